@@ -1,0 +1,149 @@
+"""The engine port: one streamed call.
+
+An engine turns a `Request` into a stream of `Piece`s. Closing the stream (`aclose`, or cancelling the task
+that reads it) stops the engine's work at once. Which engine serves which model is the registry's affair.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
+
+from eclair.messages import FinishReason, Sampling
+
+JSON = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """One message as the engine is shown it.
+
+    `content` is text, or the list of typed parts of the OpenAI format; None where an assistant only
+    called tools. `tool_calls` and `tool_call_id` are in that format too.
+    """
+
+    role: Literal["system", "developer", "user", "assistant", "tool"]
+    content: str | list[JSON] | None
+    name: str | None = None
+    tool_calls: tuple[JSON, ...] = ()
+    tool_call_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What an engine is asked.
+
+    Either `messages` or `prompt` (plain text to be continued). Where the last message is the assistant's,
+    the engine goes on from it, and its stream holds only what is new.
+    `extra` is passed on as it is: fields of the OpenAI format that Éclair does not interpret.
+    """
+
+    model: str
+    messages: tuple[Said, ...] = ()
+    prompt: str | None = None
+    sampling: Sampling = field(default_factory=Sampling)
+    tools: tuple[JSON, ...] = ()
+    tool_choice: str | JSON | None = None
+    response_format: JSON | None = None
+    extra: JSON = field(default_factory=dict[str, Any])
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """More words of the answer; as many tokens as came together. `logprobs` as the OpenAI format has them."""
+
+    text: str
+    logprobs: tuple[JSON, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Reasoning:
+    """More words of what the model thinks before it answers."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCall:
+    """A piece of call number `index`: `id` and `name` come once, at its beginning; `arguments` grow."""
+
+    index: int
+    id: str | None
+    name: str | None
+    arguments: str
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """The engine's own count of tokens; comes at most once."""
+
+    prompt_tokens: int
+    completion_tokens: int
+    cached_tokens: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """The answer is complete. Without it a stream has broken off."""
+
+    reason: FinishReason
+
+
+Piece = Text | Reasoning | ToolCall | Counted | Ended
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """A model that can be asked. `context` is its window in tokens, None where the engine does not say.
+
+    `sampling` is what its makers recommend; `languages` are those it knows, as BCP 47 tags, empty where
+    unknown; `size` is the bytes of its file, None where it is not on this machine.
+    """
+
+    id: str
+    name: str
+    engine: str
+    context: int | None = None
+    sampling: Sampling = field(default_factory=Sampling)
+    maker: str | None = None
+    country: str | None = None
+    licence: str | None = None
+    languages: tuple[str, ...] = ()
+    size: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """Whether an engine can answer now; `detail` is a sentence for people."""
+
+    state: Literal["ready", "loading", "down"]
+    detail: str
+
+
+class Engine(Protocol):
+    """Something that answers. Errors are those of `UpstreamError` and `SetupError`."""
+
+    name: str
+
+    async def models(self) -> list[Model]:
+        """The models it serves."""
+        ...
+
+    def stream(self, request: Request) -> AsyncGenerator[Piece, None]:
+        """Ask; the pieces come as the engine makes them, ending with `Ended`."""
+        ...
+
+    async def count(self, model: str, text: str) -> int:
+        """How many tokens `text` is to `model`; an estimate from its length where the engine cannot tell."""
+        ...
+
+    async def health(self) -> Health: ...
+
+    async def warm(self, model: str, system: str) -> None:
+        """Have the head of every prompt, the system message, in the engine's cache before it is asked."""
+        ...
+
+    async def close(self) -> None:
+        """Free what it holds. An engine that Éclair started ends here."""
+        ...

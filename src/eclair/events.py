@@ -1,0 +1,208 @@
+"""The one event union: what a run's log holds, what goes over the wire and what the UI folds.
+
+Every event carries `seq`, its number in the run, from 1 without a gap. A part is started, grows by deltas
+and is finished, all under one index. The last event of a run is one of the four in `END`.
+`encode` and `decode` are the JSON form; `fold` turns the events of a run into its message.
+`ui/src/events.ts` is generated from this module, and `ui/src/fold.ts` folds as `fold` does:
+`tests/streams/` holds both to the same result.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Annotated, Literal, assert_never
+
+import orjson
+from pydantic import Field, TypeAdapter
+
+from eclair.messages import Fault, FinishReason, Message, Part, PartKind, Remark, Usage
+
+
+@dataclass(frozen=True, slots=True)
+class RunStarted:
+    """Opens a run. `message` is the answer's id, `parent` the message that it answers."""
+
+    run: str
+    message: str
+    conversation: str
+    parent: str | None
+    model: str
+    created: int
+    continues: str | None = None
+    seq: int = 0
+    type: Literal["run.started"] = "run.started"
+
+
+@dataclass(frozen=True, slots=True)
+class StepStarted:
+    """Work that is not words has begun, such as waiting for a model to load. `title` is for people."""
+
+    step: str
+    kind: Literal["load"]
+    title: str
+    seq: int = 0
+    type: Literal["step.started"] = "step.started"
+
+
+@dataclass(frozen=True, slots=True)
+class StepFinished:
+    step: str
+    milliseconds: float
+    seq: int = 0
+    type: Literal["step.finished"] = "step.finished"
+
+
+@dataclass(frozen=True, slots=True)
+class PartStarted:
+    """Opens part `index`; a tool call's `id` and `name` are known from here on."""
+
+    index: int
+    kind: PartKind
+    id: str | None = None
+    name: str | None = None
+    seq: int = 0
+    type: Literal["part.started"] = "part.started"
+
+
+@dataclass(frozen=True, slots=True)
+class PartDelta:
+    index: int
+    text: str
+    seq: int = 0
+    type: Literal["part.delta"] = "part.delta"
+
+
+@dataclass(frozen=True, slots=True)
+class PartFinished:
+    index: int
+    seq: int = 0
+    type: Literal["part.finished"] = "part.finished"
+
+
+@dataclass(frozen=True, slots=True)
+class Remarked:
+    """Something the person should know about this answer."""
+
+    code: str
+    message: str
+    seq: int = 0
+    type: Literal["remark"] = "remark"
+
+
+@dataclass(frozen=True, slots=True)
+class UsageCounted:
+    """What the answer cost and how fast it came; see `Usage`."""
+
+    usage: Usage
+    seq: int = 0
+    type: Literal["usage"] = "usage"
+
+
+@dataclass(frozen=True, slots=True)
+class RunFinished:
+    reason: FinishReason
+    seq: int = 0
+    type: Literal["run.finished"] = "run.finished"
+
+
+@dataclass(frozen=True, slots=True)
+class RunStopped:
+    """The person stopped it."""
+
+    seq: int = 0
+    type: Literal["run.stopped"] = "run.stopped"
+
+
+@dataclass(frozen=True, slots=True)
+class RunInterrupted:
+    """The process that wrote the answer died; its text up to there is kept."""
+
+    seq: int = 0
+    type: Literal["run.interrupted"] = "run.interrupted"
+
+
+@dataclass(frozen=True, slots=True)
+class RunFailed:
+    code: str
+    message: str
+    seq: int = 0
+    type: Literal["run.failed"] = "run.failed"
+
+
+Event = (
+    RunStarted
+    | StepStarted
+    | StepFinished
+    | PartStarted
+    | PartDelta
+    | PartFinished
+    | Remarked
+    | UsageCounted
+    | RunFinished
+    | RunStopped
+    | RunInterrupted
+    | RunFailed
+)
+END = (RunFinished, RunStopped, RunInterrupted, RunFailed)
+
+EVENT: TypeAdapter[Event] = TypeAdapter(Annotated[Event, Field(discriminator="type")])
+
+
+def encode(event: Event) -> bytes:
+    """The event as one line of JSON, without the newline."""
+    return orjson.dumps(event)
+
+
+def decode(line: bytes | str) -> Event:
+    """The event in one line of JSON. Raises pydantic.ValidationError for anything else."""
+    return EVENT.validate_json(line)
+
+
+def fold(events: Iterable[Event]) -> Message:
+    """The message that a run's events make, complete or not. Raises ValueError unless a start comes first."""
+    message: Message | None = None
+    parts: list[Part] = []
+    texts: list[list[str]] = []
+    for event in events:
+        if isinstance(event, RunStarted):
+            message = Message(
+                id=event.message,
+                conversation=event.conversation,
+                parent=event.parent,
+                role="assistant",
+                parts=(),
+                created=event.created,
+                status="running",
+                run=event.run,
+                model=event.model,
+            )
+            continue
+        if message is None:
+            raise ValueError("a run's events begin with run.started")
+        match event:
+            case PartStarted():
+                parts.append(Part(event.kind, "", event.id, event.name))
+                texts.append([])
+            case PartDelta():
+                texts[event.index].append(event.text)
+            case PartFinished() | StepStarted() | StepFinished():
+                pass
+            case Remarked():
+                message = replace(message, remarks=(*message.remarks, Remark(event.code, event.message)))
+            case UsageCounted():
+                message = replace(message, usage=event.usage)
+            case RunFinished():
+                message = replace(message, status="finished", finish_reason=event.reason)
+            case RunStopped():
+                message = replace(message, status="stopped")
+            case RunInterrupted():
+                message = replace(message, status="interrupted")
+            case RunFailed():
+                message = replace(message, status="failed", fault=Fault(event.code, event.message))
+            case _:
+                assert_never(event)
+    if message is None:
+        raise ValueError("a run's events begin with run.started")
+    whole = tuple(replace(part, text="".join(text)) for part, text in zip(parts, texts, strict=True))
+    return replace(message, parts=whole)

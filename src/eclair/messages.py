@@ -1,0 +1,135 @@
+"""Messages and what they are made of: plain values that import nothing of ours.
+
+A conversation is a tree of messages. Its `leaf` is the end of the branch that is shown; retrying or
+editing grows another branch, and nothing is overwritten.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Role = Literal["system", "user", "assistant"]
+PartKind = Literal["text", "reasoning", "tool_call"]
+Status = Literal["running", "finished", "stopped", "interrupted", "failed"]
+FinishReason = Literal["stop", "length", "tool_calls", "content_filter"]
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One stretch of a message.
+
+    `text` is the words of a `text` or `reasoning` part, or the JSON arguments of a `tool_call`, whose
+    `id` and `name` then say which call of which tool it is.
+    """
+
+    kind: PartKind
+    text: str
+    id: str | None = None
+    name: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What an answer cost and how fast it came.
+
+    Tokens are the engine's own count, or None where it gives none. `first_word_ms` runs from the moment
+    the turn was accepted to its first word. `words` is counted between white space;
+    `words_per_second` is over the time from the first word to the last, None for under two words.
+    """
+
+    prompt_tokens: int | None
+    cached_tokens: int | None
+    completion_tokens: int | None
+    first_word_ms: float | None
+    words: int
+    words_per_second: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """Why an answer failed: a code for programs, a sentence for people."""
+
+    code: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Remark:
+    """Something the person should know about an answer, such as that old turns were left out."""
+
+    code: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One message of a conversation. Times are milliseconds since 1970, UTC.
+
+    An assistant's message is the fold of its run's events; `run`, `model` and what follows are its alone.
+    """
+
+    id: str
+    conversation: str
+    parent: str | None
+    role: Role
+    parts: tuple[Part, ...]
+    created: int
+    status: Status = "finished"
+    run: str | None = None
+    model: str | None = None
+    finish_reason: FinishReason | None = None
+    usage: Usage | None = None
+    fault: Fault | None = None
+    remarks: tuple[Remark, ...] = ()
+
+    @property
+    def text(self) -> str:
+        """The words that are shown: every text part, joined."""
+        return "".join(part.text for part in self.parts if part.kind == "text")
+
+
+@dataclass(frozen=True, slots=True)
+class Conversation:
+    """A conversation without its messages. `leaf` is the last message of the branch that is shown."""
+
+    id: str
+    owner: str
+    title: str
+    created: int
+    updated: int
+    leaf: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A message that a search found. `excerpt` marks what matched between U+E000 and U+E001."""
+
+    conversation: str
+    title: str
+    message: str
+    role: Role
+    created: int
+    excerpt: str
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """How an answer is drawn. None leaves the choice to the model's entry in the catalogue."""
+
+    temperature: float | None = None
+    top_p: float | None = None
+    max_tokens: int | None = None
+    seed: int | None = None
+    stop: tuple[str, ...] = ()
+
+
+def branch(messages: dict[str, Message], leaf: str | None) -> list[Message]:
+    """The messages from the root down to `leaf`, in order. Raises KeyError for a parent that is missing."""
+    path: list[Message] = []
+    while leaf is not None:
+        message = messages[leaf]
+        path.append(message)
+        leaf = message.parent
+    path.reverse()
+    return path
