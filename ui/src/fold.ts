@@ -1,0 +1,64 @@
+// Folds a run's events into its message, one event at a time, exactly as `fold` in events.py does.
+
+import type { Event, Message, Part } from "./events.ts";
+
+/** The message after one more event. `message` is null before the first, which is a run.started. */
+export function fold(message: Message | null, event: Event): Message {
+  if (event.type === "run.started") return begun(event, message?.parts ?? []);
+  if (message === null) throw new Error("a run's events begin with run.started");
+  switch (event.type) {
+    case "part.started":
+      return { ...message, parts: [...message.parts, { kind: event.kind, text: "", id: event.id, name: event.name }] };
+    case "part.delta":
+      return { ...message, parts: grown(message.parts, event.index, event.text) };
+    case "part.finished":
+    case "step.started":
+    case "step.finished":
+      return message;
+    case "remark":
+      return { ...message, remarks: [...message.remarks, { code: event.code, message: event.message }] };
+    case "usage":
+      return { ...message, usage: event.usage };
+    case "run.finished":
+      return { ...message, status: "finished", finish_reason: event.reason };
+    case "run.stopped":
+      return { ...message, status: "stopped" };
+    case "run.interrupted":
+      return { ...message, status: "interrupted" };
+    case "run.failed":
+      return { ...message, status: "failed", fault: { code: event.code, message: event.message } };
+    default:
+      return event satisfies never;
+  }
+}
+
+function begun(event: Extract<Event, { type: "run.started" }>, parts: readonly Part[]): Message {
+  return {
+    id: event.message,
+    conversation: event.conversation,
+    parent: event.parent,
+    role: "assistant",
+    parts,
+    created: event.created,
+    status: "running",
+    run: event.run,
+    model: event.model,
+    finish_reason: null,
+    usage: null,
+    fault: null,
+    remarks: [],
+  };
+}
+
+function grown(parts: readonly Part[], index: number, text: string): Part[] {
+  const part = parts[index];
+  if (part === undefined) throw new Error(`part ${index} has not been started`);
+  const next = parts.slice();
+  next[index] = { ...part, text: part.text + text };
+  return next;
+}
+
+/** The words of a message that are shown: every text part, joined. */
+export function words(message: Message): string {
+  return message.parts.map((part) => (part.kind === "text" ? part.text : "")).join("");
+}

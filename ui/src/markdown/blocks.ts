@@ -1,0 +1,95 @@
+// Splits growing markdown into top-level blocks, so that each step parses and renders the last ones only.
+
+import type { Token } from "marked";
+import { html, lex, type Links } from "./render.ts";
+
+export interface Block {
+  /** What it was made from; the blocks' sources joined are the text. */
+  readonly source: string;
+  readonly html: string;
+}
+
+/** More text can still change this many blocks at the end: a list, say, and the paragraph that may yet join it. */
+const OPEN = 3;
+
+export class Blocks {
+  #text = "";
+  #blocks: Block[] = [];
+  /** Every definition in the text, and those among them that are settled. */
+  #links: Links = {};
+  #settledLinks: Links = {};
+  /** How many blocks, and how much of the text, no further text can change. */
+  #settled = 0;
+  #offset = 0;
+
+  /** The blocks of `text`, which usually begins with what was given before. Unchanged ones are the same objects. */
+  update(source: string): readonly Block[] {
+    const text = source.replace(/\r\n?/g, "\n");
+    if (!text.startsWith(this.#text)) this.#forget();
+    this.#text = text;
+    let lexed = lex(text.slice(this.#offset), this.#settledLinks);
+    if (!same(lexed.links, this.#links) && this.#settled > 0) {
+      this.#unsettle();
+      lexed = lex(text, {});
+    }
+    this.#links = lexed.links;
+    this.#take(group(lexed.tokens));
+    return this.#blocks;
+  }
+
+  /** As `update`, but parsed from the start: the last word on a text that is complete. */
+  finish(source: string): readonly Block[] {
+    this.#unsettle();
+    return this.update(source);
+  }
+
+  #take(groups: Token[][]): void {
+    const tail = groups.map((tokens, i) => this.#block(tokens, this.#settled + i));
+    const before = this.#blocks;
+    const after = [...before.slice(0, this.#settled), ...tail];
+    this.#blocks = after.length === before.length && after.every((block, i) => block === before[i]) ? before : after;
+    for (const block of tail.slice(0, Math.max(0, tail.length - OPEN))) {
+      this.#settled += 1;
+      this.#offset += block.source.length;
+      if (block.source.includes("]:")) this.#settledLinks = lex(block.source, this.#settledLinks).links;
+    }
+  }
+
+  #block(tokens: Token[], index: number): Block {
+    const source = tokens.map((token) => token.raw).join("");
+    const known = this.#blocks[index];
+    const rendered = html(tokens);
+    if (known !== undefined && known.html === rendered && known.source === source) return known;
+    return { source, html: rendered };
+  }
+
+  #forget(): void {
+    this.#blocks = [];
+    this.#links = {};
+    this.#unsettle();
+  }
+
+  #unsettle(): void {
+    this.#settled = 0;
+    this.#offset = 0;
+    this.#settledLinks = {};
+  }
+}
+
+/** Tokens that stand together: blank lines and definitions go with what is before them. */
+function group(tokens: Token[]): Token[][] {
+  const groups: Token[][] = [];
+  for (const token of tokens) {
+    const last = groups.at(-1);
+    const quiet = token.type === "space" || token.type === "def" || token.type === "text";
+    if (last !== undefined && quiet) last.push(token);
+    else groups.push([token]);
+  }
+  return groups;
+}
+
+function same(a: Links, b: Links): boolean {
+  const names = Object.keys(a);
+  if (names.length !== Object.keys(b).length) return false;
+  return names.every((name) => a[name]?.href === b[name]?.href && a[name]?.title === b[name]?.title);
+}

@@ -1,0 +1,125 @@
+// Follows a run: every event once and in order, over as many connections as it takes.
+
+import { END, type Event } from "./events.ts";
+import { type Frame, Parser } from "./sse.ts";
+
+export interface Batch {
+  /** Forget what came before: the log is shorter than what was seen, and everything follows from its start. */
+  readonly reset: boolean;
+  readonly events: readonly Event[];
+}
+
+export interface Following {
+  /** Opens the stream of events after number `after`. Rejects or answers not-ok when it cannot. */
+  open(after: number, signal: AbortSignal): Promise<Response>;
+  /** Told whenever the connection is lost and found. */
+  connected?(live: boolean): void;
+  sleep?(milliseconds: number, signal: AbortSignal): Promise<void>;
+  /** A connection on which nothing, not even a comment, came for so long is dead. */
+  silence?: number;
+}
+
+/** The server says that this run cannot be followed: it is gone, or we may not. */
+export class Refused extends Error {
+  readonly status: number;
+  constructor(status: number) {
+    super(`the run cannot be followed (${status})`);
+    this.status = status;
+  }
+}
+
+const FIRST_WAIT = 200;
+const LONGEST_WAIT = 4000;
+const SILENCE = 40_000;
+
+/** The run's events from number `after + 1` to its last. Ends with the last event or when `signal` aborts. */
+export async function* follow(following: Following, signal: AbortSignal, after = 0): AsyncGenerator<Batch> {
+  const sleep = following.sleep ?? pause;
+  let seen = after;
+  let wait = FIRST_WAIT;
+  while (!signal.aborted) {
+    try {
+      for await (const frames of connection(following, seen, signal)) {
+        wait = FIRST_WAIT;
+        const taken = take(frames, seen);
+        seen = taken.seen;
+        if (taken.reset || taken.events.length > 0) yield taken;
+        if (taken.gap) break;
+        const last = taken.events.at(-1);
+        if (last !== undefined && END.has(last.type)) return;
+      }
+    } catch (error) {
+      if (error instanceof Refused) throw error;
+    }
+    if (signal.aborted) return;
+    following.connected?.(false);
+    await sleep(wait, signal);
+    wait = Math.min(wait * 2, LONGEST_WAIT);
+  }
+}
+
+/** The events that are new. A gap means that the connection is at fault and the log must be asked again. */
+function take(frames: readonly Frame[], after: number): Batch & { seen: number; gap: boolean } {
+  let seen = after;
+  let reset = false;
+  let events: Event[] = [];
+  for (const frame of frames) {
+    if (frame.event === "reset") {
+      reset = true;
+      seen = 0;
+      events = [];
+      continue;
+    }
+    const event = JSON.parse(frame.data) as Event;
+    if (event.seq <= seen) continue;
+    if (event.seq !== seen + 1) return { reset, events, seen, gap: true };
+    seen = event.seq;
+    events.push(event);
+  }
+  return { reset, events, seen, gap: false };
+}
+
+async function* connection(following: Following, after: number, signal: AbortSignal) {
+  const cut = new AbortController();
+  const abort = () => cut.abort();
+  signal.addEventListener("abort", abort);
+  let watchdog = setTimeout(abort, following.silence ?? SILENCE);
+  try {
+    const response = await following.open(after, cut.signal);
+    if (!response.ok) {
+      if (response.status >= 400 && response.status < 500 && response.status !== 429) throw new Refused(response.status);
+      throw new Error(`status ${response.status}`);
+    }
+    following.connected?.(true);
+    if (response.body === null) return;
+    const parser = new Parser();
+    const reader = response.body.getReader();
+    for (;;) {
+      const { done, value } = await reader.read();
+      if (done) return;
+      clearTimeout(watchdog);
+      watchdog = setTimeout(abort, following.silence ?? SILENCE);
+      const frames = parser.feed(value);
+      if (frames.length > 0) yield frames;
+    }
+  } finally {
+    clearTimeout(watchdog);
+    signal.removeEventListener("abort", abort);
+    cut.abort();
+  }
+}
+
+/** Waits, but no longer than until the network or the page comes back, or `signal` aborts. */
+function pause(milliseconds: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const done = () => {
+      clearTimeout(timer);
+      signal.removeEventListener("abort", done);
+      globalThis.removeEventListener?.("online", done);
+      resolve();
+    };
+    const timer = setTimeout(done, milliseconds);
+    signal.addEventListener("abort", done);
+    globalThis.addEventListener?.("online", done);
+  });
+}

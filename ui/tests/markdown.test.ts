@@ -1,0 +1,52 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { Blocks } from "../src/markdown/blocks.ts";
+import { whole } from "../src/markdown/render.ts";
+import { pieces, random } from "./random.ts";
+
+const PIECES = [
+  "# Title\n", "## Under\n\n", "A line of words.\n", "More *words* and **bold** ones", "\n", "\n\n", "- one\n", "- two\n\n",
+  "  nested text\n", "    - deeper\n", "1. first\n", "2. second\n", "> quoted\n", "> \n", "lazy\n", "```python\n", "x = 1\n", "```\n", "~~~\n",
+  "| a | b |\n", "|---|--:|\n", "| 1 | 2 |\n", "---\n", "===\n", "***\n", "<div>\n", "</div>\n", "<!-- note\n", "-->\n", "<br>", "[a]: https://example.org\n",
+  "see [a] and [b](https://example.org/x)", "[b][a]", "`code`", "- [x] done\n", "- [ ] open\n", "\tindented\n", "    indented\n", "é\u0301🍰👩🏽‍🍳", "\\*not\\*", "&amp;", "![p](https://example.org/p.png)", "\r\n", " ", "+", "-", "=", "_", "*",
+];
+
+test("streaming gives the same as rendering the whole", () => {
+  for (let seed = 1; seed <= 2000; seed++) {
+    const next = random(seed);
+    let text = "";
+    const length = 1 + Math.floor(next() * 25);
+    for (let i = 0; i < length; i++) text += PIECES[Math.floor(next() * PIECES.length)];
+    const blocks = new Blocks();
+    let grown = "";
+    for (const piece of pieces(text, next)) {
+      grown += piece;
+      const streamed = blocks.update(grown).map((block) => block.html).join("");
+      assert.equal(streamed, whole(grown), JSON.stringify({ seed, grown }));
+    }
+    assert.equal(blocks.finish(text).map((block) => block.html).join(""), whole(text));
+  }
+});
+
+test("only the last blocks are made anew", () => {
+  const blocks = new Blocks();
+  const text = Array.from({ length: 200 }, (_, i) => `Paragraph ${i} of many.\n\n`).join("");
+  const before = blocks.update(text);
+  const after = blocks.update(`${text}And the end.`);
+  assert.equal(after.length, before.length + 1);
+  assert.ok(before.every((block, i) => block === after[i]));
+});
+
+test("nothing a model writes becomes a script, a foreign picture or a dangerous link", () => {
+  const evil = [
+    "<script>alert(1)</script>", "<img src=x onerror=alert(1)>", "[x](javascript:alert(1))", "![x](javascript:alert(1))",
+    "[x](data:text/html,hi)", "![x](https://example.org/p.png)", '<a href="javascript:alert(1)">x</a>', "<br onclick=alert(1)>", "<style>*{}</style>",
+    '[x](https://example.org/"onmouseover="alert(1))', "<svg/onload=alert(1)>", "```\"><script>\nx\n```",
+  ];
+  for (const text of evil) {
+    const made = whole(text);
+    assert.doesNotMatch(made, /<(?:script|style|svg|iframe|img)/i, text);
+    assert.doesNotMatch(made, /<[^>]*\son\w+=/i, text);
+    assert.doesNotMatch(made, /(?:href|src)="(?:javascript|data):/i, text);
+  }
+});
