@@ -46,9 +46,7 @@ class Settings:
         default_factory=lambda: platformdirs.user_data_path("eclair", appauthor=False),
         metadata={"sentence": "Folder for the database, the models and the logs."},
     )
-    host: str = _setting(
-        "127.0.0.1", "Address to listen on; anything but a loopback address needs `api_key`."
-    )
+    host: str = _setting("127.0.0.1", "Address to listen on; anything but a loopback address needs `api_key`.")
     port: int = _setting(8642, "Port to listen on; 0 takes any free one.")
     allowed_hosts: tuple[str, ...] = _setting(
         (), "Further host names under which browsers may reach Éclair, such as a reverse proxy's."

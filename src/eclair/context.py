@@ -1,0 +1,73 @@
+"""What the engine is shown: the system prompt, as much of the history as fits, and the question.
+
+Stable parts come first and nothing volatile stands above the question, so that an engine's prefix cache
+holds from turn to turn. When the window is full the oldest turns go, half a window at once: a cut
+that moved with every turn would spoil the cache each time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+
+from eclair.engines.base import Said
+from eclair.errors import TooLarge
+from eclair.messages import Message
+
+Count = Callable[[str], Awaitable[int]]
+"""A text to its number of tokens."""
+
+WRAPPING = 8
+"""Tokens that a chat template may put around one message."""
+
+
+@dataclass(frozen=True, slots=True)
+class Laid:
+    """What is shown to the engine, and how many of the oldest messages were left out."""
+
+    messages: tuple[Said, ...]
+    dropped: int
+
+
+async def lay_out(system: str, history: Sequence[Message], *, window: int | None, reserve: int, count: Count) -> Laid:
+    """Choose what fits in `window` tokens (None: all of it) beside an answer of `reserve` tokens.
+
+    `history` runs from the root of the branch to the question. Raises TooLarge when the question alone does
+    not fit.
+    """
+    head = (Said("system", system),) if system else ()
+    dropped = 0
+    if window is not None and not _surely_fits(system, history, window - reserve):
+        room = window - reserve - await count(system) - WRAPPING
+        lengths = [await count(message.text) + WRAPPING for message in history]
+        if lengths[-1] > room:
+            raise TooLarge(
+                f"Your message is {lengths[-1]:,} tokens long, and this model can read {max(room, 0):,} "
+                "beside its answer; shorten the message or choose a model with a larger window."
+            )
+        dropped = cut(history, lengths, room)
+    shown = [Said(message.role, message.text) for message in history[dropped:] if message.text]
+    return Laid((*head, *shown), dropped)
+
+
+def cut(history: Sequence[Message], lengths: Sequence[int], room: int) -> int:
+    """How many of the oldest messages to leave out so that the rest is at most `room` tokens.
+
+    The turns are gone through as they came: when one overflows the room, the oldest are dropped until half
+    of it is free, or only that turn is left. So the cut stays where it is for many turns.
+    """
+    start = 0
+    for end in range(1, len(history) + 1):
+        if sum(lengths[start:end]) <= room:
+            continue
+        while start < end - 1 and sum(lengths[start:end]) > room // 2:
+            start += 1
+        while start < end - 1 and history[start].role != "user":
+            start += 1
+    return start
+
+
+def _surely_fits(system: str, history: Sequence[Message], room: int) -> bool:
+    """Whether it fits even if every byte were a token, which spares the counting."""
+    texts = [system, *(message.text for message in history)]
+    return sum(len(text.encode()) + WRAPPING for text in texts) <= room

@@ -1,0 +1,44 @@
+"""The product without a door: settings in, everything that answers out. Server and CLI open it alike."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+
+from eclair.registry import Registry, build
+from eclair.runs import Runs
+from eclair.settings import Settings
+from eclair.store.base import Store
+from eclair.store.sql import SQLStore
+from eclair.turns import Turns
+
+OWNER = "local"
+"""Who owns what is kept, until there are accounts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Core:
+    settings: Settings
+    store: Store
+    registry: Registry
+    runs: Runs
+    turns: Turns
+
+
+@asynccontextmanager
+async def open_core(settings: Settings) -> AsyncGenerator[Core]:
+    """Open the store, start the engines, mark what dead processes left; close all of it at the end.
+
+    Raises SetupError. An engine that cannot start does not keep this from opening: its health says why.
+    """
+    async with AsyncExitStack() as stack:
+        store = await asyncio.to_thread(SQLStore.open, settings.data_dir)
+        stack.push_async_callback(store.close)
+        registry = build(settings)
+        stack.push_async_callback(registry.close)
+        runs = Runs(store)
+        await runs.start()
+        stack.push_async_callback(runs.close)
+        yield Core(settings, store, registry, runs, Turns(settings, store, registry, runs))

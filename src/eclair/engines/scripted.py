@@ -1,0 +1,207 @@
+"""An engine that says what it is told to: deterministic, at any pace, for tests, demonstrations and benches.
+
+It answers with made-up prose. A line of the last message that begins with `script:` changes that, as in
+
+    script: words=500 rate=2000 pause=1.5@20
+
+| option | means |
+|---|---|
+| `words=N` | so many words, one token each (40) |
+| `rate=N` | so many a second; 0 is as fast as they are read (0) |
+| `pause=S@N` | a pause of S seconds before word N |
+| `fail=N` | an error in place of word N |
+| `break=N` | the stream breaks off in place of word N |
+| `reasoning=N` | so many words of thought first |
+| `tool=NAME{"a":1}` | a call of that tool in place of words; no space within |
+| `load=S` | a model that takes S seconds to load |
+| `busy=S` | a refusal that asks to come again in S seconds |
+| `say=TEXT` | these words, to the end of the line |
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import time
+from collections.abc import AsyncGenerator, Iterator
+from dataclasses import dataclass
+
+from eclair.engines.base import Counted, Ended, Health, Model, Piece, Reasoning, Request, Text, ToolCall
+from eclair.errors import EngineBusy, EngineUnavailable, InvalidInput
+
+MODEL = "scripted"
+CONTEXT = 32768
+TICK = 0.002
+BURST = 64
+
+_LEXICON = tuple(
+    "the light of morning falls on a quiet square where bread is sold and people talk about rivers "  # noqa: SIM905
+    "bridges music and weather while a small engine counts every word it says and nothing is lost".split()
+)
+_OPTION = re.compile(r"(\w+)=(\S+)")
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """What a message asks of the engine; see the module's text."""
+
+    words: int = 40
+    rate: float = 0.0
+    pause: float = 0.0
+    pause_at: int = 0
+    fail: int | None = None
+    break_: int | None = None
+    reasoning: int = 0
+    tool: str | None = None
+    arguments: str = "{}"
+    say: str | None = None
+    load: float = 0.0
+    busy: float | None = None
+
+
+def parse(message: str) -> Script:
+    """The script in a message. Raises InvalidInput for an option that there is not."""
+    line = next((line[7:] for line in message.splitlines() if line.startswith("script:")), "")
+    line, _, say = line.partition("say=")
+    values: dict[str, str] = dict(_OPTION.findall(line))
+    pause, _, at = values.pop("pause", "0").partition("@")
+    tool, brace, arguments = values.pop("tool", "").partition("{")
+    try:
+        script = Script(
+            words=int(values.pop("words", 40)),
+            rate=float(values.pop("rate", 0)),
+            pause=float(pause),
+            pause_at=int(at or 0),
+            fail=int(values.pop("fail")) if "fail" in values else None,
+            break_=int(values.pop("break")) if "break" in values else None,
+            reasoning=int(values.pop("reasoning", 0)),
+            tool=tool or None,
+            arguments=(brace + arguments) or "{}",
+            say=say or None,
+            load=float(values.pop("load", 0)),
+            busy=float(values.pop("busy")) if "busy" in values else None,
+        )
+    except ValueError as error:
+        raise InvalidInput(f"The script has a value of the wrong type: {error}.") from None
+    if values:
+        raise InvalidInput(f"The script has an unknown option {next(iter(values))!r}.")
+    return script
+
+
+def prose(count: int) -> Iterator[str]:
+    """So many words, each but the first with the space before it, in sentences and paragraphs."""
+    for number in range(count):
+        word = _LEXICON[(number * 7 + number // 11) % len(_LEXICON)]
+        starts = number % 12 == 0
+        ends = "." if number % 12 == 11 or number == count - 1 else ""
+        space = "" if number == 0 else "\n\n" if number % 60 == 0 else " "
+        yield space + (word.capitalize() if starts else word) + ends
+
+
+class ScriptedEngine:
+    """Implements `Engine`. `made` counts the words it ever made, so that a test sees that stop stops it."""
+
+    name = "scripted"
+
+    def __init__(self) -> None:
+        self.made = 0
+        self._loading = 0
+
+    async def models(self) -> list[Model]:
+        return [Model(MODEL, "Scripted", self.name, context=CONTEXT, licence="Apache-2.0", languages=("en",))]
+
+    async def stream(self, request: Request) -> AsyncGenerator[Piece, None]:
+        script = parse(_question(request))
+        if script.busy is not None:
+            raise EngineBusy("The scripted engine is busy; try again later.", retry_after=script.busy)
+        await self._load(script.load)
+        async for text in self._pace(list(prose(script.reasoning)), script.rate):
+            yield Reasoning(text)
+        for piece in _tool_call(script):
+            yield piece
+        words, whole = _shown(script, request)
+        async for text in self._speak(words, script):
+            yield Text(text)
+        if script.break_ is not None:
+            return
+        yield Counted(_length(request), script.reasoning + len(words), 0)
+        yield Ended("tool_calls" if script.tool else "stop" if whole else "length")
+
+    async def count(self, model: str, text: str) -> int:
+        return len(text.split())
+
+    async def health(self) -> Health:
+        return Health("loading", "It pretends to load.") if self._loading else Health("ready", "It is ready.")
+
+    async def warm(self, model: str, system: str) -> None:
+        """It has no cache."""
+
+    async def close(self) -> None:
+        """It holds nothing."""
+
+    async def _load(self, seconds: float) -> None:
+        if not seconds:
+            return
+        self._loading += 1
+        try:
+            await asyncio.sleep(seconds)
+        finally:
+            self._loading -= 1
+
+    async def _speak(self, words: list[str], script: Script) -> AsyncGenerator[str, None]:
+        """The words, with the pause and the failure that the script has."""
+        ends = [at for at in (script.fail, script.break_) if at is not None]
+        end = min([len(words), *ends])
+        async for text in self._pace(words[: min(script.pause_at, end)], script.rate):
+            yield text
+        await asyncio.sleep(script.pause)
+        async for text in self._pace(words[min(script.pause_at, end) : end], script.rate):
+            yield text
+        if script.fail is not None:
+            raise EngineUnavailable("The scripted engine fails, as it was told to.")
+
+    async def _pace(self, words: list[str], rate: float) -> AsyncGenerator[str, None]:
+        """The words, as many together as are due, at most BURST."""
+        started = time.perf_counter()
+        at = 0
+        while at < len(words):
+            due = len(words) if not rate else int((time.perf_counter() - started) * rate) + 1
+            until = min(due, at + BURST)
+            if until > at:
+                self.made += until - at
+                yield "".join(words[at:until])
+                at = until
+            await asyncio.sleep(TICK if rate else 0)
+
+
+def _question(request: Request) -> str:
+    if request.prompt is not None:
+        return request.prompt
+    asked = [said.content for said in request.messages if said.role == "user"]
+    return asked[-1] if asked and isinstance(asked[-1], str) else ""
+
+
+def _length(request: Request) -> int:
+    texts = [request.prompt, *(said.content for said in request.messages)]
+    return sum(len(text.split()) for text in texts if isinstance(text, str))
+
+
+def _tool_call(script: Script) -> Iterator[ToolCall]:
+    if script.tool is None:
+        return
+    yield ToolCall(0, "call_1", script.tool, "")
+    for start in range(0, len(script.arguments), 8):
+        yield ToolCall(0, None, None, script.arguments[start : start + 8])
+
+
+def _shown(script: Script, request: Request) -> tuple[list[str], bool]:
+    """The words of the answer up to a stop sequence or the longest length, and whether these are all."""
+    if script.tool is not None:
+        return [], True
+    words = [script.say] if script.say is not None else list(prose(script.words))
+    text = "".join(words)
+    cuts = [at for at in (text.find(stop) for stop in request.sampling.stop) if at >= 0]
+    if cuts:
+        words = re.findall(r"\s*\S+|\s+", text[: min(cuts)])
+    limit = request.sampling.max_tokens
+    return words[:limit], limit is None or len(words) <= limit

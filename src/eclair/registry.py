@@ -1,0 +1,89 @@
+"""Which engine answers for which model: built-in engines are listed here, servers come from the settings."""
+
+from __future__ import annotations
+
+import asyncio
+import difflib
+import logging
+import time
+from collections.abc import Sequence
+from typing import Literal
+
+from eclair.engines.base import Engine, Health, Model
+from eclair.errors import EclairError, NotFound
+from eclair.settings import Settings
+
+FRESH = 30.0
+"""Seconds for which a server's list of models is taken as true."""
+
+log = logging.getLogger(__name__)
+
+
+class Registry:
+    """The engines, and the models that each serves. Of two engines with one model the first answers."""
+
+    def __init__(self, engines: Sequence[Engine], default: str | None = None) -> None:
+        self.engines = {engine.name: engine for engine in engines}
+        self._default = default
+        self._models: dict[str, list[Model]] = {}
+        self._asked = -FRESH
+
+    async def models(self) -> list[Model]:
+        """Every model that can be asked. An engine that is down keeps those that it had."""
+        if time.monotonic() - self._asked >= FRESH:
+            await asyncio.gather(*(self._ask(engine) for engine in self.engines.values()))
+            self._asked = time.monotonic()
+        known: dict[str, Model] = {}
+        for name in self.engines:
+            for model in self._models.get(name, []):
+                known.setdefault(model.id, model)
+        return list(known.values())
+
+    async def resolve(self, name: str | None) -> tuple[Engine, Model]:
+        """The engine and the model of that name, or the default one. Raises NotFound, which names some."""
+        models = {model.id: model for model in await self.models()}
+        wanted = name or self._default or next(iter(models), None)
+        if wanted is None:
+            raise NotFound("No model is there to answer; `eclair doctor` says why.", param="model")
+        model = models.get(wanted)
+        if model is None:
+            near = difflib.get_close_matches(wanted, models, n=3, cutoff=0.0)
+            raise NotFound(f"There is no model {wanted!r}; there is {', '.join(near)}.", param="model")
+        return self.engines[model.engine], model
+
+    async def health(self) -> dict[str, Health]:
+        names = list(self.engines)
+        found = await asyncio.gather(*(self.engines[name].health() for name in names))
+        return dict(zip(names, found, strict=True))
+
+    async def state(self) -> Literal["ready", "loading", "down"]:
+        """The best state that any engine is in."""
+        states = {health.state for health in (await self.health()).values()}
+        return "ready" if "ready" in states else "loading" if "loading" in states else "down"
+
+    async def close(self) -> None:
+        await asyncio.gather(*(engine.close() for engine in self.engines.values()))
+
+    async def _ask(self, engine: Engine) -> None:
+        try:
+            self._models[engine.name] = await engine.models()
+        except EclairError as error:
+            log.warning("engine %s does not say which models it has: %s", engine.name, error.message)
+
+
+def build(settings: Settings) -> Registry:
+    """The engines that the settings ask for. An embedded engine begins to load at once."""
+    engines: list[Engine] = []
+    if settings.embedded:
+        from eclair.engines.local import LocalEngine
+
+        engines.append(LocalEngine.start(settings))
+    if settings.engines:
+        from eclair.engines.openai import OpenAIEngine
+
+        engines += [OpenAIEngine.configured(name, server) for name, server in settings.engines.items()]
+    if settings.scripted:
+        from eclair.engines.scripted import ScriptedEngine
+
+        engines.append(ScriptedEngine())
+    return Registry(engines, settings.model)

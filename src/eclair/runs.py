@@ -1,0 +1,345 @@
+"""Runs number and keep events and hand them to any number of followers; they never call a model.
+
+A run is a task of its own: whoever asked may go away. Its events are numbered, encoded once and kept in
+memory; followers read them at their own pace, and every FLUSH seconds what is new goes to the store, for all
+runs in one write. Deltas that come within FRAME seconds become one event, so that what a follower saw live
+and what is replayed later are the same bytes. A run whose process died is found by `reap`, which
+ends its log.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from eclair.errors import Conflict, EclairError, StoreError
+from eclair.events import (
+    END,
+    Event,
+    PartDelta,
+    Remarked,
+    RunFailed,
+    RunInterrupted,
+    RunStarted,
+    RunStopped,
+    decode,
+    encode,
+    fold,
+)
+from eclair.ids import Clock
+from eclair.messages import Message
+from eclair.store.base import Chunk, NewTurn, RunRecord, Store
+
+FRAME = 0.02
+FLUSH = 0.1
+RETRY = 1.0
+POLL = 0.2
+PATIENCE = 5.0
+
+log = logging.getLogger(__name__)
+
+
+class Work(Protocol):
+    """What fills a run: an answer being made."""
+
+    def events(self) -> AsyncGenerator[Event, None]:
+        """The events after run.started, without the closing ones. Closing it stops the engine."""
+        ...
+
+    def closing(self, end: Event | None) -> list[Event]:
+        """The run's last events, however `events` ended: open parts, usage, then `end` or the work's own."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Events as lines of JSON, in order; `first` is the number of the first.
+
+    `reset` says that the follower knows of events that were lost with their process: it must forget what it
+    has, for what follows is the whole run.
+    """
+
+    first: int
+    lines: list[bytes]
+    reset: bool = False
+
+
+class _Live:
+    """A run at work in this process."""
+
+    def __init__(self, record: RunRecord, started: Event) -> None:
+        self.record = record
+        self.events: list[Event] = []
+        self.lines: list[bytes] = []
+        self.kept = 0
+        self.flushing: asyncio.Future[None] | None = None
+        self.stopping = False
+        self.finishing = False
+        self.task: asyncio.Task[None] | None = None
+        self._loop = asyncio.get_running_loop()
+        self._waiting: list[asyncio.Future[None]] = []
+        self._texts: list[str] = []
+        self._index = 0
+        self._emitted = 0.0
+        self._timer: asyncio.TimerHandle | None = None
+        self._add(started)
+
+    def append(self, event: Event) -> None:
+        """Number the event and wake the followers; deltas of one part within FRAME become one."""
+        if not isinstance(event, PartDelta):
+            self._emit()
+            self._add(event)
+            return
+        if event.index != self._index:
+            self._emit()
+            self._index = event.index
+        self._texts.append(event.text)
+        if self._loop.time() - self._emitted >= FRAME:
+            self._emit()
+        elif self._timer is None:
+            self._timer = self._loop.call_at(self._emitted + FRAME, self._emit)
+
+    @property
+    def ended(self) -> bool:
+        return isinstance(self.events[-1], END)
+
+    def chunk(self, *, end: Event | None = None) -> Chunk:
+        """What the store does not have yet, and `end`."""
+        lines = self.lines[self.kept :] + ([encode(end)] if end is not None else [])
+        return Chunk(self.record.id, self.kept + len(lines), b"\n".join(lines))
+
+    def numbered(self, event: Event) -> Event:
+        """The event with the number that it will have if it comes next."""
+        return replace(event, seq=len(self.lines) + 1)
+
+    async def changed(self) -> None:
+        """Wait for the next event."""
+        waiter = self._loop.create_future()
+        self._waiting.append(waiter)
+        await waiter
+
+    def _emit(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if self._texts:
+            self._emitted = self._loop.time()
+            self._add(PartDelta(self._index, "".join(self._texts)))
+            self._texts.clear()
+
+    def _add(self, event: Event) -> None:
+        event = self.numbered(event)
+        self.events.append(event)
+        self.lines.append(encode(event))
+        waiting, self._waiting = self._waiting, []
+        for waiter in waiting:
+            if not waiter.done():
+                waiter.set_result(None)
+
+
+class Runs:
+    """The run log. `start` before use, `close` at the end: what is still at work then is interrupted."""
+
+    def __init__(self, store: Store, clock: Clock = time.time) -> None:
+        self._store = store
+        self._clock = clock
+        self._live: dict[str, _Live] = {}
+        self._flusher: asyncio.Task[None] | None = None
+        self._dirty = asyncio.Event()
+
+    async def start(self) -> None:
+        """Begin to write, after marking what dead processes left."""
+        await self.reap()
+        self._flusher = asyncio.create_task(self._flush_for_ever(), name="flush run logs")
+
+    async def close(self) -> None:
+        """Interrupt what is at work and write everything down."""
+        lives = list(self._live.values())
+        for live in lives:
+            self._cancel(live)
+        tasks = [live.task for live in lives if live.task is not None]
+        if tasks:
+            _, late = await asyncio.wait(tasks, timeout=PATIENCE)
+            for task in late:
+                task.cancel()
+        if self._flusher is not None:
+            self._flusher.cancel()
+            await asyncio.wait([self._flusher])
+
+    async def open(self, turn: NewTurn, started: RunStarted, work: Work) -> RunRecord:
+        """Store the turn and set its work going. The same question asked again gives the run that it began.
+
+        `turn.first` is filled in here. Raises what `Store.open_turn` raises.
+        """
+        live = _Live(turn.run, started)
+        kept = await self._store.open_turn(replace(turn, first=live.chunk()))
+        if kept.id == turn.run.id:
+            live.kept = 1
+            self._live[kept.id] = live
+            live.task = asyncio.create_task(self._carry(live, work), name=kept.id)
+        return kept
+
+    async def follow(self, run: RunRecord, after: int) -> AsyncGenerator[Batch, None]:
+        """The run's events after number `after`, those to come included, until its last."""
+        live = self._live.get(run.id)
+        if live is None:
+            async for batch in self._follow_kept(run, after):
+                yield batch
+            return
+        reset = after > len(live.lines)
+        seen = 0 if reset else after
+        while True:
+            if seen < len(live.lines):
+                lines = live.lines[seen:]
+                yield Batch(seen + 1, lines, reset)
+                seen += len(lines)
+                reset = False
+            elif live.ended:
+                return
+            else:
+                await live.changed()
+
+    async def fold(self, run: RunRecord) -> tuple[Message, int]:
+        """The run's message as it stands, and the number of its last event."""
+        live = self._live.get(run.id)
+        if live is not None:
+            return fold(live.events), len(live.lines)
+        events = await self._kept_events(run)
+        return fold(events), len(events)
+
+    async def stop(self, run: RunRecord) -> None:
+        """Stop the engine and end the run; one that has ended stays as it is. Returns when it is written.
+
+        Raises Conflict when another process of this machine writes it.
+        """
+        live = self._live.get(run.id)
+        if live is None:
+            if run.status == "running" and not await self._reap(run):
+                raise Conflict(
+                    "Another Éclair on this machine writes this answer (`eclair chat`?); stop it there.",
+                    run=run.id,
+                )
+            return
+        live.stopping = True
+        self._cancel(live)
+        if live.task is not None:
+            await asyncio.wait([live.task])
+
+    async def reap(self) -> None:
+        """Mark as interrupted every run whose process died."""
+        for run in await self._store.running():
+            await self._reap(run)
+
+    async def _reap(self, run: RunRecord) -> bool:
+        """Mark the run as interrupted if its process died. Its text up to there is kept."""
+        if run.id in self._live or self._store.alive(run.process):
+            return False
+        events = await self._kept_events(run)
+        end = RunInterrupted(seq=len(events) + 1)
+        await self._store.close_run(run, fold([*events, end]), Chunk(run.id, end.seq, encode(end)))
+        return True
+
+    async def _kept_events(self, run: RunRecord) -> list[Event]:
+        chunks = await self._store.chunks(run.id, 0)
+        return [decode(line) for chunk in chunks for line in chunk.lines.split(b"\n")]
+
+    async def _follow_kept(self, run: RunRecord, after: int) -> AsyncGenerator[Batch, None]:
+        """Follow a run of another process, or one that has ended, through the store."""
+        reset = False
+        at_work = run.status == "running"
+        if after > 0 and not at_work:
+            whole = await self._store.chunks(run.id, 0)
+            reset = after > whole[-1].last
+            after = 0 if reset else after
+        while True:
+            at_work = at_work and await self._at_work(run)  # asked before the log is read: it is whole then
+            chunks = await self._store.chunks(run.id, after)
+            for chunk in chunks:
+                lines = chunk.lines.split(b"\n")
+                first = chunk.last - len(lines) + 1
+                fresh = lines[max(0, after + 1 - first) :]
+                yield Batch(chunk.last - len(fresh) + 1, fresh, reset)
+                after, reset = chunk.last, False
+            if not at_work:
+                return
+            if not chunks and not await self._reap(run):
+                await asyncio.sleep(POLL)
+
+    async def _at_work(self, run: RunRecord) -> bool:
+        return any(other.id == run.id for other in await self._store.running(run.conversation))
+
+    def _cancel(self, live: _Live) -> None:
+        if live.task is not None and not live.finishing:
+            live.task.cancel()
+
+    async def _carry(self, live: _Live, work: Work) -> None:
+        """Do the work, then end the run; every way it can end is written down."""
+        end: Event | None = None
+        try:
+            async with aclosing(work.events()) as events:
+                async for event in events:
+                    live.append(event)
+                    self._dirty.set()
+        except asyncio.CancelledError:
+            end = RunStopped() if live.stopping else RunInterrupted()
+        except EclairError as error:
+            end = RunFailed(error.code, error.message)
+        except Exception:
+            log.exception("run %s failed", live.record.id)
+            end = RunFailed("internal", "Éclair made a mistake of its own; its log has the details.")
+        live.finishing = True
+        *others, last = work.closing(end)
+        for event in others:
+            live.append(event)
+        await self._finish(live, last)
+
+    async def _finish(self, live: _Live, last: Event) -> None:
+        """Write the run's end, then let the followers see it: who has seen it may ask the next question."""
+        if live.flushing is not None:
+            await live.flushing
+        saved = False
+        while not saved:
+            end = live.numbered(last)
+            try:
+                await self._store.close_run(live.record, fold([*live.events, end]), live.chunk(end=end))
+                saved = True
+            except StoreError as error:
+                log.error("run %s cannot be saved yet: %s", live.record.id, error.message)
+                if not isinstance(live.events[-1], Remarked):
+                    live.append(Remarked("not_saved", f"This answer is not saved yet. {error.message}"))
+                await asyncio.sleep(RETRY)
+        live.append(last)
+        del self._live[live.record.id]
+
+    async def _flush_for_ever(self) -> None:
+        while True:
+            await self._dirty.wait()
+            await asyncio.sleep(FLUSH)
+            self._dirty.clear()
+            try:
+                await self._flush()
+            except StoreError as error:
+                log.error("answers at work cannot be saved yet: %s", error.message)
+                self._dirty.set()
+                await asyncio.sleep(RETRY)
+
+    async def _flush(self) -> None:
+        """Send every run's new events to the store in one write."""
+        lives = [live for live in self._live.values() if live.kept < len(live.lines) and not live.finishing]
+        if not lives:
+            return
+        chunks = [live.chunk() for live in lives]
+        flushing = asyncio.get_running_loop().create_future()
+        for live in lives:
+            live.flushing = flushing
+        try:
+            await self._store.append(chunks)
+            for live, chunk in zip(lives, chunks, strict=True):
+                live.kept = chunk.last
+        finally:
+            flushing.set_result(None)

@@ -1,0 +1,144 @@
+"""`/api/conversations` and `/api/search`: what is kept, and the turns that add to it."""
+
+from __future__ import annotations
+
+import time
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Header, Query, Response
+from pydantic import BaseModel, ConfigDict, Field
+
+from eclair.core import OWNER, Core
+from eclair.errors import InvalidInput
+from eclair.ids import new_id
+from eclair.messages import Conversation, Hit, Message, Sampling
+from eclair.server.sse import EventStream, frames
+from eclair.turns import Choices, Continue, New, Retry
+
+ID = r"[0-9a-hjkmnp-tv-z]{26}$"
+Text = Annotated[str, Field(max_length=200)]
+
+
+class Body(BaseModel):
+    """A request's body: unknown fields are refused by name."""
+
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
+
+
+class NewConversation(Body):
+    id: Annotated[str | None, Field(pattern="^conv_" + ID)] = None
+    title: Text = ""
+
+
+class ChangedConversation(Body):
+    title: Annotated[str | None, Field(min_length=1, max_length=200)] = None
+    leaf: str | None = None
+
+
+class NewTurnBody(Body):
+    """One of `text`, `retry` and `continue`; see docs/api.md."""
+
+    text: str | None = None
+    parent: str | None = None
+    retry: str | None = None
+    continue_: Annotated[str | None, Field(alias="continue")] = None
+    id: Annotated[str | None, Field(pattern="^msg_" + ID)] = None
+    model: str | None = None
+    system: str | None = None
+    temperature: Annotated[float | None, Field(ge=0, le=2)] = None
+    top_p: Annotated[float | None, Field(gt=0, le=1)] = None
+    max_tokens: Annotated[int | None, Field(ge=1)] = None
+    seed: int | None = None
+
+    def what(self) -> New | Retry | Continue:
+        """Raises InvalidInput unless exactly one thing is asked for."""
+        match (self.text, self.retry, self.continue_):
+            case (str(text), None, None):
+                at_root = "parent" in self.model_fields_set and self.parent is None
+                return New(text, self.parent, at_root, self.id)
+            case (None, str(message), None):
+                return Retry(message)
+            case (None, None, str(message)):
+                return Continue(message)
+            case _:
+                raise InvalidInput("A turn has one of `text`, `retry` and `continue`.", param="text")
+
+    def choices(self) -> Choices:
+        return Choices(self.model, self.system, Sampling(self.temperature, self.top_p, self.max_tokens, self.seed))
+
+
+class ConversationList(BaseModel):
+    conversations: list[Conversation]
+    more: bool
+
+
+class WholeConversation(BaseModel):
+    conversation: Conversation
+    messages: list[Message]
+    running: str | None
+
+
+class Hits(BaseModel):
+    hits: list[Hit]
+
+
+class Begun(BaseModel):
+    """A turn that has begun: its run, the user's message, the answer-to-be and the model that writes it."""
+
+    run: str
+    message: str | None
+    answer: str
+    model: str
+
+
+def router(core: Core) -> APIRouter:
+    api = APIRouter(prefix="/api", tags=["conversations"])
+
+    @api.get("/conversations")
+    async def list_conversations(
+        before: int | None = None, limit: Annotated[int, Query(ge=1, le=200)] = 50
+    ) -> ConversationList:
+        found = await core.store.conversations(OWNER, before, limit + 1)
+        return ConversationList(conversations=found[:limit], more=len(found) > limit)
+
+    @api.post("/conversations", status_code=201)
+    async def create_conversation(body: NewConversation, response: Response) -> Conversation:
+        now = int(time.time() * 1000)
+        wanted = Conversation(body.id or new_id("conv"), OWNER, body.title, now, now)
+        kept = await core.store.add_conversation(wanted)
+        response.status_code = 201 if kept is wanted else 200
+        return kept
+
+    @api.get("/conversations/{id}")
+    async def read_conversation(id: str) -> WholeConversation:
+        conversation = await core.store.conversation(OWNER, id)
+        running = await core.store.running(id)
+        messages = await core.store.messages(id)
+        return WholeConversation(
+            conversation=conversation, messages=messages, running=running[0].id if running else None
+        )
+
+    @api.patch("/conversations/{id}")
+    async def change_conversation(id: str, body: ChangedConversation) -> Conversation:
+        return await core.store.change_conversation(OWNER, id, title=body.title, leaf=body.leaf)
+
+    @api.delete("/conversations/{id}", status_code=204)
+    async def delete_conversation(id: str) -> None:
+        await core.store.conversation(OWNER, id)
+        for run in await core.store.running(id):
+            await core.runs.stop(run)
+        await core.store.delete_conversation(OWNER, id)
+
+    @api.post("/conversations/{id}/turns", status_code=202, response_model=Begun)
+    async def begin_turn(id: str, body: NewTurnBody, accept: Annotated[str, Header()] = "") -> Any:
+        accepted = time.perf_counter()
+        asked = await core.turns.ask(OWNER, id, body.what(), body.choices(), accepted)
+        if "text/event-stream" in accept:
+            return EventStream(frames(core.runs.follow(asked.run, 0)))
+        return Begun(run=asked.run.id, message=asked.question, answer=asked.run.message, model=asked.model)
+
+    @api.get("/search")
+    async def search(q: str, limit: Annotated[int, Query(ge=1, le=100)] = 20) -> Hits:
+        return Hits(hits=await core.store.search(OWNER, q, limit))
+
+    return api

@@ -1,0 +1,43 @@
+"""`/api/models` and `/api/health`: who can answer, and whether it can now."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from fastapi import APIRouter, Response
+from pydantic import BaseModel
+
+import eclair
+from eclair.core import Core
+from eclair.engines.base import Health, Model
+
+
+class Models(BaseModel):
+    models: list[Model]
+    default: str | None
+
+
+class HealthReport(BaseModel):
+    status: Literal["ready", "loading", "down"]
+    version: str
+    engines: dict[str, Health]
+
+
+def router(core: Core) -> APIRouter:
+    api = APIRouter(prefix="/api", tags=["models"])
+
+    @api.get("/models")
+    async def list_models() -> Models:
+        models = await core.registry.models()
+        default = (await core.registry.resolve(None))[1].id if models else None
+        return Models(models=models, default=default)
+
+    @api.get("/health")
+    async def health(response: Response) -> HealthReport:
+        engines = await core.registry.health()
+        states = {engine.state for engine in engines.values()}
+        status = "ready" if "ready" in states else "loading" if "loading" in states else "down"
+        response.status_code = 200 if status == "ready" else 503
+        return HealthReport(status=status, version=eclair.__version__, engines=engines)
+
+    return api

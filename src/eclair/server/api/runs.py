@@ -1,0 +1,56 @@
+"""`/api/runs`: follow an answer from any point, and stop it."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Header, Query
+from pydantic import BaseModel
+
+from eclair.core import OWNER, Core
+from eclair.errors import InvalidInput
+from eclair.messages import Message, Status
+from eclair.server.sse import EventStream, frames
+
+
+class RunState(BaseModel):
+    run: str
+    conversation: str
+    status: Status
+    seq: int
+    message: Message
+
+
+def router(core: Core) -> APIRouter:
+    api = APIRouter(prefix="/api/runs", tags=["runs"])
+
+    @api.get("/{id}")
+    async def read_run(id: str) -> RunState:
+        run = await core.store.run(OWNER, id)
+        message, seq = await core.runs.fold(run)
+        return RunState(run=run.id, conversation=run.conversation, status=message.status, seq=seq, message=message)
+
+    @api.get("/{id}/events", response_class=EventStream)
+    async def follow_run(
+        id: str,
+        after: Annotated[int | None, Query(ge=0)] = None,
+        last_event_id: Annotated[str | None, Header()] = None,
+    ) -> EventStream:
+        run = await core.store.run(OWNER, id)
+        return EventStream(frames(core.runs.follow(run, _seen(after, last_event_id))))
+
+    @api.post("/{id}/stop", status_code=202)
+    async def stop_run(id: str) -> RunState:
+        await core.runs.stop(await core.store.run(OWNER, id))
+        return await read_run(id)
+
+    return api
+
+
+def _seen(after: int | None, last_event_id: str | None) -> int:
+    """The number of the last event that the client has; a stream that was resumed says it in the header."""
+    if last_event_id is None:
+        return after or 0
+    if not last_event_id.isdecimal():
+        raise InvalidInput("Last-Event-ID is the number of an event.", param="Last-Event-ID")
+    return int(last_event_id)

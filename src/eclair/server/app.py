@@ -1,0 +1,109 @@
+"""The HTTP door: routes, errors as one clear sentence, and the guard before them all."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.types import Scope
+
+import eclair
+from eclair.core import Core
+from eclair.errors import Conflict, EclairError, EngineBusy, InvalidInput, NotFound
+from eclair.server import openai, ui
+from eclair.server.api import conversations, models, runs
+from eclair.server.guard import Guard
+
+log = logging.getLogger(__name__)
+
+
+class _MethodNotAllowed(InvalidInput):
+    code = "method_not_allowed"
+    status = 405
+
+
+def create_app(core: Core) -> FastAPI:
+    """The application around an open core."""
+    app = FastAPI(
+        title="Éclair", version=eclair.__version__, docs_url=None, redoc_url=None, openapi_url="/openapi.json"
+    )
+    app.include_router(conversations.router(core))
+    app.include_router(runs.router(core))
+    app.include_router(models.router(core))
+    app.include_router(openai.router(core))
+    app.include_router(ui.router())
+    if ui.STATIC.exists():
+        app.mount("/assets", ui.Assets(directory=ui.STATIC / "assets", check_dir=False))
+    app.add_middleware(Guard, settings=core.settings, respond=respond)
+    app.add_exception_handler(EclairError, _on_error)
+    app.add_exception_handler(RequestValidationError, _on_validation)
+    app.add_exception_handler(HTTPException, _on_http)
+    app.add_exception_handler(Exception, _on_bug)
+    return app
+
+
+def respond(scope: Scope, error: EclairError) -> JSONResponse:
+    """The error in the form that its path speaks, OpenAI's under /v1."""
+    headers: dict[str, str] = {}
+    if isinstance(error, EngineBusy) and error.retry_after is not None:
+        headers["Retry-After"] = str(max(1, round(error.retry_after)))
+    if scope["path"].startswith("/v1"):
+        return JSONResponse(openai.error_body(error), error.status, headers)
+    body: dict[str, Any] = {"code": error.code, "message": error.message, "param": error.param}
+    if isinstance(error, Conflict) and error.run is not None:
+        body["run"] = error.run
+    return JSONResponse({"error": body}, error.status, headers)
+
+
+async def _on_error(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, EclairError)
+    if error.status >= 500:
+        log.warning("%s %s: %s", request.method, request.url.path, error.message)
+    return respond(request.scope, error)
+
+
+async def _on_validation(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, RequestValidationError)
+    return respond(request.scope, _sentence(error))
+
+
+async def _on_http(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HTTPException)
+    path = request.url.path
+    match error.status_code:
+        case 404:
+            fault: EclairError = NotFound(f"There is nothing at {path}; /docs lists what there is.")
+        case 405:
+            fault = _MethodNotAllowed(f"{request.method} is not possible at {path}; /docs lists what is.")
+        case _:
+            fault = InvalidInput("The body is not JSON in UTF-8; check what was sent.")
+    return respond(request.scope, fault)
+
+
+async def _on_bug(request: Request, error: Exception) -> JSONResponse:
+    log.error("%s %s failed", request.method, request.url.path, exc_info=error)
+    return respond(request.scope, EclairError("Éclair made a mistake of its own; its log has the details."))
+
+
+def _sentence(error: RequestValidationError) -> InvalidInput:
+    """The first thing that is wrong with a request, in one sentence."""
+    first = error.errors()[0]
+    place = [str(step) for step in first["loc"] if step not in ("body", "query", "path", "header")]
+    name = ".".join(place)
+    match first["type"]:
+        case "json_invalid":
+            return InvalidInput(f"The body is not JSON: {first['ctx']['error'].lower()}.")
+        case "extra_forbidden":
+            return InvalidInput(f"Éclair does not know the field {name!r}; leave it out.", param=name)
+        case "missing" if name:
+            return InvalidInput(f"The field {name!r} is missing.", param=name)
+        case "missing":
+            return InvalidInput("The body is empty; send JSON with `Content-Type: application/json`.")
+        case _:
+            problem = first["msg"].removeprefix("Value error, ")
+            return InvalidInput(f"The field {name!r} is wrong: {problem[0].lower() + problem[1:]}.", param=name)

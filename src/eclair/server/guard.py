@@ -1,0 +1,117 @@
+"""Who may come in: host names, origins, the key, and how much a request may carry.
+
+On a loopback address the browser is the danger: a page from elsewhere must not reach Éclair through it, be it
+by its own requests (Origin, Sec-Fetch-Site) or by a host name that it turned to this machine (Host).
+"""
+
+from __future__ import annotations
+
+import hmac
+import ipaddress
+from collections.abc import Callable
+from urllib.parse import urlsplit
+
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from eclair.errors import EclairError, Forbidden, TooLarge, Unauthorized
+from eclair.settings import Settings
+
+LARGEST_BODY = 32 << 20
+"""Bytes of a request; what a message may hold is a setting."""
+
+Respond = Callable[[Scope, EclairError], ASGIApp]
+
+
+def is_loopback(host: str) -> bool:
+    """Whether an address or name to listen on can be reached from this machine alone."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+class Guard:
+    """ASGI middleware; `respond` makes the answer to a request that is refused."""
+
+    def __init__(self, app: ASGIApp, settings: Settings, respond: Respond) -> None:
+        self._app = app
+        self._respond = respond
+        self._key = settings.api_key
+        self._hosts: set[str] | None = None
+        if is_loopback(settings.host):
+            self._hosts = {"localhost", "127.0.0.1", "[::1]", settings.host, *settings.allowed_hosts}
+        elif settings.allowed_hosts:
+            self._hosts = {settings.host, *settings.allowed_hosts}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        headers = Headers(scope=scope)
+        try:
+            self._check_host(headers)
+            self._check_origin(scope, headers)
+            self._check_key(scope, headers)
+            if int(headers.get("content-length") or 0) > LARGEST_BODY:
+                raise _too_large()
+            await self._app(scope, _limited(receive), send)
+        except EclairError as error:
+            await self._respond(scope, error)(scope, receive, send)
+
+    def _check_host(self, headers: Headers) -> None:
+        host = urlsplit(f"//{headers.get('host', '')}")
+        name = f"[{host.hostname}]" if ":" in (host.hostname or "") else host.hostname or ""
+        if self._hosts is not None and name not in self._hosts:
+            raise Forbidden(
+                f"Éclair is not known as {name!r}; open it by its own address, or add the name to allowed_hosts."
+            )
+
+    def _check_origin(self, scope: Scope, headers: Headers) -> None:
+        origin = headers.get("origin")
+        if origin is not None and urlsplit(origin).netloc != headers.get("host"):
+            raise Forbidden(f"A page from {origin} may not use Éclair; open Éclair's own page.")
+        page = headers.get("sec-fetch-mode") == "navigate" and scope["method"] == "GET"
+        if headers.get("sec-fetch-site") == "cross-site" and not page:
+            raise Forbidden("A page from elsewhere may not use Éclair; open Éclair's own page.")
+
+    def _check_key(self, scope: Scope, headers: Headers) -> None:
+        path: str = scope["path"]
+        if self._key is None or not path.startswith(("/api/", "/v1/")) or path == "/api/health":
+            return
+        scheme, _, given = headers.get("authorization", "").partition(" ")
+        if scheme.lower() != "bearer" or not hmac.compare_digest(given.encode(), self._key.encode()):
+            raise Unauthorized("This Éclair needs its key: send `Authorization: Bearer KEY`.")
+
+
+def _limited(receive: Receive) -> Receive:
+    read = 0
+
+    async def limited() -> Message:
+        nonlocal read
+        message = await receive()
+        read += len(message.get("body", b""))
+        if read > LARGEST_BODY:
+            raise _too_large()
+        return message
+
+    return limited
+
+
+def _too_large() -> TooLarge:
+    return TooLarge(f"The request is larger than {LARGEST_BODY >> 20} MiB; send less at once.")
+
+
+PAGE_HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
+        "connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+    ),
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+}
+"""What Éclair's own pages carry: nothing is loaded from elsewhere, nothing is framed."""

@@ -1,0 +1,447 @@
+"""`/v1`: OpenAI's dialect over the same engines (reference: OpenAI's API reference, chat and completions).
+
+A request is passed to the engine that has the model and its pieces are rendered as OpenAI has them. What
+Éclair cannot honour is refused by name. Nothing here is kept.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator, Coroutine
+from contextlib import aclosing
+from dataclasses import dataclass, field, replace
+from typing import Annotated, Any, Literal, TypeVar
+
+import orjson
+from fastapi import APIRouter, Request
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.responses import Response
+
+from eclair.assistant import effective
+from eclair.core import Core
+from eclair.engines.base import (
+    JSON,
+    Counted,
+    Ended,
+    Engine,
+    Model,
+    Piece,
+    Reasoning,
+    Said,
+    Text,
+    ToolCall,
+)
+from eclair.engines.base import Request as EngineRequest
+from eclair.errors import (
+    EclairError,
+    EngineBroken,
+    NotFound,
+    TooLarge,
+    Unauthorized,
+    UpstreamError,
+    UserError,
+)
+from eclair.ids import new_id
+from eclair.messages import FinishReason, Sampling
+from eclair.server.sse import EventStream
+
+T = TypeVar("T")
+Probability = Annotated[float | None, Field(gt=0, le=1)]
+Penalty = Annotated[float | None, Field(ge=-2, le=2)]
+ENDS = b"data: [DONE]\n\n"
+
+
+class _Body(BaseModel):
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
+
+
+class StreamOptions(_Body):
+    include_usage: bool = False
+    include_obfuscation: bool = False
+
+
+class _Asked(_Body):
+    """What both routes take. Hints that change nothing in the answer are accepted and not used."""
+
+    model: str
+    stream: bool = False
+    stream_options: StreamOptions | None = None
+    temperature: Annotated[float | None, Field(ge=0, le=2)] = None
+    top_p: Probability = None
+    seed: int | None = None
+    random_seed: int | None = None
+    stop: str | list[str] | None = None
+    n: Annotated[int | None, Field(ge=1, le=16)] = None
+    presence_penalty: Penalty = None
+    frequency_penalty: Penalty = None
+    logit_bias: dict[str, float] | None = None
+    top_k: Annotated[int | None, Field(ge=0)] = None
+    min_p: Annotated[float | None, Field(ge=0, le=1)] = None
+    user: str | None = None
+
+    def sampling(self, max_tokens: int | None) -> Sampling:
+        stop = [self.stop] if isinstance(self.stop, str) else self.stop or []
+        seed = self.seed if self.seed is not None else self.random_seed
+        return Sampling(self.temperature, self.top_p, max_tokens, seed, tuple(stop))
+
+    def passed_on(self, *names: str) -> JSON:
+        """Fields that the engine is given as they are, where they were set."""
+        wanted = ("presence_penalty", "frequency_penalty", "logit_bias", "top_k", "min_p", *names)
+        values = {name: getattr(self, name) for name in wanted}
+        return {name: value for name, value in values.items() if value is not None}
+
+
+class ChatMessage(_Body):
+    role: Literal["system", "developer", "user", "assistant", "tool"]
+    content: str | list[dict[str, Any]] | None = None
+    name: str | None = None
+    tool_calls: list[dict[str, Any]] | None = None
+    tool_call_id: str | None = None
+    refusal: None = None
+    prefix: bool | None = None
+
+    def said(self) -> Said:
+        content = self.content
+        if isinstance(content, list) and all(part.get("type") == "text" for part in content):
+            content = "\n".join(str(part.get("text", "")) for part in content)
+        return Said(self.role, content, self.name, tuple(self.tool_calls or ()), self.tool_call_id)
+
+
+class ChatRequest(_Asked):
+    messages: Annotated[list[ChatMessage], Field(min_length=1)]
+    max_tokens: Annotated[int | None, Field(ge=1)] = None
+    max_completion_tokens: Annotated[int | None, Field(ge=1)] = None
+    tools: list[dict[str, Any]] | None = None
+    tool_choice: str | dict[str, Any] | None = None
+    parallel_tool_calls: bool | None = None
+    response_format: dict[str, Any] | None = None
+    logprobs: bool | None = None
+    top_logprobs: Annotated[int | None, Field(ge=0, le=20)] = None
+    reasoning_effort: str | None = None
+    store: Literal[False] | None = None
+    metadata: dict[str, str] | None = None
+    service_tier: Literal["auto", "default"] | None = None
+    prompt_cache_key: str | None = None
+    safety_identifier: str | None = None
+    safe_prompt: Literal[False] | None = None
+
+    def request(self, model: Model, max_tokens: int) -> EngineRequest:
+        sampling = self.sampling(self.max_completion_tokens or self.max_tokens)
+        return EngineRequest(
+            model=model.id,
+            messages=tuple(message.said() for message in self.messages),
+            sampling=effective(sampling, model.sampling, max_tokens),
+            tools=tuple(self.tools or ()),
+            tool_choice=self.tool_choice,
+            response_format=self.response_format,
+            extra=self.passed_on("logprobs", "top_logprobs", "parallel_tool_calls", "reasoning_effort"),
+        )
+
+
+class CompletionRequest(_Asked):
+    prompt: str | Annotated[list[str], Field(min_length=1, max_length=1)]
+    max_tokens: Annotated[int | None, Field(ge=1)] = 16
+    best_of: Literal[1] | None = None
+    echo: Literal[False] | None = None
+
+    def request(self, model: Model, max_tokens: int) -> EngineRequest:
+        return EngineRequest(
+            model=model.id,
+            prompt=self.prompt if isinstance(self.prompt, str) else self.prompt[0],
+            sampling=effective(self.sampling(self.max_tokens), model.sampling, max_tokens),
+            extra=self.passed_on(),
+        )
+
+
+@dataclass(slots=True)
+class _Choice:
+    """One of the `n` answers, gathered."""
+
+    text: list[str] = field(default_factory=list[str])
+    reasoning: list[str] = field(default_factory=list[str])
+    calls: dict[int, JSON] = field(default_factory=dict[int, JSON])
+    logprobs: list[JSON] = field(default_factory=list[JSON])
+    counted: Counted | None = None
+    reason: FinishReason | None = None
+
+    def take(self, piece: Piece) -> None:
+        match piece:
+            case Text():
+                self.text.append(piece.text)
+                self.logprobs.extend(piece.logprobs)
+            case Reasoning():
+                self.reasoning.append(piece.text)
+            case ToolCall():
+                call = self.calls.setdefault(
+                    piece.index,
+                    {
+                        "id": piece.id,
+                        "type": "function",
+                        "function": {"name": piece.name, "arguments": ""},
+                    },
+                )
+                call["function"]["arguments"] += piece.arguments
+            case Counted():
+                self.counted = piece
+            case Ended():
+                self.reason = piece.reason
+
+
+class _Chat:
+    """How chat completions look. `head` is what every object of one reply begins with."""
+
+    object = "chat.completion"
+    chunk_object = "chat.completion.chunk"
+    prefix = "chatcmpl"
+
+    def opening(self) -> JSON | None:
+        return {"delta": {"role": "assistant", "content": ""}, "logprobs": None, "finish_reason": None}
+
+    def delta(self, piece: Text | Reasoning | ToolCall) -> JSON:
+        delta: JSON
+        match piece:
+            case Text():
+                delta = {"content": piece.text}
+            case Reasoning():
+                delta = {"reasoning_content": piece.text}
+            case ToolCall():
+                function: JSON = {"arguments": piece.arguments}
+                call: JSON = {"index": piece.index, "function": function}
+                if piece.id is not None:
+                    call |= {"id": piece.id, "type": "function"}
+                    function["name"] = piece.name
+                delta = {"tool_calls": [call]}
+        logprobs = {"content": list(piece.logprobs)} if isinstance(piece, Text) and piece.logprobs else None
+        return {"delta": delta, "logprobs": logprobs, "finish_reason": None}
+
+    def ending(self, reason: FinishReason) -> JSON:
+        return {"delta": {}, "logprobs": None, "finish_reason": reason}
+
+    def whole(self, choice: _Choice) -> JSON:
+        message: JSON = {"role": "assistant", "content": "".join(choice.text), "refusal": None}
+        if choice.reasoning:
+            message["reasoning_content"] = "".join(choice.reasoning)
+        if choice.calls:
+            message["content"] = message["content"] or None
+            message["tool_calls"] = [choice.calls[index] for index in sorted(choice.calls)]
+        logprobs = {"content": choice.logprobs} if choice.logprobs else None
+        return {"message": message, "logprobs": logprobs, "finish_reason": choice.reason}
+
+
+class _Completion:
+    """How plain completions look."""
+
+    object = "text_completion"
+    chunk_object = "text_completion"
+    prefix = "cmpl"
+
+    def opening(self) -> JSON | None:
+        return None
+
+    def delta(self, piece: Text | Reasoning | ToolCall) -> JSON:
+        text = piece.text if isinstance(piece, Text) else ""
+        return {"text": text, "logprobs": None, "finish_reason": None}
+
+    def ending(self, reason: FinishReason) -> JSON:
+        return {"text": "", "logprobs": None, "finish_reason": reason}
+
+    def whole(self, choice: _Choice) -> JSON:
+        return {"text": "".join(choice.text), "logprobs": None, "finish_reason": choice.reason}
+
+
+@dataclass(frozen=True, slots=True)
+class _Reply:
+    """A reply being made: its form, its identity, and the streams of its choices."""
+
+    form: _Chat | _Completion
+    engine: Engine
+    request: EngineRequest
+    count: int
+    id: str
+    created: int
+
+    def head(self, object: str) -> JSON:
+        return {"id": self.id, "object": object, "created": self.created, "model": self.request.model}
+
+    def streams(self) -> list[AsyncGenerator[Piece, None]]:
+        """One stream a choice; with a seed, each choice has its own, so that they differ."""
+        seed = self.request.sampling.seed
+        requests = [self.request] * self.count
+        if seed is not None:
+            requests = [
+                replace(self.request, sampling=replace(self.request.sampling, seed=seed + index))
+                for index in range(self.count)
+            ]
+        return [self.engine.stream(request) for request in requests]
+
+
+def router(core: Core) -> APIRouter:
+    api = APIRouter(prefix="/v1", tags=["OpenAI"])
+
+    @api.get("/models")
+    async def list_models() -> JSON:
+        return {"object": "list", "data": [_model(model) for model in await core.registry.models()]}
+
+    @api.get("/models/{id:path}")
+    async def read_model(id: str) -> JSON:
+        return _model((await core.registry.resolve(id))[1])
+
+    @api.post("/chat/completions")
+    async def chat(body: ChatRequest, request: Request) -> Response:
+        return await answer(body, request, _Chat())
+
+    @api.post("/completions")
+    async def complete(body: CompletionRequest, request: Request) -> Response:
+        return await answer(body, request, _Completion())
+
+    async def answer(body: ChatRequest | CompletionRequest, request: Request, form: _Chat | _Completion) -> Response:
+        engine, model = await core.registry.resolve(body.model)
+        asked = body.request(model, core.settings.max_tokens)
+        reply = _Reply(form, engine, asked, body.n or 1, new_id(form.prefix).replace("_", "-"), int(time.time()))
+        if not body.stream:
+            return await _unless_gone(request, _whole(reply))
+        usage = body.stream_options is not None and body.stream_options.include_usage
+        pieces = _in_turn(reply.streams())
+        first = await anext(pieces)
+        return EventStream(_chunks(reply, first, pieces, usage))
+
+    return api
+
+
+def error_body(error: EclairError) -> JSON:
+    """The error in the form that OpenAI's clients read."""
+    match error:
+        case Unauthorized():
+            kind = "authentication_error"
+        case TooLarge() | UserError():
+            kind = "invalid_request_error"
+        case UpstreamError(status=429):
+            kind = "rate_limit_error"
+        case UpstreamError(status=400):
+            kind = "invalid_request_error"
+        case _:
+            kind = "server_error"
+    code = "model_not_found" if isinstance(error, NotFound) and error.param == "model" else error.code
+    return {"error": {"message": error.message, "type": kind, "param": error.param, "code": code}}
+
+
+def _model(model: Model) -> JSON:
+    return {"id": model.id, "object": "model", "created": 0, "owned_by": model.maker or model.engine}
+
+
+async def _in_turn(streams: list[AsyncGenerator[Piece, None]]) -> AsyncGenerator[tuple[int, Piece], None]:
+    """The pieces of one choice after the other, each with its choice's number."""
+    for index, stream in enumerate(streams):
+        reason = False
+        async with aclosing(stream) as pieces:
+            async for piece in pieces:
+                reason = reason or isinstance(piece, Ended)
+                yield index, piece
+        if not reason:
+            raise _broken()
+
+
+async def _chunks(
+    reply: _Reply, first: tuple[int, Piece], rest: AsyncGenerator[tuple[int, Piece], None], usage: bool
+) -> AsyncGenerator[bytes, None]:
+    """The reply as server-sent events. An error after the first word is an event of its own, then the end."""
+    head = reply.head(reply.form.chunk_object)
+    end: JSON = {"usage": None} if usage else {}
+    counts: list[Counted] = []
+
+    def event(index: int, choice: JSON) -> bytes:
+        return _event({**head, "choices": [{"index": index, **choice}], **end})
+
+    opening = reply.form.opening()
+    opened: set[int] = set()
+    try:
+        async with aclosing(_after(first, rest)) as pieces:
+            async for index, piece in pieces:
+                if opening is not None and index not in opened:
+                    opened.add(index)
+                    yield event(index, opening)
+                match piece:
+                    case Counted():
+                        counts.append(piece)
+                    case Ended():
+                        yield event(index, reply.form.ending(piece.reason))
+                    case _:
+                        yield event(index, reply.form.delta(piece))
+        if usage:
+            yield _event({**head, "choices": [], "usage": _usage(counts)})
+    except EclairError as error:
+        yield _event(error_body(error))
+    yield ENDS
+
+
+async def _after(
+    first: tuple[int, Piece], rest: AsyncGenerator[tuple[int, Piece], None]
+) -> AsyncGenerator[tuple[int, Piece], None]:
+    async with aclosing(rest):
+        yield first
+        async for item in rest:
+            yield item
+
+
+async def _whole(reply: _Reply) -> Response:
+    choices = await _gather(reply)
+    body: JSON = {
+        **reply.head(reply.form.object),
+        "choices": [{"index": index, **reply.form.whole(choice)} for index, choice in enumerate(choices)],
+        "usage": _usage([choice.counted for choice in choices if choice.counted is not None]),
+    }
+    return Response(orjson.dumps(body), media_type="application/json")
+
+
+async def _gather(reply: _Reply) -> list[_Choice]:
+    async def one(stream: AsyncGenerator[Piece, None]) -> _Choice:
+        choice = _Choice()
+        async with aclosing(stream) as pieces:
+            async for piece in pieces:
+                choice.take(piece)
+        if choice.reason is None:
+            raise _broken()
+        return choice
+
+    return await asyncio.gather(*(one(stream) for stream in reply.streams()))
+
+
+def _broken() -> EngineBroken:
+    return EngineBroken("The engine broke off before the end of its answer; try again.")
+
+
+def _usage(counts: list[Counted]) -> JSON | None:
+    """The prompt is counted once, the answers together. None where the engine does not count."""
+    if not counts:
+        return None
+    made = sum(counted.completion_tokens for counted in counts)
+    prompt = counts[0].prompt_tokens
+    return {
+        "prompt_tokens": prompt,
+        "completion_tokens": made,
+        "total_tokens": prompt + made,
+        "prompt_tokens_details": {"cached_tokens": counts[0].cached_tokens or 0},
+    }
+
+
+def _event(body: JSON) -> bytes:
+    return b"data: " + orjson.dumps(body) + b"\n\n"
+
+
+async def _unless_gone(request: Request, work: Coroutine[Any, Any, T]) -> T:
+    """Do the work, or stop it when the client goes away meanwhile."""
+    task = asyncio.create_task(work)
+    gone = asyncio.create_task(_disconnected(request))
+    try:
+        await asyncio.wait([task, gone], return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for other in (task, gone):
+            other.cancel()
+        await asyncio.wait([task, gone])
+    return task.result()
+
+
+async def _disconnected(request: Request) -> None:
+    while (await request.receive())["type"] != "http.disconnect":
+        pass

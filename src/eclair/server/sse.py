@@ -1,0 +1,80 @@
+"""Server-sent events: bytes out as they come, a sign of life when none come, an end when the client leaves."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing
+
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from eclair.runs import Batch
+
+BEAT = 15.0
+"""Seconds of silence after which a comment line is sent."""
+
+HEADERS = {
+    "Content-Type": "text/event-stream; charset=utf-8",
+    "Cache-Control": "no-store",
+    "X-Accel-Buffering": "no",
+}
+
+
+class EventStream(Response):
+    """A response that sends each chunk of `chunks` at once and closes the generator when the client is gone."""
+
+    def __init__(
+        self,
+        chunks: AsyncGenerator[bytes, None],
+        *,
+        status: int = 200,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(status_code=status, headers={**HEADERS, **(headers or {})})
+        del self.headers["content-length"]
+        self._chunks = chunks
+        self._sent = False
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+        pump = asyncio.create_task(self._pump(send))
+        others = [asyncio.create_task(self._beat(send)), asyncio.create_task(_gone(receive))]
+        try:
+            await asyncio.wait([pump, *others], return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in (pump, *others):
+                if not task.done():
+                    task.cancel()
+            await asyncio.wait([pump, *others])
+        if not pump.cancelled():
+            pump.result()
+
+    async def _pump(self, send: Send) -> None:
+        async with aclosing(self._chunks) as chunks:
+            async for chunk in chunks:
+                self._sent = True
+                await send({"type": "http.response.body", "body": chunk, "more_body": True})
+        await send({"type": "http.response.body", "body": b""})
+
+    async def _beat(self, send: Send) -> None:
+        while True:
+            self._sent = False
+            await asyncio.sleep(BEAT)
+            if not self._sent:
+                await send({"type": "http.response.body", "body": b":\n\n", "more_body": True})
+
+
+async def _gone(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+async def frames(batches: AsyncGenerator[Batch, None]) -> AsyncGenerator[bytes, None]:
+    """A run's events as server-sent events with their numbers, those that came together in one piece."""
+    async with aclosing(batches):
+        async for batch in batches:
+            head = b"event: reset\ndata: {}\n\n" if batch.reset else b""
+            yield head + b"".join(
+                b"id: %d\ndata: %s\n\n" % (number, line) for number, line in enumerate(batch.lines, batch.first)
+            )

@@ -1,0 +1,51 @@
+"""The web app's files, as the build left them in `static/`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from fastapi import APIRouter
+from starlette.responses import FileResponse, PlainTextResponse, Response
+from starlette.staticfiles import StaticFiles
+from starlette.types import Scope
+
+from eclair.server.guard import PAGE_HEADERS
+
+STATIC = Path(__file__).parent / "static"
+
+
+class Assets(StaticFiles):
+    """Files whose names change with their content: a browser may keep them for ever."""
+
+    async def get_response(self, path: str, scope: Scope) -> Response:
+        response = await super().get_response(path, scope)
+        response.headers["Cache-Control"] = "public, max-age=31536000, immutable"
+        response.headers["X-Content-Type-Options"] = "nosniff"
+        return response
+
+
+def router() -> APIRouter:
+    """The pages. `/c/…` is the app as well: it reads the address itself."""
+    pages = APIRouter(include_in_schema=False)
+
+    @pages.get("/")
+    @pages.get("/c/{conversation}")
+    async def app() -> Response:
+        return _page("index.html")
+
+    @pages.get("/docs")
+    async def docs() -> Response:
+        return _page("docs.html")
+
+    @pages.get("/favicon.svg")
+    async def icon() -> Response:
+        return _page("favicon.svg")
+
+    return pages
+
+
+def _page(name: str) -> Response:
+    path = STATIC / name
+    if not path.exists():
+        return PlainTextResponse("The web app is not built; `make run` builds it.\n", status_code=503)
+    return FileResponse(path, headers={**PAGE_HEADERS, "Cache-Control": "no-cache"})

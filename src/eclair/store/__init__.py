@@ -1,0 +1,1 @@
+"""What is kept: conversations, messages, the run log and blobs."""

@@ -1,0 +1,113 @@
+"""The store port: conversations, messages and the run log. What an answer says is not its affair.
+
+Every write is one transaction and touches only the rows it names: two clients that write to one
+conversation lose nothing. All methods raise StoreError when the database cannot serve.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from eclair.messages import Conversation, Hit, Message, Status
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """Events of one run in a row: JSON lines without a last newline; `last` is the number of the last."""
+
+    run: str
+    last: int
+    lines: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class RunRecord:
+    """A run as it is kept. `process` names the process that writes it; see `Store.alive`."""
+
+    id: str
+    conversation: str
+    message: str
+    process: str
+    status: Status
+
+
+@dataclass(frozen=True, slots=True)
+class NewTurn:
+    """What one turn adds: the user's message (None when an older one is answered anew), the answer-to-be,
+    its run, and the first chunk of the run's log. `title` names the conversation if it has no name yet."""
+
+    owner: str
+    question: Message | None
+    answer: Message
+    run: RunRecord
+    first: Chunk
+    title: str
+
+
+class Store(Protocol):
+    async def add_conversation(self, conversation: Conversation) -> Conversation:
+        """Keep it, or give back the owner's one of that id. Raises Conflict where the id is another's."""
+        ...
+
+    async def conversation(self, owner: str, id: str) -> Conversation:
+        """Raises NotFound."""
+        ...
+
+    async def conversations(self, owner: str, before: int | None, limit: int) -> list[Conversation]:
+        """Newest change first; `before` is an `updated` time in milliseconds."""
+        ...
+
+    async def change_conversation(
+        self, owner: str, id: str, *, title: str | None = None, leaf: str | None = None
+    ) -> Conversation:
+        """Rename it or show another branch. Raises NotFound for it or for a leaf that is not in it."""
+        ...
+
+    async def delete_conversation(self, owner: str, id: str) -> None:
+        """Delete it with its messages, runs and logs. Raises NotFound."""
+        ...
+
+    async def messages(self, conversation: str) -> list[Message]:
+        """The whole tree, oldest first."""
+        ...
+
+    async def search(self, owner: str, words: str, limit: int) -> list[Hit]:
+        """Messages that hold every word or a word that begins so, best first."""
+        ...
+
+    async def open_turn(self, turn: NewTurn) -> RunRecord:
+        """Add a turn. If the question's id is already in the conversation, nothing is added and the run that
+        answers it comes back. Raises Conflict while another run is at work, NotFound for a missing parent."""
+        ...
+
+    async def append(self, chunks: list[Chunk]) -> None:
+        """Add to run logs."""
+        ...
+
+    async def close_run(self, run: RunRecord, message: Message, rest: Chunk | None) -> None:
+        """End a run: the rest of its log, its status, and its message as folded."""
+        ...
+
+    async def run(self, owner: str, id: str) -> RunRecord:
+        """Raises NotFound."""
+        ...
+
+    async def chunks(self, run: str, after: int) -> list[Chunk]:
+        """The log from the chunk on that holds event `after + 1`."""
+        ...
+
+    async def running(self, conversation: str | None = None) -> list[RunRecord]:
+        """Runs that are at work, here or in another process, or whose process died."""
+        ...
+
+    def alive(self, process: str) -> bool:
+        """Whether that process still holds its lease."""
+        ...
+
+    @property
+    def process(self) -> str:
+        """The name under which this process writes runs."""
+        ...
+
+    async def close(self) -> None: ...

@@ -1,0 +1,262 @@
+"""The store on SQLite: what each table means and every statement that touches it."""
+
+from __future__ import annotations
+
+import re
+import time
+from pathlib import Path
+from typing import Any
+
+import apsw
+import orjson
+from pydantic import TypeAdapter
+
+from eclair.errors import Conflict, NotFound
+from eclair.ids import Clock
+from eclair.messages import Conversation, Hit, Message
+from eclair.store.base import Chunk, NewTurn, RunRecord
+from eclair.store.database import Database
+from eclair.store.lease import Lease, held
+
+_MESSAGE: TypeAdapter[Message] = TypeAdapter(Message)
+_CONVERSATION = "id, owner, title, created, updated, leaf"
+_RUN = "id, conversation, message, process, status"
+_WORD = re.compile(r"\w+")
+
+
+class SQLStore:
+    """Implements `Store`; see there for what each method promises."""
+
+    def __init__(self, database: Database, lease: Lease, leases: Path, clock: Clock = time.time) -> None:
+        self._database = database
+        self._lease = lease
+        self._leases = leases
+        self._clock = clock
+
+    @classmethod
+    def open(cls, folder: Path, clock: Clock = time.time) -> SQLStore:
+        """Open the database in `folder`, making both if need be. Raises StoreError."""
+        database = Database.open(folder / "eclair.db")
+        leases = folder / "leases"
+        return cls(database, Lease.take(leases), leases, clock)
+
+    @property
+    def process(self) -> str:
+        return self._lease.name
+
+    def alive(self, process: str) -> bool:
+        return process == self.process or held(self._leases, process)
+
+    async def close(self) -> None:
+        await self._database.close()
+        self._lease.release()
+
+    async def add_conversation(self, conversation: Conversation) -> Conversation:
+        def work(db: apsw.Connection) -> Conversation:
+            kept = _conversation(db, conversation.id)
+            if kept is None:
+                db.execute(
+                    f"INSERT INTO conversation ({_CONVERSATION}) VALUES (?, ?, ?, ?, ?, ?)",
+                    (
+                        conversation.id,
+                        conversation.owner,
+                        conversation.title,
+                        conversation.created,
+                        conversation.updated,
+                        conversation.leaf,
+                    ),
+                )
+                return conversation
+            if kept.owner != conversation.owner:
+                raise Conflict(f"The id {conversation.id!r} is taken; leave it out to be given one.")
+            return kept
+
+        return await self._database.write(work)
+
+    async def conversation(self, owner: str, id: str) -> Conversation:
+        return await self._database.read(lambda db: _owned(db, owner, id))
+
+    async def conversations(self, owner: str, before: int | None, limit: int) -> list[Conversation]:
+        def work(db: apsw.Connection) -> list[Conversation]:
+            rows = db.execute(
+                f"SELECT {_CONVERSATION} FROM conversation WHERE owner = ? AND updated < ?"
+                " ORDER BY updated DESC, id DESC LIMIT ?",
+                (owner, before if before is not None else 1 << 62, limit),
+            )
+            return [Conversation(*row) for row in rows]
+
+        return await self._database.read(work)
+
+    async def change_conversation(
+        self, owner: str, id: str, *, title: str | None = None, leaf: str | None = None
+    ) -> Conversation:
+        def work(db: apsw.Connection) -> Conversation:
+            _owned(db, owner, id)
+            if leaf is not None:
+                _belongs(db, leaf, id)
+            db.execute(
+                "UPDATE conversation SET title = coalesce(?, title), leaf = coalesce(?, leaf) WHERE id = ?",
+                (title, leaf, id),
+            )
+            return _owned(db, owner, id)
+
+        return await self._database.write(work)
+
+    async def delete_conversation(self, owner: str, id: str) -> None:
+        def work(db: apsw.Connection) -> None:
+            _owned(db, owner, id)
+            db.execute("DELETE FROM conversation WHERE id = ?", (id,))
+
+        await self._database.write(work)
+
+    async def messages(self, conversation: str) -> list[Message]:
+        def work(db: apsw.Connection) -> list[Message]:
+            rows = db.execute("SELECT body FROM message WHERE conversation = ? ORDER BY number", (conversation,))
+            return [_MESSAGE.validate_json(body) for (body,) in rows]
+
+        return await self._database.read(work)
+
+    async def search(self, owner: str, words: str, limit: int) -> list[Hit]:
+        query = " ".join(f'"{word}"*' for word in _WORD.findall(words))
+        if not query:
+            return []
+
+        def work(db: apsw.Connection) -> list[Hit]:
+            rows = db.execute(
+                "SELECT conversation.id, conversation.title, message.id, message.body ->> 'role',"
+                " message.body ->> 'created', snippet(message_text, 0, char(0xE000), char(0xE001), '…', 16)"
+                " FROM message_text JOIN message ON message.number = message_text.rowid"
+                " JOIN conversation ON conversation.id = message.conversation"
+                " WHERE message_text MATCH ? AND owner = ? ORDER BY message_text.rank LIMIT ?",
+                (query, owner, limit),
+            )
+            return [Hit(*row) for row in rows]
+
+        return await self._database.read(work)
+
+    async def open_turn(self, turn: NewTurn) -> RunRecord:
+        return await self._database.write(lambda db: _open_turn(db, turn, int(self._clock() * 1000)))
+
+    async def append(self, chunks: list[Chunk]) -> None:
+        await self._database.write(lambda db: _append(db, chunks))
+
+    async def close_run(self, run: RunRecord, message: Message, rest: Chunk | None) -> None:
+        def work(db: apsw.Connection) -> None:
+            if rest is not None:
+                _append(db, [rest])
+            db.execute("UPDATE run SET status = ? WHERE id = ?", (message.status, run.id))
+            db.execute(
+                "UPDATE message SET text = ?, body = ? WHERE id = ?",
+                (message.text, _json(message), message.id),
+            )
+            db.execute(
+                "UPDATE conversation SET updated = max(updated, ?) WHERE id = ?",
+                (int(self._clock() * 1000), run.conversation),
+            )
+
+        await self._database.write(work)
+
+    async def run(self, owner: str, id: str) -> RunRecord:
+        def work(db: apsw.Connection) -> RunRecord:
+            row = _first(
+                db,
+                "SELECT run.id, conversation, message, process, status FROM run"
+                " JOIN conversation ON conversation.id = run.conversation WHERE run.id = ? AND owner = ?",
+                (id, owner),
+            )
+            if row is None:
+                raise NotFound(f"There is no run {id!r}.")
+            return RunRecord(*row)
+
+        return await self._database.read(work)
+
+    async def chunks(self, run: str, after: int) -> list[Chunk]:
+        def work(db: apsw.Connection) -> list[Chunk]:
+            rows = db.execute("SELECT last, lines FROM chunk WHERE run = ? AND last > ? ORDER BY last", (run, after))
+            return [Chunk(run, last, lines.encode()) for last, lines in rows]
+
+        return await self._database.read(work)
+
+    async def running(self, conversation: str | None = None) -> list[RunRecord]:
+        def work(db: apsw.Connection) -> list[RunRecord]:
+            rows = db.execute(
+                f"SELECT {_RUN} FROM run WHERE status = 'running' AND coalesce(conversation = ?, true)",
+                (conversation,),
+            )
+            return [RunRecord(*row) for row in rows]
+
+        return await self._database.read(work)
+
+
+def _first(db: apsw.Connection, statement: str, values: tuple[Any, ...]) -> Any:
+    return next(iter(db.execute(statement, values)), None)
+
+
+def _json(message: Message) -> str:
+    return orjson.dumps(message).decode()
+
+
+def _conversation(db: apsw.Connection, id: str) -> Conversation | None:
+    row = _first(db, f"SELECT {_CONVERSATION} FROM conversation WHERE id = ?", (id,))
+    return None if row is None else Conversation(*row)
+
+
+def _owned(db: apsw.Connection, owner: str, id: str) -> Conversation:
+    conversation = _conversation(db, id)
+    if conversation is None or conversation.owner != owner:
+        raise NotFound(f"There is no conversation {id!r}.")
+    return conversation
+
+
+def _belongs(db: apsw.Connection, message: str, conversation: str) -> None:
+    if _first(db, "SELECT 1 FROM message WHERE id = ? AND conversation = ?", (message, conversation)) is None:
+        raise NotFound(f"There is no message {message!r} in this conversation.")
+
+
+def _append(db: apsw.Connection, chunks: list[Chunk]) -> None:
+    db.executemany(
+        "INSERT INTO chunk (run, last, lines) SELECT ?1, ?2, ?3"
+        " WHERE EXISTS (SELECT 1 FROM run WHERE id = ?1)",  # it may have been deleted meanwhile
+        [(chunk.run, chunk.last, chunk.lines.decode()) for chunk in chunks],
+    )
+
+
+def _insert(db: apsw.Connection, message: Message) -> None:
+    if _first(db, "SELECT 1 FROM message WHERE id = ?", (message.id,)) is not None:
+        raise Conflict(f"The id {message.id!r} is taken; leave it out to be given one.")
+    if message.parent is not None:
+        _belongs(db, message.parent, message.conversation)
+    db.execute(
+        "INSERT INTO message (id, conversation, parent, text, body) VALUES (?, ?, ?, ?, ?)",
+        (message.id, message.conversation, message.parent, message.text, _json(message)),
+    )
+
+
+def _open_turn(db: apsw.Connection, turn: NewTurn, now: int) -> RunRecord:
+    conversation = _owned(db, turn.owner, turn.run.conversation)
+    if turn.question is not None:
+        repeated = _first(
+            db,
+            "SELECT run.id, run.conversation, message, process, status FROM run"
+            " JOIN message ON message.id = run.message WHERE message.parent = ? AND run.conversation = ?"
+            " ORDER BY message.number LIMIT 1",
+            (turn.question.id, conversation.id),
+        )
+        if repeated is not None:
+            return RunRecord(*repeated)
+    busy = _first(db, "SELECT id FROM run WHERE conversation = ? AND status = 'running'", (conversation.id,))
+    if busy is not None:
+        raise Conflict("This conversation is still answering; stop that answer or wait for it.", run=busy[0])
+    if turn.question is not None:
+        _insert(db, turn.question)
+    _insert(db, turn.answer)
+    db.execute(
+        f"INSERT INTO run ({_RUN}) VALUES (?, ?, ?, ?, ?)",
+        (turn.run.id, turn.run.conversation, turn.run.message, turn.run.process, turn.run.status),
+    )
+    _append(db, [turn.first])
+    db.execute(
+        "UPDATE conversation SET leaf = ?, updated = max(updated, ?), title = iif(title = '', ?, title) WHERE id = ?",
+        (turn.answer.id, now, turn.title, conversation.id),
+    )
+    return turn.run

@@ -1,0 +1,206 @@
+"""Turns: a question becomes a message in the tree and a run at work. What is answered is not its affair."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from eclair.assistant import Answer, Turn, effective
+from eclair.context import lay_out
+from eclair.errors import InvalidInput, NotFound, TooLarge
+from eclair.events import RunStarted
+from eclair.ids import Clock, new_id
+from eclair.messages import Conversation, Message, Part, Sampling, branch
+from eclair.registry import Registry
+from eclair.runs import Runs
+from eclair.settings import Settings
+from eclair.store.base import Chunk, NewTurn, RunRecord, Store
+
+TITLE = 60
+
+
+@dataclass(frozen=True, slots=True)
+class New:
+    """A new message under `parent`, or else under the branch that is shown; `at_root` starts a branch."""
+
+    text: str
+    parent: str | None = None
+    at_root: bool = False
+    id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """Another answer to the user's message `message`."""
+
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Continue:
+    """The rest of the answer `message`, which was stopped, interrupted or cut by its length."""
+
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Choices:
+    """How it is to be answered; None leaves it to the settings."""
+
+    model: str | None = None
+    system: str | None = None
+    sampling: Sampling = field(default_factory=Sampling)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a turn has begun. `question` is the user's message that is being answered."""
+
+    run: RunRecord
+    question: str | None
+    model: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where in the tree an answer goes: after which messages, under which, taking up which."""
+
+    history: list[Message]
+    parent: str | None
+    question: Message | None = None
+    continues: Message | None = None
+
+
+class Turns:
+    def __init__(
+        self,
+        settings: Settings,
+        store: Store,
+        registry: Registry,
+        runs: Runs,
+        clock: Clock = time.time,
+        ids: Callable[[str], str] = new_id,
+    ) -> None:
+        self._settings = settings
+        self._store = store
+        self._registry = registry
+        self._runs = runs
+        self._clock = clock
+        self._ids = ids
+
+    async def ask(
+        self, owner: str, conversation: str, what: New | Retry | Continue, choices: Choices, accepted: float
+    ) -> Asked:
+        """Add the turn and set the answer going. `accepted` is `time.perf_counter` at the door.
+
+        Raises NotFound (conversation, message, model), InvalidInput, TooLarge, and Conflict while the
+        conversation is still answering; nothing is stored then.
+        """
+        if isinstance(what, New):
+            check_text(what.text, self._settings.max_message_kb)
+        kept = await self._store.conversation(owner, conversation)
+        engine, model = await self._registry.resolve(choices.model)
+        place = await self._place(kept, what)
+        system = choices.system if choices.system is not None else self._settings.system_prompt
+        sampling = effective(choices.sampling, model.sampling, self._settings.max_tokens)
+
+        async def count(text: str) -> int:
+            return await engine.count(model.id, text)
+
+        laid = await lay_out(system, place.history, window=model.context, reserve=sampling.max_tokens or 0, count=count)
+        started = self._started(kept, place, model.id)
+        answer = Answer(Turn(engine, model, laid, sampling, accepted, place.continues))
+        run = await self._runs.open(self._new_turn(owner, place, started), started, answer)
+        return Asked(run, place.parent, model.id)
+
+    async def _place(self, conversation: Conversation, what: New | Retry | Continue) -> _Place:
+        tree = {message.id: message for message in await self._store.messages(conversation.id)}
+        match what:
+            case New():
+                parent = None if what.at_root else what.parent or conversation.leaf
+                if parent is not None and _find(tree, parent).role != "assistant":
+                    raise InvalidInput("A message goes under an answer, not under another message.", param="parent")
+                question = self._question(conversation, parent, what)
+                return _Place([*branch(tree, parent), question], question.id, question)
+            case Retry():
+                if _find(tree, what.message).role != "user":
+                    raise InvalidInput("Only a message of yours can be answered again.", param="retry")
+                return _Place(branch(tree, what.message), what.message)
+            case Continue():
+                answer = _find(tree, what.message)
+                if answer.role != "assistant" or not _unfinished(answer):
+                    raise InvalidInput("Only an answer that was cut off can be continued.", param="continue")
+                return _Place(branch(tree, answer.id), answer.parent, continues=answer)
+
+    def _question(self, conversation: Conversation, parent: str | None, what: New) -> Message:
+        return Message(
+            id=what.id or self._ids("msg"),
+            conversation=conversation.id,
+            parent=parent,
+            role="user",
+            parts=(Part("text", what.text),),
+            created=int(self._clock() * 1000),
+        )
+
+    def _started(self, conversation: Conversation, place: _Place, model: str) -> RunStarted:
+        return RunStarted(
+            run=self._ids("run"),
+            message=self._ids("msg"),
+            conversation=conversation.id,
+            parent=place.parent,
+            model=model,
+            created=int(self._clock() * 1000),
+            continues=place.continues.id if place.continues else None,
+        )
+
+    def _new_turn(self, owner: str, place: _Place, started: RunStarted) -> NewTurn:
+        answer = Message(
+            id=started.message,
+            conversation=started.conversation,
+            parent=started.parent,
+            role="assistant",
+            parts=(),
+            created=started.created,
+            status="running",
+            run=started.run,
+            model=started.model,
+        )
+        record = RunRecord(started.run, started.conversation, started.message, self._store.process, "running")
+        title = title_of(place.question.text) if place.question else ""
+        return NewTurn(owner, place.question, answer, record, Chunk(started.run, 0, b""), title)
+
+
+def check_text(text: str, max_kb: int) -> None:
+    """Raise InvalidInput or TooLarge for a message that cannot be kept or shown."""
+    if not text.strip():
+        raise InvalidInput("The message is empty; write something to send.", param="text")
+    if "\0" in text:
+        raise InvalidInput("The message holds a NUL character; remove it and send again.", param="text")
+    try:
+        size = len(text.encode())
+    except UnicodeEncodeError:
+        raise InvalidInput("The message holds half a character (a lone surrogate).", param="text") from None
+    if size > max_kb * 1024:
+        raise TooLarge(
+            f"The message is {size // 1024:,} KiB; the limit is {max_kb:,} KiB (ECLAIR_MAX_MESSAGE_KB).",
+            param="text",
+        )
+
+
+def title_of(text: str) -> str:
+    """A title from a message: its first line, cut at a word."""
+    line = next(line.strip() for line in text.splitlines() if line.strip())
+    if len(line) <= TITLE:
+        return line
+    return (line[:TITLE].rsplit(" ", 1)[0] if " " in line[:TITLE] else line[:TITLE]).rstrip(",.;:") + "…"
+
+
+def _find(tree: dict[str, Message], id: str) -> Message:
+    if id not in tree:
+        raise NotFound(f"There is no message {id!r} in this conversation.")
+    return tree[id]
+
+
+def _unfinished(message: Message) -> bool:
+    return message.status in ("stopped", "interrupted", "failed") or message.finish_reason == "length"
