@@ -1,0 +1,93 @@
+# Éclair in two commands: `make run` sets everything up and starts it, `make test` sets everything up and tests it.
+# Each step is done once and again only when what it depends on has changed.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11; do \
+	"$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
+VENV := .venv
+BUILD := .build
+UI := $(shell find ui -name node_modules -prune -o -type f -print)
+
+# Install what a lock file pins into a virtual environment, naming each package as it comes.
+define install
+	@echo "$(3)"
+	@if [ -z "$(PYTHON)" ]; then echo "Éclair needs Python 3.11 or newer; install it and try again." >&2; exit 1; fi
+	@[ -x $(1)/bin/pip ] || "$(PYTHON)" -m venv $(1) || \
+		{ echo "Python has no venv module; on Debian and Ubuntu install the package python3-venv." >&2; rm -rf $(1); exit 1; }
+	@$(1)/bin/python -m pip install --disable-pip-version-check --no-input --require-hashes --only-binary :all: \
+		-r $(2) 2>&1 | tee $(1)/install.log | awk -v tty="$$([ -t 1 ] && echo 1)" \
+		'/^ERROR/ { print; bad = 1 } /^Collecting/ && tty { printf "\r  %d  %s\033[K", ++n, $$2; fflush() } \
+		END { if (tty) printf "\r\033[K"; if (bad) print "The whole output is in $(1)/install.log." }'
+	@touch $@
+endef
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: $(VENV)/.app ## Set up what is not set up, and start Éclair
+	@exec $(VENV)/bin/eclair serve --pull
+
+test: $(VENV)/.app $(VENV)/.dev chromium ## Run every test, in a real browser too
+	@$(VENV)/bin/eclair pull
+	@$(VENV)/bin/python -m pytest $(ARGS)
+
+check: $(VENV)/.app $(VENV)/.dev ## Formatting, lint, types, generated files
+	@$(VENV)/bin/ruff format --check
+	@$(VENV)/bin/ruff check
+	@$(VENV)/bin/basedpyright
+	@$(BUILD)/bin/python hatch_build.py check
+	@$(VENV)/bin/python -m eclair.server.typescript | diff - ui/src/events.ts
+	@$(VENV)/bin/eclair config --markdown | diff - docs/configuration.md
+
+format: $(VENV)/.dev ## Format the Python code
+	@$(VENV)/bin/ruff check --fix-only
+	@$(VENV)/bin/ruff format
+
+bench: $(VENV)/.app $(VENV)/.dev ## Measure; see bench/README.md
+	@$(VENV)/bin/eclair pull
+	@for script in start stream overhead resume; do $(VENV)/bin/python bench/$$script.py; done
+
+lock: $(VENV)/.dev ## Renew the lock files
+	@$(VENV)/bin/uv pip compile -q pyproject.toml $(LOCKED) -o requirements.lock
+	@$(VENV)/bin/uv pip compile -q --group build $(LOCKED) -o requirements-build.lock
+	@$(VENV)/bin/uv pip compile -q --group dev -c requirements.lock $(LOCKED) -o requirements-dev.lock
+LOCKED := --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --upgrade
+
+wheel: $(BUILD)/.ready ## Build the wheel into dist/
+	@$(BUILD)/bin/python -m hatchling build -t wheel
+
+clean: ## Forget everything that was set up; conversations and models stay
+	@rm -rf $(VENV) $(BUILD) dist ui/node_modules src/eclair/server/static
+
+chromium:
+	@$(BUILD)/bin/python tests/browser/chromium.py || { \
+		if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+			echo "Installing Chromium…"; apt-get update -qq && \
+			DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium >/dev/null; \
+		else \
+			echo "The browser tests need Chromium or Chrome; install it (Debian, Ubuntu: apt install chromium)." >&2; exit 1; \
+		fi; }
+
+$(VENV)/.runtime: requirements.lock
+	$(call install,$(VENV),requirements.lock,Installing Éclair's dependencies…)
+
+$(VENV)/.dev: requirements-dev.lock $(VENV)/.runtime
+	$(call install,$(VENV),requirements-dev.lock,Installing what the tests need…)
+
+$(BUILD)/.ready: requirements-build.lock
+	$(call install,$(BUILD),requirements-build.lock,Installing what the build needs…)
+
+$(VENV)/.app: $(VENV)/.runtime $(BUILD)/.ready pyproject.toml hatch_build.py $(UI)
+	@echo "Building the web app…"
+	@rm -rf $(BUILD)/wheel
+	@$(BUILD)/bin/python -m hatchling build -t wheel:editable -d $(BUILD)/wheel >$(BUILD)/build.log 2>&1 || \
+		{ tail -20 $(BUILD)/build.log >&2; exit 1; }
+	@$(VENV)/bin/python -m pip install -q --disable-pip-version-check --no-deps --no-index --force-reinstall \
+		$(BUILD)/wheel/*.whl
+	@touch $@
+
+.PHONY: help run test check format bench lock wheel clean chromium
