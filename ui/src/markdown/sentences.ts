@@ -1,0 +1,38 @@
+// Cuts a growing text into whole sentences, for those who listen to it.
+
+const SEGMENTS = new Intl.Segmenter(undefined, { granularity: "sentence" });
+const ENDS = /[.!?…:;。！？]["'”’)\]*_`]*\s*$|\n\s*$/;
+
+export class Sentences {
+  #told = 0;
+
+  /** The sentences that have been completed since the last call; with `done`, the rest as well. */
+  take(text: string, done: boolean): string {
+    if (text.length < this.#told) this.#told = 0;
+    const fresh = text.slice(this.#told);
+    let length = 0;
+    for (const { segment, index } of SEGMENTS.segment(fresh)) {
+      const closed = index + segment.length < fresh.length || done;
+      if (!closed) break;
+      if (done || ENDS.test(segment)) length = index + segment.length;
+    }
+    this.#told += length;
+    return spoken(fresh.slice(0, length));
+  }
+
+  /** Begin after what is already there. */
+  skip(text: string): void {
+    this.#told = text.length;
+  }
+}
+
+/** Markdown without the marks that are no words. */
+function spoken(text: string): string {
+  return text
+    .replace(/```\w*/g, " ")
+    .replace(/!?\[([^\]]*)\]\([^)]*\)/g, "$1")
+    .replace(/^\s*(?:#{1,6}|[-*+>]|\|)\s+/gm, "")
+    .replace(/[*_`~|]+/g, "")
+    .replace(/\s+/g, " ")
+    .trim();
+}

@@ -1,0 +1,26 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { Sentences } from "../src/markdown/sentences.ts";
+import { pieces, random } from "./random.ts";
+
+test("sentences are told once, whole and in order, however the text arrives", () => {
+  const text = "The **sky** is blue. Why? Air scatters short waves (see [this](https://example.org)).\n\n- One thing\n- Another thing\n\nAnd a last one";
+  const expected = "The sky is blue. Why? Air scatters short waves (see this). One thing Another thing And a last one";
+  for (let seed = 1; seed < 100; seed++) {
+    const sentences = new Sentences();
+    const told: string[] = [];
+    let grown = "";
+    for (const piece of pieces(text, random(seed))) {
+      grown += piece;
+      told.push(sentences.take(grown, false));
+    }
+    told.push(sentences.take(grown, true));
+    assert.equal(told.filter((part) => part !== "").join(" "), expected, `seed ${seed}`);
+  }
+});
+
+test("half a sentence is not told", () => {
+  const sentences = new Sentences();
+  assert.equal(sentences.take("It was a quiet", false), "");
+  assert.equal(sentences.take("It was a quiet evening. The", false), "It was a quiet evening.");
+});
