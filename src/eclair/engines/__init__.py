@@ -1,0 +1,1 @@
+"""Whatever writes the answers."""

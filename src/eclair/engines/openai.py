@@ -1,0 +1,600 @@
+"""Any server that speaks OpenAI's API: vLLM, SGLang, llama-server, a provider's own.
+
+One read from the network becomes at most one `Text`, however many tokens came with it: a slow engine is
+passed on token by token, a fast one in as few pieces as it sends. What servers do differently is data in
+`DIALECTS`. Starting and watching a server is left to `local`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import email.utils
+import math
+import time
+from collections import OrderedDict
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from typing import Any, NoReturn
+
+import orjson
+
+from eclair.engines.base import JSON, Counted, Ended, Health, Model, Piece, Reasoning, Request, Said, Text, ToolCall
+from eclair.errors import EclairError, EngineBroken, EngineBusy, EngineRefused, EngineUnavailable, UpstreamError
+from eclair.messages import FinishReason, Sampling
+from eclair.settings import EngineSettings
+from eclair.trust.egress import IDLE, BrokenOff, Http, Reply, TimedOut, Unreachable
+
+MAX_LINE = 16 << 20
+MAX_BODY = 4 << 20
+PAUSES = (0.2, 0.6)
+"""Seconds before the second and the third attempt at a request of which nothing has come back."""
+
+PATIENCE = 2.0
+"""The longest Retry-After, in seconds, that is waited for; a longer one is passed on."""
+
+REMEMBERED = 4096
+"""How many texts' token counts are kept."""
+
+FINISH: Mapping[str, FinishReason] = {
+    "stop": "stop",
+    "length": "length",
+    "model_length": "length",
+    "max_tokens": "length",
+    "tool_calls": "tool_calls",
+    "function_call": "tool_calls",
+    "content_filter": "content_filter",
+}
+GO_ON = Said("user", "Go on exactly where you stopped. Repeat nothing and explain nothing.")
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """How a family of servers differs.
+
+    To continue an assistant's message, `continuing` is added to the request and `mark` to the message; `go_on`
+    asks in words where a server has no such means, and `echoes` says that it repeats the message before it goes on.
+    """
+
+    name: str
+    owners: tuple[str, ...] = ()
+    continuing: JSON = field(default_factory=dict[str, Any])
+    mark: JSON = field(default_factory=dict[str, Any])
+    go_on: bool = False
+    echoes: bool = False
+    usage_on_demand: bool = True
+    seed: str = "seed"
+    tokenize: str | None = None
+    """The field of `/tokenize` that takes the text; None where the server has no such call."""
+
+
+DIALECTS: tuple[Dialect, ...] = (
+    Dialect("llamacpp", ("llamacpp", "llama.cpp"), tokenize="content"),
+    Dialect("vllm", ("vllm",), {"continue_final_message": True, "add_generation_prompt": False}, tokenize="prompt"),
+    Dialect("sglang", ("sglang",), {"continue_final_message": True}),
+    Dialect("mistral", ("mistralai",), mark={"prefix": True}, echoes=True, usage_on_demand=False, seed="random_seed"),
+)
+PLAIN = Dialect("plain", go_on=True)
+
+
+class OpenAIEngine:
+    """The server at `url`, which ends in the API's version (`…/v1`).
+
+    `models` are those that it does not list, `context` is their window where it does not say. `setting` is how
+    the settings call its key. Without a `dialect` the server's list of models tells which it is.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        url: str,
+        key: str | None = None,
+        models: Sequence[str] = (),
+        context: int | None = None,
+        *,
+        setting: str | None = None,
+        dialect: Dialect | None = None,
+        idle: float = IDLE,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self.name = name
+        self.url = url.rstrip("/")
+        self.http = Http(self.url, key, idle=idle)
+        self._root = self.url.removesuffix("/v1")
+        self._models = tuple(models)
+        self._context = context
+        self._setting = setting or f"engines.{name}.key"
+        self._dialect = dialect
+        self._sleep = sleep
+        self._counts: OrderedDict[tuple[str, int, int], int] = OrderedDict()
+
+    @classmethod
+    def configured(cls, name: str, settings: EngineSettings) -> OpenAIEngine:
+        """The server that the settings describe under `name`."""
+        return cls(name, settings.url, settings.key, settings.models, settings.context)
+
+    async def models(self) -> list[Model]:
+        """Those that the server lists and those that the settings add. Raises UpstreamError."""
+        try:
+            rows = await self._list()
+        except UpstreamError:
+            if not self._models:
+                raise
+            rows = []
+        found = [self._model(row) for row in rows]
+        known = {model.id for model in found}
+        return found + [Model(id, id, self.name, self._context) for id in self._models if id not in known]
+
+    async def stream(self, request: Request) -> AsyncGenerator[Piece, None]:
+        """Ask; see `Engine.stream`. Failed connections and short refusals are tried again before the first piece."""
+        dialect = await self._speaks()
+        path = "/completions" if request.prompt is not None else "/chat/completions"
+        answer = _Answer(self.name, echo=_prefill(request) if dialect.echoes else "")
+        async with AsyncExitStack() as stack:
+            reply = await self._ask(stack, self.url + path, compose(request, dialect))
+            while not answer.done and (chunk := await self._read(reply, answer)):
+                for piece in answer.feed(chunk):
+                    yield piece
+            for piece in answer.finish():
+                yield piece
+            await reply.finish(0.05)
+
+    async def count(self, model: str, text: str) -> int:
+        """Tokens of `text`, by the server's own tokenizer where it has one; else a third of its bytes."""
+        key = (model, hash(text), len(text))
+        if key in self._counts:
+            self._counts.move_to_end(key)
+            return self._counts[key]
+        number = await self._tokenize(model, text)
+        if number is None:
+            return math.ceil(len(text.encode()) / 3)
+        self._counts[key] = number
+        if len(self._counts) > REMEMBERED:
+            self._counts.popitem(last=False)
+        return number
+
+    async def health(self) -> Health:
+        try:
+            await self._list(idle=5.0)
+        except EngineUnavailable as error:
+            return Health("loading" if "loading" in error.message.lower() else "down", error.message)
+        except EclairError as error:
+            return Health("down", error.message)
+        return Health("ready", f"{self.url} answers.")
+
+    async def warm(self, model: str, system: str) -> None:
+        """Ask for one token, so that the server has read the system message."""
+        messages = (Said("system", system), Said("user", "Hi"))
+        async for _ in self.stream(Request(model, messages, sampling=Sampling(max_tokens=1))):
+            pass
+
+    async def close(self) -> None:
+        await self.http.close()
+
+    async def _speaks(self) -> Dialect:
+        if self._dialect is None:
+            try:
+                await self._list(idle=5.0)
+            except UpstreamError:
+                return PLAIN
+        return self._dialect or PLAIN
+
+    async def _list(self, idle: float | None = None) -> list[JSON]:
+        data = await self.fetch(f"{self.url}/models", idle=idle)
+        rows: list[JSON] = [row for row in data.get("data") or () if isinstance(row.get("id"), str)]
+        if self._dialect is None:
+            owners = {str(row.get("owned_by")) for row in rows}
+            self._dialect = next((known for known in DIALECTS if owners & {*known.owners}), PLAIN)
+        return rows
+
+    def _model(self, row: JSON) -> Model:
+        meta: JSON = row.get("meta") or {}
+        sizes = (
+            meta.get("n_ctx"),
+            *(row.get(key) for key in ("max_model_len", "max_context_length", "context_length")),
+        )
+        context = next((size for size in sizes if isinstance(size, int)), self._context)
+        return Model(row["id"], str(row.get("name") or row["id"]), self.name, context)
+
+    async def _tokenize(self, model: str, text: str) -> int | None:
+        dialect = await self._speaks()
+        if dialect.tokenize is None:
+            return None
+        try:
+            data = await self.fetch(f"{self._root}/tokenize", {"model": model, dialect.tokenize: text}, idle=10.0)
+        except UpstreamError:
+            return None
+        tokens: Any = data.get("tokens")
+        return data["count"] if isinstance(data.get("count"), int) else len(tokens) if tokens is not None else None
+
+    async def fetch(self, url: str, body: JSON | None = None, *, idle: float | None = None) -> JSON:
+        """A JSON object from the server: by POST where there is a body. Raises UpstreamError."""
+        call = self.http.get(url, idle=idle) if body is None else self.http.post(url, orjson.dumps(body), idle=idle)
+        try:
+            async with call as reply:
+                content = await reply.body(MAX_BODY)
+                if reply.status != 200:
+                    self._refuse(reply, content)
+                data = orjson.loads(content)
+        except (Unreachable, TimedOut) as error:
+            raise EngineUnavailable(f"The engine {self.name} cannot be reached: {error}.") from error
+        except (BrokenOff, orjson.JSONDecodeError) as error:
+            raise EngineBroken(f"The engine {self.name} sent something that is no answer: {error}.") from error
+        if not isinstance(data, dict):
+            raise EngineBroken(f"The engine {self.name} sent something that is no answer: a list at {url}.")
+        return data  # pyright: ignore[reportUnknownVariableType]
+
+    async def _ask(self, stack: AsyncExitStack, url: str, body: JSON) -> Reply:
+        """The reply whose stream has begun, at the third attempt at the latest."""
+        content = orjson.dumps(body)
+        for pause in (*PAUSES, None):
+            try:
+                return await self._attempt(stack, url, content)
+            except EngineBusy as error:
+                if pause is None or error.retry_after is None or error.retry_after > PATIENCE:
+                    raise
+                pause = max(pause, error.retry_after)
+            except _Retry as error:
+                if pause is None or error.after > PATIENCE:
+                    raise error.fault from error.__cause__
+                pause = max(pause, error.after)
+            await self._sleep(pause)
+        raise AssertionError("the last attempt returns or raises")
+
+    async def _attempt(self, stack: AsyncExitStack, url: str, content: bytes) -> Reply:
+        try:
+            reply = await stack.enter_async_context(self.http.post(url, content))
+            if reply.status == 200:
+                return reply
+            self._refuse(reply, await reply.body(MAX_BODY))
+        except Unreachable as error:
+            raise _Retry(EngineUnavailable(f"The engine {self.name} cannot be reached: {error}.")) from error
+        except TimedOut as error:
+            raise EngineUnavailable(f"The engine {self.name} does not answer: {error}.") from error
+        except BrokenOff as error:
+            raise EngineBroken(f"The engine {self.name} broke off its answer: {error}.") from error
+
+    async def _read(self, reply: Reply, answer: _Answer) -> bytes:
+        try:
+            return await reply.read()
+        except TimedOut as error:
+            raise EngineUnavailable(f"The engine {self.name} fell silent: {error}.") from error
+        except BrokenOff as error:
+            if answer.ended:
+                return b""
+            raise EngineBroken(f"The engine {self.name} broke off its answer: {error}; try again.") from error
+
+    def _refuse(self, reply: Reply, content: bytes) -> NoReturn:
+        """Raise what a reply other than 200 means."""
+        status = reply.status
+        said = _told(content) or f"status {status}"
+        after = retry_after(reply.headers.get("Retry-After"))
+        if status in (401, 403):
+            raise EngineRefused(f"The engine {self.name} does not accept the key; set {self._setting}.")
+        if status == 429:
+            raise EngineBusy(f"The engine {self.name} is busy: {_sentence(said)}", retry_after=after)
+        if status == 503 and after is not None:
+            raise _Retry(EngineUnavailable(f"The engine {self.name} is not available: {_sentence(said)}"), after)
+        if status in (408, 502, 503, 504):
+            raise EngineUnavailable(f"The engine {self.name} is not available: {_sentence(said)}")
+        if status >= 500:
+            raise EngineBroken(f"The engine {self.name} failed: {_sentence(said)}")
+        raise EngineRefused(f"The engine {self.name} refuses the request: {_sentence(said)}")
+
+
+class _Retry(Exception):
+    """A failure that another attempt may mend, `after` so many seconds; `fault` if none does."""
+
+    def __init__(self, fault: UpstreamError, after: float = 0.0) -> None:
+        super().__init__(fault.message)
+        self.fault = fault
+        self.after = after
+
+
+def compose(request: Request, dialect: Dialect) -> JSON:
+    """The request's body in the OpenAI format."""
+    sampling = request.sampling
+    wanted: JSON = {
+        "temperature": sampling.temperature,
+        "top_p": sampling.top_p,
+        "max_tokens": sampling.max_tokens,
+        dialect.seed: sampling.seed,
+        "stop": list(sampling.stop) or None,
+        "tools": list(request.tools) or None,
+        "tool_choice": request.tool_choice,
+        "response_format": request.response_format,
+    }
+    body = {**request.extra, "model": request.model, "stream": True}
+    body.update((key, value) for key, value in wanted.items() if value is not None)
+    if dialect.usage_on_demand:
+        body["stream_options"] = {"include_usage": True}
+    if request.prompt is not None:
+        return {**body, "prompt": request.prompt}
+    said = list(request.messages)
+    if not _prefill(request):
+        return {**body, "messages": [_message(message) for message in said]}
+    if dialect.go_on:
+        said.append(GO_ON)
+    messages = [_message(message) for message in said]
+    messages[-1].update(dialect.mark)
+    return {**body, "messages": messages, **dialect.continuing}
+
+
+def retry_after(value: str | None, now: Callable[[], float] = time.time) -> float | None:
+    """The seconds that a Retry-After header asks for, given as a number or as a date; None for neither."""
+    if value is None:
+        return None
+    try:
+        return max(0.0, float(value))
+    except ValueError:
+        pass
+    try:
+        return max(0.0, email.utils.parsedate_to_datetime(value).timestamp() - now())
+    except ValueError:
+        return None
+
+
+def _prefill(request: Request) -> str:
+    """The text of an assistant's message that is to be continued."""
+    if request.messages and request.messages[-1].role == "assistant":
+        content = request.messages[-1].content
+        return content if isinstance(content, str) else ""
+    return ""
+
+
+def _message(said: Said) -> JSON:
+    message: JSON = {"role": said.role, "content": said.content}
+    if said.name is not None:
+        message["name"] = said.name
+    if said.tool_calls:
+        message["tool_calls"] = list(said.tool_calls)
+    if said.tool_call_id is not None:
+        message["tool_call_id"] = said.tool_call_id
+    return message
+
+
+def _told(content: bytes) -> str:
+    """The server's own words in the body of a refusal; empty where it has none that a person can read."""
+    try:
+        return _words(orjson.loads(content))
+    except orjson.JSONDecodeError:
+        text = content[:300].decode(errors="replace").strip()
+        return "" if text.startswith("<") else text
+
+
+def _words(data: Any) -> str:
+    match data:
+        case str():
+            return data
+        case {"error": error} if error:
+            return _words(error)
+        case {"message": str(message)}:
+            return message
+        case {"detail": detail} | {"msg": detail} | [detail, *_]:
+            return _words(detail)  # pyright: ignore[reportUnknownArgumentType]
+        case _:
+            return ""
+
+
+def _sentence(text: str) -> str:
+    text = " ".join(text.split())[:500]
+    return text if text.endswith((".", "!", "?")) else text + "."
+
+
+class Frames:
+    """Bytes of an event stream, cut anywhere, to the payloads of their `data:` lines.
+
+    Every payload here is one line, as OpenAI's are. `failed` is set while the event at hand is an error.
+    """
+
+    def __init__(self) -> None:
+        self._rest: list[bytes] = []
+        self._held = 0
+        self.failed = False
+
+    def feed(self, chunk: bytes) -> Iterable[bytes]:
+        """The payloads that `chunk` completes. Raises ValueError for a line without an end."""
+        if b"\n" not in chunk:
+            self._rest.append(chunk)
+            self._held += len(chunk)
+            if self._held > MAX_LINE:
+                raise ValueError("a line without an end")
+            return
+        lines = (b"".join((*self._rest, chunk)) if self._rest else chunk).split(b"\n")
+        self._rest = [lines.pop()]
+        self._held = len(self._rest[0])
+        for line in lines:
+            if line.startswith(b"data:"):
+                yield line[5:]
+            elif line.startswith(b"event:"):
+                self.failed = line[6:].strip() == b"error"
+            elif line.startswith(b"error:"):  # an older llama-server's own
+                self.failed = True
+                yield line[6:]
+
+
+class _Answer:
+    """What has come of one answer: takes bytes, gives pieces, keeps usage and the reason of its end for last."""
+
+    def __init__(self, name: str, echo: str) -> None:
+        self._name = name
+        self._frames = Frames()
+        self._echo = _Echo(echo)
+        self._pieces: list[Piece] = []
+        self._texts: list[str] = []
+        self._thoughts: list[str] = []
+        self._logprobs: list[JSON] = []
+        self._usage: JSON | None = None
+        self._timings: JSON | None = None
+        self.ended: FinishReason | None = None
+        self.done = False
+        """Whether the server said that nothing follows."""
+
+    def feed(self, chunk: bytes) -> list[Piece]:
+        """The pieces that one read from the network makes. Raises UpstreamError for what is no answer."""
+        try:
+            for payload in self._frames.feed(chunk):
+                if payload.strip() == b"[DONE]":
+                    self.done = True
+                    break
+                self._take(_parse(payload))
+        except ValueError as error:
+            raise EngineBroken(f"The engine {self._name} sent something that is no answer: {error}.") from error
+        return self._flush()
+
+    def finish(self) -> list[Piece]:
+        """Usage and end. Raises EngineBroken where the stream has none."""
+        if self.ended is None:
+            raise EngineBroken(f"The engine {self._name} broke off before the end of its answer; try again.")
+        held = self._echo.rest()
+        if held:
+            self._pieces.append(Text(held))
+        counted = _counted(self._usage, self._timings)
+        if counted is not None:
+            self._pieces.append(counted)
+        return [*self._flush(), Ended(self.ended)]
+
+    def _take(self, data: JSON) -> None:
+        if self._frames.failed or data.get("error"):
+            self._fail(data)
+        for choice in data.get("choices") or ():
+            if not choice.get("index"):
+                self._choice(choice)
+        if data.get("usage"):
+            self._usage = data["usage"]
+        if data.get("timings"):
+            self._timings = data["timings"]
+
+    def _choice(self, choice: JSON) -> None:
+        delta: JSON | None = choice.get("delta")
+        if delta is None:
+            self._say(choice.get("text"))
+        else:
+            self._think(delta.get("reasoning_content") or delta.get("reasoning"))
+            self._say(delta.get("content"))
+            for call in delta.get("tool_calls") or ():
+                self._call(call)
+        logprobs: JSON | None = choice.get("logprobs")
+        if logprobs and logprobs.get("content"):
+            self._logprobs += logprobs["content"]
+        reason: str | None = choice.get("finish_reason")
+        if reason in ("error", "abort"):
+            raise EngineBroken(f"The engine {self._name} gave up its answer; try again.")
+        if reason is not None:
+            self.ended = FINISH.get(reason, "stop")
+
+    def _say(self, content: str | list[JSON] | None) -> None:
+        if not content:
+            return
+        if isinstance(content, list):
+            for part in content:
+                self._part(part)
+            return
+        if self._thoughts:
+            self._flush_thoughts()
+        self._texts.append(content)
+
+    def _part(self, part: JSON) -> None:
+        """A typed part, as Mistral's thinking models send them."""
+        if part.get("type") == "thinking":
+            self._think("".join(str(piece.get("text", "")) for piece in part.get("thinking") or ()))
+        else:
+            self._say(part.get("text"))
+
+    def _think(self, thought: str | None) -> None:
+        if thought:
+            if self._texts:
+                self._flush_texts()
+            self._thoughts.append(thought)
+
+    def _call(self, call: JSON) -> None:
+        self._flush_texts()
+        self._flush_thoughts()
+        function: JSON = call.get("function") or {}
+        index = int(call.get("index") or 0)
+        self._pieces.append(ToolCall(index, call.get("id"), function.get("name"), str(function.get("arguments") or "")))
+
+    def _flush(self) -> list[Piece]:
+        self._flush_thoughts()
+        self._flush_texts()
+        pieces, self._pieces = self._pieces, []
+        return pieces
+
+    def _flush_texts(self) -> None:
+        if self._texts or self._logprobs:
+            text = self._echo.strip("".join(self._texts))
+            if text or self._logprobs:
+                self._pieces.append(Text(text, tuple(self._logprobs)))
+            self._texts = []
+            self._logprobs = []
+
+    def _flush_thoughts(self) -> None:
+        if self._thoughts:
+            self._pieces.append(Reasoning("".join(self._thoughts)))
+            self._thoughts = []
+
+    def _fail(self, data: JSON) -> NoReturn:
+        said = _sentence(_words(data) or "it does not say why")
+        error: Any = data.get("error")
+        code: Any = error.get("code") if isinstance(error, dict) else data.get("code")  # pyright: ignore[reportUnknownVariableType, reportUnknownMemberType]
+        if code == 429:
+            raise EngineBusy(f"The engine {self._name} is busy: {said}")
+        if code == 503:
+            raise EngineUnavailable(f"The engine {self._name} is not available: {said}")
+        if isinstance(code, int) and 400 <= code < 500:
+            raise EngineRefused(f"The engine {self._name} refuses the request: {said}")
+        raise EngineBroken(f"The engine {self._name} failed: {said}")
+
+
+class _Echo:
+    """Takes a repetition of `text` off the beginning of what comes, and nothing else."""
+
+    def __init__(self, text: str) -> None:
+        self._left = text
+        self._held = ""
+
+    def strip(self, text: str) -> str:
+        if not self._left:
+            return text
+        if self._left.startswith(text):
+            self._left = self._left[len(text) :]
+            self._held += text
+            if not self._left:
+                self._held = ""
+            return ""
+        whole = text[len(self._left) :] if text.startswith(self._left) else self._held + text
+        self._left = self._held = ""
+        return whole
+
+    def rest(self) -> str:
+        """What was held back as the beginning of a repetition that never came."""
+        held, self._held = self._held, ""
+        return held
+
+
+def _parse(payload: bytes) -> JSON:
+    try:
+        data: Any = orjson.loads(payload)
+    except orjson.JSONDecodeError:
+        # A server that cuts a character in two sends bytes that are no UTF-8; the rest is good.
+        data = orjson.loads(payload.decode(errors="replace"))
+    if not isinstance(data, dict):
+        return {"error": "its stream holds something other than objects"}
+    return data  # pyright: ignore[reportUnknownVariableType]
+
+
+def _counted(usage: JSON | None, timings: JSON | None) -> Counted | None:
+    """The engine's count, from `usage` or else from llama.cpp's `timings`."""
+    timings = timings or {}
+    cached: int | None = timings.get("cache_n")
+    if usage is None:
+        if "predicted_n" not in timings:
+            return None
+        return Counted(int(timings.get("prompt_n") or 0) + (cached or 0), int(timings["predicted_n"]), cached)
+    details: JSON = usage.get("prompt_tokens_details") or {}
+    found: int | None = details.get("cached_tokens")
+    return Counted(
+        int(usage.get("prompt_tokens") or 0),
+        int(usage.get("completion_tokens") or 0),
+        cached if found is None else found,
+    )

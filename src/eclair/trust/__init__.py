@@ -1,0 +1,1 @@
+"""What may leave the machine, and what is recorded of it."""

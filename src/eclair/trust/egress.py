@@ -1,0 +1,228 @@
+"""The one door out: every outbound connection is made here, and nothing else imports an HTTP client.
+
+`Http` speaks to one engine, `Downloads` fetches files. Both give a `Reply` to be read piece by piece, and
+turn the client library's many exceptions into the three below. What a reply means is the caller's affair.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import logging
+import ssl
+from collections.abc import AsyncGenerator, Awaitable, Mapping
+from contextlib import asynccontextmanager
+from typing import TypedDict
+from urllib.parse import urlsplit
+
+import aiohttp
+
+CONNECT = 5.0
+"""Seconds within which a connection must stand."""
+
+IDLE = 300.0
+"""Seconds that a server may stay silent, before its first byte or between two."""
+
+log = logging.getLogger(__name__)
+
+
+class _Options(TypedDict):
+    timeout: aiohttp.ClientTimeout
+    allow_redirects: bool
+
+
+class Unreachable(Exception):
+    """No connection, or one that closed before the reply began."""
+
+
+class TimedOut(Exception):
+    """The server stayed silent for too long."""
+
+
+class BrokenOff(Exception):
+    """The reply stopped half way, or was no HTTP."""
+
+
+class Reply:
+    """A reply whose head has come. `url` is where redirects led; `received` counts the bytes of the body."""
+
+    def __init__(self, response: aiohttp.ClientResponse) -> None:
+        self._response = response
+        self.status = response.status
+        self.headers: Mapping[str, str] = response.headers
+        self.url = str(response.url)
+        self.received = 0
+
+    async def read(self) -> bytes:
+        """Whatever has come since the last call, waiting for at least one byte; empty at the end.
+
+        Raises BrokenOff and TimedOut.
+        """
+        try:
+            chunk = await self._response.content.readany()
+        except TimeoutError as error:
+            raise TimedOut(_reason(error)) from error
+        except (aiohttp.ClientError, ConnectionError) as error:
+            raise BrokenOff(_reason(error)) from error
+        self.received += len(chunk)
+        return chunk
+
+    async def body(self, limit: int) -> bytes:
+        """The whole body, cut at `limit` bytes."""
+        parts: list[bytes] = []
+        while self.received < limit and (chunk := await self.read()):
+            parts.append(chunk)
+        return b"".join(parts)[:limit]
+
+    async def finish(self, within: float) -> None:
+        """Give the server a moment to end the reply, so that its connection can serve again."""
+        try:
+            async with asyncio.timeout(within):
+                while await self.read():
+                    pass
+        except (TimeoutError, TimedOut, BrokenOff):
+            return
+
+    def close(self) -> None:
+        """Close the connection at once, unless the reply has been read to its end."""
+        if self._response.content.at_eof():
+            self._response.release()
+        else:
+            self._response.close()
+
+
+class Http:
+    """Connections to the one server at `url`: kept alive, unlimited in number, without a limit on a reply's length.
+
+    Leaving the block of `get` or `post` closes the connection unless the reply was read to its end:
+    that is how an engine learns to stop.
+    """
+
+    def __init__(self, url: str, key: str | None = None, *, connect: float = CONNECT, idle: float = IDLE) -> None:
+        self.url = url.rstrip("/")
+        self._headers = {"Authorization": f"Bearer {key}"} if key else {}
+        self._connect = connect
+        self._timeout = aiohttp.ClientTimeout(total=None, sock_connect=connect, sock_read=idle)
+        self._session: aiohttp.ClientSession | None = None
+
+    @asynccontextmanager
+    async def post(self, url: str, body: bytes, *, idle: float | None = None) -> AsyncGenerator[Reply]:
+        """Send JSON. Raises Unreachable, TimedOut and BrokenOff."""
+        headers = {"Content-Type": "application/json"}
+        session = self._open()
+        async with _sent(session.post(url, data=body, headers=headers, **self._options(idle))) as reply:
+            yield reply
+
+    @asynccontextmanager
+    async def get(self, url: str, *, idle: float | None = None) -> AsyncGenerator[Reply]:
+        """Fetch. Raises as `post` does."""
+        async with _sent(self._open().get(url, **self._options(idle))) as reply:
+            yield reply
+
+    async def close(self) -> None:
+        if self._session is not None:
+            await self._session.close()
+
+    def _options(self, idle: float | None) -> _Options:
+        timeout = self._timeout
+        if idle is not None:
+            timeout = aiohttp.ClientTimeout(total=None, sock_connect=min(self._connect, idle), sock_read=idle)
+        # A redirect would take the key and what was asked to a server that nobody chose.
+        return {"timeout": timeout, "allow_redirects": False}
+
+    def _open(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            self._session = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=30),
+                headers=self._headers,
+                trust_env=not is_loopback(self.url),
+                cookie_jar=aiohttp.DummyCookieJar(),
+            )
+        return self._session
+
+
+class Downloads:
+    """Fetches files from anywhere. Proxies, `.netrc` and SSL_CERT_FILE of the environment hold.
+
+    `certificates` is a further file of authorities, `proxy` goes before the environment's, and the hosts in
+    `trusted` are not asked for a valid certificate. What comes from elsewhere than this machine is logged.
+    """
+
+    def __init__(
+        self, *, certificates: str | None = None, proxy: str | None = None, trusted: frozenset[str] = frozenset()
+    ) -> None:
+        self._certificates = certificates
+        self._proxy = proxy
+        self._trusted = trusted
+        self._session: aiohttp.ClientSession | None = None
+
+    @asynccontextmanager
+    async def get(self, url: str, headers: Mapping[str, str] | None = None) -> AsyncGenerator[Reply]:
+        """Fetch. Raises Unreachable, TimedOut and BrokenOff."""
+        verify = urlsplit(url).hostname not in self._trusted
+        sent = self._open().get(url, headers=headers, proxy=self._proxy, ssl=self._tls() if verify else False)
+        async with _sent(sent) as reply:
+            try:
+                yield reply
+            finally:
+                if not is_loopback(reply.url):
+                    log.info("downloaded %d bytes from %s", reply.received, urlsplit(reply.url).hostname)
+
+    async def close(self) -> None:
+        if self._session is not None:
+            await self._session.close()
+
+    def _tls(self) -> ssl.SSLContext:
+        context = ssl.create_default_context()
+        if self._certificates is not None:
+            context.load_verify_locations(cafile=self._certificates)
+        return context
+
+    def _open(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            timeout = aiohttp.ClientTimeout(total=None, sock_connect=15, sock_read=60)
+            self._session = aiohttp.ClientSession(
+                timeout=timeout, trust_env=True, auto_decompress=True, cookie_jar=aiohttp.DummyCookieJar()
+            )
+        return self._session
+
+
+def is_loopback(url: str) -> bool:
+    """Whether `url` names this very machine."""
+    host = urlsplit(url).hostname or ""
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+@asynccontextmanager
+async def _sent(request: Awaitable[aiohttp.ClientResponse]) -> AsyncGenerator[Reply]:
+    try:
+        response = await request
+    except (aiohttp.ConnectionTimeoutError, aiohttp.ClientConnectorError) as error:
+        raise Unreachable(_reason(error)) from error
+    except TimeoutError as error:
+        raise TimedOut(_reason(error)) from error
+    except (aiohttp.ClientConnectionError, aiohttp.InvalidURL, OSError) as error:
+        raise Unreachable(_reason(error)) from error
+    except aiohttp.ClientError as error:
+        raise BrokenOff(_reason(error)) from error
+    reply = Reply(response)
+    try:
+        yield reply
+    finally:
+        reply.close()
+
+
+def _reason(error: BaseException) -> str:
+    """What went wrong in a few words, for the middle of a sentence."""
+    if isinstance(error, aiohttp.ClientConnectorCertificateError):
+        error = error.certificate_error
+    elif isinstance(error, aiohttp.ClientConnectorError):
+        error = error.os_error
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror.partition("[")[0].strip() or error.strerror
+    return str(error) or type(error).__name__
