@@ -1,0 +1,487 @@
+"""The embedded engine: llama.cpp in a process of its own, started, watched and ended here.
+
+`llama_process` is that process; `OpenAIEngine` does the talking. An Éclair that runs shares its engine with
+others on the same data folder through `engine.json`, which only their owner can read.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import platform
+import secrets
+import sys
+import time
+from collections import deque
+from collections.abc import AsyncGenerator
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from eclair.engines import catalog
+from eclair.engines.base import JSON, Health, Model, Piece, Request
+from eclair.engines.catalog import Entry
+from eclair.engines.llama_process import Order
+from eclair.engines.openai import DIALECTS, OpenAIEngine
+from eclair.engines.pull import model_path, verify
+from eclair.errors import (
+    EclairError,
+    EngineBroken,
+    EngineMissing,
+    EngineUnavailable,
+    SetupError,
+    UpstreamError,
+)
+from eclair.messages import Sampling
+from eclair.settings import Settings
+
+NAME = "embedded"
+DEADLINE = 60.0
+"""Seconds for which a request waits for the engine to be ready."""
+
+BACK_OFF = (0.0, 1.0, 2.0, 4.0, 8.0, 16.0, 30.0)
+"""Seconds before each restart of an engine that dies again and again."""
+
+HEALTHY = 60.0
+"""Seconds after which a death counts as the first again."""
+
+SHARED = 2
+"""The window that all requests share, in windows of one request. f16 keys and values take 23 KB a token: with one
+window of 8,192 tokens the process has 330 MB, with two 510 MB, with four 870 MB. In two, sixteen answers of 1,024
+tokens find room; when they do not, llama.cpp forgets idle chats first."""
+
+CACHE_MIB = 256
+"""Memory for chats that have left their slot, about 11,000 tokens of them."""
+
+LOG_LIMIT = 1 << 20
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Where an engine listens: what `engine.json` holds."""
+
+    url: str
+    key: str
+    model: str
+    context: int
+    pid: int
+
+    def serves(self, entry: Entry, settings: Settings) -> bool:
+        """Whether these settings would start just such an engine."""
+        return (self.model, self.context) == (entry.id, _context(entry, settings))
+
+    def engine(self) -> OpenAIEngine:
+        return OpenAIEngine(NAME, f"{self.url}/v1", self.key, dialect=DIALECTS[0])
+
+
+class LocalEngine:
+    """The embedded engine for the settings' data folder.
+
+    It begins to load at once; requests wait for it. `start` needs a running loop.
+    """
+
+    def __init__(self, settings: Settings, entry: Entry) -> None:
+        self.name = NAME
+        self._settings = settings
+        self._entry = entry
+        self._share = settings.data_dir / "engine.json"
+        self._scratch = settings.data_dir / "scratch"
+        self._system = settings.system_prompt
+        self._client: OpenAIEngine | None = None
+        self._child: Child | None = None
+        self._fault: EclairError | None = None
+        self._changed = asyncio.Condition()
+        self._hopeless = False
+        self._deaths = 0
+        self._path = model_path(entry, settings.data_dir)
+        self._seen = _stamp(self._path)
+        self._task = asyncio.create_task(self._watch(), name="embedded engine")
+
+    @classmethod
+    def start(cls, settings: Settings) -> LocalEngine:
+        """An engine that is loading, or joining the one that another Éclair has on this data folder."""
+        return cls(settings, catalog.embedded())
+
+    @property
+    def pid(self) -> int | None:
+        """The engine's process, if it is ours and runs."""
+        return self._child.pid if self._child is not None else None
+
+    async def models(self) -> list[Model]:
+        present = _stamp(self._path) is not None
+        return [self._entry.model(self.name, self._settings.embedded_context, present=present)]
+
+    async def stream(self, request: Request) -> AsyncGenerator[Piece, None]:
+        """Ask; see `Engine.stream`. Raises EngineUnavailable when the engine dies, and what keeps it from starting."""
+        client = await self._ready()
+        request = replace(request, sampling=_recommended(request.sampling, self._entry))
+        try:
+            async with contextlib.aclosing(client.stream(request)) as pieces:
+                async for piece in pieces:
+                    yield piece
+        except (EngineBroken, EngineUnavailable) as error:
+            if await self._has_gone(client):
+                raise EngineUnavailable(
+                    f"The embedded engine died while it was answering ({self._last_words()}); it is being restarted."
+                ) from error
+            raise
+
+    async def count(self, model: str, text: str) -> int:
+        return await (await self._ready()).count(model, text)
+
+    async def health(self) -> Health:
+        if self._client is not None:
+            whose = f"process {self.pid}" if self.pid is not None else "shared with another Éclair"
+            return Health("ready", f"llama.cpp runs {self._entry.name} ({whose}).")
+        if self._fault is not None:
+            return Health("down" if self._hopeless else "loading", self._fault.message)
+        return Health("loading", f"{self._entry.name} is loading.")
+
+    async def warm(self, model: str, system: str) -> None:
+        """Have `system` in the cache, once for every request that may come at the same time."""
+        client = await self._ready()
+        self._system = system
+        await self._spread(client, system)
+
+    async def close(self) -> None:
+        """End the engine if it is ours; leave it if it is another's."""
+        self._task.cancel()
+        await asyncio.wait([self._task])
+        if self._client is not None:
+            await self._client.close()
+            self._client = None
+
+    async def _ready(self) -> OpenAIEngine:
+        """The engine, once it answers. Raises what keeps it from that."""
+        try:
+            async with asyncio.timeout(DEADLINE), self._changed:
+                await self._changed.wait_for(lambda: self._client is not None or self._hopeless)
+        except TimeoutError:
+            raise EngineUnavailable(f"The embedded engine is not ready after {DEADLINE:.0f} seconds.") from None
+        if self._client is not None:
+            return self._client
+        assert self._fault is not None
+        raise type(self._fault)(self._fault.message)
+
+    async def _set(
+        self, client: OpenAIEngine | None, fault: EclairError | None = None, *, hopeless: bool = False
+    ) -> None:
+        """What requests meet from now on. With a fault they wait for better, unless it is `hopeless`."""
+        old, self._client, self._fault, self._hopeless = self._client, client, fault, hopeless
+        async with self._changed:
+            self._changed.notify_all()
+        if old is not None:
+            await old.close()
+
+    async def _watch(self) -> None:
+        """Join an engine or run one, again and again."""
+        while True:
+            try:
+                other = await _shared(self._share)
+                if other is not None and other.serves(self._entry, self._settings):
+                    await self._join(other)
+                else:
+                    await self._run(share=other is None)
+            except SetupError as fault:
+                log.error("%s", fault.message)
+                await self._set(None, fault, hopeless=True)
+                await self._until_changed()
+                await self._set(None)
+            except UpstreamError as fault:
+                await self._restart(fault)
+            except Exception:  # a bug of ours: it is logged whole, and nobody waits for an engine in vain
+                log.exception("the embedded engine cannot be watched")
+                await self._restart(EngineUnavailable("The embedded engine failed to start: internal error."))
+
+    async def _restart(self, fault: EclairError) -> None:
+        """Pause before the next attempt. Requests wait through the first two, then they hear what is wrong."""
+        pause = BACK_OFF[min(self._deaths, len(BACK_OFF) - 1)]
+        self._deaths += 1
+        log.warning("%s Restarting it in %.0f s.", fault.message, pause)
+        await self._set(None, fault, hopeless=self._deaths > 2)
+        await asyncio.sleep(pause)
+
+    async def _join(self, other: Endpoint) -> None:
+        """Use another's engine for as long as it answers."""
+        self._child, self._deaths = None, 0
+        client = other.engine()
+        await self._set(client)
+        while (await client.health()).state == "ready":  # noqa: ASYNC110
+            await asyncio.sleep(1.0)  # nothing tells us when another's process ends
+        await self._set(None)
+
+    async def _run(self, *, share: bool) -> None:
+        """Run an engine of our own until it dies. Raises SetupError and UpstreamError, at its death too."""
+        self._seen = _stamp(self._path)
+        path = await asyncio.to_thread(verify, self._entry, self._settings.data_dir)
+        began = time.monotonic()
+        async with Child.started(self._order(path), self._settings.data_dir / "logs") as child:
+            self._child = child
+            endpoint = await self._begun(child)
+            if share:
+                _write_share(self._share, endpoint)
+            client = endpoint.engine()
+            await self._set(client)
+            warming = asyncio.create_task(self._warm(client))
+            try:
+                await child.wait()
+            finally:
+                warming.cancel()
+                await asyncio.wait([warming])
+                _remove_share(self._share, endpoint)
+        if time.monotonic() - began > HEALTHY:
+            self._deaths = 0
+        raise EngineUnavailable(f"The embedded engine died ({self._last_words()}).")
+
+    async def _begun(self, child: Child) -> Endpoint:
+        """Where the process listens. Raises SetupError and EngineUnavailable where it does not."""
+        said = await child.first_line()
+        match said:
+            case {"url": str(url)}:
+                return Endpoint(url, child.key, self._entry.id, _context(self._entry, self._settings), os.getpid())
+            case {"fault": "engine", "detail": str(detail)}:
+                raise EngineMissing(_missing(detail))
+            case {"fault": "model"}:
+                # Its size is right, or it would not have come this far.
+                await asyncio.to_thread(verify, self._entry, self._settings.data_dir, thorough=True)
+                raise EngineUnavailable(f"The embedded engine cannot load its model ({child.last_words()}).")
+            case _:
+                raise EngineUnavailable(f"The embedded engine died while loading ({child.last_words()}).")
+
+    async def _warm(self, client: OpenAIEngine) -> None:
+        try:
+            await self._spread(client, self._system)
+        except UpstreamError as error:
+            log.warning("the system prompt could not be read ahead: %s", error.message)
+
+    async def _spread(self, client: OpenAIEngine, system: str) -> None:
+        """Read `system` once and give each slot a copy of its own.
+
+        llama.cpp hands a cached prompt to one request and forgets it, and keeps no two that are equal: so that
+        questions that come together each find one, each slot reads a short question of its own after it.
+        """
+        if not system:
+            return
+        self._scratch.mkdir(parents=True, exist_ok=True)
+        head = self._scratch / f"{secrets.token_hex(8)}.bin"
+        root = client.url.removesuffix("/v1")
+        try:
+            for slot in range(self._settings.embedded_parallel):
+                if slot > 0:
+                    await client.fetch(f"{root}/slots/{slot}?action=restore", {"filename": head.name})
+                await client.fetch(f"{client.url}/chat/completions", _greeting(self._entry.id, system, slot))
+                if slot == 0:
+                    await client.fetch(f"{root}/slots/0?action=save", {"filename": head.name})
+        finally:
+            head.unlink(missing_ok=True)
+
+    def _order(self, model: Path) -> Order:
+        settings = self._settings
+        return Order(
+            model=str(model),
+            name=self._entry.id,
+            key=secrets.token_urlsafe(24),
+            context=_context(self._entry, settings),
+            shared=_context(self._entry, settings) * SHARED,
+            parallel=settings.embedded_parallel,
+            threads=settings.embedded_threads or _cores(),
+            cache_mib=CACHE_MIB,
+            scratch=f"{self._scratch}{os.sep}",
+        )
+
+    async def _has_gone(self, client: OpenAIEngine) -> bool:
+        """Whether `client`'s engine is no more, given a moment for that to show."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(1.5), self._changed:
+                await self._changed.wait_for(lambda: self._client is not client)
+        return self._client is not client
+
+    def _last_words(self) -> str:
+        return self._child.last_words() if self._child is not None else "its owner ended it"
+
+    async def _until_changed(self) -> None:
+        """Wait until the model's file is another than it was."""
+        while _stamp(self._path) == self._seen:  # noqa: ASYNC110
+            await asyncio.sleep(0.5)  # `eclair pull` may run in any process
+
+
+class Child:
+    """The engine's process: its log in a ring and a file, its end in our hands."""
+
+    def __init__(self, process: asyncio.subprocess.Process, key: str, log_file: RollingLog) -> None:
+        self.key = key
+        self._process = process
+        self._lines: deque[str] = deque(maxlen=40)
+        self._log_file = log_file
+        self._pump = asyncio.create_task(self._keep_log(), name="embedded engine's log")
+
+    @classmethod
+    @contextlib.asynccontextmanager
+    async def started(cls, order: Order, logs: Path) -> AsyncGenerator[Child]:
+        """A process at work on `order`; leaving the block ends it."""
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-P",
+            "-m",
+            "eclair.engines.llama_process",
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            start_new_session=True,  # Ctrl-C in a terminal goes to its whole group
+        )
+        child = cls(process, order.key, RollingLog(logs / "engine.log"))
+        try:
+            assert process.stdin is not None
+            process.stdin.write(orjson.dumps(asdict(order)) + b"\n")
+            yield child
+        finally:
+            await child._end()
+
+    @property
+    def pid(self) -> int | None:
+        return self._process.pid if self._process.returncode is None else None
+
+    async def first_line(self) -> Any:
+        """What the process says once it serves or knows that it cannot; None where it ends before that."""
+        assert self._process.stdout is not None
+        line = await self._process.stdout.readline()
+        return orjson.loads(line) if line else None
+
+    async def wait(self) -> None:
+        """Return when the process has ended."""
+        await self._process.wait()
+
+    def last_words(self) -> str:
+        """Why it ended, as far as its exit status and the end of its log tell, for the middle of a sentence."""
+        status = self._process.returncode
+        words: list[str] = []
+        if status is not None:
+            words.append(f"signal {-status}" if status < 0 else f"exit status {status}")
+        if self._lines:
+            words.append(f"its log ends with: {self._lines[-1][:200]}")
+        return "; ".join(words) or "it does not say why"
+
+    async def _end(self) -> None:
+        """Close its standard input, which it dies of; failing that terminate it, failing that kill it."""
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+        for harder in (self._process.terminate, self._process.kill):
+            try:
+                async with asyncio.timeout(2):
+                    await self._process.wait()
+                break
+            except TimeoutError:
+                harder()
+        await self._process.wait()
+        await self._pump
+
+    async def _keep_log(self) -> None:
+        assert self._process.stderr is not None
+        rest = b""
+        while chunk := await self._process.stderr.read(65536):
+            self._log_file.write(chunk)
+            *lines, rest = (rest + chunk).split(b"\n")
+            self._lines += [text for line in lines if (text := line.decode(errors="replace").strip())]
+            rest = rest[-4096:]
+        self._log_file.close()
+
+
+class RollingLog:
+    """A log file that begins anew when it is over `LOG_LIMIT`, keeping the one before as `.1`."""
+
+    def __init__(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._path = path
+        self._file = path.open("ab")
+
+    def write(self, chunk: bytes) -> None:
+        if self._file.tell() > LOG_LIMIT:
+            self._file.close()
+            self._path.replace(self._path.with_suffix(".log.1"))
+            self._file = self._path.open("ab")
+        self._file.write(chunk)
+        self._file.flush()
+
+    def close(self) -> None:
+        self._file.close()
+
+
+async def _shared(file: Path) -> Endpoint | None:
+    """The engine that another Éclair shares through `file`, if it answers to the key that stands there."""
+    endpoint = _read_share(file)
+    if endpoint is None:
+        return None
+    client = endpoint.engine()
+    try:
+        return endpoint if (await client.health()).state == "ready" else None
+    finally:
+        await client.close()
+
+
+def _read_share(file: Path) -> Endpoint | None:
+    """What `file` holds; None where it is absent, half written or another version's."""
+    try:
+        return Endpoint(**orjson.loads(file.read_bytes()))
+    except (OSError, TypeError, orjson.JSONDecodeError):
+        return None
+
+
+def _write_share(file: Path, endpoint: Endpoint) -> None:
+    fresh = file.with_suffix(f".{os.getpid()}")
+    fresh.unlink(missing_ok=True)
+    with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as out:
+        out.write(orjson.dumps(endpoint))
+    fresh.replace(file)
+
+
+def _remove_share(file: Path, endpoint: Endpoint) -> None:
+    with contextlib.suppress(FileNotFoundError):
+        if file.read_bytes() == orjson.dumps(endpoint):
+            file.unlink()
+
+
+def _greeting(model: str, system: str, slot: int) -> JSON:
+    messages = [{"role": "system", "content": system}, {"role": "user", "content": f"Hi {slot}"}]
+    return {"model": model, "messages": messages, "max_tokens": 1, "id_slot": slot}
+
+
+def _recommended(sampling: Sampling, entry: Entry) -> Sampling:
+    """`sampling` with what its makers recommend where it leaves the choice."""
+    return replace(
+        sampling,
+        temperature=entry.temperature if sampling.temperature is None else sampling.temperature,
+        top_p=entry.top_p if sampling.top_p is None else sampling.top_p,
+    )
+
+
+def _context(entry: Entry, settings: Settings) -> int:
+    return min(settings.embedded_context, entry.context)
+
+
+def _cores() -> int:
+    """The cores that this process may use."""
+    if sys.platform == "linux":
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _stamp(path: Path) -> tuple[int, int, int] | None:
+    """What changes when a file does; None where there is none."""
+    try:
+        stat = path.stat()
+    except OSError:
+        return None
+    return stat.st_ino, stat.st_mtime_ns, stat.st_size
+
+
+def _missing(detail: str) -> str:
+    where = f"{platform.system()} on {platform.machine()}, Python {platform.python_version()}"
+    return (
+        f"The embedded engine is not there for this platform ({where}; {detail}); install the package xllamacpp, or "
+        "name another engine in the settings and set `embedded` to false."
+    )
