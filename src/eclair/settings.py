@@ -11,14 +11,17 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, ClassVar, Literal, get_type_hints
 
 import platformdirs
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
 from eclair.errors import SettingsError
 
 Origin = Literal["default", "file", "environment", "command line"]
+
+PREFIX = "ECLAIR_"
+FILE_VARIABLE = "ECLAIR_CONFIG"
 
 SYSTEM_PROMPT = (
     "You are Éclair, a helpful assistant. Answer in the language of the question, briefly and truthfully. "
@@ -30,14 +33,16 @@ SYSTEM_PROMPT = (
 class EngineSettings:
     """One OpenAI-compatible server: its base URL (ending in /v1), its key, and models it does not list."""
 
-    url: str
-    key: str | None = None
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
+
+    url: Annotated[str, Field(pattern="^https?://[^/]")]
+    key: Annotated[str | None, Field(min_length=1)] = None
     models: tuple[str, ...] = ()
-    context: int | None = None
+    context: Annotated[int | None, Field(ge=1)] = None
 
 
-def _setting(default: Any, sentence: str) -> Any:
-    return field(default=default, metadata={"sentence": sentence})
+def _setting(default: Any, sentence: str, **limits: int) -> Any:
+    return field(default=default, metadata={"sentence": sentence, "limits": limits})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,22 +52,24 @@ class Settings:
         metadata={"sentence": "Folder for the database, the models and the logs."},
     )
     host: str = _setting("127.0.0.1", "Address to listen on; anything but a loopback address needs `api_key`.")
-    port: int = _setting(8642, "Port to listen on; 0 takes any free one.")
+    port: int = _setting(8642, "Port to listen on; 0 takes any free one.", ge=0, le=65535)
     allowed_hosts: tuple[str, ...] = _setting(
         (), "Further host names under which browsers may reach Éclair, such as a reverse proxy's."
     )
-    api_key: str | None = _setting(None, "Key that every request must carry; required off loopback.")
+    api_key: str | None = _setting(None, "Key that every request must carry; required off loopback.", min_length=1)
     model: str | None = _setting(None, "Model that answers when none is named; the embedded one by default.")
     system_prompt: str = _setting(SYSTEM_PROMPT, "What every conversation begins with.")
-    max_tokens: int = _setting(1024, "Longest answer, in tokens, unless the request says otherwise.")
-    max_message_kb: int = _setting(1024, "Largest message accepted, in KiB.")
+    max_tokens: int = _setting(1024, "Longest answer, in tokens, unless the request says otherwise.", ge=1)
+    max_message_kb: int = _setting(1024, "Largest message accepted, in KiB.", ge=1)
     embedded: bool = _setting(True, "Run the embedded engine (llama.cpp) and its model.")
-    embedded_context: int = _setting(8192, "Context window of the embedded engine, in tokens.")
-    embedded_parallel: int = _setting(16, "How many requests the embedded engine serves together.")
-    embedded_threads: int = _setting(0, "Threads for reading prompts; 0 takes every core. Writing uses one.")
+    embedded_context: int = _setting(8192, "Context window of the embedded engine, in tokens.", ge=1)
+    embedded_parallel: int = _setting(16, "How many requests the embedded engine serves together.", ge=1)
+    embedded_threads: Annotated[int, Field(ge=0)] = _setting(
+        0, "Threads for reading prompts; 0 takes every core. Writing uses one."
+    )
     engines: dict[str, EngineSettings] = field(
         default_factory=dict[str, EngineSettings],
-        metadata={"sentence": "OpenAI-compatible servers by name, each with `url`, `key` and `models`."},
+        metadata={"sentence": "OpenAI-compatible servers by name, each with `url`, `key`, `models` and `context`."},
     )
     scripted: bool = _setting(False, "Offer the scripted engine, for demonstrations and tests.")
     log_level: Literal["debug", "info", "warning", "error"] = _setting("info", "How much is logged.")
@@ -99,7 +106,10 @@ def load(environ: Mapping[str, str], overrides: Mapping[str, Any] | None = None)
 
     Raises SettingsError for an unknown name, with the nearest known one, and for a value of the wrong type.
     """
-    file = Path(environ.get("ECLAIR_CONFIG") or default_file())
+    named = environ.get(FILE_VARIABLE)
+    file = Path(named).expanduser() if named else default_file()
+    if named and not file.exists():
+        raise SettingsError(f"{FILE_VARIABLE} names {file}, which does not exist; make it or unset the variable.")
     values: dict[str, Any] = {}
     origins: dict[str, Origin] = {}
     layers: tuple[tuple[Origin, Mapping[str, Any]], ...] = (
@@ -127,7 +137,7 @@ def describe(loaded: Loaded) -> list[Described]:
         rows.append(
             Described(
                 name=spec.name,
-                variable=f"ECLAIR_{spec.name.upper()}",
+                variable=f"{PREFIX}{spec.name.upper()}",
                 default=getattr(blank, spec.name),
                 value=value,
                 origin=loaded.origins.get(spec.name, "default"),
@@ -142,30 +152,60 @@ _TYPES: dict[str, TypeAdapter[Any]] = {}
 
 def _adapter(name: str) -> TypeAdapter[Any]:
     if not _TYPES:
-        from typing import get_type_hints
-
         hints = get_type_hints(Settings)
-        _TYPES.update({spec.name: TypeAdapter(hints[spec.name]) for spec in fields(Settings)})
+        for spec in fields(Settings):
+            limits = spec.metadata.get("limits", {})
+            _TYPES[spec.name] = TypeAdapter(Annotated[hints[spec.name], Field(**limits)])
     return _TYPES[name]
 
 
 def _parse(name: str, value: Any, origin: Origin, file: Path) -> Any:
-    where = str(file) if origin == "file" else f"the {origin}"
+    where, shown = (str(file), name) if origin == "file" else (f"The {origin}", name)
+    if origin == "environment":
+        shown = f"{PREFIX}{name.upper()}"
     known = [spec.name for spec in fields(Settings)]
     if name not in known:
-        near = difflib.get_close_matches(name, known, n=1, cutoff=0.0)[0]
-        raise SettingsError(f"{where} sets {name!r}, which is no setting; did you mean {near!r}?")
-    adapter = _adapter(name)
+        near = _nearest(name, known)
+        near = f"{PREFIX}{near.upper()}" if origin == "environment" else near
+        raise SettingsError(f"{where} sets {shown}, which is no setting; did you mean {near}?")
     try:
-        if origin == "environment" and name == "engines":
-            return adapter.validate_json(value)
-        if origin == "environment" and name == "allowed_hosts":
-            return tuple(host.strip() for host in str(value).split(",") if host.strip())
-        return adapter.validate_python(value)
+        return _validate(name, value, origin)
     except ValidationError as error:
-        first = error.errors()[0]
-        at = ".".join([name, *map(str, first["loc"])])
-        raise SettingsError(f"{where} sets {at} to {first['input']!r}: {first['msg'].lower()}.") from None
+        sentence = f"{where} sets {_fault(shown, error)}"
+        raise SettingsError(sentence if sentence.endswith("?") else f"{sentence}.") from None
+
+
+def _validate(name: str, value: Any, origin: Origin) -> Any:
+    adapter = _adapter(name)
+    if origin == "environment" and name == "engines":
+        return adapter.validate_json(value)
+    if origin == "environment" and name == "allowed_hosts":
+        return tuple(host.strip() for host in str(value).split(",") if host.strip())
+    parsed = adapter.validate_python(value)
+    return parsed.expanduser().absolute() if isinstance(parsed, Path) else parsed
+
+
+def _fault(name: str, error: ValidationError) -> str:
+    """What is set and what is wrong with it. What may hold a key is not repeated."""
+    first = error.errors()[0]
+    *path, last = [name, *map(str, first["loc"])]
+    place = ".".join([*path, last])
+    match first["type"]:
+        case "unexpected_keyword_argument":
+            near = _nearest(last, [spec.name for spec in fields(EngineSettings)])
+            return f"{place}, which is no setting; did you mean {near}?"
+        case "missing" | "missing_argument":
+            return f"{'.'.join(path)} without {last}; add it"
+        case "string_pattern_mismatch":
+            return f"{place} to {first['input']!r}, which is no address that begins with http:// or https://"
+        case _:
+            secret = last.lower().endswith(("key", "engines")) or not isinstance(first["input"], str | int | float)
+            value = "" if secret else f" to {first['input']!r}"
+            return f"{place}{value}: {first['msg'][0].lower()}{first['msg'][1:]}"
+
+
+def _nearest(name: str, known: list[str]) -> str:
+    return difflib.get_close_matches(name, known, n=1, cutoff=0.0)[0]
 
 
 def _read_file(file: Path) -> dict[str, Any]:
@@ -174,14 +214,16 @@ def _read_file(file: Path) -> dict[str, Any]:
             return tomllib.load(handle)
     except FileNotFoundError:
         return {}
-    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise SettingsError(f"{file} cannot be read: {error}.") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{file} is not TOML: {error}; correct it.") from error
+    except OSError as error:
+        raise SettingsError(f"{file} cannot be read: {error.strerror}; check who may read it.") from error
 
 
 def _read_environment(environ: Mapping[str, str]) -> dict[str, str]:
-    prefix = "ECLAIR_"
+    """The variables that are settings; an empty one counts as not set."""
     return {
-        key.removeprefix(prefix).lower(): value
+        key.removeprefix(PREFIX).lower(): value
         for key, value in environ.items()
-        if key.startswith(prefix) and key not in ("ECLAIR_CONFIG",)
+        if key.startswith(PREFIX) and key != FILE_VARIABLE and value
     }

@@ -1,0 +1,109 @@
+"""Shows the events of a run to a person as they come; what the events mean is `events`' affair."""
+
+from __future__ import annotations
+
+from typing import assert_never
+
+from eclair.cli.terminal import Terminal
+from eclair.errors import EclairError
+from eclair.events import (
+    Event,
+    PartDelta,
+    PartFinished,
+    PartStarted,
+    Remarked,
+    RunFailed,
+    RunFinished,
+    RunInterrupted,
+    RunStarted,
+    RunStopped,
+    StepFinished,
+    StepStarted,
+    UsageCounted,
+)
+from eclair.messages import PartKind, Usage
+
+
+class Printer:
+    """Prints one run: its words, what it waits for, and at its end one dim line on how fast it was."""
+
+    def __init__(self, terminal: Terminal) -> None:
+        self._terminal = terminal
+        self._kinds: dict[int, PartKind] = {}
+        self._model = ""
+        self._usage: Usage | None = None
+
+    def show(self, event: Event) -> None:
+        terminal = self._terminal
+        match event:
+            case RunStarted(model=model):
+                self._model = model
+            case StepStarted(title=title):
+                terminal.status(f"{title}…")
+            case StepFinished():
+                terminal.status("")
+            case PartStarted():
+                self._open(event)
+            case PartDelta(index=index, text=text):
+                (terminal.write if self._kinds[index] == "text" else terminal.write_dim)(text)
+            case PartFinished():
+                terminal.end_line()
+            case Remarked(message=message):
+                terminal.complain(message)
+            case UsageCounted(usage=usage):
+                self._usage = usage
+            case RunFinished(reason=reason):
+                self._end("The answer reached its greatest length (--max-tokens)." if reason == "length" else None)
+            case RunStopped():
+                self._end("Stopped.")
+            case RunInterrupted():
+                self._end("Interrupted.")
+            case RunFailed(message=message):
+                terminal.complain(message)
+                self._end(None)
+            case _:
+                assert_never(event)
+
+    def _open(self, event: PartStarted) -> None:
+        self._terminal.end_line()
+        self._kinds[event.index] = event.kind
+        if event.kind == "tool_call":
+            self._terminal.write_dim(f"{event.name} ")
+
+    def _end(self, remark: str | None) -> None:
+        self._terminal.end_line()
+        if remark:
+            self._terminal.note(remark)
+        if self._usage is not None:
+            self._terminal.note(speed(self._usage, self._model))
+
+
+def speed(usage: Usage, model: str) -> str:
+    """One line: time to the first word, words, words per second, model."""
+    facts = [
+        f"{duration(usage.first_word_ms)} to the first word" if usage.first_word_ms is not None else None,
+        f"{usage.words:,} word{'' if usage.words == 1 else 's'}",
+        f"{usage.words_per_second:,.0f} words/s" if usage.words_per_second is not None else None,
+        model,
+    ]
+    return " · ".join(fact for fact in facts if fact)
+
+
+def duration(milliseconds: float) -> str:
+    """Such as `55 ms`, `1.2 s`, `3 min 20 s`."""
+    if milliseconds < 999.5:
+        return f"{milliseconds:.0f} ms"
+    seconds = milliseconds / 1000
+    if seconds < 59.95:
+        return f"{seconds:.1f} s"
+    return f"{int(seconds // 60)} min {int(seconds % 60)} s"
+
+
+def exit_code(code: str) -> int:
+    """The exit code of the error that a failed run names."""
+    kinds: list[type[EclairError]] = [EclairError]
+    for kind in kinds:
+        if kind.code == code:
+            return kind.exit_code
+        kinds.extend(kind.__subclasses__())
+    return EclairError.exit_code

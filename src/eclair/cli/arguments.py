@@ -1,0 +1,143 @@
+"""What can be written after `eclair`. Nothing heavy is imported here."""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import math
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+
+import eclair
+from eclair.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from eclair.messages import Sampling
+    from eclair.settings import Loaded
+
+EXIT_CODES = """\
+exit codes:
+  0  done                       3  the machine or its configuration is at fault
+  1  a mistake of our own       4  the engine is at fault
+  2  the request is at fault  130  stopped with Ctrl-C
+"""
+
+
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong in one sentence, as the rest of Éclair does."""
+
+    def error(self, message: str) -> NoReturn:
+        raise InvalidInput(f"{self.prog}: {message}; `{self.prog} --help` lists what there is.")
+
+
+def parse(argv: Sequence[str]) -> argparse.Namespace:
+    """The arguments, with the `module` that serves them. Raises InvalidInput; exits by itself after --help."""
+    parser, commands = _parser()
+    first = next(iter(argv), "")
+    if first and not first.startswith("-") and first not in commands:
+        near = difflib.get_close_matches(first, commands, n=1, cutoff=0.0)[0]
+        raise InvalidInput(f"There is no command {first!r}; did you mean `eclair {near}`?")
+    return parser.parse_args(argv)
+
+
+def load_settings(arguments: argparse.Namespace) -> Loaded:
+    """The settings as the file, the environment and these arguments have them. Raises SettingsError."""
+    from eclair.settings import load
+
+    names = ("data_dir", "host", "port")
+    given = {name: value for name in names if (value := getattr(arguments, name, None)) is not None}
+    return load(os.environ, given)
+
+
+def sampling(arguments: argparse.Namespace) -> Sampling:
+    """How the answer is to be drawn, as far as the arguments say."""
+    from eclair.messages import Sampling
+
+    return Sampling(temperature=arguments.temperature, max_tokens=arguments.max_tokens, seed=arguments.seed)
+
+
+def _parser() -> tuple[argparse.ArgumentParser, list[str]]:
+    parser = _Parser(
+        prog="eclair",
+        description="Éclair: an AI assistant on hardware you own.",
+        epilog=EXIT_CODES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"Éclair {eclair.__version__}")
+    commands = parser.add_subparsers(metavar="COMMAND", required=True, parser_class=_Parser)
+
+    everywhere = _Parser(add_help=False)
+    everywhere.add_argument("--data-dir", type=Path, metavar="DIR", help="folder for what Éclair keeps")
+    answering = _answering()
+
+    def command(name: str, help: str, *parents: _Parser) -> argparse.ArgumentParser:
+        added = commands.add_parser(name, help=help, description=_sentence(help), parents=[everywhere, *parents])
+        added.set_defaults(module=name)
+        return added
+
+    ask = command("ask", "ask one question; nothing is kept", answering)
+    ask.add_argument("question", nargs="*", metavar="QUESTION", help="what to ask; text piped in is added to it")
+    ask.add_argument("--json", action="store_true", help="print the events, one a line")
+
+    chat = command("chat", "hold a conversation, which is kept", answering)
+    which = chat.add_mutually_exclusive_group()
+    which.add_argument("--continue", dest="latest", action="store_true", help="take up the latest conversation")
+    which.add_argument("--conversation", metavar="ID", help="take up this conversation")
+
+    serve = command("serve", "serve the web app and the API")
+    serve.add_argument("--host", metavar="ADDRESS", help="address to listen on")
+    serve.add_argument("--port", type=int, metavar="N", help="port to listen on; 0 takes any free one")
+
+    serve.add_argument("--pull", action="store_true", help="fetch the embedded model first, if it is not here")
+
+    command("pull", "fetch the embedded model")
+    for name, help in (
+        ("models", "list the models that can be asked"),
+        ("doctor", "say what is installed, what is missing and what would leave this machine"),
+        ("config", "show every setting, its value and where that comes from"),
+    ):
+        command(name, help).add_argument("--json", action="store_true", help="print it as JSON")
+    command_names = list(commands.choices)
+    commands.choices["config"].add_argument("--markdown", action="store_true", help="print docs/configuration.md")
+    return parser, command_names
+
+
+def _answering() -> _Parser:
+    """The options of everything that answers."""
+    options = _Parser(add_help=False)
+    options.add_argument("--model", metavar="ID", help="who answers; `eclair models` lists them")
+    options.add_argument("--system", metavar="TEXT", help="what the model is told first, in place of the setting")
+    options.add_argument("--temperature", type=_temperature, metavar="X", help="0 to 2; how freely words are drawn")
+    options.add_argument("--max-tokens", type=_positive, metavar="N", help="longest answer")
+    options.add_argument("--seed", type=_whole, metavar="N", help="the same seed draws the same answer")
+    return options
+
+
+def _sentence(help: str) -> str:
+    return help[0].upper() + help[1:] + "."
+
+
+def _temperature(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not 0 <= value <= 2:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number from 0 to 2")
+    return value
+
+
+def _whole(text: str) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number") from None
+
+
+def _positive(text: str) -> int:
+    value = _whole(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is less than 1")
+    return value

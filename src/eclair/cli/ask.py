@@ -1,0 +1,136 @@
+"""`eclair ask`: one question, one streamed answer, nothing kept."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import itertools
+import sys
+import time
+from collections.abc import Callable
+from contextlib import aclosing
+from dataclasses import dataclass, replace
+
+from eclair.assistant import Answer, Turn, effective
+from eclair.cli.answers import Printer
+from eclair.cli.arguments import load_settings, sampling
+from eclair.cli.terminal import Terminal, carry_out
+from eclair.context import lay_out
+from eclair.errors import EclairError, InvalidInput, TooLarge
+from eclair.events import Event, RunFailed, RunStarted, RunStopped, encode
+from eclair.ids import new_id
+from eclair.messages import Message, Part
+from eclair.registry import Registry, build
+from eclair.settings import Settings
+from eclair.turns import Choices, check_text
+
+Show = Callable[[Event], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is asked and how; `accepted` is when, on the clock of `time.perf_counter`."""
+
+    text: str
+    choices: Choices
+    accepted: float
+
+
+def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
+    settings = load_settings(arguments).settings
+    text = _text(arguments.question, settings.max_message_kb)
+    choices = Choices(arguments.model, arguments.system, sampling(arguments))
+    question = Question(text, choices, time.perf_counter())
+
+    def print_json(event: Event) -> None:
+        terminal.write_bytes(encode(event) + b"\n")
+        if isinstance(event, RunFailed):
+            terminal.complain(event.message)
+
+    return carry_out(_ask(settings, question, print_json if arguments.json else Printer(terminal).show))
+
+
+async def _ask(settings: Settings, question: Question, show: Show) -> int:
+    """Open the engines, and no store: nothing of this is kept."""
+    registry = build(settings)
+    try:
+        started, answer = await _prepare(settings, registry, question)
+        fault = await tell(started, answer, show)
+    finally:
+        await registry.close()
+    return fault.exit_code if fault is not None else 0
+
+
+async def _prepare(settings: Settings, registry: Registry, question: Question) -> tuple[RunStarted, Answer]:
+    choices = question.choices
+    engine, model = await registry.resolve(choices.model)
+    drawn = effective(choices.sampling, model.sampling, settings.max_tokens)
+    created = int(time.time() * 1000)
+    asked = Message(new_id("msg"), "", None, "user", (Part("text", question.text),), created)
+
+    async def count(text: str) -> int:
+        return await engine.count(model.id, text)
+
+    system = choices.system if choices.system is not None else settings.system_prompt
+    laid = await lay_out(system, [asked], window=model.context, reserve=drawn.max_tokens or 0, count=count)
+    started = RunStarted(new_id("run"), new_id("msg"), "", None, model.id, created)
+    return started, Answer(Turn(engine, model, laid, drawn, question.accepted))
+
+
+async def tell(started: RunStarted, answer: Answer, show: Show) -> EclairError | None:
+    """Show a run that nobody keeps, numbered as `runs` would, and return what it failed of.
+
+    However it ends, a last event says so; cancelling stops the engine.
+    """
+    numbers = itertools.count(1)
+
+    def say(*events: Event) -> None:
+        for event in events:
+            show(replace(event, seq=next(numbers)))
+
+    say(started)
+    try:
+        async with aclosing(answer.events()) as events:
+            async for event in events:
+                say(event)
+    except asyncio.CancelledError:
+        say(*answer.closing(RunStopped()))
+        raise
+    except BrokenPipeError:
+        raise
+    except EclairError as error:
+        say(*answer.closing(RunFailed(error.code, error.message)))
+        return error
+    except Exception:
+        say(*answer.closing(RunFailed("internal", "Éclair made a mistake of its own.")))
+        raise
+    say(*answer.closing(None))
+    return None
+
+
+def _text(words: list[str], max_kb: int) -> str:
+    """The question: what is written after `ask`, then what is piped in. Raises UserError."""
+    written = "" if words == ["-"] else " ".join(words)
+    try:
+        written.encode()
+    except UnicodeEncodeError:
+        raise InvalidInput("The question is not text in UTF-8; write it anew.") from None
+    piped = "" if sys.stdin is None or (sys.stdin.isatty() and words != ["-"]) else _piped(max_kb)  # pyright: ignore[reportUnnecessaryComparison]
+    text = "\n\n".join(part for part in (written, piped) if part.strip())
+    if not text:
+        raise InvalidInput('Nothing was asked; write `eclair ask "Why is the sky blue?"`, or pipe text in.')
+    check_text(text, max_kb)
+    return text
+
+
+def _piped(max_kb: int) -> str:
+    data = sys.stdin.buffer.read(max_kb * 1024 + 1)
+    if len(data) > max_kb * 1024:
+        raise TooLarge(f"What was piped in is over {max_kb:,} KiB, the limit (ECLAIR_MAX_MESSAGE_KB); send less of it.")
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise InvalidInput(
+            f"What was piped in is not text in UTF-8 (byte {error.start + 1:,} is 0x{data[error.start]:02x}); "
+            "convert it, with iconv for instance."
+        ) from None

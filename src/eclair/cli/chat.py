@@ -1,0 +1,213 @@
+"""`eclair chat`: a conversation at the terminal, kept in the same store as those of the web app."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import difflib
+import re
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+
+from eclair.cli.answers import Printer, exit_code
+from eclair.cli.arguments import load_settings, sampling
+from eclair.cli.lines import Edited, beginnings, open_lines
+from eclair.cli.terminal import Terminal, carry_out, on_interrupt, quiet_keys
+from eclair.core import OWNER, Core, open_core
+from eclair.errors import EclairError, InvalidInput, NotFound
+from eclair.events import RunFailed, decode
+from eclair.ids import new_id
+from eclair.messages import Conversation, Message, branch
+from eclair.settings import Settings
+from eclair.store.base import RunRecord
+from eclair.turns import Choices, Continue, New, Retry
+
+COMMANDS = {
+    "/retry": "another answer to your last message",
+    "/continue": "the rest of an answer that was cut off",
+    "/model": "list the models, or with a name choose who answers",
+    "/history": "show the conversation",
+    "/new": "begin another conversation",
+    "/help": "list the commands",
+    "/quit": "leave; so does Ctrl-D",
+}
+_COMMAND = re.compile(r"(/\w+)(?:\s+(.*))?", re.DOTALL)
+
+
+def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
+    settings = load_settings(arguments).settings
+    choices = Choices(arguments.model, arguments.system, sampling(arguments))
+    return carry_out(_chat(settings, arguments.conversation, arguments.latest, choices, terminal))
+
+
+async def _chat(settings: Settings, id: str | None, latest: bool, choices: Choices, terminal: Terminal) -> int:
+    async with open_core(settings) as core:
+        conversation = await core.store.conversation(OWNER, id) if id else None
+        if latest:
+            kept = await core.store.conversations(OWNER, None, 1)
+            if not kept:
+                raise NotFound("No conversation is kept yet; begin one with `eclair chat`.")
+            conversation = kept[0]
+        return await Chat(core, terminal, choices, conversation).hold()
+
+
+class Chat:
+    """One session. The conversation is made with its first message, so that looking in leaves nothing behind."""
+
+    def __init__(self, core: Core, terminal: Terminal, choices: Choices, conversation: Conversation | None) -> None:
+        self._core = core
+        self._terminal = terminal
+        self._choices = choices
+        self._conversation = conversation
+        self._models: list[str] = []
+        self._run: RunRecord | None = None
+        self._failed = 0
+        self._done = False
+
+    async def hold(self) -> int:
+        """Answer line after line. From a pipe, the code is that of the last failure; a person was told."""
+        _, model = await self._core.registry.resolve(self._choices.model)
+        self._models = [known.id for known in await self._core.registry.models()]
+        settings = self._core.settings
+        lines = open_lines(
+            settings.data_dir / "chat_history",
+            settings.max_message_kb * 1024,
+            lambda typed: beginnings(typed, list(COMMANDS), self._models),
+        )
+        self._terminal.note(f"Éclair · {model.id} · /help lists commands, Alt-Enter begins a new line, Ctrl-D leaves")
+        if self._conversation is not None:
+            await self._show_history()
+        while not self._done:
+            try:
+                line = await lines.read()
+                if line is None:
+                    break
+                await self._obey(line)
+            except EclairError as error:
+                self._failed = error.exit_code
+                self._terminal.complain(error.message)
+        if self._conversation is not None:
+            self._terminal.note(f"Kept as {self._conversation.id}; `eclair chat --continue` takes it up.")
+        return 0 if isinstance(lines, Edited) else self._failed
+
+    async def _obey(self, line: str) -> None:
+        if not line.strip():
+            return
+        command = _COMMAND.fullmatch(line.strip())
+        if command is None:
+            await self._answer(New(line))
+            return
+        name, given = command[1], (command[2] or "").strip()
+        commands: dict[str, Callable[[], Awaitable[None]]] = {
+            "/retry": self._retry,
+            "/continue": self._take_up,
+            "/history": self._show_history,
+            "/new": self._begin_anew,
+            "/help": self._help,
+            "/quit": self._quit,
+            "/exit": self._quit,
+        }
+        if name == "/model":
+            await self._choose_model(given)
+        elif name not in commands:
+            near = difflib.get_close_matches(name, COMMANDS, n=1, cutoff=0.0)[0]
+            raise InvalidInput(f"There is no command {name}; did you mean {near}?")
+        elif given:
+            raise InvalidInput(f"{name} takes nothing after it; to send a message, begin it without the slash.")
+        else:
+            await commands[name]()
+
+    async def _answer(self, what: New | Retry | Continue) -> None:
+        """Ask and show the answer; Ctrl-C stops it and leaves the conversation open."""
+        turn = asyncio.create_task(self._turn(what))
+        stops: set[asyncio.Task[None]] = set()
+
+        def stop() -> None:
+            if self._run is None or stops:
+                turn.cancel()
+            else:
+                stops.add(asyncio.create_task(self._core.runs.stop(self._run)))
+
+        with quiet_keys(), on_interrupt(stop):
+            try:
+                await asyncio.wait([turn])
+                await asyncio.gather(*stops)
+            finally:
+                turn.cancel()
+        self._terminal.end_line()
+        if not turn.cancelled():
+            await turn
+
+    async def _turn(self, what: New | Retry | Continue) -> None:
+        accepted = time.perf_counter()
+        conversation = await self._here()
+        try:
+            asked = await self._core.turns.ask(OWNER, conversation.id, what, self._choices, accepted)
+        except EclairError:
+            if self._conversation is None:
+                await self._core.store.delete_conversation(OWNER, conversation.id)
+            raise
+        self._conversation = conversation
+        self._run = asked.run
+        printer = Printer(self._terminal)
+        try:
+            async for batch in self._core.runs.follow(asked.run, 0):
+                for line in batch.lines:
+                    event = decode(line)
+                    printer.show(event)
+                    if isinstance(event, RunFailed):
+                        self._failed = exit_code(event.code)
+        finally:
+            self._run = None
+
+    async def _here(self) -> Conversation:
+        """The conversation, or a new one that is not yet taken to be it."""
+        if self._conversation is not None:
+            return self._conversation
+        now = int(time.time() * 1000)
+        return await self._core.store.add_conversation(Conversation(new_id("conv"), OWNER, "", now, now))
+
+    async def _branch(self) -> list[Message]:
+        """The messages that are shown. Raises InvalidInput while there are none."""
+        if self._conversation is None:
+            raise InvalidInput("Nothing has been said yet; write a message first.")
+        conversation = await self._core.store.conversation(OWNER, self._conversation.id)
+        messages = {message.id: message for message in await self._core.store.messages(conversation.id)}
+        return branch(messages, conversation.leaf)
+
+    async def _retry(self) -> None:
+        questions = [message for message in await self._branch() if message.role == "user"]
+        await self._answer(Retry(questions[-1].id))
+
+    async def _take_up(self) -> None:
+        await self._answer(Continue((await self._branch())[-1].id))
+
+    async def _show_history(self) -> None:
+        for message in await self._branch():
+            if message.role == "user":
+                self._terminal.dim_line(f"› {message.text}")
+            else:
+                self._terminal.line(message.text)
+
+    async def _begin_anew(self) -> None:
+        self._conversation = None
+        self._terminal.note("The next message begins another conversation.")
+
+    async def _choose_model(self, name: str) -> None:
+        if name:
+            _, model = await self._core.registry.resolve(name)
+            self._choices = replace(self._choices, model=model.id)
+            self._terminal.note(f"{model.name} answers from now on.")
+            return
+        _, current = await self._core.registry.resolve(self._choices.model)
+        for model in await self._core.registry.models():
+            self._terminal.line(f"{'*' if model.id == current.id else ' '} {model.id}")
+
+    async def _help(self) -> None:
+        for name, means in COMMANDS.items():
+            self._terminal.line(f"{name:<10} {means}")
+        self._terminal.line("Ctrl-C stops an answer. Alt-Enter begins a new line. Everything else is a message.")
+
+    async def _quit(self) -> None:
+        self._done = True

@@ -1,0 +1,112 @@
+"""`eclair config`: every setting with its value, where that comes from, and what it means.
+
+`eclair config --markdown` writes docs/configuration.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Literal, get_args, get_origin, get_type_hints
+
+import orjson
+
+from eclair.cli.arguments import load_settings
+from eclair.cli.terminal import Terminal
+from eclair.settings import Described, Loaded, Settings, default_file, describe
+
+HEAD = """\
+# Configuration
+
+Written by `eclair config --markdown` from the settings themselves; do not edit it by hand.
+
+Settings are in one TOML file, `eclair.toml`: in `~/.config/eclair` on Linux, in
+`~/Library/Application Support/eclair` on macOS, or where `ECLAIR_CONFIG` says. An environment variable goes before the
+file, the command line before both. An unknown name is an error that names the nearest known one. An empty variable
+counts as not set. `eclair config` shows what holds, and where each value comes from.
+
+| setting | variable | default | means |
+|---|---|---|---|
+"""
+
+TAIL = """
+## An example
+
+```toml
+port = 9000
+model = "mistral-small"
+max_tokens = 2048
+allowed_hosts = ["ai.example.org"]
+
+[engines.rack]
+url = "http://10.0.0.5:8000/v1"
+key = "secret"
+models = ["mistral-small"]      # where the server does not list its own
+context = 32768                 # where it does not say how much its models can read
+```
+
+In the environment, lists are separated by commas and `ECLAIR_ENGINES` is JSON: `{"rack": {"url": "http://10.0.0.5:8000/v1"}}`.
+"""
+
+
+def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
+    if arguments.markdown:
+        terminal.write(markdown())
+        return 0
+    loaded = load_settings(arguments)
+    if arguments.json:
+        settings = [asdict(row) for row in describe(loaded)]
+        terminal.write_bytes(_dump({"file": loaded.file, "settings": settings}, orjson.OPT_INDENT_2) + b"\n")
+    else:
+        _show(loaded, terminal)
+    return 0
+
+
+def markdown() -> str:
+    """docs/configuration.md, the same on every machine."""
+    rows = [
+        f"| `{row.name}` | `{row.variable}` | {_default(row)} | {row.sentence}{_choices(row.name)} |"
+        for row in describe(Loaded(Settings(), {}, default_file()))
+    ]
+    return HEAD + "\n".join(rows) + "\n" + TAIL
+
+
+def _show(loaded: Loaded, terminal: Terminal) -> None:
+    terminal.line(f"{loaded.file}{'' if loaded.file.exists() else ' (not there)'}")
+    rows = describe(loaded)
+    margin = max(len(row.name) for row in rows) + 2
+    for row in rows:
+        terminal.line()
+        for number, line in enumerate(terminal.wrapped(_written(row.value), margin)):
+            terminal.line(f"{row.name if number == 0 else '':<{margin}}{line}")
+        for line in terminal.wrapped(f"{row.origin} · {row.sentence}{_choices(row.name)}", margin):
+            terminal.dim_line(f"{'':<{margin}}{line}")
+
+
+def _default(row: Described) -> str:
+    match row.name:
+        case "data_dir":
+            return "`~/.local/share/eclair`; on macOS `~/Library/Application Support/eclair`"
+        case _ if row.default is None or row.default in ({}, ()):
+            return "none"
+        case _:
+            return f"`{_written(row.default)}`"
+
+
+def _choices(name: str) -> str:
+    hint = get_type_hints(Settings)[name]
+    return f" One of {', '.join(get_args(hint))}." if get_origin(hint) is Literal else ""
+
+
+def _written(value: Any) -> str:
+    """The value as the file would have it; what is not set is `none`."""
+    if isinstance(value, Path):
+        return str(value)
+    if value is None or value in ({}, ()):
+        return "none"
+    return _dump(value).decode()
+
+
+def _dump(value: Any, option: int = 0) -> bytes:
+    return orjson.dumps(value, default=str, option=option)

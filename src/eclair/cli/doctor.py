@@ -1,0 +1,46 @@
+"""`eclair doctor`: prints what `eclair.doctor` finds."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+from dataclasses import asdict
+
+import orjson
+
+from eclair.cli.arguments import load_settings
+from eclair.cli.terminal import Terminal
+from eclair.doctor import Report, examine
+
+SIGNS = {"ok": "✓", "note": "!", "broken": "✗"}
+
+
+def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
+    loaded = load_settings(arguments)
+    terminal.status("Looking…")
+    report = asyncio.run(examine(loaded))
+    if arguments.json:
+        terminal.write_bytes(
+            orjson.dumps({"broken": report.broken, **asdict(report)}, option=orjson.OPT_INDENT_2) + b"\n"
+        )
+    else:
+        _show(report, terminal)
+    return 1 if report.broken else 0
+
+
+def _show(report: Report, terminal: Terminal) -> None:
+    margin = max(len(check.name) for check in report.checks) + 4
+    for check in report.checks:
+        for number, line in enumerate(terminal.wrapped(check.detail, margin)):
+            head = f"{SIGNS[check.state]} {check.name}" if number == 0 else ""
+            terminal.line(f"{head:<{margin}}{line}")
+        for line in terminal.wrapped(check.remedy or "", margin):
+            terminal.line(f"{'':<{margin}}{line}")
+    terminal.line()
+    terminal.line("What would leave this machine")
+    if all(leaving.asked for leaving in report.leaving):
+        terminal.line("  Nothing of its own accord.")
+    for leaving in report.leaving:
+        hosts = " and ".join(leaving.hosts) or "nowhere: pip has no index configured"
+        for number, line in enumerate(terminal.wrapped(f"{leaving.when}: {leaving.what}, to {hosts}.", 4)):
+            terminal.line(f"{'  - ' if number == 0 else '    '}{line}")

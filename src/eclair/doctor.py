@@ -1,0 +1,291 @@
+"""What is installed, what is missing with its remedy, and what would leave this machine.
+
+`examine` looks and changes nothing: it makes no file, starts no engine and connects to nothing. pip is asked
+for its configuration.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from importlib import metadata, resources
+from pathlib import Path
+from typing import Literal
+from urllib.parse import quote, urlsplit
+
+import eclair
+from eclair.engines import package_index
+from eclair.engines.catalog import embedded
+from eclair.engines.pull import verify
+from eclair.errors import EclairError, ModelMissing, PortInUse, StoreError
+from eclair.server.guard import is_loopback
+from eclair.server.port import holder, listen
+from eclair.settings import EngineSettings, Loaded, Settings
+
+State = Literal["ok", "note", "broken"]
+
+PACKAGES = (
+    "aiohttp",
+    "apsw",
+    "fastapi",
+    "httptools",
+    "orjson",
+    "pip",
+    "platformdirs",
+    "prompt-toolkit",
+    "pydantic",
+    "uvicorn",
+    "uvloop",
+)
+"""What Éclair depends on, besides the embedded engine's package."""
+ENGINE = "xllamacpp"
+LITTLE = 1 << 30
+"""Bytes of free disk under which a note is made."""
+TOO_LITTLE = 64 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing that was looked at. `remedy` says what to do where it is not well."""
+
+    name: str
+    state: State
+    detail: str
+    remedy: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Leaving:
+    """What would leave the machine: when, what, and to which hosts. `asked` is for what only a command does."""
+
+    when: str
+    what: str
+    hosts: tuple[str, ...]
+    asked: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    checks: tuple[Check, ...]
+    leaving: tuple[Leaving, ...]
+
+    @property
+    def broken(self) -> bool:
+        return any(check.state == "broken" for check in self.checks)
+
+
+async def examine(loaded: Loaded) -> Report:
+    """Look at everything, quick things first."""
+    settings = loaded.settings
+    checks = [_eclair(), _python(), _packages(), _page(), _file(loaded)]
+    checks += [_data_folder(settings.data_dir), _disk(settings.data_dir), _database(settings.data_dir / "eclair.db")]
+    checks += [_port(settings.host, settings.port), _key(settings)]
+    if settings.embedded:
+        checks += [_engine(), _model(settings.data_dir)]
+    checks += [_server(name, server) for name, server in settings.engines.items()]
+    if not (settings.embedded or settings.engines or settings.scripted):
+        checks.append(
+            Check("Engines", "broken", "No engine is configured.", "Set `embedded`, or add one to `engines`.")
+        )
+    leaving = _answers(settings)
+    if settings.embedded:
+        leaving.append(await _fetching())
+    return Report(tuple(checks), tuple(leaving))
+
+
+def _eclair() -> Check:
+    return Check("Éclair", "ok", f"{eclair.__version__}, in {Path(eclair.__file__).parent}")
+
+
+def _python() -> Check:
+    system = f"{platform.system()} {platform.release()}, {platform.machine()}"
+    return Check("Python", "ok", f"{platform.python_version()} on {system}, {os.cpu_count()} cores")
+
+
+def _packages() -> Check:
+    versions: dict[str, str | None] = {}
+    for name in PACKAGES:
+        try:
+            versions[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            versions[name] = None
+    missing = [name for name, version in versions.items() if version is None]
+    if missing:
+        return Check("Packages", "broken", f"{', '.join(missing)} not installed.", "Install Éclair again.")
+    return Check("Packages", "ok", ", ".join(f"{name} {version}" for name, version in versions.items()))
+
+
+def _page() -> Check:
+    if (resources.files("eclair.server") / "static" / "index.html").is_file():
+        return Check("Web app", "ok", "built")
+    return Check("Web app", "broken", "It is not built; the API and the terminal work without it.", "Run `make run`.")
+
+
+def _file(loaded: Loaded) -> Check:
+    return Check("Settings", "ok", f"{loaded.file}{'' if loaded.file.exists() else ' (not there: defaults)'}")
+
+
+def _data_folder(folder: Path) -> Check:
+    there = _nearest_folder(folder)
+    if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
+        return Check(
+            "Data", "broken", f"{folder} cannot be written.", "Give this user the right, or set ECLAIR_DATA_DIR."
+        )
+    return Check("Data", "ok", str(folder) if folder.exists() else f"{folder} (made at the first start)")
+
+
+def _disk(folder: Path) -> Check:
+    free = shutil.disk_usage(_nearest_folder(folder)).free
+    remedy = "Free some space, or choose another folder (ECLAIR_DATA_DIR)."
+    if free < TOO_LITTLE:
+        return Check("Disk", "broken", f"Only {size(free)} free.", remedy)
+    if free < LITTLE:
+        return Check("Disk", "note", f"Only {size(free)} free.", remedy)
+    return Check("Disk", "ok", f"{size(free)} free")
+
+
+def _nearest_folder(folder: Path) -> Path:
+    return next(place for place in (folder, *folder.parents) if place.exists())
+
+
+def _database(path: Path) -> Check:
+    if not path.exists():
+        return Check("Database", "ok", "none yet (made at the first start)")
+    try:
+        version, known, faults = _inspect(path)
+    except StoreError as error:
+        return Check("Database", "broken", error.message)
+    if version > known:
+        return Check("Database", "broken", f"It has format {version}; this Éclair knows {known}.", "Update Éclair.")
+    if faults:
+        remedy = f"Put back a copy from {path.parent / 'backups'}, or move the file away."
+        return Check("Database", "broken", f"It is damaged: {faults[0]}.", remedy)
+    older = f", brought up to {known} at the next start" if version < known else ""
+    return Check("Database", "ok", f"{size(path.stat().st_size)}, format {version}{older}, sound")
+
+
+def _inspect(path: Path) -> tuple[int, int, list[str]]:
+    """Its format, the newest format that this program knows, and what SQLite finds wrong with it."""
+    import apsw
+
+    from eclair.store.database import translated
+
+    migrations = resources.files("eclair.store") / "migrations"
+    known = sum(file.name.endswith(".sql") for file in migrations.iterdir())
+    with translated(path):
+        uri = f"file:{quote(str(path))}?mode=ro"
+        connection = apsw.Connection(uri, flags=apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI)
+        try:
+            connection.set_busy_timeout(2000)
+            version = connection.pragma("user_version")
+            faults = [str(row[0]) for row in connection.execute("PRAGMA quick_check(1)") if row[0] != "ok"]
+        finally:
+            connection.close()
+    assert isinstance(version, int)
+    return version, known, faults
+
+
+def _port(host: str, port: int) -> Check:
+    if port == 0:
+        return Check("Address", "ok", f"any free port of {host}")
+    try:
+        listen(host, port).close()
+    except PortInUse as error:
+        held = holder(port)
+        if held is not None and "eclair" in held.command:
+            return Check("Address", "ok", f"Éclair serves at {host}, port {port} (process {held.process})")
+        return Check("Address", "broken", error.message)
+    except EclairError as error:
+        return Check("Address", "broken", error.message)
+    return Check("Address", "ok", f"{host}, port {port} is free")
+
+
+def _key(settings: Settings) -> Check:
+    if settings.api_key is not None:
+        return Check("Key", "ok", "set; every request must carry it")
+    if is_loopback(settings.host):
+        return Check("Key", "ok", "none, as this machine alone can reach it")
+    return Check("Key", "broken", f"None, although {settings.host} is open to other machines.", "Set ECLAIR_API_KEY.")
+
+
+def _engine() -> Check:
+    try:
+        version = metadata.version(ENGINE)
+    except metadata.PackageNotFoundError:
+        return Check(
+            "Embedded engine",
+            "broken",
+            f"{ENGINE} is not installed.",
+            "Install Éclair again; where there is no such package, set `embedded = false` and add a server to `engines`.",
+        )
+    command = [sys.executable, "-c", f"import {ENGINE}"]  # in a process of its own: a wrong processor kills it
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    if done.returncode != 0:
+        last = (done.stderr.strip().splitlines() or [f"it ended with {done.returncode}"])[-1]
+        return Check(
+            "Embedded engine", "broken", f"{ENGINE} {version} cannot be loaded: {last}.", "Install Éclair again."
+        )
+    return Check("Embedded engine", "ok", f"{ENGINE} {version} (llama.cpp)")
+
+
+def _model(data_dir: Path) -> Check:
+    entry = embedded()
+    try:
+        verify(entry, data_dir, thorough=True)
+    except ModelMissing as error:
+        return Check("Embedded model", "broken", error.message)
+    return Check("Embedded model", "ok", f"{entry.name}, {size(entry.size)}, {entry.licence}, SHA-256 verified")
+
+
+def _server(name: str, server: EngineSettings) -> Check:
+    address = urlsplit(server.url)
+    title = f"Engine {name}"
+    if address.scheme == "http" and not is_loopback(address.hostname or ""):
+        return Check(title, "note", f"{shown(server.url)}; what is asked travels unencrypted.", "Use https.")
+    return Check(title, "ok", shown(server.url))
+
+
+def _answers(settings: Settings) -> list[Leaving]:
+    """What goes out with a question, engine by engine; one on a loopback address keeps it here."""
+    return [
+        Leaving(
+            f"When a model of engine {name} answers",
+            "the question, the conversation before it and the system prompt" + (", with its key" if server.key else ""),
+            (urlsplit(shown(server.url)).netloc,),
+        )
+        for name, server in settings.engines.items()
+        if not is_loopback(urlsplit(server.url).hostname or "")
+    ]
+
+
+async def _fetching() -> Leaving:
+    """What `eclair pull` sends, to the package index that pip is configured for."""
+    try:
+        index = await package_index.configured()
+        places = (*index.indexes, *(link for link in index.links if "://" in link))
+    except ModelMissing:
+        places = ()
+    hosts = tuple(dict.fromkeys(urlsplit(shown(place)).netloc for place in places if urlsplit(place).netloc))
+    return Leaving(
+        "When you run `eclair pull`", f"the name of the package {embedded().wheel.package}", hosts, asked=True
+    )
+
+
+def shown(url: str) -> str:
+    """The URL without a user and a password."""
+    parts = urlsplit(url)
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+
+
+def size(count: int) -> str:
+    """Such as `98 MB`."""
+    amount = float(count)
+    for unit in ("bytes", "KB", "MB", "GB"):
+        if amount < 999.5:
+            return f"{amount:.0f} {unit}" if amount >= 10 or unit == "bytes" else f"{amount:.1f} {unit}"
+        amount /= 1000
+    return f"{amount:.1f} TB"

@@ -1,0 +1,62 @@
+"""The address to listen on: taking it, and saying who holds it when it is taken."""
+
+from __future__ import annotations
+
+import socket
+from dataclasses import dataclass
+from pathlib import Path
+
+from eclair.errors import PortInUse, SettingsError
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """A process that listens on a port; `command` is its command line."""
+
+    process: int
+    name: str
+    command: str
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A listening socket. Raises PortInUse, and SettingsError for an address that is not this machine's."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+        listener.listen(2048)
+    except OSError as error:
+        listener.close()
+        if isinstance(error, PermissionError):
+            raise PortInUse(f"Port {port} needs more rights than this user has; choose another (--port).") from error
+        if isinstance(error, socket.gaierror) or "assign" in str(error):
+            raise SettingsError(f"{host} is no address of this machine; set `host` to one that is.") from error
+        held = holder(port)
+        by = f" by {held.name} (process {held.process})" if held else ""
+        raise PortInUse(f"Port {port} is in use{by}; stop that, or choose another (--port).") from error
+    listener.setblocking(False)
+    return listener
+
+
+def holder(port: int) -> Holder | None:
+    """Who listens on that port, as far as this system tells."""
+    try:
+        inodes = {
+            fields[9]
+            for table in ("/proc/net/tcp", "/proc/net/tcp6")
+            for fields in (line.split() for line in Path(table).read_text().splitlines()[1:])
+            if fields[3] == "0A" and int(fields[1].rsplit(":", 1)[1], 16) == port
+        }
+    except OSError:  # a system without /proc
+        return None
+    for link in Path("/proc").glob("[0-9]*/fd/*") if inodes else ():
+        try:
+            target = str(link.readlink())
+            if target.startswith("socket:[") and target[8:-1] in inodes:
+                process = link.parents[1]
+                command = (process / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+                return Holder(int(process.name), (process / "comm").read_text().strip(), command.strip())
+        except OSError:  # it ended meanwhile, or is another user's
+            continue
+    return None
