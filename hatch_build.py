@@ -2,7 +2,12 @@
 
 Runs before a wheel is packed, an editable one too, and does nothing when the page's sources are those of
 the last build. A source distribution carries the built page, so that a wheel made from it needs no registry.
+`python hatch_build.py check` checks the page's types instead.
 """
+
+# hatchling is installed where packages are built, not where types are checked.
+# pyright: reportMissingImports=false, reportUnknownVariableType=false
+# pyright: reportUntypedBaseClass=false, reportUnknownArgumentType=false
 
 from __future__ import annotations
 
@@ -10,6 +15,7 @@ import hashlib
 import json
 import os
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +42,14 @@ def build(root: Path) -> None:
     print("Building the page…", flush=True)
     _node(ui, ui / "node_modules" / "vite" / "bin" / "vite.js", "build", "--logLevel", "warn")
     stamp.write_text(sources)
+
+
+def check(root: Path) -> None:
+    """Check the types of the page's TypeScript and Svelte; a warning fails as well."""
+    ui = root / "ui"
+    install(ui)
+    tool = ui / "node_modules" / "svelte-check" / "bin" / "svelte-check"
+    _node(ui, tool, "--tsconfig", "./tsconfig.json", "--fail-on-warnings", "--output", "human")
 
 
 def install(ui: Path) -> None:
@@ -79,3 +93,8 @@ def _node(ui: Path, *command: str | Path) -> None:
     if done.returncode != 0:
         what = " ".join(Path(part).name for part in map(str, command[:2]))
         raise SystemExit(f"The page cannot be built: `{what}` failed ({done.returncode}); its last lines say why.")
+
+
+if __name__ == "__main__":
+    here = Path(__file__).resolve().parent
+    check(here) if sys.argv[1:] == ["check"] else build(here)

@@ -2,6 +2,6 @@
 
 import "./styles/tokens.css";
 import "swagger-ui-dist/swagger-ui.css";
-import { SwaggerUIBundle } from "swagger-ui-dist";
+import SwaggerUI from "swagger-ui-dist/swagger-ui-es-bundle.js";
 
-SwaggerUIBundle({ url: "/openapi.json", dom_id: "#reference", deepLinking: true, validatorUrl: null });
+SwaggerUI({ url: "/openapi.json", dom_id: "#reference", deepLinking: true, validatorUrl: null });

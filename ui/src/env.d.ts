@@ -1,6 +1,6 @@
 /// <reference types="svelte" />
 /// <reference types="vite/client" />
 
-declare module "swagger-ui-dist" {
-  export function SwaggerUIBundle(options: Record<string, unknown>): unknown;
+declare module "swagger-ui-dist/swagger-ui-es-bundle.js" {
+  export default function SwaggerUI(options: Record<string, unknown>): unknown;
 }

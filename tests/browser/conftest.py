@@ -1,0 +1,105 @@
+"""A real Chromium before a real server. Every page must stay free of errors and of requests to elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, expect, sync_playwright
+
+from tests.browser import chromium
+from tests.browser.served import Served
+
+expect.set_options(timeout=10_000)
+
+
+@pytest.fixture(scope="package")
+def browser() -> Iterator[Browser]:
+    path = chromium.find()
+    if path is None:
+        pytest.fail("The browser tests need Chromium or Chrome; install it.")
+    with sync_playwright() as playwright:
+        found = playwright.chromium.launch(executable_path=path, args=chromium.arguments())
+        yield found
+        found.close()
+
+
+@pytest.fixture(scope="package")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """The server of all tests that neither kill nor configure it."""
+    served = Served(tmp_path_factory.mktemp("server"))
+    served.start()
+    yield served
+    served.close()
+
+
+@pytest.fixture
+def mortal(tmp_path: Path) -> Iterator[Served]:
+    """A server of the test's own, to be killed."""
+    served = Served(tmp_path)
+    served.start()
+    yield served
+    served.close()
+
+
+@dataclass
+class Watch:
+    """What a page did that it should not have done."""
+
+    address: str
+    faults: list[str] = field(default_factory=list[str])
+    forgiven: tuple[str, ...] = ()
+
+    def forgive(self, *texts: str) -> None:
+        """Console errors that hold one of these belong to the test."""
+        self.forgiven = texts
+
+    def heard(self, message: ConsoleMessage) -> None:
+        if message.type in ("error", "warning"):
+            self.faults.append(message.text)
+
+    def asked(self, request: Request) -> None:
+        if not request.url.startswith((self.address, "data:", "blob:")):
+            self.faults.append(f"foreign request: {request.url}")
+
+    def rest(self) -> list[str]:
+        return [fault for fault in self.faults if not any(text in fault for text in self.forgiven)]
+
+
+Opening = Callable[..., BrowserContext]
+
+
+@pytest.fixture
+def watches() -> Iterator[list[Watch]]:
+    watches: list[Watch] = []
+    yield watches
+    assert [fault for watch in watches for fault in watch.rest()] == []
+
+
+@pytest.fixture
+def opening(browser: Browser, watches: list[Watch]) -> Iterator[Opening]:
+    """Opens a browser of its own, with its own storage, on a server."""
+    contexts: list[BrowserContext] = []
+
+    def open_on(served: Served, **options: object) -> BrowserContext:
+        context = browser.new_context(base_url=served.address, **options)  # pyright: ignore[reportArgumentType]
+        watch = Watch(served.address)
+        watches.append(watch)
+        context.on("console", watch.heard)
+        context.on("weberror", lambda error: watch.faults.append(str(error.error)))
+        context.on("request", watch.asked)
+        contexts.append(context)
+        return context
+
+    yield open_on
+    for context in contexts:
+        context.close()
+
+
+@pytest.fixture
+def page(opening: Opening, shared: Served) -> Page:
+    page = opening(shared).new_page()
+    page.goto("/")
+    return page

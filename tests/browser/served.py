@@ -1,0 +1,68 @@
+"""Éclair as a process of its own, on the scripted engine, which can be killed and started again."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+
+class Served:
+    """One server with one data folder and one port, whatever happens to its process."""
+
+    def __init__(self, folder: Path, **settings: str) -> None:
+        self._folder = folder
+        self._settings = settings
+        self._port = _free_port()
+        self._process: subprocess.Popen[str] | None = None
+        self.address = f"http://127.0.0.1:{self._port}"
+
+    def start(self) -> None:
+        assert self._process is None
+        configuration = self._folder / "eclair.toml"
+        configuration.touch()
+        own = {
+            "ECLAIR_CONFIG": str(configuration),
+            "ECLAIR_DATA_DIR": str(self._folder / "data"),
+            "ECLAIR_PORT": str(self._port),
+            "ECLAIR_EMBEDDED": "false",
+            "ECLAIR_SCRIPTED": "true",
+        }
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("ECLAIR_")}
+        with (self._folder / "server.log").open("ab") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "eclair.cli", "serve"],
+                env={**kept, **own, **self._settings},
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+            )
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
+        assert self.address in line, (self._folder / "server.log").read_text()
+
+    def kill(self) -> None:
+        """As the machine does when it loses power."""
+        assert self._process is not None
+        self._process.kill()
+        self._end()
+
+    def close(self) -> None:
+        if self._process is not None:
+            self._process.terminate()
+            self._end()
+
+    def _end(self) -> None:
+        assert self._process is not None
+        self._process.wait(timeout=20)
+        if self._process.stdout is not None:
+            self._process.stdout.close()
+        self._process = None
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
