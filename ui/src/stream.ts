@@ -32,26 +32,47 @@ const FIRST_WAIT = 200;
 const LONGEST_WAIT = 4000;
 const SILENCE = 40_000;
 
-/** The run's events from number `after + 1` to its last. Ends with the last event or when `signal` aborts. */
+/**
+ * The run's events from number `after + 1` to its last. Ends with the last event or when `signal` aborts.
+ *
+ * A server that dies takes the newest events with it, and the log's new end then bears numbers that were seen on
+ * others: after a resumption that finds the run interrupted, or the log at its end, the log is read anew.
+ */
 export async function* follow(following: Following, signal: AbortSignal, after = 0): AsyncGenerator<Batch> {
   const sleep = following.sleep ?? pause;
   let seen = after;
   let wait = FIRST_WAIT;
+  let anew = false;
   while (!signal.aborted) {
+    const resumed = seen > 0;
+    let came = false;
+    let cut = false;
     try {
       for await (const frames of connection(following, seen, signal)) {
-        wait = FIRST_WAIT;
         const taken = take(frames, seen);
+        cut = resumed && !taken.reset && taken.events.some((event) => event.type === "run.interrupted");
+        if (cut) break;
         seen = taken.seen;
-        if (taken.reset || taken.events.length > 0) yield taken;
+        const { events } = taken;
+        const reset = taken.reset || (anew && events.length > 0);
+        if (reset || events.length > 0) {
+          came = true;
+          anew = false;
+          wait = FIRST_WAIT;
+          yield { reset, events };
+        }
         if (taken.gap) break;
-        const last = taken.events.at(-1);
-        if (last !== undefined && END.has(last.type)) return;
+        if (END.has(events.at(-1)?.type ?? "")) return;
       }
+      if (resumed && !came) cut = true;
     } catch (error) {
       if (error instanceof Refused) throw error;
     }
     if (signal.aborted) return;
+    if (cut) {
+      seen = 0;
+      anew = true;
+    }
     following.connected?.(false);
     await sleep(wait, signal);
     wait = Math.min(wait * 2, LONGEST_WAIT);

@@ -105,6 +105,32 @@ test("a gap is no event lost: the log is asked again", async () => {
   assert.deepEqual(opened, [0, 1]);
 });
 
+test("a log that lost its newest events and was ended anew is read from its start", async () => {
+  const delta = (seq: number) => ({ type: "part.delta", index: 0, text: `${seq}`, seq });
+  const end = (seq: number) => ({ type: "run.interrupted", seq });
+  const frames = (events: { seq: number }[]) => events.map((event) => `data: ${JSON.stringify(event)}\n\n`).join("");
+  const before = [delta(1), delta(2), delta(3), delta(4), delta(5)];
+  for (const seen of [3, 4, 5]) {
+    const log = [delta(1), delta(2), end(3)];
+    if (seen > 3) log.splice(2, 1, { type: "part.finished", index: 0, seq: 3 } as never, end(4));
+    let first = true;
+    const following: Following = {
+      open: async (after) => {
+        if (!first) return new Response(frames(log.filter((event) => event.seq > after)));
+        first = false;
+        return new Response(frames(before.slice(0, seen)));
+      },
+      sleep: async () => {},
+    };
+    let got: unknown[] = [];
+    for await (const batch of follow(following, new AbortController().signal)) {
+      if (batch.reset) got = [];
+      got.push(...batch.events);
+    }
+    assert.deepEqual(got, log, `seen ${seen}`);
+  }
+});
+
 test("a silent connection is given up, and a run that is gone ends it", async () => {
   let call = 0;
   const live: boolean[] = [];
