@@ -220,7 +220,7 @@ def _engine() -> Check:
             "Embedded engine",
             "broken",
             f"{ENGINE} is not installed.",
-            "Install Éclair again; where there is no such package, set `embedded = false` and add a server to `engines`.",
+            "Install Éclair again; on a platform without it, set `embedded = false` and use `engines`.",
         )
     command = [sys.executable, "-c", f"import {ENGINE}"]  # in a process of its own: a wrong processor kills it
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)

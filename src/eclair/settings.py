@@ -108,8 +108,6 @@ def load(environ: Mapping[str, str], overrides: Mapping[str, Any] | None = None)
     """
     named = environ.get(FILE_VARIABLE)
     file = Path(named).expanduser() if named else default_file()
-    if named and not file.exists():
-        raise SettingsError(f"{FILE_VARIABLE} names {file}, which does not exist; make it or unset the variable.")
     values: dict[str, Any] = {}
     origins: dict[str, Origin] = {}
     layers: tuple[tuple[Origin, Mapping[str, Any]], ...] = (
@@ -155,7 +153,8 @@ def _adapter(name: str) -> TypeAdapter[Any]:
         hints = get_type_hints(Settings)
         for spec in fields(Settings):
             limits = spec.metadata.get("limits", {})
-            _TYPES[spec.name] = TypeAdapter(Annotated[hints[spec.name], Field(**limits)])
+            kind: Any = Annotated[hints[spec.name], Field(**limits)]
+            _TYPES[spec.name] = TypeAdapter(kind)
     return _TYPES[name]
 
 

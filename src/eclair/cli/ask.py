@@ -14,7 +14,9 @@ from dataclasses import dataclass, replace
 from eclair.assistant import Answer, Turn, effective
 from eclair.cli.answers import Printer
 from eclair.cli.arguments import load_settings, sampling
-from eclair.cli.terminal import Terminal, carry_out
+from eclair.cli.logs import log_if_debugging
+from eclair.cli.signals import carry_out
+from eclair.cli.terminal import Terminal
 from eclair.context import lay_out
 from eclair.errors import EclairError, InvalidInput, TooLarge
 from eclair.events import Event, RunFailed, RunStarted, RunStopped, encode
@@ -38,6 +40,7 @@ class Question:
 
 def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
     settings = load_settings(arguments).settings
+    log_if_debugging(settings)
     text = _text(arguments.question, settings.max_message_kb)
     choices = Choices(arguments.model, arguments.system, sampling(arguments))
     question = Question(text, choices, time.perf_counter())

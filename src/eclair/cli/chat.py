@@ -13,7 +13,9 @@ from dataclasses import replace
 from eclair.cli.answers import Printer, exit_code
 from eclair.cli.arguments import load_settings, sampling
 from eclair.cli.lines import Edited, beginnings, open_lines
-from eclair.cli.terminal import Terminal, carry_out, on_interrupt, quiet_keys
+from eclair.cli.logs import log_if_debugging
+from eclair.cli.signals import carry_out, on_interrupt, quiet_keys
+from eclair.cli.terminal import Terminal
 from eclair.core import OWNER, Core, open_core
 from eclair.errors import EclairError, InvalidInput, NotFound
 from eclair.events import RunFailed, decode
@@ -37,6 +39,7 @@ _COMMAND = re.compile(r"(/\w+)(?:\s+(.*))?", re.DOTALL)
 
 def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
     settings = load_settings(arguments).settings
+    log_if_debugging(settings)
     choices = Choices(arguments.model, arguments.system, sampling(arguments))
     return carry_out(_chat(settings, arguments.conversation, arguments.latest, choices, terminal))
 
@@ -76,7 +79,7 @@ class Chat:
             lambda typed: beginnings(typed, list(COMMANDS), self._models),
         )
         self._terminal.note(f"Éclair · {model.id} · /help lists commands, Alt-Enter begins a new line, Ctrl-D leaves")
-        if self._conversation is not None:
+        if self._conversation is not None and self._terminal.for_person:
             await self._show_history()
         while not self._done:
             try:
@@ -136,7 +139,9 @@ class Chat:
             finally:
                 turn.cancel()
         self._terminal.end_line()
-        if not turn.cancelled():
+        if turn.cancelled():
+            self._terminal.note("Stopped.")
+        else:
             await turn
 
     async def _turn(self, what: New | Retry | Continue) -> None:

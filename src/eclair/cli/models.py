@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, replace
 import orjson
 
 from eclair.cli.arguments import load_settings
+from eclair.cli.logs import log_if_debugging
 from eclair.cli.terminal import Terminal
 from eclair.doctor import size
 from eclair.engines import catalog
@@ -31,6 +32,7 @@ class Row:
 
 def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
     settings = load_settings(arguments).settings
+    log_if_debugging(settings)
     terminal.status("Asking the engines…")
     rows, troubles = asyncio.run(_rows(settings))
     if arguments.json:

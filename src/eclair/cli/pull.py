@@ -9,7 +9,8 @@ from pathlib import Path
 
 from eclair.cli.answers import duration
 from eclair.cli.arguments import load_settings
-from eclair.cli.terminal import Terminal, carry_out
+from eclair.cli.signals import carry_out
+from eclair.cli.terminal import Terminal
 from eclair.doctor import size
 from eclair.engines.catalog import embedded
 from eclair.engines.pull import Progress, Stage, pull
@@ -76,6 +77,8 @@ class Meter:
         doing = f"{DOING[progress.stage]}: {self._name}"
         if not progress.total:
             return f"{doing}…"
+        if not bar and now == self._began:
+            return f"{doing}, {size(progress.total)}…"
         part = progress.done / progress.total
         facts = [f"{size(progress.done)} of {size(progress.total)}", *self._pace(progress, now)]
         drawn = f" {'━' * round(part * BAR)}{'─' * (BAR - round(part * BAR))}" if bar else ""

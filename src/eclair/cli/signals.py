@@ -1,0 +1,67 @@
+"""Signals and keys while a command is at work."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+import sys
+from collections.abc import Callable, Coroutine, Generator
+from typing import Any
+
+
+def carry_out(work: Coroutine[Any, Any, int]) -> int:
+    """Run `work` to its end. SIGTERM and SIGHUP end it as Ctrl-C does: engines are closed, logs written."""
+    ended: list[int] = []
+
+    async def guarded() -> int:
+        loop, task = asyncio.get_running_loop(), asyncio.current_task()
+        assert task is not None
+
+        def end(number: int) -> None:
+            ended.append(number)
+            task.cancel()
+
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            if signal.getsignal(number) is signal.SIG_DFL:
+                loop.add_signal_handler(number, end, number)
+        try:
+            return await work
+        except asyncio.CancelledError:
+            if not ended:
+                raise
+            return 128 + ended[0]
+
+    return asyncio.run(guarded())
+
+
+@contextlib.contextmanager
+def on_interrupt(callback: Callable[[], object]) -> Generator[None]:
+    """Within, Ctrl-C calls `callback` and nothing else."""
+    loop = asyncio.get_running_loop()
+    before = signal.getsignal(signal.SIGINT)
+    loop.add_signal_handler(signal.SIGINT, callback)
+    try:
+        yield
+    finally:
+        loop.remove_signal_handler(signal.SIGINT)
+        signal.signal(signal.SIGINT, before)
+
+
+@contextlib.contextmanager
+def quiet_keys() -> Generator[None]:
+    """Within, what is typed does not show, so that it is not strewn over an answer; it is kept for later."""
+    if sys.stdin is None or not sys.stdin.isatty():  # pyright: ignore[reportUnnecessaryComparison]
+        yield
+        return
+    import termios
+
+    number = sys.stdin.fileno()
+    before = termios.tcgetattr(number)
+    quiet = termios.tcgetattr(number)
+    quiet[3] &= ~termios.ECHO
+    termios.tcsetattr(number, termios.TCSANOW, quiet)
+    try:
+        yield
+    finally:
+        termios.tcsetattr(number, termios.TCSANOW, before)
