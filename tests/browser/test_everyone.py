@@ -28,7 +28,8 @@ FAINT = """() => {
     }
     return colour(getComputedStyle(document.body).backgroundColor);
   };
-  const texts = [...document.querySelectorAll("body *")].filter(e => e.checkVisibility({ opacityProperty: true, visibilityProperty: true })
+  const seen = { opacityProperty: true, visibilityProperty: true };
+  const texts = [...document.querySelectorAll("body *")].filter(e => e.checkVisibility(seen)
     && !e.matches(".unseen, :disabled, .skip, :disabled *")
     && [...e.childNodes].some(n => n.nodeType === 3 && n.data.trim()));
   return texts.map(e => {
@@ -111,7 +112,7 @@ def test_on_a_phone_the_list_is_a_drawer(opening: Opening, shared: Served) -> No
     expect(nav).to_be_hidden()
     expect(menu).to_be_focused()
     menu.tap()
-    nav.get_by_role("button", name="New chat").tap()
+    nav.get_by_role("button", name="New chat", exact=True).tap()
     expect(nav).to_be_hidden()
     expect(page.get_by_role("heading", level=1)).to_be_visible()
 

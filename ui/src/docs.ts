@@ -1,7 +1,11 @@
-// The API reference: Swagger UI over /openapi.json.
+// The API reference: Swagger UI over /openapi.json, light or dark as the system is.
 
-import "./styles/tokens.css";
 import "swagger-ui-dist/swagger-ui.css";
 import SwaggerUI from "swagger-ui-dist/swagger-ui-es-bundle.js";
+
+const dark = matchMedia("(prefers-color-scheme: dark)");
+const follow = () => document.documentElement.classList.toggle("dark-mode", dark.matches);
+dark.addEventListener("change", follow);
+follow();
 
 SwaggerUI({ url: "/openapi.json", dom_id: "#reference", deepLinking: true, validatorUrl: null });
