@@ -23,10 +23,8 @@ Origin = Literal["default", "file", "environment", "command line"]
 PREFIX = "ECLAIR_"
 FILE_VARIABLE = "ECLAIR_CONFIG"
 
-SYSTEM_PROMPT = (
-    "You are Éclair, a helpful assistant. Answer in the language of the question, briefly and truthfully. "
-    "If you do not know something, say so."
-)
+SYSTEM_PROMPT = "You are Eclair, a helpful AI assistant. Give clear, correct and short answers."
+"""Short, for a small model; and without an accent, which makes the embedded one answer in French."""
 
 
 @dataclass(frozen=True, slots=True)
