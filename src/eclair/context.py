@@ -54,7 +54,8 @@ def cut(history: Sequence[Message], lengths: Sequence[int], room: int) -> int:
     """How many of the oldest messages to leave out so that the rest is at most `room` tokens.
 
     The turns are gone through as they came: when one overflows the room, the oldest are dropped until half
-    of it is free, or only that turn is left. So the cut stays where it is for many turns.
+    of it is free, or only that turn is left. So the cut stays where it is for many turns. An answer whose
+    question went goes too.
     """
     start = 0
     for end in range(1, len(history) + 1):
@@ -62,8 +63,8 @@ def cut(history: Sequence[Message], lengths: Sequence[int], room: int) -> int:
             continue
         while start < end - 1 and sum(lengths[start:end]) > room // 2:
             start += 1
-        while start < end - 1 and history[start].role != "user":
-            start += 1
+    while start < len(history) - 1 and history[start].role != "user":
+        start += 1
     return start
 
 
