@@ -115,8 +115,9 @@ class Answer:
         for event in self._take_up():
             yield event
         async with aclosing(turn.engine.stream(request)) as pieces:
-            async for event in self._await_first(pieces):
-                yield event
+            async with aclosing(self._await_first(pieces)) as beginning:
+                async for event in beginning:
+                    yield event
             async for piece in pieces:
                 for event in self._say(piece):
                     yield event
