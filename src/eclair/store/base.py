@@ -86,7 +86,7 @@ class Store(Protocol):
         ...
 
     async def close_run(self, run: RunRecord, message: Message, rest: Chunk | None) -> None:
-        """End a run: the rest of its log, its status, and its message as folded."""
+        """End a run: the rest of its log, its status, and its message as folded. One that has ended stays."""
         ...
 
     async def run(self, owner: str, id: str) -> RunRecord:

@@ -118,16 +118,23 @@ class Database:
                 self._writer.execute("COMMIT")
         except Exception as error:
             if self._writer.in_transaction:
-                self._writer.execute("ROLLBACK")
+                with contextlib.suppress(apsw.Error):
+                    self._writer.execute("ROLLBACK")
             for job in batch:
                 job.error = job.error or error
 
     def _attempt(self, job: _Job) -> None:
+        """Run a job in a savepoint. Raises where SQLite has given up the whole transaction, as on a full disk."""
+        self._writer.execute("SAVEPOINT job")
         try:
-            with translated(self.path), self._writer:
+            with translated(self.path):
                 job.result = job.work(self._writer)
         except Exception as error:
+            if not self._writer.in_transaction:
+                raise
+            self._writer.execute("ROLLBACK TO job")
             job.error = error
+        self._writer.execute("RELEASE job")
 
 
 def _deliver(batch: list[_Job]) -> None:

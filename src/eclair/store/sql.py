@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+import unicodedata
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +16,15 @@ from eclair.errors import Conflict, NotFound
 from eclair.ids import Clock
 from eclair.messages import Conversation, Hit, Message
 from eclair.store.base import Chunk, NewTurn, RunRecord
-from eclair.store.database import Database
+from eclair.store.database import Database, translated
 from eclair.store.lease import Lease, held
 
 _MESSAGE: TypeAdapter[Message] = TypeAdapter(Message)
 _CONVERSATION = "id, owner, title, created, updated, leaf"
 _RUN = "id, conversation, message, process, status"
 _WORD = re.compile(r"\w+")
+MOST_WORDS = 32
+"""Words of a search that are looked for; each costs, and no one types more."""
 
 
 class SQLStore:
@@ -36,9 +39,14 @@ class SQLStore:
     @classmethod
     def open(cls, folder: Path, clock: Clock = time.time) -> SQLStore:
         """Open the database in `folder`, making both if need be. Raises StoreError."""
-        database = Database.open(folder / "eclair.db")
         leases = folder / "leases"
-        return cls(database, Lease.take(leases), leases, clock)
+        with translated(leases):
+            lease = Lease.take(leases)
+        try:
+            return cls(Database.open(folder / "eclair.db"), lease, leases, clock)
+        except BaseException:
+            lease.release()
+            raise
 
     @property
     def process(self) -> str:
@@ -117,7 +125,8 @@ class SQLStore:
         return await self._database.read(work)
 
     async def search(self, owner: str, words: str, limit: int) -> list[Hit]:
-        query = " ".join(f'"{word}"*' for word in _WORD.findall(words))
+        wanted = _WORD.findall(unicodedata.normalize("NFC", words))[:MOST_WORDS]
+        query = " ".join(f'"{word}"*' for word in wanted)
         if not query:
             return []
 
@@ -142,9 +151,11 @@ class SQLStore:
 
     async def close_run(self, run: RunRecord, message: Message, rest: Chunk | None) -> None:
         def work(db: apsw.Connection) -> None:
+            db.execute("UPDATE run SET status = ? WHERE id = ? AND status = 'running'", (message.status, run.id))
+            if not db.changes():  # another process ended it first
+                return
             if rest is not None:
                 _append(db, [rest])
-            db.execute("UPDATE run SET status = ? WHERE id = ?", (message.status, run.id))
             db.execute(
                 "UPDATE message SET text = ?, body = ? WHERE id = ?",
                 (message.text, _json(message), message.id),
