@@ -15,7 +15,7 @@ import time
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import Literal, Protocol
 
 from eclair.errors import Conflict, EclairError, StoreError
 from eclair.events import (
@@ -72,15 +72,16 @@ class Batch:
 class _Live:
     """A run at work in this process."""
 
-    def __init__(self, record: RunRecord, started: Event) -> None:
+    def __init__(self, record: RunRecord, started: Event, dirty: asyncio.Event) -> None:
         self.record = record
         self.events: list[Event] = []
         self.lines: list[bytes] = []
         self.kept = 0
         self.flushing: asyncio.Future[None] | None = None
-        self.stopping = False
-        self.finishing = False
+        self.phase: Literal["opened", "at work", "ending"] = "opened"
+        self.ending: RunStopped | RunInterrupted | None = None
         self.task: asyncio.Task[None] | None = None
+        self._dirty = dirty
         self._loop = asyncio.get_running_loop()
         self._waiting: list[asyncio.Future[None]] = []
         self._texts: list[str] = []
@@ -92,17 +93,17 @@ class _Live:
     def append(self, event: Event) -> None:
         """Number the event and wake the followers; deltas of one part within FRAME become one."""
         if not isinstance(event, PartDelta):
-            self._emit()
+            self.emit()
             self._add(event)
             return
         if event.index != self._index:
-            self._emit()
+            self.emit()
             self._index = event.index
         self._texts.append(event.text)
         if self._loop.time() - self._emitted >= FRAME:
-            self._emit()
+            self.emit()
         elif self._timer is None:
-            self._timer = self._loop.call_at(self._emitted + FRAME, self._emit)
+            self._timer = self._loop.call_at(self._emitted + FRAME, self.emit)
 
     @property
     def ended(self) -> bool:
@@ -123,19 +124,21 @@ class _Live:
         self._waiting.append(waiter)
         await waiter
 
-    def _emit(self) -> None:
+    def emit(self) -> None:
+        """Make an event of the deltas that wait for their frame's end."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
         if self._texts:
             self._emitted = self._loop.time()
-            self._add(PartDelta(self._index, "".join(self._texts)))
-            self._texts.clear()
+            texts, self._texts = self._texts, []
+            self._add(PartDelta(self._index, "".join(texts)))
 
     def _add(self, event: Event) -> None:
         event = self.numbered(event)
         self.events.append(event)
         self.lines.append(encode(event))
+        self._dirty.set()
         waiting, self._waiting = self._waiting, []
         for waiter in waiting:
             if not waiter.done():
@@ -161,7 +164,7 @@ class Runs:
         """Interrupt what is at work and write everything down."""
         lives = list(self._live.values())
         for live in lives:
-            self._cancel(live)
+            self._end(live, RunInterrupted())
         tasks = [live.task for live in lives if live.task is not None]
         if tasks:
             _, late = await asyncio.wait(tasks, timeout=PATIENCE)
@@ -174,9 +177,13 @@ class Runs:
     async def open(self, turn: NewTurn, started: RunStarted, work: Work) -> RunRecord:
         """Store the turn and set its work going. The same question asked again gives the run that it began.
 
-        `turn.first` is filled in here. Raises what `Store.open_turn` raises.
+        `turn.first` is filled in here. Raises what `Store.open_turn` raises. Whoever asked may go away meanwhile:
+        a turn that is stored has a run that ends.
         """
-        live = _Live(turn.run, started)
+        return await asyncio.shield(self._open(turn, started, work))
+
+    async def _open(self, turn: NewTurn, started: RunStarted, work: Work) -> RunRecord:
+        live = _Live(turn.run, started, self._dirty)
         kept = await self._store.open_turn(replace(turn, first=live.chunk()))
         if kept.id == turn.run.id:
             live.kept = 1
@@ -219,14 +226,14 @@ class Runs:
         """
         live = self._live.get(run.id)
         if live is None:
-            if run.status == "running" and not await self._reap(run):
+            ours = run.process == self._store.process  # then it has ended since the record was read
+            if run.status == "running" and not ours and not await self._reap(run):
                 raise Conflict(
                     "Another Éclair on this machine writes this answer (`eclair chat`?); stop it there.",
                     run=run.id,
                 )
             return
-        live.stopping = True
-        self._cancel(live)
+        self._end(live, RunStopped())
         if live.task is not None:
             await asyncio.wait([live.task])
 
@@ -250,14 +257,12 @@ class Runs:
 
     async def _follow_kept(self, run: RunRecord, after: int) -> AsyncGenerator[Batch, None]:
         """Follow a run of another process, or one that has ended, through the store."""
-        reset = False
-        at_work = run.status == "running"
-        if after > 0 and not at_work:
-            whole = await self._store.chunks(run.id, 0)
-            reset = after > whole[-1].last
+        seen = after
+        ended = False
+        while not ended:
+            ended = run.status != "running" or not await self._at_work(run)  # asked before the log is read
+            reset = ended and after == seen > 0 and await self._lost(run, seen)
             after = 0 if reset else after
-        while True:
-            at_work = at_work and await self._at_work(run)  # asked before the log is read: it is whole then
             chunks = await self._store.chunks(run.id, after)
             for chunk in chunks:
                 lines = chunk.lines.split(b"\n")
@@ -265,41 +270,53 @@ class Runs:
                 fresh = lines[max(0, after + 1 - first) :]
                 yield Batch(chunk.last - len(fresh) + 1, fresh, reset)
                 after, reset = chunk.last, False
-            if not at_work:
-                return
-            if not chunks and not await self._reap(run):
+            if not ended and not chunks and not await self._reap(run):
                 await asyncio.sleep(POLL)
 
     async def _at_work(self, run: RunRecord) -> bool:
         return any(other.id == run.id for other in await self._store.running(run.conversation))
 
-    def _cancel(self, live: _Live) -> None:
-        if live.task is not None and not live.finishing:
+    async def _lost(self, run: RunRecord, seen: int) -> bool:
+        """Whether a follower who saw event number `seen` of an ended run saw one that died with its process."""
+        chunks = await self._store.chunks(run.id, seen - 1)
+        if not chunks:
+            return True
+        last = decode(chunks[-1].lines.rsplit(b"\n", 1)[-1])
+        return last.seq == seen and isinstance(last, RunInterrupted)  # which took the number of what was lost
+
+    def _end(self, live: _Live, ending: RunStopped | RunInterrupted) -> None:
+        live.ending = live.ending or ending
+        if live.task is not None and live.phase == "at work":  # a task that has not begun would never begin
             live.task.cancel()
 
     async def _carry(self, live: _Live, work: Work) -> None:
         """Do the work, then end the run; every way it can end is written down."""
-        end: Event | None = None
+        end: Event | None = live.ending
         try:
-            async with aclosing(work.events()) as events:
-                async for event in events:
-                    live.append(event)
-                    self._dirty.set()
+            if end is None:
+                live.phase = "at work"
+                await self._gather(live, work)
         except asyncio.CancelledError:
-            end = RunStopped() if live.stopping else RunInterrupted()
+            end = live.ending or RunInterrupted()
         except EclairError as error:
             end = RunFailed(error.code, error.message)
         except Exception:
             log.exception("run %s failed", live.record.id)
             end = RunFailed("internal", "Éclair made a mistake of its own; its log has the details.")
-        live.finishing = True
+        live.phase = "ending"
         *others, last = work.closing(end)
         for event in others:
             live.append(event)
         await self._finish(live, last)
 
+    async def _gather(self, live: _Live, work: Work) -> None:
+        async with aclosing(work.events()) as events:
+            async for event in events:
+                live.append(event)
+
     async def _finish(self, live: _Live, last: Event) -> None:
         """Write the run's end, then let the followers see it: who has seen it may ask the next question."""
+        live.emit()
         if live.flushing is not None:
             await live.flushing
         saved = False
@@ -330,7 +347,7 @@ class Runs:
 
     async def _flush(self) -> None:
         """Send every run's new events to the store in one write."""
-        lives = [live for live in self._live.values() if live.kept < len(live.lines) and not live.finishing]
+        lives = [live for live in self._live.values() if live.kept < len(live.lines) and live.phase != "ending"]
         if not lives:
             return
         chunks = [live.chunk() for live in lives]
