@@ -151,7 +151,8 @@ class Answer:
             if not first.done() and (await self._turn.engine.health()).state == "loading":
                 since = time.perf_counter()
                 yield StepStarted("load", "load", f"Loading {self._turn.model.name}")
-                await asyncio.wait([first])
+                while not first.done() and (await self._turn.engine.health()).state == "loading":
+                    await asyncio.wait([first], timeout=0.1)
                 yield StepFinished("load", round((time.perf_counter() - since) * 1000, 1))
             piece = await first
         finally:

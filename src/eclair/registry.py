@@ -7,10 +7,10 @@ import difflib
 import logging
 import time
 from collections.abc import Sequence
-from typing import Literal
+from typing import NoReturn
 
 from eclair.engines.base import Engine, Health, Model
-from eclair.errors import EclairError, NotFound
+from eclair.errors import EclairError, EngineUnavailable, NotFound
 from eclair.settings import Settings
 
 FRESH = 30.0
@@ -26,6 +26,7 @@ class Registry:
         self.engines = {engine.name: engine for engine in engines}
         self._default = default
         self._models: dict[str, list[Model]] = {}
+        self._faults: dict[str, EclairError] = {}
         self._asked = -FRESH
 
     async def models(self) -> list[Model]:
@@ -40,15 +41,16 @@ class Registry:
         return list(known.values())
 
     async def resolve(self, name: str | None) -> tuple[Engine, Model]:
-        """The engine and the model of that name, or the default one. Raises NotFound, which names some."""
+        """The engine and the model of that name, or the default one.
+
+        Raises NotFound, which names some that there are, or EngineUnavailable where a server that cannot be
+        reached might have it.
+        """
         models = {model.id: model for model in await self.models()}
         wanted = name or self._default or next(iter(models), None)
-        if wanted is None:
-            raise NotFound("No model is there to answer; `eclair doctor` says why.", param="model")
-        model = models.get(wanted)
+        model = models.get(wanted or "")
         if model is None:
-            near = difflib.get_close_matches(wanted, models, n=3, cutoff=0.0)
-            raise NotFound(f"There is no model {wanted!r}; there is {', '.join(near)}.", param="model")
+            self._refuse(wanted, list(models))
         return self.engines[model.engine], model
 
     async def health(self) -> dict[str, Health]:
@@ -56,18 +58,23 @@ class Registry:
         found = await asyncio.gather(*(self.engines[name].health() for name in names))
         return dict(zip(names, found, strict=True))
 
-    async def state(self) -> Literal["ready", "loading", "down"]:
-        """The best state that any engine is in."""
-        states = {health.state for health in (await self.health()).values()}
-        return "ready" if "ready" in states else "loading" if "loading" in states else "down"
-
     async def close(self) -> None:
         await asyncio.gather(*(engine.close() for engine in self.engines.values()))
+
+    def _refuse(self, wanted: str | None, known: list[str]) -> NoReturn:
+        for fault in self._faults.values():
+            raise EngineUnavailable(f"Nothing that can be reached has the model {wanted!r}. {fault.message}")
+        if wanted is None:
+            raise NotFound("No model is there to answer; `eclair doctor` says why.", param="model")
+        near = difflib.get_close_matches(wanted, known, n=3, cutoff=0.0)
+        raise NotFound(f"There is no model {wanted!r}; there is {', '.join(near)}.", param="model")
 
     async def _ask(self, engine: Engine) -> None:
         try:
             self._models[engine.name] = await engine.models()
+            self._faults.pop(engine.name, None)
         except EclairError as error:
+            self._faults[engine.name] = error
             log.warning("engine %s does not say which models it has: %s", engine.name, error.message)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import signal
-from types import FrameType
 
 import uvloop
 
@@ -20,25 +19,9 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
     log_to_stderr(settings)
     if settings.embedded and arguments.pull:
         pull_model(settings, terminal)
-    serving = False
-
-    def ready(address: str) -> None:
-        nonlocal serving
-        serving = True
-        terminal.line(f"Éclair is at {address}")
-
-    def end(number: int, frame: FrameType | None) -> None:
-        """Before it serves, SIGTERM means Ctrl-C; then uvicorn takes it, and raises it once more at the end."""
-        if not serving:
-            signal.raise_signal(signal.SIGINT)
-
-    signal.signal(signal.SIGTERM, end)
-    if signal.getsignal(signal.SIGHUP) is signal.SIG_DFL:
-        signal.signal(signal.SIGHUP, lambda number, frame: signal.raise_signal(signal.SIGTERM))
-    try:
-        uvloop.run(serve(settings, ready))
-    except KeyboardInterrupt:
-        if not serving:
-            raise
+    for number in (signal.SIGTERM, signal.SIGHUP):  # what ends it before it serves
+        if signal.getsignal(number) is signal.SIG_DFL:
+            signal.signal(number, lambda number, frame: signal.raise_signal(signal.SIGINT))
+    uvloop.run(serve(settings, lambda address: terminal.line(f"Éclair is at {address}")))
     terminal.note("Éclair has stopped.")
     return 0

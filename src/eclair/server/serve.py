@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import logging
+import asyncio
+import contextlib
+import signal
 import socket
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Callable, Generator
 
 import uvicorn
 
 from eclair.core import Core, open_core
-from eclair.errors import PortInUse, SettingsError
+from eclair.errors import SettingsError
 from eclair.server.app import create_app
 from eclair.server.guard import is_loopback
+from eclair.server.port import listen
 from eclair.settings import Settings
 
 GRACE = 3
@@ -20,7 +22,7 @@ GRACE = 3
 
 
 async def serve(settings: Settings, ready: Callable[[str], None]) -> None:
-    """Serve until SIGINT or SIGTERM. `ready` is called with the address once requests are answered.
+    """Serve until SIGINT or SIGTERM, on the main thread. `ready` is called with the address once it answers.
 
     Raises PortInUse, SettingsError where no key protects an open address, and what `open_core` raises.
     """
@@ -29,12 +31,11 @@ async def serve(settings: Settings, ready: Callable[[str], None]) -> None:
             f"{settings.host} can be reached from other machines, so a key is needed; "
             "set ECLAIR_API_KEY, or keep to 127.0.0.1."
         )
-    listener = _listen(settings.host, settings.port)
+    listener = listen(settings.host, settings.port)
     with listener:
         async with open_core(settings) as core:
             config = uvicorn.Config(
                 create_app(core),
-                loop="uvloop",
                 http="httptools",
                 lifespan="off",
                 access_log=False,
@@ -51,6 +52,19 @@ class _Server(uvicorn.Server):
         self._core = core
         self._ready = ready
 
+    @contextlib.contextmanager
+    def capture_signals(self) -> Generator[None]:
+        """SIGINT and SIGTERM end the serving and are not raised again after it: there is more to close."""
+        loop = asyncio.get_running_loop()
+        signals = (signal.SIGINT, signal.SIGTERM)
+        for number in signals:
+            loop.add_signal_handler(number, self.handle_exit, number, None)
+        try:
+            yield
+        finally:
+            for number in signals:
+                loop.remove_signal_handler(number)
+
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets=sockets)
         if sockets:
@@ -61,44 +75,3 @@ class _Server(uvicorn.Server):
         """End the answers at work first: their followers' connections then close by themselves."""
         await self._core.runs.close()
         await super().shutdown(sockets=sockets)
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind((host, port))
-        listener.listen(2048)
-    except OSError as error:
-        listener.close()
-        if isinstance(error, PermissionError):
-            raise PortInUse(f"Port {port} needs more rights than this user has; choose another (--port).") from error
-        if isinstance(error, socket.gaierror) or "assign" in str(error):
-            raise SettingsError(f"{host} is no address of this machine; set `host` to one that is.") from error
-        raise PortInUse(f"Port {port} is in use{_holder(port)}; stop that, or choose another (--port).") from error
-    listener.setblocking(False)
-    return listener
-
-
-def _holder(port: int) -> str:
-    """Who listens on that port, as far as this system tells: ` by NAME (process N)`, or nothing."""
-    try:
-        inodes = {
-            fields[9]
-            for table in ("/proc/net/tcp", "/proc/net/tcp6")
-            for fields in (line.split() for line in Path(table).read_text().splitlines()[1:])
-            if fields[3] == "0A" and int(fields[1].rsplit(":", 1)[1], 16) == port
-        }
-        for link in Path("/proc").glob("[0-9]*/fd/*"):
-            try:
-                target = str(link.readlink())
-            except OSError:
-                continue
-            if target.removeprefix("socket:[").removesuffix("]") in inodes:
-                process = link.parts[2]
-                name = Path(f"/proc/{process}/comm").read_text().strip()
-                return f" by {name} (process {process})"
-    except OSError as error:
-        logging.getLogger(__name__).debug("who holds port %d is unknown: %s", port, error)
-    return ""
