@@ -38,7 +38,7 @@ def finished(page: Page, text: str | re.Pattern[str] = "") -> None:
 
 def body(page: Page) -> str:
     """The words of the last answer as they stand, on a page that is out of sight too."""
-    return answer(page).locator(".prose").text_content() or ""
+    return (answer(page).locator(".prose").text_content() or "").strip()
 
 
 def until_longer(page: Page, than: int) -> None:
