@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from typing import Any
 
 from fastapi import FastAPI
@@ -18,6 +19,9 @@ from eclair.errors import Conflict, EclairError, EngineBusy, InvalidInput, NotFo
 from eclair.server import openai, ui
 from eclair.server.api import conversations, models, runs
 from eclair.server.guard import Guard
+
+_BRANCH = re.compile(r"str|(list|dict)\[.*")
+"""How pydantic names the alternatives of a field that may have one type or another."""
 
 log = logging.getLogger(__name__)
 
@@ -75,6 +79,8 @@ async def _on_validation(request: Request, error: Exception) -> JSONResponse:
 async def _on_http(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
     path = request.url.path
+    if isinstance(error.__cause__, EclairError):  # it was raised while the body was read
+        return respond(request.scope, error.__cause__)
     match error.status_code:
         case 404:
             fault: EclairError = NotFound(f"There is nothing at {path}; /docs lists what there is.")
@@ -94,7 +100,7 @@ def _sentence(error: RequestValidationError) -> InvalidInput:
     """The first thing that is wrong with a request, in one sentence."""
     first = error.errors()[0]
     place = [str(step) for step in first["loc"] if step not in ("body", "query", "path", "header")]
-    name = ".".join(place)
+    name = ".".join(step for step in place if not _BRANCH.fullmatch(step))
     match first["type"]:
         case "json_invalid":
             return InvalidInput(f"The body is not JSON: {first['ctx']['error'].lower()}.")
@@ -104,6 +110,10 @@ def _sentence(error: RequestValidationError) -> InvalidInput:
             return InvalidInput(f"The field {name!r} is missing.", param=name)
         case "missing":
             return InvalidInput("The body is empty; send JSON with `Content-Type: application/json`.")
+        case "value_error" if not name:
+            return InvalidInput(f"The request is wrong: {first['ctx']['error']}.")
+        case _ if not name:
+            return InvalidInput("The body is not a JSON object; check what was sent.")
         case _:
             problem = first["msg"].removeprefix("Value error, ")
             return InvalidInput(f"The field {name!r} is wrong: {problem[0].lower() + problem[1:]}.", param=name)

@@ -62,8 +62,7 @@ class Guard:
             await self._respond(scope, error)(scope, receive, send)
 
     def _check_host(self, headers: Headers) -> None:
-        host = urlsplit(f"//{headers.get('host', '')}")
-        name = f"[{host.hostname}]" if ":" in (host.hostname or "") else host.hostname or ""
+        name = _name(headers.get("host", ""))
         if self._hosts is not None and name not in self._hosts:
             raise Forbidden(
                 f"Éclair is not known as {name!r}; open it by its own address, or add the name to allowed_hosts."
@@ -71,7 +70,7 @@ class Guard:
 
     def _check_origin(self, scope: Scope, headers: Headers) -> None:
         origin = headers.get("origin")
-        if origin is not None and urlsplit(origin).netloc != headers.get("host"):
+        if origin is not None and origin.partition("://")[2] != headers.get("host"):
             raise Forbidden(f"A page from {origin} may not use Éclair; open Éclair's own page.")
         page = headers.get("sec-fetch-mode") == "navigate" and scope["method"] == "GET"
         if headers.get("sec-fetch-site") == "cross-site" and not page:
@@ -82,8 +81,17 @@ class Guard:
         if self._key is None or not path.startswith(("/api/", "/v1/")) or path == "/api/health":
             return
         scheme, _, given = headers.get("authorization", "").partition(" ")
-        if scheme.lower() != "bearer" or not hmac.compare_digest(given.encode(), self._key.encode()):
+        if scheme.lower() != "bearer" or not hmac.compare_digest(given.encode("latin-1"), self._key.encode()):
             raise Unauthorized("This Éclair needs its key: send `Authorization: Bearer KEY`.")
+
+
+def _name(host: str) -> str:
+    """The name in a Host header, without its port."""
+    try:
+        name = urlsplit(f"//{host}").hostname or ""
+    except ValueError:
+        return host
+    return f"[{name}]" if ":" in name else name
 
 
 def _limited(receive: Receive) -> Receive:

@@ -24,14 +24,16 @@ HEADERS = {
 class EventStream(Response):
     """A response that sends each chunk of `chunks` at once and closes the generator when the client is gone."""
 
+    media_type = "text/event-stream"
+
     def __init__(
         self,
         chunks: AsyncGenerator[bytes, None],
         *,
-        status: int = 200,
+        status_code: int = 200,
         headers: Mapping[str, str] | None = None,
     ) -> None:
-        super().__init__(status_code=status, headers={**HEADERS, **(headers or {})})
+        super().__init__(status_code=status_code, headers={**HEADERS, **(headers or {})})
         del self.headers["content-length"]
         self._chunks = chunks
         self._sent = False

@@ -6,23 +6,18 @@ import time
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Query, Response
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
 from eclair.core import OWNER, Core
 from eclair.errors import InvalidInput
 from eclair.ids import new_id
 from eclair.messages import Conversation, Hit, Message, Sampling
+from eclair.server.body import Body
 from eclair.server.sse import EventStream, frames
 from eclair.turns import Choices, Continue, New, Retry
 
 ID = r"[0-9a-hjkmnp-tv-z]{26}$"
 Text = Annotated[str, Field(max_length=200)]
-
-
-class Body(BaseModel):
-    """A request's body: unknown fields are refused by name."""
-
-    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
 
 class NewConversation(Body):
@@ -52,6 +47,9 @@ class NewTurnBody(Body):
 
     def what(self) -> New | Retry | Continue:
         """Raises InvalidInput unless exactly one thing is asked for."""
+        if self.text is None:
+            for name in {"id", "parent"} & self.model_fields_set:
+                raise InvalidInput(f"Only a new message has {name!r}; leave it out.", param=name)
         match (self.text, self.retry, self.continue_):
             case (str(text), None, None):
                 at_root = "parent" in self.model_fields_set and self.parent is None
@@ -96,7 +94,8 @@ def router(core: Core) -> APIRouter:
 
     @api.get("/conversations")
     async def list_conversations(
-        before: int | None = None, limit: Annotated[int, Query(ge=1, le=200)] = 50
+        before: Annotated[int | None, Query(ge=0, le=1 << 53)] = None,
+        limit: Annotated[int, Query(ge=1, le=200)] = 50,
     ) -> ConversationList:
         found = await core.store.conversations(OWNER, before, limit + 1)
         return ConversationList(conversations=found[:limit], more=len(found) > limit)
@@ -112,11 +111,9 @@ def router(core: Core) -> APIRouter:
     @api.get("/conversations/{id}")
     async def read_conversation(id: str) -> WholeConversation:
         conversation = await core.store.conversation(OWNER, id)
-        running = await core.store.running(id)
         messages = await core.store.messages(id)
-        return WholeConversation(
-            conversation=conversation, messages=messages, running=running[0].id if running else None
-        )
+        running = next((message.run for message in messages if message.status == "running"), None)
+        return WholeConversation(conversation=conversation, messages=messages, running=running)
 
     @api.patch("/conversations/{id}")
     async def change_conversation(id: str, body: ChangedConversation) -> Conversation:

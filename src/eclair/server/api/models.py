@@ -29,7 +29,8 @@ def router(core: Core) -> APIRouter:
     @api.get("/models")
     async def list_models() -> Models:
         models = await core.registry.models()
-        default = (await core.registry.resolve(None))[1].id if models else None
+        wanted = core.settings.model or (models[0].id if models else None)
+        default = wanted if wanted in {model.id for model in models} else None
         return Models(models=models, default=default)
 
     @api.get("/health")

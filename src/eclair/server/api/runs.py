@@ -12,6 +12,9 @@ from eclair.errors import InvalidInput
 from eclair.messages import Message, Status
 from eclair.server.sse import EventStream, frames
 
+LARGEST = 10**9
+"""More events than a run can have."""
+
 
 class RunState(BaseModel):
     run: str
@@ -33,7 +36,7 @@ def router(core: Core) -> APIRouter:
     @api.get("/{id}/events", response_class=EventStream)
     async def follow_run(
         id: str,
-        after: Annotated[int | None, Query(ge=0)] = None,
+        after: Annotated[int | None, Query(ge=0, le=LARGEST)] = None,
         last_event_id: Annotated[str | None, Header()] = None,
     ) -> EventStream:
         run = await core.store.run(OWNER, id)
@@ -51,6 +54,6 @@ def _seen(after: int | None, last_event_id: str | None) -> int:
     """The number of the last event that the client has; a stream that was resumed says it in the header."""
     if last_event_id is None:
         return after or 0
-    if not last_event_id.isdecimal():
+    if not last_event_id.isdecimal() or len(last_event_id) > len(str(LARGEST)):
         raise InvalidInput("Last-Event-ID is the number of an event.", param="Last-Event-ID")
     return int(last_event_id)
