@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Coroutine
+from collections.abc import AsyncGenerator, Awaitable
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from typing import Annotated, Any, Literal, TypeVar
 
 import orjson
 from fastapi import APIRouter, Request
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 from starlette.responses import Response
 
 from eclair.assistant import effective
@@ -44,24 +44,23 @@ from eclair.errors import (
 )
 from eclair.ids import new_id
 from eclair.messages import FinishReason, Sampling
+from eclair.server.body import Body, Fields
 from eclair.server.sse import EventStream
 
 T = TypeVar("T")
 Probability = Annotated[float | None, Field(gt=0, le=1)]
 Penalty = Annotated[float | None, Field(ge=-2, le=2)]
 ENDS = b"data: [DONE]\n\n"
+GONE = Response(status_code=499)
+"""To a client that is no longer there."""
 
 
-class _Body(BaseModel):
-    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
-
-
-class StreamOptions(_Body):
+class StreamOptions(Fields):
     include_usage: bool = False
     include_obfuscation: bool = False
 
 
-class _Asked(_Body):
+class _Asked(Body):
     """What both routes take. Hints that change nothing in the answer are accepted and not used."""
 
     model: str
@@ -92,7 +91,7 @@ class _Asked(_Body):
         return {name: value for name, value in values.items() if value is not None}
 
 
-class ChatMessage(_Body):
+class ChatMessage(Fields):
     role: Literal["system", "developer", "user", "assistant", "tool"]
     content: str | list[dict[str, Any]] | None = None
     name: str | None = None
@@ -300,11 +299,11 @@ def router(core: Core) -> APIRouter:
         asked = body.request(model, core.settings.max_tokens)
         reply = _Reply(form, engine, asked, body.n or 1, new_id(form.prefix).replace("_", "-"), int(time.time()))
         if not body.stream:
-            return await _unless_gone(request, _whole(reply))
+            return await _unless_gone(request, _whole(reply)) or GONE
         usage = body.stream_options is not None and body.stream_options.include_usage
         pieces = _in_turn(reply.streams())
-        first = await anext(pieces)
-        return EventStream(_chunks(reply, first, pieces, usage))
+        first = await _unless_gone(request, anext(pieces))
+        return GONE if first is None else EventStream(_chunks(reply, first, pieces, usage))
 
     return api
 
@@ -327,7 +326,16 @@ def error_body(error: EclairError) -> JSON:
 
 
 def _model(model: Model) -> JSON:
-    return {"id": model.id, "object": "model", "created": 0, "owned_by": model.maker or model.engine}
+    """As OpenAI has it, and what Mistral's client needs besides: `type` and `capabilities`."""
+    return {
+        "id": model.id,
+        "object": "model",
+        "created": 0,
+        "owned_by": model.maker or model.engine,
+        "type": "base",
+        "capabilities": {"completion_chat": True},
+        **({} if model.context is None else {"max_context_length": model.context}),
+    }
 
 
 async def _in_turn(streams: list[AsyncGenerator[Piece, None]]) -> AsyncGenerator[tuple[int, Piece], None]:
@@ -404,7 +412,13 @@ async def _gather(reply: _Reply) -> list[_Choice]:
             raise _broken()
         return choice
 
-    return await asyncio.gather(*(one(stream) for stream in reply.streams()))
+    tasks = [asyncio.create_task(one(stream)) for stream in reply.streams()]
+    try:
+        return await asyncio.gather(*tasks)
+    finally:  # where one fails, the others are not waited for
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)
 
 
 def _broken() -> EngineBroken:
@@ -429,9 +443,9 @@ def _event(body: JSON) -> bytes:
     return b"data: " + orjson.dumps(body) + b"\n\n"
 
 
-async def _unless_gone(request: Request, work: Coroutine[Any, Any, T]) -> T:
-    """Do the work, or stop it when the client goes away meanwhile."""
-    task = asyncio.create_task(work)
+async def _unless_gone(request: Request, work: Awaitable[T]) -> T | None:
+    """Do the work, or stop it when the client goes away meanwhile: None then."""
+    task = asyncio.ensure_future(work)
     gone = asyncio.create_task(_disconnected(request))
     try:
         await asyncio.wait([task, gone], return_when=asyncio.FIRST_COMPLETED)
@@ -439,7 +453,7 @@ async def _unless_gone(request: Request, work: Coroutine[Any, Any, T]) -> T:
         for other in (task, gone):
             other.cancel()
         await asyncio.wait([task, gone])
-    return task.result()
+    return None if task.cancelled() else task.result()
 
 
 async def _disconnected(request: Request) -> None:
