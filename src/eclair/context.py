@@ -32,11 +32,12 @@ class Laid:
 async def lay_out(system: str, history: Sequence[Message], *, window: int | None, reserve: int, count: Count) -> Laid:
     """Choose what fits in `window` tokens (None: all of it) beside an answer of `reserve` tokens.
 
-    `history` runs from the root of the branch to the question. Raises TooLarge when the question alone does
-    not fit.
+    An answer gets half of the window at most, however long it may be. `history` runs from the root of the
+    branch to the question. Raises TooLarge when the question alone does not fit.
     """
     head = (Said("system", system),) if system else ()
     dropped = 0
+    reserve = min(reserve, window // 2) if window is not None else reserve
     if window is not None and not _surely_fits(system, history, window - reserve):
         room = window - reserve - await count(system) - WRAPPING
         lengths = [await count(message.text) + WRAPPING for message in history]
