@@ -1,0 +1,45 @@
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from pathlib import Path
+
+import aiohttp
+import pytest
+
+from eclair.engines.catalog import embedded
+from eclair.engines.pull import verify
+from eclair.settings import Settings
+from eclair.store.sql import SQLStore
+from tests.support import Server, serving
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    """A data folder of its own and the scripted engine alone."""
+    return Settings(data_dir=tmp_path / "data", embedded=False, scripted=True, port=0)
+
+
+@pytest.fixture
+async def server(settings: Settings) -> AsyncGenerator[Server]:
+    """The HTTP door, served in this process."""
+    async with serving(settings) as server:
+        yield server
+
+
+@pytest.fixture
+async def http() -> AsyncGenerator[aiohttp.ClientSession]:
+    async with aiohttp.ClientSession() as session:
+        yield session
+
+
+@pytest.fixture
+async def store(tmp_path: Path) -> AsyncGenerator[SQLStore]:
+    store = SQLStore.open(tmp_path / "store")
+    yield store
+    await store.close()
+
+
+@pytest.fixture(scope="session")
+def model_file() -> Path:
+    """The embedded model, which `make test` fetches before the tests begin."""
+    return verify(embedded(), Settings().data_dir)

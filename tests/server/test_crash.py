@@ -1,0 +1,143 @@
+"""Death without warning: what was said is there, and the answer can be taken up."""
+
+# ruff: noqa: ASYNC110 (what is waited for here happens where no event of ours can be set)
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from pathlib import Path
+
+import aiohttp
+import pytest
+
+from eclair.events import Event, PartDelta, RunInterrupted
+from tests.support import JSON, Process, parse, text_of
+
+LOSS = 0.25
+"""Seconds of text that may be lost."""
+
+
+class Seen:
+    """What a follower saw of a run, and when."""
+
+    def __init__(self) -> None:
+        self.events: list[tuple[float, Event]] = []
+
+    async def follow(self, server: Process, run: str) -> None:
+        rest = b""
+        with_error = (aiohttp.ClientError, ConnectionError)
+        try:
+            async with server.open(f"/api/runs/{run}/events") as response:
+                async for data in response.content.iter_any():
+                    rest += data
+                    whole, _, rest = rest.rpartition(b"\n\n")
+                    if whole:
+                        self.events += [(time.monotonic(), event) for _, event in parse(whole + b"\n\n")]
+        except with_error:
+            pass
+
+    def text(self, until: float) -> str:
+        return "".join(event.text for at, event in self.events if isinstance(event, PartDelta) and at <= until)
+
+
+async def killed(server: Process, conversation: str, seconds: float) -> tuple[JSON, Seen, float]:
+    """Ask, follow, and kill the server after so many seconds of answer; the moment of death comes back."""
+    begun = await server.ask(conversation, "script: words=100000 rate=400")
+    seen = Seen()
+    following = asyncio.create_task(seen.follow(server, begun["run"]))
+    async with asyncio.timeout(10):
+        while not seen.text(time.monotonic()):
+            await asyncio.sleep(0.01)
+    await asyncio.sleep(seconds)
+    died = time.monotonic()
+    await server.kill()
+    await following
+    return begun, seen, died
+
+
+async def test_a_killed_server_loses_a_quarter_of_a_second_at_most(tmp_path: Path, http: aiohttp.ClientSession) -> None:
+    server = await Process.start(tmp_path, http)
+    try:
+        conversation = await server.begin()
+        for number in range(3):
+            begun, seen, died = await killed(server, conversation, random.uniform(0.3, 0.7))
+            server = await Process.start(tmp_path, http)
+            message = await server.message(begun["run"])
+            assert message["status"] == "interrupted"
+            kept, shown = text_of(message), seen.text(died)
+            assert kept.startswith(shown) or shown.startswith(kept)
+            assert kept.startswith(seen.text(died - LOSS)), f"lost {len(shown) - len(kept)} characters"
+            tree = await server.tree(conversation)
+            assert tree["running"] is None
+            assert message in tree["messages"]
+            replay = await server.stream(begun["run"])
+            assert isinstance(parse(replay)[-1][1], RunInterrupted)
+            last = parse(replay)[-1][0]
+            for beyond in (last, last + 1, last + 100):
+                again = await server.stream(begun["run"], headers={"Last-Event-ID": str(beyond)})
+                assert again == b"event: reset\ndata: {}\n\n" + replay
+            if number == 0:
+                more = await server.turn(conversation, **{"continue": message["id"]})
+                async with asyncio.timeout(10):
+                    while len(text_of(await server.message(more["run"]))) <= len(kept):
+                        await asyncio.sleep(0.05)
+                await server.post(f"/api/runs/{more['run']}/stop")
+                assert text_of(await server.message(more["run"])).startswith(kept)
+    finally:
+        await server.close()
+
+
+async def test_a_second_server_on_the_same_folder_follows_the_first(
+    tmp_path: Path, http: aiohttp.ClientSession
+) -> None:
+    first = await Process.start(tmp_path, http)
+    second: Process | None = None
+    try:
+        conversation = await first.begin()
+        begun = await first.ask(conversation, "script: words=100000 rate=400")
+        second = await Process.start(tmp_path, http)
+        assert (await first.message(begun["run"]))["status"] == "running", "it was left alone"
+        refused = await second.post(f"/api/conversations/{conversation}/turns", {"text": "Hello"})
+        assert refused.status == 409
+        assert refused.error["run"] == begun["run"]
+        assert (await second.post(f"/api/runs/{begun['run']}/stop")).status == 409
+        followed = asyncio.create_task(second.stream(begun["run"]))
+        await asyncio.sleep(0.3)
+        await first.post(f"/api/runs/{begun['run']}/stop")
+        assert await followed == await first.stream(begun["run"])
+        begun = await first.ask(conversation, "script: words=100000 rate=400")
+        followed = asyncio.create_task(second.stream(begun["run"]))
+        await asyncio.sleep(0.3)
+        await first.kill()
+        async with asyncio.timeout(10):
+            assert isinstance(parse(await followed)[-1][1], RunInterrupted)
+        assert text_of(await second.message(begun["run"]))
+    finally:
+        await first.close()
+        if second is not None:
+            await second.close()
+
+
+@pytest.mark.parametrize("last", ["SIGTERM"])
+async def test_a_server_told_to_end_writes_everything_down(
+    tmp_path: Path, http: aiohttp.ClientSession, last: str
+) -> None:
+    server = await Process.start(tmp_path, http)
+    conversation = await server.begin()
+    begun = await server.ask(conversation, "script: words=100000 rate=400")
+    seen = Seen()
+    following = asyncio.create_task(seen.follow(server, begun["run"]))
+    async with asyncio.timeout(10):
+        while len(seen.text(time.monotonic())) < 200:
+            await asyncio.sleep(0.01)
+    await server.close()
+    await following
+    assert isinstance(seen.events[-1][1], RunInterrupted)
+    assert server.process.returncode in (0, -15)
+    server = await Process.start(tmp_path, http)
+    try:
+        assert text_of(await server.message(begun["run"])) == seen.text(time.monotonic())
+    finally:
+        await server.close()

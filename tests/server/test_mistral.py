@@ -1,0 +1,104 @@
+"""The same dialect, spoken by Mistral's client."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from mistralai.client import Mistral
+from mistralai.client.errors import SDKError
+
+from eclair.engines.scripted import prose
+from tests.support import Server
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def client(server: Server) -> AsyncGenerator[Mistral]:
+    async with Mistral(api_key="none", server_url=server.address) as client:
+        yield client
+
+
+def user(text: str) -> Any:
+    return [{"role": "user", "content": text}]
+
+
+async def test_models(client: Mistral) -> None:
+    listed = await client.models.list_async()
+    assert [model.id for model in listed.data or []] == ["scripted"]  # pyright: ignore
+    model = await client.models.retrieve_async(model_id="scripted")
+    assert model.id == "scripted"  # pyright: ignore
+    assert model.capabilities.completion_chat  # pyright: ignore
+
+
+async def test_chat(client: Mistral) -> None:
+    reply = await client.chat.complete_async(
+        model="scripted", messages=user("script: words=5"), temperature=0.3, max_tokens=50, random_seed=7, stop=["xyz"]
+    )
+    choice = reply.choices[0]
+    assert choice.message is not None
+    assert choice.message.content == "".join(prose(5))
+    assert choice.finish_reason == "stop"
+    assert (reply.usage.prompt_tokens, reply.usage.completion_tokens) == (2, 5)
+
+
+async def test_chat_streamed(client: Mistral) -> None:
+    text = ""
+    reasons: list[object] = []
+    async with await client.chat.stream_async(model="scripted", messages=user("script: words=50")) as stream:
+        async for event in stream:
+            for choice in event.data.choices:
+                text += str(choice.delta.content or "")
+                reasons += [choice.finish_reason] if choice.finish_reason else []
+    assert text == "".join(prose(50))
+    assert reasons == ["stop"]
+
+
+async def test_leaving_early_stops_the_engine(server: Server, client: Mistral) -> None:
+    async with await client.chat.stream_async(
+        model="scripted", messages=user("script: words=100000 rate=1000")
+    ) as stream:
+        async for event in stream:
+            if event.data.choices[0].delta.content:
+                break
+    async with asyncio.timeout(5):
+        still = 0
+        made = -1
+        while still < 3:
+            still = still + 1 if made == server.engine.made else 0
+            made = server.engine.made
+            await asyncio.sleep(0.05)
+
+
+async def test_tools(client: Mistral) -> None:
+    tools: Any = [{"type": "function", "function": {"name": "look_up", "parameters": {"type": "object"}}}]
+    reply = await client.chat.complete_async(
+        model="scripted", messages=user('script: tool=look_up{"a":1}'), tools=tools, tool_choice="any"
+    )
+    message = reply.choices[0].message
+    assert message is not None
+    assert message.tool_calls
+    assert message.tool_calls[0].function.name == "look_up"
+    assert message.tool_calls[0].function.arguments == '{"a":1}'
+
+
+async def test_structured_output(client: Mistral) -> None:
+    form: Any = {"type": "json_schema", "json_schema": {"name": "x", "schema": {"type": "object"}, "strict": True}}
+    reply = await client.chat.complete_async(
+        model="scripted", messages=user('script: say={"a": 1}'), response_format=form
+    )
+    message = reply.choices[0].message
+    assert message is not None
+    assert message.content == '{"a": 1}'
+
+
+@pytest.mark.parametrize(("model", "script", "status"), [("gpt", "x", 404), ("scripted", "script: fail=0", 503)])
+async def test_errors(client: Mistral, model: str, script: str, status: int) -> None:
+    with pytest.raises(SDKError) as caught:
+        await client.chat.complete_async(model=model, messages=user(script))
+    assert caught.value.status_code == status
+    assert caught.value.body

@@ -1,0 +1,466 @@
+"""OpenAI's dialect, spoken by OpenAI's own client."""
+
+# ruff: noqa: ASYNC110 (what is waited for here happens where no event of ours can be set)
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator
+from dataclasses import replace
+from typing import Any, TypeVar
+
+import openai
+import orjson
+import pytest
+import pytest_asyncio
+from openai.types import Completion, Model
+from openai.types.chat import ChatCompletion, ChatCompletionChunk
+from pydantic import BaseModel
+
+from eclair.engines.scripted import prose
+from eclair.settings import Settings
+from tests.support import JSON, Server, serving
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+B = TypeVar("B", bound=BaseModel)
+
+
+def client_of(server: Server, key: str = "none") -> openai.AsyncOpenAI:
+    return openai.AsyncOpenAI(base_url=f"{server.address}/v1", api_key=key, max_retries=0)
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def client(server: Server) -> AsyncGenerator[openai.AsyncOpenAI]:
+    async with client_of(server) as client:
+        yield client
+
+
+def user(text: str) -> Any:
+    return [{"role": "user", "content": text}]
+
+
+def exact(kind: type[B], body: Any) -> B:
+    """The body as the client's own type, strictly, and without a field that the type does not have."""
+    model = kind.model_validate_json(orjson.dumps(body), strict=True)
+    extras: list[object] = []
+
+    def look(value: object) -> None:
+        if isinstance(value, BaseModel):
+            extras.extend((value.model_extra or {}).items())
+            for name in type(value).model_fields:
+                look(getattr(value, name))
+        elif isinstance(value, list):
+            for item in value:  # pyright: ignore[reportUnknownVariableType]
+                look(item)  # pyright: ignore[reportUnknownArgumentType]
+
+    look(model)
+    assert not extras
+    return model
+
+
+async def chunks(server: Server, path: str = "/v1/chat/completions", **body: Any) -> list[JSON]:
+    reply = await server.post(path, {"model": "scripted", "stream": True, **body})
+    assert reply.status == 200, reply
+    assert reply.headers["Content-Type"].startswith("text/event-stream")
+    assert reply.headers["X-Accel-Buffering"] == "no"
+    blocks = reply.raw.decode().split("\n\n")
+    assert blocks[-2:] == ["data: [DONE]", ""]
+    return [orjson.loads(block.removeprefix("data: ")) for block in blocks[:-2]]
+
+
+# Models
+
+
+async def test_models(server: Server, client: openai.AsyncOpenAI) -> None:
+    assert [model.id async for model in client.models.list()] == ["scripted"]
+    assert (await client.models.retrieve("scripted")).object == "model"
+    listed = (await server.get("/v1/models")).body
+    assert listed["object"] == "list"
+    Model.model_validate(listed["data"][0], strict=True)
+    with pytest.raises(openai.NotFoundError) as caught:
+        await client.models.retrieve("gpt-9")
+    assert caught.value.code == "model_not_found"
+
+
+# Chat
+
+
+async def test_chat(server: Server, client: openai.AsyncOpenAI) -> None:
+    reply = await client.chat.completions.create(model="scripted", messages=user("script: words=5"))
+    assert reply.choices[0].message.content == "".join(prose(5))
+    assert reply.choices[0].finish_reason == "stop"
+    assert reply.usage is not None
+    assert (reply.usage.prompt_tokens, reply.usage.completion_tokens, reply.usage.total_tokens) == (2, 5, 7)
+    raw = (await server.post("/v1/chat/completions", {"model": "scripted", "messages": user("script: words=5")})).body
+    assert exact(ChatCompletion, raw).id.startswith("chatcmpl-")
+
+
+async def test_chat_streamed(server: Server, client: openai.AsyncOpenAI) -> None:
+    stream = await client.chat.completions.create(
+        model="scripted", messages=user("script: words=50 rate=2000"), stream=True
+    )
+    text = ""
+    reasons: list[str] = []
+    roles: list[str] = []
+    async with stream:
+        async for chunk in stream:
+            (choice,) = chunk.choices
+            text += choice.delta.content or ""
+            roles += [choice.delta.role] if choice.delta.role else []
+            reasons += [choice.finish_reason] if choice.finish_reason else []
+            assert chunk.usage is None
+    assert text == "".join(prose(50))
+    assert (roles, reasons) == (["assistant"], ["stop"])
+    raw = await chunks(server, messages=user("script: words=50"))
+    typed = [exact(ChatCompletionChunk, chunk) for chunk in raw]
+    assert len({chunk.id for chunk in typed}) == 1
+    assert all("usage" not in chunk for chunk in raw)
+
+
+async def test_usage_is_streamed_when_it_is_asked_for(server: Server, client: openai.AsyncOpenAI) -> None:
+    stream = await client.chat.completions.create(
+        model="scripted",
+        messages=user("script: words=5"),
+        stream=True,
+        stream_options={"include_usage": True},
+    )
+    found = [chunk async for chunk in stream]
+    assert found[-1].choices == []
+    assert found[-1].usage is not None
+    assert found[-1].usage.completion_tokens == 5
+    raw = await chunks(server, messages=user("script: words=5"), stream_options={"include_usage": True})
+    assert [chunk["usage"] for chunk in raw[:-1]] == [None] * (len(raw) - 1)
+    for chunk in raw:
+        exact(ChatCompletionChunk, chunk)
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_several_choices(server: Server, client: openai.AsyncOpenAI, stream: bool) -> None:
+    if stream:
+        text = {0: "", 1: "", 2: ""}
+        for chunk in await chunks(server, messages=user("script: words=9"), n=3):
+            (choice,) = chunk["choices"]
+            text[choice["index"]] += choice["delta"].get("content") or ""
+        assert list(text.values()) == ["".join(prose(9))] * 3
+    else:
+        reply = await client.chat.completions.create(model="scripted", messages=user("script: words=9"), n=3, seed=4)
+        assert [choice.index for choice in reply.choices] == [0, 1, 2]
+        assert reply.usage is not None
+        assert (reply.usage.prompt_tokens, reply.usage.completion_tokens) == (2, 27)
+
+
+async def test_stop_sequences_and_lengths(client: openai.AsyncOpenAI) -> None:
+    for stop in ("three", ["nowhere", "three"]):
+        reply = await client.chat.completions.create(
+            model="scripted", messages=user("script: say=one two three four"), stop=stop
+        )
+        assert reply.choices[0].message.content == "one two "
+        assert reply.choices[0].finish_reason == "stop"
+    for name in ("max_tokens", "max_completion_tokens"):
+        reply = await client.chat.completions.create(
+            model="scripted", messages=user("script: words=9"), extra_body={name: 3}
+        )
+        assert reply.choices[0].finish_reason == "length"
+        assert reply.usage is not None
+        assert reply.usage.completion_tokens == 3
+
+
+async def test_tools(server: Server, client: openai.AsyncOpenAI) -> None:
+    tools: Any = [{"type": "function", "function": {"name": "look_up", "parameters": {"type": "object"}}}]
+    script = user('script: tool=look_up{"city":"Aachen"}')
+    reply = await client.chat.completions.create(model="scripted", messages=script, tools=tools, tool_choice="auto")
+    (call,) = reply.choices[0].message.tool_calls or []
+    assert call.type == "function"
+    assert (call.id, call.function.name, call.function.arguments) == ("call_1", "look_up", '{"city":"Aachen"}')
+    assert reply.choices[0].message.content is None
+    assert reply.choices[0].finish_reason == "tool_calls"
+    exact(ChatCompletion, reply.model_dump(exclude_unset=True))
+    raw = await chunks(server, messages=script, tools=tools)
+    calls = [call for chunk in raw for choice in chunk["choices"] for call in choice["delta"].get("tool_calls", [])]
+    assert calls[0]["function"]["name"] == "look_up"
+    assert "".join(call["function"]["arguments"] for call in calls) == '{"city":"Aachen"}'
+    assert {call["index"] for call in calls} == {0}
+    for chunk in raw:
+        exact(ChatCompletionChunk, chunk)
+    async with client.chat.completions.stream(model="scripted", messages=script, tools=tools) as stream:
+        final = await stream.get_final_completion()
+    assert final.choices[0].message.tool_calls is not None
+    assert final.choices[0].message.tool_calls[0].function.arguments == '{"city":"Aachen"}'
+    answered = await client.chat.completions.create(
+        model="scripted",
+        messages=[
+            *script,
+            {"role": "assistant", "content": None, "tool_calls": [call.model_dump()]},  # pyright: ignore
+            {"role": "tool", "tool_call_id": call.id, "content": "rainy"},
+            *user("script: words=2"),
+        ],
+    )
+    assert answered.choices[0].finish_reason == "stop"
+
+
+class City(BaseModel):
+    name: str
+
+
+async def test_structured_output(server: Server, client: openai.AsyncOpenAI, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[Any] = []
+    stream = server.engine.stream
+
+    def spy(request: Any) -> Any:
+        asked.append(request)
+        return stream(request)
+
+    monkeypatch.setattr(server.engine, "stream", spy)
+    reply = await client.chat.completions.parse(
+        model="scripted", messages=user('script: say={"name": "Aachen"}'), response_format=City
+    )
+    assert reply.choices[0].message.parsed == City(name="Aachen")
+    assert asked[0].response_format["type"] == "json_schema"
+    assert asked[0].response_format["json_schema"]["name"] == "City"
+
+
+async def test_what_is_asked_reaches_the_engine(
+    server: Server, client: openai.AsyncOpenAI, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Any] = []
+    stream = server.engine.stream
+
+    def spy(request: Any) -> Any:
+        asked.append(request)
+        return stream(request)
+
+    monkeypatch.setattr(server.engine, "stream", spy)
+    await client.chat.completions.create(
+        model="scripted",
+        messages=[
+            {"role": "developer", "content": "Be brief."},
+            {"role": "user", "content": [{"type": "text", "text": "a"}, {"type": "text", "text": "b"}], "name": "Ada"},
+        ],
+        temperature=0.1,
+        top_p=0.2,
+        seed=3,
+        presence_penalty=0.4,
+        frequency_penalty=0.5,
+        logit_bias={"7": -100},
+        logprobs=True,
+        top_logprobs=2,
+        parallel_tool_calls=False,
+        user="ada",
+        extra_body={"top_k": 5, "min_p": 0.01},
+    )
+    (request,) = asked
+    sampling = request.sampling
+    assert (sampling.temperature, sampling.top_p, sampling.seed) == (0.1, 0.2, 3)
+    assert [said.content for said in request.messages] == ["Be brief.", "a\nb"]
+    assert request.extra == {
+        "presence_penalty": 0.4,
+        "frequency_penalty": 0.5,
+        "logit_bias": {"7": -100.0},
+        "logprobs": True,
+        "top_logprobs": 2,
+        "parallel_tool_calls": False,
+        "top_k": 5,
+        "min_p": 0.01,
+    }
+
+
+async def test_thought_is_kept_apart(server: Server) -> None:
+    body = {"model": "scripted", "messages": user("script: words=2 reasoning=3")}
+    message = (await server.post("/v1/chat/completions", body)).body["choices"][0]["message"]
+    assert message["content"] == "".join(prose(2))
+    assert message["reasoning_content"] == "".join(prose(3))
+    raw = await chunks(server, messages=body["messages"])
+    deltas = [choice["delta"] for chunk in raw for choice in chunk["choices"]]
+    assert "".join(delta.get("reasoning_content", "") for delta in deltas) == "".join(prose(3))
+
+
+# Leaving early
+
+
+async def settled(server: Server) -> None:
+    """Wait until the engine makes no more words, which it goes on with for minutes when no one stops it."""
+    async with asyncio.timeout(5):
+        still = 0
+        made = -1
+        while still < 3:
+            still = still + 1 if made == server.engine.made else 0
+            made = server.engine.made
+            await asyncio.sleep(0.05)
+
+
+async def test_closing_the_stream_stops_the_engine(server: Server, client: openai.AsyncOpenAI) -> None:
+    stream = await client.chat.completions.create(
+        model="scripted", messages=user("script: words=100000 rate=1000"), stream=True
+    )
+    async for chunk in stream:
+        if chunk.choices[0].delta.content:
+            break
+    await stream.close()
+    await settled(server)
+
+
+async def test_leaving_before_the_first_word_stops_the_engine(server: Server) -> None:
+    for stream in (True, False):
+        body = {"model": "scripted", "messages": user("script: words=9 load=30"), "stream": stream}
+        asking = asyncio.create_task(server.post("/v1/chat/completions", body))
+        async with asyncio.timeout(5):
+            while (await server.engine.health()).state != "loading":
+                await asyncio.sleep(0.01)
+        asking.cancel()
+        async with asyncio.timeout(5):
+            while (await server.engine.health()).state == "loading":
+                await asyncio.sleep(0.01)
+
+
+async def test_leaving_a_whole_reply_stops_the_engine_in_silence(
+    server: Server, caplog: pytest.LogCaptureFixture
+) -> None:
+    body = {"model": "scripted", "messages": user("script: words=100000 rate=1000"), "n": 3}
+    asking = asyncio.create_task(server.post("/v1/chat/completions", body))
+    made = server.engine.made
+    while server.engine.made < made + 100:
+        await asyncio.sleep(0.01)
+    asking.cancel()
+    await asyncio.wait([asking])
+    await settled(server)
+    assert not [record for record in caplog.records if record.levelname == "ERROR"], caplog.text
+
+
+async def test_one_choice_that_fails_ends_the_others(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    stream = server.engine.stream
+
+    def mixed(request: Any) -> Any:
+        if request.sampling.seed == 1:
+            said = replace(request.messages[0], content="script: fail=0")
+            return stream(replace(request, messages=(said,)))
+        return stream(request)
+
+    monkeypatch.setattr(server.engine, "stream", mixed)
+    body = {"model": "scripted", "messages": user("script: words=100000 rate=1000"), "n": 3, "seed": 0}
+    assert (await server.post("/v1/chat/completions", body)).status == 503
+    await settled(server)
+
+
+# Errors
+
+
+async def test_errors_are_the_clients_own(client: openai.AsyncOpenAI) -> None:
+    create = client.chat.completions.create
+    with pytest.raises(openai.NotFoundError, match="there is scripted") as missing:
+        await create(model="gpt-9", messages=user("x"))
+    assert (missing.value.code, missing.value.param, missing.value.type) == (
+        "model_not_found",
+        "model",
+        "invalid_request_error",
+    )
+    with pytest.raises(openai.RateLimitError) as busy:
+        await create(model="scripted", messages=user("script: busy=7"))
+    assert busy.value.response.headers["retry-after"] == "7"
+    assert busy.value.type == "rate_limit_error"
+    with pytest.raises(openai.InternalServerError, match="fails") as failed:
+        await create(model="scripted", messages=user("script: fail=0"))
+    assert failed.value.status_code == 503
+    with pytest.raises(openai.InternalServerError, match="broke off") as broken:
+        await create(model="scripted", messages=user("script: break=2"))
+    assert broken.value.status_code == 502
+    with pytest.raises(openai.InternalServerError, match="fails"):
+        await create(model="scripted", messages=user("script: fail=0"), stream=True)
+    with pytest.raises(openai.BadRequestError, match="unknown option"):
+        await create(model="scripted", messages=user("script: wrods=1"), stream=True)
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "param"),
+    [
+        ("temperature", 9, "temperature"),
+        ("temperature", "hot", "temperature"),
+        ("n", 0, "n"),
+        ("n", 99, "n"),
+        ("stop", 5, "stop"),
+        ("audio", {"voice": "x", "format": "wav"}, "audio"),
+        ("functions", [], "functions"),
+        ("store", True, "store"),
+        ("max_tokens", 0, "max_tokens"),
+        ("stream_options", {"include_usage": "maybe"}, "stream_options.include_usage"),
+        ("messages", [], "messages"),
+        ("messages", "hello", "messages"),
+        ("messages", [{"role": "narrator", "content": "x"}], "messages.0.role"),
+        ("messages", [{"role": "user", "content": 5}], "messages.0.content"),
+        ("messages", [{"role": "user", "content": "x", "colour": "red"}], "messages.0.colour"),
+        ("logprobs", "yes please", "logprobs"),
+    ],
+)
+async def test_a_field_that_is_wrong_is_named(client: openai.AsyncOpenAI, field: str, value: Any, param: str) -> None:
+    with pytest.raises(openai.BadRequestError) as caught:
+        await client.chat.completions.create(model="scripted", messages=user("x"), extra_body={field: value})
+    assert caught.value.param == param
+    assert caught.value.type == "invalid_request_error"
+
+
+async def test_a_stream_that_fails_says_so(server: Server, client: openai.AsyncOpenAI) -> None:
+    for script, message in (("fail=20", "fails"), ("break=20", "broke off")):
+        stream = await client.chat.completions.create(
+            model="scripted", messages=user(f"script: words=50 rate=1000 {script}"), stream=True
+        )
+        text = ""
+
+        async def read() -> None:
+            nonlocal text
+            async for chunk in stream:  # noqa: B023
+                text += chunk.choices[0].delta.content or ""
+
+        with pytest.raises(openai.APIError, match=message):
+            await read()
+        assert text == "".join(prose(50))[: len(text)]
+        assert len(text.split()) == 20
+
+
+async def test_the_key(settings: Settings) -> None:
+    async with serving(replace(settings, api_key="right")) as server:
+        async with client_of(server, "wrong") as client:
+            with pytest.raises(openai.AuthenticationError) as caught:
+                await client.models.list()
+            assert caught.value.type == "authentication_error"
+        async with client_of(server, "right") as client:
+            assert [model.id async for model in client.models.list()] == ["scripted"]
+
+
+async def test_what_is_not_there_is_said_in_its_form(server: Server) -> None:
+    for path, status in (("/v1/embeddings", 404), ("/v1/chat/completions", 405)):
+        reply = await server.get(path)
+        assert reply.status == status
+        assert set(reply.error) == {"message", "type", "param", "code"}
+
+
+# Plain completions
+
+
+async def test_completions(server: Server, client: openai.AsyncOpenAI) -> None:
+    reply = await client.completions.create(model="scripted", prompt="script: words=5", max_tokens=50)
+    assert reply.choices[0].text == "".join(prose(5))
+    assert reply.usage is not None
+    assert reply.usage.completion_tokens == 5
+    raw = (await server.post("/v1/completions", {"model": "scripted", "prompt": ["script: words=40"]})).body
+    typed = exact(Completion, raw)
+    assert typed.id.startswith("cmpl-")
+    assert typed.choices[0].finish_reason == "length", "16 tokens are the reference's default"
+    stream = await client.completions.create(model="scripted", prompt="script: words=5", stream=True, echo=False)
+    assert "".join([chunk.choices[0].text async for chunk in stream]) == "".join(prose(5))
+    for chunk in await chunks(server, "/v1/completions", prompt="script: words=5", n=2):
+        (choice,) = chunk["choices"]
+        choice["finish_reason"] = choice["finish_reason"] or "stop"  # null until the end, whatever the type says
+        exact(Completion, chunk)
+
+
+@pytest.mark.parametrize(("field", "value"), [("echo", True), ("best_of", 3), ("suffix", "x"), ("logprobs", 2)])
+async def test_a_completion_that_cannot_be_is_refused(client: openai.AsyncOpenAI, field: str, value: Any) -> None:
+    with pytest.raises(openai.BadRequestError) as caught:
+        await client.completions.create(model="scripted", prompt="x", extra_body={field: value})
+    assert caught.value.param == field
+
+
+async def test_nothing_under_v1_is_kept(fresh: Server, client: openai.AsyncOpenAI) -> None:
+    await client.chat.completions.create(model="scripted", messages=user("script: say=secret"))
+    assert (await fresh.get("/api/conversations")).body["conversations"] == []
+    assert (await fresh.get("/api/search?q=secret")).body["hits"] == []

@@ -1,0 +1,271 @@
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator
+from dataclasses import replace
+from pathlib import Path
+
+import apsw
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from eclair.errors import Conflict, NotFound
+from eclair.events import RunFinished, encode
+from eclair.messages import Conversation, Message, Part
+from eclair.store.base import Chunk, RunRecord
+from eclair.store.sql import SQLStore
+from tests.support import Ids, conversation, new_turn
+
+
+@pytest.fixture
+async def other(tmp_path: Path) -> AsyncGenerator[SQLStore]:
+    """Another process on the same folder, as far as the database can tell."""
+    store = SQLStore.open(tmp_path / "store")
+    yield store
+    await store.close()
+
+
+async def turn(store: SQLStore, ids: Ids, text: str = "Hello", say: str = "Hi", where: str = "conv_a") -> RunRecord:
+    """A whole turn: a question and its answer."""
+    added, started = new_turn(store, ids, where, text)
+    run = await store.open_turn(replace(added, first=Chunk(started.run, 1, encode(replace(started, seq=1)))))
+    answer = replace(added.answer, status="finished", parts=(Part("text", say),))
+    await store.close_run(run, answer, Chunk(run.id, 2, encode(RunFinished("stop", seq=2))))
+    return run
+
+
+async def test_a_conversation_is_made_once(store: SQLStore) -> None:
+    first = await conversation(store, at=1)
+    assert await store.add_conversation(replace(first, title="Other")) == first
+    with pytest.raises(Conflict, match="is taken"):
+        await store.add_conversation(replace(first, owner="someone"))
+
+
+async def test_what_is_another_owners_is_not_there(store: SQLStore) -> None:
+    await conversation(store)
+    run = await turn(store, Ids(), "secret")
+    with pytest.raises(NotFound):
+        await store.conversation("someone", "conv_a")
+    with pytest.raises(NotFound):
+        await store.change_conversation("someone", "conv_a", title="mine")
+    with pytest.raises(NotFound):
+        await store.delete_conversation("someone", "conv_a")
+    with pytest.raises(NotFound):
+        await store.run("someone", run.id)
+    with pytest.raises(NotFound):
+        await store.open_turn(replace(new_turn(store, Ids())[0], owner="someone"))
+    assert await store.conversations("someone", None, 9) == []
+    assert await store.search("someone", "secret", 9) == []
+
+
+async def test_conversations_come_newest_first_in_pages(store: SQLStore) -> None:
+    for number in range(10):
+        await store.add_conversation(Conversation(f"conv_{number}", "local", "", number, number))
+    first = await store.conversations("local", None, 4)
+    assert [found.id for found in first] == ["conv_9", "conv_8", "conv_7", "conv_6"]
+    second = await store.conversations("local", first[-1].updated, 4)
+    assert [found.id for found in second] == ["conv_5", "conv_4", "conv_3", "conv_2"]
+    await turn(store, Ids(), where="conv_0")
+    assert (await store.conversations("local", None, 1))[0].id == "conv_0"
+
+
+async def test_a_turn_names_the_conversation_and_moves_its_leaf(store: SQLStore) -> None:
+    await conversation(store)
+    await turn(store, Ids(), "Hello there")
+    kept = await store.conversation("local", "conv_a")
+    messages = await store.messages("conv_a")
+    assert kept.title == "Hello there"
+    assert kept.leaf == messages[-1].id
+    assert [message.text for message in messages] == ["Hello there", "Hi"]
+    await store.change_conversation("local", "conv_a", title="Mine", leaf=messages[0].id)
+    kept = await store.conversation("local", "conv_a")
+    assert (kept.title, kept.leaf) == ("Mine", messages[0].id)
+
+
+async def test_a_leaf_is_a_message_of_the_conversation(store: SQLStore) -> None:
+    await conversation(store)
+    await conversation(store, "conv_b")
+    await turn(store, Ids(), where="conv_b")
+    foreign = (await store.messages("conv_b"))[0].id
+    for leaf in ("msg_none", foreign):
+        with pytest.raises(NotFound, match=leaf):
+            await store.change_conversation("local", "conv_a", leaf=leaf)
+
+
+async def test_a_parent_is_a_message_of_the_conversation(store: SQLStore) -> None:
+    await conversation(store)
+    with pytest.raises(NotFound, match="msg_none"):
+        await store.open_turn(new_turn(store, Ids(), parent="msg_none")[0])
+    assert await store.messages("conv_a") == []
+    assert await store.running() == []
+
+
+async def test_an_id_that_is_taken_elsewhere_is_refused(store: SQLStore) -> None:
+    await conversation(store)
+    await conversation(store, "conv_b")
+    await turn(store, Ids())
+    with pytest.raises(Conflict, match="is taken"):
+        await store.open_turn(new_turn(store, Ids(), "conv_b")[0])
+
+
+async def test_deleting_takes_everything_and_nothing_else(store: SQLStore) -> None:
+    await conversation(store)
+    await conversation(store, "conv_b")
+    ids = Ids()
+    gone = await turn(store, ids, "apple")
+    stays = await turn(store, ids, "apple", where="conv_b")
+    await store.delete_conversation("local", "conv_a")
+    assert await store.messages("conv_a") == []
+    assert await store.chunks(gone.id, 0) == []
+    assert [hit.conversation for hit in await store.search("local", "apple", 9)] == ["conv_b"]
+    assert len(await store.chunks(stays.id, 0)) == 2
+    with pytest.raises(NotFound):
+        await store.run("local", gone.id)
+    await store.append([Chunk(gone.id, 3, b"{}")])  # a late flush
+    assert await store.chunks(gone.id, 0) == []
+
+
+async def test_closing_a_run_twice_keeps_the_first_end(store: SQLStore, other: SQLStore) -> None:
+    await conversation(store)
+    added, started = new_turn(store, Ids())
+    run = await store.open_turn(replace(added, first=Chunk(started.run, 1, encode(replace(started, seq=1)))))
+    rest = Chunk(run.id, 2, encode(RunFinished("stop", seq=2)))
+    await store.close_run(run, replace(added.answer, status="finished"), rest)
+    await other.close_run(run, replace(added.answer, status="interrupted"), rest)
+    assert (await store.run("local", run.id)).status == "finished"
+    assert (await store.messages("conv_a"))[-1].status == "finished"
+
+
+async def test_a_log_is_read_from_the_chunk_on_that_is_asked_for(store: SQLStore) -> None:
+    await conversation(store)
+    added, started = new_turn(store, Ids())
+    run = await store.open_turn(replace(added, first=Chunk(started.run, 1, b"1")))
+    await store.append([Chunk(run.id, 4, b"2\n3\n4"), Chunk(run.id, 6, b"5\n6")])
+    assert [chunk.last for chunk in await store.chunks(run.id, 0)] == [1, 4, 6]
+    assert [chunk.last for chunk in await store.chunks(run.id, 2)] == [4, 6]
+    assert [chunk.last for chunk in await store.chunks(run.id, 4)] == [6]
+    assert await store.chunks(run.id, 6) == []
+
+
+async def test_foreign_keys_hold(store: SQLStore) -> None:
+    def orphan(db: apsw.Connection) -> None:
+        db.execute("INSERT INTO message (id, conversation, parent, text, body) VALUES ('m', 'none', NULL, '', '{}')")
+
+    with pytest.raises(apsw.ConstraintError):
+        await store._database.write(orphan)  # pyright: ignore[reportPrivateUsage]
+
+
+async def test_a_process_is_alive_as_long_as_it_is_open(store: SQLStore, tmp_path: Path) -> None:
+    other = SQLStore.open(tmp_path / "store")
+    name = other.process
+    assert store.alive(name)
+    assert store.alive(store.process)
+    assert other.alive(store.process)
+    await other.close()
+    assert not store.alive(name)
+    assert not store.alive("process_none")
+
+
+# Search
+
+
+async def hits(store: SQLStore, words: str) -> list[str]:
+    return [hit.excerpt.replace("\ue000", "[").replace("\ue001", "]") for hit in await store.search("local", words, 9)]
+
+
+@pytest.fixture
+async def library(store: SQLStore) -> SQLStore:
+    await conversation(store)
+    ids = Ids()
+    await turn(store, ids, "The crème brûlée of Straßburg", "A dessert with burnt sugar")
+    await turn(store, ids, "snake_case and kebab-case", "NEAR the end, AND so on")
+    return store
+
+
+@pytest.mark.parametrize(
+    ("words", "found"),
+    [
+        ("creme", "The [crème] brûlée of Straßburg"),
+        ("CRÈME brulee", "The [crème] [brûlée] of Straßburg"),
+        ("cre\u0300me bru\u0302le\u0301e", "The [crème] [brûlée] of Straßburg"),
+        ("bru", "The crème [brûlée] of Straßburg"),
+        ("brûlée straß", "The crème [brûlée] of [Straßburg]"),
+        ("sugar burnt", "A dessert with [burnt] [sugar]"),
+        ("snake_case", "[snake_case] and kebab-case"),
+        ("kebab-case", "snake_[case] and [kebab]-[case]"),
+        ('"near"', "[NEAR] the end, AND so on"),
+        ("and near", "[NEAR] the end, [AND] so on"),
+    ],
+)
+async def test_words_and_their_beginnings_are_found(library: SQLStore, words: str, found: str) -> None:
+    assert found in await hits(library, words)
+
+
+@pytest.mark.parametrize("words", ["", "   ", '"', "*", "creme sugar", "rème", "OR", "text:creme", "²"])
+async def test_what_is_not_there_is_not_found(library: SQLStore, words: str) -> None:
+    assert await hits(library, words) == []
+
+
+async def test_a_hit_says_where_it_is(library: SQLStore) -> None:
+    (hit,) = await library.search("local", "sugar", 9)
+    messages = await library.messages("conv_a")
+    assert (hit.conversation, hit.title, hit.message, hit.role) == (
+        "conv_a",
+        "The crème brûlée of Straßburg",
+        messages[1].id,
+        "assistant",
+    )
+    assert hit.created == messages[1].created
+    assert len(await library.search("local", "and", 1)) == 1
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=150, deadline=None)
+@given(words=st.text() | st.from_regex(r'(?:AND|OR|NOT|NEAR|["*():^+\-{}.,]|\s|x){0,12}', fullmatch=True))
+async def test_no_words_are_an_error(library: SQLStore, words: str) -> None:
+    await library.search("local", words, 9)
+
+
+@pytest.mark.parametrize("words", ["a " * 20_000, "x" * 100_000, "\ud800 creme", "a\0b"])
+async def test_no_amount_of_words_is_an_error(library: SQLStore, words: str) -> None:
+    await library.search("local", words, 9)
+
+
+# Two clients
+
+
+async def test_two_writers_in_one_conversation_lose_nothing(store: SQLStore, other: SQLStore) -> None:
+    await conversation(store)
+    counts = Ids()
+
+    async def write(to: SQLStore, name: str) -> int:
+        refused = 0
+        done = 0
+        while done < 25:
+            try:
+                await turn(to, counts, f"{name} {done}", f"{name} answer {done}")
+                done += 1
+            except Conflict:
+                refused += 1
+                await asyncio.sleep(0)
+        return refused
+
+    await asyncio.gather(write(store, "a"), write(other, "b"))
+    messages = await store.messages("conv_a")
+    assert messages == await other.messages("conv_a")
+    assert len(messages) == 100
+    for name in ("a", "b"):
+        asked = [message.text for message in messages if message.role == "user" and message.text.startswith(name)]
+        assert asked == [f"{name} {number}" for number in range(25)]
+    assert all(message.status == "finished" for message in messages)
+
+
+async def test_messages_read_back_as_they_were(store: SQLStore) -> None:
+    await conversation(store)
+    added, _ = new_turn(store, Ids(), text="Zwölf \U0001f950\n\ttabs \u2028 \x7f")
+    run = await store.open_turn(added)
+    question: Message | None = added.question
+    assert await store.messages("conv_a") == [question, added.answer]
+    assert await store.running("conv_a") == [run]
+    assert await store.running("conv_b") == []
+    assert await store.running() == [run]

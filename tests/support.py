@@ -1,0 +1,355 @@
+"""What several test modules share: a door to knock at, a process that can be killed, work that is told what to say."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import io
+import os
+import signal
+import socket
+import sys
+import time
+from collections.abc import AsyncGenerator, Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import aiohttp
+import orjson
+import uvicorn
+
+from eclair.core import Core, open_core
+from eclair.engines.base import Engine
+from eclair.engines.scripted import ScriptedEngine
+from eclair.events import (
+    END,
+    Event,
+    PartDelta,
+    PartFinished,
+    PartStarted,
+    RunFinished,
+    RunInterrupted,
+    RunStarted,
+    decode,
+)
+from eclair.messages import Conversation, Message, Part
+from eclair.server.app import create_app
+from eclair.settings import Settings
+from eclair.store.base import Chunk, NewTurn, RunRecord, Store
+
+JSON = dict[str, Any]
+BLOCKED = 0.25
+"""Seconds of computing in one turn of the event loop that count as blocking it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    status: int
+    headers: Mapping[str, str]
+    raw: bytes
+
+    @property
+    def body(self) -> Any:
+        return orjson.loads(self.raw)
+
+    @property
+    def error(self) -> JSON:
+        """The error that the reply is, which names its fault in one sentence."""
+        error: JSON = self.body["error"]
+        assert isinstance(error["message"], str)
+        assert error["message"].rstrip().endswith((".", "?")), error
+        return error
+
+
+class Door:
+    """A client of the HTTP API at `address`."""
+
+    def __init__(self, address: str, http: aiohttp.ClientSession) -> None:
+        self.address = address
+        self.http = http
+
+    def open(self, path: str, headers: Mapping[str, str] | None = None) -> Any:
+        """A GET whose body is still to be read."""
+        return self.http.get(self.address + path, headers=headers)
+
+    async def call(
+        self,
+        method: str,
+        path: str,
+        body: object = None,
+        *,
+        data: Any = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Reply:
+        if body is not None:
+            data = orjson.dumps(body)
+        if isinstance(data, bytes) and len(data) > 1 << 20:
+            data = io.BytesIO(data)  # else aiohttp warns of a blocked loop
+        headers = {**({"Content-Type": "application/json"} if data is not None else {}), **(headers or {})}
+        async with self.http.request(method, self.address + path, data=data, headers=headers) as response:
+            return Reply(response.status, response.headers, await response.read())
+
+    async def get(self, path: str, headers: Mapping[str, str] | None = None) -> Reply:
+        return await self.call("GET", path, headers=headers)
+
+    async def post(self, path: str, body: object = None, **more: Any) -> Reply:
+        return await self.call("POST", path, body, **more)
+
+    async def begin(self, **body: Any) -> str:
+        """A new conversation."""
+        reply = await self.post("/api/conversations", body)
+        assert reply.status == 201, reply
+        return str(reply.body["id"])
+
+    async def turn(self, conversation: str, **body: Any) -> JSON:
+        """Begin a turn: its `run`, `message`, `answer` and `model`."""
+        reply = await self.post(f"/api/conversations/{conversation}/turns", body)
+        assert reply.status == 202, reply
+        begun: JSON = reply.body
+        return begun
+
+    async def ask(self, conversation: str, text: str, **more: Any) -> JSON:
+        return await self.turn(conversation, text=text, **more)
+
+    async def stream(self, run: str, after: int | None = None, headers: Mapping[str, str] | None = None) -> bytes:
+        """The run's event stream to its end."""
+        query = "" if after is None else f"?after={after}"
+        reply = await self.get(f"/api/runs/{run}/events{query}", headers)
+        assert reply.status == 200, reply
+        return reply.raw
+
+    async def answered(self, run: str) -> JSON:
+        """Wait for the end of the run, whose log must be sound; its message comes back."""
+        check_log([event for _, event in parse(await self.stream(run))])
+        return await self.message(run)
+
+    async def say(self, conversation: str, text: str, **more: Any) -> JSON:
+        """Ask and wait; the answer comes back."""
+        begun = await self.ask(conversation, text, **more)
+        return await self.answered(str(begun["run"]))
+
+    async def message(self, run: str) -> JSON:
+        return dict((await self.get(f"/api/runs/{run}")).body["message"])
+
+    async def tree(self, conversation: str) -> JSON:
+        return dict((await self.get(f"/api/conversations/{conversation}")).body)
+
+
+class Server(Door):
+    """A door to a server in this process, and what is behind it."""
+
+    def __init__(self, address: str, http: aiohttp.ClientSession, core: Core) -> None:
+        super().__init__(address, http)
+        self.core = core
+
+    @property
+    def engine(self) -> ScriptedEngine:
+        engine: Engine = self.core.registry.engines["scripted"]
+        assert isinstance(engine, ScriptedEngine)
+        return engine
+
+
+class _Uvicorn(uvicorn.Server):
+    """Ends when it is told to rather than at its next tick."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.ready = asyncio.Event()
+        self.end = asyncio.Event()
+
+    async def main_loop(self) -> None:
+        await self.on_tick(0)
+        self.ready.set()
+        await self.end.wait()
+
+
+@contextlib.asynccontextmanager
+async def serving(settings: Settings) -> AsyncGenerator[Server]:
+    """A real server in this process. Fails if it blocked the event loop or left a task behind."""
+    before = asyncio.all_tasks()
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        address = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        async with _watched(), open_core(settings) as core:
+            config = uvicorn.Config(
+                create_app(core), http="httptools", lifespan="off", access_log=False, log_config=None
+            )
+            server = _Uvicorn(config)
+            task = asyncio.create_task(server.serve(sockets=[listener]))
+            await server.ready.wait()
+            try:
+                async with aiohttp.ClientSession() as http:
+                    yield Server(address, http, core)
+            finally:
+                await core.runs.close()
+                server.end.set()
+                await task
+    left = asyncio.all_tasks() - before - {asyncio.current_task()}
+    if left:
+        await asyncio.wait(left, timeout=1)
+    assert not [task for task in left if not task.done()]
+
+
+@contextlib.asynccontextmanager
+async def _watched() -> AsyncGenerator[None]:
+    """Measures how long the loop computes without a pause, in time of its own thread: a loaded machine is no fault."""
+    worst = 0.0
+
+    async def watch() -> None:
+        nonlocal worst
+        while True:
+            before = time.thread_time()
+            await asyncio.sleep(0.02)
+            worst = max(worst, time.thread_time() - before)
+
+    task = asyncio.create_task(watch())
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
+    assert worst < BLOCKED, f"the event loop was blocked for {worst:.3f} s"
+
+
+ENTRY = """
+import asyncio, os
+from eclair.server.serve import serve
+from eclair.settings import load
+asyncio.run(serve(load(os.environ).settings, lambda address: print(address, flush=True)))
+"""
+
+
+class Process(Door):
+    """A server in a process of its own."""
+
+    def __init__(self, address: str, http: aiohttp.ClientSession, process: asyncio.subprocess.Process) -> None:
+        super().__init__(address, http)
+        self.process = process
+
+    @classmethod
+    async def start(cls, folder: Path, http: aiohttp.ClientSession, **environ: str) -> Self:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-c", ENTRY, env={**os.environ, **environment(folder), **environ}, stdout=-1
+        )
+        assert process.stdout is not None
+        address = (await process.stdout.readline()).decode().strip()
+        assert address.startswith("http://"), address
+        return cls(address, http, process)
+
+    async def kill(self) -> None:
+        self.process.send_signal(signal.SIGKILL)
+        await self.process.wait()
+
+    async def close(self) -> None:
+        if self.process.returncode is None:
+            self.process.terminate()
+            await self.process.wait()
+
+
+def environment(folder: Path) -> dict[str, str]:
+    """A data folder of its own, the scripted engine, any free port."""
+    return {
+        "ECLAIR_CONFIG": str(folder / "none.toml"),
+        "ECLAIR_DATA_DIR": str(folder),
+        "ECLAIR_EMBEDDED": "false",
+        "ECLAIR_SCRIPTED": "true",
+        "ECLAIR_PORT": "0",
+    }
+
+
+def parse(stream: bytes) -> list[tuple[int, Event]]:
+    """The numbers and events of an event stream, which has nothing else but comments."""
+    found: list[tuple[int, Event]] = []
+    blocks = stream.decode().split("\n\n")
+    assert blocks.pop() == "", "an event stream ends with an empty line"
+    for block in blocks:
+        if block.startswith(":"):
+            continue
+        first, second = block.split("\n")
+        number = int(first.removeprefix("id: "))
+        event = decode(second.removeprefix("data: "))
+        assert event.seq == number
+        found.append((number, event))
+    return found
+
+
+def check_log(events: list[Event]) -> None:
+    """A whole log: numbered from 1 without a gap, one start, one end, parts opened, grown and closed in order."""
+    assert [event.seq for event in events] == list(range(1, len(events) + 1))
+    assert isinstance(events[0], RunStarted)
+    assert isinstance(events[-1], END)
+    opened: set[int] = set()
+    count = 0
+    for event in events[1:-1]:
+        assert not isinstance(event, (RunStarted, *END))
+        if isinstance(event, PartStarted):
+            assert event.index == count
+            count += 1
+            opened.add(event.index)
+        elif isinstance(event, PartDelta):
+            assert event.index in opened
+        elif isinstance(event, PartFinished):
+            opened.remove(event.index)
+    assert not opened or isinstance(events[-1], RunInterrupted)  # whose process could not close them
+
+
+def text_of(message: JSON) -> str:
+    return "".join(part["text"] for part in message["parts"] if part["kind"] == "text")
+
+
+class Told:
+    """The work of a run that says what the test tells it to; `None` ends it, an error is raised."""
+
+    def __init__(self) -> None:
+        self.queue: asyncio.Queue[Event | BaseException | None] = asyncio.Queue()
+        self.begun = asyncio.Event()
+        self.closed = asyncio.Event()
+
+    def say(self, *events: Event | BaseException | None) -> None:
+        for event in events:
+            self.queue.put_nowait(event)
+
+    async def events(self) -> AsyncGenerator[Event, None]:
+        self.begun.set()
+        try:
+            while (event := await self.queue.get()) is not None:
+                if isinstance(event, BaseException):
+                    raise event
+                yield event
+        finally:
+            self.closed.set()
+
+    def closing(self, end: Event | None) -> list[Event]:
+        return [end or RunFinished("stop")]
+
+
+class Ids:
+    """Identifiers that count: conv_1, msg_2."""
+
+    def __init__(self) -> None:
+        self._count = 0
+
+    def __call__(self, prefix: str) -> str:
+        self._count += 1
+        return f"{prefix}_{self._count}"
+
+
+async def conversation(store: Store, id: str = "conv_a", owner: str = "local", at: int = 1) -> Conversation:
+    return await store.add_conversation(Conversation(id, owner, "", at, at))
+
+
+def new_turn(
+    store: Store,
+    ids: Callable[[str], str],
+    conversation: str = "conv_a",
+    text: str = "Hello",
+    parent: str | None = None,
+) -> tuple[NewTurn, RunStarted]:
+    """A question and an answer-to-be, as `Turns` would make them."""
+    question = Message(ids("msg"), conversation, parent, "user", (Part("text", text),), 1)
+    started = RunStarted(ids("run"), ids("msg"), conversation, question.id, "scripted", 2)
+    answer = Message(
+        started.message, conversation, question.id, "assistant", (), 2, "running", started.run, started.model
+    )
+    record = RunRecord(started.run, conversation, started.message, store.process, "running")
+    return NewTurn("local", question, answer, record, Chunk(started.run, 0, b""), text), started
