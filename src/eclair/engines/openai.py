@@ -27,8 +27,9 @@ from eclair.trust.egress import IDLE, BrokenOff, Http, Reply, TimedOut, Unreacha
 
 MAX_LINE = 16 << 20
 MAX_BODY = 4 << 20
-PAUSES = (0.2, 0.6)
-"""Seconds before the second and the third attempt at a request of which nothing has come back."""
+PAUSES = (0.0, 0.6)
+"""Seconds before the second and the third attempt at a request of which nothing has come back. The second comes at
+once, for the first may have met a kept connection that the server was closing."""
 
 PATIENCE = 2.0
 """The longest Retry-After, in seconds, that is waited for; a longer one is passed on."""
@@ -54,6 +55,7 @@ class Dialect:
 
     To continue an assistant's message, `continuing` is added to the request and `mark` to the message; `go_on`
     asks in words where a server has no such means, and `echoes` says that it repeats the message before it goes on.
+    One without `keeps_alive` closes the connection after a stream and does not say so.
     """
 
     name: str
@@ -63,13 +65,14 @@ class Dialect:
     go_on: bool = False
     echoes: bool = False
     usage_on_demand: bool = True
+    keeps_alive: bool = True
     seed: str = "seed"
     tokenize: str | None = None
     """The field of `/tokenize` that takes the text; None where the server has no such call."""
 
 
 DIALECTS: tuple[Dialect, ...] = (
-    Dialect("llamacpp", ("llamacpp", "llama.cpp"), tokenize="content"),
+    Dialect("llamacpp", ("llamacpp", "llama.cpp"), keeps_alive=False, tokenize="content"),
     Dialect("vllm", ("vllm",), {"continue_final_message": True, "add_generation_prompt": False}, tokenize="prompt"),
     Dialect("sglang", ("sglang",), {"continue_final_message": True}),
     Dialect("mistral", ("mistralai",), mark={"prefix": True}, echoes=True, usage_on_demand=False, seed="random_seed"),
@@ -131,7 +134,8 @@ class OpenAIEngine:
         path = "/completions" if request.prompt is not None else "/chat/completions"
         answer = _Answer(self.name, echo=_prefill(request) if dialect.echoes else "")
         async with AsyncExitStack() as stack:
-            reply = await self._ask(stack, self.url + path, compose(request, dialect))
+            body = orjson.dumps(compose(request, dialect))
+            reply = await self._ask(stack, self.url + path, body, keep=dialect.keeps_alive)
             while not answer.done and (chunk := await self._read(reply, answer)):
                 for piece in answer.feed(chunk):
                     yield piece
@@ -209,27 +213,34 @@ class OpenAIEngine:
 
     async def fetch(self, url: str, body: JSON | None = None, *, idle: float | None = None) -> JSON:
         """A JSON object from the server: by POST where there is a body. Raises UpstreamError."""
-        call = self.http.get(url, idle=idle) if body is None else self.http.post(url, orjson.dumps(body), idle=idle)
         try:
-            async with call as reply:
-                content = await reply.body(MAX_BODY)
-                if reply.status != 200:
-                    self._refuse(reply, content)
-                data = orjson.loads(content)
+            try:
+                data = await self._fetched(url, body, idle)
+            except Unreachable:  # perhaps by a kept connection that the server was closing
+                data = await self._fetched(url, body, idle)
         except (Unreachable, TimedOut) as error:
             raise EngineUnavailable(f"The engine {self.name} cannot be reached: {error}.") from error
         except (BrokenOff, orjson.JSONDecodeError) as error:
             raise EngineBroken(f"The engine {self.name} sent something that is no answer: {error}.") from error
+        except _Retry as error:
+            raise error.fault from None
         if not isinstance(data, dict):
             raise EngineBroken(f"The engine {self.name} sent something that is no answer: a list at {url}.")
         return data  # pyright: ignore[reportUnknownVariableType]
 
-    async def _ask(self, stack: AsyncExitStack, url: str, body: JSON) -> Reply:
+    async def _fetched(self, url: str, body: JSON | None, idle: float | None) -> Any:
+        call = self.http.get(url, idle=idle) if body is None else self.http.post(url, orjson.dumps(body), idle=idle)
+        async with call as reply:
+            content = await reply.body(MAX_BODY)
+            if reply.status != 200:
+                self._refuse(reply, content)
+            return orjson.loads(content)
+
+    async def _ask(self, stack: AsyncExitStack, url: str, content: bytes, *, keep: bool) -> Reply:
         """The reply whose stream has begun, at the third attempt at the latest."""
-        content = orjson.dumps(body)
         for pause in (*PAUSES, None):
             try:
-                return await self._attempt(stack, url, content)
+                return await self._attempt(stack, url, content, keep=keep)
             except EngineBusy as error:
                 if pause is None or error.retry_after is None or error.retry_after > PATIENCE:
                     raise
@@ -241,9 +252,9 @@ class OpenAIEngine:
             await self._sleep(pause)
         raise AssertionError("the last attempt returns or raises")
 
-    async def _attempt(self, stack: AsyncExitStack, url: str, content: bytes) -> Reply:
+    async def _attempt(self, stack: AsyncExitStack, url: str, content: bytes, *, keep: bool) -> Reply:
         try:
-            reply = await stack.enter_async_context(self.http.post(url, content))
+            reply = await stack.enter_async_context(self.http.post(url, content, keep=keep))
             if reply.status == 200:
                 return reply
             self._refuse(reply, await reply.body(MAX_BODY))

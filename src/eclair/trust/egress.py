@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import logging
+import os
 import ssl
 from collections.abc import AsyncGenerator, Awaitable, Mapping
 from contextlib import asynccontextmanager
@@ -106,9 +107,11 @@ class Http:
         self._session: aiohttp.ClientSession | None = None
 
     @asynccontextmanager
-    async def post(self, url: str, body: bytes, *, idle: float | None = None) -> AsyncGenerator[Reply]:
-        """Send JSON. Raises Unreachable, TimedOut and BrokenOff."""
-        headers = {"Content-Type": "application/json"}
+    async def post(
+        self, url: str, body: bytes, *, idle: float | None = None, keep: bool = True
+    ) -> AsyncGenerator[Reply]:
+        """Send JSON; without `keep` the connection serves this once. Raises Unreachable, TimedOut and BrokenOff."""
+        headers = {"Content-Type": "application/json"} | ({} if keep else {"Connection": "close"})
         session = self._open()
         async with _sent(session.post(url, data=body, headers=headers, **self._options(idle))) as reply:
             yield reply
@@ -223,6 +226,8 @@ def _reason(error: BaseException) -> str:
         error = error.certificate_error
     elif isinstance(error, aiohttp.ClientConnectorError):
         error = error.os_error
+    if isinstance(error, ConnectionError) and error.errno:
+        return os.strerror(error.errno)  # asyncio's own text names the address in place of the reason
     if isinstance(error, OSError) and error.strerror:
-        return error.strerror.partition("[")[0].strip() or error.strerror
+        return error.strerror
     return str(error) or type(error).__name__

@@ -1,0 +1,284 @@
+"""The embedded engine as it is: llama.cpp with the real model, in a real process."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import AsyncGenerator
+from contextlib import aclosing, asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import orjson
+import psutil
+import pytest
+
+from eclair.engines import llama_process
+from eclair.engines.base import Counted, Ended, Piece, Request, Said, Text
+from eclair.engines.catalog import embedded
+from eclair.engines.local import LocalEngine
+from eclair.engines.openai import DIALECTS, OpenAIEngine
+from eclair.errors import EngineMissing, EngineRefused, EngineUnavailable, ModelMissing
+from eclair.messages import Sampling
+from eclair.settings import Settings
+
+MODEL = embedded().id
+SYSTEM = Settings().system_prompt
+
+
+def asking(question: str, tokens: int = 8, *before: Said) -> Request:
+    messages = (Said("system", SYSTEM), *before, Said("user", question))
+    return Request(MODEL, messages, sampling=Sampling(temperature=0, max_tokens=tokens))
+
+
+async def ask(engine: LocalEngine, request: Request) -> list[Piece]:
+    return [piece async for piece in engine.stream(request)]
+
+
+def said(pieces: list[Piece]) -> str:
+    return "".join(piece.text for piece in pieces if isinstance(piece, Text))
+
+
+def cached(pieces: list[Piece]) -> int:
+    return next(piece.cached_tokens or 0 for piece in pieces if isinstance(piece, Counted))
+
+
+async def until(condition: object, within: float = 20.0) -> None:
+    assert callable(condition)
+    async with asyncio.timeout(within):
+        while not condition():  # noqa: ASYNC110
+            await asyncio.sleep(0.05)
+
+
+@asynccontextmanager
+async def running(settings: Settings) -> AsyncGenerator[LocalEngine]:
+    engine = LocalEngine.start(settings)
+    try:
+        yield engine
+    finally:
+        await engine.close()
+
+
+@pytest.fixture
+def home(tmp_path: Path, model_file: Path) -> Settings:
+    """A data folder of its own with the model in it, and a small engine."""
+    (tmp_path / "models").mkdir()
+    (tmp_path / "models" / model_file.name).symlink_to(model_file)
+    return Settings(data_dir=tmp_path, embedded_parallel=4, embedded_context=2048)
+
+
+@pytest.fixture
+async def engine(home: Settings) -> AsyncGenerator[LocalEngine]:
+    async with running(home) as engine:
+        yield engine
+
+
+async def test_it_loads_by_itself_and_answers(engine: LocalEngine, home: Settings) -> None:
+    assert (await engine.health()).state == "loading"
+    pieces = await ask(engine, asking("Name three rivers."))
+    assert said(pieces)
+    assert isinstance(pieces[-1], Ended)
+    assert (await engine.health()).state == "ready"
+    model = (await engine.models())[0]
+    assert (model.id, model.context, model.licence, model.size) == (MODEL, 2048, "Apache-2.0", embedded().size)
+    assert await engine.count(MODEL, "Hello world, hello world.") == 6
+    assert (home.data_dir / "engine.json").stat().st_mode & 0o777 == 0o600
+
+
+async def test_the_head_is_cached_for_all_who_ask_at_once_and_turns_reuse_theirs(engine: LocalEngine) -> None:
+    await engine.warm(MODEL, SYSTEM)
+    head = await engine.count(MODEL, SYSTEM)
+    first = await asyncio.gather(*(ask(engine, asking(f"What is {number} plus one?")) for number in range(4)))
+    assert min(map(cached, first)) >= head
+    question = asking("Tell me a story about a fox.", 60)
+    answer = await ask(engine, question)
+    await asyncio.gather(*(ask(engine, asking(f"And {number}?", 4)) for number in range(4)))
+    history = (question.messages[1], Said("assistant", said(answer)))
+    second = await ask(engine, asking("And then?", 8, *history))
+    assert cached(second) >= head + 60
+
+
+async def test_an_answer_is_continued_without_its_beginning(engine: LocalEngine) -> None:
+    asked = asking("Count to ten in words.")
+    going_on = replace(asked, messages=(*asked.messages, Said("assistant", "One, two, three, fo")))
+    text = said(await ask(engine, replace(going_on, sampling=Sampling(temperature=0, max_tokens=12))))
+    assert "One" not in text
+    assert "five" in text
+
+
+async def test_what_does_not_fit_is_refused(engine: LocalEngine) -> None:
+    with pytest.raises(EngineRefused, match="2048"):
+        await ask(engine, asking("word " * 3000))
+
+
+async def test_stop_reaches_the_engine(engine: LocalEngine, home: Settings) -> None:
+    await engine.warm(MODEL, SYSTEM)
+    endless = replace(asking("Tell me a very long story.", 1500), extra={"ignore_eos": True})
+    async with aclosing(engine.stream(endless)) as pieces:
+        async for _ in pieces:
+            break
+    await asyncio.sleep(0.2)
+    shared = orjson.loads((home.data_dir / "engine.json").read_bytes())
+    client = OpenAIEngine("probe", f"{shared['url']}/v1", shared["key"], dialect=DIALECTS[0])
+    try:
+        before = await _tokens(client, shared["url"])
+        await asyncio.sleep(0.5)
+        assert await _tokens(client, shared["url"]) == before
+        assert before < 100
+    finally:
+        await client.close()
+
+
+async def _tokens(client: OpenAIEngine, url: str) -> int:
+    """The tokens that the engine has made so far, running answers included."""
+    async with client.http.get(f"{url}/slots") as reply:
+        slots = orjson.loads(await reply.body(1 << 20))
+    assert not any(slot["is_processing"] for slot in slots)
+    async with client.http.get(f"{url}/metrics") as reply:
+        lines = (await reply.body(1 << 20)).decode().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("llamacpp:tokens_predicted_total "))
+
+
+async def test_a_death_is_told_and_mended(engine: LocalEngine, home: Settings) -> None:
+    await ask(engine, asking("Hello?"))
+    endless = replace(asking("Tell me a very long story.", 1500), extra={"ignore_eos": True})
+    seen: list[Piece] = []
+
+    async def read() -> None:
+        async for piece in engine.stream(endless):
+            seen.append(piece)
+
+    reading = asyncio.create_task(read())
+    await until(lambda: seen)
+    assert engine.pid is not None
+    os.kill(engine.pid, signal.SIGKILL)
+    with pytest.raises(EngineUnavailable, match="signal 9"):
+        await reading
+    assert said(await ask(engine, asking("Hello?")))
+    assert (home.data_dir / "logs" / "engine.log").exists()
+
+
+async def test_closing_ends_the_process(home: Settings) -> None:
+    async with running(home) as engine:
+        await ask(engine, asking("Hello?"))
+        pid = engine.pid
+    assert pid is not None
+    assert not psutil.pid_exists(pid)
+    assert not (home.data_dir / "engine.json").exists()
+    assert list((home.data_dir / "scratch").iterdir()) == []
+
+
+async def test_another_shares_it_and_leaves_it(engine: LocalEngine, home: Settings) -> None:
+    await ask(engine, asking("Hello?"))
+    async with running(home) as second:
+        assert said(await ask(second, asking("Hello?")))
+        assert second.pid is None
+        assert "another" in (await second.health()).detail
+    assert engine.pid is not None
+    assert psutil.pid_exists(engine.pid)
+
+
+async def test_a_stale_share_is_no_obstacle(home: Settings) -> None:
+    stale = {"url": "http://127.0.0.1:9", "key": "x", "model": MODEL, "context": 2048, "pid": 1}
+    (home.data_dir / "engine.json").write_bytes(orjson.dumps(stale))
+    async with running(home) as engine:
+        assert said(await ask(engine, asking("Hello?")))
+        assert orjson.loads((home.data_dir / "engine.json").read_bytes())["pid"] == os.getpid()
+
+
+async def test_it_dies_with_a_parent_that_is_killed(home: Settings) -> None:
+    program = (
+        "import asyncio, sys, pathlib\n"
+        "from eclair.engines.local import LocalEngine\n"
+        "from eclair.settings import Settings\n"
+        "async def main():\n"
+        "    engine = LocalEngine.start(Settings(data_dir=pathlib.Path(sys.argv[1]), embedded_parallel=1))\n"
+        "    while engine.pid is None: await asyncio.sleep(0.05)\n"
+        "    print(engine.pid, flush=True)\n"
+        "    await asyncio.sleep(60)\n"
+        "asyncio.run(main())\n"
+    )
+    with subprocess.Popen(  # noqa: ASYNC220
+        [sys.executable, "-c", program, str(home.data_dir)], stdout=subprocess.PIPE, text=True
+    ) as parent:
+        assert parent.stdout is not None
+        pid = int(parent.stdout.readline())
+        assert psutil.pid_exists(pid)
+        parent.kill()
+    await until(lambda: not _alive(pid), 10)
+
+
+def _alive(pid: int) -> bool:
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+async def test_a_model_that_is_not_there_and_comes_later(tmp_path: Path, model_file: Path) -> None:
+    settings = Settings(data_dir=tmp_path, embedded_parallel=1, embedded_context=512)
+    async with running(settings) as engine:
+        with pytest.raises(ModelMissing, match="eclair pull"):
+            await ask(engine, asking("Hello?"))
+        assert (await engine.health()).state == "down"
+        assert (await engine.models())[0].size is None
+        (tmp_path / "models").mkdir()
+        (tmp_path / "models" / model_file.name).symlink_to(model_file)
+        await asyncio.sleep(0.7)
+        assert said(await ask(engine, asking("Hello?")))
+
+
+@pytest.mark.parametrize("damage", ["short", "header", "middle"])
+async def test_a_damaged_model_is_said_and_not_tried_again(
+    tmp_path: Path, model_file: Path, damage: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    content = bytearray(model_file.read_bytes())  # noqa: ASYNC240
+    match damage:
+        case "short":
+            content = content[:1000]
+        case "header":
+            content[:4] = b"nope"
+        case _:
+            content[8:4096] = bytes(4088)
+    (tmp_path / "models").mkdir()
+    (tmp_path / "models" / model_file.name).write_bytes(content)
+    async with running(Settings(data_dir=tmp_path)) as engine:
+        with pytest.raises(ModelMissing, match="damaged"):
+            await ask(engine, asking("Hello?"))
+        await asyncio.sleep(0.3)
+    assert len([record for record in caplog.records if record.levelname == "ERROR"]) == 1
+
+
+async def test_a_platform_without_the_engine(home: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    blind = home.data_dir / "blind"
+    (blind / "xllamacpp").mkdir(parents=True)
+    (blind / "xllamacpp" / "__init__.py").write_text("raise ImportError('no wheel for this machine')")
+    monkeypatch.setenv("PYTHONPATH", f"{blind}{os.pathsep}{os.environ.get('PYTHONPATH', '')}")
+    async with running(home) as engine:
+        with pytest.raises(EngineMissing, match="no wheel for this machine"):
+            await ask(engine, asking("Hello?"))
+
+
+async def test_one_that_never_starts_is_tried_ever_more_rarely(home: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    broken = home.data_dir / "broken"
+    (broken / "xllamacpp").mkdir(parents=True)
+    (broken / "xllamacpp" / "__init__.py").write_text("import os\nos.write(2, b'oh no\\n')\nos._exit(7)\n")
+    monkeypatch.setenv("PYTHONPATH", f"{broken}{os.pathsep}{os.environ.get('PYTHONPATH', '')}")
+    monkeypatch.setattr("eclair.engines.local.BACK_OFF", (0.0, 0.0, 60.0))
+    async with running(home) as engine:
+        with pytest.raises(EngineUnavailable, match="exit status 7; its log ends with: oh no"):
+            await ask(engine, asking("Hello?"))
+        began = time.monotonic()
+        with pytest.raises(EngineUnavailable):
+            await ask(engine, asking("Hello?"))
+        assert time.monotonic() - began < 1
+        assert (await engine.health()).state == "down"
+
+
+def test_without_an_order_the_process_ends() -> None:
+    done = subprocess.run([sys.executable, "-P", "-m", llama_process.__name__], input=b"", timeout=30, check=True)
+    assert done.returncode == 0
