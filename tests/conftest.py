@@ -10,13 +10,13 @@ from eclair.engines.catalog import embedded
 from eclair.engines.pull import verify
 from eclair.settings import Settings
 from eclair.store.sql import SQLStore
-from tests.support import Server, serving
+from tests.support import ENDLESS, Server, serving
 
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
     """A data folder of its own and the scripted engine alone."""
-    return Settings(data_dir=tmp_path / "data", embedded=False, scripted=True, port=0)
+    return Settings(data_dir=tmp_path / "data", embedded=False, scripted=True, port=0, max_tokens=ENDLESS)
 
 
 @pytest.fixture

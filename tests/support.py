@@ -39,6 +39,9 @@ from eclair.settings import Settings
 from eclair.store.base import Chunk, NewTurn, RunRecord, Store
 
 JSON = dict[str, Any]
+ENDLESS = 1_000_000
+"""A longest answer that no test waits for."""
+
 BLOCKED = 0.25
 """Seconds of computing in one turn of the event loop that count as blocking it."""
 
@@ -229,7 +232,11 @@ class Process(Door):
     @classmethod
     async def start(cls, folder: Path, http: aiohttp.ClientSession, **environ: str) -> Self:
         process = await asyncio.create_subprocess_exec(
-            sys.executable, "-c", ENTRY, env={**os.environ, **environment(folder), **environ}, stdout=-1
+            sys.executable,
+            "-c",
+            ENTRY,
+            env={**os.environ, **environment(folder), "ECLAIR_MAX_TOKENS": str(ENDLESS), **environ},
+            stdout=-1,
         )
         assert process.stdout is not None
         address = (await process.stdout.readline()).decode().strip()

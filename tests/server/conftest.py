@@ -9,13 +9,15 @@ import pytest
 import pytest_asyncio
 
 from eclair.settings import Settings
-from tests.support import Server, serving
+from tests.support import ENDLESS, Server, serving
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def server(tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[Server]:
     folder = tmp_path_factory.mktemp("module")
-    async with serving(Settings(data_dir=folder / "data", embedded=False, scripted=True, port=0)) as server:
+    async with serving(
+        Settings(data_dir=folder / "data", embedded=False, scripted=True, port=0, max_tokens=ENDLESS)
+    ) as server:
         yield server
 
 
@@ -28,6 +30,8 @@ async def fresh(settings: Settings) -> AsyncGenerator[Server]:
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def keyed(tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[Server]:
     """A server that wants a key."""
-    settings = Settings(data_dir=tmp_path_factory.mktemp("keyed") / "data", embedded=False, scripted=True, port=0)
+    settings = Settings(
+        data_dir=tmp_path_factory.mktemp("keyed") / "data", embedded=False, scripted=True, port=0, max_tokens=ENDLESS
+    )
     async with serving(replace(settings, api_key="s3crêt")) as server:
         yield server
