@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import signal
 from collections.abc import AsyncGenerator
 from pathlib import Path
 
@@ -43,3 +44,9 @@ async def store(tmp_path: Path) -> AsyncGenerator[SQLStore]:
 def model_file() -> Path:
     """The embedded model, which `make test` fetches before the tests begin."""
     return verify(embedded(), Settings().data_dir)
+
+
+def pytest_configure() -> None:
+    """Let what the tests start be stopped, even when they run in the background, where shells ignore SIGINT."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)

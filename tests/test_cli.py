@@ -282,7 +282,7 @@ class TestAsk:
             (["x"], b"ab\xff", {}, 2, "not text in UTF-8 (byte 3 is 0xff)"),
             (["x"], b"a\0b", {}, 2, "NUL"),
             ([], b"a" * 10_000_000, {}, 2, "over 1,024 KiB"),
-            (["abc"], b"", {"ECLAIR_MAX_TOKENS": "33000"}, 2, "shorten"),
+            ([], b"w " * 40_000, {}, 2, "shorten"),
             (["--model", "skripted", "x"], b"", {}, 2, "there is scripted."),
             (["x"], b"", {"ECLAIR_SCRIPTED": "false"}, 2, "`eclair doctor` says why"),
             (["x"], b"", {"ECLAIR_PROT": "1"}, 3, "did you mean ECLAIR_PORT?"),
@@ -432,7 +432,7 @@ class TestChat:
         assert [len(messages) for messages in await kept(run.folder)] == [2, 2]
 
     async def test_looking_in_or_failing_leaves_no_empty_conversation(self, run: Eclair) -> None:
-        done = run("chat", "--max-tokens", "32768", stdin="\n/help\nhello\n")
+        done = run("chat", stdin="\n/help\n" + "w " * 40_000 + "\n")
         assert "shorten your message" in done.stderr or "shorten the message" in done.stderr
         assert done.returncode == 2
         assert await kept(run.folder) == []

@@ -115,3 +115,12 @@ async def test_a_long_answer_leaves_half_of_the_window_to_what_is_read() -> None
 async def test_a_question_that_does_not_fit_is_refused_with_both_numbers() -> None:
     with pytest.raises(TooLarge, match=r"508 tokens long, and this model can read 391"):
         await lay_out("s", said("w " * 500), window=500, reserve=100, count=words)
+
+
+async def test_an_answer_that_is_continued_keeps_its_question() -> None:
+    history = talk([50, 50, 30, 60])
+    laid = await lay_out("", history, window=400, reserve=250, count=words)
+    assert [message.role for message in laid.messages] == ["user", "assistant"]
+    assert laid.dropped == 2
+    with pytest.raises(TooLarge):
+        await lay_out("", talk([50, 50, 130, 160]), window=400, reserve=250, count=words)

@@ -449,6 +449,21 @@ async def test_followers_of_a_process_that_dies_see_the_run_interrupted(tmp_path
     del work
 
 
+async def test_what_a_dead_process_left_keeps_no_one_from_asking(tmp_path: Path, other: SQLStore) -> None:
+    second = Runs(other)
+    await second.start()
+    dying = SQLStore.open(tmp_path / "store")
+    await conversation(dying)
+    run, _ = await _half(dying)
+    await dying.close()
+    work = Told()
+    fresh, _ = await opened(second, other, work, _From(100))
+    work.say(None)
+    check_log([decode(line) for line in await lines(second, fresh)])
+    assert isinstance((await kept(other, run))[-1], RunInterrupted)
+    await second.close()
+
+
 async def test_two_that_start_at_once_after_a_death_both_start(tmp_path: Path) -> None:
     dying = SQLStore.open(tmp_path / "store")
     await conversation(dying)

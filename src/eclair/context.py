@@ -33,7 +33,7 @@ async def lay_out(system: str, history: Sequence[Message], *, window: int | None
     """Choose what fits in `window` tokens (None: all of it) beside an answer of `reserve` tokens.
 
     An answer gets half of the window at most, however long it may be. `history` runs from the root of the
-    branch to the question. Raises TooLarge when the question alone does not fit.
+    branch to the question, or to the answer that is to be continued. Raises TooLarge when these alone do not fit.
     """
     head = (Said("system", system),) if system else ()
     dropped = 0
@@ -41,9 +41,10 @@ async def lay_out(system: str, history: Sequence[Message], *, window: int | None
     if window is not None and not _surely_fits(system, history, window - reserve):
         room = window - reserve - await count(system) - WRAPPING
         lengths = [await count(message.text) + WRAPPING for message in history]
-        if lengths[-1] > room:
+        needed = sum(lengths[_question(history) :])
+        if needed > room:
             raise TooLarge(
-                f"Your message is {lengths[-1]:,} tokens long, and this model can read {max(room, 0):,} "
+                f"Your message is {needed:,} tokens long, and this model can read {max(room, 0):,} "
                 "beside its answer; shorten the message or choose a model with a larger window."
             )
         dropped = cut(history, lengths, room)
@@ -58,15 +59,23 @@ def cut(history: Sequence[Message], lengths: Sequence[int], room: int) -> int:
     of it is free, or only that turn is left. So the cut stays where it is for many turns. An answer whose
     question went goes too.
     """
-    start = 0
-    for end in range(1, len(history) + 1):
-        if sum(lengths[start:end]) <= room:
+    question = _question(history)
+    start = held = 0
+    for end, length in enumerate(lengths, 1):
+        held += length
+        if held <= room:
             continue
-        while start < end - 1 and sum(lengths[start:end]) > room // 2:
+        while start < end - 1 and held > room // 2:
+            held -= lengths[start]
             start += 1
-    while start < len(history) - 1 and history[start].role != "user":
+    while start < question and history[start].role != "user":
         start += 1
-    return start
+    return min(start, question)
+
+
+def _question(history: Sequence[Message]) -> int:
+    """Where the last question is."""
+    return max(number for number, message in enumerate(history) if message.role == "user")
 
 
 def _surely_fits(system: str, history: Sequence[Message], room: int) -> bool:

@@ -40,6 +40,7 @@ FLUSH = 0.1
 RETRY = 1.0
 POLL = 0.2
 PATIENCE = 5.0
+"""Seconds for which the end of a run is waited for while the store cannot serve."""
 
 log = logging.getLogger(__name__)
 
@@ -152,6 +153,7 @@ class Runs:
         self._store = store
         self._clock = clock
         self._live: dict[str, _Live] = {}
+        self._opening: set[asyncio.Future[RunRecord]] = set()
         self._flusher: asyncio.Task[None] | None = None
         self._dirty = asyncio.Event()
 
@@ -162,6 +164,7 @@ class Runs:
 
     async def close(self) -> None:
         """Interrupt what is at work and write everything down."""
+        await asyncio.gather(*self._opening, return_exceptions=True)
         lives = list(self._live.values())
         for live in lives:
             self._end(live, RunInterrupted())
@@ -180,11 +183,20 @@ class Runs:
         `turn.first` is filled in here. Raises what `Store.open_turn` raises. Whoever asked may go away meanwhile:
         a turn that is stored has a run that ends.
         """
-        return await asyncio.shield(self._open(turn, started, work))
+        opening = asyncio.ensure_future(self._open(turn, started, work))
+        self._opening.add(opening)
+        opening.add_done_callback(self._opening.discard)
+        return await asyncio.shield(opening)
 
     async def _open(self, turn: NewTurn, started: RunStarted, work: Work) -> RunRecord:
         live = _Live(turn.run, started, self._dirty)
-        kept = await self._store.open_turn(replace(turn, first=live.chunk()))
+        turn = replace(turn, first=live.chunk())
+        try:
+            kept = await self._store.open_turn(turn)
+        except Conflict:
+            if not await self._reap_dead(turn.run.conversation):
+                raise
+            kept = await self._store.open_turn(turn)
         if kept.id == turn.run.id:
             live.kept = 1
             self._live[kept.id] = live
@@ -235,12 +247,15 @@ class Runs:
             return
         self._end(live, RunStopped())
         if live.task is not None:
-            await asyncio.wait([live.task])
+            await asyncio.wait([live.task], timeout=PATIENCE)
 
     async def reap(self) -> None:
         """Mark as interrupted every run whose process died."""
-        for run in await self._store.running():
-            await self._reap(run)
+        await self._reap_dead(None)
+
+    async def _reap_dead(self, conversation: str | None) -> bool:
+        """Reap what dead processes left there, or anywhere; whether there was anything."""
+        return any([await self._reap(run) for run in await self._store.running(conversation)])
 
     async def _reap(self, run: RunRecord) -> bool:
         """Mark the run as interrupted if its process died. Its text up to there is kept."""
