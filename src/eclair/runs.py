@@ -138,7 +138,7 @@ class _Live:
     def _add(self, event: Event) -> None:
         event = self.numbered(event)
         self.events.append(event)
-        self.lines.append(encode(event))
+        self.lines.append(bytes(memoryview(encode(event))))  # orjson's own keeps 4 KB, however short the line
         self._dirty.set()
         waiting, self._waiting = self._waiting, []
         for waiter in waiting:
