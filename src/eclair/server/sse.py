@@ -41,14 +41,16 @@ class EventStream(Response):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
         pump = asyncio.create_task(self._pump(send))
-        others = [asyncio.create_task(self._beat(send)), asyncio.create_task(_gone(receive))]
+        gone = asyncio.create_task(_gone(receive))
         try:
-            await asyncio.wait([pump, *others], return_when=asyncio.FIRST_COMPLETED)
+            while not await _either(pump, gone, within=BEAT):
+                if not self._sent:
+                    await send({"type": "http.response.body", "body": b":\n\n", "more_body": True})
+                self._sent = False
         finally:
-            for task in (pump, *others):
-                if not task.done():
-                    task.cancel()
-            await asyncio.wait([pump, *others])
+            pump.cancel()
+            gone.cancel()
+            await asyncio.wait([pump, gone])
         if not pump.cancelled():
             pump.result()
 
@@ -59,12 +61,11 @@ class EventStream(Response):
                 await send({"type": "http.response.body", "body": chunk, "more_body": True})
         await send({"type": "http.response.body", "body": b""})
 
-    async def _beat(self, send: Send) -> None:
-        while True:
-            self._sent = False
-            await asyncio.sleep(BEAT)
-            if not self._sent:
-                await send({"type": "http.response.body", "body": b":\n\n", "more_body": True})
+
+async def _either(*tasks: asyncio.Task[None], within: float) -> bool:
+    """Wait `within` so many seconds for one of the tasks to end; whether one has."""
+    done, _ = await asyncio.wait(tasks, timeout=within, return_when=asyncio.FIRST_COMPLETED)
+    return bool(done)
 
 
 async def _gone(receive: Receive) -> None:
