@@ -28,7 +28,7 @@ from eclair.trust.egress import IDLE, BrokenOff, Http, Reply, TimedOut, Unreacha
 MAX_LINE = 16 << 20
 MAX_BODY = 4 << 20
 SLICE = 8 << 10
-"""Bytes of a read that are parsed before other answers get their turn: some fifty tokens, a quarter of a millisecond."""
+"""Bytes of a read that are parsed before other answers get their turn: some fifty tokens, a quarter of a ms."""
 
 PAUSES = (0.0, 0.6)
 """Seconds before the second and the third attempt at a request of which nothing has come back. The second comes at
