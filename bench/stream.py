@@ -76,6 +76,7 @@ class Row:
     streams: int
     total: list[float] = field(default_factory=list[float])
     first: list[float] = field(default_factory=list[float])
+    pace: list[float] = field(default_factory=list[float])
     cpu: float = 0.0
     said: int = 0
     growth: float = 0.0
@@ -89,7 +90,7 @@ class Row:
 
     @property
     def kept(self) -> float:
-        """The share of the pace that arrived."""
+        """The share of the pace that arrived, the wait for the first word included."""
         return self.each / PACE
 
     @property
@@ -105,6 +106,7 @@ class Row:
             shown(self.each),
             f"{median(self.total) / direct:.2f}" if direct and ours else "",
             f"{self.kept:.2f}" if self.series.paced else "",
+            f"{median(self.pace) / PACE:.2f}" if self.series.paced else "",
             shown(median(self.first) * 1000),
             shown(quantile(self.first, 0.95) * 1000),
             f"{self.per_million:.1f}" if ours else "",
@@ -121,6 +123,7 @@ HEAD = (
     "each",
     "of direct",
     "kept",
+    "once begun",
     "first p50 ms",
     "p95",
     "CPU s/1M",
@@ -165,6 +168,7 @@ async def _round(row: Row, port: int, count: int, server: Process | None) -> Non
     row.wrong += [answer.wrong for answer in answers if answer.wrong is not None]
     row.said += count * len(sound)
     row.first += [answer.first - answer.began for answer in sound]
+    row.pace += [(count - 1) / max(1e-9, answer.ended - answer.first) for answer in sound]
     row.total.append(count * len(sound) / (max([answer.ended for answer in answers], default=began + 1) - began))
 
 
