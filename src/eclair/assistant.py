@@ -65,15 +65,18 @@ class Meter:
         self._accepted = accepted
         self._first: float | None = None
         self._last = 0.0
-        self._texts: list[str] = []
+        self._words = 0
+        self._in_word = False
         self._counted: Counted | None = None
 
     def text(self, text: str) -> None:
-        """More words came just now."""
+        """More words came just now; a word may come in pieces."""
         self._last = time.perf_counter()
         if self._first is None and text.strip():
             self._first = self._last
-        self._texts.append(text)
+        if text:
+            self._words += len(text.split()) - (self._in_word and not text[0].isspace())
+            self._in_word = not text[-1].isspace()
 
     def counted(self, counted: Counted) -> None:
         self._counted = counted
@@ -82,7 +85,7 @@ class Meter:
         """What was measured; None when nothing came at all."""
         if self._first is None and self._counted is None:
             return None
-        words = len("".join(self._texts).split())
+        words = self._words
         seconds = self._last - self._first if self._first is not None else 0.0
         counted = self._counted
         return Usage(
