@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import io
 import json
 import os
 import platform
@@ -255,6 +256,8 @@ async def _until_told(main: Coroutine[Any, Any, None]) -> None:
 
 def run(main: Coroutine[Any, Any, None]) -> None:
     """Say on what machine, run the bench, and say how much others disturbed it."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(line_buffering=True)
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 65536) if hard > 0 else 65536, hard))
     print(

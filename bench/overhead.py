@@ -43,6 +43,9 @@ QUESTIONS = (
 )
 
 
+OPENINGS = ("Bread", "Rivers", "Music", "Glass", "Winter")
+
+
 @dataclass(slots=True)
 class Bench:
     """Éclair and its engine at work."""
@@ -130,7 +133,8 @@ async def growing(bench: Bench, chats: int) -> list[list[float]]:
         turns: list[float] = []
         cached: list[str] = []
         for turn in range(5):
-            question = f"Tell me one more thing about the number {chat * 5 + turn + 11}, please."
+            # No two begin alike: what is cached of a first question is the system message, no more.
+            question = f"{OPENINGS[chat]}, and the number {chat * 5 + turn + 11}: tell me one more thing about them."
             reply = await bench.ask("native", question, 48, conversation)
             usage = native_message(reply.body).usage
             turns.append((reply.first or reply.ended) - reply.began)
@@ -143,7 +147,7 @@ async def growing(bench: Bench, chats: int) -> list[list[float]]:
 
 async def main() -> None:
     quick: bool = options(__doc__ or "").parse_args().quick
-    rounds = {1: 2, 4: 1, 8: 1, 16: 1} if quick else {1: 12, 4: 6, 8: 4, 16: 4}
+    rounds = {1: 2, 4: 1, 8: 1, 16: 1} if quick else {1: 8, 4: 4, 8: 3, 16: 3}
     count = 24 if quick else 128
     goals = Goals()
     rows: list[list[str]] = []
