@@ -22,7 +22,6 @@ from harness import Goals, Others, Process, eclair, link_models, median, options
 from eclair.settings import SYSTEM_PROMPT
 
 ROUTES = ("direct", "native", "/v1")
-TOGETHER = (1, 4, 8, 16)
 QUESTIONS = (
     "Why is the sky blue?",
     "How does bread rise?",
@@ -147,8 +146,8 @@ async def growing(bench: Bench, chats: int) -> list[list[float]]:
 
 async def main() -> None:
     quick: bool = options(__doc__ or "").parse_args().quick
-    rounds = {1: 2, 4: 1, 8: 1, 16: 1} if quick else {1: 8, 4: 4, 8: 3, 16: 3}
-    count = 24 if quick else 128
+    rounds = {1: 2, 8: 1} if quick else {1: 8, 4: 4, 8: 3, 16: 3}
+    count = 16 if quick else 128
     goals = Goals()
     rows: list[list[str]] = []
     with tempfile.TemporaryDirectory(prefix="eclair-bench-") as folder:
@@ -158,17 +157,17 @@ async def main() -> None:
             bench = await _ready(server, data)
             await _first_question(bench, goals)
             alone = 0.0
-            for together in TOGETHER:
+            for together in rounds:
                 others = Others()
                 measured = await by_turns(bench, together, count, rounds[together])
                 noise = others.cores()
                 rows += [_row(route, together, measured, noise) for route in ROUTES]
                 alone = alone or median(measured["native"].rates)
                 _judge(goals, together, measured, alone)
-            firsts = await by_turns(bench, 1, 2, 8 if quick else 60)
+            firsts = await by_turns(bench, 1, 2, 5 if quick else 60)
             rows += [_row(route, 1, firsts, 0.0, "first word only, 1") for route in ROUTES]
             _judge_firsts(goals, firsts)
-            _judge_growth(goals, await growing(bench, 2 if quick else 5))
+            _judge_growth(goals, await growing(bench, 1 if quick else 5))
     print()
     table(("at once", "route", "words/s", "of direct", "first p50 ms", "p95", "others' cores"), rows)
     goals.print()

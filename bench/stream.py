@@ -242,7 +242,7 @@ async def main() -> None:
     parser.add_argument("--only", default="", help="only the series whose name holds this")
     given = parser.parse_args()
     quick: bool = given.quick
-    counts = [int(count) for count in given.streams.split(",") if count] or ([1, 10] if quick else list(WORDS))
+    counts = [int(count) for count in given.streams.split(",") if count] or ([10] if quick else list(WORDS))
     series = [one for one in SERIES if given.only in one.name]
     rows: list[Row] = []
     cells: list[list[str]] = []
