@@ -7,6 +7,7 @@ import fcntl
 import os
 import pty
 import re
+import resource
 import select
 import signal
 import socket
@@ -33,7 +34,7 @@ from eclair.cli.config import markdown
 from eclair.cli.pull import Meter
 from eclair.cli.terminal import Terminal
 from eclair.core import OWNER
-from eclair.doctor import ENGINE, PACKAGES, size
+from eclair.doctor import ENGINE, packages, size
 from eclair.engines.pull import Progress
 from eclair.errors import InvalidInput
 from eclair.events import Event, RunFailed, RunStopped, decode, fold
@@ -351,15 +352,19 @@ class TestAsk:
         process.stderr.close()
         assert process.wait(30) == 141
 
-    @pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
     def test_output_that_cannot_be_written_is_said(self, run: Eclair) -> None:
-        with Path("/dev/full").open("wb") as full:
+        def no_room() -> None:
+            signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+            resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+
+        with (run.folder / "full").open("wb") as full:
             done = subprocess.run(
                 [*ECLAIR, "ask", "hello"],
                 stdin=subprocess.DEVNULL,
                 stdout=full,
                 stderr=subprocess.PIPE,
                 env=environ(run.folder),
+                preexec_fn=no_room,
                 check=False,
             )
         assert "cannot be written" in sentence(done.stderr.decode())
@@ -610,7 +615,7 @@ class TestDoctor:
     def test_it_knows_every_dependency(self) -> None:
         project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
         names = [re.split(r"[>=<;\[ ]", line)[0] for line in project["dependencies"]]
-        assert sorted(names) == sorted([*PACKAGES, ENGINE])
+        assert sorted(names) == sorted([*packages(), ENGINE])
 
     def test_a_missing_model_is_broken_and_says_what_to_do(self, run: Eclair) -> None:
         report, checks, code = self.checks(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import platform
+import re
 import shutil
 import subprocess
 import sys
@@ -28,20 +29,6 @@ from eclair.settings import EngineSettings, Loaded, Settings
 
 State = Literal["ok", "note", "broken"]
 
-PACKAGES = (
-    "aiohttp",
-    "apsw",
-    "fastapi",
-    "httptools",
-    "orjson",
-    "pip",
-    "platformdirs",
-    "prompt-toolkit",
-    "pydantic",
-    "uvicorn",
-    "uvloop",
-)
-"""What Éclair depends on, besides the embedded engine's package."""
 ENGINE = "xllamacpp"
 LITTLE = 1 << 30
 """Bytes of free disk under which a note is made."""
@@ -108,7 +95,7 @@ def _python() -> Check:
 
 def _packages() -> Check:
     versions: dict[str, str | None] = {}
-    for name in PACKAGES:
+    for name in packages():
         try:
             versions[name] = metadata.version(name)
         except metadata.PackageNotFoundError:
@@ -117,6 +104,12 @@ def _packages() -> Check:
     if missing:
         return Check("Packages", "broken", f"{', '.join(missing)} not installed.", "Install Éclair again.")
     return Check("Packages", "ok", ", ".join(f"{name} {version}" for name, version in versions.items()))
+
+
+def packages() -> list[str]:
+    """What Éclair depends on by its own metadata, besides the embedded engine's package."""
+    names = [re.split(r"[^\w.-]", requirement, maxsplit=1)[0] for requirement in metadata.requires("eclair") or ()]
+    return [name for name in names if name != ENGINE]
 
 
 def _page() -> Check:

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass, replace
@@ -31,7 +30,6 @@ from eclair.events import (
     encode,
     fold,
 )
-from eclair.ids import Clock
 from eclair.messages import Message
 from eclair.store.base import Chunk, NewTurn, RunRecord, Store
 
@@ -149,9 +147,8 @@ class _Live:
 class Runs:
     """The run log. `start` before use, `close` at the end: what is still at work then is interrupted."""
 
-    def __init__(self, store: Store, clock: Clock = time.time) -> None:
+    def __init__(self, store: Store) -> None:
         self._store = store
-        self._clock = clock
         self._live: dict[str, _Live] = {}
         self._opening: set[asyncio.Future[RunRecord]] = set()
         self._flusher: asyncio.Task[None] | None = None

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from eclair.assistant import Answer, Turn, effective
 from eclair.context import lay_out
+from eclair.engines.base import Engine, Model
 from eclair.errors import InvalidInput, NotFound, TooLarge
 from eclair.events import RunStarted
 from eclair.ids import Clock, new_id
@@ -102,15 +103,9 @@ class Turns:
         kept = await self._store.conversation(owner, conversation)
         engine, model = await self._registry.resolve(choices.model)
         place = await self._place(kept, what)
-        system = choices.system if choices.system is not None else self._settings.system_prompt
-        sampling = effective(choices.sampling, model.sampling, self._settings.max_tokens)
-
-        async def count(text: str) -> int:
-            return await engine.count(model.id, text)
-
-        laid = await lay_out(system, place.history, window=model.context, reserve=sampling.max_tokens or 0, count=count)
+        turn = await prepare(self._settings, engine, model, choices, place.history, accepted)
         started = self._started(kept, place, model.id)
-        answer = Answer(Turn(engine, model, laid, sampling, accepted, place.continues))
+        answer = Answer(replace(turn, continues=place.continues))
         run = await self._runs.open(self._new_turn(owner, place, started), started, answer)
         return Asked(run, place.parent, model.id)
 
@@ -169,6 +164,20 @@ class Turns:
         record = RunRecord(started.run, started.conversation, started.message, self._store.process, "running")
         title = title_of(place.question.text) if place.question else ""
         return NewTurn(owner, place.question, answer, record, Chunk(started.run, 0, b""), title)
+
+
+async def prepare(
+    settings: Settings, engine: Engine, model: Model, choices: Choices, history: list[Message], accepted: float
+) -> Turn:
+    """Fill in what `choices` leave open, and choose what of `history` the model is shown. Raises TooLarge."""
+    system = choices.system if choices.system is not None else settings.system_prompt
+    sampling = effective(choices.sampling, model.sampling, settings.max_tokens)
+
+    async def count(text: str) -> int:
+        return await engine.count(model.id, text)
+
+    laid = await lay_out(system, history, window=model.context, reserve=sampling.max_tokens or 0, count=count)
+    return Turn(engine, model, laid, sampling, accepted)
 
 
 def check_text(text: str, max_kb: int) -> None:

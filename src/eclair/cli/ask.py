@@ -11,20 +11,19 @@ from collections.abc import Callable
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 
-from eclair.assistant import Answer, Turn, effective
+from eclair.assistant import Answer
 from eclair.cli.answers import Printer
 from eclair.cli.arguments import load_settings, sampling
 from eclair.cli.logs import log_if_debugging
 from eclair.cli.signals import carry_out
 from eclair.cli.terminal import Terminal
-from eclair.context import lay_out
 from eclair.errors import EclairError, InvalidInput, TooLarge
 from eclair.events import Event, RunFailed, RunStarted, RunStopped, encode
 from eclair.ids import new_id
 from eclair.messages import Message, Part
 from eclair.registry import Registry, build
 from eclair.settings import Settings
-from eclair.turns import Choices, check_text
+from eclair.turns import Choices, check_text, prepare
 
 Show = Callable[[Event], None]
 
@@ -65,19 +64,12 @@ async def _ask(settings: Settings, question: Question, show: Show) -> int:
 
 
 async def _prepare(settings: Settings, registry: Registry, question: Question) -> tuple[RunStarted, Answer]:
-    choices = question.choices
-    engine, model = await registry.resolve(choices.model)
-    drawn = effective(choices.sampling, model.sampling, settings.max_tokens)
+    engine, model = await registry.resolve(question.choices.model)
     created = int(time.time() * 1000)
     asked = Message(new_id("msg"), "", None, "user", (Part("text", question.text),), created)
-
-    async def count(text: str) -> int:
-        return await engine.count(model.id, text)
-
-    system = choices.system if choices.system is not None else settings.system_prompt
-    laid = await lay_out(system, [asked], window=model.context, reserve=drawn.max_tokens or 0, count=count)
+    turn = await prepare(settings, engine, model, question.choices, [asked], question.accepted)
     started = RunStarted(new_id("run"), new_id("msg"), "", None, model.id, created)
-    return started, Answer(Turn(engine, model, laid, drawn, question.accepted))
+    return started, Answer(turn)
 
 
 async def tell(started: RunStarted, answer: Answer, show: Show) -> EclairError | None:
