@@ -14,7 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from eclair.engines.base import Counted, Ended, Piece, Reasoning, Request, Said, Text, ToolCall
-from eclair.engines.openai import DIALECTS, MAX_LINE, PLAIN, Dialect, Frames, OpenAIEngine, compose, retry_after
+from eclair.engines.openai import DIALECTS, PLAIN, Dialect, OpenAIEngine, compose, retry_after
+from eclair.engines.reading import MAX_LINE, Frames
 from eclair.errors import EclairError, EngineBroken, EngineBusy, EngineRefused, EngineUnavailable
 from eclair.messages import Sampling
 from eclair.settings import EngineSettings

@@ -12,20 +12,20 @@ import email.utils
 import math
 import time
 from collections import OrderedDict
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
 import orjson
 
-from eclair.engines.base import JSON, Counted, Ended, Health, Model, Piece, Reasoning, Request, Said, Text, ToolCall
+from eclair.engines.base import JSON, Health, Model, Piece, Request, Said
+from eclair.engines.reading import Reading, sentence, words
 from eclair.errors import EclairError, EngineBroken, EngineBusy, EngineRefused, EngineUnavailable, UpstreamError
-from eclair.messages import FinishReason, Sampling
+from eclair.messages import Sampling
 from eclair.settings import EngineSettings
 from eclair.trust.egress import IDLE, BrokenOff, Http, Reply, TimedOut, Unreachable
 
-MAX_LINE = 16 << 20
 MAX_BODY = 4 << 20
 SLICE = 8 << 10
 """Bytes of a read that are parsed before other answers get their turn: some fifty tokens, a quarter of a ms."""
@@ -40,15 +40,6 @@ PATIENCE = 2.0
 REMEMBERED = 4096
 """How many texts' token counts are kept."""
 
-FINISH: Mapping[str, FinishReason] = {
-    "stop": "stop",
-    "length": "length",
-    "model_length": "length",
-    "max_tokens": "length",
-    "tool_calls": "tool_calls",
-    "function_call": "tool_calls",
-    "content_filter": "content_filter",
-}
 GO_ON = Said("user", "Go on exactly where you stopped. Repeat nothing and explain nothing.")
 
 
@@ -135,7 +126,7 @@ class OpenAIEngine:
         """Ask; see `Engine.stream`. Failed connections and short refusals are tried again before the first piece."""
         dialect = await self._speaks()
         path = "/completions" if request.prompt is not None else "/chat/completions"
-        answer = _Answer(self.name, echo=_prefill(request) if dialect.echoes else "")
+        answer = Reading(self.name, echo=_prefill(request) if dialect.echoes else "")
         async with AsyncExitStack() as stack:
             body = orjson.dumps(compose(request, dialect))
             reply = await self._ask(stack, self.url + path, body, keep=dialect.keeps_alive)
@@ -270,7 +261,7 @@ class OpenAIEngine:
         except BrokenOff as error:
             raise EngineBroken(f"The engine {self.name} broke off its answer: {error}.") from error
 
-    async def _read(self, reply: Reply, answer: _Answer) -> bytes:
+    async def _read(self, reply: Reply, answer: Reading) -> bytes:
         try:
             return await reply.read()
         except TimedOut as error:
@@ -288,14 +279,14 @@ class OpenAIEngine:
         if status in (401, 403):
             raise EngineRefused(f"The engine {self.name} does not accept the key; set {self._setting}.")
         if status == 429:
-            raise EngineBusy(f"The engine {self.name} is busy: {_sentence(said)}", retry_after=after)
+            raise EngineBusy(f"The engine {self.name} is busy: {sentence(said)}", retry_after=after)
         if status == 503 and after is not None:
-            raise _Retry(EngineUnavailable(f"The engine {self.name} is not available: {_sentence(said)}"), after)
+            raise _Retry(EngineUnavailable(f"The engine {self.name} is not available: {sentence(said)}"), after)
         if status in (408, 502, 503, 504):
-            raise EngineUnavailable(f"The engine {self.name} is not available: {_sentence(said)}")
+            raise EngineUnavailable(f"The engine {self.name} is not available: {sentence(said)}")
         if status >= 500:
-            raise EngineBroken(f"The engine {self.name} failed: {_sentence(said)}")
-        raise EngineRefused(f"The engine {self.name} refuses the request: {_sentence(said)}")
+            raise EngineBroken(f"The engine {self.name} failed: {sentence(said)}")
+        raise EngineRefused(f"The engine {self.name} refuses the request: {sentence(said)}")
 
 
 class _Retry(Exception):
@@ -372,245 +363,7 @@ def _message(said: Said) -> JSON:
 def _told(content: bytes) -> str:
     """The server's own words in the body of a refusal; empty where it has none that a person can read."""
     try:
-        return _words(orjson.loads(content))
+        return words(orjson.loads(content))
     except orjson.JSONDecodeError:
         text = content[:300].decode(errors="replace").strip()
         return "" if text.startswith("<") else text
-
-
-def _words(data: Any) -> str:
-    match data:
-        case str():
-            return data
-        case {"error": error} if error:
-            return _words(error)
-        case {"message": str(message)}:
-            return message
-        case {"detail": detail} | {"msg": detail} | [detail, *_]:
-            return _words(detail)  # pyright: ignore[reportUnknownArgumentType]
-        case _:
-            return ""
-
-
-def _sentence(text: str) -> str:
-    text = " ".join(text.split())[:500]
-    return text if text.endswith((".", "!", "?")) else text + "."
-
-
-class Frames:
-    """Bytes of an event stream, cut anywhere, to the payloads of their `data:` lines.
-
-    Every payload here is one line, as OpenAI's are. `failed` is set while the event at hand is an error.
-    """
-
-    def __init__(self) -> None:
-        self._rest: list[bytes] = []
-        self._held = 0
-        self.failed = False
-
-    def feed(self, chunk: bytes) -> Iterable[bytes]:
-        """The payloads that `chunk` completes. Raises ValueError for a line without an end."""
-        if b"\n" not in chunk:
-            self._rest.append(chunk)
-            self._held += len(chunk)
-            if self._held > MAX_LINE:
-                raise ValueError("a line without an end")
-            return
-        lines = (b"".join((*self._rest, chunk)) if self._rest else chunk).split(b"\n")
-        self._rest = [lines.pop()]
-        self._held = len(self._rest[0])
-        for line in lines:
-            if line.startswith(b"data:"):
-                yield line[5:]
-            elif line.startswith(b"event:"):
-                self.failed = line[6:].strip() == b"error"
-            elif line.startswith(b"error:"):  # an older llama-server's own
-                self.failed = True
-                yield line[6:]
-
-
-class _Answer:
-    """What has come of one answer: takes bytes, gives pieces, keeps usage and the reason of its end for last."""
-
-    def __init__(self, name: str, echo: str) -> None:
-        self._name = name
-        self._frames = Frames()
-        self._echo = _Echo(echo)
-        self._pieces: list[Piece] = []
-        self._texts: list[str] = []
-        self._thoughts: list[str] = []
-        self._logprobs: list[JSON] = []
-        self._usage: JSON | None = None
-        self._timings: JSON | None = None
-        self.ended: FinishReason | None = None
-        self.done = False
-        """Whether the server said that nothing follows."""
-
-    def feed(self, chunk: bytes) -> list[Piece]:
-        """The pieces that one read from the network makes. Raises UpstreamError for what is no answer."""
-        try:
-            for payload in self._frames.feed(chunk):
-                if payload.strip() == b"[DONE]":
-                    self.done = True
-                    break
-                self._take(_parse(payload))
-        except ValueError as error:
-            raise EngineBroken(f"The engine {self._name} sent something that is no answer: {error}.") from error
-        return self._flush()
-
-    def finish(self) -> list[Piece]:
-        """Usage and end. Raises EngineBroken where the stream has none."""
-        if self.ended is None:
-            raise EngineBroken(f"The engine {self._name} broke off before the end of its answer; try again.")
-        held = self._echo.rest()
-        if held:
-            self._pieces.append(Text(held))
-        counted = _counted(self._usage, self._timings)
-        if counted is not None:
-            self._pieces.append(counted)
-        return [*self._flush(), Ended(self.ended)]
-
-    def _take(self, data: JSON) -> None:
-        if self._frames.failed or data.get("error"):
-            self._fail(data)
-        for choice in data.get("choices") or ():
-            if not choice.get("index"):
-                self._choice(choice)
-        if data.get("usage"):
-            self._usage = data["usage"]
-        if data.get("timings"):
-            self._timings = data["timings"]
-
-    def _choice(self, choice: JSON) -> None:
-        delta: JSON | None = choice.get("delta")
-        if delta is None:
-            self._say(choice.get("text"))
-        else:
-            self._think(delta.get("reasoning_content") or delta.get("reasoning"))
-            self._say(delta.get("content"))
-            for call in delta.get("tool_calls") or ():
-                self._call(call)
-        logprobs: JSON | None = choice.get("logprobs")
-        if logprobs and logprobs.get("content"):
-            self._logprobs += logprobs["content"]
-        reason: str | None = choice.get("finish_reason")
-        if reason in ("error", "abort"):
-            raise EngineBroken(f"The engine {self._name} gave up its answer; try again.")
-        if reason is not None:
-            self.ended = FINISH.get(reason, "stop")
-
-    def _say(self, content: str | list[JSON] | None) -> None:
-        if not content:
-            return
-        if isinstance(content, list):
-            for part in content:
-                self._part(part)
-            return
-        if self._thoughts:
-            self._flush_thoughts()
-        self._texts.append(content)
-
-    def _part(self, part: JSON) -> None:
-        """A typed part, as Mistral's thinking models send them."""
-        if part.get("type") == "thinking":
-            self._think("".join(str(piece.get("text", "")) for piece in part.get("thinking") or ()))
-        else:
-            self._say(part.get("text"))
-
-    def _think(self, thought: str | None) -> None:
-        if thought:
-            if self._texts:
-                self._flush_texts()
-            self._thoughts.append(thought)
-
-    def _call(self, call: JSON) -> None:
-        self._flush_texts()
-        self._flush_thoughts()
-        function: JSON = call.get("function") or {}
-        index = int(call.get("index") or 0)
-        self._pieces.append(ToolCall(index, call.get("id"), function.get("name"), str(function.get("arguments") or "")))
-
-    def _flush(self) -> list[Piece]:
-        self._flush_thoughts()
-        self._flush_texts()
-        pieces, self._pieces = self._pieces, []
-        return pieces
-
-    def _flush_texts(self) -> None:
-        if self._texts or self._logprobs:
-            text = self._echo.strip("".join(self._texts))
-            if text or self._logprobs:
-                self._pieces.append(Text(text, tuple(self._logprobs)))
-            self._texts = []
-            self._logprobs = []
-
-    def _flush_thoughts(self) -> None:
-        if self._thoughts:
-            self._pieces.append(Reasoning("".join(self._thoughts)))
-            self._thoughts = []
-
-    def _fail(self, data: JSON) -> NoReturn:
-        said = _sentence(_words(data) or "it does not say why")
-        error: Any = data.get("error")
-        code: Any = error.get("code") if isinstance(error, dict) else data.get("code")  # pyright: ignore[reportUnknownVariableType, reportUnknownMemberType]
-        if code == 429:
-            raise EngineBusy(f"The engine {self._name} is busy: {said}")
-        if code == 503:
-            raise EngineUnavailable(f"The engine {self._name} is not available: {said}")
-        if isinstance(code, int) and 400 <= code < 500:
-            raise EngineRefused(f"The engine {self._name} refuses the request: {said}")
-        raise EngineBroken(f"The engine {self._name} failed: {said}")
-
-
-class _Echo:
-    """Takes a repetition of `text` off the beginning of what comes, and nothing else."""
-
-    def __init__(self, text: str) -> None:
-        self._left = text
-        self._held = ""
-
-    def strip(self, text: str) -> str:
-        if not self._left:
-            return text
-        if self._left.startswith(text):
-            self._left = self._left[len(text) :]
-            self._held += text
-            if not self._left:
-                self._held = ""
-            return ""
-        whole = text[len(self._left) :] if text.startswith(self._left) else self._held + text
-        self._left = self._held = ""
-        return whole
-
-    def rest(self) -> str:
-        """What was held back as the beginning of a repetition that never came."""
-        held, self._held = self._held, ""
-        return held
-
-
-def _parse(payload: bytes) -> JSON:
-    try:
-        data: Any = orjson.loads(payload)
-    except orjson.JSONDecodeError:
-        # A server that cuts a character in two sends bytes that are no UTF-8; the rest is good.
-        data = orjson.loads(payload.decode(errors="replace"))
-    if not isinstance(data, dict):
-        return {"error": "its stream holds something other than objects"}
-    return data  # pyright: ignore[reportUnknownVariableType]
-
-
-def _counted(usage: JSON | None, timings: JSON | None) -> Counted | None:
-    """The engine's count, from `usage` or else from llama.cpp's `timings`."""
-    timings = timings or {}
-    cached: int | None = timings.get("cache_n")
-    if usage is None:
-        if "predicted_n" not in timings:
-            return None
-        return Counted(int(timings.get("prompt_n") or 0) + (cached or 0), int(timings["predicted_n"]), cached)
-    details: JSON = usage.get("prompt_tokens_details") or {}
-    found: int | None = details.get("cached_tokens")
-    return Counted(
-        int(usage.get("prompt_tokens") or 0),
-        int(usage.get("completion_tokens") or 0),
-        cached if found is None else found,
-    )

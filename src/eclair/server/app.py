@@ -16,9 +16,10 @@ from starlette.types import Scope
 import eclair
 from eclair.core import Core
 from eclair.errors import Conflict, EclairError, EngineBusy, InvalidInput, NotFound
-from eclair.server import openai, ui
+from eclair.server import ui
 from eclair.server.api import conversations, models, runs
 from eclair.server.guard import Guard
+from eclair.server.openai import routes as openai
 
 _BRANCH = re.compile(r"str|(list|dict)\[.*")
 """How pydantic names the alternatives of a field that may have one type or another."""

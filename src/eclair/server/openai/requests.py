@@ -1,0 +1,118 @@
+"""What `/v1` is asked, as OpenAI's reference has it: a field that cannot be honoured is refused by name."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from eclair.assistant import effective
+from eclair.engines.base import (
+    JSON,
+    Model,
+    Said,
+)
+from eclair.engines.base import Request as EngineRequest
+from eclair.messages import Sampling
+from eclair.server.body import Body, Fields
+
+Probability = Annotated[float | None, Field(gt=0, le=1)]
+Penalty = Annotated[float | None, Field(ge=-2, le=2)]
+
+
+class StreamOptions(Fields):
+    include_usage: bool = False
+    include_obfuscation: bool = False
+
+
+class _Asked(Body):
+    """What both routes take. Hints that change nothing in the answer are accepted and not used."""
+
+    model: str
+    stream: bool = False
+    stream_options: StreamOptions | None = None
+    temperature: Annotated[float | None, Field(ge=0, le=2)] = None
+    top_p: Probability = None
+    seed: int | None = None
+    random_seed: int | None = None
+    stop: str | list[str] | None = None
+    n: Annotated[int | None, Field(ge=1, le=16)] = None
+    presence_penalty: Penalty = None
+    frequency_penalty: Penalty = None
+    logit_bias: dict[str, float] | None = None
+    top_k: Annotated[int | None, Field(ge=0)] = None
+    min_p: Annotated[float | None, Field(ge=0, le=1)] = None
+    user: str | None = None
+
+    def sampling(self, max_tokens: int | None) -> Sampling:
+        stop = [self.stop] if isinstance(self.stop, str) else self.stop or []
+        seed = self.seed if self.seed is not None else self.random_seed
+        return Sampling(self.temperature, self.top_p, max_tokens, seed, tuple(stop))
+
+    def passed_on(self, *names: str) -> JSON:
+        """Fields that the engine is given as they are, where they were set."""
+        wanted = ("presence_penalty", "frequency_penalty", "logit_bias", "top_k", "min_p", *names)
+        values = {name: getattr(self, name) for name in wanted}
+        return {name: value for name, value in values.items() if value is not None}
+
+
+class ChatMessage(Fields):
+    role: Literal["system", "developer", "user", "assistant", "tool"]
+    content: str | list[dict[str, Any]] | None = None
+    name: str | None = None
+    tool_calls: list[dict[str, Any]] | None = None
+    tool_call_id: str | None = None
+    refusal: None = None
+    prefix: bool | None = None
+
+    def said(self) -> Said:
+        content = self.content
+        if isinstance(content, list) and all(part.get("type") == "text" for part in content):
+            content = "\n".join(str(part.get("text", "")) for part in content)
+        return Said(self.role, content, self.name, tuple(self.tool_calls or ()), self.tool_call_id)
+
+
+class ChatRequest(_Asked):
+    messages: Annotated[list[ChatMessage], Field(min_length=1)]
+    max_tokens: Annotated[int | None, Field(ge=1)] = None
+    max_completion_tokens: Annotated[int | None, Field(ge=1)] = None
+    tools: list[dict[str, Any]] | None = None
+    tool_choice: str | dict[str, Any] | None = None
+    parallel_tool_calls: bool | None = None
+    response_format: dict[str, Any] | None = None
+    logprobs: bool | None = None
+    top_logprobs: Annotated[int | None, Field(ge=0, le=20)] = None
+    reasoning_effort: str | None = None
+    store: Literal[False] | None = None
+    metadata: dict[str, str] | None = None
+    service_tier: Literal["auto", "default"] | None = None
+    prompt_cache_key: str | None = None
+    safety_identifier: str | None = None
+    safe_prompt: Literal[False] | None = None
+
+    def request(self, model: Model, max_tokens: int) -> EngineRequest:
+        sampling = self.sampling(self.max_completion_tokens or self.max_tokens)
+        return EngineRequest(
+            model=model.id,
+            messages=tuple(message.said() for message in self.messages),
+            sampling=effective(sampling, model.sampling, max_tokens),
+            tools=tuple(self.tools or ()),
+            tool_choice=self.tool_choice,
+            response_format=self.response_format,
+            extra=self.passed_on("logprobs", "top_logprobs", "parallel_tool_calls", "reasoning_effort"),
+        )
+
+
+class CompletionRequest(_Asked):
+    prompt: str | Annotated[list[str], Field(min_length=1, max_length=1)]
+    max_tokens: Annotated[int | None, Field(ge=1)] = 16
+    best_of: Literal[1] | None = None
+    echo: Literal[False] | None = None
+
+    def request(self, model: Model, max_tokens: int) -> EngineRequest:
+        return EngineRequest(
+            model=model.id,
+            prompt=self.prompt if isinstance(self.prompt, str) else self.prompt[0],
+            sampling=effective(self.sampling(self.max_tokens), model.sampling, max_tokens),
+            extra=self.passed_on(),
+        )

@@ -1,0 +1,259 @@
+"""`/v1`: OpenAI's dialect over the same engines (reference: OpenAI's API reference, chat and completions).
+
+A request is passed to the engine that has the model and its pieces are rendered as OpenAI has them. What
+Éclair cannot honour is refused by name. Nothing here is kept.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator, Awaitable
+from contextlib import aclosing
+from dataclasses import dataclass, replace
+from typing import TypeVar
+
+import orjson
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from eclair.core import Core
+from eclair.engines.base import (
+    JSON,
+    Counted,
+    Ended,
+    Engine,
+    Model,
+    Piece,
+)
+from eclair.engines.base import Request as EngineRequest
+from eclair.errors import (
+    EclairError,
+    EngineBroken,
+    NotFound,
+    TooLarge,
+    Unauthorized,
+    UpstreamError,
+    UserError,
+)
+from eclair.ids import new_id
+from eclair.server.openai.forms import Chat, Choice, Completion
+from eclair.server.openai.requests import ChatRequest, CompletionRequest
+from eclair.server.sse import EventStream
+
+T = TypeVar("T")
+ENDS = b"data: [DONE]\n\n"
+GONE = Response(status_code=499)
+"""To a client that is no longer there."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Reply:
+    """A reply being made: its form, its identity, and the streams of its choices."""
+
+    form: Chat | Completion
+    engine: Engine
+    request: EngineRequest
+    count: int
+    id: str
+    created: int
+
+    def head(self, object: str) -> JSON:
+        return {"id": self.id, "object": object, "created": self.created, "model": self.request.model}
+
+    def streams(self) -> list[AsyncGenerator[Piece, None]]:
+        """One stream a choice; with a seed, each choice has its own, so that they differ."""
+        seed = self.request.sampling.seed
+        requests = [self.request] * self.count
+        if seed is not None:
+            requests = [
+                replace(self.request, sampling=replace(self.request.sampling, seed=seed + index))
+                for index in range(self.count)
+            ]
+        return [self.engine.stream(request) for request in requests]
+
+
+def router(core: Core) -> APIRouter:
+    api = APIRouter(prefix="/v1", tags=["OpenAI"])
+
+    @api.get("/models")
+    async def list_models() -> JSON:
+        return {"object": "list", "data": [_model(model) for model in await core.registry.models()]}
+
+    @api.get("/models/{id:path}")
+    async def read_model(id: str) -> JSON:
+        return _model((await core.registry.resolve(id))[1])
+
+    @api.post("/chat/completions")
+    async def chat(body: ChatRequest, request: Request) -> Response:
+        return await answer(body, request, Chat())
+
+    @api.post("/completions")
+    async def complete(body: CompletionRequest, request: Request) -> Response:
+        return await answer(body, request, Completion())
+
+    async def answer(body: ChatRequest | CompletionRequest, request: Request, form: Chat | Completion) -> Response:
+        engine, model = await core.registry.resolve(body.model)
+        asked = body.request(model, core.settings.max_tokens)
+        reply = _Reply(form, engine, asked, body.n or 1, new_id(form.prefix).replace("_", "-"), int(time.time()))
+        if not body.stream:
+            return await _unless_gone(request, _whole(reply)) or GONE
+        usage = body.stream_options is not None and body.stream_options.include_usage
+        pieces = _in_turn(reply.streams())
+        first = await _unless_gone(request, anext(pieces))
+        return GONE if first is None else EventStream(_chunks(reply, first, pieces, usage))
+
+    return api
+
+
+def error_body(error: EclairError) -> JSON:
+    """The error in the form that OpenAI's clients read."""
+    match error:
+        case Unauthorized():
+            kind = "authentication_error"
+        case TooLarge() | UserError():
+            kind = "invalid_request_error"
+        case UpstreamError(status=429):
+            kind = "rate_limit_error"
+        case UpstreamError(status=400):
+            kind = "invalid_request_error"
+        case _:
+            kind = "server_error"
+    code = "model_not_found" if isinstance(error, NotFound) and error.param == "model" else error.code
+    return {"error": {"message": error.message, "type": kind, "param": error.param, "code": code}}
+
+
+def _model(model: Model) -> JSON:
+    """As OpenAI has it, and what Mistral's client needs besides: `type` and `capabilities`."""
+    return {
+        "id": model.id,
+        "object": "model",
+        "created": 0,
+        "owned_by": model.maker or model.engine,
+        "type": "base",
+        "capabilities": {"completion_chat": True},
+        **({} if model.context is None else {"max_context_length": model.context}),
+    }
+
+
+async def _in_turn(streams: list[AsyncGenerator[Piece, None]]) -> AsyncGenerator[tuple[int, Piece], None]:
+    """The pieces of one choice after the other, each with its choice's number."""
+    for index, stream in enumerate(streams):
+        reason = False
+        async with aclosing(stream) as pieces:
+            async for piece in pieces:
+                reason = reason or isinstance(piece, Ended)
+                yield index, piece
+        if not reason:
+            raise _broken()
+
+
+async def _chunks(
+    reply: _Reply, first: tuple[int, Piece], rest: AsyncGenerator[tuple[int, Piece], None], usage: bool
+) -> AsyncGenerator[bytes, None]:
+    """The reply as server-sent events. An error after the first word is an event of its own, then the end."""
+    head = reply.head(reply.form.chunk_object)
+    end: JSON = {"usage": None} if usage else {}
+    counts: list[Counted] = []
+
+    def event(index: int, choice: JSON) -> bytes:
+        return _event({**head, "choices": [{"index": index, **choice}], **end})
+
+    opening = reply.form.opening()
+    opened: set[int] = set()
+    try:
+        async with aclosing(_after(first, rest)) as pieces:
+            async for index, piece in pieces:
+                if opening is not None and index not in opened:
+                    opened.add(index)
+                    yield event(index, opening)
+                match piece:
+                    case Counted():
+                        counts.append(piece)
+                    case Ended():
+                        yield event(index, reply.form.ending(piece.reason))
+                    case _:
+                        yield event(index, reply.form.delta(piece))
+        if usage:
+            yield _event({**head, "choices": [], "usage": _usage(counts)})
+    except EclairError as error:
+        yield _event(error_body(error))
+    yield ENDS
+
+
+async def _after(
+    first: tuple[int, Piece], rest: AsyncGenerator[tuple[int, Piece], None]
+) -> AsyncGenerator[tuple[int, Piece], None]:
+    async with aclosing(rest):
+        yield first
+        async for item in rest:
+            yield item
+
+
+async def _whole(reply: _Reply) -> Response:
+    choices = await _gather(reply)
+    body: JSON = {
+        **reply.head(reply.form.object),
+        "choices": [{"index": index, **reply.form.whole(choice)} for index, choice in enumerate(choices)],
+        "usage": _usage([choice.counted for choice in choices if choice.counted is not None]),
+    }
+    return Response(orjson.dumps(body), media_type="application/json")
+
+
+async def _gather(reply: _Reply) -> list[Choice]:
+    async def one(stream: AsyncGenerator[Piece, None]) -> Choice:
+        choice = Choice()
+        async with aclosing(stream) as pieces:
+            async for piece in pieces:
+                choice.take(piece)
+        if choice.reason is None:
+            raise _broken()
+        return choice
+
+    tasks = [asyncio.create_task(one(stream)) for stream in reply.streams()]
+    try:
+        return await asyncio.gather(*tasks)
+    finally:  # where one fails, the others are not waited for
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)
+
+
+def _broken() -> EngineBroken:
+    return EngineBroken("The engine broke off before the end of its answer; try again.")
+
+
+def _usage(counts: list[Counted]) -> JSON | None:
+    """The prompt is counted once, the answers together. None where the engine does not count."""
+    if not counts:
+        return None
+    made = sum(counted.completion_tokens for counted in counts)
+    prompt = counts[0].prompt_tokens
+    return {
+        "prompt_tokens": prompt,
+        "completion_tokens": made,
+        "total_tokens": prompt + made,
+        "prompt_tokens_details": {"cached_tokens": counts[0].cached_tokens or 0},
+    }
+
+
+def _event(body: JSON) -> bytes:
+    return b"data: " + orjson.dumps(body) + b"\n\n"
+
+
+async def _unless_gone(request: Request, work: Awaitable[T]) -> T | None:
+    """Do the work, or stop it when the client goes away meanwhile: None then."""
+    task = asyncio.ensure_future(work)
+    gone = asyncio.create_task(_disconnected(request))
+    try:
+        await asyncio.wait([task, gone], return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for other in (task, gone):
+            other.cancel()
+        await asyncio.wait([task, gone])
+    return None if task.cancelled() else task.result()
+
+
+async def _disconnected(request: Request) -> None:
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
