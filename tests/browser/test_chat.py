@@ -255,6 +255,16 @@ def test_an_answer_that_fails_says_why(page: Page) -> None:
     expect(answer(page).get_by_role("button", name="Answer again")).to_be_enabled()
 
 
+def test_an_answer_that_fails_half_way_is_taken_up(page: Page) -> None:
+    send(page, "script: words=30 fail=10")
+    finished(page)
+    kept = body(page)
+    answer(page).get_by_role("button", name="Continue").click()
+    finished(page, "2/2")
+    assert len(body(page)) > len(kept)
+    assert body(page).startswith(kept[:40])
+
+
 def test_thoughts_are_folded_and_open(page: Page) -> None:
     send(page, "script: reasoning=20 words=5")
     finished(page)

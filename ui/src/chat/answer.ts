@@ -18,7 +18,7 @@ export function remark(message: Message): Ending | null {
     case "interrupted":
       return { text: strings.interrupted, fault: false, resumable: true };
     case "failed":
-      return { text: message.fault?.message ?? strings.failed, fault: true, resumable: false };
+      return { text: message.fault?.message ?? strings.failed, fault: true, resumable: true };
     case "finished":
       if (message.finish_reason === "length") return { text: strings.cut, fault: false, resumable: true };
       return message.finish_reason === "content_filter" ? { text: strings.filtered, fault: false, resumable: false } : null;
