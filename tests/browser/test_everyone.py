@@ -14,7 +14,7 @@ from tests.browser.test_chat import answer, composer, finished, send, until_long
 
 UNNAMED = """() => [...document.querySelectorAll("button, a[href], input, textarea, select, summary, [role=button]")]
   .filter(e => e.checkVisibility({ visibilityProperty: true }))
-  .filter(e => !(e.getAttribute("aria-label") || e.innerText || e.labels?.[0]?.innerText || "").trim())
+  .filter(e => !(e.getAttribute("aria-label") || e.textContent || e.labels?.[0]?.textContent || "").trim())
   .map(e => e.outerHTML)"""
 
 FAINT = """() => {
