@@ -21,6 +21,8 @@ from client import DELTA, SSE, Exchange, begin, call, native_events, native_mess
 from fast_upstream import words
 from harness import SERVE, Goals, Process, eclair, launch, median, options, quantile, run, settings, table, upstream
 
+from eclair.ids import new_id
+
 RATE = 200
 MODEL = f"paced-{RATE}"
 RUNS = 10
@@ -44,10 +46,10 @@ class Asked:
 
 
 async def ask(port: int, question: str, count: int) -> Asked:
-    conversation = (await call(port, "POST", "/api/conversations", {}))["id"]
-    body = {"text": question, "model": MODEL, "max_tokens": count}
-    path = f"/api/conversations/{conversation}/turns"
-    return Asked(question, conversation, await begin(port, "POST", path, body, accept=SSE, first=DELTA))
+    conversation = new_id("conv")
+    body = {"id": conversation, "turn": {"text": question, "model": MODEL, "max_tokens": count}}
+    exchange = await begin(port, "POST", "/api/conversations", body, accept=SSE, first=DELTA)
+    return Asked(question, conversation, exchange)
 
 
 async def reconnects(engine: Process, wanted: int, count: int, chance: random.Random) -> tuple[int, int, int]:

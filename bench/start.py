@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
-from client import DELTA, SSE, begin, call
+from client import DELTA, SSE, begin
 from harness import (
     ROOT,
     SERVE,
@@ -69,10 +69,8 @@ async def _page(server: Process) -> None:
 
 
 async def _first_word(server: Process) -> float:
-    conversation = (await call(server.port, "POST", "/api/conversations", {}))["id"]
-    body = {"text": "Name a colour.", "max_tokens": 8, "temperature": 0}
-    path = f"/api/conversations/{conversation}/turns"
-    reply = await (await begin(server.port, "POST", path, body, accept=SSE, first=DELTA)).reply()
+    body = {"turn": {"text": "Name a colour.", "max_tokens": 8, "temperature": 0}}
+    reply = await (await begin(server.port, "POST", "/api/conversations", body, accept=SSE, first=DELTA)).reply()
     if reply.first is None:
         raise SystemExit(f"No word came: {reply.body[-300:]!r}")
     return reply.first - server.started

@@ -1,10 +1,10 @@
 """Many streams at once: what Éclair passes on of what its engine gives, at what price, and whether all of it.
 
 Each row has an Éclair of its own on a fresh folder, warmed by a few streams. The engines are `fast_upstream.py` as
-an OpenAI-compatible server, in a process of its own, and the scripted engine. `native` is what the page does: a new
-conversation, then a turn whose reply is the stream, with log and database; the time to the first word runs from
-the first of the two calls. `/v1` is chat completions. `direct` is the same client straight at the upstream. All
-streams of a round begin in the same instant. Client, upstream and Éclair share the machine.
+an OpenAI-compatible server, in a process of its own, and the scripted engine. `native` is what the page does: a
+first turn, which makes its conversation, with log and database; its reply is the stream. `/v1` is chat completions.
+`direct` is the same client straight at the upstream. All streams of a round begin in the same instant. Client,
+upstream and Éclair share the machine.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from fast_upstream import words
 from harness import Goals, Others, Process, eclair, median, options, quantile, run, shown, table, upstream
 
 from eclair.engines.scripted import prose
+from eclair.ids import new_id
 
 PACE = 100
 PACED_WORDS = 300
@@ -185,10 +186,10 @@ async def _ask(series: Series, port: int, count: int) -> _Kept:
     """One stream; nothing is looked at yet."""
     began = time.perf_counter()
     if series.route == "native":
-        conversation = (await call(port, "POST", "/api/conversations", {}))["id"]
-        body = {"text": series.prompt(count), "model": series.model, "max_tokens": count}
-        path = f"/api/conversations/{conversation}/turns"
-        exchange = await begin(port, "POST", path, body, accept=SSE, first=DELTA)
+        conversation = new_id("conv")
+        turn = {"text": series.prompt(count), "model": series.model, "max_tokens": count}
+        body = {"id": conversation, "turn": turn}
+        exchange = await begin(port, "POST", "/api/conversations", body, accept=SSE, first=DELTA)
         return _Kept(await exchange.reply(), began, conversation)
     asked = {
         "model": series.model,

@@ -42,8 +42,9 @@ JSON = dict[str, Any]
 ENDLESS = 1_000_000
 """A longest answer that no test waits for."""
 
-BLOCKED = 0.25
-"""Seconds of computing in one turn of the event loop that count as blocking it."""
+BLOCKED = 0.5
+"""Seconds of computing in one turn of the event loop that count as blocking it: two hundred runs that begin at once
+may take half of that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -339,6 +340,11 @@ class Ids:
     def __call__(self, prefix: str) -> str:
         self._count += 1
         return f"{prefix}_{self._count}"
+
+
+async def messages_of(store: Store, conversation: str, owner: str = "local") -> list[Message]:
+    """The conversation's messages, oldest first."""
+    return (await store.tree(owner, conversation))[1]
 
 
 async def conversation(store: Store, id: str = "conv_a", owner: str = "local", at: int = 1) -> Conversation:

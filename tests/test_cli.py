@@ -40,7 +40,7 @@ from eclair.errors import InvalidInput
 from eclair.events import Event, RunFailed, RunStopped, decode, fold
 from eclair.messages import Message
 from eclair.store.sql import SQLStore
-from tests.support import Server, check_log, environment
+from tests.support import Server, check_log, environment, messages_of
 
 ROOT = Path(__file__).parent.parent
 ECLAIR = [sys.executable, "-m", "eclair.cli"]
@@ -411,7 +411,7 @@ async def kept(folder: Path) -> list[list[Message]]:
     store = SQLStore.open(folder)
     try:
         found = await store.conversations(OWNER, None, 100)
-        return [await store.messages(conversation.id) for conversation in found]
+        return [await messages_of(store, conversation.id) for conversation in found]
     finally:
         await store.close()
 

@@ -33,7 +33,7 @@ from eclair.events import (
 from eclair.runs import FLUSH, FRAME, Batch, Runs
 from eclair.store.base import Chunk, RunRecord
 from eclair.store.sql import SQLStore
-from tests.support import Ids, Server, Told, check_log, conversation, new_turn, parse, text_of
+from tests.support import Ids, Server, Told, check_log, conversation, messages_of, new_turn, parse, text_of
 
 
 @pytest.fixture
@@ -106,7 +106,7 @@ async def test_what_is_followed_live_is_what_is_kept_and_replayed(runs: Runs, st
         assert await lines(runs, run, after) == seen[after:]
     message, seq = await runs.fold(run)
     assert (message.text, message.status, seq) == ("Hello", "finished", len(seen))
-    assert (await store.messages("conv_a"))[-1] == message
+    assert (await messages_of(store, "conv_a"))[-1] == message
 
 
 async def test_deltas_within_a_frame_are_one_event(runs: Runs, store: SQLStore) -> None:
@@ -375,7 +375,7 @@ async def test_a_refused_turn_leaves_nothing(runs: Runs, store: SQLStore) -> Non
     with pytest.raises(Conflict) as caught:
         await opened(runs, store, ids=_From(1))
     assert caught.value.run == run.id
-    assert len(await store.messages("conv_a")) == 2
+    assert len(await messages_of(store, "conv_a")) == 2
     work.say(None)
     await lines(runs, run)
 
@@ -384,7 +384,7 @@ async def test_the_same_question_again_is_the_same_run(runs: Runs, store: SQLSto
     work = Told()
     first, _ = await opened(runs, store, work, Ids())
     turn, started = new_turn(store, _From(1))
-    question = (await store.messages("conv_a"))[0]
+    question = (await messages_of(store, "conv_a"))[0]
     turn = replace(turn, question=question)
     again = await runs.open(turn, started, Told())
     assert again.id == first.id

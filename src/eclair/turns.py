@@ -90,27 +90,39 @@ class Turns:
         self._clock = clock
         self._ids = ids
 
+    def begin(self, owner: str, id: str | None = None, title: str = "") -> Conversation:
+        """A conversation that is kept nowhere yet."""
+        now = int(self._clock() * 1000)
+        return Conversation(id or self._ids("conv"), owner, title, now, now)
+
     async def ask(
-        self, owner: str, conversation: str, what: New | Retry | Continue, choices: Choices, accepted: float
+        self,
+        owner: str,
+        conversation: str | Conversation,
+        what: New | Retry | Continue,
+        choices: Choices,
+        accepted: float,
     ) -> Asked:
         """Add the turn and set the answer going. `accepted` is `time.perf_counter` at the door.
+
+        A `conversation` from `begin` is made with its first turn, or not at all.
 
         Raises NotFound (conversation, message, model), InvalidInput, TooLarge, and Conflict while the
         conversation is still answering; nothing is stored then.
         """
         if isinstance(what, New):
             check_text(what.text, self._settings.max_message_kb)
-        kept = await self._store.conversation(owner, conversation)
+        begins = conversation if isinstance(conversation, Conversation) else None
+        kept, messages = (begins, []) if begins else await self._store.tree(owner, str(conversation))
         engine, model = await self._registry.resolve(choices.model)
-        place = await self._place(kept, what)
+        place = self._place(kept, {message.id: message for message in messages}, what)
         turn = await prepare(self._settings, engine, model, choices, place.history, accepted)
         started = self._started(kept, place, model.id)
         answer = Answer(replace(turn, continues=place.continues))
-        run = await self._runs.open(self._new_turn(owner, place, started), started, answer)
+        run = await self._runs.open(self._new_turn(owner, place, started, begins), started, answer)
         return Asked(run, place.parent, model.id)
 
-    async def _place(self, conversation: Conversation, what: New | Retry | Continue) -> _Place:
-        tree = {message.id: message for message in await self._store.messages(conversation.id)}
+    def _place(self, conversation: Conversation, tree: dict[str, Message], what: New | Retry | Continue) -> _Place:
         match what:
             case New():
                 parent = None if what.at_root else what.parent or conversation.leaf
@@ -149,7 +161,7 @@ class Turns:
             continues=place.continues.id if place.continues else None,
         )
 
-    def _new_turn(self, owner: str, place: _Place, started: RunStarted) -> NewTurn:
+    def _new_turn(self, owner: str, place: _Place, started: RunStarted, begins: Conversation | None) -> NewTurn:
         answer = Message(
             id=started.message,
             conversation=started.conversation,
@@ -163,7 +175,7 @@ class Turns:
         )
         record = RunRecord(started.run, started.conversation, started.message, self._store.process, "running")
         title = title_of(place.question.text) if place.question else ""
-        return NewTurn(owner, place.question, answer, record, Chunk(started.run, 0, b""), title)
+        return NewTurn(owner, place.question, answer, record, Chunk(started.run, 0, b""), title, begins)
 
 
 async def prepare(

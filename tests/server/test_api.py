@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from eclair.events import RunFinished, RunStarted
 from eclair.ids import new_id
 from eclair.server import sse
 from eclair.settings import Settings
@@ -53,6 +54,37 @@ async def test_a_conversation_may_be_made_again_without_harm(server: Server) -> 
     again = await server.post("/api/conversations", {"id": id, "title": "Two"})
     assert (first.status, again.status) == (201, 200)
     assert again.body == first.body
+
+
+async def test_a_conversation_is_made_with_its_first_turn(server: Server) -> None:
+    id, question = new_id("conv"), new_id("msg")
+    body = {"id": id, "title": "Bread", "turn": {"id": question, "text": "script: say=Yes."}}
+    begun = await server.post("/api/conversations", body)
+    assert begun.status == 202
+    assert (begun.body["conversation"], begun.body["message"]) == (id, question)
+    assert text_of(await server.answered(begun.body["run"])) == "Yes."
+    assert (await server.tree(id))["conversation"]["title"] == "Bread"
+    again = await server.post("/api/conversations", body)
+    assert (again.status, again.body) == (202, begun.body)
+    assert len(await whole(server, id)) == 2
+
+
+async def test_its_reply_may_be_the_stream(server: Server) -> None:
+    body = {"turn": {"text": "script: say=Yes."}}
+    reply = await server.post("/api/conversations", body, headers={"Accept": "text/event-stream"})
+    events = [event for _, event in parse(reply.raw)]
+    assert isinstance(events[0], RunStarted)
+    assert isinstance(events[-1], RunFinished)
+    assert [message["role"] for message in await whole(server, events[0].conversation)] == ["user", "assistant"]
+
+
+@pytest.mark.parametrize("turn", [{"text": " "}, {"text": "Hello", "model": "no-such"}, {"retry": "msg_none"}, {}])
+async def test_a_first_turn_that_is_refused_leaves_no_conversation(server: Server, turn: JSON) -> None:
+    id = new_id("conv")
+    refused = await server.post("/api/conversations", {"id": id, "turn": turn})
+    assert 400 <= refused.status < 500
+    assert refused.error["message"]
+    assert (await server.get(f"/api/conversations/{id}")).status == 404
 
 
 async def test_conversations_come_in_pages_newest_first(fresh: Server) -> None:

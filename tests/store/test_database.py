@@ -12,7 +12,7 @@ from eclair.errors import NotFound, StoreError
 from eclair.store import database
 from eclair.store.database import Database
 from eclair.store.sql import SQLStore
-from tests.support import Ids, conversation, new_turn
+from tests.support import Ids, conversation, messages_of, new_turn
 
 
 def version(path: Path) -> int:
@@ -36,7 +36,7 @@ async def test_an_older_format_is_backed_up_and_brought_forward(
     tomorrow = [*today, "ALTER TABLE conversation ADD COLUMN colour TEXT", "CREATE TABLE extra (a)"]
     monkeypatch.setattr(database, "_migrations", lambda: tomorrow)
     store = SQLStore.open(tmp_path)
-    assert [message.text for message in await store.messages("conv_a")] == ["Hello", ""]
+    assert [message.text for message in await messages_of(store, "conv_a")] == ["Hello", ""]
     await store.close()
     assert version(path) == len(tomorrow)
     (backup,) = (tmp_path / "backups").iterdir()
@@ -228,6 +228,6 @@ async def test_two_processes_that_write_lose_nothing(store: SQLStore, tmp_path: 
     ]
     assert [await writer.wait() for writer in writers] == [0, 0]
     for name in ("a", "b"):
-        texts = [message.text for message in await store.messages(f"conv_{name}") if message.role == "user"]
+        texts = [message.text for message in await messages_of(store, f"conv_{name}") if message.role == "user"]
         assert texts == [f"{name} {number}" for number in range(100)]
     assert (await store.conversation("local", "conv_both")).title in ("a 99", "b 99")

@@ -15,7 +15,7 @@ from eclair.events import RunFinished, encode
 from eclair.messages import Conversation, Message, Part
 from eclair.store.base import Chunk, RunRecord
 from eclair.store.sql import SQLStore
-from tests.support import Ids, conversation, new_turn
+from tests.support import Ids, conversation, messages_of, new_turn
 
 
 @pytest.fixture
@@ -74,7 +74,7 @@ async def test_a_turn_names_the_conversation_and_moves_its_leaf(store: SQLStore)
     await conversation(store)
     await turn(store, Ids(), "Hello there")
     kept = await store.conversation("local", "conv_a")
-    messages = await store.messages("conv_a")
+    messages = await messages_of(store, "conv_a")
     assert kept.title == "Hello there"
     assert kept.leaf == messages[-1].id
     assert [message.text for message in messages] == ["Hello there", "Hi"]
@@ -87,7 +87,7 @@ async def test_a_leaf_is_a_message_of_the_conversation(store: SQLStore) -> None:
     await conversation(store)
     await conversation(store, "conv_b")
     await turn(store, Ids(), where="conv_b")
-    foreign = (await store.messages("conv_b"))[0].id
+    foreign = (await messages_of(store, "conv_b"))[0].id
     for leaf in ("msg_none", foreign):
         with pytest.raises(NotFound, match=leaf):
             await store.change_conversation("local", "conv_a", leaf=leaf)
@@ -97,7 +97,7 @@ async def test_a_parent_is_a_message_of_the_conversation(store: SQLStore) -> Non
     await conversation(store)
     with pytest.raises(NotFound, match="msg_none"):
         await store.open_turn(new_turn(store, Ids(), parent="msg_none")[0])
-    assert await store.messages("conv_a") == []
+    assert await messages_of(store, "conv_a") == []
     assert await store.running() == []
 
 
@@ -116,7 +116,8 @@ async def test_deleting_takes_everything_and_nothing_else(store: SQLStore) -> No
     gone = await turn(store, ids, "apple")
     stays = await turn(store, ids, "apple", where="conv_b")
     await store.delete_conversation("local", "conv_a")
-    assert await store.messages("conv_a") == []
+    with pytest.raises(NotFound):
+        await store.tree("local", "conv_a")
     assert await store.chunks(gone.id, 0) == []
     assert [hit.conversation for hit in await store.search("local", "apple", 9)] == ["conv_b"]
     assert len(await store.chunks(stays.id, 0)) == 2
@@ -134,7 +135,7 @@ async def test_closing_a_run_twice_keeps_the_first_end(store: SQLStore, other: S
     await store.close_run(run, replace(added.answer, status="finished"), rest)
     await other.close_run(run, replace(added.answer, status="interrupted"), rest)
     assert (await store.run("local", run.id)).status == "finished"
-    assert (await store.messages("conv_a"))[-1].status == "finished"
+    assert (await messages_of(store, "conv_a"))[-1].status == "finished"
 
 
 async def test_a_log_is_read_from_the_chunk_on_that_is_asked_for(store: SQLStore) -> None:
@@ -209,7 +210,7 @@ async def test_what_is_not_there_is_not_found(library: SQLStore, words: str) -> 
 
 async def test_a_hit_says_where_it_is(library: SQLStore) -> None:
     (hit,) = await library.search("local", "sugar", 9)
-    messages = await library.messages("conv_a")
+    messages = await messages_of(library, "conv_a")
     assert (hit.conversation, hit.title, hit.message, hit.role) == (
         "conv_a",
         "The crème brûlée of Straßburg",
@@ -251,8 +252,8 @@ async def test_two_writers_in_one_conversation_lose_nothing(store: SQLStore, oth
         return refused
 
     await asyncio.gather(write(store, "a"), write(other, "b"))
-    messages = await store.messages("conv_a")
-    assert messages == await other.messages("conv_a")
+    messages = await messages_of(store, "conv_a")
+    assert messages == await messages_of(other, "conv_a")
     assert len(messages) == 100
     for name in ("a", "b"):
         asked = [message.text for message in messages if message.role == "user" and message.text.startswith(name)]
@@ -265,7 +266,7 @@ async def test_messages_read_back_as_they_were(store: SQLStore) -> None:
     added, _ = new_turn(store, Ids(), text="Zwölf \U0001f950\n\ttabs \u2028 \x7f")
     run = await store.open_turn(added)
     question: Message | None = added.question
-    assert await store.messages("conv_a") == [question, added.answer]
+    assert await messages_of(store, "conv_a") == [question, added.answer]
     assert await store.running("conv_a") == [run]
     assert await store.running("conv_b") == []
     assert await store.running() == [run]

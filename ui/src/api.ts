@@ -67,10 +67,6 @@ export class Api {
     return this.#call("GET", `/api/conversations/${id}`);
   }
 
-  begin(id: string): Promise<Conversation> {
-    return this.#call("POST", "/api/conversations", { id });
-  }
-
   change(id: string, change: { title: string } | { leaf: string }): Promise<Conversation> {
     return this.#call("PATCH", `/api/conversations/${id}`, change);
   }
@@ -87,6 +83,11 @@ export class Api {
 
   turn(conversation: string, turn: Turn): Promise<Accepted> {
     return this.#call("POST", `/api/conversations/${conversation}/turns`, turn);
+  }
+
+  /** The first turn, with which the conversation is made. */
+  begin(conversation: string, turn: Turn): Promise<Accepted> {
+    return this.#call("POST", "/api/conversations", { id: conversation, turn });
   }
 
   stop(run: string): Promise<void> {

@@ -19,7 +19,6 @@ from eclair.cli.terminal import Terminal
 from eclair.core import OWNER, Core, open_core
 from eclair.errors import EclairError, InvalidInput, NotFound
 from eclair.events import RunFailed, decode
-from eclair.ids import new_id
 from eclair.messages import Conversation, Message, branch
 from eclair.settings import Settings
 from eclair.store.base import RunRecord
@@ -146,14 +145,10 @@ class Chat:
 
     async def _turn(self, what: New | Retry | Continue) -> None:
         accepted = time.perf_counter()
-        conversation = await self._here()
-        try:
-            asked = await self._core.turns.ask(OWNER, conversation.id, what, self._choices, accepted)
-        except EclairError:
-            if self._conversation is None:
-                await self._core.store.delete_conversation(OWNER, conversation.id)
-            raise
-        self._conversation = conversation
+        turns = self._core.turns
+        where = self._conversation.id if self._conversation is not None else turns.begin(OWNER)
+        asked = await turns.ask(OWNER, where, what, self._choices, accepted)
+        self._conversation = self._conversation or await self._core.store.conversation(OWNER, asked.run.conversation)
         self._run = asked.run
         printer = Printer(self._terminal)
         try:
@@ -166,20 +161,12 @@ class Chat:
         finally:
             self._run = None
 
-    async def _here(self) -> Conversation:
-        """The conversation, or a new one that is not yet taken to be it."""
-        if self._conversation is not None:
-            return self._conversation
-        now = int(time.time() * 1000)
-        return await self._core.store.add_conversation(Conversation(new_id("conv"), OWNER, "", now, now))
-
     async def _branch(self) -> list[Message]:
         """The messages that are shown. Raises InvalidInput while there are none."""
         if self._conversation is None:
             raise InvalidInput("Nothing has been said yet; write a message first.")
-        conversation = await self._core.store.conversation(OWNER, self._conversation.id)
-        messages = {message.id: message for message in await self._core.store.messages(conversation.id)}
-        return branch(messages, conversation.leaf)
+        conversation, messages = await self._core.store.tree(OWNER, self._conversation.id)
+        return branch({message.id: message for message in messages}, conversation.leaf)
 
     async def _retry(self) -> None:
         questions = [message for message in await self._branch() if message.role == "user"]

@@ -35,7 +35,12 @@ class _MethodNotAllowed(InvalidInput):
 def create_app(core: Core) -> FastAPI:
     """The application around an open core."""
     app = FastAPI(
-        title="Éclair", version=eclair.__version__, docs_url=None, redoc_url=None, openapi_url="/openapi.json"
+        title="Éclair",
+        version=eclair.__version__,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url="/openapi.json",
+        telemetry={"tracing": False, "metrics": False},
     )
     app.include_router(conversations.router(core))
     app.include_router(runs.router(core))

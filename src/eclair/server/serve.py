@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import signal
 import socket
 from collections.abc import Callable, Generator
@@ -41,8 +42,11 @@ async def serve(settings: Settings, ready: Callable[[str], None]) -> None:
                 access_log=False,
                 log_config=None,
                 server_header=False,
+                proxy_headers=False,
                 timeout_graceful_shutdown=GRACE,
             )
+            gc.collect()
+            gc.freeze()  # what stands at the start stays, so it need not be looked through again and again
             await _Server(config, core, ready).serve(sockets=[listener])
 
 

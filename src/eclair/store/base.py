@@ -35,7 +35,8 @@ class RunRecord:
 @dataclass(frozen=True, slots=True)
 class NewTurn:
     """What one turn adds: the user's message (None when an older one is answered anew), the answer-to-be,
-    its run, and the first chunk of the run's log. `title` names the conversation if it has no name yet."""
+    its run, and the first chunk of the run's log. `title` names the conversation if it has no name yet;
+    `begins` is one that is made with the turn unless it is there."""
 
     owner: str
     question: Message | None
@@ -43,6 +44,7 @@ class NewTurn:
     run: RunRecord
     first: Chunk
     title: str
+    begins: Conversation | None = None
 
 
 class Store(Protocol):
@@ -68,8 +70,8 @@ class Store(Protocol):
         """Delete it with its messages, runs and logs. Raises NotFound."""
         ...
 
-    async def messages(self, conversation: str) -> list[Message]:
-        """The whole tree, oldest first."""
+    async def tree(self, owner: str, id: str) -> tuple[Conversation, list[Message]]:
+        """A conversation and all its messages, oldest first. Raises NotFound."""
         ...
 
     async def search(self, owner: str, words: str, limit: int) -> list[Hit]:
@@ -78,7 +80,8 @@ class Store(Protocol):
 
     async def open_turn(self, turn: NewTurn) -> RunRecord:
         """Add a turn. If the question's id is already in the conversation, nothing is added and the run that
-        answers it comes back. Raises Conflict while another run is at work, NotFound for a missing parent."""
+        answers it comes back. Raises Conflict while another run is at work or where an id is another's,
+        NotFound for a missing conversation or parent."""
         ...
 
     async def append(self, chunks: list[Chunk]) -> None:

@@ -60,26 +60,7 @@ class SQLStore:
         self._lease.release()
 
     async def add_conversation(self, conversation: Conversation) -> Conversation:
-        def work(db: apsw.Connection) -> Conversation:
-            kept = _conversation(db, conversation.id)
-            if kept is None:
-                db.execute(
-                    f"INSERT INTO conversation ({_CONVERSATION}) VALUES (?, ?, ?, ?, ?, ?)",
-                    (
-                        conversation.id,
-                        conversation.owner,
-                        conversation.title,
-                        conversation.created,
-                        conversation.updated,
-                        conversation.leaf,
-                    ),
-                )
-                return conversation
-            if kept.owner != conversation.owner:
-                raise Conflict(f"The id {conversation.id!r} is taken; leave it out to be given one.")
-            return kept
-
-        return await self._database.write(work)
+        return await self._database.write(lambda db: _begun(db, conversation))
 
     async def conversation(self, owner: str, id: str) -> Conversation:
         return await self._database.read(lambda db: _owned(db, owner, id))
@@ -117,10 +98,11 @@ class SQLStore:
 
         await self._database.write(work)
 
-    async def messages(self, conversation: str) -> list[Message]:
-        def work(db: apsw.Connection) -> list[Message]:
-            rows = db.execute("SELECT body FROM message WHERE conversation = ? ORDER BY number", (conversation,))
-            return [_MESSAGE.validate_json(body) for (body,) in rows]
+    async def tree(self, owner: str, id: str) -> tuple[Conversation, list[Message]]:
+        def work(db: apsw.Connection) -> tuple[Conversation, list[Message]]:
+            conversation = _owned(db, owner, id)
+            rows = db.execute("SELECT body FROM message WHERE conversation = ? ORDER BY number", (id,))
+            return conversation, [_MESSAGE.validate_json(body) for (body,) in rows]
 
         return await self._database.read(work)
 
@@ -219,6 +201,27 @@ def _owned(db: apsw.Connection, owner: str, id: str) -> Conversation:
     return conversation
 
 
+def _begun(db: apsw.Connection, conversation: Conversation) -> Conversation:
+    """The conversation, made unless it is there."""
+    kept = _conversation(db, conversation.id)
+    if kept is None:
+        db.execute(
+            f"INSERT INTO conversation ({_CONVERSATION}) VALUES (?, ?, ?, ?, ?, ?)",
+            (
+                conversation.id,
+                conversation.owner,
+                conversation.title,
+                conversation.created,
+                conversation.updated,
+                conversation.leaf,
+            ),
+        )
+        return conversation
+    if kept.owner != conversation.owner:
+        raise Conflict(f"The id {conversation.id!r} is taken; leave it out to be given one.")
+    return kept
+
+
 def _belongs(db: apsw.Connection, message: str, conversation: str) -> None:
     if _first(db, "SELECT 1 FROM message WHERE id = ? AND conversation = ?", (message, conversation)) is None:
         raise NotFound(f"There is no message {message!r} in this conversation.")
@@ -244,7 +247,7 @@ def _insert(db: apsw.Connection, message: Message) -> None:
 
 
 def _open_turn(db: apsw.Connection, turn: NewTurn, now: int) -> RunRecord:
-    conversation = _owned(db, turn.owner, turn.run.conversation)
+    conversation = _begun(db, turn.begins) if turn.begins else _owned(db, turn.owner, turn.run.conversation)
     if turn.question is not None:
         repeated = _first(
             db,

@@ -24,6 +24,10 @@ CONNECT = 5.0
 IDLE = 300.0
 """Seconds that a server may stay silent, before its first byte or between two."""
 
+AHEAD = 16 << 10
+"""Bytes of an engine's reply that may wait to be looked at before no more are taken from the network. With the client
+library's own 64 KiB a few fast answers keep fifty others waiting."""
+
 log = logging.getLogger(__name__)
 
 
@@ -137,6 +141,7 @@ class Http:
         if self._session is None:
             self._session = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=30),
+                read_bufsize=AHEAD,
                 headers=self._headers,
                 trust_env=not is_loopback(self.url),
                 cookie_jar=aiohttp.DummyCookieJar(),

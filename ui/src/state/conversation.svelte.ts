@@ -171,10 +171,7 @@ export class Conversation {
     this.error = null;
     started();
     try {
-      await this.#patiently(async () => {
-        if (!this.kept) await this.#around.api.begin(this.id);
-        await this.#turn({ id: outgoing.id, text, parent });
-      });
+      await this.#patiently(() => this.#turn({ id: outgoing.id, text, parent }));
       this.#sent = undefined;
       this.#keep();
       return true;
@@ -202,8 +199,10 @@ export class Conversation {
   }
 
   async #turn(turn: Turn): Promise<void> {
+    const { api } = this.#around;
     const model = this.#around.model();
-    const accepted = await this.#around.api.turn(this.id, model === undefined ? turn : { ...turn, model });
+    const wanted = model === undefined ? turn : { ...turn, model };
+    const accepted = await (this.kept ? api.turn(this.id, wanted) : api.begin(this.id, wanted));
     const messages = new Map(this.messages);
     const now = Date.now();
     if ("text" in turn) messages.set(accepted.message, said(this.id, accepted.message, turn, now));

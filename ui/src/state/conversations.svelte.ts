@@ -35,7 +35,7 @@ export class Conversations {
       const oldest = page.conversations.at(-1)?.updated ?? 0;
       const fresh = new Set(page.conversations.map((conversation) => conversation.id));
       const rest = page.more ? this.all.filter((kept) => kept.updated < oldest && !fresh.has(kept.id)) : [];
-      this.all = [...page.conversations.filter(begun), ...rest];
+      this.all = [...page.conversations, ...rest];
       if (rest.length === 0) this.more = page.more;
       this.loaded = true;
     } catch (error) {
@@ -46,7 +46,7 @@ export class Conversations {
   async older(): Promise<void> {
     const page = await this.#api.conversations(PAGE, this.all.at(-1)?.updated ?? null);
     const known = new Set(this.all.map((conversation) => conversation.id));
-    this.all = [...this.all, ...page.conversations.filter((conversation) => begun(conversation) && !known.has(conversation.id))];
+    this.all = [...this.all, ...page.conversations.filter(({ id }) => !known.has(id))];
     this.more = page.more;
   }
 
@@ -80,11 +80,6 @@ export class Conversations {
       if (!searching.signal.aborted && !(error instanceof ApiError)) throw error;
     }
   }
-}
-
-/** Whether there is anything to return to: a first message that was refused leaves an empty conversation. */
-function begun(conversation: Conversation): boolean {
-  return conversation.leaf !== null || conversation.title !== "";
 }
 
 function byTime(all: readonly Conversation[], now: Date): Section[] {

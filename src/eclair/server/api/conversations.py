@@ -7,10 +7,10 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Query, Response
 from pydantic import BaseModel, Field
+from starlette.responses import JSONResponse
 
 from eclair.core import OWNER, Core
 from eclair.errors import InvalidInput
-from eclair.ids import new_id
 from eclair.messages import Conversation, Hit, Message, Sampling
 from eclair.server.body import Body
 from eclair.server.sse import EventStream, frames
@@ -18,11 +18,6 @@ from eclair.turns import Choices, Continue, New, Retry
 
 ID = r"[0-9a-hjkmnp-tv-z]{26}$"
 Text = Annotated[str, Field(max_length=200)]
-
-
-class NewConversation(Body):
-    id: Annotated[str | None, Field(pattern="^conv_" + ID)] = None
-    title: Text = ""
 
 
 class ChangedConversation(Body):
@@ -65,6 +60,14 @@ class NewTurnBody(Body):
         return Choices(self.model, self.system, Sampling(self.temperature, self.top_p, self.max_tokens, self.seed))
 
 
+class NewConversation(Body):
+    """With `turn` it is made together with its first answer, or not at all."""
+
+    id: Annotated[str | None, Field(pattern="^conv_" + ID)] = None
+    title: Text = ""
+    turn: NewTurnBody | None = None
+
+
 class ConversationList(BaseModel):
     conversations: list[Conversation]
     more: bool
@@ -83,6 +86,7 @@ class Hits(BaseModel):
 class Begun(BaseModel):
     """A turn that has begun: its run, the user's message, the answer-to-be and the model that writes it."""
 
+    conversation: str
     run: str
     message: str | None
     answer: str
@@ -100,18 +104,33 @@ def router(core: Core) -> APIRouter:
         found = await core.store.conversations(OWNER, before, limit + 1)
         return ConversationList(conversations=found[:limit], more=len(found) > limit)
 
-    @api.post("/conversations", status_code=201)
-    async def create_conversation(body: NewConversation, response: Response) -> Conversation:
-        now = int(time.time() * 1000)
-        wanted = Conversation(body.id or new_id("conv"), OWNER, body.title, now, now)
+    async def begun(
+        conversation: str | Conversation, turn: NewTurnBody, accepted: float, accept: str
+    ) -> Begun | EventStream:
+        asked = await core.turns.ask(OWNER, conversation, turn.what(), turn.choices(), accepted)
+        if "text/event-stream" in accept:
+            return EventStream(frames(core.runs.follow(asked.run, 0)))
+        run = asked.run
+        return Begun(
+            conversation=run.conversation, run=run.id, message=asked.question, answer=run.message, model=asked.model
+        )
+
+    @api.post("/conversations", status_code=201, response_model=Conversation, responses={202: {"model": Begun}})
+    async def create_conversation(
+        body: NewConversation, response: Response, accept: Annotated[str, Header()] = ""
+    ) -> Any:
+        accepted = time.perf_counter()
+        wanted = core.turns.begin(OWNER, body.id, body.title)
+        if body.turn is not None:
+            answer = await begun(wanted, body.turn, accepted, accept)
+            return answer if isinstance(answer, EventStream) else JSONResponse(answer.model_dump(), 202)
         kept = await core.store.add_conversation(wanted)
         response.status_code = 201 if kept is wanted else 200
         return kept
 
     @api.get("/conversations/{id}")
     async def read_conversation(id: str) -> WholeConversation:
-        conversation = await core.store.conversation(OWNER, id)
-        messages = await core.store.messages(id)
+        conversation, messages = await core.store.tree(OWNER, id)
         running = next((message.run for message in messages if message.status == "running"), None)
         return WholeConversation(conversation=conversation, messages=messages, running=running)
 
@@ -128,11 +147,7 @@ def router(core: Core) -> APIRouter:
 
     @api.post("/conversations/{id}/turns", status_code=202, response_model=Begun)
     async def begin_turn(id: str, body: NewTurnBody, accept: Annotated[str, Header()] = "") -> Any:
-        accepted = time.perf_counter()
-        asked = await core.turns.ask(OWNER, id, body.what(), body.choices(), accepted)
-        if "text/event-stream" in accept:
-            return EventStream(frames(core.runs.follow(asked.run, 0)))
-        return Begun(run=asked.run.id, message=asked.question, answer=asked.run.message, model=asked.model)
+        return await begun(id, body, time.perf_counter(), accept)
 
     @api.get("/search")
     async def search(q: str, limit: Annotated[int, Query(ge=1, le=100)] = 20) -> Hits:
