@@ -1,7 +1,7 @@
 // The calls of /api, typed. A failure is an ApiError whose message a person can read.
 
 import type { Conversation, Hit, Message } from "./events.ts";
-import { strings } from "./i18n/strings.ts";
+import { say } from "./i18n/say.ts";
 
 export class ApiError extends Error {
   /** The HTTP status, or 0 when the server could not be reached. */
@@ -137,7 +137,7 @@ export class Api {
       return await fetch(path, init);
     } catch (error) {
       if (signal?.aborted) throw error;
-      throw new ApiError(0, "unreachable", strings.unreachable);
+      throw new ApiError(0, "unreachable", say("unreachable"));
     }
   }
 }
@@ -147,6 +147,6 @@ async function failure(response: Response): Promise<ApiError> {
     const { error } = (await response.json()) as { error: { code: string; message: string; run?: string | null } };
     return new ApiError(response.status, error.code, error.message, error.run ?? null);
   } catch {
-    return new ApiError(response.status, "error", strings.refused(response.status));
+    return new ApiError(response.status, "error", say("refused", { status: response.status }));
   }
 }

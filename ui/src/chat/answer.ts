@@ -1,7 +1,7 @@
 // What is said beneath an answer: how it ended, and its figures.
 
 import type { Message } from "../events.ts";
-import { strings } from "../i18n/strings.ts";
+import { number, say } from "../i18n/say.ts";
 
 export interface Ending {
   readonly text: string;
@@ -14,30 +14,30 @@ export interface Ending {
 export function remark(message: Message): Ending | null {
   switch (message.status) {
     case "stopped":
-      return { text: strings.stopped, fault: false, resumable: true };
+      return { text: say("stopped"), fault: false, resumable: true };
     case "interrupted":
-      return { text: strings.interrupted, fault: false, resumable: true };
+      return { text: say("interrupted"), fault: false, resumable: true };
     case "failed":
-      return { text: message.fault?.message ?? strings.failed, fault: true, resumable: true };
+      return { text: message.fault?.message ?? say("failed"), fault: true, resumable: true };
     case "finished":
-      if (message.finish_reason === "length") return { text: strings.cut, fault: false, resumable: true };
-      return message.finish_reason === "content_filter" ? { text: strings.filtered, fault: false, resumable: false } : null;
+      if (message.finish_reason === "length") return { text: say("cut"), fault: false, resumable: true };
+      return message.finish_reason === "content_filter" ? { text: say("filtered"), fault: false, resumable: false } : null;
     default:
       return null;
   }
 }
 
-const NUMBER = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });
-const SECONDS = new Intl.NumberFormat("en", { minimumFractionDigits: 2, maximumFractionDigits: 2 });
+const SECONDS = { minimumFractionDigits: 2, maximumFractionDigits: 2 };
+const WHOLE = { maximumFractionDigits: 0 };
 
 /** `0.12 s to first word · 143 words · 98 words/s · SmolLM2`. */
 export function figures(message: Message, models: ReadonlyMap<string, string>): string {
   const { usage, model } = message;
   const pieces: string[] = [];
   if (usage !== null) {
-    if (usage.first_word_ms !== null) pieces.push(strings.firstWord(SECONDS.format(usage.first_word_ms / 1000)));
-    pieces.push(strings.words(usage.words, NUMBER.format(usage.words)));
-    if (usage.words_per_second !== null) pieces.push(strings.speed(NUMBER.format(usage.words_per_second)));
+    if (usage.first_word_ms !== null) pieces.push(say("firstWord", { seconds: number(usage.first_word_ms / 1000, SECONDS) }));
+    pieces.push(say("words", { count: usage.words }));
+    if (usage.words_per_second !== null) pieces.push(say("speed", { rate: number(usage.words_per_second, WHOLE) }));
   }
   if (model !== null) pieces.push(models.get(model) ?? model);
   return pieces.join(" · ");

@@ -2,7 +2,7 @@
 // inline tags, links lead only to the web or to mail, and no picture is fetched from anywhere.
 
 import { Lexer, Marked, type Token, type Tokens } from "marked";
-import { strings } from "../i18n/strings.ts";
+import { say } from "../i18n/say.ts";
 
 const INLINE = /^<\/?(?:br|sub|sup|kbd|mark|u|s|ins|del)\s*\/?>$/i;
 const LINK = /^(?:https?:|mailto:)/i;
@@ -23,14 +23,14 @@ const marked = new Marked({
     },
     image({ href, text }: Tokens.Image) {
       if (PICTURE.test(href)) return `<img src="${escape(href)}" alt="${escape(text)}">`;
-      const label = escape(text || strings.image);
+      const label = escape(text || say("image"));
       return /^https?:/i.test(href)
         ? `<a href="${escape(href)}" target="_blank" rel="noopener noreferrer">${label}</a>`
         : label;
     },
     code({ text, lang }: Tokens.Code) {
       const name = escape((lang ?? "").split(/\s/)[0] ?? "");
-      const bar = `<div class="bar"><span>${name}</span><button type="button">${strings.copyCode}</button></div>`;
+      const bar = `<div class="bar"><span>${name}</span><button type="button">${say("copyCode")}</button></div>`;
       return `<div class="code">${bar}<pre tabindex="0"><code>${escape(text)}</code></pre></div>\n`;
     },
     table({ header, rows }: Tokens.Table) {
@@ -40,7 +40,7 @@ const marked = new Marked({
       return `<div class="table" tabindex="0"><table>${head}<tbody>${body}</tbody></table></div>\n`;
     },
     checkbox: ({ checked }: Tokens.Checkbox) =>
-      `<input type="checkbox" disabled${checked ? " checked" : ""} aria-label="${checked ? strings.taskDone : strings.taskOpen}"> `,
+      `<input type="checkbox" disabled${checked ? " checked" : ""} aria-label="${checked ? say("taskDone") : say("taskOpen")}"> `,
   },
 });
 

@@ -1,7 +1,7 @@
 // The page: which conversation is open, the list beside it, the key, and the other tabs.
 
 import { Api, type Model } from "../api.ts";
-import { strings } from "../i18n/strings.ts";
+import { say } from "../i18n/say.ts";
 import { newId } from "../ids.ts";
 import { Conversation } from "./conversation.svelte.ts";
 import { Conversations } from "./conversations.svelte.ts";
@@ -174,6 +174,6 @@ export class App {
 /** "Good morning", by the clock on the wall. */
 export function greeting(now: Date): string {
   const hour = now.getHours();
-  if (hour >= 5 && hour < 12) return strings.morning;
-  return hour >= 12 && hour < 18 ? strings.afternoon : strings.evening;
+  if (hour >= 5 && hour < 12) return say("morning");
+  return hour >= 12 && hour < 18 ? say("afternoon") : say("evening");
 }

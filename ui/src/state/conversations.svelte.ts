@@ -2,7 +2,7 @@
 
 import { type Api, ApiError } from "../api.ts";
 import type { Conversation, Hit } from "../events.ts";
-import { strings } from "../i18n/strings.ts";
+import { say } from "../i18n/say.ts";
 
 const PAGE = 50;
 const PATIENCE = 150;
@@ -86,10 +86,10 @@ function byTime(all: readonly Conversation[], now: Date): Section[] {
   const midnight = new Date(now.getFullYear(), now.getMonth(), now.getDate()).getTime();
   const day = 86_400_000;
   const bounds: [string, number][] = [
-    [strings.today, midnight],
-    [strings.yesterday, midnight - day],
-    [strings.week, midnight - 6 * day],
-    [strings.earlier, Number.NEGATIVE_INFINITY],
+    [say("today"), midnight],
+    [say("yesterday"), midnight - day],
+    [say("week"), midnight - 6 * day],
+    [say("earlier"), Number.NEGATIVE_INFINITY],
   ];
   const sections = bounds.map(([name, from], i) => {
     const until = bounds[i - 1]?.[1] ?? Number.POSITIVE_INFINITY;

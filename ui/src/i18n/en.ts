@@ -1,24 +1,24 @@
-// Every word that the page itself says.
+// English, and with it every word that the page itself says. The other languages hold the same keys.
+// `{name}` stands for a value; what depends on a `{count}` has a form for each plural category of the language.
 
-export const strings = {
+export const en = {
   skip: "Skip to the conversation",
   menu: "Conversations",
   closeMenu: "Close the list of conversations",
   newChat: "New chat",
   conversations: "Conversations",
   search: "Search conversations",
-  clearSearch: "Clear the search",
-  nothingFound: (words: string) => `Nothing found for “${words}”.`,
-  found: (count: number) => (count === 1 ? "1 result" : `${count} results`),
+  nothingFound: "Nothing found for “{words}”.",
+  found: { one: "{count} result", other: "{count} results" },
   noConversations: "Your conversations will be listed here.",
   older: "Show older",
   today: "Today",
   yesterday: "Yesterday",
   week: "Last seven days",
   earlier: "Earlier",
-  rename: (title: string) => `Rename “${title}”`,
-  remove: (title: string) => `Delete “${title}”`,
-  removing: (title: string) => `Delete “${title}” and its messages?`,
+  rename: "Rename “{title}”",
+  remove: "Delete “{title}”",
+  removing: "Delete “{title}” and its messages?",
   removeYes: "Delete",
   title: "Title",
   save: "Save",
@@ -30,11 +30,12 @@ export const strings = {
   afternoon: "Good afternoon.",
   evening: "Good evening.",
   invitation: "What shall we look into?",
-  suggestions: [
-    ["Explain something", "Explain in simple words why the sky is blue."],
-    ["Write a few lines", "Write a short, friendly note to thank a colleague for their help."],
-    ["Gather ideas", "Give me five ideas for a rainy Sunday afternoon."],
-  ] as readonly (readonly [string, string])[],
+  explain: "Explain something",
+  explainText: "Explain in simple words why the sky is blue.",
+  write: "Write a few lines",
+  writeText: "Write a short, friendly note to thank a colleague for their help.",
+  gather: "Gather ideas",
+  gatherText: "Give me five ideas for a rainy Sunday afternoon.",
 
   composer: "Your message",
   placeholder: "Ask Éclair",
@@ -57,16 +58,15 @@ export const strings = {
   proceed: "Continue",
   previous: "Previous version",
   next: "Next version",
-  version: (index: number, count: number) => `${index} of ${count}`,
+  version: "{index} of {count}",
   thinking: "Thinking",
   thought: "Thoughts",
-  called: (name: string) => `Called ${name}`,
-  writing: "Éclair is answering",
+  called: "Called {name}",
   toEnd: "Jump to the latest words",
 
-  firstWord: (seconds: string) => `${seconds} s to first word`,
-  words: (count: number, shown: string) => (count === 1 ? "1 word" : `${shown} words`),
-  speed: (rate: string) => `${rate} words/s`,
+  firstWord: "{seconds} s to first word",
+  words: { one: "{count} word", other: "{count} words" },
+  speed: "{rate} words/s",
 
   stopped: "You stopped this answer.",
   interrupted: "Éclair was restarted in the middle of this answer.",
@@ -75,8 +75,7 @@ export const strings = {
   failed: "This answer failed.",
   reconnecting: "Connection lost. Reconnecting…",
   unreachable: "Éclair cannot be reached. Your message is kept here.",
-  refused: (status: number) => `Éclair could not do that (${status}).`,
-  busy: "Éclair is still answering in this conversation.",
+  refused: "Éclair could not do that ({status}).",
   gone: "There is no such conversation. It may have been deleted.",
   dismiss: "Dismiss",
 
@@ -92,6 +91,5 @@ export const strings = {
 
   taskDone: "done",
   taskOpen: "to do",
-  external: "opens elsewhere",
   image: "Image",
 } as const;

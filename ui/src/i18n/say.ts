@@ -1,0 +1,57 @@
+// Says what the page says in the language that is chosen. English is built in, every other one is fetched when needed.
+
+import { createSubscriber } from "svelte/reactivity";
+import { en } from "./en.ts";
+
+/** A text for each plural category that the language has; `other` it has always. */
+export type Plural = { readonly [category in Intl.LDMLPluralRule]?: string } & { readonly other: string };
+
+export type Key = keyof typeof en;
+
+/** All that is said in one language. */
+export type Words = { readonly [key in Key]: (typeof en)[key] extends string ? string : Plural };
+
+type Holes<Text> = Text extends `${string}{${infer Name}}${infer Rest}` ? Name | Holes<Rest> : never;
+type Texts<K extends Key> = (typeof en)[K] extends string ? (typeof en)[K] : (typeof en)[K][keyof (typeof en)[K]];
+type Values<K extends Key> = [Holes<Texts<K>>] extends [never] ? [] : [{ readonly [name in Holes<Texts<K>>]: string | number }];
+
+let words: Words = en;
+let language = "en";
+let plural = new Intl.PluralRules(language);
+const listeners = new Set<() => void>();
+/** Makes whatever calls it in an effect or a template run again when the language changes. */
+const subscribe = createSubscriber((update) => {
+  listeners.add(update);
+  return () => listeners.delete(update);
+});
+
+/** What `key` says, with its values put in; numbers are written as the language writes them. */
+export function say<K extends Key>(key: K, ...[values]: Values<K>): string {
+  subscribe();
+  const given: Readonly<Record<string, string | number>> = values ?? {};
+  const found: string | Plural = words[key];
+  const text = typeof found === "string" ? found : (found[plural.select(Number(given["count"]))] ?? found.other);
+  return text.replace(/\{(\w+)\}/g, (_, name: string) => {
+    const value = given[name];
+    return typeof value === "number" ? number(value) : (value ?? "");
+  });
+}
+
+export function number(value: number, options?: Intl.NumberFormatOptions): string {
+  subscribe();
+  return new Intl.NumberFormat(language, options).format(value);
+}
+
+/** The language that is spoken, as a BCP 47 tag. */
+export function spoken(): string {
+  subscribe();
+  return language;
+}
+
+/** Speak another language from now on. */
+export function speak(chosen: string, said: Words): void {
+  language = chosen;
+  words = said;
+  plural = new Intl.PluralRules(chosen);
+  for (const update of listeners) update();
+}

@@ -1,0 +1,46 @@
+// Every language says everything that English says, with the same values, and nothing is said by nobody.
+
+import assert from "node:assert/strict";
+import { readdirSync, readFileSync } from "node:fs";
+import { test } from "node:test";
+import { en } from "../src/i18n/en.ts";
+import { type Plural, say, speak, type Words } from "../src/i18n/say.ts";
+
+const HERE = new URL("../src/i18n/", import.meta.url);
+const SOURCES = new URL("../src/", import.meta.url);
+const languages = readdirSync(HERE).flatMap((name) => /^([a-z]{2})\.ts$/.exec(name)?.[1] ?? []);
+
+function holes(text: string | Plural): string[] {
+  const texts = typeof text === "string" ? [text] : Object.values(text);
+  return [...new Set(texts.flatMap((one) => [...one.matchAll(/\{(\w+)\}/g)].map(([, name]) => name ?? "")))].sort();
+}
+
+test("what English says is said somewhere", () => {
+  const files = readdirSync(SOURCES, { recursive: true, encoding: "utf8" }).filter((name) => /\.(ts|svelte)$/.test(name));
+  const sources = files.filter((name) => !/i18n.[a-z]{2}\.ts$/.test(name)).map((name) => readFileSync(new URL(name, SOURCES), "utf8"));
+  const said = new Set(sources.flatMap((source) => [...source.matchAll(/"(\w+)"/g)].map(([, name]) => name)));
+  assert.deepEqual(Object.keys(en).filter((key) => !said.has(key)), []);
+});
+
+for (const language of languages) {
+  test(`${language} is complete`, async () => {
+    const words = Object.values(await import(new URL(`${language}.ts`, HERE).href))[0] as Words;
+    assert.deepEqual(Object.keys(words), Object.keys(en));
+    const categories = new Intl.PluralRules(language).resolvedOptions().pluralCategories.toSorted();
+    for (const key of Object.keys(en) as (keyof Words)[]) {
+      const own = words[key];
+      assert.deepEqual(holes(own), holes(en[key]), key);
+      assert.equal(typeof own, typeof en[key], key);
+      if (typeof own !== "string") assert.deepEqual(Object.keys(own).toSorted(), categories, key);
+    }
+  });
+}
+
+test("numbers and plurals follow the language", () => {
+  assert.equal(say("words", { count: 1 }), "1 word");
+  assert.equal(say("words", { count: 1234 }), "1,234 words");
+  speak("pl", { ...en, words: { one: "{count} słowo", few: "{count} słowa", many: "{count} słów", other: "{count} słowa" } });
+  assert.equal(say("words", { count: 3 }), "3 słowa");
+  assert.equal(say("words", { count: 5 }), "5 słów");
+  speak("en", en);
+});
