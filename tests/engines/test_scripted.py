@@ -57,6 +57,13 @@ async def test_a_pause_comes_before_its_word() -> None:
     assert came[1][0] - came[0][0] >= 0.19
 
 
+async def test_below_says_the_lines_that_follow() -> None:
+    lines = "# Bread\n\n```py\nprint(1)\n```\n\n- flour\n  - water\n"
+    pieces = await told(f"rate=2000 below=1\n{lines}")
+    assert text(pieces) == lines
+    assert len([piece for piece in pieces if isinstance(piece, Text)]) > 1
+
+
 async def test_say_takes_the_rest_of_the_line() -> None:
     assert text(await told("rate=0 say=Bread, and words=3.")) == "Bread, and words=3."
 

@@ -16,6 +16,7 @@ It answers with made-up prose. A line of the last message that begins with `scri
 | `load=S` | a model that takes S seconds to load |
 | `busy=S` | a refusal that asks to come again in S seconds |
 | `say=TEXT` | these words, to the end of the line |
+| `below=1` | the lines of the message that follow, word by word |
 """
 
 from __future__ import annotations
@@ -39,6 +40,7 @@ _LEXICON = tuple(
     "bridges music and weather while a small engine counts every word it says and nothing is lost".split()
 )
 _OPTION = re.compile(r"(\w+)=(\S+)")
+_WORD = re.compile(r"\s*\S+|\s+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,14 +57,16 @@ class Script:
     tool: str | None = None
     arguments: str = "{}"
     say: str | None = None
+    below: str | None = None
     load: float = 0.0
     busy: float | None = None
 
 
 def parse(message: str) -> Script:
     """The script in a message. Raises InvalidInput for an option that there is not."""
-    line = next((line[7:] for line in message.splitlines() if line.startswith("script:")), "")
-    line, _, say = line.partition("say=")
+    lines = message.splitlines(keepends=True)
+    place = next((number for number, line in enumerate(lines) if line.startswith("script:")), len(lines))
+    line, _, say = "".join(lines[place : place + 1])[7:].rstrip("\r\n").partition("say=")
     values: dict[str, str] = dict(_OPTION.findall(line))
     pause, _, at = values.pop("pause", "0").partition("@")
     tool, brace, arguments = values.pop("tool", "").partition("{")
@@ -78,6 +82,7 @@ def parse(message: str) -> Script:
             tool=tool or None,
             arguments=(brace + arguments) or "{}",
             say=say or None,
+            below="".join(lines[place + 1 :]) if int(values.pop("below", 0)) else None,
             load=float(values.pop("load", 0)),
             busy=float(values.pop("busy")) if "busy" in values else None,
         )
@@ -194,14 +199,20 @@ def _tool_call(script: Script) -> Iterator[ToolCall]:
         yield ToolCall(0, None, None, script.arguments[start : start + 8])
 
 
+def _words(script: Script) -> list[str]:
+    if script.below is not None:
+        return _WORD.findall(script.below)
+    return [script.say] if script.say is not None else list(prose(script.words))
+
+
 def _shown(script: Script, request: Request) -> tuple[list[str], bool]:
     """The words of the answer up to a stop sequence or the longest length, and whether these are all."""
     if script.tool is not None:
         return [], True
-    words = [script.say] if script.say is not None else list(prose(script.words))
+    words = _words(script)
     text = "".join(words)
     cuts = [at for at in (text.find(stop) for stop in request.sampling.stop) if at >= 0]
     if cuts:
-        words = re.findall(r"\s*\S+|\s+", text[: min(cuts)])
+        words = _WORD.findall(text[: min(cuts)])
     limit = request.sampling.max_tokens
     return words[:limit], limit is None or len(words) <= limit
