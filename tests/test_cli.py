@@ -410,7 +410,7 @@ async def kept(folder: Path) -> list[list[Message]]:
     """The messages of every conversation, newest conversation first."""
     store = SQLStore.open(folder)
     try:
-        found = await store.conversations(OWNER, None, 100)
+        found = (await store.conversations(OWNER, 100)).conversations
         return [await messages_of(store, conversation.id) for conversation in found]
     finally:
         await store.close()

@@ -99,6 +99,9 @@ class Conversation:
     created: int
     updated: int
     leaf: str | None = None
+    pinned: bool = False
+    archived: bool = False
+    tags: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

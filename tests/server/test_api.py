@@ -92,14 +92,53 @@ async def test_conversations_come_in_pages_newest_first(fresh: Server) -> None:
     for id in made:  # in a millisecond of its own each
         await fresh.say(id, "script: words=1")
     seen: list[str] = []
-    before = ""
-    more = True
-    while more:
+    await fresh.call("PATCH", f"/api/conversations/{made[3]}", {"pinned": True})
+    before: str | None = ""
+    while before is not None:
         page = (await fresh.get(f"/api/conversations?limit=3{before}")).body
+        assert [found["id"] for found in page["pinned"]] == ([] if before else [made[3]])
         seen += [found["id"] for found in page["conversations"]]
-        more = page["more"]
-        before = f"&before={page['conversations'][-1]['updated']}"
-    assert seen == made[::-1]
+        before = page["next"] and f"&before={page['next']}"
+    assert seen == [id for id in made[::-1] if id != made[3]]
+
+
+@pytest.mark.parametrize("cursor", ["", "5", "x", "1.a%00", "99999999999999999999.conv_a", "1.conv_a%2F"])
+async def test_a_cursor_that_is_none_is_refused(server: Server, cursor: str) -> None:
+    reply = await server.get(f"/api/conversations?before={cursor}")
+    assert (reply.status, reply.error["param"]) == (400, "before")
+
+
+async def test_conversations_are_pinned_archived_and_tagged(fresh: Server) -> None:
+    bread, rivers = await fresh.begin(title="Bread"), await fresh.begin(title="Rivers")
+    changed = await fresh.call("PATCH", f"/api/conversations/{bread}", {"pinned": True, "tags": [" Work ", "été"]})
+    assert (changed.body["pinned"], changed.body["archived"], changed.body["tags"]) == (True, False, ["Work", "été"])
+    await fresh.call("PATCH", f"/api/conversations/{rivers}", {"archived": True, "tags": ["Work"]})
+    assert changed.body == (await fresh.tree(bread))["conversation"]
+
+    async def listed(query: str) -> tuple[list[str], list[str]]:
+        page = (await fresh.get(f"/api/conversations{query}")).body
+        assert page["next"] is None
+        return [found["id"] for found in page["pinned"]], [found["id"] for found in page["conversations"]]
+
+    assert await listed("") == ([bread], [])
+    assert await listed("?archived=true") == ([], [rivers])
+    assert await listed("?tag=Work") == ([bread], [])
+    assert await listed("?tag=work") == ([], [])
+    assert (await fresh.get("/api/tags")).body == {"tags": [{"tag": "Work", "count": 1}, {"tag": "été", "count": 1}]}
+    assert (await fresh.get("/api/tags?archived=true")).body == {"tags": [{"tag": "Work", "count": 1}]}
+    untagged = await fresh.call("PATCH", f"/api/conversations/{bread}", {"tags": [], "pinned": False})
+    assert (untagged.body["tags"], untagged.body["pinned"]) == ([], False)
+
+
+@pytest.mark.parametrize(
+    "tags", [[""], ["  "], ["x" * 41], ["a\nb"], ["a\u0000"], ["a", "a "], [str(n) for n in range(13)], [5], "a"]
+)
+async def test_a_tag_that_is_none_is_refused(server: Server, tags: Any) -> None:
+    id = await server.begin()
+    reply = await server.call("PATCH", f"/api/conversations/{id}", {"tags": tags})
+    assert reply.status == 400
+    assert reply.error["param"].startswith("tags")
+    assert (await server.tree(id))["conversation"]["tags"] == []
 
 
 async def test_a_conversation_takes_its_name_from_the_first_question(server: Server) -> None:

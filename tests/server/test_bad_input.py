@@ -170,7 +170,7 @@ async def test_a_store_that_fails_is_said(server: Server, conversation: str, mon
 async def test_a_mistake_of_our_own_is_said_without_details(
     server: Server, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    async def bug(*_: object) -> None:
+    async def bug(*_: object, **__: object) -> None:
         raise ZeroDivisionError("secret")
 
     monkeypatch.setattr(server.core.store, "conversations", bug)
@@ -186,7 +186,22 @@ values: Any = st.recursive(
     scalars, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3)
 )
 fields = st.sampled_from(
-    ["parent", "retry", "continue", "id", "model", "system", "temperature", "top_p", "max_tokens", "seed", "x"]
+    [
+        "parent",
+        "retry",
+        "continue",
+        "id",
+        "model",
+        "system",
+        "temperature",
+        "top_p",
+        "max_tokens",
+        "seed",
+        "x",
+        "pinned",
+        "archived",
+        "tags",
+    ]
 )
 
 

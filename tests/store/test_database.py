@@ -9,6 +9,7 @@ import apsw
 import pytest
 
 from eclair.errors import NotFound, StoreError
+from eclair.messages import Conversation
 from eclair.store import database
 from eclair.store.database import Database
 from eclair.store.sql import SQLStore
@@ -46,6 +47,25 @@ async def test_an_older_format_is_backed_up_and_brought_forward(
     assert len(list((tmp_path / "backups").iterdir())) == 1, "what is of today is not backed up"
 
 
+async def test_the_first_format_is_brought_forward_and_its_titles_are_kept(tmp_path: Path) -> None:
+    connection = apsw.Connection(str(tmp_path / "eclair.db"))
+    connection.execute(database._migrations()[0])  # pyright: ignore[reportPrivateUsage]
+    connection.execute(
+        "INSERT INTO conversation VALUES ('conv_a', 'local', 'Bread', 1, 2, 'msg_a');"
+        "INSERT INTO conversation VALUES ('conv_b', 'local', '', 1, 1, NULL);"
+        "INSERT INTO message VALUES (1, 'msg_a', 'conv_a', NULL, 'rye', '{}');"
+        "PRAGMA user_version = 1"
+    )
+    connection.close()
+    store = SQLStore.open(tmp_path)
+    listed = await store.conversations("local", 9)
+    assert listed.conversations == [
+        Conversation("conv_a", "local", "Bread", 1, 2, "msg_a"),
+        Conversation("conv_b", "local", "", 1, 1),
+    ]
+    await store.close()
+
+
 async def test_a_migration_that_fails_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     await SQLStore.open(tmp_path).close()
     today = database._migrations()  # pyright: ignore[reportPrivateUsage]
@@ -76,7 +96,7 @@ async def test_a_locked_database_says_so_and_works_again(tmp_path: Path, monkeyp
     holder.execute("ROLLBACK")
     holder.close()
     await conversation(store, "conv_b")
-    assert len(await store.conversations("local", None, 9)) == 2
+    assert len((await store.conversations("local", 9)).conversations) == 2
     await store.close()
 
 
@@ -113,7 +133,7 @@ async def test_a_damaged_database(tmp_path: Path) -> None:
     whole = path.read_bytes()
     path.write_bytes(whole[:4096] + b"\xaa" * (len(whole) - 4096))
     with pytest.raises(StoreError, match="damaged"):
-        await (await asyncio.to_thread(SQLStore.open, tmp_path)).conversations("local", None, 9)
+        await (await asyncio.to_thread(SQLStore.open, tmp_path)).conversations("local", 9)
 
 
 async def test_a_database_that_may_only_be_read(tmp_path: Path) -> None:

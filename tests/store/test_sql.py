@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncGenerator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import apsw
 import pytest
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 from eclair.errors import Conflict, NotFound
 from eclair.events import RunFinished, encode
 from eclair.messages import Conversation, Message, Part
-from eclair.store.base import Chunk, RunRecord
+from eclair.store.base import Chunk, Listed, RunRecord, Share
 from eclair.store.sql import SQLStore
 from tests.support import Ids, conversation, messages_of, new_turn
 
@@ -55,19 +56,129 @@ async def test_what_is_another_owners_is_not_there(store: SQLStore) -> None:
         await store.run("someone", run.id)
     with pytest.raises(NotFound):
         await store.open_turn(replace(new_turn(store, Ids())[0], owner="someone"))
-    assert await store.conversations("someone", None, 9) == []
+    assert await store.conversations("someone", 9) == Listed([], [], None)
+    assert await store.conversation_ids("someone") == []
     assert await store.search("someone", "secret", 9) == []
 
 
 async def test_conversations_come_newest_first_in_pages(store: SQLStore) -> None:
     for number in range(10):
         await store.add_conversation(Conversation(f"conv_{number}", "local", "", number, number))
-    first = await store.conversations("local", None, 4)
-    assert [found.id for found in first] == ["conv_9", "conv_8", "conv_7", "conv_6"]
-    second = await store.conversations("local", first[-1].updated, 4)
-    assert [found.id for found in second] == ["conv_5", "conv_4", "conv_3", "conv_2"]
+    first = await store.conversations("local", 4)
+    assert [found.id for found in first.conversations] == ["conv_9", "conv_8", "conv_7", "conv_6"]
+    second = await store.conversations("local", 4, before=first.next)
+    assert [found.id for found in second.conversations] == ["conv_5", "conv_4", "conv_3", "conv_2"]
     await turn(store, Ids(), where="conv_0")
-    assert (await store.conversations("local", None, 1))[0].id == "conv_0"
+    assert (await store.conversations("local", 1)).conversations[0].id == "conv_0"
+    assert await store.conversation_ids("local") == [f"conv_{number}" for number in range(10)]
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=30, deadline=None)
+@given(times=st.lists(st.integers(0, 3), max_size=12), limit=st.integers(1, 5))
+async def test_pages_skip_and_repeat_none_even_within_a_millisecond(
+    tmp_path_factory: pytest.TempPathFactory, times: list[int], limit: int
+) -> None:
+    store = SQLStore.open(tmp_path_factory.mktemp("pages"))
+    for number, time in enumerate(times):
+        await store.add_conversation(Conversation(f"conv_{number:02}", "local", "", time, time))
+    seen: list[tuple[int, str]] = []
+    page = await store.conversations("local", limit)
+    while True:
+        assert len(page.conversations) <= limit
+        seen += [(found.updated, found.id) for found in page.conversations]
+        if page.next is None:
+            break
+        page = await store.conversations("local", limit, before=page.next)
+    assert seen == sorted(((time, f"conv_{number:02}") for number, time in enumerate(times)), reverse=True)
+    await store.close()
+
+
+async def test_pinned_and_archived_ones_have_shelves_of_their_own(store: SQLStore) -> None:
+    for number in range(4):
+        await store.add_conversation(Conversation(f"conv_{number}", "local", "", number, number))
+    await store.change_conversation("local", "conv_0", pinned=True, tags=("Work", "work"))
+    await store.change_conversation("local", "conv_1", archived=True, tags=("Work",))
+    await store.change_conversation("local", "conv_2", archived=True, pinned=True)
+
+    async def ids(**which: Any) -> tuple[list[str], list[str]]:
+        listed = await store.conversations("local", 9, **which)
+        return [found.id for found in listed.pinned], [found.id for found in listed.conversations]
+
+    assert await ids() == (["conv_0"], ["conv_3"])
+    assert await ids(archived=True) == ([], ["conv_2", "conv_1"])
+    assert await ids(tag="Work") == (["conv_0"], [])
+    assert await ids(tag="Work", archived=True) == ([], ["conv_1"])
+    assert await store.tags("local") == {"Work": 1, "work": 1}
+    assert await store.tags("local", archived=True) == {"Work": 1}
+    changed = await store.change_conversation("local", "conv_2", archived=False)
+    assert (changed.pinned, changed.archived) == (True, False)
+    assert await ids() == (["conv_2", "conv_0"], ["conv_3"])
+
+
+@pytest.mark.parametrize("more", ["", " AND (updated, id) < (5, 'x')"])
+async def test_the_list_is_read_from_its_index(store: SQLStore, more: str) -> None:
+    def plan(db: apsw.Connection) -> list[str]:
+        rows = db.execute(
+            "EXPLAIN QUERY PLAN SELECT * FROM conversation WHERE owner = 'a' AND shelf = 'list'"
+            f"{more} ORDER BY updated DESC, id DESC LIMIT 50"
+        )
+        return [row[-1] for row in rows]
+
+    (step,) = await store._database.read(plan)  # pyright: ignore[reportPrivateUsage]
+    assert "USING INDEX conversation_on_shelf" in step
+
+
+async def test_a_whole_tree_is_kept_once(store: SQLStore) -> None:
+    tree = Conversation("conv_t", "local", "Bread", 1, 2, "msg_2", tags=("old",))
+    messages = [
+        Message("msg_1", "conv_t", None, "user", (Part("text", "rye"),), 1),
+        Message("msg_2", "conv_t", "msg_1", "assistant", (Part("text", "wheat"),), 2),
+    ]
+    assert await store.add_tree(tree, messages)
+    assert await store.tree("local", "conv_t") == (tree, messages)
+    assert not await store.add_tree(tree, messages)
+    assert [hit.message for hit in await store.search("local", "wheat", 9)] == ["msg_2"]
+    with pytest.raises(NotFound, match="msg_none"):
+        await store.add_tree(replace(tree, id="conv_u", leaf="msg_none"), [])
+    with pytest.raises(Conflict, match="is taken"):
+        await store.add_tree(replace(tree, id="conv_u"), messages)
+    with pytest.raises(NotFound):
+        await store.conversation("local", "conv_u")
+
+
+# Shares and preferences
+
+
+async def test_a_share_is_read_by_whoever_knows_it_and_listed_for_its_owner(store: SQLStore) -> None:
+    await conversation(store)
+    share = Share("share_a", "local", "conv_a", "Bread", 5, None)
+    await store.add_share(share, '{"messages":[]}')
+    later = replace(share, id="share_b", created=6, expires=7)
+    await store.add_share(later, "{}")
+    assert await store.share("share_a") == (share, '{"messages":[]}')
+    assert await store.shares("local") == [later, share]
+    assert await store.shares("someone") == []
+    with pytest.raises(NotFound):
+        await store.add_share(replace(share, id="share_c", owner="someone"), "{}")
+    with pytest.raises(NotFound):
+        await store.delete_share("someone", "share_a")
+    await store.delete_share("local", "share_a")
+    with pytest.raises(NotFound):
+        await store.share("share_a")
+    await store.delete_conversation("local", "conv_a")
+    assert await store.shares("local") == []
+    with pytest.raises(NotFound):
+        await store.share("share_b")
+
+
+async def test_preferences_that_were_changed_elsewhere_are_not_overwritten(store: SQLStore, other: SQLStore) -> None:
+    assert await store.preferences("local") == (0, "{}")
+    assert await store.change_preferences("local", 0, '{"theme":"dark"}') == 1
+    with pytest.raises(Conflict, match="read them again"):
+        await other.change_preferences("local", 0, "{}")
+    assert await other.change_preferences("local", 1, '{"theme":"light"}') == 2
+    assert await store.preferences("local") == (2, '{"theme":"light"}')
+    assert await store.preferences("someone") == (0, "{}")
 
 
 async def test_a_turn_names_the_conversation_and_moves_its_leaf(store: SQLStore) -> None:

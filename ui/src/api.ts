@@ -28,6 +28,13 @@ export interface Model {
   readonly name: string;
 }
 
+/** A page of the list; `next` is where the next one begins. The pinned ones are on the first. */
+export interface Page {
+  readonly pinned: readonly Conversation[];
+  readonly conversations: readonly Conversation[];
+  readonly next: string | null;
+}
+
 export interface Tree {
   readonly conversation: Conversation;
   readonly messages: readonly Message[];
@@ -58,8 +65,8 @@ export class Api {
     this.#ask = ask;
   }
 
-  conversations(limit: number, before: number | null = null): Promise<{ conversations: Conversation[]; more: boolean }> {
-    const query = before === null ? "" : `&before=${before}`;
+  conversations(limit: number, before: string | null = null): Promise<Page> {
+    const query = before === null ? "" : `&before=${encodeURIComponent(before)}`;
     return this.#call("GET", `/api/conversations?limit=${limit}${query}`);
   }
 

@@ -72,6 +72,9 @@ export interface Conversation {
   readonly created: number;
   readonly updated: number;
   readonly leaf: string | null;
+  readonly pinned: boolean;
+  readonly archived: boolean;
+  readonly tags: readonly string[];
 }
 
 /** A message that a search found. `excerpt` marks what matched between U+E000 and U+E001. */

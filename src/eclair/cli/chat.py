@@ -47,10 +47,10 @@ async def _chat(settings: Settings, id: str | None, latest: bool, choices: Choic
     async with open_core(settings) as core:
         conversation = await core.store.conversation(OWNER, id) if id else None
         if latest:
-            kept = await core.store.conversations(OWNER, None, 1)
-            if not kept:
+            listed = await core.store.conversations(OWNER, 1)
+            conversation = max([*listed.pinned, *listed.conversations], key=lambda kept: kept.updated, default=None)
+            if conversation is None:
                 raise NotFound("No conversation is kept yet; begin one with `eclair chat`.")
-            conversation = kept[0]
         return await Chat(core, terminal, choices, conversation).hold()
 
 

@@ -1,4 +1,4 @@
-"""The store port: conversations, messages and the run log. What an answer says is not its affair.
+"""The store port: conversations, messages, the run log, shares and preferences. What they say is not its affair.
 
 Every write is one transaction and touches only the rows it names: two clients that write to one
 conversation lose nothing. All methods raise StoreError when the database cannot serve.
@@ -6,6 +6,7 @@ conversation lose nothing. All methods raise StoreError when the database cannot
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -47,6 +48,35 @@ class NewTurn:
     begins: Conversation | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a conversation stands in a list by time."""
+
+    updated: int
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A page of the list. `pinned` is filled on the first one; `next` is where the next one begins, if there is one."""
+
+    pinned: list[Conversation]
+    conversations: list[Conversation]
+    next: Place | None
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """A snapshot that whoever knows its id may read. Times are milliseconds; `expires` None is never."""
+
+    id: str
+    owner: str
+    conversation: str
+    title: str
+    created: int
+    expires: int | None
+
+
 class Store(Protocol):
     async def add_conversation(self, conversation: Conversation) -> Conversation:
         """Keep it, or give back the owner's one of that id. Raises Conflict where the id is another's."""
@@ -56,14 +86,39 @@ class Store(Protocol):
         """Raises NotFound."""
         ...
 
-    async def conversations(self, owner: str, before: int | None, limit: int) -> list[Conversation]:
-        """Newest change first; `before` is an `updated` time in milliseconds."""
+    async def conversations(
+        self, owner: str, limit: int, *, archived: bool = False, tag: str | None = None, before: Place | None = None
+    ) -> Listed:
+        """Newest change first, the pinned ones apart; with `archived` those, pinned or not. `before` is the `next` of
+        the page before."""
+        ...
+
+    async def conversation_ids(self, owner: str) -> list[str]:
+        """Every one that is kept, oldest first."""
+        ...
+
+    async def tags(self, owner: str, *, archived: bool = False) -> dict[str, int]:
+        """Each tag with the number of conversations that have it."""
         ...
 
     async def change_conversation(
-        self, owner: str, id: str, *, title: str | None = None, leaf: str | None = None
+        self,
+        owner: str,
+        id: str,
+        *,
+        title: str | None = None,
+        leaf: str | None = None,
+        pinned: bool | None = None,
+        archived: bool | None = None,
+        tags: Sequence[str] | None = None,
     ) -> Conversation:
-        """Rename it or show another branch. Raises NotFound for it or for a leaf that is not in it."""
+        """Change what is not None; a title is the person's own from then on. Raises NotFound for it or for a leaf
+        that is not in it."""
+        ...
+
+    async def add_tree(self, conversation: Conversation, messages: Sequence[Message]) -> bool:
+        """Keep a whole conversation, each message after its parent; False where it is there already. One that was
+        deleted is replaced. Raises Conflict where an id is another's, NotFound for a parent that is missing."""
         ...
 
     async def delete_conversation(self, owner: str, id: str) -> None:
@@ -102,6 +157,31 @@ class Store(Protocol):
 
     async def running(self, conversation: str | None = None) -> list[RunRecord]:
         """Runs that are at work, here or in another process, or whose process died."""
+        ...
+
+    async def add_share(self, share: Share, body: str) -> None:
+        """Keep a snapshot; `body` is JSON. Raises NotFound for a conversation that is not the owner's."""
+        ...
+
+    async def shares(self, owner: str) -> list[Share]:
+        """Newest first, those that have expired included; none of a conversation that was deleted."""
+        ...
+
+    async def share(self, id: str) -> tuple[Share, str]:
+        """A snapshot and its body. Raises NotFound, also once its conversation was deleted."""
+        ...
+
+    async def delete_share(self, owner: str, id: str) -> None:
+        """Raises NotFound."""
+        ...
+
+    async def preferences(self, owner: str) -> tuple[int, str]:
+        """Their version and body, which is JSON; version 0 and an empty object while there are none."""
+        ...
+
+    async def change_preferences(self, owner: str, version: int, body: str) -> int:
+        """Put `body` in the place of that `version`; the new version comes back. Raises Conflict where another
+        has changed them meanwhile."""
         ...
 
     def alive(self, process: str) -> bool:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import time
 import unicodedata
+from collections.abc import Generator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +17,15 @@ from pydantic import TypeAdapter
 from eclair.errors import Conflict, NotFound
 from eclair.ids import Clock
 from eclair.messages import Conversation, Hit, Message
-from eclair.store.base import Chunk, NewTurn, RunRecord
+from eclair.store.base import Chunk, Listed, NewTurn, Place, RunRecord, Share
 from eclair.store.database import Database, translated
 from eclair.store.lease import Lease, held
 
 _MESSAGE: TypeAdapter[Message] = TypeAdapter(Message)
-_CONVERSATION = "id, owner, title, created, updated, leaf"
+_CONVERSATION = "id, owner, title, created, updated, leaf, pinned, archived, tags"
+_SHARE = "id, owner, conversation, title, created, expires"
 _RUN = "id, conversation, message, process, status"
+_SHARED = "EXISTS (SELECT 1 FROM conversation WHERE conversation.id = share.conversation AND deleted IS NULL)"
 _WORD = re.compile(r"\w+")
 MOST_WORDS = 32
 """Words of a search that are looked for; each costs, and no one types more."""
@@ -65,29 +69,74 @@ class SQLStore:
     async def conversation(self, owner: str, id: str) -> Conversation:
         return await self._database.read(lambda db: _owned(db, owner, id))
 
-    async def conversations(self, owner: str, before: int | None, limit: int) -> list[Conversation]:
-        def work(db: apsw.Connection) -> list[Conversation]:
+    async def conversations(
+        self, owner: str, limit: int, *, archived: bool = False, tag: str | None = None, before: Place | None = None
+    ) -> Listed:
+        def work(db: apsw.Connection) -> Listed:
+            with _one_view(db):  # what is pinned meanwhile is in one of the two, not in both or none
+                first = before is None and not archived
+                pinned = _shelf(db, owner, "pinned", tag, None, -1) if first else []
+                found = _shelf(db, owner, "archive" if archived else "list", tag, before, limit + 1)
+            page = found[:limit]
+            return Listed(pinned, page, Place(page[-1].updated, page[-1].id) if len(found) > limit else None)
+
+        return await self._database.read(work)
+
+    async def conversation_ids(self, owner: str) -> list[str]:
+        def work(db: apsw.Connection) -> list[str]:
             rows = db.execute(
-                f"SELECT {_CONVERSATION} FROM conversation WHERE owner = ? AND updated < ?"
-                " ORDER BY updated DESC, id DESC LIMIT ?",
-                (owner, before if before is not None else 1 << 62, limit),
+                "SELECT id FROM conversation WHERE owner = ? AND deleted IS NULL ORDER BY created, id", (owner,)
             )
-            return [Conversation(*row) for row in rows]
+            return [id for (id,) in rows]
+
+        return await self._database.read(work)
+
+    async def tags(self, owner: str, *, archived: bool = False) -> dict[str, int]:
+        def work(db: apsw.Connection) -> dict[str, int]:
+            rows = db.execute(
+                "SELECT value, count(*) FROM conversation, json_each(tags)"
+                " WHERE owner = ? AND deleted IS NULL AND archived = ? GROUP BY value",
+                (owner, archived),
+            )
+            return dict(sorted(rows, key=lambda row: (row[0].casefold(), row[0])))
 
         return await self._database.read(work)
 
     async def change_conversation(
-        self, owner: str, id: str, *, title: str | None = None, leaf: str | None = None
+        self,
+        owner: str,
+        id: str,
+        *,
+        title: str | None = None,
+        leaf: str | None = None,
+        pinned: bool | None = None,
+        archived: bool | None = None,
+        tags: Sequence[str] | None = None,
     ) -> Conversation:
         def work(db: apsw.Connection) -> Conversation:
             _owned(db, owner, id)
             if leaf is not None:
                 _belongs(db, leaf, id)
             db.execute(
-                "UPDATE conversation SET title = coalesce(?, title), leaf = coalesce(?, leaf) WHERE id = ?",
-                (title, leaf, id),
+                "UPDATE conversation SET title = coalesce(?1, title), named = named OR ?1 IS NOT NULL,"
+                " leaf = coalesce(?2, leaf), pinned = coalesce(?3, pinned), archived = coalesce(?4, archived),"
+                " tags = coalesce(?5, tags) WHERE id = ?6",
+                (title, leaf, pinned, archived, None if tags is None else orjson.dumps(tags).decode(), id),
             )
             return _owned(db, owner, id)
+
+        return await self._database.write(work)
+
+    async def add_tree(self, conversation: Conversation, messages: Sequence[Message]) -> bool:
+        def work(db: apsw.Connection) -> bool:
+            db.execute("DELETE FROM conversation WHERE id = ? AND deleted IS NOT NULL", (conversation.id,))
+            if _begun(db, conversation) is not conversation:
+                return False
+            for message in messages:
+                _insert(db, message)
+            if conversation.leaf is not None:
+                _belongs(db, conversation.leaf, conversation.id)
+            return True
 
         return await self._database.write(work)
 
@@ -118,7 +167,7 @@ class SQLStore:
                 " message.body ->> 'created', snippet(message_text, 0, char(0xE000), char(0xE001), '…', 16)"
                 " FROM message_text JOIN message ON message.number = message_text.rowid"
                 " JOIN conversation ON conversation.id = message.conversation"
-                " WHERE message_text MATCH ? AND owner = ? ORDER BY message_text.rank LIMIT ?",
+                " WHERE message_text MATCH ? AND owner = ? AND deleted IS NULL ORDER BY message_text.rank LIMIT ?",
                 (query, owner, limit),
             )
             return [Hit(*row) for row in rows]
@@ -154,7 +203,8 @@ class SQLStore:
             row = _first(
                 db,
                 "SELECT run.id, conversation, message, process, status FROM run"
-                " JOIN conversation ON conversation.id = run.conversation WHERE run.id = ? AND owner = ?",
+                " JOIN conversation ON conversation.id = run.conversation"
+                " WHERE run.id = ? AND owner = ? AND deleted IS NULL",
                 (id, owner),
             )
             if row is None:
@@ -180,6 +230,69 @@ class SQLStore:
 
         return await self._database.read(work)
 
+    async def add_share(self, share: Share, body: str) -> None:
+        def work(db: apsw.Connection) -> None:
+            _owned(db, share.owner, share.conversation)
+            db.execute(
+                f"INSERT INTO share ({_SHARE}, body) VALUES (?, ?, ?, ?, ?, ?, ?)",
+                (share.id, share.owner, share.conversation, share.title, share.created, share.expires, body),
+            )
+
+        await self._database.write(work)
+
+    async def shares(self, owner: str) -> list[Share]:
+        def work(db: apsw.Connection) -> list[Share]:
+            rows = db.execute(
+                f"SELECT {_SHARE} FROM share WHERE owner = ? AND {_SHARED} ORDER BY created DESC, id DESC", (owner,)
+            )
+            return [Share(*row) for row in rows]
+
+        return await self._database.read(work)
+
+    async def share(self, id: str) -> tuple[Share, str]:
+        def work(db: apsw.Connection) -> tuple[Share, str]:
+            row = _first(db, f"SELECT {_SHARE}, body FROM share WHERE id = ? AND {_SHARED}", (id,))
+            if row is None:
+                raise NotFound("There is nothing shared at this address; ask for a new link.")
+            *values, body = row
+            return Share(*values), body
+
+        return await self._database.read(work)
+
+    async def delete_share(self, owner: str, id: str) -> None:
+        def work(db: apsw.Connection) -> None:
+            db.execute("DELETE FROM share WHERE id = ? AND owner = ?", (id, owner))
+            if not db.changes():
+                raise NotFound(f"There is no share {id!r}.")
+
+        await self._database.write(work)
+
+    async def preferences(self, owner: str) -> tuple[int, str]:
+        return await self._database.read(lambda db: _preferences(db, owner))
+
+    async def change_preferences(self, owner: str, version: int, body: str) -> int:
+        def work(db: apsw.Connection) -> int:
+            if _preferences(db, owner)[0] != version:
+                raise Conflict("The preferences were changed elsewhere meanwhile; read them again.")
+            db.execute(
+                "INSERT INTO preference (owner, version, body) VALUES (?1, ?2, ?3)"
+                " ON CONFLICT (owner) DO UPDATE SET version = ?2, body = ?3",
+                (owner, version + 1, body),
+            )
+            return version + 1
+
+        return await self._database.write(work)
+
+
+@contextlib.contextmanager
+def _one_view(db: apsw.Connection) -> Generator[None]:
+    """What is read within is of one moment."""
+    db.execute("BEGIN")
+    try:
+        yield
+    finally:
+        db.execute("COMMIT")
+
 
 def _first(db: apsw.Connection, statement: str, values: tuple[Any, ...]) -> Any:
     return next(iter(db.execute(statement, values)), None)
@@ -189,37 +302,73 @@ def _json(message: Message) -> str:
     return orjson.dumps(message).decode()
 
 
-def _conversation(db: apsw.Connection, id: str) -> Conversation | None:
-    row = _first(db, f"SELECT {_CONVERSATION} FROM conversation WHERE id = ?", (id,))
-    return None if row is None else Conversation(*row)
+def _conversation(row: tuple[Any, ...]) -> Conversation:
+    id, owner, title, created, updated, leaf, pinned, archived, tags = row
+    return Conversation(
+        id, owner, title, created, updated, leaf, bool(pinned), bool(archived), tuple(orjson.loads(tags))
+    )
 
 
 def _owned(db: apsw.Connection, owner: str, id: str) -> Conversation:
-    conversation = _conversation(db, id)
-    if conversation is None or conversation.owner != owner:
+    row = _first(
+        db, f"SELECT {_CONVERSATION} FROM conversation WHERE id = ? AND owner = ? AND deleted IS NULL", (id, owner)
+    )
+    if row is None:
         raise NotFound(f"There is no conversation {id!r}.")
-    return conversation
+    return _conversation(row)
 
 
-def _begun(db: apsw.Connection, conversation: Conversation) -> Conversation:
+def _shelf(
+    db: apsw.Connection, owner: str, shelf: str, tag: str | None, before: Place | None, limit: int
+) -> list[Conversation]:
+    """Conversations of one shelf, newest change first; a `limit` of -1 is all of them."""
+    values: list[Any] = [owner, shelf]
+    more = ""
+    if tag is not None:
+        more += " AND EXISTS (SELECT 1 FROM json_each(tags) WHERE value = ?)"
+        values.append(tag)
+    if before is not None:
+        more += " AND (updated, id) < (?, ?)"
+        values += [before.updated, before.id]
+    rows = db.execute(
+        f"SELECT {_CONVERSATION} FROM conversation WHERE owner = ? AND shelf = ?{more}"
+        " ORDER BY updated DESC, id DESC LIMIT ?",
+        (*values, limit),
+    )
+    return [_conversation(row) for row in rows]
+
+
+def _begun(db: apsw.Connection, new: Conversation) -> Conversation:
     """The conversation, made unless it is there."""
-    kept = _conversation(db, conversation.id)
-    if kept is None:
+    row = _first(db, f"SELECT deleted, {_CONVERSATION} FROM conversation WHERE id = ?", (new.id,))
+    if row is None:
         db.execute(
-            f"INSERT INTO conversation ({_CONVERSATION}) VALUES (?, ?, ?, ?, ?, ?)",
+            f"INSERT INTO conversation ({_CONVERSATION}, named) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?3 <> '')",
             (
-                conversation.id,
-                conversation.owner,
-                conversation.title,
-                conversation.created,
-                conversation.updated,
-                conversation.leaf,
+                new.id,
+                new.owner,
+                new.title,
+                new.created,
+                new.updated,
+                new.leaf,
+                new.pinned,
+                new.archived,
+                orjson.dumps(new.tags).decode(),
             ),
         )
-        return conversation
-    if kept.owner != conversation.owner:
-        raise Conflict(f"The id {conversation.id!r} is taken; leave it out to be given one.")
+        return new
+    deleted, *values = row
+    kept = _conversation(tuple(values))
+    if kept.owner != new.owner:
+        raise Conflict(f"The id {new.id!r} is taken; leave it out to be given one.")
+    if deleted is not None:
+        raise Conflict(f"The conversation {new.id!r} was deleted; restore it, or leave the id out for a new one.")
     return kept
+
+
+def _preferences(db: apsw.Connection, owner: str) -> tuple[int, str]:
+    row = _first(db, "SELECT version, body FROM preference WHERE owner = ?", (owner,))
+    return (0, "{}") if row is None else (row[0], row[1])
 
 
 def _belongs(db: apsw.Connection, message: str, conversation: str) -> None:

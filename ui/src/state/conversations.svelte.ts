@@ -14,7 +14,8 @@ export interface Section {
 
 export class Conversations {
   all = $state.raw<readonly Conversation[]>([]);
-  more = $state(false);
+  /** Where the older ones begin; null when all are here. */
+  next = $state<string | null>(null);
   loaded = $state(false);
   words = $state("");
   hits = $state.raw<readonly Hit[] | null>(null);
@@ -33,10 +34,12 @@ export class Conversations {
     try {
       const page = await this.#api.conversations(PAGE);
       const oldest = page.conversations.at(-1)?.updated ?? 0;
-      const fresh = new Set(page.conversations.map((conversation) => conversation.id));
-      const rest = page.more ? this.all.filter((kept) => kept.updated < oldest && !fresh.has(kept.id)) : [];
-      this.all = [...page.conversations, ...rest];
-      if (rest.length === 0) this.more = page.more;
+      const head = [...page.pinned, ...page.conversations];
+      const fresh = new Set(head.map((conversation) => conversation.id));
+      const older = (kept: Conversation) => kept.updated < oldest && !kept.pinned && !fresh.has(kept.id);
+      const rest = page.next !== null ? this.all.filter(older) : [];
+      this.all = [...head, ...rest];
+      if (rest.length === 0) this.next = page.next;
       this.loaded = true;
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
@@ -44,10 +47,10 @@ export class Conversations {
   }
 
   async older(): Promise<void> {
-    const page = await this.#api.conversations(PAGE, this.all.at(-1)?.updated ?? null);
+    const page = await this.#api.conversations(PAGE, this.next);
     const known = new Set(this.all.map((conversation) => conversation.id));
     this.all = [...this.all, ...page.conversations.filter(({ id }) => !known.has(id))];
-    this.more = page.more;
+    this.next = page.next;
   }
 
   async rename(id: string, title: string): Promise<void> {

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import time
+import unicodedata
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Query, Response
-from pydantic import BaseModel, Field
+from pydantic import AfterValidator, BaseModel, Field
 from starlette.responses import JSONResponse
 
 from eclair.core import OWNER, Core
@@ -14,15 +16,41 @@ from eclair.errors import InvalidInput
 from eclair.messages import Conversation, Hit, Message, Sampling
 from eclair.server.body import Body
 from eclair.server.sse import EventStream, frames
+from eclair.store.base import Place
 from eclair.turns import Choices, Continue, New, Retry
 
 ID = r"[0-9a-hjkmnp-tv-z]{26}$"
+LONGEST_TAG = 40
+MOST_TAGS = 12
 Text = Annotated[str, Field(max_length=200)]
+
+
+def _tag(text: str) -> str:
+    """The tag as it is kept: composed, without space around it."""
+    tag = unicodedata.normalize("NFC", text).strip()
+    if not 1 <= len(tag) <= LONGEST_TAG or not tag.isprintable():
+        raise ValueError(f"a tag is 1 to {LONGEST_TAG} characters on one line")
+    return tag
+
+
+def _tags(tags: tuple[str, ...]) -> tuple[str, ...]:
+    if len(tags) > MOST_TAGS:
+        raise ValueError(f"a conversation has {MOST_TAGS} tags at most")
+    if len(set(tags)) < len(tags):
+        raise ValueError("a tag is there twice")
+    return tags
+
+
+Tag = Annotated[str, AfterValidator(_tag)]
+Tags = Annotated[tuple[Tag, ...], AfterValidator(_tags)]
 
 
 class ChangedConversation(Body):
     title: Annotated[str | None, Field(min_length=1, max_length=200)] = None
     leaf: str | None = None
+    pinned: bool | None = None
+    archived: bool | None = None
+    tags: Tags | None = None
 
 
 class NewTurnBody(Body):
@@ -69,8 +97,20 @@ class NewConversation(Body):
 
 
 class ConversationList(BaseModel):
+    """A page; `next` is the `before` of the next one. The pinned ones are on the first."""
+
+    pinned: list[Conversation]
     conversations: list[Conversation]
-    more: bool
+    next: str | None
+
+
+class TagCount(BaseModel):
+    tag: str
+    count: int
+
+
+class TagList(BaseModel):
+    tags: list[TagCount]
 
 
 class WholeConversation(BaseModel):
@@ -98,11 +138,23 @@ def router(core: Core) -> APIRouter:
 
     @api.get("/conversations")
     async def list_conversations(
-        before: Annotated[int | None, Query(ge=0, le=1 << 53)] = None,
+        archived: bool = False,
+        tag: str | None = None,
+        before: str | None = None,
         limit: Annotated[int, Query(ge=1, le=200)] = 50,
     ) -> ConversationList:
-        found = await core.store.conversations(OWNER, before, limit + 1)
-        return ConversationList(conversations=found[:limit], more=len(found) > limit)
+        place = None if before is None else _place(before)
+        listed = await core.store.conversations(OWNER, limit, archived=archived, tag=tag, before=place)
+        return ConversationList(
+            pinned=listed.pinned,
+            conversations=listed.conversations,
+            next=None if listed.next is None else f"{listed.next.updated}.{listed.next.id}",
+        )
+
+    @api.get("/tags")
+    async def list_tags(archived: bool = False) -> TagList:
+        counts = await core.store.tags(OWNER, archived=archived)
+        return TagList(tags=[TagCount(tag=tag, count=count) for tag, count in counts.items()])
 
     async def begun(
         conversation: str | Conversation, turn: NewTurnBody, accepted: float, accept: str
@@ -136,7 +188,15 @@ def router(core: Core) -> APIRouter:
 
     @api.patch("/conversations/{id}")
     async def change_conversation(id: str, body: ChangedConversation) -> Conversation:
-        return await core.store.change_conversation(OWNER, id, title=body.title, leaf=body.leaf)
+        return await core.store.change_conversation(
+            OWNER,
+            id,
+            title=body.title,
+            leaf=body.leaf,
+            pinned=body.pinned,
+            archived=body.archived,
+            tags=body.tags,
+        )
 
     @api.delete("/conversations/{id}", status_code=204)
     async def delete_conversation(id: str) -> None:
@@ -154,3 +214,11 @@ def router(core: Core) -> APIRouter:
         return Hits(hits=await core.store.search(OWNER, q, limit))
 
     return api
+
+
+def _place(cursor: str) -> Place:
+    """Where a page begins, from the `next` of the one before."""
+    found = re.fullmatch(r"(\d{1,16})\.(\w{1,64})", cursor, re.ASCII)
+    if found is None:
+        raise InvalidInput("`before` is the `next` of the page before; leave it out for the first.", param="before")
+    return Place(int(found[1]), found[2])
