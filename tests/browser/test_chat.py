@@ -315,7 +315,7 @@ def test_a_message_to_a_server_that_is_down_stays_in_the_composer(
 ) -> None:
     page = opening(mortal).new_page()
     page.goto("/")
-    watches[0].forgive("ERR_CONNECTION_REFUSED")
+    watches[0].forgive("ERR_CONNECTION_REFUSED", "ERR_CONNECTION_RESET")
     mortal.kill()
     send(page, "script: say=at last")
     expect(page.get_by_role("alert")).to_contain_text("Éclair cannot be reached.")
