@@ -185,7 +185,7 @@ async def serving(settings: Settings) -> AsyncGenerator[Server]:
                 async with aiohttp.ClientSession() as http:
                     yield Server(address, http, core)
             finally:
-                await core.runs.close()
+                await core.end_streams()
                 server.end.set()
                 await task
     left = asyncio.all_tasks() - before - {asyncio.current_task()}

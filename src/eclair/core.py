@@ -7,6 +7,8 @@ from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
+from eclair.changes import Changes
+from eclair.keeping import Keeping
 from eclair.registry import Registry, build
 from eclair.runs import Runs
 from eclair.settings import Settings
@@ -25,6 +27,13 @@ class Core:
     registry: Registry
     runs: Runs
     turns: Turns
+    changes: Changes
+    keeping: Keeping
+
+    async def end_streams(self) -> None:
+        """End what followers wait for, so that their connections close by themselves."""
+        await self.runs.close()
+        await self.changes.close()
 
 
 @asynccontextmanager
@@ -38,7 +47,12 @@ async def open_core(settings: Settings) -> AsyncGenerator[Core]:
         stack.push_async_callback(store.close)
         registry = build(settings)
         stack.push_async_callback(registry.close)
-        runs = Runs(store)
+        changes = Changes(store)
+        stack.push_async_callback(changes.close)
+        runs = Runs(store, changes)
         await runs.start()
         stack.push_async_callback(runs.close)
-        yield Core(settings, store, registry, runs, Turns(settings, store, registry, runs))
+        keeping = Keeping(store, runs, changes)
+        await keeping.start()
+        stack.push_async_callback(keeping.close)
+        yield Core(settings, store, registry, runs, Turns(settings, store, registry, runs), changes, keeping)

@@ -13,6 +13,7 @@ Role = Literal["system", "user", "assistant"]
 PartKind = Literal["text", "reasoning", "tool_call"]
 Status = Literal["running", "finished", "stopped", "interrupted", "failed"]
 FinishReason = Literal["stop", "length", "tool_calls", "content_filter"]
+ChangeKind = Literal["changed", "removed", "running", "finished"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +115,17 @@ class Hit:
     role: Role
     created: int
     excerpt: str
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """Something has happened to a conversation: it was changed or removed, an answer in it began or ended.
+
+    Without a conversation it is not known to which: look at everything.
+    """
+
+    conversation: str | None
+    kind: ChangeKind
 
 
 @dataclass(frozen=True, slots=True)

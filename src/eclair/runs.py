@@ -16,6 +16,7 @@ from contextlib import aclosing
 from dataclasses import dataclass, replace
 from typing import Literal, Protocol
 
+from eclair.changes import Changes
 from eclair.errors import Conflict, EclairError, StoreError
 from eclair.events import (
     END,
@@ -147,8 +148,9 @@ class _Live:
 class Runs:
     """The run log. `start` before use, `close` at the end: what is still at work then is interrupted."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, changes: Changes | None = None) -> None:
         self._store = store
+        self._changes = changes or Changes(store)
         self._live: dict[str, _Live] = {}
         self._opening: set[asyncio.Future[RunRecord]] = set()
         self._flusher: asyncio.Task[None] | None = None
@@ -191,13 +193,14 @@ class Runs:
         try:
             kept = await self._store.open_turn(turn)
         except Conflict:
-            if not await self._reap_dead(turn.run.conversation):
+            if not await self.reap(turn.run.conversation):
                 raise
             kept = await self._store.open_turn(turn)
         if kept.id == turn.run.id:
             live.kept = 1
             self._live[kept.id] = live
             live.task = asyncio.create_task(self._carry(live, work), name=kept.id)
+            self._changes.tell(kept.conversation, "running")
         return kept
 
     async def follow(self, run: RunRecord, after: int) -> AsyncGenerator[Batch, None]:
@@ -246,12 +249,8 @@ class Runs:
         if live.task is not None:
             await asyncio.wait([live.task], timeout=PATIENCE)
 
-    async def reap(self) -> None:
-        """Mark as interrupted every run whose process died."""
-        await self._reap_dead(None)
-
-    async def _reap_dead(self, conversation: str | None) -> bool:
-        """Reap what dead processes left there, or anywhere; whether there was anything."""
+    async def reap(self, conversation: str | None = None) -> bool:
+        """Mark as interrupted what dead processes left there, or anywhere; whether there was anything."""
         return any([await self._reap(run) for run in await self._store.running(conversation)])
 
     async def _reap(self, run: RunRecord) -> bool:
@@ -261,6 +260,7 @@ class Runs:
         events = await self._kept_events(run)
         end = RunInterrupted(seq=len(events) + 1)
         await self._store.close_run(run, fold([*events, end]), Chunk(run.id, end.seq, encode(end)))
+        self._changes.tell(run.conversation, "finished")
         return True
 
     async def _kept_events(self, run: RunRecord) -> list[Event]:
@@ -344,6 +344,7 @@ class Runs:
                 await asyncio.sleep(RETRY)
         live.append(last)
         del self._live[live.record.id]
+        self._changes.tell(live.record.conversation, "finished")
 
     async def _flush_for_ever(self) -> None:
         while True:

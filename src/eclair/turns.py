@@ -125,7 +125,7 @@ class Turns:
     def _place(self, conversation: Conversation, tree: dict[str, Message], what: New | Retry | Continue) -> _Place:
         match what:
             case New():
-                parent = None if what.at_root else what.parent or conversation.leaf
+                parent = None if what.at_root else what.parent or _answered(tree, conversation.leaf)
                 if parent is not None and _find(tree, parent).role != "assistant":
                     raise InvalidInput("A message goes under an answer, not under another message.", param="parent")
                 question = self._question(conversation, parent, what)
@@ -221,6 +221,12 @@ def _find(tree: dict[str, Message], id: str) -> Message:
     if id not in tree:
         raise NotFound(f"There is no message {id!r} in this conversation.")
     return tree[id]
+
+
+def _answered(tree: dict[str, Message], leaf: str | None) -> str | None:
+    """The leaf, or where that is a message whose answers were deleted, the answer above it."""
+    shown = _find(tree, leaf) if leaf is not None else None
+    return shown.parent if shown is not None and shown.role == "user" else leaf
 
 
 def _unfinished(message: Message) -> bool:

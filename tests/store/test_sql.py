@@ -220,13 +220,16 @@ async def test_an_id_that_is_taken_elsewhere_is_refused(store: SQLStore) -> None
         await store.open_turn(new_turn(store, Ids(), "conv_b")[0])
 
 
-async def test_deleting_takes_everything_and_nothing_else(store: SQLStore) -> None:
+async def test_erasing_takes_everything_and_nothing_else(store: SQLStore) -> None:
     await conversation(store)
     await conversation(store, "conv_b")
     ids = Ids()
     gone = await turn(store, ids, "apple")
     stays = await turn(store, ids, "apple", where="conv_b")
-    await store.delete_conversation("local", "conv_a")
+    await store.delete_conversation("local", "conv_a", forever=True)
+    with pytest.raises(NotFound):
+        await store.restore_conversation("local", "conv_a", 1)
+    await store.erase_deleted(1)
     with pytest.raises(NotFound):
         await store.tree("local", "conv_a")
     assert await store.chunks(gone.id, 0) == []
@@ -236,6 +239,122 @@ async def test_deleting_takes_everything_and_nothing_else(store: SQLStore) -> No
         await store.run("local", gone.id)
     await store.append([Chunk(gone.id, 3, b"{}")])  # a late flush
     assert await store.chunks(gone.id, 0) == []
+
+
+async def test_what_is_erased_is_in_no_file_any_more(store: SQLStore, tmp_path: Path) -> None:
+    await conversation(store)
+    await turn(store, Ids(), "abracadabra " * 500, "simsalabim")
+
+    def found() -> set[str]:
+        whole = b"".join(path.read_bytes() for path in (tmp_path / "store").glob("eclair.db*")).lower()
+        return {word for word in ("abracadabra", "simsalabim") if word.encode() in whole}
+
+    assert found() == {"abracadabra", "simsalabim"}
+    await store.delete_conversation("local", "conv_a", forever=True)
+    await store.erase_deleted(1)
+    assert found() == set()
+
+
+async def test_what_was_deleted_is_brought_back_while_it_is_kept(tmp_path: Path) -> None:
+    now = [1000.0]
+    store = SQLStore.open(tmp_path, lambda: now[0])
+    before = await conversation(store)
+    run = await turn(store, Ids(), "apple")
+    before = await store.conversation("local", "conv_a")
+    for _ in range(2):
+        await store.delete_conversation("local", "conv_a")
+        assert await store.conversations("local", 9) == Listed([], [], None)
+        assert await store.conversation_ids("local") == []
+        assert await store.search("local", "apple", 9) == []
+        assert await store.tags("local") == {}
+        for call in (
+            store.conversation("local", "conv_a"),
+            store.tree("local", "conv_a"),
+            store.run("local", run.id),
+            store.change_conversation("local", "conv_a", title="x"),
+            store.open_turn(new_turn(store, Ids())[0]),
+            store.delete_conversation("local", "conv_a"),
+            store.restore_conversation("someone", "conv_a", 0),
+            store.restore_conversation("local", "conv_a", 1_000_001),
+        ):
+            with pytest.raises(NotFound):
+                await call
+        with pytest.raises(Conflict, match="was deleted"):
+            await conversation(store)
+        await store.erase_deleted(1_000_000)
+        assert await store.restore_conversation("local", "conv_a", 1_000_000) == before
+        assert await store.restore_conversation("local", "conv_a", 1_000_000) == before
+        assert [hit.conversation for hit in await store.search("local", "apple", 9)] == ["conv_a"]
+    await store.delete_conversation("local", "conv_a")
+    await store.erase_deleted(1_000_001)
+    with pytest.raises(NotFound):
+        await store.restore_conversation("local", "conv_a", 0)
+    await store.close()
+
+
+async def test_nothing_is_deleted_under_a_run_at_work(store: SQLStore) -> None:
+    await conversation(store)
+    await conversation(store, "conv_b")
+    run = await store.open_turn(new_turn(store, Ids())[0])
+    question = (await messages_of(store, "conv_a"))[0].id
+    for refused in (
+        store.delete_conversation("local", "conv_a"),
+        store.delete_conversation("local", "conv_a", forever=True),
+        store.delete_all("local"),
+        store.delete_message("local", "conv_a", question),
+    ):
+        with pytest.raises(Conflict) as raised:
+            await refused
+        assert raised.value.run == run.id
+    await store.delete_all("someone")
+    await store.delete_conversation("local", "conv_b")
+    assert await store.conversation_ids("local") == ["conv_a"]
+
+
+async def test_a_message_is_deleted_with_what_is_under_it(store: SQLStore) -> None:
+    r"""The tree, in the order of numbers: 1-2-3-4, 5 beside 3, 6 beside 2, 7 under 6, 8 beside 1."""
+    parents = {1: None, 2: 1, 3: 2, 4: 3, 5: 2, 6: 1, 7: 6, 8: None}
+
+    def tree(where: str, leaf: int) -> tuple[Conversation, list[Message]]:
+        id = {number: f"msg_{where}{number}" for number in parents}
+        messages = [
+            Message(id[number], where, id[parent] if parent else None, "user", (Part("text", "word"),), number)
+            for number, parent in parents.items()
+        ]
+        return Conversation(where, "local", "", 1, 1, id[leaf]), messages
+
+    for case, (leaf, deleted, left, now) in enumerate(
+        [
+            (4, 4, [1, 2, 3, 5, 6, 7, 8], 3),
+            (4, 3, [1, 2, 5, 6, 7, 8], 5),
+            (4, 2, [1, 6, 7, 8], 7),
+            (4, 1, [8], 8),
+            (8, 8, [1, 2, 3, 4, 5, 6, 7], 7),
+            (5, 3, [1, 2, 5, 6, 7, 8], 5),
+            (7, 6, [1, 2, 3, 4, 5, 8], 5),
+        ]
+    ):
+        where = f"conv_{case}"
+        assert await store.add_tree(*tree(where, leaf))
+        changed = await store.delete_message("local", where, f"msg_{where}{deleted}")
+        assert [message.created for message in await messages_of(store, where)] == left
+        assert changed.leaf == f"msg_{where}{now}"
+        assert len([hit for hit in await store.search("local", "word", 99) if hit.conversation == where]) == len(left)
+    await store.add_tree(*tree("conv_x", 4))
+    await store.delete_message("local", "conv_x", "msg_conv_x8")
+    assert (await store.delete_message("local", "conv_x", "msg_conv_x1")).leaf is None
+    for owner, message in (("local", "msg_conv_x1"), ("someone", "msg_conv_11"), ("local", "msg_conv_08")):
+        with pytest.raises(NotFound):
+            await store.delete_message(owner, "conv_1", message)
+
+
+async def test_only_what_another_process_writes_is_a_new_version(store: SQLStore, other: SQLStore) -> None:
+    before = await store.version()
+    await conversation(store)
+    await store.conversation("local", "conv_a")
+    assert await store.version() == before
+    await conversation(other, "conv_b")
+    assert await store.version() != before
 
 
 async def test_closing_a_run_twice_keeps_the_first_end(store: SQLStore, other: SQLStore) -> None:

@@ -4,6 +4,7 @@ export type Role = "system" | "user" | "assistant";
 export type PartKind = "text" | "reasoning" | "tool_call";
 export type Status = "running" | "finished" | "stopped" | "interrupted" | "failed";
 export type FinishReason = "stop" | "length" | "tool_calls" | "content_filter";
+export type ChangeKind = "changed" | "removed" | "running" | "finished";
 
 /** One stretch of a message.
  *
@@ -85,6 +86,15 @@ export interface Hit {
   readonly role: Role;
   readonly created: number;
   readonly excerpt: string;
+}
+
+/** Something has happened to a conversation: it was changed or removed, an answer in it began or ended.
+ *
+ * Without a conversation it is not known to which: look at everything.
+ */
+export interface Change {
+  readonly conversation: string | null;
+  readonly kind: ChangeKind;
 }
 
 /** Opens a run. `message` is the answer's id, `parent` the message that it answers. */

@@ -76,6 +76,6 @@ class _Server(uvicorn.Server):
             self._ready(f"http://{f'[{host}]' if ':' in host else host}:{port}")
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """End the answers at work first: their followers' connections then close by themselves."""
-        await self._core.runs.close()
+        """End the streams first: their connections then close by themselves."""
+        await self._core.end_streams()
         await super().shutdown(sockets=sockets)

@@ -22,8 +22,9 @@ VALUES = (
     messages.Message,
     messages.Conversation,
     messages.Hit,
+    messages.Change,
 )
-CLOSED = ("Role", "PartKind", "Status", "FinishReason")
+CLOSED = ("Role", "PartKind", "Status", "FinishReason", "ChangeKind")
 _NAMES: dict[Any, str] = {getattr(messages, name): name for name in CLOSED}
 _PLAIN: dict[Any, str] = {str: "string", int: "number", float: "number", bool: "boolean", type(None): "null"}
 

@@ -121,8 +121,27 @@ class Store(Protocol):
         deleted is replaced. Raises Conflict where an id is another's, NotFound for a parent that is missing."""
         ...
 
-    async def delete_conversation(self, owner: str, id: str) -> None:
-        """Delete it with its messages, runs and logs. Raises NotFound."""
+    async def delete_conversation(self, owner: str, id: str, *, forever: bool = False) -> None:
+        """It is gone from everywhere, but for `restore_conversation`; `forever` from there as well, also one that was
+        deleted before. Raises NotFound, and Conflict while a run is at work in it."""
+        ...
+
+    async def delete_all(self, owner: str) -> None:
+        """Delete every conversation for ever. Raises Conflict while a run is at work in one of them."""
+        ...
+
+    async def restore_conversation(self, owner: str, id: str, since: int) -> Conversation:
+        """Bring back what was deleted in millisecond `since` or later; one that was not deleted stays as it is.
+        Raises NotFound."""
+        ...
+
+    async def erase_deleted(self, before: int) -> None:
+        """Erase what was deleted before that millisecond, or for ever: messages, runs, logs, shares."""
+        ...
+
+    async def delete_message(self, owner: str, id: str, message: str) -> Conversation:
+        """Erase it with everything under it. Where the branch that is shown was among it, the newest beside it is
+        shown, or else its parent. Raises NotFound, and Conflict while a run is at work in the conversation."""
         ...
 
     async def tree(self, owner: str, id: str) -> tuple[Conversation, list[Message]]:
@@ -182,6 +201,10 @@ class Store(Protocol):
     async def change_preferences(self, owner: str, version: int, body: str) -> int:
         """Put `body` in the place of that `version`; the new version comes back. Raises Conflict where another
         has changed them meanwhile."""
+        ...
+
+    async def version(self) -> int:
+        """A number that changes when another process writes, and only then."""
         ...
 
     def alive(self, process: str) -> bool:

@@ -6,7 +6,7 @@ import contextlib
 import re
 import time
 import unicodedata
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,8 @@ _MESSAGE: TypeAdapter[Message] = TypeAdapter(Message)
 _CONVERSATION = "id, owner, title, created, updated, leaf, pinned, archived, tags"
 _SHARE = "id, owner, conversation, title, created, expires"
 _RUN = "id, conversation, message, process, status"
+FOREVER = 0
+"""When that was deleted which nobody can bring back."""
 _SHARED = "EXISTS (SELECT 1 FROM conversation WHERE conversation.id = share.conversation AND deleted IS NULL)"
 _WORD = re.compile(r"\w+")
 MOST_WORDS = 32
@@ -140,12 +142,82 @@ class SQLStore:
 
         return await self._database.write(work)
 
-    async def delete_conversation(self, owner: str, id: str) -> None:
+    async def delete_conversation(self, owner: str, id: str, *, forever: bool = False) -> None:
         def work(db: apsw.Connection) -> None:
-            _owned(db, owner, id)
-            db.execute("DELETE FROM conversation WHERE id = ?", (id,))
+            if not forever:
+                _owned(db, owner, id)
+            _refuse_while_busy(
+                db, "conversation IN (SELECT id FROM conversation WHERE id = ? AND owner = ?)", (id, owner)
+            )
+            db.execute(
+                "UPDATE conversation SET deleted = ? WHERE id = ? AND owner = ?",
+                (FOREVER if forever else int(self._clock() * 1000), id, owner),
+            )
+            if not db.changes():
+                raise NotFound(f"There is no conversation {id!r}.")
 
         await self._database.write(work)
+
+    async def delete_all(self, owner: str) -> None:
+        def work(db: apsw.Connection) -> None:
+            _refuse_while_busy(db, "conversation IN (SELECT id FROM conversation WHERE owner = ?)", (owner,))
+            db.execute("UPDATE conversation SET deleted = ? WHERE owner = ?", (FOREVER, owner))
+
+        await self._database.write(work)
+
+    async def restore_conversation(self, owner: str, id: str, since: int) -> Conversation:
+        def work(db: apsw.Connection) -> Conversation:
+            db.execute(
+                "UPDATE conversation SET deleted = NULL WHERE id = ? AND owner = ? AND deleted >= ?", (id, owner, since)
+            )
+            try:
+                return _owned(db, owner, id)
+            except NotFound:
+                raise NotFound(
+                    f"There is no conversation {id!r} to bring back; what was deleted stays for ten minutes."
+                ) from None
+
+        return await self._database.write(work)
+
+    async def erase_deleted(self, before: int) -> None:
+        def due(db: apsw.Connection) -> list[str]:
+            return [id for (id,) in db.execute("SELECT id FROM conversation WHERE deleted < ?", (before,))]
+
+        def erase(id: str) -> Callable[[apsw.Connection], object]:
+            return lambda db: db.execute("DELETE FROM conversation WHERE id = ? AND deleted < ?", (id, before))
+
+        ids = await self._database.read(due)
+        for id in ids:  # each by itself: others write in between
+            await self._database.write(erase(id))
+        if ids:  # the write-ahead log holds it still
+            await self._database.read(lambda db: list(db.execute("PRAGMA wal_checkpoint(TRUNCATE)")))
+
+    async def delete_message(self, owner: str, id: str, message: str) -> Conversation:
+        def work(db: apsw.Connection) -> Conversation:
+            kept = _owned(db, owner, id)
+            _belongs(db, message, id)
+            _refuse_while_busy(db, "conversation = ?", (id,))
+            (parent,) = _first(db, "SELECT parent FROM message WHERE id = ?", (message,))
+            db.execute(
+                "WITH RECURSIVE below (id) AS (VALUES (?) UNION ALL"
+                " SELECT message.id FROM message JOIN below ON message.parent = below.id)"
+                " DELETE FROM message WHERE id IN (SELECT id FROM below)",
+                (message,),
+            )
+            if kept.leaf is not None and _first(db, "SELECT 1 FROM message WHERE id = ?", (kept.leaf,)) is None:
+                leaf = _newest_leaf(db, id, parent)
+                db.execute("UPDATE conversation SET leaf = ? WHERE id = ?", (leaf, id))
+            return _owned(db, owner, id)
+
+        return await self._database.write(work)
+
+    async def version(self) -> int:
+        def work(db: apsw.Connection) -> int:
+            version = db.pragma("data_version")
+            assert isinstance(version, int)
+            return version
+
+        return await self._database.write(work)  # to the connection that writes, what it writes is no change
 
     async def tree(self, owner: str, id: str) -> tuple[Conversation, list[Message]]:
         def work(db: apsw.Connection) -> tuple[Conversation, list[Message]]:
@@ -371,6 +443,27 @@ def _preferences(db: apsw.Connection, owner: str) -> tuple[int, str]:
     return (0, "{}") if row is None else (row[0], row[1])
 
 
+def _refuse_while_busy(db: apsw.Connection, which: str, values: tuple[Any, ...]) -> None:
+    """Raise Conflict where one of these runs is at work."""
+    busy = _first(db, f"SELECT id FROM run WHERE status = 'running' AND {which} LIMIT 1", values)
+    if busy is not None:
+        raise Conflict("This conversation is still answering; stop that answer or wait for it.", run=busy[0])
+
+
+def _newest_leaf(db: apsw.Connection, conversation: str, parent: str | None) -> str | None:
+    """The end of the newest branch under `parent`, which may be `parent` itself."""
+    leaf = parent
+    while True:
+        below = _first(
+            db,
+            "SELECT id FROM message WHERE conversation = ? AND parent IS ? ORDER BY number DESC LIMIT 1",
+            (conversation, leaf),
+        )
+        if below is None:
+            return leaf
+        leaf = below[0]
+
+
 def _belongs(db: apsw.Connection, message: str, conversation: str) -> None:
     if _first(db, "SELECT 1 FROM message WHERE id = ? AND conversation = ?", (message, conversation)) is None:
         raise NotFound(f"There is no message {message!r} in this conversation.")
@@ -407,9 +500,7 @@ def _open_turn(db: apsw.Connection, turn: NewTurn, now: int) -> RunRecord:
         )
         if repeated is not None:
             return RunRecord(*repeated)
-    busy = _first(db, "SELECT id FROM run WHERE conversation = ? AND status = 'running'", (conversation.id,))
-    if busy is not None:
-        raise Conflict("This conversation is still answering; stop that answer or wait for it.", run=busy[0])
+    _refuse_while_busy(db, "conversation = ?", (conversation.id,))
     if turn.question is not None:
         _insert(db, turn.question)
     _insert(db, turn.answer)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import time
 import unicodedata
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Header, Query, Response
 from pydantic import AfterValidator, BaseModel, Field
@@ -176,7 +176,7 @@ def router(core: Core) -> APIRouter:
         if body.turn is not None:
             answer = await begun(wanted, body.turn, accepted, accept)
             return answer if isinstance(answer, EventStream) else JSONResponse(answer.model_dump(), 202)
-        kept = await core.store.add_conversation(wanted)
+        kept = await core.keeping.add(wanted)
         response.status_code = 201 if kept is wanted else 200
         return kept
 
@@ -188,7 +188,7 @@ def router(core: Core) -> APIRouter:
 
     @api.patch("/conversations/{id}")
     async def change_conversation(id: str, body: ChangedConversation) -> Conversation:
-        return await core.store.change_conversation(
+        return await core.keeping.change(
             OWNER,
             id,
             title=body.title,
@@ -199,11 +199,21 @@ def router(core: Core) -> APIRouter:
         )
 
     @api.delete("/conversations/{id}", status_code=204)
-    async def delete_conversation(id: str) -> None:
-        await core.store.conversation(OWNER, id)
-        for run in await core.store.running(id):
-            await core.runs.stop(run)
-        await core.store.delete_conversation(OWNER, id)
+    async def delete_conversation(id: str, forever: bool = False) -> None:
+        await core.keeping.delete(OWNER, id, forever=forever)
+
+    @api.delete("/conversations", status_code=204)
+    async def delete_all_conversations(confirm: Literal["all"]) -> None:
+        assert confirm
+        await core.keeping.delete_all(OWNER)
+
+    @api.post("/conversations/{id}/restore")
+    async def restore_conversation(id: str) -> Conversation:
+        return await core.keeping.restore(OWNER, id)
+
+    @api.delete("/conversations/{id}/messages/{message}")
+    async def delete_message(id: str, message: str) -> Conversation:
+        return await core.keeping.delete_message(OWNER, id, message)
 
     @api.post("/conversations/{id}/turns", status_code=202, response_model=Begun)
     async def begin_turn(id: str, body: NewTurnBody, accept: Annotated[str, Header()] = "") -> Any:

@@ -1,0 +1,29 @@
+"""`/api/changes`: what happens to conversations, as it happens."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+
+import orjson
+from fastapi import APIRouter
+
+from eclair.changes import Changes
+from eclair.core import Core
+from eclair.server.sse import EventStream
+
+
+def router(core: Core) -> APIRouter:
+    api = APIRouter(prefix="/api", tags=["changes"])
+
+    @api.get("/changes", response_class=EventStream)
+    async def follow_changes() -> EventStream:
+        return EventStream(_events(core.changes))
+
+    return api
+
+
+async def _events(changes: Changes) -> AsyncGenerator[bytes, None]:
+    async with aclosing(changes.follow()) as followed:
+        async for news in followed:
+            yield b"".join(b"data: %s\n\n" % orjson.dumps(change) for change in news)
