@@ -2,21 +2,23 @@
 
 Word i is ` w<i>`, each in an event of its own, so that whatever is lost, doubled or swapped on the way shows.
 A request's `max_tokens` says how many. `GET /v1/emitted` tells when each paced word left, by its question and on
-the clock of `time.monotonic`.
+the clock of `time.monotonic`. With a file as its argument it says that text, word by word, in place of the numbers.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 import sys
 import time
+from pathlib import Path
 from typing import Any
 
 import orjson
 import uvloop
 
-MODELS = ("full", "paced-100", "paced-200", "paced-1000")
+MODELS = ("full", "paced-100", "paced-200", "paced-1000", "paced-2000")
 LONGEST = 4000
 BURST = 50
 """Words that `full` hands to the system at once."""
@@ -75,7 +77,8 @@ def _json(writer: asyncio.StreamWriter, body: Any, status: bytes = b"200 OK") ->
 
 
 async def _answer(body: dict[str, Any], writer: asyncio.StreamWriter) -> None:
-    count = min(body.get("max_tokens") or body.get("max_completion_tokens") or LONGEST, LONGEST)
+    longest = len(_WORDS)
+    count = min(body.get("max_tokens") or body.get("max_completion_tokens") or longest, longest)
     writer.write(_STREAM + _OPENING)
     if body["model"] == "full":
         for start in range(0, count, BURST):
@@ -106,7 +109,13 @@ async def _pace(writer: asyncio.StreamWriter, count: int, rate: float, times: li
         await asyncio.sleep(max(0.0, started + len(times) / rate - time.monotonic()))
 
 
+def _learn(text: Path) -> None:
+    _WORDS[:] = [_chunk({"content": word}) for word in re.findall(r"\s*\S+|\s+", text.read_text(encoding="utf-8"))]
+
+
 async def main() -> None:
+    if sys.argv[1:]:
+        _learn(Path(sys.argv[1]))
     server = await asyncio.start_server(_connection, "127.0.0.1", 0, backlog=2048)
     print(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", flush=True)
     await server.serve_forever()

@@ -120,9 +120,9 @@ async def running(command: Sequence[str], data: Path | None = None, **environ: s
                 process.kill()
 
 
-def upstream() -> contextlib.AbstractAsyncContextManager[Process]:
-    """The OpenAI-shaped server of `fast_upstream.py`."""
-    return running([str(ROOT / "bench" / "fast_upstream.py")])
+def upstream(text: Path | None = None) -> contextlib.AbstractAsyncContextManager[Process]:
+    """The OpenAI-shaped server of `fast_upstream.py`, which says numbered words, or `text`."""
+    return running([str(ROOT / "bench" / "fast_upstream.py"), *([str(text)] if text is not None else [])])
 
 
 def settings(data: Path, *, engine: Process | None = None, scripted: bool = False, **more: str) -> dict[str, str]:
