@@ -72,8 +72,8 @@ class Batch:
 class _Live:
     """A run at work in this process."""
 
-    def __init__(self, record: RunRecord, started: Event, dirty: asyncio.Event) -> None:
-        self.record = record
+    def __init__(self, id: str, started: Event, dirty: asyncio.Event) -> None:
+        self.id = id
         self.events: list[Event] = []
         self.lines: list[bytes] = []
         self.kept = 0
@@ -112,13 +112,28 @@ class _Live:
     def chunk(self, *, end: Event | None = None) -> Chunk:
         """What the store does not have yet, and `end`."""
         lines = self.lines[self.kept :] + ([encode(end)] if end is not None else [])
-        return Chunk(self.record.id, self.kept + len(lines), b"\n".join(lines))
+        return Chunk(self.id, self.kept + len(lines), b"\n".join(lines))
 
     def numbered(self, event: Event) -> Event:
         """The event with the number that it will have if it comes next."""
         return replace(event, seq=len(self.lines) + 1)
 
-    async def changed(self) -> None:
+    async def follow(self, after: int) -> AsyncGenerator[Batch, None]:
+        """The events after number `after`, until the last."""
+        reset = after > len(self.lines)
+        seen = 0 if reset else after
+        while True:
+            if seen < len(self.lines):
+                lines = self.lines[seen:]
+                yield Batch(seen + 1, lines, reset)
+                seen += len(lines)
+                reset = False
+            elif self.ended:
+                return
+            else:
+                await self._changed()
+
+    async def _changed(self) -> None:
         """Wait for the next event."""
         waiter = self._loop.create_future()
         self._waiting.append(waiter)
@@ -152,6 +167,7 @@ class Runs:
         self._store = store
         self._changes = changes or Changes(store)
         self._live: dict[str, _Live] = {}
+        self._passing: set[_Live] = set()
         self._opening: set[asyncio.Future[RunRecord]] = set()
         self._flusher: asyncio.Task[None] | None = None
         self._dirty = asyncio.Event()
@@ -164,7 +180,7 @@ class Runs:
     async def close(self) -> None:
         """Interrupt what is at work and write everything down."""
         await asyncio.gather(*self._opening, return_exceptions=True)
-        lives = list(self._live.values())
+        lives = [*self._live.values(), *self._passing]
         for live in lives:
             self._end(live, RunInterrupted())
         tasks = [live.task for live in lives if live.task is not None]
@@ -188,7 +204,7 @@ class Runs:
         return await asyncio.shield(opening)
 
     async def _open(self, turn: NewTurn, started: RunStarted, work: Work) -> RunRecord:
-        live = _Live(turn.run, started, self._dirty)
+        live = _Live(turn.run.id, started, self._dirty)
         turn = replace(turn, first=live.chunk())
         try:
             kept = await self._store.open_turn(turn)
@@ -199,29 +215,28 @@ class Runs:
         if kept.id == turn.run.id:
             live.kept = 1
             self._live[kept.id] = live
-            live.task = asyncio.create_task(self._carry(live, work), name=kept.id)
+            live.task = asyncio.create_task(self._carry(live, work, kept), name=kept.id)
             self._changes.tell(kept.conversation, "running")
         return kept
 
     async def follow(self, run: RunRecord, after: int) -> AsyncGenerator[Batch, None]:
         """The run's events after number `after`, those to come included, until its last."""
         live = self._live.get(run.id)
-        if live is None:
-            async for batch in self._follow_kept(run, after):
+        async for batch in self._follow_kept(run, after) if live is None else live.follow(after):
+            yield batch
+
+    async def pass_on(self, started: RunStarted, work: Work) -> AsyncGenerator[Batch, None]:
+        """The events of a run that is kept nowhere. Closing the generator ends its work."""
+        live = _Live(started.run, started, asyncio.Event())
+        live.task = asyncio.create_task(self._pass_on(live, work), name=started.run)
+        self._passing.add(live)
+        try:
+            async for batch in live.follow(0):
                 yield batch
-            return
-        reset = after > len(live.lines)
-        seen = 0 if reset else after
-        while True:
-            if seen < len(live.lines):
-                lines = live.lines[seen:]
-                yield Batch(seen + 1, lines, reset)
-                seen += len(lines)
-                reset = False
-            elif live.ended:
-                return
-            else:
-                await live.changed()
+        finally:
+            self._passing.discard(live)
+            self._end(live, RunStopped())
+            await asyncio.wait([live.task], timeout=PATIENCE)
 
     async def fold(self, run: RunRecord) -> tuple[Message, int]:
         """The run's message as it stands, and the number of its last event."""
@@ -301,8 +316,17 @@ class Runs:
         if live.task is not None and live.phase == "at work":  # a task that has not begun would never begin
             live.task.cancel()
 
-    async def _carry(self, live: _Live, work: Work) -> None:
+    async def _carry(self, live: _Live, work: Work, run: RunRecord) -> None:
         """Do the work, then end the run; every way it can end is written down."""
+        await self._finish(live, await self._do(live, work), run)
+
+    async def _pass_on(self, live: _Live, work: Work) -> None:
+        last = await self._do(live, work)
+        live.emit()
+        live.append(last)
+
+    async def _do(self, live: _Live, work: Work) -> Event:
+        """Do the work. The run's last event comes back; all that come before it have been said."""
         end: Event | None = live.ending
         try:
             if end is None:
@@ -313,20 +337,20 @@ class Runs:
         except EclairError as error:
             end = RunFailed(error.code, error.message)
         except Exception:
-            log.exception("run %s failed", live.record.id)
+            log.exception("run %s failed", live.id)
             end = RunFailed("internal", "Éclair made a mistake of its own; its log has the details.")
         live.phase = "ending"
         *others, last = work.closing(end)
         for event in others:
             live.append(event)
-        await self._finish(live, last)
+        return last
 
     async def _gather(self, live: _Live, work: Work) -> None:
         async with aclosing(work.events()) as events:
             async for event in events:
                 live.append(event)
 
-    async def _finish(self, live: _Live, last: Event) -> None:
+    async def _finish(self, live: _Live, last: Event, run: RunRecord) -> None:
         """Write the run's end, then let the followers see it: who has seen it may ask the next question."""
         live.emit()
         if live.flushing is not None:
@@ -335,16 +359,16 @@ class Runs:
         while not saved:
             end = live.numbered(last)
             try:
-                await self._store.close_run(live.record, fold([*live.events, end]), live.chunk(end=end))
+                await self._store.close_run(run, fold([*live.events, end]), live.chunk(end=end))
                 saved = True
             except StoreError as error:
-                log.error("run %s cannot be saved yet: %s", live.record.id, error.message)
+                log.error("run %s cannot be saved yet: %s", run.id, error.message)
                 if not isinstance(live.events[-1], Remarked):
                     live.append(Remarked("not_saved", f"This answer is not saved yet. {error.message}"))
                 await asyncio.sleep(RETRY)
         live.append(last)
-        del self._live[live.record.id]
-        self._changes.tell(live.record.conversation, "finished")
+        del self._live[run.id]
+        self._changes.tell(run.conversation, "finished")
 
     async def _flush_for_ever(self) -> None:
         while True:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 from eclair.assistant import Answer, Turn, effective
@@ -12,9 +12,9 @@ from eclair.engines.base import Engine, Model
 from eclair.errors import InvalidInput, NotFound, TooLarge
 from eclair.events import RunStarted
 from eclair.ids import Clock, new_id
-from eclair.messages import Conversation, Message, Part, Sampling, branch
+from eclair.messages import Conversation, Message, Part, Role, Sampling, branch
 from eclair.registry import Registry
-from eclair.runs import Runs
+from eclair.runs import Batch, Runs
 from eclair.settings import Settings
 from eclair.store.base import Chunk, NewTurn, RunRecord, Store
 
@@ -121,6 +121,27 @@ class Turns:
         answer = Answer(replace(turn, continues=place.continues))
         run = await self._runs.open(self._new_turn(owner, place, started, begins), started, answer)
         return Asked(run, place.parent, model.id)
+
+    async def ask_unkept(
+        self, said: Sequence[tuple[Role, str]], choices: Choices, accepted: float
+    ) -> AsyncGenerator[Batch, None]:
+        """Answer what was `said`, and keep nothing. Closing what comes back stops the engine.
+
+        Where an answer was said last it is taken up. Raises what `ask` raises for a new message.
+        """
+        for _, text in said:
+            check_text(text, self._settings.max_message_kb)
+        if not any(role == "user" for role, _ in said):
+            raise InvalidInput("None of the messages is the person's; send what is to be answered.", param="messages")
+        engine, model = await self._registry.resolve(choices.model)
+        conversation, now = self._ids("conv"), int(self._clock() * 1000)
+        history = [
+            Message(self._ids("msg"), conversation, None, role, (Part("text", text),), now) for role, text in said
+        ]
+        turn = await prepare(self._settings, engine, model, choices, history, accepted)
+        begun = history[-1] if history[-1].role == "assistant" else None
+        started = RunStarted(self._ids("run"), self._ids("msg"), conversation, None, model.id, now)
+        return self._runs.pass_on(started, Answer(replace(turn, continues=begun)))
 
     def _place(self, conversation: Conversation, tree: dict[str, Message], what: New | Retry | Continue) -> _Place:
         match what:

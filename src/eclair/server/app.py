@@ -17,7 +17,7 @@ import eclair
 from eclair.core import Core
 from eclair.errors import Conflict, EclairError, EngineBusy, InvalidInput, NotFound
 from eclair.server import ui
-from eclair.server.api import changes, conversations, models, runs
+from eclair.server.api import answers, changes, conversations, models, runs
 from eclair.server.guard import Guard
 from eclair.server.openai import routes as openai
 
@@ -44,6 +44,7 @@ def create_app(core: Core) -> FastAPI:
     )
     app.include_router(conversations.router(core))
     app.include_router(runs.router(core))
+    app.include_router(answers.router(core))
     app.include_router(changes.router(core))
     app.include_router(models.router(core))
     app.include_router(openai.router(core))

@@ -53,7 +53,21 @@ class ChangedConversation(Body):
     tags: Tags | None = None
 
 
-class NewTurnBody(Body):
+class ChoicesBody(Body):
+    """How a turn is to be answered."""
+
+    model: str | None = None
+    system: str | None = None
+    temperature: Annotated[float | None, Field(ge=0, le=2)] = None
+    top_p: Annotated[float | None, Field(gt=0, le=1)] = None
+    max_tokens: Annotated[int | None, Field(ge=1)] = None
+    seed: int | None = None
+
+    def choices(self) -> Choices:
+        return Choices(self.model, self.system, Sampling(self.temperature, self.top_p, self.max_tokens, self.seed))
+
+
+class NewTurnBody(ChoicesBody):
     """One of `text`, `retry` and `continue`; see docs/api.md."""
 
     text: str | None = None
@@ -61,12 +75,6 @@ class NewTurnBody(Body):
     retry: str | None = None
     continue_: Annotated[str | None, Field(alias="continue")] = None
     id: Annotated[str | None, Field(pattern="^msg_" + ID)] = None
-    model: str | None = None
-    system: str | None = None
-    temperature: Annotated[float | None, Field(ge=0, le=2)] = None
-    top_p: Annotated[float | None, Field(gt=0, le=1)] = None
-    max_tokens: Annotated[int | None, Field(ge=1)] = None
-    seed: int | None = None
 
     def what(self) -> New | Retry | Continue:
         """Raises InvalidInput unless exactly one thing is asked for."""
@@ -83,9 +91,6 @@ class NewTurnBody(Body):
                 return Continue(message)
             case _:
                 raise InvalidInput("A turn has one of `text`, `retry` and `continue`.", param="text")
-
-    def choices(self) -> Choices:
-        return Choices(self.model, self.system, Sampling(self.temperature, self.top_p, self.max_tokens, self.seed))
 
 
 class NewConversation(Body):

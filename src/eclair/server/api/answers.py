@@ -1,0 +1,38 @@
+"""`/api/answers`: a temporary chat. What is asked and answered is kept nowhere, not even as a run."""
+
+from __future__ import annotations
+
+import time
+from typing import Annotated, Literal
+
+from fastapi import APIRouter
+from pydantic import Field
+
+from eclair.core import Core
+from eclair.messages import Role
+from eclair.server.api.conversations import ChoicesBody
+from eclair.server.body import Fields
+from eclair.server.sse import EventStream, frames
+
+
+class SaidBody(Fields):
+    role: Literal["user", "assistant"]
+    text: str
+
+
+class AnswerBody(ChoicesBody):
+    """All that was said so far, the question last; an answer that comes last is taken up."""
+
+    messages: Annotated[list[SaidBody], Field(min_length=1)]
+
+
+def router(core: Core) -> APIRouter:
+    api = APIRouter(prefix="/api", tags=["temporary chat"])
+
+    @api.post("/answers", response_class=EventStream)
+    async def answer_unkept(body: AnswerBody) -> EventStream:
+        accepted = time.perf_counter()
+        said: list[tuple[Role, str]] = [(message.role, message.text) for message in body.messages]
+        return EventStream(frames(await core.turns.ask_unkept(said, body.choices(), accepted)))
+
+    return api
