@@ -19,7 +19,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from math import isnan
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from harness import ROOT, Goals, Others, Process, eclair, median, options, quantile, run, shown, table, upstream
 from playwright.async_api import Browser, BrowserContext, CDPSession, Page, async_playwright
@@ -294,7 +294,7 @@ async def _turn(page: Page) -> float:
 
 
 async def _busy(session: CDPSession) -> float:
-    found: dict[str, list[dict[str, Any]]] = await session.send("Performance.getMetrics")
+    found = cast("dict[str, list[dict[str, Any]]]", await session.send("Performance.getMetrics"))
     return 1000 * next(metric["value"] for metric in found["metrics"] if metric["name"] == "TaskDuration")
 
 
