@@ -101,7 +101,8 @@ def _check(page: Page) -> None:
 def test_on_a_phone_the_list_is_a_drawer(opening: Opening, shared: Served) -> None:
     page = opening(shared, viewport={"width": 390, "height": 780}, has_touch=True, is_mobile=True).new_page()
     page.goto("/")
-    send(page, "script: say=in the pocket")
+    composer(page).fill("script: say=in the pocket")
+    page.get_by_role("button", name="Send").tap()
     finished(page, "in the pocket")
     nav = page.get_by_role("navigation", name="Conversations")
     expect(nav).to_be_hidden()

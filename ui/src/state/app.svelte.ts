@@ -2,10 +2,9 @@
 
 import { Api, type Model } from "../api.ts";
 import { say } from "../i18n/say.ts";
-import { newId } from "../ids.ts";
 import { Conversation } from "./conversation.svelte.ts";
 import { Conversations } from "./conversations.svelte.ts";
-import { read, readDraft, write } from "./drafts.ts";
+import { newConversation, read, write } from "./drafts.ts";
 
 const KEY = "eclair.key";
 const MODEL = "eclair.model";
@@ -19,6 +18,8 @@ interface Heard {
 export class App {
   readonly api = new Api(read(KEY, "sessionStorage"), (wrong) => this.#askKey(wrong));
   readonly conversations = new Conversations(this.api);
+  /** Those that were left while messages waited in them. */
+  readonly #behind = new Map<string, Conversation>();
   /** The conversation that is shown. A new chat whose first message may have arrived keeps its id. */
   current = $state.raw<Conversation>(this.#fresh());
   /** The message that a link or a search points at. */
@@ -34,6 +35,7 @@ export class App {
 
   start(): void {
     this.#tabs.onmessage = ({ data }: MessageEvent<Heard>) => this.#hear(data);
+    addEventListener("storage", () => this.current.queue.refresh());
     addEventListener("popstate", () => this.#route());
     document.addEventListener("visibilitychange", () => this.#glance());
     addEventListener("focus", () => this.#glance());
@@ -76,11 +78,13 @@ export class App {
   }
 
   #fresh(): Conversation {
-    const sent = readDraft("new").sent;
-    return this.#conversation(sent?.conversation ?? newId("conv"), false);
+    return this.#conversation(newConversation(), false);
   }
 
   #conversation(id: string, kept: boolean): Conversation {
+    const left = this.#behind.get(id);
+    this.#behind.delete(id);
+    if (left !== undefined) return left;
     const model = () => (this.models.some((known) => known.id === this.model) ? (this.model ?? undefined) : undefined);
     return new Conversation({ api: this.api, model, changed: (changed) => this.#changed(changed) }, id, kept);
   }
@@ -138,7 +142,7 @@ export class App {
   }
 
   #show(conversation: Conversation): void {
-    this.current.leave();
+    if (this.current.leave()) this.#behind.set(this.current.id, this.current);
     this.target = null;
     this.current = conversation;
   }

@@ -1,34 +1,80 @@
-// Text that is typed and not yet accepted, kept across reloads. A full or forbidden storage costs the keeping only.
+// What is written and not yet accepted, kept across reloads. What the browser's storage does not take is kept
+// in this page's memory.
 
-const PREFIX = "eclair.draft.";
+import type { Attached } from "../composer/files.ts";
+import { newId } from "../ids.ts";
+import { alone, living, tab } from "./tabs.ts";
+
+const DRAFT = "eclair.draft.";
+const FILES = "eclair.files.";
+/** What is typed before its conversation is kept lies under this name. */
+export const NEW = "new";
 
 export interface Draft {
   readonly text: string;
-  /** The id that this text was last sent under, and where; the same text there is the same message. */
-  readonly sent?: {
-    readonly id: string;
-    readonly text: string;
-    readonly parent: string | null;
-    readonly conversation: string;
-  };
+  readonly files: readonly Attached[];
+  /** The model that was chosen for this message alone. */
+  readonly model?: string;
+  /** The conversation that a new chat is going to be, so that it keeps its name across a reload. */
+  readonly conversation?: string;
+  /** The id that this was last sent under, and where; the same words there are the same message. */
+  readonly sent?: Sent;
 }
 
+export interface Sent {
+  readonly id: string;
+  readonly text: string;
+  readonly files: readonly string[];
+  readonly parent: string | null;
+}
+
+const NONE: Draft = { text: "", files: [] };
+const memory = new Map<string, string>();
+
+/** This tab's draft in a conversation, or in a new chat. */
 export function readDraft(conversation: string): Draft {
-  const kept = read(PREFIX + conversation);
-  if (kept === null) return { text: "" };
-  try {
-    return JSON.parse(kept) as Draft;
-  } catch {
-    return { text: "" };
-  }
+  return readAt(`${conversation}@${tab()}`);
 }
 
-export function keepDraft(conversation: string, draft: Draft): void {
-  if (draft.text === "" && draft.sent === undefined) write(PREFIX + conversation, null);
-  else write(PREFIX + conversation, JSON.stringify(draft));
+/** Keep this tab's draft; its files, which are large, only where `files` says that they have changed. */
+export function keepDraft(conversation: string, draft: Draft, files: boolean): void {
+  keepAt(`${conversation}@${tab()}`, draft, files);
+}
+
+/** Give `take` the drafts that tabs which are closed by now have left here; what it took is then ours alone. */
+export async function inherit(conversation: string, take: (draft: Draft) => void): Promise<void> {
+  await alone(`eclair.drafts.${conversation}`, async () => {
+    const open = await living();
+    const prefix = `${DRAFT}${conversation}@`;
+    for (const key of keys(prefix)) {
+      const owner = key.slice(prefix.length);
+      if (owner === tab() || open.has(owner)) continue;
+      const place = `${conversation}@${owner}`;
+      take(readAt(place));
+      if (isKept(conversation)) keepAt(place, NONE, true);
+    }
+  });
+}
+
+/** Whether this tab's draft there outlives the page. */
+export function isKept(conversation: string): boolean {
+  const place = `${conversation}@${tab()}`;
+  return outlives(DRAFT + place) && outlives(FILES + place);
+}
+
+/** Whether anything that was written would be lost with this page. */
+export function atStake(): boolean {
+  return [...memory.keys()].some((name) => /^eclair\.(draft|files|queue)\./.test(name));
+}
+
+/** The id of a new chat: that of the one which is being written, or one that is free. */
+export function newConversation(): string {
+  return readDraft(NEW).conversation ?? newId("conv");
 }
 
 export function read(name: string, storage: "localStorage" | "sessionStorage" = "localStorage"): string | null {
+  const remembered = memory.get(name);
+  if (remembered !== undefined) return remembered;
   try {
     return globalThis[storage].getItem(name);
   } catch {
@@ -36,11 +82,52 @@ export function read(name: string, storage: "localStorage" | "sessionStorage" = 
   }
 }
 
+/** Where the storage is full or forbidden, it is remembered until the page is closed. */
 export function write(name: string, value: string | null, storage: "localStorage" | "sessionStorage" = "localStorage"): void {
+  memory.delete(name);
   try {
     if (value === null) globalThis[storage].removeItem(name);
     else globalThis[storage].setItem(name, value);
   } catch {
-    // Nothing is lost but the memory of it.
+    if (value !== null) memory.set(name, value);
   }
+}
+
+/** Whether what has this name does not live in this page's memory alone. */
+export function outlives(name: string): boolean {
+  return !memory.has(name);
+}
+
+/** The names that begin with `prefix`, those in memory too. */
+export function keys(prefix: string): string[] {
+  let stored: string[] = [];
+  try {
+    stored = Object.keys(localStorage);
+  } catch {
+    // A storage that is forbidden holds nothing.
+  }
+  return [...new Set([...stored, ...memory.keys()])].filter((name) => name.startsWith(prefix));
+}
+
+/** What lies there as JSON; what is no JSON is as good as nothing. */
+export function readJson<T>(name: string): T | null {
+  const kept = read(name);
+  try {
+    return kept === null ? null : (JSON.parse(kept) as T);
+  } catch {
+    return null;
+  }
+}
+
+function readAt(place: string): Draft {
+  const draft = { ...NONE, ...readJson<Omit<Draft, "files">>(DRAFT + place) };
+  return { ...draft, files: readJson<Attached[]>(FILES + place) ?? [] };
+}
+
+function keepAt(place: string, draft: Draft, files: boolean): void {
+  const { files: attached, ...words } = draft;
+  const { text, ...more } = words;
+  const empty = text === "" && attached.length === 0 && Object.keys(more).length === 0;
+  write(DRAFT + place, empty ? null : JSON.stringify(words));
+  if (files) write(FILES + place, attached.length === 0 ? null : JSON.stringify(attached));
 }

@@ -1,0 +1,50 @@
+// What the composer is being asked for while the person types: a command, or a model.
+
+/** `/words` at the very beginning, or `@words` after white space, up to the caret. */
+export interface Asked {
+  readonly kind: "command" | "model";
+  readonly words: string;
+  /** Where it begins, its sign included. */
+  readonly from: number;
+}
+
+export function asked(text: string, caret: number): Asked | null {
+  const before = text.slice(0, caret);
+  if (/^\/[^\s/]*$/.test(before) && /^(\s|$)/.test(text.slice(caret))) return { kind: "command", words: before.slice(1), from: 0 };
+  const at = /(?:^|\s)@(\S*)$/.exec(before)?.[1];
+  return at === undefined ? null : { kind: "model", words: at, from: caret - at.length - 1 };
+}
+
+/** Those whose name has the words, the best first: at its beginning, at that of a word, anywhere, letter by letter.
+ * A slash before the name does not count. */
+export function matching<T extends { readonly name: string }>(options: readonly T[], words: string): T[] {
+  const ranked = options.map((option) => ({ option, rank: rank(option.name, words) })).filter(({ rank }) => rank < 4);
+  return ranked.toSorted((a, b) => a.rank - b.rank).map(({ option }) => option);
+}
+
+/** A name as it is typed after the slash. */
+export function slug(name: string): string {
+  return name.trim().toLocaleLowerCase().replace(/[\s/]+/g, "-");
+}
+
+/** The names of `{{variables}}` in a prompt, each once, in their order. */
+export function variables(prompt: string): string[] {
+  return [...new Set([...prompt.matchAll(HOLE)].map(([, name]) => name ?? ""))];
+}
+
+/** The prompt with its variables filled in. */
+export function filled(prompt: string, values: ReadonlyMap<string, string>): string {
+  return prompt.replace(HOLE, (whole, name: string) => values.get(name) ?? whole);
+}
+
+const HOLE = /\{\{\s*([^{}\s][^{}]*?)\s*\}\}/g;
+
+function rank(name: string, words: string): number {
+  const [whole, part] = [name.replace(/^\//, "").toLocaleLowerCase(), words.toLocaleLowerCase()];
+  if (whole.startsWith(part)) return 0;
+  const at = whole.indexOf(part);
+  if (at > 0) return /[\p{L}\p{N}]/u.test(whole.charAt(at - 1)) ? 2 : 1;
+  let found = 0;
+  for (const letter of whole) if (letter === part.charAt(found)) found += 1;
+  return found === part.length ? 3 : 4;
+}
