@@ -7,6 +7,7 @@ from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
+from eclair.archive.imports import Imports
 from eclair.changes import Changes
 from eclair.keeping import Keeping
 from eclair.registry import Registry, build
@@ -29,6 +30,7 @@ class Core:
     turns: Turns
     changes: Changes
     keeping: Keeping
+    imports: Imports
 
     async def end_streams(self) -> None:
         """End what followers wait for, so that their connections close by themselves."""
@@ -55,4 +57,7 @@ async def open_core(settings: Settings) -> AsyncGenerator[Core]:
         keeping = Keeping(store, runs, changes)
         await keeping.start()
         stack.push_async_callback(keeping.close)
-        yield Core(settings, store, registry, runs, Turns(settings, store, registry, runs), changes, keeping)
+        imports = Imports(store, settings.data_dir / "imports", changes)
+        stack.callback(imports.close)
+        turns = Turns(settings, store, registry, runs)
+        yield Core(settings, store, registry, runs, turns, changes, keeping, imports)

@@ -7,6 +7,7 @@
     │   ├── Forbidden             403  a foreign Host or Origin
     │   ├── NotFound              404  no such conversation, run, model
     │   ├── Conflict              409  the conversation is still answering
+    │   ├── Gone                  410  a link whose time is over
     │   └── TooLarge              413  more than a limit, which the sentence names
     ├── SetupError                the machine or its configuration is at fault: exit code 3
     │   ├── SettingsError              an unknown key, a value of the wrong type
@@ -77,6 +78,11 @@ class Conflict(UserError):
     def __init__(self, message: str, *, run: str | None = None) -> None:
         super().__init__(message)
         self.run = run
+
+
+class Gone(UserError):
+    code = "gone"
+    status = 410
 
 
 class TooLarge(UserError):

@@ -1,7 +1,11 @@
-"""Identifiers that sort by time: a prefix, 48 bits of milliseconds and 80 random bits (as ULID has them)."""
+"""Identifiers: a prefix and 26 characters.
+
+Those that are made here sort by time: 48 bits of milliseconds and 80 random bits (as ULID has them).
+"""
 
 from __future__ import annotations
 
+import hashlib
 import secrets
 import time
 from collections.abc import Callable
@@ -18,4 +22,20 @@ _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 def new_id(prefix: str, clock: Clock = time.time) -> str:
     """A fresh identifier such as `run_01jd…`: the prefix, an underscore and 26 characters."""
     number = (int(clock() * 1000) << 80) | secrets.randbits(80)
-    return f"{prefix}_" + "".join(_ALPHABET[(number >> shift) & 31] for shift in range(125, -5, -5))
+    return f"{prefix}_{_written(number)}"
+
+
+def derived_id(prefix: str, *source: str) -> str:
+    """An identifier that is the same whenever the source is: for what comes from elsewhere and may come again."""
+    digest = hashlib.sha256("".join(f"{len(part)}:{part}" for part in source).encode()).digest()
+    return f"{prefix}_{_written(int.from_bytes(digest) >> 126)}"
+
+
+def secret_id(prefix: str) -> str:
+    """An identifier that nobody can guess: 130 random bits."""
+    return f"{prefix}_{_written(secrets.randbits(130))}"
+
+
+def _written(number: int) -> str:
+    """130 bits in 26 characters."""
+    return "".join(_ALPHABET[(number >> shift) & 31] for shift in range(125, -5, -5))

@@ -17,7 +17,7 @@ import eclair
 from eclair.core import Core
 from eclair.errors import Conflict, EclairError, EngineBusy, InvalidInput, NotFound
 from eclair.server import ui
-from eclair.server.api import answers, changes, conversations, models, runs
+from eclair.server.api import answers, changes, conversations, exports, imports, models, runs, shares
 from eclair.server.guard import Guard
 from eclair.server.openai import routes as openai
 
@@ -46,6 +46,9 @@ def create_app(core: Core) -> FastAPI:
     app.include_router(runs.router(core))
     app.include_router(answers.router(core))
     app.include_router(changes.router(core))
+    app.include_router(exports.router(core))
+    app.include_router(imports.router(core))
+    app.include_router(shares.router(core))
     app.include_router(models.router(core))
     app.include_router(openai.router(core))
     app.include_router(ui.router())

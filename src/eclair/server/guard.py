@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hmac
 import ipaddress
+import re
 from collections.abc import Callable
 from urllib.parse import urlsplit
 
@@ -19,6 +20,13 @@ from eclair.settings import Settings
 
 LARGEST_BODY = 32 << 20
 """Bytes of a request; what a message may hold is a setting."""
+
+LARGEST_IMPORT = 256 << 20
+IMPORT = ("POST", "/api/imports")
+"""The one request that may be larger, since it goes to a file as it comes."""
+
+KEYLESS = re.compile(r"/api/health$|/api/shared/")
+"""Where no key is asked for: whether Éclair is there, and what was shared by a link that nobody can guess."""
 
 Respond = Callable[[Scope, EclairError], ASGIApp]
 
@@ -55,9 +63,10 @@ class Guard:
             self._check_host(headers)
             self._check_origin(scope, headers)
             self._check_key(scope, headers)
-            if int(headers.get("content-length") or 0) > LARGEST_BODY:
-                raise _too_large()
-            await self._app(scope, _limited(receive), send)
+            largest = LARGEST_IMPORT if (scope["method"], scope["path"]) == IMPORT else LARGEST_BODY
+            if int(headers.get("content-length") or 0) > largest:
+                raise _too_large(largest)
+            await self._app(scope, _limited(receive, largest), send)
         except EclairError as error:
             await self._respond(scope, error)(scope, receive, send)
 
@@ -78,7 +87,7 @@ class Guard:
 
     def _check_key(self, scope: Scope, headers: Headers) -> None:
         path: str = scope["path"]
-        if self._key is None or not path.startswith(("/api/", "/v1/")) or path == "/api/health":
+        if self._key is None or not path.startswith(("/api/", "/v1/")) or KEYLESS.match(path):
             return
         scheme, _, given = headers.get("authorization", "").partition(" ")
         if scheme.lower() != "bearer" or not hmac.compare_digest(given.encode("latin-1"), self._key.encode()):
@@ -94,22 +103,22 @@ def _name(host: str) -> str:
     return f"[{name}]" if ":" in name else name
 
 
-def _limited(receive: Receive) -> Receive:
+def _limited(receive: Receive, largest: int) -> Receive:
     read = 0
 
     async def limited() -> Message:
         nonlocal read
         message = await receive()
         read += len(message.get("body", b""))
-        if read > LARGEST_BODY:
-            raise _too_large()
+        if read > largest:
+            raise _too_large(largest)
         return message
 
     return limited
 
 
-def _too_large() -> TooLarge:
-    return TooLarge(f"The request is larger than {LARGEST_BODY >> 20} MiB; send less at once.")
+def _too_large(largest: int) -> TooLarge:
+    return TooLarge(f"The request is larger than {largest >> 20} MiB; send less at once.")
 
 
 PAGE_HEADERS = {

@@ -1,0 +1,186 @@
+"""Opens an export, JSON or a zip of it, and cuts it into its conversations without holding the whole of it.
+
+What a file claims of itself is not believed: all that is unpacked is counted as it comes.
+"""
+
+from __future__ import annotations
+
+import json
+import mmap
+import re
+import struct
+import tempfile
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+import orjson
+
+from eclair.errors import InvalidInput, TooLarge
+
+LARGEST_CONVERSATION = 32 << 20
+LARGEST_UNPACKED = 1 << 30
+LARGEST_DIRECTORY = 4 << 20
+"""Bytes of a zip's list of files, each of which takes ten times that once read."""
+PIECE = 1 << 20
+
+_MARK = re.compile(rb'["\[\]{}]')
+_SPACE = re.compile(rb"\s*")
+_COMMAS = b", \t\r\n"
+_READABLE = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}
+
+Data = bytes | mmap.mmap
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A file of JSON, alone or in a zip."""
+
+    name: str
+    file: BinaryIO
+
+
+def members(file: BinaryIO, name: str, folder: Path, others: Callable[[str], None]) -> Iterator[Member]:
+    """The file itself, or each file of JSON in a zip, unpacked into `folder` while it is looked at; `others` is told
+    the rest. Raises InvalidInput and TooLarge."""
+    file.seek(0)
+    if not file.read(4).startswith(b"PK"):
+        yield Member(name, file)
+        return
+    try:
+        _check_directory(file, name)
+        with zipfile.ZipFile(file) as archive:
+            room = LARGEST_UNPACKED
+            for info in archive.infolist():
+                if info.is_dir():
+                    continue
+                if not info.filename.endswith(".json"):
+                    others(info.filename)
+                    continue
+                if info.flag_bits & 1:
+                    raise InvalidInput(f"{name} is locked with a password; unpack it and send the JSON in it.")
+                if info.compress_type not in _READABLE:
+                    raise InvalidInput(f"{name} is packed in an uncommon way; unpack it and send the JSON in it.")
+                with archive.open(info) as packed, tempfile.TemporaryFile(dir=folder) as unpacked:
+                    while piece := packed.read(PIECE):
+                        room -= len(piece)
+                        if room < 0:
+                            raise TooLarge(
+                                f"{name} unpacks to more than {LARGEST_UNPACKED >> 20:,} MiB; unpack it and send the "
+                                "JSON files in it one by one."
+                            )
+                        unpacked.write(piece)
+                    yield Member(info.filename, unpacked)
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, struct.error, ValueError) as error:
+        raise InvalidInput(f"{name} is a damaged zip file; download the export anew.") from error
+
+
+def _check_directory(file: BinaryIO, name: str) -> None:
+    """Refuse a zip whose list of files alone would fill the memory; its size stands near the file's end."""
+    end = file.seek(0, 2)
+    begin = max(0, end - (1 << 16) - 22 - 20 - 56)
+    file.seek(begin)
+    tail = file.read()
+    at = tail.rfind(b"PK\5\6")
+    if at < 0 or at + 22 > len(tail):
+        raise zipfile.BadZipFile
+    (size,) = struct.unpack_from("<I", tail, at + 12)
+    if at >= 76 and tail[at - 20 : at - 16] == b"PK\6\7" and tail[at - 76 : at - 72] == b"PK\6\6":
+        (size,) = struct.unpack_from("<Q", tail, at - 76 + 40)
+    if size > LARGEST_DIRECTORY:
+        raise TooLarge(f"{name} holds too many files; unpack it and send the JSON files in it one by one.")
+
+
+def cut(file: BinaryIO, name: str) -> Iterator[bytes | TooLarge]:
+    """Each value of the array that the file is, or the one object that it is, as JSON; TooLarge in place of one that
+    is past the limit. What is between them and no JSON comes as it stands. Raises InvalidInput where there is neither
+    array nor object, and at the place where the file breaks off."""
+    file.flush()
+    if file.seek(0, 2) == 0:
+        raise InvalidInput(f"{name} is empty; download the export anew.")
+    with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        begin = 3 if data[:3] == b"\xef\xbb\xbf" else 0
+        begin = _past(_SPACE, data, begin)
+        if data[begin : begin + 1] == b"{":
+            yield _piece(data, begin, len(data), name)
+        elif data[begin : begin + 1] == b"[":
+            yield from _array(data, begin + 1, name)
+        else:
+            raise InvalidInput(f"{name} is neither JSON nor a zip; send the file that the export gave.")
+
+
+def _array(data: Data, at: int, name: str) -> Iterator[bytes | TooLarge]:
+    while True:
+        mark = _MARK.search(data, at)
+        if mark is None:
+            raise InvalidInput(f"{name} breaks off in the middle; download the export anew.")
+        if stray := data[at : mark.start()].strip(_COMMAS):
+            yield stray[:PIECE]
+        if mark.group() == b"]":
+            if rest := data[mark.end() : mark.end() + PIECE].strip():
+                yield rest
+            return
+        at = _end(data, mark.start(), name)
+        yield _piece(data, mark.start(), at, name)
+
+
+def _piece(data: Data, begin: int, end: int, name: str) -> bytes | TooLarge:
+    if end - begin > LARGEST_CONVERSATION:
+        return TooLarge(
+            f"A conversation in {name} is larger than {LARGEST_CONVERSATION >> 20} MiB and was left out; "
+            "take it out of the file, or cut it in two."
+        )
+    return data[begin:end]
+
+
+def _end(data: Data, at: int, name: str) -> int:
+    """Where the value that begins at `at` with a quote or a bracket ends."""
+    depth = 0
+    while mark := _MARK.search(data, at):
+        at = mark.end()
+        match mark.group():
+            case b'"':
+                at = _end_of_string(data, at)
+                if at == 0:
+                    break
+            case b"{" | b"[":
+                depth += 1
+            case _:
+                depth -= 1
+        if depth <= 0:
+            return at
+    raise InvalidInput(f"{name} breaks off in the middle; download the export anew.")
+
+
+def _end_of_string(data: Data, at: int) -> int:
+    """Where the string ends whose first quote is before `at`; 0 where it does not."""
+    begin = at
+    while (quote := data.find(b'"', at)) >= 0:
+        before = quote
+        while before > begin and data[before - 1 : before] == b"\\":
+            before -= 1
+        if (quote - before) % 2 == 0:
+            return quote + 1
+        at = quote + 1
+    return 0
+
+
+def _past(pattern: re.Pattern[bytes], data: Data, at: int) -> int:
+    found = pattern.match(data, at)
+    return at if found is None else found.end()
+
+
+def parse(data: bytes) -> object:
+    """The JSON. Half characters, which some exports hold, are let through. Raises ValueError with the reason."""
+    try:
+        return orjson.loads(data)
+    except orjson.JSONDecodeError as error:
+        if b"\\ud" not in data and b"\\uD" not in data:
+            raise
+        try:
+            return json.loads(data)
+        except RecursionError:
+            raise error from None

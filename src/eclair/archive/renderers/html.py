@@ -1,0 +1,124 @@
+"""HTML in one file that needs nothing else: read on any screen, printed well, and without anything that runs.
+
+Answers are Markdown; raw HTML in them is shown as it was written, and pictures from elsewhere become links, so that
+opening the file tells nobody. That the answers were made by AI is said for people and, in schema.org's words, for
+programs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from functools import cache
+from html import escape
+from importlib import resources
+from typing import Any
+
+from markdown_it import MarkdownIt
+from markdown_it.renderer import RendererHTML
+from markdown_it.token import Token
+from markdown_it.utils import OptionsDict
+
+import eclair
+from eclair.archive.exported import Exported, ending, moment, notice, speaker, when
+from eclair.messages import Message, Part
+
+MADE_BY_AI = "https://schema.org/TrainedAlgorithmicMediaDigitalSource"
+POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
+
+
+def render(exported: Exported) -> bytes:
+    return "\n".join(_page(exported)).encode()
+
+
+def _page(exported: Exported) -> Iterator[str]:
+    messages = exported.branch
+    title = escape(exported.title)
+    yield "<!doctype html>"
+    yield '<html lang="en">'
+    yield "<head>"
+    yield '<meta charset="utf-8">'
+    yield f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">'
+    yield '<meta name="viewport" content="width=device-width, initial-scale=1">'
+    yield '<meta name="referrer" content="no-referrer">'
+    yield '<meta name="color-scheme" content="light dark">'
+    yield f'<meta name="generator" content="Éclair {eclair.__version__}">'
+    yield f"<title>{title}</title>"
+    yield f"<style>\n{_style()}</style>"
+    yield "</head>"
+    yield "<body>"
+    yield '<main itemscope itemtype="https://schema.org/Conversation">'
+    yield "<header>"
+    yield f'<h1 itemprop="name" dir="auto" lang="">{title}</h1>'
+    yield f"<p>{escape(notice(messages))} Exported from Éclair on {_time(exported.at)}.</p>"
+    yield "</header>"
+    for message in messages:
+        yield from _message(message)
+    yield "</main>"
+    yield "</body>"
+    yield "</html>"
+    yield ""
+
+
+def _message(message: Message) -> Iterator[str]:
+    by_ai = message.role == "assistant"
+    kind = "answer" if by_ai else "question"
+    yield f'<article class="{kind}" itemprop="hasPart" itemscope itemtype="https://schema.org/Message">'
+    if by_ai:
+        yield f'<meta itemprop="digitalSourceType" content="{MADE_BY_AI}">'
+    yield f'<h2><span itemprop="sender">{escape(speaker(message))}</span> {_time(message.created, "dateSent")}</h2>'
+    for part in message.parts:
+        yield from _part(part, by_ai)
+    if (end := ending(message)) is not None:
+        yield f'<p class="end">{escape(end)}</p>'
+    yield "</article>"
+
+
+def _part(part: Part, by_ai: bool) -> Iterator[str]:
+    match part.kind:
+        case "text" if by_ai:
+            yield f'<div class="said" itemprop="text" dir="auto" lang="">\n{_markdown().render(part.text)}</div>'
+        case "text":
+            yield f'<div class="said plain" itemprop="text" dir="auto" lang="">{escape(part.text)}</div>'
+        case "reasoning":
+            yield "<details><summary>Reasoning</summary>"
+            yield f'<div class="plain" dir="auto" lang="">{escape(part.text.strip())}</div></details>'
+        case "tool_call":
+            yield f"<details><summary>Tool call: {escape(part.name or '')}</summary>"
+            yield f"<pre><code>{escape(part.text)}</code></pre></details>"
+
+
+def _time(milliseconds: int, property: str | None = None) -> str:
+    stated = f' itemprop="{property}"' if property else ""
+    return f'<time{stated} datetime="{moment(milliseconds).isoformat()}">{when(milliseconds)}</time>'
+
+
+@cache
+def _style() -> str:
+    return (resources.files("eclair.archive.renderers") / "page.css").read_text("utf-8")
+
+
+@cache
+def _markdown() -> MarkdownIt:
+    parser = MarkdownIt("commonmark", {"html": False}, renderer_cls=_Renderer).enable(["table", "strikethrough"])
+    parser.validateLink = _may_be_linked
+    return parser
+
+
+def _may_be_linked(url: str) -> bool:
+    scheme = url.strip().lower().partition(":")[0]
+    return ":" not in url or scheme in ("http", "https", "mailto") or url.lower().startswith(_PICTURES)
+
+
+_PICTURES = ("data:image/png;", "data:image/jpeg;", "data:image/gif;", "data:image/webp;")
+
+
+class _Renderer(RendererHTML):
+    """Nothing is fetched: only pictures that are in the file itself are shown."""
+
+    def image(self, tokens: Sequence[Token], idx: int, options: OptionsDict, env: Any) -> str:
+        token = tokens[idx]
+        source = str(token.attrGet("src") or "")
+        label = escape(self.renderInlineAsText(token.children, options, env) or source)
+        if source.lower().startswith(_PICTURES):
+            return f'<img src="{escape(source)}" alt="{label}">'
+        return f'<a href="{escape(source)}" rel="noreferrer">{label}</a>'

@@ -1,0 +1,38 @@
+"""`/api/export`: what is kept, as files to take away."""
+
+from __future__ import annotations
+
+from urllib.parse import quote
+
+from fastapi import APIRouter, Response
+from starlette.responses import StreamingResponse
+
+from eclair.archive.exports import everything, gather, one, zip_name
+from eclair.archive.renderers import RENDERERS, Format
+from eclair.core import OWNER, Core
+
+
+def router(core: Core) -> APIRouter:
+    api = APIRouter(prefix="/api", tags=["exports"])
+
+    @api.get("/conversations/{id}/export", response_class=Response)
+    async def export_conversation(id: str, format: Format = "markdown") -> Response:
+        name, data = await one(await gather(core.store, core.runs, OWNER, id), format)
+        return Response(data, media_type=RENDERERS[format].media_type, headers=_attached(name))
+
+    @api.get("/export", response_class=StreamingResponse)
+    async def export_everything() -> StreamingResponse:
+        pieces = everything(core.store, core.runs, OWNER)
+        return StreamingResponse(pieces, media_type="application/zip", headers=_attached(zip_name()))
+
+    return api
+
+
+def _attached(name: str) -> dict[str, str]:
+    """Headers that have a browser save the body under this name, and never show it as a page of ours."""
+    plain = name.encode("ascii", "replace").decode().replace("?", "_")
+    return {
+        "Content-Disposition": f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='')}",
+        "Cache-Control": "no-store",
+        "X-Content-Type-Options": "nosniff",
+    }

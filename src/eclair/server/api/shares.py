@@ -1,0 +1,109 @@
+"""`/api/shares`: a branch as it is now, for whoever has the link, until it expires or is revoked."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from typing import Annotated
+
+from fastapi import APIRouter, Response
+from pydantic import BaseModel, Field, TypeAdapter
+
+from eclair.core import OWNER, Core
+from eclair.errors import Conflict, Gone, InvalidInput
+from eclair.ids import secret_id
+from eclair.messages import Message, branch
+from eclair.server.body import Body
+from eclair.store.base import Share
+
+DAY = 86_400_000
+MOST_DAYS = 3650
+
+_MESSAGES: TypeAdapter[list[Message]] = TypeAdapter(list[Message])
+
+
+class NewShare(Body):
+    """`days` until it expires; null is never."""
+
+    days: Annotated[int | None, Field(ge=1, le=MOST_DAYS)]
+
+
+class KeptShare(BaseModel):
+    id: str
+    url: str
+    conversation: str
+    title: str
+    created: int
+    expires: int | None
+
+    @classmethod
+    def of(cls, share: Share) -> KeptShare:
+        return cls(
+            id=share.id,
+            url=f"/s/{share.id}",
+            conversation=share.conversation,
+            title=share.title,
+            created=share.created,
+            expires=share.expires,
+        )
+
+
+class Shares(BaseModel):
+    shares: list[KeptShare]
+
+
+class Shared(BaseModel):
+    """What whoever has the link may read: the messages of one branch, from the first on."""
+
+    title: str
+    messages: list[Message]
+    created: int
+    expires: int | None
+
+
+def router(core: Core) -> APIRouter:
+    api = APIRouter(prefix="/api", tags=["shares"])
+
+    @api.post("/conversations/{id}/shares", status_code=201)
+    async def share_conversation(id: str, body: NewShare) -> KeptShare:
+        conversation, tree = await core.store.tree(OWNER, id)
+        shown = branch({message.id: message for message in tree}, conversation.leaf)
+        if not shown:
+            raise InvalidInput("This conversation has no messages yet; there is nothing to share.")
+        for message in shown:
+            if message.status == "running":
+                raise Conflict("This conversation is still answering; share it when it has.", run=message.run)
+        now = _now()
+        expires = None if body.days is None else now + body.days * DAY
+        share = Share(secret_id("share"), OWNER, id, conversation.title, now, expires)
+        await core.store.add_share(share, _MESSAGES.dump_json([_public(message) for message in shown]).decode())
+        return KeptShare.of(share)
+
+    @api.get("/shares")
+    async def list_shares() -> Shares:
+        return Shares(shares=[KeptShare.of(share) for share in await core.store.shares(OWNER)])
+
+    @api.delete("/shares/{id}", status_code=204)
+    async def revoke_share(id: str) -> None:
+        await core.store.delete_share(OWNER, id)
+
+    @api.get("/shared/{id}")
+    async def read_shared(id: str, response: Response) -> Shared:
+        share, body = await core.store.share(id)
+        if share.expires is not None and share.expires <= _now():
+            raise Gone("What was shared here has expired; ask for a new link.")
+        response.headers.update({"Cache-Control": "no-store", "X-Robots-Tag": "noindex"})
+        return Shared(
+            title=share.title, messages=_MESSAGES.validate_json(body), created=share.created, expires=share.expires
+        )
+
+    return api
+
+
+def _public(message: Message) -> Message:
+    """The message without what it says of this Éclair's inside."""
+    return replace(message, conversation="", run=None, usage=None)
+
+
+def _now() -> int:
+    return int(time.time() * 1000)

@@ -1,0 +1,168 @@
+"""Exports say everything, run nothing, fetch nothing, and come back in as they were."""
+
+from __future__ import annotations
+
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import orjson
+import pytest
+
+from eclair.archive.exported import Exported, file_name
+from eclair.archive.renderers import RENDERERS, Format
+from eclair.messages import Conversation, Fault, Message, Part
+from tests.archive.support import NOW, staged
+
+CONVERSATION = "conv_" + "0" * 26
+NASTY = """# Heading
+
+<script>alert(1)</script> and <img src=x onerror=alert(1)>
+
+[run](javascript:alert(1)) [data](data:text/html,x) [site](https://example.org/?a=1&b="2")
+![far](https://example.org/track.png "t") ![here](data:image/png;base64,AAAA)
+
+| a | b |
+|---|---|
+| 1 | ~~2~~ |
+
+```html
+</code></pre><script>
+```"""
+
+
+def message(number: int, role: str, text: str, parent: int | None = None, **more: object) -> Message:
+    values = {
+        "id": f"msg_{number:026}",
+        "conversation": CONVERSATION,
+        "parent": None if parent is None else f"msg_{parent:026}",
+        "role": role,
+        "parts": (Part("text", text),),
+        "created": 1_700_000_000_000 + number,
+    }
+    return Message(**{**values, **more})  # pyright: ignore[reportArgumentType]
+
+
+@pytest.fixture
+def exported() -> Exported:
+    thought = (Part("reasoning", "Hm\n<b>"), Part("tool_call", '{"q": "<x>"}', "1", "search"), Part("text", NASTY))
+    messages = (
+        message(1, "user", "What is <this>?\n  and *that*"),
+        message(2, "assistant", "", 1, parts=thought, model="mini & co"),
+        message(3, "assistant", "Another branch", 1, model="other"),
+        message(4, "user", "More", 2),
+        message(5, "assistant", "Half", 4, status="stopped"),
+        message(6, "user", "And?", 5),
+        message(7, "assistant", "", 6, parts=(), status="failed", fault=Fault("x", "The engine <died>.")),
+    )
+    conversation = Conversation(CONVERSATION, "local", 'A "title" </title><script>', 1, 2, messages[-1].id)
+    return Exported(conversation, messages, NOW)
+
+
+class Page(HTMLParser):
+    """The tags of a page, and that they are balanced."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.open: list[str] = []
+        self.feed(text)
+        self.close()
+        assert self.open == []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        if tag not in ("meta", "img", "br", "hr"):
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+
+def rendered(exported: Exported, format: Format) -> str:
+    return RENDERERS[format].render(exported).decode()
+
+
+def test_html_runs_and_fetches_nothing(exported: Exported) -> None:
+    text = rendered(exported, "html")
+    page = Page(text)
+    names = {tag for tag, _ in page.tags}
+    assert not names & {"script", "iframe", "link", "object", "form", "base"}
+    for tag, attributes in page.tags:
+        assert not [name for name in attributes if name.startswith("on") or name == "style"]
+        assert (attributes.get("src") or "data:image/").startswith("data:image/"), tag
+        assert not re.match(r"(?i)\s*(javascript|data|vbscript):", attributes.get("href") or "")
+    assert "url(" not in text
+    assert "@import" not in text
+    policy = next(a["content"] for _, a in page.tags if a.get("http-equiv") == "Content-Security-Policy")
+    assert policy is not None
+    assert policy.startswith("default-src 'none'")
+
+
+def test_html_shows_the_branch_as_it_was_meant(exported: Exported) -> None:
+    text = rendered(exported, "html")
+    assert "What is &lt;this&gt;?\n  and *that*" in text
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in text
+    assert "<s>2</s>" in text
+    assert '<img src="data:image/png;base64,AAAA" alt="here">' in text
+    assert '<a href="https://example.org/track.png" rel="noreferrer">far</a>' in text
+    assert "Another branch" not in text
+    assert "Stopped here." in text
+    assert "The engine &lt;died&gt;." in text
+    assert "@media print" in text
+    assert "prefers-color-scheme: dark" in text
+
+
+def test_every_format_says_that_the_answers_are_by_ai(exported: Exported) -> None:
+    for format in RENDERERS:
+        assert "The answers were made by AI" in rendered(exported, format)
+    page = Page(rendered(exported, "html"))
+    assert any(a.get("name") == "generator" and "Éclair" in (a["content"] or "") for _, a in page.tags)
+    marks = [a for _, a in page.tags if a.get("itemprop") == "digitalSourceType"]
+    assert len(marks) == 3
+    assert "TrainedAlgorithmicMedia" in (marks[0]["content"] or "")
+    assert "made by AI (mini &amp; co)" in rendered(exported, "html")
+
+
+def test_markdown_keeps_the_words(exported: Exported) -> None:
+    text = rendered(exported, "markdown")
+    assert text.startswith('# A "title" </title><script>\n')
+    assert NASTY in text
+    assert "## AI · mini & co · 2023-11-14 22:13 UTC" in text
+    assert "> Hm\n> <b>" in text
+    assert "Another branch" not in text
+
+
+def test_json_comes_back_in_as_it_was(exported: Exported, tmp_path: Path) -> None:
+    text = rendered(exported, "json")
+    assert "local" not in text
+    preview, (found,) = staged(tmp_path, text.encode())
+    assert (preview.kind, preview.problems) == ("eclair", ())
+    assert set(found.messages) == set(exported.messages)
+    assert found.conversation == Conversation(
+        CONVERSATION, "", exported.conversation.title, 1, 2, exported.conversation.leaf
+    )
+    assert orjson.loads(text)["eclair"] == 1
+
+
+@pytest.mark.parametrize("format", list(RENDERERS))
+def test_an_empty_conversation_has_a_file_too(format: Format) -> None:
+    empty = Exported(Conversation(CONVERSATION, "local", "", 1, 1), (), NOW)
+    assert "Conversation" in rendered(empty, format) or format == "json"
+    assert empty.name == "Conversation"
+
+
+@pytest.mark.parametrize(
+    ("title", "name"),
+    [
+        ("../../etc/passwd", "etc-passwd"),
+        ("a/b\\c:d*e?f", "a-b-c-d-e-f"),
+        ("Où est l'été ?", "Où-est-l-été"),
+        ("x" * 300, "x" * 60),
+        ("…", "conversation"),
+        ("CON\r\nSet-Cookie: x", "CON-Set-Cookie-x"),
+        ("日本語", "日本語"),
+    ],
+)
+def test_file_names_are_safe(title: str, name: str) -> None:
+    assert file_name(title) == name
