@@ -16,7 +16,7 @@ from typing import Annotated, Literal, assert_never
 import orjson
 from pydantic import Field, TypeAdapter
 
-from eclair.messages import Fault, FinishReason, Message, Part, PartKind, Remark, Usage
+from eclair.messages import Fault, FinishReason, Message, Part, PartKind, Remark, Step, StepKind, Usage
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ class StepStarted:
     """Work that is not words has begun, such as waiting for a model to load. `title` is for people."""
 
     step: str
-    kind: Literal["load"]
+    kind: StepKind
     title: str
     seq: int = 0
     type: Literal["step.started"] = "step.started"
@@ -186,8 +186,12 @@ def fold(events: Iterable[Event]) -> Message:
                 texts.append([])
             case PartDelta():
                 texts[event.index].append(event.text)
-            case PartFinished() | StepStarted() | StepFinished():
+            case PartFinished():
                 pass
+            case StepStarted():
+                message = replace(message, steps=(*message.steps, Step(event.step, event.kind, event.title)))
+            case StepFinished():
+                message = replace(message, steps=tuple(_finished(step, event) for step in message.steps))
             case Remarked():
                 message = replace(message, remarks=(*message.remarks, Remark(event.code, event.message)))
             case UsageCounted():
@@ -206,3 +210,9 @@ def fold(events: Iterable[Event]) -> Message:
         raise ValueError("a run's events begin with run.started")
     whole = tuple(replace(part, text="".join(text)) for part, text in zip(parts, texts, strict=True))
     return replace(message, parts=whole)
+
+
+def _finished(step: Step, event: StepFinished) -> Step:
+    if step.step != event.step or step.milliseconds is not None:
+        return step
+    return replace(step, milliseconds=event.milliseconds)

@@ -13,6 +13,7 @@ Role = Literal["system", "user", "assistant"]
 PartKind = Literal["text", "reasoning", "tool_call"]
 Status = Literal["running", "finished", "stopped", "interrupted", "failed"]
 FinishReason = Literal["stop", "length", "tool_calls", "content_filter"]
+StepKind = Literal["load"]
 ChangeKind = Literal["changed", "removed", "running", "finished"]
 
 
@@ -64,6 +65,19 @@ class Remark:
 
 
 @dataclass(frozen=True, slots=True)
+class Step:
+    """Work that was not words, such as waiting for a model to load.
+
+    `milliseconds` is None until it is done, and stays so where the answer ended before it did.
+    """
+
+    step: str
+    kind: StepKind
+    title: str
+    milliseconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Message:
     """One message of a conversation. Times are milliseconds since 1970, UTC.
 
@@ -83,6 +97,7 @@ class Message:
     usage: Usage | None = None
     fault: Fault | None = None
     remarks: tuple[Remark, ...] = ()
+    steps: tuple[Step, ...] = ()
 
     @property
     def text(self) -> str:

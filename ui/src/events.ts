@@ -4,6 +4,7 @@ export type Role = "system" | "user" | "assistant";
 export type PartKind = "text" | "reasoning" | "tool_call";
 export type Status = "running" | "finished" | "stopped" | "interrupted" | "failed";
 export type FinishReason = "stop" | "length" | "tool_calls" | "content_filter";
+export type StepKind = "load";
 export type ChangeKind = "changed" | "removed" | "running" | "finished";
 
 /** One stretch of a message.
@@ -45,6 +46,17 @@ export interface Remark {
   readonly message: string;
 }
 
+/** Work that was not words, such as waiting for a model to load.
+ *
+ * `milliseconds` is None until it is done, and stays so where the answer ended before it did.
+ */
+export interface Step {
+  readonly step: string;
+  readonly kind: StepKind;
+  readonly title: string;
+  readonly milliseconds: number | null;
+}
+
 /** One message of a conversation. Times are milliseconds since 1970, UTC.
  *
  * An assistant's message is the fold of its run's events; `run`, `model` and what follows are its alone.
@@ -63,6 +75,7 @@ export interface Message {
   readonly usage: Usage | null;
   readonly fault: Fault | null;
   readonly remarks: readonly Remark[];
+  readonly steps: readonly Step[];
 }
 
 /** A conversation without its messages. `leaf` is the last message of the branch that is shown. */
@@ -113,7 +126,7 @@ export interface RunStarted {
 /** Work that is not words has begun, such as waiting for a model to load. `title` is for people. */
 export interface StepStarted {
   readonly step: string;
-  readonly kind: "load";
+  readonly kind: StepKind;
   readonly title: string;
   readonly seq: number;
   readonly type: "step.started";

@@ -1,6 +1,6 @@
 // Folds a run's events into its message, one event at a time, exactly as `fold` in events.py does.
 
-import type { Event, Message, Part } from "./events.ts";
+import type { Event, Message, Part, Step } from "./events.ts";
 
 /** The message after one more event. `message` is null before the first, which is a run.started. */
 export function fold(message: Message | null, event: Event): Message {
@@ -12,9 +12,11 @@ export function fold(message: Message | null, event: Event): Message {
     case "part.delta":
       return { ...message, parts: grown(message.parts, event.index, event.text) };
     case "part.finished":
-    case "step.started":
-    case "step.finished":
       return message;
+    case "step.started":
+      return { ...message, steps: [...message.steps, { step: event.step, kind: event.kind, title: event.title, milliseconds: null }] };
+    case "step.finished":
+      return { ...message, steps: message.steps.map((step) => finished(step, event)) };
     case "remark":
       return { ...message, remarks: [...message.remarks, { code: event.code, message: event.message }] };
     case "usage":
@@ -47,7 +49,12 @@ function begun(event: Extract<Event, { type: "run.started" }>, parts: readonly P
     usage: null,
     fault: null,
     remarks: [],
+    steps: [],
   };
+}
+
+function finished(step: Step, event: Extract<Event, { type: "step.finished" }>): Step {
+  return step.step === event.step && step.milliseconds === null ? { ...step, milliseconds: event.milliseconds } : step;
 }
 
 function grown(parts: readonly Part[], index: number, text: string): Part[] {

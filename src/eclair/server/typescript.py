@@ -19,12 +19,13 @@ VALUES = (
     messages.Usage,
     messages.Fault,
     messages.Remark,
+    messages.Step,
     messages.Message,
     messages.Conversation,
     messages.Hit,
     messages.Change,
 )
-CLOSED = ("Role", "PartKind", "Status", "FinishReason", "ChangeKind")
+CLOSED = ("Role", "PartKind", "Status", "FinishReason", "StepKind", "ChangeKind")
 _NAMES: dict[Any, str] = {getattr(messages, name): name for name in CLOSED}
 _PLAIN: dict[Any, str] = {str: "string", int: "number", float: "number", bool: "boolean", type(None): "null"}
 

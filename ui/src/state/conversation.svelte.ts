@@ -576,6 +576,7 @@ function said(conversation: string, id: string, turn: { text: string; parent: st
     usage: null,
     fault: null,
     remarks: [],
+    steps: [],
   };
 }
 
