@@ -141,4 +141,13 @@ export const en = {
   taskDone: "done",
   taskOpen: "to do",
   image: "Image",
+  enlarge: "Enlarge “{name}”",
+  fullSize: "Full size",
+  close: "Close",
+  external: "Opens {host} in a new tab",
+  note: "Footnote {label}",
+  noteBack: "Back to the text from footnote {label}",
+  wrapCode: "Wrap",
+  saveCode: "Download",
+  copyCsv: "Copy as CSV",
 } as const;

@@ -1,7 +1,15 @@
 // The second wall: whatever the renderer let through, nothing that acts reaches the page.
 
-import DOMPurify from "dompurify";
+import DOMPurify, { type Config } from "dompurify";
 
-export function clean(html: string): string {
-  return DOMPurify.sanitize(html, { ADD_ATTR: ["target"], FORBID_ATTR: ["style"], FORBID_TAGS: ["style", "form"] });
+const OPTIONS = {
+  ADD_ATTR: ["target"],
+  ADD_TAGS: ["semantics", "annotation"],
+  FORBID_ATTR: ["style"],
+  FORBID_TAGS: ["style", "form"],
+  RETURN_DOM_FRAGMENT: true as const,
+} satisfies Config;
+
+export function clean(html: string): DocumentFragment {
+  return DOMPurify.sanitize(html, OPTIONS);
 }

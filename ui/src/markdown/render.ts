@@ -1,15 +1,30 @@
 // Markdown to HTML. What a model writes is text: raw HTML is shown as it stands but for a few harmless
 // inline tags, links lead only to the web or to mail, and no picture is fetched from anywhere.
+// Buttons say in `data-do` what they do; gestures.ts does it.
 
 import { Lexer, Marked, type Token, type Tokens } from "marked";
 import { say } from "../i18n/say.ts";
+import { attribute, escape, shown } from "./escape.ts";
+import { footnotes } from "./footnotes.ts";
+import { language } from "./languages.ts";
+import { math } from "./math.ts";
 
 const INLINE = /^<\/?(?:br|sub|sup|kbd|mark|u|s|ins|del)\s*\/?>$/i;
-const LINK = /^(?:https?:|mailto:)/i;
+const INTERRUPTS = /\n {0,3}(?:\$\$|\\\[|\[\^[^\]\s^[]{1,40}\]:)/;
 const PICTURE = /^data:image\/(?:png|jpeg|gif|webp);base64,/i;
 
-export function escape(text: string): string {
-  return text.replace(/[&<>"']/g, (c) => `&#${c.charCodeAt(0)};`);
+/** The start of a link to `href`, or null for an address that is neither of the web nor of mail. */
+function anchor(href: string): string | null {
+  const url = URL.parse(href);
+  if (url === null) return null;
+  if (url.protocol === "mailto:") return `<a href="${attribute(href)}">`;
+  if (url.protocol !== "https:" && url.protocol !== "http:") return null;
+  const title = attribute(say("external", { host: url.host }));
+  return `<a class="external" href="${attribute(href)}" title="${title}" target="_blank" rel="noopener noreferrer">`;
+}
+
+function button(does: string, label: string, more = ""): string {
+  return `<button type="button" data-do="${does}"${more}>${label}</button>`;
 }
 
 const marked = new Marked({
@@ -18,29 +33,53 @@ const marked = new Marked({
     html: ({ text }: Tokens.HTML | Tokens.Tag) => (INLINE.test(text) ? text : escape(text)),
     link({ href, tokens }: Tokens.Link) {
       const inner = this.parser.parseInline(tokens);
-      if (!LINK.test(href)) return inner;
-      return `<a href="${escape(href)}" target="_blank" rel="noopener noreferrer">${inner}</a>`;
+      const opening = anchor(href);
+      return opening === null ? inner : `${opening}${inner}</a>`;
     },
     image({ href, text }: Tokens.Image) {
-      if (PICTURE.test(href)) return `<img src="${escape(href)}" alt="${escape(text)}">`;
-      const label = escape(text || say("image"));
-      return /^https?:/i.test(href)
-        ? `<a href="${escape(href)}" target="_blank" rel="noopener noreferrer">${label}</a>`
-        : label;
+      const label = text || say("image");
+      if (PICTURE.test(href)) {
+        const named = `aria-label="${attribute(say("enlarge", { name: label }))}"`;
+        const picture = `<img src="${attribute(href)}" alt="${attribute(text)}">`;
+        return `<button type="button" class="picture" data-do="enlarge" ${named}>${picture}</button>`;
+      }
+      const opening = anchor(href);
+      return opening === null ? escape(label) : `${opening}${escape(label)}</a>`;
     },
     code({ text, lang }: Tokens.Code) {
-      const name = escape((lang ?? "").split(/\s/)[0] ?? "");
-      const bar = `<div class="bar"><span>${name}</span><button type="button">${say("copyCode")}</button></div>`;
-      return `<div class="code">${bar}<pre tabindex="0"><code>${escape(text)}</code></pre></div>\n`;
+      const info = lang ?? "";
+      const name = /^[^\s:{,]*/.exec(info)?.[0] ?? "";
+      const known = language(name);
+      const tools = [
+        button("wrap", say("wrapCode"), ' aria-pressed="false"'),
+        button("save", say("saveCode")),
+        button("copy", say("copyCode")),
+      ];
+      const label = `<span>${escape(known?.label ?? name)}</span>`;
+      const bar = `<div class="bar">${label}<span class="tools">${tools.join("")}</span></div>`;
+      const grammar = known === undefined ? "" : ` data-grammar="${known.grammar}"`;
+      const body = `<pre tabindex="0"><code${grammar}>${escape(text)}</code></pre>`;
+      return `<div class="code" data-info="${attribute(info)}">${bar}${body}</div>\n`;
     },
     table({ header, rows }: Tokens.Table) {
       const cells = (row: Tokens.TableCell[]) => row.map((cell) => this.tablecell(cell)).join("");
       const body = rows.map((row) => `<tr>${cells(row)}</tr>`).join("");
-      const head = `<thead><tr>${cells(header)}</tr></thead>`;
-      return `<div class="table" tabindex="0"><table>${head}<tbody>${body}</tbody></table></div>\n`;
+      const table = `<table><thead><tr>${cells(header)}</tr></thead><tbody>${body}</tbody></table>`;
+      const tools = `<div class="under">${button("csv", say("copyCsv"))}</div>`;
+      return `<div class="table"><div class="wide" tabindex="0">${table}</div>${tools}</div>\n`;
     },
     checkbox: ({ checked }: Tokens.Checkbox) =>
       `<input type="checkbox" disabled${checked ? " checked" : ""} aria-label="${checked ? say("taskDone") : say("taskOpen")}"> `,
+  },
+});
+marked.use({
+  extensions: [...math, ...footnotes],
+  tokenizer: {
+    /** Underlined headings end where a formula or a footnote begins, as paragraphs do. */
+    lheading(src) {
+      const found = this.rules.block.lheading.exec(src);
+      return found !== null && INTERRUPTS.test(found[0]) ? undefined : false;
+    },
   },
 });
 
@@ -50,15 +89,30 @@ export type Links = Lexer["tokens"]["links"];
 export function lex(text: string, links: Links): { tokens: Token[]; links: Links } {
   const lexer = new Lexer(marked.defaults);
   Object.assign(lexer.tokens.links, links);
-  const tokens = lexer.lex(text);
-  return { tokens, links: tokens.links };
+  const tokens = shallow(() => lexer.lex(text)) ?? [unread(text)];
+  return { tokens, links: lexer.tokens.links };
 }
 
 export function html(tokens: Token[]): string {
-  return marked.Parser.parse(tokens, marked.defaults);
+  const rendered = shallow(() => marked.Parser.parse(tokens, marked.defaults));
+  return shown(rendered ?? marked.Parser.parse([unread(tokens.map(({ raw }) => raw).join(""))], marked.defaults));
 }
 
 /** The whole text at once: what the blocks must amount to. */
 export function whole(text: string): string {
-  return marked.parse(text, { async: false });
+  return html(lex(text.replace(/\r\n?/g, "\n"), {}).tokens);
+}
+
+/** What `work` gives, or null for text that is nested deeper than the stack, such as a thousand quotes in one another. */
+function shallow<T>(work: () => T): T | null {
+  try {
+    return work();
+  } catch (error) {
+    if (error instanceof RangeError) return null;
+    throw error;
+  }
+}
+
+function unread(text: string): Tokens.Paragraph {
+  return { type: "paragraph", raw: text, text, tokens: [{ type: "text", raw: text, text, escaped: false } as Tokens.Text] };
 }

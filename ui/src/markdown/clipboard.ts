@@ -1,0 +1,22 @@
+// Puts text on the clipboard, on pages that came over plain http as well, which have no clipboard of their own.
+
+/** `html` goes with `text` for programs that take it. */
+export async function put(text: string, html?: string): Promise<void> {
+  if (navigator.clipboard === undefined) return putOldWay(text, html);
+  if (html === undefined) return navigator.clipboard.writeText(text);
+  const types = { "text/plain": text, "text/html": html };
+  const blobs = Object.entries(types).map(([type, data]) => [type, new Blob([data], { type })] as const);
+  await navigator.clipboard.write([new ClipboardItem(Object.fromEntries(blobs))]);
+}
+
+function putOldWay(text: string, html: string | undefined): void {
+  const fill = (event: ClipboardEvent) => {
+    event.preventDefault();
+    event.stopImmediatePropagation();
+    event.clipboardData?.setData("text/plain", text);
+    if (html !== undefined) event.clipboardData?.setData("text/html", html);
+  };
+  document.addEventListener("copy", fill, { capture: true, once: true });
+  document.execCommand("copy");
+  document.removeEventListener("copy", fill, { capture: true });
+}

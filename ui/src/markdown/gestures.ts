@@ -1,0 +1,80 @@
+// What the buttons within an answer do; render.ts made them.
+
+import { say } from "../i18n/say.ts";
+import { put } from "./clipboard.ts";
+import { fileName } from "./languages.ts";
+
+const SHORTLY = 1500;
+
+/** Does what the button that was clicked says. `enlarge` shows a picture in full. */
+export async function act(root: HTMLElement, event: MouseEvent, enlarge: (picture: HTMLImageElement) => void): Promise<void> {
+  const button = event.target instanceof Element ? event.target.closest<HTMLButtonElement>("button[data-do]") : null;
+  if (button === null) return;
+  switch (button.dataset["do"]) {
+    case "copy":
+      await put(codeOf(button));
+      return tellCopied(button);
+    case "csv":
+      await put(csv(button.closest(".table")?.querySelectorAll("tr") ?? []));
+      return tellCopied(button);
+    case "wrap":
+      return toggle(button, button.closest(".code")?.classList.toggle("wrapped") === true);
+    case "save":
+      return save(fileName(button.closest<HTMLElement>(".code")?.dataset["info"] ?? "", codeOf(button)), codeOf(button));
+    case "note":
+      return go(root.querySelector<HTMLElement>(`.note[data-note="${CSS.escape(button.dataset["note"] ?? "")}" i]`));
+    case "back":
+      return go(root.querySelector<HTMLElement>(`.mark[data-note="${CSS.escape(button.closest<HTMLElement>(".note")?.dataset["note"] ?? "")}" i]`));
+    case "enlarge": {
+      const picture = button.querySelector("img");
+      if (picture !== null) enlarge(picture);
+    }
+  }
+}
+
+function codeOf(button: Element): string {
+  return button.closest(".code")?.querySelector("code")?.textContent ?? "";
+}
+
+function toggle(button: Element, pressed: boolean): void {
+  button.setAttribute("aria-pressed", String(pressed));
+}
+
+function tellCopied(button: HTMLElement): void {
+  const label = button.textContent;
+  if (label === say("copied")) return;
+  button.textContent = say("copied");
+  setTimeout(() => {
+    button.textContent = label;
+  }, SHORTLY);
+}
+
+function go(to: HTMLElement | null): void {
+  to?.scrollIntoView({ block: "nearest" });
+  to?.focus({ preventScroll: true });
+}
+
+/** The rows as RFC 4180 has them. */
+function csv(rows: Iterable<HTMLTableRowElement>): string {
+  const cell = (of: HTMLTableCellElement) => {
+    const text = wordsOf(of).trim();
+    return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+  };
+  return [...rows].map((row) => [...row.cells].map(cell).join(",")).join("\r\n");
+}
+
+/** What an element says, its formulas as TeX. */
+function wordsOf(element: Element): string {
+  const copy = element.cloneNode(true) as Element;
+  for (const math of copy.querySelectorAll<HTMLElement>(".math")) math.textContent = `$${math.dataset["tex"]}$`;
+  for (const line of copy.querySelectorAll("br")) line.replaceWith("\n");
+  return copy.textContent;
+}
+
+function save(name: string, text: string): void {
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(new Blob([text], { type: "text/plain" }));
+  link.download = name;
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
+}
