@@ -11,6 +11,8 @@ import { math } from "./math.ts";
 
 const INLINE = /^<\/?(?:br|sub|sup|kbd|mark|u|s|ins|del)\s*\/?>$/i;
 const INTERRUPTS = /\n {0,3}(?:\$\$|\\\[|\[\^[^\]\s^[]{1,40}\]:)/;
+/** Quotes and lists so deep in one another are no writing of anybody's, and deeper than the stack. */
+const DEEP = /^(?: {0,3}(?:>|[-*+][ \t]|\d{1,9}[.)][ \t])[ \t]?){32}/;
 const PICTURE = /^data:image\/(?:png|jpeg|gif|webp);base64,/i;
 
 /** The start of a link to `href`, or null for an address that is neither of the web nor of mail. */
@@ -75,6 +77,8 @@ const marked = new Marked({
 marked.use({
   extensions: [...math, ...footnotes],
   tokenizer: {
+    blockquote: (src) => (DEEP.test(src) ? undefined : false),
+    list: (src) => (DEEP.test(src) ? undefined : false),
     /** Underlined headings end where a formula or a footnote begins, as paragraphs do. */
     lheading(src) {
       const found = this.rules.block.lheading.exec(src);

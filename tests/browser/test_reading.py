@@ -1,0 +1,178 @@
+"""An answer as it is read: formulas, code, tables, footnotes, pictures, links, and text that means harm."""
+
+from __future__ import annotations
+
+import csv
+from io import StringIO
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from tests.browser.conftest import Opening
+from tests.browser.served import Served
+from tests.browser.test_chat import answer, finished, send
+from tests.browser.test_everyone import FAINT
+
+DOT = (
+    "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAUAAAAFCAYAAACNbyblAAAAHElEQVQI12P4//8/w38GIAXDIBKE0DHxgljNBAAO"
+    "9TXL0Y4OHwAAAABJRU5ErkJggg=="
+)
+CODE = 'def greet(name: str) -> str:\n    return f"Hello, {name}"  # kindly'
+
+
+def show(page: Page, markdown: str, *, rate: int = 0) -> Locator:
+    """Have `markdown` answered, word by word; the answer."""
+    send(page, f"script: rate={rate} below=1\n{markdown}")
+    finished(page)
+    return answer(page)
+
+
+@pytest.fixture
+def page(opening: Opening, shared: Served) -> Page:
+    context = opening(shared)
+    context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page = context.new_page()
+    page.goto("/")
+    return page
+
+
+def clipboard(page: Page) -> str:
+    return page.evaluate("navigator.clipboard.readText()")
+
+
+def test_formulas_are_set_while_they_stream(page: Page) -> None:
+    said = show(
+        page,
+        "It costs $5, and $E = mc^2$.\n\n$$\n\\int_0^1 \\boxed{x^2}\\,dx\n$$\n\nSo \\(a_1\\), and $\\frac{1$ is none.",
+        rate=300,
+    )
+    expect(said.locator("math")).to_have_count(3)
+    expect(said).to_contain_text("It costs $5, and")
+    box = said.locator(".math.display").bounding_box()
+    assert box is not None
+    assert box["height"] > 30
+    expect(said.get_by_title("KaTeX parse error")).to_have_text("$\\frac{1$")
+    assert page.evaluate("document.fonts.check('16px KaTeX_Math')")
+
+
+def test_code_is_coloured_copied_wrapped_and_saved(page: Page, tmp_path: Path) -> None:
+    said = show(page, f'```python title="src/greet.py"\n{CODE}{" and on" * 40}\n```')
+    code = said.locator("pre code")
+    expect(code.locator(".word").first).to_have_text("def")
+    expect(said.get_by_text("Python", exact=True)).to_be_visible()
+    said.get_by_role("button", name="Copy", exact=True).click()
+    expect(said.get_by_role("button", name="Copied", exact=True)).to_be_visible()
+    assert clipboard(page).startswith(CODE)
+    wide = code.evaluate("e => e.parentElement.scrollWidth > e.parentElement.clientWidth")
+    assert wide
+    wrap = said.get_by_role("button", name="Wrap")
+    wrap.click()
+    expect(wrap).to_have_attribute("aria-pressed", "true")
+    assert not code.evaluate("e => e.parentElement.scrollWidth > e.parentElement.clientWidth")
+    with page.expect_download() as download:
+        said.get_by_role("button", name="Download").click()
+    assert download.value.suggested_filename == "greet.py"
+    saved = tmp_path / "greet.py"
+    download.value.save_as(saved)
+    assert saved.read_text().startswith(CODE)
+
+
+def test_code_that_grows_keeps_its_place_its_colours_and_its_switches(page: Page) -> None:
+    lines = "\n".join(f'value_{i} = "text {i}"  # a note that makes this line quite long' for i in range(60))
+    send(page, f"script: rate=200 below=1\n```python\n{lines}\n```")
+    said = answer(page)
+    code = said.locator("pre code")
+    expect(code.locator(".quoted").first).to_be_visible()
+    said.get_by_role("button", name="Wrap").click()
+    first = code.locator(".quoted").first.element_handle()
+    length = len(code.inner_text())
+    page.wait_for_function("n => document.querySelector('pre code').textContent.length > n + 400", arg=length)
+    expect(said.get_by_role("button", name="Wrap")).to_have_attribute("aria-pressed", "true")
+    assert first.evaluate("e => e.isConnected")
+    finished(page)
+    expect(code.locator(".quoted")).to_have_count(60)
+    assert code.evaluate("e => e.textContent").strip() == lines
+
+
+def test_a_table_is_copied_as_csv(page: Page) -> None:
+    said = show(page, '| Town | Says |\n|---|--:|\n| Lyon | "silk", bread |\n| Graz | $x^2$ |')
+    said.get_by_role("table").hover()
+    said.get_by_role("button", name="Copy as CSV").click()
+    expect(said.get_by_role("button", name="Copied")).to_be_visible()
+    rows = list(csv.reader(StringIO(clipboard(page))))
+    assert rows == [["Town", "Says"], ["Lyon", '"silk", bread'], ["Graz", "$x^2$"]]
+
+
+def test_tasks_and_footnotes(page: Page) -> None:
+    said = show(page, "- [x] bought\n- [ ] baked\n\nA claim[^1].\n\n[^1]: Its source.")
+    expect(said.get_by_role("checkbox", name="done")).to_be_checked()
+    expect(said.get_by_role("checkbox", name="to do")).not_to_be_checked()
+    said.get_by_role("button", name="Footnote 1", exact=True).click()
+    expect(said.get_by_role("note")).to_be_focused()
+    expect(said.get_by_role("note")).to_contain_text("Its source.")
+    said.get_by_role("button", name="Back to the text from footnote 1").click()
+    expect(said.get_by_role("button", name="Footnote 1", exact=True)).to_be_focused()
+
+
+def test_links_say_where_they_lead(page: Page) -> None:
+    said = show(page, "See [this](https://example.org/a) and [that](https://ex\u0430mple.org) or www.example.com.")
+    link = said.get_by_role("link", name="this")
+    expect(link).to_have_attribute("rel", "noopener noreferrer")
+    expect(link).to_have_attribute("title", "Opens example.org in a new tab")
+    expect(said.get_by_role("link", name="that")).to_have_attribute("title", "Opens xn--exmple-4nf.org in a new tab")
+
+
+def test_a_picture_opens_large_and_gives_the_focus_back(page: Page) -> None:
+    said = show(page, f"![A red dot]({DOT})")
+    button = said.get_by_role("button", name="Enlarge “A red dot”")
+    button.focus()
+    page.keyboard.press("Enter")
+    dialog = page.get_by_role("dialog", name="A red dot")
+    expect(dialog.get_by_role("img")).to_be_visible()
+    dialog.get_by_role("button", name="Full size").click()
+    page.keyboard.press("Escape")
+    expect(dialog).to_be_hidden()
+    expect(button).to_be_focused()
+
+
+EVIL = (
+    "<script>alert(1)</script> [x](javascript:alert(1)) ![x](https://example.org/x.png)\n\n"
+    "turned \u202egnirts\u202c here\n\nz"
+    + "\u0310\u0341\u0489" * 200
+    + "algo\n\n"
+    + "a" * 100_000
+    + "\n\n"
+    + ">" * 3000
+    + " deep\n\n```python\nnever closed = '\u2066'"
+)
+
+
+@pytest.mark.parametrize("width", [1200, 320])
+def test_text_that_means_harm_is_shown_and_breaks_nothing(opening: Opening, shared: Served, width: int) -> None:
+    page = opening(shared, viewport={"width": width, "height": 800}).new_page()
+    page.goto("/")
+    said = show(page, EVIL)
+    expect(said.get_by_text("never closed")).to_be_visible()
+    expect(said.get_by_text("<script>alert(1)</script>")).to_be_attached()
+    assert said.locator(".prose :is(script, iframe, [style], a[href^='javascript'])").count() == 0
+    assert said.locator("bdi.control").evaluate_all("es => es.map(e => e.dataset.code)") == [
+        "U+202E",
+        "U+202C",
+        "U+2066",
+    ]
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    zalgo = said.get_by_text("algo").locator("xpath=ancestor-or-self::p").bounding_box()
+    assert zalgo is not None
+    assert zalgo["height"] < 60
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_coloured_code_can_be_read(opening: Opening, shared: Served, scheme: str) -> None:
+    page = opening(shared, color_scheme=scheme).new_page()
+    page.goto("/")
+    said = show(
+        page, f"```python\n{CODE}\n@x\nclass Y: z = 1\n```\n\n```diff\n- a\n+ b\n```\n\n$\\frac{{1$ [a](https://a.b)"
+    )
+    expect(said.locator(".gone")).to_be_visible()
+    assert page.evaluate(FAINT) == []
