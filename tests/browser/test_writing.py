@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 import pytest
-from playwright.sync_api import Dialog, Locator, Page, expect
+from playwright.sync_api import Dialog, Locator, Page, Route, expect
 
 from tests.browser.conftest import Opening, Watch
 from tests.browser.served import Served
@@ -230,7 +230,12 @@ def test_a_model_is_chosen_for_one_message(page: Page) -> None:
     page.reload()
     expect(files(page)).to_have_text("Answered by Scripted")
     asked: list[Any] = []
-    page.on("request", lambda request: request.method == "POST" and asked.append(request.post_data_json))
+
+    def ask(route: Route) -> None:
+        asked.append(route.request.post_data_json)
+        route.continue_()
+
+    page.route("**/api/conversations", ask)
     composer(page).press("Enter")
     finished(page, "mine")
     assert asked[0]["model"] == "scripted"
