@@ -50,6 +50,7 @@ def check(root: Path) -> None:
     install(ui)
     tool = ui / "node_modules" / "svelte-check" / "bin" / "svelte-check"
     _node(ui, tool, "--tsconfig", "./tsconfig.json", "--fail-on-warnings", "--output", "human")
+    _node(ui, ui / "node_modules" / "typescript" / "bin" / "tsc", "-p", "worker")
 
 
 def install(ui: Path) -> None:

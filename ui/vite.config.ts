@@ -1,8 +1,7 @@
+import { createHash } from "node:crypto";
 import { svelte } from "@sveltejs/vite-plugin-svelte";
 import { defineConfig, type Plugin } from "vite";
 
-// Two pages, the chat and the API reference; every asset is a file of ours, so that the strict
-// Content-Security-Policy holds: no inline script, no inline style, no data: script.
 /** Every browser that runs the page reads woff2; the formulas' fonts are bundled in no other form. */
 const woff2: Plugin = {
   name: "woff2",
@@ -13,8 +12,29 @@ const woff2: Plugin = {
   },
 };
 
+/** Tells the service worker which files the chat begins with; its own text, and with it its version, changes as they do. */
+const shell: Plugin = {
+  name: "shell",
+  enforce: "post",
+  generateBundle: {
+    order: "post",
+    handler(_, bundle) {
+      const worker = bundle["worker.js"];
+      const page = bundle["index.html"];
+      if (worker?.type !== "chunk" || page?.type !== "asset") throw new Error("the page has no worker");
+      const html = page.source.toString();
+      const named = [...html.matchAll(/(?:src|href)="(\/[^"]+)"/g)].map(([, path]) => path ?? "");
+      const needed = ["/", ...new Set(named.filter((path) => !path.startsWith("/icon-")))];
+      const version = createHash("sha256").update(html).update(worker.code).digest("hex").slice(0, 12);
+      worker.code = `const SHELL=${JSON.stringify(needed)},VERSION=${JSON.stringify(version)};\n${worker.code}`;
+    },
+  },
+};
+
+// Two pages, the chat and the API reference; every asset is a file of ours, so that the strict
+// Content-Security-Policy holds: no inline script, no inline style, no data: script.
 export default defineConfig({
-  plugins: [svelte(), woff2],
+  plugins: [svelte(), woff2, shell],
   worker: { format: "es" },
   build: {
     outDir: "../src/eclair/server/static",
@@ -23,7 +43,10 @@ export default defineConfig({
     modulePreload: { polyfill: false },
     target: "es2023",
     chunkSizeWarningLimit: 2000,
-    rollupOptions: { input: { index: "index.html", docs: "docs.html" } },
+    rollupOptions: {
+      input: { index: "index.html", docs: "docs.html", worker: "worker/worker.ts" },
+      output: { entryFileNames: ({ name }) => (name === "worker" ? "worker.js" : "assets/[name]-[hash].js") },
+    },
   },
   server: { proxy: { "/api": "http://127.0.0.1:8642", "/openapi.json": "http://127.0.0.1:8642" } },
 });

@@ -57,6 +57,8 @@ type Method = "GET" | "POST" | "PATCH" | "DELETE";
 
 export class Api {
   key: string | null;
+  /** Told of every response, and with null of a call that had none. */
+  heard: (response: Response | null) => void = () => {};
   /** Asks the person for the key; resolves to null when none is given. */
   readonly #ask: (wrong: boolean) => Promise<string | null>;
 
@@ -141,9 +143,12 @@ export class Api {
       init.body = JSON.stringify(body);
     }
     try {
-      return await fetch(path, init);
+      const response = await fetch(path, init);
+      this.heard(response);
+      return response;
     } catch (error) {
       if (signal?.aborted) throw error;
+      this.heard(null);
       throw new ApiError(0, "unreachable", say("unreachable"));
     }
   }

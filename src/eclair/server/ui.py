@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from fastapi import APIRouter
@@ -12,6 +13,16 @@ from starlette.types import Scope
 from eclair.server.guard import PAGE_HEADERS
 
 STATIC = Path(__file__).parent / "static"
+
+FILES = {
+    "favicon.svg": "image/svg+xml",
+    "icon-192.png": "image/png",
+    "icon-512.png": "image/png",
+    "icon-maskable.png": "image/png",
+    "manifest.webmanifest": "application/manifest+json",
+    "worker.js": "text/javascript",
+}
+"""Files with a name of their own, at the root, where the service worker must lie to reach every page."""
 
 
 class Assets(StaticFiles):
@@ -37,15 +48,21 @@ def router() -> APIRouter:
     async def docs() -> Response:
         return _page("docs.html")
 
-    @pages.get("/favicon.svg")
-    async def icon() -> Response:
-        return _page("favicon.svg")
+    for name, kind in FILES.items():
+        pages.add_api_route(f"/{name}", _file(name, kind))
 
     return pages
 
 
-def _page(name: str) -> Response:
+def _file(name: str, kind: str) -> Callable[[], Awaitable[Response]]:
+    async def file() -> Response:
+        return _page(name, kind)
+
+    return file
+
+
+def _page(name: str, kind: str = "text/html") -> Response:
     path = STATIC / name
     if not path.exists():
         return PlainTextResponse("The web app is not built; `make run` builds it.\n", status_code=503)
-    return FileResponse(path, headers={**PAGE_HEADERS, "Cache-Control": "no-cache"})
+    return FileResponse(path, media_type=kind, headers={**PAGE_HEADERS, "Cache-Control": "no-cache"})

@@ -125,6 +125,9 @@ export const en = {
   reconnecting: "Connection lost. Reconnecting…",
   unreachable: "Éclair cannot be reached. Your message is kept here.",
   refused: "Éclair could not do that ({status}).",
+  away: "Éclair cannot be reached. What you read last is kept here unless Éclair has a key.",
+  renewed: "Éclair has a new version. What you are writing is kept.",
+  reload: "Load it",
   gone: "There is no such conversation. It may have been deleted.",
   dismiss: "Dismiss",
 

@@ -5,6 +5,7 @@ import { say } from "../i18n/say.ts";
 import { Conversation } from "./conversation.svelte.ts";
 import { Conversations } from "./conversations.svelte.ts";
 import { newConversation, read, write } from "./drafts.ts";
+import { Offline } from "./offline.svelte.ts";
 
 const KEY = "eclair.key";
 const MODEL = "eclair.model";
@@ -17,6 +18,7 @@ interface Heard {
 
 export class App {
   readonly api = new Api(read(KEY, "sessionStorage"), (wrong) => this.#askKey(wrong));
+  readonly offline = new Offline();
   readonly conversations = new Conversations(this.api);
   /** Those that were left while messages waited in them. */
   readonly #behind = new Map<string, Conversation>();
@@ -34,6 +36,8 @@ export class App {
   #asked: Promise<string | null> | null = null;
 
   start(): void {
+    this.api.heard = (response) => this.offline.heard(response);
+    this.offline.start();
     this.#tabs.onmessage = ({ data }: MessageEvent<Heard>) => this.#hear(data);
     addEventListener("storage", () => this.current.queue.refresh());
     addEventListener("popstate", () => this.#route());
@@ -90,6 +94,7 @@ export class App {
   }
 
   #changed(id: string): void {
+    if (this.api.key === null && !this.current.running) this.offline.keep(id);
     if (this.current.id === id && location.pathname === "/") history.replaceState(null, "", `/c/${id}`);
     this.#tabs.postMessage({ conversation: id, removed: false } satisfies Heard);
     void this.#refresh();

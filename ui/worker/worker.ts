@@ -1,0 +1,203 @@
+// The service worker: opens the page without its server, and keeps the conversations that were read last.
+//
+// What a server with a key says is never kept: whoever has the browser but not the key reads nothing.
+
+declare const self: ServiceWorkerGlobalScope;
+/** The page's own files and a word for their version, put in by the build. */
+declare const SHELL: readonly string[];
+declare const VERSION: string;
+
+const FILES = `eclair-files-${VERSION}`;
+const KEPT = "eclair-conversations";
+const MOST = 20;
+const PATIENCE = 4000;
+const REFRESHED = 600_000;
+
+const APP = /^\/(?:c\/[\w-]+|settings)?$/;
+const FILE = /^\/(?:assets\/.+|first\.js|favicon\.svg|manifest\.webmanifest)$/;
+const CONVERSATION = /^\/api\/conversations\/[\w-]+$/;
+const LIST = "/api/conversations";
+
+/** What the page asks for: keep a conversation as it stands now, hold these files, look at all that is kept again. */
+type Wish = { readonly keep: string } | { readonly hold: readonly string[] } | { readonly refresh: true };
+
+interface Listed {
+  readonly updated: number;
+  readonly pinned: boolean;
+  readonly archived: boolean;
+  readonly tags: readonly string[];
+}
+
+/** What is kept changes in order, one change after another. */
+let changes: Promise<unknown> = Promise.resolve();
+let refreshed = 0;
+
+self.addEventListener("install", (event) => {
+  const fill = async () => {
+    const files = await caches.open(FILES);
+    await files.addAll(SHELL.map((path) => new Request(path, { cache: "no-cache" })));
+    await self.skipWaiting();
+  };
+  event.waitUntil(fill());
+});
+
+self.addEventListener("activate", (event) => {
+  const take = async () => {
+    const old = (await caches.keys()).filter((name) => name.startsWith("eclair-files-") && name !== FILES);
+    await Promise.all(old.map((name) => caches.delete(name)));
+    await self.clients.claim();
+  };
+  event.waitUntil(take());
+});
+
+self.addEventListener("message", (event) => {
+  const wish = event.data as Wish;
+  if ("keep" in wish) event.waitUntil(renew(`${LIST}/${wish.keep}`));
+  else if ("hold" in wish) event.waitUntil(hold(wish.hold));
+  else event.waitUntil(refresh());
+});
+
+self.addEventListener("fetch", (event) => {
+  const { request } = event;
+  const { origin, pathname, searchParams } = new URL(request.url);
+  if (origin !== self.location.origin) return;
+  if (request.method === "DELETE" && (pathname === LIST || CONVERSATION.test(pathname))) {
+    event.respondWith(remove(request, pathname));
+  } else if (request.method !== "GET" || request.headers.has("Authorization")) return;
+  else if (request.mode === "navigate") {
+    if (APP.test(pathname)) event.respondWith(page(request));
+  } else if (FILE.test(pathname)) event.respondWith(file(request));
+  else if (pathname === LIST) event.respondWith(list(request, searchParams));
+  else if (CONVERSATION.test(pathname)) event.respondWith(conversation(event, pathname));
+});
+
+/** The server's page, or the one of the last time while there is none. */
+async function page(request: Request): Promise<Response> {
+  const kept = async () => (await (await caches.open(FILES)).match("/")) ?? Response.error();
+  const late = new Promise<null>((resolve) => setTimeout(resolve, PATIENCE, null));
+  try {
+    const response = await Promise.race([fetch(request), late]);
+    return response === null || away(response) ? await kept() : response;
+  } catch {
+    return kept();
+  }
+}
+
+/** A file's name changes with its content, so that one that is here is the right one. */
+async function file(request: Request): Promise<Response> {
+  const files = await caches.open(FILES);
+  const known = await files.match(request);
+  if (known !== undefined) return known;
+  const response = await fetch(request);
+  if (response.ok) await files.put(request, response.clone());
+  return response;
+}
+
+async function hold(paths: readonly string[]): Promise<void> {
+  for (const path of paths) {
+    if (FILE.test(new URL(path, self.location.origin).pathname)) await file(new Request(path));
+  }
+}
+
+async function conversation(event: FetchEvent, path: string): Promise<Response> {
+  try {
+    const response = await fetch(event.request);
+    if (!away(response)) {
+      event.waitUntil(learn(path, response.clone()));
+      return response;
+    }
+  } catch (error) {
+    if (event.request.signal.aborted) throw error;
+  }
+  const kept = await (await caches.open(KEPT)).match(path);
+  return kept === undefined ? Response.error() : old(await kept.blob());
+}
+
+/** The server's list, or the conversations that are kept. */
+async function list(request: Request, query: URLSearchParams): Promise<Response> {
+  try {
+    const response = await fetch(request);
+    if (response.status === 401) await forget(null);
+    if (!away(response)) return response;
+  } catch (error) {
+    if (request.signal.aborted) throw error;
+  }
+  const kept = await caches.open(KEPT);
+  const found: Listed[] = [];
+  for (const key of await kept.keys()) {
+    const tree = (await (await kept.match(key))?.json()) as { conversation: Listed } | undefined;
+    if (tree !== undefined) found.push(tree.conversation);
+  }
+  if (found.length === 0) return Response.error();
+  const tag = query.get("tag");
+  const archived = query.get("archived") === "true";
+  const wanted = found
+    .filter((one) => one.archived === archived && (tag === null || one.tags.includes(tag)))
+    .sort((a, b) => b.updated - a.updated);
+  const apart = (one: Listed) => one.pinned && !archived;
+  const listed = { pinned: wanted.filter(apart), conversations: wanted.filter((one) => !apart(one)), next: null };
+  return old(new Blob([JSON.stringify(listed)]));
+}
+
+async function remove(request: Request, path: string): Promise<Response> {
+  const response = await fetch(request);
+  if (response.ok || response.status === 404) await forget(path === LIST ? null : path);
+  return response;
+}
+
+/** Keep, or erase, by what the server said. */
+async function learn(path: string, response: Response): Promise<void> {
+  if (response.ok) await put(path, response);
+  else if (response.status === 404) await forget(path);
+  else if (response.status === 401) await forget(null);
+}
+
+function put(path: string, response: Response): Promise<void> {
+  return inOrder(async () => {
+    const kept = await caches.open(KEPT);
+    const whole = new Response(await response.blob(), { headers: { "Content-Type": "application/json" } });
+    await kept.delete(path);
+    await kept.put(path, whole);
+    const keys = await kept.keys();
+    for (const key of keys.slice(0, Math.max(0, keys.length - MOST))) await kept.delete(key);
+  });
+}
+
+/** Erase one conversation, or with null all of them. */
+function forget(path: string | null): Promise<void> {
+  return inOrder(async () => {
+    if (path === null) await caches.delete(KEPT);
+    else await (await caches.open(KEPT)).delete(path);
+  });
+}
+
+function inOrder(change: () => Promise<void>): Promise<void> {
+  const done = changes.then(change);
+  changes = done.catch(() => undefined);
+  return done;
+}
+
+async function renew(path: string): Promise<void> {
+  try {
+    const response = await fetch(path);
+    if (!away(response)) await learn(path, response);
+  } catch {
+    // The server is away; what is kept stays.
+  }
+}
+
+/** What was deleted elsewhere goes from here too. The oldest comes first, so that the order stays. */
+async function refresh(): Promise<void> {
+  if (Date.now() - refreshed < REFRESHED) return;
+  refreshed = Date.now();
+  for (const { url } of await (await caches.open(KEPT)).keys()) await renew(new URL(url).pathname);
+}
+
+/** A proxy answers in the place of a server that is not there. */
+function away({ status }: Response): boolean {
+  return status === 502 || status === 504;
+}
+
+function old(body: Blob): Response {
+  return new Response(body, { headers: { "Content-Type": "application/json", "X-Eclair-Kept": "1" } });
+}
