@@ -8,12 +8,14 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
 from eclair.changes import Changes
+from eclair.idle import Idle
 from eclair.keeping import Keeping
 from eclair.registry import Registry, build
 from eclair.runs import Runs
 from eclair.settings import Settings
 from eclair.store.base import Store
 from eclair.store.sql import SQLStore
+from eclair.titles import Titles
 from eclair.turns import Turns
 
 OWNER = "local"
@@ -29,6 +31,7 @@ class Core:
     turns: Turns
     changes: Changes
     keeping: Keeping
+    idle: Idle
 
     async def end_streams(self) -> None:
         """End what followers wait for, so that their connections close by themselves."""
@@ -49,10 +52,16 @@ async def open_core(settings: Settings) -> AsyncGenerator[Core]:
         stack.push_async_callback(registry.close)
         changes = Changes(store)
         stack.push_async_callback(changes.close)
-        runs = Runs(store, changes)
+        idle = Idle()
+        runs = Runs(store, changes, idle)
         await runs.start()
         stack.push_async_callback(runs.close)
         keeping = Keeping(store, runs, changes)
         await keeping.start()
         stack.push_async_callback(keeping.close)
-        yield Core(settings, store, registry, runs, Turns(settings, store, registry, runs), changes, keeping)
+        titles = Titles(store, changes, idle) if settings.titles else None
+        if titles is not None:
+            await titles.start()
+            stack.push_async_callback(titles.close)
+        turns = Turns(settings, store, registry, runs, idle, titles)
+        yield Core(settings, store, registry, runs, turns, changes, keeping, idle)
