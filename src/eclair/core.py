@@ -9,12 +9,14 @@ from dataclasses import dataclass
 
 from eclair.archive.imports import Imports
 from eclair.changes import Changes
+from eclair.idle import Idle
 from eclair.keeping import Keeping
 from eclair.registry import Registry, build
 from eclair.runs import Runs
 from eclair.settings import Settings
 from eclair.store.base import Store
 from eclair.store.sql import SQLStore
+from eclair.titles import Titles
 from eclair.turns import Turns
 
 OWNER = "local"
@@ -31,6 +33,7 @@ class Core:
     changes: Changes
     keeping: Keeping
     imports: Imports
+    idle: Idle
 
     async def end_streams(self) -> None:
         """End what followers wait for, so that their connections close by themselves."""
@@ -51,7 +54,8 @@ async def open_core(settings: Settings) -> AsyncGenerator[Core]:
         stack.push_async_callback(registry.close)
         changes = Changes(store)
         stack.push_async_callback(changes.close)
-        runs = Runs(store, changes)
+        idle = Idle()
+        runs = Runs(store, changes, idle)
         await runs.start()
         stack.push_async_callback(runs.close)
         keeping = Keeping(store, runs, changes)
@@ -59,5 +63,9 @@ async def open_core(settings: Settings) -> AsyncGenerator[Core]:
         stack.push_async_callback(keeping.close)
         imports = Imports(store, settings.data_dir / "imports", changes)
         stack.callback(imports.close)
-        turns = Turns(settings, store, registry, runs)
-        yield Core(settings, store, registry, runs, turns, changes, keeping, imports)
+        titles = Titles(store, changes, idle) if settings.titles else None
+        if titles is not None:
+            await titles.start()
+            stack.push_async_callback(titles.close)
+        turns = Turns(settings, store, registry, runs, idle, titles)
+        yield Core(settings, store, registry, runs, turns, changes, keeping, imports, idle)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from typing import Literal, Protocol
@@ -31,6 +31,7 @@ from eclair.events import (
     encode,
     fold,
 )
+from eclair.idle import Idle
 from eclair.messages import Message
 from eclair.store.base import Chunk, NewTurn, RunRecord, Store
 
@@ -163,9 +164,10 @@ class _Live:
 class Runs:
     """The run log. `start` before use, `close` at the end: what is still at work then is interrupted."""
 
-    def __init__(self, store: Store, changes: Changes | None = None) -> None:
+    def __init__(self, store: Store, changes: Changes | None = None, idle: Idle | None = None) -> None:
         self._store = store
         self._changes = changes or Changes(store)
+        self._idle = idle or Idle()
         self._live: dict[str, _Live] = {}
         self._passing: set[_Live] = set()
         self._opening: set[asyncio.Future[RunRecord]] = set()
@@ -192,18 +194,22 @@ class Runs:
             self._flusher.cancel()
             await asyncio.wait([self._flusher])
 
-    async def open(self, turn: NewTurn, started: RunStarted, work: Work) -> RunRecord:
+    async def open(
+        self, turn: NewTurn, started: RunStarted, work: Work, then: Callable[[Message], None] | None = None
+    ) -> RunRecord:
         """Store the turn and set its work going. The same question asked again gives the run that it began.
 
-        `turn.first` is filled in here. Raises what `Store.open_turn` raises. Whoever asked may go away meanwhile:
-        a turn that is stored has a run that ends.
+        `then` is called with the message once it is written. `turn.first` is filled in here. Raises what
+        `Store.open_turn` raises. Whoever asked may go away meanwhile: a turn that is stored has a run that ends.
         """
-        opening = asyncio.ensure_future(self._open(turn, started, work))
+        opening = asyncio.ensure_future(self._open(turn, started, work, then))
         self._opening.add(opening)
         opening.add_done_callback(self._opening.discard)
         return await asyncio.shield(opening)
 
-    async def _open(self, turn: NewTurn, started: RunStarted, work: Work) -> RunRecord:
+    async def _open(
+        self, turn: NewTurn, started: RunStarted, work: Work, then: Callable[[Message], None] | None
+    ) -> RunRecord:
         live = _Live(turn.run.id, started, self._dirty)
         turn = replace(turn, first=live.chunk())
         try:
@@ -215,7 +221,7 @@ class Runs:
         if kept.id == turn.run.id:
             live.kept = 1
             self._live[kept.id] = live
-            live.task = asyncio.create_task(self._carry(live, work, kept), name=kept.id)
+            live.task = asyncio.create_task(self._carry(live, work, kept, then), name=kept.id)
             self._changes.tell(kept.conversation, "running")
         return kept
 
@@ -316,9 +322,11 @@ class Runs:
         if live.task is not None and live.phase == "at work":  # a task that has not begun would never begin
             live.task.cancel()
 
-    async def _carry(self, live: _Live, work: Work, run: RunRecord) -> None:
+    async def _carry(self, live: _Live, work: Work, run: RunRecord, then: Callable[[Message], None] | None) -> None:
         """Do the work, then end the run; every way it can end is written down."""
-        await self._finish(live, await self._do(live, work), run)
+        message = await self._finish(live, await self._do(live, work), run)
+        if then is not None:
+            then(message)
 
     async def _pass_on(self, live: _Live, work: Work) -> None:
         last = await self._do(live, work)
@@ -331,7 +339,8 @@ class Runs:
         try:
             if end is None:
                 live.phase = "at work"
-                await self._gather(live, work)
+                with self._idle.busy():
+                    await self._gather(live, work)
         except asyncio.CancelledError:
             end = live.ending or RunInterrupted()
         except EclairError as error:
@@ -350,17 +359,18 @@ class Runs:
             async for event in events:
                 live.append(event)
 
-    async def _finish(self, live: _Live, last: Event, run: RunRecord) -> None:
+    async def _finish(self, live: _Live, last: Event, run: RunRecord) -> Message:
         """Write the run's end, then let the followers see it: who has seen it may ask the next question."""
         live.emit()
         if live.flushing is not None:
             await live.flushing
-        saved = False
-        while not saved:
+        message: Message | None = None
+        while message is None:
             end = live.numbered(last)
+            folded = fold([*live.events, end])
             try:
-                await self._store.close_run(run, fold([*live.events, end]), live.chunk(end=end))
-                saved = True
+                await self._store.close_run(run, folded, live.chunk(end=end))
+                message = folded
             except StoreError as error:
                 log.error("run %s cannot be saved yet: %s", run.id, error.message)
                 if not isinstance(live.events[-1], Remarked):
@@ -369,6 +379,7 @@ class Runs:
         live.append(last)
         del self._live[run.id]
         self._changes.tell(run.conversation, "finished")
+        return message
 
     async def _flush_for_ever(self) -> None:
         while True:

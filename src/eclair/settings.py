@@ -70,6 +70,7 @@ class Settings:
         metadata={"sentence": "OpenAI-compatible servers by name, each with `url`, `key`, `models` and `context`."},
     )
     scripted: bool = _setting(False, "Offer the scripted engine, for demonstrations and tests.")
+    titles: bool = _setting(True, "Let the model that answered name the conversation after its first answer.")
     log_level: Literal["debug", "info", "warning", "error"] = _setting("info", "How much is logged.")
 
 

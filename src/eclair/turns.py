@@ -11,12 +11,14 @@ from eclair.context import lay_out
 from eclair.engines.base import Engine, Model
 from eclair.errors import InvalidInput, NotFound, TooLarge
 from eclair.events import RunStarted
+from eclair.idle import Idle
 from eclair.ids import Clock, new_id
 from eclair.messages import Conversation, Message, Part, Role, Sampling, branch
 from eclair.registry import Registry
 from eclair.runs import Batch, Runs
 from eclair.settings import Settings
 from eclair.store.base import Chunk, NewTurn, RunRecord, Store
+from eclair.titles import Titles
 
 TITLE = 60
 
@@ -80,6 +82,8 @@ class Turns:
         store: Store,
         registry: Registry,
         runs: Runs,
+        idle: Idle,
+        titles: Titles | None,
         clock: Clock = time.time,
         ids: Callable[[str], str] = new_id,
     ) -> None:
@@ -87,6 +91,8 @@ class Turns:
         self._store = store
         self._registry = registry
         self._runs = runs
+        self._idle = idle
+        self._titles = titles
         self._clock = clock
         self._ids = ids
 
@@ -112,15 +118,24 @@ class Turns:
         """
         if isinstance(what, New):
             check_text(what.text, self._settings.max_message_kb)
-        begins = conversation if isinstance(conversation, Conversation) else None
-        kept, messages = (begins, []) if begins else await self._store.tree(owner, str(conversation))
-        engine, model = await self._registry.resolve(choices.model)
-        place = self._place(kept, {message.id: message for message in messages}, what)
-        turn = await prepare(self._settings, engine, model, choices, place.history, accepted)
-        started = self._started(kept, place, model.id)
-        answer = Answer(replace(turn, continues=place.continues))
-        run = await self._runs.open(self._new_turn(owner, place, started, begins), started, answer)
-        return Asked(run, place.parent, model.id)
+        with self._idle.busy():
+            begins = conversation if isinstance(conversation, Conversation) else None
+            kept, messages = (begins, []) if begins else await self._store.tree(owner, str(conversation))
+            engine, model = await self._registry.resolve(choices.model)
+            place = self._place(kept, {message.id: message for message in messages}, what)
+            turn = await prepare(self._settings, engine, model, choices, place.history, accepted)
+            started = self._started(kept, place, model.id)
+            answer = Answer(replace(turn, continues=place.continues))
+            then = None
+            if (
+                self._titles is not None
+                and model.titles
+                and not _has_answer(messages)
+                and not (begins and begins.title)
+            ):
+                then = self._titles.after(owner, kept.id, engine, model, _last_question(place.history))
+            run = await self._runs.open(self._new_turn(owner, place, started, begins), started, answer, then)
+            return Asked(run, place.parent, model.id)
 
     async def ask_unkept(
         self, said: Sequence[tuple[Role, str]], choices: Choices, accepted: float
@@ -133,7 +148,8 @@ class Turns:
             check_text(text, self._settings.max_message_kb)
         if not any(role == "user" for role, _ in said):
             raise InvalidInput("None of the messages is the person's; send what is to be answered.", param="messages")
-        engine, model = await self._registry.resolve(choices.model)
+        with self._idle.busy():
+            engine, model = await self._registry.resolve(choices.model)
         conversation, now = self._ids("conv"), int(self._clock() * 1000)
         history = [
             Message(self._ids("msg"), conversation, None, role, (Part("text", text),), now) for role, text in said
@@ -242,6 +258,14 @@ def _find(tree: dict[str, Message], id: str) -> Message:
     if id not in tree:
         raise NotFound(f"There is no message {id!r} in this conversation.")
     return tree[id]
+
+
+def _has_answer(messages: Sequence[Message]) -> bool:
+    return any(message.role == "assistant" and message.status == "finished" for message in messages)
+
+
+def _last_question(history: Sequence[Message]) -> str:
+    return next(message.text for message in reversed(history) if message.role == "user")
 
 
 def _answered(tree: dict[str, Message], leaf: str | None) -> str | None:

@@ -36,7 +36,8 @@ class Request:
 
     Either `messages` or `prompt` (plain text to be continued). Where the last message is the assistant's,
     the engine goes on from it, and its stream holds only what is new.
-    `extra` is passed on as it is: fields of the OpenAI format that Éclair does not interpret.
+    `extra` is passed on as it is: fields of the OpenAI format that Éclair does not interpret. `purpose` says what
+    the answer is for, should an engine care.
     """
 
     model: str
@@ -47,6 +48,7 @@ class Request:
     tool_choice: str | JSON | None = None
     response_format: JSON | None = None
     extra: JSON = field(default_factory=dict[str, Any])
+    purpose: Literal["answer", "title"] = "answer"
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +100,8 @@ class Model:
     """A model that can be asked. `context` is its window in tokens, None where the engine does not say.
 
     `sampling` is what its makers recommend; `languages` are those it knows, as BCP 47 tags, empty where
-    unknown; `size` is the bytes of its file, None where it is not on this machine.
+    unknown; `size` is the bytes of its file, None where it is not on this machine; `titles` says whether it can be
+    trusted to name a conversation.
     """
 
     id: str
@@ -111,6 +114,7 @@ class Model:
     licence: str | None = None
     languages: tuple[str, ...] = ()
     size: int | None = None
+    titles: bool = True
 
 
 @dataclass(frozen=True, slots=True)

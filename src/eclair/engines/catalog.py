@@ -27,7 +27,8 @@ class Wheel:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A model of the catalogue. `country` holds ISO codes, `languages` BCP 47 tags; sizes are bytes."""
+    """A model of the catalogue. `country` holds ISO codes, `languages` BCP 47 tags; sizes are bytes; `titles` says
+    whether it can name a conversation."""
 
     id: str
     name: str
@@ -42,6 +43,7 @@ class Entry:
     size: int
     sha256: str
     wheel: Wheel
+    titles: bool = True
 
     def model(self, engine: str, context: int, *, present: bool) -> Model:
         """The model as `engine` offers it, with a window of `context` tokens."""
@@ -56,6 +58,7 @@ class Entry:
             licence=self.licence,
             languages=self.languages,
             size=self.size if present else None,
+            titles=self.titles,
         )
 
 

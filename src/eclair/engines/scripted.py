@@ -16,6 +16,7 @@ It answers with made-up prose. A line of the last message that begins with `scri
 | `load=S` | a model that takes S seconds to load |
 | `busy=S` | a refusal that asks to come again in S seconds |
 | `say=TEXT` | these words, to the end of the line |
+| `title=A_B` | the title that it gives the conversation, `_` for a space; without it, none |
 | `below=1` | the lines of the message that follow, word by word |
 """
 
@@ -60,6 +61,7 @@ class Script:
     below: str | None = None
     load: float = 0.0
     busy: float | None = None
+    title: str = ""
 
 
 def parse(message: str) -> Script:
@@ -85,6 +87,7 @@ def parse(message: str) -> Script:
             below="".join(lines[place + 1 :]) if int(values.pop("below", 0)) else None,
             load=float(values.pop("load", 0)),
             busy=float(values.pop("busy")) if "busy" in values else None,
+            title=values.pop("title", "").replace("_", " "),
         )
     except ValueError as error:
         raise InvalidInput(f"The script has a value of the wrong type: {error}.") from None
@@ -117,6 +120,11 @@ class ScriptedEngine:
 
     async def stream(self, request: Request) -> AsyncGenerator[Piece, None]:
         script = parse(_question(request))
+        if request.purpose == "title":
+            async for text in self._pace(_WORD.findall(script.title), script.rate):
+                yield Text(text)
+            yield Ended("stop")
+            return
         if script.busy is not None:
             raise EngineBusy("The scripted engine is busy; try again later.", retry_after=script.busy)
         await self._load(script.load)

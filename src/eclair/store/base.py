@@ -116,6 +116,14 @@ class Store(Protocol):
         that is not in it."""
         ...
 
+    async def may_be_named(self, owner: str, id: str) -> bool:
+        """Whether it is there and has no title that the person gave."""
+        ...
+
+    async def name_conversation(self, owner: str, id: str, title: str) -> bool:
+        """Give it a title unless the person gave it one or it was deleted; whether it has it now."""
+        ...
+
     async def add_tree(self, conversation: Conversation, messages: Sequence[Message]) -> bool:
         """Keep a whole conversation, each message after its parent; False where it is there already. One that was
         deleted is replaced. Raises Conflict where an id is another's, NotFound for a parent that is missing."""

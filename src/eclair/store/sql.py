@@ -27,6 +27,7 @@ _SHARE = "id, owner, conversation, title, created, expires"
 _RUN = "id, conversation, message, process, status"
 FOREVER = 0
 """When that was deleted which nobody can bring back."""
+_NAMELESS = "id = ? AND owner = ? AND deleted IS NULL AND NOT named"
 _SHARED = "EXISTS (SELECT 1 FROM conversation WHERE conversation.id = share.conversation AND deleted IS NULL)"
 _WORD = re.compile(r"\w+")
 MOST_WORDS = 32
@@ -126,6 +127,19 @@ class SQLStore:
                 (title, leaf, pinned, archived, None if tags is None else orjson.dumps(tags).decode(), id),
             )
             return _owned(db, owner, id)
+
+        return await self._database.write(work)
+
+    async def may_be_named(self, owner: str, id: str) -> bool:
+        def work(db: apsw.Connection) -> bool:
+            return _first(db, f"SELECT 1 FROM conversation WHERE {_NAMELESS}", (id, owner)) is not None
+
+        return await self._database.read(work)
+
+    async def name_conversation(self, owner: str, id: str, title: str) -> bool:
+        def work(db: apsw.Connection) -> bool:
+            db.execute(f"UPDATE conversation SET title = ? WHERE {_NAMELESS}", (title, id, owner))
+            return db.changes() > 0
 
         return await self._database.write(work)
 

@@ -36,6 +36,7 @@ from eclair.errors import (
     UpstreamError,
     UserError,
 )
+from eclair.idle import Idle
 from eclair.ids import new_id
 from eclair.server.openai.forms import Chat, Choice, Completion
 from eclair.server.openai.requests import ChatRequest, CompletionRequest
@@ -55,6 +56,7 @@ class _Reply:
     engine: Engine
     request: EngineRequest
     count: int
+    idle: Idle
     id: str
     created: int
 
@@ -95,11 +97,13 @@ def router(core: Core) -> APIRouter:
     async def answer(body: ChatRequest | CompletionRequest, request: Request, form: Chat | Completion) -> Response:
         engine, model = await core.registry.resolve(body.model)
         asked = body.request(model, core.settings.max_tokens)
-        reply = _Reply(form, engine, asked, body.n or 1, new_id(form.prefix).replace("_", "-"), int(time.time()))
+        reply = _Reply(
+            form, engine, asked, body.n or 1, core.idle, new_id(form.prefix).replace("_", "-"), int(time.time())
+        )
         if not body.stream:
             return await _unless_gone(request, _whole(reply)) or GONE
         usage = body.stream_options is not None and body.stream_options.include_usage
-        pieces = _in_turn(reply.streams())
+        pieces = _in_turn(reply)
         first = await _unless_gone(request, anext(pieces))
         return GONE if first is None else EventStream(_chunks(reply, first, pieces, usage))
 
@@ -136,16 +140,17 @@ def _model(model: Model) -> JSON:
     }
 
 
-async def _in_turn(streams: list[AsyncGenerator[Piece, None]]) -> AsyncGenerator[tuple[int, Piece], None]:
+async def _in_turn(reply: _Reply) -> AsyncGenerator[tuple[int, Piece], None]:
     """The pieces of one choice after the other, each with its choice's number."""
-    for index, stream in enumerate(streams):
-        reason = False
-        async with aclosing(stream) as pieces:
-            async for piece in pieces:
-                reason = reason or isinstance(piece, Ended)
-                yield index, piece
-        if not reason:
-            raise _broken()
+    with reply.idle.busy():
+        for index, stream in enumerate(reply.streams()):
+            reason = False
+            async with aclosing(stream) as pieces:
+                async for piece in pieces:
+                    reason = reason or isinstance(piece, Ended)
+                    yield index, piece
+            if not reason:
+                raise _broken()
 
 
 async def _chunks(
@@ -191,7 +196,8 @@ async def _after(
 
 
 async def _whole(reply: _Reply) -> Response:
-    choices = await _gather(reply)
+    with reply.idle.busy():
+        choices = await _gather(reply)
     body: JSON = {
         **reply.head(reply.form.object),
         "choices": [{"index": index, **reply.form.whole(choice)} for index, choice in enumerate(choices)],

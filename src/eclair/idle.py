@@ -1,0 +1,52 @@
+"""Background work gives way to answers: it begins when none is being made, and is cancelled when one is asked for."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Generator
+from contextlib import contextmanager
+
+CALM = 0.5
+"""Seconds without an answer after which background work begins."""
+
+
+class Idle:
+    """Knows whether an answer is being made in this process."""
+
+    def __init__(self) -> None:
+        self._answers = 0
+        self._calm = asyncio.Event()
+        self._calm.set()
+        self._work: asyncio.Future[None] | None = None
+
+    @contextmanager
+    def busy(self) -> Generator[None]:
+        """An answer is being made, or will be in a moment."""
+        self._answers += 1
+        self._calm.clear()
+        if self._work is not None:
+            self._work.cancel()
+        try:
+            yield
+        finally:
+            self._answers -= 1
+            if self._answers == 0:
+                self._calm.set()
+
+    async def work(self, work: Callable[[], Awaitable[None]]) -> None:
+        """Do the work when it is calm, from its beginning as often as an answer interrupts it. One work at a time."""
+        while True:
+            await self._calm.wait()
+            self._work = asyncio.ensure_future(_after_calm(work))
+            try:
+                await asyncio.wait([self._work])
+            finally:
+                self._work.cancel()
+                await asyncio.wait([self._work])
+            if not self._work.cancelled():
+                return self._work.result()
+
+
+async def _after_calm(work: Callable[[], Awaitable[None]]) -> None:
+    await asyncio.sleep(CALM)
+    await work()
