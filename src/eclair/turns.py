@@ -14,6 +14,7 @@ from eclair.events import RunStarted
 from eclair.idle import Idle
 from eclair.ids import Clock, new_id
 from eclair.messages import Conversation, Message, Part, Role, Sampling, branch
+from eclair.preferences import Preferred
 from eclair.registry import Registry
 from eclair.runs import Batch, Runs
 from eclair.settings import Settings
@@ -81,6 +82,7 @@ class Turns:
         settings: Settings,
         store: Store,
         registry: Registry,
+        preferences: Preferred,
         runs: Runs,
         idle: Idle,
         titles: Titles | None,
@@ -90,6 +92,7 @@ class Turns:
         self._settings = settings
         self._store = store
         self._registry = registry
+        self._preferences = preferences
         self._runs = runs
         self._idle = idle
         self._titles = titles
@@ -121,9 +124,10 @@ class Turns:
         with self._idle.busy():
             begins = conversation if isinstance(conversation, Conversation) else None
             kept, messages = (begins, []) if begins else await self._store.tree(owner, str(conversation))
-            engine, model = await self._registry.resolve(choices.model)
+            engine, model = await self.answering(owner, choices.model)
             place = self._place(kept, {message.id: message for message in messages}, what)
-            turn = await prepare(self._settings, engine, model, choices, place.history, accepted)
+            instructions = (await self._preferences.of(owner)).instructions
+            turn = await prepare(self._settings, engine, model, choices, place.history, accepted, instructions)
             started = self._started(kept, place, model.id)
             answer = Answer(replace(turn, continues=place.continues))
             then = None
@@ -138,7 +142,7 @@ class Turns:
             return Asked(run, place.parent, model.id)
 
     async def ask_unkept(
-        self, said: Sequence[tuple[Role, str]], choices: Choices, accepted: float
+        self, owner: str, said: Sequence[tuple[Role, str]], choices: Choices, accepted: float
     ) -> AsyncGenerator[Batch, None]:
         """Answer what was `said`, and keep nothing. Closing what comes back stops the engine.
 
@@ -149,15 +153,26 @@ class Turns:
         if not any(role == "user" for role, _ in said):
             raise InvalidInput("None of the messages is the person's; send what is to be answered.", param="messages")
         with self._idle.busy():
-            engine, model = await self._registry.resolve(choices.model)
+            engine, model = await self.answering(owner, choices.model)
         conversation, now = self._ids("conv"), int(self._clock() * 1000)
         history = [
             Message(self._ids("msg"), conversation, None, role, (Part("text", text),), now) for role, text in said
         ]
-        turn = await prepare(self._settings, engine, model, choices, history, accepted)
+        instructions = (await self._preferences.of(owner)).instructions
+        turn = await prepare(self._settings, engine, model, choices, history, accepted, instructions)
         begun = history[-1] if history[-1].role == "assistant" else None
         started = RunStarted(self._ids("run"), self._ids("msg"), conversation, None, model.id, now)
         return self._runs.pass_on(started, Answer(replace(turn, continues=begun)))
+
+    async def answering(self, owner: str, named: str | None) -> tuple[Engine, Model]:
+        """Who answers: the model that is named, or the one that the owner prefers if it is there, or the default.
+
+        Raises NotFound and EngineUnavailable as the registry does.
+        """
+        preferred = (await self._preferences.of(owner)).model
+        if named is None and any(model.id == preferred for model in await self._registry.models()):
+            named = preferred
+        return await self._registry.resolve(named)
 
     def _place(self, conversation: Conversation, tree: dict[str, Message], what: New | Retry | Continue) -> _Place:
         match what:
@@ -216,10 +231,20 @@ class Turns:
 
 
 async def prepare(
-    settings: Settings, engine: Engine, model: Model, choices: Choices, history: list[Message], accepted: float
+    settings: Settings,
+    engine: Engine,
+    model: Model,
+    choices: Choices,
+    history: list[Message],
+    accepted: float,
+    instructions: str = "",
 ) -> Turn:
-    """Fill in what `choices` leave open, and choose what of `history` the model is shown. Raises TooLarge."""
+    """Fill in what `choices` leave open, and choose what of `history` the model is shown. Raises TooLarge.
+
+    A person's `instructions` stand below the system prompt, which the engine has read already.
+    """
     system = choices.system if choices.system is not None else settings.system_prompt
+    system = "\n\n".join(text for text in (system, instructions.strip()) if text)
     sampling = effective(choices.sampling, model.sampling, settings.max_tokens)
 
     async def count(text: str) -> int:

@@ -1,6 +1,7 @@
 // The calls of /api, typed. A failure is an ApiError whose message a person can read.
 
 import type { Conversation, Hit, Message } from "./events.ts";
+import type { Kept } from "./state/preferences.svelte.ts";
 import { say } from "./i18n/say.ts";
 
 export class ApiError extends Error {
@@ -26,6 +27,29 @@ export class ApiError extends Error {
 export interface Model {
   readonly id: string;
   readonly name: string;
+  readonly engine: string;
+  readonly maker: string | null;
+  /** ISO codes. */
+  readonly country: string | null;
+  readonly licence: string | null;
+  /** Those that it knows, as BCP 47 tags; empty where that is unknown. */
+  readonly languages: readonly string[];
+  /** Bytes of its file, where it is on the server's machine. */
+  readonly size: number | null;
+}
+
+/** What would leave the server's machine, and to which hosts. */
+export interface Leaving {
+  readonly hosts: readonly string[];
+  /** Only when somebody runs `eclair pull`. */
+  readonly asked: boolean;
+  /** The engine whose answers it belongs to. */
+  readonly engine: string | null;
+}
+
+export interface About {
+  readonly version: string;
+  readonly leaving: readonly Leaving[];
 }
 
 /** A page of the list; `next` is where the next one begins. The pinned ones are on the first. */
@@ -53,7 +77,7 @@ export interface Accepted {
   readonly model: string;
 }
 
-type Method = "GET" | "POST" | "PATCH" | "DELETE";
+type Method = "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
 
 export class Api {
   key: string | null;
@@ -105,6 +129,19 @@ export class Api {
 
   models(): Promise<{ models: Model[]; default: string | null }> {
     return this.#call("GET", "/api/models");
+  }
+
+  about(): Promise<About> {
+    return this.#call("GET", "/api/about");
+  }
+
+  preferences(): Promise<Kept> {
+    return this.#call("GET", "/api/preferences");
+  }
+
+  /** Keep the whole of them; a 409 when another device has changed them since this version. */
+  keepPreferences(preferences: Kept): Promise<Kept> {
+    return this.#call("PUT", "/api/preferences", preferences);
   }
 
   /** The run's event stream after event `after`. */

@@ -69,7 +69,7 @@ class Chat:
 
     async def hold(self) -> int:
         """Answer line after line. From a pipe, the code is that of the last failure; a person was told."""
-        _, model = await self._core.registry.resolve(self._choices.model)
+        _, model = await self._core.turns.answering(OWNER, self._choices.model)
         self._models = [known.id for known in await self._core.registry.models()]
         settings = self._core.settings
         lines = open_lines(
@@ -192,7 +192,7 @@ class Chat:
             self._choices = replace(self._choices, model=model.id)
             self._terminal.note(f"{model.name} answers from now on.")
             return
-        _, current = await self._core.registry.resolve(self._choices.model)
+        _, current = await self._core.turns.answering(OWNER, self._choices.model)
         for model in await self._core.registry.models():
             self._terminal.line(f"{'*' if model.id == current.id else ' '} {model.id}")
 

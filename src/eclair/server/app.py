@@ -17,7 +17,18 @@ import eclair
 from eclair.core import Core
 from eclair.errors import Conflict, EclairError, EngineBusy, InvalidInput, NotFound
 from eclair.server import ui
-from eclair.server.api import answers, changes, conversations, exports, imports, models, runs, shares
+from eclair.server.api import (
+    about,
+    answers,
+    changes,
+    conversations,
+    exports,
+    imports,
+    models,
+    preferences,
+    runs,
+    shares,
+)
 from eclair.server.guard import Guard
 from eclair.server.openai import routes as openai
 
@@ -50,6 +61,8 @@ def create_app(core: Core) -> FastAPI:
     app.include_router(imports.router(core))
     app.include_router(shares.router(core))
     app.include_router(models.router(core))
+    app.include_router(preferences.router(core))
+    app.include_router(about.router(core))
     app.include_router(openai.router(core))
     app.include_router(ui.router())
     if ui.STATIC.exists():

@@ -16,6 +16,7 @@ STATIC = Path(__file__).parent / "static"
 
 FILES = {
     "favicon.svg": "image/svg+xml",
+    "first.js": "text/javascript",
     "icon-192.png": "image/png",
     "icon-512.png": "image/png",
     "icon-maskable.png": "image/png",
@@ -36,11 +37,12 @@ class Assets(StaticFiles):
 
 
 def router() -> APIRouter:
-    """The pages. `/c/…` is the app as well: it reads the address itself."""
+    """The pages. `/c/…` and `/settings` are the app as well: it reads the address itself."""
     pages = APIRouter(include_in_schema=False)
 
     @pages.get("/")
     @pages.get("/c/{conversation}")
+    @pages.get("/settings")
     async def app() -> Response:
         return _page("index.html")
 

@@ -15,6 +15,9 @@ type Holes<Text> = Text extends `${string}{${infer Name}}${infer Rest}` ? Name |
 type Texts<K extends Key> = (typeof en)[K] extends string ? (typeof en)[K] : (typeof en)[K][keyof (typeof en)[K]];
 type Values<K extends Key> = [Holes<Texts<K>>] extends [never] ? [] : [{ readonly [name in Holes<Texts<K>>]: string | number }];
 
+/** A key whose text has no values in it, and so can be said wherever it is named. */
+export type PlainKey = { [K in Key]: [Holes<Texts<K>>] extends [never] ? K : never }[Key];
+
 let words: Words = en;
 let language = "en";
 let plural = new Intl.PluralRules(language);

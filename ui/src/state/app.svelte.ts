@@ -1,15 +1,21 @@
-// The page: which conversation is open, the list beside it, the key, and the other tabs.
+// The page: which conversation is open, the list beside it, what lies over it, the key, and the other tabs.
 
+import { tick } from "svelte";
 import { Api, type Model } from "../api.ts";
 import { say } from "../i18n/say.ts";
+import { type Action, actionFor } from "./actions.ts";
 import { Conversation } from "./conversation.svelte.ts";
 import { Conversations } from "./conversations.svelte.ts";
 import { newConversation, read, write } from "./drafts.ts";
 import { Offline } from "./offline.svelte.ts";
+import { Preferences } from "./preferences.svelte.ts";
 
 const KEY = "eclair.key";
 const MODEL = "eclair.model";
 const GLANCE = 5000;
+
+/** What lies over the page. */
+export type Dialog = "palette" | "models" | "shortcuts";
 
 interface Heard {
   readonly conversation: string;
@@ -22,15 +28,30 @@ export class App {
   readonly conversations = new Conversations(this.api);
   /** Those that were left while messages waited in them. */
   readonly #behind = new Map<string, Conversation>();
+  readonly preferences = new Preferences(this.api);
+  page = $state<"chat" | "settings">("chat");
+  /** The section of the settings that was asked for. */
+  section = $state("");
+  dialog = $state<Dialog | null>(null);
   /** The conversation that is shown. A new chat whose first message may have arrived keeps its id. */
   current = $state.raw<Conversation>(this.#fresh());
   /** The message that a link or a search points at. */
   target = $state<string | null>(null);
   models = $state.raw<readonly Model[]>([]);
-  model = $state<string | null>(read(MODEL));
   drawer = $state(false);
   /** The person is being asked for the key; `wrong` when the last one was not accepted. */
   asking = $state.raw<{ wrong: boolean; answer(key: string | null): void } | null>(null);
+
+  /** The model that is chosen in this tab. */
+  #picked = $state<string | null>(read(MODEL, "sessionStorage"));
+  /** The server's own choice. */
+  standard = $state<string | null>(null);
+  /** The model that answers: the tab's, or the preferred one, or the server's. */
+  readonly model = $derived(
+    [this.#picked, this.preferences.now.model, this.standard].find((id) => this.models.some((known) => known.id === id)) ??
+      this.models[0]?.id ??
+      null,
+  );
 
   readonly #tabs = new BroadcastChannel("eclair");
   #asked: Promise<string | null> | null = null;
@@ -46,6 +67,7 @@ export class App {
     addEventListener("online", () => this.#glance());
     setInterval(() => void this.#watch(), GLANCE);
     this.#route();
+    void this.preferences.refresh();
     void this.conversations.refresh();
     void this.#readModels();
   }
@@ -53,12 +75,16 @@ export class App {
   /** A new chat; `push` leaves a step for the browser's back button. */
   begin(push = true): void {
     this.drawer = false;
-    if (push && location.pathname !== "/") history.pushState(null, "", "/");
+    if (push) {
+      this.page = "chat";
+      if (location.pathname !== "/") history.pushState(null, "", "/");
+    }
     this.#show(this.#fresh());
   }
 
   open(id: string, message: string | null = null): void {
     this.drawer = false;
+    this.page = "chat";
     const hash = message === null ? "" : `#${message}`;
     if (location.pathname !== `/c/${id}` || location.hash !== hash) history.pushState(null, "", `/c/${id}${hash}`);
     this.#enter(id, message);
@@ -76,9 +102,49 @@ export class App {
     this.#tabs.postMessage({ conversation: id, removed: false } satisfies Heard);
   }
 
+  /** Let this model answer in this tab. */
   choose(model: string): void {
-    this.model = model;
-    write(MODEL, model);
+    this.#picked = model;
+    write(MODEL, model, "sessionStorage");
+  }
+
+  /** Let this model answer everywhere; null leaves it to the server. */
+  prefer(model: string | null): void {
+    this.#picked = null;
+    write(MODEL, null, "sessionStorage");
+    this.preferences.change({ model });
+  }
+
+  /** Open the settings, at a section if one is named. */
+  openSettings(section = ""): void {
+    this.drawer = false;
+    this.page = "settings";
+    this.section = section;
+    const address = section === "" ? "/settings" : `/settings#${section}`;
+    if (location.pathname + location.hash !== address) history.pushState(null, "", address);
+  }
+
+  /** Go back from the settings to the conversation that was left. */
+  closeSettings(): void {
+    this.page = "chat";
+    history.pushState(null, "", this.current.kept ? `/c/${this.current.id}` : "/");
+  }
+
+  show(dialog: Dialog | null): void {
+    this.dialog = dialog;
+  }
+
+  /** Put the person into the search field, which on a small screen lies in the drawer. */
+  async find(): Promise<void> {
+    this.drawer = matchMedia("(max-width: 48rem)").matches;
+    await tick();
+    document.getElementById("search")?.focus();
+  }
+
+  /** What these keys ask for and can be done now. */
+  wanted(keys: string): Action | undefined {
+    const action = actionFor(keys, this.preferences.now.shortcuts);
+    return action?.enabled(this) === true ? action : undefined;
   }
 
   #fresh(): Conversation {
@@ -89,7 +155,7 @@ export class App {
     const left = this.#behind.get(id);
     this.#behind.delete(id);
     if (left !== undefined) return left;
-    const model = () => (this.models.some((known) => known.id === this.model) ? (this.model ?? undefined) : undefined);
+    const model = () => this.model ?? undefined;
     return new Conversation({ api: this.api, model, changed: (changed) => this.#changed(changed) }, id, kept);
   }
 
@@ -117,6 +183,7 @@ export class App {
   #glance(): void {
     if (document.hidden) return;
     void this.#refresh();
+    void this.preferences.refresh();
     void this.current.load();
   }
 
@@ -130,6 +197,11 @@ export class App {
   }
 
   #route(): void {
+    this.page = location.pathname === "/settings" ? "settings" : "chat";
+    if (this.page === "settings") {
+      this.section = location.hash.slice(1);
+      return;
+    }
     const id = /^\/c\/([\w-]+)$/.exec(location.pathname)?.[1];
     if (id === undefined) this.begin(false);
     else this.#enter(id, location.hash.slice(1) || null);
@@ -169,13 +241,14 @@ export class App {
     try {
       const { models, default: preferred } = await this.api.models();
       this.models = models;
-      if (!models.some(({ id }) => id === this.model)) this.model = preferred ?? models[0]?.id ?? null;
+      this.standard = preferred;
     } catch {
       this.models = [];
     }
   }
 
   get title(): string {
+    if (this.page === "settings") return `${say("settings")} · Éclair`;
     return this.current.title === "" ? "Éclair" : `${this.current.title} · Éclair`;
   }
 }

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from fastapi import APIRouter
 from pydantic import Field
 
-from eclair.core import Core
+from eclair.core import OWNER, Core
 from eclair.messages import Role
 from eclair.server.api.conversations import ChoicesBody
 from eclair.server.body import Fields
@@ -33,6 +33,6 @@ def router(core: Core) -> APIRouter:
     async def answer_unkept(body: AnswerBody) -> EventStream:
         accepted = time.perf_counter()
         said: list[tuple[Role, str]] = [(message.role, message.text) for message in body.messages]
-        return EventStream(frames(await core.turns.ask_unkept(said, body.choices(), accepted)))
+        return EventStream(frames(await core.turns.ask_unkept(OWNER, said, body.choices(), accepted)))
 
     return api

@@ -1,0 +1,25 @@
+"""`/api/about`: which Éclair this is, and what may leave its machine."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+from pydantic import BaseModel
+
+import eclair
+from eclair.core import Core
+from eclair.doctor import Leaving, leaving
+
+
+class About(BaseModel):
+    version: str
+    leaving: list[Leaving]
+
+
+def router(core: Core) -> APIRouter:
+    api = APIRouter(prefix="/api", tags=["about"])
+
+    @api.get("/about")
+    async def about() -> About:
+        return About(version=eclair.__version__, leaving=await leaving(core.settings))
+
+    return api

@@ -1,0 +1,79 @@
+"""`/api/preferences`: what a person likes, as one document that is read and put as a whole."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from fastapi import APIRouter
+from pydantic import AfterValidator, Field
+
+from eclair.core import OWNER, Core
+from eclair.preferences import Preferences, Prompt
+from eclair.server.body import Body, Fields
+
+MOST_INSTRUCTIONS = 4000
+SIZES = (0.875, 1.0, 1.125, 1.25, 1.5)
+
+
+def _size(size: float) -> float:
+    if size not in SIZES:
+        raise ValueError(f"choose one of {', '.join(f'{known:g}' for known in SIZES)}")
+    return size
+
+
+def _once(prompts: list[PromptBody]) -> list[PromptBody]:
+    names = [prompt.name.casefold() for prompt in prompts]
+    for name in names:
+        if names.count(name) > 1:
+            raise ValueError(f"two prompts are called {name!r}; give one of them another name")
+    return prompts
+
+
+def _text(text: str) -> str:
+    if "\0" in text:
+        raise ValueError("it holds a NUL character; remove it")
+    return text
+
+
+Text = Annotated[str, AfterValidator(_text)]
+
+
+class PromptBody(Fields):
+    name: Annotated[str, Field(pattern=r"^[^\s/]{1,40}$")]
+    text: Annotated[Text, Field(min_length=1, max_length=20_000)]
+
+
+class PreferencesBody(Body):
+    """The whole document; what is left out takes its default."""
+
+    version: Annotated[int, Field(ge=0, lt=1 << 53)]
+    language: Annotated[str | None, Field(pattern="^[a-z]{2}$")] = None
+    theme: Literal["system", "light", "dark"] = "system"
+    contrast: Literal["normal", "more"] = "normal"
+    text_size: Annotated[float, AfterValidator(_size)] = 1
+    motion: Literal["system", "less"] = "system"
+    send_key: Literal["enter", "ctrl-enter"] = "enter"
+    model: Annotated[str | None, Field(min_length=1, max_length=200)] = None
+    instructions: Annotated[Text, Field(max_length=MOST_INSTRUCTIONS)] = ""
+    prompts: Annotated[list[PromptBody], Field(max_length=100), AfterValidator(_once)] = Field(default_factory=list)
+    shortcuts: Annotated[
+        dict[Annotated[str, Field(max_length=40)], Annotated[str, Field(max_length=40)]], Field(max_length=100)
+    ] = Field(default_factory=dict)
+
+    def value(self) -> Preferences:
+        plain = {name: getattr(self, name) for name in type(self).model_fields if name != "prompts"}
+        return Preferences(**plain, prompts=tuple(Prompt(prompt.name, prompt.text) for prompt in self.prompts))
+
+
+def router(core: Core) -> APIRouter:
+    api = APIRouter(prefix="/api/preferences", tags=["preferences"])
+
+    @api.get("")
+    async def read_preferences() -> Preferences:
+        return await core.preferences.read(OWNER)
+
+    @api.put("")
+    async def put_preferences(body: PreferencesBody) -> Preferences:
+        return await core.preferences.change(OWNER, body.value())
+
+    return api

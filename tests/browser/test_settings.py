@@ -1,0 +1,147 @@
+"""What a person likes holds at once, after a reload and on every device; the palette and the keys reach everything."""
+
+from __future__ import annotations
+
+import re
+
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import Opening, Watch
+from tests.browser.served import Served
+from tests.browser.test_chat import composer, finished, send
+
+GROUND = "getComputedStyle(document.body).backgroundColor"
+
+
+def palette(page: Page) -> None:
+    expect(composer(page)).to_be_visible()
+    page.keyboard.press("Control+k")
+    expect(page.get_by_role("combobox", name="Command palette")).to_be_focused()
+
+
+def test_a_theme_holds_at_once_after_a_reload_and_elsewhere(
+    opening: Opening, mortal: Served, watches: list[Watch]
+) -> None:
+    page = opening(mortal, color_scheme="light").new_page()
+    page.goto("/settings")
+    watches[0].forgive("ERR_FAILED")
+    light = page.evaluate(GROUND)
+    page.get_by_role("radio", name="Dark").check()
+    dark = page.evaluate(GROUND)
+    assert dark != light
+    expect(page.get_by_role("status").filter(has_text="Saved")).to_be_visible()
+    page.get_by_role("radio", name="125%").check()
+    expect(page.get_by_role("status").filter(has_text="Saved")).to_be_visible()
+    page.route("**/assets/*.js", lambda route: route.abort())
+    page.reload(wait_until="commit")
+    page.wait_for_function("document.body !== null && document.styleSheets.length > 0")
+    assert page.evaluate(GROUND) == dark  # before any module of the page has run
+    other = opening(mortal, color_scheme="light").new_page()
+    other.goto("/settings")
+    expect(other.get_by_role("radio", name="Dark")).to_be_checked()
+    assert other.evaluate("getComputedStyle(document.documentElement).fontSize") == "20px"
+
+
+def test_a_change_without_a_server_is_kept_and_sent_later(
+    opening: Opening, mortal: Served, watches: list[Watch]
+) -> None:
+    page = opening(mortal).new_page()
+    page.goto("/settings")
+    watches[0].forgive("ERR_")
+    field = page.get_by_role("textbox", name="Custom instructions")
+    page.route("**/api/preferences", lambda route: route.abort())
+    field.fill("Answer in rhyme.")
+    expect(page.get_by_role("status").filter(has_text="Kept in this browser")).to_be_visible()
+    page.unroute("**/api/preferences")
+    page.reload()
+    expect(field).to_have_value("Answer in rhyme.")
+    expect(page.get_by_role("status").filter(has_text="Saved")).to_be_visible()
+    assert page.request.get("/api/preferences").json()["instructions"] == "Answer in rhyme."
+
+
+def test_the_palette_reaches_conversations_settings_and_actions(page: Page) -> None:
+    send(page, "script: say=A crème brûlée, if you please")
+    finished(page)
+    page.get_by_role("button", name="New chat").first.click()
+    palette(page)
+    page.keyboard.type("creme")
+    options = page.get_by_role("option")
+    expect(options.first).to_contain_text("crème")
+    expect(options.first).to_have_attribute("aria-selected", "true")
+    page.keyboard.press("Enter")
+    expect(page).to_have_url(re.compile("/c/conv_"))
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    palette(page)
+    page.keyboard.type("settings keyb")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="Keyboard", exact=True)).to_be_focused()
+    expect(page).to_have_url(re.compile("/settings#keyboard$"))
+    page.keyboard.press("Control+k")
+    expect(page.get_by_role("combobox", name="Command palette")).to_be_focused()
+    page.keyboard.type("new chat")
+    page.keyboard.press("Enter")
+    expect(composer(page)).to_be_focused()
+
+
+def test_the_palette_gives_the_focus_back(page: Page) -> None:
+    palette(page)
+    page.keyboard.press("ArrowDown")
+    second = page.get_by_role("option").nth(1)
+    expect(second).to_have_attribute("aria-selected", "true")
+    field = page.get_by_role("combobox", name="Command palette")
+    expect(field).to_have_attribute("aria-activedescendant", str(second.get_attribute("id")))
+    page.keyboard.press("Escape")
+    expect(composer(page)).to_be_focused()
+
+
+def test_keys_are_changed_refused_and_reset(opening: Opening, mortal: Served) -> None:
+    page = opening(mortal).new_page()
+    page.goto("/settings#keyboard")
+    page.get_by_role("button", name="Ctrl+Shift+O: change the keys for “New chat”").click()
+    page.keyboard.press("Control+k")
+    expect(page.get_by_role("alert")).to_have_text("Ctrl+K already stands for “Command palette”; choose other keys.")
+    page.keyboard.press("Control+v")
+    expect(page.get_by_role("alert")).to_contain_text("Ctrl+V belongs to the browser")
+    page.keyboard.press("Alt+n")
+    page.get_by_role("button", name="Alt+N: change the keys for “New chat”").click()
+    page.keyboard.press("Escape")
+    page.keyboard.press("Alt+n")
+    expect(composer(page)).to_be_focused()
+    page.goto("/settings#keyboard")
+    page.get_by_role("button", name="Reset all keys").click()
+    expect(page.get_by_role("button", name="Ctrl+Shift+O: change the keys for “New chat”")).to_be_visible()
+
+
+def test_a_question_mark_shows_the_shortcuts_but_not_while_writing(page: Page) -> None:
+    composer(page).press_sequentially("why?")
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    page.get_by_role("region", name="Conversation").focus()
+    page.keyboard.press("?")
+    expect(page.get_by_role("dialog", name="Keyboard shortcuts")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog")).to_have_count(0)
+
+
+def test_prompts_are_added_changed_deleted_and_brought_back(opening: Opening, mortal: Served) -> None:
+    page = opening(mortal).new_page()
+    page.goto("/settings#prompts")
+    page.get_by_role("button", name="Add a prompt").click()
+    name = page.get_by_role("textbox", name="Name")
+    expect(name).to_be_focused()
+    name.fill("two words")
+    page.get_by_role("textbox", name="Text", exact=True).fill("Write to {{who}}.")
+    expect(page.get_by_text("A name is one word")).to_be_visible()
+    name.fill("email")
+    expect(page.get_by_text("Asks for: who")).to_be_visible()
+    expect(page.get_by_role("status").filter(has_text="Saved")).to_be_visible()
+    page.get_by_role("button", name="Delete “email”").click()
+    expect(page.get_by_text("No prompts yet.")).to_be_visible()
+    page.get_by_role("button", name="Undo").click()
+    page.get_by_text("/email").click()
+    expect(name).to_have_value("email")
+
+
+def test_what_may_leave_the_machine_is_said(page: Page) -> None:
+    page.goto("/settings#about")
+    expect(page.get_by_text("Nothing. Everything is answered on this machine.")).to_be_visible()
+    expect(page.get_by_role("row", name=re.compile("Scripted"))).to_contain_text("Apache-2.0")

@@ -1,0 +1,82 @@
+// Finding by a few letters: each word of the query must be in the text, whole or letter by letter, accents aside.
+
+export interface Match {
+  /** Higher is nearer. */
+  readonly score: number;
+  /** What of the text was matched, as [from, to), in order. */
+  readonly ranges: readonly (readonly [number, number])[];
+}
+
+const WHOLE = 100;
+const START = 60;
+const INSIDE = 30;
+const SCATTERED = 10;
+
+/** How well `text` answers to `query`; null where it does not. */
+export function match(query: string, text: string): Match | null {
+  const [plain, places] = fold(text);
+  const taken: [number, number][] = [];
+  let score = 0;
+  for (const word of fold(query)[0].split(/\s+/)) {
+    if (word === "") continue;
+    const found = inOne(word, plain) ?? scattered(word, plain);
+    if (found === null) return null;
+    score += found.score - plain.length / 1000;
+    for (const [from, to] of found.ranges) taken.push([places[from] ?? 0, places[to] ?? text.length]);
+  }
+  return { score, ranges: joined(taken) };
+}
+
+function inOne(word: string, text: string): Match | null {
+  let best: Match | null = null;
+  for (let from = text.indexOf(word); from >= 0; from = text.indexOf(word, from + 1)) {
+    const to = from + word.length;
+    const score = isStart(text, from) ? (isStart(text, to) || to === text.length ? WHOLE : START) : INSIDE;
+    if (best === null || score > best.score) best = { score, ranges: [[from, to]] };
+  }
+  return best;
+}
+
+/** Letters in their order with others between; those that begin a word count more, gaps count less. */
+function scattered(word: string, text: string): Match | null {
+  const ranges: [number, number][] = [];
+  let score = SCATTERED;
+  let from = 0;
+  for (const letter of word) {
+    const at = text.indexOf(letter, from);
+    if (at < 0) return null;
+    score += isStart(text, at) ? 2 : at === from ? 1 : -(at - from) / 10;
+    ranges.push([at, at + letter.length]);
+    from = at + letter.length;
+  }
+  return score > 0 ? { score, ranges } : null;
+}
+
+function isStart(text: string, at: number): boolean {
+  return at === 0 || !/[\p{L}\p{N}]/u.test(text.charAt(at - 1)) || !/[\p{L}\p{N}]/u.test(text.charAt(at));
+}
+
+/** In lower case and without accents, and for each place in that where it is in `text`. */
+function fold(text: string): [string, number[]] {
+  let plain = "";
+  const places: number[] = [];
+  let at = 0;
+  for (const letter of text) {
+    const folded = letter.normalize("NFD").replace(/\p{M}/gu, "").toLowerCase();
+    for (let i = 0; i < folded.length; i++) places.push(at);
+    plain += folded;
+    at += letter.length;
+  }
+  return [plain, places];
+}
+
+function joined(ranges: [number, number][]): [number, number][] {
+  const sorted = ranges.toSorted(([a], [b]) => a - b);
+  const whole: [number, number][] = [];
+  for (const [from, to] of sorted) {
+    const last = whole.at(-1);
+    if (last !== undefined && from <= last[1]) last[1] = Math.max(last[1], to);
+    else whole.push([from, to]);
+  }
+  return whole;
+}

@@ -1,0 +1,88 @@
+// Everything that a person can do, once: the command palette, the shortcuts and the composer's commands are made of it.
+
+import type { PlainKey } from "../i18n/say.ts";
+import type { Message } from "../events.ts";
+import type { App } from "./app.svelte.ts";
+
+export interface Action {
+  readonly id: string;
+  readonly label: PlainKey;
+  /** Its keys unless the person chose others, as `keys.ts` writes them. */
+  readonly keys?: string;
+  /** Whether the composer offers it as `/id`. */
+  readonly slash?: true;
+  run(app: App): void | Promise<unknown>;
+  enabled(app: App): boolean;
+}
+
+const always = () => true;
+const answered = (app: App) => app.page === "chat" && !app.current.running && lastAnswer(app) !== null;
+
+export const ACTIONS: readonly Action[] = [
+  { id: "palette", label: "palette", keys: "Mod+K", run: (app) => app.show("palette"), enabled: always },
+  { id: "new", label: "newChat", keys: "Mod+Shift+O", slash: true, run: (app) => app.begin(), enabled: always },
+  { id: "search", label: "search", keys: "Mod+Shift+F", run: (app) => app.find(), enabled: always },
+  {
+    id: "write",
+    label: "toComposer",
+    keys: "Shift+Escape",
+    run: () => document.getElementById("composer")?.focus(),
+    enabled: (app) => app.page === "chat",
+  },
+  {
+    id: "stop",
+    label: "stop",
+    keys: "Escape",
+    slash: true,
+    run: (app) => app.current.stop(),
+    enabled: (app) => app.page === "chat" && app.current.running,
+  },
+  {
+    id: "retry",
+    label: "retry",
+    slash: true,
+    run: (app) => withAnswer(app, (answer) => app.current.retry(answer)),
+    enabled: answered,
+  },
+  {
+    id: "copy",
+    label: "copy",
+    keys: "Mod+Shift+C",
+    run: (app) => withAnswer(app, (answer) => navigator.clipboard.writeText(textOf(answer))),
+    enabled: answered,
+  },
+  {
+    id: "model",
+    label: "chooseModel",
+    slash: true,
+    run: (app) => app.show("models"),
+    enabled: (app) => app.models.length > 1,
+  },
+  { id: "theme", label: "switchTheme", run: (app) => app.preferences.switchTheme(), enabled: always },
+  { id: "settings", label: "settings", keys: "Mod+,", run: (app) => app.openSettings(), enabled: always },
+  { id: "shortcuts", label: "shortcuts", keys: "?", run: (app) => app.show("shortcuts"), enabled: always },
+];
+
+/** The keys of an action as they are now; "" where it has none. */
+export function keysFor(action: Action, chosen: Readonly<Record<string, string>>): string {
+  return chosen[action.id] ?? action.keys ?? "";
+}
+
+/** The action that these keys ask for. */
+export function actionFor(keys: string, chosen: Readonly<Record<string, string>>): Action | undefined {
+  return keys === "" ? undefined : ACTIONS.find((action) => keysFor(action, chosen) === keys);
+}
+
+function lastAnswer(app: App): Message | null {
+  const last = app.current.path.at(-1);
+  return last?.role === "assistant" ? last : null;
+}
+
+function withAnswer(app: App, action: (answer: Message) => void | Promise<void>): void | Promise<void> {
+  const answer = lastAnswer(app);
+  if (answer !== null) return action(answer);
+}
+
+function textOf(message: Message): string {
+  return message.parts.flatMap((part) => (part.kind === "text" ? [part.text] : [])).join("\n\n");
+}

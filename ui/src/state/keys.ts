@@ -1,0 +1,67 @@
+// Shortcuts: what a person presses, as text that can be kept and compared, such as `Mod+Shift+O`.
+// `Mod` is ⌘ on a Mac and Ctrl elsewhere. Shift is named with letters and named keys only: `?` holds it already.
+
+export interface Pressed {
+  readonly key: string;
+  readonly code: string;
+  readonly ctrlKey: boolean;
+  readonly metaKey: boolean;
+  readonly altKey: boolean;
+  readonly shiftKey: boolean;
+  readonly isComposing: boolean;
+  getModifierState(name: string): boolean;
+}
+
+/** Keys that belong to the browser or to the writing of text, whoever wants them. */
+const TAKEN = new Set(
+  "Escape Mod+N Mod+T Mod+W Mod+Shift+N Mod+Shift+T Mod+Shift+W Mod+A Mod+C Mod+V Mod+X Mod+Z Mod+Q Mod+R Mod+L".split(" "),
+);
+const ALONE = new Set(
+  "Tab Enter Space Backspace Delete ArrowUp ArrowDown ArrowLeft ArrowRight Home End PageUp PageDown".split(" "),
+);
+const BARE = new Set(["Control", "Shift", "Alt", "Meta", "AltGraph", "CapsLock", "Dead", "Process", "Unidentified"]);
+
+export const MAC = /Mac|iP(hone|ad|od)/.test(globalThis.navigator?.platform ?? "");
+
+/** What is pressed, or nothing while it is but a modifier or a letter in the making. */
+export function pressed(event: Pressed, mac = MAC): string {
+  if (event.isComposing || BARE.has(event.key)) return "";
+  const typed = event.getModifierState("AltGraph") || (mac && event.altKey && !event.metaKey && !event.ctrlKey);
+  const key = typed && event.key.length === 1 ? event.key : keyOf(event);
+  const steps: string[] = [];
+  if (!typed || key.length > 1) {
+    if (mac ? event.metaKey : event.ctrlKey) steps.push("Mod");
+    if (mac && event.ctrlKey) steps.push("Ctrl");
+    if (!mac && event.metaKey) steps.push("Meta");
+    if (event.altKey) steps.push("Alt");
+  }
+  if (event.shiftKey && (key.length > 1 || /[A-Z]/.test(key))) steps.push("Shift");
+  return [...steps, key].join("+");
+}
+
+/** The key's name; where the layout writes no Latin letters, the one that the key has on a Latin one. */
+function keyOf({ key, code, ctrlKey, metaKey, altKey }: Pressed): string {
+  if (key === " ") return "Space";
+  if (key.length > 1) return key;
+  const letter = /^Key([A-Z])$/.exec(code)?.[1];
+  const foreign = !/[\x21-\x7e]/.test(key);
+  if (letter !== undefined && (foreign || (altKey && (ctrlKey || metaKey)))) return letter;
+  return key.toUpperCase();
+}
+
+/** Whether it writes a character when nothing but a text field hears it. */
+export function writes(keys: string): boolean {
+  return parts(keys).every((part) => [...part].length === 1 || part === "Shift" || part === "Space");
+}
+
+/** Whether Éclair may listen to it at all. */
+export function allowed(keys: string): boolean {
+  const alone = parts(keys).filter((part) => part !== "Shift");
+  return !TAKEN.has(keys) && !(alone.length === 1 && ALONE.has(alone[0] ?? ""));
+}
+
+/** `Mod+Shift+O` as its keys; the key itself may be a plus. */
+export function parts(keys: string): string[] {
+  if (keys.endsWith("+")) return [...keys.slice(0, -1).split("+").filter((part) => part !== ""), "+"];
+  return keys.split("+").filter((part) => part !== "");
+}

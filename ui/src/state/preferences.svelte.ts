@@ -1,0 +1,199 @@
+// What a person likes: kept by the server, so that it is the same on every device, and mirrored in this
+// browser, so that the first paint is right and a change made without a connection is not lost.
+
+import { type Api, ApiError } from "../api.ts";
+import { chosen, speakIn } from "../i18n/load.ts";
+import { say } from "../i18n/say.ts";
+import { read, write } from "./drafts.ts";
+import { type Look, look, LOOK } from "./look.ts";
+
+export interface Prompt {
+  readonly name: string;
+  readonly text: string;
+}
+
+export interface Choices {
+  /** A code such as `de`; null follows the browser. */
+  readonly language: string | null;
+  readonly theme: "system" | "light" | "dark";
+  readonly contrast: "normal" | "more";
+  readonly text_size: number;
+  readonly motion: "system" | "less";
+  readonly send_key: "enter" | "ctrl-enter";
+  /** The model that answers unless another is chosen; null leaves it to the server. */
+  readonly model: string | null;
+  readonly instructions: string;
+  readonly prompts: readonly Prompt[];
+  /** Keys by the action's id, where they are not its own; "" takes them away. */
+  readonly shortcuts: Readonly<Record<string, string>>;
+}
+
+export interface Kept extends Choices {
+  readonly version: number;
+}
+
+const MIRROR = "eclair.preferences";
+const PAUSE = 400;
+
+const DEFAULTS: Kept = {
+  version: 0,
+  language: null,
+  theme: "system",
+  contrast: "normal",
+  text_size: 1,
+  motion: "system",
+  send_key: "enter",
+  model: null,
+  instructions: "",
+  prompts: [],
+  shortcuts: {},
+};
+
+interface Mirror {
+  readonly kept: Kept;
+  readonly unsent: Partial<Choices>;
+}
+
+export class Preferences {
+  #kept = $state.raw<Kept>(DEFAULTS);
+  #unsent = $state.raw<Partial<Choices>>({});
+  /** How the last change fares; null before there was one. */
+  progress = $state<"saving" | "saved" | "waiting" | null>(null);
+  problem = $state<string | null>(null);
+
+  readonly now: Choices = $derived({ ...this.#kept, ...this.#unsent });
+  readonly language = $derived(chosen(this.now.language, navigator.languages));
+
+  readonly #api: Api;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #sending = false;
+
+  constructor(api: Api) {
+    this.#api = api;
+    this.#recall();
+  }
+
+  /** Dress the page and speak the language; the page is mounted after this. */
+  async begin(): Promise<void> {
+    await this.#apply();
+    addEventListener("storage", (event) => {
+      if (event.key !== MIRROR) return;
+      this.#recall();
+      void this.#apply();
+    });
+    addEventListener("online", () => void this.refresh());
+    for (const question of ["(prefers-contrast: more)", "(prefers-reduced-motion: reduce)"]) {
+      matchMedia(question).addEventListener("change", () => this.#dress());
+    }
+  }
+
+  /** Read what the server keeps, and send what it has not had yet. */
+  async refresh(): Promise<void> {
+    if (this.#sending) return;
+    try {
+      this.#settle(await this.#api.preferences());
+    } catch (error) {
+      if (!(error instanceof ApiError)) throw error;
+      return;
+    }
+    await this.#apply();
+    if (Object.keys(this.#unsent).length > 0) await this.#send();
+  }
+
+  /** In force at once; the server hears of it when the hand rests. */
+  change(change: Partial<Choices>): void {
+    this.#unsent = { ...this.#unsent, ...change };
+    this.problem = null;
+    this.progress = "saving";
+    this.#mirror();
+    void this.#apply();
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => void this.#send(), PAUSE);
+  }
+
+  /** From dark to light and back, whatever the system has. */
+  switchTheme(): void {
+    const { theme } = this.now;
+    const dark = theme === "system" ? matchMedia("(prefers-color-scheme: dark)").matches : theme === "dark";
+    this.change({ theme: dark ? "light" : "dark" });
+  }
+
+  async #send(): Promise<void> {
+    if (this.#sending) return;
+    this.#sending = true;
+    try {
+      while (Object.keys(this.#unsent).length > 0) {
+        const sent = this.#unsent;
+        const kept = await this.#put(sent);
+        this.#unsent = without(this.#unsent, sent);
+        this.#settle(kept);
+      }
+      this.progress = "saved";
+    } catch (error) {
+      if (!(error instanceof ApiError)) throw error;
+      this.#failed(error);
+    } finally {
+      this.#sending = false;
+    }
+  }
+
+  /** Another device may have changed something else meanwhile: then this change goes on top of that. */
+  async #put(sent: Partial<Choices>): Promise<Kept> {
+    for (;;) {
+      try {
+        return await this.#api.keepPreferences({ ...this.#kept, ...sent });
+      } catch (error) {
+        if (!(error instanceof ApiError && error.status === 409)) throw error;
+        this.#settle(await this.#api.preferences());
+      }
+    }
+  }
+
+  #failed(error: ApiError): void {
+    if (error.status >= 400 && error.status < 500 && error.status !== 401) {
+      this.#unsent = {}; // the server will never take it
+      this.problem = error.message;
+      this.progress = null;
+      this.#mirror();
+      void this.#apply();
+    } else this.progress = "waiting";
+  }
+
+  #settle(kept: Kept): void {
+    this.#kept = kept;
+    this.#mirror();
+  }
+
+  #mirror(): void {
+    write(MIRROR, JSON.stringify({ kept: this.#kept, unsent: this.#unsent } satisfies Mirror));
+  }
+
+  #recall(): void {
+    const mirror = read(MIRROR);
+    if (mirror === null) return;
+    try {
+      const { kept, unsent } = JSON.parse(mirror) as Mirror;
+      this.#kept = { ...DEFAULTS, ...kept };
+      this.#unsent = unsent;
+    } catch {
+      write(MIRROR, null);
+    }
+  }
+
+  async #apply(): Promise<void> {
+    this.#dress();
+    if (!(await speakIn(this.language))) this.problem = say("languageMissing");
+  }
+
+  #dress(): void {
+    const dress: Look = look(this.now, this.language, (question) => matchMedia(question).matches);
+    for (const [name, value] of Object.entries(dress)) document.documentElement.setAttribute(name, value);
+    write(LOOK, JSON.stringify(dress));
+  }
+}
+
+/** What is still to be sent after `sent` has been. */
+function without(unsent: Partial<Choices>, sent: Partial<Choices>): Partial<Choices> {
+  const rest = Object.entries(unsent).filter(([name, value]) => sent[name as keyof Choices] !== value);
+  return Object.fromEntries(rest);
+}

@@ -1,0 +1,24 @@
+// Saved prompts: what they are called, and the `{{variables}}` in them that are asked for before they are inserted.
+
+import type { PlainKey } from "../i18n/say.ts";
+import type { Prompt } from "./preferences.svelte.ts";
+
+const VARIABLE = /\{\{\s*([^{}]{1,60}?)\s*\}\}/g;
+const NAME = /^[^\s/]{1,40}$/u;
+
+/** The names that stand in double braces, each once, in their order. */
+export function variables(text: string): string[] {
+  return [...new Set([...text.matchAll(VARIABLE)].map(([, name]) => name ?? ""))];
+}
+
+/** The text with its variables filled in; one without a value stays as it is. */
+export function filled(text: string, values: Readonly<Record<string, string>>): string {
+  return text.replace(VARIABLE, (whole, name: string) => values[name] ?? whole);
+}
+
+/** What is wrong with a prompt among `others`. */
+export function fault({ name, text }: Prompt, others: readonly Prompt[]): PlainKey | null {
+  if (!NAME.test(name)) return "promptNameWrong";
+  if (others.some((other) => other.name.toLowerCase() === name.toLowerCase())) return "promptNameTaken";
+  return text.trim() === "" ? "promptEmpty" : null;
+}

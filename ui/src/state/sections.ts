@@ -1,0 +1,18 @@
+// The sections of the settings, in their order, for the page and for the command palette.
+
+import type { PlainKey } from "../i18n/say.ts";
+
+export interface Section {
+  readonly id: string;
+  readonly label: PlainKey;
+}
+
+export const SECTIONS = [
+  { id: "language", label: "language" },
+  { id: "appearance", label: "appearance" },
+  { id: "writing", label: "writing" },
+  { id: "model", label: "model" },
+  { id: "prompts", label: "prompts" },
+  { id: "keyboard", label: "keyboard" },
+  { id: "about", label: "about" },
+] as const satisfies readonly Section[];
