@@ -187,7 +187,7 @@ def test_a_server_that_goes_away_costs_nothing_that_waits(
 
 def test_a_waiting_message_that_is_refused_is_kept_and_said(page: Page, watches: list[Watch]) -> None:
     watches[0].forgive("413")
-    send(page, "script: words=60 rate=40")
+    send(page, "script: words=240 rate=40")
     until_longer(page, 10)
     send(page, "large " * 200_000)
     expect(waiting(page)).to_have_count(1)

@@ -20,18 +20,22 @@ export class Queue {
   /** Whether all of it outlives this page. */
   kept = $state(true);
   readonly #prefix: string;
+  /** Whether it is stored at all; the line of a temporary chat is not. */
+  readonly #stored: boolean;
 
-  constructor(conversation: string) {
+  constructor(conversation: string, stored = true) {
     this.#prefix = `${QUEUE}${conversation}.`;
+    this.#stored = stored;
     this.refresh();
   }
 
   /** What the other tabs have made of it. */
   refresh(): void {
+    if (!this.#stored) return;
     const names = keys(this.#prefix);
     this.kept = names.every(outlives);
     const found = names.flatMap((key) => readJson<Queued>(key) ?? []);
-    this.items = found.toSorted((a, b) => a.order - b.order || (a.id < b.id ? -1 : 1));
+    this.#line(found);
   }
 
   add(message: Omit<Queued, "order">): void {
@@ -65,8 +69,8 @@ export class Queue {
   take(id: string): Queued | undefined {
     this.refresh();
     const item = this.#find(id);
-    write(this.#prefix + id, null);
-    this.refresh();
+    if (this.#stored) write(this.#prefix + id, null);
+    this.#line(this.items.filter((other) => other.id !== id));
     return item;
   }
 
@@ -75,7 +79,12 @@ export class Queue {
   }
 
   #put(item: Queued): void {
-    write(this.#prefix + item.id, JSON.stringify(item));
+    if (this.#stored) write(this.#prefix + item.id, JSON.stringify(item));
+    this.#line([...this.items.filter((other) => other.id !== item.id), item]);
     this.refresh();
+  }
+
+  #line(items: readonly Queued[]): void {
+    this.items = items.toSorted((a, b) => a.order - b.order || (a.id < b.id ? -1 : 1));
   }
 }
