@@ -156,7 +156,10 @@ def test_an_answer_is_copied_in_three_forms(page: Page) -> None:
     expect(page.get_by_role("menuitem", name="Copy as rich text")).to_be_focused()
     page.keyboard.press("Enter")
     expect(more).to_be_focused()
-    read = "navigator.clipboard.read().then(([i]) => i.types.includes('text/html') ? i.getType('text/html').then(b => b.text()) : '')"
+    read = (
+        "navigator.clipboard.read().then(([i]) => i.types.includes('text/html')"
+        " ? i.getType('text/html').then(b => b.text()) : '')"
+    )
     page.wait_for_function(f"{read}.then(t => t.includes('<strong>warm</strong>'))")
     assert "<button" not in page.evaluate(read)
     more.click()
