@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from io import StringIO
 from pathlib import Path
 
@@ -134,6 +135,95 @@ def test_a_picture_opens_large_and_gives_the_focus_back(page: Page) -> None:
     page.keyboard.press("Escape")
     expect(dialog).to_be_hidden()
     expect(button).to_be_focused()
+
+
+def test_an_answer_is_copied_in_three_forms(page: Page) -> None:
+    said = show(page, "# Bread\n\nSome **warm** [bread](https://example.org) at $x^2$.\n\n1. one\n2. two\n\n- [x] done")
+    more = said.get_by_role("button", name="More")
+    for name, begins in (
+        ("Markdown", "# Bread\n\nSome **warm**"),
+        ("plain text", "Bread\n\nSome warm bread at $x^2$."),
+    ):
+        more.click()
+        page.get_by_role("menuitem", name=f"Copy as {name}").click()
+        page.wait_for_function("begins => navigator.clipboard.readText().then(t => t.startsWith(begins))", arg=begins)
+    assert "1. one\n2. two" in clipboard(page)
+    assert "- [x] done" in clipboard(page)
+    more.focus()
+    page.keyboard.press("Enter")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("ArrowDown")
+    expect(page.get_by_role("menuitem", name="Copy as rich text")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(more).to_be_focused()
+    read = (
+        "navigator.clipboard.read().then(([i]) => i.types.includes('text/html')"
+        " ? i.getType('text/html').then(b => b.text()) : '')"
+    )
+    page.wait_for_function(f"{read}.then(t => t.includes('<strong>warm</strong>'))")
+    assert "<button" not in page.evaluate(read)
+    more.click()
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("menu")).to_be_hidden()
+    expect(more).to_be_focused()
+
+
+def test_an_answer_and_a_message_are_deleted(page: Page) -> None:
+    show(page, "first answer")
+    said = show(page, "second answer")
+    said.get_by_role("button", name="More").click()
+    page.get_by_role("menuitem", name="Delete this answer").click()
+    expect(said.get_by_role("button", name="Cancel")).to_be_focused()
+    page.keyboard.press("Escape")
+    expect(said.get_by_role("button", name="More")).to_be_visible()
+    said.get_by_role("button", name="More").click()
+    page.get_by_role("menuitem", name="Delete this answer").click()
+    said.get_by_role("button", name="Delete", exact=True).click()
+    expect(page.get_by_role("article", name="Éclair")).to_have_count(1)
+    question = page.get_by_role("article", name="You").last
+    question.hover()
+    question.get_by_role("button", name="Delete this message").click()
+    question.get_by_role("button", name="Delete", exact=True).click()
+    expect(page.get_by_role("article", name="You")).to_have_count(1)
+    page.reload()
+    expect(page.get_by_role("article", name="Éclair")).to_have_text(re.compile("first answer"))
+
+
+def test_what_was_waited_for_is_told_afterwards(page: Page) -> None:
+    send(page, "script: load=1.2 say=loaded now")
+    expect(answer(page).get_by_text("Loading Scripted…")).to_be_visible()
+    finished(page, "loaded now")
+    page.reload()
+    finished(page, "loaded now")
+    expect(answer(page).get_by_text("Loading Scripted")).to_be_hidden()
+    answer(page).get_by_text(re.compile(r"1 step · \d\.\d s")).click()
+    expect(answer(page).get_by_text("Loading Scripted")).to_be_visible()
+
+
+VOICES = """(() => {
+  const said = window.said = [];
+  const voice = { name: "Local", lang: "en", localService: true, default: true };
+  window.SpeechSynthesisUtterance = class { constructor(text) { this.text = text; } };
+  Object.defineProperty(window, "speechSynthesis", { value: Object.assign(new EventTarget(), {
+    getVoices: () => window.far ? [{ ...voice, localService: false }] : [voice],
+    speak: u => said.push(u.text), cancel: () => said.push("(silence)") }) });
+})()"""
+
+
+def test_an_answer_is_read_aloud_by_a_voice_of_this_machine_only(opening: Opening, shared: Served) -> None:
+    page = opening(shared).new_page()
+    page.add_init_script(VOICES)
+    page.goto("/")
+    said = show(page, "Some **warm** bread. And $x$.")
+    said.get_by_role("button", name="Read aloud").click()
+    page.wait_for_function("said.length >= 3")
+    assert page.evaluate("said.slice(1).map(t => t.trim())") == ["Some warm bread.", "And $x$."]
+    said.get_by_role("button", name="Stop reading aloud").click()
+    assert page.evaluate("said.at(-1)") == "(silence)"
+    page.add_init_script("window.far = true")
+    page.reload()
+    finished(page, "warm")
+    expect(answer(page).get_by_role("button", name="Read aloud")).to_have_count(0)
 
 
 EVIL = (

@@ -104,6 +104,11 @@ export class Api {
     return this.#call("PATCH", `/api/conversations/${id}`, change);
   }
 
+  /** Deletes the message with everything under it. */
+  removeMessage(conversation: string, message: string): Promise<Conversation> {
+    return this.#call("DELETE", `/api/conversations/${conversation}/messages/${message}`);
+  }
+
   remove(id: string): Promise<void> {
     return this.#call("DELETE", `/api/conversations/${id}`);
   }

@@ -231,4 +231,17 @@ export const en = {
   wrapCode: "Wrap",
   saveCode: "Download",
   copyCsv: "Copy as CSV",
+
+  more: "More",
+  copyMarkdown: "Copy as Markdown",
+  copyPlain: "Copy as plain text",
+  copyRich: "Copy as rich text",
+  retryWith: "Ask {model} instead",
+  removeAnswer: "Delete this answer",
+  removeQuestion: "Delete this message",
+  removeMessage: "Delete it with all that follows?",
+  speak: "Read aloud",
+  silence: "Stop reading aloud",
+  steps: { one: "{count} step", other: "{count} steps" },
+  seconds: "{seconds} s",
 } as const;

@@ -45,7 +45,6 @@ export class Conversation {
   leaf = $state<string | null>(null);
   run = $state<string | null>(null);
   live = $state.raw<Message | null>(null);
-  step = $state<string | null>(null);
   connected = $state(true);
   outgoing = $state.raw<Outgoing | null>(null);
   error = $state<string | null>(null);
@@ -228,12 +227,25 @@ export class Conversation {
     return this.#say({ id, text: text.trim(), parent: message.parent }, () => {});
   }
 
-  async retry(answer: Message): Promise<void> {
-    if (answer.parent !== null) await this.#ask({ retry: answer.parent });
+  async retry(answer: Message, model?: string): Promise<void> {
+    if (answer.parent !== null) await this.#ask({ retry: answer.parent, ...(model === undefined ? {} : { model }) });
   }
 
   async proceed(answer: Message): Promise<void> {
     await this.#ask({ continue: answer.id });
+  }
+
+  /** Delete a message with all that follows it. */
+  async removeMessage(message: Message): Promise<void> {
+    if (this.running) return;
+    try {
+      await this.#around.api.removeMessage(this.id, message.id);
+      this.#changes += 1;
+      await this.load();
+      this.#around.changed(this.id);
+    } catch (error) {
+      this.#tell(error);
+    }
   }
 
   async stop(): Promise<void> {
@@ -425,7 +437,6 @@ export class Conversation {
     this.#pending = [];
     this.run = run;
     this.live = null;
-    this.step = null;
     const following = new AbortController();
     this.#following = following;
     void this.#grow(run, following.signal);
@@ -467,8 +478,6 @@ export class Conversation {
     let live = this.live;
     for (const event of this.#pending) {
       live = fold(live, event);
-      if (event.type === "step.started") this.step = event.title;
-      else if (event.type === "step.finished") this.step = null;
     }
     this.#pending = [];
     this.live = live;
@@ -480,7 +489,6 @@ export class Conversation {
     this.#changes += 1;
     this.#following = null;
     this.run = null;
-    this.step = null;
     this.connected = true;
     if (live !== null) this.messages = new Map(this.messages).set(live.id, live);
     this.live = null;
