@@ -170,7 +170,7 @@ export const en = {
   dark: "Dark",
   contrast: "Contrast",
   normal: "Normal",
-  more: "More",
+  moreContrast: "More",
   textSize: "Text size",
   motion: "Motion",
   less: "Less",
