@@ -36,11 +36,13 @@ class Assets(StaticFiles):
 
 
 def router() -> APIRouter:
-    """The pages. `/c/…` is the app as well: it reads the address itself."""
+    """The pages. Most are the app, which reads the address itself."""
     pages = APIRouter(include_in_schema=False)
 
     @pages.get("/")
     @pages.get("/c/{conversation}")
+    @pages.get("/s/{share}")
+    @pages.get("/temporary")
     async def app() -> Response:
         return _page("index.html")
 
