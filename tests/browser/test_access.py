@@ -10,7 +10,7 @@ from playwright.sync_api import BrowserContext, Page, expect
 
 from tests.browser.conftest import Opening, Watch
 from tests.browser.served import Served
-from tests.browser.test_chat import answer, composer, finished, send, until_longer
+from tests.browser.test_chat import answer, choose, composer, finished, send, until_longer
 
 AXE = Path(__file__).parents[2] / "ui" / "node_modules" / "axe-core" / "axe.min.js"
 
@@ -134,7 +134,8 @@ def test_the_list_and_what_is_found_in_it(look: Callable[..., Page]) -> None:
 def test_the_drawer_on_a_phone(look: Callable[..., Page]) -> None:
     page = look(320, 640, has_touch=True, is_mobile=True)
     page.goto("/")
-    send(page, "script: say=narrow")
+    composer(page).fill("script: say=narrow")
+    page.get_by_role("button", name="Send").tap()
     finished(page, "narrow")
     page.get_by_role("button", name="Conversations").tap()
     expect(page.get_by_role("navigation", name="Conversations")).to_be_visible()
@@ -217,16 +218,13 @@ def test_focus_is_never_lost(page: Page) -> None:
     finished(page, "said otherwise")
     held()
     nav = page.get_by_role("navigation", name="Conversations")
-    nav.get_by_role("link", name="Of what is held").first.hover()
-    nav.get_by_role("button", name="Rename “Of what is held”").first.click()
+    choose(page, "Of what is held", "Rename")
     held()
     page.keyboard.type("A better name")
     page.keyboard.press("Enter")
     expect(nav.get_by_role("link", name="A better name").first).to_be_visible()
     held()
-    nav.get_by_role("button", name="Delete “A better name”").first.click()
-    held()
-    page.keyboard.press("Enter")
+    choose(page, "A better name", "Delete")
     expect(nav.get_by_role("link", name="A better name")).to_have_count(0)
     held()
 

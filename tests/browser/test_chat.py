@@ -30,6 +30,14 @@ def answer(page: Page) -> Locator:
     return answers(page).last
 
 
+def choose(page: Page, conversation: str, what: str) -> None:
+    """Do something with a conversation by its menu in the list."""
+    nav = page.get_by_role("navigation", name="Conversations")
+    nav.get_by_role("link", name=conversation, exact=True).first.hover()
+    nav.get_by_role("button", name=f"What to do with “{conversation}”", exact=True).first.click()
+    page.get_by_role("menuitem", name=what).click()
+
+
 def finished(page: Page, text: str | re.Pattern[str] = "") -> None:
     """Wait until the last answer is complete, and holds `text`."""
     expect(answer(page).get_by_role("button", name="Copy this answer")).to_be_visible()
@@ -175,13 +183,11 @@ def test_a_conversation_is_renamed_and_deleted(page: Page) -> None:
     send(page, "A name to be changed")
     finished(page)
     nav = page.get_by_role("navigation", name="Conversations")
-    nav.get_by_role("link", name="A name to be changed").hover()
-    nav.get_by_role("button", name="Rename “A name to be changed”").click()
+    choose(page, "A name to be changed", "Rename")
     nav.get_by_role("textbox", name="Title").fill("Another name")
     nav.get_by_role("textbox", name="Title").press("Enter")
     expect(page).to_have_title("Another name · Éclair")
-    nav.get_by_role("button", name="Delete “Another name”").click()
-    nav.get_by_role("button", name="Delete", exact=True).click()
+    choose(page, "Another name", "Delete")
     expect(nav.get_by_role("link", name="Another name")).to_have_count(0)
     expect(page).to_have_url(re.compile(r"/$"))
 

@@ -77,6 +77,64 @@ export interface Accepted {
   readonly model: string;
 }
 
+/** What can be changed about a conversation. */
+export type Changes = {
+  readonly title?: string;
+  readonly leaf?: string;
+  readonly pinned?: boolean;
+  readonly archived?: boolean;
+  readonly tags?: readonly string[];
+};
+
+export interface Wanted {
+  readonly archived: boolean;
+  readonly tag: string | null;
+  readonly before?: string;
+  readonly limit: number;
+}
+
+export interface Tagged {
+  readonly tag: string;
+  readonly count: number;
+}
+
+/** A turn of a chat that is not stored: all that was said, and who is to answer. */
+export interface Answering {
+  readonly messages: readonly { readonly role: "user" | "assistant"; readonly text: string }[];
+  readonly model?: string;
+}
+
+export type Format = "markdown" | "json" | "html";
+
+export interface Share {
+  readonly id: string;
+  readonly conversation: string;
+  readonly title: string;
+  readonly url: string;
+  readonly created: number;
+  readonly expires: number | null;
+}
+
+/** A file that was sent to be imported, as it was understood. */
+export interface Preview {
+  readonly id: string;
+  readonly kind: string;
+  readonly conversations: number;
+  readonly messages: number;
+  readonly titles: readonly string[];
+  readonly problems: readonly string[];
+}
+
+export interface Imported {
+  readonly conversations: number;
+  readonly messages: number;
+  readonly skipped: number;
+  readonly problems: readonly string[];
+}
+
+/** What one conversation asks of the server, or of what stands in for it. */
+export type Backend = Pick<Api, "conversation" | "change" | "turn" | "begin" | "removeMessage" | "stop" | "events">;
+
 type Method = "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
 
 export class Api {
@@ -91,16 +149,22 @@ export class Api {
     this.#ask = ask;
   }
 
-  conversations(limit: number, before: string | null = null): Promise<Page> {
-    const query = before === null ? "" : `&before=${encodeURIComponent(before)}`;
-    return this.#call("GET", `/api/conversations?limit=${limit}${query}`);
+  conversations({ archived, tag, before, limit }: Wanted): Promise<Page> {
+    const query = new URLSearchParams({ archived: String(archived), limit: String(limit) });
+    if (tag !== null) query.set("tag", tag);
+    if (before !== undefined) query.set("before", before);
+    return this.#call("GET", `/api/conversations?${query}`);
+  }
+
+  tags(): Promise<{ tags: Tagged[] }> {
+    return this.#call("GET", "/api/tags");
   }
 
   conversation(id: string): Promise<Tree> {
     return this.#call("GET", `/api/conversations/${id}`);
   }
 
-  change(id: string, change: { title: string } | { leaf: string }): Promise<Conversation> {
+  change(id: string, change: Changes): Promise<Conversation> {
     return this.#call("PATCH", `/api/conversations/${id}`, change);
   }
 
@@ -113,8 +177,12 @@ export class Api {
     return this.#call("DELETE", `/api/conversations/${id}`);
   }
 
-  async search(words: string, signal: AbortSignal): Promise<Hit[]> {
-    const query = new URLSearchParams({ q: words, limit: "20" });
+  restore(id: string): Promise<Conversation> {
+    return this.#call("POST", `/api/conversations/${id}/restore`);
+  }
+
+  async search(words: string, limit: number, signal: AbortSignal): Promise<Hit[]> {
+    const query = new URLSearchParams({ q: words, limit: String(limit) });
     const found = await this.#call<{ hits: Hit[] }>("GET", `/api/search?${query}`, undefined, signal);
     return found.hits;
   }
@@ -158,14 +226,71 @@ export class Api {
     });
   }
 
+  /** Every change from now on, as a stream. */
+  changes(signal: AbortSignal): Promise<Response> {
+    return this.#reply("GET", "/api/changes", undefined, signal);
+  }
+
+  /** The event stream of an answer that is not stored; closing it stops the engine. */
+  answer(body: Answering, signal: AbortSignal): Promise<Response> {
+    return this.#reply("POST", "/api/answers", body, signal);
+  }
+
+  export(id: string, format: Format): Promise<Response> {
+    return this.#reply("GET", `/api/conversations/${id}/export?format=${format}`);
+  }
+
+  /** Everything as one zip. */
+  exportAll(): Promise<Response> {
+    return this.#reply("GET", "/api/export");
+  }
+
+  /** Send a file to be looked at; `progress` is told the share that has gone. */
+  async upload(file: File, progress: (share: number) => void, signal: AbortSignal): Promise<Preview> {
+    const path = `/api/imports?${new URLSearchParams({ name: file.name })}`;
+    const response = await sent(path, file, this.#headers(), progress, signal);
+    if (!response.ok) throw await failure(response);
+    return (await response.json()) as Preview;
+  }
+
+  /** Keep what the file holds; the reply streams how far that is. */
+  keepImport(id: string, signal: AbortSignal): Promise<Response> {
+    return this.#reply("POST", `/api/imports/${id}`, undefined, signal);
+  }
+
+  dropImport(id: string): Promise<void> {
+    return this.#call("DELETE", `/api/imports/${id}`);
+  }
+
+  share(id: string, days: number | null): Promise<Share> {
+    return this.#call("POST", `/api/conversations/${id}/shares`, { days });
+  }
+
+  async shares(): Promise<Share[]> {
+    return (await this.#call<{ shares: Share[] }>("GET", "/api/shares")).shares;
+  }
+
+  revoke(share: string): Promise<void> {
+    return this.#call("DELETE", `/api/shares/${share}`);
+  }
+
   #headers(): Record<string, string> {
     return this.key === null ? {} : { Authorization: `Bearer ${this.key}` };
   }
 
   async #call<T>(method: Method, path: string, body?: unknown, signal?: AbortSignal): Promise<T> {
+    const response = await this.#reply(method, path, body, signal);
+    const nothing = response.status === 204 || response.headers.get("Content-Type")?.includes("json") !== true;
+    return (nothing ? undefined : await response.json()) as T;
+  }
+
+  /** The reply, once the key is right; a failure is thrown. */
+  async #reply(method: Method, path: string, body?: unknown, signal?: AbortSignal): Promise<Response> {
     for (;;) {
+      const used = this.key;
       const response = await this.#send(method, path, body, signal);
       if (response.status === 401) {
+        if (this.key !== used) continue;
         const key = await this.#ask(this.key !== null);
         if (key !== null) {
           this.key = key;
@@ -173,8 +298,7 @@ export class Api {
         }
       }
       if (!response.ok) throw await failure(response);
-      const nothing = response.status === 204 || response.headers.get("Content-Type")?.includes("json") !== true;
-      return (nothing ? undefined : await response.json()) as T;
+      return response;
     }
   }
 
@@ -203,4 +327,29 @@ async function failure(response: Response): Promise<ApiError> {
   } catch {
     return new ApiError(response.status, "error", say("refused", { status: response.status }));
   }
+}
+
+/** As fetch does it, which cannot tell how much of the body has gone. */
+function sent(
+  path: string,
+  body: Blob,
+  headers: Record<string, string>,
+  progress: (share: number) => void,
+  signal: AbortSignal,
+): Promise<Response> {
+  return new Promise((resolve, reject) => {
+    const request = new XMLHttpRequest();
+    request.open("POST", path);
+    request.setRequestHeader("Content-Type", body.type || "application/octet-stream");
+    for (const [name, value] of Object.entries(headers)) request.setRequestHeader(name, value);
+    request.upload.onprogress = ({ loaded, total }) => progress(loaded / Math.max(total, 1));
+    request.onload = () => {
+      const type = request.getResponseHeader("Content-Type") ?? "";
+      resolve(new Response(request.responseText, { status: request.status, headers: { "Content-Type": type } }));
+    };
+    request.onerror = () => reject(new ApiError(0, "unreachable", say("unreached")));
+    request.onabort = () => reject(new DOMException("aborted", "AbortError"));
+    signal.addEventListener("abort", () => request.abort());
+    request.send(body);
+  });
 }

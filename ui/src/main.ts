@@ -4,8 +4,14 @@ import { mount } from "svelte";
 import App from "./App.svelte";
 import { App as State } from "./state/app.svelte.ts";
 
-const app = new State();
-await app.preferences.begin();
 const target = document.getElementById("app");
-if (target !== null) mount(App, { target, props: { app } });
-app.start();
+const shared = /^\/s\/([\w-]+)$/.exec(location.pathname)?.[1];
+if (target !== null && shared !== undefined) {
+  const { default: Shared } = await import("./pages/Shared.svelte");
+  mount(Shared, { target, props: { id: shared } });
+} else if (target !== null) {
+  const app = new State();
+  await app.preferences.begin();
+  mount(App, { target, props: { app } });
+  app.start();
+}

@@ -37,12 +37,14 @@ class Assets(StaticFiles):
 
 
 def router() -> APIRouter:
-    """The pages. `/c/…` and `/settings` are the app as well: it reads the address itself."""
+    """The pages. Most are the app, which reads the address itself."""
     pages = APIRouter(include_in_schema=False)
 
     @pages.get("/")
     @pages.get("/c/{conversation}")
     @pages.get("/settings")
+    @pages.get("/s/{share}")
+    @pages.get("/temporary")
     async def app() -> Response:
         return _page("index.html")
 

@@ -2,30 +2,33 @@
 
 import { tick } from "svelte";
 import { Api, type Model } from "../api.ts";
+import type { Change } from "../events.ts";
 import { say } from "../i18n/say.ts";
 import { type Action, actionFor } from "./actions.ts";
+import { newId } from "../ids.ts";
+import { listen } from "./changes.ts";
 import { Conversation } from "./conversation.svelte.ts";
 import { Conversations } from "./conversations.svelte.ts";
 import { newConversation, read, write } from "./drafts.ts";
+import { Keeping } from "./keeping.svelte.ts";
 import { Offline } from "./offline.svelte.ts";
 import { Preferences } from "./preferences.svelte.ts";
+import { Temporary } from "./temporary.ts";
 
 const KEY = "eclair.key";
 const MODEL = "eclair.model";
-const GLANCE = 5000;
+const TEMPORARY = "/temporary";
+/** A connection that is lost for a moment only is not spoken of. */
+const MOMENT = 1500;
 
 /** What lies over the page. */
 export type Dialog = "palette" | "models" | "shortcuts";
 
-interface Heard {
-  readonly conversation: string;
-  readonly removed: boolean;
-}
-
 export class App {
   readonly api = new Api(read(KEY, "sessionStorage"), (wrong) => this.#askKey(wrong));
   readonly offline = new Offline();
-  readonly conversations = new Conversations(this.api);
+  readonly conversations = new Conversations(this.api, () => this.#entitle());
+  readonly keeping = new Keeping(this);
   /** Those that were left while messages waited in them. */
   readonly #behind = new Map<string, Conversation>();
   readonly preferences = new Preferences(this.api);
@@ -37,6 +40,10 @@ export class App {
   current = $state.raw<Conversation>(this.#fresh());
   /** The message that a link or a search points at. */
   target = $state<string | null>(null);
+  /** The words in it that a search found. */
+  marks: readonly string[] = [];
+  /** Whether we hear of what changes on the server. */
+  connected = $state(true);
   models = $state.raw<readonly Model[]>([]);
   drawer = $state(false);
   /** The person is being asked for the key; `wrong` when the last one was not accepted. */
@@ -53,22 +60,27 @@ export class App {
       null,
   );
 
-  readonly #tabs = new BroadcastChannel("eclair");
+  #listening: AbortController | null = null;
+  /** Whether a first connection was made: what every one begins with says nothing new then. */
+  #listened = false;
+  #lost: ReturnType<typeof setTimeout> | undefined;
+  /** The conversation changed elsewhere while its answer was written here. */
+  #missed = false;
+  /** The temporary chat of this tab, to which the browser's back button leads. */
+  #temporary: Conversation | null = null;
   #asked: Promise<string | null> | null = null;
 
   start(): void {
     this.api.heard = (response) => this.offline.heard(response);
     this.offline.start();
-    this.#tabs.onmessage = ({ data }: MessageEvent<Heard>) => this.#hear(data);
     addEventListener("storage", () => this.current.queue.refresh());
     addEventListener("popstate", () => this.#route());
     document.addEventListener("visibilitychange", () => this.#glance());
-    addEventListener("focus", () => this.#glance());
-    addEventListener("online", () => this.#glance());
-    setInterval(() => void this.#watch(), GLANCE);
     this.#route();
     void this.preferences.refresh();
     void this.conversations.refresh();
+    void this.conversations.readTags();
+    this.#glance();
     void this.#readModels();
   }
 
@@ -90,16 +102,22 @@ export class App {
     this.#enter(id, message);
   }
 
+  /** A chat of which nothing is stored. */
+  beginTemporary(): void {
+    this.drawer = false;
+    this.page = "chat";
+    if (location.pathname !== TEMPORARY) history.pushState(null, "", TEMPORARY);
+    this.#enterTemporary(true);
+  }
+
   async remove(id: string): Promise<void> {
     await this.conversations.remove(id);
-    this.#tabs.postMessage({ conversation: id, removed: true } satisfies Heard);
     if (this.current.id === id) this.begin();
   }
 
   async rename(id: string, title: string): Promise<void> {
-    await this.conversations.rename(id, title);
+    await this.conversations.change(id, { title });
     if (this.current.id === id) this.current.title = title;
-    this.#tabs.postMessage({ conversation: id, removed: false } satisfies Heard);
   }
 
   /** Let this model answer in this tab. */
@@ -161,39 +179,68 @@ export class App {
 
   #changed(id: string): void {
     if (this.api.key === null && !this.current.running) this.offline.keep(id);
-    if (this.current.id === id && location.pathname === "/") history.replaceState(null, "", `/c/${id}`);
-    this.#tabs.postMessage({ conversation: id, removed: false } satisfies Heard);
-    void this.#refresh();
+    if (this.current.id !== id) return;
+    if (location.pathname === "/") history.replaceState(null, "", `/c/${id}`);
+    if (this.#missed && !this.current.running) void this.#load();
   }
 
-  async #refresh(): Promise<void> {
-    await this.conversations.refresh();
-    const known = this.conversations.all.find((conversation) => conversation.id === this.current.id);
+  /** The list was read, and may know a newer title. */
+  #entitle(): void {
+    const known = this.conversations.known(this.current.id);
     if (known !== undefined) this.current.title = known.title;
   }
 
-  #hear({ conversation, removed }: Heard): void {
-    void this.conversations.refresh();
-    if (conversation !== this.current.id) return;
-    if (removed) this.begin(false);
-    else void this.current.load();
+  /** Something changed on the server, by whose doing it may be. What we did ourselves is here already. */
+  #hear(change: Change): void {
+    const { conversation, kind } = change;
+    const { current } = this;
+    if (conversation === null && !this.#listened) {
+      this.#listened = true;
+      void this.#compare();
+      return;
+    }
+    this.conversations.heard(change);
+    if (conversation === null) void this.#load();
+    else if (conversation !== current.id) return;
+    else if (kind === "removed") this.begin(false);
+    else if (kind === "changed" && current.running) this.#missed = true;
+    else if (current.running) return;
+    else if (kind !== "finished" || current.path.at(-1)?.status === "running") void this.#load();
   }
 
-  /** The page is looked at again: much may have happened. */
+  async #load(): Promise<void> {
+    this.#missed = false;
+    await this.current.load();
+  }
+
+  /** A page that is seen listens for changes; a hidden one leaves the connection to others. */
   #glance(): void {
+    this.#listening?.abort();
+    this.#listening = null;
     if (document.hidden) return;
-    void this.#refresh();
     void this.preferences.refresh();
-    void this.current.load();
+    this.#listening = new AbortController();
+    const open = (signal: AbortSignal) => this.api.changes(signal);
+    const heard = (change: Change) => this.#hear(change);
+    void listen({ open, heard, connected: (live) => this.#connected(live) }, this.#listening.signal);
   }
 
-  /** Another device may have changed what is open here. */
-  async #watch(): Promise<void> {
-    if (document.hidden || this.asking !== null || this.current.running) return;
-    const before = this.conversations.all.find(({ id }) => id === this.current.id);
+  #connected(live: boolean): void {
+    if (!live) {
+      this.#lost ??= setTimeout(() => (this.connected = false), MOMENT);
+      return;
+    }
+    clearTimeout(this.#lost);
+    this.#lost = undefined;
+    this.connected = true;
+  }
+
+  /** What changed between the first reading and the first listening. */
+  async #compare(): Promise<void> {
     await this.conversations.refresh();
-    const after = this.conversations.all.find(({ id }) => id === this.current.id);
-    if (after !== undefined && after.updated !== before?.updated) await this.current.load();
+    const { current } = this;
+    const known = this.conversations.known(current.id);
+    if (known !== undefined && current.loaded && !current.running && known.leaf !== current.leaf) await this.#load();
   }
 
   #route(): void {
@@ -203,7 +250,8 @@ export class App {
       return;
     }
     const id = /^\/c\/([\w-]+)$/.exec(location.pathname)?.[1];
-    if (id === undefined) this.begin(false);
+    if (location.pathname === TEMPORARY) this.#enterTemporary(false);
+    else if (id === undefined) this.begin(false);
     else this.#enter(id, location.hash.slice(1) || null);
   }
 
@@ -216,6 +264,16 @@ export class App {
       if (!shown && conversation.messages.has(message)) await conversation.select(message);
       this.target = message;
     });
+  }
+
+  /** The temporary chat of this tab, or a fresh one. */
+  #enterTemporary(fresh: boolean): void {
+    if (fresh || this.#temporary === null) {
+      const around = { api: new Temporary(this.api), model: () => this.model ?? undefined, changed: () => {} };
+      this.#temporary = new Conversation({ ...around, temporary: true }, newId("conv"), false);
+    }
+    this.#show(this.#temporary);
+    void this.#temporary.load();
   }
 
   #show(conversation: Conversation): void {
@@ -231,6 +289,7 @@ export class App {
         this.#asked = null;
         if (key !== null) write(KEY, key, "sessionStorage");
         resolve(key);
+        if (key !== null) this.#glance();
       };
       this.asking = { wrong, answer };
     });
@@ -249,6 +308,7 @@ export class App {
 
   get title(): string {
     if (this.page === "settings") return `${say("settings")} · Éclair`;
+    if (this.current.temporary) return `${say("temporary")} · Éclair`;
     return this.current.title === "" ? "Éclair" : `${this.current.title} · Éclair`;
   }
 }

@@ -1,13 +1,13 @@
 // One conversation as the page shows it: its tree, the answer that grows, what the person writes and what waits.
 
-import { type Api, ApiError, type Turn } from "../api.ts";
+import { ApiError, type Backend, type Turn } from "../api.ts";
 import { type Attached, compose } from "../composer/files.ts";
 import type { Event, Message } from "../events.ts";
 import { fold } from "../fold.ts";
 import { say } from "../i18n/say.ts";
 import { newId } from "../ids.ts";
 import { type Batch, follow, Refused } from "../stream.ts";
-import { type Draft, inherit, isKept, keepDraft, NEW, readDraft, type Sent } from "./drafts.ts";
+import { type Draft, inherit, isKept, keepDraft, keepInMemory, NEW, readDraft, type Sent } from "./drafts.ts";
 import { Queue, type Queued } from "./queue.svelte.ts";
 import { alone, isHeld } from "./tabs.ts";
 import { branch, leafUnder, type Messages, siblings } from "./tree.ts";
@@ -16,7 +16,9 @@ const RETRIES = [400, 1200];
 const LATER = 4000;
 
 export interface Surroundings {
-  readonly api: Api;
+  readonly api: Backend;
+  /** Nothing of it is to be stored, here or on the server. */
+  readonly temporary?: true;
   /** The model that is chosen, or undefined for the default. */
   model(): string | undefined;
   /** Told when the conversation has changed on the server by our doing. */
@@ -36,6 +38,7 @@ type Written = Pick<Draft, "text" | "files" | "model">;
 
 export class Conversation {
   readonly id: string;
+  readonly temporary: boolean;
   /** Whether the server knows it; a new chat is made with its first message. */
   kept = $state(false);
   missing = $state(false);
@@ -68,7 +71,7 @@ export class Conversation {
   /** The last answer was not completed: what waits goes on waiting until the person says more. */
   readonly paused = $derived(!this.running && this.leaf !== null && this.messages.get(this.leaf)?.status !== "finished");
   /** Whether all that is written outlives this page. */
-  readonly safe = $derived.by(() => this.#safe && this.queue.kept);
+  readonly safe = $derived.by(() => this.temporary || (this.#safe && this.queue.kept));
 
   readonly #around: Surroundings;
   /** Where the draft lies: all new chats share one place until they are kept. */
@@ -82,6 +85,9 @@ export class Conversation {
   /** Counts our own changes, so that an older reading of the server's state does not undo them. */
   #changes = 0;
   #stopping = false;
+  /** Messages that are open for editing; whether another branch was chosen elsewhere since. */
+  #reworking = 0;
+  #withheld = false;
   /** Whether what was said last may have been heard although no reply came. */
   #lost = false;
   #advancing = false;
@@ -93,9 +99,11 @@ export class Conversation {
   constructor(around: Surroundings, id: string, kept: boolean) {
     this.#around = around;
     this.id = id;
+    this.temporary = around.temporary === true;
     this.kept = kept;
     this.loaded = !kept;
-    this.#drawer = kept ? id : NEW;
+    this.#drawer = kept || this.temporary ? id : NEW;
+    if (this.temporary) keepInMemory(id);
     const draft = readDraft(this.#drawer);
     this.#sent = draft.sent;
     this.#write(draft);
@@ -119,7 +127,8 @@ export class Conversation {
       this.missing = false;
       this.title = tree.conversation.title;
       this.messages = new Map(tree.messages.map((message) => [message.id, message]));
-      this.leaf = tree.conversation.leaf;
+      if (this.#reworking === 0 || !this.messages.has(this.leaf ?? "")) this.leaf = tree.conversation.leaf;
+      else this.#withheld = this.leaf !== tree.conversation.leaf;
       this.loaded = true;
       if (this.#following === null) this.connected = true;
       this.#forgetSent();
@@ -218,6 +227,14 @@ export class Conversation {
     this.held = null;
     if (this.running) await this.stop();
     else await this.#advance();
+  }
+
+  /** A message is being said differently, or no more. Meanwhile another's branch does not take its place. */
+  rework(open: boolean): void {
+    this.#reworking += open ? 1 : -1;
+    if (this.#reworking > 0 || !this.#withheld) return;
+    this.#withheld = false;
+    if (!this.running) void this.load();
   }
 
   /** Say a message differently: another one beside it. */
@@ -403,7 +420,7 @@ export class Conversation {
   /** A new chat becomes a kept one, with a place of its own for its drafts. */
   #settleIn(): void {
     if (this.kept) return;
-    keepDraft(NEW, { text: "", files: [] }, true);
+    if (!this.temporary) keepDraft(NEW, { text: "", files: [] }, true);
     this.#drawer = this.id;
     this.kept = true;
   }

@@ -1,67 +1,168 @@
-// The list of conversations, newest first, and the search over them.
+// The list of conversations: pinned ones, then the others by time; what it is narrowed to; the search over it.
 
-import { type Api, ApiError } from "../api.ts";
-import type { Conversation, Hit } from "../events.ts";
-import { say } from "../i18n/say.ts";
+import { SvelteSet } from "svelte/reactivity";
+import { type Api, ApiError, type Changes, type Tagged } from "../api.ts";
+import type { Change, Conversation, Hit } from "../events.ts";
+import { say, spoken } from "../i18n/say.ts";
 
 const PAGE = 50;
+const LARGEST_PAGE = 200;
+/** So many are read anew when everything may have changed; older ones are read again on the way down. */
+const MOST_REREAD = 1000;
 const PATIENCE = 150;
+const TOGETHER = 50;
+const HITS = 20;
+const MOST_HITS = 100;
 
 export interface Section {
   readonly name: string;
   readonly conversations: readonly Conversation[];
+  /** Whether these are all that belong to it. */
+  readonly complete: boolean;
+}
+
+/** What the list shows: those that are archived, or those that are not; of these all, or those with a tag. */
+export interface Filter {
+  readonly archived: boolean;
+  readonly tag: string | null;
 }
 
 export class Conversations {
+  pinned = $state.raw<readonly Conversation[]>([]);
   all = $state.raw<readonly Conversation[]>([]);
-  /** Where the older ones begin; null when all are here. */
+  /** Where the older ones begin; null when there are none. */
   next = $state<string | null>(null);
   loaded = $state(false);
+  /** The older ones could not be read. */
+  failed = $state(false);
+  filter = $state.raw<Filter>({ archived: false, tag: null });
+  tags = $state.raw<readonly Tagged[]>([]);
   words = $state("");
   hits = $state.raw<readonly Hit[] | null>(null);
-  readonly sections = $derived(byTime(this.all, new Date()));
+  moreHits = $state(false);
+  /** Those in which an answer is being written. */
+  readonly running = new SvelteSet<string>();
+  /** The one whose title is being written. */
+  renaming = $state<string | null>(null);
+  readonly sections = $derived(bySection(this.pinned, this.all, this.next === null, new Date()));
 
   readonly #api: Api;
+  /** Counts our own changes, so that an older reading of the server's state does not undo them. */
+  #changes = 0;
+  #fetching = false;
+  #heard = new Map<string | null, Change["kind"]>();
+  #hearing: ReturnType<typeof setTimeout> | undefined;
   #searching: AbortController | null = null;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
-  constructor(api: Api) {
+  readonly #told: () => void;
+
+  /** `told` is called whenever the list has been read. */
+  constructor(api: Api, told: () => void) {
     this.#api = api;
+    this.#told = told;
   }
 
-  /** The newest ones anew; older ones that were fetched stay. */
-  async refresh(): Promise<void> {
+  known(id: string): Conversation | undefined {
+    const same = (conversation: Conversation) => conversation.id === id;
+    return this.pinned.find(same) ?? this.all.find(same);
+  }
+
+  /** The newest ones anew; older ones that were fetched stay, unless `everything` is to be read again. */
+  async refresh(everything = false): Promise<void> {
+    const { filter } = this;
+    const changes = this.#changes;
+    const wanted = everything ? Math.min(this.all.length, MOST_REREAD) : 0;
     try {
-      const page = await this.#api.conversations(PAGE);
-      const oldest = page.conversations.at(-1)?.updated ?? 0;
-      const head = [...page.pinned, ...page.conversations];
-      const fresh = new Set(head.map((conversation) => conversation.id));
-      const older = (kept: Conversation) => kept.updated < oldest && !kept.pinned && !fresh.has(kept.id);
-      const rest = page.next !== null ? this.all.filter(older) : [];
-      this.all = [...head, ...rest];
-      if (rest.length === 0) this.next = page.next;
+      const limit = Math.min(Math.max(wanted, PAGE), LARGEST_PAGE);
+      const first = await this.#api.conversations({ ...filter, limit });
+      const read = [...first.conversations];
+      let { next } = first;
+      while (next !== null && read.length < wanted) {
+        const page = await this.#api.conversations({ ...filter, before: next, limit: LARGEST_PAGE });
+        read.push(...page.conversations);
+        next = page.next;
+      }
+      if (filter !== this.filter || changes !== this.#changes) return;
+      const rest = everything || next === null ? [] : this.#olderThan(read, first.pinned);
+      this.pinned = first.pinned;
+      this.all = [...read, ...rest];
+      if (rest.length === 0) this.next = next;
       this.loaded = true;
+      this.#told();
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
     }
   }
 
   async older(): Promise<void> {
-    const page = await this.#api.conversations(PAGE, this.next);
-    const known = new Set(this.all.map((conversation) => conversation.id));
-    this.all = [...this.all, ...page.conversations.filter(({ id }) => !known.has(id))];
-    this.next = page.next;
+    const { filter, next } = this;
+    if (next === null || this.#fetching) return;
+    this.#fetching = true;
+    this.failed = false;
+    try {
+      const page = await this.#api.conversations({ ...filter, before: next, limit: LARGEST_PAGE });
+      if (filter !== this.filter) return;
+      const known = new Set([...this.pinned, ...this.all].map(({ id }) => id));
+      this.all = [...this.all, ...page.conversations.filter(({ id }) => !known.has(id))];
+      this.next = page.next;
+    } catch (error) {
+      if (!(error instanceof ApiError)) throw error;
+      this.failed = true;
+    } finally {
+      this.#fetching = false;
+    }
   }
 
-  async rename(id: string, title: string): Promise<void> {
-    const changed = await this.#api.change(id, { title });
-    this.all = this.all.map((conversation) => (conversation.id === id ? changed : conversation));
+  async show(filter: Filter): Promise<void> {
+    this.filter = filter;
+    this.pinned = [];
+    this.all = [];
+    this.next = null;
+    this.loaded = false;
+    await this.refresh();
+  }
+
+  async change(id: string, changes: Changes): Promise<Conversation> {
+    this.#changes += 1;
+    const changed = await this.#api.change(id, changes);
+    this.#changes += 1;
+    this.#place(changed);
+    if (changes.tags !== undefined) void this.readTags();
+    return changed;
   }
 
   async remove(id: string): Promise<void> {
+    this.#changes += 1;
     await this.#api.remove(id);
-    this.all = this.all.filter((conversation) => conversation.id !== id);
-    this.hits = this.hits?.filter((hit) => hit.conversation !== id) ?? null;
+    this.#changes += 1;
+    this.#drop(id);
+    void this.readTags();
+  }
+
+  async restore(id: string): Promise<void> {
+    this.#changes += 1;
+    this.#place(await this.#api.restore(id));
+    void this.readTags();
+  }
+
+  async readTags(): Promise<void> {
+    try {
+      this.tags = (await this.#api.tags()).tags;
+      const { tag } = this.filter;
+      if (tag !== null && !this.tags.some((other) => other.tag === tag)) await this.show({ ...this.filter, tag: null });
+    } catch (error) {
+      if (!(error instanceof ApiError)) throw error;
+    }
+  }
+
+  /** Something changed on the server, by whose doing it may be. What comes together is looked at together. */
+  heard({ conversation, kind }: Change): void {
+    this.#heard.set(conversation, kind);
+    if (conversation === null) this.running.clear();
+    else if (kind === "running") this.running.add(conversation);
+    else if (kind !== "changed") this.running.delete(conversation);
+    this.#hearing ??= setTimeout(() => void this.#look(), TOGETHER);
   }
 
   /** Look for these words once the typing pauses; no words show the list again. */
@@ -70,33 +171,109 @@ export class Conversations {
     clearTimeout(this.#timer);
     this.#searching?.abort();
     if (words.trim() === "") this.hits = null;
-    else this.#timer = setTimeout(() => void this.#search(words.trim()), PATIENCE);
+    else this.#timer = setTimeout(() => void this.#search(words.trim(), HITS), PATIENCE);
   }
 
-  async #search(words: string): Promise<void> {
+  async searchFurther(): Promise<void> {
+    await this.#search(this.words.trim(), MOST_HITS);
+  }
+
+  async #search(words: string, limit: number): Promise<void> {
     const searching = new AbortController();
     this.#searching = searching;
     try {
-      const hits = await this.#api.search(words, searching.signal);
-      if (!searching.signal.aborted) this.hits = hits;
+      const hits = await this.#api.search(words, limit, searching.signal);
+      if (searching.signal.aborted) return;
+      this.hits = hits;
+      this.moreHits = hits.length === limit && limit < MOST_HITS;
     } catch (error) {
       if (!searching.signal.aborted && !(error instanceof ApiError)) throw error;
     }
   }
+
+  async #look(): Promise<void> {
+    const heard = this.#heard;
+    this.#heard = new Map();
+    this.#hearing = undefined;
+    for (const [id, kind] of heard) if (id !== null && kind === "removed") this.#drop(id);
+    await this.refresh(heard.has(null));
+    for (const [id, kind] of heard) if (id !== null && kind === "changed") await this.#lookAt(id);
+    await this.readTags();
+  }
+
+  /** A conversation that changed far down the list, where a look at the newest does not reach. */
+  async #lookAt(id: string): Promise<void> {
+    const near = this.pinned.some((pinned) => pinned.id === id) || this.all.slice(0, PAGE).some((near) => near.id === id);
+    if (near || (this.known(id) === undefined && this.next !== null)) return;
+    try {
+      this.#place((await this.#api.conversation(id)).conversation);
+    } catch (error) {
+      if (!(error instanceof ApiError)) throw error;
+      if (error.status === 404) this.#drop(id);
+    }
+  }
+
+  #olderThan(read: readonly Conversation[], pinned: readonly Conversation[]): Conversation[] {
+    const oldest = read.at(-1)?.updated ?? 0;
+    const fresh = new Set([...read, ...pinned].map(({ id }) => id));
+    return this.all.filter((kept) => kept.updated <= oldest && !fresh.has(kept.id));
+  }
+
+  /** Put it where it belongs, which may be nowhere in what is shown. */
+  #place(conversation: Conversation): void {
+    this.#drop(conversation.id, false);
+    const { archived, tag } = this.filter;
+    if (conversation.archived !== archived || (tag !== null && !conversation.tags.includes(tag))) return;
+    if (conversation.pinned && !archived) this.pinned = inserted(this.pinned, conversation);
+    else if (this.next === null || conversation.updated >= (this.all.at(-1)?.updated ?? 0)) {
+      this.all = inserted(this.all, conversation);
+    }
+  }
+
+  #drop(id: string, forGood = true): void {
+    const others = (conversation: Conversation) => conversation.id !== id;
+    this.pinned = this.pinned.filter(others);
+    this.all = this.all.filter(others);
+    if (!forGood) return;
+    this.running.delete(id);
+    this.hits = this.hits?.filter((hit) => hit.conversation !== id) ?? null;
+  }
 }
 
-function byTime(all: readonly Conversation[], now: Date): Section[] {
+function inserted(list: readonly Conversation[], one: Conversation): Conversation[] {
+  const at = list.findIndex(({ updated }) => updated < one.updated);
+  return at === -1 ? [...list, one] : list.toSpliced(at, 0, one);
+}
+
+/** Pinned, today, yesterday, the last seven days, and then month by month. */
+function bySection(pinned: readonly Conversation[], all: readonly Conversation[], complete: boolean, now: Date): Section[] {
   const midnight = new Date(now.getFullYear(), now.getMonth(), now.getDate()).getTime();
   const day = 86_400_000;
-  const bounds: [string, number][] = [
-    [say("today"), midnight],
-    [say("yesterday"), midnight - day],
-    [say("week"), midnight - 6 * day],
-    [say("earlier"), Number.NEGATIVE_INFINITY],
-  ];
-  const sections = bounds.map(([name, from], i) => {
-    const until = bounds[i - 1]?.[1] ?? Number.POSITIVE_INFINITY;
-    return { name, conversations: all.filter(({ updated }) => updated >= from && updated < until) };
-  });
-  return sections.filter((section) => section.conversations.length > 0);
+  const month = new Intl.DateTimeFormat(spoken(), { month: "long", year: "numeric" });
+  const name = (updated: number) => {
+    if (updated >= midnight) return say("today");
+    if (updated >= midnight - day) return say("yesterday");
+    return updated >= midnight - 6 * day ? say("week") : month.format(updated);
+  };
+  const sections: { name: string; conversations: Conversation[]; complete: boolean }[] = [];
+  let from = Number.POSITIVE_INFINITY;
+  for (const conversation of all) {
+    const last = sections.at(-1);
+    if (last !== undefined && conversation.updated >= from) last.conversations.push(conversation);
+    else {
+      from = begins(conversation.updated, midnight);
+      sections.push({ name: name(conversation.updated), conversations: [conversation], complete: true });
+    }
+  }
+  const last = sections.at(-1);
+  if (last !== undefined) last.complete = complete;
+  return pinned.length === 0 ? sections : [{ name: say("pinned"), conversations: [...pinned], complete: true }, ...sections];
+}
+
+/** The first millisecond of the section that a time belongs to. */
+function begins(time: number, midnight: number): number {
+  const day = 86_400_000;
+  for (const bound of [midnight, midnight - day, midnight - 6 * day]) if (time >= bound) return bound;
+  const date = new Date(time);
+  return new Date(date.getFullYear(), date.getMonth(), 1).getTime();
 }

@@ -30,6 +30,12 @@ export interface Sent {
 
 const NONE: Draft = { text: "", files: [] };
 const memory = new Map<string, string>();
+const fleeting = new Set<string>();
+
+/** From now on nothing of this conversation goes into the browser's storage. */
+export function keepInMemory(conversation: string): void {
+  fleeting.add(conversation);
+}
 
 /** This tab's draft in a conversation, or in a new chat. */
 export function readDraft(conversation: string): Draft {
@@ -85,6 +91,10 @@ export function read(name: string, storage: "localStorage" | "sessionStorage" = 
 /** Where the storage is full or forbidden, it is remembered until the page is closed. */
 export function write(name: string, value: string | null, storage: "localStorage" | "sessionStorage" = "localStorage"): void {
   memory.delete(name);
+  if ([...fleeting].some((id) => name.includes(id))) {
+    if (value !== null) memory.set(name, value);
+    return;
+  }
   try {
     if (value === null) globalThis[storage].removeItem(name);
     else globalThis[storage].setItem(name, value);

@@ -1,0 +1,17 @@
+// Hands a reply to the person as a file, under the name that the server gave it.
+
+export async function save(response: Response): Promise<void> {
+  const address = URL.createObjectURL(await response.blob());
+  const link = document.createElement("a");
+  link.href = address;
+  link.download = fileName(response.headers.get("Content-Disposition") ?? "");
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(address), 60_000);
+}
+
+/** The name in a Content-Disposition; the one that is not ASCII alone is preferred (RFC 6266). */
+export function fileName(disposition: string): string {
+  const extended = /filename\*=UTF-8''([^;]+)/i.exec(disposition)?.[1];
+  if (extended !== undefined) return decodeURIComponent(extended);
+  return /filename="([^"]+)"/i.exec(disposition)?.[1] ?? "eclair";
+}

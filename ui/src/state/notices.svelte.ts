@@ -1,0 +1,57 @@
+// What the page tells in passing: that something is done, and how to undo it while that is possible.
+
+const SHOWN = 12_000;
+const MOST = 3;
+
+export interface Notice {
+  readonly text: string;
+  readonly undo: (() => Promise<void>) | null;
+}
+
+export class Notices {
+  all = $state.raw<readonly Notice[]>([]);
+  readonly #timers = new Map<Notice, ReturnType<typeof setTimeout>>();
+
+  tell(text: string, undo: (() => Promise<void>) | null = null): void {
+    const notice = { text, undo };
+    for (const old of this.all.slice(0, -(MOST - 1))) this.dismiss(old);
+    this.all = [...this.all, notice];
+    this.#start(notice);
+  }
+
+  dismiss(notice: Notice): void {
+    clearTimeout(this.#timers.get(notice));
+    this.#timers.delete(notice);
+    this.all = this.all.filter((other) => other !== notice);
+  }
+
+  /** Undo what this notice tells of, or the newest thing that can be undone. Says whether there was one. */
+  undo(notice = this.all.findLast(({ undo }) => undo !== null)): boolean {
+    if (notice === undefined || notice.undo === null) return false;
+    this.dismiss(notice);
+    void this.#attempt(notice.undo);
+    return true;
+  }
+
+  /** While the person is at them, they stay. */
+  hold(): void {
+    for (const timer of this.#timers.values()) clearTimeout(timer);
+  }
+
+  release(): void {
+    for (const notice of this.all) this.#start(notice);
+  }
+
+  async #attempt(action: () => Promise<void>): Promise<void> {
+    try {
+      await action();
+    } catch (error) {
+      this.tell(error instanceof Error ? error.message : String(error));
+    }
+  }
+
+  #start(notice: Notice): void {
+    clearTimeout(this.#timers.get(notice));
+    this.#timers.set(notice, setTimeout(() => this.dismiss(notice), SHOWN));
+  }
+}
