@@ -59,11 +59,7 @@ class Imports:
 
     def room(self) -> Path:
         """The folder for unnamed files, made if need be. Raises StoreError."""
-        try:
-            self._folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise StoreError(f"{self._folder} cannot be made: {error.strerror}.") from error
-        return self._folder
+        return room(self._folder)
 
     async def stage(self, file: BinaryIO, name: str) -> tuple[str, Preview]:
         """Read an export in a thread; the id under which it waits. Raises UserError and StoreError."""
@@ -115,6 +111,15 @@ class Imports:
         for id, waiting in list(self._waiting.items()):
             if not waiting.busy and waiting.since + PATIENCE < self._clock():
                 self._close(id)
+
+
+def room(folder: Path) -> Path:
+    """The folder, made if need be. Raises StoreError."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreError(f"{folder} cannot be made: {error.strerror}.") from error
+    return folder
 
 
 async def read(

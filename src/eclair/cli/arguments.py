@@ -92,6 +92,17 @@ def _parser() -> tuple[argparse.ArgumentParser, list[str]]:
 
     serve.add_argument("--pull", action="store_true", help="fetch the embedded model first, if it is not here")
 
+    export = command("export", "write one conversation, or all of them, to a file")
+    export.add_argument("conversation", nargs="?", metavar="ID", help="which one; without it a zip of all is written")
+    export.add_argument("--format", choices=("markdown", "json", "html"), help="form of the one; markdown by default")
+    export.add_argument("-o", "--output", type=Path, metavar="FILE", help="file or folder to write to")
+    export.set_defaults(module="exporting")
+
+    bring = command("import", "take in the export of ChatGPT, Claude, Open WebUI, LibreChat or Éclair")
+    bring.add_argument("file", type=Path, metavar="FILE", help="the JSON or zip as it was downloaded")
+    bring.add_argument("--check", action="store_true", help="only say what is in it")
+    bring.set_defaults(module="importing")
+
     command("pull", "fetch the embedded model")
     for name, help in (
         ("models", "list the models that can be asked"),
