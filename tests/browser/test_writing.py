@@ -219,6 +219,33 @@ def test_the_up_arrow_edits_what_was_said_last(page: Page) -> None:
     page.get_by_role("button", name="Stop", exact=True).click()
 
 
+def test_commands_are_listed_chosen_and_closed_by_keyboard(page: Page) -> None:
+    send(page, "script: say=one")
+    finished(page, "one")
+    composer(page).press_sequentially("/")
+    box = page.get_by_role("listbox", name="Commands and prompts")
+    expect(box.get_by_role("option", name="/new")).to_be_visible()
+    expect(box.get_by_role("option", name="/stop")).to_have_count(0)
+    chosen = box.get_by_role("option", selected=True)
+    for _ in range(2):
+        active = composer(page).get_attribute("aria-activedescendant")
+        assert active == chosen.get_attribute("id")
+        composer(page).press("ArrowDown")
+    composer(page).press("Escape")
+    expect(box).to_be_hidden()
+    expect(composer(page)).to_have_value("/")
+    composer(page).press_sequentially("ret")
+    expect(chosen).to_have_text(re.compile("^/retry"))
+    composer(page).press("Enter")
+    finished(page, "2/2")
+    expect(composer(page)).to_have_value("")
+    composer(page).press_sequentially("/new")
+    box.get_by_role("option", name="/new").click()
+    expect(page.get_by_role("heading", level=1)).to_be_visible()
+    send(page, "/etc is no command, script: say=x")
+    finished(page)
+
+
 def test_a_model_is_chosen_for_one_message(page: Page) -> None:
     send(page, "script: say=one")
     finished(page, "one")
@@ -411,3 +438,49 @@ def test_what_no_model_can_do_is_greyed_and_says_why(page: Page) -> None:
         expect(button).to_have_accessible_description(reason)
         button.click(force=True)
         expect(page.get_by_text(reason).first).to_be_visible()
+
+
+def prefer(page: Page, **choices: object) -> None:
+    """Set preferences as the settings do, and have the page read them."""
+    kept = page.request.get("/api/preferences").json()
+    assert page.request.put("/api/preferences", data={**kept, **choices}).ok
+    page.reload()
+
+
+def test_a_saved_prompt_asks_for_its_blanks(opening: Opening, mortal: Served) -> None:
+    page = opening(mortal).new_page()
+    page.goto("/")
+    prefer(
+        page, prompts=[{"name": "thanks", "text": "Thank {{name}} for {{what}}."}, {"name": "plain", "text": "Hello"}]
+    )
+    composer(page).press_sequentially("/tha")
+    expect(page.get_by_role("option", name="/thanks")).to_be_visible()
+    composer(page).press("Enter")
+    form = page.get_by_role("form", name="Fill in “thanks”")
+    expect(form.get_by_label("name")).to_be_focused()
+    page.keyboard.type("Ana")
+    form.get_by_label("what").fill("the bread")
+    page.keyboard.press("Enter")
+    expect(composer(page)).to_have_value("Thank Ana for the bread.")
+    expect(composer(page)).to_be_focused()
+    composer(page).fill("")
+    composer(page).press_sequentially("/tha")
+    composer(page).press("Enter")
+    page.keyboard.press("Escape")
+    expect(form).to_be_hidden()
+    expect(composer(page)).to_be_focused()
+    composer(page).press_sequentially("/plain")
+    composer(page).press("Tab")
+    expect(composer(page)).to_have_value("Hello")
+
+
+def test_enter_makes_a_line_where_that_is_preferred(opening: Opening, mortal: Served) -> None:
+    page = opening(mortal).new_page()
+    page.goto("/")
+    prefer(page, send_key="ctrl-enter")
+    composer(page).fill("script: say=sent")
+    page.wait_for_timeout(200)
+    composer(page).press("Enter")
+    expect(composer(page)).to_have_value("script: say=sent\n")
+    composer(page).press("Control+Enter")
+    finished(page, "sent")

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { check, compose, decode, LARGEST_FILE, readText, Unreadable } from "../src/composer/files.ts";
-import { asked, filled, matching, slug, variables } from "../src/composer/typed.ts";
+import { asked, matching } from "../src/composer/typed.ts";
 
 const bytes = (text: string) => new TextEncoder().encode(text);
 const attached = (name: string, text: string) => ({ id: name, name, size: text.length, text });
@@ -25,14 +25,6 @@ test("the best names come first", () => {
   assert.deepEqual(matching(options, "xo").map(({ name }) => name), ["export"]);
   assert.deepEqual(matching(options, "zz"), []);
   assert.equal(matching(options, "").length, 4);
-});
-
-test("a prompt's variables are named once each and filled in as they are", () => {
-  const prompt = "Thank {{name}} for {{ what it was }}. Dear {{name}}! {{}} {x}";
-  assert.deepEqual(variables(prompt), ["name", "what it was"]);
-  const values = new Map([["name", "$& {{what it was}}"]]);
-  assert.equal(filled(prompt, values), "Thank $& {{what it was}} for {{ what it was }}. Dear $& {{what it was}}! {{}} {x}");
-  assert.equal(slug(" Thank  you / note "), "thank-you-note");
 });
 
 test("a file goes along in a fence that its own fences do not end", () => {

@@ -22,23 +22,6 @@ export function matching<T extends { readonly name: string }>(options: readonly 
   return ranked.toSorted((a, b) => a.rank - b.rank).map(({ option }) => option);
 }
 
-/** A name as it is typed after the slash. */
-export function slug(name: string): string {
-  return name.trim().toLocaleLowerCase().replace(/[\s/]+/g, "-");
-}
-
-/** The names of `{{variables}}` in a prompt, each once, in their order. */
-export function variables(prompt: string): string[] {
-  return [...new Set([...prompt.matchAll(HOLE)].map(([, name]) => name ?? ""))];
-}
-
-/** The prompt with its variables filled in. */
-export function filled(prompt: string, values: ReadonlyMap<string, string>): string {
-  return prompt.replace(HOLE, (whole, name: string) => values.get(name) ?? whole);
-}
-
-const HOLE = /\{\{\s*([^{}\s][^{}]*?)\s*\}\}/g;
-
 function rank(name: string, words: string): number {
   const [whole, part] = [name.replace(/^\//, "").toLocaleLowerCase(), words.toLocaleLowerCase()];
   if (whole.startsWith(part)) return 0;

@@ -146,6 +146,10 @@ export const en = {
   fileFolder: "“{name}” is a folder. Drop its files instead.",
   filesMany: { one: "A message takes {count} file at most.", other: "A message takes {count} files at most." },
 
+  slashList: "Commands and prompts",
+  savedPrompt: "Saved prompt",
+  blanks: "Fill in “{name}”",
+  blanksInsert: "Insert",
   options: { one: "{count} suggestion", other: "{count} suggestions" },
   modelOnce: "Answered by {name}",
   modelOnceRemove: "Do not ask {name}",
