@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Generator
 from contextlib import contextmanager
 
@@ -15,6 +16,7 @@ class Idle:
 
     def __init__(self) -> None:
         self._answers = 0
+        self._ended = -CALM
         self._calm = asyncio.Event()
         self._calm.set()
         self._work: asyncio.Future[None] | None = None
@@ -31,13 +33,14 @@ class Idle:
         finally:
             self._answers -= 1
             if self._answers == 0:
+                self._ended = time.monotonic()
                 self._calm.set()
 
     async def work(self, work: Callable[[], Awaitable[None]]) -> None:
         """Do the work when it is calm, from its beginning as often as an answer interrupts it. One work at a time."""
         while True:
             await self._calm.wait()
-            self._work = asyncio.ensure_future(_after_calm(work))
+            self._work = asyncio.ensure_future(self._after_calm(work))
             try:
                 await asyncio.wait([self._work])
             finally:
@@ -46,7 +49,6 @@ class Idle:
             if not self._work.cancelled():
                 return self._work.result()
 
-
-async def _after_calm(work: Callable[[], Awaitable[None]]) -> None:
-    await asyncio.sleep(CALM)
-    await work()
+    async def _after_calm(self, work: Callable[[], Awaitable[None]]) -> None:
+        await asyncio.sleep(self._ended + CALM - time.monotonic())
+        await work()

@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.sync_api import Locator, Page, expect
@@ -366,13 +367,19 @@ def test_nothing_of_a_broken_file_is_kept_and_a_good_one_is(page: Page, tmp_path
     broken.write_text('[{"mapping": ')
     dialog.get_by_label("Choose a .json or .zip file").set_input_files(broken)
     expect(dialog.get_by_role("alert")).to_have_text(re.compile(r"\w.*\."))
-    node = {"id": "a", "parent": "root", "children": []}
+    node: dict[str, Any] = {"id": "a", "parent": "root", "children": []}
     message = {"author": {"role": "user"}, "content": {"content_type": "text", "parts": ["Bring me along"]}}
-    tree = {
+    tree: dict[str, Any] = {
         "root": {"id": "root", "children": ["a"], "parent": None, "message": None},
         "a": {**node, "message": message},
     }
-    one = {"title": "Brought along", "create_time": 1.0, "mapping": tree, "current_node": "a", "conversation_id": "c1"}
+    one: dict[str, Any] = {
+        "title": "Brought along",
+        "create_time": 1.0,
+        "mapping": tree,
+        "current_node": "a",
+        "conversation_id": "c1",
+    }
     good = tmp_path / "conversations.json"
     good.write_text(json.dumps([one]))
     dialog.get_by_label("Choose a .json or .zip file").set_input_files(good)

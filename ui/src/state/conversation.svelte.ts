@@ -108,7 +108,7 @@ export class Conversation {
     this.#sent = draft.sent;
     this.#write(draft);
     this.#safe = isKept(this.#drawer);
-    this.queue = new Queue(id);
+    this.queue = new Queue(id, !this.temporary);
     void inherit(this.#drawer, (left) => this.#inherit(left));
   }
 
