@@ -321,7 +321,7 @@ def test_a_message_to_a_server_that_is_down_stays_in_the_composer(
 ) -> None:
     page = opening(mortal).new_page()
     page.goto("/")
-    watches[0].forgive("ERR_CONNECTION_REFUSED", "ERR_CONNECTION_RESET")
+    watches[0].forgive("ERR_")  # however the browser words it
     mortal.kill()
     send(page, "script: say=at last")
     expect(page.get_by_role("alert")).to_contain_text("Éclair cannot be reached.")

@@ -375,7 +375,7 @@ def test_nothing_of_a_broken_file_is_kept_and_a_good_one_is(page: Page, tmp_path
     }
     one: dict[str, Any] = {
         "title": "Brought along",
-        "create_time": 1.0,
+        "create_time": time.time(),
         "mapping": tree,
         "current_node": "a",
         "conversation_id": "c1",

@@ -34,7 +34,7 @@ def test_a_theme_holds_at_once_after_a_reload_and_elsewhere(
     expect(page.get_by_role("status").filter(has_text="Saved")).to_be_visible()
     page.route("**/assets/*.js", lambda route: route.abort())
     page.reload(wait_until="commit")
-    page.wait_for_function("document.body !== null && document.styleSheets.length > 0")
+    page.wait_for_function("() => document.body !== null && document.styleSheets.length > 0")
     assert page.evaluate(GROUND) == dark  # before any module of the page has run
     other = opening(mortal, color_scheme="light").new_page()
     other.goto("/settings")
@@ -65,7 +65,7 @@ def test_the_palette_reaches_conversations_settings_and_actions(page: Page) -> N
     page.get_by_role("button", name="New chat").first.click()
     palette(page)
     page.keyboard.type("creme")
-    options = page.get_by_role("option")
+    options = page.get_by_role("dialog").get_by_role("option")
     expect(options.first).to_contain_text("crème")
     expect(options.first).to_have_attribute("aria-selected", "true")
     page.keyboard.press("Enter")
@@ -86,7 +86,7 @@ def test_the_palette_reaches_conversations_settings_and_actions(page: Page) -> N
 def test_the_palette_gives_the_focus_back(page: Page) -> None:
     palette(page)
     page.keyboard.press("ArrowDown")
-    second = page.get_by_role("option").nth(1)
+    second = page.get_by_role("dialog").get_by_role("option").nth(1)
     expect(second).to_have_attribute("aria-selected", "true")
     field = page.get_by_role("combobox", name="Command palette")
     expect(field).to_have_attribute("aria-activedescendant", str(second.get_attribute("id")))

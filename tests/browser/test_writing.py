@@ -262,7 +262,7 @@ def test_a_model_is_chosen_for_one_message(page: Page) -> None:
         asked.append(route.request.post_data_json)
         route.continue_()
 
-    page.route("**/api/conversations", ask)
+    page.route("**/turns", ask)
     composer(page).press("Enter")
     finished(page, "mine")
     assert asked[0]["model"] == "scripted"

@@ -257,7 +257,7 @@ export const en = {
   noPrompts: "No prompts yet.",
   promptName: "Name",
   promptText: "Text",
-  removePrompt: "Delete the prompt “{name}”",
+  removePrompt: "Delete “{name}”",
   promptAsks: "Asks for: {names}",
   promptRemoved: "“{name}” was deleted.",
   addPrompt: "Add a prompt",

@@ -36,14 +36,14 @@ function lines(node: Node): string {
 }
 
 function line(node: Node): string {
-  if (!(node instanceof HTMLElement)) return node instanceof Text ? node.data : "";
+  if (!(node instanceof HTMLElement)) return node instanceof Text && !between(node) ? node.data : "";
   switch (node.tagName) {
     case "BR":
       return "\n";
     case "IMG":
       return node.getAttribute("alt") ?? "";
     case "INPUT":
-      return node.hasAttribute("checked") ? "[x] " : "[ ] ";
+      return node.hasAttribute("checked") ? "[x]" : "[ ]";
     case "LI":
       return item(node);
     case "TR":
@@ -51,6 +51,11 @@ function line(node: Node): string {
     default:
       return APART.has(node.tagName) ? `${node.closest("li") === null ? "\n" : ""}${lines(node)}\n` : lines(node);
   }
+}
+
+/** White space that only sets the source of lists and tables apart. */
+function between(text: Text): boolean {
+  return text.data.trim() === "" && /^(?:UL|OL|TABLE|THEAD|TBODY|TR)$/.test(text.parentElement?.tagName ?? "");
 }
 
 function item(node: HTMLElement): string {
