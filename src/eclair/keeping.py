@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from eclair.changes import Changes
@@ -16,7 +16,7 @@ from eclair.errors import Conflict, StoreError
 from eclair.ids import Clock
 from eclair.messages import Conversation
 from eclair.runs import Runs
-from eclair.store.base import Store
+from eclair.store.base import Edit, Store
 
 RESTORABLE = 600
 EVERY = 30.0
@@ -52,21 +52,9 @@ class Keeping:
             self._changes.tell(kept.id, "changed")
         return kept
 
-    async def change(
-        self,
-        owner: str,
-        id: str,
-        *,
-        title: str | None = None,
-        leaf: str | None = None,
-        pinned: bool | None = None,
-        archived: bool | None = None,
-        tags: Sequence[str] | None = None,
-    ) -> Conversation:
+    async def change(self, owner: str, id: str, edit: Edit) -> Conversation:
         """As `Store.change_conversation` has it."""
-        changed = await self._store.change_conversation(
-            owner, id, title=title, leaf=leaf, pinned=pinned, archived=archived, tags=tags
-        )
+        changed = await self._store.change_conversation(owner, id, edit)
         self._changes.tell(id, "changed")
         return changed
 

@@ -152,14 +152,14 @@ class Turns:
             check_text(text, self._settings.max_message_kb)
         if not any(role == "user" for role, _ in said):
             raise InvalidInput("None of the messages is the person's; send what is to be answered.", param="messages")
-        with self._idle.busy():
-            engine, model = await self.answering(owner, choices.model)
         conversation, now = self._ids("conv"), int(self._clock() * 1000)
         history = [
             Message(self._ids("msg"), conversation, None, role, (Part("text", text),), now) for role, text in said
         ]
-        instructions = (await self._preferences.of(owner)).instructions
-        turn = await prepare(self._settings, engine, model, choices, history, accepted, instructions)
+        with self._idle.busy():
+            engine, model = await self.answering(owner, choices.model)
+            instructions = (await self._preferences.of(owner)).instructions
+            turn = await prepare(self._settings, engine, model, choices, history, accepted, instructions)
         begun = history[-1] if history[-1].role == "assistant" else None
         started = RunStarted(self._ids("run"), self._ids("msg"), conversation, None, model.id, now)
         return self._runs.pass_on(started, Answer(replace(turn, continues=begun)))
@@ -170,9 +170,10 @@ class Turns:
         Raises NotFound and EngineUnavailable as the registry does.
         """
         preferred = (await self._preferences.of(owner)).model
-        if named is None and any(model.id == preferred for model in await self._registry.models()):
-            named = preferred
-        return await self._registry.resolve(named)
+        if named is not None or preferred is None:
+            return await self._registry.resolve(named)
+        there = any(model.id == preferred for model in await self._registry.models())
+        return await self._registry.resolve(preferred if there else None)
 
     def _place(self, conversation: Conversation, tree: dict[str, Message], what: New | Retry | Continue) -> _Place:
         match what:

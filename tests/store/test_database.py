@@ -209,6 +209,7 @@ WRITER = """
 import asyncio, sys
 from dataclasses import replace
 from pathlib import Path
+from eclair.store.base import Edit
 from eclair.store.sql import SQLStore
 from tests.support import new_turn
 
@@ -223,7 +224,7 @@ async def main(name):
         turn, started = new_turn(store, ids, f"conv_{name}", f"{name} {number}")
         run = await store.open_turn(turn)
         await store.close_run(run, replace(turn.answer, status="finished"), None)
-        await store.change_conversation("local", "conv_both", title=f"{name} {number}")
+        await store.change_conversation("local", "conv_both", Edit(title=f"{name} {number}"))
     await store.close()
 
 asyncio.run(main(sys.argv[2]))

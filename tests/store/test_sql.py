@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from eclair.errors import Conflict, NotFound
 from eclair.events import RunFinished, encode
 from eclair.messages import Conversation, Message, Part
-from eclair.store.base import Chunk, Listed, RunRecord, Share
+from eclair.store.base import Chunk, Edit, Listed, RunRecord, Share
 from eclair.store.sql import SQLStore
 from tests.support import Ids, conversation, messages_of, new_turn
 
@@ -49,7 +49,7 @@ async def test_what_is_another_owners_is_not_there(store: SQLStore) -> None:
     with pytest.raises(NotFound):
         await store.conversation("someone", "conv_a")
     with pytest.raises(NotFound):
-        await store.change_conversation("someone", "conv_a", title="mine")
+        await store.change_conversation("someone", "conv_a", Edit(title="mine"))
     with pytest.raises(NotFound):
         await store.delete_conversation("someone", "conv_a")
     with pytest.raises(NotFound):
@@ -96,9 +96,9 @@ async def test_pages_skip_and_repeat_none_even_within_a_millisecond(
 async def test_pinned_and_archived_ones_have_shelves_of_their_own(store: SQLStore) -> None:
     for number in range(4):
         await store.add_conversation(Conversation(f"conv_{number}", "local", "", number, number))
-    await store.change_conversation("local", "conv_0", pinned=True, tags=("Work", "work"))
-    await store.change_conversation("local", "conv_1", archived=True, tags=("Work",))
-    await store.change_conversation("local", "conv_2", archived=True, pinned=True)
+    await store.change_conversation("local", "conv_0", Edit(pinned=True, tags=("Work", "work")))
+    await store.change_conversation("local", "conv_1", Edit(archived=True, tags=("Work",)))
+    await store.change_conversation("local", "conv_2", Edit(archived=True, pinned=True))
 
     async def ids(**which: Any) -> tuple[list[str], list[str]]:
         listed = await store.conversations("local", 9, **which)
@@ -110,7 +110,7 @@ async def test_pinned_and_archived_ones_have_shelves_of_their_own(store: SQLStor
     assert await ids(tag="Work", archived=True) == ([], ["conv_1"])
     assert await store.tags("local") == {"Work": 1, "work": 1}
     assert await store.tags("local", archived=True) == {"Work": 1}
-    changed = await store.change_conversation("local", "conv_2", archived=False)
+    changed = await store.change_conversation("local", "conv_2", Edit(archived=False))
     assert (changed.pinned, changed.archived) == (True, False)
     assert await ids() == (["conv_2", "conv_0"], ["conv_3"])
 
@@ -189,7 +189,7 @@ async def test_a_turn_names_the_conversation_and_moves_its_leaf(store: SQLStore)
     assert kept.title == "Hello there"
     assert kept.leaf == messages[-1].id
     assert [message.text for message in messages] == ["Hello there", "Hi"]
-    await store.change_conversation("local", "conv_a", title="Mine", leaf=messages[0].id)
+    await store.change_conversation("local", "conv_a", Edit(title="Mine", leaf=messages[0].id))
     kept = await store.conversation("local", "conv_a")
     assert (kept.title, kept.leaf) == ("Mine", messages[0].id)
 
@@ -201,7 +201,7 @@ async def test_a_leaf_is_a_message_of_the_conversation(store: SQLStore) -> None:
     foreign = (await messages_of(store, "conv_b"))[0].id
     for leaf in ("msg_none", foreign):
         with pytest.raises(NotFound, match=leaf):
-            await store.change_conversation("local", "conv_a", leaf=leaf)
+            await store.change_conversation("local", "conv_a", Edit(leaf=leaf))
 
 
 async def test_a_parent_is_a_message_of_the_conversation(store: SQLStore) -> None:
@@ -271,7 +271,7 @@ async def test_what_was_deleted_is_brought_back_while_it_is_kept(tmp_path: Path)
             store.conversation("local", "conv_a"),
             store.tree("local", "conv_a"),
             store.run("local", run.id),
-            store.change_conversation("local", "conv_a", title="x"),
+            store.change_conversation("local", "conv_a", Edit(title="x")),
             store.open_turn(new_turn(store, Ids())[0]),
             store.delete_conversation("local", "conv_a"),
             store.restore_conversation("someone", "conv_a", 0),

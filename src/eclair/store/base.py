@@ -48,6 +48,17 @@ class NewTurn:
     begins: Conversation | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Edit:
+    """What is to be another in a conversation; None stays. A title is the person's own from then on."""
+
+    title: str | None = None
+    leaf: str | None = None
+    pinned: bool | None = None
+    archived: bool | None = None
+    tags: tuple[str, ...] | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Place:
     """Where a conversation stands in a list by time."""
@@ -101,19 +112,8 @@ class Store(Protocol):
         """Each tag with the number of conversations that have it."""
         ...
 
-    async def change_conversation(
-        self,
-        owner: str,
-        id: str,
-        *,
-        title: str | None = None,
-        leaf: str | None = None,
-        pinned: bool | None = None,
-        archived: bool | None = None,
-        tags: Sequence[str] | None = None,
-    ) -> Conversation:
-        """Change what is not None; a title is the person's own from then on. Raises NotFound for it or for a leaf
-        that is not in it."""
+    async def change_conversation(self, owner: str, id: str, edit: Edit) -> Conversation:
+        """Raises NotFound for the conversation or for a leaf that is not in it."""
         ...
 
     async def may_be_named(self, owner: str, id: str) -> bool:

@@ -17,7 +17,7 @@ from pydantic import TypeAdapter
 from eclair.errors import Conflict, NotFound
 from eclair.ids import Clock
 from eclair.messages import Conversation, Hit, Message
-from eclair.store.base import Chunk, Listed, NewTurn, Place, RunRecord, Share
+from eclair.store.base import Chunk, Edit, Listed, NewTurn, Place, RunRecord, Share
 from eclair.store.database import Database, translated
 from eclair.store.lease import Lease, held
 
@@ -105,26 +105,17 @@ class SQLStore:
 
         return await self._database.read(work)
 
-    async def change_conversation(
-        self,
-        owner: str,
-        id: str,
-        *,
-        title: str | None = None,
-        leaf: str | None = None,
-        pinned: bool | None = None,
-        archived: bool | None = None,
-        tags: Sequence[str] | None = None,
-    ) -> Conversation:
+    async def change_conversation(self, owner: str, id: str, edit: Edit) -> Conversation:
         def work(db: apsw.Connection) -> Conversation:
             _owned(db, owner, id)
-            if leaf is not None:
-                _belongs(db, leaf, id)
+            if edit.leaf is not None:
+                _belongs(db, edit.leaf, id)
+            tags = None if edit.tags is None else orjson.dumps(edit.tags).decode()
             db.execute(
                 "UPDATE conversation SET title = coalesce(?1, title), named = named OR ?1 IS NOT NULL,"
                 " leaf = coalesce(?2, leaf), pinned = coalesce(?3, pinned), archived = coalesce(?4, archived),"
                 " tags = coalesce(?5, tags) WHERE id = ?6",
-                (title, leaf, pinned, archived, None if tags is None else orjson.dumps(tags).decode(), id),
+                (edit.title, edit.leaf, edit.pinned, edit.archived, tags, id),
             )
             return _owned(db, owner, id)
 

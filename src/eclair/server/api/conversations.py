@@ -16,7 +16,7 @@ from eclair.errors import InvalidInput
 from eclair.messages import Conversation, Hit, Message, Sampling
 from eclair.server.body import Body
 from eclair.server.sse import EventStream, frames
-from eclair.store.base import Place
+from eclair.store.base import Edit, Place
 from eclair.turns import Choices, Continue, New, Retry
 
 ID = r"[0-9a-hjkmnp-tv-z]{26}$"
@@ -193,15 +193,8 @@ def router(core: Core) -> APIRouter:
 
     @api.patch("/conversations/{id}")
     async def change_conversation(id: str, body: ChangedConversation) -> Conversation:
-        return await core.keeping.change(
-            OWNER,
-            id,
-            title=body.title,
-            leaf=body.leaf,
-            pinned=body.pinned,
-            archived=body.archived,
-            tags=body.tags,
-        )
+        edit = Edit(title=body.title, leaf=body.leaf, pinned=body.pinned, archived=body.archived, tags=body.tags)
+        return await core.keeping.change(OWNER, id, edit)
 
     @api.delete("/conversations/{id}", status_code=204)
     async def delete_conversation(id: str, forever: bool = False) -> None:
