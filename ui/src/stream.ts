@@ -1,7 +1,8 @@
 // Follows a run: every event once and in order, over as many connections as it takes.
 
+import { connection, pause } from "./connection.ts";
 import { END, type Event } from "./events.ts";
-import { type Frame, Parser } from "./sse.ts";
+import type { Frame } from "./sse.ts";
 
 export interface Batch {
   /** Forget what came before: the log is shorter than what was seen, and everything follows from its start. */
@@ -30,7 +31,6 @@ export class Refused extends Error {
 
 const FIRST_WAIT = 200;
 const LONGEST_WAIT = 4000;
-const SILENCE = 40_000;
 
 /**
  * The run's events from number `after + 1` to its last. Ends with the last event or when `signal` aborts.
@@ -48,7 +48,7 @@ export async function* follow(following: Following, signal: AbortSignal, after =
     let came = false;
     let cut = false;
     try {
-      for await (const frames of connection(following, seen, signal)) {
+      for await (const frames of connection(opening(following, seen), signal, following.silence)) {
         const taken = take(frames, seen);
         cut = resumed && !taken.reset && taken.events.some((event) => event.type === "run.interrupted");
         if (cut) break;
@@ -100,47 +100,15 @@ function take(frames: readonly Frame[], after: number): Batch & { seen: number; 
   return { reset, events, seen, gap: false };
 }
 
-async function* connection(following: Following, after: number, signal: AbortSignal) {
-  const cut = new AbortController();
-  const abort = () => cut.abort();
-  signal.addEventListener("abort", abort);
-  let watchdog = setTimeout(abort, following.silence ?? SILENCE);
-  try {
-    const response = await following.open(after, cut.signal);
+/** Opens a connection that brings the events after number `after`. Rejects with Refused where none can. */
+function opening(following: Following, after: number): (signal: AbortSignal) => Promise<Response> {
+  return async (signal) => {
+    const response = await following.open(after, signal);
     if (!response.ok) {
       if (response.status >= 400 && response.status < 500 && response.status !== 429) throw new Refused(response.status);
       throw new Error(`status ${response.status}`);
     }
     following.connected?.(true);
-    if (response.body === null) return;
-    const parser = new Parser();
-    const reader = response.body.getReader();
-    for (;;) {
-      const { done, value } = await reader.read();
-      if (done) return;
-      clearTimeout(watchdog);
-      watchdog = setTimeout(abort, following.silence ?? SILENCE);
-      const frames = parser.feed(value);
-      if (frames.length > 0) yield frames;
-    }
-  } finally {
-    clearTimeout(watchdog);
-    signal.removeEventListener("abort", abort);
-    cut.abort();
-  }
-}
-
-/** Waits, but no longer than until the network or the page comes back, or `signal` aborts. */
-function pause(milliseconds: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const done = () => {
-      clearTimeout(timer);
-      signal.removeEventListener("abort", done);
-      globalThis.removeEventListener?.("online", done);
-      resolve();
-    };
-    const timer = setTimeout(done, milliseconds);
-    signal.addEventListener("abort", done);
-    globalThis.addEventListener?.("online", done);
-  });
+    return response;
+  };
 }
