@@ -65,8 +65,9 @@ class Imports:
         """Read an export in a thread; the id under which it waits. Raises UserError and StoreError."""
         self._forget_old()
         staged = await read(file, name, self.room(), int(self._clock() * 1000))
-        while len(self._waiting) >= MOST:
-            self.drop(next(iter(self._waiting)))
+        idle = [id for id, waiting in self._waiting.items() if not waiting.busy]
+        for id in idle[: max(0, len(self._waiting) - MOST + 1)]:
+            self._close(id)
         id = new_id("imp", self._clock)
         self._waiting[id] = _Waiting(staged, self._clock())
         return id, staged.preview
