@@ -128,7 +128,7 @@ def test_after_a_stop_what_waits_goes_on_waiting(page: Page) -> None:
 
 
 def test_two_tabs_show_one_line_and_send_it_once(page: Page) -> None:
-    send(page, "script: words=90 rate=40")
+    send(page, "script: words=320 rate=40")
     until_longer(page, 10)
     other = page.context.new_page()
     other.goto(page.url)
@@ -139,7 +139,7 @@ def test_two_tabs_show_one_line_and_send_it_once(page: Page) -> None:
     expect(waiting(page)).to_have_count(6)
     expect(waiting(other)).to_have_count(6)
     for tab in (page, other):
-        expect(waiting(tab)).to_have_count(0, timeout=20_000)
+        expect(waiting(tab)).to_have_count(0, timeout=40_000)
         expect(questions(tab)).to_have_count(7)
         finished(tab)
     tree = page.request.get(f"/api/conversations/{page.url.rsplit('/', 1)[1]}").json()
