@@ -39,7 +39,8 @@ def choose(page: Page, conversation: str, what: str) -> None:
 
 
 def finished(page: Page, text: str | re.Pattern[str] = "") -> None:
-    """Wait until the last answer is complete, and holds `text`."""
+    """Wait until nothing is on its way any more and the last answer is complete, and holds `text`."""
+    expect(page.get_by_role("button", name="Stop", exact=True)).to_be_hidden()
     expect(answer(page).get_by_role("button", name="Copy this answer")).to_be_visible()
     expect(answer(page)).to_contain_text(text)
 
