@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from io import StringIO
 from typing import Annotated, Literal, assert_never
 
 import orjson
@@ -144,6 +145,7 @@ Event = (
     | RunInterrupted
     | RunFailed
 )
+End = RunFinished | RunStopped | RunInterrupted | RunFailed
 END = (RunFinished, RunStopped, RunInterrupted, RunFailed)
 
 EVENT: TypeAdapter[Event] = TypeAdapter(Annotated[Event, Field(discriminator="type")])
@@ -159,14 +161,18 @@ def decode(line: bytes | str) -> Event:
     return EVENT.validate_json(line)
 
 
-def fold(events: Iterable[Event]) -> Message:
-    """The message that a run's events make, complete or not. Raises ValueError unless a start comes first."""
-    message: Message | None = None
-    parts: list[Part] = []
-    texts: list[list[str]] = []
-    for event in events:
+class Folding:
+    """A message in the making: takes a run's events one by one, and gives what they make up to there."""
+
+    def __init__(self) -> None:
+        self._message: Message | None = None
+        self._parts: list[Part] = []
+        self._texts: list[StringIO] = []
+
+    def add(self, event: Event) -> None:
+        """Raises ValueError unless a start comes first."""
         if isinstance(event, RunStarted):
-            message = Message(
+            self._message = Message(
                 id=event.message,
                 conversation=event.conversation,
                 parent=event.parent,
@@ -177,39 +183,59 @@ def fold(events: Iterable[Event]) -> Message:
                 run=event.run,
                 model=event.model,
             )
-            continue
-        if message is None:
-            raise ValueError("a run's events begin with run.started")
+            return
         match event:
-            case PartStarted():
-                parts.append(Part(event.kind, "", event.id, event.name))
-                texts.append([])
             case PartDelta():
-                texts[event.index].append(event.text)
+                self._texts[event.index].write(event.text)
+            case PartStarted():
+                self._parts.append(Part(event.kind, "", event.id, event.name))
+                self._texts.append(StringIO(newline=""))
             case PartFinished():
                 pass
-            case StepStarted():
-                message = replace(message, steps=(*message.steps, Step(event.step, event.kind, event.title)))
-            case StepFinished():
-                message = replace(message, steps=tuple(_finished(step, event) for step in message.steps))
-            case Remarked():
-                message = replace(message, remarks=(*message.remarks, Remark(event.code, event.message)))
-            case UsageCounted():
-                message = replace(message, usage=event.usage)
-            case RunFinished():
-                message = replace(message, status="finished", finish_reason=event.reason)
-            case RunStopped():
-                message = replace(message, status="stopped")
-            case RunInterrupted():
-                message = replace(message, status="interrupted")
-            case RunFailed():
-                message = replace(message, status="failed", fault=Fault(event.code, event.message))
             case _:
-                assert_never(event)
-    if message is None:
-        raise ValueError("a run's events begin with run.started")
-    whole = tuple(replace(part, text="".join(text)) for part, text in zip(parts, texts, strict=True))
-    return replace(message, parts=whole)
+                self._message = _after(self._begun(), event)
+
+    def message(self, end: End | None = None) -> Message:
+        """The message as far as it has come, or as `end` would leave it. Raises ValueError before its start."""
+        whole = (replace(part, text=text.getvalue()) for part, text in zip(self._parts, self._texts, strict=True))
+        message = replace(self._begun(), parts=tuple(whole))
+        return message if end is None else _after(message, end)
+
+    def _begun(self) -> Message:
+        if self._message is None:
+            raise ValueError("a run's events begin with run.started")
+        return self._message
+
+
+def fold(events: Iterable[Event]) -> Message:
+    """The message that a run's events make, complete or not. Raises ValueError unless a start comes first."""
+    folding = Folding()
+    for event in events:
+        folding.add(event)
+    return folding.message()
+
+
+def _after(message: Message, event: StepStarted | StepFinished | Remarked | UsageCounted | End) -> Message:
+    """The message once this, which is no piece of it, has happened."""
+    match event:
+        case StepStarted():
+            return replace(message, steps=(*message.steps, Step(event.step, event.kind, event.title)))
+        case StepFinished():
+            return replace(message, steps=tuple(_finished(step, event) for step in message.steps))
+        case Remarked():
+            return replace(message, remarks=(*message.remarks, Remark(event.code, event.message)))
+        case UsageCounted():
+            return replace(message, usage=event.usage)
+        case RunFinished():
+            return replace(message, status="finished", finish_reason=event.reason)
+        case RunStopped():
+            return replace(message, status="stopped")
+        case RunInterrupted():
+            return replace(message, status="interrupted")
+        case RunFailed():
+            return replace(message, status="failed", fault=Fault(event.code, event.message))
+        case _:
+            assert_never(event)
 
 
 def _finished(step: Step, event: StepFinished) -> Step:

@@ -14,13 +14,15 @@ import logging
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from dataclasses import dataclass, replace
-from typing import Literal, Protocol
+from typing import Literal, Protocol, TypeVar
 
 from eclair.changes import Changes
 from eclair.errors import Conflict, EclairError, StoreError
 from eclair.events import (
     END,
+    End,
     Event,
+    Folding,
     PartDelta,
     Remarked,
     RunFailed,
@@ -41,6 +43,8 @@ RETRY = 1.0
 POLL = 0.2
 PATIENCE = 5.0
 """Seconds for which the end of a run is waited for while the store cannot serve."""
+
+E = TypeVar("E", bound=Event)
 
 log = logging.getLogger(__name__)
 
@@ -75,7 +79,8 @@ class _Live:
 
     def __init__(self, id: str, started: Event, dirty: asyncio.Event) -> None:
         self.id = id
-        self.events: list[Event] = []
+        self.folding = Folding()
+        self.last: Event = started
         self.lines: list[bytes] = []
         self.kept = 0
         self.flushing: asyncio.Future[None] | None = None
@@ -108,14 +113,14 @@ class _Live:
 
     @property
     def ended(self) -> bool:
-        return isinstance(self.events[-1], END)
+        return isinstance(self.last, END)
 
     def chunk(self, *, end: Event | None = None) -> Chunk:
         """What the store does not have yet, and `end`."""
         lines = self.lines[self.kept :] + ([encode(end)] if end is not None else [])
         return Chunk(self.id, self.kept + len(lines), b"\n".join(lines))
 
-    def numbered(self, event: Event) -> Event:
+    def numbered(self, event: E) -> E:
         """The event with the number that it will have if it comes next."""
         return replace(event, seq=len(self.lines) + 1)
 
@@ -152,7 +157,8 @@ class _Live:
 
     def _add(self, event: Event) -> None:
         event = self.numbered(event)
-        self.events.append(event)
+        self.folding.add(event)
+        self.last = event
         self.lines.append(bytes(memoryview(encode(event))))  # orjson's own keeps 4 KB, however short the line
         self._dirty.set()
         waiting, self._waiting = self._waiting, []
@@ -248,7 +254,7 @@ class Runs:
         """The run's message as it stands, and the number of its last event."""
         live = self._live.get(run.id)
         if live is not None:
-            return fold(live.events), len(live.lines)
+            return live.folding.message(), len(live.lines)
         events = await self._kept_events(run)
         return fold(events), len(events)
 
@@ -333,9 +339,9 @@ class Runs:
         live.emit()
         live.append(last)
 
-    async def _do(self, live: _Live, work: Work) -> Event:
+    async def _do(self, live: _Live, work: Work) -> End:
         """Do the work. The run's last event comes back; all that come before it have been said."""
-        end: Event | None = live.ending
+        end: End | None = live.ending
         try:
             if end is None:
                 live.phase = "at work"
@@ -350,6 +356,7 @@ class Runs:
             end = RunFailed("internal", "Éclair made a mistake of its own; its log has the details.")
         live.phase = "ending"
         *others, last = work.closing(end)
+        assert isinstance(last, END)
         for event in others:
             live.append(event)
         return last
@@ -359,7 +366,7 @@ class Runs:
             async for event in events:
                 live.append(event)
 
-    async def _finish(self, live: _Live, last: Event, run: RunRecord) -> Message:
+    async def _finish(self, live: _Live, last: End, run: RunRecord) -> Message:
         """Write the run's end, then let the followers see it: who has seen it may ask the next question."""
         live.emit()
         if live.flushing is not None:
@@ -367,13 +374,13 @@ class Runs:
         message: Message | None = None
         while message is None:
             end = live.numbered(last)
-            folded = fold([*live.events, end])
+            folded = live.folding.message(end)
             try:
                 await self._store.close_run(run, folded, live.chunk(end=end))
                 message = folded
             except StoreError as error:
                 log.error("run %s cannot be saved yet: %s", run.id, error.message)
-                if not isinstance(live.events[-1], Remarked):
+                if not isinstance(live.last, Remarked):
                     live.append(Remarked("not_saved", f"This answer is not saved yet. {error.message}"))
                 await asyncio.sleep(RETRY)
         live.append(last)

@@ -12,8 +12,8 @@ import email.utils
 import math
 import time
 from collections import OrderedDict
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
-from contextlib import AsyncExitStack
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Sequence
+from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
@@ -29,6 +29,12 @@ from eclair.trust.egress import IDLE, BrokenOff, Http, Reply, TimedOut, Unreacha
 MAX_BODY = 4 << 20
 SLICE = 8 << 10
 """Bytes of a read that are parsed before other answers get their turn: some fifty tokens, a quarter of a ms."""
+
+FEW = 50
+REST = 0.0004
+LONGEST_REST = 0.08
+"""From FEW streams on each waits between two small reads, REST seconds for every stream under way and LONGEST_REST at
+most: a read costs more than the words in it, and twelve pictures a second still look like a flow."""
 
 PAUSES = (0.0, 0.6)
 """Seconds before the second and the third attempt at a request of which nothing has come back. The second comes at
@@ -104,6 +110,7 @@ class OpenAIEngine:
         self._dialect = dialect
         self._sleep = sleep
         self._counts: OrderedDict[tuple[str, int, int], int] = OrderedDict()
+        self._streams = 0
 
     @classmethod
     def configured(cls, name: str, settings: EngineSettings) -> OpenAIEngine:
@@ -128,13 +135,18 @@ class OpenAIEngine:
         path = "/completions" if request.prompt is not None else "/chat/completions"
         answer = Reading(self.name, echo=_prefill(request) if dialect.echoes else "")
         async with AsyncExitStack() as stack:
+            stack.enter_context(self._under_way())
             body = orjson.dumps(compose(request, dialect))
             reply = await self._ask(stack, self.url + path, body, keep=dialect.keeps_alive)
+            said = False
             while not answer.done and (chunk := await self._read(reply, answer)):
                 for start in range(0, len(chunk), SLICE):
                     for piece in answer.feed(chunk[start : start + SLICE]):
                         yield piece
+                        said = True
                     await asyncio.sleep(0)  # a server faster than we are would keep all others waiting
+                if said and len(chunk) < SLICE and not answer.done:
+                    await reply.rest(self._rest())
             for piece in answer.finish():
                 yield piece
             await reply.finish(0.05)
@@ -178,6 +190,18 @@ class OpenAIEngine:
             except UpstreamError:
                 return PLAIN
         return self._dialect or PLAIN
+
+    @contextmanager
+    def _under_way(self) -> Generator[None]:
+        self._streams += 1
+        try:
+            yield
+        finally:
+            self._streams -= 1
+
+    def _rest(self) -> float:
+        """Seconds between two reads of one stream: none while few are under way."""
+        return 0.0 if self._streams < FEW else min(self._streams * REST, LONGEST_REST)
 
     async def _list(self, idle: float | None = None) -> list[JSON]:
         data = await self.fetch(f"{self.url}/models", idle=idle)

@@ -72,6 +72,20 @@ class Reply:
         self.received += len(chunk)
         return chunk
 
+    async def rest(self, seconds: float) -> None:
+        """Leave what comes meanwhile to the system, so that the next read takes it in one piece."""
+        if seconds == 0:
+            return
+        connection = self._response.connection
+        transport = connection.transport if connection is not None else None
+        if transport is None:
+            return
+        transport.pause_reading()
+        try:
+            await asyncio.sleep(seconds)
+        finally:
+            transport.resume_reading()
+
     async def body(self, limit: int) -> bytes:
         """The whole body, cut at `limit` bytes."""
         parts: list[bytes] = []
