@@ -24,6 +24,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import sys
 import time
 from collections.abc import AsyncGenerator, Iterator
 from dataclasses import dataclass
@@ -103,7 +104,7 @@ def prose(count: int) -> Iterator[str]:
         starts = number % 12 == 0
         ends = "." if number % 12 == 11 or number == count - 1 else ""
         space = "" if number == 0 else "\n\n" if number % 60 == 0 else " "
-        yield space + (word.capitalize() if starts else word) + ends
+        yield sys.intern(space + (word.capitalize() if starts else word) + ends)  # many long answers share few words
 
 
 class ScriptedEngine:
