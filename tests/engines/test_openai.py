@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from eclair.engines.base import Counted, Ended, Piece, Reasoning, Request, Said, Text, ToolCall
-from eclair.engines.openai import DIALECTS, PLAIN, Dialect, OpenAIEngine, compose, retry_after
+from eclair.engines.openai import DIALECTS, FEW, PLAIN, Dialect, OpenAIEngine, compose, retry_after
 from eclair.engines.reading import MAX_LINE, Frames
 from eclair.errors import EclairError, EngineBroken, EngineBusy, EngineRefused, EngineUnavailable
 from eclair.messages import Sampling
@@ -279,6 +279,22 @@ async def test_nobody_there() -> None:
     assert (await engine.health()).state == "down"
     assert await engine.count("m", "four words for nothing") == 8
     await engine.close()
+
+
+async def test_many_streams_are_read_in_fewer_pieces_without_losing_any(engine: OpenAIEngine, standin: StandIn) -> None:
+    said = [f" w{number}" for number in range(60)]
+
+    async def flow(call: Call) -> None:
+        await call.stream(*(chunk({"content": word}) for word in said), chunk({}, "stop"), DONE)
+
+    async def texts() -> list[str]:
+        return [piece.text for piece in await ask(engine) if isinstance(piece, Text)]
+
+    standin.answers = [flow] * (2 * FEW)
+    alone = await texts()
+    many = await asyncio.gather(*(texts() for _ in range(2 * FEW - 1)))
+    assert {"".join(pieces) for pieces in [alone, *many]} == {"".join(said)}
+    assert max(len(pieces) for pieces in many) < len(alone) / 2
 
 
 @pytest.mark.parametrize("how", ["close", "cancel"])
