@@ -16,16 +16,16 @@ export class Removed {
   #timer: ReturnType<typeof setTimeout> | undefined;
 
   constructor() {
-    this.#show(JSON.parse(read(REMOVED) ?? "[]") as Batch[]);
+    this.#show(stored());
   }
 
   add(deleted: Deleted): void {
-    this.#keep([...this.all, { ...deleted, until: Date.now() + KEPT }]);
+    if (deleted.count > 0) this.#keep([...stored(), { ...deleted, until: Date.now() + KEPT }]);
   }
 
   /** It was brought back. */
-  take(batch: Batch): void {
-    this.#keep(this.all.filter((other) => other !== batch));
+  take({ moment }: Deleted): void {
+    this.#keep(stored().filter((other) => other.moment !== moment));
   }
 
   /** Look at the clock no more. */
@@ -34,16 +34,20 @@ export class Removed {
   }
 
   #keep(batches: readonly Batch[]): void {
+    write(REMOVED, batches.length === 0 ? null : JSON.stringify(batches));
     this.#show(batches);
-    write(REMOVED, this.all.length === 0 ? null : JSON.stringify(this.all));
   }
 
-  /** Show those whose time is not over, until it is. */
   #show(batches: readonly Batch[]): void {
+    this.all = batches;
     this.close();
-    const now = Date.now();
-    this.all = batches.filter(({ until }) => until > now);
-    const first = Math.min(...this.all.map(({ until }) => until));
-    if (this.all.length > 0) this.#timer = setTimeout(() => this.#keep(this.all), first - now);
+    const [first] = batches;
+    if (first !== undefined) this.#timer = setTimeout(() => this.#keep(stored()), first.until - Date.now());
   }
+}
+
+/** Those whose time is not over, oldest first; another tab may have added to them. */
+function stored(): Batch[] {
+  const batches = JSON.parse(read(REMOVED) ?? "[]") as Batch[];
+  return batches.filter(({ until }) => until > Date.now());
 }
