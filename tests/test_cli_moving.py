@@ -1,4 +1,4 @@
-"""`eclair export` and `eclair import`, as a person has them."""
+"""`eclair export`, `eclair import` and `eclair delete`, as a person has them."""
 
 from __future__ import annotations
 
@@ -50,6 +50,8 @@ def test_in_and_out_and_in_again(run: Eclair, tmp_path: Path) -> None:
         (["export", "x", "--format", "pdf"], "pdf"),
         (["export", "-o", __file__], "is there already; choose another name with --output."),
         (["export", "-o", "/nowhere/at/all.zip"], "/nowhere/at/all.zip cannot be written"),
+        (["delete", "--undo", "1"], "nothing of that deletion to bring back"),
+        (["delete", "--undo", "yesterday"], "'yesterday' is no whole number"),
     ],
 )
 def test_what_cannot_be_is_said_in_a_sentence(run: Eclair, arguments: list[str], said: str) -> None:
@@ -70,3 +72,43 @@ def test_progress_is_shown_at_a_terminal(tmp_path: Path) -> None:
         assert screen.end() == 0
     finally:
         screen.close()
+
+
+def test_everything_is_deleted_and_brought_back(run: Eclair, tmp_path: Path) -> None:
+    assert run("delete").stdout == "There is nothing to delete.\n"
+    run("import", str(SAMPLES / "chatgpt.json"))
+    refused = run("delete")
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert "Nobody can be asked here whether to delete 2 conversations; add --yes" in refused.stderr
+    deleted, undo = run("delete", "--yes").stdout.splitlines()
+    assert deleted == "Deleted 2 conversations."
+    assert run("delete", "--yes").stdout == "There is nothing to delete.\n"
+    moment = undo.partition("--undo ")[2].partition("`")[0]
+    assert run("delete", "--undo", moment).stdout == "Brought back 2 conversations.\n"
+    assert run("delete", "--undo", moment).returncode == 2
+    assert "Here already: 2." in run("import", str(SAMPLES / "chatgpt.json")).stdout
+
+
+@pytest.mark.parametrize(("typed", "said"), [("n\n", "Nothing was deleted."), ("y\n", "Deleted 2 conversations.")])
+def test_deleting_asks_first_at_a_terminal(run: Eclair, tmp_path: Path, typed: str, said: str) -> None:
+    run("import", str(SAMPLES / "chatgpt.json"))
+    screen = Screen(tmp_path / "home", "delete")
+    try:
+        screen.until("Delete 2 conversations, with what is in the archive and what is shared? [y/N]")
+        screen.type(typed)
+        screen.until(said)
+        assert screen.end() == 0
+    finally:
+        screen.close()
+
+
+def test_a_question_is_left_with_ctrl_c(run: Eclair, tmp_path: Path) -> None:
+    run("import", str(SAMPLES / "chatgpt.json"))
+    screen = Screen(tmp_path / "home", "delete")
+    try:
+        screen.until("[y/N]")
+        screen.type("\x03")
+        assert screen.end() == 130
+    finally:
+        screen.close()
+    assert "Deleted 2 conversations." in run("delete", "--yes").stdout

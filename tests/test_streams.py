@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import fields
 from pathlib import Path
 
 import pytest
 from pydantic import TypeAdapter
 
+from eclair.errors import EclairError
 from eclair.events import Event, decode, encode, fold
 from eclair.messages import Message
 from eclair.server.typescript import generate
@@ -42,3 +44,13 @@ def test_the_page_has_the_types_of_today() -> None:
 def test_every_field_of_a_message_is_among_the_types() -> None:
     text = generate()
     assert all(f"readonly {spec.name}: " in text for spec in fields(Message))
+
+
+def test_every_code_of_the_error_tree_is_among_the_types() -> None:
+    kinds = [EclairError]
+    for kind in kinds:
+        kinds.extend(kind.__subclasses__())
+    found = re.findall(r'"(\w+)"', generate().partition("ErrorCode =")[2].partition(";")[0])
+    assert set(found) == {kind.code for kind in kinds}
+    assert len(found) == len(set(found)), "two errors have one code"
+    assert {kind.__module__ for kind in kinds} == {"eclair.errors"}, "an error outside the tree has no sentence"

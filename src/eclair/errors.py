@@ -6,6 +6,7 @@
     │   ├── Unauthorized          401  no key, or a wrong one
     │   ├── Forbidden             403  a foreign Host or Origin
     │   ├── NotFound              404  no such conversation, run, model
+    │   ├── MethodNotAllowed      405  a path that is there, asked for what it does not do
     │   ├── Conflict              409  the conversation is still answering
     │   ├── Gone                  410  a link whose time is over
     │   └── TooLarge              413  more than a limit, which the sentence names
@@ -67,6 +68,11 @@ class Forbidden(UserError):
 class NotFound(UserError):
     code = "not_found"
     status = 404
+
+
+class MethodNotAllowed(UserError):
+    code = "method_not_allowed"
+    status = 405
 
 
 class Conflict(UserError):

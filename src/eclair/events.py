@@ -17,7 +17,7 @@ from typing import Annotated, Literal, assert_never
 import orjson
 from pydantic import Field, TypeAdapter
 
-from eclair.messages import Fault, FinishReason, Message, Part, PartKind, Remark, Step, StepKind, Usage
+from eclair.messages import Fault, FinishReason, Message, Part, PartKind, Remark, RemarkCode, Step, StepKind, Usage
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +85,7 @@ class PartFinished:
 class Remarked:
     """Something the person should know about this answer."""
 
-    code: str
+    code: RemarkCode
     message: str
     seq: int = 0
     type: Literal["remark"] = "remark"

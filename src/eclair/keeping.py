@@ -6,17 +6,18 @@ What is deleted is gone from everywhere at once, yet can be brought back for `RE
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import time
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from eclair.changes import Changes
-from eclair.errors import Conflict, StoreError
+from eclair.errors import Conflict, NotFound, StoreError
 from eclair.ids import Clock
 from eclair.messages import Conversation
 from eclair.runs import Runs
-from eclair.store.base import Edit, Store
+from eclair.store.base import Deleted, Edit, Store
 
 RESTORABLE = 600
 EVERY = 30.0
@@ -68,17 +69,25 @@ class Keeping:
         if forever:
             await self._erase()
 
-    async def delete_all(self, owner: str) -> None:
-        """Erase every conversation of the owner, with what is shared of it. Raises Conflict as `delete` does."""
-        await self._stopping(owner, lambda: self._store.delete_all(owner))
+    async def delete_all(self, owner: str, *, forever: bool = False) -> Deleted:
+        """As `delete`, with every conversation of the owner at once, those in the archive included."""
+        deleted = await self._stopping(owner, lambda: self._store.delete_all(owner, forever=forever))
         self._changes.tell(None, "changed")
-        await self._erase()
+        if forever:
+            await self._erase()
+        return deleted
 
     async def restore(self, owner: str, id: str) -> Conversation:
         """Bring back what was deleted; one that was not stays as it is. Raises NotFound once it is too late."""
         restored = await self._store.restore_conversation(owner, id, self._oldest())
         self._changes.tell(id, "changed")
         return restored
+
+    async def restore_all(self, owner: str, moment: int) -> int:
+        """Bring back what `delete_all` deleted; how many came back. Raises NotFound once it is too late."""
+        count = await self._store.restore_all(owner, moment, self._oldest())
+        self._changes.tell(None, "changed")
+        return count
 
     async def delete_message(self, owner: str, id: str, message: str) -> Conversation:
         """Erase a message with everything under it. Raises NotFound, and Conflict while an answer is being made."""
@@ -101,7 +110,8 @@ class Keeping:
                 if busy.run is None or busy.run in stopped:
                     raise
                 stopped.add(busy.run)
-                await self._runs.stop(await self._store.run(owner, busy.run))
+                with contextlib.suppress(NotFound):  # it was deleted meanwhile, and stands in nobody's way
+                    await self._runs.stop(await self._store.run(owner, busy.run))
 
     def _oldest(self) -> int:
         """When that was deleted which is just not erased yet, in milliseconds."""

@@ -14,6 +14,7 @@ PartKind = Literal["text", "reasoning", "tool_call"]
 Status = Literal["running", "finished", "stopped", "interrupted", "failed"]
 FinishReason = Literal["stop", "length", "tool_calls", "content_filter"]
 StepKind = Literal["load"]
+RemarkCode = Literal["history_trimmed", "not_saved"]
 ChangeKind = Literal["changed", "removed", "running", "finished"]
 
 
@@ -60,7 +61,7 @@ class Fault:
 class Remark:
     """Something the person should know about an answer, such as that old turns were left out."""
 
-    code: str
+    code: RemarkCode
     message: str
 
 

@@ -142,6 +142,26 @@ def test_the_drawer_on_a_phone(look: Callable[..., Page]) -> None:
     check(page)
 
 
+@pytest.mark.parametrize("width", [1200, 320])
+def test_what_is_done_with_all_that_is_kept(look: Callable[..., Page], width: int) -> None:
+    page = look(width)
+    page.goto("/")
+    send(page, "script: say=kept")
+    finished(page, "kept")
+    page.goto("/settings#data")
+    remove = page.get_by_role("button", name="Delete all conversations")
+    expect(remove).to_be_enabled()
+    check(page)
+    remove.click()
+    expect(page.get_by_role("group", name="Delete").get_by_role("button", name="Cancel")).to_be_focused()
+    check(page)
+    page.get_by_role("group", name="Delete").get_by_role("button", name="Delete", exact=True).click()
+    expect(page.get_by_role("button", name="Undo")).to_be_focused()
+    check(page)
+    page.get_by_role("button", name="Undo").click()
+    expect(page.get_by_role("button", name="Undo")).to_have_count(0)
+
+
 def test_a_conversation_that_there_is_not(look: Callable[..., Page], watches: list[Watch]) -> None:
     page = look()
     watches[-1].forgive("404")

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+import zipfile
 
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.conftest import Opening, Watch
 from tests.browser.served import Served
-from tests.browser.test_chat import composer, finished, send
+from tests.browser.test_chat import composer, finished, send, until_longer
 
 GROUND = "getComputedStyle(document.body).backgroundColor"
 
@@ -145,3 +146,115 @@ def test_what_may_leave_the_machine_is_said(page: Page) -> None:
     page.goto("/settings#about")
     expect(page.get_by_text("Nothing. Everything is answered on this machine.")).to_be_visible()
     expect(page.get_by_role("row", name=re.compile("Scripted"))).to_contain_text("Apache-2.0")
+
+
+def asked(page: Page, title: str) -> None:
+    page.goto("/")
+    send(page, title)
+    finished(page)
+
+
+def in_list(page: Page, title: str) -> Locator:
+    return page.get_by_role("navigation", name="Conversations").get_by_role("link", name=title, exact=True)
+
+
+def test_the_settings_are_found_without_a_key_press(page: Page) -> None:
+    nav = page.get_by_role("navigation", name="Conversations")
+    link = nav.get_by_role("link", name="Settings")
+    expect(link).not_to_have_attribute("aria-current", "page")
+    link.focus()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="Settings", level=1)).to_be_focused()
+    expect(page).to_have_url(re.compile("/settings$"))
+    expect(link).to_have_attribute("aria-current", "page")
+    assert nav.locator("[aria-current=page]").count() == 1
+    page.get_by_role("button", name="Back to the conversation").click()
+    expect(link).not_to_have_attribute("aria-current", "page")
+    expect(nav.get_by_role("button", name="Command palette")).to_be_hidden()
+
+
+def test_on_a_phone_the_drawer_leads_to_settings_and_palette(opening: Opening, shared: Served) -> None:
+    page = opening(shared, viewport={"width": 390, "height": 780}, has_touch=True, is_mobile=True).new_page()
+    page.goto("/")
+    page.get_by_role("button", name="Conversations").tap()
+    nav = page.get_by_role("navigation", name="Conversations")
+    nav.get_by_role("button", name="Command palette").tap()
+    expect(page.get_by_role("combobox", name="Command palette")).to_be_focused()
+    page.keyboard.press("Escape")
+    expect(nav.get_by_role("button", name="Command palette")).to_be_focused()
+    nav.get_by_role("link", name="Settings").tap()
+    expect(page.get_by_role("heading", name="Settings", level=1)).to_be_focused()
+    expect(nav).to_be_hidden()
+
+
+def test_everything_is_taken_along_and_brought_in(mortal: Served, opening: Opening) -> None:
+    page = opening(mortal).new_page()
+    asked(page, "Of bread")
+    page.goto("/settings#data")
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Export everything").click()
+    expect(page.get_by_role("progressbar", name="Export everything")).to_have_count(0)
+    with zipfile.ZipFile(download.value.path()) as archive:
+        assert archive.testzip() is None
+        (name,) = (name for name in archive.namelist() if name.endswith(".json"))
+        assert b"Of bread" in archive.read(name)
+    page.get_by_role("button", name="Import conversations").last.click()
+    expect(page.get_by_role("dialog", name="Import conversations")).to_be_visible()
+
+
+def test_everything_is_deleted_everywhere_and_brought_back(
+    mortal: Served, opening: Opening, watches: list[Watch]
+) -> None:
+    page = opening(mortal).new_page()
+    asked(page, "Of bread")
+    asked(page, "Of rye")
+    page.request.patch(f"/api/conversations/{page.url.rpartition('/')[2]}", data={"archived": True})
+    other = opening(mortal).new_page()
+    watches[-1].forgive("404")
+    other.goto("/")
+    send(other, "script: words=100000 rate=60")
+    until_longer(other, 40)
+    page.goto("/settings#data")
+    remove = page.get_by_role("button", name="Delete all conversations")
+    remove.click()
+    question = page.get_by_role("group", name="Delete 3 conversations?")
+    expect(question.get_by_role("button", name="Cancel")).to_be_focused()
+    page.keyboard.press("Escape")
+    expect(remove).to_be_focused()
+    expect(in_list(page, "Of bread")).to_be_visible()
+    remove.click()
+    question.get_by_role("button", name="Delete", exact=True).click()
+    undo = page.get_by_role("button", name="Undo")
+    expect(undo).to_be_focused()
+    expect(page.get_by_text("3 conversations are deleted.")).to_be_visible()
+    expect(remove).to_be_disabled()
+    expect(in_list(page, "Of bread")).to_have_count(0)
+    expect(composer(other)).to_be_visible()
+    expect(other.get_by_text("Your conversations will be listed here.")).to_be_visible()
+    expect(other).to_have_url(f"{mortal.address}/")
+    assert page.request.get("/api/count").json() == {"conversations": 0}
+    page.reload()
+    undo.click()
+    expect(in_list(page, "Of bread")).to_be_visible()
+    expect(undo).to_have_count(0)
+    expect(remove).to_be_focused()
+    expect(in_list(other, "Of bread")).to_be_visible()
+    assert page.request.get("/api/count").json() == {"conversations": 3}
+
+
+def test_the_way_back_is_offered_for_ten_minutes(mortal: Served, opening: Opening) -> None:
+    page = opening(mortal).new_page()
+    page.clock.install()
+    asked(page, "Of bread")
+    page.goto("/settings#data")
+    page.get_by_role("button", name="Delete all conversations").click()
+    page.get_by_role("group").get_by_role("button", name="Delete", exact=True).click()
+    undo = page.get_by_role("button", name="Undo")
+    expect(undo).to_be_visible()
+    page.clock.fast_forward("09:30")
+    expect(undo).to_be_visible()
+    page.clock.fast_forward("00:35")
+    expect(undo).to_have_count(0)
+    page.reload()
+    expect(page.get_by_role("button", name="Delete all conversations")).to_be_disabled()
+    expect(undo).to_have_count(0)

@@ -15,6 +15,7 @@ import orjson
 import pytest
 
 from eclair import changes, keeping
+from eclair.core import OWNER
 from eclair.ids import new_id
 from eclair.server import sse
 from eclair.settings import Settings
@@ -148,16 +149,110 @@ async def test_everything_is_erased_only_when_it_is_meant(fresh: Server) -> None
         reply = await fresh.call("DELETE", f"/api/conversations{query}")
         assert (reply.status, reply.error["param"]) == (400, "confirm")
     async with listening(fresh) as news:
-        assert (await fresh.call("DELETE", "/api/conversations?confirm=all")).status == 204
+        gone = await fresh.call("DELETE", "/api/conversations?confirm=all&forever=true")
+        assert (gone.status, gone.body["count"]) == (200, 3)
         while await news.next() != EVERYTHING:
             pass
     for id in kept:
         assert (await fresh.get(f"/api/conversations/{id}")).status == 404
         assert (await fresh.post(f"/api/conversations/{id}/restore")).status == 404
+    assert (await fresh.post("/api/conversations/restore", {"moment": gone.body["moment"]})).status == 404
     assert await fresh.core.store.running() == []
     made = fresh.engine.made
     await asyncio.sleep(0.1)
     assert fresh.engine.made == made
+
+
+async def test_everything_is_deleted_and_brought_back_in_one_call(fresh: Server) -> None:
+    kept = [await fresh.begin(title=f"Conversation {i}") for i in range(3)]
+    answer = await fresh.say(kept[0], "zebra\nscript: words=3")
+    share = (await fresh.post(f"/api/conversations/{kept[0]}/shares", {"days": 1})).body
+    await fresh.call("PATCH", f"/api/conversations/{kept[1]}", {"archived": True, "tags": ["bread"]})
+    await fresh.call("PATCH", f"/api/conversations/{kept[2]}", {"pinned": True})
+    before = [await fresh.tree(id) for id in kept]
+    earlier = await fresh.begin()
+    await fresh.call("DELETE", f"/api/conversations/{earlier}")
+    assert (await fresh.get("/api/count")).body == {"conversations": 3}
+    async with listening(fresh) as news:
+        gone = (await fresh.call("DELETE", "/api/conversations?confirm=all")).body
+        assert await news.next() == EVERYTHING
+        assert gone["count"] == 3
+        await missing(fresh, kept[0], answer["run"])
+        assert (await fresh.get("/api/count")).body == {"conversations": 0}
+        assert (await fresh.get("/api/conversations?archived=true")).body["conversations"] == []
+        assert (await fresh.get("/api/tags?archived=true")).body == {"tags": []}
+        assert (await fresh.get("/api/shares")).body == {"shares": []}
+        assert (await fresh.get(f"/api/shared/{share['id']}")).status == 404
+        later = await fresh.begin()
+        await fresh.call("DELETE", f"/api/conversations/{later}")
+        back = await fresh.post("/api/conversations/restore", {"moment": gone["moment"]})
+        assert (back.status, back.body) == (200, {"conversations": 3})
+        while await news.next() != EVERYTHING:
+            pass
+    assert [await fresh.tree(id) for id in kept] == before
+    assert (await fresh.get(f"/api/shared/{share['id']}")).status == 200
+    for id in (earlier, later):
+        assert (await fresh.get(f"/api/conversations/{id}")).status == 404, "it was deleted by itself"
+        assert (await fresh.post(f"/api/conversations/{id}/restore")).status == 200
+    assert (await fresh.post("/api/conversations/restore", {"moment": gone["moment"]})).status == 404
+
+
+async def test_two_deletions_are_brought_back_each_by_itself(fresh: Server) -> None:
+    first = await fresh.begin()
+    one = (await fresh.call("DELETE", "/api/conversations?confirm=all")).body
+    second = await fresh.begin()
+    other = (await fresh.call("DELETE", "/api/conversations?confirm=all")).body
+    nothing = (await fresh.call("DELETE", "/api/conversations?confirm=all")).body
+    assert [one["count"], other["count"], nothing["count"]] == [1, 1, 0]
+    await fresh.post("/api/conversations/restore", {"moment": one["moment"]})
+    assert await listed(fresh) == [first]
+    await fresh.post("/api/conversations/restore", {"moment": other["moment"]})
+    assert set(await listed(fresh)) == {first, second}
+    assert (await fresh.post("/api/conversations/restore", {"moment": nothing["moment"]})).status == 404
+
+
+async def test_what_is_at_work_is_stopped_before_everything_is_deleted(fresh: Server) -> None:
+    kept = [await fresh.begin() for _ in range(3)]
+    runs = [(await fresh.ask(id, "script: words=100000 rate=200"))["run"] for id in kept[:2]]
+    gone = (await fresh.call("DELETE", "/api/conversations?confirm=all")).body
+    assert gone["count"] == 3
+    assert await fresh.core.store.running() == []
+    await fresh.post("/api/conversations/restore", {"moment": gone["moment"]})
+    for run in runs:
+        stopped = await fresh.message(run)
+        assert stopped["status"] == "stopped"
+        assert text_of(stopped) != ""
+
+
+async def test_after_its_time_nothing_of_everything_comes_back(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with serving(settings) as server:
+        id = await server.begin()
+        await server.say(id, "script: words=3")
+        gone = (await server.call("DELETE", "/api/conversations?confirm=all")).body
+        monkeypatch.setattr(keeping, "RESTORABLE", -1)
+        reply = await server.post("/api/conversations/restore", {"moment": gone["moment"]})
+        assert reply.status == 404
+        assert "ten minutes" in reply.error["message"]
+        for wrong in (-1, 2**63, "now", None):
+            assert (await server.post("/api/conversations/restore", {"moment": wrong})).status == 400
+    async with serving(settings) as server, asyncio.timeout(5):
+        while (await server.post("/api/conversations", {"id": id})).status == 409:
+            await asyncio.sleep(0.02)
+        assert (await server.tree(id))["messages"] == []
+
+
+async def test_ten_thousand_are_deleted_and_brought_back_at_once(fresh: Server) -> None:
+    await asyncio.gather(*(fresh.core.keeping.add(fresh.core.turns.begin(OWNER, None, "")) for _ in range(10_000)))
+    since = time.perf_counter()
+    gone = (await fresh.call("DELETE", "/api/conversations?confirm=all")).body
+    deleted = time.perf_counter()
+    back = (await fresh.post("/api/conversations/restore", {"moment": gone["moment"]})).body
+    restored = time.perf_counter()
+    assert (gone["count"], back["conversations"]) == (10_000, 10_000)
+    assert deleted - since < 1, deleted - since
+    assert restored - deleted < 1, restored - deleted
 
 
 async def test_a_message_is_deleted_with_what_is_under_it(server: Server) -> None:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from eclair.errors import Conflict, NotFound
 from eclair.events import RunFinished, encode
 from eclair.messages import Conversation, Message, Part
-from eclair.store.base import Chunk, Edit, Listed, RunRecord, Share
+from eclair.store.base import Chunk, Deleted, Edit, Listed, RunRecord, Share
 from eclair.store.sql import SQLStore
 from tests.support import Ids, conversation, messages_of, new_turn
 
@@ -289,6 +289,27 @@ async def test_what_was_deleted_is_brought_back_while_it_is_kept(tmp_path: Path)
     await store.erase_deleted(1_000_001)
     with pytest.raises(NotFound):
         await store.restore_conversation("local", "conv_a", 0)
+    await store.close()
+
+
+async def test_deletions_of_one_moment_are_told_apart(tmp_path: Path) -> None:
+    store = SQLStore.open(tmp_path, lambda: 1000.0)
+    alone, *together = [(await conversation(store, f"conv_{letter}")).id for letter in "abc"]
+    await store.delete_conversation("local", alone)
+    deleted = await store.delete_all("local")
+    assert deleted == Deleted(2, 1_000_001)
+    assert await store.delete_all("local") == Deleted(0, 1_000_002)
+    for owner, moment, since in (
+        ("someone", deleted.moment, 0),
+        ("local", deleted.moment, deleted.moment + 1),
+        ("local", deleted.moment + 1, 0),
+    ):
+        with pytest.raises(NotFound):
+            await store.restore_all(owner, moment, since)
+    assert await store.count("local") == 0
+    assert await store.restore_all("local", deleted.moment, deleted.moment) == 2
+    assert await store.conversation_ids("local") == together
+    assert await store.count("local") == 2
     await store.close()
 
 

@@ -3,6 +3,7 @@
 import type { Conversation, Hit, Message } from "./events.ts";
 import type { Kept } from "./state/preferences.svelte.ts";
 import { say } from "./i18n/say.ts";
+import { problem } from "./problem.ts";
 
 export class ApiError extends Error {
   /** The HTTP status, or 0 when the server could not be reached. */
@@ -57,6 +58,12 @@ export interface Page {
   readonly pinned: readonly Conversation[];
   readonly conversations: readonly Conversation[];
   readonly next: string | null;
+}
+
+/** What was deleted together: how many conversations, and the moment that names them. */
+export interface Deleted {
+  readonly count: number;
+  readonly moment: number;
 }
 
 export interface Tree {
@@ -179,6 +186,20 @@ export class Api {
 
   restore(id: string): Promise<Conversation> {
     return this.#call("POST", `/api/conversations/${id}/restore`);
+  }
+
+  /** How many conversations are kept, the archived ones included. */
+  async count(): Promise<number> {
+    return (await this.#call<{ conversations: number }>("GET", "/api/count")).conversations;
+  }
+
+  removeAll(): Promise<Deleted> {
+    return this.#call("DELETE", "/api/conversations?confirm=all");
+  }
+
+  /** Bring back what was deleted together at this moment. */
+  restoreAll(moment: number): Promise<void> {
+    return this.#call("POST", "/api/conversations/restore", { moment });
   }
 
   async search(words: string, limit: number, signal: AbortSignal): Promise<Hit[]> {
@@ -323,7 +344,7 @@ export class Api {
 async function failure(response: Response): Promise<ApiError> {
   try {
     const { error } = (await response.json()) as { error: { code: string; message: string; run?: string | null } };
-    return new ApiError(response.status, error.code, error.message, error.run ?? null);
+    return new ApiError(response.status, error.code, problem(error.code, error.message, response.status), error.run ?? null);
   } catch {
     return new ApiError(response.status, "error", say("refused", { status: response.status }));
   }

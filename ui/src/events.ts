@@ -1,11 +1,35 @@
-// Generated from events.py and messages.py by `python -m eclair.server.typescript`; do not edit.
+// Generated from events.py, messages.py and errors.py by `python -m eclair.server.typescript`; do not edit.
 
 export type Role = "system" | "user" | "assistant";
 export type PartKind = "text" | "reasoning" | "tool_call";
 export type Status = "running" | "finished" | "stopped" | "interrupted" | "failed";
 export type FinishReason = "stop" | "length" | "tool_calls" | "content_filter";
 export type StepKind = "load";
+export type RemarkCode = "history_trimmed" | "not_saved";
 export type ChangeKind = "changed" | "removed" | "running" | "finished";
+/** What an error or a failed answer can be called. */
+export type ErrorCode =
+  | "error"
+  | "invalid_request"
+  | "invalid_input"
+  | "unauthorized"
+  | "forbidden"
+  | "not_found"
+  | "method_not_allowed"
+  | "conflict"
+  | "gone"
+  | "too_large"
+  | "setup"
+  | "settings"
+  | "port_in_use"
+  | "engine_missing"
+  | "model_missing"
+  | "store"
+  | "upstream"
+  | "engine_refused"
+  | "engine_busy"
+  | "engine_unavailable"
+  | "engine_broken";
 
 /** One stretch of a message.
  *
@@ -42,7 +66,7 @@ export interface Fault {
 
 /** Something the person should know about an answer, such as that old turns were left out. */
 export interface Remark {
-  readonly code: string;
+  readonly code: RemarkCode;
   readonly message: string;
 }
 
@@ -164,7 +188,7 @@ export interface PartFinished {
 
 /** Something the person should know about this answer. */
 export interface Remarked {
-  readonly code: string;
+  readonly code: RemarkCode;
   readonly message: string;
   readonly seq: number;
   readonly type: "remark";

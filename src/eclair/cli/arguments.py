@@ -103,6 +103,12 @@ def _parser() -> tuple[argparse.ArgumentParser, list[str]]:
     bring.add_argument("--check", action="store_true", help="only say what is in it")
     bring.set_defaults(module="importing")
 
+    delete = command("delete", "delete all conversations; for ten minutes they can be brought back")
+    how = delete.add_mutually_exclusive_group()
+    how.add_argument("--yes", action="store_true", help="do not ask")
+    how.add_argument("--undo", type=_whole, metavar="MOMENT", help="bring back what was deleted at that moment")
+    delete.set_defaults(module="deleting")
+
     command("pull", "fetch the embedded model")
     for name, help in (
         ("models", "list the models that can be asked"),

@@ -15,19 +15,21 @@ from starlette.types import Scope
 
 import eclair
 from eclair.core import Core
-from eclair.errors import Conflict, EclairError, EngineBusy, InvalidInput, NotFound
+from eclair.errors import Conflict, EclairError, EngineBusy, InvalidInput, MethodNotAllowed, NotFound
 from eclair.server import ui
 from eclair.server.api import (
     about,
     answers,
     changes,
     conversations,
+    deletion,
     exports,
     imports,
     models,
     preferences,
     runs,
     shares,
+    turns,
 )
 from eclair.server.guard import Guard
 from eclair.server.openai import routes as openai
@@ -36,11 +38,6 @@ _BRANCH = re.compile(r"str|(list|dict)\[.*")
 """How pydantic names the alternatives of a field that may have one type or another."""
 
 log = logging.getLogger(__name__)
-
-
-class _MethodNotAllowed(InvalidInput):
-    code = "method_not_allowed"
-    status = 405
 
 
 def create_app(core: Core) -> FastAPI:
@@ -54,6 +51,8 @@ def create_app(core: Core) -> FastAPI:
         telemetry={"tracing": False, "metrics": False},
     )
     app.include_router(conversations.router(core))
+    app.include_router(turns.router(core))
+    app.include_router(deletion.router(core))
     app.include_router(runs.router(core))
     app.include_router(answers.router(core))
     app.include_router(changes.router(core))
@@ -109,7 +108,7 @@ async def _on_http(request: Request, error: Exception) -> JSONResponse:
         case 404:
             fault: EclairError = NotFound(f"There is nothing at {path}; /docs lists what there is.")
         case 405:
-            fault = _MethodNotAllowed(f"{request.method} is not possible at {path}; /docs lists what is.")
+            fault = MethodNotAllowed(f"{request.method} is not possible at {path}; /docs lists what is.")
         case _:
             fault = InvalidInput("The body is not JSON in UTF-8; check what was sent.")
     return respond(request.scope, fault)

@@ -1,6 +1,7 @@
 """Writes the page's types from our own: `python -m eclair.server.typescript > ui/src/events.ts`.
 
-Knows dataclasses, literals, tuples and optional values, which is all that messages and events are made of.
+Knows dataclasses, literals, tuples and optional values, which is all that messages and events are made of;
+and the codes of the error tree.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from dataclasses import MISSING, fields
 from inspect import cleandoc
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
-from eclair import events, messages
+from eclair import errors, events, messages
 
 VALUES = (
     messages.Part,
@@ -25,7 +26,7 @@ VALUES = (
     messages.Hit,
     messages.Change,
 )
-CLOSED = ("Role", "PartKind", "Status", "FinishReason", "StepKind", "ChangeKind")
+CLOSED = ("Role", "PartKind", "Status", "FinishReason", "StepKind", "RemarkCode", "ChangeKind")
 _NAMES: dict[Any, str] = {getattr(messages, name): name for name in CLOSED}
 _PLAIN: dict[Any, str] = {str: "string", int: "number", float: "number", bool: "boolean", type(None): "null"}
 
@@ -36,10 +37,15 @@ def generate() -> str:
 
 
 def _lines() -> Iterator[str]:
-    yield "// Generated from events.py and messages.py by `python -m eclair.server.typescript`; do not edit."
+    yield "// Generated from events.py, messages.py and errors.py by `python -m eclair.server.typescript`; do not edit."
     yield ""
     for name in CLOSED:
         yield f"export type {name} = {_literal(getattr(messages, name))};"
+    yield "/** What an error or a failed answer can be called. */"
+    yield "export type ErrorCode ="
+    *codes, last = _codes(errors.EclairError)
+    yield from (f'  | "{code}"' for code in codes)
+    yield f'  | "{last}";'
     union = get_args(events.Event)
     for shape in (*VALUES, *union):
         yield ""
@@ -52,6 +58,13 @@ def _lines() -> Iterator[str]:
     ends = ", ".join(f'"{_default(event, "type")}"' for event in events.END)
     yield "/** The types of a run's last event. */"
     yield f"export const END: ReadonlySet<string> = new Set([{ends}]);"
+
+
+def _codes(kind: type[errors.EclairError]) -> Iterator[str]:
+    """The code of the error and of each that is under it."""
+    yield kind.code
+    for below in kind.__subclasses__():
+        yield from _codes(below)
 
 
 def _interface(shape: type[Any]) -> Iterator[str]:

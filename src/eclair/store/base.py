@@ -77,6 +77,14 @@ class Listed:
 
 
 @dataclass(frozen=True, slots=True)
+class Deleted:
+    """What was deleted together: how many conversations, and the moment that names them to `Store.restore_all`."""
+
+    count: int
+    moment: int
+
+
+@dataclass(frozen=True, slots=True)
 class Share:
     """A snapshot that whoever knows its id may read. Times are milliseconds; `expires` None is never."""
 
@@ -108,6 +116,10 @@ class Store(Protocol):
         """Every one that is kept, oldest first."""
         ...
 
+    async def count(self, owner: str) -> int:
+        """How many are kept, those in the archive included."""
+        ...
+
     async def tags(self, owner: str, *, archived: bool = False) -> dict[str, int]:
         """Each tag with the number of conversations that have it."""
         ...
@@ -134,13 +146,19 @@ class Store(Protocol):
         deleted before. Raises NotFound, and Conflict while a run is at work in it."""
         ...
 
-    async def delete_all(self, owner: str) -> None:
-        """Delete every conversation for ever. Raises Conflict while a run is at work in one of them."""
+    async def delete_all(self, owner: str, *, forever: bool = False) -> Deleted:
+        """As `delete_conversation`, with every one that is there; `forever` takes along what was deleted before.
+        Raises Conflict while a run is at work in one of them."""
         ...
 
     async def restore_conversation(self, owner: str, id: str, since: int) -> Conversation:
         """Bring back what was deleted in millisecond `since` or later; one that was not deleted stays as it is.
         Raises NotFound."""
+        ...
+
+    async def restore_all(self, owner: str, moment: int, since: int) -> int:
+        """Bring back what is left of what `delete_all` deleted at that moment, if it was in millisecond `since` or
+        later; how many came back. Raises NotFound where none did."""
         ...
 
     async def erase_deleted(self, before: int) -> None:

@@ -1,7 +1,7 @@
 """One SQLite database: a thread that writes, a few that read, migrations at start.
 
 Writes that wait at the same moment are committed together; each is a savepoint of its own, so that one
-that fails takes no other with it. What the tables mean is `sql.py`'s affair.
+that fails takes no other with it. What the tables mean is the affair of `statements/`.
 
 A commit is safe from the death of the process at once and from a power cut at the next checkpoint (WAL with
 synchronous=NORMAL).

@@ -2,6 +2,7 @@
 
 import type { Message } from "../events.ts";
 import { number, say } from "../i18n/say.ts";
+import { problem } from "../problem.ts";
 
 export interface Ending {
   readonly text: string;
@@ -11,14 +12,14 @@ export interface Ending {
 }
 
 /** How the answer ended, unless it simply ended. */
-export function remark(message: Message): Ending | null {
+export function ending(message: Message): Ending | null {
   switch (message.status) {
     case "stopped":
       return { text: say("stopped"), fault: false, resumable: true };
     case "interrupted":
       return { text: say("interrupted"), fault: false, resumable: true };
     case "failed":
-      return { text: message.fault?.message ?? say("failed"), fault: true, resumable: true };
+      return { text: message.fault === null ? say("failed") : problem(message.fault.code, message.fault.message), fault: true, resumable: true };
     case "finished":
       if (message.finish_reason === "length") return { text: say("cut"), fault: false, resumable: true };
       return message.finish_reason === "content_filter" ? { text: say("filtered"), fault: false, resumable: false } : null;

@@ -9,6 +9,19 @@ export async function save(response: Response): Promise<void> {
   setTimeout(() => URL.revokeObjectURL(address), 60_000);
 }
 
+/** The reply, telling how many bytes of it have come. */
+export function counted(response: Response, tell: (bytes: number) => void): Response {
+  let bytes = 0;
+  const count = new TransformStream<Uint8Array, Uint8Array>({
+    transform(piece, to) {
+      bytes += piece.byteLength;
+      tell(bytes);
+      to.enqueue(piece);
+    },
+  });
+  return new Response(response.body?.pipeThrough(count) ?? null, response);
+}
+
 /** The name in a Content-Disposition; the one that is not ASCII alone is preferred (RFC 6266). */
 export function fileName(disposition: string): string {
   const extended = /filename\*=UTF-8''([^;]+)/i.exec(disposition)?.[1];

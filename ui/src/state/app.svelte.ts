@@ -1,7 +1,7 @@
 // The page: which conversation is open, the list beside it, what lies over it, the key, and the other tabs.
 
 import { tick } from "svelte";
-import { Api, type Model } from "../api.ts";
+import { Api, type Deleted, type Model } from "../api.ts";
 import type { Change } from "../events.ts";
 import { say } from "../i18n/say.ts";
 import { type Action, actionFor } from "./actions.ts";
@@ -115,6 +115,12 @@ export class App {
     if (this.current.id === id) this.begin();
   }
 
+  async removeAll(): Promise<Deleted> {
+    const deleted = await this.conversations.removeAll();
+    if (!this.current.temporary) this.#show(this.#fresh());
+    return deleted;
+  }
+
   async rename(id: string, title: string): Promise<void> {
     await this.conversations.change(id, { title });
     if (this.current.id === id) this.current.title = title;
@@ -200,9 +206,9 @@ export class App {
       return;
     }
     this.conversations.heard(change);
-    if (conversation === null) void this.#load();
+    if (conversation === null) void this.#look();
     else if (conversation !== current.id) return;
-    else if (kind === "removed") this.begin(false);
+    else if (kind === "removed") this.#vanish();
     else if (kind === "changed" && current.running) this.#missed = true;
     else if (current.running) return;
     else if (kind !== "finished" || current.path.at(-1)?.status === "running") void this.#load();
@@ -211,6 +217,20 @@ export class App {
   async #load(): Promise<void> {
     this.#missed = false;
     await this.current.load();
+  }
+
+  /** Anything may have changed, and what is shown may be gone. */
+  async #look(): Promise<void> {
+    const { current } = this;
+    const there = !current.missing;
+    await this.#load();
+    if (there && current.missing && this.current === current) this.#vanish();
+  }
+
+  /** What was shown was deleted elsewhere: a new chat takes its place. */
+  #vanish(): void {
+    if (this.page === "chat") history.replaceState(null, "", "/");
+    this.begin(false);
   }
 
   /** A page that is seen listens for changes; a hidden one leaves the connection to others. */

@@ -1,7 +1,7 @@
 // The list of conversations: pinned ones, then the others by time; what it is narrowed to; the search over it.
 
 import { SvelteSet } from "svelte/reactivity";
-import { type Api, ApiError, type Changes, type Tagged } from "../api.ts";
+import { type Api, ApiError, type Changes, type Deleted, type Tagged } from "../api.ts";
 import type { Change, Conversation, Hit } from "../events.ts";
 import { say, spoken } from "../i18n/say.ts";
 
@@ -143,6 +143,27 @@ export class Conversations {
   async restore(id: string): Promise<void> {
     this.#changes += 1;
     this.#place(await this.#api.restore(id));
+    void this.readTags();
+  }
+
+  /** Delete all there are, here and in the archive. */
+  async removeAll(): Promise<Deleted> {
+    this.#changes += 1;
+    const deleted = await this.#api.removeAll();
+    this.#changes += 1;
+    this.pinned = [];
+    this.all = [];
+    this.next = null;
+    this.running.clear();
+    this.search("");
+    void this.readTags();
+    return deleted;
+  }
+
+  /** Bring back what was deleted together at this moment. */
+  async restoreAll(moment: number): Promise<void> {
+    await this.#api.restoreAll(moment);
+    await this.refresh(true);
     void this.readTags();
   }
 

@@ -5,6 +5,9 @@ import { MAC, parts } from "./keys.ts";
 
 const ARROWS: Readonly<Record<string, string>> = { ArrowUp: "↑", ArrowDown: "↓", ArrowLeft: "←", ArrowRight: "→" };
 
+/** What stands between two caps. */
+export const JOINT = MAC ? "" : "+";
+
 /** The caps of `Mod+Shift+O`: ⌘ ⇧ O, or Ctrl Shift O. */
 export function caps(keys: string): string[] {
   return parts(keys).map((part) => cap(part));
@@ -12,7 +15,7 @@ export function caps(keys: string): string[] {
 
 /** The caps in one text. */
 export function written(keys: string): string {
-  return keys === "" ? say("noKeys") : caps(keys).join(MAC ? "" : "+");
+  return keys === "" ? say("noKeys") : caps(keys).join(JOINT);
 }
 
 function cap(part: string): string {

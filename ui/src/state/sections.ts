@@ -14,5 +14,6 @@ export const SECTIONS = [
   { id: "model", label: "model" },
   { id: "prompts", label: "prompts" },
   { id: "keyboard", label: "keyboard" },
+  { id: "data", label: "data" },
   { id: "about", label: "about" },
 ] as const satisfies readonly Section[];

@@ -10,7 +10,7 @@ from pydantic import Field
 
 from eclair.core import OWNER, Core
 from eclair.messages import Role
-from eclair.server.api.conversations import ChoicesBody
+from eclair.server.api.turns import ChoicesBody
 from eclair.server.body import Fields
 from eclair.server.sse import EventStream, frames
 

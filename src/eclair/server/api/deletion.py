@@ -1,0 +1,48 @@
+"""What of `/api/conversations` deletes and brings back."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from fastapi import APIRouter
+from pydantic import Field
+
+from eclair.core import OWNER, Core
+from eclair.messages import Conversation
+from eclair.server.api.conversations import Count
+from eclair.server.body import Body
+from eclair.store.base import Deleted
+
+LATEST = 2**53 - 1
+"""The largest whole number that every client can write."""
+
+
+class RestoreBody(Body):
+    moment: Annotated[int, Field(ge=0, le=LATEST)]
+
+
+def router(core: Core) -> APIRouter:
+    api = APIRouter(prefix="/api/conversations", tags=["conversations"])
+
+    @api.delete("")
+    async def delete_all_conversations(confirm: Literal["all"], forever: bool = False) -> Deleted:
+        assert confirm
+        return await core.keeping.delete_all(OWNER, forever=forever)
+
+    @api.post("/restore")
+    async def restore_all_conversations(body: RestoreBody) -> Count:
+        return Count(conversations=await core.keeping.restore_all(OWNER, body.moment))
+
+    @api.delete("/{id}", status_code=204)
+    async def delete_conversation(id: str, forever: bool = False) -> None:
+        await core.keeping.delete(OWNER, id, forever=forever)
+
+    @api.post("/{id}/restore")
+    async def restore_conversation(id: str) -> Conversation:
+        return await core.keeping.restore(OWNER, id)
+
+    @api.delete("/{id}/messages/{message}")
+    async def delete_message(id: str, message: str) -> Conversation:
+        return await core.keeping.delete_message(OWNER, id, message)
+
+    return api

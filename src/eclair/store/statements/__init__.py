@@ -1,0 +1,1 @@
+"""Every statement that touches a table: functions on an open connection, a file for each matter."""
