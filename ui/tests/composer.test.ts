@@ -1,7 +1,7 @@
 // What the composer makes of what is typed, and of files.
 
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { test } from "vitest";
 import { check, compose, decode, LARGEST_FILE, readText, Unreadable } from "../src/composer/files.ts";
 import { asked, matching } from "../src/composer/typed.ts";
 

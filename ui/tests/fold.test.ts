@@ -1,21 +1,22 @@
 import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
-import { test } from "node:test";
+import { join } from "node:path";
+import { test } from "vitest";
 import type { Event, Message } from "../src/events.ts";
 import { fold, words } from "../src/fold.ts";
 
-const STREAMS = new URL("../../tests/streams/", import.meta.url);
+const STREAMS = join(import.meta.dirname, "../../tests/streams");
 const names = readdirSync(STREAMS).filter((name) => name.endsWith(".jsonl"));
 
 function read(name: string): Event[] {
-  const lines = readFileSync(new URL(name, STREAMS), "utf8").split("\n");
+  const lines = readFileSync(join(STREAMS, name), "utf8").split("\n");
   return lines.filter((line) => line !== "").map((line) => JSON.parse(line) as Event);
 }
 
 assert.ok(names.length > 0);
 for (const name of names) {
   test(`${name} folds to its message`, () => {
-    const expected: unknown = JSON.parse(readFileSync(new URL(name.replace(".jsonl", ".message.json"), STREAMS), "utf8"));
+    const expected: unknown = JSON.parse(readFileSync(join(STREAMS, name.replace(".jsonl", ".message.json")), "utf8"));
     assert.deepEqual(read(name).reduce<Message | null>(fold, null), expected);
   });
 }

@@ -2,13 +2,13 @@
 
 import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
-import { test } from "node:test";
+import { join } from "node:path";
+import { test } from "vitest";
 import { en } from "../src/i18n/en.ts";
 import { type Plural, say, speak, type Words } from "../src/i18n/say.ts";
 
-const HERE = new URL("../src/i18n/", import.meta.url);
-const SOURCES = new URL("../src/", import.meta.url);
-const languages = readdirSync(HERE).flatMap((name) => /^([a-z]{2})\.ts$/.exec(name)?.[1] ?? []);
+const SOURCES = join(import.meta.dirname, "../src");
+const languages = import.meta.glob<Record<string, Words>>("../src/i18n/[a-z][a-z].ts", { eager: true });
 
 function holes(text: string | Plural): string[] {
   const texts = typeof text === "string" ? [text] : Object.values(text);
@@ -17,18 +17,21 @@ function holes(text: string | Plural): string[] {
 
 test("what English says is said somewhere", () => {
   const files = readdirSync(SOURCES, { recursive: true, encoding: "utf8" }).filter((name) => /\.(ts|svelte)$/.test(name));
-  const sources = files.filter((name) => !/i18n.[a-z]{2}\.ts$/.test(name)).map((name) => readFileSync(new URL(name, SOURCES), "utf8"));
+  const sources = files.filter((name) => !/i18n.[a-z]{2}\.ts$/.test(name)).map((name) => readFileSync(join(SOURCES, name), "utf8"));
   const said = new Set(sources.flatMap((source) => [...source.matchAll(/"(\w+)"/g)].map(([, name]) => name)));
   assert.deepEqual(Object.keys(en).filter((key) => !said.has(key)), []);
 });
 
-for (const language of languages) {
-  test(`${language} is complete`, async () => {
-    const words = Object.values(await import(new URL(`${language}.ts`, HERE).href))[0] as Words;
+assert.ok(Object.keys(languages).length > 0);
+for (const [path, module] of Object.entries(languages)) {
+  const language = path.slice(-"xx.ts".length, -".ts".length);
+  test(`${language} is complete`, () => {
+    const words = module[language];
+    assert.ok(words !== undefined);
     assert.deepEqual(Object.keys(words), Object.keys(en));
     const categories = new Intl.PluralRules(language).resolvedOptions().pluralCategories.toSorted();
     for (const key of Object.keys(en) as (keyof Words)[]) {
-      const own = words[key];
+      const own: string | Plural = words[key];
       assert.deepEqual(holes(own), holes(en[key]), key);
       assert.equal(typeof own, typeof en[key], key);
       if (typeof own !== "string") assert.deepEqual(Object.keys(own).toSorted(), categories, key);

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { test } from "vitest";
 import { fileName, language } from "../src/markdown/languages.ts";
 import { whole } from "../src/markdown/render.ts";
 import { colour, formula, grammars } from "../src/markdown/setting.ts";

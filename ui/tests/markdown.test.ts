@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { test } from "vitest";
 import { Blocks } from "../src/markdown/blocks.ts";
 import { whole } from "../src/markdown/render.ts";
 import { pieces, random } from "./random.ts";

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { test } from "vitest";
 import { Sentences } from "../src/markdown/sentences.ts";
 import { pieces, random } from "./random.ts";
 

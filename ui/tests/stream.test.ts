@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { test } from "vitest";
 import type { Event } from "../src/events.ts";
 import { type Frame, Parser } from "../src/sse.ts";
 import { type Following, follow, Refused } from "../src/stream.ts";

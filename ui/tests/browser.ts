@@ -1,0 +1,49 @@
+// What the page's state needs of a browser, without anything that is drawn: storage, frames, and the page's events.
+
+import type { Environment } from "vitest/runtime";
+
+/** As in a browser, what lies in it are its own properties. */
+class Shelf {
+  setItem(name: string, value: string): void {
+    Reflect.set(this, name, value);
+  }
+
+  getItem(name: string): string | null {
+    return Object.hasOwn(this, name) ? (Reflect.get(this, name) as string) : null;
+  }
+
+  removeItem(name: string): void {
+    Reflect.deleteProperty(this, name);
+  }
+
+  clear(): void {
+    for (const name of Object.keys(this)) this.removeItem(name);
+  }
+}
+
+/** Stands for the window: what happens to the page is told here, and the system has no wishes. */
+function page(): object {
+  const events = new EventTarget();
+  return {
+    localStorage: new Shelf(),
+    sessionStorage: new Shelf(),
+    addEventListener: events.addEventListener.bind(events),
+    removeEventListener: events.removeEventListener.bind(events),
+    dispatchEvent: events.dispatchEvent.bind(events),
+    matchMedia: () => Object.assign(new EventTarget(), { matches: false }),
+    requestAnimationFrame: (paint: () => void) => setTimeout(paint, 1),
+    cancelAnimationFrame: clearTimeout,
+    document: Object.assign(new EventTarget(), { hidden: false, documentElement: { setAttribute() {} } }),
+  };
+}
+
+export default {
+  name: "browser",
+  viteEnvironment: "client",
+  setup(global: object) {
+    for (const [name, value] of Object.entries(page())) {
+      Object.defineProperty(global, name, { value, configurable: true, writable: true });
+    }
+    return { teardown() {} };
+  },
+} satisfies Environment;
