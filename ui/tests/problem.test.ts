@@ -1,7 +1,7 @@
 // What went wrong is said in the language that is spoken, and what the server said of it is never lost.
 
 import assert from "node:assert/strict";
-import { afterEach, test } from "node:test";
+import { afterEach, test, vi } from "vitest";
 import { ending } from "../src/chat/answer.ts";
 import { Api, ApiError } from "../src/api.ts";
 import type { Message, RemarkCode } from "../src/events.ts";
@@ -21,7 +21,10 @@ const german: Words = {
   problemDetail: "Auf Englisch: {text}",
 };
 
-afterEach(() => speak("en", en));
+afterEach(() => {
+  vi.restoreAllMocks();
+  speak("en", en);
+});
 
 test("in English the server has the word", () => {
   for (const code of ["conflict", "unauthorized", "never heard of"]) assert.equal(problem(code, ENGLISH, 409), ENGLISH);
@@ -52,10 +55,10 @@ test("a failed answer says why in the language that is spoken now", () => {
   assert.equal(ending(failed)?.text, "Die Maschine ist beschäftigt. Auf Englisch: Busy for 5 s.");
 });
 
-test("a refused call is an error that a person can read", async (context) => {
+test("a refused call is an error that a person can read", async () => {
   speak("de", german);
   const error = { code: "conflict", message: ENGLISH, param: null, run: "run_a" };
-  context.mock.method(globalThis, "fetch", async () => Response.json({ error }, { status: 409 }));
+  vi.spyOn(globalThis, "fetch").mockImplementation(async () => Response.json({ error }, { status: 409 }));
   const api = new Api(null, async () => null);
   await assert.rejects(api.removeAll(), (thrown: unknown) => {
     assert.ok(thrown instanceof ApiError);
