@@ -45,5 +45,8 @@ test("numbers and plurals follow the language", () => {
   speak("pl", { ...en, words: { one: "{count} słowo", few: "{count} słowa", many: "{count} słów", other: "{count} słowa" } });
   assert.equal(say("words", { count: 3 }), "3 słowa");
   assert.equal(say("words", { count: 5 }), "5 słów");
+  speak("pt", en);
+  assert.equal(say("words", { count: 1234567 }), "1\u00a0234\u00a0567 words");
+  assert.equal(say("words", { count: 0 }), "0 words");
   speak("en", en);
 });

@@ -18,6 +18,9 @@ type Values<K extends Key> = [Holes<Texts<K>>] extends [never] ? [] : [{ readonl
 /** A key whose text has no values in it, and so can be said wherever it is named. */
 export type PlainKey = { [K in Key]: [Holes<Texts<K>>] extends [never] ? K : never }[Key];
 
+/** How numbers, dates and plurals are written where the language alone would mean another country's way. */
+const LOCALES: Readonly<Record<string, string>> = { pt: "pt-PT" };
+
 let words: Words = en;
 let language = "en";
 let plural = new Intl.PluralRules(language);
@@ -42,19 +45,28 @@ export function say<K extends Key>(key: K, ...[values]: Values<K>): string {
 
 export function number(value: number, options?: Intl.NumberFormatOptions): string {
   subscribe();
-  return new Intl.NumberFormat(language, options).format(value);
+  return new Intl.NumberFormat(localeOf(language), options).format(value);
 }
 
-/** The language that is spoken, as a BCP 47 tag. */
+/** The language that is spoken, by its code. */
 export function spoken(): string {
   subscribe();
   return language;
+}
+
+/** The same as a BCP 47 tag for `Intl`. */
+export function locale(): string {
+  return localeOf(spoken());
+}
+
+function localeOf(code: string): string {
+  return LOCALES[code] ?? code;
 }
 
 /** Speak another language from now on. */
 export function speak(chosen: string, said: Words): void {
   language = chosen;
   words = said;
-  plural = new Intl.PluralRules(chosen);
+  plural = new Intl.PluralRules(localeOf(chosen));
   for (const update of listeners) update();
 }

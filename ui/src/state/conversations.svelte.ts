@@ -3,7 +3,7 @@
 import { SvelteSet } from "svelte/reactivity";
 import { type Api, ApiError, type Changes, type Deleted, type Tagged } from "../api.ts";
 import type { Change, Conversation, Hit } from "../events.ts";
-import { say, spoken } from "../i18n/say.ts";
+import { say, locale } from "../i18n/say.ts";
 
 const PAGE = 50;
 const LARGEST_PAGE = 200;
@@ -270,7 +270,7 @@ function inserted(list: readonly Conversation[], one: Conversation): Conversatio
 function bySection(pinned: readonly Conversation[], all: readonly Conversation[], complete: boolean, now: Date): Section[] {
   const midnight = new Date(now.getFullYear(), now.getMonth(), now.getDate()).getTime();
   const day = 86_400_000;
-  const month = new Intl.DateTimeFormat(spoken(), { month: "long", year: "numeric" });
+  const month = new Intl.DateTimeFormat(locale(), { month: "long", year: "numeric" });
   const name = (updated: number) => {
     if (updated >= midnight) return say("today");
     if (updated >= midnight - day) return say("yesterday");
