@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import orjson
 import pytest
 
+from eclair.core import OWNER
+from eclair.events import encode
+from eclair.store.base import Chunk
+from eclair.store.sql import SQLStore
 from tests.archive.support import SAMPLES
+from tests.support import Ids, conversation, new_turn
 from tests.test_cli import Eclair, Screen
 
 
@@ -100,6 +107,21 @@ def test_deleting_asks_first_at_a_terminal(run: Eclair, tmp_path: Path, typed: s
         assert screen.end() == 0
     finally:
         screen.close()
+
+
+async def test_nothing_is_deleted_while_another_process_answers(run: Eclair, tmp_path: Path) -> None:
+    store = SQLStore.open(tmp_path / "home")
+    await conversation(store)
+    await conversation(store, "conv_b")
+    turn, started = new_turn(store, Ids())
+    opened = await store.open_turn(replace(turn, first=Chunk(started.run, 1, encode(replace(started, seq=1)))))
+    refused = await asyncio.to_thread(run, "delete", "--yes")
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert "Another Éclair on this machine writes this answer" in refused.stderr
+    assert await store.count(OWNER) == 2
+    assert (await store.running())[0].id == opened.id
+    await store.close()
+    assert "Deleted 2 conversations." in run("delete", "--yes").stdout, "its process is gone"
 
 
 def test_a_question_is_left_with_ctrl_c(run: Eclair, tmp_path: Path) -> None:

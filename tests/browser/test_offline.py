@@ -84,7 +84,7 @@ def test_a_line_that_is_cut_is_said_and_found_again(context: BrowserContext) -> 
 
 
 def test_twenty_are_kept_and_what_is_deleted_is_not(context: BrowserContext, watches: list[Watch]) -> None:
-    watches[-1].forgive("404")
+    watches[-1].forgive(*GONE, "404")
     page = ready(context)
     ids = [page.request.post("/api/conversations", data={}).json()["id"] for _ in range(22)]
     for id in ids:
