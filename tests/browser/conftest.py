@@ -79,8 +79,10 @@ def watches() -> Iterator[list[Watch]]:
 
 
 @pytest.fixture
-def opening(browser: Browser, watches: list[Watch]) -> Iterator[Opening]:
+def opening(request: pytest.FixtureRequest, browser: Browser, watches: list[Watch]) -> Iterator[Opening]:
     """Opens a browser of its own, with its own storage, on a server."""
+    if "mortal" in request.fixturenames:
+        request.getfixturevalue("mortal")  # so that it outlives the pages, which would complain of its end
     contexts: list[BrowserContext] = []
 
     def open_on(served: Served, **options: object) -> BrowserContext:
