@@ -161,14 +161,14 @@ def test_what_means_harm_harms_nothing(page: Page, watches: list[Watch]) -> None
 def test_every_kind_is_drawn_without_a_word_against_the_policy(page: Page) -> None:
     kinds: dict[str, Callable[[str], bool]] = {
         "sequenceDiagram\n  Village->>Grid: Request": lambda drawn: "Request" in drawn,
-        "pie title Power\n  \"School\" : 42\n  \"Hall\" : 58": lambda drawn: "Power" in drawn,
+        'pie title Power\n  "School" : 42\n  "Hall" : 58': lambda drawn: "Power" in drawn,
         "gantt\n  dateFormat YYYY-MM-DD\n  section Roof\n  Survey :2026-03-01, 10d": lambda drawn: "Survey" in drawn,
         "stateDiagram-v2\n  [*] --> Idle": lambda drawn: "Idle" in drawn,
         "classDiagram\n  Panel <|-- Roof": lambda drawn: "Panel" in drawn,
         "erDiagram\n  HOUSE ||--o{ METER : has": lambda drawn: "METER" in drawn,
         "mindmap\n  root((Solar))\n    Money": lambda drawn: "Money" in drawn,
         "timeline\n  2025 : Vote": lambda drawn: "Vote" in drawn,
-        "gitGraph\n  commit id: \"first\"": lambda drawn: "first" in drawn,
+        'gitGraph\n  commit id: "first"': lambda drawn: "first" in drawn,
     }
     for text, holds in kinds.items():
         assert holds(svg(show(page, text))), text
