@@ -1,18 +1,97 @@
-"""Makes the page's icons out of its favicon: `python docs/pictures.py`."""
+"""Makes pictures: the page's icons out of its favicon, and what README and docs show, out of the page itself, with
+Éclair on its scripted engine in a temporary folder: `python docs/pictures.py`.
+"""
 
 from __future__ import annotations
 
+import asyncio
+import json
 import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 sys.path.append(str(Path(__file__).parent.parent))
 
 from tests.browser import chromium
+from tests.browser.served import Served
 
-PUBLIC = Path(__file__).parent.parent / "ui" / "public"
+from eclair.core import OWNER
+from eclair.messages import Conversation, Message, Part, Usage
+from eclair.store.sql import SQLStore
+
+ROOT = Path(__file__).parent.parent
+PUBLIC = ROOT / "ui" / "public"
+PICTURES = ROOT / "docs" / "pictures"
 PAPER = "#fcf9f4"
+LARGEST = 250_000
+"""Bytes of a picture, so that README opens at once."""
+
+DESK = {"width": 1180, "height": 860}
+PHONE = {"width": 390, "height": 800}
+
+ROOF = "conv_" + "z" * 26
+BEFORE = {
+    "A letter to the grid operator": 2,
+    "What is a cooperative loan?": 5,
+    "Minutes of the village meeting": 28,
+    "Names for the reading club": 31,
+    "Bread without kneading": 75,
+    "Frost dates for the orchard": 80,
+    "A speech for the retirement of the postwoman": 120,
+}
+"""Titles and how many hours ago."""
+
+QUESTION = "Our village hall has 120 m² of roof to the south. What would solar panels on it bring?"
+ANSWER = r"""With **120 m²** facing south there is room for 60 panels of 400 W: **24 kW**. What they yield in a year:
+
+$$
+E = P \cdot h \cdot \eta = 24\ \text{kW} \cdot 1\,100\ \text{h} \cdot 0.85 \approx 22\,400\ \text{kWh}
+$$
+
+| Use | Share | kWh a year | Worth, € |
+|---|--:|--:|--:|
+| Hall and school | 35 % | 7,840 | 2,117 |
+| Charging points | 15 % | 3,360 | 907 |
+| Fed into the grid | 50 % | 11,200 | 896 |
+
+At a price of €30,000 the roof has paid for itself in **under eight years**. The way there:
+
+```mermaid
+flowchart LR
+  A[Survey the roof] --> B{Sound?}
+  B -->|yes| C[Three offers]
+  B -->|no| D[Repair first]
+  D --> C
+  C --> E[Village votes]
+  E --> F([Build in May])
+```
+"""
+
+NEXT = "Can you put the payback into a few lines of Python, so that we can change the price?"
+CODE = '''Yes. Change the three numbers at the top:
+
+```python
+PRICE = 30_000         # euros, for panels and work
+YIELD = 22_400         # kWh a year
+LOSS = 0.005           # the panels weaken by this share each year
+
+def payback(saved_per_kwh: float) -> int:
+    """The year in which the roof has earned its price."""
+    earned, year = 0.0, 0
+    while earned < PRICE:
+        earned += YIELD * (1 - LOSS) ** year * saved_per_kwh
+        year += 1
+    return year
+
+print(payback(saved_per_kwh=0.175))  # 8
+```
+
+With a price of €36,000 it says 10.
+'''
 
 
 def icons(browser: Browser) -> None:
@@ -30,8 +109,114 @@ def icons(browser: Browser) -> None:
         page.close()
 
 
+def screenshots(browser: Browser, served: Served, folder: Path) -> None:
+    conversation = f"/c/{ROOF}"
+    page = open_page(browser, served, DESK, "light")
+    page.goto(conversation)
+    page.get_by_role("region", name="Conversation").evaluate("e => { e.scrollTop = 0 }")
+    expect(page.get_by_role("img", name="Diagram")).to_be_visible()
+    shot(page, "conversation")
+    other = open_page(browser, served, DESK, "dark")
+    other.goto(conversation)
+    to_code(other)
+    shot(other, "dark")
+    phone = open_page(browser, served, PHONE, "light", is_mobile=True, has_touch=True)
+    phone.goto(conversation)
+    to_code(phone)
+    shot(phone, "phone")
+    page.goto("/settings")
+    expect(page.get_by_role("heading", name="Appearance")).to_be_visible()
+    shot(page, "settings")
+    page.goto("/")
+    bring(page, export(folder / "conversations.json"))
+    shot(page, "import")
+
+
+def open_page(browser: Browser, served: Served, window: dict[str, int], scheme: str, **options: object) -> Page:
+    context = browser.new_context(
+        base_url=served.address,
+        viewport=window,  # pyright: ignore[reportArgumentType]
+        color_scheme=scheme,  # pyright: ignore[reportArgumentType]
+        device_scale_factor=2,
+        service_workers="block",
+        **options,  # pyright: ignore[reportArgumentType]
+    )
+    return context.new_page()
+
+
+def to_code(page: Page) -> None:
+    """The end of the conversation, where its code stands."""
+    expect(page.get_by_text("payback").first).to_be_visible()
+    page.get_by_role("region", name="Conversation").evaluate("e => { e.scrollTop = e.scrollHeight }")
+
+
+def bring(page: Page, export: Path) -> None:
+    """Choose an export of another assistant, and look at what is in it."""
+    page.get_by_role("button", name="Import conversations").click()
+    dialog = page.get_by_role("dialog", name="Import conversations")
+    dialog.get_by_label("Choose a .json or .zip file").set_input_files(export)
+    expect(dialog).to_contain_text("An export of Claude.")
+
+
+def shot(page: Page, name: str) -> None:
+    """The page as it stands, when what it draws is drawn."""
+    page.wait_for_function("() => document.fonts.status === 'loaded'")
+    page.mouse.move(0, 0)
+    page.wait_for_timeout(600)
+    path = PICTURES / f"{name}.png"
+    page.screenshot(path=path)
+    size = path.stat().st_size
+    assert size < LARGEST, f"{path.name} has {size:,} bytes; show less."
+
+
+async def fill(data: Path) -> None:
+    """Conversations as a village has them, the last one of two questions."""
+    store = SQLStore.open(data)
+    now = int(time.time() * 1000)
+    for number, (title, hours) in enumerate(BEFORE.items()):
+        made = now - hours * 3_600_000
+        await store.add_conversation(Conversation(f"conv_{number:026d}", OWNER, title, made, made, pinned=number == 0))
+    messages: list[Message] = []
+    for number, (asked, told, words, first) in enumerate(((QUESTION, ANSWER, 118, 212.0), (NEXT, CODE, 96, 188.0))):
+        above = messages[-1].id if messages else None
+        question = Message(f"msg_{number}q", ROOF, above, "user", (Part("text", asked),), now)
+        usage = Usage(None, None, None, first, words, 74.0)
+        parts = (Part("text", told),)
+        answer = Message(f"msg_{number}a", ROOF, question.id, "assistant", parts, now, model="scripted", usage=usage)
+        messages += [question, answer]
+    roof = Conversation(ROOF, OWNER, "A solar roof for the village", now, now, messages[-1].id)
+    await store.add_tree(roof, messages)
+    await store.close()
+
+
+def export(path: Path) -> Path:
+    """An export of another assistant, with conversations of a year."""
+    titles = (
+        "Rules for the tool library",
+        "Sourdough in winter",
+        "A trip to Ljubljana by train",
+        "Why leaves turn red",
+    )
+    made = [{"uuid": f"{i}", "name": title, "chat_messages": talk(i)} for i, title in enumerate(titles * 9)]
+    path.write_text(json.dumps(made), encoding="utf-8")
+    return path
+
+
+def talk(number: int) -> list[dict[str, str]]:
+    senders = ("human", "assistant") * 3
+    return [{"uuid": f"{number}-{i}", "sender": sender, "text": "…"} for i, sender in enumerate(senders)]
+
+
 if __name__ == "__main__":
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium.find(), args=chromium.arguments())
-        icons(browser)
-        browser.close()
+    with TemporaryDirectory() as temporary, sync_playwright() as playwright:
+        folder = Path(temporary)
+        with ThreadPoolExecutor(1) as apart:  # Playwright's loop runs in this thread
+            apart.submit(asyncio.run, fill(folder / "data")).result()
+        served = Served(folder)
+        served.start()
+        try:
+            browser = playwright.chromium.launch(executable_path=chromium.find(), args=chromium.arguments())
+            icons(browser)
+            screenshots(browser, served, folder)
+        finally:
+            served.close()

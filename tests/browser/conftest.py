@@ -10,6 +10,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, expect, sync_playwright
 
 from tests.browser import chromium
+from tests.browser.axe import AXE
 from tests.browser.served import Served
 
 expect.set_options(timeout=10_000)
@@ -106,3 +107,22 @@ def page(opening: Opening, shared: Served) -> Page:
     page = opening(shared).new_page()
     page.goto("/")
     return page
+
+
+@pytest.fixture(params=["light", "dark"])
+def scheme(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def look(opening: Opening, shared: Served, scheme: str) -> Callable[..., Page]:
+    """Opens the page in one scheme at one width."""
+
+    def at(width: int = 1200, height: int = 800, **options: object) -> Page:
+        context: BrowserContext = opening(
+            shared, color_scheme=scheme, viewport={"width": width, "height": height}, **options
+        )
+        context.add_init_script(path=AXE)
+        return context.new_page()
+
+    return at

@@ -6,35 +6,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import BrowserContext, Page, expect
+from playwright.sync_api import Page, expect
 
+from tests.browser.axe import AXE, check
 from tests.browser.conftest import Opening, Watch
 from tests.browser.served import Served
 from tests.browser.test_chat import answer, choose, composer, finished, send, until_longer
-
-AXE = Path(__file__).parents[2] / "ui" / "node_modules" / "axe-core" / "axe.min.js"
-
-BROKEN = """async () => {
-  const values = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"];
-  const found = await axe.run(document, { runOnly: { type: "tag", values }, resultTypes: ["violations"] });
-  return found.violations.flatMap(({ id, help, nodes }) =>
-    nodes.map(node => `${id}: ${help}: ${node.target.join(" ")}: ${node.html.slice(0, 160)}: ${node.failureSummary}`));
-}"""
-
-SIDEWAYS = """() => [...document.querySelectorAll("body *")]
-  .filter(e => e.checkVisibility({ visibilityProperty: true }) && !e.closest(".unseen"))
-  .filter(e => {
-    const { left, right, width } = e.getBoundingClientRect();
-    for (let a = e.parentElement; a; a = a.parentElement) {
-      if (getComputedStyle(a).overflowX !== "visible") return false;
-    }
-    return width > 0 && (left < -1 || right > innerWidth + 1);
-  }).map(e => e.outerHTML.slice(0, 120))"""
-
-SMALL = """() => [...document.querySelectorAll("button, input, textarea, select, summary, [role=button], nav a")]
-  .filter(e => !e.disabled && e.checkVisibility({ visibilityProperty: true, contentVisibilityAuto: true }))
-  .map(e => [e.getBoundingClientRect(), e.outerHTML.slice(0, 120)])
-  .filter(([{ width, height }]) => width > 1 && (width < 24 || height < 24)).map(([, html]) => html)"""
 
 RICH = """script: reasoning=12 below=1
 # A heading
@@ -60,34 +37,6 @@ def area(width: float, height: float) -> float:
 
 An end.
 """
-
-
-@pytest.fixture(params=["light", "dark"])
-def scheme(request: pytest.FixtureRequest) -> str:
-    return str(request.param)
-
-
-@pytest.fixture
-def look(opening: Opening, shared: Served, scheme: str) -> Callable[..., Page]:
-    """Opens the page in one scheme at one width."""
-
-    def at(width: int = 1200, height: int = 800, **options: object) -> Page:
-        context: BrowserContext = opening(
-            shared, color_scheme=scheme, viewport={"width": width, "height": height}, **options
-        )
-        context.add_init_script(path=AXE)
-        return context.new_page()
-
-    return at
-
-
-def check(page: Page) -> None:
-    """Nothing that axe finds, nothing that reaches beyond the window, nothing too small to hit."""
-    page.wait_for_function("() => document.getAnimations().every(a => a.effect.getTiming().iterations === Infinity)")
-    assert page.evaluate(BROKEN) == []
-    assert page.evaluate(SIDEWAYS) == []
-    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
-    assert page.evaluate(SMALL) == []
 
 
 @pytest.mark.parametrize("width", [1200, 320])

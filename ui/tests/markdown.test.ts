@@ -51,3 +51,9 @@ test("nothing a model writes becomes a script, a foreign picture or a dangerous 
     assert.doesNotMatch(made, /(?:href|src)="(?:javascript|data):/i, text);
   }
 });
+
+test("only a block of Mermaid that is closed can be drawn", () => {
+  const drawn = (text: string) => whole(text).includes(" data-diagram");
+  for (const text of ["```mermaid\npie\n```", "~~~~ Mermaid\npie\n~~~~\n\nand on", "- a list\n\n  ```mermaid\n  pie\n  ```", "> ```mermaid\n> pie\n> ```"]) assert.ok(drawn(text), text);
+  for (const text of ["```mermaid\npie", "```mermaid\npie\n``", "````mermaid\npie\n```", "```mermaid\npie\n~~~", "```python\npie\n```", "```mermaid\n"]) assert.ok(!drawn(text), text);
+});

@@ -10,7 +10,7 @@ from starlette.responses import FileResponse, PlainTextResponse, Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
-from eclair.server.guard import PAGE_HEADERS
+from eclair.server.guard import DRAWING_HEADERS, PAGE_HEADERS
 
 STATIC = Path(__file__).parent / "static"
 
@@ -52,6 +52,10 @@ def router() -> APIRouter:
     async def docs() -> Response:
         return _page("docs.html")
 
+    @pages.get("/diagram")
+    async def diagram() -> Response:
+        return _page("diagram.html", headers=DRAWING_HEADERS)
+
     for name, kind in FILES.items():
         pages.add_api_route(f"/{name}", _file(name, kind))
 
@@ -65,8 +69,8 @@ def _file(name: str, kind: str) -> Callable[[], Awaitable[Response]]:
     return file
 
 
-def _page(name: str, kind: str = "text/html") -> Response:
+def _page(name: str, kind: str = "text/html", headers: dict[str, str] = PAGE_HEADERS) -> Response:
     path = STATIC / name
     if not path.exists():
         return PlainTextResponse("The web app is not built; `make run` builds it.\n", status_code=503)
-    return FileResponse(path, media_type=kind, headers={**PAGE_HEADERS, "Cache-Control": "no-cache"})
+    return FileResponse(path, media_type=kind, headers={**headers, "Cache-Control": "no-cache"})

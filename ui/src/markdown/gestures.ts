@@ -21,6 +21,13 @@ export async function act(root: HTMLElement, event: MouseEvent, enlarge: (pictur
       return toggle(button, button.closest(".code")?.classList.toggle("wrapped") === true);
     case "save":
       return save(fileName(button.closest<HTMLElement>(".code")?.dataset["info"] ?? "", codeOf(button)), codeOf(button));
+    case "diagram": {
+      const drawn = button.closest(".code")?.classList.toggle("drawn") === true;
+      button.textContent = say(drawn ? "diagramSource" : "diagramShow");
+      return;
+    }
+    case "svg":
+      return save("diagram.svg", svgOf(button), "image/svg+xml");
     case "note":
       return go(root.querySelector<HTMLElement>(`.note[data-note="${CSS.escape(button.dataset["note"] ?? "")}" i]`));
     case "back":
@@ -34,6 +41,12 @@ export async function act(root: HTMLElement, event: MouseEvent, enlarge: (pictur
 
 function codeOf(button: Element): string {
   return button.closest(".code")?.querySelector("code")?.textContent ?? "";
+}
+
+/** The picture of a diagram, which stands in its address. */
+function svgOf(button: Element): string {
+  const { src = "" } = button.closest(".code")?.querySelector<HTMLImageElement>(".diagram img") ?? {};
+  return decodeURIComponent(src.slice(src.indexOf(",") + 1));
 }
 
 function toggle(button: Element, pressed: boolean): void {
@@ -71,9 +84,9 @@ function wordsOf(element: Element): string {
   return copy.textContent;
 }
 
-function save(name: string, text: string): void {
+function save(name: string, text: string, type = "text/plain"): void {
   const link = document.createElement("a");
-  link.href = URL.createObjectURL(new Blob([text], { type: "text/plain" }));
+  link.href = URL.createObjectURL(new Blob([text], { type }));
   link.download = name;
   link.click();
   setTimeout(() => URL.revokeObjectURL(link.href), 10_000);

@@ -1,6 +1,6 @@
 // Brings a part of the page up to date with HTML that has grown. What is unchanged stays in place, so that a
 // selection, a scroll position and a toggled button outlive the next word. Code and formulas are set when they
-// come near the part that is seen.
+// come near the part that is seen, and diagrams are drawn.
 
 import { clean } from "./clean.ts";
 import { controls, name } from "./escape.ts";
@@ -12,6 +12,8 @@ const LONGEST_CODE = 200_000;
 const GROWTH = 1.2;
 const LULL = 150;
 const FORMULAS = 3000;
+/** Marks a block of code that is complete and can be drawn. */
+const DIAGRAM = "diagram";
 
 export function patch(into: Element, html: string): void {
   morph(into, clean(html));
@@ -39,7 +41,7 @@ function morph(into: Element, from: ParentNode): void {
 function alike(kept: Node, fresh: Node): boolean {
   if (kept.nodeName !== fresh.nodeName) return false;
   if (!(kept instanceof HTMLElement && fresh instanceof HTMLElement)) return !(kept instanceof Element);
-  if (kept.classList.contains("code")) return kept.dataset["info"] === fresh.dataset["info"];
+  if (kept.classList.contains("code")) return kept.dataset["info"] === fresh.dataset["info"] && !(DIAGRAM in kept.dataset && !(DIAGRAM in fresh.dataset));
   const { attributes } = fresh;
   return kept.attributes.length === attributes.length && [...attributes].every(({ name, value }) => kept.getAttribute(name) === value);
 }
@@ -51,7 +53,12 @@ function renew(kept: Node, fresh: Node): void {
     if (kept.classList.contains("math")) return;
     const code = kept.classList.contains("code") ? kept.querySelector("code") : null;
     if (code === null) morph(kept, fresh);
-    else rewrite(code, fresh.querySelector("code")?.textContent ?? "");
+    else {
+      rewrite(code, fresh.querySelector("code")?.textContent ?? "");
+      if (!(DIAGRAM in fresh.dataset)) return;
+      kept.dataset[DIAGRAM] = "";
+      near.observe(kept);
+    }
   }
 }
 
@@ -61,6 +68,7 @@ const near = new IntersectionObserver(
       if (!isIntersecting || !(target instanceof HTMLElement)) continue;
       near.unobserve(target);
       if (target.classList.contains("math")) void setFormula(target);
+      else if (DIAGRAM in target.dataset) void setDiagram(target);
       else void setCode(target);
     }
   },
@@ -68,7 +76,7 @@ const near = new IntersectionObserver(
 );
 
 function prepare(fresh: Element): void {
-  const wanted = ".math, code[data-grammar]";
+  const wanted = ".math, code[data-grammar], .code[data-diagram]";
   const found = [...fresh.querySelectorAll<HTMLElement>(wanted)];
   if (fresh instanceof HTMLElement && fresh.matches(wanted)) found.push(fresh);
   for (const element of found) {
@@ -117,6 +125,12 @@ function showFormula(element: HTMLElement, made: Promise<string> | string): void
     delete styled.dataset["style"];
   }
   element.replaceChildren(fragment);
+}
+
+/** Where the part that draws cannot be fetched, because the server is gone or has been updated since, the text stays. */
+async function setDiagram(block: HTMLElement): Promise<void> {
+  const part = await import("./diagrams.ts").catch(() => null);
+  await part?.drawBlock(block);
 }
 
 /** How far a block of code is coloured. */

@@ -13,6 +13,8 @@ const INLINE = /^<\/?(?:br|sub|sup|kbd|mark|u|s|ins|del)\s*\/?>$/i;
 const INTERRUPTS = /\n {0,3}(?:\$\$|\\\[|\[\^[^\]\s^[]{1,40}\]:)/;
 /** Quotes and lists so deep in one another are no writing of anybody's, and deeper than the stack. */
 const DEEP = /^(?: {0,3}(?:>|[-*+][ \t]|\d{1,9}[.)][ \t])[ \t]?){32}/;
+/** A block of code whose last line is a fence like its first one. */
+const CLOSED = /^ {0,3}(`{3,}(?!`)|~{3,}(?!~))[^]*\n {0,3}\1[`~]*[ \t]*\n*$/;
 const PICTURE = /^data:image\/(?:png|jpeg|gif|webp);base64,/i;
 
 /** The start of a link to `href`, or null for an address that is neither of the web nor of mail. */
@@ -48,7 +50,7 @@ const marked = new Marked({
       const opening = anchor(href);
       return opening === null ? escape(label) : `${opening}${escape(label)}</a>`;
     },
-    code({ text, lang }: Tokens.Code) {
+    code({ text, lang, raw }: Tokens.Code) {
       const info = lang ?? "";
       const name = /^[^\s:{,]*/.exec(info)?.[0] ?? "";
       const known = language(name);
@@ -61,7 +63,8 @@ const marked = new Marked({
       const bar = `<div class="bar">${label}<span class="tools">${tools.join("")}</span></div>`;
       const grammar = known === undefined ? "" : ` data-grammar="${known.grammar}"`;
       const body = `<pre tabindex="0"><code${grammar}>${escape(text)}</code></pre>`;
-      return `<div class="code" data-info="${attribute(info)}">${bar}${body}</div>\n`;
+      const diagram = known?.label === "Mermaid" && CLOSED.test(raw) ? " data-diagram" : "";
+      return `<div class="code" data-info="${attribute(info)}"${diagram}>${bar}${body}</div>\n`;
     },
     table({ header, rows }: Tokens.Table) {
       const cells = (row: Tokens.TableCell[]) => row.map((cell) => this.tablecell(cell)).join("");

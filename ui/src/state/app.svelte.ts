@@ -45,6 +45,8 @@ export class App {
   /** Whether we hear of what changes on the server. */
   connected = $state(true);
   models = $state.raw<readonly Model[]>([]);
+  /** Whether they have been asked for, with or without a reply. */
+  modelsRead = $state(false);
   drawer = $state(false);
   /** The person is being asked for the key; `wrong` when the last one was not accepted. */
   asking = $state.raw<{ wrong: boolean; answer(key: string | null): void } | null>(null);
@@ -324,6 +326,7 @@ export class App {
     } catch {
       this.models = [];
     }
+    this.modelsRead = true;
   }
 
   get title(): string {

@@ -1,0 +1,41 @@
+"""Whether everybody can use the page as it stands: axe's rules for WCAG 2.2 AA, and what they leave out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from playwright.sync_api import Page
+
+AXE = Path(__file__).parents[2] / "ui" / "node_modules" / "axe-core" / "axe.min.js"
+
+BROKEN = """async () => {
+  const values = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"];
+  const found = await axe.run(document, { runOnly: { type: "tag", values }, resultTypes: ["violations"] });
+  return found.violations.flatMap(({ id, help, nodes }) =>
+    nodes.map(node => `${id}: ${help}: ${node.target.join(" ")}: ${node.html.slice(0, 160)}: ${node.failureSummary}`));
+}"""
+
+SIDEWAYS = """() => [...document.querySelectorAll("body *")]
+  .filter(e => e.checkVisibility({ visibilityProperty: true }) && !e.closest(".unseen"))
+  .filter(e => {
+    const { left, right, width } = e.getBoundingClientRect();
+    for (let a = e.parentElement; a; a = a.parentElement) {
+      if (getComputedStyle(a).overflowX !== "visible") return false;
+    }
+    return width > 0 && (left < -1 || right > innerWidth + 1);
+  }).map(e => e.outerHTML.slice(0, 120))"""
+
+SMALL = """() => [...document.querySelectorAll("button, input, textarea, select, summary, [role=button], nav a")]
+  .filter(e => !e.disabled && !e.matches("sup *")) // what stands in a line of text may be as small as it is
+  .filter(e => e.checkVisibility({ visibilityProperty: true, contentVisibilityAuto: true }))
+  .map(e => [(e.closest("label") ?? e).getBoundingClientRect(), e.outerHTML.slice(0, 120)])
+  .filter(([{ width, height }]) => width > 1 && (width < 24 || height < 24)).map(([, html]) => html)"""
+
+
+def check(page: Page) -> None:
+    """Nothing that axe finds, nothing that reaches beyond the window, nothing too small to hit."""
+    page.wait_for_function("() => document.getAnimations().every(a => a.effect.getTiming().iterations === Infinity)")
+    for faults in (BROKEN, SIDEWAYS, SMALL):
+        found: list[str] = page.evaluate(faults)
+        assert found == [], "\n".join(found)
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")

@@ -1,0 +1,124 @@
+// The page in which diagrams are drawn, a frame out of sight. Only here may a style stand inline, and from here nothing
+// can be fetched; what is drawn leaves it as a picture. `markdown/diagrams.ts` opens it and asks.
+
+import mermaid, { type MermaidConfig } from "mermaid";
+
+/** Colours as `#rrggbb` by what they are for, and the text's font and size. */
+export interface Look {
+  readonly dark: boolean;
+  readonly paper: string;
+  readonly raised: string;
+  readonly low: string;
+  readonly ink: string;
+  readonly soft: string;
+  readonly line: string;
+  readonly note: string;
+  /** As many as there are, for what is told apart by colour; `paper` can be read on each. */
+  readonly tones: readonly string[];
+  readonly font: string;
+  readonly size: string;
+}
+
+/** A picture and what its author calls it, or why there is none. */
+export type Drawing = { readonly svg: string; readonly title: string } | { readonly fault: string };
+
+export type Draw = (text: string, look: Look) => Promise<Drawing>;
+
+/** What a diagram's own text may not set: it is drawn as everything else on the page. */
+const OURS = ["theme", "themeVariables", "themeCSS", "darkMode", "fontFamily", "altFontFamily", "fontSize", "htmlLabels", "look", "dompurifyConfig"];
+const ALWAYS = ["secure", "securityLevel", "startOnLoad", "maxTextSize", "suppressErrorRendering", "maxEdges"];
+const LONGEST_FAULT = 160;
+
+let last: Promise<unknown> = Promise.resolve();
+let count = 0;
+
+/** One after another, since the library has one look at a time. */
+export const draw: Draw = (text, look) => {
+  const drawn = last.then(() => drawOne(text, look));
+  last = drawn;
+  return drawn;
+};
+
+async function drawOne(text: string, look: Look): Promise<Drawing> {
+  try {
+    // A mind map sets its root askew unless its labels are HTML; everywhere else text can be read by more programs.
+    mermaid.initialize({ ...dress(look), htmlLabels: /^\s*mindmap\b/m.test(text) });
+    const { svg } = await mermaid.render(`diagram-${++count}`, text);
+    return finish(svg, look);
+  } catch (error) {
+    return { fault: reason(error) };
+  } finally {
+    document.body.replaceChildren();
+  }
+}
+
+function dress(look: Look): MermaidConfig {
+  const { dark, paper, raised, low, ink, soft, line, note, tones, font, size } = look;
+  const themeVariables = {
+    darkMode: dark, background: paper, fontFamily: font, fontSize: size, textColor: ink, titleColor: ink, lineColor: soft,
+    primaryColor: raised, primaryTextColor: ink, primaryBorderColor: line, mainBkg: raised, nodeBorder: line,
+    secondaryColor: note, secondaryTextColor: ink, secondaryBorderColor: line,
+    tertiaryColor: low, tertiaryTextColor: ink, tertiaryBorderColor: line,
+    clusterBkg: low, clusterBorder: line, edgeLabelBackground: paper, noteBkgColor: note, noteTextColor: ink, noteBorderColor: line,
+    pieSectionTextColor: paper, pieStrokeColor: paper, pieOuterStrokeColor: line, pieOpacity: "1",
+    gridColor: line, xyChart: { backgroundColor: paper, titleColor: ink, plotColorPalette: tones.join(","), ...axes(ink) },
+    ...scale("pie", 1, 12, tones), ...scale("cScale", 0, 12, tones), ...scale("cScaleLabel", 0, 12, [paper]),
+    ...scale("git", 0, 8, tones), ...scale("gitBranchLabel", 0, 8, [paper]),
+  };
+  const themeCSS = `.lineWrapper line { stroke: ${soft} !important; }`; // a time line's would be as its words are, on paper
+  const secure = [...ALWAYS, ...OURS];
+  return { themeCSS, securityLevel: "strict", suppressErrorRendering: true, startOnLoad: false, theme: "base", themeVariables, fontFamily: font, secure };
+}
+
+function axes(ink: string): Record<string, string> {
+  return Object.fromEntries(["x", "y"].flatMap((axis) => ["Label", "Title", "Tick", "Line"].map((part) => [`${axis}Axis${part}Color`, ink])));
+}
+
+function scale(name: string, from: number, count: number, values: readonly string[]): Record<string, string> {
+  return Object.fromEntries(Array.from({ length: count }, (_, i) => [`${name}${from + i}`, values[i % values.length] ?? ""]));
+}
+
+/** The picture as a document of its own, as large as it is, which names nothing outside itself. */
+function finish(svg: string, { ink, paper }: Look): Drawing {
+  const root = new DOMParser().parseFromString(svg, "text/html").querySelector("svg");
+  if (root === null) return { fault: "" };
+  const { width, height } = root.viewBox.baseVal;
+  root.setAttribute("width", String(Math.ceil(width)));
+  root.setAttribute("height", String(Math.ceil(height)));
+  root.style.removeProperty("max-width");
+  document.body.append(root);
+  for (const node of root.querySelectorAll(".node")) contrast(node, [ink, paper]);
+  for (const element of root.querySelectorAll("*")) {
+    for (const { name, value } of [...element.attributes]) {
+      if (/^(?:xlink:)?href$/.test(name) && !value.startsWith("#")) element.removeAttribute(name);
+    }
+  }
+  const title = [root.querySelector(":scope > title"), root.querySelector(":scope > desc")].map((told) => told?.textContent.trim() ?? "");
+  return { svg: new XMLSerializer().serializeToString(root), title: title.filter(Boolean).join(". ") };
+}
+
+/** Where the text gives a node a colour of its own, its words take the one of `inks` that can be read on it. */
+function contrast(node: Element, inks: readonly [string, string]): void {
+  const shape = node.querySelector('[style*="fill:"]:not(.label, .label *)');
+  const label = node.querySelector<SVGElement>(".label");
+  if (shape === null || label === null || /(?:^|[;\s])color:/.test(label.getAttribute("style") ?? "")) return;
+  const ground = lightness(getComputedStyle(shape).fill);
+  const distance = (ink: string) => Math.abs(lightness(ink) - ground);
+  const ink = distance(inks[0]) >= distance(inks[1]) ? inks[0] : inks[1];
+  for (const word of label.querySelectorAll<SVGElement>("text, tspan")) word.style.setProperty("fill", ink, "important");
+}
+
+/** Of `rgb(…)` or `#rrggbb`. */
+function lightness(colour: string): number {
+  const parts = colour.startsWith("#") ? colour.match(/[\da-f]{2}/g)?.map((part) => parseInt(part, 16)) : colour.match(/[\d.]+/g)?.map(Number);
+  const [red = 0, green = 0, blue = 0] = parts ?? [];
+  return 0.21 * red + 0.72 * green + 0.07 * blue;
+}
+
+/** The first line of what went wrong. */
+function reason(error: unknown): string {
+  const [line = ""] = (error instanceof Error ? error.message : String(error)).split("\n");
+  return line.replace(/[:\s]+$/, "").slice(0, LONGEST_FAULT);
+}
+
+Object.assign(window, { draw });
