@@ -6,7 +6,8 @@ import { ApiError } from "../src/api.ts";
 import { words } from "../src/fold.ts";
 import { Conversation } from "../src/state/conversation.svelte.ts";
 import { keys } from "../src/state/drafts.ts";
-import { question, Server } from "./server.ts";
+import { question } from "../src/state/question.ts";
+import { Server } from "./server.ts";
 import { holdTime, pass, until } from "./time.ts";
 
 const ID = "conv_1";

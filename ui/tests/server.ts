@@ -4,6 +4,7 @@ import { type Accepted, ApiError, type Backend, type Tree, type Turn } from "../
 import type { Conversation, Event, Message } from "../src/events.ts";
 import { END } from "../src/events.ts";
 import { fold } from "../src/fold.ts";
+import { question } from "../src/state/question.ts";
 import { leafUnder, siblings } from "../src/state/tree.ts";
 
 type Unnumbered = Event extends infer Each ? (Each extends Event ? Omit<Each, "seq"> : never) : never;
@@ -160,12 +161,6 @@ export class Server implements Backend {
     const rest = { owner: "", title: "A title", created: 0, updated: 0, pinned: false, archived: false, tags: [] };
     return { id, leaf: this.leaf, ...rest };
   }
-}
-
-export function question(conversation: string, id: string, parent: string | null, text: string): Message {
-  const parts = [{ kind: "text", text, id: null, name: null }] as const;
-  const rest = { run: null, model: null, finish_reason: null, usage: null, fault: null, remarks: [], steps: [] };
-  return { id, conversation, parent, role: "user", parts, created: 0, status: "finished", ...rest };
 }
 
 function encoded(events: readonly Event[]): Uint8Array {
