@@ -32,7 +32,7 @@ function page(): object {
     dispatchEvent: events.dispatchEvent.bind(events),
     matchMedia: () => Object.assign(new EventTarget(), { matches: false }),
     requestAnimationFrame: (paint: () => void) => setTimeout(paint, 1),
-    cancelAnimationFrame: clearTimeout,
+    cancelAnimationFrame: (frame: number) => clearTimeout(frame),
     document: Object.assign(new EventTarget(), { hidden: false, documentElement: { setAttribute() {} } }),
   };
 }

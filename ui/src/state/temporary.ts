@@ -6,6 +6,7 @@ import { END } from "../events.ts";
 import { fold, words } from "../fold.ts";
 import { say } from "../i18n/say.ts";
 import { Parser } from "../sse.ts";
+import { question } from "./question.ts";
 import { branch, leafUnder, siblings } from "./tree.ts";
 
 /** An answer as it comes, with every event so far. */
@@ -119,12 +120,7 @@ export class Temporary implements Backend {
 
   /** The message that is to be answered, which may be there already. */
   #question(conversation: string, turn: Turn): Message {
-    if ("text" in turn) {
-      const { id, parent, text } = turn;
-      const parts = [{ kind: "text", text, id: null, name: null }] as const;
-      const rest = { run: null, model: null, finish_reason: null, usage: null, fault: null, steps: [], remarks: [] };
-      return { id, conversation, parent, role: "user", parts, created: Date.now(), status: "finished", ...rest };
-    }
+    if ("text" in turn) return question(conversation, turn.id, turn.parent, turn.text);
     const id = "retry" in turn ? turn.retry : this.#messages.get(turn.continue)?.parent;
     const found = this.#messages.get(id ?? "");
     if (found === undefined) throw new ApiError(404, "not_found", say("gone"));

@@ -1,0 +1,425 @@
+// One conversation, in a page that loses replies, connections and storage, and beside another page.
+
+import assert from "node:assert/strict";
+import { afterEach, beforeEach, test, vi } from "vitest";
+import { ApiError } from "../src/api.ts";
+import { words } from "../src/fold.ts";
+import { Conversation } from "../src/state/conversation.svelte.ts";
+import { keys } from "../src/state/drafts.ts";
+import { question } from "../src/state/question.ts";
+import { Server } from "./server.ts";
+import { holdTime, pass, until } from "./time.ts";
+
+const ID = "conv_1";
+const FILE = { id: "f", name: "a.txt", size: 2, text: "ab" };
+let server: Server;
+let changed: number;
+
+beforeEach(() => {
+  holdTime();
+  localStorage.clear();
+  server = new Server();
+  changed = 0;
+});
+
+afterEach(() => {
+  vi.useRealTimers();
+  vi.restoreAllMocks();
+});
+
+function page(kept = false): Conversation {
+  return new Conversation({ api: server, model: () => undefined, changed: () => (changed += 1) }, ID, kept);
+}
+
+/** The server keeps its answers to itself until what is returned is called. */
+function gate(): () => void {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  server.gate = promise;
+  return resolve;
+}
+
+/** What is shown, word for word. */
+function shown(conversation: Conversation): string[] {
+  return conversation.path.map((message) => words(conversation.now(message)));
+}
+
+async function said(conversation: Conversation, text: string, answer = `about ${text}`): Promise<void> {
+  conversation.write(text);
+  assert.ok(await conversation.send());
+  server.say(answer);
+  server.end();
+  await until(() => !conversation.running);
+}
+
+test("what is sent is shown at once, and its answer grows under it", async () => {
+  const one = page();
+  const answer = gate();
+  one.write("  Why? ");
+  const sent = one.send();
+  await until(() => server.turns.length === 1);
+  assert.deepEqual([one.draft, one.outgoing?.text, one.running], ["", "Why?", true]);
+  answer();
+  assert.ok(await sent);
+  assert.deepEqual([one.kept, one.outgoing], [true, null]);
+  server.say("Because ");
+  await until(() => shown(one)[1] === "Because ");
+  assert.equal(one.path[1]?.status, "running");
+  server.say("so.");
+  server.end();
+  await until(() => !one.running);
+  assert.deepEqual(shown(one), ["Why?", "Because so."]);
+  assert.equal(one.path[1]?.status, "finished");
+  assert.ok(changed >= 2);
+  assert.deepEqual(keys("eclair.draft."), []);
+});
+
+test("nothing is sent of nothing", async () => {
+  const one = page();
+  one.write(" \n ");
+  assert.equal(await one.send(), false);
+  assert.equal(server.turns.length, 0);
+});
+
+test("a refused message goes back to the composer, whole, before what was written since", async () => {
+  const one = page();
+  server.refusals = [new ApiError(400, "too_long", "It is too long.")];
+  const answer = gate();
+  one.write("words");
+  one.attach(FILE);
+  one.choose("big");
+  const sent = one.send();
+  await until(() => server.turns.length === 1);
+  one.write("more");
+  answer();
+  assert.equal(await sent, false);
+  assert.deepEqual([one.draft, one.files, one.chosen, one.error], ["words\n\nmore", [FILE], "big", "It is too long."]);
+  assert.deepEqual([one.running, one.kept, one.path.length, server.turns.length], [false, false, 0, 1]);
+  assert.equal(new Conversation({ api: server, model: () => undefined, changed() {} }, "conv_2", false).draft, "words\n\nmore");
+});
+
+test("after a lost reply the same message is sent again under the same id", async () => {
+  const one = page();
+  server.lose = 1;
+  one.write("Once");
+  const sent = one.send();
+  await until(() => server.turns.length === 2);
+  assert.ok(await sent);
+  const ids = server.turns.map((turn) => "text" in turn && turn.id);
+  assert.equal(new Set(ids).size, 1);
+  assert.deepEqual(server.said, ["Once"]);
+});
+
+test("a reply that is lost for good leaves the draft; the same words are the same message, others are not", async () => {
+  const one = page();
+  const id = () => server.turns.map((turn) => "text" in turn && turn.id).at(-1);
+  server.lose = 3;
+  one.write("Once");
+  const sent = one.send();
+  await until(() => one.error !== null);
+  assert.equal(await sent, false);
+  assert.equal(one.draft, "Once");
+  const first = id();
+  const reloaded = page();
+  assert.equal(reloaded.draft, "Once");
+  assert.ok(await reloaded.send());
+  assert.equal(id(), first);
+  assert.deepEqual(server.said, ["Once"]);
+
+  server.end();
+  await until(() => !reloaded.running);
+  server.lose = 3;
+  reloaded.write("Twice");
+  const second = reloaded.send();
+  await until(() => reloaded.error !== null);
+  assert.equal(await second, false);
+  const lost = id();
+  reloaded.write("Thrice");
+  void reloaded.send();
+  await until(() => id() !== lost);
+});
+
+test("what arrived although the page was closed is no draft when it is opened again", async () => {
+  const one = page();
+  await said(one, "First");
+  server.lose = 3;
+  one.write("Second");
+  const sent = one.send();
+  await until(() => one.error !== null);
+  await sent;
+  const again = page(true);
+  assert.equal(again.draft, "Second");
+  await again.load();
+  assert.equal(again.draft, "");
+  assert.deepEqual(shown(again), ["First", "about First", "Second", ""]);
+});
+
+test("what is sent while an answer runs waits, and goes out in its order, each after a whole answer", async () => {
+  const one = page();
+  one.write("1");
+  await one.send();
+  for (const text of ["2", "3", "4"]) {
+    one.write(text);
+    assert.ok(await one.send());
+    assert.equal(one.draft, "");
+  }
+  assert.equal(one.queue.items.length, 3);
+  assert.deepEqual(server.said, ["1"]);
+  for (const number of [1, 2, 3, 4]) {
+    await until(() => server.said.length === number && one.run !== null);
+    await one.load();
+    await pass(5000);
+    assert.equal(server.turns.length, number);
+    server.end();
+  }
+  await until(() => !one.running && one.queue.items.length === 0);
+  assert.deepEqual(server.said, ["1", "2", "3", "4"]);
+  assert.equal(one.path.length, 8);
+});
+
+test("after a stop the line goes on waiting, until the person hastens one", async () => {
+  const one = page();
+  one.write("1");
+  await one.send();
+  for (const text of ["2", "3"]) {
+    one.write(text);
+    await one.send();
+  }
+  await one.stop();
+  await until(() => !one.running);
+  await pass(10_000);
+  assert.deepEqual([one.paused, server.said], [true, ["1"]]);
+  await one.hasten(one.queue.items[1]?.id ?? "");
+  await until(() => one.run !== null);
+  assert.deepEqual(server.said, ["1", "3"]);
+  server.end();
+  await until(() => server.said.length === 3);
+});
+
+test("a waiting message that is hastened interrupts the answer", async () => {
+  const one = page();
+  one.write("1");
+  await one.send();
+  server.say("half an ans");
+  one.write("Rather this");
+  await one.send();
+  await one.hasten(one.queue.items[0]?.id ?? "");
+  await until(() => server.said.length === 2);
+  assert.deepEqual(server.stopped, ["run_1"]);
+  assert.deepEqual(shown(one).slice(0, 3), ["1", "half an ans", "Rather this"]);
+  assert.equal(one.path[1]?.status, "stopped");
+  assert.equal(one.queue.items.length, 0);
+});
+
+test("a waiting message that is refused is held; reworded, it goes out", async () => {
+  const one = page();
+  one.write("1");
+  await one.send();
+  one.write("bad");
+  await one.send();
+  server.refusals = [new ApiError(400, "too_long", "It is too long.")];
+  server.end();
+  await until(() => one.held !== null);
+  await pass(10_000);
+  assert.deepEqual([one.error, server.turns.length, one.queue.items.length], ["It is too long.", 2, 1]);
+  one.reword(one.held ?? "", "good");
+  await until(() => server.said.length === 2);
+  assert.deepEqual([server.said, one.held], [["1", "good"], null]);
+});
+
+test("a waiting message is taken back into the composer", async () => {
+  const one = page();
+  one.write("1");
+  await one.send();
+  one.write("2");
+  await one.send();
+  one.write("and");
+  one.withdraw(one.queue.items[0]?.id ?? "");
+  assert.deepEqual([one.draft, one.queue.items.length], ["2\n\nand", 0]);
+});
+
+test("a stop before the answer's run is known stops it as soon as it is", async () => {
+  const one = page();
+  const answer = gate();
+  one.write("Wait");
+  const sent = one.send();
+  await until(() => server.turns.length === 1);
+  await one.stop();
+  assert.deepEqual(server.stopped, []);
+  answer();
+  await sent;
+  assert.deepEqual(server.stopped, ["run_1"]);
+  await until(() => !one.running);
+  assert.equal(one.path[1]?.status, "stopped");
+});
+
+test("to say a message differently and to ask again make branches, and both ways remain", async () => {
+  const one = page();
+  await said(one, "First", "a");
+  const [first, answer] = one.path;
+  assert.ok(first !== undefined && answer !== undefined);
+  const retried = one.retry(answer, "other");
+  await until(() => one.run !== null);
+  await retried;
+  server.say("b");
+  server.end();
+  await until(() => !one.running);
+  assert.deepEqual(shown(one), ["First", "b"]);
+  assert.equal(one.path[1]?.model, "other");
+  assert.equal(one.under.get(first.id)?.length, 2);
+
+  assert.ok(await one.edit(first, " Second "));
+  server.say("c");
+  server.end();
+  await until(() => !one.running);
+  assert.deepEqual(shown(one), ["Second", "c"]);
+  assert.equal(one.under.get(null)?.length, 2);
+
+  await one.select(answer.id);
+  assert.deepEqual([shown(one), server.leaf], [["First", "a"], answer.id]);
+  assert.equal(await one.edit(first, "  "), false);
+});
+
+test("a connection that breaks is said, and nothing of the answer is lost or doubled", async () => {
+  const one = page();
+  one.write("Why?");
+  await one.send();
+  server.say("one ");
+  await until(() => shown(one)[1] === "one ");
+  server.away = true;
+  server.run?.cut();
+  await until(() => !one.connected);
+  server.say("two ");
+  await pass(6000);
+  assert.equal(shown(one)[1], "one ");
+  server.away = false;
+  await until(() => one.connected);
+  server.say("three");
+  server.end();
+  await until(() => !one.running);
+  assert.equal(shown(one)[1], "one two three");
+});
+
+test("a page that is opened while an answer is written follows it", async () => {
+  await page().load();
+  const one = page();
+  one.write("Why?");
+  await one.send();
+  const other = page(true);
+  await other.load();
+  server.say("Because.");
+  await until(() => shown(other)[1] === "Because.");
+  await other.stop();
+  await until(() => !one.running && !other.running);
+  assert.equal(one.path[1]?.status, "stopped");
+  assert.equal(other.title, "A title");
+});
+
+test("a branch that is chosen elsewhere is withheld while a message is being edited", async () => {
+  const one = page();
+  await said(one, "First", "a");
+  const mine = one.leaf;
+  server.messages.set("q", question(ID, "q", null, "Elsewhere"));
+  server.leaf = "q";
+  one.rework(true);
+  await one.load();
+  assert.deepEqual([one.leaf, one.messages.has("q")], [mine, true]);
+  one.rework(false);
+  await until(() => one.leaf === "q");
+
+  one.rework(true);
+  server.messages.delete("q");
+  server.leaf = mine;
+  await one.load();
+  assert.equal(one.leaf, mine);
+});
+
+test("an older reading of the server does not undo what was done since", async () => {
+  const one = page();
+  await said(one, "First", "a");
+  const before = await server.conversation(ID);
+  const late = Promise.withResolvers<void>();
+  vi.spyOn(server, "conversation").mockImplementationOnce(async () => {
+    await late.promise;
+    return before;
+  });
+  const loading = one.load();
+  one.write("Second");
+  await one.send();
+  late.resolve();
+  await loading;
+  assert.equal(one.path.length, 4);
+});
+
+test("a server that is away is asked again until it is there; one that knows nothing of it says so", async () => {
+  const one = page();
+  await said(one, "First", "a");
+  const again = page(true);
+  server.away = true;
+  await again.load();
+  assert.deepEqual([again.connected, again.loaded], [false, false]);
+  again.write("Into the blue");
+  const sent = again.send();
+  await pass(0);
+  assert.equal(await sent, false);
+  assert.equal(again.draft, "Into the blue");
+  server.away = false;
+  await until(() => again.connected && again.loaded);
+  assert.deepEqual(shown(again), ["First", "a"]);
+
+  server.messages.clear();
+  await again.load();
+  assert.equal(again.missing, true);
+});
+
+test("where another page's answer is being written, the words stay and that answer is followed", async () => {
+  const one = page();
+  await said(one, "First", "a");
+  const other = page(true);
+  await other.load();
+  other.write("From the other page");
+  await other.send();
+  one.write("Mine");
+  assert.equal(await one.send(), false);
+  assert.deepEqual([one.draft, one.error, one.run], ["Mine", "An answer is being written.", "run_2"]);
+  server.end();
+  await until(() => !one.running);
+  assert.equal(shown(one)[2], "From the other page");
+});
+
+test("a message is deleted with what follows it", async () => {
+  const one = page();
+  await said(one, "First", "a");
+  await said(one, "Second", "b");
+  const second = one.path[2];
+  assert.ok(second !== undefined);
+  await one.removeMessage(second);
+  assert.deepEqual(shown(one), ["First", "a"]);
+});
+
+test("with a full storage the words stay in the page, and it is said", () => {
+  vi.spyOn(localStorage, "setItem").mockImplementation(() => {
+    throw new DOMException("full", "QuotaExceededError");
+  });
+  const one = page();
+  assert.equal(one.safe, true);
+  one.write("Long");
+  assert.equal(one.safe, false);
+  assert.equal(page().draft, "Long");
+  vi.restoreAllMocks();
+  one.write("Longer");
+  assert.equal(one.safe, true);
+});
+
+test("of a temporary chat nothing is stored", async () => {
+  const around = { api: server, model: () => undefined, changed() {}, temporary: true } as const;
+  const one = new Conversation(around, "conv_secret", false);
+  one.write("secret");
+  one.attach(FILE);
+  assert.deepEqual(Object.keys(localStorage), []);
+  assert.equal(one.safe, true);
+  await one.send();
+  one.write("secret again");
+  await one.send();
+  assert.equal(one.queue.items.length, 1);
+  assert.deepEqual(Object.keys(localStorage), []);
+});

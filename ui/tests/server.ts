@@ -1,0 +1,168 @@
+// A server in memory, as far as a conversation asks for one: it writes an answer when the test lets it.
+
+import { type Accepted, ApiError, type Backend, type Tree, type Turn } from "../src/api.ts";
+import type { Conversation, Event, Message } from "../src/events.ts";
+import { END } from "../src/events.ts";
+import { fold } from "../src/fold.ts";
+import { question } from "../src/state/question.ts";
+import { leafUnder, siblings } from "../src/state/tree.ts";
+
+type Unnumbered = Event extends infer Each ? (Each extends Event ? Omit<Each, "seq"> : never) : never;
+
+/** An answer that is being written, and who follows it. */
+class Run {
+  readonly id: string;
+  readonly log: Event[] = [];
+  readonly #followers = new Set<ReadableStreamDefaultController<Uint8Array>>();
+
+  constructor(id: string) {
+    this.id = id;
+  }
+
+  get ended(): boolean {
+    return END.has(this.log.at(-1)?.type ?? "");
+  }
+
+  add(event: Unnumbered): void {
+    const numbered = { ...event, seq: this.log.length + 1 } as Event;
+    this.log.push(numbered);
+    for (const follower of this.#followers) follower.enqueue(encoded([numbered]));
+    if (!this.ended) return;
+    for (const follower of this.#followers) follower.close();
+    this.#followers.clear();
+  }
+
+  follow(after: number, signal: AbortSignal): Response {
+    const start = (controller: ReadableStreamDefaultController<Uint8Array>) => {
+      controller.enqueue(encoded(this.log.slice(after)));
+      if (this.ended) return controller.close();
+      this.#followers.add(controller);
+      signal.addEventListener("abort", () => this.#followers.delete(controller) && controller.error(signal.reason));
+    };
+    return new Response(new ReadableStream({ start }));
+  }
+
+  cut(): void {
+    for (const follower of this.#followers) follower.error(new TypeError("network"));
+    this.#followers.clear();
+  }
+}
+
+export class Server implements Backend {
+  readonly messages = new Map<string, Message>();
+  /** Every turn that arrived, refused ones and repeated ones too. */
+  readonly turns: Turn[] = [];
+  readonly stopped: string[] = [];
+  leaf: string | null = null;
+  /** The line is dead: nothing arrives. */
+  away = false;
+  /** So many replies are lost on their way. */
+  lose = 0;
+  /** What the next turns are refused with. */
+  refusals: ApiError[] = [];
+  /** What a turn waits for before it is answered. */
+  gate: Promise<void> = Promise.resolve();
+  run: Run | null = null;
+  /** Chance decides nothing here: ids are counted. */
+  #count = 0;
+
+  async conversation(id: string): Promise<Tree> {
+    this.#reach();
+    if (this.messages.size === 0) throw new ApiError(404, "not_found", "This conversation is not there.");
+    const running = this.run === null || this.run.ended ? null : this.run.id;
+    return { conversation: this.#values(id), messages: [...this.messages.values()], running };
+  }
+
+  async change(id: string, change: { readonly leaf?: string }): Promise<Conversation> {
+    this.#reach();
+    if (change.leaf !== undefined) this.leaf = change.leaf;
+    return this.#values(id);
+  }
+
+  async removeMessage(id: string, message: string): Promise<Conversation> {
+    this.#reach();
+    const { parent = null } = this.messages.get(message) ?? {};
+    for (const [other, { parent: under }] of this.messages) if (other === message || under === message) this.messages.delete(other);
+    this.leaf = parent === null ? null : leafUnder(siblings(this.messages), parent);
+    return this.#values(id);
+  }
+
+  begin(id: string, turn: Turn): Promise<Accepted> {
+    return this.turn(id, turn);
+  }
+
+  async turn(conversation: string, turn: Turn): Promise<Accepted> {
+    this.#reach();
+    if (this.turns.push(turn) > 50) throw new Error("the page asks without end");
+    await this.gate;
+    const refusal = this.refusals.shift();
+    if (refusal !== undefined) throw refusal;
+    const accepted = this.#accept(conversation, turn);
+    if (this.lose > 0) {
+      this.lose -= 1;
+      throw new ApiError(0, "unreachable", "The reply was lost.");
+    }
+    return accepted;
+  }
+
+  async stop(run: string): Promise<void> {
+    this.#reach();
+    this.stopped.push(run);
+    this.end({ type: "run.stopped" });
+  }
+
+  async events(run: string, after: number, signal: AbortSignal): Promise<Response> {
+    if (this.away) throw new TypeError("network");
+    return this.run?.id === run ? this.run.follow(after, signal) : new Response(null, { status: 404 });
+  }
+
+  /** More words of the answer. */
+  say(text: string): void {
+    this.run?.add({ type: "part.delta", index: 0, text });
+  }
+
+  end(event: Unnumbered = { type: "run.finished", reason: "stop" }): void {
+    if (this.run === null || this.run.ended) return;
+    this.run.add(event);
+    this.#keep(this.run);
+  }
+
+  /** What was said, in the order in which it was accepted. */
+  get said(): string[] {
+    return [...this.messages.values()].filter(({ role }) => role === "user").map(({ parts }) => parts[0]?.text ?? "");
+  }
+
+  #accept(conversation: string, turn: Turn): Accepted {
+    const known = "text" in turn ? [...this.messages.values()].find(({ parent }) => parent === turn.id) : undefined;
+    if (known !== undefined) return { run: known.run ?? "", message: known.parent ?? "", answer: known.id, model: "m" };
+    if (this.run !== null && !this.run.ended) throw new ApiError(409, "busy", "An answer is being written.", this.run.id);
+    const message = "text" in turn ? turn.id : "retry" in turn ? turn.retry : (this.messages.get(turn.continue)?.parent ?? "");
+    if ("text" in turn) this.messages.set(message, question(conversation, turn.id, turn.parent, turn.text));
+    const number = ++this.#count;
+    const [run, answer, model] = [`run_${number}`, `answer_${number}`, turn.model ?? "m"];
+    this.run = new Run(run);
+    this.run.add({ type: "run.started", run, message: answer, conversation, parent: message, model, created: number, continues: null });
+    this.run.add({ type: "part.started", index: 0, kind: "text", id: null, name: null });
+    this.#keep(this.run);
+    this.leaf = answer;
+    return { run, message, answer, model };
+  }
+
+  #keep({ log }: Run): void {
+    const message = log.reduce<Message | null>(fold, null);
+    if (message !== null) this.messages.set(message.id, message);
+  }
+
+  #reach(): void {
+    if (this.away) throw new ApiError(0, "unreachable", "The server cannot be reached.");
+  }
+
+  #values(id: string): Conversation {
+    const rest = { owner: "", title: "A title", created: 0, updated: 0, pinned: false, archived: false, tags: [] };
+    return { id, leaf: this.leaf, ...rest };
+  }
+}
+
+function encoded(events: readonly Event[]): Uint8Array {
+  return new TextEncoder().encode(events.map((event) => `data: ${JSON.stringify(event)}\n\n`).join(""));
+}

@@ -1,0 +1,22 @@
+// Time that passes when a test says so; promises and streams go on as they are.
+
+import assert from "node:assert/strict";
+import { vi } from "vitest";
+
+export function holdTime(): void {
+  vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+}
+
+export async function pass(milliseconds: number): Promise<void> {
+  await vi.advanceTimersByTimeAsync(milliseconds);
+  await new Promise((resolve) => setImmediate(resolve));
+}
+
+/** Let time pass until this holds, a minute at most. */
+export async function until(holds: () => boolean): Promise<void> {
+  for (let waited = 0; waited < 60_000; waited += 20) {
+    if (holds()) return;
+    await pass(20);
+  }
+  assert.fail(`it never held: ${holds}`);
+}
