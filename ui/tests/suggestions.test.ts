@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { test } from "vitest";
 import type { Model } from "../src/api.ts";
 import { isForeign, suggestionsFor } from "../src/chat/suggestions.ts";
 
