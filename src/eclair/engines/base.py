@@ -6,7 +6,7 @@ that reads it) stops the engine's work at once. Which engine serves which model 
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
@@ -96,6 +96,14 @@ Piece = Text | Reasoning | ToolCall | Counted | Ended
 
 
 @dataclass(frozen=True, slots=True)
+class Embedded:
+    """The vectors of some texts, in their order, and how many tokens the texts were."""
+
+    vectors: list[list[float]]
+    tokens: int
+
+
+@dataclass(frozen=True, slots=True)
 class Model:
     """A model that can be asked. `context` is its window in tokens, None where the engine does not say.
 
@@ -140,6 +148,13 @@ class Engine(Protocol):
 
     async def count(self, model: str, text: str) -> int:
         """How many tokens `text` is to `model`; an estimate from its length where the engine cannot tell."""
+        ...
+
+    async def embed(self, model: str, texts: Sequence[str], dimensions: int | None) -> Embedded:
+        """A vector for each text, of so many `dimensions` where the model lets one choose.
+
+        Raises EngineRefused where the engine or the model has none.
+        """
         ...
 
     async def health(self) -> Health: ...

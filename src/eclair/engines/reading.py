@@ -1,4 +1,4 @@
-"""Reads the stream of an OpenAI-compatible server: bytes, cut anywhere, to pieces. It asks nothing of anyone."""
+"""Reads what an OpenAI-compatible server sends: bytes, cut anywhere, to pieces. It asks nothing of anyone."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any, NoReturn
 
 import orjson
 
-from eclair.engines.base import JSON, Counted, Ended, Piece, Reasoning, Text, ToolCall
+from eclair.engines.base import JSON, Counted, Embedded, Ended, Piece, Reasoning, Text, ToolCall
 from eclair.errors import EngineBroken, EngineBusy, EngineRefused, EngineUnavailable
 from eclair.messages import FinishReason
 
@@ -43,6 +43,20 @@ def sentence(text: str) -> str:
     """`text` on one line, at a bearable length, with an end."""
     text = " ".join(text.split())[:500]
     return text if text.endswith((".", "!", "?")) else text + "."
+
+
+def embedded(name: str, data: JSON, count: int) -> Embedded:
+    """The reply of the server `name` to a request for `count` vectors. Raises EngineBroken for what is none."""
+    try:
+        rows: list[JSON] = sorted(data["data"], key=lambda row: row["index"])
+        vectors = [[float(number) for number in row["embedding"]] for row in rows]
+        usage: JSON = data.get("usage") or {}
+        tokens = int(usage.get("prompt_tokens") or 0)
+    except (KeyError, TypeError, ValueError) as error:
+        raise EngineBroken(f"The engine {name} sent something that is no vector: {sentence(repr(error))}") from error
+    if len(vectors) != count or not all(vectors):
+        raise EngineBroken(f"The engine {name} did not send a vector for each text; try again.")
+    return Embedded(vectors, tokens)
 
 
 class Frames:

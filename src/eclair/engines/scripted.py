@@ -23,17 +23,20 @@ It answers with made-up prose. A line of the last message that begins with `scri
 from __future__ import annotations
 
 import asyncio
+import hashlib
+import math
 import re
 import sys
 import time
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Iterator, Sequence
 from dataclasses import dataclass
 
-from eclair.engines.base import Counted, Ended, Health, Model, Piece, Reasoning, Request, Text, ToolCall
+from eclair.engines.base import Counted, Embedded, Ended, Health, Model, Piece, Reasoning, Request, Text, ToolCall
 from eclair.errors import EngineBusy, EngineUnavailable, InvalidInput
 
 MODEL = "scripted"
 CONTEXT = 32768
+DIMENSIONS = 64
 TICK = 0.002
 BURST = 64
 
@@ -144,6 +147,10 @@ class ScriptedEngine:
     async def count(self, model: str, text: str) -> int:
         return len(text.split())
 
+    async def embed(self, model: str, texts: Sequence[str], dimensions: int | None) -> Embedded:
+        vectors = [_vector(text, dimensions or DIMENSIONS) for text in texts]
+        return Embedded(vectors, sum(len(text.split()) for text in texts))
+
     async def health(self) -> Health:
         return Health("loading", "It pretends to load.") if self._loading else Health("ready", "It is ready.")
 
@@ -198,6 +205,16 @@ def _question(request: Request) -> str:
 def _length(request: Request) -> int:
     texts = [request.prompt, *(said.content for said in request.messages)]
     return sum(len(text.split()) for text in texts if isinstance(text, str))
+
+
+def _vector(text: str, dimensions: int) -> list[float]:
+    """A vector of length 1: the sum of those of its words, so that texts with the same words are near each other."""
+    total = [0.25] * dimensions  # what is added are halves, so that it is never all naught
+    for word in text.lower().split() or [text]:
+        for place, byte in enumerate(hashlib.shake_256(word.encode()).digest(dimensions)):
+            total[place] += byte - 127.5
+    length = math.hypot(*total)
+    return [number / length for number in total]
 
 
 def _tool_call(script: Script) -> Iterator[ToolCall]:
