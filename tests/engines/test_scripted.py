@@ -28,7 +28,7 @@ async def test_it_says_so_many_words_and_counts_them() -> None:
     pieces = await told("words=300")
     assert text(pieces) == "".join(prose(300))
     assert len(text(pieces).split()) == 300
-    assert pieces[-2:] == [Counted(3, 300, 0), Ended("stop")]
+    assert pieces[-2:] == [Counted(3, 300, 0, 0), Ended("stop")]
 
 
 async def test_it_says_the_same_each_time() -> None:

@@ -78,11 +78,12 @@ class ToolCall:
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """The engine's own count of tokens; comes at most once."""
+    """The engine's own count of tokens; comes at most once. `reasoning_tokens` are among the completion's."""
 
     prompt_tokens: int
     completion_tokens: int
     cached_tokens: int | None = None
+    reasoning_tokens: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

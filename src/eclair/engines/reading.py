@@ -271,8 +271,10 @@ def _counted(usage: JSON | None, timings: JSON | None) -> Counted | None:
         return Counted(int(timings.get("prompt_n") or 0) + (cached or 0), int(timings["predicted_n"]), cached)
     details: JSON = usage.get("prompt_tokens_details") or {}
     found: int | None = details.get("cached_tokens")
+    made: JSON = usage.get("completion_tokens_details") or {}
     return Counted(
         int(usage.get("prompt_tokens") or 0),
         int(usage.get("completion_tokens") or 0),
         cached if found is None else found,
+        made.get("reasoning_tokens"),
     )

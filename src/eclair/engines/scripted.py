@@ -141,7 +141,7 @@ class ScriptedEngine:
             yield Text(text)
         if script.break_ is not None:
             return
-        yield Counted(_length(request), script.reasoning + len(words), 0)
+        yield Counted(_length(request), script.reasoning + len(words), 0, script.reasoning)
         yield Ended("tool_calls" if script.tool else "stop" if whole else "length")
 
     async def count(self, model: str, text: str) -> int:

@@ -30,7 +30,7 @@ from eclair.server.api import (
     shares,
 )
 from eclair.server.guard import Guard
-from eclair.server.openai import embeddings
+from eclair.server.openai import embeddings, responses
 from eclair.server.openai import routes as openai
 
 _BRANCH = re.compile(r"str|(list|dict)\[.*")
@@ -66,6 +66,7 @@ def create_app(core: Core) -> FastAPI:
     app.include_router(about.router(core))
     app.include_router(openai.router(core))
     app.include_router(embeddings.router(core))
+    app.include_router(responses.router(core))
     app.include_router(ui.router())
     if ui.STATIC.exists():
         app.mount("/assets", ui.Assets(directory=ui.STATIC / "assets", check_dir=False))

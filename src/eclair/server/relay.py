@@ -5,18 +5,51 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable
 from contextlib import aclosing
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
+import orjson
 from fastapi import Request
 from starlette.responses import Response
 
-from eclair.engines.base import Ended, Piece
-from eclair.errors import EngineBroken
+from eclair.engines.base import JSON, Ended, Piece
+from eclair.errors import EclairError, EngineBroken
 from eclair.idle import Idle
+from eclair.server.sse import BEAT_LINE, EventStream
 
 T = TypeVar("T")
 GONE = Response(status_code=499)
 """To a client that is no longer there."""
+
+
+class Rendering(Protocol):
+    """One reply in the making: pieces in, the events of a dialect out. Each event is an object with its `type`."""
+
+    def begin(self) -> list[JSON]: ...
+
+    def take(self, piece: Piece) -> list[JSON]: ...
+
+    def fail(self, error: EclairError) -> list[JSON]:
+        """What ends a stream that cannot go on."""
+        ...
+
+    def whole(self) -> JSON:
+        """The reply as it stands, for a client that did not ask for a stream."""
+        ...
+
+
+async def relay(
+    request: Request,
+    stream: AsyncGenerator[Piece, None],
+    rendering: Rendering,
+    *,
+    streamed: bool,
+    beat: bytes = BEAT_LINE,
+) -> Response:
+    """Answer with the pieces of a stream. A failure before the first of them is raised."""
+    if not streamed:
+        return await unless_gone(request, _whole(stream, rendering)) or GONE
+    first = await unless_gone(request, anext(stream))
+    return GONE if first is None else EventStream(_events(first, stream, rendering), beat=beat)
 
 
 async def unbroken(stream: AsyncGenerator[Piece, None], idle: Idle) -> AsyncGenerator[Piece, None]:
@@ -47,3 +80,25 @@ async def unless_gone(request: Request, work: Awaitable[T]) -> T | None:
 async def _disconnected(request: Request) -> None:
     while (await request.receive())["type"] != "http.disconnect":
         pass
+
+
+async def _whole(stream: AsyncGenerator[Piece, None], rendering: Rendering) -> Response:
+    async with aclosing(stream) as pieces:
+        async for piece in pieces:
+            rendering.take(piece)
+    return Response(orjson.dumps(rendering.whole()), media_type="application/json")
+
+
+async def _events(first: Piece, rest: AsyncGenerator[Piece, None], rendering: Rendering) -> AsyncGenerator[bytes, None]:
+    try:
+        async with aclosing(rest) as pieces:
+            yield _written([*rendering.begin(), *rendering.take(first)])
+            async for piece in pieces:
+                if events := rendering.take(piece):
+                    yield _written(events)
+    except EclairError as error:
+        yield _written(rendering.fail(error))
+
+
+def _written(events: list[JSON]) -> bytes:
+    return b"".join(b"event: %b\ndata: %b\n\n" % (event["type"].encode(), orjson.dumps(event)) for event in events)

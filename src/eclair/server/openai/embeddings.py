@@ -24,7 +24,7 @@ def _texts(value: Any) -> Any:
     if isinstance(value, str):
         return [value]
     if isinstance(value, list) and any(isinstance(item, int | list) for item in value):  # pyright: ignore[reportUnknownVariableType]
-        raise ValueError("Éclair takes no token ids here; send the text itself")
+        raise ValueError("token ids are not taken; send the text itself")
     return value  # pyright: ignore[reportUnknownVariableType]
 
 
