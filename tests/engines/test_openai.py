@@ -389,6 +389,21 @@ async def test_a_server_without_a_list_serves_what_the_settings_name(standin: St
 
 
 @pytest.mark.parametrize(
+    ("told", "stop"),
+    [({"stop_reason": "END"}, "END"), ({"stop_reason": 128009}, None), ({"matched_stop": "END"}, "END"), ({}, None)],
+)
+async def test_the_stop_sequence_that_ended_it(
+    engine: OpenAIEngine, standin: StandIn, told: dict[str, Any], stop: str | None
+) -> None:
+    last: dict[str, Any] = {"choices": [{"index": 0, "delta": {}, "finish_reason": "stop", **told}]}
+    counted = usage(7, 5, completion_tokens_details={"reasoning_tokens": 3})
+    standin.answers = [
+        streaming(chunk({"content": "a"}), b"data: " + orjson.dumps(last) + b"\n\n", chunk(usage=counted), DONE)
+    ]
+    assert (await ask(engine))[-2:] == [Counted(7, 5, None, 3), Ended("stop", stop)]
+
+
+@pytest.mark.parametrize(
     ("body", "message"),
     [
         (b"{}", "no vector"),

@@ -123,7 +123,7 @@ async def test_the_longest_length_cuts_it() -> None:
 async def test_a_stop_sequence_ends_it() -> None:
     pieces = await told("say=one two three", Sampling(stop=("three", "two")))
     assert text(pieces) == "one "
-    assert pieces[-1] == Ended("stop")
+    assert pieces[-1] == Ended("stop", "two")
 
 
 async def test_closing_it_stops_it() -> None:

@@ -88,9 +88,13 @@ class Counted:
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """The answer is complete. Without it a stream has broken off."""
+    """The answer is complete. Without it a stream has broken off.
+
+    `stop` is the stop sequence that ended it, where the engine says so.
+    """
 
     reason: FinishReason
+    stop: str | None = None
 
 
 Piece = Text | Reasoning | ToolCall | Counted | Ended

@@ -105,6 +105,7 @@ class Reading:
         self._usage: JSON | None = None
         self._timings: JSON | None = None
         self.ended: FinishReason | None = None
+        self._stop: str | None = None
         self.done = False
         """Whether the server said that nothing follows."""
 
@@ -130,7 +131,7 @@ class Reading:
         counted = _counted(self._usage, self._timings)
         if counted is not None:
             self._pieces.append(counted)
-        return [*self._flush(), Ended(self.ended)]
+        return [*self._flush(), Ended(self.ended, self._stop)]
 
     def _take(self, data: JSON) -> None:
         if self._frames.failed or data.get("error"):
@@ -160,6 +161,8 @@ class Reading:
             raise EngineBroken(f"The engine {self._name} gave up its answer; try again.")
         if reason is not None:
             self.ended = FINISH.get(reason, "stop")
+            stop: Any = choice.get("stop_reason") or choice.get("matched_stop")  # vLLM's name for it, and SGLang's
+            self._stop = stop if isinstance(stop, str) else None
 
     def _say(self, content: str | list[JSON] | None) -> None:
         if not content:

@@ -33,6 +33,7 @@ from dataclasses import dataclass
 
 from eclair.engines.base import Counted, Embedded, Ended, Health, Model, Piece, Reasoning, Request, Text, ToolCall
 from eclair.errors import EngineBusy, EngineUnavailable, InvalidInput
+from eclair.messages import FinishReason
 
 MODEL = "scripted"
 CONTEXT = 32768
@@ -136,13 +137,13 @@ class ScriptedEngine:
             yield Reasoning(text)
         for piece in _tool_call(script):
             yield piece
-        words, whole = _shown(script, request)
+        words, reason, stop = _shown(script, request)
         async for text in self._speak(words, script):
             yield Text(text)
         if script.break_ is not None:
             return
         yield Counted(_length(request), script.reasoning + len(words), 0, script.reasoning)
-        yield Ended("tool_calls" if script.tool else "stop" if whole else "length")
+        yield Ended(reason, stop)
 
     async def count(self, model: str, text: str) -> int:
         return len(text.split())
@@ -231,14 +232,17 @@ def _words(script: Script) -> list[str]:
     return [script.say] if script.say is not None else list(prose(script.words))
 
 
-def _shown(script: Script, request: Request) -> tuple[list[str], bool]:
-    """The words of the answer up to a stop sequence or the longest length, and whether these are all."""
+def _shown(script: Script, request: Request) -> tuple[list[str], FinishReason, str | None]:
+    """The words of the answer up to a stop sequence or the longest length, and which of these ends it."""
     if script.tool is not None:
-        return [], True
+        return [], "tool_calls", None
     words = _words(script)
     text = "".join(words)
-    cuts = [at for at in (text.find(stop) for stop in request.sampling.stop) if at >= 0]
-    if cuts:
-        words = _WORD.findall(text[: min(cuts)])
+    cuts = [(at, stop) for at, stop in ((text.find(stop), stop) for stop in request.sampling.stop) if at >= 0]
+    at, stop = min(cuts, default=(len(text), None))
+    if stop is not None:
+        words = _WORD.findall(text[:at])
     limit = request.sampling.max_tokens
-    return words[:limit], limit is None or len(words) <= limit
+    if limit is not None and len(words) > limit:
+        return words[:limit], "length", None
+    return words, "stop", stop
