@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 
 import pytest
@@ -12,7 +12,7 @@ import pytest
 from eclair import assistant
 from eclair.assistant import Answer, Meter, Turn, effective
 from eclair.context import Laid
-from eclair.engines.base import Counted, Ended, Health, Model, Piece, Reasoning, Request, Said, Text, ToolCall
+from eclair.engines.base import Counted, Embedded, Ended, Health, Model, Piece, Reasoning, Request, Said, Text, ToolCall
 from eclair.errors import EngineBroken, EngineUnavailable
 from eclair.events import (
     Event,
@@ -63,6 +63,9 @@ class Fake:
 
     async def count(self, model: str, text: str) -> int:
         return len(text)
+
+    async def embed(self, model: str, texts: Sequence[str], dimensions: int | None) -> Embedded:
+        raise NotImplementedError
 
     async def health(self) -> Health:
         return self.state

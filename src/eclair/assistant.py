@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from typing import assert_never
@@ -18,15 +18,14 @@ from eclair.errors import EngineBroken
 from eclair.events import (
     Event,
     PartDelta,
-    PartFinished,
-    PartStarted,
     Remarked,
     RunFinished,
     StepFinished,
     StepStarted,
     UsageCounted,
 )
-from eclair.messages import FinishReason, Message, PartKind, Sampling, Usage
+from eclair.messages import FinishReason, Message, Sampling, Usage
+from eclair.parts import Parts
 
 PATIENCE = 0.4
 """Seconds without a word after which the person is told what is waited for."""
@@ -104,9 +103,7 @@ class Answer:
     def __init__(self, turn: Turn) -> None:
         self._turn = turn
         self._meter = Meter(turn.accepted)
-        self._parts: list[PartKind] = []
-        self._open: int | None = None
-        self._calls: dict[int, int] = {}
+        self._parts = Parts()
         self._reason: FinishReason | None = None
 
     async def events(self) -> AsyncGenerator[Event, None]:
@@ -131,7 +128,7 @@ class Answer:
         """Close the open part, state the usage, end the run."""
         usage = self._meter.usage()
         return [
-            *self._close_part(),
+            *self._parts.finish(),
             *([UsageCounted(usage)] if usage is not None else []),
             end or RunFinished(self._reason or "stop"),
         ]
@@ -141,9 +138,9 @@ class Answer:
         if self._turn.continues is None:
             return []
         events: list[Event] = []
-        for part in self._turn.continues.parts:
-            events += self._open_part(part.kind, part.id, part.name)
-            events.append(PartDelta(len(self._parts) - 1, part.text))
+        for index, part in enumerate(self._turn.continues.parts):
+            events += self._parts.start(part.kind, part.id, part.name)
+            events.append(PartDelta(index, part.text))
         return events
 
     async def _await_first(self, pieces: AsyncGenerator[Piece, None]) -> AsyncGenerator[Event, None]:
@@ -166,47 +163,19 @@ class Answer:
             for event in self._say(piece):
                 yield event
 
-    def _say(self, piece: Piece) -> list[Event]:
+    def _say(self, piece: Piece) -> Sequence[Event]:
         match piece:
-            case Text(text=text):
-                self._meter.text(text)
-                return [*self._in_part("text"), PartDelta(len(self._parts) - 1, text)]
-            case Reasoning(text=text):
-                return [*self._in_part("reasoning"), PartDelta(len(self._parts) - 1, text)]
-            case ToolCall():
-                return self._call(piece)
+            case Text() | Reasoning() | ToolCall():
+                if isinstance(piece, Text):
+                    self._meter.text(piece.text)
+                return self._parts.take(piece)
             case Counted():
                 self._meter.counted(piece)
-                return []
             case Ended(reason=reason):
                 self._reason = reason
-                return []
             case _:
                 assert_never(piece)
-
-    def _call(self, piece: ToolCall) -> list[Event]:
-        opened: list[Event] = []
-        if piece.index not in self._calls:
-            opened = self._open_part("tool_call", piece.id, piece.name)
-            self._calls[piece.index] = len(self._parts) - 1
-        return [*opened, PartDelta(self._calls[piece.index], piece.arguments)]
-
-    def _in_part(self, kind: PartKind) -> list[Event]:
-        if self._open is not None and self._parts[self._open] == kind:
-            return []
-        return self._open_part(kind)
-
-    def _open_part(self, kind: PartKind, id: str | None = None, name: str | None = None) -> list[Event]:
-        closed = self._close_part()
-        self._parts.append(kind)
-        self._open = len(self._parts) - 1
-        return [*closed, PartStarted(self._open, kind, id, name)]
-
-    def _close_part(self) -> list[Event]:
-        if self._open is None:
-            return []
-        index, self._open = self._open, None
-        return [PartFinished(index)]
+        return []
 
 
 def _trimmed(turn: Turn) -> Remarked:

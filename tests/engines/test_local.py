@@ -232,6 +232,12 @@ async def test_a_model_that_is_not_there_and_comes_later(tmp_path: Path, model_f
         assert said(await ask(engine, asking("Hello?")))
 
 
+async def test_it_has_no_embeddings_and_says_what_has(tmp_path: Path) -> None:
+    async with running(Settings(data_dir=tmp_path)) as engine:
+        with pytest.raises(EngineRefused, match=r"llama-server --embeddings.*`engines` in the settings"):
+            await engine.embed(MODEL, ["Hello?"], None)
+
+
 @pytest.mark.parametrize("damage", ["short", "header", "middle"])
 async def test_a_damaged_model_is_said_and_not_tried_again(
     tmp_path: Path, model_file: Path, damage: str, caplog: pytest.LogCaptureFixture

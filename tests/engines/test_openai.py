@@ -388,6 +388,47 @@ async def test_a_server_without_a_list_serves_what_the_settings_name(standin: St
     await engine.close()
 
 
+@pytest.mark.parametrize(
+    ("told", "stop"),
+    [({"stop_reason": "END"}, "END"), ({"stop_reason": 128009}, None), ({"matched_stop": "END"}, "END"), ({}, None)],
+)
+async def test_the_stop_sequence_that_ended_it(
+    engine: OpenAIEngine, standin: StandIn, told: dict[str, Any], stop: str | None
+) -> None:
+    last: dict[str, Any] = {"choices": [{"index": 0, "delta": {}, "finish_reason": "stop", **told}]}
+    counted = usage(7, 5, completion_tokens_details={"reasoning_tokens": 3})
+    standin.answers = [
+        streaming(chunk({"content": "a"}), b"data: " + orjson.dumps(last) + b"\n\n", chunk(usage=counted), DONE)
+    ]
+    assert (await ask(engine))[-2:] == [Counted(7, 5, None, 3), Ended("stop", stop)]
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        (b"{}", "no vector"),
+        (b'{"data": null}', "no vector"),
+        (b'{"data": [{"index": 0}]}', "no vector"),
+        (b'{"data": [{"index": 0, "embedding": "AAAA"}]}', "no vector"),
+        (b'{"data": [{"index": 0, "embedding": [[1]]}]}', "no vector"),
+        (b'{"data": [{"index": 0, "embedding": []}]}', "a vector for each text"),
+        (b'{"data": [{"index": 0, "embedding": [1]}, {"index": 1, "embedding": [1]}]}', "a vector for each text"),
+    ],
+)
+async def test_what_is_no_vector_is_refused(engine: OpenAIEngine, standin: StandIn, body: bytes, message: str) -> None:
+    standin.answers = [lambda call: call.reply(200, body)]
+    with pytest.raises(EngineBroken, match=message):
+        await engine.embed("m", ["a"], None)
+
+
+async def test_a_server_without_vectors_refuses(engine: OpenAIEngine, standin: StandIn) -> None:
+    standin.answers = [refusing(404, "no such route"), refusing(501, "start it with --embeddings")]
+    with pytest.raises(EngineRefused, match="no such route"):
+        await engine.embed("m", ["a"], None)
+    with pytest.raises(EngineBroken, match="--embeddings"):
+        await engine.embed("m", ["a"], None)
+
+
 def test_retry_after_in_seconds_or_as_a_date() -> None:
     assert retry_after("1.5") == 1.5
     assert retry_after(email.utils.formatdate(1030.0, usegmt=True), lambda: 1000.0) == 30.0

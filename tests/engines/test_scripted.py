@@ -28,7 +28,7 @@ async def test_it_says_so_many_words_and_counts_them() -> None:
     pieces = await told("words=300")
     assert text(pieces) == "".join(prose(300))
     assert len(text(pieces).split()) == 300
-    assert pieces[-2:] == [Counted(3, 300, 0), Ended("stop")]
+    assert pieces[-2:] == [Counted(3, 300, 0, 0), Ended("stop")]
 
 
 async def test_it_says_the_same_each_time() -> None:
@@ -123,7 +123,7 @@ async def test_the_longest_length_cuts_it() -> None:
 async def test_a_stop_sequence_ends_it() -> None:
     pieces = await told("say=one two three", Sampling(stop=("three", "two")))
     assert text(pieces) == "one "
-    assert pieces[-1] == Ended("stop")
+    assert pieces[-1] == Ended("stop", "two")
 
 
 async def test_closing_it_stops_it() -> None:

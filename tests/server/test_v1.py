@@ -427,7 +427,7 @@ async def test_the_key(settings: Settings) -> None:
 
 
 async def test_what_is_not_there_is_said_in_its_form(server: Server) -> None:
-    for path, status in (("/v1/embeddings", 404), ("/v1/chat/completions", 405)):
+    for path, status in (("/v1/moderations", 404), ("/v1/chat/completions", 405)):
         reply = await server.get(path)
         assert reply.status == status
         assert set(reply.error) == {"message", "type", "param", "code"}

@@ -6,7 +6,7 @@ that reads it) stops the engine's work at once. Which engine serves which model 
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
@@ -78,21 +78,34 @@ class ToolCall:
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """The engine's own count of tokens; comes at most once."""
+    """The engine's own count of tokens; comes at most once. `reasoning_tokens` are among the completion's."""
 
     prompt_tokens: int
     completion_tokens: int
     cached_tokens: int | None = None
+    reasoning_tokens: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """The answer is complete. Without it a stream has broken off."""
+    """The answer is complete. Without it a stream has broken off.
+
+    `stop` is the stop sequence that ended it, where the engine says so.
+    """
 
     reason: FinishReason
+    stop: str | None = None
 
 
 Piece = Text | Reasoning | ToolCall | Counted | Ended
+
+
+@dataclass(frozen=True, slots=True)
+class Embedded:
+    """The vectors of some texts, in their order, and how many tokens the texts were."""
+
+    vectors: list[list[float]]
+    tokens: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +153,13 @@ class Engine(Protocol):
 
     async def count(self, model: str, text: str) -> int:
         """How many tokens `text` is to `model`; an estimate from its length where the engine cannot tell."""
+        ...
+
+    async def embed(self, model: str, texts: Sequence[str], dimensions: int | None) -> Embedded:
+        """A vector for each text, of so many `dimensions` where the model lets one choose.
+
+        Raises EngineRefused where the engine or the model has none.
+        """
         ...
 
     async def health(self) -> Health: ...

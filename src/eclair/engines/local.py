@@ -14,14 +14,14 @@ import platform
 import secrets
 import sys
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import orjson
 
 from eclair.engines import catalog
-from eclair.engines.base import JSON, Health, Model, Piece, Request
+from eclair.engines.base import JSON, Embedded, Health, Model, Piece, Request
 from eclair.engines.catalog import Entry
 from eclair.engines.child import Child
 from eclair.engines.llama_process import Order
@@ -31,6 +31,7 @@ from eclair.errors import (
     EclairError,
     EngineBroken,
     EngineMissing,
+    EngineRefused,
     EngineUnavailable,
     SetupError,
     UpstreamError,
@@ -131,6 +132,13 @@ class LocalEngine:
 
     async def count(self, model: str, text: str) -> int:
         return await (await self._ready()).count(model, text)
+
+    async def embed(self, model: str, texts: Sequence[str], dimensions: int | None) -> Embedded:
+        """Refuses: llama.cpp gives vectors only where it was started to do nothing else."""
+        raise EngineRefused(
+            f"{self._entry.name} writes and gives no embeddings; name the model of a server that does, "
+            "such as `llama-server --embeddings`, and add that server under `engines` in the settings."
+        )
 
     async def health(self) -> Health:
         if self._client is not None:

@@ -19,14 +19,14 @@ from typing import Any, NoReturn
 
 import orjson
 
-from eclair.engines.base import JSON, Health, Model, Piece, Request, Said
-from eclair.engines.reading import Reading, sentence, words
+from eclair.engines.base import JSON, Embedded, Health, Model, Piece, Request, Said
+from eclair.engines.reading import Reading, embedded, sentence, words
 from eclair.errors import EclairError, EngineBroken, EngineBusy, EngineRefused, EngineUnavailable, UpstreamError
 from eclair.messages import Sampling
 from eclair.settings import EngineSettings
 from eclair.trust.egress import IDLE, BrokenOff, Http, Reply, TimedOut, Unreachable
 
-MAX_BODY = 4 << 20
+MAX_BODY = 8 << 20
 SLICE = 8 << 10
 """Bytes of a read that are parsed before other answers get their turn: some fifty tokens, a quarter of a ms."""
 
@@ -45,6 +45,9 @@ PATIENCE = 2.0
 
 REMEMBERED = 4096
 """How many texts' token counts are kept."""
+
+TEXTS_AT_ONCE = 32
+"""Texts of one request for vectors: in JSON, those of 8,192 numbers are within MAX_BODY."""
 
 GO_ON = Said("user", "Go on exactly where you stopped. Repeat nothing and explain nothing.")
 
@@ -164,6 +167,20 @@ class OpenAIEngine:
         if len(self._counts) > REMEMBERED:
             self._counts.popitem(last=False)
         return number
+
+    async def embed(self, model: str, texts: Sequence[str], dimensions: int | None) -> Embedded:
+        """By the server's `/embeddings`; see `Engine.embed`."""
+        vectors: list[list[float]] = []
+        tokens = 0
+        for start in range(0, len(texts), TEXTS_AT_ONCE):
+            some = list(texts[start : start + TEXTS_AT_ONCE])
+            wanted: JSON = {"model": model, "input": some}
+            if dimensions is not None:
+                wanted["dimensions"] = dimensions
+            found = embedded(self.name, await self.fetch(f"{self.url}/embeddings", wanted), len(some))
+            vectors += found.vectors
+            tokens += found.tokens
+        return Embedded(vectors, tokens)
 
     async def health(self) -> Health:
         try:

@@ -1,4 +1,4 @@
-"""Reads the stream of an OpenAI-compatible server: bytes, cut anywhere, to pieces. It asks nothing of anyone."""
+"""Reads what an OpenAI-compatible server sends: bytes, cut anywhere, to pieces. It asks nothing of anyone."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any, NoReturn
 
 import orjson
 
-from eclair.engines.base import JSON, Counted, Ended, Piece, Reasoning, Text, ToolCall
+from eclair.engines.base import JSON, Counted, Embedded, Ended, Piece, Reasoning, Text, ToolCall
 from eclair.errors import EngineBroken, EngineBusy, EngineRefused, EngineUnavailable
 from eclair.messages import FinishReason
 
@@ -43,6 +43,20 @@ def sentence(text: str) -> str:
     """`text` on one line, at a bearable length, with an end."""
     text = " ".join(text.split())[:500]
     return text if text.endswith((".", "!", "?")) else text + "."
+
+
+def embedded(name: str, data: JSON, count: int) -> Embedded:
+    """The reply of the server `name` to a request for `count` vectors. Raises EngineBroken for what is none."""
+    try:
+        rows: list[JSON] = sorted(data["data"], key=lambda row: row["index"])
+        vectors = [[float(number) for number in row["embedding"]] for row in rows]
+        usage: JSON = data.get("usage") or {}
+        tokens = int(usage.get("prompt_tokens") or 0)
+    except (KeyError, TypeError, ValueError) as error:
+        raise EngineBroken(f"The engine {name} sent something that is no vector: {sentence(repr(error))}") from error
+    if len(vectors) != count or not all(vectors):
+        raise EngineBroken(f"The engine {name} did not send a vector for each text; try again.")
+    return Embedded(vectors, tokens)
 
 
 class Frames:
@@ -91,6 +105,7 @@ class Reading:
         self._usage: JSON | None = None
         self._timings: JSON | None = None
         self.ended: FinishReason | None = None
+        self._stop: str | None = None
         self.done = False
         """Whether the server said that nothing follows."""
 
@@ -116,7 +131,7 @@ class Reading:
         counted = _counted(self._usage, self._timings)
         if counted is not None:
             self._pieces.append(counted)
-        return [*self._flush(), Ended(self.ended)]
+        return [*self._flush(), Ended(self.ended, self._stop)]
 
     def _take(self, data: JSON) -> None:
         if self._frames.failed or data.get("error"):
@@ -146,6 +161,8 @@ class Reading:
             raise EngineBroken(f"The engine {self._name} gave up its answer; try again.")
         if reason is not None:
             self.ended = FINISH.get(reason, "stop")
+            stop: Any = choice.get("stop_reason") or choice.get("matched_stop")  # vLLM's name for it, and SGLang's
+            self._stop = stop if isinstance(stop, str) else None
 
     def _say(self, content: str | list[JSON] | None) -> None:
         if not content:
@@ -257,8 +274,10 @@ def _counted(usage: JSON | None, timings: JSON | None) -> Counted | None:
         return Counted(int(timings.get("prompt_n") or 0) + (cached or 0), int(timings["predicted_n"]), cached)
     details: JSON = usage.get("prompt_tokens_details") or {}
     found: int | None = details.get("cached_tokens")
+    made: JSON = usage.get("completion_tokens_details") or {}
     return Counted(
         int(usage.get("prompt_tokens") or 0),
         int(usage.get("completion_tokens") or 0),
         cached if found is None else found,
+        made.get("reasoning_tokens"),
     )

@@ -23,17 +23,21 @@ It answers with made-up prose. A line of the last message that begins with `scri
 from __future__ import annotations
 
 import asyncio
+import hashlib
+import math
 import re
 import sys
 import time
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Iterator, Sequence
 from dataclasses import dataclass
 
-from eclair.engines.base import Counted, Ended, Health, Model, Piece, Reasoning, Request, Text, ToolCall
+from eclair.engines.base import Counted, Embedded, Ended, Health, Model, Piece, Reasoning, Request, Text, ToolCall
 from eclair.errors import EngineBusy, EngineUnavailable, InvalidInput
+from eclair.messages import FinishReason
 
 MODEL = "scripted"
 CONTEXT = 32768
+DIMENSIONS = 64
 TICK = 0.002
 BURST = 64
 
@@ -133,16 +137,20 @@ class ScriptedEngine:
             yield Reasoning(text)
         for piece in _tool_call(script):
             yield piece
-        words, whole = _shown(script, request)
+        words, reason, stop = _shown(script, request)
         async for text in self._speak(words, script):
             yield Text(text)
         if script.break_ is not None:
             return
-        yield Counted(_length(request), script.reasoning + len(words), 0)
-        yield Ended("tool_calls" if script.tool else "stop" if whole else "length")
+        yield Counted(_length(request), script.reasoning + len(words), 0, script.reasoning)
+        yield Ended(reason, stop)
 
     async def count(self, model: str, text: str) -> int:
         return len(text.split())
+
+    async def embed(self, model: str, texts: Sequence[str], dimensions: int | None) -> Embedded:
+        vectors = [_vector(text, dimensions or DIMENSIONS) for text in texts]
+        return Embedded(vectors, sum(len(text.split()) for text in texts))
 
     async def health(self) -> Health:
         return Health("loading", "It pretends to load.") if self._loading else Health("ready", "It is ready.")
@@ -200,6 +208,16 @@ def _length(request: Request) -> int:
     return sum(len(text.split()) for text in texts if isinstance(text, str))
 
 
+def _vector(text: str, dimensions: int) -> list[float]:
+    """A vector of length 1: the sum of those of its words, so that texts with the same words are near each other."""
+    total = [0.25] * dimensions  # what is added are halves, so that it is never all naught
+    for word in text.lower().split() or [text]:
+        for place, byte in enumerate(hashlib.shake_256(word.encode()).digest(dimensions)):
+            total[place] += byte - 127.5
+    length = math.hypot(*total)
+    return [number / length for number in total]
+
+
 def _tool_call(script: Script) -> Iterator[ToolCall]:
     if script.tool is None:
         return
@@ -214,14 +232,17 @@ def _words(script: Script) -> list[str]:
     return [script.say] if script.say is not None else list(prose(script.words))
 
 
-def _shown(script: Script, request: Request) -> tuple[list[str], bool]:
-    """The words of the answer up to a stop sequence or the longest length, and whether these are all."""
+def _shown(script: Script, request: Request) -> tuple[list[str], FinishReason, str | None]:
+    """The words of the answer up to a stop sequence or the longest length, and which of these ends it."""
     if script.tool is not None:
-        return [], True
+        return [], "tool_calls", None
     words = _words(script)
     text = "".join(words)
-    cuts = [at for at in (text.find(stop) for stop in request.sampling.stop) if at >= 0]
-    if cuts:
-        words = _WORD.findall(text[: min(cuts)])
+    cuts = [(at, stop) for at, stop in ((text.find(stop), stop) for stop in request.sampling.stop) if at >= 0]
+    at, stop = min(cuts, default=(len(text), None))
+    if stop is not None:
+        words = _WORD.findall(text[:at])
     limit = request.sampling.max_tokens
-    return words[:limit], limit is None or len(words) <= limit
+    if limit is not None and len(words) > limit:
+        return words[:limit], "length", None
+    return words, "stop", stop

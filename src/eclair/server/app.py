@@ -17,6 +17,7 @@ import eclair
 from eclair.core import Core
 from eclair.errors import Conflict, EclairError, EngineBusy, InvalidInput, MethodNotAllowed, NotFound
 from eclair.server import ui
+from eclair.server.anthropic import routes as anthropic
 from eclair.server.api import (
     about,
     answers,
@@ -32,6 +33,7 @@ from eclair.server.api import (
     turns,
 )
 from eclair.server.guard import Guard
+from eclair.server.openai import embeddings, responses
 from eclair.server.openai import routes as openai
 
 _BRANCH = re.compile(r"str|(list|dict)\[.*")
@@ -63,6 +65,9 @@ def create_app(core: Core) -> FastAPI:
     app.include_router(preferences.router(core))
     app.include_router(about.router(core))
     app.include_router(openai.router(core))
+    app.include_router(embeddings.router(core))
+    app.include_router(responses.router(core))
+    app.include_router(anthropic.router(core))
     app.include_router(ui.router())
     if ui.STATIC.exists():
         app.mount("/assets", ui.Assets(directory=ui.STATIC / "assets", check_dir=False))
@@ -75,10 +80,12 @@ def create_app(core: Core) -> FastAPI:
 
 
 def respond(scope: Scope, error: EclairError) -> JSONResponse:
-    """The error in the form that its path speaks, OpenAI's under /v1."""
+    """The error in the form that its path speaks, under /v1 OpenAI's or Anthropic's."""
     headers: dict[str, str] = {}
     if isinstance(error, EngineBusy) and error.retry_after is not None:
         headers["Retry-After"] = str(max(1, round(error.retry_after)))
+    if scope["path"].startswith(anthropic.PATH):
+        return JSONResponse(anthropic.error_body(error), error.status, headers)
     if scope["path"].startswith("/v1"):
         return JSONResponse(openai.error_body(error), error.status, headers)
     body: dict[str, Any] = {"code": error.code, "message": error.message, "param": error.param}

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
-from typing import Any
+from typing import Any, cast
 
-from pydantic import BaseModel, ConfigDict, model_validator
+import orjson
+from pydantic import BaseModel, ConfigDict, Discriminator, Tag, model_validator
 
 
 class Fields(BaseModel):
@@ -15,13 +15,30 @@ class Fields(BaseModel):
 
 
 class Body(Fields):
-    """A whole body. JSON can say half a character (a lone surrogate); nothing after this door could write it."""
+    """A whole body. JSON can say what nothing after this door could write again."""
 
     @model_validator(mode="before")
     @classmethod
-    def _whole_characters(cls, data: Any) -> Any:
+    def _can_be_written(cls, data: Any) -> Any:
         try:
-            json.dumps(data, ensure_ascii=False).encode()
-        except UnicodeEncodeError:
-            raise ValueError("the body holds half a character (a lone surrogate)") from None
+            orjson.dumps(data)
+        except orjson.JSONEncodeError as error:
+            half = "surrogates" in str(error)
+            what = "half a character (a lone surrogate)" if half else "a number beyond 64 bits, or too many brackets"
+            raise ValueError(f"the body holds {what}") from None
         return data
+
+
+def kind(name: str) -> Tag:
+    """The tag of one alternative of a union, in the form by which errors leave it out of a field's name."""
+    return Tag(f"dict[{name}]")
+
+
+def by_type(sentence: str, default: str | None = None) -> Discriminator:
+    """Tells the alternatives of a union apart by their `type`; `sentence` is what a person hears of any other."""
+
+    def find(value: Any) -> str:
+        given = cast("dict[str, Any]", value) if isinstance(value, dict) else {"type": getattr(value, "type", default)}
+        return f"dict[{given.get('type', default)}]"
+
+    return Discriminator(find, custom_error_type="no_such_type", custom_error_message=sentence)

@@ -89,9 +89,10 @@ class Guard:
         path: str = scope["path"]
         if self._key is None or not path.startswith(("/api/", "/v1/")) or KEYLESS.match(path):
             return
-        scheme, _, given = headers.get("authorization", "").partition(" ")
-        if scheme.lower() != "bearer" or not hmac.compare_digest(given.encode("latin-1"), self._key.encode()):
-            raise Unauthorized("This Éclair needs its key: send `Authorization: Bearer KEY`.")
+        scheme, _, bearer = headers.get("authorization", "").partition(" ")
+        given = (bearer if scheme.lower() == "bearer" else "", headers.get("x-api-key", ""))  # Anthropic's clients' way
+        if not any(hmac.compare_digest(one.encode("latin-1"), self._key.encode()) for one in given):
+            raise Unauthorized("This Éclair needs its key: send `Authorization: Bearer KEY`, or `x-api-key: KEY`.")
 
 
 def _name(host: str) -> str:

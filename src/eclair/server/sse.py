@@ -12,7 +12,9 @@ from starlette.types import Receive, Scope, Send
 from eclair.runs import Batch
 
 BEAT = 15.0
-"""Seconds of silence after which a comment line is sent."""
+"""Seconds of silence after which a sign of life is sent: a comment line, where a dialect has nothing else."""
+
+BEAT_LINE = b":\n\n"
 
 HEADERS = {
     "Content-Type": "text/event-stream; charset=utf-8",
@@ -32,10 +34,12 @@ class EventStream(Response):
         *,
         status_code: int = 200,
         headers: Mapping[str, str] | None = None,
+        beat: bytes = BEAT_LINE,
     ) -> None:
         super().__init__(status_code=status_code, headers={**HEADERS, **(headers or {})})
         del self.headers["content-length"]
         self._chunks = chunks
+        self._beat = beat
         self._sent = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -45,7 +49,7 @@ class EventStream(Response):
         try:
             while not await _either(pump, gone, within=BEAT):
                 if not self._sent:
-                    await send({"type": "http.response.body", "body": b":\n\n", "more_body": True})
+                    await send({"type": "http.response.body", "body": self._beat, "more_body": True})
                 self._sent = False
         finally:
             pump.cancel()

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Awaitable
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass, replace
-from typing import TypeVar
 
 import orjson
 from fastapi import APIRouter, Request
@@ -29,7 +28,6 @@ from eclair.engines.base import (
 from eclair.engines.base import Request as EngineRequest
 from eclair.errors import (
     EclairError,
-    EngineBroken,
     NotFound,
     TooLarge,
     Unauthorized,
@@ -40,12 +38,10 @@ from eclair.idle import Idle
 from eclair.ids import new_id
 from eclair.server.openai.forms import Chat, Choice, Completion
 from eclair.server.openai.requests import ChatRequest, CompletionRequest
+from eclair.server.relay import GONE, unbroken, unless_gone
 from eclair.server.sse import EventStream
 
-T = TypeVar("T")
 ENDS = b"data: [DONE]\n\n"
-GONE = Response(status_code=499)
-"""To a client that is no longer there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +68,7 @@ class _Reply:
                 replace(self.request, sampling=replace(self.request.sampling, seed=seed + index))
                 for index in range(self.count)
             ]
-        return [self.engine.stream(request) for request in requests]
+        return [unbroken(self.engine.stream(request), self.idle) for request in requests]
 
 
 def router(core: Core) -> APIRouter:
@@ -101,10 +97,10 @@ def router(core: Core) -> APIRouter:
             form, engine, asked, body.n or 1, core.idle, new_id(form.prefix).replace("_", "-"), int(time.time())
         )
         if not body.stream:
-            return await _unless_gone(request, _whole(reply)) or GONE
+            return await unless_gone(request, _whole(reply)) or GONE
         usage = body.stream_options is not None and body.stream_options.include_usage
         pieces = _in_turn(reply)
-        first = await _unless_gone(request, anext(pieces))
+        first = await unless_gone(request, anext(pieces))
         return GONE if first is None else EventStream(_chunks(reply, first, pieces, usage))
 
     return api
@@ -142,15 +138,10 @@ def _model(model: Model) -> JSON:
 
 async def _in_turn(reply: _Reply) -> AsyncGenerator[tuple[int, Piece], None]:
     """The pieces of one choice after the other, each with its choice's number."""
-    with reply.idle.busy():
-        for index, stream in enumerate(reply.streams()):
-            reason = False
-            async with aclosing(stream) as pieces:
-                async for piece in pieces:
-                    reason = reason or isinstance(piece, Ended)
-                    yield index, piece
-            if not reason:
-                raise _broken()
+    for index, stream in enumerate(reply.streams()):
+        async with aclosing(stream) as pieces:
+            async for piece in pieces:
+                yield index, piece
 
 
 async def _chunks(
@@ -196,8 +187,7 @@ async def _after(
 
 
 async def _whole(reply: _Reply) -> Response:
-    with reply.idle.busy():
-        choices = await _gather(reply)
+    choices = await _gather(reply)
     body: JSON = {
         **reply.head(reply.form.object),
         "choices": [{"index": index, **reply.form.whole(choice)} for index, choice in enumerate(choices)],
@@ -212,8 +202,6 @@ async def _gather(reply: _Reply) -> list[Choice]:
         async with aclosing(stream) as pieces:
             async for piece in pieces:
                 choice.take(piece)
-        if choice.reason is None:
-            raise _broken()
         return choice
 
     tasks = [asyncio.create_task(one(stream)) for stream in reply.streams()]
@@ -223,10 +211,6 @@ async def _gather(reply: _Reply) -> list[Choice]:
         for task in tasks:
             task.cancel()
         await asyncio.wait(tasks)
-
-
-def _broken() -> EngineBroken:
-    return EngineBroken("The engine broke off before the end of its answer; try again.")
 
 
 def _usage(counts: list[Counted]) -> JSON | None:
@@ -245,21 +229,3 @@ def _usage(counts: list[Counted]) -> JSON | None:
 
 def _event(body: JSON) -> bytes:
     return b"data: " + orjson.dumps(body) + b"\n\n"
-
-
-async def _unless_gone(request: Request, work: Awaitable[T]) -> T | None:
-    """Do the work, or stop it when the client goes away meanwhile: None then."""
-    task = asyncio.ensure_future(work)
-    gone = asyncio.create_task(_disconnected(request))
-    try:
-        await asyncio.wait([task, gone], return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        for other in (task, gone):
-            other.cancel()
-        await asyncio.wait([task, gone])
-    return None if task.cancelled() else task.result()
-
-
-async def _disconnected(request: Request) -> None:
-    while (await request.receive())["type"] != "http.disconnect":
-        pass

@@ -1,0 +1,211 @@
+"""`/v1/messages`: Anthropic's dialect over the same engines (reference: Anthropic's API reference, messages).
+
+A message is made block by block: a stretch of text, of thought, or a call. Nothing here is kept.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, assert_never
+
+import orjson
+from fastapi import APIRouter, Request
+from starlette.responses import JSONResponse, Response
+
+from eclair.context import WRAPPING
+from eclair.core import Core
+from eclair.engines.base import JSON, Counted, Ended, Piece, Reasoning, Text, ToolCall
+from eclair.errors import EclairError, EngineBroken, Forbidden, NotFound, Unauthorized, UpstreamError, UserError
+from eclair.events import PartDelta, PartFinished, PartStarted
+from eclair.ids import new_id
+from eclair.messages import PartKind
+from eclair.parts import PartEvent, Parts
+from eclair.server.anthropic.requests import CountRequest, MessagesRequest
+from eclair.server.relay import GONE, relay, unbroken, unless_gone
+
+PATH = "/v1/messages"
+PING = b'event: ping\ndata: {"type":"ping"}\n\n'
+
+
+def router(core: Core) -> APIRouter:
+    api = APIRouter(prefix=PATH, tags=["Anthropic"])
+
+    @api.post("")
+    async def create_message(body: MessagesRequest, request: Request) -> Response:
+        engine, model = await core.registry.resolve(body.model)
+        asked = body.request(model)
+        rendering = MessageRendering(model.id, thinking=body.shows_thinking)
+        pieces = unbroken(engine.stream(asked), core.idle)
+        return await relay(request, pieces, rendering, streamed=bool(body.stream), beat=PING)
+
+    @api.post("/count_tokens")
+    async def count_tokens(body: CountRequest, request: Request) -> Response:
+        engine, model = await core.registry.resolve(body.model)
+        said = body.said()
+        calls = [call for message in said for call in message.tool_calls]
+        texts = [message.content for message in said if isinstance(message.content, str)]
+        text = "\n".join([*texts, *(orjson.dumps(one).decode() for one in (*calls, *body.wanted_tools()))])
+        count = await unless_gone(request, engine.count(model.id, text))
+        return GONE if count is None else JSONResponse({"input_tokens": count + WRAPPING * len(said)})
+
+    return api
+
+
+def error_body(error: EclairError) -> JSON:
+    """The error in the form that Anthropic's clients read."""
+    match error:
+        case Unauthorized():
+            kind = "authentication_error"
+        case Forbidden():
+            kind = "permission_error"
+        case NotFound():
+            kind = "not_found_error"
+        case UpstreamError(status=429):
+            kind = "rate_limit_error"
+        case UserError() | UpstreamError(status=400):
+            kind = "invalid_request_error"
+        case _:
+            kind = "api_error"
+    return {"type": "error", "error": {"type": kind, "message": error.message}}
+
+
+@dataclass(slots=True)
+class _Block:
+    """A block of the message in the making."""
+
+    kind: PartKind
+    id: str
+    name: str
+    texts: list[str] = field(default_factory=list[str])
+
+    def empty(self) -> JSON:
+        return self._with("", {})
+
+    def whole(self) -> JSON:
+        """Raises ValueError for a call whose arguments are no JSON object."""
+        text = "".join(self.texts)
+        given: Any = orjson.loads(text or b"{}") if self.kind == "tool_call" else {}
+        if not isinstance(given, dict):
+            raise ValueError("no object")
+        return self._with(text, given)  # pyright: ignore[reportUnknownArgumentType]
+
+    def delta(self, text: str) -> JSON:
+        match self.kind:
+            case "text":
+                return {"type": "text_delta", "text": text}
+            case "reasoning":
+                return {"type": "thinking_delta", "thinking": text}
+            case "tool_call":
+                return {"type": "input_json_delta", "partial_json": text}
+
+    def _with(self, text: str, given: JSON) -> JSON:
+        match self.kind:
+            case "text":
+                return {"type": "text", "text": text}
+            case "reasoning":  # nobody signs it, for nobody checks it
+                return {"type": "thinking", "thinking": text, "signature": ""}
+            case "tool_call":
+                return {"type": "tool_use", "id": self.id, "name": self.name, "input": given}
+
+
+class MessageRendering:
+    """Implements `Rendering`. Without `thinking` the client does not see what the model thinks."""
+
+    def __init__(self, model: str, *, thinking: bool) -> None:
+        self._head: JSON = {"id": new_id("msg"), "type": "message", "role": "assistant", "model": model}
+        self._thinking = thinking
+        self._parts = Parts()
+        self._blocks: list[_Block] = []
+        self._counted = Counted(0, 0)
+        self._ended: Ended | None = None
+
+    def begin(self) -> list[JSON]:
+        return [{"type": "message_start", "message": self.whole()}, {"type": "ping"}]
+
+    def take(self, piece: Piece) -> list[JSON]:
+        match piece:
+            case Reasoning() if not self._thinking:
+                return []
+            case Text() | Reasoning() | ToolCall():
+                return [event for change in self._parts.take(piece) for event in self._change(change)]
+            case Counted():
+                self._counted = piece
+                return []
+            case Ended():
+                self._ended = piece
+                return self._end()
+            case _:
+                assert_never(piece)
+
+    def fail(self, error: EclairError) -> list[JSON]:
+        return [error_body(error)]
+
+    def whole(self) -> JSON:
+        """Raises EngineBroken where the model made a call that is none."""
+        return {**self._head, "content": self._content(), **self._stop(), "usage": self._usage()}
+
+    def _change(self, change: PartEvent) -> list[JSON]:
+        index = change.index
+        match change:
+            case PartStarted():
+                block = _Block(change.kind, change.id or new_id("toolu"), change.name or "")
+                self._blocks.append(block)
+                return [{"type": "content_block_start", "index": index, "content_block": block.empty()}]
+            case PartDelta():
+                block = self._blocks[index]
+                block.texts.append(change.text)
+                delta = {"type": "content_block_delta", "index": index, "delta": block.delta(change.text)}
+                return [delta] if change.text else []
+            case PartFinished():
+                return [{"type": "content_block_stop", "index": index}]
+
+    def _end(self) -> list[JSON]:
+        return [
+            *(event for change in self._parts.finish() for event in self._change(change)),
+            {"type": "message_delta", "delta": self._stop(), "usage": self._usage()},
+            {"type": "message_stop"},
+        ]
+
+    def _content(self) -> list[JSON]:
+        content: list[JSON] = []
+        for block in self._blocks:
+            try:
+                content.append(block.whole())
+            except ValueError as error:
+                if (
+                    self._ended is None or self._ended.reason != "length"
+                ):  # else the call itself was cut, and cannot be made
+                    raise EngineBroken(
+                        f"The model called {block.name} with what is no JSON object; try again."
+                    ) from error
+        return content
+
+    def _stop(self) -> JSON:
+        """Why it ended. Some engines say `stop` of an answer that ends with a call."""
+        ended = self._ended
+        called = any(block.kind == "tool_call" for block in self._blocks)
+        match ended:
+            case None:
+                reason = None
+            case Ended(reason="length"):
+                reason = "max_tokens"
+            case Ended(reason="content_filter"):
+                reason = "refusal"
+            case Ended(reason="tool_calls"):
+                reason = "tool_use"
+            case Ended(stop=str()):
+                reason = "stop_sequence"
+            case _:
+                reason = "tool_use" if called else "end_turn"
+        return {"stop_reason": reason, "stop_sequence": ended.stop if reason == "stop_sequence" and ended else None}
+
+    def _usage(self) -> JSON:
+        """What was read from a cache is not among the input tokens, here."""
+        counted = self._counted
+        cached = counted.cached_tokens or 0
+        return {
+            "input_tokens": counted.prompt_tokens - cached,
+            "cache_creation_input_tokens": 0,
+            "cache_read_input_tokens": cached,
+            "output_tokens": counted.completion_tokens,
+        }
