@@ -1,0 +1,54 @@
+"""The page in each language that it speaks: chosen by the browser, whole, and not too long for a narrow window."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.axe import SIDEWAYS
+from tests.browser.conftest import Opening
+from tests.browser.served import Served
+
+WORDS = Path(__file__).parents[2] / "ui" / "src" / "i18n"
+LANGUAGES = sorted(file.stem for file in WORDS.glob("??.ts"))
+
+
+def test_all_24_official_languages_are_there() -> None:
+    assert len(LANGUAGES) == 24
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_language_is_spoken_and_fits(opening: Opening, shared: Served, language: str) -> None:
+    words = (WORDS / f"{language}.ts").read_text(encoding="utf-8")
+
+    def said(key: str) -> str:
+        found = re.search(rf'^  {key}: "(.*)",$', words, re.MULTILINE)
+        assert found is not None
+        return found[1]
+
+    page = opening(shared, locale=language, viewport={"width": 320, "height": 640}).new_page()
+    page.goto("/")
+    expect(page.get_by_role("textbox", name=said("composer"), exact=True)).to_be_visible()
+    assert page.evaluate("document.documentElement.lang") == language
+    assert page.evaluate(SIDEWAYS) == []
+    composer = page.get_by_role("textbox", name=said("composer"), exact=True)
+    composer.fill("script: words=30 rate=0")
+    composer.press("Control+Enter")
+    expect(page.get_by_role("button", name=said("copy"), exact=True)).to_be_visible()
+    assert page.evaluate(SIDEWAYS) == []
+    page.goto("/settings")
+    expect(page.get_by_role("heading", name=said("data"), exact=True)).to_be_visible()
+    assert page.evaluate(SIDEWAYS) == []
+
+
+def test_what_the_server_says_is_told_in_the_language_of_the_page(opening: Opening, shared: Served) -> None:
+    page = opening(shared, locale="de-DE").new_page()
+    page.goto("/")
+    composer = page.get_by_role("textbox", name="Ihre Nachricht", exact=True)
+    composer.fill("script: busy=5")
+    composer.press("Control+Enter")
+    fault = "Die Engine ist ausgelastet. Versuchen Sie es gleich noch einmal. Auf Englisch: The scripted engine is busy"
+    expect(page.get_by_role("article", name="Éclair").last).to_contain_text(fault)
