@@ -16,6 +16,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from eclair.core import OWNER
 from eclair.messages import Conversation, Message, Part
+from eclair.store.base import Share
 from eclair.store.sql import SQLStore
 from tests.browser.conftest import Opening, Watch
 from tests.browser.served import Served
@@ -47,6 +48,7 @@ async def fill(data: Path) -> None:
             Message(f"msg_{2 * i + 1:026d}", LONG, question.id, "assistant", (Part("text", words),), now),
         ]
     await store.add_tree(Conversation(LONG, OWNER, "A thousand turns", now, now, messages[-1].id), messages)
+    await store.add_share(Share("share_old", OWNER, LONG, "A thousand turns", now - 10, now - 1), "[]")
     await store.close()
 
 
@@ -356,6 +358,14 @@ def test_a_link_is_made_read_without_a_key_and_revoked(opening: Opening, shared:
     watches[-1].forgive("404", "410")
     reader.reload()
     expect(reader.get_by_role("alert")).to_have_text(re.compile(r"\w.*\.$"))
+
+
+def test_a_link_that_has_expired_says_so(opening: Opening, full: Served, watches: list[Watch]) -> None:
+    page = opening(full).new_page()
+    watches[0].forgive("410")
+    page.goto("/s/share_old")
+    expect(page.get_by_role("alert")).to_contain_text("has expired")
+    expect(page.get_by_role("article")).to_have_count(0)
 
 
 def test_nothing_of_a_broken_file_is_kept_and_a_good_one_is(page: Page, tmp_path: Path, watches: list[Watch]) -> None:

@@ -35,3 +35,34 @@ test("folding changes no message that was handed out", () => {
 test("a run begins with its start", () => {
   assert.throws(() => fold(null, { type: "run.stopped", seq: 1 }));
 });
+
+test("a message that was kept half-way and grows on is the same in the end", () => {
+  for (const name of names) {
+    const events = read(name);
+    const whole = events.reduce<Message | null>(fold, null);
+    for (let at = 0; at <= events.length; at++) {
+      const half = events.slice(0, at).reduce<Message | null>(fold, null);
+      const kept = JSON.parse(JSON.stringify(half)) as Message | null;
+      assert.deepEqual(events.slice(at).reduce<Message | null>(fold, kept), whole, `${name} at ${at}`);
+    }
+  }
+});
+
+test("an answer that is taken up again keeps what was said, and a step is finished once", () => {
+  const start = { type: "run.started", run: "r", message: "m", conversation: "c", parent: "q", model: "m", created: 1, continues: null, seq: 1 } as const;
+  const step = { type: "step.started", step: "s", kind: "load", title: "Loading" } as const;
+  const events: Event[] = [
+    start,
+    { type: "part.started", index: 0, kind: "text", id: null, name: null, seq: 2 },
+    { type: "part.delta", index: 0, text: "half", seq: 3 },
+    { type: "run.stopped", seq: 4 },
+    { ...start, run: "r2", continues: "r" },
+    { ...step, seq: 2 },
+    { type: "step.finished", step: "s", milliseconds: 10, seq: 3 },
+    { ...step, seq: 4 },
+    { type: "step.finished", step: "s", milliseconds: 20, seq: 5 },
+  ];
+  const message = events.reduce<Message | null>(fold, null);
+  assert.deepEqual([message?.run, message?.status, message && words(message)], ["r2", "running", "half"]);
+  assert.deepEqual(message?.steps.map(({ milliseconds }) => milliseconds), [10, 20]);
+});

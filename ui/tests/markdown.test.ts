@@ -8,7 +8,7 @@ const PIECES = [
   "# Title\n", "## Under\n\n", "A line of words.\n", "More *words* and **bold** ones", "\n", "\n\n", "- one\n", "- two\n\n",
   "  nested text\n", "    - deeper\n", "1. first\n", "2. second\n", "> quoted\n", "> \n", ">".repeat(20), "- ".repeat(20), "lazy\n", "```python\n", "x = 1\n", "```\n", "~~~\n",
   "| a | b |\n", "|---|--:|\n", "| 1 | 2 |\n", "---\n", "===\n", "***\n", "<div>\n", "</div>\n", "<!-- note\n", "-->\n", "<br>", "[a]: https://example.org\n",
-  "see [a] and [b](https://example.org/x)", "[b][a]", "`code`", "- [x] done\n", "- [ ] open\n", "\tindented\n", "    indented\n", "é\u0301🍰👩🏽‍🍳", "\\*not\\*", "&amp;", "![p](https://example.org/p.png)", "\r\n",
+  "see [a] and [b](https://example.org/x)", "[b][a]", "`code`", "- [x] done\n", "- [ ] open\n", "\tindented\n", "    indented\n", "é\u0301🍰👩🏽‍🍳", "\\*not\\*", "&amp;", `z${"\u0310\u0341\u0489".repeat(30)}`, "![p](https://example.org/p.png)", "\r\n",
   "$$", "$$\n", "\n$$\nx^2\n$$\n", "\\[ a_1 * b * c \\]", "\\[", "\\]", "\\(x\\)", "$x_1$", "$", "costs $5 ", "[^1]", "[^1]: note\n", "[^two]: more\n\n    of it\n", "[^two]", "\u202e", " ", "+", "-", "=", "_", "*",
 ];
 

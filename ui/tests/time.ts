@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { vi } from "vitest";
 
 export function holdTime(): void {
-  vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+  vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "Date"], now: new Date(2026, 4, 14, 12) });
 }
 
 export async function pass(milliseconds: number): Promise<void> {

@@ -1,0 +1,215 @@
+// The list: read page by page, narrowed, searched, and kept right while it changes elsewhere.
+
+import assert from "node:assert/strict";
+import { afterEach, beforeEach, test, vi } from "vitest";
+import { Api } from "../src/api.ts";
+import type { Conversation, Hit } from "../src/events.ts";
+import { Conversations } from "../src/state/conversations.svelte.ts";
+import { random } from "./random.ts";
+import { holdTime, pass, until } from "./time.ts";
+import { type Answering, refusal, type Request, wire } from "./wire.ts";
+
+let stored: Conversation[];
+let asked: Request[];
+let told: number;
+
+beforeEach(() => {
+  holdTime();
+  stored = [];
+  asked = [];
+  told = 0;
+  wire(server);
+});
+
+afterEach(() => {
+  vi.useRealTimers();
+  vi.unstubAllGlobals();
+});
+
+const server: Answering = (request) => {
+  asked.push(request);
+  const { method, path, query, body } = request;
+  if (path === "/api/tags") return { tags: [...new Set(stored.flatMap(({ tags }) => tags))].map((tag) => ({ tag, count: 1 })) };
+  if (path === "/api/search") return { hits: hits(Number(query.get("limit")), query.get("q") ?? "") };
+  if (path === "/api/conversations") return page(query);
+  const id = path.split("/")[3];
+  const found = stored.find((one) => one.id === id);
+  if (found === undefined) return refusal(404, "It is not there.");
+  if (method === "DELETE") {
+    stored = stored.filter((one) => one !== found);
+    return new Response(null, { status: 204 });
+  }
+  if (method === "GET") return { conversation: found, messages: [], running: null };
+  const changed = { ...found, ...(body as object) };
+  stored = stored.map((one) => (one === found ? changed : one));
+  return changed;
+};
+
+function page(query: URLSearchParams) {
+  const tag = query.get("tag");
+  const archived = query.get("archived") === "true";
+  const wanted = stored.filter((one) => one.archived === archived && (tag === null || one.tags.includes(tag)));
+  const rest = wanted.filter(({ pinned }) => !pinned || archived).toSorted((a, b) => b.updated - a.updated);
+  const from = query.has("before") ? rest.findIndex(({ id }) => id === query.get("before")) : 0;
+  const to = from + Number(query.get("limit"));
+  return { pinned: from === 0 && !archived ? wanted.filter(({ pinned }) => pinned) : [], conversations: rest.slice(from, to), next: rest[to]?.id ?? null };
+}
+
+function hits(count: number, words: string): Hit[] {
+  return Array.from({ length: count }, (_, i) => ({ conversation: `c${i}`, title: "", message: `m${i}`, role: "user", created: 0, excerpt: words }));
+}
+
+function one(id: string, updated: number, more: Partial<Conversation> = {}): Conversation {
+  return { id, owner: "", title: id, created: 0, updated, leaf: null, pinned: false, archived: false, tags: [], ...more };
+}
+
+function many(count: number): void {
+  stored = Array.from({ length: count }, (_, i) => one(`c${i}`, Date.now() - i * 3_600_000));
+}
+
+function list(): Conversations {
+  return new Conversations(new Api(null, async () => null), () => (told += 1));
+}
+
+const ids = (conversations: readonly Conversation[]) => conversations.map(({ id }) => id);
+
+test("the list comes page by page, down to its end, each once", async () => {
+  many(520);
+  const shown = list();
+  await shown.refresh();
+  assert.deepEqual([shown.all.length, shown.loaded, told], [50, true, 1]);
+  assert.equal(shown.sections.at(-1)?.complete, false);
+  await Promise.all([shown.older(), shown.older()]);
+  assert.equal(shown.all.length, 250);
+  while (shown.next !== null) await shown.older();
+  assert.deepEqual(ids(shown.all), ids(stored));
+  assert.equal(shown.sections.at(-1)?.complete, true);
+  await shown.older();
+  assert.equal(asked.length, 4);
+
+  stored.unshift(one("new", Date.now() + 1));
+  await shown.refresh();
+  assert.deepEqual(ids(shown.all), ids(stored));
+  stored = stored.filter(({ id }) => id !== "c300");
+  await shown.refresh(true);
+  assert.deepEqual(ids(shown.all), ids(stored));
+});
+
+test("older ones that cannot be read are said, and can be asked for again", async () => {
+  many(60);
+  const shown = list();
+  await shown.refresh();
+  wire(() => refusal(503, "Not now."));
+  await shown.older();
+  assert.deepEqual([shown.failed, shown.all.length], [true, 50]);
+  wire(server);
+  await shown.older();
+  assert.deepEqual([shown.failed, shown.all.length], [false, 60]);
+});
+
+test("every conversation stands in one section, in its order", async () => {
+  for (let seed = 1; seed <= 50; seed++) {
+    const next = random(seed);
+    stored = Array.from({ length: 30 }, (_, i) => one(`c${i}`, Date.now() - Math.floor(next() ** 4 * 4e10), { pinned: next() < 0.1 }));
+    const shown = list();
+    await shown.refresh();
+    const sections = shown.sections.map(({ name }) => name);
+    assert.equal(new Set(sections).size, sections.length, `seed ${seed}: ${sections.join()}`);
+    assert.deepEqual(shown.sections.flatMap(({ conversations }) => ids(conversations)), [...ids(shown.pinned), ...ids(shown.all)]);
+    const [today] = stored.toSorted((a, b) => b.updated - a.updated).filter(({ pinned }) => !pinned);
+    const midnight = new Date().setHours(0, 0, 0, 0);
+    assert.equal(sections.includes("Today"), (today?.updated ?? 0) >= midnight);
+  }
+});
+
+test("narrowed, it shows what belongs there; a reply to the old question comes too late", async () => {
+  stored = [one("a", 3), one("b", 2, { archived: true }), one("c", 1, { tags: ["x"] })];
+  const shown = list();
+  const late = Promise.withResolvers<void>();
+  wire(async (request) => {
+    if (request.query.get("archived") === "false" && request.query.get("tag") === null) await late.promise;
+    return server(request);
+  });
+  const first = shown.refresh();
+  await shown.show({ archived: true, tag: null });
+  assert.deepEqual(ids(shown.all), ["b"]);
+  late.resolve();
+  await first;
+  assert.deepEqual(ids(shown.all), ["b"]);
+  await shown.show({ archived: false, tag: "x" });
+  assert.deepEqual(ids(shown.all), ["c"]);
+});
+
+test("what is changed moves to its place, and goes where it belongs no more", async () => {
+  stored = [one("a", 3), one("b", 2), one("c", 1, { tags: ["x"] })];
+  const shown = list();
+  await shown.refresh();
+  await shown.change("b", { pinned: true });
+  assert.deepEqual([ids(shown.pinned), ids(shown.all)], [["b"], ["a", "c"]]);
+  assert.equal(shown.sections[0]?.name, "Pinned");
+  await shown.change("b", { pinned: false });
+  assert.deepEqual([ids(shown.pinned), ids(shown.all)], [[], ["a", "b", "c"]]);
+  await shown.change("a", { archived: true });
+  await shown.remove("b");
+  assert.deepEqual(ids(shown.all), ["c"]);
+  await shown.show({ archived: false, tag: "x" });
+  await shown.change("c", { tags: [] });
+  await until(() => shown.filter.tag === null && shown.loaded);
+  assert.deepEqual(ids(shown.all), ["c"]);
+});
+
+test("an older reading does not undo a change of ours", async () => {
+  stored = [one("a", 2), one("b", 1)];
+  const shown = list();
+  await shown.refresh();
+  const before = page(new URLSearchParams({ archived: "false", limit: "50" }));
+  const late = Promise.withResolvers<unknown>();
+  wire((request) => (request.path === "/api/conversations" ? late.promise : server(request)));
+  const reading = shown.refresh();
+  await shown.remove("a");
+  late.resolve(before);
+  await reading;
+  assert.deepEqual(ids(shown.all), ["b"]);
+});
+
+test("what changes elsewhere is looked at together, also far down", async () => {
+  many(300);
+  const shown = list();
+  await shown.refresh();
+  await shown.older();
+  asked = [];
+  stored = stored.map((other) => (other.id === "c200" ? { ...other, title: "Renamed" } : other)).filter(({ id }) => id !== "c9");
+  shown.heard({ conversation: "c3", kind: "running" });
+  shown.heard({ conversation: "c9", kind: "removed" });
+  shown.heard({ conversation: "c200", kind: "changed" });
+  assert.deepEqual([...shown.running], ["c3"]);
+  await until(() => shown.known("c200")?.title === "Renamed");
+  await pass(1000);
+  assert.equal(shown.known("c9"), undefined);
+  assert.deepEqual(asked.map(({ path }) => path), ["/api/conversations", "/api/conversations/c200", "/api/tags"]);
+  shown.heard({ conversation: "c3", kind: "finished" });
+  assert.equal(shown.running.size, 0);
+});
+
+test("a search begins when the typing pauses, and an older answer never covers a newer one", async () => {
+  const shown = list();
+  const slow = Promise.withResolvers<void>();
+  wire(async (request) => {
+    const answer = server(request);
+    if (request.query.get("q") === "slow") await slow.promise;
+    return answer;
+  });
+  for (const words of ["s", "sl", "slow "]) shown.search(words);
+  await pass(200);
+  assert.deepEqual(asked.map(({ query }) => query.get("q")), ["slow"]);
+  shown.search("quick");
+  await until(() => shown.hits !== null);
+  slow.resolve();
+  await pass(100);
+  assert.deepEqual([shown.hits?.[0]?.excerpt, shown.hits?.length, shown.moreHits], ["quick", 20, true]);
+  await shown.searchFurther();
+  assert.deepEqual([shown.hits?.length, shown.moreHits], [100, false]);
+  shown.search("  ");
+  await pass(1000);
+  assert.equal(shown.hits, null);
+});

@@ -1,0 +1,110 @@
+// What is written, in the tabs of one browser: each has its own, and a closed one's is taken over by one alone.
+
+import assert from "node:assert/strict";
+import { afterEach, beforeEach, test, vi } from "vitest";
+
+type Drafts = typeof import("../src/state/drafts.ts");
+type Tabs = typeof import("../src/state/tabs.ts");
+
+beforeEach(() => localStorage.clear());
+
+afterEach(() => {
+  vi.restoreAllMocks();
+});
+
+/** A tab as the browser opens it: with the storage of all, and a memory of its own. One that never looks is as good as closed. */
+async function tab(copied = false): Promise<Drafts & Tabs> {
+  vi.resetModules();
+  if (!copied) sessionStorage.clear();
+  const [drafts, tabs] = await Promise.all([import("../src/state/drafts.ts"), import("../src/state/tabs.ts")]);
+  tabs.tab();
+  return { ...drafts, ...tabs };
+}
+
+const draft = (text: string) => ({ text, files: [] });
+
+async function inherited(tab: Drafts): Promise<string[]> {
+  const taken: string[] = [];
+  await tab.inherit("conv", ({ text }) => taken.push(text));
+  return taken;
+}
+
+test("two tabs write in one conversation, each its own", async () => {
+  const [one, other] = [await tab(), await tab()];
+  await Promise.all([one.living(), other.living()]);
+  one.keepDraft("conv", { ...draft("mine"), model: "big" }, false);
+  other.keepDraft("conv", draft("yours"), false);
+  assert.deepEqual(one.readDraft("conv"), { text: "mine", model: "big", files: [] });
+  assert.equal(other.readDraft("conv").text, "yours");
+  assert.deepEqual(one.readDraft("other"), draft(""));
+  assert.deepEqual([await inherited(one), await inherited(other)], [[], []]);
+  one.keepDraft("conv", draft(""), true);
+  assert.equal(one.keys("eclair.draft.").length, 1);
+});
+
+test("what a closed tab left is taken over whole, by one", async () => {
+  const closed = await tab();
+  const file = { id: "f", name: "a.txt", size: 1, text: "x" };
+  closed.keepDraft("conv", { text: "left", files: [file] }, true);
+  const [one, other] = [await tab(), await tab()];
+  await Promise.all([one.living(), other.living()]);
+  const taken: unknown[] = [];
+  await Promise.all([one.inherit("conv", (left) => taken.push(left)), other.inherit("conv", (left) => taken.push(left))]);
+  assert.deepEqual(taken, [{ text: "left", files: [file] }]);
+  assert.deepEqual(one.keys("eclair.draft."), []);
+  assert.deepEqual(one.keys("eclair.files."), []);
+});
+
+test("a tab that was made as a copy of another takes a name of its own", async () => {
+  const one = await tab();
+  const copy = await tab(true);
+  assert.equal(one.tab(), copy.tab());
+  await one.living();
+  const open = await copy.living();
+  assert.notEqual(one.tab(), copy.tab());
+  assert.ok(open.has(one.tab()) && open.has(copy.tab()));
+});
+
+test("one tab acts at a time, and a name that is held is seen", async () => {
+  const [one, other] = [await tab(), await tab()];
+  const done: string[] = [];
+  const act = (name: string, of: Tabs) =>
+    of.alone("line", async () => {
+      done.push(`${name} begins`);
+      await new Promise((resolve) => setTimeout(resolve, 5));
+      done.push(`${name} ends`);
+    });
+  await Promise.all([act("one", one), act("other", other)]);
+  assert.deepEqual(done, ["one begins", "one ends", "other begins", "other ends"]);
+  const release = one.hold("message");
+  await vi.waitFor(async () => assert.ok(await other.isHeld("message")));
+  await release();
+  assert.equal(await other.isHeld("message"), false);
+});
+
+test("where nothing can be stored, the page remembers, and knows that it would be lost", async () => {
+  const one = await tab();
+  vi.spyOn(localStorage, "setItem").mockImplementation(() => {
+    throw new DOMException("full", "QuotaExceededError");
+  });
+  one.keepDraft("conv", draft("long"), false);
+  assert.deepEqual([one.readDraft("conv").text, one.isKept("conv"), one.atStake()], ["long", false, true]);
+  assert.equal(one.keys("eclair.draft.").length, 1);
+  vi.restoreAllMocks();
+  one.keepDraft("conv", draft("longer"), false);
+  assert.deepEqual([one.readDraft("conv").text, one.isKept("conv"), one.atStake()], ["longer", true, false]);
+});
+
+test("what lies there broken is as good as nothing", async () => {
+  const one = await tab();
+  localStorage.setItem(`eclair.draft.conv@${one.tab()}`, '{"text": ');
+  localStorage.setItem(`eclair.files.conv@${one.tab()}`, "]");
+  assert.deepEqual(one.readDraft("conv"), draft(""));
+});
+
+test("a new chat keeps its name while something is written in it", async () => {
+  const one = await tab();
+  assert.notEqual(one.newConversation(), one.newConversation());
+  one.keepDraft(one.NEW, { ...draft("words"), conversation: "conv_1" }, false);
+  assert.equal(one.newConversation(), "conv_1");
+});

@@ -1,0 +1,127 @@
+// What a person likes: in force at once, kept by the server when it can be reached.
+
+import assert from "node:assert/strict";
+import { afterEach, beforeEach, test, vi } from "vitest";
+import { Api } from "../src/api.ts";
+import { type Kept, Preferences } from "../src/state/preferences.svelte.ts";
+import { holdTime, pass, until } from "./time.ts";
+import { refusal, wire } from "./wire.ts";
+
+const MIRROR = "eclair.preferences";
+const worn = vi.fn();
+let kept: Kept;
+let puts: Kept[];
+
+beforeEach(() => {
+  holdTime();
+  localStorage.clear();
+  puts = [];
+  kept = { version: 1, language: null, theme: "system", contrast: "normal", text_size: 1, motion: "system", send_key: "enter", model: null, instructions: "", prompts: [], shortcuts: {} };
+  vi.spyOn(document.documentElement, "setAttribute").mockImplementation(worn);
+  wire(server);
+});
+
+afterEach(() => {
+  vi.useRealTimers();
+  vi.unstubAllGlobals();
+  vi.restoreAllMocks();
+  worn.mockClear();
+});
+
+function server({ method, body }: { method: string; body: unknown }): unknown {
+  if (method !== "PUT") return kept;
+  const wanted = body as Kept;
+  puts.push(wanted);
+  if (wanted.version !== kept.version) return refusal(409, "They were changed elsewhere.");
+  kept = { ...wanted, version: kept.version + 1 };
+  return kept;
+}
+
+function dead(): never {
+  throw new TypeError("network");
+}
+
+const preferences = () => new Preferences(new Api(null, async () => null));
+
+test("a change is in force at once, and the server hears once the hand rests", async () => {
+  const mine = preferences();
+  await mine.refresh();
+  mine.change({ theme: "dark" });
+  await pass(300);
+  mine.change({ text_size: 1.25 });
+  await pass(300);
+  assert.deepEqual([mine.now.theme, mine.now.text_size, mine.progress, puts.length], ["dark", 1.25, "saving", 0]);
+  assert.ok(worn.mock.calls.some(([name, value]) => name === "data-theme" && value === "dark"));
+  await until(() => mine.progress === "saved");
+  assert.equal(puts.length, 1);
+  assert.deepEqual([kept.theme, kept.text_size, kept.version], ["dark", 1.25, 2]);
+});
+
+test("a change made without a connection outlives the page, and is sent when there is one", async () => {
+  const mine = preferences();
+  await mine.refresh();
+  wire(dead);
+  mine.change({ instructions: "Be brief." });
+  await until(() => mine.progress === "waiting");
+  assert.equal(mine.now.instructions, "Be brief.");
+  const reopened = preferences();
+  assert.equal(reopened.now.instructions, "Be brief.");
+  await reopened.refresh();
+  assert.equal(kept.instructions, "");
+  wire(server);
+  await reopened.begin();
+  dispatchEvent(new Event("online"));
+  await until(() => reopened.progress === "saved");
+  assert.equal(kept.instructions, "Be brief.");
+});
+
+test("two devices that change different things keep both", async () => {
+  const mine = preferences();
+  await mine.refresh();
+  kept = { ...kept, version: 7, model: "big" };
+  mine.change({ theme: "light" });
+  await until(() => mine.progress === "saved");
+  assert.deepEqual([kept.model, kept.theme, mine.now.model, puts.length], ["big", "light", "big", 2]);
+});
+
+test("what the server will never take is taken back and said", async () => {
+  const mine = preferences();
+  await mine.refresh();
+  wire(({ method }) => (method === "PUT" ? refusal(422, "That is too long.") : kept));
+  mine.change({ instructions: "x".repeat(100_000) });
+  await until(() => mine.problem !== null);
+  assert.deepEqual([mine.problem, mine.now.instructions, mine.progress], ["That is too long.", "", null]);
+  assert.equal(preferences().now.instructions, "");
+});
+
+test("what is changed while an earlier change is on its way is sent after it", async () => {
+  const mine = preferences();
+  await mine.refresh();
+  const gate = Promise.withResolvers<void>();
+  wire(async (request) => {
+    if (request.method === "PUT") await gate.promise;
+    return server(request);
+  });
+  mine.change({ theme: "dark" });
+  await pass(500);
+  mine.change({ theme: "light", motion: "less" });
+  await pass(500);
+  gate.resolve();
+  await until(() => mine.progress === "saved");
+  assert.deepEqual(puts.map(({ theme, motion }) => [theme, motion]), [["dark", "system"], ["light", "less"]]);
+  assert.equal(mine.now.theme, "light");
+});
+
+test("what another tab changes is in force here too", async () => {
+  const mine = preferences();
+  await mine.begin();
+  preferences().change({ theme: "dark" });
+  dispatchEvent(Object.assign(new Event("storage"), { key: MIRROR }));
+  assert.equal(mine.now.theme, "dark");
+});
+
+test("a mirror that is broken is none", () => {
+  localStorage.setItem(MIRROR, "{");
+  assert.equal(preferences().now.theme, "system");
+  assert.equal(localStorage.getItem(MIRROR), null);
+});
