@@ -2,27 +2,25 @@
 
 Each figure is taken inside the page by `probe.js`. Lag runs from the moment a piece of the stream reaches the page to
 the end of the frame that shows its last letter. A key's way runs from the key to the end of the frame that shows it;
-beside it stands the browser's own Event Timing, which counts in steps of 8 ms. Commits are changes of the
-conversation's part of the document. Browser, server and bench share the machine.
+beside it stands the browser's own Event Timing, which counts in steps of 8 ms, and above it what a bare field takes:
+a key falls anywhere within a frame of 17 ms and waits for its end, so that no page can be quicker. Commits are changes
+of the answer's words in the document. Browser, server and bench share the machine.
 """
 
 from __future__ import annotations
 
 import asyncio
-import gzip
-import itertools
 import random
 import sys
 import tempfile
-from collections.abc import AsyncGenerator, Sequence
-from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from math import isnan
 from pathlib import Path
 from typing import Any, cast
 
-from harness import ROOT, Goals, Others, Process, eclair, median, options, quantile, run, shown, table, upstream
-from playwright.async_api import Browser, BrowserContext, CDPSession, Page, async_playwright
+from harness import ROOT, Goals, eclair, median, options, quantile, run, shown, table, upstream
+from openwebui import peers
+from playwright.async_api import Browser, CDPSession, Page, async_playwright
+from watched import HEAD, START, Start, Watched, begin, floor, idle, opened, watch
 
 from eclair.core import OWNER
 from eclair.engines.scripted import prose
@@ -34,7 +32,6 @@ sys.path.append(str(ROOT))
 
 from tests.browser import chromium
 
-PROBE = Path(__file__).parent / "probe.js"
 SPEEDS = (1000, 2000, 5000)
 TURNS = 1000
 ANSWER = 330
@@ -42,152 +39,6 @@ ANSWER = 330
 DOCUMENT = 200_000
 """Bytes of the answer that has everything, at PACE words a second."""
 PACE = 2000
-TYPED = "a person goes on writing while the answer comes, and every letter counts "
-
-
-@dataclass(slots=True)
-class Watched:
-    """One answer that streamed while somebody typed. Times are milliseconds."""
-
-    name: str
-    lags: list[float] = field(default_factory=list[float])
-    commits: list[int] = field(default_factory=list[int])
-    gaps: list[float] = field(default_factory=list[float])
-    tasks: list[float] = field(default_factory=list[float])
-    keys: list[float] = field(default_factory=list[float])
-    timed: list[float] = field(default_factory=list[float])
-    pressed: int = 0
-    below: list[float] = field(default_factory=list[float])
-    rates: list[float] = field(default_factory=list[float])
-    others: list[float] = field(default_factory=list[float])
-
-    @property
-    def timed_p95(self) -> float:
-        """Event Timing's; what it leaves out took less than its threshold."""
-        quick = [0.0] * max(0, self.pressed - len(self.timed))
-        return quantile(quick + self.timed, 0.95)
-
-    def cells(self) -> list[str]:
-        numbers = (
-            median(self.rates),
-            median(self.lags),
-            quantile(self.lags, 0.95),
-            max(self.commits, default=0),
-            max(self.gaps, default=0.0),
-            max(self.tasks, default=0.0),
-            median(self.keys),
-            quantile(self.keys, 0.95),
-            self.timed_p95,
-            max(self.below, default=0.0),
-        )
-        return [
-            self.name,
-            *("" if isnan(number) else shown(number) for number in numbers),
-            f"{median(self.others):.2f}",
-        ]
-
-
-HEAD = (
-    "answer",
-    "words/s",
-    "lag p50",
-    "p95",
-    "commits a frame",
-    "longest gap",
-    "longest task",
-    "key p50",
-    "p95",
-    "timed p95",
-    "below the end",
-    "others' cores",
-)
-
-
-@asynccontextmanager
-async def opened(browser: Browser, server: Process, path: str = "/") -> AsyncGenerator[Page]:
-    """A page of a browser that knows nothing yet, ready to be written in."""
-    context = await _context(browser, server)
-    page = await context.new_page()
-    await page.goto(path)
-    await page.locator("#composer").wait_for()
-    try:
-        yield page
-    finally:
-        await context.close()
-
-
-async def _context(browser: Browser, server: Process) -> BrowserContext:
-    context = await browser.new_context(
-        base_url=server.url, viewport={"width": 1280, "height": 800}, service_workers="block"
-    )
-    await context.add_init_script(path=PROBE)
-    return context
-
-
-async def watch(page: Page, row: Watched, question: str, words: int, *, plain: bool = True) -> None:
-    """Ask for so many words, type until the answer is there, and read the probe. What is `plain` is shown letter by
-    letter as it arrives, so that its lag can be told."""
-    before = await page.locator("article[aria-busy]").count()
-    await page.locator("#composer").fill(question)
-    await page.evaluate("() => probe.clear()")
-    others = Others()
-    await page.locator("#composer").press("Enter")
-    answering = asyncio.ensure_future(answered(page, before + 1))
-    await page.wait_for_function("() => probe.chunks.length > 0", polling=50)
-    while not answering.done():
-        for letter in TYPED:
-            if answering.done():
-                break
-            await page.keyboard.press("Space" if letter == " " else letter)
-            row.pressed += 1
-            await asyncio.sleep(0.04)
-    await answering
-    row.others.append(others.cores())
-    _take(row, await page.evaluate("() => probe.read()"), words, plain=plain)
-    await page.locator("#composer").fill("")
-
-
-async def answered(page: Page, count: int) -> None:
-    """Wait until there are so many answers and the last is complete."""
-    done = """n => { const all = document.querySelectorAll("article[aria-busy]");
-        return all.length >= n && all[all.length - 1].ariaBusy === "false"; }"""
-    await page.wait_for_function(done, arg=count, polling=200, timeout=120_000)
-
-
-async def idle(page: Page, row: Watched) -> None:
-    """Type while nothing else goes on: what the browser itself takes."""
-    others = Others()
-    await page.locator("#composer").focus()
-    await page.evaluate("() => probe.clear()")
-    for letter in TYPED:
-        await page.keyboard.press("Space" if letter == " " else letter)
-        row.pressed += 1
-        await asyncio.sleep(0.04)
-    await asyncio.sleep(0.1)
-    row.others.append(others.cores())
-    found = await page.evaluate("() => probe.read()")
-    row.keys += found["keys"]
-    row.timed += found["events"]
-
-
-def _take(row: Watched, found: dict[str, Any], words: int, *, plain: bool) -> None:
-    arrivals: list[tuple[float, int]] = [(time, count) for time, count in found["arrivals"] if count > 0]
-    paints: list[tuple[float, int, float]] = found["paints"]
-    first, last = arrivals[0][0], arrivals[-1][0]
-    at = 0
-    for time, count in arrivals if plain else []:
-        while paints[at][1] < count or paints[at][0] < time:
-            at += 1
-        row.lags.append(paints[at][0] - time)
-    end = last + 250
-    frames: list[float] = [time for time in found["frames"] if first <= time <= end]
-    row.commits += [count for time, count in found["commits"] if first < time <= last]
-    row.gaps += [later - earlier for earlier, later in itertools.pairwise(frames)]
-    row.tasks += [duration for start, duration in found["tasks"] if first - 50 <= start <= end]
-    row.keys += found["keys"]
-    row.timed += found["events"]
-    row.below += [below for time, _, below in paints if first <= time <= end]
-    row.rates.append(words / max(1.0, last - first) * 1000)
 
 
 def document(size: int) -> tuple[str, int, int]:
@@ -298,37 +149,85 @@ async def _busy(session: CDPSession) -> float:
     return 1000 * next(metric["value"] for metric in found["metrics"] if metric["name"] == "TaskDuration")
 
 
-async def starts(browser: Browser, server: Process, rounds: int) -> tuple[list[float], list[tuple[str, int]]]:
-    """When a browser that knows nothing shows something, ms; and the scripts that the page loads, gzipped."""
-    painted: list[float] = []
-    scripts: list[tuple[str, int]] = []
-    for _ in range(rounds):
-        async with opened(browser, server) as page:
-            await page.wait_for_load_state("networkidle")
-            painted.append(await page.evaluate("() => probe.painting"))
-            names = await page.evaluate("() => probe.scripts()")
-            scripts = [(name.rsplit("/", 1)[1], await _gzipped(page, name)) for name in names]
-    return painted, scripts
-
-
-async def _gzipped(page: Page, url: str) -> int:
-    return len(gzip.compress(await (await page.request.get(url)).body()))
+PARTS = ("speeds", "rich", "long", "start", "peer")
 
 
 async def main() -> None:
-    quick: bool = options(__doc__ or "").parse_args().quick
+    parser = options(__doc__ or "")
+    parser.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS, help="measure these alone")
+    parser.add_argument(
+        "--openwebui", type=Path, metavar="VENV", help="measure the Open WebUI that is installed there too"
+    )
+    chosen = parser.parse_args()
+    quick: bool = chosen.quick
     path = chromium.find()
     if path is None:
         raise SystemExit("This bench needs Chromium or Chrome; install it and try again.")
+    goals = Goals()
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=path, args=chromium.arguments())
-        print(f"Chromium {browser.version}, headless, 1280 × 800\n")
-        rows, blocks, formulas = await _streams(browser, quick=quick)
-        long = await lengths(browser, 2 if quick else 7)
-        async with eclair(scripted=True) as server:
-            painted, scripts = await starts(browser, server, 3 if quick else 9)
+        print(f"Chromium {browser.version}, headless, 1280 × 800")
+        if "speeds" in chosen.parts:
+            await speeds(browser, goals, quick=quick)
+        if "rich" in chosen.parts:
+            await rich(browser, goals, quick=quick)
+        if "long" in chosen.parts:
+            await long(browser, goals, quick=quick)
+        if "start" in chosen.parts:
+            await start(browser, goals, quick=quick)
+        if "peer" in chosen.parts:
+            await peers(browser, chosen.openwebui, quick=quick)
         await browser.close()
+    if goals.rows:
+        goals.print()
+
+
+async def speeds(browser: Browser, goals: Goals, *, quick: bool) -> None:
+    bare, growing, still = Watched("a bare field"), Watched("a bare field, a line grows"), Watched("none: idle")
+    rows = [bare, growing, still]
+    seconds, rounds = (1.2, 1) if quick else (5.0, 3)
+    async with eclair(scripted=True) as server:
+        await floor(browser, server, bare, growing=False)
+        await floor(browser, server, growing, growing=True)
+        async with opened(browser, server) as page:
+            await idle(page, still)
+        for speed in SPEEDS:
+            row = Watched(f"{speed:,} words/s")
+            words = int(speed * seconds)
+            for _ in range(rounds):
+                async with opened(browser, server) as page:
+                    await watch(page, row, f"script: words={words} rate={speed}", words)
+            rows.append(row)
+    print()
     table(HEAD, [row.cells() for row in rows])
+    for row in rows[3:]:
+        goals.at_most(f"{row.name}: lag, p95", quantile(row.lags, 0.95), 100, " ms")
+        goals.at_most(f"{row.name}: commits in one frame", max(row.commits, default=0), 1)
+        goals.at_most(f"{row.name}: longest task", max(row.tasks, default=0.0), 50, " ms")
+        goals.at_most(f"{row.name}: key to paint, p95 (bare: {growing.key_p95:.3g} ms)", row.key_p95, 16, " ms")
+        goals.at_most(f"{row.name}: key to paint, p95, beyond the bare one", row.key_p95 - growing.key_p95, 5, " ms")
+        goals.at_most(f"{row.name}: most that is hidden below the end", max(row.below), 2, " px")
+
+
+async def rich(browser: Browser, goals: Goals, *, quick: bool) -> None:
+    text, blocks, formulas = document(DOCUMENT // (10 if quick else 1))
+    row = Watched(f"{len(text) // 1000} KB of everything, {PACE:,}/s")
+    with tempfile.TemporaryDirectory(prefix="eclair-bench-") as folder:
+        said = Path(folder, "answer.md")
+        await asyncio.to_thread(said.write_text, text, encoding="utf-8")
+        async with upstream(said) as engine, eclair(engine=engine, ECLAIR_MODEL=f"paced-{PACE}") as server:
+            for _ in range(1 if quick else 2):
+                async with opened(browser, server) as page:
+                    await watch(page, row, "Tell me everything.", len(text.split()), plain=False)
+    print()
+    table(HEAD, [row.cells()])
+    name = f"{row.name} ({blocks} blocks of code, {formulas} formulas)"
+    goals.at_most(f"{name}: longest gap between frames", max(row.gaps), 100, " ms")
+    goals.at_most(f"{name}: most that is hidden below the end", max(row.below), 2, " px")
+
+
+async def long(browser: Browser, goals: Goals, *, quick: bool) -> None:
+    short, far = await lengths(browser, 2 if quick else 7)
     print()
     table(
         ("conversation", "opens, ms", "most", "nodes beyond what is seen", "main thread a turn, ms"),
@@ -340,66 +239,25 @@ async def main() -> None:
                 str(one.nodes),
                 shown(median(one.busy)),
             )
-            for one in long
+            for one in (short, far)
         ],
     )
-    print(
-        f"\nScripts before the first conversation, KB gzipped: {', '.join(f'{n} {shown(b / 1e3)}' for n, b in scripts)}"
-    )
-    _judge(rows, f"{blocks} blocks of code, {formulas} formulas", long, painted, scripts)
-
-
-async def _streams(browser: Browser, *, quick: bool) -> tuple[list[Watched], int, int]:
-    still = Watched("none: idle")
-    rows = [still]
-    seconds, rounds = (1.2, 1) if quick else (5.0, 3)
-    async with eclair(scripted=True) as server:
-        for speed in SPEEDS:
-            row = Watched(f"{speed:,} words/s")
-            words = int(speed * seconds)
-            for _ in range(rounds):
-                async with opened(browser, server) as page:
-                    await watch(page, row, f"script: words={words} rate={speed}", words)
-            rows.append(row)
-        async with opened(browser, server) as page:
-            await idle(page, still)
-    text, blocks, formulas = document(DOCUMENT // (10 if quick else 1))
-    with tempfile.TemporaryDirectory(prefix="eclair-bench-") as folder:
-        said = Path(folder, "answer.md")
-        await asyncio.to_thread(said.write_text, text, encoding="utf-8")
-        async with upstream(said) as engine, eclair(engine=engine, ECLAIR_MODEL=f"paced-{PACE}") as server:
-            row = Watched(f"{len(text) // 1000} KB of everything, {PACE:,}/s")
-            for _ in range(1 if quick else 2):
-                async with opened(browser, server) as page:
-                    await watch(page, row, "Tell me everything.", len(text.split()), plain=False)
-            rows.append(row)
-    return rows, blocks, formulas
-
-
-def _judge(
-    rows: Sequence[Watched],
-    rich: str,
-    long: Sequence[Long],
-    painted: Sequence[float],
-    scripts: Sequence[tuple[str, int]],
-) -> None:
-    goals = Goals()
-    for row in rows[1:-1]:
-        goals.at_most(f"{row.name}: lag, p95", quantile(row.lags, 0.95), 100, " ms")
-        goals.at_most(f"{row.name}: commits in one frame", max(row.commits, default=0), 1)
-        goals.at_most(f"{row.name}: longest task", max(row.tasks, default=0.0), 50, " ms")
-        goals.at_most(f"{row.name}: key to paint, p95", row.timed_p95, 16, " ms")
-        goals.at_most(f"{row.name}: most that is hidden below the end", max(row.below), 2, " px")
-    goals.at_most(f"{rows[-1].name} ({rich}): longest gap between frames", max(rows[-1].gaps), 100, " ms")
-    short, far = long
     goals.at_most(f"{far.turns:,} turns: opens", median(far.opens), 300, " ms")
     goals.at_most(f"{far.turns:,} turns: nodes beyond the turns that are seen", far.nodes, 2000)
-    goals.at_most(
-        f"{far.turns:,} turns: main thread a turn, of that in {short.turns}", median(far.busy) / median(short.busy), 1.5
-    )
-    goals.at_most("scripts before the first conversation, gzipped", sum(size for _, size in scripts) / 1e3, 120, " KB")
-    goals.at_most("first contentful paint, median", median(painted), 300, " ms")
-    goals.print()
+    ratio = median(far.busy) / median(short.busy)
+    goals.at_most(f"{far.turns:,} turns: main thread a turn, of that in {short.turns}", ratio, 1.5)
+
+
+async def start(browser: Browser, goals: Goals, *, quick: bool) -> None:
+    line, whole = Start("a line of text, same server"), Start("the page")
+    async with eclair(scripted=True) as server:
+        for _ in range(3 if quick else 9):
+            await begin(browser, server, line, "/api/health")
+            await begin(browser, server, whole, "/", "#composer")
+    print()
+    table(START, [line.cells(), whole.cells()])
+    goals.at_most("scripts before the first conversation, gzipped", whole.scripts / 1e3, 120, " KB")
+    goals.at_most("first contentful paint, median", median(whole.painted), 300, " ms")
 
 
 if __name__ == "__main__":

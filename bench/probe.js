@@ -2,6 +2,8 @@
 // an answer streams but what cannot be looked at later: what arrived is kept as bytes and read at the end.
 {
   const now = () => performance.now();
+  /** Where the page has its answers. Another page than ours says it in `probed`. */
+  const found = () => globalThis.probed ?? { pane: "section[tabindex]", prose: "article .prose" };
   const probe = {
     chunks: [],
     frames: [],
@@ -30,7 +32,7 @@
         while (walker.nextNode() !== null) total += 1;
         return total;
       };
-      const pane = document.querySelector("section[tabindex]").getBoundingClientRect();
+      const pane = document.querySelector(found().pane).getBoundingClientRect();
       const seen = [...document.querySelectorAll("article")].filter((article) => {
         const { top, bottom } = article.getBoundingClientRect();
         return bottom > pane.top && top < pane.bottom;
@@ -49,7 +51,7 @@
   globalThis.probe = probe;
 
   const observe = (type, list, value, more = {}) =>
-    new PerformanceObserver((found) => list.push(...found.getEntries().flatMap(value))).observe({ type, buffered: true, ...more });
+    new PerformanceObserver((seen) => list.push(...seen.getEntries().flatMap(value))).observe({ type, buffered: true, ...more });
   observe("longtask", probe.tasks, (task) => [[task.startTime, task.duration]]);
   observe("event", probe.events, (event) => (event.name === "keydown" ? [event.duration] : []), { durationThreshold: 16 });
   observe("paint", [], ({ name, startTime }) => {
@@ -86,7 +88,7 @@
   // What is shown: the letters of the last answer, counted block by block and only where something changed.
   const known = new WeakMap();
   function visible() {
-    const prose = [...document.querySelectorAll("article .prose")].at(-1);
+    const prose = [...document.querySelectorAll(found().prose)].at(-1);
     if (prose === undefined) return 0;
     let total = 0;
     for (const block of prose.children) {
@@ -97,13 +99,8 @@
     return total;
   }
 
-  const after = new MessageChannel();
-  const posted = [];
-  after.port1.onmessage = () => posted.shift()();
-  const soon = (action) => {
-    posted.push(action);
-    after.port2.postMessage(null);
-  };
+  /** In the next task, before whatever else waits for one. */
+  const soon = (action) => void scheduler.postTask(action, { priority: "user-blocking" });
   let inFrame = false;
   let changes = 0;
   let painting = false;
@@ -125,17 +122,18 @@
   requestAnimationFrame(tick);
 
   function changed(records) {
-    const own = records.filter(({ target }) => (target.nodeType === 1 ? target : target.parentElement)?.closest("section"));
+    const within = (selector) => records.filter(({ target }) => (target.nodeType === 1 ? target : target.parentElement)?.closest(selector));
+    const own = within(found().pane);
     if (own.length === 0) return;
     for (const { target } of own) {
       for (let at = target; at; at = at.parentElement) known.delete(at);
     }
-    changes += 1;
+    if (within(found().prose).length > 0) changes += 1;
     if (painting) return;
     painting = true;
     painted(() => {
       painting = false;
-      const pane = document.querySelector("section[tabindex]");
+      const pane = document.querySelector(found().pane);
       const below = pane === null ? 0 : pane.scrollHeight - pane.scrollTop - pane.clientHeight;
       probe.paints.push([now(), visible(), below]);
       if (probe.wanted === null || pane === null) return;
@@ -149,7 +147,7 @@
   document.addEventListener("DOMContentLoaded", () => {
     new MutationObserver(changed).observe(document.body, { childList: true, characterData: true, subtree: true });
     // A turn that is laid out at another size than was guessed moves without a change in the tree.
-    document.addEventListener("scroll", () => probe.wanted !== null && changed([{ target: document.querySelector("section") }]), true);
+    document.addEventListener("scroll", () => probe.wanted !== null && changed([{ target: document.querySelector(found().pane) }]), true);
   });
   addEventListener(
     "keydown",

@@ -118,6 +118,21 @@ def test_on_a_phone_the_list_is_a_drawer(opening: Opening, shared: Served) -> No
     expect(page.get_by_role("heading", level=1)).to_be_visible()
 
 
+def test_the_end_stays_in_view_when_there_is_more_room_for_it(page: Page) -> None:
+    page.set_viewport_size({"width": 900, "height": 600})
+    pane = page.get_by_role("region", name="Conversation")
+    pane.evaluate("e => setInterval(() => e.scrollHeight, 1)")  # others may have the page laid out at any time
+    send(page, "script: words=900 rate=300")
+    until_longer(page, 1500)
+    for _ in range(3):
+        composer(page).fill("several\nlines\nof\nwords\n" * 2)
+        page.wait_for_timeout(100)
+        composer(page).fill("")
+        page.wait_for_timeout(100)
+    finished(page)
+    assert pane.evaluate("e => e.scrollHeight - e.scrollTop - e.clientHeight < 60")
+
+
 def test_the_end_stays_in_view_only_while_the_person_is_there(page: Page) -> None:
     page.set_viewport_size({"width": 900, "height": 500})
     send(page, "script: words=900 rate=300")

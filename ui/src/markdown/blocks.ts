@@ -28,12 +28,13 @@ export class Blocks {
     if (!text.startsWith(this.#text)) this.#forget();
     this.#text = text;
     let lexed = lex(text.slice(this.#offset), this.#settledLinks);
-    if (!same(lexed.links, this.#links) && this.#settled > 0) {
+    const linked = same(lexed.links, this.#links);
+    if (!linked && this.#settled > 0) {
       this.#unsettle();
       lexed = lex(text, {});
     }
     this.#links = lexed.links;
-    this.#take(group(lexed.tokens));
+    this.#take(group(lexed.tokens), linked);
     return this.#blocks;
   }
 
@@ -43,8 +44,9 @@ export class Blocks {
     return this.update(source);
   }
 
-  #take(groups: Token[][]): void {
-    const tail = groups.map((tokens, i) => this.#block(tokens, this.#settled + i));
+  /** `linked` where links mean what they did, so that a block of the same source is the same block. */
+  #take(groups: Token[][], linked: boolean): void {
+    const tail = groups.map((tokens, i) => this.#block(tokens, this.#settled + i, linked));
     const before = this.#blocks;
     const after = [...before.slice(0, this.#settled), ...tail];
     this.#blocks = after.length === before.length && after.every((block, i) => block === before[i]) ? before : after;
@@ -55,9 +57,10 @@ export class Blocks {
     }
   }
 
-  #block(tokens: Token[], index: number): Block {
+  #block(tokens: Token[], index: number, linked: boolean): Block {
     const source = tokens.map((token) => token.raw).join("");
     const known = this.#blocks[index];
+    if (linked && known?.source === source) return known;
     const rendered = html(tokens);
     if (known !== undefined && known.html === rendered && known.source === source) return known;
     return { source, html: rendered };

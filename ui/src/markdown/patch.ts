@@ -42,6 +42,7 @@ function alike(kept: Node, fresh: Node): boolean {
   if (kept.nodeName !== fresh.nodeName) return false;
   if (!(kept instanceof HTMLElement && fresh instanceof HTMLElement)) return !(kept instanceof Element);
   if (kept.classList.contains("code")) return kept.dataset["info"] === fresh.dataset["info"] && !(DIAGRAM in kept.dataset && !(DIAGRAM in fresh.dataset));
+  if (kept.classList.contains("math")) return formulaKey(kept) === formulaKey(fresh);
   const { attributes } = fresh;
   return kept.attributes.length === attributes.length && [...attributes].every(({ name, value }) => kept.getAttribute(name) === value);
 }
@@ -60,6 +61,31 @@ function renew(kept: Node, fresh: Node): void {
       near.observe(kept);
     }
   }
+}
+
+/** Milliseconds of a frame for what was coloured or set meanwhile: words, keys and scrolling go before it. */
+const SHARE = 4;
+const waiting: (() => void)[] = [];
+
+/** Let `show` change the page in one of the next frames. */
+function inTurn(show: () => void): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const act = () => {
+      try {
+        resolve(show());
+      } catch (error) {
+        reject(error);
+      }
+    };
+    if (waiting.push(act) === 1) requestAnimationFrame(showSome);
+  });
+}
+
+function showSome(): void {
+  const end = performance.now() + SHARE;
+  do waiting.shift()?.();
+  while (waiting.length > 0 && performance.now() < end);
+  if (waiting.length > 0) requestAnimationFrame(showSome);
 }
 
 const near = new IntersectionObserver(
@@ -102,7 +128,7 @@ async function setFormula(element: HTMLElement): Promise<void> {
   try {
     const [html] = await Promise.all([made, import("./formulas.ts")]);
     formulas.set(key, html);
-    showFormula(element, html);
+    await inTurn(() => showFormula(element, html));
   } catch (error) {
     if (!(error instanceof Unset)) throw error;
     formulas.delete(key);
@@ -124,6 +150,7 @@ function showFormula(element: HTMLElement, made: Promise<string> | string): void
     }
     delete styled.dataset["style"];
   }
+  element.classList.add("set");
   element.replaceChildren(fragment);
 }
 
@@ -163,7 +190,9 @@ async function setCode(code: HTMLElement): Promise<void> {
   colouring.length = text.length;
   try {
     const runs = await colour(code.dataset["grammar"] ?? "", text);
-    if (code.textContent.startsWith(text)) paint(code, runs, text.length);
+    await inTurn(() => {
+      if (code.textContent.startsWith(text)) paint(code, runs, text.length);
+    });
   } catch (error) {
     if (!(error instanceof Unset)) throw error;
     return;

@@ -73,6 +73,9 @@ const marked = new Marked({
       const tools = `<div class="under">${button("csv", say("copyCsv"))}</div>`;
       return `<div class="table"><div class="wide" tabindex="0">${table}</div>${tools}</div>\n`;
     },
+    listitem(item: Tokens.ListItem) {
+      return `<li${item.task ? ' class="task"' : ""}>${this.parser.parse(item.tokens)}</li>\n`;
+    },
     checkbox: ({ checked }: Tokens.Checkbox) =>
       `<input type="checkbox" disabled${checked ? " checked" : ""} aria-label="${checked ? say("taskDone") : say("taskOpen")}"> `,
   },
