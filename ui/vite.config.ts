@@ -78,8 +78,14 @@ export default defineConfig({
       input: { index: "index.html", docs: "docs.html", diagram: "diagram.html", worker: "worker/worker.ts" },
       output: {
         entryFileNames: ({ name }) => (name === "worker" ? "worker.js" : "assets/[name]-[hash].js"),
-        // All that the chat begins with is one script and one style: each file more is a way to the server and back.
-        codeSplitting: { groups: [{ name: "chat", test: /\/src\/main\.ts$/ }] },
+        // All that the chat begins with is one script and one style but for a few lines: each file more is a way to the server and back.
+        // What loads parts later belongs to the frame as well, which must not load the chat with it.
+        codeSplitting: {
+          groups: [
+            { name: "later", test: /vite\/preload-helper/, priority: 1 },
+            { name: "chat", test: /\/src\/main\.ts$/ },
+          ],
+        },
       },
     },
   },
