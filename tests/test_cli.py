@@ -34,11 +34,12 @@ from eclair.cli.config import markdown
 from eclair.cli.pull import Meter
 from eclair.cli.terminal import Terminal
 from eclair.core import OWNER
-from eclair.doctor import ENGINE, packages, size
+from eclair.doctor import ENGINE, packages
 from eclair.engines.pull import Progress
 from eclair.errors import InvalidInput
 from eclair.events import Event, RunFailed, RunStopped, decode, fold
 from eclair.messages import Message
+from eclair.sizes import size
 from eclair.store.sql import SQLStore
 from tests.support import Server, check_log, environment, messages_of
 

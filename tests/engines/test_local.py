@@ -22,6 +22,7 @@ from eclair.engines.base import Counted, Ended, Piece, Request, Said, Text
 from eclair.engines.catalog import embedded
 from eclair.engines.local import LocalEngine
 from eclair.engines.openai import DIALECTS, OpenAIEngine
+from eclair.engines.share import share_file
 from eclair.errors import EngineMissing, EngineRefused, EngineUnavailable, ModelMissing
 from eclair.messages import Sampling
 from eclair.settings import Settings
@@ -84,9 +85,9 @@ async def test_it_loads_by_itself_and_answers(engine: LocalEngine, home: Setting
     assert isinstance(pieces[-1], Ended)
     assert (await engine.health()).state == "ready"
     model = (await engine.models())[0]
-    assert (model.id, model.context, model.licence, model.size) == (MODEL, 2048, "Apache-2.0", embedded().size)
+    assert (model.id, model.context, model.licence, model.size) == (MODEL, 2048, "Apache-2.0", embedded().files[0].size)
     assert await engine.count(MODEL, "Hello world, hello world.") == 6
-    assert (home.data_dir / "engine.json").stat().st_mode & 0o777 == 0o600
+    assert share_file(home.data_dir, MODEL).stat().st_mode & 0o777 == 0o600
 
 
 async def test_the_head_is_cached_for_all_who_ask_at_once_and_turns_reuse_theirs(engine: LocalEngine) -> None:
@@ -122,7 +123,7 @@ async def test_stop_reaches_the_engine(engine: LocalEngine, home: Settings) -> N
         async for _ in pieces:
             break
     await asyncio.sleep(0.2)
-    shared = orjson.loads((home.data_dir / "engine.json").read_bytes())
+    shared = orjson.loads(share_file(home.data_dir, MODEL).read_bytes())
     client = OpenAIEngine("probe", f"{shared['url']}/v1", shared["key"], dialect=DIALECTS[0])
     try:
         before = await _tokens(client, shared["url"])
@@ -168,7 +169,7 @@ async def test_closing_ends_the_process(home: Settings) -> None:
         pid = engine.pid
     assert pid is not None
     assert not psutil.pid_exists(pid)
-    assert not (home.data_dir / "engine.json").exists()
+    assert not share_file(home.data_dir, MODEL).exists()
     assert list((home.data_dir / "scratch").iterdir()) == []
 
 
@@ -184,10 +185,11 @@ async def test_another_shares_it_and_leaves_it(engine: LocalEngine, home: Settin
 
 async def test_a_stale_share_is_no_obstacle(home: Settings) -> None:
     stale = {"url": "http://127.0.0.1:9", "key": "x", "model": MODEL, "context": 2048, "pid": 1}
-    (home.data_dir / "engine.json").write_bytes(orjson.dumps(stale))
+    share_file(home.data_dir, MODEL).parent.mkdir()
+    share_file(home.data_dir, MODEL).write_bytes(orjson.dumps(stale))
     async with running(home) as engine:
         assert said(await ask(engine, asking("Hello?")))
-        assert orjson.loads((home.data_dir / "engine.json").read_bytes())["pid"] == os.getpid()
+        assert orjson.loads(share_file(home.data_dir, MODEL).read_bytes())["pid"] == os.getpid()
 
 
 async def test_it_dies_with_a_parent_that_is_killed(home: Settings) -> None:

@@ -1,7 +1,7 @@
 """The embedded engine: llama.cpp in a process of its own, started, watched and ended here.
 
 `llama_process` is that process; `OpenAIEngine` does the talking. An Éclair that runs shares its engine with
-others on the same data folder through `engine.json`, which only their owner can read.
+others on the same data folder through `share`, which only their owner can read.
 """
 
 from __future__ import annotations
@@ -15,18 +15,18 @@ import secrets
 import sys
 import time
 from collections.abc import AsyncGenerator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
-import orjson
-
-from eclair.engines import catalog
+from eclair.engines import catalog, share
 from eclair.engines.base import JSON, Health, Model, Piece, Request
 from eclair.engines.catalog import Entry
 from eclair.engines.child import Child
 from eclair.engines.llama_process import Order
-from eclair.engines.openai import DIALECTS, OpenAIEngine
-from eclair.engines.pull import model_path, verify
+from eclair.engines.memory import SHARED
+from eclair.engines.openai import OpenAIEngine
+from eclair.engines.share import NAME, Endpoint
+from eclair.engines.shelf import folder, verify
 from eclair.errors import (
     EclairError,
     EngineBroken,
@@ -38,7 +38,6 @@ from eclair.errors import (
 from eclair.messages import Sampling
 from eclair.settings import Settings
 
-NAME = "embedded"
 DEADLINE = 60.0
 """Seconds for which a request waits for the engine to be ready."""
 
@@ -48,33 +47,10 @@ BACK_OFF = (0.0, 1.0, 2.0, 4.0, 8.0, 16.0, 30.0)
 HEALTHY = 60.0
 """Seconds after which a death counts as the first again."""
 
-SHARED = 2
-"""The window that all requests share, in windows of one request. f16 keys and values take 23 KB a token: with one
-window of 8,192 tokens the process has 330 MB, with two 510 MB, with four 870 MB. In two, sixteen answers of 1,024
-tokens find room; when they do not, llama.cpp forgets idle chats first."""
-
 CACHE_MIB = 256
 """Memory for chats that have left their slot, about 11,000 tokens of them."""
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Endpoint:
-    """Where an engine listens: what `engine.json` holds."""
-
-    url: str
-    key: str
-    model: str
-    context: int
-    pid: int
-
-    def serves(self, entry: Entry, settings: Settings) -> bool:
-        """Whether these settings would start just such an engine."""
-        return (self.model, self.context) == (entry.id, _context(entry, settings))
-
-    def engine(self) -> OpenAIEngine:
-        return OpenAIEngine(NAME, f"{self.url}/v1", self.key, dialect=DIALECTS[0])
 
 
 class LocalEngine:
@@ -87,7 +63,7 @@ class LocalEngine:
         self.name = NAME
         self._settings = settings
         self._entry = entry
-        self._share = settings.data_dir / "engine.json"
+        self._share = share.share_file(settings.data_dir, entry.id)
         self._scratch = settings.data_dir / "scratch"
         self._client: OpenAIEngine | None = None
         self._child: Child | None = None
@@ -96,7 +72,7 @@ class LocalEngine:
         self._changed = asyncio.Condition()
         self._hopeless = False
         self._deaths = 0
-        self._path = model_path(entry, settings.data_dir)
+        self._path = folder(settings.data_dir) / entry.files[0].name
         self._seen = _stamp(self._path)
         self._task = asyncio.create_task(self._watch(), name="embedded engine")
 
@@ -111,8 +87,8 @@ class LocalEngine:
         return self._child.pid if self._child is not None else None
 
     async def models(self) -> list[Model]:
-        present = _stamp(self._path) is not None
-        return [self._entry.model(self.name, self._settings.embedded_context, present=present)]
+        stamp = _stamp(self._path)
+        return [self._entry.model(self.name, self._settings.embedded_context, stamp[2] if stamp else None)]
 
     async def stream(self, request: Request) -> AsyncGenerator[Piece, None]:
         """Ask; see `Engine.stream`. Raises EngineUnavailable when the engine dies, and what keeps it from starting."""
@@ -185,11 +161,11 @@ class LocalEngine:
         """Join an engine or run one, again and again."""
         while True:
             try:
-                other = await _shared(self._share)
-                if other is not None and other.serves(self._entry, self._settings):
+                other = await share.shared(self._share)
+                if other is not None and other.context == _context(self._entry, self._settings):
                     await self._join(other)
                 else:
-                    await self._run(share=other is None)
+                    await self._run(tell=other is None)
             except SetupError as fault:
                 log.error("%s", fault.message)
                 await self._set(None, fault, hopeless=True)
@@ -218,7 +194,7 @@ class LocalEngine:
             await asyncio.sleep(1.0)  # nothing tells us when another's process ends
         await self._set(None)
 
-    async def _run(self, *, share: bool) -> None:
+    async def _run(self, *, tell: bool) -> None:
         """Run an engine of our own until it dies. Raises SetupError and UpstreamError, at its death too."""
         self._seen = _stamp(self._path)
         path = await asyncio.to_thread(verify, self._entry, self._settings.data_dir)
@@ -226,8 +202,8 @@ class LocalEngine:
         async with Child.started(self._order(path), self._settings.data_dir / "logs") as child:
             self._child = child
             endpoint = await self._begun(child)
-            if share:
-                _write_share(self._share, endpoint)
+            if tell:
+                share.write(self._share, endpoint)
             client = endpoint.engine()
             self._warming = asyncio.create_task(self._warm(client), name="reading the system prompt")
             await self._set(client)
@@ -237,7 +213,7 @@ class LocalEngine:
             finally:
                 self._warming.cancel()
                 await asyncio.wait([self._warming])
-                _remove_share(self._share, endpoint)
+                share.remove(self._share, endpoint)
         if time.monotonic() - began > HEALTHY:
             self._deaths = 0
         raise EngineUnavailable(f"The embedded engine died ({self._last_words()}).")
@@ -315,40 +291,6 @@ class LocalEngine:
             await asyncio.sleep(0.5)  # `eclair pull` may run in any process
 
 
-async def _shared(file: Path) -> Endpoint | None:
-    """The engine that another Éclair shares through `file`, if it answers to the key that stands there."""
-    endpoint = _read_share(file)
-    if endpoint is None:
-        return None
-    client = endpoint.engine()
-    try:
-        return endpoint if (await client.health()).state == "ready" else None
-    finally:
-        await client.close()
-
-
-def _read_share(file: Path) -> Endpoint | None:
-    """What `file` holds; None where it is absent, half written or another version's."""
-    try:
-        return Endpoint(**orjson.loads(file.read_bytes()))
-    except (OSError, TypeError, orjson.JSONDecodeError):
-        return None
-
-
-def _write_share(file: Path, endpoint: Endpoint) -> None:
-    fresh = file.with_suffix(f".{os.getpid()}")
-    fresh.unlink(missing_ok=True)
-    with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as out:
-        out.write(orjson.dumps(endpoint))
-    fresh.replace(file)
-
-
-def _remove_share(file: Path, endpoint: Endpoint) -> None:
-    with contextlib.suppress(FileNotFoundError):
-        if file.read_bytes() == orjson.dumps(endpoint):
-            file.unlink()
-
-
 def _greeting(model: str, system: str, slot: int) -> JSON:
     messages = [{"role": "system", "content": system}, {"role": "user", "content": f"Hi {slot}"}]
     return {"model": model, "messages": messages, "max_tokens": 1, "id_slot": slot}
@@ -364,7 +306,7 @@ def _recommended(sampling: Sampling, entry: Entry) -> Sampling:
 
 
 def _context(entry: Entry, settings: Settings) -> int:
-    return min(settings.embedded_context, entry.context)
+    return min(settings.embedded_context, entry.context or settings.embedded_context)
 
 
 def _cores() -> int:

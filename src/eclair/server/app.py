@@ -20,6 +20,7 @@ from eclair.server import ui
 from eclair.server.api import (
     about,
     answers,
+    catalog,
     changes,
     conversations,
     exports,
@@ -61,6 +62,7 @@ def create_app(core: Core) -> FastAPI:
     app.include_router(imports.router(core))
     app.include_router(shares.router(core))
     app.include_router(models.router(core))
+    app.include_router(catalog.router(core))
     app.include_router(preferences.router(core))
     app.include_router(about.router(core))
     app.include_router(openai.router(core))
