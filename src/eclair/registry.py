@@ -40,6 +40,10 @@ class Registry:
                 known.setdefault(model.id, model)
         return list(known.values())
 
+    def ask_anew(self) -> None:
+        """Have the engines say again which models they have, when next somebody wants to know."""
+        self._asked = -FRESH
+
     async def resolve(self, name: str | None) -> tuple[Engine, Model]:
         """The engine and the model of that name, or the default one.
 

@@ -15,13 +15,13 @@ from eclair.cli.answers import duration
 from eclair.cli.arguments import load_settings
 from eclair.cli.signals import carry_out
 from eclair.cli.terminal import Terminal
-from eclair.engines import catalog, share, shelf
+from eclair.engines import catalog
 from eclair.engines.catalog import EMBEDDED, Entry
 from eclair.engines.fetching import Progress, Stage
 from eclair.engines.hub import Hub
 from eclair.engines.plans import Plan, of_wheel, plan
-from eclair.engines.pull import pull
-from eclair.errors import Conflict, LicenceAsks
+from eclair.engines.pull import pull, remove
+from eclair.errors import LicenceAsks
 from eclair.settings import Settings
 from eclair.sizes import size
 from eclair.trust.egress import Downloads
@@ -45,7 +45,7 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
     settings = load_settings(arguments).settings
     name = arguments.name or EMBEDDED
     if arguments.remove:
-        return asyncio.run(_remove(name, settings, terminal))
+        return _remove(name, settings, terminal)
     hub = Hub.configured(settings, os.environ)
     wanted = _plan(name, settings, hub, terminal)
     _introduce(wanted, terminal)
@@ -123,17 +123,8 @@ def _ask(wanted: Plan, terminal: Terminal, *, accepted: bool) -> None:
             raise LicenceAsks("It was not pulled.") from None
 
 
-async def _remove(name: str, settings: Settings, terminal: Terminal) -> int:
-    known = catalog.entries(settings.catalog)
-    here = shelf.installed(known, settings.data_dir)
-    entry = here[name].entry if name in here else catalog.find(known, name)
-    running = await share.shared(share.share_file(settings.data_dir, entry.id))
-    if running is not None:
-        raise Conflict(
-            f"{entry.name} is loaded by an Éclair that runs (process {running.pid}); stop that one, or remove the "
-            "model in its settings."
-        )
-    freed = shelf.remove(entry, settings.data_dir)
+def _remove(name: str, settings: Settings, terminal: Terminal) -> int:
+    entry, freed = asyncio.run(remove(name, settings))
     terminal.line(f"{entry.name} is removed; that frees {size(freed)}")
     return 0
 

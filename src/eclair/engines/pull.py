@@ -17,8 +17,8 @@ from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from typing import IO, Literal
 
-from eclair.engines import package_index, shelf
-from eclair.engines.catalog import Wheel
+from eclair.engines import catalog, package_index, share, shelf
+from eclair.engines.catalog import Entry, Wheel
 from eclair.engines.fetching import (
     BLOCK,
     Fetch,
@@ -34,7 +34,8 @@ from eclair.engines.fetching import (
 from eclair.engines.hub import Hub, Wanted
 from eclair.engines.package_index import PackageIndex
 from eclair.engines.plans import Plan
-from eclair.errors import ModelMissing
+from eclair.errors import Conflict, ModelMissing
+from eclair.settings import Settings
 from eclair.trust.egress import Downloads
 
 SPARE = 8 << 20
@@ -67,6 +68,23 @@ async def pull(
                 await work.bring(wanted, index)
             os.utime(first)  # of several quantisations the one pulled last is used
     return first
+
+
+async def remove(name: str, settings: Settings) -> tuple[Entry, int]:
+    """Delete a model from this machine; what it was, and how many bytes that frees.
+
+    Raises NotFound for one that nobody knows, Conflict while it is loaded, ModelMissing where it is not here.
+    """
+    known = catalog.entries(settings.catalog)
+    here = await asyncio.to_thread(shelf.installed, known, settings.data_dir)
+    entry = here[name].entry if name in here else catalog.find(known, name)
+    running = await share.shared(share.share_file(settings.data_dir, entry.id))
+    if running is not None:
+        raise Conflict(
+            f"{entry.name} is loaded by an Éclair that runs (process {running.pid}); end that one, then remove it with "
+            f"`eclair pull --remove {entry.id}`."
+        )
+    return entry, await asyncio.to_thread(shelf.remove, entry, settings.data_dir)
 
 
 async def _missing(plan: Plan, folder: Path, thorough: bool) -> list[Wanted]:

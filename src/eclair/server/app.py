@@ -27,6 +27,7 @@ from eclair.server.api import (
     imports,
     models,
     preferences,
+    pulls,
     runs,
     shares,
 )
@@ -62,6 +63,7 @@ def create_app(core: Core) -> FastAPI:
     app.include_router(imports.router(core))
     app.include_router(shares.router(core))
     app.include_router(models.router(core))
+    app.include_router(pulls.router(core))
     app.include_router(catalog.router(core))
     app.include_router(preferences.router(core))
     app.include_router(about.router(core))
