@@ -64,7 +64,7 @@ class Fake:
     async def count(self, model: str, text: str) -> int:
         return len(text)
 
-    async def health(self) -> Health:
+    async def health(self, model: str | None = None) -> Health:
         return self.state
 
     async def warm(self, model: str, system: str) -> None: ...

@@ -21,6 +21,7 @@ from urllib.parse import quote, urlsplit
 import eclair
 from eclair.engines import package_index
 from eclair.engines.catalog import embedded
+from eclair.engines.hub import Hub
 from eclair.engines.shelf import verify
 from eclair.errors import EclairError, ModelMissing, PortInUse, StoreError
 from eclair.server.guard import is_loopback
@@ -86,7 +87,7 @@ async def examine(loaded: Loaded) -> Report:
 
 async def leaving(settings: Settings) -> list[Leaving]:
     """What would leave the machine with these settings."""
-    return [*_answers(settings), *([await _fetching()] if settings.embedded else [])]
+    return [*_answers(settings), *([await _fetching(), _pulling(settings)] if settings.embedded else [])]
 
 
 def _eclair() -> Check:
@@ -273,6 +274,13 @@ async def _fetching() -> Leaving:
     wheel = embedded().wheel
     assert wheel is not None
     return Leaving("When you run `eclair pull`", f"the name of the package {wheel.package}", hosts, asked=True)
+
+
+def _pulling(settings: Settings) -> Leaving:
+    """What `eclair pull NAME` sends, to the hub."""
+    hub = Hub.configured(settings, os.environ)
+    what = "the name of the model" + (", with your HF_TOKEN" if hub.token else "")
+    return Leaving("When you pull another model", what, (urlsplit(shown(hub.url)).netloc,), asked=True)
 
 
 def shown(url: str) -> str:

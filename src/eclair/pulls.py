@@ -86,6 +86,7 @@ class Pulls:
 
     async def remove(self, model: str) -> int:
         """Delete a model from this machine; how many bytes that frees. Raises NotFound, Conflict and ModelMissing."""
+        await self._registry.release(model)
         _, freed = await remove(model, self._settings)
         self._registry.ask_anew()
         return freed

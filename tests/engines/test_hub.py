@@ -339,9 +339,11 @@ async def test_a_url_of_which_nothing_is_known(shop: Shop, home: Settings) -> No
     assert (await fetch(shop, home, url)).read_bytes() == MODEL
     tag = shop.store.calls[-1].headers["if-range"]
     assert tag == f'"e-{sha(MODEL)[:8]}"'
-    for wrong in (f"{shop.store.url}/blobs/x.zip", f"{shop.store.url}/x-00002-of-00003.gguf"):
+    shop.store.routes["/blobs/%2e%2e%2f%00.gguf"] = lambda call: call.reply(200, MODEL)
+    shop.store.routes["/blobs/..%2F%00.gguf"] = lambda call: call.reply(200, MODEL)
+    for wrong in ("blobs/x.zip", "x-00002-of-00003.gguf", "blobs/%2e%2e%2f%00.gguf"):
         with pytest.raises(InvalidInput):
-            await planned(shop, home, wrong)
+            await planned(shop, home, f"{shop.store.url}/{wrong}")
 
 
 async def test_a_full_disk_is_said_before(shop: Shop, home: Settings, monkeypatch: pytest.MonkeyPatch) -> None:

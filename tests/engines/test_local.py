@@ -23,7 +23,7 @@ from eclair.engines.catalog import embedded
 from eclair.engines.local import LocalEngine
 from eclair.engines.openai import DIALECTS, OpenAIEngine
 from eclair.engines.share import share_file
-from eclair.errors import EngineMissing, EngineRefused, EngineUnavailable, ModelMissing
+from eclair.errors import Conflict, EngineMissing, EngineRefused, EngineUnavailable, ModelMissing, NotFound
 from eclair.messages import Sampling
 from eclair.settings import Settings
 
@@ -234,6 +234,80 @@ async def test_a_model_that_is_not_there_and_comes_later(tmp_path: Path, model_f
         assert said(await ask(engine, asking("Hello?")))
 
 
+@pytest.fixture
+def two(home: Settings, model_file: Path) -> Settings:
+    """The same weights once more, as a file that somebody put into the folder."""
+    (home.data_dir / "models" / "Other-Q4_1.gguf").symlink_to(model_file)
+    (home.data_dir / "models" / "noise.gguf").write_bytes(b"noise")
+    return replace(home, embedded_parallel=1)
+
+
+OTHER = "other-q4_1"
+
+
+def of(model: str, request: Request) -> Request:
+    return replace(request, model=model)
+
+
+async def test_any_model_in_the_folder_is_loaded_when_it_is_asked(two: Settings) -> None:
+    async with running(two) as engine:
+        models = {model.id: model for model in await engine.models()}
+        assert list(models) == [MODEL, OTHER]
+        assert (models[OTHER].context, models[OTHER].size) == (2048, embedded().files[0].size)
+        assert engine.loaded == [MODEL]
+        assert (await engine.health(OTHER)).state == "loading"
+        assert said(await ask(engine, of(OTHER, asking("Hello?"))))
+        assert said(await ask(engine, asking("Hello?")))
+        assert engine.loaded == [OTHER, MODEL]
+        assert (await engine.health(OTHER)).state == "ready"
+        assert await engine.count(OTHER, "Hello world, hello world.") == 6
+        with pytest.raises(NotFound, match="none"):
+            await ask(engine, of("none", asking("Hello?")))
+
+
+async def test_the_one_not_asked_for_longest_makes_room_unless_it_answers(two: Settings) -> None:
+    async with running(replace(two, embedded_memory=1)) as engine:
+        endless = replace(asking("Tell me a very long story.", 1500), extra={"ignore_eos": True})
+        async with aclosing(engine.stream(endless)) as pieces:
+            await anext(pieces)
+            waiting = asyncio.create_task(ask(engine, of(OTHER, asking("Hello?"))))
+            await asyncio.sleep(0.3)
+            assert engine.loaded == [MODEL]
+            await anext(pieces)
+        assert said(await waiting)
+        assert engine.loaded == [OTHER]
+        assert engine.pid is None
+        assert (await engine.health()).state == "ready"
+        async with aclosing(engine.stream(of(OTHER, endless))) as pieces:
+            await anext(pieces)
+            with pytest.raises(Conflict, match="answering"):
+                await engine.release(OTHER)
+        await engine.release(OTHER)
+        assert engine.loaded == []
+        (two.data_dir / "models" / "SmolLM2-135M-Instruct.Q4_1.gguf").rename(two.data_dir / "away")
+        assert (await engine.health()).state == "down"
+        (two.data_dir / "away").rename(two.data_dir / "models" / "SmolLM2-135M-Instruct.Q4_1.gguf")
+        assert said(await ask(engine, asking("Hello?")))
+        assert engine.loaded == [MODEL]
+
+
+async def test_a_model_that_memory_cannot_hold(two: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("eclair.engines.memory.physical", lambda: 100_000_000)
+    async with running(two) as engine:
+        with pytest.raises(EngineRefused, match="of memory and this machine has 100 MB"):
+            await ask(engine, of(OTHER, asking("Hello?")))
+
+
+async def test_the_default_model_is_the_one_of_the_settings(two: Settings) -> None:
+    async with running(replace(two, model=OTHER)) as engine:
+        assert said(await ask(engine, of(OTHER, asking("Hello?"))))
+        assert engine.loaded == [OTHER]
+        assert [model.id for model in await engine.models()] == [OTHER, MODEL]
+        async with running(replace(two, model=OTHER)) as second:
+            assert said(await ask(second, of(OTHER, asking("Hello?"))))
+            assert second.pid is None
+
+
 @pytest.mark.parametrize("damage", ["short", "header", "middle"])
 async def test_a_damaged_model_is_said_and_not_tried_again(
     tmp_path: Path, model_file: Path, damage: str, caplog: pytest.LogCaptureFixture
@@ -270,7 +344,7 @@ async def test_one_that_never_starts_is_tried_ever_more_rarely(home: Settings, m
     (broken / "xllamacpp").mkdir(parents=True)
     (broken / "xllamacpp" / "__init__.py").write_text("import os\nos.write(2, b'oh no\\n')\nos._exit(7)\n")
     monkeypatch.setenv("PYTHONPATH", f"{broken}{os.pathsep}{os.environ.get('PYTHONPATH', '')}")
-    monkeypatch.setattr("eclair.engines.local.BACK_OFF", (0.0, 0.0, 60.0))
+    monkeypatch.setattr("eclair.engines.resident.BACK_OFF", (0.0, 0.0, 60.0))
     async with running(home) as engine:
         with pytest.raises(EngineUnavailable, match="exit status 7; its log ends with: oh no"):
             await ask(engine, asking("Hello?"))

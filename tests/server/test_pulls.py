@@ -74,7 +74,10 @@ async def test_a_licence_is_asked_for_then_the_model_comes_and_goes(market: Serv
 
 async def test_two_ask_for_one_model_and_one_stops_it(shop: Shop, market: Server) -> None:
     shop.store.routes["/blobs/tiny-Q4_K_M.gguf"] = stuck
-    bodies = [(await market.post("/api/models/pulls", {"name": f"hf:{REPO}:Q4_K_M"})).body for _ in range(2)]
+    bodies = [
+        (await market.post("/api/models/pulls", {"name": f"hf:{REPO}:Q4_K_M", "accept_licence": True})).body
+        for _ in range(2)
+    ]
     assert bodies[0]["id"] == bodies[1]["id"]
     path = f"/api/models/pulls/{bodies[0]['id']}"
     async with asyncio.timeout(20):
@@ -88,7 +91,7 @@ async def test_two_ask_for_one_model_and_one_stops_it(shop: Shop, market: Server
 
 async def test_what_fails_says_why(shop: Shop, market: Server) -> None:
     shop.served = {"tiny-Q4_K_M.gguf": MODEL[:-1] + b"!"}
-    begun = await market.post("/api/models/pulls", {"name": f"hf:{REPO}"})
+    begun = await market.post("/api/models/pulls", {"name": f"hf:{REPO}", "accept_licence": True})
     pull = await ended(market, begun.body["id"])
     assert (pull["state"], pull["error"]["code"]) == ("failed", "model_missing")
     assert "its hash differs" in pull["error"]["message"]

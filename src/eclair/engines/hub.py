@@ -92,7 +92,7 @@ class Hub:
 
     async def look(self, downloads: Downloads, url: str, what: str) -> Wanted:
         """What a server says of one file, without fetching it. Raises ModelMissing and NotFound."""
-        name = unquote(urlsplit(url).path.rpartition("/")[2])
+        name = unquote(urlsplit(url).path).rpartition("/")[2]
         async with asked(downloads, url, self.token_for(url), {"Range": "bytes=0-0"}) as reply:
             if reply.status not in (200, 206):
                 raise refusal(reply, what, self)

@@ -165,7 +165,7 @@ class OpenAIEngine:
             self._counts.popitem(last=False)
         return number
 
-    async def health(self) -> Health:
+    async def health(self, model: str | None = None) -> Health:
         try:
             await self._list(idle=5.0)
         except EngineUnavailable as error:

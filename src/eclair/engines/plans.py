@@ -26,6 +26,8 @@ FREE = {"apache-2.0", "mit", "bsd-2-clause", "bsd-3-clause", "mpl-2.0", "cc0-1.0
 
 _HUB = re.compile(r"hf:(?P<repo>[\w.-]+/[\w.-]+?)(:(?P<quant>[\w-]+))?")
 
+_NAME = re.compile(r"[\w+(),=@ -][\w+(),=@ .-]*\.gguf")
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:
@@ -118,10 +120,8 @@ async def _from_repository(name: str, settings: Settings, hub: Hub, downloads: D
         options.append(Option.of_file(quant, sum(sizes) if len(sizes) == len(group) else None, settings))
     at, why = choose(match["repo"], options, match["quant"])
     files = tuple(_named(file, file.name.rpartition("/")[2]) for file in groups[at])
-    licence = repository.licence or ""
-    owner = match["repo"].partition("/")[0]
-    restricts = "" if licence.lower() in FREE else f"Its licence is {licence}; read it at {hub.url}/{match['repo']}."
-    return Plan(_entry(files, settings, owner, licence), files, why, restricts if licence else None)
+    terms = f"; read it at {hub.url}/{match['repo']}"
+    return _plan(files, why, settings, repository.licence or "", match["repo"].partition("/")[0], terms)
 
 
 def _groups(files: Sequence[Wanted]) -> list[list[Wanted]]:
@@ -151,7 +151,7 @@ async def _from_url(url: str, settings: Settings, hub: Hub, downloads: Downloads
     sizes = [file.size for file in found if file.size is not None]
     option = Option.of_file(shelf.quant_of(name), sum(sizes) if len(sizes) == len(found) else None, settings)
     _, why = choose(name, [option])
-    return Plan(_entry(found, settings), tuple(found), why, None)
+    return _plan(found, why, settings)
 
 
 def _from_path(path: Path, settings: Settings) -> Plan:
@@ -173,22 +173,28 @@ def _from_path(path: Path, settings: Settings) -> Plan:
     files = tuple(Wanted(part.name, part.absolute(), part.stat().st_size) for part in parts)
     option = Option.of_file(shelf.quant_of(path.name), sum(part.stat().st_size for part in parts), settings)
     _, why = choose(path.name, [option])
-    licence = header.licence or ""
-    free = licence.lower() in FREE
-    restricts = "" if free else f"Its licence is {licence}." if licence else None
-    return Plan(_entry(files, settings, licence=licence), files, why, restricts)
+    return _plan(files, why, settings, header.licence or "")
 
 
-def _entry(files: Sequence[Wanted], settings: Settings, maker: str = "", licence: str = "") -> Entry:
-    """A model that the catalogue does not have, or the one whose file this is."""
+def _plan(
+    files: Sequence[Wanted], why: str, settings: Settings, licence: str = "", maker: str = "", terms: str = ""
+) -> Plan:
+    """The plan for files of a model that the catalogue does not have; where it has them, both have a say.
+
+    `terms` says where a licence can be read.
+    """
+    restricts = None if not licence else "" if licence.lower() in FREE else f"Its licence is {licence}{terms}."
+    for file in files:
+        if not _NAME.fullmatch(file.name):
+            raise InvalidInput(f"{file.name!r} is no name that a file should have here; rename it.", param="name")
     known = catalog.entries(settings.catalog)
     name = files[0].name
     for entry in known.values():
         if any(file.name == name for file in entry.files):
-            return entry
-    id = shelf.id_of(name, known)
+            return Plan(entry, tuple(files), why, entry.restricts or restricts)
     file = File(name, shelf.quant_of(name))
-    return Entry(id, name.removesuffix(".gguf"), maker, licence, "open", files=(file,))
+    entry = Entry(shelf.id_of(name, known), name.removesuffix(".gguf"), maker, licence, "open", files=(file,))
+    return Plan(entry, tuple(files), why, restricts)
 
 
 def _named(file: Wanted, name: str) -> Wanted:

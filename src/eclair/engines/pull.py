@@ -59,6 +59,7 @@ async def pull(
     folder = shelf.folder(data_dir)
     first = folder / plan.files[0].name
     if not await _missing(plan, folder, thorough):
+        _prefer(plan, first)
         return first
     work = _Pull(plan, folder, report, sleep, hub or Hub())
     with _disk(folder, work.needed):
@@ -66,7 +67,7 @@ async def pull(
         async with _alone(folder / f".{plan.entry.id}.lock", report, sleep):
             for wanted in await _missing(plan, folder, thorough):
                 await work.bring(wanted, index)
-            os.utime(first)  # of several quantisations the one pulled last is used
+            _prefer(plan, first)
     return first
 
 
@@ -85,6 +86,12 @@ async def remove(name: str, settings: Settings) -> tuple[Entry, int]:
             f"`eclair pull --remove {entry.id}`."
         )
     return entry, await asyncio.to_thread(shelf.remove, entry, settings.data_dir)
+
+
+def _prefer(plan: Plan, path: Path) -> None:
+    """Of several quantisations the one pulled last is used."""
+    if len(plan.entry.files) > 1 and not isinstance(plan.files[0].source, Path):
+        os.utime(path)
 
 
 async def _missing(plan: Plan, folder: Path, thorough: bool) -> list[Wanted]:

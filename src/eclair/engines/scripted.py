@@ -144,7 +144,7 @@ class ScriptedEngine:
     async def count(self, model: str, text: str) -> int:
         return len(text.split())
 
-    async def health(self) -> Health:
+    async def health(self, model: str | None = None) -> Health:
         return Health("loading", "It pretends to load.") if self._loading else Health("ready", "It is ready.")
 
     async def warm(self, model: str, system: str) -> None:

@@ -9,11 +9,12 @@ import hashlib
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from eclair.engines import gguf
 from eclair.engines.catalog import Entry, File
+from eclair.engines.gguf import Header
 from eclair.errors import ModelMissing
 
 QUANT = re.compile(r"(?:^|[-._])((?:UD-)?(?:I?Q\d(?:_[A-Z0-9]+)*|BF16|F16|F32|MXFP4))(?=[-.]|$)", re.IGNORECASE)
@@ -93,16 +94,21 @@ def installed(known: Mapping[str, Entry], data_dir: Path) -> dict[str, Installed
     for entry in known.values():
         path = path_of(entry, data_dir)
         if path is not None:
-            found[entry.id] = Installed(entry, path, _size(path), _kv(path), True)
+            header = _header(path)
+            entry = replace(entry, context=entry.context or header.context) if header else entry
+            found[entry.id] = Installed(entry, path, _size(path), header.kv if header else None, True)
     names = {name for entry in known.values() for file in entry.files for name in shards(file.name)}
     for path in sorted(folder(data_dir).glob("*.gguf")):
         shard = SHARD.search(path.name)
         if path.name in names or not path.is_file() or (shard is not None and int(shard[1]) != 1):
             continue
         id = id_of(path.name, known)
-        entry = _placed(path, id)
-        if entry is not None and all((path.parent / name).is_file() for name in shards(path.name)):
-            found[id] = Installed(entry, path, _size(path), _kv(path), False)
+        header = _header(path)
+        if header is None:
+            continue
+        entry = _placed(path, id, header)
+        if all((path.parent / name).is_file() for name in shards(path.name)):
+            found[id] = Installed(entry, path, _size(path), header.kv, False)
     return found
 
 
@@ -121,7 +127,8 @@ def remove(entry: Entry, data_dir: Path) -> int:
     paths: set[Path] = set()
     for file in entry.files:
         for name in shards(file.name):
-            paths |= {folder(data_dir) / name, *folder(data_dir).glob(f"{_literal(name)}.*.part")}
+            place = folder(data_dir) / name
+            paths |= {place, place.with_suffix(".new"), *folder(data_dir).glob(f"{_literal(name)}.*.part")}
     if entry.wheel is not None:
         paths |= set(folder(data_dir).glob(f"{_literal(entry.wheel.file)}.*.part"))
     freed = 0
@@ -138,11 +145,7 @@ def remove(entry: Entry, data_dir: Path) -> int:
     return freed
 
 
-def _placed(path: Path, id: str) -> Entry | None:
-    try:
-        header = gguf.read(path)
-    except ModelMissing:
-        return None
+def _placed(path: Path, id: str, header: Header) -> Entry:
     return Entry(
         id=id,
         name=header.name or path.stem,
@@ -155,9 +158,9 @@ def _placed(path: Path, id: str) -> Entry | None:
     )
 
 
-def _kv(path: Path) -> int | None:
+def _header(path: Path) -> Header | None:
     try:
-        return gguf.read(path).kv
+        return gguf.read(path)
     except ModelMissing:
         return None
 
