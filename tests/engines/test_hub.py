@@ -248,7 +248,7 @@ async def test_a_hub_that_is_too_busy_is_left_alone_as_long_as_it_asks(shop: Sho
 async def test_a_hub_that_wants_to_be_left_alone_for_long(shop: Shop, home: Settings) -> None:
     wanted = await planned(shop, home, "tiny")
     shop.busy = [{"Retry_After": "3600"}]
-    with pytest.raises(ModelMissing, match="status 429"):
+    with pytest.raises(ModelMissing, match="left alone for 60 minutes"):
         await pull(wanted, home.data_dir, hub=Hub(shop.url), sleep=briefly)
 
 

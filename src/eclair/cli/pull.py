@@ -38,6 +38,7 @@ DOING: dict[Stage, str] = {
     "check": "Checking",
     "unpack": "Unpacking",
     "copy": "Copying",
+    "pause": "The server is busy; waiting",
 }
 
 
@@ -125,7 +126,8 @@ def _ask(wanted: Plan, terminal: Terminal, *, accepted: bool) -> None:
 
 def _remove(name: str, settings: Settings, terminal: Terminal) -> int:
     entry, freed = asyncio.run(remove(name, settings))
-    terminal.line(f"{entry.name} is removed; that frees {size(freed)}")
+    frees = f"that frees {size(freed)}" if freed else "its file stays under its other name, so that frees nothing"
+    terminal.line(f"{entry.name} is removed; {frees}")
     return 0
 
 

@@ -29,7 +29,7 @@ PAUSES = (0.5, 1.0, 2.0, 4.0, 8.0)
 PATIENCE = 300.0
 """Seconds for which a server may ask to be left alone."""
 
-Stage = Literal["wait", "find", "download", "check", "unpack", "copy"]
+Stage = Literal["wait", "find", "download", "check", "unpack", "copy", "pause"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,11 +102,18 @@ class Fetch:
                 pauses = iter(PAUSES)
                 continue
             pause = next(pauses, None)
-            if pause is None or wait > PATIENCE:
+            if wait > PATIENCE:
+                raise ModelMissing(
+                    f"{host(self._url)} asks to be left alone for {round(wait / 60)} minutes; what has come is kept: "
+                    "`eclair pull` goes on from there."
+                )
+            if pause is None:
                 raise ModelMissing(
                     f"The download of {self._wanted.name} keeps breaking off ({trouble}); what has come is kept: "
                     "`eclair pull` goes on from there."
                 )
+            if wait:
+                self._report(Progress("pause"))
             await self._sleep(max(pause, wait))
 
     def _range(self, have: int) -> dict[str, str]:
