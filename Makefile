@@ -42,6 +42,7 @@ check: $(VENV)/.app $(VENV)/.dev ## Formatting, lint, types, generated files
 	@$(BUILD)/bin/python hatch_build.py check
 	@$(VENV)/bin/python -m eclair.server.typescript | diff - ui/src/events.ts
 	@$(VENV)/bin/eclair config --markdown | diff - docs/configuration.md
+	@$(VENV)/bin/eclair models --markdown | diff - <(sed '1,/^<!-- written by .eclair models/d; /^<!-- end/,$$d' docs/engines.md)
 
 format: $(VENV)/.dev ## Format the Python code
 	@$(VENV)/bin/ruff check --fix-only

@@ -29,7 +29,8 @@ import psutil
 import uvloop
 
 from eclair.engines import catalog
-from eclair.engines.pull import model_path
+from eclair.engines.shelf import folder as models_folder
+from eclair.engines.shelf import path_of
 from eclair.settings import Settings
 
 ROOT = Path(__file__).parent.parent
@@ -159,8 +160,8 @@ async def eclair(
 
 def link_models(data: Path) -> None:
     """Have the embedded model in `data` without a copy of it."""
-    models = model_path(catalog.embedded(), Settings().data_dir).parent
-    if not model_path(catalog.embedded(), Settings().data_dir).exists():
+    models = models_folder(Settings().data_dir)
+    if path_of(catalog.embedded(), Settings().data_dir) is None:
         raise SystemExit("The embedded model is not there; `eclair pull` fetches it.")
     (data / "models").symlink_to(models)
 

@@ -19,6 +19,8 @@ from typing import Any
 from client import CONTENT, DELTA, SSE, Reply, begin, call, native_message, openai_text
 from harness import Goals, Others, Process, eclair, link_models, median, options, quantile, run, shown, table
 
+from eclair.engines import catalog
+from eclair.engines.share import share_file
 from eclair.settings import SYSTEM_PROMPT
 
 ROUTES = ("direct", "native", "/v1")
@@ -176,7 +178,7 @@ async def main() -> None:
 async def _ready(server: Process, data: Path) -> Bench:
     while (await (await begin(server.port, "GET", "/api/health")).reply()).status != 200:  # noqa: ASYNC110
         await asyncio.sleep(0.05)
-    shared = json.loads((data / "engine.json").read_text())
+    shared = json.loads(share_file(data, catalog.EMBEDDED).read_text())
     bench = Bench(server, shared["url"], shared["key"], shared["model"])
     await bench.quiet()
     return bench

@@ -8,7 +8,7 @@ import aiohttp
 import pytest
 
 from eclair.engines.catalog import embedded
-from eclair.engines.pull import verify
+from eclair.engines.shelf import verify
 from eclair.settings import Settings
 from eclair.store.sql import SQLStore
 from tests.support import ENDLESS, Server, serving

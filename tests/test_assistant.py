@@ -67,7 +67,7 @@ class Fake:
     async def embed(self, model: str, texts: Sequence[str], dimensions: int | None) -> Embedded:
         raise NotImplementedError
 
-    async def health(self) -> Health:
+    async def health(self, model: str | None = None) -> Health:
         return self.state
 
     async def warm(self, model: str, system: str) -> None: ...

@@ -34,11 +34,12 @@ from eclair.cli.config import markdown
 from eclair.cli.pull import Meter
 from eclair.cli.terminal import Terminal
 from eclair.core import OWNER
-from eclair.doctor import ENGINE, packages, size
+from eclair.doctor import ENGINE, packages
 from eclair.engines.pull import Progress
 from eclair.errors import InvalidInput
 from eclair.events import Event, RunFailed, RunStopped, decode, fold
 from eclair.messages import Message
+from eclair.sizes import size
 from eclair.store.sql import SQLStore
 from tests.support import Server, check_log, environment, messages_of
 
@@ -634,7 +635,10 @@ class TestDoctor:
 
     def test_a_missing_model_is_broken_and_says_what_to_do(self, run: Eclair) -> None:
         report, checks, code = self.checks(
-            run, ECLAIR_EMBEDDED="true", PIP_INDEX_URL="https://user:secret@index.example/simple"
+            run,
+            ECLAIR_EMBEDDED="true",
+            ECLAIR_HUB="https://hub.example",
+            PIP_INDEX_URL="https://user:secret@index.example/simple",
         )
         assert checks["Embedded model"]["state"] == "broken"
         assert "eclair pull" in checks["Embedded model"]["detail"]
@@ -646,7 +650,14 @@ class TestDoctor:
                 "hosts": ["index.example"],
                 "asked": True,
                 "engine": None,
-            }
+            },
+            {
+                "when": "When you pull another model",
+                "what": "the name of the model",
+                "hosts": ["hub.example"],
+                "asked": True,
+                "engine": None,
+            },
         ]
         assert code == 1
 

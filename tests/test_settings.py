@@ -34,7 +34,9 @@ def test_later_layers_win(file: Path) -> None:
 
 
 def test_nothing_set_is_the_defaults(tmp_path: Path) -> None:
-    assert load({"ECLAIR_CONFIG": str(tmp_path / "none.toml"), "HOME": "/x"}).settings == Settings()
+    assert load({"ECLAIR_CONFIG": str(tmp_path / "none.toml"), "HOME": "/x"}).settings == Settings(
+        catalog=tmp_path / "models.toml"
+    )
     assert default_file().name == "eclair.toml"
 
 

@@ -148,10 +148,10 @@ class Answer:
         first = asyncio.ensure_future(anext(pieces, None))
         try:
             await asyncio.wait([first], timeout=PATIENCE)
-            if not first.done() and (await self._turn.engine.health()).state == "loading":
+            if not first.done() and (await self._turn.engine.health(self._turn.model.id)).state == "loading":
                 since = time.perf_counter()
                 yield StepStarted("load", "load", f"Loading {self._turn.model.name}")
-                while not first.done() and (await self._turn.engine.health()).state == "loading":
+                while not first.done() and (await self._turn.engine.health(self._turn.model.id)).state == "loading":
                     await asyncio.wait([first], timeout=0.1)
                 yield StepFinished("load", round((time.perf_counter() - since) * 1000, 1))
             piece = await first

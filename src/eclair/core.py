@@ -12,6 +12,7 @@ from eclair.changes import Changes
 from eclair.idle import Idle
 from eclair.keeping import Keeping
 from eclair.preferences import Preferred
+from eclair.pulls import Pulls
 from eclair.registry import Registry, build
 from eclair.runs import Runs
 from eclair.settings import Settings
@@ -36,6 +37,7 @@ class Core:
     keeping: Keeping
     imports: Imports
     idle: Idle
+    pulls: Pulls
 
     async def end_streams(self) -> None:
         """End what followers wait for, so that their connections close by themselves."""
@@ -72,4 +74,6 @@ async def open_core(settings: Settings) -> AsyncGenerator[Core]:
         preferences = Preferred(store)
         await preferences.read(OWNER)
         turns = Turns(settings, store, registry, preferences, runs, idle, titles)
-        yield Core(settings, store, registry, preferences, runs, turns, changes, keeping, imports, idle)
+        pulls = Pulls(settings, registry)
+        stack.push_async_callback(pulls.close)
+        yield Core(settings, store, registry, preferences, runs, turns, changes, keeping, imports, idle, pulls)

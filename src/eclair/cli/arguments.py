@@ -109,7 +109,16 @@ def _parser() -> tuple[argparse.ArgumentParser, list[str]]:
     how.add_argument("--undo", type=_whole, metavar="MOMENT", help="bring back what was deleted at that moment")
     delete.set_defaults(module="deleting")
 
-    command("pull", "fetch the embedded model")
+    fetch = command("pull", "fetch a model, or check the one that is here")
+    fetch.add_argument(
+        "name",
+        nargs="?",
+        metavar="NAME",
+        help="of the catalogue (`eclair models --all`), hf:OWNER/REPOSITORY, a URL, a file or a folder; the first two "
+        "may end in :QUANT; the embedded model by default",
+    )
+    fetch.add_argument("--accept-licence", action="store_true", help="accept a licence that restricts")
+    fetch.add_argument("--remove", action="store_true", help="remove the model instead")
     for name, help in (
         ("models", "list the models that can be asked"),
         ("doctor", "say what is installed, what is missing and what would leave this machine"),
@@ -117,6 +126,10 @@ def _parser() -> tuple[argparse.ArgumentParser, list[str]]:
     ):
         command(name, help).add_argument("--json", action="store_true", help="print it as JSON")
     command_names = list(commands.choices)
+    commands.choices["models"].add_argument("--all", action="store_true", help="list the whole catalogue")
+    commands.choices["models"].add_argument(
+        "--markdown", action="store_true", help="print the table of docs/engines.md"
+    )
     commands.choices["config"].add_argument("--markdown", action="store_true", help="print docs/configuration.md")
     return parser, command_names
 

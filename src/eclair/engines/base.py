@@ -162,7 +162,9 @@ class Engine(Protocol):
         """
         ...
 
-    async def health(self) -> Health: ...
+    async def health(self, model: str | None = None) -> Health:
+        """Whether it can answer now, or whether that model of it can."""
+        ...
 
     async def warm(self, model: str, system: str) -> None:
         """Have the head of every prompt, the system message, in the engine's cache before it is asked."""

@@ -1,63 +1,126 @@
-"""The catalogue: the models that Éclair can fetch and run itself, as values. `pull` fetches, `local` runs."""
+"""The catalogue: the models that Éclair knows, as values; the owner's own file adds to it and overrides it.
+
+`plans` chooses one of a model's files, `pull` fetches it, `local` runs it.
+"""
 
 from __future__ import annotations
 
+import difflib
 import tomllib
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
 from functools import cache
 from importlib import resources
-from typing import Any
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import TypeAdapter
+import orjson
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
 from eclair.engines.base import Model
+from eclair.errors import NotFound, SettingsError
 from eclair.messages import Sampling
+
+Ability = Literal["tools", "vision", "reasoning", "audio"]
+Runner = Literal["llama.cpp", "vllm", "sglang", "transformers", "api"]
+Speculation = Literal["ngram", "draft", "eagle", "mtp", "none"]
+Weights = Literal["open", "gated", "closed"]
+
+_STRICT = ConfigDict(extra="forbid")
+
+Line = Annotated[str, Field(min_length=1, pattern=r"^\S([^\x00-\x1f]*\S)?$")]
+Bytes = Annotated[int, Field(gt=0)]
+Billions = Annotated[float, Field(gt=0)]
+Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]*$", max_length=100)]
+Gguf = Annotated[str, Field(pattern=r"^([\w+-][\w.+-]*/)*[\w+-][\w.+-]*\.gguf$")]
+Repo = Annotated[str, Field(pattern=r"^[\w.-]+/[\w.-]+$")]
+Countries = Annotated[str, Field(pattern="^[A-Z]{2}(, ?[A-Z]{2})*$")]
+Tag = Annotated[str, Field(pattern=r"^[a-z]{2,3}(-[A-Z][a-z]{3})?(-([A-Z]{2}|[0-9]{3}))?$")]
+"""A BCP 47 tag in its usual spelling: a language, perhaps a script, perhaps a region."""
+Date = Annotated[str, Field(pattern=r"^\d{4}(-(0\d|1[0-2])(-[0-3]\d)?)?$")]
+Address = Annotated[str, Field(pattern="^https://[^/]")]
 
 
 @dataclass(frozen=True, slots=True)
 class Wheel:
     """A package's wheel that holds a model's file as `member`. Sizes are bytes."""
 
-    package: str
-    file: str
-    size: int
-    sha256: str
-    member: str
+    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
+
+    package: Line
+    file: Line
+    size: Bytes
+    sha256: Sha256
+    member: Line
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """A GGUF file of a model in one quantisation, in a repository of the hub; without `repo` the wheel holds it. Of a
+    model in several files this is the first."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
+
+    file: Gguf
+    quant: Line
+    repo: Repo | None = None
+    size: Bytes | None = None
+    sha256: Sha256 | None = None
+
+    @property
+    def name(self) -> str:
+        """What the file is called on this machine."""
+        return self.file.rpartition("/")[2]
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A model of the catalogue. `country` holds ISO codes, `languages` BCP 47 tags; sizes are bytes; `titles` says
-    whether it can name a conversation."""
+    """A model of the catalogue. What is unknown is None or empty.
 
-    id: str
-    name: str
-    maker: str
-    country: str
-    licence: str
-    languages: tuple[str, ...]
-    context: int
-    temperature: float
-    top_p: float
-    file: str
-    size: int
-    sha256: str
-    wheel: Wheel
+    `country` holds the maker's ISO codes and `languages` BCP 47 tags. `restricts` is what the licence forbids or asks,
+    in one sentence. `parameters` and `active` (those that a token uses) are billions. `temperature` and `top_p` are
+    what the makers recommend. `titles` says whether it can name a conversation.
+    """
+
+    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
+
+    id: Name
+    name: Line
+    maker: Line
+    licence: Line
+    weights: Weights
+    country: Countries | None = None
+    restricts: Line | Literal[""] = ""
+    released: Date | None = None
+    parameters: Billions | None = None
+    active: Billions | None = None
+    context: Annotated[int, Field(gt=0)] | None = None
+    languages: tuple[Tag, ...] = ()
+    can: tuple[Ability, ...] = ()
+    temperature: Annotated[float, Field(ge=0, le=2)] | None = None
+    top_p: Annotated[float, Field(gt=0, le=1)] | None = None
+    card: Address | None = None
+    engines: tuple[Runner, ...] = ()
+    speculation: Speculation | None = None
+    quirks: Line | Literal[""] = ""
+    files: tuple[File, ...] = ()
+    wheel: Wheel | None = None
     titles: bool = True
 
-    def model(self, engine: str, context: int, *, present: bool) -> Model:
-        """The model as `engine` offers it, with a window of `context` tokens."""
+    def model(self, engine: str, context: int, size: int | None) -> Model:
+        """The model as `engine` offers it, with a window of `context` tokens and a file of `size` bytes, if any."""
         return Model(
             self.id,
             self.name,
             engine,
-            context=min(context, self.context),
+            context=min(context, self.context or context),
             sampling=Sampling(temperature=self.temperature, top_p=self.top_p),
             maker=self.maker,
             country=self.country,
             licence=self.licence,
             languages=self.languages,
-            size=self.size if present else None,
+            size=size,
             titles=self.titles,
         )
 
@@ -67,12 +130,99 @@ EMBEDDED = "smollm2-135m-instruct"
 
 
 @cache
-def entries() -> dict[str, Entry]:
-    """Every entry of the catalogue by its id."""
-    text = resources.files("eclair.engines").joinpath("catalog.toml").read_text("utf-8")
-    rows: Any = tomllib.loads(text)["model"]
-    return {entry.id: entry for entry in TypeAdapter(tuple[Entry, ...]).validate_python(rows)}
+def entries(own: Path | None = None) -> dict[str, Entry]:
+    """Every entry by its id: Éclair's, then those of the owner's file, whose rows need only say what is different.
+
+    Raises SettingsError, which names the row and what is wrong with it.
+    """
+    rows = _rows(resources.files("eclair.engines").joinpath("catalog.toml").read_text("utf-8"), "catalog.toml")
+    if own is not None:
+        for id, row in _rows(_read(own), str(own)).items():
+            rows[id] = {**rows.get(id, {}), **row}
+    return {id: _entry(id, row, "catalog.toml" if own is None else str(own)) for id, row in rows.items()}
 
 
 def embedded() -> Entry:
     return entries()[EMBEDDED]
+
+
+def find(known: Mapping[str, Entry], id: str) -> Entry:
+    """The entry of that id. Raises NotFound, which names those that are near."""
+    entry = known.get(id)
+    if entry is None:
+        near = difflib.get_close_matches(id, known, n=3, cutoff=0.0)
+        raise NotFound(
+            f"The catalogue has no model {id!r}; it has {', '.join(near)}. `eclair models --all` lists it.",
+            param="name",
+        )
+    return entry
+
+
+def _read(file: Path) -> str:
+    try:
+        return file.read_text("utf-8")
+    except FileNotFoundError:
+        return ""
+    except UnicodeDecodeError as error:
+        raise SettingsError(f"{file} is not text in UTF-8: {error.reason}; correct it.") from error
+    except OSError as error:
+        raise SettingsError(f"{file} cannot be read: {error.strerror}; check who may read it.") from error
+
+
+def _rows(text: str, where: str) -> dict[str, dict[str, Any]]:
+    """The rows by their ids. Raises SettingsError."""
+    try:
+        table = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsError(f"{where} is not TOML: {error}; correct it.") from error
+    found: dict[str, dict[str, Any]] = {}
+    rows: Any = table.pop("model", [])
+    if table or not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):  # pyright: ignore[reportUnknownVariableType]
+        raise SettingsError(f"{where} holds something else than [[model]] rows; take it out.")
+    for number, row in enumerate(rows, 1):  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
+        id: Any = row.get("id")  # pyright: ignore[reportUnknownVariableType]
+        if not isinstance(id, str):
+            raise SettingsError(f"{where}: row {number} has no `id`; add one.")
+        if id in found:
+            raise SettingsError(f"{where}: two rows have the id {id!r}; give one of them another.")
+        found[id] = row
+    return found
+
+
+def _entry(id: str, row: Mapping[str, Any], where: str) -> Entry:
+    values = {"files" if key == "file" else key: value for key, value in row.items()}
+    try:
+        if "files" in row:
+            raise SettingsError(f"{where}: model {id!r} has `files`, which is no field; write [[model.file]].")
+        entry = _ENTRY.validate_json(orjson.dumps(values), strict=True)
+    except ValidationError as error:
+        raise SettingsError(f"{where}: model {id!r} {_fault(error)}") from None
+    except orjson.JSONEncodeError as error:
+        raise SettingsError(f"{where}: model {id!r} holds what no field can be ({error}); take it out.") from None
+    if entry.wheel is None and any(file.repo is None for file in entry.files):
+        raise SettingsError(f"{where}: model {id!r} has a file without `repo`; name the hub's repository.")
+    return entry
+
+
+def _fault(error: ValidationError) -> str:
+    first = error.errors()[0]
+    path = ["file" if step == "files" else str(step) for step in first["loc"] if not _branch(step)]
+    place = ".".join(path)
+    match first["type"]:
+        case "unexpected_keyword_argument":
+            near = difflib.get_close_matches(path[-1], [spec.name for spec in fields(Entry)], n=1, cutoff=0.0)[0]
+            return f"has `{place}`, which is no field; did you mean `{near}`?"
+        case "missing" | "missing_argument":
+            return f"lacks `{place}`; add it."
+        case "string_pattern_mismatch" | "string_too_short":
+            return f"has `{place}` = {first['input']!r}, which is not written as that field is; see docs/engines.md."
+        case _:
+            return f"has `{place}` = {first['input']!r}: {first['msg'][0].lower()}{first['msg'][1:]}."
+
+
+def _branch(step: int | str) -> bool:
+    """Whether a step of a fault's place is pydantic's name for one of two types."""
+    return isinstance(step, str) and (step.startswith(("literal[", "constrained-", "function-")) or step == "str")
+
+
+_ENTRY = TypeAdapter(Entry)

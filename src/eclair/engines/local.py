@@ -1,7 +1,7 @@
-"""The embedded engine: llama.cpp in a process of its own, started, watched and ended here.
+"""The embedded engine: every model that is on this machine, as many loaded as memory allows.
 
-`llama_process` is that process; `OpenAIEngine` does the talking. An Éclair that runs shares its engine with
-others on the same data folder through `engine.json`, which only their owner can read.
+`resident` loads and runs one. The default model is loaded from the start; another is loaded when it is asked, and
+those that were not asked for the longest time make room for it.
 """
 
 from __future__ import annotations
@@ -9,391 +9,185 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import os
-import platform
-import secrets
-import sys
-import time
+from collections import Counter
 from collections.abc import AsyncGenerator, Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path
 
-import orjson
-
-from eclair.engines import catalog
-from eclair.engines.base import JSON, Embedded, Health, Model, Piece, Request
+from eclair.engines import catalog, memory, shelf
+from eclair.engines.base import Embedded, Health, Model, Piece, Request
 from eclair.engines.catalog import Entry
-from eclair.engines.child import Child
-from eclair.engines.llama_process import Order
-from eclair.engines.openai import DIALECTS, OpenAIEngine
-from eclair.engines.pull import model_path, verify
-from eclair.errors import (
-    EclairError,
-    EngineBroken,
-    EngineMissing,
-    EngineRefused,
-    EngineUnavailable,
-    SetupError,
-    UpstreamError,
-)
-from eclair.messages import Sampling
+from eclair.engines.resident import DEADLINE, Resident
+from eclair.engines.share import NAME
+from eclair.engines.shelf import Installed
+from eclair.errors import Conflict, EngineBusy, EngineRefused, NotFound
 from eclair.settings import Settings
-
-NAME = "embedded"
-DEADLINE = 60.0
-"""Seconds for which a request waits for the engine to be ready."""
-
-BACK_OFF = (0.0, 1.0, 2.0, 4.0, 8.0, 16.0, 30.0)
-"""Seconds before each restart of an engine that dies again and again."""
-
-HEALTHY = 60.0
-"""Seconds after which a death counts as the first again."""
-
-SHARED = 2
-"""The window that all requests share, in windows of one request. f16 keys and values take 23 KB a token: with one
-window of 8,192 tokens the process has 330 MB, with two 510 MB, with four 870 MB. In two, sixteen answers of 1,024
-tokens find room; when they do not, llama.cpp forgets idle chats first."""
-
-CACHE_MIB = 256
-"""Memory for chats that have left their slot, about 11,000 tokens of them."""
+from eclair.sizes import size
 
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Endpoint:
-    """Where an engine listens: what `engine.json` holds."""
-
-    url: str
-    key: str
-    model: str
-    context: int
-    pid: int
-
-    def serves(self, entry: Entry, settings: Settings) -> bool:
-        """Whether these settings would start just such an engine."""
-        return (self.model, self.context) == (entry.id, _context(entry, settings))
-
-    def engine(self) -> OpenAIEngine:
-        return OpenAIEngine(NAME, f"{self.url}/v1", self.key, dialect=DIALECTS[0])
-
-
 class LocalEngine:
-    """The embedded engine for the settings' data folder.
+    """The embedded engine for the settings' data folder. `start` needs a running loop."""
 
-    It begins to load at once; requests wait for it. `start` needs a running loop.
-    """
-
-    def __init__(self, settings: Settings, entry: Entry) -> None:
+    def __init__(self, settings: Settings, default: Entry) -> None:
         self.name = NAME
         self._settings = settings
-        self._entry = entry
-        self._share = settings.data_dir / "engine.json"
-        self._scratch = settings.data_dir / "scratch"
-        self._client: OpenAIEngine | None = None
-        self._child: Child | None = None
-        self._warming: asyncio.Task[None] | None = None
-        self._fault: EclairError | None = None
-        self._changed = asyncio.Condition()
-        self._hopeless = False
-        self._deaths = 0
-        self._path = model_path(entry, settings.data_dir)
-        self._seen = _stamp(self._path)
-        self._task = asyncio.create_task(self._watch(), name="embedded engine")
+        self._default = default
+        self._residents = {default.id: Resident(settings, default)}
+        """Those that are loaded; the one that was asked last comes last."""
+        self._needed = {default.id: 0}
+        """Bytes that each of them takes."""
+        self._busy = Counter[str]()
+        """How many answers each of them is giving."""
+        self._room = asyncio.Lock()
+        self._freed = asyncio.Condition()
 
     @classmethod
     def start(cls, settings: Settings) -> LocalEngine:
-        """An engine that is loading, or joining the one that another Éclair has on this data folder."""
-        return cls(settings, catalog.embedded())
+        """An engine that loads the default model, or joins the one that another Éclair has on this data folder.
+
+        Raises SettingsError where the owner's catalogue is at fault.
+        """
+        known = catalog.entries(settings.catalog)
+        here = shelf.installed(known, settings.data_dir)
+        named = settings.model or ""
+        return cls(settings, here[named].entry if named in here else known[catalog.EMBEDDED])
 
     @property
     def pid(self) -> int | None:
-        """The engine's process, if it is ours and runs."""
-        return self._child.pid if self._child is not None else None
+        """The default model's process, if it is ours and runs."""
+        resident = self._residents.get(self._default.id)
+        return resident.pid if resident is not None else None
+
+    @property
+    def loaded(self) -> list[str]:
+        """The models that are loaded or loading, the one that was asked last at the end."""
+        return list(self._residents)
 
     async def models(self) -> list[Model]:
-        present = _stamp(self._path) is not None
-        return [self._entry.model(self.name, self._settings.embedded_context, present=present)]
+        """The default one, whether it is here or not, then the others that are."""
+        here = await self._installed()
+        found = here.pop(self._default.id, None)
+        context = self._settings.embedded_context
+        default = self._default.model(self.name, context, found.size if found is not None else None)
+        return [default, *(model.entry.model(self.name, context, model.size) for model in here.values())]
 
     async def stream(self, request: Request) -> AsyncGenerator[Piece, None]:
         """Ask; see `Engine.stream`. Raises EngineUnavailable when the engine dies, and what keeps it from starting."""
-        client = await self._ready()
-        request = replace(request, sampling=_recommended(request.sampling, self._entry))
-        try:
-            async with contextlib.aclosing(client.stream(request)) as pieces:
-                async for piece in pieces:
-                    yield piece
-        except (EngineBroken, EngineUnavailable) as error:
-            if await self._has_gone(client):
-                raise EngineUnavailable(
-                    f"The embedded engine died while it was answering ({self._last_words()}); it is being restarted."
-                ) from error
-            raise
+        async with (
+            self._asked(request.model) as resident,
+            contextlib.aclosing(resident.stream(request)) as pieces,
+        ):
+            async for piece in pieces:
+                yield piece
 
     async def count(self, model: str, text: str) -> int:
-        return await (await self._ready()).count(model, text)
+        async with self._asked(model) as resident:
+            return await resident.count(text)
 
     async def embed(self, model: str, texts: Sequence[str], dimensions: int | None) -> Embedded:
         """Refuses: llama.cpp gives vectors only where it was started to do nothing else."""
         raise EngineRefused(
-            f"{self._entry.name} writes and gives no embeddings; name the model of a server that does, "
-            "such as `llama-server --embeddings`, and add that server under `engines` in the settings."
+            f"{model} writes and gives no embeddings; name the model of a server that does, such as "
+            "`llama-server --embeddings`, and add that server under `engines` in the settings."
         )
 
-    async def health(self) -> Health:
-        if self._client is not None:
-            whose = f"process {self.pid}" if self.pid is not None else "shared with another Éclair"
-            return Health("ready", f"llama.cpp runs {self._entry.name} ({whose}).")
-        if self._fault is not None:
-            return Health("down" if self._hopeless else "loading", self._fault.message)
-        return Health("loading", f"{self._entry.name} is loading.")
+    async def health(self, model: str | None = None) -> Health:
+        resident = self._residents.get(model or self._default.id)
+        if resident is not None:
+            return await resident.health()
+        if model is not None:
+            return Health("loading", "It is waiting for memory.")
+        if shelf.path_of(self._default, self._settings.data_dir) is None:
+            return Health("down", f"{self._default.name} is not on this machine any more; `eclair pull` fetches it.")
+        return Health("ready", f"{self._default.name} made room for another model; it is loaded when it is asked.")
 
     async def warm(self, model: str, system: str) -> None:
-        """Have `system` in the cache, once for every request that may come at the same time.
+        async with self._asked(model) as resident:
+            await resident.warm(system)
 
-        With the settings' system prompt this waits for what begins by itself as soon as the engine is ready.
-        """
-        client = await self._ready()
-        if system == self._settings.system_prompt and self._warming is not None:
-            await asyncio.wait([self._warming])
-        else:
-            await self._spread(client, system)
+    async def release(self, model: str) -> None:
+        """Unload a model, so that it can be removed. Raises Conflict while it answers."""
+        async with self._room:
+            if self._busy[model]:
+                raise Conflict(f"{model} is answering; stop that first.")
+            if model in self._residents:
+                await self._unload(model)
 
     async def close(self) -> None:
-        """End the engine if it is ours; leave it if it is another's."""
-        self._task.cancel()
-        await asyncio.wait([self._task])
-        if self._client is not None:
-            await self._client.close()
-            self._client = None
+        """End the engines that are ours; leave those that are another's."""
+        await asyncio.gather(*(resident.close() for resident in self._residents.values()))
 
-    async def _ready(self) -> OpenAIEngine:
-        """The engine, once it answers. Raises what keeps it from that."""
+    @contextlib.asynccontextmanager
+    async def _asked(self, model: str) -> AsyncGenerator[Resident]:
+        """The model, loaded or loading; it stays at least until the block ends."""
+        async with self._room:
+            resident = self._residents.get(model)
+            if resident is None:
+                resident = await self._load(model)
+            self._busy[model] += 1
+            self._residents[model] = self._residents.pop(model)
         try:
-            async with asyncio.timeout(DEADLINE), self._changed:
-                await self._changed.wait_for(lambda: self._client is not None or self._hopeless)
-        except TimeoutError:
-            raise EngineUnavailable(f"The embedded engine is not ready after {DEADLINE:.0f} seconds.") from None
-        if self._client is not None:
-            return self._client
-        assert self._fault is not None
-        raise type(self._fault)(self._fault.message)
-
-    async def _set(
-        self, client: OpenAIEngine | None, fault: EclairError | None = None, *, hopeless: bool = False
-    ) -> None:
-        """What requests meet from now on. With a fault they wait for better, unless it is `hopeless`."""
-        old, self._client, self._fault, self._hopeless = self._client, client, fault, hopeless
-        async with self._changed:
-            self._changed.notify_all()
-        if old is not None:
-            await old.close()
-
-    async def _watch(self) -> None:
-        """Join an engine or run one, again and again."""
-        while True:
-            try:
-                other = await _shared(self._share)
-                if other is not None and other.serves(self._entry, self._settings):
-                    await self._join(other)
-                else:
-                    await self._run(share=other is None)
-            except SetupError as fault:
-                log.error("%s", fault.message)
-                await self._set(None, fault, hopeless=True)
-                await self._until_changed()
-                await self._set(None)
-            except UpstreamError as fault:
-                await self._restart(fault)
-            except Exception:  # a bug of ours: it is logged whole, and nobody waits for an engine in vain
-                log.exception("the embedded engine cannot be watched")
-                await self._restart(EngineUnavailable("The embedded engine failed to start: internal error."))
-
-    async def _restart(self, fault: EclairError) -> None:
-        """Pause before the next attempt. Requests wait through the first two, then they hear what is wrong."""
-        pause = BACK_OFF[min(self._deaths, len(BACK_OFF) - 1)]
-        self._deaths += 1
-        log.warning("%s Restarting it in %.0f s.", fault.message, pause)
-        await self._set(None, fault, hopeless=self._deaths > 2)
-        await asyncio.sleep(pause)
-
-    async def _join(self, other: Endpoint) -> None:
-        """Use another's engine for as long as it answers."""
-        self._child, self._warming, self._deaths = None, None, 0
-        client = other.engine()
-        await self._set(client)
-        while (await client.health()).state == "ready":  # noqa: ASYNC110
-            await asyncio.sleep(1.0)  # nothing tells us when another's process ends
-        await self._set(None)
-
-    async def _run(self, *, share: bool) -> None:
-        """Run an engine of our own until it dies. Raises SetupError and UpstreamError, at its death too."""
-        self._seen = _stamp(self._path)
-        path = await asyncio.to_thread(verify, self._entry, self._settings.data_dir)
-        began = time.monotonic()
-        async with Child.started(self._order(path), self._settings.data_dir / "logs") as child:
-            self._child = child
-            endpoint = await self._begun(child)
-            if share:
-                _write_share(self._share, endpoint)
-            client = endpoint.engine()
-            self._warming = asyncio.create_task(self._warm(client), name="reading the system prompt")
-            await self._set(client)
-            log.info("%s is ready after %.1f s", self._entry.name, time.monotonic() - began)
-            try:
-                await child.wait()
-            finally:
-                self._warming.cancel()
-                await asyncio.wait([self._warming])
-                _remove_share(self._share, endpoint)
-        if time.monotonic() - began > HEALTHY:
-            self._deaths = 0
-        raise EngineUnavailable(f"The embedded engine died ({self._last_words()}).")
-
-    async def _begun(self, child: Child) -> Endpoint:
-        """Where the process listens. Raises SetupError and EngineUnavailable where it does not."""
-        said = await child.first_line()
-        match said:
-            case {"url": str(url)}:
-                return Endpoint(url, child.key, self._entry.id, _context(self._entry, self._settings), os.getpid())
-            case {"fault": "engine", "detail": str(detail)}:
-                raise EngineMissing(_missing(detail))
-            case {"fault": "model"}:
-                # Its size is right, or it would not have come this far.
-                await asyncio.to_thread(verify, self._entry, self._settings.data_dir, thorough=True)
-                raise EngineUnavailable(f"The embedded engine cannot load its model ({child.last_words()}).")
-            case _:
-                await child.wait()
-                raise EngineUnavailable(f"The embedded engine died while loading ({child.last_words()}).")
-
-    async def _warm(self, client: OpenAIEngine) -> None:
-        try:
-            await self._spread(client, self._settings.system_prompt)
-        except UpstreamError as error:
-            log.warning("the system prompt could not be read ahead: %s", error.message)
-
-    async def _spread(self, client: OpenAIEngine, system: str) -> None:
-        """Read `system` once and give each slot a copy of its own.
-
-        llama.cpp hands a cached prompt to one request and forgets it, and keeps no two that are equal: so that
-        questions that come together each find one, each slot reads a short question of its own after it.
-        """
-        if not system:
-            return
-        self._scratch.mkdir(parents=True, exist_ok=True)
-        head = self._scratch / f"{secrets.token_hex(8)}.bin"
-        root = client.url.removesuffix("/v1")
-        try:
-            for slot in range(self._settings.embedded_parallel):
-                if slot > 0:
-                    await client.fetch(f"{root}/slots/{slot}?action=restore", {"filename": head.name})
-                await client.fetch(f"{client.url}/chat/completions", _greeting(self._entry.id, system, slot))
-                if slot == 0:
-                    await client.fetch(f"{root}/slots/0?action=save", {"filename": head.name})
+            yield resident
         finally:
-            head.unlink(missing_ok=True)
+            self._busy[model] -= 1
+            async with self._freed:
+                self._freed.notify_all()
 
-    def _order(self, model: Path) -> Order:
-        settings = self._settings
-        return Order(
-            model=str(model),
-            name=self._entry.id,
-            key=secrets.token_urlsafe(24),
-            context=_context(self._entry, settings),
-            shared=_context(self._entry, settings) * SHARED,
-            parallel=settings.embedded_parallel,
-            threads=settings.embedded_threads or _cores(),
-            cache_mib=CACHE_MIB,
-            scratch=f"{self._scratch}{os.sep}",
+    async def _load(self, model: str) -> Resident:
+        """Raises NotFound, EngineRefused for a model that is too large, and EngineBusy where no room comes free."""
+        here = await self._installed()
+        if model == self._default.id and model not in here:
+            entry, needed = self._default, 0  # the resident waits for its file, and says so
+        elif model not in here:
+            raise NotFound(f"The model {model} is not on this machine (any more).", param="model")
+        else:
+            entry, needed = here[model].entry, memory.of_installed(here[model], self._settings)
+            if not memory.fits(needed):
+                raise EngineRefused(
+                    f"{entry.name} needs about {size(needed)} of memory and this machine has "
+                    f"{size(memory.physical())}; `eclair models --all` shows what fits."
+                )
+        await self._measure(here)
+        await self._make_room(entry, needed)
+        self._needed[model] = needed
+        self._residents[model] = Resident(self._settings, entry)
+        return self._residents[model]
+
+    async def _measure(self, here: dict[str, Installed]) -> None:
+        """The default model may have come after it was started."""
+        if self._default.id in self._residents and self._default.id in here:
+            self._needed[self._default.id] = memory.of_installed(here[self._default.id], self._settings)
+
+    async def _make_room(self, entry: Entry, needed: int) -> None:
+        """Unload what was not asked for the longest time, but nothing that answers, until `needed` bytes are free.
+
+        Whoever asks meanwhile waits too, so that a model that is always asked does not keep others out. One model may
+        take more than all may together, if it is alone.
+        """
+        budget = memory.budget(self._settings)
+        try:
+            async with asyncio.timeout(DEADLINE):
+                while self._residents and sum(self._needed.values()) + needed > budget:
+                    idle = next((model for model in self._residents if not self._busy[model]), None)
+                    if idle is not None:
+                        await self._unload(idle)
+                        continue
+                    async with self._freed:
+                        await self._freed.wait_for(lambda: any(not self._busy[model] for model in self._residents))
+        except TimeoutError:
+            raise EngineBusy(
+                f"There is no memory for {entry.name} while the other models answer; ask again later, or raise "
+                "`embedded_memory`.",
+                retry_after=10,
+            ) from None
+
+    async def _unload(self, model: str) -> None:
+        resident = self._residents.pop(model)
+        self._needed.pop(model)
+        log.info("%s is unloaded", resident.entry.name)
+        await resident.close()
+
+    async def _installed(self) -> dict[str, Installed]:
+        return await asyncio.to_thread(
+            shelf.installed, catalog.entries(self._settings.catalog), self._settings.data_dir
         )
-
-    async def _has_gone(self, client: OpenAIEngine) -> bool:
-        """Whether `client`'s engine is no more, given a moment for that to show."""
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(1.5), self._changed:
-                await self._changed.wait_for(lambda: self._client is not client)
-        return self._client is not client
-
-    def _last_words(self) -> str:
-        return self._child.last_words() if self._child is not None else "its owner ended it"
-
-    async def _until_changed(self) -> None:
-        """Wait until the model's file is another than it was."""
-        while _stamp(self._path) == self._seen:  # noqa: ASYNC110
-            await asyncio.sleep(0.5)  # `eclair pull` may run in any process
-
-
-async def _shared(file: Path) -> Endpoint | None:
-    """The engine that another Éclair shares through `file`, if it answers to the key that stands there."""
-    endpoint = _read_share(file)
-    if endpoint is None:
-        return None
-    client = endpoint.engine()
-    try:
-        return endpoint if (await client.health()).state == "ready" else None
-    finally:
-        await client.close()
-
-
-def _read_share(file: Path) -> Endpoint | None:
-    """What `file` holds; None where it is absent, half written or another version's."""
-    try:
-        return Endpoint(**orjson.loads(file.read_bytes()))
-    except (OSError, TypeError, orjson.JSONDecodeError):
-        return None
-
-
-def _write_share(file: Path, endpoint: Endpoint) -> None:
-    fresh = file.with_suffix(f".{os.getpid()}")
-    fresh.unlink(missing_ok=True)
-    with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as out:
-        out.write(orjson.dumps(endpoint))
-    fresh.replace(file)
-
-
-def _remove_share(file: Path, endpoint: Endpoint) -> None:
-    with contextlib.suppress(FileNotFoundError):
-        if file.read_bytes() == orjson.dumps(endpoint):
-            file.unlink()
-
-
-def _greeting(model: str, system: str, slot: int) -> JSON:
-    messages = [{"role": "system", "content": system}, {"role": "user", "content": f"Hi {slot}"}]
-    return {"model": model, "messages": messages, "max_tokens": 1, "id_slot": slot}
-
-
-def _recommended(sampling: Sampling, entry: Entry) -> Sampling:
-    """`sampling` with what its makers recommend where it leaves the choice."""
-    return replace(
-        sampling,
-        temperature=entry.temperature if sampling.temperature is None else sampling.temperature,
-        top_p=entry.top_p if sampling.top_p is None else sampling.top_p,
-    )
-
-
-def _context(entry: Entry, settings: Settings) -> int:
-    return min(settings.embedded_context, entry.context)
-
-
-def _cores() -> int:
-    """The cores that this process may use."""
-    if sys.platform == "linux":
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
-def _stamp(path: Path) -> tuple[int, int, int] | None:
-    """What changes when a file does; None where there is none."""
-    try:
-        stat = path.stat()
-    except OSError:
-        return None
-    return stat.st_ino, stat.st_mtime_ns, stat.st_size
-
-
-def _missing(detail: str) -> str:
-    where = f"{platform.system()} on {platform.machine()}, Python {platform.python_version()}"
-    return (
-        f"The embedded engine is not there for this platform ({where}; {detail}); install the package xllamacpp, or "
-        "name another engine in the settings and set `embedded` to false."
-    )

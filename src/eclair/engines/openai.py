@@ -182,7 +182,7 @@ class OpenAIEngine:
             tokens += found.tokens
         return Embedded(vectors, tokens)
 
-    async def health(self) -> Health:
+    async def health(self, model: str | None = None) -> Health:
         try:
             await self._list(idle=5.0)
         except EngineUnavailable as error:

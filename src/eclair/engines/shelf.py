@@ -1,0 +1,174 @@
+"""What is in the models folder: files of the catalogue's models, and any other GGUF file that somebody put there.
+
+`pull` brings files here. A file that is still on its way has another ending and does not count.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from eclair.engines import gguf
+from eclair.engines.catalog import Entry, File
+from eclair.engines.gguf import Header
+from eclair.errors import ModelMissing
+
+QUANT = re.compile(r"(?:^|[-._])((?:UD-)?(?:I?Q\d(?:_[A-Z0-9]+)*|BF16|F16|F32|MXFP4))(?=[-.]|$)", re.IGNORECASE)
+SHARD = re.compile(r"-(\d{5})-of-(\d{5})(?=\.gguf$)")
+
+
+@dataclass(frozen=True, slots=True)
+class Installed:
+    """A model that is on this machine. `size` counts all its files, `kv` the bytes that one token's keys and values
+    take, where the header says so. `known` is whether the catalogue has it."""
+
+    entry: Entry
+    path: Path
+    size: int
+    kv: int | None
+    known: bool
+
+
+def folder(data_dir: Path) -> Path:
+    return data_dir / "models"
+
+
+def quant_of(name: str) -> str:
+    """The quantisation that a file's name tells of; empty where it tells of none."""
+    found = QUANT.search(name.removesuffix(".gguf"))
+    return found[1].upper() if found else ""
+
+
+def shards(name: str) -> list[str]:
+    """The names of all files of the model whose first file has this name."""
+    found = SHARD.search(name)
+    if found is None:
+        return [name]
+    count = min(int(found[2]), 999)
+    return [f"{name[: found.start()]}-{number:05}-of-{found[2]}.gguf" for number in range(1, count + 1)]
+
+
+def path_of(entry: Entry, data_dir: Path) -> Path | None:
+    """Where the model's file is, of several the newest; None where there is none."""
+    found: list[tuple[float, Path]] = []
+    for file in entry.files:
+        path = folder(data_dir) / file.name
+        if all((path.parent / name).is_file() for name in shards(file.name)):
+            found.append((path.stat().st_mtime, path))
+    return max(found)[1] if found else None
+
+
+def verify(entry: Entry, data_dir: Path, *, thorough: bool = False) -> Path:
+    """The model's file, if size and first bytes are right and, with `thorough`, its hash where that is known.
+
+    Raises ModelMissing.
+    """
+    path = path_of(entry, data_dir)
+    if path is None:
+        raise ModelMissing(f"The model {entry.id} is not on this machine yet; fetch it with `eclair pull {entry.id}`.")
+    (file,) = (file for file in entry.files if file.name == path.name)
+    whole = len(shards(file.name)) == 1
+    if not sound(path, file.size if whole else None, file.sha256 if whole and thorough else None):
+        raise ModelMissing(f"{path} is damaged; fetch it again with `eclair pull {entry.id}`.")
+    return path
+
+
+def sound(path: Path, size: int | None, sha256: str | None) -> bool:
+    """Whether the file begins as a GGUF, and has this size and hash. Raises ModelMissing where it cannot be read."""
+    try:
+        with path.open("rb") as file:
+            right = file.read(4) == gguf.MAGIC and size in (None, os.fstat(file.fileno()).st_size)
+            file.seek(0)
+            return right and sha256 in (None, hashlib.file_digest(file, "sha256").hexdigest() if sha256 else None)
+    except OSError as error:
+        raise ModelMissing(f"{path} cannot be read: {error.strerror}.") from error
+
+
+def installed(known: Mapping[str, Entry], data_dir: Path) -> dict[str, Installed]:
+    """Every model that is here, by its id: the catalogue's in its order, then the others. What is no GGUF is none."""
+    found: dict[str, Installed] = {}
+    for entry in known.values():
+        path = path_of(entry, data_dir)
+        if path is not None:
+            header = _header(path)
+            entry = replace(entry, context=entry.context or header.context) if header else entry
+            found[entry.id] = Installed(entry, path, _size(path), header.kv if header else None, True)
+    names = {name for entry in known.values() for file in entry.files for name in shards(file.name)}
+    for path in sorted(folder(data_dir).glob("*.gguf")):
+        shard = SHARD.search(path.name)
+        if path.name in names or not path.is_file() or (shard is not None and int(shard[1]) != 1):
+            continue
+        id = id_of(path.name, known)
+        header = _header(path)
+        if header is None:
+            continue
+        entry = _placed(path, id, header)
+        if all((path.parent / name).is_file() for name in shards(path.name)):
+            found[id] = Installed(entry, path, _size(path), header.kv, False)
+    return found
+
+
+def id_of(name: str, known: Mapping[str, Entry]) -> str:
+    """What a model is called that the catalogue does not have, after its file; never as one of the catalogue."""
+    stem = SHARD.sub("", name).removesuffix(".gguf").lower()
+    id = re.sub(r"[^a-z0-9._-]+", "-", stem).strip("-._") or "model"
+    return f"{id}.gguf" if id in known else id
+
+
+def remove(entry: Entry, data_dir: Path) -> int:
+    """Delete every file of the model, and what is left of fetching it; how many bytes that frees.
+
+    Raises ModelMissing where there is none, or where the folder does not allow it.
+    """
+    paths: set[Path] = set()
+    for file in entry.files:
+        for name in shards(file.name):
+            place = folder(data_dir) / name
+            paths |= {place, place.with_suffix(".new"), *folder(data_dir).glob(f"{_literal(name)}.*.part")}
+    if entry.wheel is not None:
+        paths |= set(folder(data_dir).glob(f"{_literal(entry.wheel.file)}.*.part"))
+    freed = 0
+    there = [path for path in sorted(paths) if path.is_file()]
+    if not there:
+        raise ModelMissing(f"The model {entry.id} is not on this machine; there is nothing to remove.")
+    for path in there:
+        stat = path.stat()
+        try:
+            path.unlink()
+        except OSError as error:
+            raise ModelMissing(f"{path} cannot be removed: {error.strerror}.") from error
+        freed += stat.st_size if stat.st_nlink == 1 else 0
+    return freed
+
+
+def _placed(path: Path, id: str, header: Header) -> Entry:
+    return Entry(
+        id=id,
+        name=header.name or path.stem,
+        maker="",
+        licence=header.licence or "",
+        weights="open",
+        context=header.context,
+        languages=header.languages,
+        files=(File(path.name, quant_of(path.name), size=path.stat().st_size),),
+    )
+
+
+def _header(path: Path) -> Header | None:
+    try:
+        return gguf.read(path)
+    except ModelMissing:
+        return None
+
+
+def _size(path: Path) -> int:
+    return sum((path.parent / name).stat().st_size for name in shards(path.name))
+
+
+def _literal(name: str) -> str:
+    """`name` for a glob that is to match nothing else."""
+    return re.sub(r"([*?[])", r"[\1]", name)

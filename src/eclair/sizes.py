@@ -1,0 +1,13 @@
+"""Bytes for people to read."""
+
+from __future__ import annotations
+
+
+def size(count: int) -> str:
+    """Such as `98 MB`."""
+    amount = float(count)
+    for unit in ("bytes", "KB", "MB", "GB"):
+        if amount < 999.5:
+            return f"{amount:.0f} {unit}" if amount >= 10 or unit == "bytes" else f"{amount:.1f} {unit}"
+        amount /= 1000
+    return f"{amount:.1f} TB"
