@@ -93,6 +93,9 @@ def test_the_palette_gives_the_focus_back(page: Page) -> None:
     expect(field).to_have_attribute("aria-activedescendant", str(second.get_attribute("id")))
     page.keyboard.press("Escape")
     expect(composer(page)).to_be_focused()
+    expect(page.get_by_role("dialog", include_hidden=True)).to_have_count(0)
+    page.keyboard.type("typed at once")
+    expect(composer(page)).to_have_value("typed at once")
 
 
 def test_keys_are_changed_refused_and_reset(opening: Opening, mortal: Served) -> None:
