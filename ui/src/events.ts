@@ -17,6 +17,7 @@ export type ErrorCode =
   | "not_found"
   | "method_not_allowed"
   | "conflict"
+  | "licence_asks"
   | "gone"
   | "too_large"
   | "setup"

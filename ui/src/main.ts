@@ -4,14 +4,19 @@ import { mount } from "svelte";
 import App from "./App.svelte";
 import { App as State } from "./state/app.svelte.ts";
 
-const target = document.getElementById("app");
-const shared = /^\/s\/([\w-]+)$/.exec(location.pathname)?.[1];
-if (target !== null && shared !== undefined) {
-  const { default: Shared } = await import("./pages/Shared.svelte");
-  mount(Shared, { target, props: { id: shared } });
-} else if (target !== null) {
+/** Not awaited where the module is evaluated: what it loads needs this very module, and each would wait for the other. */
+async function begin(target: HTMLElement): Promise<void> {
+  const shared = /^\/s\/([\w-]+)$/.exec(location.pathname)?.[1];
+  if (shared !== undefined) {
+    const { default: Shared } = await import("./pages/Shared.svelte");
+    mount(Shared, { target, props: { id: shared } });
+    return;
+  }
   const app = new State();
   await app.preferences.begin();
   mount(App, { target, props: { app } });
   app.start();
 }
+
+const target = document.getElementById("app");
+if (target !== null) void begin(target);

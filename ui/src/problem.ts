@@ -13,6 +13,7 @@ const PROBLEMS: Readonly<Record<ErrorCode, PlainKey>> = {
   not_found: "problemMissing",
   method_not_allowed: "problemInput",
   conflict: "problemConflict",
+  licence_asks: "problemInput",
   gone: "problemGone",
   too_large: "problemLarge",
   setup: "problemSetup",
