@@ -14,7 +14,7 @@ from starlette.responses import Response
 from eclair.engines.base import JSON, Ended, Piece
 from eclair.errors import EclairError, EngineBroken
 from eclair.idle import Idle
-from eclair.server.sse import BEAT_LINE, EventStream
+from eclair.server.sse import BEAT_LINE, EventStream, gone_away
 
 T = TypeVar("T")
 GONE = Response(status_code=499)
@@ -67,7 +67,7 @@ async def unbroken(stream: AsyncGenerator[Piece, None], idle: Idle) -> AsyncGene
 async def unless_gone(request: Request, work: Awaitable[T]) -> T | None:
     """Do the work, or stop it when the client goes away meanwhile: None then."""
     task = asyncio.ensure_future(work)
-    gone = asyncio.create_task(_disconnected(request))
+    gone = asyncio.create_task(gone_away(request.receive))
     try:
         await asyncio.wait([task, gone], return_when=asyncio.FIRST_COMPLETED)
     finally:
@@ -75,11 +75,6 @@ async def unless_gone(request: Request, work: Awaitable[T]) -> T | None:
             other.cancel()
         await asyncio.wait([task, gone])
     return None if task.cancelled() else task.result()
-
-
-async def _disconnected(request: Request) -> None:
-    while (await request.receive())["type"] != "http.disconnect":
-        pass
 
 
 async def _whole(stream: AsyncGenerator[Piece, None], rendering: Rendering) -> Response:

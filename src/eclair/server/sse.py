@@ -45,7 +45,7 @@ class EventStream(Response):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
         pump = asyncio.create_task(self._pump(send))
-        gone = asyncio.create_task(_gone(receive))
+        gone = asyncio.create_task(gone_away(receive))
         try:
             while not await _either(pump, gone, within=BEAT):
                 if not self._sent:
@@ -72,7 +72,8 @@ async def _either(*tasks: asyncio.Task[None], within: float) -> bool:
     return bool(done)
 
 
-async def _gone(receive: Receive) -> None:
+async def gone_away(receive: Receive) -> None:
+    """Wait until the client is gone."""
     while (await receive())["type"] != "http.disconnect":
         pass
 

@@ -1,7 +1,7 @@
 // What was deleted all at once with this browser, for as long as it can be brought back.
 
 import type { Deleted } from "../api.ts";
-import { read, write } from "./drafts.ts";
+import { readJson, write } from "./drafts.ts";
 
 const REMOVED = "eclair.removed";
 /** So long the server keeps it. */
@@ -48,6 +48,6 @@ export class Removed {
 
 /** Those whose time is not over, oldest first; another tab may have added to them. */
 function stored(): Batch[] {
-  const batches = JSON.parse(read(REMOVED) ?? "[]") as Batch[];
+  const batches = readJson<Batch[]>(REMOVED) ?? [];
   return batches.filter(({ until }) => until > Date.now());
 }
