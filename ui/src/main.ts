@@ -1,13 +1,16 @@
 import "./styles/tokens.css";
 import "./styles/base.css";
 import { mount } from "svelte";
+import { Api } from "./api.ts";
 import App from "./App.svelte";
 import { App as State } from "./state/app.svelte.ts";
+import { Preferences } from "./state/preferences.svelte.ts";
 
 /** Not awaited where the module is evaluated: what it loads needs this very module, and each would wait for the other. */
 async function begin(target: HTMLElement): Promise<void> {
   const shared = /^\/s\/([\w-]+)$/.exec(location.pathname)?.[1];
   if (shared !== undefined) {
+    await new Preferences(new Api(null, async () => null)).begin();
     const { default: Shared } = await import("./pages/Shared.svelte");
     mount(Shared, { target, props: { id: shared } });
     return;

@@ -74,7 +74,8 @@ export function compose(text: string, files: readonly Attached[]): string {
 
 /** A size as people read it. */
 export function bytes(size: number): string {
-  const [value, unit] = size < 1000 * 1024 ? [size / 1024, "kilobyte"] : [size / 1024 / 1024, "megabyte"];
+  const [value, unit] =
+    size < 1000 ? [size, "byte"] : size < 1000 * 1024 ? [size / 1024, "kilobyte"] : [size / 1024 / 1024, "megabyte"];
   return number(value, { style: "unit", unit, maximumFractionDigits: value < 10 ? 1 : 0 });
 }
 

@@ -363,7 +363,7 @@ export const cs: Words = {
   leaving: "Co může opustit toto zařízení",
   leavingNothing: "Nic. Všechny odpovědi vznikají na tomto zařízení.",
   leavingAnswers: "Když odpovídá model jádra AI „{engine}“: vaše zpráva, předchozí část konverzace a pokyny – na {hosts}.",
-  leavingFetch: "Když spustíte „{command}“: název balíčku – na {hosts}.",
+  leavingFetch: "Když spustíte „{command}“: název modelu – na {hosts}.",
 
   taskDone: "splněno",
   taskOpen: "nesplněno",

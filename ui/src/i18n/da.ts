@@ -323,7 +323,7 @@ export const da: Words = {
   leaving: "Hvad der kan forlade denne computer",
   leavingNothing: "Intet. Alle svar bliver til på denne computer.",
   leavingAnswers: "Når en model fra AI-motoren »{engine}« svarer: din besked, den hidtidige chat og instruktionerne, til {hosts}.",
-  leavingFetch: "Når du kører »{command}«: navnet på en pakke, til {hosts}.",
+  leavingFetch: "Når du kører »{command}«: navnet på en model, til {hosts}.",
 
   taskDone: "udført",
   taskOpen: "mangler",

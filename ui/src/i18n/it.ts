@@ -347,7 +347,7 @@ export const it: Words = {
   leaving: "Che cosa può uscire da questo computer",
   leavingNothing: "Nulla. Tutte le risposte vengono generate su questo computer.",
   leavingAnswers: "Quando risponde un modello del motore «{engine}»: il tuo messaggio, la conversazione che lo precede e le istruzioni, a {hosts}.",
-  leavingFetch: "Quando esegui «{command}»: il nome di un pacchetto, a {hosts}.",
+  leavingFetch: "Quando esegui «{command}»: il nome di un modello, a {hosts}.",
 
   taskDone: "fatto",
   taskOpen: "da fare",

@@ -323,7 +323,7 @@ export const nl: Words = {
   leaving: "Wat deze computer kan verlaten",
   leavingNothing: "Niets. Alles wordt op deze computer beantwoord.",
   leavingAnswers: "Als een model van de engine “{engine}” antwoordt, gaan je bericht, de chat daarvoor en de instructies naar {hosts}.",
-  leavingFetch: "Als je “{command}” uitvoert, gaat de naam van een pakket naar {hosts}.",
+  leavingFetch: "Als je “{command}” uitvoert, gaat de naam van een model naar {hosts}.",
 
   taskDone: "gedaan",
   taskOpen: "te doen",

@@ -363,7 +363,7 @@ export const sk: Words = {
   leaving: "Čo môže opustiť toto zariadenie",
   leavingNothing: "Nič. Všetky odpovede vznikajú na tomto zariadení.",
   leavingAnswers: "Keď odpovedá model jadra AI „{engine}“: vaša správa, predchádzajúca časť konverzácie a pokyny – na {hosts}.",
-  leavingFetch: "Keď spustíte „{command}“: názov balíka – na {hosts}.",
+  leavingFetch: "Keď spustíte „{command}“: názov modelu – na {hosts}.",
 
   taskDone: "splnené",
   taskOpen: "nesplnené",

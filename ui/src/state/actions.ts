@@ -59,7 +59,9 @@ export const ACTIONS: readonly Action[] = [
     enabled: (app) => app.models.length > 1,
   },
   { id: "theme", label: "switchTheme", run: (app) => app.preferences.switchTheme(), enabled: always },
-  { id: "settings", label: "settings", keys: "Mod+,", run: (app) => app.openSettings(), enabled: always },
+  { id: "temporary", label: "temporary", slash: true, run: (app) => app.beginTemporary(), enabled: always },
+  { id: "import", label: "importing", slash: true, run: (app) => void (app.keeping.asked = { what: "import" }), enabled: always },
+  { id: "settings", label: "settings", keys: "Mod+,", slash: true, run: (app) => app.openSettings(), enabled: always },
   { id: "shortcuts", label: "shortcuts", keys: "?", run: (app) => app.show("shortcuts"), enabled: always },
 ];
 

@@ -17,7 +17,7 @@ export class Offline {
 
   /** Have the worker keep the page. Only a page of this machine or one that came by https may have one. */
   start(): void {
-    addEventListener("vite:preloadError", () => (this.renewed = true));
+    addEventListener("vite:preloadError", () => (this.renewed ||= !this.away)); // away, nothing can be fetched
     if (import.meta.env.DEV || !("serviceWorker" in navigator)) return;
     const workers = navigator.serviceWorker;
     let known = workers.controller !== null;
