@@ -160,7 +160,7 @@ async def test_a_death_is_told_and_mended(engine: LocalEngine, home: Settings) -
     with pytest.raises(EngineUnavailable, match="signal 9"):
         await reading
     assert said(await ask(engine, asking("Hello?")))
-    assert (home.data_dir / "logs" / "engine.log").exists()
+    assert [log.name for log in (home.data_dir / "logs").iterdir()] == [f"{MODEL}.log"]
 
 
 async def test_closing_ends_the_process(home: Settings) -> None:
