@@ -22,6 +22,7 @@ from eclair.engines.base import Counted, Ended, Piece, Request, Said, Text
 from eclair.engines.catalog import embedded
 from eclair.engines.local import LocalEngine
 from eclair.engines.openai import DIALECTS, OpenAIEngine
+from eclair.engines.resident import Resident
 from eclair.engines.share import share_file
 from eclair.errors import Conflict, EngineMissing, EngineRefused, EngineUnavailable, ModelMissing, NotFound
 from eclair.messages import Sampling
@@ -295,6 +296,25 @@ async def test_the_one_not_asked_for_longest_makes_room_unless_it_answers(two: S
         (two.data_dir / "away").rename(two.data_dir / "models" / "SmolLM2-135M-Instruct.Q4_1.gguf")
         assert said(await ask(engine, asking("Hello?")))
         assert engine.loaded == [MODEL]
+
+
+async def test_closing_in_the_moment_it_is_ready_leaves_nothing(
+    home: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tell = Resident._set  # pyright: ignore[reportPrivateUsage]
+
+    async def tell_and_wait(resident: Resident, client: OpenAIEngine | None) -> None:
+        await tell(resident, client)
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(Resident, "_set", tell_and_wait)
+    async with running(home) as engine:
+        async with asyncio.timeout(20):
+            while (await engine.health()).state != "ready":  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+        assert share_file(home.data_dir, MODEL).exists()
+    assert not share_file(home.data_dir, MODEL).exists()
+    assert "reading the system prompt" not in {task.get_name() for task in asyncio.all_tasks()}
 
 
 async def test_a_model_that_memory_cannot_hold(two: Settings, monkeypatch: pytest.MonkeyPatch) -> None:

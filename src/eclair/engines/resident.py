@@ -188,13 +188,13 @@ class Resident:
         async with Child.started(self._order(path), self._settings.data_dir / "logs") as child:
             self._child = child
             endpoint = await self._begun(child)
-            if tell:
-                share.write(self._share, endpoint)
             client = endpoint.engine()
             self._warming = asyncio.create_task(self._warm(client), name="reading the system prompt")
-            await self._set(client)
-            log.info("%s is ready after %.1f s", self.entry.name, time.monotonic() - began)
             try:
+                if tell:
+                    share.write(self._share, endpoint)
+                await self._set(client)
+                log.info("%s is ready after %.1f s", self.entry.name, time.monotonic() - began)
                 await child.wait()
             finally:
                 self._warming.cancel()
