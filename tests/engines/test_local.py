@@ -317,6 +317,24 @@ async def test_closing_in_the_moment_it_is_ready_leaves_nothing(
     assert "reading the system prompt" not in {task.get_name() for task in asyncio.all_tasks()}
 
 
+async def test_the_next_is_loaded_when_the_one_before_has_ended_though_nobody_waits(two: Settings) -> None:
+    async with running(replace(two, embedded_memory=1)) as engine:
+        await ask(engine, asking("Hello?"))
+        pid = engine.pid
+        assert pid is not None
+        os.kill(pid, signal.SIGSTOP)
+        first = asyncio.create_task(ask(engine, of(OTHER, asking("Hello?"))))
+        await until(lambda: engine.loaded == [])
+        first.cancel()
+        second = asyncio.create_task(ask(engine, of(OTHER, asking("Hello?"))))
+        await asyncio.sleep(0.3)
+        assert first.cancelled()
+        assert engine.loaded == []
+        os.kill(pid, signal.SIGCONT)
+        assert said(await second)
+        assert not psutil.pid_exists(pid)
+
+
 async def test_a_model_that_memory_cannot_hold(two: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("eclair.engines.memory.physical", lambda: 100_000_000)
     async with running(two) as engine:

@@ -38,6 +38,8 @@ class LocalEngine:
         """Bytes that each of them takes."""
         self._busy = Counter[str]()
         """How many answers each of them is giving."""
+        self._closing = set[asyncio.Task[None]]()
+        """Those that are being unloaded."""
         self._room = asyncio.Lock()
         self._freed = asyncio.Condition()
 
@@ -115,7 +117,7 @@ class LocalEngine:
 
     async def close(self) -> None:
         """End the engines that are ours; leave those that are another's."""
-        await asyncio.gather(*(resident.close() for resident in self._residents.values()))
+        await asyncio.gather(*(resident.close() for resident in self._residents.values()), *self._closing)
 
     @contextlib.asynccontextmanager
     async def _asked(self, model: str) -> AsyncGenerator[Resident]:
@@ -167,6 +169,8 @@ class LocalEngine:
         budget = memory.budget(self._settings)
         try:
             async with asyncio.timeout(DEADLINE):
+                if self._closing:
+                    await asyncio.wait(self._closing)
                 while self._residents and sum(self._needed.values()) + needed > budget:
                     idle = next((model for model in self._residents if not self._busy[model]), None)
                     if idle is not None:
@@ -182,10 +186,14 @@ class LocalEngine:
             ) from None
 
     async def _unload(self, model: str) -> None:
+        """Whoever asked for it may leave: it goes on, and `_make_room` and `close` wait for its end."""
         resident = self._residents.pop(model)
         self._needed.pop(model)
         log.info("%s is unloaded", resident.entry.name)
-        await resident.close()
+        closing = asyncio.create_task(resident.close(), name="unload a model")
+        self._closing.add(closing)
+        closing.add_done_callback(self._closing.discard)
+        await asyncio.shield(closing)
 
     async def _installed(self) -> dict[str, Installed]:
         return await asyncio.to_thread(
