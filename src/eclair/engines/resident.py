@@ -19,7 +19,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from eclair.engines import share
-from eclair.engines.base import JSON, Health, Piece, Request
+from eclair.engines.base import JSON, Health, Piece, Request, estimated
 from eclair.engines.catalog import Entry
 from eclair.engines.child import Child
 from eclair.engines.llama_process import Order
@@ -92,7 +92,8 @@ class Resident:
             raise
 
     async def count(self, text: str) -> int:
-        return await (await self._ready()).count(self.entry.id, text)
+        """By the model's own tokenizer if it is loaded; else estimated, for counting waits for nothing."""
+        return await self._client.count(self.entry.id, text) if self._client is not None else estimated(text)
 
     async def health(self) -> Health:
         if self._client is not None:
