@@ -251,6 +251,15 @@ class TestAsk:
         run("ask", "hello")
         assert not (run.folder / "eclair.db").exists()
 
+    def test_no_model_is_loaded_but_the_one_that_is_asked(self, run: Eclair, model_file: Path) -> None:
+        (run.folder / "models").mkdir()
+        for name in (model_file.name, "Other-Q4_1.gguf"):
+            (run.folder / "models" / name).symlink_to(model_file)
+        said = run("ask", "--model", "other-q4_1", "--max-tokens", "4", "Hello?", ECLAIR_EMBEDDED="true")
+        assert (said.returncode, said.stderr) == (0, "")
+        assert said.stdout.strip()
+        assert [log.name for log in (run.folder / "logs").iterdir()] == ["other-q4_1.log"]
+
     def test_choices_reach_the_engine(self, run: Eclair) -> None:
         came = events(run("ask", "--json", "--max-tokens", "7", "--model", "scripted", "hello").stdout)
         message = fold(came)

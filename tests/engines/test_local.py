@@ -22,6 +22,7 @@ from eclair.engines.base import Counted, Ended, Piece, Request, Said, Text
 from eclair.engines.catalog import embedded
 from eclair.engines.local import LocalEngine
 from eclair.engines.openai import DIALECTS, OpenAIEngine
+from eclair.engines.resident import Resident
 from eclair.engines.share import share_file
 from eclair.errors import Conflict, EngineMissing, EngineRefused, EngineUnavailable, ModelMissing, NotFound
 from eclair.messages import Sampling
@@ -80,6 +81,7 @@ async def engine(home: Settings) -> AsyncGenerator[LocalEngine]:
 
 async def test_it_loads_by_itself_and_answers(engine: LocalEngine, home: Settings) -> None:
     assert (await engine.health()).state == "loading"
+    assert await engine.count(MODEL, "Hello world, hello world.") == 9
     pieces = await ask(engine, asking("Name three rivers."))
     assert said(pieces)
     assert isinstance(pieces[-1], Ended)
@@ -160,7 +162,7 @@ async def test_a_death_is_told_and_mended(engine: LocalEngine, home: Settings) -
     with pytest.raises(EngineUnavailable, match="signal 9"):
         await reading
     assert said(await ask(engine, asking("Hello?")))
-    assert (home.data_dir / "logs" / "engine.log").exists()
+    assert [log.name for log in (home.data_dir / "logs").iterdir()] == [f"{MODEL}.log"]
 
 
 async def test_closing_ends_the_process(home: Settings) -> None:
@@ -279,6 +281,8 @@ async def test_the_one_not_asked_for_longest_makes_room_unless_it_answers(two: S
             waiting = asyncio.create_task(ask(engine, of(OTHER, asking("Hello?"))))
             await asyncio.sleep(0.3)
             assert engine.loaded == [MODEL]
+            async with asyncio.timeout(1):
+                assert await engine.count(OTHER, "Hello world, hello world.") == 9
             await anext(pieces)
         assert said(await waiting)
         assert engine.loaded == [OTHER]
@@ -295,6 +299,51 @@ async def test_the_one_not_asked_for_longest_makes_room_unless_it_answers(two: S
         (two.data_dir / "away").rename(two.data_dir / "models" / "SmolLM2-135M-Instruct.Q4_1.gguf")
         assert said(await ask(engine, asking("Hello?")))
         assert engine.loaded == [MODEL]
+
+
+async def test_a_title_loads_no_model(two: Settings) -> None:
+    async with running(two) as engine:
+        with pytest.raises(EngineUnavailable, match="not loaded"):
+            await ask(engine, replace(of(OTHER, asking("Hello?")), purpose="title"))
+        assert said(await ask(engine, replace(asking("Hello?"), purpose="title")))
+        assert engine.loaded == [MODEL]
+
+
+async def test_the_next_is_loaded_when_the_one_before_has_ended_though_nobody_waits(two: Settings) -> None:
+    async with running(replace(two, embedded_memory=1)) as engine:
+        await ask(engine, asking("Hello?"))
+        pid = engine.pid
+        assert pid is not None
+        os.kill(pid, signal.SIGSTOP)
+        first = asyncio.create_task(ask(engine, of(OTHER, asking("Hello?"))))
+        await until(lambda: engine.loaded == [])
+        first.cancel()
+        second = asyncio.create_task(ask(engine, of(OTHER, asking("Hello?"))))
+        await asyncio.sleep(0.3)
+        assert first.cancelled()
+        assert engine.loaded == []
+        os.kill(pid, signal.SIGCONT)
+        assert said(await second)
+        assert not psutil.pid_exists(pid)
+
+
+async def test_closing_in_the_moment_it_is_ready_leaves_nothing(
+    home: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tell = Resident._set  # pyright: ignore[reportPrivateUsage]
+
+    async def tell_and_wait(resident: Resident, client: OpenAIEngine | None) -> None:
+        await tell(resident, client)
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(Resident, "_set", tell_and_wait)
+    async with running(home) as engine:
+        async with asyncio.timeout(20):
+            while (await engine.health()).state != "ready":  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+        assert share_file(home.data_dir, MODEL).exists()
+    assert not share_file(home.data_dir, MODEL).exists()
+    assert "reading the system prompt" not in {task.get_name() for task in asyncio.all_tasks()}
 
 
 async def test_a_model_that_memory_cannot_hold(two: Settings, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -53,8 +53,8 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
 
 
 async def _ask(settings: Settings, question: Question, show: Show) -> int:
-    """Open the engines, and no store: nothing of this is kept."""
-    registry = build(settings)
+    """Open the engines, with the model that is asked as the default one, and no store: nothing of this is kept."""
+    registry = build(replace(settings, model=question.choices.model or settings.model))
     try:
         started, answer = await _prepare(settings, registry, question)
         fault = await tell(started, answer, show)

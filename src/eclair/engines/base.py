@@ -6,6 +6,7 @@ that reads it) stops the engine's work at once. Which engine serves which model 
 
 from __future__ import annotations
 
+import math
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
@@ -136,6 +137,11 @@ class Health:
 
     state: Literal["ready", "loading", "down"]
     detail: str
+
+
+def estimated(text: str) -> int:
+    """About how many tokens `text` is, where nothing can count them."""
+    return math.ceil(len(text.encode()) / 3)
 
 
 class Engine(Protocol):

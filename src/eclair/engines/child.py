@@ -1,6 +1,6 @@
 """The embedded engine's process as its parent holds it: its log in a ring and a file, its end in our hands.
 
-What it runs is `llama_process`' affair, when it is started anew is `local`'s.
+What it runs is `llama_process`' affair, when it is started anew is `resident`'s.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class Child:
             env={**WAITING, **os.environ},
             start_new_session=True,  # Ctrl-C in a terminal goes to its whole group
         )
-        child = cls(process, order.key, RollingLog(logs / "engine.log"))
+        child = cls(process, order.key, RollingLog(logs / f"{order.name}.log"))
         try:
             assert process.stdin is not None
             process.stdin.write(orjson.dumps(asdict(order)) + b"\n")

@@ -13,12 +13,12 @@ from collections import Counter
 from collections.abc import AsyncGenerator, Sequence
 
 from eclair.engines import catalog, memory, shelf
-from eclair.engines.base import Embedded, Health, Model, Piece, Request
+from eclair.engines.base import Embedded, Health, Model, Piece, Request, estimated
 from eclair.engines.catalog import Entry
 from eclair.engines.resident import DEADLINE, Resident
 from eclair.engines.share import NAME
 from eclair.engines.shelf import Installed
-from eclair.errors import Conflict, EngineBusy, EngineRefused, NotFound
+from eclair.errors import Conflict, EngineBusy, EngineRefused, EngineUnavailable, NotFound
 from eclair.settings import Settings
 from eclair.sizes import size
 
@@ -38,6 +38,8 @@ class LocalEngine:
         """Bytes that each of them takes."""
         self._busy = Counter[str]()
         """How many answers each of them is giving."""
+        self._closing = set[asyncio.Task[None]]()
+        """Those that are being unloaded."""
         self._room = asyncio.Lock()
         self._freed = asyncio.Condition()
 
@@ -72,16 +74,23 @@ class LocalEngine:
         return [default, *(model.entry.model(self.name, context, model.size) for model in here.values())]
 
     async def stream(self, request: Request) -> AsyncGenerator[Piece, None]:
-        """Ask; see `Engine.stream`. Raises EngineUnavailable when the engine dies, and what keeps it from starting."""
+        """Ask; see `Engine.stream`. Raises EngineUnavailable when the engine dies, and what keeps it from starting.
+
+        For a title no model is loaded, as that may unload the one that is being talked to: EngineUnavailable too.
+        """
+        held = self._held if request.purpose == "title" else self._asked
         async with (
-            self._asked(request.model) as resident,
+            held(request.model) as resident,
             contextlib.aclosing(resident.stream(request)) as pieces,
         ):
             async for piece in pieces:
                 yield piece
 
     async def count(self, model: str, text: str) -> int:
-        async with self._asked(model) as resident:
+        """Nobody waits for a model to be loaded to count: it is estimated then."""
+        if model not in self._residents:
+            return estimated(text)
+        async with self._held(model) as resident:
             return await resident.count(text)
 
     async def embed(self, model: str, texts: Sequence[str], dimensions: int | None) -> Embedded:
@@ -115,17 +124,26 @@ class LocalEngine:
 
     async def close(self) -> None:
         """End the engines that are ours; leave those that are another's."""
-        await asyncio.gather(*(resident.close() for resident in self._residents.values()))
+        await asyncio.gather(*(resident.close() for resident in self._residents.values()), *self._closing)
 
     @contextlib.asynccontextmanager
     async def _asked(self, model: str) -> AsyncGenerator[Resident]:
         """The model, loaded or loading; it stays at least until the block ends."""
-        async with self._room:
-            resident = self._residents.get(model)
-            if resident is None:
-                resident = await self._load(model)
-            self._busy[model] += 1
-            self._residents[model] = self._residents.pop(model)
+        async with contextlib.AsyncExitStack() as stack:
+            async with self._room:
+                if model not in self._residents:
+                    await self._load(model)
+                self._residents[model] = self._residents.pop(model)
+                resident = await stack.enter_async_context(self._held(model))
+            yield resident
+
+    @contextlib.asynccontextmanager
+    async def _held(self, model: str) -> AsyncGenerator[Resident]:
+        """As `_asked`, but raises EngineUnavailable where the model is neither loaded nor loading."""
+        resident = self._residents.get(model)
+        if resident is None:
+            raise EngineUnavailable(f"{model} is not loaded.")
+        self._busy[model] += 1
         try:
             yield resident
         finally:
@@ -133,7 +151,7 @@ class LocalEngine:
             async with self._freed:
                 self._freed.notify_all()
 
-    async def _load(self, model: str) -> Resident:
+    async def _load(self, model: str) -> None:
         """Raises NotFound, EngineRefused for a model that is too large, and EngineBusy where no room comes free."""
         here = await self._installed()
         if model == self._default.id and model not in here:
@@ -151,7 +169,6 @@ class LocalEngine:
         await self._make_room(entry, needed)
         self._needed[model] = needed
         self._residents[model] = Resident(self._settings, entry)
-        return self._residents[model]
 
     async def _measure(self, here: dict[str, Installed]) -> None:
         """The default model may have come after it was started."""
@@ -167,6 +184,8 @@ class LocalEngine:
         budget = memory.budget(self._settings)
         try:
             async with asyncio.timeout(DEADLINE):
+                if self._closing:
+                    await asyncio.wait(self._closing)
                 while self._residents and sum(self._needed.values()) + needed > budget:
                     idle = next((model for model in self._residents if not self._busy[model]), None)
                     if idle is not None:
@@ -182,10 +201,14 @@ class LocalEngine:
             ) from None
 
     async def _unload(self, model: str) -> None:
+        """Whoever asked for it may leave: it goes on, and `_make_room` and `close` wait for its end."""
         resident = self._residents.pop(model)
         self._needed.pop(model)
         log.info("%s is unloaded", resident.entry.name)
-        await resident.close()
+        closing = asyncio.create_task(resident.close(), name="unload a model")
+        self._closing.add(closing)
+        closing.add_done_callback(self._closing.discard)
+        await asyncio.shield(closing)
 
     async def _installed(self) -> dict[str, Installed]:
         return await asyncio.to_thread(

@@ -2,14 +2,13 @@
 
 What comes together, up to `SLICE` bytes, becomes one `Text`, however many tokens it holds: a slow engine is
 passed on token by token, a fast one in few pieces. What servers do differently is data in
-`DIALECTS`. Starting and watching a server is left to `local`.
+`DIALECTS`. Starting and watching a server is left to `resident` and `child`.
 """
 
 from __future__ import annotations
 
 import asyncio
 import email.utils
-import math
 import time
 from collections import OrderedDict
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Sequence
@@ -19,7 +18,7 @@ from typing import Any, NoReturn
 
 import orjson
 
-from eclair.engines.base import JSON, Embedded, Health, Model, Piece, Request, Said
+from eclair.engines.base import JSON, Embedded, Health, Model, Piece, Request, Said, estimated
 from eclair.engines.reading import Reading, embedded, sentence, words
 from eclair.errors import EclairError, EngineBroken, EngineBusy, EngineRefused, EngineUnavailable, UpstreamError
 from eclair.messages import Sampling
@@ -155,14 +154,14 @@ class OpenAIEngine:
             await reply.finish(0.05)
 
     async def count(self, model: str, text: str) -> int:
-        """Tokens of `text`, by the server's own tokenizer where it has one; else a third of its bytes."""
+        """Tokens of `text`, by the server's own tokenizer where it has one; else estimated."""
         key = (model, hash(text), len(text))
         if key in self._counts:
             self._counts.move_to_end(key)
             return self._counts[key]
         number = await self._tokenize(model, text)
         if number is None:
-            return math.ceil(len(text.encode()) / 3)
+            return estimated(text)
         self._counts[key] = number
         if len(self._counts) > REMEMBERED:
             self._counts.popitem(last=False)

@@ -19,7 +19,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from eclair.engines import share
-from eclair.engines.base import JSON, Health, Piece, Request
+from eclair.engines.base import JSON, Health, Piece, Request, estimated
 from eclair.engines.catalog import Entry
 from eclair.engines.child import Child
 from eclair.engines.llama_process import Order
@@ -92,7 +92,8 @@ class Resident:
             raise
 
     async def count(self, text: str) -> int:
-        return await (await self._ready()).count(self.entry.id, text)
+        """By the model's own tokenizer if it is loaded; else estimated, for counting waits for nothing."""
+        return await self._client.count(self.entry.id, text) if self._client is not None else estimated(text)
 
     async def health(self) -> Health:
         if self._client is not None:
@@ -188,13 +189,13 @@ class Resident:
         async with Child.started(self._order(path), self._settings.data_dir / "logs") as child:
             self._child = child
             endpoint = await self._begun(child)
-            if tell:
-                share.write(self._share, endpoint)
             client = endpoint.engine()
             self._warming = asyncio.create_task(self._warm(client), name="reading the system prompt")
-            await self._set(client)
-            log.info("%s is ready after %.1f s", self.entry.name, time.monotonic() - began)
             try:
+                if tell:
+                    share.write(self._share, endpoint)
+                await self._set(client)
+                log.info("%s is ready after %.1f s", self.entry.name, time.monotonic() - began)
                 await child.wait()
             finally:
                 self._warming.cancel()
