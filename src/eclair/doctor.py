@@ -24,7 +24,7 @@ from eclair.engines.catalog import embedded
 from eclair.engines.hub import Hub
 from eclair.engines.shelf import verify
 from eclair.errors import EclairError, ModelMissing, PortInUse, StoreError
-from eclair.server.guard import is_loopback
+from eclair.loopback import is_loopback
 from eclair.server.port import holder, listen
 from eclair.settings import EngineSettings, Loaded, Settings
 from eclair.sizes import size

@@ -4,7 +4,7 @@
     ├── UserError                 the request is at fault: change it and try again
     │   ├── InvalidInput          400  malformed, empty, of the wrong type
     │   ├── Unauthorized          401  no key, or a wrong one
-    │   ├── Forbidden             403  a foreign Host or Origin
+    │   ├── Forbidden             403  a foreign Host or Origin; a model whose terms nobody here has accepted
     │   ├── NotFound              404  no such conversation, run, model
     │   ├── MethodNotAllowed      405  a path that is there, asked for what it does not do
     │   ├── Conflict              409  the conversation is still answering

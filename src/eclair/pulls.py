@@ -14,6 +14,7 @@ from eclair.engines.plans import Plan, plan
 from eclair.engines.pull import pull, remove
 from eclair.errors import EclairError, NotFound
 from eclair.ids import new_id
+from eclair.loopback import is_loopback
 from eclair.registry import Registry
 from eclair.settings import Settings
 from eclair.trust.egress import Downloads
@@ -63,7 +64,9 @@ class Pulls:
         """
         hub, downloads = Hub.configured(self._settings, os.environ), Downloads()
         try:
-            wanted = await plan(name, self._settings, hub, downloads, local=False)
+            wanted = await plan(
+                name, self._settings, hub, downloads, local=False, addresses=is_loopback(self._settings.host)
+            )
         finally:
             await downloads.close()
         wanted.check_licence(accepted=accepted)
@@ -85,9 +88,19 @@ class Pulls:
         await self._stop(self._tasks[id])
 
     async def remove(self, model: str) -> int:
-        """Delete a model from this machine; how many bytes that frees. Raises NotFound, Conflict and ModelMissing."""
+        """Delete a model from this machine, having stopped what fetches it; how many bytes that frees.
+
+        Raises NotFound, Conflict and ModelMissing.
+        """
         await self._registry.release(model)
-        _, freed = await remove(model, self._settings)
+        running = [self._tasks[id] for id in self._tasks if self._pulls[id].plan.entry.id == model]
+        await asyncio.gather(*map(self._stop, running))
+        try:
+            _, freed = await remove(model, self._settings)
+        except NotFound:
+            if not running:
+                raise
+            freed = 0  # it was stopped before anything had come
         self._registry.ask_anew()
         return freed
 

@@ -32,12 +32,17 @@ class Registry:
         self._models: dict[str, list[Model]] = {}
         self._faults: dict[str, EclairError] = {}
         self._asked = -FRESH
+        self._asking = asyncio.Lock()
+        self._wishes = self._granted = 0
 
     async def models(self) -> list[Model]:
         """Every model that can be asked. An engine that is down keeps those that it had."""
-        if time.monotonic() - self._asked >= FRESH:
-            await asyncio.gather(*(self._ask(engine) for engine in self.engines.values()))
-            self._asked = time.monotonic()
+        if self._stale():
+            async with self._asking:
+                if self._stale():
+                    wishes = self._wishes  # one that comes while the engines answer is not granted by that
+                    await asyncio.gather(*(self._ask(engine) for engine in self.engines.values()))
+                    self._asked, self._granted = time.monotonic(), wishes
         known: dict[str, Model] = {}
         for name in self.engines:
             for model in self._models.get(name, []):
@@ -51,7 +56,7 @@ class Registry:
 
     def ask_anew(self) -> None:
         """Have the engines say again which models they have, when next somebody wants to know."""
-        self._asked = -FRESH
+        self._wishes += 1
 
     async def resolve(self, name: str | None) -> tuple[Engine, Model]:
         """The engine and the model of that name, or the default one.
@@ -73,6 +78,9 @@ class Registry:
 
     async def close(self) -> None:
         await asyncio.gather(*(engine.close() for engine in self.engines.values()))
+
+    def _stale(self) -> bool:
+        return self._granted < self._wishes or time.monotonic() - self._asked >= FRESH
 
     def _refuse(self, wanted: str | None, known: list[str]) -> NoReturn:
         for fault in self._faults.values():

@@ -7,7 +7,7 @@ import pytest
 from eclair.engines import catalog, memory
 from eclair.engines.choice import Option, choose
 from eclair.engines.shelf import quant_of, shards
-from eclair.errors import InvalidInput, ModelMissing, NotFound, SettingsError
+from eclair.errors import InvalidInput, NotFound, SettingsError
 from eclair.settings import Settings
 
 GB = 1_000_000_000
@@ -146,7 +146,7 @@ class TestChoice:
         assert why in said
 
     def test_none_fits(self, machine: pytest.MonkeyPatch) -> None:
-        with pytest.raises(ModelMissing, match=r"Model needs about 9.0 GB of memory and this machine has 10 GB"):
+        with pytest.raises(InvalidInput, match=r"Model needs about 9.0 GB of memory and this machine has 10 GB"):
             choose("Model", self.options(3))
 
     def test_one_that_is_asked_for(self, machine: pytest.MonkeyPatch) -> None:

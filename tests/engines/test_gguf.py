@@ -91,6 +91,7 @@ def test_noise_behind_the_magic(file: Path, noise: bytes) -> None:
         (b"GGUF" + struct.pack("<IQQQ", 3, 0, 1, 1) + b"k" + struct.pack("<IIQ", 9, 4, 2**50), "too long"),
         (b"GGUF" + struct.pack("<IQQQ", 3, 0, 1, 1) + b"k" + struct.pack("<I", 77), "type 77"),
         (header({"general.name": "x"}), "architecture"),
+        (header({f"a.{number}": "x" * (1 << 20) for number in range(5)}), "header is too long"),
     ],
 )
 def test_why_a_file_is_none(file: Path, content: bytes, said: str) -> None:

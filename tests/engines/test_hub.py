@@ -9,8 +9,10 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import AsyncGenerator
+from contextlib import suppress
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -22,8 +24,8 @@ from eclair.engines import catalog, shelf
 from eclair.engines.fetching import PAUSES, Progress
 from eclair.engines.hub import Hub
 from eclair.engines.plans import Plan, plan
-from eclair.engines.pull import pull
-from eclair.errors import InvalidInput, LicenceAsks, ModelMissing, NotFound
+from eclair.engines.pull import pull, remove
+from eclair.errors import Conflict, Forbidden, InvalidInput, LicenceAsks, ModelMissing, NotFound, SettingsError
 from eclair.settings import Settings
 from eclair.trust.egress import Downloads
 from tests.engines.ggufs import gguf
@@ -191,7 +193,7 @@ async def test_a_token_goes_to_no_other_address(shop: Shop, home: Settings) -> N
 @pytest.mark.parametrize("name", ["tiny", f"hf:{REPO}"])
 async def test_a_gate(shop: Shop, home: Settings, name: str, token: str | None, said: str) -> None:
     shop.gated = True
-    with pytest.raises(ModelMissing, match=said) as caught:
+    with pytest.raises(Forbidden, match=said) as caught:
         await fetch(shop, home, name, token)
     assert "accept" in caught.value.message
     assert REPO in caught.value.message
@@ -289,12 +291,31 @@ async def test_what_is_set_in_the_environment(shop: Shop, home: Settings) -> Non
     assert hub == Hub(shop.url, TOKEN, True)
     assert TOKEN not in repr(hub)
     assert Hub.configured(Settings(hub="http://mirror"), environ).url == "http://mirror"
+    for wrong in ("https://huggingface.co:99999", "http://[x"):
+        with pytest.raises(SettingsError, match="correct `hub`"):
+            Hub.configured(Settings(hub=wrong), {})
     downloads = Downloads()
-    for name in ("tiny", f"hf:{REPO}"):
+    for name in ("tiny", f"hf:{REPO}", f"{shop.url}/{REPO}/resolve/main/tiny-Q8_0.gguf"):
         with pytest.raises(ModelMissing, match="HF_HUB_OFFLINE"):
             await plan(name, home, hub, downloads)
     await downloads.close()
     assert shop.standin.calls == []
+
+
+@pytest.mark.parametrize("name", ["tiny", "tiny:Q8_0"])
+async def test_a_model_that_is_here_needs_no_hub(shop: Shop, home: Settings, name: str) -> None:
+    here = await fetch(shop, home, "tiny:Q8_0")
+    asked = len(shop.standin.calls)
+    hub, downloads = Hub(shop.url, offline=True), Downloads()
+    wanted = await plan(name, home, hub, downloads)
+    assert await pull(wanted, home.data_dir, hub=hub, thorough=True) == here
+    with pytest.raises(ModelMissing, match="HF_HUB_OFFLINE"):
+        await plan("tiny:Q4_K_M", home, hub, downloads)
+    here.write_bytes(b"damaged")
+    with pytest.raises(ModelMissing, match="HF_HUB_OFFLINE"):
+        await pull(wanted, home.data_dir, hub=hub)
+    await downloads.close()
+    assert len(shop.standin.calls) == asked
 
 
 async def test_a_licence_that_restricts_has_to_be_accepted(shop: Shop, home: Settings) -> None:
@@ -346,6 +367,87 @@ async def test_a_url_of_which_nothing_is_known(shop: Shop, home: Settings) -> No
             await planned(shop, home, f"{shop.store.url}/{wrong}")
 
 
+async def test_another_file_of_a_catalogue_name_is_refused(shop: Shop, home: Settings, tmp_path: Path) -> None:
+    assert home.catalog is not None
+    facts = f'quant = "Q4_K_M"\nsize = {len(MODEL)}\nsha256 = "{sha(MODEL)}"\n'
+    home.catalog.write_text(home.catalog.read_text().replace('quant = "Q4_K_M"\n', facts))
+    other = MODEL[:-1] + bytes([MODEL[-1] ^ 1])
+    path = tmp_path / "tiny-Q4_K_M.gguf"
+    url = f"{shop.store.url}/blobs/{path.name}"
+    for content in (MODEL + b"!", other):
+        shop.files[path.name] = content
+        with pytest.raises(InvalidInput, match="pull tiny, or give this file another name"):
+            await planned(shop, home, f"hf:{REPO}:Q4_K_M")
+    path.write_bytes(MODEL + b"!")
+    with pytest.raises(InvalidInput, match="give this file another name"):
+        await planned(shop, home, str(path))
+    path.write_bytes(other)
+    for name in (str(path), url):  # the size is right, and nobody tells the hash
+        with pytest.raises(ModelMissing, match="hash differs"):
+            await fetch(shop, home, name)
+    assert left(home) == set()
+    path.write_bytes(MODEL)
+    assert (await fetch(shop, home, str(path))).samefile(path)
+
+
+async def test_what_is_being_fetched_is_not_removed(shop: Shop, home: Settings) -> None:
+    wanted = await planned(shop, home, "tiny")
+    began = asyncio.Event()
+    pulling = asyncio.create_task(pull(wanted, home.data_dir, hub=Hub(shop.url), report=lambda _: began.set()))
+    await began.wait()
+    with pytest.raises(Conflict, match="Tiny is being fetched by another Éclair"):
+        await remove("tiny", home)
+    await pulling
+    assert (await remove("tiny", home))[1] == len(MODEL)
+    assert left(home) == set()
+
+
+async def test_one_that_is_cancelled_writes_nothing_more(
+    shop: Shop, home: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    syncing, go_on = threading.Event(), threading.Event()
+
+    def slow(_: int) -> None:
+        syncing.set()
+        assert go_on.wait(20)
+
+    monkeypatch.setattr("os.fsync", slow)
+    wanted = await planned(shop, home, "tiny")
+    pulling = asyncio.create_task(pull(wanted, home.data_dir, hub=Hub(shop.url)))
+    assert await asyncio.to_thread(syncing.wait, 20)
+    pulling.cancel()
+    await asyncio.sleep(0.05)
+    with pytest.raises(Conflict):
+        await remove("tiny", home)
+    go_on.set()
+    with pytest.raises(asyncio.CancelledError):
+        await pulling
+    await remove("tiny", home)
+    assert left(home) == set()
+
+
+async def test_a_file_of_unknown_length_leaves_the_disk_its_rest(
+    shop: Shop, home: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def endless(call: Call) -> None:
+        await call.send(b"HTTP/1.1 200 X\r\nConnection: close\r\n\r\n" + MODEL)
+        with suppress(ConnectionError):
+            while True:
+                await call.send(bytes(1 << 16))
+
+    free = 12 << 20
+
+    def usage(folder: Path) -> SimpleNamespace:
+        return SimpleNamespace(free=free - sum(path.stat().st_size for path in folder.glob("*.part")))
+
+    monkeypatch.setattr("shutil.disk_usage", usage)
+    shop.store.routes["/blobs/tiny-Q8_0.gguf"] = endless
+    async with asyncio.timeout(20):
+        with pytest.raises(ModelMissing, match="no room for the rest of tiny-Q8_0"):
+            await fetch(shop, home, f"{shop.store.url}/blobs/tiny-Q8_0.gguf")
+    assert left(home) == set()
+
+
 async def test_a_full_disk_is_said_before(shop: Shop, home: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     def usage(_: object) -> SimpleNamespace:
         return SimpleNamespace(free=8_500_000)
@@ -391,7 +493,7 @@ async def test_two_quantisations_the_one_pulled_last_is_used(shop: Shop, home: S
     part(home).write_bytes(b"x" * 10)
     assert shelf.remove(entry, home.data_dir) == len(MODEL) * 3 + 10
     assert left(home) == set()
-    with pytest.raises(ModelMissing, match="nothing to remove"):
+    with pytest.raises(NotFound, match="nothing to remove"):
         shelf.remove(entry, home.data_dir)
 
 

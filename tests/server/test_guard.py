@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from eclair.errors import PortInUse, SettingsError
-from eclair.server.guard import is_loopback
+from eclair.loopback import is_loopback
 from eclair.server.serve import serve
 from eclair.settings import Settings
 from tests.support import Server, serving

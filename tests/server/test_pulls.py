@@ -28,6 +28,8 @@ async def market(shop: Shop, settings: Settings) -> AsyncGenerator[Server]:
     catalog.write_text(
         '[[model]]\nid = "tiny"\nname = "Tiny"\nmaker = "Maker"\nlicence = "Own"\nrestricts = "Research only."\n'
         f'weights = "open"\n[[model.file]]\nrepo = "{REPO}"\nfile = "tiny-Q4_K_M.gguf"\nquant = "Q4_K_M"\n'
+        '[[model]]\nid = "huge"\nname = "Huge"\nmaker = "Maker"\nlicence = "MIT"\nweights = "open"\n'
+        'parameters = 100000\n[[model.file]]\nrepo = "a/huge"\nfile = "huge-Q4_0.gguf"\nquant = "Q4_0"\n'
     )
     async with serving(replace(settings, hub=shop.url, catalog=catalog)) as server:
         yield server
@@ -68,7 +70,7 @@ async def test_a_licence_is_asked_for_then_the_model_comes_and_goes(market: Serv
     removed = await market.call("DELETE", "/api/models/tiny")
     assert (removed.status, removed.body) == (200, {"freed": len(MODEL)})
     assert not (await catalogued(market))["installed"]
-    assert (await market.call("DELETE", "/api/models/tiny")).status == 503
+    assert (await market.call("DELETE", "/api/models/tiny")).status == 404
     assert (await market.call("DELETE", "/api/models/none")).status == 404
 
 
@@ -108,11 +110,53 @@ async def test_what_fails_says_why(shop: Shop, market: Server) -> None:
         ({"name": "none"}, 404),
         ({"name": "hf:a/b"}, 404),
         ({"name": "hf:a"}, 400),
+        ({"name": "huge"}, 400),
+        ({"name": "pixtral-large"}, 400),
+        ({"name": "https://huggingface.co:99999/x.gguf"}, 400),
+        ({"name": "http://[x/a.gguf"}, 400),
+        ({"name": "https:///x.gguf"}, 400),
+        ({"name": "https://a..b/x.gguf"}, 400),
+        ({"name": f"https://{'a' * 70}.example/x.gguf"}, 400),
     ],
 )
 async def test_what_cannot_be_pulled(market: Server, body: dict[str, Any], status: int) -> None:
     reply = await market.post("/api/models/pulls", body)
     assert (reply.status, bool(reply.error["message"])) == (status, True)
+
+
+async def test_what_the_hub_keeps_for_some_is_forbidden(shop: Shop, market: Server) -> None:
+    shop.gated = True
+    reply = await market.post("/api/models/pulls", {"name": f"hf:{REPO}"})
+    assert (reply.status, reply.error["code"]) == (403, "forbidden")
+    shop.gated = False
+    shop.files = {}
+    assert (await market.post("/api/models/pulls", {"name": f"hf:{REPO}"})).status == 400
+
+
+async def test_to_remove_a_model_stops_its_pull(shop: Shop, market: Server) -> None:
+    shop.store.routes["/blobs/tiny-Q4_K_M.gguf"] = stuck
+    begun = (await market.post("/api/models/pulls", {"name": "tiny", "accept_licence": True})).body
+    path = f"/api/models/pulls/{begun['id']}"
+    async with asyncio.timeout(20):
+        while (await market.get(path)).body["done"] < 1000:  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
+    reply = await market.call("DELETE", "/api/models/tiny")
+    assert (reply.status, reply.body) == (200, {"freed": 1000})
+    assert (await market.get(path)).body["state"] == "cancelled"
+    assert list((market.core.settings.data_dir / "models").iterdir()) == []
+
+
+async def test_only_on_a_loopback_address_is_an_address_taken(shop: Shop, settings: Settings) -> None:
+    address = {"name": f"{shop.store.url}/blobs/tiny-Q8_0.gguf"}
+    shop.files["tiny-Q8_0.gguf"] = MODEL
+    async with serving(replace(settings, hub=shop.url)) as server:
+        assert (await server.post("/api/models/pulls", address)).status == 202
+    asked = len(shop.store.calls)
+    async with serving(replace(settings, hub=shop.url, host="0.0.0.0")) as server:
+        reply = await server.post("/api/models/pulls", address)
+        assert (reply.status, "only `eclair pull` in a terminal" in reply.error["message"]) == (400, True)
+        assert (await server.post("/api/models/pulls", {"name": f"hf:{REPO}:Q4_K_M"})).status == 202
+    assert all(call.path != "/blobs/tiny-Q8_0.gguf" for call in shop.store.calls[asked:])
 
 
 async def test_a_server_that_ends_stops_its_pulls(shop: Shop, settings: Settings) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from eclair.engines import memory
 from eclair.engines.catalog import Entry, File
-from eclair.errors import InvalidInput, ModelMissing
+from eclair.errors import InvalidInput
 from eclair.settings import Settings
 from eclair.sizes import size
 
@@ -37,7 +37,7 @@ class Option:
 def choose(name: str, options: Sequence[Option], quant: str | None = None) -> tuple[int, str]:
     """Which of a model's quantisations to take, and why. One that is asked for is taken whatever it needs.
 
-    Raises InvalidInput for one that is not there, ModelMissing where none fits this machine.
+    Raises InvalidInput for one that is not there, and where none fits this machine.
     """
     machine = size(memory.physical())
     if quant is not None:
@@ -50,9 +50,10 @@ def choose(name: str, options: Sequence[Option], quant: str | None = None) -> tu
     fit = [at for at, option in enumerate(options) if option.memory is None or memory.fits(option.memory)]
     if not fit:
         least = min(option.memory for option in options if option.memory is not None)
-        raise ModelMissing(
+        raise InvalidInput(
             f"{name} needs about {size(least)} of memory and this machine has {machine}; choose a smaller model with "
-            "`eclair models --all`."
+            "`eclair models --all`.",
+            param="name",
         )
     balanced = [at for at in fit if memory.bits(options[at].quant) < BALANCED]
     chosen = (

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import shutil
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
@@ -23,6 +24,9 @@ from eclair.sizes import size
 from eclair.trust.egress import BrokenOff, Downloads, Reply, TimedOut, Unreachable
 
 BLOCK = 1 << 20
+SPARE = 8 << 20
+"""Bytes to leave free on the disk."""
+
 PAUSES = (0.5, 1.0, 2.0, 4.0, 8.0)
 """Seconds between attempts that bring nothing; one that brings bytes starts again at the first."""
 
@@ -155,11 +159,26 @@ class Fetch:
                     self._check_magic(bytes(gathered[:4]))
                     first = False
                 if len(gathered) >= BLOCK:
+                    if not total:
+                        await asyncio.to_thread(self._check_room, done, len(gathered))
                     block, gathered = bytes(gathered), bytearray()
                     done += await asyncio.to_thread(file.write, block)
                 self._report(Progress("download", done + len(gathered), total, self._wanted.name))
         finally:
             file.write(gathered)
+
+    def _check_room(self, done: int, more: int) -> None:
+        """Raises ModelMissing before a file whose length nobody tells fills the disk."""
+        free = shutil.disk_usage(self.part.parent).free
+        if free >= more + SPARE:
+            return
+        if self._wanted.sha256 is None and self._wanted.tag is None:
+            self.part.unlink(missing_ok=True)  # nothing could go on with it
+        raise ModelMissing(
+            f"There is no room for the rest of {self._wanted.name} in {self.part.parent}: {size(done)} have come, "
+            f"{size(free)} are free, and its server does not say how long it is; make room, or choose another folder "
+            "with `data_dir`."
+        )
 
     def _check_magic(self, head: bytes) -> None:
         if head != gguf.MAGIC:

@@ -17,6 +17,9 @@ from eclair.errors import ModelMissing
 MAGIC = b"GGUF"
 MAX_KEYS = 4096
 MAX_TEXT = 1 << 20
+MAX_HEADER = 4 << 20
+"""Bytes that are read in all; what comes before the vocabulary takes a few thousand."""
+
 MAX_ITEMS = 4096
 """Items of a list that are kept; the vocabulary, which is longer, ends the reading."""
 
@@ -109,6 +112,8 @@ def _string(file: BinaryIO) -> str:
 
 
 def _exactly(file: BinaryIO, count: int) -> bytes:
+    if file.tell() + count > MAX_HEADER:
+        raise _Wrong("its header is too long")
     data = file.read(count)
     if len(data) < count:
         raise _Wrong("it ends within its header")

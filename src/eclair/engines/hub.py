@@ -16,7 +16,7 @@ from urllib.parse import quote, unquote, urlsplit
 import orjson
 
 from eclair.engines.catalog import Wheel
-from eclair.errors import EclairError, ModelMissing, NotFound
+from eclair.errors import EclairError, Forbidden, ModelMissing, NotFound, SettingsError
 from eclair.settings import Settings
 from eclair.trust.egress import BrokenOff, Downloads, Reply, TimedOut, Unreachable
 
@@ -58,8 +58,12 @@ class Hub:
 
     @classmethod
     def configured(cls, settings: Settings, environ: Mapping[str, str]) -> Hub:
-        """The setting goes before HF_ENDPOINT, which goes before the public hub."""
+        """The setting goes before HF_ENDPOINT, which goes before the public hub. Raises SettingsError."""
         url = settings.hub or environ.get("HF_ENDPOINT") or ENDPOINT
+        try:
+            _origin(url)
+        except ValueError as error:
+            raise SettingsError(f"The hub's address is none ({error}); correct `hub` or HF_ENDPOINT.") from error
         offline = environ.get("HF_HUB_OFFLINE", "").upper() in ("1", "ON", "YES", "TRUE")
         return cls(url.rstrip("/"), environ.get("HF_TOKEN", "").strip() or None, offline)
 
@@ -68,15 +72,15 @@ class Hub:
 
     def token_for(self, url: str) -> str | None:
         """The token, for an address of the hub's own."""
-        return self.token if _origin(url) == _origin(self.url) else None
+        return self.token if self._owns(url) else None
 
-    def check_online(self) -> None:
-        """Raises ModelMissing where the hub may not be asked."""
-        if self.offline:
+    def check_online(self, url: str | None = None) -> None:
+        """Raises ModelMissing where the hub may not be asked; with `url`, where that is an address of the hub's."""
+        if self.offline and (url is None or self._owns(url)):
             raise ModelMissing("HF_HUB_OFFLINE is set, so the hub is not asked; unset it, or pull a file that is here.")
 
     async def repository(self, downloads: Downloads, repo: str) -> Repository:
-        """What the hub says of `repo`. Raises ModelMissing and NotFound."""
+        """What the hub says of `repo`. Raises ModelMissing, NotFound and Forbidden."""
         self.check_online()
         url = f"{self.url}/api/models/{repo}?blobs=true"
         async with asked(downloads, url, self.token) as reply:
@@ -91,7 +95,8 @@ class Hub:
                 ) from error
 
     async def look(self, downloads: Downloads, url: str, what: str) -> Wanted:
-        """What a server says of one file, without fetching it. Raises ModelMissing and NotFound."""
+        """What a server says of one file, without fetching it. Raises ModelMissing, NotFound and Forbidden."""
+        self.check_online(url)
         name = unquote(urlsplit(url).path).rpartition("/")[2]
         async with asked(downloads, url, self.token_for(url), {"Range": "bytes=0-0"}) as reply:
             if reply.status not in (200, 206):
@@ -103,6 +108,9 @@ class Hub:
             mark = (reply.first("X-Linked-ETag") or "").strip('"')
             sha256 = mark if _SHA256.fullmatch(mark) else None
             return Wanted(name, url, int(size) if size and size.isdigit() else None, sha256, reply.headers.get("ETag"))
+
+    def _owns(self, url: str) -> bool:
+        return _origin(url) == _origin(self.url)
 
     def _parsed(self, repo: str, data: Any) -> Repository:
         files: list[Wanted] = []
@@ -140,12 +148,12 @@ def refusal(reply: Reply, what: str, hub: Hub) -> EclairError:
     place = host(reply.url)
     match reply.status:
         case 401 | 403 if hub.token is None:
-            return ModelMissing(
+            return Forbidden(
                 f"{place} gives {what} only to those who have accepted its terms (or has no such thing): accept them "
                 "on its page there, make a token in your account, and pull again with HF_TOKEN set to it."
             )
         case 401 | 403:
-            return ModelMissing(
+            return Forbidden(
                 f"{place} does not give {what} to the owner of this HF_TOKEN: accept its terms on its page there, and "
                 "check that the token may read it."
             )
@@ -168,4 +176,4 @@ def host(url: str) -> str:
 
 def _origin(url: str) -> tuple[str, str | None, int | None]:
     parts = urlsplit(url)
-    return parts.scheme, parts.hostname, parts.port
+    return parts.scheme, parts.hostname, parts.port or {"http": 80, "https": 443}.get(parts.scheme)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from eclair.engines import catalog, memory, shelf
 from eclair.engines.catalog import Entry
 from eclair.engines.choice import Option, choose
-from eclair.errors import ModelMissing
+from eclair.errors import InvalidInput
 from eclair.settings import Settings
 
 
@@ -48,7 +48,7 @@ def _offered(entry: Entry, settings: Settings) -> Offer:
     options = [Option.of_entry(entry, file, settings) for file in entry.files]
     try:
         option = options[choose(entry.name, options)[0]]
-    except ModelMissing:  # none fits: the smallest shows what is lacking
+    except InvalidInput:  # none fits: the smallest shows what is lacking
         option = min(options, key=lambda option: option.memory or 0)
     fits = memory.fits(option.memory) if option.memory is not None else None
     return Offer(entry, option.quant, option.size, option.memory, fits, False)

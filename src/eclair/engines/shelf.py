@@ -15,7 +15,7 @@ from pathlib import Path
 from eclair.engines import gguf
 from eclair.engines.catalog import Entry, File
 from eclair.engines.gguf import Header
-from eclair.errors import ModelMissing
+from eclair.errors import ModelMissing, NotFound
 
 QUANT = re.compile(r"(?:^|[-._])((?:UD-)?(?:I?Q\d(?:_[A-Z0-9]+)*|BF16|F16|F32|MXFP4))(?=[-.]|$)", re.IGNORECASE)
 SHARD = re.compile(r"-(\d{5})-of-(\d{5})(?=\.gguf$)")
@@ -56,10 +56,15 @@ def path_of(entry: Entry, data_dir: Path) -> Path | None:
     """Where the model's file is, of several the newest; None where there is none."""
     found: list[tuple[float, Path]] = []
     for file in entry.files:
-        path = folder(data_dir) / file.name
-        if all((path.parent / name).is_file() for name in shards(file.name)):
+        if is_here(file, data_dir):
+            path = folder(data_dir) / file.name
             found.append((path.stat().st_mtime, path))
     return max(found)[1] if found else None
+
+
+def is_here(file: File, data_dir: Path) -> bool:
+    """Whether the file is on this machine, with all its parts."""
+    return all((folder(data_dir) / name).is_file() for name in shards(file.name))
 
 
 def verify(entry: Entry, data_dir: Path, *, thorough: bool = False) -> Path:
@@ -122,7 +127,7 @@ def id_of(name: str, known: Mapping[str, Entry]) -> str:
 def remove(entry: Entry, data_dir: Path) -> int:
     """Delete every file of the model, and what is left of fetching it; how many bytes that frees.
 
-    Raises ModelMissing where there is none, or where the folder does not allow it.
+    Raises NotFound where there is none, and ModelMissing where the folder does not allow it.
     """
     paths: set[Path] = set()
     for file in entry.files:
@@ -134,7 +139,7 @@ def remove(entry: Entry, data_dir: Path) -> int:
     freed = 0
     there = [path for path in sorted(paths) if path.is_file()]
     if not there:
-        raise ModelMissing(f"The model {entry.id} is not on this machine; there is nothing to remove.")
+        raise NotFound(f"The model {entry.id} is not on this machine; there is nothing to remove.")
     for path in there:
         stat = path.stat()
         try:

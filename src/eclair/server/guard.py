@@ -7,7 +7,6 @@ by its own requests (Origin, Sec-Fetch-Site) or by a host name that it turned to
 from __future__ import annotations
 
 import hmac
-import ipaddress
 import re
 from collections.abc import Callable
 from urllib.parse import urlsplit
@@ -16,6 +15,7 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from eclair.errors import EclairError, Forbidden, TooLarge, Unauthorized
+from eclair.loopback import is_loopback
 from eclair.settings import Settings
 
 LARGEST_BODY = 32 << 20
@@ -29,16 +29,6 @@ KEYLESS = re.compile(r"/api/health$|/api/shared/")
 """Where no key is asked for: whether Éclair is there, and what was shared by a link that nobody can guess."""
 
 Respond = Callable[[Scope, EclairError], ASGIApp]
-
-
-def is_loopback(host: str) -> bool:
-    """Whether an address or name to listen on can be reached from this machine alone."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 class Guard:

@@ -13,8 +13,8 @@ import uvicorn
 
 from eclair.core import Core, open_core
 from eclair.errors import SettingsError
+from eclair.loopback import is_loopback
 from eclair.server.app import create_app
-from eclair.server.guard import is_loopback
 from eclair.server.port import listen
 from eclair.settings import Settings
 

@@ -7,7 +7,6 @@ turn the client library's many exceptions into the three below. What a reply mea
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import logging
 import os
 import ssl
@@ -17,6 +16,8 @@ from typing import TypedDict
 from urllib.parse import urlsplit
 
 import aiohttp
+
+from eclair import loopback
 
 CONNECT = 5.0
 """Seconds within which a connection must stand."""
@@ -231,12 +232,7 @@ class Downloads:
 def is_loopback(url: str) -> bool:
     """Whether `url` names this very machine."""
     host = urlsplit(url).hostname or ""
-    if host == "localhost" or host.endswith(".localhost"):
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
+    return host.endswith(".localhost") or loopback.is_loopback(host)
 
 
 def _bearer(token: str) -> aiohttp.ClientMiddlewareType:
