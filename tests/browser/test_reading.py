@@ -160,7 +160,7 @@ def test_an_answer_is_copied_in_three_forms(page: Page) -> None:
         "navigator.clipboard.read().then(([i]) => i.types.includes('text/html')"
         " ? i.getType('text/html').then(b => b.text()) : '')"
     )
-    page.wait_for_function(f"{read}.then(t => t.includes('<strong>warm</strong>'))")
+    page.wait_for_function(f"() => {read}.then(t => t.includes('<strong>warm</strong>'))")
     assert "<button" not in page.evaluate(read)
     more.click()
     page.keyboard.press("Escape")
@@ -216,7 +216,7 @@ def test_an_answer_is_read_aloud_by_a_voice_of_this_machine_only(opening: Openin
     page.goto("/")
     said = show(page, "Some **warm** bread. And $x$.")
     said.get_by_role("button", name="Read aloud").click()
-    page.wait_for_function("said.length >= 3")
+    page.wait_for_function("() => said.length >= 3")
     assert page.evaluate("said.slice(1).map(t => t.trim())") == ["Some warm bread.", "And $x$."]
     said.get_by_role("button", name="Stop reading aloud").click()
     assert page.evaluate("said.at(-1)") == "(silence)"
