@@ -65,7 +65,7 @@ class Fake:
         return len(text)
 
     async def embed(self, model: str, texts: Sequence[str], dimensions: int | None) -> Embedded:
-        raise NotImplementedError
+        raise AssertionError("nobody asks it for vectors")
 
     async def health(self, model: str | None = None) -> Health:
         return self.state
