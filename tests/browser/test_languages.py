@@ -11,6 +11,7 @@ from playwright.sync_api import expect
 from tests.browser.axe import SIDEWAYS
 from tests.browser.conftest import Opening
 from tests.browser.served import Served
+from tests.browser.test_chat import finished, send
 
 WORDS = Path(__file__).parents[2] / "ui" / "src" / "i18n"
 LANGUAGES = sorted(file.stem for file in WORDS.glob("??.ts"))
@@ -52,3 +53,16 @@ def test_what_the_server_says_is_told_in_the_language_of_the_page(opening: Openi
     composer.press("Control+Enter")
     fault = "Die Engine ist ausgelastet. Versuchen Sie es gleich noch einmal. Auf Englisch: The scripted engine is busy"
     expect(page.get_by_role("article", name="Éclair").last).to_contain_text(fault)
+
+
+def test_a_shared_page_speaks_its_readers_language(opening: Opening, shared: Served) -> None:
+    writer = opening(shared).new_page()
+    writer.goto("/")
+    send(writer, "script: say=shared")
+    finished(writer, "shared")
+    place = f"/api/conversations/{writer.url.rsplit('/', 1)[1]}/shares"
+    share = writer.request.post(place, data={"days": 1}).json()["id"]
+    reader = opening(shared, locale="de-DE").new_page()
+    reader.goto(f"/s/{share}")
+    expect(reader.get_by_text("Die Antworten werden von KI erzeugt")).to_be_visible()
+    expect(reader.get_by_role("article", name="Éclair")).to_have_text("shared")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import zipfile
+from pathlib import Path
 
 from playwright.sync_api import Locator, Page, expect
 
@@ -261,3 +262,16 @@ def test_the_way_back_is_offered_for_ten_minutes(mortal: Served, opening: Openin
     page.reload()
     expect(page.get_by_role("button", name="Delete all conversations")).to_be_disabled()
     expect(undo).to_have_count(0)
+
+
+def test_what_may_leave_is_listed(opening: Opening, tmp_path: Path) -> None:
+    served = Served(tmp_path, ECLAIR_EMBEDDED="true")
+    served.start()
+    try:
+        page = opening(served).new_page()
+        page.goto("/settings#about")
+        about = page.get_by_role("region", name="About")
+        expect(about.get_by_role("listitem").filter(has_text="When you run “eclair pull”")).to_have_count(1)
+        expect(about.get_by_role("row").filter(has_text="SmolLM2")).to_be_visible()
+    finally:
+        served.close()
