@@ -12,6 +12,7 @@ from eclair.changes import Changes
 from eclair.idle import Idle
 from eclair.keeping import Keeping
 from eclair.preferences import Preferred
+from eclair.prefill import Prefill
 from eclair.pulls import Pulls
 from eclair.registry import Registry, build
 from eclair.runs import Runs
@@ -73,7 +74,9 @@ async def open_core(settings: Settings) -> AsyncGenerator[Core]:
             stack.push_async_callback(titles.close)
         preferences = Preferred(store)
         await preferences.read(OWNER)
-        turns = Turns(settings, store, registry, preferences, runs, idle, titles)
+        prefill = Prefill(idle)
+        stack.push_async_callback(prefill.close)
+        turns = Turns(settings, store, registry, preferences, runs, idle, titles, prefill)
         pulls = Pulls(settings, registry)
         stack.push_async_callback(pulls.close)
         yield Core(settings, store, registry, preferences, runs, turns, changes, keeping, imports, idle, pulls)

@@ -19,6 +19,7 @@ class Idle:
         self._ended = -CALM
         self._calm = asyncio.Event()
         self._calm.set()
+        self._turn = asyncio.Lock()
         self._work: asyncio.Future[None] | None = None
 
     @contextmanager
@@ -38,17 +39,30 @@ class Idle:
 
     async def work(self, work: Callable[[], Awaitable[None]]) -> None:
         """Do the work when it is calm, from its beginning as often as an answer interrupts it. One work at a time."""
-        while True:
-            await self._calm.wait()
-            self._work = asyncio.ensure_future(self._after_calm(work))
-            try:
-                await asyncio.wait([self._work])
-            finally:
-                self._work.cancel()
-                await asyncio.wait([self._work])
-            if not self._work.cancelled():
-                return self._work.result()
+        while not await self._done(work, CALM):
+            pass
 
-    async def _after_calm(self, work: Callable[[], Awaitable[None]]) -> None:
-        await asyncio.sleep(self._ended + CALM - time.monotonic())
+    async def work_once(self, work: Callable[[], Awaitable[None]]) -> None:
+        """Do the work as soon as no answer is being made. One that is asked for ends it."""
+        await self._done(work, 0.0)
+
+    async def _done(self, work: Callable[[], Awaitable[None]], calm: float) -> bool:
+        """Whether it came to its end. Raises what the work raises."""
+        async with self._turn:
+            while not self._calm.is_set():
+                await self._calm.wait()
+            doing = self._work = asyncio.ensure_future(self._after(calm, work))
+            try:
+                await asyncio.wait([doing])
+            finally:
+                self._work = None
+                doing.cancel()
+                await asyncio.wait([doing])
+            if doing.cancelled():
+                return False
+            doing.result()
+            return True
+
+    async def _after(self, calm: float, work: Callable[[], Awaitable[None]]) -> None:
+        await asyncio.sleep(self._ended + calm - time.monotonic())
         await work()

@@ -8,13 +8,14 @@ from dataclasses import dataclass, field, replace
 
 from eclair.assistant import Answer, Turn, effective
 from eclair.context import lay_out
-from eclair.engines.base import Engine, Model
+from eclair.engines.base import Engine, Model, Request
 from eclair.errors import InvalidInput, NotFound, TooLarge
 from eclair.events import RunStarted
 from eclair.idle import Idle
 from eclair.ids import Clock, new_id
 from eclair.messages import Conversation, Message, Part, Role, Sampling, branch
 from eclair.preferences import Preferred
+from eclair.prefill import Prefill
 from eclair.registry import Registry
 from eclair.runs import Batch, Runs
 from eclair.settings import Settings
@@ -86,6 +87,7 @@ class Turns:
         runs: Runs,
         idle: Idle,
         titles: Titles | None,
+        prefill: Prefill,
         clock: Clock = time.time,
         ids: Callable[[str], str] = new_id,
     ) -> None:
@@ -96,6 +98,7 @@ class Turns:
         self._runs = runs
         self._idle = idle
         self._titles = titles
+        self._prefill = prefill
         self._clock = clock
         self._ids = ids
 
@@ -163,6 +166,22 @@ class Turns:
         begun = history[-1] if history[-1].role == "assistant" else None
         started = RunStarted(self._ids("run"), self._ids("msg"), conversation, None, model.id, now)
         return self._runs.pass_on(started, Answer(replace(turn, continues=begun)))
+
+    async def prefill(self, owner: str, conversation: str | None, choices: Choices, text: str = "") -> None:
+        """Have the engine read, while the question is being written, what stands before it and how it begins.
+
+        Without a conversation it is one that will be made. Nothing is kept. Raises NotFound and TooLarge as `ask` does.
+        """
+        begins = self.begin(owner) if conversation is None else None
+        kept, messages = (begins, []) if begins else await self._store.tree(owner, str(conversation))
+        engine, model = await self.answering(owner, choices.model)
+        if any(message.status == "running" for message in messages):
+            return  # what comes before the next question is not known yet
+        place = self._place(kept, {message.id: message for message in messages}, New(text.strip() or "."))
+        instructions = (await self._preferences.of(owner)).instructions
+        turn = await prepare(self._settings, engine, model, choices, place.history, 0.0, instructions)
+        request = Request(model.id, turn.laid.messages, sampling=turn.sampling, purpose="prefill")
+        self._prefill.begin(conversation or "", engine, request)
 
     async def answering(self, owner: str, named: str | None) -> tuple[Engine, Model]:
         """Who answers: the model that is named, or the one that the owner prefers if it is there, or the default.

@@ -93,7 +93,7 @@ async def test_it_loads_by_itself_and_answers(engine: LocalEngine, home: Setting
 
 
 async def test_the_head_is_cached_for_all_who_ask_at_once_and_turns_reuse_theirs(engine: LocalEngine) -> None:
-    await engine.warm(MODEL, SYSTEM)
+    await engine.prefill(asking("Hi"))
     head = await engine.count(MODEL, SYSTEM)
     first = await asyncio.gather(*(ask(engine, asking(f"What is {number} plus one?")) for number in range(4)))
     assert min(map(cached, first)) >= head
@@ -103,6 +103,13 @@ async def test_the_head_is_cached_for_all_who_ask_at_once_and_turns_reuse_theirs
     history = (question.messages[1], Said("assistant", said(answer)))
     second = await ask(engine, asking("And then?", 8, *history))
     assert cached(second) >= head + 60
+
+
+async def test_what_was_read_ahead_is_not_read_again(engine: LocalEngine) -> None:
+    history = (Said("user", "One stone and another. " * 60), Said("assistant", "I see."))
+    await engine.prefill(asking(".", 8, *history))
+    answer = await ask(engine, asking("And then?", 8, *history))
+    assert cached(answer) >= 300
 
 
 async def test_an_answer_is_continued_without_its_beginning(engine: LocalEngine) -> None:
@@ -119,7 +126,7 @@ async def test_what_does_not_fit_is_refused(engine: LocalEngine) -> None:
 
 
 async def test_stop_reaches_the_engine(engine: LocalEngine, home: Settings) -> None:
-    await engine.warm(MODEL, SYSTEM)
+    await engine.prefill(asking("Hi"))
     endless = replace(asking("Tell me a very long story.", 1500), extra={"ignore_eos": True})
     async with aclosing(engine.stream(endless)) as pieces:
         async for _ in pieces:

@@ -153,5 +153,5 @@ async def test_it_counts_words() -> None:
     engine = ScriptedEngine()
     assert await engine.count("scripted", "one two  three\n") == 3
     assert [model.id for model in await engine.models()] == ["scripted"]
-    await engine.warm("scripted", "s")
+    await engine.prefill(Request("scripted"))
     await engine.close()

@@ -140,7 +140,7 @@ export interface Imported {
 }
 
 /** What one conversation asks of the server, or of what stands in for it. */
-export type Backend = Pick<Api, "conversation" | "change" | "turn" | "begin" | "removeMessage" | "stop" | "events">;
+export type Backend = Pick<Api, "conversation" | "change" | "turn" | "begin" | "removeMessage" | "stop" | "events" | "prefill">;
 
 type Method = "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
 
@@ -215,6 +215,11 @@ export class Api {
   /** The first turn, with which the conversation is made. */
   begin(conversation: string, turn: Turn): Promise<Accepted> {
     return this.#call("POST", "/api/conversations", { id: conversation, turn });
+  }
+
+  /** A message is being written: the engine may read now what comes before it. */
+  prefill(writing: { conversation?: string; model?: string }): Promise<void> {
+    return this.#call("POST", "/api/prefill", writing);
   }
 
   stop(run: string): Promise<void> {

@@ -423,3 +423,22 @@ test("of a temporary chat nothing is stored", async () => {
   assert.equal(one.queue.items.length, 1);
   assert.deepEqual(Object.keys(localStorage), []);
 });
+
+test("when the person begins to write the engine may read ahead, and nothing comes of it if it cannot", async () => {
+  const one = page();
+  one.write("W");
+  one.write("Why");
+  assert.deepEqual(server.prefilled, [null]);
+  assert.ok(await one.send());
+  one.write("and");
+  assert.equal(server.prefilled.length, 1);
+  one.write("");
+  server.say("Because.");
+  server.end();
+  await until(() => !one.running);
+  server.away = true;
+  one.write("And");
+  await pass(10);
+  assert.deepEqual(server.prefilled, [null, ID]);
+  assert.deepEqual([one.draft, one.error], ["And", null]);
+});

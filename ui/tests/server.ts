@@ -53,6 +53,8 @@ export class Server implements Backend {
   /** Every turn that arrived, refused ones and repeated ones too. */
   readonly turns: Turn[] = [];
   readonly stopped: string[] = [];
+  /** The conversations in which somebody began to write; null is a new one. */
+  readonly prefilled: (string | null)[] = [];
   leaf: string | null = null;
   /** The line is dead: nothing arrives. */
   away = false;
@@ -103,6 +105,11 @@ export class Server implements Backend {
       throw new ApiError(0, "unreachable", "The reply was lost.");
     }
     return accepted;
+  }
+
+  async prefill({ conversation }: { conversation?: string }): Promise<void> {
+    this.prefilled.push(conversation ?? null);
+    if (this.away) throw new ApiError(0, "unreachable", "unreachable");
   }
 
   async stop(run: string): Promise<void> {

@@ -49,7 +49,7 @@ class Request:
     tool_choice: str | JSON | None = None
     response_format: JSON | None = None
     extra: JSON = field(default_factory=dict[str, Any])
-    purpose: Literal["answer", "title"] = "answer"
+    purpose: Literal["answer", "title", "prefill"] = "answer"
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,8 +172,11 @@ class Engine(Protocol):
         """Whether it can answer now, or whether that model of it can."""
         ...
 
-    async def warm(self, model: str, system: str) -> None:
-        """Have the head of every prompt, the system message, in the engine's cache before it is asked."""
+    async def prefill(self, request: Request) -> None:
+        """Read the messages now, so that a question that begins like them is answered at once.
+
+        Does nothing where that would cost money, or tell another machine what nobody has sent yet.
+        """
         ...
 
     async def close(self) -> None:

@@ -78,6 +78,9 @@ def _parameters(xllamacpp: Any, order: Order) -> Any:
     wanted.cpuparams_batch.n_threads = order.threads
     wanted.n_parallel = order.parallel
     wanted.kv_unified = True
+    # While one prompt is read, every other answer waits for the piece that is being read: 0.6 s for 128 tokens of the
+    # embedded model where llama.cpp's own 2,048 take 6 s, at 2 % of the speed.
+    wanted.n_batch = wanted.n_ubatch = 128
     wanted.n_ctx = order.shared
     wanted.kv_unified_per_slot = order.context
     wanted.cache_ram_mib = order.cache_mib

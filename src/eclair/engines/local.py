@@ -110,9 +110,10 @@ class LocalEngine:
             return Health("down", f"{self._default.name} is not on this machine any more; `eclair pull` fetches it.")
         return Health("ready", f"{self._default.name} made room for another model; it is loaded when it is asked.")
 
-    async def warm(self, model: str, system: str) -> None:
-        async with self._asked(model) as resident:
-            await resident.warm(system)
+    async def prefill(self, request: Request) -> None:
+        """Loads the model too, if it is not loaded."""
+        async with self._asked(request.model) as resident:
+            await resident.prefill(request)
 
     async def release(self, model: str) -> None:
         """Unload a model, so that it can be removed. Raises Conflict while it answers."""

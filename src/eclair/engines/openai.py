@@ -12,8 +12,8 @@ import email.utils
 import time
 from collections import OrderedDict
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Sequence
-from contextlib import AsyncExitStack, contextmanager
-from dataclasses import dataclass, field
+from contextlib import AsyncExitStack, aclosing, contextmanager
+from dataclasses import dataclass, field, replace
 from typing import Any, NoReturn
 
 import orjson
@@ -23,7 +23,7 @@ from eclair.engines.reading import Reading, embedded, sentence, words
 from eclair.errors import EclairError, EngineBroken, EngineBusy, EngineRefused, EngineUnavailable, UpstreamError
 from eclair.messages import Sampling
 from eclair.settings import EngineSettings
-from eclair.trust.egress import IDLE, BrokenOff, Http, Reply, TimedOut, Unreachable
+from eclair.trust.egress import IDLE, BrokenOff, Http, Reply, TimedOut, Unreachable, is_loopback
 
 MAX_BODY = 8 << 20
 SLICE = 8 << 10
@@ -57,7 +57,8 @@ class Dialect:
 
     To continue an assistant's message, `continuing` is added to the request and `mark` to the message; `go_on`
     asks in words where a server has no such means, and `echoes` says that it repeats the message before it goes on.
-    One without `keeps_alive` closes the connection after a stream and does not say so.
+    One without `keeps_alive` closes the connection after a stream and does not say so. One that `remembers` does not
+    read again what its last prompts began with.
     """
 
     name: str
@@ -68,15 +69,22 @@ class Dialect:
     echoes: bool = False
     usage_on_demand: bool = True
     keeps_alive: bool = True
+    remembers: bool = False
     seed: str = "seed"
     tokenize: str | None = None
     """The field of `/tokenize` that takes the text; None where the server has no such call."""
 
 
 DIALECTS: tuple[Dialect, ...] = (
-    Dialect("llamacpp", ("llamacpp", "llama.cpp"), keeps_alive=False, tokenize="content"),
-    Dialect("vllm", ("vllm",), {"continue_final_message": True, "add_generation_prompt": False}, tokenize="prompt"),
-    Dialect("sglang", ("sglang",), {"continue_final_message": True}),
+    Dialect("llamacpp", ("llamacpp", "llama.cpp"), keeps_alive=False, remembers=True, tokenize="content"),
+    Dialect(
+        "vllm",
+        ("vllm",),
+        {"continue_final_message": True, "add_generation_prompt": False},
+        remembers=True,
+        tokenize="prompt",
+    ),
+    Dialect("sglang", ("sglang",), {"continue_final_message": True}, remembers=True),
     Dialect("mistral", ("mistralai",), mark={"prefix": True}, echoes=True, usage_on_demand=False, seed="random_seed"),
 )
 PLAIN = Dialect("plain", go_on=True)
@@ -190,11 +198,13 @@ class OpenAIEngine:
             return Health("down", error.message)
         return Health("ready", f"{self.url} answers.")
 
-    async def warm(self, model: str, system: str) -> None:
-        """Ask for one token, so that the server has read the system message."""
-        messages = (Said("system", system), Said("user", "Hi"))
-        async for _ in self.stream(Request(model, messages, sampling=Sampling(max_tokens=1))):
-            pass
+    async def prefill(self, request: Request) -> None:
+        """Ask for one token, if the server is on this machine and keeps what it has read."""
+        if not is_loopback(self.url) or not (await self._speaks()).remembers:
+            return
+        async with aclosing(self.stream(replace(request, sampling=Sampling(max_tokens=1)))) as pieces:
+            async for _ in pieces:
+                pass
 
     async def close(self) -> None:
         await self.http.close()

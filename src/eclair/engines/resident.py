@@ -103,16 +103,12 @@ class Resident:
             return Health("down" if self._hopeless else "loading", self._fault.message)
         return Health("loading", f"{self.entry.name} is loading.")
 
-    async def warm(self, system: str) -> None:
-        """Have `system` in the cache, once for every request that may come at the same time.
-
-        With the settings' system prompt this waits for what begins by itself as soon as the engine is ready.
-        """
+    async def prefill(self, request: Request) -> None:
+        """Read the messages into the cache, after the system prompt, which is read as soon as the engine is ready."""
         client = await self._ready()
-        if system == self._settings.system_prompt and self._warming is not None:
+        if self._warming is not None:
             await asyncio.wait([self._warming])
-        else:
-            await self._spread(client, system)
+        await client.prefill(request)
 
     async def close(self) -> None:
         """End the engine if it is ours; leave it if it is another's."""

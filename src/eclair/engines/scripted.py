@@ -155,7 +155,7 @@ class ScriptedEngine:
     async def health(self, model: str | None = None) -> Health:
         return Health("loading", "It pretends to load.") if self._loading else Health("ready", "It is ready.")
 
-    async def warm(self, model: str, system: str) -> None:
+    async def prefill(self, request: Request) -> None:
         """It has no cache."""
 
     async def close(self) -> None:

@@ -29,6 +29,7 @@ from eclair.server.api import (
     imports,
     models,
     preferences,
+    prefill,
     pulls,
     runs,
     shares,
@@ -56,6 +57,7 @@ def create_app(core: Core) -> FastAPI:
     )
     app.include_router(conversations.router(core))
     app.include_router(turns.router(core))
+    app.include_router(prefill.router(core))
     app.include_router(deletion.router(core))
     app.include_router(runs.router(core))
     app.include_router(answers.router(core))

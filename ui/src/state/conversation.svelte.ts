@@ -171,7 +171,9 @@ export class Conversation {
   }
 
   write(text: string): void {
+    const begins = this.draft === "" && text !== "";
     this.#writing.write(text);
+    if (begins && !this.running) void this.#prefill();
   }
 
   attach(file: Attached): void {
@@ -320,6 +322,17 @@ export class Conversation {
       return lost ? "lost" : "refused";
     } finally {
       this.outgoing = null;
+    }
+  }
+
+  /** The person begins to write. Whether the engine reads ahead changes the wait alone: a failure is not told. */
+  async #prefill(): Promise<void> {
+    const model = this.chosen ?? this.#around.model();
+    const writing = { ...(this.kept && { conversation: this.id }), ...(model !== undefined && { model }) };
+    try {
+      await this.#around.api.prefill(writing);
+    } catch (error) {
+      if (!(error instanceof ApiError)) throw error;
     }
   }
 

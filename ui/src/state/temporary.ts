@@ -50,6 +50,9 @@ export class Temporary implements Backend {
     return this.#values(id);
   }
 
+  /** Does nothing: the engine hears of it when it is asked. */
+  async prefill(): Promise<void> {}
+
   begin(id: string, turn: Turn): Promise<Accepted> {
     return this.turn(id, turn);
   }

@@ -1,0 +1,28 @@
+"""`/api/prefill`: a question is being written, so the engine may read what comes before it."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Response
+
+from eclair.core import OWNER, Core
+from eclair.server.body import Body
+from eclair.turns import Choices
+
+
+class PrefillBody(Body):
+    """The conversation that is written in, none for a new one; who will answer; how the question begins already."""
+
+    conversation: str | None = None
+    model: str | None = None
+    system: str | None = None
+    text: str = ""
+
+
+def router(core: Core) -> APIRouter:
+    api = APIRouter(prefix="/api", tags=["conversations"])
+
+    @api.post("/prefill", status_code=202, response_class=Response)
+    async def prefill(body: PrefillBody) -> None:
+        await core.turns.prefill(OWNER, body.conversation, Choices(body.model, body.system), body.text)
+
+    return api

@@ -1,0 +1,125 @@
+"""Reading ahead: what an engine hears while a question is being written, and what it never hears."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import orjson
+import pytest
+import pytest_asyncio
+
+from eclair.settings import EngineSettings, Settings
+from tests.engines.standin import Answer, Call, StandIn, standing_in
+from tests.support import Server, serving
+
+
+@dataclass
+class Rack:
+    """A llama.cpp server on this machine: answers questions, and reads ahead for as long as `reading` says."""
+
+    server: Server
+    standin: StandIn
+    heard: asyncio.Queue[list[str]] = field(default_factory=asyncio.Queue[list[str]])
+    """What was to be read ahead, message by message."""
+    closed: asyncio.Event = field(default_factory=asyncio.Event)
+    reading: bool = False
+    answering: asyncio.Event = field(default_factory=asyncio.Event)
+    """Whether it says anything."""
+
+    def __post_init__(self) -> None:
+        self.answering.set()
+
+    async def answer(self, call: Call) -> None:
+        if call.json["max_tokens"] == 1:
+            self.heard.put_nowait([message["content"] for message in call.json["messages"]])
+            if self.reading and await call.gone():
+                self.closed.set()
+                return
+        await self.answering.wait()
+        delta = {"choices": [{"index": 0, "delta": {"content": "Yes."}, "finish_reason": "stop"}]}
+        await call.stream(b"data: " + orjson.dumps(delta) + b"\n\n", b"data: [DONE]\n\n")
+
+    async def prefill(self, **body: Any) -> list[str]:
+        """What the engine reads for it."""
+        assert (await self.server.post("/api/prefill", body)).status == 202
+        return await asyncio.wait_for(self.heard.get(), 5)
+
+
+def models(owner: str) -> Answer:
+    body = orjson.dumps({"data": [{"id": "m", "owned_by": owner, "meta": {"n_ctx": 4096}}]})
+    return lambda call: call.reply(200, body)
+
+
+@pytest_asyncio.fixture
+async def rack(settings: Settings) -> AsyncGenerator[Rack]:
+    async with standing_in() as standin:
+        engines = {"rack": EngineSettings(f"{standin.url}/v1")}
+        async with serving(replace(settings, scripted=False, engines=engines, titles=False)) as server:
+            rack = Rack(server, standin)
+            standin.routes = {"/v1/models": models("llamacpp"), "/v1/chat/completions": rack.answer}
+            yield rack
+
+
+async def test_the_engine_reads_what_the_question_will_follow(rack: Rack) -> None:
+    system = rack.server.core.settings.system_prompt
+    assert await rack.prefill(model="m") == [system, "."]
+    id = await rack.server.begin()
+    await rack.server.say(id, "Is it so?")
+    assert await rack.prefill(conversation=id) == [system, "Is it so?", "Yes.", "."]
+    assert await rack.prefill(conversation=id, text="A long document.\n") == [
+        *[system, "Is it so?", "Yes."],
+        "A long document.",
+    ]
+    assert len((await rack.server.tree(id))["messages"]) == 2
+
+
+async def test_a_question_ends_it_at_once(rack: Rack) -> None:
+    rack.reading = True
+    id = await rack.server.begin()
+    await rack.prefill(conversation=id)
+    assert (await rack.server.say(id, "Is it so?"))["status"] == "finished"
+    await asyncio.wait_for(rack.closed.wait(), 5)
+    assert rack.heard.empty()
+
+
+async def test_of_two_wishes_the_later_counts(rack: Rack) -> None:
+    rack.reading = True
+    await rack.prefill(text="one")
+    rack.reading = False
+    assert (await rack.prefill(text="two"))[-1] == "two"
+    await asyncio.wait_for(rack.closed.wait(), 5)
+
+
+async def test_nothing_is_read_while_an_answer_is_on_its_way(rack: Rack) -> None:
+    rack.answering.clear()
+    id = await rack.server.begin()
+    begun = await rack.server.ask(id, "Is it so?")
+    assert (await rack.server.post("/api/prefill", {"conversation": id})).status == 202
+    rack.answering.set()
+    await rack.server.answered(begun["run"])
+    assert (await rack.prefill(conversation=id))[-2] == "Yes."
+    assert rack.heard.empty()
+
+
+async def test_a_server_that_may_cost_money_hears_nothing(rack: Rack) -> None:
+    rack.standin.routes["/v1/models"] = models("somebody")
+    assert (await rack.server.post("/api/prefill", {"text": "Not sent yet."})).status == 202
+    assert (await rack.server.say(await rack.server.begin(), "Is it so?"))["status"] == "finished"
+    assert [b"Not sent yet." in call.body for call in rack.standin.calls if call.body] == [False]
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        ({"conversation": "conv_none"}, 404),
+        ({"model": "none"}, 404),
+        ({"text": "word " * 9000}, 413),
+        ({"txt": "x"}, 400),
+    ],
+)
+async def test_what_cannot_be_asked_cannot_be_read_ahead(rack: Rack, body: dict[str, Any], status: int) -> None:
+    reply = await rack.server.post("/api/prefill", body)
+    assert (reply.status, bool(reply.error["message"])) == (status, True)
