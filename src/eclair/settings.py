@@ -101,7 +101,9 @@ class Settings:
     )
     engines: dict[str, EngineSettings] = field(
         default_factory=dict[str, EngineSettings],
-        metadata={"sentence": "OpenAI-compatible servers by name, each with `url`, `key`, `models` and `context`."},
+        metadata={
+            "sentence": "OpenAI-compatible servers by name: `url`, `key`, `models`, `context`, and what they take."
+        },
     )
     core_watts: Annotated[float, Field(gt=0, allow_inf_nan=False)] = _setting(
         4.0, "Watts of a busy processor core, where the machine does not count its energy; see docs/usage.md."

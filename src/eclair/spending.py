@@ -69,3 +69,8 @@ def _cost(usage: Usage, price: Price | None) -> Cost | None:
 def _fresh(usage: Usage) -> int:
     """Tokens of the prompt that were not in the engine's cache."""
     return max(0, (usage.prompt_tokens or 0) - (usage.cached_tokens or 0))
+
+
+def grams(joules: float, per_kwh: float | None) -> float | None:
+    """CO₂ of so much energy; None where nobody has said what a kWh causes."""
+    return None if per_kwh is None else round(joules / 3.6e6 * per_kwh, 3)
