@@ -105,11 +105,14 @@ class Settings:
             "sentence": "OpenAI-compatible servers by name: `url`, `key`, `models`, `context`, and what they take."
         },
     )
-    core_watts: Annotated[float, Field(gt=0, allow_inf_nan=False)] = _setting(
-        4.0, "Watts of a busy processor core, where the machine does not count its energy; see docs/usage.md."
+    core_watts: float = _setting(
+        4.0,
+        "Watts of a busy processor core, where the machine does not count its energy; see docs/usage.md.",
+        gt=0,
+        le=1000,
     )
-    grid_g_per_kwh: Annotated[float | None, Field(ge=0, allow_inf_nan=False)] = _setting(
-        None, "Grams of CO₂ for each kWh of your electricity; then what answers caused is shown too."
+    grid_g_per_kwh: float | None = _setting(
+        None, "Grams of CO₂ for each kWh of your electricity; then what answers caused is shown too.", ge=0, le=10_000
     )
     scripted: bool = _setting(False, "Offer the scripted engine, for demonstrations and tests.")
     titles: bool = _setting(True, "Let the model that answered name the conversation after its first answer.")
