@@ -20,7 +20,10 @@ LINE = re.compile(r"words · .*≈\s[\d.]+\sJ · €0\.\d+ · scripted$")
 
 @pytest.fixture
 def priced(tmp_path: Path, shared: Served) -> Iterator[Served]:
-    """A server whose one engine is another, which has a price and takes half a joule a token."""
+    """A server whose one engine is another, which has a price and takes half a joule a token.
+
+    It stands before `opening` in a test's arguments: pages are closed before it is, or they would complain.
+    """
     price = {"currency": "EUR", "input": 2, "output": 6}
     engine = {"url": f"{shared.address}/v1", "joules_per_token": 0.5, "prices": {"*": price}}
     served = Served(
@@ -40,7 +43,7 @@ def asked(page: Page, words: int) -> None:
     finished(page)
 
 
-def test_an_answer_says_what_it_took_in_a_line_that_opens_by_keyboard(opening: Opening, priced: Served) -> None:
+def test_an_answer_says_what_it_took_in_a_line_that_opens_by_keyboard(priced: Served, opening: Opening) -> None:
     page = opening(priced).new_page()
     page.goto("/")
     asked(page, 40)
@@ -60,7 +63,7 @@ def test_an_answer_says_what_it_took_in_a_line_that_opens_by_keyboard(opening: O
     expect(answer(page).get_by_text(LINE)).to_be_visible()
 
 
-def test_the_settings_have_the_sums(opening: Opening, priced: Served) -> None:
+def test_the_settings_have_the_sums(priced: Served, opening: Opening) -> None:
     page = opening(priced).new_page()
     page.goto("/settings#usage")
     expect(page.get_by_text("Nothing has been answered yet.")).to_be_visible()
@@ -102,7 +105,7 @@ def test_the_settings_have_the_sums(opening: Opening, priced: Served) -> None:
 
 
 @pytest.mark.parametrize("width", [1200, 320])
-def test_receipt_and_sums_are_accessible_and_fit(opening: Opening, priced: Served, scheme: str, width: int) -> None:
+def test_receipt_and_sums_are_accessible_and_fit(priced: Served, opening: Opening, scheme: str, width: int) -> None:
     context = opening(priced, color_scheme=scheme, viewport={"width": width, "height": 800})
     context.add_init_script(path=AXE)
     page = context.new_page()
