@@ -27,7 +27,8 @@ import orjson
 import pytest
 
 import eclair.cli
-from eclair.cli.answers import duration
+from eclair.cli.amounts import energy, money
+from eclair.cli.answers import duration, speed
 from eclair.cli.arguments import parse
 from eclair.cli.chat import COMMANDS
 from eclair.cli.config import markdown
@@ -38,7 +39,7 @@ from eclair.doctor import ENGINE, packages
 from eclair.engines.pull import Progress
 from eclair.errors import InvalidInput
 from eclair.events import Event, RunFailed, RunStopped, decode, fold
-from eclair.messages import Message
+from eclair.messages import Cost, Energy, Message, Usage
 from eclair.sizes import size
 from eclair.store.sql import SQLStore
 from tests.support import Server, check_log, environment, messages_of
@@ -182,7 +183,7 @@ class TestArguments:
             [sys.executable, "-c", code], env=environ(tmp_path), capture_output=True, text=True, check=True
         )
         *help_lines, loaded = done.stdout.splitlines()
-        for command in ("ask", "chat", "serve", "export", "import", "pull", "models", "doctor", "config"):
+        for command in ("ask", "chat", "serve", "export", "import", "pull", "models", "usage", "doctor", "config"):
             assert any(line.split()[:1] == [command] for line in help_lines)
         assert loaded == ""
 
@@ -619,6 +620,56 @@ class TestModels:
         assert "Engine rack: " in done.stderr
         assert done.stderr.splitlines()[-1] == "There is no model to ask; `eclair doctor` says why."
         assert done.returncode == 3
+
+
+class TestUsage:
+    def test_what_answers_took_is_summed(self, run: Eclair) -> None:
+        run("chat", stdin="script: words=12\n/retry\n")
+        head, scripted, total, *notes = run("usage").stdout.splitlines()
+        assert head.split() == ["ANSWERS", "WORDS", "READ", "CACHED", "WRITTEN"]
+        assert scripted.split()[:3] == ["scripted", "2", "24"]
+        assert total.split() == ["total", *scripted.split()[1:]]
+        assert notes[-1] == "Energy is known of 0 of 2 answers."
+
+    def test_json_of_some_days_by_day(self, run: Eclair) -> None:
+        run("chat", stdin="script: words=12\n")
+        found = orjson.loads(run("usage", "--json", "--days", "1", "--by", "day").stdout)
+        (day,) = found["groups"]
+        assert day["name"] == found["from"]
+        assert (found["total"]["answers"], day["words"]) == (1, 12)
+        assert orjson.loads(run("usage", "--json", "--days", "9999999").stdout)["total"]["answers"] == 1
+
+    def test_nothing_yet(self, run: Eclair) -> None:
+        assert run("usage").stdout == "Nothing was answered in that time.\n"
+
+    def test_a_number_of_days_that_is_none(self, run: Eclair) -> None:
+        done = run("usage", "--days", "0")
+        assert "'0' is less than 1" in sentence(done.stderr)
+        assert done.returncode == 2
+
+    @pytest.mark.parametrize(
+        ("joules", "estimated", "shown"),
+        [
+            (0.0312, False, "0.031 J"),
+            (3.204, True, "≈ 3.20 J"),
+            (999, False, "999 J"),
+            (4500, True, "≈ 1.25 Wh"),
+            (7_560_000, False, "2.10 kWh"),
+        ],
+    )
+    def test_energy(self, joules: float, estimated: bool, shown: str) -> None:
+        assert energy(joules, estimated=estimated) == shown
+
+    @pytest.mark.parametrize(
+        ("micros", "shown"),
+        [(0, "0.00 EUR"), (1, "0.0000010 EUR"), (1280, "0.0013 EUR"), (12_400_000, "12.40 EUR")],
+    )
+    def test_money(self, micros: int, shown: str) -> None:
+        assert money(Cost(micros, "EUR")) == shown
+
+    def test_the_line_after_an_answer_says_what_it_took(self) -> None:
+        usage = Usage(1, 0, 2, 100.0, 2, None, 1.0, Energy(12.5, "estimated"), Cost(128, "EUR"))
+        assert speed(usage, "muse") == "100 ms to the first word · 2 words · ≈ 12.5 J · 0.00013 EUR · muse"
 
 
 class TestDoctor:

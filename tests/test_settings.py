@@ -76,6 +76,22 @@ def test_each_kind_of_value_is_read_from_the_environment(tmp_path: Path) -> None
         ("[engines.a]\nurl = 'rack:8000'", "sets engines.a.url to 'rack:8000', which is no address"),
         ("[engines.a]\nurl = 'http://a/v1'\nkey = ['secret']", "sets engines.a.key: input should be a valid string."),
         ("[engines.a]\nurl = 'http://a/v1'\ncontext = 0", "sets engines.a.context to 0"),
+        (
+            "[engines.a]\nurl = 'http://a/v1'\n[engines.a.prices.m]\ncurrency = 'euro'\ninput = 1\noutput = 2",
+            "sets engines.a.prices.m.currency to 'euro', which is no currency code; write three letters, such as EUR.",
+        ),
+        (
+            "[engines.a]\nurl = 'http://a/v1'\n[engines.a.prices.m]\ncurrency = 'EUR'\ninput = 1\noutput = 2\ncach = 1",
+            "sets engines.a.prices.m.cach, which is no setting; did you mean cached?",
+        ),
+        (
+            "[engines.a]\nurl = 'http://a/v1'\n[engines.a.prices.m]\ncurrency = 'EUR'\ninput = 1",
+            "sets engines.a.prices.m without output; add it.",
+        ),
+        ("[engines.a]\nurl = 'http://a/v1'\nwatts = 0", "sets engines.a.watts to 0: input should be greater than 0."),
+        ("core_watts = 0", "sets core_watts to 0: input should be greater than 0."),
+        ("core_watts = nan", "sets core_watts to nan: input should be"),
+        ("grid_g_per_kwh = -1", "sets grid_g_per_kwh to -1: input should be greater than or equal to 0."),
         ("[engines", "is not TOML: "),
         (b"\xff", "is not TOML: "),
     ],

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from typing import assert_never
 
 from eclair.context import Laid
-from eclair.engines.base import Counted, Ended, Engine, Model, Piece, Reasoning, Request, Text, ToolCall
+from eclair.engines.base import Counted, Ended, Engine, Model, Piece, Reasoning, Request, Tab, Text, ToolCall
 from eclair.errors import EngineBroken
 from eclair.events import (
     Event,
@@ -26,6 +26,7 @@ from eclair.events import (
 )
 from eclair.messages import FinishReason, Message, Sampling, Usage
 from eclair.parts import Parts
+from eclair.spending import UNSTATED, Rates, settled
 
 PATIENCE = 0.4
 """Seconds without a word after which the person is told what is waited for."""
@@ -36,7 +37,7 @@ class Turn:
     """What is to be answered, by which model.
 
     `continues` is an answer that was cut off and is to be taken up. `accepted` is the moment at which the
-    person asked, on the clock of `time.perf_counter`.
+    person asked, on the clock of `time.perf_counter`. `rates` are what its owner says that the model takes.
     """
 
     engine: Engine
@@ -45,6 +46,7 @@ class Turn:
     sampling: Sampling
     accepted: float
     continues: Message | None = None
+    rates: Rates = UNSTATED
 
 
 def effective(asked: Sampling, recommended: Sampling, max_tokens: int) -> Sampling:
@@ -58,9 +60,11 @@ def effective(asked: Sampling, recommended: Sampling, max_tokens: int) -> Sampli
 
 
 class Meter:
-    """Measures an answer: when its first word came, how many came, how fast."""
+    """Measures an answer: when its first word came, how many came, how fast, and what it took."""
 
-    def __init__(self, accepted: float) -> None:
+    def __init__(self, accepted: float, rates: Rates = UNSTATED) -> None:
+        self.tab = Tab()
+        self._rates = rates
         self._accepted = accepted
         self._first: float | None = None
         self._last = 0.0
@@ -81,20 +85,22 @@ class Meter:
         self._counted = counted
 
     def usage(self) -> Usage | None:
-        """What was measured; None when nothing came at all."""
-        if self._first is None and self._counted is None:
+        """What was measured; None when nothing came at all and nothing was taken."""
+        if self._first is None and self._counted is None and self.tab == Tab():
             return None
         words = self._words
         seconds = self._last - self._first if self._first is not None else 0.0
         counted = self._counted
-        return Usage(
+        usage = Usage(
             prompt_tokens=counted.prompt_tokens if counted else None,
             cached_tokens=counted.cached_tokens if counted else None,
             completion_tokens=counted.completion_tokens if counted else None,
             first_word_ms=None if self._first is None else round((self._first - self._accepted) * 1000, 1),
             words=words,
             words_per_second=round((words - 1) / seconds, 1) if words > 1 and seconds > 0 else None,
+            seconds=round(time.perf_counter() - self._accepted, 3),
         )
+        return settled(usage, self._rates, self.tab)
 
 
 class Answer:
@@ -102,14 +108,14 @@ class Answer:
 
     def __init__(self, turn: Turn) -> None:
         self._turn = turn
-        self._meter = Meter(turn.accepted)
+        self._meter = Meter(turn.accepted, turn.rates)
         self._parts = Parts()
         self._reason: FinishReason | None = None
 
     async def events(self) -> AsyncGenerator[Event, None]:
         """Ask, and pass on what comes."""
         turn = self._turn
-        request = Request(turn.model.id, turn.laid.messages, sampling=turn.sampling)
+        request = Request(turn.model.id, turn.laid.messages, sampling=turn.sampling, tab=self._meter.tab)
         if turn.laid.dropped:
             yield _trimmed(turn)
         for event in self._take_up():

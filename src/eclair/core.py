@@ -9,14 +9,17 @@ from dataclasses import dataclass
 
 from eclair.archive.imports import Imports
 from eclair.changes import Changes
+from eclair.engines.base import Engine, Model, Piece, Request
 from eclair.idle import Idle
 from eclair.keeping import Keeping
+from eclair.ledger import Ledger
 from eclair.preferences import Preferred
 from eclair.prefill import Prefill
 from eclair.pulls import Pulls
 from eclair.registry import Registry, build
 from eclair.runs import Runs
 from eclair.settings import Settings
+from eclair.spending import rates
 from eclair.store.base import Store
 from eclair.store.sql import SQLStore
 from eclair.titles import Titles
@@ -39,6 +42,11 @@ class Core:
     imports: Imports
     idle: Idle
     pulls: Pulls
+    ledger: Ledger
+
+    def ask(self, engine: Engine, model: Model, request: Request) -> AsyncGenerator[Piece, None]:
+        """The pieces of an answer that is kept nowhere, but for what it takes."""
+        return self.ledger.stream(OWNER, engine, model, request, rates(self.settings, model))
 
     async def end_streams(self) -> None:
         """End what followers wait for, so that their connections close by themselves."""
@@ -68,7 +76,8 @@ async def open_core(settings: Settings) -> AsyncGenerator[Core]:
         stack.push_async_callback(keeping.close)
         imports = Imports(store, settings.data_dir / "imports", changes)
         stack.callback(imports.close)
-        titles = Titles(store, changes, idle) if settings.titles else None
+        ledger = Ledger(store)
+        titles = Titles(settings, store, changes, idle, ledger) if settings.titles else None
         if titles is not None:
             await titles.start()
             stack.push_async_callback(titles.close)
@@ -79,4 +88,4 @@ async def open_core(settings: Settings) -> AsyncGenerator[Core]:
         turns = Turns(settings, store, registry, preferences, runs, idle, titles, prefill)
         pulls = Pulls(settings, registry)
         stack.push_async_callback(pulls.close)
-        yield Core(settings, store, registry, preferences, runs, turns, changes, keeping, imports, idle, pulls)
+        yield Core(settings, store, registry, preferences, runs, turns, changes, keeping, imports, idle, pulls, ledger)

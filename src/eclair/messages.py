@@ -16,6 +16,7 @@ FinishReason = Literal["stop", "length", "tool_calls", "content_filter"]
 StepKind = Literal["load"]
 RemarkCode = Literal["history_trimmed", "not_saved"]
 ChangeKind = Literal["changed", "removed", "running", "finished"]
+EnergyKind = Literal["measured", "estimated"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +34,29 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True)
+class Energy:
+    """What an answer took of electricity: counted by the machine itself, or worked out from what is known of it."""
+
+    joules: float
+    kind: EnergyKind
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """Money in millionths of a unit of `currency`, which is an ISO 4217 code."""
+
+    micros: int
+    currency: str
+
+
+@dataclass(frozen=True, slots=True)
 class Usage:
     """What an answer cost and how fast it came.
 
     Tokens are the engine's own count, or None where it gives none. `first_word_ms` runs from the moment
     the turn was accepted to its first word. `words` is counted between white space;
-    `words_per_second` is over the time from the first word to the last, None for under two words.
+    `words_per_second` is over the time from the first word to the last, None for under two words. `seconds` run from
+    the moment the turn was accepted to its end. Energy and cost are None where they are not known.
     """
 
     prompt_tokens: int | None
@@ -47,6 +65,9 @@ class Usage:
     first_word_ms: float | None
     words: int
     words_per_second: float | None
+    seconds: float | None = None
+    energy: Energy | None = None
+    cost: Cost | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,6 +34,7 @@ from eclair.events import (
     fold,
 )
 from eclair.idle import Idle
+from eclair.ledger import Ledger
 from eclair.messages import Message
 from eclair.store.base import Chunk, NewTurn, RunRecord, Store
 
@@ -174,6 +175,7 @@ class Runs:
         self._store = store
         self._changes = changes or Changes(store)
         self._idle = idle or Idle()
+        self._ledger = Ledger(store)
         self._live: dict[str, _Live] = {}
         self._passing: set[_Live] = set()
         self._opening: set[asyncio.Future[RunRecord]] = set()
@@ -237,10 +239,10 @@ class Runs:
         async for batch in self._follow_kept(run, after) if live is None else live.follow(after):
             yield batch
 
-    async def pass_on(self, started: RunStarted, work: Work) -> AsyncGenerator[Batch, None]:
-        """The events of a run that is kept nowhere. Closing the generator ends its work."""
+    async def pass_on(self, owner: str, started: RunStarted, work: Work) -> AsyncGenerator[Batch, None]:
+        """The events of a run that is kept nowhere, but for what it takes. Closing the generator ends its work."""
         live = _Live(started.run, started, asyncio.Event())
-        live.task = asyncio.create_task(self._pass_on(live, work), name=started.run)
+        live.task = asyncio.create_task(self._pass_on(owner, live, work), name=started.run)
         self._passing.add(live)
         try:
             async for batch in live.follow(0):
@@ -334,9 +336,12 @@ class Runs:
         if then is not None:
             then(message)
 
-    async def _pass_on(self, live: _Live, work: Work) -> None:
+    async def _pass_on(self, owner: str, live: _Live, work: Work) -> None:
         last = await self._do(live, work)
         live.emit()
+        message = live.folding.message(last)
+        if message.usage is not None:
+            await self._ledger.add(owner, message.model or "", message.usage)
         live.append(last)
 
     async def _do(self, live: _Live, work: Work) -> End:

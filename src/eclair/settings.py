@@ -10,6 +10,7 @@ import difflib
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
+from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, get_type_hints
 
@@ -28,9 +29,28 @@ SYSTEM_PROMPT = "You are Eclair, a helpful AI assistant. Give clear, correct and
 """Short, for a small model; and without an accent, which makes the embedded one answer in French."""
 
 
+Amount = Annotated[Decimal, Field(ge=0, le=1_000_000, allow_inf_nan=False)]
+Rate = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """What a model costs, in units of `currency` (ISO 4217) for a million tokens; `cached` as `input` by default."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
+
+    currency: Annotated[str, Field(pattern="^[A-Z]{3}$")]
+    input: Amount
+    output: Amount
+    cached: Amount | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class EngineSettings:
-    """One OpenAI-compatible server: its base URL (ending in /v1), its key, and models it does not list."""
+    """One OpenAI-compatible server: its base URL (ending in /v1), its key, and models it does not list.
+
+    `prices` are by model, `*` for every other; `joules_per_token`, or else `watts`, is what answering takes there.
+    """
 
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
 
@@ -38,6 +58,9 @@ class EngineSettings:
     key: Annotated[str | None, Field(min_length=1)] = None
     models: tuple[str, ...] = ()
     context: Annotated[int | None, Field(ge=1)] = None
+    prices: dict[str, Price] = field(default_factory=dict[str, Price])
+    joules_per_token: Rate | None = None
+    watts: Rate | None = None
 
 
 def _setting(default: Any, sentence: str, **limits: int) -> Any:
@@ -78,7 +101,18 @@ class Settings:
     )
     engines: dict[str, EngineSettings] = field(
         default_factory=dict[str, EngineSettings],
-        metadata={"sentence": "OpenAI-compatible servers by name, each with `url`, `key`, `models` and `context`."},
+        metadata={
+            "sentence": "OpenAI-compatible servers by name: `url`, `key`, `models`, `context`, and what they take."
+        },
+    )
+    core_watts: float = _setting(
+        4.0,
+        "Watts of a busy processor core, where the machine does not count its energy; see docs/usage.md.",
+        gt=0,
+        le=1000,
+    )
+    grid_g_per_kwh: float | None = _setting(
+        None, "Grams of CO₂ for each kWh of your electricity; then what answers caused is shown too.", ge=0, le=10_000
     )
     scripted: bool = _setting(False, "Offer the scripted engine, for demonstrations and tests.")
     titles: bool = _setting(True, "Let the model that answered name the conversation after its first answer.")
@@ -202,11 +236,13 @@ def _fault(name: str, error: ValidationError) -> str:
     place = ".".join([*path, last])
     match first["type"]:
         case "unexpected_keyword_argument":
-            near = _nearest(last, [spec.name for spec in fields(EngineSettings)])
+            near = _nearest(last, [spec.name for spec in fields(Price if "prices" in path else EngineSettings)])
             return f"{place}, which is no setting; did you mean {near}?"
         case "missing" | "missing_argument":
             return f"{'.'.join(path)} without {last}; add it"
         case "string_pattern_mismatch":
+            if last == "currency":
+                return f"{place} to {first['input']!r}, which is no currency code; write three letters, such as EUR"
             return f"{place} to {first['input']!r}, which is no address that begins with http:// or https://"
         case _:
             secret = last.lower().endswith(("key", "engines")) or not isinstance(first["input"], str | int | float)

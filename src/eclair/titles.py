@@ -19,7 +19,10 @@ from eclair.changes import Changes
 from eclair.engines.base import Engine, Model, Request, Said, Text
 from eclair.errors import EclairError
 from eclair.idle import Idle
+from eclair.ledger import Ledger
 from eclair.messages import Message
+from eclair.settings import Settings
+from eclair.spending import rates
 from eclair.store.base import Store
 
 LONGEST = 60
@@ -60,7 +63,9 @@ class _Wanted:
 class Titles:
     """`start` before use; `close` at the end: what is not named by then keeps its title."""
 
-    def __init__(self, store: Store, changes: Changes, idle: Idle) -> None:
+    def __init__(self, settings: Settings, store: Store, changes: Changes, idle: Idle, ledger: Ledger) -> None:
+        self._settings = settings
+        self._ledger = ledger
         self._store = store
         self._changes = changes
         self._idle = idle
@@ -108,24 +113,26 @@ class Titles:
         if not await self._store.may_be_named(wanted.owner, wanted.conversation):
             return
         async with asyncio.timeout(PATIENCE):
-            title = checked(await _asked(wanted))
+            title = checked(await self._asked(wanted))
         if title is not None and await self._store.name_conversation(wanted.owner, wanted.conversation, title):
             self._changes.tell(wanted.conversation, "changed")
 
-
-async def _asked(wanted: _Wanted) -> str:
-    """What the model says, up to the end of its first line."""
-    ask = _ASK.format(question=wanted.question, answer=wanted.answer)
-    sampling = replace(wanted.model.sampling, temperature=0.2, max_tokens=256, stop=())
-    request = Request(wanted.model.id, (Said("user", ask),), sampling=sampling, purpose="title")
-    said = ""
-    async with aclosing(wanted.engine.stream(request)) as pieces:
-        async for piece in pieces:
-            if isinstance(piece, Text):
-                said += piece.text
-            if "\n" in said.lstrip() or len(said) > 4 * LONGEST:
-                break
-    return said
+    async def _asked(self, wanted: _Wanted) -> str:
+        """What the model says, up to the end of its first line."""
+        ask = _ASK.format(question=wanted.question, answer=wanted.answer)
+        sampling = replace(wanted.model.sampling, temperature=0.2, max_tokens=256, stop=())
+        request = Request(wanted.model.id, (Said("user", ask),), sampling=sampling, purpose="title")
+        said = ""
+        stream = self._ledger.stream(
+            wanted.owner, wanted.engine, wanted.model, request, rates(self._settings, wanted.model)
+        )
+        async with aclosing(stream) as pieces:
+            async for piece in pieces:
+                if isinstance(piece, Text):
+                    said += piece.text
+                if "\n" in said.lstrip() or len(said) > 4 * LONGEST:
+                    break
+        return said
 
 
 def checked(said: str) -> str | None:

@@ -19,6 +19,7 @@ from eclair.prefill import Prefill
 from eclair.registry import Registry
 from eclair.runs import Batch, Runs
 from eclair.settings import Settings
+from eclair.spending import rates
 from eclair.store.base import Chunk, NewTurn, RunRecord, Store
 from eclair.titles import Titles
 
@@ -165,7 +166,7 @@ class Turns:
             turn = await prepare(self._settings, engine, model, choices, history, accepted, instructions)
         begun = history[-1] if history[-1].role == "assistant" else None
         started = RunStarted(self._ids("run"), self._ids("msg"), conversation, None, model.id, now)
-        return self._runs.pass_on(started, Answer(replace(turn, continues=begun)))
+        return self._runs.pass_on(owner, started, Answer(replace(turn, continues=begun)))
 
     async def prefill(self, owner: str, conversation: str | None, choices: Choices, text: str = "") -> None:
         """Have the engine read, while the question is being written, what stands before it and how it begins.
@@ -271,7 +272,7 @@ async def prepare(
         return await engine.count(model.id, text)
 
     laid = await lay_out(system, history, window=model.context, reserve=sampling.max_tokens or 0, count=count)
-    return Turn(engine, model, laid, sampling, accepted)
+    return Turn(engine, model, laid, sampling, accepted, rates=rates(settings, model))
 
 
 def check_text(text: str, max_kb: int) -> None:

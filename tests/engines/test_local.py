@@ -192,6 +192,23 @@ async def test_another_shares_it_and_leaves_it(engine: LocalEngine, home: Settin
     assert psutil.pid_exists(engine.pid)
 
 
+async def test_what_an_answer_takes_is_noted_by_whoever_asks_also_where_it_is_stopped(
+    engine: LocalEngine, home: Settings
+) -> None:
+    asked = asking("Tell me a story about a fox.", 60)
+    await ask(engine, asked)
+    assert asked.tab.measured + asked.tab.estimated > 0
+    async with running(home) as other:
+        theirs = asking("Tell me a story about a bear.", 60)
+        await ask(other, theirs)
+        assert theirs.tab.measured + theirs.tab.estimated > 0
+    stopped = asking("Tell me a long story about a wolf.", 2000)
+    async with aclosing(engine.stream(stopped)) as pieces:
+        for _ in range(60):
+            await anext(pieces)
+    assert stopped.tab.measured + stopped.tab.estimated > 0
+
+
 async def test_a_stale_share_is_no_obstacle(home: Settings) -> None:
     stale = {"url": "http://127.0.0.1:9", "key": "x", "model": MODEL, "context": 2048, "pid": 1}
     share_file(home.data_dir, MODEL).parent.mkdir()

@@ -1,6 +1,6 @@
 // The calls of /api, typed. A failure is an ApiError whose message a person can read.
 
-import type { Conversation, Hit, Message } from "./events.ts";
+import type { Conversation, Cost, Hit, Message } from "./events.ts";
 import type { Kept } from "./state/preferences.svelte.ts";
 import { say } from "./i18n/say.ts";
 import { problem } from "./problem.ts";
@@ -139,6 +139,29 @@ export interface Imported {
   readonly problems: readonly string[];
 }
 
+/** What answers took together; of `metered` answers the energy is known. */
+export interface Sums {
+  readonly name: string;
+  readonly answers: number;
+  readonly words: number;
+  readonly prompt_tokens: number;
+  readonly cached_tokens: number;
+  readonly completion_tokens: number;
+  readonly metered: number;
+  readonly measured_joules: number;
+  readonly estimated_joules: number;
+  /** Of CO₂; null where nobody has said what a kWh causes. */
+  readonly grams: number | null;
+  readonly costs: readonly Cost[];
+}
+
+/** Sums, and the server's own day (YYYY-MM-DD). */
+export interface Used {
+  readonly today: string;
+  readonly total: Sums;
+  readonly groups: readonly Sums[];
+}
+
 /** What one conversation asks of the server, or of what stands in for it. */
 export type Backend = Pick<Api, "conversation" | "change" | "turn" | "begin" | "removeMessage" | "stop" | "events" | "prefill">;
 
@@ -232,6 +255,10 @@ export class Api {
 
   about(): Promise<About> {
     return this.#call("GET", "/api/about");
+  }
+
+  usage(of: { readonly by: "day" | "model"; readonly from?: string }): Promise<Used> {
+    return this.#call("GET", `/api/usage?${new URLSearchParams(of)}`);
   }
 
   preferences(): Promise<Kept> {

@@ -7,6 +7,7 @@ export type FinishReason = "stop" | "length" | "tool_calls" | "content_filter";
 export type StepKind = "load";
 export type RemarkCode = "history_trimmed" | "not_saved";
 export type ChangeKind = "changed" | "removed" | "running" | "finished";
+export type EnergyKind = "measured" | "estimated";
 /** What an error or a failed answer can be called. */
 export type ErrorCode =
   | "error"
@@ -44,11 +45,24 @@ export interface Part {
   readonly name: string | null;
 }
 
+/** What an answer took of electricity: counted by the machine itself, or worked out from what is known of it. */
+export interface Energy {
+  readonly joules: number;
+  readonly kind: EnergyKind;
+}
+
+/** Money in millionths of a unit of `currency`, which is an ISO 4217 code. */
+export interface Cost {
+  readonly micros: number;
+  readonly currency: string;
+}
+
 /** What an answer cost and how fast it came.
  *
  * Tokens are the engine's own count, or None where it gives none. `first_word_ms` runs from the moment
  * the turn was accepted to its first word. `words` is counted between white space;
- * `words_per_second` is over the time from the first word to the last, None for under two words.
+ * `words_per_second` is over the time from the first word to the last, None for under two words. `seconds` run from
+ * the moment the turn was accepted to its end. Energy and cost are None where they are not known.
  */
 export interface Usage {
   readonly prompt_tokens: number | null;
@@ -57,6 +71,9 @@ export interface Usage {
   readonly first_word_ms: number | null;
   readonly words: number;
   readonly words_per_second: number | null;
+  readonly seconds: number | null;
+  readonly energy: Energy | null;
+  readonly cost: Cost | null;
 }
 
 /** Why an answer failed: a code for programs, a sentence for people. */

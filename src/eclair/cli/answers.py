@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import assert_never
 
+from eclair.cli.amounts import energy, money
 from eclair.cli.terminal import Terminal
 from eclair.errors import EclairError
 from eclair.events import (
@@ -79,11 +80,13 @@ class Printer:
 
 
 def speed(usage: Usage, model: str) -> str:
-    """One line: time to the first word, words, words per second, model."""
+    """One line: time to the first word, words, words per second, energy, cost, model."""
     facts = [
         f"{duration(usage.first_word_ms)} to the first word" if usage.first_word_ms is not None else None,
         f"{usage.words:,} word{'' if usage.words == 1 else 's'}",
         f"{usage.words_per_second:,.0f} words/s" if usage.words_per_second is not None else None,
+        energy(usage.energy.joules, estimated=usage.energy.kind == "estimated") if usage.energy is not None else None,
+        money(usage.cost) if usage.cost is not None else None,
         model,
     ]
     return " · ".join(fact for fact in facts if fact)

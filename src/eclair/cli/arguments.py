@@ -125,6 +125,10 @@ def _parser() -> tuple[argparse.ArgumentParser, list[str]]:
         ("config", "show every setting, its value and where that comes from"),
     ):
         command(name, help).add_argument("--json", action="store_true", help="print it as JSON")
+    usage = command("usage", "sum up what answers took: words, tokens, energy, cost")
+    usage.add_argument("--days", type=_positive, metavar="N", help="only the last N days, today included")
+    usage.add_argument("--by", choices=("day", "model"), default="model", help="a row for each; model by default")
+    usage.add_argument("--json", action="store_true", help="print it as JSON")
     command_names = list(commands.choices)
     commands.choices["models"].add_argument("--all", action="store_true", help="list the whole catalogue")
     commands.choices["models"].add_argument(

@@ -54,7 +54,7 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
         data = [{**asdict(row.model), "state": row.state} for row in rows]
         terminal.write_bytes(orjson.dumps(data, option=orjson.OPT_INDENT_2) + b"\n")
     elif rows:
-        _table([HEAD, *(_cells(row) for row in rows)], terminal)
+        table([HEAD, *(_cells(row) for row in rows)], terminal)
     for trouble in troubles:
         terminal.complain(trouble)
     if not rows:
@@ -72,7 +72,7 @@ def _all(settings: Settings, terminal: Terminal, *, json: bool) -> int:
     if json:
         terminal.write_bytes(orjson.dumps([asdict(offer) for offer in found], option=orjson.OPT_INDENT_2) + b"\n")
         return 0
-    _table([HEAD_ALL, *(_offer_cells(offer) for offer in found)], terminal)
+    table([HEAD_ALL, *(_offer_cells(offer) for offer in found)], terminal)
     restricted = [offer.entry for offer in found if offer.entry.restricts]
     if restricted:
         terminal.line()
@@ -109,7 +109,7 @@ def _embedded(settings: Settings) -> list[Row]:
     return rows
 
 
-def _table(table: Sequence[tuple[str, ...]], terminal: Terminal) -> None:
+def table(table: Sequence[tuple[str, ...]], terminal: Terminal) -> None:
     """A head and its rows; a column that is empty throughout is left out."""
     kept = [at for at in range(len(table[0])) if any(line[at] for line in table[1:])]
     widths = {at: max(len(line[at]) for line in table) for at in kept}

@@ -31,6 +31,14 @@ class Said:
     tool_call_id: str | None = None
 
 
+@dataclass(slots=True)
+class Tab:
+    """Where an engine on this machine notes the joules that an answer takes; both stay 0 where it cannot know."""
+
+    measured: float = 0.0
+    estimated: float = 0.0
+
+
 @dataclass(frozen=True, slots=True)
 class Request:
     """What an engine is asked.
@@ -38,7 +46,7 @@ class Request:
     Either `messages` or `prompt` (plain text to be continued). Where the last message is the assistant's,
     the engine goes on from it, and its stream holds only what is new.
     `extra` is passed on as it is: fields of the OpenAI format that Éclair does not interpret. `purpose` says what
-    the answer is for, should an engine care.
+    the answer is for, should an engine care. `tab` is filled while it is answered, even if the stream is closed early.
     """
 
     model: str
@@ -50,6 +58,7 @@ class Request:
     response_format: JSON | None = None
     extra: JSON = field(default_factory=dict[str, Any])
     purpose: Literal["answer", "title", "prefill"] = "answer"
+    tab: Tab = field(default_factory=Tab, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

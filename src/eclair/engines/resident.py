@@ -22,6 +22,7 @@ from eclair.engines import share
 from eclair.engines.base import JSON, Health, Piece, Request, estimated
 from eclair.engines.catalog import Entry
 from eclair.engines.child import Child
+from eclair.engines.energy import Machine, Meter
 from eclair.engines.llama_process import Order
 from eclair.engines.memory import SHARED
 from eclair.engines.openai import OpenAIEngine
@@ -63,6 +64,8 @@ class Resident:
         self._scratch = settings.data_dir / "scratch"
         self._client: OpenAIEngine | None = None
         self._child: Child | None = None
+        self._others: int | None = None
+        self._meter = Meter(Machine(), lambda: self.process, settings.core_watts)
         self._warming: asyncio.Task[None] | None = None
         self._fault: EclairError | None = None
         self._changed = asyncio.Condition()
@@ -76,14 +79,20 @@ class Resident:
         """The engine's process, if it is ours and runs."""
         return self._child.pid if self._child is not None else None
 
+    @property
+    def process(self) -> int | None:
+        """The engine's process, whoever started it, while it runs and is known."""
+        return self.pid if self.pid is not None else self._others
+
     async def stream(self, request: Request) -> AsyncGenerator[Piece, None]:
         """Ask; see `Engine.stream`. Raises EngineUnavailable when the engine dies, and what keeps it from starting."""
         client = await self._ready()
         request = replace(request, sampling=_recommended(request.sampling, self.entry))
         try:
-            async with contextlib.aclosing(client.stream(request)) as pieces:
-                async for piece in pieces:
-                    yield piece
+            with self._meter.open(request.tab):
+                async with contextlib.aclosing(client.stream(request)) as pieces:
+                    async for piece in pieces:
+                        yield piece
         except (EngineBroken, EngineUnavailable) as error:
             if await self._has_gone(client):
                 raise EngineUnavailable(
@@ -172,9 +181,11 @@ class Resident:
         """Use another's engine for as long as it answers."""
         self._child, self._warming, self._deaths = None, None, 0
         client = other.engine()
+        self._others = other.process
         await self._set(client)
         while (await client.health()).state == "ready":  # noqa: ASYNC110
             await asyncio.sleep(1.0)  # nothing tells us when another's process ends
+        self._others = None
         await self._set(None)
 
     async def _run(self, *, tell: bool) -> None:
@@ -206,7 +217,8 @@ class Resident:
         said = await child.first_line()
         match said:
             case {"url": str(url)}:
-                return Endpoint(url, child.key, self.entry.id, _context(self.entry, self._settings), os.getpid())
+                context = _context(self.entry, self._settings)
+                return Endpoint(url, child.key, self.entry.id, context, os.getpid(), child.pid)
             case {"fault": "engine", "detail": str(detail)}:
                 raise EngineMissing(_missing(detail))
             case {"fault": "model"}:

@@ -17,13 +17,14 @@ NAME = "embedded"
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """Where an engine listens: what its file holds."""
+    """Where an engine listens: what its file holds. `pid` is the Éclair's, `process` the engine's own."""
 
     url: str
     key: str
     model: str
     context: int
     pid: int
+    process: int | None = None
 
     def engine(self) -> OpenAIEngine:
         return OpenAIEngine(NAME, f"{self.url}/v1", self.key, dialect=DIALECTS[0])

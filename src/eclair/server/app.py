@@ -34,6 +34,7 @@ from eclair.server.api import (
     runs,
     shares,
     turns,
+    usage,
 )
 from eclair.server.guard import Guard
 from eclair.server.openai import embeddings, responses
@@ -69,6 +70,7 @@ def create_app(core: Core) -> FastAPI:
     app.include_router(pulls.router(core))
     app.include_router(catalog.router(core))
     app.include_router(preferences.router(core))
+    app.include_router(usage.router(core))
     app.include_router(about.router(core))
     app.include_router(openai.router(core))
     app.include_router(embeddings.router(core))

@@ -17,6 +17,8 @@ from eclair import errors, events, messages
 
 VALUES = (
     messages.Part,
+    messages.Energy,
+    messages.Cost,
     messages.Usage,
     messages.Fault,
     messages.Remark,
@@ -26,7 +28,7 @@ VALUES = (
     messages.Hit,
     messages.Change,
 )
-CLOSED = ("Role", "PartKind", "Status", "FinishReason", "StepKind", "RemarkCode", "ChangeKind")
+CLOSED = ("Role", "PartKind", "Status", "FinishReason", "StepKind", "RemarkCode", "ChangeKind", "EnergyKind")
 _NAMES: dict[Any, str] = {getattr(messages, name): name for name in CLOSED}
 _PLAIN: dict[Any, str] = {str: "string", int: "number", float: "number", bool: "boolean", type(None): "null"}
 

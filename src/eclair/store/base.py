@@ -8,9 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from datetime import date
+from typing import Literal, Protocol
 
-from eclair.messages import Conversation, Hit, Message, Status
+from eclair.messages import Conversation, Cost, Hit, Message, Status, Usage
+
+Grouping = Literal["day", "model"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +97,26 @@ class Share:
     title: str
     created: int
     expires: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spent:
+    """What answers took together. `name` is the day (ISO 8601) or the model that they have in common, else empty.
+
+    Of `metered` answers the energy is known. `costs` are one for each currency.
+    """
+
+    name: str = ""
+    answers: int = 0
+    words: int = 0
+    prompt_tokens: int = 0
+    cached_tokens: int = 0
+    completion_tokens: int = 0
+    seconds: float = 0
+    metered: int = 0
+    measured_joules: float = 0
+    estimated_joules: float = 0
+    costs: tuple[Cost, ...] = ()
 
 
 class Store(Protocol):
@@ -189,7 +212,18 @@ class Store(Protocol):
         ...
 
     async def close_run(self, run: RunRecord, message: Message, rest: Chunk | None) -> None:
-        """End a run: the rest of its log, its status, and its message as folded. One that has ended stays."""
+        """End a run: the rest of its log, its status, its message as folded, and what it took among the sums. One that
+        has ended stays."""
+        ...
+
+    async def add_spent(self, owner: str, model: str, usage: Usage, *, answers: int = 1) -> None:
+        """Add to the sums what something took that is kept nowhere else."""
+        ...
+
+    async def spent(
+        self, owner: str, first: date | None = None, last: date | None = None, by: Grouping | None = None
+    ) -> list[Spent]:
+        """The sums from one day to another, in one or in groups by name; empty where nothing was used."""
         ...
 
     async def run(self, owner: str, id: str) -> RunRecord:

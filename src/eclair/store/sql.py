@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from datetime import date
 from pathlib import Path
 
 import apsw
 
 from eclair.ids import Clock
-from eclair.messages import Conversation, Hit, Message
-from eclair.store.base import Chunk, Deleted, Edit, Listed, NewTurn, Place, RunRecord, Share
+from eclair.messages import Conversation, Hit, Message, Usage
+from eclair.store.base import Chunk, Deleted, Edit, Grouping, Listed, NewTurn, Place, RunRecord, Share, Spent
 from eclair.store.database import Database, translated
 from eclair.store.lease import Lease, held
-from eclair.store.statements import conversations, deletion, preferences, runs, shares, trees
+from eclair.store.statements import conversations, deletion, preferences, runs, shares, spending, trees
 
 
 class SQLStore:
@@ -118,6 +119,14 @@ class SQLStore:
 
     async def close_run(self, run: RunRecord, message: Message, rest: Chunk | None) -> None:
         await self._database.write(lambda db: runs.close(db, run, message, rest, self._now()))
+
+    async def add_spent(self, owner: str, model: str, usage: Usage, *, answers: int = 1) -> None:
+        await self._database.write(lambda db: spending.add(db, owner, model, usage, self._now(), answers=answers))
+
+    async def spent(
+        self, owner: str, first: date | None = None, last: date | None = None, by: Grouping | None = None
+    ) -> list[Spent]:
+        return await self._database.read(lambda db: spending.summed(db, owner, first, last, by))
 
     async def run(self, owner: str, id: str) -> RunRecord:
         return await self._database.read(lambda db: runs.one(db, owner, id))

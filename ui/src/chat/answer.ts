@@ -1,5 +1,6 @@
 // What is said beneath an answer: how it ended, and its figures.
 
+import { energy, money } from "../amounts.ts";
 import type { Message } from "../events.ts";
 import { number, say } from "../i18n/say.ts";
 import { problem } from "../problem.ts";
@@ -31,7 +32,7 @@ export function ending(message: Message): Ending | null {
 const SECONDS = { minimumFractionDigits: 2, maximumFractionDigits: 2 };
 const WHOLE = { maximumFractionDigits: 0 };
 
-/** `0.12 s to first word · 143 words · 98 words/s · SmolLM2`. */
+/** `0.12 s to first word · 143 words · 98 words/s · ≈ 3.2 J · €0.0013 · SmolLM2`. */
 export function figures(message: Message, models: ReadonlyMap<string, string>): string {
   const { usage, model } = message;
   const pieces: string[] = [];
@@ -39,6 +40,9 @@ export function figures(message: Message, models: ReadonlyMap<string, string>): 
     if (usage.first_word_ms !== null) pieces.push(say("firstWord", { seconds: number(usage.first_word_ms / 1000, SECONDS) }));
     pieces.push(say("words", { count: usage.words }));
     if (usage.words_per_second !== null) pieces.push(say("speed", { rate: number(usage.words_per_second, WHOLE) }));
+    // of an answer from before there were energy and cost, both are missing
+    if (usage.energy) pieces.push(energy(usage.energy.joules, usage.energy.kind === "estimated"));
+    if (usage.cost) pieces.push(money(usage.cost));
   }
   if (model !== null) pieces.push(models.get(model) ?? model);
   return pieces.join(" · ");

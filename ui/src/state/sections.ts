@@ -15,5 +15,6 @@ export const SECTIONS = [
   { id: "prompts", label: "prompts" },
   { id: "keyboard", label: "keyboard" },
   { id: "data", label: "data" },
+  { id: "usage", label: "usage" },
   { id: "about", label: "about" },
 ] as const satisfies readonly Section[];

@@ -35,7 +35,7 @@ def router(core: Core) -> APIRouter:
         engine, model = await core.registry.resolve(body.model)
         asked = body.request(model)
         rendering = MessageRendering(model.id, thinking=body.shows_thinking)
-        pieces = unbroken(engine.stream(asked), core.idle)
+        pieces = unbroken(core.ask(engine, model, asked), core.idle)
         return await relay(request, pieces, rendering, streamed=bool(body.stream), beat=PING)
 
     @api.post("/count_tokens")

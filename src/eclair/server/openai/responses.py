@@ -32,7 +32,7 @@ def router(core: Core) -> APIRouter:
         engine, model = await core.registry.resolve(body.model)
         asked = body.request(model, core.settings.max_tokens)
         rendering = ResponseRendering(body, asked)
-        pieces = unbroken(engine.stream(asked), core.idle)
+        pieces = unbroken(core.ask(engine, model, asked), core.idle)
         return await relay(request, pieces, rendering, streamed=bool(body.stream))
 
     return api

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from dataclasses import dataclass, replace
+from functools import partial
 
 import orjson
 from fastapi import APIRouter, Request
@@ -21,7 +22,6 @@ from eclair.engines.base import (
     JSON,
     Counted,
     Ended,
-    Engine,
     Model,
     Piece,
 )
@@ -49,7 +49,7 @@ class _Reply:
     """A reply being made: its form, its identity, and the streams of its choices."""
 
     form: Chat | Completion
-    engine: Engine
+    ask: Callable[[EngineRequest], AsyncGenerator[Piece, None]]
     request: EngineRequest
     count: int
     idle: Idle
@@ -68,7 +68,7 @@ class _Reply:
                 replace(self.request, sampling=replace(self.request.sampling, seed=seed + index))
                 for index in range(self.count)
             ]
-        return [unbroken(self.engine.stream(request), self.idle) for request in requests]
+        return [unbroken(self.ask(request), self.idle) for request in requests]
 
 
 def router(core: Core) -> APIRouter:
@@ -93,9 +93,9 @@ def router(core: Core) -> APIRouter:
     async def answer(body: ChatRequest | CompletionRequest, request: Request, form: Chat | Completion) -> Response:
         engine, model = await core.registry.resolve(body.model)
         asked = body.request(model, core.settings.max_tokens)
-        reply = _Reply(
-            form, engine, asked, body.n or 1, core.idle, new_id(form.prefix).replace("_", "-"), int(time.time())
-        )
+        ask = partial(core.ask, engine, model)
+        id = new_id(form.prefix).replace("_", "-")
+        reply = _Reply(form, ask, asked, body.n or 1, core.idle, id, int(time.time()))
         if not body.stream:
             return await unless_gone(request, _whole(reply)) or GONE
         usage = body.stream_options is not None and body.stream_options.include_usage

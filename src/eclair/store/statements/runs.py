@@ -11,6 +11,7 @@ from eclair.messages import Message
 from eclair.store.base import Chunk, NewTurn, RunRecord
 from eclair.store.statements.conversations import begun, owned
 from eclair.store.statements.rows import first
+from eclair.store.statements.spending import add_answer
 from eclair.store.statements.trees import insert, update
 
 _COLUMNS = "run.id, run.conversation, run.message, run.process, run.status"
@@ -59,6 +60,8 @@ def close(db: apsw.Connection, run: RunRecord, message: Message, rest: Chunk | N
         append(db, [rest])
     update(db, message)
     db.execute("UPDATE conversation SET updated = max(updated, ?) WHERE id = ?", (now, run.conversation))
+    (owner,) = first(db, "SELECT owner FROM conversation WHERE id = ?", (run.conversation,))
+    add_answer(db, owner, message, now)
 
 
 def one(db: apsw.Connection, owner: str, id: str) -> RunRecord:

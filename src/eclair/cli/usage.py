@@ -1,0 +1,73 @@
+"""`eclair usage`: what answers took, summed by day or by model."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+from dataclasses import asdict
+from datetime import date
+
+import orjson
+
+from eclair.cli.amounts import co2, energy, money
+from eclair.cli.arguments import load_settings
+from eclair.cli.logs import log_if_debugging
+from eclair.cli.models import table
+from eclair.cli.terminal import Terminal
+from eclair.core import OWNER
+from eclair.settings import Settings
+from eclair.spending import grams
+from eclair.store.base import Grouping, Spent
+from eclair.store.sql import SQLStore
+
+HEAD = ("", "ANSWERS", "WORDS", "READ", "CACHED", "WRITTEN", "ENERGY", "CO2", "COST")
+
+
+def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
+    settings = load_settings(arguments).settings
+    log_if_debugging(settings)
+    today = date.today().toordinal()
+    first = None if arguments.days is None else date.fromordinal(max(1, today + 1 - arguments.days))
+    whole, groups = asyncio.run(_read(settings, first, arguments.by))
+    if arguments.json:
+        data = {"from": first, "total": asdict(whole), "groups": [asdict(group) for group in groups]}
+        terminal.write_bytes(orjson.dumps(data, option=orjson.OPT_INDENT_2) + b"\n")
+    elif not whole.answers:
+        terminal.line("Nothing was answered in that time.")
+    else:
+        grid = settings.grid_g_per_kwh
+        table([HEAD, *(_cells(group, group.name, grid) for group in groups), _cells(whole, "total", grid)], terminal)
+        _explain(whole, terminal)
+    return 0
+
+
+async def _read(settings: Settings, first: date | None, by: Grouping) -> tuple[Spent, list[Spent]]:
+    store = await asyncio.to_thread(SQLStore.open, settings.data_dir)
+    try:
+        whole = await store.spent(OWNER, first)
+        return whole[0] if whole else Spent(), await store.spent(OWNER, first, by=by)
+    finally:
+        await store.close()
+
+
+def _cells(spent: Spent, name: str, grid: float | None) -> tuple[str, ...]:
+    joules = spent.measured_joules + spent.estimated_joules
+    caused = grams(joules, grid)
+    return (
+        name,
+        f"{spent.answers:,}",
+        f"{spent.words:,}",
+        f"{spent.prompt_tokens - spent.cached_tokens:,}",
+        f"{spent.cached_tokens:,}",
+        f"{spent.completion_tokens:,}",
+        energy(joules, estimated=spent.estimated_joules > 0) if spent.metered else "",
+        co2(caused) if caused is not None and spent.metered else "",
+        ", ".join(map(money, spent.costs)),
+    )
+
+
+def _explain(whole: Spent, terminal: Terminal) -> None:
+    """What the table leaves open."""
+    terminal.dim_line("READ, CACHED and WRITTEN are tokens. docs/usage.md says how energy is found.")
+    if whole.metered < whole.answers:
+        terminal.dim_line(f"Energy is known of {whole.metered:,} of {whole.answers:,} answers.")
