@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from typing import assert_never
 
 from eclair.context import Laid
-from eclair.engines.base import Counted, Ended, Engine, Model, Piece, Reasoning, Request, Text, ToolCall
+from eclair.engines.base import JSON, Counted, Ended, Engine, Model, Piece, Reasoning, Request, Text, ToolCall
 from eclair.errors import EngineBroken
 from eclair.events import (
     Event,
@@ -36,7 +36,8 @@ class Turn:
     """What is to be answered, by which model.
 
     `continues` is an answer that was cut off and is to be taken up. `accepted` is the moment at which the
-    person asked, on the clock of `time.perf_counter`.
+    person asked, on the clock of `time.perf_counter`. `effort` is the `reasoning_effort` that the model is asked for,
+    None as it likes; `remarks` are what the person should know beforehand.
     """
 
     engine: Engine
@@ -45,6 +46,8 @@ class Turn:
     sampling: Sampling
     accepted: float
     continues: Message | None = None
+    effort: str | None = None
+    remarks: tuple[Remarked, ...] = ()
 
 
 def effective(asked: Sampling, recommended: Sampling, max_tokens: int) -> Sampling:
@@ -109,7 +112,10 @@ class Answer:
     async def events(self) -> AsyncGenerator[Event, None]:
         """Ask, and pass on what comes."""
         turn = self._turn
-        request = Request(turn.model.id, turn.laid.messages, sampling=turn.sampling)
+        extra: JSON = {} if turn.effort is None else {"reasoning_effort": turn.effort}
+        request = Request(turn.model.id, turn.laid.messages, sampling=turn.sampling, extra=extra)
+        for remark in turn.remarks:
+            yield remark
         if turn.laid.dropped:
             yield _trimmed(turn)
         for event in self._take_up():

@@ -11,6 +11,7 @@ from eclair.archive.imports import Imports
 from eclair.changes import Changes
 from eclair.idle import Idle
 from eclair.keeping import Keeping
+from eclair.modes import Modes
 from eclair.preferences import Preferred
 from eclair.pulls import Pulls
 from eclair.registry import Registry, build
@@ -30,6 +31,7 @@ class Core:
     settings: Settings
     store: Store
     registry: Registry
+    modes: Modes
     preferences: Preferred
     runs: Runs
     turns: Turns
@@ -73,7 +75,8 @@ async def open_core(settings: Settings) -> AsyncGenerator[Core]:
             stack.push_async_callback(titles.close)
         preferences = Preferred(store)
         await preferences.read(OWNER)
-        turns = Turns(settings, store, registry, preferences, runs, idle, titles)
+        modes = Modes(registry, store)
+        turns = Turns(settings, store, registry, modes, preferences, runs, idle, titles)
         pulls = Pulls(settings, registry)
         stack.push_async_callback(pulls.close)
-        yield Core(settings, store, registry, preferences, runs, turns, changes, keeping, imports, idle, pulls)
+        yield Core(settings, store, registry, modes, preferences, runs, turns, changes, keeping, imports, idle, pulls)

@@ -26,7 +26,7 @@ VALUES = (
     messages.Hit,
     messages.Change,
 )
-CLOSED = ("Role", "PartKind", "Status", "FinishReason", "StepKind", "RemarkCode", "ChangeKind")
+CLOSED = ("Role", "PartKind", "Status", "FinishReason", "StepKind", "RemarkCode", "ChangeKind", "Mode")
 _NAMES: dict[Any, str] = {getattr(messages, name): name for name in CLOSED}
 _PLAIN: dict[Any, str] = {str: "string", int: "number", float: "number", bool: "boolean", type(None): "null"}
 
