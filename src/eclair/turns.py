@@ -262,9 +262,10 @@ async def prepare(
     A person's `instructions` stand below the system prompt, which the engine has read already. A model that is to
     think gets room for that beside the longest answer.
     """
+    if history[-1].role == "assistant" and chosen.effort is not None:
+        # What is taken up has been thought over, and templates refuse to think in the middle.
+        chosen = replace(chosen, effort=FLASH, remark=None)
     engine, model, effort = chosen.engine, chosen.model, chosen.effort
-    if history[-1].role == "assistant" and effort is not None:
-        effort = FLASH  # what is taken up has been thought over, and templates refuse to think in the middle
     room = THOUGHTS if effort == THINK and model.thinks != "never" else 1
     system = choices.system if choices.system is not None else settings.system_prompt
     system = "\n\n".join(text for text in (system, instructions.strip()) if text)

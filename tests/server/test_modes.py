@@ -31,7 +31,8 @@ class Rack(StandIn):
 
     async def _answer(self, call: Call) -> None:
         self.asked.append(call.json)
-        row = {"choices": [{"index": 0, "delta": {"content": call.json["model"]}, "finish_reason": "stop"}]}
+        reason = "length" if call.json["max_tokens"] == 1 else "stop"
+        row = {"choices": [{"index": 0, "delta": {"content": call.json["model"]}, "finish_reason": reason}]}
         await call.stream(b"data: " + orjson.dumps(row) + b"\n\n", b"data: [DONE]\n\n")
 
 
@@ -96,9 +97,10 @@ async def test_what_is_taken_up_is_taken_up_by_the_same_and_without_thinking(ser
     id = await server.begin()
     begun = await server.ask(id, "Hello?", mode="think", max_tokens=1)
     answer = await server.answered(begun["run"])
-    said = [{"role": "user", "text": "Hello?"}, {"role": "assistant", "text": answer["parts"][0]["text"]}]
-    await server.post("/api/answers", {"messages": said, "mode": "think"})
-    assert rack.asked[-1]["model"] == BIG
+    assert (answer["model"], thinking(rack.asked[-1])) == (BIG, {"enable_thinking": True})
+    begun = await server.turn(id, **{"continue": answer["id"]}, mode="auto")
+    answer = await server.answered(begun["run"])
+    assert (answer["model"], answer["remarks"]) == (BIG, [])
     assert thinking(rack.asked[-1]) == {"enable_thinking": False}
 
 
