@@ -24,7 +24,7 @@ EMBEDDED = "embedded"
 WHY: dict[RemarkCode, str] = {
     "routed_short": "a short question",
     "routed_long": "a long question",
-    "routed_code": "a question with code in it",
+    "routed_code": "a question with code or a file in it",
     "routed_numbers": "a question with numbers to work out",
 }
 

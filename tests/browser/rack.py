@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -68,7 +68,7 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def racked() -> Iterator[Rack]:
+def racked() -> Generator[Rack]:
     with Rack() as rack:
         thread = threading.Thread(target=rack.serve_forever)
         thread.start()

@@ -295,7 +295,7 @@ def test_a_sent_file_is_shown_by_its_name_and_opens(page: Page) -> None:
     expect(questions(page)).to_contain_text("Sum it up.")
     expect(questions(page)).not_to_contain_text("```")
     chip = questions(page).get_by_text("figures.csv")
-    expect(chip.locator("..")).to_have_text("figures.csv18 byte")
+    expect(chip.locator("..")).to_have_text("figures.csv19 byte")
     rows = questions(page).get_by_text("Lyon;12")
     expect(rows).to_be_hidden()
     chip.locator("..").focus()

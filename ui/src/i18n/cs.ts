@@ -260,7 +260,7 @@ export const cs: Words = {
   leftOut: "Nejstarší zprávy byly vynechány, protože celou konverzaci model nedokáže přečíst najednou.",
   routedShort: "Rychle, {model}: krátká otázka.",
   routedLong: "S rozmyslem, {model}: dlouhá otázka.",
-  routedCode: "S rozmyslem, {model}: otázka s kódem.",
+  routedCode: "S rozmyslem, {model}: otázka s kódem nebo souborem.",
   routedNumbers: "S rozmyslem, {model}: otázka s výpočty.",
   notSaved: "Tato odpověď ještě není uložena.",
 

@@ -235,7 +235,7 @@ export const da: Words = {
   leftOut: "De ældste beskeder blev udeladt, fordi chatten er længere, end modellen kan læse på én gang.",
   routedShort: "Hurtig, med {model}: et kort spørgsmål.",
   routedLong: "Tænk, med {model}: et langt spørgsmål.",
-  routedCode: "Tænk, med {model}: et spørgsmål med kode.",
+  routedCode: "Tænk, med {model}: et spørgsmål med kode eller en fil.",
   routedNumbers: "Tænk, med {model}: et spørgsmål, hvor der skal regnes.",
   notSaved: "Svaret er ikke gemt endnu.",
 

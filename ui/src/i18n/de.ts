@@ -235,7 +235,7 @@ export const de: Words = {
   leftOut: "Die ältesten Nachrichten wurden weggelassen, weil der Chat länger ist, als das Modell auf einmal lesen kann.",
   routedShort: "Schnell, mit {model}: eine kurze Frage.",
   routedLong: "Nachdenken, mit {model}: eine lange Frage.",
-  routedCode: "Nachdenken, mit {model}: eine Frage mit Code.",
+  routedCode: "Nachdenken, mit {model}: eine Frage mit Code oder einer Datei.",
   routedNumbers: "Nachdenken, mit {model}: eine Frage, in der gerechnet wird.",
   notSaved: "Diese Antwort ist noch nicht gespeichert.",
 

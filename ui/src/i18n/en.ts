@@ -234,7 +234,7 @@ export const en = {
   leftOut: "The oldest messages were left out, because the conversation is longer than the model can read at once.",
   routedShort: "Flash, with {model}: a short question.",
   routedLong: "Think, with {model}: a long question.",
-  routedCode: "Think, with {model}: a question with code in it.",
+  routedCode: "Think, with {model}: a question with code or a file in it.",
   routedNumbers: "Think, with {model}: a question with numbers to work out.",
   notSaved: "This answer is not saved yet.",
 

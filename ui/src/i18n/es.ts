@@ -251,7 +251,7 @@ export const es: Words = {
   leftOut: "Se han omitido los mensajes más antiguos, porque la conversación es más larga de lo que el modelo puede leer de una vez.",
   routedShort: "Rápido, con {model}: una pregunta corta.",
   routedLong: "Pensar, con {model}: una pregunta larga.",
-  routedCode: "Pensar, con {model}: una pregunta con código.",
+  routedCode: "Pensar, con {model}: una pregunta con código o un archivo.",
   routedNumbers: "Pensar, con {model}: una pregunta con cálculos.",
   notSaved: "Esta respuesta aún no se ha guardado.",
 

@@ -235,7 +235,7 @@ export const et: Words = {
   leftOut: "Kõige vanemad sõnumid jäeti välja, sest vestlus on pikem, kui mudel korraga lugeda suudab.",
   routedShort: "Kiire, {model}: lühike küsimus.",
   routedLong: "Mõtle, {model}: pikk küsimus.",
-  routedCode: "Mõtle, {model}: küsimuses on koodi.",
+  routedCode: "Mõtle, {model}: küsimuses on koodi või fail.",
   routedNumbers: "Mõtle, {model}: küsimuses on arvutamist.",
   notSaved: "See vastus ei ole veel salvestatud.",
 

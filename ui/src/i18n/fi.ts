@@ -235,7 +235,7 @@ export const fi: Words = {
   leftOut: "Vanhimmat viestit jätettiin pois, koska keskustelu on pidempi kuin mitä malli voi lukea kerralla.",
   routedShort: "Nopea, {model}: lyhyt kysymys.",
   routedLong: "Mieti, {model}: pitkä kysymys.",
-  routedCode: "Mieti, {model}: kysymyksessä on koodia.",
+  routedCode: "Mieti, {model}: kysymyksessä on koodia tai tiedosto.",
   routedNumbers: "Mieti, {model}: kysymyksessä on laskettavaa.",
   notSaved: "Tätä vastausta ei ole vielä tallennettu.",
 

@@ -247,7 +247,7 @@ export const fr: Words = {
   leftOut: "Les messages les plus anciens ont été laissés de côté, car la conversation est plus longue que ce que le modèle peut lire en une fois.",
   routedShort: "Rapide, avec {model} : une question courte.",
   routedLong: "Réflexion, avec {model} : une question longue.",
-  routedCode: "Réflexion, avec {model} : une question avec du code.",
+  routedCode: "Réflexion, avec {model} : une question avec du code ou un fichier.",
   routedNumbers: "Réflexion, avec {model} : une question avec des calculs.",
   notSaved: "Cette réponse n’est pas encore enregistrée.",
 

@@ -301,7 +301,7 @@ export const ga: Words = {
   leftOut: "Fágadh na teachtaireachtaí is sine ar lár, toisc go bhfuil an comhrá níos faide ná mar is féidir leis an tsamhail a léamh in éineacht.",
   routedShort: "Tapa, le {model}: ceist ghairid.",
   routedLong: "Smaoineamh, le {model}: ceist fhada.",
-  routedCode: "Smaoineamh, le {model}: ceist ina bhfuil cód.",
+  routedCode: "Smaoineamh, le {model}: ceist ina bhfuil cód nó comhad.",
   routedNumbers: "Smaoineamh, le {model}: ceist ina bhfuil áireamh.",
   notSaved: "Níl an freagra seo sábháilte fós.",
 

@@ -255,7 +255,7 @@ export const hr: Words = {
   leftOut: "Najstarije su poruke izostavljene jer je razgovor dulji nego što model može pročitati odjednom.",
   routedShort: "Brzo, {model}: kratko pitanje.",
   routedLong: "Promišljeno, {model}: dugo pitanje.",
-  routedCode: "Promišljeno, {model}: pitanje s kodom.",
+  routedCode: "Promišljeno, {model}: pitanje s kodom ili datotekom.",
   routedNumbers: "Promišljeno, {model}: pitanje s računanjem.",
   notSaved: "Ovaj odgovor još nije spremljen.",
 

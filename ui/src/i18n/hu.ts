@@ -235,7 +235,7 @@ export const hu: Words = {
   leftOut: "A legrégebbi üzenetek kimaradtak, mert a beszélgetés hosszabb, mint amennyit a modell egyszerre olvasni tud.",
   routedShort: "Gyors, {model}: rövid kérdés.",
   routedLong: "Átgondolt, {model}: hosszú kérdés.",
-  routedCode: "Átgondolt, {model}: kód van a kérdésben.",
+  routedCode: "Átgondolt, {model}: kód vagy fájl van a kérdésben.",
   routedNumbers: "Átgondolt, {model}: számolni kell a kérdésben.",
   notSaved: "Ez a válasz még nincs mentve.",
 

@@ -247,7 +247,7 @@ export const it: Words = {
   leftOut: "I messaggi più vecchi sono stati tralasciati, perché la conversazione è più lunga di quanto il modello possa leggere in una volta.",
   routedShort: "Veloce, con {model}: una domanda breve.",
   routedLong: "Riflessione, con {model}: una domanda lunga.",
-  routedCode: "Riflessione, con {model}: una domanda con codice.",
+  routedCode: "Riflessione, con {model}: una domanda con codice o un file.",
   routedNumbers: "Riflessione, con {model}: una domanda con calcoli.",
   notSaved: "Questa risposta non è ancora salvata.",
 

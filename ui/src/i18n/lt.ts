@@ -265,7 +265,7 @@ export const lt: Words = {
   leftOut: "Seniausios žinutės praleistos, nes pokalbis ilgesnis, nei modelis gali perskaityti iš karto.",
   routedShort: "Greitai, {model}: trumpas klausimas.",
   routedLong: "Apgalvotai, {model}: ilgas klausimas.",
-  routedCode: "Apgalvotai, {model}: klausime yra kodo.",
+  routedCode: "Apgalvotai, {model}: klausime yra kodo arba failas.",
   routedNumbers: "Apgalvotai, {model}: klausime reikia skaičiuoti.",
   notSaved: "Šis atsakymas dar neįrašytas.",
 

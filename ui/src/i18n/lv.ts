@@ -251,7 +251,7 @@ export const lv: Words = {
   leftOut: "Vecākās ziņas tika izlaistas, jo saruna ir garāka, nekā modelis spēj izlasīt vienā reizē.",
   routedShort: "Ātri, {model}: īss jautājums.",
   routedLong: "Pārdomāti, {model}: garš jautājums.",
-  routedCode: "Pārdomāti, {model}: jautājumā ir kods.",
+  routedCode: "Pārdomāti, {model}: jautājumā ir kods vai fails.",
   routedNumbers: "Pārdomāti, {model}: jautājumā ir jārēķina.",
   notSaved: "Šī atbilde vēl nav saglabāta.",
 

@@ -301,7 +301,7 @@ export const mt: Words = {
   leftOut: "L-eqdem messaġġi tħallew barra, għax il-konverżazzjoni hija itwal milli jista’ jaqra l-mudell f’daqqa.",
   routedShort: "Malajr, b’{model}: mistoqsija qasira.",
   routedLong: "Aħseb, b’{model}: mistoqsija twila.",
-  routedCode: "Aħseb, b’{model}: mistoqsija bil-kodiċi.",
+  routedCode: "Aħseb, b’{model}: mistoqsija bil-kodiċi jew b’fajl.",
   routedNumbers: "Aħseb, b’{model}: mistoqsija bil-kalkoli.",
   notSaved: "Din it-tweġiba għadha mhijiex issejvjata.",
 

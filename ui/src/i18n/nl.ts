@@ -235,7 +235,7 @@ export const nl: Words = {
   leftOut: "De oudste berichten zijn weggelaten, omdat de chat langer is dan het model in één keer kan lezen.",
   routedShort: "Snel, met {model}: een korte vraag.",
   routedLong: "Nadenken, met {model}: een lange vraag.",
-  routedCode: "Nadenken, met {model}: een vraag met code.",
+  routedCode: "Nadenken, met {model}: een vraag met code of een bestand.",
   routedNumbers: "Nadenken, met {model}: een vraag met rekenwerk.",
   notSaved: "Dit antwoord is nog niet opgeslagen.",
 

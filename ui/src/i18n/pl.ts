@@ -260,7 +260,7 @@ export const pl: Words = {
   leftOut: "Najstarsze wiadomości pominięto, ponieważ rozmowa jest dłuższa, niż model może przeczytać naraz.",
   routedShort: "Szybko, {model}: krótkie pytanie.",
   routedLong: "Z namysłem, {model}: długie pytanie.",
-  routedCode: "Z namysłem, {model}: pytanie z kodem.",
+  routedCode: "Z namysłem, {model}: pytanie z kodem lub plikiem.",
   routedNumbers: "Z namysłem, {model}: pytanie z obliczeniami.",
   notSaved: "Ta odpowiedź nie jest jeszcze zapisana.",
 

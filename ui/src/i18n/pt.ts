@@ -247,7 +247,7 @@ export const pt: Words = {
   leftOut: "As mensagens mais antigas foram omitidas, porque a conversa é mais longa do que o modelo consegue ler de uma só vez.",
   routedShort: "Rápido, com {model}: uma pergunta curta.",
   routedLong: "Pensar, com {model}: uma pergunta longa.",
-  routedCode: "Pensar, com {model}: uma pergunta com código.",
+  routedCode: "Pensar, com {model}: uma pergunta com código ou um ficheiro.",
   routedNumbers: "Pensar, com {model}: uma pergunta com contas.",
   notSaved: "Esta resposta ainda não está guardada.",
 

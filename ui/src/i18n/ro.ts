@@ -251,7 +251,7 @@ export const ro: Words = {
   leftOut: "Cele mai vechi mesaje au fost omise, deoarece conversația este mai lungă decât poate citi modelul dintr-odată.",
   routedShort: "Rapid, cu {model}: o întrebare scurtă.",
   routedLong: "Gândit, cu {model}: o întrebare lungă.",
-  routedCode: "Gândit, cu {model}: o întrebare cu cod.",
+  routedCode: "Gândit, cu {model}: o întrebare cu cod sau un fișier.",
   routedNumbers: "Gândit, cu {model}: o întrebare cu calcule.",
   notSaved: "Acest răspuns nu este încă salvat.",
 

@@ -260,7 +260,7 @@ export const sk: Words = {
   leftOut: "Najstaršie správy boli vynechané, pretože celú konverzáciu model nedokáže prečítať naraz.",
   routedShort: "Rýchlo, {model}: krátka otázka.",
   routedLong: "S rozmyslom, {model}: dlhá otázka.",
-  routedCode: "S rozmyslom, {model}: otázka s kódom.",
+  routedCode: "S rozmyslom, {model}: otázka s kódom alebo súborom.",
   routedNumbers: "S rozmyslom, {model}: otázka s výpočtami.",
   notSaved: "Táto odpoveď ešte nie je uložená.",
 

@@ -260,7 +260,7 @@ export const sl: Words = {
   leftOut: "Najstarejša sporočila so izpuščena, ker je pogovor daljši, kot ga lahko model prebere naenkrat.",
   routedShort: "Hitro, {model}: kratko vprašanje.",
   routedLong: "S premislekom, {model}: dolgo vprašanje.",
-  routedCode: "S premislekom, {model}: vprašanje s kodo.",
+  routedCode: "S premislekom, {model}: vprašanje s kodo ali datoteko.",
   routedNumbers: "S premislekom, {model}: vprašanje z računanjem.",
   notSaved: "Ta odgovor še ni shranjen.",
 

@@ -235,7 +235,7 @@ export const sv: Words = {
   leftOut: "De äldsta meddelandena utelämnades, eftersom chatten är längre än vad modellen kan läsa på en gång.",
   routedShort: "Snabbt, med {model}: en kort fråga.",
   routedLong: "Tänk, med {model}: en lång fråga.",
-  routedCode: "Tänk, med {model}: en fråga med kod.",
+  routedCode: "Tänk, med {model}: en fråga med kod eller en fil.",
   routedNumbers: "Tänk, med {model}: en fråga där det ska räknas.",
   notSaved: "Svaret har inte sparats ännu.",
 
