@@ -272,6 +272,15 @@ class TestAsk:
         assert told.prompt_tokens == 4
         assert default != 4
 
+    def test_the_modes(self, run: Eclair) -> None:
+        for option, thoughts in ((["--flash"], False), (["--think"], True), (["--mode", "auto"], False)):
+            done = run("ask", "--json", *option, "script: words=2 reasoning=2")
+            message = fold(events(done.stdout))
+            assert ("reasoning" in [part.kind for part in message.parts]) == thoughts, option
+            assert [remark.code for remark in message.remarks] == (["routed_short"] if "auto" in option else [])
+        said = sentence(run("ask", "--flash", "--think", "x").stderr)
+        assert "not allowed with argument" in said
+
     def test_text_is_piped_in(self, run: Eclair) -> None:
         assert run("ask", "Summarise", "this", stdin="notes\nscript: say=All of it.").stdout == "All of it.\n"
         assert run("ask", stdin="script: say=Only that.").stdout == "Only that.\n"
@@ -479,6 +488,25 @@ class TestChat:
         assert done.stdout == "* scripted\n"
         assert "There is no model 'other'; there is scripted." in sentence(done.stderr)
         assert done.returncode == 2
+
+    async def test_what_is_chosen_is_remembered_with_the_conversation(self, run: Eclair) -> None:
+        done = run("chat", "--model", "scripted", stdin="script: reasoning=2 say=Yes.\n/flash\n/retry\n")
+        assert (done.returncode, done.stderr) == (0, "")
+        (messages,) = await kept(run.folder)
+        assert [[part.kind for part in message.parts] for message in messages[1:]] == [["reasoning", "text"], ["text"]]
+        store = SQLStore.open(run.folder)
+        (conversation,) = (await store.conversations(OWNER, 9)).conversations
+        await store.close()
+        assert (conversation.model, conversation.mode) == ("scripted", "flash")
+
+        assert run("chat", "--continue", stdin="script: reasoning=2\n").returncode == 0
+        assert run("chat", "--continue", "--think", stdin="script: reasoning=2\n").returncode == 0
+        (messages,) = await kept(run.folder)
+        assert [part.kind for part in messages[4].parts] == ["text"]
+        assert [part.kind for part in messages[6].parts] == ["reasoning", "text"]
+        store = SQLStore.open(run.folder)
+        assert (await store.conversation(OWNER, conversation.id)).mode == "flash", "an option is for this once"
+        await store.close()
 
     @pytest.mark.parametrize(
         ("line", "said", "code"),

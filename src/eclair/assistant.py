@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from typing import assert_never
 
 from eclair.context import Laid
-from eclair.engines.base import Counted, Ended, Engine, Model, Piece, Reasoning, Request, Tab, Text, ToolCall
+from eclair.engines.base import JSON, Counted, Ended, Engine, Model, Piece, Reasoning, Request, Tab, Text, ToolCall
 from eclair.errors import EngineBroken
 from eclair.events import (
     Event,
@@ -37,7 +37,9 @@ class Turn:
     """What is to be answered, by which model.
 
     `continues` is an answer that was cut off and is to be taken up. `accepted` is the moment at which the
-    person asked, on the clock of `time.perf_counter`. `rates` are what its owner says that the model takes.
+    person asked, on the clock of `time.perf_counter`. `rates` are what its owner says that the model takes. `effort`
+    is the `reasoning_effort` that the model is asked for, None as it likes; `remarks` are what the person should know
+    beforehand.
     """
 
     engine: Engine
@@ -47,6 +49,8 @@ class Turn:
     accepted: float
     continues: Message | None = None
     rates: Rates = UNSTATED
+    effort: str | None = None
+    remarks: tuple[Remarked, ...] = ()
 
 
 def effective(asked: Sampling, recommended: Sampling, max_tokens: int) -> Sampling:
@@ -115,7 +119,11 @@ class Answer:
     async def events(self) -> AsyncGenerator[Event, None]:
         """Ask, and pass on what comes."""
         turn = self._turn
-        request = Request(turn.model.id, turn.laid.messages, sampling=turn.sampling, tab=self._meter.tab)
+        extra: JSON = {} if turn.effort is None else {"reasoning_effort": turn.effort}
+        tab = self._meter.tab
+        request = Request(turn.model.id, turn.laid.messages, sampling=turn.sampling, extra=extra, tab=tab)
+        for remark in turn.remarks:
+            yield remark
         if turn.laid.dropped:
             yield _trimmed(turn)
         for event in self._take_up():

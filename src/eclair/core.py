@@ -13,6 +13,7 @@ from eclair.engines.base import Engine, Model, Piece, Request
 from eclair.idle import Idle
 from eclair.keeping import Keeping
 from eclair.ledger import Ledger
+from eclair.modes import Modes
 from eclair.preferences import Preferred
 from eclair.prefill import Prefill
 from eclair.pulls import Pulls
@@ -34,6 +35,7 @@ class Core:
     settings: Settings
     store: Store
     registry: Registry
+    modes: Modes
     preferences: Preferred
     runs: Runs
     turns: Turns
@@ -85,7 +87,10 @@ async def open_core(settings: Settings) -> AsyncGenerator[Core]:
         await preferences.read(OWNER)
         prefill = Prefill(idle)
         stack.push_async_callback(prefill.close)
-        turns = Turns(settings, store, registry, preferences, runs, idle, titles, prefill)
+        modes = Modes(registry, store)
+        turns = Turns(settings, store, registry, modes, preferences, runs, idle, titles, prefill)
         pulls = Pulls(settings, registry)
         stack.push_async_callback(pulls.close)
-        yield Core(settings, store, registry, preferences, runs, turns, changes, keeping, imports, idle, pulls, ledger)
+        yield Core(
+            settings, store, registry, modes, preferences, runs, turns, changes, keeping, imports, idle, pulls, ledger
+        )

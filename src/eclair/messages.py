@@ -7,16 +7,18 @@ editing grows another branch, and nothing is overwritten.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 Role = Literal["system", "user", "assistant"]
 PartKind = Literal["text", "reasoning", "tool_call"]
 Status = Literal["running", "finished", "stopped", "interrupted", "failed"]
 FinishReason = Literal["stop", "length", "tool_calls", "content_filter"]
 StepKind = Literal["load"]
-RemarkCode = Literal["history_trimmed", "not_saved"]
+RemarkCode = Literal["history_trimmed", "routed_short", "routed_long", "routed_code", "routed_numbers", "not_saved"]
 ChangeKind = Literal["changed", "removed", "running", "finished"]
 EnergyKind = Literal["measured", "estimated"]
+Mode = Literal["flash", "auto", "think"]
+MODES: tuple[Mode, ...] = get_args(Mode)
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +131,8 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Conversation:
-    """A conversation without its messages. `leaf` is the last message of the branch that is shown."""
+    """A conversation without its messages. `leaf` is the last message of the branch that is shown; `model` and `mode`
+    are what the person chose for it, None where it is left to what holds otherwise."""
 
     id: str
     owner: str
@@ -140,6 +143,8 @@ class Conversation:
     pinned: bool = False
     archived: bool = False
     tags: tuple[str, ...] = ()
+    model: str | None = None
+    mode: Mode | None = None
 
 
 @dataclass(frozen=True, slots=True)

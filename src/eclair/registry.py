@@ -49,6 +49,11 @@ class Registry:
                 known.setdefault(model.id, model)
         return list(known.values())
 
+    async def ready(self) -> list[tuple[Engine, Model]]:
+        """Those of the models whose engine answered when it was last asked."""
+        known = await self.models()
+        return [(self.engines[model.engine], model) for model in known if model.engine not in self._faults]
+
     async def release(self, model: str) -> None:
         """Have the embedded engine unload a model, so that it can be removed. Raises Conflict while it answers."""
         if self._local is not None:

@@ -8,12 +8,14 @@ from dataclasses import dataclass, field, replace
 
 from eclair.assistant import Answer, Turn, effective
 from eclair.context import lay_out
-from eclair.engines.base import Engine, Model, Request
+from eclair.engines.base import Request
+from eclair.engines.thinking import FLASH, THINK
 from eclair.errors import InvalidInput, NotFound, TooLarge
 from eclair.events import RunStarted
 from eclair.idle import Idle
 from eclair.ids import Clock, new_id
-from eclair.messages import Conversation, Message, Part, Role, Sampling, branch
+from eclair.messages import Conversation, Message, Mode, Part, Role, Sampling, branch
+from eclair.modes import Chosen, Modes
 from eclair.preferences import Preferred
 from eclair.prefill import Prefill
 from eclair.registry import Registry
@@ -24,6 +26,9 @@ from eclair.store.base import Chunk, NewTurn, RunRecord, Store
 from eclair.titles import Titles
 
 TITLE = 60
+
+THOUGHTS = 4
+"""How much longer the longest answer is where the model thinks first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +57,11 @@ class Continue:
 
 @dataclass(frozen=True, slots=True)
 class Choices:
-    """How it is to be answered; None leaves it to the settings."""
+    """How it is to be answered; None leaves it to the settings. `mode` tells the model that is named whether to think,
+    and chooses one where none is."""
 
     model: str | None = None
+    mode: Mode | None = None
     system: str | None = None
     sampling: Sampling = field(default_factory=Sampling)
 
@@ -84,6 +91,7 @@ class Turns:
         settings: Settings,
         store: Store,
         registry: Registry,
+        modes: Modes,
         preferences: Preferred,
         runs: Runs,
         idle: Idle,
@@ -95,6 +103,7 @@ class Turns:
         self._settings = settings
         self._store = store
         self._registry = registry
+        self._modes = modes
         self._preferences = preferences
         self._runs = runs
         self._idle = idle
@@ -103,10 +112,12 @@ class Turns:
         self._clock = clock
         self._ids = ids
 
-    def begin(self, owner: str, id: str | None = None, title: str = "") -> Conversation:
+    def begin(
+        self, owner: str, id: str | None = None, title: str = "", model: str | None = None, mode: Mode | None = None
+    ) -> Conversation:
         """A conversation that is kept nowhere yet."""
         now = int(self._clock() * 1000)
-        return Conversation(id or self._ids("conv"), owner, title, now, now)
+        return Conversation(id or self._ids("conv"), owner, title, now, now, model=model, mode=mode)
 
     async def ask(
         self,
@@ -128,10 +139,11 @@ class Turns:
         with self._idle.busy():
             begins = conversation if isinstance(conversation, Conversation) else None
             kept, messages = (begins, []) if begins else await self._store.tree(owner, str(conversation))
-            engine, model = await self.answering(owner, choices.model)
             place = self._place(kept, {message.id: message for message in messages}, what)
+            chosen = await self.answering(owner, choices, kept, place.history)
+            engine, model = chosen.engine, chosen.model
             instructions = (await self._preferences.of(owner)).instructions
-            turn = await prepare(self._settings, engine, model, choices, place.history, accepted, instructions)
+            turn = await prepare(self._settings, chosen, choices, place.history, accepted, instructions)
             started = self._started(kept, place, model.id)
             answer = Answer(replace(turn, continues=place.continues))
             then = None
@@ -161,11 +173,11 @@ class Turns:
             Message(self._ids("msg"), conversation, None, role, (Part("text", text),), now) for role, text in said
         ]
         with self._idle.busy():
-            engine, model = await self.answering(owner, choices.model)
+            chosen = await self.answering(owner, choices, None, history)
             instructions = (await self._preferences.of(owner)).instructions
-            turn = await prepare(self._settings, engine, model, choices, history, accepted, instructions)
+            turn = await prepare(self._settings, chosen, choices, history, accepted, instructions)
         begun = history[-1] if history[-1].role == "assistant" else None
-        started = RunStarted(self._ids("run"), self._ids("msg"), conversation, None, model.id, now)
+        started = RunStarted(self._ids("run"), self._ids("msg"), conversation, None, chosen.model.id, now)
         return self._runs.pass_on(owner, started, Answer(replace(turn, continues=begun)))
 
     async def prefill(self, owner: str, conversation: str | None, choices: Choices, text: str = "") -> None:
@@ -175,25 +187,32 @@ class Turns:
         """
         begins = self.begin(owner) if conversation is None else None
         kept, messages = (begins, []) if begins else await self._store.tree(owner, str(conversation))
-        engine, model = await self.answering(owner, choices.model)
         if any(message.status == "running" for message in messages):
             return  # what comes before the next question is not known yet
         place = self._place(kept, {message.id: message for message in messages}, New(text.strip() or "."))
+        chosen = await self.answering(owner, choices, kept, place.history)
         instructions = (await self._preferences.of(owner)).instructions
-        turn = await prepare(self._settings, engine, model, choices, place.history, 0.0, instructions)
-        request = Request(model.id, turn.laid.messages, sampling=turn.sampling, purpose="prefill")
-        self._prefill.begin(conversation or "", engine, request)
+        turn = await prepare(self._settings, chosen, choices, place.history, 0.0, instructions)
+        request = Request(chosen.model.id, turn.laid.messages, sampling=turn.sampling, purpose="prefill")
+        self._prefill.begin(conversation or "", chosen.engine, chosen.wishing(request))
 
-    async def answering(self, owner: str, named: str | None) -> tuple[Engine, Model]:
-        """Who answers: the model that is named, or the one that the owner prefers if it is there, or the default.
+    async def answering(
+        self, owner: str, choices: Choices, kept: Conversation | None = None, history: Sequence[Message] = ()
+    ) -> Chosen:
+        """Who answers: the model that is named; or that of the conversation, or the one that the owner prefers, if it
+        is there; or whom the mode chooses, or the default. An answer is taken up by the model that began it.
 
         Raises NotFound and EngineUnavailable as the registry does.
         """
-        preferred = (await self._preferences.of(owner)).model
-        if named is not None or preferred is None:
-            return await self._registry.resolve(named)
-        there = any(model.id == preferred for model in await self._registry.models())
-        return await self._registry.resolve(preferred if there else None)
+        mode = choices.mode or (kept.mode if kept is not None else None)
+        if choices.model is not None:
+            return await self._modes.choose(choices.model, mode, _last_question(history))
+        liked = [kept.model if kept is not None else None, (await self._preferences.of(owner)).model]
+        if mode is not None and history and history[-1].role == "assistant":
+            liked.append(history[-1].model)
+        there = {model.id for model in await self._registry.models()}
+        named = next((model for model in liked if model in there), None)
+        return await self._modes.choose(named, mode, _last_question(history))
 
     def _place(self, conversation: Conversation, tree: dict[str, Message], what: New | Retry | Continue) -> _Place:
         match what:
@@ -253,8 +272,7 @@ class Turns:
 
 async def prepare(
     settings: Settings,
-    engine: Engine,
-    model: Model,
+    chosen: Chosen,
     choices: Choices,
     history: list[Message],
     accepted: float,
@@ -262,17 +280,25 @@ async def prepare(
 ) -> Turn:
     """Fill in what `choices` leave open, and choose what of `history` the model is shown. Raises TooLarge.
 
-    A person's `instructions` stand below the system prompt, which the engine has read already.
+    A person's `instructions` stand below the system prompt, which the engine has read already. A model that is to
+    think gets room for that beside the longest answer.
     """
+    if history[-1].role == "assistant" and chosen.effort is not None:
+        # What is taken up has been thought over, and templates refuse to think in the middle.
+        chosen = replace(chosen, effort=FLASH, remark=None)
+    engine, model, effort = chosen.engine, chosen.model, chosen.effort
+    room = THOUGHTS if effort == THINK and model.thinks != "never" else 1
     system = choices.system if choices.system is not None else settings.system_prompt
     system = "\n\n".join(text for text in (system, instructions.strip()) if text)
-    sampling = effective(choices.sampling, model.sampling, settings.max_tokens)
+    sampling = effective(choices.sampling, model.sampling, settings.max_tokens * room)
 
     async def count(text: str) -> int:
         return await engine.count(model.id, text)
 
     laid = await lay_out(system, history, window=model.context, reserve=sampling.max_tokens or 0, count=count)
-    return Turn(engine, model, laid, sampling, accepted, rates=rates(settings, model))
+    remarks = (chosen.remark,) if chosen.remark is not None else ()
+    charged = rates(settings, model)
+    return Turn(engine, model, laid, sampling, accepted, rates=charged, effort=effort, remarks=remarks)
 
 
 def check_text(text: str, max_kb: int) -> None:
@@ -311,7 +337,7 @@ def _has_answer(messages: Sequence[Message]) -> bool:
 
 
 def _last_question(history: Sequence[Message]) -> str:
-    return next(message.text for message in reversed(history) if message.role == "user")
+    return next((message.text for message in reversed(history) if message.role == "user"), "")
 
 
 def _answered(tree: dict[str, Message], leaf: str | None) -> str | None:

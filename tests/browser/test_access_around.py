@@ -65,7 +65,8 @@ def two_models(route: Route) -> None:
     found = route.fetch().json()
     one = found["models"][0]
     other = {**one, "id": "other", "name": "Une autre", "languages": ["fr", "mt"]}
-    route.fulfill(json={**found, "models": [other, *found["models"]], "default": "other"})
+    picks = {"flash": "other", "think": "other"}
+    route.fulfill(json={**found, "models": [other, *found["models"]], "default": "other", "picks": picks})
 
 
 @pytest.mark.parametrize("width", [1200, 320])

@@ -288,6 +288,25 @@ def test_text_files_become_part_of_the_message(page: Page) -> None:
     )
 
 
+def test_a_sent_file_is_shown_by_its_name_and_opens(page: Page) -> None:
+    attach(page, CSV)
+    send(page, "Sum it up.\nscript: say=twelve")
+    finished(page, "twelve")
+    expect(questions(page)).to_contain_text("Sum it up.")
+    expect(questions(page)).not_to_contain_text("```")
+    chip = questions(page).get_by_text("figures.csv")
+    expect(chip.locator("..")).to_have_text("figures.csv19 byte")
+    rows = questions(page).get_by_text("Lyon;12")
+    expect(rows).to_be_hidden()
+    chip.locator("..").focus()
+    page.keyboard.press("Enter")
+    expect(rows).to_be_visible()
+    page.keyboard.press("Enter")
+    expect(rows).to_be_hidden()
+    press(page, "Edit this message")
+    expect(page.get_by_role("textbox", name="Edit your message")).to_have_value(re.compile("figures.csv:\n```csv"))
+
+
 @pytest.mark.parametrize(
     ("name", "content", "told"),
     [
@@ -431,7 +450,6 @@ def test_what_no_model_can_do_is_greyed_and_says_why(page: Page) -> None:
         "Search the web": "Éclair cannot search the web yet.",
         "Search my documents": "Éclair cannot search documents yet.",
         "Make an image": "No model here can make images yet.",
-        "Think longer": "No model here lets you choose how long it thinks.",
     }.items():
         button = page.get_by_role("button", name=name)
         expect(button).to_have_attribute("aria-disabled", "true")

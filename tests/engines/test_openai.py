@@ -22,7 +22,7 @@ from eclair.settings import EngineSettings
 from tests.engines.standin import Answer, Call, StandIn, cut, standing_in
 
 ASK = Request("m", (Said("system", "Be brief."), Said("user", "Hello?")))
-LLAMACPP, VLLM, _, MISTRAL = DIALECTS
+LLAMACPP, VLLM, SGLANG, MISTRAL, DEEPSEEK = DIALECTS
 DONE = b"data: [DONE]\n\n"
 
 
@@ -348,7 +348,7 @@ def test_each_dialect_continues_an_answer_its_own_way(dialect: Dialect) -> None:
             assert last["prefix"] is True
             assert body["random_seed"] == 3
             assert "stream_options" not in body
-        case "plain":
+        case "plain" | "deepseek":
             assert last["role"] == "user"
         case _:
             assert last == {"role": "assistant", "content": "One, tw"}

@@ -73,7 +73,7 @@ async def chunks(server: Server, path: str = "/v1/chat/completions", **body: Any
 
 
 async def test_models(server: Server, client: openai.AsyncOpenAI) -> None:
-    assert [model.id async for model in client.models.list()] == ["scripted"]
+    assert [model.id async for model in client.models.list()] == ["scripted", "flash", "auto", "think"]
     assert (await client.models.retrieve("scripted")).object == "model"
     listed = (await server.get("/v1/models")).body
     assert listed["object"] == "list"
@@ -423,7 +423,7 @@ async def test_the_key(settings: Settings) -> None:
                 await client.models.list()
             assert caught.value.type == "authentication_error"
         async with client_of(server, "right") as client:
-            assert [model.id async for model in client.models.list()] == ["scripted"]
+            assert [model.id async for model in client.models.list()] == ["scripted", "flash", "auto", "think"]
 
 
 async def test_what_is_not_there_is_said_in_its_form(server: Server) -> None:

@@ -20,6 +20,8 @@ from tests.support import Ids, conversation, new_turn
 
 USAGE = Usage(100, 40, 10, 5.0, 8, 20.0, 1.5, Energy(2.5, "measured"), Cost(300, "EUR"))
 DAY = 86_400
+NEWER = "ALTER TABLE conversation DROP COLUMN model; ALTER TABLE conversation DROP COLUMN mode;"
+"""Undoes what came after the sums."""
 
 
 class Calendar:
@@ -195,7 +197,7 @@ async def test_what_was_answered_before_there_were_sums_is_in_them(tmp_path: Pat
     await answered(store, replace(USAGE, energy=None, cost=None))
     await store.close()
     database = apsw.Connection(str(tmp_path / "old" / "eclair.db"))
-    database.execute("DROP TABLE spent; PRAGMA user_version = 2")
+    database.execute(f"{NEWER} DROP TABLE spent; PRAGMA user_version = 2")
     database.close()
     store = SQLStore.open(tmp_path / "old")
     (whole,) = await store.spent("local", by="model")

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from eclair.errors import Conflict, NotFound
 from eclair.events import RunFinished, encode
-from eclair.messages import Conversation, Message, Part
+from eclair.messages import Conversation, Message, Part, Usage
 from eclair.store.base import Chunk, Deleted, Edit, Listed, RunRecord, Share
 from eclair.store.sql import SQLStore
 from tests.support import Ids, conversation, messages_of, new_turn
@@ -521,3 +521,31 @@ async def test_messages_read_back_as_they_were(store: SQLStore) -> None:
     assert await store.running("conv_a") == [run]
     assert await store.running("conv_b") == []
     assert await store.running() == [run]
+
+
+async def test_a_conversation_remembers_its_model_and_mode_until_told_otherwise(store: SQLStore) -> None:
+    made = Conversation("conv_m", "local", "", 1, 1, model="small", mode="auto")
+    assert await store.add_conversation(made) == made
+    assert await store.conversation("local", "conv_m") == made
+    changed = await store.change_conversation("local", "conv_m", Edit(mode="think", title="Bread"))
+    assert (changed.model, changed.mode) == ("small", "think")
+    changed = await store.change_conversation("local", "conv_m", Edit(model="", mode=""))
+    assert (changed.model, changed.mode, changed.title) == (None, None, "Bread")
+
+
+async def test_how_fast_models_write_is_the_mean_of_their_last_answers(store: SQLStore) -> None:
+    def answer(number: int, model: str, speed: float | None, words: int = 50) -> Message:
+        usage = Usage(None, None, None, 1.0, words, speed)
+        return Message(f"msg_{number}", "conv_s", None, "assistant", (), number, model=model, usage=usage)
+
+    assert await store.speeds() == {}
+    messages = [
+        answer(1, "old", 999.0),
+        *(answer(number, "idle", None) for number in range(2, 199)),
+        answer(199, "a", 10.0),
+        answer(200, "a", 20.0),
+        answer(201, "b", 5.0, words=3),
+        Message("msg_202", "conv_s", None, "user", (), 202),
+    ]
+    await store.add_tree(Conversation("conv_s", "local", "", 1, 1), messages)
+    assert await store.speeds() == {"a": 15.0}

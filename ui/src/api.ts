@@ -1,6 +1,6 @@
 // The calls of /api, typed. A failure is an ApiError whose message a person can read.
 
-import type { Conversation, Cost, Hit, Message } from "./events.ts";
+import type { Conversation, Cost, Hit, Message, Mode } from "./events.ts";
 import type { Kept } from "./state/preferences.svelte.ts";
 import { say } from "./i18n/say.ts";
 import { problem } from "./problem.ts";
@@ -37,6 +37,8 @@ export interface Model {
   readonly languages: readonly string[];
   /** Bytes of its file, where it is on the server's machine. */
   readonly size: number | null;
+  /** How it is told whether to think before it answers; null where that is unknown. */
+  readonly thinks: string | null;
 }
 
 /** What would leave the server's machine, and to which hosts. */
@@ -72,10 +74,27 @@ export interface Tree {
   readonly running: string | null;
 }
 
-export type Turn =
-  | { readonly id: string; readonly text: string; readonly parent: string | null; readonly model?: string }
-  | { readonly retry: string; readonly model?: string }
-  | { readonly continue: string; readonly model?: string };
+/** How something is to be answered; what is left out holds as it does otherwise. */
+export interface How {
+  readonly model?: string;
+  readonly mode?: Mode;
+}
+
+export type Turn = How &
+  (
+    | { readonly id: string; readonly text: string; readonly parent: string | null }
+    | { readonly retry: string }
+    | { readonly continue: string }
+  );
+
+/** What a conversation remembers of how it is answered. */
+export type Remembered = Pick<Conversation, "model" | "mode">;
+
+/** Whom the modes choose where no model is named. */
+export interface Picks {
+  readonly flash: string;
+  readonly think: string;
+}
 
 export interface Accepted {
   readonly run: string;
@@ -91,6 +110,8 @@ export type Changes = {
   readonly pinned?: boolean;
   readonly archived?: boolean;
   readonly tags?: readonly string[];
+  readonly model?: string | null;
+  readonly mode?: Mode | null;
 };
 
 export interface Wanted {
@@ -106,9 +127,8 @@ export interface Tagged {
 }
 
 /** A turn of a chat that is not stored: all that was said, and who is to answer. */
-export interface Answering {
+export interface Answering extends How {
   readonly messages: readonly { readonly role: "user" | "assistant"; readonly text: string }[];
-  readonly model?: string;
 }
 
 export type Format = "markdown" | "json" | "html";
@@ -236,12 +256,12 @@ export class Api {
   }
 
   /** The first turn, with which the conversation is made. */
-  begin(conversation: string, turn: Turn): Promise<Accepted> {
-    return this.#call("POST", "/api/conversations", { id: conversation, turn });
+  begin(conversation: string, turn: Turn, remembered: Remembered): Promise<Accepted> {
+    return this.#call("POST", "/api/conversations", { id: conversation, ...remembered, turn });
   }
 
   /** A message is being written: the engine may read now what comes before it. */
-  prefill(writing: { conversation?: string; model?: string }): Promise<void> {
+  prefill(writing: { conversation?: string; model?: string; mode?: Mode }): Promise<void> {
     return this.#call("POST", "/api/prefill", writing);
   }
 
@@ -249,7 +269,7 @@ export class Api {
     return this.#call("POST", `/api/runs/${run}/stop`);
   }
 
-  models(): Promise<{ models: Model[]; default: string | null }> {
+  models(): Promise<{ models: Model[]; default: string | null; picks: Picks | null }> {
     return this.#call("GET", "/api/models");
   }
 

@@ -5,8 +5,9 @@ export type PartKind = "text" | "reasoning" | "tool_call";
 export type Status = "running" | "finished" | "stopped" | "interrupted" | "failed";
 export type FinishReason = "stop" | "length" | "tool_calls" | "content_filter";
 export type StepKind = "load";
-export type RemarkCode = "history_trimmed" | "not_saved";
+export type RemarkCode = "history_trimmed" | "routed_short" | "routed_long" | "routed_code" | "routed_numbers" | "not_saved";
 export type ChangeKind = "changed" | "removed" | "running" | "finished";
+export type Mode = "flash" | "auto" | "think";
 export type EnergyKind = "measured" | "estimated";
 /** What an error or a failed answer can be called. */
 export type ErrorCode =
@@ -120,7 +121,9 @@ export interface Message {
   readonly steps: readonly Step[];
 }
 
-/** A conversation without its messages. `leaf` is the last message of the branch that is shown. */
+/** A conversation without its messages. `leaf` is the last message of the branch that is shown; `model` and `mode`
+ * are what the person chose for it, None where it is left to what holds otherwise.
+ */
 export interface Conversation {
   readonly id: string;
   readonly owner: string;
@@ -131,6 +134,8 @@ export interface Conversation {
   readonly pinned: boolean;
   readonly archived: boolean;
   readonly tags: readonly string[];
+  readonly model: string | null;
+  readonly mode: Mode | null;
 }
 
 /** A message that a search found. `excerpt` marks what matched between U+E000 and U+E001. */

@@ -2,7 +2,7 @@
 // spoken, the page's own sentence for its code comes first.
 
 import type { ErrorCode, Remark, RemarkCode } from "./events.ts";
-import { type PlainKey, say, spoken } from "./i18n/say.ts";
+import { type Key, type PlainKey, say, spoken } from "./i18n/say.ts";
 
 const PROBLEMS: Readonly<Record<ErrorCode, PlainKey>> = {
   error: "problemInternal",
@@ -29,16 +29,29 @@ const PROBLEMS: Readonly<Record<ErrorCode, PlainKey>> = {
   engine_broken: "problemBroken",
 };
 
-const REMARKS: Readonly<Record<RemarkCode, PlainKey>> = { history_trimmed: "leftOut", not_saved: "notSaved" };
+/** Why a question was answered in flash or in think. */
+const ROUTED = {
+  routed_short: "routedShort",
+  routed_long: "routedLong",
+  routed_code: "routedCode",
+  routed_numbers: "routedNumbers",
+} as const satisfies Partial<Record<RemarkCode, Key>>;
+
+const REMARKS: Readonly<Record<Exclude<RemarkCode, keyof typeof ROUTED>, PlainKey>> = { history_trimmed: "leftOut", not_saved: "notSaved" };
 
 /** A failure: its code, the server's sentence and, where there was one, the HTTP status. */
 export function problem(code: string, message: string, status = 500): string {
   return said(known(PROBLEMS, code) ?? byStatus(status), message);
 }
 
-/** Something to know about an answer. */
-export function remark({ code, message }: Remark): string {
-  return said(known(REMARKS, code), message);
+/** Something to know about an answer that `model` gave. */
+export function remark({ code, message }: Remark, model = ""): string {
+  return isRouted(code) ? say(ROUTED[code], { model }) : said(known(REMARKS, code), message);
+}
+
+/** Whether a remark says why the question was answered in flash or in think. */
+export function isRouted(code: string): code is keyof typeof ROUTED {
+  return Object.hasOwn(ROUTED, code);
 }
 
 /** A server that is newer than this page may say what it does not know. */

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "vitest";
-import { check, compose, decode, LARGEST_FILE, readText, Unreadable } from "../src/composer/files.ts";
+import { check, compose, decode, decompose, LARGEST_FILE, readText, Unreadable } from "../src/composer/files.ts";
 import { asked, matching } from "../src/composer/typed.ts";
 
 const bytes = (text: string) => new TextEncoder().encode(text);
@@ -65,4 +65,24 @@ test("reading a file tells how far it is, and ends when it is cancelled", async 
   const cancelled = AbortSignal.abort();
   await assert.rejects(readText(file, () => {}, cancelled), { name: "AbortError" });
   await assert.rejects(readText(new File([new Uint8Array([0, 1, 2])], "a.dat"), () => {}, new AbortController().signal), Unreadable);
+});
+
+test("a message is taken apart as it was put together", () => {
+  const kinds = ["x;y\n1;2\n", "````\ncode\n````", "\n\na.csv:\n```csv\nx\n```", "one", "\n", "a\n\n\nb"];
+  const names = ["a.csv", "notes.md", "Makefile", "odd: name.TXT"];
+  for (const words of ["", "Look:", "Two\n\nparagraphs:\n```py\nx\n```\n\nand more"]) {
+    for (const [i, text] of kinds.entries()) {
+      const files = [attached(names[i % names.length] ?? "", text), attached("b.txt", kinds.at(-1 - i) ?? "")];
+      const found = decompose(compose(words, files));
+      assert.equal(found.text, words);
+      assert.deepEqual(found.files.map(({ name }) => name), files.map(({ name }) => name));
+      assert.deepEqual(found.files.map((file) => file.text.trimEnd()), files.map((file) => file.text.trimEnd()));
+    }
+  }
+});
+
+test("a fence that a person wrote is no file", () => {
+  for (const words of ["Fix this:\n```\nx\n```", "Fix this:\n```py\nx\n```", "a.csv:\n```csv\nx\n```\n\nWhat is it?", "a.csv:\n```csv\nx"]) {
+    assert.deepEqual(decompose(words), { text: words, files: [] });
+  }
 });

@@ -28,7 +28,7 @@ afterEach(() => {
 });
 
 function page(kept = false): Conversation {
-  return new Conversation({ api: server, model: () => undefined, changed: () => (changed += 1) }, ID, kept);
+  return new Conversation({ api: server, how: () => ({}), changed: () => (changed += 1) }, ID, kept);
 }
 
 /** The server keeps its answers to itself until what is returned is called. */
@@ -94,7 +94,7 @@ test("a refused message goes back to the composer, whole, before what was writte
   assert.equal(await sent, false);
   assert.deepEqual([one.draft, one.files, one.chosen, one.error], ["words\n\nmore", [FILE], "big", "It is too long."]);
   assert.deepEqual([one.running, one.kept, one.path.length, server.turns.length], [false, false, 0, 1]);
-  assert.equal(new Conversation({ api: server, model: () => undefined, changed() {} }, "conv_2", false).draft, "words\n\nmore");
+  assert.equal(new Conversation({ api: server, how: () => ({}), changed() {} }, "conv_2", false).draft, "words\n\nmore");
 });
 
 test("after a lost reply the same message is sent again under the same id", async () => {
@@ -208,6 +208,41 @@ test("a waiting message that is hastened interrupts the answer", async () => {
   assert.deepEqual(shown(one).slice(0, 3), ["1", "half an ans", "Rather this"]);
   assert.equal(one.path[1]?.status, "stopped");
   assert.equal(one.queue.items.length, 0);
+});
+
+test("a running answer is handed to the other mode before anything else that waits, and stays as a version", async () => {
+  const one = page();
+  one.write("Why?");
+  await one.send();
+  server.say("half an ans");
+  one.write("2");
+  await one.send();
+  const answer = one.path[1];
+  assert.ok(answer !== undefined);
+  await one.instead(answer, "think");
+  await until(() => server.turns.length === 2);
+  assert.deepEqual(server.stopped, ["run_1"]);
+  assert.deepEqual(server.turns[1], { retry: one.path[0]?.id, mode: "think" });
+  await until(() => one.run === "run_2");
+  assert.equal(one.modeOf(one.path[1] ?? answer), "think");
+  assert.deepEqual([words(one.messages.get(answer.id) ?? answer), one.queue.items.length], ["half an ans", 1]);
+  server.say("thought over");
+  server.end();
+  await until(() => server.said.length === 2);
+  assert.deepEqual(server.said, ["Why?", "2"]);
+});
+
+test("what is chosen is remembered on the server, or goes along with the first message", async () => {
+  const one = page();
+  await one.remember({ model: "big", mode: "think" });
+  await said(one, "Hello");
+  assert.deepEqual(server.remembered, { model: "big", mode: "think" });
+  const other = page(true);
+  await other.load();
+  assert.deepEqual([other.model, other.mode], ["big", "think"]);
+  await other.remember({ model: null });
+  await one.load();
+  assert.deepEqual([one.model, one.mode], [null, "think"]);
 });
 
 test("a waiting message that is refused is held; reworded, it goes out", async () => {
@@ -411,7 +446,7 @@ test("with a full storage the words stay in the page, and it is said", () => {
 });
 
 test("of a temporary chat nothing is stored", async () => {
-  const around = { api: server, model: () => undefined, changed() {}, temporary: true } as const;
+  const around = { api: server, how: () => ({}), changed() {}, temporary: true } as const;
   const one = new Conversation(around, "conv_secret", false);
   one.write("secret");
   one.attach(FILE);

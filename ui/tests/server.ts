@@ -1,6 +1,6 @@
 // A server in memory, as far as a conversation asks for one: it writes an answer when the test lets it.
 
-import { type Accepted, ApiError, type Backend, type Tree, type Turn } from "../src/api.ts";
+import { type Accepted, ApiError, type Backend, type Changes, type Remembered, type Tree, type Turn } from "../src/api.ts";
 import type { Conversation, Event, Message } from "../src/events.ts";
 import { END } from "../src/events.ts";
 import { fold } from "../src/fold.ts";
@@ -56,6 +56,7 @@ export class Server implements Backend {
   /** The conversations in which somebody began to write; null is a new one. */
   readonly prefilled: (string | null)[] = [];
   leaf: string | null = null;
+  remembered: Remembered = { model: null, mode: null };
   /** The line is dead: nothing arrives. */
   away = false;
   /** So many replies are lost on their way. */
@@ -75,9 +76,10 @@ export class Server implements Backend {
     return { conversation: this.#values(id), messages: [...this.messages.values()], running };
   }
 
-  async change(id: string, change: { readonly leaf?: string }): Promise<Conversation> {
+  async change(id: string, { leaf, ...remembered }: Changes): Promise<Conversation> {
     this.#reach();
-    if (change.leaf !== undefined) this.leaf = change.leaf;
+    if (leaf !== undefined) this.leaf = leaf;
+    this.remembered = { ...this.remembered, ...remembered };
     return this.#values(id);
   }
 
@@ -89,7 +91,8 @@ export class Server implements Backend {
     return this.#values(id);
   }
 
-  begin(id: string, turn: Turn): Promise<Accepted> {
+  begin(id: string, turn: Turn, remembered: Remembered): Promise<Accepted> {
+    this.remembered = remembered;
     return this.turn(id, turn);
   }
 
@@ -166,7 +169,7 @@ export class Server implements Backend {
 
   #values(id: string): Conversation {
     const rest = { owner: "", title: "A title", created: 0, updated: 0, pinned: false, archived: false, tags: [] };
-    return { id, leaf: this.leaf, ...rest };
+    return { id, leaf: this.leaf, ...this.remembered, ...rest };
   }
 }
 

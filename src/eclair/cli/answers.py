@@ -49,8 +49,8 @@ class Printer:
                 (terminal.write if self._kinds[index] == "text" else terminal.write_dim)(text)
             case PartFinished():
                 terminal.end_line()
-            case Remarked(message=message):
-                terminal.complain(message)
+            case Remarked(code=code, message=message):
+                (terminal.note if code.startswith("routed_") else terminal.complain)(message)
             case UsageCounted(usage=usage):
                 self._usage = usage
             case RunFinished(reason=reason):

@@ -142,6 +142,14 @@ def _answering() -> _Parser:
     """The options of everything that answers."""
     options = _Parser(add_help=False)
     options.add_argument("--model", metavar="ID", help="who answers; `eclair models` lists them")
+    how = options.add_mutually_exclusive_group()
+    how.add_argument(
+        "--mode", choices=("flash", "auto", "think"), help="how: fast, thought over, or as the question asks"
+    )
+    how.add_argument("--flash", dest="mode", action="store_const", const="flash", help="answer fast, without thinking")
+    how.add_argument(
+        "--think", dest="mode", action="store_const", const="think", help="think first, with the best model"
+    )
     options.add_argument("--system", metavar="TEXT", help="what the model is told first, in place of the setting")
     options.add_argument("--temperature", type=_temperature, metavar="X", help="0 to 2; how freely words are drawn")
     options.add_argument("--max-tokens", type=_positive, metavar="N", help="longest answer")

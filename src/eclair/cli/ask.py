@@ -21,6 +21,7 @@ from eclair.errors import EclairError, InvalidInput, TooLarge
 from eclair.events import Event, RunFailed, RunStarted, RunStopped, encode
 from eclair.ids import new_id
 from eclair.messages import Message, Part
+from eclair.modes import Modes
 from eclair.registry import Registry, build
 from eclair.settings import Settings
 from eclair.turns import Choices, check_text, prepare
@@ -41,7 +42,7 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
     settings = load_settings(arguments).settings
     log_if_debugging(settings)
     text = _text(arguments.question, settings.max_message_kb)
-    choices = Choices(arguments.model, arguments.system, sampling(arguments))
+    choices = Choices(arguments.model, arguments.mode, arguments.system, sampling(arguments))
     question = Question(text, choices, time.perf_counter())
 
     def print_json(event: Event) -> None:
@@ -64,11 +65,11 @@ async def _ask(settings: Settings, question: Question, show: Show) -> int:
 
 
 async def _prepare(settings: Settings, registry: Registry, question: Question) -> tuple[RunStarted, Answer]:
-    engine, model = await registry.resolve(question.choices.model)
+    chosen = await Modes(registry).choose(question.choices.model, question.choices.mode, question.text)
     created = int(time.time() * 1000)
     asked = Message(new_id("msg"), "", None, "user", (Part("text", question.text),), created)
-    turn = await prepare(settings, engine, model, question.choices, [asked], question.accepted)
-    started = RunStarted(new_id("run"), new_id("msg"), "", None, model.id, created)
+    turn = await prepare(settings, chosen, question.choices, [asked], question.accepted)
+    started = RunStarted(new_id("run"), new_id("msg"), "", None, chosen.model.id, created)
     return started, Answer(turn)
 
 

@@ -19,15 +19,18 @@ from eclair.cli.terminal import Terminal
 from eclair.core import OWNER, Core, open_core
 from eclair.errors import EclairError, InvalidInput, NotFound
 from eclair.events import RunFailed, decode
-from eclair.messages import Conversation, Message, branch
+from eclair.messages import MODES, Conversation, Message, Mode, branch
 from eclair.settings import Settings
-from eclair.store.base import RunRecord
+from eclair.store.base import Edit, RunRecord
 from eclair.turns import Choices, Continue, New, Retry
 
 COMMANDS = {
     "/retry": "another answer to your last message",
     "/continue": "the rest of an answer that was cut off",
     "/model": "list the models, or with a name choose who answers",
+    "/flash": "answer fast from now on, without thinking",
+    "/think": "think before each answer from now on, with the strongest model",
+    "/auto": "flash or think, as each question asks for",
     "/history": "show the conversation",
     "/new": "begin another conversation",
     "/help": "list the commands",
@@ -39,7 +42,7 @@ _COMMAND = re.compile(r"(/\w+)(?:\s+(.*))?", re.DOTALL)
 def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
     settings = load_settings(arguments).settings
     log_if_debugging(settings)
-    choices = Choices(arguments.model, arguments.system, sampling(arguments))
+    choices = Choices(arguments.model, arguments.mode, arguments.system, sampling(arguments))
     return carry_out(_chat(settings, arguments.conversation, arguments.latest, choices, terminal))
 
 
@@ -69,7 +72,7 @@ class Chat:
 
     async def hold(self) -> int:
         """Answer line after line. From a pipe, the code is that of the last failure; a person was told."""
-        _, model = await self._core.turns.answering(OWNER, self._choices.model)
+        model = (await self._core.turns.answering(OWNER, self._choices, self._conversation)).model
         self._models = [known.id for known in await self._core.registry.models()]
         settings = self._core.settings
         lines = open_lines(
@@ -110,13 +113,16 @@ class Chat:
             "/quit": self._quit,
             "/exit": self._quit,
         }
+        mode: Mode | None = next((mode for mode in MODES if name == f"/{mode}"), None)
         if name == "/model":
             await self._choose_model(given)
-        elif name not in commands:
+        elif name not in commands and mode is None:
             near = difflib.get_close_matches(name, COMMANDS, n=1, cutoff=0.0)[0]
             raise InvalidInput(f"There is no command {name}; did you mean {near}?")
         elif given:
             raise InvalidInput(f"{name} takes nothing after it; to send a message, begin it without the slash.")
+        elif mode is not None:
+            await self._choose_mode(mode)
         else:
             await commands[name]()
 
@@ -146,7 +152,11 @@ class Chat:
     async def _turn(self, what: New | Retry | Continue) -> None:
         accepted = time.perf_counter()
         turns = self._core.turns
-        where = self._conversation.id if self._conversation is not None else turns.begin(OWNER)
+        where = (
+            self._conversation.id
+            if self._conversation is not None
+            else turns.begin(OWNER, model=self._choices.model, mode=self._choices.mode)
+        )
         asked = await turns.ask(OWNER, where, what, self._choices, accepted)
         self._conversation = self._conversation or await self._core.store.conversation(OWNER, asked.run.conversation)
         self._run = asked.run
@@ -190,11 +200,22 @@ class Chat:
         if name:
             _, model = await self._core.registry.resolve(name)
             self._choices = replace(self._choices, model=model.id)
+            await self._remember(Edit(model=model.id))
             self._terminal.note(f"{model.name} answers from now on.")
             return
-        _, current = await self._core.turns.answering(OWNER, self._choices.model)
+        current = (await self._core.turns.answering(OWNER, self._choices, self._conversation)).model
         for model in await self._core.registry.models():
             self._terminal.line(f"{'*' if model.id == current.id else ' '} {model.id}")
+
+    async def _choose_mode(self, mode: Mode) -> None:
+        self._choices = replace(self._choices, mode=mode)
+        await self._remember(Edit(mode=mode))
+        self._terminal.note(f"{mode.capitalize()} from now on.")
+
+    async def _remember(self, edit: Edit) -> None:
+        """What was chosen stays with the conversation; one that is not begun yet is begun with it."""
+        if self._conversation is not None:
+            self._conversation = await self._core.keeping.change(OWNER, self._conversation.id, edit)
 
     async def _help(self) -> None:
         for name, means in COMMANDS.items():

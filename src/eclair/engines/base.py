@@ -9,11 +9,14 @@ from __future__ import annotations
 import math
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 
 from eclair.messages import FinishReason, Sampling
 
 JSON = dict[str, Any]
+
+Thinks = Literal["enable_thinking", "thinking", "effort", "levels", "prompt", "always", "never"]
+"""How a model is told whether to think before it answers; `thinking` says what each means in a request."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +48,10 @@ class Request:
 
     Either `messages` or `prompt` (plain text to be continued). Where the last message is the assistant's,
     the engine goes on from it, and its stream holds only what is new.
-    `extra` is passed on as it is: fields of the OpenAI format that Éclair does not interpret. `purpose` says what
-    the answer is for, should an engine care. `tab` is filled while it is answered, even if the stream is closed early.
+    `extra` is passed on as it is: fields of the OpenAI format that Éclair does not interpret. One of them,
+    `reasoning_effort`, an engine says in the way of its model, which is `thinks`, or known to the engine where that is
+    None. `purpose` says what the answer is for, should an engine care. `tab` is filled while it is answered, even if
+    the stream is closed early.
     """
 
     model: str
@@ -57,6 +62,7 @@ class Request:
     tool_choice: str | JSON | None = None
     response_format: JSON | None = None
     extra: JSON = field(default_factory=dict[str, Any])
+    thinks: Thinks | None = None
     purpose: Literal["answer", "title", "prefill"] = "answer"
     tab: Tab = field(default_factory=Tab, compare=False)
 
@@ -124,7 +130,8 @@ class Model:
 
     `sampling` is what its makers recommend; `languages` are those it knows, as BCP 47 tags, empty where
     unknown; `size` is the bytes of its file, None where it is not on this machine; `titles` says whether it can be
-    trusted to name a conversation.
+    trusted to name a conversation. `parameters` and `active` (those that a token uses) are billions. `thinks` says how
+    it is told whether to think; None is unknown.
     """
 
     id: str
@@ -138,6 +145,9 @@ class Model:
     languages: tuple[str, ...] = ()
     size: int | None = None
     titles: bool = True
+    parameters: float | None = None
+    active: float | None = None
+    thinks: Thinks | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +161,13 @@ class Health:
 def estimated(text: str) -> int:
     """About how many tokens `text` is, where nothing can count them."""
     return math.ceil(len(text.encode()) / 3)
+
+
+@runtime_checkable
+class Remote(Protocol):
+    """An engine that is reached at an address."""
+
+    url: str
 
 
 class Engine(Protocol):

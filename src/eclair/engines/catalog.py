@@ -17,7 +17,7 @@ from typing import Annotated, Any, ClassVar, Literal
 import orjson
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
-from eclair.engines.base import Model
+from eclair.engines.base import Model, Thinks
 from eclair.errors import NotFound, SettingsError
 from eclair.messages import Sampling
 
@@ -80,7 +80,8 @@ class Entry:
 
     `country` holds the maker's ISO codes and `languages` BCP 47 tags. `restricts` is what the licence forbids or asks,
     in one sentence. `parameters` and `active` (those that a token uses) are billions. `temperature` and `top_p` are
-    what the makers recommend. `titles` says whether it can name a conversation.
+    what the makers recommend. `titles` says whether it can name a conversation; `thinks` how it is told whether to
+    think (see `thinking`), for those that can reason.
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = _STRICT
@@ -107,6 +108,12 @@ class Entry:
     files: tuple[File, ...] = ()
     wheel: Wheel | None = None
     titles: bool = True
+    thinks: Thinks | None = None
+
+    @property
+    def way_of_thinking(self) -> Thinks | None:
+        """How it is told whether to think: never, where it is known what it can do and reasoning is not among it."""
+        return self.thinks or (None if self.parameters is None or "reasoning" in self.can else "never")
 
     def model(self, engine: str, context: int, size: int | None) -> Model:
         """The model as `engine` offers it, with a window of `context` tokens and a file of `size` bytes, if any."""
@@ -122,6 +129,9 @@ class Entry:
             languages=self.languages,
             size=size,
             titles=self.titles,
+            parameters=self.parameters,
+            active=self.active,
+            thinks=self.way_of_thinking,
         )
 
 

@@ -18,7 +18,8 @@ from typing import Any, NoReturn
 
 import orjson
 
-from eclair.engines.base import JSON, Embedded, Health, Model, Piece, Request, Said, estimated
+from eclair.engines import known, thinking
+from eclair.engines.base import JSON, Embedded, Health, Model, Piece, Request, Said, Thinks, estimated
 from eclair.engines.reading import Reading, embedded, sentence, words
 from eclair.errors import EclairError, EngineBroken, EngineBusy, EngineRefused, EngineUnavailable, UpstreamError
 from eclair.messages import Sampling
@@ -86,6 +87,7 @@ DIALECTS: tuple[Dialect, ...] = (
     ),
     Dialect("sglang", ("sglang",), {"continue_final_message": True}, remembers=True),
     Dialect("mistral", ("mistralai",), mark={"prefix": True}, echoes=True, usage_on_demand=False, seed="random_seed"),
+    Dialect("deepseek", ("deepseek",), go_on=True),
 )
 PLAIN = Dialect("plain", go_on=True)
 
@@ -121,6 +123,8 @@ class OpenAIEngine:
         self._sleep = sleep
         self._counts: OrderedDict[tuple[str, int, int], int] = OrderedDict()
         self._streams = 0
+        self._refusing = set[str]()
+        """Models that refused to be told whether to think."""
 
     @classmethod
     def configured(cls, name: str, settings: EngineSettings) -> OpenAIEngine:
@@ -136,8 +140,8 @@ class OpenAIEngine:
                 raise
             rows = []
         found = [self._model(row) for row in rows]
-        known = {model.id for model in found}
-        return found + [Model(id, id, self.name, self._context) for id in self._models if id not in known]
+        listed = {model.id for model in found}
+        return found + [self._model({"id": id}) for id in self._models if id not in listed]
 
     async def stream(self, request: Request) -> AsyncGenerator[Piece, None]:
         """Ask; see `Engine.stream`. Failed connections and short refusals are tried again before the first piece."""
@@ -146,8 +150,7 @@ class OpenAIEngine:
         answer = Reading(self.name, echo=_prefill(request) if dialect.echoes else "")
         async with AsyncExitStack() as stack:
             stack.enter_context(self._under_way())
-            body = orjson.dumps(compose(request, dialect))
-            reply = await self._ask(stack, self.url + path, body, keep=dialect.keeps_alive)
+            reply = await self._begin(stack, self.url + path, request, dialect)
             said = False
             while not answer.done and (chunk := await self._read(reply, answer)):
                 for start in range(0, len(chunk), SLICE):
@@ -244,7 +247,25 @@ class OpenAIEngine:
             *(row.get(key) for key in ("max_model_len", "max_context_length", "context_length")),
         )
         context = next((size for size in sizes if isinstance(size, int)), self._context)
-        return Model(row["id"], str(row.get("name") or row["id"]), self.name, context)
+        id: str = row["id"]
+        entry = known.entry_of(id)
+        parameters, active = (entry.parameters, entry.active) if entry is not None else known.sizes(id)
+        return Model(
+            id,
+            str(row.get("name") or id),
+            self.name,
+            context,
+            titles=entry is None or entry.titles,
+            parameters=parameters,
+            active=active,
+            thinks=self._thinks(id),
+        )
+
+    def _thinks(self, model: str) -> Thinks | None:
+        if model in self._refusing:
+            return "never"
+        entry = known.entry_of(model)
+        return entry.way_of_thinking if entry is not None else None
 
     async def _tokenize(self, model: str, text: str) -> int | None:
         dialect = await self._speaks()
@@ -281,6 +302,20 @@ class OpenAIEngine:
             if reply.status != 200:
                 self._refuse(reply, content)
             return orjson.loads(content)
+
+    async def _begin(self, stack: AsyncExitStack, url: str, request: Request, dialect: Dialect) -> Reply:
+        """The reply whose stream has begun. A model that refuses to be told whether to think is not told any more."""
+        if request.thinks is None:
+            request = replace(request, thinks=self._thinks(request.model))
+        body, untold = compose(request, dialect), compose(thinking.untold(request), dialect)
+        if body == untold or request.model in self._refusing:
+            return await self._ask(stack, url, orjson.dumps(untold), keep=dialect.keeps_alive)
+        try:
+            return await self._ask(stack, url, orjson.dumps(body), keep=dialect.keeps_alive)
+        except EngineRefused:
+            reply = await self._ask(stack, url, orjson.dumps(untold), keep=dialect.keeps_alive)
+            self._refusing.add(request.model)
+            return reply
 
     async def _ask(self, stack: AsyncExitStack, url: str, content: bytes, *, keep: bool) -> Reply:
         """The reply whose stream has begun, at the third attempt at the latest."""
@@ -361,13 +396,17 @@ def compose(request: Request, dialect: Dialect) -> JSON:
         "tool_choice": request.tool_choice,
         "response_format": request.response_format,
     }
-    body = {**request.extra, "model": request.model, "stream": True}
+    extra = dict(request.extra)
+    effort: str | None = extra.pop("reasoning_effort", None)
+    if effort is not None and request.prompt is None:
+        extra |= thinking.wished(effort, request.thinks, dialect.name)
+    body = {**extra, "model": request.model, "stream": True}
     body.update((key, value) for key, value in wanted.items() if value is not None)
     if dialect.usage_on_demand:
         body["stream_options"] = {"include_usage": True}
     if request.prompt is not None:
         return {**body, "prompt": request.prompt}
-    said = list(request.messages)
+    said = thinking.told(request.messages, effort, request.thinks)
     if not _prefill(request):
         return {**body, "messages": [_message(message) for message in said]}
     if dialect.go_on:

@@ -87,7 +87,11 @@ class Resident:
     async def stream(self, request: Request) -> AsyncGenerator[Piece, None]:
         """Ask; see `Engine.stream`. Raises EngineUnavailable when the engine dies, and what keeps it from starting."""
         client = await self._ready()
-        request = replace(request, sampling=_recommended(request.sampling, self.entry))
+        request = replace(
+            request,
+            sampling=_recommended(request.sampling, self.entry),
+            thinks=self.entry.way_of_thinking,
+        )
         try:
             with self._meter.open(request.tab):
                 async with contextlib.aclosing(client.stream(request)) as pieces:

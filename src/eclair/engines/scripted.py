@@ -11,7 +11,7 @@ It answers with made-up prose. A line of the last message that begins with `scri
 | `pause=S@N` | a pause of S seconds before word N |
 | `fail=N` | an error in place of word N |
 | `break=N` | the stream breaks off in place of word N |
-| `reasoning=N` | so many words of thought first |
+| `reasoning=N` | so many words of thought first, unless it is told not to think |
 | `tool=NAME{"a":1}` | a call of that tool in place of words; no space within |
 | `load=S` | a model that takes S seconds to load |
 | `busy=S` | a refusal that asks to come again in S seconds |
@@ -32,6 +32,7 @@ from collections.abc import AsyncGenerator, Iterator, Sequence
 from dataclasses import dataclass
 
 from eclair.engines.base import Counted, Embedded, Ended, Health, Model, Piece, Reasoning, Request, Text, ToolCall
+from eclair.engines.thinking import OFF
 from eclair.errors import EngineBusy, EngineUnavailable, InvalidInput
 from eclair.messages import FinishReason
 
@@ -121,7 +122,17 @@ class ScriptedEngine:
         self._loading = 0
 
     async def models(self) -> list[Model]:
-        return [Model(MODEL, "Scripted", self.name, context=CONTEXT, licence="Apache-2.0", languages=("en",))]
+        return [
+            Model(
+                MODEL,
+                "Scripted",
+                self.name,
+                context=CONTEXT,
+                licence="Apache-2.0",
+                languages=("en",),
+                thinks="enable_thinking",
+            )
+        ]
 
     async def stream(self, request: Request) -> AsyncGenerator[Piece, None]:
         script = parse(_question(request))
@@ -133,7 +144,8 @@ class ScriptedEngine:
         if script.busy is not None:
             raise EngineBusy("The scripted engine is busy; try again later.", retry_after=script.busy)
         await self._load(script.load)
-        async for text in self._pace(list(prose(script.reasoning)), script.rate):
+        thoughts = 0 if request.extra.get("reasoning_effort") in OFF else script.reasoning
+        async for text in self._pace(list(prose(thoughts)), script.rate):
             yield Reasoning(text)
         for piece in _tool_call(script):
             yield piece
@@ -142,7 +154,7 @@ class ScriptedEngine:
             yield Text(text)
         if script.break_ is not None:
             return
-        yield Counted(_length(request), script.reasoning + len(words), 0, script.reasoning)
+        yield Counted(_length(request), thoughts + len(words), 0, thoughts)
         yield Ended(reason, stop)
 
     async def count(self, model: str, text: str) -> int:

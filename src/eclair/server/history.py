@@ -26,6 +26,13 @@ def grouped(messages: Iterable[Said]) -> tuple[Said, ...]:
     return tuple(grouped)
 
 
+def question(messages: Iterable[Said]) -> str:
+    """What the person said last."""
+    texts = [message.content for message in messages if message.role == "user"]
+    last = texts[-1] if texts else None
+    return last if isinstance(last, str) else ""
+
+
 def call(id: str, name: str, arguments: str) -> Said:
     """The assistant called a tool."""
     function = {"name": name, "arguments": arguments}

@@ -28,7 +28,7 @@ VALUES = (
     messages.Hit,
     messages.Change,
 )
-CLOSED = ("Role", "PartKind", "Status", "FinishReason", "StepKind", "RemarkCode", "ChangeKind", "EnergyKind")
+CLOSED = ("Role", "PartKind", "Status", "FinishReason", "StepKind", "RemarkCode", "ChangeKind", "Mode", "EnergyKind")
 _NAMES: dict[Any, str] = {getattr(messages, name): name for name in CLOSED}
 _PLAIN: dict[Any, str] = {str: "string", int: "number", float: "number", bool: "boolean", type(None): "null"}
 

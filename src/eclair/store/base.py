@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Literal, Protocol
 
-from eclair.messages import Conversation, Cost, Hit, Message, Status, Usage
+from eclair.messages import Conversation, Cost, Hit, Message, Mode, Status, Usage
 
 Grouping = Literal["day", "model"]
 
@@ -53,13 +53,16 @@ class NewTurn:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Edit:
-    """What is to be another in a conversation; None stays. A title is the person's own from then on."""
+    """What is to be another in a conversation; None stays. A title is the person's own from then on; an empty `model`
+    or `mode` is none."""
 
     title: str | None = None
     leaf: str | None = None
     pinned: bool | None = None
     archived: bool | None = None
     tags: tuple[str, ...] | None = None
+    model: str | None = None
+    mode: Mode | Literal[""] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,6 +198,10 @@ class Store(Protocol):
 
     async def tree(self, owner: str, id: str) -> tuple[Conversation, list[Message]]:
         """A conversation and all its messages, oldest first. Raises NotFound."""
+        ...
+
+    async def speeds(self) -> dict[str, float]:
+        """How many words a second each model wrote on average in the last answers, whoever asked."""
         ...
 
     async def search(self, owner: str, words: str, limit: int) -> list[Hit]:

@@ -108,6 +108,9 @@ class SQLStore:
     async def tree(self, owner: str, id: str) -> tuple[Conversation, list[Message]]:
         return await self._database.read(lambda db: trees.whole(db, owner, id))
 
+    async def speeds(self) -> dict[str, float]:
+        return await self._database.read(trees.speeds)
+
     async def search(self, owner: str, words: str, limit: int) -> list[Hit]:
         return await self._database.read(lambda db: trees.search(db, owner, words, limit))
 

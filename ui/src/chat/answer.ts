@@ -1,9 +1,9 @@
 // What is said beneath an answer: how it ended, and its figures.
 
 import { energy, money } from "../amounts.ts";
-import type { Message } from "../events.ts";
+import type { Message, Mode } from "../events.ts";
 import { number, say } from "../i18n/say.ts";
-import { problem } from "../problem.ts";
+import { isRouted, problem } from "../problem.ts";
 
 export interface Ending {
   readonly text: string;
@@ -27,6 +27,14 @@ export function ending(message: Message): Ending | null {
     default:
       return null;
   }
+}
+
+/** The mode in which an answer may be given instead: one that grows, or one that auto chose the mode of. */
+export function otherMode({ status, parts, remarks }: Message, mode: Mode | null): "flash" | "think" | null {
+  const why = remarks.find(({ code }) => isRouted(code))?.code;
+  if (why === undefined && status !== "running") return null;
+  const thought = why === undefined ? mode === "think" || parts.some(({ kind }) => kind === "reasoning") : why !== "routed_short";
+  return thought ? "flash" : "think";
 }
 
 const SECONDS = { minimumFractionDigits: 2, maximumFractionDigits: 2 };

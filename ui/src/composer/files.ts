@@ -72,6 +72,15 @@ export function compose(text: string, files: readonly Attached[]): string {
   return [text, ...files.map(fenced)].filter((part) => part !== "").join("\n\n");
 }
 
+/** A message that `compose` made: its words, and the files at its end. */
+export function decompose(message: string): { readonly text: string; readonly files: readonly Omit<Attached, "id">[] } {
+  for (const { index } of message.matchAll(/^(?=[^\n]+:\n```)/gm)) {
+    const files = fencedFrom(message, index);
+    if (files !== null) return { text: message.slice(0, index).replace(/\n\n$/, ""), files };
+  }
+  return { text: message, files: [] };
+}
+
 /** A size as people read it. */
 export function bytes(size: number): string {
   const [value, unit] =
@@ -82,8 +91,25 @@ export function bytes(size: number): string {
 function fenced({ name, text }: Attached): string {
   const longest = Math.max(2, ...[...text.matchAll(/`+/g)].map(([run]) => run.length));
   const fence = "`".repeat(longest + 1);
+  return `${name}:\n${fence}${languageOf(name)}\n${text.replace(/\n$/, "")}\n${fence}`;
+}
+
+/** The files of which a message consists from here on; null where it holds anything else. */
+function fencedFrom(message: string, start: number): Omit<Attached, "id">[] | null {
+  const files: Omit<Attached, "id">[] = [];
+  const next = /([^\n]+):\n(`{3,})(\w+)\n((?:.*\n)*?)\2(?:\n\n|$)/y;
+  next.lastIndex = start;
+  while (next.lastIndex < message.length) {
+    const [, name, , language, text] = next.exec(message) ?? [];
+    if (name === undefined || text === undefined || language !== languageOf(name)) return null;
+    files.push({ name, size: new TextEncoder().encode(text).length, text });
+  }
+  return files;
+}
+
+function languageOf(name: string): string {
   const ending = /\.(\w+)$/.exec(name)?.[1]?.toLowerCase() ?? "text";
-  return `${name}:\n${fence}${FENCES[ending] ?? ending}\n${text.replace(/\n$/, "")}\n${fence}`;
+  return FENCES[ending] ?? ending;
 }
 
 function decoded(data: Uint8Array, encoding: string): string | null {

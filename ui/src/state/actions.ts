@@ -1,7 +1,7 @@
 // Everything that a person can do, once: the command palette, the shortcuts and the composer's commands are made of it.
 
 import type { PlainKey } from "../i18n/say.ts";
-import type { Message } from "../events.ts";
+import type { Message, Mode } from "../events.ts";
 import type { App } from "./app.svelte.ts";
 
 export interface Action {
@@ -14,6 +14,9 @@ export interface Action {
   run(app: App): void | Promise<unknown>;
   enabled(app: App): boolean;
 }
+
+/** What the modes are called. */
+export const MODES: Readonly<Record<Mode, PlainKey>> = { flash: "modeFlash", auto: "modeAuto", think: "modeThink" };
 
 const always = () => true;
 const answered = (app: App) => app.page === "chat" && !app.current.running && lastAnswer(app) !== null;
@@ -58,6 +61,13 @@ export const ACTIONS: readonly Action[] = [
     run: (app) => app.show("models"),
     enabled: (app) => app.models.length > 1,
   },
+  ...(["flash", "auto", "think"] as const).map((mode) => ({
+    id: mode,
+    label: MODES[mode],
+    slash: true as const,
+    run: (app: App) => app.switchTo(mode),
+    enabled: (app: App) => app.page === "chat" && app.stuck === null,
+  })),
   { id: "theme", label: "switchTheme", run: (app) => app.preferences.switchTheme(), enabled: always },
   { id: "temporary", label: "temporary", slash: true, run: (app) => app.beginTemporary(), enabled: always },
   { id: "import", label: "importing", slash: true, run: (app) => void (app.keeping.asked = { what: "import" }), enabled: always },

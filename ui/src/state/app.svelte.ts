@@ -1,8 +1,8 @@
 // The page: which conversation is open, the list beside it, what lies over it, the key, and the other tabs.
 
 import { tick } from "svelte";
-import { Api, type Deleted, type Model } from "../api.ts";
-import type { Change } from "../events.ts";
+import { Api, type Deleted, type How, type Model, type Picks, type Remembered } from "../api.ts";
+import type { Change, Mode } from "../events.ts";
 import { say } from "../i18n/say.ts";
 import { type Action, actionFor } from "./actions.ts";
 import { newId } from "../ids.ts";
@@ -16,7 +16,6 @@ import { Preferences } from "./preferences.svelte.ts";
 import { Temporary } from "./temporary.ts";
 
 const KEY = "eclair.key";
-const MODEL = "eclair.model";
 const TEMPORARY = "/temporary";
 /** A connection that is lost for a moment only is not spoken of. */
 const MOMENT = 1500;
@@ -51,16 +50,25 @@ export class App {
   /** The person is being asked for the key; `wrong` when the last one was not accepted. */
   asking = $state.raw<{ wrong: boolean; answer(key: string | null): void } | null>(null);
 
-  /** The model that is chosen in this tab. */
-  #picked = $state<string | null>(read(MODEL, "sessionStorage"));
   /** The server's own choice. */
   standard = $state<string | null>(null);
-  /** The model that answers: the tab's, or the preferred one, or the server's. */
+  /** Whom flash and think choose where the person has not. */
+  picks = $state.raw<Picks | null>(null);
+  /** The model that the person chose, for the conversation that is shown or for all of them. */
+  readonly named = $derived(this.#named(this.current.model));
+  /** Whether the mode chooses who answers. */
+  readonly routed = $derived(this.#routed(this.named));
+  /** The model that answers, as far as that can be known before the question is. */
   readonly model = $derived(
-    [this.#picked, this.preferences.now.model, this.standard].find((id) => this.models.some((known) => known.id === id)) ??
-      this.models[0]?.id ??
-      null,
+    this.named ?? (this.routed ? this.picks?.[this.current.mode === "think" ? "think" : "flash"] : null) ?? this.standard ?? this.models[0]?.id ?? null,
   );
+  /** Why nobody can choose between flash and think here; null where one can. */
+  readonly stuck = $derived.by(() => {
+    const model = this.models.find(({ id }) => id === this.model);
+    if (model === undefined) return say("useThinkingNot");
+    if (this.routed || (model.thinks !== "never" && model.thinks !== "always")) return null;
+    return say(model.thinks === "never" ? "modeNever" : "modeAlways", { model: model.name });
+  });
 
   #listening: AbortController | null = null;
   /** Whether a first connection was made: what every one begins with says nothing new then. */
@@ -128,16 +136,18 @@ export class App {
     if (this.current.id === id) this.current.title = title;
   }
 
-  /** Let this model answer in this tab. */
-  choose(model: string): void {
-    this.#picked = model;
-    write(MODEL, model, "sessionStorage");
+  /** Let this model answer in the conversation that is shown; null leaves it to the mode. */
+  choose(model: string | null): void {
+    void this.current.remember({ model });
+  }
+
+  /** Flash, auto or think in the conversation that is shown. With one model, auto leaves it as that likes. */
+  switchTo(mode: Mode): void {
+    void this.current.remember({ mode: mode === "auto" && !this.routed ? null : mode });
   }
 
   /** Let this model answer everywhere; null leaves it to the server. */
   prefer(model: string | null): void {
-    this.#picked = null;
-    write(MODEL, null, "sessionStorage");
     this.preferences.change({ model });
   }
 
@@ -181,8 +191,23 @@ export class App {
     const left = this.#behind.get(id);
     this.#behind.delete(id);
     if (left !== undefined) return left;
-    const model = () => this.model ?? undefined;
-    return new Conversation({ api: this.api, model, changed: (changed) => this.#changed(changed) }, id, kept);
+    const how = (remembered: Remembered) => this.#how(remembered);
+    return new Conversation({ api: this.api, how, changed: (changed) => this.#changed(changed) }, id, kept);
+  }
+
+  #named(model: string | null): string | null {
+    return [model, this.preferences.now.model].find((id) => this.models.some((known) => known.id === id)) ?? null;
+  }
+
+  #routed(named: string | null): boolean {
+    const { picks } = this;
+    return named === null && picks !== null && new Set([picks.flash, picks.think, this.standard ?? picks.flash]).size > 1;
+  }
+
+  #how({ model, mode }: Remembered): How {
+    const there = this.models.some(({ id }) => id === model);
+    const wanted = mode ?? (this.#routed(this.#named(model)) ? "auto" : null);
+    return { ...(model !== null && there && { model }), ...(wanted !== null && { mode: wanted }) };
   }
 
   #changed(id: string): void {
@@ -291,7 +316,7 @@ export class App {
   /** The temporary chat of this tab, or a fresh one. */
   #enterTemporary(fresh: boolean): void {
     if (fresh || this.#temporary === null) {
-      const around = { api: new Temporary(this.api), model: () => this.model ?? undefined, changed: () => {} };
+      const around = { api: new Temporary(this.api), how: (remembered: Remembered) => this.#how(remembered), changed: () => {} };
       this.#temporary = new Conversation({ ...around, temporary: true }, newId("conv"), false);
     }
     this.#show(this.#temporary);
@@ -320,8 +345,9 @@ export class App {
 
   async #readModels(): Promise<void> {
     try {
-      const { models, default: preferred } = await this.api.models();
+      const { models, default: preferred, picks } = await this.api.models();
       this.models = models;
+      this.picks = picks;
       this.standard = preferred;
     } catch {
       this.models = [];

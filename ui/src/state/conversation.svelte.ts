@@ -1,8 +1,8 @@
 // One conversation as the page shows it: its tree, the answer that grows, what the person writes and what waits.
 
-import { ApiError, type Backend, type Turn } from "../api.ts";
+import { ApiError, type Backend, type How, type Remembered, type Turn } from "../api.ts";
 import { type Attached, compose } from "../composer/files.ts";
-import type { Message } from "../events.ts";
+import type { Message, Mode } from "../events.ts";
 import { fold } from "../fold.ts";
 import { say } from "../i18n/say.ts";
 import { newId } from "../ids.ts";
@@ -21,8 +21,8 @@ export interface Surroundings {
   readonly api: Backend;
   /** Nothing of it is to be stored, here or on the server. */
   readonly temporary?: true;
-  /** The model that is chosen, or undefined for the default. */
-  model(): string | undefined;
+  /** How a message of a conversation that remembers this is answered. */
+  how(remembered: Remembered): How;
   /** Told when the conversation has changed on the server by our doing. */
   changed(conversation: string): void;
 }
@@ -43,6 +43,9 @@ export class Conversation {
   missing = $state(false);
   loaded = $state(false);
   title = $state("");
+  /** What was chosen for this conversation; null leaves it to what holds otherwise. */
+  model = $state<string | null>(null);
+  mode = $state<Mode | null>(null);
   messages = $state.raw<Messages>(new Map());
   leaf = $state<string | null>(null);
   connected = $state(true);
@@ -70,6 +73,10 @@ export class Conversation {
   /** Counts our own changes, so that an older reading of the server's state does not undo them. */
   #changes = 0;
   #stopping = false;
+  /** What is asked as soon as the answer at work has ended. */
+  #next: Turn | null = null;
+  /** The answer that was asked for last, and in which mode. */
+  #asked = $state.raw<{ readonly answer: string; readonly mode: Mode | null } | null>(null);
   /** Messages that are open for editing; whether another branch was chosen elsewhere since. */
   #reworking = 0;
   #withheld = false;
@@ -138,6 +145,8 @@ export class Conversation {
       if (this.outgoing !== null || changes !== this.#changes) return;
       this.missing = false;
       this.title = tree.conversation.title;
+      this.model = tree.conversation.model;
+      this.mode = tree.conversation.mode;
       this.messages = new Map(tree.messages.map((message) => [message.id, message]));
       if (this.#reworking === 0 || !this.messages.has(this.leaf ?? "")) this.leaf = tree.conversation.leaf;
       else this.#withheld = this.leaf !== tree.conversation.leaf;
@@ -170,6 +179,11 @@ export class Conversation {
     return this.live !== null && this.live.id === message.id ? this.live : message;
   }
 
+  /** The mode in which an answer was asked for, as far as it is known here. */
+  modeOf(answer: Message): Mode | null {
+    return this.#asked?.answer === answer.id ? this.#asked.mode : this.mode;
+  }
+
   write(text: string): void {
     const begins = this.draft === "" && text !== "";
     this.#writing.write(text);
@@ -187,6 +201,19 @@ export class Conversation {
   /** Let this model answer the next message; null leaves it to what is chosen otherwise. */
   choose(model: string | null): void {
     this.#writing.choose(model);
+  }
+
+  /** Answer this conversation so from now on, wherever it is open. */
+  async remember(chosen: Partial<Remembered>): Promise<void> {
+    this.#changes += 1;
+    Object.assign(this, chosen);
+    if (!this.kept) return;
+    try {
+      await this.#around.api.change(this.id, chosen);
+      this.#around.changed(this.id);
+    } catch (error) {
+      this.#tell(error);
+    }
   }
 
   /** Send what is in the composer. Until the server has it, it stays in the draft; while an answer runs, it waits. */
@@ -247,6 +274,15 @@ export class Conversation {
 
   async retry(answer: Message, model?: string): Promise<void> {
     if (answer.parent !== null) await this.#ask({ retry: answer.parent, ...(model === undefined ? {} : { model }) });
+  }
+
+  /** Ask again in another mode. An answer at work is stopped for it, and stays as a version. */
+  async instead(answer: Message, mode: Mode): Promise<void> {
+    if (answer.parent === null) return;
+    const turn = { retry: answer.parent, mode };
+    if (this.run === null) return this.#ask(turn);
+    this.#next = turn;
+    await this.stop();
   }
 
   async proceed(answer: Message): Promise<void> {
@@ -327,8 +363,9 @@ export class Conversation {
 
   /** The person begins to write. Whether the engine reads ahead changes the wait alone: a failure is not told. */
   async #prefill(): Promise<void> {
-    const model = this.chosen ?? this.#around.model();
-    const writing = { ...(this.kept && { conversation: this.id }), ...(model !== undefined && { model }) };
+    const { model, mode } = this;
+    const how = this.#around.how({ model: this.chosen ?? model, mode });
+    const writing = { ...(this.kept && { conversation: this.id }), ...how };
     try {
       await this.#around.api.prefill(writing);
     } catch (error) {
@@ -352,9 +389,9 @@ export class Conversation {
 
   async #turn(turn: Turn): Promise<void> {
     const { api } = this.#around;
-    const model = this.#around.model();
-    const wanted = turn.model === undefined && model !== undefined ? { ...turn, model } : turn;
-    const accepted = await (this.kept ? api.turn(this.id, wanted) : api.begin(this.id, wanted));
+    const { model, mode } = this;
+    const wanted = { ...this.#around.how({ model, mode }), ...turn };
+    const accepted = await (this.kept ? api.turn(this.id, wanted) : api.begin(this.id, wanted, { model, mode }));
     const messages = new Map(this.messages);
     const created = Date.now();
     if ("text" in turn) messages.set(accepted.message, question(this.id, accepted.message, turn.parent, turn.text, created));
@@ -362,6 +399,7 @@ export class Conversation {
     const parent = { message: accepted.answer, conversation: this.id, parent: accepted.message };
     messages.set(accepted.answer, fold(null, { ...blank, ...parent, run: accepted.run, model: accepted.model }));
     this.#changes += 1;
+    this.#asked = { answer: accepted.answer, mode: wanted.mode ?? null };
     this.messages = messages;
     this.leaf = accepted.answer;
     if (!this.kept) this.#writing.settleIn();
@@ -401,6 +439,9 @@ export class Conversation {
     this.connected = true;
     if (answer !== null) this.messages = new Map(this.messages).set(answer.id, answer);
     this.#around.changed(this.id);
+    const next = this.#next;
+    this.#next = null;
+    if (next !== null) return this.#ask(next);
     void this.#line.advance();
     if (this.messages.get(this.leaf ?? "")?.status === "running") await this.load();
   }

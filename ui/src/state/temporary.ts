@@ -1,6 +1,6 @@
 // A temporary chat: its tree lives in this tab's memory alone, and the server answers without keeping a word.
 
-import { type Accepted, type Answering, type Api, ApiError, type Backend, type Tree, type Turn } from "../api.ts";
+import { type Accepted, type Answering, type Api, ApiError, type Backend, type Changes, type Remembered, type Tree, type Turn } from "../api.ts";
 import type { Conversation, Event, Message } from "../events.ts";
 import { END } from "../events.ts";
 import { fold, words } from "../fold.ts";
@@ -22,6 +22,7 @@ export class Temporary implements Backend {
   readonly #api: Api;
   readonly #messages = new Map<string, Message>();
   #leaf: string | null = null;
+  #how: Remembered = { model: null, mode: null };
   #run: Run | null = null;
 
   constructor(api: Api) {
@@ -34,8 +35,9 @@ export class Temporary implements Backend {
     return { conversation: this.#values(id), messages, running: run === null || ended(run) ? null : run.id };
   }
 
-  async change(id: string, change: { readonly leaf?: string }): Promise<Conversation> {
-    if (change.leaf !== undefined) this.#leaf = change.leaf;
+  async change(id: string, { leaf, ...how }: Changes): Promise<Conversation> {
+    if (leaf !== undefined) this.#leaf = leaf;
+    this.#how = { ...this.#how, ...how };
     return this.#values(id);
   }
 
@@ -53,7 +55,8 @@ export class Temporary implements Backend {
   /** Does nothing: the engine hears of it when it is asked. */
   async prefill(): Promise<void> {}
 
-  begin(id: string, turn: Turn): Promise<Accepted> {
+  begin(id: string, turn: Turn, how: Remembered): Promise<Accepted> {
+    this.#how = how;
     return this.turn(id, turn);
   }
 
@@ -62,7 +65,8 @@ export class Temporary implements Backend {
     const path = branch(new Map(this.#messages).set(question.id, question), question.id);
     const said = path.map((message) => ({ role: message.role, text: words(message) })).filter(({ text }) => text !== "");
     const cut = new AbortController();
-    const body = { messages: said, ...(turn.model === undefined ? {} : { model: turn.model }) } as Answering;
+    const { model, mode } = turn;
+    const body = { messages: said, ...(model !== undefined && { model }), ...(mode !== undefined && { mode }) } as Answering;
     const events = read(await this.#api.answer(body, cut.signal));
     const { value: first } = await events.next();
     if (first?.type !== "run.started") throw new ApiError(0, "unreachable", say("temporaryLost"));
@@ -118,7 +122,7 @@ export class Temporary implements Backend {
 
   #values(id: string): Conversation {
     const rest = { owner: "", title: "", created: 0, updated: 0, pinned: false, archived: false, tags: [] };
-    return { id, leaf: this.#leaf, ...rest };
+    return { id, leaf: this.#leaf, ...this.#how, ...rest };
   }
 
   /** The message that is to be answered, which may be there already. */

@@ -8,10 +8,10 @@ from dataclasses import replace
 import orjson
 from pydantic import TypeAdapter, ValidationError
 
-from eclair.archive.imported import Imported, in_order, tags, title
+from eclair.archive.imported import LONGEST_TITLE, Imported, in_order, tags, title
 from eclair.archive.values import JSON, LATEST, items, mapping, text
 from eclair.ids import derived_id
-from eclair.messages import Conversation, Message
+from eclair.messages import MODES, Conversation, Message
 
 _MESSAGE: TypeAdapter[Message] = TypeAdapter(Message)
 _ID = re.compile(r"(?:conv|msg)_[0-9a-hjkmnp-tv-z]{26}")
@@ -50,6 +50,8 @@ def read(data: JSON, now: int) -> Imported:
             pinned=given.get("pinned") is True,
             archived=given.get("archived") is True,
             tags=tags(items(given.get("tags"))),
+            model=text(given.get("model"))[:LONGEST_TITLE] or None,
+            mode=next((mode for mode in MODES if mode == given.get("mode")), None),
         ),
         messages,
         tuple(left_out),

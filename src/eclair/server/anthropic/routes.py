@@ -21,6 +21,7 @@ from eclair.ids import new_id
 from eclair.messages import PartKind
 from eclair.parts import PartEvent, Parts
 from eclair.server.anthropic.requests import CountRequest, MessagesRequest
+from eclair.server.history import question
 from eclair.server.relay import GONE, relay, unbroken, unless_gone
 
 PATH = "/v1/messages"
@@ -32,20 +33,20 @@ def router(core: Core) -> APIRouter:
 
     @api.post("")
     async def create_message(body: MessagesRequest, request: Request) -> Response:
-        engine, model = await core.registry.resolve(body.model)
-        asked = body.request(model)
-        rendering = MessageRendering(model.id, thinking=body.shows_thinking)
-        pieces = unbroken(core.ask(engine, model, asked), core.idle)
+        chosen = await core.modes.called(body.model, question(body.said()))
+        asked = chosen.wishing(body.request(chosen.model))
+        rendering = MessageRendering(chosen.model.id, thinking=body.shows_thinking)
+        pieces = unbroken(core.ask(chosen.engine, chosen.model, asked), core.idle)
         return await relay(request, pieces, rendering, streamed=bool(body.stream), beat=PING)
 
     @api.post("/count_tokens")
     async def count_tokens(body: CountRequest, request: Request) -> Response:
-        engine, model = await core.registry.resolve(body.model)
         said = body.said()
+        chosen = await core.modes.called(body.model, question(said))
         calls = [call for message in said for call in message.tool_calls]
         texts = [message.content for message in said if isinstance(message.content, str)]
         text = "\n".join([*texts, *(orjson.dumps(one).decode() for one in (*calls, *body.wanted_tools()))])
-        count = await unless_gone(request, engine.count(model.id, text))
+        count = await unless_gone(request, chosen.engine.count(chosen.model.id, text))
         return GONE if count is None else JSONResponse({"input_tokens": count + WRAPPING * len(said)})
 
     return api

@@ -11,7 +11,8 @@ from pydantic import AfterValidator, BaseModel, Field
 
 from eclair.core import OWNER, Core
 from eclair.errors import InvalidInput
-from eclair.messages import Conversation, Hit, Message
+from eclair.messages import Conversation, Hit, Message, Mode
+from eclair.server.api.turns import ModelName
 from eclair.server.body import Body
 from eclair.store.base import Edit, Place
 
@@ -45,6 +46,20 @@ class ChangedConversation(Body):
     pinned: bool | None = None
     archived: bool | None = None
     tags: Tags | None = None
+    model: ModelName | None = None
+    mode: Mode | None = None
+
+    def edit(self) -> Edit:
+        """A `model` or `mode` of null takes that away; anything else of null stays."""
+        return Edit(
+            title=self.title,
+            leaf=self.leaf,
+            pinned=self.pinned,
+            archived=self.archived,
+            tags=self.tags,
+            model="" if self.model is None and "model" in self.model_fields_set else self.model,
+            mode="" if self.mode is None and "mode" in self.model_fields_set else self.mode,
+        )
 
 
 class ConversationList(BaseModel):
@@ -113,8 +128,9 @@ def router(core: Core) -> APIRouter:
 
     @api.patch("/conversations/{id}")
     async def change_conversation(id: str, body: ChangedConversation) -> Conversation:
-        edit = Edit(title=body.title, leaf=body.leaf, pinned=body.pinned, archived=body.archived, tags=body.tags)
-        return await core.keeping.change(OWNER, id, edit)
+        if body.model is not None:
+            await core.registry.resolve(body.model)
+        return await core.keeping.change(OWNER, id, body.edit())
 
     @api.get("/search")
     async def search(q: str, limit: Annotated[int, Query(ge=1, le=100)] = 20) -> Hits:

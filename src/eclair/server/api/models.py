@@ -12,9 +12,17 @@ from eclair.core import Core
 from eclair.engines.base import Health, Model
 
 
+class Picks(BaseModel):
+    """Whom the modes choose where no model is named."""
+
+    flash: str
+    think: str
+
+
 class Models(BaseModel):
     models: list[Model]
     default: str | None
+    picks: Picks | None
 
 
 class HealthReport(BaseModel):
@@ -31,7 +39,9 @@ def router(core: Core) -> APIRouter:
         models = await core.registry.models()
         wanted = core.settings.model or (models[0].id if models else None)
         default = wanted if wanted in {model.id for model in models} else None
-        return Models(models=models, default=default)
+        picks = await core.modes.picks()
+        modes = None if picks is None else Picks(flash=picks[0].id, think=picks[1].id)
+        return Models(models=models, default=default, picks=modes)
 
     @api.get("/health")
     async def health(response: Response) -> HealthReport:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter, Response
 
 from eclair.core import OWNER, Core
+from eclair.messages import Mode
 from eclair.server.body import Body
 from eclair.turns import Choices
 
@@ -14,6 +15,7 @@ class PrefillBody(Body):
 
     conversation: str | None = None
     model: str | None = None
+    mode: Mode | None = None
     system: str | None = None
     text: str = ""
 
@@ -23,6 +25,6 @@ def router(core: Core) -> APIRouter:
 
     @api.post("/prefill", status_code=202, response_class=Response)
     async def prefill(body: PrefillBody) -> None:
-        await core.turns.prefill(OWNER, body.conversation, Choices(body.model, body.system), body.text)
+        await core.turns.prefill(OWNER, body.conversation, Choices(body.model, body.mode, body.system), body.text)
 
     return api

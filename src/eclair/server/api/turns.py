@@ -11,12 +11,13 @@ from starlette.responses import JSONResponse
 
 from eclair.core import OWNER, Core
 from eclair.errors import InvalidInput
-from eclair.messages import Conversation, Sampling
+from eclair.messages import Conversation, Mode, Sampling
 from eclair.server.body import Body
 from eclair.server.sse import EventStream, frames
 from eclair.turns import Choices, Continue, New, Retry
 
 ID = r"[0-9a-hjkmnp-tv-z]{26}$"
+ModelName = Annotated[str, Field(min_length=1, max_length=200)]
 Title = Annotated[str, Field(max_length=200)]
 
 
@@ -24,6 +25,7 @@ class ChoicesBody(Body):
     """How a turn is to be answered."""
 
     model: str | None = None
+    mode: Mode | None = None
     system: str | None = None
     temperature: Annotated[float | None, Field(ge=0, le=2)] = None
     top_p: Annotated[float | None, Field(gt=0, le=1)] = None
@@ -31,7 +33,8 @@ class ChoicesBody(Body):
     seed: int | None = None
 
     def choices(self) -> Choices:
-        return Choices(self.model, self.system, Sampling(self.temperature, self.top_p, self.max_tokens, self.seed))
+        sampling = Sampling(self.temperature, self.top_p, self.max_tokens, self.seed)
+        return Choices(self.model, self.mode, self.system, sampling)
 
 
 class NewTurnBody(ChoicesBody):
@@ -61,10 +64,13 @@ class NewTurnBody(ChoicesBody):
 
 
 class NewConversation(Body):
-    """With `turn` it is made together with its first answer, or not at all."""
+    """With `turn` it is made together with its first answer, or not at all. `model` and `mode` are kept with it; those
+    of the turn hold for that alone."""
 
     id: Annotated[str | None, Field(pattern="^conv_" + ID)] = None
     title: Title = ""
+    model: ModelName | None = None
+    mode: Mode | None = None
     turn: NewTurnBody | None = None
 
 
@@ -97,7 +103,9 @@ def router(core: Core) -> APIRouter:
         body: NewConversation, response: Response, accept: Annotated[str, Header()] = ""
     ) -> Any:
         accepted = time.perf_counter()
-        wanted = core.turns.begin(OWNER, body.id, body.title)
+        if body.model is not None:
+            await core.registry.resolve(body.model)
+        wanted = core.turns.begin(OWNER, body.id, body.title, body.model, body.mode)
         if body.turn is not None:
             answer = await begun(wanted, body.turn, accepted, accept)
             return answer if isinstance(answer, EventStream) else JSONResponse(answer.model_dump(), 202)

@@ -15,6 +15,7 @@ from eclair.engines.base import (
 from eclair.engines.base import Request as EngineRequest
 from eclair.messages import Sampling
 from eclair.server.body import Body, Fields
+from eclair.server.history import question
 
 Probability = Annotated[float | None, Field(gt=0, le=1)]
 Penalty = Annotated[float | None, Field(ge=-2, le=2)]
@@ -90,6 +91,11 @@ class ChatRequest(_Asked):
     safety_identifier: str | None = None
     safe_prompt: Literal[False] | None = None
 
+    @property
+    def question(self) -> str:
+        """What the person said last."""
+        return question(message.said() for message in self.messages)
+
     def request(self, model: Model, max_tokens: int) -> EngineRequest:
         sampling = self.sampling(self.max_completion_tokens or self.max_tokens)
         return EngineRequest(
@@ -109,10 +115,14 @@ class CompletionRequest(_Asked):
     best_of: Literal[1] | None = None
     echo: Literal[False] | None = None
 
+    @property
+    def question(self) -> str:
+        return self.prompt if isinstance(self.prompt, str) else self.prompt[0]
+
     def request(self, model: Model, max_tokens: int) -> EngineRequest:
         return EngineRequest(
             model=model.id,
-            prompt=self.prompt if isinstance(self.prompt, str) else self.prompt[0],
+            prompt=self.question,
             sampling=effective(self.sampling(self.max_tokens), model.sampling, max_tokens),
             extra=self.passed_on(),
         )

@@ -210,7 +210,7 @@ class ResponsesRequest(Body):
 
     def request(self, model: Model, max_tokens: int) -> EngineRequest:
         """Raises InvalidInput where there is nothing to answer."""
-        messages = grouped(self._said())
+        messages = grouped(self.said())
         if not messages:
             raise InvalidInput("There is nothing to answer; send a message in `input`.", param="input")
         sampling = Sampling(self.temperature, self.top_p, self.max_output_tokens)
@@ -224,7 +224,7 @@ class ResponsesRequest(Body):
             extra=self._passed_on(),
         )
 
-    def _said(self) -> Iterator[Said]:
+    def said(self) -> Iterator[Said]:
         if self.instructions:
             yield Said("system", self.instructions)
         for item in self.input:

@@ -20,6 +20,7 @@ from eclair.events import PartDelta, PartFinished, PartStarted
 from eclair.ids import new_id
 from eclair.messages import FinishReason, PartKind
 from eclair.parts import PartEvent, Parts
+from eclair.server.history import question
 from eclair.server.openai.response_requests import ResponsesRequest
 from eclair.server.relay import relay, unbroken
 
@@ -29,10 +30,10 @@ def router(core: Core) -> APIRouter:
 
     @api.post("/responses")
     async def respond(body: ResponsesRequest, request: Request) -> Response:
-        engine, model = await core.registry.resolve(body.model)
-        asked = body.request(model, core.settings.max_tokens)
+        chosen = await core.modes.called(body.model, question(body.said()))
+        asked = chosen.wishing(body.request(chosen.model, core.settings.max_tokens))
         rendering = ResponseRendering(body, asked)
-        pieces = unbroken(core.ask(engine, model, asked), core.idle)
+        pieces = unbroken(core.ask(chosen.engine, chosen.model, asked), core.idle)
         return await relay(request, pieces, rendering, streamed=bool(body.stream))
 
     return api

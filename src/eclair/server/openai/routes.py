@@ -36,6 +36,7 @@ from eclair.errors import (
 )
 from eclair.idle import Idle
 from eclair.ids import new_id
+from eclair.messages import MODES
 from eclair.server.openai.forms import Chat, Choice, Completion
 from eclair.server.openai.requests import ChatRequest, CompletionRequest
 from eclair.server.relay import GONE, unbroken, unless_gone
@@ -76,11 +77,14 @@ def router(core: Core) -> APIRouter:
 
     @api.get("/models")
     async def list_models() -> JSON:
-        return {"object": "list", "data": [_model(model) for model in await core.registry.models()]}
+        models = await core.registry.models()
+        names = [mode for mode in MODES if models and mode not in {model.id for model in models}]
+        return {"object": "list", "data": [*map(_model, models), *map(_mode, names)]}
 
     @api.get("/models/{id:path}")
     async def read_model(id: str) -> JSON:
-        return _model((await core.registry.resolve(id))[1])
+        there = any(model.id == id for model in await core.registry.models())
+        return _mode(id) if id in MODES and not there else _model((await core.registry.resolve(id))[1])
 
     @api.post("/chat/completions")
     async def chat(body: ChatRequest, request: Request) -> Response:
@@ -91,9 +95,9 @@ def router(core: Core) -> APIRouter:
         return await answer(body, request, Completion())
 
     async def answer(body: ChatRequest | CompletionRequest, request: Request, form: Chat | Completion) -> Response:
-        engine, model = await core.registry.resolve(body.model)
-        asked = body.request(model, core.settings.max_tokens)
-        ask = partial(core.ask, engine, model)
+        chosen = await core.modes.called(body.model, body.question)
+        asked = chosen.wishing(body.request(chosen.model, core.settings.max_tokens))
+        ask = partial(core.ask, chosen.engine, chosen.model)
         id = new_id(form.prefix).replace("_", "-")
         reply = _Reply(form, ask, asked, body.n or 1, core.idle, id, int(time.time()))
         if not body.stream:
@@ -133,6 +137,18 @@ def _model(model: Model) -> JSON:
         "type": "base",
         "capabilities": {"completion_chat": True},
         **({} if model.context is None else {"max_context_length": model.context}),
+    }
+
+
+def _mode(name: str) -> JSON:
+    """A mode in the place of a model: whoever it chooses answers."""
+    return {
+        "id": name,
+        "object": "model",
+        "created": 0,
+        "owned_by": "eclair",
+        "type": "base",
+        "capabilities": {"completion_chat": True},
     }
 
 

@@ -18,6 +18,10 @@ from eclair.store.statements.rows import first
 MOST_WORDS = 32
 """Words of a search that are looked for; each costs, and no one types more."""
 
+LATELY = 200
+"""Messages that are looked at to know how fast models write, and how many words make an answer worth counting."""
+ENOUGH = 10
+
 _MESSAGE: TypeAdapter[Message] = TypeAdapter(Message)
 _WORD = re.compile(r"\w+")
 
@@ -68,6 +72,16 @@ def search(db: apsw.Connection, owner: str, words: str, limit: int) -> list[Hit]
         (query, owner, limit),
     )
     return [Hit(*row) for row in rows]
+
+
+def speeds(db: apsw.Connection) -> dict[str, float]:
+    rows = db.execute(
+        "SELECT model, avg(speed) FROM (SELECT body ->> '$.model' AS model, body ->> '$.usage.words' AS words,"
+        " body ->> '$.usage.words_per_second' AS speed FROM message ORDER BY number DESC LIMIT ?)"
+        " WHERE model IS NOT NULL AND speed IS NOT NULL AND words >= ? GROUP BY model",
+        (LATELY, ENOUGH),
+    )
+    return dict(rows)
 
 
 def newest_leaf(db: apsw.Connection, conversation: str, parent: str | None) -> str | None:

@@ -1,0 +1,102 @@
+"""Modes: gathers who could answer, and has `routing` choose. How fast each model writes is read from what is kept."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+
+from eclair.engines.base import JSON, Engine, Model, Remote, Request, estimated
+from eclair.engines.known import chats
+from eclair.engines.thinking import FLASH, THINK
+from eclair.errors import EclairError
+from eclair.events import Remarked
+from eclair.messages import MODES, Mode, RemarkCode
+from eclair.registry import Registry
+from eclair.routing import Candidate, Place, Settled, able, near, pick, place_of, settle
+from eclair.store.base import Store
+
+FRESH = 30.0
+"""Seconds for which measured speeds are taken as true."""
+
+EMBEDDED = "embedded"
+"""The engine that lists its default model even while that is not on this machine."""
+
+WHY: dict[RemarkCode, str] = {
+    "routed_short": "a short question",
+    "routed_long": "a long question",
+    "routed_code": "a question with code or a file in it",
+    "routed_numbers": "a question with numbers to work out",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """Who answers, with which `reasoning_effort`, and the remark that says why, where nobody said so."""
+
+    engine: Engine
+    model: Model
+    effort: str | None = None
+    remark: Remarked | None = None
+
+    def wishing(self, request: Request) -> Request:
+        """The request with this effort, unless it wishes for one itself."""
+        wish: JSON = {} if self.effort is None else {"reasoning_effort": self.effort}
+        return replace(request, extra=wish | request.extra)
+
+
+class Modes:
+    """Without a store nothing is known of speeds."""
+
+    def __init__(self, registry: Registry, store: Store | None = None) -> None:
+        self._registry = registry
+        self._store = store
+        self._speeds: dict[str, float] = {}
+        self._read = -FRESH
+
+    async def choose(self, named: str | None, mode: Mode | None, question: str) -> Chosen:
+        """Who answers: the model that is named, which a mode only tells whether to think; else the mode's choice, or
+        the default model without one. Raises NotFound and EngineUnavailable as the registry does."""
+        if mode is None:
+            return Chosen(*await self._registry.resolve(named))
+        settled, why = settle(mode, question)
+        name = named if named is not None else (await self._picked(settled, question)).id
+        engine, model = await self._registry.resolve(name)
+        remark = None
+        if why is not None and (named is None or model.thinks not in ("always", "never")):
+            remark = Remarked(why, f"{settled.capitalize()}, with {model.name}: {WHY[why]}.")
+        return Chosen(engine, model, FLASH if settled == "flash" else THINK, remark)
+
+    async def called(self, name: str, question: str) -> Chosen:
+        """As `choose`, for a program that names a mode in the place of a model; a model of that name goes first."""
+        there = any(model.id == name for model in await self._registry.models())
+        mode: Mode | None = next((mode for mode in MODES if mode == name and not there), None)
+        return await self.choose(name if mode is None else None, mode, question)
+
+    async def picks(self) -> tuple[Model, Model] | None:
+        """Whom flash and think choose for a short question; None where nobody is there to answer."""
+        try:
+            return await self._picked("flash", ""), await self._picked("think", "")
+        except EclairError:
+            return None
+
+    async def _picked(self, mode: Settled, question: str) -> Model:
+        engine, default = await self._registry.resolve(None)
+        speeds = await self._words_per_second()
+        found = [
+            Candidate(model, _place(engine), speeds.get(model.id))
+            for engine, model in await self._registry.ready()
+            if chats(model.id) and model.id not in MODES and not (model.engine == EMBEDDED and model.size is None)
+        ]
+        found.sort(key=lambda one: one.model.id != default.id)
+        nearby = near(found, _place(engine))
+        return pick(mode, able(nearby, estimated(question))).model if nearby else default
+
+    async def _words_per_second(self) -> dict[str, float]:
+        if self._store is not None and time.monotonic() - self._read >= FRESH:
+            self._speeds = await self._store.speeds()
+            self._read = time.monotonic()
+        return self._speeds
+
+
+def _place(engine: Engine) -> Place:
+    return place_of(engine.url if isinstance(engine, Remote) else None)

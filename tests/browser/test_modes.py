@@ -1,0 +1,199 @@
+"""Flash, auto and think in the page; the hand-over of a running answer; the model that a conversation remembers."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from tests.browser import axe
+from tests.browser.conftest import Opening
+from tests.browser.rack import BIG, SMALL, Rack, racked
+from tests.browser.served import Served
+from tests.browser.test_chat import answers, composer, finished, send
+
+
+@pytest.fixture(scope="module")
+def rack() -> Iterator[Rack]:
+    with racked() as rack:
+        yield rack
+
+
+@pytest.fixture(scope="module")
+def several(rack: Rack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """An Éclair with two models to choose from."""
+    settings = {"ECLAIR_SCRIPTED": "false", "ECLAIR_TITLES": "false"}
+    served = Served(
+        tmp_path_factory.mktemp("modes"), ECLAIR_ENGINES=json.dumps({"rack": {"url": rack.url}}), **settings
+    )
+    served.start()
+    yield served
+    served.close()
+
+
+@pytest.fixture
+def both(opening: Opening, several: Served) -> Page:
+    page = opening(several).new_page()
+    page.goto("/")
+    return page
+
+
+def mode(page: Page) -> Locator:
+    return page.get_by_role("combobox", name="Answer fast, or think first")
+
+
+def model(page: Page) -> Locator:
+    return page.get_by_role("combobox", name="Model")
+
+
+def told(rack: Rack) -> object:
+    """Whom the last question went to, and whether that was told to think."""
+    asked = rack.asked[-1]
+    return asked["model"], asked.get("chat_template_kwargs", {}).get("enable_thinking")
+
+
+def test_auto_chooses_says_why_and_is_overruled_with_one_button(both: Page, rack: Rack) -> None:
+    expect(mode(both)).to_have_value("auto")
+    expect(model(both)).to_have_value("")
+    send(both, "Is it so?")
+    finished(both, f"{SMALL} says yes.")
+    assert told(rack) == (SMALL, None) or told(rack) == (SMALL, False)
+    expect(answers(both)).to_contain_text(f"Flash, with {SMALL}: a short question.")
+    both.get_by_role("button", name="Think instead").focus()
+    both.keyboard.press("Enter")
+    finished(both, f"{BIG} says yes.")
+    assert told(rack) == (BIG, True)
+    expect(answers(both).get_by_text("Thought")).to_be_visible()
+    expect(answers(both)).to_contain_text("2/2")
+    expect(both.get_by_role("button", name="Think instead")).to_have_count(0)
+    send(both, "What is 17 * 23?")
+    finished(both, f"{BIG} says yes.")
+    expect(answers(both).last).to_contain_text("a question with numbers to work out")
+    expect(answers(both).last.get_by_role("button", name="Flash instead")).to_be_visible()
+
+
+def test_the_switch_is_worked_by_keyboard_and_outlives_a_reload(both: Page, rack: Rack) -> None:
+    both.get_by_role("button", name="Add text files").focus()
+    for _ in range(20):
+        both.keyboard.press("Tab")
+        if mode(both).evaluate("element => element === document.activeElement"):
+            break
+    expect(mode(both)).to_be_focused()
+    both.keyboard.press("ArrowDown")
+    expect(mode(both)).to_have_value("think")
+    send(both, "Is it so?")
+    finished(both, f"{BIG} says yes.")
+    assert told(rack) == (BIG, True)
+    both.reload()
+    expect(mode(both)).to_have_value("think")
+    composer(both).press_sequentially("/flash")
+    both.keyboard.press("Enter")
+    expect(mode(both)).to_have_value("flash")
+    send(both, "And now?")
+    finished(both, f"{SMALL} says yes.")
+
+
+def test_a_running_answer_is_handed_over_and_what_it_wrote_stays(both: Page, rack: Rack) -> None:
+    send(both, "wait for it")
+    expect(answers(both)).to_contain_text("more more more")
+    both.get_by_role("button", name="Think instead").click()
+    expect(answers(both)).to_contain_text(f"{BIG} says yes.")
+    assert told(rack) == (BIG, True)
+    expect(both.get_by_role("button", name="Flash instead")).to_be_visible()
+    both.get_by_role("button", name="Stop").click()
+    expect(answers(both)).to_contain_text("2/2")
+    both.get_by_role("button", name="Previous version").click()
+    expect(answers(both)).to_contain_text(f"{SMALL} says yes. more more more")
+    assert len(rack.asked) >= 2
+
+
+def test_the_model_is_remembered_with_the_conversation_and_a_second_tab_follows(both: Page, rack: Rack) -> None:
+    send(both, "Is it so?")
+    finished(both, SMALL)
+    second = both.context.new_page()
+    second.goto(both.url)
+    expect(answers(second)).to_have_count(1)
+    model(both).select_option(BIG)
+    expect(model(second)).to_have_value(BIG)
+    mode(second).select_option("flash")
+    expect(mode(both)).to_have_value("flash")
+    send(second, "And now?")
+    finished(second, f"{BIG} says yes.")
+    assert told(rack) == (BIG, False)
+    composer(both).press_sequentially("once @small")
+    composer(both).press("Tab")
+    composer(both).press("Enter")
+    finished(both, f"{SMALL} says yes.")
+    expect(model(both)).to_have_value(BIG)
+    send(both, "And then?")
+    expect(answers(both).last).to_contain_text(f"{BIG} says yes.")
+    both.get_by_role("button", name="New chat").first.click()
+    expect(model(both)).to_have_value("")
+
+
+def test_a_new_chat_is_begun_with_what_was_chosen(both: Page, rack: Rack) -> None:
+    model(both).select_option(BIG)
+    mode(both).select_option("think")
+    send(both, "Is it so?")
+    finished(both, f"{BIG} says yes.")
+    assert told(rack) == (BIG, True)
+    both.reload()
+    expect(model(both)).to_have_value(BIG)
+    expect(mode(both)).to_have_value("think")
+
+
+def test_a_model_that_cannot_be_told_says_so(both: Page) -> None:
+    both.route("**/api/models", lambda route: route.fulfill(json=listing(route.fetch().json())))
+    both.reload()
+    model(both).select_option(SMALL)
+    expect(mode(both)).to_have_count(0)
+    switch = both.get_by_role("button", name="Answer fast, or think first")
+    expect(switch).to_have_attribute("aria-disabled", "true")
+    expect(switch).to_have_accessible_description(
+        f"{SMALL} answers without thinking first; choose another model for that."
+    )
+    switch.click(force=True)
+    expect(both.get_by_role("status").get_by_text(f"{SMALL} answers without thinking first")).to_be_visible()
+
+
+def listing(data: dict[str, object]) -> dict[str, object]:
+    models = data["models"]
+    assert isinstance(models, list)
+    return {**data, "models": [{**one, "thinks": "never" if one["id"] == SMALL else one["thinks"]} for one in models]}  # pyright: ignore[reportUnknownVariableType]
+
+
+def test_with_one_model_auto_says_nothing_and_the_switch_turns_thinking_off(page: Page) -> None:
+    expect(mode(page)).to_have_value("auto")
+    send(page, "script: words=2 reasoning=3")
+    finished(page)
+    expect(answers(page).get_by_text("Thought")).to_be_visible()
+    expect(answers(page).locator("[data-code]")).to_have_count(0)
+    mode(page).select_option("flash")
+    send(page, "script: words=2 reasoning=3")
+    expect(answers(page)).to_have_count(2)
+    finished(page)
+    expect(answers(page).last.get_by_text("Thought")).to_have_count(0)
+
+
+def test_a_temporary_chat_has_its_own(both: Page, rack: Rack) -> None:
+    both.goto("/temporary")
+    model(both).select_option(BIG)
+    mode(both).select_option("think")
+    send(both, "Is it so?")
+    finished(both, f"{BIG} says yes.")
+    assert told(rack) == (BIG, True)
+    expect(mode(both)).to_have_value("think")
+
+
+@pytest.mark.parametrize("width", [1200, 390])
+def test_everybody_can_use_it(opening: Opening, several: Served, scheme: str, width: int) -> None:
+    context = opening(several, color_scheme=scheme, viewport={"width": width, "height": 800})
+    context.add_init_script(path=axe.AXE)
+    page = context.new_page()
+    page.goto("/")
+    send(page, "Is it so?")
+    finished(page, SMALL)
+    expect(page.get_by_role("button", name="Think instead")).to_be_visible()
+    axe.check(page)
