@@ -74,6 +74,6 @@ async def open_core(settings: Settings) -> AsyncGenerator[Core]:
         preferences = Preferred(store)
         await preferences.read(OWNER)
         turns = Turns(settings, store, registry, preferences, runs, idle, titles)
-        pulls = Pulls(settings, registry)
+        pulls = Pulls(settings, registry, changes)
         stack.push_async_callback(pulls.close)
         yield Core(settings, store, registry, preferences, runs, turns, changes, keeping, imports, idle, pulls)

@@ -14,8 +14,8 @@ PartKind = Literal["text", "reasoning", "tool_call"]
 Status = Literal["running", "finished", "stopped", "interrupted", "failed"]
 FinishReason = Literal["stop", "length", "tool_calls", "content_filter"]
 StepKind = Literal["load"]
-RemarkCode = Literal["history_trimmed", "not_saved"]
-ChangeKind = Literal["changed", "removed", "running", "finished"]
+RemarkCode = Literal["history_trimmed", "not_saved", "language"]
+ChangeKind = Literal["changed", "removed", "running", "finished", "models"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,8 @@ class Usage:
 
     Tokens are the engine's own count, or None where it gives none. `first_word_ms` runs from the moment
     the turn was accepted to its first word. `words` is counted between white space;
-    `words_per_second` is over the time from the first word to the last, None for under two words.
+    `words_per_second` is over the time from the first word to the last, None for under two words and where that time
+    was too short to tell.
     """
 
     prompt_tokens: int | None
@@ -59,10 +60,14 @@ class Fault:
 
 @dataclass(frozen=True, slots=True)
 class Remark:
-    """Something the person should know about an answer, such as that old turns were left out."""
+    """Something the person should know about an answer, such as that old turns were left out.
+
+    `language` is the code of the one that the remark is about, if it is about one.
+    """
 
     code: RemarkCode
     message: str
+    language: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +142,8 @@ class Hit:
 class Change:
     """Something has happened to a conversation: it was changed or removed, an answer in it began or ended.
 
-    Without a conversation it is not known to which: look at everything.
+    Without a conversation it is not known to which: look at everything. `models`, of none either, is of the models
+    that are here or on their way.
     """
 
     conversation: str | None

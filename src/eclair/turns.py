@@ -6,11 +6,12 @@ import time
 from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import dataclass, field, replace
 
+from eclair.advice import language_remark
 from eclair.assistant import Answer, Turn, effective
 from eclair.context import lay_out
 from eclair.engines.base import Engine, Model
 from eclair.errors import InvalidInput, NotFound, TooLarge
-from eclair.events import RunStarted
+from eclair.events import Remarked, RunStarted
 from eclair.idle import Idle
 from eclair.ids import Clock, new_id
 from eclair.messages import Conversation, Message, Part, Role, Sampling, branch
@@ -128,6 +129,8 @@ class Turns:
             place = self._place(kept, {message.id: message for message in messages}, what)
             instructions = (await self._preferences.of(owner)).instructions
             turn = await prepare(self._settings, engine, model, choices, place.history, accepted, instructions)
+            said = place.history[:-1] if place.continues else place.history
+            turn = replace(turn, remarks=await self._remarks(said, model))
             started = self._started(kept, place, model.id)
             answer = Answer(replace(turn, continues=place.continues))
             then = None
@@ -160,6 +163,7 @@ class Turns:
             engine, model = await self.answering(owner, choices.model)
             instructions = (await self._preferences.of(owner)).instructions
             turn = await prepare(self._settings, engine, model, choices, history, accepted, instructions)
+            turn = replace(turn, remarks=await self._remarks(history, model))
         begun = history[-1] if history[-1].role == "assistant" else None
         started = RunStarted(self._ids("run"), self._ids("msg"), conversation, None, model.id, now)
         return self._runs.pass_on(started, Answer(replace(turn, continues=begun)))
@@ -174,6 +178,10 @@ class Turns:
             return await self._registry.resolve(named)
         there = any(model.id == preferred for model in await self._registry.models())
         return await self._registry.resolve(preferred if there else None)
+
+    async def _remarks(self, history: Sequence[Message], model: Model) -> tuple[Remarked, ...]:
+        remark = await language_remark(history, model, await self._registry.models(), self._settings)
+        return (remark,) if remark is not None else ()
 
     def _place(self, conversation: Conversation, tree: dict[str, Message], what: New | Retry | Continue) -> _Place:
         match what:

@@ -108,6 +108,11 @@ class Entry:
     wheel: Wheel | None = None
     titles: bool = True
 
+    @property
+    def european(self) -> bool:
+        """Whether all its makers are European."""
+        return self.country is not None and {code.strip() for code in self.country.split(",")} <= set(EUROPE.split())
+
     def model(self, engine: str, context: int, size: int | None) -> Model:
         """The model as `engine` offers it, with a window of `context` tokens and a file of `size` bytes, if any."""
         return Model(
@@ -124,6 +129,9 @@ class Entry:
             titles=self.titles,
         )
 
+
+EUROPE = "AT BE BG CH CY CZ DE DK EE ES FI FR GB GR HR HU IE IS IT LI LT LU LV MT NL NO PL PT RO SE SI SK UA"
+"""The countries whose makers are European ones."""
 
 EMBEDDED = "smollm2-135m-instruct"
 """The model that comes with Éclair."""
