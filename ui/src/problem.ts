@@ -13,7 +13,7 @@ const PROBLEMS: Readonly<Record<ErrorCode, PlainKey>> = {
   not_found: "problemMissing",
   method_not_allowed: "problemInput",
   conflict: "problemConflict",
-  licence_asks: "problemInput",
+  licence_asks: "problemLicence",
   gone: "problemGone",
   too_large: "problemLarge",
   setup: "problemSetup",
@@ -29,14 +29,14 @@ const PROBLEMS: Readonly<Record<ErrorCode, PlainKey>> = {
   engine_broken: "problemBroken",
 };
 
-const REMARKS: Readonly<Record<RemarkCode, PlainKey>> = { history_trimmed: "leftOut", not_saved: "notSaved" };
+const REMARKS: Readonly<Record<Exclude<RemarkCode, "language">, PlainKey>> = { history_trimmed: "leftOut", not_saved: "notSaved" };
 
 /** A failure: its code, the server's sentence and, where there was one, the HTTP status. */
 export function problem(code: string, message: string, status = 500): string {
   return said(known(PROBLEMS, code) ?? byStatus(status), message);
 }
 
-/** Something to know about an answer. */
+/** Something to know about an answer; `Foreign` says more of its language. */
 export function remark({ code, message }: Remark): string {
   return said(known(REMARKS, code), message);
 }
