@@ -1,6 +1,6 @@
 // The models that could answer on the server's machine, as its catalogue has them; who fits a search, and how figures are said.
 
-import { locale, number } from "./i18n/say.ts";
+import { locale, number, say } from "./i18n/say.ts";
 
 export type Ability = "tools" | "vision" | "reasoning" | "audio";
 
@@ -38,6 +38,8 @@ export interface CatalogModel {
   readonly size: number | null;
   readonly memory: number | null;
   readonly fits: boolean | null;
+  /** Tokens a second that it would write here, where the server tells: measured, or reckoned from others. */
+  readonly expected?: { readonly rate: number; readonly basis: string } | null;
   readonly installed: boolean;
   readonly loaded: boolean;
   /** Whether the catalogue has it, rather than somebody having put its file there. */
@@ -93,6 +95,12 @@ export function offered(models: readonly CatalogModel[], { words, fits, can, lan
       (language === "" || model.languages.some((tag) => codeOf(tag) === language)) &&
       wanted.every((word) => plain(`${model.name} ${model.id} ${model.maker} ${model.licence} ${countries(model.country)}`).includes(word)),
   );
+}
+
+/** How fast the model would write here, where that is known; what memory alone would allow is not. */
+export function speed({ expected }: CatalogModel): string {
+  if (expected == null || expected.basis === "limit") return "";
+  return say("speedExpected", { rate: number(expected.rate, { maximumSignificantDigits: 2 }) });
 }
 
 /** What would fit in place of a model that does not: the largest of its makers', else the largest European one. */

@@ -313,6 +313,7 @@ export const bg: Words = {
   canAudio: "Звук",
   fitsHere: "Побира се на този компютър",
   showModels: "Покажи всички ({count})",
+  speedExpected: "около {rate} токена/с",
   tooLarge: "Твърде голям: изисква около {memory} памет, а този компютър има {machine}.",
   wouldFit: "{name} би се побрал.",
   needsServer: "Изисква сървър, който да го изпълнява.",

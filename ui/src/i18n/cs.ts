@@ -333,6 +333,7 @@ export const cs: Words = {
   canAudio: "Zvuk",
   fitsHere: "Vejde se na tento počítač",
   showModels: "Zobrazit vše ({count})",
+  speedExpected: "asi {rate} tokenů/s",
   tooLarge: "Příliš velký: potřebuje asi {memory} paměti a tento počítač má {machine}.",
   wouldFit: "{name} by se vešel.",
   needsServer: "Potřebuje server, který ho spustí.",

@@ -313,6 +313,7 @@ export const da: Words = {
   canAudio: "Lyd",
   fitsHere: "Passer til denne computer",
   showModels: "Vis alle ({count})",
+  speedExpected: "ca. {rate} tokens/s",
   tooLarge: "For stor: den kræver ca. {memory} hukommelse, og denne computer har {machine}.",
   wouldFit: "{name} ville passe.",
   needsServer: "Kræver en server, der kører den.",

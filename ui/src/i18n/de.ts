@@ -313,6 +313,7 @@ export const de: Words = {
   canAudio: "Ton",
   fitsHere: "Passt auf diesen Rechner",
   showModels: "Alle zeigen ({count})",
+  speedExpected: "etwa {rate} Token/s",
   tooLarge: "Zu groß: Es braucht etwa {memory} Arbeitsspeicher, dieser Rechner hat {machine}.",
   wouldFit: "{name} würde passen.",
   needsServer: "Braucht einen Server, der es ausführt.",

@@ -313,6 +313,7 @@ export const el: Words = {
   canAudio: "Ήχος",
   fitsHere: "Χωρά σε αυτόν τον υπολογιστή",
   showModels: "Εμφάνιση όλων ({count})",
+  speedExpected: "περίπου {rate} τμήματα/δ",
   tooLarge: "Πολύ μεγάλο: χρειάζεται περίπου {memory} μνήμης και αυτός ο υπολογιστής έχει {machine}.",
   wouldFit: "Το {name} θα χωρούσε.",
   needsServer: "Χρειάζεται διακομιστή που να το εκτελεί.",

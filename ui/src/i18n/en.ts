@@ -312,6 +312,7 @@ export const en = {
   canAudio: "Sound",
   fitsHere: "Fits this machine",
   showModels: "Show all ({count})",
+  speedExpected: "about {rate} tokens/s",
   tooLarge: "Too large: it needs about {memory} of memory, and this machine has {machine}.",
   wouldFit: "{name} would fit.",
   needsServer: "Needs a server that runs it.",

@@ -325,6 +325,7 @@ export const es: Words = {
   canAudio: "Sonido",
   fitsHere: "Cabe en este equipo",
   showModels: "Mostrar todos ({count})",
+  speedExpected: "unos {rate} tokens/s",
   tooLarge: "Demasiado grande: necesita unos {memory} de memoria y este equipo tiene {machine}.",
   wouldFit: "{name} sí cabría.",
   needsServer: "Necesita un servidor que lo ejecute.",

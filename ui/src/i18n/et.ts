@@ -313,6 +313,7 @@ export const et: Words = {
   canAudio: "Heli",
   fitsHere: "Mahub sellesse arvutisse",
   showModels: "Näita kõiki ({count})",
+  speedExpected: "umbes {rate} tokenit/s",
   tooLarge: "Liiga suur: vajab umbes {memory} mälu, selles arvutis on {machine}.",
   wouldFit: "{name} mahuks.",
   needsServer: "Vajab serverit, mis seda käitab.",

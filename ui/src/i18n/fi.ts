@@ -313,6 +313,7 @@ export const fi: Words = {
   canAudio: "Ääni",
   fitsHere: "Sopii tälle koneelle",
   showModels: "Näytä kaikki ({count})",
+  speedExpected: "noin {rate} tokenia/s",
   tooLarge: "Liian suuri: se tarvitsee noin {memory} muistia, ja tässä koneessa on {machine}.",
   wouldFit: "{name} sopisi.",
   needsServer: "Tarvitsee palvelimen, joka ajaa sitä.",

@@ -321,6 +321,7 @@ export const fr: Words = {
   canAudio: "Son",
   fitsHere: "Convient à cette machine",
   showModels: "Tout afficher ({count})",
+  speedExpected: "environ {rate} jetons/s",
   tooLarge: "Trop grand : il demande environ {memory} de mémoire et cette machine en a {machine}.",
   wouldFit: "{name} conviendrait.",
   needsServer: "Demande un serveur qui l’exécute.",

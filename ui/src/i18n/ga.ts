@@ -373,6 +373,7 @@ export const ga: Words = {
   canAudio: "Fuaim",
   fitsHere: "Oireann sé don ríomhaire seo",
   showModels: "Taispeáin gach ceann ({count})",
+  speedExpected: "thart ar {rate} comhartha/s",
   tooLarge: "Rómhór: teastaíonn thart ar {memory} cuimhne, agus tá {machine} ag an ríomhaire seo.",
   wouldFit: "D’oirfeadh {name}.",
   needsServer: "Teastaíonn freastalaí a ritheann é.",

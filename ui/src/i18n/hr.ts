@@ -329,6 +329,7 @@ export const hr: Words = {
   canAudio: "Zvuk",
   fitsHere: "Stane na ovo računalo",
   showModels: "Prikaži sve ({count})",
+  speedExpected: "oko {rate} tokena/s",
   tooLarge: "Prevelik: treba oko {memory} memorije, a ovo računalo ima {machine}.",
   wouldFit: "{name} bi stao.",
   needsServer: "Treba poslužitelj koji ga pokreće.",

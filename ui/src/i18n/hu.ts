@@ -313,6 +313,7 @@ export const hu: Words = {
   canAudio: "Hang",
   fitsHere: "Elfér ezen a gépen",
   showModels: "Összes megjelenítése ({count})",
+  speedExpected: "körülbelül {rate} token/s",
   tooLarge: "Túl nagy: körülbelül {memory} memória kell hozzá, ebben a gépben {machine} van.",
   wouldFit: "{name} elférne.",
   needsServer: "Kiszolgáló kell hozzá, amely futtatja.",

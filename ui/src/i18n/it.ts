@@ -321,6 +321,7 @@ export const it: Words = {
   canAudio: "Suono",
   fitsHere: "Adatto a questo computer",
   showModels: "Mostra tutti ({count})",
+  speedExpected: "circa {rate} token/s",
   tooLarge: "Troppo grande: richiede circa {memory} di memoria e questo computer ne ha {machine}.",
   wouldFit: "{name} andrebbe bene.",
   needsServer: "Richiede un server che lo esegua.",

@@ -338,6 +338,7 @@ export const lt: Words = {
   canAudio: "Garsas",
   fitsHere: "Telpa šiame kompiuteryje",
   showModels: "Rodyti visus ({count})",
+  speedExpected: "apie {rate} žetonų/s",
   tooLarge: "Per didelis: reikia apie {memory} atminties, o šis kompiuteris turi {machine}.",
   wouldFit: "{name} tilptų.",
   needsServer: "Reikia serverio, kuris jį vykdytų.",

@@ -325,6 +325,7 @@ export const lv: Words = {
   canAudio: "Skaņa",
   fitsHere: "Der šim datoram",
   showModels: "Rādīt visus ({count})",
+  speedExpected: "apmēram {rate} tekstvienības/s",
   tooLarge: "Par lielu: vajag apmēram {memory} atmiņas, bet šim datoram ir {machine}.",
   wouldFit: "{name} derētu.",
   needsServer: "Vajag serveri, kas to darbina.",

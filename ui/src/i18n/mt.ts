@@ -373,6 +373,7 @@ export const mt: Words = {
   canAudio: "Ħoss",
   fitsHere: "Joqgħod fuq dan il-kompjuter",
   showModels: "Uri kollha ({count})",
+  speedExpected: "madwar {rate} token/s",
   tooLarge: "Kbir wisq: jeħtieġ madwar {memory} ta’ memorja, u dan il-kompjuter għandu {machine}.",
   wouldFit: "{name} kien joqgħod.",
   needsServer: "Jeħtieġ server li jħaddmu.",

@@ -313,6 +313,7 @@ export const nl: Words = {
   canAudio: "Geluid",
   fitsHere: "Past op deze computer",
   showModels: "Alles tonen ({count})",
+  speedExpected: "ongeveer {rate} tokens/s",
   tooLarge: "Te groot: het heeft ongeveer {memory} geheugen nodig en deze computer heeft {machine}.",
   wouldFit: "{name} zou passen.",
   needsServer: "Heeft een server nodig die het draait.",

@@ -333,6 +333,7 @@ export const pl: Words = {
   canAudio: "Dźwięk",
   fitsHere: "Zmieści się na tym komputerze",
   showModels: "Pokaż wszystkie ({count})",
+  speedExpected: "około {rate} tokenów/s",
   tooLarge: "Za duży: potrzebuje około {memory} pamięci, a ten komputer ma {machine}.",
   wouldFit: "{name} by się zmieścił.",
   needsServer: "Potrzebuje serwera, który go uruchomi.",

@@ -321,6 +321,7 @@ export const pt: Words = {
   canAudio: "Som",
   fitsHere: "Cabe neste computador",
   showModels: "Mostrar todos ({count})",
+  speedExpected: "cerca de {rate} tokens/s",
   tooLarge: "Demasiado grande: precisa de cerca de {memory} de memória e este computador tem {machine}.",
   wouldFit: "{name} caberia.",
   needsServer: "Precisa de um servidor que o execute.",

@@ -325,6 +325,7 @@ export const ro: Words = {
   canAudio: "Sunet",
   fitsHere: "Încape pe acest calculator",
   showModels: "Arată toate ({count})",
+  speedExpected: "cam {rate} tokenuri/s",
   tooLarge: "Prea mare: necesită cam {memory} de memorie, iar acest calculator are {machine}.",
   wouldFit: "{name} ar încăpea.",
   needsServer: "Necesită un server care să îl ruleze.",

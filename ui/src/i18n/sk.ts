@@ -333,6 +333,7 @@ export const sk: Words = {
   canAudio: "Zvuk",
   fitsHere: "Zmestí sa na tento počítač",
   showModels: "Zobraziť všetko ({count})",
+  speedExpected: "asi {rate} tokenov/s",
   tooLarge: "Príliš veľký: potrebuje asi {memory} pamäte a tento počítač má {machine}.",
   wouldFit: "{name} by sa zmestil.",
   needsServer: "Potrebuje server, ktorý ho spustí.",

@@ -333,6 +333,7 @@ export const sl: Words = {
   canAudio: "Zvok",
   fitsHere: "Primeren za ta računalnik",
   showModels: "Pokaži vse ({count})",
+  speedExpected: "približno {rate} žetonov/s",
   tooLarge: "Prevelik: potrebuje približno {memory} pomnilnika, ta računalnik ima {machine}.",
   wouldFit: "{name} bi bil primeren.",
   needsServer: "Potrebuje strežnik, ki ga izvaja.",

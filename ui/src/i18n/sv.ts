@@ -313,6 +313,7 @@ export const sv: Words = {
   canAudio: "Ljud",
   fitsHere: "Får plats på den här datorn",
   showModels: "Visa alla ({count})",
+  speedExpected: "ungefär {rate} token/s",
   tooLarge: "För stor: den behöver ungefär {memory} minne, och den här datorn har {machine}.",
   wouldFit: "{name} skulle få plats.",
   needsServer: "Behöver en server som kör den.",
