@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from eclair.engines import memory, pace
 from eclair.engines.base import Model
 from eclair.engines.offers import Offer, offers
+from eclair.errors import SettingsError
 from eclair.events import Remarked
 from eclair.languages import ENGLISH, language_of, lists
 from eclair.messages import Message
@@ -49,14 +50,21 @@ async def language_remark(
     language = language_of(question.text) if question is not None and model.languages else None
     if language is None or lists(model.languages, language) or _said(history, model, language):
         return None
-    advice = await advise(language, models, settings)
+    try:
+        advice = await advise(language, models, settings)
+    except SettingsError:  # the owner's catalogue is at fault, which `eclair models` says; no answer fails of that
+        return None
     return Remarked("language", _sentence(model, advice), language)
 
 
 def _said(history: Sequence[Message], model: Model, language: str) -> bool:
-    return any(
+    kept = any(
         message.model == model.id and any(remark.language == language for remark in message.remarks)
         for message in history
+    )
+    unkept = any(message.role == "assistant" and message.model is None for message in history)  # a temporary chat
+    return kept or (
+        unkept and any(message.role == "user" and language_of(message.text) == language for message in history[:-1])
     )
 
 

@@ -24,7 +24,7 @@ def asked(text: str, **more: Any) -> Message:
     return Message("msg_1", "conv", None, "user", (Part("text", text),), 0, **more)
 
 
-def answered(*remarks: Remark, model: str = "small") -> Message:
+def answered(*remarks: Remark, model: str | None = "small") -> Message:
     return Message("msg_2", "conv", "msg_1", "assistant", (Part("text", "Yes."),), 0, model=model, remarks=remarks)
 
 
@@ -83,12 +83,19 @@ async def test_a_model_that_is_here_is_named_first(machine: pytest.MonkeyPatch, 
         ([asked(GERMAN)], replace(ENGLISH, languages=())),
         ([asked(GERMAN)], replace(ENGLISH, languages=("en", "de"))),
         ([asked(GERMAN), answered(Remark("language", "x", "de")), asked("Und warum ist er abends rot?")], ENGLISH),
+        ([asked(GERMAN), answered(model=None), asked("Und warum ist er abends rot?")], ENGLISH),
     ],
 )
 async def test_nothing_is_said_where_it_is_not_sure_or_was_said(
     settings: Settings, history: list[Message], model: Model
 ) -> None:
     assert await language_remark(history, model, [model], settings) is None
+
+
+async def test_a_faulty_catalogue_of_the_owners_fails_no_answer(settings: Settings, tmp_path: Path) -> None:
+    (tmp_path / "models.toml").write_text("[[model]]")
+    faulty = replace(settings, catalog=tmp_path / "models.toml")
+    assert await language_remark([asked(GERMAN)], ENGLISH, [], faulty) is None
 
 
 async def test_it_is_said_again_of_another_language_and_of_another_model(settings: Settings) -> None:
