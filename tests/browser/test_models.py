@@ -48,7 +48,9 @@ def get(page: Page, name: str = "Tiny") -> None:
     """Begin to fetch a model of the catalogue, having accepted its licence."""
     found(page, name)
     offer(page, name).get_by_role("button", name=f"Get {name}").click()
-    page.get_by_role("dialog", name="The licence of this model").get_by_role("button", name="Accept and get it").click()
+    dialog = page.get_by_role("dialog", name="The licence of this model")
+    dialog.get_by_role("button", name="Accept and get it").click()
+    expect(dialog).to_have_count(0)
 
 
 def coming(page: Page) -> Locator:
