@@ -43,7 +43,7 @@ export interface Model {
 /** What would leave the server's machine, and to which hosts. */
 export interface Leaving {
   readonly hosts: readonly string[];
-  /** Only when somebody runs `eclair pull`. */
+  /** Only when somebody fetches a model. */
   readonly asked: boolean;
   /** The engine whose answers it belongs to. */
   readonly engine: string | null;

@@ -416,7 +416,7 @@ export const cs: Words = {
   leaving: "Co může opustit toto zařízení",
   leavingNothing: "Nic. Všechny odpovědi vznikají na tomto zařízení.",
   leavingAnswers: "Když odpovídá model jádra AI „{engine}“: vaše zpráva, předchozí část konverzace a pokyny – na {hosts}.",
-  leavingFetch: "Když spustíte „{command}“: název modelu – na {hosts}.",
+  leavingFetch: "Když stahujete model: jeho název – na {hosts}.",
 
   taskDone: "splněno",
   taskOpen: "nesplněno",

@@ -381,7 +381,7 @@ export const da: Words = {
   leaving: "Hvad der kan forlade denne computer",
   leavingNothing: "Intet. Alle svar bliver til på denne computer.",
   leavingAnswers: "Når en model fra AI-motoren »{engine}« svarer: din besked, den hidtidige chat og instruktionerne, til {hosts}.",
-  leavingFetch: "Når du kører »{command}«: navnet på en model, til {hosts}.",
+  leavingFetch: "Når du henter en model: dens navn, til {hosts}.",
 
   taskDone: "udført",
   taskOpen: "mangler",

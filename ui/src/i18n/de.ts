@@ -381,7 +381,7 @@ export const de: Words = {
   leaving: "Was diesen Rechner verlassen kann",
   leavingNothing: "Nichts. Alle Antworten entstehen auf diesem Rechner.",
   leavingAnswers: "Wenn ein Modell der Engine „{engine}“ antwortet, gehen Ihre Nachricht, der bisherige Chat und die Anweisungen an {hosts}.",
-  leavingFetch: "Wenn Sie „{command}“ ausführen, geht der Name eines Modells an {hosts}.",
+  leavingFetch: "Wenn Sie ein Modell holen: dessen Name, an {hosts}.",
 
   taskDone: "erledigt",
   taskOpen: "offen",

@@ -380,7 +380,7 @@ export const en = {
   leaving: "What may leave this machine",
   leavingNothing: "Nothing. Everything is answered on this machine.",
   leavingAnswers: "When a model of the engine “{engine}” answers: your message, the conversation before it and the instructions, to {hosts}.",
-  leavingFetch: "When you run “{command}”: the name of a model, to {hosts}.",
+  leavingFetch: "When you fetch a model: its name, to {hosts}.",
 
   taskDone: "done",
   taskOpen: "to do",

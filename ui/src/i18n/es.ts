@@ -405,7 +405,7 @@ export const es: Words = {
   leaving: "Qué puede salir de este equipo",
   leavingNothing: "Nada. Todo se responde en este equipo.",
   leavingAnswers: "Cuando responde un modelo del motor «{engine}»: su mensaje, la conversación anterior y las instrucciones, a {hosts}.",
-  leavingFetch: "Cuando ejecuta «{command}»: el nombre de un modelo, a {hosts}.",
+  leavingFetch: "Cuando descarga un modelo: su nombre, a {hosts}.",
 
   taskDone: "hecho",
   taskOpen: "pendiente",

@@ -381,7 +381,7 @@ export const et: Words = {
   leaving: "Mis võib sellest arvutist väljuda",
   leavingNothing: "Mitte miski. Kõigele vastatakse selles arvutis.",
   leavingAnswers: "Kui vastab mootori „{engine}“ mudel, saadetakse teie sõnum, sellele eelnev vestlus ja juhised aadressile {hosts}.",
-  leavingFetch: "Kui käivitate käsu „{command}“, saadetakse mudeli nimi aadressile {hosts}.",
+  leavingFetch: "Mudeli allalaadimisel saadetakse selle nimi aadressile {hosts}.",
 
   taskDone: "tehtud",
   taskOpen: "tegemata",

@@ -381,7 +381,7 @@ export const fi: Words = {
   leaving: "Mitä tästä koneesta voi lähteä",
   leavingNothing: "Ei mitään. Kaikki vastaukset tuotetaan tällä koneella.",
   leavingAnswers: "Kun tekoälymoottorin ”{engine}” malli vastaa, lähetetään viesti, sitä edeltävä keskustelu ja ohjeet. Vastaanottaja: {hosts}.",
-  leavingFetch: "Kun suoritetaan komento ”{command}”, lähetetään mallin nimi. Vastaanottaja: {hosts}.",
+  leavingFetch: "Kun malli haetaan, lähetetään sen nimi. Vastaanottaja: {hosts}.",
 
   taskDone: "tehty",
   taskOpen: "tekemättä",

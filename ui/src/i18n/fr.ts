@@ -397,7 +397,7 @@ export const fr: Words = {
   leaving: "Ce qui peut sortir de cette machine",
   leavingNothing: "Rien. Toutes les réponses sont produites sur cette machine.",
   leavingAnswers: "Quand un modèle du moteur « {engine} » répond, votre message, la conversation qui précède et les instructions sont envoyés à {hosts}.",
-  leavingFetch: "Quand vous exécutez « {command} », le nom d’un modèle est envoyé à {hosts}.",
+  leavingFetch: "Quand vous téléchargez un modèle : son nom, à {hosts}.",
 
   taskDone: "fait",
   taskOpen: "à faire",

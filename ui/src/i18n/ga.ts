@@ -459,7 +459,7 @@ export const ga: Words = {
   leaving: "Cad a d’fhéadfadh an ríomhaire seo a fhágáil",
   leavingNothing: "Dada. Freagraítear gach rud ar an ríomhaire seo.",
   leavingAnswers: "Nuair a fhreagraíonn samhail de chuid an innill “{engine}”: do theachtaireacht, an comhrá roimpi agus na treoracha, chuig {hosts}.",
-  leavingFetch: "Nuair a ritheann tú “{command}”: ainm samhla, chuig {hosts}.",
+  leavingFetch: "Nuair a fhaigheann tú samhail: a hainm, chuig {hosts}.",
 
   taskDone: "déanta",
   taskOpen: "le déanamh",

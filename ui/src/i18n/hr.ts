@@ -409,7 +409,7 @@ export const hr: Words = {
   leaving: "Što može napustiti ovaj uređaj",
   leavingNothing: "Ništa. Svi odgovori nastaju na ovom uređaju.",
   leavingAnswers: "Kad odgovara model pokretača „{engine}”: vaša poruka, prethodni dio razgovora i upute – na {hosts}.",
-  leavingFetch: "Kad pokrenete „{command}”: naziv modela – na {hosts}.",
+  leavingFetch: "Kad preuzimate model: njegov naziv – na {hosts}.",
 
   taskDone: "obavljeno",
   taskOpen: "neobavljeno",

@@ -381,7 +381,7 @@ export const hu: Words = {
   leaving: "Mi hagyhatja el ezt a gépet",
   leavingNothing: "Semmi. Minden válasz ezen a gépen készül.",
   leavingAnswers: "Ha a következő MI-motor modellje válaszol: „{engine}”, akkor az Ön üzenete, az előtte lévő beszélgetés és az utasítások, ide: {hosts}.",
-  leavingFetch: "Az „{command}” parancs futtatásakor: egy modell neve, ide: {hosts}.",
+  leavingFetch: "Modell letöltésekor: a neve, ide: {hosts}.",
 
   taskDone: "kész",
   taskOpen: "teendő",

@@ -303,7 +303,7 @@ export const it: Words = {
   pullOf: "{done} di {total}",
   pullRate: "{rate}/s",
   pullLeft: "ancora {time}",
-  pullLine: "circa {time} con la sua connessione",
+  pullLine: "circa {time} con la tua connessione",
   pullStopped: "Fermato. Ciò che è arrivato resta.",
   pullFailed: "Non è stato possibile scaricare {name}.",
   pullFinished: "{name} è qui e può rispondere.",
@@ -341,7 +341,7 @@ export const it: Words = {
   otherHint: "Il suo nome su un hub, per esempio {example}, o l’indirizzo di un file .gguf.",
   licenceTitle: "La licenza di questo modello",
   licenceAccept: "Accetta e ottieni",
-  problemLicence: "La licenza di questo modello le chiede qualcosa.",
+  problemLicence: "La licenza di questo modello ti chiede qualcosa.",
   lettersLeft: {
     one: "{count} carattere rimanente",
     many: "{count} di caratteri rimanenti",
@@ -401,7 +401,7 @@ export const it: Words = {
   leaving: "Che cosa può uscire da questo computer",
   leavingNothing: "Nulla. Tutte le risposte vengono generate su questo computer.",
   leavingAnswers: "Quando risponde un modello del motore «{engine}»: il tuo messaggio, la conversazione che lo precede e le istruzioni, a {hosts}.",
-  leavingFetch: "Quando esegui «{command}»: il nome di un modello, a {hosts}.",
+  leavingFetch: "Quando scarichi un modello: il suo nome, a {hosts}.",
 
   taskDone: "fatto",
   taskOpen: "da fare",

@@ -421,7 +421,7 @@ export const lt: Words = {
   leaving: "Kas gali būti išsiųsta iš šio kompiuterio",
   leavingNothing: "Niekas. Visi atsakymai parengiami šiame kompiuteryje.",
   leavingAnswers: "Kai atsako variklio „{engine}“ modelis, jūsų žinutė, ankstesnis pokalbis ir nurodymai siunčiami į {hosts}.",
-  leavingFetch: "Kai vykdote „{command}“, modelio pavadinimas siunčiamas į {hosts}.",
+  leavingFetch: "Kai siunčiatės modelį, jo pavadinimas siunčiamas į {hosts}.",
 
   taskDone: "atlikta",
   taskOpen: "neatlikta",

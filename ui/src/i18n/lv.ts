@@ -405,7 +405,7 @@ export const lv: Words = {
   leaving: "Kas var tikt nosūtīts no šī datora",
   leavingNothing: "Nekas. Visas atbildes top šajā datorā.",
   leavingAnswers: "Kad atbild dzinēja „{engine}” modelis, jūsu ziņa, iepriekšējā saruna un norādes tiek nosūtītas uz {hosts}.",
-  leavingFetch: "Kad izpildāt „{command}”, modeļa nosaukums tiek nosūtīts uz {hosts}.",
+  leavingFetch: "Kad lejupielādējat modeli, tā nosaukums tiek nosūtīts uz {hosts}.",
 
   taskDone: "izdarīts",
   taskOpen: "jāizdara",

@@ -459,7 +459,7 @@ export const mt: Words = {
   leaving: "X’jista’ joħroġ minn dan il-kompjuter",
   leavingNothing: "Xejn. Kollox jitwieġeb fuq dan il-kompjuter.",
   leavingAnswers: "Meta jwieġeb mudell tal-magna “{engine}”: il-messaġġ tiegħek, il-konverżazzjoni ta’ qablu u l-istruzzjonijiet, lil {hosts}.",
-  leavingFetch: "Meta tħaddem “{command}”: l-isem ta’ mudell, lil {hosts}.",
+  leavingFetch: "Meta tniżżel mudell: ismu, lil {hosts}.",
 
   taskDone: "lest",
   taskOpen: "għad irid isir",

@@ -416,7 +416,7 @@ export const pl: Words = {
   leaving: "Co może opuścić to urządzenie",
   leavingNothing: "Nic. Wszystkie odpowiedzi powstają na tym urządzeniu.",
   leavingAnswers: "Gdy odpowiada model silnika „{engine}”: Twoja wiadomość, wcześniejsza część rozmowy i instrukcje – do {hosts}.",
-  leavingFetch: "Po uruchomieniu „{command}”: nazwa modelu – do {hosts}.",
+  leavingFetch: "Gdy pobierasz model: jego nazwa – do {hosts}.",
 
   taskDone: "zrobione",
   taskOpen: "do zrobienia",

@@ -401,7 +401,7 @@ export const pt: Words = {
   leaving: "O que pode sair deste computador",
   leavingNothing: "Nada. Tudo é respondido neste computador.",
   leavingAnswers: "Quando responde um modelo do motor «{engine}»: a sua mensagem, a conversa anterior e as instruções, para {hosts}.",
-  leavingFetch: "Quando executa «{command}»: o nome de um modelo, para {hosts}.",
+  leavingFetch: "Quando transfere um modelo: o nome dele, para {hosts}.",
 
   taskDone: "feito",
   taskOpen: "por fazer",

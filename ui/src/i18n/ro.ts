@@ -405,7 +405,7 @@ export const ro: Words = {
   leaving: "Ce poate părăsi acest computer",
   leavingNothing: "Nimic. Toate răspunsurile se generează pe acest computer.",
   leavingAnswers: "Când răspunde un model al motorului „{engine}”: mesajul dumneavoastră, conversația anterioară și instrucțiunile, către {hosts}.",
-  leavingFetch: "Când executați „{command}”: numele unui model, către {hosts}.",
+  leavingFetch: "Când descărcați un model: numele lui, către {hosts}.",
 
   taskDone: "finalizat",
   taskOpen: "de făcut",

@@ -416,7 +416,7 @@ export const sk: Words = {
   leaving: "Čo môže opustiť toto zariadenie",
   leavingNothing: "Nič. Všetky odpovede vznikajú na tomto zariadení.",
   leavingAnswers: "Keď odpovedá model jadra AI „{engine}“: vaša správa, predchádzajúca časť konverzácie a pokyny – na {hosts}.",
-  leavingFetch: "Keď spustíte „{command}“: názov modelu – na {hosts}.",
+  leavingFetch: "Keď sťahujete model: jeho názov – na {hosts}.",
 
   taskDone: "splnené",
   taskOpen: "nesplnené",

@@ -416,7 +416,7 @@ export const sl: Words = {
   leaving: "Kaj lahko zapusti to napravo",
   leavingNothing: "Nič. Vsi odgovori nastanejo na tej napravi.",
   leavingAnswers: "Ko odgovarja model pogona »{engine}«: vaše sporočilo, prejšnji del pogovora in navodila – na {hosts}.",
-  leavingFetch: "Ko zaženete »{command}«: ime modela – na {hosts}.",
+  leavingFetch: "Ko prenašate model: njegovo ime – na {hosts}.",
 
   taskDone: "opravljeno",
   taskOpen: "neopravljeno",

@@ -381,7 +381,7 @@ export const sv: Words = {
   leaving: "Det som kan lämna den här datorn",
   leavingNothing: "Ingenting. Alla svar skapas på den här datorn.",
   leavingAnswers: "När en modell från AI-motorn ”{engine}” svarar: ditt meddelande, den tidigare chatten och instruktionerna, till {hosts}.",
-  leavingFetch: "När du kör ”{command}”: namnet på en modell, till {hosts}.",
+  leavingFetch: "När du hämtar en modell: dess namn, till {hosts}.",
 
   taskDone: "klart",
   taskOpen: "att göra",

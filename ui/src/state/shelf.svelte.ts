@@ -41,6 +41,7 @@ export class Shelf {
       found = this.pulls; // the connection is lost, which the page says elsewhere; whoever connects anew looks again
     }
     const ran = new Set(this.running.map(({ id }) => id));
+    if (arrived(found) !== arrived(this.pulls)) void this.#app.readModels(); // perhaps while the page was hidden
     this.pulls = found;
     for (const pull of found) if (ran.has(pull.id)) this.#tell(pull);
     clearTimeout(this.#timer);
@@ -76,6 +77,10 @@ export class Shelf {
     if (state === "finished") notices.tell(say("pullFinished", { name }));
     else if (state === "failed") notices.tell(`${say("pullFailed", { name })} ${fault(error?.message ?? "")}`);
   }
+}
+
+function arrived(pulls: readonly Pull[]): string {
+  return pulls.flatMap(({ id, state }) => (state === "finished" ? [id] : [])).join(" ");
 }
 
 /** What the server says in English, marked as that where another language is spoken. */
