@@ -418,7 +418,7 @@ class TestAsk:
         assert run("ask", question).stdout == "a\x1b[31mred\x07\x9b2J\n"
 
     def test_ctrl_c_leaves_what_came(self, screen: Callable[..., Screen]) -> None:
-        shown = screen("ask", "script: words=5000 rate=50")
+        shown = screen("ask", "script: words=5000 rate=20")
         shown.until("people")
         shown.type("\x03")
         assert shown.end() == 130

@@ -163,3 +163,12 @@ def test_what_cannot_be_pulled(run: Eclair, hub: str, name: str, said: str, code
     done = run("pull", name, ECLAIR_HUB=hub)
     assert said in sentence(done.stderr)
     assert done.returncode == code
+
+
+def test_a_language_that_the_model_does_not_list_is_said_before_the_answer(run: Eclair) -> None:
+    asked = run("ask", "Warum ist der Himmel blau?", ECLAIR_EMBEDDED="true", ECLAIR_SCRIPTED="false")
+    first, *_ = asked.stderr.splitlines()
+    assert "SmolLM2 135M Instruct does not list German among its languages" in first
+    assert "`eclair " in first
+    asked = run("ask", "Why is the sky blue?", ECLAIR_EMBEDDED="true", ECLAIR_SCRIPTED="false")
+    assert "among its languages" not in asked.stderr

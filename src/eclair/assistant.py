@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from typing import assert_never
@@ -28,13 +28,16 @@ from eclair.messages import FinishReason, Message, Sampling, Usage
 from eclair.parts import Parts
 from eclair.spending import UNSTATED, Rates, settled
 
+TELLING = 0.05
+"""Seconds that the words of an answer must take for a rate to be told: what comes at once tells nothing."""
+
 PATIENCE = 0.4
 """Seconds without a word after which the person is told what is waited for."""
 
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """What is to be answered, by which model.
+    """What is to be answered, by which model, and what is to be said before.
 
     `continues` is an answer that was cut off and is to be taken up. `accepted` is the moment at which the
     person asked, on the clock of `time.perf_counter`. `rates` are what its owner says that the model takes. `effort`
@@ -66,10 +69,13 @@ def effective(asked: Sampling, recommended: Sampling, max_tokens: int) -> Sampli
 class Meter:
     """Measures an answer: when its first word came, how many came, how fast, and what it took."""
 
-    def __init__(self, accepted: float, rates: Rates = UNSTATED) -> None:
+    def __init__(
+        self, accepted: float, rates: Rates = UNSTATED, clock: Callable[[], float] = time.perf_counter
+    ) -> None:
         self.tab = Tab()
         self._rates = rates
         self._accepted = accepted
+        self._clock = clock
         self._first: float | None = None
         self._last = 0.0
         self._words = 0
@@ -78,7 +84,7 @@ class Meter:
 
     def text(self, text: str) -> None:
         """More words came just now; a word may come in pieces."""
-        self._last = time.perf_counter()
+        self._last = self._clock()
         if self._first is None and text.strip():
             self._first = self._last
         if text:
@@ -101,8 +107,8 @@ class Meter:
             completion_tokens=counted.completion_tokens if counted else None,
             first_word_ms=None if self._first is None else round((self._first - self._accepted) * 1000, 1),
             words=words,
-            words_per_second=round((words - 1) / seconds, 1) if words > 1 and seconds > 0 else None,
-            seconds=round(time.perf_counter() - self._accepted, 3),
+            words_per_second=round((words - 1) / seconds, 1) if words > 1 and seconds >= TELLING else None,
+            seconds=round(self._clock() - self._accepted, 3),
         )
         return settled(usage, self._rates, self.tab)
 
@@ -122,11 +128,9 @@ class Answer:
         extra: JSON = {} if turn.effort is None else {"reasoning_effort": turn.effort}
         tab = self._meter.tab
         request = Request(turn.model.id, turn.laid.messages, sampling=turn.sampling, extra=extra, tab=tab)
-        for remark in turn.remarks:
-            yield remark
         if turn.laid.dropped:
             yield _trimmed(turn)
-        for event in self._take_up():
+        for event in (*turn.remarks, *self._take_up()):
             yield event
         async with aclosing(turn.engine.stream(request)) as pieces:
             async with aclosing(self._await_first(pieces)) as beginning:

@@ -89,7 +89,7 @@ async def open_core(settings: Settings) -> AsyncGenerator[Core]:
         stack.push_async_callback(prefill.close)
         modes = Modes(registry, store)
         turns = Turns(settings, store, registry, modes, preferences, runs, idle, titles, prefill)
-        pulls = Pulls(settings, registry)
+        pulls = Pulls(settings, registry, changes)
         stack.push_async_callback(pulls.close)
         yield Core(
             settings, store, registry, modes, preferences, runs, turns, changes, keeping, imports, idle, pulls, ledger

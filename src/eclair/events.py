@@ -83,10 +83,11 @@ class PartFinished:
 
 @dataclass(frozen=True, slots=True)
 class Remarked:
-    """Something the person should know about this answer."""
+    """Something the person should know about this answer; see `Remark`."""
 
     code: RemarkCode
     message: str
+    language: str | None = None
     seq: int = 0
     type: Literal["remark"] = "remark"
 
@@ -223,7 +224,7 @@ def _after(message: Message, event: StepStarted | StepFinished | Remarked | Usag
         case StepFinished():
             return replace(message, steps=tuple(_finished(step, event) for step in message.steps))
         case Remarked():
-            return replace(message, remarks=(*message.remarks, Remark(event.code, event.message)))
+            return replace(message, remarks=(*message.remarks, Remark(event.code, event.message, event.language)))
         case UsageCounted():
             return replace(message, usage=event.usage)
         case RunFinished():

@@ -14,8 +14,10 @@ PartKind = Literal["text", "reasoning", "tool_call"]
 Status = Literal["running", "finished", "stopped", "interrupted", "failed"]
 FinishReason = Literal["stop", "length", "tool_calls", "content_filter"]
 StepKind = Literal["load"]
-RemarkCode = Literal["history_trimmed", "routed_short", "routed_long", "routed_code", "routed_numbers", "not_saved"]
-ChangeKind = Literal["changed", "removed", "running", "finished"]
+RemarkCode = Literal[
+    "history_trimmed", "routed_short", "routed_long", "routed_code", "routed_numbers", "not_saved", "language"
+]
+ChangeKind = Literal["changed", "removed", "running", "finished", "models"]
 EnergyKind = Literal["measured", "estimated"]
 Mode = Literal["flash", "auto", "think"]
 MODES: tuple[Mode, ...] = get_args(Mode)
@@ -57,8 +59,9 @@ class Usage:
 
     Tokens are the engine's own count, or None where it gives none. `first_word_ms` runs from the moment
     the turn was accepted to its first word. `words` is counted between white space;
-    `words_per_second` is over the time from the first word to the last, None for under two words. `seconds` run from
-    the moment the turn was accepted to its end. Energy and cost are None where they are not known.
+    `words_per_second` is over the time from the first word to the last, None for under two words and where that time
+    was too short to tell. `seconds` run from the moment the turn was accepted to its end. Energy and cost are None
+    where they are not known.
     """
 
     prompt_tokens: int | None
@@ -82,10 +85,14 @@ class Fault:
 
 @dataclass(frozen=True, slots=True)
 class Remark:
-    """Something the person should know about an answer, such as that old turns were left out."""
+    """Something the person should know about an answer, such as that old turns were left out.
+
+    `language` is the code of the one that the remark is about, if it is about one.
+    """
 
     code: RemarkCode
     message: str
+    language: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +170,8 @@ class Hit:
 class Change:
     """Something has happened to a conversation: it was changed or removed, an answer in it began or ended.
 
-    Without a conversation it is not known to which: look at everything.
+    Without a conversation it is not known to which: look at everything. `models`, of none either, is of the models
+    that are here or on their way.
     """
 
     conversation: str | None

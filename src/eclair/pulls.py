@@ -5,11 +5,15 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal
 
+from eclair.changes import Changes
 from eclair.engines.fetching import Progress
 from eclair.engines.hub import Hub
+from eclair.engines.pace import Pace
 from eclair.engines.plans import Plan, plan
 from eclair.engines.pull import pull, remove
 from eclair.errors import EclairError, NotFound
@@ -29,21 +33,27 @@ log = logging.getLogger(__name__)
 
 @dataclass(slots=True)
 class Pull:
-    """One pull: how far it is, and how it ended. `error` says why it failed."""
+    """One pull: what was asked for, how far it is, and how it ended. `error` says why it failed."""
 
     id: str
+    asked: str
     plan: Plan
     state: State = "running"
     progress: Progress = field(default_factory=lambda: Progress("find"))
+    pace: Pace = field(default_factory=Pace)
     error: EclairError | None = None
 
 
 class Pulls:
     """The pulls of this process. They end with it, and go on from where they stopped when they are begun again."""
 
-    def __init__(self, settings: Settings, registry: Registry) -> None:
+    def __init__(
+        self, settings: Settings, registry: Registry, changes: Changes, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._settings = settings
         self._registry = registry
+        self._changes = changes
+        self._clock = clock
         self._pulls: dict[str, Pull] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
 
@@ -73,10 +83,11 @@ class Pulls:
         for running in self._pulls.values():
             if running.state == "running" and running.plan.files == wanted.files:
                 return running
-        begun = Pull(new_id("pull"), wanted)
+        begun = Pull(new_id("pull"), name, wanted)
+        self._forget_old(wanted.entry.id)
         self._pulls[begun.id] = begun
         self._tasks[begun.id] = asyncio.create_task(self._carry_out(begun, hub), name=f"pulling {wanted.entry.id}")
-        self._forget_old()
+        self._changes.tell(None, "models")
         return begun
 
     async def cancel(self, id: str) -> None:
@@ -84,8 +95,9 @@ class Pulls:
         found = self.get(id)
         if found.state != "running":
             del self._pulls[id]
-            return
-        await self._stop(self._tasks[id])
+        else:
+            await self._stop(self._tasks[id])
+        self._changes.tell(None, "models")
 
     async def remove(self, model: str) -> int:
         """Delete a model from this machine, having stopped what fetches it; how many bytes that frees.
@@ -102,6 +114,7 @@ class Pulls:
                 raise
             freed = 0  # it was stopped before anything had come
         self._registry.ask_anew()
+        self._changes.tell(None, "models")
         return freed
 
     async def close(self) -> None:
@@ -109,6 +122,7 @@ class Pulls:
 
     async def _carry_out(self, begun: Pull, hub: Hub) -> None:
         def report(progress: Progress) -> None:
+            begun.pace.take(progress, self._clock())
             begun.progress = progress
 
         try:
@@ -127,12 +141,15 @@ class Pulls:
             log.exception("pulling %s failed", begun.plan.entry.id)
         finally:
             self._tasks.pop(begun.id, None)
+            self._changes.tell(None, "models")
 
     async def _stop(self, task: asyncio.Task[None]) -> None:
         task.cancel()
         await asyncio.wait([task])
 
-    def _forget_old(self) -> None:
+    def _forget_old(self, model: str) -> None:
+        """Forget how earlier pulls of this model ended, and the oldest of the others."""
         ended = [id for id, found in self._pulls.items() if found.state != "running"]
-        for id in ended[:-MOST]:
+        again = [id for id in ended if self._pulls[id].plan.entry.id == model]
+        for id in {*again, *ended[:-MOST]}:
             del self._pulls[id]

@@ -54,6 +54,11 @@ class Registry:
         known = await self.models()
         return [(self.engines[model.engine], model) for model in known if model.engine not in self._faults]
 
+    @property
+    def loaded(self) -> list[str]:
+        """The models that the embedded engine has in memory, or is loading."""
+        return self._local.loaded if self._local is not None else []
+
     async def release(self, model: str) -> None:
         """Have the embedded engine unload a model, so that it can be removed. Raises Conflict while it answers."""
         if self._local is not None:

@@ -6,6 +6,7 @@ import time
 from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import dataclass, field, replace
 
+from eclair.advice import language_remark
 from eclair.assistant import Answer, Turn, effective
 from eclair.context import lay_out
 from eclair.engines.base import Request
@@ -144,6 +145,8 @@ class Turns:
             engine, model = chosen.engine, chosen.model
             instructions = (await self._preferences.of(owner)).instructions
             turn = await prepare(self._settings, chosen, choices, place.history, accepted, instructions)
+            said = place.history[:-1] if place.continues else place.history
+            turn = await self._remarked(turn, said)
             started = self._started(kept, place, model.id)
             answer = Answer(replace(turn, continues=place.continues))
             then = None
@@ -176,6 +179,7 @@ class Turns:
             chosen = await self.answering(owner, choices, None, history)
             instructions = (await self._preferences.of(owner)).instructions
             turn = await prepare(self._settings, chosen, choices, history, accepted, instructions)
+            turn = await self._remarked(turn, history)
         begun = history[-1] if history[-1].role == "assistant" else None
         started = RunStarted(self._ids("run"), self._ids("msg"), conversation, None, chosen.model.id, now)
         return self._runs.pass_on(owner, started, Answer(replace(turn, continues=begun)))
@@ -213,6 +217,11 @@ class Turns:
         there = {model.id for model in await self._registry.models()}
         named = next((model for model in liked if model in there), None)
         return await self._modes.choose(named, mode, _last_question(history))
+
+    async def _remarked(self, turn: Turn, history: Sequence[Message]) -> Turn:
+        """The turn, with a word on its question's language where the model does not list that."""
+        remark = await language_remark(history, turn.model, await self._registry.models(), self._settings)
+        return turn if remark is None else replace(turn, remarks=(*turn.remarks, remark))
 
     def _place(self, conversation: Conversation, tree: dict[str, Message], what: New | Retry | Continue) -> _Place:
         match what:

@@ -226,6 +226,8 @@ def test_commands_are_listed_chosen_and_closed_by_keyboard(page: Page) -> None:
     box = page.get_by_role("listbox", name="Commands and prompts")
     expect(box.get_by_role("option", name="/new")).to_be_visible()
     expect(box.get_by_role("option", name="/stop")).to_have_count(0)
+    for name in ("/export", "/share"):
+        expect(box.get_by_role("option", name=name)).to_be_visible()
     chosen = box.get_by_role("option", selected=True)
     for _ in range(2):
         active = composer(page).get_attribute("aria-activedescendant")
@@ -481,6 +483,12 @@ def test_a_saved_prompt_asks_for_its_blanks(opening: Opening, mortal: Served) ->
     page.keyboard.press("Enter")
     expect(composer(page)).to_have_value("Thank Ana for the bread.")
     expect(composer(page)).to_be_focused()
+    composer(page).fill("")
+    composer(page).press_sequentially("/tha")
+    composer(page).press("Enter")
+    form.get_by_label("what").fill("the bread")
+    page.keyboard.press("Enter")
+    expect(composer(page)).to_have_value("Thank  for the bread.")
     composer(page).fill("")
     composer(page).press_sequentially("/tha")
     composer(page).press("Enter")

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from eclair.engines import catalog, memory
-from eclair.engines.choice import Option, choose
+from eclair.engines.choice import Choice, Option, choose
 from eclair.engines.shelf import quant_of, shards
 from eclair.errors import InvalidInput, NotFound, SettingsError
 from eclair.settings import Settings
@@ -141,20 +141,20 @@ class TestChoice:
     )
     def test_by_memory(self, machine: pytest.MonkeyPatch, times: float, quant: str, why: str) -> None:
         options = self.options(times)
-        at, said = choose("Model", options)
-        assert options[at].quant == quant
-        assert why in said
+        chosen = choose("Model", options)
+        assert options[chosen.at].quant == quant
+        assert why in chosen.why
 
     def test_none_fits(self, machine: pytest.MonkeyPatch) -> None:
         with pytest.raises(InvalidInput, match=r"Model needs about 9.0 GB of memory and this machine has 10 GB"):
             choose("Model", self.options(3))
 
     def test_one_that_is_asked_for(self, machine: pytest.MonkeyPatch) -> None:
-        assert choose("Model", self.options(), "q8_0") == (2, "Q8_0, as you asked")
-        assert "too little" in choose("Model", self.options(), "BF16")[1]
+        assert choose("Model", self.options(), "q8_0") == Choice(2, "asked", "Q8_0, as you asked")
+        assert "too little" in choose("Model", self.options(), "BF16").why
         with pytest.raises(InvalidInput, match="not there as Q5; there is Q2_K, Q4_K_M, Q8_0, BF16"):
             choose("Model", self.options(), "Q5")
 
     def test_only_large_ones(self, machine: pytest.MonkeyPatch) -> None:
-        assert choose("Model", self.options()[2:])[0] == 0
-        assert "the only one" in choose("Model", [Option("", None, None)])[1]
+        assert choose("Model", self.options()[2:]).at == 0
+        assert "the only one" in choose("Model", [Option("", None, None)]).why

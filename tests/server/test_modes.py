@@ -78,7 +78,9 @@ async def test_auto_says_why(server: Server, rack: Rack) -> None:
     id = await server.begin()
     short = await server.say(id, "Hello?", mode="auto")
     assert short["model"] == SMALL
-    assert short["remarks"] == [{"code": "routed_short", "message": f"Flash, with {SMALL}: a short question."}]
+    assert short["remarks"] == [
+        {"code": "routed_short", "message": f"Flash, with {SMALL}: a short question.", "language": None}
+    ]
     sums = await server.say(id, "What is 17 * 23?", mode="auto")
     assert sums["model"] == BIG
     assert [remark["code"] for remark in sums["remarks"]] == ["routed_numbers"]

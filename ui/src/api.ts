@@ -1,5 +1,6 @@
 // The calls of /api, typed. A failure is an ApiError whose message a person can read.
 
+import type { Catalog, Pull, Speakers } from "./catalog.ts";
 import type { Conversation, Cost, Hit, Message, Mode } from "./events.ts";
 import type { Kept } from "./state/preferences.svelte.ts";
 import { say } from "./i18n/say.ts";
@@ -44,7 +45,7 @@ export interface Model {
 /** What would leave the server's machine, and to which hosts. */
 export interface Leaving {
   readonly hosts: readonly string[];
-  /** Only when somebody runs `eclair pull`. */
+  /** Only when somebody fetches a model. */
   readonly asked: boolean;
   /** The engine whose answers it belongs to. */
   readonly engine: string | null;
@@ -271,6 +272,31 @@ export class Api {
 
   models(): Promise<{ models: Model[]; default: string | null; picks: Picks | null }> {
     return this.#call("GET", "/api/models");
+  }
+
+  catalog(): Promise<Catalog> {
+    return this.#call("GET", "/api/catalog");
+  }
+
+  speakers(language: string): Promise<Speakers> {
+    return this.#call("GET", `/api/catalog/speakers?${new URLSearchParams({ language })}`);
+  }
+
+  async pulls(): Promise<Pull[]> {
+    return (await this.#call<{ pulls: Pull[] }>("GET", "/api/models/pulls")).pulls;
+  }
+
+  /** Begin to fetch a model; `licence_asks` where its licence has to be accepted. */
+  pull(name: string, accepted: boolean): Promise<Pull> {
+    return this.#call("POST", "/api/models/pulls", { name, accept_licence: accepted });
+  }
+
+  cancelPull(id: string): Promise<void> {
+    return this.#call("DELETE", `/api/models/pulls/${id}`);
+  }
+
+  removeModel(id: string): Promise<{ freed: number }> {
+    return this.#call("DELETE", `/api/models/${encodeURIComponent(id)}`);
   }
 
   about(): Promise<About> {

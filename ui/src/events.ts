@@ -5,8 +5,8 @@ export type PartKind = "text" | "reasoning" | "tool_call";
 export type Status = "running" | "finished" | "stopped" | "interrupted" | "failed";
 export type FinishReason = "stop" | "length" | "tool_calls" | "content_filter";
 export type StepKind = "load";
-export type RemarkCode = "history_trimmed" | "routed_short" | "routed_long" | "routed_code" | "routed_numbers" | "not_saved";
-export type ChangeKind = "changed" | "removed" | "running" | "finished";
+export type RemarkCode = "history_trimmed" | "routed_short" | "routed_long" | "routed_code" | "routed_numbers" | "not_saved" | "language";
+export type ChangeKind = "changed" | "removed" | "running" | "finished" | "models";
 export type Mode = "flash" | "auto" | "think";
 export type EnergyKind = "measured" | "estimated";
 /** What an error or a failed answer can be called. */
@@ -62,8 +62,9 @@ export interface Cost {
  *
  * Tokens are the engine's own count, or None where it gives none. `first_word_ms` runs from the moment
  * the turn was accepted to its first word. `words` is counted between white space;
- * `words_per_second` is over the time from the first word to the last, None for under two words. `seconds` run from
- * the moment the turn was accepted to its end. Energy and cost are None where they are not known.
+ * `words_per_second` is over the time from the first word to the last, None for under two words and where that time
+ * was too short to tell. `seconds` run from the moment the turn was accepted to its end. Energy and cost are None
+ * where they are not known.
  */
 export interface Usage {
   readonly prompt_tokens: number | null;
@@ -83,10 +84,14 @@ export interface Fault {
   readonly message: string;
 }
 
-/** Something the person should know about an answer, such as that old turns were left out. */
+/** Something the person should know about an answer, such as that old turns were left out.
+ *
+ * `language` is the code of the one that the remark is about, if it is about one.
+ */
 export interface Remark {
   readonly code: RemarkCode;
   readonly message: string;
+  readonly language: string | null;
 }
 
 /** Work that was not words, such as waiting for a model to load.
@@ -150,7 +155,8 @@ export interface Hit {
 
 /** Something has happened to a conversation: it was changed or removed, an answer in it began or ended.
  *
- * Without a conversation it is not known to which: look at everything.
+ * Without a conversation it is not known to which: look at everything. `models`, of none either, is of the models
+ * that are here or on their way.
  */
 export interface Change {
   readonly conversation: string | null;
@@ -209,10 +215,11 @@ export interface PartFinished {
   readonly type: "part.finished";
 }
 
-/** Something the person should know about this answer. */
+/** Something the person should know about this answer; see `Remark`. */
 export interface Remarked {
   readonly code: RemarkCode;
   readonly message: string;
+  readonly language: string | null;
   readonly seq: number;
   readonly type: "remark";
 }

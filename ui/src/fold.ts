@@ -18,7 +18,7 @@ export function fold(message: Message | null, event: Event): Message {
     case "step.finished":
       return { ...message, steps: message.steps.map((step) => finished(step, event)) };
     case "remark":
-      return { ...message, remarks: [...message.remarks, { code: event.code, message: event.message }] };
+      return { ...message, remarks: [...message.remarks, { code: event.code, message: event.message, language: event.language }] };
     case "usage":
       return { ...message, usage: event.usage };
     case "run.finished":

@@ -13,7 +13,7 @@ const PROBLEMS: Readonly<Record<ErrorCode, PlainKey>> = {
   not_found: "problemMissing",
   method_not_allowed: "problemInput",
   conflict: "problemConflict",
-  licence_asks: "problemInput",
+  licence_asks: "problemLicence",
   gone: "problemGone",
   too_large: "problemLarge",
   setup: "problemSetup",
@@ -37,14 +37,17 @@ const ROUTED = {
   routed_numbers: "routedNumbers",
 } as const satisfies Partial<Record<RemarkCode, Key>>;
 
-const REMARKS: Readonly<Record<Exclude<RemarkCode, keyof typeof ROUTED>, PlainKey>> = { history_trimmed: "leftOut", not_saved: "notSaved" };
+const REMARKS: Readonly<Record<Exclude<RemarkCode, "language" | keyof typeof ROUTED>, PlainKey>> = {
+  history_trimmed: "leftOut",
+  not_saved: "notSaved",
+};
 
 /** A failure: its code, the server's sentence and, where there was one, the HTTP status. */
 export function problem(code: string, message: string, status = 500): string {
   return said(known(PROBLEMS, code) ?? byStatus(status), message);
 }
 
-/** Something to know about an answer that `model` gave. */
+/** Something to know about an answer that `model` gave; `Foreign` says more of its language. */
 export function remark({ code, message }: Remark, model = ""): string {
   return isRouted(code) ? say(ROUTED[code], { model }) : said(known(REMARKS, code), message);
 }

@@ -28,7 +28,7 @@ afterEach(() => {
 
 test("in English the server has the word", () => {
   for (const code of ["conflict", "unauthorized", "never heard of"]) assert.equal(problem(code, ENGLISH, 409), ENGLISH);
-  assert.equal(remark({ code: "not_saved", message: "The disk is full." }), "The disk is full.");
+  assert.equal(remark({ code: "not_saved", message: "The disk is full.", language: null }), "The disk is full.");
 });
 
 test("in another language the page's own sentence comes first", () => {
@@ -36,7 +36,7 @@ test("in another language the page's own sentence comes first", () => {
   assert.equal(problem("conflict", ENGLISH), `Dort ist noch etwas im Gang. Auf Englisch: ${ENGLISH}`);
   assert.equal(problem("engine_busy", "x"), "Die Maschine ist beschäftigt. Auf Englisch: x");
   assert.equal(problem("unauthorized", "x"), "Dieses Éclair fragt nach seinem Schlüssel Auf Englisch: x");
-  assert.equal(remark({ code: "history_trimmed", message: "x" }), "Die ältesten Nachrichten fehlen. Auf Englisch: x");
+  assert.equal(remark({ code: "history_trimmed", message: "x", language: null }), "Die ältesten Nachrichten fehlen. Auf Englisch: x");
 });
 
 test("what is not known goes by the status, or stays as it was said", () => {
@@ -45,7 +45,7 @@ test("what is not known goes by the status, or stays as it was said", () => {
   assert.match(problem("brand_new", "x", 429), /^Die Maschine ist beschäftigt/);
   assert.match(problem("brand_new", "x", 418), /^So geht es nicht/);
   for (const code of ["brand_new", "toString", ""]) assert.match(problem(code, "x"), /^In Éclair ging etwas schief/);
-  assert.equal(remark({ code: "brand_new" as RemarkCode, message: "x" }), "x");
+  assert.equal(remark({ code: "brand_new" as RemarkCode, message: "x", language: null }), "x");
 });
 
 test("a failed answer says why in the language that is spoken now", () => {

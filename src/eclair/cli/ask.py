@@ -11,6 +11,7 @@ from collections.abc import Callable
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 
+from eclair.advice import language_remark
 from eclair.assistant import Answer
 from eclair.cli.answers import Printer
 from eclair.cli.arguments import load_settings, sampling
@@ -69,6 +70,8 @@ async def _prepare(settings: Settings, registry: Registry, question: Question) -
     created = int(time.time() * 1000)
     asked = Message(new_id("msg"), "", None, "user", (Part("text", question.text),), created)
     turn = await prepare(settings, chosen, question.choices, [asked], question.accepted)
+    remark = await language_remark([asked], chosen.model, await registry.models(), settings)
+    turn = replace(turn, remarks=(*turn.remarks, *((remark,) if remark is not None else ())))
     started = RunStarted(new_id("run"), new_id("msg"), "", None, chosen.model.id, created)
     return started, Answer(turn)
 

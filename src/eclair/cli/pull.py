@@ -19,6 +19,7 @@ from eclair.engines import catalog
 from eclair.engines.catalog import EMBEDDED, Entry
 from eclair.engines.fetching import Progress, Stage
 from eclair.engines.hub import Hub
+from eclair.engines.pace import Pace
 from eclair.engines.plans import Plan, of_wheel, plan
 from eclair.engines.pull import pull, remove
 from eclair.errors import LicenceAsks
@@ -142,38 +143,32 @@ class Meter:
         self._terminal = terminal
         self._name = name
         self._clock = clock
-        self._stage: tuple[Stage, str] | None = None
-        self._began = self._shown = 0.0
-        self._before = 0
+        self._pace = Pace()
+        self._shown = 0.0
 
     def report(self, progress: Progress) -> None:
         now = self._clock()
-        stage = (progress.stage, progress.file)
-        if stage != self._stage:
-            self._stage, self._began, self._before = stage, now, progress.done
-        elif now - self._shown < (OFTEN if self._terminal.for_person else SELDOM):
+        begins = self._pace.take(progress, now)
+        if not begins and now - self._shown < (OFTEN if self._terminal.for_person else SELDOM):
             return
         self._shown = now
         if self._terminal.for_person:
-            self._terminal.status(self._line(progress, now, bar=True))
+            self._terminal.status(self._line(progress, bar=True))
         else:
-            self._terminal.complain(self._line(progress, now, bar=False))
+            self._terminal.complain(self._line(progress, bar=False, begins=begins))
 
-    def _line(self, progress: Progress, now: float, *, bar: bool) -> str:
+    def _line(self, progress: Progress, *, bar: bool, begins: bool = False) -> str:
         doing = f"{DOING[progress.stage]}: {self._name}"
         if not progress.total:
             return f"{doing}…"
-        if not bar and now == self._began:
+        if begins:
             return f"{doing}, {size(progress.total)}…"
         part = progress.done / progress.total
-        facts = [f"{size(progress.done)} of {size(progress.total)}", *self._pace(progress, now)]
+        facts = [f"{size(progress.done)} of {size(progress.total)}", *self._figures()]
         drawn = f" {'━' * round(part * BAR)}{'─' * (BAR - round(part * BAR))}" if bar else ""
         return f"{doing}{drawn} {part:.0%} · {' · '.join(facts)}"
 
-    def _pace(self, progress: Progress, now: float) -> list[str]:
+    def _figures(self) -> list[str]:
         """Rate and time left, once they can be told."""
-        fresh, seconds = progress.done - self._before, now - self._began
-        if seconds < 0.5 or fresh <= 0:
-            return []
-        left = (progress.total - progress.done) * seconds / fresh
-        return [f"{size(round(fresh / seconds))}/s", f"{duration(left * 1000)} left"]
+        rate, left = self._pace.rate, self._pace.left
+        return [f"{size(round(rate))}/s", f"{duration(left * 1000)} left"] if rate and left is not None else []

@@ -115,6 +115,11 @@ class Entry:
         """How it is told whether to think: never, where it is known what it can do and reasoning is not among it."""
         return self.thinks or (None if self.parameters is None or "reasoning" in self.can else "never")
 
+    @property
+    def european(self) -> bool:
+        """Whether all its makers are European."""
+        return self.country is not None and {code.strip() for code in self.country.split(",")} <= set(EUROPE.split())
+
     def model(self, engine: str, context: int, size: int | None) -> Model:
         """The model as `engine` offers it, with a window of `context` tokens and a file of `size` bytes, if any."""
         return Model(
@@ -134,6 +139,9 @@ class Entry:
             thinks=self.way_of_thinking,
         )
 
+
+EUROPE = "AT BE BG CH CY CZ DE DK EE ES FI FR GB GR HR HU IE IS IT LI LT LU LV MT NL NO PL PT RO SE SI SK UA"
+"""The countries whose makers are European ones."""
 
 EMBEDDED = "smollm2-135m-instruct"
 """The model that comes with Éclair."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from eclair.engines import memory
 from eclair.engines.catalog import Entry, File
@@ -13,6 +14,10 @@ from eclair.sizes import size
 
 BALANCED = 5.0
 """Bits a weight up to which more of them make noticeably better answers: Q4_K_M lies just below."""
+
+
+Reason = Literal["only", "largest", "balanced", "asked"]
+"""Why a quantisation was chosen: no other is there; no larger one fits; larger ones hardly answer better; or named."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +39,16 @@ class Option:
         return cls(quant, size, need)
 
 
-def choose(name: str, options: Sequence[Option], quant: str | None = None) -> tuple[int, str]:
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """The option at `at` of several; `why` says the reason to a person."""
+
+    at: int
+    reason: Reason
+    why: str
+
+
+def choose(name: str, options: Sequence[Option], quant: str | None = None) -> Choice:
     """Which of a model's quantisations to take, and why. One that is asked for is taken whatever it needs.
 
     Raises InvalidInput for one that is not there, and where none fits this machine.
@@ -44,7 +58,8 @@ def choose(name: str, options: Sequence[Option], quant: str | None = None) -> tu
         for at, option in enumerate(options):
             if option.quant.upper() == quant.upper():
                 small = option.memory is not None and not memory.fits(option.memory)
-                return at, f"{option.quant}, as you asked" + (f"; {machine} of memory are too little" if small else "")
+                why = f"{option.quant}, as you asked" + (f"; {machine} of memory are too little" if small else "")
+                return Choice(at, "asked", why)
         there = ", ".join(option.quant for option in options)
         raise InvalidInput(f"{name} is not there as {quant}; there is {there}.", param="name")
     fit = [at for at, option in enumerate(options) if option.memory is None or memory.fits(option.memory)]
@@ -61,21 +76,28 @@ def choose(name: str, options: Sequence[Option], quant: str | None = None) -> tu
         if balanced
         else min(fit, key=lambda at: _weight(options[at]))
     )
-    return chosen, _why(options, chosen, fit, machine)
+    return _chosen(options, chosen, fit, machine)
 
 
 def _weight(option: Option) -> tuple[float, int]:
     return memory.bits(option.quant), option.size or 0
 
 
-def _why(options: Sequence[Option], chosen: int, fit: Sequence[int], machine: str) -> str:
+def _chosen(options: Sequence[Option], chosen: int, fit: Sequence[int], machine: str) -> Choice:
     option = options[chosen]
     needs = f"needs about {size(option.memory)} of this machine's {machine}" if option.memory is not None else ""
-    name = option.quant or "This file"
     if len(options) == 1:
-        reason = "the only one there is"
+        reason: Reason = "only"
     elif len(fit) < len(options) and max(fit, key=lambda at: _weight(options[at])) == chosen:
-        reason = "the best that fits this machine"
+        reason = "largest"
     else:
-        reason = "larger ones answer more slowly and hardly better"
-    return f"{name}: " + "; ".join(part for part in (needs, reason) if part)
+        reason = "balanced"
+    why = f"{option.quant or 'This file'}: " + "; ".join(part for part in (needs, _REASONS[reason]) if part)
+    return Choice(chosen, reason, why)
+
+
+_REASONS: dict[Reason, str] = {
+    "only": "the only one there is",
+    "largest": "the best that fits this machine",
+    "balanced": "larger ones answer more slowly and hardly better",
+}

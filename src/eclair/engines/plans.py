@@ -88,9 +88,9 @@ async def of_entry(entry: Entry, settings: Settings, hub: Hub, downloads: Downlo
     among = entry.files
     if hub.offline and quant is None:
         among = tuple(file for file in among if shelf.is_here(file, settings.data_dir)) or among
-    at, why = choose(entry.name, [Option.of_entry(entry, file, settings) for file in among], quant)
-    files = await _of_file(entry, among[at], settings, hub, downloads)
-    return Plan(entry, files, why, entry.restricts)
+    chosen = choose(entry.name, [Option.of_entry(entry, file, settings) for file in among], quant)
+    files = await _of_file(entry, among[chosen.at], settings, hub, downloads)
+    return Plan(entry, files, chosen.why, entry.restricts)
 
 
 def of_wheel(entry: Entry) -> Plan:
@@ -138,10 +138,10 @@ async def _from_repository(name: str, settings: Settings, hub: Hub, downloads: D
         sizes = [file.size for file in group if file.size is not None]
         quant = shelf.quant_of(group[0].name) or group[0].name
         options.append(Option.of_file(quant, sum(sizes) if len(sizes) == len(group) else None, settings))
-    at, why = choose(match["repo"], options, match["quant"])
-    files = tuple(_named(file, file.name.rpartition("/")[2]) for file in groups[at])
+    chosen = choose(match["repo"], options, match["quant"])
+    files = tuple(_named(file, file.name.rpartition("/")[2]) for file in groups[chosen.at])
     terms = f"; read it at {hub.url}/{match['repo']}"
-    return _plan(files, why, settings, repository.licence or "", match["repo"].partition("/")[0], terms)
+    return _plan(files, chosen.why, settings, repository.licence or "", match["repo"].partition("/")[0], terms)
 
 
 def _groups(files: Sequence[Wanted]) -> list[list[Wanted]]:
@@ -170,8 +170,7 @@ async def _from_url(url: str, settings: Settings, hub: Hub, downloads: Downloads
     found = [await hub.look(downloads, url.replace(name, part), part) for part in parts]
     sizes = [file.size for file in found if file.size is not None]
     option = Option.of_file(shelf.quant_of(name), sum(sizes) if len(sizes) == len(found) else None, settings)
-    _, why = choose(name, [option])
-    return _plan(found, why, settings)
+    return _plan(found, choose(name, [option]).why, settings)
 
 
 def _path(url: str) -> str:
@@ -204,8 +203,7 @@ def _from_path(path: Path, settings: Settings) -> Plan:
             raise InvalidInput(f"{part} is missing, which belongs to {path.name}.", param="name")
     files = tuple(Wanted(part.name, part.absolute(), part.stat().st_size) for part in parts)
     option = Option.of_file(shelf.quant_of(path.name), sum(part.stat().st_size for part in parts), settings)
-    _, why = choose(path.name, [option])
-    return _plan(files, why, settings, header.licence or "")
+    return _plan(files, choose(path.name, [option]).why, settings, header.licence or "")
 
 
 def _plan(

@@ -11,13 +11,14 @@ import fcntl
 import hashlib
 import os
 import shutil
+import time
 import zipfile
 from collections.abc import AsyncGenerator, Callable, Generator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from typing import IO, Literal, ParamSpec
 
-from eclair.engines import catalog, package_index, share, shelf
+from eclair.engines import catalog, pace, package_index, share, shelf
 from eclair.engines.catalog import Entry, Wheel
 from eclair.engines.fetching import (
     BLOCK,
@@ -67,6 +68,8 @@ async def pull(
         async with _alone(_lock_file(folder, plan.entry), report, sleep):
             for wanted in await _missing(plan, folder, thorough):
                 await work.bring(wanted, index)
+            if work.rate is not None:
+                pace.remember(data_dir, work.rate)
             _prefer(plan, first)
     return first
 
@@ -125,13 +128,21 @@ class _Pull:
     def __init__(self, plan: Plan, folder: Path, report: Report, sleep: Sleep, hub: Hub) -> None:
         self._plan = plan
         self._folder = folder
-        self._report = report
+        self._tell = report
         self._sleep = sleep
         self._hub = hub
+        self._pace = pace.Pace()
+        self.rate: float | None = None
+        """Bytes a second that the line gave, where that could be told."""
 
     def needed(self) -> int:
         """Bytes that are still to be written."""
         return sum(map(self._needed, self._plan.files)) + SPARE
+
+    def _report(self, progress: Progress) -> None:
+        self._pace.take(progress, time.monotonic())
+        self.rate = self._pace.of_line or self.rate
+        self._tell(progress)
 
     async def bring(self, wanted: Wanted, index: PackageIndex | None) -> None:
         match wanted.source:

@@ -9,6 +9,7 @@ import hashlib
 import os
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -114,6 +115,15 @@ def installed(known: Mapping[str, Entry], data_dir: Path) -> dict[str, Installed
         entry = _placed(path, id, header)
         if all((path.parent / name).is_file() for name in shards(path.name)):
             found[id] = Installed(entry, path, _size(path), header.kv, False)
+    return found
+
+
+def parts(data_dir: Path) -> list[tuple[str, int]]:
+    """What is on its way, or was broken off: the names of these files and their bytes."""
+    found: list[tuple[str, int]] = []
+    for path in folder(data_dir).glob("*.part"):
+        with suppress(FileNotFoundError):  # it has just become whole
+            found.append((path.name, path.stat().st_size))
     return found
 
 

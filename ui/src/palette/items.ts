@@ -79,12 +79,13 @@ function sections(app: App): Entry[] {
 }
 
 function models(app: App): Entry[] {
-  return app.models.map(({ id, name }) => ({
+  const known = app.models.map(({ id, name }) => ({
     id: `model-${id}`,
     text: say("useModel", { name }),
     current: id === app.model,
     run: () => app.choose(id),
   }));
+  return [...known, { id: "more-models", text: say("moreModels"), run: () => app.openSettings("models") }];
 }
 
 function conversations(app: App): Entry[] {

@@ -19,6 +19,7 @@ export interface Action {
 export const MODES: Readonly<Record<Mode, PlainKey>> = { flash: "modeFlash", auto: "modeAuto", think: "modeThink" };
 
 const always = () => true;
+const isKept = (app: App) => app.page === "chat" && app.conversations.known(app.current.id) !== undefined;
 const answered = (app: App) => app.page === "chat" && !app.current.running && lastAnswer(app) !== null;
 
 export const ACTIONS: readonly Action[] = [
@@ -59,7 +60,7 @@ export const ACTIONS: readonly Action[] = [
     label: "chooseModel",
     slash: true,
     run: (app) => app.show("models"),
-    enabled: (app) => app.models.length > 1,
+    enabled: always,
   },
   ...(["flash", "auto", "think"] as const).map((mode) => ({
     id: mode,
@@ -71,9 +72,16 @@ export const ACTIONS: readonly Action[] = [
   { id: "theme", label: "switchTheme", run: (app) => app.preferences.switchTheme(), enabled: always },
   { id: "temporary", label: "temporary", slash: true, run: (app) => app.beginTemporary(), enabled: always },
   { id: "import", label: "importing", slash: true, run: (app) => void (app.keeping.asked = { what: "import" }), enabled: always },
+  { id: "export", label: "exportIt", slash: true, run: (app) => ask(app, "export"), enabled: isKept },
+  { id: "share", label: "shareIt", slash: true, run: (app) => ask(app, "share"), enabled: isKept },
   { id: "settings", label: "settings", keys: "Mod+,", slash: true, run: (app) => app.openSettings(), enabled: always },
   { id: "shortcuts", label: "shortcuts", keys: "?", run: (app) => app.show("shortcuts"), enabled: always },
 ];
+
+function ask(app: App, what: "export" | "share"): void {
+  const conversation = app.conversations.known(app.current.id);
+  if (conversation !== undefined) app.keeping.asked = { what, conversation };
+}
 
 /** The keys of an action as they are now; "" where it has none. */
 export function keysFor(action: Action, chosen: Readonly<Record<string, string>>): string {

@@ -13,6 +13,7 @@ import { newConversation, read, write } from "./drafts.ts";
 import { Keeping } from "./keeping.svelte.ts";
 import { Offline } from "./offline.svelte.ts";
 import { Preferences } from "./preferences.svelte.ts";
+import { Shelf } from "./shelf.svelte.ts";
 import { Temporary } from "./temporary.ts";
 
 const KEY = "eclair.key";
@@ -31,6 +32,7 @@ export class App {
   /** Those that were left while messages waited in them. */
   readonly #behind = new Map<string, Conversation>();
   readonly preferences = new Preferences(this.api);
+  readonly shelf = new Shelf(this);
   page = $state<"chat" | "settings">("chat");
   /** The section of the settings that was asked for. */
   section = $state("");
@@ -91,7 +93,7 @@ export class App {
     void this.conversations.refresh();
     void this.conversations.readTags();
     this.#glance();
-    void this.#readModels();
+    void this.readModels();
   }
 
   /** A new chat; `push` leaves a step for the browser's back button. */
@@ -227,6 +229,11 @@ export class App {
   #hear(change: Change): void {
     const { conversation, kind } = change;
     const { current } = this;
+    if (kind === "models") {
+      void this.shelf.heard();
+      return;
+    }
+    if (conversation === null) void this.shelf.look();
     if (conversation === null && !this.#listened) {
       this.#listened = true;
       void this.#compare();
@@ -343,7 +350,8 @@ export class App {
     return this.#asked;
   }
 
-  async #readModels(): Promise<void> {
+  /** Who can be asked. */
+  async readModels(): Promise<void> {
     try {
       const { models, default: preferred, picks } = await this.api.models();
       this.models = models;

@@ -8,7 +8,8 @@ import { Notices } from "./notices.svelte.ts";
 /** The dialog that is open. */
 export type Asked =
   | { readonly what: "export" | "share" | "tags"; readonly conversation: Conversation }
-  | { readonly what: "import" };
+  | { readonly what: "import" }
+  | { readonly what: "licence"; readonly name: string; readonly text: string };
 
 export class Keeping {
   readonly notices = new Notices();

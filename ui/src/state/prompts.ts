@@ -11,9 +11,9 @@ export function variables(text: string): string[] {
   return [...new Set([...text.matchAll(VARIABLE)].map(([, name]) => name ?? ""))];
 }
 
-/** The text with its variables filled in; one without a value stays as it is. */
+/** The text with its variables filled in; one that was left blank leaves nothing. */
 export function filled(text: string, values: Readonly<Record<string, string>>): string {
-  return text.replace(VARIABLE, (whole, name: string) => values[name] ?? whole);
+  return text.replace(VARIABLE, (_, name: string) => values[name] ?? "");
 }
 
 /** What is wrong with a prompt among `others`. */

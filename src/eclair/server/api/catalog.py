@@ -3,20 +3,38 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Self
+from collections.abc import Collection
+from typing import Annotated, Self
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Query
 from pydantic import BaseModel
 
+from eclair.advice import advise
 from eclair.core import Core
 from eclair.engines import memory
 from eclair.engines.catalog import Ability, Runner, Speculation, Weights
+from eclair.engines.choice import Option, Reason
 from eclair.engines.offers import Offer, offers
 
 
+class Quantisation(BaseModel):
+    quant: str
+    size: int | None
+    memory: int | None
+    fits: bool | None
+
+    @classmethod
+    def of(cls, option: Option) -> Self:
+        fits = memory.fits(option.memory) if option.memory is not None else None
+        return cls(quant=option.quant, size=option.size, memory=option.memory, fits=fits)
+
+
 class CatalogModel(BaseModel):
-    """A model; sizes and memory are bytes, what is unknown is null. `quant` is what is here or would be pulled, null
-    where the embedded engine cannot run it; `known` is false for a file that somebody put into the models folder."""
+    """A model; sizes and memory are bytes, what is unknown is null.
+
+    `quant` is what is here or would be pulled, for that `reason`; null where the embedded engine cannot run it. `part`
+    is how many bytes of it have come. `known` is false for a file that somebody put into the models folder.
+    """
 
     id: str
     name: str
@@ -35,16 +53,20 @@ class CatalogModel(BaseModel):
     engines: list[Runner]
     speculation: Speculation | None
     quirks: str
-    quants: list[str]
+    european: bool
+    options: list[Quantisation]
     quant: str | None
+    reason: Reason | None
+    part: int
     size: int | None
     memory: int | None
     fits: bool | None
     installed: bool
+    loaded: bool
     known: bool
 
     @classmethod
-    def of(cls, offer: Offer) -> Self:
+    def of(cls, offer: Offer, loaded: Collection[str] = ()) -> Self:
         entry = offer.entry
         return cls(
             id=entry.id,
@@ -64,14 +86,28 @@ class CatalogModel(BaseModel):
             engines=list(entry.engines),
             speculation=entry.speculation,
             quirks=entry.quirks,
-            quants=[file.quant for file in entry.files],
+            european=entry.european,
+            options=[Quantisation.of(option) for option in offer.options],
             quant=offer.quant,
+            reason=offer.reason,
+            part=offer.part,
             size=offer.size,
             memory=offer.memory,
             fits=offer.fits,
             installed=offer.installed,
+            loaded=offer.installed and entry.id in loaded,
             known=offer.known,
         )
+
+
+class Speakers(BaseModel):
+    """Who lists `language`: models that can be asked now, by their ids, and the best European one to pull that fits;
+    `seconds` is how long that takes at the rate of the last download."""
+
+    language: str
+    here: list[str]
+    offer: CatalogModel | None
+    seconds: float | None
 
 
 class CatalogReport(BaseModel):
@@ -85,6 +121,13 @@ def router(core: Core) -> APIRouter:
     @api.get("")
     async def list_catalog() -> CatalogReport:
         found = await asyncio.to_thread(offers, core.settings)
-        return CatalogReport(memory=memory.physical(), models=[CatalogModel.of(offer) for offer in found])
+        loaded = core.registry.loaded
+        return CatalogReport(memory=memory.physical(), models=[CatalogModel.of(offer, loaded) for offer in found])
+
+    @api.get("/speakers")
+    async def list_speakers(language: Annotated[str, Query(pattern=r"^[a-z]{2,3}$")]) -> Speakers:
+        found = await advise(language, await core.registry.models(), core.settings)
+        offer = CatalogModel.of(found.offer) if found.offer is not None else None
+        return Speakers(language=language, here=[model.id for model in found.here], offer=offer, seconds=found.seconds)
 
     return api

@@ -25,9 +25,11 @@ class Fault(BaseModel):
 
 
 class PullReport(BaseModel):
-    """How far a pull is: `done` of `total` bytes of `file` in this stage; a total of 0 cannot be told."""
+    """How far a pull of what was `asked` for is: `done` of `total` bytes of `file` in this stage, `rate` a second and
+    `left` seconds to go; a total of 0, and null, cannot be told."""
 
     id: str
+    asked: str
     model: str
     name: str
     licence: str
@@ -38,6 +40,8 @@ class PullReport(BaseModel):
     file: str
     done: int
     total: int
+    rate: float | None
+    left: float | None
     error: Fault | None
 
     @classmethod
@@ -45,6 +49,7 @@ class PullReport(BaseModel):
         entry, progress, error = pull.plan.entry, pull.progress, pull.error
         return cls(
             id=pull.id,
+            asked=pull.asked,
             model=entry.id,
             name=entry.name,
             licence=entry.licence,
@@ -55,6 +60,8 @@ class PullReport(BaseModel):
             file=progress.file,
             done=progress.done,
             total=progress.total,
+            rate=pull.pace.rate,
+            left=pull.pace.left,
             error=Fault(code=error.code, message=error.message) if error is not None else None,
         )
 

@@ -1,0 +1,208 @@
+"""Models are looked through, fetched, stopped, resumed and removed in the page; the hub is a stand-in on loopback."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from tests.browser.axe import SIDEWAYS
+from tests.browser.conftest import Opening, Watch
+from tests.browser.market import Market, opened
+from tests.browser.test_chat import composer, send
+
+Q4 = "tiny-Q4_K_M.gguf"
+
+
+@pytest.fixture
+def market(tmp_path: Path) -> Iterator[Market]:
+    with opened(tmp_path) as market:
+        yield market
+
+
+@pytest.fixture
+def models(market: Market, opening: Opening, watches: list[Watch]) -> Page:
+    """The settings at their models."""
+    page = opening(market.served).new_page()
+    watches[-1].forgive("409", "403", "400", "503", "404")
+    page.goto("/settings#models")
+    return page
+
+
+def section(page: Page) -> Locator:
+    return page.get_by_role("region", name="Models and downloads")
+
+
+def offer(page: Page, name: str) -> Locator:
+    return section(page).get_by_role("article", name=name, exact=True)
+
+
+def found(page: Page, words: str) -> None:
+    section(page).get_by_role("searchbox", name="Search models").fill(words)
+
+
+def get(page: Page, name: str = "Tiny") -> None:
+    """Begin to fetch a model of the catalogue, having accepted its licence."""
+    found(page, name)
+    offer(page, name).get_by_role("button", name=f"Get {name}").click()
+    dialog = page.get_by_role("dialog", name="The licence of this model")
+    dialog.get_by_role("button", name="Accept and get it").click()
+    expect(dialog).to_have_count(0)
+
+
+def coming(page: Page) -> Locator:
+    return section(page).get_by_role("list", name="On its way").get_by_role("listitem")
+
+
+def test_a_model_is_fetched_shown_everywhere_and_asked(models: Page, market: Market, opening: Opening) -> None:
+    market.hold()
+    other = opening(market.served).new_page()
+    other.goto("/")
+    found(models, "tiny")
+    expect(offer(models, "Tiny")).to_contain_text("Research only.")
+    offer(models, "Tiny").get_by_role("button", name="Get Tiny").click()
+    dialog = models.get_by_role("dialog", name="The licence of this model")
+    expect(dialog).to_contain_text("Tiny is under Own. Research only.")
+    dialog.get_by_role("button", name="Cancel").click()
+    expect(dialog).to_have_count(0)
+    get(models)
+    expect(coming(models).get_by_role("progressbar", name="Tiny")).to_be_visible()
+    expect(coming(models)).to_contain_text("of 3 MB")
+    sign = other.get_by_role("link", name="On its way: Tiny")
+    expect(sign).to_contain_text("33%")
+    market.go_on()
+    for page in (models, other):
+        expect(page.get_by_text("Tiny is here and can be asked.").first).to_be_visible()
+    expect(sign).to_have_count(0)
+    expect(section(models).get_by_role("list", name="On this machine")).to_contain_text("Tiny")
+    other.get_by_role("combobox", name="Model").select_option("Tiny")
+    coming(models).get_by_role("button", name="Answer with Tiny").click()
+    coming(models).get_by_role("button", name="Dismiss Tiny").click()
+    expect(coming(models)).to_have_count(0)
+
+
+def test_a_pull_is_stopped_survives_its_page_and_goes_on(models: Page, market: Market, opening: Opening) -> None:
+    market.hold()
+    get(models)
+    expect(coming(models)).to_contain_text("1 MB of 3 MB")
+    models.close()
+    page = opening(market.served).new_page()
+    page.goto("/settings#models")
+    expect(coming(page)).to_contain_text("1 MB of 3 MB")
+    coming(page).get_by_role("button", name="Stop Tiny").click()
+    expect(coming(page)).to_contain_text("Stopped. What has come is kept.")
+    found(page, "tiny")
+    expect(offer(page, "Tiny")).to_contain_text("Here already: 1 MB.")
+    market.go_on()
+    coming(page).get_by_role("button", name="Continue Tiny").click()
+    expect(coming(page)).to_contain_text("Tiny is here and can be asked.")
+    ranges = [asked for asked in market.shop.asked if asked is not None]
+    assert ranges == [f"bytes={len(market.shop.files[Q4]) // 3}-"]
+
+
+def test_what_breaks_off_for_good_says_so_and_goes_on(models: Page, market: Market) -> None:
+    market.shop.served = {Q4: market.shop.files[Q4][:-1] + b"!"}
+    get(models)
+    expect(coming(models)).to_contain_text(re.compile(r"Tiny could not be fetched\. .*its hash differs"))
+    market.shop.served = {}
+    coming(models).get_by_role("button", name="Continue Tiny").click()
+    expect(coming(models)).to_contain_text("Tiny is here and can be asked.")
+
+
+def test_what_the_hub_keeps_for_some_says_how_to_get_it(models: Page, market: Market) -> None:
+    market.shop.gated = True
+    name = section(models).get_by_role("textbox", name="A model that is not listed")
+    name.fill("hf:maker/tiny-GGUF")
+    name.press("Enter")
+    expect(section(models).get_by_role("alert")).to_contain_text("pull again with HF_TOKEN set to it")
+    name.fill("hf:maker")
+    name.press("Enter")
+    expect(section(models).get_by_role("alert")).to_contain_text("write hf:OWNER/REPOSITORY")
+
+
+def test_another_quantisation_is_chosen(models: Page, market: Market) -> None:
+    found(models, "tiny")
+    offer(models, "Tiny").get_by_text("More").click()
+    offer(models, "Tiny").get_by_role("combobox", name="Precision").select_option("Q8_0")
+    get(models)
+    expect(coming(models)).to_contain_text("Tiny is here and can be asked.")
+    assert [call.path for call in market.shop.store.calls][-1] == "/blobs/tiny-Q8_0.gguf"
+
+
+def test_a_model_is_removed_after_a_question(models: Page, market: Market) -> None:
+    get(models)
+    here = section(models).get_by_role("list", name="On this machine")
+    remove = here.get_by_role("button", name="Delete “Tiny”")
+    remove.click()
+    question = here.get_by_role("group", name="Delete Tiny? That frees 3 MB. It can be fetched again.")
+    expect(question.get_by_role("button", name="Cancel")).to_be_focused()
+    models.keyboard.press("Escape")
+    expect(remove).to_be_focused()
+    remove.click()
+    question.get_by_role("button", name="Delete", exact=True).click()
+    expect(section(models).get_by_text("Tiny is deleted. Free again: 3 MB.")).to_be_visible()
+    expect(here).not_to_contain_text("Tiny")
+    expect(section(models).get_by_role("heading", name="On this machine")).to_be_focused()
+
+
+def test_the_catalogue_is_filtered_and_says_what_does_not_fit(models: Page) -> None:
+    articles = section(models).get_by_role("article")
+    expect(articles).to_have_count(8)
+    section(models).get_by_role("button", name=re.compile("Show all")).click()
+    expect(articles.nth(60)).to_be_attached()
+    found(models, "huge maker")
+    expect(articles).to_have_count(1)
+    expect(offer(models, "Huge")).to_contain_text("Too large: it needs about")
+    expect(offer(models, "Huge").get_by_role("button")).to_have_count(0)
+    section(models).get_by_role("checkbox", name="Fits this machine").check()
+    expect(articles).to_have_count(0)
+    found(models, "")
+    section(models).get_by_role("combobox", name="Abilities").select_option("Tools")
+    section(models).get_by_role("combobox", name="Language").select_option("German")
+    expect(offer(models, "Tiny")).to_be_visible()
+    section(models).get_by_role("combobox", name="Language").select_option("Maltese")
+    expect(offer(models, "Tiny")).to_have_count(0)
+
+
+def test_on_a_phone_nothing_is_wider_than_the_page(market: Market, opening: Opening, watches: list[Watch]) -> None:
+    page = opening(market.served, viewport={"width": 320, "height": 640}).new_page()
+    watches[-1].forgive("409")
+    page.goto("/settings#models")
+    get(page)
+    found(page, "")
+    section(page).get_by_role("button", name=re.compile("Show all")).click()
+    for more in section(page).get_by_role("article").get_by_text("More").all()[:12]:
+        more.click()
+    assert page.evaluate(SIDEWAYS) == []
+
+
+def test_the_model_picker_leads_to_more(market: Market, opening: Opening) -> None:
+    page = opening(market.served).new_page()
+    page.goto("/")
+    page.get_by_role("combobox", name="Model").select_option("More models…")
+    expect(page.get_by_role("heading", name="Models and downloads")).to_be_focused()
+    page.get_by_role("button", name="Back to the conversation").click()
+    expect(composer(page)).to_be_visible()
+
+
+def test_a_question_in_a_language_that_is_not_listed_is_helped(
+    market: Market, opening: Opening, watches: list[Watch]
+) -> None:
+    page = opening(market.served).new_page()
+    watches[-1].forgive("409")
+    page.goto("/")
+    page.get_by_role("combobox", name="Model").select_option("SmolLM2 135M Instruct")
+    send(page, "Warum ist der Himmel blau?")
+    answer = page.get_by_role("article", name="Éclair")
+    expect(answer).to_contain_text("SmolLM2 135M Instruct does not list German among its languages")
+    offer = answer.get_by_role("button", name=re.compile("^Get "))
+    expect(offer).to_be_visible()
+    page.request.post("/api/models/pulls", data={"name": "tiny", "accept_licence": True})
+    use = answer.get_by_role("button", name="Answer with Tiny")
+    expect(use).to_be_visible()
+    expect(offer).to_have_count(0)
+    use.click()
+    expect(page.get_by_role("combobox", name="Model")).to_have_value("tiny")

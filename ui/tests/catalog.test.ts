@@ -1,0 +1,54 @@
+// Who of the catalogue fits a search, what would fit instead, and how sizes, times and speeds are said.
+
+import assert from "node:assert/strict";
+import { test } from "vitest";
+import { bytes, type CatalogModel, type Filter, instead, languagesOf, offered, speed, time } from "../src/catalog.ts";
+
+const NONE: Filter = { words: "", fits: false, can: "", language: "" };
+
+function model(id: string, more: Partial<CatalogModel> = {}): CatalogModel {
+  return {
+    ...{ id, name: id, maker: "Maker", country: "FR", european: true, licence: "MIT", restricts: "", weights: "open" },
+    ...{ parameters: null, context: null, languages: [], can: [], card: null, options: [], quant: "Q4_0", reason: "only" },
+    ...{ part: 0, size: 1, memory: 1, fits: true, installed: false, loaded: false, known: true },
+    ...more,
+  };
+}
+
+const MODELS = [
+  model("here", { installed: true }),
+  model("lumiere", { name: "Lumière 3B", can: ["tools", "vision"], languages: ["fr", "pt-BR"], size: 3 }),
+  model("huge", { fits: false, size: 90 }),
+  model("odd", { maker: "Other", country: "US, DE", european: false, fits: null, languages: ["de"], size: 50 }),
+];
+
+function ids(filter: Partial<Filter>): string[] {
+  return offered(MODELS, { ...NONE, ...filter }).map(({ id }) => id);
+}
+
+test("a search finds names, makers and countries, without accents, among what is not here", () => {
+  assert.deepEqual(ids({}), ["lumiere", "huge", "odd"]);
+  assert.deepEqual(ids({ words: " LUMIERE maker " }), ["lumiere"]);
+  assert.deepEqual(ids({ words: "germany" }), ["odd"]);
+  assert.deepEqual(ids({ words: "none" }), []);
+  assert.deepEqual(ids({ fits: true }), ["lumiere"]);
+  assert.deepEqual(ids({ can: "vision" }), ["lumiere"]);
+  assert.deepEqual(ids({ language: "pt" }), ["lumiere"]);
+  assert.deepEqual(languagesOf(MODELS).map(([code]) => code), ["fr", "de", "pt"]);
+});
+
+test("in place of what does not fit, the largest of its maker that does, else of Europe", () => {
+  const [, lumiere, huge, odd] = MODELS;
+  assert.ok(lumiere !== undefined && huge !== undefined && odd !== undefined);
+  assert.equal(instead(huge, MODELS)?.id, "lumiere");
+  assert.equal(instead({ ...odd, fits: false }, MODELS)?.id, "lumiere");
+  assert.equal(instead(huge, [huge, odd]), undefined);
+});
+
+test("sizes, times and speeds are said in units that a person reads", () => {
+  assert.deepEqual([0, 999, 1_000, 2_147_023_008, 12e9, 3e15].map(bytes), ["0 byte", "999 byte", "1 kB", "2.1 GB", "12 GB", "3,000 TB"]);
+  assert.deepEqual([0.2, 89, 240, 7200].map(time), ["1 sec", "89 sec", "4 min", "2 hr"]);
+  assert.equal(speed(model("a", { expected: { rate: 47.3, basis: "measured" } })), "about 47 tokens/s");
+  assert.equal(speed(model("a", { expected: { rate: 47.3, basis: "limit" } })), "");
+  assert.equal(speed(model("a")), "");
+});
