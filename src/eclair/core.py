@@ -9,12 +9,14 @@ from dataclasses import dataclass
 
 from eclair.archive.imports import Imports
 from eclair.changes import Changes
+from eclair.engines.added import AddedEngines
 from eclair.idle import Idle
 from eclair.keeping import Keeping
 from eclair.preferences import Preferred
 from eclair.pulls import Pulls
 from eclair.registry import Registry, build
 from eclair.runs import Runs
+from eclair.servers import Servers
 from eclair.settings import Settings
 from eclair.store.base import Store
 from eclair.store.sql import SQLStore
@@ -38,6 +40,7 @@ class Core:
     imports: Imports
     idle: Idle
     pulls: Pulls
+    servers: Servers
 
     async def end_streams(self) -> None:
         """End what followers wait for, so that their connections close by themselves."""
@@ -54,7 +57,7 @@ async def open_core(settings: Settings) -> AsyncGenerator[Core]:
     async with AsyncExitStack() as stack:
         store = await asyncio.to_thread(SQLStore.open, settings.data_dir)
         stack.push_async_callback(store.close)
-        registry = build(settings)
+        registry = build(settings, AddedEngines(settings, store.servers))
         stack.push_async_callback(registry.close)
         changes = Changes(store)
         stack.push_async_callback(changes.close)
@@ -76,4 +79,5 @@ async def open_core(settings: Settings) -> AsyncGenerator[Core]:
         turns = Turns(settings, store, registry, preferences, runs, idle, titles)
         pulls = Pulls(settings, registry)
         stack.push_async_callback(pulls.close)
-        yield Core(settings, store, registry, preferences, runs, turns, changes, keeping, imports, idle, pulls)
+        servers = Servers(settings, store)
+        yield Core(settings, store, registry, preferences, runs, turns, changes, keeping, imports, idle, pulls, servers)

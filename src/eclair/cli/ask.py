@@ -17,6 +17,7 @@ from eclair.cli.arguments import load_settings, sampling
 from eclair.cli.logs import log_if_debugging
 from eclair.cli.signals import carry_out
 from eclair.cli.terminal import Terminal
+from eclair.engines.added import AddedEngines
 from eclair.errors import EclairError, InvalidInput, TooLarge
 from eclair.events import Event, RunFailed, RunStarted, RunStopped, encode
 from eclair.ids import new_id
@@ -54,7 +55,8 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
 
 async def _ask(settings: Settings, question: Question, show: Show) -> int:
     """Open the engines, with the model that is asked as the default one, and no store: nothing of this is kept."""
-    registry = build(replace(settings, model=question.choices.model or settings.model))
+    asked = replace(settings, model=question.choices.model or settings.model)
+    registry = build(asked, AddedEngines.glanced(settings))
     try:
         started, answer = await _prepare(settings, registry, question)
         fault = await tell(started, answer, show)

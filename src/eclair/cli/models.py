@@ -17,6 +17,7 @@ from eclair.cli.logs import log_if_debugging
 from eclair.cli.pull import made_by
 from eclair.cli.terminal import Terminal
 from eclair.engines import catalog, memory, shelf
+from eclair.engines.added import AddedEngines
 from eclair.engines.base import Model
 from eclair.engines.catalog import Entry
 from eclair.engines.offers import Offer, offers
@@ -54,7 +55,7 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
         data = [{**asdict(row.model), "state": row.state} for row in rows]
         terminal.write_bytes(orjson.dumps(data, option=orjson.OPT_INDENT_2) + b"\n")
     elif rows:
-        _table([HEAD, *(_cells(row) for row in rows)], terminal)
+        table([HEAD, *(_cells(row) for row in rows)], terminal)
     for trouble in troubles:
         terminal.complain(trouble)
     if not rows:
@@ -72,7 +73,7 @@ def _all(settings: Settings, terminal: Terminal, *, json: bool) -> int:
     if json:
         terminal.write_bytes(orjson.dumps([asdict(offer) for offer in found], option=orjson.OPT_INDENT_2) + b"\n")
         return 0
-    _table([HEAD_ALL, *(_offer_cells(offer) for offer in found)], terminal)
+    table([HEAD_ALL, *(_offer_cells(offer) for offer in found)], terminal)
     restricted = [offer.entry for offer in found if offer.entry.restricts]
     if restricted:
         terminal.line()
@@ -87,7 +88,7 @@ def _all(settings: Settings, terminal: Terminal, *, json: bool) -> int:
 async def _rows(settings: Settings) -> tuple[list[Row], list[str]]:
     """The embedded models, which need not be started for this, then those of the servers; and what is down."""
     rows = _embedded(settings) if settings.embedded else []
-    registry = build(replace(settings, embedded=False))
+    registry = build(replace(settings, embedded=False), AddedEngines.glanced(settings))
     try:
         models = await registry.models()
         health = await registry.health()
@@ -109,7 +110,7 @@ def _embedded(settings: Settings) -> list[Row]:
     return rows
 
 
-def _table(table: Sequence[tuple[str, ...]], terminal: Terminal) -> None:
+def table(table: Sequence[tuple[str, ...]], terminal: Terminal) -> None:
     """A head and its rows; a column that is empty throughout is left out."""
     kept = [at for at in range(len(table[0])) if any(line[at] for line in table[1:])]
     widths = {at: max(len(line[at]) for line in table) for at in kept}

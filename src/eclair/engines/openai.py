@@ -19,7 +19,7 @@ from typing import Any, NoReturn
 import orjson
 
 from eclair.engines.base import JSON, Embedded, Health, Model, Piece, Request, Said, estimated
-from eclair.engines.reading import Reading, embedded, sentence, words
+from eclair.engines.reading import Reading, embedded, sentence, without, words
 from eclair.errors import EclairError, EngineBroken, EngineBusy, EngineRefused, EngineUnavailable, UpstreamError
 from eclair.messages import Sampling
 from eclair.settings import EngineSettings
@@ -41,6 +41,9 @@ once, for the first may have met a kept connection that the server was closing."
 
 PATIENCE = 2.0
 """The longest Retry-After, in seconds, that is waited for; a longer one is passed on."""
+
+LISTING = 10.0
+"""Seconds that a server may take to list its models."""
 
 REMEMBERED = 4096
 """How many texts' token counts are kept."""
@@ -106,6 +109,7 @@ class OpenAIEngine:
         self.url = url.rstrip("/")
         self.http = Http(self.url, key, idle=idle)
         self._root = self.url.removesuffix("/v1")
+        self._key = key
         self._models = tuple(models)
         self._context = context
         self._setting = setting or f"engines.{name}.key"
@@ -119,10 +123,15 @@ class OpenAIEngine:
         """The server that the settings describe under `name`."""
         return cls(name, settings.url, settings.key, settings.models, settings.context)
 
+    @property
+    def busy(self) -> bool:
+        """Whether an answer is being made."""
+        return self._streams > 0
+
     async def models(self) -> list[Model]:
         """Those that the server lists and those that the settings add. Raises UpstreamError."""
         try:
-            rows = await self._list()
+            rows = await self._list(idle=LISTING)
         except UpstreamError:
             if not self._models:
                 raise
@@ -314,7 +323,7 @@ class OpenAIEngine:
     def _refuse(self, reply: Reply, content: bytes) -> NoReturn:
         """Raise what a reply other than 200 means."""
         status = reply.status
-        said = _told(content) or f"status {status}"
+        said = without(self._key, _told(content)) or f"status {status}"
         after = retry_after(reply.headers.get("Retry-After"))
         if status in (401, 403):
             raise EngineRefused(f"The engine {self.name} does not accept the key; set {self._setting}.")
