@@ -14,7 +14,7 @@ PartKind = Literal["text", "reasoning", "tool_call"]
 Status = Literal["running", "finished", "stopped", "interrupted", "failed"]
 FinishReason = Literal["stop", "length", "tool_calls", "content_filter"]
 StepKind = Literal["load"]
-RemarkCode = Literal["history_trimmed", "not_saved"]
+RemarkCode = Literal["history_trimmed", "not_saved", "answered_by"]
 ChangeKind = Literal["changed", "removed", "running", "finished"]
 
 

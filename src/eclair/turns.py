@@ -11,6 +11,7 @@ from eclair.context import lay_out
 from eclair.engines.base import Engine, Model
 from eclair.errors import InvalidInput, NotFound, TooLarge
 from eclair.events import RunStarted
+from eclair.fallback import Chosen, choose
 from eclair.idle import Idle
 from eclair.ids import Clock, new_id
 from eclair.messages import Conversation, Message, Part, Role, Sampling, branch
@@ -124,12 +125,18 @@ class Turns:
         with self._idle.busy():
             begins = conversation if isinstance(conversation, Conversation) else None
             kept, messages = (begins, []) if begins else await self._store.tree(owner, str(conversation))
-            engine, model = await self.answering(owner, choices.model)
+            chosen = await self._chosen(owner, choices.model)
+            engine, model = chosen.engine, chosen.model
             place = self._place(kept, {message.id: message for message in messages}, what)
             instructions = (await self._preferences.of(owner)).instructions
-            turn = await prepare(self._settings, engine, model, choices, place.history, accepted, instructions)
+
+            async def again(engine: Engine, model: Model) -> Turn:
+                turn = await prepare(self._settings, engine, model, choices, place.history, accepted, instructions)
+                return replace(turn, continues=place.continues)
+
+            turn = await again(engine, model)
             started = self._started(kept, place, model.id)
-            answer = Answer(replace(turn, continues=place.continues))
+            answer = Answer(turn, chosen.fallback, again)
             then = None
             if (
                 self._titles is not None
@@ -157,23 +164,33 @@ class Turns:
             Message(self._ids("msg"), conversation, None, role, (Part("text", text),), now) for role, text in said
         ]
         with self._idle.busy():
-            engine, model = await self.answering(owner, choices.model)
+            chosen = await self._chosen(owner, choices.model)
             instructions = (await self._preferences.of(owner)).instructions
-            turn = await prepare(self._settings, engine, model, choices, history, accepted, instructions)
-        begun = history[-1] if history[-1].role == "assistant" else None
-        started = RunStarted(self._ids("run"), self._ids("msg"), conversation, None, model.id, now)
-        return self._runs.pass_on(started, Answer(replace(turn, continues=begun)))
+            begun = history[-1] if history[-1].role == "assistant" else None
+
+            async def again(engine: Engine, model: Model) -> Turn:
+                turn = await prepare(self._settings, engine, model, choices, history, accepted, instructions)
+                return replace(turn, continues=begun)
+
+            turn = await again(chosen.engine, chosen.model)
+        started = RunStarted(self._ids("run"), self._ids("msg"), conversation, None, chosen.model.id, now)
+        return self._runs.pass_on(started, Answer(turn, chosen.fallback, again))
 
     async def answering(self, owner: str, named: str | None) -> tuple[Engine, Model]:
         """Who answers: the model that is named, or the one that the owner prefers if it is there, or the default.
 
         Raises NotFound and EngineUnavailable as the registry does.
         """
+        chosen = await self._chosen(owner, named)
+        return chosen.engine, chosen.model
+
+    async def _chosen(self, owner: str, named: str | None) -> Chosen:
+        """Who answers, and who in its place: one that cannot be reached is chosen where it has a rule."""
         preferred = (await self._preferences.of(owner)).model
-        if named is not None or preferred is None:
-            return await self._registry.resolve(named)
-        there = any(model.id == preferred for model in await self._registry.models())
-        return await self._registry.resolve(preferred if there else None)
+        if named is None and preferred is not None:
+            there = any(model.id == preferred for model in await self._registry.models())
+            named = preferred if there or preferred in self._settings.fallbacks else None
+        return await choose(self._settings, self._registry, named)
 
     def _place(self, conversation: Conversation, tree: dict[str, Message], what: New | Retry | Continue) -> _Place:
         match what:

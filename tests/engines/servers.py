@@ -31,7 +31,7 @@ class Speaking:
         self.standin.routes.update(
             {
                 "/v1/models": self._keyed(self._models),
-                "/v1/chat/completions": self._keyed(self._chat),
+                "/v1/chat/completions": self._keyed(self.chat),
                 "/v1/embeddings": self._keyed(self._embeddings),
                 "/tokenize": self._tokenize,
             }
@@ -53,7 +53,7 @@ class Speaking:
     async def _models(self, call: Call) -> None:
         await reply(call, {"data": [{"id": name, "owned_by": "vllm"} for name in self.lists]})
 
-    async def _chat(self, call: Call) -> None:
+    async def chat(self, call: Call) -> None:
         body = call.json
         if body["model"] not in self.has:
             await reply(call, {"error": {"message": f"The model {body['model']} does not exist."}}, 404)
@@ -89,7 +89,7 @@ class Speaking:
         await reply(call, {"data": [{"index": 0, "embedding": [0.1, 0.2]}], "usage": {"prompt_tokens": 1}})
 
     async def _tokenize(self, call: Call) -> None:
-        await reply(call, {"count": 1, "tokens": [1]})
+        await reply(call, {"count": len(call.json["prompt"].split())})
 
 
 async def reply(call: Call, data: JSON, status: int = 200) -> None:

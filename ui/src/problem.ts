@@ -29,7 +29,7 @@ const PROBLEMS: Readonly<Record<ErrorCode, PlainKey>> = {
   engine_broken: "problemBroken",
 };
 
-const REMARKS: Readonly<Record<RemarkCode, PlainKey>> = { history_trimmed: "leftOut", not_saved: "notSaved" };
+const REMARKS: Readonly<Record<RemarkCode, PlainKey>> = { history_trimmed: "leftOut", not_saved: "notSaved", answered_by: "answeredBy" };
 
 /** A failure: its code, the server's sentence and, where there was one, the HTTP status. */
 export function problem(code: string, message: string, status = 500): string {

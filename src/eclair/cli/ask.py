@@ -11,15 +11,17 @@ from collections.abc import Callable
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 
-from eclair.assistant import Answer
+from eclair.assistant import Answer, Turn
 from eclair.cli.answers import Printer
 from eclair.cli.arguments import load_settings, sampling
 from eclair.cli.logs import log_if_debugging
 from eclair.cli.signals import carry_out
 from eclair.cli.terminal import Terminal
 from eclair.engines.added import AddedEngines
+from eclair.engines.base import Engine, Model
 from eclair.errors import EclairError, InvalidInput, TooLarge
 from eclair.events import Event, RunFailed, RunStarted, RunStopped, encode
+from eclair.fallback import choose
 from eclair.ids import new_id
 from eclair.messages import Message, Part
 from eclair.registry import Registry, build
@@ -66,12 +68,16 @@ async def _ask(settings: Settings, question: Question, show: Show) -> int:
 
 
 async def _prepare(settings: Settings, registry: Registry, question: Question) -> tuple[RunStarted, Answer]:
-    engine, model = await registry.resolve(question.choices.model)
+    chosen = await choose(settings, registry, question.choices.model)
     created = int(time.time() * 1000)
     asked = Message(new_id("msg"), "", None, "user", (Part("text", question.text),), created)
-    turn = await prepare(settings, engine, model, question.choices, [asked], question.accepted)
-    started = RunStarted(new_id("run"), new_id("msg"), "", None, model.id, created)
-    return started, Answer(turn)
+
+    async def again(engine: Engine, model: Model) -> Turn:
+        return await prepare(settings, engine, model, question.choices, [asked], question.accepted)
+
+    turn = await again(chosen.engine, chosen.model)
+    started = RunStarted(new_id("run"), new_id("msg"), "", None, chosen.model.id, created)
+    return started, Answer(turn, chosen.fallback, again)
 
 
 async def tell(started: RunStarted, answer: Answer, show: Show) -> EclairError | None:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import replace
 from urllib.parse import urlsplit
 
 from eclair.engines.base import Engine
+from eclair.engines.jurisdiction import place
 from eclair.engines.openai import OpenAIEngine
 from eclair.errors import EclairError, SettingsError
 from eclair.settings import Settings
@@ -43,7 +43,7 @@ class AddedEngines:
     async def engines(self) -> Mapping[str, Engine | EclairError]:
         """By name; an error in the place of one whose key cannot be read. Raises StoreError."""
         taken = taken_names(self._settings)
-        there = {server.name: replace(server, country=None) for server in await self._listing()}
+        there = {server.name: server for server in await self._listing()}
         found: dict[str, Engine | EclairError] = {}
         for name, server in there.items():
             if name not in taken:
@@ -72,6 +72,7 @@ class AddedEngines:
             key,
             server.models,
             server.context,
+            place=place(server.url, server.country),
             setting=f"another (`eclair engines change {server.name} --key`, or in the page's settings)",
         )
         if built is not None:

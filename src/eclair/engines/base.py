@@ -115,7 +115,8 @@ class Model:
 
     `sampling` is what its makers recommend; `languages` are those it knows, as BCP 47 tags, empty where
     unknown; `size` is the bytes of its file, None where it is not on this machine; `titles` says whether it can be
-    trusted to name a conversation.
+    trusted to name a conversation. `place` is where it answers: `machine` (this one), `network`, an ISO code of a
+    country, or `unknown`.
     """
 
     id: str
@@ -129,6 +130,7 @@ class Model:
     languages: tuple[str, ...] = ()
     size: int | None = None
     titles: bool = True
+    place: str = "machine"
 
 
 @dataclass(frozen=True, slots=True)

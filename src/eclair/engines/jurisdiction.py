@@ -43,6 +43,11 @@ class Place:
     stated: bool = False
 
     @property
+    def code(self) -> str:
+        """As a `Model` has it."""
+        return self.country or self.where
+
+    @property
     def text(self) -> str:
         """In a few words, such as `FR (Mistral)`."""
         match self.where:

@@ -19,6 +19,8 @@ from typing import Any, NoReturn
 import orjson
 
 from eclair.engines.base import JSON, Embedded, Health, Model, Piece, Request, Said, estimated
+from eclair.engines.jurisdiction import Place
+from eclair.engines.jurisdiction import place as placed
 from eclair.engines.reading import Reading, embedded, sentence, without, words
 from eclair.errors import EclairError, EngineBroken, EngineBusy, EngineRefused, EngineUnavailable, UpstreamError
 from eclair.messages import Sampling
@@ -89,7 +91,8 @@ class OpenAIEngine:
     """The server at `url`, which ends in the API's version (`…/v1`).
 
     `models` are those that it does not list, `context` is their window where it does not say. `setting` is how
-    the settings call its key. Without a `dialect` the server's list of models tells which it is.
+    the settings call its key, `place` where it is, should that be known better than by its address. Without a
+    `dialect` the server's list of models tells which it is.
     """
 
     def __init__(
@@ -101,6 +104,7 @@ class OpenAIEngine:
         context: int | None = None,
         *,
         setting: str | None = None,
+        place: Place | None = None,
         dialect: Dialect | None = None,
         idle: float = IDLE,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
@@ -113,6 +117,7 @@ class OpenAIEngine:
         self._models = tuple(models)
         self._context = context
         self._setting = setting or f"engines.{name}.key"
+        self._place = (place or placed(url)).code
         self._dialect = dialect
         self._sleep = sleep
         self._counts: OrderedDict[tuple[str, int, int], int] = OrderedDict()
@@ -138,7 +143,9 @@ class OpenAIEngine:
             rows = []
         found = [self._model(row) for row in rows]
         known = {model.id for model in found}
-        return found + [Model(id, id, self.name, self._context) for id in self._models if id not in known]
+        return found + [
+            Model(id, id, self.name, self._context, place=self._place) for id in self._models if id not in known
+        ]
 
     async def stream(self, request: Request) -> AsyncGenerator[Piece, None]:
         """Ask; see `Engine.stream`. Failed connections and short refusals are tried again before the first piece."""
@@ -243,7 +250,7 @@ class OpenAIEngine:
             *(row.get(key) for key in ("max_model_len", "max_context_length", "context_length")),
         )
         context = next((size for size in sizes if isinstance(size, int)), self._context)
-        return Model(row["id"], str(row.get("name") or row["id"]), self.name, context)
+        return Model(row["id"], str(row.get("name") or row["id"]), self.name, context, place=self._place)
 
     async def _tokenize(self, model: str, text: str) -> int | None:
         dialect = await self._speaks()

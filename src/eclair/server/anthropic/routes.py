@@ -17,6 +17,7 @@ from eclair.core import Core
 from eclair.engines.base import JSON, Counted, Ended, Piece, Reasoning, Text, ToolCall
 from eclair.errors import EclairError, EngineBroken, Forbidden, NotFound, Unauthorized, UpstreamError, UserError
 from eclair.events import PartDelta, PartFinished, PartStarted
+from eclair.fallback import Asking, choose
 from eclair.ids import new_id
 from eclair.messages import PartKind
 from eclair.parts import PartEvent, Parts
@@ -32,10 +33,9 @@ def router(core: Core) -> APIRouter:
 
     @api.post("")
     async def create_message(body: MessagesRequest, request: Request) -> Response:
-        engine, model = await core.registry.resolve(body.model)
-        asked = body.request(model)
-        rendering = MessageRendering(model.id, thinking=body.shows_thinking)
-        pieces = unbroken(engine.stream(asked), core.idle)
+        asking = Asking(await choose(core.settings, core.registry, body.model), body.request)
+        rendering = MessageRendering(asking, thinking=body.shows_thinking)
+        pieces = unbroken(asking.stream(), core.idle)
         return await relay(request, pieces, rendering, streamed=bool(body.stream), beat=PING)
 
     @api.post("/count_tokens")
@@ -111,8 +111,9 @@ class _Block:
 class MessageRendering:
     """Implements `Rendering`. Without `thinking` the client does not see what the model thinks."""
 
-    def __init__(self, model: str, *, thinking: bool) -> None:
-        self._head: JSON = {"id": new_id("msg"), "type": "message", "role": "assistant", "model": model}
+    def __init__(self, asking: Asking, *, thinking: bool) -> None:
+        self._head: JSON = {"id": new_id("msg"), "type": "message", "role": "assistant"}
+        self._asking = asking
         self._thinking = thinking
         self._parts = Parts()
         self._blocks: list[_Block] = []
@@ -142,7 +143,13 @@ class MessageRendering:
 
     def whole(self) -> JSON:
         """Raises EngineBroken where the model made a call that is none."""
-        return {**self._head, "content": self._content(), **self._stop(), "usage": self._usage()}
+        return {
+            **self._head,
+            "model": self._asking.request.model,
+            "content": self._content(),
+            **self._stop(),
+            "usage": self._usage(),
+        }
 
     def _change(self, change: PartEvent) -> list[JSON]:
         index = change.index
