@@ -83,7 +83,7 @@ export class App {
     void this.conversations.refresh();
     void this.conversations.readTags();
     this.#glance();
-    void this.#readModels();
+    void this.readModels();
   }
 
   /** A new chat; `push` leaves a step for the browser's back button. */
@@ -318,7 +318,8 @@ export class App {
     return this.#asked;
   }
 
-  async #readModels(): Promise<void> {
+  /** Ask again which models there are. */
+  async readModels(): Promise<void> {
     try {
       const { models, default: preferred } = await this.api.models();
       this.models = models;

@@ -12,6 +12,7 @@ export const SECTIONS = [
   { id: "appearance", label: "appearance" },
   { id: "writing", label: "writing" },
   { id: "model", label: "model" },
+  { id: "engines", label: "engines" },
   { id: "prompts", label: "prompts" },
   { id: "keyboard", label: "keyboard" },
   { id: "data", label: "data" },
