@@ -659,6 +659,7 @@ class TestDoctor:
                 "hosts": ["index.example"],
                 "asked": True,
                 "engine": None,
+                "country": None,
             },
             {
                 "when": "When you pull another model",
@@ -666,6 +667,7 @@ class TestDoctor:
                 "hosts": ["hub.example"],
                 "asked": True,
                 "engine": None,
+                "country": None,
             },
         ]
         assert code == 1

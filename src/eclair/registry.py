@@ -103,7 +103,10 @@ class Registry:
 
     def fault(self, engine: str) -> EclairError | None:
         """Why the engine did not say which models it has, when it was asked last."""
-        return self._faults.get(engine)
+        from eclair.engines.openai import OpenAIEngine
+
+        found = self.engines.get(engine)
+        return self._faults.get(engine) or (found.unreachable if isinstance(found, OpenAIEngine) else None)
 
     async def close(self) -> None:
         for task in self._under_way.values():

@@ -154,6 +154,8 @@ def test_an_engine_of_the_settings_file_is_only_shown(opening: Opening, served_w
     page.goto("/settings#engines")
     shown = card(page, "house")
     expect(shown).to_contain_text("From the settings file")
+    expect(shown).to_contain_text("Cannot be used")
+    expect(shown).to_contain_text("Connection refused")
     expect(shown.get_by_role("button", name="Test “house”")).to_be_visible()
     expect(shown.get_by_role("button", name="Change “house”")).to_have_count(0)
     expect(shown.get_by_role("button", name="Delete “house”")).to_have_count(0)

@@ -119,6 +119,8 @@ class OpenAIEngine:
         self._setting = setting or f"engines.{name}.key"
         self._place = (place or placed(url)).code
         self._dialect = dialect
+        self.unreachable: EngineUnavailable | None = None
+        """Why it could not be asked for its models, although some are known."""
         self._sleep = sleep
         self._counts: OrderedDict[tuple[str, int, int], int] = OrderedDict()
         self._streams = 0
@@ -137,10 +139,13 @@ class OpenAIEngine:
         """Those that the server lists and those that the settings add. Raises UpstreamError."""
         try:
             rows = await self._list(idle=LISTING)
-        except UpstreamError:
+        except UpstreamError as error:
             if not self._models:
                 raise
             rows = []
+            self.unreachable = error if isinstance(error, EngineUnavailable) else None
+        else:
+            self.unreachable = None
         found = [self._model(row) for row in rows]
         known = {model.id for model in found}
         return found + [

@@ -117,20 +117,13 @@ class _Got:
             return {}
         return found if isinstance(found, dict) else {}  # pyright: ignore[reportUnknownVariableType]
 
-    @property
-    def choice(self) -> JSON:
-        choices: Any = self.data.get("choices")
-        first: Any = choices[0] if isinstance(choices, list) and choices else None  # pyright: ignore[reportUnknownVariableType]
-        return first if isinstance(first, dict) else {}  # pyright: ignore[reportUnknownVariableType]
-
-    @property
-    def message(self) -> JSON:
-        found: Any = self.choice.get("message")
-        return found if isinstance(found, dict) else {}  # pyright: ignore[reportUnknownVariableType]
+    def choice(self, *path: str) -> Any:
+        """What stands at that path in its first choice."""
+        return _at(self.data, "choices", 0, *path)
 
     @property
     def text(self) -> str:
-        found: Any = self.message.get("content")
+        found = self.choice("message", "content")
         return found if isinstance(found, str) else ""
 
     @property
@@ -276,7 +269,7 @@ class Prober:
         got = await self._chat(model, ask, 200, tools=[TOOL], tool_choice="required")
         if got.status in NO:
             got = await self._chat(model, ask, 200, tools=[TOOL])
-        return self._judged("tools", got, bool(got.message.get("tool_calls")), "It takes tools and calls none.")
+        return self._judged("tools", got, bool(got.choice("message", "tool_calls")), "It takes tools and calls none.")
 
     async def _json_schema(self, model: str) -> Finding:
         got = await self._chat(model, "Say hello.", 100, response_format=SCHEMA)
@@ -294,8 +287,8 @@ class Prober:
 
     async def _logprobs(self, model: str) -> Finding:
         got = await self._chat(model, "Hello", 4, logprobs=True, top_logprobs=1)
-        found: Any = got.choice.get("logprobs")
-        return self._judged("logprobs", got, bool(found and found.get("content")), "It takes the wish and gives none.")
+        found = bool(got.choice("logprobs", "content"))
+        return self._judged("logprobs", got, found, "It takes the wish and gives none.")
 
     async def _prefix_cache(self, model: str) -> Finding:
         got = await self._chat(model, LONG, 1)
@@ -314,8 +307,7 @@ class Prober:
     async def _embeddings(self, reached: Reached, model: str) -> Finding:
         named = next((name for name in (*self._models, *reached.models) if _embeds(name)), model)
         got = await self._post(f"{self._url}/embeddings", {"model": named, "input": "Hello"})
-        rows: Any = got.data.get("data")
-        found = isinstance(rows, list) and bool(rows) and isinstance(rows[0], dict) and bool(rows[0].get("embedding"))  # pyright: ignore[reportUnknownArgumentType, reportUnknownMemberType]
+        found = bool(_at(got.data, "data", 0, "embedding"))
         return self._judged("embeddings", got, found, "It sends no vectors.")
 
     def _judged(self, feature: Feature, got: _Got, found: bool, ignored: str) -> Finding:
@@ -332,7 +324,7 @@ class Prober:
             async with self._http.post(url, orjson.dumps(body), idle=deadline, keep=False) as reply:
                 return _Got(reply.status, await reply.body(MOST), key=self._key)
         except TimedOut:
-            return _Got(fault=f"It did not answer within {deadline:.0f} seconds.")
+            return _Got(fault=f"It did not answer within {deadline:g} seconds.")
         except (Unreachable, BrokenOff) as error:
             return _Got(fault=f"The connection broke: {error}.")
 
@@ -343,11 +335,25 @@ def _object(text: bytes) -> JSON:
 
 def _cached(data: JSON) -> int:
     """Tokens that were read from a cache: OpenAI's field, DeepSeek's, llama.cpp's."""
-    usage: JSON = data.get("usage") or {}
-    details: JSON = usage.get("prompt_tokens_details") or {}
-    timings: JSON = data.get("timings") or {}
-    counts = (details.get("cached_tokens"), usage.get("prompt_cache_hit_tokens"), timings.get("cache_n"))
+    counts = (
+        _at(data, "usage", "prompt_tokens_details", "cached_tokens"),
+        _at(data, "usage", "prompt_cache_hit_tokens"),
+        _at(data, "timings", "cache_n"),
+    )
     return max(count for count in (*counts, 0) if isinstance(count, int))
+
+
+def _at(value: Any, *path: str | int) -> Any:
+    """What stands at `path` in some JSON, whatever that is; None where there is no such place."""
+    for step in path:
+        match value, step:
+            case dict(), str():
+                value = value.get(step)  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
+            case [first, *_], 0:
+                value = first  # pyright: ignore[reportUnknownVariableType]
+            case _:
+                return None
+    return value  # pyright: ignore[reportUnknownVariableType]
 
 
 def _embeds(model: str) -> bool:

@@ -153,16 +153,17 @@ async def _chunks(
     counts: list[Counted] = []
 
     def event(index: int, choice: JSON) -> bytes:
-        return _event({**reply.head(reply.form.chunk_object, index), "choices": [{"index": index, **choice}], **end})
+        return _event({**heads[index], "choices": [{"index": index, **choice}], **end})
 
     opening = reply.form.opening()
-    opened: set[int] = set()
+    heads: dict[int, JSON] = {}
     try:
         async with aclosing(_after(first, rest)) as pieces:
             async for index, piece in pieces:
-                if opening is not None and index not in opened:
-                    opened.add(index)
-                    yield event(index, opening)
+                if index not in heads:
+                    heads[index] = reply.head(reply.form.chunk_object, index)
+                    if opening is not None:
+                        yield event(index, opening)
                 match piece:
                     case Counted():
                         counts.append(piece)
