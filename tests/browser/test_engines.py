@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
+from tests.browser.axe import check
 from tests.browser.conftest import Opening, Watch
 from tests.browser.served import Served
 from tests.browser.test_chat import composer, finished, send
@@ -173,3 +174,23 @@ def test_another_model_answers_and_the_page_says_so(opening: Opening, served_wit
     expect(answer).to_contain_text("fine")
     page.reload()
     expect(answer).to_contain_text("down did not answer")
+
+
+@pytest.mark.parametrize("width", [1200, 320])
+def test_everyone_can_use_it(look: Callable[..., Page], rack: Speaking, width: int) -> None:
+    rack.abilities.remove("tools")
+    page = look(width)
+    page.request.post("/api/engines", data={"name": "rack", "url": rack.url})
+    page.request.post("/api/engines/rack/probe")
+    try:
+        page.goto("/settings#engines")
+        expect(card(page).get_by_role("listitem").filter(has_text="Calls tools: no")).to_be_visible()
+        check(page)
+        card(page).get_by_role("button", name="Delete “rack”").click()
+        check(page)
+        card(page).get_by_role("button", name="Cancel").click()
+        card(page).get_by_role("button", name="Change “rack”").click()
+        expect(page.get_by_role("form").get_by_label("Address")).to_be_focused()
+        check(page)
+    finally:
+        page.request.delete("/api/engines/rack")

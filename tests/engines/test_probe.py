@@ -14,25 +14,32 @@ from eclair.engines import probe
 from eclair.engines.probe import Finding, Probe, Prober
 from tests.engines.standin import Call, standing_in
 
+KEYS = [
+    "choices",
+    "message",
+    "content",
+    "tool_calls",
+    "logprobs",
+    "usage",
+    "prompt_tokens_details",
+    "data",
+    "id",
+    "timings",
+    "cache_n",
+    "cached_tokens",
+    "embedding",
+    "tokens",
+    "count",
+    "model",
+    "error",
+    "delta",
+]
 values: st.SearchStrategy[Any] = st.recursive(
     st.none() | st.booleans() | st.integers(-9, 9) | st.text(max_size=5),
     lambda inner: (
         st.lists(inner, max_size=2)
         | st.dictionaries(
-            st.sampled_from(
-                [
-                    "choices",
-                    "message",
-                    "content",
-                    "tool_calls",
-                    "logprobs",
-                    "usage",
-                    "prompt_tokens_details",
-                    "data",
-                    "id",
-                ]
-                + ["timings", "cache_n", "cached_tokens", "embedding", "tokens", "count", "model", "error", "delta"]
-            ),
+            st.sampled_from(KEYS),
             inner,
             max_size=4,
         )
@@ -51,8 +58,9 @@ async def probed(status: int, body: bytes) -> tuple[list[Finding], Probe]:
         await call.reply(200, b'{"data": [{"id": "muse"}]}')
 
     async with standing_in() as standin:
-        paths = ("/v1/chat/completions", "/v1/embeddings", "/tokenize")
-        standin.routes = dict.fromkeys(paths, answer) | {"/v1/models": models}
+        for path in ("/v1/chat/completions", "/v1/embeddings", "/tokenize"):
+            standin.routes[path] = answer
+        standin.routes["/v1/models"] = models
         found = [found async for found in Prober("rack", f"{standin.url}/v1", None, clock=lambda: 1.0).findings()]
     *findings, last = found
     assert isinstance(last, Probe)

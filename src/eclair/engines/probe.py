@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import orjson
 
@@ -346,14 +346,14 @@ def _cached(data: JSON) -> int:
 def _at(value: Any, *path: str | int) -> Any:
     """What stands at `path` in some JSON, whatever that is; None where there is no such place."""
     for step in path:
-        match value, step:
-            case dict(), str():
-                value = value.get(step)  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
-            case [first, *_], 0:
-                value = first  # pyright: ignore[reportUnknownVariableType]
+        match value:
+            case dict() if isinstance(step, str):
+                value = cast("JSON", value).get(step)
+            case [*items] if isinstance(step, int) and items:
+                value = items[step]
             case _:
                 return None
-    return value  # pyright: ignore[reportUnknownVariableType]
+    return value
 
 
 def _embeds(model: str) -> bool:
