@@ -139,6 +139,10 @@ class Answer:
                 if other is None:
                     raise (error if self._begun or self._fallback is None else self._fallback.fault(error)) from error
 
+    def who(self) -> tuple[Engine, Model]:
+        """Who answers, as far as that is certain."""
+        return self._turn.engine, self._turn.model
+
     def closing(self, end: Event | None) -> list[Event]:
         """Close the open part, state the usage, end the run."""
         usage = self._meter.usage()

@@ -120,7 +120,7 @@ class Servers:
         """
         server = await self.get(name)
         key, models = await self._access(name)
-        prober = Prober(name, server.url, key, models, clock=self._clock)
+        prober = Prober(server.url, key, models, clock=self._clock)
         async with aclosing(prober.findings()) as findings:
             async for found in findings:
                 if isinstance(found, Probe):

@@ -138,13 +138,8 @@ class Turns:
             started = self._started(kept, place, model.id)
             answer = Answer(turn, chosen.fallback, again)
             then = None
-            if (
-                self._titles is not None
-                and model.titles
-                and not _has_answer(messages)
-                and not (begins and begins.title)
-            ):
-                then = self._titles.after(owner, kept.id, engine, model, _last_question(place.history))
+            if self._titles is not None and not _has_answer(messages) and not (begins and begins.title):
+                then = self._titles.after(owner, kept.id, answer.who, _last_question(place.history))
             run = await self._runs.open(self._new_turn(owner, place, started, begins), started, answer, then)
             return Asked(run, place.parent, model.id)
 

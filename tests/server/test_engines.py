@@ -280,6 +280,12 @@ async def test_the_address_that_was_meant_is_found(server: Server, rack: Speakin
     assert found["fault"].endswith(f"there is at {rack.url}; use that.")
 
 
+async def test_the_address_that_was_meant_may_want_a_key(server: Server, rack: Speaking) -> None:
+    rack.key = KEY
+    await add(server, url=rack.standin.url)
+    assert (await probe(server))["address"] == rack.url
+
+
 async def moved(call: Call) -> None:
     await call.reply(301, Location="https://ai.example.org/v1/models")
 

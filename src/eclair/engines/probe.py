@@ -6,6 +6,7 @@ was found is left to `servers`.
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
@@ -154,10 +155,7 @@ class _Chat:
 class Prober:
     """Tries the server at `url`; `models` are those that it need not list."""
 
-    def __init__(
-        self, name: str, url: str, key: str | None, models: Sequence[str] = (), *, clock: Clock = time.time
-    ) -> None:
-        self._name = name
+    def __init__(self, url: str, key: str | None, models: Sequence[str] = (), *, clock: Clock = time.time) -> None:
         self._url = url.rstrip("/")
         self._key = key
         self._models = tuple(models)
@@ -321,9 +319,12 @@ class Prober:
 
     async def _post(self, url: str, body: JSON, deadline: float = DEADLINE) -> _Got:
         try:
-            async with self._http.post(url, orjson.dumps(body), idle=deadline, keep=False) as reply:
+            async with (
+                asyncio.timeout(2 * deadline),  # however slowly it sends
+                self._http.post(url, orjson.dumps(body), idle=deadline, keep=False) as reply,
+            ):
                 return _Got(reply.status, await reply.body(MOST), key=self._key)
-        except TimedOut:
+        except (TimedOut, TimeoutError):
             return _Got(fault=f"It did not answer within {deadline:g} seconds.")
         except (Unreachable, BrokenOff) as error:
             return _Got(fault=f"The connection broke: {error}.")

@@ -106,7 +106,8 @@ async def _meant(http: Http, url: str) -> str | None:
                 content = await reply.body(MOST)
         except (TimedOut, Unreachable, BrokenOff):
             continue
-        if reply.status == 200 and _listed(content) is not None:
+        listed = reply.status == 200 and _listed(content) is not None
+        if listed or (reply.status in (401, 403) and content.lstrip().startswith(b"{")):
             return candidate
     return None
 
