@@ -145,6 +145,15 @@ async def test_a_model_that_was_never_seen_has_its_rule_too(settings: Settings) 
         message = await ask(server, "script: say=fine")
         assert (text_of(message), message["model"]) == ("fine", "scripted")
         assert "cannot be reached" in remarks(message)[0]
+    gone = replace(settings, fallbacks={"main": ("gone", "scripted")})
+    async with serving(gone) as server:
+        message = await ask(server, "script: say=fine")
+        assert (text_of(message), message["model"]) == ("fine", "scripted")
+        assert remarks(message)[0].startswith("main did not answer: There is no model 'main'")
+        unknown = await server.post(
+            "/v1/chat/completions", {"model": "mian", "messages": [{"role": "user", "content": "Hi"}]}
+        )
+        assert unknown.status == 404
     async with serving(replace(settings, **rules, model="main")) as server:
         message = await server.say(await server.begin(), "script: say=fine")
         assert (text_of(message), len(remarks(message))) == ("fine", 1)

@@ -85,13 +85,13 @@ class Chosen:
 
 
 async def choose(settings: Settings, registry: Registry, name: str | None) -> Chosen:
-    """The model of that name, or the default one; where it cannot be reached, the first that is there of its rule.
+    """The model of that name, or the default one; where it is not there, the first of its rule that is.
 
     Raises NotFound and EngineUnavailable as the registry does.
     """
     try:
         engine, model = await registry.resolve(name)
-    except EngineUnavailable as error:
+    except (EngineUnavailable, NotFound) as error:
         asked = name or registry.default or ""
         fallback = Fallback(registry, settings.fallbacks.get(asked, ()), settings.slow_after)
         other = await fallback.next(asked, error.message)
