@@ -67,11 +67,7 @@ class Registry:
                     await self._renew()
                     await self._ask_all()
                     self._asked, self._granted = time.monotonic(), wishes
-        known: dict[str, Model] = {}
-        for name in self.engines:
-            for model in self._models.get(name, []):
-                known.setdefault(model.id, model)
-        return list(known.values())
+        return list(self._known().values())
 
     async def release(self, model: str) -> None:
         """Have the embedded engine unload a model, so that it can be removed. Raises Conflict while it answers."""
@@ -88,8 +84,13 @@ class Registry:
         Raises NotFound, which names some that there are, or EngineUnavailable where a server that cannot be
         reached might have it.
         """
-        models = {model.id: model for model in await self.models()}
+        await self.models()
+        models = self._known()
         wanted = name or self.default or next(iter(models), None)
+        if wanted not in models and self._under_way:  # one that takes long may have it
+            await asyncio.wait(self._under_way.values())
+            models = self._known()
+            wanted = wanted or next(iter(models), None)
         model = models.get(wanted or "")
         if model is None:
             self._refuse(wanted, list(models))
@@ -115,6 +116,13 @@ class Registry:
         await asyncio.gather(*(engine.close() for engine in self.engines.values()))
         if self._added is not None:
             await self._added.close()
+
+    def _known(self) -> dict[str, Model]:
+        known: dict[str, Model] = {}
+        for name in self.engines:
+            for model in self._models.get(name, []):
+                known.setdefault(model.id, model)
+        return known
 
     def _stale(self) -> bool:
         return self._granted < self._wishes or time.monotonic() - self._asked >= FRESH
