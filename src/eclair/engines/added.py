@@ -22,7 +22,7 @@ Listing = Callable[[], Awaitable[list[AddedServer]]]
 
 class AddedEngines:
     """Implements `registry.Added`. An engine stays the same one until its server is changed; one that is gone is
-    closed when its last answer has ended."""
+    closed when the engines are next looked at and its last answer has ended."""
 
     def __init__(self, settings: Settings, listing: Listing, vault: Vault | None = None) -> None:
         self._settings = settings
@@ -42,6 +42,7 @@ class AddedEngines:
 
     async def engines(self) -> Mapping[str, Engine | EclairError]:
         """By name; an error in the place of one whose key cannot be read. Raises StoreError."""
+        await self._close_idle()
         taken = taken_names(self._settings)
         there = {server.name: server for server in await self._listing()}
         found: dict[str, Engine | EclairError] = {}
@@ -51,7 +52,8 @@ class AddedEngines:
                     found[name] = self._engine(server)
                 except EclairError as error:
                     found[name] = error
-        await self._retire([name for name in self._built if not isinstance(found.get(name), OpenAIEngine)])
+        for name in [name for name in self._built if not isinstance(found.get(name), OpenAIEngine)]:
+            self._retired.append(self._built.pop(name)[1])
         return found
 
     async def close(self) -> None:
@@ -80,8 +82,7 @@ class AddedEngines:
         self._built[server.name] = (server, engine)
         return engine
 
-    async def _retire(self, names: list[str]) -> None:
-        self._retired += [self._built.pop(name)[1] for name in names]
+    async def _close_idle(self) -> None:
         for engine in [engine for engine in self._retired if not engine.busy]:
             self._retired.remove(engine)
             await engine.close()
