@@ -738,6 +738,7 @@ class TestDoctor:
                 "hosts": ["index.example"],
                 "asked": True,
                 "engine": None,
+                "country": None,
             },
             {
                 "when": "When you pull another model",
@@ -745,6 +746,7 @@ class TestDoctor:
                 "hosts": ["hub.example"],
                 "asked": True,
                 "engine": None,
+                "country": None,
             },
         ]
         assert code == 1
@@ -786,13 +788,13 @@ class TestDoctor:
 class TestConfig:
     def test_each_setting_with_its_value_origin_and_sentence(self, run: Eclair) -> None:
         (run.folder / "none.toml").write_text("max_tokens = 77\n")
-        done = run("config", ECLAIR_API_KEY="secret")
+        done = run("config", ECLAIR_API_KEY="hushed")
         lines = done.stdout.splitlines()
         assert lines[0] == str(run.folder / "none.toml")
         at = next(number for number, line in enumerate(lines) if line.startswith("max_tokens "))
         assert lines[at].split() == ["max_tokens", "77"]
         assert lines[at + 1].strip().startswith("file · Longest answer")
-        assert "secret" not in done.stdout
+        assert "hushed" not in done.stdout
         assert "(set)" in done.stdout
 
     def test_json(self, run: Eclair) -> None:

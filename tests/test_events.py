@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from eclair.events import (
     END,
     Event,
+    ModelChanged,
     PartDelta,
     PartFinished,
     PartStarted,
@@ -44,7 +45,7 @@ usages = st.builds(
 numbers: dict[str, Any] = {"seq": counts}
 starts = st.builds(RunStarted, created=counts, **numbers)
 steps = st.builds(StepStarted, **numbers) | st.builds(StepFinished, milliseconds=measures, **numbers)
-remarks = st.builds(Remarked, **numbers)
+remarks = st.builds(Remarked, **numbers) | st.builds(ModelChanged, **numbers)
 costs = st.builds(UsageCounted, usage=usages, **numbers)
 ends = (
     st.builds(RunFinished, **numbers)

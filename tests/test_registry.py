@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
+
+from eclair import registry
 from eclair.engines.base import Model
 from eclair.engines.scripted import ScriptedEngine
 from eclair.registry import Registry
@@ -41,3 +44,18 @@ async def test_a_wish_that_comes_while_models_are_listed_is_granted() -> None:
     assert [model.id for model in await later] == ["new"]
     assert [model.id for model in await registry.models()] == ["new"]
     assert shelf.asked == 2
+
+
+async def test_one_that_takes_long_holds_up_nobody_but_who_asks_for_its_model(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(registry, "PATIENCE", 0.01)
+    shelf = Shelf()
+    shelf.name = "shelf"
+    engines = Registry([ScriptedEngine(), shelf])
+    assert [model.id for model in await engines.models()] == ["scripted"]
+    assert (await engines.resolve("scripted"))[1].id == "scripted"
+    asking = asyncio.create_task(engines.resolve("old"))
+    await asyncio.sleep(0)
+    shelf.go_on.set()
+    assert (await asking)[0] is shelf
+    assert shelf.asked == 1
+    await engines.close()

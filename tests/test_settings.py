@@ -127,9 +127,9 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
 
 
 def test_every_setting_is_described_and_no_key_is_shown(file: Path) -> None:
-    file.write_text("api_key = 'secret'\n[engines.a]\nurl = 'http://a/v1'\nkey = 'secret'\n")
+    file.write_text("api_key = 'hushed'\n[engines.a]\nurl = 'http://a/v1'\nkey = 'hushed'\n")
     rows = describe(load({"ECLAIR_CONFIG": str(file)}))
     assert [row.name for row in rows] == [spec.name for spec in fields(Settings)]
     assert all(row.sentence.endswith((".", "default.")) for row in rows)
     assert all(row.variable == f"ECLAIR_{row.name.upper()}" for row in rows)
-    assert "secret" not in str(rows)
+    assert "hushed" not in str(rows)

@@ -6,17 +6,19 @@ An `Answer` is the work of one run. It says events and keeps nothing; `runs` num
 from __future__ import annotations
 
 import asyncio
+import math
 import time
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from typing import assert_never
 
 from eclair.context import Laid
 from eclair.engines.base import JSON, Counted, Ended, Engine, Model, Piece, Reasoning, Request, Tab, Text, ToolCall
-from eclair.errors import EngineBroken
+from eclair.errors import EngineBroken, TooLarge, UpstreamError
 from eclair.events import (
     Event,
+    ModelChanged,
     PartDelta,
     Remarked,
     RunFinished,
@@ -24,6 +26,7 @@ from eclair.events import (
     StepStarted,
     UsageCounted,
 )
+from eclair.fallback import MOVES_ON, Fallback, stopped
 from eclair.messages import FinishReason, Message, Sampling, Usage
 from eclair.parts import Parts
 from eclair.spending import UNSTATED, Rates, settled
@@ -56,6 +59,10 @@ class Turn:
     remarks: tuple[Remarked, ...] = ()
 
 
+Again = Callable[[Engine, Model], Awaitable[Turn]]
+"""The same question, laid out for another model."""
+
+
 def effective(asked: Sampling, recommended: Sampling, max_tokens: int) -> Sampling:
     """What was asked for, then what the model's makers recommend, then the setting."""
     return replace(
@@ -73,7 +80,7 @@ class Meter:
         self, accepted: float, rates: Rates = UNSTATED, clock: Callable[[], float] = time.perf_counter
     ) -> None:
         self.tab = Tab()
-        self._rates = rates
+        self.rates = rates
         self._accepted = accepted
         self._clock = clock
         self._first: float | None = None
@@ -110,37 +117,47 @@ class Meter:
             words_per_second=round((words - 1) / seconds, 1) if words > 1 and seconds >= TELLING else None,
             seconds=round(self._clock() - self._accepted, 3),
         )
-        return settled(usage, self._rates, self.tab)
+        return settled(usage, self.rates, self.tab)
 
 
 class Answer:
-    """The work of one run, as `runs.Work` has it."""
+    """The work of one run, as `runs.Work` has it.
 
-    def __init__(self, turn: Turn) -> None:
+    Where the model fails or is slow before its first piece, `fallback` has the next one, and `again` lays the turn out
+    for it.
+    """
+
+    def __init__(self, turn: Turn, fallback: Fallback | None = None, again: Again | None = None) -> None:
         self._turn = turn
-        self._meter = Meter(turn.accepted, turn.rates)
+        self._named = turn.model.id
+        self._fallback = fallback
+        self._again = again
+        self._meter = Meter(turn.accepted)
         self._parts = Parts()
+        self._begun = False
         self._reason: FinishReason | None = None
 
     async def events(self) -> AsyncGenerator[Event, None]:
         """Ask, and pass on what comes."""
-        turn = self._turn
-        extra: JSON = {} if turn.effort is None else {"reasoning_effort": turn.effort}
-        tab = self._meter.tab
-        request = Request(turn.model.id, turn.laid.messages, sampling=turn.sampling, extra=extra, tab=tab)
-        if turn.laid.dropped:
-            yield _trimmed(turn)
-        for event in (*turn.remarks, *self._take_up()):
+        for event in self._take_up():
             yield event
-        async with aclosing(turn.engine.stream(request)) as pieces:
-            async with aclosing(self._await_first(pieces)) as beginning:
-                async for event in beginning:
-                    yield event
-            async for piece in pieces:
-                for event in self._say(piece):
-                    yield event
-        if self._reason is None:
-            raise EngineBroken("The engine broke off before the end of its answer; try again.")
+        other: Turn | None = self._turn
+        while other is not None:
+            self._turn, other = other, None
+            try:
+                async with aclosing(self._ask()) as events:
+                    async for event in events:
+                        yield event
+            except _Slow as slow:
+                other = slow.other
+            except MOVES_ON as error:
+                other = None if self._begun else await self._other(error)
+                if other is None:
+                    raise (error if self._begun or self._fallback is None else self._fallback.fault(error)) from error
+
+    def who(self) -> tuple[Engine, Model]:
+        """Who answers, as far as that is certain."""
+        return self._turn.engine, self._turn.model
 
     def closing(self, end: Event | None) -> list[Event]:
         """Close the open part, state the usage, end the run."""
@@ -161,25 +178,95 @@ class Answer:
             events.append(PartDelta(index, part.text))
         return events
 
+    async def _ask(self) -> AsyncGenerator[Event, None]:
+        """Ask the model whose turn it is. Raises _Slow where another is to be asked in its place."""
+        turn = self._turn
+        self._meter.rates = turn.rates
+        extra: JSON = {} if turn.effort is None else {"reasoning_effort": turn.effort}
+        tab = self._meter.tab
+        request = Request(turn.model.id, turn.laid.messages, sampling=turn.sampling, extra=extra, tab=tab)
+        async with aclosing(turn.engine.stream(request)) as pieces:
+            async with aclosing(self._await_first(pieces)) as beginning:
+                async for event in beginning:
+                    yield event
+            async for piece in pieces:
+                for event in self._say(piece):
+                    yield event
+        if self._reason is None:
+            raise EngineBroken("The engine broke off before the end of its answer; try again.")
+
+    async def _other(self, error: UpstreamError) -> Turn | None:
+        """The turn of the next model that is there and can read it."""
+        model, why = self._turn.model.id, error.message
+        while self._fallback is not None and self._again is not None:
+            found = await self._fallback.next(model, why)
+            if found is None:
+                break
+            try:
+                return await self._again(*found)
+            except TooLarge as too_large:
+                model, why = found[1].id, too_large.message
+        return None
+
     async def _await_first(self, pieces: AsyncGenerator[Piece, None]) -> AsyncGenerator[Event, None]:
         """The first piece; while it is long in coming, say what the engine is busy with."""
         first = asyncio.ensure_future(anext(pieces, None))
+        patience = self._fallback.patience if self._fallback is not None else None
         try:
-            await asyncio.wait([first], timeout=PATIENCE)
-            if not first.done() and (await self._turn.engine.health(self._turn.model.id)).state == "loading":
-                since = time.perf_counter()
-                yield StepStarted("load", "load", f"Loading {self._turn.model.name}")
-                while not first.done() and (await self._turn.engine.health(self._turn.model.id)).state == "loading":
-                    await asyncio.wait([first], timeout=0.1)
-                yield StepFinished("load", round((time.perf_counter() - since) * 1000, 1))
+            async with aclosing(self._loading(first, patience)) as events:
+                async for event in events:
+                    yield event
+            if not first.done() and self._fallback is not None:
+                other = await self._other(self._fallback.slow(self._turn.model))
+                if other is not None:
+                    raise _Slow(other)
             piece = await first
         finally:
-            if not first.done():
-                first.cancel()
-                await asyncio.wait([first])
+            await stopped(first)
         if piece is not None:
-            for event in self._say(piece):
+            self._begun = True
+            for event in (*self._remarks(), *self._say(piece)):
                 yield event
+
+    async def _loading(
+        self, first: asyncio.Future[Piece | None], patience: float | None
+    ) -> AsyncGenerator[StepStarted | StepFinished, None]:
+        """Wait for the first piece, `patience` seconds at most; what the engine is busy with is a step."""
+        deadline = math.inf if patience is None else time.perf_counter() + patience
+
+        def left(most: float = math.inf) -> float | None:
+            """Seconds that may still be waited, None without an end."""
+            seconds = min(most, max(0.0, deadline - time.perf_counter()))
+            return None if seconds == math.inf else seconds
+
+        await asyncio.wait([first], timeout=left(PATIENCE))
+        if await self._loads(first, left()):
+            since = time.perf_counter()
+            yield StepStarted("load", "load", f"Loading {self._turn.model.name}")
+            while await self._loads(first, left()):
+                await asyncio.wait([first], timeout=left(0.1))
+            yield StepFinished("load", round((time.perf_counter() - since) * 1000, 1))
+        await asyncio.wait([first], timeout=left())
+
+    async def _loads(self, first: asyncio.Future[Piece | None], within: float | None) -> bool:
+        """Whether the first piece is not there because the model is being loaded, as far as can be told so soon."""
+        health = asyncio.ensure_future(self._turn.engine.health(self._turn.model.id))
+        try:
+            await asyncio.wait([first, health], timeout=within, return_when=asyncio.FIRST_COMPLETED)
+            return not first.done() and health.done() and health.result().state == "loading"
+        finally:
+            await stopped(health)
+
+    def _remarks(self) -> list[ModelChanged | Remarked]:
+        """What is to be known about this answer, now that it is certain whose it is."""
+        turn, remarks = self._turn, list[ModelChanged | Remarked]()
+        if turn.model.id != self._named:
+            remarks.append(ModelChanged(turn.model.id))
+        if self._fallback is not None and self._fallback.in_place(turn.model):
+            remarks.append(Remarked("answered_by", self._fallback.remark(turn.model)))
+        if turn.laid.dropped:
+            remarks.append(_trimmed(turn))
+        return [*remarks, *turn.remarks]
 
     def _say(self, piece: Piece) -> Sequence[Event]:
         match piece:
@@ -194,6 +281,14 @@ class Answer:
             case _:
                 assert_never(piece)
         return []
+
+
+class _Slow(Exception):
+    """The first word is long in coming, and `other` is there to be asked."""
+
+    def __init__(self, other: Turn) -> None:
+        super().__init__(other.model.id)
+        self.other = other
 
 
 def _trimmed(turn: Turn) -> Remarked:

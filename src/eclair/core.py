@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from eclair.archive.imports import Imports
 from eclair.changes import Changes
+from eclair.engines.added import AddedEngines
 from eclair.engines.base import Engine, Model, Piece, Request
 from eclair.idle import Idle
 from eclair.keeping import Keeping
@@ -19,6 +20,7 @@ from eclair.prefill import Prefill
 from eclair.pulls import Pulls
 from eclair.registry import Registry, build
 from eclair.runs import Runs
+from eclair.servers import Servers
 from eclair.settings import Settings
 from eclair.spending import rates
 from eclair.store.base import Store
@@ -45,6 +47,7 @@ class Core:
     idle: Idle
     pulls: Pulls
     ledger: Ledger
+    servers: Servers
 
     def ask(self, engine: Engine, model: Model, request: Request) -> AsyncGenerator[Piece, None]:
         """The pieces of an answer that is kept nowhere, but for what it takes."""
@@ -65,7 +68,7 @@ async def open_core(settings: Settings) -> AsyncGenerator[Core]:
     async with AsyncExitStack() as stack:
         store = await asyncio.to_thread(SQLStore.open, settings.data_dir)
         stack.push_async_callback(store.close)
-        registry = build(settings)
+        registry = build(settings, AddedEngines(settings, store.servers))
         stack.push_async_callback(registry.close)
         changes = Changes(store)
         stack.push_async_callback(changes.close)
@@ -87,10 +90,23 @@ async def open_core(settings: Settings) -> AsyncGenerator[Core]:
         await preferences.read(OWNER)
         prefill = Prefill(idle)
         stack.push_async_callback(prefill.close)
-        modes = Modes(registry, store)
+        modes = Modes(settings, registry, store)
         turns = Turns(settings, store, registry, modes, preferences, runs, idle, titles, prefill)
         pulls = Pulls(settings, registry, changes)
         stack.push_async_callback(pulls.close)
         yield Core(
-            settings, store, registry, modes, preferences, runs, turns, changes, keeping, imports, idle, pulls, ledger
+            settings=settings,
+            store=store,
+            registry=registry,
+            modes=modes,
+            preferences=preferences,
+            runs=runs,
+            turns=turns,
+            changes=changes,
+            keeping=keeping,
+            imports=imports,
+            idle=idle,
+            pulls=pulls,
+            ledger=ledger,
+            servers=Servers(settings, store),
         )

@@ -6,6 +6,7 @@ for its configuration.
 
 from __future__ import annotations
 
+import asyncio
 import os
 import platform
 import re
@@ -22,11 +23,13 @@ import eclair
 from eclair.engines import package_index
 from eclair.engines.catalog import embedded
 from eclair.engines.hub import Hub
+from eclair.engines.jurisdiction import without_login
 from eclair.engines.shelf import verify
 from eclair.errors import EclairError, ModelMissing, PortInUse, StoreError
 from eclair.loopback import is_loopback
 from eclair.server.port import holder, listen
-from eclair.settings import EngineSettings, Loaded, Settings
+from eclair.servers import Server, configured, glanced
+from eclair.settings import Loaded, Settings
 from eclair.sizes import size
 
 State = Literal["ok", "note", "broken"]
@@ -50,13 +53,14 @@ class Check:
 @dataclass(frozen=True, slots=True)
 class Leaving:
     """What would leave the machine: when, what, and to which hosts. `asked` is for what only a command does,
-    `engine` names the one whose answers it belongs to."""
+    `engine` names the one whose answers it belongs to, `country` (an ISO code) is where its hosts belong."""
 
     when: str
     what: str
     hosts: tuple[str, ...]
     asked: bool = False
     engine: str | None = None
+    country: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,17 +81,17 @@ async def examine(loaded: Loaded) -> Report:
     checks += [_port(settings.host, settings.port), _key(settings)]
     if settings.embedded:
         checks += [_engine(), _model(settings.data_dir)]
-    checks += [_server(name, server) for name, server in settings.engines.items()]
-    if not (settings.embedded or settings.engines or settings.scripted):
-        checks.append(
-            Check("Engines", "broken", "No engine is configured.", "Set `embedded`, or add one to `engines`.")
-        )
+    servers = _servers(settings)
+    checks += [_server(server) for server in servers]
+    if not (settings.embedded or servers or settings.scripted):
+        checks.append(Check("Engines", "broken", "No engine is configured.", "Set `embedded`, or add a server."))
     return Report(tuple(checks), tuple(await leaving(settings)))
 
 
 async def leaving(settings: Settings) -> list[Leaving]:
     """What would leave the machine with these settings."""
-    return [*_answers(settings), *([await _fetching(), _pulling(settings)] if settings.embedded else [])]
+    answers = await asyncio.to_thread(_answers, settings)
+    return [*answers, *([await _fetching(), _pulling(settings)] if settings.embedded else [])]
 
 
 def _eclair() -> Check:
@@ -241,25 +245,38 @@ def _model(data_dir: Path) -> Check:
     return Check("Embedded model", "ok", f"{entry.name}, {bytes}, {entry.licence}, SHA-256 verified")
 
 
-def _server(name: str, server: EngineSettings) -> Check:
-    address = urlsplit(server.url)
-    title = f"Engine {name}"
-    if address.scheme == "http" and not is_loopback(address.hostname or ""):
-        return Check(title, "note", f"{shown(server.url)}; what is asked travels unencrypted.", "Use https.")
-    return Check(title, "ok", shown(server.url))
+def _servers(settings: Settings) -> list[Server]:
+    """Those that answer; of the settings alone where the database, which has a check of its own, cannot be read."""
+    try:
+        return glanced(settings)
+    except StoreError:
+        return configured(settings)
+
+
+def _server(server: Server) -> Check:
+    title = f"Engine {server.name}"
+    detail = f"{server.url}; {server.place.text}"
+    if server.problem is not None:
+        remedy = f"`eclair engines change {server.name} --key` sets it."
+        return Check(title, "note", f"{detail}. {server.problem}", remedy)
+    if server.note is not None:
+        return Check(title, "note", f"{detail}; what is asked travels unencrypted.", "Use https.")
+    return Check(title, "ok", detail)
 
 
 def _answers(settings: Settings) -> list[Leaving]:
     """What goes out with a question, engine by engine; one on a loopback address keeps it here."""
+    what = "the question, the conversation before it and the system prompt"
     return [
         Leaving(
-            f"When a model of engine {name} answers",
-            "the question, the conversation before it and the system prompt" + (", with its key" if server.key else ""),
-            (urlsplit(shown(server.url)).netloc,),
-            engine=name,
+            f"When a model of engine {server.name} answers",
+            f"{what}, with its key" if server.keyed else what,
+            (urlsplit(server.url).netloc,),
+            engine=server.name,
+            country=server.place.country,
         )
-        for name, server in settings.engines.items()
-        if not is_loopback(urlsplit(server.url).hostname or "")
+        for server in _servers(settings)
+        if server.place.where != "machine"
     ]
 
 
@@ -270,7 +287,7 @@ async def _fetching() -> Leaving:
         places = (*index.indexes, *(link for link in index.links if "://" in link))
     except ModelMissing:
         places = ()
-    hosts = tuple(dict.fromkeys(urlsplit(shown(place)).netloc for place in places if urlsplit(place).netloc))
+    hosts = tuple(dict.fromkeys(urlsplit(without_login(place)).netloc for place in places if urlsplit(place).netloc))
     wheel = embedded().wheel
     assert wheel is not None
     return Leaving("When you run `eclair pull`", f"the name of the package {wheel.package}", hosts, asked=True)
@@ -280,10 +297,4 @@ def _pulling(settings: Settings) -> Leaving:
     """What `eclair pull NAME` sends, to the hub."""
     hub = Hub.configured(settings, os.environ)
     what = "the name of the model" + (", with your HF_TOKEN" if hub.token else "")
-    return Leaving("When you pull another model", what, (urlsplit(shown(hub.url)).netloc,), asked=True)
-
-
-def shown(url: str) -> str:
-    """The URL without a user and a password."""
-    parts = urlsplit(url)
-    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+    return Leaving("When you pull another model", what, (urlsplit(without_login(hub.url)).netloc,), asked=True)

@@ -36,6 +36,15 @@ class RunStarted:
 
 
 @dataclass(frozen=True, slots=True)
+class ModelChanged:
+    """Another model answers than the one that was asked; comes before its first word."""
+
+    model: str
+    seq: int = 0
+    type: Literal["model.changed"] = "model.changed"
+
+
+@dataclass(frozen=True, slots=True)
 class StepStarted:
     """Work that is not words has begun, such as waiting for a model to load. `title` is for people."""
 
@@ -134,6 +143,7 @@ class RunFailed:
 
 Event = (
     RunStarted
+    | ModelChanged
     | StepStarted
     | StepFinished
     | PartStarted
@@ -216,9 +226,13 @@ def fold(events: Iterable[Event]) -> Message:
     return folding.message()
 
 
-def _after(message: Message, event: StepStarted | StepFinished | Remarked | UsageCounted | End) -> Message:
+def _after(
+    message: Message, event: ModelChanged | StepStarted | StepFinished | Remarked | UsageCounted | End
+) -> Message:
     """The message once this, which is no piece of it, has happened."""
     match event:
+        case ModelChanged():
+            return replace(message, model=event.model)
         case StepStarted():
             return replace(message, steps=(*message.steps, Step(event.step, event.kind, event.title)))
         case StepFinished():

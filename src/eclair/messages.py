@@ -15,7 +15,14 @@ Status = Literal["running", "finished", "stopped", "interrupted", "failed"]
 FinishReason = Literal["stop", "length", "tool_calls", "content_filter"]
 StepKind = Literal["load"]
 RemarkCode = Literal[
-    "history_trimmed", "routed_short", "routed_long", "routed_code", "routed_numbers", "not_saved", "language"
+    "history_trimmed",
+    "routed_short",
+    "routed_long",
+    "routed_code",
+    "routed_numbers",
+    "not_saved",
+    "answered_by",
+    "language",
 ]
 ChangeKind = Literal["changed", "removed", "running", "finished", "models"]
 EnergyKind = Literal["measured", "estimated"]

@@ -10,9 +10,11 @@ from eclair.engines.known import chats
 from eclair.engines.thinking import FLASH, THINK
 from eclair.errors import EclairError
 from eclair.events import Remarked
+from eclair.fallback import Fallback, resolve
 from eclair.messages import MODES, Mode, RemarkCode
 from eclair.registry import Registry
 from eclair.routing import Candidate, Place, Settled, able, near, pick, place_of, settle
+from eclair.settings import Settings
 from eclair.store.base import Store
 
 FRESH = 30.0
@@ -31,12 +33,18 @@ WHY: dict[RemarkCode, str] = {
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """Who answers, with which `reasoning_effort`, and the remark that says why, where nobody said so."""
+    """Who answers, and who in its place; with which `reasoning_effort`, and the remark that says why, where nobody said
+    so."""
 
     engine: Engine
     model: Model
+    fallback: Fallback
     effort: str | None = None
     remark: Remarked | None = None
+
+    def by(self, engine: Engine, model: Model) -> Chosen:
+        """The same, with another who answers; why the first was chosen need not be said then."""
+        return self if model is self.model else replace(self, engine=engine, model=model, remark=None)
 
     def wishing(self, request: Request) -> Request:
         """The request with this effort, unless it wishes for one itself."""
@@ -47,7 +55,8 @@ class Chosen:
 class Modes:
     """Without a store nothing is known of speeds."""
 
-    def __init__(self, registry: Registry, store: Store | None = None) -> None:
+    def __init__(self, settings: Settings, registry: Registry, store: Store | None = None) -> None:
+        self._settings = settings
         self._registry = registry
         self._store = store
         self._speeds: dict[str, float] = {}
@@ -57,14 +66,14 @@ class Modes:
         """Who answers: the model that is named, which a mode only tells whether to think; else the mode's choice, or
         the default model without one. Raises NotFound and EngineUnavailable as the registry does."""
         if mode is None:
-            return Chosen(*await self._registry.resolve(named))
+            return Chosen(*await resolve(self._settings, self._registry, named))
         settled, why = settle(mode, question)
         name = named if named is not None else (await self._picked(settled, question)).id
-        engine, model = await self._registry.resolve(name)
+        engine, model, fallback = await resolve(self._settings, self._registry, name)
         remark = None
         if why is not None and (named is None or model.thinks not in ("always", "never")):
             remark = Remarked(why, f"{settled.capitalize()}, with {model.name}: {WHY[why]}.")
-        return Chosen(engine, model, FLASH if settled == "flash" else THINK, remark)
+        return Chosen(engine, model, fallback, FLASH if settled == "flash" else THINK, remark)
 
     async def called(self, name: str, question: str) -> Chosen:
         """As `choose`, for a program that names a mode in the place of a model; a model of that name goes first."""

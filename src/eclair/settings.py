@@ -114,6 +114,17 @@ class Settings:
     grid_g_per_kwh: float | None = _setting(
         None, "Grams of CO₂ for each kWh of your electricity; then what answers caused is shown too.", ge=0, le=10_000
     )
+    fallbacks: dict[str, tuple[str, ...]] = field(
+        default_factory=dict[str, tuple[str, ...]],
+        metadata={"sentence": "Models that answer when another is down or slow: by its name a list, in order."},
+    )
+    slow_after: Annotated[float, Field(ge=0)] = _setting(
+        0, "Seconds without a first word after which one of `fallbacks` answers; 0 waits."
+    )
+    secret_key_file: Path | None = field(
+        default=None,
+        metadata={"sentence": "File with the secret that encrypts servers' keys; in the data folder by default."},
+    )
     scripted: bool = _setting(False, "Offer the scripted engine, for demonstrations and tests.")
     titles: bool = _setting(True, "Let the model that answered name the conversation after its first answer.")
     log_level: Literal["debug", "info", "warning", "error"] = _setting("info", "How much is logged.")
@@ -195,7 +206,7 @@ _TYPES: dict[str, TypeAdapter[Any]] = {}
 
 def _adapter(name: str) -> TypeAdapter[Any]:
     if not _TYPES:
-        hints = get_type_hints(Settings)
+        hints = get_type_hints(Settings, include_extras=True)
         for spec in fields(Settings):
             limits = spec.metadata.get("limits", {})
             kind: Any = Annotated[hints[spec.name], Field(**limits)]
@@ -221,7 +232,7 @@ def _parse(name: str, value: Any, origin: Origin, file: Path) -> Any:
 
 def _validate(name: str, value: Any, origin: Origin) -> Any:
     adapter = _adapter(name)
-    if origin == "environment" and name == "engines":
+    if origin == "environment" and name in ("engines", "fallbacks"):
         return adapter.validate_json(value)
     if origin == "environment" and name == "allowed_hosts":
         return tuple(host.strip() for host in str(value).split(",") if host.strip())
@@ -238,6 +249,8 @@ def _fault(name: str, error: ValidationError) -> str:
         case "unexpected_keyword_argument":
             near = _nearest(last, [spec.name for spec in fields(Price if "prices" in path else EngineSettings)])
             return f"{place}, which is no setting; did you mean {near}?"
+        case "tuple_type":
+            return f"{place}, which is no list of models"
         case "missing" | "missing_argument":
             return f"{'.'.join(path)} without {last}; add it"
         case "string_pattern_mismatch":

@@ -57,7 +57,7 @@ class _Wanted:
     engine: Engine
     model: Model
     question: str
-    answer: str = ""
+    answer: str
 
 
 class Titles:
@@ -82,14 +82,16 @@ class Titles:
             await asyncio.wait([self._task])
 
     def after(
-        self, owner: str, conversation: str, engine: Engine, model: Model, question: str
+        self, owner: str, conversation: str, who: Callable[[], tuple[Engine, Model]], question: str
     ) -> Callable[[Message], None]:
-        """What to call with the answer to that question once it is written: the conversation is named then."""
-        wanted = _Wanted(owner, conversation, engine, model, question[:SHOWN])
+        """What to call with the answer to that question once it is written: the conversation is named then, by `who`
+        gave the answer, if it can."""
 
         def answered(answer: Message) -> None:
-            if answer.status == "finished" and answer.text.strip():
-                self._wanted.append(replace(wanted, answer=answer.text[:SHOWN]))
+            engine, model = who()
+            if model.titles and answer.status == "finished" and answer.text.strip():
+                asked, said = question[:SHOWN], answer.text[:SHOWN]
+                self._wanted.append(_Wanted(owner, conversation, engine, model, asked, said))
                 self._woken.set()
 
         return answered

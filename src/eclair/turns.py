@@ -7,9 +7,9 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 from eclair.advice import language_remark
-from eclair.assistant import Answer, Turn, effective
+from eclair.assistant import Again, Answer, Turn, effective
 from eclair.context import lay_out
-from eclair.engines.base import Request
+from eclair.engines.base import Engine, Model, Request
 from eclair.engines.thinking import FLASH, THINK
 from eclair.errors import InvalidInput, NotFound, TooLarge
 from eclair.events import RunStarted
@@ -144,19 +144,13 @@ class Turns:
             chosen = await self.answering(owner, choices, kept, place.history)
             engine, model = chosen.engine, chosen.model
             instructions = (await self._preferences.of(owner)).instructions
-            turn = await prepare(self._settings, chosen, choices, place.history, accepted, instructions)
-            said = place.history[:-1] if place.continues else place.history
-            turn = await self._remarked(turn, said)
+            again = self._laying_out(chosen, choices, place.history, accepted, instructions, place.continues)
+            turn = await again(engine, model)
             started = self._started(kept, place, model.id)
-            answer = Answer(replace(turn, continues=place.continues))
+            answer = Answer(turn, chosen.fallback, again)
             then = None
-            if (
-                self._titles is not None
-                and model.titles
-                and not _has_answer(messages)
-                and not (begins and begins.title)
-            ):
-                then = self._titles.after(owner, kept.id, engine, model, _last_question(place.history))
+            if self._titles is not None and not _has_answer(messages) and not (begins and begins.title):
+                then = self._titles.after(owner, kept.id, answer.who, _last_question(place.history))
             run = await self._runs.open(self._new_turn(owner, place, started, begins), started, answer, then)
             return Asked(run, place.parent, model.id)
 
@@ -178,11 +172,11 @@ class Turns:
         with self._idle.busy():
             chosen = await self.answering(owner, choices, None, history)
             instructions = (await self._preferences.of(owner)).instructions
-            turn = await prepare(self._settings, chosen, choices, history, accepted, instructions)
-            turn = await self._remarked(turn, history)
-        begun = history[-1] if history[-1].role == "assistant" else None
+            begun = history[-1] if history[-1].role == "assistant" else None
+            again = self._laying_out(chosen, choices, history, accepted, instructions, begun)
+            turn = await again(chosen.engine, chosen.model)
         started = RunStarted(self._ids("run"), self._ids("msg"), conversation, None, chosen.model.id, now)
-        return self._runs.pass_on(owner, started, Answer(replace(turn, continues=begun)))
+        return self._runs.pass_on(owner, started, Answer(turn, chosen.fallback, again))
 
     async def prefill(self, owner: str, conversation: str | None, choices: Choices, text: str = "") -> None:
         """Have the engine read, while the question is being written, what stands before it and how it begins.
@@ -214,14 +208,30 @@ class Turns:
         liked = [kept.model if kept is not None else None, (await self._preferences.of(owner)).model]
         if mode is not None and history and history[-1].role == "assistant":
             liked.append(history[-1].model)
-        there = {model.id for model in await self._registry.models()}
+        there = {model.id for model in await self._registry.models()} | self._settings.fallbacks.keys()
         named = next((model for model in liked if model in there), None)
         return await self._modes.choose(named, mode, _last_question(history))
 
-    async def _remarked(self, turn: Turn, history: Sequence[Message]) -> Turn:
-        """The turn, with a word on its question's language where the model does not list that."""
-        remark = await language_remark(history, turn.model, await self._registry.models(), self._settings)
-        return turn if remark is None else replace(turn, remarks=(*turn.remarks, remark))
+    def _laying_out(
+        self,
+        chosen: Chosen,
+        choices: Choices,
+        history: list[Message],
+        accepted: float,
+        instructions: str,
+        continues: Message | None,
+    ) -> Again:
+        """Lays the question out for whoever answers it, with a word on its language if the model does not list that."""
+        said = history if continues is None else history[:-1]
+
+        async def lay_out_for(engine: Engine, model: Model) -> Turn:
+            by = chosen.by(engine, model)
+            turn = await prepare(self._settings, by, choices, history, accepted, instructions)
+            remark = await language_remark(said, model, await self._registry.models(), self._settings)
+            remarks = turn.remarks if remark is None else (*turn.remarks, remark)
+            return replace(turn, continues=continues, remarks=remarks)
+
+        return lay_out_for
 
     def _place(self, conversation: Conversation, tree: dict[str, Message], what: New | Retry | Continue) -> _Place:
         match what:

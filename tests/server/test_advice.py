@@ -106,11 +106,12 @@ async def test_it_is_said_again_of_another_language_and_of_another_model(setting
     assert await language_remark([*said, asked(GERMAN)], replace(ENGLISH, id="other"), [], settings) is not None
 
 
-async def test_the_api_says_it_in_the_run_and_who_speaks(settings: Settings) -> None:
+async def test_the_api_says_it_in_the_run_and_who_speaks(settings: Settings, model_file: Path) -> None:
     folder = settings.data_dir / "models"
     folder.mkdir(parents=True)
     (folder / "Tiny.gguf").write_bytes(gguf())
-    async with serving(replace(settings, embedded=True)) as server:
+    (folder / model_file.name).symlink_to(model_file)
+    async with serving(replace(settings, embedded=True, max_tokens=4)) as server:
         await _speaks(server)
 
 

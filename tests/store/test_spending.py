@@ -20,7 +20,10 @@ from tests.support import Ids, conversation, new_turn
 
 USAGE = Usage(100, 40, 10, 5.0, 8, 20.0, 1.5, Energy(2.5, "measured"), Cost(300, "EUR"))
 DAY = 86_400
-NEWER = "ALTER TABLE conversation DROP COLUMN model; ALTER TABLE conversation DROP COLUMN mode;"
+NEWER = """
+ALTER TABLE conversation DROP COLUMN model; ALTER TABLE conversation DROP COLUMN mode;
+DROP TABLE server; DROP TABLE probe;
+"""
 """Undoes what came after the sums."""
 
 

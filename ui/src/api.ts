@@ -40,6 +40,71 @@ export interface Model {
   readonly size: number | null;
   /** How it is told whether to think before it answers; null where that is unknown. */
   readonly thinks: string | null;
+  /** Where it answers: `machine`, `network`, `unknown`, or the ISO code of a country. */
+  readonly place: string;
+}
+
+export type Feature =
+  | "answers"
+  | "streams"
+  | "usage"
+  | "tools"
+  | "json_schema"
+  | "vision"
+  | "logprobs"
+  | "prefix_cache"
+  | "tokenize"
+  | "embeddings";
+
+/** Whether a server has an ability; `detail` says why not, in English. */
+export interface Finding {
+  readonly feature: Feature;
+  readonly outcome: "yes" | "no" | "failed";
+  readonly detail: string;
+}
+
+/** What a test found. `fault` says why the server is of no use, `address` is one that would work. */
+export interface Probe {
+  readonly at: number;
+  readonly findings: readonly Finding[];
+  readonly fault: string | null;
+  readonly address: string | null;
+  readonly notes: readonly string[];
+}
+
+/** A server that answers. `answers` are the models that it has, `models` those that were named for it. */
+export interface Engine {
+  readonly name: string;
+  readonly url: string;
+  readonly origin: "file" | "added";
+  readonly keyed: boolean;
+  readonly state: "ready" | "down";
+  readonly detail: string | null;
+  readonly answers: readonly string[];
+  readonly models: readonly string[];
+  readonly place: {
+    readonly where: "machine" | "network" | "country" | "unknown";
+    readonly country: string | null;
+    readonly provider: string | null;
+    readonly stated: boolean;
+  };
+  readonly note: string | null;
+  readonly probe: Probe | null;
+}
+
+/** What can be said of a server; an empty key or country takes it away. */
+export interface EngineFields {
+  readonly url: string;
+  readonly key?: string;
+  readonly models?: readonly string[];
+  readonly country?: string;
+}
+
+/** Who serves models, and the usual address. */
+export interface Provider {
+  readonly name: string;
+  readonly url: string | null;
+  readonly country: string | null;
 }
 
 /** What would leave the server's machine, and to which hosts. */
@@ -49,6 +114,8 @@ export interface Leaving {
   readonly asked: boolean;
   /** The engine whose answers it belongs to. */
   readonly engine: string | null;
+  /** The country of the hosts, as an ISO code. */
+  readonly country: string | null;
 }
 
 export interface About {
@@ -305,6 +372,27 @@ export class Api {
 
   usage(of: { readonly by: "day" | "model"; readonly from?: string }): Promise<Used> {
     return this.#call("GET", `/api/usage?${new URLSearchParams(of)}`);
+  }
+
+  engines(): Promise<{ engines: Engine[]; providers: Provider[] }> {
+    return this.#call("GET", "/api/engines");
+  }
+
+  addEngine(engine: EngineFields & { readonly name: string }): Promise<Engine> {
+    return this.#call("POST", "/api/engines", engine);
+  }
+
+  changeEngine(name: string, fields: Partial<EngineFields>): Promise<Engine> {
+    return this.#call("PATCH", `/api/engines/${encodeURIComponent(name)}`, fields);
+  }
+
+  removeEngine(name: string): Promise<void> {
+    return this.#call("DELETE", `/api/engines/${encodeURIComponent(name)}`);
+  }
+
+  /** What it can do, as a stream of findings. */
+  testEngine(name: string, signal: AbortSignal): Promise<Response> {
+    return this.#reply("POST", `/api/engines/${encodeURIComponent(name)}/probe`, undefined, signal);
   }
 
   preferences(): Promise<Kept> {

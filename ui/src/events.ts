@@ -5,7 +5,7 @@ export type PartKind = "text" | "reasoning" | "tool_call";
 export type Status = "running" | "finished" | "stopped" | "interrupted" | "failed";
 export type FinishReason = "stop" | "length" | "tool_calls" | "content_filter";
 export type StepKind = "load";
-export type RemarkCode = "history_trimmed" | "routed_short" | "routed_long" | "routed_code" | "routed_numbers" | "not_saved" | "language";
+export type RemarkCode = "history_trimmed" | "routed_short" | "routed_long" | "routed_code" | "routed_numbers" | "not_saved" | "answered_by" | "language";
 export type ChangeKind = "changed" | "removed" | "running" | "finished" | "models";
 export type Mode = "flash" | "auto" | "think";
 export type EnergyKind = "measured" | "estimated";
@@ -176,6 +176,13 @@ export interface RunStarted {
   readonly type: "run.started";
 }
 
+/** Another model answers than the one that was asked; comes before its first word. */
+export interface ModelChanged {
+  readonly model: string;
+  readonly seq: number;
+  readonly type: "model.changed";
+}
+
 /** Work that is not words has begun, such as waiting for a model to load. `title` is for people. */
 export interface StepStarted {
   readonly step: string;
@@ -258,6 +265,7 @@ export interface RunFailed {
 
 export type Event =
   | RunStarted
+  | ModelChanged
   | StepStarted
   | StepFinished
   | PartStarted

@@ -7,6 +7,8 @@ export function fold(message: Message | null, event: Event): Message {
   if (event.type === "run.started") return begun(event, message?.parts ?? []);
   if (message === null) throw new Error("a run's events begin with run.started");
   switch (event.type) {
+    case "model.changed":
+      return { ...message, model: event.model };
     case "part.started":
       return { ...message, parts: [...message.parts, { kind: event.kind, text: "", id: event.id, name: event.name }] };
     case "part.delta":

@@ -40,6 +40,7 @@ const ROUTED = {
 const REMARKS: Readonly<Record<Exclude<RemarkCode, "language" | keyof typeof ROUTED>, PlainKey>> = {
   history_trimmed: "leftOut",
   not_saved: "notSaved",
+  answered_by: "answeredBy",
 };
 
 /** A failure: its code, the server's sentence and, where there was one, the HTTP status. */

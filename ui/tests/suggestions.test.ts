@@ -4,7 +4,7 @@ import type { Model } from "../src/api.ts";
 import { isForeign, suggestionsFor } from "../src/chat/suggestions.ts";
 
 function model(size: number | null, ...languages: string[]): Model {
-  return { id: "m", name: "M", engine: "e", maker: null, country: null, licence: null, languages, size, thinks: null };
+  return { id: "m", name: "M", engine: "e", maker: null, country: null, licence: null, languages, size, thinks: null, place: "machine" };
 }
 
 const SIMPLE = ["explain", "write", "gather"];

@@ -9,6 +9,7 @@ from eclair.cli.terminal import Terminal
 from eclair.errors import EclairError
 from eclair.events import (
     Event,
+    ModelChanged,
     PartDelta,
     PartFinished,
     PartStarted,
@@ -37,7 +38,7 @@ class Printer:
     def show(self, event: Event) -> None:
         terminal = self._terminal
         match event:
-            case RunStarted(model=model):
+            case RunStarted(model=model) | ModelChanged(model=model):
                 self._model = model
             case StepStarted(title=title):
                 terminal.status(f"{title}…")

@@ -129,6 +129,7 @@ def _parser() -> tuple[argparse.ArgumentParser, list[str]]:
     usage.add_argument("--days", type=_positive, metavar="N", help="only the last N days, today included")
     usage.add_argument("--by", choices=("day", "model"), default="model", help="a row for each; model by default")
     usage.add_argument("--json", action="store_true", help="print it as JSON")
+    _engines(command("engines", "list, add, test and remove the servers that answer"))
     command_names = list(commands.choices)
     commands.choices["models"].add_argument("--all", action="store_true", help="list the whole catalogue")
     commands.choices["models"].add_argument(
@@ -136,6 +137,35 @@ def _parser() -> tuple[argparse.ArgumentParser, list[str]]:
     )
     commands.choices["config"].add_argument("--markdown", action="store_true", help="print docs/configuration.md")
     return parser, command_names
+
+
+def _engines(parser: argparse.ArgumentParser) -> None:
+    """What can be done about servers."""
+    parser.add_argument("--json", action="store_true", help="print the list as JSON")
+    parser.set_defaults(action="list")
+    actions = parser.add_subparsers(metavar="ACTION", parser_class=_Parser)
+    fields = _Parser(add_help=False)
+    keys = fields.add_mutually_exclusive_group()
+    keys.add_argument("--key", action="store_true", help="ask for its key, which is not shown")
+    keys.add_argument("--key-stdin", action="store_true", help="read its key from standard input")
+    fields.add_argument("--model", action="append", metavar="ID", help="a model that it does not list; may be repeated")
+    fields.add_argument("--context", type=_whole, metavar="N", help="tokens that its models read, if it does not say")
+    fields.add_argument("--country", metavar="CODE", help="where it belongs, such as FR, where that is not known")
+    for name, help in (
+        ("add", "add a server and see what it can do"),
+        ("change", "change what is given, and keep the rest"),
+        ("test", "see what a server can do"),
+        ("remove", "remove a server that was added"),
+    ):
+        parents = [fields] if name in ("add", "change") else []
+        action = actions.add_parser(name, help=help, description=_sentence(help), parents=parents)
+        action.set_defaults(action=name)
+        action.add_argument("name", metavar="NAME", help="what it is called here")
+        if name == "add":
+            action.add_argument("url", metavar="URL", help="its address, which usually ends in /v1")
+            action.add_argument("--no-test", action="store_true", help="do not try what it can do")
+        if name == "change":
+            action.add_argument("--url", metavar="URL", help="its new address; its key does not go to another host")
 
 
 def _answering() -> _Parser:

@@ -12,12 +12,14 @@ from contextlib import aclosing
 from dataclasses import dataclass, replace
 
 from eclair.advice import language_remark
-from eclair.assistant import Answer
+from eclair.assistant import Answer, Turn
 from eclair.cli.answers import Printer
 from eclair.cli.arguments import load_settings, sampling
 from eclair.cli.logs import log_if_debugging
 from eclair.cli.signals import carry_out
 from eclair.cli.terminal import Terminal
+from eclair.engines.added import AddedEngines
+from eclair.engines.base import Engine, Model
 from eclair.errors import EclairError, InvalidInput, TooLarge
 from eclair.events import Event, RunFailed, RunStarted, RunStopped, encode
 from eclair.ids import new_id
@@ -56,7 +58,8 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
 
 async def _ask(settings: Settings, question: Question, show: Show) -> int:
     """Open the engines, with the model that is asked as the default one, and no store: nothing of this is kept."""
-    registry = build(replace(settings, model=question.choices.model or settings.model))
+    asked = replace(settings, model=question.choices.model or settings.model)
+    registry = build(asked, AddedEngines.glanced(settings))
     try:
         started, answer = await _prepare(settings, registry, question)
         fault = await tell(started, answer, show)
@@ -66,14 +69,18 @@ async def _ask(settings: Settings, question: Question, show: Show) -> int:
 
 
 async def _prepare(settings: Settings, registry: Registry, question: Question) -> tuple[RunStarted, Answer]:
-    chosen = await Modes(registry).choose(question.choices.model, question.choices.mode, question.text)
+    chosen = await Modes(settings, registry).choose(question.choices.model, question.choices.mode, question.text)
     created = int(time.time() * 1000)
     asked = Message(new_id("msg"), "", None, "user", (Part("text", question.text),), created)
-    turn = await prepare(settings, chosen, question.choices, [asked], question.accepted)
-    remark = await language_remark([asked], chosen.model, await registry.models(), settings)
-    turn = replace(turn, remarks=(*turn.remarks, *((remark,) if remark is not None else ())))
+
+    async def again(engine: Engine, model: Model) -> Turn:
+        turn = await prepare(settings, chosen.by(engine, model), question.choices, [asked], question.accepted)
+        remark = await language_remark([asked], model, await registry.models(), settings)
+        return turn if remark is None else replace(turn, remarks=(*turn.remarks, remark))
+
+    turn = await again(chosen.engine, chosen.model)
     started = RunStarted(new_id("run"), new_id("msg"), "", None, chosen.model.id, created)
-    return started, Answer(turn)
+    return started, Answer(turn, chosen.fallback, again)
 
 
 async def tell(started: RunStarted, answer: Answer, show: Show) -> EclairError | None:

@@ -44,9 +44,12 @@ url = "http://10.0.0.5:8000/v1"
 key = "secret"
 models = ["mistral-small"]      # where the server does not list its own
 context = 32768                 # where it does not say how much its models can read
+
+[fallbacks]
+"mistral-large" = ["mistral-small", "smollm2-135m-instruct"]
 ```
 
-In the environment, lists are separated by commas and `ECLAIR_ENGINES` is JSON: `{"rack": {"url": "http://10.0.0.5:8000/v1"}}`.
+In the environment, lists are separated by commas; `ECLAIR_ENGINES` and `ECLAIR_FALLBACKS` are JSON: `{"rack": {"url": "http://10.0.0.5:8000/v1"}}`.
 """
 
 

@@ -41,6 +41,7 @@ def _show(report: Report, terminal: Terminal) -> None:
     if all(leaving.asked for leaving in report.leaving):
         terminal.line("  Nothing of its own accord.")
     for leaving in report.leaving:
+        where = f" ({leaving.country})" if leaving.country else ""
         hosts = " and ".join(leaving.hosts) or "nowhere: pip has no index configured"
-        for number, line in enumerate(terminal.wrapped(f"{leaving.when}: {leaving.what}, to {hosts}.", 4)):
+        for number, line in enumerate(terminal.wrapped(f"{leaving.when}: {leaving.what}, to {hosts}{where}.", 4)):
             terminal.line(f"{'  - ' if number == 0 else '    '}{line}")

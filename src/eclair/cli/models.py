@@ -17,6 +17,7 @@ from eclair.cli.logs import log_if_debugging
 from eclair.cli.pull import made_by
 from eclair.cli.terminal import Terminal
 from eclair.engines import catalog, memory, shelf
+from eclair.engines.added import AddedEngines
 from eclair.engines.base import Model
 from eclair.engines.catalog import Entry
 from eclair.engines.offers import Offer, offers
@@ -87,7 +88,7 @@ def _all(settings: Settings, terminal: Terminal, *, json: bool) -> int:
 async def _rows(settings: Settings) -> tuple[list[Row], list[str]]:
     """The embedded models, which need not be started for this, then those of the servers; and what is down."""
     rows = _embedded(settings) if settings.embedded else []
-    registry = build(replace(settings, embedded=False))
+    registry = build(replace(settings, embedded=False), AddedEngines.glanced(settings))
     try:
         models = await registry.models()
         health = await registry.health()

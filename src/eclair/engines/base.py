@@ -131,7 +131,8 @@ class Model:
     `sampling` is what its makers recommend; `languages` are those it knows, as BCP 47 tags, empty where
     unknown; `size` is the bytes of its file, None where it is not on this machine; `titles` says whether it can be
     trusted to name a conversation. `parameters` and `active` (those that a token uses) are billions. `thinks` says how
-    it is told whether to think; None is unknown.
+    it is told whether to think; None is unknown. `place` is where it answers: `machine` (this one), `network`, an ISO
+    code of a country, or `unknown`.
     """
 
     id: str
@@ -148,6 +149,7 @@ class Model:
     parameters: float | None = None
     active: float | None = None
     thinks: Thinks | None = None
+    place: str = "machine"
 
 
 @dataclass(frozen=True, slots=True)

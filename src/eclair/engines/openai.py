@@ -20,7 +20,9 @@ import orjson
 
 from eclair.engines import known, thinking
 from eclair.engines.base import JSON, Embedded, Health, Model, Piece, Request, Said, Thinks, estimated
-from eclair.engines.reading import Reading, embedded, sentence, words
+from eclair.engines.jurisdiction import Place
+from eclair.engines.jurisdiction import place as placed
+from eclair.engines.reading import Reading, embedded, sentence, without, words
 from eclair.errors import EclairError, EngineBroken, EngineBusy, EngineRefused, EngineUnavailable, UpstreamError
 from eclair.messages import Sampling
 from eclair.settings import EngineSettings
@@ -42,6 +44,9 @@ once, for the first may have met a kept connection that the server was closing."
 
 PATIENCE = 2.0
 """The longest Retry-After, in seconds, that is waited for; a longer one is passed on."""
+
+LISTING = 10.0
+"""Seconds that a server may take to list its models."""
 
 REMEMBERED = 4096
 """How many texts' token counts are kept."""
@@ -96,7 +101,8 @@ class OpenAIEngine:
     """The server at `url`, which ends in the API's version (`…/v1`).
 
     `models` are those that it does not list, `context` is their window where it does not say. `setting` is how
-    the settings call its key. Without a `dialect` the server's list of models tells which it is.
+    the settings call its key, `place` where it is, should that be known better than by its address. Without a
+    `dialect` the server's list of models tells which it is.
     """
 
     def __init__(
@@ -108,6 +114,7 @@ class OpenAIEngine:
         context: int | None = None,
         *,
         setting: str | None = None,
+        place: Place | None = None,
         dialect: Dialect | None = None,
         idle: float = IDLE,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
@@ -116,10 +123,14 @@ class OpenAIEngine:
         self.url = url.rstrip("/")
         self.http = Http(self.url, key, idle=idle)
         self._root = self.url.removesuffix("/v1")
+        self._key = key
         self._models = tuple(models)
         self._context = context
         self._setting = setting or f"engines.{name}.key"
+        self._place = (place or placed(url)).code
         self._dialect = dialect
+        self.unreachable: EngineUnavailable | None = None
+        """Why it could not be asked for its models, although some are known."""
         self._sleep = sleep
         self._counts: OrderedDict[tuple[str, int, int], int] = OrderedDict()
         self._streams = 0
@@ -131,14 +142,22 @@ class OpenAIEngine:
         """The server that the settings describe under `name`."""
         return cls(name, settings.url, settings.key, settings.models, settings.context)
 
+    @property
+    def busy(self) -> bool:
+        """Whether an answer is being made."""
+        return self._streams > 0
+
     async def models(self) -> list[Model]:
         """Those that the server lists and those that the settings add. Raises UpstreamError."""
         try:
-            rows = await self._list()
-        except UpstreamError:
+            rows = await self._list(idle=LISTING)
+        except UpstreamError as error:
             if not self._models:
                 raise
             rows = []
+            self.unreachable = error if isinstance(error, EngineUnavailable) else None
+        else:
+            self.unreachable = None
         found = [self._model(row) for row in rows]
         listed = {model.id for model in found}
         return found + [self._model({"id": id}) for id in self._models if id not in listed]
@@ -255,10 +274,15 @@ class OpenAIEngine:
             str(row.get("name") or id),
             self.name,
             context,
+            maker=entry.maker if entry is not None else None,
+            country=entry.country if entry is not None else None,
+            licence=entry.licence if entry is not None else None,
+            languages=entry.languages if entry is not None else (),
             titles=entry is None or entry.titles,
             parameters=parameters,
             active=active,
             thinks=self._thinks(id),
+            place=self._place,
         )
 
     def _thinks(self, model: str) -> Thinks | None:
@@ -359,7 +383,7 @@ class OpenAIEngine:
     def _refuse(self, reply: Reply, content: bytes) -> NoReturn:
         """Raise what a reply other than 200 means."""
         status = reply.status
-        said = _told(content) or f"status {status}"
+        said = without(self._key, _told(content)) or f"status {status}"
         after = retry_after(reply.headers.get("Retry-After"))
         if status in (401, 403):
             raise EngineRefused(f"The engine {self.name} does not accept the key; set {self._setting}.")

@@ -39,6 +39,11 @@ def words(data: Any) -> str:
             return ""
 
 
+def without(key: str | None, text: str) -> str:
+    """`text` without the key, which some servers repeat when they refuse it."""
+    return text.replace(key, "(the key)") if key else text
+
+
 def sentence(text: str) -> str:
     """`text` on one line, at a bearable length, with an end."""
     text = " ".join(text.split())[:500]

@@ -25,6 +25,7 @@ from eclair.server.api import (
     changes,
     conversations,
     deletion,
+    engines,
     exports,
     imports,
     models,
@@ -69,6 +70,7 @@ def create_app(core: Core) -> FastAPI:
     app.include_router(models.router(core))
     app.include_router(pulls.router(core))
     app.include_router(catalog.router(core))
+    app.include_router(engines.router(core))
     app.include_router(preferences.router(core))
     app.include_router(usage.router(core))
     app.include_router(about.router(core))

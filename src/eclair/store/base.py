@@ -1,4 +1,4 @@
-"""The store port: conversations, messages, the run log, shares and preferences. What they say is not its affair.
+"""The store port: conversations, messages, the run log, shares, preferences, servers. What they say is not its affair.
 
 Every write is one transaction and touches only the rows it names: two clients that write to one
 conversation lose nothing. All methods raise StoreError when the database cannot serve.
@@ -6,7 +6,7 @@ conversation lose nothing. All methods raise StoreError when the database cannot
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Literal, Protocol
@@ -120,6 +120,20 @@ class Spent:
     measured_joules: float = 0
     estimated_joules: float = 0
     costs: tuple[Cost, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class AddedServer:
+    """An OpenAI-compatible server that was added. `key` is encrypted; `models` are those that it does not list,
+    `context` is their window where it does not say, `country` where its owner says that it belongs."""
+
+    name: str
+    url: str
+    key: bytes | None
+    models: tuple[str, ...]
+    context: int | None
+    country: str | None
+    created: int
 
 
 class Store(Protocol):
@@ -269,6 +283,28 @@ class Store(Protocol):
         """Put `body` in the place of that `version`; the new version comes back. Raises Conflict where another
         has changed them meanwhile."""
         ...
+
+    async def servers(self) -> list[AddedServer]:
+        """Those that were added, oldest first."""
+        ...
+
+    async def add_server(self, server: AddedServer) -> None:
+        """Raises Conflict where its name is taken."""
+        ...
+
+    async def change_server(self, name: str, edit: Callable[[AddedServer], AddedServer]) -> AddedServer:
+        """Put what `edit` makes of it in its place. Raises NotFound, and what `edit` raises."""
+        ...
+
+    async def delete_server(self, name: str) -> None:
+        """With what was found out about it. Raises NotFound."""
+        ...
+
+    async def probes(self) -> dict[str, str]:
+        """What was found out, as JSON, by the server's name."""
+        ...
+
+    async def keep_probe(self, name: str, body: str) -> None: ...
 
     async def version(self) -> int:
         """A number that changes when another process writes, and only then."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import date
 from pathlib import Path
 
@@ -11,10 +11,22 @@ import apsw
 
 from eclair.ids import Clock
 from eclair.messages import Conversation, Hit, Message, Usage
-from eclair.store.base import Chunk, Deleted, Edit, Grouping, Listed, NewTurn, Place, RunRecord, Share, Spent
+from eclair.store.base import (
+    AddedServer,
+    Chunk,
+    Deleted,
+    Edit,
+    Grouping,
+    Listed,
+    NewTurn,
+    Place,
+    RunRecord,
+    Share,
+    Spent,
+)
 from eclair.store.database import Database, translated
 from eclair.store.lease import Lease, held
-from eclair.store.statements import conversations, deletion, preferences, runs, shares, spending, trees
+from eclair.store.statements import conversations, deletion, preferences, runs, servers, shares, spending, trees
 
 
 class SQLStore:
@@ -157,6 +169,24 @@ class SQLStore:
 
     async def change_preferences(self, owner: str, version: int, body: str) -> int:
         return await self._database.write(lambda db: preferences.change(db, owner, version, body))
+
+    async def servers(self) -> list[AddedServer]:
+        return await self._database.read(servers.listed)
+
+    async def add_server(self, server: AddedServer) -> None:
+        await self._database.write(lambda db: servers.add(db, server))
+
+    async def change_server(self, name: str, edit: Callable[[AddedServer], AddedServer]) -> AddedServer:
+        return await self._database.write(lambda db: servers.change(db, name, edit))
+
+    async def delete_server(self, name: str) -> None:
+        await self._database.write(lambda db: servers.delete(db, name))
+
+    async def probes(self) -> dict[str, str]:
+        return await self._database.read(servers.probes)
+
+    async def keep_probe(self, name: str, body: str) -> None:
+        await self._database.write(lambda db: servers.keep_probe(db, name, body))
 
     async def version(self) -> int:
         return await self._database.write(_version)  # to the connection that writes, what it writes is no change

@@ -1,6 +1,7 @@
 // What is offered while a command or a model is being typed, and what choosing it does.
 
 import { say } from "../i18n/say.ts";
+import { placed } from "../place.ts";
 import { ACTIONS } from "../state/actions.ts";
 import type { App } from "../state/app.svelte.ts";
 import type { Conversation } from "../state/conversation.svelte.ts";
@@ -61,7 +62,11 @@ export class Suggesting {
       conversation.choose(id);
       await this.#put("");
     };
-    return app.models.map(({ id, name }) => ({ id, name, hint: id === name ? "" : id, choose: () => void choose(id) }));
+    return app.models.map((model) => {
+      const { id, name } = model;
+      const hint = [id === name ? "" : id, model.place === "machine" ? "" : placed(model.place)].filter((part) => part !== "");
+      return { id, name, hint: hint.join(" · "), choose: () => void choose(id) };
+    });
   }
 
   #commands(): Option[] {

@@ -350,7 +350,7 @@ export class App {
     return this.#asked;
   }
 
-  /** Who can be asked. */
+  /** Ask again who can be asked. */
   async readModels(): Promise<void> {
     try {
       const { models, default: preferred, picks } = await this.api.models();

@@ -17,6 +17,7 @@ from eclair.core import Core
 from eclair.engines.base import JSON, Counted, Ended, Piece, Reasoning, Text, ToolCall
 from eclair.errors import EclairError, EngineBroken, Forbidden, NotFound, Unauthorized, UpstreamError, UserError
 from eclair.events import PartDelta, PartFinished, PartStarted
+from eclair.fallback import Asking
 from eclair.ids import new_id
 from eclair.messages import PartKind
 from eclair.parts import PartEvent, Parts
@@ -34,9 +35,9 @@ def router(core: Core) -> APIRouter:
     @api.post("")
     async def create_message(body: MessagesRequest, request: Request) -> Response:
         chosen = await core.modes.called(body.model, question(body.said()))
-        asked = chosen.wishing(body.request(chosen.model))
-        rendering = MessageRendering(chosen.model.id, thinking=body.shows_thinking)
-        pieces = unbroken(core.ask(chosen.engine, chosen.model, asked), core.idle)
+        asking = Asking(chosen, lambda model: chosen.wishing(body.request(model)), core.ask)
+        rendering = MessageRendering(asking, thinking=body.shows_thinking)
+        pieces = unbroken(asking.stream(), core.idle)
         return await relay(request, pieces, rendering, streamed=bool(body.stream), beat=PING)
 
     @api.post("/count_tokens")
@@ -112,8 +113,9 @@ class _Block:
 class MessageRendering:
     """Implements `Rendering`. Without `thinking` the client does not see what the model thinks."""
 
-    def __init__(self, model: str, *, thinking: bool) -> None:
-        self._head: JSON = {"id": new_id("msg"), "type": "message", "role": "assistant", "model": model}
+    def __init__(self, asking: Asking, *, thinking: bool) -> None:
+        self._head: JSON = {"id": new_id("msg"), "type": "message", "role": "assistant"}
+        self._asking = asking
         self._thinking = thinking
         self._parts = Parts()
         self._blocks: list[_Block] = []
@@ -143,7 +145,13 @@ class MessageRendering:
 
     def whole(self) -> JSON:
         """Raises EngineBroken where the model made a call that is none."""
-        return {**self._head, "content": self._content(), **self._stop(), "usage": self._usage()}
+        return {
+            **self._head,
+            "model": self._asking.request.model,
+            "content": self._content(),
+            **self._stop(),
+            "usage": self._usage(),
+        }
 
     def _change(self, change: PartEvent) -> list[JSON]:
         index = change.index

@@ -17,6 +17,7 @@ from eclair.engines.base import JSON, Counted, Ended, Piece, Reasoning, Text, To
 from eclair.engines.base import Request as EngineRequest
 from eclair.errors import EclairError, EngineBusy
 from eclair.events import PartDelta, PartFinished, PartStarted
+from eclair.fallback import Asking
 from eclair.ids import new_id
 from eclair.messages import FinishReason, PartKind
 from eclair.parts import PartEvent, Parts
@@ -31,9 +32,10 @@ def router(core: Core) -> APIRouter:
     @api.post("/responses")
     async def respond(body: ResponsesRequest, request: Request) -> Response:
         chosen = await core.modes.called(body.model, question(body.said()))
-        asked = chosen.wishing(body.request(chosen.model, core.settings.max_tokens))
-        rendering = ResponseRendering(body, asked)
-        pieces = unbroken(core.ask(chosen.engine, chosen.model, asked), core.idle)
+        longest = core.settings.max_tokens
+        asking = Asking(chosen, lambda model: chosen.wishing(body.request(model, longest)), core.ask)
+        rendering = ResponseRendering(body, asking)
+        pieces = unbroken(asking.stream(), core.idle)
         return await relay(request, pieces, rendering, streamed=bool(body.stream))
 
     return api
@@ -67,9 +69,10 @@ class _Item:
 class ResponseRendering:
     """Implements `Rendering`."""
 
-    def __init__(self, body: ResponsesRequest, asked: EngineRequest) -> None:
+    def __init__(self, body: ResponsesRequest, asking: Asking) -> None:
         self._head = {"id": new_id("resp"), "object": "response", "created_at": int(time.time())}
-        self._echo = _echo(body, asked)
+        self._body = body
+        self._asking = asking
         self._status = "in_progress"
         self._reason: FinishReason | None = None
         self._error: EclairError | None = None
@@ -110,7 +113,7 @@ class ResponseRendering:
             "incomplete_details": None if reason is None else {"reason": reason},
             "output": [item.whole() for item in self._items],
             "usage": None if self._counted is None else _usage(self._counted),
-            **self._echo,
+            **_echo(self._body, self._asking.request),
         }
 
     def _end(self, status: str) -> list[JSON]:

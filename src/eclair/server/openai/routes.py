@@ -11,7 +11,6 @@ import time
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from dataclasses import dataclass, replace
-from functools import partial
 
 import orjson
 from fastapi import APIRouter, Request
@@ -34,6 +33,7 @@ from eclair.errors import (
     UpstreamError,
     UserError,
 )
+from eclair.fallback import Asking
 from eclair.idle import Idle
 from eclair.ids import new_id
 from eclair.messages import MODES
@@ -50,26 +50,19 @@ class _Reply:
     """A reply being made: its form, its identity, and the streams of its choices."""
 
     form: Chat | Completion
-    ask: Callable[[EngineRequest], AsyncGenerator[Piece, None]]
-    request: EngineRequest
-    count: int
+    choices: tuple[Asking, ...]
     idle: Idle
     id: str
     created: int
 
-    def head(self, object: str) -> JSON:
-        return {"id": self.id, "object": object, "created": self.created, "model": self.request.model}
+    def head(self, object: str, index: int = 0) -> JSON:
+        """With the model that gives choice `index`."""
+        model = self.choices[index].request.model
+        return {"id": self.id, "object": object, "created": self.created, "model": model}
 
     def streams(self) -> list[AsyncGenerator[Piece, None]]:
-        """One stream a choice; with a seed, each choice has its own, so that they differ."""
-        seed = self.request.sampling.seed
-        requests = [self.request] * self.count
-        if seed is not None:
-            requests = [
-                replace(self.request, sampling=replace(self.request.sampling, seed=seed + index))
-                for index in range(self.count)
-            ]
-        return [unbroken(self.ask(request), self.idle) for request in requests]
+        """One stream a choice."""
+        return [unbroken(choice.stream(), self.idle) for choice in self.choices]
 
 
 def router(core: Core) -> APIRouter:
@@ -96,10 +89,12 @@ def router(core: Core) -> APIRouter:
 
     async def answer(body: ChatRequest | CompletionRequest, request: Request, form: Chat | Completion) -> Response:
         chosen = await core.modes.called(body.model, body.question)
-        asked = chosen.wishing(body.request(chosen.model, core.settings.max_tokens))
-        ask = partial(core.ask, chosen.engine, chosen.model)
-        id = new_id(form.prefix).replace("_", "-")
-        reply = _Reply(form, ask, asked, body.n or 1, core.idle, id, int(time.time()))
+
+        def request_of(index: int) -> Callable[[Model], EngineRequest]:
+            return lambda model: chosen.wishing(_seeded(body.request(model, core.settings.max_tokens), index))
+
+        choices = tuple(Asking(chosen, request_of(index), core.ask) for index in range(body.n or 1))
+        reply = _Reply(form, choices, core.idle, new_id(form.prefix).replace("_", "-"), int(time.time()))
         if not body.stream:
             return await unless_gone(request, _whole(reply)) or GONE
         usage = body.stream_options is not None and body.stream_options.include_usage
@@ -108,6 +103,12 @@ def router(core: Core) -> APIRouter:
         return GONE if first is None else EventStream(_chunks(reply, first, pieces, usage))
 
     return api
+
+
+def _seeded(request: EngineRequest, index: int) -> EngineRequest:
+    """The request for one of several choices: with a seed each has its own, so that they differ."""
+    seed = request.sampling.seed
+    return request if seed is None else replace(request, sampling=replace(request.sampling, seed=seed + index))
 
 
 def error_body(error: EclairError) -> JSON:
@@ -164,21 +165,21 @@ async def _chunks(
     reply: _Reply, first: tuple[int, Piece], rest: AsyncGenerator[tuple[int, Piece], None], usage: bool
 ) -> AsyncGenerator[bytes, None]:
     """The reply as server-sent events. An error after the first word is an event of its own, then the end."""
-    head = reply.head(reply.form.chunk_object)
     end: JSON = {"usage": None} if usage else {}
     counts: list[Counted] = []
 
     def event(index: int, choice: JSON) -> bytes:
-        return _event({**head, "choices": [{"index": index, **choice}], **end})
+        return _event({**heads[index], "choices": [{"index": index, **choice}], **end})
 
     opening = reply.form.opening()
-    opened: set[int] = set()
+    heads: dict[int, JSON] = {}
     try:
         async with aclosing(_after(first, rest)) as pieces:
             async for index, piece in pieces:
-                if opening is not None and index not in opened:
-                    opened.add(index)
-                    yield event(index, opening)
+                if index not in heads:
+                    heads[index] = reply.head(reply.form.chunk_object, index)
+                    if opening is not None:
+                        yield event(index, opening)
                 match piece:
                     case Counted():
                         counts.append(piece)
@@ -187,7 +188,7 @@ async def _chunks(
                     case _:
                         yield event(index, reply.form.delta(piece))
         if usage:
-            yield _event({**head, "choices": [], "usage": _usage(counts)})
+            yield _event({**reply.head(reply.form.chunk_object), "choices": [], "usage": _usage(counts)})
     except EclairError as error:
         yield _event(error_body(error))
     yield ENDS

@@ -1,0 +1,215 @@
+"""`eclair engines`: the servers that answer are listed, added, changed, tested and removed."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import getpass
+import sys
+from collections.abc import AsyncGenerator
+from contextlib import aclosing, asynccontextmanager
+from dataclasses import asdict, dataclass, replace
+
+import orjson
+
+from eclair.cli.arguments import load_settings
+from eclair.cli.logs import log_if_debugging
+from eclair.cli.models import table
+from eclair.cli.signals import carry_out
+from eclair.cli.terminal import Terminal
+from eclair.engines.added import AddedEngines
+from eclair.engines.probe import Feature, Finding, Outcome, Probe
+from eclair.errors import EngineUnavailable, InvalidInput
+from eclair.registry import Registry, build
+from eclair.servers import Change, Server, Servers, checked_address
+from eclair.settings import Settings
+from eclair.store.sql import SQLStore
+from eclair.trust.egress import is_loopback
+
+HEAD = ("NAME", "STATE", "ADDRESS", "WHERE", "KEY", "MODELS", "CAN")
+SIGNS: dict[Outcome, str] = {"yes": "✓", "no": "–", "failed": "?"}
+NAMES: dict[Feature, str] = {
+    "answers": "answers",
+    "streams": "streams",
+    "usage": "counts tokens",
+    "tools": "tools",
+    "json_schema": "JSON schema",
+    "vision": "sees pictures",
+    "logprobs": "logprobs",
+    "prefix_cache": "prompt cache",
+    "tokenize": "tokenizer",
+    "embeddings": "embeddings",
+}
+SHOWN = 3
+"""Models that are named in the table; of more, the number."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Open:
+    servers: Servers
+    registry: Registry
+
+
+def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
+    settings = load_settings(arguments).settings
+    log_if_debugging(settings)
+    match arguments.action:
+        case "add":
+            change = _change(arguments, settings, terminal)
+            return carry_out(_add(settings, arguments, change, terminal))
+        case "change":
+            change = _change(arguments, settings, terminal)
+            return carry_out(_alter(settings, arguments.name, change, terminal))
+        case "test":
+            return carry_out(_test_one(settings, arguments.name, terminal))
+        case "remove":
+            return carry_out(_remove(settings, arguments.name, terminal))
+        case _:
+            return carry_out(_list(settings, terminal, json=arguments.json))
+
+
+@asynccontextmanager
+async def _opened(settings: Settings) -> AsyncGenerator[_Open]:
+    """The servers, and the engines that they are; no embedded one is started."""
+    store = await asyncio.to_thread(SQLStore.open, settings.data_dir)
+    registry = build(replace(settings, embedded=False), AddedEngines(settings, store.servers))
+    try:
+        yield _Open(Servers(settings, store), registry)
+    finally:
+        await registry.close()
+        await store.close()
+
+
+def _change(arguments: argparse.Namespace, settings: Settings, terminal: Terminal) -> Change:
+    """What the arguments say, with the key that is piped in or asked for."""
+    url: str | None = arguments.url
+    asks = arguments.key or (
+        arguments.action == "add" and url is not None and not is_loopback(checked_address(url)) and _can_ask(terminal)
+    )
+    key: str | None = None
+    if arguments.key_stdin:
+        key = _piped_key()
+    elif asks:
+        if not _can_ask(terminal):
+            raise InvalidInput("Nobody can be asked for the key here; pipe it in with --key-stdin.")
+        key = getpass.getpass("Key (it is not shown; empty for none): ")
+    models = tuple(arguments.model) if arguments.model is not None else None
+    return Change(url=url, key=key, models=models, context=arguments.context, country=arguments.country)
+
+
+def _can_ask(terminal: Terminal) -> bool:
+    return terminal.for_person and sys.stdin is not None and sys.stdin.isatty()  # pyright: ignore[reportUnnecessaryComparison]
+
+
+def _piped_key() -> str:
+    try:
+        return sys.stdin.buffer.read(1 << 16).decode()
+    except UnicodeDecodeError:
+        raise InvalidInput("What was piped in is no key.") from None
+
+
+async def _list(settings: Settings, terminal: Terminal, *, json: bool) -> int:
+    terminal.status("Asking the engines…")
+    async with _opened(settings) as opened:
+        servers = await opened.servers.all()
+        models = await opened.registry.models()
+        answers = {server.name: [m.id for m in models if m.engine == server.name] for server in servers}
+        faults = {server.name: opened.registry.fault(server.name) for server in servers}
+    problems = {
+        server.name: server.problem or (fault.message if (fault := faults[server.name]) else None) for server in servers
+    }
+    if json:
+        rows = [
+            {**asdict(server), "problem": problems[server.name], "answers": answers[server.name]} for server in servers
+        ]
+        terminal.write_bytes(orjson.dumps(rows, option=orjson.OPT_INDENT_2) + b"\n")
+        return 0
+    if not servers:
+        terminal.line("No server was added; `eclair engines add NAME URL` adds one.")
+        return 0
+    table([HEAD, *(_cells(one, answers[one.name], problems[one.name]) for one in servers)], terminal)
+    for server in servers:
+        for text in (problems[server.name], server.note):
+            if text:
+                terminal.complain(f"{server.name}: {text}")
+    return 0
+
+
+def _cells(server: Server, answers: list[str], problem: str | None) -> tuple[str, ...]:
+    named = ", ".join(answers[:SHOWN]) + (f" and {len(answers) - SHOWN} more" if len(answers) > SHOWN else "")
+    found = server.probe.findings if server.probe else ()
+    can = ", ".join(NAMES[one.feature] for one in found if one.outcome == "yes" and one.feature != "answers")
+    return (
+        server.name,
+        "down" if problem else "ready",
+        server.url + (" (settings)" if server.origin == "file" else ""),
+        server.place.text,
+        "set" if server.keyed else "not set",
+        named,
+        can or ("" if server.probe else "not tested"),
+    )
+
+
+async def _add(settings: Settings, arguments: argparse.Namespace, change: Change, terminal: Terminal) -> int:
+    async with _opened(settings) as opened:
+        server = await opened.servers.add(arguments.name, change)
+        terminal.line(f"Added {server.name}: {server.url}, {server.place.text}.")
+        if server.note:
+            terminal.complain(server.note)
+        if arguments.no_test:
+            return 0
+        probe = await _test(opened.servers, server.name, terminal)
+        if probe.fault is not None:
+            terminal.complain(
+                f"It is added nevertheless; `eclair engines change {server.name}` mends it, "
+                f"`eclair engines remove {server.name}` removes it."
+            )
+    return 0
+
+
+async def _alter(settings: Settings, name: str, change: Change, terminal: Terminal) -> int:
+    if change == Change():
+        raise InvalidInput("Nothing is to be changed; `eclair engines change --help` lists what can be.")
+    async with _opened(settings) as opened:
+        before = await opened.servers.get(name)
+        server = await opened.servers.change(name, change)
+    terminal.line(f"Changed {server.name}: {server.url}, {server.place.text}, key {_set(server)}.")
+    if before.keyed and not server.keyed and change.key is None:
+        terminal.complain("The key was given for another address and does not go to this one; set it again with --key.")
+    return 0
+
+
+async def _remove(settings: Settings, name: str, terminal: Terminal) -> int:
+    async with _opened(settings) as opened:
+        await opened.servers.remove(name)
+    terminal.line(f"Removed {name}.")
+    return 0
+
+
+async def _test_one(settings: Settings, name: str, terminal: Terminal) -> int:
+    async with _opened(settings) as opened:
+        probe = await _test(opened.servers, name, terminal)
+    return 0 if probe.fault is None else EngineUnavailable.exit_code
+
+
+async def _test(servers: Servers, name: str, terminal: Terminal) -> Probe:
+    """Try what it can do, a line for each."""
+    terminal.status(f"Asking {name}…")
+    async with aclosing(servers.probe(name)) as findings:
+        async for found in findings:
+            if isinstance(found, Finding):
+                detail = f": {found.detail}" if found.detail else ""
+                terminal.line(f"  {SIGNS[found.outcome]} {NAMES[found.feature]}{detail}")
+                terminal.status("Trying the next…")
+            else:
+                terminal.status("")
+                for text in found.notes:
+                    terminal.complain(text)
+                if found.model:
+                    terminal.note(f"Tested with {found.model}.")
+                return found
+    raise AssertionError("a probe ends with all that was found")
+
+
+def _set(server: Server) -> str:
+    return "set" if server.keyed else "not set"

@@ -1,0 +1,103 @@
+"""Where an address belongs, as far as that is certain: this machine, this network, a known provider's country.
+
+The providers are data, in `providers.toml`. Nothing is looked up in any network.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import tomllib
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from typing import Annotated, ClassVar, Literal
+from urllib.parse import urlsplit
+
+from pydantic import ConfigDict, Field, TypeAdapter
+
+from eclair.trust.egress import is_loopback
+
+Where = Literal["machine", "network", "country", "unknown"]
+
+
+@dataclass(frozen=True, slots=True)
+class Provider:
+    """Who serves models. `url` is the usual address, `hosts` the names that are its own, `country` an ISO code."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
+
+    name: Annotated[str, Field(min_length=1)]
+    url: Annotated[str | None, Field(pattern="^https?://[^/]")] = None
+    hosts: tuple[str, ...] = ()
+    country: Annotated[str | None, Field(pattern="^[A-Z]{2}$")] = None
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a server is. `country` (an ISO code) is known for `country` alone, `provider` where its name is known;
+    `stated` says that it is the owner's word."""
+
+    where: Where
+    country: str | None = None
+    provider: str | None = None
+    stated: bool = False
+
+    @property
+    def code(self) -> str:
+        """As a `Model` has it."""
+        return self.country or self.where
+
+    @property
+    def text(self) -> str:
+        """In a few words, such as `FR (Mistral)`."""
+        match self.where:
+            case "machine":
+                return "this machine"
+            case "network":
+                return "this network"
+            case "unknown":
+                return "unknown"
+            case "country":
+                details = [self.provider, "as stated" if self.stated else None]
+                detail = ", ".join(text for text in details if text)
+                return f"{self.country} ({detail})" if detail else str(self.country)
+
+
+@cache
+def providers() -> tuple[Provider, ...]:
+    """Those that Éclair knows, local servers first."""
+    text = (resources.files("eclair.engines") / "providers.toml").read_text("utf-8")
+    return TypeAdapter(tuple[Provider, ...]).validate_python(tomllib.loads(text)["provider"])
+
+
+def place(url: str, stated: str | None = None) -> Place:
+    """Where `url` belongs. What the owner `stated` goes before what is known of a name."""
+    if is_loopback(url):
+        return Place("machine")
+    host = (urlsplit(url).hostname or "").rstrip(".")
+    known = next((one for one in providers() if any(_within(host, name) for name in one.hosts)), None)
+    if stated is not None:
+        return Place("country", stated, known.name if known else None, stated=True)
+    if known is not None:
+        return Place("country", known.country, known.name)
+    return Place("network" if _private(host) else "unknown")
+
+
+def without_login(url: str) -> str:
+    """The URL without a user and a password."""
+    parts = urlsplit(url)
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+
+
+def _within(host: str, name: str) -> bool:
+    return host == name or host.endswith(f".{name}")
+
+
+def _private(host: str) -> bool:
+    """Whether an address, or a name that only a local network has, is not of the internet. A name with dots can lead
+    anywhere."""
+    try:
+        address = ipaddress.ip_address(host.partition("%")[0])
+    except ValueError:
+        return host.endswith((".local", ".lan", ".internal", ".home.arpa")) or "." not in host
+    return address.is_private or address.is_link_local

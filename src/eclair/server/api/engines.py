@@ -1,0 +1,153 @@
+"""`/api/engines`: the servers that answer, added, changed, probed and removed. A key goes in and never comes out."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
+from typing import Annotated, Any, Literal, Self
+
+import orjson
+from fastapi import APIRouter
+from pydantic import BaseModel, Field
+
+from eclair.core import Core
+from eclair.engines.jurisdiction import Provider, Where, providers
+from eclair.engines.probe import Finding, Probe
+from eclair.errors import EclairError
+from eclair.server.body import Body
+from eclair.server.sse import EventStream
+from eclair.servers import Change, Server
+
+Names = Annotated[list[str], Field(max_length=100)]
+Context = Annotated[int | None, Field(ge=0, le=100_000_000)]
+
+
+class EngineBody(Body):
+    """What can be said of a server. An empty `key` or `country`, or a `context` of 0, takes it away."""
+
+    url: str | None = None
+    key: str | None = None
+    models: Names | None = None
+    context: Context = None
+    country: str | None = None
+
+    def change(self) -> Change:
+        models = None if self.models is None else tuple(self.models)
+        return Change(url=self.url, key=self.key, models=models, context=self.context, country=self.country)
+
+
+class NewEngine(EngineBody):
+    name: str
+    url: str  # pyright: ignore[reportIncompatibleVariableOverride, reportGeneralTypeIssues]
+
+
+class PlaceReport(BaseModel):
+    where: Where
+    country: str | None
+    provider: str | None
+    stated: bool
+
+
+class EngineReport(BaseModel):
+    """A server. `state` is how it answered when it was last asked for its models, `detail` says why it did not;
+    `answers` are the models that it has."""
+
+    name: str
+    url: str
+    origin: Literal["file", "added"]
+    keyed: bool
+    state: Literal["ready", "down"]
+    detail: str | None
+    answers: list[str]
+    models: list[str]
+    context: int | None
+    place: PlaceReport
+    note: str | None
+    probe: Probe | None
+
+    @classmethod
+    def of(cls, server: Server, answers: Sequence[str], fault: EclairError | None) -> Self:
+        problem = server.problem or (fault.message if fault is not None else None)
+        where = server.place
+        return cls(
+            name=server.name,
+            url=server.url,
+            origin=server.origin,
+            keyed=server.keyed,
+            state="ready" if problem is None else "down",
+            detail=problem,
+            answers=list(answers),
+            models=list(server.models),
+            context=server.context,
+            place=PlaceReport(where=where.where, country=where.country, provider=where.provider, stated=where.stated),
+            note=server.note,
+            probe=server.probe,
+        )
+
+
+class EngineList(BaseModel):
+    engines: list[EngineReport]
+    providers: list[Provider]
+
+
+def router(core: Core) -> APIRouter:
+    api = APIRouter(prefix="/api/engines", tags=["engines"])
+
+    async def report(server: Server) -> EngineReport:
+        models = await core.registry.models()
+        answers = [model.id for model in models if model.engine == server.name]
+        return EngineReport.of(server, answers, core.registry.fault(server.name))
+
+    @api.get("")
+    async def list_engines() -> EngineList:
+        known = [await report(server) for server in await core.servers.all()]
+        return EngineList(engines=known, providers=list(providers()))
+
+    @api.post("", status_code=201)
+    async def add_engine(body: NewEngine) -> EngineReport:
+        server = await core.servers.add(body.name, body.change())
+        core.registry.ask_anew()
+        return await report(server)
+
+    @api.get("/{name}")
+    async def show_engine(name: str) -> EngineReport:
+        return await report(await core.servers.get(name))
+
+    @api.patch("/{name}")
+    async def change_engine(name: str, body: EngineBody) -> EngineReport:
+        server = await core.servers.change(name, body.change())
+        core.registry.ask_anew()
+        return await report(server)
+
+    @api.delete("/{name}", status_code=204)
+    async def remove_engine(name: str) -> None:
+        await core.servers.remove(name)
+        core.registry.ask_anew()
+
+    @api.post("/{name}/probe", response_class=EventStream)
+    async def probe_engine(name: str) -> EventStream:
+        findings = core.servers.probe(name)
+        first = await anext(findings)  # what keeps it from beginning is an error of the call
+        return EventStream(_told(first, findings, core))
+
+    return api
+
+
+async def _told(
+    first: Finding | Probe, rest: AsyncGenerator[Finding | Probe, None], core: Core
+) -> AsyncGenerator[bytes, None]:
+    """Each finding as it comes, and how it ended."""
+    async with aclosing(rest):
+        yield _frame(first)
+        try:
+            async for found in rest:
+                yield _frame(found)
+        except EclairError as error:
+            fault: dict[str, Any] = {"code": error.code, "message": error.message, "param": error.param}
+            yield b"data: " + orjson.dumps({"error": fault}) + b"\n\n"
+    core.registry.ask_anew()
+
+
+def _frame(found: Finding | Probe) -> bytes:
+    data = {"finished": found} if isinstance(found, Probe) else {"found": found}
+    return b"data: " + orjson.dumps(data) + b"\n\n"

@@ -1,0 +1,104 @@
+// The servers that answer: listed, added, changed, tested and removed. A key goes out and never comes back.
+
+import type { Api, Engine, EngineFields, Finding, Probe, Provider } from "../api.ts";
+import { problem as explained } from "../problem.ts";
+import { Parser } from "../sse.ts";
+
+/** How many abilities a test tries. */
+export const ABILITIES = 10;
+
+type Told = { readonly found: Finding } | { readonly finished: Probe } | { readonly error: { readonly code: string; readonly message: string } };
+
+export class Engines {
+  all = $state.raw<readonly Engine[] | null>(null);
+  providers = $state.raw<readonly Provider[]>([]);
+  /** What tests that are under way have found so far, by the engine's name. */
+  testing = $state.raw<Readonly<Record<string, readonly Finding[]>>>({});
+  problem = $state("");
+  readonly #api: Api;
+  /** Told when other models can be asked. */
+  readonly #changed: () => Promise<void>;
+  readonly #cut = new AbortController();
+
+  constructor(api: Api, changed: () => Promise<void>) {
+    this.#api = api;
+    this.#changed = changed;
+  }
+
+  close(): void {
+    this.#cut.abort();
+  }
+
+  async load(): Promise<void> {
+    await this.#attempt(async () => {
+      const { engines, providers } = await this.#api.engines();
+      this.all = engines;
+      this.providers = providers;
+    });
+  }
+
+  /** Keep a new one and test it. What is wrong with it is thrown. */
+  async add(name: string, fields: EngineFields): Promise<void> {
+    await this.#api.addEngine({ ...fields, name });
+    await this.#renew();
+    void this.test(name);
+  }
+
+  /** Change what is given. What is wrong with it is thrown. */
+  async change(name: string, fields: EngineFields): Promise<void> {
+    await this.#api.changeEngine(name, fields);
+    await this.#renew();
+  }
+
+  /** Take the address that a test found to be the right one, and test that. */
+  async move(name: string, url: string): Promise<void> {
+    await this.#attempt(() => this.change(name, { url }));
+    if (this.problem === "") await this.test(name);
+  }
+
+  async remove(name: string): Promise<void> {
+    await this.#attempt(() => this.#api.removeEngine(name));
+    await this.#renew();
+  }
+
+  /** Try what it can do; what is found shows as it comes. */
+  async test(name: string): Promise<void> {
+    if (this.testing[name] !== undefined) return;
+    this.testing = { ...this.testing, [name]: [] };
+    await this.#attempt(async () => this.#read(name, await this.#api.testEngine(name, this.#cut.signal)));
+    const { [name]: _, ...rest } = this.testing;
+    this.testing = rest;
+    if (!this.#cut.signal.aborted) await this.#renew();
+  }
+
+  async #read(name: string, response: Response): Promise<void> {
+    const parser = new Parser();
+    const reader = response.body?.getReader();
+    for (;;) {
+      const piece = await reader?.read();
+      if (piece === undefined || piece.done) return;
+      for (const { data } of parser.feed(piece.value)) {
+        const told = JSON.parse(data) as Told;
+        if ("error" in told) throw new Error(explained(told.error.code, told.error.message));
+        if ("found" in told) this.testing = { ...this.testing, [name]: [...(this.testing[name] ?? []), told.found] };
+      }
+    }
+  }
+
+  async #renew(): Promise<void> {
+    const before = this.problem;
+    await this.load();
+    if (before !== "") this.problem = before;
+    await this.#changed();
+  }
+
+  async #attempt(action: () => Promise<void>): Promise<void> {
+    this.problem = "";
+    try {
+      await action();
+    } catch (error) {
+      if (error instanceof DOMException && error.name === "AbortError") return;
+      this.problem = error instanceof Error ? error.message : String(error);
+    }
+  }
+}
