@@ -1,0 +1,267 @@
+"""Tuning a model: what is tried, in which order, and what is chosen.
+
+First the layout, as it brings most, then what concerns the engine. Candidates take turns, and a gain below the noise
+is no gain. Nothing is kept before the end, so that it may be broken off at any time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import datetime
+import sys
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from statistics import median
+
+from eclair.engines import tensors, tuned
+from eclair.engines.layouts import AS_IT_CAME, LAYOUTS, laid_out, worth_trying
+from eclair.engines.requantise import requantise
+from eclair.engines.shelf import Installed
+from eclair.engines.tensors import Contents, Tensor
+from eclair.engines.tuned import Choice, Quality, Source, Speed, Trial, Tuning
+from eclair.settings import Settings
+from eclair.tuning import quality
+from eclair.tuning.bandwidth import bandwidth
+from eclair.tuning.measure import Loaded, Size, exchange, loaded, middle
+from eclair.tuning.quality import TOGETHER, Answers
+
+ROUNDS = 5
+NOISE = 1.05
+"""A gain below this is none: the same choice against itself drifts by three in a hundred."""
+
+BUSY = 0.25
+"""The part of the time for which another program is taken to keep a core busy, when threads are chosen."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What tuning is doing: `done` of `total` in this step."""
+
+    what: str
+    done: int
+    total: int
+
+
+Report = Callable[[Step], object]
+
+
+async def tune(model: Installed, settings: Settings, report: Report, *, rounds: int = ROUNDS) -> Tuning:
+    """Find how the model runs best here, and keep that.
+
+    Raises ModelMissing where its file or the disk is at fault, UpstreamError where the engine is.
+    """
+    with tuned.locked(settings.data_dir):
+        try:
+            found = await _Tuning(model, settings, report, rounds).carry_out()
+            await asyncio.to_thread(tuned.keep, settings.data_dir, model.entry.id, found)
+        finally:
+            await asyncio.to_thread(tuned.tidy, settings.data_dir, model.entry.id)
+    return found
+
+
+class _Tuning:
+    def __init__(self, model: Installed, settings: Settings, report: Report, rounds: int) -> None:
+        self._model = model
+        self._settings = settings
+        self._report = report
+        self._rounds = rounds
+        self._size = Size()
+        self._trials: list[Trial] = []
+        self._before: Answers | None = None
+
+    async def carry_out(self) -> Tuning:
+        contents = await asyncio.to_thread(tensors.read, self._model.path)
+        self._report(Step("Reading memory", 0, 1))
+        async with self._loaded(Choice()) as engine:
+            self._size = await Size.suiting(engine)
+        choice = await self._layout(contents)
+        choice = await self._settings_of(choice)
+        choice = await self._threads(choice)
+        before, after = await self._confirmed(choice)
+        read = bytes_of_token(contents, choice.layout)
+        return Tuning(
+            machine=tuned.machine(),
+            source=Source.of(self._model.path),
+            at=datetime.datetime.now(datetime.UTC).date().isoformat(),
+            choice=choice,
+            bandwidth=await asyncio.to_thread(bandwidth, read, tuned.cores()),
+            bytes=read,
+            before=before,
+            after=after,
+            trials=tuple(self._trials),
+        )
+
+    async def _layout(self, contents: Contents) -> Choice:
+        """The fastest layout that answers as well as the file as it came."""
+        names = [layout.name for layout in worth_trying(contents)]
+        for name in names:
+            await self._make(name)
+        choices = {name: Choice(layout=name) for name in (AS_IT_CAME, *names)}
+        speeds = await self._by_turns("Trying layouts", choices)
+        came = speeds[AS_IT_CAME]
+        gains = {name: _gain(speeds[name], came) for name in names}
+        chosen = AS_IT_CAME
+        for name in sorted(names, key=lambda name: -gains[name]):
+            worth, verdict = None, f"no faster than {chosen}" if chosen != AS_IT_CAME else "no gain beyond the noise"
+            if chosen == AS_IT_CAME and _real(speeds[name], came):
+                before = await self._answers(Choice())
+                now = await self._answers(choices[name])
+                worth, found = quality.compared(now, before), quality.fault(now, before)
+                verdict = found or "answers as well"
+                chosen = chosen if found else name
+            self._add(f"layout {name}", speeds[name], gains[name], verdict, chosen=chosen == name, worth=worth)
+        return Choice(layout=chosen)
+
+    async def _settings_of(self, choice: Choice) -> Choice:
+        """Flash attention, keys and values, batches: each against what is done now, the winners together."""
+        options = {
+            "flash attention off": replace(choice, flash="off"),
+            "keys and values in q8_0": replace(choice, kv="q8_0"),
+            "prompts read 256 tokens at a time": replace(choice, ubatch=256),
+        }
+        if tuned.cores() > 2:
+            half = tuned.cores() // 2
+            options[f"prompts read by {half} threads"] = replace(choice, reading=half)
+        speeds = await self._by_turns("Trying the engine's settings", {AS_IT_CAME: choice, **options})
+        now = speeds[AS_IT_CAME]
+        for name, option in options.items():
+            real = _real(speeds[name], now)
+            verdict, worth = "chosen" if real else "no gain beyond the noise", None
+            if real and option.kv != choice.kv:
+                before, answers = await self._answers(Choice()), await self._answers(option)
+                worth, found = quality.compared(answers, before), quality.fault(answers, before)
+                verdict, real = found or "answers as well", found is None
+            self._add(name, speeds[name], _gain(speeds[name], now), verdict, chosen=real, worth=worth)
+            if real:
+                choice = replace(
+                    choice,
+                    flash=option.flash if option.flash != "auto" else choice.flash,
+                    kv=option.kv if option.kv != "f16" else choice.kv,
+                    ubatch=option.ubatch if option.ubatch != 512 else choice.ubatch,
+                    reading=option.reading or choice.reading,
+                )
+        return choice
+
+    async def _threads(self, choice: Choice) -> Choice:
+        """More threads that write, where that pays beside a busy neighbour too: they wait for each other at every
+        step."""
+        cores = tuned.cores()
+        if cores == 1:
+            return choice
+        options = {count: replace(choice, writing=count) for count in sorted({2, cores // 2, cores} - {1})}
+        named = {str(count): option for count, option in ({1: choice} | options).items()}
+        alone = await self._by_turns("Trying threads", named)
+        async with _neighbour():
+            beside = await self._by_turns("Trying threads beside a busy program", named)
+        best, cost = choice, 1.0
+        rows: list[tuple[int, float, float, float]] = []
+        for count, option in options.items():
+            quiet, busy = (_written(speeds[str(count)], speeds["1"]) for speeds in (alone, beside))
+            spent = (1 - BUSY) / quiet + BUSY / busy
+            rows.append((count, quiet, busy, spent))
+            if spent < cost / NOISE:
+                best, cost = option, spent
+        for count, quiet, busy, _ in rows:
+            verdict = f"writes x {quiet:.2f} alone and x {busy:.2f} beside a program that keeps a core busy"
+            self._add(
+                f"{count} threads write",
+                alone[str(count)],
+                _gain(alone[str(count)], alone["1"]),
+                verdict,
+                chosen=best.writing == count,
+            )
+        return best
+
+    async def _confirmed(self, choice: Choice) -> tuple[Speed, Speed]:
+        """The speed as it was and as it is now, by turns."""
+        if choice == Choice():
+            speed = middle((await self._by_turns("Measuring the choice", {"now": choice}))["now"])
+            return speed, speed
+        speeds = await self._by_turns("Measuring the choice", {"before": Choice(), "now": choice})
+        return middle(speeds["before"]), middle(speeds["now"])
+
+    async def _make(self, layout: str) -> None:
+        """The model's file in that layout, unless it is there from the last time."""
+        target = tuned.laid_out(self._settings.data_dir, self._model.entry.id, layout)
+        if await asyncio.to_thread(tuned.is_of, target, self._model.path):
+            return
+        await requantise(
+            self._model.path, target, layout, lambda done, total: self._report(Step(f"Writing {layout}", done, total))
+        )
+
+    async def _answers(self, choice: Choice) -> Answers:
+        """What the model says with that choice; the file as it came is asked once."""
+        if choice == Choice() and self._before is not None:
+            return self._before
+        what = f"Asking it as {choice.layout}" if choice.layout != AS_IT_CAME else "Asking it as it came"
+        async with self._loaded(choice, TOGETHER) as engine:
+            answers = await quality.examined(engine, lambda done, total: self._report(Step(what, done, total)))
+        if choice == Choice():
+            self._before = answers
+        return answers
+
+    async def _by_turns(self, what: str, choices: Mapping[str, Choice]) -> dict[str, list[Speed]]:
+        """A sample of each in every round, the order turned round each time."""
+        speeds: dict[str, list[Speed]] = {name: [] for name in choices}
+        for number in range(self._rounds):
+            names = list(choices) if number % 2 == 0 else list(choices)[::-1]
+            for at, name in enumerate(names):
+                self._report(Step(what, number * len(names) + at, self._rounds * len(names)))
+                async with self._loaded(choices[name]) as engine:
+                    speeds[name].append(await engine.speed(self._size))
+        return speeds
+
+    @contextlib.asynccontextmanager
+    async def _loaded(self, choice: Choice, parallel: int = 1) -> AsyncGenerator[Loaded]:
+        came = choice.layout == AS_IT_CAME
+        made = tuned.laid_out(self._settings.data_dir, self._model.entry.id, choice.layout)
+        async with loaded(self._model.path if came else made, choice, self._settings, parallel) as engine:
+            yield engine
+
+    def _add(
+        self,
+        what: str,
+        speeds: Sequence[Speed],
+        gain: float,
+        verdict: str,
+        *,
+        chosen: bool,
+        worth: Quality | None = None,
+    ) -> None:
+        self._trials.append(Trial(what, middle(speeds), gain, verdict, chosen, worth))
+
+
+def bytes_of_token(contents: Contents, layout: str) -> int:
+    """How many bytes of the weights are read for one token: all, but of embeddings that are not the output too, a
+    row."""
+    rows: Sequence[Tensor] = contents.tensors if layout == AS_IT_CAME else laid_out(contents, LAYOUTS[layout])
+    apart = any(tensor.name == "output.weight" for tensor in rows)
+    return sum(tensor.size for tensor in rows if not (apart and tensor.name == "token_embd.weight"))
+
+
+def _gain(new: Sequence[Speed], old: Sequence[Speed]) -> float:
+    """By how much a usual exchange is faster: the median of the rounds, for neighbours in time have the same
+    neighbours."""
+    return median(exchange(before) / exchange(after) for after, before in zip(new, old, strict=True))
+
+
+def _written(new: Sequence[Speed], old: Sequence[Speed]) -> float:
+    return median(after.decode / before.decode for after, before in zip(new, old, strict=True))
+
+
+def _real(new: Sequence[Speed], old: Sequence[Speed]) -> bool:
+    """Whether it is faster beyond the noise: in the middle, and in all rounds but one."""
+    better = sum(exchange(after) < exchange(before) for after, before in zip(new, old, strict=True))
+    return _gain(new, old) >= NOISE and better >= len(new) - 1
+
+
+@contextlib.asynccontextmanager
+async def _neighbour() -> AsyncGenerator[None]:
+    """Another program that keeps one core busy."""
+    process = await asyncio.create_subprocess_exec(sys.executable, "-I", "-S", "-c", "while True: pass")
+    try:
+        yield
+    finally:
+        process.kill()
+        await process.wait()
