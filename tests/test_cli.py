@@ -182,7 +182,7 @@ class TestArguments:
             [sys.executable, "-c", code], env=environ(tmp_path), capture_output=True, text=True, check=True
         )
         *help_lines, loaded = done.stdout.splitlines()
-        for command in ("ask", "chat", "serve", "export", "import", "pull", "models", "doctor", "config"):
+        for command in ("ask", "chat", "serve", "export", "import", "pull", "tune", "models", "doctor", "config"):
             assert any(line.split()[:1] == [command] for line in help_lines)
         assert loaded == ""
 
@@ -778,7 +778,7 @@ class TestPage:
 
     def test_commands_and_options(self) -> None:
         page = (ROOT / "docs" / "start.md").read_text("utf-8")
-        for command in ("ask", "chat", "serve", "export", "import", "pull", "models", "doctor", "config"):
+        for command in ("ask", "chat", "serve", "export", "import", "pull", "tune", "models", "doctor", "config"):
             assert f"eclair {command}" in page
         for option in vars(parse(["ask", "x"])):
             if option not in ("module", "question"):

@@ -6,6 +6,9 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Generator
 from contextlib import contextmanager
+from typing import Any, TypeVar
+
+T = TypeVar("T")
 
 CALM = 0.5
 """Seconds without an answer after which background work begins."""
@@ -19,15 +22,15 @@ class Idle:
         self._ended = -CALM
         self._calm = asyncio.Event()
         self._calm.set()
-        self._work: asyncio.Future[None] | None = None
+        self._works = set[asyncio.Future[Any]]()
 
     @contextmanager
     def busy(self) -> Generator[None]:
         """An answer is being made, or will be in a moment."""
         self._answers += 1
         self._calm.clear()
-        if self._work is not None:
-            self._work.cancel()
+        for work in self._works:
+            work.cancel()
         try:
             yield
         finally:
@@ -36,19 +39,33 @@ class Idle:
                 self._ended = time.monotonic()
                 self._calm.set()
 
-    async def work(self, work: Callable[[], Awaitable[None]]) -> None:
-        """Do the work when it is calm, from its beginning as often as an answer interrupts it. One work at a time."""
-        while True:
-            await self._calm.wait()
-            self._work = asyncio.ensure_future(self._after_calm(work))
-            try:
-                await asyncio.wait([self._work])
-            finally:
-                self._work.cancel()
-                await asyncio.wait([self._work])
-            if not self._work.cancelled():
-                return self._work.result()
+    def calm_for(self) -> float:
+        """Seconds since the last answer ended; 0 while one is being made."""
+        return 0.0 if self._answers else time.monotonic() - self._ended
 
-    async def _after_calm(self, work: Callable[[], Awaitable[None]]) -> None:
+    async def work(self, work: Callable[[], Awaitable[None]]) -> None:
+        """Do the work when it is calm, from its beginning as often as an answer interrupts it."""
+
+        async def whole() -> bool:
+            await work()
+            return True
+
+        while await self.work_once(whole) is None:
+            pass
+
+    async def work_once(self, work: Callable[[], Awaitable[T]]) -> T | None:
+        """Do the work when it is calm; None where an answer interrupts it."""
+        await self._calm.wait()
+        doing = asyncio.ensure_future(self._after_calm(work))
+        self._works.add(doing)
+        try:
+            await asyncio.wait([doing])
+        finally:
+            doing.cancel()
+            await asyncio.wait([doing])
+            self._works.discard(doing)
+        return None if doing.cancelled() else doing.result()
+
+    async def _after_calm(self, work: Callable[[], Awaitable[T]]) -> T:
         await asyncio.sleep(self._ended + CALM - time.monotonic())
-        await work()
+        return await work()

@@ -28,7 +28,7 @@ class Registry:
     def __init__(self, engines: Sequence[Engine], default: str | None = None, local: LocalEngine | None = None) -> None:
         self.engines = {engine.name: engine for engine in engines}
         self._default = default
-        self._local = local
+        self.local = local
         self._models: dict[str, list[Model]] = {}
         self._faults: dict[str, EclairError] = {}
         self._asked = -FRESH
@@ -51,8 +51,8 @@ class Registry:
 
     async def release(self, model: str) -> None:
         """Have the embedded engine unload a model, so that it can be removed. Raises Conflict while it answers."""
-        if self._local is not None:
-            await self._local.release(model)
+        if self.local is not None:
+            await self.local.release(model)
 
     def ask_anew(self) -> None:
         """Have the engines say again which models they have, when next somebody wants to know."""

@@ -121,7 +121,7 @@ async def test_only_the_blocks_weights_change(model: Path, layout: str) -> None:
     assert len(after) == max(-(-(tensor.offset + tensor.size) // 32) * 32 for tensor in new.tensors)
     kinds = {tensor.name: tensor.kind.name for tensor in new.tensors}
     assert (kinds["token_embd.weight"], kinds["blk.1.attn_norm.weight"]) == ("F32", "F32")
-    assert kinds["blk.1.attn_q.weight"] == layout.split("+")[0]
+    assert kinds["blk.1.ffn_up.weight"] == layout.split("+")[0]
     careful = "Q8_0" if "+" in layout else layout
     assert (kinds["blk.1.ffn_down.weight"], kinds["blk.0.attn_q.weight"]) == (careful, careful)
 
@@ -139,7 +139,7 @@ async def test_killed_in_the_middle_it_leaves_nothing_that_counts(model: Path, t
     model.write_bytes(talking(layers=12, width=512))  # noqa: ASYNC240
     target = tmp_path / "other" / "Q4_0.gguf"
     target.parent.mkdir()
-    order = orjson.dumps({"source": str(model), "target": str(target), "layout": "IQ4_NL"})
+    order = orjson.dumps({"source": str(model), "target": str(target), "layout": "Q8_0"})
     with subprocess.Popen(  # noqa: ASYNC220
         [sys.executable, "-P", "-m", requantise.__name__], stdin=subprocess.PIPE, stdout=subprocess.PIPE
     ) as process:
@@ -158,9 +158,9 @@ async def test_killed_in_the_middle_it_leaves_nothing_that_counts(model: Path, t
 
 async def test_cancelled_it_leaves_nothing(model: Path, tmp_path: Path) -> None:
     model.write_bytes(talking(layers=12, width=512))  # noqa: ASYNC240
-    target = tmp_path / "other" / "IQ4_NL.gguf"
+    target = tmp_path / "other" / "Q8_0.gguf"
     begun = asyncio.Event()
-    task = asyncio.create_task(requantise.requantise(model, target, "IQ4_NL", lambda done, total: begun.set()))
+    task = asyncio.create_task(requantise.requantise(model, target, "Q8_0", lambda done, total: begun.set()))
     await begun.wait()
     task.cancel()
     with pytest.raises(asyncio.CancelledError):

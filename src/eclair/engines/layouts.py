@@ -1,6 +1,6 @@
 """Which number format each tensor of a model has: the layouts that are worth trying on a processor.
 
-llama.cpp rearranges Q4_0 and IQ4_NL as it loads them, so that a processor reads several rows at once; it does not do
+llama.cpp rearranges Q4_0 as it loads it, so that a processor reads several rows at once; it does not do
 so with Q4_1, Q5 or floats. Embeddings and output are never touched: a file that has them in four bits answers worse.
 """
 
@@ -11,13 +11,17 @@ from dataclasses import dataclass
 from eclair.engines.ggml import NAMED, READABLE, Kind
 from eclair.engines.tensors import Contents, Tensor, layer_of
 
-SENSITIVE = ("attn_v", "ffn_down")
-"""Tensors whose error hurts most, as llama.cpp's own mixtures have it (src/llama-quant.cpp)."""
+STURDY = ("ffn_gate", "ffn_up")
+"""The larger half of a model, which loses little in four bits; of what SmolLM2 loses in Q4_0 `ffn_down` alone loses
+half (bench/LOG.md)."""
+
+OUTER = 2
+"""Layers at either end of a deep model whose error hurts more than the others'."""
 
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """A layout: what most tensors become, and whether the sensitive ones and the outer layers stay in eight bits.
+    """A layout: what tensors become, or with `careful` the sturdy ones of the inner layers, the others then being Q8_0.
 
     `file_type` is the number by which a file names its format.
     """
@@ -33,8 +37,6 @@ LAYOUTS = {
     for layout in (
         Layout("Q4_0", NAMED["Q4_0"], False, 2),
         Layout("Q4_0+Q8_0", NAMED["Q4_0"], True, 2),
-        Layout("IQ4_NL", NAMED["IQ4_NL"], False, 25),
-        Layout("IQ4_NL+Q8_0", NAMED["IQ4_NL"], True, 25),
         Layout("Q8_0", NAMED["Q8_0"], False, 7),
     )
 }
@@ -70,6 +72,7 @@ def _kind(tensor: Tensor, layers: int, layout: Layout) -> Kind:
         or "ssm" in tensor.name
     ):
         return tensor.kind
-    outer = layer in (0, layers - 1) or tensor.name.split(".")[2] in SENSITIVE
-    kind = NAMED["Q8_0"] if layout.careful and outer else layout.most
+    ends = min(OUTER, max(1, layers // 8))
+    sturdy = ends <= layer < layers - ends and tensor.name.split(".")[2].startswith(STURDY)
+    kind = NAMED["Q8_0"] if layout.careful and not sturdy else layout.most
     return kind if tensor.shape[0] % kind.block == 0 else tensor.kind

@@ -38,6 +38,7 @@ class Order:
     ubatch: int
     kv: Literal["f16", "q8_0"]
     flash: Literal["auto", "on", "off"]
+    nice: int = 0
 
 
 def main() -> None:
@@ -48,6 +49,8 @@ def main() -> None:
     if not line:
         return
     order = Order(**json.loads(line))
+    if order.nice:
+        os.nice(order.nice)
     threading.Thread(target=_die_with_parent, daemon=True).start()
     print(json.dumps(_serve(order)), file=out, flush=True)
     threading.Event().wait()

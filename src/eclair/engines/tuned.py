@@ -24,7 +24,9 @@ from pydantic import TypeAdapter, ValidationError
 
 from eclair.engines import memory
 from eclair.engines.layouts import AS_IT_CAME
+from eclair.engines.shelf import Installed
 from eclair.errors import Conflict, ModelMissing
+from eclair.settings import Settings
 
 RECORD = "tuning.json"
 
@@ -136,6 +138,16 @@ def found(data_dir: Path, model: str, path: Path) -> Tuning | None:
         return None
     chosen = tuning.choice.layout
     return tuning if chosen == AS_IT_CAME or laid_out(data_dir, model, chosen).is_file() else None
+
+
+def memory_of(model: Installed, settings: Settings) -> int:
+    """What a model takes in the layout that was chosen for it, in bytes."""
+    known = found(settings.data_dir, model.entry.id, model.path)
+    as_it_came = memory.of_installed(model, settings)
+    if known is None or known.choice.layout == AS_IT_CAME:
+        return as_it_came
+    chosen = laid_out(settings.data_dir, model.entry.id, known.choice.layout)
+    return as_it_came + chosen.stat().st_size - model.size
 
 
 def keep(data_dir: Path, model: str, tuning: Tuning) -> None:

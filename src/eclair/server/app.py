@@ -32,6 +32,7 @@ from eclair.server.api import (
     pulls,
     runs,
     shares,
+    tuning,
     turns,
 )
 from eclair.server.guard import Guard
@@ -66,6 +67,7 @@ def create_app(core: Core) -> FastAPI:
     app.include_router(models.router(core))
     app.include_router(pulls.router(core))
     app.include_router(catalog.router(core))
+    app.include_router(tuning.router(core))
     app.include_router(preferences.router(core))
     app.include_router(about.router(core))
     app.include_router(openai.router(core))

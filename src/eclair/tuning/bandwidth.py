@@ -12,10 +12,10 @@ import mmap
 import threading
 import time
 
-ROUND = 0.4
+ROUND = 0.1
 """Seconds of a measurement."""
 
-ROUNDS = 3
+ROUNDS = 6
 LEAST = 8 << 20
 FILLING = b"\x01" * (1 << 20)
 

@@ -24,8 +24,8 @@ from eclair.settings import Settings
 WINDOW = 1024
 LONGEST = 512
 """Tokens of a prompt whose reading is measured; fewer where a model takes longer than PATIENCE for it."""
-WRITTEN = 64
-PATIENCE = 2.0
+WRITTEN = 48
+PATIENCE = 1.0
 READ_OF_EXCHANGE, WRITTEN_OF_EXCHANGE = 400, 150
 """Tokens of a usual exchange, by which choices are compared."""
 
@@ -100,7 +100,9 @@ def prose(tokens: int) -> str:
 
 
 @contextlib.asynccontextmanager
-async def loaded(path: Path, choice: Choice, settings: Settings, parallel: int = 1) -> AsyncGenerator[Loaded]:
+async def loaded(
+    path: Path, choice: Choice, settings: Settings, parallel: int = 1, nice: int = 0
+) -> AsyncGenerator[Loaded]:
     """An engine with the file at `path` and that choice, for as long as the block lasts.
 
     Raises EngineUnavailable where it does not start.
@@ -119,6 +121,7 @@ async def loaded(path: Path, choice: Choice, settings: Settings, parallel: int =
         ubatch=choice.ubatch,
         kv=choice.kv,
         flash=choice.flash,
+        nice=nice,
     )
     async with Child.started(order, settings.data_dir / "logs") as child:
         match await child.first_line():

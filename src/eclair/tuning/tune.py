@@ -14,8 +14,8 @@ from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import median
 
-from eclair.engines import tensors, tuned
-from eclair.engines.layouts import AS_IT_CAME, LAYOUTS, laid_out, worth_trying
+from eclair.engines import memory, tensors, tuned
+from eclair.engines.layouts import AS_IT_CAME, LAYOUTS, Layout, laid_out, worth_trying
 from eclair.engines.requantise import requantise
 from eclair.engines.shelf import Installed
 from eclair.engines.tensors import Contents, Tensor
@@ -46,14 +46,22 @@ class Step:
 Report = Callable[[Step], object]
 
 
-async def tune(model: Installed, settings: Settings, report: Report, *, rounds: int = ROUNDS) -> Tuning:
-    """Find how the model runs best here, and keep that.
+async def tune(
+    model: Installed,
+    settings: Settings,
+    report: Report,
+    *,
+    rounds: int = ROUNDS,
+    thorough: bool = True,
+    nice: int = 0,
+) -> Tuning:
+    """Find how the model runs best here, and keep that: its layout, and if `thorough` all else.
 
     Raises ModelMissing where its file or the disk is at fault, UpstreamError where the engine is.
     """
     with tuned.locked(settings.data_dir):
         try:
-            found = await _Tuning(model, settings, report, rounds).carry_out()
+            found = await _Tuning(model, settings, report, rounds, nice).carry_out(thorough=thorough)
             await asyncio.to_thread(tuned.keep, settings.data_dir, model.entry.id, found)
         finally:
             await asyncio.to_thread(tuned.tidy, settings.data_dir, model.entry.id)
@@ -61,23 +69,24 @@ async def tune(model: Installed, settings: Settings, report: Report, *, rounds: 
 
 
 class _Tuning:
-    def __init__(self, model: Installed, settings: Settings, report: Report, rounds: int) -> None:
+    def __init__(self, model: Installed, settings: Settings, report: Report, rounds: int, nice: int) -> None:
         self._model = model
         self._settings = settings
         self._report = report
         self._rounds = rounds
+        self._nice = nice
         self._size = Size()
         self._trials: list[Trial] = []
         self._before: Answers | None = None
 
-    async def carry_out(self) -> Tuning:
+    async def carry_out(self, *, thorough: bool) -> Tuning:
         contents = await asyncio.to_thread(tensors.read, self._model.path)
         self._report(Step("Reading memory", 0, 1))
         async with self._loaded(Choice()) as engine:
             self._size = await Size.suiting(engine)
         choice = await self._layout(contents)
-        choice = await self._settings_of(choice)
-        choice = await self._threads(choice)
+        if thorough:
+            choice = await self._threads(await self._settings_of(choice))
         before, after = await self._confirmed(choice)
         read = bytes_of_token(contents, choice.layout)
         return Tuning(
@@ -94,7 +103,7 @@ class _Tuning:
 
     async def _layout(self, contents: Contents) -> Choice:
         """The fastest layout that answers as well as the file as it came."""
-        names = [layout.name for layout in worth_trying(contents)]
+        names = [layout.name for layout in worth_trying(contents) if self._fits(contents, layout)]
         for name in names:
             await self._make(name)
         choices = {name: Choice(layout=name) for name in (AS_IT_CAME, *names)}
@@ -181,13 +190,22 @@ class _Tuning:
         speeds = await self._by_turns("Measuring the choice", {"before": Choice(), "now": choice})
         return middle(speeds["before"]), middle(speeds["now"])
 
+    def _fits(self, contents: Contents, layout: Layout) -> bool:
+        more = sum(tensor.size for tensor in laid_out(contents, layout)) - sum(row.size for row in contents.tensors)
+        return memory.fits(memory.of_installed(self._model, self._settings) + more)
+
     async def _make(self, layout: str) -> None:
         """The model's file in that layout, unless it is there from the last time."""
         target = tuned.laid_out(self._settings.data_dir, self._model.entry.id, layout)
         if await asyncio.to_thread(tuned.is_of, target, self._model.path):
             return
+        what = f"Writing {layout}"
         await requantise(
-            self._model.path, target, layout, lambda done, total: self._report(Step(f"Writing {layout}", done, total))
+            self._model.path,
+            target,
+            layout,
+            lambda done, total: self._report(Step(what, done, total)),
+            nice=self._nice,
         )
 
     async def _answers(self, choice: Choice) -> Answers:
@@ -216,7 +234,7 @@ class _Tuning:
     async def _loaded(self, choice: Choice, parallel: int = 1) -> AsyncGenerator[Loaded]:
         came = choice.layout == AS_IT_CAME
         made = tuned.laid_out(self._settings.data_dir, self._model.entry.id, choice.layout)
-        async with loaded(self._model.path if came else made, choice, self._settings, parallel) as engine:
+        async with loaded(self._model.path if came else made, choice, self._settings, parallel, self._nice) as engine:
             yield engine
 
     def _add(
