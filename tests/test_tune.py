@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -16,7 +17,9 @@ from eclair.engines import catalog, shelf, tuned
 from eclair.engines.base import Ended, Request, Said
 from eclair.engines.layouts import AS_IT_CAME
 from eclair.engines.local import LocalEngine
+from eclair.engines.requantise import requantise
 from eclair.engines.shelf import Installed
+from eclair.engines.tuned import Choice
 from eclair.errors import Conflict
 from eclair.idle import Idle
 from eclair.messages import Sampling
@@ -64,6 +67,15 @@ async def test_it_measures_chooses_and_keeps(home: Settings) -> None:
             assert trial.what == f"layout {chosen}"
 
 
+async def test_what_is_fast_already_keeps_its_layout(home: Settings) -> None:
+    path = home.data_dir / "models" / "other-Q4_0.gguf"
+    await requantise(installed(home).path, path, "Q4_0", lambda done, total: None)
+    other = shelf.installed(catalog.entries(home.catalog), home.data_dir)["other-q4_0"]
+    found = await tune(other, home, lambda step: None, rounds=1, thorough=False)
+    assert (found.trials, found.choice) == ((), Choice())
+    assert [file.name for file in tuned.folder(home.data_dir, "other-q4_0").iterdir()] == [tuned.RECORD]
+
+
 async def test_broken_off_it_leaves_nothing(home: Settings) -> None:
     begun = asyncio.Event()
     task = asyncio.create_task(tune(installed(home), home, lambda step: begun.set(), rounds=1))
@@ -106,7 +118,12 @@ def run(home: Settings) -> Eclair:
 
 def test_a_record_is_shown_and_reset(run: Eclair, home: Settings) -> None:
     found = asyncio.run(tune(installed(home), home, lambda step: None, rounds=1))
-    assert MODEL in run("models", "--all", "--json").stdout
+    (row,) = [line for line in run("models", "--all").stdout.splitlines() if line.startswith(MODEL)]
+    assert f"{found.after.decode:.0f} tokens/s" in row
+    said = run("doctor", ECLAIR_EMBEDDED="true").stdout
+    assert re.search(
+        rf"Speed +[\d.]+ GB/s from memory, measured now\. .*Babbler {found.after.decode:.0f} tokens/s", said
+    )
     done = run("tune", MODEL, "--reset")
     assert done.stdout.startswith("Babbler runs as it came again; that frees")
     assert tuned.found(home.data_dir, MODEL, installed(home).path) is None

@@ -90,6 +90,8 @@ def _show(model: Installed, found: Tuning, terminal: Terminal) -> None:
     for number, row in enumerate(rows):
         text = "  ".join([*(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=False)), row[-1]])
         (terminal.dim_line if number == 0 else terminal.line)(text)
+    if not any(trial.what.startswith("layout") for trial in found.trials):
+        terminal.line("In the layout in which it came there is nothing to gain.")
     asked = [(trial.what, trial.quality) for trial in found.trials if trial.quality is not None]
     for name, quality in asked:
         terminal.line(f"{name}: {_worth(quality)}")

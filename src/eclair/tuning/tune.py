@@ -13,13 +13,15 @@ import sys
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import median
+from typing import Any
 
-from eclair.engines import memory, tensors, tuned
+from eclair.engines import memory, shelf, tensors, tuned
 from eclair.engines.layouts import AS_IT_CAME, LAYOUTS, Layout, laid_out, worth_trying
 from eclair.engines.requantise import requantise
 from eclair.engines.shelf import Installed
 from eclair.engines.tensors import Contents, Tensor
 from eclair.engines.tuned import Choice, Quality, Source, Speed, Trial, Tuning
+from eclair.errors import EngineUnavailable
 from eclair.settings import Settings
 from eclair.tuning import quality
 from eclair.tuning.bandwidth import bandwidth
@@ -32,6 +34,20 @@ NOISE = 1.05
 
 BUSY = 0.25
 """The part of the time for which another program is taken to keep a core busy, when threads are chosen."""
+
+BUSY_PROGRAM = """
+import os, sys, threading
+threading.Thread(target=lambda: (sys.stdin.read(), os._exit(0)), daemon=True).start()
+while True: pass
+"""
+
+NOW = "now"
+"""What candidates are measured against."""
+
+NO_GAIN = "no gain beyond the noise"
+
+Speeds = dict[str, list[Speed]]
+"""The samples of each candidate, round by round."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,92 +119,88 @@ class _Tuning:
 
     async def _layout(self, contents: Contents) -> Choice:
         """The fastest layout that answers as well as the file as it came."""
-        names = [layout.name for layout in worth_trying(contents) if self._fits(contents, layout)]
+        whole = len(shelf.shards(self._model.path.name)) == 1
+        names = [row.name for row in worth_trying(contents) if whole and self._fits(contents, row)]
+        if not names:
+            return Choice()
         for name in names:
             await self._make(name)
-        choices = {name: Choice(layout=name) for name in (AS_IT_CAME, *names)}
-        speeds = await self._by_turns("Trying layouts", choices)
-        came = speeds[AS_IT_CAME]
-        gains = {name: _gain(speeds[name], came) for name in names}
-        chosen = AS_IT_CAME
-        for name in sorted(names, key=lambda name: -gains[name]):
-            worth, verdict = None, f"no faster than {chosen}" if chosen != AS_IT_CAME else "no gain beyond the noise"
-            if chosen == AS_IT_CAME and _real(speeds[name], came):
-                before = await self._answers(Choice())
-                now = await self._answers(choices[name])
-                worth, found = quality.compared(now, before), quality.fault(now, before)
-                verdict = found or "answers as well"
-                chosen = chosen if found else name
-            self._add(f"layout {name}", speeds[name], gains[name], verdict, chosen=chosen == name, worth=worth)
-        return Choice(layout=chosen)
+        choices = {name: Choice(layout=name) for name in names}
+        speeds = await self._by_turns("Trying layouts", {NOW: Choice(), **choices})
+        chosen = Choice()
+        for name in _fastest_first(speeds):
+            if chosen != Choice():
+                self._add(f"layout {name}", speeds, name, f"no faster than {chosen.layout}")
+            elif not _real(speeds[name], speeds[NOW]):
+                self._add(f"layout {name}", speeds, name, NO_GAIN)
+            elif await self._as_good(f"layout {name}", speeds, name, choices[name]):
+                chosen = choices[name]
+        return chosen
 
     async def _settings_of(self, choice: Choice) -> Choice:
         """Flash attention, keys and values, batches: each against what is done now, the winners together."""
-        options = {
-            "flash attention off": replace(choice, flash="off"),
-            "keys and values in q8_0": replace(choice, kv="q8_0"),
-            "prompts read 256 tokens at a time": replace(choice, ubatch=256),
+        changes: dict[str, dict[str, Any]] = {
+            "flash attention off": {"flash": "off"},
+            "keys and values in q8_0": {"kv": "q8_0"},
+            "prompts read 256 tokens at a time": {"ubatch": 256},
         }
         if tuned.cores() > 2:
             half = tuned.cores() // 2
-            options[f"prompts read by {half} threads"] = replace(choice, reading=half)
-        speeds = await self._by_turns("Trying the engine's settings", {AS_IT_CAME: choice, **options})
-        now = speeds[AS_IT_CAME]
-        for name, option in options.items():
-            real = _real(speeds[name], now)
-            verdict, worth = "chosen" if real else "no gain beyond the noise", None
-            if real and option.kv != choice.kv:
-                before, answers = await self._answers(Choice()), await self._answers(option)
-                worth, found = quality.compared(answers, before), quality.fault(answers, before)
-                verdict, real = found or "answers as well", found is None
-            self._add(name, speeds[name], _gain(speeds[name], now), verdict, chosen=real, worth=worth)
-            if real:
-                choice = replace(
-                    choice,
-                    flash=option.flash if option.flash != "auto" else choice.flash,
-                    kv=option.kv if option.kv != "f16" else choice.kv,
-                    ubatch=option.ubatch if option.ubatch != 512 else choice.ubatch,
-                    reading=option.reading or choice.reading,
-                )
+            changes[f"prompts read by {half} threads"] = {"reading": half}
+        options = {name: replace(choice, **change) for name, change in changes.items()}
+        speeds = await self._by_turns("Trying the engine's settings", {NOW: choice, **options})
+        for name in _fastest_first(speeds):
+            together = replace(choice, **changes[name])
+            if not _real(speeds[name], speeds[NOW]):
+                self._add(name, speeds, name, NO_GAIN)
+            elif together.kv != "f16" and together.flash == "off":
+                self._add(name, speeds, name, "not with flash attention off, which brings more")
+            elif "kv" not in changes[name]:
+                self._add(name, speeds, name, "faster", chosen=True)
+                choice = together
+            elif await self._as_good(name, speeds, name, together):
+                choice = together
         return choice
 
     async def _threads(self, choice: Choice) -> Choice:
-        """More threads that write, where that pays beside a busy neighbour too: they wait for each other at every
-        step."""
-        cores = tuned.cores()
-        if cores == 1:
+        """More threads that write, where that pays beside a busy neighbour too: they wait for each other all the
+        time."""
+        counts = sorted({2, tuned.cores() // 2, tuned.cores()} - {0, 1}) if tuned.cores() > 1 else []
+        if not counts:
             return choice
-        options = {count: replace(choice, writing=count) for count in sorted({2, cores // 2, cores} - {1})}
-        named = {str(count): option for count, option in ({1: choice} | options).items()}
-        alone = await self._by_turns("Trying threads", named)
+        options = {f"{count} threads write": replace(choice, writing=count) for count in counts}
+        alone = await self._by_turns("Trying threads", {NOW: choice, **options})
         async with _neighbour():
-            beside = await self._by_turns("Trying threads beside a busy program", named)
-        best, cost = choice, 1.0
-        rows: list[tuple[int, float, float, float]] = []
-        for count, option in options.items():
-            quiet, busy = (_written(speeds[str(count)], speeds["1"]) for speeds in (alone, beside))
-            spent = (1 - BUSY) / quiet + BUSY / busy
-            rows.append((count, quiet, busy, spent))
-            if spent < cost / NOISE:
-                best, cost = option, spent
-        for count, quiet, busy, _ in rows:
-            verdict = f"writes x {quiet:.2f} alone and x {busy:.2f} beside a program that keeps a core busy"
-            self._add(
-                f"{count} threads write",
-                alone[str(count)],
-                _gain(alone[str(count)], alone["1"]),
-                verdict,
-                chosen=best.writing == count,
-            )
-        return best
+            beside = await self._by_turns("Trying threads beside a busy program", {NOW: choice, **options})
+        gains = {
+            name: (_written(alone[name], alone[NOW]), _written(beside[name], beside[NOW]))
+            for name in options
+            if name in alone and name in beside
+        }
+        if not gains:
+            return choice
+        spent = {name: (1 - BUSY) / quiet + BUSY / busy for name, (quiet, busy) in gains.items()}
+        best = min(spent, key=lambda name: spent[name])
+        for name, (quiet, busy) in gains.items():
+            verdict = f"writes x {quiet:.2f} alone, x {busy:.2f} beside a program that keeps a core busy"
+            self._add(name, alone, name, verdict, chosen=name == best and spent[best] < 1 / NOISE)
+        return options[best] if spent[best] < 1 / NOISE else choice
+
+    async def _as_good(self, what: str, speeds: Speeds, name: str, choice: Choice) -> bool:
+        """Whether the model answers as well with that choice as it did as it came."""
+        before, now = await self._answers(Choice()), await self._answers(choice)
+        fault = quality.fault(now, before)
+        worth = quality.compared(now, before)
+        self._add(what, speeds, name, fault or "answers as well", chosen=fault is None, worth=worth)
+        return fault is None
 
     async def _confirmed(self, choice: Choice) -> tuple[Speed, Speed]:
         """The speed as it was and as it is now, by turns."""
         if choice == Choice():
-            speed = middle((await self._by_turns("Measuring the choice", {"now": choice}))["now"])
+            speed = middle((await self._by_turns("Measuring the choice", {NOW: choice}))[NOW])
             return speed, speed
-        speeds = await self._by_turns("Measuring the choice", {"before": Choice(), "now": choice})
-        return middle(speeds["before"]), middle(speeds["now"])
+        speeds = await self._by_turns("Measuring the choice", {NOW: choice, "before": Choice()})
+        return middle(speeds["before"]), middle(speeds[NOW])
 
     def _fits(self, contents: Contents, layout: Layout) -> bool:
         more = sum(tensor.size for tensor in laid_out(contents, layout)) - sum(row.size for row in contents.tensors)
@@ -219,15 +231,21 @@ class _Tuning:
             self._before = answers
         return answers
 
-    async def _by_turns(self, what: str, choices: Mapping[str, Choice]) -> dict[str, list[Speed]]:
-        """A sample of each in every round, the order turned round each time."""
-        speeds: dict[str, list[Speed]] = {name: [] for name in choices}
+    async def _by_turns(self, what: str, choices: Mapping[str, Choice]) -> Speeds:
+        """A sample of each in every round, the order turned round each time. One that this model does not run with, as
+        some have heads of an odd width, is left out."""
+        speeds: Speeds = {name: [] for name in choices}
         for number in range(self._rounds):
-            names = list(choices) if number % 2 == 0 else list(choices)[::-1]
+            names = list(speeds) if number % 2 == 0 else list(speeds)[::-1]
             for at, name in enumerate(names):
                 self._report(Step(what, number * len(names) + at, self._rounds * len(names)))
-                async with self._loaded(choices[name]) as engine:
-                    speeds[name].append(await engine.speed(self._size))
+                try:
+                    async with self._loaded(choices[name]) as engine:
+                        speeds[name].append(await engine.speed(self._size))
+                except EngineUnavailable:
+                    if name == NOW:
+                        raise
+                    del speeds[name]
         return speeds
 
     @contextlib.asynccontextmanager
@@ -238,16 +256,10 @@ class _Tuning:
             yield engine
 
     def _add(
-        self,
-        what: str,
-        speeds: Sequence[Speed],
-        gain: float,
-        verdict: str,
-        *,
-        chosen: bool,
-        worth: Quality | None = None,
+        self, what: str, speeds: Speeds, name: str, verdict: str, *, chosen: bool = False, worth: Quality | None = None
     ) -> None:
-        self._trials.append(Trial(what, middle(speeds), gain, verdict, chosen, worth))
+        gain = _gain(speeds[name], speeds[NOW])
+        self._trials.append(Trial(what, middle(speeds[name]), gain, verdict, chosen, worth))
 
 
 def bytes_of_token(contents: Contents, layout: str) -> int:
@@ -256,6 +268,10 @@ def bytes_of_token(contents: Contents, layout: str) -> int:
     rows: Sequence[Tensor] = contents.tensors if layout == AS_IT_CAME else laid_out(contents, LAYOUTS[layout])
     apart = any(tensor.name == "output.weight" for tensor in rows)
     return sum(tensor.size for tensor in rows if not (apart and tensor.name == "token_embd.weight"))
+
+
+def _fastest_first(speeds: Speeds) -> list[str]:
+    return sorted(speeds.keys() - {NOW}, key=lambda name: -_gain(speeds[name], speeds[NOW]))
 
 
 def _gain(new: Sequence[Speed], old: Sequence[Speed]) -> float:
@@ -276,8 +292,10 @@ def _real(new: Sequence[Speed], old: Sequence[Speed]) -> bool:
 
 @contextlib.asynccontextmanager
 async def _neighbour() -> AsyncGenerator[None]:
-    """Another program that keeps one core busy."""
-    process = await asyncio.create_subprocess_exec(sys.executable, "-I", "-S", "-c", "while True: pass")
+    """Another program that keeps one core busy; it ends with this one, however that ends."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-I", "-S", "-c", BUSY_PROGRAM), stdin=asyncio.subprocess.PIPE
+    )
     try:
         yield
     finally:
