@@ -50,7 +50,6 @@ class Loaded:
     """An engine that is ready."""
 
     client: OpenAIEngine
-    pid: int | None
 
     async def complete(self, body: JSON) -> JSON:
         """llama.cpp's own completion, greedy and without a cache. Raises UpstreamError."""
@@ -114,7 +113,7 @@ async def loaded(
         context=WINDOW,
         shared=WINDOW * parallel,
         parallel=parallel,
-        threads=choice.reading or cores(),
+        threads=settings.embedded_threads or choice.reading or cores(),
         cache_mib=0,
         scratch=f"{settings.data_dir / 'scratch'}{os.sep}",
         writing=choice.writing,
@@ -130,7 +129,7 @@ async def loaded(
             case _:
                 raise EngineUnavailable(f"{path.name} cannot be loaded ({child.last_words()}).")
         try:
-            yield Loaded(client, child.pid)
+            yield Loaded(client)
         finally:
             await client.close()
 

@@ -127,7 +127,7 @@ async def _nats(loaded: Loaded, text: str) -> float:
 
 async def _answer(loaded: Loaded, row: Sequence[str]) -> bool:
     passage, question, expected = row
-    said = (await _asked(loaded, f"{passage}\n\n{question}", 40)).lower()
+    said = (await _asked(loaded, f"{passage}\n\n{question}", 24)).lower()
     return any(word.lower() in said for word in expected.split("|"))
 
 
@@ -137,7 +137,7 @@ async def _document(loaded: Loaded, row: Sequence[Any]) -> tuple[bool, bool]:
     ask = f"{text}\n\nWho is it, where, and how old? Answer as JSON with name, place and number."
     form = {"type": "json_schema", "json_schema": {"schema": _SCHEMA}}
     try:
-        found: Any = orjson.loads(await _asked(loaded, ask, 120, response_format=form))
+        found: Any = orjson.loads(await _asked(loaded, ask, 80, response_format=form))
     except (orjson.JSONDecodeError, EngineBroken):  # llama.cpp refuses some of what is no document by itself
         return False, False
     return True, name in found["name"] and place in found["place"] and found["number"] == number

@@ -144,7 +144,7 @@ class _Tuning:
             "keys and values in q8_0": {"kv": "q8_0"},
             "prompts read 256 tokens at a time": {"ubatch": 256},
         }
-        if tuned.cores() > 2:
+        if tuned.cores() > 2 and not self._settings.embedded_threads:
             half = tuned.cores() // 2
             changes[f"prompts read by {half} threads"] = {"reading": half}
         options = {name: replace(choice, **change) for name, change in changes.items()}
