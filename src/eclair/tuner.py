@@ -14,7 +14,7 @@ from eclair.engines import catalog, memory, shelf, tuned
 from eclair.engines.local import LocalEngine
 from eclair.engines.shelf import Installed
 from eclair.engines.tuned import Choice
-from eclair.errors import EclairError
+from eclair.errors import Conflict, EclairError
 from eclair.idle import Idle
 from eclair.settings import Settings
 from eclair.tuning.tune import tune
@@ -85,10 +85,16 @@ class Tuner:
                 return
             log.info("%s runs %s from now on", model.entry.name, found.choice.layout)
             if found.choice != Choice():
-                await self._engine.release(id)
-                await self._engine.warm(id, self._settings.system_prompt)
+                await self._load_anew(id)
         except EclairError as error:
             log.info("%s is not tuned: %s", model.entry.name, error.message)
         except Exception:  # a bug of ours: it is logged whole, and the model runs as before
             self._attempts[id] = ATTEMPTS
             log.exception("%s is not tuned", model.entry.name)
+
+    async def _load_anew(self, model: str) -> None:
+        try:
+            await self._engine.release(model)
+        except Conflict:
+            return  # it answers; it runs as chosen from its next start on
+        await self._engine.warm(model, self._settings.system_prompt)

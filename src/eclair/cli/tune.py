@@ -26,7 +26,8 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
     settings = load_settings(arguments).settings
     model = _model(arguments.model or settings.model or catalog.EMBEDDED, settings)
     if arguments.reset:
-        freed = tuned.forget(settings.data_dir, model.entry.id)
+        with tuned.locked(settings.data_dir):
+            freed = tuned.forget(settings.data_dir, model.entry.id)
         terminal.line(f"{model.entry.name} runs as it came again; that frees {size(freed)}")
         return 0
     _ask(model, terminal, accepted=arguments.yes)
