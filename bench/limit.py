@@ -24,7 +24,7 @@ from eclair.engines.tensors import Contents, Tensor
 from eclair.engines.tuned import Choice, Source, Speed, Tuning
 from eclair.settings import Settings
 from eclair.tuning.bandwidth import bandwidth
-from eclair.tuning.measure import Size, loaded
+from eclair.tuning.measure import Size, loaded, middle
 from eclair.tuning.tune import ROUNDS, Step, bytes_of_token, tune
 
 BATCH = 512
@@ -46,6 +46,7 @@ class Limits:
 async def main() -> None:
     parser = options(__doc__ or "")
     parser.add_argument("--rounds", type=int, default=ROUNDS, help="rounds in which candidates take turns")
+    parser.add_argument("--choice", metavar="LAYOUT,THREADS", help="measure this choice in place of tuning")
     arguments = parser.parse_args()
     quick: bool = arguments.quick
     with tempfile.TemporaryDirectory(prefix="eclair-bench-") as folder:
@@ -55,9 +56,12 @@ async def main() -> None:
         model = shelf.installed(catalog.entries(settings.catalog), data)[catalog.EMBEDDED]
         contents = tensors.read(model.path)
         _memory(bytes_of_token(contents, AS_IT_CAME))
-        found = await (
-            _compared(model, contents, settings) if quick else tune(model, settings, _told, rounds=arguments.rounds)
-        )
+        if arguments.choice or quick:
+            layout, _, threads = (arguments.choice or "Q4_0+Q8_0,2").partition(",")
+            choice, rounds = Choice(layout=layout, writing=int(threads or 1)), 1 if quick else arguments.rounds
+            found = await _compared(model, contents, settings, choice, rounds)
+        else:
+            found = await tune(model, settings, _told, rounds=arguments.rounds)
     if found.trials:
         _tried(found)
     rows: list[list[str]] = []
@@ -69,18 +73,20 @@ async def main() -> None:
     _judge(found)
 
 
-async def _compared(model: Installed, contents: Contents, settings: Settings) -> Tuning:
-    """One sample of the shipped default and of what tuning usually finds, in place of tuning."""
-    choice = Choice(layout="Q8_0", writing=2)
+async def _compared(model: Installed, contents: Contents, settings: Settings, choice: Choice, rounds: int) -> Tuning:
+    """The shipped default and one choice by turns, in place of tuning."""
     path = tuned.laid_out(settings.data_dir, model.entry.id, choice.layout)
     await requantise(model.path, path, choice.layout, lambda done, total: None)
-    async with loaded(model.path, Choice(), settings) as engine:
-        before = await engine.speed(Size(256, 32))
-    async with loaded(path, choice, settings) as engine:
-        after = await engine.speed(Size(256, 32))
+    before: list[Speed] = []
+    after: list[Speed] = []
+    for _ in range(rounds):
+        for file, how, speeds in ((model.path, Choice(), before), (path, choice, after)):
+            async with loaded(file, how, settings) as engine:
+                await engine.timed(32, 4)
+                speeds.append(await engine.speed(Size()))
     read = bytes_of_token(contents, choice.layout)
     source, rate = Source.of(model.path), bandwidth(read, choice.writing)
-    return Tuning(tuned.machine(), source, "", choice, rate, read, before, after)
+    return Tuning(tuned.machine(), source, "", choice, rate, read, middle(before), middle(after))
 
 
 def _memory(size: int) -> None:

@@ -32,7 +32,7 @@ ROUNDS = 5
 NOISE = 1.05
 """A gain below this is none: the same choice against itself drifts by three in a hundred."""
 
-BUSY = 0.25
+BUSY = 0.1
 """The part of the time for which another program is taken to keep a core busy, when threads are chosen."""
 
 BUSY_PROGRAM = """
