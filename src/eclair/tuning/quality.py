@@ -30,8 +30,8 @@ GIVEN = 6
 """Tokens of a text that are given before it is told on."""
 
 TOLERABLE = 0.02
-"""Nats a token that a layout may lose: texts surprise it by two in a hundred more, which is about what the set's noise
-is. Q4_0 loses nine times as much with the embedded model."""
+"""Nats a token that a layout may lose: texts surprise it by two in a hundred more, which is twice what the set's noise
+is. Q4_0 loses eight times as much with the embedded model."""
 
 T = TypeVar("T")
 R = TypeVar("R")
