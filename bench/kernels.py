@@ -65,8 +65,8 @@ class Kernels:
         self._silence = _Log(_silence)
         self._call["ggml_log_set"](ctypes.cast(self._silence, Handle), None)
 
-    def seconds(self, tensors: Sequence[Tensor], tokens: int, threads: int, rounds: int) -> float:
-        """The shortest time of some rounds for the product of each tensor with so many tokens."""
+    def seconds(self, tensors: Sequence[Tensor], tokens: int, threads: int, patience: float) -> float:
+        """The shortest time for the product of each tensor with so many tokens, of as many as `patience` holds."""
         call = self._call
         weights, work = (call["ggml_init"](_Space(SPACE, None, True)) for _ in range(2))
         plain, packed = call["ggml_backend_cpu_buffer_type"](), call["_Z35ggml_backend_cpu_repack_buffer_typev"]()
@@ -89,8 +89,8 @@ class Kernels:
                 product = call["ggml_mul_mat"](work, handle, inputs[tensor.shape[0]])
                 call["ggml_build_forward_expand"](graph, product)
             buffers.append(call["ggml_backend_alloc_ctx_tensors_from_buft"](work, plain))
-            best = float("inf")
-            for _ in range(rounds + 1):
+            best, ends = float("inf"), time.perf_counter() + patience
+            while best == float("inf") or time.perf_counter() < ends:
                 began = time.perf_counter()
                 call["ggml_backend_graph_compute"](backend, graph)
                 best = min(best, time.perf_counter() - began)

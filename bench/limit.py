@@ -66,7 +66,7 @@ async def main() -> None:
         _tried(found)
     rows: list[list[str]] = []
     for name, choice, speed in (("shipped", Choice(), found.before), ("best", found.choice, found.after)):
-        limits = await asyncio.to_thread(_limits, contents, choice, 1 if quick else 3)
+        limits = await asyncio.to_thread(_limits, contents, choice, 0.2 if quick else 2.0)
         rows += _lost(name, limits, speed)
     print()
     table(("", "ms", "of the whole", "is"), rows)
@@ -99,7 +99,7 @@ def _memory(size: int) -> None:
     print(f"Memory is read at {', '.join(rates)}.")
 
 
-def _limits(contents: Contents, choice: Choice, rounds: int) -> Limits:
+def _limits(contents: Contents, choice: Choice, patience: float) -> Limits:
     layout = choice.layout
     all_of_it: Sequence[Tensor] = contents.tensors if layout == AS_IT_CAME else laid_out(contents, LAYOUTS[layout])
     groups = of_one_kind(products(all_of_it))
@@ -107,7 +107,7 @@ def _limits(contents: Contents, choice: Choice, rounds: int) -> Limits:
     ideal = 0.0
     for group in groups:
         large = Tensor("large", (LARGE, LARGE), group[0].kind, 0)
-        seconds = kernels.seconds([large], BATCH, cores, rounds)
+        seconds = kernels.seconds([large], BATCH, cores, patience)
         ideal += seconds * sum(tensor.count for tensor in group) / large.count
     # Of a prompt the output is wanted for the last token alone.
     inner = [
@@ -119,8 +119,8 @@ def _limits(contents: Contents, choice: Choice, rounds: int) -> Limits:
     read = bytes_of_token(contents, layout)
     return Limits(
         memory=read / bandwidth(read, choice.writing) * 1000,
-        products=sum(kernels.seconds(group, 1, choice.writing, 10 * rounds) for group in groups) * 1000,
-        batch=sum(kernels.seconds(group, BATCH, cores, rounds) for group in inner if group) * 1000,
+        products=sum(kernels.seconds(group, 1, choice.writing, patience) for group in groups) * 1000,
+        batch=sum(kernels.seconds(group, BATCH, cores, patience) for group in inner if group) * 1000,
         ideal=ideal * 1000,
     )
 
