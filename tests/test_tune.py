@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import os
 import re
 import signal
@@ -195,6 +196,7 @@ async def test_a_calm_machine_tunes_what_has_answered_and_gives_way(
     home: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("os.getloadavg", lambda: (0.0, 0.0, 0.0))
+    monkeypatch.setattr("eclair.tuning.tune.DISTURBED", math.inf)
     idle, engine = Idle(), LocalEngine.start(home)
     tuner = Tuner(home, engine, idle, calm=0.2)
     record = tuned.folder(home.data_dir, MODEL) / tuned.RECORD
@@ -220,6 +222,16 @@ async def test_a_calm_machine_tunes_what_has_answered_and_gives_way(
         await tuner.close()
         await engine.close()
     assert orjson.loads(record.read_bytes())[tuned.machine()]["choice"]["writing"] == 1
+
+
+async def test_by_itself_nothing_is_kept_of_what_was_disturbed(home: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("eclair.tuning.tune.DISTURBED", -1.0)
+    with pytest.raises(Conflict, match="Other programs disturbed the measurement, which drifted by 0%"):
+        await tune(installed(home), home, lambda step: None, rounds=1, thorough=False)
+    assert list(tuned.folder(home.data_dir, MODEL).glob("*")) == []
+    monkeypatch.setattr("eclair.tuning.tune.DISTURBED", math.inf)
+    await tune(installed(home), home, lambda step: None, rounds=1, thorough=False)
+    assert tuned.found(home.data_dir, MODEL, installed(home).path) is not None
 
 
 async def test_without_the_embedded_engine_nothing_is_tuned(server: Server) -> None:

@@ -17,7 +17,7 @@ from eclair.engines.tuned import Choice, Quality, Speed, Tuning
 from eclair.errors import InvalidInput, ModelMissing
 from eclair.settings import Settings
 from eclair.sizes import size
-from eclair.tuning.tune import Step, tune
+from eclair.tuning.tune import DISTURBED, Step, tune
 
 HEAD = ("TRIED", "READS", "WRITES", "AFTER A LONG TEXT", "GAIN", "", "WHY")
 
@@ -98,6 +98,10 @@ def _show(model: Installed, found: Tuning, terminal: Terminal) -> None:
         terminal.line(f"{name}: {_worth(quality)}")
     limit = found.bandwidth / found.bytes
     terminal.line()
+    if found.drift > DISTURBED:
+        terminal.line(
+            f"The same choice drifted by {found.drift:.0%}: other programs disturbed this. Tune again when they rest."
+        )
     for sentence in (
         f"{model.entry.name} runs {described(found.choice)}: it reads prompts x "
         f"{found.after.prefill / found.before.prefill:.2f} and writes x "

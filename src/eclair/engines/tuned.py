@@ -103,7 +103,7 @@ class Source:
 class Tuning:
     """What was found for a model's file on one machine. `bandwidth` is bytes a second with which the machine reads as
     much memory as a token takes, `bytes` how many that are in the chosen layout; `before` and `after` are its
-    speeds."""
+    speeds. `drift` is by how much the same choice was slower at worst than at best, as a part of its usual time."""
 
     machine: str
     source: Source
@@ -114,6 +114,7 @@ class Tuning:
     before: Speed
     after: Speed
     trials: tuple[Trial, ...] = field(default=())
+    drift: float = 0.0
 
 
 _TUNINGS = TypeAdapter(dict[str, Tuning])

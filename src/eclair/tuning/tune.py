@@ -21,7 +21,7 @@ from eclair.engines.requantise import requantise
 from eclair.engines.shelf import Installed
 from eclair.engines.tensors import Contents, Tensor
 from eclair.engines.tuned import Choice, Quality, Source, Speed, Trial, Tuning
-from eclair.errors import EngineUnavailable
+from eclair.errors import Conflict, EngineUnavailable
 from eclair.settings import Settings
 from eclair.tuning import quality
 from eclair.tuning.bandwidth import bandwidth
@@ -31,6 +31,9 @@ from eclair.tuning.quality import TOGETHER, Answers
 ROUNDS = 5
 NOISE = 1.05
 """A gain below this is none: the same choice against itself drifts by three in a hundred."""
+
+DISTURBED = 0.25
+"""A drift beyond which other programs have disturbed the measurement: a quiet machine's is below a tenth."""
 
 BUSY = 0.1
 """The part of the time for which another program is taken to keep a core busy, when threads are chosen."""
@@ -73,11 +76,14 @@ async def tune(
 ) -> Tuning:
     """Find how the model runs best here, and keep that: its layout, and if `thorough` all else.
 
-    Raises ModelMissing where its file or the disk is at fault, UpstreamError where the engine is.
+    Raises ModelMissing where its file or the disk is at fault, UpstreamError where the engine is, and Conflict where
+    somebody else tunes, or where nobody asked for it (not `thorough`) and other programs disturb it.
     """
     with tuned.locked(settings.data_dir):
         try:
             found = await _Tuning(model, settings, report, rounds, nice).carry_out(thorough=thorough)
+            if not thorough and found.drift > DISTURBED:
+                raise Conflict(f"Other programs disturbed the measurement, which drifted by {found.drift:.0%}.")
             await asyncio.to_thread(tuned.keep, settings.data_dir, model.entry.id, found)
         finally:
             await asyncio.to_thread(tuned.tidy, settings.data_dir, model.entry.id)
@@ -94,6 +100,7 @@ class _Tuning:
         self._size = Size()
         self._trials: list[Trial] = []
         self._before: Answers | None = None
+        self._drift = 0.0
 
     async def carry_out(self, *, thorough: bool) -> Tuning:
         contents = await asyncio.to_thread(tensors.read, self._model.path)
@@ -115,6 +122,7 @@ class _Tuning:
             before=before,
             after=after,
             trials=tuple(self._trials),
+            drift=self._drift,
         )
 
     async def _layout(self, contents: Contents) -> Choice:
@@ -171,7 +179,9 @@ class _Tuning:
         options = {f"{count} threads write": replace(choice, writing=count) for count in counts}
         alone = await self._by_turns("Trying threads", {NOW: choice, **options})
         async with _neighbour():
+            drift = self._drift
             beside = await self._by_turns("Trying threads beside a busy program", {NOW: choice, **options})
+            self._drift = drift
         gains = {
             name: (_written(alone[name], alone[NOW]), _written(beside[name], beside[NOW]))
             for name in options
@@ -246,6 +256,8 @@ class _Tuning:
                     if name == NOW:
                         raise
                     del speeds[name]
+        times = [exchange(speed) for speed in speeds[NOW]]
+        self._drift = max(self._drift, (max(times) - min(times)) / median(times))
         return speeds
 
     @contextlib.asynccontextmanager
