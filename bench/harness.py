@@ -137,6 +137,7 @@ def settings(data: Path, *, engine: Process | None = None, scripted: bool = Fals
         "ECLAIR_MAX_TOKENS": "100000",
         "ECLAIR_SCRIPTED": str(scripted).lower(),
         "ECLAIR_LOG_LEVEL": "warning",
+        "ECLAIR_TUNE": "false",
     }
     if engine is not None:
         chosen["ECLAIR_ENGINES"] = json.dumps({"fast": {"url": f"{engine.url}/v1"}})

@@ -183,7 +183,8 @@ class TestArguments:
             [sys.executable, "-c", code], env=environ(tmp_path), capture_output=True, text=True, check=True
         )
         *help_lines, loaded = done.stdout.splitlines()
-        for command in ("ask", "chat", "serve", "export", "import", "pull", "models", "usage", "doctor", "config"):
+        commands = "ask chat serve export import pull tune models engines usage doctor config"
+        for command in commands.split():
             assert any(line.split()[:1] == [command] for line in help_lines)
         assert loaded == ""
 
@@ -859,7 +860,7 @@ class TestPage:
 
     def test_commands_and_options(self) -> None:
         page = (ROOT / "docs" / "start.md").read_text("utf-8")
-        for command in ("ask", "chat", "serve", "export", "import", "pull", "models", "doctor", "config"):
+        for command in ("ask", "chat", "serve", "export", "import", "pull", "tune", "models", "doctor", "config"):
             assert f"eclair {command}" in page
         for option in vars(parse(["ask", "x"])):
             if option not in ("module", "question"):

@@ -26,6 +26,7 @@ from eclair.spending import rates
 from eclair.store.base import Store
 from eclair.store.sql import SQLStore
 from eclair.titles import Titles
+from eclair.tuner import Tuner
 from eclair.turns import Turns
 
 OWNER = "local"
@@ -86,6 +87,10 @@ async def open_core(settings: Settings) -> AsyncGenerator[Core]:
         if titles is not None:
             await titles.start()
             stack.push_async_callback(titles.close)
+        if settings.tune and registry.local is not None:
+            tuner = Tuner(settings, registry.local, idle)
+            await tuner.start()
+            stack.push_async_callback(tuner.close)
         preferences = Preferred(store)
         await preferences.read(OWNER)
         prefill = Prefill(idle)

@@ -20,10 +20,11 @@ from typing import Literal
 from urllib.parse import quote, urlsplit
 
 import eclair
-from eclair.engines import package_index
+from eclair.engines import package_index, tuned
 from eclair.engines.catalog import embedded
 from eclair.engines.hub import Hub
 from eclair.engines.jurisdiction import without_login
+from eclair.engines.offers import offers
 from eclair.engines.shelf import verify
 from eclair.errors import EclairError, ModelMissing, PortInUse, StoreError
 from eclair.loopback import is_loopback
@@ -31,10 +32,16 @@ from eclair.server.port import holder, listen
 from eclair.servers import Server, configured, glanced
 from eclair.settings import Loaded, Settings
 from eclair.sizes import size
+from eclair.tuning.bandwidth import bandwidth
+from eclair.tuning.expected import Paces, worded
 
 State = Literal["ok", "note", "broken"]
 
 ENGINE = "xllamacpp"
+READ = 256 << 20
+"""Bytes that are read to measure the memory."""
+SHOWN = 4
+"""Models that are not here yet for which it is said how fast they would be."""
 LITTLE = 1 << 30
 """Bytes of free disk under which a note is made."""
 TOO_LITTLE = 64 << 20
@@ -80,7 +87,7 @@ async def examine(loaded: Loaded) -> Report:
     checks += [_data_folder(settings.data_dir), _disk(settings.data_dir), _database(settings.data_dir / "eclair.db")]
     checks += [_port(settings.host, settings.port), _key(settings)]
     if settings.embedded:
-        checks += [_engine(), _model(settings.data_dir)]
+        checks += [_engine(), _model(settings.data_dir), _speed(settings)]
     servers = _servers(settings)
     checks += [_server(server) for server in servers]
     if not (settings.embedded or servers or settings.scripted):
@@ -243,6 +250,20 @@ def _model(data_dir: Path) -> Check:
         return Check("Embedded model", "broken", error.message)
     bytes = size(path.stat().st_size)
     return Check("Embedded model", "ok", f"{entry.name}, {bytes}, {entry.licence}, SHA-256 verified")
+
+
+def _speed(settings: Settings) -> Check:
+    """What would run here and how fast, from what was measured, or from the memory's bandwidth."""
+    rate = bandwidth(READ, tuned.cores())
+    paces = Paces.known(settings, rate)
+    found = sorted(
+        (offer for offer in offers(settings) if offer.fits and offer.size), key=lambda offer: offer.size or 0
+    )
+    others = [offer for offer in found if not offer.installed]
+    shown = [offer for offer in found if offer.installed] + others[:: max(1, len(others) // SHOWN)]
+    writes = ", ".join(f"{offer.entry.name} {worded(paces.of(offer.entry, offer.size))}" for offer in shown)
+    remedy = None if paces.measured else "`eclair tune` measures what is reached of that."
+    return Check("Speed", "ok", f"{rate / 1e9:.0f} GB/s from memory, measured now. It would write: {writes}.", remedy)
 
 
 def _servers(settings: Settings) -> list[Server]:

@@ -6,6 +6,9 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Generator
 from contextlib import contextmanager
+from typing import Any, TypeVar
+
+T = TypeVar("T")
 
 CALM = 0.5
 """Seconds without an answer after which background work begins."""
@@ -19,16 +22,15 @@ class Idle:
         self._ended = -CALM
         self._calm = asyncio.Event()
         self._calm.set()
-        self._turn = asyncio.Lock()
-        self._work: asyncio.Future[None] | None = None
+        self._works = set[asyncio.Future[Any]]()
 
     @contextmanager
     def busy(self) -> Generator[None]:
         """An answer is being made, or will be in a moment."""
         self._answers += 1
         self._calm.clear()
-        if self._work is not None:
-            self._work.cancel()
+        for work in self._works:
+            work.cancel()
         try:
             yield
         finally:
@@ -37,32 +39,34 @@ class Idle:
                 self._ended = time.monotonic()
                 self._calm.set()
 
+    def calm_for(self) -> float:
+        """Seconds since the last answer ended; 0 while one is being made."""
+        return 0.0 if self._answers else time.monotonic() - self._ended
+
     async def work(self, work: Callable[[], Awaitable[None]]) -> None:
-        """Do the work when it is calm, from its beginning as often as an answer interrupts it. One work at a time."""
-        while not await self._done(work, CALM):
-            pass
+        """Do the work when it is calm, from its beginning as often as an answer interrupts it."""
 
-    async def work_once(self, work: Callable[[], Awaitable[None]]) -> None:
-        """Do the work as soon as no answer is being made. One that is asked for ends it."""
-        await self._done(work, 0.0)
-
-    async def _done(self, work: Callable[[], Awaitable[None]], calm: float) -> bool:
-        """Whether it came to its end. Raises what the work raises."""
-        async with self._turn:
-            while not self._calm.is_set():
-                await self._calm.wait()
-            doing = self._work = asyncio.ensure_future(self._after(calm, work))
-            try:
-                await asyncio.wait([doing])
-            finally:
-                self._work = None
-                doing.cancel()
-                await asyncio.wait([doing])
-            if doing.cancelled():
-                return False
-            doing.result()
+        async def whole() -> bool:
+            await work()
             return True
 
-    async def _after(self, calm: float, work: Callable[[], Awaitable[None]]) -> None:
+        while await self.work_once(whole) is None:
+            pass
+
+    async def work_once(self, work: Callable[[], Awaitable[T]], calm: float = CALM) -> T | None:
+        """Do the work once no answer was made for `calm` seconds; None where an answer interrupts it."""
+        while not self._calm.is_set():
+            await self._calm.wait()
+        doing = asyncio.ensure_future(self._after(calm, work))
+        self._works.add(doing)
+        try:
+            await asyncio.wait([doing])
+        finally:
+            doing.cancel()
+            await asyncio.wait([doing])
+            self._works.discard(doing)
+        return None if doing.cancelled() else doing.result()
+
+    async def _after(self, calm: float, work: Callable[[], Awaitable[T]]) -> T:
         await asyncio.sleep(self._ended + calm - time.monotonic())
-        await work()
+        return await work()

@@ -43,7 +43,7 @@ class Prefill:
 
     async def _read(self, engine: Engine, request: Request) -> None:
         try:
-            await self._idle.work_once(lambda: engine.prefill(request))
+            await self._idle.work_once(lambda: engine.prefill(request), calm=0)
         except EclairError as error:
             log.info("nothing was read ahead: %s", error.message)  # who asks will hear it
         except Exception:

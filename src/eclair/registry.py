@@ -48,7 +48,7 @@ class Registry:
     ) -> None:
         self.engines = {engine.name: engine for engine in engines}
         self.default = default
-        self._local = local
+        self.local = local
         self._added = added
         self._from_added: set[str] = set()
         self._under_way: dict[Engine, asyncio.Task[None]] = {}
@@ -77,12 +77,12 @@ class Registry:
     @property
     def loaded(self) -> list[str]:
         """The models that the embedded engine has in memory, or is loading."""
-        return self._local.loaded if self._local is not None else []
+        return self.local.loaded if self.local is not None else []
 
     async def release(self, model: str) -> None:
         """Have the embedded engine unload a model, so that it can be removed. Raises Conflict while it answers."""
-        if self._local is not None:
-            await self._local.release(model)
+        if self.local is not None:
+            await self.local.release(model)
 
     def ask_anew(self) -> None:
         """Have the engines say again which models they have, when next somebody wants to know."""

@@ -127,6 +127,9 @@ class Settings:
     )
     scripted: bool = _setting(False, "Offer the scripted engine, for demonstrations and tests.")
     titles: bool = _setting(True, "Let the model that answered name the conversation after its first answer.")
+    tune: bool = _setting(
+        True, "Choose a model's fastest layout by itself, once, in a long calm after its first answer."
+    )
     log_level: Literal["debug", "info", "warning", "error"] = _setting("info", "How much is logged.")
 
 

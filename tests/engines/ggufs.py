@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import random
 import struct
 from collections.abc import Mapping
+from dataclasses import dataclass
 
-Value = str | int | bool | list[str] | list[int]
+Value = str | int | float | bool | list[str] | list[int]
 
 
 def header(values: Mapping[str, Value], version: int = 3) -> bytes:
@@ -39,13 +41,89 @@ def _typed(value: Value) -> bytes:
             return struct.pack("<I?", 7, value)
         case int():
             return struct.pack("<II", 4, value)
+        case float():
+            return struct.pack("<If", 6, value)
         case str():
             return struct.pack("<I", 8) + _text(value)
         case list():
-            kind = 8 if value and isinstance(value[0], str) else 4
+            kind = 8 if value and isinstance(value[0], str) else 5
             items = [_text(item) if isinstance(item, str) else struct.pack("<I", item) for item in value]
             return struct.pack("<IIQ", 9, kind, len(value)) + b"".join(items)
 
 
 def _text(text: str) -> bytes:
     return struct.pack("<Q", len(text.encode())) + text.encode()
+
+
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """A tensor for a file: its format's number, its shape (the width of a row first) and its bytes."""
+
+    kind: int
+    shape: tuple[int, ...]
+    data: bytes
+
+
+def whole(values: Mapping[str, Value], tensors: Mapping[str, Weights]) -> bytes:
+    """A file with weights."""
+    table, data = b"", b""
+    for name, tensor in tensors.items():
+        table += _text(name) + struct.pack("<I", len(tensor.shape))
+        table += struct.pack(f"<{len(tensor.shape)}QIQ", *tensor.shape, tensor.kind, len(data))
+        data += tensor.data + bytes(-len(tensor.data) % 32)
+    head = b"GGUF" + struct.pack("<IQQ", 3, len(tensors), len(values)) + b"".join(map(_pair, values.items())) + table
+    return head + bytes(-len(head) % 32) + data
+
+
+def talking(seed: int = 0, *, layers: int = 3, width: int = 64) -> bytes:
+    """A model that llama.cpp runs and that babbles: random weights in Q4_1, a token for each byte."""
+    draw = random.Random(seed)
+
+    def floats(count: int, around: float) -> bytes:
+        return struct.pack(f"<{count}f", *(around + draw.gauss(0, 0.02) for _ in range(count)))
+
+    def matrix(rows: int, columns: int) -> Weights:
+        block = (struct.pack("<ee", 0.02, -0.15) + draw.randbytes(16) for _ in range(rows * columns // 32))
+        return Weights(3, (columns, rows), b"".join(block))
+
+    tensors = {
+        "token_embd.weight": Weights(0, (width, 258), floats(258 * width, 0)),
+        "output_norm.weight": Weights(0, (width,), floats(width, 1)),
+    }
+    for layer in range(layers):
+        for name in ("attn_norm", "ffn_norm"):
+            tensors[f"blk.{layer}.{name}.weight"] = Weights(0, (width,), floats(width, 1))
+        for name in ("attn_q", "attn_k", "attn_v", "attn_output"):
+            tensors[f"blk.{layer}.{name}.weight"] = matrix(width, width)
+        for name in ("ffn_gate", "ffn_up"):
+            tensors[f"blk.{layer}.{name}.weight"] = matrix(2 * width, width)
+        tensors[f"blk.{layer}.ffn_down.weight"] = matrix(width, 2 * width)
+    values: dict[str, Value] = {
+        "general.architecture": "llama",
+        "general.name": "Babbler",
+        "general.file_type": 3,
+        "llama.context_length": 2048,
+        "llama.embedding_length": width,
+        "llama.block_count": layers,
+        "llama.feed_forward_length": 2 * width,
+        "llama.attention.head_count": 2,
+        "llama.attention.layer_norm_rms_epsilon": 1e-5,
+        "llama.rope.dimension_count": width // 2,
+        "tokenizer.ggml.model": "gpt2",
+        "tokenizer.ggml.pre": "gpt-2",
+        "tokenizer.ggml.tokens": [*_letters(), "<s>", "</s>"],
+        "tokenizer.ggml.token_type": [1] * 256 + [3, 3],
+        "tokenizer.ggml.merges": ["a b"],
+        "tokenizer.ggml.bos_token_id": 256,
+        "tokenizer.ggml.eos_token_id": 257,
+        "tokenizer.ggml.add_bos_token": False,
+    }
+    return whole(values, tensors)
+
+
+def _letters() -> list[str]:
+    """The letter by which GPT-2's vocabulary writes each byte."""
+    plain = [*range(33, 127), *range(161, 173), *range(174, 256)]
+    others = [byte for byte in range(256) if byte not in plain]
+    written = {byte: chr(byte) for byte in plain} | {byte: chr(256 + at) for at, byte in enumerate(others)}
+    return [written[byte] for byte in range(256)]

@@ -119,6 +119,12 @@ def _parser() -> tuple[argparse.ArgumentParser, list[str]]:
     )
     fetch.add_argument("--accept-licence", action="store_true", help="accept a licence that restricts")
     fetch.add_argument("--remove", action="store_true", help="remove the model instead")
+
+    tune = command("tune", "measure how a model runs best on this machine, and have it run like that")
+    tune.add_argument("model", nargs="?", metavar="MODEL", help="which one; the default model otherwise")
+    tune.add_argument("--yes", action="store_true", help="do not ask")
+    tune.add_argument("--json", action="store_true", help="print what was found as JSON")
+    tune.add_argument("--reset", action="store_true", help="have it run as it came, and delete what was made")
     for name, help in (
         ("models", "list the models that can be asked"),
         ("doctor", "say what is installed, what is missing and what would leave this machine"),

@@ -24,9 +24,10 @@ from eclair.engines.offers import Offer, offers
 from eclair.registry import build
 from eclair.settings import Settings
 from eclair.sizes import size
+from eclair.tuning.expected import Paces, worded
 
 HEAD = ("ID", "NAME", "LICENCE", "MAKER", "CONTEXT", "SIZE", "ENGINE", "STATE")
-HEAD_ALL = ("ID", "NAME", "LICENCE", "MAKER", "SIZE", "MEMORY", "STATE")
+HEAD_ALL = ("ID", "NAME", "LICENCE", "MAKER", "SIZE", "MEMORY", "WRITES", "STATE")
 HEAD_MARKDOWN = """\
 | model | maker | licence | parameters | context | languages | can | embedded engine |
 |---|---|---|---|---|---|---|---|
@@ -73,7 +74,8 @@ def _all(settings: Settings, terminal: Terminal, *, json: bool) -> int:
     if json:
         terminal.write_bytes(orjson.dumps([asdict(offer) for offer in found], option=orjson.OPT_INDENT_2) + b"\n")
         return 0
-    table([HEAD_ALL, *(_offer_cells(offer) for offer in found)], terminal)
+    paces = Paces.known(settings)
+    table([HEAD_ALL, *(_offer_cells(offer, paces) for offer in found)], terminal)
     restricted = [offer.entry for offer in found if offer.entry.restricts]
     if restricted:
         terminal.line()
@@ -134,7 +136,7 @@ def _cells(row: Row) -> tuple[str, ...]:
     )
 
 
-def _offer_cells(offer: Offer) -> tuple[str, ...]:
+def _offer_cells(offer: Offer, paces: Paces) -> tuple[str, ...]:
     entry = offer.entry
     if offer.installed:
         state = "on this machine"
@@ -146,7 +148,8 @@ def _offer_cells(offer: Offer) -> tuple[str, ...]:
         state = f"`eclair pull {entry.id}`"
     needs = size(offer.memory) if offer.memory is not None else ""
     bytes = size(offer.size) if offer.size is not None else ""
-    return (entry.id, entry.name, entry.licence, made_by(entry), bytes, needs, state)
+    writes = worded(paces.of(entry, offer.size)) if offer.fits else ""
+    return (entry.id, entry.name, entry.licence, made_by(entry), bytes, needs, writes, state)
 
 
 def _line(entry: Entry) -> str:

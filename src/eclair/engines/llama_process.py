@@ -14,12 +14,16 @@ import signal
 import sys
 import threading
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What to run. `context` bounds each request, `shared` is the window that all of them share, in tokens."""
+    """What to run. `context` bounds each request, `shared` is the window that all of them share, in tokens.
+
+    `threads` read prompts and `writing` threads write. `kv` is the format of keys and
+    values.
+    """
 
     model: str
     name: str
@@ -30,6 +34,10 @@ class Order:
     threads: int
     cache_mib: int
     scratch: str
+    writing: int
+    kv: Literal["f16", "q8_0"]
+    flash: Literal["auto", "on", "off"]
+    nice: int = 0
 
 
 def main() -> None:
@@ -40,6 +48,8 @@ def main() -> None:
     if not line:
         return
     order = Order(**json.loads(line))
+    if order.nice:
+        os.nice(order.nice)
     threading.Thread(target=_die_with_parent, daemon=True).start()
     print(json.dumps(_serve(order)), file=out, flush=True)
     threading.Event().wait()
@@ -73,9 +83,11 @@ def _parameters(xllamacpp: Any, order: Order) -> Any:
     wanted.endpoint_metrics = True
     wanted.slot_save_path = order.scratch
     wanted.verbosity = 1
-    # A second decoding thread brings 4 to 20 % and collapses beside any busy neighbour.
-    wanted.cpuparams.n_threads = 1
+    wanted.cpuparams.n_threads = order.writing
     wanted.cpuparams_batch.n_threads = order.threads
+    wanted.cache_type_k = wanted.cache_type_v = getattr(xllamacpp.ggml_type, f"GGML_TYPE_{order.kv.upper()}")
+    flash = {"auto": "AUTO", "on": "ENABLED", "off": "DISABLED"}[order.flash]
+    wanted.flash_attn_type = getattr(xllamacpp.llama_flash_attn_type, f"LLAMA_FLASH_ATTN_TYPE_{flash}")
     wanted.n_parallel = order.parallel
     wanted.kv_unified = True
     # While one prompt is read, every other answer waits for the piece that is being read: 0.6 s for 128 tokens of the

@@ -12,7 +12,7 @@ import logging
 from collections import Counter
 from collections.abc import AsyncGenerator, Sequence
 
-from eclair.engines import catalog, memory, shelf
+from eclair.engines import catalog, memory, shelf, tuned
 from eclair.engines.base import Embedded, Health, Model, Piece, Request, estimated
 from eclair.engines.catalog import Entry
 from eclair.engines.resident import DEADLINE, Resident
@@ -38,6 +38,8 @@ class LocalEngine:
         """Bytes that each of them takes."""
         self._busy = Counter[str]()
         """How many answers each of them is giving."""
+        self.answered = set[str]()
+        """The models that have given an answer since the start."""
         self._closing = set[asyncio.Task[None]]()
         """Those that are being unloaded."""
         self._room = asyncio.Lock()
@@ -85,6 +87,8 @@ class LocalEngine:
         ):
             async for piece in pieces:
                 yield piece
+        if request.purpose == "answer":
+            self.answered.add(request.model)
 
     async def count(self, model: str, text: str) -> int:
         """Nobody waits for a model to be loaded to count: it is estimated then."""
@@ -160,7 +164,8 @@ class LocalEngine:
         elif model not in here:
             raise NotFound(f"The model {model} is not on this machine (any more).", param="model")
         else:
-            entry, needed = here[model].entry, memory.of_installed(here[model], self._settings)
+            entry = here[model].entry
+            needed = await asyncio.to_thread(tuned.memory_of, here[model], self._settings)
             if not memory.fits(needed):
                 raise EngineRefused(
                     f"{entry.name} needs about {size(needed)} of memory and this machine has "
@@ -174,7 +179,9 @@ class LocalEngine:
     async def _measure(self, here: dict[str, Installed]) -> None:
         """The default model may have come after it was started."""
         if self._default.id in self._residents and self._default.id in here:
-            self._needed[self._default.id] = memory.of_installed(here[self._default.id], self._settings)
+            needed = await asyncio.to_thread(tuned.memory_of, here[self._default.id], self._settings)
+            if self._default.id in self._residents:
+                self._needed[self._default.id] = needed
 
     async def _make_room(self, entry: Entry, needed: int) -> None:
         """Unload what was not asked for the longest time, but nothing that answers, until `needed` bytes are free.

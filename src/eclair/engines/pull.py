@@ -18,7 +18,7 @@ from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from typing import IO, Literal, ParamSpec
 
-from eclair.engines import catalog, pace, package_index, share, shelf
+from eclair.engines import catalog, pace, package_index, share, shelf, tuned
 from eclair.engines.catalog import Entry, Wheel
 from eclair.engines.fetching import (
     BLOCK,
@@ -100,7 +100,7 @@ def _remove(entry: Entry, data_dir: Path) -> int:
         with _lock(_lock_file(folder, entry)) as ours:
             if not ours:
                 raise Conflict(f"{entry.name} is being fetched by another Éclair; end that one, then remove it.")
-            return shelf.remove(entry, data_dir)
+            return shelf.remove(entry, data_dir) + tuned.forget(data_dir, entry.id)
     except OSError as error:
         raise ModelMissing(f"{entry.name} cannot be removed from {folder}: {error.strerror}.") from error
 

@@ -12,22 +12,23 @@ import logging
 import os
 import platform
 import secrets
-import sys
 import time
 from collections.abc import AsyncGenerator
 from dataclasses import replace
 from pathlib import Path
 
-from eclair.engines import share
+from eclair.engines import share, tuned
 from eclair.engines.base import JSON, Health, Piece, Request, estimated
 from eclair.engines.catalog import Entry
 from eclair.engines.child import Child
 from eclair.engines.energy import Machine, Meter
+from eclair.engines.layouts import AS_IT_CAME
 from eclair.engines.llama_process import Order
 from eclair.engines.memory import SHARED
 from eclair.engines.openai import OpenAIEngine
 from eclair.engines.share import Endpoint
 from eclair.engines.shelf import path_of, verify
+from eclair.engines.tuned import Choice
 from eclair.errors import (
     EclairError,
     EngineBroken,
@@ -196,10 +197,11 @@ class Resident:
         """Run an engine of our own until it dies. Raises SetupError and UpstreamError, at its death too."""
         self._seen = self._stamp()
         path = await asyncio.to_thread(verify, self.entry, self._settings.data_dir)
+        choice = await asyncio.to_thread(self._choice, path)
         began = time.monotonic()
-        async with Child.started(self._order(path), self._settings.data_dir / "logs") as child:
+        async with Child.started(self._order(path, choice), self._settings.data_dir / "logs") as child:
             self._child = child
-            endpoint = await self._begun(child)
+            endpoint = await self._begun(child, choice)
             client = endpoint.engine()
             self._warming = asyncio.create_task(self._warm(client), name="reading the system prompt")
             try:
@@ -216,7 +218,12 @@ class Resident:
             self._deaths = 0
         raise EngineUnavailable(f"The embedded engine died ({self._last_words()}).")
 
-    async def _begun(self, child: Child) -> Endpoint:
+    def _choice(self, path: Path) -> Choice:
+        """How `eclair tune` found that this model runs best; as ever where it has not been asked."""
+        found = tuned.found(self._settings.data_dir, self.entry.id, path)
+        return found.choice if found is not None else Choice()
+
+    async def _begun(self, child: Child, choice: Choice) -> Endpoint:
         """Where the process listens. Raises SetupError and EngineUnavailable where it does not."""
         said = await child.first_line()
         match said:
@@ -225,6 +232,9 @@ class Resident:
                 return Endpoint(url, child.key, self.entry.id, context, os.getpid(), child.pid)
             case {"fault": "engine", "detail": str(detail)}:
                 raise EngineMissing(_missing(detail))
+            case {"fault": "model"} if choice.layout != AS_IT_CAME:
+                self._laid_out(choice).unlink(missing_ok=True)  # the file as it came is tried next
+                raise EngineUnavailable(f"{self.entry.name} cannot be loaded as {choice.layout}; it runs as it came.")
             case {"fault": "model"}:
                 # Its size is right, or it would not have come this far.
                 await asyncio.to_thread(verify, self.entry, self._settings.data_dir, thorough=True)
@@ -260,18 +270,24 @@ class Resident:
         finally:
             head.unlink(missing_ok=True)
 
-    def _order(self, model: Path) -> Order:
+    def _laid_out(self, choice: Choice) -> Path:
+        return tuned.laid_out(self._settings.data_dir, self.entry.id, choice.layout)
+
+    def _order(self, path: Path, choice: Choice) -> Order:
         settings = self._settings
         return Order(
-            model=str(model),
+            model=str(path if choice.layout == AS_IT_CAME else self._laid_out(choice)),
             name=self.entry.id,
             key=secrets.token_urlsafe(24),
             context=_context(self.entry, settings),
             shared=_context(self.entry, settings) * SHARED,
             parallel=settings.embedded_parallel,
-            threads=settings.embedded_threads or _cores(),
+            threads=settings.embedded_threads or choice.reading or tuned.cores(),
             cache_mib=CACHE_MIB,
             scratch=f"{self._scratch}{os.sep}",
+            writing=choice.writing,
+            kv=choice.kv,
+            flash=choice.flash,
         )
 
     async def _has_gone(self, client: OpenAIEngine) -> bool:
@@ -311,13 +327,6 @@ def _recommended(sampling: Sampling, entry: Entry) -> Sampling:
 
 def _context(entry: Entry, settings: Settings) -> int:
     return min(settings.embedded_context, entry.context or settings.embedded_context)
-
-
-def _cores() -> int:
-    """The cores that this process may use."""
-    if sys.platform == "linux":
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def _stamp(path: Path) -> tuple[int, int, int] | None:

@@ -34,6 +34,7 @@ from eclair.server.api import (
     pulls,
     runs,
     shares,
+    tuning,
     turns,
     usage,
 )
@@ -71,6 +72,7 @@ def create_app(core: Core) -> FastAPI:
     app.include_router(pulls.router(core))
     app.include_router(catalog.router(core))
     app.include_router(engines.router(core))
+    app.include_router(tuning.router(core))
     app.include_router(preferences.router(core))
     app.include_router(usage.router(core))
     app.include_router(about.router(core))

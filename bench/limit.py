@@ -1,0 +1,188 @@
+"""How near the embedded engine comes to what the machine allows, and where the rest goes.
+
+The machine's limits: memory read at its bandwidth, and the engine's own matrix kernels without anything around them.
+Then the shipped model is tuned as `eclair tune` does it, and what was found is set against the shipped default.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness import Goals, link_models, options, run, shown, table
+from kernels import Kernels, of_one_kind, products
+
+from eclair.engines import catalog, shelf, tensors, tuned
+from eclair.engines.layouts import AS_IT_CAME, LAYOUTS, laid_out
+from eclair.engines.requantise import requantise
+from eclair.engines.shelf import Installed
+from eclair.engines.tensors import Contents, Tensor
+from eclair.engines.tuned import Choice, Source, Speed, Tuning
+from eclair.settings import Settings
+from eclair.tuning.bandwidth import bandwidth
+from eclair.tuning.measure import Size, loaded, middle
+from eclair.tuning.tune import ROUNDS, Step, bytes_of_token, tune
+
+BATCH = 512
+LARGE = 4096
+"""Sides of a matrix that keeps the kernels at their best."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What the machine allows a choice, in milliseconds: a token's weights read from memory; a token's products
+    alone, and those of BATCH tokens alone; and those if the kernels were as fast as with large matrices."""
+
+    memory: float
+    products: float
+    batch: float
+    ideal: float
+
+
+async def main() -> None:
+    parser = options(__doc__ or "")
+    parser.add_argument("--rounds", type=int, default=ROUNDS, help="rounds in which candidates take turns")
+    parser.add_argument("--choice", metavar="LAYOUT,THREADS", help="measure this choice in place of tuning")
+    arguments = parser.parse_args()
+    quick: bool = arguments.quick
+    with tempfile.TemporaryDirectory(prefix="eclair-bench-") as folder:
+        data = Path(folder)
+        link_models(data)
+        settings = Settings(data_dir=data, catalog=data / "none.toml")
+        model = shelf.installed(catalog.entries(settings.catalog), data)[catalog.EMBEDDED]
+        contents = tensors.read(model.path)
+        _memory(bytes_of_token(contents, AS_IT_CAME))
+        if arguments.choice or quick:
+            layout, _, threads = (arguments.choice or "Q4_0+Q8_0,2").partition(",")
+            choice, rounds = Choice(layout=layout, writing=int(threads or 1)), 1 if quick else arguments.rounds
+            found = await _compared(model, contents, settings, choice, rounds)
+        else:
+            found = await tune(model, settings, _told, rounds=arguments.rounds)
+    if found.trials:
+        _tried(found)
+    rows: list[list[str]] = []
+    for name, choice, speed in (("shipped", Choice(), found.before), ("best", found.choice, found.after)):
+        limits = await asyncio.to_thread(_limits, contents, choice, 0.2 if quick else 2.0)
+        rows += _lost(name, limits, speed)
+    print()
+    table(("", "ms", "of the whole", "is"), rows)
+    _judge(found)
+
+
+async def _compared(model: Installed, contents: Contents, settings: Settings, choice: Choice, rounds: int) -> Tuning:
+    """The shipped default and one choice by turns, in place of tuning."""
+    path = tuned.laid_out(settings.data_dir, model.entry.id, choice.layout)
+    await requantise(model.path, path, choice.layout, lambda done, total: None)
+    before: list[Speed] = []
+    after: list[Speed] = []
+    for _ in range(rounds):
+        for file, how, speeds in ((model.path, Choice(), before), (path, choice, after)):
+            async with loaded(file, how, settings) as engine:
+                await engine.timed(32, 4)
+                speeds.append(await engine.speed(Size()))
+    read = bytes_of_token(contents, choice.layout)
+    source, rate = Source.of(model.path), bandwidth(read, choice.writing)
+    return Tuning(tuned.machine(), source, "", choice, rate, read, middle(before), middle(after))
+
+
+def _memory(size: int) -> None:
+    cores = tuned.cores()
+    rates = [
+        f"{bandwidth(count, threads) / 1e9:.0f} GB/s ({threads} thread{'s' * (threads > 1)}, {count >> 20} MB)"
+        for count in (size, 512 << 20)
+        for threads in sorted({1, cores})
+    ]
+    print(f"Memory is read at {', '.join(rates)}.")
+
+
+def _limits(contents: Contents, choice: Choice, patience: float) -> Limits:
+    layout = choice.layout
+    all_of_it: Sequence[Tensor] = contents.tensors if layout == AS_IT_CAME else laid_out(contents, LAYOUTS[layout])
+    groups = of_one_kind(products(all_of_it))
+    kernels, cores = Kernels(), choice.reading or tuned.cores()
+    ideal = 0.0
+    for group in groups:
+        large = Tensor("large", (LARGE, LARGE), group[0].kind, 0)
+        seconds = kernels.seconds([large], BATCH, cores, patience)
+        ideal += seconds * sum(tensor.count for tensor in group) / large.count
+    # Of a prompt the output is wanted for the last token alone.
+    inner = [
+        [tensor for tensor in group if tensor.name not in ("token_embd.weight", "output.weight")] for group in groups
+    ]
+    ideal *= sum(tensor.count for group in inner for tensor in group) / sum(
+        tensor.count for group in groups for tensor in group
+    )
+    read = bytes_of_token(contents, layout)
+    return Limits(
+        memory=read / bandwidth(read, choice.writing) * 1000,
+        products=sum(kernels.seconds(group, 1, choice.writing, patience) for group in groups) * 1000,
+        batch=sum(kernels.seconds(group, BATCH, cores, patience) for group in inner if group) * 1000,
+        ideal=ideal * 1000,
+    )
+
+
+def _lost(name: str, limits: Limits, speed: Speed) -> list[list[str]]:
+    token, batch = 1000 / speed.decode, BATCH * 1000 / speed.prefill
+    small, beyond = limits.batch - limits.ideal, limits.products - limits.memory
+
+    def row(what: str, part: float, whole: float, note: str) -> list[str]:
+        return [what, shown(part), f"{part / whole:.2f}", note]
+
+    return [
+        row(f"{name}: a token", token, token, f"{speed.decode:.0f} tokens/s"),
+        row("  its weights, read from memory", limits.memory, token, "the limit"),
+        row("  the kernels, beyond that", beyond, token, "computing"),
+        row("  the rest", token - limits.products, token, "attention, norms, sampling"),
+        row(f"{name}: {BATCH} tokens of a prompt", batch, batch, f"{speed.prefill:.0f} tokens/s"),
+        row("  the kernels, as with large matrices", limits.ideal, batch, "the limit"),
+        row("  that these matrices are small", small, batch, "computing"),
+        row("  the rest", batch - limits.batch, batch, "attention, norms"),
+    ]
+
+
+def _tried(found: Tuning) -> None:
+    print()
+    table(
+        ("tried", "prefill tok/s", "decode", "decode after a long text", "gain", "chosen", "why"),
+        [
+            (
+                trial.what,
+                *(shown(value) for value in (trial.speed.prefill, trial.speed.decode, trial.speed.deep)),
+                f"{trial.gain:.2f}",
+                "yes" if trial.chosen else "",
+                trial.verdict,
+            )
+            for trial in found.trials
+        ],
+    )
+
+
+def _judge(found: Tuning) -> None:
+    goals = Goals()
+    goals.at_least("best: prefill, of the shipped default's", found.after.prefill / found.before.prefill, 1.5)
+    goals.at_least("best: decode, of the shipped default's", found.after.decode / found.before.decode, 1.25)
+    for trial in found.trials:
+        if trial.chosen and trial.quality is not None:
+            quality = trial.quality
+            english, german, documents = quality.asked
+            print(
+                f"\nThe chosen layout: {quality.answers} of {english} answers, {quality.german} of {german} in German, "
+                f"{quality.json} of {documents} documents valid, {quality.facts} right; "
+                f"{quality.worse:+.3f} ± {quality.error:.3f} nats a token against the file as it came."
+            )
+            goals.at_most("best: nats a token lost", quality.worse, 0.02)
+    print(f"\nDecode reaches {found.after.decode * found.bytes / found.bandwidth:.2f} of bandwidth ÷ bytes a token.")
+    goals.print()
+
+
+def _told(step: Step) -> None:
+    if sys.stderr.isatty():
+        print(f"\r{step.what} {step.done}/{step.total}\033[K", end="", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    run(main())

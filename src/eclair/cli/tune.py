@@ -1,0 +1,137 @@
+"""`eclair tune`: measures how a model runs best on this machine, keeps that, and explains it in a table."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+import orjson
+
+from eclair.cli.arguments import load_settings
+from eclair.cli.signals import carry_out
+from eclair.cli.terminal import Terminal
+from eclair.engines import catalog, memory, shelf, tuned
+from eclair.engines.layouts import AS_IT_CAME
+from eclair.engines.shelf import Installed
+from eclair.engines.tuned import Choice, Quality, Speed, Tuning
+from eclair.errors import InvalidInput, ModelMissing
+from eclair.settings import Settings
+from eclair.sizes import size
+from eclair.tuning.tune import DISTURBED, Step, tune
+
+HEAD = ("TRIED", "READS", "WRITES", "AFTER A LONG TEXT", "GAIN", "", "WHY")
+
+
+def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
+    settings = load_settings(arguments).settings
+    model = _model(arguments.model or settings.model or catalog.EMBEDDED, settings)
+    if arguments.reset:
+        with tuned.locked(settings.data_dir):
+            freed = tuned.forget(settings.data_dir, model.entry.id)
+        terminal.line(f"{model.entry.name} runs as it came again; that frees {size(freed)}")
+        return 0
+    _ask(model, terminal, accepted=arguments.yes)
+    found: list[Tuning] = []
+
+    async def work() -> int:
+        found.append(await tune(model, settings, lambda step: _progress(step, terminal)))
+        return 0
+
+    try:
+        code = carry_out(work())
+    finally:
+        terminal.status("")
+    if not found:  # told to end
+        return code
+    if arguments.json:
+        terminal.write_bytes(orjson.dumps(found[0], option=orjson.OPT_INDENT_2) + b"\n")
+    else:
+        _show(model, found[0], terminal)
+    return 0
+
+
+def _model(name: str, settings: Settings) -> Installed:
+    here = shelf.installed(catalog.entries(settings.catalog), settings.data_dir)
+    if name not in here:
+        there = ", ".join(here) or "none"
+        raise ModelMissing(f"The model {name} is not on this machine; there is {there}. `eclair pull` fetches others.")
+    model = here[name]
+    if not memory.fits(memory.of_installed(model, settings)):
+        raise InvalidInput(f"{model.entry.name} is too large for this machine; `eclair models --all` shows what fits.")
+    return model
+
+
+def _ask(model: Installed, terminal: Terminal, *, accepted: bool) -> None:
+    """A person is told what it takes, and may leave it. Raises InvalidInput then."""
+    if accepted or not (terminal.for_person and sys.stdin is not None and sys.stdin.isatty()):  # pyright: ignore[reportUnnecessaryComparison]
+        return
+    terminal.complain(
+        f"{model.entry.name} is measured for some minutes, which needs up to {size(4 * model.size)} of disk meanwhile "
+        "and a machine that has little else to do. Ctrl-C ends it and changes nothing."
+    )
+    terminal.write("Begin? [y/N] ")
+    if sys.stdin.readline().strip().lower() not in ("y", "yes"):
+        raise InvalidInput("Nothing was measured; --yes does not ask.")
+
+
+def _progress(step: Step, terminal: Terminal) -> None:
+    if terminal.for_person:
+        terminal.status(f"{step.what} · {step.done / step.total:.0%}")
+    elif step.done == 0:
+        terminal.complain(f"{step.what}…")
+
+
+def _show(model: Installed, found: Tuning, terminal: Terminal) -> None:
+    rows = [HEAD, ("as it came", *_speeds(found.before), "", "", "tokens a second")]
+    for trial in found.trials:
+        mark = "chosen" if trial.chosen else ""
+        rows.append((trial.what, *_speeds(trial.speed), f"x {trial.gain:.2f}", mark, trial.verdict))
+    rows.append(("as chosen", *_speeds(found.after), "", "", "tokens a second"))
+    widths = [max(len(row[at]) for row in rows) for at in range(len(HEAD) - 1)]
+    for number, row in enumerate(rows):
+        text = "  ".join([*(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=False)), row[-1]])
+        (terminal.dim_line if number == 0 else terminal.line)(text)
+    if not any(trial.what.startswith("layout") for trial in found.trials):
+        terminal.line("In the layout in which it came there is nothing to gain.")
+    asked = [(trial.what, trial.quality) for trial in found.trials if trial.quality is not None]
+    for name, quality in asked:
+        terminal.line(f"{name}: {_worth(quality)}")
+    limit = found.bandwidth / found.bytes
+    terminal.line()
+    if found.drift > DISTURBED:
+        terminal.line(
+            f"The same choice drifted by {found.drift:.0%}: other programs disturbed this. Tune again when they rest."
+        )
+    for sentence in (
+        f"{model.entry.name} runs {described(found.choice)}: it reads prompts x "
+        f"{found.after.prefill / found.before.prefill:.2f} and writes x "
+        f"{found.after.decode / found.before.decode:.2f} as fast as it did.",
+        f"This machine reads {found.bandwidth / 1e9:.0f} GB/s from memory, and {size(found.bytes)} for each token: it "
+        f"could write {limit:.0f} tokens/s at most, and {found.after.decode / limit:.0%} of that is reached.",
+        f"This holds for {found.machine}, from the model's next start on.",
+    ):
+        for line in terminal.wrapped(sentence, 0):
+            terminal.line(line)
+
+
+def described(choice: Choice) -> str:
+    """A choice in words, for the middle of a sentence."""
+    threads = "one thread writes" if choice.writing == 1 else f"{choice.writing} threads write"
+    parts = ["as it came" if choice.layout == AS_IT_CAME else f"as {choice.layout}", threads]
+    parts += ["no flash attention"] if choice.flash == "off" else []
+    parts += [f"keys and values in {choice.kv}"] if choice.kv != "f16" else []
+    parts += [f"{choice.reading} threads read"] if choice.reading else []
+    return ", ".join(parts)
+
+
+def _worth(quality: Quality) -> str:
+    english, german, documents = quality.asked
+    return (
+        f"{quality.answers} of {english} answers, {quality.german} of {german} in German, "
+        f"{quality.json} of {documents} documents valid and {quality.facts} right; "
+        f"{quality.worse:+.3f} ± {quality.error:.3f} nats a token"
+    )
+
+
+def _speeds(speed: Speed) -> tuple[str, str, str]:
+    return f"{speed.prefill:.0f}", f"{speed.decode:.0f}", f"{speed.deep:.0f}"

@@ -1,0 +1,132 @@
+"""llama.cpp's own number formats, packed and unpacked by the library that the embedded engine's package brings.
+
+Only plain C functions are called whose signatures have stood for years (ggml/include/ggml.h, ggml/src/ggml-quants.h).
+The library is loaded by whoever opens it, so that should be a process that may die.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import importlib.util
+from array import array
+from dataclasses import dataclass
+from pathlib import Path
+
+from eclair.errors import EngineMissing
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A number format: its name, its number in a file, and how many bytes a block of so many numbers takes."""
+
+    name: str
+    number: int
+    block: int
+    bytes: int
+
+    def size(self, count: int) -> int:
+        """Bytes of `count` numbers, which are whole blocks."""
+        return count // self.block * self.bytes
+
+
+KINDS = {
+    kind.number: kind
+    for kind in (
+        Kind("F32", 0, 1, 4),
+        Kind("F16", 1, 1, 2),
+        Kind("Q4_0", 2, 32, 18),
+        Kind("Q4_1", 3, 32, 20),
+        Kind("Q5_0", 6, 32, 22),
+        Kind("Q5_1", 7, 32, 24),
+        Kind("Q8_0", 8, 32, 34),
+        Kind("Q2_K", 10, 256, 84),
+        Kind("Q3_K", 11, 256, 110),
+        Kind("Q4_K", 12, 256, 144),
+        Kind("Q5_K", 13, 256, 176),
+        Kind("Q6_K", 14, 256, 210),
+        Kind("IQ4_NL", 20, 32, 18),
+        Kind("BF16", 30, 1, 2),
+    )
+}
+NAMED = {kind.name: kind for kind in KINDS.values()}
+
+_UNPACK = {
+    "F16": "ggml_fp16_to_fp32_row",
+    "BF16": "ggml_bf16_to_fp32_row",
+    "Q4_0": "dequantize_row_q4_0",
+    "Q4_1": "dequantize_row_q4_1",
+    "Q5_0": "dequantize_row_q5_0",
+    "Q5_1": "dequantize_row_q5_1",
+    "Q8_0": "dequantize_row_q8_0",
+    "IQ4_NL": "dequantize_row_iq4_nl",
+}
+
+READABLE = frozenset({"F32", *_UNPACK})
+"""Formats that `unpack` reads."""
+
+_Floats = ctypes.POINTER(ctypes.c_float)
+
+
+class Ggml:
+    """The library's functions. Calls let other threads run meanwhile."""
+
+    def __init__(self, library: ctypes.CDLL) -> None:
+        self._unpack = {name: getattr(library, function) for name, function in _UNPACK.items()}
+        for unpack in self._unpack.values():
+            unpack.argtypes = (ctypes.c_char_p, _Floats, ctypes.c_int64)
+            unpack.restype = None
+        self._pack = library.ggml_quantize_chunk
+        self._pack.argtypes = (
+            ctypes.c_int,
+            _Floats,
+            ctypes.c_void_p,
+            ctypes.c_int64,
+            ctypes.c_int64,
+            ctypes.c_int64,
+            _Floats,
+        )
+        self._pack.restype = ctypes.c_size_t
+
+    @classmethod
+    def open(cls) -> Ggml:
+        """Raises EngineMissing where the package is not there, or keeps these functions to itself."""
+        try:
+            return cls(ctypes.CDLL(str(library())))
+        except (OSError, AttributeError) as error:
+            raise EngineMissing(
+                f"The embedded engine's library does not offer its number formats ({error}); models run as they came."
+            ) from error
+
+    def unpack(self, kind: Kind, data: bytes) -> array[float]:
+        """The numbers in `data`, which holds whole blocks of a readable format."""
+        count = len(data) // kind.bytes * kind.block
+        if kind.name == "F32":
+            return array("f", data)
+        numbers = array("f", bytes(count * 4))
+        self._unpack[kind.name](data, _pointer(numbers), count)
+        return numbers
+
+    def pack(self, kind: Kind, numbers: array[float], width: int) -> bytes:
+        """`numbers`, rows of `width`, as whole blocks of Q4_0, Q8_0 or IQ4_NL.
+
+        Equal weights for all make llama.cpp look for the scale with the least error, which it does not do without any.
+        """
+        rows = len(numbers) // width
+        packed = ctypes.create_string_buffer(kind.size(len(numbers)))
+        weights = _pointer(array("f", [1.0]) * width)
+        written = self._pack(kind.number, _pointer(numbers), packed, 0, rows, width, weights)
+        assert written == len(packed.raw), (written, len(packed.raw))
+        return packed.raw
+
+
+def library() -> Path:
+    """Where the embedded engine's library is. Raises EngineMissing."""
+    spec = importlib.util.find_spec("xllamacpp")
+    for folder in (spec.submodule_search_locations or ()) if spec is not None else ():
+        for path in sorted(Path(folder).glob("xllamacpp*.so")):
+            return path
+    raise EngineMissing("The embedded engine's package, xllamacpp, is not installed; install Éclair again.")
+
+
+def _pointer(numbers: array[float]) -> ctypes.Array[ctypes.c_float]:
+    return (ctypes.c_float * len(numbers)).from_buffer(numbers)

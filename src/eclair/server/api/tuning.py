@@ -1,0 +1,57 @@
+"""`/api/tuning`: how the models that are here run on this machine, as `eclair tune` found it, and how fast others
+would."""
+
+from __future__ import annotations
+
+import asyncio
+
+from fastapi import APIRouter
+from pydantic import BaseModel
+
+from eclair.core import Core
+from eclair.engines import tuned
+from eclair.engines.offers import offers
+from eclair.engines.tuned import Tuning
+from eclair.tuning.expected import Expected, Paces
+
+
+class TunedModel(BaseModel):
+    """A model that fits this machine. `tuning` is null where nobody has measured it, `expected` where nothing tells."""
+
+    id: str
+    installed: bool
+    expected: Expected | None
+    tuning: Tuning | None
+
+
+class TuningReport(BaseModel):
+    """`bandwidth` is bytes a second, null where nothing was measured yet."""
+
+    machine: str
+    bandwidth: float | None
+    models: list[TunedModel]
+
+
+def router(core: Core) -> APIRouter:
+    api = APIRouter(prefix="/api/tuning", tags=["models"])
+
+    @api.get("")
+    async def list_tunings() -> TuningReport:
+        return await asyncio.to_thread(_report, core)
+
+    return api
+
+
+def _report(core: Core) -> TuningReport:
+    paces = Paces.known(core.settings)
+    models = [
+        TunedModel(
+            id=offer.entry.id,
+            installed=offer.installed,
+            expected=paces.of(offer.entry, offer.size),
+            tuning=paces.measured.get(offer.entry.id),
+        )
+        for offer in offers(core.settings)
+        if offer.fits
+    ]
+    return TuningReport(machine=tuned.machine(), bandwidth=paces.bandwidth, models=models)

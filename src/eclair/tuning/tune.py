@@ -1,0 +1,314 @@
+"""Tuning a model: what is tried, in which order, and what is chosen.
+
+First the layout, as it brings most, then what concerns the engine. Candidates take turns, and a gain below the noise
+is no gain. Nothing is kept before the end, so that it may be broken off at any time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import datetime
+import sys
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from statistics import median
+from typing import Any
+
+from eclair.engines import memory, shelf, tensors, tuned
+from eclair.engines.layouts import AS_IT_CAME, LAYOUTS, Layout, laid_out, worth_trying
+from eclair.engines.requantise import requantise
+from eclair.engines.shelf import Installed
+from eclair.engines.tensors import Contents, Tensor
+from eclair.engines.tuned import Choice, Quality, Source, Speed, Trial, Tuning
+from eclair.errors import Conflict, EngineUnavailable
+from eclair.settings import Settings
+from eclair.tuning import quality
+from eclair.tuning.bandwidth import bandwidth
+from eclair.tuning.measure import Loaded, Size, exchange, loaded, middle
+from eclair.tuning.quality import TOGETHER, Answers
+
+ROUNDS = 5
+NOISE = 1.05
+"""A gain below this is none: the same choice against itself drifts by three in a hundred."""
+
+DISTURBED = 0.25
+"""A drift beyond which other programs have disturbed the measurement: a quiet machine's is below a tenth."""
+
+BUSY = 0.1
+"""The part of the time for which another program is taken to keep a core busy, when threads are chosen."""
+
+BUSY_PROGRAM = """
+import os, sys, threading
+threading.Thread(target=lambda: (sys.stdin.read(), os._exit(0)), daemon=True).start()
+while True: pass
+"""
+
+NOW = "now"
+"""What candidates are measured against."""
+
+NO_GAIN = "no gain beyond the noise"
+
+Speeds = dict[str, list[Speed]]
+"""The samples of each candidate, round by round."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What tuning is doing: `done` of `total` in this step."""
+
+    what: str
+    done: int
+    total: int
+
+
+Report = Callable[[Step], object]
+
+
+async def tune(
+    model: Installed,
+    settings: Settings,
+    report: Report,
+    *,
+    rounds: int = ROUNDS,
+    thorough: bool = True,
+    nice: int = 0,
+) -> Tuning:
+    """Find how the model runs best here, and keep that: its layout, and if `thorough` all else.
+
+    Raises ModelMissing where its file or the disk is at fault, UpstreamError where the engine is, and Conflict where
+    somebody else tunes, or where nobody asked for it (not `thorough`) and other programs disturb it.
+    """
+    with tuned.locked(settings.data_dir):
+        try:
+            found = await _Tuning(model, settings, report, rounds, nice).carry_out(thorough=thorough)
+            if not thorough and found.drift > DISTURBED:
+                raise Conflict(f"Other programs disturbed the measurement, which drifted by {found.drift:.0%}.")
+            await asyncio.to_thread(tuned.keep, settings.data_dir, model.entry.id, found)
+        finally:
+            await asyncio.to_thread(tuned.tidy, settings.data_dir, model.entry.id)
+    return found
+
+
+class _Tuning:
+    def __init__(self, model: Installed, settings: Settings, report: Report, rounds: int, nice: int) -> None:
+        self._model = model
+        self._settings = settings
+        self._report = report
+        self._rounds = rounds
+        self._nice = nice
+        self._size = Size()
+        self._trials: list[Trial] = []
+        self._before: Answers | None = None
+        self._drift = 0.0
+
+    async def carry_out(self, *, thorough: bool) -> Tuning:
+        contents = await asyncio.to_thread(tensors.read, self._model.path)
+        self._report(Step("Reading memory", 0, 1))
+        async with self._loaded(Choice()) as engine:
+            self._size = await Size.suiting(engine)
+        choice = await self._layout(contents)
+        if thorough:
+            choice = await self._threads(await self._settings_of(choice))
+        before, after = await self._confirmed(choice)
+        read = bytes_of_token(contents, choice.layout)
+        return Tuning(
+            machine=tuned.machine(),
+            source=Source.of(self._model.path),
+            at=datetime.datetime.now(datetime.UTC).date().isoformat(),
+            choice=choice,
+            bandwidth=await asyncio.to_thread(bandwidth, read, tuned.cores()),
+            bytes=read,
+            before=before,
+            after=after,
+            trials=tuple(self._trials),
+            drift=self._drift,
+        )
+
+    async def _layout(self, contents: Contents) -> Choice:
+        """The fastest layout that answers as well as the file as it came."""
+        whole = len(shelf.shards(self._model.path.name)) == 1
+        names = [row.name for row in worth_trying(contents) if whole and self._fits(contents, row)]
+        if not names:
+            return Choice()
+        for name in names:
+            await self._make(name)
+        choices = {name: Choice(layout=name) for name in names}
+        speeds = await self._by_turns("Trying layouts", {NOW: Choice(), **choices})
+        chosen = Choice()
+        for name in _fastest_first(speeds):
+            if chosen != Choice():
+                self._add(f"layout {name}", speeds, name, f"no faster than {chosen.layout}")
+            elif not _real(speeds[name], speeds[NOW]):
+                self._add(f"layout {name}", speeds, name, NO_GAIN)
+            elif await self._as_good(f"layout {name}", speeds, name, choices[name]):
+                chosen = choices[name]
+        return chosen
+
+    async def _settings_of(self, choice: Choice) -> Choice:
+        """Flash attention, keys and values, threads: each against what is done now, the winners together."""
+        changes: dict[str, dict[str, Any]] = {
+            "flash attention off": {"flash": "off"},
+            "keys and values in q8_0": {"kv": "q8_0"},
+        }
+        if tuned.cores() > 2 and not self._settings.embedded_threads:
+            half = tuned.cores() // 2
+            changes[f"prompts read by {half} threads"] = {"reading": half}
+        options = {name: replace(choice, **change) for name, change in changes.items()}
+        speeds = await self._by_turns("Trying the engine's settings", {NOW: choice, **options})
+        for name in _fastest_first(speeds):
+            together = replace(choice, **changes[name])
+            if not _real(speeds[name], speeds[NOW]):
+                self._add(name, speeds, name, NO_GAIN)
+            elif together.kv != "f16" and together.flash == "off":
+                self._add(name, speeds, name, "not with flash attention off, which brings more")
+            elif "kv" not in changes[name]:
+                self._add(name, speeds, name, "faster", chosen=True)
+                choice = together
+            elif await self._as_good(name, speeds, name, together):
+                choice = together
+        return choice
+
+    async def _threads(self, choice: Choice) -> Choice:
+        """More threads that write, where that pays beside a busy neighbour too: they wait for each other all the
+        time."""
+        counts = sorted({2, tuned.cores() // 2, tuned.cores()} - {0, 1}) if tuned.cores() > 1 else []
+        if not counts:
+            return choice
+        options = {f"{count} threads write": replace(choice, writing=count) for count in counts}
+        alone = await self._by_turns("Trying threads", {NOW: choice, **options})
+        async with _neighbour():
+            drift = self._drift
+            beside = await self._by_turns("Trying threads beside a busy program", {NOW: choice, **options})
+            self._drift = drift
+        gains = {
+            name: (_written(alone[name], alone[NOW]), _written(beside[name], beside[NOW]))
+            for name in options
+            if name in alone and name in beside
+        }
+        if not gains:
+            return choice
+        spent = {name: (1 - BUSY) / quiet + BUSY / busy for name, (quiet, busy) in gains.items()}
+        best = min(spent, key=lambda name: spent[name])
+        for name, (quiet, busy) in gains.items():
+            verdict = f"writes x {quiet:.2f} alone, x {busy:.2f} beside a program that keeps a core busy"
+            self._add(name, alone, name, verdict, chosen=name == best and spent[best] < 1 / NOISE)
+        return options[best] if spent[best] < 1 / NOISE else choice
+
+    async def _as_good(self, what: str, speeds: Speeds, name: str, choice: Choice) -> bool:
+        """Whether the model answers as well with that choice as it did as it came."""
+        before, now = await self._answers(Choice()), await self._answers(choice)
+        fault = quality.fault(now, before)
+        worth = quality.compared(now, before)
+        self._add(what, speeds, name, fault or "answers as well", chosen=fault is None, worth=worth)
+        return fault is None
+
+    async def _confirmed(self, choice: Choice) -> tuple[Speed, Speed]:
+        """The speed as it was and as it is now, by turns."""
+        if choice == Choice():
+            speed = middle((await self._by_turns("Measuring the choice", {NOW: choice}))[NOW])
+            return speed, speed
+        speeds = await self._by_turns("Measuring the choice", {NOW: choice, "before": Choice()})
+        return middle(speeds["before"]), middle(speeds[NOW])
+
+    def _fits(self, contents: Contents, layout: Layout) -> bool:
+        more = sum(tensor.size for tensor in laid_out(contents, layout)) - sum(row.size for row in contents.tensors)
+        return memory.fits(memory.of_installed(self._model, self._settings) + more)
+
+    async def _make(self, layout: str) -> None:
+        """The model's file in that layout, unless it is there from the last time."""
+        target = tuned.laid_out(self._settings.data_dir, self._model.entry.id, layout)
+        if await asyncio.to_thread(tuned.is_of, target, self._model.path):
+            return
+        what = f"Writing {layout}"
+        await requantise(
+            self._model.path,
+            target,
+            layout,
+            lambda done, total: self._report(Step(what, done, total)),
+            nice=self._nice,
+        )
+
+    async def _answers(self, choice: Choice) -> Answers:
+        """What the model says with that choice; the file as it came is asked once."""
+        if choice == Choice() and self._before is not None:
+            return self._before
+        what = f"Asking it as {choice.layout}" if choice.layout != AS_IT_CAME else "Asking it as it came"
+        async with self._loaded(choice, TOGETHER) as engine:
+            answers = await quality.examined(engine, lambda done, total: self._report(Step(what, done, total)))
+        if choice == Choice():
+            self._before = answers
+        return answers
+
+    async def _by_turns(self, what: str, choices: Mapping[str, Choice]) -> Speeds:
+        """A sample of each in every round, the order turned round each time. One that this model does not run with, as
+        some have heads of an odd width, is left out."""
+        speeds: Speeds = {name: [] for name in choices}
+        for number in range(self._rounds):
+            names = list(speeds) if number % 2 == 0 else list(speeds)[::-1]
+            for at, name in enumerate(names):
+                self._report(Step(what, number * len(names) + at, self._rounds * len(names)))
+                try:
+                    async with self._loaded(choices[name]) as engine:
+                        speeds[name].append(await engine.speed(self._size))
+                except EngineUnavailable:
+                    if name == NOW:
+                        raise
+                    del speeds[name]
+        times = [exchange(speed) for speed in speeds[NOW]]
+        self._drift = max(self._drift, (max(times) - min(times)) / median(times))
+        return speeds
+
+    @contextlib.asynccontextmanager
+    async def _loaded(self, choice: Choice, parallel: int = 1) -> AsyncGenerator[Loaded]:
+        came = choice.layout == AS_IT_CAME
+        made = tuned.laid_out(self._settings.data_dir, self._model.entry.id, choice.layout)
+        async with loaded(self._model.path if came else made, choice, self._settings, parallel, self._nice) as engine:
+            yield engine
+
+    def _add(
+        self, what: str, speeds: Speeds, name: str, verdict: str, *, chosen: bool = False, worth: Quality | None = None
+    ) -> None:
+        gain = _gain(speeds[name], speeds[NOW])
+        self._trials.append(Trial(what, middle(speeds[name]), gain, verdict, chosen, worth))
+
+
+def bytes_of_token(contents: Contents, layout: str) -> int:
+    """How many bytes of the weights are read for one token: all, but of embeddings that are not the output too, a
+    row."""
+    rows: Sequence[Tensor] = contents.tensors if layout == AS_IT_CAME else laid_out(contents, LAYOUTS[layout])
+    apart = any(tensor.name == "output.weight" for tensor in rows)
+    return sum(tensor.size for tensor in rows if not (apart and tensor.name == "token_embd.weight"))
+
+
+def _fastest_first(speeds: Speeds) -> list[str]:
+    return sorted(speeds.keys() - {NOW}, key=lambda name: -_gain(speeds[name], speeds[NOW]))
+
+
+def _gain(new: Sequence[Speed], old: Sequence[Speed]) -> float:
+    """By how much a usual exchange is faster: the median of the rounds, for neighbours in time have the same
+    neighbours."""
+    return median(exchange(before) / exchange(after) for after, before in zip(new, old, strict=True))
+
+
+def _written(new: Sequence[Speed], old: Sequence[Speed]) -> float:
+    return median(after.decode / before.decode for after, before in zip(new, old, strict=True))
+
+
+def _real(new: Sequence[Speed], old: Sequence[Speed]) -> bool:
+    """Whether it is faster beyond the noise: in the middle, and in all rounds but one."""
+    better = sum(exchange(after) < exchange(before) for after, before in zip(new, old, strict=True))
+    return _gain(new, old) >= NOISE and better >= len(new) - 1
+
+
+@contextlib.asynccontextmanager
+async def _neighbour() -> AsyncGenerator[None]:
+    """Another program that keeps one core busy; it ends with this one, however that ends."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-I", "-S", "-c", BUSY_PROGRAM), stdin=asyncio.subprocess.PIPE
+    )
+    try:
+        yield
+    finally:
+        process.kill()
+        await process.wait()
