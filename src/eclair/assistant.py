@@ -94,6 +94,8 @@ class Meter:
             first_word_ms=None if self._first is None else round((self._first - self._accepted) * 1000, 1),
             words=words,
             words_per_second=round((words - 1) / seconds, 1) if words > 1 and seconds > 0 else None,
+            drafted_tokens=counted.drafted_tokens if counted else None,
+            accepted_tokens=counted.accepted_tokens if counted else None,
         )
 
 

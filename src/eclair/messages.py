@@ -39,6 +39,7 @@ class Usage:
     Tokens are the engine's own count, or None where it gives none. `first_word_ms` runs from the moment
     the turn was accepted to its first word. `words` is counted between white space;
     `words_per_second` is over the time from the first word to the last, None for under two words.
+    `drafted_tokens` were guessed ahead and `accepted_tokens` of them were right.
     """
 
     prompt_tokens: int | None
@@ -47,6 +48,8 @@ class Usage:
     first_word_ms: float | None
     words: int
     words_per_second: float | None
+    drafted_tokens: int | None = None
+    accepted_tokens: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,6 +49,7 @@ export interface Part {
  * Tokens are the engine's own count, or None where it gives none. `first_word_ms` runs from the moment
  * the turn was accepted to its first word. `words` is counted between white space;
  * `words_per_second` is over the time from the first word to the last, None for under two words.
+ * `drafted_tokens` were guessed ahead and `accepted_tokens` of them were right.
  */
 export interface Usage {
   readonly prompt_tokens: number | null;
@@ -57,6 +58,8 @@ export interface Usage {
   readonly first_word_ms: number | null;
   readonly words: number;
   readonly words_per_second: number | null;
+  readonly drafted_tokens: number | null;
+  readonly accepted_tokens: number | null;
 }
 
 /** Why an answer failed: a code for programs, a sentence for people. */

@@ -79,11 +79,12 @@ class Printer:
 
 
 def speed(usage: Usage, model: str) -> str:
-    """One line: time to the first word, words, words per second, model."""
+    """One line: time to the first word, words, words per second, how many guesses were right, model."""
     facts = [
         f"{duration(usage.first_word_ms)} to the first word" if usage.first_word_ms is not None else None,
         f"{usage.words:,} word{'' if usage.words == 1 else 's'}",
         f"{usage.words_per_second:,.0f} words/s" if usage.words_per_second is not None else None,
+        f"{usage.accepted_tokens:,} of {usage.drafted_tokens:,} guesses right" if usage.drafted_tokens else None,
         model,
     ]
     return " · ".join(fact for fact in facts if fact)

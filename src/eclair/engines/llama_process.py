@@ -19,7 +19,10 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What to run. `context` bounds each request, `shared` is the window that all of them share, in tokens."""
+    """What to run. `context` bounds each request, `shared` is the window that all of them share, in tokens.
+
+    `lookup` and `draft` are those of `drafting`, in tokens; without a `draft` nothing is guessed.
+    """
 
     model: str
     name: str
@@ -30,6 +33,8 @@ class Order:
     threads: int
     cache_mib: int
     scratch: str
+    lookup: int = 0
+    draft: int = 0
 
 
 def main() -> None:
@@ -84,6 +89,10 @@ def _parameters(xllamacpp: Any, order: Order) -> Any:
     # At the default of 0.1 a new question takes over any chat's slot, since all share the system message,
     # and that chat's next turn is read anew (272 tokens: 1.1 s instead of 0.1 s).
     wanted.slot_prompt_similarity = 0.5
+    if order.draft:
+        wanted.speculative.types = [xllamacpp.common_speculative_type.COMMON_SPECULATIVE_TYPE_NGRAM_SIMPLE]
+        wanted.speculative.ngram_simple.size_n = order.lookup
+        wanted.speculative.ngram_simple.size_m = order.draft
     return wanted
 
 

@@ -57,6 +57,7 @@ class Dialect:
 
     To continue an assistant's message, `continuing` is added to the request and `mark` to the message; `go_on`
     asks in words where a server has no such means, and `echoes` says that it repeats the message before it goes on.
+    One that `predicts` takes a text that the answer will largely repeat.
     One without `keeps_alive` closes the connection after a stream and does not say so.
     """
 
@@ -67,6 +68,7 @@ class Dialect:
     go_on: bool = False
     echoes: bool = False
     usage_on_demand: bool = True
+    predicts: bool = False
     keeps_alive: bool = True
     seed: str = "seed"
     tokenize: str | None = None
@@ -77,7 +79,16 @@ DIALECTS: tuple[Dialect, ...] = (
     Dialect("llamacpp", ("llamacpp", "llama.cpp"), keeps_alive=False, tokenize="content"),
     Dialect("vllm", ("vllm",), {"continue_final_message": True, "add_generation_prompt": False}, tokenize="prompt"),
     Dialect("sglang", ("sglang",), {"continue_final_message": True}),
-    Dialect("mistral", ("mistralai",), mark={"prefix": True}, echoes=True, usage_on_demand=False, seed="random_seed"),
+    Dialect(
+        "mistral",
+        ("mistralai",),
+        mark={"prefix": True},
+        echoes=True,
+        usage_on_demand=False,
+        predicts=True,
+        seed="random_seed",
+    ),
+    Dialect("openai", ("openai", "openai-internal", "system"), go_on=True, predicts=True),
 )
 PLAIN = Dialect("plain", go_on=True)
 
@@ -352,6 +363,8 @@ def compose(request: Request, dialect: Dialect) -> JSON:
         "response_format": request.response_format,
     }
     body = {**request.extra, "model": request.model, "stream": True}
+    if request.prediction is not None and dialect.predicts:
+        wanted["prediction"] = {"type": "content", "content": request.prediction}
     body.update((key, value) for key, value in wanted.items() if value is not None)
     if dialect.usage_on_demand:
         body["stream_options"] = {"include_usage": True}

@@ -19,9 +19,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from eclair.engines import share
-from eclair.engines.base import JSON, Health, Piece, Request, estimated
+from eclair.engines.base import JSON, Counted, Health, Piece, Request, estimated
 from eclair.engines.catalog import Entry
 from eclair.engines.child import Child
+from eclair.engines.drafting import DRAFT, LOOKUP, Drafting
 from eclair.engines.llama_process import Order
 from eclair.engines.memory import SHARED
 from eclair.engines.openai import OpenAIEngine
@@ -37,6 +38,7 @@ from eclair.errors import (
 )
 from eclair.messages import Sampling
 from eclair.settings import Settings
+from eclair.trust.egress import BrokenOff, TimedOut, Unreachable
 
 DEADLINE = 300.0
 """Seconds for which a request waits for the engine to be ready."""
@@ -50,6 +52,9 @@ HEALTHY = 60.0
 CACHE_MIB = 256
 """Memory for chats that have left their slot, about 11,000 tokens of them."""
 
+UNDER_WAY = (b"llamacpp:requests_processing", b"llamacpp:requests_deferred")
+"""What llama.cpp calls the numbers of requests that it answers and that wait."""
+
 log = logging.getLogger(__name__)
 
 
@@ -61,6 +66,10 @@ class Resident:
         self._settings = settings
         self._share = share.share_file(settings.data_dir, entry.id)
         self._scratch = settings.data_dir / "scratch"
+        drafts = settings.data_dir / "drafting" / f"{entry.id}.json"
+        wanted = settings.speculation == "auto" and entry.speculation != "none"
+        self._drafting = Drafting(drafts, wanted=wanted)
+        self._without_drafts = asyncio.Event()
         self._client: OpenAIEngine | None = None
         self._child: Child | None = None
         self._warming: asyncio.Task[None] | None = None
@@ -83,6 +92,8 @@ class Resident:
         try:
             async with contextlib.aclosing(client.stream(request)) as pieces:
                 async for piece in pieces:
+                    if isinstance(piece, Counted) and self._drafting.learn(piece):
+                        self._without_drafts.set()
                     yield piece
         except (EngineBroken, EngineUnavailable) as error:
             if await self._has_gone(client):
@@ -196,7 +207,8 @@ class Resident:
                     share.write(self._share, endpoint)
                 await self._set(client)
                 log.info("%s is ready after %.1f s", self.entry.name, time.monotonic() - began)
-                await child.wait()
+                if await self._dead_or_to_be_replaced(child, client):
+                    return
             finally:
                 self._warming.cancel()
                 await asyncio.wait([self._warming])
@@ -204,6 +216,26 @@ class Resident:
         if time.monotonic() - began > HEALTHY:
             self._deaths = 0
         raise EngineUnavailable(f"The embedded engine died ({self._last_words()}).")
+
+    async def _dead_or_to_be_replaced(self, child: Child, client: OpenAIEngine) -> bool:
+        """Wait for the engine's end. True where it is to begin anew without guesses; nobody is being answered then."""
+        self._without_drafts.clear()
+        died, told = asyncio.create_task(child.wait()), asyncio.create_task(self._without_drafts.wait())
+        try:
+            await asyncio.wait((died, told), return_when=asyncio.FIRST_COMPLETED)
+            while not died.done():
+                self._client = None  # whoever asks now waits
+                if not await _answers(client):
+                    log.info("%s begins anew and guesses no more, as that did not pay", self.entry.name)
+                    await client.close()
+                    return True
+                await self._set(client)
+                await asyncio.wait((died,), timeout=1.0)
+        finally:
+            died.cancel()
+            told.cancel()
+            await asyncio.wait((died, told))
+        return False
 
     async def _begun(self, child: Child) -> Endpoint:
         """Where the process listens. Raises SetupError and EngineUnavailable where it does not."""
@@ -260,6 +292,8 @@ class Resident:
             threads=settings.embedded_threads or _cores(),
             cache_mib=CACHE_MIB,
             scratch=f"{self._scratch}{os.sep}",
+            lookup=LOOKUP,
+            draft=DRAFT if self._drafting.on else 0,
         )
 
     async def _has_gone(self, client: OpenAIEngine) -> bool:
@@ -286,6 +320,17 @@ class Resident:
 def _greeting(model: str, system: str, slot: int) -> JSON:
     messages = [{"role": "system", "content": system}, {"role": "user", "content": f"Hi {slot}"}]
     return {"model": model, "messages": messages, "max_tokens": 1, "id_slot": slot}
+
+
+async def _answers(client: OpenAIEngine) -> bool:
+    """Whether the engine is answering anybody, another Éclair's people included."""
+    try:
+        async with client.http.get(f"{client.url.removesuffix('/v1')}/metrics", idle=5.0) as reply:
+            metrics = await reply.body(1 << 20)
+    except (BrokenOff, TimedOut, Unreachable):
+        return False  # it has died meanwhile
+    counts = [line.split()[-1] for line in metrics.splitlines() if line.startswith(UNDER_WAY)]
+    return any(float(count) > 0 for count in counts)
 
 
 def _recommended(sampling: Sampling, entry: Entry) -> Sampling:

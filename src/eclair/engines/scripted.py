@@ -28,6 +28,7 @@ import math
 import re
 import sys
 import time
+from collections import Counter
 from collections.abc import AsyncGenerator, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -142,7 +143,8 @@ class ScriptedEngine:
             yield Text(text)
         if script.break_ is not None:
             return
-        yield Counted(_length(request), script.reasoning + len(words), 0, script.reasoning)
+        drafted, accepted = _predicted(request, words)
+        yield Counted(_length(request), script.reasoning + len(words), 0, script.reasoning, drafted, accepted)
         yield Ended(reason, stop)
 
     async def count(self, model: str, text: str) -> int:
@@ -201,6 +203,14 @@ def _question(request: Request) -> str:
         return request.prompt
     asked = [said.content for said in request.messages if said.role == "user"]
     return asked[-1] if asked and isinstance(asked[-1], str) else ""
+
+
+def _predicted(request: Request, words: list[str]) -> tuple[int | None, int | None]:
+    """How many words were predicted, and how many of them the answer has."""
+    if request.prediction is None:
+        return None, None
+    predicted = Counter(request.prediction.split())
+    return predicted.total(), (predicted & Counter("".join(words).split())).total()
 
 
 def _length(request: Request) -> int:
