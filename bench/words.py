@@ -237,6 +237,10 @@ async def main(model: Path | None, parts: Sequence[str], count: int, words: int,
     goals.print()
 
 
+def _file(name: str) -> Path:
+    return Path(name).resolve()
+
+
 if __name__ == "__main__":
     parser = options(__doc__ or "")
     parser.add_argument(
@@ -252,7 +256,7 @@ if __name__ == "__main__":
         main(
             given.model,
             given.parts,
-            24 if quick else 120,
+            24 if quick else 80,
             60 if quick else given.words,
             wanted[::2] if quick else wanted,
         )

@@ -31,7 +31,7 @@ export function ending(message: Message): Ending | null {
 const SECONDS = { minimumFractionDigits: 2, maximumFractionDigits: 2 };
 const WHOLE = { maximumFractionDigits: 0 };
 
-/** `0.12 s to first word · 143 words · 98 words/s · SmolLM2`. */
+/** `0.12 s to first word · 143 words · 98 words/s · 31 of 36 guesses right · SmolLM2`. */
 export function figures(message: Message, models: ReadonlyMap<string, string>): string {
   const { usage, model } = message;
   const pieces: string[] = [];
@@ -39,6 +39,8 @@ export function figures(message: Message, models: ReadonlyMap<string, string>): 
     if (usage.first_word_ms !== null) pieces.push(say("firstWord", { seconds: number(usage.first_word_ms / 1000, SECONDS) }));
     pieces.push(say("words", { count: usage.words }));
     if (usage.words_per_second !== null) pieces.push(say("speed", { rate: number(usage.words_per_second, WHOLE) }));
+    const drafted = usage.drafted_tokens ?? 0;
+    if (drafted > 0) pieces.push(say("guessed", { right: number(usage.accepted_tokens ?? 0, WHOLE), count: number(drafted, WHOLE) }));
   }
   if (model !== null) pieces.push(models.get(model) ?? model);
   return pieces.join(" · ");

@@ -195,6 +195,7 @@ export const bg: Words = {
   firstWord: "{seconds} сек. до първата дума",
   words: { one: "{count} дума", other: "{count} думи" },
   speed: "{rate} думи/сек.",
+  guessed: "{right} от {count} предположения верни",
 
   stopped: "Този отговор беше спрян.",
   interrupted: "Éclair беше рестартиран по време на този отговор.",

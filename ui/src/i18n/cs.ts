@@ -220,6 +220,7 @@ export const cs: Words = {
   firstWord: "{seconds} s do prvního slova",
   words: { one: "{count} slovo", few: "{count} slova", many: "{count} slova", other: "{count} slov" },
   speed: "{rate} slov/s",
+  guessed: "správně uhodnuto {right} z {count}",
 
   stopped: "Tato odpověď byla zastavena.",
   interrupted: "Během této odpovědi byl Éclair restartován.",

@@ -195,6 +195,7 @@ export const da: Words = {
   firstWord: "{seconds} s til første ord",
   words: { one: "{count} ord", other: "{count} ord" },
   speed: "{rate} ord/s",
+  guessed: "{right} af {count} gæt rigtige",
 
   stopped: "Du stoppede dette svar.",
   interrupted: "Éclair blev genstartet midt i dette svar.",

@@ -195,6 +195,7 @@ export const de: Words = {
   firstWord: "{seconds} s bis zum ersten Wort",
   words: { one: "{count} Wort", other: "{count} Wörter" },
   speed: "{rate} Wörter/s",
+  guessed: "{right} von {count} Vorgriffen richtig",
 
   stopped: "Sie haben diese Antwort gestoppt.",
   interrupted: "Éclair wurde während dieser Antwort neu gestartet.",

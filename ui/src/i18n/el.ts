@@ -195,6 +195,7 @@ export const el: Words = {
   firstWord: "{seconds} δευτ. έως την πρώτη λέξη",
   words: { one: "{count} λέξη", other: "{count} λέξεις" },
   speed: "{rate} λέξεις/δευτ.",
+  guessed: "{right} από {count} εικασίες σωστές",
 
   stopped: "Διακόψατε αυτή την απάντηση.",
   interrupted: "Το Éclair επανεκκινήθηκε στη μέση αυτής της απάντησης.",

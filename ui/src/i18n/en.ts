@@ -194,6 +194,7 @@ export const en = {
   firstWord: "{seconds} s to first word",
   words: { one: "{count} word", other: "{count} words" },
   speed: "{rate} words/s",
+  guessed: "{right} of {count} guesses right",
 
   stopped: "You stopped this answer.",
   interrupted: "Éclair was restarted in the middle of this answer.",

@@ -211,6 +211,7 @@ export const es: Words = {
   firstWord: "{seconds} s hasta la primera palabra",
   words: { one: "{count} palabra", many: "{count} de palabras", other: "{count} palabras" },
   speed: "{rate} palabras/s",
+  guessed: "{right} de {count} anticipaciones acertadas",
 
   stopped: "Ha detenido esta respuesta.",
   interrupted: "Éclair se ha reiniciado durante esta respuesta.",

@@ -195,6 +195,7 @@ export const et: Words = {
   firstWord: "{seconds} s esimese sõnani",
   words: { one: "{count} sõna", other: "{count} sõna" },
   speed: "{rate} sõna/s",
+  guessed: "õigeid oletusi {right}/{count}",
 
   stopped: "Peatasite selle vastuse.",
   interrupted: "Éclair taaskäivitati selle vastuse ajal.",

@@ -195,6 +195,7 @@ export const fi: Words = {
   firstWord: "{seconds} s ensimmäiseen sanaan",
   words: { one: "{count} sana", other: "{count} sanaa" },
   speed: "{rate} sanaa/s",
+  guessed: "{right}/{count} arvauksesta oikein",
 
   stopped: "Pysäytit tämän vastauksen.",
   interrupted: "Éclair käynnistettiin uudelleen kesken tämän vastauksen.",

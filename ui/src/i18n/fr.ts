@@ -207,6 +207,7 @@ export const fr: Words = {
   firstWord: "{seconds} s jusqu’au premier mot",
   words: { one: "{count} mot", many: "{count} de mots", other: "{count} mots" },
   speed: "{rate} mots/s",
+  guessed: "{right} anticipations justes sur {count}",
 
   stopped: "Vous avez arrêté cette réponse.",
   interrupted: "Éclair a redémarré au cours de cette réponse.",

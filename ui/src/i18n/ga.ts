@@ -261,6 +261,7 @@ export const ga: Words = {
     other: "{count} focal",
   },
   speed: "{rate} focal/s",
+  guessed: "{right} as {count} buille faoi thuairim ceart",
 
   stopped: "Stad tú an freagra seo.",
   interrupted: "Atosaíodh Éclair i lár an fhreagra seo.",

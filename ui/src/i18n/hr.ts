@@ -215,6 +215,7 @@ export const hr: Words = {
   firstWord: "{seconds} s do prve riječi",
   words: { one: "{count} riječ", few: "{count} riječi", other: "{count} riječi" },
   speed: "{rate} riječi/s",
+  guessed: "točno pogođeno {right} od {count}",
 
   stopped: "Ovaj je odgovor zaustavljen.",
   interrupted: "Éclair se ponovno pokrenuo usred ovog odgovora.",

@@ -195,6 +195,7 @@ export const hu: Words = {
   firstWord: "{seconds} mp az első szóig",
   words: { one: "{count} szó", other: "{count} szó" },
   speed: "{rate} szó/mp",
+  guessed: "{count} sejtésből {right} helyes",
 
   stopped: "Ön leállította ezt a választ.",
   interrupted: "Az Éclair e válasz közben újraindult.",

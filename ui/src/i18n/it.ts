@@ -207,6 +207,7 @@ export const it: Words = {
   firstWord: "{seconds} s alla prima parola",
   words: { one: "{count} parola", many: "{count} di parole", other: "{count} parole" },
   speed: "{rate} parole/s",
+  guessed: "{right} anticipazioni giuste su {count}",
 
   stopped: "Hai interrotto questa risposta.",
   interrupted: "Éclair è stato riavviato durante questa risposta.",

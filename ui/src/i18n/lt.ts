@@ -225,6 +225,7 @@ export const lt: Words = {
   firstWord: "{seconds} s iki pirmo žodžio",
   words: { one: "{count} žodis", few: "{count} žodžiai", many: "{count} žodžio", other: "{count} žodžių" },
   speed: "{rate} žodž./s",
+  guessed: "teisingų spėjimų: {right} iš {count}",
 
   stopped: "Sustabdėte šį atsakymą.",
   interrupted: "Rengiant šį atsakymą „Éclair“ pasileido iš naujo.",

@@ -211,6 +211,7 @@ export const lv: Words = {
   firstWord: "{seconds} s līdz pirmajam vārdam",
   words: { zero: "{count} vārdu", one: "{count} vārds", other: "{count} vārdi" },
   speed: "{rate} vārdi/s",
+  guessed: "pareizi minējumi: {right} no {count}",
 
   stopped: "Jūs apturējāt šo atbildi.",
   interrupted: "Éclair šīs atbildes laikā pārstartējās.",

@@ -261,6 +261,7 @@ export const mt: Words = {
     other: "{count} kelma",
   },
   speed: "{rate} kelma/s",
+  guessed: "{right} minn {count} tbassir tajjeb",
 
   stopped: "Waqqaft din it-tweġiba.",
   interrupted: "Éclair reġa’ nbeda f’nofs din it-tweġiba.",

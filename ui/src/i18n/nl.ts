@@ -195,6 +195,7 @@ export const nl: Words = {
   firstWord: "{seconds} s tot het eerste woord",
   words: { one: "{count} woord", other: "{count} woorden" },
   speed: "{rate} woorden/s",
+  guessed: "{right} van {count} gissingen juist",
 
   stopped: "Je hebt dit antwoord gestopt.",
   interrupted: "Éclair is tijdens dit antwoord opnieuw gestart.",

@@ -220,6 +220,7 @@ export const pl: Words = {
   firstWord: "{seconds} s do pierwszego słowa",
   words: { one: "{count} słowo", few: "{count} słowa", many: "{count} słów", other: "{count} słowa" },
   speed: "{rate} słów/s",
+  guessed: "trafne przewidywania: {right} z {count}",
 
   stopped: "Zatrzymano tę odpowiedź.",
   interrupted: "W trakcie tej odpowiedzi ponownie uruchomiono Éclair.",

@@ -207,6 +207,7 @@ export const pt: Words = {
   firstWord: "{seconds} s até à primeira palavra",
   words: { one: "{count} palavra", many: "{count} de palavras", other: "{count} palavras" },
   speed: "{rate} palavras/s",
+  guessed: "{right} de {count} previsões certas",
 
   stopped: "Esta resposta foi interrompida a seu pedido.",
   interrupted: "O Éclair foi reiniciado a meio desta resposta.",

@@ -211,6 +211,7 @@ export const ro: Words = {
   firstWord: "{seconds} s până la primul cuvânt",
   words: { one: "{count} cuvânt", few: "{count} cuvinte", other: "{count} de cuvinte" },
   speed: "{rate} cuvinte/s",
+  guessed: "{right} din {count} anticipări corecte",
 
   stopped: "Ați oprit acest răspuns.",
   interrupted: "Éclair a fost repornit în timpul acestui răspuns.",

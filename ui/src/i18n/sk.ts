@@ -220,6 +220,7 @@ export const sk: Words = {
   firstWord: "{seconds} s do prvého slova",
   words: { one: "{count} slovo", few: "{count} slová", many: "{count} slova", other: "{count} slov" },
   speed: "{rate} slov/s",
+  guessed: "správne uhádnuté {right} z {count}",
 
   stopped: "Táto odpoveď bola zastavená.",
   interrupted: "Počas tejto odpovede bol Éclair reštartovaný.",

@@ -220,6 +220,7 @@ export const sl: Words = {
   firstWord: "{seconds} s do prve besede",
   words: { one: "{count} beseda", two: "{count} besedi", few: "{count} besede", other: "{count} besed" },
   speed: "{rate} besed/s",
+  guessed: "pravilno uganjeno {right} od {count}",
 
   stopped: "Ta odgovor je bil ustavljen.",
   interrupted: "Éclair se je med tem odgovorom znova zagnal.",

@@ -195,6 +195,7 @@ export const sv: Words = {
   firstWord: "{seconds} s till första ordet",
   words: { one: "{count} ord", other: "{count} ord" },
   speed: "{rate} ord/s",
+  guessed: "{right} av {count} gissningar rätt",
 
   stopped: "Du stoppade svaret.",
   interrupted: "Éclair startades om mitt i svaret.",
