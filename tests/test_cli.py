@@ -448,6 +448,11 @@ class TestAsk:
             shown.raw
         )
 
+    def test_and_what_was_guessed_ahead(self, screen: Callable[..., Screen]) -> None:
+        shown = screen("ask", "script: words=20 guessed=31/36")
+        assert shown.end() == 0
+        assert " · 31 of 36 guesses right · scripted" in shown.raw.splitlines()[-1]
+
     def test_no_color_is_obeyed(self, screen: Callable[..., Screen]) -> None:
         shown = screen("ask", "script: words=20", NO_COLOR="1")
         assert shown.end() == 0

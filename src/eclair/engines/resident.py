@@ -70,6 +70,8 @@ class Resident:
         wanted = settings.speculation == "auto" and entry.speculation != "none"
         self._drafting = Drafting(drafts, wanted=wanted)
         self._without_drafts = asyncio.Event()
+        self._asking = 0
+        self._leaving = False
         self._client: OpenAIEngine | None = None
         self._child: Child | None = None
         self._warming: asyncio.Task[None] | None = None
@@ -89,6 +91,7 @@ class Resident:
         """Ask; see `Engine.stream`. Raises EngineUnavailable when the engine dies, and what keeps it from starting."""
         client = await self._ready()
         request = replace(request, sampling=_recommended(request.sampling, self.entry))
+        self._asking += 1
         try:
             async with contextlib.aclosing(client.stream(request)) as pieces:
                 async for piece in pieces:
@@ -101,6 +104,8 @@ class Resident:
                     f"The embedded engine died while it was answering ({self._last_words()}); it is being restarted."
                 ) from error
             raise
+        finally:
+            self._asking -= 1
 
     async def count(self, text: str) -> int:
         """By the model's own tokenizer if it is loaded; else estimated, for counting waits for nothing."""
@@ -137,7 +142,7 @@ class Resident:
         """The engine, once it answers. Raises what keeps it from that."""
         try:
             async with asyncio.timeout(DEADLINE), self._changed:
-                await self._changed.wait_for(lambda: self._client is not None or self._hopeless)
+                await self._changed.wait_for(lambda: self._hopeless or (self._client is not None and not self._leaving))
         except TimeoutError:
             raise EngineUnavailable(f"The embedded engine is not ready after {DEADLINE:.0f} seconds.") from None
         if self._client is not None:
@@ -224,18 +229,25 @@ class Resident:
         try:
             await asyncio.wait((died, told), return_when=asyncio.FIRST_COMPLETED)
             while not died.done():
-                self._client = None  # whoever asks now waits
-                if not await _answers(client):
+                self._leaving = True  # whoever asks now waits
+                if self._asking == 0 and not await _answers(client):
                     log.info("%s begins anew and guesses no more, as that did not pay", self.entry.name)
-                    await client.close()
+                    await self._set(None)
                     return True
-                await self._set(client)
+                await self._go_on()
                 await asyncio.wait((died,), timeout=1.0)
         finally:
+            self._leaving = False
             died.cancel()
             told.cancel()
             await asyncio.wait((died, told))
         return False
+
+    async def _go_on(self) -> None:
+        """Let those in who waited while the engine was about to leave."""
+        self._leaving = False
+        async with self._changed:
+            self._changed.notify_all()
 
     async def _begun(self, child: Child) -> Endpoint:
         """Where the process listens. Raises SetupError and EngineUnavailable where it does not."""

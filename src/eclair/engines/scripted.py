@@ -11,6 +11,7 @@ It answers with made-up prose. A line of the last message that begins with `scri
 | `pause=S@N` | a pause of S seconds before word N |
 | `fail=N` | an error in place of word N |
 | `break=N` | the stream breaks off in place of word N |
+| `guessed=N/M` | M words guessed ahead, N of them right |
 | `reasoning=N` | so many words of thought first |
 | `tool=NAME{"a":1}` | a call of that tool in place of words; no space within |
 | `load=S` | a model that takes S seconds to load |
@@ -60,6 +61,7 @@ class Script:
     pause_at: int = 0
     fail: int | None = None
     break_: int | None = None
+    guessed: tuple[int, int] | None = None
     reasoning: int = 0
     tool: str | None = None
     arguments: str = "{}"
@@ -86,6 +88,7 @@ def parse(message: str) -> Script:
             pause_at=int(at or 0),
             fail=int(values.pop("fail")) if "fail" in values else None,
             break_=int(values.pop("break")) if "break" in values else None,
+            guessed=_guessed(values.pop("guessed")) if "guessed" in values else None,
             reasoning=int(values.pop("reasoning", 0)),
             tool=tool or None,
             arguments=(brace + arguments) or "{}",
@@ -143,7 +146,7 @@ class ScriptedEngine:
             yield Text(text)
         if script.break_ is not None:
             return
-        drafted, accepted = _predicted(request, words)
+        accepted, drafted = script.guessed or _predicted(request, words)
         yield Counted(_length(request), script.reasoning + len(words), 0, script.reasoning, drafted, accepted)
         yield Ended(reason, stop)
 
@@ -206,11 +209,16 @@ def _question(request: Request) -> str:
 
 
 def _predicted(request: Request, words: list[str]) -> tuple[int | None, int | None]:
-    """How many words were predicted, and how many of them the answer has."""
+    """How many words of the answer were predicted, and how many words the prediction has."""
     if request.prediction is None:
         return None, None
     predicted = Counter(request.prediction.split())
-    return predicted.total(), (predicted & Counter("".join(words).split())).total()
+    return (predicted & Counter("".join(words).split())).total(), predicted.total()
+
+
+def _guessed(value: str) -> tuple[int, int]:
+    right, _, drafted = value.partition("/")
+    return int(right), int(drafted)
 
 
 def _length(request: Request) -> int:

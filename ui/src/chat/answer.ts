@@ -40,7 +40,7 @@ export function figures(message: Message, models: ReadonlyMap<string, string>): 
     pieces.push(say("words", { count: usage.words }));
     if (usage.words_per_second !== null) pieces.push(say("speed", { rate: number(usage.words_per_second, WHOLE) }));
     const drafted = usage.drafted_tokens ?? 0;
-    if (drafted > 0) pieces.push(say("guessed", { right: number(usage.accepted_tokens ?? 0, WHOLE), count: number(drafted, WHOLE) }));
+    if (drafted > 0) pieces.push(say("guessed", { right: usage.accepted_tokens ?? 0, count: drafted }));
   }
   if (model !== null) pieces.push(models.get(model) ?? model);
   return pieces.join(" · ");
