@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import sys
 import threading
 from dataclasses import dataclass
 from typing import Any
-
-import xllamacpp
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +25,8 @@ def main() -> None:
     out = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
     bare = Bare(**json.loads(sys.argv[1]))
-    wanted: Any = xllamacpp.CommonParams()
+    xllamacpp: Any = importlib.import_module("xllamacpp")
+    wanted = xllamacpp.CommonParams()
     wanted.model.path = bare.model
     wanted.hostnames = ["127.0.0.1"]
     wanted.port = 0
@@ -36,7 +36,7 @@ def main() -> None:
         wanted.cpuparams.n_threads = bare.threads
         wanted.cpuparams_batch.n_threads = os.cpu_count()
     if bare.draft:
-        kinds: Any = xllamacpp.common_speculative_type
+        kinds = xllamacpp.common_speculative_type
         wanted.speculative.types = [kinds.COMMON_SPECULATIVE_TYPE_NGRAM_SIMPLE]
         wanted.speculative.ngram_simple.size_n = bare.lookup
         wanted.speculative.ngram_simple.size_m = bare.draft

@@ -16,7 +16,7 @@ import tempfile
 import time
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -66,7 +66,6 @@ class Rates:
     seconds: float = 0.0
     same: int = 0
     answers: int = 0
-    each: list[float] = field(default_factory=list[float])
 
     @property
     def rate(self) -> float:
@@ -110,7 +109,8 @@ def text_with_mistakes(count: int) -> tuple[str, str]:
     prose = [part for part in re.split(r"\n\s*\n", raw) if part[:1].isalpha() and len(part) > 100]
     words = re.sub(r"[`*\[\]]", "", " ".join(prose)).split()[:count]
     spoilt = list(words)
-    for place in random.Random(4).sample(range(count), MISTAKES):
+    whole = [place for place, word in enumerate(words) if word.isalpha()]
+    for place in random.Random(4).sample(whole, MISTAKES):
         spoilt[place] = spoilt[place][::-1] + "x"
     return " ".join(words), " ".join(spoilt)
 
@@ -218,6 +218,7 @@ async def main(model: Path | None, parts: Sequence[str], count: int, words: int,
         for part, questions in tasks().items():
             if part in parts:
                 results[part] = await asked(servers, questions, count)
+                print(f"{part}: {', '.join(f'{name} {shown(rates.rate)}' for name, rates in results[part].items())}")
         if "edits" in parts:
             results["edits"] = await edited(servers, engine, words)
     print(f"Words a second (answers equal to the defaults'); edits: {words} words back, output forced\n")
@@ -243,9 +244,7 @@ def _file(name: str) -> Path:
 
 if __name__ == "__main__":
     parser = options(__doc__ or "")
-    parser.add_argument(
-        "--model", type=lambda name: Path(name).resolve(), metavar="FILE", help="a GGUF in place of the embedded model"
-    )
+    parser.add_argument("--model", type=_file, metavar="FILE", help="a GGUF in place of the embedded model")
     parser.add_argument("--parts", nargs="+", choices=GOALS, default=list(GOALS), help="measure these alone")
     parser.add_argument("--words", type=int, default=1500, help="length of the edited text")
     parser.add_argument("--bare", nargs="+", choices=BARE, help="bare contenders; the defaults are always one")
