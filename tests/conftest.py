@@ -5,6 +5,7 @@ from collections.abc import AsyncGenerator
 from pathlib import Path
 
 import aiohttp
+import hypothesis
 import pytest
 
 from eclair.engines.catalog import embedded
@@ -12,6 +13,9 @@ from eclair.engines.shelf import verify
 from eclair.settings import Settings
 from eclair.store.sql import SQLStore
 from tests.support import ENDLESS, Server, serving
+
+hypothesis.settings.register_profile("untimed", deadline=None)
+hypothesis.settings.load_profile("untimed")
 
 
 @pytest.fixture

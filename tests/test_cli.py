@@ -226,6 +226,66 @@ class TestArguments:
         assert "Traceback" in capsys.readouterr().err
 
 
+class TestEdit:
+    @pytest.fixture
+    def letter(self, tmp_path: Path) -> Path:
+        file = tmp_path / "letter.txt"
+        file.write_bytes(b"Dear all,\r\nthe metting is at noon.\r\nYours")
+        file.chmod(0o640)
+        return file
+
+    def test_the_changes_are_shown(self, run: Eclair, letter: Path) -> None:
+        before = letter.read_bytes()
+        said = run("edit", str(letter), "script: say=[2] the meeting is at noon.")
+        assert (said.returncode, said.stderr) == (0, "")
+        lines = said.stdout.splitlines()
+        assert lines[0] == f"--- {letter}"
+        assert "-the metting is at noon." in lines
+        assert "+the meeting is at noon." in lines
+        assert letter.read_bytes() == before
+
+    def test_the_file_is_changed(self, run: Eclair, letter: Path) -> None:
+        said = run("edit", "--write", str(letter), "script: say=[2] the meeting is at noon.")
+        assert (said.returncode, said.stdout) == (0, "")
+        assert letter.read_bytes() == b"Dear all,\r\nthe meeting is at noon.\r\nYours"
+        assert letter.stat().st_mode & 0o777 == 0o640
+        assert [file.name for file in letter.parent.glob("*letter*")] == ["letter.txt"]
+
+    def test_what_is_piped_in_comes_back_whole(self, run: Eclair) -> None:
+        said = run("edit", "-", "script: say=[1] One", stdin="one\n\ntwo")
+        assert (said.stdout, said.returncode) == ("One\n\ntwo", 0)
+
+    @pytest.mark.parametrize(
+        ("arguments", "code", "fault"),
+        [
+            (("letter.txt", "script: say=No."), 4, "did not answer with changes"),
+            (("absent.txt", "script: say=[0]"), 2, "absent.txt cannot be read"),
+            (("letter.txt", " "), 2, "instruction is empty"),
+            (("--write", "-", "script: say=[0]"), 2, "no file to write to"),
+            (("picture.png", "script: say=[0]"), 2, "not text in UTF-8"),
+            (("--model", "nobody", "letter.txt", "script: say=[0]"), 2, "nobody"),
+        ],
+    )
+    def test_what_goes_wrong_is_said_and_nothing_changes(
+        self, run: Eclair, letter: Path, arguments: tuple[str, ...], code: int, fault: str
+    ) -> None:
+        before = letter.read_bytes()
+        (letter.parent / "picture.png").write_bytes(b"\x89PNG\xff")
+        files = ("letter.txt", "absent.txt", "picture.png")
+        said = run("edit", *(str(letter.parent / each) if each in files else each for each in arguments))
+        assert said.returncode == code
+        assert fault in said.stderr
+        assert letter.read_bytes() == before
+
+    def test_a_link_stays_a_link(self, run: Eclair, letter: Path) -> None:
+        link = letter.with_name("link.txt")
+        link.symlink_to(letter)
+        said = run("edit", "--write", str(link), "script: say=[3] Ours")
+        assert said.returncode == 0
+        assert link.is_symlink()
+        assert letter.read_bytes().endswith(b"Ours")
+
+
 class TestAsk:
     def test_words_are_shown_as_they_come(self, run: Eclair) -> None:
         process = run.start("ask", "script: words=40 rate=20")
@@ -398,6 +458,11 @@ class TestAsk:
         assert re.fullmatch(r"\x1b\[2m\d+ ms to the first word · 20 words · \d+ words/s · scripted\x1b\[22m", line), (
             shown.raw
         )
+
+    def test_and_what_was_guessed_ahead(self, screen: Callable[..., Screen]) -> None:
+        shown = screen("ask", "script: words=20 guessed=31/36")
+        assert shown.end() == 0
+        assert " · 31 of 36 guesses right · scripted" in shown.raw.splitlines()[-1]
 
     def test_no_color_is_obeyed(self, screen: Callable[..., Screen]) -> None:
         shown = screen("ask", "script: words=20", NO_COLOR="1")

@@ -41,6 +41,8 @@ usages = st.builds(
     first_word_ms=st.none() | measures,
     words=counts,
     words_per_second=st.none() | measures,
+    drafted_tokens=st.none() | counts,
+    accepted_tokens=st.none() | counts,
 )
 numbers: dict[str, Any] = {"seq": counts}
 starts = st.builds(RunStarted, created=counts, **numbers)

@@ -116,6 +116,8 @@ class Meter:
             words=words,
             words_per_second=round((words - 1) / seconds, 1) if words > 1 and seconds >= TELLING else None,
             seconds=round(self._clock() - self._accepted, 3),
+            drafted_tokens=counted.drafted_tokens if counted else None,
+            accepted_tokens=counted.accepted_tokens if counted else None,
         )
         return settled(usage, self.rates, self.tab)
 

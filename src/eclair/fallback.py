@@ -109,6 +109,11 @@ Ask = Callable[[Engine, Model, Request], AsyncGenerator[Piece, None]]
 """What an engine says to a request."""
 
 
+def stream(engine: Engine, model: Model, request: Request) -> AsyncGenerator[Piece, None]:
+    """As the engine says it."""
+    return engine.stream(request)
+
+
 class Asking:
     """One question to the engines, for whoever passes their pieces on: `make` makes a model's request of it, `ask`
     asks.

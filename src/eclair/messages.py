@@ -68,7 +68,7 @@ class Usage:
     the turn was accepted to its first word. `words` is counted between white space;
     `words_per_second` is over the time from the first word to the last, None for under two words and where that time
     was too short to tell. `seconds` run from the moment the turn was accepted to its end. Energy and cost are None
-    where they are not known.
+    where they are not known. `drafted_tokens` were guessed ahead and `accepted_tokens` of them were right.
     """
 
     prompt_tokens: int | None
@@ -80,6 +80,8 @@ class Usage:
     seconds: float | None = None
     energy: Energy | None = None
     cost: Cost | None = None
+    drafted_tokens: int | None = None
+    accepted_tokens: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -92,6 +92,9 @@ class Settings:
     embedded_memory: Annotated[int, Field(ge=0)] = _setting(
         0, "Memory for all models that the embedded engine keeps loaded, in MB; 0 takes half of the machine's."
     )
+    speculation: Literal["auto", "off"] = _setting(
+        "auto", "Whether the embedded engine guesses ahead where a text repeats: `auto` while that pays, or `off`."
+    )
     hub: Annotated[str | None, Field(pattern="^https?://[^/]")] = _setting(
         None, "Hugging-Face-compatible hub that models are pulled from; HF_ENDPOINT by default, else huggingface.co."
     )

@@ -70,6 +70,12 @@ def test_words_arrive_one_after_another_and_end_with_their_figures(page: Page) -
     expect(page.get_by_role("link", name="Tell me of bread.")).to_have_attribute("aria-current", "page")
 
 
+def test_the_figures_say_what_was_guessed_ahead(page: Page) -> None:
+    send(page, "script: words=20 guessed=31/36")
+    finished(page)
+    expect(answer(page)).to_contain_text(re.compile(r" · 31 of 36 guesses right · Scripted"))
+
+
 def test_stop_keeps_what_was_said_and_continue_takes_it_up(page: Page) -> None:
     send(page, SLOW)
     until_longer(page, 60)

@@ -17,7 +17,7 @@ import orjson
 import psutil
 import pytest
 
-from eclair.engines import llama_process
+from eclair.engines import drafting, llama_process
 from eclair.engines.base import Counted, Ended, Piece, Request, Said, Text
 from eclair.engines.catalog import embedded
 from eclair.engines.local import LocalEngine
@@ -118,6 +118,50 @@ async def test_an_answer_is_continued_without_its_beginning(engine: LocalEngine)
     text = said(await ask(engine, replace(going_on, sampling=Sampling(temperature=0, max_tokens=12))))
     assert "One" not in text
     assert "five" in text
+
+
+FERRY = (
+    "The ferry leaves the island at seven and at noon, when the wind allows it. Whoever misses it waits in the old "
+    "customs house, where a stove burns and the keeper sells tea. In winter the ferry stays in the harbour for days."
+)
+REPEATED = asking(f"Repeat this text word for word:\n\n{FERRY}", 60, Said("user", FERRY), Said("assistant", FERRY))
+
+
+def guessed(pieces: list[Piece]) -> tuple[int | None, int | None]:
+    counted = next(piece for piece in pieces if isinstance(piece, Counted))
+    return counted.drafted_tokens, counted.accepted_tokens
+
+
+async def test_guessing_ahead_changes_no_word(home: Settings) -> None:
+    async with running(home) as engine:
+        with_guesses = await ask(engine, REPEATED)
+    async with running(replace(home, speculation="off")) as engine:
+        without = await ask(engine, REPEATED)
+    assert said(with_guesses) == said(without)
+    drafted, accepted = guessed(with_guesses)
+    assert drafted is not None
+    assert accepted is not None
+    assert drafted >= accepted > 0
+    assert guessed(without) == (None, None)
+
+
+async def test_guesses_that_do_not_pay_end_when_nobody_is_answered(
+    home: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(drafting, "ENOUGH", 1)
+    monkeypatch.setattr(drafting, "LEAST", 100.0)
+    async with running(home) as engine:
+        await ask(engine, asking("Hello?"))
+        before = engine.pid
+        endless = replace(asking("Tell me a very long story.", 400), extra={"ignore_eos": True})
+        story = asyncio.create_task(ask(engine, endless))
+        assert guessed(await ask(engine, REPEATED))[0]
+        assert engine.pid == before
+        assert isinstance((await story)[-1], Ended)
+        await until(lambda: engine.pid != before)
+        assert guessed(await ask(engine, REPEATED)) == (None, None)
+    async with running(home) as engine:
+        assert guessed(await ask(engine, REPEATED)) == (None, None)
 
 
 async def test_what_does_not_fit_is_refused(engine: LocalEngine) -> None:

@@ -22,7 +22,7 @@ from eclair.settings import EngineSettings
 from tests.engines.standin import Answer, Call, StandIn, cut, standing_in
 
 ASK = Request("m", (Said("system", "Be brief."), Said("user", "Hello?")))
-LLAMACPP, VLLM, SGLANG, MISTRAL, DEEPSEEK = DIALECTS
+LLAMACPP, VLLM, SGLANG, MISTRAL, DEEPSEEK, OPENAI = DIALECTS
 DONE = b"data: [DONE]\n\n"
 
 
@@ -337,6 +337,36 @@ async def test_a_prompt_goes_to_completions(engine: OpenAIEngine, standin: Stand
 
 
 @pytest.mark.parametrize("dialect", [*DIALECTS, PLAIN], ids=lambda dialect: dialect.name)
+def test_a_prediction_goes_to_servers_that_take_one(dialect: Dialect) -> None:
+    body = compose(Request("m", ASK.messages, prediction="def f(): ..."), dialect)
+    taken = dialect in (MISTRAL, OPENAI)
+    assert body.get("prediction") == ({"type": "content", "content": "def f(): ..."} if taken else None)
+
+
+@pytest.mark.parametrize(
+    "end",
+    [
+        {"usage": usage(7, 40), "timings": {"prompt_n": 7, "predicted_n": 40, "draft_n": 36, "draft_n_accepted": 30}},
+        {"timings": {"prompt_n": 7, "predicted_n": 40, "draft_n": 36, "draft_n_accepted": 30}},
+        {
+            "usage": usage(7, 40),
+            "metrics": {"speculative_decoding": {"num_draft_tokens": 36, "num_accepted_draft_tokens": 30}},
+        },
+        {
+            "usage": usage(
+                7, 40, completion_tokens_details={"accepted_prediction_tokens": 30, "rejected_prediction_tokens": 6}
+            )
+        },
+    ],
+    ids=["llama.cpp", "llama.cpp without usage", "vLLM", "OpenAI"],
+)
+async def test_guessed_tokens_are_counted(engine: OpenAIEngine, standin: StandIn, end: dict[str, Any]) -> None:
+    standin.answers = [streaming(chunk({"content": "a"}, "stop"), chunk(**end), DONE)]
+    counted = next(piece for piece in await ask(engine) if isinstance(piece, Counted))
+    assert (counted.completion_tokens, counted.drafted_tokens, counted.accepted_tokens) == (40, 36, 30)
+
+
+@pytest.mark.parametrize("dialect", [*DIALECTS, PLAIN], ids=lambda dialect: dialect.name)
 def test_each_dialect_continues_an_answer_its_own_way(dialect: Dialect) -> None:
     request = Request("m", (Said("user", "Count."), Said("assistant", "One, tw")), sampling=Sampling(seed=3))
     body = compose(request, dialect)
@@ -348,7 +378,7 @@ def test_each_dialect_continues_an_answer_its_own_way(dialect: Dialect) -> None:
             assert last["prefix"] is True
             assert body["random_seed"] == 3
             assert "stream_options" not in body
-        case "plain" | "deepseek":
+        case "plain" | "deepseek" | "openai":
             assert last["role"] == "user"
         case _:
             assert last == {"role": "assistant", "content": "One, tw"}

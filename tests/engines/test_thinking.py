@@ -14,7 +14,7 @@ from eclair.engines.thinking import PROMPT
 from eclair.errors import EngineRefused
 from tests.engines.standin import Call, StandIn, standing_in
 
-LLAMACPP, VLLM, SGLANG, MISTRAL, DEEPSEEK = DIALECTS
+LLAMACPP, VLLM, SGLANG, MISTRAL, DEEPSEEK, OPENAI = DIALECTS
 ASK = (Said("system", "Be brief."), Said("user", "Hello?"))
 
 

@@ -183,6 +183,13 @@ async def test_a_turn_is_a_question_and_its_answer(server: Server) -> None:
     }
 
 
+async def test_what_was_guessed_ahead_is_told(server: Server) -> None:
+    conversation = await server.begin()
+    for script, told in (("guessed=31/36", (31, 36)), ("words=3", (None, None))):
+        usage = (await server.say(conversation, f"script: {script}"))["usage"]
+        assert (usage["accepted_tokens"], usage["drafted_tokens"]) == told
+
+
 async def test_turns_follow_one_another(server: Server) -> None:
     id = await server.begin()
     for number in range(3):

@@ -135,6 +135,21 @@ async def test_usage_is_streamed_when_it_is_asked_for(server: Server, client: op
         exact(ChatCompletionChunk, chunk)
 
 
+@pytest.mark.parametrize(
+    "content", ["one two three four", [{"type": "text", "text": "one two "}, {"type": "text", "text": "three four"}]]
+)
+async def test_a_prediction_is_counted(client: openai.AsyncOpenAI, content: Any) -> None:
+    reply = await client.chat.completions.create(
+        model="scripted",
+        messages=user("script: say=one two 3 four"),
+        prediction={"type": "content", "content": content},
+    )
+    assert reply.usage is not None
+    details = reply.usage.completion_tokens_details
+    assert details is not None
+    assert (details.accepted_prediction_tokens, details.rejected_prediction_tokens) == (3, 1)
+
+
 @pytest.mark.parametrize("stream", [False, True])
 async def test_several_choices(server: Server, client: openai.AsyncOpenAI, stream: bool) -> None:
     if stream:
@@ -389,6 +404,10 @@ async def test_errors_are_the_clients_own(client: openai.AsyncOpenAI) -> None:
         ("messages", [{"role": "user", "content": 5}], "messages.0.content"),
         ("messages", [{"role": "user", "content": "x", "colour": "red"}], "messages.0.colour"),
         ("logprobs", "yes please", "logprobs"),
+        ("prediction", "x", "prediction"),
+        ("prediction", {"type": "content"}, "prediction.content"),
+        ("prediction", {"type": "content", "content": 5}, "prediction.content"),
+        ("prediction", {"type": "image", "content": "x"}, "prediction.type"),
     ],
 )
 async def test_a_field_that_is_wrong_is_named(client: openai.AsyncOpenAI, field: str, value: Any, param: str) -> None:

@@ -64,7 +64,7 @@ export interface Cost {
  * the turn was accepted to its first word. `words` is counted between white space;
  * `words_per_second` is over the time from the first word to the last, None for under two words and where that time
  * was too short to tell. `seconds` run from the moment the turn was accepted to its end. Energy and cost are None
- * where they are not known.
+ * where they are not known. `drafted_tokens` were guessed ahead and `accepted_tokens` of them were right.
  */
 export interface Usage {
   readonly prompt_tokens: number | null;
@@ -76,6 +76,8 @@ export interface Usage {
   readonly seconds: number | null;
   readonly energy: Energy | null;
   readonly cost: Cost | null;
+  readonly drafted_tokens: number | null;
+  readonly accepted_tokens: number | null;
 }
 
 /** Why an answer failed: a code for programs, a sentence for people. */

@@ -81,11 +81,12 @@ class Printer:
 
 
 def speed(usage: Usage, model: str) -> str:
-    """One line: time to the first word, words, words per second, energy, cost, model."""
+    """One line: time to the first word, words, words per second, how many guesses were right, energy, cost, model."""
     facts = [
         f"{duration(usage.first_word_ms)} to the first word" if usage.first_word_ms is not None else None,
         f"{usage.words:,} word{'' if usage.words == 1 else 's'}",
         f"{usage.words_per_second:,.0f} words/s" if usage.words_per_second is not None else None,
+        f"{usage.accepted_tokens:,} of {usage.drafted_tokens:,} guesses right" if usage.drafted_tokens else None,
         energy(usage.energy.joules, estimated=usage.energy.kind == "estimated") if usage.energy is not None else None,
         money(usage.cost) if usage.cost is not None else None,
         model,

@@ -81,6 +81,13 @@ def _parser() -> tuple[argparse.ArgumentParser, list[str]]:
     ask.add_argument("question", nargs="*", metavar="QUESTION", help="what to ask; text piped in is added to it")
     ask.add_argument("--json", action="store_true", help="print the events, one a line")
 
+    edit = command("edit", "have a text changed; what does not change is not written anew")
+    edit.add_argument("file", type=Path, metavar="FILE", help="the text, or - for what is piped in")
+    edit.add_argument("instruction", metavar="INSTRUCTION", help="what to change")
+    edit.add_argument("--write", action="store_true", help="change the file; without it, the changes are shown")
+    edit.add_argument("--model", metavar="ID", help="who edits; `eclair models` lists them")
+    edit.set_defaults(module="editing")
+
     chat = command("chat", "hold a conversation, which is kept", answering)
     which = chat.add_mutually_exclusive_group()
     which.add_argument("--continue", dest="latest", action="store_true", help="take up the latest conversation")

@@ -48,6 +48,7 @@ class Request:
 
     Either `messages` or `prompt` (plain text to be continued). Where the last message is the assistant's,
     the engine goes on from it, and its stream holds only what is new.
+    `prediction` is a text that the answer will largely repeat; it changes how fast the words come, never the words.
     `extra` is passed on as it is: fields of the OpenAI format that Éclair does not interpret. One of them,
     `reasoning_effort`, an engine says in the way of its model, which is `thinks`, or known to the engine where that is
     None. `purpose` says what the answer is for, should an engine care. `tab` is filled while it is answered, even if
@@ -61,6 +62,7 @@ class Request:
     tools: tuple[JSON, ...] = ()
     tool_choice: str | JSON | None = None
     response_format: JSON | None = None
+    prediction: str | None = None
     extra: JSON = field(default_factory=dict[str, Any])
     thinks: Thinks | None = None
     purpose: Literal["answer", "title", "prefill"] = "answer"
@@ -94,12 +96,18 @@ class ToolCall:
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """The engine's own count of tokens; comes at most once. `reasoning_tokens` are among the completion's."""
+    """The engine's own count of tokens; comes at most once. `reasoning_tokens` are among the completion's.
+
+    `drafted_tokens` were guessed ahead (from the text at hand, by a small model, or from a prediction that the request
+    brought) and `accepted_tokens` of them were right; None where the engine does not say.
+    """
 
     prompt_tokens: int
     completion_tokens: int
     cached_tokens: int | None = None
     reasoning_tokens: int | None = None
+    drafted_tokens: int | None = None
+    accepted_tokens: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

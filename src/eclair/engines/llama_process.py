@@ -21,8 +21,8 @@ from typing import Any, Literal
 class Order:
     """What to run. `context` bounds each request, `shared` is the window that all of them share, in tokens.
 
-    `threads` read prompts and `writing` threads write. `kv` is the format of keys and
-    values.
+    `threads` read prompts and `writing` threads write. `kv` is the format of keys and values. `lookup` and `draft` are
+    those of `drafting`, in tokens; without a `draft` nothing is guessed.
     """
 
     model: str
@@ -38,6 +38,8 @@ class Order:
     kv: Literal["f16", "q8_0"]
     flash: Literal["auto", "on", "off"]
     nice: int = 0
+    lookup: int = 0
+    draft: int = 0
 
 
 def main() -> None:
@@ -99,6 +101,10 @@ def _parameters(xllamacpp: Any, order: Order) -> Any:
     # At the default of 0.1 a new question takes over any chat's slot, since all share the system message,
     # and that chat's next turn is read anew (272 tokens: 1.1 s instead of 0.1 s).
     wanted.slot_prompt_similarity = 0.5
+    if order.draft:
+        wanted.speculative.types = [xllamacpp.common_speculative_type.COMMON_SPECULATIVE_TYPE_NGRAM_SIMPLE]
+        wanted.speculative.ngram_simple.size_n = order.lookup
+        wanted.speculative.ngram_simple.size_m = order.draft
     return wanted
 
 

@@ -63,8 +63,9 @@ class Dialect:
 
     To continue an assistant's message, `continuing` is added to the request and `mark` to the message; `go_on`
     asks in words where a server has no such means, and `echoes` says that it repeats the message before it goes on.
-    One without `keeps_alive` closes the connection after a stream and does not say so. One that `remembers` does not
-    read again what its last prompts began with.
+    One that `predicts` takes a text that the answer will largely repeat. One without `keeps_alive` closes the
+    connection after a stream and does not say so. One that `remembers` does not read again what its last prompts began
+    with.
     """
 
     name: str
@@ -74,6 +75,7 @@ class Dialect:
     go_on: bool = False
     echoes: bool = False
     usage_on_demand: bool = True
+    predicts: bool = False
     keeps_alive: bool = True
     remembers: bool = False
     seed: str = "seed"
@@ -91,8 +93,17 @@ DIALECTS: tuple[Dialect, ...] = (
         tokenize="prompt",
     ),
     Dialect("sglang", ("sglang",), {"continue_final_message": True}, remembers=True),
-    Dialect("mistral", ("mistralai",), mark={"prefix": True}, echoes=True, usage_on_demand=False, seed="random_seed"),
+    Dialect(
+        "mistral",
+        ("mistralai",),
+        mark={"prefix": True},
+        echoes=True,
+        usage_on_demand=False,
+        predicts=True,
+        seed="random_seed",
+    ),
     Dialect("deepseek", ("deepseek",), go_on=True),
+    Dialect("openai", ("openai", "openai-internal", "system"), go_on=True, predicts=True),
 )
 PLAIN = Dialect("plain", go_on=True)
 
@@ -425,6 +436,8 @@ def compose(request: Request, dialect: Dialect) -> JSON:
     if effort is not None and request.prompt is None:
         extra |= thinking.wished(effort, request.thinks, dialect.name)
     body = {**extra, "model": request.model, "stream": True}
+    if request.prediction is not None and dialect.predicts:
+        wanted["prediction"] = {"type": "content", "content": request.prediction}
     body.update((key, value) for key, value in wanted.items() if value is not None)
     if dialect.usage_on_demand:
         body["stream_options"] = {"include_usage": True}

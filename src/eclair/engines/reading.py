@@ -109,6 +109,7 @@ class Reading:
         self._logprobs: list[JSON] = []
         self._usage: JSON | None = None
         self._timings: JSON | None = None
+        self._metrics: JSON | None = None
         self.ended: FinishReason | None = None
         self._stop: str | None = None
         self.done = False
@@ -133,7 +134,7 @@ class Reading:
         held = self._echo.rest()
         if held:
             self._pieces.append(Text(held))
-        counted = _counted(self._usage, self._timings)
+        counted = _counted(self._usage, self._timings, self._metrics)
         if counted is not None:
             self._pieces.append(counted)
         return [*self._flush(), Ended(self.ended, self._stop)]
@@ -148,6 +149,8 @@ class Reading:
             self._usage = data["usage"]
         if data.get("timings"):
             self._timings = data["timings"]
+        if data.get("metrics"):
+            self._metrics = data["metrics"]
 
     def _choice(self, choice: JSON) -> None:
         delta: JSON | None = choice.get("delta")
@@ -269,14 +272,16 @@ def _parse(payload: bytes) -> JSON:
     return data  # pyright: ignore[reportUnknownVariableType]
 
 
-def _counted(usage: JSON | None, timings: JSON | None) -> Counted | None:
-    """The engine's count, from `usage` or else from llama.cpp's `timings`."""
+def _counted(usage: JSON | None, timings: JSON | None, metrics: JSON | None) -> Counted | None:
+    """The engine's count, from `usage` or else from llama.cpp's `timings`; vLLM tells of its guesses in `metrics`."""
     timings = timings or {}
     cached: int | None = timings.get("cache_n")
+    drafted, accepted = _guesses(usage or {}, timings, metrics or {})
     if usage is None:
         if "predicted_n" not in timings:
             return None
-        return Counted(int(timings.get("prompt_n") or 0) + (cached or 0), int(timings["predicted_n"]), cached)
+        prompt = int(timings.get("prompt_n") or 0) + (cached or 0)
+        return Counted(prompt, int(timings["predicted_n"]), cached, None, drafted, accepted)
     details: JSON = usage.get("prompt_tokens_details") or {}
     found: int | None = details.get("cached_tokens")
     made: JSON = usage.get("completion_tokens_details") or {}
@@ -285,4 +290,20 @@ def _counted(usage: JSON | None, timings: JSON | None) -> Counted | None:
         int(usage.get("completion_tokens") or 0),
         cached if found is None else found,
         made.get("reasoning_tokens"),
+        drafted,
+        accepted,
     )
+
+
+def _guesses(usage: JSON, timings: JSON, metrics: JSON) -> tuple[int | None, int | None]:
+    """How many tokens were guessed ahead and how many of them were right; None and None where nothing is said."""
+    if "draft_n" in timings:
+        return int(timings["draft_n"]), int(timings.get("draft_n_accepted") or 0)
+    found: JSON = metrics.get("speculative_decoding") or {}
+    if "num_draft_tokens" in found:
+        return int(found["num_draft_tokens"]), int(found.get("num_accepted_draft_tokens") or 0)
+    made: JSON = usage.get("completion_tokens_details") or {}
+    right, wrong = made.get("accepted_prediction_tokens"), made.get("rejected_prediction_tokens")
+    if right is None and wrong is None:
+        return None, None
+    return int(right or 0) + int(wrong or 0), int(right or 0)

@@ -18,9 +18,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from eclair.engines import share, tuned
-from eclair.engines.base import JSON, Health, Piece, Request, estimated
+from eclair.engines.base import JSON, Counted, Health, Piece, Request, estimated
 from eclair.engines.catalog import Entry
 from eclair.engines.child import Child
+from eclair.engines.drafting import DRAFT, LOOKUP, Drafting
 from eclair.engines.energy import Machine, Meter
 from eclair.engines.layouts import AS_IT_CAME
 from eclair.engines.llama_process import Order
@@ -39,6 +40,7 @@ from eclair.errors import (
 )
 from eclair.messages import Sampling
 from eclair.settings import Settings
+from eclair.trust.egress import BrokenOff, TimedOut, Unreachable
 
 DEADLINE = 300.0
 """Seconds for which a request waits for the engine to be ready."""
@@ -52,6 +54,9 @@ HEALTHY = 60.0
 CACHE_MIB = 256
 """Memory for chats that have left their slot, about 11,000 tokens of them."""
 
+UNDER_WAY = (b"llamacpp:requests_processing", b"llamacpp:requests_deferred")
+"""What llama.cpp calls the numbers of requests that it answers and that wait."""
+
 log = logging.getLogger(__name__)
 
 
@@ -63,6 +68,12 @@ class Resident:
         self._settings = settings
         self._share = share.share_file(settings.data_dir, entry.id)
         self._scratch = settings.data_dir / "scratch"
+        drafts = settings.data_dir / "drafting" / f"{entry.id}.json"
+        wanted = settings.speculation == "auto" and entry.speculation != "none"
+        self._drafting = Drafting(drafts, wanted=wanted)
+        self._without_drafts = asyncio.Event()
+        self._asking = 0
+        self._leaving = False
         self._client: OpenAIEngine | None = None
         self._child: Child | None = None
         self._others: int | None = None
@@ -93,10 +104,13 @@ class Resident:
             sampling=_recommended(request.sampling, self.entry),
             thinks=self.entry.way_of_thinking,
         )
+        self._asking += 1
         try:
             with self._meter.open(request.tab):
                 async with contextlib.aclosing(client.stream(request)) as pieces:
                     async for piece in pieces:
+                        if isinstance(piece, Counted) and self._drafting.learn(piece):
+                            self._without_drafts.set()
                         yield piece
         except (EngineBroken, EngineUnavailable) as error:
             if await self._has_gone(client):
@@ -104,6 +118,8 @@ class Resident:
                     f"The embedded engine died while it was answering ({self._last_words()}); it is being restarted."
                 ) from error
             raise
+        finally:
+            self._asking -= 1
 
     async def count(self, text: str) -> int:
         """By the model's own tokenizer if it is loaded; else estimated, for counting waits for nothing."""
@@ -136,7 +152,7 @@ class Resident:
         """The engine, once it answers. Raises what keeps it from that."""
         try:
             async with asyncio.timeout(DEADLINE), self._changed:
-                await self._changed.wait_for(lambda: self._client is not None or self._hopeless)
+                await self._changed.wait_for(lambda: self._hopeless or (self._client is not None and not self._leaving))
         except TimeoutError:
             raise EngineUnavailable(f"The embedded engine is not ready after {DEADLINE:.0f} seconds.") from None
         if self._client is not None:
@@ -209,7 +225,8 @@ class Resident:
                     share.write(self._share, endpoint)
                 await self._set(client)
                 log.info("%s is ready after %.1f s", self.entry.name, time.monotonic() - began)
-                await child.wait()
+                if await self._dead_or_to_be_replaced(child, client):
+                    return
             finally:
                 self._warming.cancel()
                 await asyncio.wait([self._warming])
@@ -222,6 +239,33 @@ class Resident:
         """How `eclair tune` found that this model runs best; as ever where it has not been asked."""
         found = tuned.found(self._settings.data_dir, self.entry.id, path)
         return found.choice if found is not None else Choice()
+
+    async def _dead_or_to_be_replaced(self, child: Child, client: OpenAIEngine) -> bool:
+        """Wait for the engine's end. True where it is to begin anew without guesses; nobody is being answered then."""
+        self._without_drafts.clear()
+        died, told = asyncio.create_task(child.wait()), asyncio.create_task(self._without_drafts.wait())
+        try:
+            await asyncio.wait((died, told), return_when=asyncio.FIRST_COMPLETED)
+            while not died.done():
+                self._leaving = True  # whoever asks now waits
+                if self._asking == 0 and not await _answers(client):
+                    log.info("%s begins anew and guesses no more, as that did not pay", self.entry.name)
+                    await self._set(None)
+                    return True
+                await self._go_on()
+                await asyncio.wait((died,), timeout=1.0)
+        finally:
+            self._leaving = False
+            died.cancel()
+            told.cancel()
+            await asyncio.wait((died, told))
+        return False
+
+    async def _go_on(self) -> None:
+        """Let those in who waited while the engine was about to leave."""
+        self._leaving = False
+        async with self._changed:
+            self._changed.notify_all()
 
     async def _begun(self, child: Child, choice: Choice) -> Endpoint:
         """Where the process listens. Raises SetupError and EngineUnavailable where it does not."""
@@ -288,6 +332,8 @@ class Resident:
             writing=choice.writing,
             kv=choice.kv,
             flash=choice.flash,
+            lookup=LOOKUP,
+            draft=DRAFT if self._drafting.on else 0,
         )
 
     async def _has_gone(self, client: OpenAIEngine) -> bool:
@@ -314,6 +360,17 @@ class Resident:
 def _greeting(model: str, system: str, slot: int) -> JSON:
     messages = [{"role": "system", "content": system}, {"role": "user", "content": f"Hi {slot}"}]
     return {"model": model, "messages": messages, "max_tokens": 1, "id_slot": slot}
+
+
+async def _answers(client: OpenAIEngine) -> bool:
+    """Whether the engine is answering anybody, another Éclair's people included."""
+    try:
+        async with client.http.get(f"{client.url.removesuffix('/v1')}/metrics", idle=5.0) as reply:
+            metrics = await reply.body(1 << 20)
+    except (BrokenOff, TimedOut, Unreachable):
+        return False  # it has died meanwhile
+    counts = [line.split()[-1] for line in metrics.splitlines() if line.startswith(UNDER_WAY)]
+    return any(float(count) > 0 for count in counts)
 
 
 def _recommended(sampling: Sampling, entry: Entry) -> Sampling:

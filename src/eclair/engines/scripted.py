@@ -11,6 +11,7 @@ It answers with made-up prose. A line of the last message that begins with `scri
 | `pause=S@N` | a pause of S seconds before word N |
 | `fail=N` | an error in place of word N |
 | `break=N` | the stream breaks off in place of word N |
+| `guessed=N/M` | M words guessed ahead, N of them right |
 | `reasoning=N` | so many words of thought first, unless it is told not to think |
 | `tool=NAME{"a":1}` | a call of that tool in place of words; no space within |
 | `load=S` | a model that takes S seconds to load |
@@ -28,6 +29,7 @@ import math
 import re
 import sys
 import time
+from collections import Counter
 from collections.abc import AsyncGenerator, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -60,6 +62,7 @@ class Script:
     pause_at: int = 0
     fail: int | None = None
     break_: int | None = None
+    guessed: tuple[int, int] | None = None
     reasoning: int = 0
     tool: str | None = None
     arguments: str = "{}"
@@ -86,6 +89,7 @@ def parse(message: str) -> Script:
             pause_at=int(at or 0),
             fail=int(values.pop("fail")) if "fail" in values else None,
             break_=int(values.pop("break")) if "break" in values else None,
+            guessed=_guessed(values.pop("guessed")) if "guessed" in values else None,
             reasoning=int(values.pop("reasoning", 0)),
             tool=tool or None,
             arguments=(brace + arguments) or "{}",
@@ -154,7 +158,8 @@ class ScriptedEngine:
             yield Text(text)
         if script.break_ is not None:
             return
-        yield Counted(_length(request), thoughts + len(words), 0, thoughts)
+        accepted, drafted = script.guessed or _predicted(request, words)
+        yield Counted(_length(request), thoughts + len(words), 0, thoughts, drafted, accepted)
         yield Ended(reason, stop)
 
     async def count(self, model: str, text: str) -> int:
@@ -213,6 +218,19 @@ def _question(request: Request) -> str:
         return request.prompt
     asked = [said.content for said in request.messages if said.role == "user"]
     return asked[-1] if asked and isinstance(asked[-1], str) else ""
+
+
+def _predicted(request: Request, words: list[str]) -> tuple[int | None, int | None]:
+    """How many words of the answer were predicted, and how many words the prediction has."""
+    if request.prediction is None:
+        return None, None
+    predicted = Counter(request.prediction.split())
+    return (predicted & Counter("".join(words).split())).total(), predicted.total()
+
+
+def _guessed(value: str) -> tuple[int, int]:
+    right, _, drafted = value.partition("/")
+    return int(right), int(drafted)
 
 
 def _length(request: Request) -> int:

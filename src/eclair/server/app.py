@@ -25,6 +25,7 @@ from eclair.server.api import (
     changes,
     conversations,
     deletion,
+    edits,
     engines,
     exports,
     imports,
@@ -64,6 +65,7 @@ def create_app(core: Core) -> FastAPI:
     app.include_router(deletion.router(core))
     app.include_router(runs.router(core))
     app.include_router(answers.router(core))
+    app.include_router(edits.router(core))
     app.include_router(changes.router(core))
     app.include_router(exports.router(core))
     app.include_router(imports.router(core))

@@ -40,7 +40,7 @@ export function otherMode({ status, parts, remarks }: Message, mode: Mode | null
 const SECONDS = { minimumFractionDigits: 2, maximumFractionDigits: 2 };
 const WHOLE = { maximumFractionDigits: 0 };
 
-/** `0.12 s to first word · 143 words · 98 words/s · ≈ 3.2 J · €0.0013 · SmolLM2`. */
+/** `0.12 s to first word · 143 words · 98 words/s · 31 of 36 guesses right · ≈ 3.2 J · €0.0013 · SmolLM2`. */
 export function figures(message: Message, models: ReadonlyMap<string, string>): string {
   const { usage, model } = message;
   const pieces: string[] = [];
@@ -48,6 +48,8 @@ export function figures(message: Message, models: ReadonlyMap<string, string>): 
     if (usage.first_word_ms !== null) pieces.push(say("firstWord", { seconds: number(usage.first_word_ms / 1000, SECONDS) }));
     pieces.push(say("words", { count: usage.words }));
     if (usage.words_per_second !== null) pieces.push(say("speed", { rate: number(usage.words_per_second, WHOLE) }));
+    const drafted = usage.drafted_tokens ?? 0;
+    if (drafted > 0) pieces.push(say("guessed", { right: usage.accepted_tokens ?? 0, count: drafted }));
     // of an answer from before there were energy and cost, both are missing
     if (usage.energy) pieces.push(energy(usage.energy.joules, usage.energy.kind === "estimated"));
     if (usage.cost) pieces.push(money(usage.cost));

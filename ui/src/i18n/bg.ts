@@ -205,6 +205,7 @@ export const bg: Words = {
   firstWord: "{seconds} сек. до първата дума",
   words: { one: "{count} дума", other: "{count} думи" },
   speed: "{rate} думи/сек.",
+  guessed: "{right} от {count} предположения верни",
   read: "Прочетени токени",
   remembered: "Запомнени токени",
   written: "Написани токени",

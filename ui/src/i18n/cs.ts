@@ -225,6 +225,7 @@ export const cs: Words = {
   firstWord: "{seconds} s do prvního slova",
   words: { one: "{count} slovo", few: "{count} slova", many: "{count} slova", other: "{count} slov" },
   speed: "{rate} slov/s",
+  guessed: "správně uhodnuto {right} z {count}",
   read: "Přečtené tokeny",
   remembered: "Zapamatované tokeny",
   written: "Napsané tokeny",

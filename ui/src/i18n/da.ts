@@ -205,6 +205,7 @@ export const da: Words = {
   firstWord: "{seconds} s til første ord",
   words: { one: "{count} ord", other: "{count} ord" },
   speed: "{rate} ord/s",
+  guessed: "{right} af {count} gæt rigtige",
   read: "Læste tokens",
   remembered: "Huskede tokens",
   written: "Skrevne tokens",

@@ -205,6 +205,7 @@ export const de: Words = {
   firstWord: "{seconds} s bis zum ersten Wort",
   words: { one: "{count} Wort", other: "{count} Wörter" },
   speed: "{rate} Wörter/s",
+  guessed: "{right} von {count} Vorgriffen richtig",
   read: "Gelesene Tokens",
   remembered: "Gemerkte Tokens",
   written: "Geschriebene Tokens",

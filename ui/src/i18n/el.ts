@@ -205,6 +205,7 @@ export const el: Words = {
   firstWord: "{seconds} δευτ. έως την πρώτη λέξη",
   words: { one: "{count} λέξη", other: "{count} λέξεις" },
   speed: "{rate} λέξεις/δευτ.",
+  guessed: "{right} από {count} εικασίες σωστές",
   read: "Token που διαβάστηκαν",
   remembered: "Token από τη μνήμη",
   written: "Token που γράφτηκαν",

@@ -204,6 +204,7 @@ export const en = {
   firstWord: "{seconds} s to first word",
   words: { one: "{count} word", other: "{count} words" },
   speed: "{rate} words/s",
+  guessed: "{right} of {count} guesses right",
   read: "Tokens read",
   remembered: "Tokens remembered",
   written: "Tokens written",

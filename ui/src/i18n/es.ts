@@ -217,6 +217,7 @@ export const es: Words = {
   firstWord: "{seconds} s hasta la primera palabra",
   words: { one: "{count} palabra", many: "{count} de palabras", other: "{count} palabras" },
   speed: "{rate} palabras/s",
+  guessed: "{right} de {count} anticipaciones acertadas",
   read: "Tokens leídos",
   remembered: "Tokens recordados",
   written: "Tokens escritos",

@@ -205,6 +205,7 @@ export const et: Words = {
   firstWord: "{seconds} s esimese sõnani",
   words: { one: "{count} sõna", other: "{count} sõna" },
   speed: "{rate} sõna/s",
+  guessed: "õigeid oletusi {right}/{count}",
   read: "Loetud märgised",
   remembered: "Meeles peetud märgised",
   written: "Kirjutatud märgised",

@@ -205,6 +205,7 @@ export const fi: Words = {
   firstWord: "{seconds} s ensimmäiseen sanaan",
   words: { one: "{count} sana", other: "{count} sanaa" },
   speed: "{rate} sanaa/s",
+  guessed: "{right}/{count} arvauksesta oikein",
   read: "Luetut tokenit",
   remembered: "Muistetut tokenit",
   written: "Kirjoitetut tokenit",

@@ -213,6 +213,7 @@ export const fr: Words = {
   firstWord: "{seconds} s jusqu’au premier mot",
   words: { one: "{count} mot", many: "{count} de mots", other: "{count} mots" },
   speed: "{rate} mots/s",
+  guessed: "{right} anticipations justes sur {count}",
   read: "Jetons lus",
   remembered: "Jetons mémorisés",
   written: "Jetons écrits",

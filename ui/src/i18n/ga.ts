@@ -265,6 +265,7 @@ export const ga: Words = {
     other: "{count} focal",
   },
   speed: "{rate} focal/s",
+  guessed: "{right} as {count} buille faoi thuairim ceart",
   read: "Comharthaí a léadh",
   remembered: "Comharthaí a cuimhníodh",
   written: "Comharthaí a scríobhadh",

@@ -221,6 +221,7 @@ export const hr: Words = {
   firstWord: "{seconds} s do prve riječi",
   words: { one: "{count} riječ", few: "{count} riječi", other: "{count} riječi" },
   speed: "{rate} riječi/s",
+  guessed: "točno pogođeno {right} od {count}",
   read: "Pročitani tokeni",
   remembered: "Zapamćeni tokeni",
   written: "Napisani tokeni",

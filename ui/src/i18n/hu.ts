@@ -205,6 +205,7 @@ export const hu: Words = {
   firstWord: "{seconds} mp az első szóig",
   words: { one: "{count} szó", other: "{count} szó" },
   speed: "{rate} szó/mp",
+  guessed: "{count} sejtésből {right} helyes",
   read: "Elolvasott tokenek",
   remembered: "Megjegyzett tokenek",
   written: "Leírt tokenek",

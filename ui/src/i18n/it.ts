@@ -213,6 +213,7 @@ export const it: Words = {
   firstWord: "{seconds} s alla prima parola",
   words: { one: "{count} parola", many: "{count} di parole", other: "{count} parole" },
   speed: "{rate} parole/s",
+  guessed: "{right} anticipazioni giuste su {count}",
   read: "Token letti",
   remembered: "Token ricordati",
   written: "Token scritti",

@@ -230,6 +230,7 @@ export const lt: Words = {
   firstWord: "{seconds} s iki pirmo žodžio",
   words: { one: "{count} žodis", few: "{count} žodžiai", many: "{count} žodžio", other: "{count} žodžių" },
   speed: "{rate} žodž./s",
+  guessed: "teisingų spėjimų: {right} iš {count}",
   read: "Perskaityti žetonai",
   remembered: "Įsiminti žetonai",
   written: "Parašyti žetonai",

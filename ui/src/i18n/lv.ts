@@ -217,6 +217,7 @@ export const lv: Words = {
   firstWord: "{seconds} s līdz pirmajam vārdam",
   words: { zero: "{count} vārdu", one: "{count} vārds", other: "{count} vārdi" },
   speed: "{rate} vārdi/s",
+  guessed: "pareizi minējumi: {right} no {count}",
   read: "Izlasītās tekstvienības",
   remembered: "Atcerētās tekstvienības",
   written: "Uzrakstītās tekstvienības",

@@ -265,6 +265,7 @@ export const mt: Words = {
     other: "{count} kelma",
   },
   speed: "{rate} kelma/s",
+  guessed: "{right} minn {count} tbassir tajjeb",
   read: "Tokens moqrija",
   remembered: "Tokens miftakra",
   written: "Tokens miktuba",

@@ -205,6 +205,7 @@ export const nl: Words = {
   firstWord: "{seconds} s tot het eerste woord",
   words: { one: "{count} woord", other: "{count} woorden" },
   speed: "{rate} woorden/s",
+  guessed: "{right} van {count} gissingen juist",
   read: "Gelezen tokens",
   remembered: "Onthouden tokens",
   written: "Geschreven tokens",

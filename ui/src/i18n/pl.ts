@@ -225,6 +225,7 @@ export const pl: Words = {
   firstWord: "{seconds} s do pierwszego słowa",
   words: { one: "{count} słowo", few: "{count} słowa", many: "{count} słów", other: "{count} słowa" },
   speed: "{rate} słów/s",
+  guessed: "trafne przewidywania: {right} z {count}",
   read: "Przeczytane tokeny",
   remembered: "Zapamiętane tokeny",
   written: "Napisane tokeny",

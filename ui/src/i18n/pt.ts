@@ -213,6 +213,7 @@ export const pt: Words = {
   firstWord: "{seconds} s até à primeira palavra",
   words: { one: "{count} palavra", many: "{count} de palavras", other: "{count} palavras" },
   speed: "{rate} palavras/s",
+  guessed: "{right} de {count} previsões certas",
   read: "Tokens lidos",
   remembered: "Tokens memorizados",
   written: "Tokens escritos",

@@ -217,6 +217,7 @@ export const ro: Words = {
   firstWord: "{seconds} s până la primul cuvânt",
   words: { one: "{count} cuvânt", few: "{count} cuvinte", other: "{count} de cuvinte" },
   speed: "{rate} cuvinte/s",
+  guessed: "{right} din {count} anticipări corecte",
   read: "Tokenuri citite",
   remembered: "Tokenuri reținute",
   written: "Tokenuri scrise",

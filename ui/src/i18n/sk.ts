@@ -225,6 +225,7 @@ export const sk: Words = {
   firstWord: "{seconds} s do prvého slova",
   words: { one: "{count} slovo", few: "{count} slová", many: "{count} slova", other: "{count} slov" },
   speed: "{rate} slov/s",
+  guessed: "správne uhádnuté {right} z {count}",
   read: "Prečítané tokeny",
   remembered: "Zapamätané tokeny",
   written: "Napísané tokeny",

@@ -225,6 +225,7 @@ export const sl: Words = {
   firstWord: "{seconds} s do prve besede",
   words: { one: "{count} beseda", two: "{count} besedi", few: "{count} besede", other: "{count} besed" },
   speed: "{rate} besed/s",
+  guessed: "pravilno uganjeno {right} od {count}",
   read: "Prebrani žetoni",
   remembered: "Zapomnjeni žetoni",
   written: "Napisani žetoni",

@@ -205,6 +205,7 @@ export const sv: Words = {
   firstWord: "{seconds} s till första ordet",
   words: { one: "{count} ord", other: "{count} ord" },
   speed: "{rate} ord/s",
+  guessed: "{right} av {count} gissningar rätt",
   read: "Lästa token",
   remembered: "Ihågkomna token",
   written: "Skrivna token",

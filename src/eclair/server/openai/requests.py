@@ -73,6 +73,21 @@ class ChatMessage(Fields):
         return Said(self.role, content, self.name, tuple(self.tool_calls or ()), self.tool_call_id)
 
 
+class PredictedText(Fields):
+    type: Literal["text"]
+    text: str
+
+
+class Prediction(Fields):
+    """A text that the answer will largely repeat, whole or in parts."""
+
+    type: Literal["content"] = "content"
+    content: str | list[PredictedText]
+
+    def text(self) -> str:
+        return self.content if isinstance(self.content, str) else "".join(part.text for part in self.content)
+
+
 class ChatRequest(_Asked):
     messages: Annotated[list[ChatMessage], Field(min_length=1)]
     max_tokens: Annotated[int | None, Field(ge=1)] = None
@@ -84,6 +99,7 @@ class ChatRequest(_Asked):
     logprobs: bool | None = None
     top_logprobs: Annotated[int | None, Field(ge=0, le=20)] = None
     reasoning_effort: str | None = None
+    prediction: Prediction | None = None
     store: Literal[False] | None = None
     metadata: dict[str, str] | None = None
     service_tier: Literal["auto", "default"] | None = None
@@ -105,6 +121,7 @@ class ChatRequest(_Asked):
             tools=tuple(self.tools or ()),
             tool_choice=self.tool_choice,
             response_format=self.response_format,
+            prediction=self.prediction.text() if self.prediction is not None else None,
             extra=self.passed_on("logprobs", "top_logprobs", "parallel_tool_calls", "reasoning_effort"),
         )
 

@@ -188,7 +188,8 @@ async def _chunks(
                     case _:
                         yield event(index, reply.form.delta(piece))
         if usage:
-            yield _event({**reply.head(reply.form.chunk_object), "choices": [], "usage": _usage(counts)})
+            head = reply.head(reply.form.chunk_object)
+            yield _event({**head, "choices": [], "usage": _usage(counts, reply.choices[0].request)})
     except EclairError as error:
         yield _event(error_body(error))
     yield ENDS
@@ -208,7 +209,7 @@ async def _whole(reply: _Reply) -> Response:
     body: JSON = {
         **reply.head(reply.form.object),
         "choices": [{"index": index, **reply.form.whole(choice)} for index, choice in enumerate(choices)],
-        "usage": _usage([choice.counted for choice in choices if choice.counted is not None]),
+        "usage": _usage([choice.counted for choice in choices if choice.counted is not None], reply.choices[0].request),
     }
     return Response(orjson.dumps(body), media_type="application/json")
 
@@ -230,18 +231,26 @@ async def _gather(reply: _Reply) -> list[Choice]:
         await asyncio.wait(tasks)
 
 
-def _usage(counts: list[Counted]) -> JSON | None:
+def _usage(counts: list[Counted], asked: EngineRequest) -> JSON | None:
     """The prompt is counted once, the answers together. None where the engine does not count."""
     if not counts:
         return None
     made = sum(counted.completion_tokens for counted in counts)
     prompt = counts[0].prompt_tokens
-    return {
+    usage: JSON = {
         "prompt_tokens": prompt,
         "completion_tokens": made,
         "total_tokens": prompt + made,
         "prompt_tokens_details": {"cached_tokens": counts[0].cached_tokens or 0},
     }
+    drafted = sum(counted.drafted_tokens or 0 for counted in counts)
+    if drafted or asked.prediction is not None:
+        right = sum(counted.accepted_tokens or 0 for counted in counts)
+        usage["completion_tokens_details"] = {
+            "accepted_prediction_tokens": right,
+            "rejected_prediction_tokens": drafted - right,
+        }
+    return usage
 
 
 def _event(body: JSON) -> bytes:
