@@ -21,6 +21,7 @@ from eclair.events import (
     ModelChanged,
     PartDelta,
     Remarked,
+    RunFailed,
     RunFinished,
     StepFinished,
     StepStarted,
@@ -162,9 +163,10 @@ class Answer:
         return self._turn.engine, self._turn.model
 
     def closing(self, end: Event | None) -> list[Event]:
-        """Close the open part, state the usage, end the run."""
+        """Close the open part, state the usage, end the run. One that failed unbegun says what might help."""
         usage = self._meter.usage()
         return [
+            *(self._turn.remarks if isinstance(end, RunFailed) and not self._begun else ()),
             *self._parts.finish(),
             *([UsageCounted(usage)] if usage is not None else []),
             end or RunFinished(self._reason or "stop"),

