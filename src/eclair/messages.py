@@ -118,6 +118,64 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
+class Attachment:
+    """A file that went along with a message. `media` is its type (RFC 6838)."""
+
+    id: str
+    name: str
+    size: int
+    media: str
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """What an answer could rest on: characters `start` to `end` of the text of the document `file`.
+
+    `number` is the one under which it is cited, from 1, and never changes in a run. `page` counts from 1, `label` is
+    what the page calls itself (`xii`, a sheet's name) or None; `heading` is the path of headings above the passage,
+    and `member` the file in which it stands where the document is an archive.
+    """
+
+    number: int
+    file: str
+    name: str
+    page: int
+    label: str | None
+    heading: tuple[str, ...]
+    start: int
+    end: int
+    text: str
+    member: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Citation:
+    """Characters `start` to `end` of an answer's part `index` rest on passage `passage`, whose very words are `quote`:
+    characters `quote_start` to `quote_end` of the document. `support` is how well, from 0 to 1."""
+
+    index: int
+    start: int
+    end: int
+    passage: int
+    quote: str
+    quote_start: int
+    quote_end: int
+    support: float
+
+
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """Nothing at hand supports characters `start` to `end` of an answer's part `index`. `about` is what of it differs
+    from the nearest passage `passage`, such as a number, or empty."""
+
+    index: int
+    start: int
+    end: int
+    about: str
+    passage: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Message:
     """One message of a conversation. Times are milliseconds since 1970, UTC.
 
