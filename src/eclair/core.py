@@ -9,6 +9,11 @@ from dataclasses import dataclass
 
 from eclair.archive.imports import Imports
 from eclair.changes import Changes
+from eclair.documents.embedding import Embedder
+from eclair.documents.gather import Documents
+from eclair.documents.intake import Intake
+from eclair.documents.parsing import Parser
+from eclair.documents.search import Search
 from eclair.engines.added import AddedEngines
 from eclair.engines.base import Engine, Model, Piece, Request
 from eclair.idle import Idle
@@ -24,6 +29,7 @@ from eclair.servers import Servers
 from eclair.settings import Settings
 from eclair.spending import rates
 from eclair.store.base import Store
+from eclair.store.blobs import Blobs
 from eclair.store.sql import SQLStore
 from eclair.titles import Titles
 from eclair.tuner import Tuner
@@ -49,6 +55,9 @@ class Core:
     pulls: Pulls
     ledger: Ledger
     servers: Servers
+    intake: Intake
+    blobs: Blobs
+    search: Search
 
     def ask(self, engine: Engine, model: Model, request: Request) -> AsyncGenerator[Piece, None]:
         """The pieces of an answer that is kept nowhere, but for what it takes."""
@@ -96,7 +105,18 @@ async def open_core(settings: Settings) -> AsyncGenerator[Core]:
         prefill = Prefill(idle)
         stack.push_async_callback(prefill.close)
         modes = Modes(settings, registry, store)
-        turns = Turns(settings, store, registry, modes, preferences, runs, idle, titles, prefill)
+        blobs = Blobs(settings.data_dir / "files")
+        parser = Parser()
+        stack.push_async_callback(parser.close)
+        embedder = await choose_embedder(settings, registry)
+        if embedder is not None:
+            stack.push_async_callback(embedder.close)
+        intake = Intake(store.documents, blobs, parser, embedder, changes, idle)
+        await intake.start()
+        stack.push_async_callback(intake.close)
+        search = Search(store.documents, embedder)
+        documents = Documents(store.documents, search, intake, embedder)
+        turns = Turns(settings, store, registry, modes, preferences, runs, idle, titles, prefill, documents)
         pulls = Pulls(settings, registry, changes)
         stack.push_async_callback(pulls.close)
         yield Core(
@@ -114,4 +134,7 @@ async def open_core(settings: Settings) -> AsyncGenerator[Core]:
             pulls=pulls,
             ledger=ledger,
             servers=Servers(settings, store),
+            intake=intake,
+            blobs=blobs,
+            search=search,
         )

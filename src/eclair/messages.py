@@ -13,7 +13,7 @@ Role = Literal["system", "user", "assistant"]
 PartKind = Literal["text", "reasoning", "tool_call"]
 Status = Literal["running", "finished", "stopped", "interrupted", "failed"]
 FinishReason = Literal["stop", "length", "tool_calls", "content_filter"]
-StepKind = Literal["load"]
+StepKind = Literal["load", "read", "search"]
 RemarkCode = Literal[
     "history_trimmed",
     "routed_short",
@@ -23,8 +23,11 @@ RemarkCode = Literal[
     "not_saved",
     "answered_by",
     "language",
+    "partly_read",
+    "unread",
+    "nothing_found",
 ]
-ChangeKind = Literal["changed", "removed", "running", "finished", "models"]
+ChangeKind = Literal["changed", "removed", "running", "finished", "models", "files"]
 EnergyKind = Literal["measured", "estimated"]
 Mode = Literal["flash", "auto", "think"]
 MODES: tuple[Mode, ...] = get_args(Mode)
@@ -106,7 +109,7 @@ class Remark:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """Work that was not words, such as waiting for a model to load.
+    """Work that was not words: waiting for a model to load or a document to be read, searching.
 
     `milliseconds` is None until it is done, and stays so where the answer ended before it did.
     """
@@ -125,6 +128,14 @@ class Attachment:
     name: str
     size: int
     media: str
+
+
+@dataclass(frozen=True, slots=True)
+class LibraryName:
+    """A library that was to be searched, by the name that it had then."""
+
+    id: str
+    name: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +190,8 @@ class Doubt:
 class Message:
     """One message of a conversation. Times are milliseconds since 1970, UTC.
 
-    An assistant's message is the fold of its run's events; `run`, `model` and what follows are its alone.
+    An assistant's message is the fold of its run's events; `run`, `model` and what follows are its alone, but for
+    `files` and `libraries`, which went along with a person's message. `passages` are what the answer could rest on.
     """
 
     id: str
@@ -196,6 +208,11 @@ class Message:
     fault: Fault | None = None
     remarks: tuple[Remark, ...] = ()
     steps: tuple[Step, ...] = ()
+    files: tuple[Attachment, ...] = ()
+    libraries: tuple[LibraryName, ...] = ()
+    passages: tuple[Passage, ...] = ()
+    citations: tuple[Citation, ...] = ()
+    doubts: tuple[Doubt, ...] = ()
 
     @property
     def text(self) -> str:
@@ -237,8 +254,8 @@ class Hit:
 class Change:
     """Something has happened to a conversation: it was changed or removed, an answer in it began or ended.
 
-    Without a conversation it is not known to which: look at everything. `models`, of none either, is of the models
-    that are here or on their way.
+    Without a conversation it is not known to which: look at everything. `models` and `files`, of none either, are of
+    the models that are here or on their way, and of files and libraries.
     """
 
     conversation: str | None

@@ -7,7 +7,7 @@ import asyncio
 import itertools
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 
@@ -23,7 +23,7 @@ from eclair.engines.base import Engine, Model
 from eclair.errors import EclairError, InvalidInput, TooLarge
 from eclair.events import Event, RunFailed, RunStarted, RunStopped, encode
 from eclair.ids import new_id
-from eclair.messages import Message, Part
+from eclair.messages import Message, Part, Passage
 from eclair.modes import Modes
 from eclair.registry import Registry, build
 from eclair.settings import Settings
@@ -73,12 +73,13 @@ async def _prepare(settings: Settings, registry: Registry, question: Question) -
     created = int(time.time() * 1000)
     asked = Message(new_id("msg"), "", None, "user", (Part("text", question.text),), created)
 
-    async def again(engine: Engine, model: Model) -> Turn:
-        turn = await prepare(settings, chosen.by(engine, model), question.choices, [asked], question.accepted)
+    async def again(engine: Engine, model: Model, passages: Sequence[Passage] = ()) -> Turn:
+        by = chosen.by(engine, model)
+        turn = await prepare(settings, by, question.choices, [asked], question.accepted, passages=passages)
         remark = await language_remark([asked], model, await registry.models(), settings)
         return turn if remark is None else replace(turn, remarks=(*turn.remarks, remark))
 
-    turn = await again(chosen.engine, chosen.model)
+    turn = await again(chosen.engine, chosen.model, ())
     started = RunStarted(new_id("run"), new_id("msg"), "", None, chosen.model.id, created)
     return started, Answer(turn, chosen.fallback, again)
 

@@ -28,7 +28,9 @@ from eclair.server.api import (
     edits,
     engines,
     exports,
+    files,
     imports,
+    libraries,
     models,
     preferences,
     prefill,
@@ -76,6 +78,8 @@ def create_app(core: Core) -> FastAPI:
     app.include_router(engines.router(core))
     app.include_router(tuning.router(core))
     app.include_router(preferences.router(core))
+    app.include_router(files.router(core))
+    app.include_router(libraries.router(core))
     app.include_router(usage.router(core))
     app.include_router(about.router(core))
     app.include_router(openai.router(core))

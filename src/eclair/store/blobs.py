@@ -5,10 +5,25 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
+import shutil
 import tempfile
+from collections.abc import AsyncGenerator, AsyncIterable
+from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 from eclair.errors import NotFound, StoreError
+
+PIECE = 1 << 20
+"""Bytes that are gathered before they are written."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A blob that is kept: its name and its bytes."""
+
+    name: str
+    size: int
 
 
 class Blobs:
@@ -20,6 +35,38 @@ class Blobs:
     async def put(self, data: bytes) -> str:
         """Keep `data`, whole or not at all; its name comes back. Raises StoreError when the disk is full."""
         return await asyncio.to_thread(self._put, data)
+
+    async def take(self, source: AsyncIterable[bytes]) -> Kept:
+        """Keep what comes, whole or not at all. Raises what the source raises, and StoreError when the disk is full."""
+        digest = hashlib.sha256()
+        size = 0
+        folder: tempfile.TemporaryDirectory[str] | None = None
+        try:
+            folder = await asyncio.to_thread(self._room)
+            coming = Path(folder.name) / "coming"
+            with await asyncio.to_thread(coming.open, "wb") as handle:
+                async for data in _gathered(source):
+                    digest.update(data)
+                    size += len(data)
+                    await asyncio.to_thread(handle.write, data)
+                await asyncio.to_thread(_flush, handle)
+            name = digest.hexdigest()
+            await asyncio.to_thread(self._place, coming, name)
+        except OSError as error:
+            raise self._unkept(error) from error
+        finally:
+            if folder is not None:
+                await asyncio.to_thread(folder.cleanup)
+        return Kept(name, size)
+
+    def tidy(self) -> None:
+        """Remove what came in part before a process died. Only while nothing is coming."""
+        for left in self._folder.glob("coming-*"):
+            shutil.rmtree(left, ignore_errors=True)
+
+    def path(self, name: str) -> Path:
+        """The file that holds it, for who only reads. Raises NotFound for what is no name of a blob."""
+        return self._path(name)
 
     async def get(self, name: str) -> bytes:
         """Raises NotFound, and StoreError when the bytes are no longer those that were kept."""
@@ -36,21 +83,29 @@ class Blobs:
 
     def _put(self, data: bytes) -> str:
         name = hashlib.sha256(data).hexdigest()
-        path = self._path(name)
-        if path.exists():
-            return name
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryDirectory(dir=path.parent) as folder:
+            with self._room() as folder:
                 whole = Path(folder) / name
                 with whole.open("wb") as handle:
                     handle.write(data)
-                    handle.flush()
-                    os.fsync(handle.fileno())
-                whole.rename(path)
+                    _flush(handle)
+                self._place(whole, name)
         except OSError as error:
-            raise StoreError(f"A file cannot be kept in {self._folder}: {error.strerror}.") from error
+            raise self._unkept(error) from error
         return name
+
+    def _room(self) -> tempfile.TemporaryDirectory[str]:
+        """A folder on the same disk, for what is not whole yet."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        return tempfile.TemporaryDirectory(dir=self._folder, prefix="coming-")
+
+    def _place(self, whole: Path, name: str) -> None:
+        path = self._path(name)
+        path.parent.mkdir(exist_ok=True)
+        whole.replace(path)
+
+    def _unkept(self, error: OSError) -> StoreError:
+        return StoreError(f"A file cannot be kept in {self._folder}: {error.strerror}.")
 
     def _get(self, name: str) -> bytes:
         try:
@@ -60,3 +115,19 @@ class Blobs:
         if hashlib.sha256(data).hexdigest() != name:
             raise StoreError(f"The blob {name} was changed on disk; restore {self._folder} from a backup.")
         return data
+
+
+def _flush(handle: IO[bytes]) -> None:
+    handle.flush()
+    os.fsync(handle.fileno())
+
+
+async def _gathered(source: AsyncIterable[bytes]) -> AsyncGenerator[bytes, None]:
+    """The same bytes in larger pieces."""
+    gathered = bytearray()
+    async for data in source:
+        gathered += data
+        if len(gathered) >= PIECE:
+            yield bytes(gathered)
+            gathered.clear()
+    yield bytes(gathered)

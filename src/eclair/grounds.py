@@ -1,0 +1,36 @@
+"""What an answer can rest on: the port between the assistant and its sources. It finds nothing itself."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from eclair.citations import Checker
+from eclair.engines.base import Model
+from eclair.events import Remarked, SourceFound, StepFinished, StepStarted
+from eclair.messages import Citation, Passage
+
+Finding = StepStarted | StepFinished | SourceFound | Remarked
+
+
+@dataclass(frozen=True, slots=True)
+class Quoted:
+    """Words with which an answer begins: `text`, of which `citation` is where they stand; its place is in `text`."""
+
+    text: str
+    citation: Citation
+
+
+class Grounds(Protocol):
+    """What an answer can rest on: its sources, found and checked against."""
+
+    def gather(self, model: Model) -> AsyncGenerator[Finding, None]:
+        """Find the passages, as many as the model does well with. Raises EclairError where nothing can be found out."""
+        ...
+
+    async def lead(self, model: Model) -> Sequence[Quoted]:
+        """What is quoted before the model's words; nothing for a model that reads well enough by itself."""
+        ...
+
+    def checker(self, passages: Sequence[Passage]) -> Checker: ...
