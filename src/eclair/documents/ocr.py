@@ -1,0 +1,254 @@
+"""Text in pictures: rapidocr with the models of its own wheel, read in the order that people read.
+
+It turns what lies on its side or on its head, and gives lines with a box for each word; `layout` makes blocks of them.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import rapidocr
+from numpy.typing import NDArray
+
+from eclair.documents.layout import Line, Token
+from eclair.documents.readers.base import clean
+
+THREADS = max(1, min(8, (os.cpu_count() or 1) // 2))
+"""Half of the machine is left to answers."""
+
+FOUND_AT = 1280
+"""Pixels of the longer side at which text is looked for; it is read at the picture's own size."""
+
+SURE = 0.5
+"""A line below this confidence is no text."""
+
+Picture = NDArray[np.uint8]
+Corners = NDArray[np.float64]
+
+
+@dataclass(slots=True)
+class _Strip:
+    """A piece of a line as it was found: words with corners in the picture's pixels."""
+
+    words: list[tuple[str, Corners]]
+    left: float
+    top: float
+    right: float
+    bottom: float
+
+
+@cache
+def _engine() -> Any:
+    models = Path(rapidocr.__file__).parent / "models"
+    return rapidocr.RapidOCR(
+        params={
+            "Global.log_level": "error",
+            "Global.return_word_box": True,
+            "Global.max_side_len": 4096,
+            "Global.text_score": SURE,
+            "Det.model_path": str(models / "PP-OCRv6_det_small.onnx"),
+            "Det.limit_type": "max",
+            "Det.limit_side_len": FOUND_AT,
+            "Cls.model_path": str(models / "ch_ppocr_mobile_v2.0_cls_mobile.onnx"),
+            "Rec.model_path": str(models / "PP-OCRv6_rec_small.onnx"),
+            "Rec.rec_batch_num": 1,  # lines of different lengths in one batch are all padded to the longest
+            "EngineConfig.onnxruntime.intra_op_num_threads": THREADS,
+            "EngineConfig.onnxruntime.inter_op_num_threads": 1,
+        }
+    )
+
+
+def lines_of(picture: Picture, scale: float) -> list[Line]:
+    """The lines in a picture (blue, green, red), in reading order; boxes are pixels times `scale`."""
+    turned, quarter = _upright(picture)
+    result = _engine()(turned, use_cls=False)
+    if result.txts is None:
+        return []
+    height, width = turned.shape[:2]
+    angle = _skew(result.boxes)
+    strips: list[_Strip] = []
+    for text, corners, pieces in zip(result.txts, result.boxes, result.word_results, strict=False):
+        words = _words(clean(text), np.asarray(corners, np.float64), pieces)
+        if words:
+            strips.append(_strip(words, np.asarray(corners, np.float64), angle))
+    lines: list[Line] = []
+    for row in _ordered(strips, width):
+        size = float(np.median([strip.bottom - strip.top for strip in row])) * scale * 0.8
+        tokens = [
+            Token(text, *(_box(_turned_back(corners, quarter, width, height)) * scale).round(2).tolist())
+            for strip in row
+            for text, corners in strip.words
+        ]
+        lines.append(Line(tokens, max(1.0, round(size, 1))))
+    return lines
+
+
+def _upright(picture: Picture) -> tuple[Picture, int]:
+    """The picture turned so that its text stands upright, and by how many quarters to the left it was turned."""
+    boxes, heads = _look(picture)
+    if not len(boxes):
+        return picture, 0
+    quarter = 0
+    wide = np.linalg.norm(boxes[:, 1] - boxes[:, 0], axis=1)
+    high = np.linalg.norm(boxes[:, 3] - boxes[:, 0], axis=1)
+    if (high > wide * 1.5).sum() * 2 > len(boxes):
+        quarter = 1
+        picture = np.ascontiguousarray(np.rot90(picture, 1))
+        _, heads = _look(picture)
+    if sum(heads) * 2 > len(heads):
+        quarter += 2
+        picture = np.ascontiguousarray(np.rot90(picture, 2))
+    return picture, quarter
+
+
+def _look(picture: Picture) -> tuple[NDArray[np.float64], list[bool]]:
+    """Where text is, and for the twenty longest lines whether each stands on its head. The quick half of OCR."""
+    engine = _engine()
+    smaller = min(1.0, FOUND_AT / max(picture.shape[:2]))
+    small = cv2.resize(picture, None, fx=smaller, fy=smaller, interpolation=cv2.INTER_AREA) if smaller < 1 else picture
+    try:
+        crops, found = engine.detect_and_crop(*engine.preprocess_img(small))
+    except rapidocr.main.RapidOCRError:
+        return np.zeros((0, 4, 2)), []
+    crops = sorted(crops, key=lambda crop: -crop.shape[1] / crop.shape[0])[:20]
+    _, classes = engine.cls_and_rotate(crops)
+    return np.asarray(found.boxes, np.float64), [label == "180" for label, _ in classes.cls_res]
+
+
+def _skew(boxes: NDArray[np.float64]) -> float:
+    """The angle of the lines in radians, from the longer ones."""
+    edges = boxes[:, 1] - boxes[:, 0]
+    lengths = np.linalg.norm(edges, axis=1)
+    angles = np.arctan2(edges[:, 1], edges[:, 0])[lengths >= np.median(lengths)]
+    angle = float(np.median(angles)) if len(angles) else 0.0
+    return angle if abs(angle) < math.radians(30) else 0.0
+
+
+def _strip(words: list[tuple[str, Corners]], corners: Corners, angle: float) -> _Strip:
+    """A strip with its place as it would be on a straight page."""
+    turn = np.array([[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]])
+    straight = corners @ turn
+    high = float(np.linalg.norm(corners[3] - corners[0]))
+    middle = float(straight[:, 1].mean())
+    return _Strip(words, float(straight[:, 0].min()), middle - high / 2, float(straight[:, 0].max()), middle + high / 2)
+
+
+def _words(text: str, corners: Corners, pieces: Sequence[Any] | None) -> list[tuple[str, Corners]]:
+    """The words of a line with their corners: those of the pieces that were read where they tell, else by length."""
+    if not text.strip():
+        return []
+    places = _by_pieces(text, pieces) or [(index, index + 1, None) for index in range(len(text))]
+    found: list[tuple[str, Corners]] = []
+    at = 0
+    for word in text.split():
+        start = text.index(word, at)
+        at = start + len(word)
+        parts = [part for begin, end, part in places if part is not None and begin < at and end > start]
+        if parts:
+            found.append((word, np.concatenate(parts)))
+        else:
+            top, bottom = corners[1] - corners[0], corners[2] - corners[3]
+            first, last = start / len(text), at / len(text)
+            found.append(
+                (
+                    word,
+                    np.stack(
+                        (
+                            corners[0] + top * first,
+                            corners[0] + top * last,
+                            corners[3] + bottom * last,
+                            corners[3] + bottom * first,
+                        )
+                    ),
+                )
+            )
+    return found
+
+
+def _by_pieces(text: str, pieces: Sequence[Any] | None) -> list[tuple[int, int, Corners | None]]:
+    """Which characters of the line each piece is; nothing where they do not agree with the line."""
+    found: list[tuple[int, int, Corners | None]] = []
+    at = 0
+    for piece, _, box in pieces or ():
+        start = text.find(piece, at) if piece else -1
+        if start < 0 or text[at:start].strip() or box is None:
+            return []
+        at = start + len(piece)
+        found.append((start, at, np.asarray(box, np.float64)))
+    return found if not text[at:].strip() else []
+
+
+def _ordered(strips: list[_Strip], width: float) -> list[list[_Strip]]:
+    """Strips as lines in reading order: columns of prose one after the other, else from top to bottom."""
+    for cut in _columns(strips, width):
+        left = [strip for strip in strips if strip.right <= cut]
+        right = [strip for strip in strips if strip.left >= cut]
+        return _ordered(left, width) + _ordered(right, width)
+    gap = _widest_gap(strips)
+    if gap is not None:
+        above = [strip for strip in strips if strip.bottom <= gap]
+        below = [strip for strip in strips if strip.bottom > gap]
+        return _ordered(above, width) + _ordered(below, width)
+    return _rows(strips)
+
+
+def _columns(strips: list[_Strip], width: float) -> list[float]:
+    """Where a gap runs from top to bottom between two columns, each wide enough to be prose; at most one place."""
+    ordered = sorted(strips, key=lambda strip: strip.left)
+    reach = 0.0
+    for at, strip in enumerate(ordered):
+        if at >= 4 and len(ordered) - at >= 4 and strip.left - reach > width * 0.01:
+            sides = ordered[:at], ordered[at:]
+            if all(np.median([each.right - each.left for each in side]) > width * 0.2 for side in sides):
+                return [strip.left]
+        reach = max(reach, strip.right)
+    return []
+
+
+def _widest_gap(strips: list[_Strip]) -> float | None:
+    """The middle of the highest gap that runs across, where there are more lines than one."""
+    ordered = sorted(strips, key=lambda strip: strip.top)
+    widest, place, reach = 0.0, None, ordered[0].bottom if ordered else 0.0
+    for strip in ordered[1:]:
+        if strip.top - reach > widest:
+            widest, place = strip.top - reach, strip.top - (strip.top - reach) / 2
+        reach = max(reach, strip.bottom)
+    return place
+
+
+def _rows(strips: list[_Strip]) -> list[list[_Strip]]:
+    """Lines of strips that stand beside each other."""
+    rows: list[list[_Strip]] = []
+    for strip in sorted(strips, key=lambda strip: strip.top + strip.bottom):
+        middle = (strip.top + strip.bottom) / 2
+        if rows and rows[-1][0].top < middle < rows[-1][0].bottom:
+            rows[-1].append(strip)
+        else:
+            rows.append([strip])
+    return [sorted(row, key=lambda strip: strip.left) for row in rows]
+
+
+def _turned_back(corners: Corners, quarter: int, width: int, height: int) -> Corners:
+    """Corners in a picture turned so many quarters to the left, as they are in the picture before."""
+    x, y = corners[:, 0], corners[:, 1]
+    match quarter % 4:
+        case 1:
+            return np.stack((height - y, x), 1)
+        case 2:
+            return np.stack((width - x, height - y), 1)
+        case 3:
+            return np.stack((y, width - x), 1)
+        case _:
+            return corners
+
+
+def _box(corners: Corners) -> NDArray[np.float64]:
+    return np.concatenate((corners.min(0), corners.max(0)))
