@@ -130,7 +130,7 @@ class DocumentGrounds:
         return await quotes(_question(self._history), self._passages, self._embedder)
 
     def checker(self, passages: Sequence[Passage]) -> Checker:
-        return Checker(passages, self._embedder)
+        return Checker(passages, self._embedder, _question(self._history))
 
     async def _files(self) -> list[FileState]:
         """The files that were attached, as far as they are still there."""
