@@ -1,0 +1,90 @@
+"""What a search finds: the documents of its scope, chunks by their words, chunks with their files."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import apsw
+import orjson
+
+from eclair.store.documents import Located, Near, Scope
+from eclair.store.statements.pieces import BITS, LAST, chunk
+from eclair.store.statements.rows import first
+from eclair.store.words import Wanted, wanted
+
+COMMON = 0.1
+"""A word that more than this part of all chunks hold is looked for only where the query has no rarer one."""
+
+FEW = 50
+"""And one that so few hold is always looked for."""
+
+_SCOPE = (
+    "WITH inside (file, name, document) AS ("
+    " SELECT id, name, document FROM file WHERE owner = ?1 AND id IN (SELECT value FROM json_each(?2))"
+    " UNION SELECT id, name, document FROM file WHERE owner = ?1 AND library IN (SELECT value FROM json_each(?3)))"
+)
+
+
+def _scope(scope: Scope) -> tuple[str, str, str]:
+    return scope.owner, orjson.dumps(scope.files).decode(), orjson.dumps(scope.libraries).decode()
+
+
+def embedded(db: apsw.Connection, scope: Scope, embedder: str) -> list[tuple[int, int]]:
+    """The documents of the scope that have vectors of the embedder, and how many."""
+    return list(
+        db.execute(
+            f"{_SCOPE} SELECT DISTINCT number, embedded FROM document JOIN inside ON inside.document = number"
+            " WHERE embedder = ?4 AND embedded > 0 AND sha256 IS NOT NULL ORDER BY number",
+            (*_scope(scope), embedder),
+        )
+    )
+
+
+def vectors(db: apsw.Connection, number: int, done: int) -> list[tuple[int, int, bytes]]:
+    """Blocks of vectors of a document from the `done`th on: the id of the first, how many, and the bytes."""
+    base = number << BITS
+    rows = db.execute(
+        "SELECT id, count, data FROM vector WHERE id BETWEEN ? AND ? ORDER BY id", (base + done, base + LAST)
+    )
+    return list(rows)
+
+
+def keyword(db: apsw.Connection, scope: Scope, query: str, limit: int) -> list[Near]:
+    words = _rare(db, wanted(query))
+    if not words:
+        return []
+    rows = db.execute(
+        f"{_SCOPE} SELECT rowid >> {BITS}, rowid & {LAST}, -rank FROM piece_text WHERE piece_text MATCH ?4"
+        f" AND rowid >> {BITS} IN (SELECT document FROM inside) ORDER BY rank LIMIT ?5",
+        (*_scope(scope), " OR ".join(word.query for word in words), limit),
+    )
+    return [Near(*row) for row in rows]
+
+
+def located(db: apsw.Connection, scope: Scope, found: Sequence[Near]) -> dict[tuple[int, int], Located]:
+    ids = orjson.dumps([(near.key << BITS) + near.number for near in found]).decode()
+    rows = db.execute(
+        f"{_SCOPE} SELECT document.sha256, piece.id & {LAST}, piece.page, piece.start, piece.stop, piece.heading,"
+        " piece.text, number, file, name, language, page.label, page.member"
+        f" FROM json_each(?4) AS wanted JOIN piece ON piece.id = wanted.value"
+        f" JOIN document ON document.number = piece.id >> {BITS}"
+        f" JOIN (SELECT document, min(file) AS file, name FROM inside GROUP BY document) AS inside"
+        " ON inside.document = document.number"
+        f" LEFT JOIN page ON page.id = (document.number << {BITS}) + piece.page",
+        (*_scope(scope), ids),
+    )
+    return {(row[7], row[1]): Located(chunk(row[:7]), *row[8:]) for row in rows}
+
+
+def _rare(db: apsw.Connection, words: list[Wanted]) -> list[Wanted]:
+    """Those of the words that are looked for: ones that half the index holds say little and cost much."""
+    (chunks,) = first(db, "SELECT coalesce(sum(chunks), 0) FROM document", ())
+    counts = {word: _count(db, word) for word in words}
+    rare = [word for word in words if counts[word] <= max(FEW, COMMON * chunks)]
+    return rare or sorted(words, key=lambda word: counts[word])[:1]
+
+
+def _count(db: apsw.Connection, word: Wanted) -> int:
+    """How many chunks hold it; 0 for one that the index knows only as several words in a row."""
+    row = first(db, "SELECT doc FROM piece_word WHERE term = ?", (word.word,))
+    return 0 if row is None else row[0]
