@@ -9,7 +9,6 @@ from dataclasses import dataclass
 
 from eclair.archive.imports import Imports
 from eclair.changes import Changes
-from eclair.documents.embedding import Embedder
 from eclair.documents.gather import Documents
 from eclair.documents.intake import Intake
 from eclair.documents.parsing import Parser

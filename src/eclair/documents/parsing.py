@@ -25,6 +25,9 @@ from eclair.errors import NotFound, TooLarge, UnreadableFile, UserError
 
 log = logging.getLogger(__name__)
 
+READER = 1
+"""Rises when files are read otherwise than before, so that those that were read are read anew."""
+
 WARM = 120
 """Seconds for which a process without work is kept."""
 

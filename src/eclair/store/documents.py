@@ -209,6 +209,10 @@ class DocumentStore(Protocol):
         """Raises NotFound."""
         ...
 
+    async def name_of(self, sha256: str) -> str:
+        """The name of the first file that has these bytes. Raises NotFound."""
+        ...
+
     async def unfinished(self) -> list[DocumentState]:
         """Documents that are queued or being read, in the order in which they came."""
         ...

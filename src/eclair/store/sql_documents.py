@@ -123,6 +123,9 @@ class SQLDocuments:
     async def state(self, sha256: str) -> DocumentState:
         return await self._database.read(lambda db: pieces.state(db, sha256))
 
+    async def name_of(self, sha256: str) -> str:
+        return await self._database.read(lambda db: files.name_of(db, sha256))
+
     async def unfinished(self) -> list[DocumentState]:
         return await self._database.read(pieces.unfinished)
 

@@ -174,7 +174,9 @@ def router(core: Core) -> APIRouter:
     @api.get("/{id}/boxes")
     async def boxes(id: str, start: Annotated[int, Query(ge=0)], end: Annotated[int, Query(ge=1)]) -> list[BoxBody]:
         file = (await documents.file(OWNER, id)).file
-        return [box for stored in await documents.pages_at(file.sha256, start, end) for box in _boxes(stored, start, end)]
+        return [
+            box for stored in await documents.pages_at(file.sha256, start, end) for box in _boxes(stored, start, end)
+        ]
 
     async def _stored(id: str, number: int) -> StoredPage:
         file = (await documents.file(OWNER, id)).file

@@ -126,6 +126,17 @@ def delete(db: apsw.Connection, owner: str, id: str) -> str | None:
     return sha256 if db.changes() else None
 
 
+def name_of(db: apsw.Connection, sha256: str) -> str:
+    row = first(
+        db,
+        "SELECT name FROM file JOIN document ON document.number = file.document WHERE sha256 = ? ORDER BY file.id LIMIT 1",
+        (sha256,),
+    )
+    if row is None:
+        raise NotFound("No file has these bytes any more.")
+    return str(row[0])
+
+
 def attach(db: apsw.Connection, owner: str, message: str, files: Sequence[str]) -> None:
     theirs = "SELECT 1 FROM message JOIN conversation ON conversation.id = message.conversation"
     if first(db, f"{theirs} WHERE message.id = ? AND owner = ? AND deleted IS NULL", (message, owner)) is None:
