@@ -129,7 +129,7 @@ def delete(db: apsw.Connection, owner: str, id: str) -> str | None:
 def name_of(db: apsw.Connection, sha256: str) -> str:
     row = first(
         db,
-        "SELECT name FROM file JOIN document ON document.number = file.document WHERE sha256 = ? ORDER BY file.id LIMIT 1",
+        f"SELECT file.name {_FROM} WHERE document.sha256 = ? ORDER BY file.id LIMIT 1",
         (sha256,),
     )
     if row is None:
