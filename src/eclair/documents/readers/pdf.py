@@ -27,9 +27,7 @@ LEAST = 16
 DPI = 200
 """Of a page that is read by OCR."""
 
-_WORD = re.compile(
-    r"[\u2e80-\u9fff\uac00-\ud7af\uf900-\ufaff\uff00-\uffef]|[^\s\ufffe\u2e80-\u9fff\uac00-\ud7af\uf900-\ufaff\uff00-\uffef]+|\ufffe"
-)
+_WORD = re.compile(r"[\u2e80-\u9fff\uac00-\ud7af\uf900-\ufaff\uff00-\uffef]|[^\s\ufffe\u2e80-\u9fff\uac00-\ud7af\uf900-\ufaff\uff00-\uffef]+|\ufffe")
 _LIGATURES = str.maketrans({"ﬀ": "ff", "ﬁ": "fi", "ﬂ": "fl", "ﬃ": "ffi", "ﬄ": "ffl", "ﬅ": "st", "ﬆ": "st"})
 _LIGATURE = re.compile("[ﬀ-ﬆ]")
 _BOLD = re.compile(r"bold|black|heavy|semib|demi|cmb|-bd?$", re.IGNORECASE)
