@@ -92,7 +92,8 @@ def mark_furniture(page: Drawn, near: Sequence[Drawn]) -> None:
     for line in heads:
         shape = _shape(line)
         line.furniture = _PAGE.fullmatch(line.text) is not None or any(
-            shape == each and abs(line.top - other.top) < 4 and abs(line.size - other.size) < 1 for each, other in others
+            shape == each and abs(line.top - other.top) < 4 and abs(line.size - other.size) < 1
+            for each, other in others
         )
 
 
@@ -262,8 +263,12 @@ class _Composer:
             return new == "code" and gap < line.size * 1.2
         if kind == "heading":
             close = -line.size < gap < line.size * 0.8
-            return close and new == kind and new_level == level and abs(line.size - before.size) < 0.5 and not (
-                self.source.titles and known(line.text) in self.source.titles
+            return (
+                close
+                and new == kind
+                and new_level == level
+                and abs(line.size - before.size) < 0.5
+                and not (self.source.titles and known(line.text) in self.source.titles)
             )
         if new in ("heading", "code"):
             return new == "code" and kind == "paragraph" and before.mono
@@ -325,7 +330,7 @@ class _Composer:
             filled = sum(cell is not None for cell in cells)
             if filled > 1:
                 full += 1
-            elif cells[0] is not None:
+            elif cells[0] is not None or line.top - lines[place - 1].bottom > line.size * 0.6:
                 break
             rows.append(cells)
             edges = [
@@ -367,9 +372,10 @@ class _Composer:
 
 def _close(before: Token, token: Token) -> bool:
     """Whether two words of a line follow each other without a space, as those of Chinese do."""
-    return bool(_CJK.match(before.text[-1]) and _CJK.match(token.text)) and token.left - before.right < (
-        token.bottom - token.top
-    ) * 0.5
+    return (
+        bool(_CJK.match(before.text[-1]) and _CJK.match(token.text))
+        and token.left - before.right < (token.bottom - token.top) * 0.5
+    )
 
 
 def _cells(line: Line) -> list[_Cell]:

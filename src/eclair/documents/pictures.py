@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 
+import numpy as np
 from PIL import Image
 
 from eclair.documents.readers.base import Fault, Source
@@ -43,4 +44,6 @@ def _of_pdf(source: Source, page: int, width: int) -> Image.Image:
         sheet = document[page - 1]
         wide, high = sheet.get_size()
         scale = min(width / wide, WIDEST * 2 / high)
-        return sheet.render(scale=scale, fill_color=(255, 255, 255, 255), maybe_alpha=False, rev_byteorder=True).to_pil()
+        return sheet.render(
+            scale=scale, fill_color=(255, 255, 255, 255), maybe_alpha=False, rev_byteorder=True
+        ).to_pil()

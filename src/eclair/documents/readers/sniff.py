@@ -75,10 +75,10 @@ _ENDINGS = {
     ".xhtml": "text/html",
     ".eml": "message/rfc822",
 }
-CODE = frozenset(
-    ".py .js .ts .jsx .tsx .svelte .vue .java .kt .kts .scala .c .h .cc .cpp .hpp .cs .go .rs .rb .php .pl .lua .r .jl "
-    ".swift .m .sh .bash .zsh .fish .ps1 .bat .sql .css .scss .less .yaml .yml .toml .ini .cfg .conf .make .mk .cmake "
-    ".tf .proto .graphql .hs .ml .ex .exs .erl .clj .lisp .el .vim .dart .zig .nim .f90 .asm .s .gradle .diff .patch".split()
+_CODE = re.compile(
+    r"\.(?:py|js|ts|jsx|tsx|svelte|vue|java|kts?|scala|[ch]|cc|cpp|hpp|cs|go|rs|rb|php|pl|lua|r|jl|swift|m|sh|bash|zsh|"
+    r"fish|ps1|bat|sql|css|scss|less|ya?ml|toml|ini|cfg|conf|make|mk|cmake|tf|proto|graphql|hs|ml|exs?|erl|clj|lisp|el|"
+    r"vim|dart|zig|nim|f90|asm|s|gradle|diff|patch)"
 )
 ENCODINGS = ["cp1252", "cp1250", "cp1251", "cp1253", "cp1257", "iso8859_2", "iso8859_5", "iso8859_7", "koi8_r"]
 """Those of Europe in which old files are written."""
@@ -105,8 +105,11 @@ def sniff(path: Path, name: str) -> str:
         if head.startswith(magic):
             raise Fault("unreadable", f"{name} is {what}.")
     if head[4:8] == b"ftyp":
-        raise Fault("unreadable", f"{name} is a film, a sound recording or a picture of a kind that is not read; "
-                    "save a picture as PNG or JPEG and send that.")
+        raise Fault(
+            "unreadable",
+            f"{name} is a film, a sound recording or a picture of a kind that is not read; "
+            "save a picture as PNG or JPEG and send that.",
+        )
     return _text(head, name)
 
 
@@ -144,7 +147,9 @@ def _text(head: bytes, name: str) -> str:
     ending = Path(name).suffix.lower()
     coding = encoding_of(head)
     if coding is None:
-        raise Fault("unreadable", f"{name} is no document that is read here; save it as PDF, DOCX or text and send that.")
+        raise Fault(
+            "unreadable", f"{name} is no document that is read here; save it as PDF, DOCX or text and send that."
+        )
     plain = head if not coding.startswith("utf-16") else head.decode(coding, "ignore").encode()
     plain = plain.removeprefix(codecs.BOM_UTF8)
     if _HTML.match(plain):
@@ -155,7 +160,7 @@ def _text(head: bytes, name: str) -> str:
         return "application/xml"
     if ending == ".eml" or (ending in (".html", ".htm", ".xhtml") and b"<" not in plain):
         return "text/plain"
-    if ending in CODE:
+    if _CODE.fullmatch(ending):
         return "text/x-code"
     if ending in _ENDINGS:
         return _ENDINGS[ending]
