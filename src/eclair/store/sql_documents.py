@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 import apsw
 
 from eclair.documents.values import Chunk, Page
-from eclair.languages import language_of
 from eclair.messages import Fault
 from eclair.store.database import Database
 from eclair.store.documents import (
@@ -211,7 +210,7 @@ class SQLDocuments:
 
 def _indexed(chunk: Chunk) -> pieces.Indexed:
     whole = " ".join((*chunk.heading, chunk.text))
-    return pieces.Indexed(chunk, language_of(chunk.text), forms(whole))
+    return pieces.Indexed(chunk, forms(whole))
 
 
 def _delete_some(db: apsw.Connection, owner: str, library: str) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import apsw
@@ -50,13 +51,18 @@ def vectors(db: apsw.Connection, number: int, done: int) -> list[tuple[int, int,
 
 
 def keyword(db: apsw.Connection, scope: Scope, query: str, limit: int) -> list[Near]:
-    words = _rare(db, wanted(query))
-    if not words:
+    words = wanted(query)
+    (chunks,) = first(db, "SELECT coalesce(sum(chunks), 0) FROM document", ())
+    counts = {word: _count(db, word) for word in words}
+    rare = [word for word in words if counts[word] <= max(FEW, COMMON * chunks)]
+    rare = rare or sorted(words, key=lambda word: counts[word])[:1]
+    weight = sum(_weight(chunks, count) for count in counts.values())
+    if not rare or not weight:
         return []
     rows = db.execute(
-        f"{_SCOPE} SELECT rowid >> {BITS}, rowid & {LAST}, -rank FROM piece_text WHERE piece_text MATCH ?4"
+        f"{_SCOPE} SELECT rowid >> {BITS}, rowid & {LAST}, min(1, -rank / ?6) FROM piece_text WHERE piece_text MATCH ?4"
         f" AND rowid >> {BITS} IN (SELECT document FROM inside) ORDER BY rank LIMIT ?5",
-        (*_scope(scope), " OR ".join(word.query for word in words), limit),
+        (*_scope(scope), " OR ".join(word.query for word in rare), limit, weight),
     )
     return [Near(*row) for row in rows]
 
@@ -65,7 +71,7 @@ def located(db: apsw.Connection, scope: Scope, found: Sequence[Near]) -> dict[tu
     ids = orjson.dumps([(near.key << BITS) + near.number for near in found]).decode()
     rows = db.execute(
         f"{_SCOPE} SELECT document.sha256, piece.id & {LAST}, piece.page, piece.start, piece.stop, piece.heading,"
-        " piece.text, number, file, name, language, page.label, page.member"
+        " piece.text, number, file, name, page.label, page.member"
         f" FROM json_each(?4) AS wanted JOIN piece ON piece.id = wanted.value"
         f" JOIN document ON document.number = piece.id >> {BITS}"
         f" JOIN (SELECT document, min(file) AS file, name FROM inside GROUP BY document) AS inside"
@@ -76,15 +82,12 @@ def located(db: apsw.Connection, scope: Scope, found: Sequence[Near]) -> dict[tu
     return {(row[7], row[1]): Located(chunk(row[:7]), *row[8:]) for row in rows}
 
 
-def _rare(db: apsw.Connection, words: list[Wanted]) -> list[Wanted]:
-    """Those of the words that are looked for: ones that half the index holds say little and cost much."""
-    (chunks,) = first(db, "SELECT coalesce(sum(chunks), 0) FROM document", ())
-    counts = {word: _count(db, word) for word in words}
-    rare = [word for word in words if counts[word] <= max(FEW, COMMON * chunks)]
-    return rare or sorted(words, key=lambda word: counts[word])[:1]
-
-
 def _count(db: apsw.Connection, word: Wanted) -> int:
     """How many chunks hold it; 0 for one that the index knows only as several words in a row."""
     row = first(db, "SELECT doc FROM piece_word WHERE term = ?", (word.word,))
     return 0 if row is None else row[0]
+
+
+def _weight(chunks: int, count: int) -> float:
+    """What a word comes to in a chunk of middling length that has it once, as FTS5 reckons."""
+    return max(math.log((chunks - count + 0.5) / (count + 0.5)), 1e-6)
