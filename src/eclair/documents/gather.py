@@ -62,6 +62,10 @@ class Documents:
         found = [(await self._store.file(owner, id)).file for id in dict.fromkeys(files)]
         return tuple(Attachment(file.id, file.name, file.size, file.media) for file in found)
 
+    async def state(self, owner: str, file: str) -> FileState:
+        """How far a file is. Raises NotFound."""
+        return await self._store.file(owner, file)
+
     async def libraries(self, owner: str, names: Sequence[str]) -> tuple[LibraryName, ...]:
         """Those of these names or ids. Raises NotFound."""
         found: list[LibraryName] = []
