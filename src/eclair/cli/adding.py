@@ -1,4 +1,4 @@
-"""`eclair add`: files and folders are brought into a library, read and embedded; with --watch for as long as it runs."""
+"""`eclair add`: files and folders are brought into a library, read and embedded; with --watch as long as it runs."""
 
 from __future__ import annotations
 

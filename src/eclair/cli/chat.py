@@ -225,7 +225,7 @@ class Chat:
         """It is read while the message is being written."""
         if not given:
             raise InvalidInput("Which file? Write its path after /file.")
-        (path,) = roots([Path(given).expanduser()])
+        (path,) = await asyncio.to_thread(roots, [Path(given)])
         file = await take(self._core.intake, path, self._core.settings.max_file_mb)
         self._files.append(file.file.id)
         self._terminal.note(f"{path.name} goes along with the next message.")

@@ -10,7 +10,6 @@ import asyncio
 import contextlib
 import mimetypes
 import tempfile
-import time
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -22,18 +21,13 @@ from eclair.core import OWNER, Reading, open_reading
 from eclair.documents.folders import read, roots
 from eclair.documents.gather import DocumentGrounds, Documents
 from eclair.documents.intake import Intake
-from eclair.errors import NotFound, StoreError, UnreadableFile
+from eclair.errors import NotFound, StoreError
 from eclair.idle import Idle
 from eclair.messages import Attachment, LibraryName, Message
 from eclair.registry import Registry
 from eclair.settings import Settings
 from eclair.store.documents import DocumentState, FileState
 from eclair.store.sql import SQLStore
-
-PATIENCE = 15.0
-"""Seconds for which a question waits at most for its files to be found by meaning too."""
-GLANCE = 0.1
-"""Seconds between two looks at how far they are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +59,10 @@ async def open_sources(
         async with _opened(settings, registry, idle) as reading:
             names = await reading.documents.libraries(OWNER, libraries)
             async with _taken(reading, paths, settings.max_file_mb, forget=bool(libraries)) as ids:
-                await _await(reading, ids, terminal)
+                async with aclosing(reading.documents.until_read(OWNER, ids)) as states:
+                    async for each in states:
+                        terminal.status(how_far(each.file.name, each.document))
+                terminal.status("")
                 yield Sources(await reading.documents.attachments(OWNER, ids), names, reading.documents, idle)
 
 
@@ -107,29 +104,6 @@ async def _taken(
         for id in ids if forget else ():
             with contextlib.suppress(NotFound):
                 await reading.intake.delete(OWNER, id)
-
-
-async def _await(reading: Reading, ids: Sequence[str], terminal: Terminal) -> None:
-    """Wait until all is read and, for a while, until it is embedded. Raises UnreadableFile, StoreError."""
-    until: float | None = None
-    while True:
-        states = [await reading.documents.state(OWNER, id) for id in ids]
-        unread = [each for each in states if each.document.state in ("queued", "reading")]
-        for each in states:
-            if (fault := each.document.fault) is not None:
-                raise UnreadableFile(fault.message)
-        if unread and reading.intake.unread is not None:
-            raise StoreError(reading.intake.unread)
-        if not unread:
-            until = until or time.monotonic() + PATIENCE
-            if time.monotonic() > until or not reading.intake.embeds or reading.intake.unembedded is not None:
-                break
-        waiting = unread or [each for each in states if each.document.embedded < each.document.chunks]
-        if not waiting:
-            break
-        terminal.status(how_far(waiting[0].file.name, waiting[0].document))
-        await asyncio.sleep(GLANCE)
-    terminal.status("")
 
 
 def how_far(name: str, document: DocumentState) -> str:

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from eclair.documents.intake import Intake
+from eclair.documents.intake import Intake, sized
 from eclair.errors import Conflict, InvalidInput, NotFound, TooLarge, UserError
 from eclair.store.documents import DocumentStore, StoredFile
 
@@ -103,11 +103,12 @@ class Brought:
 
 
 def roots(paths: Sequence[Path]) -> list[Path]:
-    """The paths as they are known from now on. Raises InvalidInput for one that is not there."""
+    """The paths as they are known from now on; `~` is the person's folder. Raises InvalidInput for one that is not
+    there."""
     found: list[Path] = []
     for path in paths:
         try:
-            found.append(path.resolve(strict=True))
+            found.append(path.expanduser().resolve(strict=True))
         except (OSError, RuntimeError) as error:
             why = error.strerror if isinstance(error, OSError) else "its links go round in a circle"
             raise InvalidInput(f"{path} cannot be read: {why}.") from error
@@ -222,18 +223,18 @@ async def _taken(
 
 async def read(path: Path, most_mb: int) -> AsyncGenerator[bytes, None]:
     """The bytes of a file. Raises InvalidInput where it cannot be read or is empty, TooLarge."""
-    size = 0
+    async with aclosing(sized(_pieces(path), str(path), most_mb)) as pieces:
+        async for piece in pieces:
+            yield piece
+
+
+async def _pieces(path: Path) -> AsyncGenerator[bytes, None]:
     try:
         with await asyncio.to_thread(path.open, "rb") as handle:
             while data := await asyncio.to_thread(handle.read, PIECE):
-                size += len(data)
-                if size > most_mb * 1_000_000:
-                    raise TooLarge(f"{path} is larger than {most_mb:,} MB, the limit (ECLAIR_MAX_FILE_MB).")
                 yield data
     except OSError as error:
         raise InvalidInput(f"{path} cannot be read: {error.strerror}.") from error
-    if size == 0:
-        raise InvalidInput(f"{path} is empty; choose another file.")
 
 
 def _look_into(folder: str, found: Look) -> None:

@@ -19,7 +19,7 @@ from eclair.documents.chunks import Chunker
 from eclair.documents.embedding import Embedder
 from eclair.documents.parsing import READER, Parser
 from eclair.documents.values import Chunk, Opened, Page, Remarked
-from eclair.errors import Conflict, EclairError, NotFound, StoreError, UserError
+from eclair.errors import Conflict, EclairError, InvalidInput, NotFound, StoreError, TooLarge, UserError
 from eclair.idle import Idle
 from eclair.ids import Clock, new_id
 from eclair.messages import Fault
@@ -130,8 +130,10 @@ class Intake:
         path: str | None = None,
         mtime_ns: int | None = None,
         replaces: str | None = None,
+        soon: bool = False,
     ) -> FileState:
-        """Keep a file, in the place of the one that it `replaces`, and have it read soon. Raises what `source` raises,
+        """Keep a file, in the place of the one that it `replaces`, and have it read: `soon`, as where it is in no
+        library, before what others put into theirs. Raises what `source` raises,
         NotFound for a library, Conflict for a path that another file has there, StoreError."""
         kept = await self._blobs.take(source)
         file = StoredFile(
@@ -159,7 +161,7 @@ class Intake:
                 raise
             await self._erased(gone)
         if state.state in ("queued", "reading"):
-            self._queues["message" if library is None else "library"].put_nowait(kept.name)
+            self._queues["message" if soon or library is None else "library"].put_nowait(kept.name)
         self._tell(now=True)
         return FileState(file, state)
 
@@ -371,6 +373,18 @@ class Intake:
         if now or time.monotonic() - self._told >= OFTEN:
             self._told = time.monotonic()
             self._changes.tell(None, "files")
+
+
+async def sized(source: AsyncIterable[bytes], name: str, most_mb: int) -> AsyncGenerator[bytes, None]:
+    """The bytes of a file, as they come. Raises TooLarge, and InvalidInput where there is nothing."""
+    size = 0
+    async for piece in source:
+        size += len(piece)
+        if size > most_mb * 1_000_000:
+            raise TooLarge(f"{name} is larger than {most_mb:,} MB, the limit (ECLAIR_MAX_FILE_MB).")
+        yield piece
+    if size == 0:
+        raise InvalidInput(f"{name} is empty; choose another file.")
 
 
 def is_unknown(state: DocumentState) -> bool:

@@ -43,7 +43,8 @@ def listed(db: apsw.Connection, owner: str) -> list[ListedLibrary]:
         ]
         rows = db.execute(
             "SELECT file.library, document.state, count(*), sum(file.size), sum(document.chunks),"
-            " sum(document.embedded) FROM file JOIN library ON library.id = file.library JOIN document ON document.number = file.document"
+            " sum(document.embedded) FROM file JOIN library ON library.id = file.library"
+            " JOIN document ON document.number = file.document"
             " WHERE library.owner = ? GROUP BY 1, 2",
             (owner,),
         )
