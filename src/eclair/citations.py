@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from eclair.facts import Facts, Number, Term, fold, read, roman, scope, sure, tells
 from eclair.languages import language_of
 from eclair.messages import Passage
-from eclair.sentences import listed, split
+from eclair.sentences import Span, listed, split
 
 BATCH = 8
 """Sentences of passages that are embedded in one call, so that a question need not wait long for its turn."""
@@ -53,6 +53,13 @@ class Doubted:
 
     about: str
     passage: int | None
+
+
+def sentences_of(passage: Passage) -> list[Span]:
+    """Where the sentences of a passage are in its text, its headings apart from what stands below them."""
+    body = passage.body
+    below = [(body + start, body + end) for start, end in split(passage.text[body:])]
+    return [*split(passage.text[:body]), *below]
 
 
 class Checker:
@@ -234,7 +241,7 @@ class _Book:
         for place, passage in enumerate(passages):
             title = read(" . ".join((passage.name, *passage.heading)))
             self._titles.append(frozenset(term.stem for term in title.terms))
-            for start, end in split(passage.text):
+            for start, end in sentences_of(passage):
                 self._add(place, start, end, passage.text[start:end])
         same = [left.passage == right.passage for left, right in zip(self.lines, self.lines[1:], strict=False)]
         self._joined = np.array(same, bool)

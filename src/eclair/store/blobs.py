@@ -43,25 +43,24 @@ class Blobs:
 
     async def take(self, source: AsyncIterable[bytes]) -> Kept:
         """Keep what comes, whole or not at all. Raises what the source raises, and StoreError when the disk is full."""
-        digest = hashlib.sha256()
-        size = 0
-        folder: tempfile.TemporaryDirectory[str] | None = None
-        try:
+        digest, size = hashlib.sha256(), 0
+        with self._said():
             folder = await asyncio.to_thread(self._room)
-            with claim(Path(folder.name)):
-                coming = Path(folder.name) / "coming"
-                with await asyncio.to_thread(coming.open, "wb") as handle:
-                    async for data in _gathered(source):
-                        digest.update(data)
-                        size += len(data)
+            coming = Path(folder.name) / "coming"
+            handle = await asyncio.to_thread(coming.open, "wb")
+        with claim(Path(folder.name)):
+            try:
+                async for data in _gathered(source):
+                    digest.update(data)
+                    size += len(data)
+                    with self._said():
                         await asyncio.to_thread(handle.write, data)
+                name = digest.hexdigest()
+                with self._said():
                     await asyncio.to_thread(_flush, handle)
-            name = digest.hexdigest()
-            await asyncio.to_thread(self._place, coming, name)
-        except OSError as error:
-            raise self._unkept(error) from error
-        finally:
-            if folder is not None:
+                    await asyncio.to_thread(self._place, coming, name)
+            finally:
+                await asyncio.to_thread(handle.close)
                 await asyncio.to_thread(folder.cleanup)
         return Kept(name, size)
 
@@ -76,10 +75,8 @@ class Blobs:
     async def alone(self) -> AsyncGenerator[None]:
         """Within, no other process adds or deletes files. Raises StoreError."""
         async with contextlib.AsyncExitStack() as stack:
-            try:
+            with self._said():
                 await stack.enter_async_context(alone(self._folder / "lock"))
-            except OSError as error:
-                raise self._unkept(error) from error
             yield
 
     @contextlib.contextmanager
@@ -92,11 +89,9 @@ class Blobs:
     def embed_alone(self) -> Generator[bool]:
         """Within, whether no other process embeds in this way. Raises StoreError."""
         path = self._folder / "embedding"
-        try:
+        with self._said():
             self._folder.mkdir(parents=True, exist_ok=True)
             path.touch()
-        except OSError as error:
-            raise self._unkept(error) from error
         with claim(path) as ours:
             yield ours
 
@@ -123,15 +118,12 @@ class Blobs:
 
     def _put(self, data: bytes) -> str:
         name = hashlib.sha256(data).hexdigest()
-        try:
-            with self._room() as folder:
-                whole = Path(folder) / name
-                with whole.open("wb") as handle:
-                    handle.write(data)
-                    _flush(handle)
-                self._place(whole, name)
-        except OSError as error:
-            raise self._unkept(error) from error
+        with self._said(), self._room() as folder:
+            whole = Path(folder) / name
+            with whole.open("wb") as handle:
+                handle.write(data)
+                _flush(handle)
+            self._place(whole, name)
         return name
 
     def _room(self) -> tempfile.TemporaryDirectory[str]:
@@ -144,8 +136,13 @@ class Blobs:
         path.parent.mkdir(exist_ok=True)
         whole.replace(path)
 
-    def _unkept(self, error: OSError) -> StoreError:
-        return StoreError(f"A file cannot be kept in {self._folder}: {error.strerror}.")
+    @contextlib.contextmanager
+    def _said(self) -> Generator[None]:
+        """The disk's errors in a sentence."""
+        try:
+            yield
+        except OSError as error:
+            raise StoreError(f"A file cannot be kept in {self._folder}: {error.strerror}.") from error
 
     def _get(self, name: str) -> bytes:
         try:
