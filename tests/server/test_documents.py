@@ -122,8 +122,8 @@ async def test_what_cannot_be_read_is_said_and_the_answer_comes(settings: Settin
         assert failed["fault"]["message"] == message["remarks"][0]["message"]
 
 
-async def test_a_retry_and_a_continuation_keep_their_passages(settings: Settings) -> None:
-    async with reading(settings) as (server, model):
+async def test_a_retry_keeps_its_passages(settings: Settings) -> None:
+    async with reading(settings) as (server, _):
         file = await add(server)
         conversation = await server.begin()
         begun = await server.ask(conversation, "How high is the tower?", files=[file["id"]], max_tokens=5)
