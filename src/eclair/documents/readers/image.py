@@ -13,9 +13,6 @@ from eclair.documents.readers.base import Fault, Opened, Piece, Remarked, Source
 LONGEST = 3600
 """Pixels of the longer side of a picture that is read; a larger one is made smaller first."""
 
-SMALL = 1000
-"""A shorter side below this is made larger, for small letters are read badly."""
-
 
 def read(source: Source) -> Iterator[Piece]:
     from eclair.documents.ocr import lines_of
@@ -37,7 +34,10 @@ def read(source: Source) -> Iterator[Piece]:
         seen = image.resize((max(1, round(image.width * scale)), max(1, round(image.height * scale))))
         points = 72 / _dpi(image)
         pixels = np.ascontiguousarray(np.asarray(seen)[:, :, ::-1])
-        drawn = Drawn(number, lines_of(pixels, points / scale), image.width * points, image.height * points, read="ocr")
+        lines, quarter = lines_of(pixels, points / scale)
+        sides = [round(image.width * points, 2), round(image.height * points, 2)]
+        wide, high = sides[::-1] if quarter % 2 else sides
+        drawn = Drawn(number, lines, wide, high, read="ocr", quarter=quarter)
         blocks.learn(drawn)
         yield blocks.page(drawn)
 
