@@ -50,11 +50,9 @@ async def _still_reads(parser: Parser, folder: Path) -> None:
 
 async def test_a_bomb(small: Parser, tmp_path: Path) -> None:
     out = io.BytesIO()
-    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
-        for n in range(4):
-            with archive.open(f"{n}.txt", "w") as member:
-                for _ in range(8):
-                    member.write(b"a line of text\n" * 70_000)
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive, archive.open("a.txt", "w") as member:
+        for _ in range(30):
+            member.write(b"a line of text\n" * 70_000)
     with pytest.raises(TooLarge, match=r"bomb\.zip unpacks to more than is read of one file"):
         await read(small, _written(tmp_path, out.getvalue()), "bomb.zip")
     await _still_reads(small, tmp_path)
@@ -86,27 +84,30 @@ async def test_too_many_pages(small: Parser, tmp_path: Path) -> None:
     data = files.pdf([[(72, 72, 12, "page")]] * 51)
     with pytest.raises(TooLarge, match=r"long\.pdf has 51 pages and the limit is 50; send it in parts\."):
         await read(small, _written(tmp_path, data), "long.pdf")
-    text = "\n\n".join([files.PARAGRAPH * 60] * 60)
+    text = "\n\n".join([files.PARAGRAPH * 70] * 60)
     told = await read(small, _written(tmp_path, text.encode()), "long.txt")
     assert len(told.pages) == 50
     assert told.remarks == ["long.txt was read up to page 50; send the rest as a file of its own."]
 
 
 async def test_too_much_memory(tmp_path: Path) -> None:
-    parser = Parser(Limits(seconds=20, memory_mb=600))
-    side = 30_000
-    picture = b"BM" + (54 + side * side * 3 // 8).to_bytes(4, "little") + bytes(4) + (54).to_bytes(4, "little")
-    header = (40).to_bytes(4, "little") + side.to_bytes(4, "little") * 2 + b"\1\0\x18\0" + bytes(24)
+    parser = Parser(Limits(seconds=60, memory_mb=300))
     try:
-        with pytest.raises(TooLarge, match="900 million pixels"):
-            await read(parser, _written(tmp_path, picture + header), "big.bmp")
         huge = files.docx("<w:p/>" * 4_000_000)
-        with pytest.raises(UserError, match="600 MB of memory") as raised:
+        with pytest.raises(UserError, match="300 MB of memory") as raised:
             await read(parser, _written(tmp_path, huge), "huge.docx")
         assert raised.value.status in (413, 422)
         await _still_reads(parser, tmp_path)
     finally:
         await parser.close()
+
+
+async def test_too_many_pixels(small: Parser, tmp_path: Path) -> None:
+    side = (30_000).to_bytes(4, "little")
+    head = b"BM" + (1 << 20).to_bytes(4, "little") + bytes(4) + (54).to_bytes(4, "little")
+    data = head + (40).to_bytes(4, "little") + side * 2 + b"\1\0\x18\0" + bytes(24)
+    with pytest.raises(TooLarge, match=r"big\.bmp has 900 million pixels and the limit is 120"):
+        await read(small, _written(tmp_path, data), "big.bmp")
 
 
 async def test_too_slow(tmp_path: Path) -> None:
@@ -150,8 +151,8 @@ async def test_cancelling_ends_the_work(parser: Parser, tmp_path: Path) -> None:
     path = tmp_path / "pipe"
     os.mkfifo(path)
     task = asyncio.create_task(read(parser, path, "slow.pdf"))
-    while not _children():
-        await asyncio.sleep(0.01)
+    await asyncio.sleep(0.3)
+    assert len(_children()) == 1
     task.cancel()
     await asyncio.wait([task])
     assert task.cancelled()
@@ -191,10 +192,10 @@ async def test_nothing_is_left_behind(tmp_path: Path, monkeypatch: pytest.Monkey
     async for piece in messages:
         if isinstance(piece, Page):
             break
-    assert len(list(tmp_path.iterdir())) == 2
+    assert len(os.listdir(tmp_path)) == 2
     await messages.aclose()
     await parser.close()
-    assert list(tmp_path.iterdir()) == [path]
+    assert os.listdir(tmp_path) == ["all.zip"]
 
 
 async def test_no_network_in_the_process() -> None:
@@ -257,14 +258,15 @@ anything = st.one_of(
 def test_whatever_comes_in(tmp_path: Path) -> None:
     """Pages or one sentence: nothing else comes out, nothing hangs, and the process that read it reads the next."""
 
+    said: list[tuple[str, str]] = []
+
     async def attempt(parser: Parser, name: str, data: bytes) -> None:
         try:
             async for piece in parser.read(_written(tmp_path, data), name):
                 if isinstance(piece, Page):
                     look(piece)
         except (UnreadableFile, TooLarge) as error:
-            assert error.message.endswith(".")
-            assert name in error.message
+            said.append((name, error.message))
 
     with asyncio.Runner() as runner:
         parser = runner.run(_made())
@@ -277,6 +279,8 @@ def test_whatever_comes_in(tmp_path: Path) -> None:
         one()
         runner.run(_still_reads(parser, tmp_path))
         runner.run(parser.close())
+    assert said
+    assert all(name in message and message.endswith(".") for name, message in said)
 
 
 async def _made() -> Parser:

@@ -15,12 +15,12 @@ LONGEST = 3600
 
 
 def read(source: Source) -> Iterator[Piece]:
-    from eclair.documents.ocr import lines_of
-
     count = frames(source)
     if count > source.limits.pages:
         raise Fault("large", f"{source.name} has {count:,} pages; the limit is {source.limits.pages:,}.")
     yield Opened(source.media, count)
+    from eclair.documents.ocr import lines_of  # what OCR takes is loaded when it is needed
+
     blocks = Blocks()
     for number in range(source.after + 1, count + 1):
         try:
@@ -45,6 +45,7 @@ def read(source: Source) -> Iterator[Piece]:
 def frames(source: Source) -> int:
     """How many pages it has. Only those of a TIFF are pages."""
     with _opened(source) as image:
+        _check(image, source)
         return getattr(image, "n_frames", 1) if source.media == "image/tiff" else 1
 
 
