@@ -141,8 +141,10 @@ class _Reading:
         from eclair.documents.ocr import lines_of  # what OCR takes is loaded when it is needed
 
         scale = DPI / 72 / max(1.0, max(drawn.width, drawn.height) / LARGE)
-        drawn.lines = lines_of(render(page, scale), 1 / scale)
+        drawn.lines, drawn.quarter = lines_of(render(page, scale), 1 / scale)
         drawn.read = "ocr"
+        if drawn.quarter % 2:
+            drawn.width, drawn.height = drawn.height, drawn.width
 
 
 def render(page: pdfium.PdfPage, scale: float) -> NDArray[np.uint8]:
