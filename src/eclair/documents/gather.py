@@ -6,6 +6,7 @@ Passages keep their numbers for the whole conversation. What is said of them is 
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import dataclass, replace
@@ -16,7 +17,7 @@ from eclair.documents.intake import Intake, is_unknown
 from eclair.documents.quoting import quotes
 from eclair.documents.search import Found, Search
 from eclair.engines.base import Model
-from eclair.errors import NotFound
+from eclair.errors import NotFound, StoreError, UnreadableFile
 from eclair.events import Remarked, SourceFound, StepFinished, StepStarted
 from eclair.grounds import Finding, Quoted
 from eclair.messages import Attachment, LibraryName, Message, Passage
@@ -24,6 +25,10 @@ from eclair.store.documents import DocumentStore, FileState, Scope
 
 WAIT = 20.0
 """Seconds for which an answer waits for something of a document to be read."""
+PATIENCE = 15.0
+"""Seconds for which files that were read are waited for until they are found by meaning too."""
+GLANCE = 0.1
+"""Seconds between two looks at how far files are."""
 SHORT = 5
 """Words below which a question is searched for together with the one before."""
 SMALL = 1.0
@@ -61,6 +66,27 @@ class Documents:
         """Raises NotFound."""
         found = [(await self._store.file(owner, id)).file for id in dict.fromkeys(files)]
         return tuple(Attachment(file.id, file.name, file.size, file.media) for file in found)
+
+    async def until_read(self, owner: str, files: Sequence[str]) -> AsyncGenerator[FileState, None]:
+        """Until all of these are read and, for a while, embedded: how far the one is that is waited for, now and again.
+        Raises NotFound, UnreadableFile for one that cannot be read, StoreError where nothing can be for now."""
+        until: float | None = None
+        while True:
+            states = [await self._store.file(owner, id) for id in files]
+            for fault in (each.document.fault for each in states):
+                if fault is not None:
+                    raise UnreadableFile(fault.message)
+            waiting = [each for each in states if not _ready(each)]
+            if waiting and self._intake.unread is not None:
+                raise StoreError(self._intake.unread)
+            if not waiting:
+                until = until or time.monotonic() + PATIENCE
+                if time.monotonic() < until and self._intake.embeds and self._intake.unembedded is None:
+                    waiting = [each for each in states if each.document.embedded < each.document.chunks]
+            if not waiting:
+                return
+            yield waiting[0]
+            await asyncio.sleep(GLANCE)
 
     async def libraries(self, owner: str, names: Sequence[str]) -> tuple[LibraryName, ...]:
         """Those of these names or ids. Raises NotFound."""

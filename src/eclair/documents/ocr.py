@@ -13,10 +13,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 import rapidocr
 from numpy.typing import NDArray
+from rapidocr.ch_ppocr_cls import TextClsOutput
 
 from eclair.documents.layout import Line, Token
 from eclair.documents.readers.base import clean
@@ -24,8 +24,11 @@ from eclair.documents.readers.base import clean
 THREADS = max(1, min(8, (os.cpu_count() or 1) // 2))
 """Half of the machine is left to answers."""
 
-FOUND_AT = 1280
+FOUND_AT = 1120
 """Pixels of the longer side at which text is looked for; it is read at the picture's own size."""
+
+VOTERS = 20
+"""Lines that are asked which way up they stand."""
 
 SURE = 0.5
 """A line below this confidence is no text."""
@@ -66,61 +69,82 @@ def _engine() -> Any:
     )
 
 
-def lines_of(picture: Picture, scale: float) -> list[Line]:
-    """The lines in a picture (blue, green, red), in reading order; boxes are pixels times `scale`."""
-    turned, quarter = _upright(picture)
-    result = _engine()(turned, use_cls=False)
-    if result.txts is None:
-        return []
-    height, width = turned.shape[:2]
-    angle = _skew(result.boxes)
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """Where text is in a picture: rapidocr's own values, to be handed back to it."""
+
+    picture: Picture
+    resized: Any
+    crops: list[Picture]
+    places: Any
+
+    @property
+    def boxes(self) -> Corners:
+        return np.asarray(self.places.boxes, np.float64)
+
+
+def lines_of(picture: Picture, scale: float) -> tuple[list[Line], int]:
+    """The lines in a picture (blue, green, red), in reading order; boxes are pixels times `scale` in the picture as it
+    was turned to stand upright, by so many quarters to the left."""
+    found, quarter = _upright(picture)
+    result = _read(found) if found is not None else None
+    if found is None or result is None or result.txts is None:
+        return [], 0
+    angle = _skew(np.asarray(result.boxes, np.float64))
     strips: list[_Strip] = []
-    for text, corners, pieces in zip(result.txts, result.boxes, result.word_results, strict=False):
-        words = _words(clean(text), np.asarray(corners, np.float64), pieces)
-        if words:
-            strips.append(_strip(words, np.asarray(corners, np.float64), angle))
+    for text, box, pieces in zip(result.txts, result.boxes, result.word_results, strict=False):
+        corners = np.asarray(box, np.float64)
+        if words := _words(clean(text), corners, pieces):
+            strips.append(_strip(words, corners, angle))
     lines: list[Line] = []
-    for row in _ordered(strips, width):
+    for row in _ordered(strips):
         size = float(np.median([strip.bottom - strip.top for strip in row])) * scale * 0.8
         tokens = [
-            Token(text, *(_box(_turned_back(corners, quarter, width, height)) * scale).round(2).tolist())
-            for strip in row
-            for text, corners in strip.words
+            Token(text, *(_box(corners) * scale).round(2).tolist()) for strip in row for text, corners in strip.words
         ]
         lines.append(Line(tokens, max(1.0, round(size, 1))))
-    return lines
+    return lines, quarter
 
 
-def _upright(picture: Picture) -> tuple[Picture, int]:
-    """The picture turned so that its text stands upright, and by how many quarters to the left it was turned."""
-    boxes, heads = _look(picture)
-    if not len(boxes):
-        return picture, 0
-    quarter = 0
-    wide = np.linalg.norm(boxes[:, 1] - boxes[:, 0], axis=1)
-    high = np.linalg.norm(boxes[:, 3] - boxes[:, 0], axis=1)
-    if (high > wide * 1.5).sum() * 2 > len(boxes):
-        quarter = 1
-        picture = np.ascontiguousarray(np.rot90(picture, 1))
-        _, heads = _look(picture)
-    if sum(heads) * 2 > len(heads):
+def _upright(picture: Picture) -> tuple[_Found | None, int]:
+    """Where text is in the picture once it stands upright, and by how many quarters to the left it was turned."""
+    found, quarter = _find(picture), 0
+    if found is not None:
+        boxes = found.boxes
+        wide = np.linalg.norm(boxes[:, 1] - boxes[:, 0], axis=1)
+        high = np.linalg.norm(boxes[:, 3] - boxes[:, 0], axis=1)
+        if (high > wide * 1.5).sum() * 2 > len(boxes):
+            quarter = 1
+            found = _find(np.rot90(picture, 1))
+    if found is not None and _on_its_head(found):
         quarter += 2
-        picture = np.ascontiguousarray(np.rot90(picture, 2))
-    return picture, quarter
+        found = _find(np.rot90(picture, quarter))
+    return found, quarter
 
 
-def _look(picture: Picture) -> tuple[NDArray[np.float64], list[bool]]:
-    """Where text is, and for the twenty longest lines whether each stands on its head. The quick half of OCR."""
+def _find(picture: Picture) -> _Found | None:
+    picture = np.ascontiguousarray(picture)
     engine = _engine()
-    smaller = min(1.0, FOUND_AT / max(picture.shape[:2]))
-    small = cv2.resize(picture, None, fx=smaller, fy=smaller, interpolation=cv2.INTER_AREA) if smaller < 1 else picture
+    image, resized = engine.preprocess_img(picture)
     try:
-        crops, found = engine.detect_and_crop(*engine.preprocess_img(small))
-    except rapidocr.main.RapidOCRError:
-        return np.zeros((0, 4, 2)), []
-    crops = sorted(crops, key=lambda crop: -crop.shape[1] / crop.shape[0])[:20]
-    _, classes = engine.cls_and_rotate(crops)
-    return np.asarray(found.boxes, np.float64), [label == "180" for label, _ in classes.cls_res]
+        crops, places = engine.detect_and_crop(image, resized)
+    except rapidocr.main.RapidOCRError:  # there is none
+        return None
+    return _Found(picture, resized, crops, places)
+
+
+def _on_its_head(found: _Found) -> bool:
+    """By the vote of the longest lines."""
+    crops = sorted(found.crops, key=lambda crop: -crop.shape[1] / crop.shape[0])[:VOTERS]
+    _, classes = _engine().cls_and_rotate([crop.copy() for crop in crops])
+    votes = [label == "180" for label, _ in classes.cls_res]
+    return sum(votes) * 2 > len(votes)
+
+
+def _read(found: _Found) -> Any:
+    engine = _engine()
+    read = engine.recognize_txt(found.crops)
+    return engine.build_final_output(found.picture, found.places, TextClsOutput(), read, found.crops, found.resized)
 
 
 def _skew(boxes: NDArray[np.float64]) -> float:
@@ -186,31 +210,34 @@ def _by_pieces(text: str, pieces: Sequence[Any] | None) -> list[tuple[int, int, 
     return found if not text[at:].strip() else []
 
 
-def _ordered(strips: list[_Strip], width: float) -> list[list[_Strip]]:
+def _ordered(strips: list[_Strip]) -> list[list[_Strip]]:
     """Strips as lines in reading order: columns of prose one after the other, else from top to bottom."""
-    for cut in _columns(strips, width):
+    for cut in _columns(strips):
         left = [strip for strip in strips if strip.right <= cut]
         right = [strip for strip in strips if strip.left >= cut]
-        return _ordered(left, width) + _ordered(right, width)
+        return _ordered(left) + _ordered(right)
     gap = _widest_gap(strips)
     if gap is not None:
         above = [strip for strip in strips if strip.bottom <= gap]
         below = [strip for strip in strips if strip.bottom > gap]
-        return _ordered(above, width) + _ordered(below, width)
+        return _ordered(above) + _ordered(below)
     return _rows(strips)
 
 
-def _columns(strips: list[_Strip], width: float) -> list[float]:
+def _columns(strips: list[_Strip]) -> list[float]:
     """Where a gap runs from top to bottom between two columns, each wide enough to be prose; at most one place."""
     ordered = sorted(strips, key=lambda strip: strip.left)
     reach = 0.0
     for at, strip in enumerate(ordered):
-        if at >= 4 and len(ordered) - at >= 4 and strip.left - reach > width * 0.01:
-            sides = ordered[:at], ordered[at:]
-            if all(np.median([each.right - each.left for each in side]) > width * 0.2 for side in sides):
-                return [strip.left]
+        if at >= 4 and len(ordered) - at >= 4 and strip.left > reach and all(map(_prose, (ordered[:at], ordered[at:]))):
+            return [strip.left]
         reach = max(reach, strip.right)
     return []
+
+
+def _prose(strips: list[_Strip]) -> bool:
+    """Whether most of them are as long as lines of prose in a narrow column."""
+    return bool(np.median([(strip.right - strip.left) / (strip.bottom - strip.top) for strip in strips]) > 7)
 
 
 def _widest_gap(strips: list[_Strip]) -> float | None:
@@ -234,20 +261,6 @@ def _rows(strips: list[_Strip]) -> list[list[_Strip]]:
         else:
             rows.append([strip])
     return [sorted(row, key=lambda strip: strip.left) for row in rows]
-
-
-def _turned_back(corners: Corners, quarter: int, width: int, height: int) -> Corners:
-    """Corners in a picture turned so many quarters to the left, as they are in the picture before."""
-    x, y = corners[:, 0], corners[:, 1]
-    match quarter % 4:
-        case 1:
-            return np.stack((height - y, x), 1)
-        case 2:
-            return np.stack((width - x, height - y), 1)
-        case 3:
-            return np.stack((y, width - x), 1)
-        case _:
-            return corners
 
 
 def _box(corners: Corners) -> NDArray[np.float64]:

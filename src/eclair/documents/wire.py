@@ -57,7 +57,8 @@ def encode_order(order: Order) -> bytes:
 
 def decode_order(data: bytes) -> Order:
     fields: dict[str, Any] = orjson.loads(data)
-    return Order(**{**fields, "limits": Limits(**fields["limits"])})
+    fields["limits"] = Limits(**fields["limits"])
+    return Order(**fields)
 
 
 def encode(message: Message) -> bytes:
@@ -83,7 +84,7 @@ def encode(message: Message) -> bytes:
             body = ["fault", message.kind, message.message]
         case Done():
             body = ["done"]
-    return frame(orjson.dumps(body, option=orjson.OPT_SERIALIZE_NUMPY))
+    return frame(orjson.dumps(body))
 
 
 def decode(data: bytes) -> Message:

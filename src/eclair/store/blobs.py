@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import os
 import shutil
 import tempfile
-from collections.abc import AsyncGenerator, AsyncIterable
+import time
+from collections.abc import AsyncGenerator, AsyncIterable, Generator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
 from eclair.errors import NotFound, StoreError
+from eclair.store.claims import alone, claim, claimed
 
 PIECE = 1 << 20
 """Bytes that are gathered before they are written."""
+FRESH = 60.0
+"""Seconds for which a folder for what comes may be there before its process has claimed it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,31 +43,61 @@ class Blobs:
 
     async def take(self, source: AsyncIterable[bytes]) -> Kept:
         """Keep what comes, whole or not at all. Raises what the source raises, and StoreError when the disk is full."""
-        digest = hashlib.sha256()
-        size = 0
-        folder: tempfile.TemporaryDirectory[str] | None = None
-        try:
+        digest, size = hashlib.sha256(), 0
+        with self._said():
             folder = await asyncio.to_thread(self._room)
             coming = Path(folder.name) / "coming"
-            with await asyncio.to_thread(coming.open, "wb") as handle:
+            handle = await asyncio.to_thread(coming.open, "wb")
+        with claim(Path(folder.name)):
+            try:
                 async for data in _gathered(source):
                     digest.update(data)
                     size += len(data)
-                    await asyncio.to_thread(handle.write, data)
-                await asyncio.to_thread(_flush, handle)
-            name = digest.hexdigest()
-            await asyncio.to_thread(self._place, coming, name)
-        except OSError as error:
-            raise self._unkept(error) from error
-        finally:
-            if folder is not None:
+                    with self._said():
+                        await asyncio.to_thread(handle.write, data)
+                name = digest.hexdigest()
+                with self._said():
+                    await asyncio.to_thread(_flush, handle)
+                    await asyncio.to_thread(self._place, coming, name)
+            finally:
+                await asyncio.to_thread(handle.close)
                 await asyncio.to_thread(folder.cleanup)
         return Kept(name, size)
 
     def tidy(self) -> None:
-        """Remove what came in part before a process died. Only while nothing is coming."""
+        """Remove what came in part before a process died."""
         for left in self._folder.glob("coming-*"):
-            shutil.rmtree(left, ignore_errors=True)
+            with contextlib.suppress(OSError):
+                if time.time() - left.stat().st_mtime > FRESH and not claimed(left):
+                    shutil.rmtree(left)
+
+    @contextlib.asynccontextmanager
+    async def alone(self) -> AsyncGenerator[None]:
+        """Within, no other process adds or deletes files. Raises StoreError."""
+        async with contextlib.AsyncExitStack() as stack:
+            with self._said():
+                await stack.enter_async_context(alone(self._folder / "lock"))
+            yield
+
+    @contextlib.contextmanager
+    def read_alone(self, name: str) -> Generator[bool]:
+        """Within, whether no other process reads the blob in this way."""
+        with claim(self._path(name)) as ours:
+            yield ours
+
+    @contextlib.contextmanager
+    def embed_alone(self) -> Generator[bool]:
+        """Within, whether no other process embeds in this way. Raises StoreError."""
+        path = self._folder / "embedding"
+        with self._said():
+            self._folder.mkdir(parents=True, exist_ok=True)
+            path.touch()
+        with claim(path) as ours:
+            yield ours
+
+    def is_read(self, name: str) -> bool:
+        """Whether a process has it by `read_alone`."""
+        return claimed(self._path(name))
 
     def path(self, name: str) -> Path:
         """The file that holds it, for who only reads. Raises NotFound for what is no name of a blob."""
@@ -83,15 +118,12 @@ class Blobs:
 
     def _put(self, data: bytes) -> str:
         name = hashlib.sha256(data).hexdigest()
-        try:
-            with self._room() as folder:
-                whole = Path(folder) / name
-                with whole.open("wb") as handle:
-                    handle.write(data)
-                    _flush(handle)
-                self._place(whole, name)
-        except OSError as error:
-            raise self._unkept(error) from error
+        with self._said(), self._room() as folder:
+            whole = Path(folder) / name
+            with whole.open("wb") as handle:
+                handle.write(data)
+                _flush(handle)
+            self._place(whole, name)
         return name
 
     def _room(self) -> tempfile.TemporaryDirectory[str]:
@@ -104,8 +136,13 @@ class Blobs:
         path.parent.mkdir(exist_ok=True)
         whole.replace(path)
 
-    def _unkept(self, error: OSError) -> StoreError:
-        return StoreError(f"A file cannot be kept in {self._folder}: {error.strerror}.")
+    @contextlib.contextmanager
+    def _said(self) -> Generator[None]:
+        """The disk's errors in a sentence."""
+        try:
+            yield
+        except OSError as error:
+            raise StoreError(f"A file cannot be kept in {self._folder}: {error.strerror}.") from error
 
     def _get(self, name: str) -> bytes:
         try:

@@ -85,12 +85,20 @@ class ListedFiles:
 
 @dataclass(frozen=True, slots=True)
 class ListedLibrary:
-    """A library and what is in it: files and their bytes, and how many of the files are in each state."""
+    """A library and what is in it: files and their bytes, how many of the files are in each state, and how many of
+    their chunks are embedded."""
 
     library: Library
     files: int
     bytes: int
     states: dict[State, int]
+    chunks: int
+    embedded: int
+
+    @property
+    def waiting(self) -> int:
+        """Files that are not read yet."""
+        return self.states.get("queued", 0) + self.states.get("reading", 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +168,10 @@ class DocumentStore(Protocol):
     async def add_file(self, file: StoredFile, reader: int) -> DocumentState:
         """Keep a file. What it holds is queued for the reader of this version unless it is known already. Raises
         NotFound for a library that is not the owner's, Conflict where the id, or the path in the library, is taken."""
+        ...
+
+    async def replace_file(self, id: str, file: StoredFile, reader: int) -> tuple[DocumentState, str | None]:
+        """As `add_file`, and as `delete_file` for the one of that id, in one step."""
         ...
 
     async def file(self, owner: str, id: str) -> FileState:

@@ -79,6 +79,12 @@ class SQLDocuments:
     async def add_file(self, file: StoredFile, reader: int) -> DocumentState:
         return await self._database.write(lambda db: files.add(db, file, reader))
 
+    async def replace_file(self, id: str, file: StoredFile, reader: int) -> tuple[DocumentState, str | None]:
+        state, blob = await self._database.write(lambda db: files.put_in_place(db, id, file, reader))
+        if blob is not None:
+            await self.erase_rest()
+        return state, blob
+
     async def file(self, owner: str, id: str) -> FileState:
         return await self._database.read(lambda db: files.owned(db, owner, id))
 

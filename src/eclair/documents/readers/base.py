@@ -21,12 +21,15 @@ _UNCLEAN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u2028\u2029\ufeff\ufff
 _SPACES = re.compile(r"[^\S\n]+")
 
 
+Kind = Literal["unreadable", "large", "missing"]
+
+
 class Fault(Exception):
     """The file cannot be read, with the sentence for people: it names the file, the fault and the remedy."""
 
-    def __init__(self, kind: Literal["unreadable", "large", "missing"], message: str) -> None:
+    def __init__(self, kind: Kind, message: str) -> None:
         super().__init__(message)
-        self.kind = kind
+        self.kind: Kind = kind
         self.message = message
 
 

@@ -8,11 +8,11 @@ import re
 from collections import deque
 from collections.abc import Callable, Iterator
 from itertools import repeat
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
-import pypdfium2 as pdfium
-import pypdfium2.raw as raw
+import pypdfium2 as pdfium  # pyright: ignore[reportMissingTypeStubs]
+import pypdfium2.raw as raw  # pyright: ignore[reportMissingTypeStubs]
 from numpy.typing import NDArray
 
 from eclair.documents.layout import Blocks, Drawn, Line, Token, known, mark_furniture
@@ -26,6 +26,9 @@ LEAST = 16
 
 DPI = 200
 """Of a page that is read by OCR."""
+
+LARGE = 1300
+"""Points of the longer side from which fewer pixels an inch do."""
 
 _WORD = re.compile(
     r"[\u2e80-\u9fff\uac00-\ud7af\uf900-\ufaff\uff00-\uffef]|[^\s\ufffe\u2e80-\u9fff\uac00-\ud7af\uf900-\ufaff\uff00-\uffef]+|\ufffe"
@@ -137,26 +140,26 @@ class _Reading:
     def _see(self, page: pdfium.PdfPage, drawn: Drawn) -> None:
         from eclair.documents.ocr import lines_of  # what OCR takes is loaded when it is needed
 
-        picture = render(page, DPI / 72).to_numpy()
-        drawn.lines = lines_of(np.ascontiguousarray(picture[:, :, :3]), 72 / DPI * _shrunk(page))
+        scale = DPI / 72 / max(1.0, max(drawn.width, drawn.height) / LARGE)
+        drawn.lines, drawn.quarter = lines_of(render(page, scale), 1 / scale)
         drawn.read = "ocr"
+        if drawn.quarter % 2:
+            drawn.width, drawn.height = drawn.height, drawn.width
 
 
-def render(page: pdfium.PdfPage, scale: float) -> pdfium.PdfBitmap:
-    """The page as colours in the order blue, green, red, without more pixels than a large sheet has."""
-    return page.render(scale=scale / _shrunk(page), fill_color=(255, 255, 255, 255), maybe_alpha=False)
-
-
-def _shrunk(page: pdfium.PdfPage) -> float:
-    """By how much a very large page is made smaller before it is read."""
-    return max(1.0, max(page.get_size()) / 1700)
+def render(page: pdfium.PdfPage, scale: float) -> NDArray[np.uint8]:
+    """The page as pixels, `scale` a point: rows of blue, green, red."""
+    bitmap = cast("Any", page).render(scale=scale, fill_color=(255, 255, 255, 255), maybe_alpha=False)
+    pixels: NDArray[np.uint8] = np.ascontiguousarray(bitmap.to_numpy()[:, :, :3])
+    bitmap.close()
+    return pixels
 
 
 def _titles(document: pdfium.PdfDocument) -> dict[int, dict[str, int]]:
     """By page, the headings of the table of contents and their levels."""
     found: dict[int, dict[str, int]] = {}
     try:
-        for entry, _ in zip(document.get_toc(max_depth=8), range(20_000)):
+        for entry, _ in zip(cast("Iterator[Any]", document.get_toc(max_depth=8)), range(20_000), strict=False):
             place = entry.get_dest()
             index = place.get_index() if place is not None else None
             title = known(entry.get_title() or "")
@@ -173,7 +176,8 @@ def _needs_eyes(page: pdfium.PdfPage, text: str) -> bool:
     strange = len(_STRANGE.findall(text[:4000]))
     if letters > LEAST:
         return strange > letters * 0.3
-    kinds = [thing.type for thing, _ in zip(page.get_objects(max_depth=3), range(200))]
+    things = cast("Iterator[Any]", page.get_objects(max_depth=3))
+    kinds = [thing.type for thing, _ in zip(things, range(200), strict=False)]
     if raw.FPDF_PAGEOBJ_IMAGE in kinds:
         return True
     return letters == 0 and (strange > 3 or len(kinds) > 5)
@@ -183,7 +187,7 @@ class _Letters:
     """The letters of a page as pdfium orders them, and where they stand."""
 
     def __init__(self, page: pdfium.PdfPage, text: pdfium.PdfTextPage) -> None:
-        self._handle = ctypes.cast(text.raw, ctypes.c_void_p).value
+        self._handle = ctypes.cast(cast("Any", text).raw, ctypes.c_void_p).value
         count = text.count_chars()
         whole = text.get_text_range() if count else ""
         if len(whole) != count:  # some letters were left out, or take two places
@@ -241,7 +245,7 @@ class _Letters:
         self, left: NDArray[Any], bottom: NDArray[Any], right: NDArray[Any], top: NDArray[Any]
     ) -> NDArray[np.float64]:
         """Boxes of the page's own system, whose origin is below, as they are seen."""
-        x0, y0, x1, y1 = self._page.get_bbox()
+        x0, y0, x1, y1 = cast("tuple[float, float, float, float]", self._page.get_bbox())
         match self._page.get_rotation():
             case 90:
                 sides = (bottom - y0, left - x0, top - y0, right - x0)

@@ -75,76 +75,10 @@ _ENDINGS = {
     ".xhtml": "text/html",
     ".eml": "message/rfc822",
 }
-CODE = frozenset(
-    [
-        ".py",
-        ".js",
-        ".ts",
-        ".jsx",
-        ".tsx",
-        ".svelte",
-        ".vue",
-        ".java",
-        ".kt",
-        ".kts",
-        ".scala",
-        ".c",
-        ".h",
-        ".cc",
-        ".cpp",
-        ".hpp",
-        ".cs",
-        ".go",
-        ".rs",
-        ".rb",
-        ".php",
-        ".pl",
-        ".lua",
-        ".r",
-        ".jl",
-        ".swift",
-        ".m",
-        ".sh",
-        ".bash",
-        ".zsh",
-        ".fish",
-        ".ps1",
-        ".bat",
-        ".sql",
-        ".css",
-        ".scss",
-        ".less",
-        ".yaml",
-        ".yml",
-        ".toml",
-        ".ini",
-        ".cfg",
-        ".conf",
-        ".make",
-        ".mk",
-        ".cmake",
-        ".tf",
-        ".proto",
-        ".graphql",
-        ".hs",
-        ".ml",
-        ".ex",
-        ".exs",
-        ".erl",
-        ".clj",
-        ".lisp",
-        ".el",
-        ".vim",
-        ".dart",
-        ".zig",
-        ".nim",
-        ".f90",
-        ".asm",
-        ".s",
-        ".gradle",
-        ".diff",
-        ".patch",
-    ]
+_CODE = re.compile(
+    r"\.(?:py|js|ts|jsx|tsx|svelte|vue|java|kts?|scala|[ch]|cc|cpp|hpp|cs|go|rs|rb|php|pl|lua|r|jl|swift|m|sh|bash|zsh|"
+    r"fish|ps1|bat|sql|css|scss|less|ya?ml|toml|ini|cfg|conf|make|mk|cmake|tf|proto|graphql|hs|ml|exs?|erl|clj|lisp|el|"
+    r"vim|dart|zig|nim|f90|asm|s|gradle|diff|patch)"
 )
 ENCODINGS = ["cp1252", "cp1250", "cp1251", "cp1253", "cp1257", "iso8859_2", "iso8859_5", "iso8859_7", "koi8_r"]
 """Those of Europe in which old files are written."""
@@ -226,7 +160,7 @@ def _text(head: bytes, name: str) -> str:
         return "application/xml"
     if ending == ".eml" or (ending in (".html", ".htm", ".xhtml") and b"<" not in plain):
         return "text/plain"
-    if ending in CODE:
+    if _CODE.fullmatch(ending):
         return "text/x-code"
     if ending in _ENDINGS:
         return _ENDINGS[ending]
@@ -258,11 +192,9 @@ def encoding_of(head: bytes) -> str | None:
     odd = sum(head.count(bytes([value])) for value in (*range(9), *range(14, 27), *range(28, 32)))
     if odd > max(8, len(head) // 50):
         return None
-    try:
-        codecs.getincrementaldecoder("utf-8")().decode(head)
-    except UnicodeDecodeError:
-        return _older(head)
-    return "utf-8"
+    text = codecs.getincrementaldecoder("utf-8")("replace").decode(head)
+    broken = text.count("\ufffd")
+    return "utf-8" if broken == 0 or broken < sum(char > "\x7f" for char in text) / 2 else _older(head)
 
 
 def _older(head: bytes) -> str:

@@ -33,12 +33,12 @@ def read(source: Source) -> Iterator[Piece]:
         case "text/markdown" if source.path.stat().st_size <= LARGEST_MARKDOWN:
             yield from flow(markdown("\n".join(lines(source))))
         case "text/plain" | "text/markdown":
-            yield from flow(_paragraphs(lines(source)))
+            yield from flow(paragraphs(lines(source)))
         case _:
             yield from flow(_code(lines(source)))
 
 
-def _paragraphs(rows: Iterator[str]) -> Iterator[Part | Break]:
+def paragraphs(rows: Iterator[str]) -> Iterator[Part | Break]:
     """Blocks between empty lines; a form feed ends a page. Lines stay lines: nobody knows which of them were broken
     by a program."""
     block: list[str] = []
