@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from eclair.documents.values import Block, Chunk, Page, Word
 from eclair.errors import Conflict, NotFound
 from eclair.messages import Fault
+from eclair.store import nearest
 from eclair.store.documents import DocumentStore, Library, Scope, StoredFile
 from eclair.store.packing import packed_words, unpacked_words
 from eclair.store.sql import SQLStore
@@ -394,6 +395,32 @@ async def test_nearest_is_exact_and_sees_what_another_process_does(
             ids.remove(f"file_{gone}")
             await documents.delete_file("me", f"file_{gone}")
             await check()
+
+
+async def test_vectors_that_a_search_does_not_need_are_let_go(
+    documents: DocumentStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(nearest, "MOST_ROWS", 50)
+    monkeypatch.setattr(nearest, "SLAB", 16)
+    scopes: list[Scope] = []
+    for i in range(4):
+        scopes.append(await read(documents, [f"{i} {j}" for j in range(40)], f"file_{i}", f"{i:064}"))
+        await documents.add_vectors(
+            "e5", await documents.to_embed("e5", 40), directions(40)[::-1] if i else directions(40)
+        )
+    for scope in [*scopes, *scopes]:
+        expected = 7 if scope is scopes[0] else 32
+        assert [near.number for near in await documents.nearest(scope, "e5", directions(40)[7], 1)] == [expected]
+    everything = Scope("me", files=tuple(f"file_{i}" for i in range(4)))
+    for _ in range(2):
+        assert len(await documents.nearest(everything, "e5", directions(40)[7], 500)) == 160
+
+
+async def test_a_model_that_was_exchanged_under_its_name_finds_nothing_of_the_old_one(documents: DocumentStore) -> None:
+    scope = await read(documents, ["one", "two"])
+    await documents.add_vectors("bge", await documents.to_embed("bge", 9), directions(2, 8))
+    assert len(await documents.nearest(scope, "bge", directions(2, 8)[0], 9)) == 2
+    assert await documents.nearest(scope, "bge", directions(2, 4)[0], 9) == []
 
 
 async def test_two_that_take_in_the_same_file_at_once(documents: DocumentStore, other: DocumentStore) -> None:

@@ -40,12 +40,10 @@ def embedded(db: apsw.Connection, scope: Scope, embedder: str) -> list[tuple[int
     )
 
 
-def vectors(db: apsw.Connection, number: int, done: int) -> list[tuple[int, int, bytes]]:
-    """Blocks of vectors of a document from the `done`th on: the id of the first, how many, and the bytes."""
+def vectors(db: apsw.Connection, number: int, done: int) -> list[tuple[int, bytes]]:
+    """Blocks of vectors of a document from the `done`th on: how many, and their bytes."""
     base = number << BITS
-    rows = db.execute(
-        "SELECT id, count, data FROM vector WHERE id BETWEEN ? AND ? ORDER BY id", (base + done, base + LAST)
-    )
+    rows = db.execute("SELECT count, data FROM vector WHERE id BETWEEN ? AND ? ORDER BY id", (base + done, base + LAST))
     return list(rows)
 
 
