@@ -129,8 +129,9 @@ async def test_a_document_that_is_shown_whole_is_read_before_the_question(rack: 
     server = rack.server
     sent = {"Content-Type": "application/octet-stream"}
     file = (await server.post("/api/files?name=tower.txt", data=b"The tower is 330 m high.\n", headers=sent)).body
+    path = f"/api/files/{file['id']}"
     async with asyncio.timeout(30):
-        while (await server.get(f"/api/files/{file['id']}")).body["state"] != "ready":
+        while (await server.get(path)).body["state"] != "ready":  # noqa: ASYNC110
             await asyncio.sleep(0.02)
     _, ahead = await rack.prefill(model="m", files=[file["id"]])
     assert "330 m high" in ahead
