@@ -27,12 +27,14 @@ async def e5() -> AsyncGenerator[E5]:
 
 async def test_texts_of_one_meaning_are_near_in_any_language(e5: E5) -> None:
     passages = await e5.embed(
-        ["Die Kündigungsfrist beträgt drei Monate.", "Le chat dort sur le canapé.", "The baker bakes bread every morning."],
+        [
+            "Die Kündigungsfrist beträgt drei Monate.",
+            "Le chat dort sur le canapé.",
+            "The baker bakes bread every morning.",
+        ],
         "passage",
     )
-    queries = await e5.embed(
-        ["How long is the notice period?", "Où dort le chat ?", "Wer bäckt das Brot?"], "query"
-    )
+    queries = await e5.embed(["How long is the notice period?", "Où dort le chat ?", "Wer bäckt das Brot?"], "query")
     assert passages.shape == (3, 384)
     assert np.allclose(np.linalg.norm(passages, axis=1), 1, atol=1e-3)
     assert (queries @ passages.T).argmax(axis=1).tolist() == [0, 1, 2]

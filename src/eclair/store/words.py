@@ -44,10 +44,11 @@ _SPELT = str.maketrans(
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """One word of a query: as it is looked for, and as the index counts it."""
+    """A word of a query as the index has it, folded; with `ending`, any that begin so. `query` is in FTS5's grammar."""
 
-    query: str
     word: str
+    query: str
+    ending: bool = False
 
 
 def folded(word: str) -> str:
@@ -67,19 +68,21 @@ def wanted(query: str) -> list[Wanted]:
     """The words of a query, each once, without the small ones of its language; unless it has no others."""
     query = unicodedata.normalize("NFC", query)
     language = language_of(query)
-    found = {code.lower(): Wanted(f'"{code}"', code.lower()) for code in [*_sections(query), *_CODE.findall(query)]}
+    found = {code.lower(): Wanted(code.lower(), f'"{code}"') for code in [*_sections(query), *_CODE.findall(query)]}
     rest = _SECTION.sub(" ", _CODE.sub(" ", query))
     words = [*_WORD.findall(_UNSPACED.sub(" ", rest).lower()), *_pairs(rest)]
     telling = [word for word in words if language is None or not is_small(word, language)]
     for word in telling if telling or found else words:
         spelt = word.translate(_SPELT)
-        found.setdefault(folded(spelt), Wanted(_begun(spelt), folded(spelt)))
+        found.setdefault(folded(spelt), _looked_for(spelt))
     return list(found.values())[:MOST]
 
 
-def _begun(word: str) -> str:
+def _looked_for(word: str) -> Wanted:
     """A long word is found in its other cases and numbers too, and as the beginning of a compound."""
-    return f'"{word[:-ENDING]}"*' if len(word) >= LONG and word.isalpha() else f'"{word}"'
+    if len(word) >= LONG and word.isalpha():
+        return Wanted(folded(word[:-ENDING]), f'"{word[:-ENDING]}"*', ending=True)
+    return Wanted(folded(word), f'"{word}"')
 
 
 def _sections(text: str) -> list[str]:
