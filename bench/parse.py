@@ -139,7 +139,8 @@ async def ocr(parser: Parser, book: Book, count: int, folder: Path, goals: Goals
     seconds: list[float] = []
     right = words = 0
     await _seen(parser, document, book.pages[1], folder)  # the models are loaded
-    pages = [page for page in book.pages if len(page.words) > 150][10 : 10 + count]
+    prose = [page for page in book.pages if sum(b.end - b.start for b in page.blocks if b.kind == "paragraph") > 1200]
+    pages = random.Random(5).sample(prose, count)
     for page in pages:
         began = time.perf_counter()
         text = await _seen(parser, document, page, folder)
