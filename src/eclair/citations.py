@@ -203,6 +203,9 @@ SHORT = 3
 ALMOST = 0.85
 """Share of a claim's words from which it repeats a place rather than joins two."""
 
+MEANT = 0.5
+"""What a name counts for where only the rest of the passage has it: the sentence may say "he"."""
+
 LIKELY = 4
 """Lines that are looked at, by words and by meaning."""
 
@@ -234,6 +237,7 @@ class _Claim:
     facts: Facts
     language: str | None
     weights: dict[str, float]
+    names: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,8 +266,8 @@ class _Book:
             self._titles.append(frozenset(term.stem for term in title.terms))
             for start, end in sentences_of(passage):
                 self._add(place, start, end, passage.text[start:end])
-        nexts = [*(line.passage for line in self.lines[1:]), None]
-        self._joined = [line.passage == after for line, after in zip(self.lines, nexts, strict=True)]
+        nexts = [line.passage for line in self.lines[1:]]
+        self._joined = [line.passage == after for line, after in zip(self.lines, [*nexts, None], strict=False)]
 
     def _add(self, place: int, start: int, end: int, text: str) -> None:
         facts = read(text, self._languages[place])
@@ -297,20 +301,31 @@ class _Book:
         lines = len(self.lines)
         for stem, by in weigh.items():
             weigh[stem] = by * min(3.0, math.log(1 + lines / (len(self._holds.get(stem, ())) + 0.5)))
-        return _Claim(text, facts, language, weigh)
+        names = frozenset(term.stem for term in facts.terms if term.capital)
+        return _Claim(text, facts, language, weigh, names)
 
     def _shares(self, claim: _Claim) -> tuple[list[float], list[float]]:
         """Of the claim's words, by weight, what each line has, and each with the next of the same passage."""
         total = sum(claim.weights.values()) or 1.0
         alone, pairs = [0.0] * len(self.lines), [0.0] * len(self.lines)
         for stem, weight in claim.weights.items():
-            begins = set[int]()
-            for line in self._holds.get(stem, ()):
+            lines = set(self._holds.get(stem, ()))
+            begins = {begin for line in lines for begin in (line - 1, line) if begin >= 0 and self._joined[begin]}
+            for line in lines:
                 alone[line] += weight / total
-                begins |= {begin for begin in (line - 1, line) if begin >= 0 and self._joined[begin]}
             for begin in begins:
                 pairs[begin] += weight / total
+            if stem in claim.names:
+                for line in self._around(stem, lines):
+                    alone[line] += 0 if line in lines else MEANT * weight / total
+                    pairs[line] += 0 if line in begins else MEANT * weight / total
         return alone, pairs
+
+    def _around(self, stem: str, lines: set[int]) -> list[int]:
+        """The lines of the passages that have the stem, or in whose title it stands."""
+        within = {self.lines[line].passage for line in lines}
+        within |= {place for place, title in enumerate(self._titles) if stem in title}
+        return [at for at, line in enumerate(self.lines) if line.passage in within]
 
     def by_words(self, claim: _Claim) -> list[_Place]:
         """The places that have most of the claim's words, best first."""

@@ -38,17 +38,12 @@ class Line:
     right: float = field(init=False)
     top: float = field(init=False)
     bottom: float = field(init=False)
+    text: str = field(init=False)
 
     def __post_init__(self) -> None:
-        tokens = self.tokens
-        self.left = min(token.left for token in tokens)
-        self.right = max(token.right for token in tokens)
-        self.top = min(token.top for token in tokens)
-        self.bottom = max(token.bottom for token in tokens)
-
-    @property
-    def text(self) -> str:
-        return " ".join(token.text for token in self.tokens)
+        texts, lefts, tops, rights, bottoms = zip(*self.tokens, strict=True)
+        self.left, self.top, self.right, self.bottom = min(lefts), min(tops), max(rights), max(bottoms)
+        self.text = " ".join(texts)
 
 
 @dataclass(slots=True)
@@ -64,6 +59,8 @@ class Drawn:
     read: Read = "text"
     quarter: int = 0
     titles: dict[str, int] = field(default_factory=dict[str, int])
+    edges: list[tuple[str, Line]] | None = None
+    """What `mark_furniture` found at the page's edges, with numbers left out."""
 
 
 LIST = re.compile(r"(?:[•●▪■◦‣⁃∙·–—▸►✓❖*-]|\(?(?:\d{1,3}|[a-zA-Z]|[ivx]{1,4})[.)])$")
@@ -88,17 +85,21 @@ def known(title: str) -> str:
 
 def mark_furniture(page: Drawn, near: Sequence[Drawn]) -> None:
     """Mark what stands at the same height of a page near it in the same words, numbers aside, and page numbers."""
-    heads = _edges(page)
-    others = [(_shape(line), line) for other in near for line in _edges(other)]
-    for line in heads:
-        shape = _shape(line)
+    others = [edge for other in near for edge in _edges(other)]
+    for shape, line in _edges(page):
         line.furniture = _PAGE.fullmatch(line.text) is not None or any(
             shape == each and abs(line.top - other.top) < 4 and abs(line.size - other.size) < 1
             for each, other in others
         )
 
 
-def _edges(page: Drawn) -> list[Line]:
+def _edges(page: Drawn) -> list[tuple[str, Line]]:
+    if page.edges is None:
+        page.edges = [(_NUMBER.sub("#", line.text), line) for line in _outermost(page)]
+    return page.edges
+
+
+def _outermost(page: Drawn) -> list[Line]:
     """The outermost lines in the margins, which nothing stands close to on the inner side."""
     found: list[Line] = []
     ordered = sorted(page.lines, key=lambda line: line.top)
@@ -116,10 +117,6 @@ def _edges(page: Drawn) -> list[Line]:
     return found
 
 
-def _shape(line: Line) -> str:
-    return _NUMBER.sub("#", line.text)
-
-
 class Blocks:
     """Makes pages of lines; learns the document's usual size of letters and its words on the way."""
 
@@ -130,7 +127,7 @@ class Blocks:
     def learn(self, page: Drawn) -> None:
         for line in page.lines:
             self._sizes[round(line.size, 1)] += len(line.tokens)
-            self._words.update(token.text.strip(".,;:!?()\"'").casefold() for token in line.tokens)
+            self._words.update(line.text.casefold().split(" "))
 
     def page(self, page: Drawn) -> Page:
         body = self._sizes.most_common(1)[0][0] if self._sizes else 10.0
@@ -138,7 +135,7 @@ class Blocks:
 
     def _joined(self, first: str, second: str) -> str:
         """What stands between the halves of a word that was broken at the end of a line: a hyphen or nothing."""
-        head, tail = first.lstrip("(\"'„«“").casefold(), second.strip(".,;:!?()\"'“”»").casefold()
+        head, tail = first.lstrip("(\"'„«“").casefold(), second.rstrip(".,;:!?()\"'“”»").casefold()
         if head + tail in self._words:
             return ""
         if f"{head}-{tail}" in self._words or not (second[:1].islower() and head[-2:].isalpha()):
@@ -187,6 +184,7 @@ class _Composer:
 
     def compose(self) -> Page:
         lines = self.source.lines
+        self._kinds = {id(line): self._kind(line) for line in lines}
         at = 0
         while at < len(lines):
             if lines[at].furniture:
@@ -222,33 +220,35 @@ class _Composer:
         self.blocks.append(Block(kind, self._start, self.length, level))
 
     _start: int = 0
+    _kinds: dict[int, tuple[BlockKind, int]] = field(default_factory=dict[int, tuple[BlockKind, int]])
 
     def _say(self, text: str) -> None:
         self.text.append(text)
         self.length += len(text)
 
-    def _token(self, token: Token) -> None:
-        start = self.length
-        self._say(token.text)
-        self.words.append(Word(start, self.length, token.left, token.top, token.right, token.bottom))
-
     def _line(self, line: Line) -> None:
         self._tokens(line.tokens)
 
     def _tokens(self, tokens: Sequence[Token]) -> None:
+        text, words, at = self.text, self.words, self.length
         before: Token | None = None
         for token in tokens:
-            if before is not None and not (_close(before, token)):
-                self._say(" ")
-            self._token(token)
-            before = token
+            word, left, top, right, bottom = token
+            if before is not None and not (word[0] > "\u2e80" and _close(before, token)):
+                text.append(" ")
+                at += 1
+            end = at + len(word)
+            text.append(word)
+            words.append(Word(at, end, left, top, right, bottom))
+            at, before = end, token
+        self.length = at
 
     # prose
 
     def _prose(self, lines: Sequence[Line], at: int) -> int:
         """A heading, a paragraph, a list or code that begins at a line; where the next block begins."""
         first = lines[at]
-        kind, level = self._kind(first)
+        kind, level = self._kinds[id(first)]
         end = at + 1
         while end < len(lines) and self._goes_on(kind, level, lines[end - 1], lines[end], first):
             end += 1
@@ -262,7 +262,7 @@ class _Composer:
 
     def _kind(self, line: Line) -> tuple[BlockKind, int]:
         text = line.text
-        if level := self.source.titles.get(known(text)):
+        if self.source.titles and (level := self.source.titles.get(known(text))):
             return "heading", level
         if line.mono:
             return "code", 0
@@ -280,7 +280,7 @@ class _Composer:
         """Whether the line belongs to the block."""
         if line.furniture:
             return False
-        new, new_level = self._kind(line)
+        new, new_level = self._kinds[id(line)]
         gap = line.top - before.bottom
         if kind == "code":
             return new == "code" and gap < line.size * 1.2
