@@ -130,6 +130,12 @@ async def test_words_find_what_has_no_vector_yet(documents: DocumentStore, e5: E
     assert {each.how for each in found[1:]} == {"meaning"}
 
 
+async def test_a_question_at_either_end_of_a_long_text_is_found(documents: DocumentStore) -> None:
+    search = Search(documents, None)
+    for query in ("Müller? " + "x1-" * 300_000, "1" * 300_000 + " Müller?"):
+        assert numbers(await search.find(SCOPE, query, 5)) == [3]
+
+
 async def test_nothing_is_found_in_nothing(documents: DocumentStore) -> None:
     search = Search(documents, None)
     assert await search.find(Scope("me"), "Müller", 5) == []

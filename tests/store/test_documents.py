@@ -310,6 +310,12 @@ def test_no_query_breaks_the_index(query: str) -> None:
         list(db.execute("SELECT 1 FROM t WHERE t MATCH ?", (word.query,)))
 
 
+async def test_a_beginning_that_a_chunk_has_often_is_found(documents: DocumentStore) -> None:
+    scope = await read(documents, [" ".join(f"kündigung{ending}" for ending in ("", "en", "s", "sfrist", "sschutz"))])
+    assert await found(documents, scope, "Kündigungsgrund") == []
+    assert await found(documents, scope, "Kündigung") == [0]
+
+
 async def test_headings_are_found(documents: DocumentStore) -> None:
     scope = await read(documents, ["some text"])
     assert await found(documents, scope, "head") == [0]

@@ -19,6 +19,10 @@ from eclair.documents.values import Chunk
 from eclair.errors import UpstreamError
 from eclair.store.documents import DocumentStore, Located, Near, Scope
 
+LONGEST = 2000
+"""Characters of a query that are looked for, half of them from its beginning: a question with a pasted text asks at one
+end or the other."""
+
 LOOKED_AT = 100
 """Chunks that are looked at for their words, and for their meaning."""
 
@@ -65,6 +69,8 @@ class Search:
 
     async def find(self, scope: Scope, query: str, limit: int) -> list[Found]:
         """The chunks that fit best, best first. Raises StoreError."""
+        if len(query) > LONGEST:
+            query = f"{query[: LONGEST // 2]}\n{query[-LONGEST // 2 :]}"
         words, near = await asyncio.gather(
             self._store.keyword(scope, query, LOOKED_AT), self._near(scope, query, LOOKED_AT)
         )
