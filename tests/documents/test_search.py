@@ -93,6 +93,22 @@ async def test_what_is_found_says_where_it_stands(documents: DocumentStore) -> N
     assert 0 < found.score <= 1
 
 
+async def test_a_table_of_contents_comes_last(store: SQLStore) -> None:
+    texts = [
+        "Of bread . . . . . . . 3\nOf bread and butter . . . . . . 4\nOf bread and cheese . . . . . 5",
+        "It is baked of flour and water, and called bread.",
+    ]
+    await store.documents.add_file(
+        StoredFile(id="file_a", owner="me", name="a", size=1, sha256=SHA, media="", created=1), 1
+    )
+    chunks = [Chunk(SHA, i, i + 1, 200 * i, 200 * i + len(text), (), text) for i, text in enumerate(texts)]
+    await store.documents.add_pages(SHA, [Page(i, text) for i, text in enumerate(texts, 1)], chunks, finished=True)
+    search = Search(store.documents, None)
+    assert numbers(await search.find(SCOPE, "bread", 2)) == [1, 0]
+    assert numbers(await search.find(SCOPE, "bread", 1)) == [1]
+    assert numbers(await search.find(SCOPE, "cheese", 1)) == [0]
+
+
 class Broken:
     name = "broken"
 

@@ -284,6 +284,12 @@ async def test_what_goes_along_with_a_message_is_loose_once_that_is_erased(store
         ("第三章機器學習的基礎", "機器學習"),
         ("smørrebrød", "smoerrebroed"),
         ("cœur", "coeur"),
+        ("στην Ελλάδα", "ΕΛΛΑΔΑ"),
+        ("ΑΘΗΝΑΣ", "Αθήνας"),
+        ("новогодняя ёлка", "елка"),
+        ("Łódź leży", "lodz"),
+        ("die Kündigungsfrist", "Kündigungen"),
+        ("Straßenverkehrsordnung", "STRASSENVERKEHR"),
     ],
 )
 async def test_words_are_found_however_they_are_written(documents: DocumentStore, text: str, query: str) -> None:
