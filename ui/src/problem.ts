@@ -16,6 +16,7 @@ const PROBLEMS: Readonly<Record<ErrorCode, PlainKey>> = {
   licence_asks: "problemLicence",
   gone: "problemGone",
   too_large: "problemLarge",
+  unreadable_file: "problemFile",
   setup: "problemSetup",
   settings: "problemSetup",
   port_in_use: "problemSetup",

@@ -233,6 +233,7 @@ export const bg: Words = {
   problemMissing: "Търсеното не е намерено.",
   problemConflict: "Там в момента се извършва нещо друго. Опитайте отново, когато приключи.",
   problemLarge: "Това е повече, отколкото Éclair може да приеме.",
+  problemFile: "Този файл не може да бъде прочетен.",
   problemStore: "Éclair в момента не може да запази нищо.",
   problemSetup: "Нещо липсва в тази инсталация на Éclair.",
   problemEngine: "Двигателят на модела не прие въпроса.",

@@ -253,6 +253,7 @@ export const cs: Words = {
   problemMissing: "Požadovaná položka nebyla nalezena.",
   problemConflict: "Právě tam probíhá něco jiného. Zkuste to znovu, až to skončí.",
   problemLarge: "To je víc, než Éclair může přijmout.",
+  problemFile: "Tento soubor nelze přečíst.",
   problemStore: "Éclair teď nemůže nic uložit.",
   problemSetup: "V této instalaci Éclair něco chybí.",
   problemEngine: "Jádro AI otázku nepřijalo.",

@@ -233,6 +233,7 @@ export const da: Words = {
   problemMissing: "Det, der blev bedt om, findes ikke.",
   problemConflict: "Noget andet er allerede i gang der. Prøv igen, når det er færdigt.",
   problemLarge: "Det er mere, end Éclair kan tage imod.",
+  problemFile: "Denne fil kan ikke læses.",
   problemStore: "Éclair kan ikke gemme noget lige nu.",
   problemSetup: "Der mangler noget i denne installation af Éclair.",
   problemEngine: "AI-motoren godtog ikke spørgsmålet.",

@@ -233,6 +233,7 @@ export const de: Words = {
   problemMissing: "Das Gesuchte ist nicht vorhanden.",
   problemConflict: "Dort läuft gerade ein anderer Vorgang. Versuchen Sie es noch einmal, wenn er beendet ist.",
   problemLarge: "Das ist mehr, als Éclair aufnehmen kann.",
+  problemFile: "Diese Datei kann nicht gelesen werden.",
   problemStore: "Éclair kann im Moment nichts speichern.",
   problemSetup: "In dieser Installation von Éclair fehlt etwas.",
   problemEngine: "Die Engine hat die Frage nicht angenommen.",

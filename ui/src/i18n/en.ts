@@ -232,6 +232,7 @@ export const en = {
   problemMissing: "What was asked for is not there.",
   problemConflict: "Something else is at work there. Try again when it has ended.",
   problemLarge: "That is more than Éclair can take.",
+  problemFile: "This file cannot be read.",
   problemStore: "Éclair cannot store anything at the moment.",
   problemSetup: "Something is missing from this installation of Éclair.",
   problemEngine: "The engine did not accept the question.",

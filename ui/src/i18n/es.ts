@@ -245,6 +245,7 @@ export const es: Words = {
   problemMissing: "Lo que se ha pedido no está.",
   problemConflict: "Hay otra operación en curso. Inténtelo de nuevo cuando haya terminado.",
   problemLarge: "Es más de lo que Éclair puede admitir.",
+  problemFile: "No se puede leer este archivo.",
   problemStore: "Éclair no puede guardar nada en este momento.",
   problemSetup: "Falta algo en esta instalación de Éclair.",
   problemEngine: "El motor no ha aceptado la pregunta.",

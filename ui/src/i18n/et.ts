@@ -233,6 +233,7 @@ export const et: Words = {
   problemMissing: "Otsitavat ei ole olemas.",
   problemConflict: "Seal on pooleli muu toiming. Proovige uuesti, kui see on lõppenud.",
   problemLarge: "Seda on rohkem, kui Éclair suudab vastu võtta.",
+  problemFile: "Seda faili ei saa lugeda.",
   problemStore: "Éclair ei saa praegu midagi salvestada.",
   problemSetup: "Sellest Éclairi paigaldusest on midagi puudu.",
   problemEngine: "Mootor ei võtnud küsimust vastu.",

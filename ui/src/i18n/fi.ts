@@ -233,6 +233,7 @@ export const fi: Words = {
   problemMissing: "Pyydettyä kohdetta ei ole.",
   problemConflict: "Siellä on jo toinen toiminto käynnissä. Yritä uudelleen, kun se on päättynyt.",
   problemLarge: "Tämä on enemmän kuin Éclair voi ottaa vastaan.",
+  problemFile: "Tätä tiedostoa ei voi lukea.",
   problemStore: "Éclair ei voi tallentaa mitään juuri nyt.",
   problemSetup: "Tästä Éclair-asennuksesta puuttuu jotain.",
   problemEngine: "Tekoälymoottori ei hyväksynyt kysymystä.",

@@ -241,6 +241,7 @@ export const fr: Words = {
   problemMissing: "L’élément demandé est introuvable.",
   problemConflict: "Une autre opération est en cours à cet endroit. Réessayez quand elle sera terminée.",
   problemLarge: "C’est plus que ce qu’Éclair peut accepter.",
+  problemFile: "Ce fichier ne peut pas être lu.",
   problemStore: "Éclair ne peut rien enregistrer pour le moment.",
   problemSetup: "Il manque quelque chose à cette installation d’Éclair.",
   problemEngine: "Le moteur n’a pas accepté la question.",

@@ -293,6 +293,7 @@ export const ga: Words = {
   problemMissing: "Níl an rud a iarradh ann.",
   problemConflict: "Tá oibríocht eile ar siúl. Bain triail eile as nuair a bheidh sí críochnaithe.",
   problemLarge: "Tá sé sin níos mó ná mar is féidir le hÉclair a ghlacadh.",
+  problemFile: "Ní féidir an comhad seo a léamh.",
   problemStore: "Ní féidir le hÉclair aon rud a stóráil faoi láthair.",
   problemSetup: "Tá rud éigin in easnamh ar an tsuiteáil seo d’Éclair.",
   problemEngine: "Níor ghlac an t-inneall leis an gceist.",

@@ -249,6 +249,7 @@ export const hr: Words = {
   problemMissing: "Tražena stavka nije pronađena.",
   problemConflict: "Ondje je u tijeku nešto drugo. Pokušajte ponovno kad to završi.",
   problemLarge: "To je više nego što Éclair može prihvatiti.",
+  problemFile: "Ova se datoteka ne može pročitati.",
   problemStore: "Éclair trenutačno ne može ništa spremiti.",
   problemSetup: "U ovoj instalaciji Éclair nešto nedostaje.",
   problemEngine: "Pokretač modela nije prihvatio pitanje.",

@@ -233,6 +233,7 @@ export const hu: Words = {
   problemMissing: "A kért elem nem található.",
   problemConflict: "Ott most más művelet fut. Próbálja újra, ha az befejeződött.",
   problemLarge: "Ez több, mint amennyit az Éclair fogadni tud.",
+  problemFile: "Ez a fájl nem olvasható.",
   problemStore: "Az Éclair jelenleg semmit sem tud tárolni.",
   problemSetup: "Az Éclair e telepítéséből hiányzik valami.",
   problemEngine: "Az MI-motor nem fogadta el a kérdést.",

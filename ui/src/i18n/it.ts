@@ -241,6 +241,7 @@ export const it: Words = {
   problemMissing: "Ciò che è stato richiesto non c’è.",
   problemConflict: "È già in corso un’altra operazione. Riprova quando sarà terminata.",
   problemLarge: "È più di quanto Éclair possa accettare.",
+  problemFile: "Questo file non può essere letto.",
   problemStore: "Al momento Éclair non può salvare nulla.",
   problemSetup: "In questa installazione di Éclair manca qualcosa.",
   problemEngine: "Il motore non ha accettato la domanda.",

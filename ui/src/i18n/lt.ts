@@ -258,6 +258,7 @@ export const lt: Words = {
   problemMissing: "To, ko prašyta, čia nėra.",
   problemConflict: "Ten šiuo metu vyksta kitas darbas. Bandykite dar kartą, kai jis baigsis.",
   problemLarge: "Tai daugiau, nei „Éclair“ gali priimti.",
+  problemFile: "Šio failo perskaityti nepavyksta.",
   problemStore: "„Éclair“ šiuo metu nieko negali įrašyti.",
   problemSetup: "Šioje „Éclair“ sistemoje kažko trūksta.",
   problemEngine: "Variklis nepriėmė klausimo.",

@@ -245,6 +245,7 @@ export const lv: Words = {
   problemMissing: "Tā, kas tika prasīts, šeit nav.",
   problemConflict: "Tur jau notiek cita darbība. Mēģiniet vēlreiz, kad tā būs beigusies.",
   problemLarge: "Tas ir vairāk, nekā Éclair spēj uzņemt.",
+  problemFile: "Šo failu nevar izlasīt.",
   problemStore: "Éclair pašlaik neko nevar saglabāt.",
   problemSetup: "Šajā Éclair instalācijā kaut kā trūkst.",
   problemEngine: "Dzinējs nepieņēma jautājumu.",

@@ -293,6 +293,7 @@ export const mt: Words = {
   problemMissing: "Dak li ntalab ma jinsabx hemm.",
   problemConflict: "Hemm operazzjoni oħra għaddejja. Erġa’ pprova meta tintemm.",
   problemLarge: "Dan huwa aktar milli jiflaħ Éclair.",
+  problemFile: "Dan il-fajl ma jistax jinqara.",
   problemStore: "Bħalissa Éclair ma jista’ jaħżen xejn.",
   problemSetup: "Hemm xi ħaġa nieqsa minn din l-installazzjoni ta’ Éclair.",
   problemEngine: "Il-magna ma aċċettatx il-mistoqsija.",

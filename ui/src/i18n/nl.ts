@@ -233,6 +233,7 @@ export const nl: Words = {
   problemMissing: "Wat werd gevraagd, is er niet.",
   problemConflict: "Er is daar iets anders bezig. Probeer het opnieuw als dat klaar is.",
   problemLarge: "Dit is meer dan Éclair aankan.",
+  problemFile: "Dit bestand kan niet worden gelezen.",
   problemStore: "Éclair kan op dit moment niets opslaan.",
   problemSetup: "Er ontbreekt iets aan deze installatie van Éclair.",
   problemEngine: "De engine heeft de vraag niet geaccepteerd.",

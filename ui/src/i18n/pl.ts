@@ -253,6 +253,7 @@ export const pl: Words = {
   problemMissing: "Nie znaleziono żądanego elementu.",
   problemConflict: "Trwa tam inna operacja. Spróbuj ponownie, gdy się zakończy.",
   problemLarge: "To więcej, niż Éclair może przyjąć.",
+  problemFile: "Tego pliku nie można odczytać.",
   problemStore: "Éclair nie może teraz niczego zapisać.",
   problemSetup: "W tej instalacji Éclair czegoś brakuje.",
   problemEngine: "Silnik nie przyjął pytania.",

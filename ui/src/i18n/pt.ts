@@ -241,6 +241,7 @@ export const pt: Words = {
   problemMissing: "O que foi pedido não existe.",
   problemConflict: "Há outra operação em curso. Tente novamente quando terminar.",
   problemLarge: "É mais do que o Éclair pode aceitar.",
+  problemFile: "Não é possível ler este ficheiro.",
   problemStore: "De momento, o Éclair não consegue guardar nada.",
   problemSetup: "Falta algo nesta instalação do Éclair.",
   problemEngine: "O motor não aceitou a pergunta.",

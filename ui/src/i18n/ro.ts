@@ -245,6 +245,7 @@ export const ro: Words = {
   problemMissing: "Ce s-a solicitat nu există.",
   problemConflict: "O altă operațiune este în curs. Încercați din nou după încheierea ei.",
   problemLarge: "Este mai mult decât poate primi Éclair.",
+  problemFile: "Acest fișier nu poate fi citit.",
   problemStore: "Éclair nu poate salva nimic în acest moment.",
   problemSetup: "Lipsește ceva din această instalare Éclair.",
   problemEngine: "Motorul nu a acceptat întrebarea.",

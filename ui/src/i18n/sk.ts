@@ -253,6 +253,7 @@ export const sk: Words = {
   problemMissing: "Požadovaná položka sa nenašla.",
   problemConflict: "Práve tam prebieha niečo iné. Skúste to znova, keď to skončí.",
   problemLarge: "To je viac, než Éclair môže prijať.",
+  problemFile: "Tento súbor nie je možné prečítať.",
   problemStore: "Éclair teraz nemôže nič uložiť.",
   problemSetup: "V tejto inštalácii Éclair niečo chýba.",
   problemEngine: "Jadro AI otázku neprijalo.",

@@ -253,6 +253,7 @@ export const sl: Words = {
   problemMissing: "Zahtevanega elementa ni mogoče najti.",
   problemConflict: "Tam ravno poteka nekaj drugega. Poskusite znova, ko se to konča.",
   problemLarge: "To je več, kot lahko Éclair sprejme.",
+  problemFile: "Te datoteke ni mogoče prebrati.",
   problemStore: "Éclair trenutno ne more ničesar shraniti.",
   problemSetup: "V tej namestitvi Éclair nekaj manjka.",
   problemEngine: "Pogon modela ni sprejel vprašanja.",

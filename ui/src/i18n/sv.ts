@@ -233,6 +233,7 @@ export const sv: Words = {
   problemMissing: "Det som efterfrågades finns inte.",
   problemConflict: "Något annat pågår redan där. Försök igen när det är klart.",
   problemLarge: "Det är mer än Éclair kan ta emot.",
+  problemFile: "Den här filen kan inte läsas.",
   problemStore: "Éclair kan inte spara något just nu.",
   problemSetup: "Något saknas i den här installationen av Éclair.",
   problemEngine: "AI-motorn godtog inte frågan.",
