@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 TESLA = (
     "Tesla was renowned for his achievements. His patents earned him a considerable amount of money, much of which was "
     "used to finance his own projects. He lived most of his life in a series of New York hotels. Tesla died on "
-    "7 January 1943. He was not married. In 1960 the General Conference on Weights and Measures named a unit after him. "
-    "The share grew by 12.5 % to 2 million people, that is five times as many, at a cost of 1,000 dollars."
+    "7 January 1943. He was not married. In 1960 the General Conference on Weights and Measures named a unit "
+    "after him. The share grew by 12.5 % to 2 million people, that is five times as many, at a cost of 1,000 dollars."
 )
 BERLIN = "Berlin ist die Hauptstadt von Deutschland. Die Stadt hat keine Küste. Am 3. Mai 2024 kamen 1.000 Gäste."
 
@@ -185,7 +185,7 @@ async def test_what_a_passage_orders_is_only_text() -> None:
     assert verdict.passage == 1
 
 
-texts = st.text(max_size=200) | st.text(st.sampled_from("aA1 .,%-not€°½²٣١০|*[]()\n"), max_size=200)
+texts = st.text(max_size=200) | st.text(st.sampled_from("aA1 .,%-not€°½²٣١০|*[]()\nIVXL"), max_size=200)
 
 
 @given(texts, st.lists(texts, max_size=3), texts)

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Literal, Protocol
 from eclair.facts import Facts, Number, Term, fold, read, roman, scope, sure, tells
 from eclair.languages import language_of
 from eclair.messages import Passage
-from eclair.sentences import listed, split
+from eclair.sentences import LONGEST, listed, split
 
 if TYPE_CHECKING:
     from numpy import float32
@@ -83,6 +83,7 @@ class Checker:
     async def check(self, sentence: str, before: str = "") -> Supported | Doubted | None:
         """What the passages say to a sentence of Markdown, which stands after `before` in the answer: None where it
         claims nothing, as a greeting, a question or a heading does. Raises what the embedder raises."""
+        sentence = sentence[:LONGEST]
         if not claims(sentence) or _bare(sentence) in _bare(self._asked):
             return None
         if not self._passages:
@@ -158,7 +159,7 @@ def claims(sentence: str) -> bool:
 
 
 _MARKUP = re.compile(
-    r"\[\^?\d{1,3}(?:[,;–-] ?\d{1,3})*\]|!?\[([^\]]*)\]\([^)\s]*\)|[*_~`]{1,3}(?=\S)|(?<=\S)[*_~`]{1,3}|\n[ \t]*>+"
+    r"\[\^?\d{1,3}(?:[,;–-] ?\d{1,3})*\]|!?\[([^\]\n]{0,300})\]\([^)\s]{0,500}\)|[*_~`]{1,3}(?=\S)|(?<=\S)[*_~`]{1,3}|\n[ \t]*>+"
 )
 
 
