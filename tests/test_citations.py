@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from eclair.citations import Checker, Doubted, Supported, claims
+from eclair.errors import EngineUnavailable
 from eclair.facts import read
 from eclair.messages import Passage
 
@@ -81,6 +82,7 @@ async def test_what_a_passage_says_is_cited_with_its_words(sentence: str, quote:
     [
         ("Tesla died on 8 January 1943.", "8 January 1943"),
         ("Tesla died in 1944.", "1944"),
+        ("Sure, in 1944.", "1944"),
         ("Edison died on 7 January 1943.", "Edison"),
         ("He lived most of his life in a series of Boston hotels.", "Boston"),
         ("Tesla did not die on 7 January 1943.", "not"),
@@ -109,6 +111,7 @@ async def test_what_differs_is_doubted_and_named(sentence: str, about: str) -> N
         "**Tesla's life**",
         "Hello there!",
         "Sure, here you go.",
+        "No.",
         "When did Tesla die?",
         "Here is the summary:",
         "I do not know when Tesla died.",
@@ -149,6 +152,19 @@ async def test_meaning_is_asked_only_where_words_do_not_decide_and_once() -> Non
     known = len(meaning.asked)
     await asyncio.gather(checker.check("Tesla starb 1943."), checker.check("Bananen sind gelb."))
     assert len(meaning.asked) == known + 2
+
+
+async def test_words_decide_where_the_embedder_fails() -> None:
+    class Broken(Meaning):
+        async def embed(self, texts: Sequence[str], kind: Literal["query", "passage"]) -> NDArray[np.float32]:
+            await super().embed(texts, kind)
+            raise EngineUnavailable("The embedder is gone.")
+
+    broken = Broken()
+    checker = Checker(PASSAGES, broken)
+    assert isinstance(await checker.check("Bananas are yellow."), Doubted)
+    assert isinstance(await checker.check("Bananas are green."), Doubted)
+    assert len(broken.asked) <= 8
 
 
 async def test_a_short_answer_is_read_with_its_question() -> None:
