@@ -27,8 +27,11 @@ if TYPE_CHECKING:
     from numpy import float32
     from numpy.typing import NDArray
 
+ASKED = 2000
+"""Characters of what the person wrote that are looked at."""
+
 CONTEXT = 200
-"""Characters before a short sentence that are read along with it."""
+"""Characters of the question, and before a short sentence, that are read along with it."""
 
 BATCH = 8
 """Sentences of passages that are embedded in one call, so that a question need not wait long for its turn."""
@@ -71,7 +74,8 @@ class Checker:
     def __init__(self, passages: Sequence[Passage], embedder: Embedder | None, asked: str = "") -> None:
         self._passages = tuple(passages)
         self._embedder = embedder
-        self._asked = asked
+        self._asked = asked[:ASKED]
+        self._known = _bare(self._asked)
         self._book: asyncio.Task[_Book] | None = None
         self._vectors: asyncio.Task[list[NDArray[float32]]] | None = None
 
@@ -86,12 +90,12 @@ class Checker:
         """What the passages say to a sentence of Markdown, which stands after `before` in the answer: None where it
         claims nothing, as a greeting, a question or a heading does. Where the embedder fails, words alone decide."""
         sentence = sentence[:LONGEST]
-        if not claims(sentence) or _bare(sentence) in _bare(self._asked):
+        if not claims(sentence) or _bare(sentence) in self._known:
             return None
         if not self._passages:
             return Doubted("", None)
         book = await self._read()
-        claim = book.claim(_plain(sentence), _plain(f"{self._asked} {before[-CONTEXT:]}"))
+        claim = book.claim(_plain(sentence), _plain(f"{self._asked[-CONTEXT:]} {before[-CONTEXT:]}"))
         nearest = book.by_words(claim)
         if self._embedder and not (nearest and nearest[0].support >= CLEAR):
             try:
