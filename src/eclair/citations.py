@@ -21,11 +21,7 @@ from eclair.errors import UpstreamError
 from eclair.facts import Facts, Number, Term, fold, read, roman, scope, sure, tells
 from eclair.languages import language_of
 from eclair.messages import Passage
-<<<<<<< HEAD
-from eclair.sentences import Span, listed, split
-=======
-from eclair.sentences import LONGEST, listed, split
->>>>>>> cite
+from eclair.sentences import LONGEST, Span, listed, split
 
 if TYPE_CHECKING:
     from numpy import float32
