@@ -130,7 +130,9 @@ def _terms(text: str) -> tuple[Term, ...]:
         word, start = match[0], match.start()
         if _CJK.search(word):
             pairs = [word[at : at + 2] for at in range(max(1, len(word) - 1))]
-            found += [Term(pair, pair, pair, start + at, start + at + 2, False) for at, pair in enumerate(pairs)]
+            found += [
+                Term(pair, pair, pair, start + at, start + at + len(pair), False) for at, pair in enumerate(pairs)
+            ]
             continue
         key, stem = _keys(word)
         found.append(
