@@ -223,3 +223,16 @@ def test_a_question_in_a_language_that_is_not_listed_is_helped(
     expect(offer).to_have_count(0)
     use.click()
     expect(page.get_by_role("combobox", name="Model")).to_have_value("tiny")
+
+
+def test_a_model_that_is_missing_leads_to_where_it_can_be_had(market: Market, opening: Opening) -> None:
+    page = opening(market.served, locale="de-DE").new_page()
+    page.goto("/")
+    page.get_by_role("combobox", name="Modell").select_option("SmolLM2 135M Instruct")
+    page.get_by_role("textbox", name="Nachricht").fill("Wer bist du?")
+    page.keyboard.press("Enter")
+    answer = page.get_by_role("article", name="Éclair")
+    expect(answer).to_contain_text("Das Modell ist nicht oder nicht vollständig auf diesem Rechner.")
+    expect(answer).to_contain_text("`eclair pull smollm2-135m-instruct` fetches it")
+    answer.get_by_role("button", name="Modelle und Downloads").click()
+    expect(page.get_by_role("heading", name="Modelle und Downloads")).to_be_focused()
