@@ -235,6 +235,7 @@ export const fi: Words = {
   problemLarge: "Tämä on enemmän kuin Éclair voi ottaa vastaan.",
   problemStore: "Éclair ei voi tallentaa mitään juuri nyt.",
   problemSetup: "Tästä Éclair-asennuksesta puuttuu jotain.",
+  problemModel: "Mallia ei ole tällä koneella, tai se on vajaa.",
   problemEngine: "Tekoälymoottori ei hyväksynyt kysymystä.",
   problemBusy: "Tekoälymoottori on varattu. Yritä hetken kuluttua uudelleen.",
   problemDown: "Tekoälymoottoriin ei juuri nyt saada yhteyttä. Yritä myöhemmin uudelleen.",

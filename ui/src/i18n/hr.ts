@@ -251,6 +251,7 @@ export const hr: Words = {
   problemLarge: "To je više nego što Éclair može prihvatiti.",
   problemStore: "Éclair trenutačno ne može ništa spremiti.",
   problemSetup: "U ovoj instalaciji Éclair nešto nedostaje.",
+  problemModel: "Modela nema na ovom računalu ili nije potpun.",
   problemEngine: "Pokretač modela nije prihvatio pitanje.",
   problemBusy: "Pokretač modela je zauzet. Pokušajte ponovno za koji trenutak.",
   problemDown: "Pokretač modela trenutačno nije dostupan. Pokušajte ponovno kasnije.",

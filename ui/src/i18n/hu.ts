@@ -235,6 +235,7 @@ export const hu: Words = {
   problemLarge: "Ez több, mint amennyit az Éclair fogadni tud.",
   problemStore: "Az Éclair jelenleg semmit sem tud tárolni.",
   problemSetup: "Az Éclair e telepítéséből hiányzik valami.",
+  problemModel: "A modell nincs ezen a gépen, vagy hiányos.",
   problemEngine: "Az MI-motor nem fogadta el a kérdést.",
   problemBusy: "Az MI-motor foglalt. Próbálja újra egy kis idő múlva.",
   problemDown: "Az MI-motor jelenleg nem érhető el. Próbálja újra később.",

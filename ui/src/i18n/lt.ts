@@ -260,6 +260,7 @@ export const lt: Words = {
   problemLarge: "Tai daugiau, nei „Éclair“ gali priimti.",
   problemStore: "„Éclair“ šiuo metu nieko negali įrašyti.",
   problemSetup: "Šioje „Éclair“ sistemoje kažko trūksta.",
+  problemModel: "Modelio šiame kompiuteryje nėra arba jis ne visas.",
   problemEngine: "Variklis nepriėmė klausimo.",
   problemBusy: "Variklis užimtas. Netrukus bandykite dar kartą.",
   problemDown: "Variklio šiuo metu nepavyksta pasiekti. Bandykite vėliau.",

@@ -295,6 +295,7 @@ export const mt: Words = {
   problemLarge: "Dan huwa aktar milli jiflaħ Éclair.",
   problemStore: "Bħalissa Éclair ma jista’ jaħżen xejn.",
   problemSetup: "Hemm xi ħaġa nieqsa minn din l-installazzjoni ta’ Éclair.",
+  problemModel: "Il-mudell mhux fuq dan il-kompjuter, jew mhux sħiħ.",
   problemEngine: "Il-magna ma aċċettatx il-mistoqsija.",
   problemBusy: "Il-magna hija okkupata. Erġa’ pprova ftit ieħor.",
   problemDown: "Bħalissa l-magna ma tistax tintlaħaq. Erġa’ pprova aktar tard.",

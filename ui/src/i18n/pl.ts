@@ -255,6 +255,7 @@ export const pl: Words = {
   problemLarge: "To więcej, niż Éclair może przyjąć.",
   problemStore: "Éclair nie może teraz niczego zapisać.",
   problemSetup: "W tej instalacji Éclair czegoś brakuje.",
+  problemModel: "Modelu nie ma na tym komputerze albo jest niekompletny.",
   problemEngine: "Silnik nie przyjął pytania.",
   problemBusy: "Silnik jest zajęty. Spróbuj ponownie za chwilę.",
   problemDown: "Silnik jest teraz nieosiągalny. Spróbuj ponownie później.",

@@ -255,6 +255,7 @@ export const sk: Words = {
   problemLarge: "To je viac, než Éclair môže prijať.",
   problemStore: "Éclair teraz nemôže nič uložiť.",
   problemSetup: "V tejto inštalácii Éclair niečo chýba.",
+  problemModel: "Model v tomto počítači nie je alebo nie je úplný.",
   problemEngine: "Jadro AI otázku neprijalo.",
   problemBusy: "Jadro AI je vyťažené. Skúste to o chvíľu znova.",
   problemDown: "Jadro AI teraz nie je dostupné. Skúste to znova neskôr.",
