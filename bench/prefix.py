@@ -111,8 +111,10 @@ async def beside(server: Process, words: int, goals: Goals) -> None:
         if len(stream.came) != seen:
             moments.append(time.perf_counter())
             seen = len(stream.came)
-    assert not ENDED.search(stream.came), "the answer ended before the other message was read"
-    pause = max(after - before for before, after in itertools.pairwise([*moments, time.perf_counter()]))
+    if not ENDED.search(stream.came):
+        moments.append(time.perf_counter())
+    assert len(moments) > 2, "the answer ended before the other message was read"
+    pause = max(after - before for before, after in itertools.pairwise(moments))
     read = await reading
     stream.abort()
     print(f"Reading {read.prompt} tokens takes {shown(read.seconds)} s; an answer beside it pauses {shown(pause)} s.")
