@@ -21,7 +21,7 @@ const PROBLEMS: Readonly<Record<ErrorCode, PlainKey>> = {
   settings: "problemSetup",
   port_in_use: "problemSetup",
   engine_missing: "problemSetup",
-  model_missing: "problemSetup",
+  model_missing: "problemModel",
   store: "problemStore",
   upstream: "problemBroken",
   engine_refused: "problemEngine",

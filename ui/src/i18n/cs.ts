@@ -256,6 +256,7 @@ export const cs: Words = {
   problemFile: "Tento soubor nelze přečíst.",
   problemStore: "Éclair teď nemůže nic uložit.",
   problemSetup: "V této instalaci Éclair něco chybí.",
+  problemModel: "Model v tomto počítači není, nebo není úplný.",
   problemEngine: "Jádro AI otázku nepřijalo.",
   problemBusy: "Jádro AI je vytížené. Zkuste to za chvíli znovu.",
   problemDown: "Jádro AI teď není dostupné. Zkuste to znovu později.",

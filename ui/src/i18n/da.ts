@@ -236,6 +236,7 @@ export const da: Words = {
   problemFile: "Denne fil kan ikke læses.",
   problemStore: "Éclair kan ikke gemme noget lige nu.",
   problemSetup: "Der mangler noget i denne installation af Éclair.",
+  problemModel: "Modellen findes ikke, eller ikke fuldt ud, på denne computer.",
   problemEngine: "AI-motoren godtog ikke spørgsmålet.",
   problemBusy: "AI-motoren er optaget. Prøv igen om et øjeblik.",
   problemDown: "AI-motoren kan ikke nås lige nu. Prøv igen senere.",

@@ -236,6 +236,7 @@ export const de: Words = {
   problemFile: "Diese Datei kann nicht gelesen werden.",
   problemStore: "Éclair kann im Moment nichts speichern.",
   problemSetup: "In dieser Installation von Éclair fehlt etwas.",
+  problemModel: "Das Modell ist nicht oder nicht vollständig auf diesem Rechner.",
   problemEngine: "Die Engine hat die Frage nicht angenommen.",
   problemBusy: "Die Engine ist ausgelastet. Versuchen Sie es gleich noch einmal.",
   problemDown: "Die Engine ist im Moment nicht erreichbar. Versuchen Sie es später noch einmal.",

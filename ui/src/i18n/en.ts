@@ -235,6 +235,7 @@ export const en = {
   problemFile: "This file cannot be read.",
   problemStore: "Éclair cannot store anything at the moment.",
   problemSetup: "Something is missing from this installation of Éclair.",
+  problemModel: "The model is not on this machine, or not all of it.",
   problemEngine: "The engine did not accept the question.",
   problemBusy: "The engine is busy. Try again in a moment.",
   problemDown: "The engine cannot be reached at the moment. Try again later.",

@@ -248,6 +248,7 @@ export const es: Words = {
   problemFile: "No se puede leer este archivo.",
   problemStore: "Éclair no puede guardar nada en este momento.",
   problemSetup: "Falta algo en esta instalación de Éclair.",
+  problemModel: "El modelo no está en este equipo, o no está completo.",
   problemEngine: "El motor no ha aceptado la pregunta.",
   problemBusy: "El motor está ocupado. Inténtelo de nuevo dentro de un momento.",
   problemDown: "No se puede acceder al motor en este momento. Inténtelo más tarde.",

@@ -236,6 +236,7 @@ export const et: Words = {
   problemFile: "Seda faili ei saa lugeda.",
   problemStore: "Éclair ei saa praegu midagi salvestada.",
   problemSetup: "Sellest Éclairi paigaldusest on midagi puudu.",
+  problemModel: "Mudelit ei ole selles arvutis või see pole terviklik.",
   problemEngine: "Mootor ei võtnud küsimust vastu.",
   problemBusy: "Mootor on hõivatud. Proovige hetke pärast uuesti.",
   problemDown: "Mootor ei ole praegu kättesaadav. Proovige hiljem uuesti.",

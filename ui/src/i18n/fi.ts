@@ -236,6 +236,7 @@ export const fi: Words = {
   problemFile: "Tätä tiedostoa ei voi lukea.",
   problemStore: "Éclair ei voi tallentaa mitään juuri nyt.",
   problemSetup: "Tästä Éclair-asennuksesta puuttuu jotain.",
+  problemModel: "Mallia ei ole tällä koneella, tai se on vajaa.",
   problemEngine: "Tekoälymoottori ei hyväksynyt kysymystä.",
   problemBusy: "Tekoälymoottori on varattu. Yritä hetken kuluttua uudelleen.",
   problemDown: "Tekoälymoottoriin ei juuri nyt saada yhteyttä. Yritä myöhemmin uudelleen.",

@@ -244,6 +244,7 @@ export const fr: Words = {
   problemFile: "Ce fichier ne peut pas être lu.",
   problemStore: "Éclair ne peut rien enregistrer pour le moment.",
   problemSetup: "Il manque quelque chose à cette installation d’Éclair.",
+  problemModel: "Le modèle n’est pas sur cette machine, ou pas en entier.",
   problemEngine: "Le moteur n’a pas accepté la question.",
   problemBusy: "Le moteur est occupé. Réessayez dans un instant.",
   problemDown: "Le moteur est injoignable pour le moment. Réessayez plus tard.",

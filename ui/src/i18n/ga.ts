@@ -296,6 +296,7 @@ export const ga: Words = {
   problemFile: "Ní féidir an comhad seo a léamh.",
   problemStore: "Ní féidir le hÉclair aon rud a stóráil faoi láthair.",
   problemSetup: "Tá rud éigin in easnamh ar an tsuiteáil seo d’Éclair.",
+  problemModel: "Níl an tsamhail ar an ríomhaire seo, nó níl sí iomlán.",
   problemEngine: "Níor ghlac an t-inneall leis an gceist.",
   problemBusy: "Tá an t-inneall gnóthach. Bain triail eile as i gceann nóiméid.",
   problemDown: "Ní féidir teacht ar an inneall faoi láthair. Bain triail eile as níos déanaí.",

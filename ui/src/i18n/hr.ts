@@ -252,6 +252,7 @@ export const hr: Words = {
   problemFile: "Ova se datoteka ne može pročitati.",
   problemStore: "Éclair trenutačno ne može ništa spremiti.",
   problemSetup: "U ovoj instalaciji Éclair nešto nedostaje.",
+  problemModel: "Modela nema na ovom računalu ili nije potpun.",
   problemEngine: "Pokretač modela nije prihvatio pitanje.",
   problemBusy: "Pokretač modela je zauzet. Pokušajte ponovno za koji trenutak.",
   problemDown: "Pokretač modela trenutačno nije dostupan. Pokušajte ponovno kasnije.",

@@ -236,6 +236,7 @@ export const hu: Words = {
   problemFile: "Ez a fájl nem olvasható.",
   problemStore: "Az Éclair jelenleg semmit sem tud tárolni.",
   problemSetup: "Az Éclair e telepítéséből hiányzik valami.",
+  problemModel: "A modell nincs ezen a gépen, vagy hiányos.",
   problemEngine: "Az MI-motor nem fogadta el a kérdést.",
   problemBusy: "Az MI-motor foglalt. Próbálja újra egy kis idő múlva.",
   problemDown: "Az MI-motor jelenleg nem érhető el. Próbálja újra később.",

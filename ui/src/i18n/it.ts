@@ -244,6 +244,7 @@ export const it: Words = {
   problemFile: "Questo file non può essere letto.",
   problemStore: "Al momento Éclair non può salvare nulla.",
   problemSetup: "In questa installazione di Éclair manca qualcosa.",
+  problemModel: "Il modello non è su questo computer, o non è completo.",
   problemEngine: "Il motore non ha accettato la domanda.",
   problemBusy: "Il motore è occupato. Riprova tra poco.",
   problemDown: "Al momento il motore non è raggiungibile. Riprova più tardi.",

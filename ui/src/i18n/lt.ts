@@ -261,6 +261,7 @@ export const lt: Words = {
   problemFile: "Šio failo perskaityti nepavyksta.",
   problemStore: "„Éclair“ šiuo metu nieko negali įrašyti.",
   problemSetup: "Šioje „Éclair“ sistemoje kažko trūksta.",
+  problemModel: "Modelio šiame kompiuteryje nėra arba jis ne visas.",
   problemEngine: "Variklis nepriėmė klausimo.",
   problemBusy: "Variklis užimtas. Netrukus bandykite dar kartą.",
   problemDown: "Variklio šiuo metu nepavyksta pasiekti. Bandykite vėliau.",

@@ -248,6 +248,7 @@ export const lv: Words = {
   problemFile: "Šo failu nevar izlasīt.",
   problemStore: "Éclair pašlaik neko nevar saglabāt.",
   problemSetup: "Šajā Éclair instalācijā kaut kā trūkst.",
+  problemModel: "Modeļa šajā datorā nav vai tas nav pilnīgs.",
   problemEngine: "Dzinējs nepieņēma jautājumu.",
   problemBusy: "Dzinējs ir aizņemts. Pēc brīža mēģiniet vēlreiz.",
   problemDown: "Dzinēju pašlaik nevar sasniegt. Mēģiniet vēlāk.",

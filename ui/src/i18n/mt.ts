@@ -296,6 +296,7 @@ export const mt: Words = {
   problemFile: "Dan il-fajl ma jistax jinqara.",
   problemStore: "Bħalissa Éclair ma jista’ jaħżen xejn.",
   problemSetup: "Hemm xi ħaġa nieqsa minn din l-installazzjoni ta’ Éclair.",
+  problemModel: "Il-mudell mhux fuq dan il-kompjuter, jew mhux sħiħ.",
   problemEngine: "Il-magna ma aċċettatx il-mistoqsija.",
   problemBusy: "Il-magna hija okkupata. Erġa’ pprova ftit ieħor.",
   problemDown: "Bħalissa l-magna ma tistax tintlaħaq. Erġa’ pprova aktar tard.",

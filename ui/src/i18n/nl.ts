@@ -236,6 +236,7 @@ export const nl: Words = {
   problemFile: "Dit bestand kan niet worden gelezen.",
   problemStore: "Éclair kan op dit moment niets opslaan.",
   problemSetup: "Er ontbreekt iets aan deze installatie van Éclair.",
+  problemModel: "Het model staat niet of niet volledig op deze computer.",
   problemEngine: "De engine heeft de vraag niet geaccepteerd.",
   problemBusy: "De engine is bezet. Probeer het zo meteen opnieuw.",
   problemDown: "De engine is op dit moment niet bereikbaar. Probeer het later opnieuw.",

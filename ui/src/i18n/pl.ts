@@ -256,6 +256,7 @@ export const pl: Words = {
   problemFile: "Tego pliku nie można odczytać.",
   problemStore: "Éclair nie może teraz niczego zapisać.",
   problemSetup: "W tej instalacji Éclair czegoś brakuje.",
+  problemModel: "Modelu nie ma na tym komputerze albo jest niekompletny.",
   problemEngine: "Silnik nie przyjął pytania.",
   problemBusy: "Silnik jest zajęty. Spróbuj ponownie za chwilę.",
   problemDown: "Silnik jest teraz nieosiągalny. Spróbuj ponownie później.",

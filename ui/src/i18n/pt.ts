@@ -244,6 +244,7 @@ export const pt: Words = {
   problemFile: "Não é possível ler este ficheiro.",
   problemStore: "De momento, o Éclair não consegue guardar nada.",
   problemSetup: "Falta algo nesta instalação do Éclair.",
+  problemModel: "O modelo não está neste computador, ou não está completo.",
   problemEngine: "O motor não aceitou a pergunta.",
   problemBusy: "O motor está ocupado. Tente novamente dentro de momentos.",
   problemDown: "De momento, não é possível contactar o motor. Tente mais tarde.",

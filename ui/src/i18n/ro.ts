@@ -248,6 +248,7 @@ export const ro: Words = {
   problemFile: "Acest fișier nu poate fi citit.",
   problemStore: "Éclair nu poate salva nimic în acest moment.",
   problemSetup: "Lipsește ceva din această instalare Éclair.",
+  problemModel: "Modelul nu se află pe acest calculator sau nu este complet.",
   problemEngine: "Motorul nu a acceptat întrebarea.",
   problemBusy: "Motorul este ocupat. Încercați din nou peste câteva momente.",
   problemDown: "Motorul nu poate fi contactat în acest moment. Încercați din nou mai târziu.",

@@ -256,6 +256,7 @@ export const sk: Words = {
   problemFile: "Tento súbor nie je možné prečítať.",
   problemStore: "Éclair teraz nemôže nič uložiť.",
   problemSetup: "V tejto inštalácii Éclair niečo chýba.",
+  problemModel: "Model v tomto počítači nie je alebo nie je úplný.",
   problemEngine: "Jadro AI otázku neprijalo.",
   problemBusy: "Jadro AI je vyťažené. Skúste to o chvíľu znova.",
   problemDown: "Jadro AI teraz nie je dostupné. Skúste to znova neskôr.",

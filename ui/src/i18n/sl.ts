@@ -256,6 +256,7 @@ export const sl: Words = {
   problemFile: "Te datoteke ni mogoče prebrati.",
   problemStore: "Éclair trenutno ne more ničesar shraniti.",
   problemSetup: "V tej namestitvi Éclair nekaj manjka.",
+  problemModel: "Modela ni na tem računalniku ali pa ni popoln.",
   problemEngine: "Pogon modela ni sprejel vprašanja.",
   problemBusy: "Pogon modela je zaseden. Poskusite znova čez trenutek.",
   problemDown: "Pogon modela trenutno ni dosegljiv. Poskusite znova pozneje.",

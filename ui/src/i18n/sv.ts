@@ -236,6 +236,7 @@ export const sv: Words = {
   problemFile: "Den här filen kan inte läsas.",
   problemStore: "Éclair kan inte spara något just nu.",
   problemSetup: "Något saknas i den här installationen av Éclair.",
+  problemModel: "Modellen finns inte, eller inte i sin helhet, på den här datorn.",
   problemEngine: "AI-motorn godtog inte frågan.",
   problemBusy: "AI-motorn är upptagen. Försök igen om en stund.",
   problemDown: "Det går inte att nå AI-motorn just nu. Försök igen senare.",
