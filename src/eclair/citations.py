@@ -17,17 +17,21 @@ from dataclasses import dataclass
 from heapq import nlargest
 from typing import TYPE_CHECKING, Literal, Protocol
 
+from eclair.errors import UpstreamError
 from eclair.facts import Facts, Number, Term, fold, read, roman, scope, sure, tells
 from eclair.languages import language_of
 from eclair.messages import Passage
-from eclair.sentences import Span, listed, split
+from eclair.sentences import LONGEST, Span, listed, split
 
 if TYPE_CHECKING:
     from numpy import float32
     from numpy.typing import NDArray
 
+ASKED = 2000
+"""Characters of what the person wrote that are looked at."""
+
 CONTEXT = 200
-"""Characters before a short sentence that are read along with it."""
+"""Characters of the question, and before a short sentence, that are read along with it."""
 
 BATCH = 8
 """Sentences of passages that are embedded in one call, so that a question need not wait long for its turn."""
@@ -77,30 +81,37 @@ class Checker:
     def __init__(self, passages: Sequence[Passage], embedder: Embedder | None, asked: str = "") -> None:
         self._passages = tuple(passages)
         self._embedder = embedder
-        self._asked = asked
+        self._asked = asked[:ASKED]
+        self._known = _bare(self._asked)
         self._book: asyncio.Task[_Book] | None = None
         self._vectors: asyncio.Task[list[NDArray[float32]]] | None = None
 
     async def warm(self) -> None:
-        """Do now what the first sentence that words alone do not decide would have to wait for."""
+        """Do now what the first sentence would have to wait for that words alone do not decide. Raises
+        UpstreamError."""
         await self._read()
         if self._embedder:
             await self._embedded(self._embedder)
 
     async def check(self, sentence: str, before: str = "") -> Supported | Doubted | None:
         """What the passages say to a sentence of Markdown, which stands after `before` in the answer: None where it
-        claims nothing, as a greeting, a question or a heading does. Raises what the embedder raises."""
-        if not claims(sentence) or _bare(sentence) in _bare(self._asked):
+        claims nothing, as a greeting, a question or a heading does. Where the embedder fails, words alone decide."""
+        sentence = sentence[:LONGEST]
+        if not claims(sentence) or _bare(sentence) in self._known:
             return None
         if not self._passages:
             return Doubted("", None)
         book = await self._read()
-        claim = book.claim(_plain(sentence), _plain(f"{self._asked} {before[-CONTEXT:]}"))
+        claim = book.claim(_plain(sentence), _plain(f"{self._asked[-CONTEXT:]} {before[-CONTEXT:]}"))
         nearest = book.by_words(claim)
         if self._embedder and not (nearest and nearest[0].support >= CLEAR):
-            parts = await self._embedded(self._embedder)
-            vector = (await self._embedder.embed([claim.text], "query"))[0]
-            nearest = book.by_meaning(claim, [cosine for part in parts for cosine in (part @ vector).tolist()])
+            try:
+                parts = await self._embedded(self._embedder)
+                vector = (await self._embedder.embed([claim.text], "query"))[0]
+            except UpstreamError:
+                self._embedder = None
+            else:
+                nearest = book.by_meaning(claim, [cosine for part in parts for cosine in (part @ vector).tolist()])
         return book.judge(claim, nearest)
 
     async def _read(self) -> _Book:
@@ -123,12 +134,15 @@ _BOLD_ALONE = re.compile(r"\s*(\*\*|__)[^*_]+\1\s*:?\s*")
 _ASKS = re.compile(r"[?？؟;]\W*\Z")
 _ANNOUNCES = re.compile(r"[:：]\W*\Z")
 _GREETINGS = (
-    "hello|hi|hey|sure|certainly|of course|okay|ok|yes|no|thanks|thank you|you['’]re welcome|great|sorry|please",
-    "hallo|guten (?:tag|morgen|abend)|gerne?|natürlich|klar|selbstverständlich|danke|bitte|ja|nein",
-    "bonjour|salut|bien sûr|merci|oui|non|d['’]accord|hola|claro|por supuesto|gracias|sí",
+    "hello|hi|hey|sure|certainly|of course|okay|ok|thanks|thank you|you['’]re welcome|great|sorry|please",
+    "hallo|guten (?:tag|morgen|abend)|gerne?|natürlich|klar|selbstverständlich|danke|bitte",
+    "bonjour|salut|bien sûr|merci|d['’]accord|hola|claro|por supuesto|gracias",
     "ciao|certo|grazie|bună|desigur|mulțumesc",
 )
-"""Nothing is claimed by one of these with at most three words after it."""
+"""Nothing is claimed by one of these with at most three words after it, no figures among them."""
+
+_ANSWERS = "yes|no|ja|nein|oui|non|sí|si|da|nu|ok"
+"""Nothing that a passage could say is claimed by one of these alone."""
 
 _SOURCE = "(?:passage|document|text|source|file|excerpt)s?"
 _THE = r"(?:the|this|these|your|none of the)(?: \w+)?"
@@ -144,14 +158,17 @@ _EMPTY = (
     r"leider (?:kann|konnte|weiß|habe|steht|enth[aä]lt|gibt)\b",
     rf"(?:das|der|die|den|im|in de[nmr]) (?:\w+ )?{_QUELLE} .{{0,40}}\b(?:nicht|keine?\w*|nichts)\b",
     r"hier (?:ist|sind|kommt|folgt)\b.{0,80}\Z|lassen sie\b|wenn (?:sie|du) .*(?:fragen|möchte|brauch|willst)",
-    r"je (?:ne|n['’]|suis|peux|vais|regrette)|désolée?\b|malheureusement\b|n['’]hésitez\b|voici\b.{0,80}\Z",
-    r"(?:les?|ces?) (?:documents?|passages?|textes?|extraits?|sources?) (?:ne|n['’])",
+    r"je (?:ne|n['’]|suis|peux|vais|regrette)|désolée?\b|n['’]hésitez\b|voici\b.{0,80}\Z",
+    r"(?:malheureusement,? )?(?:les?|ces?) (?:documents?|passages?|textes?|extraits?|sources?) (?:ne|n['’])",
     r"no (?:lo )?(?:sé|puedo|encuentro)\b|lo siento\b|(?:el|los|este) (?:documentos?|textos?|pasajes?) no\b",
     r"non (?:lo )?so\b|mi dispiace\b|nu (?:știu|pot)\b|îmi pare rău\b",
 )
 """What one says of oneself, of what follows, or of what the passages do not say."""
 
-_NO_CLAIM = re.compile(rf"\W*(?:(?:{'|'.join(_GREETINGS)})\b\W*(?:\w+\W*){{0,3}}\Z|{'|'.join(_EMPTY)})", re.IGNORECASE)
+_NO_CLAIM = re.compile(
+    rf"\W*(?:(?:{'|'.join(_GREETINGS)})\b\W*(?:[^\W\d]+\W*){{0,3}}\Z|(?:{_ANSWERS})\W*\Z|{'|'.join(_EMPTY)})",
+    re.IGNORECASE,
+)
 
 
 def claims(sentence: str) -> bool:
@@ -165,7 +182,8 @@ def claims(sentence: str) -> bool:
 
 
 _MARKUP = re.compile(
-    r"\[\^?\d{1,3}(?:[,;–-] ?\d{1,3})*\]|!?\[([^\]]*)\]\([^)\s]*\)|[*_~`]{1,3}(?=\S)|(?<=\S)[*_~`]{1,3}|\n[ \t]*>+"
+    r"\[\^?\d{1,3}(?:[,;–-] ?\d{1,3})*\]|!?\[([^\]\n]{0,300})\]\([^)\s]{0,500}\)"
+    r"|[*_~`]{1,3}(?=\S)|(?<=\S)[*_~`]{1,3}|\n[ \t]*>+"
 )
 
 

@@ -49,7 +49,6 @@ def _light(function: Any, result: Any, *arguments: Any) -> Callable[..., Any]:
 _pointer, _int = ctypes.c_void_p, ctypes.c_int
 _letter = _light(raw.FPDFText_GetUnicode, ctypes.c_uint, _pointer, _int)
 _box = _light(raw.FPDFText_GetLooseCharBox, _int, _pointer, _int, _pointer)
-_tight = _light(raw.FPDFText_GetCharBox, _int, _pointer, _int, _pointer, _pointer, _pointer, _pointer)
 _size = _light(raw.FPDFText_GetFontSize, ctypes.c_double, _pointer, _int)
 _weight = _light(raw.FPDFText_GetFontWeight, _int, _pointer, _int)
 _matrix = _light(raw.FPDFText_GetMatrix, _int, _pointer, _int, _pointer)
