@@ -38,6 +38,7 @@ PEERS = {
 }
 """What a peer runs; pdfplumber, which is slow, on ten pages."""
 
+_WORD = re.compile(r"\w+")
 _FILLED = re.compile("[\\s\ufffe\u00ad\x02-]")
 
 
@@ -145,11 +146,11 @@ async def ocr(parser: Parser, book: Book, count: int, folder: Path, goals: Goals
         began = time.perf_counter()
         text = await _seen(parser, document, page, folder)
         seconds.append(time.perf_counter() - began)
-        wanted, got = Counter(page.text.split()), Counter(text.split())
+        wanted, got = (Counter(_WORD.findall(each.casefold())) for each in (page.text, text))
         right, words = right + (wanted & got).total(), words + wanted.total()
     print(
         f"OCR, {len(pages)} pages of {book.path.name} with {words // len(pages)} words each: "
-        f"{shown(median(seconds))} s a page, {100 * right / words:.1f} % of the words as they are in the PDF."
+        f"{shown(median(seconds))} s a page, {100 * right / words:.1f} % of the words that are in the PDF."
     )
     goals.at_least("words of a picture that are read right", 100 * right / words, 95, " %")
     document.close()

@@ -10,6 +10,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -103,7 +104,17 @@ def lines_of(picture: Picture, scale: float) -> tuple[list[Line], int]:
             Token(text, *(_box(corners) * scale).round(2).tolist()) for strip in row for text, corners in strip.words
         ]
         lines.append(Line(tokens, max(1.0, round(size, 1))))
+    for line, following in pairwise(lines):
+        _break(line, following)
     return lines, quarter
+
+
+def _break(line: Line, following: Line) -> None:
+    """Take the hyphen off a word that goes on in the next line; whether it is one of its own, `layout` decides."""
+    last = line.tokens[-1]
+    if len(last.text) > 2 and last.text[-1] == "-" and last.text[-2].isalpha() and following.text[0].isalpha():
+        line.tokens[-1] = last._replace(text=last.text[:-1])
+        line.hyphen = True
 
 
 def _upright(picture: Picture) -> tuple[_Found | None, int]:
