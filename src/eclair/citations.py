@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import math
 import re
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from heapq import nlargest
@@ -223,7 +223,7 @@ LIKELY = 4
 PAIR = 0.06
 """What a second sentence must add of the claim's words to be quoted too."""
 
-_PLURAL_NOUNS = listed("de lb")
+_CAPITAL_NOUNS = listed("de lb")
 """Languages that write every noun with a capital."""
 
 
@@ -242,7 +242,7 @@ class _Line:
 
 @dataclass(frozen=True, slots=True)
 class _Claim:
-    """A sentence of the answer: its telling stems with their weights."""
+    """A sentence of the answer: what it says, its telling stems with their weights, and which of them are names."""
 
     text: str
     facts: Facts
@@ -270,7 +270,7 @@ class _Book:
         self._languages = [language_of(passage.text) for passage in passages]
         self._holds: dict[str, list[int]] = defaultdict(list)
         self._titles: list[frozenset[str]] = []
-        self._names = Counter[str]()
+        self._names = set[str]()
         self._common = set[str]()
         for place, passage in enumerate(passages):
             title = read(" . ".join((passage.name, *passage.heading)))
@@ -289,7 +289,7 @@ class _Book:
             self._holds[stem].append(len(self.lines))
         for term in facts.terms:
             if term.capital and not term.first:
-                self._names[term.stem] += 1
+                self._names.add(term.stem)
             elif not term.capital:
                 self._common.add(term.stem)
         self.lines.append(_Line(place, start, end, text, facts, stems, numbers))
@@ -494,7 +494,7 @@ class _Book:
                 return term.text
             if term.stem in here or _alike(term, here) or not self._is_name(term):
                 continue
-            if not spare and (term.stem in around or _alike(term, around) or language in _PLURAL_NOUNS):
+            if not spare and (term.stem in around or _alike(term, around) or language in _CAPITAL_NOUNS):
                 continue
             return term.text
         return None
