@@ -226,6 +226,8 @@ PAIR = 0.06
 _CAPITAL_NOUNS = listed("de lb")
 """Languages that write every noun with a capital."""
 
+_PREPOSITIONS = listed("in von nach aus bei zwischen seit gegen durch als und")
+
 
 @dataclass(frozen=True, slots=True)
 class _Line:
@@ -492,9 +494,11 @@ class _Book:
                 continue
             if _exchanged(claim.facts.terms, place, lines):
                 return term.text
-            if term.stem in here or _alike(term, here) or not self._is_name(term):
+            if term.stem in here or _alike(term, here) or not self._is_name(term) or _shortens(term, whole):
                 continue
-            if not spare and (term.stem in around or _alike(term, around) or language in _CAPITAL_NOUNS):
+            if language in _CAPITAL_NOUNS and not _bare_name(claim.facts.terms, place):
+                continue
+            if not spare and (term.stem in around or _alike(term, around)):
                 continue
             return term.text
         return None
@@ -547,6 +551,19 @@ def _exchanged(terms: Sequence[Term], place: int, lines: Sequence[_Line]) -> boo
                 return False
             other |= left and right and term.capital and term.stem != stem and not _alike(term, frozenset((stem,)))
     return other
+
+
+def _shortens(term: Term, lines: Sequence[_Line]) -> bool:
+    """Whether it is the initials of words with a capital that follow each other, as EU is of European Union."""
+    if not term.text.isupper() or len(term.text) < 2:
+        return False
+    return any(term.text in "".join(word.text[0] for word in line.facts.terms if word.capital) for line in lines)
+
+
+def _bare_name(terms: Sequence[Term], place: int) -> bool:
+    """Whether a German word with a capital is a name rather than a noun, as far as that can be told: the word before
+    it is a preposition or a name, or there is none."""
+    return place == 0 or terms[place - 1].capital or terms[place - 1].key in _PREPOSITIONS
 
 
 def _near(terms: Sequence[Term], place: int) -> str:
