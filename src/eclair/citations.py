@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import math
 import re
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from heapq import nlargest
@@ -230,8 +230,10 @@ LIKELY = 4
 PAIR = 0.06
 """What a second sentence must add of the claim's words to be quoted too."""
 
-_PLURAL_NOUNS = listed("de lb")
+_CAPITAL_NOUNS = listed("de lb")
 """Languages that write every noun with a capital."""
+
+_PREPOSITIONS = listed("in von nach aus bei zwischen seit gegen durch als und")
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,7 +251,7 @@ class _Line:
 
 @dataclass(frozen=True, slots=True)
 class _Claim:
-    """A sentence of the answer: its telling stems with their weights."""
+    """A sentence of the answer: what it says, its telling stems with their weights, and which of them are names."""
 
     text: str
     facts: Facts
@@ -277,7 +279,7 @@ class _Book:
         self._languages = [language_of(passage.text) for passage in passages]
         self._holds: dict[str, list[int]] = defaultdict(list)
         self._titles: list[frozenset[str]] = []
-        self._names = Counter[str]()
+        self._names = set[str]()
         self._common = set[str]()
         for place, passage in enumerate(passages):
             title = read(" . ".join((passage.name, *passage.heading)))
@@ -296,7 +298,7 @@ class _Book:
             self._holds[stem].append(len(self.lines))
         for term in facts.terms:
             if term.capital and not term.first:
-                self._names[term.stem] += 1
+                self._names.add(term.stem)
             elif not term.capital:
                 self._common.add(term.stem)
         self.lines.append(_Line(place, start, end, text, facts, stems, numbers))
@@ -499,9 +501,11 @@ class _Book:
                 continue
             if _exchanged(claim.facts.terms, place, lines):
                 return term.text
-            if term.stem in here or _alike(term, here) or not self._is_name(term):
+            if term.stem in here or _alike(term, here) or not self._is_name(term) or _shortens(term, whole):
                 continue
-            if not spare and (term.stem in around or _alike(term, around) or language in _PLURAL_NOUNS):
+            if language in _CAPITAL_NOUNS and not _bare_name(claim.facts.terms, place):
+                continue
+            if not spare and (term.stem in around or _alike(term, around)):
                 continue
             return term.text
         return None
@@ -554,6 +558,19 @@ def _exchanged(terms: Sequence[Term], place: int, lines: Sequence[_Line]) -> boo
                 return False
             other |= left and right and term.capital and term.stem != stem and not _alike(term, frozenset((stem,)))
     return other
+
+
+def _shortens(term: Term, lines: Sequence[_Line]) -> bool:
+    """Whether it is the initials of words with a capital that follow each other, as EU is of European Union."""
+    if not term.text.isupper() or len(term.text) < 2:
+        return False
+    return any(term.text in "".join(word.text[0] for word in line.facts.terms if word.capital) for line in lines)
+
+
+def _bare_name(terms: Sequence[Term], place: int) -> bool:
+    """Whether a German word with a capital is a name rather than a noun, as far as that can be told: the word before
+    it is a preposition or a name, or there is none."""
+    return place == 0 or terms[place - 1].capital or terms[place - 1].key in _PREPOSITIONS
 
 
 def _near(terms: Sequence[Term], place: int) -> str:

@@ -31,7 +31,7 @@ LARGE = 1300
 """Points of the longer side from which fewer pixels an inch do."""
 
 _WORD = re.compile(
-    r"[\u2e80-\u9fff\uac00-\ud7af\uf900-\ufaff\uff00-\uffef]|[^\s\ufffe\u2e80-\u9fff\uac00-\ud7af\uf900-\ufaff\uff00-\uffef]+|\ufffe"
+    r"[\u2e80-\u9fff\uf900-\ufaff\uff00-\uffef]|[^\s\ufffe\u2e80-\u9fff\uf900-\ufaff\uff00-\uffef]+|\ufffe"
 )
 _LIGATURES = str.maketrans({"ﬀ": "ff", "ﬁ": "fi", "ﬂ": "fl", "ﬃ": "ffi", "ﬄ": "ffl", "ﬅ": "st", "ﬆ": "st"})
 _LIGATURE = re.compile("[ﬀ-ﬆ]")
