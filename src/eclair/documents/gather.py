@@ -148,6 +148,11 @@ class DocumentGrounds:
         for remark in self._remarks(files):
             yield remark
 
+    async def certain(self, model: Model) -> list[Passage]:
+        """The passages that will be shown whatever is asked: those of files that are given whole."""
+        files = await self._files()
+        return self._numbered(await self._whole_files(files, budget(model)) or ())
+
     async def lead(self, model: Model) -> Sequence[Quoted]:
         """The sentences that answer best, where the model is too small to be trusted with that."""
         size = model.active or model.parameters
@@ -174,11 +179,17 @@ class DocumentGrounds:
 
     async def _found(self, files: Sequence[FileState], most: Budget) -> list[Passage]:
         """Passages without their numbers."""
-        characters = sum(each.document.characters for each in files)
-        if files and not self._scope.libraries and characters <= most.whole and all(map(_ready, files)):
-            return [passage for each in files for passage in await self._whole(each)]
+        if (whole := await self._whole_files(files, most)) is not None:
+            return whole
         found = await self._search.find(self._scope, _query(self._history), most.passages)
         return [_passage(each) for each in found]
+
+    async def _whole_files(self, files: Sequence[FileState], most: Budget) -> list[Passage] | None:
+        """All that there is to know, where the model may be shown it; None where it has to be searched."""
+        characters = sum(each.document.characters for each in files)
+        if not files or self._scope.libraries or characters > most.whole or not all(map(_ready, files)):
+            return None
+        return [passage for each in files for passage in await self._whole(each)]
 
     async def _whole(self, file: FileState) -> list[Passage]:
         chunks = await self._store.chunks(file.document.sha256)

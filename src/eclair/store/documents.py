@@ -121,7 +121,7 @@ class Scope:
 @dataclass(frozen=True, slots=True)
 class Near:
     """Chunk `number` of a document, by the key that the store gives the document, and how well it fits: a cosine, or
-    for words whatever the store counts; more is better."""
+    the share of the query's words that it has, the rarer ones counting more."""
 
     key: int
     number: int
@@ -130,13 +130,12 @@ class Near:
 
 @dataclass(frozen=True, slots=True)
 class Located:
-    """A chunk with the file of the scope that holds it. `language` is a code, None where it cannot be told; `label` and
-    `member` are those of the page on which it begins."""
+    """A chunk with the file of the scope that holds it. `label` and `member` are those of the page on which it
+    begins."""
 
     chunk: Chunk
     file: str
     name: str
-    language: str | None
     label: str | None
     member: str | None
 
@@ -283,7 +282,8 @@ class DocumentStore(Protocol):
         ...
 
     async def keyword(self, scope: Scope, query: str, limit: int) -> list[Near]:
-        """Chunks that hold the words of the query that are rarest, best first."""
+        """Chunks that hold words of the query, or words that begin alike, best first. Small words and very common ones
+        are not looked for."""
         ...
 
     async def nearest(self, scope: Scope, embedder: str, vector: NDArray[float32], limit: int) -> list[Near]:

@@ -31,7 +31,7 @@ LARGE = 1300
 """Points of the longer side from which fewer pixels an inch do."""
 
 _WORD = re.compile(
-    r"[\u2e80-\u9fff\uac00-\ud7af\uf900-\ufaff\uff00-\uffef]|[^\s\ufffe\u2e80-\u9fff\uac00-\ud7af\uf900-\ufaff\uff00-\uffef]+|\ufffe"
+    r"[\u2e80-\u9fff\uf900-\ufaff\uff00-\uffef]|[^\s\ufffe\u2e80-\u9fff\uf900-\ufaff\uff00-\uffef]+|\ufffe"
 )
 _LIGATURES = str.maketrans({"ﬀ": "ff", "ﬁ": "fi", "ﬂ": "fl", "ﬃ": "ffi", "ﬄ": "ffl", "ﬅ": "st", "ﬆ": "st"})
 _LIGATURE = re.compile("[ﬀ-ﬆ]")
@@ -49,7 +49,6 @@ def _light(function: Any, result: Any, *arguments: Any) -> Callable[..., Any]:
 _pointer, _int = ctypes.c_void_p, ctypes.c_int
 _letter = _light(raw.FPDFText_GetUnicode, ctypes.c_uint, _pointer, _int)
 _box = _light(raw.FPDFText_GetLooseCharBox, _int, _pointer, _int, _pointer)
-_tight = _light(raw.FPDFText_GetCharBox, _int, _pointer, _int, _pointer, _pointer, _pointer, _pointer)
 _size = _light(raw.FPDFText_GetFontSize, ctypes.c_double, _pointer, _int)
 _weight = _light(raw.FPDFText_GetFontWeight, _int, _pointer, _int)
 _matrix = _light(raw.FPDFText_GetMatrix, _int, _pointer, _int, _pointer)
@@ -141,8 +140,10 @@ class _Reading:
         from eclair.documents.ocr import lines_of  # what OCR takes is loaded when it is needed
 
         scale = DPI / 72 / max(1.0, max(drawn.width, drawn.height) / LARGE)
-        drawn.lines = lines_of(render(page, scale), 1 / scale)
+        drawn.lines, drawn.quarter = lines_of(render(page, scale), 1 / scale)
         drawn.read = "ocr"
+        if drawn.quarter % 2:
+            drawn.width, drawn.height = drawn.height, drawn.width
 
 
 def render(page: pdfium.PdfPage, scale: float) -> NDArray[np.uint8]:
@@ -191,6 +192,7 @@ class _Letters:
         if len(whole) != count:  # some letters were left out, or take two places
             whole = "".join(map(_character, map(_letter, repeat(self._handle), range(count))))
         self.text = whole
+        self._odd = _LIGATURE.search(whole) is not None or clean(whole) != whole.replace("\r\n", "\n")
         self._page = page
 
     def lines(self) -> list[Line]:
@@ -259,10 +261,12 @@ class _Letters:
         tokens: list[Token] = []
         for (start, end), box in zip(spans, boxes, strict=True):
             word = self.text[start:end]
-            if _LIGATURE.search(word):
-                word = word.translate(_LIGATURES)
-            if word := clean(word):
+            if self._odd:
+                word = clean(word.translate(_LIGATURES))
+            if word:
                 tokens.append(Token(word, *box))
+        if " . . ." in self.text:
+            tokens = _without_leaders(tokens)
         if not tokens:
             return None
         first, last = spans[0][0], spans[-1][1] - 1
@@ -277,6 +281,16 @@ class _Letters:
         matrix = raw.FS_MATRIX()
         scale = math.hypot(matrix.c, matrix.d) if _matrix(self._handle, index, ctypes.addressof(matrix)) else 1.0
         return max(1.0, min(500.0, _size(self._handle, index) * (scale or 1.0)))
+
+
+def _without_leaders(tokens: list[Token]) -> list[Token]:
+    """The words of a line without the dots that lead to a page's number in a table of contents."""
+    return [
+        token
+        for at, token in enumerate(tokens)
+        if token.text != "."
+        or not any(near.text == "." for near in tokens[max(0, at - 1) : at + 2] if near is not token)
+    ]
 
 
 def _character(code: int) -> str:
