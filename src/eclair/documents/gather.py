@@ -1,23 +1,29 @@
 """Gathers what an answer can rest on: the passages of the files and libraries that go along with a conversation.
 
-A document that the model reads whole at little cost is given whole; of others the passages that fit the question.
-Passages keep their numbers for the whole conversation. What is said of them is checked by `citations`.
+A document that the model reads whole at little cost is given whole; of others the passages that fit the question, or
+where that is on the whole, notes on every part. Passages keep their numbers for the whole conversation. What is said of
+them is checked by `citations`.
 """
 
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass, replace
 
 from eclair.citations import Checker
+from eclair.documents.asking import wants_whole
 from eclair.documents.embedding import Embedder
 from eclair.documents.intake import Intake, is_unknown
-from eclair.documents.quoting import quotes
+from eclair.documents.notes import Ask, Notes
+from eclair.documents.quoting import quoted, quotes
 from eclair.documents.search import Found, Search
-from eclair.engines.base import Model
-from eclair.errors import NotFound, StoreError, UnreadableFile
+from eclair.documents.whole import FRAMING, Part, Stated, fitting, parts_of, telling
+from eclair.engines.base import Engine, Model, Piece, Request
+from eclair.errors import NotFound, StoreError, UnreadableFile, UpstreamError
 from eclair.events import Remarked, SourceFound, StepFinished, StepStarted
 from eclair.grounds import Finding, Quoted
 from eclair.messages import Attachment, LibraryName, Message, Passage
@@ -31,6 +37,14 @@ GLANCE = 0.1
 """Seconds between two looks at how far files are."""
 SHORT = 5
 """Words below which a question is searched for together with the one before."""
+PARTS = 64
+"""Parts of documents that are read for one answer."""
+LIBRARY = 20
+"""Files up to which a library is read as a whole."""
+QUOTES = 12
+"""Sentences that are quoted in the place of an answer on the whole."""
+SENTENCE = 150
+"""Characters of a note's sentence, about."""
 SMALL = 1.0
 """Billions of parameters below which a model reads few passages well, and is not trusted to answer by itself."""
 
@@ -53,14 +67,30 @@ def budget(model: Model) -> Budget:
     return Budget(min(passages, max(2, window // 2 // 1000)), min(window // 3, 6_000 if size < 2 else 48_000))
 
 
+def is_small(model: Model) -> bool:
+    """Whether the model is not trusted to answer by itself; one of unknown size is."""
+    size = model.active or model.parameters
+    return size is not None and size < SMALL
+
+
+AskFor = Callable[[str, Engine, Model, Request], AsyncGenerator[Piece, None]]
+"""What a model says to the request of an owner, to whom what it takes is counted."""
+
+
+log = logging.getLogger(__name__)
+
+
 class Documents:
     """What turns ask of documents: what goes along with a question, and the grounds of its answer."""
 
-    def __init__(self, store: DocumentStore, search: Search, intake: Intake, embedder: Embedder | None) -> None:
+    def __init__(
+        self, store: DocumentStore, search: Search, intake: Intake, embedder: Embedder | None, ask: AskFor
+    ) -> None:
         self._store = store
         self._search = search
         self._intake = intake
         self._embedder = embedder
+        self._ask = ask
 
     async def attachments(self, owner: str, files: Sequence[str]) -> tuple[Attachment, ...]:
         """Raises NotFound."""
@@ -104,7 +134,11 @@ class Documents:
         if not files and not libraries:
             return None
         scope = Scope(owner, tuple(files), tuple(libraries))
-        return DocumentGrounds(self._store, self._search, self._intake, self._embedder, scope, history)
+
+        def ask(engine: Engine, model: Model, request: Request) -> AsyncGenerator[Piece, None]:
+            return self._ask(owner, engine, model, request)
+
+        return DocumentGrounds(self._store, self._search, self._intake, self._embedder, ask, scope, history)
 
 
 class DocumentGrounds:
@@ -116,6 +150,7 @@ class DocumentGrounds:
         search: Search,
         intake: Intake,
         embedder: Embedder | None,
+        ask: Ask,
         scope: Scope,
         history: Sequence[Message],
         clock: Callable[[], float] = time.perf_counter,
@@ -124,12 +159,15 @@ class DocumentGrounds:
         self._search = search
         self._intake = intake
         self._embedder = embedder
+        self._ask = ask
         self._scope = scope
         self._history = history
         self._clock = clock
         self._passages: list[Passage] = []
+        self._notes: list[str] = []
+        self._quotes: list[Quoted] = []
 
-    async def gather(self, model: Model) -> AsyncGenerator[Finding, None]:
+    async def gather(self, engine: Engine, model: Model) -> AsyncGenerator[Finding, None]:
         """Wait until something is read, search, and give the passages, best first or a whole document in its order."""
         files = await self._files()
         waiting = {each.document.sha256: each.file.name for each in files if is_unknown(each.document)}
@@ -139,10 +177,18 @@ class DocumentGrounds:
             await self._intake.wait(set(waiting), WAIT)
             yield StepFinished("read", self._since(began))
             files = await self._files()
-        began = self._clock()
-        yield StepStarted("search", "search", f"Searching {self._what(files)}")
-        self._passages = self._numbered(await self._found(files, budget(model)))
-        yield StepFinished("search", self._since(began))
+        most = budget(model)
+        if wants_whole(_question(self._history)) and await self._whole_files(files, most) is None:
+            read = await self._everything(files, PARTS * most.whole)
+            async with aclosing(self._part_by_part(read, engine, model)) as findings:
+                async for finding in findings:
+                    yield finding
+            files = read or files
+        if not self._passages:
+            began = self._clock()
+            yield StepStarted("search", "search", f"Searching {self._what(files)}")
+            self._passages = self._numbered(await self._found(files, most))
+            yield StepFinished("search", self._since(began))
         for passage in self._passages:
             yield SourceFound(passage)
         for remark in self._remarks(files):
@@ -155,10 +201,12 @@ class DocumentGrounds:
 
     async def lead(self, model: Model) -> Sequence[Quoted]:
         """The sentences that answer best, where the model is too small to be trusted with that."""
-        size = model.active or model.parameters
-        if size is None or size >= SMALL or not self._passages:
-            return ()
+        if self._quotes or not is_small(model) or not self._passages:
+            return self._quotes
         return await quotes(_question(self._history), self._passages, self._embedder)
+
+    def notes(self) -> Sequence[str]:
+        return self._notes
 
     def checker(self, passages: Sequence[Passage]) -> Checker:
         return Checker(passages, self._embedder, _question(self._history))
@@ -183,6 +231,76 @@ class DocumentGrounds:
             return whole
         found = await self._search.find(self._scope, _query(self._history), most.passages)
         return [_passage(each) for each in found]
+
+    async def _everything(self, files: Sequence[FileState], most: int) -> list[FileState]:
+        """All files of the scope; none where libraries are among them and it is too much to be read for one answer."""
+        found = list(files)
+        for library in self._scope.libraries:
+            listed = await self._store.files(self._scope.owner, LIBRARY, library=library)
+            found += sorted(listed.files, key=lambda each: each.file.name)
+            if listed.next is not None or sum(each.document.characters for each in found) > most:
+                return []
+        return list({each.file.id: each for each in found}.values())
+
+    async def _part_by_part(
+        self, files: Sequence[FileState], engine: Engine, model: Model
+    ) -> AsyncGenerator[Finding, None]:
+        """Passages of every part in order; none where nothing could be found out, and the question is on a place."""
+        texts = [passages for each in files if (passages := await self._whole(each))]
+        if not texts:
+            return
+        small = is_small(model)
+        room = budget(model).whole
+        parts = await asyncio.to_thread(_few, texts, room) if small else await asyncio.to_thread(parts_of, texts, room)
+        read = parts[: QUOTES if small else PARTS]
+        findings = self._tell(read, room, self._what(files)) if small else self._note(read, room, engine, model)
+        async with aclosing(findings):
+            async for finding in findings:
+                yield finding
+        if len(read) < len(parts):
+            yield Remarked(
+                "partly_read",
+                f"Of {len(parts)} parts {model.name} was shown the first {len(read)}, up to {read[-1].title}; ask "
+                "about the others by themselves, or choose a model that reads more at once.",
+            )
+
+    async def _tell(self, parts: Sequence[Part], room: int, what: str) -> AsyncGenerator[Finding, None]:
+        """Have what tells most in each part quoted."""
+        began = self._clock()
+        yield StepStarted("parts", "read", f"Looking through {what}")
+        shown = fitting(await asyncio.to_thread(telling, _question(self._history), parts), room)
+        self._passages = self._numbered(shown.passages)
+        for part, stated in zip(parts, shown.stated, strict=True):
+            for one in stated:
+                passage = self._resting(one)
+                self._quotes.append(quoted(passage, one.start - passage.start, one.end - passage.start, part.title))
+        yield StepFinished("parts", self._since(began))
+
+    async def _note(
+        self, parts: Sequence[Part], room: int, engine: Engine, model: Model
+    ) -> AsyncGenerator[Finding, None]:
+        """Have the model take notes on each part."""
+        notes = Notes(self._ask, engine, model, _question(self._history), self._clock)
+        try:
+            async with aclosing(notes.take(parts, room // (2 * SENTENCE + FRAMING))) as steps:
+                async for step in steps:
+                    yield step
+        except UpstreamError as error:
+            log.warning("no notes could be taken: %s", error.message)
+            return
+        shown = fitting(notes.stated, room)
+        self._passages = self._numbered(shown.passages)
+        for title, stated in zip(notes.titles, shown.stated, strict=True):
+            lines = [f"- {one.text} [{self._resting(one).number}]" for one in stated]
+            self._notes += ["\n".join([title, *lines])] if lines else []
+
+    def _resting(self, stated: Stated) -> Passage:
+        """The passage on which a sentence rests, under its number."""
+        return next(
+            passage
+            for passage in self._passages
+            if passage.file == stated.passage.file and passage.start <= stated.start and stated.end <= passage.end
+        )
 
     async def _whole_files(self, files: Sequence[FileState], most: Budget) -> list[Passage] | None:
         """All that there is to know, where the model may be shown it; None where it has to be searched."""
@@ -255,6 +373,15 @@ def _passage(found: Found) -> Passage:
         text=chunk.text,
         member=found.member,
     )
+
+
+def _few(texts: Sequence[Sequence[Passage]], most: int) -> list[Part]:
+    """Parts so large that there are no more than are quoted, unless there are more files."""
+    parts = parts_of(texts, most)
+    while len(parts) > max(QUOTES, len(texts)):
+        most *= 2
+        parts = parts_of(texts, most)
+    return parts
 
 
 def _query(history: Sequence[Message]) -> str:
