@@ -268,9 +268,12 @@ async def test_a_small_model_quotes_the_parts_and_takes_no_notes(settings: Setti
         for citation in message["citations"]:
             assert sentence(message, citation) == " ".join(citation["quote"].split())
         assert "**Bruges" in text
-        page = (await server.get(f"/api/files/{file['id']}/pages/1")).body["text"]
+        pages = [
+            (await server.get(f"/api/files/{file['id']}/pages/{number + 1}")).body for number in range(file["pages"])
+        ]
+        whole = "".join(f"{page['text']}\n" for page in pages)
         for citation in message["citations"]:
-            assert page[citation["quote_start"] : citation["quote_end"]] == citation["quote"]
+            assert whole[citation["quote_start"] : citation["quote_end"]] == citation["quote"]
         if "fees" in question:
             assert text.count("The fee of") == text.count("\n> ")
 
