@@ -230,7 +230,23 @@ class DocumentGrounds:
         if (whole := await self._whole_files(files, most)) is not None:
             return whole
         found = await self._search.find(self._scope, _query(self._history), most.passages)
-        return [_passage(each) for each in found]
+        passages = [_passage(each) for each in found]
+        if not found:
+            return []
+        sheet = await self._sheet(found[0], most.whole // 2)
+        places = {(passage.file, passage.start) for passage in sheet}
+        return [*sheet, *(each for each in passages if (each.file, each.start) not in places)]
+
+    async def _sheet(self, found: Found, most: int) -> list[Passage]:
+        """The passages of the sheet on which a row was found, where it has no more than `most` characters: what is
+        asked of a table may rest on all of its rows. Else that of the row alone."""
+        chunk = found.chunk
+        pages = await self._store.pages_at(chunk.document, chunk.start, chunk.end)
+        if len(pages) == 1 and len(pages[0].page.text) <= most and any(b.kind == "row" for b in pages[0].page.blocks):
+            start, end = pages[0].start, pages[0].start + len(pages[0].page.text)
+            chunks = await self._store.chunks(chunk.document)
+            return [_passage(replace(found, chunk=each)) for each in chunks if start <= each.start < end]
+        return [_passage(found)]
 
     async def _everything(self, files: Sequence[FileState], most: int) -> list[FileState]:
         """All files of the scope; none where libraries are among them and it is too much to be read for one answer."""
