@@ -41,6 +41,8 @@ PARTS = 64
 """Parts of documents that are read for one answer."""
 LIBRARY = 20
 """Files up to which a library is read as a whole."""
+SHORTEST = 100
+"""Characters that a passage of a table rarely has less than."""
 QUOTES = 12
 """Sentences that are quoted in the place of an answer on the whole."""
 SENTENCE = 150
@@ -244,7 +246,8 @@ class DocumentGrounds:
         pages = await self._store.pages_at(chunk.document, chunk.start, chunk.end)
         if len(pages) == 1 and len(pages[0].page.text) <= most and any(b.kind == "row" for b in pages[0].page.blocks):
             start, end = pages[0].start, pages[0].start + len(pages[0].page.text)
-            chunks = await self._store.chunks(chunk.document)
+            near = most // SHORTEST
+            chunks = await self._store.chunks(chunk.document, max(0, chunk.number - near), chunk.number + near)
             return [_passage(replace(found, chunk=each)) for each in chunks if start <= each.start < end]
         return [_passage(found)]
 
