@@ -41,6 +41,8 @@ PARTS = 64
 """Parts of documents that are read for one answer."""
 LIBRARY = 20
 """Files up to which a library is read as a whole."""
+SHORT_PART = 800
+"""Characters of which a sentence is quoted at least."""
 SHORTEST = 100
 """Characters that a passage of a table rarely has less than."""
 QUOTES = 12
@@ -270,7 +272,7 @@ class DocumentGrounds:
             return
         small = is_small(model)
         room = budget(model).whole
-        parts = await asyncio.to_thread(_few, texts, room) if small else await asyncio.to_thread(parts_of, texts, room)
+        parts = await asyncio.to_thread(_few, texts) if small else await asyncio.to_thread(parts_of, texts, room)
         read = parts[: QUOTES if small else PARTS]
         findings = self._tell(read, room, self._what(files)) if small else self._note(read, room, engine, model)
         async with aclosing(findings):
@@ -289,10 +291,12 @@ class DocumentGrounds:
         yield StepStarted("parts", "read", f"Looking through {what}")
         shown = fitting(await asyncio.to_thread(telling, _question(self._history), parts), room)
         self._passages = self._numbered(shown.passages)
+        above = ""
         for part, stated in zip(parts, shown.stated, strict=True):
             for one in stated:
                 passage = self._resting(one)
-                self._quotes.append(quoted(passage, one.start - passage.start, one.end - passage.start, part.title))
+                title, above = part.title if part.title != above else "", part.title
+                self._quotes.append(quoted(passage, one.start - passage.start, one.end - passage.start, title))
         yield StepFinished("parts", self._since(began))
 
     async def _note(
@@ -394,11 +398,12 @@ def _passage(found: Found) -> Passage:
     )
 
 
-def _few(texts: Sequence[Sequence[Passage]], most: int) -> list[Part]:
-    """Parts so large that there are no more than are quoted, unless there are more files."""
+def _few(texts: Sequence[Sequence[Passage]]) -> list[Part]:
+    """As many parts as are quoted, or fewer; more only where there are more files."""
+    most = max(SHORT_PART, sum(len(passage.text) for text in texts for passage in text) // QUOTES)
     parts = parts_of(texts, most)
     while len(parts) > max(QUOTES, len(texts)):
-        most *= 2
+        most += most // 4
         parts = parts_of(texts, most)
     return parts
 
