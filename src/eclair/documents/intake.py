@@ -45,6 +45,9 @@ AHEAD = 50
 LOOK = 5.0
 """Seconds between two looks at what other processes took in and left unread when they ended."""
 
+HEAD = 200
+"""Characters at a chunk's beginning in which its own headings stand."""
+
 log = logging.getLogger(__name__)
 
 
@@ -393,5 +396,6 @@ def is_unknown(state: DocumentState) -> bool:
 
 
 def text_of(chunk: Chunk) -> str:
-    """What of a chunk is embedded: its words below their headings."""
-    return "\n".join([*([" › ".join(chunk.heading)] if chunk.heading else []), chunk.text])
+    """What of a chunk is embedded: its words below the headings that it does not begin with itself."""
+    above = [heading for heading in chunk.heading if heading not in chunk.text[: len(heading) + HEAD]]
+    return "\n".join([*([" › ".join(above)] if above else []), chunk.text])

@@ -68,7 +68,7 @@ def _by_words(question: str, passages: Sequence[Passage]) -> list[_Line]:
 async def _by_meaning(question: str, lines: Sequence[_Line], embedder: Embedder) -> list[_Line]:
     """The same by their nearness to the question and the words that they share with it."""
     asked = (await embedder.embed([question], "query"))[0]
-    near = await embedder.embed([line.text for line in lines], "passage") @ asked
+    near = np.vecdot(await embedder.embed([line.text for line in lines], "passage"), asked)
     spread = near - near.min()
     both = spread / (spread.max() or 1.0) + np.array([line.score for line in lines])
     return [lines[place] for place in np.argsort(-both, kind="stable")]
