@@ -41,6 +41,10 @@ PARTS = 64
 """Parts of documents that are read for one answer."""
 LIBRARY = 20
 """Files up to which a library is read as a whole."""
+SHORT_PART = 800
+"""Characters of which a sentence is quoted at least."""
+SHORTEST = 100
+"""Characters that a passage of a table rarely has less than."""
 QUOTES = 12
 """Sentences that are quoted in the place of an answer on the whole."""
 SENTENCE = 150
@@ -230,7 +234,24 @@ class DocumentGrounds:
         if (whole := await self._whole_files(files, most)) is not None:
             return whole
         found = await self._search.find(self._scope, _query(self._history), most.passages)
-        return [_passage(each) for each in found]
+        passages = [_passage(each) for each in found]
+        if not found:
+            return []
+        sheet = await self._sheet(found[0], most.whole // 2)
+        places = {(passage.file, passage.start) for passage in sheet}
+        return [*sheet, *(each for each in passages if (each.file, each.start) not in places)]
+
+    async def _sheet(self, found: Found, most: int) -> list[Passage]:
+        """The passages of the sheet on which a row was found, where it has no more than `most` characters: what is
+        asked of a table may rest on all of its rows. Else that of the row alone."""
+        chunk = found.chunk
+        pages = await self._store.pages_at(chunk.document, chunk.start, chunk.end)
+        if len(pages) == 1 and len(pages[0].page.text) <= most and any(b.kind == "row" for b in pages[0].page.blocks):
+            start, end = pages[0].start, pages[0].start + len(pages[0].page.text)
+            near = most // SHORTEST
+            chunks = await self._store.chunks(chunk.document, max(0, chunk.number - near), chunk.number + near)
+            return [_passage(replace(found, chunk=each)) for each in chunks if start <= each.start < end]
+        return [_passage(found)]
 
     async def _everything(self, files: Sequence[FileState], most: int) -> list[FileState]:
         """All files of the scope; none where libraries are among them and it is too much to be read for one answer."""
@@ -251,7 +272,7 @@ class DocumentGrounds:
             return
         small = is_small(model)
         room = budget(model).whole
-        parts = await asyncio.to_thread(_few, texts, room) if small else await asyncio.to_thread(parts_of, texts, room)
+        parts = await asyncio.to_thread(_few, texts) if small else await asyncio.to_thread(parts_of, texts, room)
         read = parts[: QUOTES if small else PARTS]
         findings = self._tell(read, room, self._what(files)) if small else self._note(read, room, engine, model)
         async with aclosing(findings):
@@ -270,10 +291,12 @@ class DocumentGrounds:
         yield StepStarted("parts", "read", f"Looking through {what}")
         shown = fitting(await asyncio.to_thread(telling, _question(self._history), parts), room)
         self._passages = self._numbered(shown.passages)
+        above = ""
         for part, stated in zip(parts, shown.stated, strict=True):
             for one in stated:
                 passage = self._resting(one)
-                self._quotes.append(quoted(passage, one.start - passage.start, one.end - passage.start, part.title))
+                title, above = part.title if part.title != above else "", part.title
+                self._quotes.append(quoted(passage, one.start - passage.start, one.end - passage.start, title))
         yield StepFinished("parts", self._since(began))
 
     async def _note(
@@ -375,11 +398,12 @@ def _passage(found: Found) -> Passage:
     )
 
 
-def _few(texts: Sequence[Sequence[Passage]], most: int) -> list[Part]:
-    """Parts so large that there are no more than are quoted, unless there are more files."""
+def _few(texts: Sequence[Sequence[Passage]]) -> list[Part]:
+    """As many parts as are quoted, or fewer; more only where there are more files."""
+    most = max(SHORT_PART, sum(len(passage.text) for text in texts for passage in text) // QUOTES)
     parts = parts_of(texts, most)
     while len(parts) > max(QUOTES, len(texts)):
-        most *= 2
+        most += most // 4
         parts = parts_of(texts, most)
     return parts
 

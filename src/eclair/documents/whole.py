@@ -5,6 +5,7 @@ What a model is asked about the parts is the affair of `notes`.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -19,6 +20,11 @@ DEPTHS = 3
 
 QUOTED = (30, 300)
 """Characters that a sentence has which is to speak for its part: less says little, more is no summary."""
+
+BROKEN = 0.5
+"""What a line counts that is no whole sentence, as one of a table or a program is."""
+
+_ENDED = re.compile(r"[.!?…。！？؟][\"'”’“»›)\]*_]*\Z")
 
 FRAMING = 70
 """Characters that the number and the place of a passage take."""
@@ -125,7 +131,9 @@ def telling(question: str, parts: Sequence[Part]) -> list[list[Stated]]:
         weights = (
             {stem: 1 / common[stem] for stem in common} if common else Counter(s for _, stems in part for s in stems)
         )
-        scored = [(_score(stems, weights), stated) for stated, stems in part]
+        scored = [
+            (_score(stems, weights) * (1 if _ENDED.search(stated.text) else BROKEN), stated) for stated, stems in part
+        ]
         best = max(scored, key=lambda one: one[0], default=None)
         chosen.append([best[1]] if best is not None and best[0] > 0 else [])
     return chosen
