@@ -209,6 +209,10 @@ class DocumentGrounds:
             return self._quotes
         return await quotes(_question(self._history), self._passages, self._embedder)
 
+    def suffice(self) -> bool:
+        """A small model would but repeat what is quoted from every part."""
+        return bool(self._quotes)
+
     def notes(self) -> Sequence[str]:
         return self._notes
 
@@ -227,7 +231,8 @@ class DocumentGrounds:
 
     def _what(self, files: Sequence[FileState]) -> str:
         known = {library.id: library.name for message in self._history for library in message.libraries}
-        return _names([*(each.file.name for each in files), *(known[id] for id in self._scope.libraries)])
+        attached = [each.file.name for each in files if each.file.id in self._scope.files]
+        return _names([*attached, *(known[id] for id in self._scope.libraries)])
 
     async def _found(self, files: Sequence[FileState], most: Budget) -> list[Passage]:
         """Passages without their numbers."""
