@@ -26,8 +26,8 @@ from eclair.engines.base import JSON, Ended, Piece, Said, Text
 from eclair.engines.base import Request as EngineRequest
 from eclair.errors import InvalidInput, NotFound
 from eclair.events import Cited, SourceFound
+from eclair.fallback import Choice
 from eclair.messages import Citation, Message, Part, Passage
-from eclair.modes import Chosen
 from eclair.server.body import Fields
 
 NAMED = r"^[^/\\\x00-\x1f]+$"
@@ -82,7 +82,7 @@ class Grounded:
     grounds: DocumentGrounds | None = None
 
     def shown(self, request: EngineRequest) -> EngineRequest:
-        """The request with the passages above its question."""
+        """The request with the passages, and notes on what was too long to be shown, above its question."""
         if not self.passages:
             return request
         messages = list(request.messages)
@@ -99,7 +99,7 @@ NONE = Grounded()
 """What a request without files may rest on."""
 
 
-async def ground(core: Core, files: Sequence[GivenFile], said: Sequence[Said], chosen: Chosen) -> Grounded:
+async def ground(core: Core, files: Sequence[GivenFile], said: Sequence[Said], by: Choice) -> Grounded:
     """Read the files and find what in them may answer. Raises InvalidInput, NotFound, UnreadableFile, StoreError."""
     if not any(message.role == "user" and _text(message.content).strip() for message in said):
         raise InvalidInput("Nothing is asked about the file; send a text beside it.", param="messages")
@@ -114,7 +114,7 @@ async def ground(core: Core, files: Sequence[GivenFile], said: Sequence[Said], c
         grounds = core.documents.grounds(OWNER, history[: asked + 1])
         assert grounds is not None
         passages: list[Passage] = []
-        async with aclosing(grounds.gather(chosen.engine, chosen.model)) as findings:
+        async with aclosing(grounds.gather(by.engine, by.model)) as findings:
             async for finding in findings:
                 if isinstance(finding, SourceFound):
                     passages.append(finding.passage)
