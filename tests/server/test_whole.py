@@ -202,13 +202,14 @@ async def test_a_part_that_cannot_be_read_is_said(settings: Settings) -> None:
 
 
 async def test_where_no_part_can_be_read_the_question_is_answered_from_what_fits(settings: Settings) -> None:
-    async with noting(settings) as (server, model):
+    async with noting(settings, 2048) as (server, model):
         model.busy = set(range(100))
         file = await ready(server, await add(server, log_book(), "log.md"))
         message = await server.say(await server.begin(), "List all fees that are due", files=[file["id"]])
         assert message["status"] == "finished"
         assert message["steps"][-1]["kind"] == "search"
         assert all(step["milliseconds"] is not None for step in message["steps"])
+        assert len(model.parts) < 9
         assert message["passages"]
 
 
