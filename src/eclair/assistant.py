@@ -161,11 +161,12 @@ class Answer:
             async with aclosing(self._prepare()) as events:
                 async for event in events:
                     yield event
-            async with aclosing(self._ask_in_turn()) as events:
-                async for event in events:
-                    yield event
-                    for mark in self._checks.ready() if self._checks is not None else ():
-                        yield mark
+            if self._reason is None:
+                async with aclosing(self._ask_in_turn()) as events:
+                    async for event in events:
+                        yield event
+                        for mark in self._checks.ready() if self._checks is not None else ():
+                            yield mark
             for mark in await self._checks.rest() if self._checks is not None else ():
                 yield mark
         finally:
@@ -219,6 +220,10 @@ class Answer:
             self._turn = await self._again(self._turn.engine, self._turn.model, self._passages, self._notes)
             for event in self._quote(await self._grounds.lead(self._turn.model)):
                 yield event
+            if self._grounds.suffice():
+                self._reason = "stop"
+                for event in self._remarks():
+                    yield event
 
     def _take_up(self, answer: Message) -> list[Event]:
         """What there is of the answer that is continued; its last text stays open for more."""

@@ -37,6 +37,8 @@ GLANCE = 0.1
 """Seconds between two looks at how far files are."""
 SHORT = 5
 """Words below which a question is searched for together with the one before."""
+LONGEST = 10_000
+"""Chunks of documents that are looked at for one answer: about two thousand pages."""
 PARTS = 64
 """Parts of documents that are read for one answer."""
 LIBRARY = 20
@@ -209,6 +211,10 @@ class DocumentGrounds:
             return self._quotes
         return await quotes(_question(self._history), self._passages, self._embedder)
 
+    def suffice(self) -> bool:
+        """A small model would but repeat what is quoted from every part."""
+        return bool(self._quotes)
+
     def notes(self) -> Sequence[str]:
         return self._notes
 
@@ -227,7 +233,8 @@ class DocumentGrounds:
 
     def _what(self, files: Sequence[FileState]) -> str:
         known = {library.id: library.name for message in self._history for library in message.libraries}
-        return _names([*(each.file.name for each in files), *(known[id] for id in self._scope.libraries)])
+        attached = [each.file.name for each in files if each.file.id in self._scope.files]
+        return _names([*attached, *(known[id] for id in self._scope.libraries)])
 
     async def _found(self, files: Sequence[FileState], most: Budget) -> list[Passage]:
         """Passages without their numbers."""
@@ -267,9 +274,10 @@ class DocumentGrounds:
         self, files: Sequence[FileState], engine: Engine, model: Model
     ) -> AsyncGenerator[Finding, None]:
         """Passages of every part in order; none where nothing could be found out, and the question is on a place."""
-        texts = [passages for each in files if (passages := await self._whole(each))]
+        texts = [passages for each in files if (passages := await self._whole(each, LONGEST // len(files)))]
         if not texts:
             return
+        cut = sum(map(len, texts)) < sum(each.document.chunks for each in files)
         small = is_small(model)
         room = budget(model).whole
         parts = await asyncio.to_thread(_few, texts) if small else await asyncio.to_thread(parts_of, texts, room)
@@ -278,11 +286,11 @@ class DocumentGrounds:
         async with aclosing(findings):
             async for finding in findings:
                 yield finding
-        if len(read) < len(parts):
+        if cut or len(read) < len(parts):
             yield Remarked(
                 "partly_read",
-                f"Of {len(parts)} parts {model.name} was shown the first {len(read)}, up to {read[-1].title}; ask "
-                "about the others by themselves, or choose a model that reads more at once.",
+                f"{self._what(files)} is too long for one answer, which rests on the first {len(read)} parts, up to "
+                f"{read[-1].title}; ask about what follows by itself.",
             )
 
     async def _tell(self, parts: Sequence[Part], room: int, what: str) -> AsyncGenerator[Finding, None]:
@@ -332,9 +340,12 @@ class DocumentGrounds:
             return None
         return [passage for each in files for passage in await self._whole(each)]
 
-    async def _whole(self, file: FileState) -> list[Passage]:
-        chunks = await self._store.chunks(file.document.sha256)
-        labels = {stored.page.number: stored.page for stored in await self._store.pages(file.document.sha256)}
+    async def _whole(self, file: FileState, most: int = LONGEST) -> list[Passage]:
+        """The file's passages in order, as many as `most` chunks."""
+        sha256 = file.document.sha256
+        chunks = await self._store.chunks(sha256, 0, most - 1)
+        pages = await self._store.pages(sha256, chunks[0].page, chunks[-1].page) if chunks else []
+        labels = {stored.page.number: stored.page for stored in pages}
         return [
             Passage(
                 number=0,

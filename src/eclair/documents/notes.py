@@ -79,7 +79,8 @@ class Notes:
 
     async def take(self, parts: Sequence[Part], sentences: int) -> AsyncGenerator[Step, None]:
         """Read the parts, some at the same time, and where they give more than so many sentences, the notes once more.
-        Says how far it is and what could not be read. Raises UpstreamError where nothing can be."""
+        Says how far it is and what could not be read. Raises UpstreamError where nothing can be, and gives
+        up once as many parts have failed as are read at the same time."""
         jobs = [_Job(part.title, part.text, part.passages) for part in parts]
         async with aclosing(self._do(jobs, _each(sentences, len(jobs)), "Part")) as steps:
             async for step in steps:
@@ -135,7 +136,7 @@ class Notes:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
-        if not noted:
+        if not noted or any(task.cancelled() for task in tasks):
             raise next(iter(failed.values()))
         for number, error in sorted(failed.items()):
             yield Remarked("partly_read", f"{titled(number)} was not read. {error.message}")
