@@ -12,7 +12,7 @@ import asyncio
 import math
 import re
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from eclair.facts import Facts, Number, Term, fold, read, roman, scope, sure, tells
 from eclair.languages import language_of
 from eclair.messages import Passage
-from eclair.sentences import listed, split
+from eclair.sentences import Span, listed, split
 
 BATCH = 8
 """Sentences of passages that are embedded in one call, so that a question need not wait long for its turn."""
@@ -53,6 +53,13 @@ class Doubted:
 
     about: str
     passage: int | None
+
+
+def sentences_of(passage: Passage) -> list[Span]:
+    """Where the sentences of a passage are in its text, its headings apart from what stands below them."""
+    body = passage.body
+    below = [(body + start, body + end) for start, end in split(passage.text[body:])]
+    return [*split(passage.text[:body]), *below]
 
 
 class Checker:
@@ -178,6 +185,9 @@ LEAST = 0.5
 NEAR = 0.12
 """Support that a place may have less than the best and still be looked at when the best differs in a fact."""
 
+ALMOST = 0.85
+"""Share of a claim's words from which it repeats a place rather than joins two."""
+
 PAIR = 0.06
 """What a second sentence must add of the claim's words to be quoted too."""
 
@@ -234,7 +244,7 @@ class _Book:
         for place, passage in enumerate(passages):
             title = read(" . ".join((passage.name, *passage.heading)))
             self._titles.append(frozenset(term.stem for term in title.terms))
-            for start, end in split(passage.text):
+            for start, end in sentences_of(passage):
                 self._add(place, start, end, passage.text[start:end])
         same = [left.passage == right.passage for left, right in zip(self.lines, self.lines[1:], strict=False)]
         self._joined = np.array(same, bool)
@@ -300,6 +310,8 @@ class _Book:
             for begin in (line - 1, line):
                 if 0 <= begin < len(pairs) and pairs[begin] > share + (PAIR if first == last else 0):
                     first, last, share = begin, begin + 1, float(pairs[begin])
+            if first < last and max(alone[first], alone[last]) > share - PAIR:
+                continue  # the other line says it alone
             support = _support(share, float(passage[line]), cosine, spread)
             found[first, last] = max(
                 _Place(first, last, share, support, cosine),
@@ -314,13 +326,18 @@ class _Book:
             return Doubted(self._foreign(claim), self._number(places[0]) if places else None)
         differs: list[str] = []
         for place in places:
-            if place.support < max(LEAST, places[0].support - NEAR):
-                break
+            if place is not places[0] and not self._rivals(place, places[0]):
+                continue
             about = self._difference(claim, place)
             if about is None:
                 return self._supported(place)
             differs.append(about)
         return Doubted(differs[0], self._number(places[0]))
+
+    def _rivals(self, place: _Place, best: _Place) -> bool:
+        """Whether a place may be the one that is meant although another has more of the words."""
+        apart = place.first > best.last or place.last < best.first
+        return apart and place.support >= max(LEAST, best.support - NEAR) and place.share >= best.share - NEAR / 2
 
     def _number(self, place: _Place) -> int:
         return self.passages[self.lines[place.first].passage].number
@@ -355,9 +372,9 @@ class _Book:
         foreign = claim.language is not None and language is not None and claim.language != language
         return (
             self._other_date(claim, lines, whole)
-            or self._other_number(claim, lines, whole, foreign)
-            or (None if foreign else self._other_name(claim, lines, whole, language, place.share))
-            or _other_polarity(claim, lines, foreign)
+            or self._other_number(claim, lines, whole, foreign, place.share)
+            or (None if foreign else self._other_name(claim, lines, whole, language))
+            or _other_polarity(claim, lines, foreign, place.share)
         )
 
     def _other_date(self, claim: _Claim, lines: list[_Line], whole: list[_Line]) -> str | None:
@@ -376,25 +393,27 @@ class _Book:
             return date.text
         return None
 
-    def _other_number(self, claim: _Claim, lines: list[_Line], whole: list[_Line], foreign: bool) -> str | None:
+    def _other_number(
+        self, claim: _Claim, lines: list[_Line], whole: list[_Line], foreign: bool, share: float
+    ) -> str | None:
         said = [number for line in lines for number in line.numbers]
         parts = _date_numbers(lines)
-        mine = [number for number in claim.facts.numbers if sure(number)]
-        left = [number for number in mine if not _found(number, said, parts)]
-        if not left:
-            return None
-        spare = [
-            other
-            for other in said
-            if sure(other) and not any(other.same(number) for number in claim.facts.numbers) and not other.spelled
-        ]
+        left: list[Number] = []
+        unused = list(said)
+        for number in claim.facts.numbers:
+            match = next((other for other in unused if number.same(other)), None)
+            if match:
+                unused.remove(match)
+            elif sure(number) and number.values.isdisjoint(parts):
+                left.append(number)
+        spare = [other for other in unused if sure(other) and not other.spelled and not _found(other, left, set())]
         elsewhere = [number for line in whole for number in line.numbers]
         for number in left:
             if number.spelled and not any(sure(other) for other in said):
                 continue
             if not spare and _found(number, elsewhere, _date_numbers(whole)):
                 continue
-            if not foreign and self._said_elsewhere(claim, number, lines):
+            if not foreign and share < ALMOST and self._said_elsewhere(claim, number, lines):
                 continue
             return number.text
         return None
@@ -408,31 +427,28 @@ class _Book:
             for line in self.lines
         )
 
-    def _other_name(
-        self, claim: _Claim, lines: list[_Line], whole: list[_Line], language: str | None, share: float
-    ) -> str | None:
+    def _other_name(self, claim: _Claim, lines: list[_Line], whole: list[_Line], language: str | None) -> str | None:
         here = frozenset[str]().union(*(line.stems for line in lines))
         around = frozenset[str]().union(*(line.stems for line in whole), self._titles[lines[0].passage])
         mine = set(claim.stems)
-        spare = [
-            term
+        spare = any(
+            term.capital and tells(term) and term.stem not in mine and self._is_name(term)
             for line in lines
             for term in line.facts.terms
-            if term.capital and tells(term) and term.stem not in mine and self._is_name(term, language)
-        ]
-        for term in claim.facts.terms:
-            if not term.capital or not tells(term) or term.stem in here or _alike(term, here):
+        )
+        for place, term in enumerate(claim.facts.terms):
+            if not term.capital or not tells(term):
                 continue
-            if not self._is_name(term, language):
+            if _exchanged(claim.facts.terms, place, lines):
+                return term.text
+            if term.stem in here or _alike(term, here) or not self._is_name(term):
                 continue
-            if not spare and (term.stem in around or _alike(term, around)):
-                continue
-            if not spare and language in _PLURAL_NOUNS:
+            if not spare and (term.stem in around or _alike(term, around) or language in _PLURAL_NOUNS):
                 continue
             return term.text
         return None
 
-    def _is_name(self, term: Term, language: str | None) -> bool:
+    def _is_name(self, term: Term) -> bool:
         if term.stem in self._common:
             return False
         return not term.first or term.stem in self._names or (len(term.text) > 1 and term.text.isupper())
@@ -464,22 +480,61 @@ def _alike(term: Term, stems: frozenset[str]) -> bool:
     return len(term.stem) >= 4 and any(stem[:need] == term.stem[:need] for stem in stems)
 
 
-def _other_polarity(claim: _Claim, lines: list[_Line], foreign: bool) -> str | None:
+def _exchanged(terms: Sequence[Term], place: int, lines: Sequence[_Line]) -> bool:
+    """Whether the lines have another word with a capital between the same neighbours, and this word nowhere beside
+    either of them."""
+    stem, before, after = terms[place].stem, _near(terms, place - 1), _near(terms, place + 1)
+    other = False
+    for line in lines:
+        theirs = line.facts.terms
+        for at, term in enumerate(theirs):
+            left, right = _near(theirs, at - 1) == before, _near(theirs, at + 1) == after
+            if term.stem == stem and (left or right):
+                return False
+            other |= left and right and term.capital and term.stem != stem and not _alike(term, frozenset((stem,)))
+    return other
+
+
+def _near(terms: Sequence[Term], place: int) -> str:
+    return terms[place].stem if 0 <= place < len(terms) else ""
+
+
+def _other_polarity(claim: _Claim, lines: list[_Line], foreign: bool, share: float) -> str | None:
     """What denies, where one of claim and lines denies what the other says. Empty where the lines do."""
+    mine = claim.facts
     theirs = [(line.facts, cue) for line in lines for cue in line.facts.cues]
     if foreign:
-        return claim.facts.terms[claim.facts.cues[0]].text if claim.facts.cues and not theirs else None
-    for cue in claim.facts.cues:
-        mine = scope(claim.facts, cue, 5)
-        if not any(mine & scope(facts, other, 6) for facts, other in theirs):
-            return claim.facts.terms[cue].text
-    if not claim.facts.cues:
-        stems = set(claim.stems)
-        for facts, cue in theirs:
-            denied = scope(facts, cue, 3)
-            if denied and denied <= stems:
-                return ""
+        return mine.terms[mine.cues[0]].text if mine.cues and not theirs else None
+    left = [cue for cue in mine.cues if not _pair_off(theirs, lambda facts, other: _beside(mine, cue, facts, other))]  # noqa: B023
+    for cue in left:
+        denied = scope(mine, cue, 5)
+        if share >= ALMOST or not _pair_off(theirs, lambda facts, other: bool(denied & scope(facts, other, 6))):  # noqa: B023
+            return mine.terms[cue].text
+    joined = {(_near(mine.terms, at), _near(mine.terms, at + 1)) for at in range(-1, len(mine.terms))}
+    stems = set(claim.stems)
+    for facts, cue in theirs:
+        denied = scope(facts, cue, 3)
+        if (_near(facts.terms, cue - 1), _near(facts.terms, cue + 1)) in joined or (
+            len(denied) > 1 and denied <= stems and not mine.cues
+        ):
+            return ""
     return None
+
+
+def _beside(mine: Facts, cue: int, theirs: Facts, other: int) -> bool:
+    """Whether both negations have the same word before or after them."""
+    return _near(mine.terms, cue - 1) == _near(theirs.terms, other - 1) or (
+        _near(mine.terms, cue + 1) == _near(theirs.terms, other + 1)
+    )
+
+
+def _pair_off(cues: list[tuple[Facts, int]], fits: Callable[[Facts, int], bool]) -> bool:
+    """Take the first that fits off the list; whether there was one."""
+    for pair in cues:
+        if fits(*pair):
+            cues.remove(pair)
+            return True
+    return False
 
 
 def _support(share: float, passage: float, cosine: float | None, usual: float) -> float:

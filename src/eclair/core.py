@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from eclair.archive.imports import Imports
 from eclair.changes import Changes
+from eclair.documents.embedding import choose_embedder
 from eclair.documents.gather import Documents
 from eclair.documents.intake import Intake
 from eclair.documents.parsing import Parser
@@ -107,7 +108,7 @@ async def open_core(settings: Settings) -> AsyncGenerator[Core]:
         blobs = Blobs(settings.data_dir / "files")
         parser = Parser()
         stack.push_async_callback(parser.close)
-        embedder = await choose_embedder(settings, registry)
+        embedder = choose_embedder(settings, registry)
         if embedder is not None:
             stack.push_async_callback(embedder.close)
         intake = Intake(store.documents, blobs, parser, embedder, changes, idle)

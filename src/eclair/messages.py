@@ -158,6 +158,16 @@ class Passage:
     text: str
     member: str | None = None
 
+    @property
+    def body(self) -> int:
+        """Where in its text the words below its headings begin, if it begins with headings."""
+        place = 0
+        for heading in self.heading:
+            rest = self.text[place:].lstrip()
+            if rest.startswith(heading):
+                place = len(self.text) - len(rest) + len(heading)
+        return place
+
 
 @dataclass(frozen=True, slots=True)
 class Citation:

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from eclair.citations import sentences_of
 from eclair.documents.embedding import Embedder
 from eclair.facts import read, tells
 from eclair.grounds import Quoted
 from eclair.messages import Citation, Passage
-from eclair.sentences import split
 
 LOOKED_AT = 3
 """Passages, the best first, of whose sentences one is chosen."""
@@ -47,7 +47,7 @@ async def quotes(question: str, passages: Sequence[Passage], embedder: Embedder 
 def _by_words(question: str, passages: Sequence[Passage]) -> list[_Line]:
     """The sentences by the share of the question's words that they have, a rare word counting more."""
     asked = {term.stem for term in read(question).terms if tells(term)}
-    spans = [(rank, passage, span) for rank, passage in enumerate(passages, 1) for span in split(passage.text)]
+    spans = [(rank, passage, span) for rank, passage in enumerate(passages, 1) for span in sentences_of(passage)]
     stems = [{term.stem for term in read(passage.text[start:end]).terms} for _, passage, (start, end) in spans]
     common = Counter(stem for line in stems for stem in line & asked)
     whole = sum(1 / common[stem] for stem in asked if common[stem]) or 1.0
@@ -60,7 +60,7 @@ def _by_words(question: str, passages: Sequence[Passage]) -> list[_Line]:
             sum(1 / common[stem] for stem in line & asked) / whole + RANK / rank,
         )
         for (rank, passage, (start, end)), line in zip(spans, stems, strict=True)
-        if end - start <= LONGEST
+        if start >= passage.body and end - start <= LONGEST
     ]
     return sorted(lines, key=lambda line: -line.score)
 

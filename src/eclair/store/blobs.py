@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import os
 import shutil
 import tempfile
-from collections.abc import AsyncGenerator, AsyncIterable
+from collections.abc import AsyncGenerator, AsyncIterable, Generator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -38,25 +39,24 @@ class Blobs:
 
     async def take(self, source: AsyncIterable[bytes]) -> Kept:
         """Keep what comes, whole or not at all. Raises what the source raises, and StoreError when the disk is full."""
-        digest = hashlib.sha256()
-        size = 0
-        folder: tempfile.TemporaryDirectory[str] | None = None
-        try:
+        digest, size = hashlib.sha256(), 0
+        with self._said():
             folder = await asyncio.to_thread(self._room)
             coming = Path(folder.name) / "coming"
-            with await asyncio.to_thread(coming.open, "wb") as handle:
-                async for data in _gathered(source):
-                    digest.update(data)
-                    size += len(data)
+            handle = await asyncio.to_thread(coming.open, "wb")
+        try:
+            async for data in _gathered(source):
+                digest.update(data)
+                size += len(data)
+                with self._said():
                     await asyncio.to_thread(handle.write, data)
-                await asyncio.to_thread(_flush, handle)
             name = digest.hexdigest()
-            await asyncio.to_thread(self._place, coming, name)
-        except OSError as error:
-            raise self._unkept(error) from error
+            with self._said():
+                await asyncio.to_thread(_flush, handle)
+                await asyncio.to_thread(self._place, coming, name)
         finally:
-            if folder is not None:
-                await asyncio.to_thread(folder.cleanup)
+            await asyncio.to_thread(handle.close)
+            await asyncio.to_thread(folder.cleanup)
         return Kept(name, size)
 
     def tidy(self) -> None:
@@ -83,15 +83,12 @@ class Blobs:
 
     def _put(self, data: bytes) -> str:
         name = hashlib.sha256(data).hexdigest()
-        try:
-            with self._room() as folder:
-                whole = Path(folder) / name
-                with whole.open("wb") as handle:
-                    handle.write(data)
-                    _flush(handle)
-                self._place(whole, name)
-        except OSError as error:
-            raise self._unkept(error) from error
+        with self._said(), self._room() as folder:
+            whole = Path(folder) / name
+            with whole.open("wb") as handle:
+                handle.write(data)
+                _flush(handle)
+            self._place(whole, name)
         return name
 
     def _room(self) -> tempfile.TemporaryDirectory[str]:
@@ -104,8 +101,13 @@ class Blobs:
         path.parent.mkdir(exist_ok=True)
         whole.replace(path)
 
-    def _unkept(self, error: OSError) -> StoreError:
-        return StoreError(f"A file cannot be kept in {self._folder}: {error.strerror}.")
+    @contextlib.contextmanager
+    def _said(self) -> Generator[None]:
+        """The disk's errors in a sentence."""
+        try:
+            yield
+        except OSError as error:
+            raise StoreError(f"A file cannot be kept in {self._folder}: {error.strerror}.") from error
 
     def _get(self, name: str) -> bytes:
         try:
