@@ -46,7 +46,7 @@ export const cs: Words = {
 
   temporary: "Dočasná konverzace",
   temporaryText: "Neukládá se: po zavření této karty zmizí.",
-  temporaryFiles: "Dočasný chat nepřijímá soubory, protože se z něj nic neuchovává. Začněte k tomu nový chat.",
+  temporaryFiles: "Dočasná konverzace nepřijímá soubory, protože se z ní nic neuchovává. Začněte k tomu novou konverzaci.",
   temporaryLost: "Spojení bylo přerušeno. V této odpovědi nelze pokračovat, protože se neukládá.",
 
   finish: "Hotovo",

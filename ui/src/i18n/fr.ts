@@ -46,7 +46,7 @@ export const fr: Words = {
 
   temporary: "Conversation temporaire",
   temporaryText: "Elle n’est pas enregistrée et disparaît à la fermeture de cet onglet.",
-  temporaryFiles: "Un chat temporaire n’accepte pas de fichiers, car rien n’en est conservé. Commencez pour cela un nouveau chat.",
+  temporaryFiles: "Une conversation temporaire n’accepte pas de fichiers, car rien n’en est conservé. Commencez pour cela une nouvelle conversation.",
   temporaryLost: "La connexion a été perdue. Cette réponse ne peut pas être reprise, car elle n’est pas enregistrée.",
 
   finish: "Terminé",

@@ -46,7 +46,7 @@ export const hu: Words = {
 
   temporary: "Ideiglenes beszélgetés",
   temporaryText: "Nincs tárolva: a lap bezárásakor elvész.",
-  temporaryFiles: "Az ideiglenes csevegés nem fogad fájlokat, mert semmit sem őriz meg. Kezdjen ehhez új csevegést.",
+  temporaryFiles: "Az ideiglenes beszélgetés nem fogad fájlokat, mert semmit sem őriz meg. Kezdjen ehhez új beszélgetést.",
   temporaryLost: "Megszakadt a kapcsolat. Ez a válasz nem folytatható, mert nincs tárolva.",
 
   finish: "Kész",

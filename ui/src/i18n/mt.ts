@@ -52,7 +52,7 @@ export const mt: Words = {
 
   temporary: "Konverżazzjoni temporanja",
   temporaryText: "Ma tinħażinx: tisparixxi meta tingħalaq din it-tab.",
-  temporaryFiles: "Konversazzjoni temporanja ma tilqax fajls, għax xejn minnha ma jinżamm. Għal dan ibda konversazzjoni ġdida.",
+  temporaryFiles: "Konverżazzjoni temporanja ma tilqax fajls, għax xejn minnha ma jinżamm. Għal dan ibda konverżazzjoni ġdida.",
   temporaryLost: "Il-konnessjoni ntilfet. Din it-tweġiba ma tistax titkompla, għax mhijiex maħżuna.",
 
   finish: "Lest",

@@ -46,7 +46,7 @@ export const pl: Words = {
 
   temporary: "Rozmowa tymczasowa",
   temporaryText: "Nie jest zapisywana: zniknie po zamknięciu tej karty.",
-  temporaryFiles: "Czat tymczasowy nie przyjmuje plików, bo nic z niego nie jest zachowywane. Zacznij w tym celu nowy czat.",
+  temporaryFiles: "Rozmowa tymczasowa nie przyjmuje plików, bo nic z niej nie jest zachowywane. Zacznij w tym celu nową rozmowę.",
   temporaryLost: "Utracono połączenie. Tej odpowiedzi nie można wznowić, ponieważ nie jest zapisywana.",
 
   finish: "Gotowe",

@@ -46,7 +46,7 @@ export const pt: Words = {
 
   temporary: "Conversa temporária",
   temporaryText: "Não é guardada: desaparece quando este separador for fechado.",
-  temporaryFiles: "Um chat temporário não aceita ficheiros, porque nada dele é guardado. Para isso, comece um novo chat.",
+  temporaryFiles: "Uma conversa temporária não aceita ficheiros, porque nada dela é guardado. Para isso, comece uma nova conversa.",
   temporaryLost: "A ligação ao Éclair perdeu-se. Não é possível retomar esta resposta, porque não é guardada.",
 
   finish: "Concluído",

@@ -46,7 +46,7 @@ export const sk: Words = {
 
   temporary: "Dočasná konverzácia",
   temporaryText: "Neukladá sa: po zatvorení tejto karty zmizne.",
-  temporaryFiles: "Dočasný chat neprijíma súbory, pretože sa z neho nič neuchováva. Začnite na to nový chat.",
+  temporaryFiles: "Dočasná konverzácia neprijíma súbory, pretože sa z nej nič neuchováva. Začnite na to novú konverzáciu.",
   temporaryLost: "Spojenie sa prerušilo. V tejto odpovedi sa nedá pokračovať, pretože sa neukladá.",
 
   finish: "Hotovo",

@@ -46,7 +46,7 @@ export const sl: Words = {
 
   temporary: "Začasni pogovor",
   temporaryText: "Ne shranjuje se: ko zaprete ta zavihek, izgine.",
-  temporaryFiles: "Začasni klepet ne sprejema datotek, ker se od njega nič ne shrani. Za to začnite nov klepet.",
+  temporaryFiles: "Začasni pogovor ne sprejema datotek, ker se od njega nič ne shrani. Za to začnite nov pogovor.",
   temporaryLost: "Povezava je bila prekinjena. Tega odgovora ni mogoče nadaljevati, ker se ne shranjuje.",
 
   finish: "Končano",
