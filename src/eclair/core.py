@@ -58,6 +58,7 @@ class Core:
     intake: Intake
     blobs: Blobs
     search: Search
+    documents: Documents
 
     def ask(self, engine: Engine, model: Model, request: Request) -> AsyncGenerator[Piece, None]:
         """The pieces of an answer that is kept nowhere, but for what it takes."""
@@ -67,6 +68,35 @@ class Core:
         """End what followers wait for, so that their connections close by themselves."""
         await self.runs.close()
         await self.changes.close()
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What takes files in, finds what stands in them, and gathers it for an answer."""
+
+    intake: Intake
+    blobs: Blobs
+    search: Search
+    documents: Documents
+
+
+@asynccontextmanager
+async def open_reading(
+    settings: Settings, store: Store, registry: Registry, changes: Changes, idle: Idle
+) -> AsyncGenerator[Reading]:
+    """Begin to read and embed what is unfinished in the store. Raises StoreError."""
+    async with AsyncExitStack() as stack:
+        blobs = Blobs(settings.data_dir / "files")
+        parser = Parser()
+        stack.push_async_callback(parser.close)
+        embedder = choose_embedder(settings, registry)
+        if embedder is not None:
+            stack.push_async_callback(embedder.close)
+        intake = Intake(store.documents, blobs, parser, embedder, changes, idle)
+        stack.push_async_callback(intake.close)
+        await intake.start()
+        search = Search(store.documents, embedder)
+        yield Reading(intake, blobs, search, Documents(store.documents, search, intake, embedder))
 
 
 @asynccontextmanager
@@ -105,18 +135,8 @@ async def open_core(settings: Settings) -> AsyncGenerator[Core]:
         prefill = Prefill(idle)
         stack.push_async_callback(prefill.close)
         modes = Modes(settings, registry, store)
-        blobs = Blobs(settings.data_dir / "files")
-        parser = Parser()
-        stack.push_async_callback(parser.close)
-        embedder = choose_embedder(settings, registry)
-        if embedder is not None:
-            stack.push_async_callback(embedder.close)
-        intake = Intake(store.documents, blobs, parser, embedder, changes, idle)
-        await intake.start()
-        stack.push_async_callback(intake.close)
-        search = Search(store.documents, embedder)
-        documents = Documents(store.documents, search, intake, embedder)
-        turns = Turns(settings, store, registry, modes, preferences, runs, idle, titles, prefill, documents)
+        reading = await stack.enter_async_context(open_reading(settings, store, registry, changes, idle))
+        turns = Turns(settings, store, registry, modes, preferences, runs, idle, titles, prefill, reading.documents)
         pulls = Pulls(settings, registry, changes)
         stack.push_async_callback(pulls.close)
         yield Core(
@@ -134,7 +154,8 @@ async def open_core(settings: Settings) -> AsyncGenerator[Core]:
             pulls=pulls,
             ledger=ledger,
             servers=Servers(settings, store),
-            intake=intake,
-            blobs=blobs,
-            search=search,
+            intake=reading.intake,
+            blobs=reading.blobs,
+            search=reading.search,
+            documents=reading.documents,
         )

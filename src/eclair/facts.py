@@ -95,6 +95,7 @@ _OPENS = re.compile(r"(?:\A|[.!?:…])[\W_]*\Z")
 STOPS = listed(
     """a an the of to in on at by for from with and or as is are was were be been being has have had it its this that
     which who whom whose he she they them his her their there than then also into over such these those but so if
+    do does did
     der die das den dem des ein eine einen einem einer eines und oder in im an am auf aus bei mit nach von vom zu zum
     zur für als wie ist sind war waren wurde wurden wird werden worden hat haben hatte hatten sein seine seinen seiner
     seinem ihr ihre ihren ihrer ihrem er sie es sich dass auch noch durch über unter dies diese dieser dieses
@@ -145,7 +146,7 @@ def tells(term: Term) -> bool:
 
 @cache
 def _stops() -> frozenset[str]:
-    return frozenset(fold(word) for word in STOPS)
+    return frozenset(fold(word) for word in STOPS | _ANY_CUES)
 
 
 # Numbers
@@ -158,6 +159,7 @@ _FIGURE = re.compile(
 _SCALES: dict[str, frozenset[float]] = {
     word: frozenset(factors)
     for words, factors in (
+        ("hundred hundert", (1e2,)),
         ("thousand thousands tausend tsd mille mil mii duizend tys", (1e3,)),
         (
             "million millions millionen mio millón millones milione milioni milioane milhão milhões miljoen milionów",
@@ -232,7 +234,7 @@ _SPELLED: dict[str, int] = {
     }.items()
     for word in words.split()
 }
-_UNSURE_SPELLED = listed("sept once opt sei due elf tre cent onze six nove dos tres acht vier negen zes")
+_UNSURE_SPELLED = listed("sept once opt sei due elf tre cent onze dos neuf")
 """Spelled numbers that are another word in another language: they bear a claim out and make none."""
 
 _ROMAN = re.compile(r"\b(?=[IVXL]{2,6}\b)(X{0,3}|XL|LX{0,3})(IX|IV|V?I{0,3})\b")
@@ -264,9 +266,10 @@ def _numbers(text: str, dates: tuple[Date, ...]) -> tuple[Number, ...]:
         value = _SPELLED.get(match[0].casefold())
         if value is not None and not any(number.start <= match.start() < number.end for number in found):
             after = _AFTER.match(text, match.end())
-            factors = _SCALES.get(after[1].casefold(), frozenset((1.0,))) if after else frozenset((1.0,))
-            values = frozenset(value * factor for factor in factors)
-            found.append(Number(match[0], values, None, match.start(), match.end(), spelled=True))
+            factors = _SCALES.get(after[1].casefold()) if after else None
+            end = after.end(1) if after and factors else match.end()
+            values = frozenset(value * factor for factor in factors or (1.0,))
+            found.append(Number(text[match.start() : end], values, None, match.start(), end, spelled=True))
     return tuple(found)
 
 

@@ -96,6 +96,12 @@ class Settings:
     speculation: Literal["auto", "off"] = _setting(
         "auto", "Whether the embedded engine guesses ahead where a text repeats: `auto` while that pays, or `off`."
     )
+    embedder: str = _setting(
+        "auto",
+        "What finds passages by their meaning: `auto` (multilingual-e5-small on this machine), an engine's model that "
+        "gives embeddings, or `off`.",
+        min_length=1,
+    )
     hub: Annotated[str | None, Field(pattern="^https?://[^/]")] = _setting(
         None, "Hugging-Face-compatible hub that models are pulled from; HF_ENDPOINT by default, else huggingface.co."
     )

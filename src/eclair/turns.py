@@ -188,8 +188,11 @@ class Turns:
         started = RunStarted(self._ids("run"), self._ids("msg"), conversation, None, chosen.model.id, now)
         return self._runs.pass_on(owner, started, Answer(turn, chosen.fallback, again))
 
-    async def prefill(self, owner: str, conversation: str | None, choices: Choices, text: str = "") -> None:
-        """Have the engine read, while the question is being written, what stands before it and how it begins.
+    async def prefill(
+        self, owner: str, conversation: str | None, choices: Choices, text: str = "", files: tuple[str, ...] = ()
+    ) -> None:
+        """Have the engine read, while the question is being written, what stands before it and how it begins; of the
+        files that will go along those that it will be shown whole.
 
         Without a conversation it is one that will be made. Nothing is kept. Raises NotFound and TooLarge as `ask` does.
         """
@@ -197,10 +200,14 @@ class Turns:
         kept, messages = (begins, []) if begins else await self._store.tree(owner, str(conversation))
         if any(message.status == "running" for message in messages):
             return  # what comes before the next question is not known yet
-        place = self._place(kept, {message.id: message for message in messages}, New(text.strip() or "."))
+        what = New(text.strip() or ".", files=files)
+        place = self._place(kept, {message.id: message for message in messages}, what)
+        place = await self._with_sources(owner, place, what)
         chosen = await self.answering(owner, choices, kept, place.history)
         instructions = (await self._preferences.of(owner)).instructions
-        turn = await prepare(self._settings, chosen, choices, place.history, 0.0, instructions)
+        grounds = self._documents.grounds(owner, place.history)
+        passages = await grounds.certain(chosen.model) if grounds is not None else ()
+        turn = await prepare(self._settings, chosen, choices, place.history, 0.0, instructions, passages)
         request = Request(chosen.model.id, turn.laid.messages, sampling=turn.sampling, purpose="prefill")
         self._prefill.begin(conversation or "", chosen.engine, chosen.wishing(request))
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 from eclair.documents.values import Block, Chunk, Page, Word
 from eclair.errors import Conflict, NotFound
 from eclair.messages import Fault
+from eclair.store import nearest
 from eclair.store.documents import DocumentStore, Library, Scope, StoredFile
 from eclair.store.packing import packed_words, unpacked_words
 from eclair.store.sql import SQLStore
@@ -394,6 +396,79 @@ async def test_nearest_is_exact_and_sees_what_another_process_does(
             ids.remove(f"file_{gone}")
             await documents.delete_file("me", f"file_{gone}")
             await check()
+
+
+async def test_vectors_that_a_search_does_not_need_are_let_go(
+    documents: DocumentStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(nearest, "MOST_ROWS", 50)
+    monkeypatch.setattr(nearest, "SLAB", 16)
+    scopes: list[Scope] = []
+    for i in range(4):
+        scopes.append(await read(documents, [f"{i} {j}" for j in range(40)], f"file_{i}", f"{i:064}"))
+        await documents.add_vectors(
+            "e5", await documents.to_embed("e5", 40), directions(40)[::-1] if i else directions(40)
+        )
+    for scope in [*scopes, *scopes]:
+        expected = 7 if scope is scopes[0] else 32
+        assert [near.number for near in await documents.nearest(scope, "e5", directions(40)[7], 1)] == [expected]
+    everything = Scope("me", files=tuple(f"file_{i}" for i in range(4)))
+    for _ in range(2):
+        assert len(await documents.nearest(everything, "e5", directions(40)[7], 500)) == 160
+
+
+async def test_a_model_that_was_exchanged_under_its_name_finds_nothing_of_the_old_one(documents: DocumentStore) -> None:
+    scope = await read(documents, ["one", "two"])
+    await documents.add_vectors("bge", await documents.to_embed("bge", 9), directions(2, 8))
+    assert len(await documents.nearest(scope, "bge", directions(2, 8)[0], 9)) == 2
+    assert await documents.nearest(scope, "bge", directions(2, 4)[0], 9) == []
+
+
+WRITER = """
+import asyncio, sys
+from pathlib import Path
+import numpy as np
+from eclair.documents.values import Chunk, Page
+from eclair.store.documents import StoredFile
+from eclair.store.sql import SQLStore
+
+async def main():
+    documents = SQLStore.open(Path(sys.argv[1])).documents
+    sha = "a" * 64
+    await documents.add_file(StoredFile(id="file_a", owner="me", name="a", size=1, sha256=sha, media="", created=1), 1)
+    print("begun", flush=True)
+    for page in range(100_000):
+        text = f"page number {page}"
+        chunk = Chunk(sha, page, page + 1, page, page + len(text), (), text)
+        await documents.add_pages(sha, [Page(page + 1, text)], [chunk])
+        if page % 3 == 2:
+            await documents.add_vectors("e5", await documents.to_embed("e5", 3), np.ones((3, 4), np.float32))
+
+asyncio.run(main())
+"""
+
+
+@pytest.mark.parametrize("after", [0.0, 0.03, 0.1, 0.3])
+async def test_what_kill_9_leaves_is_whole(tmp_path: Path, after: float) -> None:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", WRITER, str(tmp_path), stdout=asyncio.subprocess.PIPE
+    )
+    assert process.stdout is not None
+    assert await process.stdout.readline() == b"begun\n"
+    await asyncio.sleep(after)
+    process.kill()
+    await process.wait()
+    store = SQLStore.open(tmp_path)
+    state = await store.documents.state(SHA)
+    pages, chunks = await store.documents.pages(SHA), await store.documents.chunks(SHA)
+    assert len(pages) == len(chunks) == state.pages_read == state.chunks
+    assert state.embedded == state.chunks // 3 * 3 or state.embedded == state.chunks // 3 * 3 - 3
+    scope = Scope("me", files=("file_a",))
+    assert len(await store.documents.nearest(scope, "e5", np.ones(4, np.float32), 10**6)) == state.embedded
+    assert len(await store.documents.keyword(scope, "number", 10**6)) == state.chunks
+    await store.documents.add_pages(SHA, [Page(state.pages_read + 1, "the last")], [], finished=True)
+    assert (await store.documents.state(SHA)).state == "ready"
+    await store.close()
 
 
 async def test_two_that_take_in_the_same_file_at_once(documents: DocumentStore, other: DocumentStore) -> None:

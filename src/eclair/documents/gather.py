@@ -6,6 +6,7 @@ Passages keep their numbers for the whole conversation. What is said of them is 
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import dataclass, replace
@@ -16,7 +17,7 @@ from eclair.documents.intake import Intake, is_unknown
 from eclair.documents.quoting import quotes
 from eclair.documents.search import Found, Search
 from eclair.engines.base import Model
-from eclair.errors import NotFound
+from eclair.errors import NotFound, StoreError, UnreadableFile
 from eclair.events import Remarked, SourceFound, StepFinished, StepStarted
 from eclair.grounds import Finding, Quoted
 from eclair.messages import Attachment, LibraryName, Message, Passage
@@ -24,6 +25,10 @@ from eclair.store.documents import DocumentStore, FileState, Scope
 
 WAIT = 20.0
 """Seconds for which an answer waits for something of a document to be read."""
+PATIENCE = 15.0
+"""Seconds for which files that were read are waited for until they are found by meaning too."""
+GLANCE = 0.1
+"""Seconds between two looks at how far files are."""
 SHORT = 5
 """Words below which a question is searched for together with the one before."""
 SMALL = 1.0
@@ -61,6 +66,27 @@ class Documents:
         """Raises NotFound."""
         found = [(await self._store.file(owner, id)).file for id in dict.fromkeys(files)]
         return tuple(Attachment(file.id, file.name, file.size, file.media) for file in found)
+
+    async def until_read(self, owner: str, files: Sequence[str]) -> AsyncGenerator[FileState, None]:
+        """Until all of these are read and, for a while, embedded: how far the one is that is waited for, now and again.
+        Raises NotFound, UnreadableFile for one that cannot be read, StoreError where nothing can be for now."""
+        until: float | None = None
+        while True:
+            states = [await self._store.file(owner, id) for id in files]
+            for fault in (each.document.fault for each in states):
+                if fault is not None:
+                    raise UnreadableFile(fault.message)
+            waiting = [each for each in states if not _ready(each)]
+            if waiting and self._intake.unread is not None:
+                raise StoreError(self._intake.unread)
+            if not waiting:
+                until = until or time.monotonic() + PATIENCE
+                if time.monotonic() < until and self._intake.embeds and self._intake.unembedded is None:
+                    waiting = [each for each in states if each.document.embedded < each.document.chunks]
+            if not waiting:
+                return
+            yield waiting[0]
+            await asyncio.sleep(GLANCE)
 
     async def libraries(self, owner: str, names: Sequence[str]) -> tuple[LibraryName, ...]:
         """Those of these names or ids. Raises NotFound."""
@@ -122,6 +148,11 @@ class DocumentGrounds:
         for remark in self._remarks(files):
             yield remark
 
+    async def certain(self, model: Model) -> list[Passage]:
+        """The passages that will be shown whatever is asked: those of files that are given whole."""
+        files = await self._files()
+        return self._numbered(await self._whole_files(files, budget(model)) or ())
+
     async def lead(self, model: Model) -> Sequence[Quoted]:
         """The sentences that answer best, where the model is too small to be trusted with that."""
         size = model.active or model.parameters
@@ -148,11 +179,17 @@ class DocumentGrounds:
 
     async def _found(self, files: Sequence[FileState], most: Budget) -> list[Passage]:
         """Passages without their numbers."""
-        characters = sum(each.document.characters for each in files)
-        if files and not self._scope.libraries and characters <= most.whole and all(map(_ready, files)):
-            return [passage for each in files for passage in await self._whole(each)]
+        if (whole := await self._whole_files(files, most)) is not None:
+            return whole
         found = await self._search.find(self._scope, _query(self._history), most.passages)
         return [_passage(each) for each in found]
+
+    async def _whole_files(self, files: Sequence[FileState], most: Budget) -> list[Passage] | None:
+        """All that there is to know, where the model may be shown it; None where it has to be searched."""
+        characters = sum(each.document.characters for each in files)
+        if not files or self._scope.libraries or characters > most.whole or not all(map(_ready, files)):
+            return None
+        return [passage for each in files for passage in await self._whole(each)]
 
     async def _whole(self, file: FileState) -> list[Passage]:
         chunks = await self._store.chunks(file.document.sha256)

@@ -10,8 +10,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterable, Callable
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, AsyncIterable, Callable
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field
 
 from eclair.changes import Changes
@@ -19,7 +19,7 @@ from eclair.documents.chunks import Chunker
 from eclair.documents.embedding import Embedder
 from eclair.documents.parsing import READER, Parser
 from eclair.documents.values import Chunk, Opened, Page, Remarked
-from eclair.errors import Conflict, EclairError, NotFound, StoreError, UserError
+from eclair.errors import Conflict, EclairError, InvalidInput, NotFound, StoreError, TooLarge, UserError
 from eclair.idle import Idle
 from eclair.ids import Clock, new_id
 from eclair.messages import Fault
@@ -40,6 +40,10 @@ LOOSE_FOR = 24 * 3600
 """Seconds for which a file is kept that goes along with no message and is in no library."""
 SWEEP = 3600.0
 """Seconds between two looks for such files."""
+AHEAD = 50
+"""Documents, of those that wait, of which one is being read where a process is at work on them."""
+LOOK = 5.0
+"""Seconds between two looks at what other processes took in and left unread when they ended."""
 
 log = logging.getLogger(__name__)
 
@@ -85,6 +89,15 @@ class Intake:
         self._read = asyncio.Condition()
         self._deleting = asyncio.Lock()
         self._told = 0.0
+        self.unread: str | None = None
+        """Why nothing can be read for now."""
+        self.unembedded: str | None = None
+        """Why nothing can be embedded for now."""
+
+    @property
+    def embeds(self) -> bool:
+        """Whether documents are found by meaning, once they are embedded."""
+        return self._embedder is not None
 
     async def start(self) -> None:
         """Begin to read and embed what is unfinished. Raises StoreError."""
@@ -95,7 +108,7 @@ class Intake:
         for state in await self._store.unfinished():
             self._queues["library"].put_nowait(state.sha256)
         self._chunks.set()
-        works = [self._read_queue("message"), self._read_queue("library"), self._sweep()]
+        works = [self._read_queue("message"), self._read_queue("library"), self._take_up(), self._sweep()]
         if self._embedder is not None:
             works.append(self._embed(self._embedder))
         self._tasks = [asyncio.create_task(work, name="documents") for work in works]
@@ -116,8 +129,12 @@ class Intake:
         library: str | None = None,
         path: str | None = None,
         mtime_ns: int | None = None,
+        replaces: str | None = None,
+        soon: bool = False,
     ) -> FileState:
-        """Keep a file and have it read soon. Raises what `source` raises, NotFound for a library, StoreError."""
+        """Keep a file, in the place of the one that it `replaces`, and have it read: `soon`, as where it is in no
+        library, before what others put into theirs. Raises what `source` raises,
+        NotFound for a library, Conflict for a path that another file has there, StoreError."""
         kept = await self._blobs.take(source)
         file = StoredFile(
             id=self._ids("file"),
@@ -131,16 +148,20 @@ class Intake:
             path=path,
             mtime_ns=mtime_ns,
         )
-        async with self._deleting:
+        async with self._alone():
             if not await asyncio.to_thread(self._blobs.path(kept.name).exists):
                 raise Conflict(f"{name} was being deleted while it was sent; send it again.")
             try:
-                state = await self._store.add_file(file, READER)
+                if replaces is None:
+                    state, gone = await self._store.add_file(file, READER), None
+                else:
+                    state, gone = await self._store.replace_file(replaces, file, READER)
             except EclairError:
                 await self._forget_blob(kept.name)
                 raise
+            await self._erased(gone)
         if state.state in ("queued", "reading"):
-            self._queues["message" if library is None else "library"].put_nowait(kept.name)
+            self._queues["message" if soon or library is None else "library"].put_nowait(kept.name)
         self._tell(now=True)
         return FileState(file, state)
 
@@ -165,13 +186,13 @@ class Intake:
 
     async def delete(self, owner: str, id: str) -> None:
         """Erase a file, and what was read of it where no other has the same bytes. Raises NotFound."""
-        async with self._deleting:
+        async with self._alone():
             await self._erased(await self._store.delete_file(owner, id))
         self._tell(now=True)
 
     async def delete_library(self, owner: str, id: str) -> None:
         """Erase a library with its files. Raises NotFound."""
-        async with self._deleting:
+        async with self._alone():
             for blob in await self._store.delete_library(owner, id):
                 await self._erased(blob)
         self._tell(now=True)
@@ -191,6 +212,12 @@ class Intake:
                     await self._read.wait()
         except TimeoutError:
             return
+
+    @asynccontextmanager
+    async def _alone(self) -> AsyncGenerator[None]:
+        """Within, nobody adds or deletes files, in this process or another."""
+        async with self._deleting, self._blobs.alone():
+            yield
 
     async def _state(self, sha256: str) -> DocumentState | None:
         try:
@@ -225,6 +252,7 @@ class Intake:
                 del self._readers[sha256]
             if not task.cancelled() and (error := task.exception()) is not None:
                 if isinstance(error, StoreError):
+                    self.unread = error.message
                     log.warning("a document waits to be read: %s", error.message)
                     asyncio.get_running_loop().call_later(AGAIN, queue.put_nowait, sha256)
                 else:
@@ -232,13 +260,14 @@ class Intake:
             await self._woken()
 
     async def _read_whole(self, sha256: str) -> None:
-        """Read what of a document is not read yet. Raises StoreError."""
+        """Read what of a document is not read yet, unless another process does. Raises StoreError."""
         try:
-            state = await self._store.state(sha256)
-            if state.state in ("queued", "reading"):
-                await self._read_rest(state)
-        except NotFound:
-            return  # it was deleted meanwhile
+            with self._blobs.read_alone(sha256) as ours:
+                state = await self._store.state(sha256)
+                if ours and state.state in ("queued", "reading"):
+                    await self._read_rest(state)
+        except (NotFound, Conflict):
+            return  # it was deleted meanwhile, or another process reads it
         except UserError as error:
             await self._store.failed(sha256, Fault(error.code, error.message))
 
@@ -268,6 +297,7 @@ class Intake:
 
     async def _keep(self, sha256: str, gathered: _Gathered, *, finished: bool = False) -> None:
         await self._store.add_pages(sha256, gathered.pages, gathered.chunks, finished=finished)
+        self.unread = None
         await self._woken()
 
     async def _woken(self) -> None:
@@ -277,21 +307,44 @@ class Intake:
             self._read.notify_all()
         self._tell()
 
+    async def _take_up(self) -> None:
+        """Have read what another process left, once it has ended: while it reads, its files are left to it."""
+        while True:
+            await asyncio.sleep(LOOK)
+            self._chunks.set()
+            if self._readers or not all(queue.empty() for queue in self._queues.values()):
+                continue
+            try:
+                waiting = [state.sha256 for state in await self._store.unfinished()]
+            except StoreError as error:
+                log.warning("what is left to be read cannot be seen: %s", error.message)
+                continue
+            if not any(map(self._blobs.is_read, waiting[:AHEAD])):
+                for sha256 in waiting:
+                    self._queues["library"].put_nowait(sha256)
+
     async def _embed(self, embedder: Embedder) -> None:
         """Give each chunk its vector, in batches between answers."""
         while True:
             await self._chunks.wait()
             self._chunks.clear()
             try:
-                while chunks := await self._store.to_embed(embedder.name, BATCH):
-                    await self._calm()
-                    vectors = await embedder.embed([text_of(chunk) for chunk in chunks], "passage")
-                    await self._store.add_vectors(embedder.name, chunks, vectors)
-                    self._tell()
+                await self._embed_rest(embedder)
             except EclairError as error:
+                self.unembedded = error.message
                 log.warning("documents are found by their words alone for now: %s", error.message)
                 asyncio.get_running_loop().call_later(AGAIN, self._chunks.set)
             self._tell(now=True)
+
+    async def _embed_rest(self, embedder: Embedder) -> None:
+        """Embed what has no vector yet, unless another process does."""
+        with self._blobs.embed_alone() as ours:
+            while ours and (chunks := await self._store.to_embed(embedder.name, BATCH)):
+                await self._calm()
+                vectors = await embedder.embed([text_of(chunk) for chunk in chunks], "passage")
+                await self._store.add_vectors(embedder.name, chunks, vectors)
+                self.unembedded = None
+                self._tell()
 
     async def _calm(self) -> None:
         """Wait until nobody waits for an answer, but not for ever."""
@@ -320,6 +373,18 @@ class Intake:
         if now or time.monotonic() - self._told >= OFTEN:
             self._told = time.monotonic()
             self._changes.tell(None, "files")
+
+
+async def sized(source: AsyncIterable[bytes], name: str, most_mb: int) -> AsyncGenerator[bytes, None]:
+    """The bytes of a file, as they come. Raises TooLarge, and InvalidInput where there is nothing."""
+    size = 0
+    async for piece in source:
+        size += len(piece)
+        if size > most_mb * 1_000_000:
+            raise TooLarge(f"{name} is larger than {most_mb:,} MB, the limit (ECLAIR_MAX_FILE_MB).")
+        yield piece
+    if size == 0:
+        raise InvalidInput(f"{name} is empty; choose another file.")
 
 
 def is_unknown(state: DocumentState) -> bool:

@@ -83,13 +83,13 @@ class _Found:
         return np.asarray(self.places.boxes, np.float64)
 
 
-def lines_of(picture: Picture, scale: float) -> list[Line]:
-    """The lines in a picture (blue, green, red), in reading order; boxes are pixels times `scale`."""
+def lines_of(picture: Picture, scale: float) -> tuple[list[Line], int]:
+    """The lines in a picture (blue, green, red), in reading order; boxes are pixels times `scale` in the picture as it
+    was turned to stand upright, by so many quarters to the left."""
     found, quarter = _upright(picture)
     result = _read(found) if found is not None else None
     if found is None or result is None or result.txts is None:
-        return []
-    height, width = found.picture.shape[:2]
+        return [], 0
     angle = _skew(np.asarray(result.boxes, np.float64))
     strips: list[_Strip] = []
     for text, box, pieces in zip(result.txts, result.boxes, result.word_results, strict=False):
@@ -97,15 +97,13 @@ def lines_of(picture: Picture, scale: float) -> list[Line]:
         if words := _words(clean(text), corners, pieces):
             strips.append(_strip(words, corners, angle))
     lines: list[Line] = []
-    for row in _ordered(strips, width):
+    for row in _ordered(strips):
         size = float(np.median([strip.bottom - strip.top for strip in row])) * scale * 0.8
         tokens = [
-            Token(text, *(_box(_turned_back(corners, quarter, width, height)) * scale).round(2).tolist())
-            for strip in row
-            for text, corners in strip.words
+            Token(text, *(_box(corners) * scale).round(2).tolist()) for strip in row for text, corners in strip.words
         ]
         lines.append(Line(tokens, max(1.0, round(size, 1))))
-    return lines
+    return lines, quarter
 
 
 def _upright(picture: Picture) -> tuple[_Found | None, int]:
@@ -212,31 +210,34 @@ def _by_pieces(text: str, pieces: Sequence[Any] | None) -> list[tuple[int, int, 
     return found if not text[at:].strip() else []
 
 
-def _ordered(strips: list[_Strip], width: float) -> list[list[_Strip]]:
+def _ordered(strips: list[_Strip]) -> list[list[_Strip]]:
     """Strips as lines in reading order: columns of prose one after the other, else from top to bottom."""
-    for cut in _columns(strips, width):
+    for cut in _columns(strips):
         left = [strip for strip in strips if strip.right <= cut]
         right = [strip for strip in strips if strip.left >= cut]
-        return _ordered(left, width) + _ordered(right, width)
+        return _ordered(left) + _ordered(right)
     gap = _widest_gap(strips)
     if gap is not None:
         above = [strip for strip in strips if strip.bottom <= gap]
         below = [strip for strip in strips if strip.bottom > gap]
-        return _ordered(above, width) + _ordered(below, width)
+        return _ordered(above) + _ordered(below)
     return _rows(strips)
 
 
-def _columns(strips: list[_Strip], width: float) -> list[float]:
+def _columns(strips: list[_Strip]) -> list[float]:
     """Where a gap runs from top to bottom between two columns, each wide enough to be prose; at most one place."""
     ordered = sorted(strips, key=lambda strip: strip.left)
     reach = 0.0
     for at, strip in enumerate(ordered):
-        if at >= 4 and len(ordered) - at >= 4 and strip.left - reach > width * 0.01:
-            sides = ordered[:at], ordered[at:]
-            if all(np.median([each.right - each.left for each in side]) > width * 0.2 for side in sides):
-                return [strip.left]
+        if at >= 4 and len(ordered) - at >= 4 and strip.left > reach and all(map(_prose, (ordered[:at], ordered[at:]))):
+            return [strip.left]
         reach = max(reach, strip.right)
     return []
+
+
+def _prose(strips: list[_Strip]) -> bool:
+    """Whether most of them are as long as lines of prose in a narrow column."""
+    return bool(np.median([(strip.right - strip.left) / (strip.bottom - strip.top) for strip in strips]) > 7)
 
 
 def _widest_gap(strips: list[_Strip]) -> float | None:
@@ -260,20 +261,6 @@ def _rows(strips: list[_Strip]) -> list[list[_Strip]]:
         else:
             rows.append([strip])
     return [sorted(row, key=lambda strip: strip.left) for row in rows]
-
-
-def _turned_back(corners: Corners, quarter: int, width: int, height: int) -> Corners:
-    """Corners in a picture turned so many quarters to the left, as they are in the picture before."""
-    x, y = corners[:, 0], corners[:, 1]
-    match quarter % 4:
-        case 1:
-            return np.stack((height - y, x), 1)
-        case 2:
-            return np.stack((width - x, height - y), 1)
-        case 3:
-            return np.stack((y, width - x), 1)
-        case _:
-            return corners
 
 
 def _box(corners: Corners) -> NDArray[np.float64]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from typing import Any, cast
 
 import numpy as np
 from PIL import Image
@@ -36,14 +37,12 @@ def picture(source: Source, page: int, width: int) -> bytes:
 
 
 def _of_pdf(source: Source, page: int, width: int) -> Image.Image:
-    from eclair.documents.readers.pdf import open_pdf
+    from eclair.documents.readers.pdf import open_pdf, render
 
     with open_pdf(source) as document:
         if not 1 <= page <= len(document):
             raise Fault("missing", f"{source.name} has no page {page}; it has {len(document):,}.")
-        sheet = document[page - 1]
-        wide, high = sheet.get_size()
-        scale = min(width / wide, WIDEST * 2 / high)
-        return sheet.render(
-            scale=scale, fill_color=(255, 255, 255, 255), maybe_alpha=False, rev_byteorder=True
-        ).to_pil()
+        sheet = cast("Any", document[page - 1])
+        wide, high = cast("tuple[float, float]", sheet.get_size())
+        pixels = render(sheet, min(width / wide, WIDEST * 2 / high))
+        return Image.fromarray(np.ascontiguousarray(pixels[:, :, ::-1]))

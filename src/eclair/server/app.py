@@ -43,6 +43,7 @@ from eclair.server.api import (
 )
 from eclair.server.guard import Guard
 from eclair.server.openai import embeddings, responses
+from eclair.server.openai import files as openai_files
 from eclair.server.openai import routes as openai
 
 _BRANCH = re.compile(r"str|(list|dict)\[.*")
@@ -83,6 +84,7 @@ def create_app(core: Core) -> FastAPI:
     app.include_router(usage.router(core))
     app.include_router(about.router(core))
     app.include_router(openai.router(core))
+    app.include_router(openai_files.router(core))
     app.include_router(embeddings.router(core))
     app.include_router(responses.router(core))
     app.include_router(anthropic.router(core))

@@ -8,15 +8,19 @@ import hashlib
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import AsyncGenerator, AsyncIterable, Generator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
 from eclair.errors import NotFound, StoreError
+from eclair.store.claims import alone, claim, claimed
 
 PIECE = 1 << 20
 """Bytes that are gathered before they are written."""
+FRESH = 60.0
+"""Seconds for which a folder for what comes may be there before its process has claimed it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,25 +48,56 @@ class Blobs:
             folder = await asyncio.to_thread(self._room)
             coming = Path(folder.name) / "coming"
             handle = await asyncio.to_thread(coming.open, "wb")
-        try:
-            async for data in _gathered(source):
-                digest.update(data)
-                size += len(data)
+        with claim(Path(folder.name)):
+            try:
+                async for data in _gathered(source):
+                    digest.update(data)
+                    size += len(data)
+                    with self._said():
+                        await asyncio.to_thread(handle.write, data)
+                name = digest.hexdigest()
                 with self._said():
-                    await asyncio.to_thread(handle.write, data)
-            name = digest.hexdigest()
-            with self._said():
-                await asyncio.to_thread(_flush, handle)
-                await asyncio.to_thread(self._place, coming, name)
-        finally:
-            await asyncio.to_thread(handle.close)
-            await asyncio.to_thread(folder.cleanup)
+                    await asyncio.to_thread(_flush, handle)
+                    await asyncio.to_thread(self._place, coming, name)
+            finally:
+                await asyncio.to_thread(handle.close)
+                await asyncio.to_thread(folder.cleanup)
         return Kept(name, size)
 
     def tidy(self) -> None:
-        """Remove what came in part before a process died. Only while nothing is coming."""
+        """Remove what came in part before a process died."""
         for left in self._folder.glob("coming-*"):
-            shutil.rmtree(left, ignore_errors=True)
+            with contextlib.suppress(OSError):
+                if time.time() - left.stat().st_mtime > FRESH and not claimed(left):
+                    shutil.rmtree(left)
+
+    @contextlib.asynccontextmanager
+    async def alone(self) -> AsyncGenerator[None]:
+        """Within, no other process adds or deletes files. Raises StoreError."""
+        async with contextlib.AsyncExitStack() as stack:
+            with self._said():
+                await stack.enter_async_context(alone(self._folder / "lock"))
+            yield
+
+    @contextlib.contextmanager
+    def read_alone(self, name: str) -> Generator[bool]:
+        """Within, whether no other process reads the blob in this way."""
+        with claim(self._path(name)) as ours:
+            yield ours
+
+    @contextlib.contextmanager
+    def embed_alone(self) -> Generator[bool]:
+        """Within, whether no other process embeds in this way. Raises StoreError."""
+        path = self._folder / "embedding"
+        with self._said():
+            self._folder.mkdir(parents=True, exist_ok=True)
+            path.touch()
+        with claim(path) as ours:
+            yield ours
+
+    def is_read(self, name: str) -> bool:
+        """Whether a process has it by `read_alone`."""
+        return claimed(self._path(name))
 
     def path(self, name: str) -> Path:
         """The file that holds it, for who only reads. Raises NotFound for what is no name of a blob."""

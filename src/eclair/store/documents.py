@@ -85,12 +85,20 @@ class ListedFiles:
 
 @dataclass(frozen=True, slots=True)
 class ListedLibrary:
-    """A library and what is in it: files and their bytes, and how many of the files are in each state."""
+    """A library and what is in it: files and their bytes, how many of the files are in each state, and how many of
+    their chunks are embedded."""
 
     library: Library
     files: int
     bytes: int
     states: dict[State, int]
+    chunks: int
+    embedded: int
+
+    @property
+    def waiting(self) -> int:
+        """Files that are not read yet."""
+        return self.states.get("queued", 0) + self.states.get("reading", 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +121,7 @@ class Scope:
 @dataclass(frozen=True, slots=True)
 class Near:
     """Chunk `number` of a document, by the key that the store gives the document, and how well it fits: a cosine, or
-    for words whatever the store counts; more is better."""
+    the share of the query's words that it has, the rarer ones counting more."""
 
     key: int
     number: int
@@ -122,13 +130,12 @@ class Near:
 
 @dataclass(frozen=True, slots=True)
 class Located:
-    """A chunk with the file of the scope that holds it. `language` is a code, None where it cannot be told; `label` and
-    `member` are those of the page on which it begins."""
+    """A chunk with the file of the scope that holds it. `label` and `member` are those of the page on which it
+    begins."""
 
     chunk: Chunk
     file: str
     name: str
-    language: str | None
     label: str | None
     member: str | None
 
@@ -161,6 +168,10 @@ class DocumentStore(Protocol):
     async def add_file(self, file: StoredFile, reader: int) -> DocumentState:
         """Keep a file. What it holds is queued for the reader of this version unless it is known already. Raises
         NotFound for a library that is not the owner's, Conflict where the id, or the path in the library, is taken."""
+        ...
+
+    async def replace_file(self, id: str, file: StoredFile, reader: int) -> tuple[DocumentState, str | None]:
+        """As `add_file`, and as `delete_file` for the one of that id, in one step."""
         ...
 
     async def file(self, owner: str, id: str) -> FileState:
@@ -271,7 +282,8 @@ class DocumentStore(Protocol):
         ...
 
     async def keyword(self, scope: Scope, query: str, limit: int) -> list[Near]:
-        """Chunks that hold the words of the query that are rarest, best first."""
+        """Chunks that hold words of the query, or words that begin alike, best first. Small words and very common ones
+        are not looked for."""
         ...
 
     async def nearest(self, scope: Scope, embedder: str, vector: NDArray[float32], limit: int) -> list[Near]:

@@ -30,7 +30,7 @@ class Vectors:
     """Vectors of one length. Documents are known by a key; their chunks are numbered from 0."""
 
     def __init__(self, dimensions: int) -> None:
-        self._dimensions = dimensions
+        self.dimensions = dimensions
         self._slabs: list[Floats] = []
         self._ids: list[NDArray[np.int64]] = []
         self._used = SLAB
@@ -47,10 +47,10 @@ class Vectors:
 
     def add(self, key: int, data: bytes) -> None:
         """The next vectors of a document, as `packed` gives them."""
-        vectors = np.frombuffer(data, "<f2").reshape(-1, self._dimensions)
+        vectors = np.frombuffer(data, "<f2").reshape(-1, self.dimensions)
         while len(vectors):
             if self._used == SLAB:
-                self._slabs.append(np.zeros((SLAB, self._dimensions), np.float32))
+                self._slabs.append(np.zeros((SLAB, self.dimensions), np.float32))
                 self._ids.append(np.zeros((SLAB, 2), np.int64))
                 self._used = 0
             count, start, held = min(len(vectors), SLAB - self._used), self._used, self.held(key)

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 import apsw
 
 from eclair.documents.values import Chunk, Page
-from eclair.languages import language_of
 from eclair.messages import Fault
 from eclair.store.database import Database
 from eclair.store.documents import (
@@ -79,6 +78,12 @@ class SQLDocuments:
 
     async def add_file(self, file: StoredFile, reader: int) -> DocumentState:
         return await self._database.write(lambda db: files.add(db, file, reader))
+
+    async def replace_file(self, id: str, file: StoredFile, reader: int) -> tuple[DocumentState, str | None]:
+        state, blob = await self._database.write(lambda db: files.put_in_place(db, id, file, reader))
+        if blob is not None:
+            await self.erase_rest()
+        return state, blob
 
     async def file(self, owner: str, id: str) -> FileState:
         return await self._database.read(lambda db: files.owned(db, owner, id))
@@ -190,11 +195,13 @@ class SQLDocuments:
         """The vectors in memory, with all that these documents have."""
         from eclair.store.nearest import MOST_ROWS, Vectors
 
-        if self._vectors is None or self._embedder != embedder:
-            self._vectors, self._embedder = Vectors(dimensions), embedder
         vectors = self._vectors
+        if vectors is None or (self._embedder, vectors.dimensions) != (embedder, dimensions):
+            vectors = self._vectors = Vectors(dimensions)
+            self._embedder = embedder
         missing = [(key, count) for key, count in documents if vectors.held(key) != count]
-        if vectors.rows + sum(count for _, count in missing) > MOST_ROWS:
+        room = max(MOST_ROWS, 2 * sum(count for _, count in documents))
+        if missing and vectors.rows + sum(count for _, count in missing) > room:
             vectors.clear()
             missing = list(documents)
         for start in range(0, len(missing), BLOCKS):
@@ -211,7 +218,7 @@ class SQLDocuments:
 
 def _indexed(chunk: Chunk) -> pieces.Indexed:
     whole = " ".join((*chunk.heading, chunk.text))
-    return pieces.Indexed(chunk, language_of(chunk.text), forms(whole))
+    return pieces.Indexed(chunk, forms(whole))
 
 
 def _delete_some(db: apsw.Connection, owner: str, library: str) -> list[str]:
@@ -220,8 +227,9 @@ def _delete_some(db: apsw.Connection, owner: str, library: str) -> list[str]:
 
 
 def _load(db: apsw.Connection, vectors: Vectors, documents: Sequence[tuple[int, int]]) -> None:
-    for key, count in documents:
-        if vectors.held(key) > count:  # embedded anew meanwhile
+    for key, embedded in documents:
+        if vectors.held(key) > embedded:  # embedded anew meanwhile
             vectors.drop(key)
-        for _, _, data in found.vectors(db, key, vectors.held(key)):
-            vectors.add(key, data)
+        for count, data in found.vectors(db, key, vectors.held(key)):
+            if len(data) == count * vectors.dimensions * 2:  # else the model was exchanged under its name
+                vectors.add(key, data)

@@ -11,8 +11,15 @@ import re
 import unicodedata
 from dataclasses import dataclass
 
+from eclair.languages import is_small, language_of
+
 MOST = 32
 """Words of a query that are looked for."""
+
+LONG = 7
+ENDING = 2
+"""Of a word with LONG letters the last ones may differ. That finds the right paragraph first for 91 % of German
+questions where whole words do for 88 % (bench/retrieve.py)."""
 
 _WORD = re.compile(r"[^\W_]+")
 _SECTION = re.compile(r"§+\s*(\d+\w*)")
@@ -37,14 +44,11 @@ _SPELT = str.maketrans(
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """One word of a query: as the index knows it, and the ways to write it that count as the same."""
+    """A word of a query as the index has it, folded; with `ending`, any that begin so. `query` is in FTS5's grammar."""
 
     word: str
-    ways: tuple[str, ...]
-
-    @property
-    def query(self) -> str:
-        return "(" + " OR ".join(f'"{way}"' for way in self.ways) + ")"
+    query: str
+    ending: bool = False
 
 
 def folded(word: str) -> str:
@@ -61,16 +65,24 @@ def forms(text: str) -> str:
 
 
 def wanted(query: str) -> list[Wanted]:
-    """The words of a query, each once."""
+    """The words of a query, each once, without the small ones of its language; unless it has no others."""
     query = unicodedata.normalize("NFC", query)
-    found: dict[str, Wanted] = {}
-    for code in [*_sections(query), *_CODE.findall(query)]:
-        found.setdefault(code.lower(), Wanted(code.lower(), (code,)))
+    language = language_of(query)
+    found = {code.lower(): Wanted(code.lower(), f'"{code}"') for code in [*_sections(query), *_CODE.findall(query)]}
     rest = _SECTION.sub(" ", _CODE.sub(" ", query))
-    for word in [*_WORD.findall(_UNSPACED.sub(" ", rest).lower()), *_pairs(rest)]:
-        ways = dict.fromkeys((word, word.translate(_SPELT)))
-        found.setdefault(folded(word), Wanted(folded(word), tuple(ways)))
+    words = [*_WORD.findall(_UNSPACED.sub(" ", rest).lower()), *_pairs(rest)]
+    telling = [word for word in words if language is None or not is_small(word, language)]
+    for word in telling if telling or found else words:
+        spelt = word.translate(_SPELT)
+        found.setdefault(folded(spelt), _looked_for(spelt))
     return list(found.values())[:MOST]
+
+
+def _looked_for(word: str) -> Wanted:
+    """A long word is found in its other cases and numbers too, and as the beginning of a compound."""
+    if len(word) >= LONG and word.isalpha():
+        return Wanted(folded(word[:-ENDING]), f'"{word[:-ENDING]}"*', ending=True)
+    return Wanted(folded(word), f'"{word}"')
 
 
 def _sections(text: str) -> list[str]:

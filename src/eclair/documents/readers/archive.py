@@ -18,7 +18,7 @@ from eclair.documents.readers.base import Fault, Opened, Piece, Remarked, Source
 from eclair.documents.readers.packed import copied, opened
 from eclair.documents.values import Page
 
-_APART = re.compile(r"(?:^|/)(?:__MACOSX|\.[^/]*|Thumbs\.db|desktop\.ini)(?:/|$)")
+_APART = re.compile(r"(?:^|/)(?:__MACOSX|\.[^./][^/]*|Thumbs\.db|desktop\.ini)(?:/|$)")
 """What systems leave in archives."""
 
 

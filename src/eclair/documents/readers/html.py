@@ -10,20 +10,7 @@ from eclair.documents.readers.base import Opened, Part, Piece, Source, flow, lin
 from eclair.documents.readers.text import lines
 from eclair.documents.values import BlockKind
 
-UNSEEN = {
-    "script",
-    "style",
-    "head",
-    "template",
-    "noscript",
-    "iframe",
-    "object",
-    "svg",
-    "math",
-    "select",
-    "button",
-    "nav",
-}
+UNSEEN = re.compile("title|script|style|head|template|noscript|iframe|object|svg|math|select|nav")
 BLOCKS = re.compile(
     "address|article|aside|blockquote|body|center|dd|details|dialog|div|dl|dt|fieldset|figcaption|figure|footer|form|"
     "header|hgroup|hr|html|legend|main|ol|p|section|summary|ul|pre|li|h[1-6]"
@@ -54,7 +41,6 @@ class Seen(HTMLParser):
 
     def __init__(self) -> None:
         super().__init__(convert_charrefs=True)
-        self.title = ""
         self._found: list[Part] = []
         self._text: list[str] = []
         self._open: list[str] = []
@@ -83,7 +69,7 @@ class Seen(HTMLParser):
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         if not EMPTY.fullmatch(tag) and len(self._open) < DEEPEST:
             self._open.append(tag)
-        if tag in UNSEEN:
+        if UNSEEN.fullmatch(tag):
             self._hidden += 1
         if self._hidden:
             return
@@ -128,13 +114,13 @@ class Seen(HTMLParser):
         if tag in self._open:
             while self._open:
                 closed = self._open.pop()
-                if closed in UNSEEN:
+                if UNSEEN.fullmatch(closed):
                     self._hidden -= 1
                 if closed == tag:
                     break
         elif tag != "p":
             return
-        if self._hidden or tag in UNSEEN:
+        if self._hidden or UNSEEN.fullmatch(tag):
             return
         if tag == "table" and self._tables:
             self._tables -= 1
@@ -150,8 +136,6 @@ class Seen(HTMLParser):
             self._end_block()
 
     def handle_data(self, data: str) -> None:
-        if self._open and self._open[-1] == "title" and len(self.title) < 500:
-            self.title += data
         if self._hidden:
             return
         if self._tables == 1 and self._rows and self._rows[-1]:

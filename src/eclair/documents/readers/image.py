@@ -13,17 +13,14 @@ from eclair.documents.readers.base import Fault, Opened, Piece, Remarked, Source
 LONGEST = 3600
 """Pixels of the longer side of a picture that is read; a larger one is made smaller first."""
 
-SMALL = 1000
-"""A shorter side below this is made larger, for small letters are read badly."""
-
 
 def read(source: Source) -> Iterator[Piece]:
-    from eclair.documents.ocr import lines_of
-
     count = frames(source)
     if count > source.limits.pages:
         raise Fault("large", f"{source.name} has {count:,} pages; the limit is {source.limits.pages:,}.")
     yield Opened(source.media, count)
+    from eclair.documents.ocr import lines_of  # what OCR takes is loaded when it is needed
+
     blocks = Blocks()
     for number in range(source.after + 1, count + 1):
         try:
@@ -37,7 +34,10 @@ def read(source: Source) -> Iterator[Piece]:
         seen = image.resize((max(1, round(image.width * scale)), max(1, round(image.height * scale))))
         points = 72 / _dpi(image)
         pixels = np.ascontiguousarray(np.asarray(seen)[:, :, ::-1])
-        drawn = Drawn(number, lines_of(pixels, points / scale), image.width * points, image.height * points, read="ocr")
+        lines, quarter = lines_of(pixels, points / scale)
+        sides = [round(image.width * points, 2), round(image.height * points, 2)]
+        wide, high = sides[::-1] if quarter % 2 else sides
+        drawn = Drawn(number, lines, wide, high, read="ocr", quarter=quarter)
         blocks.learn(drawn)
         yield blocks.page(drawn)
 
@@ -45,6 +45,7 @@ def read(source: Source) -> Iterator[Piece]:
 def frames(source: Source) -> int:
     """How many pages it has. Only those of a TIFF are pages."""
     with _opened(source) as image:
+        _check(image, source)
         return getattr(image, "n_frames", 1) if source.media == "image/tiff" else 1
 
 

@@ -141,8 +141,10 @@ class _Reading:
         from eclair.documents.ocr import lines_of  # what OCR takes is loaded when it is needed
 
         scale = DPI / 72 / max(1.0, max(drawn.width, drawn.height) / LARGE)
-        drawn.lines = lines_of(render(page, scale), 1 / scale)
+        drawn.lines, drawn.quarter = lines_of(render(page, scale), 1 / scale)
         drawn.read = "ocr"
+        if drawn.quarter % 2:
+            drawn.width, drawn.height = drawn.height, drawn.width
 
 
 def render(page: pdfium.PdfPage, scale: float) -> NDArray[np.uint8]:
@@ -191,6 +193,7 @@ class _Letters:
         if len(whole) != count:  # some letters were left out, or take two places
             whole = "".join(map(_character, map(_letter, repeat(self._handle), range(count))))
         self.text = whole
+        self._odd = _LIGATURE.search(whole) is not None or clean(whole) != whole.replace("\r\n", "\n")
         self._page = page
 
     def lines(self) -> list[Line]:
@@ -259,10 +262,12 @@ class _Letters:
         tokens: list[Token] = []
         for (start, end), box in zip(spans, boxes, strict=True):
             word = self.text[start:end]
-            if _LIGATURE.search(word):
-                word = word.translate(_LIGATURES)
-            if word := clean(word):
+            if self._odd:
+                word = clean(word.translate(_LIGATURES))
+            if word:
                 tokens.append(Token(word, *box))
+        if " . . ." in self.text:
+            tokens = _without_leaders(tokens)
         if not tokens:
             return None
         first, last = spans[0][0], spans[-1][1] - 1
@@ -277,6 +282,16 @@ class _Letters:
         matrix = raw.FS_MATRIX()
         scale = math.hypot(matrix.c, matrix.d) if _matrix(self._handle, index, ctypes.addressof(matrix)) else 1.0
         return max(1.0, min(500.0, _size(self._handle, index) * (scale or 1.0)))
+
+
+def _without_leaders(tokens: list[Token]) -> list[Token]:
+    """The words of a line without the dots that lead to a page's number in a table of contents."""
+    return [
+        token
+        for at, token in enumerate(tokens)
+        if token.text != "."
+        or not any(near.text == "." for near in tokens[max(0, at - 1) : at + 2] if near is not token)
+    ]
 
 
 def _character(code: int) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from datetime import date, datetime, time, timedelta
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Context, Decimal
 from typing import Any
 
 import openpyxl
@@ -15,7 +15,8 @@ from eclair.documents.readers.base import Opened, Piece, Remarked, Source, damag
 from eclair.documents.readers.packed import BROKEN
 from eclair.documents.readers.rows import Row, sheet
 
-_DECIMALS = re.compile(r"[0#](?:\.(0+))?(?:[^0#.]|$)")
+_DIGITS = re.compile(r"[0#?][0#?,]*(?:\.([0#?]+))?")
+_EXACT = Context(prec=400)
 _CURRENCY = re.compile(r"\[\$([^\]-]*)(?:-[^\]]*)?\]|\"([^\"]*)\"|([€$£¥])")
 
 
@@ -78,17 +79,29 @@ def displayed(value: object, form: str) -> str:
 
 def _number(value: float, form: str) -> str:
     first = form.split(";")[0]
-    percent = first.rstrip().endswith("%") or "%" in first
+    marks = [mark for mark in _CURRENCY.finditer(first) if any(mark.groups())]
+    bare = _CURRENCY.sub(lambda mark: " " * len(mark.group()), first)
+    percent = "%" in bare
     exact = Decimal(repr(value)) * (100 if percent else 1)
-    found = _DECIMALS.search(first.replace("%", ""))
-    if found and first != "General" and "E" not in first and "/" not in first:
-        text = f"{exact:.{len(found.group(1) or '')}f}"
-    else:
+    digits = _DIGITS.search(bare)
+    if first == "General" or digits is None or not exact.is_finite() or "E" in bare or "/" in bare:
         text = f"{exact.normalize():f}" if abs(exact) < Decimal(10) ** 21 else str(exact)
+    else:
+        text = _rounded(exact, digits.group(1) or "")
     if percent:
         return text + "%"
-    for match in _CURRENCY.finditer(first):
-        mark = next(filter(None, match.groups()), "").strip()
-        if mark:
-            return f"{mark}{text}" if match.start() < _DECIMALS.search(first + " ").start() else f"{text} {mark}"  # type: ignore[union-attr]
+    if marks and digits is not None:
+        mark = next(filter(None, marks[0].groups())).strip()
+        before = marks[0].start() < digits.start()
+        return (f"{mark}{text}" if before else f"{text} {mark}").strip()
     return text
+
+
+def _rounded(value: Decimal, decimals: str) -> str:
+    """With as many decimals as the format has places for; those of `#` only where they are not 0."""
+    text = f"{value.quantize(Decimal(1).scaleb(-len(decimals)), ROUND_HALF_UP, _EXACT):f}"
+    for place in reversed(decimals):
+        if place == "0" or not text.endswith("0"):
+            break
+        text = text[:-1]
+    return text.removesuffix(".")

@@ -192,11 +192,9 @@ def encoding_of(head: bytes) -> str | None:
     odd = sum(head.count(bytes([value])) for value in (*range(9), *range(14, 27), *range(28, 32)))
     if odd > max(8, len(head) // 50):
         return None
-    try:
-        codecs.getincrementaldecoder("utf-8")().decode(head)
-    except UnicodeDecodeError:
-        return _older(head)
-    return "utf-8"
+    text = codecs.getincrementaldecoder("utf-8")("replace").decode(head)
+    broken = text.count("\ufffd")
+    return "utf-8" if broken == 0 or broken < sum(char > "\x7f" for char in text) / 2 else _older(head)
 
 
 def _older(head: bytes) -> str:

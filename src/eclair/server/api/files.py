@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import urllib.parse
 from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Request, Response
@@ -12,11 +13,12 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import FileResponse
 
 from eclair.core import OWNER, Core
+from eclair.documents.intake import sized
 from eclair.documents.values import BlockKind, Read
-from eclair.errors import InvalidInput, NotFound, TooLarge
+from eclair.errors import InvalidInput, NotFound
 from eclair.messages import Fault
 from eclair.server.body import Body
-from eclair.store.documents import FileState, StoredPage
+from eclair.store.documents import FileState, StoredFile, StoredPage
 
 FileName = Annotated[str, Query(min_length=1, max_length=255, pattern=r"^[^/\\\x00-\x1f]+$")]
 WIDEST = 2000
@@ -148,14 +150,7 @@ def router(core: Core) -> APIRouter:
 
     @api.get("/{id}/content", response_class=FileResponse)
     async def content(id: str) -> FileResponse:
-        file = (await documents.file(OWNER, id)).file
-        # nothing of it is shown by the browser itself, so that no script in it runs as ours
-        disposition = f"attachment; filename*=utf-8''{urllib.parse.quote(file.name)}"
-        return FileResponse(
-            core.blobs.path(file.sha256),
-            media_type="application/octet-stream",
-            headers={"Content-Disposition": disposition, "X-Content-Type-Options": "nosniff"},
-        )
+        return download(core, (await documents.file(OWNER, id)).file)
 
     @api.get("/{id}/pages/{number}")
     async def page(id: str, number: Annotated[int, Field(ge=1)]) -> PageBody:
@@ -188,19 +183,26 @@ def router(core: Core) -> APIRouter:
     return api
 
 
+def download(core: Core, file: StoredFile) -> FileResponse:
+    """Its bytes, to be saved: nothing of it is shown by the browser itself, so that no script in it runs as ours."""
+    return FileResponse(
+        core.blobs.path(file.sha256),
+        media_type="application/octet-stream",
+        headers={
+            "Content-Disposition": f"attachment; filename*=utf-8''{urllib.parse.quote(file.name)}",
+            "X-Content-Type-Options": "nosniff",
+        },
+    )
+
+
 async def received(request: Request, name: str, most_mb: int) -> AsyncGenerator[bytes, None]:
     """The body as it comes. Raises TooLarge, and InvalidInput where it is empty or breaks off."""
-    size = 0
     try:
-        async for piece in request.stream():
-            size += len(piece)
-            if size > most_mb * 1_000_000:
-                raise TooLarge(f"{name} is larger than {most_mb:,} MB, the limit (ECLAIR_MAX_FILE_MB).")
-            yield piece
+        async with aclosing(sized(request.stream(), name, most_mb)) as pieces:
+            async for piece in pieces:
+                yield piece
     except ClientDisconnect:
         raise InvalidInput(f"{name} did not arrive whole; send it again.") from None
-    if size == 0:
-        raise InvalidInput(f"{name} is empty; choose another file.")
 
 
 def _page(id: str, stored: StoredPage) -> PageBody:

@@ -27,15 +27,15 @@ class LibraryBody(BaseModel):
 
     @classmethod
     def of(cls, listed: ListedLibrary) -> LibraryBody:
-        library, states = listed.library, listed.states
+        library = listed.library
         return cls(
             id=library.id,
             name=library.name,
             created=library.created,
             files=listed.files,
             bytes=listed.bytes,
-            waiting=states.get("queued", 0) + states.get("reading", 0),
-            failed=states.get("failed", 0),
+            waiting=listed.waiting,
+            failed=listed.states.get("failed", 0),
         )
 
 

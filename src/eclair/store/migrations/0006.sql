@@ -68,14 +68,13 @@ CREATE TABLE page (
 
 -- chunks of documents; `heading` is a JSON list, `forms` further forms of words under which it is found
 CREATE TABLE piece (
-    id       INTEGER PRIMARY KEY,
-    page     INTEGER NOT NULL,
-    start    INTEGER NOT NULL,
-    stop     INTEGER NOT NULL,
-    language TEXT,
-    heading  TEXT NOT NULL,
-    text     TEXT NOT NULL,
-    forms    TEXT NOT NULL
+    id      INTEGER PRIMARY KEY,
+    page    INTEGER NOT NULL,
+    start   INTEGER NOT NULL,
+    stop    INTEGER NOT NULL,
+    heading TEXT NOT NULL,
+    text    TEXT NOT NULL,
+    forms   TEXT NOT NULL
 ) STRICT;
 CREATE VIRTUAL TABLE piece_text USING fts5(
     heading, text, forms, content = 'piece', content_rowid = 'id', tokenize = "unicode61 remove_diacritics 2 tokenchars '§'"

@@ -99,6 +99,13 @@ def add(db: apsw.Connection, file: StoredFile, reader: int) -> DocumentState:
     return owned(db, file.owner, file.id).document
 
 
+def put_in_place(db: apsw.Connection, old: str, file: StoredFile, reader: int) -> tuple[DocumentState, str | None]:
+    """The new one comes first, so that bytes which both have stay read."""
+    db.execute("UPDATE file SET path = NULL WHERE id = ? AND owner = ?", (old, file.owner))
+    state = add(db, file, reader)
+    return state, delete(db, file.owner, old)
+
+
 def change(
     db: apsw.Connection, owner: str, id: str, name: str | None, library: str | None, mtime_ns: int | None
 ) -> FileState:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from itertools import accumulate
 
 import apsw
 import orjson
@@ -12,11 +14,9 @@ from eclair.store.statements.pieces import BITS, LAST, chunk
 from eclair.store.statements.rows import first
 from eclair.store.words import Wanted, wanted
 
-COMMON = 0.1
-"""A word that more than this part of all chunks hold is looked for only where the query has no rarer one."""
-
-FEW = 50
-"""And one that so few hold is always looked for."""
+MOST_HITS = 5000
+"""Places in the index that are looked at: the rarest words of a query that have no more together, since each takes
+1.5 µs. A word that is all over a large library tells little."""
 
 _SCOPE = (
     "WITH inside (file, name, document) AS ("
@@ -40,23 +40,27 @@ def embedded(db: apsw.Connection, scope: Scope, embedder: str) -> list[tuple[int
     )
 
 
-def vectors(db: apsw.Connection, number: int, done: int) -> list[tuple[int, int, bytes]]:
-    """Blocks of vectors of a document from the `done`th on: the id of the first, how many, and the bytes."""
+def vectors(db: apsw.Connection, number: int, done: int) -> list[tuple[int, bytes]]:
+    """Blocks of vectors of a document from the `done`th on: how many, and their bytes."""
     base = number << BITS
-    rows = db.execute(
-        "SELECT id, count, data FROM vector WHERE id BETWEEN ? AND ? ORDER BY id", (base + done, base + LAST)
-    )
+    rows = db.execute("SELECT count, data FROM vector WHERE id BETWEEN ? AND ? ORDER BY id", (base + done, base + LAST))
     return list(rows)
 
 
 def keyword(db: apsw.Connection, scope: Scope, query: str, limit: int) -> list[Near]:
-    words = _rare(db, wanted(query))
-    if not words:
+    (chunks,) = first(db, "SELECT coalesce(sum(chunks), 0) FROM document", ())
+    counts = sorted((_count(db, word), word.query) for word in wanted(query))
+    weight = sum(_weight(chunks, count) for count, _ in counts)
+    sums = accumulate(count for count, _ in counts)
+    rare = [query for (_, query), sum in zip(counts, sums, strict=True) if sum <= MOST_HITS] or [
+        query for _, query in counts[:1]
+    ]
+    if not rare or not weight:
         return []
     rows = db.execute(
-        f"{_SCOPE} SELECT rowid >> {BITS}, rowid & {LAST}, -rank FROM piece_text WHERE piece_text MATCH ?4"
+        f"{_SCOPE} SELECT rowid >> {BITS}, rowid & {LAST}, min(1, -rank / ?6) FROM piece_text WHERE piece_text MATCH ?4"
         f" AND rowid >> {BITS} IN (SELECT document FROM inside) ORDER BY rank LIMIT ?5",
-        (*_scope(scope), " OR ".join(word.query for word in words), limit),
+        (*_scope(scope), " OR ".join(rare), limit, weight),
     )
     return [Near(*row) for row in rows]
 
@@ -65,7 +69,7 @@ def located(db: apsw.Connection, scope: Scope, found: Sequence[Near]) -> dict[tu
     ids = orjson.dumps([(near.key << BITS) + near.number for near in found]).decode()
     rows = db.execute(
         f"{_SCOPE} SELECT document.sha256, piece.id & {LAST}, piece.page, piece.start, piece.stop, piece.heading,"
-        " piece.text, number, file, name, language, page.label, page.member"
+        " piece.text, number, file, name, page.label, page.member"
         f" FROM json_each(?4) AS wanted JOIN piece ON piece.id = wanted.value"
         f" JOIN document ON document.number = piece.id >> {BITS}"
         f" JOIN (SELECT document, min(file) AS file, name FROM inside GROUP BY document) AS inside"
@@ -76,15 +80,18 @@ def located(db: apsw.Connection, scope: Scope, found: Sequence[Near]) -> dict[tu
     return {(row[7], row[1]): Located(chunk(row[:7]), *row[8:]) for row in rows}
 
 
-def _rare(db: apsw.Connection, words: list[Wanted]) -> list[Wanted]:
-    """Those of the words that are looked for: ones that half the index holds say little and cost much."""
-    (chunks,) = first(db, "SELECT coalesce(sum(chunks), 0) FROM document", ())
-    counts = {word: _count(db, word) for word in words}
-    rare = [word for word in words if counts[word] <= max(FEW, COMMON * chunks)]
-    return rare or sorted(words, key=lambda word: counts[word])[:1]
-
-
 def _count(db: apsw.Connection, word: Wanted) -> int:
-    """How many chunks hold it; 0 for one that the index knows only as several words in a row."""
-    row = first(db, "SELECT doc FROM piece_word WHERE term = ?", (word.word,))
-    return 0 if row is None else row[0]
+    """In how many chunks it is, or words that begin so; 0 for one that the index knows only as several in a row."""
+    if word.ending:
+        sql, values = (
+            "SELECT sum(doc) FROM piece_word WHERE term >= ? AND term < ?",
+            (word.word, word.word + "\U0010ffff"),
+        )
+    else:
+        sql, values = "SELECT sum(doc) FROM piece_word WHERE term = ?", (word.word,)
+    return first(db, sql, values)[0] or 0
+
+
+def _weight(chunks: int, count: int) -> float:
+    """What a word comes to in a chunk of middling length that has it once, as FTS5 reckons."""
+    return max(math.log((chunks - count + 0.5) / (count + 0.5)), 1e-6)

@@ -42,20 +42,23 @@ def listed(db: apsw.Connection, owner: str) -> list[ListedLibrary]:
             for row in db.execute(f"SELECT {_COLUMNS} FROM library WHERE owner = ? ORDER BY name", (owner,))
         ]
         rows = db.execute(
-            "SELECT file.library, document.state, count(*), sum(file.size) FROM file"
-            " JOIN library ON library.id = file.library JOIN document ON document.number = file.document"
+            "SELECT file.library, document.state, count(*), sum(file.size), sum(document.chunks),"
+            " sum(document.embedded) FROM file JOIN library ON library.id = file.library"
+            " JOIN document ON document.number = file.document"
             " WHERE library.owner = ? GROUP BY 1, 2",
             (owner,),
         )
         states: dict[str, dict[State, int]] = defaultdict(dict)
-        sizes: dict[str, int] = defaultdict(int)
-        for library, state, count, size in rows:
+        sums: dict[str, list[int]] = defaultdict(lambda: [0, 0, 0])
+        for library, state, count, *more in rows:
             states[library][state] = count
-            sizes[library] += size
-    return [
-        ListedLibrary(library, sum(states[library.id].values()), sizes[library.id], states[library.id])
-        for library in libraries
-    ]
+            sums[library] = [one + other for one, other in zip(sums[library], more, strict=True)]
+    found: list[ListedLibrary] = []
+    for library in libraries:
+        bytes, chunks, embedded = sums[library.id]
+        of = states[library.id]
+        found.append(ListedLibrary(library, sum(of.values()), bytes, of, chunks, embedded))
+    return found
 
 
 def rename(db: apsw.Connection, owner: str, id: str, name: str) -> Library:

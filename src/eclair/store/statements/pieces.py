@@ -40,10 +40,9 @@ _PIECE = "sha256, piece.id & 0xffffff, page, start, stop, heading, text"
 
 @dataclass(frozen=True, slots=True)
 class Indexed:
-    """A chunk with the language that it is in and further forms of its words."""
+    """A chunk with further forms of its words."""
 
     chunk: Chunk
-    language: str | None
     forms: str
 
 
@@ -257,13 +256,12 @@ def _add_page(db: apsw.Connection, number: int, start: int, page: Page) -> None:
 def _add_piece(db: apsw.Connection, number: int, indexed: Indexed) -> None:
     chunk = indexed.chunk
     db.execute(
-        "INSERT INTO piece (id, page, start, stop, language, heading, text, forms) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO piece (id, page, start, stop, heading, text, forms) VALUES (?, ?, ?, ?, ?, ?, ?)",
         (
             (number << BITS) + chunk.number,
             chunk.page,
             chunk.start,
             chunk.end,
-            indexed.language,
             orjson.dumps(chunk.heading).decode(),
             chunk.text,
             indexed.forms,
