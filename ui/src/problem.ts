@@ -42,6 +42,9 @@ const REMARKS: Readonly<Record<Exclude<RemarkCode, "language" | keyof typeof ROU
   history_trimmed: "leftOut",
   not_saved: "notSaved",
   answered_by: "answeredBy",
+  partly_read: "partlyRead",
+  unread: "fileUnread",
+  nothing_found: "nothingFits",
 };
 
 /** A failure: its code, the server's sentence and, where there was one, the HTTP status. */
