@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from eclair.advice import language_remark
 from eclair.assistant import Again, Answer, Turn, effective
 from eclair.context import lay_out
-from eclair.documents.gather import Documents
+from eclair.documents.gather import Documents, is_small
 from eclair.engines.base import Engine, Model, Request
 from eclair.engines.thinking import FLASH, THINK
 from eclair.errors import InvalidInput, NotFound, TooLarge
@@ -28,6 +28,9 @@ from eclair.store.base import Chunk, NewTurn, RunRecord, Store
 from eclair.titles import Titles
 
 TITLE = 60
+
+FEW = 128
+"""Longest answer of a small model to what is quoted before it already."""
 
 THOUGHTS = 4
 """How much longer the longest answer is where the model thinks first."""
@@ -337,7 +340,8 @@ async def prepare(
     room = THOUGHTS if effort == THINK and model.thinks != "never" else 1
     system = choices.system if choices.system is not None else settings.system_prompt
     system = "\n\n".join(text for text in (system, instructions.strip()) if text)
-    sampling = effective(choices.sampling, model.sampling, settings.max_tokens * room)
+    longest = min(settings.max_tokens, FEW) if passages and is_small(model) else settings.max_tokens * room
+    sampling = effective(choices.sampling, model.sampling, longest)
 
     async def count(text: str) -> int:
         return await engine.count(model.id, text)

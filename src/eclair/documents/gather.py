@@ -26,6 +26,7 @@ from eclair.engines.base import Engine, Model, Piece, Request
 from eclair.errors import NotFound, StoreError, UnreadableFile, UpstreamError
 from eclair.events import Remarked, SourceFound, StepFinished, StepStarted
 from eclair.grounds import Finding, Quoted
+from eclair.languages import language_of, lists
 from eclair.messages import Attachment, LibraryName, Message, Passage
 from eclair.store.documents import DocumentStore, FileState, Scope
 
@@ -172,6 +173,7 @@ class DocumentGrounds:
         self._passages: list[Passage] = []
         self._notes: list[str] = []
         self._quotes: list[Quoted] = []
+        self._speechless = False
 
     async def gather(self, engine: Engine, model: Model) -> AsyncGenerator[Finding, None]:
         """Wait until something is read, search, and give the passages, best first or a whole document in its order."""
@@ -209,11 +211,15 @@ class DocumentGrounds:
         """The sentences that answer best, where the model is too small to be trusted with that."""
         if self._quotes or not is_small(model) or not self._passages:
             return self._quotes
-        return await quotes(_question(self._history), self._passages, self._embedder)
+        question = _question(self._history)
+        language = language_of(question)
+        self._speechless = language is not None and bool(model.languages) and not lists(model.languages, language)
+        return await quotes(question, self._passages, self._embedder, 2 if self._speechless else 1)
 
     def suffice(self) -> bool:
-        """A small model would but repeat what is quoted from every part."""
-        return bool(self._quotes)
+        """A small model would but repeat what is quoted from every part, and babble in a language that it does not
+        know."""
+        return bool(self._quotes) or self._speechless
 
     def notes(self) -> Sequence[str]:
         return self._notes
