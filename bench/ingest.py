@@ -35,10 +35,10 @@ class Answered:
 
 async def sent(server: Process, book: Path) -> dict[str, Any]:
     query = urllib.parse.urlencode({"name": book.name})
-    async with aiohttp.ClientSession() as http:
-        async with http.post(f"{server.url}/api/files?{query}", data=await asyncio.to_thread(book.read_bytes)) as reply:
-            reply.raise_for_status()
-            return await reply.json()
+    data = await asyncio.to_thread(book.read_bytes)
+    async with aiohttp.ClientSession() as http, http.post(f"{server.url}/api/files?{query}", data=data) as reply:
+        reply.raise_for_status()
+        return await reply.json()
 
 
 async def ask(server: Process, conversation: str, question: str, file: dict[str, Any] | None) -> Answered:

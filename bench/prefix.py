@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import random
+import re
 import tempfile
 import time
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ WORDS = (  # noqa: SIM905
     "river stone winter bread music glass market letter garden window summer paper copper island harbour candle forest "
     "mirror saddle ladder violin orchard pepper thunder village blanket compass feather hammer kettle lantern needle"
 ).split()
+ENDED = re.compile(rb'"type":"run\.(?:finished|stopped|failed)"')
 WRITING = 30.0
 """Seconds that a person writes at a question before it is sent."""
 
@@ -104,12 +106,15 @@ async def beside(server: Process, words: int, goals: Goals) -> None:
         await asyncio.sleep(0.01)
     reading = asyncio.ensure_future((await chat(server)).ask(text(words, 7)))
     moments, seen = [time.perf_counter()], len(stream.came)
-    while not reading.done() and b'"type":"run.' not in stream.came[-200:]:
+    while not reading.done() and not ENDED.search(stream.came):
         await asyncio.sleep(0.005)
         if len(stream.came) != seen:
             moments.append(time.perf_counter())
             seen = len(stream.came)
-    pause = max(after - before for before, after in itertools.pairwise([*moments, time.perf_counter()]))
+    if not ENDED.search(stream.came):
+        moments.append(time.perf_counter())
+    assert len(moments) > 2, "the answer ended before the other message was read"
+    pause = max(after - before for before, after in itertools.pairwise(moments))
     read = await reading
     stream.abort()
     print(f"Reading {read.prompt} tokens takes {shown(read.seconds)} s; an answer beside it pauses {shown(pause)} s.")

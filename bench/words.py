@@ -27,7 +27,8 @@ from harness import ROOT, Goals, Process, eclair, link_models, options, run, run
 from eclair.edits import Change, Task, cut
 from eclair.engines import catalog
 from eclair.engines.base import Ended, Request, Said, Text
-from eclair.engines.openai import DIALECTS, OpenAIEngine
+from eclair.engines.dialects import DIALECTS
+from eclair.engines.openai import OpenAIEngine
 from eclair.engines.share import share_file
 from eclair.engines.shelf import path_of
 from eclair.messages import Sampling

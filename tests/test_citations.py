@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from eclair.citations import Checker, Doubted, Supported, claims
+from eclair.errors import EngineUnavailable
 from eclair.facts import read
 from eclair.messages import Passage
 
@@ -21,8 +22,8 @@ if TYPE_CHECKING:
 TESLA = (
     "Tesla was renowned for his achievements. His patents earned him a considerable amount of money, much of which was "
     "used to finance his own projects. He lived most of his life in a series of New York hotels. Tesla died on "
-    "7 January 1943. He was not married. In 1960 the General Conference on Weights and Measures named a unit after him. "
-    "The share grew by 12.5 % to 2 million people, that is five times as many, at a cost of 1,000 dollars."
+    "7 January 1943. He was not married. In 1960 the General Conference on Weights and Measures named a unit "
+    "after him. The share grew by 12.5 % to 2 million people, that is five times as many, at a cost of 1,000 dollars."
 )
 BERLIN = "Berlin ist die Hauptstadt von Deutschland. Die Stadt hat keine Küste. Am 3. Mai 2024 kamen 1.000 Gäste."
 
@@ -81,6 +82,7 @@ async def test_what_a_passage_says_is_cited_with_its_words(sentence: str, quote:
     [
         ("Tesla died on 8 January 1943.", "8 January 1943"),
         ("Tesla died in 1944.", "1944"),
+        ("Sure, in 1944.", "1944"),
         ("Edison died on 7 January 1943.", "Edison"),
         ("He lived most of his life in a series of Boston hotels.", "Boston"),
         ("Tesla did not die on 7 January 1943.", "not"),
@@ -109,6 +111,7 @@ async def test_what_differs_is_doubted_and_named(sentence: str, about: str) -> N
         "**Tesla's life**",
         "Hello there!",
         "Sure, here you go.",
+        "No.",
         "When did Tesla die?",
         "Here is the summary:",
         "I do not know when Tesla died.",
@@ -151,6 +154,19 @@ async def test_meaning_is_asked_only_where_words_do_not_decide_and_once() -> Non
     assert len(meaning.asked) == known + 2
 
 
+async def test_words_decide_where_the_embedder_fails() -> None:
+    class Broken(Meaning):
+        async def embed(self, texts: Sequence[str], kind: Literal["query", "passage"]) -> NDArray[np.float32]:
+            await super().embed(texts, kind)
+            raise EngineUnavailable("The embedder is gone.")
+
+    broken = Broken()
+    checker = Checker(PASSAGES, broken)
+    assert isinstance(await checker.check("Bananas are yellow."), Doubted)
+    assert isinstance(await checker.check("Bananas are green."), Doubted)
+    assert len(broken.asked) <= 8
+
+
 async def test_a_short_answer_is_read_with_its_question() -> None:
     verdict = await check("In 1943.", Meaning(), "In what year had Tesla died?")
     assert isinstance(verdict, Supported)
@@ -185,7 +201,7 @@ async def test_what_a_passage_orders_is_only_text() -> None:
     assert verdict.passage == 1
 
 
-texts = st.text(max_size=200) | st.text(st.sampled_from("aA1 .,%-not€°½²٣١০|*[]()\n"), max_size=200)
+texts = st.text(max_size=200) | st.text(st.sampled_from("aA1 .,%-not€°½²٣١০|*[]()\nIVXL"), max_size=200)
 
 
 @given(texts, st.lists(texts, max_size=3), texts)

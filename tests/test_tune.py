@@ -190,6 +190,9 @@ async def test_the_api_tells_what_was_found(home: Settings) -> None:
         assert rows[MODEL]["expected"] == {"rate": found.after.decode, "basis": "measured"}
         assert rows["ministral-3-3b"]["tuning"] is None
         assert rows["ministral-3-3b"]["expected"]["basis"] == "limit"
+        catalogued = {row["id"]: row for row in (await server.get("/api/catalog")).body["models"]}
+        assert {id: catalogued[id]["expected"] for id in rows} == {id: row["expected"] for id, row in rows.items()}
+        assert all(row["expected"] is None for id, row in catalogued.items() if id not in rows)
 
 
 async def test_a_calm_machine_tunes_what_has_answered_and_gives_way(

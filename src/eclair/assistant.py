@@ -65,8 +65,8 @@ class Turn:
     remarks: tuple[Remarked, ...] = ()
 
 
-Again = Callable[[Engine, Model, Sequence[Passage]], Awaitable[Turn]]
-"""The same question, laid out for a model, with the passages that may answer it."""
+Again = Callable[[Engine, Model, Sequence[Passage], Sequence[str]], Awaitable[Turn]]
+"""The same question, laid out for a model, with the passages that may answer it and notes."""
 
 
 def effective(asked: Sampling, recommended: Sampling, max_tokens: int) -> Sampling:
@@ -148,6 +148,7 @@ class Answer:
         self._again = again
         self._grounds = grounds
         self._passages: tuple[Passage, ...] = ()
+        self._notes: Sequence[str] = ()
         self._checks: Checks | None = None
         self._meter = Meter(turn.accepted)
         self._parts = Parts()
@@ -160,11 +161,12 @@ class Answer:
             async with aclosing(self._prepare()) as events:
                 async for event in events:
                     yield event
-            async with aclosing(self._ask_in_turn()) as events:
-                async for event in events:
-                    yield event
-                    for mark in self._checks.ready() if self._checks is not None else ():
-                        yield mark
+            if self._reason is None:
+                async with aclosing(self._ask_in_turn()) as events:
+                    async for event in events:
+                        yield event
+                        for mark in self._checks.ready() if self._checks is not None else ():
+                            yield mark
             for mark in await self._checks.rest() if self._checks is not None else ():
                 yield mark
         finally:
@@ -207,16 +209,21 @@ class Answer:
             for event in self._take_up(self._turn.continues):
                 yield event
         elif self._grounds is not None and self._again is not None:
-            async with aclosing(self._grounds.gather(self._turn.model)) as findings:
+            async with aclosing(self._grounds.gather(self._turn.engine, self._turn.model)) as findings:
                 async for event in findings:
                     if isinstance(event, SourceFound):
                         self._passages = (*self._passages, event.passage)
                     yield event
             if self._passages:
                 self._checks = Checks(self._grounds.checker(self._passages))
-            self._turn = await self._again(self._turn.engine, self._turn.model, self._passages)
+            self._notes = self._grounds.notes()
+            self._turn = await self._again(self._turn.engine, self._turn.model, self._passages, self._notes)
             for event in self._quote(await self._grounds.lead(self._turn.model)):
                 yield event
+            if self._grounds.suffice():
+                self._reason = "stop"
+                for event in self._remarks():
+                    yield event
 
     def _take_up(self, answer: Message) -> list[Event]:
         """What there is of the answer that is continued; its last text stays open for more."""
@@ -269,7 +276,7 @@ class Answer:
             if found is None:
                 break
             try:
-                return await self._again(*found, self._passages)
+                return await self._again(*found, self._passages, self._notes)
             except TooLarge as too_large:
                 model, why = found[1].id, too_large.message
         return None

@@ -11,23 +11,27 @@ from __future__ import annotations
 import asyncio
 import math
 import re
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from heapq import nlargest
 from typing import TYPE_CHECKING, Literal, Protocol
 
+from eclair.errors import UpstreamError
 from eclair.facts import Facts, Number, Term, fold, read, roman, scope, sure, tells
 from eclair.languages import language_of
 from eclair.messages import Passage
-from eclair.sentences import Span, listed, split
+from eclair.sentences import LONGEST, Span, listed, split
 
 if TYPE_CHECKING:
     from numpy import float32
     from numpy.typing import NDArray
 
+ASKED = 2000
+"""Characters of what the person wrote that are looked at."""
+
 CONTEXT = 200
-"""Characters before a short sentence that are read along with it."""
+"""Characters of the question, and before a short sentence, that are read along with it."""
 
 BATCH = 8
 """Sentences of passages that are embedded in one call, so that a question need not wait long for its turn."""
@@ -77,30 +81,37 @@ class Checker:
     def __init__(self, passages: Sequence[Passage], embedder: Embedder | None, asked: str = "") -> None:
         self._passages = tuple(passages)
         self._embedder = embedder
-        self._asked = asked
+        self._asked = asked[:ASKED]
+        self._known = _bare(self._asked)
         self._book: asyncio.Task[_Book] | None = None
         self._vectors: asyncio.Task[list[NDArray[float32]]] | None = None
 
     async def warm(self) -> None:
-        """Do now what the first sentence that words alone do not decide would have to wait for."""
+        """Do now what the first sentence would have to wait for that words alone do not decide. Raises
+        UpstreamError."""
         await self._read()
         if self._embedder:
             await self._embedded(self._embedder)
 
     async def check(self, sentence: str, before: str = "") -> Supported | Doubted | None:
         """What the passages say to a sentence of Markdown, which stands after `before` in the answer: None where it
-        claims nothing, as a greeting, a question or a heading does. Raises what the embedder raises."""
-        if not claims(sentence) or _bare(sentence) in _bare(self._asked):
+        claims nothing, as a greeting, a question or a heading does. Where the embedder fails, words alone decide."""
+        sentence = sentence[:LONGEST]
+        if not claims(sentence) or _bare(sentence) in self._known:
             return None
         if not self._passages:
             return Doubted("", None)
         book = await self._read()
-        claim = book.claim(_plain(sentence), _plain(f"{self._asked} {before[-CONTEXT:]}"))
+        claim = book.claim(_plain(sentence), _plain(f"{self._asked[-CONTEXT:]} {before[-CONTEXT:]}"))
         nearest = book.by_words(claim)
         if self._embedder and not (nearest and nearest[0].support >= CLEAR):
-            parts = await self._embedded(self._embedder)
-            vector = (await self._embedder.embed([claim.text], "query"))[0]
-            nearest = book.by_meaning(claim, [cosine for part in parts for cosine in (part @ vector).tolist()])
+            try:
+                parts = await self._embedded(self._embedder)
+                vector = (await self._embedder.embed([claim.text], "query"))[0]
+            except UpstreamError:
+                self._embedder = None
+            else:
+                nearest = book.by_meaning(claim, [cosine for part in parts for cosine in (part @ vector).tolist()])
         return book.judge(claim, nearest)
 
     async def _read(self) -> _Book:
@@ -123,12 +134,15 @@ _BOLD_ALONE = re.compile(r"\s*(\*\*|__)[^*_]+\1\s*:?\s*")
 _ASKS = re.compile(r"[?？؟;]\W*\Z")
 _ANNOUNCES = re.compile(r"[:：]\W*\Z")
 _GREETINGS = (
-    "hello|hi|hey|sure|certainly|of course|okay|ok|yes|no|thanks|thank you|you['’]re welcome|great|sorry|please",
-    "hallo|guten (?:tag|morgen|abend)|gerne?|natürlich|klar|selbstverständlich|danke|bitte|ja|nein",
-    "bonjour|salut|bien sûr|merci|oui|non|d['’]accord|hola|claro|por supuesto|gracias|sí",
+    "hello|hi|hey|sure|certainly|of course|okay|ok|thanks|thank you|you['’]re welcome|great|sorry|please",
+    "hallo|guten (?:tag|morgen|abend)|gerne?|natürlich|klar|selbstverständlich|danke|bitte",
+    "bonjour|salut|bien sûr|merci|d['’]accord|hola|claro|por supuesto|gracias",
     "ciao|certo|grazie|bună|desigur|mulțumesc",
 )
-"""Nothing is claimed by one of these with at most three words after it."""
+"""Nothing is claimed by one of these with at most three words after it, no figures among them."""
+
+_ANSWERS = "yes|no|ja|nein|oui|non|sí|si|da|nu|ok"
+"""Nothing that a passage could say is claimed by one of these alone."""
 
 _SOURCE = "(?:passage|document|text|source|file|excerpt)s?"
 _THE = r"(?:the|this|these|your|none of the)(?: \w+)?"
@@ -144,14 +158,17 @@ _EMPTY = (
     r"leider (?:kann|konnte|weiß|habe|steht|enth[aä]lt|gibt)\b",
     rf"(?:das|der|die|den|im|in de[nmr]) (?:\w+ )?{_QUELLE} .{{0,40}}\b(?:nicht|keine?\w*|nichts)\b",
     r"hier (?:ist|sind|kommt|folgt)\b.{0,80}\Z|lassen sie\b|wenn (?:sie|du) .*(?:fragen|möchte|brauch|willst)",
-    r"je (?:ne|n['’]|suis|peux|vais|regrette)|désolée?\b|malheureusement\b|n['’]hésitez\b|voici\b.{0,80}\Z",
-    r"(?:les?|ces?) (?:documents?|passages?|textes?|extraits?|sources?) (?:ne|n['’])",
+    r"je (?:ne|n['’]|suis|peux|vais|regrette)|désolée?\b|n['’]hésitez\b|voici\b.{0,80}\Z",
+    r"(?:malheureusement,? )?(?:les?|ces?) (?:documents?|passages?|textes?|extraits?|sources?) (?:ne|n['’])",
     r"no (?:lo )?(?:sé|puedo|encuentro)\b|lo siento\b|(?:el|los|este) (?:documentos?|textos?|pasajes?) no\b",
     r"non (?:lo )?so\b|mi dispiace\b|nu (?:știu|pot)\b|îmi pare rău\b",
 )
 """What one says of oneself, of what follows, or of what the passages do not say."""
 
-_NO_CLAIM = re.compile(rf"\W*(?:(?:{'|'.join(_GREETINGS)})\b\W*(?:\w+\W*){{0,3}}\Z|{'|'.join(_EMPTY)})", re.IGNORECASE)
+_NO_CLAIM = re.compile(
+    rf"\W*(?:(?:{'|'.join(_GREETINGS)})\b\W*(?:[^\W\d]+\W*){{0,3}}\Z|(?:{_ANSWERS})\W*\Z|{'|'.join(_EMPTY)})",
+    re.IGNORECASE,
+)
 
 
 def claims(sentence: str) -> bool:
@@ -165,7 +182,8 @@ def claims(sentence: str) -> bool:
 
 
 _MARKUP = re.compile(
-    r"\[\^?\d{1,3}(?:[,;–-] ?\d{1,3})*\]|!?\[([^\]]*)\]\([^)\s]*\)|[*_~`]{1,3}(?=\S)|(?<=\S)[*_~`]{1,3}|\n[ \t]*>+"
+    r"\[\^?\d{1,3}(?:[,;–-] ?\d{1,3})*\]|!?\[([^\]\n]{0,300})\]\([^)\s]{0,500}\)"
+    r"|[*_~`]{1,3}(?=\S)|(?<=\S)[*_~`]{1,3}|\n[ \t]*>+"
 )
 
 
@@ -212,8 +230,10 @@ LIKELY = 4
 PAIR = 0.06
 """What a second sentence must add of the claim's words to be quoted too."""
 
-_PLURAL_NOUNS = listed("de lb")
+_CAPITAL_NOUNS = listed("de lb")
 """Languages that write every noun with a capital."""
+
+_PREPOSITIONS = listed("in von nach aus bei zwischen seit gegen durch als und")
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,7 +251,7 @@ class _Line:
 
 @dataclass(frozen=True, slots=True)
 class _Claim:
-    """A sentence of the answer: its telling stems with their weights."""
+    """A sentence of the answer: what it says, its telling stems with their weights, and which of them are names."""
 
     text: str
     facts: Facts
@@ -259,7 +279,7 @@ class _Book:
         self._languages = [language_of(passage.text) for passage in passages]
         self._holds: dict[str, list[int]] = defaultdict(list)
         self._titles: list[frozenset[str]] = []
-        self._names = Counter[str]()
+        self._names = set[str]()
         self._common = set[str]()
         for place, passage in enumerate(passages):
             title = read(" . ".join((passage.name, *passage.heading)))
@@ -278,7 +298,7 @@ class _Book:
             self._holds[stem].append(len(self.lines))
         for term in facts.terms:
             if term.capital and not term.first:
-                self._names[term.stem] += 1
+                self._names.add(term.stem)
             elif not term.capital:
                 self._common.add(term.stem)
         self.lines.append(_Line(place, start, end, text, facts, stems, numbers))
@@ -481,9 +501,11 @@ class _Book:
                 continue
             if _exchanged(claim.facts.terms, place, lines):
                 return term.text
-            if term.stem in here or _alike(term, here) or not self._is_name(term):
+            if term.stem in here or _alike(term, here) or not self._is_name(term) or _shortens(term, whole):
                 continue
-            if not spare and (term.stem in around or _alike(term, around) or language in _PLURAL_NOUNS):
+            if language in _CAPITAL_NOUNS and not _bare_name(claim.facts.terms, place):
+                continue
+            if not spare and (term.stem in around or _alike(term, around)):
                 continue
             return term.text
         return None
@@ -536,6 +558,19 @@ def _exchanged(terms: Sequence[Term], place: int, lines: Sequence[_Line]) -> boo
                 return False
             other |= left and right and term.capital and term.stem != stem and not _alike(term, frozenset((stem,)))
     return other
+
+
+def _shortens(term: Term, lines: Sequence[_Line]) -> bool:
+    """Whether it is the initials of words with a capital that follow each other, as EU is of European Union."""
+    if not term.text.isupper() or len(term.text) < 2:
+        return False
+    return any(term.text in "".join(word.text[0] for word in line.facts.terms if word.capital) for line in lines)
+
+
+def _bare_name(terms: Sequence[Term], place: int) -> bool:
+    """Whether a German word with a capital is a name rather than a noun, as far as that can be told: the word before
+    it is a preposition or a name, or there is none."""
+    return place == 0 or terms[place - 1].capital or terms[place - 1].key in _PREPOSITIONS
 
 
 def _near(terms: Sequence[Term], place: int) -> str:

@@ -82,7 +82,7 @@ class Reading:
 
 @asynccontextmanager
 async def open_reading(
-    settings: Settings, store: Store, registry: Registry, changes: Changes, idle: Idle
+    settings: Settings, store: Store, registry: Registry, changes: Changes, idle: Idle, ledger: Ledger
 ) -> AsyncGenerator[Reading]:
     """Begin to read and embed what is unfinished in the store. Raises StoreError."""
     async with AsyncExitStack() as stack:
@@ -96,7 +96,11 @@ async def open_reading(
         stack.push_async_callback(intake.close)
         await intake.start()
         search = Search(store.documents, embedder)
-        yield Reading(intake, blobs, search, Documents(store.documents, search, intake, embedder))
+
+        def ask(owner: str, engine: Engine, model: Model, request: Request) -> AsyncGenerator[Piece, None]:
+            return ledger.stream(owner, engine, model, request, rates(settings, model))
+
+        yield Reading(intake, blobs, search, Documents(store.documents, search, intake, embedder, ask))
 
 
 @asynccontextmanager
@@ -135,7 +139,7 @@ async def open_core(settings: Settings) -> AsyncGenerator[Core]:
         prefill = Prefill(idle)
         stack.push_async_callback(prefill.close)
         modes = Modes(settings, registry, store)
-        reading = await stack.enter_async_context(open_reading(settings, store, registry, changes, idle))
+        reading = await stack.enter_async_context(open_reading(settings, store, registry, changes, idle, ledger))
         turns = Turns(settings, store, registry, modes, preferences, runs, idle, titles, prefill, reading.documents)
         pulls = Pulls(settings, registry, changes)
         stack.push_async_callback(pulls.close)

@@ -124,9 +124,19 @@ def _packages() -> Check:
 
 
 def packages() -> list[str]:
-    """What Éclair depends on by its own metadata, besides the embedded engine's package."""
-    names = [re.split(r"[^\w.-]", requirement, maxsplit=1)[0] for requirement in metadata.requires("eclair") or ()]
+    """What Éclair depends on here by its own metadata, besides the embedded engine's package."""
+    wanted = [requirement for requirement in metadata.requires("eclair") or () if _is_for_here(requirement)]
+    names = [re.split(r"[^\w.-]", requirement, maxsplit=1)[0] for requirement in wanted]
     return [name for name in names if name != ENGINE]
+
+
+def _is_for_here(requirement: str) -> bool:
+    """Whether what the requirement says of systems and processors, if anything, is true of this machine."""
+    stated = {
+        name: re.findall(rf"{name} == [\"']([^\"']+)", requirement) for name in ("sys_platform", "platform_machine")
+    }
+    here = {"sys_platform": sys.platform, "platform_machine": platform.machine()}
+    return all(not values or here[name] in values for name, values in stated.items())
 
 
 def _page() -> Check:
@@ -302,7 +312,7 @@ def _answers(settings: Settings) -> list[Leaving]:
 
 
 async def _fetching() -> Leaving:
-    """What `eclair pull` sends, to the package index that pip is configured for."""
+    """What fetching the embedded model sends, to the package index that pip is configured for."""
     try:
         index = await package_index.configured()
         places = (*index.indexes, *(link for link in index.links if "://" in link))
@@ -311,11 +321,13 @@ async def _fetching() -> Leaving:
     hosts = tuple(dict.fromkeys(urlsplit(without_login(place)).netloc for place in places if urlsplit(place).netloc))
     wheel = embedded().wheel
     assert wheel is not None
-    return Leaving("When you run `eclair pull`", f"the name of the package {wheel.package}", hosts, asked=True)
+    what = f"the name of its package, {wheel.package}"
+    return Leaving("When you fetch the embedded model (`eclair pull`)", what, hosts, asked=True)
 
 
 def _pulling(settings: Settings) -> Leaving:
-    """What `eclair pull NAME` sends, to the hub."""
+    """What fetching another model sends, to the hub."""
     hub = Hub.configured(settings, os.environ)
-    what = "the name of the model" + (", with your HF_TOKEN" if hub.token else "")
-    return Leaving("When you pull another model", what, (urlsplit(without_login(hub.url)).netloc,), asked=True)
+    what = "its name" + (", with your HF_TOKEN" if hub.token else "")
+    hosts = (urlsplit(without_login(hub.url)).netloc,)
+    return Leaving("When you fetch another model (`eclair pull NAME`)", what, hosts, asked=True)

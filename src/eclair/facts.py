@@ -130,7 +130,9 @@ def _terms(text: str) -> tuple[Term, ...]:
         word, start = match[0], match.start()
         if _CJK.search(word):
             pairs = [word[at : at + 2] for at in range(max(1, len(word) - 1))]
-            found += [Term(pair, pair, pair, start + at, start + at + 2, False) for at, pair in enumerate(pairs)]
+            found += [
+                Term(pair, pair, pair, start + at, start + at + len(pair), False) for at, pair in enumerate(pairs)
+            ]
             continue
         key, stem = _keys(word)
         found.append(
@@ -237,15 +239,17 @@ _SPELLED: dict[str, int] = {
 _UNSURE_SPELLED = listed("sept once opt sei due elf tre cent onze dos neuf")
 """Spelled numbers that are another word in another language: they bear a claim out and make none."""
 
-_ROMAN = re.compile(r"\b(?=[IVXL]{2,6}\b)(X{0,3}|XL|LX{0,3})(IX|IV|V?I{0,3})\b")
+_ROMAN = re.compile(r"\b(?=[IVXL]{2,6}\b)(XL|L?X{0,3})(IX|IV|V?I{0,3})\b")
 _MARKS = re.compile(r"[\[【]\^?\d{1,3}(?:[,;–-] ?\d{1,3})*[\]】]")
 
 
 def _numbers(text: str, dates: tuple[Date, ...]) -> tuple[Number, ...]:
-    taken = [(date.start, date.end) for date in dates] + [match.span() for match in _MARKS.finditer(text)]
+    taken = bytearray(len(text))
+    for start, end in [*((date.start, date.end) for date in dates), *(match.span() for match in _MARKS.finditer(text))]:
+        taken[start:end] = b"1" * (end - start)
     found: list[Number] = []
     for match in _FIGURE.finditer(text):
-        if any(start <= match.start() < end for start, end in taken):
+        if taken[match.start()]:
             continue
         values = _values(match["digits"])
         if match["sign"] and (match.start() == 0 or text[match.start() - 1] in " (\u00a0"):
@@ -262,14 +266,16 @@ def _numbers(text: str, dates: tuple[Date, ...]) -> tuple[Number, ...]:
         if after and (unit is None) and (known := _unit(after)):
             unit, end = known, after.end()
         found.append(Number(text[match.start() : end], values, unit, match.start(), end))
+        taken[match.start() : end] = b"1" * (end - match.start())
     for match in _WORD.finditer(text):
         value = _SPELLED.get(match[0].casefold())
-        if value is not None and not any(number.start <= match.start() < number.end for number in found):
+        if value is not None and not taken[match.start()]:
             after = _AFTER.match(text, match.end())
             factors = _SCALES.get(after[1].casefold()) if after else None
             end = after.end(1) if after and factors else match.end()
             values = frozenset(value * factor for factor in factors or (1.0,))
             found.append(Number(text[match.start() : end], values, None, match.start(), end, spelled=True))
+            taken[match.start() : end] = b"1" * (end - match.start())
     return tuple(found)
 
 
@@ -282,6 +288,8 @@ def roman(text: str) -> tuple[Number, ...]:
     """The Roman numbers from II to LXXXIX: they bear a claim out, for `XIX` is a name as well."""
     found: list[Number] = []
     for match in _ROMAN.finditer(text):
+        if not match[0]:
+            continue
         signs = [{"I": 1, "V": 5, "X": 10, "L": 50}[sign] for sign in match[0]]
         value = sum(-sign if sign < after else sign for sign, after in zip(signs, [*signs[1:], 0], strict=True))
         found.append(Number(match[0], frozenset((float(value),)), None, match.start(), match.end()))
@@ -357,10 +365,12 @@ _POINTED = re.compile(
 
 def _dates(text: str) -> tuple[Date, ...]:
     found: list[Date] = []
+    taken = bytearray(len(text))
 
     def give(match: re.Match[str], *readings: tuple[int | None, int | None, int | None]) -> None:
-        if not any(date.start < match.end() and match.start() < date.end for date in found):
+        if not any(taken[match.start() : match.end()]):
             found.append(Date(match[0].rstrip(". "), readings, match.start(), match.end()))
+            taken[match.start() : match.end()] = b"1" * (match.end() - match.start())
 
     for match in _ISO.finditer(text):
         if int(match["month"]) <= 12 and int(match["day"]) <= 31:

@@ -6,6 +6,7 @@ import time
 from dataclasses import dataclass, replace
 
 from eclair.engines.base import JSON, Engine, Model, Remote, Request, estimated
+from eclair.engines.jurisdiction import Where, place
 from eclair.engines.known import chats
 from eclair.engines.thinking import FLASH, THINK
 from eclair.errors import EclairError
@@ -13,7 +14,7 @@ from eclair.events import Remarked
 from eclair.fallback import Fallback, resolve
 from eclair.messages import MODES, Mode, RemarkCode
 from eclair.registry import Registry
-from eclair.routing import Candidate, Place, Settled, able, near, pick, place_of, settle
+from eclair.routing import Candidate, Settled, able, near, pick, settle
 from eclair.settings import Settings
 from eclair.store.base import Store
 
@@ -92,12 +93,12 @@ class Modes:
         engine, default = await self._registry.resolve(None)
         speeds = await self._words_per_second()
         found = [
-            Candidate(model, _place(engine), speeds.get(model.id))
+            Candidate(model, _where(engine), speeds.get(model.id))
             for engine, model in await self._registry.ready()
             if chats(model.id) and model.id not in MODES and not (model.engine == EMBEDDED and model.size is None)
         ]
         found.sort(key=lambda one: one.model.id != default.id)
-        nearby = near(found, _place(engine))
+        nearby = near(found, _where(engine))
         return pick(mode, able(nearby, estimated(question))).model if nearby else default
 
     async def _words_per_second(self) -> dict[str, float]:
@@ -107,5 +108,6 @@ class Modes:
         return self._speeds
 
 
-def _place(engine: Engine) -> Place:
-    return place_of(engine.url if isinstance(engine, Remote) else None)
+def _where(engine: Engine) -> Where:
+    """By the address alone: the country that an owner states makes a server neither nearer nor further."""
+    return place(engine.url).where if isinstance(engine, Remote) else "machine"

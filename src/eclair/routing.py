@@ -6,25 +6,20 @@ two, by what the question looks like. None leads further away than the default m
 
 from __future__ import annotations
 
-import ipaddress
 import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
 from typing import Literal
-from urllib.parse import urlsplit
 
 from eclair.engines.base import Model
-from eclair.loopback import is_loopback
+from eclair.engines.jurisdiction import Where
 from eclair.messages import Mode, RemarkCode
-
-Place = Literal["machine", "network", "elsewhere"]
-"""Where an engine is: on this machine, in a network that is not the internet, or neither."""
 
 Settled = Literal["flash", "think"]
 
-DISTANCE: dict[Place, int] = {"machine": 0, "network": 1, "elsewhere": 2}
+DISTANCE: dict[Where, int] = {"machine": 0, "network": 1, "country": 2, "unknown": 2}
 
 LONG = 80
 """Words from which on a question is long."""
@@ -42,28 +37,14 @@ _CODE = re.compile(r"^ {0,3}(```|~~~)|[{};]\s*$|\b(def|class|function|import|SEL
 _SUM = re.compile(r"\d\s*[-+*/×·÷^=%<>]\s*\(?-?\d|\$[^$\n]*\\\w+|\\(frac|sum|int|sqrt)\b|[∑∫√≤≥≠]")
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
 
-_LOCAL = (".local", ".lan", ".internal", ".home.arpa", ".intranet", ".localdomain")
-
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
     """A model that can be asked now, where it is, and how many words a second it lately wrote, if that is known."""
 
     model: Model
-    place: Place
+    where: Where
     words_per_second: float | None = None
-
-
-def place_of(url: str | None) -> Place:
-    """Where the engine at `url` is, by its host alone; None is an engine that runs here. A name is not looked up."""
-    host = (urlsplit(url).hostname or "") if url is not None else "localhost"
-    if is_loopback(host) or host.endswith(".localhost"):
-        return "machine"
-    try:
-        address = ipaddress.ip_address(host)
-    except ValueError:
-        return "network" if "." not in host or host.endswith(_LOCAL) else "elsewhere"
-    return "network" if address.is_private or address.is_link_local else "elsewhere"
 
 
 def weigh(question: str) -> RemarkCode:
@@ -83,9 +64,9 @@ def settle(mode: Mode, question: str) -> tuple[Settled, RemarkCode | None]:
     return ("flash" if why == "routed_short" else "think"), why
 
 
-def near(candidates: Sequence[Candidate], place: Place) -> list[Candidate]:
-    """Those that are no further away than `place`."""
-    return [one for one in candidates if DISTANCE[one.place] <= DISTANCE[place]]
+def near(candidates: Sequence[Candidate], where: Where) -> list[Candidate]:
+    """Those that are no further away than `where`."""
+    return [one for one in candidates if DISTANCE[one.where] <= DISTANCE[where]]
 
 
 def able(candidates: Sequence[Candidate], tokens: int) -> list[Candidate]:

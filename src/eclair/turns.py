@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from eclair.advice import language_remark
 from eclair.assistant import Again, Answer, Turn, effective
 from eclair.context import lay_out
-from eclair.documents.gather import Documents
+from eclair.documents.gather import Documents, is_small
 from eclair.engines.base import Engine, Model, Request
 from eclair.engines.thinking import FLASH, THINK
 from eclair.errors import InvalidInput, NotFound, TooLarge
@@ -28,6 +28,9 @@ from eclair.store.base import Chunk, NewTurn, RunRecord, Store
 from eclair.titles import Titles
 
 TITLE = 60
+
+FEW = 128
+"""Longest answer of a small model to what is quoted before it already."""
 
 THOUGHTS = 4
 """How much longer the longest answer is where the model thinks first."""
@@ -154,7 +157,7 @@ class Turns:
             engine, model = chosen.engine, chosen.model
             instructions = (await self._preferences.of(owner)).instructions
             again = self._laying_out(chosen, choices, place.history, accepted, instructions, place.continues)
-            turn = await again(engine, model, ())
+            turn = await again(engine, model, (), ())
             started = self._started(kept, place, model.id)
             grounds = self._documents.grounds(owner, _asked(place))
             answer = Answer(turn, chosen.fallback, again, grounds)
@@ -184,7 +187,7 @@ class Turns:
             instructions = (await self._preferences.of(owner)).instructions
             begun = history[-1] if history[-1].role == "assistant" else None
             again = self._laying_out(chosen, choices, history, accepted, instructions, begun)
-            turn = await again(chosen.engine, chosen.model, ())
+            turn = await again(chosen.engine, chosen.model, (), ())
         started = RunStarted(self._ids("run"), self._ids("msg"), conversation, None, chosen.model.id, now)
         return self._runs.pass_on(owner, started, Answer(turn, chosen.fallback, again))
 
@@ -241,9 +244,9 @@ class Turns:
         """Lays the question out for whoever answers it, with a word on its language if the model does not list that."""
         said = history if continues is None else history[:-1]
 
-        async def lay_out_for(engine: Engine, model: Model, passages: Sequence[Passage] = ()) -> Turn:
+        async def lay_out_for(engine: Engine, model: Model, passages: Sequence[Passage], notes: Sequence[str]) -> Turn:
             by = chosen.by(engine, model)
-            turn = await prepare(self._settings, by, choices, history, accepted, instructions, passages)
+            turn = await prepare(self._settings, by, choices, history, accepted, instructions, passages, notes)
             remark = await language_remark(said, model, await self._registry.models(), self._settings)
             remarks = turn.remarks if remark is None else (*turn.remarks, remark)
             return replace(turn, continues=continues, remarks=remarks)
@@ -323,6 +326,7 @@ async def prepare(
     accepted: float,
     instructions: str = "",
     passages: Sequence[Passage] = (),
+    notes: Sequence[str] = (),
 ) -> Turn:
     """Fill in what `choices` leave open, and choose what of `history` the model is shown. Raises TooLarge.
 
@@ -336,13 +340,14 @@ async def prepare(
     room = THOUGHTS if effort == THINK and model.thinks != "never" else 1
     system = choices.system if choices.system is not None else settings.system_prompt
     system = "\n\n".join(text for text in (system, instructions.strip()) if text)
-    sampling = effective(choices.sampling, model.sampling, settings.max_tokens * room)
+    longest = min(settings.max_tokens, FEW) if passages and is_small(model) else settings.max_tokens * room
+    sampling = effective(choices.sampling, model.sampling, longest)
 
     async def count(text: str) -> int:
         return await engine.count(model.id, text)
 
     reserve = sampling.max_tokens or 0
-    laid = await lay_out(system, history, passages, window=model.context, reserve=reserve, count=count)
+    laid = await lay_out(system, history, passages, notes, window=model.context, reserve=reserve, count=count)
     remarks = (chosen.remark,) if chosen.remark is not None else ()
     charged = rates(settings, model)
     return Turn(engine, model, laid, sampling, accepted, rates=charged, effort=effort, remarks=remarks)

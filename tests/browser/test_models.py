@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
+from eclair.engines import tuned
+from eclair.engines.tuned import Choice, Source, Speed, Tuning
 from tests.browser.axe import SIDEWAYS
 from tests.browser.conftest import Opening, Watch
 from tests.browser.market import Market, opened
@@ -132,6 +134,21 @@ def test_another_quantisation_is_chosen(models: Page, market: Market) -> None:
     assert [call.path for call in market.shop.store.calls][-1] == "/blobs/tiny-Q8_0.gguf"
 
 
+def test_a_model_that_was_measured_tells_how_fast_others_would_be(models: Page, market: Market, tmp_path: Path) -> None:
+    found(models, "ministral-3-3b")
+    expect(offer(models, "Ministral 3 3B")).not_to_contain_text("tokens/s")
+    get(models)
+    expect(coming(models)).to_contain_text("Tiny is here and can be asked.")
+    source = Source.of(tmp_path / "data" / "models" / Q4)
+    speed = Speed(500, 47.3, 40)
+    found_out = Tuning(tuned.machine(), source, "2026-11-25", Choice(), 1e10, 90_000_000, speed, speed)
+    tuned.keep(tmp_path / "data", "tiny", found_out)
+    models.reload()
+    expect(section(models).get_by_role("list", name="On this machine")).to_contain_text("about 47 tokens/s")
+    found(models, "ministral-3-3b")
+    expect(offer(models, "Ministral 3 3B")).to_contain_text(re.compile(r"about [\d.]+ tokens/s"))
+
+
 def test_a_model_is_removed_after_a_question(models: Page, market: Market) -> None:
     get(models)
     here = section(models).get_by_role("list", name="On this machine")
@@ -206,3 +223,16 @@ def test_a_question_in_a_language_that_is_not_listed_is_helped(
     expect(offer).to_have_count(0)
     use.click()
     expect(page.get_by_role("combobox", name="Model")).to_have_value("tiny")
+
+
+def test_a_model_that_is_missing_leads_to_where_it_can_be_had(market: Market, opening: Opening) -> None:
+    page = opening(market.served, locale="de-DE").new_page()
+    page.goto("/")
+    page.get_by_role("combobox", name="Modell").select_option("SmolLM2 135M Instruct")
+    page.get_by_role("textbox", name="Nachricht").fill("Wer bist du?")
+    page.keyboard.press("Enter")
+    answer = page.get_by_role("article", name="Éclair")
+    expect(answer).to_contain_text("Das Modell ist nicht oder nicht vollständig auf diesem Rechner.")
+    expect(answer).to_contain_text("`eclair pull smollm2-135m-instruct` fetches it")
+    answer.get_by_role("button", name="Modelle und Downloads").click()
+    expect(page.get_by_role("heading", name="Modelle und Downloads")).to_be_focused()

@@ -189,6 +189,9 @@ def test_on_a_phone_the_drawer_leads_to_settings_and_palette(opening: Opening, s
     nav.get_by_role("link", name="Settings").tap()
     expect(page.get_by_role("heading", name="Settings", level=1)).to_be_focused()
     expect(nav).to_be_hidden()
+    page.get_by_role("link", name="Models and downloads").tap()
+    expect(page.get_by_role("heading", name="Models and downloads")).to_be_focused()
+    assert page.evaluate("document.documentElement.scrollHeight <= innerHeight"), "the list alone scrolls"
 
 
 def test_everything_is_taken_along_and_brought_in(mortal: Served, opening: Opening) -> None:

@@ -447,6 +447,26 @@ def test_on_a_phone_enter_makes_a_line(opening: Opening, shared: Served) -> None
     finished(page)
 
 
+def test_on_a_phone_one_row_of_buttons_does(opening: Opening, shared: Served) -> None:
+    page = opening(shared, viewport={"width": 390, "height": 780}, has_touch=True, is_mobile=True).new_page()
+    page.goto("/")
+    form = page.locator("form", has=composer(page))
+    model, send = form.get_by_role("combobox", name="Model"), form.get_by_role("button", name="Send")
+    middles = [box["y"] + box["height"] / 2 for box in (model.bounding_box(), send.bounding_box()) if box is not None]
+    more = form.get_by_role("button", name="More")
+    box = more.bounding_box()
+    assert box is not None
+    assert middles == [box["y"] + box["height"] / 2] * 2
+    more.tap()
+    page.get_by_role("menuitem", name="Search the web").tap()
+    expect(page.get_by_text("Éclair cannot search the web yet.").first).to_be_visible()
+    more.tap()
+    with page.expect_file_chooser() as chooser:
+        page.get_by_role("menuitem", name="Add text files").tap()
+    chooser.value.set_files([{"name": "a.txt", "mimeType": "text/plain", "buffer": b"one"}])
+    expect(form.get_by_text("a.txt")).to_be_visible()
+
+
 def test_what_no_model_can_do_is_greyed_and_says_why(page: Page) -> None:
     for name, reason in {
         "Search the web": "Éclair cannot search the web yet.",

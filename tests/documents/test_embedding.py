@@ -83,8 +83,8 @@ async def test_the_process_ends_when_nothing_is_asked_of_it() -> None:
     embedder = E5(idle=0.01)
     await embedder.embed(["one"], "query")
     async with asyncio.timeout(30):
-        while embedder.pid is not None:
-            await asyncio.sleep(0.01)  # noqa: ASYNC110
+        while embedder.pid is not None:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
     assert len(await embedder.embed(["two"], "query")) == 1
     await embedder.close()
     assert embedder.pid is None

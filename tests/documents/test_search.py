@@ -93,6 +93,22 @@ async def test_what_is_found_says_where_it_stands(documents: DocumentStore) -> N
     assert 0 < found.score <= 1
 
 
+async def test_a_table_of_contents_comes_last(store: SQLStore) -> None:
+    texts = [
+        "Of bread . . . . . . . 3\nOf bread and butter . . . . . . 4\nOf bread and cheese . . . . . 5",
+        "It is baked of flour and water, and called bread.",
+    ]
+    await store.documents.add_file(
+        StoredFile(id="file_a", owner="me", name="a", size=1, sha256=SHA, media="", created=1), 1
+    )
+    chunks = [Chunk(SHA, i, i + 1, 200 * i, 200 * i + len(text), (), text) for i, text in enumerate(texts)]
+    await store.documents.add_pages(SHA, [Page(i, text) for i, text in enumerate(texts, 1)], chunks, finished=True)
+    search = Search(store.documents, None)
+    assert numbers(await search.find(SCOPE, "bread", 2)) == [1, 0]
+    assert numbers(await search.find(SCOPE, "bread", 1)) == [1]
+    assert numbers(await search.find(SCOPE, "cheese", 1)) == [0]
+
+
 class Broken:
     name = "broken"
 
@@ -112,6 +128,12 @@ async def test_words_find_what_has_no_vector_yet(documents: DocumentStore, e5: E
     assert numbers(found)[0] == 4
     assert found[0].how == "words"
     assert {each.how for each in found[1:]} == {"meaning"}
+
+
+async def test_a_question_at_either_end_of_a_long_text_is_found(documents: DocumentStore) -> None:
+    search = Search(documents, None)
+    for query in ("Müller? " + "x1-" * 300_000, "1" * 300_000 + " Müller?"):
+        assert numbers(await search.find(SCOPE, query, 5)) == [3]
 
 
 async def test_nothing_is_found_in_nothing(documents: DocumentStore) -> None:

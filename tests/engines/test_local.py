@@ -20,8 +20,9 @@ import pytest
 from eclair.engines import drafting, llama_process
 from eclair.engines.base import Counted, Ended, Piece, Request, Said, Text
 from eclair.engines.catalog import embedded
+from eclair.engines.dialects import DIALECTS
 from eclair.engines.local import LocalEngine
-from eclair.engines.openai import DIALECTS, OpenAIEngine
+from eclair.engines.openai import OpenAIEngine
 from eclair.engines.resident import Resident
 from eclair.engines.share import share_file
 from eclair.errors import Conflict, EngineMissing, EngineRefused, EngineUnavailable, ModelMissing, NotFound

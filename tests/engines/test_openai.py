@@ -14,7 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from eclair.engines.base import Counted, Ended, Piece, Reasoning, Request, Said, Text, ToolCall
-from eclair.engines.openai import DIALECTS, FEW, PLAIN, Dialect, OpenAIEngine, compose, retry_after
+from eclair.engines.dialects import DIALECTS, PLAIN, Dialect, compose
+from eclair.engines.openai import FEW, OpenAIEngine, retry_after
 from eclair.engines.reading import MAX_LINE, Frames
 from eclair.errors import EclairError, EngineBroken, EngineBusy, EngineRefused, EngineUnavailable
 from eclair.messages import Sampling

@@ -9,7 +9,8 @@ import orjson
 import pytest
 
 from eclair.engines.base import JSON, Request, Said, Text, Thinks
-from eclair.engines.openai import DIALECTS, PLAIN, Dialect, OpenAIEngine, compose
+from eclair.engines.dialects import DIALECTS, PLAIN, Dialect, compose
+from eclair.engines.openai import OpenAIEngine
 from eclair.engines.thinking import PROMPT
 from eclair.errors import EngineRefused
 from tests.engines.standin import Call, StandIn, standing_in

@@ -11,8 +11,9 @@ import pytest
 
 from eclair.engines import requantise, tuned
 from eclair.engines.catalog import EMBEDDED, embedded
+from eclair.engines.dialects import DIALECTS
 from eclair.engines.local import LocalEngine
-from eclair.engines.openai import DIALECTS, OpenAIEngine
+from eclair.engines.openai import OpenAIEngine
 from eclair.engines.share import share_file
 from eclair.engines.tuned import Choice, Source, Speed, Tuning
 from eclair.settings import Settings

@@ -59,6 +59,7 @@ async def test_a_licence_is_asked_for_then_the_model_comes_and_goes(market: Serv
     assert "Research only." in reply.error["message"]
     row = await catalogued(market)
     assert (row["installed"], row["quant"], row["restricts"]) == (False, "Q4_K_M", "Research only.")
+    assert row["expected"] is None, "nothing was measured yet"
     begun = await market.post("/api/models/pulls", {"name": "tiny", "accept_licence": True})
     assert begun.status == 202
     pull = await ended(market, begun.body["id"])

@@ -284,6 +284,12 @@ async def test_what_goes_along_with_a_message_is_loose_once_that_is_erased(store
         ("第三章機器學習的基礎", "機器學習"),
         ("smørrebrød", "smoerrebroed"),
         ("cœur", "coeur"),
+        ("στην Ελλάδα", "ΕΛΛΑΔΑ"),
+        ("ΑΘΗΝΑΣ", "Αθήνας"),
+        ("новогодняя ёлка", "елка"),
+        ("Łódź leży", "lodz"),
+        ("die Kündigungsfrist", "Kündigungen"),
+        ("Straßenverkehrsordnung", "STRASSENVERKEHR"),
     ],
 )
 async def test_words_are_found_however_they_are_written(documents: DocumentStore, text: str, query: str) -> None:
@@ -302,6 +308,12 @@ def test_no_query_breaks_the_index(query: str) -> None:
     db.execute("""CREATE VIRTUAL TABLE t USING fts5(text, tokenize = "unicode61 remove_diacritics 2 tokenchars '§'")""")
     for word in wanted(query):
         list(db.execute("SELECT 1 FROM t WHERE t MATCH ?", (word.query,)))
+
+
+async def test_a_beginning_that_a_chunk_has_often_is_found(documents: DocumentStore) -> None:
+    scope = await read(documents, [" ".join(f"kündigung{ending}" for ending in ("", "en", "s", "sfrist", "sschutz"))])
+    assert await found(documents, scope, "Kündigungsgrund") == []
+    assert await found(documents, scope, "Kündigung") == [0]
 
 
 async def test_headings_are_found(documents: DocumentStore) -> None:

@@ -38,8 +38,8 @@ export interface CatalogModel {
   readonly size: number | null;
   readonly memory: number | null;
   readonly fits: boolean | null;
-  /** Tokens a second that it would write here, where the server tells: measured, or reckoned from others. */
-  readonly expected?: { readonly rate: number; readonly basis: string } | null;
+  /** Tokens a second that it would write here: measured, reckoned from others, or what memory allows at most. */
+  readonly expected: { readonly rate: number; readonly basis: "measured" | "reckoned" | "limit" } | null;
   readonly installed: boolean;
   readonly loaded: boolean;
   /** Whether the catalogue has it, rather than somebody having put its file there. */
@@ -99,7 +99,7 @@ export function offered(models: readonly CatalogModel[], { words, fits, can, lan
 
 /** How fast the model would write here, where that is known; what memory alone would allow is not. */
 export function speed({ expected }: CatalogModel): string {
-  if (expected == null || expected.basis === "limit") return "";
+  if (expected === null || expected.basis === "limit") return "";
   return say("speedExpected", { rate: number(expected.rate, { maximumSignificantDigits: 2 }) });
 }
 

@@ -22,6 +22,7 @@ export type ErrorCode =
   | "licence_asks"
   | "gone"
   | "too_large"
+  | "unreadable_file"
   | "setup"
   | "settings"
   | "port_in_use"

@@ -24,6 +24,7 @@ from eclair.documents.folders import Brought, Look, Plan, Seen
 from eclair.engines.added import AddedEngines
 from eclair.errors import Conflict, InvalidInput, NotFound, StoreError
 from eclair.idle import Idle
+from eclair.ledger import Ledger
 from eclair.registry import build
 from eclair.settings import Settings
 from eclair.store.documents import DocumentStore, FileState, Library, ListedLibrary
@@ -78,7 +79,7 @@ async def open_shelf(settings: Settings) -> AsyncGenerator[tuple[SQLStore, Readi
     try:
         registry = build(replace(settings, embedded=False), AddedEngines(settings, store.servers))
         try:
-            async with open_reading(settings, store, registry, Changes(store), Idle()) as reading:
+            async with open_reading(settings, store, registry, Changes(store), Idle(), Ledger(store)) as reading:
                 yield store, reading
         finally:
             await registry.close()

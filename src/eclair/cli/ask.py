@@ -92,13 +92,13 @@ async def _prepare(
         libraries=sources.libraries,
     )
 
-    async def again(engine: Engine, model: Model, passages: Sequence[Passage] = ()) -> Turn:
+    async def again(engine: Engine, model: Model, passages: Sequence[Passage] = (), notes: Sequence[str] = ()) -> Turn:
         by = chosen.by(engine, model)
-        turn = await prepare(settings, by, question.choices, [asked], question.accepted, passages=passages)
+        turn = await prepare(settings, by, question.choices, [asked], question.accepted, "", passages, notes)
         remark = await language_remark([asked], model, await registry.models(), settings)
         return turn if remark is None else replace(turn, remarks=(*turn.remarks, remark))
 
-    turn = await again(chosen.engine, chosen.model, ())
+    turn = await again(chosen.engine, chosen.model)
     started = RunStarted(new_id("run"), new_id("msg"), "", None, chosen.model.id, created)
     return started, Answer(turn, chosen.fallback, again, sources.grounds(asked))
 

@@ -23,6 +23,7 @@ from eclair.documents.gather import DocumentGrounds, Documents
 from eclair.documents.intake import Intake
 from eclair.errors import NotFound, StoreError
 from eclair.idle import Idle
+from eclair.ledger import Ledger
 from eclair.messages import Attachment, LibraryName, Message
 from eclair.registry import Registry
 from eclair.settings import Settings
@@ -84,7 +85,7 @@ def _room(stack: contextlib.ExitStack) -> Path:
 async def _opened(settings: Settings, registry: Registry, idle: Idle) -> AsyncGenerator[Reading]:
     store = await asyncio.to_thread(SQLStore.open, settings.data_dir)
     try:
-        async with open_reading(settings, store, registry, Changes(store), idle) as reading:
+        async with open_reading(settings, store, registry, Changes(store), idle, Ledger(store)) as reading:
             yield reading
     finally:
         await store.close()

@@ -1,25 +1,32 @@
 """Gathers what an answer can rest on: the passages of the files and libraries that go along with a conversation.
 
-A document that the model reads whole at little cost is given whole; of others the passages that fit the question.
-Passages keep their numbers for the whole conversation. What is said of them is checked by `citations`.
+A document that the model reads whole at little cost is given whole; of others the passages that fit the question, or
+where that is on the whole, notes on every part. Passages keep their numbers for the whole conversation. What is said of
+them is checked by `citations`.
 """
 
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass, replace
 
 from eclair.citations import Checker
+from eclair.documents.asking import wants_whole
 from eclair.documents.embedding import Embedder
 from eclair.documents.intake import Intake, is_unknown
-from eclair.documents.quoting import quotes
+from eclair.documents.notes import Ask, Notes
+from eclair.documents.quoting import quoted, quotes
 from eclair.documents.search import Found, Search
-from eclair.engines.base import Model
-from eclair.errors import NotFound, StoreError, UnreadableFile
+from eclair.documents.whole import FRAMING, Part, Stated, fitting, parts_of, telling
+from eclair.engines.base import Engine, Model, Piece, Request
+from eclair.errors import NotFound, StoreError, UnreadableFile, UpstreamError
 from eclair.events import Remarked, SourceFound, StepFinished, StepStarted
 from eclair.grounds import Finding, Quoted
+from eclair.languages import language_of, lists
 from eclair.messages import Attachment, LibraryName, Message, Passage
 from eclair.store.documents import DocumentStore, FileState, Scope
 
@@ -31,6 +38,20 @@ GLANCE = 0.1
 """Seconds between two looks at how far files are."""
 SHORT = 5
 """Words below which a question is searched for together with the one before."""
+LONGEST = 10_000
+"""Chunks of documents that are looked at for one answer: about two thousand pages."""
+PARTS = 64
+"""Parts of documents that are read for one answer."""
+LIBRARY = 20
+"""Files up to which a library is read as a whole."""
+SHORT_PART = 800
+"""Characters of which a sentence is quoted at least."""
+SHORTEST = 100
+"""Characters that a passage of a table rarely has less than."""
+QUOTES = 12
+"""Sentences that are quoted in the place of an answer on the whole."""
+SENTENCE = 150
+"""Characters of a note's sentence, about."""
 SMALL = 1.0
 """Billions of parameters below which a model reads few passages well, and is not trusted to answer by itself."""
 
@@ -53,14 +74,30 @@ def budget(model: Model) -> Budget:
     return Budget(min(passages, max(2, window // 2 // 1000)), min(window // 3, 6_000 if size < 2 else 48_000))
 
 
+def is_small(model: Model) -> bool:
+    """Whether the model is not trusted to answer by itself; one of unknown size is."""
+    size = model.active or model.parameters
+    return size is not None and size < SMALL
+
+
+AskFor = Callable[[str, Engine, Model, Request], AsyncGenerator[Piece, None]]
+"""What a model says to the request of an owner, to whom what it takes is counted."""
+
+
+log = logging.getLogger(__name__)
+
+
 class Documents:
     """What turns ask of documents: what goes along with a question, and the grounds of its answer."""
 
-    def __init__(self, store: DocumentStore, search: Search, intake: Intake, embedder: Embedder | None) -> None:
+    def __init__(
+        self, store: DocumentStore, search: Search, intake: Intake, embedder: Embedder | None, ask: AskFor
+    ) -> None:
         self._store = store
         self._search = search
         self._intake = intake
         self._embedder = embedder
+        self._ask = ask
 
     async def attachments(self, owner: str, files: Sequence[str]) -> tuple[Attachment, ...]:
         """Raises NotFound."""
@@ -104,7 +141,11 @@ class Documents:
         if not files and not libraries:
             return None
         scope = Scope(owner, tuple(files), tuple(libraries))
-        return DocumentGrounds(self._store, self._search, self._intake, self._embedder, scope, history)
+
+        def ask(engine: Engine, model: Model, request: Request) -> AsyncGenerator[Piece, None]:
+            return self._ask(owner, engine, model, request)
+
+        return DocumentGrounds(self._store, self._search, self._intake, self._embedder, ask, scope, history)
 
 
 class DocumentGrounds:
@@ -116,6 +157,7 @@ class DocumentGrounds:
         search: Search,
         intake: Intake,
         embedder: Embedder | None,
+        ask: Ask,
         scope: Scope,
         history: Sequence[Message],
         clock: Callable[[], float] = time.perf_counter,
@@ -124,12 +166,16 @@ class DocumentGrounds:
         self._search = search
         self._intake = intake
         self._embedder = embedder
+        self._ask = ask
         self._scope = scope
         self._history = history
         self._clock = clock
         self._passages: list[Passage] = []
+        self._notes: list[str] = []
+        self._quotes: list[Quoted] = []
+        self._speechless = False
 
-    async def gather(self, model: Model) -> AsyncGenerator[Finding, None]:
+    async def gather(self, engine: Engine, model: Model) -> AsyncGenerator[Finding, None]:
         """Wait until something is read, search, and give the passages, best first or a whole document in its order."""
         files = await self._files()
         waiting = {each.document.sha256: each.file.name for each in files if is_unknown(each.document)}
@@ -139,10 +185,18 @@ class DocumentGrounds:
             await self._intake.wait(set(waiting), WAIT)
             yield StepFinished("read", self._since(began))
             files = await self._files()
-        began = self._clock()
-        yield StepStarted("search", "search", f"Searching {self._what(files)}")
-        self._passages = self._numbered(await self._found(files, budget(model)))
-        yield StepFinished("search", self._since(began))
+        most = budget(model)
+        if wants_whole(_question(self._history)) and await self._whole_files(files, most) is None:
+            read = await self._everything(files, PARTS * most.whole)
+            async with aclosing(self._part_by_part(read, engine, model)) as findings:
+                async for finding in findings:
+                    yield finding
+            files = read or files
+        if not self._passages:
+            began = self._clock()
+            yield StepStarted("search", "search", f"Searching {self._what(files)}")
+            self._passages = self._numbered(await self._found(files, most))
+            yield StepFinished("search", self._since(began))
         for passage in self._passages:
             yield SourceFound(passage)
         for remark in self._remarks(files):
@@ -155,10 +209,20 @@ class DocumentGrounds:
 
     async def lead(self, model: Model) -> Sequence[Quoted]:
         """The sentences that answer best, where the model is too small to be trusted with that."""
-        size = model.active or model.parameters
-        if size is None or size >= SMALL or not self._passages:
-            return ()
-        return await quotes(_question(self._history), self._passages, self._embedder)
+        if self._quotes or not is_small(model) or not self._passages:
+            return self._quotes
+        question = _question(self._history)
+        language = language_of(question)
+        self._speechless = language is not None and bool(model.languages) and not lists(model.languages, language)
+        return await quotes(question, self._passages, self._embedder, 2 if self._speechless else 1)
+
+    def suffice(self) -> bool:
+        """A small model would but repeat what is quoted from every part, and babble in a language that it does not
+        know."""
+        return bool(self._quotes) or self._speechless
+
+    def notes(self) -> Sequence[str]:
+        return self._notes
 
     def checker(self, passages: Sequence[Passage]) -> Checker:
         return Checker(passages, self._embedder, _question(self._history))
@@ -175,14 +239,105 @@ class DocumentGrounds:
 
     def _what(self, files: Sequence[FileState]) -> str:
         known = {library.id: library.name for message in self._history for library in message.libraries}
-        return _names([*(each.file.name for each in files), *(known[id] for id in self._scope.libraries)])
+        attached = [each.file.name for each in files if each.file.id in self._scope.files]
+        return _names([*attached, *(known[id] for id in self._scope.libraries)])
 
     async def _found(self, files: Sequence[FileState], most: Budget) -> list[Passage]:
         """Passages without their numbers."""
         if (whole := await self._whole_files(files, most)) is not None:
             return whole
         found = await self._search.find(self._scope, _query(self._history), most.passages)
-        return [_passage(each) for each in found]
+        passages = [_passage(each) for each in found]
+        if not found:
+            return []
+        sheet = await self._sheet(found[0], most.whole // 2)
+        places = {(passage.file, passage.start) for passage in sheet}
+        return [*sheet, *(each for each in passages if (each.file, each.start) not in places)]
+
+    async def _sheet(self, found: Found, most: int) -> list[Passage]:
+        """The passages of the sheet on which a row was found, where it has no more than `most` characters: what is
+        asked of a table may rest on all of its rows. Else that of the row alone."""
+        chunk = found.chunk
+        pages = await self._store.pages_at(chunk.document, chunk.start, chunk.end)
+        if len(pages) == 1 and len(pages[0].page.text) <= most and any(b.kind == "row" for b in pages[0].page.blocks):
+            start, end = pages[0].start, pages[0].start + len(pages[0].page.text)
+            near = most // SHORTEST
+            chunks = await self._store.chunks(chunk.document, max(0, chunk.number - near), chunk.number + near)
+            return [_passage(replace(found, chunk=each)) for each in chunks if start <= each.start < end]
+        return [_passage(found)]
+
+    async def _everything(self, files: Sequence[FileState], most: int) -> list[FileState]:
+        """All files of the scope; none where libraries are among them and it is too much to be read for one answer."""
+        found = list(files)
+        for library in self._scope.libraries:
+            listed = await self._store.files(self._scope.owner, LIBRARY, library=library)
+            found += sorted(listed.files, key=lambda each: each.file.name)
+            if listed.next is not None or sum(each.document.characters for each in found) > most:
+                return []
+        return list({each.file.id: each for each in found}.values())
+
+    async def _part_by_part(
+        self, files: Sequence[FileState], engine: Engine, model: Model
+    ) -> AsyncGenerator[Finding, None]:
+        """Passages of every part in order; none where nothing could be found out, and the question is on a place."""
+        texts = [passages for each in files if (passages := await self._whole(each, LONGEST // len(files)))]
+        if not texts:
+            return
+        cut = sum(map(len, texts)) < sum(each.document.chunks for each in files)
+        small = is_small(model)
+        room = budget(model).whole
+        parts = await asyncio.to_thread(_few, texts) if small else await asyncio.to_thread(parts_of, texts, room)
+        read = parts[: QUOTES if small else PARTS]
+        findings = self._tell(read, room, self._what(files)) if small else self._note(read, room, engine, model)
+        async with aclosing(findings):
+            async for finding in findings:
+                yield finding
+        if cut or len(read) < len(parts):
+            yield Remarked(
+                "partly_read",
+                f"{self._what(files)} is too long for one answer, which rests on the first {len(read)} parts, up to "
+                f"{read[-1].title}; ask about what follows by itself.",
+            )
+
+    async def _tell(self, parts: Sequence[Part], room: int, what: str) -> AsyncGenerator[Finding, None]:
+        """Have what tells most in each part quoted."""
+        began = self._clock()
+        yield StepStarted("parts", "read", f"Looking through {what}")
+        shown = fitting(await asyncio.to_thread(telling, _question(self._history), parts), room)
+        self._passages = self._numbered(shown.passages)
+        above = ""
+        for part, stated in zip(parts, shown.stated, strict=True):
+            for one in stated:
+                passage = self._resting(one)
+                title, above = part.title if part.title != above else "", part.title
+                self._quotes.append(quoted(passage, one.start - passage.start, one.end - passage.start, title))
+        yield StepFinished("parts", self._since(began))
+
+    async def _note(
+        self, parts: Sequence[Part], room: int, engine: Engine, model: Model
+    ) -> AsyncGenerator[Finding, None]:
+        """Have the model take notes on each part."""
+        notes = Notes(self._ask, engine, model, _question(self._history), self._clock)
+        try:
+            async with aclosing(notes.take(parts, room // (2 * SENTENCE + FRAMING))) as steps:
+                async for step in steps:
+                    yield step
+        except UpstreamError as error:
+            log.warning("no notes could be taken: %s", error.message)
+            return
+        shown = fitting(notes.stated, room)
+        self._passages = self._numbered(shown.passages)
+        for title, stated in zip(notes.titles, shown.stated, strict=True):
+            lines = [f"- {one.text} [{self._resting(one).number}]" for one in stated]
+            self._notes += ["\n".join([title, *lines])] if lines else []
+
+    def _resting(self, stated: Stated) -> Passage:
+        """The passage on which a sentence rests, under its number."""
+        return next(
+            passage
+            for passage in self._passages
+            if passage.file == stated.passage.file and passage.start <= stated.start and stated.end <= passage.end
+        )
 
     async def _whole_files(self, files: Sequence[FileState], most: Budget) -> list[Passage] | None:
         """All that there is to know, where the model may be shown it; None where it has to be searched."""
@@ -191,9 +346,12 @@ class DocumentGrounds:
             return None
         return [passage for each in files for passage in await self._whole(each)]
 
-    async def _whole(self, file: FileState) -> list[Passage]:
-        chunks = await self._store.chunks(file.document.sha256)
-        labels = {stored.page.number: stored.page for stored in await self._store.pages(file.document.sha256)}
+    async def _whole(self, file: FileState, most: int = LONGEST) -> list[Passage]:
+        """The file's passages in order, as many as `most` chunks."""
+        sha256 = file.document.sha256
+        chunks = await self._store.chunks(sha256, 0, most - 1)
+        pages = await self._store.pages(sha256, chunks[0].page, chunks[-1].page) if chunks else []
+        labels = {stored.page.number: stored.page for stored in pages}
         return [
             Passage(
                 number=0,
@@ -255,6 +413,16 @@ def _passage(found: Found) -> Passage:
         text=chunk.text,
         member=found.member,
     )
+
+
+def _few(texts: Sequence[Sequence[Passage]]) -> list[Part]:
+    """As many parts as are quoted, or fewer; more only where there are more files."""
+    most = max(SHORT_PART, sum(len(passage.text) for text in texts for passage in text) // QUOTES)
+    parts = parts_of(texts, most)
+    while len(parts) > max(QUOTES, len(texts)):
+        most += most // 4
+        parts = parts_of(texts, most)
+    return parts
 
 
 def _query(history: Sequence[Message]) -> str:

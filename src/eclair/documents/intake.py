@@ -30,7 +30,7 @@ OFTEN = 0.25
 """Seconds after which the pages that were read meanwhile are kept and told of."""
 MOST_PAGES = 64
 """Pages that are kept together."""
-BATCH = 8
+BATCH = 4
 """Chunks that are embedded together."""
 PATIENCE = 30.0
 """Seconds for which embedding waits at most for an answer to end."""
@@ -44,6 +44,9 @@ AHEAD = 50
 """Documents, of those that wait, of which one is being read where a process is at work on them."""
 LOOK = 5.0
 """Seconds between two looks at what other processes took in and left unread when they ended."""
+
+HEAD = 200
+"""Characters at a chunk's beginning in which its own headings stand."""
 
 log = logging.getLogger(__name__)
 
@@ -334,7 +337,6 @@ class Intake:
                 self.unembedded = error.message
                 log.warning("documents are found by their words alone for now: %s", error.message)
                 asyncio.get_running_loop().call_later(AGAIN, self._chunks.set)
-            self._tell(now=True)
 
     async def _embed_rest(self, embedder: Embedder) -> None:
         """Embed what has no vector yet, unless another process does."""
@@ -344,7 +346,7 @@ class Intake:
                 vectors = await embedder.embed([text_of(chunk) for chunk in chunks], "passage")
                 await self._store.add_vectors(embedder.name, chunks, vectors)
                 self.unembedded = None
-                self._tell()
+                self._tell(now=len(chunks) < BATCH)
 
     async def _calm(self) -> None:
         """Wait until nobody waits for an answer, but not for ever."""
@@ -393,5 +395,6 @@ def is_unknown(state: DocumentState) -> bool:
 
 
 def text_of(chunk: Chunk) -> str:
-    """What of a chunk is embedded: its words below their headings."""
-    return "\n".join([*([" › ".join(chunk.heading)] if chunk.heading else []), chunk.text])
+    """What of a chunk is embedded: its words below the headings that it does not begin with itself."""
+    above = [heading for heading in chunk.heading if heading not in chunk.text[: len(heading) + HEAD]]
+    return "\n".join([*([" › ".join(above)] if above else []), chunk.text])

@@ -9,6 +9,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from typing import NamedTuple
 
 from eclair.documents.values import Block, BlockKind, Page, Read, Word
@@ -72,7 +73,10 @@ _PAGE = re.compile(
     r"(?:page|seite|p\.|s\.)?\s*[-–—]?\s*(?:\d{1,4}|[ivxlcdm]{1,7})\s*[-–—]?\s*(?:(?:/|of|von|sur|de)\s*\d{1,4})?",
     re.IGNORECASE,
 )
-_CJK = re.compile("[\u2e80-\u9fff\uac00-\ud7af\uf900-\ufaff\uff00-\uffef]")
+_CJK = re.compile("[\u2e80-\u9fff\uf900-\ufaff\uff00-\uffef]")
+"""Letters of Chinese and Japanese, each of which is a word here, as no spaces are between words."""
+
+_LEFTWARDS = re.compile("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]")
 
 MARGIN = 0.13
 """The share of a page's height, at its top and bottom, in which furniture stands."""
@@ -184,6 +188,7 @@ class _Composer:
 
     def compose(self) -> Page:
         lines = self.source.lines
+        self._gap = _usual_gap(lines)
         self._kinds = {id(line): self._kind(line) for line in lines}
         at = 0
         while at < len(lines):
@@ -220,6 +225,7 @@ class _Composer:
         self.blocks.append(Block(kind, self._start, self.length, level))
 
     _start: int = 0
+    _gap: float = 0.0
     _kinds: dict[int, tuple[BlockKind, int]] = field(default_factory=dict[int, tuple[BlockKind, int]])
 
     def _say(self, text: str) -> None:
@@ -303,10 +309,14 @@ class _Composer:
             return False
         if gap < -line.size:  # the next column: the same sentence may go on there
             return not _ENDED.search(before.text) and line.text[:1].islower()
-        if gap > line.size * 0.55 or abs(line.size - before.size) > 1.5:
+        if gap > max(line.size * 0.55, self._gap) or abs(line.size - before.size) > 1.5:
             return False
-        indented = line.left > before.left + line.size * 0.8 and before.left <= first.left + 1
-        short = before.right < max(line.right, first.right) - line.size * 4
+        if len(_LEFTWARDS.findall(line.text)) * 3 > len(line.text):
+            indented = line.right < before.right - line.size * 0.8 and before.right >= first.right - 1
+            short = before.left > min(line.left, first.left) + line.size * 4
+        else:
+            indented = line.left > before.left + line.size * 0.8 and before.left <= first.left + 1
+            short = before.right < max(line.right, first.right) - line.size * 4
         return not ((indented and len(before.tokens) > 1) or (short and bool(_ENDED.search(before.text))))
 
     def _paragraph(self, lines: Sequence[Line], *, items: bool) -> None:
@@ -391,6 +401,13 @@ class _Composer:
                 self._tokens(tokens)
         self._end("table")
         return at + len(rows)
+
+
+def _usual_gap(lines: Sequence[Line]) -> float:
+    """A little more than what is between lines of one paragraph; 0 where lines are too few to tell."""
+    gaps = [line.top - before.bottom for before, line in pairwise(lines) if line.top > before.top]
+    gaps = sorted(gap for gap in gaps if gap < 25)
+    return gaps[len(gaps) // 3] * 1.25 if len(gaps) >= 9 else 0.0
 
 
 def _close(before: Token, token: Token) -> bool:

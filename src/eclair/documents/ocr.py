@@ -10,6 +10,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,8 @@ FOUND_AT = 1120
 
 VOTERS = 20
 """Lines that are asked which way up they stand."""
+
+READ_TWICE = 4
 
 SURE = 0.5
 """A line below this confidence is no text."""
@@ -103,7 +106,17 @@ def lines_of(picture: Picture, scale: float) -> tuple[list[Line], int]:
             Token(text, *(_box(corners) * scale).round(2).tolist()) for strip in row for text, corners in strip.words
         ]
         lines.append(Line(tokens, max(1.0, round(size, 1))))
+    for line, following in pairwise(lines):
+        _break(line, following)
     return lines, quarter
+
+
+def _break(line: Line, following: Line) -> None:
+    """Take the hyphen off a word that goes on in the next line; whether it is one of its own, `layout` decides."""
+    last = line.tokens[-1]
+    if len(last.text) > 2 and last.text[-1] == "-" and last.text[-2].isalpha() and following.text[0].isalpha():
+        line.tokens[-1] = last._replace(text=last.text[:-1])
+        line.hyphen = True
 
 
 def _upright(picture: Picture) -> tuple[_Found | None, int]:
@@ -134,11 +147,21 @@ def _find(picture: Picture) -> _Found | None:
 
 
 def _on_its_head(found: _Found) -> bool:
-    """By the vote of the longest lines."""
+    """By the vote of the longest lines; it errs on some pages, so that where many vote for it some are read both
+    ways, and the way decides that is read more surely."""
     crops = sorted(found.crops, key=lambda crop: -crop.shape[1] / crop.shape[0])[:VOTERS]
     _, classes = _engine().cls_and_rotate([crop.copy() for crop in crops])
-    votes = [label == "180" for label, _ in classes.cls_res]
-    return sum(votes) * 2 > len(votes)
+    votes = sum(label == "180" for label, _ in classes.cls_res)
+    if votes * 5 < len(crops):
+        return False
+    some = crops[len(crops) // 2 :][:READ_TWICE]
+    turned = [np.ascontiguousarray(np.rot90(crop, 2)) for crop in some]
+    return _sureness(turned) > _sureness(some)
+
+
+def _sureness(crops: list[Picture]) -> float:
+    scores: list[float] = list(_engine().recognize_txt(crops).scores)
+    return sum(scores) / len(scores)
 
 
 def _read(found: _Found) -> Any:

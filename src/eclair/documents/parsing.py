@@ -235,6 +235,9 @@ class _Worker:
                 self._process.kill()
         await self._process.wait()
         await self._pump
+        assert self._process.stdout is not None
+        with contextlib.suppress(RuntimeError):  # somebody still listens
+            await self._process.stdout.read()  # what nobody listened to would keep the pipe open
         await asyncio.to_thread(shutil.rmtree, self._folder, ignore_errors=True)
 
     async def _keep_log(self) -> None:

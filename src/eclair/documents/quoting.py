@@ -41,7 +41,7 @@ async def quotes(question: str, passages: Sequence[Passage], embedder: Embedder 
     if embedder is not None and len(lines) > most:
         lines = await _by_meaning(question, lines[:EMBEDDED], embedder)
     chosen = sorted(lines[:most], key=lambda line: (line.passage.number, line.start))
-    return [_quoted(line) for line in chosen]
+    return [quoted(line.passage, line.start, line.end) for line in chosen]
 
 
 def _by_words(question: str, passages: Sequence[Passage]) -> list[_Line]:
@@ -68,16 +68,17 @@ def _by_words(question: str, passages: Sequence[Passage]) -> list[_Line]:
 async def _by_meaning(question: str, lines: Sequence[_Line], embedder: Embedder) -> list[_Line]:
     """The same by their nearness to the question and the words that they share with it."""
     asked = (await embedder.embed([question], "query"))[0]
-    near = await embedder.embed([line.text for line in lines], "passage") @ asked
+    near = np.vecdot(await embedder.embed([line.text for line in lines], "passage"), asked)
     spread = near - near.min()
     both = spread / (spread.max() or 1.0) + np.array([line.score for line in lines])
     return [lines[place] for place in np.argsort(-both, kind="stable")]
 
 
-def _quoted(line: _Line) -> Quoted:
-    passage = line.passage
-    words = " ".join(line.text.split())
-    text = f"> {words} [{passage.number}]\n\n"
-    place = passage.start + line.start
-    citation = Citation(0, 2, 2 + len(words), passage.number, line.text, place, passage.start + line.end, 1.0)
-    return Quoted(text, citation)
+def quoted(passage: Passage, start: int, end: int, title: str = "") -> Quoted:
+    """Characters `start` to `end` of a passage's text as a quote, below a line that says where it stands."""
+    text = passage.text[start:end]
+    words = " ".join(text.split())
+    above = f"**{title}**\n\n> " if title else "> "
+    place = (len(above), len(above) + len(words))
+    citation = Citation(0, *place, passage.number, text, passage.start + start, passage.start + end, 1.0)
+    return Quoted(f"{above}{words} [{passage.number}]\n\n", citation)

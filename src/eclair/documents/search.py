@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -17,6 +18,10 @@ from eclair.documents.embedding import Embedder
 from eclair.documents.values import Chunk
 from eclair.errors import UpstreamError
 from eclair.store.documents import DocumentStore, Located, Near, Scope
+
+LONGEST = 2000
+"""Characters of a query that are looked for, half of them from its beginning: a question with a pasted text asks at one
+end or the other."""
 
 LOOKED_AT = 100
 """Chunks that are looked at for their words, and for their meaning."""
@@ -30,6 +35,11 @@ NAMES = 0.15
 
 FEW = 2
 """Words of such a query."""
+
+LEADERS = 3
+"""Rows of dots in a chunk that make it one of a table of contents; it comes after what else was found."""
+
+_LEADER = re.compile(r"(?:\.[ \u00a0]?){5,}|…{3,}")
 
 How = Literal["words", "meaning", "both"]
 
@@ -59,15 +69,18 @@ class Search:
 
     async def find(self, scope: Scope, query: str, limit: int) -> list[Found]:
         """The chunks that fit best, best first. Raises StoreError."""
+        if len(query) > LONGEST:
+            query = f"{query[: LONGEST // 2]}\n{query[-LONGEST // 2 :]}"
         words, near = await asyncio.gather(
             self._store.keyword(scope, query, LOOKED_AT), self._near(scope, query, LOOKED_AT)
         )
-        ranked = _fused(words, near, WORDS if len(query.split()) > FEW else NAMES)[:limit]
+        ranked = _fused(words, near, WORDS if len(query.split()) > FEW else NAMES)[: 2 * limit]
         located = await self._store.located(scope, ranked)
         by_words = {(hit.key, hit.number): hit.score for hit in words}
         by_meaning = {(hit.key, hit.number): hit.score for hit in near}
-        keys = [(hit.key, hit.number) for hit in ranked]
-        return [_found(located[key], by_words.get(key), by_meaning.get(key)) for key in keys if key in located]
+        keys = [key for hit in ranked if (key := (hit.key, hit.number)) in located]
+        keys.sort(key=lambda key: _is_contents(located[key].chunk))
+        return [_found(located[key], by_words.get(key), by_meaning.get(key)) for key in keys[:limit]]
 
     async def _near(self, scope: Scope, query: str, limit: int) -> list[Near]:
         if self._embedder is None:
@@ -78,6 +91,11 @@ class Search:
             log.warning("passages are found by their words alone: %s", error.message)
             return []
         return await self._store.nearest(scope, self._embedder.name, vector, limit)
+
+
+def _is_contents(chunk: Chunk) -> bool:
+    """Whether it is from a table of contents, which has the words of every heading and answers nothing."""
+    return len(_LEADER.findall(chunk.text)) >= LEADERS
 
 
 def _fused(words: Sequence[Near], near: Sequence[Near], weight: float) -> list[Near]:

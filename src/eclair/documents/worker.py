@@ -34,7 +34,9 @@ def main() -> None:
     os.dup2(2, 1)  # what libraries print is no message
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
     os.nice(NICE)
-    gc.set_threshold(100_000, 50, 100)  # pages are trees, and looking for cycles in them is a third of the time
+    gc.set_threshold(
+        100_000, 50, 100
+    )  # a page is thousands of values without cycles; looking for some took a quarter of the time
     sys.addaudithook(refuse_network)
     orders = queue.Queue[wire.Order]()
     threading.Thread(target=_listen, args=(sys.stdin.buffer, orders), daemon=True).start()

@@ -19,6 +19,8 @@ from eclair.trust.egress import is_loopback
 
 Where = Literal["machine", "network", "country", "unknown"]
 
+_LOCAL = (".local", ".lan", ".internal", ".home.arpa", ".intranet", ".localdomain")
+
 
 @dataclass(frozen=True, slots=True)
 class Provider:
@@ -99,5 +101,5 @@ def _private(host: str) -> bool:
     try:
         address = ipaddress.ip_address(host.partition("%")[0])
     except ValueError:
-        return host.endswith((".local", ".lan", ".internal", ".home.arpa")) or "." not in host
+        return host.endswith(_LOCAL) or "." not in host
     return address.is_private or address.is_link_local

@@ -111,7 +111,8 @@ class LocalEngine:
         if model is not None:
             return Health("loading", "It is waiting for memory.")
         if shelf.path_of(self._default, self._settings.data_dir) is None:
-            return Health("down", f"{self._default.name} is not on this machine any more; `eclair pull` fetches it.")
+            remedy = f"`eclair pull {self._default.id}` fetches it"
+            return Health("down", f"{self._default.name} is not on this machine any more; {remedy}.")
         return Health("ready", f"{self._default.name} made room for another model; it is loaded when it is asked.")
 
     async def prefill(self, request: Request) -> None:

@@ -1,8 +1,8 @@
 """Any server that speaks OpenAI's API: vLLM, SGLang, llama-server, a provider's own.
 
 What comes together, up to `SLICE` bytes, becomes one `Text`, however many tokens it holds: a slow engine is
-passed on token by token, a fast one in few pieces. What servers do differently is data in
-`DIALECTS`. Starting and watching a server is left to `resident` and `child`.
+passed on token by token, a fast one in few pieces. What servers do differently is left to `dialects`, starting and
+watching one to `resident` and `child`.
 """
 
 from __future__ import annotations
@@ -13,13 +13,14 @@ import time
 from collections import OrderedDict
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Sequence
 from contextlib import AsyncExitStack, aclosing, contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any, NoReturn
 
 import orjson
 
 from eclair.engines import known, thinking
-from eclair.engines.base import JSON, Embedded, Health, Model, Piece, Request, Said, Thinks, estimated
+from eclair.engines.base import JSON, Embedded, Health, Model, Piece, Request, Thinks, estimated
+from eclair.engines.dialects import DIALECTS, PLAIN, Dialect, compose, continued
 from eclair.engines.jurisdiction import Place
 from eclair.engines.jurisdiction import place as placed
 from eclair.engines.reading import Reading, embedded, sentence, without, words
@@ -53,59 +54,6 @@ REMEMBERED = 4096
 
 TEXTS_AT_ONCE = 32
 """Texts of one request for vectors: in JSON, those of 8,192 numbers are within MAX_BODY."""
-
-GO_ON = Said("user", "Go on exactly where you stopped. Repeat nothing and explain nothing.")
-
-
-@dataclass(frozen=True, slots=True)
-class Dialect:
-    """How a family of servers differs.
-
-    To continue an assistant's message, `continuing` is added to the request and `mark` to the message; `go_on`
-    asks in words where a server has no such means, and `echoes` says that it repeats the message before it goes on.
-    One that `predicts` takes a text that the answer will largely repeat. One without `keeps_alive` closes the
-    connection after a stream and does not say so. One that `remembers` does not read again what its last prompts began
-    with.
-    """
-
-    name: str
-    owners: tuple[str, ...] = ()
-    continuing: JSON = field(default_factory=dict[str, Any])
-    mark: JSON = field(default_factory=dict[str, Any])
-    go_on: bool = False
-    echoes: bool = False
-    usage_on_demand: bool = True
-    predicts: bool = False
-    keeps_alive: bool = True
-    remembers: bool = False
-    seed: str = "seed"
-    tokenize: str | None = None
-    """The field of `/tokenize` that takes the text; None where the server has no such call."""
-
-
-DIALECTS: tuple[Dialect, ...] = (
-    Dialect("llamacpp", ("llamacpp", "llama.cpp"), keeps_alive=False, remembers=True, tokenize="content"),
-    Dialect(
-        "vllm",
-        ("vllm",),
-        {"continue_final_message": True, "add_generation_prompt": False},
-        remembers=True,
-        tokenize="prompt",
-    ),
-    Dialect("sglang", ("sglang",), {"continue_final_message": True}, remembers=True),
-    Dialect(
-        "mistral",
-        ("mistralai",),
-        mark={"prefix": True},
-        echoes=True,
-        usage_on_demand=False,
-        predicts=True,
-        seed="random_seed",
-    ),
-    Dialect("deepseek", ("deepseek",), go_on=True),
-    Dialect("openai", ("openai", "openai-internal", "system"), go_on=True, predicts=True),
-)
-PLAIN = Dialect("plain", go_on=True)
 
 
 class OpenAIEngine:
@@ -177,7 +125,7 @@ class OpenAIEngine:
         """Ask; see `Engine.stream`. Failed connections and short refusals are tried again before the first piece."""
         dialect = await self._speaks()
         path = "/completions" if request.prompt is not None else "/chat/completions"
-        answer = Reading(self.name, echo=_prefill(request) if dialect.echoes else "")
+        answer = Reading(self.name, echo=continued(request) if dialect.echoes else "")
         async with AsyncExitStack() as stack:
             stack.enter_context(self._under_way())
             reply = await self._begin(stack, self.url + path, request, dialect)
@@ -418,41 +366,6 @@ class _Retry(Exception):
         self.after = after
 
 
-def compose(request: Request, dialect: Dialect) -> JSON:
-    """The request's body in the OpenAI format."""
-    sampling = request.sampling
-    wanted: JSON = {
-        "temperature": sampling.temperature,
-        "top_p": sampling.top_p,
-        "max_tokens": sampling.max_tokens,
-        dialect.seed: sampling.seed,
-        "stop": list(sampling.stop) or None,
-        "tools": list(request.tools) or None,
-        "tool_choice": request.tool_choice,
-        "response_format": request.response_format,
-    }
-    extra = dict(request.extra)
-    effort: str | None = extra.pop("reasoning_effort", None)
-    if effort is not None and request.prompt is None:
-        extra |= thinking.wished(effort, request.thinks, dialect.name)
-    body = {**extra, "model": request.model, "stream": True}
-    if request.prediction is not None and dialect.predicts:
-        wanted["prediction"] = {"type": "content", "content": request.prediction}
-    body.update((key, value) for key, value in wanted.items() if value is not None)
-    if dialect.usage_on_demand:
-        body["stream_options"] = {"include_usage": True}
-    if request.prompt is not None:
-        return {**body, "prompt": request.prompt}
-    said = thinking.told(request.messages, effort, request.thinks)
-    if not _prefill(request):
-        return {**body, "messages": [_message(message) for message in said]}
-    if dialect.go_on:
-        said.append(GO_ON)
-    messages = [_message(message) for message in said]
-    messages[-1].update(dialect.mark)
-    return {**body, "messages": messages, **dialect.continuing}
-
-
 def retry_after(value: str | None, now: Callable[[], float] = time.time) -> float | None:
     """The seconds that a Retry-After header asks for, given as a number or as a date; None for neither."""
     if value is None:
@@ -465,25 +378,6 @@ def retry_after(value: str | None, now: Callable[[], float] = time.time) -> floa
         return max(0.0, email.utils.parsedate_to_datetime(value).timestamp() - now())
     except ValueError:
         return None
-
-
-def _prefill(request: Request) -> str:
-    """The text of an assistant's message that is to be continued."""
-    if request.messages and request.messages[-1].role == "assistant":
-        content = request.messages[-1].content
-        return content if isinstance(content, str) else ""
-    return ""
-
-
-def _message(said: Said) -> JSON:
-    message: JSON = {"role": said.role, "content": said.content}
-    if said.name is not None:
-        message["name"] = said.name
-    if said.tool_calls:
-        message["tool_calls"] = list(said.tool_calls)
-    if said.tool_call_id is not None:
-        message["tool_call_id"] = said.tool_call_id
-    return message
 
 
 def _told(content: bytes) -> str:

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import orjson
 
-from eclair.engines.openai import DIALECTS, OpenAIEngine
+from eclair.engines.dialects import DIALECTS
+from eclair.engines.openai import OpenAIEngine
 
 NAME = "embedded"
 """What the embedded engine is called."""

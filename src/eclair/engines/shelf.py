@@ -75,7 +75,10 @@ def verify(entry: Entry, data_dir: Path, *, thorough: bool = False) -> Path:
     """
     path = path_of(entry, data_dir)
     if path is None:
-        raise ModelMissing(f"The model {entry.id} is not on this machine yet; fetch it with `eclair pull {entry.id}`.")
+        raise ModelMissing(
+            f'The model {entry.id} is not on this machine. `eclair pull {entry.id}` fetches it, as does "Models and '
+            'downloads" in the settings of the page.'
+        )
     (file,) = (file for file in entry.files if file.name == path.name)
     whole = len(shards(file.name)) == 1
     if not sound(path, file.size if whole else None, file.sha256 if whole and thorough else None):

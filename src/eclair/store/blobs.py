@@ -76,7 +76,7 @@ class Blobs:
         """Within, no other process adds or deletes files. Raises StoreError."""
         async with contextlib.AsyncExitStack() as stack:
             with self._said():
-                await stack.enter_async_context(alone(self._folder / "lock"))
+                await stack.enter_async_context(alone(self._beside("lock")))
             yield
 
     @contextlib.contextmanager
@@ -88,9 +88,9 @@ class Blobs:
     @contextlib.contextmanager
     def embed_alone(self) -> Generator[bool]:
         """Within, whether no other process embeds in this way. Raises StoreError."""
-        path = self._folder / "embedding"
+        path = self._beside("embedding")
         with self._said():
-            self._folder.mkdir(parents=True, exist_ok=True)
+            path.parent.mkdir(parents=True, exist_ok=True)
             path.touch()
         with claim(path) as ours:
             yield ours
@@ -110,6 +110,9 @@ class Blobs:
     async def delete(self, name: str) -> None:
         """Forget it; to forget what is not there is no error."""
         await asyncio.to_thread(self._path(name).unlink, missing_ok=True)
+
+    def _beside(self, what: str) -> Path:
+        return self._folder.with_name(f"{self._folder.name}.{what}")
 
     def _path(self, name: str) -> Path:
         if len(name) != 64 or not set(name) <= set("0123456789abcdef"):

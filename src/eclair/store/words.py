@@ -39,7 +39,10 @@ _SPELT = str.maketrans(
         "đ": "d",
         "þ": "th",
     }
+    | {"ς": "σ", "ё": "е"}
 )
+_LATIN = re.compile(r"([A-Za-z\u00c0-\u024f])[\u0300-\u036f]+")
+_GREEK = re.compile(r"([\u0370-\u03ff])[\u0300-\u036f]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,16 +55,22 @@ class Wanted:
 
 
 def folded(word: str) -> str:
-    """As the index's own tokenizer folds it."""
-    return "".join(c for c in unicodedata.normalize("NFKD", word.lower()) if not unicodedata.combining(c))
+    """A word in small letters as the index's own tokenizer folds it, which minds the accents of Latin letters alone."""
+    return unicodedata.normalize("NFC", _LATIN.sub(r"\1", unicodedata.normalize("NFD", word)))
+
+
+def spelt(word: str) -> str:
+    """The one way to write a word in small letters that stands for all."""
+    bare = unicodedata.normalize("NFD", folded(word.translate(_SPELT)))
+    return unicodedata.normalize("NFC", _GREEK.sub(r"\1", bare))
 
 
 def forms(text: str) -> str:
     """What the index is given beside the text."""
     text = unicodedata.normalize("NFC", text)
     words = dict.fromkeys(word for word in _WORD.findall(text.lower()) if not word.isascii())
-    spelt = [form for word in words if (form := word.translate(_SPELT)) != word]
-    return " ".join([*spelt, *_sections(text), *_pairs(text)])
+    further = [form for word in words if (form := spelt(word)) != folded(word)]
+    return " ".join([*further, *_sections(text), *_pairs(text)])
 
 
 def wanted(query: str) -> list[Wanted]:
@@ -73,16 +82,15 @@ def wanted(query: str) -> list[Wanted]:
     words = [*_WORD.findall(_UNSPACED.sub(" ", rest).lower()), *_pairs(rest)]
     telling = [word for word in words if language is None or not is_small(word, language)]
     for word in telling if telling or found else words:
-        spelt = word.translate(_SPELT)
-        found.setdefault(folded(spelt), _looked_for(spelt))
+        found.setdefault(spelt(word), _looked_for(spelt(word)))
     return list(found.values())[:MOST]
 
 
 def _looked_for(word: str) -> Wanted:
     """A long word is found in its other cases and numbers too, and as the beginning of a compound."""
     if len(word) >= LONG and word.isalpha():
-        return Wanted(folded(word[:-ENDING]), f'"{word[:-ENDING]}"*', ending=True)
-    return Wanted(folded(word), f'"{word}"')
+        return Wanted(word[:-ENDING], f'"{word[:-ENDING]}"*', ending=True)
+    return Wanted(word, f'"{word}"')
 
 
 def _sections(text: str) -> list[str]:

@@ -15,8 +15,9 @@ from statistics import median
 
 from eclair.engines.base import JSON
 from eclair.engines.child import Child
+from eclair.engines.dialects import DIALECTS
 from eclair.engines.llama_process import Order
-from eclair.engines.openai import DIALECTS, OpenAIEngine
+from eclair.engines.openai import OpenAIEngine
 from eclair.engines.tuned import Choice, Speed, cores
 from eclair.errors import EngineUnavailable
 from eclair.settings import Settings

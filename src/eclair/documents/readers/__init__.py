@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 from eclair.documents.limits import Limits
-from eclair.documents.readers.base import Fault, Piece, Reader, Room, Source
+from eclair.documents.readers.base import Piece, Reader, Room, Source
 from eclair.documents.readers.sniff import DOCX, EPUB, ODP, ODS, ODT, PPTX, XLSX, sniff
 from eclair.documents.values import Page, Remarked
 
@@ -69,16 +68,4 @@ def read(source: Source) -> Iterator[Piece]:
         yield piece
 
 
-def member(source: Source, path: Path, name: str, before: int) -> Source:
-    """A file in `source`, unpacked at `path`; `before` pages precede it. Raises Fault where no reader takes it."""
-    return replace(
-        source,
-        path=path,
-        name=name,
-        media=sniff(path, name),
-        after=max(0, source.after - before),
-        depth=source.depth + 1,
-    )
-
-
-__all__ = ["READERS", "Fault", "member", "open_source", "read", "reader"]
+__all__ = ["READERS", "open_source", "read", "reader"]

@@ -1,7 +1,4 @@
-"""ZIP: each file in it by its own reader, one after another; their pages are numbered on.
-
-Their names are only ever shown: what is unpacked lies under names of our own.
-"""
+"""ZIP: the files in it, one after another."""
 
 from __future__ import annotations
 
@@ -10,12 +7,13 @@ import tempfile
 import zipfile
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
+from typing import IO
 
-from eclair.documents.readers import member, reader
-from eclair.documents.readers.base import Fault, Opened, Piece, Remarked, Source, clean
-from eclair.documents.readers.packed import copied, opened
+from eclair.documents.readers import reader
+from eclair.documents.readers.base import Fault, Opened, Piece, Remarked, Source
+from eclair.documents.readers.members import member, pages, shown
+from eclair.documents.readers.packed import BROKEN, copied, opened
 from eclair.documents.values import Page
 
 _APART = re.compile(r"(?:^|/)(?:__MACOSX|\.[^./][^/]*|Thumbs\.db|desktop\.ini)(?:/|$)")
@@ -29,29 +27,16 @@ def read(source: Source) -> Iterator[Piece]:
     before = 0
     with opened(source) as archive:
         for info in _files(archive, source):
-            number = 0
-            try:
-                with _unpacked(archive, info, source, before) as file:
-                    for piece in reader(file.media)(file):
-                        match piece:
-                            case Page():
-                                number = piece.number
-                                yield _placed(piece, before, info.filename)
-                            case Remarked():
-                                yield piece
-                            case Opened():
-                                pass
-            except Fault as fault:
-                if fault.kind == "large" and source.room.left < 0:
-                    raise
-                yield Remarked(f"In {source.name}: {fault.message}")
-            except (OSError, MemoryError):
-                raise
-            except Exception as error:  # libraries raise whatever they like on damaged files
-                yield Remarked(
-                    f"In {source.name}: {_shown(info.filename)} is damaged and was not read ({type(error).__name__})."
-                )
-            before += number
+            with tempfile.NamedTemporaryFile(prefix="member-") as file:
+                if fault := _unpack(archive, info, source, file):
+                    yield Remarked(f"In {source.name}: {fault}")
+                    continue
+                number = before
+                for piece in pages(source, Path(file.name), shown(info.filename), before):
+                    if isinstance(piece, Page):
+                        number = piece.number
+                    yield piece
+            before = number
 
 
 def _files(archive: zipfile.ZipFile, source: Source) -> list[zipfile.ZipInfo]:
@@ -67,25 +52,16 @@ def _files(archive: zipfile.ZipFile, source: Source) -> list[zipfile.ZipInfo]:
     return files
 
 
-@contextmanager
-def _unpacked(archive: zipfile.ZipFile, info: zipfile.ZipInfo, source: Source, before: int) -> Generator[Source]:
-    name = _shown(info.filename)
+def _unpack(archive: zipfile.ZipFile, info: zipfile.ZipInfo, source: Source, target: IO[bytes]) -> str | None:
+    """Unpack a file; the sentence that says why it cannot be."""
+    name = shown(info.filename)
     if info.flag_bits & 1:
-        raise Fault("unreadable", f"{name} is locked with a password; send it without one.")
-    with tempfile.NamedTemporaryFile(prefix="member-") as file:
-        copied(archive, info, source, file)
-        yield member(source, Path(file.name), name, before)
-
-
-def _placed(page: Page, before: int, name: str) -> Page:
-    shown = _shown(name)
-    return replace(page, number=before + page.number, member=f"{shown}/{page.member}" if page.member else shown)
-
-
-def _shown(name: str) -> str:
-    """The name without ways out of the folder, in one line."""
-    parts = clean(name).replace("\\", "/").replace("\n", " ").split("/")
-    return "/".join(part for part in parts if part not in ("", ".", ".."))[-300:] or "a file without a name"
+        return f"{name} is locked with a password; send it without one."
+    try:
+        copied(archive, info, source, target)
+    except BROKEN:
+        return f"{name} is damaged and was not read; pack it anew."
+    return None
 
 
 @contextmanager
@@ -96,17 +72,18 @@ def member_of(source: Source, page: int) -> Generator[tuple[Source, int]]:
     before = 0
     with opened(source) as archive:
         for info in _files(archive, source):
-            try:
-                with _unpacked(archive, info, source, 0) as file:
-                    count = _count(file)
-                    if before < page <= before + count:
-                        yield file, page - before
-                        return
-            except Fault as fault:
-                if fault.kind == "missing":
-                    raise
-                count = 0
-            before += count
+            with tempfile.NamedTemporaryFile(prefix="member-") as file:
+                if _unpack(archive, info, source, file):
+                    continue
+                try:
+                    inner = member(source, Path(file.name), shown(info.filename))
+                    count = _count(inner)
+                except Fault:
+                    continue
+                if before < page <= before + count:
+                    yield inner, page - before
+                    return
+                before += count
     raise Fault("missing", f"{source.name} has no page {page}.")
 
 

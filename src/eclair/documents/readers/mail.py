@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator
-from dataclasses import replace
 from email import message_from_binary_file
 from email.message import EmailMessage, MIMEPart
 from email.policy import default
 from pathlib import Path
 
-from eclair.documents.readers import html, member, reader
-from eclair.documents.readers.base import Fault, Opened, Part, Piece, Remarked, Source, clean, flow, line
+from eclair.documents.readers import html
+from eclair.documents.readers.base import Opened, Part, Piece, Remarked, Source, clean, flow, line
+from eclair.documents.readers.members import pages, shown
 from eclair.documents.readers.text import paragraphs
 from eclair.documents.values import Page
 
@@ -65,7 +65,7 @@ def _content(part: MIMEPart) -> str:
 
 
 def _attached(part: MIMEPart, source: Source, before: int) -> Iterator[Piece]:
-    name = line(part.get_filename() or "attachment").replace("/", "_")
+    name = shown(line(part.get_filename() or "attachment"))
     if source.depth >= source.limits.nesting:
         yield Remarked(f"{name} in {source.name} lies too deep in it and was not read; send it by itself.")
         return
@@ -78,16 +78,4 @@ def _attached(part: MIMEPart, source: Source, before: int) -> Iterator[Piece]:
     with tempfile.NamedTemporaryFile(prefix="attached-") as file:
         file.write(data)
         file.flush()
-        try:
-            inner = member(source, Path(file.name), name, before)
-            for piece in reader(inner.media)(inner):
-                match piece:
-                    case Page():
-                        shown = f"{name}/{piece.member}" if piece.member else name
-                        yield replace(piece, number=before + piece.number, member=shown)
-                    case Remarked():
-                        yield piece
-                    case Opened():
-                        pass
-        except Fault as fault:
-            yield Remarked(f"In {source.name}: {fault.message}")
+        yield from pages(source, Path(file.name), name, before)

@@ -31,7 +31,7 @@ LARGE = 1300
 """Points of the longer side from which fewer pixels an inch do."""
 
 _WORD = re.compile(
-    r"[\u2e80-\u9fff\uac00-\ud7af\uf900-\ufaff\uff00-\uffef]|[^\s\ufffe\u2e80-\u9fff\uac00-\ud7af\uf900-\ufaff\uff00-\uffef]+|\ufffe"
+    r"[\u2e80-\u9fff\uf900-\ufaff\uff00-\uffef]|[^\s\ufffe\u2e80-\u9fff\uf900-\ufaff\uff00-\uffef]+|\ufffe"
 )
 _LIGATURES = str.maketrans({"ﬀ": "ff", "ﬁ": "fi", "ﬂ": "fl", "ﬃ": "ffi", "ﬄ": "ffl", "ﬅ": "st", "ﬆ": "st"})
 _LIGATURE = re.compile("[ﬀ-ﬆ]")
@@ -49,7 +49,6 @@ def _light(function: Any, result: Any, *arguments: Any) -> Callable[..., Any]:
 _pointer, _int = ctypes.c_void_p, ctypes.c_int
 _letter = _light(raw.FPDFText_GetUnicode, ctypes.c_uint, _pointer, _int)
 _box = _light(raw.FPDFText_GetLooseCharBox, _int, _pointer, _int, _pointer)
-_tight = _light(raw.FPDFText_GetCharBox, _int, _pointer, _int, _pointer, _pointer, _pointer, _pointer)
 _size = _light(raw.FPDFText_GetFontSize, ctypes.c_double, _pointer, _int)
 _weight = _light(raw.FPDFText_GetFontWeight, _int, _pointer, _int)
 _matrix = _light(raw.FPDFText_GetMatrix, _int, _pointer, _int, _pointer)

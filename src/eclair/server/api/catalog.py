@@ -15,6 +15,7 @@ from eclair.engines import memory
 from eclair.engines.catalog import Ability, Runner, Speculation, Weights
 from eclair.engines.choice import Option, Reason
 from eclair.engines.offers import Offer, offers
+from eclair.tuning.expected import Expected, Paces
 
 
 class Quantisation(BaseModel):
@@ -33,7 +34,8 @@ class CatalogModel(BaseModel):
     """A model; sizes and memory are bytes, what is unknown is null.
 
     `quant` is what is here or would be pulled, for that `reason`; null where the embedded engine cannot run it. `part`
-    is how many bytes of it have come. `known` is false for a file that somebody put into the models folder.
+    is how many bytes of it have come. `expected` is how fast it would write here, null where it does not fit or nothing
+    tells. `known` is false for a file that somebody put into the models folder.
     """
 
     id: str
@@ -61,12 +63,13 @@ class CatalogModel(BaseModel):
     size: int | None
     memory: int | None
     fits: bool | None
+    expected: Expected | None
     installed: bool
     loaded: bool
     known: bool
 
     @classmethod
-    def of(cls, offer: Offer, loaded: Collection[str] = ()) -> Self:
+    def of(cls, offer: Offer, paces: Paces, loaded: Collection[str] = ()) -> Self:
         entry = offer.entry
         return cls(
             id=entry.id,
@@ -94,6 +97,7 @@ class CatalogModel(BaseModel):
             size=offer.size,
             memory=offer.memory,
             fits=offer.fits,
+            expected=paces.of(entry, offer.size) if offer.fits else None,
             installed=offer.installed,
             loaded=offer.installed and entry.id in loaded,
             known=offer.known,
@@ -120,14 +124,20 @@ def router(core: Core) -> APIRouter:
 
     @api.get("")
     async def list_catalog() -> CatalogReport:
-        found = await asyncio.to_thread(offers, core.settings)
-        loaded = core.registry.loaded
-        return CatalogReport(memory=memory.physical(), models=[CatalogModel.of(offer, loaded) for offer in found])
+        return await asyncio.to_thread(_report, core, core.registry.loaded)
 
     @api.get("/speakers")
     async def list_speakers(language: Annotated[str, Query(pattern=r"^[a-z]{2,3}$")]) -> Speakers:
         found = await advise(language, await core.registry.models(), core.settings)
-        offer = CatalogModel.of(found.offer) if found.offer is not None else None
+        offer = None
+        if found.offer is not None:
+            offer = CatalogModel.of(found.offer, await asyncio.to_thread(Paces.known, core.settings))
         return Speakers(language=language, here=[model.id for model in found.here], offer=offer, seconds=found.seconds)
 
     return api
+
+
+def _report(core: Core, loaded: Collection[str]) -> CatalogReport:
+    paces = Paces.known(core.settings)
+    models = [CatalogModel.of(offer, paces, loaded) for offer in offers(core.settings)]
+    return CatalogReport(memory=memory.physical(), models=models)

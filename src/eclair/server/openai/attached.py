@@ -22,10 +22,11 @@ from eclair.checks import Checks
 from eclair.context import with_passages
 from eclair.core import OWNER, Core
 from eclair.documents.gather import DocumentGrounds
-from eclair.engines.base import JSON, Ended, Model, Piece, Said, Text
+from eclair.engines.base import JSON, Ended, Piece, Said, Text
 from eclair.engines.base import Request as EngineRequest
 from eclair.errors import InvalidInput, NotFound
 from eclair.events import Cited, SourceFound
+from eclair.fallback import Choice
 from eclair.messages import Citation, Message, Part, Passage
 from eclair.server.body import Fields
 
@@ -76,16 +77,17 @@ class Grounded:
     """What was found for a request. `kept` are the files that are still there once it is answered."""
 
     passages: tuple[Passage, ...] = ()
+    notes: tuple[str, ...] = ()
     kept: frozenset[str] = frozenset()
     grounds: DocumentGrounds | None = None
 
     def shown(self, request: EngineRequest) -> EngineRequest:
-        """The request with the passages above its question."""
+        """The request with the passages, and notes on what was too long to be shown, above its question."""
         if not self.passages:
             return request
         messages = list(request.messages)
         at = max(number for number, said in enumerate(messages) if said.role == "user")
-        messages[at] = replace(messages[at], content=_with(messages[at].content, self.passages))
+        messages[at] = replace(messages[at], content=_with(messages[at].content, self.passages, self.notes))
         return replace(request, messages=tuple(messages))
 
     def marked(self, stream: AsyncGenerator[Piece, None]) -> Marked:
@@ -97,7 +99,7 @@ NONE = Grounded()
 """What a request without files may rest on."""
 
 
-async def ground(core: Core, files: Sequence[GivenFile], said: Sequence[Said], model: Model) -> Grounded:
+async def ground(core: Core, files: Sequence[GivenFile], said: Sequence[Said], by: Choice) -> Grounded:
     """Read the files and find what in them may answer. Raises InvalidInput, NotFound, UnreadableFile, StoreError."""
     if not any(message.role == "user" and _text(message.content).strip() for message in said):
         raise InvalidInput("Nothing is asked about the file; send a text beside it.", param="messages")
@@ -112,11 +114,11 @@ async def ground(core: Core, files: Sequence[GivenFile], said: Sequence[Said], m
         grounds = core.documents.grounds(OWNER, history[: asked + 1])
         assert grounds is not None
         passages: list[Passage] = []
-        async with aclosing(grounds.gather(model)) as findings:
+        async with aclosing(grounds.gather(by.engine, by.model)) as findings:
             async for finding in findings:
                 if isinstance(finding, SourceFound):
                     passages.append(finding.passage)
-        return Grounded(tuple(passages), kept, grounds)
+        return Grounded(tuple(passages), tuple(grounds.notes()), kept, grounds)
 
 
 @asynccontextmanager
@@ -170,11 +172,11 @@ def _text(content: str | list[JSON] | None) -> str:
     return content or ""
 
 
-def _with(content: str | list[JSON] | None, passages: Sequence[Passage]) -> str | list[JSON]:
-    """The content, with the passages above its last text."""
+def _with(content: str | list[JSON] | None, passages: Sequence[Passage], notes: Sequence[str]) -> str | list[JSON]:
+    """The content, with the passages and notes above its last text."""
     if not isinstance(content, list):
-        return with_passages(content or "", passages)
+        return with_passages(content or "", passages, notes)
     parts: list[dict[str, Any]] = [*content]
     at = max(number for number, part in enumerate(parts) if part.get("type") == "text")
-    parts[at] = {**parts[at], "text": with_passages(str(parts[at].get("text", "")), passages)}
+    parts[at] = {**parts[at], "text": with_passages(str(parts[at].get("text", "")), passages, notes)}
     return parts

@@ -110,7 +110,7 @@ def router(core: Core) -> APIRouter:
 
 def shown(name: str) -> str:
     """The name without folders and what cannot be shown, 255 characters at most."""
-    last = name.replace("\\", "/").rpartition("/")[2] or "file"
+    last = name.replace("\\", "/").rpartition("/")[2]
     return "".join(letter for letter in last if letter.isprintable())[-255:] or "file"
 
 

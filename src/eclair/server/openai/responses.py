@@ -34,7 +34,7 @@ def router(core: Core) -> APIRouter:
     async def respond(body: ResponsesRequest, request: Request) -> Response:
         said = list(body.said())
         chosen = await core.modes.called(body.model, question(said))
-        sources = await unless_gone(request, ground(core, body.files, said, chosen.model)) if body.files else NONE
+        sources = await unless_gone(request, ground(core, body.files, said, chosen)) if body.files else NONE
         if sources is None:
             return GONE
         longest = core.settings.max_tokens

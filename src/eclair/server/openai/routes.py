@@ -109,7 +109,7 @@ def router(core: Core) -> APIRouter:
     async def answer(body: ChatRequest | CompletionRequest, request: Request, form: Chat | Completion) -> Response:
         chosen = await core.modes.called(body.model, body.question)
         files, said = body.files, body.said()
-        sources = await unless_gone(request, ground(core, files, said, chosen.model)) if files else NONE
+        sources = await unless_gone(request, ground(core, files, said, chosen)) if files else NONE
         if sources is None:
             return GONE
 

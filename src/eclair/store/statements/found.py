@@ -49,12 +49,11 @@ def vectors(db: apsw.Connection, number: int, done: int) -> list[tuple[int, byte
 
 def keyword(db: apsw.Connection, scope: Scope, query: str, limit: int) -> list[Near]:
     (chunks,) = first(db, "SELECT coalesce(sum(chunks), 0) FROM document", ())
-    counts = sorted((_count(db, word), word.query) for word in wanted(query))
+    counts = sorted((min(_count(db, word), chunks), word.query) for word in wanted(query))
     weight = sum(_weight(chunks, count) for count, _ in counts)
-    sums = accumulate(count for count, _ in counts)
-    rare = [query for (_, query), sum in zip(counts, sums, strict=True) if sum <= MOST_HITS] or [
-        query for _, query in counts[:1]
-    ]
+    hits = accumulate(count for count, _ in counts)
+    rare = [query for (_, query), most in zip(counts, hits, strict=True) if most <= MOST_HITS]
+    rare = rare or [query for _, query in counts[:1]]
     if not rare or not weight:
         return []
     rows = db.execute(
