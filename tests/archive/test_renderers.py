@@ -11,7 +11,7 @@ import pytest
 
 from eclair.archive.exported import Exported, file_name
 from eclair.archive.renderers import RENDERERS, Format
-from eclair.messages import Conversation, Fault, Message, Part
+from eclair.messages import Attachment, Citation, Conversation, Doubt, Fault, LibraryName, Message, Part, Passage
 from tests.archive.support import NOW, staged
 
 CONVERSATION = "conv_" + "0" * 26
@@ -166,3 +166,78 @@ def test_an_empty_conversation_has_a_file_too(format: Format) -> None:
 )
 def test_file_names_are_safe(title: str, name: str) -> None:
     assert file_name(title) == name
+
+
+RESTED = """**It rose [3].** It 🧀 fell.
+
+- Lyon has 12. See https://example.org/a
+- `a[3]` is there.
+
+```
+x [3]
+```
+"""
+
+
+@pytest.fixture
+def rested() -> Exported:
+    """A conversation about documents, its second answer with marks."""
+
+    def cites(sentence: str, passage: int) -> Citation:
+        start = RESTED.index(sentence)
+        return Citation(0, start, start + len(sentence), passage, "It  <rose>\nso.", 0, 9, 1.0)
+
+    passages = tuple(
+        Passage(number, f"file_{number}", "<report>.pdf", 4, label, (), 0, 9, "It rose.")
+        for number, label in ((2, "Sales"), (3, None))
+    )
+    doubted = RESTED.index("Lyon has 12.")
+    messages = (
+        message(1, "user", "Why?"),
+        message(2, "assistant", "So.", 1),
+        message(
+            3,
+            "user",
+            "And?",
+            2,
+            files=(Attachment("file_2", "<report>.pdf", 9, "application/pdf"),),
+            libraries=(LibraryName("lib_1", "handbook"),),
+        ),
+        message(
+            4,
+            "assistant",
+            RESTED,
+            3,
+            passages=passages,
+            citations=(
+                cites("**It rose [3].**", 3),
+                cites("It 🧀 fell.", 2),
+                cites("See https://example.org/a", 2),
+                cites("`a[3]` is there.", 3),
+                cites("x [3]\n```", 3),
+            ),
+            doubts=(Doubt(0, doubted, doubted + len("Lyon has 12."), "12", 2),),
+        ),
+    )
+    return Exported(Conversation(CONVERSATION, "local", "Rested", 1, 2, messages[-1].id), messages, NOW)
+
+
+def test_markdown_has_sources_as_footnotes(rested: Exported) -> None:
+    text = RENDERERS["markdown"].render(rested).decode()
+    assert "*With <report>.pdf, @handbook*" in text
+    assert "**It rose[^2-3].** It 🧀 fell.[^2-2]\n\n- Lyon has 12. (?) See https://example.org/a [^2-2]\n" in text
+    assert "- `a[3]` is there.[^2-3]\n\n```\nx [3]\n```\n" in text
+    assert "[^2-2]: <report>.pdf, Sales: “It <rose> so.”\n[^2-3]: <report>.pdf, page 4: “It <rose> so.”\n" in text
+    assert "> (?) Lyon has 12. — *No source says so: 12.*" in text
+
+
+def test_html_links_to_sources(rested: Exported) -> None:
+    html = RENDERERS["html"].render(rested).decode()
+    three = '<sup class="source"><a href="#s2-3">3</a></sup>'
+    assert f"<strong>It rose{three}.</strong> It 🧀 fell." in html
+    assert f"<code>a[3]</code> is there.{three}" in html
+    assert "<pre><code>x [3]\n</code></pre>" in html
+    assert '<li id="s2-3"><span>3</span> <strong>&lt;report&gt;.pdf, page 4</strong>' in html
+    assert "With &lt;report&gt;.pdf, @handbook" in html
+    assert "Lyon has 12.</q> No source says so: 12." in html
+    assert "\u2e4e" not in html

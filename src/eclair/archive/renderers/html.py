@@ -7,6 +7,7 @@ programs.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from functools import cache
 from html import escape
@@ -19,8 +20,9 @@ from markdown_it.token import Token
 from markdown_it.utils import OptionsDict
 
 import eclair
+from eclair.archive.cited import SIGN, Mark, along, doubts, marked, sources, where
 from eclair.archive.exported import Exported, ending, moment, notice, speaker, when
-from eclair.messages import Message, Part
+from eclair.messages import Citation, Message
 
 MADE_BY_AI = "https://schema.org/TrainedAlgorithmicMediaDigitalSource"
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
@@ -51,32 +53,37 @@ def _page(exported: Exported) -> Iterator[str]:
     yield f'<h1 itemprop="name" dir="auto" lang="">{title}</h1>'
     yield f"<p>{escape(notice(messages))} Exported from Éclair on {_time(exported.at)}.</p>"
     yield "</header>"
+    answers = 0
     for message in messages:
-        yield from _message(message)
+        answers += message.role == "assistant"
+        yield from _message(message, answers)
     yield "</main>"
     yield "</body>"
     yield "</html>"
     yield ""
 
 
-def _message(message: Message) -> Iterator[str]:
+def _message(message: Message, answer: int) -> Iterator[str]:
     by_ai = message.role == "assistant"
     kind = "answer" if by_ai else "question"
     yield f'<article class="{kind}" itemprop="hasPart" itemscope itemtype="https://schema.org/Message">'
     if by_ai:
         yield f'<meta itemprop="digitalSourceType" content="{MADE_BY_AI}">'
     yield f'<h2><span itemprop="sender">{escape(speaker(message))}</span> {_time(message.created, "dateSent")}</h2>'
-    for part in message.parts:
-        yield from _part(part, by_ai)
+    for index in range(len(message.parts)):
+        yield from _part(message, index, answer)
+    yield from _grounds(message, answer)
     if (end := ending(message)) is not None:
         yield f'<p class="end">{escape(end)}</p>'
     yield "</article>"
 
 
-def _part(part: Part, by_ai: bool) -> Iterator[str]:
+def _part(message: Message, index: int, answer: int) -> Iterator[str]:
+    part = message.parts[index]
     match part.kind:
-        case "text" if by_ai:
-            yield f'<div class="said" itemprop="text" dir="auto" lang="">\n{_markdown().render(part.text)}</div>'
+        case "text" if message.role == "assistant":
+            said = _linked(_markdown().render(marked(message, index, _sign)), answer)
+            yield f'<div class="said" itemprop="text" dir="auto" lang="">\n{said}</div>'
         case "text":
             yield f'<div class="said plain" itemprop="text" dir="auto" lang="">{escape(part.text)}</div>'
         case "reasoning":
@@ -85,6 +92,40 @@ def _part(part: Part, by_ai: bool) -> Iterator[str]:
         case "tool_call":
             yield f"<details><summary>Tool call: {escape(part.name or '')}</summary>"
             yield f"<pre><code>{escape(part.text)}</code></pre></details>"
+
+
+def _sign(mark: Mark) -> str:
+    return f"{SIGN}{mark.passage if isinstance(mark, Citation) else '?'}{SIGN}"
+
+
+def _linked(html: str, answer: int) -> str:
+    """The HTML with links to sources where the signs of marks stand; a sign that cannot be one is left out."""
+
+    def link(found: re.Match[str]) -> str:
+        number = found[1]
+        if number == "?":
+            return '<sup class="source" title="No source says so">?</sup>'
+        return f'<sup class="source"><a href="#s{answer}-{number}">{number}</a></sup>'
+
+    return re.sub(rf"{SIGN}(\d+|\?){SIGN}", link, html).replace(SIGN, "")
+
+
+def _grounds(message: Message, answer: int) -> Iterator[str]:
+    """What went along with a question, what an answer cites, and what of it no source says."""
+    if names := along(message):
+        yield f'<p class="end">With {escape(", ".join(names))}</p>'
+    if cited := sources(message):
+        yield '<ul class="sources">'
+        for source in cited:
+            number = source.passage.number
+            text = f'<strong>{escape(where(source.passage))}</strong> <q dir="auto" lang="">{escape(source.quote)}</q>'
+            yield f'<li id="s{answer}-{number}"><span>{number}</span> {text}</li>'
+        yield "</ul>"
+    if doubtful := [*doubts(message)]:
+        yield '<ul class="sources">'
+        for sentence, doubt in doubtful:
+            yield f'<li><span>?</span> <q dir="auto" lang="">{escape(sentence)}</q> {escape(doubt)}</li>'
+        yield "</ul>"
 
 
 def _time(milliseconds: int, property: str | None = None) -> str:

@@ -1,11 +1,15 @@
-"""Markdown of the branch that is shown; the words as they were written, so that they render where it is read."""
+"""Markdown of the branch that is shown; the words as they were written, so that they render where it is read.
+
+Sources are footnotes, which stand below their answer: `[^2-3]` is source 3 of the second answer.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
+from eclair.archive.cited import Mark, along, doubts, marked, sources, where
 from eclair.archive.exported import Exported, ending, notice, speaker, when
-from eclair.messages import Part
+from eclair.messages import Citation, Message
 
 
 def render(exported: Exported) -> bytes:
@@ -15,19 +19,26 @@ def render(exported: Exported) -> bytes:
         "",
         f"> {notice(messages)} Exported from Éclair on {when(exported.at)}.",
     ]
+    answers = 0
     for message in messages:
+        answers += message.role == "assistant"
         lines += ["", f"## {speaker(message)} · {when(message.created)}"]
-        for part in message.parts:
-            lines += ["", *_part(part)]
+        for index in range(len(message.parts)):
+            lines += ["", *_part(message, index, answers)]
+        lines += _grounds(message, answers)
         if (end := ending(message)) is not None:
             lines += ["", f"*{end}*"]
     return ("\n".join(lines) + "\n").encode()
 
 
-def _part(part: Part) -> Iterator[str]:
+def _part(message: Message, index: int, answer: int) -> Iterator[str]:
+    def put(mark: Mark) -> str:
+        return f"[^{answer}-{mark.passage}]" if isinstance(mark, Citation) else " (?)"
+
+    part = message.parts[index]
     match part.kind:
         case "text":
-            yield part.text.strip("\n")
+            yield marked(message, index, put).strip("\n")
         case "reasoning":
             yield "> **Reasoning**"
             for line in part.text.strip().splitlines():
@@ -35,3 +46,15 @@ def _part(part: Part) -> Iterator[str]:
         case "tool_call":
             yield f"**Tool call** `{part.name or ''}`"
             yield from ("", f"    {part.text.replace(chr(10), chr(10) + '    ')}")
+
+
+def _grounds(message: Message, answer: int) -> Iterator[str]:
+    """What went along with a question, what an answer cites, and what of it no source says."""
+    if names := along(message):
+        yield from ("", f"*With {', '.join(names)}*")
+    if cited := sources(message):
+        yield ""
+        for source in cited:
+            yield f"[^{answer}-{source.passage.number}]: {where(source.passage)}: “{source.quote}”"
+    for sentence, doubt in doubts(message):
+        yield from ("", f"> (?) {sentence} — *{doubt}*")

@@ -1,0 +1,97 @@
+"""An answer's sources on their way out: where their marks stand in its text, and what is said of them below it.
+
+The page places marks by the same rules (ui/src/markdown/cited.ts).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from eclair.messages import Citation, Doubt, Message, Passage
+
+SIGN = "\u2e4e"
+"""Encloses what is put into a text that is rendered afterwards: punctuation that nobody writes, beside which emphasis
+means what it meant. In the text itself it is left out."""
+
+_TAIL = re.compile(r"""[\s.!?…"'”’“»›)*_~\]\[\d^]*""")
+_NO_PLACE = re.compile(r"[ \t>]*(?:(?:`{3}|~{3}).*|\$\$|\\\]|[-=*_ \t]*)")
+_CLOSING = (re.compile(r" {0,3}#{1,6}[ \t].*?([ \t]+#+)"), re.compile(r"[ \t>]*\|.*?([ \t]*\|)"))
+_BARE_LINK = re.compile(r"(?<!\]\()(?:https?://|www\.)[^\s<>]{0,300}\Z")
+
+Mark = Citation | Doubt
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A passage that is cited, and the words of it that were quoted first."""
+
+    passage: Passage
+    quote: str
+
+
+def sources(message: Message) -> list[Source]:
+    """Each passage that is cited once, by its number."""
+    first: dict[int, str] = {}
+    for citation in message.citations:
+        first.setdefault(citation.passage, " ".join(citation.quote.split()))
+    known = {passage.number: passage for passage in message.passages}
+    return [Source(known[number], quote) for number, quote in sorted(first.items()) if number in known]
+
+
+def where(passage: Passage) -> str:
+    """`report.pdf, page 4`."""
+    label = passage.label
+    named = label is None or re.fullmatch(r"[\divxlcdm.–-]+", label, re.IGNORECASE)
+    name = passage.name if passage.member is None else f"{passage.name} › {passage.member}"
+    return f"{name}, page {label or passage.page}" if named else f"{name}, {label}"
+
+
+def doubts(message: Message) -> Iterator[tuple[str, str]]:
+    """Each sentence that no source supports, and what is said of it."""
+    for doubt in message.doubts:
+        if doubt.index < len(message.parts):
+            sentence = message.parts[doubt.index].text[doubt.start : doubt.end]
+            yield " ".join(sentence.split()), f"No source says so{f': {doubt.about}' if doubt.about else ''}."
+
+
+def along(message: Message) -> list[str]:
+    """The names of what went along with a question: files, and libraries as they are written."""
+    return [*(file.name for file in message.files), *(f"@{library.name}" for library in message.libraries)]
+
+
+def marked(message: Message, index: int, put: Callable[[Mark], str]) -> str:
+    """The text of part `index` with `put` of each mark at the end of its sentence."""
+    text = message.parts[index].text
+    marks: list[Mark] = [mark for mark in (*message.citations, *message.doubts) if mark.index == index]
+    placed = [(*place, mark) for mark in marks if (place := _place(text, mark)) is not None]
+    said, at = "", 0
+    for begin, end, mark in sorted(placed, key=_order):
+        said += text[at : max(at, begin)].replace(SIGN, "")
+        if _BARE_LINK.search(said, max(0, len(said) - 300)):
+            said += " "
+        said += put(mark)
+        at = max(at, end)
+    return said + text[at:].replace(SIGN, "")
+
+
+def _order(placed: tuple[int, int, Mark]) -> tuple[int, bool, int]:
+    begin, _, mark = placed
+    return begin, isinstance(mark, Doubt), mark.passage or 0
+
+
+def _place(text: str, mark: Mark) -> tuple[int, int] | None:
+    """What is replaced by the mark: nothing at the end of its sentence, or its number as the model wrote it. None
+    where Markdown reads more than text."""
+    if isinstance(mark, Citation):
+        for found in re.finditer(rf"[ \u00a0\u202f]?\[\^?{mark.passage}\](?![(\[:])", text[mark.start : mark.end + 8]):
+            begin, end = mark.start + found.start(), mark.start + found.end()
+            if begin == mark.end or (begin < mark.end and _TAIL.fullmatch(text, end, max(end, mark.end))):
+                return begin, end
+    at = mark.start + len(text[mark.start : mark.end].rstrip())
+    line = text[text.rfind("\n", 0, at) + 1 : at]
+    if _NO_PLACE.fullmatch(line):
+        return None
+    closing = next((len(found[1]) for each in _CLOSING if (found := each.fullmatch(line))), 0)
+    return at - closing, at - closing
