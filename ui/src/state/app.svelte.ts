@@ -44,6 +44,8 @@ export class App {
   dialog = $state<Dialog | null>(null);
   /** What lies beside the conversation. */
   source = $state.raw<Source | null>(null);
+  /** What had the focus when it was asked for. */
+  asker: Element | null = null;
   /** The conversation that is shown. A new chat whose first message may have arrived keeps its id. */
   current = $state.raw<Conversation>(this.#fresh());
   /** The message that a link or a search points at. */
@@ -181,6 +183,7 @@ export class App {
 
   /** Show a source beside the conversation, or none any more. */
   look(source: Source | null): void {
+    if (source !== null) this.asker = document.activeElement;
     this.source = source;
   }
 
