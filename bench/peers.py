@@ -488,7 +488,8 @@ class Work:
     firsts: list[float] = field(default_factory=list[float])
 
     def cells(self) -> list[str]:
-        return [shown(self.rates.rate), shown(1000 * median(self.firsts)) if self.firsts else ""]
+        rate = shown(self.rates.rate) if self.rates.answers else ""
+        return [rate, shown(1000 * median(self.firsts)) if self.firsts else ""]
 
 
 @dataclass(frozen=True, slots=True)
@@ -549,17 +550,26 @@ async def all_tasks(peers: Peers, *, quick: bool, goals: Goals) -> None:
                 for door in doors if turn % 2 == 0 else doors[::-1]:
                     await worked(door, behind, question, 40 if quick else 200, works[door.name])
             _tell(NAMES[part], works)
-        found[EDIT] = {door.name: await edited(door, behind, 60 if quick else 300) for door in doors}
+        editing = [door for door in doors if door.name != ECLAIR_API]
+        found[EDIT] = {door.name: await edited(door, behind, 60 if quick else 300) for door in editing}
         _tell(EDIT, found[EDIT])
     head = [name for task in found for name in (f"{task}: words/s", "first word ms")]
-    rows = [[door.name, *(cell for works in found.values() for cell in works[door.name].cells())] for door in doors]
+    rows = [
+        [door.name, *(cell for works in found.values() for cell in works.get(door.name, Work()).cells())]
+        for door in doors
+    ]
     table(("door", *head[:-1]), [row[:-1] for row in rows])
     print()
+    edits = found.pop(EDIT)
     for ours, theirs in PAIRS:
         pairs = {task: (works[ours], works[theirs]) for task, works in found.items() if theirs in works}
-        _ahead(goals, "words/s", ours, theirs, {task: a.rates.rate / b.rates.rate for task, (a, b) in pairs.items()})
-        firsts = {task: median(b.firsts) / median(a.firsts) for task, (a, b) in pairs.items() if task != EDIT}
+        rates = {task: a.rates.rate / b.rates.rate for task, (a, b) in pairs.items()}
+        firsts = {task: median(b.firsts) / median(a.firsts) for task, (a, b) in pairs.items()}
+        _ahead(goals, "words/s", ours, theirs, rates)
         _ahead(goals, "first word sooner", ours, theirs, firsts)
+    for name, work in edits.items():
+        if name != ECLAIR_PAGE:
+            goals.at_least(f"{EDIT}, Éclair to {name}", edits[ECLAIR_PAGE].rates.rate / work.rates.rate, 1)
 
 
 def _tell(task: str, works: Mapping[str, Work]) -> None:
