@@ -226,9 +226,13 @@ class WebUIPage:
 
 
 def _params(more: Mapping[str, Any]) -> dict[str, Any]:
-    """Open WebUI's page has fields of the engine's own apart."""
+    """Open WebUI's page has fields of the engine's own apart. `legacy` leaves out its own tools, which would cost it."""
     known = {name: value for name, value in more.items() if name == "temperature"}
-    return {**known, "custom_params": {name: value for name, value in more.items() if name not in known}}
+    return {
+        **known,
+        "function_calling": "legacy",
+        "custom_params": {name: value for name, value in more.items() if name not in known},
+    }
 
 
 WORD = '"response.output_text.delta"'
