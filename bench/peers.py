@@ -226,7 +226,7 @@ class WebUIPage:
 
 
 def _params(more: Mapping[str, Any]) -> dict[str, Any]:
-    """Open WebUI's page has fields of the engine's own apart. `legacy` leaves out its own tools, which would cost it."""
+    """Open WebUI's page has fields of the engine's own apart. `legacy` leaves out its own tools, to its advantage."""
     known = {name: value for name, value in more.items() if name == "temperature"}
     return {
         **known,
