@@ -555,7 +555,7 @@ async def all_tasks(peers: Peers, *, quick: bool, goals: Goals) -> None:
                     await worked(door, behind, question, 40 if quick else 200, works[door.name])
             _tell(NAMES[part], works)
         editing = [door for door in doors if door.name != ECLAIR_API]
-        found[EDIT] = {door.name: await edited(door, behind, 60 if quick else 300) for door in editing}
+        found[EDIT] = {door.name: await edited(door, behind, 60 if quick else 600) for door in editing}
         _tell(EDIT, found[EDIT])
     head = [name for task in found for name in (f"{task}: words/s", "first word ms")]
     rows = [
