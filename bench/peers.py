@@ -165,7 +165,7 @@ class WebUIPage:
         await self.close()
         opened = await asyncio.gather(*(self._page(token) for token in self._tokens[:people]))
         self._sockets, self._ids = [socket for socket, _ in opened], [id for _, id in opened]
-        await asyncio.sleep(0.2)
+        await asyncio.sleep(0.2 + people / 50)  # joining goes on for a while
 
     async def close(self) -> None:
         await asyncio.gather(*(socket.close() for socket in self._sockets))
