@@ -339,7 +339,7 @@ class Load:
         return f"{self.streams} at {pace}"
 
 
-LOADS = (Load("full", 1, 2000), Load("full", 10, 2000), Load("full", 50, 2000), Load("paced-100", 200, 300))
+LOADS = (Load("full", 1, 2000), Load("full", 10, 2000), Load("full", 50, 500), Load("paced-100", 200, 300))
 QUICK_LOADS = (Load("full", 1, 500), Load("full", 10, 500), Load("paced-100", 20, 100))
 
 
