@@ -577,7 +577,8 @@ async def all_tasks(peers: Peers, *, quick: bool, goals: Goals) -> None:
 
 
 def _tell(task: str, works: Mapping[str, Work]) -> None:
-    print(f"{task}: {', '.join(f'{name} {shown(work.rates.rate)}' for name, work in works.items())}")
+    cells = {name: " words/s, first word ms ".join(filter(None, work.cells())) for name, work in works.items()}
+    print(f"{task}: {'; '.join(f'{name} {said}' for name, said in cells.items())}")
 
 
 async def _embedded(stack: AsyncExitStack) -> tuple[Embedded, list[Door]]:
