@@ -557,23 +557,27 @@ async def all_tasks(peers: Peers, *, quick: bool, goals: Goals) -> None:
         editing = [door for door in doors if door.name != ECLAIR_API]
         found[EDIT] = {door.name: await edited(door, behind, 60 if quick else 600) for door in editing}
         _tell(EDIT, found[EDIT])
+    _task_table(found, [door.name for door in doors])
+    _task_goals(found, goals)
+
+
+def _task_table(found: Mapping[str, Mapping[str, Work]], doors: Sequence[str]) -> None:
     head = [name for task in found for name in (f"{task}: words/s", "first word ms")]
-    rows = [
-        [door.name, *(cell for works in found.values() for cell in works.get(door.name, Work()).cells())]
-        for door in doors
-    ]
+    rows = [[door, *(cell for works in found.values() for cell in works.get(door, Work()).cells())] for door in doors]
     table(("door", *head[:-1]), [row[:-1] for row in rows])
-    print()
-    edits = found.pop(EDIT)
+
+
+def _task_goals(found: Mapping[str, Mapping[str, Work]], goals: Goals) -> None:
+    answered = {task: works for task, works in found.items() if task != EDIT}
     for ours, theirs in PAIRS:
-        pairs = {task: (works[ours], works[theirs]) for task, works in found.items() if theirs in works}
+        pairs = {task: (works[ours], works[theirs]) for task, works in answered.items() if theirs in works}
         rates = {task: a.rates.rate / b.rates.rate for task, (a, b) in pairs.items()}
         firsts = {task: median(b.firsts) / median(a.firsts) for task, (a, b) in pairs.items()}
         _ahead(goals, "words/s", ours, theirs, rates)
         _ahead(goals, "first word sooner", ours, theirs, firsts)
-    for name, work in edits.items():
+    for name, work in found[EDIT].items():
         if name != ECLAIR_PAGE:
-            goals.at_least(f"{EDIT}, Éclair to {name}", edits[ECLAIR_PAGE].rates.rate / work.rates.rate, 1)
+            goals.at_least(f"{EDIT}, Éclair to {name}", found[EDIT][ECLAIR_PAGE].rates.rate / work.rates.rate, 1)
 
 
 def _tell(task: str, works: Mapping[str, Work]) -> None:
