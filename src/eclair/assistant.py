@@ -1,4 +1,4 @@
-"""The one loop: ask the engine, pass on what it says, count.
+"""The one loop: gather what the answer can rest on, ask the engine, pass on what it says, check it, count.
 
 An `Answer` is the work of one run. It says events and keeps nothing; `runs` numbers and stores them.
 """
@@ -13,22 +13,27 @@ from contextlib import aclosing
 from dataclasses import dataclass, replace
 from typing import assert_never
 
+from eclair.checks import Checks
 from eclair.context import Laid
 from eclair.engines.base import JSON, Counted, Ended, Engine, Model, Piece, Reasoning, Request, Tab, Text, ToolCall
 from eclair.errors import EngineBroken, TooLarge, UpstreamError
 from eclair.events import (
+    Cited,
+    Doubted,
     Event,
     ModelChanged,
     PartDelta,
     Remarked,
     RunFailed,
     RunFinished,
+    SourceFound,
     StepFinished,
     StepStarted,
     UsageCounted,
 )
 from eclair.fallback import MOVES_ON, Fallback, stopped
-from eclair.messages import FinishReason, Message, Sampling, Usage
+from eclair.grounds import Grounds, Quoted
+from eclair.messages import FinishReason, Message, Passage, Sampling, Usage
 from eclair.parts import Parts
 from eclair.spending import UNSTATED, Rates, settled
 
@@ -60,8 +65,8 @@ class Turn:
     remarks: tuple[Remarked, ...] = ()
 
 
-Again = Callable[[Engine, Model], Awaitable[Turn]]
-"""The same question, laid out for another model."""
+Again = Callable[[Engine, Model, Sequence[Passage], Sequence[str]], Awaitable[Turn]]
+"""The same question, laid out for a model, with the passages that may answer it and notes."""
 
 
 def effective(asked: Sampling, recommended: Sampling, max_tokens: int) -> Sampling:
@@ -127,14 +132,24 @@ class Answer:
     """The work of one run, as `runs.Work` has it.
 
     Where the model fails or is slow before its first piece, `fallback` has the next one, and `again` lays the turn out
-    for it.
+    for it. With `grounds` it rests on what they find, and `again` is needed too.
     """
 
-    def __init__(self, turn: Turn, fallback: Fallback | None = None, again: Again | None = None) -> None:
+    def __init__(
+        self,
+        turn: Turn,
+        fallback: Fallback | None = None,
+        again: Again | None = None,
+        grounds: Grounds | None = None,
+    ) -> None:
         self._turn = turn
         self._named = turn.model.id
         self._fallback = fallback
         self._again = again
+        self._grounds = grounds
+        self._passages: tuple[Passage, ...] = ()
+        self._notes: Sequence[str] = ()
+        self._checks: Checks | None = None
         self._meter = Meter(turn.accepted)
         self._parts = Parts()
         self._begun = False
@@ -142,8 +157,24 @@ class Answer:
 
     async def events(self) -> AsyncGenerator[Event, None]:
         """Ask, and pass on what comes."""
-        for event in self._take_up():
-            yield event
+        try:
+            async with aclosing(self._prepare()) as events:
+                async for event in events:
+                    yield event
+            if self._reason is None:
+                async with aclosing(self._ask_in_turn()) as events:
+                    async for event in events:
+                        yield event
+                        for mark in self._checks.ready() if self._checks is not None else ():
+                            yield mark
+            for mark in await self._checks.rest() if self._checks is not None else ():
+                yield mark
+        finally:
+            if self._checks is not None:
+                await self._checks.close()
+
+    async def _ask_in_turn(self) -> AsyncGenerator[Event, None]:
+        """Ask the model, or others in its place."""
         other: Turn | None = self._turn
         while other is not None:
             self._turn, other = other, None
@@ -172,14 +203,52 @@ class Answer:
             end or RunFinished(self._reason or "stop"),
         ]
 
-    def _take_up(self) -> list[Event]:
-        """The parts of the answer that is continued; its last text stays open for more."""
-        if self._turn.continues is None:
-            return []
-        events: list[Event] = []
-        for index, part in enumerate(self._turn.continues.parts):
+    async def _prepare(self) -> AsyncGenerator[Event, None]:
+        """What comes before the engine's words: the answer that is continued, or what this one rests on."""
+        if self._turn.continues is not None:
+            for event in self._take_up(self._turn.continues):
+                yield event
+        elif self._grounds is not None and self._again is not None:
+            async with aclosing(self._grounds.gather(self._turn.engine, self._turn.model)) as findings:
+                async for event in findings:
+                    if isinstance(event, SourceFound):
+                        self._passages = (*self._passages, event.passage)
+                    yield event
+            if self._passages:
+                self._checks = Checks(self._grounds.checker(self._passages))
+            self._notes = self._grounds.notes()
+            self._turn = await self._again(self._turn.engine, self._turn.model, self._passages, self._notes)
+            for event in self._quote(await self._grounds.lead(self._turn.model)):
+                yield event
+            if self._grounds.suffice():
+                self._reason = "stop"
+                for event in self._remarks():
+                    yield event
+
+    def _take_up(self, answer: Message) -> list[Event]:
+        """What there is of the answer that is continued; its last text stays open for more."""
+        self._passages = answer.passages
+        if self._grounds is not None and self._passages:
+            self._checks = Checks(self._grounds.checker(self._passages))
+        events: list[Event] = [SourceFound(passage) for passage in self._passages]
+        for index, part in enumerate(answer.parts):
             events += self._parts.start(part.kind, part.id, part.name)
             events.append(PartDelta(index, part.text))
+            if self._checks is not None and part.kind == "text":
+                self._checks.known(index, part.text)
+        return [*events, *map(Cited, answer.citations), *map(Doubted, answer.doubts)]
+
+    def _quote(self, quotes: Sequence[Quoted]) -> list[Event]:
+        """Begin the answer with quotes. They are no words of the model, so that its speed is told without them."""
+        events: list[Event] = []
+        length = 0
+        for quoted in quotes:
+            events += self._parts.take(Text(quoted.text))
+            citation = quoted.citation
+            events.append(Cited(replace(citation, start=citation.start + length, end=citation.end + length)))
+            length += len(quoted.text)
+        if self._checks is not None and length:
+            self._checks.known(0, "".join(quoted.text for quoted in quotes))
         return events
 
     async def _ask(self) -> AsyncGenerator[Event, None]:
@@ -207,7 +276,7 @@ class Answer:
             if found is None:
                 break
             try:
-                return await self._again(*found)
+                return await self._again(*found, self._passages, self._notes)
             except TooLarge as too_large:
                 model, why = found[1].id, too_large.message
         return None
@@ -277,7 +346,10 @@ class Answer:
             case Text() | Reasoning() | ToolCall():
                 if isinstance(piece, Text):
                     self._meter.text(piece.text)
-                return self._parts.take(piece)
+                events = self._parts.take(piece)
+                if isinstance(piece, Text) and self._checks is not None:
+                    self._checks.text(self._parts.current, piece.text)
+                return events
             case Counted():
                 self._meter.counted(piece)
             case Ended(reason=reason):

@@ -9,6 +9,11 @@ from dataclasses import dataclass
 
 from eclair.archive.imports import Imports
 from eclair.changes import Changes
+from eclair.documents.embedding import choose_embedder
+from eclair.documents.gather import Documents
+from eclair.documents.intake import Intake
+from eclair.documents.parsing import Parser
+from eclair.documents.search import Search
 from eclair.engines.added import AddedEngines
 from eclair.engines.base import Engine, Model, Piece, Request
 from eclair.idle import Idle
@@ -24,6 +29,7 @@ from eclair.servers import Servers
 from eclair.settings import Settings
 from eclair.spending import rates
 from eclair.store.base import Store
+from eclair.store.blobs import Blobs
 from eclair.store.sql import SQLStore
 from eclair.titles import Titles
 from eclair.tuner import Tuner
@@ -49,6 +55,10 @@ class Core:
     pulls: Pulls
     ledger: Ledger
     servers: Servers
+    intake: Intake
+    blobs: Blobs
+    search: Search
+    documents: Documents
 
     def ask(self, engine: Engine, model: Model, request: Request) -> AsyncGenerator[Piece, None]:
         """The pieces of an answer that is kept nowhere, but for what it takes."""
@@ -58,6 +68,39 @@ class Core:
         """End what followers wait for, so that their connections close by themselves."""
         await self.runs.close()
         await self.changes.close()
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What takes files in, finds what stands in them, and gathers it for an answer."""
+
+    intake: Intake
+    blobs: Blobs
+    search: Search
+    documents: Documents
+
+
+@asynccontextmanager
+async def open_reading(
+    settings: Settings, store: Store, registry: Registry, changes: Changes, idle: Idle, ledger: Ledger
+) -> AsyncGenerator[Reading]:
+    """Begin to read and embed what is unfinished in the store. Raises StoreError."""
+    async with AsyncExitStack() as stack:
+        blobs = Blobs(settings.data_dir / "files")
+        parser = Parser()
+        stack.push_async_callback(parser.close)
+        embedder = choose_embedder(settings, registry)
+        if embedder is not None:
+            stack.push_async_callback(embedder.close)
+        intake = Intake(store.documents, blobs, parser, embedder, changes, idle)
+        stack.push_async_callback(intake.close)
+        await intake.start()
+        search = Search(store.documents, embedder)
+
+        def ask(owner: str, engine: Engine, model: Model, request: Request) -> AsyncGenerator[Piece, None]:
+            return ledger.stream(owner, engine, model, request, rates(settings, model))
+
+        yield Reading(intake, blobs, search, Documents(store.documents, search, intake, embedder, ask))
 
 
 @asynccontextmanager
@@ -96,7 +139,8 @@ async def open_core(settings: Settings) -> AsyncGenerator[Core]:
         prefill = Prefill(idle)
         stack.push_async_callback(prefill.close)
         modes = Modes(settings, registry, store)
-        turns = Turns(settings, store, registry, modes, preferences, runs, idle, titles, prefill)
+        reading = await stack.enter_async_context(open_reading(settings, store, registry, changes, idle, ledger))
+        turns = Turns(settings, store, registry, modes, preferences, runs, idle, titles, prefill, reading.documents)
         pulls = Pulls(settings, registry, changes)
         stack.push_async_callback(pulls.close)
         yield Core(
@@ -114,4 +158,8 @@ async def open_core(settings: Settings) -> AsyncGenerator[Core]:
             pulls=pulls,
             ledger=ledger,
             servers=Servers(settings, store),
+            intake=reading.intake,
+            blobs=reading.blobs,
+            search=reading.search,
+            documents=reading.documents,
         )

@@ -124,9 +124,19 @@ def _packages() -> Check:
 
 
 def packages() -> list[str]:
-    """What Éclair depends on by its own metadata, besides the embedded engine's package."""
-    names = [re.split(r"[^\w.-]", requirement, maxsplit=1)[0] for requirement in metadata.requires("eclair") or ()]
+    """What Éclair depends on here by its own metadata, besides the embedded engine's package."""
+    wanted = [requirement for requirement in metadata.requires("eclair") or () if _is_for_here(requirement)]
+    names = [re.split(r"[^\w.-]", requirement, maxsplit=1)[0] for requirement in wanted]
     return [name for name in names if name != ENGINE]
+
+
+def _is_for_here(requirement: str) -> bool:
+    """Whether what the requirement says of systems and processors, if anything, is true of this machine."""
+    stated = {
+        name: re.findall(rf"{name} == [\"']([^\"']+)", requirement) for name in ("sys_platform", "platform_machine")
+    }
+    here = {"sys_platform": sys.platform, "platform_machine": platform.machine()}
+    return all(not values or here[name] in values for name, values in stated.items())
 
 
 def _page() -> Check:

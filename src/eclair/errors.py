@@ -10,7 +10,8 @@
     │   ├── Conflict              409  the conversation is still answering
     │   ├── LicenceAsks           409  a licence that restricts has not been accepted
     │   ├── Gone                  410  a link whose time is over
-    │   └── TooLarge              413  more than a limit, which the sentence names
+    │   ├── TooLarge              413  more than a limit, which the sentence names
+    │   └── UnreadableFile        422  a file that is locked, damaged or of a kind that is not read
     ├── SetupError                the machine or its configuration is at fault: exit code 3
     │   ├── SettingsError              an unknown key, a value of the wrong type
     │   ├── PortInUse                  another process holds the address
@@ -102,6 +103,11 @@ class Gone(UserError):
 class TooLarge(UserError):
     code = "too_large"
     status = 413
+
+
+class UnreadableFile(UserError):
+    code = "unreadable_file"
+    status = 422
 
 
 class SetupError(EclairError):

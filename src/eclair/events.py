@@ -17,7 +17,21 @@ from typing import Annotated, Literal, assert_never
 import orjson
 from pydantic import Field, TypeAdapter
 
-from eclair.messages import Fault, FinishReason, Message, Part, PartKind, Remark, RemarkCode, Step, StepKind, Usage
+from eclair.messages import (
+    Citation,
+    Doubt,
+    Fault,
+    FinishReason,
+    Message,
+    Part,
+    PartKind,
+    Passage,
+    Remark,
+    RemarkCode,
+    Step,
+    StepKind,
+    Usage,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +75,33 @@ class StepFinished:
     milliseconds: float
     seq: int = 0
     type: Literal["step.finished"] = "step.finished"
+
+
+@dataclass(frozen=True, slots=True)
+class SourceFound:
+    """A passage on which the answer can rest; comes before its first word."""
+
+    passage: Passage
+    seq: int = 0
+    type: Literal["source.found"] = "source.found"
+
+
+@dataclass(frozen=True, slots=True)
+class Cited:
+    """A sentence of the answer rests on a passage; comes once the sentence is finished."""
+
+    citation: Citation
+    seq: int = 0
+    type: Literal["citation"] = "citation"
+
+
+@dataclass(frozen=True, slots=True)
+class Doubted:
+    """A sentence of the answer is supported by nothing at hand."""
+
+    doubt: Doubt
+    seq: int = 0
+    type: Literal["doubt"] = "doubt"
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,9 +187,12 @@ Event = (
     | ModelChanged
     | StepStarted
     | StepFinished
+    | SourceFound
     | PartStarted
     | PartDelta
     | PartFinished
+    | Cited
+    | Doubted
     | Remarked
     | UsageCounted
     | RunFinished
@@ -226,9 +270,10 @@ def fold(events: Iterable[Event]) -> Message:
     return folding.message()
 
 
-def _after(
-    message: Message, event: ModelChanged | StepStarted | StepFinished | Remarked | UsageCounted | End
-) -> Message:
+_Other = ModelChanged | StepStarted | StepFinished | SourceFound | Cited | Doubted | Remarked | UsageCounted
+
+
+def _after(message: Message, event: _Other | End) -> Message:
     """The message once this, which is no piece of it, has happened."""
     match event:
         case ModelChanged():
@@ -237,6 +282,12 @@ def _after(
             return replace(message, steps=(*message.steps, Step(event.step, event.kind, event.title)))
         case StepFinished():
             return replace(message, steps=tuple(_finished(step, event) for step in message.steps))
+        case SourceFound():
+            return replace(message, passages=(*message.passages, event.passage))
+        case Cited():
+            return replace(message, citations=(*message.citations, event.citation))
+        case Doubted():
+            return replace(message, doubts=(*message.doubts, event.doubt))
         case Remarked():
             return replace(message, remarks=(*message.remarks, Remark(event.code, event.message, event.language)))
         case UsageCounted():

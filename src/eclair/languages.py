@@ -90,6 +90,11 @@ def language_of(text: str) -> str | None:
     return first if most >= max(LEAST, SPARSE * words) and apart and first not in UNTOLD else None
 
 
+def is_small(word: str, code: str) -> bool:
+    """Whether it is one of the small words of that language, which say little."""
+    return code in _table()[0].get(word.lower(), ())
+
+
 def lists(languages: Iterable[str], code: str) -> bool:
     """Whether a model that lists these BCP 47 tags knows the language, whatever its region; one that lists none may."""
     known = {_plain(tag) for tag in languages}

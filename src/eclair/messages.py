@@ -13,7 +13,7 @@ Role = Literal["system", "user", "assistant"]
 PartKind = Literal["text", "reasoning", "tool_call"]
 Status = Literal["running", "finished", "stopped", "interrupted", "failed"]
 FinishReason = Literal["stop", "length", "tool_calls", "content_filter"]
-StepKind = Literal["load"]
+StepKind = Literal["load", "read", "search"]
 RemarkCode = Literal[
     "history_trimmed",
     "routed_short",
@@ -23,8 +23,11 @@ RemarkCode = Literal[
     "not_saved",
     "answered_by",
     "language",
+    "partly_read",
+    "unread",
+    "nothing_found",
 ]
-ChangeKind = Literal["changed", "removed", "running", "finished", "models"]
+ChangeKind = Literal["changed", "removed", "running", "finished", "models", "files"]
 EnergyKind = Literal["measured", "estimated"]
 Mode = Literal["flash", "auto", "think"]
 MODES: tuple[Mode, ...] = get_args(Mode)
@@ -106,7 +109,7 @@ class Remark:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """Work that was not words, such as waiting for a model to load.
+    """Work that was not words: waiting for a model to load or a document to be read, searching.
 
     `milliseconds` is None until it is done, and stays so where the answer ended before it did.
     """
@@ -118,10 +121,87 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
+class Attachment:
+    """A file that went along with a message. `media` is its type (RFC 6838)."""
+
+    id: str
+    name: str
+    size: int
+    media: str
+
+
+@dataclass(frozen=True, slots=True)
+class LibraryName:
+    """A library that was to be searched, by the name that it had then."""
+
+    id: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """What an answer could rest on: characters `start` to `end` of the text of the document `file`.
+
+    `number` is the one under which it is cited, from 1, and never changes in a run. `page` counts from 1, `label` is
+    what the page calls itself (`xii`, a sheet's name) or None; `heading` is the path of headings above the passage,
+    and `member` the file in which it stands where the document is an archive.
+    """
+
+    number: int
+    file: str
+    name: str
+    page: int
+    label: str | None
+    heading: tuple[str, ...]
+    start: int
+    end: int
+    text: str
+    member: str | None = None
+
+    @property
+    def body(self) -> int:
+        """Where in its text the words below its headings begin, if it begins with headings."""
+        place = 0
+        for heading in self.heading:
+            rest = self.text[place:].lstrip()
+            if rest.startswith(heading):
+                place = len(self.text) - len(rest) + len(heading)
+        return place
+
+
+@dataclass(frozen=True, slots=True)
+class Citation:
+    """Characters `start` to `end` of an answer's part `index` rest on passage `passage`, whose very words are `quote`:
+    characters `quote_start` to `quote_end` of the document. `support` is how well, from 0 to 1."""
+
+    index: int
+    start: int
+    end: int
+    passage: int
+    quote: str
+    quote_start: int
+    quote_end: int
+    support: float
+
+
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """Nothing at hand supports characters `start` to `end` of an answer's part `index`. `about` is what of it differs
+    from the nearest passage `passage`, such as a number, or empty."""
+
+    index: int
+    start: int
+    end: int
+    about: str
+    passage: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Message:
     """One message of a conversation. Times are milliseconds since 1970, UTC.
 
-    An assistant's message is the fold of its run's events; `run`, `model` and what follows are its alone.
+    An assistant's message is the fold of its run's events; `run`, `model` and what follows are its alone, but for
+    `files` and `libraries`, which went along with a person's message. `passages` are what the answer could rest on.
     """
 
     id: str
@@ -138,6 +218,11 @@ class Message:
     fault: Fault | None = None
     remarks: tuple[Remark, ...] = ()
     steps: tuple[Step, ...] = ()
+    files: tuple[Attachment, ...] = ()
+    libraries: tuple[LibraryName, ...] = ()
+    passages: tuple[Passage, ...] = ()
+    citations: tuple[Citation, ...] = ()
+    doubts: tuple[Doubt, ...] = ()
 
     @property
     def text(self) -> str:
@@ -179,8 +264,8 @@ class Hit:
 class Change:
     """Something has happened to a conversation: it was changed or removed, an answer in it began or ended.
 
-    Without a conversation it is not known to which: look at everything. `models`, of none either, is of the models
-    that are here or on their way.
+    Without a conversation it is not known to which: look at everything. `models` and `files`, of none either, are of
+    the models that are here or on their way, and of files and libraries.
     """
 
     conversation: str | None

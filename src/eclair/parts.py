@@ -17,25 +17,30 @@ class Parts:
         self._open: int | None = None
         self._calls: dict[int, int] = {}
 
+    @property
+    def current(self) -> int:
+        """The number of the part that was begun last."""
+        return len(self._kinds) - 1
+
     def take(self, piece: Text | Reasoning | ToolCall) -> list[PartEvent]:
         """What a piece does to them."""
         match piece:
             case Text(text=text):
-                return [*self._within("text"), PartDelta(len(self._kinds) - 1, text)]
+                return [*self._within("text"), PartDelta(self.current, text)]
             case Reasoning(text=text):
-                return [*self._within("reasoning"), PartDelta(len(self._kinds) - 1, text)]
+                return [*self._within("reasoning"), PartDelta(self.current, text)]
             case ToolCall():
                 opened: list[PartEvent] = []
                 if piece.index not in self._calls:
                     opened = self.start("tool_call", piece.id, piece.name)
-                    self._calls[piece.index] = len(self._kinds) - 1
+                    self._calls[piece.index] = self.current
                 return [*opened, PartDelta(self._calls[piece.index], piece.arguments)]
 
     def start(self, kind: PartKind, id: str | None = None, name: str | None = None) -> list[PartEvent]:
         """Begin a new part, whatever it is."""
         finished = self.finish()
         self._kinds.append(kind)
-        self._open = len(self._kinds) - 1
+        self._open = self.current
         return [*finished, PartStarted(self._open, kind, id, name)]
 
     def finish(self) -> list[PartEvent]:

@@ -83,6 +83,7 @@ class Settings:
     system_prompt: str = _setting(SYSTEM_PROMPT, "What every conversation begins with.")
     max_tokens: int = _setting(1024, "Longest answer, in tokens, unless the request says otherwise.", ge=1)
     max_message_kb: int = _setting(1024, "Largest message accepted, in KiB.", ge=1)
+    max_file_mb: int = _setting(200, "Largest file accepted, in MB.", ge=1)
     embedded: bool = _setting(True, "Run the embedded engine (llama.cpp) and its model.")
     embedded_context: int = _setting(8192, "Context window of the embedded engine, in tokens.", ge=1)
     embedded_parallel: int = _setting(16, "How many requests the embedded engine serves together.", ge=1)
@@ -94,6 +95,12 @@ class Settings:
     )
     speculation: Literal["auto", "off"] = _setting(
         "auto", "Whether the embedded engine guesses ahead where a text repeats: `auto` while that pays, or `off`."
+    )
+    embedder: str = _setting(
+        "auto",
+        "What finds passages by their meaning: `auto` (multilingual-e5-small on this machine), an engine's model that "
+        "gives embeddings, or `off`.",
+        min_length=1,
     )
     hub: Annotated[str | None, Field(pattern="^https?://[^/]")] = _setting(
         None, "Hugging-Face-compatible hub that models are pulled from; HF_ENDPOINT by default, else huggingface.co."

@@ -9,13 +9,14 @@ from dataclasses import dataclass, field, replace
 from eclair.advice import language_remark
 from eclair.assistant import Again, Answer, Turn, effective
 from eclair.context import lay_out
+from eclair.documents.gather import Documents, is_small
 from eclair.engines.base import Engine, Model, Request
 from eclair.engines.thinking import FLASH, THINK
 from eclair.errors import InvalidInput, NotFound, TooLarge
 from eclair.events import RunStarted
 from eclair.idle import Idle
 from eclair.ids import Clock, new_id
-from eclair.messages import Conversation, Message, Mode, Part, Role, Sampling, branch
+from eclair.messages import Conversation, Message, Mode, Part, Passage, Role, Sampling, branch
 from eclair.modes import Chosen, Modes
 from eclair.preferences import Preferred
 from eclair.prefill import Prefill
@@ -28,18 +29,26 @@ from eclair.titles import Titles
 
 TITLE = 60
 
+FEW = 128
+"""Longest answer of a small model to what is quoted before it already."""
+
 THOUGHTS = 4
 """How much longer the longest answer is where the model thinks first."""
 
 
 @dataclass(frozen=True, slots=True)
 class New:
-    """A new message under `parent`, or else under the branch that is shown; `at_root` starts a branch."""
+    """A new message under `parent`, or else under the branch that is shown; `at_root` starts a branch.
+
+    `files` are ids of those that go along, `libraries` names or ids of those that are searched from now on.
+    """
 
     text: str
     parent: str | None = None
     at_root: bool = False
     id: str | None = None
+    files: tuple[str, ...] = ()
+    libraries: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +107,7 @@ class Turns:
         idle: Idle,
         titles: Titles | None,
         prefill: Prefill,
+        documents: Documents,
         clock: Clock = time.time,
         ids: Callable[[str], str] = new_id,
     ) -> None:
@@ -110,6 +120,7 @@ class Turns:
         self._idle = idle
         self._titles = titles
         self._prefill = prefill
+        self._documents = documents
         self._clock = clock
         self._ids = ids
 
@@ -141,13 +152,15 @@ class Turns:
             begins = conversation if isinstance(conversation, Conversation) else None
             kept, messages = (begins, []) if begins else await self._store.tree(owner, str(conversation))
             place = self._place(kept, {message.id: message for message in messages}, what)
+            place = await self._with_sources(owner, place, what)
             chosen = await self.answering(owner, choices, kept, place.history)
             engine, model = chosen.engine, chosen.model
             instructions = (await self._preferences.of(owner)).instructions
             again = self._laying_out(chosen, choices, place.history, accepted, instructions, place.continues)
-            turn = await again(engine, model)
+            turn = await again(engine, model, (), ())
             started = self._started(kept, place, model.id)
-            answer = Answer(turn, chosen.fallback, again)
+            grounds = self._documents.grounds(owner, _asked(place))
+            answer = Answer(turn, chosen.fallback, again, grounds)
             then = None
             if self._titles is not None and not _has_answer(messages) and not (begins and begins.title):
                 then = self._titles.after(owner, kept.id, answer.who, _last_question(place.history))
@@ -174,12 +187,15 @@ class Turns:
             instructions = (await self._preferences.of(owner)).instructions
             begun = history[-1] if history[-1].role == "assistant" else None
             again = self._laying_out(chosen, choices, history, accepted, instructions, begun)
-            turn = await again(chosen.engine, chosen.model)
+            turn = await again(chosen.engine, chosen.model, (), ())
         started = RunStarted(self._ids("run"), self._ids("msg"), conversation, None, chosen.model.id, now)
         return self._runs.pass_on(owner, started, Answer(turn, chosen.fallback, again))
 
-    async def prefill(self, owner: str, conversation: str | None, choices: Choices, text: str = "") -> None:
-        """Have the engine read, while the question is being written, what stands before it and how it begins.
+    async def prefill(
+        self, owner: str, conversation: str | None, choices: Choices, text: str = "", files: tuple[str, ...] = ()
+    ) -> None:
+        """Have the engine read, while the question is being written, what stands before it and how it begins; of the
+        files that will go along those that it will be shown whole.
 
         Without a conversation it is one that will be made. Nothing is kept. Raises NotFound and TooLarge as `ask` does.
         """
@@ -187,10 +203,14 @@ class Turns:
         kept, messages = (begins, []) if begins else await self._store.tree(owner, str(conversation))
         if any(message.status == "running" for message in messages):
             return  # what comes before the next question is not known yet
-        place = self._place(kept, {message.id: message for message in messages}, New(text.strip() or "."))
+        what = New(text.strip() or ".", files=files)
+        place = self._place(kept, {message.id: message for message in messages}, what)
+        place = await self._with_sources(owner, place, what)
         chosen = await self.answering(owner, choices, kept, place.history)
         instructions = (await self._preferences.of(owner)).instructions
-        turn = await prepare(self._settings, chosen, choices, place.history, 0.0, instructions)
+        grounds = self._documents.grounds(owner, place.history)
+        passages = await grounds.certain(chosen.model) if grounds is not None else ()
+        turn = await prepare(self._settings, chosen, choices, place.history, 0.0, instructions, passages)
         request = Request(chosen.model.id, turn.laid.messages, sampling=turn.sampling, purpose="prefill")
         self._prefill.begin(conversation or "", chosen.engine, chosen.wishing(request))
 
@@ -224,14 +244,23 @@ class Turns:
         """Lays the question out for whoever answers it, with a word on its language if the model does not list that."""
         said = history if continues is None else history[:-1]
 
-        async def lay_out_for(engine: Engine, model: Model) -> Turn:
+        async def lay_out_for(engine: Engine, model: Model, passages: Sequence[Passage], notes: Sequence[str]) -> Turn:
             by = chosen.by(engine, model)
-            turn = await prepare(self._settings, by, choices, history, accepted, instructions)
+            turn = await prepare(self._settings, by, choices, history, accepted, instructions, passages, notes)
             remark = await language_remark(said, model, await self._registry.models(), self._settings)
             remarks = turn.remarks if remark is None else (*turn.remarks, remark)
             return replace(turn, continues=continues, remarks=remarks)
 
         return lay_out_for
+
+    async def _with_sources(self, owner: str, place: _Place, what: New | Retry | Continue) -> _Place:
+        """The place with what goes along with the question, which is the last of its history."""
+        if place.question is None or not isinstance(what, New) or not (what.files or what.libraries):
+            return place
+        files = await self._documents.attachments(owner, what.files)
+        libraries = await self._documents.libraries(owner, what.libraries)
+        question = replace(place.question, files=files, libraries=libraries)
+        return replace(place, history=[*place.history[:-1], question], question=question)
 
     def _place(self, conversation: Conversation, tree: dict[str, Message], what: New | Retry | Continue) -> _Place:
         match what:
@@ -296,6 +325,8 @@ async def prepare(
     history: list[Message],
     accepted: float,
     instructions: str = "",
+    passages: Sequence[Passage] = (),
+    notes: Sequence[str] = (),
 ) -> Turn:
     """Fill in what `choices` leave open, and choose what of `history` the model is shown. Raises TooLarge.
 
@@ -309,12 +340,14 @@ async def prepare(
     room = THOUGHTS if effort == THINK and model.thinks != "never" else 1
     system = choices.system if choices.system is not None else settings.system_prompt
     system = "\n\n".join(text for text in (system, instructions.strip()) if text)
-    sampling = effective(choices.sampling, model.sampling, settings.max_tokens * room)
+    longest = min(settings.max_tokens, FEW) if passages and is_small(model) else settings.max_tokens * room
+    sampling = effective(choices.sampling, model.sampling, longest)
 
     async def count(text: str) -> int:
         return await engine.count(model.id, text)
 
-    laid = await lay_out(system, history, window=model.context, reserve=sampling.max_tokens or 0, count=count)
+    reserve = sampling.max_tokens or 0
+    laid = await lay_out(system, history, passages, notes, window=model.context, reserve=reserve, count=count)
     remarks = (chosen.remark,) if chosen.remark is not None else ()
     charged = rates(settings, model)
     return Turn(engine, model, laid, sampling, accepted, rates=charged, effort=effort, remarks=remarks)
@@ -343,6 +376,11 @@ def title_of(text: str) -> str:
     if len(line) <= TITLE:
         return line
     return (line[:TITLE].rsplit(" ", 1)[0] if " " in line[:TITLE] else line[:TITLE]).rstrip(",.;:") + "…"
+
+
+def _asked(place: _Place) -> list[Message]:
+    """The history up to the question, without the answer that is taken up."""
+    return place.history[:-1] if place.continues is not None else place.history
 
 
 def _find(tree: dict[str, Message], id: str) -> Message:

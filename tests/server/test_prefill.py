@@ -123,3 +123,19 @@ async def test_a_server_that_may_cost_money_hears_nothing(rack: Rack) -> None:
 async def test_what_cannot_be_asked_cannot_be_read_ahead(rack: Rack, body: dict[str, Any], status: int) -> None:
     reply = await rack.server.post("/api/prefill", body)
     assert (reply.status, bool(reply.error["message"])) == (status, True)
+
+
+async def test_a_document_that_is_shown_whole_is_read_before_the_question(rack: Rack) -> None:
+    server = rack.server
+    sent = {"Content-Type": "application/octet-stream"}
+    file = (await server.post("/api/files?name=tower.txt", data=b"The tower is 330 m high.\n", headers=sent)).body
+    path = f"/api/files/{file['id']}"
+    async with asyncio.timeout(30):
+        while (await server.get(path)).body["state"] != "ready":  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
+    _, ahead = await rack.prefill(model="m", files=[file["id"]])
+    assert "330 m high" in ahead
+    answer = rack.standin.calls
+    await server.say(await server.begin(), "How high is it?", files=[file["id"]])
+    asked = answer[-1].json["messages"][-1]["content"]
+    assert asked.startswith(ahead.removesuffix("."))

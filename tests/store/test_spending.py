@@ -23,6 +23,8 @@ DAY = 86_400
 NEWER = """
 ALTER TABLE conversation DROP COLUMN model; ALTER TABLE conversation DROP COLUMN mode;
 DROP TABLE server; DROP TABLE probe;
+DROP TABLE attached; DROP TABLE file; DROP TABLE library; DROP TABLE document; DROP TABLE page; DROP TABLE vector;
+DROP TABLE piece_word; DROP TABLE piece_text; DROP TABLE piece;
 """
 """Undoes what came after the sums."""
 

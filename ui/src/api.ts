@@ -1,6 +1,7 @@
 // The calls of /api, typed. A failure is an ApiError whose message a person can read.
 
 import type { Catalog, Pull, Speakers } from "./catalog.ts";
+import type { Box, DocumentPage, Files, FileState, Library } from "./documents.ts";
 import type { Conversation, Cost, Hit, Message, Mode } from "./events.ts";
 import type { Kept } from "./state/preferences.svelte.ts";
 import { say } from "./i18n/say.ts";
@@ -150,7 +151,14 @@ export interface How {
 
 export type Turn = How &
   (
-    | { readonly id: string; readonly text: string; readonly parent: string | null }
+    | {
+        readonly id: string;
+        readonly text: string;
+        readonly parent: string | null;
+        /** What goes along with it, by ids. */
+        readonly files?: readonly string[];
+        readonly libraries?: readonly string[];
+      }
     | { readonly retry: string }
     | { readonly continue: string }
   );
@@ -433,11 +441,8 @@ export class Api {
   }
 
   /** Send a file to be looked at; `progress` is told the share that has gone. */
-  async upload(file: File, progress: (share: number) => void, signal: AbortSignal): Promise<Preview> {
-    const path = `/api/imports?${new URLSearchParams({ name: file.name })}`;
-    const response = await sent(path, file, this.#headers(), progress, signal);
-    if (!response.ok) throw await failure(response);
-    return (await response.json()) as Preview;
+  upload(file: File, progress: (share: number) => void, signal: AbortSignal): Promise<Preview> {
+    return this.#sendUp(`/api/imports?${new URLSearchParams({ name: file.name })}`, file, progress, signal);
   }
 
   /** Keep what the file holds; the reply streams how far that is. */
@@ -459,6 +464,74 @@ export class Api {
 
   revoke(share: string): Promise<void> {
     return this.#call("DELETE", `/api/shares/${share}`);
+  }
+
+  /** Have a file read: for a message, or for the library that is named. */
+  addFile(file: File, library: string | null, progress: (share: number) => void, signal: AbortSignal): Promise<FileState> {
+    const name = file.name.replace(/[/\\\p{Cc}]/gu, "_").slice(-255);
+    const query = new URLSearchParams(library === null ? { name } : { name, library });
+    return this.#sendUp(`/api/files?${query}`, file, progress, signal);
+  }
+
+  file(id: string): Promise<FileState> {
+    return this.#call("GET", `/api/files/${id}`);
+  }
+
+  /** The files of a library, from the newest on or after those that were read before. */
+  files(library: string, before: string | null): Promise<Files> {
+    const query = new URLSearchParams(before === null ? { library } : { library, before });
+    return this.#call("GET", `/api/files?${query}`);
+  }
+
+  /** Erase a file with all that was read of it. */
+  removeFile(id: string): Promise<void> {
+    return this.#call("DELETE", `/api/files/${id}`);
+  }
+
+  readAgain(id: string): Promise<FileState> {
+    return this.#call("POST", `/api/files/${id}/retry`);
+  }
+
+  /** The file itself. */
+  content(id: string): Promise<Response> {
+    return this.#reply("GET", `/api/files/${id}/content`);
+  }
+
+  page(file: string, page: number, signal: AbortSignal): Promise<DocumentPage> {
+    return this.#call("GET", `/api/files/${file}/pages/${page}`, undefined, signal);
+  }
+
+  /** The picture of a page, so many pixels wide. */
+  async picture(address: string, width: number, signal: AbortSignal): Promise<Blob> {
+    return (await this.#reply("GET", `${address}?width=${width}`, undefined, signal)).blob();
+  }
+
+  /** Where characters `start` to `end` of a document stand on its pages. */
+  boxes(file: string, start: number, end: number, signal: AbortSignal): Promise<Box[]> {
+    return this.#call("GET", `/api/files/${file}/boxes?start=${start}&end=${end}`, undefined, signal);
+  }
+
+  libraries(): Promise<Library[]> {
+    return this.#call("GET", "/api/libraries");
+  }
+
+  addLibrary(name: string): Promise<Library> {
+    return this.#call("POST", "/api/libraries", { name });
+  }
+
+  renameLibrary(id: string, name: string): Promise<Library> {
+    return this.#call("PATCH", `/api/libraries/${id}`, { name });
+  }
+
+  /** Erase a library with its files. */
+  removeLibrary(id: string): Promise<void> {
+    return this.#call("DELETE", `/api/libraries/${id}`);
+  }
+
+  async #sendUp<T>(path: string, file: File, progress: (share: number) => void, signal: AbortSignal): Promise<T> {
+    const response = await sent(path, file, this.#headers(), progress, signal);
+    if (!response.ok) throw await failure(response);
+    return (await response.json()) as T;
   }
 
   #headers(): Record<string, string> {

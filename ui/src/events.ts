@@ -4,9 +4,9 @@ export type Role = "system" | "user" | "assistant";
 export type PartKind = "text" | "reasoning" | "tool_call";
 export type Status = "running" | "finished" | "stopped" | "interrupted" | "failed";
 export type FinishReason = "stop" | "length" | "tool_calls" | "content_filter";
-export type StepKind = "load";
-export type RemarkCode = "history_trimmed" | "routed_short" | "routed_long" | "routed_code" | "routed_numbers" | "not_saved" | "answered_by" | "language";
-export type ChangeKind = "changed" | "removed" | "running" | "finished" | "models";
+export type StepKind = "load" | "read" | "search";
+export type RemarkCode = "history_trimmed" | "routed_short" | "routed_long" | "routed_code" | "routed_numbers" | "not_saved" | "answered_by" | "language" | "partly_read" | "unread" | "nothing_found";
+export type ChangeKind = "changed" | "removed" | "running" | "finished" | "models" | "files";
 export type Mode = "flash" | "auto" | "think";
 export type EnergyKind = "measured" | "estimated";
 /** What an error or a failed answer can be called. */
@@ -22,6 +22,7 @@ export type ErrorCode =
   | "licence_asks"
   | "gone"
   | "too_large"
+  | "unreadable_file"
   | "setup"
   | "settings"
   | "port_in_use"
@@ -96,7 +97,7 @@ export interface Remark {
   readonly language: string | null;
 }
 
-/** Work that was not words, such as waiting for a model to load.
+/** Work that was not words: waiting for a model to load or a document to be read, searching.
  *
  * `milliseconds` is None until it is done, and stays so where the answer ended before it did.
  */
@@ -107,9 +108,68 @@ export interface Step {
   readonly milliseconds: number | null;
 }
 
+/** A file that went along with a message. `media` is its type (RFC 6838). */
+export interface Attachment {
+  readonly id: string;
+  readonly name: string;
+  readonly size: number;
+  readonly media: string;
+}
+
+/** A library that was to be searched, by the name that it had then. */
+export interface LibraryName {
+  readonly id: string;
+  readonly name: string;
+}
+
+/** What an answer could rest on: characters `start` to `end` of the text of the document `file`.
+ *
+ * `number` is the one under which it is cited, from 1, and never changes in a run. `page` counts from 1, `label` is
+ * what the page calls itself (`xii`, a sheet's name) or None; `heading` is the path of headings above the passage,
+ * and `member` the file in which it stands where the document is an archive.
+ */
+export interface Passage {
+  readonly number: number;
+  readonly file: string;
+  readonly name: string;
+  readonly page: number;
+  readonly label: string | null;
+  readonly heading: readonly string[];
+  readonly start: number;
+  readonly end: number;
+  readonly text: string;
+  readonly member: string | null;
+}
+
+/** Characters `start` to `end` of an answer's part `index` rest on passage `passage`, whose very words are `quote`:
+ * characters `quote_start` to `quote_end` of the document. `support` is how well, from 0 to 1.
+ */
+export interface Citation {
+  readonly index: number;
+  readonly start: number;
+  readonly end: number;
+  readonly passage: number;
+  readonly quote: string;
+  readonly quote_start: number;
+  readonly quote_end: number;
+  readonly support: number;
+}
+
+/** Nothing at hand supports characters `start` to `end` of an answer's part `index`. `about` is what of it differs
+ * from the nearest passage `passage`, such as a number, or empty.
+ */
+export interface Doubt {
+  readonly index: number;
+  readonly start: number;
+  readonly end: number;
+  readonly about: string;
+  readonly passage: number | null;
+}
+
 /** One message of a conversation. Times are milliseconds since 1970, UTC.
  *
- * An assistant's message is the fold of its run's events; `run`, `model` and what follows are its alone.
+ * An assistant's message is the fold of its run's events; `run`, `model` and what follows are its alone, but for
+ * `files` and `libraries`, which went along with a person's message. `passages` are what the answer could rest on.
  */
 export interface Message {
   readonly id: string;
@@ -126,6 +186,11 @@ export interface Message {
   readonly fault: Fault | null;
   readonly remarks: readonly Remark[];
   readonly steps: readonly Step[];
+  readonly files: readonly Attachment[];
+  readonly libraries: readonly LibraryName[];
+  readonly passages: readonly Passage[];
+  readonly citations: readonly Citation[];
+  readonly doubts: readonly Doubt[];
 }
 
 /** A conversation without its messages. `leaf` is the last message of the branch that is shown; `model` and `mode`
@@ -157,8 +222,8 @@ export interface Hit {
 
 /** Something has happened to a conversation: it was changed or removed, an answer in it began or ended.
  *
- * Without a conversation it is not known to which: look at everything. `models`, of none either, is of the models
- * that are here or on their way.
+ * Without a conversation it is not known to which: look at everything. `models` and `files`, of none either, are of
+ * the models that are here or on their way, and of files and libraries.
  */
 export interface Change {
   readonly conversation: string | null;
@@ -201,6 +266,13 @@ export interface StepFinished {
   readonly type: "step.finished";
 }
 
+/** A passage on which the answer can rest; comes before its first word. */
+export interface SourceFound {
+  readonly passage: Passage;
+  readonly seq: number;
+  readonly type: "source.found";
+}
+
 /** Opens part `index`; a tool call's `id` and `name` are known from here on. */
 export interface PartStarted {
   readonly index: number;
@@ -222,6 +294,20 @@ export interface PartFinished {
   readonly index: number;
   readonly seq: number;
   readonly type: "part.finished";
+}
+
+/** A sentence of the answer rests on a passage; comes once the sentence is finished. */
+export interface Cited {
+  readonly citation: Citation;
+  readonly seq: number;
+  readonly type: "citation";
+}
+
+/** A sentence of the answer is supported by nothing at hand. */
+export interface Doubted {
+  readonly doubt: Doubt;
+  readonly seq: number;
+  readonly type: "doubt";
 }
 
 /** Something the person should know about this answer; see `Remark`. */
@@ -270,9 +356,12 @@ export type Event =
   | ModelChanged
   | StepStarted
   | StepFinished
+  | SourceFound
   | PartStarted
   | PartDelta
   | PartFinished
+  | Cited
+  | Doubted
   | Remarked
   | UsageCounted
   | RunFinished

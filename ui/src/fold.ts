@@ -19,6 +19,12 @@ export function fold(message: Message | null, event: Event): Message {
       return { ...message, steps: [...message.steps, { step: event.step, kind: event.kind, title: event.title, milliseconds: null }] };
     case "step.finished":
       return { ...message, steps: message.steps.map((step) => finished(step, event)) };
+    case "source.found":
+      return { ...message, passages: [...message.passages, event.passage] };
+    case "citation":
+      return { ...message, citations: [...message.citations, event.citation] };
+    case "doubt":
+      return { ...message, doubts: [...message.doubts, event.doubt] };
     case "remark":
       return { ...message, remarks: [...message.remarks, { code: event.code, message: event.message, language: event.language }] };
     case "usage":
@@ -52,6 +58,11 @@ function begun(event: Extract<Event, { type: "run.started" }>, parts: readonly P
     fault: null,
     remarks: [],
     steps: [],
+    files: [],
+    libraries: [],
+    passages: [],
+    citations: [],
+    doubts: [],
   };
 }
 

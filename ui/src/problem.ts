@@ -16,6 +16,7 @@ const PROBLEMS: Readonly<Record<ErrorCode, PlainKey>> = {
   licence_asks: "problemLicence",
   gone: "problemGone",
   too_large: "problemLarge",
+  unreadable_file: "problemFile",
   setup: "problemSetup",
   settings: "problemSetup",
   port_in_use: "problemSetup",
@@ -41,6 +42,9 @@ const REMARKS: Readonly<Record<Exclude<RemarkCode, "language" | keyof typeof ROU
   history_trimmed: "leftOut",
   not_saved: "notSaved",
   answered_by: "answeredBy",
+  partly_read: "partlyRead",
+  unread: "fileUnread",
+  nothing_found: "nothingFits",
 };
 
 /** A failure: its code, the server's sentence and, where there was one, the HTTP status. */

@@ -2,20 +2,30 @@
 
 import assert from "node:assert/strict";
 import { test } from "vitest";
-import { check, compose, decode, decompose, LARGEST_FILE, readText, Unreadable } from "../src/composer/files.ts";
+import { ApiError } from "../src/api.ts";
+import { decompose } from "../src/composer/fences.ts";
+import { type Receiver, Sending } from "../src/composer/sending.svelte.ts";
 import { asked, matching } from "../src/composer/typed.ts";
+import type { FileState } from "../src/documents.ts";
 
-const bytes = (text: string) => new TextEncoder().encode(text);
-const attached = (name: string, text: string) => ({ id: name, name, size: text.length, text });
+/** A message as pages made it that knew no files. */
+function compose(words: string, files: readonly (readonly [name: string, language: string, text: string])[]): string {
+  const fenced = files.map(([name, language, text]) => {
+    const longest = Math.max(2, ...[...text.matchAll(/`+/g)].map(([run]) => run.length));
+    const fence = "`".repeat(longest + 1);
+    return `${name}:\n${fence}${language}\n${text.replace(/\n$/, "")}\n${fence}`;
+  });
+  return [words, ...fenced].filter((part) => part !== "").join("\n\n");
+}
 
-test("a command is asked for at the very beginning only, a model after any white space", () => {
+test("a command is asked for at the very beginning only, a model or library after any white space", () => {
   assert.deepEqual(asked("/ne", 3), { kind: "command", words: "ne", from: 0 });
   assert.deepEqual(asked("/", 1), { kind: "command", words: "", from: 0 });
   assert.equal(asked("/etc/passwd", 11), null);
   assert.equal(asked("see /ne", 7), null);
   assert.equal(asked("/ne", 0), null);
   assert.equal(asked("/new chat", 9), null);
-  assert.deepEqual(asked("ask @scr now", 8), { kind: "model", words: "scr", from: 4 });
+  assert.deepEqual(asked("ask @scr now", 8), { kind: "mention", words: "scr", from: 4 });
   assert.equal(asked("me@example.org", 14), null);
 });
 
@@ -27,56 +37,17 @@ test("the best names come first", () => {
   assert.equal(matching(options, "").length, 4);
 });
 
-test("a file goes along in a fence that its own fences do not end", () => {
-  assert.equal(compose("Look:", [attached("a.csv", "x;y\n1;2\n")]), "Look:\n\na.csv:\n```csv\nx;y\n1;2\n```");
-  const nested = compose("", [attached("notes.md", "````\ncode\n````")]);
-  assert.equal(nested, "notes.md:\n`````markdown\n````\ncode\n````\n`````");
-  assert.equal(compose("only words", []), "only words");
-});
-
-test("text is read in the encodings that people have", () => {
-  assert.equal(decode(bytes("\ufeffKäse\r\nBrot")), "Käse\nBrot");
-  assert.equal(decode(new Uint8Array([0xff, 0xfe, 0x4b, 0x00, 0xe4, 0x00])), "Kä");
-  assert.equal(decode(new Uint8Array([0x4b, 0xe4, 0x73, 0x65, 0x20, 0x80])), "Käse €");
-  assert.equal(decode(new Uint8Array([0x50, 0x4b, 0x03, 0x04, 0x00])), null);
-});
-
-test("what cannot be read is refused by its name alone", () => {
-  for (const [name, type, told] of [
-    ["report.pdf", "application/pdf", /PDF and office/],
-    ["letter.docx", "", /PDF and office/],
-    ["photo.jpg", "image/jpeg", /pictures/],
-    ["talk.mp3", "audio/mpeg", /recordings/],
-  ] as const) {
-    assert.throws(() => check({ name, type, size: 10 }), (error) => error instanceof Unreadable && told.test(error.message));
-  }
-  assert.throws(() => check({ name: "a.txt", type: "text/plain", size: LARGEST_FILE + 1 }), /“a\.txt” is 256 kB; the limit is 256 kB/);
-  assert.throws(() => check({ name: "a.txt", type: "text/plain", size: 0 }), /empty/);
-  check({ name: "main.ts", type: "video/mp2t", size: 5 });
-  check({ name: "drawing.svg", type: "image/svg+xml", size: 5 });
-  check({ name: "Makefile", type: "", size: 5 });
-});
-
-test("reading a file tells how far it is, and ends when it is cancelled", async () => {
-  const shares: number[] = [];
-  const file = new File(["x".repeat(200_000)], "x.txt");
-  assert.equal((await readText(file, (share) => shares.push(share), new AbortController().signal)).length, 200_000);
-  assert.equal(shares.at(-1), 1);
-  const cancelled = AbortSignal.abort();
-  await assert.rejects(readText(file, () => {}, cancelled), { name: "AbortError" });
-  await assert.rejects(readText(new File([new Uint8Array([0, 1, 2])], "a.dat"), () => {}, new AbortController().signal), Unreadable);
-});
-
-test("a message is taken apart as it was put together", () => {
+test("a message that holds its files in fences is taken apart as it was put together", () => {
   const kinds = ["x;y\n1;2\n", "````\ncode\n````", "\n\na.csv:\n```csv\nx\n```", "one", "\n", "a\n\n\nb"];
-  const names = ["a.csv", "notes.md", "Makefile", "odd: name.TXT"];
+  const names = [["a.csv", "csv"], ["notes.md", "markdown"], ["Makefile", "text"], ["odd: name.TXT", "text"]] as const;
   for (const words of ["", "Look:", "Two\n\nparagraphs:\n```py\nx\n```\n\nand more"]) {
     for (const [i, text] of kinds.entries()) {
-      const files = [attached(names[i % names.length] ?? "", text), attached("b.txt", kinds.at(-1 - i) ?? "")];
+      const [name, language] = names[i % names.length] ?? names[0];
+      const files = [[name, language, text], ["b.txt", "text", kinds.at(-1 - i) ?? ""]] as const;
       const found = decompose(compose(words, files));
       assert.equal(found.text, words);
-      assert.deepEqual(found.files.map(({ name }) => name), files.map(({ name }) => name));
-      assert.deepEqual(found.files.map((file) => file.text.trimEnd()), files.map((file) => file.text.trimEnd()));
+      assert.deepEqual(found.files.map((file) => file.name), files.map(([one]) => one));
+      assert.deepEqual(found.files.map((file) => file.text.trimEnd()), files.map(([, , one]) => one.trimEnd()));
     }
   }
 });
@@ -85,4 +56,68 @@ test("a fence that a person wrote is no file", () => {
   for (const words of ["Fix this:\n```\nx\n```", "Fix this:\n```py\nx\n```", "a.csv:\n```csv\nx\n```\n\nWhat is it?", "a.csv:\n```csv\nx"]) {
     assert.deepEqual(decompose(words), { text: words, files: [] });
   }
+});
+
+/** Where files go up: each waits for the test, and can be broken off. */
+class Shore implements Receiver {
+  readonly going = new Map<string, PromiseWithResolvers<FileState>>();
+  readonly arrivals: string[] = [];
+  most = 0;
+
+  async send(file: File, progress: (share: number) => void, signal: AbortSignal): Promise<FileState> {
+    const promised = Promise.withResolvers<FileState>();
+    this.going.set(file.name, promised);
+    this.most = Math.max(this.most, this.going.size);
+    signal.addEventListener("abort", () => promised.reject(new DOMException("aborted", "AbortError")));
+    progress(0.5);
+    try {
+      return await promised.promise;
+    } finally {
+      this.going.delete(file.name);
+    }
+  }
+
+  arrived({ name }: FileState): void {
+    this.arrivals.push(name);
+  }
+
+  land(name: string): void {
+    const rest = { id: name, size: 1, media: "", created: 0, library: null, pages: null, pages_read: 0, chunks: 0, embedded: 0, fault: null, remarks: [] };
+    this.going.get(name)?.resolve({ ...rest, name, state: "queued" });
+  }
+}
+
+const named = (...names: string[]) => names.map((name) => new File(["x"], name));
+const settled = () => new Promise((resolve) => setTimeout(resolve, 0));
+
+test("files go up a few at a time, each told how far it is", async () => {
+  const shore = new Shore();
+  const sending = new Sending(shore);
+  sending.add(named("a", "b", "c"));
+  await settled();
+  assert.deepEqual(sending.files.map(({ name, share }) => [name, share]), [["a", 0.5], ["b", 0.5], ["c", 0]]);
+  shore.land("b");
+  await settled();
+  shore.land("a");
+  shore.land("c");
+  await settled();
+  assert.deepEqual([shore.arrivals, shore.most, sending.files.length, sending.going], [["b", "a", "c"], 2, 0, 0]);
+});
+
+test("a file that is refused stays with the reason, and can be sent again or given up", async () => {
+  const shore = new Shore();
+  const sending = new Sending(shore);
+  sending.add(named("a", "b"));
+  await settled();
+  shore.going.get("a")?.reject(new ApiError(413, "too_large", "a is too large."));
+  shore.land("b");
+  await settled();
+  const [left] = sending.files;
+  assert.deepEqual([left?.name, left?.problem, sending.going], ["a", "a is too large.", 0]);
+  sending.again(left?.id ?? "");
+  await settled();
+  assert.equal(sending.going, 1);
+  sending.drop(left?.id ?? "");
+  await settled();
+  assert.deepEqual([sending.files, shore.arrivals, shore.going.size], [[], ["b"], 0]);
 });

@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, test, vi } from "vitest";
 import { ApiError } from "../src/api.ts";
+import type { Message } from "../src/events.ts";
 import { words } from "../src/fold.ts";
 import { Conversation } from "../src/state/conversation.svelte.ts";
 import { keys } from "../src/state/drafts.ts";
@@ -11,7 +12,9 @@ import { Server } from "./server.ts";
 import { holdTime, pass, until } from "./time.ts";
 
 const ID = "conv_1";
-const FILE = { id: "f", name: "a.txt", size: 2, text: "ab" };
+const FILE = { id: "f", name: "a.txt", size: 2, media: "text/plain" };
+const LIBRARY = { id: "l", name: "handbook" };
+const there = async ({ files, libraries }: Message) => ({ files: files.filter(({ name }) => name !== "gone.txt"), libraries });
 let server: Server;
 let changed: number;
 
@@ -28,7 +31,7 @@ afterEach(() => {
 });
 
 function page(kept = false): Conversation {
-  return new Conversation({ api: server, how: () => ({}), changed: () => (changed += 1) }, ID, kept);
+  return new Conversation({ api: server, how: () => ({}), there, changed: () => (changed += 1) }, ID, kept);
 }
 
 /** The server keeps its answers to itself until what is returned is called. */
@@ -73,6 +76,47 @@ test("what is sent is shown at once, and its answer grows under it", async () =>
   assert.deepEqual(keys("eclair.draft."), []);
 });
 
+test("files and libraries go along, wait with their message, outlive the page and stay with what is said differently", async () => {
+  const one = page();
+  one.write("Why?");
+  one.attach(FILE);
+  one.include(LIBRARY);
+  one.include({ ...LIBRARY, name: "handbook" });
+  const again = page();
+  assert.deepEqual([again.files, again.libraries], [[FILE], [LIBRARY]]);
+  assert.ok(await one.send());
+  assert.deepEqual([one.files, one.libraries], [[], []]);
+  const [asked] = one.path;
+  assert.deepEqual([asked?.files, asked?.libraries], [[FILE], [LIBRARY]]);
+  const gone = { ...FILE, id: "g", name: "gone.txt" };
+  one.write("And this?");
+  one.attach(FILE);
+  one.attach(gone);
+  assert.ok(await one.send());
+  assert.deepEqual(one.queue.items[0]?.files, [FILE, gone]);
+  server.say("So.");
+  server.end();
+  await until(() => server.turns.length === 2);
+  server.say("So too.");
+  server.end();
+  await until(() => !one.running);
+  const next = one.path[2];
+  assert.ok(next !== undefined);
+  assert.ok(await one.edit({ ...next, files: [FILE, gone] }, "Differently?"));
+  const sent = server.turns.map((turn) => ("text" in turn ? [turn.files, turn.libraries] : []));
+  assert.deepEqual(sent, [[["f"], ["l"]], [["f", "g"], undefined], [["f"], undefined]]);
+});
+
+test("a file that a message may have taken along is not to be erased", async () => {
+  const one = page();
+  server.lose = 9;
+  one.write("Once");
+  one.attach(FILE);
+  assert.equal(await one.send(), false);
+  one.attach({ ...FILE, id: "other" });
+  assert.deepEqual([one.detach("f"), one.detach("other")], [false, true]);
+});
+
 test("nothing is sent of nothing", async () => {
   const one = page();
   one.write(" \n ");
@@ -86,6 +130,7 @@ test("a refused message goes back to the composer, whole, before what was writte
   const answer = gate();
   one.write("words");
   one.attach(FILE);
+  one.include(LIBRARY);
   one.choose("big");
   const sent = one.send();
   await until(() => server.turns.length === 1);
@@ -93,8 +138,9 @@ test("a refused message goes back to the composer, whole, before what was writte
   answer();
   assert.equal(await sent, false);
   assert.deepEqual([one.draft, one.files, one.chosen, one.error], ["words\n\nmore", [FILE], "big", "It is too long."]);
+  assert.deepEqual(one.libraries, [LIBRARY]);
   assert.deepEqual([one.running, one.kept, one.path.length, server.turns.length], [false, false, 0, 1]);
-  assert.equal(new Conversation({ api: server, how: () => ({}), changed() {} }, "conv_2", false).draft, "words\n\nmore");
+  assert.equal(new Conversation({ api: server, how: () => ({}), there, changed() {} }, "conv_2", false).draft, "words\n\nmore");
 });
 
 test("after a lost reply the same message is sent again under the same id", async () => {
@@ -353,7 +399,7 @@ test("a branch that is chosen elsewhere is withheld while a message is being edi
   const one = page();
   await said(one, "First", "a");
   const mine = one.leaf;
-  server.messages.set("q", question(ID, "q", null, "Elsewhere"));
+  server.messages.set("q", question(ID, { id: "q", parent: null, text: "Elsewhere" }));
   server.leaf = "q";
   one.rework(true);
   await one.load();
@@ -446,7 +492,7 @@ test("with a full storage the words stay in the page, and it is said", () => {
 });
 
 test("of a temporary chat nothing is stored", async () => {
-  const around = { api: server, how: () => ({}), changed() {}, temporary: true } as const;
+  const around = { api: server, how: () => ({}), there, changed() {}, temporary: true } as const;
   const one = new Conversation(around, "conv_secret", false);
   one.write("secret");
   one.attach(FILE);

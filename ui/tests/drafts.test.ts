@@ -21,7 +21,7 @@ async function tab(copied = false): Promise<Drafts & Tabs> {
   return { ...drafts, ...tabs };
 }
 
-const draft = (text: string) => ({ text, files: [] });
+const draft = (text: string) => ({ text, files: [], libraries: [] });
 
 async function inherited(tab: Drafts): Promise<string[]> {
   const taken: string[] = [];
@@ -32,27 +32,26 @@ async function inherited(tab: Drafts): Promise<string[]> {
 test("two tabs write in one conversation, each its own", async () => {
   const [one, other] = [await tab(), await tab()];
   await Promise.all([one.living(), other.living()]);
-  one.keepDraft("conv", { ...draft("mine"), model: "big" }, false);
-  other.keepDraft("conv", draft("yours"), false);
-  assert.deepEqual(one.readDraft("conv"), { text: "mine", model: "big", files: [] });
+  one.keepDraft("conv", { ...draft("mine"), model: "big" });
+  other.keepDraft("conv", draft("yours"));
+  assert.deepEqual(one.readDraft("conv"), { text: "mine", model: "big", files: [], libraries: [] });
   assert.equal(other.readDraft("conv").text, "yours");
   assert.deepEqual(one.readDraft("other"), draft(""));
   assert.deepEqual([await inherited(one), await inherited(other)], [[], []]);
-  one.keepDraft("conv", draft(""), true);
+  one.keepDraft("conv", draft(""));
   assert.equal(one.keys("eclair.draft.").length, 1);
 });
 
 test("what a closed tab left is taken over whole, by one", async () => {
   const closed = await tab();
-  const file = { id: "f", name: "a.txt", size: 1, text: "x" };
-  closed.keepDraft("conv", { text: "left", files: [file] }, true);
+  const file = { id: "f", name: "a.txt", size: 1, media: "text/plain" };
+  closed.keepDraft("conv", { text: "left", files: [file], libraries: [] });
   const [one, other] = [await tab(), await tab()];
   await Promise.all([one.living(), other.living()]);
   const taken: unknown[] = [];
   await Promise.all([one.inherit("conv", (left) => taken.push(left)), other.inherit("conv", (left) => taken.push(left))]);
-  assert.deepEqual(taken, [{ text: "left", files: [file] }]);
+  assert.deepEqual(taken, [{ text: "left", files: [file], libraries: [] }]);
   assert.deepEqual(one.keys("eclair.draft."), []);
-  assert.deepEqual(one.keys("eclair.files."), []);
 });
 
 test("a tab that was made as a copy of another takes a name of its own", async () => {
@@ -87,24 +86,23 @@ test("where nothing can be stored, the page remembers, and knows that it would b
   vi.spyOn(localStorage, "setItem").mockImplementation(() => {
     throw new DOMException("full", "QuotaExceededError");
   });
-  one.keepDraft("conv", draft("long"), false);
+  one.keepDraft("conv", draft("long"));
   assert.deepEqual([one.readDraft("conv").text, one.isKept("conv"), one.atStake()], ["long", false, true]);
   assert.equal(one.keys("eclair.draft.").length, 1);
   vi.restoreAllMocks();
-  one.keepDraft("conv", draft("longer"), false);
+  one.keepDraft("conv", draft("longer"));
   assert.deepEqual([one.readDraft("conv").text, one.isKept("conv"), one.atStake()], ["longer", true, false]);
 });
 
 test("what lies there broken is as good as nothing", async () => {
   const one = await tab();
   localStorage.setItem(`eclair.draft.conv@${one.tab()}`, '{"text": ');
-  localStorage.setItem(`eclair.files.conv@${one.tab()}`, "]");
   assert.deepEqual(one.readDraft("conv"), draft(""));
 });
 
 test("a new chat keeps its name while something is written in it", async () => {
   const one = await tab();
   assert.notEqual(one.newConversation(), one.newConversation());
-  one.keepDraft(one.NEW, { ...draft("words"), conversation: "conv_1" }, false);
+  one.keepDraft(one.NEW, { ...draft("words"), conversation: "conv_1" });
   assert.equal(one.newConversation(), "conv_1");
 });

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { beforeEach, test, vi } from "vitest";
 import { Queue } from "../src/state/queue.svelte.ts";
 
-const message = (id: string) => ({ id, text: `say ${id}`, files: [] });
+const message = (id: string) => ({ id, text: `say ${id}`, files: [], libraries: [] });
 const line = (queue: Queue) => queue.items.map(({ id }) => id).join("");
 
 beforeEach(() => localStorage.clear());

@@ -147,7 +147,7 @@ export class Server implements Backend {
     if (known !== undefined) return { run: known.run ?? "", message: known.parent ?? "", answer: known.id, model: "m" };
     if (this.run !== null && !this.run.ended) throw new ApiError(409, "busy", "An answer is being written.", this.run.id);
     const message = "text" in turn ? turn.id : "retry" in turn ? turn.retry : (this.messages.get(turn.continue)?.parent ?? "");
-    if ("text" in turn) this.messages.set(message, question(conversation, turn.id, turn.parent, turn.text));
+    if ("text" in turn) this.messages.set(message, question(conversation, { id: message, parent: turn.parent, text: turn.text }));
     const number = ++this.#count;
     const [run, answer, model] = [`run_${number}`, `answer_${number}`, turn.model ?? "m"];
     this.run = new Run(run);

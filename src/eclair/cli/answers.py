@@ -6,8 +6,11 @@ from typing import assert_never
 
 from eclair.cli.amounts import energy, money
 from eclair.cli.terminal import Terminal
+from eclair.context import where
 from eclair.errors import EclairError
 from eclair.events import (
+    Cited,
+    Doubted,
     Event,
     ModelChanged,
     PartDelta,
@@ -19,21 +22,27 @@ from eclair.events import (
     RunInterrupted,
     RunStarted,
     RunStopped,
+    SourceFound,
     StepFinished,
     StepStarted,
     UsageCounted,
 )
-from eclair.messages import PartKind, Usage
+from eclair.messages import Citation, Doubt, PartKind, Passage, Usage
 
 
 class Printer:
-    """Prints one run: its words, what it waits for, and at its end one dim line on how fast it was."""
+    """Prints one run: its words, what it waits for, and at its end what it rests on and one dim line on how fast it
+    was."""
 
     def __init__(self, terminal: Terminal) -> None:
         self._terminal = terminal
         self._kinds: dict[int, PartKind] = {}
         self._model = ""
         self._usage: Usage | None = None
+        self._texts: dict[int, list[str]] = {}
+        self._passages: dict[int, Passage] = {}
+        self._citations: list[Citation] = []
+        self._doubts: list[Doubt] = []
 
     def show(self, event: Event) -> None:
         terminal = self._terminal
@@ -46,7 +55,14 @@ class Printer:
                 terminal.status("")
             case PartStarted():
                 self._open(event)
+            case SourceFound(passage=passage):
+                self._passages[passage.number] = passage
+            case Cited(citation=citation):
+                self._citations.append(citation)
+            case Doubted(doubt=doubt):
+                self._doubts.append(doubt)
             case PartDelta(index=index, text=text):
+                self._texts[index].append(text)
                 (terminal.write if self._kinds[index] == "text" else terminal.write_dim)(text)
             case PartFinished():
                 terminal.end_line()
@@ -69,6 +85,7 @@ class Printer:
     def _open(self, event: PartStarted) -> None:
         self._terminal.end_line()
         self._kinds[event.index] = event.kind
+        self._texts[event.index] = []
         if event.kind == "tool_call":
             self._terminal.write_dim(f"{event.name} ")
 
@@ -76,8 +93,20 @@ class Printer:
         self._terminal.end_line()
         if remark:
             self._terminal.note(remark)
+        self._show_sources()
         if self._usage is not None:
             self._terminal.note(speed(self._usage, self._model))
+
+    def _show_sources(self) -> None:
+        """Each passage that is cited, with the very words, and each sentence that nothing supports."""
+        quoted = {citation.quote: citation for citation in self._citations}
+        for citation in sorted(quoted.values(), key=lambda citation: (citation.passage, citation.quote_start)):
+            passage = self._passages[citation.passage]
+            self._terminal.aside(f"[{passage.number}] {where(passage)}: “{' '.join(citation.quote.split())}”")
+        for doubt in self._doubts:
+            sentence = "".join(self._texts[doubt.index])[doubt.start : doubt.end]
+            why = f" ({doubt.about})" if doubt.about else ""
+            self._terminal.aside(f"[?] No passage says so{why}: “{' '.join(sentence.split())}”")
 
 
 def speed(usage: Usage, model: str) -> str:

@@ -25,6 +25,9 @@ exit codes:
 """
 
 
+_FROM_FILE = "answer from this file, of which nothing is kept; may be repeated"
+
+
 class _Parser(argparse.ArgumentParser):
     """Says what is wrong in one sentence, as the rest of Éclair does."""
 
@@ -79,6 +82,8 @@ def _parser() -> tuple[argparse.ArgumentParser, list[str]]:
 
     ask = command("ask", "ask one question; nothing is kept", answering)
     ask.add_argument("question", nargs="*", metavar="QUESTION", help="what to ask; text piped in is added to it")
+    ask.add_argument("-f", "--file", action="append", type=Path, metavar="FILE", help=_FROM_FILE)
+    ask.add_argument("--library", action="append", metavar="NAME", help="answer from this library; may be repeated")
     ask.add_argument("--json", action="store_true", help="print the events, one a line")
 
     edit = command("edit", "have a text changed; what does not change is not written anew")
@@ -98,6 +103,19 @@ def _parser() -> tuple[argparse.ArgumentParser, list[str]]:
     serve.add_argument("--port", type=int, metavar="N", help="port to listen on; 0 takes any free one")
 
     serve.add_argument("--pull", action="store_true", help="fetch the embedded model first, if it is not here")
+
+    add = command("add", "add files and folders to a library, from which questions are answered")
+    add.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="a file, or a folder with all that is in it")
+    add.add_argument(
+        "--library", default="documents", metavar="NAME", help="which one; it is made if need be (documents by default)"
+    )
+    add.add_argument("--sync", action="store_true", help="remove what has gone from a folder since it was added")
+    add.add_argument("--watch", action="store_true", help="go on, as files come, change and go, until Ctrl-C")
+    add.set_defaults(module="adding")
+    _shelves(command("libraries", "list and remove libraries"), "NAME", "remove a library with its files")
+    files = command("files", "list and remove files")
+    files.add_argument("--library", metavar="NAME", help="only those of this library")
+    _shelves(files, "ID", "remove a file")
 
     export = command("export", "write one conversation, or all of them, to a file")
     export.add_argument("conversation", nargs="?", metavar="ID", help="which one; without it a zip of all is written")
@@ -179,6 +197,17 @@ def _engines(parser: argparse.ArgumentParser) -> None:
             action.add_argument("--no-test", action="store_true", help="do not try what it can do")
         if name == "change":
             action.add_argument("--url", metavar="URL", help="its new address; its key does not go to another host")
+
+
+def _shelves(parser: argparse.ArgumentParser, what: str, help: str) -> None:
+    """Listing, as JSON too, and removing."""
+    parser.add_argument("--json", action="store_true", help="print the list as JSON")
+    parser.set_defaults(action="list", module="shelves", what=what)
+    actions = parser.add_subparsers(metavar="ACTION", parser_class=_Parser)
+    remove = actions.add_parser("remove", help=help, description=_sentence(help))
+    remove.set_defaults(action="remove")
+    remove.add_argument("which", metavar=what, help="which one")
+    remove.add_argument("--yes", action="store_true", help="do not ask")
 
 
 def _answering() -> _Parser:

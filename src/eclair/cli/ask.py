@@ -1,4 +1,4 @@
-"""`eclair ask`: one question, one streamed answer, nothing kept."""
+"""`eclair ask`: one question, one streamed answer, nothing kept. What it is answered from is `sources`' affair."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ import asyncio
 import itertools
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from eclair.advice import language_remark
 from eclair.assistant import Answer, Turn
@@ -17,13 +18,14 @@ from eclair.cli.answers import Printer
 from eclair.cli.arguments import load_settings, sampling
 from eclair.cli.logs import log_if_debugging
 from eclair.cli.signals import carry_out
+from eclair.cli.sources import Sources, open_sources
 from eclair.cli.terminal import Terminal
 from eclair.engines.added import AddedEngines
 from eclair.engines.base import Engine, Model
 from eclair.errors import EclairError, InvalidInput, TooLarge
 from eclair.events import Event, RunFailed, RunStarted, RunStopped, encode
 from eclair.ids import new_id
-from eclair.messages import Message, Part
+from eclair.messages import Message, Part, Passage
 from eclair.modes import Modes
 from eclair.registry import Registry, build
 from eclair.settings import Settings
@@ -34,11 +36,14 @@ Show = Callable[[Event], None]
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What is asked and how; `accepted` is when, on the clock of `time.perf_counter`."""
+    """What is asked and how, and from which files and libraries it is to be answered; `accepted` is when it was asked,
+    on the clock of `time.perf_counter`."""
 
     text: str
     choices: Choices
     accepted: float
+    files: tuple[Path, ...] = ()
+    libraries: tuple[str, ...] = ()
 
 
 def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
@@ -46,41 +51,56 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
     log_if_debugging(settings)
     text = _text(arguments.question, settings.max_message_kb)
     choices = Choices(arguments.model, arguments.mode, arguments.system, sampling(arguments))
-    question = Question(text, choices, time.perf_counter())
+    files, libraries = tuple(arguments.file or ()), tuple(arguments.library or ())
+    question = Question(text, choices, time.perf_counter(), files, libraries)
 
     def print_json(event: Event) -> None:
         terminal.write_bytes(encode(event) + b"\n")
         if isinstance(event, RunFailed):
             terminal.complain(event.message)
 
-    return carry_out(_ask(settings, question, print_json if arguments.json else Printer(terminal).show))
+    return carry_out(_ask(settings, question, print_json if arguments.json else Printer(terminal).show, terminal))
 
 
-async def _ask(settings: Settings, question: Question, show: Show) -> int:
-    """Open the engines, with the model that is asked as the default one, and no store: nothing of this is kept."""
+async def _ask(settings: Settings, question: Question, show: Show, terminal: Terminal) -> int:
+    """Open the engines, with the model that is asked as the default one, and no store but that of a library."""
     asked = replace(settings, model=question.choices.model or settings.model)
     registry = build(asked, AddedEngines.glanced(settings))
     try:
-        started, answer = await _prepare(settings, registry, question)
-        fault = await tell(started, answer, show)
+        async with open_sources(settings, registry, question.files, question.libraries, terminal) as sources:
+            started, answer = await _prepare(settings, registry, question, sources)
+            with sources.idle.busy():
+                fault = await tell(started, answer, show)
     finally:
         await registry.close()
     return fault.exit_code if fault is not None else 0
 
 
-async def _prepare(settings: Settings, registry: Registry, question: Question) -> tuple[RunStarted, Answer]:
+async def _prepare(
+    settings: Settings, registry: Registry, question: Question, sources: Sources
+) -> tuple[RunStarted, Answer]:
     chosen = await Modes(settings, registry).choose(question.choices.model, question.choices.mode, question.text)
     created = int(time.time() * 1000)
-    asked = Message(new_id("msg"), "", None, "user", (Part("text", question.text),), created)
+    asked = Message(
+        id=new_id("msg"),
+        conversation="",
+        parent=None,
+        role="user",
+        parts=(Part("text", question.text),),
+        created=created,
+        files=sources.files,
+        libraries=sources.libraries,
+    )
 
-    async def again(engine: Engine, model: Model) -> Turn:
-        turn = await prepare(settings, chosen.by(engine, model), question.choices, [asked], question.accepted)
+    async def again(engine: Engine, model: Model, passages: Sequence[Passage] = (), notes: Sequence[str] = ()) -> Turn:
+        by = chosen.by(engine, model)
+        turn = await prepare(settings, by, question.choices, [asked], question.accepted, "", passages, notes)
         remark = await language_remark([asked], model, await registry.models(), settings)
         return turn if remark is None else replace(turn, remarks=(*turn.remarks, remark))
 
     turn = await again(chosen.engine, chosen.model)
     started = RunStarted(new_id("run"), new_id("msg"), "", None, chosen.model.id, created)
-    return started, Answer(turn, chosen.fallback, again)
+    return started, Answer(turn, chosen.fallback, again, sources.grounds(asked))
 
 
 async def tell(started: RunStarted, answer: Answer, show: Show) -> EclairError | None:

@@ -9,14 +9,17 @@ import re
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from pathlib import Path
 
 from eclair.cli.answers import Printer, exit_code
 from eclair.cli.arguments import load_settings, sampling
 from eclair.cli.lines import Edited, beginnings, open_lines
 from eclair.cli.logs import log_if_debugging
 from eclair.cli.signals import carry_out, on_interrupt, quiet_keys
+from eclair.cli.sources import take
 from eclair.cli.terminal import Terminal
 from eclair.core import OWNER, Core, open_core
+from eclair.documents.folders import roots
 from eclair.errors import EclairError, InvalidInput, NotFound
 from eclair.events import RunFailed, decode
 from eclair.messages import MODES, Conversation, Message, Mode, branch
@@ -27,6 +30,8 @@ from eclair.turns import Choices, Continue, New, Retry
 COMMANDS = {
     "/retry": "another answer to your last message",
     "/continue": "the rest of an answer that was cut off",
+    "/file": "with a path, have the next message answered from that file",
+    "/library": "list the libraries, or with a name have the next message answered from one",
     "/model": "list the models, or with a name choose who answers",
     "/flash": "answer fast from now on, without thinking",
     "/think": "think before each answer from now on, with the strongest model",
@@ -66,6 +71,8 @@ class Chat:
         self._choices = choices
         self._conversation = conversation
         self._models: list[str] = []
+        self._files: list[str] = []
+        self._libraries: list[str] = []
         self._run: RunRecord | None = None
         self._failed = 0
         self._done = False
@@ -101,7 +108,7 @@ class Chat:
             return
         command = _COMMAND.fullmatch(line.strip())
         if command is None:
-            await self._answer(New(line))
+            await self._answer(New(line, files=tuple(self._files), libraries=tuple(self._libraries)))
             return
         name, given = command[1], (command[2] or "").strip()
         commands: dict[str, Callable[[], Awaitable[None]]] = {
@@ -114,8 +121,13 @@ class Chat:
             "/exit": self._quit,
         }
         mode: Mode | None = next((mode for mode in MODES if name == f"/{mode}"), None)
-        if name == "/model":
-            await self._choose_model(given)
+        takes: dict[str, Callable[[str], Awaitable[None]]] = {
+            "/model": self._choose_model,
+            "/file": self._attach,
+            "/library": self._choose_library,
+        }
+        if name in takes:
+            await takes[name](given)
         elif name not in commands and mode is None:
             near = difflib.get_close_matches(name, COMMANDS, n=1, cutoff=0.0)[0]
             raise InvalidInput(f"There is no command {name}; did you mean {near}?")
@@ -160,6 +172,8 @@ class Chat:
         asked = await turns.ask(OWNER, where, what, self._choices, accepted)
         self._conversation = self._conversation or await self._core.store.conversation(OWNER, asked.run.conversation)
         self._run = asked.run
+        if isinstance(what, New):
+            self._files, self._libraries = [], []
         printer = Printer(self._terminal)
         try:
             async for batch in self._core.runs.follow(asked.run, 0):
@@ -206,6 +220,25 @@ class Chat:
         current = (await self._core.turns.answering(OWNER, self._choices, self._conversation)).model
         for model in await self._core.registry.models():
             self._terminal.line(f"{'*' if model.id == current.id else ' '} {model.id}")
+
+    async def _attach(self, given: str) -> None:
+        """It is read while the message is being written."""
+        if not given:
+            raise InvalidInput("Which file? Write its path after /file.")
+        (path,) = await asyncio.to_thread(roots, [Path(given)])
+        file = await take(self._core.intake, path, self._core.settings.max_file_mb)
+        self._files.append(file.file.id)
+        self._terminal.note(f"{path.name} goes along with the next message.")
+
+    async def _choose_library(self, name: str) -> None:
+        if name:
+            (library,) = await self._core.documents.libraries(OWNER, [name])
+            self._libraries.append(library.name)
+            self._terminal.note(f"The next message is answered from {library.name}.")
+            return
+        for listed in await self._core.store.documents.libraries(OWNER):
+            files = f"{listed.files:,} file{'' if listed.files == 1 else 's'}"
+            self._terminal.line(f"  {listed.library.name} ({files})")
 
     async def _choose_mode(self, mode: Mode) -> None:
         self._choices = replace(self._choices, mode=mode)

@@ -104,6 +104,10 @@ class Terminal:
         if not self._plain:
             self.complain(self._dimmed(_STEERING.sub("", text), True))
 
+    def aside(self, text: str) -> None:
+        """A line about the answer on standard error, whoever reads it."""
+        self.complain(text if self._plain else self._dimmed(_STEERING.sub("", text), True))
+
     def complain(self, text: str) -> None:
         """A line on standard error, whoever reads it."""
         self.end_line()

@@ -28,7 +28,9 @@ from eclair.server.api import (
     edits,
     engines,
     exports,
+    files,
     imports,
+    libraries,
     models,
     preferences,
     prefill,
@@ -41,6 +43,7 @@ from eclair.server.api import (
 )
 from eclair.server.guard import Guard
 from eclair.server.openai import embeddings, responses
+from eclair.server.openai import files as openai_files
 from eclair.server.openai import routes as openai
 
 _BRANCH = re.compile(r"str|(list|dict)\[.*")
@@ -76,9 +79,12 @@ def create_app(core: Core) -> FastAPI:
     app.include_router(engines.router(core))
     app.include_router(tuning.router(core))
     app.include_router(preferences.router(core))
+    app.include_router(files.router(core))
+    app.include_router(libraries.router(core))
     app.include_router(usage.router(core))
     app.include_router(about.router(core))
     app.include_router(openai.router(core))
+    app.include_router(openai_files.router(core))
     app.include_router(embeddings.router(core))
     app.include_router(responses.router(core))
     app.include_router(anthropic.router(core))

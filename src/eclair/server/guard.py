@@ -23,7 +23,10 @@ LARGEST_BODY = 32 << 20
 
 LARGEST_IMPORT = 256 << 20
 IMPORT = ("POST", "/api/imports")
-"""The one request that may be larger, since it goes to a file as it comes."""
+FILES = (("POST", "/api/files"), ("POST", "/v1/files"))
+"""The requests that may be larger, since they go to a file as they come."""
+AROUND = 1 << 20
+"""Bytes that a form may have around a file."""
 
 KEYLESS = re.compile(r"/api/health$|/api/shared/")
 """Where no key is asked for: whether Éclair is there, and what was shared by a link that nobody can guess."""
@@ -38,6 +41,7 @@ class Guard:
         self._app = app
         self._respond = respond
         self._key = settings.api_key
+        self._max_file_mb = settings.max_file_mb
         self._hosts: set[str] | None = None
         if is_loopback(settings.host):
             self._hosts = {"localhost", "127.0.0.1", "[::1]", settings.host, *settings.allowed_hosts}
@@ -53,12 +57,21 @@ class Guard:
             self._check_host(headers)
             self._check_origin(scope, headers)
             self._check_key(scope, headers)
-            largest = LARGEST_IMPORT if (scope["method"], scope["path"]) == IMPORT else LARGEST_BODY
+            largest, too_large = self._largest(scope)
             if int(headers.get("content-length") or 0) > largest:
-                raise _too_large(largest)
-            await self._app(scope, _limited(receive, largest), send)
+                raise too_large
+            await self._app(scope, _limited(receive, largest, too_large), send)
         except EclairError as error:
             await self._respond(scope, error)(scope, receive, send)
+
+    def _largest(self, scope: Scope) -> tuple[int, TooLarge]:
+        """Bytes that a request may have, and what is said of a larger one."""
+        where = (scope["method"], scope["path"])
+        if where in FILES:
+            sentence = f"The file is larger than {self._max_file_mb:,} MB, the limit (ECLAIR_MAX_FILE_MB)."
+            return self._max_file_mb * 1_000_000 + AROUND, TooLarge(sentence)
+        largest = LARGEST_IMPORT if where == IMPORT else LARGEST_BODY
+        return largest, TooLarge(f"The request is larger than {largest >> 20} MiB; send less at once.")
 
     def _check_host(self, headers: Headers) -> None:
         name = _name(headers.get("host", ""))
@@ -94,7 +107,7 @@ def _name(host: str) -> str:
     return f"[{name}]" if ":" in name else name
 
 
-def _limited(receive: Receive, largest: int) -> Receive:
+def _limited(receive: Receive, largest: int, too_large: TooLarge) -> Receive:
     read = 0
 
     async def limited() -> Message:
@@ -102,14 +115,10 @@ def _limited(receive: Receive, largest: int) -> Receive:
         message = await receive()
         read += len(message.get("body", b""))
         if read > largest:
-            raise _too_large(largest)
+            raise too_large
         return message
 
     return limited
-
-
-def _too_large(largest: int) -> TooLarge:
-    return TooLarge(f"The request is larger than {largest >> 20} MiB; send less at once.")
 
 
 PAGE_HEADERS = {

@@ -12,6 +12,7 @@ from datetime import date
 from typing import Literal, Protocol
 
 from eclair.messages import Conversation, Cost, Hit, Message, Mode, Status, Usage
+from eclair.store.documents import DocumentStore
 
 Grouping = Literal["day", "model"]
 
@@ -137,6 +138,9 @@ class AddedServer:
 
 
 class Store(Protocol):
+    @property
+    def documents(self) -> DocumentStore: ...
+
     async def add_conversation(self, conversation: Conversation) -> Conversation:
         """Keep it, or give back the owner's one of that id. Raises Conflict where the id is another's."""
         ...

@@ -26,6 +26,7 @@ from eclair.store.base import (
 )
 from eclair.store.database import Database, translated
 from eclair.store.lease import Lease, held
+from eclair.store.sql_documents import SQLDocuments
 from eclair.store.statements import conversations, deletion, preferences, runs, servers, shares, spending, trees
 
 
@@ -37,6 +38,7 @@ class SQLStore:
         self._lease = lease
         self._leases = leases
         self._clock = clock
+        self.documents = SQLDocuments(database)
 
     @classmethod
     def open(cls, folder: Path, clock: Clock = time.time) -> SQLStore:

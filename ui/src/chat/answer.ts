@@ -1,8 +1,11 @@
 // What is said beneath an answer: how it ended, and its figures.
 
 import { energy, money } from "../amounts.ts";
-import type { Message, Mode } from "../events.ts";
+import { placeOf } from "../documents.ts";
+import type { Citation, Message, Mode, Step } from "../events.ts";
+import { words } from "../fold.ts";
 import { number, say } from "../i18n/say.ts";
+import { insert } from "../markdown/cited.ts";
 import { isRouted, problem } from "../problem.ts";
 
 export interface Ending {
@@ -56,4 +59,32 @@ export function figures(message: Message, models: ReadonlyMap<string, string>): 
   }
   if (model !== null) pieces.push(models.get(model) ?? model);
   return pieces.join(" · ");
+}
+
+/** What is done in a step. The server says it in English, with what it is done to behind the verb. */
+export function doing({ kind, title }: Pick<Step, "kind" | "title">): string {
+  const [, what] = /^(?:Reading|Searching) (.+)$/s.exec(title) ?? [];
+  if (what === undefined || kind === "load") return title;
+  return say(kind === "read" ? "stepRead" : "stepSearch", { what });
+}
+
+/** The first citation of each passage that is cited, in the order of their numbers. */
+export function cited({ citations }: Message): Citation[] {
+  const first = new Map<number, Citation>();
+  for (const citation of citations) if (!first.has(citation.passage)) first.set(citation.passage, citation);
+  return [...first.values()].toSorted((a, b) => a.passage - b.passage);
+}
+
+/** The words of an answer as Markdown, its sources as footnotes below it. */
+export function withSources(message: Message): string {
+  const own = words(message);
+  const sources = cited(message);
+  const prefix = own.includes("[^") ? "s" : "";
+  const put = ({ number: source }: { number: number | null }) => (source === null ? "" : `[^${prefix}${source}]`);
+  const text = message.parts.map((part, i) => (part.kind === "text" ? insert(part.text, message, i, put) : "")).join("");
+  const notes = sources.flatMap(({ passage: wanted, quote }) => {
+    const passage = message.passages.find((one) => one.number === wanted);
+    return passage === undefined ? [] : [`[^${prefix}${wanted}]: ${placeOf(passage)}: “${quote.replace(/\s+/g, " ").trim()}”`];
+  });
+  return notes.length === 0 ? text : `${text.trimEnd()}\n\n${notes.join("\n")}\n`;
 }

@@ -1,5 +1,6 @@
-// What is offered while a command or a model is being typed, and what choosing it does.
+// What is offered while a command, a model or a library is being typed, and what choosing it does.
 
+import type { Library } from "../documents.ts";
 import { say } from "../i18n/say.ts";
 import { placed } from "../place.ts";
 import { ACTIONS } from "../state/actions.ts";
@@ -30,9 +31,9 @@ export class Suggesting {
   });
   readonly options = $derived.by(() => {
     const wanted = this.#wanted;
-    return wanted === null ? [] : matching(wanted.kind === "model" ? this.#models() : this.#commands(), wanted.words);
+    return wanted === null ? [] : matching(wanted.kind === "mention" ? [...this.#models(), ...this.#libraries()] : this.#commands(), wanted.words);
   });
-  readonly label = $derived(this.#wanted?.kind === "model" ? say("model") : say("slashList"));
+  readonly label = $derived(this.#wanted?.kind === "mention" ? say("mentions") : say("slashList"));
 
   constructor(field: Field) {
     this.#field = field;
@@ -66,6 +67,20 @@ export class Suggesting {
       const { id, name } = model;
       const hint = [id === name ? "" : id, model.place === "machine" ? "" : placed(model.place)].filter((part) => part !== "");
       return { id, name, hint: hint.join(" · "), choose: () => void choose(id) };
+    });
+  }
+
+  /** A temporary chat has none searched: the server is told nothing that would be kept. */
+  #libraries(): Option[] {
+    const { app, conversation } = this.#field.now();
+    if (conversation.temporary) return [];
+    const choose = async (library: Library) => {
+      conversation.include(library);
+      await this.#put("");
+    };
+    return app.libraries.all.map((library) => {
+      const hint = `${say("library")} · ${say("filesCount", { count: library.files })}`;
+      return { id: library.id, name: library.name, hint, choose: () => void choose(library) };
     });
   }
 

@@ -1,8 +1,8 @@
-// What the composer is being asked for while the person types: a command, or a model.
+// What the composer is being asked for while the person types: a command, or a model or library.
 
 /** `/words` at the very beginning, or `@words` after white space, up to the caret. */
 export interface Asked {
-  readonly kind: "command" | "model";
+  readonly kind: "command" | "mention";
   readonly words: string;
   /** Where it begins, its sign included. */
   readonly from: number;
@@ -12,7 +12,7 @@ export function asked(text: string, caret: number): Asked | null {
   const before = text.slice(0, caret);
   if (/^\/[^\s/]*$/.test(before) && /^(\s|$)/.test(text.slice(caret))) return { kind: "command", words: before.slice(1), from: 0 };
   const at = /(?:^|\s)@(\S*)$/.exec(before)?.[1];
-  return at === undefined ? null : { kind: "model", words: at, from: caret - at.length - 1 };
+  return at === undefined ? null : { kind: "mention", words: at, from: caret - at.length - 1 };
 }
 
 /** Those whose name has the words, the best first: at its beginning, at that of a word, anywhere, letter by letter.

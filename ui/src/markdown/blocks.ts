@@ -25,7 +25,7 @@ export class Blocks {
   /** The blocks of `text`, which usually begins with what was given before. Unchanged ones are the same objects. */
   update(source: string): readonly Block[] {
     const text = source.replace(/\r\n?/g, "\n");
-    if (!text.startsWith(this.#text)) this.#forget();
+    if (!text.startsWith(this.#text)) this.#unsettle(); // a mark came in between; the blocks without one stay
     this.#text = text;
     let lexed = lex(text.slice(this.#offset), this.#settledLinks);
     const linked = same(lexed.links, this.#links);
@@ -64,12 +64,6 @@ export class Blocks {
     const rendered = html(tokens);
     if (known !== undefined && known.html === rendered && known.source === source) return known;
     return { source, html: rendered };
-  }
-
-  #forget(): void {
-    this.#blocks = [];
-    this.#links = {};
-    this.#unsettle();
   }
 
   #unsettle(): void {

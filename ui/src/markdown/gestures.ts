@@ -6,8 +6,15 @@ import { fileName } from "./languages.ts";
 
 const SHORTLY = 1500;
 
-/** Does what the button that was clicked says. `enlarge` shows a picture in full. */
-export async function act(root: HTMLElement, event: MouseEvent, enlarge: (picture: HTMLImageElement) => void): Promise<void> {
+export interface Gestures {
+  /** Show a picture in full. */
+  enlarge(picture: HTMLImageElement): void;
+  /** Show the source or the doubt with this key. */
+  source(key: string): void;
+}
+
+/** Does what the button that was clicked says. */
+export async function act(root: HTMLElement, event: MouseEvent, { enlarge, source }: Gestures): Promise<void> {
   const button = event.target instanceof Element ? event.target.closest<HTMLButtonElement>("button[data-do]") : null;
   if (button === null) return;
   switch (button.dataset["do"]) {
@@ -32,6 +39,8 @@ export async function act(root: HTMLElement, event: MouseEvent, enlarge: (pictur
       return go(root.querySelector<HTMLElement>(`.note[data-note="${CSS.escape(button.dataset["note"] ?? "")}" i]`));
     case "back":
       return go(root.querySelector<HTMLElement>(`.mark[data-note="${CSS.escape(button.closest<HTMLElement>(".note")?.dataset["note"] ?? "")}" i]`));
+    case "source":
+      return source(button.dataset["source"] ?? "");
     case "enlarge": {
       const picture = button.querySelector("img");
       if (picture !== null) enlarge(picture);

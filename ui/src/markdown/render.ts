@@ -7,6 +7,7 @@ import { say } from "../i18n/say.ts";
 import { attribute, escape, shown } from "./escape.ts";
 import { footnotes } from "./footnotes.ts";
 import { language } from "./languages.ts";
+import { source, unmarked } from "./mark.ts";
 import { math } from "./math.ts";
 
 const INLINE = /^<\/?(?:br|sub|sup|kbd|mark|u|s|ins|del)\s*\/?>$/i;
@@ -81,7 +82,7 @@ const marked = new Marked({
   },
 });
 marked.use({
-  extensions: [...math, ...footnotes],
+  extensions: [...math, ...footnotes, source],
   tokenizer: {
     blockquote: (src) => (DEEP.test(src) ? undefined : false),
     list: (src) => (DEEP.test(src) ? undefined : false),
@@ -105,7 +106,7 @@ export function lex(text: string, links: Links): { tokens: Token[]; links: Links
 
 export function html(tokens: Token[]): string {
   const rendered = shallow(() => marked.Parser.parse(tokens, marked.defaults));
-  return shown(rendered ?? marked.Parser.parse([unread(tokens.map(({ raw }) => raw).join(""))], marked.defaults));
+  return shown(unmarked(rendered ?? marked.Parser.parse([unread(tokens.map(({ raw }) => raw).join(""))], marked.defaults)));
 }
 
 /** The whole text at once: what the blocks must amount to. */

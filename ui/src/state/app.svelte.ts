@@ -2,7 +2,7 @@
 
 import { tick } from "svelte";
 import { Api, type Deleted, type How, type Model, type Picks, type Remembered } from "../api.ts";
-import type { Change, Mode } from "../events.ts";
+import type { Change, Message, Mode } from "../events.ts";
 import { say } from "../i18n/say.ts";
 import { type Action, actionFor } from "./actions.ts";
 import { newId } from "../ids.ts";
@@ -10,10 +10,13 @@ import { listen } from "./changes.ts";
 import { Conversation } from "./conversation.svelte.ts";
 import { Conversations } from "./conversations.svelte.ts";
 import { newConversation, read, write } from "./drafts.ts";
+import { KnownFiles } from "./files.svelte.ts";
 import { Keeping } from "./keeping.svelte.ts";
+import { Libraries } from "./libraries.svelte.ts";
 import { Offline } from "./offline.svelte.ts";
 import { Preferences } from "./preferences.svelte.ts";
 import { Shelf } from "./shelf.svelte.ts";
+import type { Source } from "./source.ts";
 import { Temporary } from "./temporary.ts";
 
 const KEY = "eclair.key";
@@ -33,10 +36,14 @@ export class App {
   readonly #behind = new Map<string, Conversation>();
   readonly preferences = new Preferences(this.api);
   readonly shelf = new Shelf(this);
+  readonly files = new KnownFiles(this.api);
+  readonly libraries = new Libraries(this.api);
   page = $state<"chat" | "settings">("chat");
   /** The section of the settings that was asked for. */
   section = $state("");
   dialog = $state<Dialog | null>(null);
+  /** What lies beside the conversation. */
+  source = $state.raw<Source | null>(null);
   /** The conversation that is shown. A new chat whose first message may have arrived keeps its id. */
   current = $state.raw<Conversation>(this.#fresh());
   /** The message that a link or a search points at. */
@@ -172,6 +179,11 @@ export class App {
     this.dialog = dialog;
   }
 
+  /** Show a source beside the conversation, or none any more. */
+  look(source: Source | null): void {
+    this.source = source;
+  }
+
   /** Put the person into the search field, which on a small screen lies in the drawer. */
   async find(): Promise<void> {
     this.drawer = matchMedia("(max-width: 48rem)").matches;
@@ -194,7 +206,17 @@ export class App {
     this.#behind.delete(id);
     if (left !== undefined) return left;
     const how = (remembered: Remembered) => this.#how(remembered);
-    return new Conversation({ api: this.api, how, changed: (changed) => this.#changed(changed) }, id, kept);
+    const there = (message: Message) => this.#there(message);
+    return new Conversation({ api: this.api, how, there, changed: (changed) => this.#changed(changed) }, id, kept);
+  }
+
+  async #there({ files, libraries }: Message): Promise<Pick<Message, "files" | "libraries">> {
+    const kept = await this.files.kept(files.map(({ id }) => id));
+    const known = this.libraries;
+    return {
+      files: files.filter(({ id }) => kept.includes(id)),
+      libraries: libraries.filter(({ id }) => !known.known || known.all.some((library) => library.id === id)),
+    };
   }
 
   #named(model: string | null): string | null {
@@ -233,7 +255,12 @@ export class App {
       void this.shelf.heard();
       return;
     }
-    if (conversation === null) void this.shelf.look();
+    if (conversation === null) {
+      void this.files.heard();
+      void this.libraries.heard();
+      if (kind === "files") return;
+      void this.shelf.look();
+    }
     if (conversation === null && !this.#listened) {
       this.#listened = true;
       void this.#compare();
@@ -323,7 +350,9 @@ export class App {
   /** The temporary chat of this tab, or a fresh one. */
   #enterTemporary(fresh: boolean): void {
     if (fresh || this.#temporary === null) {
-      const around = { api: new Temporary(this.api), how: (remembered: Remembered) => this.#how(remembered), changed: () => {} };
+      const how = (remembered: Remembered) => this.#how(remembered);
+      const there = async () => ({ files: [], libraries: [] });
+      const around = { api: new Temporary(this.api), how, there, changed: () => {} };
       this.#temporary = new Conversation({ ...around, temporary: true }, newId("conv"), false);
     }
     this.#show(this.#temporary);
@@ -333,6 +362,7 @@ export class App {
   #show(conversation: Conversation): void {
     if (this.current.leave()) this.#behind.set(this.current.id, this.current);
     this.target = null;
+    this.source = null;
     this.current = conversation;
   }
 

@@ -1,8 +1,7 @@
 // One conversation as the page shows it: its tree, the answer that grows, what the person writes and what waits.
 
 import { ApiError, type Backend, type How, type Remembered, type Turn } from "../api.ts";
-import { type Attached, compose } from "../composer/files.ts";
-import type { Message, Mode } from "../events.ts";
+import type { Attachment, LibraryName, Message, Mode } from "../events.ts";
 import { fold } from "../fold.ts";
 import { say } from "../i18n/say.ts";
 import { newId } from "../ids.ts";
@@ -23,6 +22,8 @@ export interface Surroundings {
   readonly temporary?: true;
   /** How a message of a conversation that remembers this is answered. */
   how(remembered: Remembered): How;
+  /** What of the files and libraries of a message is still there. */
+  there(message: Message): Promise<Pick<Message, "files" | "libraries">>;
   /** Told when the conversation has changed on the server by our doing. */
   changed(conversation: string): void;
 }
@@ -31,6 +32,8 @@ export interface Surroundings {
 export interface Outgoing {
   readonly id: string;
   readonly text: string;
+  readonly files: readonly Attachment[];
+  readonly libraries: readonly LibraryName[];
   readonly parent: string | null;
   readonly model?: string;
 }
@@ -117,8 +120,13 @@ export class Conversation {
     return this.#writing.draft;
   }
 
-  get files(): readonly Attached[] {
+  get files(): readonly Attachment[] {
     return this.#writing.files;
+  }
+
+  /** The libraries that are to be searched for the next message. */
+  get libraries(): readonly LibraryName[] {
+    return this.#writing.libraries;
   }
 
   /** The model that was chosen for the next message alone. */
@@ -190,12 +198,18 @@ export class Conversation {
     if (begins && !this.running) void this.#prefill();
   }
 
-  attach(file: Attached): void {
+  attach(file: Attachment): void {
     this.#writing.attach(file);
   }
 
-  detach(id: string): void {
-    this.#writing.detach(id);
+  /** Whether no message may have taken the file along, so that it can be erased. */
+  detach(id: string): boolean {
+    return this.#writing.detach(id);
+  }
+
+  /** Have a library searched for the next message, or not. */
+  include(library: LibraryName, wanted = true): void {
+    this.#writing.include(library, wanted);
   }
 
   /** Let this model answer the next message; null leaves it to what is chosen otherwise. */
@@ -219,7 +233,7 @@ export class Conversation {
   /** Send what is in the composer. Until the server has it, it stays in the draft; while an answer runs, it waits. */
   async send(): Promise<boolean> {
     const written = this.#writing.now;
-    if (written.text === "" && written.files.length === 0) return false;
+    if (written.text === "") return false;
     if (this.running) {
       this.queue.add({ ...written, id: newId("msg") });
       this.#writing.clear();
@@ -244,7 +258,7 @@ export class Conversation {
   reword(id: string, text: string | null): void {
     if (text !== null) {
       this.#line.release(id);
-      if (!this.queue.change(id, text)) this.#writing.restore({ text, files: [] });
+      if (!this.queue.change(id, text)) this.#writing.restore({ text, files: [], libraries: [] });
     }
     void this.#line.advance();
   }
@@ -264,10 +278,11 @@ export class Conversation {
     if (!this.running) void this.load();
   }
 
-  /** Say a message differently: another one beside it. */
+  /** Say a message differently: another one beside it, with the files and libraries of the first that are still there. */
   async edit(message: Message, text: string): Promise<boolean> {
     if (text.trim() === "" || this.running) return false;
-    const written = { text: text.trim(), files: [] };
+    const { files, libraries } = await this.#around.there(message);
+    const written = { text: text.trim(), files, libraries };
     const id = this.#writing.identify(written, message.parent);
     return (await this.#say(outgoing(id, written, message.parent))) === "accepted";
   }
@@ -348,7 +363,7 @@ export class Conversation {
     this.outgoing = outgoing;
     this.error = null;
     try {
-      await this.#patiently(() => this.#turn(outgoing));
+      await this.#patiently(() => this.#turn(asTurn(outgoing), outgoing));
       this.#writing.answered(outgoing.id);
       return "accepted";
     } catch (error) {
@@ -387,14 +402,14 @@ export class Conversation {
     }
   }
 
-  async #turn(turn: Turn): Promise<void> {
+  async #turn(turn: Turn, outgoing: Outgoing | null = null): Promise<void> {
     const { api } = this.#around;
     const { model, mode } = this;
     const wanted = { ...this.#around.how({ model, mode }), ...turn };
     const accepted = await (this.kept ? api.turn(this.id, wanted) : api.begin(this.id, wanted, { model, mode }));
     const messages = new Map(this.messages);
     const created = Date.now();
-    if ("text" in turn) messages.set(accepted.message, question(this.id, accepted.message, turn.parent, turn.text, created));
+    if (outgoing !== null) messages.set(accepted.message, question(this.id, { ...outgoing, id: accepted.message }, created));
     const blank = { type: "run.started", seq: 0, created, continues: null } as const;
     const parent = { message: accepted.answer, conversation: this.id, parent: accepted.message };
     messages.set(accepted.answer, fold(null, { ...blank, ...parent, run: accepted.run, model: accepted.model }));
@@ -452,6 +467,11 @@ export class Conversation {
   }
 }
 
-function outgoing(id: string, { text, files, model }: Written, parent: string | null): Outgoing {
-  return { id, text: compose(text, files), parent, ...(model !== undefined && { model }) };
+function outgoing(id: string, { text, files, libraries, model }: Written, parent: string | null): Outgoing {
+  return { id, text, files, libraries, parent, ...(model !== undefined && { model }) };
+}
+
+function asTurn({ files, libraries, ...said }: Outgoing): Turn {
+  const ids = (of: readonly { readonly id: string }[]) => of.map(({ id }) => id);
+  return { ...said, ...(files.length > 0 && { files: ids(files) }), ...(libraries.length > 0 && { libraries: ids(libraries) }) };
 }

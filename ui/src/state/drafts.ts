@@ -1,18 +1,19 @@
 // What is written and not yet accepted, kept across reloads. What the browser's storage does not take is kept
 // in this page's memory.
 
-import type { Attached } from "../composer/files.ts";
+import type { Attachment, LibraryName } from "../events.ts";
 import { newId } from "../ids.ts";
 import { alone, living, tab } from "./tabs.ts";
 
 const DRAFT = "eclair.draft.";
-const FILES = "eclair.files.";
 /** What is typed before its conversation is kept lies under this name. */
 export const NEW = "new";
 
 export interface Draft {
   readonly text: string;
-  readonly files: readonly Attached[];
+  /** What was sent up for it, and the libraries that are to be searched. */
+  readonly files: readonly Attachment[];
+  readonly libraries: readonly LibraryName[];
   /** The model that was chosen for this message alone. */
   readonly model?: string;
   /** The conversation that a new chat is going to be, so that it keeps its name across a reload. */
@@ -28,7 +29,7 @@ export interface Sent {
   readonly parent: string | null;
 }
 
-const NONE: Draft = { text: "", files: [] };
+const NONE: Draft = { text: "", files: [], libraries: [] };
 const memory = new Map<string, string>();
 const fleeting = new Set<string>();
 
@@ -42,9 +43,8 @@ export function readDraft(conversation: string): Draft {
   return readAt(`${conversation}@${tab()}`);
 }
 
-/** Keep this tab's draft; its files, which are large, only where `files` says that they have changed. */
-export function keepDraft(conversation: string, draft: Draft, files: boolean): void {
-  keepAt(`${conversation}@${tab()}`, draft, files);
+export function keepDraft(conversation: string, draft: Draft): void {
+  keepAt(`${conversation}@${tab()}`, draft);
 }
 
 /** Give `take` the drafts that tabs which are closed by now have left here; what it took is then ours alone. */
@@ -57,20 +57,19 @@ export async function inherit(conversation: string, take: (draft: Draft) => void
       if (owner === tab() || open.has(owner)) continue;
       const place = `${conversation}@${owner}`;
       take(readAt(place));
-      if (isKept(conversation)) keepAt(place, NONE, true);
+      if (isKept(conversation)) keepAt(place, NONE);
     }
   });
 }
 
 /** Whether this tab's draft there outlives the page. */
 export function isKept(conversation: string): boolean {
-  const place = `${conversation}@${tab()}`;
-  return outlives(DRAFT + place) && outlives(FILES + place);
+  return outlives(`${DRAFT}${conversation}@${tab()}`);
 }
 
 /** Whether anything that was written would be lost with this page. */
 export function atStake(): boolean {
-  return [...memory.keys()].some((name) => /^eclair\.(draft|files|queue)\./.test(name));
+  return [...memory.keys()].some((name) => /^eclair\.(draft|queue)\./.test(name));
 }
 
 /** The id of a new chat: that of the one which is being written, or one that is free. */
@@ -130,14 +129,11 @@ export function readJson<T>(name: string): T | null {
 }
 
 function readAt(place: string): Draft {
-  const draft = { ...NONE, ...readJson<Omit<Draft, "files">>(DRAFT + place) };
-  return { ...draft, files: readJson<Attached[]>(FILES + place) ?? [] };
+  return { ...NONE, ...readJson<Draft>(DRAFT + place) };
 }
 
-function keepAt(place: string, draft: Draft, files: boolean): void {
-  const { files: attached, ...words } = draft;
-  const { text, ...more } = words;
-  const empty = text === "" && attached.length === 0 && Object.keys(more).length === 0;
-  write(DRAFT + place, empty ? null : JSON.stringify(words));
-  if (files) write(FILES + place, attached.length === 0 ? null : JSON.stringify(attached));
+function keepAt(place: string, draft: Draft): void {
+  const { text, files, libraries, ...more } = draft;
+  const empty = text === "" && files.length === 0 && libraries.length === 0 && Object.keys(more).length === 0;
+  write(DRAFT + place, empty ? null : JSON.stringify(draft));
 }

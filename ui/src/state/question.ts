@@ -2,8 +2,11 @@
 
 import type { Message } from "../events.ts";
 
-export function question(conversation: string, id: string, parent: string | null, text: string, created = Date.now()): Message {
+type Said = Pick<Message, "id" | "parent"> & Partial<Pick<Message, "files" | "libraries">> & { readonly text: string };
+
+export function question(conversation: string, { id, parent, text, files = [], libraries = [] }: Said, created = Date.now()): Message {
   const parts = [{ kind: "text", text, id: null, name: null }] as const;
   const rest = { run: null, model: null, finish_reason: null, usage: null, fault: null, remarks: [], steps: [] };
-  return { id, conversation, parent, role: "user", parts, created, status: "finished", ...rest };
+  const grounds = { files, libraries, passages: [], citations: [], doubts: [] };
+  return { id, conversation, parent, role: "user", parts, created, status: "finished", ...rest, ...grounds };
 }

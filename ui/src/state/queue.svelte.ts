@@ -1,7 +1,7 @@
 // Messages that wait for the running answer to end. Each lies in the browser's storage under a name of its own, so
 // that tabs which change the line at the same time lose nothing; the order is a number in each.
 
-import type { Attached } from "../composer/files.ts";
+import type { Attachment, LibraryName } from "../events.ts";
 import { keys, outlives, readJson, write } from "./drafts.ts";
 
 const QUEUE = "eclair.queue.";
@@ -10,7 +10,8 @@ export interface Queued {
   /** The id that it will be sent under, by whichever tab. */
   readonly id: string;
   readonly text: string;
-  readonly files: readonly Attached[];
+  readonly files: readonly Attachment[];
+  readonly libraries: readonly LibraryName[];
   readonly model?: string;
   readonly order: number;
 }

@@ -13,6 +13,7 @@ export const SECTIONS = [
   { id: "writing", label: "writing" },
   { id: "model", label: "model" },
   { id: "models", label: "downloads" },
+  { id: "libraries", label: "libraries" },
   { id: "engines", label: "engines" },
   { id: "prompts", label: "prompts" },
   { id: "keyboard", label: "keyboard" },

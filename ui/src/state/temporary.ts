@@ -127,7 +127,7 @@ export class Temporary implements Backend {
 
   /** The message that is to be answered, which may be there already. */
   #question(conversation: string, turn: Turn): Message {
-    if ("text" in turn) return question(conversation, turn.id, turn.parent, turn.text);
+    if ("text" in turn) return question(conversation, { id: turn.id, parent: turn.parent, text: turn.text });
     const id = "retry" in turn ? turn.retry : this.#messages.get(turn.continue)?.parent;
     const found = this.#messages.get(id ?? "");
     if (found === undefined) throw new ApiError(404, "not_found", say("gone"));

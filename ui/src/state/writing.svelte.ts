@@ -1,19 +1,20 @@
 // What the person writes: kept with every change, out of the composer while it is on its way, and back if it is refused.
 
-import type { Attached } from "../composer/files.ts";
-import type { Message } from "../events.ts";
+import type { Attachment, LibraryName, Message } from "../events.ts";
 import { newId } from "../ids.ts";
 import { type Draft, inherit, isKept, keepDraft, NEW, readDraft, type Sent } from "./drafts.ts";
 import { Queue } from "./queue.svelte.ts";
 
 /** The content of a composer. */
-export type Written = Pick<Draft, "text" | "files" | "model">;
+export type Written = Pick<Draft, "text" | "files" | "libraries" | "model">;
 
-const NOTHING: Written = { text: "", files: [] };
+const NOTHING: Written = { text: "", files: [], libraries: [] };
 
 export class Writing {
   draft = $state("");
-  files = $state.raw<readonly Attached[]>([]);
+  files = $state.raw<readonly Attachment[]>([]);
+  /** What is to be searched for an answer. */
+  libraries = $state.raw<readonly LibraryName[]>([]);
   /** The model that was chosen for the next message alone. */
   chosen = $state<string | null>(null);
   /** Whether it outlives this page. */
@@ -40,44 +41,53 @@ export class Writing {
 
   /** What is in the composer. */
   get now(): Written {
-    const { draft, files, chosen } = this;
-    return { text: draft.trim(), files, ...(chosen !== null && { model: chosen }) };
+    const { draft, files, libraries, chosen } = this;
+    return { text: draft.trim(), files, libraries, ...(chosen !== null && { model: chosen }) };
   }
 
   write(text: string): void {
     this.draft = text;
-    this.#keep(false);
+    this.#keep();
   }
 
-  attach(file: Attached): void {
+  attach(file: Attachment): void {
     this.files = [...this.files, file];
-    this.#keep(true);
+    this.#keep();
   }
 
-  detach(id: string): void {
+  /** Whether the file may be erased: a message that may have been heard does not need it. */
+  detach(id: string): boolean {
     this.files = this.files.filter((file) => file.id !== id);
-    this.#keep(true);
+    this.#keep();
+    return this.#sent?.files.includes(id) !== true;
+  }
+
+  /** Have a library searched, or not. */
+  include({ id, name }: LibraryName, wanted: boolean): void {
+    const others = this.libraries.filter((library) => library.id !== id);
+    this.libraries = wanted ? [...others, { id, name }] : others;
+    this.#keep();
   }
 
   /** Let this model answer the next message; null leaves it to what is chosen otherwise. */
   choose(model: string | null): void {
     this.chosen = model;
-    this.#keep(false);
+    this.#keep();
   }
 
   clear(): void {
     this.#put(NOTHING);
-    this.#keep(true);
+    this.#keep();
   }
 
   /** The id of what is about to be said: if its reply was lost the last time, the same one again. */
-  identify({ text, files }: Written, parent: string | null): string {
-    const names = files.map((file) => file.id);
+  identify({ text, files, libraries }: Written, parent: string | null): string {
+    const names = [...files, ...libraries].map(({ id }) => id);
     const last = this.#sent;
     const again = last?.text === text && last.parent === parent && last.files.join() === names.join();
     const id = again ? last.id : newId("msg");
     this.#sent = { id, text, files: names, parent };
-    this.#keep(false);
+    this.#keep();
     return id;
   }
 
@@ -91,7 +101,7 @@ export class Writing {
   settle(arrived: boolean): void {
     const sending = this.#sending ?? NOTHING;
     this.#sending = null;
-    if (arrived) this.#keep(true);
+    if (arrived) this.#keep();
     else this.restore(sending);
   }
 
@@ -106,19 +116,20 @@ export class Writing {
     if (sent === undefined || this.#sending !== null || !arrived.has(sent.id)) return;
     this.#sent = undefined;
     if (this.draft.startsWith(sent.text)) this.draft = this.draft.slice(sent.text.length).trimStart();
-    this.files = this.files.filter((file) => !sent.files.includes(file.id));
-    this.#keep(true);
+    this.files = this.files.filter(({ id }) => !sent.files.includes(id));
+    this.libraries = this.libraries.filter(({ id }) => !sent.files.includes(id));
+    this.#keep();
   }
 
   /** Put back into the composer what was taken out of it, before what was written since. */
   restore(back: Written): void {
     this.#put(joined(back, this.now));
-    this.#keep(true);
+    this.#keep();
   }
 
   /** A new chat becomes a kept one, with a place of its own for its drafts. */
   settleIn(): void {
-    if (this.#drawer === NEW) keepDraft(NEW, NOTHING, true);
+    if (this.#drawer === NEW) keepDraft(NEW, NOTHING);
     this.#drawer = this.#conversation;
   }
 
@@ -131,30 +142,36 @@ export class Writing {
     for (const { id } of line.items.toReversed()) this.restore(line.take(id) ?? NOTHING);
   }
 
-  #put({ text, files, model }: Written): void {
+  #put({ text, files, libraries, model }: Written): void {
     this.draft = text;
     this.files = files;
+    this.libraries = libraries;
     this.chosen = model ?? null;
   }
 
-  #keep(files: boolean): void {
+  #keep(): void {
     const here = { ...this.now, text: this.draft };
     const draft = this.#sending === null ? here : joined(this.#sending, here);
-    const filled = draft.text !== "" || draft.files.length > 0 || this.#queue.items.length > 0;
+    const filled = draft.text !== "" || draft.files.length + draft.libraries.length > 0 || this.#queue.items.length > 0;
     const conversation = this.#drawer === NEW && filled ? { conversation: this.#conversation } : {};
     const sent = this.#sent === undefined ? {} : { sent: this.#sent };
-    keepDraft(this.#drawer, { ...draft, ...conversation, ...sent }, files);
+    keepDraft(this.#drawer, { ...draft, ...conversation, ...sent });
     this.safe = isKept(this.#drawer);
   }
 }
 
 function joined(before: Written, after: Written): Written {
   const texts = before.text === after.text ? [after.text] : [before.text, after.text];
-  const names = new Set(after.files.map((file) => file.id));
   const model = after.model ?? before.model;
   return {
     text: texts.filter((text) => text !== "").join("\n\n"),
-    files: [...before.files.filter((file) => !names.has(file.id)), ...after.files],
+    files: united(before.files, after.files),
+    libraries: united(before.libraries, after.libraries),
     ...(model !== undefined && { model }),
   };
+}
+
+function united<T extends { readonly id: string }>(before: readonly T[], after: readonly T[]): readonly T[] {
+  const known = new Set(after.map(({ id }) => id));
+  return [...before.filter(({ id }) => !known.has(id)), ...after];
 }

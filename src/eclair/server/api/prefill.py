@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 from fastapi import APIRouter, Response
+from pydantic import Field
 
 from eclair.core import OWNER, Core
 from eclair.messages import Mode
@@ -11,13 +14,15 @@ from eclair.turns import Choices
 
 
 class PrefillBody(Body):
-    """The conversation that is written in, none for a new one; who will answer; how the question begins already."""
+    """The conversation that is written in, none for a new one; who will answer; how the question begins already, and
+    the files that will go along."""
 
     conversation: str | None = None
     model: str | None = None
     mode: Mode | None = None
     system: str | None = None
     text: str = ""
+    files: Annotated[tuple[str, ...], Field(max_length=50)] = ()
 
 
 def router(core: Core) -> APIRouter:
@@ -25,6 +30,7 @@ def router(core: Core) -> APIRouter:
 
     @api.post("/prefill", status_code=202, response_class=Response)
     async def prefill(body: PrefillBody) -> None:
-        await core.turns.prefill(OWNER, body.conversation, Choices(body.model, body.mode, body.system), body.text)
+        choices = Choices(body.model, body.mode, body.system)
+        await core.turns.prefill(OWNER, body.conversation, choices, body.text, body.files)
 
     return api

@@ -38,23 +38,25 @@ class ChoicesBody(Body):
 
 
 class NewTurnBody(ChoicesBody):
-    """One of `text`, `retry` and `continue`; see docs/api.md."""
+    """One of `text`, `retry` and `continue`; see docs/api.md. `files` and `libraries` go along with a text."""
 
     text: str | None = None
     parent: str | None = None
     retry: str | None = None
     continue_: Annotated[str | None, Field(alias="continue")] = None
     id: Annotated[str | None, Field(pattern="^msg_" + ID)] = None
+    files: Annotated[tuple[str, ...], Field(max_length=50)] = ()
+    libraries: Annotated[tuple[str, ...], Field(max_length=20)] = ()
 
     def what(self) -> New | Retry | Continue:
         """Raises InvalidInput unless exactly one thing is asked for."""
         if self.text is None:
-            for name in {"id", "parent"} & self.model_fields_set:
+            for name in {"id", "parent", "files", "libraries"} & self.model_fields_set:
                 raise InvalidInput(f"Only a new message has {name!r}; leave it out.", param=name)
         match (self.text, self.retry, self.continue_):
             case (str(text), None, None):
                 at_root = "parent" in self.model_fields_set and self.parent is None
-                return New(text, self.parent, at_root, self.id)
+                return New(text, self.parent, at_root, self.id, self.files, self.libraries)
             case (None, str(message), None):
                 return Retry(message)
             case (None, None, str(message)):

@@ -24,6 +24,7 @@ class Choice:
     reasoning: list[str] = field(default_factory=list[str])
     calls: dict[int, JSON] = field(default_factory=dict[int, JSON])
     logprobs: list[JSON] = field(default_factory=list[JSON])
+    annotations: list[JSON] = field(default_factory=list[JSON])
     counted: Counted | None = None
     reason: FinishReason | None = None
 
@@ -77,6 +78,9 @@ class Chat:
         logprobs = {"content": list(piece.logprobs)} if isinstance(piece, Text) and piece.logprobs else None
         return {"delta": delta, "logprobs": logprobs, "finish_reason": None}
 
+    def annotated(self, annotations: list[JSON]) -> JSON:
+        return {"delta": {"annotations": annotations}, "logprobs": None, "finish_reason": None}
+
     def ending(self, reason: FinishReason) -> JSON:
         return {"delta": {}, "logprobs": None, "finish_reason": reason}
 
@@ -84,6 +88,8 @@ class Chat:
         message: JSON = {"role": "assistant", "content": "".join(choice.text), "refusal": None}
         if choice.reasoning:
             message["reasoning_content"] = "".join(choice.reasoning)
+        if choice.annotations:
+            message["annotations"] = choice.annotations
         if choice.calls:
             message["content"] = message["content"] or None
             message["tool_calls"] = [choice.calls[index] for index in sorted(choice.calls)]
@@ -104,6 +110,9 @@ class Completion:
     def delta(self, piece: Text | Reasoning | ToolCall) -> JSON:
         text = piece.text if isinstance(piece, Text) else ""
         return {"text": text, "logprobs": None, "finish_reason": None}
+
+    def annotated(self, annotations: list[JSON]) -> JSON:
+        raise AssertionError("a plain completion has no files")
 
     def ending(self, reason: FinishReason) -> JSON:
         return {"text": "", "logprobs": None, "finish_reason": reason}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, ValidationError
 
 from eclair.assistant import effective
 from eclair.engines.base import (
@@ -13,9 +13,11 @@ from eclair.engines.base import (
     Said,
 )
 from eclair.engines.base import Request as EngineRequest
+from eclair.errors import InvalidInput
 from eclair.messages import Sampling
 from eclair.server.body import Body, Fields
 from eclair.server.history import question
+from eclair.server.openai.attached import GivenFile
 
 Probability = Annotated[float | None, Field(gt=0, le=1)]
 Penalty = Annotated[float | None, Field(ge=-2, le=2)]
@@ -66,11 +68,25 @@ class ChatMessage(Fields):
     refusal: None = None
     prefix: bool | None = None
 
+    @property
+    def files(self) -> list[GivenFile]:
+        """The files that go along. Raises InvalidInput."""
+        parts = self.content if isinstance(self.content, list) else []
+        return [_file(part) for part in parts if part.get("type") == "file"]
+
     def said(self) -> Said:
+        """The message without its files."""
         content = self.content
+        if isinstance(content, list):
+            content = [part for part in content if part.get("type") != "file"]
         if isinstance(content, list) and all(part.get("type") == "text" for part in content):
             content = "\n".join(str(part.get("text", "")) for part in content)
         return Said(self.role, content, self.name, tuple(self.tool_calls or ()), self.tool_call_id)
+
+
+class FilePart(Fields):
+    type: Literal["file"]
+    file: GivenFile
 
 
 class PredictedText(Fields):
@@ -112,11 +128,18 @@ class ChatRequest(_Asked):
         """What the person said last."""
         return question(message.said() for message in self.messages)
 
+    @property
+    def files(self) -> list[GivenFile]:
+        return [file for message in self.messages for file in message.files]
+
+    def said(self) -> list[Said]:
+        return [message.said() for message in self.messages]
+
     def request(self, model: Model, max_tokens: int) -> EngineRequest:
         sampling = self.sampling(self.max_completion_tokens or self.max_tokens)
         return EngineRequest(
             model=model.id,
-            messages=tuple(message.said() for message in self.messages),
+            messages=tuple(self.said()),
             sampling=effective(sampling, model.sampling, max_tokens),
             tools=tuple(self.tools or ()),
             tool_choice=self.tool_choice,
@@ -136,6 +159,13 @@ class CompletionRequest(_Asked):
     def question(self) -> str:
         return self.prompt if isinstance(self.prompt, str) else self.prompt[0]
 
+    @property
+    def files(self) -> list[GivenFile]:
+        return []
+
+    def said(self) -> list[Said]:
+        return []
+
     def request(self, model: Model, max_tokens: int) -> EngineRequest:
         return EngineRequest(
             model=model.id,
@@ -143,3 +173,12 @@ class CompletionRequest(_Asked):
             sampling=effective(self.sampling(self.max_tokens), model.sampling, max_tokens),
             extra=self.passed_on(),
         )
+
+
+def _file(part: JSON) -> GivenFile:
+    try:
+        return FilePart.model_validate(part).file
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = ".".join(["messages", *(str(step) for step in first["loc"])])
+        raise InvalidInput(f"The field {name!r} of a file is wrong: {first['msg'].lower()}.", param=name) from None

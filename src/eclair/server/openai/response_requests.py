@@ -14,6 +14,7 @@ from eclair.errors import InvalidInput
 from eclair.messages import Sampling
 from eclair.server.body import Body, Fields, by_type, kind
 from eclair.server.history import call, grouped
+from eclair.server.openai.attached import GivenFile
 
 LOGPROBS = "message.output_text.logprobs"
 
@@ -23,6 +24,13 @@ class TextPart(Fields):
     text: str
     annotations: list[Any] | None = None
     logprobs: list[Any] | None = None
+
+
+class FilePart(GivenFile):
+    """`detail` says how sharp a picture of it is to be; what stands in it is read as text here."""
+
+    type: Literal["input_file"]
+    detail: Literal["auto", "low", "high"] | None = None
 
 
 def _as_parts(value: Any) -> Any:
@@ -37,10 +45,22 @@ Content = Annotated[
     list[
         Annotated[
             Annotated[TextPart, kind("input_text")] | Annotated[TextPart, kind("output_text")],
-            by_type("only input_text and output_text are taken here, no pictures or files yet; send text"),
+            by_type("only input_text and output_text are taken here; send text"),
         ]
     ],
     BeforeValidator(_as_parts, json_schema_input_type=str | list[TextPart]),
+]
+
+MessageContent = Annotated[
+    list[
+        Annotated[
+            Annotated[TextPart, kind("input_text")]
+            | Annotated[TextPart, kind("output_text")]
+            | Annotated[FilePart, kind("input_file")],
+            by_type("only input_text, output_text and input_file are taken here, no pictures yet; send text"),
+        ]
+    ],
+    BeforeValidator(_as_parts, json_schema_input_type=str | list[TextPart | FilePart]),
 ]
 
 
@@ -54,11 +74,16 @@ class _Item(Fields):
 class MessageItem(_Item):
     type: Literal["message"] = "message"
     role: Literal["user", "assistant", "system", "developer"]
-    content: Content
+    content: MessageContent
     phase: str | None = None
 
+    @property
+    def files(self) -> list[FilePart]:
+        return [part for part in self.content if isinstance(part, FilePart)]
+
     def said(self) -> Said:
-        return Said(self.role, _text(self.content))
+        """The message without its files."""
+        return Said(self.role, _text([part for part in self.content if isinstance(part, TextPart)]))
 
 
 class FunctionCall(_Item):
@@ -207,6 +232,10 @@ class ResponsesRequest(Body):
     @property
     def logprobs(self) -> bool:
         return LOGPROBS in (self.include or ())
+
+    @property
+    def files(self) -> list[FilePart]:
+        return [file for item in self.input if isinstance(item, MessageItem) for file in item.files]
 
     def request(self, model: Model, max_tokens: int) -> EngineRequest:
         """Raises InvalidInput where there is nothing to answer."""

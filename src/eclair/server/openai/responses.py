@@ -22,8 +22,9 @@ from eclair.ids import new_id
 from eclair.messages import FinishReason, PartKind
 from eclair.parts import PartEvent, Parts
 from eclair.server.history import question
+from eclair.server.openai.attached import NONE, Marked, ground
 from eclair.server.openai.response_requests import ResponsesRequest
-from eclair.server.relay import relay, unbroken
+from eclair.server.relay import GONE, relay, unbroken, unless_gone
 
 
 def router(core: Core) -> APIRouter:
@@ -31,12 +32,16 @@ def router(core: Core) -> APIRouter:
 
     @api.post("/responses")
     async def respond(body: ResponsesRequest, request: Request) -> Response:
-        chosen = await core.modes.called(body.model, question(body.said()))
+        said = list(body.said())
+        chosen = await core.modes.called(body.model, question(said))
+        sources = await unless_gone(request, ground(core, body.files, said, chosen)) if body.files else NONE
+        if sources is None:
+            return GONE
         longest = core.settings.max_tokens
-        asking = Asking(chosen, lambda model: chosen.wishing(body.request(model, longest)), core.ask)
-        rendering = ResponseRendering(body, asking)
-        pieces = unbroken(asking.stream(), core.idle)
-        return await relay(request, pieces, rendering, streamed=bool(body.stream))
+        asking = Asking(chosen, lambda model: sources.shown(chosen.wishing(body.request(model, longest))), core.ask)
+        marked = sources.marked(unbroken(asking.stream(), core.idle))
+        rendering = ResponseRendering(body, asking, marked)
+        return await relay(request, marked.pieces(), rendering, streamed=bool(body.stream))
 
     return api
 
@@ -49,6 +54,7 @@ class _Item:
     head: JSON
     texts: list[str] = field(default_factory=list[str])
     logprobs: list[JSON] = field(default_factory=list[JSON])
+    annotations: list[JSON] = field(default_factory=list[JSON])
 
     @property
     def text(self) -> str:
@@ -58,7 +64,7 @@ class _Item:
         """What it says, as a part of its content."""
         if self.kind == "reasoning":
             return {"type": "reasoning_text", "text": self.text}
-        return {"type": "output_text", "text": self.text, "annotations": [], "logprobs": self.logprobs}
+        return {"type": "output_text", "text": self.text, "annotations": self.annotations, "logprobs": self.logprobs}
 
     def whole(self) -> JSON:
         if self.kind == "tool_call":
@@ -69,10 +75,11 @@ class _Item:
 class ResponseRendering:
     """Implements `Rendering`."""
 
-    def __init__(self, body: ResponsesRequest, asking: Asking) -> None:
+    def __init__(self, body: ResponsesRequest, asking: Asking, marked: Marked) -> None:
         self._head = {"id": new_id("resp"), "object": "response", "created_at": int(time.time())}
         self._body = body
         self._asking = asking
+        self._marked = marked
         self._status = "in_progress"
         self._reason: FinishReason | None = None
         self._error: EclairError | None = None
@@ -95,7 +102,7 @@ class ResponseRendering:
             case Ended():
                 self._reason = piece.reason
                 cut = piece.reason in ("length", "content_filter")
-                return self._end("incomplete" if cut else "completed")
+                return [*self._annotate(), *self._end("incomplete" if cut else "completed")]
             case _:
                 assert_never(piece)
 
@@ -115,6 +122,29 @@ class ResponseRendering:
             "usage": None if self._counted is None else _usage(self._counted),
             **_echo(self._body, self._asking.request),
         }
+
+    def _annotate(self) -> list[JSON]:
+        """Where what is said stands in files: at the end of each sentence that one supports."""
+        events: list[JSON] = []
+        start = 0
+        for index, item in enumerate(self._items):
+            if item.kind != "text":
+                continue
+            end = start + len(item.text)
+            for citation, passage in self._marked.cited(start, end):
+                place = citation.end - start
+                annotation = {
+                    "type": "file_citation",
+                    "file_id": passage.file,
+                    "filename": passage.name,
+                    "index": place,
+                }
+                number = len(item.annotations)
+                item.annotations.append(annotation)
+                added = "response.output_text.annotation.added"
+                events.append(self._about(index, added, annotation=annotation, annotation_index=number))
+            start = end
+        return events
 
     def _end(self, status: str) -> list[JSON]:
         self._status = status

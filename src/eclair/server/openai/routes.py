@@ -16,6 +16,7 @@ import orjson
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
+from eclair.context import where
 from eclair.core import Core
 from eclair.engines.base import (
     JSON,
@@ -34,9 +35,9 @@ from eclair.errors import (
     UserError,
 )
 from eclair.fallback import Asking
-from eclair.idle import Idle
 from eclair.ids import new_id
 from eclair.messages import MODES
+from eclair.server.openai.attached import NONE, Grounded, Marked, ground
 from eclair.server.openai.forms import Chat, Choice, Completion
 from eclair.server.openai.requests import ChatRequest, CompletionRequest
 from eclair.server.relay import GONE, unbroken, unless_gone
@@ -47,11 +48,13 @@ ENDS = b"data: [DONE]\n\n"
 
 @dataclass(frozen=True, slots=True)
 class _Reply:
-    """A reply being made: its form, its identity, and the streams of its choices."""
+    """A reply being made: its form, its identity, and the streams of its choices. `address` is where Éclair is."""
 
     form: Chat | Completion
     choices: tuple[Asking, ...]
-    idle: Idle
+    answers: tuple[Marked, ...]
+    sources: Grounded
+    address: str
     id: str
     created: int
 
@@ -62,7 +65,23 @@ class _Reply:
 
     def streams(self) -> list[AsyncGenerator[Piece, None]]:
         """One stream a choice."""
-        return [unbroken(choice.stream(), self.idle) for choice in self.choices]
+        return [answer.pieces() for answer in self.answers]
+
+    def annotations(self, index: int) -> list[JSON]:
+        """What of the choice stands in files, as far as these can be looked at: OpenAI's form knows addresses alone."""
+        return [
+            {
+                "type": "url_citation",
+                "url_citation": {
+                    "start_index": citation.start,
+                    "end_index": citation.end,
+                    "title": where(passage),
+                    "url": f"{self.address}api/files/{passage.file}/pages/{passage.page}",
+                },
+            }
+            for citation, passage in self.answers[index].cited()
+            if passage.file in self.sources.kept
+        ]
 
 
 def router(core: Core) -> APIRouter:
@@ -89,12 +108,21 @@ def router(core: Core) -> APIRouter:
 
     async def answer(body: ChatRequest | CompletionRequest, request: Request, form: Chat | Completion) -> Response:
         chosen = await core.modes.called(body.model, body.question)
+        files, said = body.files, body.said()
+        sources = await unless_gone(request, ground(core, files, said, chosen)) if files else NONE
+        if sources is None:
+            return GONE
 
         def request_of(index: int) -> Callable[[Model], EngineRequest]:
-            return lambda model: chosen.wishing(_seeded(body.request(model, core.settings.max_tokens), index))
+            def of(model: Model) -> EngineRequest:
+                return sources.shown(chosen.wishing(_seeded(body.request(model, core.settings.max_tokens), index)))
+
+            return of
 
         choices = tuple(Asking(chosen, request_of(index), core.ask) for index in range(body.n or 1))
-        reply = _Reply(form, choices, core.idle, new_id(form.prefix).replace("_", "-"), int(time.time()))
+        answers = tuple(sources.marked(unbroken(choice.stream(), core.idle)) for choice in choices)
+        id = new_id(form.prefix).replace("_", "-")
+        reply = _Reply(form, choices, answers, sources, str(request.base_url), id, int(time.time()))
         if not body.stream:
             return await unless_gone(request, _whole(reply)) or GONE
         usage = body.stream_options is not None and body.stream_options.include_usage
@@ -184,6 +212,8 @@ async def _chunks(
                     case Counted():
                         counts.append(piece)
                     case Ended():
+                        if annotations := reply.annotations(index):
+                            yield event(index, reply.form.annotated(annotations))
                         yield event(index, reply.form.ending(piece.reason))
                     case _:
                         yield event(index, reply.form.delta(piece))
@@ -215,14 +245,15 @@ async def _whole(reply: _Reply) -> Response:
 
 
 async def _gather(reply: _Reply) -> list[Choice]:
-    async def one(stream: AsyncGenerator[Piece, None]) -> Choice:
+    async def one(index: int, stream: AsyncGenerator[Piece, None]) -> Choice:
         choice = Choice()
         async with aclosing(stream) as pieces:
             async for piece in pieces:
                 choice.take(piece)
+        choice.annotations = reply.annotations(index)
         return choice
 
-    tasks = [asyncio.create_task(one(stream)) for stream in reply.streams()]
+    tasks = [asyncio.create_task(one(index, stream)) for index, stream in enumerate(reply.streams())]
     try:
         return await asyncio.gather(*tasks)
     finally:  # where one fails, the others are not waited for

@@ -10,6 +10,7 @@ from eclair.errors import Conflict, NotFound
 from eclair.messages import Message
 from eclair.store.base import Chunk, NewTurn, RunRecord
 from eclair.store.statements.conversations import begun, owned
+from eclair.store.statements.files import attach
 from eclair.store.statements.rows import first
 from eclair.store.statements.spending import add_answer
 from eclair.store.statements.trees import insert, update
@@ -31,6 +32,7 @@ def open_turn(db: apsw.Connection, turn: NewTurn, now: int) -> RunRecord:
     refuse_while_busy(db, "conversation = ?", (conversation.id,))
     if turn.question is not None:
         insert(db, turn.question)
+        attach(db, turn.owner, turn.question.id, [file.id for file in turn.question.files])
     insert(db, turn.answer)
     db.execute(
         "INSERT INTO run (id, conversation, message, process, status) VALUES (?, ?, ?, ?, ?)",

@@ -1,0 +1,310 @@
+"""Is the right passage found, within and across languages, and how fast: by words, by meaning, and by both together.
+
+XQuAD's paragraphs are chunks here, one document a language; each question has one right paragraph, the same in every
+language. The vectors are of the embedder on this machine, and all of it goes through the store as in the product.
+Latency is measured on made text: paragraphs of which every other word is drawn anew, with vectors near theirs.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+import tempfile
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import psutil
+from harness import ROOT, Goals, eclair, link_models, options, quantile, run, shown, table
+from many import direct, round_of
+from numpy import float32
+from numpy.typing import NDArray
+from prefix import ready
+
+from eclair.documents.embedding import E5
+from eclair.documents.search import Search
+from eclair.documents.values import Chunk, Page
+from eclair.store.documents import DocumentStore, Library, Near, Scope, StoredFile
+from eclair.store.sql import SQLStore
+
+LANGUAGES = ("en", "de", "es", "ro")
+GOALS = {("en", "en"): (0.93, 0.99), ("de", "de"): (0.91, 0.99), ("en", "de"): (0.84, 0.97), ("de", "en"): (0.84, 0.97)}
+OWNER = "bench"
+PARTS = ("quality", "latency", "beside")
+SIZES = (1000, 10_000, 100_000)
+LATENCY = ("chunks", "all of them, ms p50 / p95", "one file of 100", "first, ms", "memory, MB", "on disk, MB")
+A_FILE = 100
+"""Chunks of each made file."""
+FOUND = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Questions:
+    """A language's paragraphs, questions, and for each question the number of the right paragraph."""
+
+    paragraphs: list[str]
+    questions: list[str]
+    right: list[int]
+
+
+class Remembering:
+    """The embedder, which need embed each text but once; `seconds` is what queries took."""
+
+    def __init__(self) -> None:
+        self._e5 = E5()
+        self.name = self._e5.name
+        self._known: dict[tuple[str, str], NDArray[float32]] = {}
+        self.seconds: list[float] = []
+
+    async def embed(self, texts: Sequence[str], kind: Literal["query", "passage"]) -> NDArray[float32]:
+        new = [text for text in texts if (kind, text) not in self._known]
+        began = time.perf_counter()
+        for text, vector in zip(new, await self._e5.embed(new, kind), strict=True):
+            self._known[kind, text] = vector
+        if new and kind == "query":
+            self.seconds.append((time.perf_counter() - began) / len(new))
+        return np.stack([self._known[kind, text] for text in texts])
+
+    def cpu(self) -> float:
+        assert self._e5.pid is not None
+        return sum(psutil.Process(self._e5.pid).cpu_times()[:2])
+
+    def memory(self) -> float:
+        assert self._e5.pid is not None
+        return psutil.Process(self._e5.pid).memory_full_info().uss / 1e6
+
+    async def close(self) -> None:
+        await self._e5.close()
+
+
+def read(path: Path, most: int) -> Questions:
+    """The first `most` paragraphs and what is asked about them."""
+    found = Questions([], [], [])
+    articles = json.loads(path.read_text())["data"]
+    for paragraph in [paragraph for article in articles for paragraph in article["paragraphs"]][:most]:
+        found.paragraphs.append(paragraph["context"])
+        for asked in paragraph["qas"]:
+            found.questions.append(asked["question"])
+            found.right.append(len(found.paragraphs) - 1)
+    return found
+
+
+async def keep(
+    store: DocumentStore,
+    id: str,
+    texts: Sequence[str],
+    vectors: NDArray[float32],
+    name: str,
+    library: str | None = None,
+) -> None:
+    """A file of these chunks, a page each, with their vectors."""
+    sha256 = f"{id:0>64}"
+    file = StoredFile(
+        id=id, owner=OWNER, name=id, size=1, sha256=sha256, media="text/plain", created=1, library=library
+    )
+    await store.add_file(file, 1)
+    chunks: list[Chunk] = []
+    start = 0
+    for number, text in enumerate(texts):
+        chunks.append(Chunk(sha256, number, number + 1, start, start + len(text), (), text))
+        start += len(text) + 1
+    await store.add_pages(sha256, [Page(i, text) for i, text in enumerate(texts, 1)], chunks, finished=True)
+    for at in range(0, len(texts), 16):
+        await store.add_vectors(name, chunks[at : at + 16], vectors[at : at + 16])
+
+
+Way = Callable[[str], Awaitable[list[int]]]
+"""A query to the numbers of the chunks found, best first."""
+
+
+def ways(store: DocumentStore, embedder: Remembering, scope: Scope) -> dict[str, Way]:
+    search = Search(store, embedder)
+
+    async def near(query: str) -> list[Near]:
+        return await store.nearest(scope, embedder.name, (await embedder.embed([query], "query"))[0], 100)
+
+    async def meaning(query: str) -> list[int]:
+        return [hit.number for hit in await near(query)]
+
+    async def words(query: str) -> list[int]:
+        return [hit.number for hit in await store.keyword(scope, query, 100)]
+
+    async def ranks(query: str) -> list[int]:
+        scores: dict[int, float] = {}
+        for hits in (await meaning(query), await words(query)):
+            for rank, number in enumerate(hits, 1):
+                scores[number] = scores.get(number, 0) + 1 / (60 + rank)
+        return sorted(scores, key=lambda number: -scores[number])
+
+    async def both(query: str) -> list[int]:
+        return [found.chunk.number for found in await search.find(scope, query, FOUND)]
+
+    return {"words": words, "meaning": meaning, "ranks added": ranks, "both": both}
+
+
+async def quality(folder: Path, languages: Sequence[str], most: int, embedder: Remembering, goals: Goals) -> None:
+    """The tables of how often the right paragraph is first, and among the first five."""
+    asked = {language: read(folder / f"xquad.{language}.json", most) for language in languages}
+    rows: list[list[str]] = []
+    worst = 1.0
+    with tempfile.TemporaryDirectory(prefix="eclair-bench-") as data:
+        store = SQLStore.open(Path(data))
+        passages = [text for each in asked.values() for text in each.paragraphs]
+        began, before = time.perf_counter(), 0.0
+        await embedder.embed(passages[:1], "passage")
+        before = embedder.cpu()
+        await embedder.embed(passages, "passage")
+        cpu, wall = embedder.cpu() - before, time.perf_counter() - began
+        for language, each in asked.items():
+            vectors = await embedder.embed(each.paragraphs, "passage")
+            await keep(store.documents, language, each.paragraphs, vectors, embedder.name)
+        for query in languages:
+            for text in languages:
+                scores = {
+                    name: await share(way, asked[query])
+                    for name, way in ways(store.documents, embedder, Scope(OWNER, files=(text,))).items()
+                }
+                rows.append([f"{query} → {text}", *(f"{first:.3f} / {five:.3f}" for first, five in scores.values())])
+                gains = [b - a for a, b in zip(scores["meaning"], scores["both"], strict=True)]
+                worst = min(worst, *gains)
+                if (query, text) in GOALS:
+                    for place, value, goal in zip(
+                        ("first", "in five"), scores["both"], GOALS[query, text], strict=True
+                    ):
+                        goals.at_least(f"{query} → {text}, {place}", value, goal)
+        await store.close()
+    characters = sum(map(len, passages)) / len(passages)
+    table(("question → text", "words", "meaning", "ranks added", "both"), rows)
+    goals.at_least("both less meaning alone, worst pair", worst, 0)
+    print(
+        f"\n{len(passages)} chunks of {characters:.0f} characters: {len(passages) / wall:.1f} embedded a second, "
+        f"{len(passages) / cpu:.1f} a second of one core; a query "
+        f"{1000 * quantile(embedder.seconds, 0.5):.0f} / {1000 * quantile(embedder.seconds, 0.95):.0f} ms (p50 / p95); "
+        f"the embedder's process {embedder.memory():.0f} MB of its own\n"
+    )
+
+
+async def share(way: Way, asked: Questions) -> tuple[float, float]:
+    found = [await way(question) for question in asked.questions]
+    pairs = list(zip(found, asked.right, strict=True))
+    return tuple(sum(right in hits[:most] for hits, right in pairs) / len(pairs) for most in (1, 5))  # pyright: ignore[reportReturnType]
+
+
+async def latency(size: int, base: Questions, embedder: Remembering, times: int, goals: Goals) -> list[str]:
+    """Query to passages in a library of so many chunks, the query's embedding apart."""
+    rng = random.Random(size)
+    drawn = np.random.default_rng(size)
+    near = await embedder.embed(base.paragraphs, "passage")
+    queries = base.questions[:times]
+    await embedder.embed(queries, "query")
+    words = [word for text in base.paragraphs for word in text.split()]
+    with tempfile.TemporaryDirectory(prefix="eclair-bench-") as data:
+        store = SQLStore.open(Path(data))
+        documents = store.documents
+        await documents.add_library(Library("lib_a", OWNER, "made", 1))
+        for number in range(size // A_FILE):
+            likes = drawn.integers(len(near), size=A_FILE)
+            texts = [_made(base.paragraphs[int(like)], words, rng) for like in likes]
+            vectors = near[likes] + drawn.normal(scale=0.02, size=(A_FILE, near.shape[1])).astype(float32)
+            vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+            await keep(documents, f"file_{number:06}", texts, vectors, embedder.name, "lib_a")
+        search = Search(documents, embedder)
+        whole, one = Scope(OWNER, libraries=("lib_a",)), Scope(OWNER, files=("file_000003",))
+        before = psutil.Process().memory_info().rss
+        first = await _timed(search, whole, queries[:1])
+        memory = (psutil.Process().memory_info().rss - before) / 1e6
+        all_ms, one_ms = await _timed(search, whole, queries), await _timed(search, one, queries)
+        await store.close()
+        disk = (Path(data) / "eclair.db").stat().st_size / 1e6
+    goals.at_most(f"query to passages among {size:,} chunks, p95", quantile(all_ms, 0.95), 30, " ms")
+    return [
+        f"{size:,}",
+        *(f"{shown(quantile(each, 0.5))} / {shown(quantile(each, 0.95))}" for each in (all_ms, one_ms)),
+        shown(first[0]),
+        shown(memory),
+        shown(disk),
+    ]
+
+
+async def beside(base: Questions, embedder: Remembering, quick: bool, goals: Goals) -> None:
+    """What an answer loses while chunks are embedded, and what embedding loses: rounds in peace and beside by turns."""
+    peace, hurried, chunks, seconds = list[float](), list[float](), 0, 0.0
+    texts = [" ".join(text.split()[number:]) for number in range(1, 40) for text in base.paragraphs]
+    with tempfile.TemporaryDirectory(prefix="eclair-bench-") as folder:
+        link_models(Path(folder))
+        async with eclair(Path(folder), ECLAIR_EMBEDDED="true", ECLAIR_TITLES="false") as server:
+            await ready(server)
+            ask = direct(Path(folder))
+            for turn in range(2 if quick else 6):
+                peace.append((await round_of(ask, 1, turn * 2, 32 if quick else 96))[0])
+                done = asyncio.Event()
+                began = time.perf_counter()
+                embedding = asyncio.create_task(_until(done, embedder, texts))
+                hurried.append((await round_of(ask, 1, turn * 2 + 1, 32 if quick else 96))[0])
+                done.set()
+                chunks += await embedding
+                seconds += time.perf_counter() - began
+    table(
+        ("answer in peace, tokens/s", "while chunks are embedded", "chunks/s meanwhile"),
+        [(shown(quantile(peace, 0.5)), shown(quantile(hurried, 0.5)), shown(chunks / seconds))],
+    )
+    goals.at_least("an answer's speed while chunks are embedded, of that in peace", sum(hurried) / sum(peace), 0.9)
+
+
+async def _until(done: asyncio.Event, embedder: Remembering, texts: list[str]) -> int:
+    """Embed chunks until told; how many."""
+    count = 0
+    while not done.is_set():
+        some = [texts.pop() for _ in range(4)]
+        await embedder.embed(some, "passage")
+        count += len(some)
+    return count
+
+
+def _made(text: str, words: Sequence[str], rng: random.Random) -> str:
+    """A text of which every other word is drawn from all, and some from nowhere."""
+    return " ".join(
+        word if rng.random() < 0.5 else rng.choice(words) if rng.random() < 0.95 else f"w{rng.randrange(100_000)}"
+        for word in text.split()
+    )
+
+
+async def _timed(search: Search, scope: Scope, queries: Sequence[str]) -> list[float]:
+    """Milliseconds."""
+    taken: list[float] = []
+    for query in queries:
+        began = time.perf_counter()
+        await search.find(scope, query, FOUND)
+        taken.append((time.perf_counter() - began) * 1000)
+    return taken
+
+
+async def main() -> None:
+    parser = options(__doc__ or "")
+    parser.add_argument("--xquad", type=Path, default=ROOT.parent / "shared" / "data" / "xquad", help="XQuAD's folder")
+    parser.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS, help="measure these alone")
+    wanted = parser.parse_args()
+    if not (wanted.xquad / "xquad.en.json").exists():
+        raise SystemExit(f"{wanted.xquad} has no xquad.en.json; name XQuAD's folder with --xquad.")
+    goals, embedder = Goals(), Remembering()
+    languages, most, sizes = (LANGUAGES[:2], 20, SIZES[:1]) if wanted.quick else (LANGUAGES, 10_000, SIZES)
+    try:
+        if "quality" in wanted.parts:
+            await quality(wanted.xquad, languages, most, embedder, goals)
+        if "latency" in wanted.parts:
+            base, times = read(wanted.xquad / "xquad.en.json", most), 40 if wanted.quick else 200
+            rows = [await latency(size, base, embedder, times, goals) for size in sizes]
+            table(LATENCY, rows)
+        if "beside" in wanted.parts:
+            await beside(read(wanted.xquad / "xquad.en.json", most), embedder, wanted.quick, goals)
+    finally:
+        await embedder.close()
+    goals.print()
+
+
+if __name__ == "__main__":
+    run(main())

@@ -1,0 +1,116 @@
+"""What a question at the command line is answered from: files of which nothing is kept, and libraries.
+
+Files alone are read into a folder of their own, which goes with the answer; beside a library they are taken into the
+store and erased after it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import mimetypes
+import tempfile
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing, asynccontextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from eclair.changes import Changes
+from eclair.cli.terminal import Terminal
+from eclair.core import OWNER, Reading, open_reading
+from eclair.documents.folders import read, roots
+from eclair.documents.gather import DocumentGrounds, Documents
+from eclair.documents.intake import Intake
+from eclair.errors import NotFound, StoreError
+from eclair.idle import Idle
+from eclair.ledger import Ledger
+from eclair.messages import Attachment, LibraryName, Message
+from eclair.registry import Registry
+from eclair.settings import Settings
+from eclair.store.documents import DocumentState, FileState
+from eclair.store.sql import SQLStore
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """What goes along with a question; none by default."""
+
+    files: tuple[Attachment, ...] = ()
+    libraries: tuple[LibraryName, ...] = ()
+    documents: Documents | None = None
+    idle: Idle = field(default_factory=Idle)
+
+    def grounds(self, question: Message) -> DocumentGrounds | None:
+        return self.documents.grounds(OWNER, [question]) if self.documents is not None else None
+
+
+@asynccontextmanager
+async def open_sources(
+    settings: Settings, registry: Registry, files: Sequence[Path], libraries: Sequence[str], terminal: Terminal
+) -> AsyncGenerator[Sources]:
+    """The sources, read. Raises UserError for a file that cannot be read and a library that is not there."""
+    if not files and not libraries:
+        yield Sources()
+        return
+    paths = roots(files)
+    idle = Idle()
+    with contextlib.ExitStack() as stack:
+        if not libraries:
+            settings = replace(settings, data_dir=_room(stack))
+        async with _opened(settings, registry, idle) as reading:
+            names = await reading.documents.libraries(OWNER, libraries)
+            async with _taken(reading, paths, settings.max_file_mb, forget=bool(libraries)) as ids:
+                async with aclosing(reading.documents.until_read(OWNER, ids)) as states:
+                    async for each in states:
+                        terminal.status(how_far(each.file.name, each.document))
+                terminal.status("")
+                yield Sources(await reading.documents.attachments(OWNER, ids), names, reading.documents, idle)
+
+
+async def take(intake: Intake, path: Path, most_mb: int) -> FileState:
+    """Take a file in that is in no library. Raises UserError, StoreError."""
+    media = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
+    async with aclosing(read(path, most_mb)) as source:
+        return await intake.take(OWNER, path.name, media, source)
+
+
+def _room(stack: contextlib.ExitStack) -> Path:
+    try:
+        return Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="eclair-")))
+    except OSError as error:
+        raise StoreError(f"There is no room to read the files in: {error.strerror}; set TMPDIR.") from error
+
+
+@asynccontextmanager
+async def _opened(settings: Settings, registry: Registry, idle: Idle) -> AsyncGenerator[Reading]:
+    store = await asyncio.to_thread(SQLStore.open, settings.data_dir)
+    try:
+        async with open_reading(settings, store, registry, Changes(store), idle, Ledger(store)) as reading:
+            yield reading
+    finally:
+        await store.close()
+
+
+@asynccontextmanager
+async def _taken(
+    reading: Reading, paths: Sequence[Path], most_mb: int, *, forget: bool
+) -> AsyncGenerator[tuple[str, ...]]:
+    """The ids of the files, which are erased at the end where they are to be forgotten."""
+    ids: list[str] = []
+    try:
+        for path in paths:
+            ids.append((await take(reading.intake, path, most_mb)).file.id)
+        yield tuple(ids)
+    finally:
+        for id in ids if forget else ():
+            with contextlib.suppress(NotFound):
+                await reading.intake.delete(OWNER, id)
+
+
+def how_far(name: str, document: DocumentState) -> str:
+    """Such as `Reading report.pdf, page 120 of 300…`."""
+    if document.state == "ready":
+        return f"Embedding {name}, {document.embedded:,} of {document.chunks:,} passages…"
+    if document.pages:
+        return f"Reading {name}, page {document.pages_read:,} of {document.pages:,}…"
+    return f"Reading {name}, page {document.pages_read:,}…" if document.pages_read else f"Reading {name}…"

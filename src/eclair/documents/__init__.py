@@ -1,0 +1,1 @@
+"""Documents: read into pages, cut into chunks, found again, and cited."""

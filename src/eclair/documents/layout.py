@@ -1,0 +1,468 @@
+"""Lines with places on a page become blocks of text: headings, paragraphs, lists, tables, code, furniture.
+
+Where the lines come from, a PDF or OCR, is not its affair; each word of the text keeps its box.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
+from typing import NamedTuple
+
+from eclair.documents.values import Block, BlockKind, Page, Read, Word
+
+
+class Token(NamedTuple):
+    """A word with its box, in points from the top left."""
+
+    text: str
+    left: float
+    top: float
+    right: float
+    bottom: float
+
+
+@dataclass(slots=True)
+class Line:
+    """Words on one line. `size` is that of its letters in points; `hyphen`: its last word goes on in the next line."""
+
+    tokens: list[Token]
+    size: float
+    bold: bool = False
+    mono: bool = False
+    hyphen: bool = False
+    furniture: bool = False
+    left: float = field(init=False)
+    right: float = field(init=False)
+    top: float = field(init=False)
+    bottom: float = field(init=False)
+    text: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        texts, lefts, tops, rights, bottoms = zip(*self.tokens, strict=True)
+        self.left, self.top, self.right, self.bottom = min(lefts), min(tops), max(rights), max(bottoms)
+        self.text = " ".join(texts)
+
+
+@dataclass(slots=True)
+class Drawn:
+    """A page before its blocks are known. `titles` are those the document's table of contents has on it, with their
+    levels. It was turned `quarter` quarters to the left to be read, and lines stand as they do then."""
+
+    number: int
+    lines: list[Line]
+    width: float
+    height: float
+    label: str | None = None
+    read: Read = "text"
+    quarter: int = 0
+    titles: dict[str, int] = field(default_factory=dict[str, int])
+    edges: list[tuple[str, Line]] | None = None
+    """What `mark_furniture` found at the page's edges, with numbers left out."""
+
+
+LIST = re.compile(r"(?:[•●▪■◦‣⁃∙·–—▸►✓❖*-]|\(?(?:\d{1,3}|[a-zA-Z]|[ivx]{1,4})[.)])$")
+"""A first word that begins an item."""
+
+_ENDED = re.compile(r"[.!?:;…»”\"')\]]$")
+_NUMBER = re.compile(r"\d+")
+_PAGE = re.compile(
+    r"(?:page|seite|p\.|s\.)?\s*[-–—]?\s*(?:\d{1,4}|[ivxlcdm]{1,7})\s*[-–—]?\s*(?:(?:/|of|von|sur|de)\s*\d{1,4})?",
+    re.IGNORECASE,
+)
+_CJK = re.compile("[\u2e80-\u9fff\uf900-\ufaff\uff00-\uffef]")
+"""Letters of Chinese and Japanese, each of which is a word here, as no spaces are between words."""
+
+_LEFTWARDS = re.compile("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]")
+
+MARGIN = 0.13
+"""The share of a page's height, at its top and bottom, in which furniture stands."""
+
+
+def known(title: str) -> str:
+    """A heading as it is compared with one in the table of contents."""
+    return "".join(char for char in title.casefold() if char.isalnum())
+
+
+def mark_furniture(page: Drawn, near: Sequence[Drawn]) -> None:
+    """Mark what stands at the same height of a page near it in the same words, numbers aside, and page numbers."""
+    others = [edge for other in near for edge in _edges(other)]
+    for shape, line in _edges(page):
+        line.furniture = _PAGE.fullmatch(line.text) is not None or any(
+            shape == each and abs(line.top - other.top) < 4 and abs(line.size - other.size) < 1
+            for each, other in others
+        )
+
+
+def _edges(page: Drawn) -> list[tuple[str, Line]]:
+    if page.edges is None:
+        page.edges = [(_NUMBER.sub("#", line.text), line) for line in _outermost(page)]
+    return page.edges
+
+
+def _outermost(page: Drawn) -> list[Line]:
+    """The outermost lines in the margins, which nothing stands close to on the inner side."""
+    found: list[Line] = []
+    ordered = sorted(page.lines, key=lambda line: line.top)
+    for lines, inner in ((ordered, 1), (ordered[::-1], -1)):
+        for at, line in enumerate(lines[:3]):
+            inside = line.bottom < page.height * MARGIN if inner > 0 else line.top > page.height * (1 - MARGIN)
+            if not inside:
+                break
+            found.append(line)
+            following = lines[at + 1] if at + 1 < len(lines) else None
+            if following is not None:
+                gap = following.top - line.bottom if inner > 0 else line.top - following.bottom
+                if gap > 0.5 * line.size:
+                    break
+    return found
+
+
+class Blocks:
+    """Makes pages of lines; learns the document's usual size of letters and its words on the way."""
+
+    def __init__(self) -> None:
+        self._sizes = Counter[float]()
+        self._words = set[str]()
+
+    def learn(self, page: Drawn) -> None:
+        for line in page.lines:
+            self._sizes[round(line.size, 1)] += len(line.tokens)
+            self._words.update(line.text.casefold().split(" "))
+
+    def page(self, page: Drawn) -> Page:
+        body = self._sizes.most_common(1)[0][0] if self._sizes else 10.0
+        return _turned_back(_Composer(page, body, self._joined).compose(), page.quarter % 4)
+
+    def _joined(self, first: str, second: str) -> str:
+        """What stands between the halves of a word that was broken at the end of a line: a hyphen or nothing."""
+        head, tail = first.lstrip("(\"'„«“").casefold(), second.rstrip(".,;:!?()\"'“”»").casefold()
+        if head + tail in self._words:
+            return ""
+        if f"{head}-{tail}" in self._words or not (second[:1].islower() and head[-2:].isalpha()):
+            return "-"
+        return ""
+
+
+def _turned_back(page: Page, quarter: int) -> Page:
+    """A page that was turned to be read, as it was before."""
+    if quarter == 0 or page.width is None or page.height is None:
+        return page
+    wide, high = page.width, page.height
+
+    def back(word: Word) -> Word:
+        start, end, left, top, right, bottom = word
+        match quarter:
+            case 1:
+                return Word(start, end, round(high - bottom, 2), left, round(high - top, 2), right)
+            case 2:
+                return Word(
+                    start, end, *(round(side, 2) for side in (wide - right, high - bottom, wide - left, high - top))
+                )
+            case _:
+                return Word(start, end, top, round(wide - right, 2), bottom, round(wide - left, 2))
+
+    sides = (wide, high) if quarter == 2 else (high, wide)
+    return replace(page, words=tuple(map(back, page.words)), width=sides[0], height=sides[1])
+
+
+@dataclass(slots=True)
+class _Cell:
+    tokens: list[Token]
+    left: float
+    right: float
+
+
+@dataclass(slots=True)
+class _Composer:
+    source: Drawn
+    body: float
+    joined: Callable[[str, str], str]
+    text: list[str] = field(default_factory=list[str])
+    length: int = 0
+    blocks: list[Block] = field(default_factory=list[Block])
+    words: list[Word] = field(default_factory=list[Word])
+
+    def compose(self) -> Page:
+        lines = self.source.lines
+        self._gap = _usual_gap(lines)
+        self._kinds = {id(line): self._kind(line) for line in lines}
+        at = 0
+        while at < len(lines):
+            if lines[at].furniture:
+                self._begin()
+                self._line(lines[at])
+                self._end("furniture")
+                at += 1
+            elif rows := self._table(lines, at):
+                at = self._tabulate(rows, at)
+            else:
+                at = self._prose(lines, at)
+        page = self.source
+        return Page(
+            page.number,
+            "".join(self.text),
+            tuple(self.blocks),
+            tuple(self.words),
+            page.width,
+            page.height,
+            page.label,
+            read=page.read,
+        )
+
+    # text
+
+    def _begin(self) -> int:
+        if self.length:
+            self._say("\n")
+        self._start = self.length
+        return self.length
+
+    def _end(self, kind: BlockKind, level: int = 0) -> None:
+        self.blocks.append(Block(kind, self._start, self.length, level))
+
+    _start: int = 0
+    _gap: float = 0.0
+    _kinds: dict[int, tuple[BlockKind, int]] = field(default_factory=dict[int, tuple[BlockKind, int]])
+
+    def _say(self, text: str) -> None:
+        self.text.append(text)
+        self.length += len(text)
+
+    def _line(self, line: Line) -> None:
+        self._tokens(line.tokens)
+
+    def _tokens(self, tokens: Sequence[Token]) -> None:
+        text, words, at = self.text, self.words, self.length
+        before: Token | None = None
+        for token in tokens:
+            word, left, top, right, bottom = token
+            if before is not None and not (word[0] > "\u2e80" and _close(before, token)):
+                text.append(" ")
+                at += 1
+            end = at + len(word)
+            text.append(word)
+            words.append(Word(at, end, left, top, right, bottom))
+            at, before = end, token
+        self.length = at
+
+    # prose
+
+    def _prose(self, lines: Sequence[Line], at: int) -> int:
+        """A heading, a paragraph, a list or code that begins at a line; where the next block begins."""
+        first = lines[at]
+        kind, level = self._kinds[id(first)]
+        end = at + 1
+        while end < len(lines) and self._goes_on(kind, level, lines[end - 1], lines[end], first):
+            end += 1
+        self._begin()
+        if kind == "code":
+            self._code(lines[at:end])
+        else:
+            self._paragraph(lines[at:end], items=kind == "list")
+        self._end(kind, level)
+        return end
+
+    def _kind(self, line: Line) -> tuple[BlockKind, int]:
+        text = line.text
+        if self.source.titles and (level := self.source.titles.get(known(text))):
+            return "heading", level
+        if line.mono:
+            return "code", 0
+        if LIST.match(line.tokens[0].text) and len(line.tokens) > 1 and line.size < self.body * 1.15:
+            return "list", 0
+        if len(text) < 160 and any(map(str.isalpha, text)):
+            ratio = line.size / self.body
+            if ratio >= (1.15 if self.source.read == "text" else 1.4):  # OCR measures less exactly
+                return "heading", 1 if ratio >= 1.75 else 2 if ratio >= 1.35 else 3
+            if line.bold and len(text) < 100 and not text.endswith((".", ",", ";")):
+                return "heading", 4
+        return "paragraph", 0
+
+    def _goes_on(self, kind: BlockKind, level: int, before: Line, line: Line, first: Line) -> bool:
+        """Whether the line belongs to the block."""
+        if line.furniture:
+            return False
+        new, new_level = self._kinds[id(line)]
+        gap = line.top - before.bottom
+        if kind == "code":
+            return new == "code" and gap < line.size * 1.2
+        if kind == "heading":
+            close = -line.size < gap < line.size * 0.8
+            return (
+                close
+                and new == kind
+                and new_level == level
+                and abs(line.size - before.size) < 0.5
+                and not (self.source.titles and known(line.text) in self.source.titles)
+            )
+        if new in ("heading", "code"):
+            return new == "code" and kind == "paragraph" and before.mono
+        if before.hyphen:
+            return True
+        if kind == "list":
+            return gap < line.size * 1.5 and (new == "list" or line.left > first.left + 2)
+        if new == "list":
+            return False
+        if gap < -line.size:  # the next column: the same sentence may go on there
+            return not _ENDED.search(before.text) and line.text[:1].islower()
+        if gap > max(line.size * 0.55, self._gap) or abs(line.size - before.size) > 1.5:
+            return False
+        if len(_LEFTWARDS.findall(line.text)) * 3 > len(line.text):
+            indented = line.right < before.right - line.size * 0.8 and before.right >= first.right - 1
+            short = before.left > min(line.left, first.left) + line.size * 4
+        else:
+            indented = line.left > before.left + line.size * 0.8 and before.left <= first.left + 1
+            short = before.right < max(line.right, first.right) - line.size * 4
+        return not ((indented and len(before.tokens) > 1) or (short and bool(_ENDED.search(before.text))))
+
+    def _paragraph(self, lines: Sequence[Line], *, items: bool) -> None:
+        for at, line in enumerate(lines):
+            before = lines[at - 1] if at else None
+            if before is not None:
+                if items and LIST.match(line.tokens[0].text):
+                    self._say("\n")
+                elif before.hyphen:
+                    self._say(self.joined(before.tokens[-1].text, line.tokens[0].text))
+                elif not (_CJK.match(before.tokens[-1].text[-1]) and _CJK.match(line.tokens[0].text)):
+                    self._say(" ")
+            self._line(line)
+
+    def _code(self, lines: Sequence[Line]) -> None:
+        """Lines as they stand; how far each is indented is known from its place."""
+        left = min(line.left for line in lines)
+        for at, line in enumerate(lines):
+            letters = sum(len(token.text) for token in line.tokens[:1])
+            letter = (line.tokens[0].right - line.tokens[0].left) / letters if letters else line.size * 0.6
+            if at:
+                self._say("\n" if not lines[at - 1].hyphen else "-\n")
+            self._say(" " * min(40, round((line.left - left) / letter)) if letter > 0 else "")
+            self._line(line)
+
+    # tables
+
+    def _table(self, lines: Sequence[Line], at: int) -> list[list[_Cell | None]]:
+        """The rows of a table that begins at a line: three at least whose cells stand below each other. Each has a
+        place for every column; a line that only goes on in cells is part of the row above."""
+        columns = _cells(lines[at])
+        if len(columns) < 2:
+            return []
+        rows: list[list[_Cell | None]] = [list(columns)]
+        edges = [(cell.left, cell.right) for cell in columns]
+        full = 1
+        for place in range(at + 1, len(lines)):
+            line = lines[place]
+            if line.furniture or line.top - lines[place - 1].bottom > line.size * 2.5 or line.top < lines[at].top:
+                break
+            cells = _split(line, edges)
+            if cells is None:
+                break
+            filled = sum(cell is not None for cell in cells)
+            if filled > 1:
+                full += 1
+            elif cells[0] is not None or line.top - lines[place - 1].bottom > line.size * 0.6:
+                break
+            rows.append(cells)
+            edges = [
+                (min(left, cell.left), max(right, cell.right)) if cell is not None else (left, right)
+                for (left, right), cell in zip(edges, cells, strict=True)
+            ]
+        while rows and sum(cell is not None for cell in rows[-1]) < 2 and full < 3:
+            rows.pop()
+        return rows if full >= 3 or (full == 2 and len(columns) >= 3) else []
+
+    def _tabulate(self, rows: list[list[_Cell | None]], at: int) -> int:
+        self._begin()
+        if _is_columns(rows):
+            for column in range(2):
+                for row in rows:
+                    if (cell := row[column]) is not None:
+                        if self.length > self._start:
+                            self._say(" ")
+                        self._tokens(cell.tokens)
+            self._end("paragraph")
+            return at + len(rows)
+        merged: list[list[list[Token]]] = []
+        for row in rows:
+            if row[0] is None and merged:
+                for cells, cell in zip(merged[-1], row, strict=True):
+                    cells.extend(cell.tokens if cell is not None else ())
+            else:
+                merged.append([list(cell.tokens) if cell is not None else [] for cell in row])
+        for number, row in enumerate(merged):
+            if number:
+                self._say("\n")
+            for place, tokens in enumerate(row):
+                if place:
+                    self._say(" | ")
+                self._tokens(tokens)
+        self._end("table")
+        return at + len(rows)
+
+
+def _usual_gap(lines: Sequence[Line]) -> float:
+    """A little more than what is between lines of one paragraph; 0 where lines are too few to tell."""
+    gaps = [line.top - before.bottom for before, line in pairwise(lines) if line.top > before.top]
+    gaps = sorted(gap for gap in gaps if gap < 25)
+    return gaps[len(gaps) // 3] * 1.25 if len(gaps) >= 9 else 0.0
+
+
+def _close(before: Token, token: Token) -> bool:
+    """Whether two words of a line follow each other without a space, as those of Chinese do."""
+    return (
+        bool(_CJK.match(before.text[-1]) and _CJK.match(token.text))
+        and token.left - before.right < (token.bottom - token.top) * 0.5
+    )
+
+
+def _cells(line: Line) -> list[_Cell]:
+    """A line cut at its wide gaps."""
+    cells: list[_Cell] = []
+    for token in line.tokens:
+        if cells and token.left - cells[-1].right < line.size * 1.5:
+            cells[-1].tokens.append(token)
+            cells[-1].right = token.right
+        else:
+            cells.append(_Cell([token], token.left, token.right))
+    return cells
+
+
+def _split(line: Line, edges: Sequence[tuple[float, float]]) -> list[_Cell | None] | None:
+    """The line's cells in the columns that they stand in, by their left or right edge; None where one stands in none.
+
+    A cell may end close to the next column, so that a word which begins where a column does begins a cell too."""
+    placed: list[_Cell | None] = [None] * len(edges)
+    column = -1
+    for cell in _cells(line):
+        parts = [_Cell([], cell.left, cell.left)]
+        for token in cell.tokens:
+            begins = any(abs(token.left - left) < 1 for left, _ in edges) and parts[-1].tokens
+            if begins and token.left - parts[-1].right > line.size * 0.4:
+                parts.append(_Cell([], token.left, token.left))
+            parts[-1].tokens.append(token)
+            parts[-1].right = token.right
+        for part in parts:
+            found = next(
+                (
+                    number
+                    for number in range(column + 1, len(edges))
+                    if abs(part.left - edges[number][0]) < 2.5 or abs(part.right - edges[number][1]) < 2.5
+                ),
+                None,
+            )
+            if found is None:
+                return None
+            column = found
+            placed[column] = part
+    return placed
+
+
+def _is_columns(rows: list[list[_Cell | None]]) -> bool:
+    """Two columns of prose that were written line by line across the page, rather than a table."""
+    if len(rows) < 6 or len(rows[0]) != 2:
+        return False
+    lengths = [[len(" ".join(t.text for t in cell.tokens)) for row in rows if (cell := row[n])] for n in (0, 1)]
+    return all(len(each) > 5 and sum(each) / len(each) > 28 for each in lengths)

@@ -1,0 +1,290 @@
+"""Text in pictures: rapidocr with the models of its own wheel, read in the order that people read.
+
+It turns what lies on its side or on its head, and gives lines with a box for each word; `layout` makes blocks of them.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import rapidocr
+from numpy.typing import NDArray
+from rapidocr.ch_ppocr_cls import TextClsOutput
+
+from eclair.documents.layout import Line, Token
+from eclair.documents.readers.base import clean
+
+THREADS = max(1, min(8, (os.cpu_count() or 1) // 2))
+"""Half of the machine is left to answers."""
+
+FOUND_AT = 1120
+"""Pixels of the longer side at which text is looked for; it is read at the picture's own size."""
+
+VOTERS = 20
+"""Lines that are asked which way up they stand."""
+
+READ_TWICE = 4
+
+SURE = 0.5
+"""A line below this confidence is no text."""
+
+Picture = NDArray[np.uint8]
+Corners = NDArray[np.float64]
+
+
+@dataclass(slots=True)
+class _Strip:
+    """A piece of a line as it was found: words with corners in the picture's pixels."""
+
+    words: list[tuple[str, Corners]]
+    left: float
+    top: float
+    right: float
+    bottom: float
+
+
+@cache
+def _engine() -> Any:
+    models = Path(rapidocr.__file__).parent / "models"
+    return rapidocr.RapidOCR(
+        params={
+            "Global.log_level": "error",
+            "Global.return_word_box": True,
+            "Global.max_side_len": 4096,
+            "Global.text_score": SURE,
+            "Det.model_path": str(models / "PP-OCRv6_det_small.onnx"),
+            "Det.limit_type": "max",
+            "Det.limit_side_len": FOUND_AT,
+            "Cls.model_path": str(models / "ch_ppocr_mobile_v2.0_cls_mobile.onnx"),
+            "Rec.model_path": str(models / "PP-OCRv6_rec_small.onnx"),
+            "Rec.rec_batch_num": 1,  # lines of different lengths in one batch are all padded to the longest
+            "EngineConfig.onnxruntime.intra_op_num_threads": THREADS,
+            "EngineConfig.onnxruntime.inter_op_num_threads": 1,
+        }
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """Where text is in a picture: rapidocr's own values, to be handed back to it."""
+
+    picture: Picture
+    resized: Any
+    crops: list[Picture]
+    places: Any
+
+    @property
+    def boxes(self) -> Corners:
+        return np.asarray(self.places.boxes, np.float64)
+
+
+def lines_of(picture: Picture, scale: float) -> tuple[list[Line], int]:
+    """The lines in a picture (blue, green, red), in reading order; boxes are pixels times `scale` in the picture as it
+    was turned to stand upright, by so many quarters to the left."""
+    found, quarter = _upright(picture)
+    result = _read(found) if found is not None else None
+    if found is None or result is None or result.txts is None:
+        return [], 0
+    angle = _skew(np.asarray(result.boxes, np.float64))
+    strips: list[_Strip] = []
+    for text, box, pieces in zip(result.txts, result.boxes, result.word_results, strict=False):
+        corners = np.asarray(box, np.float64)
+        if words := _words(clean(text), corners, pieces):
+            strips.append(_strip(words, corners, angle))
+    lines: list[Line] = []
+    for row in _ordered(strips):
+        size = float(np.median([strip.bottom - strip.top for strip in row])) * scale * 0.8
+        tokens = [
+            Token(text, *(_box(corners) * scale).round(2).tolist()) for strip in row for text, corners in strip.words
+        ]
+        lines.append(Line(tokens, max(1.0, round(size, 1))))
+    for line, following in pairwise(lines):
+        _break(line, following)
+    return lines, quarter
+
+
+def _break(line: Line, following: Line) -> None:
+    """Take the hyphen off a word that goes on in the next line; whether it is one of its own, `layout` decides."""
+    last = line.tokens[-1]
+    if len(last.text) > 2 and last.text[-1] == "-" and last.text[-2].isalpha() and following.text[0].isalpha():
+        line.tokens[-1] = last._replace(text=last.text[:-1])
+        line.hyphen = True
+
+
+def _upright(picture: Picture) -> tuple[_Found | None, int]:
+    """Where text is in the picture once it stands upright, and by how many quarters to the left it was turned."""
+    found, quarter = _find(picture), 0
+    if found is not None:
+        boxes = found.boxes
+        wide = np.linalg.norm(boxes[:, 1] - boxes[:, 0], axis=1)
+        high = np.linalg.norm(boxes[:, 3] - boxes[:, 0], axis=1)
+        if (high > wide * 1.5).sum() * 2 > len(boxes):
+            quarter = 1
+            found = _find(np.rot90(picture, 1))
+    if found is not None and _on_its_head(found):
+        quarter += 2
+        found = _find(np.rot90(picture, quarter))
+    return found, quarter
+
+
+def _find(picture: Picture) -> _Found | None:
+    picture = np.ascontiguousarray(picture)
+    engine = _engine()
+    image, resized = engine.preprocess_img(picture)
+    try:
+        crops, places = engine.detect_and_crop(image, resized)
+    except rapidocr.main.RapidOCRError:  # there is none
+        return None
+    return _Found(picture, resized, crops, places)
+
+
+def _on_its_head(found: _Found) -> bool:
+    """By the vote of the longest lines; it errs on some pages, so that where many vote for it some are read both
+    ways, and the way decides that is read more surely."""
+    crops = sorted(found.crops, key=lambda crop: -crop.shape[1] / crop.shape[0])[:VOTERS]
+    _, classes = _engine().cls_and_rotate([crop.copy() for crop in crops])
+    votes = sum(label == "180" for label, _ in classes.cls_res)
+    if votes * 5 < len(crops):
+        return False
+    some = crops[len(crops) // 2 :][:READ_TWICE]
+    turned = [np.ascontiguousarray(np.rot90(crop, 2)) for crop in some]
+    return _sureness(turned) > _sureness(some)
+
+
+def _sureness(crops: list[Picture]) -> float:
+    scores: list[float] = list(_engine().recognize_txt(crops).scores)
+    return sum(scores) / len(scores)
+
+
+def _read(found: _Found) -> Any:
+    engine = _engine()
+    read = engine.recognize_txt(found.crops)
+    return engine.build_final_output(found.picture, found.places, TextClsOutput(), read, found.crops, found.resized)
+
+
+def _skew(boxes: NDArray[np.float64]) -> float:
+    """The angle of the lines in radians, from the longer ones."""
+    edges = boxes[:, 1] - boxes[:, 0]
+    lengths = np.linalg.norm(edges, axis=1)
+    angles = np.arctan2(edges[:, 1], edges[:, 0])[lengths >= np.median(lengths)]
+    angle = float(np.median(angles)) if len(angles) else 0.0
+    return angle if abs(angle) < math.radians(30) else 0.0
+
+
+def _strip(words: list[tuple[str, Corners]], corners: Corners, angle: float) -> _Strip:
+    """A strip with its place as it would be on a straight page."""
+    turn = np.array([[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]])
+    straight = corners @ turn
+    high = float(np.linalg.norm(corners[3] - corners[0]))
+    middle = float(straight[:, 1].mean())
+    return _Strip(words, float(straight[:, 0].min()), middle - high / 2, float(straight[:, 0].max()), middle + high / 2)
+
+
+def _words(text: str, corners: Corners, pieces: Sequence[Any] | None) -> list[tuple[str, Corners]]:
+    """The words of a line with their corners: those of the pieces that were read where they tell, else by length."""
+    if not text.strip():
+        return []
+    places = _by_pieces(text, pieces) or [(index, index + 1, None) for index in range(len(text))]
+    found: list[tuple[str, Corners]] = []
+    at = 0
+    for word in text.split():
+        start = text.index(word, at)
+        at = start + len(word)
+        parts = [part for begin, end, part in places if part is not None and begin < at and end > start]
+        if parts:
+            found.append((word, np.concatenate(parts)))
+        else:
+            top, bottom = corners[1] - corners[0], corners[2] - corners[3]
+            first, last = start / len(text), at / len(text)
+            found.append(
+                (
+                    word,
+                    np.stack(
+                        (
+                            corners[0] + top * first,
+                            corners[0] + top * last,
+                            corners[3] + bottom * last,
+                            corners[3] + bottom * first,
+                        )
+                    ),
+                )
+            )
+    return found
+
+
+def _by_pieces(text: str, pieces: Sequence[Any] | None) -> list[tuple[int, int, Corners | None]]:
+    """Which characters of the line each piece is; nothing where they do not agree with the line."""
+    found: list[tuple[int, int, Corners | None]] = []
+    at = 0
+    for piece, _, box in pieces or ():
+        start = text.find(piece, at) if piece else -1
+        if start < 0 or text[at:start].strip() or box is None:
+            return []
+        at = start + len(piece)
+        found.append((start, at, np.asarray(box, np.float64)))
+    return found if not text[at:].strip() else []
+
+
+def _ordered(strips: list[_Strip]) -> list[list[_Strip]]:
+    """Strips as lines in reading order: columns of prose one after the other, else from top to bottom."""
+    for cut in _columns(strips):
+        left = [strip for strip in strips if strip.right <= cut]
+        right = [strip for strip in strips if strip.left >= cut]
+        return _ordered(left) + _ordered(right)
+    gap = _widest_gap(strips)
+    if gap is not None:
+        above = [strip for strip in strips if strip.bottom <= gap]
+        below = [strip for strip in strips if strip.bottom > gap]
+        return _ordered(above) + _ordered(below)
+    return _rows(strips)
+
+
+def _columns(strips: list[_Strip]) -> list[float]:
+    """Where a gap runs from top to bottom between two columns, each wide enough to be prose; at most one place."""
+    ordered = sorted(strips, key=lambda strip: strip.left)
+    reach = 0.0
+    for at, strip in enumerate(ordered):
+        if at >= 4 and len(ordered) - at >= 4 and strip.left > reach and all(map(_prose, (ordered[:at], ordered[at:]))):
+            return [strip.left]
+        reach = max(reach, strip.right)
+    return []
+
+
+def _prose(strips: list[_Strip]) -> bool:
+    """Whether most of them are as long as lines of prose in a narrow column."""
+    return bool(np.median([(strip.right - strip.left) / (strip.bottom - strip.top) for strip in strips]) > 7)
+
+
+def _widest_gap(strips: list[_Strip]) -> float | None:
+    """The middle of the highest gap that runs across, where there are more lines than one."""
+    ordered = sorted(strips, key=lambda strip: strip.top)
+    widest, place, reach = 0.0, None, ordered[0].bottom if ordered else 0.0
+    for strip in ordered[1:]:
+        if strip.top - reach > widest:
+            widest, place = strip.top - reach, strip.top - (strip.top - reach) / 2
+        reach = max(reach, strip.bottom)
+    return place
+
+
+def _rows(strips: list[_Strip]) -> list[list[_Strip]]:
+    """Lines of strips that stand beside each other."""
+    rows: list[list[_Strip]] = []
+    for strip in sorted(strips, key=lambda strip: strip.top + strip.bottom):
+        middle = (strip.top + strip.bottom) / 2
+        if rows and rows[-1][0].top < middle < rows[-1][0].bottom:
+            rows[-1].append(strip)
+        else:
+            rows.append([strip])
+    return [sorted(row, key=lambda strip: strip.left) for row in rows]
+
+
+def _box(corners: Corners) -> NDArray[np.float64]:
+    return np.concatenate((corners.min(0), corners.max(0)))

@@ -1,0 +1,276 @@
+"""Files become pages in processes of their own: warm, bounded, replaced when a file ends one.
+
+What is read out of which kind of file is `readers`' affair.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import shutil
+import signal
+import sys
+import tempfile
+import time
+from collections import deque
+from collections.abc import AsyncGenerator
+from pathlib import Path
+
+from eclair.documents import wire
+from eclair.documents.limits import Limits
+from eclair.documents.values import Opened, Page, Remarked
+from eclair.errors import NotFound, TooLarge, UnreadableFile, UserError
+
+log = logging.getLogger(__name__)
+
+READER = 1
+"""Rises when files are read otherwise than before, so that those that were read are read anew."""
+
+WARM = 120
+"""Seconds for which a process without work is kept."""
+
+FILES = 200
+"""Files after which a process is replaced, so that what its libraries lose does not add up."""
+
+SLOW = 1 << 20
+"""Bytes of a message from which it is decoded beside the event loop."""
+
+QUIET = {"MALLOC_ARENA_MAX": "2", "OMP_NUM_THREADS": "1", "RAYON_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1"}
+"""Threads that libraries start of themselves take address space, which is bounded."""
+
+
+class Parser:
+    """Reads `workers` files at once, and makes pictures of pages beside that."""
+
+    def __init__(self, limits: Limits = Limits(), workers: int = 1) -> None:  # noqa: B008
+        self._limits = limits
+        self._reading = _Pool(workers)
+        self._looking = _Pool(1)
+
+    async def read(self, path: Path, name: str, *, after: int = 0) -> AsyncGenerator[Opened | Page | Remarked]:
+        """The file's pages as they are read, `Opened` first; `after` pages are known and not read again.
+
+        Closing the generator ends the work at once. Raises UnreadableFile and TooLarge with a sentence that calls the
+        file `name`.
+        """
+        order = wire.Order(os.fspath(path), name, self._limits, after=after)
+        async with self._reading.worker() as worker:
+            messages = worker.ask(order)
+            async with contextlib.aclosing(messages):
+                async for data in messages:
+                    message = await _decoded(data, name)
+                    match message:
+                        case wire.Done():
+                            worker.rest()
+                            return
+                        case wire.Fault():
+                            if message.kind != "large":  # what ran out of memory has little left
+                                worker.rest()
+                            raise _error(message)
+                        case _:
+                            yield message
+
+    async def picture(self, path: Path, name: str, page: int, width: int) -> bytes:
+        """Page `page` as a PNG `width` pixels wide. Raises NotFound where there is no such page or it has no fixed
+        form, UnreadableFile and TooLarge."""
+        order = wire.Order(os.fspath(path), name, self._limits, page=page, width=width)
+        async with self._looking.worker() as worker:
+            messages = worker.ask(order)
+            async with contextlib.aclosing(messages):
+                data = await anext(messages)
+            worker.rest()
+        if data.startswith(b"P"):
+            return data[1:]
+        message = await _decoded(data, name)
+        assert isinstance(message, wire.Fault)
+        raise _error(message)
+
+    async def close(self) -> None:
+        """End the processes, whatever they are doing."""
+        await self._reading.close()
+        await self._looking.close()
+
+
+class _Pool:
+    """So many processes at most; those without work wait for a while."""
+
+    def __init__(self, size: int) -> None:
+        self._places = asyncio.Semaphore(size)
+        self._idle: list[_Worker] = []
+        self._busy = set[_Worker]()
+        self._ending = set[asyncio.Task[None]]()
+
+    @contextlib.asynccontextmanager
+    async def worker(self) -> AsyncGenerator[_Worker]:
+        """A process to oneself. It is ended at leaving unless it was told to `rest`."""
+        async with self._places:
+            worker = await self._take()
+            self._busy.add(worker)
+            try:
+                yield worker
+            finally:
+                self._busy.discard(worker)
+                if worker.resting and worker.served < FILES:
+                    self._idle.append(worker)
+                    worker.timer = asyncio.get_running_loop().call_later(WARM, self._let_go, worker)
+                else:
+                    await worker.end()
+
+    async def close(self) -> None:
+        workers = [*self._idle, *self._busy]
+        self._idle.clear()
+        for worker in workers:
+            await worker.end()
+        if self._ending:
+            await asyncio.wait(self._ending)
+
+    async def _take(self) -> _Worker:
+        while self._idle:
+            worker = self._idle.pop()
+            if worker.timer is not None:
+                worker.timer.cancel()
+            if worker.alive:
+                return worker
+            await worker.end()
+        return await _Worker.start()
+
+    def _let_go(self, worker: _Worker) -> None:
+        if worker in self._idle:
+            self._idle.remove(worker)
+            task = asyncio.create_task(worker.end(), name="end of a reading process")
+            self._ending.add(task)
+            task.add_done_callback(self._ending.discard)
+
+
+class _Worker:
+    """One process: asked, listened to, ended."""
+
+    def __init__(self, process: asyncio.subprocess.Process, folder: str) -> None:
+        self.resting = True
+        self.served = 0
+        self.timer: asyncio.TimerHandle | None = None
+        self._process = process
+        self._folder = folder
+        self._lines = deque[str](maxlen=30)
+        self._pump = asyncio.create_task(self._keep_log(), name="reading process's log")
+
+    @classmethod
+    async def start(cls) -> _Worker:
+        folder = tempfile.mkdtemp(prefix="eclair-reading-")
+        try:
+            process = await asyncio.create_subprocess_exec(
+                sys.executable,
+                "-P",
+                "-m",
+                "eclair.documents.worker",
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.PIPE,
+                env={**os.environ, **QUIET, "TMPDIR": folder},
+                start_new_session=True,  # Ctrl-C in a terminal goes to its whole group
+            )
+        except BaseException:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
+        return cls(process, folder)
+
+    @property
+    def alive(self) -> bool:
+        return self._process.returncode is None
+
+    def rest(self) -> None:
+        """All that was asked has been answered."""
+        self.resting = True
+
+    async def ask(self, order: wire.Order) -> AsyncGenerator[bytes]:
+        """The messages that answer the order, without end. Raises UnreadableFile when the process ends or waits too
+        long."""
+        self.resting = False
+        self.served += 1
+        self._lines.clear()
+        assert self._process.stdin is not None
+        with contextlib.suppress(ConnectionError):  # it has died: what it answers tells so
+            self._process.stdin.write(wire.encode_order(order))
+            await self._process.stdin.drain()
+        left = order.limits.total_seconds
+        while True:
+            began = time.monotonic()
+            try:
+                async with asyncio.timeout(min(order.limits.seconds, left)):
+                    data = await self._message()
+            except TimeoutError:
+                raise _too_slow(order) from None
+            except (asyncio.IncompleteReadError, ConnectionError, ValueError):
+                raise await self._gone(order) from None
+            left -= time.monotonic() - began
+            yield data
+
+    async def _message(self) -> bytes:
+        assert self._process.stdout is not None
+        (length,) = wire.LENGTH.unpack(await self._process.stdout.readexactly(wire.LENGTH.size))
+        if length > wire.LARGEST:
+            raise ValueError("a message is too long")
+        return await self._process.stdout.readexactly(length)
+
+    async def _gone(self, order: wire.Order) -> UserError:
+        """Why it has ended."""
+        await self.end()
+        status = self._process.returncode
+        log.warning("The reading of %s ended its process (%s): %s", order.name, status, " / ".join(self._lines))
+        if status == -signal.SIGXCPU:
+            return _too_slow(order)
+        return UnreadableFile(
+            f"{order.name} cannot be read: it is damaged, or takes more than {order.limits.memory_mb:,} MB of memory; "
+            "save it anew from the program that made it, or send it in parts."
+        )
+
+    async def end(self) -> None:
+        """Kill the process, which holds nothing of worth, and remove what it unpacked."""
+        if self.timer is not None:
+            self.timer.cancel()
+        if self._process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                self._process.kill()
+        assert self._process.stdout is not None
+        with contextlib.suppress(RuntimeError):  # somebody still listens
+            await self._process.stdout.read()  # asyncio waits for ever where a pipe still holds what nobody has read
+        await self._process.wait()
+        await self._pump
+        await asyncio.to_thread(shutil.rmtree, self._folder, ignore_errors=True)
+
+    async def _keep_log(self) -> None:
+        assert self._process.stderr is not None
+        rest = b""
+        while chunk := await self._process.stderr.read(65536):
+            *lines, rest = (rest + chunk).split(b"\n")
+            self._lines += [text for line in lines if (text := line.decode(errors="replace").strip())]
+            rest = rest[-4096:]
+
+
+def _too_slow(order: wire.Order) -> UnreadableFile:
+    return UnreadableFile(
+        f"{order.name} takes too long to read (more than {order.limits.seconds:.0f} s for a page, or "
+        f"{order.limits.total_seconds / 3600:.0f} h in all); save it anew from the program that made it, or send it in "
+        "parts."
+    )
+
+
+async def _decoded(data: bytes, name: str) -> wire.Message:
+    try:
+        return await asyncio.to_thread(wire.decode, data) if len(data) > SLOW else wire.decode(data)
+    except (ValueError, TypeError, KeyError) as error:
+        raise UnreadableFile(
+            f"{name} is damaged and cannot be read; save it anew from the program that made it."
+        ) from error
+
+
+def _error(fault: wire.Fault) -> UserError:
+    match fault.kind:
+        case "unreadable":
+            return UnreadableFile(fault.message)
+        case "large":
+            return TooLarge(fault.message)
+        case "missing":
+            return NotFound(fault.message)

@@ -1,0 +1,84 @@
+"""Chooses the very sentences that answer a question best, to be quoted before a small model's own words."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from eclair.citations import sentences_of
+from eclair.documents.embedding import Embedder
+from eclair.facts import read, tells
+from eclair.grounds import Quoted
+from eclair.messages import Citation, Passage
+
+LOOKED_AT = 3
+"""Passages, the best first, of whose sentences one is chosen."""
+EMBEDDED = 6
+"""Sentences that are compared by their meaning, since each costs time before the first word."""
+LONGEST = 600
+"""Characters of a quote."""
+RANK = 0.15
+"""What it counts that a sentence stands in the best passage, and for a half and a third of it in the next ones."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    passage: Passage
+    start: int
+    end: int
+    text: str
+    score: float
+
+
+async def quotes(question: str, passages: Sequence[Passage], embedder: Embedder | None, most: int = 1) -> list[Quoted]:
+    """The `most` sentences that answer the question best, in the order in which they stand; each ready to be shown as
+    a quote of Markdown, with its citation. Raises what the embedder raises."""
+    lines = await asyncio.to_thread(_by_words, question, passages[:LOOKED_AT])
+    if embedder is not None and len(lines) > most:
+        lines = await _by_meaning(question, lines[:EMBEDDED], embedder)
+    chosen = sorted(lines[:most], key=lambda line: (line.passage.number, line.start))
+    return [quoted(line.passage, line.start, line.end) for line in chosen]
+
+
+def _by_words(question: str, passages: Sequence[Passage]) -> list[_Line]:
+    """The sentences by the share of the question's words that they have, a rare word counting more."""
+    asked = {term.stem for term in read(question).terms if tells(term)}
+    spans = [(rank, passage, span) for rank, passage in enumerate(passages, 1) for span in sentences_of(passage)]
+    stems = [{term.stem for term in read(passage.text[start:end]).terms} for _, passage, (start, end) in spans]
+    common = Counter(stem for line in stems for stem in line & asked)
+    whole = sum(1 / common[stem] for stem in asked if common[stem]) or 1.0
+    lines = [
+        _Line(
+            passage,
+            start,
+            end,
+            passage.text[start:end],
+            sum(1 / common[stem] for stem in line & asked) / whole + RANK / rank,
+        )
+        for (rank, passage, (start, end)), line in zip(spans, stems, strict=True)
+        if start >= passage.body and end - start <= LONGEST
+    ]
+    return sorted(lines, key=lambda line: -line.score)
+
+
+async def _by_meaning(question: str, lines: Sequence[_Line], embedder: Embedder) -> list[_Line]:
+    """The same by their nearness to the question and the words that they share with it."""
+    asked = (await embedder.embed([question], "query"))[0]
+    near = np.vecdot(await embedder.embed([line.text for line in lines], "passage"), asked)
+    spread = near - near.min()
+    both = spread / (spread.max() or 1.0) + np.array([line.score for line in lines])
+    return [lines[place] for place in np.argsort(-both, kind="stable")]
+
+
+def quoted(passage: Passage, start: int, end: int, title: str = "") -> Quoted:
+    """Characters `start` to `end` of a passage's text as a quote, below a line that says where it stands."""
+    text = passage.text[start:end]
+    words = " ".join(text.split())
+    above = f"**{title}**\n\n> " if title else "> "
+    place = (len(above), len(above) + len(words))
+    citation = Citation(0, *place, passage.number, text, passage.start + start, passage.start + end, 1.0)
+    return Quoted(f"{above}{words} [{passage.number}]\n\n", citation)

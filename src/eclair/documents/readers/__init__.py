@@ -1,0 +1,71 @@
+"""One file for each family of documents, and the list of which reads what. A reader is imported when it is needed."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterator
+from pathlib import Path
+
+from eclair.documents.limits import Limits
+from eclair.documents.readers.base import Piece, Reader, Room, Source
+from eclair.documents.readers.sniff import DOCX, EPUB, ODP, ODS, ODT, PPTX, XLSX, sniff
+from eclair.documents.values import Page, Remarked
+
+READERS: dict[str, str] = {
+    "application/pdf": "pdf",
+    "image/png": "image",
+    "image/jpeg": "image",
+    "image/webp": "image",
+    "image/tiff": "image",
+    "image/gif": "image",
+    "image/bmp": "image",
+    "text/plain": "text",
+    "text/markdown": "text",
+    "text/x-code": "text",
+    "application/json": "text",
+    "application/xml": "text",
+    "text/html": "html",
+    "text/csv": "rows",
+    "text/tab-separated-values": "rows",
+    "message/rfc822": "mail",
+    "application/zip": "archive",
+    DOCX: "word",
+    ODT: "odf",
+    ODP: "odf",
+    ODS: "odf",
+    EPUB: "book",
+    PPTX: "slides",
+    XLSX: "sheets",
+    "application/rtf": "older",
+    "application/msword": "older",
+    "application/vnd.ms-excel": "older",
+    "application/vnd.ms-powerpoint": "older",
+    "application/vnd.ms-outlook": "older",
+}
+"""Which module reads which type; each has a function `read`."""
+
+
+def open_source(path: Path, name: str, limits: Limits, after: int = 0) -> Source:
+    """The file as a reader takes it. Raises Fault where no reader does."""
+    return Source(path, name, sniff(path, name), limits, Room(limits.unpacked), after)
+
+
+def reader(media: str) -> Reader:
+    return importlib.import_module(f"eclair.documents.readers.{READERS[media]}").read
+
+
+def read(source: Source) -> Iterator[Piece]:
+    """What the reader of its type reads, up to as many pages as the limits allow. Raises Fault."""
+    for piece in reader(source.media)(source):
+        if isinstance(piece, Page):
+            if piece.number <= source.after:
+                continue
+            if piece.number > source.limits.pages:
+                yield Remarked(
+                    f"{source.name} was read up to page {source.limits.pages:,}; send the rest as a file of its own."
+                )
+                return
+        yield piece
+
+
+__all__ = ["READERS", "open_source", "read", "reader"]

@@ -1,0 +1,188 @@
+"""Web pages: the text that is seen, in blocks, whatever shape the tags are in."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from html.parser import HTMLParser
+
+from eclair.documents.readers.base import Opened, Part, Piece, Source, flow, line, squeezed, table
+from eclair.documents.readers.text import lines
+from eclair.documents.values import BlockKind
+
+UNSEEN = re.compile("title|script|style|head|template|noscript|iframe|object|svg|math|select|nav")
+BLOCKS = re.compile(
+    "address|article|aside|blockquote|body|center|dd|details|dialog|div|dl|dt|fieldset|figcaption|figure|footer|form|"
+    "header|hgroup|hr|html|legend|main|ol|p|section|summary|ul|pre|li|h[1-6]"
+)
+EMPTY = re.compile("area|base|br|col|embed|hr|img|input|link|meta|param|source|track|wbr")
+DEEPEST = 200
+"""Tags in each other up to which closing ones are looked for."""
+
+
+def read(source: Source) -> Iterator[Piece]:
+    yield Opened(source.media, None)
+    yield from flow(parts(row + "\n" for row in lines(source)))
+
+
+def parts(text: Iterator[str]) -> Iterator[Part]:
+    """The blocks of a page in HTML, given in pieces."""
+    page = Seen()
+    for piece in text:
+        page.feed(piece)
+        yield from page.taken()
+    page.close()
+    page.finish()
+    yield from page.taken()
+
+
+class Seen(HTMLParser):
+    """Keeps what is seen of a page, block by block."""
+
+    def __init__(self) -> None:
+        super().__init__(convert_charrefs=True)
+        self._found: list[Part] = []
+        self._text: list[str] = []
+        self._open: list[str] = []
+        self._hidden = 0
+        self._kind: BlockKind = "paragraph"
+        self._level = 0
+        self._lists: list[int | None] = []  # the number of the last item, None where items have none
+        self._items: list[str] = []
+        self._rows: list[list[list[str]]] = []  # of tables in each other, only the outermost is one
+        self._tables = 0
+
+    def taken(self) -> list[Part]:
+        """The blocks since the last call."""
+        found, self._found = self._found, []
+        return found
+
+    def finish(self) -> None:
+        """The page is at its end."""
+        self._tables = min(self._tables, 1)
+        if self._tables:
+            self._end_table()
+        self._lists.clear()
+        self._end_block()
+        self._end_list()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if not EMPTY.fullmatch(tag) and len(self._open) < DEEPEST:
+            self._open.append(tag)
+        if UNSEEN.fullmatch(tag):
+            self._hidden += 1
+        if self._hidden:
+            return
+        match tag:
+            case "br":
+                self._text.append("\n")
+            case "td" | "th":
+                if self._rows and self._tables == 1:
+                    self._rows[-1].append([])
+                else:
+                    self._text.append(" ")
+            case "tr":
+                if self._tables == 1:
+                    self._rows.append([])
+                else:
+                    self._text.append("\n")
+            case "table":
+                self._tables += 1
+                if self._tables == 1:
+                    self._end_block()
+                    self._end_list()
+                    self._rows = []
+            case "pre":
+                self._end_block()
+                self._kind = "code"
+            case "h1" | "h2" | "h3" | "h4" | "h5" | "h6":
+                self._end_block()
+                self._kind, self._level = "heading", int(tag[1])
+            case "li":
+                self._end_block()
+                self._item(dict(attrs))
+            case "ul" | "ol":
+                self._end_block()
+                if len(self._lists) < DEEPEST:
+                    self._lists.append(_whole(dict(attrs).get("start"), 1) - 1 if tag == "ol" else None)
+            case _ if BLOCKS.fullmatch(tag):
+                self._end_block()
+            case _:
+                pass
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag in self._open:
+            while self._open:
+                closed = self._open.pop()
+                if UNSEEN.fullmatch(closed):
+                    self._hidden -= 1
+                if closed == tag:
+                    break
+        elif tag != "p":
+            return
+        if self._hidden or UNSEEN.fullmatch(tag):
+            return
+        if tag == "table" and self._tables:
+            self._tables -= 1
+            if self._tables == 0:
+                self._end_table()
+        elif tag in ("ul", "ol"):
+            self._end_block()
+            if self._lists:
+                self._lists.pop()
+            if not self._lists:
+                self._end_list()
+        elif BLOCKS.fullmatch(tag):
+            self._end_block()
+
+    def handle_data(self, data: str) -> None:
+        if self._hidden:
+            return
+        if self._tables == 1 and self._rows and self._rows[-1]:
+            self._rows[-1][-1].append(data)
+            return
+        self._text.append(data if self._kind == "code" else data.replace("\n", " "))
+
+    def _item(self, attributes: dict[str, str | None]) -> None:
+        mark = "• "
+        if self._lists and (number := self._lists[-1]) is not None:
+            self._lists[-1] = number = _whole(attributes.get("value"), number + 1)
+            mark = f"{number}. "
+        self._text.append("\0" + "  " * max(0, len(self._lists) - 1) + mark)  # a NUL is never in cleaned text
+
+    def _end_block(self) -> None:
+        if self._tables:
+            if self._rows and self._rows[-1]:
+                self._rows[-1][-1].append(" ")
+            return
+        text, self._text = "".join(self._text), []
+        kind, level = self._kind, self._level
+        self._kind, self._level = "paragraph", 0
+        if kind == "code":
+            self._end_list()
+            self._found.append(Part("code", text.strip("\n")))
+        elif self._lists or text.lstrip(" ").startswith("\0"):
+            text = text.rpartition("\0")[2]
+            indent = text[: len(text) - len(text.lstrip(" "))]
+            if body := squeezed(text):
+                self._items.append(indent + body)
+        elif body := (line(text) if kind == "heading" else squeezed(text)):
+            self._end_list()
+            self._found.append(Part(kind, body, level))
+
+    def _end_list(self) -> None:
+        if self._items:
+            self._found.append(Part("list", "\n".join(self._items)))
+            self._items = []
+
+    def _end_table(self) -> None:
+        rows = [[line("".join(cell)) for cell in row] for row in self._rows if row]
+        self._rows, self._tables = [], 0
+        if any(len(row) > 1 for row in rows):
+            self._found.append(table(rows))
+        else:  # a table that only places things
+            self._found += [Part("paragraph", cell) for row in rows for cell in row if cell]
+
+
+def _whole(value: str | None, otherwise: int) -> int:
+    return int(value) if value and value.isascii() and value.isdigit() and len(value) < 9 else otherwise

@@ -1,0 +1,39 @@
+"""RTF, older Office files and Outlook's messages, by kreuzberg, whose Markdown is read."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import kreuzberg
+
+from eclair.documents.readers.base import Fault, Opened, Part, Piece, Remarked, Source, flow, squeezed
+from eclair.documents.readers.text import markdown
+
+LARGEST = 100 << 20
+_COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
+
+
+def read(source: Source) -> Iterator[Piece]:
+    data = source.path.read_bytes()
+    if len(data) > LARGEST:
+        raise Fault("large", f"{source.name} is larger than {LARGEST >> 20} MB; save it in a newer format or in parts.")
+    plain = source.media == "application/msword"
+    config = kreuzberg.ExtractionConfig(
+        use_cache=False, enable_quality_processing=False, output_format="plain" if plain else "markdown"
+    )
+    try:
+        result = kreuzberg.extract_bytes_sync(data, source.media, config)
+    except kreuzberg.KreuzbergError as error:
+        raise Fault(
+            "unreadable", f"{source.name} is locked or damaged, or too old; save it as DOCX or PDF and send that."
+        ) from error
+    yield Opened(source.media, None)
+    if plain:  # in its Markdown of these, paragraphs run into each other
+        yield from flow(Part("paragraph", squeezed(row)) for row in result.content.split("\n"))
+    else:
+        yield from flow(markdown(_COMMENT.sub("", result.content)))
+    metadata: dict[str, Any] = dict(result.metadata)
+    if attached := metadata.get("attachments"):
+        yield Remarked(f"What is attached to {source.name} was not read ({', '.join(attached)}); send it by itself.")

@@ -1,0 +1,317 @@
+"""PDF: words with their boxes by pdfium, pages without usable text by OCR."""
+
+from __future__ import annotations
+
+import ctypes
+import math
+import re
+from collections import deque
+from collections.abc import Callable, Iterator
+from itertools import repeat
+from typing import Any, cast
+
+import numpy as np
+import pypdfium2 as pdfium  # pyright: ignore[reportMissingTypeStubs]
+import pypdfium2.raw as raw  # pyright: ignore[reportMissingTypeStubs]
+from numpy.typing import NDArray
+
+from eclair.documents.layout import Blocks, Drawn, Line, Token, known, mark_furniture
+from eclair.documents.readers.base import Fault, Opened, Piece, Remarked, Source, clean, damaged, locked
+
+NEAR = 3
+"""Pages on either side that tell what repeats."""
+
+LEAST = 16
+"""Letters on a page of a scan up to which they are taken for a stamp on it."""
+
+DPI = 200
+"""Of a page that is read by OCR."""
+
+LARGE = 1300
+"""Points of the longer side from which fewer pixels an inch do."""
+
+_WORD = re.compile(
+    r"[\u2e80-\u9fff\uf900-\ufaff\uff00-\uffef]|[^\s\ufffe\u2e80-\u9fff\uf900-\ufaff\uff00-\uffef]+|\ufffe"
+)
+_LIGATURES = str.maketrans({"ﬀ": "ff", "ﬁ": "fi", "ﬂ": "fl", "ﬃ": "ffi", "ﬄ": "ffl", "ﬅ": "st", "ﬆ": "st"})
+_LIGATURE = re.compile("[ﬀ-ﬆ]")
+_BOLD = re.compile(r"bold|black|heavy|semib|demi|cmb|-bd?$", re.IGNORECASE)
+_MONO = re.compile(r"mono|courier|consol|typewriter|cm(?:sl)?tt|menlo|inconsolata|fixed", re.IGNORECASE)
+_STRANGE = re.compile("[\ue000-\uf8ff\ufffd\x00-\x08\x0e-\x1f]")
+
+
+def _light(function: Any, result: Any, *arguments: Any) -> Callable[..., Any]:
+    """A function of pdfium that takes microseconds, called without what ctypes does around it: without letting other
+    threads run meanwhile and with a number for a pointer, which is a third of the time."""
+    return ctypes.PYFUNCTYPE(result, *arguments)(ctypes.cast(function, ctypes.c_void_p).value or 0)
+
+
+_pointer, _int = ctypes.c_void_p, ctypes.c_int
+_letter = _light(raw.FPDFText_GetUnicode, ctypes.c_uint, _pointer, _int)
+_box = _light(raw.FPDFText_GetLooseCharBox, _int, _pointer, _int, _pointer)
+_size = _light(raw.FPDFText_GetFontSize, ctypes.c_double, _pointer, _int)
+_weight = _light(raw.FPDFText_GetFontWeight, _int, _pointer, _int)
+_matrix = _light(raw.FPDFText_GetMatrix, _int, _pointer, _int, _pointer)
+_font = _light(raw.FPDFText_GetFontInfo, ctypes.c_ulong, _pointer, _int, _pointer, ctypes.c_ulong, _pointer)
+
+
+def read(source: Source) -> Iterator[Piece]:
+    with open_pdf(source) as document:
+        count = len(document)
+        if count > source.limits.pages:
+            raise Fault(
+                "large",
+                f"{source.name} has {count:,} pages and the limit is {source.limits.pages:,}; send it in parts.",
+            )
+        yield Opened(source.media, count)
+        yield from _Reading(source, document).pages()
+
+
+def open_pdf(source: Source) -> pdfium.PdfDocument:
+    """The document, which its caller closes. Raises Fault."""
+    try:
+        document = pdfium.PdfDocument(source.path)
+    except pdfium.PdfiumError as error:
+        if error.err_code == raw.FPDF_ERR_PASSWORD:
+            raise locked(source.name) from error
+        raise damaged(source.name) from error
+    if len(document) == 0:
+        document.close()
+        raise damaged(source.name)
+    return document
+
+
+class _Reading:
+    def __init__(self, source: Source, document: pdfium.PdfDocument) -> None:
+        self._source = source
+        self._document = document
+        self._blocks = Blocks()
+        self._titles = _titles(document)
+
+    def pages(self) -> Iterator[Piece]:
+        """Each page once those near it are known, or a remark in place of one."""
+        waiting = deque[Drawn]()
+        near = deque[Drawn](maxlen=2 * NEAR + 1)
+        for number in range(max(0, self._source.after - NEAR) + 1, len(self._document) + 1):
+            try:
+                drawn = self._drawn(number)
+            except pdfium.PdfiumError:
+                yield Remarked(f"Page {number} of {self._source.name} is damaged and was not read.")
+                drawn = Drawn(number, [], 612, 792)
+            self._blocks.learn(drawn)
+            waiting.append(drawn)
+            near.append(drawn)
+            while waiting and (waiting[0].number <= number - NEAR or drawn.read == "ocr"):
+                yield self._finished(waiting.popleft(), near)
+        while waiting:
+            yield self._finished(waiting.popleft(), near)
+
+    def _finished(self, page: Drawn, near: deque[Drawn]) -> Piece:
+        mark_furniture(page, [other for other in near if 0 < abs(other.number - page.number) <= NEAR])
+        return self._blocks.page(page)
+
+    def _drawn(self, number: int) -> Drawn:
+        page = self._document[number - 1]
+        try:
+            width, height = page.get_size()
+            label = self._document.get_page_label(number - 1) or None
+            drawn = Drawn(
+                number,
+                [],
+                round(width, 2),
+                round(height, 2),
+                clean(label) if label and label != str(number) else None,
+                titles=self._titles.get(number, {}),
+            )
+            text = page.get_textpage()
+            try:
+                letters = _Letters(page, text)
+                if not (number > self._source.after and _needs_eyes(page, letters.text)):
+                    drawn.lines = letters.lines()
+                    return drawn
+            finally:
+                text.close()
+            self._see(page, drawn)
+            return drawn
+        finally:
+            page.close()
+
+    def _see(self, page: pdfium.PdfPage, drawn: Drawn) -> None:
+        from eclair.documents.ocr import lines_of  # what OCR takes is loaded when it is needed
+
+        scale = DPI / 72 / max(1.0, max(drawn.width, drawn.height) / LARGE)
+        drawn.lines, drawn.quarter = lines_of(render(page, scale), 1 / scale)
+        drawn.read = "ocr"
+        if drawn.quarter % 2:
+            drawn.width, drawn.height = drawn.height, drawn.width
+
+
+def render(page: pdfium.PdfPage, scale: float) -> NDArray[np.uint8]:
+    """The page as pixels, `scale` a point: rows of blue, green, red."""
+    bitmap = cast("Any", page).render(scale=scale, fill_color=(255, 255, 255, 255), maybe_alpha=False)
+    pixels: NDArray[np.uint8] = np.ascontiguousarray(bitmap.to_numpy()[:, :, :3])
+    bitmap.close()
+    return pixels
+
+
+def _titles(document: pdfium.PdfDocument) -> dict[int, dict[str, int]]:
+    """By page, the headings of the table of contents and their levels."""
+    found: dict[int, dict[str, int]] = {}
+    try:
+        for entry, _ in zip(cast("Iterator[Any]", document.get_toc(max_depth=8)), range(20_000), strict=False):
+            place = entry.get_dest()
+            index = place.get_index() if place is not None else None
+            title = known(entry.get_title() or "")
+            if index is not None and title:
+                found.setdefault(index + 1, {})[title] = min(entry.level + 1, 6)
+    except pdfium.PdfiumError:
+        return found
+    return found
+
+
+def _needs_eyes(page: pdfium.PdfPage, text: str) -> bool:
+    """Whether the page shows something and its text is none, a stamp on a scan, or nothing that can be read."""
+    letters = sum(map(str.isalnum, text[:4000]))
+    strange = len(_STRANGE.findall(text[:4000]))
+    if letters > LEAST:
+        return strange > letters * 0.3
+    things = cast("Iterator[Any]", page.get_objects(max_depth=3))
+    kinds = [thing.type for thing, _ in zip(things, range(200), strict=False)]
+    if raw.FPDF_PAGEOBJ_IMAGE in kinds:
+        return True
+    return letters == 0 and (strange > 3 or len(kinds) > 5)
+
+
+class _Letters:
+    """The letters of a page as pdfium orders them, and where they stand."""
+
+    def __init__(self, page: pdfium.PdfPage, text: pdfium.PdfTextPage) -> None:
+        self._handle = ctypes.cast(cast("Any", text).raw, ctypes.c_void_p).value
+        count = text.count_chars()
+        whole = text.get_text_range() if count else ""
+        if len(whole) != count:  # some letters were left out, or take two places
+            whole = "".join(map(_character, map(_letter, repeat(self._handle), range(count))))
+        self.text = whole
+        self._odd = _LIGATURE.search(whole) is not None or clean(whole) != whole.replace("\r\n", "\n")
+        self._page = page
+
+    def lines(self) -> list[Line]:
+        """Its lines, with words in them."""
+        spans, ends = self._spans()
+        if not spans:
+            return []
+        boxes = self._boxes(spans)
+        found: list[Line] = []
+        first = 0
+        for last, hyphen in ends:
+            if last > first:
+                line = self._line(spans[first:last], boxes[first:last], hyphen)
+                if line is not None:
+                    found.append(line)
+            first = last
+        return found
+
+    def _spans(self) -> tuple[list[tuple[int, int]], list[tuple[int, bool]]]:
+        """Words as ranges of letters, and after how many of them each line ends, at a hyphen or not."""
+        spans: list[tuple[int, int]] = []
+        ends: list[tuple[int, bool]] = []
+        text = self.text
+        before = 0
+        for found in _WORD.finditer(text):
+            start, end = found.span()
+            if text.find("\n", before, start) >= 0:
+                ends.append((len(spans), False))
+            before = end
+            if text[start] == "\ufffe":
+                ends.append((len(spans), True))
+            else:
+                spans.append((start, end))
+        ends.append((len(spans), False))
+        return spans, ends
+
+    def _boxes(self, spans: list[tuple[int, int]]) -> list[list[float]]:
+        """The box of each word, from those of its first and last letter, in points from the page's top left."""
+        edges = [place for start, end in spans for place in (start, end - 1)]
+        corners = np.zeros((len(edges), 4), np.float32)  # left, top, right, bottom
+        begin = corners.ctypes.data
+        for _ in map(_box, repeat(self._handle), edges, range(begin, begin + 16 * len(edges), 16)):
+            pass
+        pairs = corners.reshape(-1, 2, 4)
+        return self._placed(
+            pairs[:, :, 0].min(1), pairs[:, :, 3].min(1), pairs[:, :, 2].max(1), pairs[:, :, 1].max(1)
+        ).tolist()
+
+    def _placed(
+        self, left: NDArray[Any], bottom: NDArray[Any], right: NDArray[Any], top: NDArray[Any]
+    ) -> NDArray[np.float64]:
+        """Boxes of the page's own system, whose origin is below, as they are seen."""
+        x0, y0, x1, y1 = cast("tuple[float, float, float, float]", self._page.get_bbox())
+        match self._page.get_rotation():
+            case 90:
+                sides = (bottom - y0, left - x0, top - y0, right - x0)
+            case 180:
+                sides = (x1 - right, bottom - y0, x1 - left, top - y0)
+            case 270:
+                sides = (y1 - top, x1 - right, y1 - bottom, x1 - left)
+            case _:
+                sides = (left - x0, y1 - top, right - x0, y1 - bottom)
+        return np.round(np.stack(sides, 1).astype(np.float64), 2)
+
+    def _line(self, spans: list[tuple[int, int]], boxes: list[list[float]], hyphen: bool) -> Line | None:
+        tokens: list[Token] = []
+        for (start, end), box in zip(spans, boxes, strict=True):
+            word = self.text[start:end]
+            if self._odd:
+                word = clean(word.translate(_LIGATURES))
+            if word:
+                tokens.append(Token(word, *box))
+        if " . . ." in self.text:
+            tokens = _without_leaders(tokens)
+        if not tokens:
+            return None
+        first, last = spans[0][0], spans[-1][1] - 1
+        bold, mono = _style(self._handle, first)
+        if bold or mono:
+            end_bold, end_mono = _style(self._handle, last)
+            bold, mono = bold and end_bold, mono and end_mono
+        return Line(tokens, self._points(first), bold, mono, hyphen)
+
+    def _points(self, index: int) -> float:
+        """The size of a letter, as it is seen."""
+        matrix = raw.FS_MATRIX()
+        scale = math.hypot(matrix.c, matrix.d) if _matrix(self._handle, index, ctypes.addressof(matrix)) else 1.0
+        return max(1.0, min(500.0, _size(self._handle, index) * (scale or 1.0)))
+
+
+def _without_leaders(tokens: list[Token]) -> list[Token]:
+    """The words of a line without the dots that lead to a page's number in a table of contents."""
+    return [
+        token
+        for at, token in enumerate(tokens)
+        if token.text != "."
+        or not any(near.text == "." for near in tokens[max(0, at - 1) : at + 2] if near is not token)
+    ]
+
+
+def _character(code: int) -> str:
+    if code == 2:
+        return "\ufffe"  # a hyphen at the end of a line
+    return chr(code) if 0 < code < 0x110000 else "\ufffd"
+
+
+_NAME = ctypes.create_string_buffer(128)
+_FLAGS = ctypes.c_int()
+_styles: dict[bytes, tuple[bool, bool]] = {}
+
+
+def _style(handle: int | None, index: int) -> tuple[bool, bool]:
+    """Whether the letter is bold, and whether its font's letters are all of one width."""
+    length = _font(handle, index, ctypes.addressof(_NAME), 128, ctypes.addressof(_FLAGS))
+    name = _NAME.raw[: max(0, length - 1)] if length <= 128 else b""
+    if name not in _styles:
+        if len(_styles) > 1000:
+            _styles.clear()
+        text = name.decode("utf-8", "replace")
+        _styles[name] = (bool(_BOLD.search(text)), bool(_MONO.search(text)))
+    bold, mono = _styles[name]
+    return bold or _weight(handle, index) >= 700, mono or bool(_FLAGS.value & 1)

@@ -1,0 +1,206 @@
+"""What kind a file is, by what is in it; its ending only tells apart what is text all the same."""
+
+from __future__ import annotations
+
+import codecs
+import re
+import zipfile
+from pathlib import Path
+
+from charset_normalizer import from_bytes
+
+from eclair.documents.readers.base import Fault, damaged, locked
+
+HEAD = 1 << 16
+
+DOCX = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
+PPTX = "application/vnd.openxmlformats-officedocument.presentationml.presentation"
+XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+ODT = "application/vnd.oasis.opendocument.text"
+ODS = "application/vnd.oasis.opendocument.spreadsheet"
+ODP = "application/vnd.oasis.opendocument.presentation"
+EPUB = "application/epub+zip"
+
+_MAGIC: tuple[tuple[bytes, str], ...] = (
+    (b"\x89PNG\r\n\x1a\n", "image/png"),
+    (b"\xff\xd8\xff", "image/jpeg"),
+    (b"GIF87a", "image/gif"),
+    (b"GIF89a", "image/gif"),
+    (b"II*\0", "image/tiff"),
+    (b"MM\0*", "image/tiff"),
+    (b"BM", "image/bmp"),
+    (b"{\\rtf", "application/rtf"),
+)
+_FOREIGN: tuple[tuple[bytes, str], ...] = (
+    (b"7z\xbc\xaf\x27\x1c", "a 7z archive; unpack it and send the files in it"),
+    (b"Rar!", "a RAR archive; unpack it and send the files in it"),
+    (b"\x1f\x8b", "a gzip archive; unpack it and send the files in it"),
+    (b"BZh", "a bzip2 archive; unpack it and send the files in it"),
+    (b"\xfd7zXZ", "an xz archive; unpack it and send the files in it"),
+    (b"\x28\xb5\x2f\xfd", "a zstd archive; unpack it and send the files in it"),
+    (b"\x7fELF", "a program; send a document"),
+    (b"MZ", "a program; send a document"),
+    (b"\xca\xfe\xba\xbe", "a program; send a document"),
+    (b"SQLite format 3", "a database; export what you need as CSV and send that"),
+    (b"OggS", "a sound recording; send its text"),
+    (b"ID3", "a sound recording; send its text"),
+    (b"fLaC", "a sound recording; send its text"),
+    (b"\x1aE\xdf\xa3", "a film; send its text"),
+)
+_OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+_OLE_KINDS: tuple[tuple[str, str], ...] = (
+    ("WordDocument", "application/msword"),
+    ("Workbook", "application/vnd.ms-excel"),
+    ("Book", "application/vnd.ms-excel"),
+    ("PowerPoint Document", "application/vnd.ms-powerpoint"),
+    ("__properties_version1.0", "application/vnd.ms-outlook"),
+)
+_MAIL = re.compile(
+    rb"(?:(?:From|To|Subject|Date|Received|Return-Path|Delivered-To|MIME-Version|Message-ID|Content-Type|X-[\w-]+|"
+    rb"DKIM-Signature|Reply-To|Cc|ARC-[\w-]+|Authentication-Results|Thread-[\w-]+):[^\n]*\n(?:[ \t][^\n]*\n)*){3}",
+    re.IGNORECASE,
+)
+_HTML = re.compile(rb"\s*(?:<\?xml[^>]*>\s*)?(?:<!--.*?-->\s*)*<(?:!doctype\s+html|html|head|body)\b", re.I | re.S)
+_ENDINGS = {
+    ".csv": "text/csv",
+    ".tsv": "text/tab-separated-values",
+    ".tab": "text/tab-separated-values",
+    ".md": "text/markdown",
+    ".markdown": "text/markdown",
+    ".json": "application/json",
+    ".jsonl": "application/json",
+    ".xml": "application/xml",
+    ".html": "text/html",
+    ".htm": "text/html",
+    ".xhtml": "text/html",
+    ".eml": "message/rfc822",
+}
+_CODE = re.compile(
+    r"\.(?:py|js|ts|jsx|tsx|svelte|vue|java|kts?|scala|[ch]|cc|cpp|hpp|cs|go|rs|rb|php|pl|lua|r|jl|swift|m|sh|bash|zsh|"
+    r"fish|ps1|bat|sql|css|scss|less|ya?ml|toml|ini|cfg|conf|make|mk|cmake|tf|proto|graphql|hs|ml|exs?|erl|clj|lisp|el|"
+    r"vim|dart|zig|nim|f90|asm|s|gradle|diff|patch)"
+)
+ENCODINGS = ["cp1252", "cp1250", "cp1251", "cp1253", "cp1257", "iso8859_2", "iso8859_5", "iso8859_7", "koi8_r"]
+"""Those of Europe in which old files are written."""
+
+
+def sniff(path: Path, name: str) -> str:
+    """The file's type. Raises Fault where it is empty, locked or of a kind that is not read."""
+    with path.open("rb") as file:
+        head = file.read(HEAD)
+    if not head.strip(b"\0 \t\r\n"):
+        raise Fault("unreadable", f"{name} is empty; send one with something in it.")
+    for magic, media in _MAGIC:
+        if head.startswith(magic) and (media != "image/bmp" or head[6:10] == b"\0\0\0\0"):
+            return media
+    if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
+        return "image/webp"
+    if b"%PDF-" in head[:1024]:
+        return "application/pdf"
+    if head[:4] in (b"PK\3\4", b"PK\5\6"):
+        return _zipped(path, name)
+    if head.startswith(_OLE):
+        return _compound(path, name)
+    for magic, what in _FOREIGN:
+        if head.startswith(magic):
+            raise Fault("unreadable", f"{name} is {what}.")
+    if head[4:8] == b"ftyp":
+        raise Fault(
+            "unreadable",
+            f"{name} is a film, a sound recording or a picture of a kind that is not read; "
+            "save a picture as PNG or JPEG and send that.",
+        )
+    return _text(head, name)
+
+
+def _zipped(path: Path, name: str) -> str:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = set(archive.namelist())
+            if "mimetype" in names:
+                with archive.open("mimetype") as file:
+                    kind = file.read(100).decode("ascii", "replace").strip().removesuffix("-template")
+                if kind in (ODT, ODS, ODP, EPUB):
+                    return kind
+    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, OSError, ValueError, EOFError) as error:
+        raise damaged(name) from error
+    if "[Content_Types].xml" in names:
+        for folder, media in (("word/", DOCX), ("ppt/", PPTX), ("xl/", XLSX)):
+            if any(each.startswith(folder) for each in names):
+                return media
+    return "application/zip"
+
+
+def _compound(path: Path, name: str) -> str:
+    """An older Office file: a file system of its own, whose folder names its kind."""
+    with path.open("rb") as file:
+        data = file.read(64 << 20)
+    if "EncryptedPackage".encode("utf-16-le") in data:
+        raise locked(name)
+    for stream, media in _OLE_KINDS:
+        if (stream + "\0").encode("utf-16-le") in data:
+            return media
+    raise Fault("unreadable", f"{name} is of a kind that is not read; save it as PDF or DOCX and send that.")
+
+
+def _text(head: bytes, name: str) -> str:
+    ending = Path(name).suffix.lower()
+    coding = encoding_of(head)
+    if coding is None:
+        raise Fault(
+            "unreadable", f"{name} is no document that is read here; save it as PDF, DOCX or text and send that."
+        )
+    plain = head if not coding.startswith("utf-16") else head.decode(coding, "ignore").encode()
+    plain = plain.removeprefix(codecs.BOM_UTF8)
+    if _HTML.match(plain):
+        return "text/html"
+    if _MAIL.match(plain.replace(b"\r\n", b"\n")):
+        return "message/rfc822"
+    if plain.lstrip().startswith(b"<?xml"):
+        return "application/xml"
+    if ending == ".eml" or (ending in (".html", ".htm", ".xhtml") and b"<" not in plain):
+        return "text/plain"
+    if _CODE.fullmatch(ending):
+        return "text/x-code"
+    if ending in _ENDINGS:
+        return _ENDINGS[ending]
+    return "text/csv" if _columns(plain.decode("utf-8", "replace")) else "text/plain"
+
+
+def _columns(text: str) -> bool:
+    """Whether each of the first lines has the same number of separators, three at least."""
+    rows = text.splitlines()[:20]
+    if len(text) >= HEAD // 2:
+        rows = rows[:-1]
+    return len(rows) >= 3 and any(
+        (count := rows[0].count(mark)) >= 2 and all(row.count(mark) == count for row in rows) for mark in ";\t,|"
+    )
+
+
+def encoding_of(head: bytes) -> str | None:
+    """The encoding of a text by its first bytes; None where it is no text."""
+    if head.startswith(codecs.BOM_UTF8):
+        return "utf-8-sig"
+    if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return "utf-16"
+    nuls = head.count(0)
+    if nuls > len(head) // 4:
+        for coding, zeros in (("utf-16-le", head[1::2]), ("utf-16-be", head[0::2])):
+            if zeros.count(0) > len(zeros) * 0.8:
+                return coding
+        return None
+    odd = sum(head.count(bytes([value])) for value in (*range(9), *range(14, 27), *range(28, 32)))
+    if odd > max(8, len(head) // 50):
+        return None
+    text = codecs.getincrementaldecoder("utf-8")("replace").decode(head)
+    broken = text.count("\ufffd")
+    return "utf-8" if broken == 0 or broken < sum(char > "\x7f" for char in text) / 2 else _older(head)
+
+
+def _older(head: bytes) -> str:
+    letters = bytes(byte for byte in head if byte >= 128)
+    if len(letters) > len(head) * 0.1:
+        best = from_bytes(head[:HEAD], cp_isolation=ENCODINGS).best()
+        return best.encoding if best is not None else "cp1252"
+    best = from_bytes(head[:HEAD], cp_isolation=["cp1252", "cp1250", "cp1257"]).best()
+    return best.encoding if best is not None else "cp1252"

@@ -1,0 +1,118 @@
+"""Search finds the chunks that fit a query: by its words and by its meaning, in whatever language they are.
+
+What is near in meaning is put first; words that they have in common move chunks up, the more the larger the share of
+the query's words a chunk has. A question in another language than the text has few, so they do no harm there, where
+adding ranks up halves what is found. Where and how chunks are kept is the store's affair.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from eclair.documents.embedding import Embedder
+from eclair.documents.values import Chunk
+from eclair.errors import UpstreamError
+from eclair.store.documents import DocumentStore, Located, Near, Scope
+
+LONGEST = 2000
+"""Characters of a query that are looked for, half of them from its beginning: a question with a pasted text asks at one
+end or the other."""
+
+LOOKED_AT = 100
+"""Chunks that are looked at for their words, and for their meaning."""
+
+WORDS = 0.05
+"""What having every word of the query adds to a cosine. From 0.03 to 0.06 it is better than the cosine alone in each of
+16 pairs of languages (bench/retrieve.py); with 0.07 worse in one."""
+
+NAMES = 0.15
+"""And where the query is no sentence but a name, a number or a code, which must be found as it is written."""
+
+FEW = 2
+"""Words of such a query."""
+
+LEADERS = 3
+"""Rows of dots in a chunk that make it one of a table of contents; it comes after what else was found."""
+
+_LEADER = re.compile(r"(?:\.[ \u00a0]?){5,}|…{3,}")
+_ENTRY = re.compile(r"^.*[^\W\d].* \| (\d{1,4})$", re.MULTILINE)
+"""A row of one whose dots were left out: a heading and its page."""
+
+How = Literal["words", "meaning", "both"]
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A chunk in a file of the scope. `score` is its cosine to the query, or for one found by `words` alone the share
+    of the query's words that it has, rarer ones counting more. `label` and `member` are those of its page."""
+
+    chunk: Chunk
+    file: str
+    name: str
+    score: float
+    how: How
+    label: str | None
+    member: str | None
+
+
+class Search:
+    """Looks in the documents of a store. Without an embedder, or while it fails, words alone decide."""
+
+    def __init__(self, store: DocumentStore, embedder: Embedder | None) -> None:
+        self._store = store
+        self._embedder = embedder
+
+    async def find(self, scope: Scope, query: str, limit: int) -> list[Found]:
+        """The chunks that fit best, best first. Raises StoreError."""
+        if len(query) > LONGEST:
+            query = f"{query[: LONGEST // 2]}\n{query[-LONGEST // 2 :]}"
+        words, near = await asyncio.gather(
+            self._store.keyword(scope, query, LOOKED_AT), self._near(scope, query, LOOKED_AT)
+        )
+        ranked = _fused(words, near, WORDS if len(query.split()) > FEW else NAMES)[: 2 * limit]
+        located = await self._store.located(scope, ranked)
+        by_words = {(hit.key, hit.number): hit.score for hit in words}
+        by_meaning = {(hit.key, hit.number): hit.score for hit in near}
+        keys = [key for hit in ranked if (key := (hit.key, hit.number)) in located]
+        keys.sort(key=lambda key: is_contents(located[key].chunk))
+        return [_found(located[key], by_words.get(key), by_meaning.get(key)) for key in keys[:limit]]
+
+    async def _near(self, scope: Scope, query: str, limit: int) -> list[Near]:
+        if self._embedder is None:
+            return []
+        try:
+            (vector,) = await self._embedder.embed([query], "query")
+        except UpstreamError as error:
+            log.warning("passages are found by their words alone: %s", error.message)
+            return []
+        return await self._store.nearest(scope, self._embedder.name, vector, limit)
+
+
+def is_contents(chunk: Chunk) -> bool:
+    """Whether it is from a table of contents, which has the words of every heading and answers nothing."""
+    pages = [int(page) for page in _ENTRY.findall(chunk.text)]
+    ordered = 2 * len(pages) > chunk.text.count("\n") and pages == sorted(pages)
+    return len(_LEADER.findall(chunk.text)) >= LEADERS or (ordered and len(pages) >= LEADERS)
+
+
+def _fused(words: Sequence[Near], near: Sequence[Near], weight: float) -> list[Near]:
+    """Both lists as one. What is not among the nearest counts as the last of them."""
+    least = near[-1].score if near else 0.0
+    scores = {(hit.key, hit.number): hit.score for hit in near}
+    for hit in words:
+        place = (hit.key, hit.number)
+        scores[place] = scores.get(place, least) + weight * hit.score
+    return sorted((Near(*place, score) for place, score in scores.items()), key=lambda hit: -hit.score)
+
+
+def _found(located: Located, words: float | None, meaning: float | None) -> Found:
+    how: How = "both" if words and meaning else "meaning" if meaning else "words"
+    score = max(meaning if meaning is not None else words or 0.0, 0.0)
+    return Found(located.chunk, located.file, located.name, score, how, located.label, located.member)

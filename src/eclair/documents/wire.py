@@ -1,0 +1,116 @@
+"""What the reading process and its parent say to each other: JSON behind its length in four bytes.
+
+A document may have taken the process over, so that nothing but plain values is ever read from it.
+"""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+import orjson
+
+from eclair.documents.limits import Limits
+from eclair.documents.values import Block, Opened, Page, Remarked, Word
+
+LENGTH = struct.Struct(">I")
+LARGEST = 64 << 20
+"""Bytes of one message."""
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """Read a file from the page behind `after`, or make a picture of page `page` so many pixels wide."""
+
+    path: str
+    name: str
+    limits: Limits
+    after: int = 0
+    page: int = 0
+    width: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """The file cannot be read: the sentence for people, and which error it is."""
+
+    kind: Literal["unreadable", "large", "missing"]
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """All of it has been read."""
+
+
+Message = Opened | Page | Remarked | Fault | Done
+
+
+def frame(data: bytes) -> bytes:
+    return LENGTH.pack(len(data)) + data
+
+
+def encode_order(order: Order) -> bytes:
+    return frame(orjson.dumps(asdict(order)))
+
+
+def decode_order(data: bytes) -> Order:
+    fields: dict[str, Any] = orjson.loads(data)
+    fields["limits"] = Limits(**fields["limits"])
+    return Order(**fields)
+
+
+def encode(message: Message) -> bytes:
+    match message:
+        case Opened():
+            body = ["opened", message.media, message.pages]
+        case Page():
+            body = [
+                "page",
+                message.number,
+                message.text,
+                [[b.kind, b.start, b.end, b.level, b.ref] for b in message.blocks],
+                [value for word in message.words for value in word],
+                message.width,
+                message.height,
+                message.label,
+                message.member,
+                message.read,
+            ]
+        case Remarked():
+            body = ["remarked", message.message]
+        case Fault():
+            body = ["fault", message.kind, message.message]
+        case Done():
+            body = ["done"]
+    return frame(orjson.dumps(body))
+
+
+def decode(data: bytes) -> Message:
+    """Raises ValueError, TypeError or KeyError where that is no message."""
+    kind, *fields = orjson.loads(data)
+    match kind:
+        case "opened":
+            return Opened(*fields)
+        case "page":
+            number, text, blocks, words, width, height, label, member, read = fields
+            return Page(
+                number,
+                text,
+                tuple(Block(*block) for block in blocks),
+                tuple(map(Word._make, zip(*[iter(words)] * 6, strict=True))),
+                width,
+                height,
+                label,
+                member,
+                read,
+            )
+        case "remarked":
+            return Remarked(*fields)
+        case "fault":
+            return Fault(*fields)
+        case "done":
+            return Done()
+        case _:
+            raise ValueError("no such message")

@@ -1,0 +1,116 @@
+"""The process in which files are read: bounded, without a network, and gone when its standard input is closed.
+
+It reads `wire.Order`s from standard input and answers each with pages as they are read, then `Done` or `Fault`, or with
+a picture. What a file does to it, it does to nobody else.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import os
+import queue
+import resource
+import signal
+import sys
+import threading
+from collections.abc import Generator
+from pathlib import Path
+from typing import BinaryIO
+
+from eclair.documents import wire
+from eclair.documents.limits import Limits
+from eclair.documents.pictures import picture
+from eclair.documents.readers import open_source, read
+from eclair.documents.readers.base import Fault
+from eclair.documents.values import Page
+
+NICE = 5
+"""Answers are made before pages are read."""
+
+
+def main() -> None:
+    out = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)  # what libraries print is no message
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
+    os.nice(NICE)
+    gc.set_threshold(
+        100_000, 50, 100
+    )  # a page is thousands of values without cycles; looking for some took a quarter of the time
+    sys.addaudithook(refuse_network)
+    orders = queue.Queue[wire.Order]()
+    threading.Thread(target=_listen, args=(sys.stdin.buffer, orders), daemon=True).start()
+    while True:
+        _serve(orders.get(), out)
+
+
+def _listen(source: BinaryIO, orders: queue.Queue[wire.Order]) -> None:
+    """Take orders while the main thread works; the end of them is the end of this process, whatever it is doing."""
+    while len(head := source.read(wire.LENGTH.size)) == wire.LENGTH.size:
+        (length,) = wire.LENGTH.unpack(head)
+        orders.put(wire.decode_order(source.read(length)))
+    os._exit(0)
+
+
+def _serve(order: wire.Order, out: BinaryIO) -> None:
+    _bound(order.limits)
+    try:
+        with _faults(order):
+            if order.width:
+                png = picture(open_source(Path(order.path), order.name, order.limits), order.page, order.width)
+                out.write(wire.frame(b"P" + png))
+            else:
+                for piece in read(open_source(Path(order.path), order.name, order.limits, order.after)):
+                    out.write(wire.encode(piece))
+                    out.flush()
+                    if isinstance(piece, Page):
+                        _bound(order.limits)
+                out.write(wire.encode(wire.Done()))
+    except Fault as fault:
+        out.write(wire.encode(wire.Fault(fault.kind, fault.message)))
+    out.flush()
+
+
+@contextlib.contextmanager
+def _faults(order: wire.Order) -> Generator[None]:
+    """What readers and their libraries raise, as a sentence. Libraries raise whatever they like on damaged files,
+    so that every exception is taken for damage; the parent logs it."""
+    try:
+        yield
+    except Fault:
+        raise
+    except MemoryError as error:
+        message = f"{order.name} takes more than {order.limits.memory_mb:,} MB of memory to read; send it in parts."
+        raise Fault("large", message) from error
+    except Exception as error:
+        sys.excepthook(type(error), error, error.__traceback__)
+        sys.stderr.flush()
+        message = f"{order.name} is damaged and cannot be read; save it anew from the program that made it."
+        raise Fault("unreadable", message) from error
+
+
+def _bound(limits: Limits) -> None:
+    """Bound memory, and the processor's time until the next page; the parent bounds the time on the wall."""
+    _set(resource.RLIMIT_AS, limits.memory_mb << 20)
+    _set(resource.RLIMIT_FSIZE, limits.unpacked)
+    _set(resource.RLIMIT_CORE, 0)
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    cores = os.cpu_count() or 1
+    _set(resource.RLIMIT_CPU, int(used.ru_utime + used.ru_stime + limits.seconds * cores) + 1)
+
+
+def _set(which: int, most: int) -> None:
+    _, hard = resource.getrlimit(which)
+    if hard != resource.RLIM_INFINITY:
+        most = min(most, hard)
+    with contextlib.suppress(ValueError):  # macOS bounds no address space
+        resource.setrlimit(which, (most, hard))
+
+
+def refuse_network(event: str, _: tuple[object, ...]) -> None:
+    if event in ("socket.connect", "socket.getaddrinfo", "socket.bind", "subprocess.Popen", "os.exec", "os.system"):
+        raise PermissionError("a file is read without network and other programs")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,73 @@
+"""`/api/libraries`: named collections of files, which a turn can have searched."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter
+from pydantic import BaseModel, Field
+
+from eclair.core import OWNER, Core
+from eclair.server.body import Body
+from eclair.store.documents import Library, ListedLibrary
+
+LibraryNamed = Annotated[str, Field(min_length=1, max_length=80, pattern=r"^[\w][\w.-]*$")]
+
+
+class LibraryBody(BaseModel):
+    """A library, its files and their bytes; `waiting` are those that are not read yet, `failed` cannot be."""
+
+    id: str
+    name: str
+    created: int
+    files: int = 0
+    bytes: int = 0
+    waiting: int = 0
+    failed: int = 0
+
+    @classmethod
+    def of(cls, listed: ListedLibrary) -> LibraryBody:
+        library = listed.library
+        return cls(
+            id=library.id,
+            name=library.name,
+            created=library.created,
+            files=listed.files,
+            bytes=listed.bytes,
+            waiting=listed.waiting,
+            failed=listed.states.get("failed", 0),
+        )
+
+
+class NewLibrary(Body):
+    """A name is one word, so that it can be written as `@name`."""
+
+    name: LibraryNamed
+
+
+def router(core: Core) -> APIRouter:
+    api = APIRouter(prefix="/api/libraries", tags=["libraries"])
+    documents = core.store.documents
+
+    def bare(library: Library) -> LibraryBody:
+        return LibraryBody(id=library.id, name=library.name, created=library.created)
+
+    @api.get("")
+    async def list_libraries() -> list[LibraryBody]:
+        return [LibraryBody.of(each) for each in await documents.libraries(OWNER)]
+
+    @api.post("", status_code=201)
+    async def add_library(body: NewLibrary) -> LibraryBody:
+        return bare(await core.intake.add_library(OWNER, body.name))
+
+    @api.patch("/{id}")
+    async def rename_library(id: str, body: NewLibrary) -> LibraryBody:
+        await documents.rename_library(OWNER, id, body.name)
+        core.changes.tell(None, "files")
+        return next(LibraryBody.of(each) for each in await documents.libraries(OWNER) if each.library.id == id)
+
+    @api.delete("/{id}", status_code=204)
+    async def delete_library(id: str) -> None:
+        await core.intake.delete_library(OWNER, id)
+
+    return api

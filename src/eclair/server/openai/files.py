@@ -1,0 +1,135 @@
+"""`/v1/files`, as OpenAI's reference has it: files that requests name by their id. They are kept in a library of their
+own, where the person sees them, until they are deleted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Query, Request
+from starlette.datastructures import UploadFile
+from starlette.exceptions import HTTPException
+from starlette.responses import FileResponse
+
+from eclair.core import OWNER, Core
+from eclair.documents.intake import sized
+from eclair.engines.base import JSON
+from eclair.errors import Conflict, InvalidInput, NotFound, StoreError
+from eclair.server.api.files import download
+from eclair.store.documents import FileState
+
+LIBRARY = "api"
+PURPOSES = ("user_data", "assistants")
+"""What files may be for; all that is done with them is to answer from them."""
+PIECE = 1 << 20
+
+_FORM: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "multipart/form-data": {
+                "schema": {
+                    "type": "object",
+                    "required": ["file", "purpose"],
+                    "properties": {
+                        "file": {"type": "string", "format": "binary"},
+                        "purpose": {"type": "string", "enum": PURPOSES},
+                    },
+                }
+            }
+        },
+    }
+}
+
+
+def router(core: Core) -> APIRouter:
+    api = APIRouter(prefix="/v1/files", tags=["OpenAI"])
+    documents = core.store.documents
+
+    @api.post("", openapi_extra=_FORM)
+    async def add_file(request: Request) -> JSON:
+        try:
+            async with request.form(max_files=1, max_fields=8) as form:
+                for name in form:
+                    if name not in ("file", "purpose"):
+                        raise InvalidInput(f"Éclair does not know the field {name!r}; leave it out.", param=name)
+                upload, purpose = form.get("file"), form.get("purpose")
+                if not isinstance(upload, UploadFile) or not upload.filename:
+                    raise InvalidInput("The field 'file' is missing; send a file with its name.", param="file")
+                if purpose not in PURPOSES:
+                    raise InvalidInput(f"The field 'purpose' is one of {', '.join(PURPOSES)}.", param="purpose")
+                return _file(await take(upload, upload.filename))
+        except HTTPException as error:
+            raise InvalidInput(f"The body is no form with a file: {error.detail}") from error
+        except OSError as error:
+            raise StoreError(f"The file cannot be kept while it comes: {error.strerror}.") from error
+
+    async def take(upload: UploadFile, name: str) -> FileState:
+        media = upload.content_type or "application/octet-stream"
+        source = sized(_pieces(upload), name, core.settings.max_file_mb)
+        return await core.intake.take(OWNER, shown(name), media, source, library=await library(), soon=True)
+
+    async def library() -> str:
+        try:
+            return (await documents.library_named(OWNER, LIBRARY)).id
+        except NotFound:
+            pass
+        try:
+            return (await core.intake.add_library(OWNER, LIBRARY)).id
+        except Conflict:  # another request has just made it
+            return (await documents.library_named(OWNER, LIBRARY)).id
+
+    @api.get("")
+    async def list_files(
+        after: str | None = None,
+        limit: Annotated[int, Query(ge=1, le=10_000)] = 10_000,
+        order: Literal["desc"] = "desc",
+        purpose: str | None = None,
+    ) -> JSON:
+        listed = await documents.files(OWNER, limit, before=after)
+        found = [_file(each) for each in listed.files] if purpose in (None, "user_data") else []
+        ids: JSON = {"first_id": found[0]["id"], "last_id": found[-1]["id"]} if found else {}
+        return {"object": "list", "data": found, "has_more": bool(found) and listed.next is not None, **ids}
+
+    @api.get("/{id}")
+    async def show_file(id: str) -> JSON:
+        return _file(await documents.file(OWNER, id))
+
+    @api.delete("/{id}")
+    async def delete_file(id: str) -> JSON:
+        await core.intake.delete(OWNER, id)
+        return {"id": id, "object": "file", "deleted": True}
+
+    @api.get("/{id}/content", response_class=FileResponse)
+    async def content(id: str) -> FileResponse:
+        return download(core, (await documents.file(OWNER, id)).file)
+
+    return api
+
+
+def shown(name: str) -> str:
+    """The name without folders and what cannot be shown, 255 characters at most."""
+    last = name.replace("\\", "/").rpartition("/")[2]
+    return "".join(letter for letter in last if letter.isprintable())[-255:] or "file"
+
+
+async def _pieces(upload: UploadFile) -> AsyncGenerator[bytes, None]:
+    while data := await upload.read(PIECE):
+        yield data
+
+
+def _file(each: FileState) -> JSON:
+    file, document = each.file, each.document
+    status = {"ready": "processed", "failed": "error"}.get(document.state, "uploaded")
+    return {
+        "id": file.id,
+        "object": "file",
+        "bytes": file.size,
+        "created_at": file.created // 1000,
+        "expires_at": None,
+        "filename": file.name,
+        "purpose": "user_data",
+        "status": status,
+        "status_details": None if document.fault is None else document.fault.message,
+    }

@@ -1,0 +1,151 @@
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Sequence
+from typing import Literal
+
+import numpy as np
+import pytest
+from numpy import float32
+from numpy.typing import NDArray
+
+from eclair.documents.embedding import E5, Embedder
+from eclair.documents.search import Found, Search, is_contents
+from eclair.documents.values import Chunk, Page
+from eclair.errors import EngineUnavailable
+from eclair.store.documents import DocumentStore, Scope, StoredFile
+from eclair.store.sql import SQLStore
+
+SHA = "a" * 64
+SCOPE = Scope("me", files=("file_a",))
+TEXTS = (
+    "The notice period is three months to the end of a quarter.",
+    "Das Gerät A-4711 wird mit einem Netzteil geliefert; zum Gerät A-4712 gehört keines.",
+    "Nach § 12 der Satzung wählt die Versammlung den Vorstand. § 13 gilt sinngemäß.",
+    "Frau Müller leitet die Abteilung seit dem Jahr 2019.",
+    "Die Kaffeemaschine in der Küche wird jeden Freitag entkalkt.",
+    "Gerät A-4712: Störung 4711, Abschnitt 12.",
+    "Le chat dort sur le canapé pendant l’été.",
+    "The annual report shows sales of 4,711 thousand euros.",
+)
+
+
+@pytest.fixture
+async def e5() -> AsyncGenerator[E5]:
+    embedder = E5()
+    yield embedder
+    await embedder.close()
+
+
+@pytest.fixture
+async def documents(store: SQLStore) -> DocumentStore:
+    await store.documents.add_file(
+        StoredFile(id="file_a", owner="me", name="house.pdf", size=1, sha256=SHA, media="application/pdf", created=1), 1
+    )
+    starts = np.cumsum([0, *(len(text) + 1 for text in TEXTS)]).tolist()
+    pages = [Page(i, text, label=f"p{i}", member="a.txt") for i, text in enumerate(TEXTS, 1)]
+    chunks = [
+        Chunk(SHA, i, i + 1, starts[i], starts[i] + len(text), ("House rules",), text) for i, text in enumerate(TEXTS)
+    ]
+    await store.documents.add_pages(SHA, pages, chunks, finished=True)
+    return store.documents
+
+
+async def embed(documents: DocumentStore, embedder: Embedder, most: int = 99) -> None:
+    chunks = await documents.to_embed(embedder.name, most)
+    await documents.add_vectors(
+        embedder.name, chunks, await embedder.embed([chunk.text for chunk in chunks], "passage")
+    )
+
+
+def numbers(found: Sequence[Found]) -> list[int]:
+    return [each.chunk.number for each in found]
+
+
+FIRST = {
+    "How long is the period of notice?": 0,
+    "Who leads the department?": 3,
+    "Quand détartre-t-on la machine à café ?": 4,
+    "Où dort le chat en été ?": 6,
+    "A-4711": 1,
+    "Mueller": 3,
+    "§ 12": 2,
+    "§12": 2,
+    "4,711": 7,
+    "2019": 3,
+}
+
+
+async def test_what_fits_comes_first(documents: DocumentStore, e5: E5) -> None:
+    await embed(documents, e5)
+    search = Search(documents, e5)
+    for query, first in FIRST.items():
+        found = await search.find(SCOPE, query, 3)
+        assert numbers(found)[0] == first, query
+        assert len(found) == 3
+        assert all(0 <= each.score <= 1 for each in found)
+
+
+async def test_what_is_found_says_where_it_stands(documents: DocumentStore) -> None:
+    (found,) = await Search(documents, None).find(SCOPE, "Kaffeemaschinen", 5)
+    assert (found.file, found.name, found.label, found.member) == ("file_a", "house.pdf", "p5", "a.txt")
+    assert (found.how, found.chunk.page, found.chunk.heading) == ("words", 5, ("House rules",))
+    assert found.chunk.text == TEXTS[4]
+    assert 0 < found.score <= 1
+
+
+async def test_a_table_of_contents_comes_last(store: SQLStore) -> None:
+    texts = [
+        "Of bread . . . . . . . 3\nOf bread and butter . . . . . . 4\nOf bread and cheese . . . . . 5",
+        "It is baked of flour and water, and called bread.",
+    ]
+    await store.documents.add_file(
+        StoredFile(id="file_a", owner="me", name="a", size=1, sha256=SHA, media="", created=1), 1
+    )
+    chunks = [Chunk(SHA, i, i + 1, 200 * i, 200 * i + len(text), (), text) for i, text in enumerate(texts)]
+    await store.documents.add_pages(SHA, [Page(i, text) for i, text in enumerate(texts, 1)], chunks, finished=True)
+    search = Search(store.documents, None)
+    assert numbers(await search.find(SCOPE, "bread", 2)) == [1, 0]
+    assert numbers(await search.find(SCOPE, "bread", 1)) == [1]
+    assert numbers(await search.find(SCOPE, "cheese", 1)) == [0]
+
+
+class Broken:
+    name = "broken"
+
+    async def embed(self, texts: Sequence[str], kind: Literal["query", "passage"]) -> NDArray[float32]:
+        raise EngineUnavailable("It is down.")
+
+    async def close(self) -> None: ...
+
+
+async def test_words_find_while_the_embedder_is_down(documents: DocumentStore) -> None:
+    assert numbers(await Search(documents, Broken()).find(SCOPE, "Wer ist Frau Müller?", 5)) == [3]
+
+
+async def test_words_find_what_has_no_vector_yet(documents: DocumentStore, e5: E5) -> None:
+    await embed(documents, e5, 2)
+    found = await Search(documents, e5).find(SCOPE, "Kaffeemaschine", 5)
+    assert numbers(found)[0] == 4
+    assert found[0].how == "words"
+    assert {each.how for each in found[1:]} == {"meaning"}
+
+
+async def test_a_question_at_either_end_of_a_long_text_is_found(documents: DocumentStore) -> None:
+    search = Search(documents, None)
+    for query in ("Müller? " + "x1-" * 300_000, "1" * 300_000 + " Müller?"):
+        assert numbers(await search.find(SCOPE, query, 5)) == [3]
+
+
+async def test_nothing_is_found_in_nothing(documents: DocumentStore) -> None:
+    search = Search(documents, None)
+    assert await search.find(Scope("me"), "Müller", 5) == []
+    assert await search.find(Scope("someone", files=("file_a",)), "Müller", 5) == []
+    assert await search.find(SCOPE, "?!", 5) == []
+    assert await search.find(SCOPE, "", 5) == []
+
+
+def test_a_table_of_contents_comes_last_and_a_table_of_figures_does_not() -> None:
+    rows = "".join(f"{number}.1 Setting up the printer | {20 + number}\n" for number in range(1, 6))
+    figures = "".join(f"Printers in stock | {number}\n" for number in (24, 7, 31, 2))
+    kinds = [is_contents(Chunk("", 0, 1, 0, 1, (), text)) for text in (rows, figures, "Set up . . . . . . 3\n" * 3)]
+    assert kinds == [True, False, True]

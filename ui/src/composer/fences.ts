@@ -1,0 +1,38 @@
+// Messages from before files were sent up carry them as text: each in a fence under its name, at the message's end.
+
+/** The language name of a fence, where it is not the ending itself. */
+const FENCES: Readonly<Record<string, string>> = { txt: "text", text: "text", log: "text", md: "markdown", htm: "html", yml: "yaml" };
+
+export interface Fenced {
+  readonly name: string;
+  readonly text: string;
+  /** In bytes. */
+  readonly size: number;
+}
+
+/** The words of a message, and the files at its end. */
+export function decompose(message: string): { readonly text: string; readonly files: readonly Fenced[] } {
+  for (const { index } of message.matchAll(/^(?=[^\n]+:\n```)/gm)) {
+    const files = fencedFrom(message, index);
+    if (files !== null) return { text: message.slice(0, index).replace(/\n\n$/, ""), files };
+  }
+  return { text: message, files: [] };
+}
+
+/** The files of which a message consists from here on; null where it holds anything else. */
+function fencedFrom(message: string, start: number): Fenced[] | null {
+  const files: Fenced[] = [];
+  const next = /([^\n]+):\n(`{3,})(\w+)\n((?:.*\n)*?)\2(?:\n\n|$)/y;
+  next.lastIndex = start;
+  while (next.lastIndex < message.length) {
+    const [, name, , language, text] = next.exec(message) ?? [];
+    if (name === undefined || text === undefined || language !== languageOf(name)) return null;
+    files.push({ name, size: new TextEncoder().encode(text).length, text });
+  }
+  return files;
+}
+
+function languageOf(name: string): string {
+  const ending = /\.(\w+)$/.exec(name)?.[1]?.toLowerCase() ?? "text";
+  return FENCES[ending] ?? ending;
+}

@@ -1,0 +1,35 @@
+// What can be looked at beside the conversation: a passage, what of it an answer quotes, or a file as a whole.
+
+import type { Citation, Doubt, Message, Passage } from "../events.ts";
+
+export interface Source {
+  readonly file: string;
+  readonly name: string;
+  readonly page: number;
+  /** The passage, which is known even when its file is gone; null for a file as a whole. */
+  readonly passage: Passage | null;
+  /** What is marked: characters `start` to `end` of the document. */
+  readonly marked: { readonly start: number; readonly end: number; readonly quote: string } | null;
+  /** What of a sentence no source says; null where the source is no doubtful one. */
+  readonly doubt: string | null;
+}
+
+export function ofCitation({ passages }: Message, { passage: number, quote, quote_start, quote_end }: Citation): Source | null {
+  const passage = passages.find((one) => one.number === number);
+  return passage === undefined ? null : { ...ofPassage(passage), marked: { start: quote_start, end: quote_end, quote } };
+}
+
+/** What is nearest to a sentence that nothing supports; null where nothing is near. */
+export function ofDoubt({ passages }: Message, { passage: number, about }: Doubt): Source | null {
+  const passage = passages.find((one) => one.number === number);
+  return passage === undefined ? null : { ...ofPassage(passage), doubt: about };
+}
+
+export function ofPassage(passage: Passage): Source {
+  const { file, name, page, start, end } = passage;
+  return { file, name, page, passage, marked: { start, end, quote: "" }, doubt: null };
+}
+
+export function ofFile({ id, name }: { readonly id: string; readonly name: string }): Source {
+  return { file: id, name, page: 1, passage: null, marked: null, doubt: null };
+}
