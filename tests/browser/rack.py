@@ -13,13 +13,14 @@ SMALL, BIG = "acme/small-1b", "Qwen/Qwen3-32B"
 
 
 class Rack(ThreadingHTTPServer):
-    """Answers with its model's name; a question with `wait` in it goes on until it is stopped."""
+    """Answers with its model's name, or with `says`; a question with `wait` in it goes on until it is stopped."""
 
     daemon_threads = True
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.asked: list[dict[str, Any]] = []
+        self.says: str | None = None
         self.ending = threading.Event()
 
     @property
@@ -45,7 +46,9 @@ class _Handler(BaseHTTPRequestHandler):
         try:
             if asked.get("chat_template_kwargs", {}).get("enable_thinking"):
                 self._say(reasoning_content="Let me see.")
-            self._say(content=f"{asked['model']} says yes.")
+            says = self.server.says or f"{asked['model']} says yes."
+            for line in says.splitlines(keepends=True):
+                self._say(content=line)
             if "wait" in asked["messages"][-1]["content"]:
                 while not self.server.ending.wait(0.05):
                     self._say(content=" more")

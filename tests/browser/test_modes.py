@@ -75,7 +75,7 @@ def test_auto_chooses_says_why_and_is_overruled_with_one_button(both: Page, rack
 
 
 def test_the_switch_is_worked_by_keyboard_and_outlives_a_reload(both: Page, rack: Rack) -> None:
-    both.get_by_role("button", name="Add text files").focus()
+    both.get_by_role("button", name="Add files").focus()
     for _ in range(20):
         both.keyboard.press("Tab")
         if mode(both).evaluate("element => element === document.activeElement"):

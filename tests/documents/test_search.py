@@ -9,7 +9,7 @@ from numpy import float32
 from numpy.typing import NDArray
 
 from eclair.documents.embedding import E5, Embedder
-from eclair.documents.search import Found, Search
+from eclair.documents.search import Found, Search, is_contents
 from eclair.documents.values import Chunk, Page
 from eclair.errors import EngineUnavailable
 from eclair.store.documents import DocumentStore, Scope, StoredFile
@@ -142,3 +142,10 @@ async def test_nothing_is_found_in_nothing(documents: DocumentStore) -> None:
     assert await search.find(Scope("someone", files=("file_a",)), "Müller", 5) == []
     assert await search.find(SCOPE, "?!", 5) == []
     assert await search.find(SCOPE, "", 5) == []
+
+
+def test_a_table_of_contents_comes_last_and_a_table_of_figures_does_not() -> None:
+    rows = "".join(f"{number}.1 Setting up the printer | {20 + number}\n" for number in range(1, 6))
+    figures = "".join(f"Printers in stock | {number}\n" for number in (24, 7, 31, 2))
+    kinds = [is_contents(Chunk("", 0, 1, 0, 1, (), text)) for text in (rows, figures, "Set up . . . . . . 3\n" * 3)]
+    assert kinds == [True, False, True]

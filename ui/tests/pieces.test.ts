@@ -25,7 +25,7 @@ test("what is quoted is marked, counted in characters of the document", () => {
 });
 
 test("rows become a table with a column for each name, tables and lists as they are", () => {
-  const shown = pieces(page([["row", "Town: Lyon; Bread: 12", "A2:B2"], ["row", "Town: Graz; a; b; Note: new", "A3:C3"]]), { start: 17, end: 21 });
+  const shown = pieces(page([["row", "Town: Lyon; Bread: 12", "A2:B2"], ["row", "Town: Graz; a; b; Note: new", "A3:C3"]]), { start: 20, end: 21 });
   assert.deepEqual(shown, [
     {
       kind: "table",

@@ -213,8 +213,10 @@ class DocumentGrounds:
             return self._quotes
         question = _question(self._history)
         language = language_of(question)
-        self._speechless = language is not None and bool(model.languages) and not lists(model.languages, language)
-        return await quotes(question, self._passages, self._embedder, 2 if self._speechless else 1)
+        foreign = language is not None and bool(model.languages) and not lists(model.languages, language)
+        found = await quotes(question, self._passages, self._embedder, 2 if foreign else 1)
+        self._speechless = foreign and bool(found)
+        return found
 
     def suffice(self) -> bool:
         """A small model would but repeat what is quoted from every part, and babble in a language that it does not

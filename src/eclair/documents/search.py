@@ -40,6 +40,8 @@ LEADERS = 3
 """Rows of dots in a chunk that make it one of a table of contents; it comes after what else was found."""
 
 _LEADER = re.compile(r"(?:\.[ \u00a0]?){5,}|…{3,}")
+_ENTRY = re.compile(r"^.*[^\W\d].* \| (\d{1,4})$", re.MULTILINE)
+"""A row of one whose dots were left out: a heading and its page."""
 
 How = Literal["words", "meaning", "both"]
 
@@ -79,7 +81,7 @@ class Search:
         by_words = {(hit.key, hit.number): hit.score for hit in words}
         by_meaning = {(hit.key, hit.number): hit.score for hit in near}
         keys = [key for hit in ranked if (key := (hit.key, hit.number)) in located]
-        keys.sort(key=lambda key: _is_contents(located[key].chunk))
+        keys.sort(key=lambda key: is_contents(located[key].chunk))
         return [_found(located[key], by_words.get(key), by_meaning.get(key)) for key in keys[:limit]]
 
     async def _near(self, scope: Scope, query: str, limit: int) -> list[Near]:
@@ -93,9 +95,11 @@ class Search:
         return await self._store.nearest(scope, self._embedder.name, vector, limit)
 
 
-def _is_contents(chunk: Chunk) -> bool:
+def is_contents(chunk: Chunk) -> bool:
     """Whether it is from a table of contents, which has the words of every heading and answers nothing."""
-    return len(_LEADER.findall(chunk.text)) >= LEADERS
+    pages = [int(page) for page in _ENTRY.findall(chunk.text)]
+    ordered = 2 * len(pages) > chunk.text.count("\n") and pages == sorted(pages)
+    return len(_LEADER.findall(chunk.text)) >= LEADERS or (ordered and len(pages) >= LEADERS)
 
 
 def _fused(words: Sequence[Near], near: Sequence[Near], weight: float) -> list[Near]:

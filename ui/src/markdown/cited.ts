@@ -36,7 +36,7 @@ export function insert(text: string, message: Message, index: number, put: (mark
   let at = 0;
   for (const place of places) {
     said += text.slice(at, Math.max(at, place.from)).replaceAll(SIGN, "");
-    if (/(?:https?:\/\/|www\.)[^\s\ufffc]*$/.test(said.slice(-LINK))) said += " ";
+    if (/(?<!\]\()(?:https?:\/\/|www\.)[^\s\ufffc<>]*$/.test(said.slice(-LINK))) said += " ";
     said += put(place);
     at = Math.max(at, place.to);
   }
