@@ -222,6 +222,11 @@ def rested() -> Exported:
     return Exported(Conversation(CONVERSATION, "local", "Rested", 1, 2, messages[-1].id), messages, NOW)
 
 
+def test_json_brings_sources_back(rested: Exported, tmp_path: Path) -> None:
+    _, (found,) = staged(tmp_path, RENDERERS["json"].render(rested))
+    assert set(found.messages) == set(rested.messages)
+
+
 def test_markdown_has_sources_as_footnotes(rested: Exported) -> None:
     text = RENDERERS["markdown"].render(rested).decode()
     assert "*With <report>.pdf, @handbook*" in text

@@ -147,6 +147,16 @@ async def test_closing_ends_the_work(parser: Parser, tmp_path: Path) -> None:
     await _still_reads(parser, tmp_path)
 
 
+async def test_closing_does_not_wait_for_what_nobody_reads(parser: Parser, tmp_path: Path) -> None:
+    path = _written(tmp_path, b"A line of a text that is much longer than a pipe holds.\n" * 300_000)
+    stream = parser.read(path, "long.txt")
+    assert isinstance(await anext(stream), Opened)
+    await asyncio.sleep(1)  # until the process waits for somebody to read on
+    async with asyncio.timeout(20):
+        await stream.aclose()
+    assert not _children()
+
+
 async def test_cancelling_ends_the_work(parser: Parser, tmp_path: Path) -> None:
     path = tmp_path / "pipe"
     os.mkfifo(path)

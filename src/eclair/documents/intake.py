@@ -260,7 +260,7 @@ class Intake:
                     asyncio.get_running_loop().call_later(AGAIN, queue.put_nowait, sha256)
                 else:
                     log.error("a document was not read", exc_info=error)
-            await self._woken()
+            await self._woken(ended=True)
 
     async def _read_whole(self, sha256: str) -> None:
         """Read what of a document is not read yet, unless another process does. Raises StoreError."""
@@ -303,12 +303,12 @@ class Intake:
         self.unread = None
         await self._woken()
 
-    async def _woken(self) -> None:
-        """Something was read: whoever waits for that looks."""
+    async def _woken(self, *, ended: bool = False) -> None:
+        """Something was read, or all that can be: whoever waits for that looks."""
         self._chunks.set()
         async with self._read:
             self._read.notify_all()
-        self._tell()
+        self._tell(now=ended)
 
     async def _take_up(self) -> None:
         """Have read what another process left, once it has ended: while it reads, its files are left to it."""

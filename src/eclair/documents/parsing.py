@@ -233,11 +233,11 @@ class _Worker:
         if self._process.returncode is None:
             with contextlib.suppress(ProcessLookupError):
                 self._process.kill()
-        await self._process.wait()
-        await self._pump
         assert self._process.stdout is not None
         with contextlib.suppress(RuntimeError):  # somebody still listens
-            await self._process.stdout.read()  # what nobody listened to would keep the pipe open
+            await self._process.stdout.read()  # asyncio waits for ever where a pipe still holds what nobody has read
+        await self._process.wait()
+        await self._pump
         await asyncio.to_thread(shutil.rmtree, self._folder, ignore_errors=True)
 
     async def _keep_log(self) -> None:
