@@ -15,10 +15,12 @@ import os
 import platform
 import resource
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
 import time
+import urllib.request
 from collections.abc import AsyncGenerator, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -36,6 +38,8 @@ from eclair.settings import Settings
 ROOT = Path(__file__).parent.parent
 START = 30.0
 """Seconds that a server gets to say its address."""
+FOREIGN_START = 180.0
+"""Seconds that another's server gets to answer."""
 
 
 @dataclass(slots=True)
@@ -119,6 +123,40 @@ async def running(command: Sequence[str], data: Path | None = None, **environ: s
                 await asyncio.to_thread(process.popen.wait, 15)
             except subprocess.TimeoutExpired:
                 process.kill()
+
+
+@asynccontextmanager
+async def foreign(
+    name: str, command: Sequence[str], folder: Path, health: str, environ: Mapping[str, str]
+) -> AsyncGenerator[Process]:
+    """Another's server, which takes `--port` and works in `folder`, once `health` answers and until the block ends."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    popen = _spawn_foreign([*command, "--port", port], folder, environ)
+    server = Process(popen, f"http://127.0.0.1:{port}", folder, time.perf_counter())
+    try:
+        await _answering(name, server, health)
+        yield server
+    finally:
+        popen.terminate()
+        await asyncio.to_thread(popen.wait, 30)
+
+
+def _spawn_foreign(command: Sequence[str], folder: Path, environ: Mapping[str, str]) -> subprocess.Popen[bytes]:
+    with (folder / "log").open("wb") as log:
+        return subprocess.Popen(command, cwd=folder, stdout=log, stderr=log, env={**os.environ, **environ})
+
+
+async def _answering(name: str, server: Process, health: str) -> None:
+    while server.popen.poll() is None and time.perf_counter() - server.started < FOREIGN_START:
+        try:
+            await asyncio.to_thread(urllib.request.urlopen, f"{server.url}{health}", timeout=2)
+        except OSError:
+            await asyncio.sleep(0.2)
+        else:
+            return
+    raise SystemExit(f"{name} does not start:\n{(server.data / 'log').read_text()[-2000:]}")
 
 
 def upstream(text: Path | None = None) -> contextlib.AbstractAsyncContextManager[Process]:

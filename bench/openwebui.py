@@ -10,8 +10,6 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import socket
-import subprocess
 import tempfile
 import time
 import urllib.request
@@ -21,13 +19,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fast_upstream import LONGEST
-from harness import Others, Process, eclair, median, quantile, shown, table, upstream
+from harness import Others, Process, eclair, foreign, median, quantile, shown, table, upstream
 from playwright.async_api import Browser
 from watched import REST, START, Start, Watched, begin, behind, context, fill, type_until
 
 SPEEDS = (1000, 2000, 5000)
 PATIENCE = 180.0
-"""Seconds that Open WebUI gets to start, and to show an answer."""
+"""Seconds that Open WebUI gets to show an answer."""
 LETTERS = [len(f"w{number}") for number in range(LONGEST)]
 
 
@@ -61,7 +59,7 @@ async def peers(browser: Browser, venv: Path | None, *, quick: bool) -> None:
         async with eclair(engine=engine) as server:
             begun.append(await _begin(browser, server, ECLAIR, rounds))
         if venv is not None:
-            async with openwebui(venv, engine) as server:
+            async with openwebui(venv, engine.url) as server:
                 rows += [await _watch(browser, server, engine, OPENWEBUI, speed, rounds) for speed in SPEEDS]
                 begun.append(await _begin(browser, server, OPENWEBUI, rounds))
     print()
@@ -166,27 +164,15 @@ async def _begin(browser: Browser, server: Process, site: Site, rounds: int) -> 
 
 
 @asynccontextmanager
-async def openwebui(venv: Path, engine: Process) -> AsyncGenerator[Process]:
-    """An Open WebUI with a database of its own, for as long as the block lasts."""
-    with tempfile.TemporaryDirectory(prefix="openwebui-bench-") as folder, socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        port = taken.getsockname()[1]
-        taken.close()
-        command = [str(venv / "bin" / "open-webui"), "serve", "--host", "127.0.0.1", "--port", str(port)]
-        popen = await asyncio.to_thread(_spawn, command, folder, {**os.environ, **_settings(folder, engine)})
-        try:
-            yield await _started(Process(popen, f"http://127.0.0.1:{port}", Path(folder), time.perf_counter()))
-        finally:
-            popen.terminate()
-            await asyncio.to_thread(popen.wait, 30)
+async def openwebui(venv: Path, engine: str, key: str = "none") -> AsyncGenerator[Process]:
+    """An Open WebUI in front of the engine at this URL, with a database of its own, for as long as the block lasts."""
+    with tempfile.TemporaryDirectory(prefix="openwebui-bench-") as folder:
+        command = (str(venv / "bin" / "open-webui"), "serve", "--host", "127.0.0.1")
+        async with foreign("Open WebUI", command, Path(folder), "/health", _settings(folder, engine, key)) as server:
+            yield server
 
 
-def _spawn(command: list[str], folder: str, environ: dict[str, str]) -> subprocess.Popen[bytes]:
-    with Path(folder, "log").open("wb") as log:
-        return subprocess.Popen(command, cwd=folder, stdout=log, stderr=log, env=environ)
-
-
-def _settings(folder: str, engine: Process) -> dict[str, str]:
+def _settings(folder: str, engine: str, key: str) -> dict[str, str]:
     on = {"OFFLINE_MODE": "1", "HF_HUB_OFFLINE": "1", "DO_NOT_TRACK": "true", "SCARF_NO_ANALYTICS": "true"}
     off = (
         "WEBUI_AUTH",
@@ -199,16 +185,5 @@ def _settings(folder: str, engine: Process) -> dict[str, str]:
         "ENABLE_VERSION_UPDATE_CHECK",
         "ANONYMIZED_TELEMETRY",
     )
-    model = {"OPENAI_API_BASE_URLS": f"{engine.url}/v1", "OPENAI_API_KEYS": "none"}
+    model = {"OPENAI_API_BASE_URLS": f"{engine}/v1", "OPENAI_API_KEYS": key}
     return {"DATA_DIR": folder, "WEBUI_SECRET_KEY": os.urandom(16).hex(), **model, **on, **dict.fromkeys(off, "false")}
-
-
-async def _started(server: Process) -> Process:
-    while server.popen.poll() is None and time.perf_counter() - server.started < PATIENCE:
-        try:
-            await asyncio.to_thread(urllib.request.urlopen, f"{server.url}/health", timeout=2)
-        except OSError:
-            await asyncio.sleep(0.2)
-        else:
-            return server
-    raise SystemExit(f"Open WebUI does not start:\n{(server.data / 'log').read_text()[-2000:]}")

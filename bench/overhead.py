@@ -77,15 +77,16 @@ class Bench:
     async def conversation(self) -> str:
         return (await call(self.server.port, "POST", "/api/conversations", {}))["id"]
 
-    async def quiet(self) -> None:
-        """Wait until the engine has read ahead and has nothing to do."""
-        still = 0
-        while still < 5:
-            await asyncio.sleep(0.1)
-            headers = f"Authorization: Bearer {self.key}\r\n"
-            port = int(self.engine.rsplit(":", 1)[1])
-            slots = (await (await begin(port, "GET", "/slots", headers=headers)).reply()).json()
-            still = 0 if any(slot["is_processing"] for slot in slots) else still + 1
+
+async def quiet(engine: str, key: str) -> None:
+    """Wait until the engine has read ahead and has nothing to do."""
+    still = 0
+    while still < 5:
+        await asyncio.sleep(0.1)
+        headers = f"Authorization: Bearer {key}\r\n"
+        port = int(engine.rsplit(":", 1)[1])
+        slots = (await (await begin(port, "GET", "/slots", headers=headers)).reply()).json()
+        still = 0 if any(slot["is_processing"] for slot in slots) else still + 1
 
 
 @dataclass(slots=True)
@@ -180,7 +181,7 @@ async def _ready(server: Process, data: Path) -> Bench:
         await asyncio.sleep(0.05)
     shared = json.loads(share_file(data, catalog.EMBEDDED).read_text())
     bench = Bench(server, shared["url"], shared["key"], shared["model"])
-    await bench.quiet()
+    await quiet(bench.engine, bench.key)
     return bench
 
 

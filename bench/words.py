@@ -44,6 +44,7 @@ BARE = {
 }
 GOALS = {"chat": 1.2, "documents": 1.6, "code": 1.6, "edits": 2.5}
 MISTAKES = 10
+CORRECT = "Correct the spelling and return the whole text.\n\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,17 +174,21 @@ async def edited(servers: Sequence[Server], engine: OpenAIEngine, count: int) ->
     for server in servers[:-1]:
         client = OpenAIEngine(server.name, f"{server.url}/v1", dialect=DIALECTS[0])
         try:
-            asking = (Said("user", f"Correct the spelling and return the whole text.\n\n{bad}"),)
-            text, seconds = await forced(client, server.model, asking, good)
+            text, seconds = await forced(client, server.model, (Said("user", CORRECT + bad),), good)
         finally:
             await client.close()
         found[server.name] = Rates(count, seconds, int(text == good), 1)
+    found[ECLAIR] = await changed(engine, servers[-1].model, good, bad)
+    return found
+
+
+async def changed(engine: OpenAIEngine, model: str, good: str, bad: str) -> Rates:
+    """What Éclair's edits take to make `good` of `bad`."""
     task = Task(bad, "Correct the spelling.")
     pairs = zip(cut(bad), cut(good), strict=True)
     changes = [Change(at, old.text, new.text) for at, (old, new) in enumerate(pairs, 1) if old != new]
-    reply, seconds = await forced(engine, servers[-1].model, task.messages, task.reply(changes))
-    found[ECLAIR] = Rates(count, seconds, int(task.apply(reply).text == good), 1)
-    return found
+    reply, seconds = await forced(engine, model, task.messages, task.reply(changes))
+    return Rates(len(good.split()), seconds, int(task.apply(reply).text == good), 1)
 
 
 @asynccontextmanager

@@ -177,6 +177,7 @@ def test_what_waits_what_goes_along_and_what_is_refused(
     attach(page, {"name": "report.pdf", "mimeType": "", "buffer": b"%PDF-1.7"})
     expect(page.get_by_role("alert").first).to_be_visible()
     page.get_by_role("button", name="Remove figures.csv").click()
+    expect(files(page)).to_have_count(2)
     check(page)
     page.get_by_role("button", name="Stop", exact=True).click()
     expect(page.get_by_text("Waits for you: the last answer was not completed.")).to_be_visible()

@@ -23,13 +23,19 @@ def questions(page: Page) -> Locator:
     return page.get_by_role("article", name="You")
 
 
-def files(page: Page) -> Locator:
-    """Those in the message that is being written."""
-    return page.locator("form").get_by_role("list", name="Files of this message").get_by_role("listitem")
+def files(page: Page | Locator) -> Locator:
+    return page.get_by_role("list", name="Files of this message").get_by_role("listitem")
 
 
 def attach(page: Page, *given: dict[str, Any]) -> None:
     page.locator("input[type=file]").set_input_files(list(given))  # pyright: ignore[reportArgumentType]
+
+
+def send_when_ready(page: Page, text: str) -> None:
+    """Once its files have gone up."""
+    composer(page).fill(text)
+    expect(page.get_by_role("button", name="Send", exact=True)).to_be_enabled()
+    composer(page).press("Enter")
 
 
 def press(page: Page, name: str | re.Pattern[str]) -> None:
@@ -252,7 +258,7 @@ def test_a_model_is_chosen_for_one_message(page: Page) -> None:
     send(page, "script: say=one")
     finished(page, "one")
     composer(page).press_sequentially("script: say=mine @scr")
-    expect(page.get_by_role("listbox", name="Model").get_by_role("option")).to_have_count(1)
+    expect(page.get_by_role("listbox", name="Models and libraries").get_by_role("option")).to_have_count(1)
     composer(page).press("Tab")
     expect(composer(page)).to_have_value("script: say=mine ")
     expect(files(page)).to_have_text("Answered by Scripted")
@@ -271,52 +277,103 @@ def test_a_model_is_chosen_for_one_message(page: Page) -> None:
     expect(files(page)).to_have_count(0)
 
 
-def test_files_go_along_and_are_kept_with_the_draft(page: Page) -> None:
+def test_files_are_sent_up_and_go_along_with_the_message(page: Page) -> None:
     attach(page, CSV, {"name": "Straße.txt", "mimeType": "text/plain", "buffer": "Käse".encode("cp1252")})
-    expect(files(page)).to_have_text([re.compile(r"figures\.csv.*ready"), re.compile("Straße.txt.*ready")])
+    both = [re.compile(rf"{re.escape(name)}.*ready", re.DOTALL) for name in ("figures.csv", "Straße.txt")]
+    expect(files(page)).to_have_text(both)
     page.reload()
-    expect(files(page)).to_have_count(2)
-    press(page, "Remove Straße.txt")
+    expect(files(page)).to_have_text(both)
+    composer(page).press("Enter")
+    expect(page.get_by_text("Write what you would like to know about the files.")).to_be_visible()
+    with page.expect_response(lambda reply: reply.request.method == "DELETE") as erased:
+        press(page, "Remove Straße.txt")
     expect(files(page)).to_have_count(1)
-    send(page, "Sum it up.\nscript: say=twelve")
+    assert page.request.get(erased.value.url).status == 404
+    send_when_ready(page, "Sum it up.\nscript: say=twelve")
     finished(page, "twelve")
-    expect(files(page)).to_have_count(0)
+    expect(files(page.locator("form"))).to_have_count(0)
     tree = page.request.get(f"/api/conversations/{page.url.rsplit('/', 1)[1]}").json()
     question = tree["messages"][0]
     assert question["parts"][0]["text"] == "Sum it up.\nscript: say=twelve"
-    assert [file["name"] for file in question["files"]] == ["figures.csv"]
+    assert [(file["name"], file["size"]) for file in question["files"]] == [("figures.csv", 19)]
 
 
-def test_a_sent_file_is_shown_by_its_name_and_opens_beside(page: Page) -> None:
+def test_a_sent_file_opens_beside_the_conversation(page: Page) -> None:
     attach(page, CSV)
-    send(page, "Sum it up.\nscript: say=twelve")
+    send_when_ready(page, "Sum it up.\nscript: say=twelve")
     finished(page, "twelve")
-    chip = questions(page).get_by_role("button", name=re.compile("figures.csv"))
-    expect(chip).to_contain_text("19 byte")
+    chip = questions(page).get_by_role("button", name="figures.csv")
+    expect(chip).to_have_text(re.compile(r"figures\.csv\s*19 byte"))
     chip.focus()
     page.keyboard.press("Enter")
-    pane = page.get_by_role("complementary", name=re.compile("figures.csv"))
-    expect(pane).to_contain_text("Lyon")
+    beside = page.get_by_role("complementary", name="figures.csv")
+    expect(beside.get_by_role("cell", name="Lyon")).to_be_visible()
+    expect(beside.get_by_role("rowheader")).to_have_text("2")
     page.keyboard.press("Escape")
-    expect(pane).to_have_count(0)
+    expect(beside).to_have_count(0)
     expect(chip).to_be_focused()
+    press(page, "Edit this message")
+    page.get_by_role("textbox", name="Edit your message").fill("Again.\nscript: say=once more")
+    page.keyboard.press("Enter")
+    finished(page, "once more")
+    expect(questions(page).get_by_role("button", name="figures.csv")).to_be_visible()
 
 
-def test_what_cannot_be_read_says_so_and_takes_nothing_along(page: Page) -> None:
+def test_a_message_that_holds_its_files_in_fences_shows_them_by_their_names(page: Page) -> None:
+    send(page, "script: say=twelve\n\nfigures.csv:\n```csv\ntown;bread\nLyon;12\n```")
+    finished(page, "twelve")
+    expect(questions(page)).not_to_contain_text("```")
+    chip = questions(page).get_by_text("figures.csv")
+    expect(chip.locator("..")).to_have_text("figures.csv19 byte")
+    rows = questions(page).get_by_text("Lyon;12")
+    expect(rows).to_be_hidden()
+    chip.locator("..").focus()
+    page.keyboard.press("Enter")
+    expect(rows).to_be_visible()
+
+
+def test_what_cannot_be_taken_or_read_says_why_on_the_spot(page: Page, watches: list[Watch]) -> None:
+    watches[-1].forgive("400 (Bad Request)")
     composer(page).fill("typed before")
-    attach(page, {"name": "report.pdf", "mimeType": "", "buffer": b"%PDF-1.7\nbroken"}, CSV)
-    wrong = files(page).filter(has_text="report.pdf")
-    expect(wrong).to_contain_text("cannot be read")
-    expect(wrong.get_by_role("alert")).to_contain_text("report.pdf")
-    expect(files(page)).to_have_count(2)
+    attach(
+        page,
+        {"name": "nothing.txt", "mimeType": "", "buffer": b""},
+        {"name": "report.pdf", "mimeType": "", "buffer": b"%PDF-1.7"},
+        CSV,
+    )
+    refused = files(page).filter(has_text="nothing.txt")
+    expect(refused.get_by_role("alert")).to_contain_text("nothing.txt is empty")
+    expect(files(page).filter(has_text="report.pdf").get_by_role("alert")).to_contain_text("report.pdf")
+    expect(files(page)).to_have_count(3)
+    press(page, "Send nothing.txt again")
+    expect(refused.get_by_role("alert")).to_contain_text("nothing.txt is empty")
+    press(page, "Remove nothing.txt")
+    press(page, "Remove report.pdf")
+    expect(files(page)).to_have_count(1)
     expect(composer(page)).to_have_value("typed before")
 
 
-def test_an_empty_file_is_refused_and_the_others_stay(page: Page, watches: list[Watch]) -> None:
-    watches[-1].forgive("400")
-    attach(page, {"name": "nothing.txt", "mimeType": "", "buffer": b""}, CSV)
-    expect(page.get_by_role("alert").first).to_contain_text("nothing.txt")
-    expect(files(page).filter(has_text="figures.csv")).to_contain_text("ready")
+def test_a_file_on_its_way_shows_how_far_it_is_and_is_broken_off(page: Page) -> None:
+    held: list[Route] = []
+    page.route("**/api/files?*", held.append)
+    composer(page).fill("What is in it?")
+    attach(page, CSV)
+    expect(files(page).get_by_role("progressbar", name="Sending figures.csv")).to_be_visible()
+    composer(page).press("Enter")
+    expect(page.get_by_text("A file is still being sent.")).to_be_visible()
+    expect(page.get_by_role("button", name="Send", exact=True)).to_be_disabled()
+    press(page, "Cancel sending figures.csv")
+    expect(files(page)).to_have_count(0)
+    expect(page.get_by_role("button", name="Send", exact=True)).to_be_enabled()
+    for route in held:
+        route.abort()
+
+
+def test_a_temporary_chat_takes_no_files(page: Page) -> None:
+    page.goto("/temporary")
+    attach(page, CSV)
+    expect(page.get_by_text("A temporary chat takes no files")).to_be_visible()
+    expect(files(page)).to_have_count(0)
 
 
 def test_files_come_by_drop_and_by_paste(page: Page) -> None:
@@ -354,10 +411,10 @@ def test_a_long_pasted_text_may_become_a_file(page: Page) -> None:
 def test_ten_megabytes_are_pasted_without_harm(page: Page) -> None:
     composer(page).fill("typed before")
     paste(page, "0123456789" * 1_000_000)
-    expect(files(page)).to_have_text(re.compile(r"Pasted text.txt"))
+    expect(files(page)).to_have_text(re.compile(r"Pasted text.txt\s*9\.5 MB"))
     expect(composer(page)).to_have_value("typed before")
     composer(page).press_sequentially("!")
-    press(page, re.compile("(Remove|Cancel sending) Pasted text.txt"))
+    press(page, "Remove Pasted text.txt")
     expect(files(page)).to_have_count(0)
     page.reload()
     expect(composer(page)).to_have_value("typed before!")
@@ -461,6 +518,7 @@ def test_on_a_phone_one_row_of_buttons_does(opening: Opening, shared: Served) ->
 def test_what_no_model_can_do_is_greyed_and_says_why(page: Page) -> None:
     for name, reason in {
         "Search the web": "Éclair cannot search the web yet.",
+        "Search my documents": "Éclair cannot search documents yet.",
         "Make an image": "No model here can make images yet.",
     }.items():
         button = page.get_by_role("button", name=name)

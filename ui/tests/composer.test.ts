@@ -92,7 +92,7 @@ const settled = () => new Promise((resolve) => setTimeout(resolve, 0));
 
 test("files go up a few at a time, each told how far it is", async () => {
   const shore = new Shore();
-  const sending = new Sending(shore);
+  const sending = new Sending(shore, 2);
   sending.add(named("a", "b", "c"));
   await settled();
   assert.deepEqual(sending.files.map(({ name, share }) => [name, share]), [["a", 0.5], ["b", 0.5], ["c", 0]]);
@@ -109,7 +109,9 @@ test("a file that is refused stays with the reason, and can be sent again or giv
   const sending = new Sending(shore);
   sending.add(named("a", "b"));
   await settled();
+  assert.deepEqual([...shore.going.keys()], ["a"]);
   shore.going.get("a")?.reject(new ApiError(413, "too_large", "a is too large."));
+  await settled();
   shore.land("b");
   await settled();
   const [left] = sending.files;

@@ -109,10 +109,12 @@ test("files and libraries go along, wait with their message, outlive the page an
 
 test("a file that a message may have taken along is not to be erased", async () => {
   const one = page();
-  server.lose = 9;
+  server.lose = 3;
   one.write("Once");
   one.attach(FILE);
-  assert.equal(await one.send(), false);
+  const sent = one.send();
+  await until(() => one.error !== null);
+  assert.equal(await sent, false);
   one.attach({ ...FILE, id: "other" });
   assert.deepEqual([one.detach("f"), one.detach("other")], [false, true]);
 });

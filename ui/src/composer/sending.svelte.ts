@@ -1,11 +1,8 @@
-// Files on their way to the server, a few at a time. One that did not arrive stays, with the reason, until it is
+// Files on their way to the server, in their order. One that did not arrive stays, with the reason, until it is
 // sent again or given up.
 
 import { ApiError } from "../api.ts";
 import type { FileState } from "../documents.ts";
-
-/** So many go up at once. */
-const AT_ONCE = 2;
 
 export interface Sent {
   readonly id: string;
@@ -27,13 +24,16 @@ export class Sending {
   /** How many are still on their way. */
   readonly going = $derived(this.files.filter(({ problem }) => problem === null).length);
   readonly #receiver: Receiver;
+  readonly #atOnce: number;
   readonly #sources = new Map<string, File>();
   readonly #cuts = new Map<string, AbortController>();
   #waiting: string[] = [];
   #working = 0;
 
-  constructor(receiver: Receiver) {
+  /** `atOnce` of them go up together; with one they arrive in their order. */
+  constructor(receiver: Receiver, atOnce = 1) {
     this.#receiver = receiver;
+    this.#atOnce = atOnce;
   }
 
   add(files: readonly File[]): void {
@@ -63,7 +63,7 @@ export class Sending {
   }
 
   #next(): void {
-    while (this.#working < AT_ONCE) {
+    while (this.#working < this.#atOnce) {
       const id = this.#waiting.shift();
       const file = this.#sources.get(id ?? "");
       if (id === undefined) return;
