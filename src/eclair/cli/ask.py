@@ -8,9 +8,10 @@ import itertools
 import sys
 import time
 from collections.abc import Callable, Sequence
-from contextlib import aclosing
+from contextlib import AbstractAsyncContextManager, aclosing, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from eclair.advice import language_remark
 from eclair.assistant import Answer, Turn
@@ -18,7 +19,6 @@ from eclair.cli.answers import Printer
 from eclair.cli.arguments import load_settings, sampling
 from eclair.cli.logs import log_if_debugging
 from eclair.cli.signals import carry_out
-from eclair.cli.sources import Sources, open_sources
 from eclair.cli.terminal import Terminal
 from eclair.engines.added import AddedEngines
 from eclair.engines.base import Engine, Model
@@ -30,6 +30,9 @@ from eclair.modes import Modes
 from eclair.registry import Registry, build
 from eclair.settings import Settings
 from eclair.turns import Choices, check_text, prepare
+
+if TYPE_CHECKING:
+    from eclair.cli.sources import Sources
 
 Show = Callable[[Event], None]
 
@@ -67,17 +70,28 @@ async def _ask(settings: Settings, question: Question, show: Show, terminal: Ter
     asked = replace(settings, model=question.choices.model or settings.model)
     registry = build(asked, AddedEngines.glanced(settings))
     try:
-        async with open_sources(settings, registry, question.files, question.libraries, terminal) as sources:
+        async with _sources(settings, registry, question, terminal) as sources:
             started, answer = await _prepare(settings, registry, question, sources)
-            with sources.idle.busy():
+            with sources.idle.busy() if sources is not None else nullcontext():
                 fault = await tell(started, answer, show)
     finally:
         await registry.close()
     return fault.exit_code if fault is not None else 0
 
 
+def _sources(
+    settings: Settings, registry: Registry, question: Question, terminal: Terminal
+) -> AbstractAsyncContextManager[Sources | None]:
+    """What it is to be answered from, if anything was named."""
+    if not question.files and not question.libraries:
+        return nullcontext()
+    from eclair.cli.sources import open_sources  # much to import, and most questions do without
+
+    return open_sources(settings, registry, question.files, question.libraries, terminal)
+
+
 async def _prepare(
-    settings: Settings, registry: Registry, question: Question, sources: Sources
+    settings: Settings, registry: Registry, question: Question, sources: Sources | None
 ) -> tuple[RunStarted, Answer]:
     chosen = await Modes(settings, registry).choose(question.choices.model, question.choices.mode, question.text)
     created = int(time.time() * 1000)
@@ -88,8 +102,8 @@ async def _prepare(
         role="user",
         parts=(Part("text", question.text),),
         created=created,
-        files=sources.files,
-        libraries=sources.libraries,
+        files=sources.files if sources is not None else (),
+        libraries=sources.libraries if sources is not None else (),
     )
 
     async def again(engine: Engine, model: Model, passages: Sequence[Passage] = (), notes: Sequence[str] = ()) -> Turn:
@@ -98,9 +112,10 @@ async def _prepare(
         remark = await language_remark([asked], model, await registry.models(), settings)
         return turn if remark is None else replace(turn, remarks=(*turn.remarks, remark))
 
+    grounds = sources.grounds(asked) if sources is not None else None
     turn = await again(chosen.engine, chosen.model)
     started = RunStarted(new_id("run"), new_id("msg"), "", None, chosen.model.id, created)
-    return started, Answer(turn, chosen.fallback, again, sources.grounds(asked))
+    return started, Answer(turn, chosen.fallback, again, grounds)
 
 
 async def tell(started: RunStarted, answer: Answer, show: Show) -> EclairError | None:

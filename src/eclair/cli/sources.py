@@ -12,7 +12,7 @@ import mimetypes
 import tempfile
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing, asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from eclair.changes import Changes
@@ -33,15 +33,15 @@ from eclair.store.sql import SQLStore
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """What goes along with a question; none by default."""
+    """What goes along with a question. While it is answered, `idle` is to know."""
 
-    files: tuple[Attachment, ...] = ()
-    libraries: tuple[LibraryName, ...] = ()
-    documents: Documents | None = None
-    idle: Idle = field(default_factory=Idle)
+    files: tuple[Attachment, ...]
+    libraries: tuple[LibraryName, ...]
+    documents: Documents
+    idle: Idle
 
     def grounds(self, question: Message) -> DocumentGrounds | None:
-        return self.documents.grounds(OWNER, [question]) if self.documents is not None else None
+        return self.documents.grounds(OWNER, [question])
 
 
 @asynccontextmanager
@@ -49,9 +49,6 @@ async def open_sources(
     settings: Settings, registry: Registry, files: Sequence[Path], libraries: Sequence[str], terminal: Terminal
 ) -> AsyncGenerator[Sources]:
     """The sources, read. Raises UserError for a file that cannot be read and a library that is not there."""
-    if not files and not libraries:
-        yield Sources()
-        return
     paths = roots(files)
     idle = Idle()
     with contextlib.ExitStack() as stack:
