@@ -355,7 +355,7 @@ async def main(given: Any) -> None:
 
 if __name__ == "__main__":
     parser = options(__doc__ or "")
-    parser.add_argument("--data", type=Path, default=Path("/work/shared/data/xquad"), help="folder of xquad.*.json")
+    parser.add_argument("--data", type=Path, required=True, help="folder of xquad.*.json")
     parser.add_argument("--languages", nargs="+", choices=LANGUAGES, default=list(LANGUAGES))
     parser.add_argument("--most", type=int, default=100, help="pairs of each kind in each language")
     parser.add_argument("--tune", action="store_true", help="the half that the weights were chosen on")

@@ -25,7 +25,6 @@ from harness import Goals, Process, eclair, link_models, options, run, shown, ta
 from eclair.citations import claims
 from eclair.sentences import Sentences
 
-XQUAD = Path(__file__).parent.parent.parent / "shared" / "data" / "xquad" / "xquad.en.json"
 LONGEST = 80
 """Tokens of an answer."""
 SEED = 20261125
@@ -106,7 +105,7 @@ def unmarked(message: dict[str, Any]) -> list[str]:
 
 async def main() -> None:
     parser = options(__doc__ or "")
-    parser.add_argument("--xquad", type=Path, default=XQUAD)
+    parser.add_argument("--xquad", type=Path, required=True, help="xquad.en.json")
     parser.add_argument("--questions", type=int, default=40)
     chosen = parser.parse_args()
     texts, questions = articles(chosen.xquad)

@@ -19,7 +19,7 @@ from typing import Literal
 
 import numpy as np
 import psutil
-from harness import ROOT, Goals, eclair, link_models, options, quantile, run, shown, table
+from harness import Goals, eclair, link_models, options, quantile, run, shown, table
 from many import direct, round_of
 from numpy import float32
 from numpy.typing import NDArray
@@ -285,7 +285,7 @@ async def _timed(search: Search, scope: Scope, queries: Sequence[str]) -> list[f
 
 async def main() -> None:
     parser = options(__doc__ or "")
-    parser.add_argument("--xquad", type=Path, default=ROOT.parent / "shared" / "data" / "xquad", help="XQuAD's folder")
+    parser.add_argument("--xquad", type=Path, required=True, help="XQuAD's folder")
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS, help="measure these alone")
     wanted = parser.parse_args()
     if not (wanted.xquad / "xquad.en.json").exists():
