@@ -104,14 +104,7 @@ def _parser() -> tuple[argparse.ArgumentParser, list[str]]:
 
     serve.add_argument("--pull", action="store_true", help="fetch the embedded model first, if it is not here")
 
-    add = command("add", "add files and folders to a library, from which questions are answered")
-    add.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="a file, or a folder with all that is in it")
-    add.add_argument(
-        "--library", default="documents", metavar="NAME", help="which one; it is made if need be (documents by default)"
-    )
-    add.add_argument("--sync", action="store_true", help="remove what has gone from a folder since it was added")
-    add.add_argument("--watch", action="store_true", help="go on, as files come, change and go, until Ctrl-C")
-    add.set_defaults(module="adding")
+    _adding(command("add", "add files and folders to a library, from which questions are answered"))
     _shelves(command("libraries", "list and remove libraries"), "NAME", "remove a library with its files")
     files = command("files", "list and remove files")
     files.add_argument("--library", metavar="NAME", help="only those of this library")
@@ -168,6 +161,19 @@ def _parser() -> tuple[argparse.ArgumentParser, list[str]]:
     )
     commands.choices["config"].add_argument("--markdown", action="store_true", help="print docs/configuration.md")
     return parser, command_names
+
+
+def _adding(parser: argparse.ArgumentParser) -> None:
+    """What is added, and to which library."""
+    parser.add_argument(
+        "paths", nargs="+", type=Path, metavar="PATH", help="a file, or a folder with all that is in it"
+    )
+    parser.add_argument(
+        "--library", default="documents", metavar="NAME", help="which one; it is made if need be (documents by default)"
+    )
+    parser.add_argument("--sync", action="store_true", help="remove what has gone from a folder since it was added")
+    parser.add_argument("--watch", action="store_true", help="go on, as files come, change and go, until Ctrl-C")
+    parser.set_defaults(module="adding")
 
 
 def _engines(parser: argparse.ArgumentParser) -> None:

@@ -54,6 +54,8 @@ SENTENCE = 150
 """Characters of a note's sentence, about."""
 SMALL = 1.0
 """Billions of parameters below which a model reads few passages well, and is not trusted to answer by itself."""
+MIDDLING = 4.0
+"""Billions of parameters that one of unknown size is taken to have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +68,9 @@ class Budget:
 
 def budget(model: Model) -> Budget:
     """Few and short ones for a small model, more for a large one, never more than a good half of its window."""
-    size = model.active or model.parameters or 4.0
+    size = model.active or model.parameters or MIDDLING
     window = 4 * (model.context or 32_000)
-    if size < SMALL:
+    if is_small(model):
         return Budget(4, min(3_600, window // 4))
     passages = 8 if size < 10 else 12
     return Budget(min(passages, max(2, window // 2 // 1000)), min(window // 3, 6_000 if size < 2 else 48_000))
@@ -82,7 +84,6 @@ def is_small(model: Model) -> bool:
 
 AskFor = Callable[[str, Engine, Model, Request], AsyncGenerator[Piece, None]]
 """What a model says to the request of an owner, to whom what it takes is counted."""
-
 
 log = logging.getLogger(__name__)
 

@@ -115,6 +115,8 @@ class Intake:
         if self._embedder is not None:
             works.append(self._embed(self._embedder))
         self._tasks = [asyncio.create_task(work, name="documents") for work in works]
+        for task in self._tasks:
+            task.add_done_callback(_complain)
 
     async def close(self) -> None:
         tasks = [*self._tasks, *self._readers.values()]
@@ -205,9 +207,7 @@ class Intake:
 
         async def unknown() -> bool:
             states = [await self._state(sha256) for sha256 in sha256s]
-            return any(
-                state is not None and not state.chunks and state.state in ("queued", "reading") for state in states
-            )
+            return any(state is not None and is_unknown(state) for state in states)
 
         try:
             async with asyncio.timeout(seconds), self._read:
@@ -387,6 +387,12 @@ async def sized(source: AsyncIterable[bytes], name: str, most_mb: int) -> AsyncG
         yield piece
     if size == 0:
         raise InvalidInput(f"{name} is empty; choose another file.")
+
+
+def _complain(task: asyncio.Task[None]) -> None:
+    """Work that ends by itself ended of a mistake of ours."""
+    if not task.cancelled() and (error := task.exception()) is not None:
+        log.error("work on documents has ended", exc_info=error)
 
 
 def is_unknown(state: DocumentState) -> bool:
