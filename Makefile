@@ -33,7 +33,7 @@ run: $(VENV)/.app ## Set up what is not set up, and start Éclair
 
 test: $(VENV)/.app $(VENV)/.dev chromium ## Run every test, in a real browser too
 	@$(VENV)/bin/eclair pull
-	@$(VENV)/bin/python -m pytest $(ARGS)
+	@$(VENV)/bin/python -m pytest -n 2 --dist loadfile $(ARGS)
 
 check: $(VENV)/.app $(VENV)/.dev ## Formatting, lint, types, generated files
 	@$(VENV)/bin/ruff format --check
