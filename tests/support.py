@@ -38,6 +38,7 @@ from eclair.messages import Conversation, Message, Part
 from eclair.server.app import create_app
 from eclair.settings import Settings
 from eclair.store.base import Chunk, NewTurn, RunRecord, Store
+from eclair.web.opening import AROUND, Surroundings
 
 JSON = dict[str, Any]
 ENDLESS = 1_000_000
@@ -170,12 +171,12 @@ class _Uvicorn(uvicorn.Server):
 
 
 @contextlib.asynccontextmanager
-async def serving(settings: Settings) -> AsyncGenerator[Server]:
+async def serving(settings: Settings, around: Surroundings = AROUND) -> AsyncGenerator[Server]:
     """A real server in this process. Fails if it blocked the event loop or left a task behind."""
     before = asyncio.all_tasks()
     with socket.create_server(("127.0.0.1", 0)) as listener:
         address = f"http://127.0.0.1:{listener.getsockname()[1]}"
-        async with open_core(settings) as core:
+        async with open_core(settings, around) as core:
             config = uvicorn.Config(
                 create_app(core), http="httptools", lifespan="off", access_log=False, log_config=None
             )

@@ -133,3 +133,27 @@ def test_every_setting_is_described_and_no_key_is_shown(file: Path) -> None:
     assert all(row.sentence.endswith((".", "default.")) for row in rows)
     assert all(row.variable == f"ECLAIR_{row.name.upper()}" for row in rows)
     assert "hushed" not in str(rows)
+
+
+def test_keys_of_search_services_are_never_shown(file: Path) -> None:
+    file.write_text('[search_keys]\nmojeek = "s3cret"\n')
+    loaded = load({"ECLAIR_CONFIG": str(file)})
+    (row,) = [row for row in describe(loaded) if row.name == "search_keys"]
+    assert row.value == {"mojeek": "(set)"}
+    assert "12345" not in fault(file, "[search_keys]\nmojeek = 12345\n")
+    assert "s3cret" not in fault(file, ECLAIR_SEARCH_KEYS="s3cret")
+    assert "12345" not in fault(file, ECLAIR_SEARCH_KEYS='{"mojeek": 12345}')
+
+
+def test_search_services_are_read_from_the_environment(tmp_path: Path) -> None:
+    settings = load(
+        {
+            "ECLAIR_CONFIG": str(tmp_path / "none.toml"),
+            "ECLAIR_WEB_SEARCH": "searxng, wikipedia",
+            "ECLAIR_SEARCH_KEYS": '{"mojeek": "k"}',
+            "ECLAIR_OPENSEARCH": '{"library": "https://example.org/opensearch.xml"}',
+        }
+    ).settings
+    assert settings.web_search == ("searxng", "wikipedia")
+    assert settings.search_keys == {"mojeek": "k"}
+    assert settings.opensearch == {"library": "https://example.org/opensearch.xml"}

@@ -89,17 +89,23 @@ class Meter:
         self.rates = rates
         self._accepted = accepted
         self._clock = clock
+        self._shown: float | None = None
         self._first: float | None = None
         self._last = 0.0
         self._words = 0
         self._in_word = False
         self._counted: Counted | None = None
 
+    def quoted(self) -> None:
+        """Words that are not the model's are shown now: the first ones, but none by which its speed is told."""
+        self._shown = self._clock() if self._shown is None else self._shown
+
     def text(self, text: str) -> None:
         """More words came just now; a word may come in pieces."""
         self._last = self._clock()
         if self._first is None and text.strip():
             self._first = self._last
+            self._shown = self._first if self._shown is None else self._shown
         if text:
             self._words += len(text.split()) - (self._in_word and not text[0].isspace())
             self._in_word = not text[-1].isspace()
@@ -109,7 +115,7 @@ class Meter:
 
     def usage(self) -> Usage | None:
         """What was measured; None when nothing came at all and nothing was taken."""
-        if self._first is None and self._counted is None and self.tab == Tab():
+        if self._shown is None and self._counted is None and self.tab == Tab():
             return None
         words = self._words
         seconds = self._last - self._first if self._first is not None else 0.0
@@ -118,7 +124,7 @@ class Meter:
             prompt_tokens=counted.prompt_tokens if counted else None,
             cached_tokens=counted.cached_tokens if counted else None,
             completion_tokens=counted.completion_tokens if counted else None,
-            first_word_ms=None if self._first is None else round((self._first - self._accepted) * 1000, 1),
+            first_word_ms=None if self._shown is None else round((self._shown - self._accepted) * 1000, 1),
             words=words,
             words_per_second=round((words - 1) / seconds, 1) if words > 1 and seconds >= TELLING else None,
             seconds=round(self._clock() - self._accepted, 3),
@@ -243,6 +249,7 @@ class Answer:
         events: list[Event] = []
         length = 0
         for quoted in quotes:
+            self._meter.quoted()
             events += self._parts.take(Text(quoted.text))
             citation = quoted.citation
             events.append(Cited(replace(citation, start=citation.start + length, end=citation.end + length)))

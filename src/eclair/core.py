@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 from eclair.archive.imports import Imports
 from eclair.changes import Changes
-from eclair.documents.embedding import choose_embedder
-from eclair.documents.gather import Documents
+from eclair.documents.embedding import Embedder, choose_embedder
+from eclair.documents.gather import AskFor, Documents
 from eclair.documents.intake import Intake
 from eclair.documents.parsing import Parser
 from eclair.documents.search import Search
@@ -32,11 +32,16 @@ from eclair.store.base import Store
 from eclair.store.blobs import Blobs
 from eclair.store.sql import SQLStore
 from eclair.titles import Titles
+from eclair.trust.egress import OWNER, Browser, Door
+from eclair.trust.ledger import CallLedger
+from eclair.trust.policy import Rules
 from eclair.tuner import Tuner
 from eclair.turns import Turns
-
-OWNER = "local"
-"""Who owns what is kept, until there are accounts."""
+from eclair.web.gather import Searching
+from eclair.web.newsroom import Newsroom
+from eclair.web.opening import AROUND, Surroundings, World, open_world
+from eclair.web.search import WebSearch
+from eclair.web.searching.newsroom import NewsroomService
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +59,23 @@ class Core:
     idle: Idle
     pulls: Pulls
     ledger: Ledger
+    calls: CallLedger
+    browser: Browser
     servers: Servers
     intake: Intake
     blobs: Blobs
     search: Search
     documents: Documents
+    newsroom: Newsroom
+    world: World
+
+    @property
+    def searching(self) -> Searching:
+        return self.world.searching
+
+    @property
+    def web(self) -> WebSearch:
+        return self.world.search
 
     def ask(self, engine: Engine, model: Model, request: Request) -> AsyncGenerator[Piece, None]:
         """The pieces of an answer that is kept nowhere, but for what it takes."""
@@ -72,12 +89,14 @@ class Core:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What takes files in, finds what stands in them, and gathers it for an answer."""
+    """What takes files in, finds what stands in them, and gathers it for an answer. `embedder` compares what is in none
+    too."""
 
     intake: Intake
     blobs: Blobs
     search: Search
     documents: Documents
+    embedder: Embedder | None
 
 
 @asynccontextmanager
@@ -97,14 +116,34 @@ async def open_reading(
         await intake.start()
         search = Search(store.documents, embedder)
 
-        def ask(owner: str, engine: Engine, model: Model, request: Request) -> AsyncGenerator[Piece, None]:
-            return ledger.stream(owner, engine, model, request, rates(settings, model))
+        ask = _counted(settings, ledger)
+        documents = Documents(store.documents, search, intake, embedder, ask)
+        yield Reading(intake, blobs, search, documents, embedder)
 
-        yield Reading(intake, blobs, search, Documents(store.documents, search, intake, embedder, ask))
+
+def _counted(settings: Settings, ledger: Ledger) -> AskFor:
+    """What a model says to the request of an owner, to whom what it takes is counted."""
+
+    def ask(owner: str, engine: Engine, model: Model, request: Request) -> AsyncGenerator[Piece, None]:
+        return ledger.stream(owner, engine, model, request, rates(settings, model))
+
+    return ask
 
 
 @asynccontextmanager
-async def open_core(settings: Settings) -> AsyncGenerator[Core]:
+async def open_newsroom(
+    settings: Settings, store: Store, changes: Changes, browser: Browser
+) -> AsyncGenerator[Newsroom]:
+    """What was listed and brought; nothing is fetched before it is started."""
+    newsroom = Newsroom(store.feeds, browser, changes, offline=settings.egress == "offline", days=settings.feed_days)
+    try:
+        yield newsroom
+    finally:
+        await newsroom.close()
+
+
+@asynccontextmanager
+async def open_core(settings: Settings, around: Surroundings = AROUND) -> AsyncGenerator[Core]:
     """Open the store, start the engines, mark what dead processes left; close all of it at the end.
 
     Raises SetupError. An engine that cannot start does not keep this from opening: its health says why.
@@ -112,7 +151,13 @@ async def open_core(settings: Settings) -> AsyncGenerator[Core]:
     async with AsyncExitStack() as stack:
         store = await asyncio.to_thread(SQLStore.open, settings.data_dir)
         stack.push_async_callback(store.close)
-        registry = build(settings, AddedEngines(settings, store.servers))
+        calls = CallLedger(store.egress, settings.egress_days)
+        await calls.start()
+        stack.push_async_callback(calls.close)
+        door = Door(Rules.configured(settings), calls)
+        browser = Browser(door, resolver=around.resolver)
+        stack.push_async_callback(browser.close)
+        registry = build(settings, AddedEngines(settings, store.servers, door=door), door=door)
         stack.push_async_callback(registry.close)
         changes = Changes(store)
         stack.push_async_callback(changes.close)
@@ -140,8 +185,33 @@ async def open_core(settings: Settings) -> AsyncGenerator[Core]:
         stack.push_async_callback(prefill.close)
         modes = Modes(settings, registry, store)
         reading = await stack.enter_async_context(open_reading(settings, store, registry, changes, idle, ledger))
-        turns = Turns(settings, store, registry, modes, preferences, runs, idle, titles, prefill, reading.documents)
-        pulls = Pulls(settings, registry, changes)
+        newsroom = await stack.enter_async_context(open_newsroom(settings, store, changes, browser))
+        newsroom.start()
+        world = await stack.enter_async_context(
+            open_world(
+                settings,
+                browser,
+                store.web,
+                reading.embedder,
+                _counted(settings, ledger),
+                around,
+                [NewsroomService(newsroom)],
+            )
+        )
+        turns = Turns(
+            settings,
+            store,
+            registry,
+            modes,
+            preferences,
+            runs,
+            idle,
+            titles,
+            prefill,
+            reading.documents,
+            world.searching,
+        )
+        pulls = Pulls(settings, registry, changes, door=door)
         stack.push_async_callback(pulls.close)
         yield Core(
             settings=settings,
@@ -157,9 +227,13 @@ async def open_core(settings: Settings) -> AsyncGenerator[Core]:
             idle=idle,
             pulls=pulls,
             ledger=ledger,
-            servers=Servers(settings, store),
+            servers=Servers(settings, store, door=door),
+            calls=calls,
+            browser=browser,
             intake=reading.intake,
             blobs=reading.blobs,
             search=reading.search,
             documents=reading.documents,
+            world=world,
+            newsroom=newsroom,
         )

@@ -23,15 +23,15 @@ import eclair
 from eclair.engines import package_index, tuned
 from eclair.engines.catalog import embedded
 from eclair.engines.hub import Hub
-from eclair.engines.jurisdiction import without_login
 from eclair.engines.offers import offers
 from eclair.engines.shelf import verify
-from eclair.errors import EclairError, ModelMissing, PortInUse, StoreError
+from eclair.errors import EclairError, ModelMissing, PortInUse, SettingsError, StoreError
 from eclair.loopback import is_loopback
 from eclair.server.port import holder, listen
 from eclair.servers import Server, configured, glanced
 from eclair.settings import Loaded, Settings
 from eclair.sizes import size
+from eclair.trust.policy import Rules, without_login
 from eclair.tuning.bandwidth import bandwidth
 from eclair.tuning.expected import Paces, worded
 
@@ -85,7 +85,7 @@ async def examine(loaded: Loaded) -> Report:
     settings = loaded.settings
     checks = [_eclair(), _python(), _packages(), _page(), _file(loaded)]
     checks += [_data_folder(settings.data_dir), _disk(settings.data_dir), _database(settings.data_dir / "eclair.db")]
-    checks += [_port(settings.host, settings.port), _key(settings)]
+    checks += [_port(settings.host, settings.port), _key(settings), _policy(settings)]
     if settings.embedded:
         checks += [_engine(), _model(settings.data_dir), _speed(settings)]
     servers = _servers(settings)
@@ -103,6 +103,14 @@ async def leaving(settings: Settings) -> list[Leaving]:
 
 def _eclair() -> Check:
     return Check("Éclair", "ok", f"{eclair.__version__}, in {Path(eclair.__file__).parent}")
+
+
+def _policy(settings: Settings) -> Check:
+    try:
+        said = Rules.configured(settings).sentence
+    except SettingsError as error:
+        return Check("What may leave", "broken", error.message)
+    return Check("What may leave", "ok", f"{said} `eclair egress` lists what did.")
 
 
 def _python() -> Check:

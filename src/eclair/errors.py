@@ -5,6 +5,7 @@
     │   ├── InvalidInput          400  malformed, empty, of the wrong type
     │   ├── Unauthorized          401  no key, or a wrong one
     │   ├── Forbidden             403  a foreign Host or Origin; a model whose terms nobody here has accepted
+    │   │   └── Refused           403  a call to elsewhere that policy or guard does not let out
     │   ├── NotFound              404  no such conversation, run, model
     │   ├── MethodNotAllowed      405  a path that is there, asked for what it does not do
     │   ├── Conflict              409  the conversation is still answering
@@ -65,6 +66,10 @@ class Unauthorized(UserError):
 class Forbidden(UserError):
     code = "forbidden"
     status = 403
+
+
+class Refused(Forbidden):
+    code = "refused"
 
 
 class NotFound(UserError):

@@ -23,6 +23,7 @@ from eclair.messages import (
     Fault,
     FinishReason,
     Message,
+    Outcome,
     Part,
     PartKind,
     Passage,
@@ -71,8 +72,12 @@ class StepStarted:
 
 @dataclass(frozen=True, slots=True)
 class StepFinished:
+    """See `Step`."""
+
     step: str
     milliseconds: float
+    outcome: Outcome | None = None
+    count: int | None = None
     seq: int = 0
     type: Literal["step.finished"] = "step.finished"
 
@@ -307,4 +312,4 @@ def _after(message: Message, event: _Other | End) -> Message:
 def _finished(step: Step, event: StepFinished) -> Step:
     if step.step != event.step or step.milliseconds is not None:
         return step
-    return replace(step, milliseconds=event.milliseconds)
+    return replace(step, milliseconds=event.milliseconds, outcome=event.outcome, count=event.count)

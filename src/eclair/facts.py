@@ -141,6 +141,12 @@ def _terms(text: str) -> tuple[Term, ...]:
     return tuple(found)
 
 
+def stems(text: str) -> list[str]:
+    """What the words that say something have in common with their inflections, in order, and the figures."""
+    figures = [match["digits"] for match in _FIGURE.finditer(text)]
+    return [term.stem for term in _terms(text) if tells(term)] + figures
+
+
 def tells(term: Term) -> bool:
     """Whether the word says something by itself."""
     return (len(term.key) > 1 or term.capital) and term.key not in _stops()

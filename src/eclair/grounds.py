@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Sequence
-from dataclasses import dataclass
+from contextlib import aclosing
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from eclair.citations import Checker
 from eclair.engines.base import Engine, Model
 from eclair.events import Remarked, SourceFound, StepFinished, StepStarted
-from eclair.messages import Citation, Passage
+from eclair.messages import Citation, Message, Passage
 
 Finding = StepStarted | StepFinished | SourceFound | Remarked
 
@@ -43,3 +44,56 @@ class Grounds(Protocol):
         ...
 
     def checker(self, passages: Sequence[Passage]) -> Checker: ...
+
+
+class Numbering:
+    """The numbers of passages: each keeps the one that it had in the conversation, a new one has the next."""
+
+    def __init__(self, history: Sequence[Message]) -> None:
+        passages = [passage for message in history for passage in message.passages]
+        self._known = {(old.file, old.start, old.end): old.number for old in passages}
+
+    def numbered(self, passages: Sequence[Passage]) -> list[Passage]:
+        numbered: list[Passage] = []
+        for passage in passages:
+            place = (passage.file, passage.start, passage.end)
+            if place not in self._known:
+                self._known[place] = max(self._known.values(), default=0) + 1
+            numbered.append(replace(passage, number=self._known[place]))
+        return numbered
+
+
+class Joined:
+    """The grounds of several sources, one after the other; what the first one leads with is what is quoted."""
+
+    def __init__(self, *sources: Grounds) -> None:
+        self._sources = sources
+        self._leading: Grounds = sources[0]
+
+    async def gather(self, engine: Engine, model: Model) -> AsyncGenerator[Finding, None]:
+        for source in self._sources:
+            async with aclosing(source.gather(engine, model)) as findings:
+                async for finding in findings:
+                    yield finding
+
+    def notes(self) -> Sequence[str]:
+        return [note for source in self._sources for note in source.notes()]
+
+    async def lead(self, model: Model) -> Sequence[Quoted]:
+        for source in self._sources:
+            if quotes := await source.lead(model):
+                self._leading = source
+                return quotes
+        return ()
+
+    def suffice(self) -> bool:
+        return self._leading.suffice()
+
+    def checker(self, passages: Sequence[Passage]) -> Checker:
+        return self._sources[0].checker(passages)
+
+
+def joined(*sources: Grounds | None) -> Grounds | None:
+    """Those that are there, as one; None where none is."""
+    there = [source for source in sources if source is not None]
+    return there[0] if len(there) == 1 else Joined(*there) if there else None

@@ -70,11 +70,13 @@ class Keeping:
             await self._erase()
 
     async def delete_all(self, owner: str, *, forever: bool = False) -> Deleted:
-        """As `delete`, with every conversation of the owner at once, those in the archive included."""
+        """As `delete`, with every conversation of the owner at once, those in the archive included; `forever` erases
+        what was asked of the web as well, of which the egress ledger keeps only that it was asked of whom."""
         deleted = await self._stopping(owner, lambda: self._store.delete_all(owner, forever=forever))
         self._changes.tell(None, "changed")
         if forever:
             await self._erase()
+            await self._store.egress.forget_asked(owner)
         return deleted
 
     async def restore(self, owner: str, id: str) -> Conversation:

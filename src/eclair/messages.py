@@ -13,7 +13,10 @@ Role = Literal["system", "user", "assistant"]
 PartKind = Literal["text", "reasoning", "tool_call"]
 Status = Literal["running", "finished", "stopped", "interrupted", "failed"]
 FinishReason = Literal["stop", "length", "tool_calls", "content_filter"]
-StepKind = Literal["load", "read", "search"]
+StepKind = Literal["load", "read", "search", "ask", "fetch"]
+Outcome = Literal["done", "nothing", "late", "refused", "failed", "wall"]
+Web = Literal["off", "auto", "on"]
+WEBS: tuple[Web, ...] = get_args(Web)
 RemarkCode = Literal[
     "history_trimmed",
     "routed_short",
@@ -26,8 +29,15 @@ RemarkCode = Literal[
     "partly_read",
     "unread",
     "nothing_found",
+    "web_auto",
+    "web_off",
+    "web_late",
+    "web_unreachable",
+    "web_refused",
+    "stale",
+    "contradicted",
 ]
-ChangeKind = Literal["changed", "removed", "running", "finished", "models", "files"]
+ChangeKind = Literal["changed", "removed", "running", "finished", "models", "files", "feeds"]
 EnergyKind = Literal["measured", "estimated"]
 Mode = Literal["flash", "auto", "think"]
 MODES: tuple[Mode, ...] = get_args(Mode)
@@ -111,13 +121,17 @@ class Remark:
 class Step:
     """Work that was not words: waiting for a model to load or a document to be read, searching.
 
-    `milliseconds` is None until it is done, and stays so where the answer ended before it did.
+    The title of `ask` is the search service that is asked, of `fetch` the address of the page that is read; their
+    `outcome` says how that ended, and `count` how much was found. `milliseconds` is None until it is done, and stays so
+    where the answer ended before it did.
     """
 
     step: str
     kind: StepKind
     title: str
     milliseconds: float | None = None
+    outcome: Outcome | None = None
+    count: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +158,8 @@ class Passage:
 
     `number` is the one under which it is cited, from 1, and never changes in a run. `page` counts from 1, `label` is
     what the page calls itself (`xii`, a sheet's name) or None; `heading` is the path of headings above the passage,
-    and `member` the file in which it stands where the document is an archive.
+    and `member` the file in which it stands where the document is an archive. Of a page of the web, `file` is the copy
+    that was kept, `name` its title, `url` its address and `published` the day (ISO 8601) that it is from, where known.
     """
 
     number: int
@@ -157,6 +172,8 @@ class Passage:
     end: int
     text: str
     member: str | None = None
+    url: str | None = None
+    published: str | None = None
 
     @property
     def body(self) -> int:
@@ -232,8 +249,8 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Conversation:
-    """A conversation without its messages. `leaf` is the last message of the branch that is shown; `model` and `mode`
-    are what the person chose for it, None where it is left to what holds otherwise."""
+    """A conversation without its messages. `leaf` is the last message of the branch that is shown; `model`, `mode` and
+    `web` are what the person chose for it, None where it is left to what holds otherwise."""
 
     id: str
     owner: str
@@ -246,6 +263,7 @@ class Conversation:
     tags: tuple[str, ...] = ()
     model: str | None = None
     mode: Mode | None = None
+    web: Web | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ from eclair.ids import new_id
 from eclair.loopback import is_loopback
 from eclair.registry import Registry
 from eclair.settings import Settings
-from eclair.trust.egress import Downloads
+from eclair.trust.egress import CLOSED, Door, Downloads
 
 MOST = 20
 """Pulls that are remembered after their end."""
@@ -48,8 +48,15 @@ class Pulls:
     """The pulls of this process. They end with it, and go on from where they stopped when they are begun again."""
 
     def __init__(
-        self, settings: Settings, registry: Registry, changes: Changes, clock: Callable[[], float] = time.monotonic
+        self,
+        settings: Settings,
+        registry: Registry,
+        changes: Changes,
+        clock: Callable[[], float] = time.monotonic,
+        *,
+        door: Door = CLOSED,
     ) -> None:
+        self._door = door
         self._settings = settings
         self._registry = registry
         self._changes = changes
@@ -72,7 +79,7 @@ class Pulls:
 
         Raises LicenceAsks where it has to be `accepted`, and whatever keeps the model from being found.
         """
-        hub, downloads = Hub.configured(self._settings, os.environ), Downloads()
+        hub, downloads = Hub.configured(self._settings, os.environ), Downloads(self._door)
         try:
             wanted = await plan(
                 name, self._settings, hub, downloads, local=False, addresses=is_loopback(self._settings.host)
@@ -126,7 +133,7 @@ class Pulls:
             begun.progress = progress
 
         try:
-            await pull(begun.plan, self._settings.data_dir, report=report, hub=hub)
+            await pull(begun.plan, self._settings.data_dir, report=report, hub=hub, door=self._door)
             begun.state = "finished"
             self._registry.ask_anew()
         except EclairError as error:

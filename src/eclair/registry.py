@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NoReturn, Protocol
 from eclair.engines.base import Engine, Health, Model
 from eclair.errors import EclairError, EngineUnavailable, NotFound, StoreError
 from eclair.settings import Settings
+from eclair.trust.door import CLOSED, Door
 
 if TYPE_CHECKING:
     from eclair.engines.local import LocalEngine
@@ -191,8 +192,9 @@ class Registry:
             log.warning("engine %s does not say which models it has: %s", engine.name, error.message)
 
 
-def build(settings: Settings, added: Added | None = None) -> Registry:
-    """The engines that the settings ask for, and those that were added. An embedded engine begins to load at once."""
+def build(settings: Settings, added: Added | None = None, *, door: Door = CLOSED) -> Registry:
+    """The engines that the settings ask for, and those that were added. An embedded engine begins to load at once.
+    Those that are elsewhere are called through `door`."""
     engines: list[Engine] = []
     local: LocalEngine | None = None
     if settings.embedded:
@@ -203,7 +205,7 @@ def build(settings: Settings, added: Added | None = None) -> Registry:
     if settings.engines:
         from eclair.engines.openai import OpenAIEngine
 
-        engines += [OpenAIEngine.configured(name, server) for name, server in settings.engines.items()]
+        engines += [OpenAIEngine.configured(name, server, door) for name, server in settings.engines.items()]
     if settings.scripted:
         from eclair.engines.scripted import ScriptedEngine
 

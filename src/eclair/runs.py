@@ -37,6 +37,7 @@ from eclair.idle import Idle
 from eclair.ledger import Ledger
 from eclair.messages import Message
 from eclair.store.base import Chunk, NewTurn, RunRecord, Store
+from eclair.trust.door import RUN
 
 FRAME = 0.02
 FLUSH = 0.1
@@ -346,6 +347,7 @@ class Runs:
 
     async def _do(self, live: _Live, work: Work) -> End:
         """Do the work. The run's last event comes back; all that come before it have been said."""
+        RUN.set(live.id)
         end: End | None = live.ending
         try:
             if end is None:

@@ -18,14 +18,15 @@ import orjson
 from pydantic import TypeAdapter, ValidationError
 
 from eclair.engines.added import bound, taken_names, unlocked
-from eclair.engines.jurisdiction import Place, place, without_login
+from eclair.engines.jurisdiction import Place, place
 from eclair.engines.probe import Finding, Probe, Prober
 from eclair.errors import Conflict, EclairError, InvalidInput, NotFound
 from eclair.ids import Clock
 from eclair.settings import EngineSettings, Settings
 from eclair.store.base import AddedServer, Store
 from eclair.store.glance import added
-from eclair.trust.egress import is_loopback
+from eclair.trust.door import CLOSED, Door
+from eclair.trust.policy import is_loopback, without_login
 from eclair.trust.vault import Vault
 
 LONGEST_NAME = 40
@@ -69,7 +70,18 @@ class Change:
 
 
 class Servers:
-    def __init__(self, settings: Settings, store: Store, vault: Vault | None = None, clock: Clock = time.time) -> None:
+    """The servers. Those that are tried are called through `door`."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        store: Store,
+        vault: Vault | None = None,
+        clock: Clock = time.time,
+        *,
+        door: Door = CLOSED,
+    ) -> None:
+        self._door = door
         self._settings = settings
         self._store = store
         self._vault = vault or Vault.configured(settings)
@@ -120,7 +132,8 @@ class Servers:
         """
         server = await self.get(name)
         key, models = await self._access(name)
-        prober = Prober(server.url, key, models, clock=self._clock)
+        stated = server.place.country if server.place.stated else None
+        prober = Prober(server.url, key, models, clock=self._clock, door=self._door, country=stated)
         async with aclosing(prober.findings()) as findings:
             async for found in findings:
                 if isinstance(found, Probe):

@@ -31,6 +31,9 @@ SYSTEM_PROMPT = "You are Eclair, a helpful AI assistant. Give clear, correct and
 
 Amount = Annotated[Decimal, Field(ge=0, le=1_000_000, allow_inf_nan=False)]
 Rate = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+HostName = Annotated[str, Field(pattern=r"^[a-z0-9_-]+(\.[a-z0-9_-]+)*$")]
+
+HostPort = Annotated[str, Field(pattern=r"^(\[[0-9a-f:.]+\]|[^\s:/@]+):[1-9][0-9]{0,4}$")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +87,7 @@ class Settings:
     max_tokens: int = _setting(1024, "Longest answer, in tokens, unless the request says otherwise.", ge=1)
     max_message_kb: int = _setting(1024, "Largest message accepted, in KiB.", ge=1)
     max_file_mb: int = _setting(200, "Largest file accepted, in MB.", ge=1)
+    feed_days: int = _setting(60, "Days for which the newsroom keeps what feeds bring.", ge=1, le=3650)
     embedded: bool = _setting(True, "Run the embedded engine (llama.cpp) and its model.")
     embedded_context: int = _setting(8192, "Context window of the embedded engine, in tokens.", ge=1)
     embedded_parallel: int = _setting(16, "How many requests the embedded engine serves together.", ge=1)
@@ -108,6 +112,24 @@ class Settings:
     catalog: Path = field(
         default_factory=lambda: default_file().parent / CATALOG,
         metadata={"sentence": "File with models of your own, which add to Éclair's catalogue and override it."},
+    )
+    web_search: tuple[str, ...] = _setting(
+        (),
+        "Search services that are asked, by name, in this order; by default those that need no setting up and all that "
+        "are set up below; see docs/browsing.md.",
+    )
+    search_keys: dict[str, Annotated[str, Field(min_length=1)]] = field(
+        default_factory=dict[str, str], metadata={"sentence": "Keys of search services, by the service's name."}
+    )
+    searxng: Annotated[str | None, Field(pattern="^https?://[^/]")] = _setting(
+        None, "Address of a SearXNG that you run and that may answer in JSON."
+    )
+    opensearch: dict[str, Annotated[str, Field(pattern="^https?://[^/]")]] = field(
+        default_factory=dict[str, str],
+        metadata={"sentence": "Further sites to search: by a name of yours, where their OpenSearch description is."},
+    )
+    web_seconds: float = _setting(
+        6.0, "Seconds that an answer may take to look on the web; what is late is left out.", gt=0, le=120
     )
     engines: dict[str, EngineSettings] = field(
         default_factory=dict[str, EngineSettings],
@@ -134,6 +156,22 @@ class Settings:
     secret_key_file: Path | None = field(
         default=None,
         metadata={"sentence": "File with the secret that encrypts servers' keys; in the data folder by default."},
+    )
+    egress: Literal["offline", "listed", "eu", "open"] = _setting(
+        "open",
+        "Who may be called: nobody (`offline`), the hosts of `egress_hosts` and the engines that you set up "
+        "(`listed`), besides them who belongs to the EU or EEA (`eu`), or anybody (`open`).",
+    )
+    egress_hosts: tuple[HostName, ...] = _setting(
+        (), "Hosts, each with every name under it, that `listed` and `eu` let calls out to."
+    )
+    egress_days: int = _setting(
+        365, "Days for which the ledger keeps what left this machine; 0 keeps it without end.", ge=0, le=36_500
+    )
+    private_addresses: tuple[HostPort, ...] = _setting(
+        (),
+        "Services of your own, as `host:port`, that the web part may reach although they are not of the open web, such "
+        "as a SearXNG or an intranet.",
     )
     scripted: bool = _setting(False, "Offer the scripted engine, for demonstrations and tests.")
     titles: bool = _setting(True, "Let the model that answered name the conversation after its first answer.")
@@ -199,6 +237,8 @@ def describe(loaded: Loaded) -> list[Described]:
         value = getattr(loaded.settings, spec.name)
         if spec.name == "api_key" and value is not None:
             value = "(set)"
+        if spec.name == "search_keys":
+            value = dict.fromkeys(loaded.settings.search_keys, "(set)")
         if spec.name == "engines":
             value = {name: engine.url for name, engine in loaded.settings.engines.items()}
         rows.append(
@@ -245,10 +285,10 @@ def _parse(name: str, value: Any, origin: Origin, file: Path) -> Any:
 
 def _validate(name: str, value: Any, origin: Origin) -> Any:
     adapter = _adapter(name)
-    if origin == "environment" and name in ("engines", "fallbacks"):
+    if origin == "environment" and name in ("engines", "fallbacks", "search_keys", "opensearch"):
         return adapter.validate_json(value)
-    if origin == "environment" and name == "allowed_hosts":
-        return tuple(host.strip() for host in str(value).split(",") if host.strip())
+    if origin == "environment" and name in ("allowed_hosts", "egress_hosts", "private_addresses", "web_search"):
+        value = tuple(one.strip() for one in str(value).split(",") if one.strip())
     parsed = adapter.validate_python(value)
     return parsed.expanduser().absolute() if isinstance(parsed, Path) else parsed
 
@@ -267,11 +307,16 @@ def _fault(name: str, error: ValidationError) -> str:
         case "missing" | "missing_argument":
             return f"{'.'.join(path)} without {last}; add it"
         case "string_pattern_mismatch":
+            if name.lower().endswith("egress_hosts"):
+                return f"{name} to {first['input']!r}, which is no host; write its name alone, such as example.eu"
+            if name.lower().endswith("private_addresses"):
+                return f"{name} to {first['input']!r}, which is no host:port; write it so, such as 10.0.0.5:8888"
             if last == "currency":
                 return f"{place} to {first['input']!r}, which is no currency code; write three letters, such as EUR"
             return f"{place} to {first['input']!r}, which is no address that begins with http:// or https://"
         case _:
-            secret = last.lower().endswith(("key", "engines")) or not isinstance(first["input"], str | int | float)
+            private = place.lower().endswith(("key", "engines")) or "search_keys" in place.lower()
+            secret = private or not isinstance(first["input"], str | int | float)
             value = "" if secret else f" to {first['input']!r}"
             return f"{place}{value}: {first['msg'][0].lower()}{first['msg'][1:]}"
 

@@ -14,9 +14,10 @@ from eclair.engines.base import Engine, Model, Request
 from eclair.engines.thinking import FLASH, THINK
 from eclair.errors import InvalidInput, NotFound, TooLarge
 from eclair.events import RunStarted
+from eclair.grounds import Grounds, Numbering, joined
 from eclair.idle import Idle
 from eclair.ids import Clock, new_id
-from eclair.messages import Conversation, Message, Mode, Part, Passage, Role, Sampling, branch
+from eclair.messages import Conversation, Message, Mode, Part, Passage, Role, Sampling, Web, branch
 from eclair.modes import Chosen, Modes
 from eclair.preferences import Preferred
 from eclair.prefill import Prefill
@@ -26,6 +27,8 @@ from eclair.settings import Settings
 from eclair.spending import rates
 from eclair.store.base import Chunk, NewTurn, RunRecord, Store
 from eclair.titles import Titles
+from eclair.web.gather import Searching, Turning
+from eclair.web.research import Report
 
 TITLE = 60
 
@@ -40,7 +43,8 @@ THOUGHTS = 4
 class New:
     """A new message under `parent`, or else under the branch that is shown; `at_root` starts a branch.
 
-    `files` are ids of those that go along, `libraries` names or ids of those that are searched from now on.
+    `files` are ids of those that go along, `libraries` names or ids of those that are searched from now on. With
+    `research` the answer is a report, for which these questions are looked into on the web.
     """
 
     text: str
@@ -49,6 +53,7 @@ class New:
     id: str | None = None
     files: tuple[str, ...] = ()
     libraries: tuple[str, ...] = ()
+    research: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,12 +73,13 @@ class Continue:
 @dataclass(frozen=True, slots=True)
 class Choices:
     """How it is to be answered; None leaves it to the settings. `mode` tells the model that is named whether to think,
-    and chooses one where none is."""
+    and chooses one where none is; `web` is whether to look on the web, None as the conversation has it."""
 
     model: str | None = None
     mode: Mode | None = None
     system: str | None = None
     sampling: Sampling = field(default_factory=Sampling)
+    web: Web | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +114,7 @@ class Turns:
         titles: Titles | None,
         prefill: Prefill,
         documents: Documents,
+        searching: Searching,
         clock: Clock = time.time,
         ids: Callable[[str], str] = new_id,
     ) -> None:
@@ -121,15 +128,22 @@ class Turns:
         self._titles = titles
         self._prefill = prefill
         self._documents = documents
+        self._searching = searching
         self._clock = clock
         self._ids = ids
 
     def begin(
-        self, owner: str, id: str | None = None, title: str = "", model: str | None = None, mode: Mode | None = None
+        self,
+        owner: str,
+        id: str | None = None,
+        title: str = "",
+        model: str | None = None,
+        mode: Mode | None = None,
+        web: Web | None = None,
     ) -> Conversation:
         """A conversation that is kept nowhere yet."""
         now = int(self._clock() * 1000)
-        return Conversation(id or self._ids("conv"), owner, title, now, now, model=model, mode=mode)
+        return Conversation(id or self._ids("conv"), owner, title, now, now, model=model, mode=mode, web=web)
 
     async def ask(
         self,
@@ -159,8 +173,13 @@ class Turns:
             again = self._laying_out(chosen, choices, place.history, accepted, instructions, place.continues)
             turn = await again(engine, model, (), ())
             started = self._started(kept, place, model.id)
-            grounds = self._documents.grounds(owner, _asked(place))
-            answer = Answer(turn, chosen.fallback, again, grounds)
+            asked, web = _asked(place), choices.web or kept.web or "off"
+            if isinstance(what, New) and what.research:
+                turning = Turning(owner, started.run, kept.id, asked, "on")
+                answer = Report(self._searching.opened(), turning, what.research, turn)
+            else:
+                grounds = self._grounds(owner, started.run, kept.id, asked, web)
+                answer = Answer(turn, chosen.fallback, again, grounds)
             then = None
             if self._titles is not None and not _has_answer(messages) and not (begins and begins.title):
                 then = self._titles.after(owner, kept.id, answer.who, _last_question(place.history))
@@ -189,7 +208,9 @@ class Turns:
             again = self._laying_out(chosen, choices, history, accepted, instructions, begun)
             turn = await again(chosen.engine, chosen.model, (), ())
         started = RunStarted(self._ids("run"), self._ids("msg"), conversation, None, chosen.model.id, now)
-        return self._runs.pass_on(owner, started, Answer(turn, chosen.fallback, again))
+        asked = history if begun is None else history[:-1]
+        grounds = self._grounds(owner, started.run, None, asked, choices.web or "off")
+        return self._runs.pass_on(owner, started, Answer(turn, chosen.fallback, again, grounds))
 
     async def prefill(
         self, owner: str, conversation: str | None, choices: Choices, text: str = "", files: tuple[str, ...] = ()
@@ -231,6 +252,15 @@ class Turns:
         there = {model.id for model in await self._registry.models()} | self._settings.fallbacks.keys()
         named = next((model for model in liked if model in there), None)
         return await self._modes.choose(named, mode, _last_question(history))
+
+    def _grounds(
+        self, owner: str, run: str, conversation: str | None, history: Sequence[Message], web: Web
+    ) -> Grounds | None:
+        """What an answer to the last question can rest on, if on anything. Without a conversation nothing is kept."""
+        numbering = Numbering(history)
+        documents = self._documents.grounds(owner, history, numbering)
+        turning = Turning(owner, run, conversation, history, web, beside=documents is not None)
+        return joined(documents, self._searching.grounds(turning, numbering))
 
     def _laying_out(
         self,

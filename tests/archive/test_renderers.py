@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -232,7 +233,8 @@ def test_markdown_has_sources_as_footnotes(rested: Exported) -> None:
     assert "*With <report>.pdf, @handbook*" in text
     assert "**It rose[^2-3].** It 🧀 fell.[^2-2]\n\n- Lyon has 12. (?) See https://example.org/a [^2-2]\n" in text
     assert "- `a[3]` is there.[^2-3]\n\n```\nx [3]\n```\n" in text
-    assert "[^2-2]: <report>.pdf, Sales: “It <rose> so.”\n[^2-3]: <report>.pdf, page 4: “It <rose> so.”\n" in text
+    assert r"[^2-2]: \<report>.pdf, Sales: “It \<rose> so.”" in text
+    assert r"[^2-3]: \<report>.pdf, page 4: “It \<rose> so.”" in text
     assert "> (?) Lyon has 12. — *No source says so: 12.*" in text
 
 
@@ -246,3 +248,35 @@ def test_html_links_to_sources(rested: Exported) -> None:
     assert "With &lt;report&gt;.pdf, @handbook" in html
     assert "Lyon has 12.</q> No source says so: 12." in html
     assert "\u2e4e" not in html
+
+
+@pytest.fixture
+def browsed(rested: Exported) -> Exported:
+    """The same, its sources from the web: one is a page, the other has an address that nothing may lead to."""
+    *said, answer = rested.messages
+    sales, report = answer.passages
+    passages = (
+        replace(sales, name="![A](http://evil.example/b.png)", url="javascript:alert(1)", published="lately"),
+        replace(report, name="Bridge <open>", url="https://www.example.org/ä b?q=<1>", published="2026-11-24"),
+    )
+    return replace(rested, messages=(*said, replace(answer, passages=passages)))
+
+
+def test_markdown_has_title_date_and_address_of_what_is_from_the_web(browsed: Exported) -> None:
+    text = RENDERERS["markdown"].render(browsed).decode()
+    address = "<https://www.example.org/%C3%A4%20b?q=%3C1%3E>"
+    assert rf"[^2-3]: Bridge \<open>, example.org, 24 November 2026, {address}: “It \<rose> so.”" in text
+    assert r"[^2-2]: !\[A\](http://evil.example/b.png), javascript:alert(1), lately: “" in text
+
+
+def test_html_links_to_what_is_from_the_web(browsed: Exported) -> None:
+    html = RENDERERS["html"].render(browsed).decode()
+    address = "https://www.example.org/%C3%A4%20b?q=%3C1%3E"
+    named = "<strong>Bridge &lt;open&gt;, example.org, 24 November 2026</strong>"
+    assert f'{named} <a href="{address}" rel="noopener noreferrer">{address}</a>' in html
+    assert 'href="javascript' not in html
+
+
+def test_json_brings_back_what_is_from_the_web(browsed: Exported, tmp_path: Path) -> None:
+    _, (found,) = staged(tmp_path, RENDERERS["json"].render(browsed))
+    assert set(found.messages) == set(browsed.messages)

@@ -283,8 +283,6 @@ def test_files_are_sent_up_and_go_along_with_the_message(page: Page) -> None:
     expect(files(page)).to_have_text(both)
     page.reload()
     expect(files(page)).to_have_text(both)
-    composer(page).press("Enter")
-    expect(page.get_by_text("Write what you would like to know about the files.")).to_be_visible()
     with page.expect_response(lambda reply: reply.request.method == "DELETE") as erased:
         press(page, "Remove Straße.txt")
     expect(files(page)).to_have_count(1)
@@ -351,6 +349,15 @@ def test_what_cannot_be_taken_or_read_says_why_on_the_spot(page: Page, watches: 
     press(page, "Remove report.pdf")
     expect(files(page)).to_have_count(1)
     expect(composer(page)).to_have_value("typed before")
+
+
+def test_files_alone_are_sent_with_a_question_of_their_own(page: Page) -> None:
+    attach(page, CSV)
+    expect(files(page)).to_have_text(re.compile("ready"))
+    page.get_by_role("button", name="Send", exact=True).click()
+    finished(page)
+    expect(questions(page).last).to_contain_text("Summarise this file.")
+    expect(questions(page).last).to_contain_text("figures.csv")
 
 
 def test_a_file_on_its_way_shows_how_far_it_is_and_is_broken_off(page: Page) -> None:

@@ -1,12 +1,12 @@
 from __future__ import annotations
 
-import logging
 import re
 from pathlib import Path
 
 import pytest
 
-from eclair.trust.egress import BrokenOff, Downloads, Http, Reply, TimedOut, Unreachable, is_loopback
+from eclair.trust.egress import BrokenOff, Door, Downloads, Http, TimedOut, Unreachable, is_loopback
+from eclair.trust.policy import Rules
 from tests.engines.standin import Call, cut, standing_in
 
 SOURCE = Path(__file__).parents[2] / "src"
@@ -20,7 +20,7 @@ def test_nothing_else_imports_an_http_client() -> None:
         for line in path.read_text("utf-8").splitlines()
         if CLIENTS.match(line) and "url2pathname" not in line
     }
-    assert doors == {"eclair/trust/egress.py"}
+    assert doors == {"eclair/trust/calls.py", "eclair/trust/egress.py", "eclair/trust/pages.py"}
 
 
 @pytest.mark.parametrize(
@@ -80,34 +80,12 @@ async def test_failures_have_three_names() -> None:
         await http.close()
 
 
-async def test_what_comes_from_elsewhere_is_logged(
-    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    caplog.set_level(logging.INFO, "eclair.trust.egress")
-    async with standing_in() as standin:
-        standin.routes["/file"] = lambda call: call.reply(200, b"12345")
-        downloads = Downloads()
-        url = standin.url.replace("127.0.0.1", "localhost") + "/file"
-
-        async def fetch() -> bytes:
-            async with downloads.get(url) as reply:
-                assert isinstance(reply, Reply)
-                return await reply.body(100)
-
-        assert await fetch() == b"12345"
-        assert caplog.messages == []
-        monkeypatch.setattr("eclair.trust.egress.is_loopback", {"": True}.get)
-        await fetch()
-        assert caplog.messages == ["downloaded 5 bytes from localhost"]
-        await downloads.close()
-
-
 async def test_the_environments_proxy_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
     async with standing_in() as proxy:
         proxy.routes["http://packages.example/x"] = lambda call: call.reply(200, b"through the proxy")
         monkeypatch.setenv("http_proxy", proxy.url)
         monkeypatch.setenv("no_proxy", "")
-        downloads = Downloads()
+        downloads = Downloads(Door(Rules("open")))
         async with downloads.get("http://packages.example/x") as reply:
             assert await reply.body(100) == b"through the proxy"
         await downloads.close()

@@ -2,10 +2,13 @@
 
 import type { Catalog, Pull, Speakers } from "./catalog.ts";
 import type { Box, DocumentPage, Files, FileState, Library } from "./documents.ts";
-import type { Conversation, Cost, Hit, Message, Mode } from "./events.ts";
+import { asked, type CallFilter, type Calls } from "./egress.ts";
+import type { Conversation, Cost, Hit, Message, Mode, Web } from "./events.ts";
+import type { Feed, Starter, Taken } from "./feeds.ts";
 import type { Kept } from "./state/preferences.svelte.ts";
 import { say } from "./i18n/say.ts";
 import { problem } from "./problem.ts";
+import type { Service, WebCopy } from "./web.ts";
 
 export class ApiError extends Error {
   /** The HTTP status, or 0 when the server could not be reached. */
@@ -147,6 +150,7 @@ export interface Tree {
 export interface How {
   readonly model?: string;
   readonly mode?: Mode;
+  readonly web?: Web;
 }
 
 export type Turn = How &
@@ -164,7 +168,7 @@ export type Turn = How &
   );
 
 /** What a conversation remembers of how it is answered. */
-export type Remembered = Pick<Conversation, "model" | "mode">;
+export type Remembered = Pick<Conversation, "model" | "mode" | "web">;
 
 /** Whom the modes choose where no model is named. */
 export interface Picks {
@@ -188,6 +192,7 @@ export type Changes = {
   readonly tags?: readonly string[];
   readonly model?: string | null;
   readonly mode?: Mode | null;
+  readonly web?: Web | null;
 };
 
 export interface Wanted {
@@ -382,6 +387,19 @@ export class Api {
     return this.#call("GET", `/api/usage?${new URLSearchParams(of)}`);
   }
 
+  /** What left, newest first, before the call `before`. */
+  egress(filter: CallFilter, before?: number): Promise<Calls> {
+    const query = asked(filter);
+    if (before !== undefined) query.set("before", String(before));
+    return this.#call("GET", `/api/egress?${query}`);
+  }
+
+  exportEgress(filter: CallFilter, format: "csv" | "json"): Promise<Response> {
+    const query = asked(filter);
+    query.set("format", format);
+    return this.#reply("GET", `/api/egress/export?${query}`);
+  }
+
   engines(): Promise<{ engines: Engine[]; providers: Provider[] }> {
     return this.#call("GET", "/api/engines");
   }
@@ -511,6 +529,16 @@ export class Api {
     return this.#call("GET", `/api/files/${file}/boxes?start=${start}&end=${end}`, undefined, signal);
   }
 
+  /** A page of the web as it was read for an answer. */
+  webPage(id: string, signal: AbortSignal): Promise<WebCopy> {
+    return this.#call("GET", `/api/web/pages/${id}`, undefined, signal);
+  }
+
+  /** Who can be asked on the web. */
+  async services(): Promise<Service[]> {
+    return (await this.#call<{ services: Service[] }>("GET", "/api/web/services")).services;
+  }
+
   libraries(): Promise<Library[]> {
     return this.#call("GET", "/api/libraries");
   }
@@ -526,6 +554,47 @@ export class Api {
   /** Erase a library with its files. */
   removeLibrary(id: string): Promise<void> {
     return this.#call("DELETE", `/api/libraries/${id}`);
+  }
+
+  feeds(): Promise<Feed[]> {
+    return this.#call("GET", "/api/feeds");
+  }
+
+  /** List the feed at an address, or the one that the page there names. */
+  addFeed(url: string): Promise<Feed> {
+    return this.#call("POST", "/api/feeds", { url });
+  }
+
+  activateFeed(id: string, active: boolean): Promise<Feed> {
+    return this.#call("PATCH", `/api/feeds/${id}`, { active });
+  }
+
+  /** Erase a feed with its entries. */
+  removeFeed(id: string): Promise<void> {
+    return this.#call("DELETE", `/api/feeds/${id}`);
+  }
+
+  /** Have all feeds fetched now, or that one. */
+  refreshFeeds(id: string | null): Promise<{ readonly feeds: number }> {
+    return this.#call("POST", id === null ? "/api/feeds/refresh" : `/api/feeds/refresh?id=${id}`);
+  }
+
+  starters(): Promise<Starter[]> {
+    return this.#call("GET", "/api/feeds/starter");
+  }
+
+  addStarters(chosen: { readonly urls: readonly string[] } | { readonly language: string }): Promise<Taken> {
+    return this.#call("POST", "/api/feeds/starter", chosen);
+  }
+
+  /** Add the feeds of an OPML list. */
+  importFeeds(file: File): Promise<Taken> {
+    const name = file.name.slice(0, 200);
+    return this.#sendUp(`/api/feeds/opml?${new URLSearchParams({ name })}`, file, () => {}, new AbortController().signal);
+  }
+
+  exportFeeds(): Promise<Response> {
+    return this.#reply("GET", "/api/feeds/opml");
   }
 
   async #sendUp<T>(path: string, file: File, progress: (share: number) => void, signal: AbortSignal): Promise<T> {

@@ -3,6 +3,7 @@
 import type { IconName } from "./chat/Icon.svelte";
 import type { Attachment, Fault, Passage } from "./events.ts";
 import { number, say } from "./i18n/say.ts";
+import { originOf } from "./web.ts";
 
 /** A file and how far it is read; of its `chunks` those that are `embedded` are found by meaning too. */
 export interface FileState extends Attachment {
@@ -110,8 +111,9 @@ export function pageName(page: number, label: string | null): string {
   return plain ? say("onPage", { page: label ?? number(page) }) : label;
 }
 
-/** Where a passage stands: `report.pdf, page 4`. */
-export function placeOf({ name, member, page, label }: Pick<Passage, "name" | "member" | "page" | "label">): string {
+/** Where a passage stands: `report.pdf, page 4`; of a page of the web `Title, example.org, 24 November 2026`. */
+export function placeOf({ name, member, page, label, ...web }: Passage): string {
+  if (web.url) return [name, originOf(web)].join(", ");
   return [member === null ? name : `${name} › ${member}`, pageName(page, label)].join(", ");
 }
 

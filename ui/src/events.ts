@@ -4,10 +4,12 @@ export type Role = "system" | "user" | "assistant";
 export type PartKind = "text" | "reasoning" | "tool_call";
 export type Status = "running" | "finished" | "stopped" | "interrupted" | "failed";
 export type FinishReason = "stop" | "length" | "tool_calls" | "content_filter";
-export type StepKind = "load" | "read" | "search";
-export type RemarkCode = "history_trimmed" | "routed_short" | "routed_long" | "routed_code" | "routed_numbers" | "not_saved" | "answered_by" | "language" | "partly_read" | "unread" | "nothing_found";
-export type ChangeKind = "changed" | "removed" | "running" | "finished" | "models" | "files";
+export type StepKind = "load" | "read" | "search" | "ask" | "fetch";
+export type Outcome = "done" | "nothing" | "late" | "refused" | "failed" | "wall";
+export type RemarkCode = "history_trimmed" | "routed_short" | "routed_long" | "routed_code" | "routed_numbers" | "not_saved" | "answered_by" | "language" | "partly_read" | "unread" | "nothing_found" | "web_auto" | "web_off" | "web_late" | "web_unreachable" | "web_refused" | "stale" | "contradicted";
+export type ChangeKind = "changed" | "removed" | "running" | "finished" | "models" | "files" | "feeds";
 export type Mode = "flash" | "auto" | "think";
+export type Web = "off" | "auto" | "on";
 export type EnergyKind = "measured" | "estimated";
 /** What an error or a failed answer can be called. */
 export type ErrorCode =
@@ -16,6 +18,7 @@ export type ErrorCode =
   | "invalid_input"
   | "unauthorized"
   | "forbidden"
+  | "refused"
   | "not_found"
   | "method_not_allowed"
   | "conflict"
@@ -99,13 +102,17 @@ export interface Remark {
 
 /** Work that was not words: waiting for a model to load or a document to be read, searching.
  *
- * `milliseconds` is None until it is done, and stays so where the answer ended before it did.
+ * The title of `ask` is the search service that is asked, of `fetch` the address of the page that is read; their
+ * `outcome` says how that ended, and `count` how much was found. `milliseconds` is None until it is done, and stays so
+ * where the answer ended before it did.
  */
 export interface Step {
   readonly step: string;
   readonly kind: StepKind;
   readonly title: string;
   readonly milliseconds: number | null;
+  readonly outcome: Outcome | null;
+  readonly count: number | null;
 }
 
 /** A file that went along with a message. `media` is its type (RFC 6838). */
@@ -126,7 +133,8 @@ export interface LibraryName {
  *
  * `number` is the one under which it is cited, from 1, and never changes in a run. `page` counts from 1, `label` is
  * what the page calls itself (`xii`, a sheet's name) or None; `heading` is the path of headings above the passage,
- * and `member` the file in which it stands where the document is an archive.
+ * and `member` the file in which it stands where the document is an archive. Of a page of the web, `file` is the copy
+ * that was kept, `name` its title, `url` its address and `published` the day (ISO 8601) that it is from, where known.
  */
 export interface Passage {
   readonly number: number;
@@ -139,6 +147,8 @@ export interface Passage {
   readonly end: number;
   readonly text: string;
   readonly member: string | null;
+  readonly url: string | null;
+  readonly published: string | null;
 }
 
 /** Characters `start` to `end` of an answer's part `index` rest on passage `passage`, whose very words are `quote`:
@@ -193,8 +203,8 @@ export interface Message {
   readonly doubts: readonly Doubt[];
 }
 
-/** A conversation without its messages. `leaf` is the last message of the branch that is shown; `model` and `mode`
- * are what the person chose for it, None where it is left to what holds otherwise.
+/** A conversation without its messages. `leaf` is the last message of the branch that is shown; `model`, `mode` and
+ * `web` are what the person chose for it, None where it is left to what holds otherwise.
  */
 export interface Conversation {
   readonly id: string;
@@ -208,6 +218,7 @@ export interface Conversation {
   readonly tags: readonly string[];
   readonly model: string | null;
   readonly mode: Mode | null;
+  readonly web: Web | null;
 }
 
 /** A message that a search found. `excerpt` marks what matched between U+E000 and U+E001. */
@@ -259,9 +270,12 @@ export interface StepStarted {
   readonly type: "step.started";
 }
 
+/** See `Step`. */
 export interface StepFinished {
   readonly step: string;
   readonly milliseconds: number;
+  readonly outcome: Outcome | null;
+  readonly count: number | null;
   readonly seq: number;
   readonly type: "step.finished";
 }

@@ -16,7 +16,7 @@ export function fold(message: Message | null, event: Event): Message {
     case "part.finished":
       return message;
     case "step.started":
-      return { ...message, steps: [...message.steps, { step: event.step, kind: event.kind, title: event.title, milliseconds: null }] };
+      return { ...message, steps: [...message.steps, { step: event.step, kind: event.kind, title: event.title, milliseconds: null, outcome: null, count: null }] };
     case "step.finished":
       return { ...message, steps: message.steps.map((step) => finished(step, event)) };
     case "source.found":
@@ -67,7 +67,7 @@ function begun(event: Extract<Event, { type: "run.started" }>, parts: readonly P
 }
 
 function finished(step: Step, event: Extract<Event, { type: "step.finished" }>): Step {
-  return step.step === event.step && step.milliseconds === null ? { ...step, milliseconds: event.milliseconds } : step;
+  return step.step === event.step && step.milliseconds === null ? { ...step, milliseconds: event.milliseconds, outcome: event.outcome, count: event.count } : step;
 }
 
 function grown(parts: readonly Part[], index: number, text: string): Part[] {

@@ -45,6 +45,13 @@ const REMARKS: Readonly<Record<Exclude<RemarkCode, "language" | keyof typeof ROU
   partly_read: "partlyRead",
   unread: "fileUnread",
   nothing_found: "nothingFits",
+  web_auto: "webByItself",
+  web_off: "webIsOff",
+  web_late: "webLate",
+  web_unreachable: "webUnreachable",
+  web_refused: "webRefused",
+  stale: "webStale",
+  contradicted: "webContradicted",
 };
 
 /** A failure: its code, the server's sentence and, where there was one, the HTTP status. */

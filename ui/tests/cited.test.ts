@@ -13,7 +13,7 @@ import { random } from "./random.ts";
 const MARK = /<sup class="source"><button[^>]*data-source="([cd]\d+)"[^>]*>([^<]*)<\/button><\/sup>/g;
 
 function passage(number: number): Passage {
-  return { number, file: `file_${number}`, name: "report.pdf", page: 4, label: null, heading: [], start: 0, end: 9, text: "It was so.", member: null };
+  return { number, file: `file_${number}`, name: "report.pdf", page: 4, label: null, heading: [], start: 0, end: 9, text: "It was so.", member: null, url: null, published: null };
 }
 
 /** Offsets as the server counts them: in characters. */
@@ -117,4 +117,16 @@ test("an answer is copied with its sources as footnotes", () => {
   const own = "It rose.[^1]\n\n[^1]: Mine.";
   assert.match(withSources(answer(own, [cites(own, "It rose.", 2)])), /^It rose\.\[\^s2\]\[\^1\]\n\n\[\^1\]: Mine\.\n\n\[\^s2\]: report/);
   assert.equal(withSources(answer(text, [])), text);
+});
+
+test("a source of the web is copied with its address and its date, and its words make no link or picture", () => {
+  const text = "It rose.";
+  const base = answer(text, [{ ...cites(text, text, 2), quote: "It [was](x)  so." }]);
+  const of = (web: Partial<Passage>) => withSources({ ...base, passages: [{ ...passage(2), ...web }] });
+  const web = { name: "![A](http://evil.example/b.png) <i>", url: "https://www.example.org/a b?q=<1>", published: "2026-11-24" };
+  assert.equal(
+    of(web),
+    "It rose.[^2]\n\n[^2]: !\\[A\\](http://evil.example/b.png) \\<i>, example.org, 24 November 2026, <https://www.example.org/a%20b?q=%3C1%3E>: “It \\[was\\](x) so.”\n",
+  );
+  assert.match(of({ ...web, url: "javascript:alert(1)", published: null }), /^It rose\.\[\^2\]\n\n\[\^2\]: [^\n]*<i>, javascript:alert\(1\): “/);
 });

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, test, vi } from "vitest";
-import { ApiError } from "../src/api.ts";
+import { ApiError, type Remembered } from "../src/api.ts";
 import type { Message } from "../src/events.ts";
 import { words } from "../src/fold.ts";
 import { Conversation } from "../src/state/conversation.svelte.ts";
@@ -267,7 +267,7 @@ test("a running answer is handed to the other mode before anything else that wai
   await one.send();
   const answer = one.path[1];
   assert.ok(answer !== undefined);
-  await one.instead(answer, "think");
+  await one.instead(answer, { mode: "think" });
   await until(() => server.turns.length === 2);
   assert.deepEqual(server.stopped, ["run_1"]);
   assert.deepEqual(server.turns[1], { retry: one.path[0]?.id, mode: "think" });
@@ -284,13 +284,38 @@ test("what is chosen is remembered on the server, or goes along with the first m
   const one = page();
   await one.remember({ model: "big", mode: "think" });
   await said(one, "Hello");
-  assert.deepEqual(server.remembered, { model: "big", mode: "think" });
+  assert.deepEqual(server.remembered, { model: "big", mode: "think", web: null });
   const other = page(true);
   await other.load();
   assert.deepEqual([other.model, other.mode], ["big", "think"]);
   await other.remember({ model: null });
   await one.load();
   assert.deepEqual([one.model, one.mode], [null, "think"]);
+});
+
+test("whether the web is looked at is remembered with the conversation, and an answer can be had without it", async () => {
+  const how = ({ web }: Remembered) => (web === null ? {} : { web });
+  const one = new Conversation({ api: server, web: "auto", how, there, changed() {} }, ID, false);
+  assert.equal(one.web, "auto");
+  await one.remember({ web: "on" });
+  await said(one, "What is new?");
+  assert.deepEqual([server.turns[0]?.web, server.remembered.web], ["on", "on"]);
+  await one.instead(one.path[1] as Message, { web: "off" });
+  assert.deepEqual(server.turns[1], { retry: one.path[0]?.id, web: "off" });
+  assert.equal(server.remembered.web, "on");
+  const other = page(true);
+  await other.load();
+  assert.equal(other.web, "on");
+});
+
+test("files alone are sent with the question that is given for them", async () => {
+  const one = page();
+  assert.equal(await one.send("Summarise this file."), false);
+  one.attach(FILE);
+  await one.send("Summarise this file.");
+  const [turn] = server.turns;
+  assert.ok(turn !== undefined && "text" in turn);
+  assert.deepEqual([turn.text, turn.files], ["Summarise this file.", ["f"]]);
 });
 
 test("a waiting message that is refused is held; reworded, it goes out", async () => {

@@ -60,7 +60,7 @@ function hits(count: number, words: string): Hit[] {
 }
 
 function one(id: string, updated: number, more: Partial<Conversation> = {}): Conversation {
-  return { id, owner: "", title: id, created: 0, updated, leaf: null, pinned: false, archived: false, tags: [], model: null, mode: null, ...more };
+  return { id, owner: "", title: id, created: 0, updated, leaf: null, pinned: false, archived: false, tags: [], model: null, mode: null, web: null, ...more };
 }
 
 function many(count: number): void {

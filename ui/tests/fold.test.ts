@@ -58,11 +58,11 @@ test("an answer that is taken up again keeps what was said, and a step is finish
     { type: "run.stopped", seq: 4 },
     { ...start, run: "r2", continues: "r" },
     { ...step, seq: 2 },
-    { type: "step.finished", step: "s", milliseconds: 10, seq: 3 },
+    { type: "step.finished", step: "s", milliseconds: 10, outcome: null, count: null, seq: 3 },
     { ...step, seq: 4 },
-    { type: "step.finished", step: "s", milliseconds: 20, seq: 5 },
+    { type: "step.finished", step: "s", milliseconds: 20, outcome: "done", count: 4, seq: 5 },
   ];
   const message = events.reduce<Message | null>(fold, null);
   assert.deepEqual([message?.run, message?.status, message && words(message)], ["r2", "running", "half"]);
-  assert.deepEqual(message?.steps.map(({ milliseconds }) => milliseconds), [10, 20]);
+  assert.deepEqual(message?.steps.map(({ milliseconds, outcome, count }) => [milliseconds, outcome, count]), [[10, null, null], [20, "done", 4]]);
 });

@@ -56,7 +56,7 @@ export class Server implements Backend {
   /** The conversations in which somebody began to write; null is a new one. */
   readonly prefilled: (string | null)[] = [];
   leaf: string | null = null;
-  remembered: Remembered = { model: null, mode: null };
+  remembered: Remembered = { model: null, mode: null, web: null };
   /** The line is dead: nothing arrives. */
   away = false;
   /** So many replies are lost on their way. */

@@ -6,8 +6,10 @@ The page places marks by the same rules (ui/src/markdown/cited.ts).
 from __future__ import annotations
 
 import re
+import urllib.parse
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import date
 
 from eclair.messages import Citation, Doubt, Message, Passage
 
@@ -41,11 +43,38 @@ def sources(message: Message) -> list[Source]:
 
 
 def where(passage: Passage) -> str:
-    """`report.pdf, page 4`."""
+    """`report.pdf, page 4`; of a page of the web `Title, example.org, 24 November 2026`."""
+    if passage.url is not None:
+        return ", ".join(part for part in (passage.name, _site(passage.url), _day(passage.published)) if part)
     label = passage.label
     named = label is None or re.fullmatch(r"[\divxlcdm.–-]+", label, re.IGNORECASE)
     name = passage.name if passage.member is None else f"{passage.name} › {passage.member}"
     return f"{name}, page {label or passage.page}" if named else f"{name}, {label}"
+
+
+def address(passage: Passage) -> str | None:
+    """The address of a page of the web, which a link may lead to; None where there is none."""
+    if passage.url is None or not passage.url.lower().startswith(("http://", "https://")):
+        return None
+    return urllib.parse.quote(passage.url, safe=_IN_ADDRESSES)
+
+
+_IN_ADDRESSES = "!#$%&'()*+,/:;=?@[]~"
+
+
+def _site(url: str) -> str:
+    try:
+        return (urllib.parse.urlsplit(url).netloc or url).removeprefix("www.")
+    except ValueError:  # an address that is none, in what was imported
+        return url
+
+
+def _day(published: str | None) -> str:
+    try:
+        day = date.fromisoformat(published) if published else None
+    except ValueError:
+        return str(published)
+    return f"{day.day} {day:%B %Y}" if day else ""
 
 
 def doubts(message: Message) -> Iterator[tuple[str, str]]:

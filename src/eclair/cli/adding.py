@@ -29,6 +29,9 @@ from eclair.registry import build
 from eclair.settings import Settings
 from eclair.store.documents import DocumentStore, FileState, Library, ListedLibrary
 from eclair.store.sql import SQLStore
+from eclair.trust.egress import Door
+from eclair.trust.ledger import CallLedger
+from eclair.trust.policy import Rules
 
 LIBRARY = "documents"
 """The library where none is named."""
@@ -76,14 +79,18 @@ async def _add(settings: Settings, wanted: Wanted, watch: bool, terminal: Termin
 async def open_shelf(settings: Settings) -> AsyncGenerator[tuple[SQLStore, Reading]]:
     """The store and what reads into it, without a model."""
     store = await asyncio.to_thread(SQLStore.open, settings.data_dir)
+    calls = CallLedger(store.egress)
     try:
-        registry = build(replace(settings, embedded=False), AddedEngines(settings, store.servers))
+        door = Door(Rules.configured(settings), calls)
+        added = AddedEngines(settings, store.servers, door=door)
+        registry = build(replace(settings, embedded=False), added, door=door)
         try:
             async with open_reading(settings, store, registry, Changes(store), Idle(), Ledger(store)) as reading:
                 yield store, reading
         finally:
             await registry.close()
     finally:
+        await calls.close()
         await store.close()
 
 

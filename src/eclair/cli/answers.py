@@ -29,6 +29,9 @@ from eclair.events import (
 )
 from eclair.messages import Citation, Doubt, PartKind, Passage, Usage
 
+_DOING = {"ask": "Asking ", "fetch": "Reading "}
+"""What is done with what a step has in its title."""
+
 
 class Printer:
     """Prints one run: its words, what it waits for, and at its end what it rests on and one dim line on how fast it
@@ -49,8 +52,8 @@ class Printer:
         match event:
             case RunStarted(model=model) | ModelChanged(model=model):
                 self._model = model
-            case StepStarted(title=title):
-                terminal.status(f"{title}…")
+            case StepStarted(kind=kind, title=title):
+                terminal.status(f"{_DOING.get(kind, '')}{title}…")
             case StepFinished():
                 terminal.status("")
             case PartStarted():

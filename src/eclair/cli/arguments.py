@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 EXIT_CODES = """\
 exit codes:
   0  done                       3  the machine or its configuration is at fault
-  1  a mistake of our own       4  the engine is at fault
+  1  a mistake of our own       4  an engine or a server is at fault
   2  the request is at fault  130  stopped with Ctrl-C
 """
 
@@ -85,6 +85,9 @@ def _parser() -> tuple[argparse.ArgumentParser, list[str]]:
     ask.add_argument("-f", "--file", action="append", type=Path, metavar="FILE", help=_FROM_FILE)
     ask.add_argument("--library", action="append", metavar="NAME", help="answer from this library; may be repeated")
     ask.add_argument("--json", action="store_true", help="print the events, one a line")
+    ask.add_argument("--web", action="store_true", help="look on the web for it")
+
+    _researching(command("research", "look into questions on the web and have a report written", answering))
 
     edit = command("edit", "have a text changed; what does not change is not written anew")
     edit.add_argument("file", type=Path, metavar="FILE", help="the text, or - for what is piped in")
@@ -109,6 +112,18 @@ def _parser() -> tuple[argparse.ArgumentParser, list[str]]:
     files = command("files", "list and remove files")
     files.add_argument("--library", metavar="NAME", help="only those of this library")
     _shelves(files, "ID", "remove a file")
+
+    look = command("search", "search the web; says which services found what")
+    look.add_argument("words", nargs="*", metavar="WORDS", help="what to search for: words or a question")
+    look.add_argument("--days", type=_whole, metavar="N", help="only what is at most N days old, where a service can")
+    look.add_argument(
+        "--language", metavar="CODE", help="the language to search in, such as de; by the words otherwise"
+    )
+    look.add_argument("--limit", type=_positive, default=10, metavar="N", help="hits to print; 10 by default")
+    look.add_argument("--json", action="store_true", help="print everything as JSON")
+    look.add_argument("--services", action="store_true", help="list the search services there are instead")
+    look.add_argument("--markdown", action="store_true", help="print the table of docs/browsing.md instead")
+    _feeds(command("feeds", "list, add, fetch and remove the newsroom's feeds"))
 
     export = command("export", "write one conversation, or all of them, to a file")
     export.add_argument("conversation", nargs="?", metavar="ID", help="which one; without it a zip of all is written")
@@ -153,6 +168,21 @@ def _parser() -> tuple[argparse.ArgumentParser, list[str]]:
     usage.add_argument("--days", type=_positive, metavar="N", help="only the last N days, today included")
     usage.add_argument("--by", choices=("day", "model"), default="model", help="a row for each; model by default")
     usage.add_argument("--json", action="store_true", help="print it as JSON")
+    page = command("read", "print the clean text of a page of the web, of which nothing is kept")
+    page.add_argument("url", metavar="URL", help="its address; https:// where that is left out")
+    page.add_argument("--json", action="store_true", help="print what is known of it as JSON")
+    page.set_defaults(module="reading")
+
+    egress = command("egress", "list what left this machine or was refused, from the ledger")
+    egress.add_argument("--run", metavar="ID", help="only the calls of this run")
+    egress.add_argument("--host", metavar="NAME", help="only calls to this host and what is under it")
+    egress.add_argument("--verdict", choices=("passed", "failed", "refused"), help="only those that ended so")
+    purposes = ("engine", "model", "search", "page", "feed", "robots")
+    egress.add_argument("--purpose", choices=purposes, help="only those that were made for this")
+    egress.add_argument("--limit", type=_positive, default=50, metavar="N", help="rows of the table; 50 by default")
+    form = egress.add_mutually_exclusive_group()
+    form.add_argument("--csv", action="store_true", help="print all of them as CSV")
+    form.add_argument("--json", action="store_true", help="print all of them as JSON")
     _engines(command("engines", "list, add, test and remove the servers that answer"))
     command_names = list(commands.choices)
     commands.choices["models"].add_argument("--all", action="store_true", help="list the whole catalogue")
@@ -214,6 +244,44 @@ def _shelves(parser: argparse.ArgumentParser, what: str, help: str) -> None:
     remove.set_defaults(action="remove")
     remove.add_argument("which", metavar=what, help="which one")
     remove.add_argument("--yes", action="store_true", help="do not ask")
+
+
+def _researching(research: argparse.ArgumentParser) -> None:
+    research.add_argument("question", nargs="*", metavar="QUESTION", help="what the report is to be on")
+    research.add_argument("--into", action="append", metavar="QUESTION", help="look into this; may be repeated")
+    research.add_argument("--plan", action="store_true", help="only show which questions would be looked into")
+    research.add_argument("--yes", action="store_true", help="do not ask whether the plan is right")
+    research.add_argument("-o", "--output", type=Path, metavar="FILE", help="write the report to this file too")
+
+
+def _feeds(parser: argparse.ArgumentParser) -> None:
+    """What can be done about feeds."""
+    parser.add_argument("--json", action="store_true", help="print the list as JSON")
+    parser.set_defaults(action="list")
+    actions = parser.add_subparsers(metavar="ACTION", parser_class=_Parser)
+
+    def action(name: str, help: str) -> argparse.ArgumentParser:
+        added = actions.add_parser(name, help=help, description=_sentence(help))
+        added.set_defaults(action=name)
+        return added
+
+    action("list", "list them with their state").add_argument(
+        "--json", action="store_true", default=argparse.SUPPRESS, help="print the list as JSON"
+    )
+    action("add", "add feeds by their address, or that of a site").add_argument(
+        "urls", nargs="+", metavar="URL", help="a feed, or a page that names one"
+    )
+    action("remove", "remove a feed with its entries").add_argument("which", metavar="ID", help="its id or address")
+    action("refresh", "fetch all feeds now, or these").add_argument(
+        "which", nargs="*", metavar="ID", help="its id or address"
+    )
+    action("import", "add the feeds of an OPML list").add_argument("file", type=Path, metavar="FILE", help="the list")
+    action("export", "write the feeds as an OPML list").add_argument(
+        "-o", "--output", type=Path, metavar="FILE", help="file to write to; standard output by default"
+    )
+    starter = action("starter", "list feeds of European publishers that come along")
+    starter.add_argument("--language", metavar="CODE", help="only those of a language, such as de")
+    starter.add_argument("--add", action="store_true", help="switch them on")
 
 
 def _answering() -> _Parser:

@@ -24,29 +24,35 @@ from eclair.engines.added import AddedEngines
 from eclair.engines.base import Engine, Model
 from eclair.errors import EclairError, InvalidInput, TooLarge
 from eclair.events import Event, RunFailed, RunStarted, RunStopped, encode
+from eclair.grounds import Grounds, Numbering, joined
 from eclair.ids import new_id
 from eclair.messages import Message, Part, Passage
 from eclair.modes import Modes
 from eclair.registry import Registry, build
 from eclair.settings import Settings
+from eclair.trust.door import OWNER
+from eclair.trust.ledger import open_door
 from eclair.turns import Choices, check_text, prepare
 
 if TYPE_CHECKING:
     from eclair.cli.sources import Sources
+    from eclair.trust.door import Door
+    from eclair.web.gather import Searching
 
 Show = Callable[[Event], None]
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What is asked and how, and from which files and libraries it is to be answered; `accepted` is when it was asked,
-    on the clock of `time.perf_counter`."""
+    """What is asked and how, from which files and libraries it is to be answered, and whether from the web; `accepted`
+    is when it was asked, on the clock of `time.perf_counter`."""
 
     text: str
     choices: Choices
     accepted: float
     files: tuple[Path, ...] = ()
     libraries: tuple[str, ...] = ()
+    web: bool = False
 
 
 def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
@@ -55,7 +61,7 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
     text = _text(arguments.question, settings.max_message_kb)
     choices = Choices(arguments.model, arguments.mode, arguments.system, sampling(arguments))
     files, libraries = tuple(arguments.file or ()), tuple(arguments.library or ())
-    question = Question(text, choices, time.perf_counter(), files, libraries)
+    question = Question(text, choices, time.perf_counter(), files, libraries, arguments.web)
 
     def print_json(event: Event) -> None:
         terminal.write_bytes(encode(event) + b"\n")
@@ -68,14 +74,18 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
 async def _ask(settings: Settings, question: Question, show: Show, terminal: Terminal) -> int:
     """Open the engines, with the model that is asked as the default one, and no store but that of a library."""
     asked = replace(settings, model=question.choices.model or settings.model)
-    registry = build(asked, AddedEngines.glanced(settings))
-    try:
-        async with _sources(settings, registry, question, terminal) as sources:
-            started, answer = await _prepare(settings, registry, question, sources)
-            with sources.idle.busy() if sources is not None else nullcontext():
-                fault = await tell(started, answer, show)
-    finally:
-        await registry.close()
+    async with open_door(settings) as door:
+        registry = build(asked, AddedEngines.glanced(settings, door), door=door)
+        try:
+            async with (
+                _sources(settings, registry, question, terminal) as sources,
+                _searching(settings, registry, question, door) as searching,
+            ):
+                started, answer = await _prepare(settings, registry, question, sources, searching)
+                with sources.idle.busy() if sources is not None else nullcontext():
+                    fault = await tell(started, answer, show)
+        finally:
+            await registry.close()
     return fault.exit_code if fault is not None else 0
 
 
@@ -90,8 +100,23 @@ def _sources(
     return open_sources(settings, registry, question.files, question.libraries, terminal)
 
 
+def _searching(
+    settings: Settings, registry: Registry, question: Question, door: Door
+) -> AbstractAsyncContextManager[Searching | None]:
+    """The ways to the web, if it is to be looked at."""
+    if not question.web:
+        return nullcontext()
+    from eclair.cli.looking import open_searching  # much to import, as above
+
+    return open_searching(settings, registry, door)
+
+
 async def _prepare(
-    settings: Settings, registry: Registry, question: Question, sources: Sources | None
+    settings: Settings,
+    registry: Registry,
+    question: Question,
+    sources: Sources | None,
+    searching: Searching | None,
 ) -> tuple[RunStarted, Answer]:
     chosen = await Modes(settings, registry).choose(question.choices.model, question.choices.mode, question.text)
     created = int(time.time() * 1000)
@@ -112,10 +137,22 @@ async def _prepare(
         remark = await language_remark([asked], model, await registry.models(), settings)
         return turn if remark is None else replace(turn, remarks=(*turn.remarks, remark))
 
-    grounds = sources.grounds(asked) if sources is not None else None
-    turn = await again(chosen.engine, chosen.model)
     started = RunStarted(new_id("run"), new_id("msg"), "", None, chosen.model.id, created)
+    grounds = _grounds(asked, started.run, sources, searching)
+    turn = await again(chosen.engine, chosen.model)
     return started, Answer(turn, chosen.fallback, again, grounds)
+
+
+def _grounds(asked: Message, run: str, sources: Sources | None, searching: Searching | None) -> Grounds | None:
+    """What it can be answered from."""
+    numbering = Numbering([])
+    documents = sources.grounds(asked, numbering) if sources is not None else None
+    if searching is None:
+        return documents
+    from eclair.web.gather import Turning
+
+    turning = Turning(OWNER, run, None, [asked], "on", beside=documents is not None)
+    return joined(documents, searching.grounds(turning, numbering))
 
 
 async def tell(started: RunStarted, answer: Answer, show: Show) -> EclairError | None:

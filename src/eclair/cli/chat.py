@@ -22,7 +22,7 @@ from eclair.core import OWNER, Core, open_core
 from eclair.documents.folders import roots
 from eclair.errors import EclairError, InvalidInput, NotFound
 from eclair.events import RunFailed, decode
-from eclair.messages import MODES, Conversation, Message, Mode, branch
+from eclair.messages import MODES, WEBS, Conversation, Message, Mode, Web, branch
 from eclair.settings import Settings
 from eclair.store.base import Edit, RunRecord
 from eclair.turns import Choices, Continue, New, Retry
@@ -36,6 +36,7 @@ COMMANDS = {
     "/flash": "answer fast from now on, without thinking",
     "/think": "think before each answer from now on, with the strongest model",
     "/auto": "flash or think, as each question asks for",
+    "/web": "with on, auto or off, whether to look on the web from now on",
     "/history": "show the conversation",
     "/new": "begin another conversation",
     "/help": "list the commands",
@@ -125,6 +126,7 @@ class Chat:
             "/model": self._choose_model,
             "/file": self._attach,
             "/library": self._choose_library,
+            "/web": self._choose_web,
         }
         if name in takes:
             await takes[name](given)
@@ -167,7 +169,7 @@ class Chat:
         where = (
             self._conversation.id
             if self._conversation is not None
-            else turns.begin(OWNER, model=self._choices.model, mode=self._choices.mode)
+            else turns.begin(OWNER, model=self._choices.model, mode=self._choices.mode, web=self._choices.web)
         )
         asked = await turns.ask(OWNER, where, what, self._choices, accepted)
         self._conversation = self._conversation or await self._core.store.conversation(OWNER, asked.run.conversation)
@@ -239,6 +241,15 @@ class Chat:
         for listed in await self._core.store.documents.libraries(OWNER):
             files = f"{listed.files:,} file{'' if listed.files == 1 else 's'}"
             self._terminal.line(f"  {listed.library.name} ({files})")
+
+    async def _choose_web(self, name: str) -> None:
+        web: Web | None = next((web for web in WEBS if web == name), None)
+        if web is None:
+            current = self._choices.web or (self._conversation.web if self._conversation is not None else None) or "off"
+            raise InvalidInput(f"The web is {current}; write /web on, /web auto or /web off.")
+        self._choices = replace(self._choices, web=web)
+        await self._remember(Edit(web=web))
+        self._terminal.note(f"The web is {web} from now on.")
 
     async def _choose_mode(self, mode: Mode) -> None:
         self._choices = replace(self._choices, mode=mode)

@@ -21,6 +21,7 @@ from eclair.engines.added import AddedEngines
 from eclair.errors import InvalidInput, TooLarge
 from eclair.registry import build
 from eclair.settings import Settings
+from eclair.trust.ledger import open_door
 
 
 def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
@@ -37,12 +38,14 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
 async def _edit(settings: Settings, text: str, arguments: argparse.Namespace, terminal: Terminal) -> int:
     """Piped text comes back whole; of a file the changes are shown, or with --write made."""
     began = time.perf_counter()
-    registry = build(replace(settings, model=arguments.model or settings.model), AddedEngines.glanced(settings))
-    try:
-        engine, model = await registry.resolve(arguments.model)
-        edited = await edit(engine, model, text, arguments.instruction, settings.max_tokens, began)
-    finally:
-        await registry.close()
+    wanted = replace(settings, model=arguments.model or settings.model)
+    async with open_door(settings) as door:
+        registry = build(wanted, AddedEngines.glanced(settings, door), door=door)
+        try:
+            engine, model = await registry.resolve(arguments.model)
+            edited = await edit(engine, model, text, arguments.instruction, settings.max_tokens, began)
+        finally:
+            await registry.close()
     if arguments.file == Path("-"):
         terminal.write_bytes(edited.text.encode())
     elif not arguments.write:

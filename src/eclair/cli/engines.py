@@ -24,7 +24,9 @@ from eclair.registry import Registry, build
 from eclair.servers import Change, Server, Servers, checked_address
 from eclair.settings import Settings
 from eclair.store.sql import SQLStore
-from eclair.trust.egress import is_loopback
+from eclair.trust.egress import Door, is_loopback
+from eclair.trust.ledger import CallLedger
+from eclair.trust.policy import Rules
 
 HEAD = ("NAME", "STATE", "ADDRESS", "WHERE", "KEY", "MODELS", "CAN")
 SIGNS: dict[Outcome, str] = {"yes": "✓", "no": "–", "failed": "?"}
@@ -72,11 +74,17 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
 async def _opened(settings: Settings) -> AsyncGenerator[_Open]:
     """The servers, and the engines that they are; no embedded one is started."""
     store = await asyncio.to_thread(SQLStore.open, settings.data_dir)
-    registry = build(replace(settings, embedded=False), AddedEngines(settings, store.servers))
+    calls = CallLedger(store.egress)
     try:
-        yield _Open(Servers(settings, store), registry)
+        door = Door(Rules.configured(settings), calls)
+        added = AddedEngines(settings, store.servers, door=door)
+        registry = build(replace(settings, embedded=False), added, door=door)
+        try:
+            yield _Open(Servers(settings, store, door=door), registry)
+        finally:
+            await registry.close()
     finally:
-        await registry.close()
+        await calls.close()
         await store.close()
 
 

@@ -24,6 +24,7 @@ from eclair.engines.offers import Offer, offers
 from eclair.registry import build
 from eclair.settings import Settings
 from eclair.sizes import size
+from eclair.trust.ledger import open_door
 from eclair.tuning.expected import Paces, worded
 
 HEAD = ("ID", "NAME", "LICENCE", "MAKER", "CONTEXT", "SIZE", "ENGINE", "STATE")
@@ -90,12 +91,13 @@ def _all(settings: Settings, terminal: Terminal, *, json: bool) -> int:
 async def _rows(settings: Settings) -> tuple[list[Row], list[str]]:
     """The embedded models, which need not be started for this, then those of the servers; and what is down."""
     rows = _embedded(settings) if settings.embedded else []
-    registry = build(replace(settings, embedded=False), AddedEngines.glanced(settings))
-    try:
-        models = await registry.models()
-        health = await registry.health()
-    finally:
-        await registry.close()
+    async with open_door(settings) as door:
+        registry = build(replace(settings, embedded=False), AddedEngines.glanced(settings, door), door=door)
+        try:
+            models = await registry.models()
+            health = await registry.health()
+        finally:
+            await registry.close()
     rows += [Row(model, health[model.engine].state) for model in models]
     return rows, [f"Engine {name}: {found.detail}" for name, found in health.items() if found.state == "down"]
 

@@ -26,6 +26,7 @@ from eclair.errors import LicenceAsks
 from eclair.settings import Settings
 from eclair.sizes import size
 from eclair.trust.egress import Downloads
+from eclair.trust.ledger import open_door
 
 T = TypeVar("T")
 
@@ -66,11 +67,12 @@ def pull_model(settings: Settings, terminal: Terminal) -> Path:
 
 def _plan(name: str, settings: Settings, hub: Hub, terminal: Terminal) -> Plan:
     async def work() -> Plan:
-        downloads = Downloads()
-        try:
-            return await plan(name, settings, hub, downloads)
-        finally:
-            await downloads.close()
+        async with open_door(settings) as door:
+            downloads = Downloads(door)
+            try:
+                return await plan(name, settings, hub, downloads)
+            finally:
+                await downloads.close()
 
     terminal.status("Looking…")
     return _carried(work, terminal)
@@ -80,7 +82,8 @@ def _fetch(wanted: Plan, settings: Settings, hub: Hub, terminal: Terminal, *, th
     meter = Meter(terminal, wanted.entry.name)
 
     async def work() -> Path:
-        return await pull(wanted, settings.data_dir, report=meter.report, thorough=thorough, hub=hub)
+        async with open_door(settings) as door:
+            return await pull(wanted, settings.data_dir, report=meter.report, thorough=thorough, hub=hub, door=door)
 
     return _carried(work, terminal)
 

@@ -22,6 +22,7 @@ from eclair.documents.folders import read, roots
 from eclair.documents.gather import DocumentGrounds, Documents
 from eclair.documents.intake import Intake
 from eclair.errors import NotFound, StoreError
+from eclair.grounds import Numbering
 from eclair.idle import Idle
 from eclair.ledger import Ledger
 from eclair.messages import Attachment, LibraryName, Message
@@ -40,8 +41,8 @@ class Sources:
     documents: Documents
     idle: Idle
 
-    def grounds(self, question: Message) -> DocumentGrounds | None:
-        return self.documents.grounds(OWNER, [question])
+    def grounds(self, question: Message, numbering: Numbering) -> DocumentGrounds | None:
+        return self.documents.grounds(OWNER, [question], numbering)
 
 
 @asynccontextmanager

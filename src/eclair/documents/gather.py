@@ -25,7 +25,7 @@ from eclair.documents.whole import FRAMING, Part, Stated, fitting, parts_of, tel
 from eclair.engines.base import Engine, Model, Piece, Request
 from eclair.errors import NotFound, StoreError, UnreadableFile, UpstreamError
 from eclair.events import Remarked, SourceFound, StepFinished, StepStarted
-from eclair.grounds import Finding, Quoted
+from eclair.grounds import Finding, Numbering, Quoted
 from eclair.languages import language_of, lists
 from eclair.messages import Attachment, LibraryName, Message, Passage
 from eclair.store.documents import DocumentStore, FileState, Scope
@@ -135,7 +135,9 @@ class Documents:
             found.append(LibraryName(library.id, library.name))
         return tuple(found)
 
-    def grounds(self, owner: str, history: Sequence[Message]) -> DocumentGrounds | None:
+    def grounds(
+        self, owner: str, history: Sequence[Message], numbering: Numbering | None = None
+    ) -> DocumentGrounds | None:
         """Those of an answer to the last question; None where no file or library goes along with the conversation."""
         files = dict.fromkeys(file.id for message in history for file in message.files)
         libraries = dict.fromkeys(library.id for message in history for library in message.libraries)
@@ -146,7 +148,8 @@ class Documents:
         def ask(engine: Engine, model: Model, request: Request) -> AsyncGenerator[Piece, None]:
             return self._ask(owner, engine, model, request)
 
-        return DocumentGrounds(self._store, self._search, self._intake, self._embedder, ask, scope, history)
+        numbering = numbering or Numbering(history)
+        return DocumentGrounds(self._store, self._search, self._intake, self._embedder, ask, scope, history, numbering)
 
 
 class DocumentGrounds:
@@ -161,6 +164,7 @@ class DocumentGrounds:
         ask: Ask,
         scope: Scope,
         history: Sequence[Message],
+        numbering: Numbering,
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         self._store = store
@@ -170,6 +174,7 @@ class DocumentGrounds:
         self._ask = ask
         self._scope = scope
         self._history = history
+        self._numbering = numbering
         self._clock = clock
         self._passages: list[Passage] = []
         self._notes: list[str] = []
@@ -196,7 +201,7 @@ class DocumentGrounds:
         if not self._passages:
             began = self._clock()
             yield StepStarted("search", "search", f"Searching {self._what(files)}")
-            self._passages = self._numbered(await self._found(files, most))
+            self._passages = self._numbering.numbered(await self._found(files, most))
             yield StepFinished("search", self._since(began))
         for passage in self._passages:
             yield SourceFound(passage)
@@ -206,7 +211,7 @@ class DocumentGrounds:
     async def certain(self, model: Model) -> list[Passage]:
         """The passages that will be shown whatever is asked: those of files that are given whole."""
         files = await self._files()
-        return self._numbered(await self._whole_files(files, budget(model)) or ())
+        return self._numbering.numbered(await self._whole_files(files, budget(model)) or ())
 
     async def lead(self, model: Model) -> Sequence[Quoted]:
         """The sentences that answer best, where the model is too small to be trusted with that."""
@@ -307,7 +312,7 @@ class DocumentGrounds:
         began = self._clock()
         yield StepStarted("parts", "read", f"Looking through {what}")
         shown = fitting(await asyncio.to_thread(telling, _question(self._history), parts), room)
-        self._passages = self._numbered(shown.passages)
+        self._passages = self._numbering.numbered(shown.passages)
         above = ""
         for part, stated in zip(parts, shown.stated, strict=True):
             for one in stated:
@@ -329,7 +334,7 @@ class DocumentGrounds:
             log.warning("no notes could be taken: %s", error.message)
             return
         shown = fitting(notes.stated, room)
-        self._passages = self._numbered(shown.passages)
+        self._passages = self._numbering.numbered(shown.passages)
         for title, stated in zip(notes.titles, shown.stated, strict=True):
             lines = [f"- {one.text} [{self._resting(one).number}]" for one in stated]
             self._notes += ["\n".join([title, *lines])] if lines else []
@@ -370,19 +375,6 @@ class DocumentGrounds:
             )
             for chunk in chunks
         ]
-
-    def _numbered(self, passages: Sequence[Passage]) -> list[Passage]:
-        """Each passage under the number that it had in the conversation, or the next one."""
-        known = {(old.file, old.start, old.end): old.number for message in self._history for old in message.passages}
-        next = max(known.values(), default=0)
-        numbered: list[Passage] = []
-        for passage in passages:
-            place = (passage.file, passage.start, passage.end)
-            if place not in known:
-                next += 1
-                known[place] = next
-            numbered.append(replace(passage, number=known[place]))
-        return numbered
 
     def _remarks(self, files: Sequence[FileState]) -> list[Remarked]:
         """What of the files the answer cannot rest on."""

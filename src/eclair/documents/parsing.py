@@ -20,7 +20,7 @@ from pathlib import Path
 
 from eclair.documents import wire
 from eclair.documents.limits import Limits
-from eclair.documents.values import Opened, Page, Remarked
+from eclair.documents.values import About, Opened, Page, Remarked
 from eclair.errors import NotFound, TooLarge, UnreadableFile, UserError
 
 log = logging.getLogger(__name__)
@@ -42,12 +42,17 @@ QUIET = {"MALLOC_ARENA_MAX": "2", "OMP_NUM_THREADS": "1", "RAYON_NUM_THREADS": "
 
 
 class Parser:
-    """Reads `workers` files at once, and makes pictures of pages beside that."""
+    """Reads `workers` files at once in processes that run `module`, and makes pictures of pages beside that."""
 
-    def __init__(self, limits: Limits = Limits(), workers: int = 1) -> None:  # noqa: B008
+    def __init__(
+        self,
+        limits: Limits = Limits(),  # noqa: B008
+        workers: int = 1,
+        module: str = "eclair.documents.worker",
+    ) -> None:
         self._limits = limits
-        self._reading = _Pool(workers)
-        self._looking = _Pool(1)
+        self._reading = _Pool(workers, module)
+        self._looking = _Pool(1, module)
 
     async def read(self, path: Path, name: str, *, after: int = 0) -> AsyncGenerator[Opened | Page | Remarked]:
         """The file's pages as they are read, `Opened` first; `after` pages are known and not read again.
@@ -55,12 +60,39 @@ class Parser:
         Closing the generator ends the work at once. Raises UnreadableFile and TooLarge with a sentence that calls the
         file `name`.
         """
-        order = wire.Order(os.fspath(path), name, self._limits, after=after)
+        async with contextlib.aclosing(self._pieces(wire.Order(os.fspath(path), name, self._limits, after))) as pieces:
+            async for piece in pieces:
+                if not isinstance(piece, About):
+                    yield piece
+
+    async def page(self, path: Path, name: str, served: wire.Served) -> tuple[str, About, tuple[Page, ...]]:
+        """A page of the web that was `served` into a file, whole: its type, what it says of itself, and its pages.
+        Raises as `read` does; cancelling ends the work at once."""
+        media, about, pages = served.media, About(), list[Page]()
+        order = wire.Order(os.fspath(path), name, self._limits, served=served)
+        async with contextlib.aclosing(self._pieces(order)) as pieces:
+            async for piece in pieces:
+                match piece:
+                    case Opened():
+                        media = piece.media
+                    case About():
+                        about = piece
+                    case Page():
+                        pages.append(piece)
+                    case Remarked():
+                        pass
+        return media, about, tuple(pages)
+
+    async def warm(self) -> None:
+        """Start a process if there is none, so that the next file need not wait for it."""
+        await self._reading.warm()
+
+    async def _pieces(self, order: wire.Order) -> AsyncGenerator[Opened | Page | Remarked | About]:
         async with self._reading.worker() as worker:
             messages = worker.ask(order)
             async with contextlib.aclosing(messages):
                 async for data in messages:
-                    message = await _decoded(data, name)
+                    message = await _decoded(data, order.name)
                     match message:
                         case wire.Done():
                             worker.rest()
@@ -96,7 +128,8 @@ class Parser:
 class _Pool:
     """So many processes at most; those without work wait for a while."""
 
-    def __init__(self, size: int) -> None:
+    def __init__(self, size: int, module: str) -> None:
+        self._module = module
         self._places = asyncio.Semaphore(size)
         self._idle: list[_Worker] = []
         self._busy = set[_Worker]()
@@ -118,6 +151,11 @@ class _Pool:
                 else:
                     await worker.end()
 
+    async def warm(self) -> None:
+        if not self._idle and not self._busy:
+            async with self.worker():
+                pass
+
     async def close(self) -> None:
         workers = [*self._idle, *self._busy]
         self._idle.clear()
@@ -134,7 +172,7 @@ class _Pool:
             if worker.alive:
                 return worker
             await worker.end()
-        return await _Worker.start()
+        return await _Worker.start(self._module)
 
     def _let_go(self, worker: _Worker) -> None:
         if worker in self._idle:
@@ -157,14 +195,14 @@ class _Worker:
         self._pump = asyncio.create_task(self._keep_log(), name="reading process's log")
 
     @classmethod
-    async def start(cls) -> _Worker:
+    async def start(cls, module: str) -> _Worker:
         folder = tempfile.mkdtemp(prefix="eclair-reading-")
         try:
             process = await asyncio.create_subprocess_exec(
                 sys.executable,
                 "-P",
                 "-m",
-                "eclair.documents.worker",
+                module,
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=asyncio.subprocess.PIPE,

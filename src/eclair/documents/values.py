@@ -8,6 +8,7 @@ own start.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date
 from typing import Literal, NamedTuple
 
 BlockKind = Literal["heading", "paragraph", "list", "table", "row", "code", "furniture"]
@@ -15,6 +16,7 @@ BlockKind = Literal["heading", "paragraph", "list", "table", "row", "code", "fur
 such as running titles and page numbers, and is no part of what the document says."""
 
 Read = Literal["text", "ocr"]
+Wall = Literal["pay", "consent", "script"]
 
 
 class Word(NamedTuple):
@@ -74,6 +76,20 @@ class Remarked:
     """Something of it could not be read; a sentence for people that names it."""
 
     message: str
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """What a page of the web says of itself. `language` is its ISO 639-1 code, `published` the day that it is from.
+
+    `wall` is why it shows less than it has: it wants to be paid, to be agreed to, or it is made by a script.
+    """
+
+    title: str = ""
+    author: str | None = None
+    language: str | None = None
+    published: date | None = None
+    wall: Wall | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,16 +7,28 @@ from __future__ import annotations
 
 import struct
 from dataclasses import asdict, dataclass
+from datetime import date
 from typing import Any, Literal
 
 import orjson
 
 from eclair.documents.limits import Limits
-from eclair.documents.values import Block, Opened, Page, Remarked, Word
+from eclair.documents.values import About, Block, Opened, Page, Remarked, Word
 
 LENGTH = struct.Struct(">I")
 LARGEST = 64 << 20
 """Bytes of one message."""
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """How a file came that is a page of the web: from where, as what (RFC 6838), in which encoding if that was said,
+    and on which day (ISO 8601, UTC)."""
+
+    url: str
+    media: str
+    charset: str | None
+    day: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +41,7 @@ class Order:
     after: int = 0
     page: int = 0
     width: int = 0
+    served: Served | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +57,7 @@ class Done:
     """All of it has been read."""
 
 
-Message = Opened | Page | Remarked | Fault | Done
+Message = Opened | Page | Remarked | About | Fault | Done
 
 
 def frame(data: bytes) -> bytes:
@@ -58,6 +71,7 @@ def encode_order(order: Order) -> bytes:
 def decode_order(data: bytes) -> Order:
     fields: dict[str, Any] = orjson.loads(data)
     fields["limits"] = Limits(**fields["limits"])
+    fields["served"] = Served(**fields["served"]) if fields["served"] is not None else None
     return Order(**fields)
 
 
@@ -80,6 +94,9 @@ def encode(message: Message) -> bytes:
             ]
         case Remarked():
             body = ["remarked", message.message]
+        case About():
+            day = message.published.isoformat() if message.published is not None else None
+            body = ["about", message.title, message.author, message.language, day, message.wall]
         case Fault():
             body = ["fault", message.kind, message.message]
         case Done():
@@ -108,6 +125,9 @@ def decode(data: bytes) -> Message:
             )
         case "remarked":
             return Remarked(*fields)
+        case "about":
+            title, author, language, day, wall = fields
+            return About(title, author, language, date.fromisoformat(day) if day is not None else None, wall)
         case "fault":
             return Fault(*fields)
         case "done":

@@ -14,7 +14,7 @@ import resource
 import signal
 import sys
 import threading
-from collections.abc import Generator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
@@ -29,7 +29,17 @@ NICE = 5
 """Answers are made before pages are read."""
 
 
-def main() -> None:
+Read = Callable[[wire.Order], Iterator[wire.Message]]
+"""What there is to say of the file that an order names."""
+
+
+def document(order: wire.Order) -> Iterator[wire.Message]:
+    """The pages of a document. Raises Fault."""
+    return read(open_source(Path(order.path), order.name, order.limits, order.after))
+
+
+def main(reading: Read = document) -> None:
+    """Serve orders until there are no more; `reading` reads files."""
     out = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what libraries print is no message
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
@@ -41,7 +51,7 @@ def main() -> None:
     orders = queue.Queue[wire.Order]()
     threading.Thread(target=_listen, args=(sys.stdin.buffer, orders), daemon=True).start()
     while True:
-        _serve(orders.get(), out)
+        _serve(orders.get(), reading, out)
 
 
 def _listen(source: BinaryIO, orders: queue.Queue[wire.Order]) -> None:
@@ -52,7 +62,7 @@ def _listen(source: BinaryIO, orders: queue.Queue[wire.Order]) -> None:
     os._exit(0)
 
 
-def _serve(order: wire.Order, out: BinaryIO) -> None:
+def _serve(order: wire.Order, reading: Read, out: BinaryIO) -> None:
     _bound(order.limits)
     try:
         with _faults(order):
@@ -60,7 +70,7 @@ def _serve(order: wire.Order, out: BinaryIO) -> None:
                 png = picture(open_source(Path(order.path), order.name, order.limits), order.page, order.width)
                 out.write(wire.frame(b"P" + png))
             else:
-                for piece in read(open_source(Path(order.path), order.name, order.limits, order.after)):
+                for piece in reading(order):
                     out.write(wire.encode(piece))
                     out.flush()
                     if isinstance(piece, Page):

@@ -13,6 +13,7 @@ from eclair.errors import EclairError, SettingsError
 from eclair.settings import Settings
 from eclair.store.base import AddedServer
 from eclair.store.glance import added
+from eclair.trust.door import CLOSED, Door
 from eclair.trust.vault import Vault
 
 RESERVED = ("embedded", "scripted")
@@ -24,7 +25,10 @@ class AddedEngines:
     """Implements `registry.Added`. An engine stays the same one until its server is changed; one that is gone is
     closed when the engines are next looked at and its last answer has ended."""
 
-    def __init__(self, settings: Settings, listing: Listing, vault: Vault | None = None) -> None:
+    def __init__(
+        self, settings: Settings, listing: Listing, vault: Vault | None = None, *, door: Door = CLOSED
+    ) -> None:
+        self._door = door
         self._settings = settings
         self._listing = listing
         self._vault = vault or Vault.configured(settings)
@@ -32,13 +36,13 @@ class AddedEngines:
         self._retired: list[OpenAIEngine] = []
 
     @classmethod
-    def glanced(cls, settings: Settings) -> AddedEngines:
+    def glanced(cls, settings: Settings, door: Door) -> AddedEngines:
         """Those that were added until now, without a store that is open."""
 
         async def listing() -> list[AddedServer]:
             return await asyncio.to_thread(added, settings.data_dir)
 
-        return cls(settings, listing)
+        return cls(settings, listing, door=door)
 
     async def engines(self) -> Mapping[str, Engine | EclairError]:
         """By name; an error in the place of one whose key cannot be read. Raises StoreError."""
@@ -75,6 +79,7 @@ class AddedEngines:
             server.models,
             server.context,
             place=place(server.url, server.country),
+            door=self._door,
             setting=f"another (`eclair engines change {server.name} --key`, or in the page's settings)",
         )
         if built is not None:

@@ -65,7 +65,7 @@ class Request:
     prediction: str | None = None
     extra: JSON = field(default_factory=dict[str, Any])
     thinks: Thinks | None = None
-    purpose: Literal["answer", "title", "notes", "prefill"] = "answer"
+    purpose: Literal["answer", "title", "notes", "queries", "prefill"] = "answer"
     tab: Tab = field(default_factory=Tab, compare=False)
 
 

@@ -1,13 +1,12 @@
 """Where an address belongs, as far as that is certain: this machine, this network, a known provider's country.
 
-The providers are data, in `providers.toml`. Nothing is looked up in any network.
+The providers are data, in `providers.toml`; which hosts are whose, and in which country, is in `trust/countries.toml`.
 """
 
 from __future__ import annotations
 
-import ipaddress
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib import resources
 from typing import Annotated, ClassVar, Literal
@@ -15,16 +14,15 @@ from urllib.parse import urlsplit
 
 from pydantic import ConfigDict, Field, TypeAdapter
 
-from eclair.trust.egress import is_loopback
+from eclair.trust.countries import organisation_of, organisations
+from eclair.trust.policy import is_loopback, of_network
 
 Where = Literal["machine", "network", "country", "unknown"]
-
-_LOCAL = (".local", ".lan", ".internal", ".home.arpa", ".intranet", ".localdomain")
 
 
 @dataclass(frozen=True, slots=True)
 class Provider:
-    """Who serves models. `url` is the usual address, `hosts` the names that are its own, `country` an ISO code."""
+    """Who serves models. `url` is the usual address; `hosts` and `country` are its organisation's, by name."""
 
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
 
@@ -69,7 +67,12 @@ class Place:
 def providers() -> tuple[Provider, ...]:
     """Those that Éclair knows, local servers first."""
     text = (resources.files("eclair.engines") / "providers.toml").read_text("utf-8")
-    return TypeAdapter(tuple[Provider, ...]).validate_python(tomllib.loads(text)["provider"])
+    rows = TypeAdapter(tuple[Provider, ...]).validate_python(tomllib.loads(text)["provider"])
+    known = {row.name: row for row in organisations()}
+    return tuple(
+        replace(row, hosts=known[row.name].hosts, country=known[row.name].country) if row.name in known else row
+        for row in rows
+    )
 
 
 def place(url: str, stated: str | None = None) -> Place:
@@ -77,29 +80,9 @@ def place(url: str, stated: str | None = None) -> Place:
     if is_loopback(url):
         return Place("machine")
     host = (urlsplit(url).hostname or "").rstrip(".")
-    known = next((one for one in providers() if any(_within(host, name) for name in one.hosts)), None)
+    known = organisation_of(host)
     if stated is not None:
         return Place("country", stated, known.name if known else None, stated=True)
     if known is not None:
         return Place("country", known.country, known.name)
-    return Place("network" if _private(host) else "unknown")
-
-
-def without_login(url: str) -> str:
-    """The URL without a user and a password."""
-    parts = urlsplit(url)
-    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
-
-
-def _within(host: str, name: str) -> bool:
-    return host == name or host.endswith(f".{name}")
-
-
-def _private(host: str) -> bool:
-    """Whether an address, or a name that only a local network has, is not of the internet. A name with dots can lead
-    anywhere."""
-    try:
-        address = ipaddress.ip_address(host.partition("%")[0])
-    except ValueError:
-        return host.endswith(_LOCAL) or "." not in host
-    return address.is_private or address.is_link_local
+    return Place("network" if of_network(host) else "unknown")

@@ -27,7 +27,7 @@ from eclair.engines.reading import Reading, embedded, sentence, without, words
 from eclair.errors import EclairError, EngineBroken, EngineBusy, EngineRefused, EngineUnavailable, UpstreamError
 from eclair.messages import Sampling
 from eclair.settings import EngineSettings
-from eclair.trust.egress import IDLE, BrokenOff, Http, Reply, TimedOut, Unreachable, is_loopback
+from eclair.trust.egress import CLOSED, IDLE, BrokenOff, Door, Http, Reply, TimedOut, Unreachable, is_loopback
 
 MAX_BODY = 8 << 20
 SLICE = 8 << 10
@@ -61,7 +61,7 @@ class OpenAIEngine:
 
     `models` are those that it does not list, `context` is their window where it does not say. `setting` is how
     the settings call its key, `place` where it is, should that be known better than by its address. Without a
-    `dialect` the server's list of models tells which it is.
+    `dialect` the server's list of models tells which it is. What leaves this machine goes through `door`.
     """
 
     def __init__(
@@ -75,12 +75,14 @@ class OpenAIEngine:
         setting: str | None = None,
         place: Place | None = None,
         dialect: Dialect | None = None,
+        door: Door = CLOSED,
         idle: float = IDLE,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self.name = name
         self.url = url.rstrip("/")
-        self.http = Http(self.url, key, idle=idle)
+        stated = place.country if place is not None and place.stated else None
+        self.http = Http(self.url, key, door=door, country=stated, idle=idle)
         self._root = self.url.removesuffix("/v1")
         self._key = key
         self._models = tuple(models)
@@ -97,9 +99,9 @@ class OpenAIEngine:
         """Models that refused to be told whether to think."""
 
     @classmethod
-    def configured(cls, name: str, settings: EngineSettings) -> OpenAIEngine:
+    def configured(cls, name: str, settings: EngineSettings, door: Door = CLOSED) -> OpenAIEngine:
         """The server that the settings describe under `name`."""
-        return cls(name, settings.url, settings.key, settings.models, settings.context)
+        return cls(name, settings.url, settings.key, settings.models, settings.context, door=door)
 
     @property
     def busy(self) -> bool:

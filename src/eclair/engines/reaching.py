@@ -9,6 +9,7 @@ from urllib.parse import urljoin, urlsplit
 import orjson
 
 from eclair.engines.reading import sentence, words
+from eclair.errors import Refused
 from eclair.trust.egress import BrokenOff, Http, Reply, TimedOut, Unreachable
 
 DEADLINE = 8.0
@@ -35,6 +36,8 @@ async def reach(http: Http, url: str, *, keyed: bool, listless: bool) -> Reached
             content = await reply.body(MOST)
     except TimedOut:
         return Reached(fault=f"It does not answer within {DEADLINE:.0f} seconds.", down=True)
+    except Refused as error:
+        return Reached(fault=error.message, down=True)
     except (Unreachable, BrokenOff) as error:
         return Reached(fault=_unreachable(str(error), url), down=True)
     listed = _listed(content) if reply.status == 200 else None

@@ -26,8 +26,10 @@ from eclair.server.api import (
     conversations,
     deletion,
     edits,
+    egress,
     engines,
     exports,
+    feeds,
     files,
     imports,
     libraries,
@@ -35,11 +37,14 @@ from eclair.server.api import (
     preferences,
     prefill,
     pulls,
+    research,
     runs,
+    searches,
     shares,
     tuning,
     turns,
     usage,
+    web,
 )
 from eclair.server.guard import Guard
 from eclair.server.openai import embeddings, responses
@@ -81,7 +86,12 @@ def create_app(core: Core) -> FastAPI:
     app.include_router(preferences.router(core))
     app.include_router(files.router(core))
     app.include_router(libraries.router(core))
+    app.include_router(research.router(core))
+    app.include_router(searches.router(core))
+    app.include_router(feeds.router(core))
+    app.include_router(web.router(core))
     app.include_router(usage.router(core))
+    app.include_router(egress.router(core))
     app.include_router(about.router(core))
     app.include_router(openai.router(core))
     app.include_router(openai_files.router(core))

@@ -33,7 +33,19 @@ VALUES = (
     messages.Hit,
     messages.Change,
 )
-CLOSED = ("Role", "PartKind", "Status", "FinishReason", "StepKind", "RemarkCode", "ChangeKind", "Mode", "EnergyKind")
+CLOSED = (
+    "Role",
+    "PartKind",
+    "Status",
+    "FinishReason",
+    "StepKind",
+    "Outcome",
+    "RemarkCode",
+    "ChangeKind",
+    "Mode",
+    "Web",
+    "EnergyKind",
+)
 _NAMES: dict[Any, str] = {getattr(messages, name): name for name in CLOSED}
 _PLAIN: dict[Any, str] = {str: "string", int: "number", float: "number", bool: "boolean", type(None): "null"}
 

@@ -11,8 +11,11 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Literal, Protocol
 
-from eclair.messages import Conversation, Cost, Hit, Message, Mode, Status, Usage
+from eclair.messages import Conversation, Cost, Hit, Message, Mode, Status, Usage, Web
 from eclair.store.documents import DocumentStore
+from eclair.store.egress import EgressStore
+from eclair.store.feeds import FeedStore
+from eclair.store.web import WebStore
 
 Grouping = Literal["day", "model"]
 
@@ -54,8 +57,8 @@ class NewTurn:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Edit:
-    """What is to be another in a conversation; None stays. A title is the person's own from then on; an empty `model`
-    or `mode` is none."""
+    """What is to be another in a conversation; None stays. A title is the person's own from then on; an empty `model`,
+    `mode` or `web` is none."""
 
     title: str | None = None
     leaf: str | None = None
@@ -64,6 +67,7 @@ class Edit:
     tags: tuple[str, ...] | None = None
     model: str | None = None
     mode: Mode | Literal[""] | None = None
+    web: Web | Literal[""] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +144,15 @@ class AddedServer:
 class Store(Protocol):
     @property
     def documents(self) -> DocumentStore: ...
+
+    @property
+    def egress(self) -> EgressStore: ...
+
+    @property
+    def feeds(self) -> FeedStore: ...
+
+    @property
+    def web(self) -> WebStore: ...
 
     async def add_conversation(self, conversation: Conversation) -> Conversation:
         """Keep it, or give back the owner's one of that id. Raises Conflict where the id is another's."""

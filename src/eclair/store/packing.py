@@ -10,7 +10,7 @@ from itertools import chain
 
 import orjson
 
-from eclair.documents.values import Block, Word
+from eclair.documents.values import Block, Page, Word
 
 _LEVEL = 1  # of zlib: a higher one saves 5 % of the space and takes twice the time
 
@@ -30,6 +30,22 @@ def packed_blocks(blocks: Iterable[Block]) -> bytes:
 
 def unpacked_blocks(data: bytes) -> tuple[Block, ...]:
     return tuple(Block(*row) for row in orjson.loads(zlib.decompress(data)))
+
+
+def packed_pages(pages: Iterable[Page]) -> bytes:
+    """Text and blocks of the pages of a page of the web; where words stand in a picture of them is left out."""
+    rows = [
+        (page.number, page.text, page.label, [(b.kind, b.start, b.end, b.level, b.ref) for b in page.blocks])
+        for page in pages
+    ]
+    return zlib.compress(orjson.dumps(rows), _LEVEL)
+
+
+def unpacked_pages(data: bytes) -> tuple[Page, ...]:
+    return tuple(
+        Page(number, text, tuple(Block(*row) for row in blocks), label=label)
+        for number, text, label, blocks in orjson.loads(zlib.decompress(data))
+    )
 
 
 def packed_words(words: Iterable[Word]) -> bytes:

@@ -27,6 +27,9 @@ from eclair.store.base import (
 from eclair.store.database import Database, translated
 from eclair.store.lease import Lease, held
 from eclair.store.sql_documents import SQLDocuments
+from eclair.store.sql_egress import SQLEgress
+from eclair.store.sql_feeds import SQLFeeds
+from eclair.store.sql_web import SQLWeb
 from eclair.store.statements import conversations, deletion, preferences, runs, servers, shares, spending, trees
 
 
@@ -39,6 +42,9 @@ class SQLStore:
         self._leases = leases
         self._clock = clock
         self.documents = SQLDocuments(database)
+        self.egress = SQLEgress(database)
+        self.feeds = SQLFeeds(database)
+        self.web = SQLWeb(database)
 
     @classmethod
     def open(cls, folder: Path, clock: Clock = time.time) -> SQLStore:

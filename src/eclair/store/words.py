@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from dataclasses import dataclass
+from functools import lru_cache
 
 from eclair.languages import is_small, language_of
 
@@ -71,6 +72,18 @@ def forms(text: str) -> str:
     words = dict.fromkeys(word for word in _WORD.findall(text.lower()) if not word.isascii())
     further = [form for word in words if (form := spelt(word)) != folded(word)]
     return " ".join([*further, *_sections(text), *_pairs(text)])
+
+
+def words_of(text: str) -> set[str]:
+    """The words of a text as `wanted` has those of a query."""
+    text = unicodedata.normalize("NFC", text)
+    codes = {code.lower() for code in [*_sections(text), *_CODE.findall(text)]}
+    return codes | {_spelt_once(word) for word in {*_WORD.findall(text.lower()), *_pairs(text)}}
+
+
+@lru_cache(maxsize=50_000)
+def _spelt_once(word: str) -> str:
+    return spelt(word)
 
 
 def wanted(query: str) -> list[Wanted]:

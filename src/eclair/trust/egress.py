@@ -1,23 +1,47 @@
-"""The one door out: every outbound connection is made here, and nothing else imports an HTTP client.
+"""The one door out: every outbound connection is made here, and nothing outside this package imports an HTTP client.
 
-`Http` speaks to one engine, `Downloads` fetches files. Both give a `Reply` to be read piece by piece, and
-turn the client library's many exceptions into the three below. What a reply means is the caller's affair.
+`Http` speaks to one engine, `Downloads` fetches files, `Browser` the open web. All give a `Reply` to be read piece by
+piece, and turn the client library's many exceptions into those of `calls`. What may leave, and what is recorded of it,
+is decided by a `Door`; what a reply means is the caller's affair.
 """
 
 from __future__ import annotations
 
 import asyncio
-import logging
-import os
 import ssl
-from collections.abc import AsyncGenerator, Awaitable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import AbstractContextManager, asynccontextmanager
 from typing import TypedDict
-from urllib.parse import urlsplit
+from urllib.parse import urljoin, urlsplit
 
 import aiohttp
+from aiohttp.abc import AbstractResolver
 
-from eclair import loopback
+from eclair import __version__
+from eclair.errors import Refused
+from eclair.trust import guard
+from eclair.trust.calls import BrokenOff, Reply, Response, TimedOut, TooMuch, Trip, Unreachable, answered, sent, trip
+from eclair.trust.door import CLOSED, OWNER, Door, Errand
+from eclair.trust.pages import CheckedResolver, Page, SystemResolver
+from eclair.trust.policy import is_loopback, located
+
+__all__ = [
+    "CLOSED",
+    "IDLE",
+    "OWNER",
+    "BrokenOff",
+    "Browser",
+    "Door",
+    "Downloads",
+    "Errand",
+    "Http",
+    "Refused",
+    "Reply",
+    "TimedOut",
+    "TooMuch",
+    "Unreachable",
+    "is_loopback",
+]
 
 CONNECT = 5.0
 """Seconds within which a connection must stand."""
@@ -29,102 +53,42 @@ AHEAD = 16 << 10
 """Bytes of an engine's reply that may wait to be looked at before no more are taken from the network. With the client
 library's own 64 KiB a few fast answers keep fifty others waiting."""
 
-log = logging.getLogger(__name__)
+LIMIT = 8 << 20
+"""Bytes that a page has at most, once it is unpacked, unless more are asked for."""
+
+REDIRECTS = frozenset((301, 302, 303, 307, 308))
+
+FOR_ANYBODY = frozenset(("accept", "accept-language", "user-agent"))
+"""Headers that go along where a redirect leads to another server."""
 
 
 class _Options(TypedDict):
     timeout: aiohttp.ClientTimeout
     allow_redirects: bool
-
-
-class Unreachable(Exception):
-    """No connection, or one that closed before the reply began."""
-
-
-class TimedOut(Exception):
-    """The server stayed silent for too long."""
-
-
-class BrokenOff(Exception):
-    """The reply stopped half way, or was no HTTP."""
-
-
-class Reply:
-    """A reply whose head has come. `url` is where redirects led; `received` counts the bytes of the body."""
-
-    def __init__(self, response: aiohttp.ClientResponse) -> None:
-        self._response = response
-        self.status = response.status
-        self.headers: Mapping[str, str] = response.headers
-        self.url = str(response.url)
-        self.received = 0
-
-    def first(self, header: str) -> str | None:
-        """What the first of the replies that led here, by redirects, says under `header`."""
-        heads = (reply.headers for reply in (*self._response.history, self._response))
-        return next((head[header] for head in heads if header in head), None)
-
-    async def read(self) -> bytes:
-        """Whatever has come since the last call, waiting for at least one byte; empty at the end.
-
-        Raises BrokenOff and TimedOut.
-        """
-        try:
-            chunk = await self._response.content.readany()
-        except TimeoutError as error:
-            raise TimedOut(_reason(error)) from error
-        except (aiohttp.ClientError, ConnectionError) as error:
-            raise BrokenOff(_reason(error)) from error
-        self.received += len(chunk)
-        return chunk
-
-    async def rest(self, seconds: float) -> None:
-        """Leave what comes meanwhile to the system, so that the next read takes it in one piece."""
-        if seconds == 0:
-            return
-        connection = self._response.connection
-        transport = connection.transport if connection is not None else None
-        if transport is None:
-            return
-        transport.pause_reading()
-        try:
-            await asyncio.sleep(seconds)
-        finally:
-            transport.resume_reading()
-
-    async def body(self, limit: int) -> bytes:
-        """The whole body, cut at `limit` bytes."""
-        parts: list[bytes] = []
-        while self.received < limit and (chunk := await self.read()):
-            parts.append(chunk)
-        return b"".join(parts)[:limit]
-
-    async def finish(self, within: float) -> None:
-        """Give the server a moment to end the reply, so that its connection can serve again."""
-        try:
-            async with asyncio.timeout(within):
-                while await self.read():
-                    pass
-        except (TimeoutError, TimedOut, BrokenOff):
-            return
-
-    def close(self) -> None:
-        """Close the connection at once, unless the reply has been read to its end."""
-        if self._response.content.at_eof():
-            self._response.release()
-        else:
-            self._response.close()
+    middlewares: tuple[Trip]
 
 
 class Http:
     """Connections to the one server at `url`: kept alive, unlimited in number, without a limit on a reply's length.
 
     Leaving the block of `get` or `post` closes the connection unless the reply was read to its end:
-    that is how an engine learns to stop.
+    that is how an engine learns to stop. What goes elsewhere than to this machine goes through `door`; `country` is the
+    server's, where its owner has stated it.
     """
 
-    def __init__(self, url: str, key: str | None = None, *, connect: float = CONNECT, idle: float = IDLE) -> None:
+    def __init__(
+        self,
+        url: str,
+        key: str | None = None,
+        *,
+        door: Door = CLOSED,
+        country: str | None = None,
+        connect: float = CONNECT,
+        idle: float = IDLE,
+    ) -> None:
         self.url = url.rstrip("/")
+        self._door = door
+        self._country = country
         self._headers = {"Authorization": f"Bearer {key}"} if key else {}
         self._connect = connect
         self._timeout = aiohttp.ClientTimeout(total=None, sock_connect=connect, sock_read=idle)
@@ -134,28 +98,36 @@ class Http:
     async def post(
         self, url: str, body: bytes, *, idle: float | None = None, keep: bool = True
     ) -> AsyncGenerator[Reply]:
-        """Send JSON; without `keep` the connection serves this once. Raises Unreachable, TimedOut and BrokenOff."""
+        """Send JSON; without `keep` the connection serves this once.
+
+        Raises Unreachable, TimedOut and BrokenOff, and Refused where the door does not let it out.
+        """
         headers = {"Content-Type": "application/json"} | ({} if keep else {"Connection": "close"})
-        session = self._open()
-        async with _sent(session.post(url, data=body, headers=headers, **self._options(idle))) as reply:
-            yield reply
+        with self._trip() as taken:
+            request = self._open().post(url, data=body, headers=headers, **self._options(idle, taken))
+            async with sent(request, taken) as reply:
+                yield reply
 
     @asynccontextmanager
     async def get(self, url: str, *, idle: float | None = None) -> AsyncGenerator[Reply]:
         """Fetch. Raises as `post` does."""
-        async with _sent(self._open().get(url, **self._options(idle))) as reply:
-            yield reply
+        with self._trip() as taken:
+            async with sent(self._open().get(url, **self._options(idle, taken)), taken) as reply:
+                yield reply
 
     async def close(self) -> None:
         if self._session is not None:
             await self._session.close()
 
-    def _options(self, idle: float | None) -> _Options:
+    def _trip(self) -> AbstractContextManager[Trip]:
+        return trip(self._door, Errand(OWNER, "engine", country=self._country))
+
+    def _options(self, idle: float | None, taken: Trip) -> _Options:
         timeout = self._timeout
         if idle is not None:
             timeout = aiohttp.ClientTimeout(total=None, sock_connect=min(self._connect, idle), sock_read=idle)
         # A redirect would take the key and what was asked to a server that nobody chose.
-        return {"timeout": timeout, "allow_redirects": False}
+        return {"timeout": timeout, "allow_redirects": False, "middlewares": (taken,)}
 
     def _open(self) -> aiohttp.ClientSession:
         if self._session is None:
@@ -165,20 +137,27 @@ class Http:
                 headers=self._headers,
                 trust_env=not is_loopback(self.url),
                 cookie_jar=aiohttp.DummyCookieJar(),
+                response_class=Response,
             )
         return self._session
 
 
 class Downloads:
-    """Fetches files from anywhere. Proxies, `.netrc` and SSL_CERT_FILE of the environment hold.
+    """Fetches files from anywhere that `door` lets out. Proxies, `.netrc` and SSL_CERT_FILE of the environment hold.
 
     `certificates` is a further file of authorities, `proxy` goes before the environment's, and the hosts in
-    `trusted` are not asked for a valid certificate. What comes from elsewhere than this machine is logged.
+    `trusted` are not asked for a valid certificate.
     """
 
     def __init__(
-        self, *, certificates: str | None = None, proxy: str | None = None, trusted: frozenset[str] = frozenset()
+        self,
+        door: Door = CLOSED,
+        *,
+        certificates: str | None = None,
+        proxy: str | None = None,
+        trusted: frozenset[str] = frozenset(),
     ) -> None:
+        self._door = door
         self._certificates = certificates
         self._proxy = proxy
         self._trusted = trusted
@@ -191,22 +170,19 @@ class Downloads:
     ) -> AsyncGenerator[Reply]:
         """Fetch, following redirects; a token goes to the place of `url` and nowhere else.
 
-        Raises Unreachable, TimedOut and BrokenOff.
+        Raises Unreachable, TimedOut and BrokenOff, and Refused where the door does not let it out.
         """
         verify = urlsplit(url).hostname not in self._trusted
-        sent = self._open().get(
-            url,
-            headers=headers,
-            proxy=self._proxy,
-            ssl=self._tls() if verify else False,
-            middlewares=(_bearer(token),) if token is not None else (),
-        )
-        async with _sent(sent) as reply:
-            try:
+        with trip(self._door, Errand(OWNER, "model")) as taken:
+            request = self._open().get(
+                url,
+                headers=headers,
+                proxy=self._proxy,
+                ssl=self._tls() if verify else False,
+                middlewares=(taken,) if token is None else (_bearer(token), taken),
+            )
+            async with sent(request, taken) as reply:
                 yield reply
-            finally:
-                if not is_loopback(reply.url):
-                    log.info("downloaded %d bytes from %s", reply.received, urlsplit(reply.url).hostname)
 
     async def close(self) -> None:
         if self._session is not None:
@@ -224,15 +200,134 @@ class Downloads:
         if self._session is None:
             timeout = aiohttp.ClientTimeout(total=None, sock_connect=15, sock_read=60)
             self._session = aiohttp.ClientSession(
-                timeout=timeout, trust_env=True, auto_decompress=True, cookie_jar=aiohttp.DummyCookieJar()
+                timeout=timeout,
+                trust_env=True,
+                auto_decompress=True,
+                cookie_jar=aiohttp.DummyCookieJar(),
+                response_class=Response,
             )
         return self._session
 
 
-def is_loopback(url: str) -> bool:
-    """Whether `url` names this very machine."""
-    host = urlsplit(url).hostname or ""
-    return host.endswith(".localhost") or loopback.is_loopback(host)
+class Browser:
+    """Fetches from the open web: no cookie, no login, no proxy, and no address that `guard` does not open.
+
+    A name is resolved once, every address that it leads to is checked, and one of those is called. `resolver` resolves
+    in place of the system's.
+    """
+
+    def __init__(self, door: Door, *, resolver: AbstractResolver | None = None) -> None:
+        self._door = door
+        self._resolver = resolver
+        self._session: aiohttp.ClientSession | None = None
+
+    @asynccontextmanager
+    async def get(
+        self,
+        url: str,
+        errand: Errand,
+        *,
+        headers: Mapping[str, str] | None = None,
+        within: float = 10.0,
+        limit: int = LIMIT,
+        redirects: int = 5,
+    ) -> AsyncGenerator[Reply]:
+        """Fetch, following so many redirects. All of it, the body too, is to be there `within` seconds and to have
+        `limit` bytes at most once it is unpacked.
+
+        Raises Refused, Unreachable, TimedOut, BrokenOff and TooMuch, here and as the reply is read; each says what and
+        who in a sentence.
+        """
+        headers, origin = dict(headers or {}), None
+        hops: list[tuple[int, str]] = []
+        deadline = asyncio.get_running_loop().time() + within
+        for _ in range(redirects + 1):
+            place = self._checked("GET", url, errand)
+            if origin not in (None, place.origin):
+                headers = {name: value for name, value in headers.items() if name.lower() in FOR_ANYBODY}
+            origin = place.origin
+            async with self._call("GET", place, None, errand, headers, within, deadline, limit) as reply:
+                onward = reply.headers.get("Location") if reply.status in REDIRECTS else None
+                if onward is None:
+                    reply.hops = tuple(hops)
+                    yield reply
+                    return
+                status = reply.status
+            url = _joined(place.url, onward)
+            hops.append((status, url))
+        raise BrokenOff(f"{located(url)[0]} is where more than {redirects} redirects in a row lead; it was not read.")
+
+    @asynccontextmanager
+    async def post(
+        self,
+        url: str,
+        body: bytes,
+        errand: Errand,
+        *,
+        headers: Mapping[str, str] | None = None,
+        within: float = 10.0,
+        limit: int = LIMIT,
+    ) -> AsyncGenerator[Reply]:
+        """Send `body`, and follow no redirect; else as `get`."""
+        deadline = asyncio.get_running_loop().time() + within
+        place = self._checked("POST", url, errand)
+        async with self._call("POST", place, body, errand, headers or {}, within, deadline, limit) as reply:
+            yield reply
+
+    async def close(self) -> None:
+        if self._session is not None:
+            await self._session.close()
+
+    def _checked(self, method: str, url: str, errand: Errand) -> guard.Target:
+        try:
+            return guard.target(url, self._door.rules.private)
+        except Refused as why:
+            self._door.refuse_url(method, url, errand, why)
+
+    @asynccontextmanager
+    async def _call(
+        self,
+        method: str,
+        place: guard.Target,
+        body: bytes | None,
+        errand: Errand,
+        headers: Mapping[str, str],
+        within: float,
+        deadline: float,
+        limit: int,
+    ) -> AsyncGenerator[Reply]:
+        late = f"{place.host} was not done within {within:g} seconds."
+        with trip(self._door, errand) as taken:
+            request = self._open().request(
+                method, place.url, data=body, headers=headers, allow_redirects=False, middlewares=(taken,)
+            )
+            try:
+                async with asyncio.timeout_at(deadline):
+                    response = await answered(request)
+            except (TimeoutError, TimedOut):
+                raise TimedOut(late) from None
+            except Unreachable as error:
+                raise Unreachable(f"{place.host} cannot be reached: {error}.") from error
+            except BrokenOff as error:
+                raise BrokenOff(f"What {place.host} sends is no HTTP that can be read.") from error
+            page = taken.reply = Page(response, place.host, deadline, late, limit)
+            try:
+                yield page
+            finally:
+                page.close()
+
+    def _open(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            resolver = CheckedResolver(self._resolver or SystemResolver(), self._door.rules.private)
+            self._session = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(limit=64, resolver=resolver, keepalive_timeout=30, ttl_dns_cache=60),
+                timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT),
+                headers={"User-Agent": f"Eclair/{__version__}", "Accept-Encoding": "gzip, deflate"},
+                auto_decompress=False,
+                cookie_jar=aiohttp.DummyCookieJar(),
+                response_class=Response,
+            )
+        return self._session
 
 
 def _bearer(token: str) -> aiohttp.ClientMiddlewareType:
@@ -249,33 +344,9 @@ def _bearer(token: str) -> aiohttp.ClientMiddlewareType:
     return show
 
 
-@asynccontextmanager
-async def _sent(request: Awaitable[aiohttp.ClientResponse]) -> AsyncGenerator[Reply]:
+def _joined(url: str, onward: str) -> str:
+    """Where a redirect leads; as it stands where that is no address, so that it is refused by that name."""
     try:
-        response = await request
-    except (aiohttp.ConnectionTimeoutError, aiohttp.ClientConnectorError) as error:
-        raise Unreachable(_reason(error)) from error
-    except TimeoutError as error:
-        raise TimedOut(_reason(error)) from error
-    except (aiohttp.ClientConnectionError, aiohttp.InvalidURL, OSError) as error:
-        raise Unreachable(_reason(error)) from error
-    except aiohttp.ClientError as error:
-        raise BrokenOff(_reason(error)) from error
-    reply = Reply(response)
-    try:
-        yield reply
-    finally:
-        reply.close()
-
-
-def _reason(error: BaseException) -> str:
-    """What went wrong in a few words, for the middle of a sentence."""
-    if isinstance(error, aiohttp.ClientConnectorCertificateError):
-        error = error.certificate_error
-    elif isinstance(error, aiohttp.ClientConnectorError):
-        error = error.os_error
-    if isinstance(error, ConnectionError) and error.errno:
-        return os.strerror(error.errno)  # asyncio's own text names the address in place of the reason
-    if isinstance(error, OSError) and error.strerror:
-        return error.strerror
-    return str(error) or type(error).__name__
+        return urljoin(url, onward)
+    except ValueError:
+        return onward

@@ -2,11 +2,12 @@
 
 import { energy, money } from "../amounts.ts";
 import { placeOf } from "../documents.ts";
-import type { Citation, Message, Mode, Step } from "../events.ts";
+import type { Citation, Message, Mode, Passage, Remark, Step } from "../events.ts";
 import { words } from "../fold.ts";
 import { number, say } from "../i18n/say.ts";
 import { insert } from "../markdown/cited.ts";
 import { isRouted, problem } from "../problem.ts";
+import { addressOf, duration, isOfWeb, looked, time } from "../web.ts";
 
 export interface Ending {
   readonly text: string;
@@ -68,6 +69,25 @@ export function doing({ kind, title }: Pick<Step, "kind" | "title">): string {
   return say(kind === "read" ? "stepRead" : "stepSearch", { what });
 }
 
+/** All that was done, in one line: `3 services, 5 of 6 pages read · 2.1 s`. */
+export function summary(steps: readonly Step[]): string {
+  const web = looked(steps.filter(isOfWeb));
+  const others = steps.filter((step) => !isOfWeb(step)).length;
+  const what = [web, others > 0 ? say("steps", { count: others }) : ""].filter((part) => part !== "");
+  return [...what, time(duration(steps))].join(" · ");
+}
+
+/** What is said of the grounds before the answer's first word: that they are old, or at odds. */
+export function isBefore({ code }: Remark): boolean {
+  return code === "stale" || code === "contradicted";
+}
+
+/** The passages whose numbers a remark names, such as `[2]`. */
+export function namedIn({ message }: Remark, passages: readonly Passage[]): Passage[] {
+  const numbers = new Set([...message.matchAll(/\[(\d+)\]/g)].map(([, number]) => Number(number)));
+  return passages.filter((passage) => numbers.has(passage.number));
+}
+
 /** The first citation of each passage that is cited, in the order of their numbers. */
 export function cited({ citations }: Message): Citation[] {
   const first = new Map<number, Citation>();
@@ -84,7 +104,15 @@ export function withSources(message: Message): string {
   const text = message.parts.map((part, i) => (part.kind === "text" ? insert(part.text, message, i, put) : "")).join("");
   const notes = sources.flatMap(({ passage: wanted, quote }) => {
     const passage = message.passages.find((one) => one.number === wanted);
-    return passage === undefined ? [] : [`[^${prefix}${wanted}]: ${placeOf(passage)}: “${quote.replace(/\s+/g, " ").trim()}”`];
+    if (passage === undefined) return [];
+    const address = addressOf(passage.url);
+    const place = inert(placeOf(passage)) + (address === null ? "" : `, <${address}>`);
+    return [`[^${prefix}${wanted}]: ${place}: “${inert(quote)}”`];
   });
   return notes.length === 0 ? text : `${text.trimEnd()}\n\n${notes.join("\n")}\n`;
+}
+
+/** Words of others on one line of Markdown: they make no link, picture or tag there. */
+function inert(text: string): string {
+  return text.replace(/\s+/g, " ").trim().replace(/[\\[\]<`]/g, "\\$&");
 }

@@ -59,6 +59,12 @@ export function locale(): string {
   return localeOf(spoken());
 }
 
+/** `24 November 2026`: the day of a moment in milliseconds, where the person is or in the zone that is named. */
+export function day(moment: number, timeZone?: string): string {
+  const tag = locale();
+  return new Intl.DateTimeFormat(tag === "en" ? "en-GB" : tag, { dateStyle: "long", ...(timeZone !== undefined && { timeZone }) }).format(moment);
+}
+
 function localeOf(code: string): string {
   return LOCALES[code] ?? code;
 }

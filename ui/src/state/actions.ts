@@ -1,8 +1,9 @@
 // Everything that a person can do, once: the command palette, the shortcuts and the composer's commands are made of it.
 
 import type { PlainKey } from "../i18n/say.ts";
-import type { Message, Mode } from "../events.ts";
+import type { Message, Mode, Web } from "../events.ts";
 import type { App } from "./app.svelte.ts";
+import { after } from "./web.svelte.ts";
 
 export interface Action {
   readonly id: string;
@@ -17,6 +18,9 @@ export interface Action {
 
 /** What the modes are called. */
 export const MODES: Readonly<Record<Mode, PlainKey>> = { flash: "modeFlash", auto: "modeAuto", think: "modeThink" };
+
+/** What the states of the web switch are called. */
+export const WEBS: Readonly<Record<Web, PlainKey>> = { off: "webOff", auto: "modeAuto", on: "webOn" };
 
 const always = () => true;
 const isKept = (app: App) => app.page === "chat" && app.conversations.known(app.current.id) !== undefined;
@@ -69,6 +73,14 @@ export const ACTIONS: readonly Action[] = [
     run: (app: App) => app.switchTo(mode),
     enabled: (app: App) => app.page === "chat" && app.stuck === null,
   })),
+  {
+    id: "web",
+    label: "useWeb",
+    keys: "Mod+/",
+    slash: true,
+    run: (app) => app.lookOnWeb(after(app.current.web), true),
+    enabled: (app) => app.page === "chat",
+  },
   { id: "theme", label: "switchTheme", run: (app) => app.preferences.switchTheme(), enabled: always },
   { id: "temporary", label: "temporary", slash: true, run: (app) => app.beginTemporary(), enabled: always },
   { id: "import", label: "importing", slash: true, run: (app) => void (app.keeping.asked = { what: "import" }), enabled: always },

@@ -2,7 +2,7 @@
 
 import { tick } from "svelte";
 import { Api, type Deleted, type How, type Model, type Picks, type Remembered } from "../api.ts";
-import type { Change, Message, Mode } from "../events.ts";
+import type { Change, Message, Mode, Web } from "../events.ts";
 import { say } from "../i18n/say.ts";
 import { type Action, actionFor } from "./actions.ts";
 import { newId } from "../ids.ts";
@@ -12,12 +12,14 @@ import { Conversations } from "./conversations.svelte.ts";
 import { newConversation, read, write } from "./drafts.ts";
 import { KnownFiles } from "./files.svelte.ts";
 import { Keeping } from "./keeping.svelte.ts";
+import { Feeds } from "./feeds.svelte.ts";
 import { Libraries } from "./libraries.svelte.ts";
 import { Offline } from "./offline.svelte.ts";
 import { Preferences } from "./preferences.svelte.ts";
 import { Shelf } from "./shelf.svelte.ts";
 import type { Source } from "./source.ts";
 import { Temporary } from "./temporary.ts";
+import { WebChoice } from "./web.svelte.ts";
 
 const KEY = "eclair.key";
 const TEMPORARY = "/temporary";
@@ -38,6 +40,8 @@ export class App {
   readonly shelf = new Shelf(this);
   readonly files = new KnownFiles(this.api);
   readonly libraries = new Libraries(this.api);
+  readonly feeds = new Feeds(this.api);
+  readonly web = new WebChoice(this.api);
   page = $state<"chat" | "settings">("chat");
   /** The section of the settings that was asked for. */
   section = $state("");
@@ -157,6 +161,12 @@ export class App {
     void this.current.remember({ mode: mode === "auto" && !this.routed ? null : mode });
   }
 
+  /** Whether the web is looked at: in the conversation that is shown, and in new ones from now on. */
+  lookOnWeb(web: Web, aloud = false): void {
+    void this.current.remember({ web });
+    void this.web.choose(web, aloud);
+  }
+
   /** Let this model answer everywhere; null leaves it to the server. */
   prefer(model: string | null): void {
     this.preferences.change({ model });
@@ -210,7 +220,7 @@ export class App {
     if (left !== undefined) return left;
     const how = (remembered: Remembered) => this.#how(remembered);
     const there = (message: Message) => this.#there(message);
-    return new Conversation({ api: this.api, how, there, changed: (changed) => this.#changed(changed) }, id, kept);
+    return new Conversation({ api: this.api, web: this.web.last, how, there, changed: (changed) => this.#changed(changed) }, id, kept);
   }
 
   async #there({ files, libraries }: Message): Promise<Pick<Message, "files" | "libraries">> {
@@ -231,10 +241,10 @@ export class App {
     return named === null && picks !== null && new Set([picks.flash, picks.think, this.standard ?? picks.flash]).size > 1;
   }
 
-  #how({ model, mode }: Remembered): How {
+  #how({ model, mode, web }: Remembered): How {
     const there = this.models.some(({ id }) => id === model);
     const wanted = mode ?? (this.#routed(this.#named(model)) ? "auto" : null);
-    return { ...(model !== null && there && { model }), ...(wanted !== null && { mode: wanted }) };
+    return { ...(model !== null && there && { model }), ...(wanted !== null && { mode: wanted }), ...(web !== null && { web }) };
   }
 
   #changed(id: string): void {
@@ -258,7 +268,12 @@ export class App {
       void this.shelf.heard();
       return;
     }
+    if (kind === "feeds") {
+      void this.feeds.heard();
+      return;
+    }
     if (conversation === null) {
+      void this.feeds.heard();
       void this.files.heard();
       void this.libraries.heard();
       if (kind === "files") return;
@@ -355,7 +370,7 @@ export class App {
     if (fresh || this.#temporary === null) {
       const how = (remembered: Remembered) => this.#how(remembered);
       const there = async () => ({ files: [], libraries: [] });
-      const around = { api: new Temporary(this.api), how, there, changed: () => {} };
+      const around = { api: new Temporary(this.api), web: this.web.last, how, there, changed: () => {} };
       this.#temporary = new Conversation({ ...around, temporary: true }, newId("conv"), false);
     }
     this.#show(this.#temporary);

@@ -1,7 +1,7 @@
 // One conversation as the page shows it: its tree, the answer that grows, what the person writes and what waits.
 
 import { ApiError, type Backend, type How, type Remembered, type Turn } from "../api.ts";
-import type { Attachment, LibraryName, Message, Mode } from "../events.ts";
+import type { Attachment, LibraryName, Message, Mode, Web } from "../events.ts";
 import { fold } from "../fold.ts";
 import { say } from "../i18n/say.ts";
 import { newId } from "../ids.ts";
@@ -20,6 +20,8 @@ export interface Surroundings {
   readonly api: Backend;
   /** Nothing of it is to be stored, here or on the server. */
   readonly temporary?: true;
+  /** Whether a new chat looks on the web, until the person chooses otherwise. */
+  readonly web?: Web | null;
   /** How a message of a conversation that remembers this is answered. */
   how(remembered: Remembered): How;
   /** What of the files and libraries of a message is still there. */
@@ -49,6 +51,7 @@ export class Conversation {
   /** What was chosen for this conversation; null leaves it to what holds otherwise. */
   model = $state<string | null>(null);
   mode = $state<Mode | null>(null);
+  web = $state<Web | null>(null);
   messages = $state.raw<Messages>(new Map());
   leaf = $state<string | null>(null);
   connected = $state(true);
@@ -90,6 +93,7 @@ export class Conversation {
     this.id = id;
     this.temporary = around.temporary === true;
     this.kept = kept;
+    this.web = kept ? null : (around.web ?? null);
     this.loaded = !kept;
     if (this.temporary) keepInMemory(id);
     this.queue = new Queue(id, !this.temporary);
@@ -155,6 +159,7 @@ export class Conversation {
       this.title = tree.conversation.title;
       this.model = tree.conversation.model;
       this.mode = tree.conversation.mode;
+      this.web = tree.conversation.web;
       this.messages = new Map(tree.messages.map((message) => [message.id, message]));
       if (this.#reworking === 0 || !this.messages.has(this.leaf ?? "")) this.leaf = tree.conversation.leaf;
       else this.#withheld = this.leaf !== tree.conversation.leaf;
@@ -230,9 +235,11 @@ export class Conversation {
     }
   }
 
-  /** Send what is in the composer. Until the server has it, it stays in the draft; while an answer runs, it waits. */
-  async send(): Promise<boolean> {
-    const written = this.#writing.now;
+  /** Send what is in the composer, with the words of `otherwise` where that is files alone. Until the server has it, it
+   * stays in the draft; while an answer runs, it waits. */
+  async send(otherwise = ""): Promise<boolean> {
+    const { text, ...along } = this.#writing.now;
+    const written = { ...along, text: text === "" && along.files.length > 0 ? otherwise : text };
     if (written.text === "") return false;
     if (this.running) {
       this.queue.add({ ...written, id: newId("msg") });
@@ -291,10 +298,10 @@ export class Conversation {
     if (answer.parent !== null) await this.#ask({ retry: answer.parent, ...(model === undefined ? {} : { model }) });
   }
 
-  /** Ask again in another mode. An answer at work is stopped for it, and stays as a version. */
-  async instead(answer: Message, mode: Mode): Promise<void> {
+  /** Ask again otherwise. An answer at work is stopped for it, and stays as a version. */
+  async instead(answer: Message, how: How): Promise<void> {
     if (answer.parent === null) return;
-    const turn = { retry: answer.parent, mode };
+    const turn = { retry: answer.parent, ...how };
     if (this.run === null) return this.#ask(turn);
     this.#next = turn;
     await this.stop();
@@ -379,7 +386,7 @@ export class Conversation {
   /** The person begins to write. Whether the engine reads ahead changes the wait alone: a failure is not told. */
   async #prefill(): Promise<void> {
     const { model, mode } = this;
-    const how = this.#around.how({ model: this.chosen ?? model, mode });
+    const how = this.#around.how({ model: this.chosen ?? model, mode, web: null });
     const writing = { ...(this.kept && { conversation: this.id }), ...how };
     try {
       await this.#around.api.prefill(writing);
@@ -404,9 +411,9 @@ export class Conversation {
 
   async #turn(turn: Turn, outgoing: Outgoing | null = null): Promise<void> {
     const { api } = this.#around;
-    const { model, mode } = this;
-    const wanted = { ...this.#around.how({ model, mode }), ...turn };
-    const accepted = await (this.kept ? api.turn(this.id, wanted) : api.begin(this.id, wanted, { model, mode }));
+    const { model, mode, web } = this;
+    const wanted = { ...this.#around.how({ model, mode, web }), ...turn };
+    const accepted = await (this.kept ? api.turn(this.id, wanted) : api.begin(this.id, wanted, { model, mode, web }));
     const messages = new Map(this.messages);
     const created = Date.now();
     if (outgoing !== null) messages.set(accepted.message, question(this.id, { ...outgoing, id: accepted.message }, created));

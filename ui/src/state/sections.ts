@@ -14,10 +14,12 @@ export const SECTIONS = [
   { id: "model", label: "model" },
   { id: "models", label: "downloads" },
   { id: "libraries", label: "libraries" },
+  { id: "newsroom", label: "newsroom" },
   { id: "engines", label: "engines" },
   { id: "prompts", label: "prompts" },
   { id: "keyboard", label: "keyboard" },
   { id: "data", label: "data" },
+  { id: "egress", label: "egress" },
   { id: "usage", label: "usage" },
   { id: "about", label: "about" },
 ] as const satisfies readonly Section[];

@@ -22,7 +22,7 @@ export class Temporary implements Backend {
   readonly #api: Api;
   readonly #messages = new Map<string, Message>();
   #leaf: string | null = null;
-  #how: Remembered = { model: null, mode: null };
+  #how: Remembered = { model: null, mode: null, web: null };
   #run: Run | null = null;
 
   constructor(api: Api) {
@@ -65,8 +65,8 @@ export class Temporary implements Backend {
     const path = branch(new Map(this.#messages).set(question.id, question), question.id);
     const said = path.map((message) => ({ role: message.role, text: words(message) })).filter(({ text }) => text !== "");
     const cut = new AbortController();
-    const { model, mode } = turn;
-    const body = { messages: said, ...(model !== undefined && { model }), ...(mode !== undefined && { mode }) } as Answering;
+    const { model, mode, web } = turn;
+    const body = { messages: said, ...(model !== undefined && { model }), ...(mode !== undefined && { mode }), ...(web !== undefined && { web }) } as Answering;
     const events = read(await this.#api.answer(body, cut.signal));
     const { value: first } = await events.next();
     if (first?.type !== "run.started") throw new ApiError(0, "unreachable", say("temporaryLost"));

@@ -20,7 +20,7 @@ from markdown_it.token import Token
 from markdown_it.utils import OptionsDict
 
 import eclair
-from eclair.archive.cited import SIGN, Mark, along, doubts, marked, sources, where
+from eclair.archive.cited import SIGN, Mark, address, along, doubts, marked, sources, where
 from eclair.archive.exported import Exported, ending, moment, notice, speaker, when
 from eclair.messages import Citation, Message
 
@@ -118,7 +118,10 @@ def _grounds(message: Message, answer: int) -> Iterator[str]:
         yield '<ul class="sources">'
         for source in cited:
             number = source.passage.number
-            text = f'<strong>{escape(where(source.passage))}</strong> <q dir="auto" lang="">{escape(source.quote)}</q>'
+            place = f"<strong>{escape(where(source.passage))}</strong>"
+            if url := address(source.passage):
+                place += f' <a href="{escape(url)}" rel="noopener noreferrer">{escape(url)}</a>'
+            text = f'{place} <q dir="auto" lang="">{escape(source.quote)}</q>'
             yield f'<li id="s{answer}-{number}"><span>{number}</span> {text}</li>'
         yield "</ul>"
     if doubtful := [*doubts(message)]:

@@ -5,9 +5,10 @@ Sources are footnotes, which stand below their answer: `[^2-3]` is source 3 of t
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
-from eclair.archive.cited import Mark, along, doubts, marked, sources, where
+from eclair.archive.cited import Mark, address, along, doubts, marked, sources, where
 from eclair.archive.exported import Exported, ending, notice, speaker, when
 from eclair.messages import Citation, Message
 
@@ -55,6 +56,13 @@ def _grounds(message: Message, answer: int) -> Iterator[str]:
     if cited := sources(message):
         yield ""
         for source in cited:
-            yield f"[^{answer}-{source.passage.number}]: {where(source.passage)}: “{source.quote}”"
+            link = f", <{url}>" if (url := address(source.passage)) else ""
+            place = f"{_inert(where(source.passage))}{link}"
+            yield f"[^{answer}-{source.passage.number}]: {place}: “{_inert(source.quote)}”"
     for sentence, doubt in doubts(message):
         yield from ("", f"> (?) {sentence} — *{doubt}*")
+
+
+def _inert(text: str) -> str:
+    """Words of others on one line: they make no link, picture or tag where the Markdown is rendered."""
+    return re.sub(r"[\\\[\]<`]", r"\\\g<0>", " ".join(text.split()))

@@ -11,7 +11,7 @@ from pydantic import AfterValidator, BaseModel, Field
 
 from eclair.core import OWNER, Core
 from eclair.errors import InvalidInput
-from eclair.messages import Conversation, Hit, Message, Mode
+from eclair.messages import Conversation, Hit, Message, Mode, Web
 from eclair.server.api.turns import ModelName
 from eclair.server.body import Body
 from eclair.store.base import Edit, Place
@@ -48,9 +48,10 @@ class ChangedConversation(Body):
     tags: Tags | None = None
     model: ModelName | None = None
     mode: Mode | None = None
+    web: Web | None = None
 
     def edit(self) -> Edit:
-        """A `model` or `mode` of null takes that away; anything else of null stays."""
+        """A `model`, `mode` or `web` of null takes that away; anything else of null stays."""
         return Edit(
             title=self.title,
             leaf=self.leaf,
@@ -59,6 +60,7 @@ class ChangedConversation(Body):
             tags=self.tags,
             model="" if self.model is None and "model" in self.model_fields_set else self.model,
             mode="" if self.mode is None and "mode" in self.model_fields_set else self.mode,
+            web="" if self.web is None and "web" in self.model_fields_set else self.web,
         )
 
 

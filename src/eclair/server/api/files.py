@@ -154,7 +154,9 @@ def router(core: Core) -> APIRouter:
 
     @api.get("/{id}/pages/{number}")
     async def page(id: str, number: Annotated[int, Field(ge=1)]) -> PageBody:
-        return _page(id, await _stored(id, number))
+        stored = await _stored(id, number)
+        pictured = stored.page.width is not None
+        return page_body(stored, f"/api/files/{id}/pages/{number}/picture" if pictured else None)
 
     @api.get("/{id}/pages/{number}/picture")
     async def picture(
@@ -205,7 +207,8 @@ async def received(request: Request, name: str, most_mb: int) -> AsyncGenerator[
         raise InvalidInput(f"{name} did not arrive whole; send it again.") from None
 
 
-def _page(id: str, stored: StoredPage) -> PageBody:
+def page_body(stored: StoredPage, picture: str | None) -> PageBody:
+    """A page as the source pane shows it; `picture` is where it is to be seen."""
     page = stored.page
     return PageBody(
         number=page.number,
@@ -218,7 +221,7 @@ def _page(id: str, stored: StoredPage) -> PageBody:
             for block in page.blocks
         ],
         read=page.read,
-        picture=f"/api/files/{id}/pages/{page.number}/picture" if page.width is not None else None,
+        picture=picture,
     )
 
 

@@ -11,14 +11,17 @@ from starlette.responses import JSONResponse
 
 from eclair.core import OWNER, Core
 from eclair.errors import InvalidInput
-from eclair.messages import Conversation, Mode, Sampling
+from eclair.messages import Conversation, Mode, Sampling, Web
 from eclair.server.body import Body
 from eclair.server.sse import EventStream, frames
 from eclair.turns import Choices, Continue, New, Retry
+from eclair.web.planning import ANY as MOST_QUESTIONS
+from eclair.web.planning import LONGEST as LONGEST_QUESTION
 
 ID = r"[0-9a-hjkmnp-tv-z]{26}$"
 ModelName = Annotated[str, Field(min_length=1, max_length=200)]
 Title = Annotated[str, Field(max_length=200)]
+ResearchQuestion = Annotated[str, Field(pattern=r"\S", max_length=LONGEST_QUESTION)]
 
 
 class ChoicesBody(Body):
@@ -26,6 +29,7 @@ class ChoicesBody(Body):
 
     model: str | None = None
     mode: Mode | None = None
+    web: Web | bool | None = None
     system: str | None = None
     temperature: Annotated[float | None, Field(ge=0, le=2)] = None
     top_p: Annotated[float | None, Field(gt=0, le=1)] = None
@@ -34,11 +38,13 @@ class ChoicesBody(Body):
 
     def choices(self) -> Choices:
         sampling = Sampling(self.temperature, self.top_p, self.max_tokens, self.seed)
-        return Choices(self.model, self.mode, self.system, sampling)
+        web = ("on" if self.web else "off") if isinstance(self.web, bool) else self.web
+        return Choices(self.model, self.mode, self.system, sampling, web)
 
 
 class NewTurnBody(ChoicesBody):
-    """One of `text`, `retry` and `continue`; see docs/api.md. `files` and `libraries` go along with a text."""
+    """One of `text`, `retry` and `continue`; see docs/api.md. `files` and `libraries` go along with a text, or
+    the questions of a `research`."""
 
     text: str | None = None
     parent: str | None = None
@@ -47,16 +53,17 @@ class NewTurnBody(ChoicesBody):
     id: Annotated[str | None, Field(pattern="^msg_" + ID)] = None
     files: Annotated[tuple[str, ...], Field(max_length=50)] = ()
     libraries: Annotated[tuple[str, ...], Field(max_length=20)] = ()
+    research: Annotated[tuple[ResearchQuestion, ...], Field(max_length=MOST_QUESTIONS)] = ()
 
     def what(self) -> New | Retry | Continue:
         """Raises InvalidInput unless exactly one thing is asked for."""
         if self.text is None:
-            for name in {"id", "parent", "files", "libraries"} & self.model_fields_set:
+            for name in {"id", "parent", "files", "libraries", "research"} & self.model_fields_set:
                 raise InvalidInput(f"Only a new message has {name!r}; leave it out.", param=name)
         match (self.text, self.retry, self.continue_):
             case (str(text), None, None):
                 at_root = "parent" in self.model_fields_set and self.parent is None
-                return New(text, self.parent, at_root, self.id, self.files, self.libraries)
+                return New(text, self.parent, at_root, self.id, self.files, self.libraries, self.research)
             case (None, str(message), None):
                 return Retry(message)
             case (None, None, str(message)):
@@ -66,13 +73,14 @@ class NewTurnBody(ChoicesBody):
 
 
 class NewConversation(Body):
-    """With `turn` it is made together with its first answer, or not at all. `model` and `mode` are kept with it; those
-    of the turn hold for that alone."""
+    """With `turn` it is made together with its first answer, or not at all. `model`, `mode` and `web` are kept with
+    it; those of the turn hold for that alone."""
 
     id: Annotated[str | None, Field(pattern="^conv_" + ID)] = None
     title: Title = ""
     model: ModelName | None = None
     mode: Mode | None = None
+    web: Web | None = None
     turn: NewTurnBody | None = None
 
 
@@ -107,7 +115,7 @@ def router(core: Core) -> APIRouter:
         accepted = time.perf_counter()
         if body.model is not None:
             await core.registry.resolve(body.model)
-        wanted = core.turns.begin(OWNER, body.id, body.title, body.model, body.mode)
+        wanted = core.turns.begin(OWNER, body.id, body.title, body.model, body.mode, body.web)
         if body.turn is not None:
             answer = await begun(wanted, body.turn, accepted, accept)
             return answer if isinstance(answer, EventStream) else JSONResponse(answer.model_dump(), 202)

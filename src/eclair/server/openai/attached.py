@@ -1,4 +1,4 @@
-"""Files that go along with a request of `/v1`: what it is answered from, and what the answer then rests on.
+"""Files that go along with a request of `/v1`, and the web: what it is answered from, and what the answer rests on.
 
 They are gathered from as those of a conversation are; what was sent in the request itself is erased at once.
 """
@@ -21,14 +21,16 @@ from pydantic import Field
 from eclair.checks import Checks
 from eclair.context import with_passages
 from eclair.core import OWNER, Core
-from eclair.documents.gather import DocumentGrounds
 from eclair.engines.base import JSON, Ended, Piece, Said, Text
 from eclair.engines.base import Request as EngineRequest
 from eclair.errors import InvalidInput, NotFound
 from eclair.events import Cited, SourceFound
 from eclair.fallback import Choice
+from eclair.grounds import Grounds, Numbering, joined
+from eclair.ids import new_id
 from eclair.messages import Citation, Message, Part, Passage
 from eclair.server.body import Fields
+from eclair.web.gather import Turning
 
 NAMED = r"^[^/\\\x00-\x1f]+$"
 
@@ -79,7 +81,7 @@ class Grounded:
     passages: tuple[Passage, ...] = ()
     notes: tuple[str, ...] = ()
     kept: frozenset[str] = frozenset()
-    grounds: DocumentGrounds | None = None
+    grounds: Grounds | None = None
 
     def shown(self, request: EngineRequest) -> EngineRequest:
         """The request with the passages, and notes on what was too long to be shown, above its question."""
@@ -96,11 +98,14 @@ class Grounded:
 
 
 NONE = Grounded()
-"""What a request without files may rest on."""
+"""What a request without files and without the web may rest on."""
 
 
-async def ground(core: Core, files: Sequence[GivenFile], said: Sequence[Said], by: Choice) -> Grounded:
-    """Read the files and find what in them may answer. Raises InvalidInput, NotFound, UnreadableFile, StoreError."""
+async def ground(
+    core: Core, files: Sequence[GivenFile], said: Sequence[Said], by: Choice, *, web: bool = False
+) -> Grounded:
+    """Read the files, and look on the web where that is wanted, and find what may answer. Raises InvalidInput,
+    NotFound, UnreadableFile, StoreError."""
     if not any(message.role == "user" and _text(message.content).strip() for message in said):
         raise InvalidInput("Nothing is asked about the file; send a text beside it.", param="messages")
     async with _taken(core, files) as (ids, kept):
@@ -111,8 +116,12 @@ async def ground(core: Core, files: Sequence[GivenFile], said: Sequence[Said], b
         history = [_message(message) for message in said if message.role in ("user", "assistant")]
         asked = max(number for number, message in enumerate(history) if message.role == "user")
         history[asked] = replace(history[asked], files=attached)
-        grounds = core.documents.grounds(OWNER, history[: asked + 1])
-        assert grounds is not None
+        history, numbering = history[: asked + 1], Numbering(history[: asked + 1])
+        documents = core.documents.grounds(OWNER, history, numbering)
+        turning = Turning(OWNER, new_id("run"), None, history, "on", beside=documents is not None)
+        grounds = joined(documents, core.searching.grounds(turning, numbering) if web else None)
+        if grounds is None:
+            return NONE
         passages: list[Passage] = []
         async with aclosing(grounds.gather(by.engine, by.model)) as findings:
             async for finding in findings:

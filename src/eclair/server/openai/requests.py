@@ -104,6 +104,13 @@ class Prediction(Fields):
         return self.content if isinstance(self.content, str) else "".join(part.text for part in self.content)
 
 
+class WebSearch(Fields):
+    """That the web is to be looked at; how much and from where is not asked for."""
+
+    search_context_size: Literal["low", "medium", "high"] | None = None
+    user_location: dict[str, Any] | None = None
+
+
 class ChatRequest(_Asked):
     messages: Annotated[list[ChatMessage], Field(min_length=1)]
     max_tokens: Annotated[int | None, Field(ge=1)] = None
@@ -116,6 +123,7 @@ class ChatRequest(_Asked):
     top_logprobs: Annotated[int | None, Field(ge=0, le=20)] = None
     reasoning_effort: str | None = None
     prediction: Prediction | None = None
+    web_search_options: WebSearch | None = None
     store: Literal[False] | None = None
     metadata: dict[str, str] | None = None
     service_tier: Literal["auto", "default"] | None = None
@@ -131,6 +139,10 @@ class ChatRequest(_Asked):
     @property
     def files(self) -> list[GivenFile]:
         return [file for message in self.messages for file in message.files]
+
+    @property
+    def web(self) -> bool:
+        return self.web_search_options is not None
 
     def said(self) -> list[Said]:
         return [message.said() for message in self.messages]
@@ -162,6 +174,10 @@ class CompletionRequest(_Asked):
     @property
     def files(self) -> list[GivenFile]:
         return []
+
+    @property
+    def web(self) -> bool:
+        return False
 
     def said(self) -> list[Said]:
         return []

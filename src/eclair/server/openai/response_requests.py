@@ -137,6 +137,22 @@ class FunctionTool(Fields):
         return {"type": "function", "function": self.model_dump(exclude={"type"}, exclude_none=True)}
 
 
+class WebTool(Fields):
+    """The web is looked at before the model is asked, so that no call of a tool appears among the output."""
+
+    type: Literal["web_search", "web_search_preview"]
+    search_context_size: Literal["low", "medium", "high"] | None = None
+    user_location: dict[str, Any] | None = None
+
+
+Tool = Annotated[
+    Annotated[FunctionTool, kind("function")]
+    | Annotated[WebTool, kind("web_search")]
+    | Annotated[WebTool, kind("web_search_preview")],
+    by_type("there are the types function and web_search"),
+]
+
+
 class NamedTool(Fields):
     type: Literal["function"]
     name: str
@@ -201,7 +217,7 @@ class ResponsesRequest(Body):
     instructions: str | None = None
     stream: bool | None = None
     stream_options: StreamOptions | None = None
-    tools: list[FunctionTool] | None = None
+    tools: list[Tool] | None = None
     tool_choice: ToolChoice | None = None
     parallel_tool_calls: bool | None = None
     text: TextConfig | None = None
@@ -230,6 +246,10 @@ class ResponsesRequest(Body):
         return value
 
     @property
+    def web(self) -> bool:
+        return any(isinstance(tool, WebTool) for tool in self.tools or ())
+
+    @property
     def logprobs(self) -> bool:
         return LOGPROBS in (self.include or ())
 
@@ -247,7 +267,7 @@ class ResponsesRequest(Body):
             model=model.id,
             messages=messages,
             sampling=effective(sampling, model.sampling, max_tokens),
-            tools=tuple(tool.wanted() for tool in self.tools or ()),
+            tools=tuple(tool.wanted() for tool in self.tools or () if isinstance(tool, FunctionTool)),
             tool_choice=self._tool_choice(),
             response_format=self.text.format.wanted() if self.text and self.text.format else None,
             extra=self._passed_on(),

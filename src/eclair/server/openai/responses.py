@@ -19,7 +19,7 @@ from eclair.errors import EclairError, EngineBusy
 from eclair.events import PartDelta, PartFinished, PartStarted
 from eclair.fallback import Asking
 from eclair.ids import new_id
-from eclair.messages import FinishReason, PartKind
+from eclair.messages import Citation, FinishReason, PartKind, Passage
 from eclair.parts import PartEvent, Parts
 from eclair.server.history import question
 from eclair.server.openai.attached import NONE, Marked, ground
@@ -34,7 +34,8 @@ def router(core: Core) -> APIRouter:
     async def respond(body: ResponsesRequest, request: Request) -> Response:
         said = list(body.said())
         chosen = await core.modes.called(body.model, question(said))
-        sources = await unless_gone(request, ground(core, body.files, said, chosen)) if body.files else NONE
+        wanted = ground(core, body.files, said, chosen, web=body.web) if body.files or body.web else None
+        sources = NONE if wanted is None else await unless_gone(request, wanted)
         if sources is None:
             return GONE
         longest = core.settings.max_tokens
@@ -124,7 +125,7 @@ class ResponseRendering:
         }
 
     def _annotate(self) -> list[JSON]:
-        """Where what is said stands in files: at the end of each sentence that one supports."""
+        """Where what is said stands, on the web or in files: each sentence that one supports."""
         events: list[JSON] = []
         start = 0
         for index, item in enumerate(self._items):
@@ -132,13 +133,7 @@ class ResponseRendering:
                 continue
             end = start + len(item.text)
             for citation, passage in self._marked.cited(start, end):
-                place = citation.end - start
-                annotation = {
-                    "type": "file_citation",
-                    "file_id": passage.file,
-                    "filename": passage.name,
-                    "index": place,
-                }
+                annotation = _annotation(citation, passage, start)
                 number = len(item.annotations)
                 item.annotations.append(annotation)
                 added = "response.output_text.annotation.added"
@@ -244,6 +239,20 @@ def _echo(body: ResponsesRequest, asked: EngineRequest) -> JSON:
         "tools": given.get("tools", []),
         "top_p": asked.sampling.top_p,
         "truncation": "disabled",
+    }
+
+
+def _annotation(citation: Citation, passage: Passage, start: int) -> JSON:
+    """Where a sentence stands, of a text that begins at character `start` of the answer."""
+    if passage.url is None:
+        end = citation.end - start
+        return {"type": "file_citation", "file_id": passage.file, "filename": passage.name, "index": end}
+    return {
+        "type": "url_citation",
+        "start_index": citation.start - start,
+        "end_index": citation.end - start,
+        "url": passage.url,
+        "title": passage.name,
     }
 
 

@@ -68,7 +68,8 @@ class _Reply:
         return [answer.pieces() for answer in self.answers]
 
     def annotations(self, index: int) -> list[JSON]:
-        """What of the choice stands in files, as far as these can be looked at: OpenAI's form knows addresses alone."""
+        """What of the choice stands on the web or in files that can be looked at: OpenAI's form knows addresses
+        alone."""
         return [
             {
                 "type": "url_citation",
@@ -76,11 +77,11 @@ class _Reply:
                     "start_index": citation.start,
                     "end_index": citation.end,
                     "title": where(passage),
-                    "url": f"{self.address}api/files/{passage.file}/pages/{passage.page}",
+                    "url": passage.url or f"{self.address}api/files/{passage.file}/pages/{passage.page}",
                 },
             }
             for citation, passage in self.answers[index].cited()
-            if passage.file in self.sources.kept
+            if passage.url is not None or passage.file in self.sources.kept
         ]
 
 
@@ -108,8 +109,9 @@ def router(core: Core) -> APIRouter:
 
     async def answer(body: ChatRequest | CompletionRequest, request: Request, form: Chat | Completion) -> Response:
         chosen = await core.modes.called(body.model, body.question)
-        files, said = body.files, body.said()
-        sources = await unless_gone(request, ground(core, files, said, chosen)) if files else NONE
+        files, said, web = body.files, body.said(), body.web
+        wanted = ground(core, files, said, chosen, web=web) if files or web else None
+        sources = NONE if wanted is None else await unless_gone(request, wanted)
         if sources is None:
             return GONE
 

@@ -12,15 +12,14 @@ from eclair.messages import Conversation
 from eclair.store.base import Edit, Listed, Place
 from eclair.store.statements.rows import first, one_view
 
-_COLUMNS = "id, owner, title, created, updated, leaf, pinned, archived, tags, model, mode"
+_COLUMNS = "id, owner, title, created, updated, leaf, pinned, archived, tags, model, mode, web"
 _NAMELESS = "id = ? AND owner = ? AND deleted IS NULL AND NOT named"
 
 
 def _conversation(row: tuple[Any, ...]) -> Conversation:
-    id, owner, title, created, updated, leaf, pinned, archived, tags, model, mode = row
-    return Conversation(
-        id, owner, title, created, updated, leaf, bool(pinned), bool(archived), tuple(orjson.loads(tags)), model, mode
-    )
+    id, owner, title, created, updated, leaf, pinned, archived, tags, model, mode, web = row
+    flags = bool(pinned), bool(archived)
+    return Conversation(id, owner, title, created, updated, leaf, *flags, tuple(orjson.loads(tags)), model, mode, web)
 
 
 def owned(db: apsw.Connection, owner: str, id: str) -> Conversation:
@@ -41,7 +40,7 @@ def begun(db: apsw.Connection, new: Conversation) -> Conversation:
     row = first(db, f"SELECT deleted, {_COLUMNS} FROM conversation WHERE id = ?", (new.id,))
     if row is None:
         db.execute(
-            f"INSERT INTO conversation ({_COLUMNS}, named) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?3 <> '')",
+            f"INSERT INTO conversation ({_COLUMNS}, named) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?3 <> '')",
             (
                 new.id,
                 new.owner,
@@ -54,6 +53,7 @@ def begun(db: apsw.Connection, new: Conversation) -> Conversation:
                 orjson.dumps(new.tags).decode(),
                 new.model,
                 new.mode,
+                new.web,
             ),
         )
         return new
@@ -123,9 +123,9 @@ def change(db: apsw.Connection, owner: str, id: str, edit: Edit) -> Conversation
     db.execute(
         "UPDATE conversation SET title = coalesce(?1, title), named = named OR ?1 IS NOT NULL,"
         " leaf = coalesce(?2, leaf), pinned = coalesce(?3, pinned), archived = coalesce(?4, archived),"
-        " tags = coalesce(?5, tags), model = nullif(coalesce(?6, model), ''), mode = nullif(coalesce(?7, mode), '')"
-        " WHERE id = ?8",
-        (edit.title, edit.leaf, edit.pinned, edit.archived, tags, edit.model, edit.mode, id),
+        " tags = coalesce(?5, tags), model = nullif(coalesce(?6, model), ''), mode = nullif(coalesce(?7, mode), ''),"
+        " web = nullif(coalesce(?8, web), '') WHERE id = ?9",
+        (edit.title, edit.leaf, edit.pinned, edit.archived, tags, edit.model, edit.mode, edit.web, id),
     )
     return owned(db, owner, id)
 

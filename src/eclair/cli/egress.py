@@ -1,0 +1,71 @@
+"""`eclair egress`: what left this machine or was refused, as a table, or all of it as CSV or JSON."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+from contextlib import aclosing
+from datetime import datetime
+
+from eclair.cli.arguments import load_settings
+from eclair.cli.logs import log_if_debugging
+from eclair.cli.models import table
+from eclair.cli.signals import carry_out
+from eclair.cli.terminal import Terminal
+from eclair.core import OWNER
+from eclair.settings import Settings
+from eclair.sizes import size
+from eclair.store.egress import Call, Filter
+from eclair.store.sql import SQLStore
+from eclair.trust.export import Format, exported
+from eclair.trust.policy import Rules
+
+HEAD = ("WHEN", "VERDICT", "FOR", "HOST", "COUNTRY", "ADDRESS", "SENT", "RECEIVED", "STATUS", "MS")
+
+
+def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
+    settings = load_settings(arguments).settings
+    log_if_debugging(settings)
+    host = arguments.host.strip().lower().rstrip(".") if arguments.host else None
+    which = Filter(run=arguments.run, host=host, verdict=arguments.verdict, purpose=arguments.purpose)
+    format: Format | None = "csv" if arguments.csv else "json" if arguments.json else None
+    return carry_out(_show(settings, which, format, arguments.limit, terminal))
+
+
+async def _show(settings: Settings, which: Filter, format: Format | None, limit: int, terminal: Terminal) -> int:
+    store = await asyncio.to_thread(SQLStore.open, settings.data_dir)
+    try:
+        if format is not None:
+            async with aclosing(exported(store.egress, OWNER, which, format)) as pieces:
+                async for piece in pieces:
+                    terminal.write_bytes(piece)
+            return 0
+        calls = await store.egress.calls(OWNER, which, limit)
+        counts = await store.egress.count(OWNER, which)
+    finally:
+        await store.close()
+    if calls:
+        table([HEAD, *map(_cells, calls)], terminal)
+        for reason in dict.fromkeys(call.reason for call in calls if call.reason is not None):
+            terminal.dim_line(reason)
+        told = ", ".join(f"{count:,} {verdict}" for verdict, count in counts.items())
+        terminal.dim_line(f"{min(limit, sum(counts.values())):,} of {sum(counts.values()):,} calls: {told}.")
+    else:
+        terminal.line("Nothing left this machine, as far as the ledger goes.")
+    terminal.dim_line(Rules.configured(settings).sentence)
+    return 0
+
+
+def _cells(call: Call) -> tuple[str, ...]:
+    return (
+        f"{datetime.fromtimestamp(call.moment / 1000):%Y-%m-%d %H:%M:%S}",
+        call.verdict,
+        call.purpose,
+        call.host,
+        call.country or "",
+        call.address or "",
+        size(call.sent),
+        size(call.received),
+        str(call.status or ""),
+        f"{call.milliseconds:,.0f}",
+    )

@@ -1,0 +1,211 @@
+"""`eclair feeds`: the newsroom's feeds are listed, added, fetched, removed, taken in from OPML and written as OPML."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import time
+from collections.abc import AsyncGenerator, Iterable
+from contextlib import aclosing, asynccontextmanager
+from dataclasses import asdict
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from eclair.changes import Changes
+from eclair.cli.arguments import load_settings
+from eclair.cli.counting import Counting
+from eclair.cli.logs import log_if_debugging
+from eclair.cli.models import table
+from eclair.cli.signals import carry_out
+from eclair.cli.terminal import Terminal
+from eclair.core import OWNER, open_newsroom
+from eclair.errors import EclairError, InvalidInput, NotFound, UserError
+from eclair.settings import Settings
+from eclair.store.feeds import ListedFeed
+from eclair.store.sql import SQLStore
+from eclair.trust.egress import Browser, Door
+from eclair.trust.ledger import CallLedger
+from eclair.trust.policy import Rules
+from eclair.web.entries import Outline
+from eclair.web.feeds import starters, write_opml
+from eclair.web.newsroom import Newsroom, Taken, state_of
+
+FEEDS = ("ID", "TITLE", "LANGUAGE", "ENTRIES", "LAST", "STATE")
+STARTERS = ("LANGUAGE", "NAME", "COUNTRY", "ADDRESS", "LISTED")
+
+
+def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
+    settings = load_settings(arguments).settings
+    log_if_debugging(settings)
+    match arguments.action:
+        case "add":
+            return carry_out(_add(settings, arguments.urls, terminal))
+        case "remove":
+            return carry_out(_remove(settings, arguments.which, terminal))
+        case "refresh":
+            return carry_out(_refresh(settings, arguments.which, terminal))
+        case "import":
+            return carry_out(_import(settings, arguments.file, terminal))
+        case "export":
+            return carry_out(_export(settings, arguments.output, terminal))
+        case "starter":
+            return carry_out(_starter(settings, arguments, terminal))
+        case _:
+            return carry_out(_list(settings, terminal, json=arguments.json))
+
+
+@asynccontextmanager
+async def _opened(settings: Settings) -> AsyncGenerator[Newsroom]:
+    store = await asyncio.to_thread(SQLStore.open, settings.data_dir)
+    try:
+        calls = CallLedger(store.egress)
+        browser = Browser(Door(Rules.configured(settings), calls))
+        try:
+            async with open_newsroom(settings, store, Changes(store), browser) as newsroom:
+                yield newsroom
+        finally:
+            await browser.close()
+            await calls.close()
+    finally:
+        await store.close()
+
+
+async def _list(settings: Settings, terminal: Terminal, *, json: bool) -> int:
+    async with _opened(settings) as newsroom:
+        listed = await newsroom.feeds(OWNER)
+    if json:
+        terminal.write_bytes(orjson.dumps([_json(each) for each in listed], option=orjson.OPT_INDENT_2) + b"\n")
+    elif listed:
+        table([FEEDS, *map(_cells, listed)], terminal)
+    else:
+        terminal.line("There is none; `eclair feeds add URL` adds one, `eclair feeds starter` lists some.")
+    return 0
+
+
+async def _add(settings: Settings, urls: list[str], terminal: Terminal) -> int:
+    """Add each; what cannot be added is said and keeps none of the others from it."""
+    code = 0
+    async with _opened(settings) as newsroom:
+        for url in urls:
+            terminal.status(f"Asking {url}…")
+            try:
+                added = await newsroom.add(OWNER, url)
+            except EclairError as error:
+                terminal.complain(error.message)
+                code = error.exit_code
+                continue
+            (listed,) = (each for each in await newsroom.feeds(OWNER) if each.feed.id == added.id)
+            terminal.line(f"Added {added.title} ({added.url}), which has {_entries(listed.entries)}.")
+    return code
+
+
+async def _remove(settings: Settings, which: str, terminal: Terminal) -> int:
+    async with _opened(settings) as newsroom:
+        listed = _one(await newsroom.feeds(OWNER), which)
+        terminal.status("Removing…")
+        await newsroom.delete(OWNER, listed.feed.id)
+    terminal.line(f"Removed {listed.feed.title or listed.feed.url} with {_entries(listed.entries)}.")
+    return 0
+
+
+async def _refresh(settings: Settings, which: list[str], terminal: Terminal) -> int:
+    counting = Counting(terminal, "Fetching")
+    failed = of = 0
+    async with _opened(settings) as newsroom:
+        listed = await newsroom.feeds(OWNER)
+        ids = [_one(listed, each).feed.id for each in which]
+        newsroom.start(after=0)
+        async with aclosing(newsroom.refresh(OWNER, ids)) as steps:
+            async for step in steps:
+                of = step.of
+                for feed in step.feeds:
+                    if feed.fault is not None:
+                        failed += 1
+                        terminal.complain(f"{feed.title or feed.host}: {feed.fault}")
+                counting.show(step.done, step.of)
+        entries = sum(each.entries for each in await newsroom.feeds(OWNER))
+    if of == 0:
+        terminal.line("There is no feed to fetch; `eclair feeds add URL` adds one.")
+    else:
+        terminal.line(f"Fetched {of - failed:,} of {of:,} feeds; there are {_entries(entries)} now.")
+    return 0
+
+
+async def _import(settings: Settings, path: Path, terminal: Terminal) -> int:
+    try:
+        data = await asyncio.to_thread(path.read_bytes)
+    except OSError as error:
+        raise InvalidInput(f"{path} cannot be read: {error.strerror}.") from error
+    async with _opened(settings) as newsroom:
+        _tell(await newsroom.take_opml(OWNER, data, path.name), terminal)
+    return 0
+
+
+async def _export(settings: Settings, output: Path | None, terminal: Terminal) -> int:
+    async with _opened(settings) as newsroom:
+        feeds = [each.feed for each in await newsroom.feeds(OWNER)]
+    written = write_opml((Outline(feed.url, feed.title, feed.site, feed.language) for feed in feeds), time.time())
+    if output is None:
+        terminal.write_bytes(written)
+        return 0
+    try:
+        await asyncio.to_thread(output.write_bytes, written)
+    except OSError as error:
+        raise UserError(f"{output} cannot be written: {error.strerror}.") from error
+    terminal.line(f"Wrote {len(feeds):,} feeds to {output}.")
+    return 0
+
+
+async def _starter(settings: Settings, arguments: argparse.Namespace, terminal: Terminal) -> int:
+    """List what comes along, or with --add list it among the feeds."""
+    chosen = [each for each in starters() if arguments.language in (None, each.language)]
+    if not chosen:
+        known = ", ".join(sorted({each.language for each in starters()}))
+        raise InvalidInput(f"The starter list has no feed in {arguments.language!r}; it has {known}.")
+    async with _opened(settings) as newsroom:
+        if arguments.add:
+            outlines = [Outline(each.url, each.name, None, each.language) for each in chosen]
+            _tell(await newsroom.take_in(OWNER, outlines), terminal)
+            return 0
+        listed = {each.feed.url for each in await newsroom.feeds(OWNER)}
+    rows = [(each.language, each.name, each.country, each.url, "yes" if each.url in listed else "") for each in chosen]
+    table([STARTERS, *rows], terminal)
+    language = arguments.language or "LANGUAGE"
+    terminal.note(f"`eclair feeds starter --language {language} --add` switches those of a language on.")
+    return 0
+
+
+def _tell(taken: Taken, terminal: Terminal) -> None:
+    known = f"; {taken.known:,} were listed already" if taken.known else ""
+    terminal.line(f"Added {len(taken.added):,} feeds{known}. `eclair feeds refresh` fetches them, or a server does.")
+
+
+def _one(listed: Iterable[ListedFeed], which: str) -> ListedFeed:
+    """The feed of that id or address. Raises NotFound."""
+    for each in listed:
+        if which in (each.feed.id, each.feed.url):
+            return each
+    raise NotFound(f"There is no feed {which!r}; `eclair feeds` lists those that there are.")
+
+
+def _entries(count: int) -> str:
+    return "1 entry" if count == 1 else f"{count:,} entries"
+
+
+def _cells(each: ListedFeed) -> tuple[str, ...]:
+    feed = each.feed
+    state = feed.fault or state_of(feed, time.time())
+    last = "" if feed.checked is None else f"{datetime.fromtimestamp(feed.checked / 1000):%Y-%m-%d %H:%M}"
+    return feed.id, feed.title or feed.url, feed.language or "", f"{each.entries:,}", last, state
+
+
+def _json(each: ListedFeed) -> dict[str, Any]:
+    told = ("id", "url", "title", "site", "language", "active", "checked", "brought", "due", "fault")
+    fields = asdict(each.feed)
+    return {name: fields[name] for name in told} | {
+        "state": state_of(each.feed, time.time()),
+        "entries": each.entries,
+    }

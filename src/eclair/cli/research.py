@@ -1,0 +1,110 @@
+"""`eclair research`: a plan, then a report on what the web says, kept as a conversation."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+
+from eclair.cli.answers import Printer, exit_code
+from eclair.cli.arguments import load_settings, sampling
+from eclair.cli.logs import log_if_debugging
+from eclair.cli.signals import carry_out
+from eclair.cli.terminal import Terminal
+from eclair.core import OWNER, Core, open_core
+from eclair.errors import InvalidInput
+from eclair.events import RunFailed, decode
+from eclair.settings import Settings
+from eclair.turns import Choices, New
+from eclair.web.planning import ANY, LONGEST, plan
+
+
+def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
+    settings = load_settings(arguments).settings
+    log_if_debugging(settings)
+    request = " ".join(arguments.question).strip()
+    if not request:
+        raise InvalidInput("What is to be looked into? Write it after `eclair research`.")
+    given = _checked(arguments.into or ())
+    choices = Choices(arguments.model, arguments.mode, arguments.system, sampling(arguments))
+    work = _research(settings, request, given, choices, arguments.output, arguments.plan, arguments.yes, terminal)
+    return carry_out(work)
+
+
+async def _research(
+    settings: Settings,
+    request: str,
+    given: Sequence[str],
+    choices: Choices,
+    output: Path | None,
+    only_plan: bool,
+    agreed: bool,
+    terminal: Terminal,
+) -> int:
+    async with open_core(replace(settings, model=choices.model or settings.model)) as core:
+        core.searching.opened()
+        questions = given or await _planned(core, request, choices, terminal)
+        for number, question in enumerate(questions, 1):
+            terminal.line(f"{number}. {question}")
+        if only_plan:
+            return 0
+        if not agreed and not given and not await asyncio.to_thread(_agreed, terminal):
+            terminal.note("Nothing was looked up; name other questions with --into.")
+            return 0
+        return await _written(core, request, questions, choices, output, terminal)
+
+
+async def _planned(core: Core, request: str, choices: Choices, terminal: Terminal) -> Sequence[str]:
+    terminal.status("Making a plan…")
+    chosen = await core.turns.answering(OWNER, choices)
+    made = await plan(request, chosen.engine, chosen.model, core.ask, date.today())
+    terminal.status("")
+    return made.questions
+
+
+async def _written(
+    core: Core, request: str, questions: Sequence[str], choices: Choices, output: Path | None, terminal: Terminal
+) -> int:
+    """Ask for the report, show it as it comes, and write it to `output`."""
+    begun = core.turns.begin(OWNER, model=choices.model, mode=choices.mode)
+    what = New(request, research=tuple(questions))
+    asked = await core.turns.ask(OWNER, begun, what, choices, time.perf_counter())
+    printer, failed = Printer(terminal), 0
+    try:
+        async for batch in core.runs.follow(asked.run, 0):
+            for event in map(decode, batch.lines):
+                printer.show(event)
+                if isinstance(event, RunFailed):
+                    failed = exit_code(event.code)
+    except asyncio.CancelledError:
+        await core.runs.stop(asked.run)
+        raise
+    if output is not None and not failed:
+        _, messages = await core.store.tree(OWNER, asked.run.conversation)
+        report = next(message.text for message in messages if message.id == asked.run.message)
+        await asyncio.to_thread(output.write_text, report, "utf-8")
+        terminal.note(f"Written to {output}.")
+    return failed
+
+
+def _checked(questions: Sequence[str]) -> tuple[str, ...]:
+    if len(questions) > ANY:
+        raise InvalidInput(f"A plan has {ANY} questions at most; leave some out.")
+    for question in questions:
+        if not question.strip() or len(question) > LONGEST:
+            raise InvalidInput(f"A question of a plan has 1 to {LONGEST} characters; shorten it.")
+    return tuple(question.strip() for question in questions)
+
+
+def _agreed(terminal: Terminal) -> bool:
+    if not sys.stdin.isatty():
+        raise InvalidInput(
+            "Nobody can be asked here whether the plan is right; add --yes, or name questions by --into."
+        )
+    terminal.write("Look into these? [Y/n] ")
+    return sys.stdin.readline().strip().lower() in ("", "y", "yes")

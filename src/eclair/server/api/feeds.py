@@ -1,0 +1,184 @@
+"""`/api/feeds`: the newsroom's feeds are listed, added, switched, fetched and erased; OPML in and out."""
+
+from __future__ import annotations
+
+import time
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Request
+from pydantic import BaseModel, Field
+from starlette.requests import ClientDisconnect
+from starlette.responses import Response
+
+from eclair.core import OWNER, Core
+from eclair.errors import InvalidInput, TooLarge
+from eclair.server.body import Body
+from eclair.store.feeds import ListedFeed, StoredFeed
+from eclair.web.entries import Outline
+from eclair.web.feeds import LARGEST, Starter, starters, write_opml
+from eclair.web.newsroom import State, state_of
+
+_OPML: dict[str, Any] = {
+    "requestBody": {"required": True, "content": {"text/x-opml": {"schema": {"type": "string", "format": "binary"}}}}
+}
+_FILE: dict[int | str, dict[str, Any]] = {200: {"content": {"text/x-opml": {}}}}
+
+
+class FeedBody(BaseModel):
+    """A feed; times in milliseconds. `fault` says why the last fetch failed, `due` when the next one is."""
+
+    id: str
+    url: str
+    title: str
+    site: str | None
+    language: str | None
+    active: bool
+    state: State
+    entries: int
+    checked: int | None
+    brought: int | None
+    due: int | None
+    fault: str | None
+
+    @classmethod
+    def of(cls, listed: ListedFeed) -> FeedBody:
+        feed = listed.feed
+        state = state_of(feed, time.time())
+        return cls(
+            id=feed.id,
+            url=feed.url,
+            title=feed.title or feed.host,
+            site=feed.site,
+            language=feed.language,
+            active=feed.active,
+            state=state,
+            entries=listed.entries,
+            checked=feed.checked,
+            brought=feed.brought,
+            due=None if state in ("off", "gone") else feed.due,
+            fault=feed.fault,
+        )
+
+
+class StarterBody(BaseModel):
+    """A feed that comes along; `listed` where the owner has it."""
+
+    name: str
+    url: str
+    language: str
+    country: str
+    publisher: str
+    terms: str | None
+    listed: bool
+
+
+class NewFeed(Body):
+    """The address of a feed, or of a site that names one."""
+
+    url: Annotated[str, Field(min_length=1, max_length=2000)]
+
+
+class FeedEdit(Body):
+    active: bool
+
+
+class Chosen(Body):
+    """Starters by their addresses, or all of a language."""
+
+    urls: Annotated[tuple[str, ...], Field(max_length=1000)] = ()
+    language: Annotated[str | None, Field(pattern="^[a-z]{2}$")] = None
+
+
+class Added(BaseModel):
+    """How many feeds were added, and how many of the list were there already."""
+
+    added: int
+    known: int
+
+
+class Waiting(BaseModel):
+    """How many feeds are fetched now; the list says how far they are."""
+
+    feeds: int
+
+
+def router(core: Core) -> APIRouter:
+    api = APIRouter(prefix="/api/feeds", tags=["feeds"])
+    newsroom = core.newsroom
+
+    async def one(feed: StoredFeed) -> FeedBody:
+        return next(FeedBody.of(each) for each in await newsroom.feeds(OWNER) if each.feed.id == feed.id)
+
+    @api.get("")
+    async def list_feeds() -> list[FeedBody]:
+        return [FeedBody.of(each) for each in await newsroom.feeds(OWNER)]
+
+    @api.post("", status_code=201)
+    async def add_feed(body: NewFeed) -> FeedBody:
+        return await one(await newsroom.add(OWNER, body.url))
+
+    @api.post("/refresh", status_code=202)
+    async def refresh_feeds(id: Annotated[str | None, Query()] = None) -> Waiting:
+        return Waiting(feeds=await newsroom.refresh_soon(OWNER, id))
+
+    @api.get("/starter")
+    async def list_starters() -> list[StarterBody]:
+        listed = {each.feed.url for each in await newsroom.feeds(OWNER)}
+        return [_starter(each, listed) for each in starters()]
+
+    @api.post("/starter", status_code=201)
+    async def add_starters(body: Chosen) -> Added:
+        chosen = [each for each in starters() if each.url in body.urls or each.language == body.language]
+        if not chosen:
+            raise InvalidInput("No feed of the starter list is meant; GET /api/feeds/starter lists them.")
+        taken = await newsroom.take_in(OWNER, [Outline(each.url, each.name, None, each.language) for each in chosen])
+        return Added(added=len(taken.added), known=taken.known)
+
+    @api.get("/opml", response_class=Response, responses=_FILE)
+    async def export_opml() -> Response:
+        feeds = [each.feed for each in await newsroom.feeds(OWNER)]
+        written = write_opml((Outline(feed.url, feed.title, feed.site, feed.language) for feed in feeds), time.time())
+        headers = {"Content-Disposition": 'attachment; filename="eclair-feeds.opml"'}
+        return Response(written, media_type="text/x-opml", headers=headers)
+
+    @api.post("/opml", status_code=201, openapi_extra=_OPML)
+    async def import_opml(
+        request: Request, name: Annotated[str, Query(min_length=1, max_length=200)] = "The file"
+    ) -> Added:
+        taken = await newsroom.take_opml(OWNER, await _received(request, name), name)
+        return Added(added=len(taken.added), known=taken.known)
+
+    @api.patch("/{id}")
+    async def switch_feed(id: str, body: FeedEdit) -> FeedBody:
+        return await one(await newsroom.activate(OWNER, id, active=body.active))
+
+    @api.delete("/{id}", status_code=204)
+    async def delete_feed(id: str) -> None:
+        await newsroom.delete(OWNER, id)
+
+    return api
+
+
+async def _received(request: Request, name: str) -> bytes:
+    """The body. Raises TooLarge, and InvalidInput where it does not come whole."""
+    data = bytearray()
+    try:
+        async for piece in request.stream():
+            data += piece
+            if len(data) > LARGEST:
+                raise TooLarge(f"{name} is larger than {LARGEST >> 20} MB, the limit of a list of feeds.")
+    except ClientDisconnect:
+        raise InvalidInput("The file did not arrive whole; send it again.") from None
+    return bytes(data)
+
+
+def _starter(each: Starter, listed: set[str]) -> StarterBody:
+    return StarterBody(
+        name=each.name,
+        url=each.url,
+        language=each.language,
+        country=each.country,
+        publisher=each.publisher,
+        terms=each.terms,
+        listed=each.url in listed,
+    )

@@ -1,0 +1,45 @@
+"""`/api/research/plan`: the questions that would be looked into for a report, to be changed before it is asked for."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Annotated, Literal
+
+from fastapi import APIRouter
+from pydantic import BaseModel, Field
+
+from eclair.core import OWNER, Core
+from eclair.messages import Mode
+from eclair.server.body import Body
+from eclair.turns import Choices, check_text
+from eclair.web.planning import plan
+
+
+class Wanted(Body):
+    """What a report is to be written on, and by which model, as a turn has it."""
+
+    question: Annotated[str, Field(min_length=1)]
+    model: str | None = None
+    mode: Mode | None = None
+
+
+class PlanBody(BaseModel):
+    """The questions, and whether the model or a rule made them."""
+
+    questions: list[str]
+    by: Literal["model", "rule"]
+
+
+def router(core: Core) -> APIRouter:
+    api = APIRouter(prefix="/api/research", tags=["research"])
+
+    @api.post("/plan")
+    async def make_plan(body: Wanted) -> PlanBody:
+        check_text(body.question, core.settings.max_message_kb)
+        core.searching.opened()
+        chosen = await core.turns.answering(OWNER, Choices(body.model, body.mode))
+        with core.idle.busy():
+            made = await plan(body.question, chosen.engine, chosen.model, core.ask, date.today())
+        return PlanBody(questions=list(made.questions), by=made.by)
+
+    return api

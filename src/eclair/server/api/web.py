@@ -1,0 +1,60 @@
+"""`/api/web/pages`: pages of the web as they were read for an answer, so that citations open when pages have changed."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+from pydantic import BaseModel
+
+from eclair.core import OWNER, Core
+from eclair.documents.values import Wall
+from eclair.server.api.files import PageBody, page_body
+from eclair.store.documents import StoredPage
+from eclair.web.values import WebPage
+
+
+class WebPageBody(BaseModel):
+    """A page of the web. `fetched` is in milliseconds since 1970, `published` a day (ISO 8601); `wall` is why it shows
+    less than it has. `pages` are as those of a file."""
+
+    id: str
+    url: str
+    title: str
+    site: str
+    media: str
+    fetched: int
+    published: str | None
+    language: str | None
+    author: str | None
+    wall: Wall | None
+    pages: list[PageBody]
+
+    @classmethod
+    def of(cls, id: str, page: WebPage) -> WebPageBody:
+        pages: list[PageBody] = []
+        start = 0
+        for sheet in page.pages:
+            pages.append(page_body(StoredPage(start, sheet), None))
+            start += len(sheet.text) + 1
+        return cls(
+            id=id,
+            url=page.url,
+            title=page.title,
+            site=page.site,
+            media=page.media,
+            fetched=page.fetched,
+            published=page.published.isoformat() if page.published is not None else None,
+            language=page.language,
+            author=page.author,
+            wall=page.wall,
+            pages=pages,
+        )
+
+
+def router(core: Core) -> APIRouter:
+    api = APIRouter(prefix="/api/web", tags=["web"])
+
+    @api.get("/pages/{id}")
+    async def show_page(id: str) -> WebPageBody:
+        return WebPageBody.of(id, await core.store.web.page(OWNER, id))
+
+    return api

@@ -1,0 +1,162 @@
+"""Replies of the open web: bounded in time and size while they come, unpacked as they are read; and names resolved to
+checked addresses. Calling them is `egress`'s affair."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import zlib
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+
+import aiohttp
+from aiohttp.abc import AbstractResolver, ResolveResult
+
+from eclair.sizes import size
+from eclair.trust.calls import BrokenOff, Reply, TimedOut, TooMuch
+from eclair.trust.guard import Private, check_resolved
+
+NAMES_AT_ONCE = 16
+"""Names that are resolved at once, each by a thread, so that a slow name server holds up nothing else."""
+
+
+class Page(Reply):
+    """A reply of which `limit` bytes at most are given, unpacked, until the loop's clock shows `deadline`.
+
+    What it raises is a whole sentence, `late` that of TimedOut.
+    """
+
+    def __init__(self, response: aiohttp.ClientResponse, host: str, deadline: float, late: str, limit: int) -> None:
+        super().__init__(response)
+        self._host = host
+        self._deadline = deadline
+        self._late = late
+        self._limit = limit
+        self._given = 0
+        self._packed = _Packed.by(self.headers.get("Content-Encoding", ""))
+
+    async def read(self) -> bytes:
+        """Raises TooMuch besides; one that says at once how long it is, before anything is read."""
+        length = self.headers.get("Content-Length", "")
+        if self.received == 0 and length.isdigit() and int(length[:19]) > self._limit:
+            raise self._too_much()
+        while chunk := await self._raw():
+            plain = self._plain(chunk)
+            self._given += len(plain)
+            if self._given > self._limit or self.received > self._limit:
+                raise self._too_much()
+            if plain:
+                return plain
+        if self._packed is not None and not self._packed.whole:
+            raise BrokenOff(f"What {self._host} sends stops half way; try again.")
+        return b""
+
+    async def _raw(self) -> bytes:
+        try:
+            async with asyncio.timeout_at(self._deadline):
+                return await super().read()
+        except (TimeoutError, TimedOut):
+            raise TimedOut(self._late) from None
+        except BrokenOff as error:
+            raise BrokenOff(f"What {self._host} sends stops half way or is no HTTP; try again.") from error
+
+    def _plain(self, chunk: bytes) -> bytes:
+        if self._packed is None:
+            return chunk
+        try:
+            return self._packed.feed(chunk, self._limit - self._given + 1)
+        except zlib.error:
+            raise BrokenOff(f"What {self._host} sends cannot be unpacked.") from None
+
+    def _too_much(self) -> TooMuch:
+        return TooMuch(f"What {self._host} sends is more than the {size(self._limit)} that are read.")
+
+
+class _Packed:
+    """Unpacks gzip and deflate, however much a few bytes may unpack to."""
+
+    def __init__(self, bits: int) -> None:
+        self._bits = bits
+        self._begun = False
+        self._stream = zlib.decompressobj(bits)
+
+    @classmethod
+    def by(cls, encoding: str) -> _Packed | None:
+        """What unpacks an encoding; None where nothing is packed. Any other was not asked for and does not unpack."""
+        return None if encoding.strip().lower() in ("", "identity") else cls(zlib.MAX_WBITS | 32)
+
+    @property
+    def whole(self) -> bool:
+        """Whether what was packed has ended."""
+        return self._stream.eof or not self._begun
+
+    def feed(self, chunk: bytes, most: int) -> bytes:
+        """What `chunk` adds, cut at `most` bytes, which is more than may come. Raises zlib.error."""
+        try:
+            return self._fed(chunk, most)
+        except zlib.error:
+            if self._begun:
+                raise
+            self._stream = zlib.decompressobj(-zlib.MAX_WBITS)  # deflate as some servers mean it, without its head
+            return self._fed(chunk, most)
+
+    def _fed(self, chunk: bytes, most: int) -> bytes:
+        parts: list[bytes] = []
+        while chunk and most > 0:
+            if self._stream.eof:
+                if not chunk.startswith(b"\x1f\x8b"):
+                    break  # what follows the end is nobody's
+                self._stream = zlib.decompressobj(self._bits)
+            part = self._stream.decompress(chunk, most)
+            self._begun = True
+            parts.append(part)
+            most -= len(part)
+            chunk = self._stream.unused_data if self._stream.eof else self._stream.unconsumed_tail
+        return b"".join(parts)
+
+
+class CheckedResolver(AbstractResolver):
+    """Gives the addresses that `inner` finds once all of them are checked."""
+
+    def __init__(self, inner: AbstractResolver, private: Private) -> None:
+        self._inner = inner
+        self._private = private
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
+    ) -> list[ResolveResult]:
+        """Raises OSError for a name that is not known, Refused for one that leads to where nobody may go."""
+        found = await self._inner.resolve(host, port, family)
+        check_resolved(host, port, [(row["host"], row["port"]) for row in found], self._private)
+        return found
+
+    async def close(self) -> None:
+        await self._inner.close()
+
+
+class SystemResolver(AbstractResolver):
+    """Asks the system, in threads of its own."""
+
+    def __init__(self) -> None:
+        self._threads = ThreadPoolExecutor(NAMES_AT_ONCE, thread_name_prefix="eclair-names")
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
+    ) -> list[ResolveResult]:
+        """Raises OSError."""
+        ask = partial(socket.getaddrinfo, host, port, family, socket.SOCK_STREAM, flags=socket.AI_ADDRCONFIG)
+        rows = await asyncio.get_running_loop().run_in_executor(self._threads, ask)
+        return [
+            ResolveResult(
+                hostname=host,
+                host=str(place[0]),
+                port=int(place[1]),
+                family=kind,
+                proto=protocol,
+                flags=socket.AI_NUMERICHOST | socket.AI_NUMERICSERV,
+            )
+            for kind, _, protocol, _, place in rows
+        ]
+
+    async def close(self) -> None:
+        self._threads.shutdown(wait=False, cancel_futures=True)

@@ -1,0 +1,1 @@
+"""The web: searched, read and cited. Every call goes through `trust.egress`."""

@@ -1,0 +1,71 @@
+"""Whether sources say different things of what was asked: another number, date or name in a sentence otherwise alike.
+
+The sentence of each page that fits the question best is held against the passages of every other site, as a sentence of
+an answer is; what differs there is what they contradict each other in.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from urllib.parse import urlsplit
+
+from eclair.citations import Checker, Doubted, sentences_of
+from eclair.events import Remarked
+from eclair.facts import stems
+from eclair.messages import Passage
+
+SHARED = 0.5
+"""Share of the question's words that a sentence must have to be what was asked for."""
+LONGEST = 400
+"""Characters of a sentence that is compared."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """What a passage says of what was asked."""
+
+    passage: Passage
+    sentence: str
+
+    @property
+    def site(self) -> str:
+        return urlsplit(self.passage.url or self.passage.file).hostname or self.passage.file
+
+
+async def contradiction(question: str, passages: Sequence[Passage]) -> Remarked | None:
+    """A remark that names two sources which contradict each other in what was asked; None where none do."""
+    said = await asyncio.to_thread(_said, set(stems(question)), passages)
+    for one in said:
+        for other in said:
+            if one.site >= other.site:
+                continue
+            about = await _differs(one, other)
+            if about and await _differs(other, one):
+                return Remarked(
+                    "contradicted",
+                    f"Sources contradict each other: [{one.passage.number}] says “{one.sentence}”, "
+                    f"[{other.passage.number}] says “{other.sentence}”.",
+                )
+    return None
+
+
+async def _differs(one: _Said, other: _Said) -> str:
+    """In what the one sentence differs from the other, where both are about the same; else nothing."""
+    against = replace(other.passage, heading=(), text=other.sentence)
+    judged = await Checker([against], None).check(one.sentence)
+    return judged.about if isinstance(judged, Doubted) else ""
+
+
+def _said(asked: set[str], passages: Sequence[Passage]) -> list[_Said]:
+    """The sentence of each site that has most of the question's words, if it has enough."""
+    best: dict[str, tuple[float, _Said]] = {}
+    for passage in passages:
+        for start, end in sentences_of(passage):
+            sentence = " ".join(passage.text[start:end].split())
+            said = _Said(passage, sentence)
+            shared = len(asked & set(stems(sentence))) / len(asked) if asked else 0.0
+            if start >= passage.body and len(sentence) <= LONGEST and shared >= SHARED:
+                best[said.site] = max(best.get(said.site, (0.0, said)), (shared, said), key=lambda pair: pair[0])
+    return [said for _, said in best.values()]

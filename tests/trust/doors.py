@@ -1,0 +1,78 @@
+"""A door over a stand-in on loopback: names under `.test` lead to it, and every row is kept to be looked at."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+from aiohttp.abc import AbstractResolver, ResolveResult
+
+from eclair.store.egress import Call
+from eclair.trust.egress import Browser, Door, Errand
+from eclair.trust.policy import Rules
+from tests.engines.standin import StandIn, standing_in
+
+ERRAND = Errand("local", "page")
+
+
+@dataclass
+class Rows:
+    calls: list[Call] = field(default_factory=list[Call])
+
+    def record(self, call: Call) -> None:
+        self.calls.append(call)
+
+
+class Names(AbstractResolver):
+    """Leads each name to its addresses, in turn where it is asked again; others to `port` of this machine."""
+
+    def __init__(self, port: int, names: Mapping[str, list[str]] | None = None) -> None:
+        self.port = port
+        self.names = names or {}
+        self.asked: list[str] = []
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
+    ) -> list[ResolveResult]:
+        self.asked.append(host)
+        if host not in self.names and not host.endswith(".test"):
+            raise OSError("Name or service not known")
+        return [
+            ResolveResult(
+                hostname=host,
+                host=address,
+                port=port if host in self.names else self.port,
+                family=socket.AF_INET6 if ":" in address else socket.AF_INET,
+                proto=0,
+                flags=0,
+            )
+            for address in self.names.get(host, ["127.0.0.1"])
+        ]
+
+    async def close(self) -> None:
+        pass
+
+
+@dataclass
+class House:
+    standin: StandIn
+    browser: Browser
+    rows: Rows
+    names: Names
+    port: int
+
+
+@asynccontextmanager
+async def house(rules: Rules | None = None, names: Mapping[str, list[str]] | None = None) -> AsyncGenerator[House]:
+    """A browser for which the stand-in is the one private service, unless `rules` say otherwise."""
+    async with standing_in() as standin:
+        port = int(standin.url.rpartition(":")[2])
+        rows, resolver = Rows(), Names(port, names)
+        door = Door(rules or Rules("open", (), frozenset({("127.0.0.1", port)})), rows)
+        browser = Browser(door, resolver=resolver)
+        try:
+            yield House(standin, browser, rows, resolver, port)
+        finally:
+            await browser.close()

@@ -1,0 +1,57 @@
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass
+
+import pytest
+
+from eclair.trust.door import Door, Errand
+from eclair.trust.egress import Browser
+from eclair.trust.guard import parsed_private
+from eclair.trust.policy import Rules
+from eclair.web.read import Reader, page_parser
+from tests.web.internet import Internet, Names, internet
+
+ERRAND = Errand("local", "page", "run_1")
+
+
+@pytest.fixture
+async def world() -> AsyncGenerator[Internet]:
+    """The small internet, without latency and failures."""
+    async with internet() as served:
+        yield served
+
+
+@pytest.fixture
+async def browser(world: Internet) -> AsyncGenerator[Browser]:
+    """A browser that reaches the small internet and nothing else of this machine."""
+    private = frozenset(map(parsed_private, world.private))
+    browser = Browser(Door(Rules("open", private=private)), resolver=Names())
+    yield browser
+    await browser.close()
+
+
+@pytest.fixture
+async def reader(world: Internet, browser: Browser) -> AsyncGenerator[Reader]:
+    """Reads the small internet, on its own day, and waits for nobody."""
+    reader = Reader(browser, page_parser(), now=world.now)
+    yield reader
+    await reader.close()
+
+
+@dataclass
+class Clocked:
+    """A reader whose time is told by the test."""
+
+    reader: Reader
+    seconds: float = 0.0
+
+
+@pytest.fixture
+async def clocked(world: Internet, browser: Browser) -> AsyncGenerator[Clocked]:
+    def clock() -> float:
+        return clocked.seconds
+
+    clocked = Clocked(Reader(browser, page_parser(), clock=clock, now=lambda: world.now() + clock()))
+    yield clocked
+    await clocked.reader.close()

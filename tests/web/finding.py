@@ -1,0 +1,60 @@
+"""Éclair before the small internet: a search service that knows its pages, and a server that reaches nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from eclair.settings import EngineSettings, Settings
+from eclair.trust.door import Errand
+from eclair.web.opening import Surroundings
+from eclair.web.values import Hit, Query
+from tests.engines.servers import Speaking
+from tests.engines.standin import standing_in
+from tests.support import Server, serving
+from tests.web.internet import Internet, Names
+
+
+@dataclass
+class Finder:
+    """A search service on the small internet's own index. It keeps what it was asked."""
+
+    world: Internet
+    asked: list[Query] = field(default_factory=list[Query])
+    name: str = "newsroom"
+    title: str = "Finder"
+    jurisdiction: str = "EU"
+    needs_key: bool = False
+    terms: str = "https://finder.example/terms"
+
+    async def find(self, query: Query, limit: int, errand: Errand, within: float) -> list[Hit]:
+        self.asked.append(query)
+        return [
+            Hit(page.url, page.title, page.key, page.day, (self.name,)) for page in self.world.find(query.text, limit)
+        ]
+
+
+@asynccontextmanager
+async def looking(
+    settings: Settings, world: Internet, days: int = 0, **changed: Any
+) -> AsyncGenerator[tuple[Server, Speaking, Finder]]:
+    """Éclair before a model that says what it is told to, so many days after the one that the small internet takes for
+    today."""
+    finder = Finder(world)
+    around = Surroundings(Names(), lambda browser: [finder], lambda: world.now() + days * 86_400)
+    async with standing_in() as stand:
+        model = Speaking(stand)
+        model.lists = model.has = ["reader"]
+        wanted = replace(
+            settings,
+            engines={"one": EngineSettings(model.url, context=8192)},
+            model="reader",
+            embedder="off",
+            web_search=(finder.name,),
+            private_addresses=world.private,
+            **changed,
+        )
+        async with serving(wanted, around) as server:
+            yield server, model, finder

@@ -1,0 +1,96 @@
+// The newsroom's feeds: which there are, how it stands with them, and how far a refresh is.
+
+import { type Api, ApiError } from "../api.ts";
+import type { Feed, Starter, Taken } from "../feeds.ts";
+
+/** Between two looks while feeds are fetched. */
+const GLANCE = 400;
+
+export class Feeds {
+  all = $state.raw<readonly Feed[]>([]);
+  starters = $state.raw<readonly Starter[]>([]);
+  /** Whether they have been asked for with success. */
+  known = $state(false);
+  /** Feeds that are fetched together until none waits. */
+  of = $state(0);
+  readonly pending = $derived(this.all.filter(({ state }) => state === "waiting" || state === "fetching").length);
+  readonly #api: Api;
+  #shown = 0;
+  #looking = false;
+  #again = false;
+
+  constructor(api: Api) {
+    this.#api = api;
+  }
+
+  /** While it is shown, what is heard is looked at. */
+  show(): () => void {
+    this.#shown += 1;
+    void this.heard();
+    return () => (this.#shown -= 1);
+  }
+
+  /** Something has happened to feeds, by whose doing it may be. */
+  async heard(): Promise<void> {
+    if (this.#shown === 0) return;
+    if (this.#looking) {
+      this.#again = true;
+      return;
+    }
+    this.#looking = true;
+    try {
+      do {
+        this.#again = false;
+        await this.#look();
+        await new Promise((resolve) => setTimeout(resolve, GLANCE));
+      } while (this.#again);
+    } finally {
+      this.#looking = false;
+    }
+  }
+
+  /** Throws what keeps it from that, as the others do. */
+  async add(url: string): Promise<Feed> {
+    const added = await this.#api.addFeed(url);
+    await this.#look();
+    return added;
+  }
+
+  async addStarters(chosen: { readonly urls: readonly string[] } | { readonly language: string }): Promise<Taken> {
+    const taken = await this.#api.addStarters(chosen);
+    await this.#look();
+    return taken;
+  }
+
+  async takeIn(file: File): Promise<Taken> {
+    const taken = await this.#api.importFeeds(file);
+    await this.#look();
+    return taken;
+  }
+
+  async activate(id: string, active: boolean): Promise<void> {
+    await this.#api.activateFeed(id, active);
+    await this.#look();
+  }
+
+  async refresh(id: string | null): Promise<void> {
+    await this.#api.refreshFeeds(id);
+    await this.#look();
+  }
+
+  /** Erases it with its entries. */
+  async remove(id: string): Promise<void> {
+    await this.#api.removeFeed(id);
+    await this.#look();
+  }
+
+  async #look(): Promise<void> {
+    try {
+      [this.all, this.starters] = await Promise.all([this.#api.feeds(), this.#api.starters()]);
+      this.of = this.pending === 0 ? 0 : Math.max(this.of, this.pending);
+      this.known = true;
+    } catch (error) {
+      if (!(error instanceof ApiError)) throw error; // the connection is lost, which the page says elsewhere
+    }
+  }
+}

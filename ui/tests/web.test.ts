@@ -1,0 +1,81 @@
+// What was looked at on the web, in words: steps in a line, outcomes, addresses, dates.
+
+import assert from "node:assert/strict";
+import { test } from "vitest";
+import { isBefore, namedIn, summary } from "../src/chat/answer.ts";
+import type { Outcome, Passage, Step } from "../src/events.ts";
+import { after } from "../src/state/web.svelte.ts";
+import { addressOf, dayOf, duration, ended, named, newest, originOf, siteOf, time } from "../src/web.ts";
+
+function step(kind: Step["kind"], milliseconds: number | null, outcome: Outcome | null = null, count: number | null = null): Step {
+  return { step: "s", kind, title: "https://www.example.org/a", milliseconds, outcome, count };
+}
+
+function passage(number: number, url: string | null, published: string | null): Passage {
+  const place = { page: 1, label: null, heading: [], start: 0, end: 1, text: "x", member: null };
+  return { number, file: "page_1", name: "Title", ...place, url, published };
+}
+
+const LOOKED = [
+  step("ask", 300, "done", 12),
+  step("ask", 500, "nothing", 0),
+  step("ask", 1200, "late"),
+  step("fetch", 1800, "done"),
+  step("fetch", 400, "wall"),
+  step("fetch", 90, "failed"),
+];
+
+test("all that was done is one line", () => {
+  assert.equal(summary(LOOKED), "3 services, 2 of 3 pages read · 2.1 s");
+  assert.equal(summary(LOOKED.slice(0, 1)), "1 service · 300 ms");
+  assert.equal(summary([step("fetch", 20, "done")]), "1 of 1 page read · 20 ms");
+  assert.equal(summary([step("load", 1500), step("search", 20)]), "2 steps · 1.5 s");
+  assert.equal(summary([...LOOKED, step("read", 900)]), "3 services, 2 of 3 pages read · 1 step · 3.0 s");
+});
+
+test("what ran side by side took no longer than the slowest", () => {
+  assert.equal(duration(LOOKED), 2100);
+  assert.equal(duration([step("ask", 100), step("ask", 4000)]), 4000);
+  assert.equal(duration([step("load", 100), step("read", 50), step("ask", null)]), 150);
+  assert.equal(duration([]), 0);
+  assert.equal(time(41.6), "42 ms");
+});
+
+test("each outcome is said, and nothing of what has not ended", () => {
+  assert.deepEqual(LOOKED.map(ended), ["12 results", "nothing found", "took too long", "read", "shows only a part", "failed"]);
+  assert.equal(ended(step("fetch", 5, "refused")), "not allowed");
+  assert.equal(ended(step("ask", 5, "done")), "");
+  assert.equal(ended(step("ask", null)), "");
+});
+
+test("only an address of the web can be opened", () => {
+  assert.equal(addressOf("https://example.org/a b"), "https://example.org/a%20b");
+  for (const url of ["javascript:alert(1)", "data:text/html,x", "file:///etc/passwd", "example.org", "", null]) assert.equal(addressOf(url), null);
+  assert.equal(siteOf("https://www.example.org:8080/a"), "example.org:8080");
+});
+
+test("dates are said as the language says them, and the newest is found", () => {
+  assert.equal(dayOf("2026-11-24"), "24 November 2026");
+  assert.equal(dayOf("lately"), "lately");
+  assert.equal(originOf(passage(1, "https://www.example.org/a", "2026-11-24")), "example.org, 24 November 2026");
+  assert.equal(originOf(passage(1, "https://example.org/a", null)), "example.org");
+  const passages = [passage(1, "https://a.example", "2026-11-02"), passage(2, "https://b.example", "2026-11-24"), passage(3, null, "2026-12-01"), passage(4, "https://c.example", null)];
+  assert.equal(newest(passages), "2026-11-24");
+  assert.equal(newest(passages.slice(2)), null);
+});
+
+test("a remark leads to the sources that it names", () => {
+  const remark = { code: "contradicted", message: "Sources [1] and [3] differ: 12 and 15 [9].", language: null } as const;
+  const passages = [1, 2, 3].map((number) => passage(number, "https://example.org", null));
+  assert.deepEqual(namedIn(remark, passages).map(({ number }) => number), [1, 3]);
+  assert.deepEqual([isBefore(remark), isBefore({ ...remark, code: "web_auto" })], [true, false]);
+});
+
+test("the switch goes from off to auto, on, and off again", () => {
+  assert.deepEqual([after(null), after("off"), after("auto"), after("on")], ["auto", "auto", "on", "off"]);
+});
+
+test("who is asked is named with where it belongs", () => {
+  const service = (title: string, jurisdiction: string | null, asked = true) => ({ name: title, title, jurisdiction, asked });
+  assert.equal(named([service("Wikipedia", "US"), service("Mojeek", "GB", false), service("Newsroom", null)]), "Wikipedia (US), Newsroom");
+});
