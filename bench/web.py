@@ -1,7 +1,7 @@
 """The web, on a small internet on loopback: how soon a first source, a word and an end, and sixty known answers.
 
-`speed`: three search services and every page answer after 20 to 800 ms, a tenth of all addresses fails, and a model that
-costs nothing answers; the least possible is the second service to answer and the fastest page that could be read then.
+`speed`: three search services and every page answer after 20 to 800 ms, a tenth of all addresses fails, and a model
+that costs nothing answers; the least possible is the second service to answer and the fastest page then read.
 `questions`: twenty in German, French and English each, whose answers and pages are known, by the embedded model and by
 one that quotes what fits best from the passages it is shown, so that our part and the model's can be told apart.
 """

@@ -57,7 +57,7 @@ async def test_what_was_cited_opens_when_the_page_is_gone(settings: Settings) ->
             text = "".join(page["text"] + "\n" for page in kept["pages"])
             assert text[citation["quote_start"] : citation["quote_end"]] == citation["quote"]
             assert kept["url"] == passage["url"]
-            await server.delete(f"/api/conversations/{conversation}")
+            await server.call("DELETE", f"/api/conversations/{conversation}")
 
 
 async def test_off_looks_nowhere_and_says_so_where_it_matters(settings: Settings, world: Internet) -> None:
@@ -85,7 +85,7 @@ async def test_a_choice_is_kept_with_the_conversation(settings: Settings, world:
         assert begun["web"] == "on"
         await server.say(begun["id"], plain.text)
         assert len(finder.asked) == 1
-        await server.patch(f"/api/conversations/{begun['id']}", {"web": None})
+        await server.call("PATCH", f"/api/conversations/{begun['id']}", {"web": None})
         await server.say(begun["id"], plain.text)
         assert len(finder.asked) == 1
 

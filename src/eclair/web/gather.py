@@ -10,7 +10,6 @@ from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import date, timedelta
-from typing import Protocol
 from urllib.parse import urlsplit
 
 from eclair.citations import Checker
@@ -25,6 +24,7 @@ from eclair.grounds import Finding, Numbering, Quoted
 from eclair.ids import derived_id
 from eclair.languages import language_of, lists
 from eclair.messages import Message, Passage, Web
+from eclair.store.web import WebStore
 from eclair.web.contradictions import contradiction
 from eclair.web.deciding import Wish, chats, timely, wish, without_addresses
 from eclair.web.look import Look, Outside, Sought
@@ -42,12 +42,6 @@ WHY = {
     "office": "the question asks who holds an office",
     "recent": "the question names a recent year",
 }
-
-
-class Kept(Protocol):
-    """Where copies of pages are kept, so that what is cited can be opened when the page has changed."""
-
-    async def add_page(self, id: str, conversation: str, page: WebPage) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +71,7 @@ class Searching:
     leave at all, so that nothing is offered."""
 
     def __init__(
-        self, outside: Outside, kept: Kept | None, embedder: Embedder | None, seconds: float, *, shut: bool = False
+        self, outside: Outside, kept: WebStore | None, embedder: Embedder | None, seconds: float, *, shut: bool = False
     ) -> None:
         self.outside = outside
         self.embedder = embedder
@@ -112,7 +106,7 @@ class Searching:
         """The id of the page's copy, which is kept unless nothing of the conversation is."""
         id = derived_id("page", turning.conversation or turning.run, page.url, page.text)
         if turning.conversation is not None and self._kept is not None:
-            await self._kept.add_page(id, turning.conversation, page)
+            await self._kept.add_page(turning.owner, id, turning.conversation, page)
         return id
 
 

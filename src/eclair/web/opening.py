@@ -15,8 +15,9 @@ from eclair.documents.gather import AskFor
 from eclair.engines.base import Engine, Model, Piece, Request
 from eclair.languages import language_of
 from eclair.settings import Settings
+from eclair.store.web import WebStore
 from eclair.trust.egress import Browser
-from eclair.web.gather import Kept, Searching
+from eclair.web.gather import Searching
 from eclair.web.look import Outside
 from eclair.web.queries import by_engine, by_rule, is_large
 from eclair.web.read import Reader, page_parser
@@ -55,14 +56,14 @@ class World:
 async def open_world(
     settings: Settings,
     browser: Browser,
-    kept: Kept | None,
+    kept: WebStore | None,
     embedder: Embedder | None,
     ask: AskFor,
     around: Surroundings,
     given: Sequence[SearchService] = (),
 ) -> AsyncGenerator[World]:
-    """Without `kept` no copy of a page is; `given` are search services that are none over HTTP. Raises SettingsError for a
-    setting that names no service."""
+    """Without `kept` no copy of a page is; `given` are services not asked over HTTP. Raises SettingsError for
+    a setting that names no service."""
 
     async def queries(
         owner: str, question: str, before: Sequence[str], engine: Engine, model: Model, today: date, within: float

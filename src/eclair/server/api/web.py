@@ -1,4 +1,4 @@
-"""`/api/web/pages`: pages of the web as they were read for an answer, so that citations open when pages have changed."""
+"""`/api/web/pages`: pages of the web as they were read for an answer, for citations to open when they have changed."""
 
 from __future__ import annotations
 
