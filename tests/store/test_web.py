@@ -28,7 +28,8 @@ PAGE = WebPage(
 
 async def test_a_page_is_kept_as_it_was_read(store: SQLStore) -> None:
     await conversation(store)
-    await store.web.add_page("local", "page_1", "conv_a", PAGE)
+    for _ in range(2):
+        await store.web.add_page("local", "page_1", "conv_a", PAGE)
     assert await store.web.page("local", "page_1") == PAGE
 
 

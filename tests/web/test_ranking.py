@@ -6,7 +6,7 @@ from eclair.documents.values import Block
 from eclair.documents.values import Page as Sheet
 from eclair.messages import Passage
 from eclair.web.contradictions import contradiction
-from eclair.web.ranking import best, pieces
+from eclair.web.ranking import FITS, best, opening, pieces
 from eclair.web.values import WebPage
 
 
@@ -64,3 +64,18 @@ async def test_what_agrees_or_is_about_something_else_is_no_contradiction() -> N
     assert await contradiction("What did the new lock at Ehrang cost?", [first, other]) is None
     assert await contradiction("What did the new lock at Ehrang cost?", [first, twin]) is None
     assert await contradiction("What did the new lock at Ehrang cost?", []) is None
+
+
+def test_a_page_that_a_person_named_begins_where_it_begins() -> None:
+    found = [*pieces(0, page("a.example", FILLER)), *pieces(1, page("b.example", FILLER))]
+    first = opening(found, 2)
+    assert [piece.page for piece in first] == [0, 1]
+    assert [piece.chunk.start for piece in first] == [0, 0]
+    assert opening([], 3) == []
+
+
+def test_what_shares_a_word_by_chance_does_not_fit() -> None:
+    found = pieces(0, page("a.example", FILLER))
+    question = "Quibble zymurgy xylophage brontide fescue town"
+    assert best(question, found, 2)
+    assert best(question, found, 2, least=FITS) == []

@@ -9,7 +9,8 @@ from eclair.web.values import WebPage
 
 class WebStore(Protocol):
     async def add_page(self, owner: str, id: str, conversation: str, page: WebPage) -> None:
-        """Keep a page for a conversation. Raises NotFound where the owner has no such conversation."""
+        """Keep a page for a conversation, once: an `id` stands for one content. Raises NotFound where the owner has no
+        such conversation."""
         ...
 
     async def page(self, owner: str, id: str) -> WebPage:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
+from eclair.facts import read
 from eclair.web.values import Hit
 
 EVEN = 60
@@ -59,7 +60,7 @@ def fuse(lists: Iterable[Listed], today: date, days: int | None = None) -> tuple
         counted: set[int] = set()
         for place, hit in enumerate(listed.hits):
             keys = _keys(hit)
-            page = next((known[key] for key in keys if key in known), None)
+            page = next((known[key] for key in keys if key in known and not _tell_apart(known[key].hit, hit)), None)
             if page is None:
                 page = _Double(hit, place, 0.0)
                 pages.append(page)
@@ -126,6 +127,18 @@ def _keys(hit: Hit) -> tuple[str, ...]:
     words = " ".join(_WORD.findall(_NAME.sub("", hit.title).casefold()))
     told = f"title {words}" if words.count(" ") >= WORDS - 1 else f"title {words} at {site(hit.url)}"
     return folded(hit.url), told
+
+
+def _tell_apart(one: Hit, other: Hit) -> bool:
+    """Whether two pages of different sites are two reports, whatever their titles: a number stands in one alone."""
+    if site(one.url) == site(other.url) or not one.snippet or not other.snippet:
+        return False
+    mine, theirs = read(one.snippet).numbers, read(other.snippet).numbers
+    return any(
+        not any(number.same(each) for each in against)
+        for numbers, against in ((mine, theirs), (theirs, mine))
+        for number in numbers
+    )
 
 
 def _join(page: _Double, hit: Hit, place: int) -> None:

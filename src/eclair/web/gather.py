@@ -13,6 +13,7 @@ from datetime import date, timedelta
 from urllib.parse import urlsplit
 
 from eclair.citations import Checker
+from eclair.documents.asking import wants_whole
 from eclair.documents.embedding import Embedder
 from eclair.documents.gather import budget, is_small
 from eclair.documents.quoting import quotes
@@ -26,9 +27,9 @@ from eclair.languages import language_of, lists
 from eclair.messages import Message, Passage, Web
 from eclair.store.web import WebStore
 from eclair.web.contradictions import contradiction
-from eclair.web.deciding import Wish, chats, timely, wish, without_addresses
+from eclair.web.deciding import Wish, addresses, chats, timely, wish, without_addresses
 from eclair.web.look import Look, Outside, Sought
-from eclair.web.ranking import Piece, best
+from eclair.web.ranking import FITS, Piece, best, opening
 from eclair.web.values import WebPage
 
 SHORT = 5
@@ -99,7 +100,7 @@ class Searching:
 
     async def passages(self, turning: Turning, chosen: Sequence[Piece], pages: Mapping[int, WebPage]) -> list[Passage]:
         """The passages without their numbers. Copies of their pages are kept from now on."""
-        files = {piece.page: await self._keep(turning, pages[piece.page]) for piece in chosen}
+        files = {number: await self._keep(turning, pages[number]) for number in {piece.page for piece in chosen}}
         return [_passage(piece.chunk, pages[piece.page], files[piece.page]) for piece in chosen]
 
     async def _keep(self, turning: Turning, page: WebPage) -> str:
@@ -136,7 +137,9 @@ class WebGrounds:
         async with aclosing(look.findings()) as findings:
             async for finding in findings:
                 yield finding
-        chosen = await asyncio.to_thread(best, _asked(turning), look.pieces, budget(model).passages)
+        chosen = await asyncio.to_thread(
+            _chosen, turning, look, self._searching.outside.today(), budget(model).passages
+        )
         passages = await self._searching.passages(turning, chosen, look.pages)
         self._passages = self._numbering.numbered(passages)
         for passage in self._passages:
@@ -204,6 +207,17 @@ def _passage(chunk: Chunk, page: WebPage, file: str) -> Passage:
         url=page.url,
         published=page.published.isoformat() if page.published is not None else None,
     )
+
+
+def _chosen(turning: Turning, look: Look, today: date, most: int) -> list[Piece]:
+    """What fits the question; of pages that it names, what they begin with too, or alone where they are meant whole."""
+    question, found = turning.question, look.pieces
+    if addresses(question):
+        chosen = [] if wants_whole(question) else best(_asked(turning), found, most)
+        return [*chosen, *(piece for piece in opening(found, most) if piece not in chosen)][:most]
+    language = language_of(question)
+    plain = timely(question, today) is None and all(page.language == language for page in look.pages.values())
+    return best(_asked(turning), found, most, FITS if plain else 0.0)
 
 
 def _asked(turning: Turning) -> str:

@@ -27,7 +27,9 @@ from eclair.web.values import Hit, Query, WebPage
 READ = 6
 """Pages that are read for one look."""
 ENOUGH = 4
-"""Pages with something on them after which no further one is waited for."""
+"""Pages with something on them after which no further one is waited for but the best, and for those only a while."""
+GRACE = 1.5
+"""Seconds of that while."""
 AT_ONCE = 3
 """Of what the first services found, pages that are read before the others have answered."""
 PAGE = 4.0
@@ -101,6 +103,8 @@ class Look:
         self._tasks: list[asyncio.Task[None]] = []
         self._open: dict[str, str] = {}
         self._reading: dict[str, int] = {}
+        self._awaited: set[str] = set()
+        self._enough_since: float | None = None
         self._given = addresses(sought.question)
         self.pages: dict[int, WebPage] = {}
         self.pieces: list[Piece] = []
@@ -115,7 +119,7 @@ class Look:
             self._spawn(self._outside.reader.warm())
             self._spawn(self._find())
         try:
-            while (left := self._left()) > 0 and not self._enough():
+            while (left := self._left()) > 0:
                 try:
                     what = await asyncio.wait_for(self._queue.get(), left)
                 except TimeoutError:
@@ -124,8 +128,12 @@ class Look:
                     yield self._noted(what)
                 elif what is not None:
                     self._take(what)
-                elif self._queue.empty() and all(task.done() for task in self._tasks):
-                    break
+                else:
+                    for task in self._tasks:
+                        if task.done():
+                            task.result()  # raises what ended it, which is a fault of ours
+                    if self._queue.empty() and all(task.done() for task in self._tasks):
+                        break
         finally:
             for task in self._tasks:
                 await stopped(task)
@@ -141,7 +149,13 @@ class Look:
             yield StepFinished(step, self._since(self._began), "late" if late else None)
 
     def _left(self) -> float:
-        return self._sought.seconds - SPARE - (time.monotonic() - self._began)
+        """Seconds that are left: of the budget, or of what is spent on the best pages once there are enough."""
+        now = time.monotonic()
+        left = self._sought.seconds - SPARE - (now - self._began)
+        if not self._enough():
+            return left
+        self._enough_since = self._enough_since or now
+        return min(left, GRACE - (now - self._enough_since)) if self._awaited else 0.0
 
     def _enough(self) -> bool:
         """Whether no further page is worth the wait: several have what fits, and what the person named is there."""
@@ -186,15 +200,16 @@ class Look:
                 if isinstance(what, Ranked):
                     hits = what.hits
                     for hit in hits[:AT_ONCE]:
-                        self._read_too(hit)
+                        self._read_too(hit, awaited=True)
                 else:
                     self._queue.put_nowait(what)
         for hit in hits[:READ]:
             self._read_too(hit)
 
-    def _read_too(self, hit: Hit) -> None:
+    def _read_too(self, hit: Hit, *, awaited: bool = False) -> None:
         if hit.url not in self._reading and len(self._reading) < READ:
             self._reading[hit.url] = len(self._reading)
+            self._awaited |= {hit.url} if awaited else set()
             self._spawn(self._read(hit, self._reading[hit.url]))
 
     async def _read(self, hit: Hit, number: int) -> None:
@@ -202,15 +217,16 @@ class Look:
         step, began = f"page{number}", time.monotonic()
         self._queue.put_nowait(StepStarted(step, "fetch", hit.url))
         errand = Errand(self._sought.owner, "page", self._sought.run)
+        outcome: Outcome
         try:
             page = await self._outside.reader.read(hit.url, errand, within=min(PAGE, self._left()))
+            page = page if page.published is not None else replace(page, published=hit.published)
+            found = await asyncio.to_thread(pieces, number, page)
+            self._queue.put_nowait(_Read(number, page, tuple(found[:LONGEST])))
+            outcome = "wall" if page.wall is not None else "done" if found else "nothing"
         except Unread as unread:
-            self._queue.put_nowait(StepFinished(step, self._since(began), unread.outcome))
-            return
-        page = page if page.published is not None else replace(page, published=hit.published)
-        found = await asyncio.to_thread(pieces, number, page)
-        self._queue.put_nowait(_Read(number, page, tuple(found[:LONGEST])))
-        outcome: Outcome = "wall" if page.wall is not None else "done" if found else "nothing"
+            outcome = unread.outcome
+        self._awaited.discard(hit.url)
         self._queue.put_nowait(StepFinished(step, self._since(began), outcome))
 
     def _since(self, began: float) -> float:

@@ -18,7 +18,7 @@ def add(db: apsw.Connection, owner: str, id: str, conversation: str, page: WebPa
     conversation_of(db, owner, conversation)
     db.execute(
         "INSERT INTO web_page (id, conversation, url, fetched, title, site, author, language, published, media, wall,"
-        " pages) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        " pages) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING",
         (
             id,
             conversation,
