@@ -143,6 +143,21 @@ async def open_newsroom(
 
 
 @asynccontextmanager
+async def open_ways_out(
+    settings: Settings, store: Store, around: Surroundings
+) -> AsyncGenerator[tuple[CallLedger, Door, Browser]]:
+    """The one door, what it writes down, and what goes through it to addresses from outside. Raises SettingsError."""
+    async with AsyncExitStack() as stack:
+        calls = CallLedger(store.egress, settings.egress_days)
+        await calls.start()
+        stack.push_async_callback(calls.close)
+        door = Door(Rules.configured(settings), calls)
+        browser = Browser(door, resolver=around.resolver)
+        stack.push_async_callback(browser.close)
+        yield calls, door, browser
+
+
+@asynccontextmanager
 async def open_core(settings: Settings, around: Surroundings = AROUND) -> AsyncGenerator[Core]:
     """Open the store, start the engines, mark what dead processes left; close all of it at the end.
 
@@ -151,12 +166,7 @@ async def open_core(settings: Settings, around: Surroundings = AROUND) -> AsyncG
     async with AsyncExitStack() as stack:
         store = await asyncio.to_thread(SQLStore.open, settings.data_dir)
         stack.push_async_callback(store.close)
-        calls = CallLedger(store.egress, settings.egress_days)
-        await calls.start()
-        stack.push_async_callback(calls.close)
-        door = Door(Rules.configured(settings), calls)
-        browser = Browser(door, resolver=around.resolver)
-        stack.push_async_callback(browser.close)
+        calls, door, browser = await stack.enter_async_context(open_ways_out(settings, store, around))
         registry = build(settings, AddedEngines(settings, store.servers, door=door), door=door)
         stack.push_async_callback(registry.close)
         changes = Changes(store)
@@ -172,13 +182,10 @@ async def open_core(settings: Settings, around: Surroundings = AROUND) -> AsyncG
         stack.callback(imports.close)
         ledger = Ledger(store)
         titles = Titles(settings, store, changes, idle, ledger) if settings.titles else None
-        if titles is not None:
-            await titles.start()
-            stack.push_async_callback(titles.close)
-        if settings.tune and registry.local is not None:
-            tuner = Tuner(settings, registry.local, idle)
-            await tuner.start()
-            stack.push_async_callback(tuner.close)
+        tuner = Tuner(settings, registry.local, idle) if settings.tune and registry.local is not None else None
+        for worker in (each for each in (titles, tuner) if each is not None):
+            await worker.start()
+            stack.push_async_callback(worker.close)
         preferences = Preferred(store)
         await preferences.read(OWNER)
         prefill = Prefill(idle)
@@ -187,30 +194,12 @@ async def open_core(settings: Settings, around: Surroundings = AROUND) -> AsyncG
         reading = await stack.enter_async_context(open_reading(settings, store, registry, changes, idle, ledger))
         newsroom = await stack.enter_async_context(open_newsroom(settings, store, changes, browser))
         newsroom.start()
+        ask, services = _counted(settings, ledger), [NewsroomService(newsroom)]
         world = await stack.enter_async_context(
-            open_world(
-                settings,
-                browser,
-                store.web,
-                reading.embedder,
-                _counted(settings, ledger),
-                around,
-                [NewsroomService(newsroom)],
-            )
+            open_world(settings, browser, store.web, reading.embedder, ask, around, services)
         )
-        turns = Turns(
-            settings,
-            store,
-            registry,
-            modes,
-            preferences,
-            runs,
-            idle,
-            titles,
-            prefill,
-            reading.documents,
-            world.searching,
-        )
+        answers = (titles, prefill, reading.documents, world.searching)
+        turns = Turns(settings, store, registry, modes, preferences, runs, idle, *answers)
         pulls = Pulls(settings, registry, changes, door=door)
         stack.push_async_callback(pulls.close)
         yield Core(

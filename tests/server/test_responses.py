@@ -283,7 +283,7 @@ WRONG: Any = [
     ("input", [{"role": "user", "content": "x", "colour": "red"}], "input.0.colour", "does not know"),
     ("input", [{"role": "narrator", "content": "x"}], "input.0.role", "input should be"),
     ("input", [{"type": "reasoning", "id": "x", "summary": []}], "input", "nothing to answer"),
-    ("tools", [{"type": "web_search"}], "tools.0.type", "function"),
+    ("tools", [{"type": "file_search"}], "tools.0", "function and web_search"),
     ("tool_choice", "any", "tool_choice", "auto"),
     ("tool_choice", {"type": "file_search"}, "tool_choice", "a function of `tools`"),
     ("text", {"format": {"type": "yaml"}}, "text.format", "json_schema"),

@@ -70,6 +70,7 @@ async def test_what_services_there_are(searching: Server, searxng: Answering) ->
     )
     assert (services["mojeek"]["asked"], services["mojeek"]["ready"]) == (False, False)
     assert (services["wikipedia"]["asked"], services["wikipedia"]["ready"]) == (False, True)
+    assert services.pop("newsroom")["jurisdiction"] == "machine"
     assert all(each["terms"].startswith("https://") for each in services.values())
 
 

@@ -22,7 +22,8 @@ USAGE = Usage(100, 40, 10, 5.0, 8, 20.0, 1.5, Energy(2.5, "measured"), Cost(300,
 DAY = 86_400
 NEWER = """
 ALTER TABLE conversation DROP COLUMN model; ALTER TABLE conversation DROP COLUMN mode;
-ALTER TABLE conversation DROP COLUMN web; DROP TABLE web_page; DROP TABLE feed;
+ALTER TABLE conversation DROP COLUMN web; DROP TABLE web_page;
+DROP TABLE entry_word; DROP TABLE entry_text; DROP TABLE entry; DROP TABLE feed;
 DROP TABLE egress; DROP TRIGGER egress_forgets;
 DROP TABLE server; DROP TABLE probe;
 DROP TABLE attached; DROP TABLE file; DROP TABLE library; DROP TABLE document; DROP TABLE page; DROP TABLE vector;

@@ -6,7 +6,7 @@ import argparse
 import difflib
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
@@ -61,6 +61,10 @@ def sampling(arguments: argparse.Namespace) -> Sampling:
     return Sampling(temperature=arguments.temperature, max_tokens=arguments.max_tokens, seed=arguments.seed)
 
 
+_Command = Callable[..., argparse.ArgumentParser]
+"""Adds a command: its name, what it does, and parsers whose arguments it has too."""
+
+
 def _parser() -> tuple[argparse.ArgumentParser, list[str]]:
     parser = _Parser(
         prog="eclair",
@@ -73,21 +77,28 @@ def _parser() -> tuple[argparse.ArgumentParser, list[str]]:
 
     everywhere = _Parser(add_help=False)
     everywhere.add_argument("--data-dir", type=Path, metavar="DIR", help="folder for what Éclair keeps")
-    answering = _answering()
 
     def command(name: str, help: str, *parents: _Parser) -> argparse.ArgumentParser:
         added = commands.add_parser(name, help=help, description=_sentence(help), parents=[everywhere, *parents])
         added.set_defaults(module=name)
         return added
 
+    _talking(command, _answering())
+    _documents(command)
+    _web(command)
+    _keeping(command)
+    _models(command)
+    _watching(command)
+    return parser, list(commands.choices)
+
+
+def _talking(command: _Command, answering: _Parser) -> None:
     ask = command("ask", "ask one question; nothing is kept", answering)
     ask.add_argument("question", nargs="*", metavar="QUESTION", help="what to ask; text piped in is added to it")
     ask.add_argument("-f", "--file", action="append", type=Path, metavar="FILE", help=_FROM_FILE)
     ask.add_argument("--library", action="append", metavar="NAME", help="answer from this library; may be repeated")
     ask.add_argument("--json", action="store_true", help="print the events, one a line")
     ask.add_argument("--web", action="store_true", help="look on the web for it")
-
-    _researching(command("research", "look into questions on the web and have a report written", answering))
 
     edit = command("edit", "have a text changed; what does not change is not written anew")
     edit.add_argument("file", type=Path, metavar="FILE", help="the text, or - for what is piped in")
@@ -101,18 +112,23 @@ def _parser() -> tuple[argparse.ArgumentParser, list[str]]:
     which.add_argument("--continue", dest="latest", action="store_true", help="take up the latest conversation")
     which.add_argument("--conversation", metavar="ID", help="take up this conversation")
 
+    _researching(command("research", "look into questions on the web and have a report written", answering))
+
     serve = command("serve", "serve the web app and the API")
     serve.add_argument("--host", metavar="ADDRESS", help="address to listen on")
     serve.add_argument("--port", type=int, metavar="N", help="port to listen on; 0 takes any free one")
-
     serve.add_argument("--pull", action="store_true", help="fetch the embedded model first, if it is not here")
 
+
+def _documents(command: _Command) -> None:
     _adding(command("add", "add files and folders to a library, from which questions are answered"))
     _shelves(command("libraries", "list and remove libraries"), "NAME", "remove a library with its files")
     files = command("files", "list and remove files")
     files.add_argument("--library", metavar="NAME", help="only those of this library")
     _shelves(files, "ID", "remove a file")
 
+
+def _web(command: _Command) -> None:
     look = command("search", "search the web; says which services found what")
     look.add_argument("words", nargs="*", metavar="WORDS", help="what to search for: words or a question")
     look.add_argument("--days", type=_whole, metavar="N", help="only what is at most N days old, where a service can")
@@ -125,6 +141,14 @@ def _parser() -> tuple[argparse.ArgumentParser, list[str]]:
     look.add_argument("--markdown", action="store_true", help="print the table of docs/browsing.md instead")
     _feeds(command("feeds", "list, add, fetch and remove the newsroom's feeds"))
 
+    page = command("read", "print the clean text of a page of the web, of which nothing is kept")
+    page.add_argument("url", metavar="URL", help="its address; https:// where that is left out")
+    page.add_argument("--json", action="store_true", help="print what is known of it as JSON")
+    page.set_defaults(module="reading")
+
+
+def _keeping(command: _Command) -> None:
+    """What becomes of conversations."""
     export = command("export", "write one conversation, or all of them, to a file")
     export.add_argument("conversation", nargs="?", metavar="ID", help="which one; without it a zip of all is written")
     export.add_argument("--format", choices=("markdown", "json", "html"), help="form of the one; markdown by default")
@@ -142,6 +166,8 @@ def _parser() -> tuple[argparse.ArgumentParser, list[str]]:
     how.add_argument("--undo", type=_whole, metavar="MOMENT", help="bring back what was deleted at that moment")
     delete.set_defaults(module="deleting")
 
+
+def _models(command: _Command) -> None:
     fetch = command("pull", "fetch a model, or check the one that is here")
     fetch.add_argument(
         "name",
@@ -158,20 +184,25 @@ def _parser() -> tuple[argparse.ArgumentParser, list[str]]:
     tune.add_argument("--yes", action="store_true", help="do not ask")
     tune.add_argument("--json", action="store_true", help="print what was found as JSON")
     tune.add_argument("--reset", action="store_true", help="have it run as it came, and delete what was made")
-    for name, help in (
-        ("models", "list the models that can be asked"),
-        ("doctor", "say what is installed, what is missing and what would leave this machine"),
-        ("config", "show every setting, its value and where that comes from"),
-    ):
-        command(name, help).add_argument("--json", action="store_true", help="print it as JSON")
+    models = command("models", "list the models that can be asked")
+    models.add_argument("--json", action="store_true", help="print it as JSON")
+    models.add_argument("--all", action="store_true", help="list the whole catalogue")
+    models.add_argument("--markdown", action="store_true", help="print the table of docs/engines.md")
+    _engines(command("engines", "list, add, test and remove the servers that answer"))
+
+
+def _watching(command: _Command) -> None:
+    """What is, what was used, and what left."""
+    command("doctor", "say what is installed, what is missing and what would leave this machine").add_argument(
+        "--json", action="store_true", help="print it as JSON"
+    )
+    config = command("config", "show every setting, its value and where that comes from")
+    config.add_argument("--json", action="store_true", help="print it as JSON")
+    config.add_argument("--markdown", action="store_true", help="print docs/configuration.md")
     usage = command("usage", "sum up what answers took: words, tokens, energy, cost")
     usage.add_argument("--days", type=_positive, metavar="N", help="only the last N days, today included")
     usage.add_argument("--by", choices=("day", "model"), default="model", help="a row for each; model by default")
     usage.add_argument("--json", action="store_true", help="print it as JSON")
-    page = command("read", "print the clean text of a page of the web, of which nothing is kept")
-    page.add_argument("url", metavar="URL", help="its address; https:// where that is left out")
-    page.add_argument("--json", action="store_true", help="print what is known of it as JSON")
-    page.set_defaults(module="reading")
 
     egress = command("egress", "list what left this machine or was refused, from the ledger")
     egress.add_argument("--run", metavar="ID", help="only the calls of this run")
@@ -183,14 +214,6 @@ def _parser() -> tuple[argparse.ArgumentParser, list[str]]:
     form = egress.add_mutually_exclusive_group()
     form.add_argument("--csv", action="store_true", help="print all of them as CSV")
     form.add_argument("--json", action="store_true", help="print all of them as JSON")
-    _engines(command("engines", "list, add, test and remove the servers that answer"))
-    command_names = list(commands.choices)
-    commands.choices["models"].add_argument("--all", action="store_true", help="list the whole catalogue")
-    commands.choices["models"].add_argument(
-        "--markdown", action="store_true", help="print the table of docs/engines.md"
-    )
-    commands.choices["config"].add_argument("--markdown", action="store_true", help="print docs/configuration.md")
-    return parser, command_names
 
 
 def _adding(parser: argparse.ArgumentParser) -> None:

@@ -53,6 +53,9 @@ AHEAD = 16 << 10
 """Bytes of an engine's reply that may wait to be looked at before no more are taken from the network. With the client
 library's own 64 KiB a few fast answers keep fifty others waiting."""
 
+Resolver = AbstractResolver
+"""How names are resolved, as aiohttp has it."""
+
 LIMIT = 8 << 20
 """Bytes that a page has at most, once it is unpacked, unless more are asked for."""
 
@@ -216,7 +219,7 @@ class Browser:
     in place of the system's.
     """
 
-    def __init__(self, door: Door, *, resolver: AbstractResolver | None = None) -> None:
+    def __init__(self, door: Door, *, resolver: Resolver | None = None) -> None:
         self._door = door
         self._resolver = resolver
         self._session: aiohttp.ClientSession | None = None

@@ -8,7 +8,6 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import date
 
-from aiohttp.abc import AbstractResolver
 
 from eclair.documents.embedding import Embedder
 from eclair.documents.gather import AskFor
@@ -16,7 +15,7 @@ from eclair.engines.base import Engine, Model, Piece, Request
 from eclair.languages import language_of
 from eclair.settings import Settings
 from eclair.store.web import WebStore
-from eclair.trust.egress import Browser
+from eclair.trust.egress import Browser, Resolver
 from eclair.web.gather import Searching
 from eclair.web.look import Outside
 from eclair.web.queries import by_engine, by_rule, is_large
@@ -31,7 +30,7 @@ class Surroundings:
     """What may stand in the place of what is outside: how names are resolved, further search services, the time in
     seconds since 1970. Only who writes a program can say so; no setting can."""
 
-    resolver: AbstractResolver | None = None
+    resolver: Resolver | None = None
     services: Callable[[Browser], Sequence[SearchService]] = lambda browser: ()
     now: Callable[[], float] = time.time
 
