@@ -322,6 +322,7 @@ export const cs: Words = {
   problemBroken: "Odpověď jádra AI byla přerušena.",
   problemInternal: "V aplikaci Éclair došlo k chybě. Napsaný text zůstal zachován.",
   problemGone: "Platnost tohoto odkazu skončila.",
+  problemRefused: "Éclair tuto adresu nevolá.",
   problemDetail: "Anglicky: {text}",
   leftOut: "Nejstarší zprávy byly vynechány, protože celou konverzaci model nedokáže přečíst najednou.",
   routedShort: "Rychle, {model}: krátká otázka.",
@@ -332,7 +333,7 @@ export const cs: Words = {
   answeredBy: "Odpověděl jiný model, než jste zvolili.",
   partlyRead: "Při odpovědi ještě nebylo vše přečteno.",
   fileUnread: "Soubor nebylo možné přečíst.",
-  nothingFits: "Nic v dokumentech neodpovídá otázce.",
+  nothingFits: "Nenašlo se nic, co odpovídá otázce.",
   stepRead: "Čte se {what}",
   stepSearch: "Prohledává se {what}",
 

@@ -297,6 +297,7 @@ export const da: Words = {
   problemBroken: "AI-motorens svar blev afbrudt.",
   problemInternal: "Noget gik galt i Éclair. Det, du har skrevet, bevares.",
   problemGone: "Linket er udløbet.",
+  problemRefused: "Éclair kalder ikke den adresse.",
   problemDetail: "På engelsk: {text}",
   leftOut: "De ældste beskeder blev udeladt, fordi chatten er længere, end modellen kan læse på én gang.",
   routedShort: "Hurtig, med {model}: et kort spørgsmål.",
@@ -307,7 +308,7 @@ export const da: Words = {
   answeredBy: "En anden model end den valgte svarede.",
   partlyRead: "Ikke alt var læst, da dette blev besvaret.",
   fileUnread: "En fil kunne ikke læses.",
-  nothingFits: "Intet i dokumenterne passer til spørgsmålet.",
+  nothingFits: "Der blev ikke fundet noget, der passer til spørgsmålet.",
   stepRead: "Læser {what}",
   stepSearch: "Søger i {what}",
 

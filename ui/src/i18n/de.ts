@@ -297,6 +297,7 @@ export const de: Words = {
   problemBroken: "Die Antwort der Engine ist abgebrochen.",
   problemInternal: "In Éclair ist ein Fehler aufgetreten. Was Sie geschrieben haben, bleibt erhalten.",
   problemGone: "Dieser Link ist abgelaufen.",
+  problemRefused: "Éclair ruft diese Adresse nicht auf.",
   problemDetail: "Auf Englisch: {text}",
   leftOut: "Die ältesten Nachrichten wurden weggelassen, weil der Chat länger ist, als das Modell auf einmal lesen kann.",
   routedShort: "Schnell, mit {model}: eine kurze Frage.",
@@ -307,7 +308,7 @@ export const de: Words = {
   answeredBy: "Ein anderes Modell als das gewählte hat geantwortet.",
   partlyRead: "Als dies beantwortet wurde, war noch nicht alles gelesen.",
   fileUnread: "Eine Datei konnte nicht gelesen werden.",
-  nothingFits: "Nichts in den Dokumenten passt zur Frage.",
+  nothingFits: "Es wurde nichts gefunden, das zur Frage passt.",
   stepRead: "{what} wird gelesen",
   stepSearch: "{what} wird durchsucht",
 

@@ -296,6 +296,7 @@ export const en = {
   problemBroken: "The engine’s answer broke off.",
   problemInternal: "Something in Éclair went wrong. What you wrote is kept.",
   problemGone: "The time of this link is over.",
+  problemRefused: "Éclair does not call that address.",
   problemDetail: "In English: {text}",
   leftOut: "The oldest messages were left out, because the conversation is longer than the model can read at once.",
   routedShort: "Flash, with {model}: a short question.",
@@ -306,7 +307,7 @@ export const en = {
   answeredBy: "Another model answered than the one you chose.",
   partlyRead: "Not everything was read when this was answered.",
   fileUnread: "A file could not be read.",
-  nothingFits: "Nothing in the documents fits the question.",
+  nothingFits: "Nothing that fits the question was found.",
   stepRead: "Reading {what}",
   stepSearch: "Searching {what}",
 

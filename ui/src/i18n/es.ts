@@ -309,6 +309,7 @@ export const es: Words = {
   problemBroken: "La respuesta del motor se ha interrumpido.",
   problemInternal: "Se ha producido un error en Éclair. Lo que ha escrito se conserva.",
   problemGone: "Este enlace ha caducado.",
+  problemRefused: "Éclair no llama a esa dirección.",
   problemDetail: "En inglés: {text}",
   leftOut: "Se han omitido los mensajes más antiguos, porque la conversación es más larga de lo que el modelo puede leer de una vez.",
   routedShort: "Rápido, con {model}: una pregunta corta.",
@@ -319,7 +320,7 @@ export const es: Words = {
   answeredBy: "Respondió un modelo distinto del que eligió.",
   partlyRead: "Aún no se había leído todo cuando se respondió.",
   fileUnread: "No se pudo leer un archivo.",
-  nothingFits: "Nada en los documentos se ajusta a la pregunta.",
+  nothingFits: "No se encontró nada que se ajuste a la pregunta.",
   stepRead: "Leyendo {what}",
   stepSearch: "Buscando en {what}",
 

@@ -297,6 +297,7 @@ export const et: Words = {
   problemBroken: "Mootori vastus katkes.",
   problemInternal: "Éclairis läks midagi valesti. See, mida kirjutasite, on alles.",
   problemGone: "See link on aegunud.",
+  problemRefused: "Éclair ei pöördu sellele aadressile.",
   problemDetail: "Inglise keeles: {text}",
   leftOut: "Kõige vanemad sõnumid jäeti välja, sest vestlus on pikem, kui mudel korraga lugeda suudab.",
   routedShort: "Kiire, {model}: lühike küsimus.",
@@ -307,7 +308,7 @@ export const et: Words = {
   answeredBy: "Vastas teine mudel, mitte see, mille valisid.",
   partlyRead: "Vastamise ajal ei olnud veel kõik loetud.",
   fileUnread: "Üht faili ei õnnestunud lugeda.",
-  nothingFits: "Miski dokumentides ei sobi küsimusega.",
+  nothingFits: "Küsimusega sobivat ei leitud.",
   stepRead: "Loetakse: {what}",
   stepSearch: "Otsitakse: {what}",
 

@@ -297,6 +297,7 @@ export const fi: Words = {
   problemBroken: "Tekoälymoottorin vastaus katkesi.",
   problemInternal: "Éclairissa tapahtui virhe. Kirjoitettu teksti säilyy.",
   problemGone: "Linkin voimassaolo on päättynyt.",
+  problemRefused: "Éclair ei ota yhteyttä tähän osoitteeseen.",
   problemDetail: "Englanniksi: {text}",
   leftOut: "Vanhimmat viestit jätettiin pois, koska keskustelu on pidempi kuin mitä malli voi lukea kerralla.",
   routedShort: "Nopea, {model}: lyhyt kysymys.",
@@ -307,7 +308,7 @@ export const fi: Words = {
   answeredBy: "Vastasi toinen malli kuin se, jonka valitsit.",
   partlyRead: "Kaikkea ei ollut vielä luettu, kun tähän vastattiin.",
   fileUnread: "Yhtä tiedostoa ei voitu lukea.",
-  nothingFits: "Mikään asiakirjoissa ei vastaa kysymykseen.",
+  nothingFits: "Kysymykseen sopivaa ei löytynyt.",
   stepRead: "Luetaan: {what}",
   stepSearch: "Haetaan: {what}",
 

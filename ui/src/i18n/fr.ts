@@ -305,6 +305,7 @@ export const fr: Words = {
   problemBroken: "La réponse du moteur s’est interrompue.",
   problemInternal: "Une erreur s’est produite dans Éclair. Ce que vous avez écrit est conservé.",
   problemGone: "Ce lien a expiré.",
+  problemRefused: "Éclair n’appelle pas cette adresse.",
   problemDetail: "En anglais : {text}",
   leftOut: "Les messages les plus anciens ont été laissés de côté, car la conversation est plus longue que ce que le modèle peut lire en une fois.",
   routedShort: "Rapide, avec {model} : une question courte.",
@@ -315,7 +316,7 @@ export const fr: Words = {
   answeredBy: "Un autre modèle que celui que vous aviez choisi a répondu.",
   partlyRead: "Tout n’était pas encore lu au moment de cette réponse.",
   fileUnread: "Un fichier n’a pas pu être lu.",
-  nothingFits: "Rien dans les documents ne correspond à la question.",
+  nothingFits: "Rien de ce qui a été trouvé ne correspond à la question.",
   stepRead: "Lecture de {what}",
   stepSearch: "Recherche dans {what}",
 

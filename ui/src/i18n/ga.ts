@@ -363,6 +363,7 @@ export const ga: Words = {
   problemBroken: "Briseadh isteach ar fhreagra an innill.",
   problemInternal: "Tharla earráid in Éclair. Coinníodh an méid a scríobh tú.",
   problemGone: "Tá an nasc seo imithe in éag.",
+  problemRefused: "Ní ghlaonn Éclair ar an seoladh sin.",
   problemDetail: "I mBéarla: {text}",
   leftOut: "Fágadh na teachtaireachtaí is sine ar lár, toisc go bhfuil an comhrá níos faide ná mar is féidir leis an tsamhail a léamh in éineacht.",
   routedShort: "Tapa, le {model}: ceist ghairid.",
@@ -373,7 +374,7 @@ export const ga: Words = {
   answeredBy: "D’fhreagair samhail eile seachas an ceann a roghnaigh tú.",
   partlyRead: "Ní raibh gach rud léite nuair a freagraíodh é seo.",
   fileUnread: "Níorbh fhéidir comhad a léamh.",
-  nothingFits: "Níl aon rud sna doiciméid a oireann don cheist.",
+  nothingFits: "Níor aimsíodh aon rud a oireann don cheist.",
   stepRead: "{what} á léamh",
   stepSearch: "{what} á chuardach",
 

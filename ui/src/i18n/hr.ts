@@ -317,6 +317,7 @@ export const hr: Words = {
   problemBroken: "Odgovor pokretača modela je prekinut.",
   problemInternal: "U Éclairu je došlo do pogreške. Vaš je tekst sačuvan.",
   problemGone: "Ova poveznica više ne vrijedi.",
+  problemRefused: "Éclair ne poziva tu adresu.",
   problemDetail: "Na engleskom: {text}",
   leftOut: "Najstarije su poruke izostavljene jer je razgovor dulji nego što model može pročitati odjednom.",
   routedShort: "Brzo, {model}: kratko pitanje.",
@@ -327,7 +328,7 @@ export const hr: Words = {
   answeredBy: "Odgovorio je drugi model, a ne onaj koji ste odabrali.",
   partlyRead: "Kad je odgovoreno, još nije sve bilo pročitano.",
   fileUnread: "Datoteku nije bilo moguće pročitati.",
-  nothingFits: "Ništa u dokumentima ne odgovara pitanju.",
+  nothingFits: "Nije pronađeno ništa što odgovara pitanju.",
   stepRead: "Čita se {what}",
   stepSearch: "Pretražuje se {what}",
 

@@ -297,6 +297,7 @@ export const hu: Words = {
   problemBroken: "Az MI-motor válasza megszakadt.",
   problemInternal: "Hiba történt az Éclairben. Amit írt, megmarad.",
   problemGone: "A hivatkozás lejárt.",
+  problemRefused: "Az Éclair nem hívja ezt a címet.",
   problemDetail: "Angolul: {text}",
   leftOut: "A legrégebbi üzenetek kimaradtak, mert a beszélgetés hosszabb, mint amennyit a modell egyszerre olvasni tud.",
   routedShort: "Gyors, {model}: rövid kérdés.",
@@ -307,7 +308,7 @@ export const hu: Words = {
   answeredBy: "Nem a választott modell válaszolt, hanem egy másik.",
   partlyRead: "A válasz idején még nem volt minden elolvasva.",
   fileUnread: "Egy fájlt nem sikerült elolvasni.",
-  nothingFits: "A dokumentumokban semmi sem illik a kérdéshez.",
+  nothingFits: "Nem találtunk semmit, ami a kérdéshez illik.",
   stepRead: "Olvasás: {what}",
   stepSearch: "Keresés: {what}",
 

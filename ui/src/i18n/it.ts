@@ -305,6 +305,7 @@ export const it: Words = {
   problemBroken: "La risposta del motore si è interrotta.",
   problemInternal: "Si è verificato un errore in Éclair. Ciò che hai scritto è stato conservato.",
   problemGone: "Questo link è scaduto.",
+  problemRefused: "Éclair non chiama questo indirizzo.",
   problemDetail: "In inglese: {text}",
   leftOut: "I messaggi più vecchi sono stati tralasciati, perché la conversazione è più lunga di quanto il modello possa leggere in una volta.",
   routedShort: "Veloce, con {model}: una domanda breve.",
@@ -315,7 +316,7 @@ export const it: Words = {
   answeredBy: "Ha risposto un modello diverso da quello scelto.",
   partlyRead: "Al momento della risposta non era ancora stato letto tutto.",
   fileUnread: "Un file non è stato letto.",
-  nothingFits: "Nulla nei documenti corrisponde alla domanda.",
+  nothingFits: "Non si è trovato nulla che corrisponda alla domanda.",
   stepRead: "Lettura di {what}",
   stepSearch: "Ricerca in {what}",
 

@@ -327,6 +327,7 @@ export const lt: Words = {
   problemBroken: "Variklio atsakymas nutrūko.",
   problemInternal: "„Éclair“ sistemoje įvyko klaida. Tai, ką parašėte, išliko.",
   problemGone: "Šios nuorodos galiojimas baigėsi.",
+  problemRefused: "„Éclair“ į šį adresą nesikreipia.",
   problemDetail: "Angliškai: {text}",
   leftOut: "Seniausios žinutės praleistos, nes pokalbis ilgesnis, nei modelis gali perskaityti iš karto.",
   routedShort: "Greitai, {model}: trumpas klausimas.",
@@ -337,7 +338,7 @@ export const lt: Words = {
   answeredBy: "Atsakė kitas modelis, ne tas, kurį pasirinkote.",
   partlyRead: "Atsakant dar ne viskas buvo perskaityta.",
   fileUnread: "Vieno failo nepavyko perskaityti.",
-  nothingFits: "Niekas dokumentuose neatitinka klausimo.",
+  nothingFits: "Nerasta nieko, kas atitiktų klausimą.",
   stepRead: "Skaitoma: {what}",
   stepSearch: "Ieškoma: {what}",
 

@@ -309,6 +309,7 @@ export const lv: Words = {
   problemBroken: "Dzinēja atbilde pārtrūka.",
   problemInternal: "Éclair darbībā radās kļūda. Jūsu rakstītais ir saglabāts.",
   problemGone: "Šīs saites derīgums ir beidzies.",
+  problemRefused: "Éclair šo adresi neizsauc.",
   problemDetail: "Angliski: {text}",
   leftOut: "Vecākās ziņas tika izlaistas, jo saruna ir garāka, nekā modelis spēj izlasīt vienā reizē.",
   routedShort: "Ātri, {model}: īss jautājums.",
@@ -319,7 +320,7 @@ export const lv: Words = {
   answeredBy: "Atbildēja cits modelis, nevis jūsu izvēlētais.",
   partlyRead: "Kad tika atbildēts, vēl nebija izlasīts viss.",
   fileUnread: "Vienu failu neizdevās izlasīt.",
-  nothingFits: "Nekas dokumentos neatbilst jautājumam.",
+  nothingFits: "Nav atrasts nekas, kas atbilstu jautājumam.",
   stepRead: "Lasa {what}",
   stepSearch: "Meklē: {what}",
 

@@ -363,6 +363,7 @@ export const mt: Words = {
   problemBroken: "It-tweġiba tal-magna nqatgħet f’nofsha.",
   problemInternal: "Inqala’ żball f’Éclair. Dak li ktibt inżamm.",
   problemGone: "Dan il-link skada.",
+  problemRefused: "Éclair ma jsejjaħx dak l-indirizz.",
   problemDetail: "Bl-Ingliż: {text}",
   leftOut: "L-eqdem messaġġi tħallew barra, għax il-konverżazzjoni hija itwal milli jista’ jaqra l-mudell f’daqqa.",
   routedShort: "Malajr, b’{model}: mistoqsija qasira.",
@@ -373,7 +374,7 @@ export const mt: Words = {
   answeredBy: "Wieġeb mudell ieħor u mhux dak li għażilt.",
   partlyRead: "Mhux kollox kien inqara meta ngħatat din it-tweġiba.",
   fileUnread: "Fajl ma setax jinqara.",
-  nothingFits: "Xejn fid-dokumenti ma jaqbel mal-mistoqsija.",
+  nothingFits: "Ma nstab xejn li jaqbel mal-mistoqsija.",
   stepRead: "Qed jinqara {what}",
   stepSearch: "Qed isir tiftix f’{what}",
 

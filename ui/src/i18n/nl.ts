@@ -297,6 +297,7 @@ export const nl: Words = {
   problemBroken: "Het antwoord van de engine is afgebroken.",
   problemInternal: "Er is iets misgegaan in Éclair. Wat je hebt geschreven, blijft bewaard.",
   problemGone: "Deze link is verlopen.",
+  problemRefused: "Éclair roept dat adres niet aan.",
   problemDetail: "In het Engels: {text}",
   leftOut: "De oudste berichten zijn weggelaten, omdat de chat langer is dan het model in één keer kan lezen.",
   routedShort: "Snel, met {model}: een korte vraag.",
@@ -307,7 +308,7 @@ export const nl: Words = {
   answeredBy: "Een ander model dan het gekozen model heeft geantwoord.",
   partlyRead: "Toen dit werd beantwoord, was nog niet alles gelezen.",
   fileUnread: "Een bestand kon niet worden gelezen.",
-  nothingFits: "Niets in de documenten past bij de vraag.",
+  nothingFits: "Er is niets gevonden dat bij de vraag past.",
   stepRead: "{what} wordt gelezen",
   stepSearch: "{what} wordt doorzocht",
 

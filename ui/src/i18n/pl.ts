@@ -322,6 +322,7 @@ export const pl: Words = {
   problemBroken: "Odpowiedź silnika została przerwana.",
   problemInternal: "Wystąpił błąd w Éclair. Twój tekst został zachowany.",
   problemGone: "Ten link stracił ważność.",
+  problemRefused: "Éclair nie łączy się z tym adresem.",
   problemDetail: "Po angielsku: {text}",
   leftOut: "Najstarsze wiadomości pominięto, ponieważ rozmowa jest dłuższa, niż model może przeczytać naraz.",
   routedShort: "Szybko, {model}: krótkie pytanie.",
@@ -332,7 +333,7 @@ export const pl: Words = {
   answeredBy: "Odpowiedział inny model niż wybrany.",
   partlyRead: "W chwili odpowiedzi nie wszystko było przeczytane.",
   fileUnread: "Nie udało się odczytać pliku.",
-  nothingFits: "Nic w dokumentach nie pasuje do pytania.",
+  nothingFits: "Nie znaleziono niczego, co pasuje do pytania.",
   stepRead: "Czytanie: {what}",
   stepSearch: "Przeszukiwanie: {what}",
 

@@ -305,6 +305,7 @@ export const pt: Words = {
   problemBroken: "A resposta do motor foi interrompida.",
   problemInternal: "Ocorreu um erro no Éclair. O que escreveu foi mantido.",
   problemGone: "Esta hiperligação expirou.",
+  problemRefused: "O Éclair não contacta esse endereço.",
   problemDetail: "Em inglês: {text}",
   leftOut: "As mensagens mais antigas foram omitidas, porque a conversa é mais longa do que o modelo consegue ler de uma só vez.",
   routedShort: "Rápido, com {model}: uma pergunta curta.",
@@ -315,7 +316,7 @@ export const pt: Words = {
   answeredBy: "Respondeu um modelo diferente do que escolheu.",
   partlyRead: "Quando se respondeu, ainda não estava tudo lido.",
   fileUnread: "Um ficheiro não pôde ser lido.",
-  nothingFits: "Nada nos documentos corresponde à pergunta.",
+  nothingFits: "Não se encontrou nada que corresponda à pergunta.",
   stepRead: "A ler {what}",
   stepSearch: "A pesquisar em {what}",
 

@@ -309,6 +309,7 @@ export const ro: Words = {
   problemBroken: "Răspunsul motorului s-a întrerupt.",
   problemInternal: "A apărut o eroare în Éclair. Ce ați scris s-a păstrat.",
   problemGone: "Acest link a expirat.",
+  problemRefused: "Éclair nu apelează această adresă.",
   problemDetail: "În engleză: {text}",
   leftOut: "Cele mai vechi mesaje au fost omise, deoarece conversația este mai lungă decât poate citi modelul dintr-odată.",
   routedShort: "Rapid, cu {model}: o întrebare scurtă.",
@@ -319,7 +320,7 @@ export const ro: Words = {
   answeredBy: "A răspuns alt model decât cel ales.",
   partlyRead: "Nu totul era citit când s-a răspuns.",
   fileUnread: "Un fișier nu a putut fi citit.",
-  nothingFits: "Nimic din documente nu se potrivește cu întrebarea.",
+  nothingFits: "Nu s-a găsit nimic care să se potrivească cu întrebarea.",
   stepRead: "Se citește {what}",
   stepSearch: "Se caută în {what}",
 

@@ -322,6 +322,7 @@ export const sk: Words = {
   problemBroken: "Odpoveď jadra AI sa prerušila.",
   problemInternal: "V aplikácii Éclair sa vyskytla chyba. Napísaný text zostal zachovaný.",
   problemGone: "Platnosť tohto odkazu sa skončila.",
+  problemRefused: "Éclair túto adresu nevolá.",
   problemDetail: "Po anglicky: {text}",
   leftOut: "Najstaršie správy boli vynechané, pretože celú konverzáciu model nedokáže prečítať naraz.",
   routedShort: "Rýchlo, {model}: krátka otázka.",
@@ -332,7 +333,7 @@ export const sk: Words = {
   answeredBy: "Odpovedal iný model, než ste si zvolili.",
   partlyRead: "Pri odpovedi ešte nebolo všetko prečítané.",
   fileUnread: "Súbor sa nepodarilo prečítať.",
-  nothingFits: "Nič v dokumentoch nezodpovedá otázke.",
+  nothingFits: "Nenašlo sa nič, čo zodpovedá otázke.",
   stepRead: "Číta sa {what}",
   stepSearch: "Prehľadáva sa {what}",
 

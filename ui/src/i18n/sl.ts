@@ -322,6 +322,7 @@ export const sl: Words = {
   problemBroken: "Odgovor pogona modela je bil prekinjen.",
   problemInternal: "V aplikaciji Éclair je prišlo do napake. Vaše besedilo je ohranjeno.",
   problemGone: "Ta povezava ne velja več.",
+  problemRefused: "Éclair tega naslova ne kliče.",
   problemDetail: "V angleščini: {text}",
   leftOut: "Najstarejša sporočila so izpuščena, ker je pogovor daljši, kot ga lahko model prebere naenkrat.",
   routedShort: "Hitro, {model}: kratko vprašanje.",
@@ -332,7 +333,7 @@ export const sl: Words = {
   answeredBy: "Odgovoril je drug model, kot ste ga izbrali.",
   partlyRead: "Ob odgovoru še ni bilo vse prebrano.",
   fileUnread: "Datoteke ni bilo mogoče prebrati.",
-  nothingFits: "Nič v dokumentih ne ustreza vprašanju.",
+  nothingFits: "Ni bilo najdeno nič, kar ustreza vprašanju.",
   stepRead: "Branje: {what}",
   stepSearch: "Iskanje: {what}",
 

@@ -297,6 +297,7 @@ export const sv: Words = {
   problemBroken: "AI-motorns svar avbröts.",
   problemInternal: "Något gick fel i Éclair. Det du skrev finns kvar.",
   problemGone: "Länken har gått ut.",
+  problemRefused: "Éclair anropar inte den adressen.",
   problemDetail: "På engelska: {text}",
   leftOut: "De äldsta meddelandena utelämnades, eftersom chatten är längre än vad modellen kan läsa på en gång.",
   routedShort: "Snabbt, med {model}: en kort fråga.",
@@ -307,7 +308,7 @@ export const sv: Words = {
   answeredBy: "En annan modell än den du valde svarade.",
   partlyRead: "Allt hade inte lästs när detta besvarades.",
   fileUnread: "En fil kunde inte läsas.",
-  nothingFits: "Inget i dokumenten passar frågan.",
+  nothingFits: "Inget som passar frågan hittades.",
   stepRead: "Läser {what}",
   stepSearch: "Söker i {what}",
 
