@@ -8,6 +8,7 @@ import type { Feed, Starter, Taken } from "./feeds.ts";
 import type { Kept } from "./state/preferences.svelte.ts";
 import { say } from "./i18n/say.ts";
 import { problem } from "./problem.ts";
+import type { Plan } from "./research.ts";
 import type { Service, WebCopy } from "./web.ts";
 
 export class ApiError extends Error {
@@ -162,6 +163,8 @@ export type Turn = How &
         /** What goes along with it, by ids. */
         readonly files?: readonly string[];
         readonly libraries?: readonly string[];
+        /** The questions that a report is to answer. */
+        readonly research?: readonly string[];
       }
     | { readonly retry: string }
     | { readonly continue: string }
@@ -537,6 +540,11 @@ export class Api {
   /** Who can be asked on the web. */
   async services(): Promise<Service[]> {
     return (await this.#call<{ services: Service[] }>("GET", "/api/web/services")).services;
+  }
+
+  /** The questions that would be looked into for a report. */
+  plan(wanted: { readonly question: string; readonly model?: string; readonly mode?: Mode }, signal: AbortSignal): Promise<Plan> {
+    return this.#call("POST", "/api/research/plan", wanted, signal);
   }
 
   libraries(): Promise<Library[]> {

@@ -10,6 +10,7 @@ const PROBLEMS: Readonly<Record<ErrorCode, PlainKey>> = {
   invalid_input: "problemInput",
   unauthorized: "keyTitle",
   forbidden: "problemInput",
+  refused: "problemRefused",
   not_found: "problemMissing",
   method_not_allowed: "problemInput",
   conflict: "problemConflict",

@@ -140,9 +140,9 @@ class Report:
         """Look into one question."""
         turning, turn, question = self._turning, self._turn, self._plan[number]
         step = f"{number + 1}"
+        self._queue.put_nowait(StepStarted(step, "search", question))
         async with places:
             began = time.monotonic()
-            self._queue.put_nowait(StepStarted(step, "search", question))
             look = Look(
                 self._searching.outside,
                 Sought(turning.owner, turning.run, question, turn.engine, turn.model, SECONDS, name=f"{step}."),

@@ -81,6 +81,13 @@ export const ACTIONS: readonly Action[] = [
     run: (app) => app.lookOnWeb(after(app.current.web), true),
     enabled: (app) => app.page === "chat",
   },
+  {
+    id: "research",
+    label: "research",
+    slash: true,
+    run: (app) => app.plan(),
+    enabled: (app) => app.page === "chat" && !app.current.temporary,
+  },
   { id: "theme", label: "switchTheme", run: (app) => app.preferences.switchTheme(), enabled: always },
   { id: "temporary", label: "temporary", slash: true, run: (app) => app.beginTemporary(), enabled: always },
   { id: "import", label: "importing", slash: true, run: (app) => void (app.keeping.asked = { what: "import" }), enabled: always },

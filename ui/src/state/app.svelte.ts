@@ -16,6 +16,8 @@ import { Feeds } from "./feeds.svelte.ts";
 import { Libraries } from "./libraries.svelte.ts";
 import { Offline } from "./offline.svelte.ts";
 import { Preferences } from "./preferences.svelte.ts";
+import { requestIn } from "../research.ts";
+import { type Again, Research } from "./research.svelte.ts";
 import { Shelf } from "./shelf.svelte.ts";
 import type { Source } from "./source.ts";
 import { Temporary } from "./temporary.ts";
@@ -46,6 +48,8 @@ export class App {
   /** The section of the settings that was asked for. */
   section = $state("");
   dialog = $state<Dialog | null>(null);
+  /** The research that is being planned. */
+  research = $state.raw<Research | null>(null);
   /** What lies beside the conversation. */
   source = $state.raw<Source | null>(null);
   /** What had the focus when it was asked for. */
@@ -94,6 +98,8 @@ export class App {
   /** The temporary chat of this tab, to which the browser's back button leads. */
   #temporary: Conversation | null = null;
   #asked: Promise<string | null> | null = null;
+  /** What was planned last, and has not begun. */
+  #planned: Research | null = null;
 
   start(): void {
     this.api.heard = (response) => this.offline.heard(response);
@@ -165,6 +171,25 @@ export class App {
   lookOnWeb(web: Web, aloud = false): void {
     void this.current.remember({ web });
     void this.web.choose(web, aloud);
+  }
+
+  /** Plan a research on a request, or on what is in the composer. A plan that was left is taken up again. */
+  plan(request?: string, again: Again | null = null): void {
+    const { current } = this;
+    const wanted = request ?? requestIn(current.draft) ?? current.draft.trim();
+    const left = this.#planned;
+    if (left === null || left.conversation !== current || left.request.trim() !== wanted || again !== null) {
+      const how = () => this.#how({ model: current.chosen ?? current.model, mode: current.mode, web: null });
+      this.#planned = new Research(this.api, current, how, wanted, again);
+    }
+    this.research = this.#planned;
+  }
+
+  /** It is begun, or left for now. */
+  closeResearch(begun: boolean): void {
+    this.research?.leave();
+    this.research = null;
+    if (begun) this.#planned = null;
   }
 
   /** Let this model answer everywhere; null leaves it to the server. */

@@ -38,6 +38,8 @@ export interface Outgoing {
   readonly libraries: readonly LibraryName[];
   readonly parent: string | null;
   readonly model?: string;
+  /** The questions that are to be looked into, where a report is asked for. */
+  readonly research?: readonly string[];
 }
 
 export class Conversation {
@@ -292,6 +294,16 @@ export class Conversation {
     const written = { text: text.trim(), files, libraries };
     const id = this.#writing.identify(written, message.parent);
     return (await this.#say(outgoing(id, written, message.parent))) === "accepted";
+  }
+
+  /** Have a report written, for which these questions are looked into: next, or after the message `parent`. */
+  async research(text: string, questions: readonly string[], parent?: string | null): Promise<boolean> {
+    if (this.running || !(await this.#known())) return false;
+    const { chosen } = this;
+    const written = { text, files: [], libraries: [], ...(chosen !== null && { model: chosen }) };
+    const place = parent === undefined ? this.leaf : parent;
+    const asked = outgoing(this.#writing.identify(written, place), written, place);
+    return (await this.#say({ ...asked, research: questions })) === "accepted";
   }
 
   async retry(answer: Message, model?: string): Promise<void> {

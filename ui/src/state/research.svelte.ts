@@ -1,0 +1,125 @@
+// A research before it begins: what its report is to be on, and the plan, which the person changes as they like.
+
+import { type Api, ApiError, type How } from "../api.ts";
+import { MOST_QUESTIONS, type Plan, requestIn } from "../research.ts";
+import type { Conversation } from "./conversation.svelte.ts";
+
+/** A question of the plan as it is being written. */
+export interface Line {
+  readonly id: number;
+  readonly text: string;
+}
+
+/** A report that is asked for again, beside the message that `parent` was said after. */
+export interface Again {
+  readonly parent: string | null;
+  readonly questions: readonly string[];
+}
+
+export class Research {
+  request = $state("");
+  lines = $state.raw<readonly Line[]>([]);
+  /** Who made the plan; null before there is one, and of one that was asked for before. */
+  by = $state<Plan["by"] | null>(null);
+  making = $state(false);
+  /** Whether it is on its way to the server. */
+  going = $state(false);
+  problem = $state("");
+  readonly conversation: Conversation;
+  readonly full = $derived(this.lines.length >= MOST_QUESTIONS);
+  readonly #questions = $derived(this.lines.map(({ text }) => text.trim()).filter((text) => text !== ""));
+  /** Whether it can begin: there is a request with a question, and nobody answers there. */
+  readonly ready = $derived.by(() => this.request.trim() !== "" && this.#questions.length > 0 && !this.making && !this.going && !this.conversation.running);
+  readonly #api: Api;
+  readonly #how: () => How;
+  readonly #again: Again | null;
+  #asking: AbortController | null = null;
+
+  constructor(api: Api, conversation: Conversation, how: () => How, request: string, again: Again | null) {
+    this.#api = api;
+    this.#how = how;
+    this.#again = again;
+    this.conversation = conversation;
+    this.request = request;
+    this.lines = (again?.questions ?? []).map(line);
+  }
+
+  /** Have a plan made of the request, in place of the one that is there. Whether there is one then. */
+  async plan(): Promise<boolean> {
+    const request = this.request.trim();
+    if (request === "" || this.making) return false;
+    const asking = new AbortController();
+    this.#asking = asking;
+    this.making = true;
+    this.problem = "";
+    try {
+      const { model, mode } = this.#how();
+      const made = await this.#api.plan({ question: request, ...(model && { model }), ...(mode && { mode }) }, asking.signal);
+      this.lines = made.questions.map(line);
+      this.by = made.by;
+      return true;
+    } catch (error) {
+      if (!asking.signal.aborted) this.#tell(error);
+      return false;
+    } finally {
+      this.making = false;
+    }
+  }
+
+  /** The person turns away: a plan that is being made is given up. */
+  leave(): void {
+    this.#asking?.abort();
+  }
+
+  write(id: number, text: string): void {
+    this.lines = this.lines.map((one) => (one.id === id ? { id, text } : one));
+  }
+
+  /** Put an empty question after that one, or at the end; its id, or null where there is no room. */
+  add(after: number | null = null): number | null {
+    if (this.full) return null;
+    const fresh = line("");
+    const at = after === null ? this.lines.length : this.lines.findIndex(({ id }) => id === after) + 1;
+    this.lines = this.lines.toSpliced(at, 0, fresh);
+    return fresh.id;
+  }
+
+  remove(id: number): void {
+    this.lines = this.lines.filter((one) => one.id !== id);
+  }
+
+  move(id: number, by: -1 | 1): void {
+    const at = this.lines.findIndex((one) => one.id === id);
+    const [from, to] = [this.lines[at], this.lines[at + by]];
+    if (from !== undefined && to !== undefined) this.lines = this.lines.with(at, to).with(at + by, from);
+  }
+
+  /** Have the report written; what was asked leaves the composer then. Whether it was accepted. */
+  async begin(): Promise<boolean> {
+    if (!this.ready) return false;
+    const { conversation, request } = this;
+    this.going = true;
+    this.problem = "";
+    try {
+      const accepted = await conversation.research(request.trim(), this.#questions, this.#again?.parent);
+      const { draft } = conversation;
+      if (accepted && (requestIn(draft) ?? draft).trim() === request.trim()) conversation.write("");
+      if (!accepted) [this.problem, conversation.error] = [conversation.error ?? "", null];
+      return accepted;
+    } finally {
+      this.going = false;
+    }
+  }
+
+  #tell(error: unknown): void {
+    if (!(error instanceof ApiError)) throw error;
+    this.problem = error.message;
+  }
+}
+
+let lines = 0;
+
+function line(text: string): Line {
+  lines += 1;
+  return { id: lines, text };
+}
