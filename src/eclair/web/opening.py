@@ -8,7 +8,6 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import date
 
-
 from eclair.documents.embedding import Embedder
 from eclair.documents.gather import AskFor
 from eclair.engines.base import Engine, Model, Piece, Request
