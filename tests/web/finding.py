@@ -38,7 +38,7 @@ class Finder:
 
 @asynccontextmanager
 async def looking(
-    settings: Settings, world: Internet, days: int = 0, **changed: Any
+    settings: Settings, world: Internet, days: int = 0, name: str = "reader", **changed: Any
 ) -> AsyncGenerator[tuple[Server, Speaking, Finder]]:
     """Éclair before a model that says what it is told to, so many days after the one that the small internet takes for
     today."""
@@ -46,15 +46,14 @@ async def looking(
     around = Surroundings(Names(), lambda browser: [finder], lambda: world.now() + days * 86_400)
     async with standing_in() as stand:
         model = Speaking(stand)
-        model.lists = model.has = ["reader"]
+        model.lists = model.has = [name]
         wanted = replace(
             settings,
             engines={"one": EngineSettings(model.url, context=8192)},
-            model="reader",
-            embedder="off",
+            model=name,
             web_search=(finder.name,),
             private_addresses=world.private,
-            **changed,
+            **{"embedder": "off", **changed},
         )
         async with serving(wanted, around) as server:
             yield server, model, finder

@@ -6,7 +6,7 @@ from eclair.documents.values import Block
 from eclair.documents.values import Page as Sheet
 from eclair.messages import Passage
 from eclair.web.contradictions import contradiction
-from eclair.web.ranking import FITS, best, opening, pieces
+from eclair.web.ranking import best, opening, pieces
 from eclair.web.values import WebPage
 
 
@@ -74,8 +74,7 @@ def test_a_page_that_a_person_named_begins_where_it_begins() -> None:
     assert opening([], 3) == []
 
 
-def test_what_shares_a_word_by_chance_does_not_fit() -> None:
-    found = pieces(0, page("a.example", FILLER))
-    question = "Quibble zymurgy xylophage brontide fescue town"
-    assert best(question, found, 2)
-    assert best(question, found, 2, least=FITS) == []
+def test_of_two_reports_the_fresher_comes_first() -> None:
+    found = [*pieces(0, page("a.example", LOCK)), *pieces(1, page("b.example", LOCK))]
+    assert best("lock at Ehrang", found, 1)[0].page == 0
+    assert best("lock at Ehrang", found, 1, {0: 1.0, 1: 1.3})[0].page == 1

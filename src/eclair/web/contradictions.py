@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from eclair.citations import Checker, Doubted, sentences_of
 from eclair.events import Remarked
 from eclair.facts import stems
-from eclair.messages import Passage
+from eclair.messages import Citation, Passage
 
 SHARED = 0.5
 """Share of the question's words that a sentence must have to be what was asked for."""
@@ -27,7 +27,12 @@ class _Said:
     """What a passage says of what was asked."""
 
     passage: Passage
-    sentence: str
+    start: int
+    end: int
+
+    @property
+    def sentence(self) -> str:
+        return " ".join(self.passage.text[self.start : self.end].split())
 
     @property
     def site(self) -> str:
@@ -51,6 +56,22 @@ async def contradiction(question: str, passages: Sequence[Passage]) -> Remarked 
     return None
 
 
+async def told_anew(citation: Citation, passages: Sequence[Passage]) -> tuple[Passage, int, int] | None:
+    """Where a passage of a later day says the same as a quote with another number, date or name; its place is in the
+    passage's text. None where none does."""
+    old = next(each for each in passages if each.number == citation.passage)
+    if old.published is None:
+        return None
+    start = citation.quote_start - old.start
+    quote = _Said(old, start, start + len(citation.quote))
+    later = [each for each in passages if each.published is not None and each.published > old.published]
+    for passage in sorted(later, key=lambda each: each.published or "", reverse=True):
+        for said in await asyncio.to_thread(_said, set(stems(quote.sentence)), [passage]):
+            if await _differs(quote, said) and await _differs(said, quote):
+                return said.passage, said.start, said.end
+    return None
+
+
 async def _differs(one: _Said, other: _Said) -> str:
     """In what the one sentence differs from the other, where both are about the same; else nothing."""
     against = replace(other.passage, heading=(), text=other.sentence)
@@ -63,9 +84,8 @@ def _said(asked: set[str], passages: Sequence[Passage]) -> list[_Said]:
     best: dict[str, tuple[float, _Said]] = {}
     for passage in passages:
         for start, end in sentences_of(passage):
-            sentence = " ".join(passage.text[start:end].split())
-            said = _Said(passage, sentence)
-            shared = len(asked & set(stems(sentence))) / len(asked) if asked else 0.0
-            if start >= passage.body and len(sentence) <= LONGEST and shared >= SHARED:
+            said = _Said(passage, start, end)
+            shared = len(asked & set(stems(said.sentence))) / len(asked) if asked else 0.0
+            if start >= passage.body and len(said.sentence) <= LONGEST and shared >= SHARED:
                 best[said.site] = max(best.get(said.site, (0.0, said)), (shared, said), key=lambda pair: pair[0])
     return [said for _, said in best.values()]

@@ -142,6 +142,14 @@ def timely(question: str, today: date) -> Wish | None:
     return Wish("recent") if newest is not None and newest <= today.year + 1 else None
 
 
+def subject(question: str) -> str:
+    """What a question is about, without addresses and without the words that only say that it is about what is new."""
+    text = fold(without_addresses(question[:LOOKED_AT]))
+    for _, _, rule in _RULES:
+        text = rule.sub(" ", text)
+    return " ".join(text.split())
+
+
 def _trimmed(url: str) -> str:
     """Without what ends the sentence in which it stands."""
     url = url.rstrip(".,;:!?…'\"*_»”’")

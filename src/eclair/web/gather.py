@@ -16,7 +16,7 @@ from eclair.citations import Checker
 from eclair.documents.asking import wants_whole
 from eclair.documents.embedding import Embedder
 from eclair.documents.gather import budget, is_small
-from eclair.documents.quoting import quotes
+from eclair.documents.quoting import quoted, quotes
 from eclair.documents.values import Chunk
 from eclair.engines.base import Engine, Model
 from eclair.errors import InvalidInput
@@ -26,14 +26,17 @@ from eclair.ids import derived_id
 from eclair.languages import language_of, lists
 from eclair.messages import Message, Passage, Web
 from eclair.store.web import WebStore
-from eclair.web.contradictions import contradiction
-from eclair.web.deciding import Wish, addresses, chats, timely, wish, without_addresses
+from eclair.web.contradictions import contradiction, told_anew
+from eclair.web.deciding import Wish, chats, timely, wish, without_addresses
+from eclair.web.fitting import Fitting
 from eclair.web.look import Look, Outside, Sought
-from eclair.web.ranking import FITS, Piece, best, opening
+from eclair.web.ranking import Piece, best, opening
 from eclair.web.values import WebPage
 
 SHORT = 5
 """Words below which passages are chosen by the question before too."""
+FRESH = 0.3
+"""By how much the newest page's passages count more than the oldest one's, where what is newest is asked for."""
 
 WHY = {
     "address": "there is an address in the question",
@@ -65,6 +68,12 @@ class Turning:
     def before(self) -> list[str]:
         """The questions before, from which a short one goes on."""
         return [message.text for message in self.history if message.role == "user"][:-1]
+
+    @property
+    def asked(self) -> str:
+        """What passages are chosen by: the question, and where it is short the one before it too."""
+        question = self.question
+        return "\n".join([*self.before[-1:], question]) if len(question.split()) < SHORT else question
 
 
 class Searching:
@@ -98,17 +107,24 @@ class Searching:
             )
         return self
 
-    async def passages(self, turning: Turning, chosen: Sequence[Piece], pages: Mapping[int, WebPage]) -> list[Passage]:
-        """The passages without their numbers. Copies of their pages are kept from now on."""
-        files = {number: await self._keep(turning, pages[number]) for number in {piece.page for piece in chosen}}
-        return [_passage(piece.chunk, pages[piece.page], files[piece.page]) for piece in chosen]
-
-    async def _keep(self, turning: Turning, page: WebPage) -> str:
-        """The id of the page's copy, which is kept unless nothing of the conversation is."""
-        id = derived_id("page", turning.conversation or turning.run, page.url, page.text)
+    async def passages(
+        self, turning: Turning, question: str, look: Look, most: int, fitting: Fitting | None = None
+    ) -> list[Passage]:
+        """What of a look fits a question, without numbers; nothing where `fitting` says that all of it does not.
+        Copies of the pages are kept from now on, unless nothing of the conversation is."""
+        chosen = await asyncio.to_thread(_chosen, question, look, self.outside.today(), most)
+        pages = {piece.page: look.pages[piece.page] for piece in chosen}
+        files = {
+            number: derived_id("page", turning.conversation or turning.run, page.url, page.text)
+            for number, page in pages.items()
+        }
+        passages = [_passage(piece.chunk, pages[piece.page], files[piece.page]) for piece in chosen]
+        if fitting is not None and not look.given and not await fitting.fits(passages):
+            return []
         if turning.conversation is not None and self._kept is not None:
-            await self._kept.add_page(turning.owner, id, turning.conversation, page)
-        return id
+            for number, page in pages.items():
+                await self._kept.add_page(turning.owner, files[number], turning.conversation, page)
+        return passages
 
 
 class WebGrounds:
@@ -134,13 +150,14 @@ class WebGrounds:
             turning.owner, turning.run, turning.question, engine, model, self._searching.seconds, turning.before
         )
         look = Look(self._searching.outside, sought)
-        async with aclosing(look.findings()) as findings:
-            async for finding in findings:
-                yield finding
-        chosen = await asyncio.to_thread(
-            _chosen, turning, look, self._searching.outside.today(), budget(model).passages
-        )
-        passages = await self._searching.passages(turning, chosen, look.pages)
+        fitting = Fitting(turning.question, self._searching.embedder)
+        try:
+            async with aclosing(look.findings()) as findings:
+                async for finding in findings:
+                    yield finding
+            passages = await self._searching.passages(turning, turning.asked, look, budget(model).passages, fitting)
+        finally:
+            await fitting.close()
         self._passages = self._numbering.numbered(passages)
         for passage in self._passages:
             yield SourceFound(passage)
@@ -158,8 +175,15 @@ class WebGrounds:
         language = language_of(question)
         foreign = language is not None and bool(model.languages) and not lists(model.languages, language)
         found = await quotes(question, self._passages, self._searching.embedder, 2 if foreign else 1)
+        if timely(question, self._searching.outside.today()) is not None:
+            found = [await self._newest(quote) for quote in found]
         self._speechless = foreign and bool(found)
         return found
+
+    async def _newest(self, quote: Quoted) -> Quoted:
+        """The quote, or what a later page says in its place."""
+        anew = await told_anew(quote.citation, self._passages)
+        return quoted(*anew) if anew is not None else quote
 
     def suffice(self) -> bool:
         return self._speechless
@@ -176,7 +200,7 @@ class WebGrounds:
             yield Remarked("nothing_found", "Nothing was found on the web that fits the question.")
         elif (stale := self._stale()) is not None:
             yield stale
-        if (found := await contradiction(_asked(self._turning), self._passages)) is not None:
+        if (found := await contradiction(without_addresses(self._turning.asked), self._passages)) is not None:
             yield found
 
     def _stale(self) -> Remarked | None:
@@ -209,21 +233,21 @@ def _passage(chunk: Chunk, page: WebPage, file: str) -> Passage:
     )
 
 
-def _chosen(turning: Turning, look: Look, today: date, most: int) -> list[Piece]:
+def _chosen(question: str, look: Look, today: date, most: int) -> list[Piece]:
     """What fits the question; of pages that it names, what they begin with too, or alone where they are meant whole."""
-    question, found = turning.question, look.pieces
-    if addresses(question):
-        chosen = [] if wants_whole(question) else best(_asked(turning), found, most)
-        return [*chosen, *(piece for piece in opening(found, most) if piece not in chosen)][:most]
-    language = language_of(question)
-    plain = timely(question, today) is None and all(page.language == language for page in look.pages.values())
-    return best(_asked(turning), found, most, FITS if plain else 0.0)
+    if look.given:
+        chosen = [] if wants_whole(question) else best(without_addresses(question), look.pieces, most)
+        return [*chosen, *(piece for piece in opening(look.pieces, most) if piece not in chosen)][:most]
+    fresh = _fresh(look.pages) if timely(question, today) is not None else None
+    return best(question, look.pieces, most, fresh)
 
 
-def _asked(turning: Turning) -> str:
-    """What passages are chosen by: the question, and where it is short the one before it too."""
-    question = without_addresses(turning.question)
-    return "\n".join([*turning.before[-1:], question]) if len(question.split()) < SHORT else question
+def _fresh(pages: Mapping[int, WebPage]) -> dict[int, float]:
+    """By how much the passages of each page count more, where what is newest is asked for."""
+    days = {number: page.published for number, page in pages.items() if page.published is not None}
+    oldest = min(days.values(), default=date.max)
+    span = max(1, (max(days.values(), default=oldest) - oldest).days)
+    return {number: 1 + FRESH * (day - oldest).days / span for number, day in days.items()}
 
 
 def _listed(titles: Sequence[str]) -> str:

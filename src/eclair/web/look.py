@@ -93,7 +93,8 @@ class _Read:
 
 
 class Look:
-    """One look at the web: what it asks, and what it has read when it ends."""
+    """One look at the web: what it asks, and what it has read when it ends. `given` are the addresses in the question,
+    beside which nothing is searched."""
 
     def __init__(self, outside: Outside, sought: Sought) -> None:
         self._outside = outside
@@ -105,7 +106,7 @@ class Look:
         self._reading: dict[str, int] = {}
         self._awaited: set[str] = set()
         self._enough_since: float | None = None
-        self._given = addresses(sought.question)
+        self.given = addresses(sought.question)
         self.pages: dict[int, WebPage] = {}
         self.pieces: list[Piece] = []
         self.late: list[str] = []
@@ -113,9 +114,9 @@ class Look:
 
     async def findings(self) -> AsyncGenerator[StepStarted | StepFinished, None]:
         """The steps, as they begin and end; what could be read is in `pages` and `pieces` then."""
-        for url in self._given:
+        for url in self.given:
             self._read_too(Hit(url, ""))
-        if not self._given:
+        if not self.given:
             self._spawn(self._outside.reader.warm())
             self._spawn(self._find())
         try:
@@ -159,8 +160,8 @@ class Look:
 
     def _enough(self) -> bool:
         """Whether no further page is worth the wait: several have what fits, and what the person named is there."""
-        named = all(self._reading[url] in self.pages for url in self._given)
-        return named and len({piece.page for piece in self.pieces}) >= (len(self._given) or ENOUGH)
+        named = all(self._reading[url] in self.pages for url in self.given)
+        return named and len({piece.page for piece in self.pieces}) >= (len(self.given) or ENOUGH)
 
     def _spawn(self, work: Coroutine[None, None, None]) -> None:
         task = asyncio.ensure_future(work)

@@ -21,9 +21,6 @@ TITLE = 0.35
 """What a word counts that only the page's title has, beside one of the passage."""
 FIRST = 0.12
 """What it adds, as a part of the best score, that the search services had the page first; half of that the second."""
-FITS = 0.15
-"""Share of what the question's words weigh that some passage must have, where nothing else says that it fits: of sixty
-questions on pages of one language, those that were answered had 0.19 and more, half of the others less than this."""
 SITE = 0.6
 """By how much a page's next passage must fit better than the best of a page that has none yet."""
 
@@ -50,14 +47,14 @@ def pieces(number: int, page: WebPage) -> list[Piece]:
     return [Piece(number, chunk, Counter(stems(chunk.text)), title) for chunk in chunks]
 
 
-def best(question: str, found: Sequence[Piece], most: int, least: float = 0.0) -> list[Piece]:
-    """The `most` passages that fit the question, best first, of as many pages as have some that do. None where no
-    passage has the `least` share of what its words weigh."""
+def best(question: str, found: Sequence[Piece], most: int, fresh: Mapping[int, float] | None = None) -> list[Piece]:
+    """The `most` passages that fit the question, best first, of as many pages as have some that do. `fresh` is by how
+    much those of a page count more."""
     asked = set(stems(question))
-    weights = _weights(asked, found)
-    scores = _scores(weights, found)
+    factors = fresh or {}
+    scores = [score * factors.get(piece.page, 1.0) for score, piece in zip(_scores(asked, found), found, strict=True)]
     top = max(scores, default=0.0)
-    if top <= 0 or max(_share(weights, piece) for piece in found) < least:
+    if top <= 0:
         return []
     placed = {number: rank for rank, number in enumerate(sorted({piece.page for piece in found}))}
     scored = [
@@ -85,14 +82,10 @@ def opening(found: Sequence[Piece], most: int) -> list[Piece]:
     return [piece for _, _, piece in sorted(order, key=lambda each: each[:2])[:most]]
 
 
-def _weights(asked: set[str], found: Sequence[Piece]) -> dict[str, float]:
-    """What each word weighs, the more the fewer passages have it."""
-    having = Counter(stem for piece in found for stem in asked if stem in piece.counts)
-    return {stem: math.log(1 + (len(found) - having[stem] + 0.5) / (having[stem] + 0.5)) for stem in asked}
-
-
-def _scores(weights: Mapping[str, float], found: Sequence[Piece]) -> list[float]:
+def _scores(asked: set[str], found: Sequence[Piece]) -> list[float]:
     mean = sum(piece.length for piece in found) / len(found) if found else 0.0
+    having = Counter(stem for piece in found for stem in asked if stem in piece.counts)
+    weights = {stem: math.log(1 + (len(found) - n + 0.5) / (n + 0.5)) for stem, n in having.items()}
     scores: list[float] = []
     for piece in found:
         norm = K1 * (1 - B + B * piece.length / mean) if mean else K1
@@ -102,8 +95,3 @@ def _scores(weights: Mapping[str, float], found: Sequence[Piece]) -> list[float]
             score += weight * (count * (K1 + 1) / (count + norm) if count else TITLE * (stem in piece.title))
         scores.append(score)
     return scores
-
-
-def _share(weights: Mapping[str, float], piece: Piece) -> float:
-    had = sum(weight for stem, weight in weights.items() if stem in piece.counts or stem in piece.title)
-    return had / sum(weights.values())

@@ -34,7 +34,6 @@ from eclair.parts import Parts
 from eclair.web.contradictions import contradiction
 from eclair.web.gather import Searching, Turning
 from eclair.web.look import Look, Sought
-from eclair.web.ranking import best
 
 AT_ONCE = 3
 """Questions that are looked into at the same time."""
@@ -150,8 +149,7 @@ class Report:
             async with aclosing(look.findings()) as findings:
                 async for finding in findings:
                     self._queue.put_nowait(finding)
-            chosen = await asyncio.to_thread(best, question, look.pieces, budget(turn.model).passages)
-            passages = await self._searching.passages(turning, chosen, look.pages)
+            passages = await self._searching.passages(turning, question, look, budget(turn.model).passages)
             taken = round((time.monotonic() - began) * 1000, 1)
             self._queue.put_nowait(StepFinished(step, taken, "done" if passages else "nothing", len(look.pages)))
         self._queue.put_nowait(_Found(number, tuple(passages)))
