@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Generator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -36,7 +36,7 @@ class Outside:
 
 
 @contextmanager
-def outside(folder: Path, days: int = 0) -> Iterator[Outside]:
+def outside(folder: Path, days: int = 0) -> Generator[Outside]:
     """The small internet takes today for today, and Éclair a day so many days later."""
     ready: Future[tuple[Outside, asyncio.AbstractEventLoop]] = Future()
     end = asyncio.Event()
