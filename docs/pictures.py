@@ -155,7 +155,7 @@ def research(browser: Browser, there: Outside) -> None:
     expect(page.get_by_role("textbox", name="Question 1 of 3")).to_be_focused()
     shot(page, "research")
     there.model.says = there.told(plain)
-    page.set_viewport_size({"width": 1040, "height": 560})
+    page.set_viewport_size({"width": 1040, "height": 440})
     page.get_by_role("button", name="Write the report").click()
     expect(page.get_by_role("button", name="Change the plan")).to_be_enabled(timeout=60_000)
     page.locator("sup button:not(.doubt)").first.click()
