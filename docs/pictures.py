@@ -144,7 +144,7 @@ def screenshots(browser: Browser, served: Served, folder: Path) -> None:
 
 
 def research(browser: Browser, there: Outside) -> None:
-    """A plan, and its report beside a page on which it rests."""
+    """A plan, and its report with what was looked into."""
     plain = there.question("plain")
     asked = [plain, there.question("changed"), there.question("contradicted")]
     page = open_page(browser, there, {"width": 860, "height": 740}, "light")
@@ -155,11 +155,9 @@ def research(browser: Browser, there: Outside) -> None:
     expect(page.get_by_role("textbox", name="Question 1 of 3")).to_be_focused()
     shot(page, "research")
     there.model.says = there.told(plain)
-    page.set_viewport_size({"width": 1040, "height": 440})
     page.get_by_role("button", name="Write the report").click()
     expect(page.get_by_role("button", name="Change the plan")).to_be_enabled(timeout=60_000)
-    page.locator("sup button:not(.doubt)").first.click()
-    expect(page.get_by_role("complementary").locator("mark")).to_be_visible()
+    page.get_by_text("3 questions").click()
     page.get_by_role("region", name="Conversation").evaluate("e => { e.scrollTop = 0 }")
     shot(page, "report")
 
