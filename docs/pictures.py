@@ -1,5 +1,5 @@
 """Makes pictures: the page's icons out of its favicon, and what README and docs show, out of the page itself, with
-Éclair on its scripted engine in a temporary folder: `python docs/pictures.py`.
+Éclair on its scripted engine in a temporary folder, and before the small internet: `python docs/pictures.py`.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 sys.path.append(str(Path(__file__).parent.parent))
 
 from tests.browser import chromium
+from tests.browser.outside import Outside, outside
 from tests.browser.served import Served
 
 from eclair.core import OWNER
@@ -80,6 +81,8 @@ flowchart LR
 ```
 """
 
+REPORT = "What is new in Harrowmere, and what is disputed?"
+
 FIRST = "How do we work out in Python when a solar roof has earned its price?"
 CODE = '''Change the three numbers at the top to your own:
 
@@ -140,7 +143,28 @@ def screenshots(browser: Browser, served: Served, folder: Path) -> None:
     shot(page, "import")
 
 
-def open_page(browser: Browser, served: Served, window: dict[str, int], scheme: str, **options: object) -> Page:
+def research(browser: Browser, there: Outside) -> None:
+    """A plan, and its report with what was looked into."""
+    plain = there.question("plain")
+    asked = [plain, there.question("changed"), there.question("contradicted")]
+    page = open_page(browser, there, {"width": 860, "height": 740}, "light")
+    page.goto("/")
+    there.model.says = "\n".join(question.text for question in asked)
+    page.locator("#composer").fill(f"/research {REPORT}")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("textbox", name="Question 1 of 3")).to_be_focused()
+    shot(page, "research")
+    there.model.says = there.told(plain)
+    page.get_by_role("button", name="Write the report").click()
+    expect(page.get_by_role("button", name="Change the plan")).to_be_enabled(timeout=60_000)
+    page.get_by_text("3 questions").click()
+    page.get_by_role("region", name="Conversation").evaluate("e => { e.scrollTop = 0 }")
+    shot(page, "report")
+
+
+def open_page(
+    browser: Browser, served: Served | Outside, window: dict[str, int], scheme: str, **options: object
+) -> Page:
     context = browser.new_context(
         base_url=served.address,
         viewport=window,  # pyright: ignore[reportArgumentType]
@@ -217,6 +241,8 @@ if __name__ == "__main__":
             browser = playwright.chromium.launch(executable_path=chromium.find(), args=chromium.arguments())
             icons(browser)
             screenshots(browser, served, folder)
+            with outside(folder / "outside") as there:
+                research(browser, there)
         finally:
             served.close()
     large = [path.name for path in PICTURES.iterdir() if path.stat().st_size > LARGEST]

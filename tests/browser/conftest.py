@@ -11,6 +11,7 @@ from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, R
 
 from tests.browser import chromium
 from tests.browser.axe import AXE
+from tests.browser.outside import Outside, outside
 from tests.browser.served import Served
 
 expect.set_options(timeout=10_000)
@@ -34,6 +35,13 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     served.start()
     yield served
     served.close()
+
+
+@pytest.fixture(scope="package")
+def beyond(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Outside]:
+    """Éclair before the small internet."""
+    with outside(tmp_path_factory.mktemp("outside")) as found:
+        yield found
 
 
 @pytest.fixture
@@ -86,7 +94,7 @@ def opening(request: pytest.FixtureRequest, browser: Browser, watches: list[Watc
         request.getfixturevalue("mortal")  # so that it outlives the pages, which would complain of its end
     contexts: list[BrowserContext] = []
 
-    def open_on(served: Served, **options: object) -> BrowserContext:
+    def open_on(served: Served | Outside, **options: object) -> BrowserContext:
         options.setdefault("service_workers", "block")  # what a worker fetches, a test cannot route
         context = browser.new_context(base_url=served.address, **options)  # pyright: ignore[reportArgumentType]
         watch = Watch(served.address)

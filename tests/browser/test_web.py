@@ -159,7 +159,7 @@ class Told:
 
 def listening(page: Page) -> Page:
     page.add_init_script(f"({FEED})()")
-    page.route("**/api/web/services", lambda route: route.fulfill(json={"services": SERVICES}))
+    page.route("**/api/web/services", lambda route: route.fulfill(json=SERVICES))
     page.route("**/api/web/pages/page_1", lambda route: route.fulfill(json=COPY))
     page.goto("/")
     return page
@@ -197,7 +197,7 @@ def asked(page: Page) -> list[dict[str, Any]]:
 
 
 def test_the_switch_is_off_says_who_is_asked_and_is_remembered(page: Page) -> None:
-    page.route("**/api/web/services", lambda route: route.fulfill(json={"services": SERVICES}))
+    page.route("**/api/web/services", lambda route: route.fulfill(json=SERVICES))
     turns = asked(page)
     expect(switch(page)).to_have_value("off")
     switch(page).select_option("auto")
@@ -225,7 +225,7 @@ def test_the_switch_is_off_says_who_is_asked_and_is_remembered(page: Page) -> No
 
 
 def test_keys_and_the_palette_switch_it_aloud(page: Page) -> None:
-    page.route("**/api/web/services", lambda route: route.fulfill(status=200, json={"services": []}))
+    page.route("**/api/web/services", lambda route: route.fulfill(status=200, json=[]))
     expect(composer(page)).to_be_focused()
     page.keyboard.press("Control+/")
     expect(

@@ -538,8 +538,8 @@ export class Api {
   }
 
   /** Who can be asked on the web. */
-  async services(): Promise<Service[]> {
-    return (await this.#call<{ services: Service[] }>("GET", "/api/web/services")).services;
+  services(): Promise<Service[]> {
+    return this.#call("GET", "/api/web/services");
   }
 
   /** The questions that would be looked into for a report. */

@@ -3,12 +3,13 @@
 import type { DocumentPage } from "./documents.ts";
 import type { Outcome, Passage, Step } from "./events.ts";
 import { day, number, type PlainKey, say } from "./i18n/say.ts";
+import { placed } from "./place.ts";
 
-/** Who can be asked on the web; `asked` where it is. `jurisdiction` is an ISO code, or what else it says of itself. */
+/** Who can be asked on the web; `asked` where it is. `jurisdiction` is an ISO code, `machine`, `network` or `unknown`. */
 export interface Service {
   readonly name: string;
   readonly title: string;
-  readonly jurisdiction: string | null;
+  readonly jurisdiction: string;
   readonly asked: boolean;
 }
 
@@ -105,8 +106,8 @@ export function newest(passages: readonly Passage[]): string | null {
   return days.toSorted().at(-1) ?? null;
 }
 
-/** `Wikipedia (US), Marginalia (SE)`: those that are asked. */
+/** `Newsroom (this machine), Wikipedia (US)`: those that are asked, and whose law they are under. */
 export function named(services: readonly Service[]): string {
-  const asked = services.filter((service) => service.asked);
-  return asked.map(({ title, jurisdiction }) => (jurisdiction ? `${title} (${jurisdiction})` : title)).join(", ");
+  const law = (place: string) => (place.length === 2 ? place : placed(place));
+  return services.flatMap(({ title, jurisdiction, asked }) => (asked ? [`${title} (${law(jurisdiction)})`] : [])).join(", ");
 }

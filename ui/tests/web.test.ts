@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { test } from "vitest";
 import { isBefore, namedIn, summary } from "../src/chat/answer.ts";
 import type { Outcome, Passage, Step } from "../src/events.ts";
+import { inquiries, requestIn } from "../src/research.ts";
 import { after } from "../src/state/web.svelte.ts";
 import { addressOf, dayOf, duration, ended, named, newest, originOf, siteOf, time } from "../src/web.ts";
 
@@ -76,6 +77,18 @@ test("the switch goes from off to auto, on, and off again", () => {
 });
 
 test("who is asked is named with where it belongs", () => {
-  const service = (title: string, jurisdiction: string | null, asked = true) => ({ name: title, title, jurisdiction, asked });
-  assert.equal(named([service("Wikipedia", "US"), service("Mojeek", "GB", false), service("Newsroom", null)]), "Wikipedia (US), Newsroom");
+  const service = (title: string, jurisdiction: string, asked = true) => ({ name: title, title, jurisdiction, asked });
+  assert.equal(named([service("Wikipedia", "US"), service("Mojeek", "GB", false), service("Newsroom", "machine")]), "Wikipedia (US), Newsroom (this machine)");
+});
+
+test("a report is known by its questions, each with what was done for it", () => {
+  const step = (step: string, kind: Step["kind"]): Step => ({ step, kind, title: step, milliseconds: 1, outcome: "done", count: 1 });
+  const steps = [step("2", "search"), step("1", "search"), step("1.wikipedia", "ask"), step("2.p1", "fetch"), step("12.p1", "fetch"), step("load", "load")];
+  const found = inquiries(steps).map(({ step, steps }) => [step.step, ...steps.map((one) => one.step)]);
+  assert.deepEqual(found, [["1", "1.wikipedia"], ["2", "2.p1"]]);
+  assert.deepEqual(inquiries([step("search", "search"), step("p1", "fetch")]), []);
+});
+
+test("a command says what is to be researched", () => {
+  assert.deepEqual(["/research", " /research  two words\nmore ", "/researching", "on /research"].map(requestIn), ["", "two words\nmore", null, null]);
 });

@@ -103,12 +103,7 @@ class Report:
                 yield event
             for number, question in enumerate(self._plan):
                 while number not in self._found:
-                    waited = asyncio.ensure_future(self._queue.get())
-                    await asyncio.wait([waited, *tasks], return_when=asyncio.FIRST_COMPLETED)
-                    if not waited.done() and all(task.done() for task in tasks):
-                        await stopped(waited)
-                        await asyncio.gather(*tasks)  # raises what ended one of them
-                    elif (event := self._taken(await waited)) is not None:
+                    if (event := self._taken(await self._next(tasks))) is not None:
                         yield event
                 async with aclosing(self._section(number, question)) as events:
                     async for event in events:
@@ -153,6 +148,20 @@ class Report:
             taken = round((time.monotonic() - began) * 1000, 1)
             self._queue.put_nowait(StepFinished(step, taken, "done" if passages else "nothing", len(look.pages)))
         self._queue.put_nowait(_Found(number, tuple(passages)))
+
+    async def _next(self, tasks: Sequence[asyncio.Task[None]]) -> StepStarted | StepFinished | Remarked | _Found:
+        """What comes next of the questions. Raises what ended the work on one of them."""
+        waited = asyncio.ensure_future(self._queue.get())
+        try:
+            while not waited.done():
+                for task in tasks:
+                    if task.done():
+                        task.result()
+                going = [task for task in tasks if not task.done()]
+                await asyncio.wait([waited, *going], return_when=asyncio.FIRST_COMPLETED)
+            return waited.result()
+        finally:
+            await stopped(waited)
 
     def _taken(self, what: StepStarted | StepFinished | Remarked | _Found) -> Event | None:
         if not isinstance(what, _Found):
@@ -273,7 +282,7 @@ class Report:
             for cited in pages.values()
         ]
         words = self._words
-        head = f"| | {words.title} | {words.site} | {words.date} |\n|---|---|---|---|\n"
+        head = f"| # | {words.title} | {words.site} | {words.date} |\n|---|---|---|---|\n"
         return f"## {words.sources}\n\n{head}{''.join(rows)}"
 
 

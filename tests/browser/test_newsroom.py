@@ -1,0 +1,102 @@
+"""The newsroom in the settings: feeds by address, from a list and of those that come along; fetched, and erased."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from tests.browser import axe
+from tests.browser.axe import AXE
+from tests.browser.conftest import Opening
+from tests.browser.outside import Outside
+
+
+@pytest.fixture
+def room(opening: Opening, beyond: Outside) -> Iterator[Page]:
+    page = opening(beyond).new_page()
+    page.goto("/settings#newsroom")
+    expect(page.get_by_label("Address of a feed or a site")).to_be_visible()
+    yield page
+    for feed in page.request.get("/api/feeds").json():
+        page.request.delete(f"/api/feeds/{feed['id']}")
+
+
+@pytest.fixture
+def papers(beyond: Outside) -> list[str]:
+    """The feeds of the small internet."""
+    return sorted(page.url for page in beyond.world.pages.values() if page.kind == "feed")
+
+
+def feeds(page: Page) -> Locator:
+    return page.get_by_role("list", name="Newsroom").get_by_role("article")
+
+
+def add(page: Page, url: str) -> None:
+    page.get_by_label("Address of a feed or a site").fill(url)
+    page.keyboard.press("Enter")
+
+
+def test_a_feed_is_listed_fetched_switched_off_and_erased(room: Page, beyond: Outside, papers: list[str]) -> None:
+    add(room, papers[0])
+    name = beyond.world.pages[papers[0]].title
+    expect(room.get_by_role("status").get_by_text(f"“{name}” is listed.")).to_be_visible()
+    expect(feeds(room)).to_contain_text("Entries: 20")
+    expect(feeds(room)).to_contain_text("next")
+    feeds(room).get_by_role("checkbox").uncheck()
+    expect(feeds(room)).to_contain_text("off")
+    feeds(room).get_by_role("checkbox").check()
+    expect(feeds(room)).not_to_contain_text("· off")
+    feeds(room).get_by_role("button", name=f"Delete “{name}”").click()
+    room.get_by_role("button", name="Delete", exact=True).click()
+    expect(room.get_by_role("status").get_by_text(f"“{name}” is erased.")).to_be_visible()
+    expect(room.get_by_text("No feed is listed yet.")).to_be_visible()
+    expect(room.get_by_label("Address of a feed or a site")).to_be_focused()
+
+
+def test_an_address_that_may_not_be_called_is_refused(room: Page, watches: list[object]) -> None:
+    watches[0].forgive("403")  # pyright: ignore[reportAttributeAccessIssue]
+    add(room, "http://10.11.12.13/feed.xml")
+    expect(room.get_by_role("alert")).to_contain_text("not of the open web")
+    expect(feeds(room)).to_have_count(0)
+
+
+def test_a_list_is_taken_in_and_out(room: Page, papers: list[str], tmp_path: Path) -> None:
+    listed = "".join(f'<outline type="rss" text="{at}" xmlUrl="{url}"/>' for at, url in enumerate(papers[:2]))
+    file = tmp_path / "feeds.opml"
+    file.write_text(f'<opml version="2.0"><head/><body>{listed}</body></opml>', "utf-8")
+    room.locator("input[type=file][accept*=opml]").set_input_files(file)
+    expect(room.get_by_role("status").get_by_text("Feeds added: 2")).to_be_visible()
+    expect(feeds(room)).to_have_count(2)
+    expect(feeds(room).filter(has_text="Entries: 20")).to_have_count(2)
+    with room.expect_download() as download:
+        room.get_by_role("button", name="Export as OPML").click()
+    assert all(url in download.value.path().read_text("utf-8") for url in papers[:2])
+
+
+def test_one_of_those_that_come_along_is_switched_on(room: Page) -> None:
+    room.get_by_text("European feeds that come along").click()
+    along = room.get_by_role("list", name="European feeds that come along").get_by_role("listitem")
+    expect(along.first.get_by_role("button", name="Add")).to_be_visible()
+    along.first.get_by_role("button", name="Add").click()
+    expect(along.first.get_by_role("button", name="Listed")).to_be_visible()
+    expect(feeds(room)).to_have_count(1)
+
+
+@pytest.mark.parametrize("width", [1200, 390])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_everyone_can_use_it(
+    opening: Opening, room: Page, beyond: Outside, papers: list[str], width: int, scheme: str
+) -> None:
+    add(room, papers[0])
+    expect(feeds(room)).to_contain_text("Entries: 20")
+    context = opening(beyond, color_scheme=scheme, viewport={"width": width, "height": 844})
+    context.add_init_script(path=AXE)
+    page = context.new_page()
+    page.goto("/settings#newsroom")
+    expect(feeds(page)).to_contain_text("Entries: 20")
+    page.get_by_text("European feeds that come along").click()
+    feeds(page).get_by_role("button", name="Delete").click()
+    axe.check(page)
