@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from bisect import bisect_left, bisect_right
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
@@ -27,7 +28,7 @@ from eclair.errors import NotFound, StoreError, UnreadableFile, UpstreamError
 from eclair.events import Remarked, SourceFound, StepFinished, StepStarted
 from eclair.grounds import Finding, Numbering, Quoted
 from eclair.languages import language_of, lists
-from eclair.messages import Attachment, LibraryName, Message, Passage
+from eclair.messages import Attachment, LibraryName, Message, PageBreak, Passage
 from eclair.store.documents import DocumentStore, FileState, Scope
 
 WAIT = 20.0
@@ -358,20 +359,23 @@ class DocumentGrounds:
         """The file's passages in order, as many as `most` chunks."""
         sha256 = file.document.sha256
         chunks = await self._store.chunks(sha256, 0, most - 1)
-        pages = await self._store.pages(sha256, chunks[0].page, chunks[-1].page) if chunks else []
-        labels = {stored.page.number: stored.page for stored in pages}
+        pages = await self._store.pages(sha256, chunks[0].page) if chunks else []
+        first = {stored.page.number: stored.page for stored in pages}
+        breaks = [PageBreak(stored.page.number, stored.page.label, stored.start) for stored in pages]
+        starts = [each.start for each in breaks]
         return [
             Passage(
                 number=0,
                 file=file.file.id,
                 name=file.file.name,
                 page=chunk.page,
-                label=labels[chunk.page].label,
+                label=first[chunk.page].label,
                 heading=chunk.heading,
                 start=chunk.start,
                 end=chunk.end,
                 text=chunk.text,
-                member=labels[chunk.page].member,
+                member=first[chunk.page].member,
+                breaks=tuple(breaks[bisect_right(starts, chunk.start) : bisect_left(starts, chunk.end)]),
             )
             for chunk in chunks
         ]
@@ -407,6 +411,7 @@ def _passage(found: Found) -> Passage:
         end=chunk.end,
         text=chunk.text,
         member=found.member,
+        breaks=found.breaks,
     )
 
 

@@ -80,5 +80,6 @@ def quoted(passage: Passage, start: int, end: int, title: str = "") -> Quoted:
     words = " ".join(text.split())
     above = f"**{title}**\n\n> " if title else "> "
     place = (len(above), len(above) + len(words))
-    citation = Citation(0, *place, passage.number, text, passage.start + start, passage.start + end, 1.0)
+    begin = passage.start + start
+    citation = Citation(0, *place, passage.number, text, begin, passage.start + end, 1.0, *passage.named_at(begin))
     return Quoted(f"{above}{words} [{passage.number}]\n\n", citation)
