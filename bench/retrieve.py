@@ -7,7 +7,6 @@ Latency is measured on made text: paragraphs of which every other word is drawn 
 
 from __future__ import annotations
 
-import asyncio
 import json
 import random
 import tempfile
@@ -19,11 +18,9 @@ from typing import Literal
 
 import numpy as np
 import psutil
-from harness import Goals, eclair, link_models, options, quantile, run, shown, table
-from many import direct, round_of
+from harness import Goals, options, quantile, run, shown, table
 from numpy import float32
 from numpy.typing import NDArray
-from prefix import ready
 
 from eclair.documents.embedding import E5
 from eclair.documents.search import Search
@@ -34,7 +31,7 @@ from eclair.store.sql import SQLStore
 LANGUAGES = ("en", "de", "es", "ro")
 GOALS = {("en", "en"): (0.93, 0.99), ("de", "de"): (0.91, 0.99), ("en", "de"): (0.84, 0.97), ("de", "en"): (0.84, 0.97)}
 OWNER = "bench"
-PARTS = ("quality", "latency", "beside")
+PARTS = ("quality", "latency")
 SIZES = (1000, 10_000, 100_000)
 LATENCY = ("chunks", "all of them, ms p50 / p95", "one file of 100", "first, ms", "memory, MB", "on disk, MB")
 A_FILE = 100
@@ -230,41 +227,6 @@ async def latency(size: int, base: Questions, embedder: Remembering, times: int,
     ]
 
 
-async def beside(base: Questions, embedder: Remembering, quick: bool, goals: Goals) -> None:
-    """What an answer loses while chunks are embedded, and what embedding loses: rounds in peace and beside by turns."""
-    peace, hurried, chunks, seconds = list[float](), list[float](), 0, 0.0
-    texts = [" ".join(text.split()[number:]) for number in range(1, 40) for text in base.paragraphs]
-    with tempfile.TemporaryDirectory(prefix="eclair-bench-") as folder:
-        link_models(Path(folder))
-        async with eclair(Path(folder), ECLAIR_EMBEDDED="true", ECLAIR_TITLES="false") as server:
-            await ready(server)
-            ask = direct(Path(folder))
-            for turn in range(2 if quick else 6):
-                peace.append((await round_of(ask, 1, turn * 2, 32 if quick else 96))[0])
-                done = asyncio.Event()
-                began = time.perf_counter()
-                embedding = asyncio.create_task(_until(done, embedder, texts))
-                hurried.append((await round_of(ask, 1, turn * 2 + 1, 32 if quick else 96))[0])
-                done.set()
-                chunks += await embedding
-                seconds += time.perf_counter() - began
-    table(
-        ("answer in peace, tokens/s", "while chunks are embedded", "chunks/s meanwhile"),
-        [(shown(quantile(peace, 0.5)), shown(quantile(hurried, 0.5)), shown(chunks / seconds))],
-    )
-    goals.at_least("an answer's speed while chunks are embedded, of that in peace", sum(hurried) / sum(peace), 0.9)
-
-
-async def _until(done: asyncio.Event, embedder: Remembering, texts: list[str]) -> int:
-    """Embed chunks until told; how many."""
-    count = 0
-    while not done.is_set():
-        some = [texts.pop() for _ in range(4)]
-        await embedder.embed(some, "passage")
-        count += len(some)
-    return count
-
-
 def _made(text: str, words: Sequence[str], rng: random.Random) -> str:
     """A text of which every other word is drawn from all, and some from nowhere."""
     return " ".join(
@@ -299,8 +261,6 @@ async def main() -> None:
             base, times = read(wanted.xquad / "xquad.en.json", most), 40 if wanted.quick else 200
             rows = [await latency(size, base, embedder, times, goals) for size in sizes]
             table(LATENCY, rows)
-        if "beside" in wanted.parts:
-            await beside(read(wanted.xquad / "xquad.en.json", most), embedder, wanted.quick, goals)
     finally:
         await embedder.close()
     goals.print()
