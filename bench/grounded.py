@@ -121,7 +121,9 @@ async def main() -> None:
                 message = await ours(server, question)
                 text = "".join(part["text"] for part in message["parts"])
                 other = await naive(server, question, message["passages"])
-                quote, _, words = text.partition("\n\n") if text.startswith(">") else ("", "", text)
+                blocks = text.split("\n\n")
+                ends = next((at for at, block in enumerate(blocks) if not block.startswith(">")), len(blocks))
+                quote, words = "\n\n".join(blocks[:ends]), "\n\n".join(blocks[ends:])
                 good = right(text, question)
                 counts["found"] += any(right(passage["text"], question) for passage in message["passages"])
                 counts["ours"] += good

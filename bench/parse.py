@@ -51,13 +51,13 @@ class Book:
     first: list[float]
 
 
-def fetch(folder: Path) -> list[Path]:
-    """The books of `PACKAGES`."""
-    subprocess.run(["apt-get", "download", *PACKAGES], cwd=folder, check=True, capture_output=True)
+def fetch(folder: Path, packages: Sequence[str] = PACKAGES, books: Sequence[str] = BOOKS) -> list[Path]:
+    """The books of Debian's packages."""
+    subprocess.run(["apt-get", "download", *packages], cwd=folder, check=True, capture_output=True)
     for package in folder.glob("*.deb"):
         subprocess.run(["dpkg", "-x", package, folder / "unpacked"], check=True)
     found = {path.name: path for path in (folder / "unpacked").rglob("*.pdf") if not path.is_symlink()}
-    return [found[name] for name in BOOKS if name in found]
+    return [found[name] for name in books if name in found]
 
 
 async def read(parser: Parser, book: Book) -> None:

@@ -1,4 +1,5 @@
-"""Is the right passage found, within and across languages, and how fast: by words, by meaning, and by both together.
+"""Is the right passage found, within and across languages, and how fast: by words, by meaning, and by both together;
+and is it seen where there is none.
 
 XQuAD's paragraphs are chunks here, one document a language; each question has one right paragraph, the same in every
 language. The vectors are of the embedder on this machine, and all of it goes through the store as in the product.
@@ -7,7 +8,6 @@ Latency is measured on made text: paragraphs of which every other word is drawn 
 
 from __future__ import annotations
 
-import asyncio
 import json
 import random
 import tempfile
@@ -15,31 +15,95 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import psutil
-from harness import Goals, eclair, link_models, options, quantile, run, shown, table
-from many import direct, round_of
+from harness import Goals, options, quantile, run, shown, table
 from numpy import float32
 from numpy.typing import NDArray
-from prefix import ready
 
+from eclair.documents.chunks import Chunker
 from eclair.documents.embedding import E5
+from eclair.documents.fitting import fits, near
+from eclair.documents.intake import text_of
+from eclair.documents.passages import of_found
 from eclair.documents.search import Search
 from eclair.documents.values import Chunk, Page
 from eclair.store.documents import DocumentStore, Library, Near, Scope, StoredFile
 from eclair.store.sql import SQLStore
 
+JSON = dict[str, Any]
 LANGUAGES = ("en", "de", "es", "ro")
 GOALS = {("en", "en"): (0.93, 0.99), ("de", "de"): (0.91, 0.99), ("en", "de"): (0.84, 0.97), ("de", "en"): (0.84, 0.97)}
 OWNER = "bench"
-PARTS = ("quality", "latency", "beside")
+PARTS = ("quality", "latency", "fitting")
 SIZES = (1000, 10_000, 100_000)
 LATENCY = ("chunks", "all of them, ms p50 / p95", "one file of 100", "first, ms", "memory, MB", "on disk, MB")
 A_FILE = 100
 """Chunks of each made file."""
 FOUND = 10
+SHOWN = 4
+"""Passages that a small model is shown."""
+REFUSED = (
+    "that it answers",
+    "that one of all answers",
+    "on another article",
+    "on one that is left out",
+    "of everyday, one article",
+    "of everyday, all",
+)
+EVERYDAY = {
+    "en": (
+        "How do I cook rice?",
+        "What is the capital of Mongolia?",
+        "How often should I water a cactus?",
+        "What does a train ticket to Lyon cost?",
+        "How do I reset my password?",
+        "When does the pharmacy close?",
+        "What is the notice period in my lease?",
+        "Who painted the Mona Lisa?",
+        "How do I remove a coffee stain from a shirt?",
+        "When is my next invoice due?",
+        "How many calories does a banana have?",
+        "Why does my car make a strange noise?",
+    ),
+    "de": (
+        "Wie koche ich Reis?",
+        "Was ist die Hauptstadt der Mongolei?",
+        "Wie oft muss ich einen Kaktus gießen?",
+        "Was kostet eine Fahrkarte nach Lyon?",
+        "Wie setze ich mein Passwort zurück?",
+        "Wann schließt die Apotheke?",
+        "Wie lang ist die Kündigungsfrist in meinem Mietvertrag?",
+        "Wer hat die Mona Lisa gemalt?",
+        "Wie bekomme ich einen Kaffeefleck aus dem Hemd?",
+        "Wann ist meine nächste Rechnung fällig?",
+        "Wie viele Kalorien hat eine Banane?",
+        "Warum macht mein Auto komische Geräusche?",
+    ),
+    "es": (
+        "¿Cómo se cocina el arroz?",
+        "¿Cuál es la capital de Mongolia?",
+        "¿Cuánto cuesta un billete de tren a Lyon?",
+        "¿Cómo restablezco mi contraseña?",
+        "¿Cuándo cierra la farmacia?",
+        "¿Quién pintó la Mona Lisa?",
+        "¿Cómo se quita una mancha de café?",
+        "¿Cuándo vence mi próxima factura?",
+    ),
+    "ro": (
+        "Cum gătesc orez?",
+        "Care este capitala Mongoliei?",
+        "Cât costă un bilet de tren până la Lyon?",
+        "Cum îmi resetez parola?",
+        "Când se închide farmacia?",
+        "Cine a pictat Mona Lisa?",
+        "Cum scot o pată de cafea?",
+        "Cum va fi vremea mâine?",
+    ),
+}
+"""Questions that no article answers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,14 +147,26 @@ class Remembering:
 
 def read(path: Path, most: int) -> Questions:
     """The first `most` paragraphs and what is asked about them."""
+    return asked_of([each for article in _data(path) for each in article["paragraphs"]][:most])
+
+
+def articles(path: Path) -> list[Questions]:
+    """Each article by itself."""
+    return [asked_of(article["paragraphs"]) for article in _data(path)]
+
+
+def asked_of(paragraphs: Sequence[JSON]) -> Questions:
     found = Questions([], [], [])
-    articles = json.loads(path.read_text())["data"]
-    for paragraph in [paragraph for article in articles for paragraph in article["paragraphs"]][:most]:
+    for paragraph in paragraphs:
         found.paragraphs.append(paragraph["context"])
         for asked in paragraph["qas"]:
             found.questions.append(asked["question"])
             found.right.append(len(found.paragraphs) - 1)
     return found
+
+
+def _data(path: Path) -> list[JSON]:
+    return json.loads(path.read_text())["data"]
 
 
 async def keep(
@@ -115,6 +191,18 @@ async def keep(
     await store.add_pages(sha256, [Page(i, text) for i, text in enumerate(texts, 1)], chunks, finished=True)
     for at in range(0, len(texts), 16):
         await store.add_vectors(name, chunks[at : at + 16], vectors[at : at + 16])
+
+
+async def keep_cut(store: DocumentStore, id: str, paragraphs: Sequence[str], embedder: Remembering) -> None:
+    """A file of these paragraphs, cut and embedded as it would be."""
+    sha256 = f"{id:0>64}"
+    await store.add_file(
+        StoredFile(id=id, owner=OWNER, name=id, size=1, sha256=sha256, media="text/plain", created=1), 1
+    )
+    page, chunker = Page(1, "\n\n".join(paragraphs), label=""), Chunker(sha256)
+    chunks = [*chunker.add(page), *chunker.finish()]
+    await store.add_pages(sha256, [page], chunks, finished=True)
+    await store.add_vectors(embedder.name, chunks, await embedder.embed([text_of(each) for each in chunks], "passage"))
 
 
 Way = Callable[[str], Awaitable[list[int]]]
@@ -230,39 +318,46 @@ async def latency(size: int, base: Questions, embedder: Remembering, times: int,
     ]
 
 
-async def beside(base: Questions, embedder: Remembering, quick: bool, goals: Goals) -> None:
-    """What an answer loses while chunks are embedded, and what embedding loses: rounds in peace and beside by turns."""
-    peace, hurried, chunks, seconds = list[float](), list[float](), 0, 0.0
-    texts = [" ".join(text.split()[number:]) for number in range(1, 40) for text in base.paragraphs]
-    with tempfile.TemporaryDirectory(prefix="eclair-bench-") as folder:
-        link_models(Path(folder))
-        async with eclair(Path(folder), ECLAIR_EMBEDDED="true", ECLAIR_TITLES="false") as server:
-            await ready(server)
-            ask = direct(Path(folder))
-            for turn in range(2 if quick else 6):
-                peace.append((await round_of(ask, 1, turn * 2, 32 if quick else 96))[0])
-                done = asyncio.Event()
-                began = time.perf_counter()
-                embedding = asyncio.create_task(_until(done, embedder, texts))
-                hurried.append((await round_of(ask, 1, turn * 2 + 1, 32 if quick else 96))[0])
-                done.set()
-                chunks += await embedding
-                seconds += time.perf_counter() - began
-    table(
-        ("answer in peace, tokens/s", "while chunks are embedded", "chunks/s meanwhile"),
-        [(shown(quantile(peace, 0.5)), shown(quantile(hurried, 0.5)), shown(chunks / seconds))],
-    )
-    goals.at_least("an answer's speed while chunks are embedded, of that in peace", sum(hurried) / sum(peace), 0.9)
+async def fitting(folder: Path, languages: Sequence[str], every: int, embedder: Remembering, goals: Goals) -> None:
+    """How many questions are refused, of those that the documents answer and of others: asked of one article, and of
+    all of them, where the question's own is left out for those that nothing answers."""
+    asked = {language: articles(folder / f"xquad.{language}.json") for language in languages}
+    counts: dict[tuple[bool, str], list[bool]] = {}
+    with tempfile.TemporaryDirectory(prefix="eclair-bench-") as data:
+        store = SQLStore.open(Path(data))
+        for language, each in asked.items():
+            for number, article in enumerate(each):
+                await keep_cut(store.documents, f"{language}_{number}", article.paragraphs, embedder)
+        search = Search(store.documents, embedder)
 
+        async def refused(question: str, language: str, numbers: Sequence[int]) -> bool:
+            scope = Scope(OWNER, files=tuple(f"{language}_{number}" for number in numbers))
+            found = await search.find(scope, question, SHOWN)
+            return not fits(question, [of_found(each) for each in found], near(found))
 
-async def _until(done: asyncio.Event, embedder: Remembering, texts: list[str]) -> int:
-    """Embed chunks until told; how many."""
-    count = 0
-    while not done.is_set():
-        some = [texts.pop() for _ in range(4)]
-        await embedder.embed(some, "passage")
-        count += len(some)
-    return count
+        for query in languages:
+            for text in languages:
+                all_of_them = range(len(asked[text]))
+                for own, article in enumerate(asked[query]):
+                    other = (own + 1) % len(all_of_them)
+                    rest = [number for number in all_of_them if number != own]
+                    for question in article.questions[::every]:
+                        for column, numbers in zip(REFUSED[:4], ([own], all_of_them, [other], rest), strict=True):
+                            known = counts.setdefault((query == text, column), [])
+                            known.append(await refused(question, text, numbers))
+                for at, question in enumerate(EVERYDAY.get(query, ())):
+                    for column, numbers in zip(REFUSED[4:], ([at % len(all_of_them)], all_of_them), strict=True):
+                        counts.setdefault((query == text, column), []).append(await refused(question, text, numbers))
+        await store.close()
+    shares = {place: sum(each) / len(each) for place, each in counts.items()}
+    rows = [
+        [name, *(f"{shares[same, column]:.3f}" for column in REFUSED)]
+        for same, name in ((True, "in its language"), (False, "in another"))
+    ]
+    table(("refused, of questions", *REFUSED), rows)
+    for same, name in ((True, "in its language"), (False, "in another")):
+        answered = [refusal for column in REFUSED[:2] for refusal in counts[same, column]]
+        goals.at_most(f"questions refused that a document answers, {name}", sum(answered) / len(answered), 0.01)
 
 
 def _made(text: str, words: Sequence[str], rng: random.Random) -> str:
@@ -299,8 +394,8 @@ async def main() -> None:
             base, times = read(wanted.xquad / "xquad.en.json", most), 40 if wanted.quick else 200
             rows = [await latency(size, base, embedder, times, goals) for size in sizes]
             table(LATENCY, rows)
-        if "beside" in wanted.parts:
-            await beside(read(wanted.xquad / "xquad.en.json", most), embedder, wanted.quick, goals)
+        if "fitting" in wanted.parts:
+            await fitting(wanted.xquad, languages, 40 if wanted.quick else 8, embedder, goals)
     finally:
         await embedder.close()
     goals.print()

@@ -16,6 +16,7 @@ import pytest
 
 from eclair.engines.scripted import prose
 from eclair.events import Cited, RunFinished, SourceFound, decode
+from tests.documents.files import pdf
 from tests.support import JSON, Process, check_log
 from tests.test_cli import ECLAIR, Eclair, Screen, environ
 
@@ -56,12 +57,20 @@ def ended(process: subprocess.Popen[bytes]) -> tuple[str, str]:
     return out.decode(), err.decode()
 
 
+def test_a_quote_is_found_on_its_own_page(run: Eclair, tmp_path: Path) -> None:
+    lines = ["The harbour lies to the north of the town.", TOLD]
+    (tmp_path / "coast.pdf").write_bytes(pdf([[(72, 100, 9, line)] for line in lines]))
+    done = run("ask", "-f", str(tmp_path / "coast.pdf"), ASKED, **OFF)
+    assert done.stdout == f"{TOLD}\n"
+    assert "[1] coast.pdf › page 2: “" in done.stderr
+
+
 def test_a_question_is_answered_from_a_file_of_which_nothing_is_kept(run: Eclair, folder: Path) -> None:
     temporary = run.folder.parent / "tmp"
     temporary.mkdir()
     done = run("ask", "-f", str(folder / "tower.txt"), ASKED, TMPDIR=str(temporary), **OFF)
     assert (done.returncode, done.stdout) == (0, f"{TOLD}\n")
-    assert done.stderr.splitlines() == [f"[1] tower.txt › page 1: “{TOLD}”"]
+    assert done.stderr.splitlines() == [f"[1] tower.txt: “{TOLD}”"]
     assert list(temporary.iterdir()) == []
     assert not (run.folder / "eclair.db").exists()
 
@@ -86,7 +95,7 @@ def test_a_library_is_asked_beside_a_file(run: Eclair, folder: Path) -> None:
     assert run("add", str(folder / "deep"), "--library", "kitchen", **OFF).returncode == 0
     done = run("ask", "--library", "kitchen", "-f", str(folder / "tower.txt"), ASKED, **OFF)
     assert (done.returncode, done.stdout) == (0, f"{TOLD}\n")
-    assert "tower.txt › page 1" in done.stderr
+    assert "[1] tower.txt: " in done.stderr
     assert [file["name"] for file in listed(run, "files")] == ["bread.md"]
     events = run("ask", "--json", "--library", "kitchen", "How long does sourdough rise?", **OFF).stdout
     found = [decode(line) for line in events.encode().splitlines()]
@@ -185,7 +194,7 @@ def test_files_go_along_with_a_message_of_a_conversation(run: Eclair, folder: Pa
     lines = [f"/file {folder}/tower.txt", "script: words=12", "/library kitchen", "/file", "/library none", "/library"]
     done = run("chat", stdin="\n".join(lines), **OFF)
     assert done.stderr.splitlines() == [
-        f"[1] tower.txt › page 1: “{TOLD}”",
+        f"[1] tower.txt: “{TOLD}”",
         "Which file? Write its path after /file.",
         "There is no library 'none'.",
     ]

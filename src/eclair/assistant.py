@@ -227,7 +227,7 @@ class Answer:
             for event in self._quote(await self._grounds.lead(self._turn.model)):
                 yield event
             if self._grounds.suffice():
-                self._reason = "stop"
+                self._reason, self._checks = "stop", None
                 for event in self._remarks():
                     yield event
 
@@ -244,18 +244,20 @@ class Answer:
                 self._checks.known(index, part.text)
         return [*events, *map(Cited, answer.citations), *map(Doubted, answer.doubts)]
 
-    def _quote(self, quotes: Sequence[Quoted]) -> list[Event]:
+    def _quote(self, lead: Sequence[Quoted | str]) -> list[Event]:
         """Begin the answer with quotes. They are no words of the model, so that its speed is told without them."""
         events: list[Event] = []
-        length = 0
-        for quoted in quotes:
+        said = ""
+        for each in lead:
             self._meter.quoted()
-            events += self._parts.take(Text(quoted.text))
-            citation = quoted.citation
-            events.append(Cited(replace(citation, start=citation.start + length, end=citation.end + length)))
-            length += len(quoted.text)
-        if self._checks is not None and length:
-            self._checks.known(0, "".join(quoted.text for quoted in quotes))
+            text = each if isinstance(each, str) else each.text
+            events += self._parts.take(Text(text))
+            if not isinstance(each, str):
+                at = each.citation
+                events.append(Cited(replace(at, start=at.start + len(said), end=at.end + len(said))))
+            said += text
+        if self._checks is not None and said:
+            self._checks.known(0, said)
         return events
 
     async def _ask(self) -> AsyncGenerator[Event, None]:

@@ -73,8 +73,21 @@ class Checks:
         async with self._places:
             verdict = await self._checker.check(text[start:end], text[:start])
         match verdict:
-            case Supported(passage=passage, quote=quote, support=support):
-                return Cited(Citation(index, start, end, passage, quote, verdict.start, verdict.end, support))
+            case Supported():
+                return Cited(
+                    Citation(
+                        index,
+                        start,
+                        end,
+                        verdict.passage,
+                        verdict.quote,
+                        verdict.start,
+                        verdict.end,
+                        verdict.support,
+                        verdict.page,
+                        verdict.label,
+                    )
+                )
             case Doubted(about=about, passage=passage):
                 return DoubtedEvent(Doubt(index, start, end, about, passage))
             case None:

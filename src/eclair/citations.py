@@ -46,13 +46,15 @@ class Embedder(Protocol):
 @dataclass(frozen=True, slots=True)
 class Supported:
     """`quote`, characters `start` to `end` of the document of passage number `passage`, says it. `support` is how
-    likely that is right, from 0 to 1."""
+    likely that is right, from 0 to 1; `page` and `label` are where the quote begins, as a citation has them."""
 
     passage: int
     start: int
     end: int
     quote: str
     support: float
+    page: int | None
+    label: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -405,10 +407,9 @@ class _Book:
     def _supported(self, place: _Place) -> Supported:
         first, last = self.lines[place.first], self.lines[place.last]
         passage = self.passages[first.passage]
-        quote = passage.text[first.start : last.end]
-        return Supported(
-            passage.number, passage.start + first.start, passage.start + last.end, quote, round(place.support, 3)
-        )
+        begin, quote = passage.start + first.start, passage.text[first.start : last.end]
+        support = round(place.support, 3)
+        return Supported(passage.number, begin, passage.start + last.end, quote, support, *passage.named_at(begin))
 
     def _foreign(self, claim: _Claim) -> str:
         """The number or date of a claim that stands in no passage at all."""

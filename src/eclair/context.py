@@ -95,15 +95,17 @@ def with_passages(
     return f"{before}\n\n<passages>\n{shown}\n</passages>\n\n{below}{question}"
 
 
-def where(passage: Passage) -> str:
-    """Where a passage stands, for people: file, page, headings; or title, site, day, headings."""
+def where(passage: Passage, place: int | None = None) -> str:
+    """Where a passage stands, or character `place` of its document, for people: file, page, headings; or title, site,
+    day, headings."""
     if passage.url is not None:
         parts = [passage.name, urlsplit(passage.url).hostname or passage.url, passage.published]
         return " › ".join(
             [*(part for part in parts if part), *(each for each in passage.heading if each != passage.name)]
         )
-    page = passage.label or f"page {passage.page}"
-    return " › ".join([passage.name, *([passage.member] if passage.member else []), page, *passage.heading])
+    page, label = passage.named_at(passage.start if place is None else place)
+    called = label or (f"page {page}" if page is not None else None)
+    return " › ".join([passage.name, *(each for each in (passage.member, called) if each), *passage.heading])
 
 
 def harmless(text: str) -> str:

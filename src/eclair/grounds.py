@@ -35,8 +35,9 @@ class Grounds(Protocol):
         """Notes on what was too long to be shown, each with the numbers of the passages that say so."""
         ...
 
-    async def lead(self, model: Model) -> Sequence[Quoted]:
-        """What is quoted before the model's words; nothing for a model that reads well enough by itself."""
+    async def lead(self, model: Model) -> Sequence[Quoted | str]:
+        """What stands before the model's words: quotes, or a sentence of our own that nothing answers. Nothing for a
+        model that reads well enough by itself."""
         ...
 
     def suffice(self) -> bool:
@@ -64,7 +65,8 @@ class Numbering:
 
 
 class Joined:
-    """The grounds of several sources, one after the other; what the first one leads with is what is quoted."""
+    """The grounds of several sources, one after the other; what the first one leads with is what is quoted, and that
+    nothing answers is said only where none has a quote."""
 
     def __init__(self, *sources: Grounds) -> None:
         self._sources = sources
@@ -79,12 +81,16 @@ class Joined:
     def notes(self) -> Sequence[str]:
         return [note for source in self._sources for note in source.notes()]
 
-    async def lead(self, model: Model) -> Sequence[Quoted]:
+    async def lead(self, model: Model) -> Sequence[Quoted | str]:
+        own: Sequence[Quoted | str] = ()
         for source in self._sources:
-            if quotes := await source.lead(model):
+            lead = await source.lead(model)
+            if lead and not (own and isinstance(lead[0], str)):
                 self._leading = source
-                return quotes
-        return ()
+                if not isinstance(lead[0], str):
+                    return lead
+                own = lead
+        return own
 
     def suffice(self) -> bool:
         return self._leading.suffice()

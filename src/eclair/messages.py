@@ -153,13 +153,24 @@ class LibraryName:
 
 
 @dataclass(frozen=True, slots=True)
+class PageBreak:
+    """Page `page`, which calls itself `label` as a passage's page does, begins with character `start`."""
+
+    page: int
+    label: str | None
+    start: int
+
+
+@dataclass(frozen=True, slots=True)
 class Passage:
     """What an answer could rest on: characters `start` to `end` of the text of the document `file`.
 
-    `number` is the one under which it is cited, from 1, and never changes in a run. `page` counts from 1, `label` is
-    what the page calls itself (`xii`, a sheet's name) or None; `heading` is the path of headings above the passage,
-    and `member` the file in which it stands where the document is an archive. Of a page of the web, `file` is the copy
-    that was kept, `name` its title, `url` its address and `published` the day (ISO 8601) that it is from, where known.
+    `number` is the one under which it is cited, from 1, and never changes in a run. `page` is the one on which it
+    begins, from 1, and `label` what that calls itself (`xii`, a sheet's name): None for its number, and empty where the
+    text has no pages of its own. `breaks` are where further pages begin in it. `heading` is the path of headings above
+    it, and `member` the file in which it stands where the document is an archive. Of a page of the web, `file` is the
+    copy that was kept, `name` its title, `url` its address and `published` the day (ISO 8601) that it is from, where
+    known.
     """
 
     number: int
@@ -174,6 +185,17 @@ class Passage:
     member: str | None = None
     url: str | None = None
     published: str | None = None
+    breaks: tuple[PageBreak, ...] = ()
+
+    def page_at(self, place: int) -> PageBreak:
+        """The page on which character `place` of the document stands."""
+        begun = [each for each in self.breaks if each.start <= place]
+        return begun[-1] if begun else PageBreak(self.page, self.label, self.start)
+
+    def named_at(self, place: int) -> tuple[int | None, str | None]:
+        """The number of that page and what it calls itself; neither where the text has no pages of its own."""
+        found = self.page_at(place)
+        return (None, None) if found.label == "" or self.url is not None else (found.page, found.label)
 
     @property
     def body(self) -> int:
@@ -189,7 +211,8 @@ class Passage:
 @dataclass(frozen=True, slots=True)
 class Citation:
     """Characters `start` to `end` of an answer's part `index` rest on passage `passage`, whose very words are `quote`:
-    characters `quote_start` to `quote_end` of the document. `support` is how well, from 0 to 1."""
+    characters `quote_start` to `quote_end` of the document. `support` is how well, from 0 to 1; `page` is the page on
+    which the quote begins, and `label` what that calls itself, None where the text has no pages of its own."""
 
     index: int
     start: int
@@ -199,6 +222,8 @@ class Citation:
     quote_start: int
     quote_end: int
     support: float
+    page: int | None = None
+    label: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

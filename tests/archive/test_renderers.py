@@ -12,7 +12,18 @@ import pytest
 
 from eclair.archive.exported import Exported, file_name
 from eclair.archive.renderers import RENDERERS, Format
-from eclair.messages import Attachment, Citation, Conversation, Doubt, Fault, LibraryName, Message, Part, Passage
+from eclair.messages import (
+    Attachment,
+    Citation,
+    Conversation,
+    Doubt,
+    Fault,
+    LibraryName,
+    Message,
+    PageBreak,
+    Part,
+    Passage,
+)
 from tests.archive.support import NOW, staged
 
 CONVERSATION = "conv_" + "0" * 26
@@ -236,6 +247,23 @@ def test_markdown_has_sources_as_footnotes(rested: Exported) -> None:
     assert r"[^2-2]: \<report>.pdf, Sales: “It \<rose> so.”" in text
     assert r"[^2-3]: \<report>.pdf, page 4: “It \<rose> so.”" in text
     assert "> (?) Lyon has 12. — *No source says so: 12.*" in text
+
+
+def test_a_source_is_placed_where_its_quote_begins(rested: Exported) -> None:
+    """The passage begins on page 3, and the text of the other has no pages."""
+    answer = rested.messages[-1]
+    paged, text = answer.passages
+    passages = (
+        replace(paged, page=3, label=None, start=0, end=60, breaks=(PageBreak(4, "iv", 5), PageBreak(5, None, 40))),
+        replace(text, name="notes.md", label="", heading=("Town", "Fees")),
+    )
+    citations = tuple(replace(each, quote_start=6) for each in answer.citations)
+    message = replace(answer, passages=passages, citations=citations)
+    exported = replace(rested, messages=(*rested.messages[:-1], message))
+    text = RENDERERS["markdown"].render(exported).decode()
+    assert r"[^2-2]: \<report>.pdf, page iv: “" in text
+    assert "[^2-3]: notes.md, Fees: “" in text
+    assert "<strong>notes.md, Fees</strong>" in RENDERERS["html"].render(exported).decode()
 
 
 def test_html_links_to_sources(rested: Exported) -> None:

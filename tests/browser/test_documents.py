@@ -155,7 +155,7 @@ def test_the_sources_stand_below_and_go_along_when_it_is_copied(desk: Page) -> N
         {"name": "notes.txt", "mimeType": "text/plain", "buffer": b"A tower casts a shadow at noon.\n"},
     )
     sources = answer(desk).get_by_role("region", name="Sources")
-    expect(sources.get_by_role("button").first).to_contain_text("report.pdf, page 1")
+    expect(sources.get_by_role("button").first).to_contain_text("report.pdf, page 2")
     sources.get_by_text(re.compile(r"Show passages \(\d\)")).click()
     expect(sources.get_by_text("not cited").first).to_be_visible()
     sources.get_by_role("button").filter(has_text="towns.xlsx, Towns").first.click()
@@ -165,7 +165,7 @@ def test_the_sources_stand_below_and_go_along_when_it_is_copied(desk: Page) -> N
     copied: str = desk.evaluate("() => navigator.clipboard.readText()")
     number = re.search(r"^The tower is 330 metres high\.\[\^(\d)\] It was", copied)
     assert number is not None, copied
-    assert f"[^{number[1]}]: report.pdf, page 1: “" in copied
+    assert f"[^{number[1]}]: report.pdf, page 2: “" in copied
 
 
 def test_of_a_deleted_file_the_quote_remains(desk: Page, watches: list[Watch]) -> None:

@@ -102,6 +102,11 @@ class TestPdf:
         told = await reading(files.pdf([files.page_of_text(n) for n in range(1, 5)], labels=labels), "l.pdf")
         assert [page.label for page in told.pages] == ["i", "ii", "1", "2"]
 
+    @pytest.mark.parametrize("name", ["notes.txt", "notes.md", "notes.html", "notes.py", "notes.csv", "notes.eml"])
+    async def test_what_has_no_pages_calls_none(self, reading: Reading, name: str) -> None:
+        told = await reading(("A line of it, and more.\n\n" * 400).encode(), name)
+        assert {page.label for page in told.pages} == {""}
+
     async def test_from_the_page_behind_the_known(self, reading: Reading) -> None:
         data = files.pdf([files.page_of_text(n) for n in range(1, 9)])
         whole = await reading(data, "rivers.pdf")

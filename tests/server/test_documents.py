@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from eclair.settings import EngineSettings, Settings
+from tests.documents.files import pdf
 from tests.engines.servers import Speaking
 from tests.engines.standin import standing_in
 from tests.support import Server, parse, serving, text_of
@@ -29,13 +30,13 @@ JSON = dict[str, Any]
 
 
 @asynccontextmanager
-async def reading(settings: Settings, **changed: Any) -> AsyncGenerator[tuple[Server, Speaking]]:
+async def reading(settings: Settings, name: str = "reader", **changed: Any) -> AsyncGenerator[tuple[Server, Speaking]]:
     """Éclair before a model that says what it is told to; passages are found by their words alone."""
     async with standing_in() as stand:
         model = Speaking(stand)
-        model.lists = model.has = ["reader"]
+        model.lists = model.has = [name]
         engines = {"one": EngineSettings(model.url, context=8192)}
-        wanted = replace(settings, engines=engines, model="reader", **{"embedder": "off", **changed})
+        wanted = replace(settings, engines=engines, model=name, **{"embedder": "off", **changed})
         async with serving(wanted) as server:
             yield server, model
 
@@ -78,6 +79,9 @@ async def test_an_answer_cites_the_very_words(settings: Settings) -> None:
         assert sentence(message, citation) == "The tower is 330 metres high."
         passage = next(each for each in message["passages"] if each["number"] == citation["passage"])
         assert (passage["name"], passage["page"]) == ("tower.md", 1)
+        assert (citation["page"], citation["label"]) == (None, None), "a text has no pages"
+        assert "[1] tower.md › The tower\n" in asked(model)
+        assert "page 1" not in asked(model)
         assert citation["quote"].endswith("It is 330 metres high and weighs 7,300 tonnes.")
         page = (await server.get(f"/api/files/{file['id']}/pages/1")).body["text"]
         assert page[citation["quote_start"] : citation["quote_end"]] == citation["quote"]
@@ -86,6 +90,39 @@ async def test_an_answer_cites_the_very_words(settings: Settings) -> None:
         assert doubted.keys() == {"It was built in 1905.", "Nobody painted it blue."}
         assert "1905" in doubted["It was built in 1905."]
         assert [step["kind"] for step in message["steps"]][-1] == "search"
+
+
+RUNS_ON = (
+    ["The harbour lies to the north of the town, where the", "river is wide. The tower stands beside it, and"],
+    ["is the oldest one of the coast. The tower is 330 metres", "high. Ships have seen its light since 1903."],
+)
+"""A paragraph that runs on from one page to the next."""
+SHIPS = "Ships have seen its light since 1903."
+
+
+def running_on(labels: str = "") -> bytes:
+    return pdf([[(72, 100 + 14 * at, 11, line) for at, line in enumerate(page)] for page in RUNS_ON], labels=labels)
+
+
+@pytest.mark.parametrize(("labels", "called"), [("", "page 2"), ("/PageLabels<</Nums[0<</S/r>>]>>", "page ii")])
+async def test_a_citation_names_the_page_of_its_quote(settings: Settings, labels: str, called: str) -> None:
+    async with reading(settings) as (server, model):
+        file = await add(server, running_on(labels), "coast.pdf")
+        model.says = f"The harbour lies to the north of the town. {SHIPS}"
+        conversation = await server.begin()
+        message = await server.say(conversation, "Since when have ships seen its light?", files=[file["id"]])
+        (passage,) = message["passages"]
+        label = called.removeprefix("page ") if labels else None
+        assert [each["page"] for each in passage["breaks"]] == [2]
+        first, second = message["citations"]
+        assert (first["page"], second["page"], second["label"]) == (1, 2, label)
+        page = (await server.get(f"/api/files/{file['id']}/pages/2")).body
+        begin = second["quote_start"] - page["start"]
+        assert page["text"][begin : begin + len(second["quote"])] == second["quote"]
+        model.says = SHIPS
+        second = await server.say(conversation, "When did ships first see its light?")
+        exported = (await server.get(f"/api/conversations/{conversation}/export?format=markdown")).raw.decode()
+        assert f"coast.pdf, {called}: “Ships have seen" in exported
 
 
 async def test_the_model_is_shown_passages_as_data_once(settings: Settings) -> None:

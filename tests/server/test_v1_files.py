@@ -18,7 +18,7 @@ from openai.types.responses import Response, ResponseStreamEvent
 from pydantic import TypeAdapter
 
 from eclair.settings import Settings
-from tests.server.test_documents import TOWER, add, asked, reading, ready
+from tests.server.test_documents import SHIPS, TOWER, add, asked, reading, ready, running_on
 from tests.server.test_v1 import client_of, exact
 from tests.support import JSON, Server
 
@@ -154,7 +154,7 @@ async def test_a_chat_completion_cites_the_page(spoken: tuple[Server, Any, opena
         (annotation,) = choice.message.annotations
         cited = annotation.url_citation.model_dump()
         assert SAYS[cited["start_index"] : cited["end_index"]] == "The tower is 330 metres high."
-        assert cited["title"].startswith("tower.md › page 1")
+        assert cited["title"].startswith("tower.md › The tower")
         assert "330 metres" in (await server.get(cited["url"].removeprefix(server.address))).body["text"]
     stream = await client.chat.completions.create(model="reader", messages=messages, stream=True)
     chunks: list[ChatCompletionChunk] = [chunk async for chunk in stream]
@@ -162,6 +162,16 @@ async def test_a_chat_completion_cites_the_page(spoken: tuple[Server, Any, opena
     (given,) = [delta["annotations"] for delta in deltas if "annotations" in delta]
     assert given[0]["url_citation"] == cited
     assert chunks[-1].choices[0].finish_reason == "stop"
+
+
+async def test_an_annotation_leads_to_the_page_of_its_quote(spoken: tuple[Server, Any, openai.AsyncOpenAI]) -> None:
+    server, model, client = spoken
+    file = await ready(server, await add(server, running_on(), "coast.pdf"))
+    model.says = SHIPS
+    reply = await client.chat.completions.create(model="reader", messages=chat_about({"file_id": file["id"]}))
+    (annotation,) = reply.choices[0].message.annotations or []
+    assert annotation.url_citation.title == "coast.pdf › page 2"
+    assert annotation.url_citation.url.endswith(f"/api/files/{file['id']}/pages/2")
 
 
 @pytest.mark.parametrize("data", [DATA, DATA.partition(",")[2]])

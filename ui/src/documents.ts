@@ -105,16 +105,19 @@ export function iconOf(name: string): IconName {
   return kinds.find(([names]) => names.test(name))?.[1] ?? "page";
 }
 
-/** `page 4`, `page xii`, or what a sheet or a file of an archive calls itself. */
+/** `page 4`, `page xii`, or what a sheet or a file of an archive calls itself; nothing where a file has no pages. */
 export function pageName(page: number, label: string | null): string {
   const plain = label === null || /^[\divxlcdm.–-]+$/i.test(label);
   return plain ? say("onPage", { page: label ?? number(page) }) : label;
 }
 
-/** Where a passage stands: `report.pdf, page 4`; of a page of the web `Title, example.org, 24 November 2026`. */
-export function placeOf({ name, member, page, label, ...web }: Passage): string {
-  if (web.url) return [name, originOf(web)].join(", ");
-  return [member === null ? name : `${name} › ${member}`, pageName(page, label)].join(", ");
+/** Where a passage stands, or character `at` of its document: `report.pdf, page 4`; of what has no pages `notes.md, Fees`;
+ * of a page of the web `Title, example.org, 24 November 2026`. */
+export function placeOf({ name, member, heading, breaks, page, label, ...rest }: Passage, at = rest.start): string {
+  if (rest.url) return [name, originOf(rest)].join(", ");
+  const found = breaks.findLast(({ start }) => start <= at) ?? { page, label };
+  const place = found.label === "" ? heading.at(-1) : pageName(found.page, found.label);
+  return [member === null ? name : `${name} › ${member}`, place].filter((part) => part).join(", ");
 }
 
 /** Where character `count` of `text` is in UTF-16 units. */

@@ -129,12 +129,21 @@ export interface LibraryName {
   readonly name: string;
 }
 
+/** Page `page`, which calls itself `label` as a passage's page does, begins with character `start`. */
+export interface PageBreak {
+  readonly page: number;
+  readonly label: string | null;
+  readonly start: number;
+}
+
 /** What an answer could rest on: characters `start` to `end` of the text of the document `file`.
  *
- * `number` is the one under which it is cited, from 1, and never changes in a run. `page` counts from 1, `label` is
- * what the page calls itself (`xii`, a sheet's name) or None; `heading` is the path of headings above the passage,
- * and `member` the file in which it stands where the document is an archive. Of a page of the web, `file` is the copy
- * that was kept, `name` its title, `url` its address and `published` the day (ISO 8601) that it is from, where known.
+ * `number` is the one under which it is cited, from 1, and never changes in a run. `page` is the one on which it
+ * begins, from 1, and `label` what that calls itself (`xii`, a sheet's name): None for its number, and empty where the
+ * text has no pages of its own. `breaks` are where further pages begin in it. `heading` is the path of headings above
+ * it, and `member` the file in which it stands where the document is an archive. Of a page of the web, `file` is the
+ * copy that was kept, `name` its title, `url` its address and `published` the day (ISO 8601) that it is from, where
+ * known.
  */
 export interface Passage {
   readonly number: number;
@@ -149,10 +158,12 @@ export interface Passage {
   readonly member: string | null;
   readonly url: string | null;
   readonly published: string | null;
+  readonly breaks: readonly PageBreak[];
 }
 
 /** Characters `start` to `end` of an answer's part `index` rest on passage `passage`, whose very words are `quote`:
- * characters `quote_start` to `quote_end` of the document. `support` is how well, from 0 to 1.
+ * characters `quote_start` to `quote_end` of the document. `support` is how well, from 0 to 1; `page` is the page on
+ * which the quote begins, and `label` what that calls itself, None where the text has no pages of its own.
  */
 export interface Citation {
   readonly index: number;
@@ -163,6 +174,8 @@ export interface Citation {
   readonly quote_start: number;
   readonly quote_end: number;
   readonly support: number;
+  readonly page: number | null;
+  readonly label: string | null;
 }
 
 /** Nothing at hand supports characters `start` to `end` of an answer's part `index`. `about` is what of it differs

@@ -3,17 +3,19 @@
 import assert from "node:assert/strict";
 import { test } from "vitest";
 import { withSources } from "../src/chat/answer.ts";
+import { placeOf } from "../src/documents.ts";
 import type { Citation, Doubt, Message, Passage } from "../src/events.ts";
 import { Blocks } from "../src/markdown/blocks.ts";
 import { marked } from "../src/markdown/cited.ts";
 import { whole } from "../src/markdown/render.ts";
 import { question } from "../src/state/question.ts";
+import { ofCitation } from "../src/state/source.ts";
 import { random } from "./random.ts";
 
 const MARK = /<sup class="source"><button[^>]*data-source="([cd]\d+)"[^>]*>([^<]*)<\/button><\/sup>/g;
 
 function passage(number: number): Passage {
-  return { number, file: `file_${number}`, name: "report.pdf", page: 4, label: null, heading: [], start: 0, end: 9, text: "It was so.", member: null, url: null, published: null };
+  return { number, file: `file_${number}`, name: "report.pdf", page: 4, label: null, heading: [], start: 0, end: 9, text: "It was so.", member: null, url: null, published: null, breaks: [] };
 }
 
 /** Offsets as the server counts them: in characters. */
@@ -25,7 +27,7 @@ function span(text: string, sentence: string): { start: number; end: number } {
 }
 
 function cites(text: string, sentence: string, number: number): Citation {
-  return { index: 0, ...span(text, sentence), passage: number, quote: "It  was\nso.", quote_start: 0, quote_end: 9, support: 1 };
+  return { index: 0, ...span(text, sentence), passage: number, quote: "It  was\nso.", quote_start: 0, quote_end: 9, support: 1, page: 4, label: null };
 }
 
 function answer(text: string, citations: readonly Citation[], doubts: readonly Doubt[] = []): Message {
@@ -62,6 +64,15 @@ test("emphasis, links, lists, headings, tables and breaks mean what they meant",
   assert.match(one("See https://example.org/a for it.\nSee https://example.org/b", "See https://example.org/b"), /href="https:&#47;&#47;example|href="https:\/\/example\.org\/b"[^>]*>https:\/\/example\.org\/b<\/a> ⟦c0:3⟧/);
   assert.match(one("It is `x`.", "It is `x`."), /<code>x<\/code>\.⟦c0:3⟧/);
   assert.match(one("It is $x^2$. So.", "It is $x^2$."), /data-tex="x\^2"[^>]*>[^<]*<\/span>\.⟦c0:3⟧ So/);
+});
+
+test("a source is placed where its quote begins", () => {
+  const long = { ...passage(3), end: 60, breaks: [{ page: 5, label: null, start: 20 }, { page: 6, label: "iv", start: 40 }] };
+  assert.deepEqual([0, 20, 45].map((at) => placeOf(long, at)), ["report.pdf, page 4", "report.pdf, page 5", "report.pdf, page iv"]);
+  assert.equal(placeOf({ ...long, label: "", breaks: [], heading: ["Town", "Fees"] }, 45), "report.pdf, Fees");
+  assert.equal(placeOf({ ...long, label: "", breaks: [], member: "a/b.txt" }), "report.pdf › a/b.txt");
+  const message = { passages: [long] } as unknown as Message;
+  assert.equal(ofCitation(message, { ...cites("It was.", "It was.", 3), quote_start: 45, page: 6, label: "iv" })?.page, 6);
 });
 
 test("where Markdown reads more than text nothing is put", () => {

@@ -13,7 +13,7 @@ function step(kind: Step["kind"], milliseconds: number | null, outcome: Outcome 
 }
 
 function passage(number: number, url: string | null, published: string | null): Passage {
-  const place = { page: 1, label: null, heading: [], start: 0, end: 1, text: "x", member: null };
+  const place = { page: 1, label: null, heading: [], start: 0, end: 1, text: "x", member: null, breaks: [] };
   return { number, file: "page_1", name: "Title", ...place, url, published };
 }
 

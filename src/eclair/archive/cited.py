@@ -27,29 +27,38 @@ Mark = Citation | Doubt
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A passage that is cited, and the words of it that were quoted first."""
+    """A passage that is cited, and the words of it that were quoted first, from character `place` of the document."""
 
     passage: Passage
     quote: str
+    place: int
 
 
 def sources(message: Message) -> list[Source]:
     """Each passage that is cited once, by its number."""
-    first: dict[int, str] = {}
+    first: dict[int, Citation] = {}
     for citation in message.citations:
-        first.setdefault(citation.passage, " ".join(citation.quote.split()))
+        first.setdefault(citation.passage, citation)
     known = {passage.number: passage for passage in message.passages}
-    return [Source(known[number], quote) for number, quote in sorted(first.items()) if number in known]
+    return [
+        Source(known[number], " ".join(citation.quote.split()), citation.quote_start)
+        for number, citation in sorted(first.items())
+        if number in known
+    ]
 
 
-def where(passage: Passage) -> str:
-    """`report.pdf, page 4`; of a page of the web `Title, example.org, 24 November 2026`."""
+def where(source: Source) -> str:
+    """`report.pdf, page 4`; of a text without pages `notes.md, Fees`; of a page of the web `Title, example.org, 24
+    November 2026`."""
+    passage = source.passage
     if passage.url is not None:
         return ", ".join(part for part in (passage.name, _site(passage.url), _day(passage.published)) if part)
-    label = passage.label
-    named = label is None or re.fullmatch(r"[\divxlcdm.–-]+", label, re.IGNORECASE)
+    page, label = passage.named_at(source.place)
     name = passage.name if passage.member is None else f"{passage.name} › {passage.member}"
-    return f"{name}, page {label or passage.page}" if named else f"{name}, {label}"
+    if page is None:
+        return ", ".join([name, *passage.heading[-1:]])
+    named = label is None or re.fullmatch(r"[\divxlcdm.–-]+", label, re.IGNORECASE)
+    return f"{name}, page {label or page}" if named else f"{name}, {label}"
 
 
 def address(passage: Passage) -> str | None:

@@ -105,7 +105,9 @@ class Printer:
         quoted = {citation.quote: citation for citation in self._citations}
         for citation in sorted(quoted.values(), key=lambda citation: (citation.passage, citation.quote_start)):
             passage = self._passages[citation.passage]
-            self._terminal.aside(f"[{passage.number}] {where(passage)}: “{' '.join(citation.quote.split())}”")
+            self._terminal.aside(
+                f"[{passage.number}] {where(passage, citation.quote_start)}: “{' '.join(citation.quote.split())}”"
+            )
         for doubt in self._doubts:
             sentence = "".join(self._texts[doubt.index])[doubt.start : doubt.end]
             why = f" ({doubt.about})" if doubt.about else ""

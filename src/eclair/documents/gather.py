@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 import time
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
@@ -17,8 +18,10 @@ from dataclasses import dataclass, replace
 from eclair.citations import Checker
 from eclair.documents.asking import wants_whole
 from eclair.documents.embedding import Embedder
+from eclair.documents.fitting import MEASURED, fits, near, nothing
 from eclair.documents.intake import Intake, is_unknown
 from eclair.documents.notes import Ask, Notes
+from eclair.documents.passages import of_file, of_found
 from eclair.documents.quoting import quoted, quotes
 from eclair.documents.search import Found, Search
 from eclair.documents.whole import FRAMING, Part, Stated, fitting, parts_of, telling
@@ -82,6 +85,7 @@ def is_small(model: Model) -> bool:
     return size is not None and size < SMALL
 
 
+_ASKS = re.compile(r"[?？؟;]")
 AskFor = Callable[[str, Engine, Model, Request], AsyncGenerator[Piece, None]]
 """What a model says to the request of an owner, to whom what it takes is counted."""
 
@@ -177,6 +181,8 @@ class DocumentGrounds:
         self._numbering = numbering
         self._clock = clock
         self._passages: list[Passage] = []
+        self._hits: Sequence[Found] | None = None
+        self._fits = True
         self._notes: list[str] = []
         self._quotes: list[Quoted] = []
         self._speechless = False
@@ -202,6 +208,7 @@ class DocumentGrounds:
             began = self._clock()
             yield StepStarted("search", "search", f"Searching {self._what(files)}")
             self._passages = self._numbering.numbered(await self._found(files, most))
+            self._fits = bool(self._passages) and await self._fitting(files, model)
             yield StepFinished("search", self._since(began))
         for passage in self._passages:
             yield SourceFound(passage)
@@ -213,20 +220,23 @@ class DocumentGrounds:
         files = await self._files()
         return self._numbering.numbered(await self._whole_files(files, budget(model)) or ())
 
-    async def lead(self, model: Model) -> Sequence[Quoted]:
-        """The sentences that answer best, where the model is too small to be trusted with that."""
-        if self._quotes or not is_small(model) or not self._passages:
+    async def lead(self, model: Model) -> Sequence[Quoted | str]:
+        """The sentences that answer best, where the model is too small to be trusted with that; or that none does."""
+        if self._quotes or not is_small(model):
             return self._quotes
         question = _question(self._history)
         language = language_of(question)
+        if not self._fits:
+            self._speechless = True
+            return [nothing(language)]
         foreign = language is not None and bool(model.languages) and not lists(model.languages, language)
         found = await quotes(question, self._passages, self._embedder, 2 if foreign else 1)
         self._speechless = foreign and bool(found)
         return found
 
     def suffice(self) -> bool:
-        """A small model would but repeat what is quoted from every part, and babble in a language that it does not
-        know."""
+        """A small model would but repeat what is quoted from every part, guess where nothing answers, and babble in a
+        language that it does not know."""
         return bool(self._quotes) or self._speechless
 
     def notes(self) -> Sequence[str]:
@@ -254,13 +264,32 @@ class DocumentGrounds:
         """Passages without their numbers."""
         if (whole := await self._whole_files(files, most)) is not None:
             return whole
-        found = await self._search.find(self._scope, _query(self._history), most.passages)
-        passages = [_passage(each) for each in found]
+        found = self._hits = await self._search.find(self._scope, _query(self._history), most.passages)
+        passages = [of_found(each) for each in found]
         if not found:
             return []
         sheet = await self._sheet(found[0], most.whole // 2)
         places = {(passage.file, passage.start) for passage in sheet}
         return [*sheet, *(each for each in passages if (each.file, each.start) not in places)]
+
+    async def _fitting(self, files: Sequence[FileState], model: Model) -> bool:
+        """Whether anything that was found may answer. A larger model that is shown all there is sees that by itself;
+        and what it is told to do, rather than asked, need have no word of what it rests on."""
+        query, small = _query(self._history), is_small(model)
+        if wants_whole(_question(self._history)) or (not small and (self._hits is None or not _ASKS.search(query))):
+            return True
+        cosines = None
+        if self._embedder is not None and self._embedder.name.startswith(MEASURED) and await self._embedded(files):
+            cosines = near(self._hits or await self._search.find(self._scope, query, budget(model).passages))
+        return await asyncio.to_thread(fits, query, self._passages, cosines or None)
+
+    async def _embedded(self, files: Sequence[FileState]) -> bool:
+        """Whether everything that is searched is found by its meaning too."""
+        if any(not _ready(each) or each.document.embedded < each.document.chunks for each in files):
+            return False
+        libraries = await self._store.libraries(self._scope.owner) if self._scope.libraries else []
+        chosen = [each for each in libraries if each.library.id in self._scope.libraries]
+        return all(each.waiting == 0 and each.embedded == each.chunks for each in chosen)
 
     async def _sheet(self, found: Found, most: int) -> list[Passage]:
         """The passages of the sheet on which a row was found, where it has no more than `most` characters: what is
@@ -271,8 +300,8 @@ class DocumentGrounds:
             start, end = pages[0].start, pages[0].start + len(pages[0].page.text)
             near = most // SHORTEST
             chunks = await self._store.chunks(chunk.document, max(0, chunk.number - near), chunk.number + near)
-            return [_passage(replace(found, chunk=each)) for each in chunks if start <= each.start < end]
-        return [_passage(found)]
+            return [of_found(replace(found, chunk=each)) for each in chunks if start <= each.start < end]
+        return [of_found(found)]
 
     async def _everything(self, files: Sequence[FileState], most: int) -> list[FileState]:
         """All files of the scope; none where libraries are among them and it is too much to be read for one answer."""
@@ -358,23 +387,8 @@ class DocumentGrounds:
         """The file's passages in order, as many as `most` chunks."""
         sha256 = file.document.sha256
         chunks = await self._store.chunks(sha256, 0, most - 1)
-        pages = await self._store.pages(sha256, chunks[0].page, chunks[-1].page) if chunks else []
-        labels = {stored.page.number: stored.page for stored in pages}
-        return [
-            Passage(
-                number=0,
-                file=file.file.id,
-                name=file.file.name,
-                page=chunk.page,
-                label=labels[chunk.page].label,
-                heading=chunk.heading,
-                start=chunk.start,
-                end=chunk.end,
-                text=chunk.text,
-                member=labels[chunk.page].member,
-            )
-            for chunk in chunks
-        ]
+        pages = await self._store.pages(sha256, chunks[0].page) if chunks else []
+        return of_file(file.file, chunks, pages)
 
     def _remarks(self, files: Sequence[FileState]) -> list[Remarked]:
         """What of the files the answer cannot rest on."""
@@ -386,28 +400,12 @@ class DocumentGrounds:
             elif not _ready(each):
                 pages = f"{state.pages_read:,} of {state.pages:,}" if state.pages else f"{state.pages_read:,}"
                 remarks.append(Remarked("partly_read", f"Of {each.file.name} {pages} pages were read so far."))
-        if not self._passages:
+        if not self._fits:
             remarks.append(Remarked("nothing_found", "Nothing in the documents fits the question."))
         return remarks
 
     def _since(self, began: float) -> float:
         return round((self._clock() - began) * 1000, 1)
-
-
-def _passage(found: Found) -> Passage:
-    chunk = found.chunk
-    return Passage(
-        number=0,
-        file=found.file,
-        name=found.name,
-        page=chunk.page,
-        label=found.label,
-        heading=chunk.heading,
-        start=chunk.start,
-        end=chunk.end,
-        text=chunk.text,
-        member=found.member,
-    )
 
 
 def _few(texts: Sequence[Sequence[Passage]]) -> list[Part]:

@@ -25,7 +25,7 @@ from eclair.errors import NotFound, TooLarge, UnreadableFile, UserError
 
 log = logging.getLogger(__name__)
 
-READER = 1
+READER = 2
 """Rises when files are read otherwise than before, so that those that were read are read anew."""
 
 WARM = 120

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -24,6 +24,10 @@ LONGEST = 600
 RANK = 0.15
 """What it counts that a sentence stands in the best passage, and for a half and a third of it in the next ones."""
 
+CLOSE = 0.4
+"""How much less good a second sentence may be that is quoted too, where one is wanted: of one question in five the
+answer may as well stand there (bench/grounded.py)."""
+
 
 @dataclass(frozen=True, slots=True)
 class _Line:
@@ -35,11 +39,14 @@ class _Line:
 
 
 async def quotes(question: str, passages: Sequence[Passage], embedder: Embedder | None, most: int = 1) -> list[Quoted]:
-    """The `most` sentences that answer the question best, in the order in which they stand; each ready to be shown as
-    a quote of Markdown, with its citation. Raises what the embedder raises."""
+    """The `most` sentences that answer the question best, or two where one is wanted and the second is about as good,
+    in the order in which they stand; each ready to be shown as a quote of Markdown, with its citation. Raises what the
+    embedder raises."""
     lines = await asyncio.to_thread(_by_words, question, passages[:LOOKED_AT])
     if embedder is not None and len(lines) > most:
         lines = await _by_meaning(question, lines[:EMBEDDED], embedder)
+    if most == 1 and len(lines) > 1 and lines[0].score - lines[1].score < CLOSE:
+        most = 2
     chosen = sorted(lines[:most], key=lambda line: (line.passage.number, line.start))
     return [quoted(line.passage, line.start, line.end) for line in chosen]
 
@@ -71,7 +78,8 @@ async def _by_meaning(question: str, lines: Sequence[_Line], embedder: Embedder)
     near = np.vecdot(await embedder.embed([line.text for line in lines], "passage"), asked)
     spread = near - near.min()
     both = spread / (spread.max() or 1.0) + np.array([line.score for line in lines])
-    return [lines[place] for place in np.argsort(-both, kind="stable")]
+    order: list[int] = np.argsort(-both, kind="stable").tolist()
+    return [replace(lines[place], score=float(both[place])) for place in order]
 
 
 def quoted(passage: Passage, start: int, end: int, title: str = "") -> Quoted:
@@ -80,5 +88,6 @@ def quoted(passage: Passage, start: int, end: int, title: str = "") -> Quoted:
     words = " ".join(text.split())
     above = f"**{title}**\n\n> " if title else "> "
     place = (len(above), len(above) + len(words))
-    citation = Citation(0, *place, passage.number, text, passage.start + start, passage.start + end, 1.0)
+    begin = passage.start + start
+    citation = Citation(0, *place, passage.number, text, begin, passage.start + end, 1.0, *passage.named_at(begin))
     return Quoted(f"{above}{words} [{passage.number}]\n\n", citation)

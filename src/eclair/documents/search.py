@@ -17,6 +17,7 @@ from typing import Literal
 from eclair.documents.embedding import Embedder
 from eclair.documents.values import Chunk
 from eclair.errors import UpstreamError
+from eclair.messages import PageBreak
 from eclair.store.documents import DocumentStore, Located, Near, Scope
 
 LONGEST = 2000
@@ -51,7 +52,8 @@ log = logging.getLogger(__name__)
 @dataclass(frozen=True, slots=True)
 class Found:
     """A chunk in a file of the scope. `score` is its cosine to the query, or for one found by `words` alone the share
-    of the query's words that it has, rarer ones counting more. `label` and `member` are those of its page."""
+    of the query's words that it has, rarer ones counting more. `label` and `member` are those of the page on which it
+    begins, `breaks` where further pages begin in it."""
 
     chunk: Chunk
     file: str
@@ -60,6 +62,7 @@ class Found:
     how: How
     label: str | None
     member: str | None
+    breaks: tuple[PageBreak, ...]
 
 
 class Search:
@@ -115,4 +118,4 @@ def _fused(words: Sequence[Near], near: Sequence[Near], weight: float) -> list[N
 def _found(located: Located, words: float | None, meaning: float | None) -> Found:
     how: How = "both" if words and meaning else "meaning" if meaning else "words"
     score = max(meaning if meaning is not None else words or 0.0, 0.0)
-    return Found(located.chunk, located.file, located.name, score, how, located.label, located.member)
+    return Found(located.chunk, located.file, located.name, score, how, located.label, located.member, located.breaks)

@@ -45,7 +45,7 @@ class Block:
 @dataclass(frozen=True, slots=True)
 class Page:
     """One page, slide, sheet or file of an archive. `number` counts from 1; `label` is what it calls itself, such as
-    `xii` or a sheet's name, where that is not the number.
+    `xii` or a sheet's name, where that is not the number, and empty where the file has no pages of its own.
 
     `member` is the file of an archive in which it stands. `width` and `height` are in points, None where it has no
     fixed form and thus no picture; then it has no words either.

@@ -9,6 +9,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from textwrap import shorten
 
 from eclair.citations import sentences_of
 from eclair.documents.asking import FRAME
@@ -25,6 +26,9 @@ BROKEN = 0.5
 """What a line counts that is no whole sentence, as one of a table or a program is."""
 
 _ENDED = re.compile(r"[.!?…。！？؟][\"'”’“»›)\]*_]*\Z")
+
+BEGINNING = 40
+"""Characters with which a part begins, where it has neither a heading nor a page of its own."""
 
 FRAMING = 70
 """Characters that the number and the place of a passage take."""
@@ -110,7 +114,11 @@ def _part(passages: list[Passage], depth: int, files: Sequence[Sequence[Passage]
 
 
 def _where(passage: Passage, depth: int) -> str:
-    return passage.heading[:depth][-1] if passage.heading else passage.label or f"page {passage.page}"
+    if passage.heading:
+        return passage.heading[:depth][-1]
+    if passage.label != "":
+        return passage.label or f"page {passage.page}"
+    return f"“{shorten(passage.text, BEGINNING, placeholder='…')}”"
 
 
 def _length(passages: Iterable[Passage]) -> int:
@@ -202,4 +210,6 @@ def _spread(count: int) -> list[int]:
 
 def _narrowed(passage: Passage, start: int, end: int) -> Passage:
     text = passage.text[start - passage.start : end - passage.start]
-    return replace(passage, start=start, end=end, text=text)
+    first = passage.page_at(start)
+    breaks = tuple(each for each in passage.breaks if start < each.start < end)
+    return replace(passage, page=first.page, label=first.label, start=start, end=end, text=text, breaks=breaks)

@@ -25,6 +25,7 @@ VALUES = (
     messages.Step,
     messages.Attachment,
     messages.LibraryName,
+    messages.PageBreak,
     messages.Passage,
     messages.Citation,
     messages.Doubt,

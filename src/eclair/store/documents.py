@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Protocol
 
 from eclair.documents.values import Chunk, Page
-from eclair.messages import Fault
+from eclair.messages import Fault, PageBreak
 
 if TYPE_CHECKING:
     from numpy import float32
@@ -131,13 +131,14 @@ class Near:
 @dataclass(frozen=True, slots=True)
 class Located:
     """A chunk with the file of the scope that holds it. `label` and `member` are those of the page on which it
-    begins."""
+    begins, `breaks` where further pages begin in it."""
 
     chunk: Chunk
     file: str
     name: str
     label: str | None
     member: str | None
+    breaks: tuple[PageBreak, ...]
 
 
 class DocumentStore(Protocol):

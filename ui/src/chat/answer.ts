@@ -102,11 +102,11 @@ export function withSources(message: Message): string {
   const prefix = own.includes("[^") ? "s" : "";
   const put = ({ number: source }: { number: number | null }) => (source === null ? "" : `[^${prefix}${source}]`);
   const text = message.parts.map((part, i) => (part.kind === "text" ? insert(part.text, message, i, put) : "")).join("");
-  const notes = sources.flatMap(({ passage: wanted, quote }) => {
+  const notes = sources.flatMap(({ passage: wanted, quote, quote_start }) => {
     const passage = message.passages.find((one) => one.number === wanted);
     if (passage === undefined) return [];
     const address = addressOf(passage.url);
-    const place = inert(placeOf(passage)) + (address === null ? "" : `, <${address}>`);
+    const place = inert(placeOf(passage, quote_start)) + (address === null ? "" : `, <${address}>`);
     return [`[^${prefix}${wanted}]: ${place}: “${inert(quote)}”`];
   });
   return notes.length === 0 ? text : `${text.trimEnd()}\n\n${notes.join("\n")}\n`;

@@ -16,7 +16,9 @@ export interface Source {
 
 export function ofCitation({ passages }: Message, { passage: number, quote, quote_start, quote_end }: Citation): Source | null {
   const passage = passages.find((one) => one.number === number);
-  return passage === undefined ? null : { ...ofPassage(passage), marked: { start: quote_start, end: quote_end, quote } };
+  if (passage === undefined) return null;
+  const page = passage.breaks.findLast(({ start }) => start <= quote_start)?.page ?? passage.page;
+  return { ...ofPassage(passage), page, marked: { start: quote_start, end: quote_end, quote } };
 }
 
 /** What is nearest to a sentence that nothing supports; null where nothing is near. */

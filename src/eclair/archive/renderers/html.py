@@ -118,7 +118,7 @@ def _grounds(message: Message, answer: int) -> Iterator[str]:
         yield '<ul class="sources">'
         for source in cited:
             number = source.passage.number
-            place = f"<strong>{escape(where(source.passage))}</strong>"
+            place = f"<strong>{escape(where(source))}</strong>"
             if url := address(source.passage):
                 place += f' <a href="{escape(url)}" rel="noopener noreferrer">{escape(url)}</a>'
             text = f'{place} <q dir="auto" lang="">{escape(source.quote)}</q>'

@@ -57,7 +57,7 @@ def _grounds(message: Message, answer: int) -> Iterator[str]:
         yield ""
         for source in cited:
             link = f", <{url}>" if (url := address(source.passage)) else ""
-            place = f"{_inert(where(source.passage))}{link}"
+            place = f"{_inert(where(source))}{link}"
             yield f"[^{answer}-{source.passage.number}]: {place}: “{_inert(source.quote)}”"
     for sentence, doubt in doubts(message):
         yield from ("", f"> (?) {sentence} — *{doubt}*")

@@ -89,9 +89,7 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Break:
-    """Here the next page begins, which calls itself `label`."""
-
-    label: str | None = None
+    """Here the next page begins."""
 
 
 def clean(text: str) -> str:
@@ -137,16 +135,15 @@ class Sheet:
 
 
 def flow(parts: Iterable[Part | Break], *, cut: bool = True) -> Iterator[Page]:
-    """Pages of the parts, numbered from 1: where a `Break` says so and, with `cut`, wherever one is full. Without any
-    text there is one empty page."""
-    number, label, sheet = 0, None, Sheet()
+    """Pages of the parts, numbered from 1: where a `Break` says so and, with `cut`, wherever one is full, for then the
+    file has none of its own. Without any text there is one empty page."""
+    number, label, sheet = 0, "" if cut else None, Sheet()
     for part in parts:
         if isinstance(part, Break):
             if sheet.blocks:
                 number += 1
                 yield sheet.page(number, label)
                 sheet = Sheet()
-            label = part.label
             continue
         for piece in _pieces(part):
             if sheet.length + len(piece.text) > LONGEST or (cut and sheet.length >= FULL):

@@ -42,7 +42,7 @@ def read(source: Source) -> Iterator[Piece]:
     coding = encoding_of(head) or "utf-8"
     mark = _separator(head.decode(coding, "replace"), source)
     with source.path.open(encoding=coding, errors="replace", newline="") as file:
-        yield from sheet(_rows(file, mark), None, 0)
+        yield from sheet(_rows(file, mark), "", 0)
 
 
 def _rows(file: Iterable[str], mark: str) -> Iterator[Row]:

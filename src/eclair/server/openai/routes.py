@@ -36,7 +36,7 @@ from eclair.errors import (
 )
 from eclair.fallback import Asking
 from eclair.ids import new_id
-from eclair.messages import MODES
+from eclair.messages import MODES, Passage
 from eclair.server.openai.attached import NONE, Grounded, Marked, ground
 from eclair.server.openai.forms import Chat, Choice, Completion
 from eclair.server.openai.requests import ChatRequest, CompletionRequest
@@ -67,6 +67,9 @@ class _Reply:
         """One stream a choice."""
         return [answer.pieces() for answer in self.answers]
 
+    def _page(self, passage: Passage, place: int) -> str:
+        return f"{self.address}api/files/{passage.file}/pages/{passage.page_at(place).page}"
+
     def annotations(self, index: int) -> list[JSON]:
         """What of the choice stands on the web or in files that can be looked at: OpenAI's form knows addresses
         alone."""
@@ -76,8 +79,8 @@ class _Reply:
                 "url_citation": {
                     "start_index": citation.start,
                     "end_index": citation.end,
-                    "title": where(passage),
-                    "url": passage.url or f"{self.address}api/files/{passage.file}/pages/{passage.page}",
+                    "title": where(passage, citation.quote_start),
+                    "url": passage.url or self._page(passage, citation.quote_start),
                 },
             }
             for citation, passage in self.answers[index].cited()

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from itertools import accumulate
+from itertools import accumulate, takewhile
 
 import apsw
 import orjson
 
+from eclair.documents.values import Chunk
+from eclair.messages import PageBreak
 from eclair.store.documents import Located, Near, Scope
 from eclair.store.statements.pieces import BITS, LAST, chunk
 from eclair.store.statements.rows import first
@@ -76,7 +78,20 @@ def located(db: apsw.Connection, scope: Scope, found: Sequence[Near]) -> dict[tu
         f" LEFT JOIN page ON page.id = (document.number << {BITS}) + piece.page",
         (*_scope(scope), ids),
     )
-    return {(row[7], row[1]): Located(chunk(row[:7]), *row[8:]) for row in rows}
+    return {
+        (row[7], row[1]): Located(piece, *row[8:], breaks=_breaks(db, row[7], piece))
+        for row in rows
+        for piece in [chunk(row[:7])]
+    }
+
+
+def _breaks(db: apsw.Connection, number: int, piece: Chunk) -> tuple[PageBreak, ...]:
+    base = number << BITS
+    later = db.execute(
+        f"SELECT id & {LAST}, label, start FROM page WHERE id BETWEEN ? AND ? ORDER BY id",
+        (base + piece.page + 1, base + LAST),
+    )
+    return tuple(PageBreak(*row) for row in takewhile(lambda row: row[2] < piece.end, later))
 
 
 def _count(db: apsw.Connection, word: Wanted) -> int:

@@ -1,0 +1,52 @@
+"""Passages made of what is kept of documents: of chunks that a search found, or of those of a whole file."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Sequence
+
+from eclair.documents.search import Found
+from eclair.documents.values import Chunk
+from eclair.messages import PageBreak, Passage
+from eclair.store.documents import StoredFile, StoredPage
+
+
+def of_found(found: Found) -> Passage:
+    """The passage without its number."""
+    chunk = found.chunk
+    return Passage(
+        number=0,
+        file=found.file,
+        name=found.name,
+        page=chunk.page,
+        label=found.label,
+        heading=chunk.heading,
+        start=chunk.start,
+        end=chunk.end,
+        text=chunk.text,
+        member=found.member,
+        breaks=found.breaks,
+    )
+
+
+def of_file(file: StoredFile, chunks: Sequence[Chunk], pages: Sequence[StoredPage]) -> list[Passage]:
+    """The passages of a file without their numbers; `pages` are all on which the chunks stand."""
+    first = {stored.page.number: stored.page for stored in pages}
+    breaks = [PageBreak(stored.page.number, stored.page.label, stored.start) for stored in pages]
+    starts = [each.start for each in breaks]
+    return [
+        Passage(
+            number=0,
+            file=file.id,
+            name=file.name,
+            page=chunk.page,
+            label=first[chunk.page].label,
+            heading=chunk.heading,
+            start=chunk.start,
+            end=chunk.end,
+            text=chunk.text,
+            member=first[chunk.page].member,
+            breaks=tuple(breaks[bisect_right(starts, chunk.start) : bisect_left(starts, chunk.end)]),
+        )
+        for chunk in chunks
+    ]
