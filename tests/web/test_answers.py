@@ -145,14 +145,6 @@ async def test_what_only_shares_a_name_with_the_question_does_not_fit(settings: 
         assert (await say(server, f"{right}Weidenfurt?"))["passages"]
 
 
-async def test_what_has_changed_since_is_told_anew(settings: Settings, world: Internet) -> None:
-    async with looking(settings, world, name="tiny-0.1b") as (server, _, _):
-        for question in (each for each in questions(world) if each.sort == "changed"):
-            message = await say(server, question.text)
-            (quote,) = [each["quote"] for each in message["citations"][:1]]
-            assert question.answer[0] in " ".join(quote.split()), question
-
-
 async def test_the_budget_ends_the_wait(settings: Settings, world: Internet) -> None:
     async with looking(settings, world, web_seconds=1.0) as (server, _, _):
         slow = world.mood("/silent")

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from eclair.citations import Checker, Doubted, sentences_of
 from eclair.events import Remarked
 from eclair.facts import stems
-from eclair.messages import Citation, Passage
+from eclair.messages import Passage
 
 SHARED = 0.5
 """Share of the question's words that a sentence must have to be what was asked for."""
@@ -53,22 +53,6 @@ async def contradiction(question: str, passages: Sequence[Passage]) -> Remarked 
                     f"Sources contradict each other: [{one.passage.number}] says “{one.sentence}”, "
                     f"[{other.passage.number}] says “{other.sentence}”.",
                 )
-    return None
-
-
-async def told_anew(citation: Citation, passages: Sequence[Passage]) -> tuple[Passage, int, int] | None:
-    """Where a passage of a later day says the same as a quote with another number, date or name; its place is in the
-    passage's text. None where none does."""
-    old = next(each for each in passages if each.number == citation.passage)
-    if old.published is None:
-        return None
-    start = citation.quote_start - old.start
-    quote = _Said(old, start, start + len(citation.quote))
-    later = [each for each in passages if each.published is not None and each.published > old.published]
-    for passage in sorted(later, key=lambda each: each.published or "", reverse=True):
-        for said in await asyncio.to_thread(_said, set(stems(quote.sentence)), [passage]):
-            if await _differs(quote, said) and await _differs(said, quote):
-                return said.passage, said.start, said.end
     return None
 
 

@@ -53,7 +53,8 @@ class Fitting:
         if self._embedder is None or self._asked is None:
             return True
         shares = _shares(self._words, passages)
-        if not shares or any(language_of(text) != language_of(self._question) for text in shares):
+        language = language_of(self._question)
+        if not shares or language is None or any(language_of(text) not in (language, None) for text in shares):
             return True
         try:
             async with asyncio.timeout(WAIT):

@@ -16,7 +16,7 @@ from eclair.citations import Checker
 from eclair.documents.asking import wants_whole
 from eclair.documents.embedding import Embedder
 from eclair.documents.gather import budget, is_small
-from eclair.documents.quoting import quoted, quotes
+from eclair.documents.quoting import quotes
 from eclair.documents.values import Chunk
 from eclair.engines.base import Engine, Model
 from eclair.errors import InvalidInput
@@ -26,7 +26,7 @@ from eclair.ids import derived_id
 from eclair.languages import language_of, lists
 from eclair.messages import Message, Passage, Web
 from eclair.store.web import WebStore
-from eclair.web.contradictions import contradiction, told_anew
+from eclair.web.contradictions import contradiction
 from eclair.web.deciding import Wish, chats, timely, wish, without_addresses
 from eclair.web.fitting import Fitting
 from eclair.web.look import Look, Outside, Sought
@@ -35,7 +35,7 @@ from eclair.web.values import WebPage
 
 SHORT = 5
 """Words below which passages are chosen by the question before too."""
-FRESH = 0.3
+FRESH = 0.5
 """By how much the newest page's passages count more than the oldest one's, where what is newest is asked for."""
 
 WHY = {
@@ -175,15 +175,8 @@ class WebGrounds:
         language = language_of(question)
         foreign = language is not None and bool(model.languages) and not lists(model.languages, language)
         found = await quotes(question, self._passages, self._searching.embedder, 2 if foreign else 1)
-        if timely(question, self._searching.outside.today()) is not None:
-            found = [await self._newest(quote) for quote in found]
         self._speechless = foreign and bool(found)
         return found
-
-    async def _newest(self, quote: Quoted) -> Quoted:
-        """The quote, or what a later page says in its place."""
-        anew = await told_anew(quote.citation, self._passages)
-        return quoted(*anew) if anew is not None else quote
 
     def suffice(self) -> bool:
         return self._speechless
