@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from eclair.errors import EclairError
 from eclair.marks import Credentials, Made, Marks, Report, credentials
-from eclair.marks.credentials import Known
+from eclair.marks.certificates import Known
 from eclair.marks.pictures import Unfit
 from eclair.marks.process import report
 from eclair.settings import Settings

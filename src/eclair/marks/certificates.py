@@ -13,7 +13,7 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -52,6 +52,16 @@ class Certificate:
     algorithm: str
     expires: datetime
     ours: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """Whose signatures are this Éclair's: those of whom its authority vouches for, and the owner's certificate, told by
+    its issuers and its number. Certificates are PEM; what there is not is empty."""
+
+    authority: str = ""
+    issuers: str = ""
+    serial: str = ""
 
 
 class Certificates:
@@ -96,16 +106,11 @@ class Certificates:
         both = _read(path)
         return _checked(both, both, path, path, self._now(), ours=True)
 
-    def known(self) -> tuple[str, str]:
-        """The authority made here, and the certificate that the owner gave, as PEM: whose signatures are this Éclair's.
-        Empty for what is not there or cannot be read."""
-        authority, given = "", ""
-        with contextlib.suppress(SettingsError, OSError):
-            authority = _certificates((self._folder / AUTHORITY).read_bytes())
-        if self._given[0] is not None:
-            with contextlib.suppress(OSError):
-                given = _certificates(self._given[0].read_bytes())
-        return authority, given
+    def known(self) -> Known:
+        """Whose signatures are this Éclair's, as far as that can be read."""
+        authority = _certificates(_held(self._folder / AUTHORITY))
+        leaf, *issuers = _certificates(_held(self._given[0])) or [None]
+        return Known(_joined(authority), _joined(issuers), str(leaf.serial_number) if leaf is not None else "")
 
     def _now(self) -> datetime:
         return datetime.fromtimestamp(self._clock(), UTC)
@@ -138,7 +143,7 @@ def _checked(chain: bytes, secret: bytes, certificate: Path, key: Path, now: dat
     plain = private.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
-    return Certificate(_certificates(chain).encode(), plain, algorithm, expires, ours)
+    return Certificate(_joined(_certificates(chain)).encode(), plain, algorithm, expires, ours)
 
 
 def _algorithm(key: PrivateKeyTypes) -> str | None:
@@ -155,16 +160,28 @@ def _algorithm(key: PrivateKeyTypes) -> str | None:
             return None
 
 
-def _certificates(pem: bytes) -> str:
-    """The certificates in a file that may hold a key too."""
+def _certificates(pem: bytes) -> list[x509.Certificate]:
+    """The certificates in a file that may hold a key too; none where it is damaged."""
     from cryptography import x509
-    from cryptography.hazmat.primitives.serialization import Encoding
 
     try:
-        found = x509.load_pem_x509_certificates(pem)
+        return x509.load_pem_x509_certificates(pem)
     except ValueError:
-        return ""
-    return "".join(each.public_bytes(Encoding.PEM).decode() for each in found)
+        return []
+
+
+def _joined(certificates: Sequence[x509.Certificate | None]) -> str:
+    from cryptography.hazmat.primitives.serialization import Encoding
+
+    return "".join(each.public_bytes(Encoding.PEM).decode() for each in certificates if each is not None)
+
+
+def _held(path: Path | None) -> bytes:
+    """What a file holds; nothing where it cannot be read."""
+    try:
+        return path.read_bytes() if path is not None else b""
+    except OSError:
+        return b""
 
 
 def _read(path: Path) -> bytes:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import io
 import mmap
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import orjson
 from pydantic import BaseModel, Field, ValidationError
 
-from eclair.marks.certificates import Certificate
+from eclair.marks.certificates import Certificate, Known
 from eclair.marks.values import PRODUCT, Credentials, How, Made, how_of
 
 _STORE = b"jumdc2pa\x00\x11\x00\x10\x80\x00\x00\xaa\x00\x38\x9b\x71"
@@ -56,12 +56,13 @@ class _Assertion(BaseModel):
 class _Signature(BaseModel):
     issuer: str | None = None
     common_name: str | None = None
+    serial: str = Field("", alias="cert_serial_number")
 
 
 class _Manifest(BaseModel):
     assertions: tuple[_Assertion, ...] = ()
     claim_generator_info: tuple[_Named, ...] = ()
-    signature_info: _Signature = _Signature()
+    signature_info: _Signature = _Signature.model_validate({})
 
     @property
     def actions(self) -> list[_Action]:
@@ -99,14 +100,6 @@ class Unsigned(Exception):
     """The certificate does not sign; the text is the library's word for why."""
 
 
-@dataclass(frozen=True, slots=True)
-class Known:
-    """Whose signatures are this Éclair's: by authorities, and by the very certificates. Both are PEM."""
-
-    authorities: str = ""
-    certificates: str = ""
-
-
 def sign(picture: bytes, media: str, made: Made, certificate: Certificate) -> bytes:
     """The picture with signed credentials. Raises Unsigned."""
     import c2pa  # pyright: ignore[reportMissingTypeStubs]  # 23 MB
@@ -124,26 +117,35 @@ def sign(picture: bytes, media: str, made: Made, certificate: Certificate) -> by
 
 def read(path: Path, known: Known) -> Credentials:
     """What a file's credentials say, and whether it is still as it was signed."""
+    found, serial = _read(path, known.authority)
+    if found.trust != "unknown" or not known.issuers or serial != known.serial:
+        return found
+    # an issuer vouches for others too, but gives each number once
+    given, _ = _read(path, known.issuers)
+    return replace(found, trust=given.trust)
+
+
+def _read(path: Path, anchors: str) -> tuple[Credentials, str]:
+    """What a file's credentials say, `own` where the anchors (PEM) vouch for who signed; and the signer's number."""
     import c2pa  # pyright: ignore[reportMissingTypeStubs]
 
-    trust = {"user_anchors": known.authorities, "allowed_list": known.certificates}
-    settings = {**_SETTINGS, "trust": {name: pem for name, pem in trust.items() if pem}}
+    settings = {**_SETTINGS, "trust": {"user_anchors": anchors} if anchors else {}}
     context = c2pa.Context(settings=c2pa.Settings.from_dict(settings))
     try:
         with path.open("rb") as file:
             reader = c2pa.Reader.try_create(None, file, context=context)
             if reader is None:
-                return Credentials("absent")
+                return Credentials("absent"), ""
             with reader:
                 return _told(_Store.model_validate_json(reader.json()))
     except ValidationError:
-        return Credentials("altered", problems=("manifest.unreadable",))
+        return Credentials("altered", problems=("manifest.unreadable",)), ""
     except c2pa.C2paError as error:
         if str(error).startswith("Remote:"):
-            return Credentials("elsewhere")
+            return Credentials("elsewhere"), ""
         if _holds_store(path):
-            return Credentials("altered", problems=("manifest.unreadable",))
-        return Credentials("unread")
+            return Credentials("altered", problems=("manifest.unreadable",)), ""
+        return Credentials("unread"), ""
 
 
 def _manifest(made: Made) -> str:
@@ -162,17 +164,17 @@ def _manifest(made: Made) -> str:
     return orjson.dumps(manifest).decode()
 
 
-def _told(store: _Store) -> Credentials:
-    """What a store says in short; its words are a stranger's. What an ingredient says of AI holds for a part of the
-    file."""
+def _told(store: _Store) -> tuple[Credentials, str]:
+    """What a store says in short, and the number of who signed; its words are a stranger's. What an ingredient says of
+    AI holds for a part of the file."""
     active = store.manifests.get(store.active_manifest)
     if active is None:
-        return Credentials("altered", problems=("manifest.missing",))
+        return Credentials("altered", problems=("manifest.missing",)), ""
     others = [manifest.how for label, manifest in store.manifests.items() if label != store.active_manifest]
     problems = sorted({failure.code for failure in store.validation_results.active.failure})
     product = next(iter(active.claim_generator_info), _Named())
     trust = "own" if store.validation_state == "Trusted" else "unknown"
-    return Credentials(
+    told = Credentials(
         "altered" if set(problems) - _HARMLESS else "found",
         active.how or ("edited" if any(others) else None),
         _short(active.signature_info.issuer or active.signature_info.common_name),
@@ -181,6 +183,7 @@ def _told(store: _Store) -> Credentials:
         _short(next((action.model for action in active.actions if action.model), "")),
         tuple(problems),
     )
+    return told, active.signature_info.serial
 
 
 def _short(text: str | None) -> str | None:

@@ -61,8 +61,8 @@ class Marks:
 
     async def check(self, path: Path, name: str) -> Report:
         """What the marks of a file say; faults call it `name`. Raises UnreadableFile, and TooBusy while many wait."""
-        authorities, certificates = await asyncio.to_thread(self._certificates.known)
-        order = Order("look", path=str(path), authorities=authorities, certificates=certificates)
+        known = await asyncio.to_thread(self._certificates.known)
+        order = Order("look", path=str(path), known=known)
         async with self._place():
             answer = await _answer(order, b"", name)
         return await asyncio.to_thread(_report, answer, name)

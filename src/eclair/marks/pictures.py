@@ -84,7 +84,7 @@ def looked_at(path: Path) -> tuple[str | None, bytes | None, Watermark]:
         if image.width * image.height > MOST_READ:
             return media, packet, Watermark("unread")
         try:
-            chance = watermark.found_by_chance(_grey(image))
+            chance = watermark.found_by_chance(grey(image))
         except Unfit:
             return media, packet, Watermark("unread")
     if chance > watermark.CHANCE:
@@ -118,7 +118,7 @@ def _flat(image: Image.Image) -> Image.Image:
     return image.convert("RGBA" if through else "RGB")
 
 
-def _grey(image: Image.Image) -> watermark.Grey:
+def grey(image: Image.Image) -> watermark.Grey:
     """As the watermark is looked for in it. Raises Unfit."""
     image.draft("RGB", (2 * watermark.LONGEST, 2 * watermark.LONGEST))
     flat = _flat(_loaded(image))

@@ -11,19 +11,22 @@ from dataclasses import asdict
 from pathlib import Path
 
 import orjson
+from pydantic import TypeAdapter
 
 from eclair.guest import enter
 from eclair.marks import credentials, pictures, xmp
-from eclair.marks.credentials import Known
+from eclair.marks.certificates import Known
 from eclair.marks.values import Report
 from eclair.marks.wire import FAULT, PICTURE, REPORT, SECONDS, Order
 
 MEMORY = 3 << 30
 
+_ORDER = TypeAdapter(Order)
+
 
 def main() -> None:
     out = enter(MEMORY, SECONDS)
-    order = Order(**orjson.loads(sys.stdin.buffer.readline()))
+    order = _ORDER.validate_json(sys.stdin.buffer.readline())
     try:
         out.write(_answer(order))
     except pictures.Unfit as fault:
@@ -40,7 +43,7 @@ def _answer(order: Order) -> bytes:
     if order.what == "mark":
         picture, media = pictures.written(sys.stdin.buffer.read(), order.packet.encode())
         return PICTURE + media.encode() + b"\n" + picture
-    found = report(Path(order.path), Known(order.authorities, order.certificates))
+    found = report(Path(order.path), order.known)
     return REPORT + orjson.dumps(asdict(found))
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from eclair.marks.certificates import Known
+
 SECONDS = 60
 """Of the processor, for one file."""
 
@@ -21,5 +23,4 @@ class Order:
     what: Literal["mark", "look"]
     packet: str = ""
     path: str = ""
-    authorities: str = ""
-    certificates: str = ""
+    known: Known = Known()  # noqa: RUF009
