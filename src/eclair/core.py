@@ -19,6 +19,7 @@ from eclair.engines.base import Engine, Model, Piece, Request
 from eclair.idle import Idle
 from eclair.keeping import Keeping
 from eclair.ledger import Ledger
+from eclair.marks import Marks
 from eclair.modes import Modes
 from eclair.preferences import Preferred
 from eclair.prefill import Prefill
@@ -68,6 +69,7 @@ class Core:
     documents: Documents
     newsroom: Newsroom
     world: World
+    marks: Marks
 
     @property
     def searching(self) -> Searching:
@@ -225,4 +227,5 @@ async def open_core(settings: Settings, around: Surroundings = AROUND) -> AsyncG
             documents=reading.documents,
             world=world,
             newsroom=newsroom,
+            marks=Marks.configured(settings),
         )

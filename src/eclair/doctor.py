@@ -14,6 +14,7 @@ import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from importlib import metadata, resources
 from pathlib import Path
 from typing import Literal
@@ -27,6 +28,7 @@ from eclair.engines.offers import offers
 from eclair.engines.shelf import verify
 from eclair.errors import EclairError, ModelMissing, PortInUse, SettingsError, StoreError
 from eclair.loopback import is_loopback
+from eclair.marks.certificates import SOON, Certificates
 from eclair.server.port import holder, listen
 from eclair.servers import Server, configured, glanced
 from eclair.settings import Loaded, Settings
@@ -86,6 +88,7 @@ async def examine(loaded: Loaded) -> Report:
     checks = [_eclair(), _python(), _packages(), _page(), _file(loaded)]
     checks += [_data_folder(settings.data_dir), _disk(settings.data_dir), _database(settings.data_dir / "eclair.db")]
     checks += [_port(settings.host, settings.port), _key(settings), _policy(settings)]
+    checks.append(_marks(settings))
     if settings.embedded:
         checks += [_engine(), _model(settings.data_dir), _speed(settings)]
     servers = _servers(settings)
@@ -111,6 +114,22 @@ def _policy(settings: Settings) -> Check:
     except SettingsError as error:
         return Check("What may leave", "broken", error.message)
     return Check("What may leave", "ok", f"{said} `eclair egress` lists what did.")
+
+
+def _marks(settings: Settings) -> Check:
+    """Whether what a model makes can be marked, and until when."""
+    try:
+        found = Certificates.configured(settings).present()
+    except SettingsError as error:
+        return Check("Marks", "broken", error.message)
+    if found is None:
+        return Check("Marks", "ok", "a certificate is made when the first picture is marked")
+    until = f"valid until {found.expires.date()}"
+    if found.ours:
+        return Check("Marks", "ok", f"signed with a certificate that was made here, {until}; it is renewed by itself")
+    if found.expires - datetime.now(UTC) < SOON:
+        return Check("Marks", "note", f"signed with {settings.mark_certificate}, {until} only.", "Renew it.")
+    return Check("Marks", "ok", f"signed with {settings.mark_certificate}, {until}")
 
 
 def _python() -> Check:

@@ -12,7 +12,8 @@
     │   ├── LicenceAsks           409  a licence that restricts has not been accepted
     │   ├── Gone                  410  a link whose time is over
     │   ├── TooLarge              413  more than a limit, which the sentence names
-    │   └── UnreadableFile        422  a file that is locked, damaged or of a kind that is not read
+    │   ├── UnreadableFile        422  a file that is locked, damaged or of a kind that is not read
+    │   └── TooBusy               429  more at once than is served
     ├── SetupError                the machine or its configuration is at fault: exit code 3
     │   ├── SettingsError              an unknown key, a value of the wrong type
     │   ├── PortInUse                  another process holds the address
@@ -113,6 +114,11 @@ class TooLarge(UserError):
 class UnreadableFile(UserError):
     code = "unreadable_file"
     status = 422
+
+
+class TooBusy(UserError):
+    code = "too_busy"
+    status = 429
 
 
 class SetupError(EclairError):

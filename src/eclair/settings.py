@@ -87,6 +87,7 @@ class Settings:
     max_tokens: int = _setting(1024, "Longest answer, in tokens, unless the request says otherwise.", ge=1)
     max_message_kb: int = _setting(1024, "Largest message accepted, in KiB.", ge=1)
     max_file_mb: int = _setting(200, "Largest file accepted, in MB.", ge=1)
+    max_check_mb: int = _setting(50, "Largest file whose marks are looked at, in MB; see docs/marks.md.", ge=1)
     feed_days: int = _setting(60, "Days for which the newsroom keeps what feeds bring.", ge=1, le=3650)
     embedded: bool = _setting(True, "Run the embedded engine (llama.cpp) and its model.")
     embedded_context: int = _setting(8192, "Context window of the embedded engine, in tokens.", ge=1)
@@ -156,6 +157,15 @@ class Settings:
     secret_key_file: Path | None = field(
         default=None,
         metadata={"sentence": "File with the secret that encrypts servers' keys; in the data folder by default."},
+    )
+    mark_certificate: Path | None = field(
+        default=None,
+        metadata={
+            "sentence": "File with your own certificate chain (PEM) that marks are signed with; by default one is made."
+        },
+    )
+    mark_key: Path | None = field(
+        default=None, metadata={"sentence": "File with the key (PEM, without a password) of `mark_certificate`."}
     )
     egress: Literal["offline", "listed", "eu", "open"] = _setting(
         "open",

@@ -26,6 +26,7 @@ export type ErrorCode =
   | "gone"
   | "too_large"
   | "unreadable_file"
+  | "too_busy"
   | "setup"
   | "settings"
   | "port_in_use"

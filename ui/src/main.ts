@@ -15,6 +15,12 @@ async function begin(target: HTMLElement): Promise<void> {
     mount(Shared, { target, props: { id: shared } });
     return;
   }
+  if (location.pathname === "/made") {
+    await new Preferences(new Api(null, async () => null)).begin();
+    const { default: Made } = await import("./pages/Made.svelte");
+    mount(Made, { target });
+    return;
+  }
   const app = new State();
   await app.preferences.begin();
   mount(App, { target, props: { app } });

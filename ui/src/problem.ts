@@ -18,6 +18,7 @@ const PROBLEMS: Readonly<Record<ErrorCode, PlainKey>> = {
   gone: "problemGone",
   too_large: "problemLarge",
   unreadable_file: "problemFile",
+  too_busy: "problemCrowd",
   setup: "problemSetup",
   settings: "problemSetup",
   port_in_use: "problemSetup",

@@ -204,6 +204,11 @@ def _watching(command: _Command) -> None:
     usage.add_argument("--by", choices=("day", "model"), default="model", help="a row for each; model by default")
     usage.add_argument("--json", action="store_true", help="print it as JSON")
 
+    made = command("check-mark", "say whether files bear marks that a model made them")
+    made.add_argument("files", nargs="+", type=Path, metavar="FILE", help="a picture, or any other file")
+    made.add_argument("--json", action="store_true", help="print what was found as JSON")
+    made.set_defaults(module="checking")
+
     egress = command("egress", "list what left this machine or was refused, from the ledger")
     egress.add_argument("--run", metavar="ID", help="only the calls of this run")
     egress.add_argument("--host", metavar="NAME", help="only calls to this host and what is under it")

@@ -33,6 +33,7 @@ from eclair.server.api import (
     files,
     imports,
     libraries,
+    marks,
     models,
     preferences,
     prefill,
@@ -90,6 +91,7 @@ def create_app(core: Core) -> FastAPI:
     app.include_router(searches.router(core))
     app.include_router(feeds.router(core))
     app.include_router(web.router(core))
+    app.include_router(marks.router(core))
     app.include_router(usage.router(core))
     app.include_router(egress.router(core))
     app.include_router(about.router(core))

@@ -28,8 +28,11 @@ FILES = (("POST", "/api/files"), ("POST", "/v1/files"))
 AROUND = 1 << 20
 """Bytes that a form may have around a file."""
 
-KEYLESS = re.compile(r"/api/health$|/api/shared/")
-"""Where no key is asked for: whether Éclair is there, and what was shared by a link that nobody can guess."""
+CHECK = ("POST", "/api/marks/check")
+
+KEYLESS = re.compile(r"/api/health$|/api/shared/|/api/marks/check$")
+"""Where no key is asked for: whether Éclair is there, what was shared by a link that nobody can guess, and whether a
+model made a file."""
 
 Respond = Callable[[Scope, EclairError], ASGIApp]
 
@@ -42,6 +45,7 @@ class Guard:
         self._respond = respond
         self._key = settings.api_key
         self._max_file_mb = settings.max_file_mb
+        self._max_check_mb = settings.max_check_mb
         self._hosts: set[str] | None = None
         if is_loopback(settings.host):
             self._hosts = {"localhost", "127.0.0.1", "[::1]", settings.host, *settings.allowed_hosts}
@@ -67,9 +71,10 @@ class Guard:
     def _largest(self, scope: Scope) -> tuple[int, TooLarge]:
         """Bytes that a request may have, and what is said of a larger one."""
         where = (scope["method"], scope["path"])
-        if where in FILES:
-            sentence = f"The file is larger than {self._max_file_mb:,} MB, the limit (ECLAIR_MAX_FILE_MB)."
-            return self._max_file_mb * 1_000_000 + AROUND, TooLarge(sentence)
+        if where in FILES or where == CHECK:
+            of, most = ("CHECK", self._max_check_mb) if where == CHECK else ("FILE", self._max_file_mb)
+            sentence = f"The file is larger than {most:,} MB, the limit (ECLAIR_MAX_{of}_MB)."
+            return most * 1_000_000 + AROUND, TooLarge(sentence)
         largest = LARGEST_IMPORT if where == IMPORT else LARGEST_BODY
         return largest, TooLarge(f"The request is larger than {largest >> 20} MiB; send less at once.")
 

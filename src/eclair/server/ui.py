@@ -53,6 +53,7 @@ def router() -> APIRouter:
     @pages.get("/settings")
     @pages.get("/s/{share}")
     @pages.get("/temporary")
+    @pages.get("/made")
     async def app() -> Response:
         return _page("index.html")
 

@@ -11,9 +11,7 @@ import contextlib
 import hashlib
 import importlib
 import io
-import os
 import re
-import resource
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -24,12 +22,12 @@ from urllib.parse import urljoin, urlsplit
 import orjson
 
 from eclair.documents.readers.html import parts
+from eclair.guest import enter
 from eclair.languages import language_of
 from eclair.web.entries import Entry, Feed, Outline
 
 SECONDS = 20
 MEMORY = 1 << 30
-NICE = 5
 
 ENTRIES = 300
 """Entries of one feed that are taken, from its beginning on, where the newest stand."""
@@ -67,26 +65,10 @@ class Order:
 
 
 def main() -> None:
-    out = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)  # what libraries print is no answer
-    os.nice(NICE)
-    for which, most in (
-        (resource.RLIMIT_AS, MEMORY),
-        (resource.RLIMIT_CPU, SECONDS),
-        (resource.RLIMIT_FSIZE, 0),
-        (resource.RLIMIT_CORE, 0),
-    ):
-        with contextlib.suppress(ValueError):  # macOS bounds no address space
-            resource.setrlimit(which, (most, most))
-    sys.addaudithook(_refuse)
+    out = enter(MEMORY, SECONDS)
     order = Order(**orjson.loads(sys.stdin.buffer.readline()))
     out.write(answer(order, sys.stdin.buffer.read()))
     out.flush()
-
-
-def _refuse(event: str, _: tuple[object, ...]) -> None:
-    if event in ("socket.connect", "socket.getaddrinfo", "socket.bind", "subprocess.Popen", "os.exec", "os.system"):
-        raise PermissionError("a feed is read without network and other programs")
 
 
 def answer(order: Order, data: bytes) -> bytes:

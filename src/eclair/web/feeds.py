@@ -5,9 +5,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import os
-import sys
 import time
 import tomllib
 from collections.abc import Iterable
@@ -20,6 +17,7 @@ from typing import Any, TypeVar
 import orjson
 from pydantic import TypeAdapter, ValidationError
 
+from eclair.guest import ask
 from eclair.ids import Clock
 from eclair.web.entries import Feed, Outline
 from eclair.web.feed_process import SECONDS, Order
@@ -28,8 +26,6 @@ T = TypeVar("T")
 
 LARGEST = 5 << 20
 """Bytes of a feed, a page or a list."""
-
-_QUIET = {"MALLOC_ARENA_MAX": "2", "PYTHONUNBUFFERED": "1"}
 
 _FEED = TypeAdapter(Feed)
 _LINKS = TypeAdapter(list[str])
@@ -95,27 +91,10 @@ async def _read(order: Order, data: bytes, form: TypeAdapter[T]) -> T:
     """What the process read. Raises Unreadable."""
     if len(data) > LARGEST:
         raise Unreadable(f"is larger than {LARGEST >> 20} MB")
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-P",
-        "-m",
-        "eclair.web.feed_process",
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.DEVNULL,
-        env={**os.environ, **_QUIET},
-        start_new_session=True,  # Ctrl-C in a terminal goes to its whole group
-    )
     try:
-        async with asyncio.timeout(SECONDS + 10):
-            out, _ = await process.communicate(orjson.dumps(asdict(order)) + b"\n" + data)
+        out = await ask("eclair.web.feed_process", orjson.dumps(asdict(order)) + b"\n" + data, SECONDS)
     except TimeoutError:
         raise Unreadable("takes too long to read") from None
-    finally:
-        if process.returncode is None:
-            with contextlib.suppress(ProcessLookupError):
-                process.kill()
-            await process.wait()
     return await asyncio.to_thread(_typed, order, out, form)
 
 

@@ -94,6 +94,7 @@ export const ACTIONS: readonly Action[] = [
   { id: "export", label: "exportIt", slash: true, run: (app) => ask(app, "export"), enabled: isKept },
   { id: "share", label: "shareIt", slash: true, run: (app) => ask(app, "share"), enabled: isKept },
   { id: "settings", label: "settings", keys: "Mod+,", slash: true, run: (app) => app.openSettings(), enabled: always },
+  { id: "made", label: "madeTitle", run: () => location.assign("/made"), enabled: always },
   { id: "shortcuts", label: "shortcuts", keys: "?", run: (app) => app.show("shortcuts"), enabled: always },
 ];
 

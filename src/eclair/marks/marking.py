@@ -1,0 +1,108 @@
+"""Marks: what a model made or edited says so, to people and machines; and what a file says of how it was made.
+
+A picture gets three marks that fail in different ways: signed credentials, in which a change shows; a note beside the
+picture, which every program reads; and a watermark, which stays when the picture is saved anew. Foreign bytes are read
+in a process of their own (`process`); the key never goes there.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncGenerator
+from dataclasses import asdict
+from pathlib import Path
+
+import orjson
+from pydantic import TypeAdapter, ValidationError
+
+from eclair import guest
+from eclair.errors import SettingsError, TooBusy, UnreadableFile
+from eclair.marks import credentials, xmp
+from eclair.marks.certificates import Certificates
+from eclair.marks.values import Made, Report
+from eclair.marks.wire import FAULT, PICTURE, REPORT, SECONDS, Order
+from eclair.settings import Settings
+
+AT_ONCE = 2
+WAITING = 16
+"""Files that may wait to be looked at: whoever reaches the page may bring some."""
+
+_MODULE = "eclair.marks.process"
+_REPORT = TypeAdapter(Report)
+_DAMAGED = "is damaged, or takes too much to read"
+
+
+class Marks:
+    def __init__(self, certificates: Certificates) -> None:
+        self._certificates = certificates
+        self._places = asyncio.Semaphore(AT_ONCE)
+        self._looking = 0
+
+    @classmethod
+    def configured(cls, settings: Settings) -> Marks:
+        return cls(Certificates.configured(settings))
+
+    async def mark(self, image: bytes, made: Made) -> bytes:
+        """The picture with all three marks, in the form that it came in.
+
+        Raises UnreadableFile for what is no picture that can bear them, and SettingsError without a usable certificate:
+        what cannot be marked does not go out.
+        """
+        certificate = await asyncio.to_thread(self._certificates.signing)
+        async with self._places:
+            picture, media = await _written(image, made)
+        try:
+            return await asyncio.to_thread(credentials.sign, picture, media, made, certificate)
+        except credentials.Unsigned as error:
+            raise SettingsError(
+                f"The certificate of mark_certificate does not sign Content Credentials ({error}); see docs/marks.md."
+            ) from error
+
+    async def check(self, path: Path, name: str) -> Report:
+        """What the marks of a file say; faults call it `name`. Raises UnreadableFile, and TooBusy while many wait."""
+        known = await asyncio.to_thread(self._certificates.known)
+        order = Order("look", path=str(path), known=known)
+        async with self._place():
+            answer = await _answer(order, b"", name)
+        return await asyncio.to_thread(_report, answer, name)
+
+    @contextlib.asynccontextmanager
+    async def _place(self) -> AsyncGenerator[None]:
+        if self._looking >= AT_ONCE + WAITING:
+            raise TooBusy("Many files are being looked at; try again in a minute.")
+        self._looking += 1
+        try:
+            async with self._places:
+                yield
+        finally:
+            self._looking -= 1
+
+
+async def _written(image: bytes, made: Made) -> tuple[bytes, str]:
+    """The picture with the marks that need no key, and its type. Raises UnreadableFile."""
+    answer = await _answer(Order("mark", packet=xmp.packet(made).decode()), image, "The picture")
+    media, _, picture = answer[1:].partition(b"\n")
+    if answer[:1] != PICTURE or not picture:
+        raise UnreadableFile(f"The picture {_DAMAGED}.")
+    return picture, media.decode(errors="replace")
+
+
+async def _answer(order: Order, data: bytes, name: str) -> bytes:
+    """What the process says, of which nothing is believed but its form. Raises UnreadableFile."""
+    try:
+        answer = await guest.ask(_MODULE, orjson.dumps(asdict(order)) + b"\n" + data, SECONDS)
+    except TimeoutError:
+        raise UnreadableFile(f"{name} takes too long to read.") from None
+    if answer[:1] == FAULT:
+        raise UnreadableFile(f"{name} {answer[1:].decode(errors='replace')}.")
+    return answer
+
+
+def _report(answer: bytes, name: str) -> Report:
+    try:
+        if answer[:1] == REPORT:
+            return _REPORT.validate_json(answer[1:])
+    except ValidationError:
+        pass
+    raise UnreadableFile(f"{name} {_DAMAGED}.")

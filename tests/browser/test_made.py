@@ -1,0 +1,120 @@
+"""The page that says whether AI made a file: by mouse, keyboard and clipboard, without a key, for everybody."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import FilePayload, Page, expect
+
+from eclair.marks import Made, Marks
+from eclair.settings import Settings
+from tests.browser import axe
+from tests.browser.conftest import Opening, Watch
+from tests.browser.served import Served
+from tests.marks.made import encoded, photo
+
+VERDICT = "By its marks, AI made it."
+
+
+@pytest.fixture(scope="module")
+def marked(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    marks = Marks.configured(Settings(data_dir=tmp_path_factory.mktemp("marks")))
+    made = marks.mark(encoded(photo()), Made("created", "FLUX.1 schnell"))
+    with ThreadPoolExecutor(1) as pool:  # the browser's loop runs in this thread
+        return pool.submit(asyncio.run, made).result()
+
+
+def file(name: str, data: bytes) -> FilePayload:
+    return {"name": name, "mimeType": "application/octet-stream", "buffer": data}
+
+
+def choose(page: Page, name: str, data: bytes) -> None:
+    page.get_by_label("Choose a file").set_input_files(file(name, data))
+
+
+def test_a_file_that_ai_made(look: Callable[..., Page], marked: bytes, scheme: str, tmp_path: Path) -> None:
+    for width in (1200, 360):
+        page = look(width)
+        page.goto("/made")
+        expect(page).to_have_title("Was this made by AI? · Éclair")
+        axe.check(page)
+        choose(page, "boat.png", marked)
+        expect(page.get_by_role("heading", name=VERDICT)).to_be_focused()
+        said = page.get_by_role("definition")
+        expect(said.nth(0)).to_contain_text(
+            "Signed by Éclair and unaltered since. Who that is, nobody here has checked."
+        )
+        expect(said.nth(0)).to_contain_text("FLUX.1 schnell")
+        expect(said.nth(1)).to_contain_text("Anybody can write or remove such a note.")
+        expect(said.nth(2)).to_have_text(re.compile(r"^Found\. .* at most 1 in [\d,]{9,}\.$"))
+        axe.check(page)
+        page.screenshot(path=tmp_path / f"made-{scheme}-{width}.png", full_page=True)
+
+
+def test_changes_and_absence_show(page: Page, marked: bytes) -> None:
+    page.goto("/made")
+    spots = bytearray(marked)
+    spots[len(spots) // 2] ^= 1
+    choose(page, "boat.png", bytes(spots))
+    expect(page.get_by_text("The file has been altered since it was signed.")).to_be_visible()
+    choose(page, "plain.jpg", encoded(photo(seed=3), "JPEG"))
+    expect(page.get_by_role("heading", name="No mark says that AI made it.")).to_be_focused()
+    expect(page.get_by_text("That proves nothing")).to_be_visible()
+    expect(page.get_by_text("altered")).to_have_count(0)
+
+
+def test_a_file_that_cannot_be_read_says_so(page: Page, watches: list[Watch]) -> None:
+    watches[0].forgive("422")
+    page.goto("/made")
+    choose(page, "notes.txt", b"hello")
+    expect(page.get_by_role("alert")).to_have_text(re.compile(r"^notes\.txt is damaged, or of a kind .*\.$"))
+    expect(page.get_by_role("alert")).to_be_focused()
+
+
+def test_dropped_and_pasted(page: Page, marked: bytes) -> None:
+    page.goto("/made")
+    for event in ("drop", "paste"):
+        page.evaluate(
+            """([event, bytes]) => {
+              const held = new DataTransfer();
+              held.items.add(new File([new Uint8Array(bytes)], `${event}.png`));
+              const more = event === "drop" ? { dataTransfer: held } : { clipboardData: held };
+              const Kind = event === "drop" ? DragEvent : ClipboardEvent;
+              dispatchEvent(new Kind(event, { ...more, bubbles: true, cancelable: true }));
+            }""",
+            [event, list(marked)],
+        )
+        expect(page.get_by_text(f"{event}.png", exact=True)).to_be_visible()
+        expect(page.get_by_role("heading", name=VERDICT)).to_be_visible()
+
+
+def test_by_keyboard_and_from_the_palette(page: Page) -> None:
+    page.keyboard.press("Control+k")
+    expect(page.get_by_role("combobox", name="Command palette")).to_be_focused()
+    page.keyboard.type("Was this made")
+    page.get_by_role("option", name="Was this made by AI?").click()
+    page.wait_for_url("**/made")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Tab")
+    expect(page.get_by_label("Choose a file")).to_be_focused()
+    with page.expect_file_chooser():
+        page.keyboard.press("Enter")
+
+
+def test_nobody_needs_a_key(opening: Opening, tmp_path: Path, marked: bytes) -> None:
+    served = Served(tmp_path, ECLAIR_API_KEY="secret")
+    served.start()
+    try:
+        page = opening(served, locale="de-DE").new_page()
+        page.goto("/made")
+        page.get_by_label("Datei wählen").set_input_files(file("boot.png", marked))
+        expect(page.get_by_role("heading", name="Nach ihren Zeichen hat KI die Datei gemacht.")).to_be_visible()
+        expect(page.get_by_role("dialog")).to_have_count(0)
+        page.goto("about:blank")
+    finally:
+        served.close()
