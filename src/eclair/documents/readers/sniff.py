@@ -61,6 +61,11 @@ _MAIL = re.compile(
     re.IGNORECASE,
 )
 _HTML = re.compile(rb"\s*(?:<\?xml[^>]*>\s*)?(?:<!--.*?-->\s*)*<(?:!doctype\s+html|html|head|body)\b", re.I | re.S)
+_SVG = re.compile(
+    rb"\s*(?:<\?xml[^>]*>\s*)?(?:<!--.*?-->\s*)*(?:<!DOCTYPE\s+svg[^>\[]*(?:\[.*?\]\s*)?>\s*)?(?:<!--.*?-->\s*)*"
+    rb"<(?:\w+:)?svg[\s>]",
+    re.S,
+)
 _ENDINGS = {
     ".csv": "text/csv",
     ".tsv": "text/tab-separated-values",
@@ -105,12 +110,22 @@ def sniff(path: Path, name: str) -> str:
         if head.startswith(magic):
             raise Fault("unreadable", f"{name} is {what}.")
     if head[4:8] == b"ftyp":
-        raise Fault(
-            "unreadable",
-            f"{name} is a film, a sound recording or a picture of a kind that is not read; "
-            "save a picture as PNG or JPEG and send that.",
-        )
+        return _boxed(head, name)
     return _text(head, name)
+
+
+def _boxed(head: bytes, name: str) -> str:
+    """A picture that is kept as films are: its brands tell its codec."""
+    brands = {head[8:12], *(head[at : at + 4] for at in range(16, min(int.from_bytes(head[:4]), 256), 4))}
+    if brands & {b"avif", b"avis"}:
+        return "image/avif"
+    if brands & {b"heic", b"heix", b"heim", b"heis"}:
+        return "image/heic"
+    raise Fault(
+        "unreadable",
+        f"{name} is a film, a sound recording or a picture of a kind that is not read; "
+        "save a picture as PNG or JPEG and send that.",
+    )
 
 
 def _zipped(path: Path, name: str) -> str:
@@ -154,6 +169,8 @@ def _text(head: bytes, name: str) -> str:
     plain = plain.removeprefix(codecs.BOM_UTF8)
     if _HTML.match(plain):
         return "text/html"
+    if _SVG.match(plain):
+        return "image/svg+xml"
     if _MAIL.match(plain.replace(b"\r\n", b"\n")):
         return "message/rfc822"
     if plain.lstrip().startswith(b"<?xml"):
