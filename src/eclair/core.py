@@ -14,6 +14,7 @@ from eclair.documents.gather import AskFor, Documents
 from eclair.documents.intake import Intake
 from eclair.documents.parsing import Parser
 from eclair.documents.search import Search
+from eclair.documents.seeing import Seeing
 from eclair.engines.added import AddedEngines
 from eclair.engines.base import Engine, Model, Piece, Request
 from eclair.idle import Idle
@@ -66,6 +67,7 @@ class Core:
     blobs: Blobs
     search: Search
     documents: Documents
+    seeing: Seeing
     newsroom: Newsroom
     world: World
 
@@ -96,6 +98,7 @@ class Reading:
     blobs: Blobs
     search: Search
     documents: Documents
+    seeing: Seeing
     embedder: Embedder | None
 
 
@@ -118,7 +121,7 @@ async def open_reading(
 
         ask = _counted(settings, ledger)
         documents = Documents(store.documents, search, intake, embedder, ask)
-        yield Reading(intake, blobs, search, documents, embedder)
+        yield Reading(intake, blobs, search, documents, Seeing(store.documents, blobs, parser), embedder)
 
 
 def _counted(settings: Settings, ledger: Ledger) -> AskFor:
@@ -157,7 +160,7 @@ async def open_core(settings: Settings, around: Surroundings = AROUND) -> AsyncG
         door = Door(Rules.configured(settings), calls)
         browser = Browser(door, resolver=around.resolver)
         stack.push_async_callback(browser.close)
-        registry = build(settings, AddedEngines(settings, store.servers, door=door), door=door)
+        registry = build(settings, AddedEngines(settings, store.servers, door=door, probes=store.probes), door=door)
         stack.push_async_callback(registry.close)
         changes = Changes(store)
         stack.push_async_callback(changes.close)
@@ -209,6 +212,7 @@ async def open_core(settings: Settings, around: Surroundings = AROUND) -> AsyncG
             titles,
             prefill,
             reading.documents,
+            reading.seeing,
             world.searching,
         )
         pulls = Pulls(settings, registry, changes, door=door)
@@ -234,6 +238,7 @@ async def open_core(settings: Settings, around: Surroundings = AROUND) -> AsyncG
             blobs=reading.blobs,
             search=reading.search,
             documents=reading.documents,
+            seeing=reading.seeing,
             world=world,
             newsroom=newsroom,
         )

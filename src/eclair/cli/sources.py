@@ -21,6 +21,7 @@ from eclair.core import OWNER, Reading, open_reading
 from eclair.documents.folders import read, roots
 from eclair.documents.gather import DocumentGrounds, Documents
 from eclair.documents.intake import Intake
+from eclair.documents.seeing import Seeing
 from eclair.errors import NotFound, StoreError
 from eclair.grounds import Numbering
 from eclair.idle import Idle
@@ -39,6 +40,7 @@ class Sources:
     files: tuple[Attachment, ...]
     libraries: tuple[LibraryName, ...]
     documents: Documents
+    seeing: Seeing
     idle: Idle
 
     def grounds(self, question: Message, numbering: Numbering) -> DocumentGrounds | None:
@@ -62,7 +64,8 @@ async def open_sources(
                     async for each in states:
                         terminal.status(how_far(each.file.name, each.document))
                 terminal.status("")
-                yield Sources(await reading.documents.attachments(OWNER, ids), names, reading.documents, idle)
+                attached = await reading.documents.attachments(OWNER, ids)
+                yield Sources(attached, names, reading.documents, reading.seeing, idle)
 
 
 async def take(intake: Intake, path: Path, most_mb: int) -> FileState:
