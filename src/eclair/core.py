@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 from eclair.archive.imports import Imports
 from eclair.changes import Changes
@@ -19,6 +20,7 @@ from eclair.engines.added import AddedEngines
 from eclair.engines.base import Engine, Model, Piece, Request
 from eclair.idle import Idle
 from eclair.keeping import Keeping
+from eclair.labels import labels_file
 from eclair.ledger import Ledger
 from eclair.modes import Modes
 from eclair.preferences import Preferred
@@ -104,12 +106,19 @@ class Reading:
 
 @asynccontextmanager
 async def open_reading(
-    settings: Settings, store: Store, registry: Registry, changes: Changes, idle: Idle, ledger: Ledger
+    settings: Settings,
+    store: Store,
+    registry: Registry,
+    changes: Changes,
+    idle: Idle,
+    ledger: Ledger,
+    home: Path | None = None,
 ) -> AsyncGenerator[Reading]:
-    """Begin to read and embed what is unfinished in the store. Raises StoreError."""
+    """Begin to read and embed what is unfinished in the store. Models are in the data folder `home`, where that is
+    another. Raises StoreError."""
     async with AsyncExitStack() as stack:
         blobs = Blobs(settings.data_dir / "files")
-        parser = Parser()
+        parser = Parser(labels=labels_file(home or settings.data_dir))
         stack.push_async_callback(parser.close)
         embedder = choose_embedder(settings, registry)
         if embedder is not None:

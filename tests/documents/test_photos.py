@@ -5,18 +5,22 @@ from __future__ import annotations
 import io
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+import zxingcpp
 from PIL import Image
 
 from eclair.documents.limits import Limits
 from eclair.documents.parsing import Parser
-from eclair.documents.values import Prepared
+from eclair.documents.values import DESCRIPTION, PLACE, Prepared
 from eclair.errors import TooLarge, UnreadableFile, UserError
-from tests.documents import photos
+from tests.documents import files, photos
+from tests.documents.conftest import Told, read
 
 NEAR = 14
+zxing: Any = zxingcpp
 
 
 def _written(folder: Path, data: bytes) -> Path:
@@ -167,3 +171,58 @@ async def test_a_hundred_malformed_pictures(tmp_path: Path) -> None:
         assert name in message
         assert message.endswith(".")
     assert time.monotonic() - began < 60
+
+
+async def described(parser: Parser, folder: Path, data: bytes, name: str) -> Told:
+    told = await read(parser, _written(folder, data), name)
+    assert told.remarks == []
+    assert told.opened.pages == len(told.pages)
+    assert [page.label for page in told.pages][:2] == [None, DESCRIPTION]
+    assert told.pages[0].width is not None
+    return told
+
+
+async def test_what_can_be_told_of_a_photo(parser: Parser, tmp_path: Path) -> None:
+    noted = photos.exif(place=(-33.8568, 151.2153), serial="SN-4711-0815", owner="Ada Example")
+    told = await described(parser, tmp_path, photos.every(noted)["photo.heic"], "photo.heic")
+    assert told.pages[1].text == (
+        "photo.heic is a picture of 128 × 128 pixels (HEIC).\n"
+        "Its file says that it was taken on 17 May 2024 at 14:03 with a camera that calls itself Fuji X-T5.\n"
+        "Its main colours are blue (25%), green (25%) and red (25%).\n"
+        "No text was found in it."
+    )
+    assert told.pages[2].label == PLACE
+    assert told.pages[2].text == "The file says that the picture was taken at 33.85680° S, 151.21530° E."
+    assert "Ada" not in told.text
+    assert "SN-4711" not in told.text
+
+
+async def test_codes_are_read(parser: Parser, tmp_path: Path) -> None:
+    for kind, says, form in (
+        ("QR code", "https://example.org/menu?table=7", "QRCode"),
+        ("bar code", "4006381333931", "EAN13"),
+        ("Data Matrix code", "LOT 42", "DataMatrix"),
+    ):
+        image = Image.new("RGB", (700, 500), "white")
+        code = Image.fromarray(
+            np.asarray(zxing.create_barcode(says, getattr(zxing.BarcodeFormat, form)).to_image(scale=5))
+        )
+        image.paste(code.convert("RGB").rotate(90 if form == "QRCode" else 0, expand=True), (60, 60))
+        told = await described(parser, tmp_path, photos.encoded(image, "PNG"), "code.png")
+        assert f"A {kind} in it says: {says}" in told.pages[1].text
+
+
+async def test_text_keeps_its_place(parser: Parser, tmp_path: Path) -> None:
+    rows = ["Bakery Rossi", "Bread            4.20", "Butter           2.35", "Total            6.55"]
+    told = await described(parser, tmp_path, photos.encoded(files.picture_of_text(rows), "PNG"), "receipt.png")
+    assert "Total" in told.pages[0].text
+    assert "6.55" in told.pages[0].text
+    assert "It has 4 lines of text." in told.pages[1].text
+
+
+async def test_pages_of_a_tiff_are_pages(parser: Parser, tmp_path: Path) -> None:
+    first, second = (files.picture_of_text([f"Page number {number} here"]) for number in (1, 2))
+    out = io.BytesIO()
+    first.save(out, "TIFF", save_all=True, append_images=[second])
+    told = await read(parser, _written(tmp_path, out.getvalue()), "scan.tiff")
+    assert [page.label for page in told.pages] == [None, None]

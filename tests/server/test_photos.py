@@ -47,7 +47,7 @@ def shown(model: Speaking) -> list[JSON]:
 
 
 def pictures(message: JSON) -> list[Image.Image]:
-    content = message["content"]
+    content: list[JSON] = message["content"]
     assert isinstance(content, list)
     found: list[Image.Image] = []
     for part in content:
@@ -122,11 +122,10 @@ async def test_a_model_that_was_seen_to_see(settings: Settings) -> None:
         assert added.status == 201, added
         (muse,) = (await server.get("/api/models")).body["models"]
         assert muse["sees"] is None
-        await server.post("/api/engines/own/probe", {})
-        await asyncio.sleep(0)
-        async with asyncio.timeout(20):
-            while (await server.get("/api/models")).body["models"][0]["sees"] is None:
-                await asyncio.sleep(0.05)
+        tried = await server.post("/api/engines/own/probe", {})
+        assert b'"vision"' in tried.raw
+        (muse,) = (await server.get("/api/models")).body["models"]
+        assert muse["sees"] == 1540
 
 
 async def test_a_model_that_does_not_see_is_told(settings: Settings) -> None:
@@ -163,3 +162,98 @@ async def test_a_hundred_malformed_pictures(settings: Settings) -> None:
         assert failed > 30
         file = await ready(server, await add(server, photos.every()["photo.png"], "photo.png"))
         assert (await server.say(await server.begin(), "What is this?", files=[file["id"]]))["status"] == "finished"
+
+
+def given(name: str = "photo.jpg") -> str:
+    """A picture as a `data:` URL."""
+    return f"data:image/jpeg;base64,{base64.b64encode(photos.every(NOTED)[name]).decode()}"
+
+
+def asking(dialect: str, address: str) -> tuple[str, JSON]:
+    """The path and the body by which a picture is asked about in a foreign dialect."""
+    asked = "What is this?"
+    match dialect:
+        case "chat":
+            content: list[JSON] = [
+                {"type": "text", "text": asked},
+                {"type": "image_url", "image_url": {"url": address}},
+            ]
+            return "/v1/chat/completions", {"messages": [{"role": "user", "content": content}]}
+        case "responses":
+            content = [{"type": "input_text", "text": asked}, {"type": "input_image", "image_url": address}]
+            return "/v1/responses", {"input": [{"role": "user", "content": content}]}
+        case _:
+            head, _, data = address.partition(",")
+            source = {"type": "base64", "media_type": head[5:].partition(";")[0], "data": data}
+            content = [{"type": "image", "source": source}, {"type": "text", "text": asked}]
+            return "/v1/messages", {"messages": [{"role": "user", "content": content}], "max_tokens": 50}
+
+
+@pytest.mark.parametrize("dialect", ["chat", "responses", "messages"])
+async def test_pictures_in_foreign_dialects(settings: Settings, dialect: str) -> None:
+    async with seeing(settings) as (server, model):
+        path, body = asking(dialect, given())
+        reply = await server.post(path, {"model": "pixtral-12b", **body})
+        assert reply.status == 200, reply
+        (picture,) = pictures(shown(model)[-1])
+        assert picture.size == (128, 128)
+        assert not picture.getexif()
+        assert words(shown(model)[-1]) == "What is this?"
+
+
+@pytest.mark.parametrize("dialect", ["chat", "responses", "messages"])
+async def test_pictures_in_foreign_dialects_are_told(settings: Settings, dialect: str) -> None:
+    async with seeing(settings, "reader") as (server, model):
+        path, body = asking(dialect, given())
+        reply = await server.post(path, {"model": "reader", **body})
+        assert reply.status == 200, reply
+        told = shown(model)[-1]["content"]
+        assert "Picture 1 is a picture of 128 × 128 pixels (JPEG)." in told
+        assert "48.85" not in told
+        assert told.endswith("What is this?")
+        assert not await asyncio.to_thread(lambda: list(settings.data_dir.rglob("*.seen-*")))
+
+
+@pytest.mark.parametrize(
+    ("address", "status", "said"),
+    [
+        ("data:image/png;base64,", 400, "no base64, or empty"),
+        ("data:image/png,abc", 400, "no base64, or empty"),
+        ("ftp://example.org/a.png", 400, "neither a data: URL"),
+        (
+            f"data:image/png;base64,{base64.b64encode(photos.every()['photo.png'][:60]).decode()}",
+            422,
+            "Picture 1 is damaged",
+        ),
+        ("http://127.0.0.1:9/a.png", 403, "127.0.0.1"),
+    ],
+)
+async def test_pictures_that_cannot_be_shown(settings: Settings, address: str, status: int, said: str) -> None:
+    async with seeing(settings) as (server, _):
+        path, body = asking("chat", address)
+        reply = await server.post(path, {"model": "pixtral-12b", **body})
+        assert said in reply.error["message"]
+        assert reply.status == status
+
+
+async def test_where_it_was_taken_is_told_to_who_asks(settings: Settings) -> None:
+    async with seeing(settings, "reader") as (server, model):
+        file = await ready(server, await add(server, photos.every(NOTED)["photo.jpg"], "photo.jpg"))
+        conversation = await server.begin()
+        message = await server.say(conversation, "Which colours has it?", files=[file["id"]])
+        assert "48.85840" not in str(shown(model)) + str(message["passages"])
+        model.says = "It was taken at 48.85840° N, 2.29450° E."
+        message = await server.say(conversation, "Wo wurde es aufgenommen?")
+        assert "48.85840° N" in words(shown(model)[-1])
+        assert message["citations"]
+
+
+async def test_what_is_told_is_a_page_that_can_be_opened(settings: Settings) -> None:
+    async with seeing(settings, "reader") as (server, _):
+        file = await ready(server, await add(server, photos.every(NOTED)["photo.heic"], "photo.heic"))
+        assert (file["pages"], file["pages_read"]) == (3, 3)
+        page = (await server.get(f"/api/files/{file['id']}/pages/2")).body
+        assert (page["label"], page["picture"]) == ("simple description", None)
+        assert "17 May 2024" in page["text"]
+        picture = await server.get(f"/api/files/{file['id']}/pages/1/picture?width=100")
+        assert Image.open(io.BytesIO(picture.raw)).size == (100, 100)

@@ -55,9 +55,10 @@ async def open_sources(
     paths = roots(files)
     idle = Idle()
     with contextlib.ExitStack() as stack:
+        home = settings.data_dir
         if not libraries:
             settings = replace(settings, data_dir=_room(stack))
-        async with _opened(settings, registry, idle) as reading:
+        async with _opened(settings, registry, idle, home) as reading:
             names = await reading.documents.libraries(OWNER, libraries)
             async with _taken(reading, paths, settings.max_file_mb, forget=bool(libraries)) as ids:
                 async with aclosing(reading.documents.until_read(OWNER, ids)) as states:
@@ -83,10 +84,10 @@ def _room(stack: contextlib.ExitStack) -> Path:
 
 
 @asynccontextmanager
-async def _opened(settings: Settings, registry: Registry, idle: Idle) -> AsyncGenerator[Reading]:
+async def _opened(settings: Settings, registry: Registry, idle: Idle, home: Path) -> AsyncGenerator[Reading]:
     store = await asyncio.to_thread(SQLStore.open, settings.data_dir)
     try:
-        async with open_reading(settings, store, registry, Changes(store), idle, Ledger(store)) as reading:
+        async with open_reading(settings, store, registry, Changes(store), idle, Ledger(store), home) as reading:
             yield reading
     finally:
         await store.close()

@@ -25,7 +25,7 @@ from eclair.errors import NotFound, TooLarge, UnreadableFile, UserError
 
 log = logging.getLogger(__name__)
 
-READER = 1
+READER = 2
 """Rises when files are read otherwise than before, so that those that were read are read anew."""
 
 WARM = 120
@@ -42,15 +42,18 @@ QUIET = {"MALLOC_ARENA_MAX": "2", "OMP_NUM_THREADS": "1", "RAYON_NUM_THREADS": "
 
 
 class Parser:
-    """Reads `workers` files at once in processes that run `module`, and makes pictures of pages beside that."""
+    """Reads `workers` files at once in processes that run `module`, and makes pictures of pages beside that. The
+    network `labels` names what is in photos, if it is there."""
 
     def __init__(
         self,
         limits: Limits = Limits(),  # noqa: B008
         workers: int = 1,
         module: str = "eclair.documents.worker",
+        labels: Path | None = None,
     ) -> None:
         self._limits = limits
+        self._labels = os.fspath(labels) if labels is not None else None
         self._reading = _Pool(workers, module)
         self._looking = _Pool(1, module)
 
@@ -60,7 +63,8 @@ class Parser:
         Closing the generator ends the work at once. Raises UnreadableFile and TooLarge with a sentence that calls the
         file `name`.
         """
-        async with contextlib.aclosing(self._pieces(wire.Order(os.fspath(path), name, self._limits, after))) as pieces:
+        order = wire.Order(os.fspath(path), name, self._limits, after, labels=self._labels)
+        async with contextlib.aclosing(self._pieces(order)) as pieces:
             async for piece in pieces:
                 if not isinstance(piece, About):
                     yield piece

@@ -6,13 +6,17 @@ How a photo is opened and prepared is the reading process's affair; `context` la
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+import tempfile
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 
+from eclair.context import harmless
 from eclair.documents import wire
 from eclair.documents.parsing import Parser
 from eclair.documents.readers.sniff import pictured
-from eclair.documents.values import Prepared, Shed
+from eclair.documents.values import PLACE, Page, Prepared, Shed
 from eclair.engines.base import Model, Picture
 from eclair.errors import NotFound, TooLarge, UnreadableFile
 from eclair.events import Remarked
@@ -95,6 +99,22 @@ class Seeing:
         await asyncio.to_thread(self._blobs.keep_beside, sha256, what, wire.encode_prepared(prepared))
         return prepared
 
+    async def given(self, data: bytes, name: str, side: int) -> Prepared:
+        """A photo of which nothing is kept, prepared. Raises what the parser raises."""
+        async with _placed(data) as path:
+            return await self._parser.prepared(path, name, side)
+
+    async def told(self, data: bytes, name: str) -> str:
+        """What can be told of a photo of which nothing is kept, without one who sees: its text and a description, but
+        not where it was taken. Raises UnreadableFile and TooLarge."""
+        texts: list[str] = []
+        async with _placed(data) as path, aclosing(self._parser.read(path, name)) as pieces:
+            async for piece in pieces:
+                if isinstance(piece, Page) and piece.label != PLACE and piece.text:
+                    head = f"{name}, {piece.label}" if piece.label else f"{name}, the text in it"
+                    texts.append(f"{head}:\n{harmless(piece.text)}")
+        return "\n\n".join(texts)
+
     async def _photo(self, owner: str, id: str) -> StoredFile | None:
         """The file, if it is there and a picture by its first bytes."""
         try:
@@ -103,6 +123,18 @@ class Seeing:
         except (NotFound, OSError):
             return None
         return file if media is not None else None
+
+
+@asynccontextmanager
+async def _placed(data: bytes) -> AsyncGenerator[Path]:
+    """A file for as long as it is needed."""
+    folder = await asyncio.to_thread(tempfile.TemporaryDirectory, prefix="eclair-")
+    try:
+        path = Path(folder.name) / "picture"
+        await asyncio.to_thread(path.write_bytes, data)
+        yield path
+    finally:
+        await asyncio.to_thread(folder.cleanup)
 
 
 def _unseen(model: Model) -> tuple[Remarked, ...]:

@@ -20,6 +20,10 @@ Wall = Literal["pay", "consent", "script"]
 Shed = Literal["place", "serial", "name"]
 """What a photo's metadata gives away: where it was taken, the number of a camera, the name of a person."""
 
+DESCRIPTION = "simple description"
+PLACE = "where it was taken"
+"""What the pages call themselves that follow a photo."""
+
 
 class Word(NamedTuple):
     """Where characters `start` to `end` of a page's text stand on it: a box in points (1/72 inch) from its top left."""

@@ -37,7 +37,7 @@ class Served:
 @dataclass(frozen=True, slots=True)
 class Order:
     """Read a file from the page behind `after`, or make a picture of page `page` so many pixels `width`, or prepare it
-    for a model that uses so many pixels of its longer `side`."""
+    for a model that uses so many pixels of its longer `side`. `labels` is the network that names what is in photos."""
 
     path: str
     name: str
@@ -47,6 +47,7 @@ class Order:
     width: int = 0
     side: int = 0
     served: Served | None = None
+    labels: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,7 +35,8 @@ Read = Callable[[wire.Order], Iterator[wire.Message]]
 
 def document(order: wire.Order) -> Iterator[wire.Message]:
     """The pages of a document. Raises Fault."""
-    return read(open_source(Path(order.path), order.name, order.limits, order.after))
+    labels = Path(order.labels) if order.labels is not None else None
+    return read(open_source(Path(order.path), order.name, order.limits, order.after, labels))
 
 
 def main(reading: Read = document) -> None:
