@@ -333,6 +333,13 @@ export const pl: Words = {
   partlyRead: "W chwili odpowiedzi nie wszystko było przeczytane.",
   fileUnread: "Nie udało się odczytać pliku.",
   nothingFits: "Nic w dokumentach nie pasuje do pytania.",
+  takePhoto: "Zrób zdjęcie",
+  photoOf: "Zdjęcie {name}",
+  photoAlone: "Co tu widać?",
+  photoUnseen: "Model nie widzi obrazów; otrzymał odczytany tekst i prosty opis.",
+  photoCleaned: "Zdjęcie trafiło na inny komputer bez miejsca, numerów seryjnych i nazwisk zapisanych w pliku.",
+  pageDescription: "Prosty opis",
+  pageTaken: "Miejsce wykonania",
   stepRead: "Czytanie: {what}",
   stepSearch: "Przeszukiwanie: {what}",
 
