@@ -65,6 +65,9 @@ async def open_sources(
                     async for each in states:
                         terminal.status(how_far(each.file.name, each.document))
                 terminal.status("")
+                for id in ids:
+                    if (told := await reading.seeing.description(OWNER, id)) is not None:
+                        terminal.aside(told)
                 attached = await reading.documents.attachments(OWNER, ids)
                 yield Sources(attached, names, reading.documents, reading.seeing, idle)
 

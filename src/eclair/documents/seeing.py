@@ -16,7 +16,7 @@ from eclair.context import harmless
 from eclair.documents import wire
 from eclair.documents.parsing import Parser
 from eclair.documents.readers.sniff import pictured
-from eclair.documents.values import PLACE, Page, Prepared, Shed
+from eclair.documents.values import DESCRIPTION, PLACE, Page, Prepared, Shed
 from eclair.engines.base import Model, Picture
 from eclair.errors import NotFound, TooLarge, UnreadableFile
 from eclair.events import Remarked
@@ -98,6 +98,12 @@ class Seeing:
         prepared = await self._parser.prepared(self._blobs.path(sha256), name, side)
         await asyncio.to_thread(self._blobs.keep_beside, sha256, what, wire.encode_prepared(prepared))
         return prepared
+
+    async def description(self, owner: str, id: str) -> str | None:
+        """What can be told of a photo that was read; None for other files. Raises NotFound."""
+        document = (await self._store.file(owner, id)).document
+        pages = await self._store.pages(document.sha256, 2, 2)
+        return next((stored.page.text for stored in pages if stored.page.label == DESCRIPTION), None)
 
     async def given(self, data: bytes, name: str, side: int) -> Prepared:
         """A photo of which nothing is kept, prepared. Raises what the parser raises."""

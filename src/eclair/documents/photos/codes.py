@@ -11,8 +11,6 @@ from PIL import Image
 
 from eclair.documents.readers.base import line
 
-SIDE = 1600
-"""Pixels of the longer side at which codes are looked for; a second look at all pixels follows where there are more."""
 MOST = 10
 LONGEST = 500
 """Characters of what a code says."""
@@ -33,17 +31,8 @@ _KINDS: dict[str, str] = {
 
 def codes(image: Image.Image) -> list[tuple[str, str]]:
     """What kind each code is, and what it says."""
-    grey = image.convert("L")
-    small = grey
-    if max(grey.size) > SIDE:
-        small = grey.copy()
-        small.thumbnail((SIDE, SIDE), Image.Resampling.BOX, reducing_gap=1.0)
-    return _found(small)
-
-
-def _found(image: Image.Image) -> list[tuple[str, str]]:
     wanted = [getattr(_zxing.BarcodeFormat, name) for name in _KINDS if hasattr(_zxing.BarcodeFormat, name)]
-    read: Iterable[Any] = _zxing.read_barcodes(np.ascontiguousarray(np.asarray(image)), formats=wanted)
+    read: Iterable[Any] = _zxing.read_barcodes(np.ascontiguousarray(np.asarray(image.convert("L"))), formats=wanted)
     said = {line(each.text)[:LONGEST]: _KINDS.get(_kind(each.format), "bar code") for each in read if each.valid}
     return [(kind, text) for text, kind in said.items() if text][:MOST]
 

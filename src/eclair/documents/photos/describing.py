@@ -18,6 +18,9 @@ from eclair.documents.photos.telling import Told, told
 from eclair.documents.readers.base import Part, Sheet, Source
 from eclair.documents.values import DESCRIPTION, PLACE, Page
 
+SIDE = 1200
+"""Pixels of the longer side at which a photo is looked at, or up to twice as many."""
+
 FORMATS = {
     "image/jpeg": "JPEG",
     "image/png": "PNG",
@@ -57,13 +60,14 @@ def _told(image: Image.Image, source: Source, noted: Told, lines: int, network: 
         when = f" on {_moment(noted.taken)}" if noted.taken is not None else ""
         camera = f" with a camera that calls itself {noted.camera}" if noted.camera else ""
         yield f"Its file says that it was taken{when}{camera}."
-    shown = things(image, network) if network is not None and network.exists() else []
+    small = image.reduce(max(1, max(image.size) // SIDE))
+    shown = things(small, network) if network is not None and network.exists() else []
     if shown:
         yield f"As a whole it looks most like this: {' or '.join(shown)}."
-    if named := colours(image):
+    if named := colours(small):
         shares = [f"{name} ({share:.0%})" for name, share in named]
         yield f"Its main {'colours are' if len(shares) > 1 else 'colour is'} {_listed(shares)}."
-    for code, text in codes(image):
+    for code, text in codes(small):
         yield f"A {code} in it says: {text}"
     yield f"It has {lines:,} line{'' if lines == 1 else 's'} of text." if lines else "No text was found in it."
 

@@ -34,10 +34,8 @@ def things(image: Image.Image, network: Path) -> list[str]:
     if _tones(pixels) < TONES:
         return []
     session, names = _session(network), _names()
-    shares = np.zeros(len(names), np.float64)
-    for view in (pixels, pixels[:, ::-1]):
-        picture = ((view.astype(np.float32) - 127) / 128).transpose(2, 0, 1)[None]
-        shares += session.run(None, {"picture": np.ascontiguousarray(picture)})[0][0] / 2
+    picture = ((pixels.astype(np.float32) - 127) / 128).transpose(2, 0, 1)[None]
+    shares: NDArray[np.float32] = session.run(None, {"picture": np.ascontiguousarray(picture)})[0][0]
     sums = Counter[str]()
     for name, share in zip(names, shares.tolist(), strict=True):
         sums[name] += share
