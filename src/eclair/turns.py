@@ -386,15 +386,9 @@ async def prepare(
     reserve = sampling.max_tokens or 0
     asked = history if history[-1].role == "user" else history[:-1]
     seen = await look(asked, model)
+    window = model.context
     laid = await lay_out(
-        system,
-        history,
-        passages,
-        notes,
-        window=model.context,
-        reserve=reserve,
-        count=count,
-        pictures=seen.pictures,
+        system, history, passages, notes, window=window, reserve=reserve, count=count, pictures=seen.pictures
     )
     remarks = (*((chosen.remark,) if chosen.remark is not None else ()), *seen.remarks)
     charged = rates(settings, model)
