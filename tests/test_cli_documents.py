@@ -16,6 +16,7 @@ import pytest
 
 from eclair.engines.scripted import prose
 from eclair.events import Cited, RunFinished, SourceFound, decode
+from tests.documents import photos
 from tests.documents.files import pdf
 from tests.support import JSON, Process, check_log
 from tests.test_cli import ECLAIR, Eclair, Screen, environ
@@ -73,6 +74,17 @@ def test_a_question_is_answered_from_a_file_of_which_nothing_is_kept(run: Eclair
     assert done.stderr.splitlines() == [f"[1] tower.txt: “{TOLD}”"]
     assert list(temporary.iterdir()) == []
     assert not (run.folder / "eclair.db").exists()
+
+
+def test_what_can_be_told_of_a_photo_is_printed(run: Eclair, folder: Path) -> None:
+    photo = folder / "photo.heic"
+    photo.write_bytes(photos.every(photos.exif(place=(48.8584, 2.2945)))["photo.heic"])
+    done = run("ask", "-f", str(photo), ASKED, **OFF)
+    assert (done.returncode, done.stdout) == (0, f"{TOLD}\n")
+    assert "photo.heic is a picture of 128 × 128 pixels (HEIC)." in done.stderr
+    assert "17 May 2024" in done.stderr
+    assert "scripted does not see pictures" in done.stderr.lower()
+    assert "48.85" not in done.stderr
 
 
 def test_a_claim_that_the_files_do_not_support_is_marked(run: Eclair, folder: Path) -> None:

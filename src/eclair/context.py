@@ -9,12 +9,12 @@ and is not repeated; it is marked as data, for what a file says is nobody's inst
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from urllib.parse import urlsplit
 
-from eclair.engines.base import Said
+from eclair.engines.base import Picture, Said
 from eclair.errors import TooLarge
 from eclair.messages import Message, Passage
 
@@ -34,6 +34,7 @@ NOTES = "The notes were taken from every part of the files, in order; the passag
 _ENDING = re.compile(r"<\s*/?\s*(passages|notes|part)\b[^>]*>?", re.IGNORECASE)
 WRAPPING = 8
 """Tokens that a chat template may put around one message."""
+_NONE: Mapping[str, Picture] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,20 +54,23 @@ async def lay_out(
     window: int | None,
     reserve: int,
     count: Count,
+    pictures: Mapping[str, Picture] = _NONE,
 ) -> Laid:
     """Choose what fits in `window` tokens (None: all of it) beside an answer of `reserve` tokens.
 
     An answer gets half of the window at most, however long it may be. `history` runs from the root of the
     branch to the question, which `passages` may answer and `notes` on them, or to the answer that is to be continued.
+    Each of the `pictures`, which are by their files' ids, stands at the message with which its file came.
     Raises TooLarge when these alone do not fit.
     """
     head = (Said("system", system),) if system else ()
     dropped = 0
     reserve = min(reserve, window // 2) if window is not None else reserve
-    told = _told(history, passages, notes)
-    if window is not None and not _surely_fits([system, *told], window - reserve):
+    told, shown = _told(history, passages, notes, pictures), [_shown(message, pictures) for message in history]
+    seen = [sum(picture.tokens for picture in each) for each in shown]
+    if window is not None and not _surely_fits([system, *told], window - reserve - sum(seen)):
         room = window - reserve - await count(system) - WRAPPING
-        lengths = [await count(text) + WRAPPING for text in told]
+        lengths = [await count(text) + WRAPPING + more for text, more in zip(told, seen, strict=True)]
         needed = sum(lengths[_question(history) :])
         if needed > room:
             raise TooLarge(
@@ -74,21 +78,32 @@ async def lay_out(
                 "beside its answer; shorten the message or choose a model with a larger window."
             )
         dropped = cut(history, lengths, room)
-        told = _told(history[dropped:], passages, notes)
-    shown = [Said(message.role, text) for message, text in zip(history[dropped:], told, strict=True) if text]
-    return Laid((*head, *shown), dropped)
+        told, shown = _told(history[dropped:], passages, notes, pictures), shown[dropped:]
+    said = [
+        Said(message.role, text, pictures=seen)
+        for message, text, seen in zip(history[dropped:], told, shown, strict=True)
+        if text
+    ]
+    return Laid((*head, *said), dropped)
 
 
 def with_passages(
-    question: str, passages: Sequence[Passage], notes: Sequence[str] = (), asked: datetime | None = None
+    question: str,
+    passages: Sequence[Passage],
+    notes: Sequence[str] = (),
+    asked: datetime | None = None,
+    *,
+    seen: bool = False,
 ) -> str:
     """The question below what may answer it, each passage under its number and where it stands. Pages of the web may be
-    news, so that the day on which it was `asked` is told with them."""
+    news, so that the day on which it was `asked` is told with them. With pictures that are `seen`, these may answer it
+    too."""
     if not passages and not notes:
         return question
     shown = "\n\n".join(f"[{passage.number}] {where(passage)}\n{harmless(passage.text)}" for passage in passages)
     web = asked is not None and any(passage.url is not None for passage in passages)
     before = WEB_PASSAGES.format(day=f"{asked:%A, %-d %B %Y}") if web else PASSAGES
+    before = before.replace("from these", "from the pictures and these", 1) if seen else before
     before = f"{before} {NOTES}" if notes else before
     noted = "\n\n".join(map(harmless, notes))
     below = f"<notes>\n{noted}\n</notes>\n\n" if notes else ""
@@ -139,16 +154,24 @@ def _question(history: Sequence[Message]) -> int:
     return max(number for number, message in enumerate(history) if message.role == "user")
 
 
-def _told(history: Sequence[Message], passages: Sequence[Passage], notes: Sequence[str]) -> list[str]:
+def _shown(message: Message, pictures: Mapping[str, Picture]) -> tuple[Picture, ...]:
+    """The pictures that came with a message."""
+    return tuple(pictures[file.id] for file in message.files if file.id in pictures)
+
+
+def _told(
+    history: Sequence[Message], passages: Sequence[Passage], notes: Sequence[str], pictures: Mapping[str, Picture]
+) -> list[str]:
     """The text of each message, a question below those passages of its answer that no question before had; the last
     one below the notes too."""
-    told, shown = list[str](), set[int]()
+    told, shown, seen = list[str](), set[int](), False
     for message, answer in zip(history, [*history[1:], None], strict=True):
         given = () if message.role != "user" else passages if answer is None else answer.passages
         new = [passage for passage in given if passage.number not in shown]
         asked = datetime.fromtimestamp(message.created / 1000).astimezone()
         noted = notes if answer is None and message.role == "user" else ()
-        told.append(with_passages(message.text, new, noted, asked))
+        seen = seen or bool(_shown(message, pictures))
+        told.append(with_passages(message.text, new, noted, asked, seen=seen))
         shown.update(passage.number for passage in given)
     return told
 

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 from eclair.archive.imports import Imports
 from eclair.changes import Changes
@@ -14,10 +15,12 @@ from eclair.documents.gather import AskFor, Documents
 from eclair.documents.intake import Intake
 from eclair.documents.parsing import Parser
 from eclair.documents.search import Search
+from eclair.documents.seeing import Seeing
 from eclair.engines.added import AddedEngines
 from eclair.engines.base import Engine, Model, Piece, Request
 from eclair.idle import Idle
 from eclair.keeping import Keeping
+from eclair.labels import labels_file
 from eclair.ledger import Ledger
 from eclair.marks import Marks
 from eclair.modes import Modes
@@ -67,6 +70,7 @@ class Core:
     blobs: Blobs
     search: Search
     documents: Documents
+    seeing: Seeing
     newsroom: Newsroom
     world: World
     marks: Marks
@@ -98,17 +102,25 @@ class Reading:
     blobs: Blobs
     search: Search
     documents: Documents
+    seeing: Seeing
     embedder: Embedder | None
 
 
 @asynccontextmanager
 async def open_reading(
-    settings: Settings, store: Store, registry: Registry, changes: Changes, idle: Idle, ledger: Ledger
+    settings: Settings,
+    store: Store,
+    registry: Registry,
+    changes: Changes,
+    idle: Idle,
+    ledger: Ledger,
+    home: Path | None = None,
 ) -> AsyncGenerator[Reading]:
-    """Begin to read and embed what is unfinished in the store. Raises StoreError."""
+    """Begin to read and embed what is unfinished in the store. Models are in the data folder `home`, where that is
+    another. Raises StoreError."""
     async with AsyncExitStack() as stack:
         blobs = Blobs(settings.data_dir / "files")
-        parser = Parser()
+        parser = Parser(labels=labels_file(home or settings.data_dir))
         stack.push_async_callback(parser.close)
         embedder = choose_embedder(settings, registry)
         if embedder is not None:
@@ -120,7 +132,7 @@ async def open_reading(
 
         ask = _counted(settings, ledger)
         documents = Documents(store.documents, search, intake, embedder, ask)
-        yield Reading(intake, blobs, search, documents, embedder)
+        yield Reading(intake, blobs, search, documents, Seeing(store.documents, blobs, parser), embedder)
 
 
 def _counted(settings: Settings, ledger: Ledger) -> AskFor:
@@ -169,7 +181,7 @@ async def open_core(settings: Settings, around: Surroundings = AROUND) -> AsyncG
         store = await asyncio.to_thread(SQLStore.open, settings.data_dir)
         stack.push_async_callback(store.close)
         calls, door, browser = await stack.enter_async_context(open_ways_out(settings, store, around))
-        registry = build(settings, AddedEngines(settings, store.servers, door=door), door=door)
+        registry = build(settings, AddedEngines(settings, store.servers, door=door, probes=store.probes), door=door)
         stack.push_async_callback(registry.close)
         changes = Changes(store)
         stack.push_async_callback(changes.close)
@@ -200,7 +212,7 @@ async def open_core(settings: Settings, around: Surroundings = AROUND) -> AsyncG
         world = await stack.enter_async_context(
             open_world(settings, browser, store.web, reading.embedder, ask, around, services)
         )
-        answers = (titles, prefill, reading.documents, world.searching)
+        answers = (titles, prefill, reading.documents, reading.seeing, world.searching)
         turns = Turns(settings, store, registry, modes, preferences, runs, idle, *answers)
         pulls = Pulls(settings, registry, changes, door=door)
         stack.push_async_callback(pulls.close)
@@ -225,6 +237,7 @@ async def open_core(settings: Settings, around: Surroundings = AROUND) -> AsyncG
             blobs=reading.blobs,
             search=reading.search,
             documents=reading.documents,
+            seeing=reading.seeing,
             world=world,
             newsroom=newsroom,
             marks=Marks.configured(settings),

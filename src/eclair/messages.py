@@ -29,6 +29,8 @@ RemarkCode = Literal[
     "partly_read",
     "unread",
     "nothing_found",
+    "not_seen",
+    "left_out",
     "web_auto",
     "web_off",
     "web_late",

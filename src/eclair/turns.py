@@ -10,6 +10,7 @@ from eclair.advice import language_remark
 from eclair.assistant import Again, Answer, Turn, effective
 from eclair.context import lay_out
 from eclair.documents.gather import Documents, is_small
+from eclair.documents.seeing import Look, Seeing, nothing
 from eclair.engines.base import Engine, Model, Request
 from eclair.engines.thinking import FLASH, THINK
 from eclair.errors import InvalidInput, NotFound, TooLarge
@@ -114,6 +115,7 @@ class Turns:
         titles: Titles | None,
         prefill: Prefill,
         documents: Documents,
+        seeing: Seeing,
         searching: Searching,
         clock: Clock = time.time,
         ids: Callable[[str], str] = new_id,
@@ -128,6 +130,7 @@ class Turns:
         self._titles = titles
         self._prefill = prefill
         self._documents = documents
+        self._seeing = seeing
         self._searching = searching
         self._clock = clock
         self._ids = ids
@@ -170,7 +173,8 @@ class Turns:
             chosen = await self.answering(owner, choices, kept, place.history)
             engine, model = chosen.engine, chosen.model
             instructions = (await self._preferences.of(owner)).instructions
-            again = self._laying_out(chosen, choices, place.history, accepted, instructions, place.continues)
+            look = self._seeing.of(owner)
+            again = self._laying_out(chosen, choices, place.history, accepted, instructions, place.continues, look)
             turn = await again(engine, model, (), ())
             started = self._started(kept, place, model.id)
             asked, web = _asked(place), choices.web or kept.web or "off"
@@ -205,7 +209,7 @@ class Turns:
             chosen = await self.answering(owner, choices, None, history)
             instructions = (await self._preferences.of(owner)).instructions
             begun = history[-1] if history[-1].role == "assistant" else None
-            again = self._laying_out(chosen, choices, history, accepted, instructions, begun)
+            again = self._laying_out(chosen, choices, history, accepted, instructions, begun, nothing)
             turn = await again(chosen.engine, chosen.model, (), ())
         started = RunStarted(self._ids("run"), self._ids("msg"), conversation, None, chosen.model.id, now)
         asked = history if begun is None else history[:-1]
@@ -231,7 +235,8 @@ class Turns:
         instructions = (await self._preferences.of(owner)).instructions
         grounds = self._documents.grounds(owner, place.history)
         passages = await grounds.certain(chosen.model) if grounds is not None else ()
-        turn = await prepare(self._settings, chosen, choices, place.history, 0.0, instructions, passages)
+        look = self._seeing.of(owner)
+        turn = await prepare(self._settings, chosen, choices, place.history, 0.0, instructions, passages, look=look)
         request = Request(chosen.model.id, turn.laid.messages, sampling=turn.sampling, purpose="prefill")
         self._prefill.begin(conversation or "", chosen.engine, chosen.wishing(request))
 
@@ -270,13 +275,14 @@ class Turns:
         accepted: float,
         instructions: str,
         continues: Message | None,
+        look: Look,
     ) -> Again:
         """Lays the question out for whoever answers it, with a word on its language if the model does not list that."""
         said = history if continues is None else history[:-1]
 
         async def lay_out_for(engine: Engine, model: Model, passages: Sequence[Passage], notes: Sequence[str]) -> Turn:
             by = chosen.by(engine, model)
-            turn = await prepare(self._settings, by, choices, history, accepted, instructions, passages, notes)
+            turn = await prepare(self._settings, by, choices, history, accepted, instructions, passages, notes, look)
             remark = await language_remark(said, model, await self._registry.models(), self._settings)
             remarks = turn.remarks if remark is None else (*turn.remarks, remark)
             return replace(turn, continues=continues, remarks=remarks)
@@ -357,11 +363,12 @@ async def prepare(
     instructions: str = "",
     passages: Sequence[Passage] = (),
     notes: Sequence[str] = (),
+    look: Look = nothing,
 ) -> Turn:
     """Fill in what `choices` leave open, and choose what of `history` the model is shown. Raises TooLarge.
 
     A person's `instructions` stand below the system prompt, which the engine has read already. A model that is to
-    think gets room for that beside the longest answer.
+    think gets room for that beside the longest answer. `look` finds the pictures that it is shown.
     """
     if history[-1].role == "assistant" and chosen.effort is not None:
         # What is taken up has been thought over, and templates refuse to think in the middle.
@@ -377,8 +384,13 @@ async def prepare(
         return await engine.count(model.id, text)
 
     reserve = sampling.max_tokens or 0
-    laid = await lay_out(system, history, passages, notes, window=model.context, reserve=reserve, count=count)
-    remarks = (chosen.remark,) if chosen.remark is not None else ()
+    asked = history if history[-1].role == "user" else history[:-1]
+    seen = await look(asked, model)
+    window = model.context
+    laid = await lay_out(
+        system, history, passages, notes, window=window, reserve=reserve, count=count, pictures=seen.pictures
+    )
+    remarks = (*((chosen.remark,) if chosen.remark is not None else ()), *seen.remarks)
     charged = rates(settings, model)
     return Turn(engine, model, laid, sampling, accepted, rates=charged, effort=effort, remarks=remarks)
 

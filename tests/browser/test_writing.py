@@ -28,7 +28,7 @@ def files(page: Page | Locator) -> Locator:
 
 
 def attach(page: Page, *given: dict[str, Any]) -> None:
-    page.locator("input[type=file]").set_input_files(list(given))  # pyright: ignore[reportArgumentType]
+    page.locator("input[type=file][multiple]").set_input_files(list(given))  # pyright: ignore[reportArgumentType]
 
 
 def send_when_ready(page: Page, text: str) -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import random
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-Value = str | int | float | bool | list[str] | list[int]
+Value = str | int | float | bool | list[str] | list[int] | list[float]
 
 
 def header(values: Mapping[str, Value], version: int = 3) -> bytes:
@@ -45,6 +46,8 @@ def _typed(value: Value) -> bytes:
             return struct.pack("<If", 6, value)
         case str():
             return struct.pack("<I", 8) + _text(value)
+        case [float(), *_]:
+            return struct.pack(f"<IIQ{len(value)}f", 9, 6, len(value), *value)
         case list():
             kind = 8 if value and isinstance(value[0], str) else 5
             items = [_text(item) if isinstance(item, str) else struct.pack("<I", item) for item in value]
@@ -117,6 +120,57 @@ def talking(seed: int = 0, *, layers: int = 3, width: int = 64) -> bytes:
         "tokenizer.ggml.bos_token_id": 256,
         "tokenizer.ggml.eos_token_id": 257,
         "tokenizer.ggml.add_bos_token": False,
+    }
+    return whole(values, tensors)
+
+
+def seeing(seed: int = 1, *, layers: int = 2, width: int = 32, side: int = 56, gives: int = 64) -> bytes:
+    """What `talking` sees with (mmproj): a vision transformer of random weights over squares of 14 pixels, and a
+    projector as LLaVA has it."""
+    draw, patch = random.Random(seed), 14
+
+    def floats(*shape: int, around: float = 0.0) -> Weights:
+        count = math.prod(shape)
+        return Weights(0, shape, struct.pack(f"<{count}f", *(around + draw.gauss(0, 0.05) for _ in range(count))))
+
+    def norm(name: str) -> dict[str, Weights]:
+        return {f"{name}.weight": floats(width, around=1.0), f"{name}.bias": floats(width)}
+
+    def matrix(name: str, rows: int, columns: int) -> dict[str, Weights]:
+        return {f"{name}.weight": floats(columns, rows), f"{name}.bias": floats(rows)}
+
+    tensors = {
+        "v.patch_embd.weight": floats(patch, patch, 3, width),
+        "v.class_embd": floats(width),
+        "v.position_embd.weight": floats(width, (side // patch) ** 2 + 1),
+        **norm("v.pre_ln"),
+        **norm("v.post_ln"),
+        **matrix("mm.0", gives, width),
+        **matrix("mm.2", gives, gives),
+    }
+    for layer in range(layers):
+        block = f"v.blk.{layer}"
+        tensors |= norm(f"{block}.ln1") | norm(f"{block}.ln2")
+        for name in ("attn_q", "attn_k", "attn_v", "attn_out"):
+            tensors |= matrix(f"{block}.{name}", width, width)
+        tensors |= matrix(f"{block}.ffn_up", 2 * width, width) | matrix(f"{block}.ffn_down", width, 2 * width)
+    values: dict[str, Value] = {
+        "general.architecture": "clip",
+        "general.name": "Eyes",
+        "general.file_type": 0,
+        "clip.has_vision_encoder": True,
+        "clip.projector_type": "mlp",
+        "clip.use_gelu": True,
+        "clip.vision.image_size": side,
+        "clip.vision.patch_size": patch,
+        "clip.vision.embedding_length": width,
+        "clip.vision.feed_forward_length": 2 * width,
+        "clip.vision.projection_dim": gives,
+        "clip.vision.block_count": layers,
+        "clip.vision.attention.head_count": 2,
+        "clip.vision.attention.layer_norm_epsilon": 1e-5,
+        "clip.vision.image_mean": [0.5, 0.5, 0.5],
+        "clip.vision.image_std": [0.5, 0.5, 0.5],
     }
     return whole(values, tensors)
 

@@ -23,6 +23,7 @@ import pytest
 from eclair.engines import catalog, shelf
 from eclair.engines.fetching import PAUSES, Progress
 from eclair.engines.hub import Hub
+from eclair.engines.local import LocalEngine
 from eclair.engines.plans import Plan, plan
 from eclair.engines.pull import pull, remove
 from eclair.errors import Conflict, Forbidden, InvalidInput, LicenceAsks, ModelMissing, NotFound, SettingsError
@@ -168,12 +169,29 @@ async def test_a_model_is_chosen_fetched_and_checked(shop: Shop, home: Settings,
     path = await fetch(shop, home, name, report=seen.append)
     assert path == home.data_dir / "models" / "tiny-Q4_K_M.gguf"
     assert path.read_bytes() == MODEL
-    assert left(home) == {path.name}
+    eyes = {"mmproj-tiny-Q4_K_M.gguf"} if name.startswith("hf:") else set[str]()  # of the catalogue's, `can` tells
+    assert left(home) == {path.name} | eyes
     assert list(dict.fromkeys(progress.stage for progress in seen)) == ["download", "check"]
     assert await fetch(shop, home, name) == path
-    assert len(shop.asked) == 1
+    assert len(shop.asked) == 1 + len(eyes)
     here = shelf.installed(catalog.entries(home.catalog), home.data_dir)
     assert (here["tiny"].size, here["tiny"].kv) == (len(MODEL), 128)
+    assert (here["tiny"].eyes is not None) == bool(eyes)
+
+
+async def test_what_a_model_of_the_catalogue_sees_with_comes_along(shop: Shop, home: Settings) -> None:
+    assert home.catalog is not None
+    home.catalog.write_text(home.catalog.read_text().replace('id = "tiny"', 'id = "tiny"\ncan = ["vision"]'))
+    catalog.entries.cache_clear()
+    await fetch(shop, home, "tiny")
+    assert left(home) == {"tiny-Q4_K_M.gguf", "mmproj-tiny-Q4_K_M.gguf"}
+    engine = LocalEngine(home, catalog.embedded())
+    try:
+        assert {model.id: model.sees for model in await engine.models()}["tiny"] == catalog.SIDE
+    finally:
+        await engine.close()
+    assert shelf.remove(catalog.entries(home.catalog)["tiny"], home.data_dir) > 0
+    assert left(home) == set()
 
 
 async def test_a_token_goes_to_the_hub_and_not_where_it_sends_us(shop: Shop, home: Settings) -> None:

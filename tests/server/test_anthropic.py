@@ -362,7 +362,7 @@ WRONG: Any = [
     ("messages", [], "'messages' is wrong"),
     ("messages", user(""), None),
     ("messages", [{"role": "user", "content": []}], "nothing to answer"),
-    ("messages", [{"role": "user", "content": [PICTURE]}], "'messages.0.content.0' is wrong.*no pictures"),
+    ("messages", [{"role": "user", "content": [{**PICTURE, "source": {"type": "file"}}]}], "as base64 or by its url"),
     ("messages", [{"role": "user", "content": [RESULT]}], "'messages.0.content.0.content.0' .*no pictures"),
     ("messages", [{"role": "narrator", "content": "x"}], "'messages.0.role'"),
     ("messages", [{"role": "user", "content": 5}], "'messages.0.content'"),

@@ -272,14 +272,11 @@ async def test_errors_before_the_first_word(client: openai.AsyncOpenAI) -> None:
         await client.responses.create(model="scripted", input="script: break=2")
 
 
-PICTURE = {"type": "input_image", "image_url": "data:image/png;base64,AAAA"}
-
-
 WRONG: Any = [
     ("input", [], "input", "at least 1"),
     ("input", 5, "input", "list"),
     ("input", [{"type": "item_reference", "id": "x"}], "input.0", "function_call_output and reasoning"),
-    ("input", [{"role": "user", "content": [PICTURE]}], "input.0.content.0", "no pictures"),
+    ("input", [{"role": "user", "content": [{"type": "input_audio"}]}], "input.0.content.0", "input_image"),
     ("input", [{"role": "user", "content": "x", "colour": "red"}], "input.0.colour", "does not know"),
     ("input", [{"role": "narrator", "content": "x"}], "input.0.role", "input should be"),
     ("input", [{"type": "reasoning", "id": "x", "summary": []}], "input", "nothing to answer"),

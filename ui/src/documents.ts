@@ -94,10 +94,21 @@ export function progressOf(file: FileState | null | undefined): string {
 
 const SHEET = /\.(csv|tsv|xlsx?|xlsm|ods)$/i;
 const SLIDES = /\.(pptx?|odp|key)$/i;
-const PICTURE = /\.(png|jpe?g|gif|webp|tiff?|bmp|heic)$/i;
+const PICTURE = /\.(png|jpe?g|gif|webp|tiff?|bmp|hei[cf]|avif|svg)$/i;
 const MAIL = /\.(eml|msg|mbox)$/i;
 const PACKED = /\.(zip|tar|tgz|gz|7z)$/i;
 const BOOK = /\.(epub|fb2|mobi)$/i;
+
+/** The page of a photo on which stands what can be told of it without seeing it. */
+export const DESCRIPTION_PAGE = 2;
+
+/** What the server calls the pages that follow a photo. */
+const OF_PHOTOS = { "simple description": "pageDescription", "where it was taken": "pageTaken" } as const;
+
+/** Whether a file of this name is a picture. */
+export function isPicture(name: string): boolean {
+  return PICTURE.test(name);
+}
 
 /** The sign for a file of this name. */
 export function iconOf(name: string): IconName {
@@ -107,6 +118,8 @@ export function iconOf(name: string): IconName {
 
 /** `page 4`, `page xii`, or what a sheet or a file of an archive calls itself; nothing where a file has no pages. */
 export function pageName(page: number, label: string | null): string {
+  const known = OF_PHOTOS[label as keyof typeof OF_PHOTOS] as (typeof OF_PHOTOS)[keyof typeof OF_PHOTOS] | undefined;
+  if (known !== undefined) return say(known);
   const plain = label === null || /^[\divxlcdm.–-]+$/i.test(label);
   return plain ? say("onPage", { page: label ?? number(page) }) : label;
 }

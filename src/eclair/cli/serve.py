@@ -9,7 +9,7 @@ import uvloop
 
 from eclair.cli.arguments import load_settings
 from eclair.cli.logs import log_to_stderr
-from eclair.cli.pull import pull_model
+from eclair.cli.pull import pull_labels, pull_model
 from eclair.cli.terminal import Terminal
 from eclair.server.serve import serve
 
@@ -19,6 +19,7 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
     log_to_stderr(settings)
     if settings.embedded and arguments.pull:
         pull_model(settings, terminal)
+        pull_labels(settings, terminal)
     for number in (signal.SIGTERM, signal.SIGHUP):  # what ends it before it serves
         if signal.getsignal(number) is signal.SIG_DFL:
             signal.signal(number, lambda number, frame: signal.raise_signal(signal.SIGINT))

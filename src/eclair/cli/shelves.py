@@ -23,6 +23,7 @@ from eclair.documents.parsing import Parser
 from eclair.engines.base import JSON
 from eclair.errors import InvalidInput
 from eclair.idle import Idle
+from eclair.labels import labels_file
 from eclair.settings import Settings
 from eclair.sizes import size
 from eclair.store.blobs import Blobs
@@ -112,7 +113,9 @@ async def _remove(settings: Settings, chosen: Chosen, terminal: Terminal, *, fil
     store = await asyncio.to_thread(SQLStore.open, settings.data_dir)
     try:
         blobs = Blobs(settings.data_dir / "files")
-        intake = Intake(store.documents, blobs, Parser(), None, Changes(store), Idle())
+        intake = Intake(
+            store.documents, blobs, Parser(labels=labels_file(settings.data_dir)), None, Changes(store), Idle()
+        )
         terminal.status("Removing…")
         await (intake.delete if files else intake.delete_library)(OWNER, chosen.id)
     finally:

@@ -21,6 +21,7 @@ from eclair.core import OWNER, Reading, open_reading
 from eclair.documents.folders import read, roots
 from eclair.documents.gather import DocumentGrounds, Documents
 from eclair.documents.intake import Intake
+from eclair.documents.seeing import Seeing
 from eclair.errors import NotFound, StoreError
 from eclair.grounds import Numbering
 from eclair.idle import Idle
@@ -39,6 +40,7 @@ class Sources:
     files: tuple[Attachment, ...]
     libraries: tuple[LibraryName, ...]
     documents: Documents
+    seeing: Seeing
     idle: Idle
 
     def grounds(self, question: Message, numbering: Numbering) -> DocumentGrounds | None:
@@ -53,16 +55,21 @@ async def open_sources(
     paths = roots(files)
     idle = Idle()
     with contextlib.ExitStack() as stack:
+        home = settings.data_dir
         if not libraries:
             settings = replace(settings, data_dir=_room(stack))
-        async with _opened(settings, registry, idle) as reading:
+        async with _opened(settings, registry, idle, home) as reading:
             names = await reading.documents.libraries(OWNER, libraries)
             async with _taken(reading, paths, settings.max_file_mb, forget=bool(libraries)) as ids:
                 async with aclosing(reading.documents.until_read(OWNER, ids)) as states:
                     async for each in states:
                         terminal.status(how_far(each.file.name, each.document))
                 terminal.status("")
-                yield Sources(await reading.documents.attachments(OWNER, ids), names, reading.documents, idle)
+                for id in ids:
+                    if (told := await reading.seeing.description(OWNER, id)) is not None:
+                        terminal.aside(told)
+                attached = await reading.documents.attachments(OWNER, ids)
+                yield Sources(attached, names, reading.documents, reading.seeing, idle)
 
 
 async def take(intake: Intake, path: Path, most_mb: int) -> FileState:
@@ -80,10 +87,10 @@ def _room(stack: contextlib.ExitStack) -> Path:
 
 
 @asynccontextmanager
-async def _opened(settings: Settings, registry: Registry, idle: Idle) -> AsyncGenerator[Reading]:
+async def _opened(settings: Settings, registry: Registry, idle: Idle, home: Path) -> AsyncGenerator[Reading]:
     store = await asyncio.to_thread(SQLStore.open, settings.data_dir)
     try:
-        async with open_reading(settings, store, registry, Changes(store), idle, Ledger(store)) as reading:
+        async with open_reading(settings, store, registry, Changes(store), idle, Ledger(store), home) as reading:
             yield reading
     finally:
         await store.close()

@@ -24,6 +24,7 @@ from eclair.documents.notes import Ask, Notes
 from eclair.documents.passages import of_file, of_found
 from eclair.documents.quoting import quoted, quotes
 from eclair.documents.search import Found, Search
+from eclair.documents.whereabouts import tellable
 from eclair.documents.whole import FRAMING, Part, Stated, fitting, parts_of, telling
 from eclair.engines.base import Engine, Model, Piece, Request
 from eclair.errors import NotFound, StoreError, UnreadableFile, UpstreamError
@@ -207,7 +208,8 @@ class DocumentGrounds:
         if not self._passages:
             began = self._clock()
             yield StepStarted("search", "search", f"Searching {self._what(files)}")
-            self._passages = self._numbering.numbered(await self._found(files, most))
+            found = tellable(await self._found(files, most), _question(self._history), model)
+            self._passages = self._numbering.numbered(found)
             self._fits = bool(self._passages) and await self._fitting(files, model)
             yield StepFinished("search", self._since(began))
         for passage in self._passages:
@@ -218,7 +220,8 @@ class DocumentGrounds:
     async def certain(self, model: Model) -> list[Passage]:
         """The passages that will be shown whatever is asked: those of files that are given whole."""
         files = await self._files()
-        return self._numbering.numbered(await self._whole_files(files, budget(model)) or ())
+        whole = await self._whole_files(files, budget(model)) or ()
+        return self._numbering.numbered(tellable(whole, _question(self._history), model))
 
     async def lead(self, model: Model) -> Sequence[Quoted | str]:
         """The sentences that answer best, where the model is too small to be trusted with that; or that none does."""
@@ -317,7 +320,9 @@ class DocumentGrounds:
         self, files: Sequence[FileState], engine: Engine, model: Model
     ) -> AsyncGenerator[Finding, None]:
         """Passages of every part in order; none where nothing could be found out, and the question is on a place."""
-        texts = [passages for each in files if (passages := await self._whole(each, LONGEST // len(files)))]
+        question = _question(self._history)
+        whole = [tellable(await self._whole(each, LONGEST // len(files)), question, model) for each in files]
+        texts = [passages for passages in whole if passages]
         if not texts:
             return
         cut = sum(map(len, texts)) < sum(each.document.chunks for each in files)

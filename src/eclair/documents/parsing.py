@@ -20,7 +20,7 @@ from pathlib import Path
 
 from eclair.documents import wire
 from eclair.documents.limits import Limits
-from eclair.documents.values import About, Opened, Page, Remarked
+from eclair.documents.values import About, Opened, Page, Prepared, Remarked
 from eclair.errors import NotFound, TooLarge, UnreadableFile, UserError
 
 log = logging.getLogger(__name__)
@@ -42,15 +42,18 @@ QUIET = {"MALLOC_ARENA_MAX": "2", "OMP_NUM_THREADS": "1", "RAYON_NUM_THREADS": "
 
 
 class Parser:
-    """Reads `workers` files at once in processes that run `module`, and makes pictures of pages beside that."""
+    """Reads `workers` files at once in processes that run `module`, and makes pictures of pages beside that. The
+    network `labels` names what is in photos, if it is there."""
 
     def __init__(
         self,
         limits: Limits = Limits(),  # noqa: B008
         workers: int = 1,
         module: str = "eclair.documents.worker",
+        labels: Path | None = None,
     ) -> None:
         self._limits = limits
+        self._labels = os.fspath(labels) if labels is not None else None
         self._reading = _Pool(workers, module)
         self._looking = _Pool(1, module)
 
@@ -60,7 +63,8 @@ class Parser:
         Closing the generator ends the work at once. Raises UnreadableFile and TooLarge with a sentence that calls the
         file `name`.
         """
-        async with contextlib.aclosing(self._pieces(wire.Order(os.fspath(path), name, self._limits, after))) as pieces:
+        order = wire.Order(os.fspath(path), name, self._limits, after, labels=self._labels)
+        async with contextlib.aclosing(self._pieces(order)) as pieces:
             async for piece in pieces:
                 if not isinstance(piece, About):
                     yield piece
@@ -107,15 +111,27 @@ class Parser:
     async def picture(self, path: Path, name: str, page: int, width: int) -> bytes:
         """Page `page` as a PNG `width` pixels wide. Raises NotFound where there is no such page or it has no fixed
         form, UnreadableFile and TooLarge."""
-        order = wire.Order(os.fspath(path), name, self._limits, page=page, width=width)
+        data = await self._one(wire.Order(os.fspath(path), name, self._limits, page=page, width=width), b"P")
+        return data[1:]
+
+    async def prepared(self, path: Path, name: str, side: int) -> Prepared:
+        """A picture as a model is shown it that uses so many pixels of its longer `side`. Raises as `picture` does."""
+        data = await self._one(wire.Order(os.fspath(path), name, self._limits, side=side), wire.PREPARED)
+        try:
+            return wire.decode_prepared(data)
+        except (ValueError, TypeError) as error:
+            raise _damaged(name) from error
+
+    async def _one(self, order: wire.Order, kind: bytes) -> bytes:
+        """The one message of that kind with which an order is answered."""
         async with self._looking.worker() as worker:
             messages = worker.ask(order)
             async with contextlib.aclosing(messages):
                 data = await anext(messages)
             worker.rest()
-        if data.startswith(b"P"):
-            return data[1:]
-        message = await _decoded(data, name)
+        if data.startswith(kind):
+            return data
+        message = await _decoded(data, order.name)
         assert isinstance(message, wire.Fault)
         raise _error(message)
 
@@ -299,9 +315,11 @@ async def _decoded(data: bytes, name: str) -> wire.Message:
     try:
         return await asyncio.to_thread(wire.decode, data) if len(data) > SLOW else wire.decode(data)
     except (ValueError, TypeError, KeyError) as error:
-        raise UnreadableFile(
-            f"{name} is damaged and cannot be read; save it anew from the program that made it."
-        ) from error
+        raise _damaged(name) from error
+
+
+def _damaged(name: str) -> UnreadableFile:
+    return UnreadableFile(f"{name} is damaged and cannot be read; save it anew from the program that made it.")
 
 
 def _error(fault: wire.Fault) -> UserError:

@@ -19,7 +19,7 @@ def picture(source: Source, page: int, width: int) -> bytes:
     if source.media == "application/pdf":
         image = _of_pdf(source, page, width)
     elif source.media.startswith("image/"):
-        from eclair.documents.readers.image import frame
+        from eclair.documents.photos.opening import frame
 
         image = frame(source, page)
     elif source.media == "application/zip":

@@ -7,7 +7,7 @@ own start.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Literal, NamedTuple
 
@@ -17,6 +17,12 @@ such as running titles and page numbers, and is no part of what the document say
 
 Read = Literal["text", "ocr"]
 Wall = Literal["pay", "consent", "script"]
+Shed = Literal["place", "serial", "name"]
+"""What a photo's metadata gives away: where it was taken, the number of a camera, the name of a person."""
+
+DESCRIPTION = "simple description"
+PLACE = "where it was taken"
+"""What the pages call themselves that follow a photo."""
 
 
 class Word(NamedTuple):
@@ -76,6 +82,17 @@ class Remarked:
     """Something of it could not be read; a sentence for people that names it."""
 
     message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A picture as a model is shown it, of type `media`. `shed` is what its file says and this does not."""
+
+    media: str
+    width: int
+    height: int
+    shed: tuple[Shed, ...]
+    data: bytes = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)

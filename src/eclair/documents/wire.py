@@ -8,16 +8,19 @@ from __future__ import annotations
 import struct
 from dataclasses import asdict, dataclass
 from datetime import date
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import orjson
 
 from eclair.documents.limits import Limits
-from eclair.documents.values import About, Block, Opened, Page, Remarked, Word
+from eclair.documents.values import About, Block, Opened, Page, Prepared, Remarked, Shed, Word
 
 LENGTH = struct.Struct(">I")
 LARGEST = 64 << 20
 """Bytes of one message."""
+
+PREPARED = b"S"
+"""With which a picture begins that was prepared for a model."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +36,8 @@ class Served:
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """Read a file from the page behind `after`, or make a picture of page `page` so many pixels wide."""
+    """Read a file from the page behind `after`, or make a picture of page `page` so many pixels `width`, or prepare it
+    for a model that uses so many pixels of its longer `side`. `labels` is the network that names what is in photos."""
 
     path: str
     name: str
@@ -41,7 +45,9 @@ class Order:
     after: int = 0
     page: int = 0
     width: int = 0
+    side: int = 0
     served: Served | None = None
+    labels: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +79,23 @@ def decode_order(data: bytes) -> Order:
     fields["limits"] = Limits(**fields["limits"])
     fields["served"] = Served(**fields["served"]) if fields["served"] is not None else None
     return Order(**fields)
+
+
+def encode_prepared(prepared: Prepared) -> bytes:
+    head = orjson.dumps([prepared.media, prepared.width, prepared.height, prepared.shed])
+    return PREPARED + LENGTH.pack(len(head)) + head + prepared.data
+
+
+def decode_prepared(data: bytes) -> Prepared:
+    """Raises ValueError and TypeError where that is no such picture."""
+    start = len(PREPARED) + LENGTH.size
+    if len(data) < start or not data.startswith(PREPARED):
+        raise ValueError("no such picture")
+    (length,) = LENGTH.unpack(data[len(PREPARED) : start])
+    media, width, height, shed = orjson.loads(data[start : start + length])
+    if media not in ("image/jpeg", "image/png") or not set(shed) <= {*get_args(Shed)}:
+        raise ValueError("no such picture")
+    return Prepared(media, int(width), int(height), tuple(shed), data[start + length :])
 
 
 def encode(message: Message) -> bytes:

@@ -23,7 +23,7 @@ from eclair.documents.limits import Limits
 from eclair.documents.pictures import picture
 from eclair.documents.readers import open_source, read
 from eclair.documents.readers.base import Fault
-from eclair.documents.values import Page
+from eclair.documents.values import Page, Prepared
 
 NICE = 5
 """Answers are made before pages are read."""
@@ -35,7 +35,8 @@ Read = Callable[[wire.Order], Iterator[wire.Message]]
 
 def document(order: wire.Order) -> Iterator[wire.Message]:
     """The pages of a document. Raises Fault."""
-    return read(open_source(Path(order.path), order.name, order.limits, order.after))
+    labels = Path(order.labels) if order.labels is not None else None
+    return read(open_source(Path(order.path), order.name, order.limits, order.after, labels))
 
 
 def main(reading: Read = document) -> None:
@@ -66,7 +67,9 @@ def _serve(order: wire.Order, reading: Read, out: BinaryIO) -> None:
     _bound(order.limits)
     try:
         with _faults(order):
-            if order.width:
+            if order.side:
+                out.write(wire.frame(wire.encode_prepared(_prepared(order))))
+            elif order.width:
                 png = picture(open_source(Path(order.path), order.name, order.limits), order.page, order.width)
                 out.write(wire.frame(b"P" + png))
             else:
@@ -79,6 +82,15 @@ def _serve(order: wire.Order, reading: Read, out: BinaryIO) -> None:
     except Fault as fault:
         out.write(wire.encode(wire.Fault(fault.kind, fault.message)))
     out.flush()
+
+
+def _prepared(order: wire.Order) -> Prepared:
+    source = open_source(Path(order.path), order.name, order.limits)
+    if not source.media.startswith("image/"):
+        raise Fault("missing", f"{order.name} is no picture.")
+    from eclair.documents.photos.preparing import prepared
+
+    return prepared(source, order.side)
 
 
 @contextlib.contextmanager

@@ -6,7 +6,9 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from urllib.parse import urlsplit
 
-from eclair.engines.base import Engine
+import orjson
+
+from eclair.engines.base import JSON, Engine
 from eclair.engines.jurisdiction import place
 from eclair.engines.openai import OpenAIEngine
 from eclair.errors import EclairError, SettingsError
@@ -21,13 +23,35 @@ RESERVED = ("embedded", "scripted")
 Listing = Callable[[], Awaitable[list[AddedServer]]]
 
 
+Probes = Callable[[], Awaitable[Mapping[str, str]]]
+"""What servers were found to do, as JSON, by their names."""
+
+
+async def none_tried() -> Mapping[str, str]:
+    return {}
+
+
+def seeing(probe: str | None) -> frozenset[str]:
+    """The model that was seen to see, if that was tried."""
+    found: JSON = orjson.loads(probe) if probe is not None else {}
+    sees = any(each["feature"] == "vision" and each["outcome"] == "yes" for each in found.get("findings", ()))
+    return frozenset([found["model"]]) if sees else frozenset()
+
+
 class AddedEngines:
     """Implements `registry.Added`. An engine stays the same one until its server is changed; one that is gone is
     closed when the engines are next looked at and its last answer has ended."""
 
     def __init__(
-        self, settings: Settings, listing: Listing, vault: Vault | None = None, *, door: Door = CLOSED
+        self,
+        settings: Settings,
+        listing: Listing,
+        vault: Vault | None = None,
+        *,
+        door: Door = CLOSED,
+        probes: Probes = none_tried,
     ) -> None:
+        self._probes = probes
         self._door = door
         self._settings = settings
         self._listing = listing
@@ -50,10 +74,12 @@ class AddedEngines:
         taken = taken_names(self._settings)
         there = {server.name: server for server in await self._listing()}
         found: dict[str, Engine | EclairError] = {}
+        tried: Mapping[str, str] = await self._probes() if there else {}
         for name, server in there.items():
             if name not in taken:
                 try:
-                    found[name] = self._engine(server)
+                    found[name] = engine = self._engine(server)
+                    engine.seeing = seeing(tried.get(name))
                 except EclairError as error:
                     found[name] = error
         for name in [name for name in self._built if not isinstance(found.get(name), OpenAIEngine)]:

@@ -6,6 +6,7 @@ that reads it) stops the engine's work at once. Which engine serves which model 
 
 from __future__ import annotations
 
+import base64
 import math
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass, field
@@ -19,12 +20,38 @@ Thinks = Literal["enable_thinking", "thinking", "effort", "levels", "prompt", "a
 """How a model is told whether to think before it answers; `thinking` says what each means in a request."""
 
 
+SQUARE = 28
+"""Pixels of the side of a square of a picture that is one token to Pixtral, Mistral Small and Qwen-VL; Gemma takes
+fewer of larger ones."""
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A picture as a model is shown it, a JPEG or PNG of so many pixels."""
+
+    media: str
+    data: bytes = field(repr=False)
+    width: int
+    height: int
+
+    @property
+    def address(self) -> str:
+        """The whole of it as a `data:` URL."""
+        return f"data:{self.media};base64,{base64.b64encode(self.data).decode()}"
+
+    @property
+    def tokens(self) -> int:
+        """About how many tokens it is: one for each square of so many pixels, and one for each row of these."""
+        across, down = -(-self.width // SQUARE), -(-self.height // SQUARE)
+        return across * down + down
+
+
 @dataclass(frozen=True, slots=True)
 class Said:
     """One message as the engine is shown it.
 
     `content` is text, or the list of typed parts of the OpenAI format; None where an assistant only
-    called tools. `tool_calls` and `tool_call_id` are in that format too.
+    called tools. `tool_calls` and `tool_call_id` are in that format too. `pictures` are shown before the text.
     """
 
     role: Literal["system", "developer", "user", "assistant", "tool"]
@@ -32,6 +59,7 @@ class Said:
     name: str | None = None
     tool_calls: tuple[JSON, ...] = ()
     tool_call_id: str | None = None
+    pictures: tuple[Picture, ...] = ()
 
 
 @dataclass(slots=True)
@@ -140,7 +168,8 @@ class Model:
     unknown; `size` is the bytes of its file, None where it is not on this machine; `titles` says whether it can be
     trusted to name a conversation. `parameters` and `active` (those that a token uses) are billions. `thinks` says how
     it is told whether to think; None is unknown. `place` is where it answers: `machine` (this one), `network`, an ISO
-    code of a country, or `unknown`.
+    code of a country, or `unknown`. `sees` is how many pixels of the longer side of a picture it uses, None where it
+    sees none.
     """
 
     id: str
@@ -158,6 +187,7 @@ class Model:
     active: float | None = None
     thinks: Thinks | None = None
     place: str = "machine"
+    sees: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -81,7 +81,7 @@ class Entry:
     `country` holds the maker's ISO codes and `languages` BCP 47 tags. `restricts` is what the licence forbids or asks,
     in one sentence. `parameters` and `active` (those that a token uses) are billions. `temperature` and `top_p` are
     what the makers recommend. `titles` says whether it can name a conversation; `thinks` how it is told whether to
-    think (see `thinking`), for those that can reason.
+    think (see `thinking`), for those that can reason. `side` is how many pixels of a picture's longer side it uses.
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = _STRICT
@@ -109,6 +109,7 @@ class Entry:
     wheel: Wheel | None = None
     titles: bool = True
     thinks: Thinks | None = None
+    side: Annotated[int, Field(ge=64, le=4096)] | None = None
 
     @property
     def way_of_thinking(self) -> Thinks | None:
@@ -120,8 +121,9 @@ class Entry:
         """Whether all its makers are European."""
         return self.country is not None and {code.strip() for code in self.country.split(",")} <= set(EUROPE.split())
 
-    def model(self, engine: str, context: int, size: int | None) -> Model:
-        """The model as `engine` offers it, with a window of `context` tokens and a file of `size` bytes, if any."""
+    def model(self, engine: str, context: int, size: int | None, *, seeing: bool = False) -> Model:
+        """The model as `engine` offers it, with a window of `context` tokens and a file of `size` bytes, if any;
+        `seeing` where what it sees with is there too."""
         return Model(
             self.id,
             self.name,
@@ -137,11 +139,20 @@ class Entry:
             parameters=self.parameters,
             active=self.active,
             thinks=self.way_of_thinking,
+            sees=self.sees if seeing else None,
         )
+
+    @property
+    def sees(self) -> int | None:
+        """Pixels of the longer side of a picture that it uses; None where it sees none."""
+        return (self.side or SIDE) if "vision" in self.can else None
 
 
 EUROPE = "AT BE BG CH CY CZ DE DK EE ES FI FR GB GR HR HU IE IS IT LI LT LU LV MT NL NO PL PT RO SE SI SK UA"
 """The countries whose makers are European ones."""
+
+SIDE = 1540
+"""Pixels of the longer side of a picture that Mistral's models use, and the others about as well."""
 
 EMBEDDED = "smollm2-135m-instruct"
 """The model that comes with Éclair."""

@@ -106,7 +106,7 @@ def continued(request: Request) -> str:
 
 
 def _message(said: Said) -> JSON:
-    message: JSON = {"role": said.role, "content": said.content}
+    message: JSON = {"role": said.role, "content": _content(said)}
     if said.name is not None:
         message["name"] = said.name
     if said.tool_calls:
@@ -114,3 +114,12 @@ def _message(said: Said) -> JSON:
     if said.tool_call_id is not None:
         message["tool_call_id"] = said.tool_call_id
     return message
+
+
+def _content(said: Said) -> str | list[JSON] | None:
+    """The text, below its pictures where it has some."""
+    if not said.pictures:
+        return said.content
+    shown: list[JSON] = [{"type": "image_url", "image_url": {"url": each.address}} for each in said.pictures]
+    texts = said.content if isinstance(said.content, list) else [{"type": "text", "text": said.content or ""}]
+    return [*shown, *texts]

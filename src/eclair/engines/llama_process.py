@@ -22,7 +22,7 @@ class Order:
     """What to run. `context` bounds each request, `shared` is the window that all of them share, in tokens.
 
     `threads` read prompts and `writing` threads write. `kv` is the format of keys and values. `lookup` and `draft` are
-    those of `drafting`, in tokens; without a `draft` nothing is guessed.
+    those of `drafting`, in tokens; without a `draft` nothing is guessed. `eyes` is the file with which the model sees.
     """
 
     model: str
@@ -40,6 +40,7 @@ class Order:
     nice: int = 0
     lookup: int = 0
     draft: int = 0
+    eyes: str = ""
 
 
 def main() -> None:
@@ -101,7 +102,10 @@ def _parameters(xllamacpp: Any, order: Order) -> Any:
     # At the default of 0.1 a new question takes over any chat's slot, since all share the system message,
     # and that chat's next turn is read anew (272 tokens: 1.1 s instead of 0.1 s).
     wanted.slot_prompt_similarity = 0.5
-    if order.draft:
+    if order.eyes:
+        wanted.mmproj.path = order.eyes
+        wanted.n_batch = wanted.n_ubatch = 512  # some models must read all of a picture's 256 tokens at once
+    if order.draft and not order.eyes:  # llama.cpp guesses nothing where pictures may come
         wanted.speculative.types = [xllamacpp.common_speculative_type.COMMON_SPECULATIVE_TYPE_NGRAM_SIMPLE]
         wanted.speculative.ngram_simple.size_n = order.lookup
         wanted.speculative.ngram_simple.size_m = order.draft

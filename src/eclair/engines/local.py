@@ -72,8 +72,12 @@ class LocalEngine:
         here = await self._installed()
         found = here.pop(self._default.id, None)
         context = self._settings.embedded_context
-        default = self._default.model(self.name, context, found.size if found is not None else None)
-        return [default, *(model.entry.model(self.name, context, model.size) for model in here.values())]
+        size, seeing = (found.size, found.eyes is not None) if found is not None else (None, False)
+        default = self._default.model(self.name, context, size, seeing=seeing)
+        others = (
+            model.entry.model(self.name, context, model.size, seeing=model.eyes is not None) for model in here.values()
+        )
+        return [default, *others]
 
     async def stream(self, request: Request) -> AsyncGenerator[Piece, None]:
         """Ask; see `Engine.stream`. Raises EngineUnavailable when the engine dies, and what keeps it from starting.

@@ -64,7 +64,8 @@ def of_installed(model: Installed, settings: Settings) -> int:
     """What a model that is on this machine takes."""
     quant = next(file.quant for file in model.entry.files if file.name == model.path.name)
     kv = token_size(model.entry.parameters, model.size, quant) if model.kv is None else model.kv
-    return needed(model.size, kv, settings, model.entry.context)
+    eyes = model.eyes.stat().st_size if model.eyes is not None else 0
+    return needed(model.size + eyes, kv, settings, model.entry.context)
 
 
 def file_size(entry: Entry, file: File) -> int | None:

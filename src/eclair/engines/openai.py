@@ -20,10 +20,11 @@ import orjson
 
 from eclair.engines import known, thinking
 from eclair.engines.base import JSON, Embedded, Health, Model, Piece, Request, Thinks, estimated
+from eclair.engines.catalog import SIDE, Entry
 from eclair.engines.dialects import DIALECTS, PLAIN, Dialect, compose, continued
 from eclair.engines.jurisdiction import Place
 from eclair.engines.jurisdiction import place as placed
-from eclair.engines.reading import Reading, embedded, sentence, without, words
+from eclair.engines.reading import Reading, embedded, sentence, told_to_see, without, words
 from eclair.errors import EclairError, EngineBroken, EngineBusy, EngineRefused, EngineUnavailable, UpstreamError
 from eclair.messages import Sampling
 from eclair.settings import EngineSettings
@@ -97,6 +98,8 @@ class OpenAIEngine:
         self._streams = 0
         self._refusing = set[str]()
         """Models that refused to be told whether to think."""
+        self.seeing = frozenset[str]()
+        """Models that were tried and see pictures."""
 
     @classmethod
     def configured(cls, name: str, settings: EngineSettings, door: Door = CLOSED) -> OpenAIEngine:
@@ -215,6 +218,8 @@ class OpenAIEngine:
     async def _list(self, idle: float | None = None) -> list[JSON]:
         data = await self.fetch(f"{self.url}/models", idle=idle)
         rows: list[JSON] = [row for row in data.get("data") or () if isinstance(row.get("id"), str)]
+        beside: dict[Any, JSON] = {each.get("model"): each for each in data.get("models") or ()}  # llama.cpp's own list
+        rows = [{**row, "capabilities": beside.get(row["id"], row).get("capabilities")} for row in rows]
         if self._dialect is None:
             owners = {str(row.get("owned_by")) for row in rows}
             self._dialect = next((known for known in DIALECTS if owners & {*known.owners}), PLAIN)
@@ -244,7 +249,18 @@ class OpenAIEngine:
             active=active,
             thinks=self._thinks(id),
             place=self._place,
+            sees=self._sees(row, entry),
         )
+
+    def _sees(self, row: JSON, entry: Entry | None) -> int | None:
+        """Pixels of the longer side of a picture that a model uses: where its server says that it sees, or was seen to,
+        or the catalogue has it so. llama.cpp knows whether it was given what the model sees with."""
+        said = told_to_see(row)
+        if said is None and row["id"] in self.seeing:
+            said = True
+        if said is None and (self._dialect is None or self._dialect.name != "llamacpp"):
+            said = entry is not None and entry.sees is not None
+        return (entry.sees if entry is not None and entry.sees is not None else SIDE) if said else None
 
     def _thinks(self, model: str) -> Thinks | None:
         if model in self._refusing:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -17,7 +18,7 @@ from eclair.engines import catalog, gguf, shelf
 from eclair.engines.catalog import Entry, File
 from eclair.engines.choice import Option, choose
 from eclair.engines.hub import Hub, Wanted
-from eclair.errors import InvalidInput, LicenceAsks
+from eclair.errors import Forbidden, InvalidInput, LicenceAsks, ModelMissing, NotFound
 from eclair.settings import Settings
 from eclair.trust.egress import Downloads
 
@@ -26,6 +27,8 @@ FREE = {"apache-2.0", "mit", "bsd-2-clause", "bsd-3-clause", "mpl-2.0", "cc0-1.0
 
 _HUB = re.compile(r"hf:(?P<repo>[\w.-]+/[\w.-]+?)(:(?P<quant>[\w-]+))?")
 
+_PROJECTOR = re.compile(r"mmproj", re.IGNORECASE)
+_NO_MODEL = re.compile(r"mmproj|imatrix", re.IGNORECASE)
 _NAME = re.compile(r"[\w+(),=@ -][\w+(),=@ .-]*\.gguf")
 
 
@@ -89,7 +92,11 @@ async def of_entry(entry: Entry, settings: Settings, hub: Hub, downloads: Downlo
     if hub.offline and quant is None:
         among = tuple(file for file in among if shelf.is_here(file, settings.data_dir)) or among
     chosen = choose(entry.name, [Option.of_entry(entry, file, settings) for file in among], quant)
-    files = await _of_file(entry, among[chosen.at], settings, hub, downloads)
+    file = among[chosen.at]
+    files = await _of_file(entry, file, settings, hub, downloads)
+    if entry.sees is not None and file.repo is not None and not hub.offline:
+        with suppress(NotFound, Forbidden, ModelMissing):  # then it is pulled without what it sees with
+            files += _eyes((await hub.repository(downloads, file.repo)).files, file.name)
     return Plan(entry, files, chosen.why, entry.restricts)
 
 
@@ -141,7 +148,15 @@ async def _from_repository(name: str, settings: Settings, hub: Hub, downloads: D
     chosen = choose(match["repo"], options, match["quant"])
     files = tuple(_named(file, file.name.rpartition("/")[2]) for file in groups[chosen.at])
     terms = f"; read it at {hub.url}/{match['repo']}"
-    return _plan(files, chosen.why, settings, repository.licence or "", match["repo"].partition("/")[0], terms)
+    found = _plan(files, chosen.why, settings, repository.licence or "", match["repo"].partition("/")[0], terms)
+    return replace(found, files=(*found.files, *_eyes(repository.files, files[0].name)))
+
+
+def _eyes(files: Sequence[Wanted], model: str) -> tuple[Wanted, ...]:
+    """The file with which the model of that name sees, if there is one among a repository's: its projector, mmproj."""
+    found = [file for file in files if _PROJECTOR.search(file.name) and file.name.endswith(".gguf")]
+    found.sort(key=lambda file: (not re.search(r"(?i)f16", file.name), file.name))
+    return tuple(_named(file, shelf.eyes_name(model)) for file in found[:1])
 
 
 def _groups(files: Sequence[Wanted]) -> list[list[Wanted]]:
@@ -152,7 +167,7 @@ def _groups(files: Sequence[Wanted]) -> list[list[Wanted]]:
         folder, _, name = file.name.rpartition("/")
         place = f"{folder}/" if folder else ""
         shard = shelf.SHARD.search(name)
-        if not name.endswith(".gguf") or re.match(r"(?i)mmproj|imatrix", name) or (shard and int(shard[1]) != 1):
+        if not name.endswith(".gguf") or _NO_MODEL.search(name) or (shard and int(shard[1]) != 1):
             continue
         parts = [names.get(place + part) for part in shelf.shards(name)]
         if all(parts):
@@ -189,10 +204,11 @@ def _from_path(path: Path, settings: Settings) -> Plan:
     """A file, or the one model in a folder."""
     path = path.expanduser()
     if path.is_dir():
-        firsts = [file for file in sorted(path.glob("*.gguf")) if shelf.shards(file.name)[0] == file.name]
+        there = [file for file in sorted(path.glob("*.gguf")) if not _NO_MODEL.search(file.name)]
+        firsts = [file for file in there if shelf.shards(file.name)[0] == file.name]
         if len(firsts) != 1:
-            there = ", ".join(file.name for file in firsts) or "none"
-            raise InvalidInput(f"{path} should hold one model as GGUF; it holds {there}. Name the file.", param="name")
+            names = ", ".join(file.name for file in firsts) or "none"
+            raise InvalidInput(f"{path} should hold one model as GGUF; it holds {names}. Name the file.", param="name")
         (path,) = firsts
     if not path.is_file():
         raise InvalidInput(f"There is no file {path}; check the path.", param="name")
@@ -203,7 +219,16 @@ def _from_path(path: Path, settings: Settings) -> Plan:
             raise InvalidInput(f"{part} is missing, which belongs to {path.name}.", param="name")
     files = tuple(Wanted(part.name, part.absolute(), part.stat().st_size) for part in parts)
     option = Option.of_file(shelf.quant_of(path.name), sum(part.stat().st_size for part in parts), settings)
-    return _plan(files, choose(path.name, [option]).why, settings, header.licence or "")
+    found = _plan(files, choose(path.name, [option]).why, settings, header.licence or "")
+    beside = [Wanted(each.name, each.absolute(), each.stat().st_size) for each in sorted(path.parent.glob("*.gguf"))]
+    own = [file for file in beside if file.name == shelf.eyes_name(path.name)]
+    eyes = own or ([] if len(parts) < len(_models(beside)) else beside)
+    return replace(found, files=(*found.files, *_eyes(eyes, path.name)))
+
+
+def _models(files: Sequence[Wanted]) -> list[Wanted]:
+    """Those that are models, so that it is clear whose eyes others are."""
+    return [file for file in files if not _NO_MODEL.search(file.name)]
 
 
 def _plan(

@@ -50,6 +50,20 @@ def sentence(text: str) -> str:
     return text if text.endswith((".", "!", "?")) else text + "."
 
 
+def told_to_see(row: JSON) -> bool | None:
+    """Whether a server says in its list that a model sees pictures: Mistral's `vision`, llama.cpp's `multimodal`,
+    OpenRouter's modalities; None where it says nothing of it."""
+    can: Any = row.get("capabilities")
+    if isinstance(can, dict) and isinstance(can.get("vision"), bool):  # pyright: ignore[reportUnknownMemberType]
+        return bool(can["vision"])  # pyright: ignore[reportUnknownArgumentType]
+    if isinstance(can, list):
+        return bool({"multimodal", "vision"} & set(map(str, can)))  # pyright: ignore[reportUnknownArgumentType]
+    architecture: Any = row.get("architecture")
+    if isinstance(architecture, dict) and isinstance(architecture.get("input_modalities"), list):  # pyright: ignore[reportUnknownMemberType]
+        return "image" in architecture["input_modalities"]
+    return None
+
+
 def embedded(name: str, data: JSON, count: int) -> Embedded:
     """The reply of the server `name` to a request for `count` vectors. Raises EngineBroken for what is none."""
     try:

@@ -17,7 +17,7 @@ from collections.abc import AsyncGenerator
 from dataclasses import replace
 from pathlib import Path
 
-from eclair.engines import share, tuned
+from eclair.engines import share, shelf, tuned
 from eclair.engines.base import JSON, Counted, Health, Piece, Request, estimated
 from eclair.engines.catalog import Entry
 from eclair.engines.child import Child
@@ -219,7 +219,9 @@ class Resident:
             self._child = child
             endpoint = await self._begun(child, choice)
             client = endpoint.engine()
-            self._warming = asyncio.create_task(self._warm(client), name="reading the system prompt")
+            self._warming = asyncio.create_task(
+                self._warm(client, seeing=shelf.eyes_of(path) is not None), name="reading the system prompt"
+            )
             try:
                 if tell:
                     share.write(self._share, endpoint)
@@ -287,14 +289,15 @@ class Resident:
                 await child.wait()
                 raise EngineUnavailable(f"The embedded engine died while loading ({child.last_words()}).")
 
-    async def _warm(self, client: OpenAIEngine) -> None:
+    async def _warm(self, client: OpenAIEngine, *, seeing: bool) -> None:
         try:
-            await self._spread(client, self._settings.system_prompt)
+            await self._spread(client, self._settings.system_prompt, seeing=seeing)
         except UpstreamError as error:
             log.warning("the system prompt could not be read ahead: %s", error.message)
 
-    async def _spread(self, client: OpenAIEngine, system: str) -> None:
-        """Read `system` once and give each slot a copy of its own.
+    async def _spread(self, client: OpenAIEngine, system: str, *, seeing: bool) -> None:
+        """Read `system` once and give each slot a copy of its own; for a model that sees, of which llama.cpp copies no
+        slot, into one of them.
 
         llama.cpp hands a cached prompt to one request and forgets it, and keeps no two that are equal: so that
         questions that come together each find one, each slot reads a short question of its own after it.
@@ -309,6 +312,8 @@ class Resident:
                 if slot > 0:
                     await client.fetch(f"{root}/slots/{slot}?action=restore", {"filename": head.name})
                 await client.fetch(f"{client.url}/chat/completions", _greeting(self.entry.id, system, slot))
+                if seeing:
+                    return
                 if slot == 0:
                     await client.fetch(f"{root}/slots/0?action=save", {"filename": head.name})
         finally:
@@ -334,6 +339,7 @@ class Resident:
             flash=choice.flash,
             lookup=LOOKUP,
             draft=DRAFT if self._drafting.on else 0,
+            eyes=str(shelf.eyes_of(path) or ""),
         )
 
     async def _has_gone(self, client: OpenAIEngine) -> bool:

@@ -19,19 +19,22 @@ from eclair.engines.gguf import Header
 from eclair.errors import ModelMissing, NotFound
 
 QUANT = re.compile(r"(?:^|[-._])((?:UD-)?(?:I?Q\d(?:_[A-Z0-9]+)*|BF16|F16|F32|MXFP4))(?=[-.]|$)", re.IGNORECASE)
+EYES = "mmproj-"
+"""With which the names begin of files with which models see."""
 SHARD = re.compile(r"-(\d{5})-of-(\d{5})(?=\.gguf$)")
 
 
 @dataclass(frozen=True, slots=True)
 class Installed:
     """A model that is on this machine. `size` counts all its files, `kv` the bytes that one token's keys and values
-    take, where the header says so. `known` is whether the catalogue has it."""
+    take, where the header says so. `known` is whether the catalogue has it, `eyes` the file of what it sees with."""
 
     entry: Entry
     path: Path
     size: int
     kv: int | None
     known: bool
+    eyes: Path | None = None
 
 
 def folder(data_dir: Path) -> Path:
@@ -42,6 +45,17 @@ def quant_of(name: str) -> str:
     """The quantisation that a file's name tells of; empty where it tells of none."""
     found = QUANT.search(name.removesuffix(".gguf"))
     return found[1].upper() if found else ""
+
+
+def eyes_name(name: str) -> str:
+    """What the file is called with which the model sees whose first file has this name: its projector, mmproj."""
+    return f"{EYES}{SHARD.sub('', name).removesuffix('.gguf')}.gguf"
+
+
+def eyes_of(path: Path) -> Path | None:
+    """The file with which the model at `path` sees, if it is there."""
+    eyes = path.with_name(eyes_name(path.name))
+    return eyes if eyes.is_file() else None
 
 
 def shards(name: str) -> list[str]:
@@ -105,11 +119,17 @@ def installed(known: Mapping[str, Entry], data_dir: Path) -> dict[str, Installed
         if path is not None:
             header = _header(path)
             entry = replace(entry, context=entry.context or header.context) if header else entry
-            found[entry.id] = Installed(entry, path, _size(path), header.kv if header else None, True)
+            kv = header.kv if header else None
+            found[entry.id] = Installed(entry, path, _size(path), kv, True, eyes_of(path))
     names = {name for entry in known.values() for file in entry.files for name in shards(file.name)}
     for path in sorted(folder(data_dir).glob("*.gguf")):
         shard = SHARD.search(path.name)
-        if path.name in names or not path.is_file() or (shard is not None and int(shard[1]) != 1):
+        if (
+            path.name in names
+            or path.name.startswith(EYES)
+            or not path.is_file()
+            or (shard is not None and int(shard[1]) != 1)
+        ):
             continue
         id = id_of(path.name, known)
         header = _header(path)
@@ -117,7 +137,9 @@ def installed(known: Mapping[str, Entry], data_dir: Path) -> dict[str, Installed
             continue
         entry = _placed(path, id, header)
         if all((path.parent / name).is_file() for name in shards(path.name)):
-            found[id] = Installed(entry, path, _size(path), header.kv, False)
+            eyes = eyes_of(path)
+            entry = entry if eyes is None else replace(entry, can=("vision",))
+            found[id] = Installed(entry, path, _size(path), header.kv, False, eyes)
     return found
 
 
@@ -144,7 +166,7 @@ def remove(entry: Entry, data_dir: Path) -> int:
     """
     paths: set[Path] = set()
     for file in entry.files:
-        for name in shards(file.name):
+        for name in (*shards(file.name), eyes_name(file.name)):
             place = folder(data_dir) / name
             paths |= {place, place.with_suffix(".new"), *folder(data_dir).glob(f"{_literal(name)}.*.part")}
     if entry.wheel is not None:

@@ -28,9 +28,11 @@ def grouped(messages: Iterable[Said]) -> tuple[Said, ...]:
 
 def question(messages: Iterable[Said]) -> str:
     """What the person said last."""
-    texts = [message.content for message in messages if message.role == "user"]
-    last = texts[-1] if texts else None
-    return last if isinstance(last, str) else ""
+    contents = [message.content for message in messages if message.role == "user"]
+    last = contents[-1] if contents else None
+    if isinstance(last, list):
+        return "\n".join(str(part.get("text", "")) for part in last if part.get("type") == "text")
+    return last or ""
 
 
 def call(id: str, name: str, arguments: str) -> Said:

@@ -108,8 +108,34 @@ class Blobs:
         return await asyncio.to_thread(self._get, name)
 
     async def delete(self, name: str) -> None:
-        """Forget it; to forget what is not there is no error."""
-        await asyncio.to_thread(self._path(name).unlink, missing_ok=True)
+        """Forget it, and what is kept beside it; to forget what is not there is no error."""
+        await asyncio.to_thread(self._delete, name)
+
+    def beside(self, name: str, what: str) -> bytes | None:
+        """What was made of a blob and kept beside it under that name; None where nothing was."""
+        try:
+            return self._made(name, what).read_bytes()
+        except FileNotFoundError:
+            return None
+
+    def keep_beside(self, name: str, what: str, data: bytes) -> None:
+        """Keep what was made of a blob for as long as that is there. Raises StoreError when the disk is full."""
+        with self._said(), self._room() as folder:
+            whole = Path(folder) / name
+            whole.write_bytes(data)
+            if self._path(name).exists():
+                whole.replace(self._made(name, what))
+        if not self._path(name).exists():
+            self._made(name, what).unlink(missing_ok=True)
+
+    def _delete(self, name: str) -> None:
+        path = self._path(name)
+        path.unlink(missing_ok=True)
+        for made in path.parent.glob(f"{name}.*"):
+            made.unlink(missing_ok=True)
+
+    def _made(self, name: str, what: str) -> Path:
+        return self._path(name).with_name(f"{name}.{what}")
 
     def _beside(self, what: str) -> Path:
         return self._folder.with_name(f"{self._folder.name}.{what}")

@@ -356,6 +356,13 @@ export const cs: Words = {
   partlyRead: "Při odpovědi ještě nebylo vše přečteno.",
   fileUnread: "Soubor nebylo možné přečíst.",
   nothingFits: "Nenašlo se nic, co odpovídá otázce.",
+  takePhoto: "Vyfotit",
+  photoOf: "Fotografie {name}",
+  photoAlone: "Co je tu vidět?",
+  photoUnseen: "Model obrázky nevidí; dostal přečtený text a jednoduchý popis.",
+  photoCleaned: "Fotografie odešla na jiný počítač bez místa, sériových čísel a jmen uložených v souboru.",
+  pageDescription: "Jednoduchý popis",
+  pageTaken: "Místo pořízení",
   stepRead: "Čte se {what}",
   stepSearch: "Prohledává se {what}",
 

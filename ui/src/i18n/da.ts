@@ -331,6 +331,13 @@ export const da: Words = {
   partlyRead: "Ikke alt var læst, da dette blev besvaret.",
   fileUnread: "En fil kunne ikke læses.",
   nothingFits: "Der blev ikke fundet noget, der passer til spørgsmålet.",
+  takePhoto: "Tag et foto",
+  photoOf: "Foto {name}",
+  photoAlone: "Hvad ses her?",
+  photoUnseen: "Modellen ser ikke billeder; den fik den læste tekst og en enkel beskrivelse.",
+  photoCleaned: "Fotoet blev sendt til en anden maskine uden det sted, de serienumre og de navne, som filen indeholder.",
+  pageDescription: "Enkel beskrivelse",
+  pageTaken: "Hvor det er taget",
   stepRead: "Læser {what}",
   stepSearch: "Søger i {what}",
 

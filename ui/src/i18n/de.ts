@@ -331,6 +331,13 @@ export const de: Words = {
   partlyRead: "Als dies beantwortet wurde, war noch nicht alles gelesen.",
   fileUnread: "Eine Datei konnte nicht gelesen werden.",
   nothingFits: "Es wurde nichts gefunden, das zur Frage passt.",
+  takePhoto: "Foto aufnehmen",
+  photoOf: "Foto {name}",
+  photoAlone: "Was ist hier zu sehen?",
+  photoUnseen: "Das Modell sieht keine Bilder; es bekam den gelesenen Text und eine einfache Beschreibung.",
+  photoCleaned: "Das Foto ging ohne Ort, Seriennummern oder Namen, die in seiner Datei stehen, an einen anderen Rechner.",
+  pageDescription: "Einfache Beschreibung",
+  pageTaken: "Aufnahmeort",
   stepRead: "{what} wird gelesen",
   stepSearch: "{what} wird durchsucht",
 

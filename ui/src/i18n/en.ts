@@ -330,6 +330,13 @@ export const en = {
   partlyRead: "Not everything was read when this was answered.",
   fileUnread: "A file could not be read.",
   nothingFits: "Nothing that fits the question was found.",
+  takePhoto: "Take a photo",
+  photoOf: "Photo {name}",
+  photoAlone: "What is to be seen here?",
+  photoUnseen: "The model does not see pictures; it was given the text that was read and a simple description.",
+  photoCleaned: "The photo went to another machine without the place, serial numbers or names that its file holds.",
+  pageDescription: "Simple description",
+  pageTaken: "Where it was taken",
   stepRead: "Reading {what}",
   stepSearch: "Searching {what}",
 

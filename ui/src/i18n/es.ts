@@ -343,6 +343,13 @@ export const es: Words = {
   partlyRead: "Aún no se había leído todo cuando se respondió.",
   fileUnread: "No se pudo leer un archivo.",
   nothingFits: "No se encontró nada que se ajuste a la pregunta.",
+  takePhoto: "Hacer una foto",
+  photoOf: "Foto {name}",
+  photoAlone: "¿Qué se ve aquí?",
+  photoUnseen: "El modelo no ve imágenes; recibió el texto leído y una descripción sencilla.",
+  photoCleaned: "La foto fue a otro equipo sin el lugar, los números de serie ni los nombres que guarda su archivo.",
+  pageDescription: "Descripción sencilla",
+  pageTaken: "Dónde se tomó",
   stepRead: "Leyendo {what}",
   stepSearch: "Buscando en {what}",
 

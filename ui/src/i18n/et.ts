@@ -331,6 +331,13 @@ export const et: Words = {
   partlyRead: "Vastamise ajal ei olnud veel kõik loetud.",
   fileUnread: "Üht faili ei õnnestunud lugeda.",
   nothingFits: "Küsimusega sobivat ei leitud.",
+  takePhoto: "Tee foto",
+  photoOf: "Foto {name}",
+  photoAlone: "Mida siin näha on?",
+  photoUnseen: "Mudel ei näe pilte; see sai loetud teksti ja lihtsa kirjelduse.",
+  photoCleaned: "Foto läks teise arvutisse ilma failis oleva koha, seerianumbrite ja nimedeta.",
+  pageDescription: "Lihtne kirjeldus",
+  pageTaken: "Pildistamise koht",
   stepRead: "Loetakse: {what}",
   stepSearch: "Otsitakse: {what}",
 

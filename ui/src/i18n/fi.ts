@@ -331,6 +331,13 @@ export const fi: Words = {
   partlyRead: "Kaikkea ei ollut vielä luettu, kun tähän vastattiin.",
   fileUnread: "Yhtä tiedostoa ei voitu lukea.",
   nothingFits: "Kysymykseen sopivaa ei löytynyt.",
+  takePhoto: "Ota kuva",
+  photoOf: "Kuva {name}",
+  photoAlone: "Mitä tässä näkyy?",
+  photoUnseen: "Malli ei näe kuvia; se sai luetun tekstin ja yksinkertaisen kuvauksen.",
+  photoCleaned: "Kuva lähti toiselle koneelle ilman tiedostossa olevaa paikkaa, sarjanumeroita ja nimiä.",
+  pageDescription: "Yksinkertainen kuvaus",
+  pageTaken: "Kuvauspaikka",
   stepRead: "Luetaan: {what}",
   stepSearch: "Haetaan: {what}",
 

@@ -339,6 +339,13 @@ export const fr: Words = {
   partlyRead: "Tout n’était pas encore lu au moment de cette réponse.",
   fileUnread: "Un fichier n’a pas pu être lu.",
   nothingFits: "Rien de ce qui a été trouvé ne correspond à la question.",
+  takePhoto: "Prendre une photo",
+  photoOf: "Photo {name}",
+  photoAlone: "Que voit-on ici ?",
+  photoUnseen: "Le modèle ne voit pas les images ; il a reçu le texte lu et une description simple.",
+  photoCleaned: "La photo est partie vers une autre machine sans le lieu, les numéros de série ni les noms que contient son fichier.",
+  pageDescription: "Description simple",
+  pageTaken: "Lieu de la prise de vue",
   stepRead: "Lecture de {what}",
   stepSearch: "Recherche dans {what}",
 

@@ -397,6 +397,13 @@ export const ga: Words = {
   partlyRead: "Ní raibh gach rud léite nuair a freagraíodh é seo.",
   fileUnread: "Níorbh fhéidir comhad a léamh.",
   nothingFits: "Níor aimsíodh aon rud a oireann don cheist.",
+  takePhoto: "Tóg grianghraf",
+  photoOf: "Grianghraf {name}",
+  photoAlone: "Cad atá le feiceáil anseo?",
+  photoUnseen: "Ní fheiceann an tsamhail pictiúir; tugadh di an téacs a léadh agus cur síos simplí.",
+  photoCleaned: "Chuaigh an grianghraf chuig meaisín eile gan an áit, na sraithuimhreacha ná na hainmneacha atá ina chomhad.",
+  pageDescription: "Cur síos simplí",
+  pageTaken: "Áit a tógtha",
   stepRead: "{what} á léamh",
   stepSearch: "{what} á chuardach",
 

@@ -351,6 +351,13 @@ export const hr: Words = {
   partlyRead: "Kad je odgovoreno, još nije sve bilo pročitano.",
   fileUnread: "Datoteku nije bilo moguće pročitati.",
   nothingFits: "Nije pronađeno ništa što odgovara pitanju.",
+  takePhoto: "Snimi fotografiju",
+  photoOf: "Fotografija {name}",
+  photoAlone: "Što se ovdje vidi?",
+  photoUnseen: "Model ne vidi slike; dobio je pročitani tekst i jednostavan opis.",
+  photoCleaned: "Fotografija je otišla na drugo računalo bez mjesta, serijskih brojeva i imena zapisanih u datoteci.",
+  pageDescription: "Jednostavan opis",
+  pageTaken: "Mjesto snimanja",
   stepRead: "Čita se {what}",
   stepSearch: "Pretražuje se {what}",
 

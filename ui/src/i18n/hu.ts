@@ -331,6 +331,13 @@ export const hu: Words = {
   partlyRead: "A válasz idején még nem volt minden elolvasva.",
   fileUnread: "Egy fájlt nem sikerült elolvasni.",
   nothingFits: "Nem találtunk semmit, ami a kérdéshez illik.",
+  takePhoto: "Fénykép készítése",
+  photoOf: "Fénykép: {name}",
+  photoAlone: "Mi látható itt?",
+  photoUnseen: "A modell nem lát képeket; a kiolvasott szöveget és egy egyszerű leírást kapott.",
+  photoCleaned: "A fénykép a fájlban tárolt hely, sorozatszámok és nevek nélkül került egy másik gépre.",
+  pageDescription: "Egyszerű leírás",
+  pageTaken: "A felvétel helye",
   stepRead: "Olvasás: {what}",
   stepSearch: "Keresés: {what}",
 

@@ -339,6 +339,13 @@ export const it: Words = {
   partlyRead: "Al momento della risposta non era ancora stato letto tutto.",
   fileUnread: "Un file non è stato letto.",
   nothingFits: "Non si è trovato nulla che corrisponda alla domanda.",
+  takePhoto: "Scatta una foto",
+  photoOf: "Foto {name}",
+  photoAlone: "Che cosa si vede qui?",
+  photoUnseen: "Il modello non vede le immagini; ha ricevuto il testo letto e una descrizione semplice.",
+  photoCleaned: "La foto è andata a un altro computer senza il luogo, i numeri di serie e i nomi contenuti nel suo file.",
+  pageDescription: "Descrizione semplice",
+  pageTaken: "Dove è stata scattata",
   stepRead: "Lettura di {what}",
   stepSearch: "Ricerca in {what}",
 

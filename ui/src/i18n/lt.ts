@@ -361,6 +361,13 @@ export const lt: Words = {
   partlyRead: "Atsakant dar ne viskas buvo perskaityta.",
   fileUnread: "Vieno failo nepavyko perskaityti.",
   nothingFits: "Nerasta nieko, kas atitiktų klausimą.",
+  takePhoto: "Fotografuoti",
+  photoOf: "Nuotrauka {name}",
+  photoAlone: "Kas čia matoma?",
+  photoUnseen: "Modelis nemato paveikslėlių; jis gavo perskaitytą tekstą ir paprastą aprašymą.",
+  photoCleaned: "Nuotrauka išsiųsta į kitą kompiuterį be faile esančios vietos, serijos numerių ir vardų.",
+  pageDescription: "Paprastas aprašymas",
+  pageTaken: "Fotografavimo vieta",
   stepRead: "Skaitoma: {what}",
   stepSearch: "Ieškoma: {what}",
 

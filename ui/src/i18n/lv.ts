@@ -343,6 +343,13 @@ export const lv: Words = {
   partlyRead: "Kad tika atbildēts, vēl nebija izlasīts viss.",
   fileUnread: "Vienu failu neizdevās izlasīt.",
   nothingFits: "Nav atrasts nekas, kas atbilstu jautājumam.",
+  takePhoto: "Uzņemt fotoattēlu",
+  photoOf: "Fotoattēls {name}",
+  photoAlone: "Kas te redzams?",
+  photoUnseen: "Modelis neredz attēlus; tas saņēma nolasīto tekstu un vienkāršu aprakstu.",
+  photoCleaned: "Fotoattēls tika nosūtīts uz citu datoru bez failā esošās vietas, sērijas numuriem un vārdiem.",
+  pageDescription: "Vienkāršs apraksts",
+  pageTaken: "Uzņemšanas vieta",
   stepRead: "Lasa {what}",
   stepSearch: "Meklē: {what}",
 

@@ -397,6 +397,13 @@ export const mt: Words = {
   partlyRead: "Mhux kollox kien inqara meta ngħatat din it-tweġiba.",
   fileUnread: "Fajl ma setax jinqara.",
   nothingFits: "Ma nstab xejn li jaqbel mal-mistoqsija.",
+  takePhoto: "Ħu ritratt",
+  photoOf: "Ritratt {name}",
+  photoAlone: "X’jidher hawn?",
+  photoUnseen: "Il-mudell ma jarax stampi; ingħata t-test li nqara u deskrizzjoni sempliċi.",
+  photoCleaned: "Ir-ritratt mar fuq magna oħra mingħajr il-post, in-numri tas-serje u l-ismijiet li fih il-fajl tiegħu.",
+  pageDescription: "Deskrizzjoni sempliċi",
+  pageTaken: "Fejn ittieħed",
   stepRead: "Qed jinqara {what}",
   stepSearch: "Qed isir tiftix f’{what}",
 

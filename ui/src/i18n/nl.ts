@@ -331,6 +331,13 @@ export const nl: Words = {
   partlyRead: "Toen dit werd beantwoord, was nog niet alles gelezen.",
   fileUnread: "Een bestand kon niet worden gelezen.",
   nothingFits: "Er is niets gevonden dat bij de vraag past.",
+  takePhoto: "Foto maken",
+  photoOf: "Foto {name}",
+  photoAlone: "Wat is hier te zien?",
+  photoUnseen: "Het model ziet geen afbeeldingen; het kreeg de gelezen tekst en een eenvoudige beschrijving.",
+  photoCleaned: "De foto ging naar een andere computer zonder de plaats, serienummers of namen die in het bestand staan.",
+  pageDescription: "Eenvoudige beschrijving",
+  pageTaken: "Waar de foto is genomen",
   stepRead: "{what} wordt gelezen",
   stepSearch: "{what} wordt doorzocht",
 

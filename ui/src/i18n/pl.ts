@@ -356,6 +356,13 @@ export const pl: Words = {
   partlyRead: "W chwili odpowiedzi nie wszystko było przeczytane.",
   fileUnread: "Nie udało się odczytać pliku.",
   nothingFits: "Nie znaleziono niczego, co pasuje do pytania.",
+  takePhoto: "Zrób zdjęcie",
+  photoOf: "Zdjęcie {name}",
+  photoAlone: "Co tu widać?",
+  photoUnseen: "Model nie widzi obrazów; otrzymał odczytany tekst i prosty opis.",
+  photoCleaned: "Zdjęcie trafiło na inny komputer bez miejsca, numerów seryjnych i nazwisk zapisanych w pliku.",
+  pageDescription: "Prosty opis",
+  pageTaken: "Miejsce wykonania",
   stepRead: "Czytanie: {what}",
   stepSearch: "Przeszukiwanie: {what}",
 

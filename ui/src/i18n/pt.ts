@@ -339,6 +339,13 @@ export const pt: Words = {
   partlyRead: "Quando se respondeu, ainda não estava tudo lido.",
   fileUnread: "Um ficheiro não pôde ser lido.",
   nothingFits: "Não se encontrou nada que corresponda à pergunta.",
+  takePhoto: "Tirar uma fotografia",
+  photoOf: "Fotografia {name}",
+  photoAlone: "O que se vê aqui?",
+  photoUnseen: "O modelo não vê imagens; recebeu o texto lido e uma descrição simples.",
+  photoCleaned: "A fotografia foi para outro computador sem o local, os números de série e os nomes que o ficheiro contém.",
+  pageDescription: "Descrição simples",
+  pageTaken: "Onde foi tirada",
   stepRead: "A ler {what}",
   stepSearch: "A pesquisar em {what}",
 

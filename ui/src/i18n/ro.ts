@@ -343,6 +343,13 @@ export const ro: Words = {
   partlyRead: "Nu totul era citit când s-a răspuns.",
   fileUnread: "Un fișier nu a putut fi citit.",
   nothingFits: "Nu s-a găsit nimic care să se potrivească cu întrebarea.",
+  takePhoto: "Fă o fotografie",
+  photoOf: "Fotografia {name}",
+  photoAlone: "Ce se vede aici?",
+  photoUnseen: "Modelul nu vede imagini; a primit textul citit și o descriere simplă.",
+  photoCleaned: "Fotografia a plecat spre alt calculator fără locul, numerele de serie și numele din fișier.",
+  pageDescription: "Descriere simplă",
+  pageTaken: "Unde a fost făcută",
   stepRead: "Se citește {what}",
   stepSearch: "Se caută în {what}",
 

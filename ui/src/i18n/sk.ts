@@ -356,6 +356,13 @@ export const sk: Words = {
   partlyRead: "Pri odpovedi ešte nebolo všetko prečítané.",
   fileUnread: "Súbor sa nepodarilo prečítať.",
   nothingFits: "Nenašlo sa nič, čo zodpovedá otázke.",
+  takePhoto: "Odfotiť",
+  photoOf: "Fotografia {name}",
+  photoAlone: "Čo je tu vidieť?",
+  photoUnseen: "Model obrázky nevidí; dostal prečítaný text a jednoduchý opis.",
+  photoCleaned: "Fotografia odišla na iný počítač bez miesta, sériových čísel a mien uložených v súbore.",
+  pageDescription: "Jednoduchý opis",
+  pageTaken: "Miesto vyhotovenia",
   stepRead: "Číta sa {what}",
   stepSearch: "Prehľadáva sa {what}",
 

@@ -356,6 +356,13 @@ export const sl: Words = {
   partlyRead: "Ob odgovoru še ni bilo vse prebrano.",
   fileUnread: "Datoteke ni bilo mogoče prebrati.",
   nothingFits: "Ni bilo najdeno nič, kar ustreza vprašanju.",
+  takePhoto: "Posnemi fotografijo",
+  photoOf: "Fotografija {name}",
+  photoAlone: "Kaj je tu videti?",
+  photoUnseen: "Model ne vidi slik; dobil je prebrano besedilo in preprost opis.",
+  photoCleaned: "Fotografija je šla na drug računalnik brez kraja, serijskih številk in imen, zapisanih v datoteki.",
+  pageDescription: "Preprost opis",
+  pageTaken: "Kje je bila posneta",
   stepRead: "Branje: {what}",
   stepSearch: "Iskanje: {what}",
 

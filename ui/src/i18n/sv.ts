@@ -331,6 +331,13 @@ export const sv: Words = {
   partlyRead: "Allt hade inte lästs när detta besvarades.",
   fileUnread: "En fil kunde inte läsas.",
   nothingFits: "Inget som passar frågan hittades.",
+  takePhoto: "Ta ett foto",
+  photoOf: "Foto {name}",
+  photoAlone: "Vad syns här?",
+  photoUnseen: "Modellen ser inte bilder; den fick den lästa texten och en enkel beskrivning.",
+  photoCleaned: "Fotot skickades till en annan dator utan den plats, de serienummer och de namn som filen innehåller.",
+  pageDescription: "Enkel beskrivning",
+  pageTaken: "Var det togs",
   stepRead: "Läser {what}",
   stepSearch: "Söker i {what}",
 

@@ -19,6 +19,9 @@ READERS: dict[str, str] = {
     "image/tiff": "image",
     "image/gif": "image",
     "image/bmp": "image",
+    "image/avif": "image",
+    "image/heic": "image",
+    "image/svg+xml": "image",
     "text/plain": "text",
     "text/markdown": "text",
     "text/x-code": "text",
@@ -45,9 +48,9 @@ READERS: dict[str, str] = {
 """Which module reads which type; each has a function `read`."""
 
 
-def open_source(path: Path, name: str, limits: Limits, after: int = 0) -> Source:
+def open_source(path: Path, name: str, limits: Limits, after: int = 0, labels: Path | None = None) -> Source:
     """The file as a reader takes it. Raises Fault where no reader does."""
-    return Source(path, name, sniff(path, name), limits, Room(limits.unpacked), after)
+    return Source(path, name, sniff(path, name), limits, Room(limits.unpacked), after, labels=labels)
 
 
 def reader(media: str) -> Reader:

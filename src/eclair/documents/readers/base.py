@@ -57,7 +57,7 @@ class Room:
 class Source:
     """A file to be read: `name` is what people call it, `media` its type by its content. `after` pages are known.
 
-    `depth` counts the archives around it.
+    `depth` counts the archives around it; `labels` is the network that names what is in photos.
     """
 
     path: Path
@@ -67,6 +67,7 @@ class Source:
     room: Room
     after: int = 0
     depth: int = 0
+    labels: Path | None = None
 
     @property
     def ending(self) -> str:

@@ -29,8 +29,8 @@ _MAGIC: tuple[tuple[bytes, str], ...] = (
     (b"II*\0", "image/tiff"),
     (b"MM\0*", "image/tiff"),
     (b"BM", "image/bmp"),
-    (b"{\\rtf", "application/rtf"),
 )
+_RTF = b"{\\rtf"
 _FOREIGN: tuple[tuple[bytes, str], ...] = (
     (b"7z\xbc\xaf\x27\x1c", "a 7z archive; unpack it and send the files in it"),
     (b"Rar!", "a RAR archive; unpack it and send the files in it"),
@@ -61,6 +61,11 @@ _MAIL = re.compile(
     re.IGNORECASE,
 )
 _HTML = re.compile(rb"\s*(?:<\?xml[^>]*>\s*)?(?:<!--.*?-->\s*)*<(?:!doctype\s+html|html|head|body)\b", re.I | re.S)
+_SVG = re.compile(
+    rb"\s*(?:<\?xml[^>]*>\s*)?(?:<!--.*?-->\s*)*(?:<!DOCTYPE\s+svg[^>\[]*(?:\[.*?\]\s*)?>\s*)?(?:<!--.*?-->\s*)*"
+    rb"<(?:\w+:)?svg[\s>]",
+    re.S,
+)
 _ENDINGS = {
     ".csv": "text/csv",
     ".tsv": "text/tab-separated-values",
@@ -90,11 +95,10 @@ def sniff(path: Path, name: str) -> str:
         head = file.read(HEAD)
     if not head.strip(b"\0 \t\r\n"):
         raise Fault("unreadable", f"{name} is empty; send one with something in it.")
-    for magic, media in _MAGIC:
-        if head.startswith(magic) and (media != "image/bmp" or head[6:10] == b"\0\0\0\0"):
-            return media
-    if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
-        return "image/webp"
+    if (picture := _picture(head)) is not None:
+        return picture
+    if head.startswith(_RTF):
+        return "application/rtf"
     if b"%PDF-" in head[:1024]:
         return "application/pdf"
     if head[:4] in (b"PK\3\4", b"PK\5\6"):
@@ -111,6 +115,32 @@ def sniff(path: Path, name: str) -> str:
             "save a picture as PNG or JPEG and send that.",
         )
     return _text(head, name)
+
+
+def pictured(path: Path) -> str | None:
+    """The type of a picture; None where the file's first bytes are those of none."""
+    with path.open("rb") as file:
+        head = file.read(HEAD)
+    return _picture(head) or ("image/svg+xml" if _SVG.match(head.removeprefix(codecs.BOM_UTF8)) else None)
+
+
+def _picture(head: bytes) -> str | None:
+    for magic, media in _MAGIC:
+        if head.startswith(magic) and (media != "image/bmp" or head[6:10] == b"\0\0\0\0"):
+            return media
+    if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
+        return "image/webp"
+    return _boxed(head) if head[4:8] == b"ftyp" else None
+
+
+def _boxed(head: bytes) -> str | None:
+    """A picture that is kept as films are: its brands tell its codec."""
+    brands = {head[8:12], *(head[at : at + 4] for at in range(16, min(int.from_bytes(head[:4]), 256), 4))}
+    if brands & {b"avif", b"avis"}:
+        return "image/avif"
+    if brands & {b"heic", b"heix", b"heim", b"heis"}:
+        return "image/heic"
+    return None
 
 
 def _zipped(path: Path, name: str) -> str:
@@ -154,6 +184,8 @@ def _text(head: bytes, name: str) -> str:
     plain = plain.removeprefix(codecs.BOM_UTF8)
     if _HTML.match(plain):
         return "text/html"
+    if _SVG.match(plain):
+        return "image/svg+xml"
     if _MAIL.match(plain.replace(b"\r\n", b"\n")):
         return "message/rfc822"
     if plain.lstrip().startswith(b"<?xml"):

