@@ -150,7 +150,7 @@ def test_where_a_model_answers_stands_beside_it(page: Page) -> None:
     expect(about.get_by_role("listitem").filter(has_text="“far”")).to_contain_text("127.0.0.1.nip.invalid (France)")
 
 
-def test_an_engine_of_the_settings_file_is_only_shown(opening: Opening, served_with: Served) -> None:
+def test_an_engine_of_the_settings_file_is_only_shown(served_with: Served, opening: Opening) -> None:
     page = opening(served_with).new_page()
     page.goto("/settings#engines")
     shown = card(page, "house")
@@ -162,7 +162,7 @@ def test_an_engine_of_the_settings_file_is_only_shown(opening: Opening, served_w
     expect(shown.get_by_role("button", name="Delete “house”")).to_have_count(0)
 
 
-def test_another_model_answers_and_the_page_says_so(opening: Opening, served_with: Served) -> None:
+def test_another_model_answers_and_the_page_says_so(served_with: Served, opening: Opening) -> None:
     page = opening(served_with).new_page()
     page.goto("/")
     page.get_by_role("combobox", name="Model").select_option("down")

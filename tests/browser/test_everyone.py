@@ -161,7 +161,7 @@ def locked(tmp_path: Path) -> Iterator[Served]:
     served.close()
 
 
-def test_a_key_is_asked_for_once_in_a_tab(opening: Opening, locked: Served, watches: list[Watch]) -> None:
+def test_a_key_is_asked_for_once_in_a_tab(locked: Served, opening: Opening, watches: list[Watch]) -> None:
     page = opening(locked).new_page()
     page.goto("/")
     watches[0].forgive("401")

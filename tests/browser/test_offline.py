@@ -107,7 +107,7 @@ def locked(tmp_path: Path) -> Iterator[Served]:
     served.close()
 
 
-def test_behind_a_key_nothing_is_kept(opening: Opening, locked: Served, watches: list[Watch]) -> None:
+def test_behind_a_key_nothing_is_kept(locked: Served, opening: Opening, watches: list[Watch]) -> None:
     context = opening(locked, service_workers="allow")
     watches[-1].forgive("401")
     page = ready(context)

@@ -128,7 +128,7 @@ export function pageName(page: number, label: string | null): string {
  * of a page of the web `Title, example.org, 24 November 2026`. */
 export function placeOf({ name, member, heading, breaks, page, label, ...rest }: Passage, at = rest.start): string {
   if (rest.url) return [name, originOf(rest)].join(", ");
-  const found = breaks.findLast(({ start }) => start <= at) ?? { page, label };
+  const found = breaks?.findLast(({ start }) => start <= at) ?? { page, label };
   const place = found.label === "" ? heading.at(-1) : pageName(found.page, found.label);
   return [member === null ? name : `${name} › ${member}`, place].filter((part) => part).join(", ");
 }

@@ -17,7 +17,7 @@ export interface Source {
 export function ofCitation({ passages }: Message, { passage: number, quote, quote_start, quote_end }: Citation): Source | null {
   const passage = passages.find((one) => one.number === number);
   if (passage === undefined) return null;
-  const page = passage.breaks.findLast(({ start }) => start <= quote_start)?.page ?? passage.page;
+  const page = passage.breaks?.findLast(({ start }) => start <= quote_start)?.page ?? passage.page;
   return { ...ofPassage(passage), page, marked: { start: quote_start, end: quote_end, quote } };
 }
 
