@@ -15,6 +15,8 @@ BROKEN = """async () => {
     nodes.map(node => `${id}: ${help}: ${node.target.join(" ")}: ${node.html.slice(0, 160)}: ${node.failureSummary}`));
 }"""
 
+STILL = "() => document.getAnimations().every(a => a.effect.getTiming().iterations === Infinity)"
+
 SIDEWAYS = """() => [...document.querySelectorAll("body *")]
   .filter(e => e.checkVisibility({ visibilityProperty: true }) && !e.closest(".unseen"))
   .filter(e => {
@@ -33,9 +35,17 @@ SMALL = """() => [...document.querySelectorAll("button, input, textarea, select,
 
 
 def check(page: Page) -> None:
-    """Nothing that axe finds, nothing that reaches beyond the window, nothing too small to hit."""
-    page.wait_for_function("() => document.getAnimations().every(a => a.effect.getTiming().iterations === Infinity)")
-    for faults in (BROKEN, SIDEWAYS, SMALL):
-        found: list[str] = page.evaluate(faults)
-        assert found == [], "\n".join(found)
+    """Nothing that axe finds in the dark or the light, nothing that reaches beyond the window, nothing too small to
+    hit."""
+    for scheme in ("dark", "light"):
+        page.emulate_media(color_scheme=scheme)
+        page.wait_for_function(STILL)
+        _found(page, BROKEN)
+    _found(page, SIDEWAYS)
+    _found(page, SMALL)
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+def _found(page: Page, faults: str) -> None:
+    found: list[str] = page.evaluate(faults)
+    assert found == [], "\n".join(found)

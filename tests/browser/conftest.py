@@ -117,19 +117,12 @@ def page(opening: Opening, shared: Served) -> Page:
     return page
 
 
-@pytest.fixture(params=["light", "dark"])
-def scheme(request: pytest.FixtureRequest) -> str:
-    return str(request.param)
-
-
 @pytest.fixture
-def look(opening: Opening, shared: Served, scheme: str) -> Callable[..., Page]:
-    """Opens the page in one scheme at one width."""
+def look(opening: Opening, shared: Served) -> Callable[..., Page]:
+    """Opens the page at one width."""
 
     def at(width: int = 1200, height: int = 800, **options: object) -> Page:
-        context: BrowserContext = opening(
-            shared, color_scheme=scheme, viewport={"width": width, "height": height}, **options
-        )
+        context: BrowserContext = opening(shared, viewport={"width": width, "height": height}, **options)
         context.add_init_script(path=AXE)
         return context.new_page()
 

@@ -119,11 +119,11 @@ def test_a_conversation_that_there_is_not(look: Callable[..., Page], watches: li
     check(page)
 
 
-def test_the_question_for_the_key(opening: Opening, tmp_path: Path, scheme: str, watches: list[Watch]) -> None:
+def test_the_question_for_the_key(opening: Opening, tmp_path: Path, watches: list[Watch]) -> None:
     served = Served(tmp_path, ECLAIR_API_KEY="open-sesame")
     served.start()
     try:
-        context = opening(served, color_scheme=scheme, viewport={"width": 320, "height": 640})
+        context = opening(served, viewport={"width": 320, "height": 640})
         watches[-1].forgive("401")
         context.add_init_script(path=AXE)
         page = context.new_page()

@@ -75,7 +75,7 @@ def test_dialogs_notices_and_what_is_shared(
 ) -> None:
     page = look(width)
     page.goto("/")
-    title = f"Taken along {width} {page.evaluate('matchMedia(`(prefers-color-scheme: dark)`).matches')}"
+    title = f"Taken along {width}"
 
     def menu(what: str) -> None:
         if not page.get_by_role("navigation", name="Conversations").is_visible():

@@ -69,11 +69,11 @@ def desk(opening: Opening, reading: Served) -> Page:
 
 
 @pytest.fixture
-def seen(opening: Opening, reading: Served, scheme: str) -> Callable[[int], Page]:
-    """Opens the page in one scheme at one width, ready to be checked."""
+def seen(opening: Opening, reading: Served) -> Callable[[int], Page]:
+    """Opens the page at one width, ready to be checked."""
 
     def at(width: int) -> Page:
-        context: BrowserContext = opening(reading, color_scheme=scheme, viewport={"width": width, "height": 800})
+        context: BrowserContext = opening(reading, viewport={"width": width, "height": 800})
         context.add_init_script(path=AXE)
         page = context.new_page()
         page.goto("/")

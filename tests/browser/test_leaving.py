@@ -73,9 +73,8 @@ def test_rows_are_filtered_and_taken_out_as_filtered(ledger: Page) -> None:
 
 
 @pytest.mark.parametrize("width", [1200, 390])
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_everyone_can_use_it(opening: Opening, ledger: Page, beyond: Outside, width: int, scheme: str) -> None:
-    context = opening(beyond, color_scheme=scheme, viewport={"width": width, "height": 844})
+def test_everyone_can_use_it(opening: Opening, ledger: Page, beyond: Outside, width: int) -> None:
+    context = opening(beyond, viewport={"width": width, "height": 844})
     context.add_init_script(path=AXE)
     page = context.new_page()
     page.goto("/settings#egress")

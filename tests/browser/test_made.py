@@ -37,7 +37,7 @@ def choose(page: Page, name: str, data: bytes) -> None:
     page.get_by_label("Choose a file").set_input_files(file(name, data))
 
 
-def test_a_file_that_ai_made(look: Callable[..., Page], marked: bytes, scheme: str, tmp_path: Path) -> None:
+def test_a_file_that_ai_made(look: Callable[..., Page], marked: bytes, tmp_path: Path) -> None:
     for width in (1200, 360):
         page = look(width)
         page.goto("/made")
@@ -53,7 +53,7 @@ def test_a_file_that_ai_made(look: Callable[..., Page], marked: bytes, scheme: s
         expect(said.nth(1)).to_contain_text("Anybody can write or remove such a note.")
         expect(said.nth(2)).to_have_text(re.compile(r"^Found\. .* at most 1 in [\d,]{9,}\.$"))
         axe.check(page)
-        page.screenshot(path=tmp_path / f"made-{scheme}-{width}.png", full_page=True)
+        page.screenshot(path=tmp_path / f"made-{width}.png", full_page=True)
 
 
 def test_changes_and_absence_show(page: Page, marked: bytes) -> None:

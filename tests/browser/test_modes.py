@@ -188,8 +188,8 @@ def test_a_temporary_chat_has_its_own(both: Page, rack: Rack) -> None:
 
 
 @pytest.mark.parametrize("width", [1200, 390])
-def test_everybody_can_use_it(opening: Opening, several: Served, scheme: str, width: int) -> None:
-    context = opening(several, color_scheme=scheme, viewport={"width": width, "height": 800})
+def test_everybody_can_use_it(opening: Opening, several: Served, width: int) -> None:
+    context = opening(several, viewport={"width": width, "height": 800})
     context.add_init_script(path=axe.AXE)
     page = context.new_page()
     page.goto("/")

@@ -86,13 +86,10 @@ def test_one_of_those_that_come_along_is_switched_on(room: Page) -> None:
 
 
 @pytest.mark.parametrize("width", [1200, 390])
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_everyone_can_use_it(
-    opening: Opening, room: Page, beyond: Outside, papers: list[str], width: int, scheme: str
-) -> None:
+def test_everyone_can_use_it(opening: Opening, room: Page, beyond: Outside, papers: list[str], width: int) -> None:
     add(room, papers[0])
     expect(feeds(room)).to_contain_text("Entries: 20")
-    context = opening(beyond, color_scheme=scheme, viewport={"width": width, "height": 844})
+    context = opening(beyond, viewport={"width": width, "height": 844})
     context.add_init_script(path=AXE)
     page = context.new_page()
     page.goto("/settings#newsroom")

@@ -92,8 +92,8 @@ def test_a_phone_takes_a_photo(opening: Opening, reading: Served) -> None:
 
 
 @pytest.mark.parametrize("width", [1300, 390])
-def test_everybody_can_use_it(opening: Opening, reading: Served, scheme: str, width: int, watches: list[Watch]) -> None:
-    context = opening(reading, color_scheme=scheme, viewport={"width": width, "height": 900})
+def test_everybody_can_use_it(opening: Opening, reading: Served, width: int, watches: list[Watch]) -> None:
+    context = opening(reading, viewport={"width": width, "height": 900})
     context.add_init_script(path=AXE)
     page = context.new_page()
     page.goto("/")

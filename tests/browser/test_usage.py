@@ -105,8 +105,8 @@ def test_the_settings_have_the_sums(priced: Served, opening: Opening) -> None:
 
 
 @pytest.mark.parametrize("width", [1200, 320])
-def test_receipt_and_sums_are_accessible_and_fit(priced: Served, opening: Opening, scheme: str, width: int) -> None:
-    context = opening(priced, color_scheme=scheme, viewport={"width": width, "height": 800})
+def test_receipt_and_sums_are_accessible_and_fit(priced: Served, opening: Opening, width: int) -> None:
+    context = opening(priced, viewport={"width": width, "height": 800})
     context.add_init_script(path=AXE)
     page = context.new_page()
     page.goto("/")

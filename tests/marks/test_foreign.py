@@ -85,7 +85,7 @@ def signed(data: bytes) -> Credentials:
         return credentials.read(path, Known())
 
 
-@hypothesis(max_examples=300)
+@hypothesis(max_examples=100)
 @given(form=st.sampled_from(FORMS), place=st.floats(0, 1, exclude_max=True), bit=st.integers(0, 7))
 def test_a_flipped_bit_never_goes_unseen(small: Pictures, form: str, place: float, bit: int) -> None:
     data = bytearray(small[form])
@@ -96,7 +96,7 @@ def test_a_flipped_bit_never_goes_unseen(small: Pictures, form: str, place: floa
         assert same_picture(bytes(data), small[form])
 
 
-@hypothesis(max_examples=200)
+@hypothesis(max_examples=80)
 @given(form=st.sampled_from(FORMS), start=st.floats(0, 1), cut=st.binary(max_size=300), upto=st.floats(0, 1))
 def test_what_is_cut_or_spliced_is_seen(small: Pictures, form: str, start: float, cut: bytes, upto: float) -> None:
     whole = small[form]

@@ -60,7 +60,7 @@ MEDIA = ("text/html", "text/html; charset=", "text/html; charset=rot13", "text/p
 numbers = count()
 
 
-@settings(max_examples=120, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(body=st.binary(max_size=3000) | html, media=st.sampled_from(MEDIA))
 async def test_any_bytes_end_in_a_page_or_a_clear_fault(
     world: Internet, reader: Reader, body: bytes, media: str
