@@ -128,6 +128,7 @@ def test_a_new_version_is_offered_and_loses_no_draft(opening: Opening, tmp_path:
     served.start()
     try:
         page = ready(opening(served, service_workers="allow"))
+        watches[-1].forgive(*GONE)
         composer(page).fill("half a thought")
         worker = package / "server" / "static" / "worker.js"
         worker.write_text(worker.read_text(encoding="utf-8").replace('VERSION="', 'VERSION="next-'), encoding="utf-8")
