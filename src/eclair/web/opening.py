@@ -76,7 +76,7 @@ async def open_world(
         return await by_engine(of_owner, engine, model, question, before, language, today, within=within)
 
     async with AsyncExitStack() as stack:
-        search = WebSearch.configured(settings, browser, [*given, *around.services(browser)])
+        search = WebSearch.configured(settings, browser, [*around.services(browser), *given])
         reader = Reader(browser, page_parser(), now=around.now)
         stack.push_async_callback(reader.close)
         outside = Outside(search, reader, queries, around.today)

@@ -71,7 +71,9 @@ def known(settings: Settings, browser: Browser, given: Sequence[SearchService] =
 def chosen(settings: Settings, services: Sequence[SearchService]) -> list[SearchService]:
     """Those that are asked: the ones that the owner named, in that order, or else the default ones and all that the
     owner set up."""
-    by_name = {service.name: service for service in services}
+    by_name: dict[str, SearchService] = {}
+    for service in services:
+        by_name.setdefault(service.name, service)  # of two of one name the first, which was given
     set_up = {*DEFAULT, *settings.search_keys, *settings.opensearch, *([SearXNG.name] if settings.searxng else [])}
     names = settings.web_search or [name for name in by_name if name in set_up]
     return [by_name[name] for name in dict.fromkeys(names) if name in by_name]
