@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from eclair.settings import Settings
+from eclair.web import fitting
 from tests.server.test_documents import JSON, asked, sentence
 from tests.support import Server, text_of
 from tests.web.finding import looking
@@ -132,7 +133,10 @@ async def test_nothing_found_is_said(settings: Settings, world: Internet) -> Non
         assert "nothing_found" in remarks(message)
 
 
-async def test_what_only_shares_a_name_with_the_question_does_not_fit(settings: Settings, world: Internet) -> None:
+async def test_what_only_shares_a_name_with_the_question_does_not_fit(
+    settings: Settings, world: Internet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fitting, "WAIT", 30.0)  # however busy the machine is
     actress, right = (
         "Welche Schauspielerin hat den Filmpreis von Oberlauen gewonnen?",
         "Wie lang ist die neue Brücke in ",
