@@ -121,7 +121,7 @@ async def test_once_words_have_come_nobody_else_is_asked(settings: Settings) -> 
 
 
 async def test_a_slow_one_is_left_and_closed(settings: Settings) -> None:
-    async with two(settings, slow_after=0.2) as (server, main, _):
+    async with two(settings, slow_after=1.0) as (server, main, _):
         main.standin.routes["/v1/chat/completions"] = silent
         message = await ask(server)
         assert (text_of(message), message["model"]) == ("By other.", "other")
@@ -212,7 +212,7 @@ async def test_a_temporary_chat_falls_back_too(settings: Settings) -> None:
 
 @pytest.mark.parametrize("slow", [False, True])
 async def test_openais_dialect_names_the_model_that_answered(settings: Settings, slow: bool) -> None:
-    async with two(settings, slow_after=0.2 if slow else 0) as (server, main, _), client_of(server) as client:
+    async with two(settings, slow_after=1.0 if slow else 0) as (server, main, _), client_of(server) as client:
         main.standin.routes["/v1/chat/completions"] = silent if slow else refusing(503)
         whole = await client.chat.completions.create(
             model="main", messages=[{"role": "user", "content": "Hello?"}], n=2

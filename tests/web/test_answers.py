@@ -105,8 +105,13 @@ async def test_a_number_stays_in_the_conversation(settings: Settings, world: Int
         first = await say(server, plain.text, conversation)
         shown = asked(model)
         again = await say(server, plain.text, conversation)
-        numbers = {(each["file"], each["start"]): each["number"] for each in first["passages"]}
-        assert numbers == {(each["file"], each["start"]): each["number"] for each in again["passages"]}
+        before, after = (
+            {(each["file"], each["start"]): each["number"] for each in message["passages"]}
+            for message in (first, again)
+        )
+        assert before.keys() & after.keys()  # not all of them: which pages came in time differs from turn to turn
+        assert all(after[each] == before[each] for each in before.keys() & after.keys())
+        assert not {before[each] for each in before.keys() - after.keys()} & set(after.values())
         assert asked(model).startswith(shown)
 
 
