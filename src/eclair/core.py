@@ -214,6 +214,8 @@ async def open_core(settings: Settings, around: Surroundings = AROUND) -> AsyncG
         )
         answers = (titles, prefill, reading.documents, reading.seeing, world.searching)
         turns = Turns(settings, store, registry, modes, preferences, runs, idle, *answers)
+        marks = Marks.configured(settings, ahead=True)
+        stack.push_async_callback(marks.close)
         pulls = Pulls(settings, registry, changes, door=door)
         stack.push_async_callback(pulls.close)
         yield Core(
@@ -240,5 +242,5 @@ async def open_core(settings: Settings, around: Surroundings = AROUND) -> AsyncG
             seeing=reading.seeing,
             world=world,
             newsroom=newsroom,
-            marks=Marks.configured(settings),
+            marks=marks,
         )

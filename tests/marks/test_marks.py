@@ -11,6 +11,7 @@ from typing import Any
 
 import c2pa  # pyright: ignore[reportMissingTypeStubs]
 import numpy as np
+import psutil
 import pytest
 import pytest_asyncio
 from PIL import Image
@@ -43,6 +44,25 @@ async def look(marks: Marks, data: bytes, name: str = "picture") -> Report:
         path = Path(folder) / "file"
         path.write_bytes(data)
         return await marks.check(path, name)
+
+
+async def test_the_next_process_waits_beside_and_ends_with_the_rest(tmp_path: Path) -> None:
+    marks, before = Marks.configured(Settings(data_dir=tmp_path), ahead=True), set(_waiting())
+    picture = encoded(photo(), "PNG")
+    try:
+        await marks.mark(picture, CREATED)
+        (spare,) = set(_waiting()) - before
+        spare.kill()
+        spare.wait()
+        assert (await look(marks, await marks.mark(picture, CREATED))).made == "created"
+        assert set(_waiting()) - before
+    finally:
+        await marks.close()
+    assert set(_waiting()) == before
+
+
+def _waiting() -> list[psutil.Process]:
+    return [each for each in psutil.Process().children() if "eclair.marks.process" in " ".join(each.cmdline())]
 
 
 @pytest.mark.parametrize("form", FORMS)

@@ -16,8 +16,8 @@ from pathlib import Path
 import orjson
 from pydantic import TypeAdapter, ValidationError
 
-from eclair import guest
 from eclair.errors import SettingsError, TooBusy, UnreadableFile
+from eclair.guest import Guests
 from eclair.marks import credentials, xmp
 from eclair.marks.certificates import Certificates
 from eclair.marks.values import Made, Report
@@ -34,14 +34,20 @@ _DAMAGED = "is damaged, or takes too much to read"
 
 
 class Marks:
-    def __init__(self, certificates: Certificates) -> None:
+    """With `ahead` the process for the next file starts beside the one before, and `close` has to be called."""
+
+    def __init__(self, certificates: Certificates, ahead: bool = False) -> None:
         self._certificates = certificates
+        self._guests = Guests(_MODULE, ahead)
         self._places = asyncio.Semaphore(AT_ONCE)
         self._looking = 0
 
     @classmethod
-    def configured(cls, settings: Settings) -> Marks:
-        return cls(Certificates.configured(settings))
+    def configured(cls, settings: Settings, ahead: bool = False) -> Marks:
+        return cls(Certificates.configured(settings), ahead)
+
+    async def close(self) -> None:
+        await self._guests.close()
 
     async def mark(self, image: bytes, made: Made) -> bytes:
         """The picture with all three marks, in the form that it came in.
@@ -51,7 +57,7 @@ class Marks:
         """
         certificate = await asyncio.to_thread(self._certificates.signing)
         async with self._places:
-            picture, media = await _written(image, made)
+            picture, media = await self._written(image, made)
         try:
             return await asyncio.to_thread(credentials.sign, picture, media, made, certificate)
         except credentials.Unsigned as error:
@@ -64,8 +70,26 @@ class Marks:
         known = await asyncio.to_thread(self._certificates.known)
         order = Order("look", path=str(path), known=known)
         async with self._place():
-            answer = await _answer(order, b"", name)
+            answer = await self._answer(order, b"", name)
         return await asyncio.to_thread(_report, answer, name)
+
+    async def _written(self, image: bytes, made: Made) -> tuple[bytes, str]:
+        """The picture with the marks that need no key, and its type. Raises UnreadableFile."""
+        answer = await self._answer(Order("mark", packet=xmp.packet(made).decode()), image, "The picture")
+        media, _, picture = answer[1:].partition(b"\n")
+        if answer[:1] != PICTURE or not picture:
+            raise UnreadableFile(f"The picture {_DAMAGED}.")
+        return picture, media.decode(errors="replace")
+
+    async def _answer(self, order: Order, data: bytes, name: str) -> bytes:
+        """What the process says, of which nothing is believed but its form. Raises UnreadableFile."""
+        try:
+            answer = await self._guests.ask(orjson.dumps(asdict(order)) + b"\n" + data, SECONDS)
+        except TimeoutError:
+            raise UnreadableFile(f"{name} takes too long to read.") from None
+        if answer[:1] == FAULT:
+            raise UnreadableFile(f"{name} {answer[1:].decode(errors='replace')}.")
+        return answer
 
     @contextlib.asynccontextmanager
     async def _place(self) -> AsyncGenerator[None]:
@@ -77,26 +101,6 @@ class Marks:
                 yield
         finally:
             self._looking -= 1
-
-
-async def _written(image: bytes, made: Made) -> tuple[bytes, str]:
-    """The picture with the marks that need no key, and its type. Raises UnreadableFile."""
-    answer = await _answer(Order("mark", packet=xmp.packet(made).decode()), image, "The picture")
-    media, _, picture = answer[1:].partition(b"\n")
-    if answer[:1] != PICTURE or not picture:
-        raise UnreadableFile(f"The picture {_DAMAGED}.")
-    return picture, media.decode(errors="replace")
-
-
-async def _answer(order: Order, data: bytes, name: str) -> bytes:
-    """What the process says, of which nothing is believed but its form. Raises UnreadableFile."""
-    try:
-        answer = await guest.ask(_MODULE, orjson.dumps(asdict(order)) + b"\n" + data, SECONDS)
-    except TimeoutError:
-        raise UnreadableFile(f"{name} takes too long to read.") from None
-    if answer[:1] == FAULT:
-        raise UnreadableFile(f"{name} {answer[1:].decode(errors='replace')}.")
-    return answer
 
 
 def _report(answer: bytes, name: str) -> Report:

@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 import orjson
 from pydantic import TypeAdapter, ValidationError
 
-from eclair.guest import ask
+from eclair.guest import Guests
 from eclair.ids import Clock
 from eclair.web.entries import Feed, Outline
 from eclair.web.feed_process import SECONDS, Order
@@ -30,6 +30,7 @@ LARGEST = 5 << 20
 _FEED = TypeAdapter(Feed)
 _LINKS = TypeAdapter(list[str])
 _OUTLINES = TypeAdapter(list[Outline])
+_GUESTS = Guests("eclair.web.feed_process")
 
 
 class Unreadable(Exception):
@@ -92,7 +93,7 @@ async def _read(order: Order, data: bytes, form: TypeAdapter[T]) -> T:
     if len(data) > LARGEST:
         raise Unreadable(f"is larger than {LARGEST >> 20} MB")
     try:
-        out = await ask("eclair.web.feed_process", orjson.dumps(asdict(order)) + b"\n" + data, SECONDS)
+        out = await _GUESTS.ask(orjson.dumps(asdict(order)) + b"\n" + data, SECONDS)
     except TimeoutError:
         raise Unreadable("takes too long to read") from None
     return await asyncio.to_thread(_typed, order, out, form)
