@@ -32,6 +32,7 @@ from eclair.documents.search import Search
 from eclair.documents.values import Chunk, Page
 from eclair.store.documents import DocumentStore, Library, Near, Scope, StoredFile
 from eclair.store.sql import SQLStore
+from eclair.web.fitting import Fitting
 
 JSON = dict[str, Any]
 LANGUAGES = ("en", "de", "es", "ro")
@@ -53,6 +54,7 @@ REFUSED = (
     "of everyday, one article",
     "of everyday, all",
 )
+ALIKE, ACROSS, WEB = "in its language", "in another", "in its language, as on the web"
 EVERYDAY = {
     "en": (
         "How do I cook rice?",
@@ -320,9 +322,10 @@ async def latency(size: int, base: Questions, embedder: Remembering, times: int,
 
 async def fitting(folder: Path, languages: Sequence[str], every: int, embedder: Remembering, goals: Goals) -> None:
     """How many questions are refused, of those that the documents answer and of others: asked of one article, and of
-    all of them, where the question's own is left out for those that nothing answers."""
+    all of them, where the question's own is left out for those that nothing answers. Of the same passages what is found
+    on the web is judged by its sentences."""
     asked = {language: articles(folder / f"xquad.{language}.json") for language in languages}
-    counts: dict[tuple[bool, str], list[bool]] = {}
+    counts: dict[tuple[str, str], list[bool]] = {}
     with tempfile.TemporaryDirectory(prefix="eclair-bench-") as data:
         store = SQLStore.open(Path(data))
         for language, each in asked.items():
@@ -330,34 +333,37 @@ async def fitting(folder: Path, languages: Sequence[str], every: int, embedder: 
                 await keep_cut(store.documents, f"{language}_{number}", article.paragraphs, embedder)
         search = Search(store.documents, embedder)
 
-        async def refused(question: str, language: str, numbers: Sequence[int]) -> bool:
+        async def ask(question: str, language: str, numbers: Sequence[int], column: str, alike: bool) -> None:
             scope = Scope(OWNER, files=tuple(f"{language}_{number}" for number in numbers))
             found = await search.find(scope, question, SHOWN)
-            return not fits(question, [of_found(each) for each in found], near(found))
+            passages = [of_found(each) for each in found]
+            row = ALIKE if alike else ACROSS
+            counts.setdefault((row, column), []).append(not fits(question, passages, near(found)))
+            if alike:
+                sentences = Fitting(question, embedder)
+                counts.setdefault((WEB, column), []).append(not await sentences.fits(passages))
+                await sentences.close()
 
         for query in languages:
             for text in languages:
+                alike = query == text
                 all_of_them = range(len(asked[text]))
                 for own, article in enumerate(asked[query]):
                     other = (own + 1) % len(all_of_them)
                     rest = [number for number in all_of_them if number != own]
                     for question in article.questions[::every]:
                         for column, numbers in zip(REFUSED[:4], ([own], all_of_them, [other], rest), strict=True):
-                            known = counts.setdefault((query == text, column), [])
-                            known.append(await refused(question, text, numbers))
+                            await ask(question, text, numbers, column, alike)
                 for at, question in enumerate(EVERYDAY.get(query, ())):
                     for column, numbers in zip(REFUSED[4:], ([at % len(all_of_them)], all_of_them), strict=True):
-                        counts.setdefault((query == text, column), []).append(await refused(question, text, numbers))
+                        await ask(question, text, numbers, column, alike)
         await store.close()
     shares = {place: sum(each) / len(each) for place, each in counts.items()}
-    rows = [
-        [name, *(f"{shares[same, column]:.3f}" for column in REFUSED)]
-        for same, name in ((True, "in its language"), (False, "in another"))
-    ]
+    rows = [[row, *(f"{shares[row, column]:.3f}" for column in REFUSED)] for row in (ALIKE, ACROSS, WEB)]
     table(("refused, of questions", *REFUSED), rows)
-    for same, name in ((True, "in its language"), (False, "in another")):
-        answered = [refusal for column in REFUSED[:2] for refusal in counts[same, column]]
-        goals.at_most(f"questions refused that a document answers, {name}", sum(answered) / len(answered), 0.01)
+    for row in (ALIKE, ACROSS, WEB):
+        answered = [refusal for column in REFUSED[:2] for refusal in counts[row, column]]
+        goals.at_most(f"questions refused that a document answers, {row}", sum(answered) / len(answered), 0.01)
 
 
 def _made(text: str, words: Sequence[str], rng: random.Random) -> str:

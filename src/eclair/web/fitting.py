@@ -14,6 +14,7 @@ import numpy as np
 
 from eclair.citations import sentences_of
 from eclair.documents.embedding import Embedder
+from eclair.documents.fitting import MEASURED, SHARED, TELLING
 from eclair.errors import EclairError
 from eclair.facts import stems
 from eclair.fallback import stopped
@@ -21,15 +22,8 @@ from eclair.languages import language_of
 from eclair.messages import Passage
 from eclair.web.deciding import subject
 
-MEASURED = "multilingual-e5-small"
-"""The embedder whose cosines are known."""
 LEAST = 0.86
-"""Cosine and SHARED together that a sentence must have: of 150 questions on a paragraph of XQuAD (English) 0.7 % have
-no such sentence in it, and 66 % have none in the three other paragraphs that are likest."""
-SHARED = 0.15
-"""What having all of the question's words adds."""
-TELLING = 2
-"""Words below which a question says too little of what it is about."""
+"""Cosine and `SHARED` together that a sentence must have; how many questions that refuses, bench/retrieve.py says."""
 COMPARED = 6
 """Sentences that are compared."""
 WAIT = 1.0
