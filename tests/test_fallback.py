@@ -121,11 +121,11 @@ async def test_once_words_have_come_nobody_else_is_asked(settings: Settings) -> 
 
 
 async def test_a_slow_one_is_left_and_closed(settings: Settings) -> None:
-    async with two(settings, slow_after=1.0) as (server, main, _):
+    async with two(settings, slow_after=1.5) as (server, main, _):
         main.standin.routes["/v1/chat/completions"] = silent
         message = await ask(server)
         assert (text_of(message), message["model"]) == ("By other.", "other")
-        assert remarks(message)[0].startswith("main did not answer: main said nothing for 0.2 seconds. ")
+        assert remarks(message)[0].startswith("main did not answer: main said nothing for 1.5 seconds. ")
 
 
 async def test_a_slow_one_is_waited_for_where_nobody_else_is_there(settings: Settings) -> None:

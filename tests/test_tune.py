@@ -6,9 +6,11 @@ import asyncio
 import math
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 import orjson
@@ -36,27 +38,52 @@ from tests.test_cli import Eclair, sentence
 MODEL = "babbler-q4_1"
 
 
+def babbler(folder: Path) -> Settings:
+    """A small model that runs, in a data folder of its own."""
+    (folder / "models").mkdir()
+    (folder / "models" / "babbler-Q4_1.gguf").write_bytes(talking())
+    return around(folder)
+
+
+def around(folder: Path) -> Settings:
+    return Settings(
+        data_dir=folder, model=MODEL, embedded_parallel=1, embedded_context=512, catalog=folder / "none", port=0
+    )
+
+
 @pytest.fixture
 def home(tmp_path: Path) -> Settings:
-    """A small model that runs, in a data folder of its own."""
-    (tmp_path / "models").mkdir()
-    (tmp_path / "models" / "babbler-Q4_1.gguf").write_bytes(talking())
-    return Settings(
-        data_dir=tmp_path, model=MODEL, embedded_parallel=1, embedded_context=512, catalog=tmp_path / "none", port=0
-    )
+    return babbler(tmp_path)
 
 
 def installed(home: Settings) -> Installed:
     return shelf.installed(catalog.entries(home.catalog), home.data_dir)[MODEL]
 
 
-async def test_it_measures_chooses_and_keeps(home: Settings) -> None:
-    steps: list[Step] = []
-    found = await tune(installed(home), home, steps.append, rounds=1)
-    assert tuned.found(home.data_dir, MODEL, installed(home).path) == found
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What `eclair tune` has said, and the folder in which it has kept what it found."""
+
+    home: Settings
+    said: subprocess.CompletedProcess[str]
+
+    @property
+    def found(self) -> tuned.Tuning:
+        found = tuned.found(self.home.data_dir, MODEL, installed(self.home).path)
+        assert found is not None
+        return found
+
+
+@pytest.fixture(scope="module")
+def tuned_once(tmp_path_factory: pytest.TempPathFactory) -> Done:
+    home = babbler(tmp_path_factory.mktemp("tuned"))
+    return Done(home, Eclair(home.data_dir)("tune", MODEL, "--yes"))
+
+
+def test_it_measures_chooses_and_keeps(tuned_once: Done) -> None:
+    home, found = tuned_once.home, tuned_once.found
     tried = {trial.what for trial in found.trials}
     assert {"layout Q4_0", "layout Q8_0", "flash attention off", "keys and values in q8_0"} <= tried
-    assert all(0 <= step.done <= step.total for step in steps)
     kept = {path.name for path in tuned.folder(home.data_dir, MODEL).iterdir()}
     chosen = found.choice.layout
     assert kept == {tuned.RECORD} | ({f"{chosen}.gguf"} if chosen != AS_IT_CAME else set())
@@ -72,7 +99,9 @@ async def test_what_is_fast_already_keeps_its_layout(home: Settings) -> None:
     path = home.data_dir / "models" / "other-Q4_0.gguf"
     await requantise(installed(home).path, path, "Q4_0", lambda done, total: None)
     other = shelf.installed(catalog.entries(home.catalog), home.data_dir)["other-q4_0"]
-    found = await tune(other, home, lambda step: None, rounds=1, thorough=False)
+    steps: list[Step] = []
+    found = await tune(other, home, steps.append, rounds=1, thorough=False)
+    assert all(0 <= step.done <= step.total for step in steps)
     assert (found.trials, found.choice) == ((), Choice())
     assert [file.name for file in tuned.folder(home.data_dir, "other-q4_0").iterdir()] == [tuned.RECORD]
 
@@ -117,8 +146,9 @@ def run(home: Settings) -> Eclair:
     return Eclair(home.data_dir)
 
 
-def test_a_record_is_shown_and_reset(run: Eclair, home: Settings) -> None:
-    found = asyncio.run(tune(installed(home), home, lambda step: None, rounds=1))
+def test_a_record_is_shown_and_reset(tuned_once: Done, tmp_path: Path) -> None:
+    home = around(Path(shutil.copytree(tuned_once.home.data_dir, tmp_path / "copy")))
+    run, found = Eclair(home.data_dir), tuned_once.found
     (row,) = [line for line in run("models", "--all").stdout.splitlines() if line.startswith(MODEL)]
     assert f"{found.after.decode:.0f} tokens/s" in row
     said = run("doctor", ECLAIR_EMBEDDED="true").stdout
@@ -131,8 +161,8 @@ def test_a_record_is_shown_and_reset(run: Eclair, home: Settings) -> None:
     assert found.machine == tuned.machine()
 
 
-def test_the_table_explains_what_was_chosen(run: Eclair) -> None:
-    done = run("tune", MODEL, "--yes")
+def test_the_table_explains_what_was_chosen(tuned_once: Done) -> None:
+    done = tuned_once.said
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("TRIED")
     for words in (
@@ -180,9 +210,9 @@ def test_interrupted_it_says_nothing_and_keeps_nothing(home: Settings) -> None:
     assert list(tuned.folder(home.data_dir, MODEL).glob("*")) == []
 
 
-async def test_the_api_tells_what_was_found(home: Settings) -> None:
-    found = await tune(installed(home), home, lambda step: None, rounds=1, thorough=False)
-    async with serving(home) as server:
+async def test_the_api_tells_what_was_found(tuned_once: Done) -> None:
+    found = tuned_once.found
+    async with serving(tuned_once.home) as server:
         body = (await server.get("/api/tuning")).body
         assert body["machine"] == tuned.machine()
         rows = {row["id"]: row for row in body["models"]}

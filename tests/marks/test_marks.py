@@ -53,7 +53,7 @@ async def test_the_next_process_waits_beside_and_ends_with_the_rest(tmp_path: Pa
         await marks.mark(picture, CREATED)
         (spare,) = set(_waiting()) - before
         spare.kill()
-        while psutil.pid_exists(spare.pid):
+        while psutil.pid_exists(spare.pid):  # noqa: ASYNC110
             await asyncio.sleep(0.05)
         await asyncio.sleep(0.5)  # until its end is known here too
         assert (await look(marks, await marks.mark(picture, CREATED))).made == "created"

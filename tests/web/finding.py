@@ -41,7 +41,7 @@ async def looking(
     settings: Settings, world: Internet, days: int = 0, name: str = "reader", **changed: Any
 ) -> AsyncGenerator[tuple[Server, Speaking, Finder]]:
     """Éclair before a model that says what it is told to, so many days after the one that the small internet takes for
-    today."""
+    today. It waits for pages however busy the machine is."""
     finder = Finder(world)
     around = Surroundings(Names(), lambda browser: [finder], lambda: world.now() + days * 86_400)
     async with standing_in() as stand:
@@ -53,7 +53,7 @@ async def looking(
             model=name,
             web_search=(finder.name,),
             private_addresses=world.private,
-            **{"embedder": "off", **changed},
+            **{"embedder": "off", "web_seconds": 30.0, **changed},
         )
         async with serving(wanted, around) as server:
             yield server, model, finder

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import re
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import JSONResponse
+from starlette.responses import JSONResponse, Response
 from starlette.types import Scope
 
 import eclair
@@ -65,7 +67,7 @@ def create_app(core: Core) -> FastAPI:
         version=eclair.__version__,
         docs_url=None,
         redoc_url=None,
-        openapi_url="/openapi.json",
+        openapi_url=None,
         telemetry={"tracing": False, "metrics": False},
     )
     app.include_router(conversations.router(core))
@@ -100,6 +102,7 @@ def create_app(core: Core) -> FastAPI:
     app.include_router(embeddings.router(core))
     app.include_router(responses.router(core))
     app.include_router(anthropic.router(core))
+    app.add_api_route("/openapi.json", _described(app), include_in_schema=False)
     app.include_router(ui.router())
     if ui.STATIC.exists():
         app.mount("/assets", ui.Assets(directory=ui.STATIC / "assets", check_dir=False))
@@ -109,6 +112,15 @@ def create_app(core: Core) -> FastAPI:
     app.add_exception_handler(HTTPException, _on_http)
     app.add_exception_handler(Exception, _on_bug)
     return app
+
+
+def _described(app: FastAPI) -> Callable[[], Awaitable[Response]]:
+    """Answers with what the API is like, which takes a while to be written the first time."""
+
+    async def described() -> Response:
+        return JSONResponse(await asyncio.to_thread(app.openapi))
+
+    return described
 
 
 def respond(scope: Scope, error: EclairError) -> JSONResponse:
