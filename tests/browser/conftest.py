@@ -53,6 +53,26 @@ def mortal(tmp_path: Path) -> Iterator[Served]:
     served.close()
 
 
+Starting = Callable[..., Served]
+
+
+@pytest.fixture
+def starting(tmp_path: Path) -> Iterator[Starting]:
+    """Starts servers of the test's own, by their settings."""
+    started: list[Served] = []
+
+    def start(**settings: str) -> Served:
+        folder = tmp_path / f"server{len(started)}"
+        folder.mkdir()
+        started.append(Served(folder, **settings))
+        started[-1].start()
+        return started[-1]
+
+    yield start
+    for served in started:
+        served.close()
+
+
 @dataclass
 class Watch:
     """What a page did that it should not have done."""
@@ -90,8 +110,8 @@ def watches() -> Iterator[list[Watch]]:
 @pytest.fixture
 def opening(request: pytest.FixtureRequest, browser: Browser, watches: list[Watch]) -> Iterator[Opening]:
     """Opens a browser of its own, with its own storage, on a server."""
-    if "mortal" in request.fixturenames:
-        request.getfixturevalue("mortal")  # so that it outlives the pages, which would complain of its end
+    for name in {"mortal", "starting"}.intersection(request.fixturenames):
+        request.getfixturevalue(name)  # so that it outlives the pages, which would complain of its end
     contexts: list[BrowserContext] = []
 
     def open_on(served: Served | Outside, **options: object) -> BrowserContext:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.axe import AXE, check
-from tests.browser.conftest import Opening, Watch
+from tests.browser.conftest import Opening, Starting, Watch
 from tests.browser.served import Served
 from tests.browser.test_chat import answer, choose, composer, finished, send, until_longer
 
@@ -119,19 +118,15 @@ def test_a_conversation_that_there_is_not(look: Callable[..., Page], watches: li
     check(page)
 
 
-def test_the_question_for_the_key(opening: Opening, tmp_path: Path, watches: list[Watch]) -> None:
-    served = Served(tmp_path, ECLAIR_API_KEY="open-sesame")
-    served.start()
-    try:
-        context = opening(served, viewport={"width": 320, "height": 640})
-        watches[-1].forgive("401")
-        context.add_init_script(path=AXE)
-        page = context.new_page()
-        page.goto("/")
-        expect(page.get_by_role("dialog")).to_be_visible()
-        check(page)
-    finally:
-        served.close()
+def test_the_question_for_the_key(opening: Opening, starting: Starting, watches: list[Watch]) -> None:
+    served = starting(ECLAIR_API_KEY="open-sesame")
+    context = opening(served, viewport={"width": 320, "height": 640})
+    watches[-1].forgive("401")
+    context.add_init_script(path=AXE)
+    page = context.new_page()
+    page.goto("/")
+    expect(page.get_by_role("dialog")).to_be_visible()
+    check(page)
 
 
 def test_the_api_reference(look: Callable[..., Page]) -> None:

@@ -14,8 +14,7 @@ from playwright.sync_api import FilePayload, Page, expect
 from eclair.marks import Made, Marks
 from eclair.settings import Settings
 from tests.browser import axe
-from tests.browser.conftest import Opening, Watch
-from tests.browser.served import Served
+from tests.browser.conftest import Opening, Starting, Watch
 from tests.marks.made import encoded, photo
 
 VERDICT = "By its marks, AI made it."
@@ -106,15 +105,11 @@ def test_by_keyboard_and_from_the_palette(page: Page) -> None:
         page.keyboard.press("Enter")
 
 
-def test_nobody_needs_a_key(opening: Opening, tmp_path: Path, marked: bytes) -> None:
-    served = Served(tmp_path, ECLAIR_API_KEY="secret")
-    served.start()
-    try:
-        page = opening(served, locale="de-DE").new_page()
-        page.goto("/made")
-        page.get_by_label("Datei wählen").set_input_files(file("boot.png", marked))
-        expect(page.get_by_role("heading", name="Nach ihren Zeichen hat KI die Datei gemacht.")).to_be_visible()
-        expect(page.get_by_role("dialog")).to_have_count(0)
-        page.goto("about:blank")
-    finally:
-        served.close()
+def test_nobody_needs_a_key(opening: Opening, starting: Starting, marked: bytes) -> None:
+    served = starting(ECLAIR_API_KEY="secret")
+    page = opening(served, locale="de-DE").new_page()
+    page.goto("/made")
+    page.get_by_label("Datei wählen").set_input_files(file("boot.png", marked))
+    expect(page.get_by_role("heading", name="Nach ihren Zeichen hat KI die Datei gemacht.")).to_be_visible()
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    page.goto("about:blank")

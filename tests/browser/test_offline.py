@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
 import eclair
-from tests.browser.conftest import Opening, Watch
+from tests.browser.conftest import Opening, Starting, Watch
 from tests.browser.served import Served
 from tests.browser.test_chat import composer, finished, send
 
@@ -121,24 +121,22 @@ def test_behind_a_key_nothing_is_kept(locked: Served, opening: Opening, watches:
     assert page.evaluate(KEPT) == []
 
 
-def test_a_new_version_is_offered_and_loses_no_draft(opening: Opening, tmp_path: Path, watches: list[Watch]) -> None:
+def test_a_new_version_is_offered_and_loses_no_draft(
+    opening: Opening, starting: Starting, tmp_path: Path, watches: list[Watch]
+) -> None:
     package = tmp_path / "lib" / "eclair"
     shutil.copytree(Path(eclair.__file__).parent, package, ignore=shutil.ignore_patterns("__pycache__"))
-    served = Served(tmp_path, PYTHONPATH=str(package.parent))
-    served.start()
-    try:
-        page = ready(opening(served, service_workers="allow"))
-        watches[-1].forgive(*GONE)
-        composer(page).fill("half a thought")
-        worker = package / "server" / "static" / "worker.js"
-        worker.write_text(worker.read_text(encoding="utf-8").replace('VERSION="', 'VERSION="next-'), encoding="utf-8")
-        page.evaluate("() => navigator.serviceWorker.ready.then(found => found.update())")
-        page.get_by_role("button", name="Load it").click()
-        expect(page.get_by_role("button", name="Load it")).to_be_hidden()
-        expect(composer(page)).to_have_value("half a thought")
-        page.wait_for_function("() => caches.keys().then(names => names.some(name => name.includes('next-')))")
-    finally:
-        served.close()
+    served = starting(PYTHONPATH=str(package.parent))
+    page = ready(opening(served, service_workers="allow"))
+    watches[-1].forgive(*GONE)
+    composer(page).fill("half a thought")
+    worker = package / "server" / "static" / "worker.js"
+    worker.write_text(worker.read_text(encoding="utf-8").replace('VERSION="', 'VERSION="next-'), encoding="utf-8")
+    page.evaluate("() => navigator.serviceWorker.ready.then(found => found.update())")
+    page.get_by_role("button", name="Load it").click()
+    expect(page.get_by_role("button", name="Load it")).to_be_hidden()
+    expect(composer(page)).to_have_value("half a thought")
+    page.wait_for_function("() => caches.keys().then(names => names.some(name => name.includes('next-')))")
 
 
 def test_it_can_be_installed(page: Page) -> None:

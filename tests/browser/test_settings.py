@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import re
 import zipfile
-from pathlib import Path
 
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.conftest import Opening, Watch
+from tests.browser.conftest import Opening, Starting, Watch
 from tests.browser.served import Served
 from tests.browser.test_chat import composer, finished, send, until_longer
 
@@ -267,14 +266,10 @@ def test_the_way_back_is_offered_for_ten_minutes(mortal: Served, opening: Openin
     expect(undo).to_have_count(0)
 
 
-def test_what_may_leave_is_listed(opening: Opening, tmp_path: Path) -> None:
-    served = Served(tmp_path, ECLAIR_EMBEDDED="true")
-    served.start()
-    try:
-        page = opening(served).new_page()
-        page.goto("/settings#about")
-        about = page.get_by_role("region", name="About")
-        expect(about.get_by_role("listitem").filter(has_text="When you fetch a model: its name")).to_have_count(1)
-        expect(about.get_by_role("row").filter(has_text="SmolLM2")).to_be_visible()
-    finally:
-        served.close()
+def test_what_may_leave_is_listed(opening: Opening, starting: Starting) -> None:
+    served = starting(ECLAIR_EMBEDDED="true")
+    page = opening(served).new_page()
+    page.goto("/settings#about")
+    about = page.get_by_role("region", name="About")
+    expect(about.get_by_role("listitem").filter(has_text="When you fetch a model: its name")).to_have_count(1)
+    expect(about.get_by_role("row").filter(has_text="SmolLM2")).to_be_visible()
