@@ -58,6 +58,10 @@ class Commission:
     form: Form | None = None
     quality: int = QUALITY
 
+    def within(self, run: str, conversation: str, message: str) -> Commission:
+        """The same as part of an answer."""
+        return replace(self, run=run, conversation=conversation, message=message)
+
 
 @dataclass(frozen=True, slots=True)
 class Look:

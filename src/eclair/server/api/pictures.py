@@ -21,7 +21,7 @@ from eclair.pictures.styles import styles
 from eclair.pictures.values import Finished, Picture, PictureModel, State, Underway, Waiting
 from eclair.pictures.wishes import MOST_SOURCES
 from eclair.server.api.exports import attached
-from eclair.server.body import Body
+from eclair.server.body import Body, Fields
 from eclair.server.relay import GONE, unless_gone
 from eclair.server.sse import EventStream
 
@@ -31,7 +31,7 @@ FOR_EVER = "private, max-age=31536000, immutable"
 Id = Annotated[str, Field(min_length=1, max_length=100)]
 
 
-class WishBody(Body):
+class WishBody(Fields):
     """How pictures are to be made; what is left out is the model's affair."""
 
     model: Annotated[str | None, Field(min_length=1, max_length=200)] = None
@@ -52,7 +52,7 @@ class WishBody(Body):
         return Wish(**given)
 
 
-class PictureWanted(WishBody):
+class PictureWanted(WishBody, Body):
     """A picture that belongs to no conversation."""
 
     prompt: str
