@@ -22,6 +22,7 @@ from eclair.events import (
     RunStarted,
     RunStopped,
     StepFinished,
+    StepProgressed,
     StepStarted,
     UsageCounted,
     decode,
@@ -46,7 +47,11 @@ usages = st.builds(
 )
 numbers: dict[str, Any] = {"seq": counts}
 starts = st.builds(RunStarted, created=counts, **numbers)
-steps = st.builds(StepStarted, **numbers) | st.builds(StepFinished, milliseconds=measures, **numbers)
+steps = (
+    st.builds(StepStarted, **numbers)
+    | st.builds(StepProgressed, done=counts, of=counts, preview=st.none() | counts, **numbers)
+    | st.builds(StepFinished, milliseconds=measures, **numbers)
+)
 remarks = st.builds(Remarked, **numbers) | st.builds(ModelChanged, **numbers)
 costs = st.builds(UsageCounted, usage=usages, **numbers)
 ends = (

@@ -71,6 +71,19 @@ class StepStarted:
 
 
 @dataclass(frozen=True, slots=True)
+class StepProgressed:
+    """Of the `of` pieces that a step consists of, `done` are done. Pictures in the making can be looked at meanwhile:
+    `preview` is how many looks there have been of this one, None where its maker gives none."""
+
+    step: str
+    done: int
+    of: int
+    preview: int | None = None
+    seq: int = 0
+    type: Literal["step.progressed"] = "step.progressed"
+
+
+@dataclass(frozen=True, slots=True)
 class StepFinished:
     """See `Step`."""
 
@@ -191,6 +204,7 @@ Event = (
     RunStarted
     | ModelChanged
     | StepStarted
+    | StepProgressed
     | StepFinished
     | SourceFound
     | PartStarted
@@ -275,7 +289,9 @@ def fold(events: Iterable[Event]) -> Message:
     return folding.message()
 
 
-_Other = ModelChanged | StepStarted | StepFinished | SourceFound | Cited | Doubted | Remarked | UsageCounted
+_Other = (
+    ModelChanged | StepStarted | StepProgressed | StepFinished | SourceFound | Cited | Doubted | Remarked | UsageCounted
+)
 
 
 def _after(message: Message, event: _Other | End) -> Message:
@@ -285,6 +301,8 @@ def _after(message: Message, event: _Other | End) -> Message:
             return replace(message, model=event.model)
         case StepStarted():
             return replace(message, steps=(*message.steps, Step(event.step, event.kind, event.title)))
+        case StepProgressed():
+            return replace(message, steps=tuple(_progressed(step, event) for step in message.steps))
         case StepFinished():
             return replace(message, steps=tuple(_finished(step, event) for step in message.steps))
         case SourceFound():
@@ -313,3 +331,9 @@ def _finished(step: Step, event: StepFinished) -> Step:
     if step.step != event.step or step.milliseconds is not None:
         return step
     return replace(step, milliseconds=event.milliseconds, outcome=event.outcome, count=event.count)
+
+
+def _progressed(step: Step, event: StepProgressed) -> Step:
+    if step.step != event.step or step.milliseconds is not None:
+        return step
+    return replace(step, done=event.done, of=event.of, preview=event.preview)

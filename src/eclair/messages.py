@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 Role = Literal["system", "user", "assistant"]
-PartKind = Literal["text", "reasoning", "tool_call"]
+PartKind = Literal["text", "reasoning", "tool_call", "picture"]
 Status = Literal["running", "finished", "stopped", "interrupted", "failed"]
 FinishReason = Literal["stop", "length", "tool_calls", "content_filter"]
-StepKind = Literal["load", "read", "search", "ask", "fetch"]
+StepKind = Literal["load", "read", "search", "ask", "fetch", "draw"]
 Outcome = Literal["done", "nothing", "late", "refused", "failed", "wall"]
 Web = Literal["off", "auto", "on"]
 WEBS: tuple[Web, ...] = get_args(Web)
@@ -50,7 +50,8 @@ class Part:
     """One stretch of a message.
 
     `text` is the words of a `text` or `reasoning` part, or the JSON arguments of a `tool_call`, whose
-    `id` and `name` then say which call of which tool it is.
+    `id` and `name` then say which call of which tool it is. A `picture` that was made has its `id`, the `name` of the
+    model that made it, and as `text` what it was to show.
     """
 
     kind: PartKind
@@ -124,8 +125,9 @@ class Step:
     """Work that was not words: waiting for a model to load or a document to be read, searching.
 
     The title of `ask` is the search service that is asked, of `fetch` the address of the page that is read; their
-    `outcome` says how that ended, and `count` how much was found. `milliseconds` is None until it is done, and stays so
-    where the answer ended before it did.
+    `outcome` says how that ended, and `count` how much was found. The step of `draw` is the id that its picture will
+    have. `milliseconds` is None until it is done, and stays so where the answer ended before it did; until then `done`
+    pieces `of` all are done, where that is known, and `preview` counts the looks at a picture in the making.
     """
 
     step: str
@@ -134,6 +136,9 @@ class Step:
     milliseconds: float | None = None
     outcome: Outcome | None = None
     count: int | None = None
+    done: int | None = None
+    of: int | None = None
+    preview: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,11 +246,34 @@ class Doubt:
 
 
 @dataclass(frozen=True, slots=True)
+class Wish:
+    """How pictures are to be made; what is None is left to the model. Sizes are in pixels.
+
+    `count` pictures are made, from `seed` on. `style` is the name of one of the styles, and `negative` what is not to
+    be seen. `sources` are ids of pictures and files that are edited; the first is changed by `strength`, between 0 and
+    1, and where there is a `mask`, which is one too, only where that is transparent.
+    """
+
+    count: int = 1
+    width: int | None = None
+    height: int | None = None
+    seed: int | None = None
+    steps: int | None = None
+    guidance: float | None = None
+    style: str | None = None
+    negative: str = ""
+    sources: tuple[str, ...] = ()
+    mask: str | None = None
+    strength: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Message:
     """One message of a conversation. Times are milliseconds since 1970, UTC.
 
     An assistant's message is the fold of its run's events; `run`, `model` and what follows are its alone, but for
-    `files` and `libraries`, which went along with a person's message. `passages` are what the answer could rest on.
+    `files` and `libraries`, which went along with a person's message, and for the `wish` of one that asks for pictures.
+    `passages` are what the answer could rest on.
     """
 
     id: str
@@ -267,6 +295,7 @@ class Message:
     passages: tuple[Passage, ...] = ()
     citations: tuple[Citation, ...] = ()
     doubts: tuple[Doubt, ...] = ()
+    wish: Wish | None = None
 
     @property
     def text(self) -> str:

@@ -1,10 +1,10 @@
 // Generated from events.py, messages.py and errors.py by `python -m eclair.server.typescript`; do not edit.
 
 export type Role = "system" | "user" | "assistant";
-export type PartKind = "text" | "reasoning" | "tool_call";
+export type PartKind = "text" | "reasoning" | "tool_call" | "picture";
 export type Status = "running" | "finished" | "stopped" | "interrupted" | "failed";
 export type FinishReason = "stop" | "length" | "tool_calls" | "content_filter";
-export type StepKind = "load" | "read" | "search" | "ask" | "fetch";
+export type StepKind = "load" | "read" | "search" | "ask" | "fetch" | "draw";
 export type Outcome = "done" | "nothing" | "late" | "refused" | "failed" | "wall";
 export type RemarkCode = "history_trimmed" | "routed_short" | "routed_long" | "routed_code" | "routed_numbers" | "not_saved" | "answered_by" | "language" | "partly_read" | "unread" | "nothing_found" | "not_seen" | "left_out" | "web_auto" | "web_off" | "web_late" | "web_unreachable" | "web_refused" | "stale" | "contradicted";
 export type ChangeKind = "changed" | "removed" | "running" | "finished" | "models" | "files" | "feeds";
@@ -42,7 +42,8 @@ export type ErrorCode =
 /** One stretch of a message.
  *
  * `text` is the words of a `text` or `reasoning` part, or the JSON arguments of a `tool_call`, whose
- * `id` and `name` then say which call of which tool it is.
+ * `id` and `name` then say which call of which tool it is. A `picture` that was made has its `id`, the `name` of the
+ * model that made it, and as `text` what it was to show.
  */
 export interface Part {
   readonly kind: PartKind;
@@ -104,8 +105,9 @@ export interface Remark {
 /** Work that was not words: waiting for a model to load or a document to be read, searching.
  *
  * The title of `ask` is the search service that is asked, of `fetch` the address of the page that is read; their
- * `outcome` says how that ended, and `count` how much was found. `milliseconds` is None until it is done, and stays so
- * where the answer ended before it did.
+ * `outcome` says how that ended, and `count` how much was found. The step of `draw` is the id that its picture will
+ * have. `milliseconds` is None until it is done, and stays so where the answer ended before it did; until then `done`
+ * pieces `of` all are done, where that is known, and `preview` counts the looks at a picture in the making.
  */
 export interface Step {
   readonly step: string;
@@ -114,6 +116,9 @@ export interface Step {
   readonly milliseconds: number | null;
   readonly outcome: Outcome | null;
   readonly count: number | null;
+  readonly done: number | null;
+  readonly of: number | null;
+  readonly preview: number | null;
 }
 
 /** A file that went along with a message. `media` is its type (RFC 6838). */
@@ -190,10 +195,31 @@ export interface Doubt {
   readonly passage: number | null;
 }
 
+/** How pictures are to be made; what is None is left to the model. Sizes are in pixels.
+ *
+ * `count` pictures are made, from `seed` on. `style` is the name of one of the styles, and `negative` what is not to
+ * be seen. `sources` are ids of pictures and files that are edited; the first is changed by `strength`, between 0 and
+ * 1, and where there is a `mask`, which is one too, only where that is transparent.
+ */
+export interface Wish {
+  readonly count: number;
+  readonly width: number | null;
+  readonly height: number | null;
+  readonly seed: number | null;
+  readonly steps: number | null;
+  readonly guidance: number | null;
+  readonly style: string | null;
+  readonly negative: string;
+  readonly sources: readonly string[];
+  readonly mask: string | null;
+  readonly strength: number | null;
+}
+
 /** One message of a conversation. Times are milliseconds since 1970, UTC.
  *
  * An assistant's message is the fold of its run's events; `run`, `model` and what follows are its alone, but for
- * `files` and `libraries`, which went along with a person's message. `passages` are what the answer could rest on.
+ * `files` and `libraries`, which went along with a person's message, and for the `wish` of one that asks for pictures.
+ * `passages` are what the answer could rest on.
  */
 export interface Message {
   readonly id: string;
@@ -215,6 +241,7 @@ export interface Message {
   readonly passages: readonly Passage[];
   readonly citations: readonly Citation[];
   readonly doubts: readonly Doubt[];
+  readonly wish: Wish | null;
 }
 
 /** A conversation without its messages. `leaf` is the last message of the branch that is shown; `model`, `mode` and
@@ -282,6 +309,18 @@ export interface StepStarted {
   readonly title: string;
   readonly seq: number;
   readonly type: "step.started";
+}
+
+/** Of the `of` pieces that a step consists of, `done` are done. Pictures in the making can be looked at meanwhile:
+ * `preview` is how many looks there have been of this one, None where its maker gives none.
+ */
+export interface StepProgressed {
+  readonly step: string;
+  readonly done: number;
+  readonly of: number;
+  readonly preview: number | null;
+  readonly seq: number;
+  readonly type: "step.progressed";
 }
 
 /** See `Step`. */
@@ -383,6 +422,7 @@ export type Event =
   | RunStarted
   | ModelChanged
   | StepStarted
+  | StepProgressed
   | StepFinished
   | SourceFound
   | PartStarted

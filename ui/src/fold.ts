@@ -16,7 +16,9 @@ export function fold(message: Message | null, event: Event): Message {
     case "part.finished":
       return message;
     case "step.started":
-      return { ...message, steps: [...message.steps, { step: event.step, kind: event.kind, title: event.title, milliseconds: null, outcome: null, count: null }] };
+      return { ...message, steps: [...message.steps, { step: event.step, kind: event.kind, title: event.title, milliseconds: null, outcome: null, count: null, done: null, of: null, preview: null }] };
+    case "step.progressed":
+      return { ...message, steps: message.steps.map((step) => progressed(step, event)) };
     case "step.finished":
       return { ...message, steps: message.steps.map((step) => finished(step, event)) };
     case "source.found":
@@ -63,11 +65,16 @@ function begun(event: Extract<Event, { type: "run.started" }>, parts: readonly P
     passages: [],
     citations: [],
     doubts: [],
+    wish: null,
   };
 }
 
 function finished(step: Step, event: Extract<Event, { type: "step.finished" }>): Step {
   return step.step === event.step && step.milliseconds === null ? { ...step, milliseconds: event.milliseconds, outcome: event.outcome, count: event.count } : step;
+}
+
+function progressed(step: Step, event: Extract<Event, { type: "step.progressed" }>): Step {
+  return step.step === event.step && step.milliseconds === null ? { ...step, done: event.done, of: event.of, preview: event.preview } : step;
 }
 
 function grown(parts: readonly Part[], index: number, text: string): Part[] {

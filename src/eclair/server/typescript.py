@@ -29,6 +29,7 @@ VALUES = (
     messages.Passage,
     messages.Citation,
     messages.Doubt,
+    messages.Wish,
     messages.Message,
     messages.Conversation,
     messages.Hit,

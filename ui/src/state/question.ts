@@ -7,6 +7,6 @@ type Said = Pick<Message, "id" | "parent"> & Partial<Pick<Message, "files" | "li
 export function question(conversation: string, { id, parent, text, files = [], libraries = [] }: Said, created = Date.now()): Message {
   const parts = [{ kind: "text", text, id: null, name: null }] as const;
   const rest = { run: null, model: null, finish_reason: null, usage: null, fault: null, remarks: [], steps: [] };
-  const grounds = { files, libraries, passages: [], citations: [], doubts: [] };
+  const grounds = { files, libraries, passages: [], citations: [], doubts: [], wish: null };
   return { id, conversation, parent, role: "user", parts, created, status: "finished", ...rest, ...grounds };
 }
