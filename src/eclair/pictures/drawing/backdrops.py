@@ -18,7 +18,7 @@ def backdrop(
 ) -> str:  # fmt: skip
     """The SVG of what is behind. `main` is the colour that stands out before it."""
     w, h = size
-    ground = Ground(w, h, horizon * h, around.time or "day", chance, bare)
+    ground = Ground(w, h, horizon * h, around.time or "day", chance, bare, around.weather == "snowing")
     if place is None:
         return _plain(ground, around, main)
     return _PLACES[place](ground)
@@ -26,14 +26,14 @@ def backdrop(
 
 def _meadow(g: Ground) -> str:
     far, mid, near = (
-        g.tone("#a9dba0", "#2c4a63", "#a8806f"),
-        g.tone("#86cb76", "#264a51", "#8a7a58"),
-        g.tone("#67b85a", "#1d3d3f", "#6c6b45"),
+        g.grown("#a9dba0", "#2c4a63", "#a8806f"),
+        g.grown("#86cb76", "#264a51", "#8a7a58"),
+        g.grown("#67b85a", "#1d3d3f", "#6c6b45"),
     )
     out = sky(g) + rolling(g, g.y - 30, 34, 3, far) + rolling(g, g.y + 22, 24, 3, mid)
     out += f"<defs>{gradient('near', ((0, near), (1, mixed(near, '#0b2a1a', 0.28))))}</defs>"
     out += rolling(g, g.y + 0.09 * g.h, 16, 4, "url(#near)")
-    return out + tufts(g, mixed(near, "#ffffff", 0.2))
+    return out if g.white else out + tufts(g, mixed(near, "#ffffff", 0.2))
 
 
 def _sea(g: Ground) -> str:
@@ -111,12 +111,14 @@ def _forest(g: Ground) -> str:
         for n in range(int(count * g.w / 1000) + 1):
             x = (n + g.chance.uniform(0.1, 0.9)) * g.w / (count * g.w / 1000)
             s = tall * g.h * 0.72 * g.chance.uniform(0.7, 1.1)
-            out += fir(g, x, g.y + down + 8, s, colour=colour)
-        out += rolling(g, g.y + down, 10, 4, mixed(colour, g.tone("#5f9b4f", "#16243f", "#574335"), 0.4))
-    near = g.tone("#5d9e4c", "#17303a", "#5a4f38")
+            out += fir(g, x, g.y + down + 8, s, g.white, colour)
+        out += rolling(
+            g, g.y + down, 10, 4, mixed(colour, g.grown("#5f9b4f", "#16243f", "#574335"), 0.7 if g.white else 0.4)
+        )
+    near = g.grown("#5d9e4c", "#17303a", "#5a4f38")
     out += f"<defs>{gradient('near', ((0, near), (1, mixed(near, '#0a2415', 0.35))))}</defs>"
     out += rolling(g, g.y + 0.09 * g.h, 14, 4, "url(#near)")
-    return out + tufts(g, mixed(near, "#ffffff", 0.16))
+    return out if g.white else out + tufts(g, mixed(near, "#ffffff", 0.16))
 
 
 def _city(g: Ground) -> str:
@@ -157,10 +159,11 @@ def _mountains(g: Ground) -> str:
             x = (n + g.chance.uniform(0.25, 0.75)) * g.w / count
             t, half = g.h * tall * g.chance.uniform(0.8, 1.1), g.w / count * g.chance.uniform(0.75, 0.95)
             out += _peak(x, g.y + down, half, t, colour, g.tone("#ffffff", "#b9c6ee", "#ffe3d8"))
-    near = g.tone("#77be66", "#1f4046", "#7a7550")
+    near = g.grown("#77be66", "#1f4046", "#7a7550")
     out += rolling(g, g.y + 4, 20, 3, mixed(near, "#ffffff", 0.18))
     out += f"<defs>{gradient('near', ((0, near), (1, mixed(near, '#0b2a1a', 0.3))))}</defs>"
-    return out + rolling(g, g.y + 0.08 * g.h, 16, 4, "url(#near)") + tufts(g, mixed(near, "#ffffff", 0.2))
+    out += rolling(g, g.y + 0.08 * g.h, 16, 4, "url(#near)")
+    return out if g.white else out + tufts(g, mixed(near, "#ffffff", 0.2))
 
 
 def _peak(x: float, y: float, half: float, tall: float, colour: str, cap: str) -> str:

@@ -17,6 +17,8 @@ ROW = 5
 CLIMBED = 0.1
 """How deep what is on something sinks into it, of its height; and where that is a seat."""
 SEATED = 0.46
+HALVES = {"rainbow"}
+"""Pictures that show the left half of a thing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +36,8 @@ class Placed:
     deeper: float = 0.0
     lifted: bool = False
     """Nothing bears it: it throws no shadow on the ground."""
+    cut: float = 0.0
+    """So much of its height is not seen, from above."""
 
     @property
     def width(self) -> float:
@@ -117,6 +121,10 @@ def one(thing: Thing, chance: random.Random) -> Placed:
 
 def _several(number: int, thing: Thing, chance: random.Random) -> Block:
     """As many as there are: in a row, or in rows behind each other."""
+    if thing.count == 1 and book().icons[thing.icon].name in HALVES:
+        half = replace(one(thing, chance), mirrored=False)
+        halves = (replace(half, x=-half.width / 2 + 0.005), replace(half, x=half.width / 2 - 0.005, mirrored=True))
+        return Block(halves, frozenset([number]))
     if thing.count == 1:
         return Block((replace(one(thing, chance), mirrored=chance.random() < 0.3),), frozenset([number]))
     rows = 1 if thing.count <= ROW else 2 if thing.count <= 2 * ROW + 2 else 3
@@ -138,9 +146,10 @@ def _apart(scene: Scene, number: int, relation: Relation, other: int) -> bool:
     """Whether where it is says the relation by itself."""
     this, that = scene.things[number].icon, scene.things[other].icon
     up, high = traits.is_in(this, "sky"), traits.is_in(that, "sky")
-    if relation in ("on", "in", "with") and up and not high:
-        return relation == "with"
-    return high or (up and relation in ("over", "beside", "behind", "front"))
+    if relation == "over":
+        return up
+    borne = traits.alive(that) or relation == "on"
+    return (high and not borne) or (up and not traits.alive(this) and relation not in ("on", "in"))
 
 
 def _distinct(made: dict[int, Block], numbers: Sequence[int]) -> list[Block]:
@@ -189,7 +198,7 @@ def _joined(first: Block, relation: Relation, other: Block, scene: Scene, chance
         if traits.is_in(worn, "head") or traits.is_in(worn, "face"):
             return _worn(this, base)
     if relation == "on":
-        narrow = min(1.0, 0.9 * base.width / this.width) if not traits.is_in(icon, "seat") else 1.0
+        narrow = min(1.0, (0.55 if traits.person(this.items[0].icon) else 0.9) * base.width / this.width)
         sunk = base.height * (SEATED if traits.is_in(icon, "seat") else CLIMBED)
         this = this.moved(0, base.top + sunk, narrow, deeper=-1)
     elif relation == "in" and not traits.large(icon):
@@ -217,20 +226,28 @@ def _held(inner: Block, vessel: Block, first: Block, other: Block) -> Block:
     many, items = len(inner.items), list[Placed]()
     tall = max(item.height for item in inner.items)
     flower = traits.alive(inner.items[0].icon) and inner.items[0].height > 1.1 * inner.items[0].width
-    scale = min(1.0, 0.6 * vessel.width / max(item.width for item in inner.items)) if not flower else 0.85
+    across = max(item.width for item in inner.items) * (1 + 0.55 * (many - 1))
+    scale = 0.85 if flower else min(1.0, 0.72 * vessel.width / across)
     for n, item in enumerate(sorted(inner.items, key=lambda each: each.x)):
         aside = (n - (many - 1) / 2) / max(1, many - 1)
-        x = aside * vessel.width * (0.22 if flower else 0.5)
+        x = aside * (0.22 if flower else 0.52) * vessel.width
         y = rim + (0.28 if flower else 0.42) * tall * scale + 0.05 * (n % 2) * (1 if many > 2 else 0)
         turn = 56 * aside if flower else item.turn
         spot = replace(item, x=x, y=y, size=item.size * scale, turn=turn, lifted=True, deeper=1 + 0.1 * (n % 2))
         items.append(spot)
-    return Block((*vessel.items, *items), first.things | other.things)
+    front = traits.wall(vessel.items[0].icon)
+    walls = [replace(item, deeper=-0.5, lifted=True, cut=front) for item in vessel.items if front]
+    items = [replace(item, deeper=-0.2 - 0.01 * n) for n, item in enumerate(items)] if front else items
+    return Block((*vessel.items, *items, *walls), first.things | other.things)
 
 
 def _worn(wearer: Block, worn: Block) -> Block:
     """What is worn, on the head of the first who stands there."""
     who, what = wearer.items[0], worn.items[0]
+    face = book().named.get(f"{book().icons[who.icon].name}-face")
+    if face is not None and len(wearer.items) == 1:  # where eyes and ears are is known of faces alone
+        who = replace(who, icon=face)
+        wearer = Block((who,), wearer.things)
     bust = traits.person(who.icon) or book().icons[who.icon].name.endswith("-face")
     ahead = 0.0 if bust else who.width * (0.27 if who.mirrored else -0.27)
     size = who.size * (0.55 if bust else 0.36)

@@ -66,7 +66,7 @@ class Book:
         )
         self.languages = tuple(sorted(Path(name).stem for name in archive.namelist() if name.startswith("words/")))
         self.numbers = {icon.char: icon.number for icon in self.icons if icon.char}
-        self.numbers |= {icon.name: icon.number for icon in self.icons if not icon.char}
+        self.named = {icon.name: icon.number for icon in self.icons}
 
     def names(self, language: str) -> Names:
         found = orjson.loads(self._read(f"words/{language}.json"))
@@ -78,7 +78,7 @@ class Book:
 
     def number(self, sign: str) -> int | None:
         """That of a character, or of a picture's name."""
-        return self.numbers.get(sign.replace("\ufe0f", ""))
+        return self.numbers.get(sign.replace("\ufe0f", ""), self.named.get(sign))
 
     def _read(self, name: str) -> bytes:
         with self._reading:

@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from eclair.pictures.drawing import traits
-from eclair.pictures.drawing.blocks import GAP, Block, Placed, blocks, one
+from eclair.pictures.drawing.blocks import GAP, HALVES, Block, Placed, blocks, one
+from eclair.pictures.drawing.book import book
 from eclair.pictures.drawing.scene import Place, Scene, chance_of
 
 SIDE = 1000.0
@@ -79,7 +80,7 @@ def _place(scene: Scene) -> Place | None:
     if around.time == "night" and icons and all(traits.is_in(icon, "sky") for icon in icons):
         return "meadow"
     if around.time or around.weather:
-        return "meadow"
+        return "snow" if around.weather == "snowing" else "meadow"
     outdoors = [i for i in icons if traits.large(i) or traits.is_in(i, "sky") or (traits.alive(i) and not _dish(i))]
     large = any(traits.large(i) for i in icons)
     if around.festive and not large:
@@ -167,8 +168,10 @@ def _floating(scene: Scene, place: Place, wide: float, high: float, chance: rand
         (free if swims else ground).append(block)
     singles = [single for block in free for single in _taken_apart(block)]
     weight = sum(single.width * single.height for single in singles) or 1
-    scale = min(0.62 * SIDE, math.sqrt(0.3 * wide * high * (0.8 if ground else 1) / weight))
-    placed = _standing(ground, wide, 0.93 * high, 0.32 * high, chance)
+    scale = min(
+        (0.62 if len(singles) > 1 else 0.85) * SIDE, math.sqrt(0.3 * wide * high * (0.8 if ground else 1) / weight)
+    )
+    placed = _standing(ground, wide, 0.93 * high, _scale(ground, wide, 0.32 * high), chance)
     taken = [_box(item) for item in placed]
     region = (0.1 * wide, 0.1 * high, 0.9 * wide, (0.72 if ground else 0.84) * high)
     items = list(placed)
@@ -183,7 +186,7 @@ def _floating(scene: Scene, place: Place, wide: float, high: float, chance: rand
 
 def _taken_apart(block: Block) -> list[Block]:
     """Several of one kind each for itself, all turned to one side; what belongs together together."""
-    if len(block.things) > 1:
+    if len(block.things) > 1 or book().icons[block.items[0].icon].name in HALVES:
         return [block]
     side = block.items[0].mirrored
     return [Block((replace(item, x=0, y=0, mirrored=side),), block.things) for item in block.items]
@@ -199,7 +202,7 @@ def _grounded(
     for block in blocks(scene, chance):
         alone = len(block.things) == 1
         icon = block.items[0].icon
-        if alone and traits.is_in(icon, "far") and len(scene.things) > 1:
+        if alone and traits.is_in(icon, "far") and (len(scene.things) > 1 or len(block.items) > 1):
             far.append(block)
         elif all(traits.is_in(item.icon, "sky") for item in block.items) and place not in ("room", "table"):
             sky.extend(_taken_apart(block))
@@ -209,16 +212,16 @@ def _grounded(
     back, front = _rows(ground, wide)
     base = (_BASES.get(place, 0.85) if place else 0.88) * high
     behind = base - 0.1 * high
-    items = [
-        replace(item, deeper=item.deeper + 10)
-        for item in _standing(back, wide, behind, behind - ceiling * high, chance)
-    ]
     lower = base + (0.055 * high if back else 0)
-    items += _standing(front, wide, lower, (lower - ceiling * high) * (0.7 if back else 1), chance)
+    most = _scale(front, wide, (lower - ceiling * high) * (0.7 if back else 1))
+    least = min(most, _scale(back, wide, behind - ceiling * high)) if back else most
+    items = [replace(item, deeper=item.deeper + 10) for item in _standing(back, wide, behind, least, chance)]
+    items += _standing(front, wide, lower, min(most, least * 1.25), chance)
     for block in far:
         scale = min(0.5 * high / block.height, 0.75 * wide / block.width)
         x = chance.uniform(0.32, 0.68) * wide
-        items += block.moved(x, horizon * high + 0.03 * high, scale, deeper=30).items
+        distant = block.moved(x, horizon * high + 0.03 * high, scale, deeper=30).items
+        items += [replace(item, lifted=True) for item in distant]
     return items + _above(sky, items, wide, high, horizon, chance)
 
 
@@ -246,24 +249,28 @@ def _above(
 
 
 def _rows(ground: list[Block], wide: float) -> tuple[list[Block], list[Block]]:
-    """Those behind and those before: one row while there are few."""
-    if len(ground) < 4:
+    """Those behind and those before: one row while there are few, or room for them."""
+    need = sum(block.width for block in ground) + GAP * (len(ground) - 1)
+    if len(ground) < 3 or (len(ground) < 5 and need < 2.4 * wide / SIDE):
         return [], ground
     tall = sorted(ground, key=lambda block: -block.height)
-    middle = len(ground) // 2
-    back = {id(block) for block in tall[:middle]}
+    back = {id(block) for block in tall[: len(ground) // 2]}
     return [b for b in ground if id(b) in back], [b for b in ground if id(b) not in back]
 
 
-def _standing(row: list[Block], wide: float, base: float, room: float, chance: random.Random) -> list[Placed]:
-    """A row of blocks at that height, no higher than there is room."""
+def _scale(row: list[Block], wide: float, room: float) -> float:
+    """How large a row can be: no wider than the sheet, and no higher than there is room."""
     if not row:
-        return []
+        return 0
+    need = sum(block.width for block in row) + GAP * (len(row) - 1)
+    tall = max(block.height for block in row)
+    return min(0.84 * wide / need, room / tall, 0.5 * SIDE / min(1.0, tall) ** 0.6)
+
+
+def _standing(row: list[Block], wide: float, base: float, scale: float, chance: random.Random) -> list[Placed]:
+    """A row of blocks at that height, in any order."""
     order = row[:]
     chance.shuffle(order)
-    need = sum(block.width for block in order) + GAP * (len(order) - 1)
-    tall = max(block.height for block in order)
-    scale = min(0.84 * wide / need, room / tall, 0.5 * SIDE / min(1.0, tall) ** 0.6)
     rest = wide * 0.92 - scale * sum(block.width for block in order)
     gap = rest / (len(order) + 1)
     x = 0.04 * wide + gap
@@ -297,7 +304,7 @@ def _free(
     for shrink in (1.0, 0.8, 0.64, 0.5, 0.38):
         now = scale * shrink
         best: tuple[float, Block] | None = None
-        for n in range(TRIES):
+        for n in range(TRIES if len(taken) < 12 else TRIES // 4):
             half, tall = now * shape.width / 2, now * shape.height
             x = chance.uniform(region[0] + half, max(region[0] + half, region[2] - half))
             y = chance.uniform(region[1] + tall, max(region[1] + tall, region[3]))

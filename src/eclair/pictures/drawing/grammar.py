@@ -131,6 +131,10 @@ def _entries(table: dict[str, Any]) -> Iterator[tuple[str, Word]]:
     """In the order in which one meaning goes before another."""
     for number, alike in enumerate(table.get("numbers", "").split(), 1):
         yield from ((text.replace("_", " "), Word("number", str(number))) for text in alike.split("/"))
+    for text in table.get("tens", "").split(","):
+        words, _, number = text.strip().rpartition(" ")
+        if words:
+            yield words, Word("number", number)
     for name, alike in zip(COLOURS, table.get("colours", "").split(), strict=False):
         yield from ((text.replace("_", " "), Word("colour", name)) for text in alike.split("/"))
     for key, kind in _KINDS.items():

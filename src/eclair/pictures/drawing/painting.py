@@ -10,7 +10,7 @@ from html import escape
 
 from eclair.pictures.drawing import backdrops
 from eclair.pictures.drawing.blocks import Placed
-from eclair.pictures.drawing.book import book
+from eclair.pictures.drawing.book import UNIT, book
 from eclair.pictures.drawing.colours import COLOURS, Colour, main_colour, recoloured
 from eclair.pictures.drawing.composing import Sheet
 from eclair.pictures.drawing.scene import Scene, chance_of
@@ -30,7 +30,7 @@ def painted(scene: Scene, sheet: Sheet, seed: int) -> str:
     body = backdrops.backdrop(
         sheet.place, scene.around, (sheet.width, sheet.height), sheet.horizon, _main(scene), chance, own
     )
-    if scene.around.weather:
+    if scene.around.weather == "rain":
         body += rect(0, 0, sheet.width, sheet.height, "#4a5a78", 'opacity="0.22"')
     body += _shadows() + "".join(_item(n, item, scene, sheet) for n, item in enumerate(sheet.items))
     if sheet.place == "sea":
@@ -51,7 +51,7 @@ def _bare(scene: Scene) -> bool:
     """Whether the things have a sun, a moon or clouds of their own, or the sky is grey."""
     names = {book().icons[thing.icon].name for thing in scene.things}
     return bool(scene.around.weather) or any(
-        part in name for name in names for part in ("sun", "moon", "cloud", "rainbow") if "flower" not in name
+        part in name for name in names for part in ("sun", "moon", "cloud", "rainbow", "star") if "flower" not in name
     )
 
 
@@ -70,13 +70,16 @@ def _item(number: int, item: Placed, scene: Scene, sheet: Sheet) -> str:
         svg = recoloured(svg, icon.colours, COLOURS[item.colour])
     for name in set(_ID.findall(svg)):
         svg = re.sub(rf'(id="|url\(#|href="#){re.escape(name)}(?=["\)])', rf"\g<1>i{number}{name}", svg)
-    left, _, right, bottom = icon.box
+    left, top, right, bottom = icon.box
     scale = item.size / max(icon.width, icon.height)
     turned = f" rotate({item.turn:.1f} 0 {-item.height / 2:.1f})" if item.turn else ""
     mirrored = "-" if item.mirrored else ""
     place = f"translate({item.x:.1f} {item.y:.1f}){turned} scale({mirrored}{scale:.4f} {scale:.4f})"
     shadow = "" if item.lifted or _wet(item, sheet) else _shadow(item, scene)
-    return f'{shadow}<g transform="{place} translate({-(left + right) / 2} {-bottom})">{svg}</g>'
+    above = top + item.cut * icon.height if item.cut else 0.0
+    view = f'y="{above:.1f}" height="{UNIT - above:.1f}" viewBox="0 {above:.1f} {UNIT} {UNIT - above:.1f}"'
+    inner = f'<svg width="{UNIT}" {view}>{svg}</svg>'
+    return f'{shadow}<g transform="{place} translate({-(left + right) / 2} {-bottom})">{inner}</g>'
 
 
 def _wet(item: Placed, sheet: Sheet) -> bool:

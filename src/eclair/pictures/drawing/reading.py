@@ -10,6 +10,7 @@ import random
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache
 
 from eclair.languages import is_small, language_of
 from eclair.pictures.drawing import grammar
@@ -202,7 +203,7 @@ def _grammatical(
     pending = reading.pending
     match word.kind:
         case "number":
-            pending.count = int(word.value)
+            pending.count = min(MOST, int(word.value))
         case "many":
             pending.count = reading.chance.randint(5, 8)
         case "colour":
@@ -231,7 +232,9 @@ def _grammatical(
 
 
 def _colour(reading: _Reading, colour: str, follows: bool, after: bool) -> None:
-    if reading.backdrop:
+    if reading.pending.negated:
+        reading.pending = _Pending()
+    elif reading.backdrop:
         reading.around, reading.backdrop = replace(reading.around, colour=colour), False
     elif (after and reading.adjacent) or (not follows and reading.things and not after):
         _colour_last(reading, colour)
@@ -247,9 +250,18 @@ def _surround(reading: _Reading, kind: str, value: str, text: str) -> None:
     if reading.pending.negated:
         reading.removed_around.add(value)
     else:
-        reading.around = replace(reading.around, **{kind: True if kind == "festive" else value})
+        reading.around = _surrounded(reading.around, kind, value)
         reading.said.append(text)
     reading.pending, reading.waiting, reading.adjacent = _Pending(), None, False
+
+
+def _surrounded(around: Around, kind: str, value: str) -> Around:
+    """With one more thing told of it. Where there is snow elsewhere than in a wide field, it falls."""
+    if value == "snow" and around.place not in (None, "snow"):
+        return replace(around, weather="snowing")
+    if kind == "place" and around.place == "snow" and value != "snow":
+        return replace(around, place=value, weather="snowing")  # pyright: ignore[reportArgumentType]
+    return replace(around, **{kind: True if kind == "festive" else value})
 
 
 def _thing(reading: _Reading, found: Found, text: str) -> None:
@@ -260,6 +272,10 @@ def _thing(reading: _Reading, found: Found, text: str) -> None:
         return
     if len(reading.things) == THINGS:
         reading.undrawn.append(text)
+        return
+    if (members := _families().get(found.icon)) is not None and pending.count is None:
+        for member in members:
+            _thing(reading, replace(found, icon=member), text)
         return
     count = pending.count if pending.count is not None else reading.chance.randint(3, 4) if found.several else 1
     size = pending.size * (0.8 if found.small else 1.0)
@@ -306,6 +322,15 @@ def _without(around: Around, gone: set[str]) -> Around:
     )
 
 
+@cache
+def _families() -> dict[int, tuple[int, ...]]:
+    """Pictures in whose place several are drawn."""
+    rows = {sign: signs(row) for sign, row in lexicon()["families"].items()}
+    pairs = ((book().number(sign), tuple(map(book().number, row))) for sign, row in rows.items())
+    return {one: tuple(n for n in several if n is not None) for one, several in pairs if one is not None}
+
+
+@cache
 def _settings() -> dict[int, tuple[str, str]]:
     """What the pictures that stand for surroundings say."""
     kinds = {"night": "time", "sunset": "time", "rain": "weather", "snowing": "weather"}

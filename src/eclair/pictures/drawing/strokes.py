@@ -23,6 +23,9 @@ class Ground:
     bare: bool = False
     """Neither sun, moon nor clouds of its own: the things have some."""
 
+    white: bool = False
+    """Snow lies on the ground."""
+
     @property
     def night(self) -> bool:
         return self.time == "night"
@@ -32,6 +35,12 @@ class Ground:
         if self.time == "day":
             return day
         return night if self.night else sunset or mixed(day, "#a8486e", 0.26)
+
+    def grown(self, day: str, night: str, sunset: str | None = None) -> str:
+        """The colour of what grows on the ground, or of the snow that lies on it."""
+        if not self.white:
+            return self.tone(day, night, sunset)
+        return mixed(self.tone("#ffffff", "#93a4d6", "#fbe3e4"), self.tone(day, night, sunset), 0.1)
 
 
 def gradient(name: str, stops: Sequence[tuple[float, str]], *, across: bool = False) -> str:

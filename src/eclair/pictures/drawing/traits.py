@@ -7,12 +7,16 @@ from functools import cache
 from eclair.pictures.drawing.book import book
 from eclair.pictures.drawing.finding import lexicon, signs
 
-USUAL = 0.55
+USUAL, HEAD = 0.55, 0.62
+"""What is not in the lexicon; people are mostly shown by their heads."""
 SQUEEZED = 0.6
 """Sizes are brought nearer to each other by this exponent, so that a bee beside a house can be seen."""
 
-RIMS = {"amphora": 0.08, "basket": 0.42, "package": 0.2, "bucket": 0.25, "potted-plant": 0.5}
+RIMS = {"amphora": 0.08, "basket": 0.3, "package": 0.2, "bucket": 0.25, "potted-plant": 0.5}
 """How far below its top the rim of a vessel is, as a part of its height; of others 0.3."""
+
+WALLS = {"basket": 0.44, "shopping-cart": 0.35}
+"""Of those that are seen from above, where the front begins, as a part of the height."""
 
 NAMED = {"lighthouse": 2.2, "treasure-chest": 0.8, "meteor": 1.2, "monarch-butterfly": 0.3}
 
@@ -32,6 +36,11 @@ def rim(icon: int) -> float:
     return RIMS.get(book().icons[icon].name, 0.3)
 
 
+def wall(icon: int) -> float:
+    """Where its front begins, where one sees into it; else 0."""
+    return WALLS.get(book().icons[icon].name, 0.0)
+
+
 def is_in(icon: int, place: str) -> bool:
     """Whether it belongs there: `sky`, `float`, `swim`, `head`, `face`, `seat`, `vessel`, `far`."""
     return icon in _places().get(place, ())
@@ -48,7 +57,7 @@ def person(icon: int) -> bool:
 
 def _world(icon: int) -> float:
     known = _sizes().get(icon)
-    return known if known is not None else 1.0 if person(icon) else USUAL
+    return known if known is not None else HEAD if person(icon) else USUAL
 
 
 @cache
