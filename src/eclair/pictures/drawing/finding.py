@@ -21,7 +21,7 @@ OURS, LABEL, KEYWORD = 13.0, 10.0, 3.0
 COMPOUNDING = {"de", "nl", "da", "no", "sv", "is", "fi", "et", "hu"}
 """Languages that write compounds as one word, whose last part says what it is."""
 
-_GROUPS = {"Smileys & Emotion": -1.5, "Symbols": -1.5, "Flags": -2.5, "People & Body": -0.7, "Objects": 0.2}
+_GROUPS = {"Smileys & Emotion": -2.5, "Symbols": -1.5, "Flags": -2.5, "People & Body": -0.7, "Objects": 0.2}
 _SIGN = re.compile(r".\ufe0f?(?:\u200d.\ufe0f?)*", re.DOTALL)
 _ENDINGS: dict[str, tuple[str, ...]] = {
     "en": ("s", "es"),

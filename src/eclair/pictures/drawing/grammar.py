@@ -122,6 +122,16 @@ def grammar(language: str) -> Grammar:
 
 
 @cache
+def colour_word(language: str, colour: str) -> str:
+    """What the language calls it, in its plainest form; in English where it has no word for it."""
+    for own in (language, "en"):
+        words = _tables().get(own, {}).get("colours", "").split()
+        if words:
+            return words[list(COLOURS).index(colour)].split("/")[0].removesuffix("~").replace("_", " ")
+    return colour
+
+
+@cache
 def _tables() -> dict[str, Any]:
     text = resources.files("eclair.pictures.drawing").joinpath("grammar.toml").read_text("utf-8")
     return tomllib.loads(text)

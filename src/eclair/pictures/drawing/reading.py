@@ -22,6 +22,9 @@ from eclair.pictures.drawing.scene import MOST, Around, Link, Scene, Thing, chan
 FIRST = ("en", "de", "fr")
 """Languages that are tried before the others where a prompt is too short to tell."""
 
+SURE, TOLD = 0.85, 2.5
+"""The part of a prompt that a language must know for no other to be tried; and what its small words count for."""
+
 READ = 600
 """Characters of a prompt that are read: nobody composes more by words."""
 THINGS = 14
@@ -54,6 +57,8 @@ class _Reading:
     waiting: tuple[str, tuple[int, ...]] | None = None
     backdrop: bool = False
     adjacent: bool = False
+    stray: bool = False
+    """What was pending may have been for a word that nothing is known of."""
     removed: set[int] = field(default_factory=set[int])
     removed_around: set[str] = field(default_factory=set[str])
     undrawn: list[str] = field(default_factory=list[str])
@@ -94,13 +99,13 @@ def _lettering(prompt: str) -> tuple[str, str]:
 def _language(text: str, words: Sequence[Token]) -> str:
     """That of the prompt. A short one is in the language that knows most of it."""
     told = language_of(text)
-    if told in book().languages:
-        return str(told)
-    best, most = FIRST[0], 0.0
-    for language in (*FIRST, *(each for each in book().languages if each not in FIRST)):
-        if language not in FIRST and most >= 0.85 * 10 * max(1, len(words)):
-            break
-        known = _known(words, language)
+    enough = SURE * 10 * max(1, len(words))
+    likely = (told, *FIRST) if told in book().languages else FIRST
+    best, most = likely[0] or FIRST[0], 0.0
+    for language in dict.fromkeys((*likely, *book().languages)):
+        if language is None or (language not in FIRST and most >= enough):
+            continue
+        known = _known(words, language) + (TOLD * len(words) if language == told else 0)
         if known > most + 0.5:
             best, most = language, known
     return best
@@ -131,8 +136,13 @@ def _go(reading: _Reading, words: Sequence[Token]) -> None:
 
 def _step(reading: _Reading, rules: Grammar, names: Dictionary, words: Sequence[Token], at: int) -> int:
     """Read what stands there; how many words it were."""
+    if words[at].text.isdecimal():
+        reading.pending.count = max(1, min(MOST, int(words[at].text[:4])))
+        return 1
     word, found = rules.match(words, at), names.find(words, at)
-    text = " ".join(token.text for token in words[at : at + (found.length if found else 1)])
+    text = _said(words[at : at + (found.length if found else 1)])
+    if found is not None and found.length == 1 and found.weight < OURS and is_small(words[at].text, reading.language):
+        found = None
     if found is not None and found.weight < LABEL and not _noun(reading, words, at):
         found = None
     if word is not None and _as_thing(word[0], found, reading, rules, names, words, at + word[1]):
@@ -147,12 +157,15 @@ def _step(reading: _Reading, rules: Grammar, names: Dictionary, words: Sequence[
             _thing(reading, found, text)
         return found.length
     token = words[at]
-    if token.text.isdecimal():
-        reading.pending.count = max(1, min(MOST, int(token.text[:4])))
-    elif not is_small(token.text, reading.language) and len(token.folded) > 1:
+    if not is_small(token.text, reading.language) and len(token.folded) > 1:
         reading.spare.append((reading.language, token))
-        reading.adjacent = False
+        reading.waiting, reading.adjacent, reading.stray = None, False, True
     return 1
+
+
+def _said(words: Sequence[Token]) -> str:
+    """As it is written."""
+    return " ".join(token.text for token in words).replace("' ", "'")
 
 
 def _noun(reading: _Reading, words: Sequence[Token], at: int) -> bool:
@@ -199,7 +212,9 @@ def _grammatical(
     at: int,
     length: int,
 ) -> None:
-    text = " ".join(token.text for token in words[at : at + length])
+    text = _said(words[at : at + length])
+    if reading.stray and word.kind in ("link", "relation"):
+        reading.pending, reading.stray = _Pending(), False
     pending = reading.pending
     match word.kind:
         case "number":
@@ -266,7 +281,7 @@ def _surrounded(around: Around, kind: str, value: str) -> Around:
 
 def _thing(reading: _Reading, found: Found, text: str) -> None:
     pending, reading.pending = reading.pending, _Pending()
-    reading.backdrop = False
+    reading.backdrop = reading.stray = False
     if pending.negated:
         reading.removed.add(found.icon)
         return
@@ -276,6 +291,9 @@ def _thing(reading: _Reading, found: Found, text: str) -> None:
     if (members := _families().get(found.icon)) is not None and pending.count is None:
         for member in members:
             _thing(reading, replace(found, icon=member), text)
+        return
+    if _again(reading, found, pending):
+        reading.waiting, reading.adjacent = None, True
         return
     count = pending.count if pending.count is not None else reading.chance.randint(3, 4) if found.several else 1
     size = pending.size * (0.8 if found.small else 1.0)
@@ -288,6 +306,11 @@ def _thing(reading: _Reading, found: Found, text: str) -> None:
     else:
         reading.group.append(number)
     reading.adjacent = True
+
+
+def _again(reading: _Reading, found: Found, pending: _Pending) -> bool:
+    """Whether it is said only in other words: a coffee cup is one thing."""
+    return (pending.count, pending.colour) == (None, None) and any(thing.icon == found.icon for thing in reading.things)
 
 
 def _spare(reading: _Reading) -> None:
