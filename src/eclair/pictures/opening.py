@@ -9,6 +9,7 @@ from eclair.documents.seeing import Seeing
 from eclair.idle import Idle
 from eclair.marks import Marks
 from eclair.pictures.base import Generator
+from eclair.pictures.drawing.drawer import Drawer
 from eclair.pictures.gallery import Gallery
 from eclair.pictures.looking import Looking
 from eclair.pictures.sources import Sources
@@ -20,13 +21,14 @@ from eclair.trust.door import Door
 
 
 def generators(settings: Settings, door: Door) -> list[Generator]:
-    """Those that the settings ask for, those of this machine first. Nothing is started or loaded."""
+    """Those that the settings ask for, those of this machine first and the one that needs no weights last. Nothing is
+    started or loaded."""
     found: list[Generator] = []
     if settings.scripted:
         from eclair.pictures.scripted import ScriptedGenerator
 
         found.append(ScriptedGenerator())
-    return found
+    return [*found, Drawer()]
 
 
 def open_gallery(settings: Settings, store: Store) -> Gallery:

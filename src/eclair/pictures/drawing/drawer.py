@@ -10,8 +10,8 @@ from collections.abc import AsyncGenerator, Sequence
 
 import orjson
 
-from eclair import guest
 from eclair.errors import EngineBroken, InvalidInput
+from eclair.guest import Guests
 from eclair.pictures.drawing.book import book, font
 from eclair.pictures.drawing.composing import compose
 from eclair.pictures.drawing.painting import painted
@@ -34,6 +34,9 @@ class Drawer:
 
     name = NAME
 
+    def __init__(self) -> None:
+        self._guests = Guests(_MODULE, ahead=True)
+
     async def models(self) -> Sequence[PictureModel]:
         return [_model(tuple((await asyncio.to_thread(book)).languages))]
 
@@ -47,12 +50,23 @@ class Drawer:
         yield Progress(1, STEPS)
         svg = await asyncio.to_thread(_svg, scene, job)
         yield Progress(2, STEPS)
-        image = await _rendered(svg, job.width, job.height, bool(scene.lettering))
+        image = await self._rendered(svg, job.width, job.height, bool(scene.lettering))
         yield Progress(STEPS, STEPS)
         yield Drawn(image, job.seed, told(scene))
 
     async def close(self) -> None:
-        """Each process ends with its picture."""
+        await self._guests.close()
+
+    async def _rendered(self, svg: str, width: int, height: int, lettering: bool) -> bytes:
+        """The PNG. Raises EngineBroken where the process dies or takes too long."""
+        order = {"width": width, "height": height, "font": str(font()) if lettering else ""}
+        try:
+            image = await self._guests.ask(orjson.dumps(order) + b"\n" + svg.encode(), SECONDS)
+        except TimeoutError:
+            raise EngineBroken("The drawing took too long and was ended; try again when less is going on.") from None
+        if not image.startswith(b"\x89PNG"):
+            raise EngineBroken("The drawing broke off; try again, with fewer words if it happens again.")
+        return image
 
 
 def _model(languages: tuple[str, ...]) -> PictureModel:
@@ -92,15 +106,3 @@ def _check_scene(scene: Scene, prompt: str) -> None:
 
 def _svg(scene: Scene, job: Job) -> str:
     return painted(scene, compose(scene, job.width, job.height, job.seed), job.seed)
-
-
-async def _rendered(svg: str, width: int, height: int, lettering: bool) -> bytes:
-    """The PNG. Raises EngineBroken where the process dies or takes too long."""
-    order = {"width": width, "height": height, "font": str(font()) if lettering else ""}
-    try:
-        image = await guest.ask(_MODULE, orjson.dumps(order) + b"\n" + svg.encode(), SECONDS)
-    except TimeoutError:
-        raise EngineBroken("The drawing took too long and was ended; try again when less is going on.") from None
-    if not image.startswith(b"\x89PNG"):
-        raise EngineBroken("The drawing broke off; try again, with fewer words if it happens again.")
-    return image
