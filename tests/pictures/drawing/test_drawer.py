@@ -5,11 +5,11 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Callable
+from xml.etree import ElementTree
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from lxml import etree
 from PIL import Image
 
 from eclair.errors import InvalidInput
@@ -165,7 +165,7 @@ async def test_the_model_says_what_it_is() -> None:
 def test_any_scene_is_sound_svg_of_ours_alone(prompt: str, size: tuple[int, int], seed: int) -> None:
     scene = read(prompt, seed)
     svg = painted(scene, compose(scene, *size, seed), seed)
-    root = etree.fromstring(svg.encode())
+    root = ElementTree.fromstring(svg)
     references = [value for element in root.iter() for key, value in element.attrib.items() if key.endswith("href")]
     assert all(value.startswith("#") for value in references)
     ids = re.findall(r'\bid="([^"]+)"', svg)

@@ -149,7 +149,8 @@ def _apart(scene: Scene, number: int, relation: Relation, other: int) -> bool:
     if relation == "over":
         return up
     borne = traits.alive(that) or relation == "on"
-    return (high and not borne) or (up and not traits.alive(this) and relation not in ("on", "in"))
+    loose = relation == "with" or not traits.alive(this)
+    return (high and not borne) or (up and loose and relation not in ("on", "in"))
 
 
 def _distinct(made: dict[int, Block], numbers: Sequence[int]) -> list[Block]:

@@ -100,10 +100,10 @@ def _language(text: str, words: Sequence[Token]) -> str:
     """That of the prompt. A short one is in the language that knows most of it."""
     told = language_of(text)
     enough = SURE * 10 * max(1, len(words))
-    likely = (told, *FIRST) if told in book().languages else FIRST
-    best, most = likely[0] or FIRST[0], 0.0
+    likely = (str(told), *FIRST) if told in book().languages else FIRST
+    best, most = likely[0], 0.0
     for language in dict.fromkeys((*likely, *book().languages)):
-        if language is None or (language not in FIRST and most >= enough):
+        if language not in likely and most >= enough:
             continue
         known = _known(words, language) + (TOLD * len(words) if language == told else 0)
         if known > most + 0.5:
