@@ -9,7 +9,7 @@ import { after } from "../src/state/web.svelte.ts";
 import { addressOf, dayOf, duration, ended, named, newest, originOf, siteOf, time } from "../src/web.ts";
 
 function step(kind: Step["kind"], milliseconds: number | null, outcome: Outcome | null = null, count: number | null = null): Step {
-  return { step: "s", kind, title: "https://www.example.org/a", milliseconds, outcome, count };
+  return { step: "s", kind, title: "https://www.example.org/a", milliseconds, outcome, count, done: null, of: null, preview: null };
 }
 
 function passage(number: number, url: string | null, published: string | null): Passage {
@@ -82,7 +82,7 @@ test("who is asked is named with where it belongs", () => {
 });
 
 test("a report is known by its questions, each with what was done for it", () => {
-  const step = (step: string, kind: Step["kind"]): Step => ({ step, kind, title: step, milliseconds: 1, outcome: "done", count: 1 });
+  const step = (step: string, kind: Step["kind"]): Step => ({ step, kind, title: step, milliseconds: 1, outcome: "done", count: 1, done: null, of: null, preview: null });
   const steps = [step("2", "search"), step("1", "search"), step("1.wikipedia", "ask"), step("2.p1", "fetch"), step("12.p1", "fetch"), step("load", "load")];
   const found = inquiries(steps).map(({ step, steps }) => [step.step, ...steps.map((one) => one.step)]);
   assert.deepEqual(found, [["1", "1.wikipedia"], ["2", "2.p1"]]);
