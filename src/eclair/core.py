@@ -24,6 +24,9 @@ from eclair.labels import labels_file
 from eclair.ledger import Ledger
 from eclair.marks import Marks
 from eclair.modes import Modes
+from eclair.pictures.gallery import Gallery
+from eclair.pictures.opening import generators, open_gallery, open_studio
+from eclair.pictures.studio import Studio
 from eclair.preferences import Preferred
 from eclair.prefill import Prefill
 from eclair.pulls import Pulls
@@ -74,6 +77,8 @@ class Core:
     newsroom: Newsroom
     world: World
     marks: Marks
+    gallery: Gallery
+    studio: Studio
 
     @property
     def searching(self) -> Searching:
@@ -189,7 +194,9 @@ async def open_core(settings: Settings, around: Surroundings = AROUND) -> AsyncG
         runs = Runs(store, changes, idle)
         await runs.start()
         stack.push_async_callback(runs.close)
-        keeping = Keeping(store, runs, changes)
+        gallery = open_gallery(settings, store)
+        await gallery.start()
+        keeping = Keeping(store, runs, changes, gallery)
         await keeping.start()
         stack.push_async_callback(keeping.close)
         imports = Imports(store, settings.data_dir / "imports", changes)
@@ -213,6 +220,10 @@ async def open_core(settings: Settings, around: Surroundings = AROUND) -> AsyncG
             open_world(settings, browser, store.web, reading.embedder, ask, around, services)
         )
         answers = (titles, prefill, reading.documents, reading.seeing, world.searching)
+        marks, made = Marks.configured(settings), [*generators(settings, door), *around.generators(door)]
+        studio = await stack.enter_async_context(
+            open_studio(settings, store, gallery, reading.blobs, reading.seeing, marks, idle, made)
+        )
         turns = Turns(settings, store, registry, modes, preferences, runs, idle, *answers)
         pulls = Pulls(settings, registry, changes, door=door)
         stack.push_async_callback(pulls.close)
@@ -240,5 +251,7 @@ async def open_core(settings: Settings, around: Surroundings = AROUND) -> AsyncG
             seeing=reading.seeing,
             world=world,
             newsroom=newsroom,
-            marks=Marks.configured(settings),
+            marks=marks,
+            gallery=gallery,
+            studio=studio,
         )

@@ -16,6 +16,7 @@ from eclair.changes import Changes
 from eclair.errors import Conflict, NotFound, StoreError
 from eclair.ids import Clock
 from eclair.messages import Conversation
+from eclair.pictures.gallery import Gallery
 from eclair.runs import Runs
 from eclair.store.base import Deleted, Edit, Store
 
@@ -31,8 +32,9 @@ log = logging.getLogger(__name__)
 class Keeping:
     """`start` before use; `close` at the end."""
 
-    def __init__(self, store: Store, runs: Runs, changes: Changes, clock: Clock = time.time) -> None:
+    def __init__(self, store: Store, runs: Runs, changes: Changes, gallery: Gallery, clock: Clock = time.time) -> None:
         self._store = store
+        self._gallery = gallery
         self._runs = runs
         self._changes = changes
         self._clock = clock
@@ -99,6 +101,7 @@ class Keeping:
             if not await self._runs.reap(id):
                 raise
             changed = await self._store.delete_message(owner, id, message)
+        await self._gallery.sweep()
         self._changes.tell(id, "changed")
         return changed
 
@@ -121,6 +124,7 @@ class Keeping:
 
     async def _erase(self) -> None:
         await self._store.erase_deleted(self._oldest())
+        await self._gallery.sweep()
 
     async def _erase_for_ever(self) -> None:
         while True:

@@ -132,6 +132,13 @@ class Settings:
     web_seconds: float = _setting(
         6.0, "Seconds that an answer may take to look on the web; what is late is left out.", gt=0, le=120
     )
+    picture_model: str | None = _setting(
+        None, "Model that makes pictures when none is named; the first that is here by default; see docs/pictures.md."
+    )
+    picture_seconds: float = _setting(1800, "Seconds that one picture may take to be made.", gt=0, le=86_400)
+    pictures_at_once: int = _setting(
+        1, "How many pictures each generator on this machine makes together; the others wait.", ge=1, le=16
+    )
     engines: dict[str, EngineSettings] = field(
         default_factory=dict[str, EngineSettings],
         metadata={

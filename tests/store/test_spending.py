@@ -28,6 +28,7 @@ DROP TABLE egress; DROP TRIGGER egress_forgets;
 DROP TABLE server; DROP TABLE probe;
 DROP TABLE attached; DROP TABLE file; DROP TABLE library; DROP TABLE document; DROP TABLE page; DROP TABLE vector;
 DROP TABLE piece_word; DROP TABLE piece_text; DROP TABLE piece;
+DROP TABLE picture_text; DROP TABLE picture; DROP TABLE picture_gone;
 """
 """Undoes what came after the sums."""
 

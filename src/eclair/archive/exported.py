@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from eclair.messages import Conversation, Message, branch
+from eclair.messages import Conversation, Message, Part, branch
 
 UNTITLED = "Conversation"
 LONGEST_NAME = 60
@@ -54,6 +54,11 @@ def speaker(message: Message) -> str:
     if message.role != "assistant":
         return "You" if message.role == "user" else "System"
     return f"AI · {message.model}" if message.model else "AI"
+
+
+def picture_line(part: Part) -> str:
+    """A picture in words: what it was to show, and which model made it."""
+    return f"Picture made with AI ({part.name}): {' '.join(part.text.split())}"
 
 
 def ending(message: Message) -> str | None:

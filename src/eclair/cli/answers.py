@@ -24,6 +24,7 @@ from eclair.events import (
     RunStopped,
     SourceFound,
     StepFinished,
+    StepProgressed,
     StepStarted,
     UsageCounted,
 )
@@ -41,6 +42,7 @@ class Printer:
         self._terminal = terminal
         self._kinds: dict[int, PartKind] = {}
         self._model = ""
+        self._title = ""
         self._usage: Usage | None = None
         self._texts: dict[int, list[str]] = {}
         self._passages: dict[int, Passage] = {}
@@ -53,7 +55,10 @@ class Printer:
             case RunStarted(model=model) | ModelChanged(model=model):
                 self._model = model
             case StepStarted(kind=kind, title=title):
-                terminal.status(f"{_DOING.get(kind, '')}{title}…")
+                self._title = f"{_DOING.get(kind, '')}{title}"
+                terminal.status(f"{self._title}…")
+            case StepProgressed(done=done, of=of):
+                terminal.status(f"{self._title}… {done} of {of}")
             case StepFinished():
                 terminal.status("")
             case PartStarted():
@@ -91,6 +96,8 @@ class Printer:
         self._texts[event.index] = []
         if event.kind == "tool_call":
             self._terminal.write_dim(f"{event.name} ")
+        if event.kind == "picture":
+            self._terminal.write_dim(f"Picture {event.id} by {event.name}: ")
 
     def _end(self, remark: str | None) -> None:
         self._terminal.end_line()

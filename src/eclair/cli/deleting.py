@@ -16,6 +16,7 @@ from eclair.cli.terminal import Terminal
 from eclair.core import OWNER
 from eclair.errors import InvalidInput
 from eclair.keeping import Keeping
+from eclair.pictures.opening import open_gallery
 from eclair.runs import Runs
 from eclair.settings import Settings
 from eclair.store.sql import SQLStore
@@ -53,9 +54,9 @@ async def _opened(settings: Settings) -> AsyncGenerator[SQLStore]:
         await store.close()
 
 
-def _keeping(store: SQLStore) -> Keeping:
+def _keeping(settings: Settings, store: SQLStore) -> Keeping:
     changes = Changes(store)
-    return Keeping(store, Runs(store, changes), changes)
+    return Keeping(store, Runs(store, changes), changes, open_gallery(settings, store))
 
 
 async def _count(settings: Settings) -> int:
@@ -65,7 +66,7 @@ async def _count(settings: Settings) -> int:
 
 async def _delete(settings: Settings, terminal: Terminal) -> int:
     async with _opened(settings) as store:
-        deleted = await _keeping(store).delete_all(OWNER)
+        deleted = await _keeping(settings, store).delete_all(OWNER)
     terminal.line(f"Deleted {_named(deleted.count)}.")
     terminal.line(f"For ten minutes `eclair delete --undo {deleted.moment}` brings back what was deleted.")
     return 0
@@ -73,7 +74,7 @@ async def _delete(settings: Settings, terminal: Terminal) -> int:
 
 async def _restore(settings: Settings, moment: int, terminal: Terminal) -> int:
     async with _opened(settings) as store:
-        count = await _keeping(store).restore_all(OWNER, moment)
+        count = await _keeping(settings, store).restore_all(OWNER, moment)
     terminal.line(f"Brought back {_named(count)}.")
     return 0
 

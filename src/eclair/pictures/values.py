@@ -122,3 +122,29 @@ class Picture:
     negative: str = ""
     source: str | None = None
     milliseconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Underway:
+    """Picture number `index` of a wish, counted from 0, is being made and will have the id `picture`. `done` of `of`
+    steps are done; `preview` counts the looks at it, None where there are none."""
+
+    index: int
+    picture: str
+    done: int
+    of: int
+    preview: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """Picture number `index` of a wish is made, marked and kept. `prompt` is what its model made of the words, where it
+    says so."""
+
+    index: int
+    picture: Picture
+    prompt: str | None = None
+
+
+Form = Literal["png", "jpeg", "webp"]
+"""How a picture's bytes are written."""

@@ -15,6 +15,7 @@ from eclair.messages import Conversation, Cost, Hit, Message, Mode, Status, Usag
 from eclair.store.documents import DocumentStore
 from eclair.store.egress import EgressStore
 from eclair.store.feeds import FeedStore
+from eclair.store.pictures import PictureStore
 from eclair.store.web import WebStore
 
 Grouping = Literal["day", "model"]
@@ -150,6 +151,9 @@ class Store(Protocol):
 
     @property
     def feeds(self) -> FeedStore: ...
+
+    @property
+    def pictures(self) -> PictureStore: ...
 
     @property
     def web(self) -> WebStore: ...

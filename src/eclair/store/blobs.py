@@ -107,6 +107,10 @@ class Blobs:
         """Raises NotFound, and StoreError when the bytes are no longer those that were kept."""
         return await asyncio.to_thread(self._get, name)
 
+    async def names(self) -> list[str]:
+        """All that are kept."""
+        return await asyncio.to_thread(self._names)
+
     async def delete(self, name: str) -> None:
         """Forget it, and what is kept beside it; to forget what is not there is no error."""
         await asyncio.to_thread(self._delete, name)
@@ -127,6 +131,9 @@ class Blobs:
                 whole.replace(self._made(name, what))
         if not self._path(name).exists():
             self._made(name, what).unlink(missing_ok=True)
+
+    def _names(self) -> list[str]:
+        return [path.name for path in self._folder.glob("[0-9a-f][0-9a-f]/*") if len(path.name) == 64]
 
     def _delete(self, name: str) -> None:
         path = self._path(name)

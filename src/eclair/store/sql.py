@@ -29,6 +29,7 @@ from eclair.store.lease import Lease, held
 from eclair.store.sql_documents import SQLDocuments
 from eclair.store.sql_egress import SQLEgress
 from eclair.store.sql_feeds import SQLFeeds
+from eclair.store.sql_pictures import SQLPictures
 from eclair.store.sql_web import SQLWeb
 from eclair.store.statements import conversations, deletion, preferences, runs, servers, shares, spending, trees
 
@@ -44,6 +45,7 @@ class SQLStore:
         self.documents = SQLDocuments(database)
         self.egress = SQLEgress(database)
         self.feeds = SQLFeeds(database)
+        self.pictures = SQLPictures(database)
         self.web = SQLWeb(database)
 
     @classmethod

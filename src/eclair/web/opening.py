@@ -12,8 +12,10 @@ from eclair.documents.embedding import Embedder
 from eclair.documents.gather import AskFor
 from eclair.engines.base import Engine, Model, Piece, Request
 from eclair.languages import language_of
+from eclair.pictures.base import Generator
 from eclair.settings import Settings
 from eclair.store.web import WebStore
+from eclair.trust.door import Door
 from eclair.trust.egress import Browser, Resolver
 from eclair.web.gather import Searching
 from eclair.web.look import Outside
@@ -27,11 +29,12 @@ from eclair.web.values import Query
 @dataclass(frozen=True, slots=True)
 class Surroundings:
     """What may stand in the place of what is outside: how names are resolved, further search services, the time in
-    seconds since 1970. Only who writes a program can say so; no setting can."""
+    seconds since 1970, what draws besides. Only who writes a program can say so; no setting can."""
 
     resolver: Resolver | None = None
     services: Callable[[Browser], Sequence[SearchService]] = lambda browser: ()
     now: Callable[[], float] = time.time
+    generators: Callable[[Door], Sequence[Generator]] = lambda door: ()
 
     def today(self) -> date:
         return date.fromtimestamp(self.now())

@@ -21,7 +21,7 @@ from markdown_it.utils import OptionsDict
 
 import eclair
 from eclair.archive.cited import SIGN, Mark, address, along, doubts, marked, sources, where
-from eclair.archive.exported import Exported, ending, moment, notice, speaker, when
+from eclair.archive.exported import Exported, ending, moment, notice, picture_line, speaker, when
 from eclair.messages import Citation, Message
 
 MADE_BY_AI = "https://schema.org/TrainedAlgorithmicMediaDigitalSource"
@@ -92,6 +92,8 @@ def _part(message: Message, index: int, answer: int) -> Iterator[str]:
         case "tool_call":
             yield f"<details><summary>Tool call: {escape(part.name or '')}</summary>"
             yield f"<pre><code>{escape(part.text)}</code></pre></details>"
+        case "picture":
+            yield f'<p class="end" dir="auto" lang="">{escape(picture_line(part))}</p>'
 
 
 def _sign(mark: Mark) -> str:

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 
 from eclair.archive.cited import Mark, address, along, doubts, marked, sources, where
-from eclair.archive.exported import Exported, ending, notice, speaker, when
+from eclair.archive.exported import Exported, ending, notice, picture_line, speaker, when
 from eclair.messages import Citation, Message
 
 
@@ -47,6 +47,8 @@ def _part(message: Message, index: int, answer: int) -> Iterator[str]:
         case "tool_call":
             yield f"**Tool call** `{part.name or ''}`"
             yield from ("", f"    {part.text.replace(chr(10), chr(10) + '    ')}")
+        case "picture":
+            yield f"*{_inert(picture_line(part))}*"
 
 
 def _grounds(message: Message, answer: int) -> Iterator[str]:

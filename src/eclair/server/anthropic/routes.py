@@ -104,7 +104,7 @@ class _Block:
 
     def delta(self, text: str) -> JSON:
         match self.kind:
-            case "text":
+            case "text" | "picture":
                 return {"type": "text_delta", "text": text}
             case "reasoning":
                 return {"type": "thinking_delta", "thinking": text}
@@ -113,7 +113,7 @@ class _Block:
 
     def _with(self, text: str, given: JSON) -> JSON:
         match self.kind:
-            case "text":
+            case "text" | "picture":
                 return {"type": "text", "text": text}
             case "reasoning":  # nobody signs it, for nobody checks it
                 return {"type": "thinking", "thinking": text, "signature": ""}

@@ -170,7 +170,7 @@ class ResponseRendering:
     def _start(self, part: PartStarted) -> list[JSON]:
         head: JSON
         match part.kind:
-            case "text":
+            case "text" | "picture":
                 head = {"id": new_id("msg"), "type": "message", "role": "assistant", "status": "in_progress"}
             case "reasoning":
                 head = {"id": new_id("rs"), "type": "reasoning", "summary": [], "status": "in_progress"}
@@ -194,7 +194,7 @@ class ResponseRendering:
         if not text and not logprobs:
             return []
         match item.kind:
-            case "text":
+            case "text" | "picture":
                 brief = [_brief(token) for token in logprobs]
                 return [self._about(index, "response.output_text.delta", delta=text, logprobs=brief)]
             case "reasoning":
@@ -206,7 +206,7 @@ class ResponseRendering:
         item = self._items[index]
         item.head["status"] = status
         match item.kind:
-            case "text":
+            case "text" | "picture":
                 brief = [_brief(token) for token in item.logprobs]
                 said = [self._about(index, "response.output_text.done", text=item.text, logprobs=brief)]
             case "reasoning":

@@ -59,9 +59,7 @@ def add(db: apsw.Connection, conversation: Conversation, messages: Sequence[Mess
 
 
 def search(db: apsw.Connection, owner: str, words: str, limit: int) -> list[Hit]:
-    wanted = _WORD.findall(unicodedata.normalize("NFC", words))[:MOST_WORDS]
-    query = " ".join(f'"{word}"*' for word in wanted)
-    if not query:
+    if not (query := matching(words)):
         return []
     rows = db.execute(
         "SELECT conversation.id, conversation.title, message.id, message.body ->> 'role',"
@@ -72,6 +70,12 @@ def search(db: apsw.Connection, owner: str, words: str, limit: int) -> list[Hit]
         (query, owner, limit),
     )
     return [Hit(*row) for row in rows]
+
+
+def matching(words: str) -> str:
+    """What finds texts that hold every word or a word that begins so; empty where there is no word."""
+    wanted = _WORD.findall(unicodedata.normalize("NFC", words))[:MOST_WORDS]
+    return " ".join(f'"{word}"*' for word in wanted)
 
 
 def speeds(db: apsw.Connection) -> dict[str, float]:
