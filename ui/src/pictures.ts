@@ -98,6 +98,9 @@ export const MOST = 4;
 /** The model that is named to whoever has none but the built-in one. */
 export const ADVISED = "flux-1-schnell";
 
+/** The drawings that come along. */
+const BUILT_IN = "eclair-drawing";
+
 const SHAPES: Readonly<Record<Shape, number>> = { square: 1, landscape: 3 / 2, portrait: 2 / 3 };
 
 /** About as many pixels as the model is at home with, in another shape. */
@@ -125,16 +128,21 @@ export function shapeOf(drawing: Drawing, model: PictureModel): Shape | null {
 
 /** The drawing by another model: its shape stays, and what only the first model has goes. */
 export function withModel(drawing: Drawing, before: PictureModel | undefined, model: PictureModel): Drawing {
-  const { width, height, steps: _, guidance: __, negative, sources, strength, ...rest } = drawing;
-  const sized = width !== undefined || height !== undefined;
+  const { width, height, steps: _, guidance: __, ...rest } = drawing;
   const shape = before === undefined ? null : shapeOf(drawing, before);
+  const size = width === undefined && height === undefined ? {} : shape === null ? { width, height } : sizeOf(shape, model);
+  return fitted({ ...rest, ...size, model: model.id }, model, true);
+}
+
+/** What of a drawing the model takes; the strength of a change only where pictures are edited. */
+export function fitted(drawing: { readonly [K in keyof Drawing]: Drawing[K] | undefined }, model: PictureModel, editing: boolean): Drawing {
   return without({
-    ...rest,
-    model: model.id,
-    ...(sized && (shape === null ? { ...(width !== undefined && { width }), ...(height !== undefined && { height }) } : sizeOf(shape, model))),
-    ...(model.negative && negative !== undefined && { negative }),
-    ...(sources !== undefined && { sources }),
-    ...(model.edits && strength !== undefined && { strength }),
+    ...drawing,
+    steps: model.steps === null ? undefined : drawing.steps,
+    guidance: model.guidance === null ? undefined : drawing.guidance,
+    negative: model.negative ? drawing.negative : undefined,
+    style: model.drawn ? undefined : drawing.style,
+    strength: model.edits && editing ? drawing.strength : undefined,
   });
 }
 
@@ -201,9 +209,19 @@ export function sized({ width, height }: Size): string {
   return `${width} × ${height}`;
 }
 
-/** Whether a step makes a picture. */
-export function isDrawing({ kind }: Pick<Step, "kind">): boolean {
-  return kind === "draw";
+/** Whether a step makes a picture, or waits until those of others are made. */
+export function isDrawing(step: Pick<Step, "kind" | "step">): boolean {
+  return step.kind === "draw" || isQueue(step);
+}
+
+/** A step that waits: of the pictures before it, so many are done. */
+function isQueue({ kind, step }: Pick<Step, "kind" | "step">): boolean {
+  return kind === "load" && step.startsWith("queue-");
+}
+
+/** How many pictures are made before the one of this step. */
+export function beforeIn(step: Pick<Step, "kind" | "step" | "done" | "of">): number {
+  return isQueue(step) ? Math.max(1, (step.of ?? 1) - (step.done ?? 0)) : 0;
 }
 
 const STYLES: Readonly<Record<string, PlainKey>> = {
@@ -242,12 +260,12 @@ export function told({ steps, parts }: Pick<Message, "steps" | "parts">): string
   const step = steps.find((one) => isDrawing(one) && one.milliseconds === null);
   if (step === undefined) return "";
   const made = parts.filter(({ kind }) => kind === "picture").length;
-  return [made === 0 ? "" : say("picturesDone", { count: made }), standing(step)].filter((text) => text !== "").join(" ");
+  return [made === 0 ? "" : say("picturesDone", { count: made }), standing({ ...step, before: beforeIn(step) })].filter((text) => text !== "").join(" ");
 }
 
 /** What a picture is called where it is to be seen that no person made it. */
-export function labelOf(model: PictureModel | undefined): PlainKey {
-  return model?.drawn === true ? "drawnLabel" : "madeLabel";
+export function labelOf(model: PictureModel | undefined, id: string | null = null): PlainKey {
+  return (model?.drawn ?? id === BUILT_IN) ? "drawnLabel" : "madeLabel";
 }
 
 /** The calls for pictures. */

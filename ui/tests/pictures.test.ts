@@ -96,6 +96,8 @@ test("how far a picture is", () => {
   assert.equal(told({ steps: [step], parts: [] }), "Step 1 of 4");
   assert.equal(told({ steps: [{ ...step, milliseconds: 3 }, step], parts: [part("picture", "pic_1")] }), "1 picture is done. Step 1 of 4");
   assert.equal(told({ steps: [{ ...step, milliseconds: 3 }], parts: [] }), "");
+  assert.equal(told({ steps: [{ ...step, kind: "load", step: "queue-1", done: 1, of: 3 }], parts: [] }), "2 pictures before yours");
+  assert.equal(told({ steps: [{ ...step, kind: "load", step: "engine" }], parts: [] }), "");
 });
 
 test("pictures that follow one another stand together, also those that are only being made", () => {

@@ -775,7 +775,6 @@ export const cs: Words = {
   pictureWhere: "Otevřít konverzaci",
   pictureErased: "Obrázek je smazán.",
   pictureRemoveAsk: "Smazat tento obrázek? Bude vymazán navždy.",
-  pictureShared: "Obrázek vytvořený s AI ({model}) se nesdílí: {prompt}",
 
   madeTitle: "Udělala to umělá inteligence?",
   madeIntro: "Vyberte soubor a podívejte se, co říkají jeho značky. Odešle se tomuto Éclair, prohlédne se a neuchová.",

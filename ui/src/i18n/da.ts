@@ -725,7 +725,6 @@ export const da: Words = {
   pictureWhere: "Åbn chatten",
   pictureErased: "Billedet er slettet.",
   pictureRemoveAsk: "Slet dette billede? Det slettes for altid.",
-  pictureShared: "Et billede lavet med AI ({model}) deles ikke: {prompt}",
 
   madeTitle: "Er dette lavet af AI?",
   madeIntro: "Vælg en fil, og se, hvad dens mærker siger. Den sendes til denne Éclair, undersøges og gemmes ikke.",

@@ -725,7 +725,6 @@ export const de: Words = {
   pictureWhere: "Chat öffnen",
   pictureErased: "Das Bild ist gelöscht.",
   pictureRemoveAsk: "Dieses Bild löschen? Es wird endgültig gelöscht.",
-  pictureShared: "Ein mit KI gemachtes Bild ({model}) wird nicht mitgeteilt: {prompt}",
 
   madeTitle: "Wurde das von KI gemacht?",
   madeIntro: "Wähle eine Datei und sieh, was ihre Zeichen sagen. Sie wird an dieses Éclair gesendet, angesehen und nicht behalten.",

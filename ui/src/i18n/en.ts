@@ -724,7 +724,6 @@ export const en = {
   pictureWhere: "Open the conversation",
   pictureErased: "The picture is deleted.",
   pictureRemoveAsk: "Delete this picture? It is erased for good.",
-  pictureShared: "A picture made with AI ({model}) is not shared along: {prompt}",
 
   madeTitle: "Was this made by AI?",
   madeIntro: "Choose a file, and see what its marks say. It is sent to this Éclair, looked at, and not kept.",

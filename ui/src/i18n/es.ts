@@ -757,7 +757,6 @@ export const es: Words = {
   pictureWhere: "Abrir el chat",
   pictureErased: "La imagen se ha eliminado.",
   pictureRemoveAsk: "¿Eliminar esta imagen? Se borra para siempre.",
-  pictureShared: "Una imagen hecha con IA ({model}) no se comparte: {prompt}",
 
   madeTitle: "¿Lo ha hecho una IA?",
   madeIntro: "Elige un archivo y mira qué dicen sus marcas. Se envía a este Éclair, se examina y no se guarda.",

@@ -725,7 +725,6 @@ export const et: Words = {
   pictureWhere: "Ava vestlus",
   pictureErased: "Pilt on kustutatud.",
   pictureRemoveAsk: "Kas kustutada see pilt? See kustutatakse jäädavalt.",
-  pictureShared: "Tehisintellektiga tehtud pilti ({model}) ei jagata: {prompt}",
 
   madeTitle: "Kas selle tegi tehisintellekt?",
   madeIntro: "Valige fail ja vaadake, mida selle märgised ütlevad. See saadetakse sellele Éclairile, vaadatakse läbi ja ei säilitata.",

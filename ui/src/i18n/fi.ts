@@ -725,7 +725,6 @@ export const fi: Words = {
   pictureWhere: "Avaa keskustelu",
   pictureErased: "Kuva on poistettu.",
   pictureRemoveAsk: "Poistetaanko tämä kuva? Se poistetaan pysyvästi.",
-  pictureShared: "Tekoälyllä tehtyä kuvaa ({model}) ei jaeta: {prompt}",
 
   madeTitle: "Onko tämä tekoälyn tekemä?",
   madeIntro: "Valitse tiedosto ja katso, mitä sen merkinnät kertovat. Se lähetetään tälle Éclairille, tutkitaan eikä sitä säilytetä.",

@@ -749,7 +749,6 @@ export const fr: Words = {
   pictureWhere: "Ouvrir la conversation",
   pictureErased: "L’image est supprimée.",
   pictureRemoveAsk: "Supprimer cette image ? Elle sera effacée définitivement.",
-  pictureShared: "Une image faite avec l’IA ({model}) n’est pas partagée : {prompt}",
 
   madeTitle: "Est-ce l’œuvre d’une IA ?",
   madeIntro: "Choisissez un fichier et voyez ce que disent ses marques. Il est envoyé à cet Éclair, examiné et non conservé.",

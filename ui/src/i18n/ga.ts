@@ -827,7 +827,6 @@ export const ga: Words = {
   pictureWhere: "Oscail an comhrá",
   pictureErased: "Scriosadh an pictiúr.",
   pictureRemoveAsk: "Scrios an pictiúr seo? Scriosfar go deo é.",
-  pictureShared: "Ní roinntear pictiúr a rinneadh le hintleacht shaorga ({model}): {prompt}",
 
   madeTitle: "An intleacht shaorga a rinne é seo?",
   madeIntro: "Roghnaigh comhad agus féach cad a deir a mharcanna. Seoltar chuig an Éclair seo é, féachtar air agus ní choinnítear é.",

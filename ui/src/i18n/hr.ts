@@ -765,7 +765,6 @@ export const hr: Words = {
   pictureWhere: "Otvori razgovor",
   pictureErased: "Slika je izbrisana.",
   pictureRemoveAsk: "Izbrisati ovu sliku? Bit će trajno izbrisana.",
-  pictureShared: "Slika izrađena s UI ({model}) ne dijeli se: {prompt}",
 
   madeTitle: "Je li ovo napravila umjetna inteligencija?",
   madeIntro: "Odaberite datoteku i pogledajte što govore njezine oznake. Šalje se ovom Éclairu, pregleda i ne čuva se.",

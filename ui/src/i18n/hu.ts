@@ -725,7 +725,6 @@ export const hu: Words = {
   pictureWhere: "Beszélgetés megnyitása",
   pictureErased: "A kép törölve.",
   pictureRemoveAsk: "Törli ezt a képet? Végleg törlődik.",
-  pictureShared: "Egy MI-vel készült kép ({model}) nincs megosztva: {prompt}",
 
   madeTitle: "Mesterséges intelligencia készítette?",
   madeIntro: "Válasszon egy fájlt, és nézze meg, mit mondanak a jelei. Elküldjük ennek az Éclairnek, megvizsgálja, és nem őrzi meg.",

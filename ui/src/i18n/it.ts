@@ -753,7 +753,6 @@ export const it: Words = {
   pictureWhere: "Apri la conversazione",
   pictureErased: "L’immagine è eliminata.",
   pictureRemoveAsk: "Eliminare questa immagine? Sarà cancellata per sempre.",
-  pictureShared: "Un’immagine fatta con l’IA ({model}) non viene condivisa: {prompt}",
 
   madeTitle: "L’ha fatto un’IA?",
   madeIntro: "Scegli un file e guarda che cosa dicono i suoi contrassegni. Viene inviato a questo Éclair, esaminato e non conservato.",

@@ -780,7 +780,6 @@ export const lt: Words = {
   pictureWhere: "Atverti pokalbį",
   pictureErased: "Paveikslėlis ištrintas.",
   pictureRemoveAsk: "Ištrinti šį paveikslėlį? Jis bus ištrintas visam laikui.",
-  pictureShared: "Su DI sukurtas paveikslėlis ({model}) nebendrinamas: {prompt}",
 
   madeTitle: "Ar tai sukūrė dirbtinis intelektas?",
   madeIntro: "Pasirinkite failą ir pažiūrėkite, ką sako jo žymos. Jis siunčiamas šiam „Éclair“, apžiūrimas ir nesaugomas.",

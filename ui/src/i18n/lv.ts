@@ -757,7 +757,6 @@ export const lv: Words = {
   pictureWhere: "Atvērt sarunu",
   pictureErased: "Attēls ir dzēsts.",
   pictureRemoveAsk: "Dzēst šo attēlu? Tas tiks dzēsts neatgriezeniski.",
-  pictureShared: "Ar MI veidots attēls ({model}) netiek kopīgots: {prompt}",
 
   madeTitle: "Vai to radījis mākslīgais intelekts?",
   madeIntro: "Izvēlieties failu un apskatiet, ko saka tā zīmes. Tas tiek nosūtīts šim Éclair, apskatīts un netiek glabāts.",

@@ -827,7 +827,6 @@ export const mt: Words = {
   pictureWhere: "Iftaħ il-konverżazzjoni",
   pictureErased: "L-istampa tħassret.",
   pictureRemoveAsk: "Tħassar din l-istampa? Titħassar għalkollox.",
-  pictureShared: "Stampa magħmula bl-IA ({model}) ma tinqasamx: {prompt}",
 
   madeTitle: "Dan għamlitu l-IA?",
   madeIntro: "Agħżel fajl u ara x’jgħidu l-marki tiegħu. Jintbagħat lil dan l-Éclair, jiġi eżaminat u ma jinżammx.",

@@ -725,7 +725,6 @@ export const nl: Words = {
   pictureWhere: "Chat openen",
   pictureErased: "De afbeelding is verwijderd.",
   pictureRemoveAsk: "Deze afbeelding verwijderen? Ze wordt voorgoed gewist.",
-  pictureShared: "Een met AI gemaakte afbeelding ({model}) wordt niet gedeeld: {prompt}",
 
   madeTitle: "Is dit door AI gemaakt?",
   madeIntro: "Kies een bestand en zie wat de kenmerken zeggen. Het wordt naar deze Éclair gestuurd, bekeken en niet bewaard.",

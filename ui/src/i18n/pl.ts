@@ -775,7 +775,6 @@ export const pl: Words = {
   pictureWhere: "Otwórz rozmowę",
   pictureErased: "Obraz został usunięty.",
   pictureRemoveAsk: "Usunąć ten obraz? Zostanie skasowany na zawsze.",
-  pictureShared: "Obraz stworzony z użyciem SI ({model}) nie jest udostępniany: {prompt}",
 
   madeTitle: "Czy zrobiła to sztuczna inteligencja?",
   madeIntro: "Wybierz plik i zobacz, co mówią jego oznaczenia. Zostanie wysłany do tego Éclair, obejrzany i nie będzie przechowywany.",

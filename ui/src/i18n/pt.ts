@@ -753,7 +753,6 @@ export const pt: Words = {
   pictureWhere: "Abrir a conversa",
   pictureErased: "A imagem foi eliminada.",
   pictureRemoveAsk: "Eliminar esta imagem? É apagada de vez.",
-  pictureShared: "Uma imagem feita com IA ({model}) não é partilhada: {prompt}",
 
   madeTitle: "Isto foi feito por IA?",
   madeIntro: "Escolha um ficheiro e veja o que dizem as suas marcas. É enviado a este Éclair, examinado e não é guardado.",

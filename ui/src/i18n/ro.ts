@@ -757,7 +757,6 @@ export const ro: Words = {
   pictureWhere: "Deschide conversația",
   pictureErased: "Imaginea este ștearsă.",
   pictureRemoveAsk: "Ștergeți această imagine? Se șterge definitiv.",
-  pictureShared: "O imagine făcută cu IA ({model}) nu este distribuită: {prompt}",
 
   madeTitle: "A fost făcut de IA?",
   madeIntro: "Alegeți un fișier și vedeți ce spun marcajele lui. Este trimis acestui Éclair, examinat și nu se păstrează.",

@@ -775,7 +775,6 @@ export const sk: Words = {
   pictureWhere: "Otvoriť konverzáciu",
   pictureErased: "Obrázok je odstránený.",
   pictureRemoveAsk: "Odstrániť tento obrázok? Bude vymazaný navždy.",
-  pictureShared: "Obrázok vytvorený s AI ({model}) sa nezdieľa: {prompt}",
 
   madeTitle: "Urobila to umelá inteligencia?",
   madeIntro: "Vyberte súbor a pozrite sa, čo hovoria jeho značky. Odošle sa tomuto Éclair, prezrie sa a neuchová.",

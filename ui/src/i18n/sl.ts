@@ -775,7 +775,6 @@ export const sl: Words = {
   pictureWhere: "Odpri pogovor",
   pictureErased: "Slika je izbrisana.",
   pictureRemoveAsk: "Izbrišem to sliko? Izbrisana bo za vedno.",
-  pictureShared: "Slika, narejena z UI ({model}), se ne deli: {prompt}",
 
   madeTitle: "Je to naredila umetna inteligenca?",
   madeIntro: "Izberite datoteko in poglejte, kaj povedo njene oznake. Pošlje se temu Éclairu, pregleda in se ne hrani.",

@@ -725,7 +725,6 @@ export const sv: Words = {
   pictureWhere: "Öppna chatten",
   pictureErased: "Bilden har tagits bort.",
   pictureRemoveAsk: "Ta bort den här bilden? Den raderas för gott.",
-  pictureShared: "En bild gjord med AI ({model}) delas inte: {prompt}",
 
   madeTitle: "Har AI gjort det här?",
   madeIntro: "Välj en fil och se vad dess märken säger. Den skickas till denna Éclair, granskas och sparas inte.",

@@ -1,7 +1,7 @@
 // The models that make pictures, what was chosen for them last in this browser, and pictures as they are asked for.
 
 import { ApiError, type Api } from "../api.ts";
-import { type Drawing, type Picture, PictureCalls, type PictureModel, type Style, styled, withModel, without } from "../pictures.ts";
+import { type Drawing, fitted, type Picture, PictureCalls, type PictureModel, type Style, styled, withModel, without } from "../pictures.ts";
 import { readJson, write } from "./drafts.ts";
 
 const LAST = "eclair.draw";
@@ -53,11 +53,13 @@ export class PictureModels {
     return named ?? (editing ? this.editor() : null) ?? this.first;
   }
 
-  /** The drawing as it is sent: where pictures are edited, by a model that can. */
+  /** The drawing as it is sent: where pictures are edited, by a model that can, and without what its model does not have. */
   settled(drawing: Drawing, files: number): Drawing {
-    if (files + (drawing.sources ?? []).length === 0 || this.model(drawing.model) !== undefined) return drawing;
-    const model = this.editor();
-    return model === null ? drawing : withModel(drawing, this.first ?? undefined, model);
+    const editing = files + (drawing.sources ?? []).length > 0;
+    const model = this.of(drawing, editing);
+    if (model === null) return drawing;
+    const own = model === this.first || model.id === drawing.model;
+    return own ? fitted(drawing, model, editing) : withModel(drawing, this.first ?? undefined, model);
   }
 
   /** The best of those that take pictures: the one that is named, the first, or another. */
