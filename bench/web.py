@@ -32,10 +32,11 @@ from eclair.core import OWNER, Core, open_core
 from eclair.events import PartDelta, SourceFound, StepFinished, StepStarted, decode
 from eclair.facts import stems
 from eclair.messages import Message
+from eclair.places import New
 from eclair.sentences import split
 from eclair.settings import EngineSettings, Settings
 from eclair.trust.door import Errand
-from eclair.turns import Choices, New
+from eclair.turns import Choices
 from eclair.web.opening import Surroundings
 from eclair.web.searching import SearchService
 from eclair.web.values import Hit, Query

@@ -219,11 +219,11 @@ async def open_core(settings: Settings, around: Surroundings = AROUND) -> AsyncG
         world = await stack.enter_async_context(
             open_world(settings, browser, store.web, reading.embedder, ask, around, services)
         )
-        answers = (titles, prefill, reading.documents, reading.seeing, world.searching)
         marks, made = Marks.configured(settings), [*generators(settings, door), *around.generators(door)]
         studio = await stack.enter_async_context(
             open_studio(settings, store, gallery, reading.blobs, reading.seeing, marks, idle, made)
         )
+        answers = (titles, prefill, reading.documents, reading.seeing, world.searching, studio)
         turns = Turns(settings, store, registry, modes, preferences, runs, idle, *answers)
         pulls = Pulls(settings, registry, changes, door=door)
         stack.push_async_callback(pulls.close)

@@ -13,13 +13,16 @@ from eclair.documents.gather import Documents, is_small
 from eclair.documents.seeing import Look, Seeing, nothing
 from eclair.engines.base import Engine, Model, Request
 from eclair.engines.thinking import FLASH, THINK
-from eclair.errors import InvalidInput, NotFound, TooLarge
+from eclair.errors import InvalidInput, TooLarge
 from eclair.events import RunStarted
 from eclair.grounds import Grounds, Numbering, joined
 from eclair.idle import Idle
 from eclair.ids import Clock, new_id
-from eclair.messages import Conversation, Message, Mode, Part, Passage, Role, Sampling, Web, branch
+from eclair.messages import Conversation, Message, Mode, Part, Passage, Role, Sampling, Web
 from eclair.modes import Chosen, Modes
+from eclair.pictures.answering import Drawing
+from eclair.pictures.studio import Studio
+from eclair.places import Continue, New, Place, Retry, has_answer, last_question, placed
 from eclair.preferences import Preferred
 from eclair.prefill import Prefill
 from eclair.registry import Registry
@@ -38,37 +41,6 @@ FEW = 128
 
 THOUGHTS = 4
 """How much longer the longest answer is where the model thinks first."""
-
-
-@dataclass(frozen=True, slots=True)
-class New:
-    """A new message under `parent`, or else under the branch that is shown; `at_root` starts a branch.
-
-    `files` are ids of those that go along, `libraries` names or ids of those that are searched from now on. With
-    `research` the answer is a report, for which these questions are looked into on the web.
-    """
-
-    text: str
-    parent: str | None = None
-    at_root: bool = False
-    id: str | None = None
-    files: tuple[str, ...] = ()
-    libraries: tuple[str, ...] = ()
-    research: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Retry:
-    """Another answer to the user's message `message`."""
-
-    message: str
-
-
-@dataclass(frozen=True, slots=True)
-class Continue:
-    """The rest of the answer `message`, which was stopped, interrupted or cut by its length."""
-
-    message: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,16 +64,6 @@ class Asked:
     model: str
 
 
-@dataclass(frozen=True, slots=True)
-class _Place:
-    """Where in the tree an answer goes: after which messages, under which, taking up which."""
-
-    history: list[Message]
-    parent: str | None
-    question: Message | None = None
-    continues: Message | None = None
-
-
 class Turns:
     def __init__(
         self,
@@ -117,6 +79,7 @@ class Turns:
         documents: Documents,
         seeing: Seeing,
         searching: Searching,
+        studio: Studio,
         clock: Clock = time.time,
         ids: Callable[[str], str] = new_id,
     ) -> None:
@@ -132,6 +95,7 @@ class Turns:
         self._documents = documents
         self._seeing = seeing
         self._searching = searching
+        self._studio = studio
         self._clock = clock
         self._ids = ids
 
@@ -168,8 +132,10 @@ class Turns:
         with self._idle.busy():
             begins = conversation if isinstance(conversation, Conversation) else None
             kept, messages = (begins, []) if begins else await self._store.tree(owner, str(conversation))
-            place = self._place(kept, {message.id: message for message in messages}, what)
+            place = self._placed(kept, messages, what)
             place = await self._with_sources(owner, place, what)
+            if place.wish is not None:
+                return await self._draw(owner, kept, begins, place, _artist(what, choices, messages))
             chosen = await self.answering(owner, choices, kept, place.history)
             engine, model = chosen.engine, chosen.model
             instructions = (await self._preferences.of(owner)).instructions
@@ -177,7 +143,7 @@ class Turns:
             again = self._laying_out(chosen, choices, place.history, accepted, instructions, place.continues, look)
             turn = await again(engine, model, (), ())
             started = self._started(kept, place, model.id)
-            asked, web = _asked(place), choices.web or kept.web or "off"
+            asked, web = place.asked, choices.web or kept.web or "off"
             if isinstance(what, New) and what.research:
                 turning = Turning(owner, started.run, kept.id, asked, "on")
                 answer = Report(self._searching.opened(), turning, what.research, turn)
@@ -185,10 +151,28 @@ class Turns:
                 grounds = self._grounds(owner, started.run, kept.id, asked, web)
                 answer = Answer(turn, chosen.fallback, again, grounds)
             then = None
-            if self._titles is not None and not _has_answer(messages) and not (begins and begins.title):
-                then = self._titles.after(owner, kept.id, answer.who, _last_question(place.history))
+            if self._titles is not None and not has_answer(messages) and not (begins and begins.title):
+                then = self._titles.after(owner, kept.id, answer.who, last_question(place.history))
             run = await self._runs.open(self._new_turn(owner, place, started, begins), started, answer, then)
             return Asked(run, place.parent, model.id)
+
+    async def _draw(
+        self, owner: str, kept: Conversation, begins: Conversation | None, place: Place, artist: Sequence[str | None]
+    ) -> Asked:
+        """Answer with pictures, made by the first of `artist` that is there."""
+        question = place.history[-1]
+        assert question.wish is not None
+        files = [file.id for file in question.files]
+        wish = replace(question.wish, sources=tuple(dict.fromkeys((*question.wish.sources, *files))))
+        named, *liked = artist
+        if named is None and liked:
+            there = {model.id for model in await self._studio.models() if model.state == "ready"}
+            named = next((model for model in liked if model in there), None)
+        commission = await self._studio.wish(owner, question.text, wish, named)
+        started = self._started(kept, place, commission.model.id)
+        work = Drawing(self._studio, commission.within(started.run, kept.id, started.message))
+        run = await self._runs.open(self._new_turn(owner, place, started, begins), started, work)
+        return Asked(run, place.parent, commission.model.id)
 
     async def ask_unkept(
         self, owner: str, said: Sequence[tuple[Role, str]], choices: Choices, accepted: float
@@ -229,7 +213,7 @@ class Turns:
         if any(message.status == "running" for message in messages):
             return  # what comes before the next question is not known yet
         what = New(text.strip() or ".", files=files)
-        place = self._place(kept, {message.id: message for message in messages}, what)
+        place = self._placed(kept, messages, what)
         place = await self._with_sources(owner, place, what)
         chosen = await self.answering(owner, choices, kept, place.history)
         instructions = (await self._preferences.of(owner)).instructions
@@ -250,13 +234,13 @@ class Turns:
         """
         mode = choices.mode or (kept.mode if kept is not None else None)
         if choices.model is not None:
-            return await self._modes.choose(choices.model, mode, _last_question(history))
+            return await self._modes.choose(choices.model, mode, last_question(history))
         liked = [kept.model if kept is not None else None, (await self._preferences.of(owner)).model]
         if mode is not None and history and history[-1].role == "assistant":
             liked.append(history[-1].model)
         there = {model.id for model in await self._registry.models()} | self._settings.fallbacks.keys()
         named = next((model for model in liked if model in there), None)
-        return await self._modes.choose(named, mode, _last_question(history))
+        return await self._modes.choose(named, mode, last_question(history))
 
     def _grounds(
         self, owner: str, run: str, conversation: str | None, history: Sequence[Message], web: Web
@@ -289,7 +273,7 @@ class Turns:
 
         return lay_out_for
 
-    async def _with_sources(self, owner: str, place: _Place, what: New | Retry | Continue) -> _Place:
+    async def _with_sources(self, owner: str, place: Place, what: New | Retry | Continue) -> Place:
         """The place with what goes along with the question, which is the last of its history."""
         if place.question is None or not isinstance(what, New) or not (what.files or what.libraries):
             return place
@@ -298,35 +282,11 @@ class Turns:
         question = replace(place.question, files=files, libraries=libraries)
         return replace(place, history=[*place.history[:-1], question], question=question)
 
-    def _place(self, conversation: Conversation, tree: dict[str, Message], what: New | Retry | Continue) -> _Place:
-        match what:
-            case New():
-                parent = None if what.at_root else what.parent or _answered(tree, conversation.leaf)
-                if parent is not None and _find(tree, parent).role != "assistant":
-                    raise InvalidInput("A message goes under an answer, not under another message.", param="parent")
-                question = self._question(conversation, parent, what)
-                return _Place([*branch(tree, parent), question], question.id, question)
-            case Retry():
-                if _find(tree, what.message).role != "user":
-                    raise InvalidInput("Only a message of yours can be answered again.", param="retry")
-                return _Place(branch(tree, what.message), what.message)
-            case Continue():
-                answer = _find(tree, what.message)
-                if answer.role != "assistant" or not _unfinished(answer):
-                    raise InvalidInput("Only an answer that was cut off can be continued.", param="continue")
-                return _Place(branch(tree, answer.id), answer.parent, continues=answer)
+    def _placed(self, kept: Conversation, messages: Sequence[Message], what: New | Retry | Continue) -> Place:
+        tree = {message.id: message for message in messages}
+        return placed(kept, tree, what, self._ids("msg"), int(self._clock() * 1000))
 
-    def _question(self, conversation: Conversation, parent: str | None, what: New) -> Message:
-        return Message(
-            id=what.id or self._ids("msg"),
-            conversation=conversation.id,
-            parent=parent,
-            role="user",
-            parts=(Part("text", what.text),),
-            created=int(self._clock() * 1000),
-        )
-
-    def _started(self, conversation: Conversation, place: _Place, model: str) -> RunStarted:
+    def _started(self, conversation: Conversation, place: Place, model: str) -> RunStarted:
         return RunStarted(
             run=self._ids("run"),
             message=self._ids("msg"),
@@ -337,7 +297,7 @@ class Turns:
             continues=place.continues.id if place.continues else None,
         )
 
-    def _new_turn(self, owner: str, place: _Place, started: RunStarted, begins: Conversation | None) -> NewTurn:
+    def _new_turn(self, owner: str, place: Place, started: RunStarted, begins: Conversation | None) -> NewTurn:
         answer = Message(
             id=started.message,
             conversation=started.conversation,
@@ -395,6 +355,18 @@ async def prepare(
     return Turn(engine, model, laid, sampling, accepted, rates=charged, effort=effort, remarks=remarks)
 
 
+def _artist(what: New | Retry | Continue, choices: Choices, messages: Sequence[Message]) -> list[str | None]:
+    """Who is to draw: the model that is named, or None, and then those that are liked, if they are there."""
+    match what:
+        case New():
+            return [what.draw.model if what.draw is not None else None]
+        case Retry():
+            before = [each.model for each in reversed(messages) if each.parent == what.message]
+            return [choices.model, *before]
+        case Continue():
+            return [None]
+
+
 def check_text(text: str, max_kb: int) -> None:
     """Raise InvalidInput or TooLarge for a message that cannot be kept or shown."""
     if not text.strip():
@@ -418,32 +390,3 @@ def title_of(text: str) -> str:
     if len(line) <= TITLE:
         return line
     return (line[:TITLE].rsplit(" ", 1)[0] if " " in line[:TITLE] else line[:TITLE]).rstrip(",.;:") + "…"
-
-
-def _asked(place: _Place) -> list[Message]:
-    """The history up to the question, without the answer that is taken up."""
-    return place.history[:-1] if place.continues is not None else place.history
-
-
-def _find(tree: dict[str, Message], id: str) -> Message:
-    if id not in tree:
-        raise NotFound(f"There is no message {id!r} in this conversation.")
-    return tree[id]
-
-
-def _has_answer(messages: Sequence[Message]) -> bool:
-    return any(message.role == "assistant" and message.status == "finished" for message in messages)
-
-
-def _last_question(history: Sequence[Message]) -> str:
-    return next((message.text for message in reversed(history) if message.role == "user"), "")
-
-
-def _answered(tree: dict[str, Message], leaf: str | None) -> str | None:
-    """The leaf, or where that is a message whose answers were deleted, the answer above it."""
-    shown = _find(tree, leaf) if leaf is not None else None
-    return shown.parent if shown is not None and shown.role == "user" else leaf
-
-
-def _unfinished(message: Message) -> bool:
-    return message.status in ("stopped", "interrupted", "failed") or message.finish_reason == "length"

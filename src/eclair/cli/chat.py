@@ -23,9 +23,10 @@ from eclair.documents.folders import roots
 from eclair.errors import EclairError, InvalidInput, NotFound
 from eclair.events import RunFailed, decode
 from eclair.messages import MODES, WEBS, Conversation, Message, Mode, Web, branch
+from eclair.places import Continue, New, Retry
 from eclair.settings import Settings
 from eclair.store.base import Edit, RunRecord
-from eclair.turns import Choices, Continue, New, Retry
+from eclair.turns import Choices
 
 COMMANDS = {
     "/retry": "another answer to your last message",

@@ -19,8 +19,9 @@ from eclair.cli.terminal import Terminal
 from eclair.core import OWNER, Core, open_core
 from eclair.errors import InvalidInput
 from eclair.events import RunFailed, decode
+from eclair.places import New
 from eclair.settings import Settings
-from eclair.turns import Choices, New
+from eclair.turns import Choices
 from eclair.web.planning import ANY, LONGEST, plan
 
 

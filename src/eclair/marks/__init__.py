@@ -1,6 +1,6 @@
 """Marks that say that a model made something."""
 
 from eclair.marks.marking import Marks
-from eclair.marks.values import Credentials, How, Made, Metadata, Report, Watermark
+from eclair.marks.values import Credentials, Form, How, Made, Metadata, Report, Watermark
 
-__all__ = ["Credentials", "How", "Made", "Marks", "Metadata", "Report", "Watermark"]
+__all__ = ["Credentials", "Form", "How", "Made", "Marks", "Metadata", "Report", "Watermark"]

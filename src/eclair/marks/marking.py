@@ -20,7 +20,7 @@ from eclair import guest
 from eclair.errors import SettingsError, TooBusy, UnreadableFile
 from eclair.marks import credentials, xmp
 from eclair.marks.certificates import Certificates
-from eclair.marks.values import Made, Report
+from eclair.marks.values import QUALITY, Form, Made, Report
 from eclair.marks.wire import FAULT, PICTURE, REPORT, SECONDS, Order
 from eclair.settings import Settings
 
@@ -43,15 +43,16 @@ class Marks:
     def configured(cls, settings: Settings) -> Marks:
         return cls(Certificates.configured(settings))
 
-    async def mark(self, image: bytes, made: Made) -> bytes:
-        """The picture with all three marks, in the form that it came in.
+    async def mark(self, image: bytes, made: Made, form: Form | None = None, quality: int = QUALITY) -> bytes:
+        """The picture with all three marks, in the form that it came in or another; the `quality` of what loses some is
+        from 1 to 100.
 
         Raises UnreadableFile for what is no picture that can bear them, and SettingsError without a usable certificate:
         what cannot be marked does not go out.
         """
         certificate = await asyncio.to_thread(self._certificates.signing)
         async with self._places:
-            picture, media = await _written(image, made)
+            picture, media = await _written(image, Order("mark", xmp.packet(made).decode(), form, quality))
         try:
             return await asyncio.to_thread(credentials.sign, picture, media, made, certificate)
         except credentials.Unsigned as error:
@@ -79,9 +80,9 @@ class Marks:
             self._looking -= 1
 
 
-async def _written(image: bytes, made: Made) -> tuple[bytes, str]:
+async def _written(image: bytes, order: Order) -> tuple[bytes, str]:
     """The picture with the marks that need no key, and its type. Raises UnreadableFile."""
-    answer = await _answer(Order("mark", packet=xmp.packet(made).decode()), image, "The picture")
+    answer = await _answer(order, image, "The picture")
     media, _, picture = answer[1:].partition(b"\n")
     if answer[:1] != PICTURE or not picture:
         raise UnreadableFile(f"The picture {_DAMAGED}.")

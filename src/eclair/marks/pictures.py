@@ -15,7 +15,7 @@ import numpy as np
 from PIL import Image, ImageOps, PngImagePlugin, UnidentifiedImageError
 
 from eclair.marks import watermark
-from eclair.marks.values import Watermark
+from eclair.marks.values import QUALITY, Form, Watermark
 
 READ = ("PNG", "JPEG", "WEBP", "GIF", "TIFF", "BMP", "AVIF", "JPEG2000")
 """What is decoded; other kinds bring parsers along that call programs."""
@@ -48,11 +48,11 @@ class Unfit(Exception):
     """The picture cannot be taken; the text is a sentence without its subject and its full stop."""
 
 
-def written(data: bytes, packet: bytes) -> tuple[bytes, str]:
-    """The picture with the watermark under it and `packet` beside it, in the form that it came in, and its type (RFC
-    6838). Raises Unfit."""
+def written(data: bytes, packet: bytes, into: Form | None = None, quality: int = QUALITY) -> tuple[bytes, str]:
+    """The picture with the watermark under it and `packet` beside it, in the form that it came in or another, and its
+    type (RFC 6838). Raises Unfit."""
     image = _opened(io.BytesIO(data))
-    form = "JPEG" if image.format == "MPO" else str(image.format)
+    form = into.upper() if into is not None else "JPEG" if image.format == "MPO" else str(image.format)
     if form not in WRITTEN:
         raise Unfit(f"is of a kind that cannot bear all marks ({form}); make a PNG, JPEG, WebP, AVIF or TIFF")
     if getattr(image, "n_frames", 1) > 1 and image.format != "MPO":
@@ -63,12 +63,14 @@ def written(data: bytes, packet: bytes) -> tuple[bytes, str]:
         raise Unfit("has more than eight bits a colour; make it with eight")
     profile: bytes | None = image.info.get("icc_profile") if image.mode != "CMYK" else None
     upright = _flat(ImageOps.exif_transpose(_loaded(image)))
+    if form == "JPEG" and upright.mode == "RGBA":  # which lets nothing through
+        upright = Image.alpha_composite(Image.new("RGBA", upright.size, "white"), upright).convert("RGB")
     colours = upright.convert("RGB") if upright.mode == "RGBA" else upright
     changed = Image.fromarray(watermark.embed(np.asarray(colours)))
     if upright.mode == "RGBA":
         changed.putalpha(upright.getchannel("A"))
     out = io.BytesIO()
-    changed.save(out, form, icc_profile=profile, **_options(form, data, packet))
+    changed.save(out, form, icc_profile=profile, **_options(form, data, packet, quality))
     return out.getvalue(), f"image/{form.lower()}"
 
 
@@ -140,17 +142,17 @@ def _packet(image: Image.Image) -> bytes | None:
     return found if isinstance(found, bytes) else None
 
 
-def _options(form: str, data: bytes, packet: bytes) -> dict[str, Any]:
-    """How it is written, so that nobody sees a difference."""
+def _options(form: str, data: bytes, packet: bytes, quality: int) -> dict[str, Any]:
+    """How it is written."""
     match form:
         case "PNG":
             beside = PngImagePlugin.PngInfo()
             beside.add_itxt("XML:com.adobe.xmp", packet.decode())
             return {"pnginfo": beside, "compress_level": 4}
         case "JPEG":
-            return {"xmp": packet, "quality": 95, "subsampling": 0}
+            return {"xmp": packet, "quality": quality, "subsampling": 0}
         case "WEBP":
-            return {"xmp": packet, "lossless": b"VP8L" in data[:64], "quality": 95, "method": 3}
+            return {"xmp": packet, "lossless": b"VP8L" in data[:64], "quality": quality, "method": 3}
         case "AVIF":
             return {"xmp": packet, "quality": 90, "speed": 8}
         case _:

@@ -11,6 +11,12 @@ from eclair.errors import InvalidInput
 How = Literal["created", "edited"]
 """By a model altogether, or in part."""
 
+Form = Literal["png", "jpeg", "webp"]
+"""A form that a picture can be written in with all marks."""
+
+QUALITY = 95
+"""Of what is written with a loss, so that nobody sees a difference."""
+
 PRODUCT = "Éclair"
 LONGEST_MODEL = 200
 

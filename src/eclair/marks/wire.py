@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from eclair.marks.certificates import Known
+from eclair.marks.values import QUALITY, Form
 
 SECONDS = 60
 """Of the processor, for one file."""
@@ -17,10 +18,12 @@ without its subject and its full stop."""
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """Write the note `packet` and the watermark into the picture that follows; or look at the file at `path`, knowing
-    whose signatures are this Éclair's."""
+    """Write the note `packet` and the watermark into the picture that follows, in another `form` if one is named; or
+    look at the file at `path`, knowing whose signatures are this Éclair's."""
 
     what: Literal["mark", "look"]
     packet: str = ""
+    form: Form | None = None
+    quality: int = QUALITY
     path: str = ""
     known: Known = Known()  # noqa: RUF009

@@ -11,7 +11,6 @@ from pydantic import TypeAdapter, ValidationError
 
 from eclair import guest
 from eclair.errors import UnreadableFile
-from eclair.pictures.values import Form
 from eclair.pictures.wire import DONE, FAULT, SECONDS, Answer, Order
 
 AT_ONCE = 2
@@ -29,10 +28,6 @@ class Looking:
     async def thumbnail(self, image: bytes, packet: bytes, name: str) -> tuple[Answer, bytes]:
         """What the picture is, and a small one in WebP that bears the note `packet`."""
         return await self._ask(Order("thumbnail", packet=packet.decode()), image, name)
-
-    async def formed(self, image: bytes, form: Form, quality: int, name: str) -> bytes:
-        """The same picture in that form, and nothing else that stood beside it."""
-        return (await self._ask(Order("form", form=form, quality=quality), image, name))[1]
 
     async def mask(self, image: bytes, size: tuple[int, int], name: str) -> bytes:
         """PNG of that size, transparent where the picture is that was given as a mask."""

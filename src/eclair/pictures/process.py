@@ -66,8 +66,6 @@ def _answer(order: Order, data: bytes) -> bytes:
     match order.what:
         case "thumbnail":
             made = _thumbnail(image, order.packet.encode())
-        case "form":
-            made = _formed(image, order)
         case "mask":
             made = _mask(image, order.width, order.height)
     return DONE + orjson.dumps(asdict(answer)) + b"\n" + made
@@ -96,23 +94,6 @@ def _thumbnail(image: Image.Image, packet: bytes) -> bytes:
     small.thumbnail((SMALL, SMALL), Image.Resampling.LANCZOS)
     out = io.BytesIO()
     small.save(out, "WEBP", quality=85, method=4, xmp=packet)
-    return out.getvalue()
-
-
-def _formed(image: Image.Image, order: Order) -> bytes:
-    if order.form == "jpeg":
-        paper = Image.new("RGB", image.size, "white")
-        seen = image.convert("RGBA")
-        paper.paste(seen, mask=seen.getchannel("A"))
-        image = paper
-    out = io.BytesIO()
-    match order.form:
-        case "png":
-            image.save(out, "PNG", compress_level=4)
-        case "jpeg":
-            image.save(out, "JPEG", quality=order.quality, subsampling=0)
-        case "webp":
-            image.save(out, "WEBP", quality=order.quality, method=4)
     return out.getvalue()
 
 

@@ -16,8 +16,9 @@ from dataclasses import dataclass, replace
 from eclair.errors import EngineBroken, EngineUnavailable, Forbidden, ModelMissing, NotFound, UnreadableFile
 from eclair.idle import Idle
 from eclair.ids import Clock, new_id
-from eclair.marks import Made, Marks
+from eclair.marks import Form, Made, Marks
 from eclair.marks import xmp as note
+from eclair.marks.values import QUALITY
 from eclair.messages import Wish
 from eclair.pictures import wishes
 from eclair.pictures.base import Generator
@@ -25,7 +26,7 @@ from eclair.pictures.gallery import Gallery
 from eclair.pictures.looking import Looking
 from eclair.pictures.queueing import Queue
 from eclair.pictures.sources import NOTHING, Brought, Sources
-from eclair.pictures.values import Drawn, Finished, Form, Job, Picture, PictureModel, Progress, Underway, Waiting
+from eclair.pictures.values import Drawn, Finished, Job, Picture, PictureModel, Progress, Underway, Waiting
 
 AT_ONCE_ELSEWHERE = 4
 """Pictures that a generator makes together that has its models elsewhere."""
@@ -55,13 +56,18 @@ class Commission:
     conversation: str | None = None
     message: str | None = None
     form: Form | None = None
-    quality: int = 95
+    quality: int = QUALITY
+
+    def within(self, run: str, conversation: str, message: str) -> Commission:
+        """The same as part of an answer."""
+        return replace(self, run=run, conversation=conversation, message=message)
 
 
 @dataclass(frozen=True, slots=True)
 class Look:
     """A picture in the making, with its type (RFC 6838); it is look number `count`, counted from 1."""
 
+    owner: str
     media: str
     image: bytes
     count: int
@@ -145,7 +151,7 @@ class Studio:
         *,
         brought: Brought = NOTHING,
         form: Form | None = None,
-        quality: int = 95,
+        quality: int = QUALITY,
     ) -> Commission:
         """What is to be made, with nothing left open. Raises InvalidInput and TooLarge for what the model does not
         make, NotFound and UnreadableFile for what is to be edited, and what `chosen` raises."""
@@ -168,11 +174,12 @@ class Studio:
                     async for each in making:
                         yield each
 
-    def look(self, id: str) -> Look:
+    def look(self, owner: str, id: str) -> Look:
         """The latest look at a picture in the making. Raises NotFound where there is none."""
-        if id not in self._looks:
+        found = self._looks.get(id)
+        if found is None or found.owner != owner:
             raise NotFound(f"The picture {id!r} is not being made, or cannot be looked at meanwhile.")
-        return self._looks[id]
+        return found
 
     async def close(self) -> None:
         """End the generators."""
@@ -217,7 +224,7 @@ class Studio:
                         drawn = piece
                     else:
                         of = piece.of
-                        yield Underway(index, id, piece.done, of, self._looked(id, piece.preview))
+                        yield Underway(index, id, piece.done, of, self._looked(commission.owner, id, piece.preview))
             if drawn is None:
                 raise EngineBroken(f"{commission.model.name} ended without a picture; try again.")
             place.leave()
@@ -248,14 +255,14 @@ class Studio:
                     ) from None
                 yield piece
 
-    def _looked(self, id: str, look: bytes | None) -> int | None:
+    def _looked(self, owner: str, id: str, look: bytes | None) -> int | None:
         """Take a look in, and say how many there have been."""
         media = next((media for head, media in _LOOKS.items() if look is not None and look.startswith(head)), None)
         before = self._looks.get(id)
         count = before.count if before is not None else 0
         if look is None or media is None or len(look) > LARGEST_LOOK:
             return count or None
-        self._looks[id] = Look(media, look, count + 1)
+        self._looks[id] = Look(owner, media, look, count + 1)
         return count + 1
 
     async def _kept(self, commission: Commission, job: Job, drawn: Drawn, id: str, began: float) -> Picture:
@@ -266,9 +273,7 @@ class Studio:
         try:
             if len(image) > LARGEST:
                 raise UnreadableFile(f"The picture has more than {LARGEST >> 20} MiB.")
-            if commission.form is not None:
-                image = await self._looking.formed(image, commission.form, commission.quality, "The picture")
-            image = await self._marks.mark(image, made)
+            image = await self._marks.mark(image, made, commission.form, commission.quality)
             seen, thumbnail = await self._looking.thumbnail(image, note.packet(made), "The picture")
         except UnreadableFile as error:
             raise EngineBroken(f"{model.name} gave what cannot be kept: {error.message}") from error

@@ -144,7 +144,3 @@ class Finished:
     index: int
     picture: Picture
     prompt: str | None = None
-
-
-Form = Literal["png", "jpeg", "webp"]
-"""How a picture's bytes are written."""

@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from eclair.pictures.values import Form
-
 SECONDS = 60
 """Of the processor, for one picture."""
 
@@ -17,13 +15,10 @@ stop."""
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What is to be made of the picture that follows: a thumbnail with the note `packet`, the same in another `form`,
-    or a mask of that size."""
+    """What is to be made of the picture that follows: a thumbnail with the note `packet`, or a mask of that size."""
 
-    what: Literal["thumbnail", "form", "mask"]
+    what: Literal["thumbnail", "mask"]
     packet: str = ""
-    form: Form = "png"
-    quality: int = 95
     width: int = 0
     height: int = 0
 

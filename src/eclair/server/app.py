@@ -35,6 +35,7 @@ from eclair.server.api import (
     libraries,
     marks,
     models,
+    pictures,
     preferences,
     prefill,
     pulls,
@@ -48,7 +49,7 @@ from eclair.server.api import (
     web,
 )
 from eclair.server.guard import Guard
-from eclair.server.openai import embeddings, responses
+from eclair.server.openai import embeddings, images, responses
 from eclair.server.openai import files as openai_files
 from eclair.server.openai import routes as openai
 
@@ -92,12 +93,14 @@ def create_app(core: Core) -> FastAPI:
     app.include_router(feeds.router(core))
     app.include_router(web.router(core))
     app.include_router(marks.router(core))
+    app.include_router(pictures.router(core))
     app.include_router(usage.router(core))
     app.include_router(egress.router(core))
     app.include_router(about.router(core))
     app.include_router(openai.router(core))
     app.include_router(openai_files.router(core))
     app.include_router(embeddings.router(core))
+    app.include_router(images.router(core))
     app.include_router(responses.router(core))
     app.include_router(anthropic.router(core))
     app.include_router(ui.router())

@@ -23,7 +23,7 @@ LARGEST_BODY = 32 << 20
 
 LARGEST_IMPORT = 256 << 20
 IMPORT = ("POST", "/api/imports")
-FILES = (("POST", "/api/files"), ("POST", "/v1/files"))
+FILES = (("POST", "/api/files"), ("POST", "/v1/files"), ("POST", "/v1/images/edits"))
 """The requests that may be larger, since they go to a file as they come."""
 AROUND = 1 << 20
 """Bytes that a form may have around a file."""

@@ -30,9 +30,14 @@ def router(core: Core) -> APIRouter:
 
 def _attached(name: str) -> dict[str, str]:
     """Headers that have a browser save the body under this name, and never show it as a page of ours."""
-    plain = name.encode("ascii", "replace").decode().replace("?", "_")
     return {
-        "Content-Disposition": f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='')}",
+        "Content-Disposition": attached(name),
         "Cache-Control": "no-store",
         "X-Content-Type-Options": "nosniff",
     }
+
+
+def attached(name: str) -> str:
+    """What has a browser save a body under this name (RFC 6266)."""
+    plain = name.encode("ascii", "replace").decode().replace("?", "_")
+    return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='')}"

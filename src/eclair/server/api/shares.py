@@ -8,11 +8,13 @@ from typing import Annotated
 
 from fastapi import APIRouter, Response
 from pydantic import BaseModel, Field, TypeAdapter
+from starlette.responses import FileResponse
 
 from eclair.core import OWNER, Core
-from eclair.errors import Conflict, Gone, InvalidInput
+from eclair.errors import Conflict, Gone, InvalidInput, NotFound
 from eclair.ids import secret_id
 from eclair.messages import Message, branch
+from eclair.server.api import pictures
 from eclair.server.body import Body
 from eclair.store.base import Share
 
@@ -89,13 +91,25 @@ def router(core: Core) -> APIRouter:
 
     @api.get("/shared/{id}")
     async def read_shared(id: str, response: Response) -> Shared:
-        share, body = await core.store.share(id)
-        if share.expires is not None and share.expires <= _now():
-            raise Gone("What was shared here has expired; ask for a new link.")
+        share, body = await _open(id)
         response.headers.update({"Cache-Control": "no-store", "X-Robots-Tag": "noindex"})
         return Shared(
             title=share.title, messages=_MESSAGES.validate_json(body), created=share.created, expires=share.expires
         )
+
+    @api.get("/shared/{id}/pictures/{picture}", response_class=FileResponse)
+    async def shared_picture(id: str, picture: str) -> FileResponse:
+        share, body = await _open(id)
+        shown = (part.id for message in _MESSAGES.validate_json(body) for part in message.parts)
+        if picture not in shown:
+            raise NotFound(f"There is no picture {picture!r} in what is shared here.")
+        return pictures.shown(core.gallery, await core.gallery.picture(share.owner, picture))
+
+    async def _open(id: str) -> tuple[Share, str]:
+        share, body = await core.store.share(id)
+        if share.expires is not None and share.expires <= _now():
+            raise Gone("What was shared here has expired; ask for a new link.")
+        return share, body
 
     return api
 

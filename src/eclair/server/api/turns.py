@@ -12,9 +12,11 @@ from starlette.responses import JSONResponse
 from eclair.core import OWNER, Core
 from eclair.errors import InvalidInput
 from eclair.messages import Conversation, Mode, Sampling, Web
+from eclair.places import Continue, Draw, New, Retry
+from eclair.server.api.pictures import WishBody
 from eclair.server.body import Body
 from eclair.server.sse import EventStream, frames
-from eclair.turns import Choices, Continue, New, Retry
+from eclair.turns import Choices
 from eclair.web.planning import ANY as MOST_QUESTIONS
 from eclair.web.planning import LONGEST as LONGEST_QUESTION
 
@@ -44,7 +46,7 @@ class ChoicesBody(Body):
 
 class NewTurnBody(ChoicesBody):
     """One of `text`, `retry` and `continue`; see docs/api.md. `files` and `libraries` go along with a text, or
-    the questions of a `research`."""
+    the questions of a `research`, or how to `draw` it."""
 
     text: str | None = None
     parent: str | None = None
@@ -54,16 +56,21 @@ class NewTurnBody(ChoicesBody):
     files: Annotated[tuple[str, ...], Field(max_length=50)] = ()
     libraries: Annotated[tuple[str, ...], Field(max_length=20)] = ()
     research: Annotated[tuple[ResearchQuestion, ...], Field(max_length=MOST_QUESTIONS)] = ()
+    draw: WishBody | None = None
 
     def what(self) -> New | Retry | Continue:
         """Raises InvalidInput unless exactly one thing is asked for."""
         if self.text is None:
-            for name in {"id", "parent", "files", "libraries", "research"} & self.model_fields_set:
+            for name in {"id", "parent", "files", "libraries", "research", "draw"} & self.model_fields_set:
                 raise InvalidInput(f"Only a new message has {name!r}; leave it out.", param=name)
         match (self.text, self.retry, self.continue_):
             case (str(text), None, None):
                 at_root = "parent" in self.model_fields_set and self.parent is None
-                return New(text, self.parent, at_root, self.id, self.files, self.libraries, self.research)
+                draw = Draw(self.draw.wish(), self.draw.model) if self.draw is not None else None
+                for name in ("research", "libraries") if draw is not None else ():
+                    if getattr(self, name):
+                        raise InvalidInput(f"A turn that draws has no {name!r}; leave it out.", param=name)
+                return New(text, self.parent, at_root, self.id, self.files, self.libraries, self.research, draw)
             case (None, str(message), None):
                 return Retry(message)
             case (None, None, str(message)):

@@ -1,0 +1,273 @@
+"""`/v1/images`: OpenAI's dialect over the studio (reference: OpenAI's API reference, images).
+
+What is made is kept in the gallery, as everything that is drawn. What Éclair cannot honour is refused by name.
+"""
+
+from __future__ import annotations
+
+import base64
+import time
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+
+import orjson
+from fastapi import APIRouter, Request
+from fastapi.exceptions import RequestValidationError
+from pydantic import Field, ValidationError
+from starlette.datastructures import FormData, UploadFile
+from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse, Response
+
+from eclair.core import OWNER, Core
+from eclair.engines.base import JSON
+from eclair.errors import EclairError, InvalidInput, StoreError, TooLarge
+from eclair.marks import Form
+from eclair.messages import Wish
+from eclair.pictures.sources import NOTHING, Brought
+from eclair.pictures.studio import Commission
+from eclair.pictures.values import Finished, Picture, Underway, Waiting
+from eclair.pictures.wishes import MOST_SOURCES
+from eclair.server.body import Body
+from eclair.server.openai.files import shown
+from eclair.server.openai.routes import error_body
+from eclair.server.relay import GONE, unless_gone
+from eclair.server.sse import EventStream
+
+USAGE: JSON = {
+    "input_tokens": 0,
+    "input_tokens_details": {"image_tokens": 0, "text_tokens": 0},
+    "output_tokens": 0,
+    "total_tokens": 0,
+}
+"""Nothing is counted in tokens; OpenAI's clients expect the numbers at the end of a stream."""
+
+_FILE = {"type": "string", "format": "binary"}
+_FORM: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "multipart/form-data": {
+                "schema": {
+                    "type": "object",
+                    "required": ["image", "prompt"],
+                    "properties": {
+                        "image": {"type": "array", "items": _FILE},
+                        "mask": _FILE,
+                        "prompt": {"type": "string"},
+                    },
+                }
+            }
+        },
+    }
+}
+
+
+class ImagesRequest(Body):
+    """What both routes have. `seed`, `steps`, `guidance` and `negative_prompt` are Éclair's own."""
+
+    prompt: str
+    model: Annotated[str | None, Field(min_length=1, max_length=200)] = None
+    n: Annotated[int | None, Field(ge=1, le=10)] = None
+    size: Annotated[str | None, Field(pattern=r"^(auto|[1-9]\d{0,4}x[1-9]\d{0,4})$")] = None
+    quality: Literal["low", "medium", "high", "xhigh", "max", "auto", "standard", "hd"] | None = None
+    background: Literal["opaque", "auto"] | None = None
+    moderation: Literal["low", "auto"] | None = None
+    response_format: Literal["url", "b64_json"] | None = None
+    output_format: Form | None = None
+    output_compression: Annotated[int | None, Field(ge=0, le=100)] = None
+    partial_images: Annotated[int | None, Field(ge=0, le=3)] = None
+    stream: bool | None = None
+    style: str | None = None
+    user: str | None = None
+    safety_identifier: str | None = None
+    seed: int | None = None
+    steps: int | None = None
+    guidance: float | None = None
+    negative_prompt: str | None = None
+
+    def wish(self) -> Wish:
+        """Raises InvalidInput for what does not go together."""
+        if self.output_compression not in (None, 100) and self.form == "png":
+            raise InvalidInput("A PNG loses nothing; leave `output_compression` out.", param="output_compression")
+        if self.stream and self.response_format == "url":
+            raise InvalidInput("A stream has the pictures themselves; leave `response_format` out.", param="stream")
+        wide, _, high = (self.size or "").partition("x")
+        return Wish(
+            count=self.n or 1,
+            width=int(wide) if high else None,
+            height=int(high) if high else None,
+            seed=self.seed,
+            steps=self.steps,
+            guidance=self.guidance,
+            style=self.style,
+            negative=self.negative_prompt or "",
+        )
+
+    @property
+    def form(self) -> Form:
+        return self.output_format or "png"
+
+    @property
+    def kept_quality(self) -> int:
+        """100 is as little loss as nobody sees."""
+        return max(1, min(95, 95 if self.output_compression is None else self.output_compression))
+
+
+class EditsRequest(ImagesRequest):
+    """The fields of the form, without its pictures."""
+
+    input_fidelity: Literal["low", "high"] | None = None
+
+
+def router(core: Core) -> APIRouter:
+    api = APIRouter(prefix="/v1/images", tags=["OpenAI"])
+
+    @api.post("/generations")
+    async def generate(body: ImagesRequest, request: Request) -> Response:
+        return await answer(body, request, "image_generation", NOTHING)
+
+    @api.post("/edits", openapi_extra=_FORM)
+    async def edit(request: Request) -> Response:
+        try:
+            async with request.form(max_files=MOST_SOURCES + 1, max_fields=40) as form:
+                brought = await _brought(form, core.settings.max_file_mb)
+                body = _fields(form)
+        except HTTPException as error:
+            raise InvalidInput(f"The body is no form with pictures: {error.detail}") from error
+        except OSError as error:
+            raise StoreError(f"The pictures cannot be kept while they come: {error.strerror}.") from error
+        return await answer(body, request, "image_edit", brought)
+
+    async def answer(body: ImagesRequest, request: Request, kind: str, brought: Brought) -> Response:
+        wanted = core.studio.wish(
+            OWNER, body.prompt, body.wish(), body.model, brought=brought, form=body.form, quality=body.kept_quality
+        )
+        commission = await unless_gone(request, wanted)
+        if commission is None:
+            return GONE
+        reply = _Reply(core, body, commission, kind, str(request.base_url), int(time.time()))
+        if body.stream:
+            return EventStream(reply.events())
+        whole = await unless_gone(request, reply.whole())
+        return GONE if whole is None else JSONResponse(whole)
+
+    return api
+
+
+@dataclass(frozen=True, slots=True)
+class _Reply:
+    """A reply being made: `kind` is what its events are called, `address` where Éclair is."""
+
+    core: Core
+    body: ImagesRequest
+    commission: Commission
+    kind: str
+    address: str
+    created: int
+
+    def making(self) -> AsyncGenerator[Waiting | Underway | Finished, None]:
+        return self.core.studio.draw(self.commission)
+
+    async def whole(self) -> JSON:
+        data: list[JSON] = []
+        size = ""
+        async with aclosing(self.making()) as making:
+            async for each in making:
+                if isinstance(each, Finished):
+                    said: JSON = {} if each.prompt is None else {"revised_prompt": each.prompt}
+                    data.append({**await self._image(each.picture), **said})
+                    size = _size(each.picture)
+        return {"created": self.created, "data": data, "background": "opaque", **self._about(size)}
+
+    async def events(self) -> AsyncGenerator[bytes, None]:
+        """The pictures as they are done, each after as many looks at it as are wanted and there are."""
+        looks = 0
+        try:
+            async with aclosing(self.making()) as making:
+                async for each in making:
+                    match each:
+                        case Underway() if self._is_wanted(each, looks):
+                            yield self._look(each.picture, looks)
+                            looks += 1
+                        case Finished():
+                            yield await self._completed(each.picture)
+                            looks = 0
+                        case _:
+                            pass
+        except EclairError as error:
+            yield _event("error", {"type": "error", **error_body(error)})
+
+    def _is_wanted(self, underway: Underway, looks: int) -> bool:
+        """Whether it is time for look number `looks`, which are spread over the steps."""
+        wanted = self.body.partial_images or 0
+        if looks >= wanted or underway.preview is None or underway.done >= underway.of:
+            return False
+        return underway.done * (wanted + 1) >= underway.of * (looks + 1)
+
+    def _look(self, id: str, number: int) -> bytes:
+        look = self.core.studio.look(OWNER, id)
+        size = f"{self.commission.job.width}x{self.commission.job.height}"
+        about: JSON = {**self._about(size), "output_format": look.media.rpartition("/")[2]}
+        return self._event("partial_image", look.image, **about, partial_image_index=number)
+
+    async def _completed(self, picture: Picture) -> bytes:
+        data = await self.core.gallery.bytes(picture)
+        return self._event("completed", data, **self._about(_size(picture)), usage=USAGE)
+
+    def _event(self, what: str, data: bytes, **more: object) -> bytes:
+        type = f"{self.kind}.{what}"
+        encoded = base64.b64encode(data).decode()
+        return _event(
+            type, {"type": type, "b64_json": encoded, "created_at": self.created, "background": "opaque", **more}
+        )
+
+    def _about(self, size: str) -> JSON:
+        return {"output_format": self.body.form, "size": size, "quality": self.body.quality or "auto"}
+
+    async def _image(self, picture: Picture) -> JSON:
+        if self.body.response_format == "url":
+            return {"url": f"{self.address}api/pictures/{picture.id}/content"}
+        return {"b64_json": base64.b64encode(await self.core.gallery.bytes(picture)).decode()}
+
+
+async def _brought(form: FormData, most_mb: int) -> Brought:
+    """The pictures of a form: `image`, or several `image[]`, and a `mask`. Raises InvalidInput and TooLarge."""
+    pictures: list[tuple[str, bytes]] = []
+    mask: bytes | None = None
+    for name, value in form.multi_items():
+        if not isinstance(value, UploadFile):
+            continue
+        if name not in ("image", "image[]", "mask"):
+            raise InvalidInput(f"Éclair does not know the field {name!r}; leave it out.", param=name)
+        called = shown(value.filename or f"Picture {len(pictures) + 1}")
+        if (value.size or 0) > most_mb * 1_000_000:
+            raise TooLarge(f"{called} is larger than {most_mb:,} MB, the limit (ECLAIR_MAX_FILE_MB).", param=name)
+        data = await value.read()
+        if not data:
+            raise InvalidInput(f"{called} is empty; choose another file.", param=name)
+        if name == "mask":
+            mask = data
+        else:
+            pictures.append((called, data))
+    if not pictures:
+        raise InvalidInput("The field 'image' is missing; send the picture that is to be edited.", param="image")
+    return Brought(tuple(pictures), mask)
+
+
+def _fields(form: FormData) -> EditsRequest:
+    """Raises RequestValidationError."""
+    given = {name: value for name, value in form.multi_items() if isinstance(value, str)}
+    try:
+        return EditsRequest.model_validate(given)
+    except ValidationError as error:
+        raise RequestValidationError(error.errors()) from error
+
+
+def _size(picture: Picture) -> str:
+    return f"{picture.width}x{picture.height}"
+
+
+def _event(type: str, body: JSON) -> bytes:
+    return b"event: %b\ndata: %b\n\n" % (type.encode(), orjson.dumps(body))
