@@ -18,7 +18,9 @@ from tests.browser.test_writing import attach, press
 from tests.documents.files import encoded, picture_of_text
 
 SLOW = "script: pause=0.4"
-ENDLESS = "script: pause=30"
+ENDLESS = "script: pause=300"
+PATIENCE = 60_000
+"""Milliseconds for a picture, whose mark takes its time on a machine that is busy."""
 PHOTO: dict[str, Any] = {
     "name": "garden.png",
     "mimeType": "image/png",
@@ -92,9 +94,9 @@ def draw(page: Page, text: str) -> None:
 
 def drawn(page: Page, count: int = 1) -> None:
     """Wait until that many pictures stand in the last answer, which is complete."""
-    expect(page.get_by_role("button", name="Stop", exact=True)).to_be_hidden()
-    expect(answer(page).get_by_role("button", name="Draw again")).to_be_visible()
-    expect(pictures(page)).to_have_count(count)
+    expect(page.get_by_role("button", name="Stop", exact=True)).to_be_hidden(timeout=PATIENCE)
+    expect(answer(page).get_by_role("button", name="Draw again")).to_be_visible(timeout=PATIENCE)
+    expect(pictures(page)).to_have_count(count, timeout=PATIENCE)
 
 
 def tiles(page: Page) -> Locator:
@@ -201,7 +203,7 @@ def test_a_picture_is_edited_varied_and_made_larger(desk: Page) -> None:
     turns = asked(desk)
     draw(desk, "an apple")
     drawn(desk)
-    press(desk, "Edit")
+    desk.get_by_role("button", name="Edit", exact=True).click()
     expect(composer(desk)).to_be_focused()
     expect(composer(desk)).to_have_attribute("placeholder", "Say what to change")
     expect(options(desk).get_by_text("Edited: an apple")).to_be_visible()
@@ -268,7 +270,7 @@ def test_stop_ends_the_work_and_keeps_what_is_made(desk: Page) -> None:
     options(desk).get_by_role("combobox", name="Number of pictures").select_option("2")
     composer(desk).fill(f"a river\n{SLOW}")
     composer(desk).press("Enter")
-    expect(pictures(desk).and_(desk.get_by_alt_text(re.compile("^Made with AI")))).to_have_count(1)
+    expect(pictures(desk)).to_have_count(1, timeout=PATIENCE)
     press(desk, "Stop")
     expect(answer(desk)).to_contain_text("You stopped this answer.")
     drawn(desk)
@@ -288,10 +290,10 @@ def test_who_comes_second_is_told_so(desk: Page) -> None:
 
 def test_what_fails_says_so_and_can_be_drawn_again(desk: Page) -> None:
     draw(desk, "a cat\nscript: fail=2")
-    expect(answer(desk)).to_contain_text("The scripted generator broke off")
+    expect(answer(desk)).to_contain_text("The scripted generator broke off", timeout=PATIENCE)
     expect(answer(desk).get_by_role("progressbar")).to_have_count(0)
     answer(desk).get_by_role("button", name="Draw again").click()
-    expect(answer(desk).get_by_text("2 of 2")).to_be_visible()
+    expect(answer(desk).get_by_role("group", name="2 of 2")).to_be_visible()
 
 
 def test_what_was_deleted_is_said_in_its_place(desk: Page) -> None:
@@ -314,7 +316,7 @@ def test_a_question_is_said_differently_and_drawn_again_as_before(desk: Page) ->
     press(desk, "Edit this message")
     desk.get_by_role("textbox", name="Edit your message").fill("a green door")
     desk.keyboard.press("Enter")
-    expect(answer(desk).get_by_role("img", name="Made with AI: a green door")).to_have_count(2)
+    expect(answer(desk).get_by_role("img", name="Made with AI: a green door")).to_have_count(2, timeout=PATIENCE)
     assert turns[-1]["draw"]["count"] == 2
 
 
@@ -330,7 +332,9 @@ def test_where_only_drawings_are_built_in_they_are_called_that(desk: Page) -> No
     desk.route("**/api/pictures/models", lambda route: route.fulfill(json={"models": [DRAWINGS], "styles": []}))
     desk.goto("/")
     switch(desk).click()
-    expect(options(desk)).to_contain_text("Here is only a small built-in set of drawings for icons and simple pictures.")
+    expect(options(desk)).to_contain_text(
+        "Here is only a small built-in set of drawings for icons and simple pictures."
+    )
     expect(options(desk).locator("code")).to_have_text("eclair pull flux-1-schnell")
 
 
@@ -343,6 +347,13 @@ def test_a_drawing_is_not_called_the_work_of_ai(desk: Page) -> None:
     expect(pictures(desk)).to_have_attribute("alt", "Drawing by Éclair: a tree")
     expect(answer(desk).get_by_text("Drawing by Éclair", exact=True)).to_be_visible()
     expect(answer(desk).get_by_role("button", name="Vary")).to_have_count(0)
+
+
+def test_what_a_model_made_of_the_words_is_said(desk: Page) -> None:
+    draw(desk, "a cat and its philosophy\nscript: says=cat;_not_drawn:_philosophy")
+    drawn(desk)
+    expect(answer(desk).get_by_text("cat; not drawn: philosophy", exact=True)).to_be_visible()
+    expect(pictures(desk)).to_have_attribute("alt", "Made with AI: cat; not drawn: philosophy")
 
 
 def test_all_pictures_are_looked_through_searched_and_deleted(desk: Page) -> None:
@@ -397,12 +408,12 @@ def test_pictures_are_made_on_their_own_page_too(desk: Page) -> None:
     desk.get_by_role("textbox", name="Describe the picture").fill(f"a kite\n{SLOW}")
     desk.keyboard.press("Enter")
     expect(desk.get_by_text(re.compile(r"Step \d of 4")).first).to_be_visible()
-    expect(tiles(desk).first.get_by_role("img", name=re.compile("a kite"))).to_be_visible()
+    expect(tiles(desk).first.get_by_role("img", name=re.compile("a kite"))).to_be_visible(timeout=PATIENCE)
     tiles(desk).first.click()
     detail = desk.get_by_role("dialog", name=re.compile("a kite"))
     expect(detail.get_by_role("button", name="Open the conversation")).to_have_count(0)
     detail.get_by_role("button", name="Draw again").click()
-    expect(desk.get_by_role("img", name=re.compile("a kite"))).to_have_count(2)
+    expect(desk.get_by_role("img", name=re.compile("a kite"))).to_have_count(2, timeout=PATIENCE)
     desk.get_by_role("textbox", name="Describe the picture").fill(f"a stone\n{ENDLESS}")
     desk.keyboard.press("Enter")
     expect(desk.get_by_text("Beginning…").first).to_be_visible()
@@ -419,7 +430,9 @@ def test_older_ones_come_as_the_end_comes_into_view(desk: Page) -> None:
         draw(desk, "one of many")
         drawn(desk)
         known = desk.request.get("/api/pictures?limit=1").json()["pictures"]
-    many = [{**known[0], "id": f"{known[0]['id'][:-3]}{number:03}", "prompt": f"number {number}"} for number in range(100)]
+    many = [
+        {**known[0], "id": f"{known[0]['id'][:-3]}{number:03}", "prompt": f"number {number}"} for number in range(100)
+    ]
 
     def page_of(url: str) -> dict[str, Any]:
         found = re.search(r"before=(\d+)", url)
