@@ -7,6 +7,7 @@ import type { Conversation, Cost, Hit, Message, Mode, Web } from "./events.ts";
 import type { Feed, Starter, Taken } from "./feeds.ts";
 import type { Kept } from "./state/preferences.svelte.ts";
 import { say } from "./i18n/say.ts";
+import type { Drawing } from "./pictures.ts";
 import { problem } from "./problem.ts";
 import type { Plan } from "./research.ts";
 import type { Service, WebCopy } from "./web.ts";
@@ -165,6 +166,8 @@ export type Turn = How &
         readonly libraries?: readonly string[];
         /** The questions that a report is to answer. */
         readonly research?: readonly string[];
+        /** How pictures of the text are wanted. */
+        readonly draw?: Drawing;
       }
     | { readonly retry: string }
     | { readonly continue: string }
@@ -287,150 +290,150 @@ export class Api {
     const query = new URLSearchParams({ archived: String(archived), limit: String(limit) });
     if (tag !== null) query.set("tag", tag);
     if (before !== undefined) query.set("before", before);
-    return this.#call("GET", `/api/conversations?${query}`);
+    return this.call("GET", `/api/conversations?${query}`);
   }
 
   tags(): Promise<{ tags: Tagged[] }> {
-    return this.#call("GET", "/api/tags");
+    return this.call("GET", "/api/tags");
   }
 
   conversation(id: string): Promise<Tree> {
-    return this.#call("GET", `/api/conversations/${id}`);
+    return this.call("GET", `/api/conversations/${id}`);
   }
 
   change(id: string, change: Changes): Promise<Conversation> {
-    return this.#call("PATCH", `/api/conversations/${id}`, change);
+    return this.call("PATCH", `/api/conversations/${id}`, change);
   }
 
   /** Deletes the message with everything under it. */
   removeMessage(conversation: string, message: string): Promise<Conversation> {
-    return this.#call("DELETE", `/api/conversations/${conversation}/messages/${message}`);
+    return this.call("DELETE", `/api/conversations/${conversation}/messages/${message}`);
   }
 
   remove(id: string): Promise<void> {
-    return this.#call("DELETE", `/api/conversations/${id}`);
+    return this.call("DELETE", `/api/conversations/${id}`);
   }
 
   restore(id: string): Promise<Conversation> {
-    return this.#call("POST", `/api/conversations/${id}/restore`);
+    return this.call("POST", `/api/conversations/${id}/restore`);
   }
 
   /** How many conversations are kept, the archived ones included. */
   async count(): Promise<number> {
-    return (await this.#call<{ conversations: number }>("GET", "/api/count")).conversations;
+    return (await this.call<{ conversations: number }>("GET", "/api/count")).conversations;
   }
 
   removeAll(): Promise<Deleted> {
-    return this.#call("DELETE", "/api/conversations?confirm=all");
+    return this.call("DELETE", "/api/conversations?confirm=all");
   }
 
   /** Bring back what was deleted together at this moment. */
   restoreAll(moment: number): Promise<void> {
-    return this.#call("POST", "/api/conversations/restore", { moment });
+    return this.call("POST", "/api/conversations/restore", { moment });
   }
 
   async search(words: string, limit: number, signal: AbortSignal): Promise<Hit[]> {
     const query = new URLSearchParams({ q: words, limit: String(limit) });
-    const found = await this.#call<{ hits: Hit[] }>("GET", `/api/search?${query}`, undefined, signal);
+    const found = await this.call<{ hits: Hit[] }>("GET", `/api/search?${query}`, undefined, signal);
     return found.hits;
   }
 
   turn(conversation: string, turn: Turn): Promise<Accepted> {
-    return this.#call("POST", `/api/conversations/${conversation}/turns`, turn);
+    return this.call("POST", `/api/conversations/${conversation}/turns`, turn);
   }
 
   /** The first turn, with which the conversation is made. */
   begin(conversation: string, turn: Turn, remembered: Remembered): Promise<Accepted> {
-    return this.#call("POST", "/api/conversations", { id: conversation, ...remembered, turn });
+    return this.call("POST", "/api/conversations", { id: conversation, ...remembered, turn });
   }
 
   /** A message is being written: the engine may read now what comes before it. */
   prefill(writing: { conversation?: string; model?: string; mode?: Mode }): Promise<void> {
-    return this.#call("POST", "/api/prefill", writing);
+    return this.call("POST", "/api/prefill", writing);
   }
 
   stop(run: string): Promise<void> {
-    return this.#call("POST", `/api/runs/${run}/stop`);
+    return this.call("POST", `/api/runs/${run}/stop`);
   }
 
   models(): Promise<{ models: Model[]; default: string | null; picks: Picks | null }> {
-    return this.#call("GET", "/api/models");
+    return this.call("GET", "/api/models");
   }
 
   catalog(): Promise<Catalog> {
-    return this.#call("GET", "/api/catalog");
+    return this.call("GET", "/api/catalog");
   }
 
   speakers(language: string): Promise<Speakers> {
-    return this.#call("GET", `/api/catalog/speakers?${new URLSearchParams({ language })}`);
+    return this.call("GET", `/api/catalog/speakers?${new URLSearchParams({ language })}`);
   }
 
   async pulls(): Promise<Pull[]> {
-    return (await this.#call<{ pulls: Pull[] }>("GET", "/api/models/pulls")).pulls;
+    return (await this.call<{ pulls: Pull[] }>("GET", "/api/models/pulls")).pulls;
   }
 
   /** Begin to fetch a model; `licence_asks` where its licence has to be accepted. */
   pull(name: string, accepted: boolean): Promise<Pull> {
-    return this.#call("POST", "/api/models/pulls", { name, accept_licence: accepted });
+    return this.call("POST", "/api/models/pulls", { name, accept_licence: accepted });
   }
 
   cancelPull(id: string): Promise<void> {
-    return this.#call("DELETE", `/api/models/pulls/${id}`);
+    return this.call("DELETE", `/api/models/pulls/${id}`);
   }
 
   removeModel(id: string): Promise<{ freed: number }> {
-    return this.#call("DELETE", `/api/models/${encodeURIComponent(id)}`);
+    return this.call("DELETE", `/api/models/${encodeURIComponent(id)}`);
   }
 
   about(): Promise<About> {
-    return this.#call("GET", "/api/about");
+    return this.call("GET", "/api/about");
   }
 
   usage(of: { readonly by: "day" | "model"; readonly from?: string }): Promise<Used> {
-    return this.#call("GET", `/api/usage?${new URLSearchParams(of)}`);
+    return this.call("GET", `/api/usage?${new URLSearchParams(of)}`);
   }
 
   /** What left, newest first, before the call `before`. */
   egress(filter: CallFilter, before?: number): Promise<Calls> {
     const query = asked(filter);
     if (before !== undefined) query.set("before", String(before));
-    return this.#call("GET", `/api/egress?${query}`);
+    return this.call("GET", `/api/egress?${query}`);
   }
 
   exportEgress(filter: CallFilter, format: "csv" | "json"): Promise<Response> {
     const query = asked(filter);
     query.set("format", format);
-    return this.#reply("GET", `/api/egress/export?${query}`);
+    return this.reply("GET", `/api/egress/export?${query}`);
   }
 
   engines(): Promise<{ engines: Engine[]; providers: Provider[] }> {
-    return this.#call("GET", "/api/engines");
+    return this.call("GET", "/api/engines");
   }
 
   addEngine(engine: EngineFields & { readonly name: string }): Promise<Engine> {
-    return this.#call("POST", "/api/engines", engine);
+    return this.call("POST", "/api/engines", engine);
   }
 
   changeEngine(name: string, fields: Partial<EngineFields>): Promise<Engine> {
-    return this.#call("PATCH", `/api/engines/${encodeURIComponent(name)}`, fields);
+    return this.call("PATCH", `/api/engines/${encodeURIComponent(name)}`, fields);
   }
 
   removeEngine(name: string): Promise<void> {
-    return this.#call("DELETE", `/api/engines/${encodeURIComponent(name)}`);
+    return this.call("DELETE", `/api/engines/${encodeURIComponent(name)}`);
   }
 
   /** What it can do, as a stream of findings. */
   testEngine(name: string, signal: AbortSignal): Promise<Response> {
-    return this.#reply("POST", `/api/engines/${encodeURIComponent(name)}/probe`, undefined, signal);
+    return this.reply("POST", `/api/engines/${encodeURIComponent(name)}/probe`, undefined, signal);
   }
 
   preferences(): Promise<Kept> {
-    return this.#call("GET", "/api/preferences");
+    return this.call("GET", "/api/preferences");
   }
 
   /** Keep the whole of them; a 409 when another device has changed them since this version. */
   keepPreferences(preferences: Kept): Promise<Kept> {
-    return this.#call("PUT", "/api/preferences", preferences);
+    return this.call("PUT", "/api/preferences", preferences);
   }
 
   /** The run's event stream after event `after`. */
@@ -444,21 +447,21 @@ export class Api {
 
   /** Every change from now on, as a stream. */
   changes(signal: AbortSignal): Promise<Response> {
-    return this.#reply("GET", "/api/changes", undefined, signal);
+    return this.reply("GET", "/api/changes", undefined, signal);
   }
 
   /** The event stream of an answer that is not stored; closing it stops the engine. */
   answer(body: Answering, signal: AbortSignal): Promise<Response> {
-    return this.#reply("POST", "/api/answers", body, signal);
+    return this.reply("POST", "/api/answers", body, signal);
   }
 
   export(id: string, format: Format): Promise<Response> {
-    return this.#reply("GET", `/api/conversations/${id}/export?format=${format}`);
+    return this.reply("GET", `/api/conversations/${id}/export?format=${format}`);
   }
 
   /** Everything as one zip. */
   exportAll(): Promise<Response> {
-    return this.#reply("GET", "/api/export");
+    return this.reply("GET", "/api/export");
   }
 
   /** Send a file to be looked at; `progress` is told the share that has gone. */
@@ -468,23 +471,23 @@ export class Api {
 
   /** Keep what the file holds; the reply streams how far that is. */
   keepImport(id: string, signal: AbortSignal): Promise<Response> {
-    return this.#reply("POST", `/api/imports/${id}`, undefined, signal);
+    return this.reply("POST", `/api/imports/${id}`, undefined, signal);
   }
 
   dropImport(id: string): Promise<void> {
-    return this.#call("DELETE", `/api/imports/${id}`);
+    return this.call("DELETE", `/api/imports/${id}`);
   }
 
   share(id: string, days: number | null): Promise<Share> {
-    return this.#call("POST", `/api/conversations/${id}/shares`, { days });
+    return this.call("POST", `/api/conversations/${id}/shares`, { days });
   }
 
   async shares(): Promise<Share[]> {
-    return (await this.#call<{ shares: Share[] }>("GET", "/api/shares")).shares;
+    return (await this.call<{ shares: Share[] }>("GET", "/api/shares")).shares;
   }
 
   revoke(share: string): Promise<void> {
-    return this.#call("DELETE", `/api/shares/${share}`);
+    return this.call("DELETE", `/api/shares/${share}`);
   }
 
   /** Have a file read: for a message, or for the library that is named. */
@@ -495,104 +498,104 @@ export class Api {
   }
 
   file(id: string): Promise<FileState> {
-    return this.#call("GET", `/api/files/${id}`);
+    return this.call("GET", `/api/files/${id}`);
   }
 
   /** The files of a library, from the newest on or after those that were read before. */
   files(library: string, before: string | null): Promise<Files> {
     const query = new URLSearchParams(before === null ? { library } : { library, before });
-    return this.#call("GET", `/api/files?${query}`);
+    return this.call("GET", `/api/files?${query}`);
   }
 
   /** Erase a file with all that was read of it. */
   removeFile(id: string): Promise<void> {
-    return this.#call("DELETE", `/api/files/${id}`);
+    return this.call("DELETE", `/api/files/${id}`);
   }
 
   readAgain(id: string): Promise<FileState> {
-    return this.#call("POST", `/api/files/${id}/retry`);
+    return this.call("POST", `/api/files/${id}/retry`);
   }
 
   /** The file itself. */
   content(id: string): Promise<Response> {
-    return this.#reply("GET", `/api/files/${id}/content`);
+    return this.reply("GET", `/api/files/${id}/content`);
   }
 
   page(file: string, page: number, signal: AbortSignal): Promise<DocumentPage> {
-    return this.#call("GET", `/api/files/${file}/pages/${page}`, undefined, signal);
+    return this.call("GET", `/api/files/${file}/pages/${page}`, undefined, signal);
   }
 
   /** The picture of a page, so many pixels wide. */
   async picture(address: string, width: number, signal: AbortSignal): Promise<Blob> {
-    return (await this.#reply("GET", `${address}?width=${width}`, undefined, signal)).blob();
+    return (await this.reply("GET", `${address}?width=${width}`, undefined, signal)).blob();
   }
 
   /** Where characters `start` to `end` of a document stand on its pages. */
   boxes(file: string, start: number, end: number, signal: AbortSignal): Promise<Box[]> {
-    return this.#call("GET", `/api/files/${file}/boxes?start=${start}&end=${end}`, undefined, signal);
+    return this.call("GET", `/api/files/${file}/boxes?start=${start}&end=${end}`, undefined, signal);
   }
 
   /** A page of the web as it was read for an answer. */
   webPage(id: string, signal: AbortSignal): Promise<WebCopy> {
-    return this.#call("GET", `/api/web/pages/${id}`, undefined, signal);
+    return this.call("GET", `/api/web/pages/${id}`, undefined, signal);
   }
 
   /** Who can be asked on the web. */
   services(): Promise<Service[]> {
-    return this.#call("GET", "/api/web/services");
+    return this.call("GET", "/api/web/services");
   }
 
   /** The questions that would be looked into for a report. */
   plan(wanted: { readonly question: string; readonly model?: string; readonly mode?: Mode }, signal: AbortSignal): Promise<Plan> {
-    return this.#call("POST", "/api/research/plan", wanted, signal);
+    return this.call("POST", "/api/research/plan", wanted, signal);
   }
 
   libraries(): Promise<Library[]> {
-    return this.#call("GET", "/api/libraries");
+    return this.call("GET", "/api/libraries");
   }
 
   addLibrary(name: string): Promise<Library> {
-    return this.#call("POST", "/api/libraries", { name });
+    return this.call("POST", "/api/libraries", { name });
   }
 
   renameLibrary(id: string, name: string): Promise<Library> {
-    return this.#call("PATCH", `/api/libraries/${id}`, { name });
+    return this.call("PATCH", `/api/libraries/${id}`, { name });
   }
 
   /** Erase a library with its files. */
   removeLibrary(id: string): Promise<void> {
-    return this.#call("DELETE", `/api/libraries/${id}`);
+    return this.call("DELETE", `/api/libraries/${id}`);
   }
 
   feeds(): Promise<Feed[]> {
-    return this.#call("GET", "/api/feeds");
+    return this.call("GET", "/api/feeds");
   }
 
   /** List the feed at an address, or the one that the page there names. */
   addFeed(url: string): Promise<Feed> {
-    return this.#call("POST", "/api/feeds", { url });
+    return this.call("POST", "/api/feeds", { url });
   }
 
   activateFeed(id: string, active: boolean): Promise<Feed> {
-    return this.#call("PATCH", `/api/feeds/${id}`, { active });
+    return this.call("PATCH", `/api/feeds/${id}`, { active });
   }
 
   /** Erase a feed with its entries. */
   removeFeed(id: string): Promise<void> {
-    return this.#call("DELETE", `/api/feeds/${id}`);
+    return this.call("DELETE", `/api/feeds/${id}`);
   }
 
   /** Have all feeds fetched now, or that one. */
   refreshFeeds(id: string | null): Promise<{ readonly feeds: number }> {
-    return this.#call("POST", id === null ? "/api/feeds/refresh" : `/api/feeds/refresh?id=${id}`);
+    return this.call("POST", id === null ? "/api/feeds/refresh" : `/api/feeds/refresh?id=${id}`);
   }
 
   starters(): Promise<Starter[]> {
-    return this.#call("GET", "/api/feeds/starter");
+    return this.call("GET", "/api/feeds/starter");
   }
 
   addStarters(chosen: { readonly urls: readonly string[] } | { readonly language: string }): Promise<Taken> {
-    return this.#call("POST", "/api/feeds/starter", chosen);
+    return this.call("POST", "/api/feeds/starter", chosen);
   }
 
   /** Add the feeds of an OPML list. */
@@ -602,7 +605,7 @@ export class Api {
   }
 
   exportFeeds(): Promise<Response> {
-    return this.#reply("GET", "/api/feeds/opml");
+    return this.reply("GET", "/api/feeds/opml");
   }
 
   async #sendUp<T>(path: string, file: File, progress: (share: number) => void, signal: AbortSignal): Promise<T> {
@@ -615,14 +618,15 @@ export class Api {
     return this.key === null ? {} : { Authorization: `Bearer ${this.key}` };
   }
 
-  async #call<T>(method: Method, path: string, body?: unknown, signal?: AbortSignal): Promise<T> {
-    const response = await this.#reply(method, path, body, signal);
+  /** What the reply says, as JSON; nothing where it says nothing. */
+  async call<T>(method: Method, path: string, body?: unknown, signal?: AbortSignal): Promise<T> {
+    const response = await this.reply(method, path, body, signal);
     const nothing = response.status === 204 || response.headers.get("Content-Type")?.includes("json") !== true;
     return (nothing ? undefined : await response.json()) as T;
   }
 
   /** The reply, once the key is right; a failure is thrown. */
-  async #reply(method: Method, path: string, body?: unknown, signal?: AbortSignal): Promise<Response> {
+  async reply(method: Method, path: string, body?: unknown, signal?: AbortSignal): Promise<Response> {
     for (;;) {
       const used = this.key;
       const response = await this.#send(method, path, body, signal);

@@ -550,3 +550,49 @@ test("when the person begins to write the engine may read ahead, and nothing com
   assert.deepEqual(server.prefilled, [null, ID]);
   assert.deepEqual([one.draft, one.error], ["And", null]);
 });
+
+test("what is to be drawn waits in the draft, goes along, and is drawn again when it is said differently", async () => {
+  const one = page();
+  one.write("an apple");
+  one.draw({ model: "flux", count: 2 });
+  assert.deepEqual(page().drawing, { model: "flux", count: 2 });
+  assert.ok(await one.send());
+  assert.equal(one.drawing, null);
+  const [asked] = one.path;
+  assert.ok(asked !== undefined);
+  assert.equal(asked.wish?.count, 2);
+  one.write("a pear");
+  one.draw({});
+  assert.ok(await one.send());
+  assert.deepEqual(one.queue.items[0]?.draw, {});
+  server.end();
+  await until(() => server.turns.length === 2);
+  server.end();
+  await until(() => !one.running);
+  assert.ok(await one.edit(asked, "a green apple"));
+  server.end();
+  await until(() => !one.running);
+  assert.ok(await one.picture("a plum", { seed: 3 }));
+  const drawn = server.turns.map((turn) => ("text" in turn ? [turn.text, turn.draw] : []));
+  const by = one.messages.get(one.under.get(asked.id)?.[0]?.id ?? "")?.model;
+  assert.deepEqual(drawn, [["an apple", { model: "flux", count: 2 }], ["a pear", {}], ["a green apple", { model: by, count: 2 }], ["a plum", { seed: 3 }]]);
+  assert.ok(server.turns.every((turn) => !("mode" in turn) && !("model" in turn)));
+});
+
+test("the same words drawn otherwise are another message", async () => {
+  const one = page();
+  const lost = async () => {
+    server.lose = 3;
+    one.error = null;
+    const sent = one.send();
+    await until(() => one.error !== null);
+    assert.equal(await sent, false);
+    return server.turns.map((turn) => "text" in turn && turn.id).at(-1);
+  };
+  one.write("an apple");
+  one.draw({ seed: 1 });
+  const first = await lost();
+  assert.deepEqual(one.drawing, { seed: 1 });
+  one.draw({ seed: 2 });
+  assert.notEqual(await lost(), first);
+});

@@ -13,7 +13,7 @@ const MOST = 20;
 const PATIENCE = 4000;
 const REFRESHED = 600_000;
 
-const APP = /^\/(?:c\/[\w-]+|settings)?$/;
+const APP = /^\/(?:c\/[\w-]+|settings|pictures)?$/;
 const FILE = /^\/(?:assets\/.+|first\.js|favicon\.svg|manifest\.webmanifest)$/;
 const CONVERSATION = /^\/api\/conversations\/[\w-]+$/;
 const LIST = "/api/conversations";

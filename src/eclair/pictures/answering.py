@@ -91,7 +91,7 @@ class Drawing:
         return [
             *self._end("done"),
             *started,
-            PartDelta(self._parts.current, picture.prompt),
+            PartDelta(self._parts.current, made.prompt or picture.prompt),
             *self._parts.finish(),
         ]
 

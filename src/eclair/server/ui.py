@@ -51,6 +51,7 @@ def router() -> APIRouter:
     @pages.get("/")
     @pages.get("/c/{conversation}")
     @pages.get("/settings")
+    @pages.get("/pictures")
     @pages.get("/s/{share}")
     @pages.get("/temporary")
     @pages.get("/made")

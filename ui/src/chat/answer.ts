@@ -2,7 +2,7 @@
 
 import { energy, money } from "../amounts.ts";
 import { placeOf } from "../documents.ts";
-import type { Citation, Message, Mode, Passage, Remark, Step } from "../events.ts";
+import type { Citation, Message, Mode, Part, Passage, Remark, Step } from "../events.ts";
 import { words } from "../fold.ts";
 import { number, say } from "../i18n/say.ts";
 import { insert } from "../markdown/cited.ts";
@@ -14,6 +14,25 @@ export interface Ending {
   readonly fault: boolean;
   /** Whether the answer can be taken up where it ended. */
   readonly resumable: boolean;
+}
+
+/** A part of an answer as it is shown, or pictures that stand together; `i` is the number of its first part. */
+export interface Piece {
+  readonly i: number;
+  readonly part?: Part;
+  readonly pictures?: readonly Part[];
+}
+
+/** The parts with pictures that follow one another put together; `more` where the last are still being made. */
+export function pieces({ parts }: Pick<Message, "parts">, more: boolean): Piece[] {
+  const found: Piece[] = [];
+  parts.forEach((part, i) => {
+    const last = found.at(-1);
+    if (part.kind !== "picture") found.push({ i, part });
+    else if (last?.pictures === undefined) found.push({ i, pictures: [part] });
+    else found.splice(-1, 1, { ...last, pictures: [...last.pictures, part] });
+  });
+  return more && found.at(-1)?.pictures === undefined ? [...found, { i: parts.length, pictures: [] }] : found;
 }
 
 /** How the answer ended, unless it simply ended. */

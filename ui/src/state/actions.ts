@@ -3,6 +3,7 @@
 import type { PlainKey } from "../i18n/say.ts";
 import type { Message, Mode, Web } from "../events.ts";
 import type { App } from "./app.svelte.ts";
+import { switchDrawing } from "./draw.ts";
 import { after } from "./web.svelte.ts";
 
 export interface Action {
@@ -88,6 +89,14 @@ export const ACTIONS: readonly Action[] = [
     run: (app) => app.plan(),
     enabled: (app) => app.page === "chat" && !app.current.temporary,
   },
+  {
+    id: "draw",
+    label: "useImage",
+    slash: true,
+    run: (app) => switchDrawing(app),
+    enabled: (app) => app.page === "chat" && !app.current.temporary && app.pictures.ready.length > 0,
+  },
+  { id: "pictures", label: "pictures", slash: true, run: (app) => app.openPictures(), enabled: always },
   { id: "theme", label: "switchTheme", run: (app) => app.preferences.switchTheme(), enabled: always },
   { id: "temporary", label: "temporary", slash: true, run: (app) => app.beginTemporary(), enabled: always },
   { id: "import", label: "importing", slash: true, run: (app) => void (app.keeping.asked = { what: "import" }), enabled: always },

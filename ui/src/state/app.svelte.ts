@@ -13,8 +13,10 @@ import { newConversation, read, write } from "./drafts.ts";
 import { KnownFiles } from "./files.svelte.ts";
 import { Keeping } from "./keeping.svelte.ts";
 import { Feeds } from "./feeds.svelte.ts";
+import type { Gallery } from "./gallery.svelte.ts";
 import { Libraries } from "./libraries.svelte.ts";
 import { Offline } from "./offline.svelte.ts";
+import { PictureModels } from "./pictures.svelte.ts";
 import { Preferences } from "./preferences.svelte.ts";
 import { requestIn } from "../research.ts";
 import { type Again, Research } from "./research.svelte.ts";
@@ -27,6 +29,8 @@ const KEY = "eclair.key";
 const TEMPORARY = "/temporary";
 /** A connection that is lost for a moment only is not spoken of. */
 const MOMENT = 1500;
+
+type Page = "chat" | "settings" | "pictures";
 
 /** What lies over the page. */
 export type Dialog = "palette" | "models" | "shortcuts";
@@ -44,8 +48,11 @@ export class App {
   readonly libraries = new Libraries(this.api);
   readonly feeds = new Feeds(this.api);
   readonly web = new WebChoice(this.api);
-  page = $state<"chat" | "settings">("chat");
-  /** The section of the settings that was asked for. */
+  readonly pictures = new PictureModels(this.api);
+  /** The pictures as they are looked through; null until they are. */
+  gallery: Gallery | null = null;
+  page = $state<Page>("chat");
+  /** The section of the settings, or the picture, that was asked for. */
   section = $state("");
   dialog = $state<Dialog | null>(null);
   /** The research that is being planned. */
@@ -113,6 +120,7 @@ export class App {
     void this.conversations.readTags();
     this.#glance();
     void this.readModels();
+    void this.pictures.read();
   }
 
   /** A new chat; `push` leaves a step for the browser's back button. */
@@ -199,14 +207,23 @@ export class App {
 
   /** Open the settings, at a section if one is named. */
   openSettings(section = ""): void {
+    this.#turnTo("settings", section);
+  }
+
+  /** Open the pictures, at one if it is named. */
+  openPictures(picture = ""): void {
+    this.#turnTo("pictures", picture);
+  }
+
+  #turnTo(page: "settings" | "pictures", section: string): void {
     this.drawer = false;
-    this.page = "settings";
+    this.page = page;
     this.section = section;
-    const address = section === "" ? "/settings" : `/settings#${section}`;
+    const address = section === "" ? `/${page}` : `/${page}#${section}`;
     if (location.pathname + location.hash !== address) history.pushState(null, "", address);
   }
 
-  /** Go back from the settings to the conversation that was left. */
+  /** Go back from there to the conversation that was left. */
   closeSettings(): void {
     this.page = "chat";
     history.pushState(null, "", this.current.kept ? `/c/${this.current.id}` : "/");
@@ -291,6 +308,7 @@ export class App {
     const { current } = this;
     if (kind === "models") {
       void this.shelf.heard();
+      void this.pictures.read();
       return;
     }
     if (kind === "feeds") {
@@ -310,6 +328,7 @@ export class App {
       return;
     }
     this.conversations.heard(change);
+    if (kind === "finished") void this.gallery?.heard();
     if (conversation === null) void this.#look();
     else if (conversation !== current.id) return;
     else if (kind === "removed") this.#vanish();
@@ -368,8 +387,9 @@ export class App {
   }
 
   #route(): void {
-    this.page = location.pathname === "/settings" ? "settings" : "chat";
-    if (this.page === "settings") {
+    const apart = (["settings", "pictures"] as const).find((page) => location.pathname === `/${page}`);
+    this.page = apart ?? "chat";
+    if (apart !== undefined) {
       this.section = location.hash.slice(1);
       return;
     }
@@ -437,7 +457,7 @@ export class App {
   }
 
   get title(): string {
-    if (this.page === "settings") return `${say("settings")} · Éclair`;
+    if (this.page !== "chat") return `${say(this.page)} · Éclair`;
     if (this.current.temporary) return `${say("temporary")} · Éclair`;
     return this.current.title === "" ? "Éclair" : `${this.current.title} · Éclair`;
   }

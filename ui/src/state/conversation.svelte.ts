@@ -5,6 +5,7 @@ import type { Attachment, LibraryName, Message, Mode, Web } from "../events.ts";
 import { fold } from "../fold.ts";
 import { say } from "../i18n/say.ts";
 import { newId } from "../ids.ts";
+import { type Drawing, drawingOf } from "../pictures.ts";
 import { keepInMemory } from "./drafts.ts";
 import { Growing } from "./growing.svelte.ts";
 import { type Fate, Line } from "./line.svelte.ts";
@@ -38,6 +39,8 @@ export interface Outgoing {
   readonly libraries: readonly LibraryName[];
   readonly parent: string | null;
   readonly model?: string;
+  /** How pictures of it are wanted. */
+  readonly draw?: Drawing;
   /** The questions that are to be looked into, where a report is asked for. */
   readonly research?: readonly string[];
 }
@@ -140,6 +143,11 @@ export class Conversation {
     return this.#writing.chosen;
   }
 
+  /** How pictures are wanted of the next message; null where words are. */
+  get drawing(): Drawing | null {
+    return this.#writing.drawing;
+  }
+
   /** The message of the line that the server refused, or that waits for the person. */
   get held(): string | null {
     return this.#line.held;
@@ -224,6 +232,11 @@ export class Conversation {
     this.#writing.choose(model);
   }
 
+  /** Have pictures drawn of the next message; null asks for words. */
+  draw(drawing: Drawing | null): void {
+    this.#writing.draw(drawing);
+  }
+
   /** Answer this conversation so from now on, wherever it is open. */
   async remember(chosen: Partial<Remembered>): Promise<void> {
     this.#changes += 1;
@@ -291,9 +304,17 @@ export class Conversation {
   async edit(message: Message, text: string): Promise<boolean> {
     if (text.trim() === "" || this.running) return false;
     const { files, libraries } = await this.#around.there(message);
-    const written = { text: text.trim(), files, libraries };
+    const drawn = message.wish === null ? null : drawingOf(message.wish, this.#drawnBy(message));
+    const written = { text: text.trim(), files, libraries, ...(drawn !== null && { draw: drawn }) };
     const id = this.#writing.identify(written, message.parent);
     return (await this.#say(outgoing(id, written, message.parent))) === "accepted";
+  }
+
+  /** Have pictures drawn of these words next, whatever is in the composer. */
+  async picture(text: string, draw: Drawing): Promise<boolean> {
+    if (this.running || !(await this.#known())) return false;
+    const written = { text, files: [], libraries: [], draw };
+    return (await this.#say(outgoing(this.#writing.identify(written, this.leaf), written, this.leaf))) === "accepted";
   }
 
   /** Have a report written, for which these questions are looked into: next, or after the message `parent`. */
@@ -407,6 +428,11 @@ export class Conversation {
     }
   }
 
+  /** The model that drew what a message asks for; null where none is known. */
+  #drawnBy({ id }: Message): string | null {
+    return this.under.get(id)?.at(-1)?.model ?? null;
+  }
+
   async #ask(turn: Turn): Promise<void> {
     if (this.running) return;
     this.error = null;
@@ -424,7 +450,8 @@ export class Conversation {
   async #turn(turn: Turn, outgoing: Outgoing | null = null): Promise<void> {
     const { api } = this.#around;
     const { model, mode, web } = this;
-    const wanted = { ...this.#around.how({ model, mode, web }), ...turn };
+    const drawn = "draw" in turn || ("retry" in turn && this.messages.get(turn.retry)?.wish != null);
+    const wanted: Turn = drawn ? turn : { ...this.#around.how({ model, mode, web }), ...turn };
     const accepted = await (this.kept ? api.turn(this.id, wanted) : api.begin(this.id, wanted, { model, mode, web }));
     const messages = new Map(this.messages);
     const created = Date.now();
@@ -486,8 +513,9 @@ export class Conversation {
   }
 }
 
-function outgoing(id: string, { text, files, libraries, model }: Written, parent: string | null): Outgoing {
-  return { id, text, files, libraries, parent, ...(model !== undefined && { model }) };
+function outgoing(id: string, { text, files, libraries, model, draw }: Written, parent: string | null): Outgoing {
+  const how = draw === undefined ? (model === undefined ? {} : { model }) : { draw };
+  return { id, text, files, libraries, parent, ...how };
 }
 
 function asTurn({ files, libraries, ...said }: Outgoing): Turn {

@@ -3,6 +3,7 @@
 
 import type { Attachment, LibraryName } from "../events.ts";
 import { newId } from "../ids.ts";
+import type { Drawing } from "../pictures.ts";
 import { alone, living, tab } from "./tabs.ts";
 
 const DRAFT = "eclair.draft.";
@@ -16,6 +17,8 @@ export interface Draft {
   readonly libraries: readonly LibraryName[];
   /** The model that was chosen for this message alone. */
   readonly model?: string;
+  /** How pictures are wanted, where it asks for some. */
+  readonly draw?: Drawing;
   /** The conversation that a new chat is going to be, so that it keeps its name across a reload. */
   readonly conversation?: string;
   /** The id that this was last sent under, and where; the same words there are the same message. */
@@ -26,6 +29,8 @@ export interface Sent {
   readonly id: string;
   readonly text: string;
   readonly files: readonly string[];
+  /** The drawing that it asked for, as JSON. */
+  readonly draw?: string;
   readonly parent: string | null;
 }
 

@@ -2,6 +2,7 @@
 // that tabs which change the line at the same time lose nothing; the order is a number in each.
 
 import type { Attachment, LibraryName } from "../events.ts";
+import type { Drawing } from "../pictures.ts";
 import { keys, outlives, readJson, write } from "./drafts.ts";
 
 const QUEUE = "eclair.queue.";
@@ -13,6 +14,7 @@ export interface Queued {
   readonly files: readonly Attachment[];
   readonly libraries: readonly LibraryName[];
   readonly model?: string;
+  readonly draw?: Drawing;
   readonly order: number;
 }
 

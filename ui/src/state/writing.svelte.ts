@@ -2,11 +2,12 @@
 
 import type { Attachment, LibraryName, Message } from "../events.ts";
 import { newId } from "../ids.ts";
+import type { Drawing } from "../pictures.ts";
 import { type Draft, inherit, isKept, keepDraft, NEW, readDraft, type Sent } from "./drafts.ts";
 import { Queue } from "./queue.svelte.ts";
 
 /** The content of a composer. */
-export type Written = Pick<Draft, "text" | "files" | "libraries" | "model">;
+export type Written = Pick<Draft, "text" | "files" | "libraries" | "model" | "draw">;
 
 const NOTHING: Written = { text: "", files: [], libraries: [] };
 
@@ -17,6 +18,8 @@ export class Writing {
   libraries = $state.raw<readonly LibraryName[]>([]);
   /** The model that was chosen for the next message alone. */
   chosen = $state<string | null>(null);
+  /** How pictures are wanted, where words are. */
+  drawing = $state.raw<Drawing | null>(null);
   /** Whether it outlives this page. */
   safe = $state(true);
 
@@ -41,8 +44,8 @@ export class Writing {
 
   /** What is in the composer. */
   get now(): Written {
-    const { draft, files, libraries, chosen } = this;
-    return { text: draft.trim(), files, libraries, ...(chosen !== null && { model: chosen }) };
+    const { draft, files, libraries, chosen, drawing } = this;
+    return { text: draft.trim(), files, libraries, ...(chosen !== null && { model: chosen }), ...(drawing !== null && { draw: drawing }) };
   }
 
   write(text: string): void {
@@ -75,18 +78,26 @@ export class Writing {
     this.#keep();
   }
 
+  /** Have pictures drawn of what is written; null asks for words. */
+  draw(drawing: Drawing | null): void {
+    this.drawing = drawing;
+    this.#keep();
+  }
+
   clear(): void {
     this.#put(NOTHING);
     this.#keep();
   }
 
   /** The id of what is about to be said: if its reply was lost the last time, the same one again. */
-  identify({ text, files, libraries }: Written, parent: string | null): string {
+  identify({ text, files, libraries, draw }: Written, parent: string | null): string {
     const names = [...files, ...libraries].map(({ id }) => id);
     const last = this.#sent;
-    const again = last?.text === text && last.parent === parent && last.files.join() === names.join();
+    const drawing = draw === undefined ? {} : { draw: JSON.stringify(draw) };
+    const same = last?.text === text && last.parent === parent && last.files.join() === names.join();
+    const again = same && last.draw === drawing.draw;
     const id = again ? last.id : newId("msg");
-    this.#sent = { id, text, files: names, parent };
+    this.#sent = { id, text, files: names, ...drawing, parent };
     this.#keep();
     return id;
   }
@@ -118,6 +129,7 @@ export class Writing {
     if (this.draft.startsWith(sent.text)) this.draft = this.draft.slice(sent.text.length).trimStart();
     this.files = this.files.filter(({ id }) => !sent.files.includes(id));
     this.libraries = this.libraries.filter(({ id }) => !sent.files.includes(id));
+    if (sent.draw === JSON.stringify(this.drawing)) this.drawing = null;
     this.#keep();
   }
 
@@ -142,11 +154,12 @@ export class Writing {
     for (const { id } of line.items.toReversed()) this.restore(line.take(id) ?? NOTHING);
   }
 
-  #put({ text, files, libraries, model }: Written): void {
+  #put({ text, files, libraries, model, draw }: Written): void {
     this.draft = text;
     this.files = files;
     this.libraries = libraries;
     this.chosen = model ?? null;
+    this.drawing = draw ?? null;
   }
 
   #keep(): void {
@@ -163,11 +176,13 @@ export class Writing {
 function joined(before: Written, after: Written): Written {
   const texts = before.text === after.text ? [after.text] : [before.text, after.text];
   const model = after.model ?? before.model;
+  const draw = after.draw ?? before.draw;
   return {
     text: texts.filter((text) => text !== "").join("\n\n"),
     files: united(before.files, after.files),
     libraries: united(before.libraries, after.libraries),
     ...(model !== undefined && { model }),
+    ...(draw !== undefined && { draw }),
   };
 }
 

@@ -1,0 +1,177 @@
+// The pictures that there are, newest first, those that are looked for among them, and those that are being made here.
+
+import { ApiError } from "../api.ts";
+import type { Drawing, Picture, PictureCalls } from "../pictures.ts";
+import { problem } from "../problem.ts";
+import { Parser } from "../sse.ts";
+
+const PAGE = 40;
+const PATIENCE = 200;
+
+/** A picture that is being made here: its place in the queue, then how far it is. */
+export interface Making {
+  readonly before: number;
+  readonly id: string | null;
+  readonly done: number | null;
+  readonly of: number | null;
+  readonly preview: number | null;
+}
+
+const BEGUN: Making = { before: 0, id: null, done: null, of: null, preview: null };
+
+type Heard =
+  | { readonly event: "waiting"; readonly data: { readonly before: number } }
+  | { readonly event: "progress"; readonly data: { readonly done: number; readonly of: number; readonly preview: number | null; readonly picture: string } }
+  | { readonly event: "picture"; readonly data: Picture }
+  | { readonly event: "fault"; readonly data: { readonly code: string; readonly message: string } };
+
+export class Gallery {
+  all = $state.raw<readonly Picture[]>([]);
+  /** Where those after them begin; null where these are all. */
+  next = $state<string | null>(null);
+  words = $state("");
+  /** Whether they have been read with success. */
+  known = $state(false);
+  failed = $state(false);
+  /** What is being made here, and what it is to show. */
+  making = $state.raw<{ readonly prompt: string; readonly drawing: Drawing; readonly now: Making; readonly left: number } | null>(null);
+  /** Why the last could not be made. */
+  problem = $state("");
+  readonly #calls: PictureCalls;
+  #reading: AbortController | null = null;
+  #cut: AbortController | null = null;
+  #older = false;
+  #shown = 0;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(calls: PictureCalls) {
+    this.#calls = calls;
+  }
+
+  /** The newest of them, or of those whose prompt has the words. */
+  async read(): Promise<void> {
+    this.#reading?.abort();
+    const reading = new AbortController();
+    this.#reading = reading;
+    try {
+      const { pictures, next } = await this.#calls.list(this.words, null, PAGE, reading.signal);
+      if (reading.signal.aborted) return;
+      [this.all, this.next, this.known, this.failed] = [pictures, next, true, false];
+    } catch (error) {
+      if (reading.signal.aborted) return;
+      if (!(error instanceof ApiError)) throw error;
+      this.failed = true;
+    }
+  }
+
+  /** While they are shown, what is heard is looked at. */
+  show(): () => void {
+    this.#shown += 1;
+    void this.read();
+    return () => (this.#shown -= 1);
+  }
+
+  /** An answer has ended somewhere, which may have been of pictures. */
+  async heard(): Promise<void> {
+    if (this.#shown === 0 || !this.known) return;
+    const { words } = this;
+    try {
+      const { pictures } = await this.#calls.list(words, null, PAGE);
+      const known = new Set(this.all.map(({ id }) => id));
+      if (this.words === words) this.all = [...pictures.filter(({ id }) => !known.has(id)), ...this.all];
+    } catch (error) {
+      if (!(error instanceof ApiError)) throw error; // the connection is lost, which the page says elsewhere
+    }
+  }
+
+  async older(): Promise<void> {
+    const { next, words } = this;
+    if (next === null || this.#older) return;
+    this.#older = true;
+    try {
+      const found = await this.#calls.list(words, next, PAGE);
+      if (this.next !== next || this.words !== words) return;
+      const known = new Set(this.all.map(({ id }) => id));
+      this.all = [...this.all, ...found.pictures.filter(({ id }) => !known.has(id))];
+      this.next = found.next;
+      this.failed = false;
+    } catch (error) {
+      if (!(error instanceof ApiError)) throw error;
+      this.failed = true;
+    } finally {
+      this.#older = false;
+    }
+  }
+
+  /** Look for words, once the typing pauses. */
+  search(words: string): void {
+    this.words = words;
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => void this.read(), PATIENCE);
+  }
+
+  /** Erase one for good. Throws what keeps it from that. */
+  async remove({ id }: Picture): Promise<void> {
+    await this.#calls.remove(id);
+    this.all = this.all.filter((other) => other.id !== id);
+  }
+
+  /** Have pictures made outside any conversation, until `stop`. */
+  async draw(prompt: string, drawing: Drawing): Promise<void> {
+    if (this.making !== null) return;
+    this.problem = "";
+    this.making = { prompt, drawing, now: BEGUN, left: drawing.count ?? 1 };
+    const cut = new AbortController();
+    this.#cut = cut;
+    try {
+      const response = await this.#calls.draw(prompt, drawing, cut.signal);
+      for await (const heard of read(response)) this.#hear(heard);
+    } catch (error) {
+      if (cut.signal.aborted) return;
+      if (!(error instanceof ApiError || error instanceof TypeError)) throw error;
+      this.problem = error instanceof ApiError ? error.message : problem("upstream", error.message);
+    } finally {
+      this.making = null;
+      this.#cut = null;
+    }
+  }
+
+  /** The work stops with the connection. */
+  stop(): void {
+    this.#cut?.abort();
+  }
+
+  #hear(heard: Heard): void {
+    const { making } = this;
+    if (making === null) return;
+    switch (heard.event) {
+      case "waiting":
+        this.making = { ...making, now: { ...making.now, before: heard.data.before } };
+        break;
+      case "progress": {
+        const { done, of, preview, picture } = heard.data;
+        this.making = { ...making, now: { before: 0, id: picture, done, of, preview } };
+        break;
+      }
+      case "picture":
+        this.all = [heard.data, ...this.all.filter(({ id }) => id !== heard.data.id)];
+        this.making = { ...making, now: BEGUN, left: making.left - 1 };
+        break;
+      case "fault":
+        this.problem = problem(heard.data.code, heard.data.message);
+        break;
+      default:
+        heard satisfies never;
+    }
+  }
+}
+
+async function* read(response: Response): AsyncGenerator<Heard> {
+  const parser = new Parser();
+  const reader = response.body?.getReader();
+  for (;;) {
+    const piece = await reader?.read();
+    if (piece === undefined || piece.done) return;
+    for (const { event, data } of parser.feed(piece.value)) yield { event, data: JSON.parse(data) as unknown } as Heard;
+  }
+}
