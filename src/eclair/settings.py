@@ -167,6 +167,22 @@ class Settings:
     mark_key: Path | None = field(
         default=None, metadata={"sentence": "File with the key (PEM, without a password) of `mark_certificate`."}
     )
+    diffusers_python: Path | None = field(
+        default=None,
+        metadata={
+            "sentence": "Python that has PyTorch and diffusers and draws with FLUX; by default Éclair's own, or "
+            "`diffusers/bin/python` in the data folder; see docs/flux.md."
+        },
+    )
+    picture_device: Literal["auto", "cuda", "mps", "cpu"] = _setting(
+        "auto", "Where picture models compute: on a graphics processor where there is one (`auto`), or on that named."
+    )
+    picture_memory: Annotated[int, Field(ge=0)] = _setting(
+        0, "Memory that a picture model may take for data, in MB; 0 lets it take what there is."
+    )
+    picture_minutes: float = _setting(
+        10, "Minutes for which a picture model stays loaded when nobody draws with it.", gt=0, le=100_000
+    )
     egress: Literal["offline", "listed", "eu", "open"] = _setting(
         "open",
         "Who may be called: nobody (`offline`), the hosts of `egress_hosts` and the engines that you set up "
