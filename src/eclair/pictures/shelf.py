@@ -10,12 +10,15 @@ from eclair.pictures.catalog import PictureEntry
 from eclair.settings import Settings
 from eclair.sizes import size
 
+PLACE = "pictures"
+"""Where in the models folder picture models are."""
+
 INDEX = "model_index.json"
 """The file of diffusers' layout that is fetched last."""
 
 
 def folder(data_dir: Path) -> Path:
-    return data_dir / "models" / "pictures"
+    return data_dir / "models" / PLACE
 
 
 def is_here(entry: PictureEntry, settings: Settings) -> bool:

@@ -88,14 +88,15 @@ class Diffusers:
         return {id: worker.pid for id, worker in self._workers.items() if worker.pid is not None}
 
     async def _worker(self, entry: PictureEntry) -> Worker:
+        here = await asyncio.to_thread(shelf.is_here, entry, self._settings)
         worker = self._workers.get(entry.id)
-        if worker is not None and worker.pid is not None:
+        if here and worker is not None and worker.pid is not None:
             return worker
         await self.close()
         found = await self._environment.find()
         if found.why is not None:
             raise EngineMissing(found.why)
-        if not await asyncio.to_thread(shelf.is_here, entry, self._settings):
+        if not here:
             raise ModelMissing(shelf.absent(entry))
         settings = self._settings
         order = Load(
