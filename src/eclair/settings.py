@@ -50,7 +50,8 @@ class Price:
 
 @dataclass(frozen=True, slots=True)
 class EngineSettings:
-    """One OpenAI-compatible server: its base URL (ending in /v1), its key, and models it does not list.
+    """One OpenAI-compatible server: its base URL (ending in /v1), its key, models it does not list, and `pictures`,
+    those of its models that make pictures although their names do not say so.
 
     `prices` are by model, `*` for every other; `joules_per_token`, or else `watts`, is what answering takes there.
     """
@@ -60,6 +61,7 @@ class EngineSettings:
     url: Annotated[str, Field(pattern="^https?://[^/]")]
     key: Annotated[str | None, Field(min_length=1)] = None
     models: tuple[str, ...] = ()
+    pictures: tuple[str, ...] = ()
     context: Annotated[int | None, Field(ge=1)] = None
     prices: dict[str, Price] = field(default_factory=dict[str, Price])
     joules_per_token: Rate | None = None
@@ -135,7 +137,8 @@ class Settings:
     engines: dict[str, EngineSettings] = field(
         default_factory=dict[str, EngineSettings],
         metadata={
-            "sentence": "OpenAI-compatible servers by name: `url`, `key`, `models`, `context`, and what they take."
+            "sentence": "OpenAI-compatible servers by name: `url`, `key`, `models`, `pictures`, `context`, and what "
+            "they take."
         },
     )
     core_watts: float = _setting(

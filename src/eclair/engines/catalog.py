@@ -212,7 +212,7 @@ def rows(text: str, where: str, kind: str = "model") -> dict[str, dict[str, Any]
     listed: Any = table.get(kind, [])
     strange = not isinstance(listed, list) or not all(isinstance(row, dict) for row in listed)  # pyright: ignore[reportUnknownVariableType]
     if strange or not table.keys() <= set(TABLES):
-        raise SettingsError(f"{where} holds something else than [[model]] and [[picture]] rows; take it out.")
+        raise SettingsError(f"{where} holds something else than [[model]] rows or [[picture]] rows; take it out.")
     for number, row in enumerate(listed, 1):  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
         id: Any = row.get("id")  # pyright: ignore[reportUnknownVariableType]
         if not isinstance(id, str):

@@ -63,6 +63,7 @@ class Diffusers:
             masked=job.mask is not None,
             blobs=(*job.sources, *([job.mask] if job.mask is not None else [])),
         )
+        drawn: Drawn | None = None
         async with self._turn:
             self._stop_waiting()
             try:
@@ -73,9 +74,11 @@ class Diffusers:
                             case Step():
                                 yield Progress(step.done, step.of, step.blobs[0] if step.blobs else None)
                             case Made():
-                                yield Drawn(step.blobs[0], job.seed)
+                                drawn = Drawn(step.blobs[0], job.seed)
             finally:
                 self._idle = asyncio.create_task(self._end_when_idle(), name="ends picture models that are idle")
+        assert drawn is not None
+        yield drawn
 
     async def close(self) -> None:
         self._stop_waiting()
