@@ -10,6 +10,8 @@ PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3
 	"$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
 VENV := .venv
 BUILD := .build
+DIFFUSERS := $(BUILD)/diffusers
+TORCH := 2.13.0
 UI := $(shell find ui -name node_modules -prune -o -type f -print)
 DRAWINGS := $(shell find drawings -name node_modules -prune -o -type f -print) src/eclair/pictures/drawing/folding.py
 
@@ -30,9 +32,12 @@ help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: $(VENV)/.app ## Set up what is not set up, and start Éclair
-	@exec $(VENV)/bin/eclair serve --pull
+	@$(if $(wildcard $(DIFFUSERS)/.ready),ECLAIR_DIFFUSERS_PYTHON="$${ECLAIR_DIFFUSERS_PYTHON:-$(abspath $(DIFFUSERS))/bin/python}") \
+		exec $(VENV)/bin/eclair serve --pull
 
-test: $(VENV)/.app $(VENV)/.dev chromium ## Run every test, in a real browser too
+diffusers: $(DIFFUSERS)/.ready ## Set up PyTorch and diffusers, which draw with FLUX
+
+test: $(VENV)/.app $(VENV)/.dev diffusers chromium ## Run every test, in a real browser too
 	@$(VENV)/bin/eclair pull
 	@$(VENV)/bin/python -m pytest -n 2 --dist loadfile $(ARGS)
 
@@ -57,6 +62,8 @@ lock: $(VENV)/.dev ## Renew the lock files
 	@$(VENV)/bin/uv pip compile -q pyproject.toml $(LOCKED) -o requirements.lock
 	@$(VENV)/bin/uv pip compile -q --group build $(LOCKED) -o requirements-build.lock
 	@$(VENV)/bin/uv pip compile -q --group dev -c requirements.lock $(LOCKED) -o requirements-dev.lock
+	@$(VENV)/bin/uv pip compile -q --group diffusers --overrides <(echo "torch; sys_platform == 'never'") \
+		$(addprefix --no-emit-package ,torch setuptools sympy mpmath networkx) $(LOCKED) -o requirements-diffusers.lock
 LOCKED := --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --upgrade
 
 wheel: $(BUILD)/.ready ## Build the wheel into dist/
@@ -84,6 +91,16 @@ $(VENV)/.dev: requirements-dev.lock $(VENV)/.runtime
 $(BUILD)/.ready: requirements-build.lock
 	$(call install,$(BUILD),requirements-build.lock,Installing what the build needs…)
 
+# PyTorch has another build for each kind of graphics processor, so that no hash can be right for all: pip takes that
+# version from wherever it is configured to. What is left is pinned by hash.
+$(DIFFUSERS)/.ready: requirements-diffusers.lock
+	@echo "Installing PyTorch and diffusers…"
+	@[ -x $(DIFFUSERS)/bin/pip ] || "$(PYTHON)" -m venv $(DIFFUSERS)
+	@$(DIFFUSERS)/bin/python -m pip install -q --disable-pip-version-check --no-input --no-compile torch==$(TORCH)
+	@$(DIFFUSERS)/bin/python -m pip install -q --disable-pip-version-check --no-input --no-compile --no-deps \
+		--require-hashes --only-binary :all: -r requirements-diffusers.lock
+	@touch $@
+
 $(VENV)/.app: $(VENV)/.runtime $(BUILD)/.ready pyproject.toml hatch_build.py $(UI) $(DRAWINGS)
 	@echo "Building the web app…"
 	@rm -rf $(BUILD)/wheel
@@ -93,4 +110,4 @@ $(VENV)/.app: $(VENV)/.runtime $(BUILD)/.ready pyproject.toml hatch_build.py $(U
 		$(BUILD)/wheel/*.whl
 	@touch $@
 
-.PHONY: help run test check format bench lock wheel clean chromium
+.PHONY: help run diffusers test check format bench lock wheel clean chromium

@@ -25,7 +25,8 @@ from eclair.ledger import Ledger
 from eclair.marks import Marks
 from eclair.modes import Modes
 from eclair.pictures.gallery import Gallery
-from eclair.pictures.opening import generators, open_gallery, open_studio
+from eclair.pictures.known import generators
+from eclair.pictures.opening import open_gallery, open_studio
 from eclair.pictures.studio import Studio
 from eclair.preferences import Preferred
 from eclair.prefill import Prefill
@@ -219,7 +220,10 @@ async def open_core(settings: Settings, around: Surroundings = AROUND) -> AsyncG
         world = await stack.enter_async_context(
             open_world(settings, browser, store.web, reading.embedder, ask, around, services)
         )
-        marks, made = Marks.configured(settings, ahead=True), [*generators(settings, door), *around.generators(door)]
+        marks, made = (
+            Marks.configured(settings, ahead=True),
+            [*generators(settings, store.servers, door=door), *around.generators(door)],
+        )
         stack.push_async_callback(marks.close)
         studio = await stack.enter_async_context(
             open_studio(settings, store, gallery, reading.blobs, reading.seeing, marks, idle, made)

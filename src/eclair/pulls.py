@@ -14,11 +14,12 @@ from eclair.changes import Changes
 from eclair.engines.fetching import Progress
 from eclair.engines.hub import Hub
 from eclair.engines.pace import Pace
-from eclair.engines.plans import Plan, plan
-from eclair.engines.pull import pull, remove
+from eclair.engines.plans import Plan
+from eclair.engines.pull import pull
 from eclair.errors import EclairError, NotFound
 from eclair.ids import new_id
 from eclair.loopback import is_loopback
+from eclair.pullable import plan, remove
 from eclair.registry import Registry
 from eclair.settings import Settings
 from eclair.trust.egress import CLOSED, Door, Downloads

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, NoReturn, Protocol
 
 from eclair.engines.base import Engine, Health, Model
+from eclair.engines.painters import draws_only
 from eclair.errors import EclairError, EngineUnavailable, NotFound, StoreError
 from eclair.settings import Settings
 from eclair.trust.door import CLOSED, Door
@@ -205,7 +206,8 @@ def build(settings: Settings, added: Added | None = None, *, door: Door = CLOSED
     if settings.engines:
         from eclair.engines.openai import OpenAIEngine
 
-        engines += [OpenAIEngine.configured(name, server, door) for name, server in settings.engines.items()]
+        answering = {name: each for name, each in settings.engines.items() if not draws_only(name, each.url)}
+        engines += [OpenAIEngine.configured(name, server, door) for name, server in answering.items()]
     if settings.scripted:
         from eclair.engines.scripted import ScriptedEngine
 

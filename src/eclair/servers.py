@@ -19,6 +19,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from eclair.engines.added import bound, taken_names, unlocked
 from eclair.engines.jurisdiction import Place, place
+from eclair.engines.painters import Credits, draws_only
 from eclair.engines.probe import Finding, Probe, Prober
 from eclair.errors import Conflict, EclairError, InvalidInput, NotFound
 from eclair.ids import Clock
@@ -133,7 +134,8 @@ class Servers:
         server = await self.get(name)
         key, models = await self._access(name)
         stated = server.place.country if server.place.stated else None
-        prober = Prober(server.url, key, models, clock=self._clock, door=self._door, country=stated)
+        kind = Credits if draws_only(name, server.url) else Prober
+        prober = kind(server.url, key, models, clock=self._clock, door=self._door, country=stated)
         async with aclosing(prober.findings()) as findings:
             async for found in findings:
                 if isinstance(found, Probe):

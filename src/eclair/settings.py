@@ -50,7 +50,8 @@ class Price:
 
 @dataclass(frozen=True, slots=True)
 class EngineSettings:
-    """One OpenAI-compatible server: its base URL (ending in /v1), its key, and models it does not list.
+    """One OpenAI-compatible server: its base URL (ending in /v1), its key, models it does not list, and `pictures`,
+    those of its models that make pictures although their names do not say so.
 
     `prices` are by model, `*` for every other; `joules_per_token`, or else `watts`, is what answering takes there.
     """
@@ -60,6 +61,7 @@ class EngineSettings:
     url: Annotated[str, Field(pattern="^https?://[^/]")]
     key: Annotated[str | None, Field(min_length=1)] = None
     models: tuple[str, ...] = ()
+    pictures: tuple[str, ...] = ()
     context: Annotated[int | None, Field(ge=1)] = None
     prices: dict[str, Price] = field(default_factory=dict[str, Price])
     joules_per_token: Rate | None = None
@@ -142,7 +144,8 @@ class Settings:
     engines: dict[str, EngineSettings] = field(
         default_factory=dict[str, EngineSettings],
         metadata={
-            "sentence": "OpenAI-compatible servers by name: `url`, `key`, `models`, `context`, and what they take."
+            "sentence": "OpenAI-compatible servers by name: `url`, `key`, `models`, `pictures`, `context`, and what "
+            "they take."
         },
     )
     core_watts: float = _setting(
@@ -173,6 +176,22 @@ class Settings:
     )
     mark_key: Path | None = field(
         default=None, metadata={"sentence": "File with the key (PEM, without a password) of `mark_certificate`."}
+    )
+    diffusers_python: Path | None = field(
+        default=None,
+        metadata={
+            "sentence": "Python that has PyTorch and diffusers and draws with FLUX; by default Éclair's own, or "
+            "`diffusers/bin/python` in the data folder; see docs/flux.md."
+        },
+    )
+    picture_device: Literal["auto", "cuda", "mps", "cpu"] = _setting(
+        "auto", "Where picture models compute: on a graphics processor where there is one (`auto`), or on that named."
+    )
+    picture_memory: Annotated[int, Field(ge=0)] = _setting(
+        0, "Memory that a picture model may take for data, in MB; 0 lets it take what there is."
+    )
+    picture_minutes: float = _setting(
+        10, "Minutes for which a picture model stays loaded when nobody draws with it.", gt=0, le=100_000
     )
     egress: Literal["offline", "listed", "eu", "open"] = _setting(
         "open",

@@ -21,7 +21,7 @@ from eclair.engines.added import AddedEngines
 from eclair.engines.base import Model
 from eclair.engines.catalog import Entry
 from eclair.engines.offers import Offer, offers
-from eclair.pictures.opening import generators
+from eclair.pictures.known import generators
 from eclair.pictures.values import PictureModel
 from eclair.registry import build
 from eclair.settings import Settings
@@ -114,7 +114,7 @@ async def _rows(settings: Settings) -> tuple[list[Row], list[PictureModel], list
 async def drawing(settings: Settings, door: Door) -> list[PictureModel]:
     """What draws, or could."""
     found: dict[str, PictureModel] = {}
-    for generator in generators(settings, door):
+    for generator in generators(settings, door=door):
         try:
             for model in await generator.models():
                 found.setdefault(model.id, model)

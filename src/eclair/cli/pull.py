@@ -20,10 +20,11 @@ from eclair.engines.catalog import EMBEDDED, Entry
 from eclair.engines.fetching import Progress, Stage
 from eclair.engines.hub import Hub
 from eclair.engines.pace import Pace
-from eclair.engines.plans import Plan, of_wheel, plan
-from eclair.engines.pull import pull, remove
+from eclair.engines.plans import Plan, of_wheel
+from eclair.engines.pull import pull
 from eclair.errors import LicenceAsks, ModelMissing
 from eclair.labels import coming, labels_file
+from eclair.pullable import plan, remove
 from eclair.settings import Settings
 from eclair.sizes import size
 from eclair.trust.egress import Downloads
@@ -55,7 +56,7 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
     _introduce(wanted, terminal)
     _ask(wanted, terminal, accepted=arguments.accept_licence)
     path = _fetch(wanted, settings, hub, terminal, thorough=True)
-    if any(file.sha256 is None and not isinstance(file.source, Path) for file in wanted.files):
+    if any((file.sha256 or file.git) is None and not isinstance(file.source, Path) for file in wanted.files):
         terminal.complain("Nobody says what its hash should be: it could only be seen that it is a GGUF file.")
     terminal.line(f"{wanted.entry.name} is in {path}")
     if arguments.name is None:

@@ -11,6 +11,7 @@ import orjson
 from eclair.engines.base import JSON, Engine
 from eclair.engines.jurisdiction import place
 from eclair.engines.openai import OpenAIEngine
+from eclair.engines.painters import draws_only
 from eclair.errors import EclairError, SettingsError
 from eclair.settings import Settings
 from eclair.store.base import AddedServer
@@ -76,7 +77,7 @@ class AddedEngines:
         found: dict[str, Engine | EclairError] = {}
         tried: Mapping[str, str] = await self._probes() if there else {}
         for name, server in there.items():
-            if name not in taken:
+            if name not in taken and not draws_only(name, server.url):
                 try:
                     found[name] = engine = self._engine(server)
                     engine.seeing = seeing(tried.get(name))

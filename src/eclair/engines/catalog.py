@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import difflib
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from functools import cache
 from importlib import resources
@@ -164,11 +164,11 @@ def entries(own: Path | None = None) -> dict[str, Entry]:
 
     Raises SettingsError, which names the row and what is wrong with it.
     """
-    rows = _rows(resources.files("eclair.engines").joinpath("catalog.toml").read_text("utf-8"), "catalog.toml")
+    known = rows(resources.files("eclair.engines").joinpath("catalog.toml").read_text("utf-8"), "catalog.toml")
     if own is not None:
-        for id, row in _rows(_read(own), str(own)).items():
-            rows[id] = {**rows.get(id, {}), **row}
-    return {id: _entry(id, row, "catalog.toml" if own is None else str(own)) for id, row in rows.items()}
+        for id, row in rows(read(own), str(own)).items():
+            known[id] = {**known.get(id, {}), **row}
+    return {id: _entry(id, row, "catalog.toml" if own is None else str(own)) for id, row in known.items()}
 
 
 def embedded() -> Entry:
@@ -187,7 +187,7 @@ def find(known: Mapping[str, Entry], id: str) -> Entry:
     return entry
 
 
-def _read(file: Path) -> str:
+def read(file: Path) -> str:
     try:
         return file.read_text("utf-8")
     except FileNotFoundError:
@@ -198,17 +198,22 @@ def _read(file: Path) -> str:
         raise SettingsError(f"{file} cannot be read: {error.strerror}; check who may read it.") from error
 
 
-def _rows(text: str, where: str) -> dict[str, dict[str, Any]]:
-    """The rows by their ids. Raises SettingsError."""
+TABLES = ("model", "picture")
+"""What a file of the owner's may hold: models that answer, and models that draw."""
+
+
+def rows(text: str, where: str, kind: str = "model") -> dict[str, dict[str, Any]]:
+    """The rows of that table by their ids. Raises SettingsError."""
     try:
         table = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise SettingsError(f"{where} is not TOML: {error}; correct it.") from error
     found: dict[str, dict[str, Any]] = {}
-    rows: Any = table.pop("model", [])
-    if table or not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):  # pyright: ignore[reportUnknownVariableType]
-        raise SettingsError(f"{where} holds something else than [[model]] rows; take it out.")
-    for number, row in enumerate(rows, 1):  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
+    listed: Any = table.get(kind, [])
+    strange = not isinstance(listed, list) or not all(isinstance(row, dict) for row in listed)  # pyright: ignore[reportUnknownVariableType]
+    if strange or not table.keys() <= set(TABLES):
+        raise SettingsError(f"{where} holds something else than [[model]] rows or [[picture]] rows; take it out.")
+    for number, row in enumerate(listed, 1):  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
         id: Any = row.get("id")  # pyright: ignore[reportUnknownVariableType]
         if not isinstance(id, str):
             raise SettingsError(f"{where}: row {number} has no `id`; add one.")
@@ -225,7 +230,7 @@ def _entry(id: str, row: Mapping[str, Any], where: str) -> Entry:
             raise SettingsError(f"{where}: model {id!r} has `files`, which is no field; write [[model.file]].")
         entry = _ENTRY.validate_json(orjson.dumps(values), strict=True)
     except ValidationError as error:
-        raise SettingsError(f"{where}: model {id!r} {_fault(error)}") from None
+        raise SettingsError(f"{where}: model {id!r} {fault(error, [spec.name for spec in fields(Entry)])}") from None
     except orjson.JSONEncodeError as error:
         raise SettingsError(f"{where}: model {id!r} holds what no field can be ({error}); take it out.") from None
     if entry.wheel is None and any(file.repo is None for file in entry.files):
@@ -233,13 +238,14 @@ def _entry(id: str, row: Mapping[str, Any], where: str) -> Entry:
     return entry
 
 
-def _fault(error: ValidationError) -> str:
+def fault(error: ValidationError, names: Sequence[str]) -> str:
+    """What is wrong with a row whose fields have these names, behind what names it."""
     first = error.errors()[0]
-    path = ["file" if step == "files" else str(step) for step in first["loc"] if not _branch(step)]
+    path = [_WRITTEN.get(str(step), str(step)) for step in first["loc"] if not _branch(step)]
     place = ".".join(path)
     match first["type"]:
         case "unexpected_keyword_argument":
-            near = difflib.get_close_matches(path[-1], [spec.name for spec in fields(Entry)], n=1, cutoff=0.0)[0]
+            near = difflib.get_close_matches(path[-1], names, n=1, cutoff=0.0)[0]
             return f"has `{place}`, which is no field; did you mean `{near}`?"
         case "missing" | "missing_argument":
             return f"lacks `{place}`; add it."
@@ -247,6 +253,10 @@ def _fault(error: ValidationError) -> str:
             return f"has `{place}` = {first['input']!r}, which is not written as that field is; see docs/engines.md."
         case _:
             return f"has `{place}` = {first['input']!r}: {first['msg'][0].lower()}{first['msg'][1:]}."
+
+
+_WRITTEN = {"files": "file", "parts": "part"}
+"""How fields of several rows are written."""
 
 
 def _branch(step: int | str) -> bool:

