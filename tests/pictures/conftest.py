@@ -1,14 +1,19 @@
+"""One server for a module, whose pictures the scripted generator draws, and tiny pipelines of random numbers."""
+
 from __future__ import annotations
 
 import io
 import os
 import subprocess
+from collections.abc import AsyncGenerator
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
 from PIL import Image
 
 from eclair.settings import Settings
+from tests.support import ENDLESS, Server, serving
 
 ROOT = Path(__file__).parents[2]
 TINY = Path(__file__).with_name("tiny.py")
@@ -17,6 +22,15 @@ MODELS = {
     "FluxKontextPipeline": "flux-1-kontext-dev",
     "Flux2KleinPipeline": "flux-2-klein-4b",
 }
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def server(tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[Server]:
+    folder = tmp_path_factory.mktemp("module")
+    async with serving(
+        Settings(data_dir=folder / "data", embedded=False, scripted=True, port=0, max_tokens=ENDLESS, embedder="off")
+    ) as server:
+        yield server
 
 
 @pytest.fixture(scope="session")

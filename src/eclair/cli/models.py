@@ -165,7 +165,7 @@ def _picture_cells(model: PictureModel) -> tuple[str, ...]:
     )
     states = {
         "ready": "ready",
-        "absent": model.why or f"not here: `eclair pull {model.id}`",
+        "absent": f"not here: `eclair pull {model.id}`",
         "locked": model.why or "locked",
     }
     return (
