@@ -67,6 +67,12 @@ def _waiting() -> list[psutil.Process]:
     return [each for each in psutil.Process().children() if "eclair.marks.process" in " ".join(each.cmdline())]
 
 
+async def test_what_no_model_made_says_so_and_bears_no_watermark(marks: Marks) -> None:
+    found = await look(marks, await marks.mark(encoded(photo(), "PNG"), Made("drawn", "eclair-drawing")))
+    assert (found.made, found.credentials.how, found.metadata.how) == ("drawn", "drawn", "drawn")
+    assert (found.metadata.source, found.watermark.state, found.altered) == ("algorithmicMedia", "absent", False)
+
+
 @pytest.mark.parametrize("form", FORMS)
 async def test_a_picture_bears_all_three_marks(marks: Marks, form: str) -> None:
     for made, data in ((CREATED, encoded(photo(), form)), (EDITED, encoded(photo()[:, :, 0].copy(), form))):

@@ -20,11 +20,13 @@ from eclair.settings import Settings
 VERDICTS = {
     "created": "A model made it, by its marks.",
     "edited": "A model had a part in it, by its marks.",
+    "drawn": "A program drew it, without AI, by its marks.",
     None: "No mark says that a model made it. That proves nothing: not everything is marked, and marks can be removed.",
 }
 SAYS = {
     "created": "say that a model made it",
     "edited": "say that a model had a part in it",
+    "drawn": "say that a program drew it",
     None: "do not speak of AI",
 }
 

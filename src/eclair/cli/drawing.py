@@ -94,7 +94,7 @@ async def _written(core: Core, made: Finished, wanted: Wanted, terminal: Termina
     seed = f" · seed {picture.seed}" if picture.seed is not None else ""
     seconds = f" · {picture.milliseconds / 1000:.1f} s" if picture.milliseconds is not None else ""
     if made.prompt is not None and made.prompt != picture.prompt:
-        terminal.aside(made.prompt)
+        terminal.aside(f"Drawn as: {made.prompt}")
     terminal.note(f"{picture.width} × {picture.height} · {picture.model}{seed}{seconds}")
 
 

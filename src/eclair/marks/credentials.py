@@ -72,7 +72,7 @@ class _Manifest(BaseModel):
     @property
     def how(self) -> How | None:
         said = {how_of(action.source) for action in self.actions}
-        return "created" if "created" in said else "edited" if "edited" in said else None
+        return next((each for each in ("created", "edited", "drawn") if each in said), None)
 
 
 class _Failure(BaseModel):
@@ -170,7 +170,11 @@ def _told(store: _Store) -> tuple[Credentials, str]:
     active = store.manifests.get(store.active_manifest)
     if active is None:
         return Credentials("altered", problems=("manifest.missing",)), ""
-    others = [manifest.how for label, manifest in store.manifests.items() if label != store.active_manifest]
+    others = [
+        manifest.how in ("created", "edited")
+        for label, manifest in store.manifests.items()
+        if label != store.active_manifest
+    ]
     problems = sorted({failure.code for failure in store.validation_results.active.failure})
     product = next(iter(active.claim_generator_info), _Named())
     trust = "own" if store.validation_state == "Trusted" else "unknown"

@@ -51,14 +51,16 @@ class Marks:
 
     async def mark(self, image: bytes, made: Made, form: Form | None = None, quality: int = QUALITY) -> bytes:
         """The picture with all three marks, in the form that it came in or another; the `quality` of what loses some is
-        from 1 to 100.
+        from 1 to 100. What no model made bears no watermark, which speaks of AI.
 
         Raises UnreadableFile for what is no picture that can bear them, and SettingsError without a usable certificate:
         what cannot be marked does not go out.
         """
         certificate = await asyncio.to_thread(self._certificates.signing)
         async with self._places:
-            picture, media = await self._written(image, Order("mark", xmp.packet(made).decode(), form, quality))
+            picture, media = await self._written(
+                image, Order("mark", xmp.packet(made).decode(), made.how != "drawn", form, quality)
+            )
         try:
             return await asyncio.to_thread(credentials.sign, picture, media, made, certificate)
         except credentials.Unsigned as error:

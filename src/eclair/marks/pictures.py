@@ -48,9 +48,11 @@ class Unfit(Exception):
     """The picture cannot be taken; the text is a sentence without its subject and its full stop."""
 
 
-def written(data: bytes, packet: bytes, into: Form | None = None, quality: int = QUALITY) -> tuple[bytes, str]:
-    """The picture with the watermark under it and `packet` beside it, in the form that it came in or another, and its
-    type (RFC 6838). Raises Unfit."""
+def written(
+    data: bytes, packet: bytes, into: Form | None = None, quality: int = QUALITY, watermarked: bool = True
+) -> tuple[bytes, str]:
+    """The picture with `packet` beside it and perhaps the watermark under it, in the form that it came in or another,
+    and its type (RFC 6838). Raises Unfit."""
     image = _opened(io.BytesIO(data))
     form = into.upper() if into is not None else "JPEG" if image.format == "MPO" else str(image.format)
     if form not in WRITTEN:
@@ -65,13 +67,18 @@ def written(data: bytes, packet: bytes, into: Form | None = None, quality: int =
     upright = _flat(ImageOps.exif_transpose(_loaded(image)))
     if form == "JPEG" and upright.mode == "RGBA":  # which lets nothing through
         upright = Image.alpha_composite(Image.new("RGBA", upright.size, "white"), upright).convert("RGB")
-    colours = upright.convert("RGB") if upright.mode == "RGBA" else upright
-    changed = Image.fromarray(watermark.embed(np.asarray(colours)))
-    if upright.mode == "RGBA":
-        changed.putalpha(upright.getchannel("A"))
+    picture = _watermarked(upright) if watermarked else upright
     out = io.BytesIO()
-    changed.save(out, form, icc_profile=profile, **_options(form, data, packet, quality))
+    picture.save(out, form, icc_profile=profile, **_options(form, data, packet, quality))
     return out.getvalue(), f"image/{form.lower()}"
+
+
+def _watermarked(image: Image.Image) -> Image.Image:
+    colours = image.convert("RGB") if image.mode == "RGBA" else image
+    changed = Image.fromarray(watermark.embed(np.asarray(colours)))
+    if image.mode == "RGBA":
+        changed.putalpha(image.getchannel("A"))
+    return changed
 
 
 def looked_at(path: Path) -> tuple[str | None, bytes | None, Watermark]:

@@ -41,7 +41,9 @@ def main() -> None:
 
 def _answer(order: Order) -> bytes:
     if order.what == "mark":
-        picture, media = pictures.written(sys.stdin.buffer.read(), order.packet.encode(), order.form, order.quality)
+        picture, media = pictures.written(
+            sys.stdin.buffer.read(), order.packet.encode(), order.form, order.quality, order.watermarked
+        )
         return PICTURE + media.encode() + b"\n" + picture
     found = report(Path(order.path), order.known)
     return REPORT + orjson.dumps(asdict(found))

@@ -8,8 +8,8 @@ from typing import Literal
 import eclair
 from eclair.errors import InvalidInput
 
-How = Literal["created", "edited"]
-"""By a model altogether, or in part."""
+How = Literal["created", "edited", "drawn"]
+"""By a model altogether, or in part; or put together from drawings by a program that no pictures taught."""
 
 Form = Literal["png", "jpeg", "webp"]
 """A form that a picture can be written in with all marks."""
@@ -48,16 +48,20 @@ VOCABULARY = "http://cv.iptc.org/newscodes/digitalsourcetype/"
 SOURCES: dict[How, str] = {
     "created": f"{VOCABULARY}trainedAlgorithmicMedia",
     "edited": f"{VOCABULARY}compositeWithTrainedAlgorithmicMedia",
+    "drawn": f"{VOCABULARY}algorithmicMedia",
 }
 
 
 def how_of(source: str) -> How | None:
-    """What a Digital Source Type says of AI; None for one that does not speak of it, such as a camera's."""
+    """What a Digital Source Type says of AI, or of a program without; None for one that speaks of neither, such as a
+    camera's."""
     match source.rstrip("/").rpartition("/")[2]:
         case "trainedAlgorithmicMedia":
             return "created"
         case "compositeWithTrainedAlgorithmicMedia" | "compositeSynthetic":
             return "edited"
+        case "algorithmicMedia":
+            return "drawn"
         case _:
             return None
 
@@ -110,11 +114,12 @@ class Report:
 
     @property
     def made(self) -> How | None:
-        """What the marks say together; None where none says that a model had a part, which proves nothing."""
+        """What the marks say together, the most that any says of AI; None where none says that a model or a program
+        made it, which proves nothing."""
         said = {self.credentials.how, self.metadata.how}
         if "created" in said or (self.watermark.state == "found" and "edited" not in said):
             return "created"
-        return "edited" if "edited" in said else None
+        return "edited" if "edited" in said else "drawn" if "drawn" in said else None
 
     @property
     def altered(self) -> bool:

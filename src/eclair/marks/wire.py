@@ -18,11 +18,12 @@ without its subject and its full stop."""
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """Write the note `packet` and the watermark into the picture that follows, in another `form` if one is named; or
-    look at the file at `path`, knowing whose signatures are this Éclair's."""
+    """Write the note `packet` and, if it is `watermarked`, the watermark into the picture that follows, in another
+    `form` if one is named; or look at the file at `path`, knowing whose signatures are this Éclair's."""
 
     what: Literal["mark", "look"]
     packet: str = ""
+    watermarked: bool = True
     form: Form | None = None
     quality: int = QUALITY
     path: str = ""

@@ -278,7 +278,7 @@ class Studio:
     async def _kept(self, commission: Commission, job: Job, drawn: Drawn, id: str, began: float) -> Picture:
         """The picture, marked and kept. Raises EngineBroken for what is no picture."""
         model = commission.model
-        made = Made("edited" if job.sources else "created", model.id)
+        made = Made("drawn" if model.drawn else "edited" if job.sources else "created", model.id)
         image = drawn.image
         try:
             if len(image) > LARGEST:

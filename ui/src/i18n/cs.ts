@@ -783,6 +783,7 @@ export const cs: Words = {
   madeLooking: "Prohlíží se „{name}“…",
   madeCreated: "Podle značek to udělala umělá inteligence.",
   madeEdited: "Podle značek na tom měla podíl umělá inteligence.",
+  madeDrawn: "Podle značek to nakreslil program, bez umělé inteligence.",
   madeNone: "Žádná značka neříká, že to udělala umělá inteligence.",
   madeProves: "To nic nedokazuje: ne všechno je označeno a značky lze odstranit.",
   madeAltered: "Soubor byl od podepsání změněn.",

@@ -733,6 +733,7 @@ export const da: Words = {
   madeLooking: "Undersøger “{name}”…",
   madeCreated: "Ifølge mærkerne er den lavet af AI.",
   madeEdited: "Ifølge mærkerne har AI haft del i den.",
+  madeDrawn: "Ifølge mærkerne er den tegnet af et program, uden AI.",
   madeNone: "Intet mærke siger, at AI har lavet den.",
   madeProves: "Det beviser intet: Ikke alt er mærket, og mærker kan fjernes.",
   madeAltered: "Filen er ændret, siden den blev underskrevet.",

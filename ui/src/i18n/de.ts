@@ -733,6 +733,7 @@ export const de: Words = {
   madeLooking: "„{name}“ wird angesehen…",
   madeCreated: "Nach ihren Zeichen hat KI die Datei gemacht.",
   madeEdited: "Nach ihren Zeichen war KI an der Datei beteiligt.",
+  madeDrawn: "Nach ihren Zeichen hat ein Programm die Datei gezeichnet, ohne KI.",
   madeNone: "Kein Zeichen sagt, dass KI die Datei gemacht hat.",
   madeProves: "Das beweist nichts: Nicht alles trägt Zeichen, und Zeichen lassen sich entfernen.",
   madeAltered: "Die Datei wurde verändert, seit sie signiert wurde.",

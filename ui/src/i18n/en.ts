@@ -732,6 +732,7 @@ export const en = {
   madeLooking: "Looking at “{name}”…",
   madeCreated: "By its marks, AI made it.",
   madeEdited: "By its marks, AI had a part in it.",
+  madeDrawn: "By its marks, a program drew it, without AI.",
   madeNone: "No mark says that AI made it.",
   madeProves: "That proves nothing: not everything is marked, and marks can be removed.",
   madeAltered: "The file has been altered since it was signed.",

@@ -765,6 +765,7 @@ export const es: Words = {
   madeLooking: "Examinando «{name}»…",
   madeCreated: "Según sus marcas, lo hizo una IA.",
   madeEdited: "Según sus marcas, una IA intervino en ello.",
+  madeDrawn: "Según sus marcas, lo dibujó un programa, sin IA.",
   madeNone: "Ninguna marca dice que lo hiciera una IA.",
   madeProves: "Eso no prueba nada: no todo lleva marcas, y las marcas se pueden quitar.",
   madeAltered: "El archivo ha sido modificado desde que se firmó.",

@@ -733,6 +733,7 @@ export const et: Words = {
   madeLooking: "Vaadatakse faili „{name}“…",
   madeCreated: "Märgiste järgi tegi selle tehisintellekt.",
   madeEdited: "Märgiste järgi oli tehisintellektil selles osa.",
+  madeDrawn: "Märgiste järgi joonistas selle programm, ilma tehisintellektita.",
   madeNone: "Ükski märgis ei ütle, et selle tegi tehisintellekt.",
   madeProves: "See ei tõesta midagi: kõike ei märgistata ja märgiseid saab eemaldada.",
   madeAltered: "Faili on pärast allkirjastamist muudetud.",

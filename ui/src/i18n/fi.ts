@@ -733,6 +733,7 @@ export const fi: Words = {
   madeLooking: "Tutkitaan tiedostoa ”{name}”…",
   madeCreated: "Merkintöjen mukaan tekoäly on tehnyt sen.",
   madeEdited: "Merkintöjen mukaan tekoälyllä on ollut siinä osuus.",
+  madeDrawn: "Merkintöjen mukaan sen on piirtänyt ohjelma ilman tekoälyä.",
   madeNone: "Mikään merkintä ei kerro, että tekoäly olisi tehnyt sen.",
   madeProves: "Se ei todista mitään: kaikkea ei merkitä, ja merkinnät voi poistaa.",
   madeAltered: "Tiedostoa on muutettu allekirjoittamisen jälkeen.",

@@ -757,6 +757,7 @@ export const fr: Words = {
   madeLooking: "Examen de « {name} »…",
   madeCreated: "D’après ses marques, une IA l’a créé.",
   madeEdited: "D’après ses marques, une IA y a pris part.",
+  madeDrawn: "D’après ses marques, un programme l’a dessiné, sans IA.",
   madeNone: "Aucune marque ne dit qu’une IA l’a créé.",
   madeProves: "Cela ne prouve rien : tout n’est pas marqué, et les marques peuvent être retirées.",
   madeAltered: "Le fichier a été modifié depuis sa signature.",

@@ -835,6 +835,7 @@ export const ga: Words = {
   madeLooking: "Ag féachaint ar “{name}”…",
   madeCreated: "De réir a mharcanna, intleacht shaorga a rinne é.",
   madeEdited: "De réir a mharcanna, bhí páirt ag intleacht shaorga ann.",
+  madeDrawn: "De réir a mharcanna, ríomhchlár a tharraing é, gan intleacht shaorga.",
   madeNone: "Ní deir aon mharc gur intleacht shaorga a rinne é.",
   madeProves: "Ní chruthaíonn sé sin aon rud: ní mharcáiltear gach rud, agus is féidir marcanna a bhaint.",
   madeAltered: "Athraíodh an comhad ó síníodh é.",

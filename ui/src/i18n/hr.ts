@@ -773,6 +773,7 @@ export const hr: Words = {
   madeLooking: "Pregledava se „{name}”…",
   madeCreated: "Prema oznakama napravila ju je umjetna inteligencija.",
   madeEdited: "Prema oznakama u njoj je sudjelovala umjetna inteligencija.",
+  madeDrawn: "Prema oznakama nacrtao ju je program, bez umjetne inteligencije.",
   madeNone: "Nijedna oznaka ne kaže da ju je napravila umjetna inteligencija.",
   madeProves: "To ništa ne dokazuje: nije sve označeno, a oznake se mogu ukloniti.",
   madeAltered: "Datoteka je izmijenjena otkako je potpisana.",

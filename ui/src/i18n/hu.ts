@@ -733,6 +733,7 @@ export const hu: Words = {
   madeLooking: "„{name}” vizsgálata…",
   madeCreated: "A jelei szerint mesterséges intelligencia készítette.",
   madeEdited: "A jelei szerint mesterséges intelligenciának is része volt benne.",
+  madeDrawn: "A jelei szerint egy program rajzolta, mesterséges intelligencia nélkül.",
   madeNone: "Egyetlen jel sem mondja, hogy mesterséges intelligencia készítette.",
   madeProves: "Ez semmit sem bizonyít: nem minden van megjelölve, és a jelek eltávolíthatók.",
   madeAltered: "A fájlt az aláírása óta megváltoztatták.",

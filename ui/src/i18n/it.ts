@@ -761,6 +761,7 @@ export const it: Words = {
   madeLooking: "Esame di «{name}»…",
   madeCreated: "Secondo i contrassegni, l’ha fatto un’IA.",
   madeEdited: "Secondo i contrassegni, un’IA vi ha avuto parte.",
+  madeDrawn: "Secondo i contrassegni, l’ha disegnato un programma, senza IA.",
   madeNone: "Nessun contrassegno dice che l’abbia fatto un’IA.",
   madeProves: "Questo non prova nulla: non tutto è contrassegnato, e i contrassegni si possono togliere.",
   madeAltered: "Il file è stato modificato da quando è stato firmato.",

@@ -788,6 +788,7 @@ export const lt: Words = {
   madeLooking: "Apžiūrima „{name}“…",
   madeCreated: "Pagal žymas tai sukūrė dirbtinis intelektas.",
   madeEdited: "Pagal žymas prie to prisidėjo dirbtinis intelektas.",
+  madeDrawn: "Pagal žymas tai nupiešė programa, be dirbtinio intelekto.",
   madeNone: "Jokia žyma nesako, kad tai sukūrė dirbtinis intelektas.",
   madeProves: "Tai nieko neįrodo: ne viskas pažymima, o žymas galima pašalinti.",
   madeAltered: "Failas po pasirašymo buvo pakeistas.",

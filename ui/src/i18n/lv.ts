@@ -765,6 +765,7 @@ export const lv: Words = {
   madeLooking: "Tiek apskatīts “{name}”…",
   madeCreated: "Pēc zīmēm to radījis mākslīgais intelekts.",
   madeEdited: "Pēc zīmēm mākslīgajam intelektam tajā ir bijusi daļa.",
+  madeDrawn: "Pēc zīmēm to uzzīmējusi programma, bez mākslīgā intelekta.",
   madeNone: "Neviena zīme nesaka, ka to radījis mākslīgais intelekts.",
   madeProves: "Tas neko nepierāda: ne viss ir iezīmēts, un zīmes var noņemt.",
   madeAltered: "Fails kopš parakstīšanas ir mainīts.",

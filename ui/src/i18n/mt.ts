@@ -835,6 +835,7 @@ export const mt: Words = {
   madeLooking: "Qed jiġi eżaminat “{name}”…",
   madeCreated: "Skont il-marki tiegħu, għamlitu l-IA.",
   madeEdited: "Skont il-marki tiegħu, l-IA kellha sehem fih.",
+  madeDrawn: "Skont il-marki tiegħu, pinġieh programm, mingħajr IA.",
   madeNone: "L-ebda marka ma tgħid li għamlitu l-IA.",
   madeProves: "Dan ma jipprova xejn: mhux kollox ikun immarkat, u l-marki jistgħu jitneħħew.",
   madeAltered: "Il-fajl inbidel minn meta ġie ffirmat.",

@@ -733,6 +733,7 @@ export const nl: Words = {
   madeLooking: "“{name}” wordt bekeken…",
   madeCreated: "Volgens de kenmerken heeft AI het gemaakt.",
   madeEdited: "Volgens de kenmerken had AI er een aandeel in.",
+  madeDrawn: "Volgens de kenmerken heeft een programma het getekend, zonder AI.",
   madeNone: "Geen kenmerk zegt dat AI het heeft gemaakt.",
   madeProves: "Dat bewijst niets: niet alles draagt kenmerken, en ze kunnen worden verwijderd.",
   madeAltered: "Het bestand is gewijzigd sinds het werd ondertekend.",

@@ -783,6 +783,7 @@ export const pl: Words = {
   madeLooking: "Oglądanie pliku „{name}”…",
   madeCreated: "Według oznaczeń zrobiła to sztuczna inteligencja.",
   madeEdited: "Według oznaczeń sztuczna inteligencja miała w tym udział.",
+  madeDrawn: "Według oznaczeń narysował to program, bez sztucznej inteligencji.",
   madeNone: "Żadne oznaczenie nie mówi, że zrobiła to sztuczna inteligencja.",
   madeProves: "To niczego nie dowodzi: nie wszystko jest oznaczone, a oznaczenia można usunąć.",
   madeAltered: "Plik został zmieniony od czasu podpisania.",

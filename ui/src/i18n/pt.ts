@@ -761,6 +761,7 @@ export const pt: Words = {
   madeLooking: "A examinar «{name}»…",
   madeCreated: "Segundo as marcas, foi feito por IA.",
   madeEdited: "Segundo as marcas, a IA teve parte nisto.",
+  madeDrawn: "Segundo as marcas, foi desenhado por um programa, sem IA.",
   madeNone: "Nenhuma marca diz que foi feito por IA.",
   madeProves: "Isso não prova nada: nem tudo é marcado, e as marcas podem ser retiradas.",
   madeAltered: "O ficheiro foi alterado desde que foi assinado.",

@@ -765,6 +765,7 @@ export const ro: Words = {
   madeLooking: "Se examinează „{name}”…",
   madeCreated: "După marcaje, l-a făcut o IA.",
   madeEdited: "După marcaje, o IA a avut o parte în el.",
+  madeDrawn: "După marcaje, l-a desenat un program, fără IA.",
   madeNone: "Niciun marcaj nu spune că l-a făcut o IA.",
   madeProves: "Asta nu dovedește nimic: nu totul este marcat, iar marcajele pot fi înlăturate.",
   madeAltered: "Fișierul a fost modificat de când a fost semnat.",

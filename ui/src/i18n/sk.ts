@@ -783,6 +783,7 @@ export const sk: Words = {
   madeLooking: "Prezerá sa „{name}“…",
   madeCreated: "Podľa značiek to urobila umelá inteligencia.",
   madeEdited: "Podľa značiek na tom mala podiel umelá inteligencia.",
+  madeDrawn: "Podľa značiek to nakreslil program, bez umelej inteligencie.",
   madeNone: "Žiadna značka nehovorí, že to urobila umelá inteligencia.",
   madeProves: "To nič nedokazuje: nie všetko je označené a značky sa dajú odstrániť.",
   madeAltered: "Súbor bol od podpísania zmenený.",

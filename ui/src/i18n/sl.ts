@@ -783,6 +783,7 @@ export const sl: Words = {
   madeLooking: "Pregleduje se »{name}«…",
   madeCreated: "Po oznakah jo je naredila umetna inteligenca.",
   madeEdited: "Po oznakah je pri njej sodelovala umetna inteligenca.",
+  madeDrawn: "Po oznakah jo je narisal program, brez umetne inteligence.",
   madeNone: "Nobena oznaka ne pravi, da jo je naredila umetna inteligenca.",
   madeProves: "To ne dokazuje ničesar: vse ni označeno in oznake je mogoče odstraniti.",
   madeAltered: "Datoteka je bila po podpisu spremenjena.",

@@ -733,6 +733,7 @@ export const sv: Words = {
   madeLooking: "Granskar ”{name}”…",
   madeCreated: "Enligt märkena har AI gjort den.",
   madeEdited: "Enligt märkena har AI haft del i den.",
+  madeDrawn: "Enligt märkena har ett program ritat den, utan AI.",
   madeNone: "Inget märke säger att AI har gjort den.",
   madeProves: "Det bevisar ingenting: allt är inte märkt, och märken kan tas bort.",
   madeAltered: "Filen har ändrats sedan den signerades.",
