@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from eclair.messages import Conversation, Message, Part, branch
+from eclair.pictures.values import Picture
 
 UNTITLED = "Conversation"
 LONGEST_NAME = 60
@@ -41,6 +42,11 @@ class Exported:
 def file_name(title: str) -> str:
     plain = unicodedata.normalize("NFC", title)
     return _UNSAFE.sub("-", plain).strip("-._")[:LONGEST_NAME].rstrip("-._") or UNTITLED.lower()
+
+
+def called(picture: Picture) -> str:
+    """The name of a picture's file."""
+    return f"{file_name(picture.prompt)}-{picture.id[-6:]}.{picture.media.rpartition('/')[2]}"
 
 
 def notice(messages: Sequence[Message]) -> str:

@@ -112,6 +112,7 @@ def _talking(command: _Command, answering: _Parser) -> None:
     which.add_argument("--continue", dest="latest", action="store_true", help="take up the latest conversation")
     which.add_argument("--conversation", metavar="ID", help="take up this conversation")
 
+    _drawing(command("draw", "make a picture, or change one"))
     _researching(command("research", "look into questions on the web and have a report written", answering))
 
     serve = command("serve", "serve the web app and the API")
@@ -165,6 +166,32 @@ def _keeping(command: _Command) -> None:
     how.add_argument("--yes", action="store_true", help="do not ask")
     how.add_argument("--undo", type=_whole, metavar="MOMENT", help="bring back what was deleted at that moment")
     delete.set_defaults(module="deleting")
+
+
+def _drawing(parser: argparse.ArgumentParser) -> None:
+    """What is drawn, how, and where to."""
+    parser.add_argument("prompt", nargs="+", metavar="PROMPT", help="what the picture is to show")
+    parser.add_argument(
+        "-o",
+        "--output",
+        type=Path,
+        metavar="FILE",
+        help="where to write it: .png, .jpg or .webp; this folder otherwise",
+    )
+    parser.add_argument("--model", metavar="ID", help="who draws; `eclair models` lists them")
+    parser.add_argument("--size", metavar="WxH", help="width and height in pixels, such as 1024x768")
+    parser.add_argument("--count", type=_positive, default=1, metavar="N", help="how many; 1 by default")
+    parser.add_argument("--seed", type=_whole, metavar="N", help="the same seed draws the same picture")
+    parser.add_argument("--steps", type=_positive, metavar="N", help="more take longer and show more")
+    parser.add_argument("--guidance", type=float, metavar="X", help="how closely the words are followed")
+    parser.add_argument("--style", metavar="NAME", help="a style by its name, such as photo or watercolour")
+    parser.add_argument("--negative", metavar="TEXT", help="what is not to be seen, where the model heeds that")
+    parser.add_argument(
+        "--edit", action="append", type=Path, metavar="FILE", help="change this picture; may be repeated"
+    )
+    parser.add_argument("--mask", type=Path, metavar="FILE", help="a PNG, transparent where the picture may change")
+    parser.add_argument("--strength", type=float, metavar="X", help="0 to 1; how much of the picture changes")
+    parser.set_defaults(module="drawing")
 
 
 def _models(command: _Command) -> None:

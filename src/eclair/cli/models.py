@@ -1,4 +1,4 @@
-"""`eclair models`: who can be asked, and whether they can answer now; with --all, everything that could be pulled.
+"""`eclair models`: who can be asked, who draws, and whether they can now; with --all, everything that could be pulled.
 
 `eclair models --markdown` writes the table in docs/engines.md.
 """
@@ -21,13 +21,17 @@ from eclair.engines.added import AddedEngines
 from eclair.engines.base import Model
 from eclair.engines.catalog import Entry
 from eclair.engines.offers import Offer, offers
+from eclair.pictures.opening import generators
+from eclair.pictures.values import PictureModel
 from eclair.registry import build
 from eclair.settings import Settings
 from eclair.sizes import size
+from eclair.trust.door import Door
 from eclair.trust.ledger import open_door
 from eclair.tuning.expected import Paces, worded
 
 HEAD = ("ID", "NAME", "LICENCE", "MAKER", "CONTEXT", "SIZE", "ENGINE", "STATE")
+HEAD_PICTURES = ("PICTURES", "NAME", "LICENCE", "MAKER", "SIZE", "CAN", "RUNS", "STATE")
 HEAD_ALL = ("ID", "NAME", "LICENCE", "MAKER", "SIZE", "MEMORY", "WRITES", "STATE")
 HEAD_MARKDOWN = """\
 | model | maker | licence | parameters | context | languages | can | embedded engine |
@@ -52,12 +56,15 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
     if arguments.all:
         return _all(settings, terminal, json=arguments.json)
     terminal.status("Asking the engines…")
-    rows, troubles = asyncio.run(_rows(settings))
+    rows, pictures, troubles = asyncio.run(_rows(settings))
     if arguments.json:
         data = [{**asdict(row.model), "state": row.state} for row in rows]
         terminal.write_bytes(orjson.dumps(data, option=orjson.OPT_INDENT_2) + b"\n")
     elif rows:
         table([HEAD, *(_cells(row) for row in rows)], terminal)
+    if pictures and not arguments.json:
+        terminal.line()
+        table([HEAD_PICTURES, *map(_picture_cells, pictures)], terminal)
     for trouble in troubles:
         terminal.complain(trouble)
     if not rows:
@@ -88,8 +95,9 @@ def _all(settings: Settings, terminal: Terminal, *, json: bool) -> int:
     return 0
 
 
-async def _rows(settings: Settings) -> tuple[list[Row], list[str]]:
-    """The embedded models, which need not be started for this, then those of the servers; and what is down."""
+async def _rows(settings: Settings) -> tuple[list[Row], list[PictureModel], list[str]]:
+    """The embedded models, which need not be started for this, then those of the servers; what draws; and what is
+    down."""
     rows = _embedded(settings) if settings.embedded else []
     async with open_door(settings) as door:
         registry = build(replace(settings, embedded=False), AddedEngines.glanced(settings, door), door=door)
@@ -98,8 +106,21 @@ async def _rows(settings: Settings) -> tuple[list[Row], list[str]]:
             health = await registry.health()
         finally:
             await registry.close()
+        pictures = await drawing(settings, door)
     rows += [Row(model, health[model.engine].state) for model in models]
-    return rows, [f"Engine {name}: {found.detail}" for name, found in health.items() if found.state == "down"]
+    return rows, pictures, [f"Engine {name}: {found.detail}" for name, found in health.items() if found.state == "down"]
+
+
+async def drawing(settings: Settings, door: Door) -> list[PictureModel]:
+    """What draws, or could."""
+    found: dict[str, PictureModel] = {}
+    for generator in generators(settings, door):
+        try:
+            for model in await generator.models():
+                found.setdefault(model.id, model)
+        finally:
+            await generator.close()
+    return list(found.values())
 
 
 def _embedded(settings: Settings) -> list[Row]:
@@ -135,6 +156,27 @@ def _cells(row: Row) -> tuple[str, ...]:
         size(model.size) if model.size else "",
         model.engine,
         row.state,
+    )
+
+
+def _picture_cells(model: PictureModel) -> tuple[str, ...]:
+    can = ", ".join(
+        word for word, does in (("edits", model.edits), ("masks", model.masks), ("drawings", model.drawn)) if does
+    )
+    states = {
+        "ready": "ready",
+        "absent": model.why or f"not here: `eclair pull {model.id}`",
+        "locked": model.why or "locked",
+    }
+    return (
+        model.id,
+        model.name,
+        f"{model.licence}, restricted" if model.restricted else model.licence,
+        f"{model.maker} ({model.country})" if model.country else model.maker,
+        f"{model.width} × {model.height}",
+        can,
+        model.jurisdiction or "this machine",
+        states[model.state],
     )
 
 

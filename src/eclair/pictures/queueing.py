@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Iterator
-from itertools import chain, zip_longest
+from heapq import heapify, heappop, heappush
 
 from eclair.errors import TooBusy
 
@@ -49,10 +49,21 @@ class Queue:
         self._at_once = at_once
         self._working: set[Place] = set()
         self._waiting: dict[str, deque[Place]] = {}
+        self._turn = 0
+        self._turns: dict[str, int] = {}
+        """When each owner had a turn last."""
+
+    @property
+    def working(self) -> int:
+        return len(self._working)
+
+    @property
+    def waiting(self) -> int:
+        return sum(map(len, self._waiting.values()))
 
     def enter(self, owner: str) -> Place:
         """Raises TooBusy where too many wait."""
-        if sum(map(len, self._waiting.values())) >= MOST:
+        if self.waiting >= MOST:
             raise TooBusy(f"{MOST} pictures wait to be made already; ask again when some of them are done.")
         place = Place(self, owner)
         self._waiting.setdefault(owner, deque()).append(place)
@@ -62,26 +73,35 @@ class Queue:
     def leave(self, place: Place) -> None:
         """To leave twice is no error."""
         self._working.discard(place)
-        own = self._waiting.get(place.owner)
-        if own is not None and place in own:
-            own.remove(place)
-            if not own:
-                del self._waiting[place.owner]
+        if place in self._waiting.get(place.owner, ()):
+            self._remove(place)
         self._advance()
 
     def _advance(self) -> None:
         while self._waiting and len(self._working) < self._at_once:
-            owner = next(iter(self._waiting))
-            own = self._waiting.pop(owner)
-            place = own.popleft()
+            place = next(self._in_order())
+            self._remove(place)
             self._working.add(place)
+            self._turns[place.owner] = self._turn = self._turn + 1
             place.move(0)
-            if own:
-                self._waiting[owner] = own  # after everybody else's
         for number, place in enumerate(self._in_order(), 1):
             place.move(number)
 
+    def _remove(self, place: Place) -> None:
+        own = self._waiting[place.owner]
+        own.remove(place)
+        if not own:
+            del self._waiting[place.owner]
+
     def _in_order(self) -> Iterator[Place]:
         """Those that wait, in the order in which their turns come."""
-        rounds = zip_longest(*self._waiting.values())
-        return (place for place in chain.from_iterable(rounds) if place is not None)
+        turns = [(self._turns.get(owner, 0), place, owner) for place, owner in enumerate(self._waiting)]
+        heapify(turns)
+        own = {owner: iter(tuple(places)) for owner, places in self._waiting.items()}
+        after = self._turn
+        while turns:
+            _, number, owner = heappop(turns)
+            if (place := next(own[owner], None)) is not None:
+                yield place
+                after += 1
+                heappush(turns, (after, number, owner))

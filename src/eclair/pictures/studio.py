@@ -102,7 +102,7 @@ class Studio:
         self._marks = marks
         self._idle = idle
         self._model = model
-        self._seconds = seconds
+        self.seconds = seconds
         self._at_once = at_once
         self._clock = clock
         self._ids = ids
@@ -174,6 +174,16 @@ class Studio:
                     async for each in making:
                         yield each
 
+    @property
+    def working(self) -> int:
+        """Pictures that are being made now."""
+        return sum(queue.working for queue in self._queues.values())
+
+    @property
+    def waiting(self) -> int:
+        """Pictures that wait for their turn."""
+        return sum(queue.waiting for queue in self._queues.values())
+
     def look(self, owner: str, id: str) -> Look:
         """The latest look at a picture in the making. Raises NotFound where there is none."""
         found = self._looks.get(id)
@@ -237,7 +247,7 @@ class Studio:
     async def _made(self, commission: Commission, job: Job) -> AsyncGenerator[Progress | Drawn, None]:
         """What the generator says, for as long as a picture may take."""
         model = commission.model
-        until = time.monotonic() + self._seconds
+        until = time.monotonic() + self.seconds
         async with aclosing(commission.generator.draw(model, job, commission.owner, commission.run)) as pieces:
             while True:
                 limit = asyncio.timeout(until - time.monotonic())
@@ -250,7 +260,7 @@ class Studio:
                     if not limit.expired():
                         raise
                     raise EngineUnavailable(
-                        f"{model.name} took longer than {self._seconds:,.0f} s for a picture (ECLAIR_PICTURE_SECONDS); "
+                        f"{model.name} took longer than {self.seconds:,.0f} s for a picture (ECLAIR_PICTURE_SECONDS); "
                         "ask for a smaller one or fewer steps."
                     ) from None
                 yield piece

@@ -12,7 +12,7 @@ from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, Field
 from starlette.responses import FileResponse, Response
 
-from eclair.archive.exported import file_name
+from eclair.archive.exported import called
 from eclair.core import OWNER, Core
 from eclair.errors import EclairError, NotFound
 from eclair.messages import Wish
@@ -200,11 +200,6 @@ def shown(gallery: Gallery, picture: Picture, *, download: bool = False) -> File
     if download:
         headers["Content-Disposition"] = attached(called(picture))
     return FileResponse(path, media_type=picture.media, headers=headers)
-
-
-def called(picture: Picture) -> str:
-    """The name of its file."""
-    return f"{file_name(picture.prompt)}-{picture.id[-6:]}.{picture.media.rpartition('/')[2]}"
 
 
 async def _events(making: AsyncGenerator[Waiting | Underway | Finished, None]) -> AsyncGenerator[bytes, None]:
