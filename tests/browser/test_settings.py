@@ -276,5 +276,6 @@ def test_what_may_leave_is_listed(opening: Opening, tmp_path: Path) -> None:
         about = page.get_by_role("region", name="About")
         expect(about.get_by_role("listitem").filter(has_text="When you fetch a model: its name")).to_have_count(1)
         expect(about.get_by_role("row").filter(has_text="SmolLM2")).to_be_visible()
+        page.close()  # it would complain of the server's end
     finally:
         served.close()
