@@ -12,6 +12,7 @@ from tests.browser.served import Served
 from tests.browser.test_chat import SLOW, answers, composer, finished, send, until_longer
 
 LONG = "script: words=2000 rate=30"
+NOTHING_DRAWS: dict[str, Any] = {"models": [], "styles": []}
 CSV = {"name": "figures.csv", "mimeType": "text/csv", "buffer": b"town;bread\nLyon;12\n"}
 
 
@@ -504,6 +505,7 @@ def test_on_a_phone_enter_makes_a_line(opening: Opening, shared: Served) -> None
 
 def test_on_a_phone_one_row_of_buttons_does(opening: Opening, shared: Served) -> None:
     page = opening(shared, viewport={"width": 390, "height": 780}, has_touch=True, is_mobile=True).new_page()
+    page.route("**/api/pictures/models", lambda route: route.fulfill(json=NOTHING_DRAWS))
     page.goto("/")
     form = page.locator("form", has=composer(page))
     model, send = form.get_by_role("combobox", name="Model"), form.get_by_role("button", name="Send")
@@ -513,8 +515,8 @@ def test_on_a_phone_one_row_of_buttons_does(opening: Opening, shared: Served) ->
     assert box is not None
     assert middles == [box["y"] + box["height"] / 2] * 2
     more.tap()
-    page.get_by_role("menuitem", name="Make an image").tap()
-    expect(page.get_by_text("No model here can make images yet.").first).to_be_visible()
+    page.get_by_role("menuitem", name="Make a picture").tap()
+    expect(page.get_by_text("No model here can make pictures yet.").first).to_be_visible()
     more.tap()
     with page.expect_file_chooser() as chooser:
         page.get_by_role("menuitem", name="Add files").tap()
@@ -523,8 +525,10 @@ def test_on_a_phone_one_row_of_buttons_does(opening: Opening, shared: Served) ->
 
 
 def test_what_no_model_can_do_is_greyed_and_says_why(page: Page) -> None:
-    reason = "No model here can make images yet."
-    button = page.get_by_role("button", name="Make an image")
+    page.route("**/api/pictures/models", lambda route: route.fulfill(json=NOTHING_DRAWS))
+    page.reload()
+    reason = "No model here can make pictures yet."
+    button = page.get_by_role("button", name="Make a picture")
     expect(button).to_have_attribute("aria-disabled", "true")
     expect(button).to_have_accessible_description(reason)
     button.click(force=True)

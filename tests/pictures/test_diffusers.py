@@ -202,12 +202,9 @@ async def test_too_little_memory_is_said(drawing: Settings, tiny: Path, tmp_path
     await generator.close()
 
 
-async def test_memory_that_runs_out_is_said_and_a_smaller_picture_is_drawn(drawing: Settings) -> None:
-    generator = Diffusers(drawing)
-    await drawn(generator)
-    pid = generator.processes["flux-1-schnell"]
-    taken = psutil.Process(pid).memory_info().data
-    await generator.close()
+async def test_memory_that_runs_out_is_said_and_a_smaller_picture_is_drawn(drawing: Settings, flux: Diffusers) -> None:
+    await drawn(flux)
+    taken = psutil.Process(flux.processes["flux-1-schnell"]).memory_info().data
     generator = Diffusers(replace(drawing, picture_memory=taken // 1_000_000 + 60))
     error = await refused(generator, replace(JOB, width=1024, height=1024, sources=(striped(),)))
     assert error.message == (
