@@ -9,6 +9,7 @@ from eclair.pictures.base import Generator
 from eclair.pictures.bfl import BlackForestLabs
 from eclair.pictures.diffusers.generator import Diffusers
 from eclair.pictures.openai_images import OpenAIImages
+from eclair.pictures.sdcpp import StableDiffusionCpp
 from eclair.pictures.servers import Listing, PictureServers, glanced
 from eclair.settings import Settings
 from eclair.trust.door import CLOSED, Door
@@ -24,6 +25,7 @@ def generators(settings: Settings, listing: Listing | None = None, *, door: Door
     servers = PictureServers(settings, listing or glanced(settings))
     return [
         Diffusers(settings),
+        StableDiffusionCpp(settings),
         BlackForestLabs(servers, taken, door=door),
         OpenAIImages(servers, taken, door=door),
     ]
