@@ -228,7 +228,7 @@ async def test_what_is_missing_is_named_with_the_command_that_brings_it(settings
     absent = await model(bare)
     assert absent.state == "absent"
     assert "`eclair pull flux-1-schnell` brings them (about 34 GB)" in (absent.why or "")
-    assert "It needs PyTorch and diffusers, which are not installed: `make diffusers`" in (absent.why or "")
+    assert "It needs PyTorch and diffusers, not installed yet: `make diffusers`" in (absent.why or "")
     without = Diffusers(replace(drawing, diffusers_python=Path(sys.executable)))
     assert "lacks torch, diffusers, transformers, accelerate" in ((await model(without)).why or "")
     assert isinstance(await refused(without, JOB), EngineMissing)
@@ -276,7 +276,7 @@ async def test_a_preview_shows_what_the_numbers_stand_for(python: Path) -> None:
 
 async def run(python: Path, *lines: str) -> subprocess.CompletedProcess[str]:
     """What an interpreter with torch says to these lines, which find Éclair's modules as the process does."""
-    start = START.partition("from eclair.")[0]
+    start = START.partition("__import__")[0]
     place = Path(__file__).parents[2] / "src" / "eclair"
     command = [python, "-I", "-c", start + "\n".join(lines), place]
     return await asyncio.to_thread(subprocess.run, command, capture_output=True, text=True, timeout=120)

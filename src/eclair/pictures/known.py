@@ -10,6 +10,7 @@ from eclair.pictures.bfl import BlackForestLabs
 from eclair.pictures.diffusers.generator import Diffusers
 from eclair.pictures.drawing.drawer import Drawer
 from eclair.pictures.openai_images import OpenAIImages
+from eclair.pictures.sdcpp import StableDiffusionCpp
 from eclair.pictures.servers import Listing, PictureServers, glanced
 from eclair.settings import Settings
 from eclair.trust.door import CLOSED, Door
@@ -31,6 +32,7 @@ def generators(settings: Settings, listing: Listing | None = None, *, door: Door
     return [
         *found,
         Diffusers(settings),
+        StableDiffusionCpp(settings),
         BlackForestLabs(servers, taken, door=door),
         OpenAIImages(servers, taken, door=door),
         Drawer(),

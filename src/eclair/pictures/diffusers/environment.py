@@ -1,4 +1,4 @@
-"""Which Python has torch and diffusers: the one of the settings, Éclair's own, or one beside the models."""
+"""Which Python has what draws: the one of the settings, Éclair's own, or one beside the models."""
 
 from __future__ import annotations
 
@@ -13,12 +13,10 @@ import orjson
 
 from eclair.settings import Settings
 
-HOW = "`make diffusers`, or `pip install 'eclair[diffusers]'` where Éclair is installed (docs/flux.md)"
-
 ASK = """
 import importlib.metadata as known, json, sys
 found = {"python": list(sys.version_info[:2])}
-for name in ("torch", "diffusers", "transformers", "accelerate"):
+for name in sys.argv[1:]:
     try:
         found[name] = known.version(name)
     except known.PackageNotFoundError:
@@ -33,6 +31,20 @@ WITHIN = 60.0
 
 
 @dataclass(frozen=True, slots=True)
+class Needs:
+    """The packages that draw, what they are called together, and the extra of Éclair's that brings them."""
+
+    packages: tuple[str, ...]
+    called: str
+    extra: str
+
+    @property
+    def how(self) -> str:
+        """The commands that bring them."""
+        return f"`make diffusers`, or `pip install 'eclair[{self.extra}]'` where Éclair is installed (docs/flux.md)"
+
+
+@dataclass(frozen=True, slots=True)
 class Found:
     """The interpreter that draws; `why` says what is missing, None where nothing is."""
 
@@ -43,8 +55,9 @@ class Found:
 class Environment:
     """Looks for it once, and again now and then while it is missing."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, needs: Needs) -> None:
         self._settings = settings
+        self._needs = needs
         self._found: Found | None = None
         self._looked = 0.0
         self._lock = asyncio.Lock()
@@ -60,23 +73,30 @@ class Environment:
     async def _look(self) -> Found:
         python = self._chosen()
         if python is None:
-            return Found(Path(sys.executable), f"It needs PyTorch and diffusers, which are not installed: {HOW}.")
-        return Found(python, await _missing(python))
+            return Found(Path(sys.executable), f"It needs {self._needs.called}, not installed yet: {self._needs.how}.")
+        return Found(python, await _missing(python, self._needs))
 
     def _chosen(self) -> Path | None:
         if self._settings.diffusers_python is not None:
             return self._settings.diffusers_python
-        if importlib.util.find_spec("diffusers") is not None and importlib.util.find_spec("torch") is not None:
+        if all(importlib.util.find_spec(name) is not None for name in self._needs.packages):
             return Path(sys.executable)
         beside = self._settings.data_dir / "diffusers" / "bin" / "python"
         return beside if beside.exists() else None
 
 
-async def _missing(python: Path) -> str | None:
+async def _missing(python: Path, needs: Needs) -> str | None:
     """What keeps `python` from drawing, in a sentence."""
     try:
         process = await asyncio.create_subprocess_exec(
-            python, "-I", "-c", ASK, stdin=asyncio.subprocess.DEVNULL, stdout=-1, stderr=asyncio.subprocess.DEVNULL
+            python,
+            "-I",
+            "-c",
+            ASK,
+            *needs.packages,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=-1,
+            stderr=asyncio.subprocess.DEVNULL,
         )
     except OSError as error:
         return f"{python} cannot be started: {error.strerror}; correct `diffusers_python`."
@@ -90,9 +110,9 @@ async def _missing(python: Path) -> str | None:
     try:
         found = orjson.loads(said)
         version = tuple(found["python"])
-        lacking = [name for name in ("torch", "diffusers", "transformers", "accelerate") if found[name] is None]
+        lacking = [name for name in needs.packages if found[name] is None]
     except (orjson.JSONDecodeError, KeyError, TypeError):
         return f"{python} is no Python that could draw; correct `diffusers_python`."
     if version < (3, 11):
         return f"{python} is Python {'.'.join(map(str, version))}, and drawing needs 3.11 or newer."
-    return f"{python} lacks {', '.join(lacking)}: {HOW}." if lacking else None
+    return f"{python} lacks {', '.join(lacking)}: {needs.how}." if lacking else None

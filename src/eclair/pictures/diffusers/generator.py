@@ -1,4 +1,4 @@
-"""FLUX on this machine, by diffusers: which of its models can draw, and drawing with them.
+"""Models that draw on this machine: which of them can, and drawing with them.
 
 A model is loaded by a process of its own when it is first drawn with, and ends when nobody has drawn with it for a
 while. One that is loaded makes room for the next.
@@ -10,32 +10,34 @@ import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 
+import orjson
+
 from eclair.errors import EngineMissing, InvalidInput, ModelMissing
 from eclair.pictures import catalog, shelf
-from eclair.pictures.catalog import PictureEntry
-from eclair.pictures.diffusers.environment import Environment
+from eclair.pictures.catalog import Maker, PictureEntry
+from eclair.pictures.diffusers.environment import Environment, Needs
 from eclair.pictures.diffusers.wire import Draw, Load, Made, Step
-from eclair.pictures.diffusers.worker import Worker
+from eclair.pictures.diffusers.worker import PROCESS, Worker
 from eclair.pictures.values import Drawn, Job, PictureModel, Progress
 from eclair.settings import Settings
 
-NAME = "diffusers"
 
+class LocalGenerator:
+    """Implements `base.Generator` for the models of the catalogue that name it; `process` is the module of the process
+    that draws with them, `needs` what that imports."""
 
-class Diffusers:
-    """Implements `base.Generator`."""
-
-    name = NAME
-
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, name: Maker, process: str, needs: Needs) -> None:
+        self.name: str = name
+        self._maker: Maker = name
+        self._process = process
         self._settings = settings
-        self._environment = Environment(settings)
+        self._environment = Environment(settings, needs)
         self._workers: dict[str, Worker] = {}
         self._turn = asyncio.Lock()
         self._idle: asyncio.Task[None] | None = None
 
     async def models(self) -> Sequence[PictureModel]:
-        entries = catalog.of(NAME, self._settings.catalog)
+        entries = catalog.of(self._maker, self._settings.catalog)
         here = await asyncio.to_thread(lambda: {id for id in entries if shelf.is_here(entries[id], self._settings)})
         lacking = (await self._environment.find()).why
         found: list[PictureModel] = []
@@ -48,7 +50,7 @@ class Diffusers:
     async def draw(
         self, model: PictureModel, job: Job, owner: str, run: str | None
     ) -> AsyncGenerator[Progress | Drawn, None]:
-        entry = catalog.of(NAME, self._settings.catalog)[model.id]
+        entry = catalog.of(self._maker, self._settings.catalog)[model.id]
         _check(entry, job)
         order = Draw(
             job=0,
@@ -107,8 +109,10 @@ class Diffusers:
             entry.name,
             settings.picture_device,
             settings.picture_memory * 1_000_000,
+            orjson.dumps({part.role: part.name for part in entry.parts}).decode() if entry.parts else "",
         )
-        worker = await Worker.started(found.python, order, settings.data_dir / "logs" / f"{entry.id}.log")
+        log = settings.data_dir / "logs" / f"{entry.id}.log"
+        worker = await Worker.started(found.python, order, log, self._process)
         self._workers[entry.id] = worker
         return worker
 
@@ -121,6 +125,14 @@ class Diffusers:
         idle, self._idle = self._idle, None
         if idle is not None:
             idle.cancel()
+
+
+class Diffusers(LocalGenerator):
+    """FLUX by diffusers."""
+
+    def __init__(self, settings: Settings) -> None:
+        packages = ("torch", "diffusers", "transformers", "accelerate")
+        super().__init__(settings, "diffusers", PROCESS, Needs(packages, "PyTorch and diffusers", "diffusers"))
 
 
 def _check(entry: PictureEntry, job: Job) -> None:

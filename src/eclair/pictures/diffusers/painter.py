@@ -15,7 +15,7 @@ from eclair.pictures.diffusers import families, layout, weights
 from eclair.pictures.diffusers.families import Family
 from eclair.pictures.diffusers.layout import Layout, TooLarge
 from eclair.pictures.diffusers.previews import Previews
-from eclair.pictures.diffusers.wire import Draw, Load, Trouble
+from eclair.pictures.diffusers.wire import Draw, Load, Loaded, Trouble
 
 AVOIDING = 4.0
 """How much stronger what is wanted pulls than what is not to be seen: twice the work for each step."""
@@ -50,7 +50,7 @@ class Fault(Exception):
 
 class Painter:
     def __init__(self, torch: Any, diffusers: Any, pipe: Any, family: Family, laid: Layout, check: Check) -> None:
-        self.laid = laid
+        self.loaded = Loaded(laid.device, laid.numbers, laid.offload, stops=True)
         self._torch = torch
         self._diffusers = diffusers
         self._pipe = pipe
@@ -80,7 +80,7 @@ class Painter:
         except Exception as error:  # diffusers, transformers and safetensors raise whatever they like on damaged files
             if _is_memory(torch, error):
                 raise Fault("memory", "there is too little memory for it") from error
-            raise Fault("damaged", _line(error)) from error
+            raise Fault("damaged", line(error)) from error
         return cls(torch, diffusers, pipe, index.family, laid, check)
 
     def draw(self, order: Draw, tell: Tell) -> bytes:
@@ -110,7 +110,7 @@ class Painter:
             self._clean = None
             self._pipe.maybe_free_model_hooks()
             gc.collect()
-            if self.laid.device.startswith("cuda"):
+            if self.loaded.device.startswith("cuda"):
                 torch.cuda.empty_cache()
 
     def _prepared(self, order: Draw) -> tuple[Any, dict[str, Any], Callable[[Any], Any]]:
@@ -128,17 +128,17 @@ class Painter:
             return self._pipe, arguments, _as_it_is
         if len(blobs) > family.several:
             raise Fault("input", f"it takes {family.several} at a time, and there are {len(blobs)} pictures")
-        images = [_opened_picture(blob) for blob in blobs]
+        images = [opened_picture(blob) for blob in blobs]
         if order.masked:
             if family.masks is None:
                 raise Fault("input", "it takes no mask")
             return self._masked(family.masks, images, order, arguments)
         pipe = self._other(family.edits)
         if not family.refers:
-            arguments |= {"image": _fitted(images[0], size), "strength": _strength(order, CHANGED)}
+            arguments |= {"image": fitted(images[0], size), "strength": _strength(order, CHANGED)}
         elif _resizes(pipe):
             small = order.width * order.height < SMALL
-            arguments |= {"image": _fitted(images[0], size) if small else images[0], "_auto_resize": not small}
+            arguments |= {"image": fitted(images[0], size) if small else images[0], "_auto_resize": not small}
         else:
             arguments["image"] = [_looked_at(image) for image in images]
         return pipe, arguments, _as_it_is
@@ -149,7 +149,7 @@ class Painter:
         from PIL import Image
 
         size = (order.width, order.height)
-        first, mask = _fitted(images[0], size), _mask(order.blobs[-1], size)
+        first, mask = fitted(images[0], size), mask_of(order.blobs[-1], size)
         pipe = self._other(name)
         arguments |= {"image": first, "mask_image": mask, "strength": _strength(order, 1.0)}
         if _resizes(pipe):
@@ -210,7 +210,7 @@ def _libraries(family: Family) -> tuple[Any, Any]:
             if name is not None:
                 getattr(diffusers, name)
     except (ImportError, AttributeError, RuntimeError, OSError) as error:
-        raise Fault("missing", _line(error)) from error
+        raise Fault("missing", line(error)) from error
     diffusers.utils.logging.disable_progress_bar()
     return torch, diffusers
 
@@ -238,7 +238,7 @@ def _strength(order: Draw, usual: float) -> float:
     return strength if strength == 1 or order.steps == 1 else min(strength, 1 - 1 / order.steps - 1e-6)
 
 
-def _opened_picture(blob: bytes) -> Any:
+def opened_picture(blob: bytes) -> Any:
     from PIL import Image, ImageOps
 
     try:
@@ -250,7 +250,7 @@ def _opened_picture(blob: bytes) -> Any:
         raise Fault("input", "a picture cannot be read") from error
 
 
-def _mask(blob: bytes, size: tuple[int, int]) -> Any:
+def mask_of(blob: bytes, size: tuple[int, int]) -> Any:
     """White where the picture may change, which is where `blob` is transparent."""
     from PIL import Image, ImageOps
 
@@ -266,7 +266,7 @@ def _mask(blob: bytes, size: tuple[int, int]) -> Any:
     return ImageOps.fit(ImageOps.invert(opaque), size)
 
 
-def _fitted(image: Any, size: tuple[int, int]) -> Any:
+def fitted(image: Any, size: tuple[int, int]) -> Any:
     from PIL import ImageOps
 
     return ImageOps.fit(image, size)
@@ -308,7 +308,7 @@ def _is_memory(torch: Any, error: BaseException) -> bool:
     )
 
 
-def _line(error: BaseException) -> str:
+def line(error: BaseException) -> str:
     """What an error says, in one line."""
     lines = str(error).strip().splitlines()
     return (lines[0] if lines else type(error).__name__)[:200].rstrip(".")

@@ -13,10 +13,11 @@ import resource
 import signal
 import sys
 import threading
-from typing import BinaryIO
+from collections.abc import Callable
+from typing import BinaryIO, Protocol
 
 from eclair.pictures.diffusers import wire
-from eclair.pictures.diffusers.painter import Fault, Painter
+from eclair.pictures.diffusers.painter import Check, Fault, Painter, Tell
 from eclair.pictures.diffusers.wire import Alive, Draw, Failed, Load, Loaded, Made, Step, Stop, Stopped
 
 NICE = 5
@@ -24,6 +25,21 @@ NICE = 5
 
 BEAT = 5.0
 """Seconds between two signs of life."""
+
+
+class Paints(Protocol):
+    """What draws in such a process."""
+
+    @property
+    def loaded(self) -> Loaded: ...
+
+    def draw(self, order: Draw, tell: Tell) -> bytes:
+        """The picture as PNG. Raises Fault, and what the check raises."""
+        ...
+
+
+Opened = Callable[[Load, Check, Callable[[int], None]], Paints]
+"""Loads a model as `Painter.load` does."""
 
 
 class Halt(Exception):
@@ -44,7 +60,8 @@ class Wire:
 
 
 class Process:
-    def __init__(self, out: BinaryIO) -> None:
+    def __init__(self, out: BinaryIO, opened: Opened) -> None:
+        self._opened = opened
         self._wire = Wire(out)
         self._orders = queue.Queue[Load | Draw]()
         self._stopped = 0
@@ -61,13 +78,17 @@ class Process:
         assert isinstance(order, Load)
         self._busy.set()
         try:
-            painter = Painter.load(order, self._check, _bound)
+            painter = self._opened(order, self._check, _bound)
         except Fault as fault:
-            self._wire.send(Failed(0, fault.trouble, fault.message))
+            self._fail(0, fault.trouble, fault.message)
+            threading.Event().wait()  # until the parent closes standard input
+            return
+        except Exception as error:
+            self._fail(0, "broken", f"{type(error).__name__}: {error}", error)
+            threading.Event().wait()
             return
         sys.addaudithook(_refuse_programs)
-        laid = painter.laid
-        self._wire.send(Loaded(laid.device, laid.numbers, laid.offload))
+        self._wire.send(painter.loaded)
         while True:
             self._busy.clear()
             order = self._orders.get()
@@ -75,7 +96,7 @@ class Process:
             assert isinstance(order, Draw)
             self._draw(painter, order)
 
-    def _draw(self, painter: Painter, order: Draw) -> None:
+    def _draw(self, painter: Paints, order: Draw) -> None:
         self._job, self._done = order.job, 0
         try:
             self._check()
@@ -83,13 +104,17 @@ class Process:
         except Halt:
             self._wire.send(Stopped(order.job, self._done))
         except Fault as fault:
-            self._wire.send(Failed(order.job, fault.trouble, fault.message))
+            self._fail(order.job, fault.trouble, fault.message)
         except Exception as error:
-            sys.excepthook(type(error), error, error.__traceback__)
-            sys.stderr.flush()
-            self._wire.send(Failed(order.job, "broken", f"{type(error).__name__}: {error}"[:300]))
+            self._fail(order.job, "broken", f"{type(error).__name__}: {error}", error)
         else:
             self._wire.send(Made(order.job, (image,)))
+
+    def _fail(self, job: int, trouble: wire.Trouble, message: str, error: Exception | None = None) -> None:
+        if error is not None:
+            sys.excepthook(type(error), error, error.__traceback__)
+            sys.stderr.flush()
+        self._wire.send(Failed(job, trouble, message[:300]))
 
     def _tell(self, done: int, of: int, preview: bytes) -> None:
         self._done = done
@@ -119,14 +144,14 @@ class Process:
             pause.wait(BEAT)
 
 
-def main() -> None:
+def main(opened: Opened = Painter.load) -> None:
     out = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what libraries print is no message
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
     os.nice(NICE)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     sys.addaudithook(_refuse_network)
-    Process(out).run()
+    Process(out, opened).run()
 
 
 def _bound(memory: int) -> None:

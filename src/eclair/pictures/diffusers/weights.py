@@ -29,13 +29,13 @@ def count(folder: Path, parts: Iterable[str]) -> dict[str, int]:
         if strange:
             raise ValueError(f"{part}/{strange[0]} is no safetensors file, and nothing else is loaded")
         if files:
-            found[part] = sum(map(_numbers, files))
+            found[part] = sum(map(numbers, files))
     if not found:
         raise ValueError("it has no weights")
     return found
 
 
-def _numbers(file: Path) -> int:
+def numbers(file: Path) -> int:
     name = f"{file.parent.name}/{file.name}"
     with file.open("rb") as handle:
         size = file.stat().st_size
@@ -48,9 +48,9 @@ def _numbers(file: Path) -> int:
         table: dict[str, dict[str, Any]] = json.loads(text)
         tensors = [row for key, row in table.items() if key != "__metadata__"]
         end = max((int(row["data_offsets"][1]) for row in tensors), default=0)
-        numbers = sum(math.prod(map(int, row["shape"])) for row in tensors)
+        total = sum(math.prod(map(int, row["shape"])) for row in tensors)
     except (ValueError, TypeError, KeyError, IndexError, AttributeError, RecursionError):
         raise ValueError(f"{name} is damaged") from None
     if 8 + length + end != size:
         raise ValueError(f"{name} is damaged: it has {size:,} bytes and should have {8 + length + end:,}")
-    return numbers
+    return total

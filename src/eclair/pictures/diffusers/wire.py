@@ -19,12 +19,13 @@ be drawn; anything else."""
 @dataclass(frozen=True, slots=True)
 class Load:
     """Load the model in the folder `path`. `device` is one of torch's, or `auto`; `memory` bounds the process, in
-    bytes, where it is not 0."""
+    bytes, where it is not 0. Of a model in parts `files` are their names by what they are for, as JSON."""
 
     path: str
     name: str
     device: str
     memory: int
+    files: str = ""
     blobs: tuple[bytes, ...] = ()
 
 
@@ -62,11 +63,13 @@ class Alive:
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """The model is there: on which device, computing with which numbers, and what is kept off the device meanwhile."""
+    """The model is there: on which device, computing with which numbers, and what is kept off the device meanwhile.
+    `stops` says that a job can be stopped, rather than the process ended."""
 
     device: str
     numbers: str
     offload: str
+    stops: bool
     blobs: tuple[bytes, ...] = ()
 
 

@@ -26,10 +26,11 @@ import sys, types
 package = types.ModuleType("eclair")
 package.__path__ = [sys.argv[1]]
 sys.modules["eclair"] = package
-from eclair.pictures.diffusers.process import main
-main()
+__import__(sys.argv[2], fromlist=["main"]).main()
 """
 """Makes the other interpreter find Éclair's modules, and nothing else of the environment that they are in."""
+
+PROCESS = "eclair.pictures.diffusers.process"
 
 ENVIRONMENT = {
     **WAITING,
@@ -66,15 +67,19 @@ class Worker:
         self._ending: asyncio.Task[None] | None = None
 
     @classmethod
-    async def started(cls, python: Path, order: Load, log: Path) -> Worker:
-        """A process that has loaded the model. Raises SetupError, ModelMissing and UpstreamError."""
+    async def started(cls, python: Path, order: Load, log: Path, process: str = PROCESS) -> Worker:
+        """A process that has loaded the model; `process` is the module that it runs.
+
+        Raises SetupError, ModelMissing and UpstreamError.
+        """
         try:
-            process = await asyncio.create_subprocess_exec(
+            begun = await asyncio.create_subprocess_exec(
                 python,
                 "-I",
                 "-c",
                 START,
                 str(Path(eclair.__file__).parent),
+                process,
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=asyncio.subprocess.PIPE,
@@ -83,7 +88,7 @@ class Worker:
             )
         except OSError as error:
             raise SetupError(f"{python} cannot be started: {error.strerror}; check `diffusers_python`.") from error
-        worker = cls(process, order.name, RollingLog(log))
+        worker = cls(begun, order.name, RollingLog(log))
         try:
             await worker._send(order)
             match await worker._next():
@@ -136,7 +141,10 @@ class Worker:
         await asyncio.shield(self._ending)
 
     async def _stop(self, job: int) -> None:
-        """Have the job stopped; a process that does not is ended."""
+        """Have the job stopped; a process that does not, or cannot, is ended."""
+        if self.loaded is None or not self.loaded.stops:
+            await self.close()
+            return
         try:
             async with asyncio.timeout(PATIENCE):
                 await self._send(Stop(job))
