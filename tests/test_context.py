@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -68,6 +69,13 @@ def test_the_cut_stays_where_it_is_for_many_turns() -> None:
     cuts = [cut(talk(lengths[:end]), lengths[:end], 1000) for end in range(1, 402, 2)]
     moves = sum(before != after for before, after in pairwise(cuts))
     assert moves <= 7, "half of the window goes at once: 500 tokens of room are 25 turns"
+
+
+async def test_a_picture_is_told_in_words() -> None:
+    history = said("a blue apple", "", "What is it?")
+    history[1] = replace(history[1], parts=(Part("picture", "a blue\napple", "pic_1", "flux"),))
+    laid = await lay_out("", history, window=None, reserve=10, count=words)
+    assert laid.messages[1] == Said("assistant", "(Here is a picture that was made: a blue apple)")
 
 
 @pytest.mark.parametrize("window", [None, 100_000])
