@@ -16,7 +16,7 @@ from eclair.pictures.diffusers.layout import Layout, Machine, TooLarge
 
 BLOBS = st.lists(st.binary(max_size=40), max_size=3).map(tuple)
 MESSAGES = st.one_of(
-    st.builds(wire.Load, st.text(), st.text(), st.text(), st.integers(), BLOBS),
+    st.builds(wire.Load, st.text(), st.text(), st.text(), st.integers(), st.text(), BLOBS),
     st.builds(
         wire.Draw,
         st.integers(),
@@ -33,7 +33,7 @@ MESSAGES = st.one_of(
     ),
     st.builds(wire.Stop, st.integers()),
     st.builds(wire.Alive),
-    st.builds(wire.Loaded, st.text(), st.text(), st.text()),
+    st.builds(wire.Loaded, st.text(), st.text(), st.text(), st.booleans()),
     st.builds(wire.Step, st.integers(), st.integers(), st.integers(), BLOBS),
     st.builds(wire.Made, st.integers(), BLOBS),
     st.builds(wire.Stopped, st.integers(), st.integers()),
