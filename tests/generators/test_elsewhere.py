@@ -30,7 +30,7 @@ from eclair.store.sql import SQLStore
 from eclair.trust.door import Door
 from eclair.trust.policy import Rules
 from tests.engines.standin import Answer, Call, StandIn, cut, standing_in
-from tests.pictures.conftest import left_open, png
+from tests.generators.conftest import left_open, png
 
 JOB = Job("a blue apple", 1024, 768, seed=7, steps=30, guidance=4.0)
 KEY = "secret-key"

@@ -15,7 +15,7 @@ from eclair.pictures.diffusers.generator import Diffusers
 from eclair.pictures.values import Drawn, Job
 from eclair.settings import Settings
 from tests.engines.standin import StandIn, standing_in
-from tests.pictures.repository import Gallery
+from tests.generators.repository import Gallery
 from tests.server.test_pulls import ended
 from tests.support import Server, serving
 from tests.test_cli import Eclair

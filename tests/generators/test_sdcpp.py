@@ -14,8 +14,8 @@ from eclair.errors import InvalidInput, ModelMissing
 from eclair.pictures.sdcpp import StableDiffusionCpp
 from eclair.pictures.values import Drawn, Job, PictureModel, Progress
 from eclair.settings import Settings
-from tests.pictures import tiny_sdcpp
-from tests.pictures.conftest import left_open, opened, png, striped
+from tests.generators import tiny_sdcpp
+from tests.generators.conftest import left_open, opened, png, striped
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(600)]
 

@@ -25,7 +25,7 @@ from eclair.pictures.diffusers.wire import Draw, Load, Made, Step
 from eclair.pictures.diffusers.worker import START, Worker
 from eclair.pictures.values import Drawn, Job, PictureModel, Progress
 from eclair.settings import Settings
-from tests.pictures.conftest import left_open, opened, png, striped
+from tests.generators.conftest import left_open, opened, png, striped
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(300)]
 
