@@ -249,9 +249,9 @@ class Doubt:
 class Wish:
     """How pictures are to be made; what is None is left to the model. Sizes are in pixels.
 
-    `count` pictures are made, from `seed` on. `style` is the name of one of the styles, and `negative` what is not to be
-    seen. `sources` are ids of pictures and files that are edited; the first is changed by `strength`, between 0 and 1,
-    and where there is a `mask`, which is one too, only where that is transparent.
+    `count` pictures are made, from `seed` on. `style` is the name of one of the styles, and `negative` what is not to
+    be seen. `sources` are ids of pictures and files that are edited; the first is changed by `strength`, between 0 and
+    1, and where there is a `mask`, which is one too, only where that is transparent.
     """
 
     count: int = 1
