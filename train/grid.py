@@ -2,7 +2,8 @@
 
     python train/grid.py grid.png [--prompt "blue apple" ...]
 
-Without prompts it draws those below: things in three languages, and colours that the training never showed them in.
+Without prompts it draws those below: things that it knows, things in colours that the training never showed them in,
+and other words.
 """
 
 from __future__ import annotations
@@ -21,12 +22,18 @@ from torch import Tensor
 
 from eclair.pictures.icons.words import subject, words
 
-PROMPTS = (
+KNOWN = (
     "cat", "ein Hund", "un éléphant", "Apfel", "pizza", "voiture", "Haus", "bicycle", "red heart", "smiley",
     "Traktor", "guitare", "rocket", "Baum", "une fleur", "owl", "Schmetterling", "poisson", "camera", "Schlüssel",
-    "blue apple", "blaue Katze", "éléphant rose", "green car", "lila Haus", "black rose", "gelber Schuh", "sapin bleu",
-    "red dog", "goldener Fisch", "puppy", "Weihnachten", "birthday party", "Regen", "un roi", "doctor", "spaceship",
-    "Fahrrad im Regen", "a happy face with sunglasses", "le soleil",
+)  # fmt: skip
+NEW = (
+    "blue butterfly", "rote Banane", "guitare bleue", "red tractor", "blaues Pferd", "fraise jaune", "black rose",
+    "rosa Eule", "éléphant vert", "blue pizza", "lila Frosch", "maison jaune", "green car", "roter Fisch",
+    "parapluie rose", "orange rocket", "clé violette", "red whale", "lila Drache", "pink dog",
+)  # fmt: skip
+FREE = (
+    "puppy", "Weihnachten", "un roi", "birthday party", "spaceship", "Fahrrad im Regen", "gelber Schuh",
+    "a happy face with sunglasses", "ein Arzt", "forêt",
 )  # fmt: skip
 
 
@@ -44,7 +51,7 @@ def conditions(prompts: list[str]) -> tuple[Any, Any]:
 
 @torch.no_grad()
 def dream(
-    flow: Flow, sketch: Sketch, prompts: Any, shown: Any, *, seed: int, steps: int = 16, guidance: float = 2.0
+    flow: Flow, sketch: Sketch, prompts: Any, shown: Any, *, seed: int, steps: int = 16, guidance: float = 1.6
 ) -> Any:
     """Tokens of one picture for each prompt, by Euler's method."""
     whole, single = torch.from_numpy(prompts), torch.from_numpy(shown)
@@ -120,10 +127,10 @@ def main() -> None:
     parser.add_argument("--prompt", action="append")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--steps", type=int, default=16)
-    parser.add_argument("--guidance", type=float, default=2.0)
+    parser.add_argument("--guidance", type=float, default=1.6)
     options = parser.parse_args()
     torch.set_num_threads(2)
-    prompts = options.prompt or list(PROMPTS)
+    prompts = options.prompt or [*KNOWN, *NEW, *FREE]
     flow, sketch, step = load()
     tokens = dream(
         flow, sketch, *conditions(prompts), seed=options.seed, steps=options.steps, guidance=options.guidance

@@ -38,7 +38,7 @@ def session(path: Path) -> Any:
     last = next(node for node in model.graph.node if node.op_type == "Gemm")
     model.graph.output.append(onnx.helper.make_tensor_value_info(last.input[0], onnx.TensorProto.FLOAT, None))
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 2
+    options.intra_op_num_threads = 1
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     return onnxruntime.InferenceSession(model.SerializeToString(), options), last.input[0]
 
@@ -85,10 +85,11 @@ def ranks(layer: Any, x: Any, y: Any) -> Any:
     return (scores > scores[np.arange(len(y)), y][:, None]).sum(1)
 
 
-def classifier(network: tuple[Any, str], originals: Any, rng: random.Random) -> tuple[Any, Any, Any]:
+def classifier(network: tuple[Any, str], originals: Any) -> tuple[Any, Any, Any]:
     """The layer, and the mean and spread of what it is given; kept in `train/work/probe.pt`."""
     path = WORK / "probe.pt"
     if not path.exists():
+        rng = random.Random(6)
         seen = [
             features(network, rendering(Image.fromarray(each), rng)) for each in originals for _ in range(RENDERINGS)
         ]
@@ -109,7 +110,7 @@ def main() -> None:
     parser.add_argument("--network", type=Path, default=NETWORK)
     parser.add_argument("--prompts", type=int, default=300)
     parser.add_argument("--steps", type=int, default=16)
-    parser.add_argument("--guidance", type=float, default=2.0)
+    parser.add_argument("--guidance", type=float, default=1.6)
     parser.add_argument("--sheet", type=Path, help="where to write the pictures that were judged")
     options = parser.parse_args()
     torch.set_num_threads(2)
@@ -120,7 +121,7 @@ def main() -> None:
     plain = [at for at, (_, colour) in enumerate(known["whose"]) if colour == ""]
     originals = np.load(WORK / "pictures.npy", mmap_mode="r")[plain]
     network = session(options.network)
-    layer, mean, spread = classifier(network, originals, rng)
+    layer, mean, spread = classifier(network, originals)
     held = rng.sample(range(len(things)), HELD)
     x = np.stack([features(network, rendering(Image.fromarray(originals[at]), rng)) for at in held])
     places = ranks(layer, (x - mean) / spread, np.array(held))
