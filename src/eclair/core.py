@@ -222,7 +222,7 @@ async def open_core(settings: Settings, around: Surroundings = AROUND) -> AsyncG
         )
         marks, made = (
             Marks.configured(settings, ahead=True),
-            [*generators(settings, store.servers, door=door), *around.generators(door)],
+            [*generators(settings, store.servers, reading.embedder, door=door), *around.generators(door)],
         )
         stack.push_async_callback(marks.close)
         studio = await stack.enter_async_context(

@@ -18,6 +18,7 @@ from eclair.core import OWNER, Core, open_core
 from eclair.errors import InvalidInput, NotFound, TooLarge, UserError
 from eclair.marks import Form
 from eclair.messages import Wish
+from eclair.pictures.icons.generator import ICONS
 from eclair.pictures.sources import Brought
 from eclair.pictures.values import Finished, Picture, Underway, Waiting
 from eclair.settings import Settings
@@ -66,7 +67,8 @@ async def _draw(settings: Settings, wanted: Wanted, terminal: Terminal) -> int:
         tuple((str(path), _bytes(path, most)) for path in wanted.edit),
         _bytes(wanted.mask, most) if wanted.mask is not None else None,
     )
-    alone = replace(settings, embedded=False, embedder="off", titles=False, tune=False)
+    embedder = settings.embedder if wanted.model == ICONS else "off"
+    alone = replace(settings, embedded=False, embedder=embedder, titles=False, tune=False)
     async with open_core(alone) as core:
         terminal.status("Looking who draws…")
         commission = await core.studio.wish(OWNER, wanted.prompt, wanted.wish, wanted.model, brought=brought, form=form)

@@ -16,6 +16,7 @@ from eclair.cli.arguments import load_settings
 from eclair.cli.logs import log_if_debugging
 from eclair.cli.pull import made_by
 from eclair.cli.terminal import Terminal
+from eclair.documents.embedding import E5
 from eclair.engines import catalog, memory, shelf
 from eclair.engines.added import AddedEngines
 from eclair.engines.base import Model
@@ -114,7 +115,7 @@ async def _rows(settings: Settings) -> tuple[list[Row], list[PictureModel], list
 async def drawing(settings: Settings, door: Door) -> list[PictureModel]:
     """What draws, or could."""
     found: dict[str, PictureModel] = {}
-    for generator in generators(settings, door=door):
+    for generator in generators(settings, embedder=E5() if settings.embedder == "auto" else None, door=door):
         try:
             for model in await generator.models():
                 found.setdefault(model.id, model)
@@ -165,7 +166,7 @@ def _picture_cells(model: PictureModel) -> tuple[str, ...]:
     )
     states = {
         "ready": "ready",
-        "absent": f"not here: `eclair pull {model.id}`",
+        "absent": model.why if model.small and model.why else f"not here: `eclair pull {model.id}`",
         "locked": model.why or "locked",
     }
     return (

@@ -122,7 +122,8 @@ class Studio:
         if self._model is not None:
             return next((model for model in models if model.id == self._model), None)
         ready = [model for model in models if model.state == "ready"]
-        taught = next((model for model in ready if not model.drawn), next(iter(ready), None))
+        able = [model for model in ready if not model.small]
+        taught = next((model for model in able if not model.drawn), next(iter(able or ready), None))
         if edits and (taught is None or not taught.edits):
             return next((model for model in ready if model.edits), taught)
         return taught

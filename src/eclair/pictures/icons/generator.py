@@ -16,12 +16,12 @@ from eclair.pictures.values import Drawn, Job, PictureModel, Progress
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-NAME = "icons"
+NAME, ICONS = "icons", "eclair-icons"
 STEPS = 16
 GUIDANCE = 1.6
 MOST_STEPS = 50
 MODEL = PictureModel(
-    id="eclair-icons",
+    id=ICONS,
     name="Éclair icons",
     maker="Éclair",
     country=None,
@@ -35,6 +35,7 @@ MODEL = PictureModel(
     steps=STEPS,
     guidance=GUIDANCE,
     previews=True,
+    small=True,
     languages=("de", "en", "fr"),
 )
 _MISSING = (
