@@ -699,11 +699,19 @@ class TestServe:
 class TestModels:
     def test_a_table(self, run: Eclair) -> None:
         done = run("models", ECLAIR_EMBEDDED="true")
-        head, embedded, scripted = done.stdout.splitlines()
+        answering, _, drawing = done.stdout.partition("\n\n")
+        head, embedded, scripted = answering.splitlines()
         assert head.split() == ["ID", "NAME", "LICENCE", "MAKER", "CONTEXT", "ENGINE", "STATE"]
         assert "not here: `eclair pull`" in embedded
         assert scripted.split()[-2:] == ["scripted", "ready"]
         assert embedded.index("embedded") == head.index("ENGINE") == scripted.rindex("scripted")
+        head, *rows = drawing.splitlines()
+        assert head.split()[:2] == ["PICTURES", "NAME"]
+        states = {row.split()[0]: row[head.index("STATE") :] for row in rows}
+        assert (states["flux-1-schnell"], states["eclair-drawing"]) == (
+            "not here: `eclair pull flux-1-schnell`",
+            "ready",
+        )
 
     def test_json(self, run: Eclair) -> None:
         (model,) = orjson.loads(run("models", "--json").stdout)

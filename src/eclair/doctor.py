@@ -151,14 +151,17 @@ def _packages() -> Check:
 
 
 def packages() -> list[str]:
-    """What Éclair depends on here by its own metadata, besides the embedded engine's package."""
+    """What Éclair depends on here by its own metadata, besides the embedded engine's package and what is optional."""
     wanted = [requirement for requirement in metadata.requires("eclair") or () if _is_for_here(requirement)]
     names = [re.split(r"[^\w.-]", requirement, maxsplit=1)[0] for requirement in wanted]
     return [name for name in names if name != ENGINE]
 
 
 def _is_for_here(requirement: str) -> bool:
-    """Whether what the requirement says of systems and processors, if anything, is true of this machine."""
+    """Whether what the requirement says of systems and processors, if anything, is true of this machine, and it belongs
+    to no extra."""
+    if "extra == " in requirement:
+        return False
     stated = {
         name: re.findall(rf"{name} == [\"']([^\"']+)", requirement) for name in ("sys_platform", "platform_machine")
     }
