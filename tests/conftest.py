@@ -14,7 +14,7 @@ from eclair.settings import Settings
 from eclair.store.sql import SQLStore
 from tests.support import ENDLESS, Server, serving
 
-hypothesis.settings.register_profile("untimed", deadline=None)
+hypothesis.settings.register_profile("untimed", deadline=None, max_examples=60)
 hypothesis.settings.load_profile("untimed")
 
 
