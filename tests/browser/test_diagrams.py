@@ -50,7 +50,7 @@ def asked_for(page: Page) -> list[str]:
 def test_a_block_is_text_while_it_streams_and_a_picture_when_it_is_complete(page: Page) -> None:
     asked = asked_for(page)
     rows = "\n".join(f"  A{i}[Step {i}] --> A{i + 1}" for i in range(40))
-    send(page, f"script: rate=60 below=1\n{fenced('flowchart TD' + chr(10) + rows)}\n\n" + "and on " * 60)
+    send(page, f"script: rate=60 below=1\n{fenced('flowchart TD' + chr(10) + rows)}\n\n" + "and on " * 120)
     said = answer(page)
     until_longer(page, 300)
     expect(said.locator("pre code")).to_contain_text("A3[Step 3]")
