@@ -106,6 +106,9 @@ def main() -> None:
     narrowed(model)
     model.doc_string = f"Éclair icons: a flow of {step} training steps."
     onnx.checker.check_model(model)
+    for each in (*model.graph.node, *model.graph.value_info, *model.graph.input, *model.graph.output):
+        del each.metadata_props[:]  # where on this disk it was written
+        each.doc_string = ""
     onnx.save(model, str(out))
     print(f"{out}: {out.stat().st_size / 1e6:.1f} MB")
 
