@@ -178,6 +178,42 @@ async def open_ways_out(
 
 
 @asynccontextmanager
+async def open_kept(
+    settings: Settings, store: Store, changes: Changes, idle: Idle
+) -> AsyncGenerator[tuple[Runs, Gallery, Keeping]]:
+    """The runs, pictures and conversations that are kept, rid of what dead processes left. Raises StoreError."""
+    async with AsyncExitStack() as stack:
+        runs = Runs(store, changes, idle)
+        await runs.start()
+        stack.push_async_callback(runs.close)
+        gallery = open_gallery(settings, store)
+        await gallery.start()
+        keeping = Keeping(store, runs, changes, gallery)
+        await keeping.start()
+        stack.push_async_callback(keeping.close)
+        yield runs, gallery, keeping
+
+
+@asynccontextmanager
+async def open_drawing(
+    settings: Settings,
+    store: Store,
+    gallery: Gallery,
+    reading: Reading,
+    idle: Idle,
+    door: Door,
+    around: Surroundings,
+) -> AsyncGenerator[tuple[Marks, Studio]]:
+    """What marks pictures, and what has them made. Raises SettingsError."""
+    async with AsyncExitStack() as stack:
+        marks = Marks.configured(settings, ahead=True)
+        stack.push_async_callback(marks.close)
+        made = [*generators(settings, store.servers, reading.embedder, door=door), *around.generators(door)]
+        files = (reading.blobs, reading.seeing)
+        yield marks, await stack.enter_async_context(open_studio(settings, store, gallery, *files, marks, idle, made))
+
+
+@asynccontextmanager
 async def open_core(settings: Settings, around: Surroundings = AROUND) -> AsyncGenerator[Core]:
     """Open the store, start the engines, mark what dead processes left; close all of it at the end.
 
@@ -192,14 +228,7 @@ async def open_core(settings: Settings, around: Surroundings = AROUND) -> AsyncG
         changes = Changes(store)
         stack.push_async_callback(changes.close)
         idle = Idle()
-        runs = Runs(store, changes, idle)
-        await runs.start()
-        stack.push_async_callback(runs.close)
-        gallery = open_gallery(settings, store)
-        await gallery.start()
-        keeping = Keeping(store, runs, changes, gallery)
-        await keeping.start()
-        stack.push_async_callback(keeping.close)
+        runs, gallery, keeping = await stack.enter_async_context(open_kept(settings, store, changes, idle))
         imports = Imports(store, settings.data_dir / "imports", changes)
         stack.callback(imports.close)
         ledger = Ledger(store)
@@ -220,13 +249,8 @@ async def open_core(settings: Settings, around: Surroundings = AROUND) -> AsyncG
         world = await stack.enter_async_context(
             open_world(settings, browser, store.web, reading.embedder, ask, around, services)
         )
-        marks, made = (
-            Marks.configured(settings, ahead=True),
-            [*generators(settings, store.servers, reading.embedder, door=door), *around.generators(door)],
-        )
-        stack.push_async_callback(marks.close)
-        studio = await stack.enter_async_context(
-            open_studio(settings, store, gallery, reading.blobs, reading.seeing, marks, idle, made)
+        marks, studio = await stack.enter_async_context(
+            open_drawing(settings, store, gallery, reading, idle, door, around)
         )
         answers = (titles, prefill, reading.documents, reading.seeing, world.searching, studio)
         turns = Turns(settings, store, registry, modes, preferences, runs, idle, *answers)

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from eclair.errors import EclairError
 from eclair.marks import Credentials, Made, Marks, Report, credentials
 from eclair.marks.certificates import Known
-from eclair.marks.pictures import Unfit
 from eclair.marks.process import report
+from eclair.pixels import Unfit
 from eclair.settings import Settings
 from tests.marks.made import decoded, encoded, malformed, photo
 

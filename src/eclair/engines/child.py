@@ -86,17 +86,7 @@ class Child:
         return "; ".join(words) or "it does not say why"
 
     async def _end(self) -> None:
-        """Close its standard input, which it dies of; failing that terminate it, failing that kill it."""
-        assert self._process.stdin is not None
-        self._process.stdin.close()
-        for harder in (self._process.terminate, self._process.kill):
-            try:
-                async with asyncio.timeout(2):
-                    await self._process.wait()
-                break
-            except TimeoutError:
-                harder()
-        await self._process.wait()
+        await end(self._process)
         await self._pump
 
     async def _keep_log(self) -> None:
@@ -128,3 +118,18 @@ class RollingLog:
 
     def close(self) -> None:
         self._file.close()
+
+
+async def end(process: asyncio.subprocess.Process) -> None:
+    """Close a process's standard input, which it dies of; failing that terminate it, failing that kill it."""
+    assert process.stdin is not None
+    process.stdin.close()
+    for harder in (process.terminate, process.kill):
+        try:
+            async with asyncio.timeout(2):
+                await process.wait()
+            break
+        except TimeoutError:
+            with contextlib.suppress(ProcessLookupError):
+                harder()
+    await process.wait()

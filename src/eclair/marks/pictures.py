@@ -7,15 +7,15 @@ prompt nor a place.
 from __future__ import annotations
 
 import io
-import struct
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
-from PIL import Image, ImageOps, PngImagePlugin, UnidentifiedImageError
+from PIL import Image, ImageOps, PngImagePlugin
 
 from eclair.marks import watermark
 from eclair.marks.values import QUALITY, Form, Watermark
+from eclair.pixels import Unfit, loaded, opened
 
 READ = ("PNG", "JPEG", "WEBP", "GIF", "TIFF", "BMP", "AVIF", "JPEG2000")
 """What is decoded; other kinds bring parsers along that call programs."""
@@ -26,26 +26,9 @@ WRITTEN = ("PNG", "JPEG", "WEBP", "AVIF", "TIFF")
 MOST_READ, MOST_WRITTEN = 120_000_000, 50_000_000
 """Pixels."""
 
-_FAULTS = (
-    OSError,
-    ValueError,
-    SyntaxError,
-    TypeError,
-    LookupError,
-    ArithmeticError,
-    AttributeError,
-    EOFError,
-    RuntimeError,
-    struct.error,
-)
-"""What Pillow raises on damaged pictures."""
-
+_DAMAGED = "is damaged and cannot be read"
 _XMP_TAG = 700
 _GREY = ("1", "L")
-
-
-class Unfit(Exception):
-    """The picture cannot be taken; the text is a sentence without its subject and its full stop."""
 
 
 def written(
@@ -64,7 +47,7 @@ def written(
     if image.mode.startswith(("I", "F")):
         raise Unfit("has more than eight bits a colour; make it with eight")
     profile: bytes | None = image.info.get("icc_profile") if image.mode != "CMYK" else None
-    upright = _flat(ImageOps.exif_transpose(_loaded(image)))
+    upright = _flat(ImageOps.exif_transpose(loaded(image, _DAMAGED)))
     if form == "JPEG" and upright.mode == "RGBA":  # which lets nothing through
         upright = Image.alpha_composite(Image.new("RGBA", upright.size, "white"), upright).convert("RGB")
     picture = _watermarked(upright) if watermarked else upright
@@ -102,21 +85,7 @@ def looked_at(path: Path) -> tuple[str | None, bytes | None, Watermark]:
 
 
 def _opened(source: BinaryIO) -> Image.Image:
-    Image.MAX_IMAGE_PIXELS = None  # they are counted here, with a sentence
-    try:
-        return Image.open(source, formats=READ)
-    except UnidentifiedImageError as error:
-        raise Unfit("is no picture, or of a kind that is not read") from error
-    except _FAULTS as error:
-        raise Unfit("is damaged and cannot be read") from error
-
-
-def _loaded(image: Image.Image) -> Image.Image:
-    try:
-        image.load()
-    except _FAULTS as error:
-        raise Unfit("is damaged and cannot be read") from error
-    return image
+    return opened(source, READ, "is no picture, or of a kind that is not read", _DAMAGED)
 
 
 def _flat(image: Image.Image) -> Image.Image:
@@ -130,7 +99,7 @@ def _flat(image: Image.Image) -> Image.Image:
 def grey(image: Image.Image) -> watermark.Grey:
     """As the watermark is looked for in it. Raises Unfit."""
     image.draft("RGB", (2 * watermark.LONGEST, 2 * watermark.LONGEST))
-    flat = _flat(_loaded(image))
+    flat = _flat(loaded(image, _DAMAGED))
     if flat.mode == "RGBA":
         flat = Image.alpha_composite(Image.new("RGBA", flat.size, "white"), flat).convert("RGB")
     scale = watermark.LONGEST / max(flat.size)

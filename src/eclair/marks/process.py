@@ -18,6 +18,7 @@ from eclair.marks import credentials, pictures, xmp
 from eclair.marks.certificates import Known
 from eclair.marks.values import Report
 from eclair.marks.wire import FAULT, PICTURE, REPORT, SECONDS, Order
+from eclair.pixels import Unfit
 
 MEMORY = 3 << 30
 
@@ -29,7 +30,7 @@ def main() -> None:
     order = _ORDER.validate_json(sys.stdin.buffer.readline())
     try:
         out.write(_answer(order))
-    except pictures.Unfit as fault:
+    except Unfit as fault:
         out.write(FAULT + str(fault).encode())
     except MemoryError:
         out.write(FAULT + b"takes too much memory; make it smaller")
@@ -55,7 +56,7 @@ def report(path: Path, known: Known) -> Report:
     media, packet, watermark = pictures.looked_at(path)
     note = xmp.read(packet if media is not None else xmp.search(path))
     if media is None and signed.state == "unread" and note.state == "absent":
-        raise pictures.Unfit(
+        raise Unfit(
             "is damaged, or of a kind that bears none of the marks that are looked for; choose a picture, a film, a "
             "recording or a PDF"
         )

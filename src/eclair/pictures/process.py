@@ -7,16 +7,16 @@ that says what it is, then what was made of it; or a fault: a sentence without i
 from __future__ import annotations
 
 import io
-import struct
 import sys
 from dataclasses import asdict
 
 import orjson
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 from pydantic import TypeAdapter
 
 from eclair.guest import enter
 from eclair.pictures.wire import DONE, FAULT, SECONDS, Answer, Order
+from eclair.pixels import Unfit, loaded, opened
 
 MEMORY = 2 << 30
 READ = ("PNG", "JPEG", "WEBP")
@@ -25,24 +25,8 @@ MOST = 50_000_000
 SMALL = 320
 """Pixels of a thumbnail's longer side."""
 
+_DAMAGED = "is damaged and cannot be read; save it anew from the program that made it"
 _ORDER = TypeAdapter(Order)
-_FAULTS = (
-    OSError,
-    ValueError,
-    SyntaxError,
-    TypeError,
-    LookupError,
-    ArithmeticError,
-    AttributeError,
-    EOFError,
-    RuntimeError,
-    struct.error,
-)
-"""What Pillow raises on damaged pictures."""
-
-
-class Unfit(Exception):
-    """The picture cannot be taken; the text is a sentence without its subject and its full stop."""
 
 
 def main() -> None:
@@ -56,7 +40,7 @@ def main() -> None:
         out.write(FAULT + b"takes too much memory; make it smaller")
     except Exception as error:  # libraries raise whatever they like on damaged files
         sys.excepthook(type(error), error, error.__traceback__)
-        out.write(FAULT + b"is damaged and cannot be read; save it anew from the program that made it")
+        out.write(FAULT + _DAMAGED.encode())
     out.flush()
 
 
@@ -72,20 +56,10 @@ def _answer(order: Order, data: bytes) -> bytes:
 
 
 def _opened(data: bytes) -> Image.Image:
-    Image.MAX_IMAGE_PIXELS = None  # they are counted here, with a sentence
-    try:
-        image = Image.open(io.BytesIO(data), formats=READ)
-    except UnidentifiedImageError as error:
-        raise Unfit("is no PNG, JPEG or WebP; save it as one of these") from error
-    except _FAULTS as error:
-        raise Unfit("is damaged and cannot be read; save it anew from the program that made it") from error
+    image = opened(io.BytesIO(data), READ, "is no PNG, JPEG or WebP; save it as one of these", _DAMAGED)
     if image.width * image.height > MOST:
         raise Unfit(f"has more than {MOST // 1_000_000} million pixels; make it smaller")
-    try:
-        image.load()
-    except _FAULTS as error:
-        raise Unfit("is damaged and cannot be read; save it anew from the program that made it") from error
-    return image
+    return loaded(image, _DAMAGED)
 
 
 def _thumbnail(image: Image.Image, packet: bytes) -> bytes:

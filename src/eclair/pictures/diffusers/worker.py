@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
 from collections import deque
 from collections.abc import AsyncGenerator
 from pathlib import Path
 
 import eclair
-from eclair.engines.child import WAITING, RollingLog
+from eclair.engines.child import WAITING, RollingLog, end
 from eclair.errors import EngineBroken, EngineMissing, EngineUnavailable, InvalidInput, ModelMissing, SetupError
 from eclair.pictures.diffusers import wire
 from eclair.pictures.diffusers.wire import Alive, Draw, Failed, Load, Loaded, Made, Step, Stop, Stopped
@@ -240,18 +239,7 @@ class Worker:
                 return EngineBroken(f"{self.name} failed: {failed.message.rstrip('.')}.")
 
     async def _end(self) -> None:
-        """Close its standard input, which it dies of; failing that terminate it, failing that kill it."""
-        assert self._process.stdin is not None
-        self._process.stdin.close()
-        for harder in (self._process.terminate, self._process.kill):
-            try:
-                async with asyncio.timeout(2):
-                    await self._process.wait()
-                break
-            except TimeoutError:
-                with contextlib.suppress(ProcessLookupError):
-                    harder()
-        await self._process.wait()
+        await end(self._process)
         await asyncio.gather(*self._pumps)
 
     async def _keep_log(self, log: RollingLog) -> None:
