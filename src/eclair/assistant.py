@@ -35,6 +35,7 @@ from eclair.fallback import MOVES_ON, Fallback, stopped
 from eclair.grounds import Grounds, Quoted
 from eclair.messages import FinishReason, Message, Passage, Sampling, Usage
 from eclair.parts import Parts
+from eclair.pictures.tool import MOST, NAME, TOOL, Artist
 from eclair.spending import UNSTATED, Rates, settled
 
 TELLING = 0.05
@@ -138,7 +139,8 @@ class Answer:
     """The work of one run, as `runs.Work` has it.
 
     Where the model fails or is slow before its first piece, `fallback` has the next one, and `again` lays the turn out
-    for it. With `grounds` it rests on what they find, and `again` is needed too.
+    for it. With `grounds` it rests on what they find, and `again` is needed too. With an `artist` a model that calls
+    tools may have pictures drawn.
     """
 
     def __init__(
@@ -147,8 +149,11 @@ class Answer:
         fallback: Fallback | None = None,
         again: Again | None = None,
         grounds: Grounds | None = None,
+        artist: Artist | None = None,
     ) -> None:
         self._turn = turn
+        self._artist = artist
+        self._calls: dict[int, list[str]] = {}
         self._named = turn.model.id
         self._fallback = fallback
         self._again = again
@@ -175,9 +180,24 @@ class Answer:
                             yield mark
             for mark in await self._checks.rest() if self._checks is not None else ():
                 yield mark
+            async with aclosing(self._drawings()) as events:
+                async for event in events:
+                    yield event
         finally:
             if self._checks is not None:
                 await self._checks.close()
+
+    async def _drawings(self) -> AsyncGenerator[Event, None]:
+        """The pictures that the model called for."""
+        if self._artist is None or not self._calls:
+            return
+        self._reason = "stop"
+        for event in self._parts.finish():
+            yield event
+        for arguments in [*self._calls.values()][:MOST]:
+            async with aclosing(self._artist.draw("".join(arguments), self._parts)) as events:
+                async for event in events:
+                    yield event
 
     async def _ask_in_turn(self) -> AsyncGenerator[Event, None]:
         """Ask the model, or others in its place."""
@@ -266,7 +286,8 @@ class Answer:
         self._meter.rates = turn.rates
         extra: JSON = {} if turn.effort is None else {"reasoning_effort": turn.effort}
         tab = self._meter.tab
-        request = Request(turn.model.id, turn.laid.messages, sampling=turn.sampling, extra=extra, tab=tab)
+        tools = (TOOL,) if self._artist is not None and turn.model.calls else ()
+        request = Request(turn.model.id, turn.laid.messages, sampling=turn.sampling, tools=tools, extra=extra, tab=tab)
         async with aclosing(turn.engine.stream(request)) as pieces:
             async with aclosing(self._await_first(pieces)) as beginning:
                 async for event in beginning:
@@ -352,6 +373,8 @@ class Answer:
 
     def _say(self, piece: Piece) -> Sequence[Event]:
         match piece:
+            case ToolCall(index=index) if self._artist is not None and (piece.name == NAME or index in self._calls):
+                self._calls.setdefault(index, []).append(piece.arguments)
             case Text() | Reasoning() | ToolCall():
                 if isinstance(piece, Text):
                     self._meter.text(piece.text)

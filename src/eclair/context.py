@@ -171,15 +171,16 @@ def _told(
         asked = datetime.fromtimestamp(message.created / 1000).astimezone()
         noted = notes if answer is None and message.role == "user" else ()
         seen = seen or bool(_shown(message, pictures))
-        told.append(with_passages(message.text or _drawn(message), new, noted, asked, seen=seen))
+        told.append(with_passages(_with_drawn(message), new, noted, asked, seen=seen))
         shown.update(passage.number for passage in given)
     return told
 
 
-def _drawn(message: Message) -> str:
-    """What stands for the pictures of an answer that has no words."""
+def _with_drawn(message: Message) -> str:
+    """The words of a message, and what stands for the pictures that were made in it."""
     shown = [" ".join(part.text.split()) for part in message.parts if part.kind == "picture"]
-    return "\n".join(f"(Here is a picture that was made: {text})" for text in shown)
+    drawn = [f"(Here is a picture that was made: {text})" for text in shown]
+    return "\n".join([*([message.text] if message.text else []), *drawn])
 
 
 def _surely_fits(texts: Sequence[str], room: int) -> bool:

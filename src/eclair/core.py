@@ -96,6 +96,7 @@ class Core:
     async def end_streams(self) -> None:
         """End what followers wait for, so that their connections close by themselves."""
         await self.runs.close()
+        self.studio.stop()
         await self.changes.close()
 
 

@@ -22,6 +22,7 @@ from eclair.messages import Conversation, Message, Mode, Part, Passage, Role, Sa
 from eclair.modes import Chosen, Modes
 from eclair.pictures.answering import Drawing
 from eclair.pictures.studio import Studio
+from eclair.pictures.tool import Artist
 from eclair.places import Continue, New, Place, Retry, has_answer, last_question, placed
 from eclair.preferences import Preferred
 from eclair.prefill import Prefill
@@ -46,13 +47,15 @@ THOUGHTS = 4
 @dataclass(frozen=True, slots=True)
 class Choices:
     """How it is to be answered; None leaves it to the settings. `mode` tells the model that is named whether to think,
-    and chooses one where none is; `web` is whether to look on the web, None as the conversation has it."""
+    and chooses one where none is; `web` is whether to look on the web, None as the conversation has it; with
+    `draws` a model that calls tools may have pictures drawn."""
 
     model: str | None = None
     mode: Mode | None = None
     system: str | None = None
     sampling: Sampling = field(default_factory=Sampling)
     web: Web | None = None
+    draws: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +138,7 @@ class Turns:
             place = self._placed(kept, messages, what)
             place = await self._with_sources(owner, place, what)
             if place.wish is not None:
-                return await self._draw(owner, kept, begins, place, _artist(what, choices, messages))
+                return await self._draw(owner, kept, begins, place, _named(what, choices, messages))
             chosen = await self.answering(owner, choices, kept, place.history)
             engine, model = chosen.engine, chosen.model
             instructions = (await self._preferences.of(owner)).instructions
@@ -149,12 +152,16 @@ class Turns:
                 answer = Report(self._searching.opened(), turning, what.research, turn)
             else:
                 grounds = self._grounds(owner, started.run, kept.id, asked, web)
-                answer = Answer(turn, chosen.fallback, again, grounds)
+                artist = self._artist(owner, kept.id, started) if choices.draws else None
+                answer = Answer(turn, chosen.fallback, again, grounds, artist)
             then = None
             if self._titles is not None and not has_answer(messages) and not (begins and begins.title):
                 then = self._titles.after(owner, kept.id, answer.who, last_question(place.history))
             run = await self._runs.open(self._new_turn(owner, place, started, begins), started, answer, then)
             return Asked(run, place.parent, model.id)
+
+    def _artist(self, owner: str, conversation: str, started: RunStarted) -> Artist:
+        return Artist(self._studio, owner, lambda wanted: wanted.within(started.run, conversation, started.message))
 
     async def _draw(
         self, owner: str, kept: Conversation, begins: Conversation | None, place: Place, artist: Sequence[str | None]
@@ -355,7 +362,7 @@ async def prepare(
     return Turn(engine, model, laid, sampling, accepted, rates=charged, effort=effort, remarks=remarks)
 
 
-def _artist(what: New | Retry | Continue, choices: Choices, messages: Sequence[Message]) -> list[str | None]:
+def _named(what: New | Retry | Continue, choices: Choices, messages: Sequence[Message]) -> list[str | None]:
     """Who is to draw: the model that is named, or None, and then those that are liked, if they are there."""
     match what:
         case New():

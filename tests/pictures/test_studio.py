@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import math
 from contextlib import aclosing
 from pathlib import Path
 
+import aiohttp
 import pytest
 from PIL import Image
 
@@ -314,6 +316,15 @@ async def test_the_time_for_a_picture_is_bounded(server: Server) -> None:
         studio.seconds = before
     assert (name, fault["code"]) == ("fault", "engine_unavailable")
     assert "ECLAIR_PICTURE_SECONDS" in fault["message"]
+
+
+async def test_closing_waits_for_no_picture(server: Server) -> None:
+    drawing = asyncio.create_task(drawn(server, "script: pause=1000"))
+    await until(lambda: server.core.studio.working == 1)
+    server.core.studio.stop()
+    with contextlib.suppress(aiohttp.ClientError):
+        await drawing
+    await until(lambda: server.core.studio.working == 0)
 
 
 async def test_what_a_model_made_of_the_words_is_told(server: Server) -> None:

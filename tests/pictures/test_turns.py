@@ -5,6 +5,9 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import io
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -168,6 +171,26 @@ async def test_who_waits_is_told_so_in_a_step(server: Server) -> None:
     await server.answered(first["run"])
 
 
+async def test_a_model_that_calls_tools_may_have_a_picture_drawn(server: Server) -> None:
+    call = 'script: tool=draw_picture{"prompt":"an_apple","size":"wide"}'
+    conversation = await server.begin()
+    answer = await server.say(conversation, call, draw="auto")
+    assert (answer["status"], answer["finish_reason"], answer["model"]) == ("finished", "stop", "scripted")
+    (part,) = answer["parts"]
+    assert (part["kind"], part["name"], part["text"]) == ("picture", "scripted-picture", "an_apple")
+    kept = (await server.get(f"/api/pictures/{part['id']}")).body
+    assert (kept["conversation"], kept["width"], kept["height"]) == (conversation, 624, 416)
+    retried = await server.turn(conversation, retry=answer["parent"], draw="auto")
+    assert ids(await server.answered(retried["run"]))
+
+    plain = await server.say(await server.begin(), call)
+    assert [part["kind"] for part in plain["parts"]] == ["tool_call"]
+    broken = await server.ask(await server.begin(), "script: tool=draw_picture{}", draw="auto")
+    end = parse(await server.stream(broken["run"]))[-1][1]
+    assert isinstance(end, RunFailed)
+    assert "without saying which" in end.message
+
+
 async def test_pictures_go_with_their_conversation(server: Server) -> None:
     before = blobs(server)
     conversation = await server.begin()
@@ -230,17 +253,26 @@ async def test_a_shared_page_shows_its_pictures_and_no_others(server: Server) ->
     assert (await server.get(f"/api/shared/{share}/pictures/{other['id']}")).status == 404
     exported = (await server.get(f"/api/conversations/{conversation}/export?format=html")).raw.decode()
     assert "Picture made with AI (scripted-picture): a dog" in exported
+    assert base64.b64encode(shared.raw).decode() in exported
+    plain = (await server.get(f"/api/conversations/{conversation}/export")).raw.decode()
+    assert "*Picture made with AI (scripted-picture): a dog*" in plain
+    whole = zipfile.ZipFile(io.BytesIO((await server.get("/api/export")).raw))
+    assert whole.read(f"pictures/{id}.png") == shared.raw
+    assert whole.read(f"pictures/{other['id']}.png") == await content(server, other["id"])
 
 
 async def test_a_killed_server_leaves_no_half_picture(tmp_path: Path) -> None:
     async with aiohttp.ClientSession() as http:
         server = await Process.start(tmp_path, http)
-        conversation = await server.begin()
-        begun = await server.ask(conversation, "script: pause=0.05", draw={**SMALL, "count": 8, "steps": 1})
-        async with asyncio.timeout(60):
-            while not ids(await server.message(begun["run"])):
-                await asyncio.sleep(0.1)
-        await server.kill()
+        try:
+            conversation = await server.begin()
+            begun = await server.ask(conversation, "script: pause=0.05", draw={**SMALL, "count": 8, "steps": 1})
+            async with asyncio.timeout(60):
+                while not ids(await server.message(begun["run"])):
+                    await asyncio.sleep(0.1)
+            await server.kill()
+        finally:
+            await server.close()
     (tmp_path / "pictures" / "ab").mkdir(exist_ok=True)
     (tmp_path / "pictures" / "ab" / ("ab" * 32)).write_bytes(b"left by one that died before the store knew of it")
     settings = Settings(data_dir=tmp_path, embedded=False, scripted=True, port=0, embedder="off")

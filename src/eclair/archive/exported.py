@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from eclair.messages import Conversation, Message, Part, branch
@@ -18,11 +18,13 @@ _UNSAFE = re.compile(r"[^\w.-]+")
 
 @dataclass(frozen=True, slots=True)
 class Exported:
-    """A conversation with its whole tree, oldest first, and when it is exported, in milliseconds."""
+    """A conversation with its whole tree, oldest first, and when it is exported, in milliseconds. `pictures` are the
+    `data:` URLs of those that are in it, by their ids, for a form that has them in itself."""
 
     conversation: Conversation
     messages: tuple[Message, ...]
     at: int
+    pictures: Mapping[str, str] = field(default_factory=dict[str, str])
 
     @property
     def title(self) -> str:

@@ -3,23 +3,32 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import contextlib
 import io
 import time
 import zipfile
 from collections.abc import AsyncGenerator, Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from eclair.archive.exported import Exported
 from eclair.archive.renderers import RENDERERS, Format
 from eclair.errors import NotFound
+from eclair.pictures.gallery import Gallery
+from eclair.pictures.values import Picture
 from eclair.runs import Runs
 from eclair.store.base import Store
+
+AT_ONCE = 100
+"""Pictures that are listed together."""
 
 IN_ZIP: tuple[Format, ...] = ("json", "markdown")
 
 
-async def gather(store: Store, runs: Runs, owner: str, id: str) -> Exported:
-    """A conversation as it is now, an answer that is being written with what there is of it. Raises NotFound."""
+async def gather(store: Store, runs: Runs, owner: str, id: str, gallery: Gallery | None = None) -> Exported:
+    """A conversation as it is now, an answer that is being written with what there is of it; with a `gallery` the
+    pictures of the branch that is shown too. Raises NotFound."""
     conversation, messages = await store.tree(owner, id)
     whole = [
         (await runs.fold(await store.run(owner, message.run)))[0]
@@ -27,7 +36,22 @@ async def gather(store: Store, runs: Runs, owner: str, id: str) -> Exported:
         else message
         for message in messages
     ]
-    return Exported(conversation, tuple(whole), int(time.time() * 1000))
+    exported = Exported(conversation, tuple(whole), int(time.time() * 1000))
+    if gallery is None:
+        return exported
+    ids = [part.id for message in exported.branch for part in message.parts if part.kind == "picture" and part.id]
+    found = [picture for each in ids if (picture := await _embedded(gallery, owner, each)) is not None]
+    return replace(exported, pictures=dict(found))
+
+
+async def _embedded(gallery: Gallery, owner: str, id: str) -> tuple[str, str] | None:
+    """A picture as a `data:` URL by its id; None for one that was deleted."""
+    try:
+        picture = await gallery.picture(owner, id)
+        data = await gallery.bytes(picture)
+    except NotFound:
+        return None
+    return id, f"data:{picture.media};base64,{base64.b64encode(data).decode()}"
 
 
 async def one(exported: Exported, format: Format) -> tuple[str, bytes]:
@@ -41,9 +65,13 @@ def zip_name() -> str:
 
 
 async def everything(
-    store: Store, runs: Runs, owner: str, progress: Callable[[int, int], None] = lambda done, of: None
+    store: Store,
+    runs: Runs,
+    gallery: Gallery,
+    owner: str,
+    progress: Callable[[int, int], None] = lambda done, of: None,
 ) -> AsyncGenerator[bytes, None]:
-    """A zip of all conversations, in pieces as they come. One that is deleted meanwhile is not in it."""
+    """A zip of all conversations and pictures, in pieces as they come. One that is deleted meanwhile is not in it."""
     ids = await store.conversation_ids(owner)
     out = _Pipe()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -56,6 +84,16 @@ async def everything(
             if piece := out.taken():
                 yield piece
             progress(done, len(ids))
+        before: str | None = None
+        while True:
+            listed = await gallery.pictures(owner, AT_ONCE, before=before)
+            for picture in listed.pictures:
+                with contextlib.suppress(NotFound):
+                    _add_picture(archive, picture, await gallery.bytes(picture))
+                if piece := out.taken():
+                    yield piece
+            if (before := listed.next) is None:
+                break
     yield out.taken()
 
 
@@ -66,6 +104,12 @@ def _add(archive: zipfile.ZipFile, exported: Exported) -> None:
         info = zipfile.ZipInfo(name, _local(exported.conversation.updated))
         info.compress_type = zipfile.ZIP_DEFLATED
         archive.writestr(info, renderer.render(exported))
+
+
+def _add_picture(archive: zipfile.ZipFile, picture: Picture, data: bytes) -> None:
+    """Packed as it is, which saves nothing of pictures to pack again."""
+    info = zipfile.ZipInfo(f"pictures/{picture.id}.{picture.media.rpartition('/')[2]}", _local(picture.created))
+    archive.writestr(info, data)
 
 
 def _local(milliseconds: int) -> tuple[int, int, int, int, int, int]:

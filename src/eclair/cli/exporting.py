@@ -18,6 +18,7 @@ from eclair.cli.signals import carry_out
 from eclair.cli.terminal import Terminal
 from eclair.core import OWNER
 from eclair.errors import InvalidInput
+from eclair.pictures.opening import open_gallery
 from eclair.runs import Runs
 from eclair.settings import Settings
 from eclair.store.sql import SQLStore
@@ -36,11 +37,13 @@ async def _export(
 ) -> int:
     store = await asyncio.to_thread(SQLStore.open, settings.data_dir)
     try:
-        runs = Runs(store, Changes(store))
+        runs, gallery = Runs(store, Changes(store)), open_gallery(settings, store)
         if id is None:
-            name, pieces = zip_name(), everything(store, runs, OWNER, Counting(terminal, "Exporting").show)
+            counting = Counting(terminal, "Exporting")
+            name, pieces = zip_name(), everything(store, runs, gallery, OWNER, counting.show)
         else:
-            name, data = await one(await gather(store, runs, OWNER, id), format or "markdown")
+            exported = await gather(store, runs, OWNER, id, gallery if format == "html" else None)
+            name, data = await one(exported, format or "markdown")
             pieces = _whole(data)
         path = _place(output, name)
         async with aclosing(pieces):

@@ -169,7 +169,7 @@ class Model:
     trusted to name a conversation. `parameters` and `active` (those that a token uses) are billions. `thinks` says how
     it is told whether to think; None is unknown. `place` is where it answers: `machine` (this one), `network`, an ISO
     code of a country, or `unknown`. `sees` is how many pixels of the longer side of a picture it uses, None where it
-    sees none.
+    sees none; `calls` whether it is known to call tools.
     """
 
     id: str
@@ -188,6 +188,7 @@ class Model:
     thinks: Thinks | None = None
     place: str = "machine"
     sees: int | None = None
+    calls: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -140,6 +140,7 @@ class Entry:
             active=self.active,
             thinks=self.way_of_thinking,
             sees=self.sees if seeing else None,
+            calls="tools" in self.can,
         )
 
     @property

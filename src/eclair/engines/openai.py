@@ -250,6 +250,7 @@ class OpenAIEngine:
             thinks=self._thinks(id),
             place=self._place,
             sees=self._sees(row, entry),
+            calls=entry is not None and "tools" in entry.can,
         )
 
     def _sees(self, row: JSON, entry: Entry | None) -> int | None:

@@ -135,6 +135,7 @@ class ScriptedEngine:
                 licence="Apache-2.0",
                 languages=("en",),
                 thinks="enable_thinking",
+                calls=True,
             )
         ]
 

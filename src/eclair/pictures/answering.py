@@ -29,13 +29,19 @@ LONGEST = 80
 
 
 class Drawing:
-    """The work of one run, as `runs.Work` has it."""
+    """The work of one run, as `runs.Work` has it; or a stretch of an answer that has other `parts` too."""
 
-    def __init__(self, studio: Studio, commission: Commission, clock: Callable[[], float] = time.perf_counter) -> None:
+    def __init__(
+        self,
+        studio: Studio,
+        commission: Commission,
+        parts: Parts | None = None,
+        clock: Callable[[], float] = time.perf_counter,
+    ) -> None:
         self._studio = studio
         self._commission = commission
         self._clock = clock
-        self._parts = Parts()
+        self._parts = parts or Parts()
         self._step: str | None = None
         self._began = self._told = 0.0
         self._preview: int | None = None

@@ -108,6 +108,7 @@ class Studio:
         self._ids = ids
         self._queues: dict[tuple[str, bool], Queue] = {}
         self._looks: dict[str, Look] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
 
     async def models(self) -> list[PictureModel]:
         """Those that can draw and those that could."""
@@ -169,11 +170,17 @@ class Studio:
         """Make the pictures. Closing what comes back leaves the queue, or stops the work within a step; pictures that
         are made stay. Raises TooBusy where too many wait, UpstreamError where a generator fails, and SettingsError
         where there is nothing to sign with: what cannot be marked is not kept."""
-        with self._idle.busy():
-            for index in range(commission.wish.count):
-                async with aclosing(self._one(commission, index)) as making:
-                    async for each in making:
-                        yield each
+        task = asyncio.current_task()
+        assert task is not None
+        self._tasks.add(task)
+        try:
+            with self._idle.busy():
+                for index in range(commission.wish.count):
+                    async with aclosing(self._one(commission, index)) as making:
+                        async for each in making:
+                            yield each
+        finally:
+            self._tasks.discard(task)
 
     @property
     def working(self) -> int:
@@ -191,6 +198,11 @@ class Studio:
         if found is None or found.owner != owner:
             raise NotFound(f"The picture {id!r} is not being made, or cannot be looked at meanwhile.")
         return found
+
+    def stop(self) -> None:
+        """Cancel whoever has something drawn, so that their connections close by themselves."""
+        for task in self._tasks:
+            task.cancel()
 
     async def close(self) -> None:
         """End the generators."""

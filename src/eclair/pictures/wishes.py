@@ -75,6 +75,13 @@ def size(model: PictureModel, wish: Wish, source: tuple[int, int] | None) -> tup
     return width, height
 
 
+def shaped(model: PictureModel, shape: float, pixels: int | None = None) -> tuple[int, int]:
+    """The size of a picture `shape` times as wide as it is high, of about so many pixels, or as many as the model makes
+    at best."""
+    pixels = pixels if pixels is not None else model.width * model.height
+    return _rounded(model, sqrt(pixels * shape)), _rounded(model, sqrt(pixels / shape))
+
+
 def job(
     model: PictureModel,
     prompt: str,
@@ -104,8 +111,7 @@ def job(
 def _like(model: PictureModel, source: tuple[int, int]) -> tuple[int, int]:
     """The shape of a picture in as many pixels as the model makes at best, or as that has."""
     shape = min(WIDEST_SHAPE, max(1 / WIDEST_SHAPE, source[0] / source[1]))
-    pixels = min(model.width * model.height, source[0] * source[1])
-    return _rounded(model, sqrt(pixels * shape)), _rounded(model, sqrt(pixels / shape))
+    return shaped(model, shape, min(model.width * model.height, source[0] * source[1]))
 
 
 def _rounded(model: PictureModel, length: float) -> int:

@@ -55,7 +55,7 @@ from eclair.server.openai import embeddings, images, responses
 from eclair.server.openai import files as openai_files
 from eclair.server.openai import routes as openai
 
-_BRANCH = re.compile(r"str|(list|dict)\[.*")
+_BRANCH = re.compile(r"str|(list|dict|literal)\[.*|\w+Body")
 """How pydantic names the alternatives of a field that may have one type or another."""
 
 log = logging.getLogger(__name__)

@@ -8,7 +8,7 @@ programs.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from html import escape
 from importlib import resources
@@ -56,14 +56,14 @@ def _page(exported: Exported) -> Iterator[str]:
     answers = 0
     for message in messages:
         answers += message.role == "assistant"
-        yield from _message(message, answers)
+        yield from _message(message, answers, exported.pictures)
     yield "</main>"
     yield "</body>"
     yield "</html>"
     yield ""
 
 
-def _message(message: Message, answer: int) -> Iterator[str]:
+def _message(message: Message, answer: int, pictures: Mapping[str, str]) -> Iterator[str]:
     by_ai = message.role == "assistant"
     kind = "answer" if by_ai else "question"
     yield f'<article class="{kind}" itemprop="hasPart" itemscope itemtype="https://schema.org/Message">'
@@ -71,14 +71,14 @@ def _message(message: Message, answer: int) -> Iterator[str]:
         yield f'<meta itemprop="digitalSourceType" content="{MADE_BY_AI}">'
     yield f'<h2><span itemprop="sender">{escape(speaker(message))}</span> {_time(message.created, "dateSent")}</h2>'
     for index in range(len(message.parts)):
-        yield from _part(message, index, answer)
+        yield from _part(message, index, answer, pictures)
     yield from _grounds(message, answer)
     if (end := ending(message)) is not None:
         yield f'<p class="end">{escape(end)}</p>'
     yield "</article>"
 
 
-def _part(message: Message, index: int, answer: int) -> Iterator[str]:
+def _part(message: Message, index: int, answer: int, pictures: Mapping[str, str]) -> Iterator[str]:
     part = message.parts[index]
     match part.kind:
         case "text" if message.role == "assistant":
@@ -93,7 +93,11 @@ def _part(message: Message, index: int, answer: int) -> Iterator[str]:
             yield f"<details><summary>Tool call: {escape(part.name or '')}</summary>"
             yield f"<pre><code>{escape(part.text)}</code></pre></details>"
         case "picture":
-            yield f'<p class="end" dir="auto" lang="">{escape(picture_line(part))}</p>'
+            line = escape(picture_line(part))
+            if (source := pictures.get(part.id or "")) is not None:
+                yield f'<figure><img src="{source}" alt="{line}"><figcaption class="end">{line}</figcaption></figure>'
+            else:
+                yield f'<p class="end" dir="auto" lang="">{line}</p>'
 
 
 def _sign(mark: Mark) -> str:

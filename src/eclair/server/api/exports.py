@@ -17,12 +17,13 @@ def router(core: Core) -> APIRouter:
 
     @api.get("/conversations/{id}/export", response_class=Response)
     async def export_conversation(id: str, format: Format = "markdown") -> Response:
-        name, data = await one(await gather(core.store, core.runs, OWNER, id), format)
+        gallery = core.gallery if format == "html" else None
+        name, data = await one(await gather(core.store, core.runs, OWNER, id, gallery), format)
         return Response(data, media_type=RENDERERS[format].media_type, headers=_attached(name))
 
     @api.get("/export", response_class=StreamingResponse)
     async def export_everything() -> StreamingResponse:
-        pieces = everything(core.store, core.runs, OWNER)
+        pieces = everything(core.store, core.runs, core.gallery, OWNER)
         return StreamingResponse(pieces, media_type="application/zip", headers=_attached(zip_name()))
 
     return api

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Header, Response
 from pydantic import BaseModel, Field
@@ -41,7 +41,12 @@ class ChoicesBody(Body):
     def choices(self) -> Choices:
         sampling = Sampling(self.temperature, self.top_p, self.max_tokens, self.seed)
         web = ("on" if self.web else "off") if isinstance(self.web, bool) else self.web
-        return Choices(self.model, self.mode, self.system, sampling, web)
+        return Choices(self.model, self.mode, self.system, sampling, web, self.draws)
+
+    @property
+    def draws(self) -> bool:
+        """Whether the model that answers may have pictures drawn."""
+        return False
 
 
 class NewTurnBody(ChoicesBody):
@@ -56,17 +61,23 @@ class NewTurnBody(ChoicesBody):
     files: Annotated[tuple[str, ...], Field(max_length=50)] = ()
     libraries: Annotated[tuple[str, ...], Field(max_length=20)] = ()
     research: Annotated[tuple[ResearchQuestion, ...], Field(max_length=MOST_QUESTIONS)] = ()
-    draw: WishBody | None = None
+    draw: WishBody | Literal["auto"] | None = None
+
+    @property
+    def draws(self) -> bool:
+        return self.draw == "auto"
 
     def what(self) -> New | Retry | Continue:
         """Raises InvalidInput unless exactly one thing is asked for."""
         if self.text is None:
             for name in {"id", "parent", "files", "libraries", "research", "draw"} & self.model_fields_set:
+                if name == "draw" and self.draw == "auto":
+                    continue
                 raise InvalidInput(f"Only a new message has {name!r}; leave it out.", param=name)
         match (self.text, self.retry, self.continue_):
             case (str(text), None, None):
                 at_root = "parent" in self.model_fields_set and self.parent is None
-                draw = Draw(self.draw.wish(), self.draw.model) if self.draw is not None else None
+                draw = Draw(self.draw.wish(), self.draw.model) if isinstance(self.draw, WishBody) else None
                 for name in ("research", "libraries") if draw is not None else ():
                     if getattr(self, name):
                         raise InvalidInput(f"A turn that draws has no {name!r}; leave it out.", param=name)
