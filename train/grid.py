@@ -20,6 +20,8 @@ from model import PATCH, SIDE, TOKEN, TOKENS, VECTOR, WORDS, Finish, Flow, Sketc
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
+from eclair.pictures.icons import flow as icons
+from eclair.pictures.icons.touching import touched_up
 from eclair.pictures.icons.words import subject, words
 
 KNOWN = (
@@ -81,11 +83,12 @@ def pixels(tokens: Tensor) -> Tensor:
 
 @torch.no_grad()
 def pictures(tokens: Any) -> Any:
-    """Tokens to bytes (n, 128, 128, 3), with the last touch where it was trained."""
+    """Tokens to bytes (n, 128, 128, 3), as Éclair shows them."""
     found = pixels(torch.from_numpy(tokens)).float() / 127.5 - 1
     if (WORK / "finish.pt").exists():
         found = finish()(found)
-    return (found.clamp(-1, 1) * 127.5 + 127.5).round().to(torch.uint8).permute(0, 2, 3, 1).numpy()
+    found = (found.clamp(-1, 1) * 127.5 + 127.5).permute(0, 2, 3, 1).contiguous().numpy()
+    return np.stack([touched_up(each) for each in found])
 
 
 def sheet(images: Any, names: list[str], across: int = 10) -> Image.Image:
@@ -121,6 +124,17 @@ def finish() -> Finish:
     return last.eval()
 
 
+def drawn(prompt: str, seed: int, steps: int, guidance: float) -> Any:
+    """The picture as Éclair draws it, with the weights that it comes with."""
+    said = subject(prompt)
+    vectors = embed([said, *words(said)])
+    wanted = icons.Wanted(vectors[0], vectors[1:], guidance)
+    x = icons.noise(seed)
+    for done in range(steps):
+        x, picture = icons.step(x, done, steps, wanted)
+    return picture
+
+
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("out", type=Path)
@@ -128,9 +142,14 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--steps", type=int, default=16)
     parser.add_argument("--guidance", type=float, default=1.6)
+    parser.add_argument("--shipped", action="store_true", help="draw with the weights that Éclair comes with")
     options = parser.parse_args()
     torch.set_num_threads(2)
     prompts = options.prompt or [*KNOWN, *NEW, *FREE]
+    if options.shipped:
+        images = [drawn(prompt, options.seed, options.steps, options.guidance) for prompt in prompts]
+        sheet(images, prompts).save(options.out)
+        return
     flow, sketch, step = load()
     tokens = dream(
         flow, sketch, *conditions(prompts), seed=options.seed, steps=options.steps, guidance=options.guidance

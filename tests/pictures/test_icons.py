@@ -70,6 +70,13 @@ async def test_pictures_have_the_size_that_is_asked_for(icons: Icons, width: int
     assert sum(each.preview is not None for each in seen) == 3
 
 
+async def test_the_ground_is_white(icons: Icons) -> None:
+    _, drawn = await made(icons, Job("ein Schmetterling", 128, 128, seed=1))
+    pixels = np.asarray(opened(drawn.image))
+    rim = np.concatenate((pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]))
+    assert (rim == 255).all(-1).mean() > 0.75
+
+
 async def test_a_seed_gives_the_same_picture_again(icons: Icons) -> None:
     first, second, other = [
         (await made(icons, Job("eine Katze", 128, 128, seed=seed, steps=4)))[1].image for seed in (1, 1, 2)

@@ -12,6 +12,7 @@ import onnxruntime as _untyped  # pyright: ignore[reportMissingTypeStubs]
 from numpy import float32
 from numpy.typing import NDArray
 
+from eclair.pictures.icons.touching import touched_up
 from eclair.pictures.icons.words import MOST
 
 onnxruntime: Any = _untyped
@@ -55,7 +56,7 @@ def step(x: NDArray[float32], done: int, of: int, wanted: Wanted) -> tuple[NDArr
             "words": words,
         },
     )
-    return after, np.rint(picture).astype(np.uint8)
+    return after, touched_up(picture)
 
 
 @cache
