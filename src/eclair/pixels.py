@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Sequence
 from typing import BinaryIO
 
 from PIL import Image, UnidentifiedImageError
@@ -27,7 +26,7 @@ class Unfit(Exception):
     """The picture cannot be taken; the text is a sentence without its subject and its full stop."""
 
 
-def opened(source: BinaryIO, formats: Sequence[str], strange: str, damaged: str) -> Image.Image:
+def opened(source: BinaryIO, formats: tuple[str, ...], strange: str, damaged: str) -> Image.Image:
     """The picture in one of these formats of Pillow's, not decoded yet. Raises Unfit with `strange` for anything else,
     and with `damaged` for what cannot be read."""
     Image.MAX_IMAGE_PIXELS = None  # whoever opens counts them, with a sentence

@@ -93,6 +93,7 @@ def test_dropped_and_pasted(page: Page, marked: bytes) -> None:
 
 
 def test_by_keyboard_and_from_the_palette(page: Page) -> None:
+    page.on("filechooser", lambda _: None)  # so that the browser hands choosers over long before one opens
     page.keyboard.press("Control+k")
     expect(page.get_by_role("combobox", name="Command palette")).to_be_focused()
     page.keyboard.type("Was this made")
