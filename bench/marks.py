@@ -25,9 +25,11 @@ from harness import Goals, median, options, run, table
 from numpy.typing import NDArray
 from PIL import Image
 
-from eclair.marks import Made, Marks, pictures, watermark
+from eclair.marks import pictures, watermark
 from eclair.marks.certificates import Certificates
 from eclair.marks.credentials import sign
+from eclair.marks.marking import Marks
+from eclair.marks.values import Made
 from eclair.settings import Settings
 
 Pixels = NDArray[np.uint8]

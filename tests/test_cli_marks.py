@@ -8,7 +8,8 @@ from pathlib import Path
 import orjson
 import pytest
 
-from eclair.marks import Made, Marks
+from eclair.marks.marking import Marks
+from eclair.marks.values import Made
 from eclair.settings import Settings
 from tests.marks.made import encoded, photo
 from tests.test_cli import Eclair

@@ -22,7 +22,7 @@ from eclair.idle import Idle
 from eclair.keeping import Keeping
 from eclair.labels import labels_file
 from eclair.ledger import Ledger
-from eclair.marks import Marks
+from eclair.marks.marking import Marks
 from eclair.modes import Modes
 from eclair.pictures.gallery import Gallery
 from eclair.pictures.known import generators

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import FilePayload, Page, expect
 
-from eclair.marks import Made, Marks
+from eclair.marks.marking import Marks
+from eclair.marks.values import Made
 from eclair.settings import Settings
 from tests.browser import axe
 from tests.browser.conftest import Opening, Starting, Watch

@@ -17,8 +17,9 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from eclair.errors import SettingsError
-from eclair.marks import Made, Marks
 from eclair.marks.certificates import AUTHORITY, FOLDER, LASTS, SIGNING, Certificates
+from eclair.marks.marking import Marks
+from eclair.marks.values import Made
 from eclair.settings import Settings
 from tests.marks.made import encoded, photo
 

@@ -12,9 +12,11 @@ from hypothesis import settings as hypothesis
 from hypothesis import strategies as st
 
 from eclair.errors import EclairError
-from eclair.marks import Credentials, Made, Marks, Report, credentials
+from eclair.marks import credentials
 from eclair.marks.certificates import Known
+from eclair.marks.marking import Marks
 from eclair.marks.process import report
+from eclair.marks.values import Credentials, Made, Report
 from eclair.pixels import Unfit
 from eclair.settings import Settings
 from tests.marks.made import decoded, encoded, malformed, photo

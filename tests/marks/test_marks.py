@@ -17,8 +17,10 @@ import pytest_asyncio
 from PIL import Image
 
 from eclair.errors import InvalidInput, TooBusy, UnreadableFile
-from eclair.marks import Made, Marks, Report, marking
+from eclair.marks import marking
 from eclair.marks.certificates import Certificates
+from eclair.marks.marking import Marks
+from eclair.marks.values import Made, Report
 from eclair.settings import Settings
 from tests.marks.made import bomb, decoded, encoded, photo
 

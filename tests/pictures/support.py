@@ -13,7 +13,7 @@ from typing import Any
 import orjson
 from PIL import Image
 
-from eclair.marks import Report
+from eclair.marks.values import Report
 from eclair.pictures.scripted import ScriptedGenerator
 from tests.support import JSON, Server
 

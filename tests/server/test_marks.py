@@ -11,7 +11,7 @@ import aiohttp
 import pytest
 import pytest_asyncio
 
-from eclair.marks import Made
+from eclair.marks.values import Made
 from eclair.settings import Settings
 from tests.marks.made import encoded, malformed, photo
 from tests.support import Reply, Server, serving

@@ -14,7 +14,8 @@ from eclair.cli.logs import log_if_debugging
 from eclair.cli.signals import carry_out
 from eclair.cli.terminal import Terminal
 from eclair.errors import InvalidInput, NotFound, TooLarge, UserError
-from eclair.marks import Credentials, Marks, Metadata, Report, Watermark
+from eclair.marks.marking import Marks
+from eclair.marks.values import Credentials, Metadata, Report, Watermark
 from eclair.settings import Settings
 
 VERDICTS = {

@@ -16,7 +16,7 @@ from eclair.cli.signals import carry_out
 from eclair.cli.terminal import Terminal
 from eclair.core import OWNER, Core, open_core
 from eclair.errors import InvalidInput, NotFound, TooLarge, UserError
-from eclair.marks import Form
+from eclair.marks.values import Form
 from eclair.messages import Wish
 from eclair.pictures.icons.generator import ICONS
 from eclair.pictures.sources import Brought

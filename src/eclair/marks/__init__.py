@@ -1,6 +1,4 @@
-"""Marks that say that a model made something."""
+"""Marks that say that a model made something.
 
-from eclair.marks.marking import Marks
-from eclair.marks.values import Credentials, Form, How, Made, Metadata, Report, Watermark
-
-__all__ = ["Credentials", "Form", "How", "Made", "Marks", "Metadata", "Report", "Watermark"]
+Nothing is imported here: a process reads foreign files with some of these modules, and starts for each.
+"""

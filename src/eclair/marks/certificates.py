@@ -21,12 +21,13 @@ from typing import TYPE_CHECKING
 
 from eclair.errors import SettingsError
 from eclair.ids import Clock
-from eclair.settings import Settings
 
 if TYPE_CHECKING:
     from cryptography import x509
     from cryptography.hazmat.primitives.asymmetric import ec
     from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
+
+    from eclair.settings import Settings
 
 log = logging.getLogger(__name__)
 

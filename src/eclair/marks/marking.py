@@ -17,7 +17,7 @@ import orjson
 from pydantic import TypeAdapter, ValidationError
 
 from eclair.errors import SettingsError, TooBusy, UnreadableFile
-from eclair.guest import Guests
+from eclair.guests import Guests
 from eclair.marks import credentials, xmp
 from eclair.marks.certificates import Certificates
 from eclair.marks.values import QUALITY, Form, Made, Report

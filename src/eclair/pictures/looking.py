@@ -10,7 +10,7 @@ import orjson
 from pydantic import TypeAdapter, ValidationError
 
 from eclair.errors import UnreadableFile
-from eclair.guest import Guests
+from eclair.guests import Guests
 from eclair.pictures.wire import DONE, FAULT, SECONDS, Answer, Order
 
 AT_ONCE = 2

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 
 from eclair.documents.seeing import Seeing
 from eclair.idle import Idle
-from eclair.marks import Marks
+from eclair.marks.marking import Marks
 from eclair.pictures.base import Generator
 from eclair.pictures.gallery import Gallery
 from eclair.pictures.looking import Looking

@@ -16,9 +16,9 @@ from dataclasses import dataclass, replace
 from eclair.errors import EngineBroken, EngineUnavailable, Forbidden, ModelMissing, NotFound, UnreadableFile
 from eclair.idle import Idle
 from eclair.ids import Clock, new_id
-from eclair.marks import Form, Made, Marks
 from eclair.marks import xmp as note
-from eclair.marks.values import QUALITY
+from eclair.marks.marking import Marks
+from eclair.marks.values import QUALITY, Form, Made
 from eclair.messages import Wish
 from eclair.pictures import wishes
 from eclair.pictures.base import Generator

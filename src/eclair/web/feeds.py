@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 import orjson
 from pydantic import TypeAdapter, ValidationError
 
-from eclair.guest import Guests
+from eclair.guests import Guests
 from eclair.ids import Clock
 from eclair.web.entries import Feed, Outline
 from eclair.web.feed_process import SECONDS, Order

@@ -11,7 +11,7 @@ from collections.abc import AsyncGenerator, Sequence
 import orjson
 
 from eclair.errors import EngineBroken, InvalidInput
-from eclair.guest import Guests
+from eclair.guests import Guests
 from eclair.pictures.drawing.book import book, font
 from eclair.pictures.drawing.composing import compose
 from eclair.pictures.drawing.painting import painted

@@ -18,7 +18,7 @@ from starlette.requests import ClientDisconnect
 
 from eclair.core import Core
 from eclair.errors import InvalidInput, StoreError, TooLarge
-from eclair.marks import Credentials, How, Metadata, Report, Watermark
+from eclair.marks.values import Credentials, How, Metadata, Report, Watermark
 from eclair.server.openai.files import shown
 
 PIECE = 1 << 20

@@ -23,7 +23,7 @@ from starlette.responses import JSONResponse, Response
 from eclair.core import OWNER, Core
 from eclair.engines.base import JSON
 from eclair.errors import EclairError, InvalidInput, StoreError, TooLarge
-from eclair.marks import Form
+from eclair.marks.values import Form
 from eclair.messages import Wish
 from eclair.pictures.sources import NOTHING, Brought
 from eclair.pictures.studio import Commission
