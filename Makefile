@@ -39,7 +39,7 @@ diffusers: $(DIFFUSERS)/.ready ## Set up PyTorch and diffusers, which draw with 
 
 test: $(VENV)/.app $(VENV)/.dev diffusers chromium ## Run every test, in a real browser too
 	@$(VENV)/bin/eclair pull
-	@$(VENV)/bin/python -m pytest -n 2 --dist loadfile $(ARGS)
+	@$(VENV)/bin/python -m pytest -n 3 --dist loadfile $(ARGS)
 
 check: $(VENV)/.app $(VENV)/.dev ## Formatting, lint, types, generated files
 	@$(VENV)/bin/ruff format --check
@@ -76,11 +76,12 @@ clean: ## Forget everything that was set up; conversations and models stay
 chromium:
 	@$(BUILD)/bin/python tests/browser/chromium.py || { \
 		if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
-			echo "Installing Chromium…"; apt-get update -qq && \
-			DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium >/dev/null; \
-		else \
-			echo "The browser tests need Chromium or Chrome; install it (Debian, Ubuntu: apt install chromium)." >&2; exit 1; \
-		fi; }
+			echo "Installing Chromium…"; apt-get update -qq; \
+			for package in chromium-headless-shell chromium; do \
+				DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$package >/dev/null && exit; \
+			done; \
+		fi; \
+		echo "The browser tests need Chromium or Chrome; install it (Debian: apt install chromium)." >&2; exit 1; }
 
 $(VENV)/.runtime: requirements.lock
 	$(call install,$(VENV),requirements.lock,Installing Éclair's dependencies…)

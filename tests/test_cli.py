@@ -19,6 +19,7 @@ import time
 import tomllib
 from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
+from tempfile import TemporaryFile
 from types import SimpleNamespace
 from typing import Any
 
@@ -42,6 +43,7 @@ from eclair.events import Event, RunFailed, RunStopped, decode, fold
 from eclair.messages import Cost, Energy, Message, Usage
 from eclair.sizes import size
 from eclair.store.sql import SQLStore
+from tests import forked
 from tests.support import Server, check_log, environment, messages_of
 
 ROOT = Path(__file__).parent.parent
@@ -64,15 +66,17 @@ class Eclair:
         self.folder = folder
 
     def __call__(self, *arguments: str, stdin: str | bytes = b"", **env: str) -> subprocess.CompletedProcess[str]:
-        done = subprocess.run(
-            [*ECLAIR, *arguments],
-            input=stdin.encode() if isinstance(stdin, str) else stdin,
-            env=environ(self.folder, **env),
-            capture_output=True,
-            timeout=60,
-            check=False,
-        )
-        return subprocess.CompletedProcess(done.args, done.returncode, done.stdout.decode(), done.stderr.decode())
+        with TemporaryFile() as given, TemporaryFile() as out, TemporaryFile() as err:
+            given.write(stdin.encode() if isinstance(stdin, str) else stdin)
+            given.seek(0)
+            process = forked.start(arguments, environ(self.folder, **env), given, out, err)
+            process.join(60)
+            if process.exitcode is None:
+                process.kill()
+                raise TimeoutError(arguments)
+            for stream in (out, err):
+                stream.seek(0)
+            return subprocess.CompletedProcess(arguments, process.exitcode, out.read().decode(), err.read().decode())
 
     def start(self, *arguments: str, **env: str) -> subprocess.Popen[bytes]:
         return subprocess.Popen(

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import socket
-import subprocess
-import sys
+from multiprocessing.process import BaseProcess
 from pathlib import Path
+
+from tests import forked
 
 
 class Served:
@@ -16,7 +17,7 @@ class Served:
         self._folder = folder
         self._settings = settings
         self._port = _free_port()
-        self._process: subprocess.Popen[str] | None = None
+        self._process: BaseProcess | None = None
         self.address = f"http://127.0.0.1:{self._port}"
 
     def start(self) -> None:
@@ -31,16 +32,15 @@ class Served:
             "ECLAIR_SCRIPTED": "true",
         }
         kept = {name: value for name, value in os.environ.items() if not name.startswith("ECLAIR_")}
-        with (self._folder / "server.log").open("ab") as log:
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "eclair.cli", "serve"],
-                env={**kept, **own, **self._settings},
-                stdout=subprocess.PIPE,
-                stderr=log,
-                text=True,
-            )
-        assert self._process.stdout is not None
-        line = self._process.stdout.readline()
+        hearing, saying = os.pipe()
+        with (
+            open(os.devnull, "rb") as nothing,
+            open(hearing, encoding="utf-8") as said,
+            (self._folder / "server.log").open("ab") as log,
+        ):
+            with open(saying, "wb") as out:
+                self._process = forked.start(("serve",), {**kept, **own, **self._settings}, nothing, out, log)
+            line = said.readline()
         assert self.address in line, (self._folder / "server.log").read_text()
 
     def kill(self) -> None:
@@ -56,9 +56,8 @@ class Served:
 
     def _end(self) -> None:
         assert self._process is not None
-        self._process.wait(timeout=20)
-        if self._process.stdout is not None:
-            self._process.stdout.close()
+        self._process.join(20)
+        assert self._process.exitcode is not None
         self._process = None
 
 
