@@ -96,6 +96,9 @@ def test_what_cannot_do_the_task_is_left_out() -> None:
     assert able([toy, real, narrow], 600) == [real]
     assert able([toy], 10) == [toy]
     assert able([narrow], 5000) == [narrow]
+    seer = one("seer", 12, sees=1024, titles=False)
+    assert able([real, seer], 10, pictured=True) == [seer]
+    assert able([real, narrow], 10, pictured=True) == [real, narrow]
 
 
 @pytest.mark.parametrize(

@@ -63,13 +63,14 @@ class Modes:
         self._speeds: dict[str, float] = {}
         self._read = -FRESH
 
-    async def choose(self, named: str | None, mode: Mode | None, question: str) -> Chosen:
-        """Who answers: the model that is named, which a mode only tells whether to think; else the mode's choice, or
-        the default model without one. Raises NotFound and EngineUnavailable as the registry does."""
+    async def choose(self, named: str | None, mode: Mode | None, question: str, pictured: bool = False) -> Chosen:
+        """Who answers: the model that is named, which a mode only tells whether to think; else the mode's choice, which
+        sees if there are pictures and one that does, or the default model without a mode. Raises NotFound and
+        EngineUnavailable as the registry does."""
         if mode is None:
             return Chosen(*await resolve(self._settings, self._registry, named))
         settled, why = settle(mode, question)
-        name = named if named is not None else (await self._picked(settled, question)).id
+        name = named if named is not None else (await self._picked(settled, question, pictured)).id
         engine, model, fallback = await resolve(self._settings, self._registry, name)
         remark = None
         if why is not None and (named is None or model.thinks not in ("always", "never")):
@@ -89,7 +90,7 @@ class Modes:
         except EclairError:
             return None
 
-    async def _picked(self, mode: Settled, question: str) -> Model:
+    async def _picked(self, mode: Settled, question: str, pictured: bool = False) -> Model:
         engine, default = await self._registry.resolve(None)
         speeds = await self._words_per_second()
         found = [
@@ -99,7 +100,7 @@ class Modes:
         ]
         found.sort(key=lambda one: one.model.id != default.id)
         nearby = near(found, _where(engine))
-        return pick(mode, able(nearby, estimated(question))).model if nearby else default
+        return pick(mode, able(nearby, estimated(question), pictured)).model if nearby else default
 
     async def _words_per_second(self) -> dict[str, float]:
         if self._store is not None and time.monotonic() - self._read >= FRESH:

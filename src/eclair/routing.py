@@ -69,11 +69,12 @@ def near(candidates: Sequence[Candidate], where: Where) -> list[Candidate]:
     return [one for one in candidates if DISTANCE[one.where] <= DISTANCE[where]]
 
 
-def able(candidates: Sequence[Candidate], tokens: int) -> list[Candidate]:
-    """Those that can do the task: which are trusted with one at all, and can read `tokens` beside an answer. Where
-    there is none, all of them."""
-    roomy = [one for one in candidates if one.model.context is None or one.model.context >= 2 * tokens]
-    return [one for one in roomy if one.model.titles] or roomy or list(candidates)
+def able(candidates: Sequence[Candidate], tokens: int, pictured: bool = False) -> list[Candidate]:
+    """Those that can do the task: which see, where there are pictures to be seen; are trusted with a task at all; and
+    can read `tokens` beside an answer. Where there is none, all of them."""
+    seeing = [one for one in candidates if pictured and one.model.sees is not None] or list(candidates)
+    roomy = [one for one in seeing if one.model.context is None or one.model.context >= 2 * tokens]
+    return [one for one in roomy if one.model.titles] or roomy or seeing
 
 
 def pick(mode: Settled, candidates: Sequence[Candidate]) -> Candidate:

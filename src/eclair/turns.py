@@ -240,14 +240,16 @@ class Turns:
         Raises NotFound and EngineUnavailable as the registry does.
         """
         mode = choices.mode or (kept.mode if kept is not None else None)
+        question = last_question(history)
         if choices.model is not None:
-            return await self._modes.choose(choices.model, mode, last_question(history))
+            return await self._modes.choose(choices.model, mode, question)
         liked = [kept.model if kept is not None else None, (await self._preferences.of(owner)).model]
         if mode is not None and history and history[-1].role == "assistant":
             liked.append(history[-1].model)
         there = {model.id for model in await self._registry.models()} | self._settings.fallbacks.keys()
         named = next((model for model in liked if model in there), None)
-        return await self._modes.choose(named, mode, last_question(history))
+        pictured = named is None and mode is not None and bool(await self._seeing.photos(owner, history))
+        return await self._modes.choose(named, mode, question, pictured)
 
     def _grounds(
         self, owner: str, run: str, conversation: str | None, history: Sequence[Message], web: Web

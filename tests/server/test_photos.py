@@ -29,14 +29,14 @@ NOTED = photos.exif(place=(48.8584, 2.2945), serial="SN-4711-0815")
 
 
 @asynccontextmanager
-async def seeing(settings: Settings, name: str = "pixtral-12b") -> AsyncGenerator[tuple[Server, Speaking]]:
-    """Éclair before a model of that name, which remembers what it was shown."""
+async def seeing(settings: Settings, *names: str) -> AsyncGenerator[tuple[Server, Speaking]]:
+    """Éclair before models of those names, or one that sees; what they were shown is remembered."""
     async with standing_in() as stand:
         model = Speaking(stand)
-        model.lists = model.has = [name]
+        model.lists = model.has = list(names or ["pixtral-12b"])
         model.says = "It shows four coloured squares."
         engines = {"one": EngineSettings(model.url, context=32_000)}
-        async with serving(replace(settings, engines=engines, model=name, embedder="off")) as server:
+        async with serving(replace(settings, engines=engines, model=model.lists[0], embedder="off")) as server:
             yield server, model
 
 
@@ -136,6 +136,18 @@ async def test_a_model_that_does_not_see_is_told(settings: Settings) -> None:
         assert "not_seen" in codes(message)
         assert all(isinstance(each["content"], str) for each in shown(model))
         assert "The meeting is on Tuesday at nine." in words(shown(model)[-1])
+
+
+async def test_a_mode_chooses_who_sees_where_there_is_something_to_see(settings: Settings) -> None:
+    async with seeing(settings, "reader", "pixtral-12b") as (server, model):
+        conversation = await server.begin()
+        assert (await server.say(conversation, "Hello?", mode="flash"))["model"] == "reader"
+        file = await ready(server, await add(server, photos.every()["photo.jpg"], "photo.jpg"))
+        asked = await server.say(conversation, "What is this?", mode="flash", files=[file["id"]])
+        assert (asked["model"], codes(asked)) == ("pixtral-12b", [])
+        assert len(pictures(shown(model)[-1])) == 1
+        assert (await server.say(conversation, "And the colours?", mode="auto"))["model"] == "pixtral-12b"
+        assert (await server.say(await server.begin(), "Hello?", mode="flash"))["model"] == "reader"
 
 
 async def test_what_was_prepared_goes_with_the_file(settings: Settings) -> None:

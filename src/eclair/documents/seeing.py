@@ -67,8 +67,7 @@ class Seeing:
 
     async def _look(self, owner: str, messages: Sequence[Message], model: Model) -> Seen:
         """A photo that cannot be shown is left out: why is said where it is read."""
-        asked = {file.id: file for message in messages for file in message.files}
-        photos = [file for id in asked if (file := await self._photo(owner, id)) is not None]
+        photos = await self.photos(owner, messages)
         if not photos:
             return NOTHING
         new = {file.id for file in messages[-1].files}
@@ -85,6 +84,11 @@ class Seeing:
             if prepared.shed and model.place != "machine" and photo.id in new:
                 remarks.append(Remarked("left_out", _left_out(photo.name, prepared.shed)))
         return Seen(pictures, tuple(remarks))
+
+    async def photos(self, owner: str, messages: Sequence[Message]) -> list[StoredFile]:
+        """Those that go along with the messages, each once."""
+        asked = dict.fromkeys(file.id for message in messages for file in message.files)
+        return [file for id in asked if (file := await self._photo(owner, id)) is not None]
 
     async def prepared(self, sha256: str, name: str, side: int) -> Prepared:
         """The photo, its longer side so many pixels at most. Raises what the parser raises."""
