@@ -718,8 +718,15 @@ class TestModels:
         )
 
     def test_json(self, run: Eclair) -> None:
-        (model,) = orjson.loads(run("models", "--json").stdout)
-        assert (model["id"], model["licence"], model["state"]) == ("scripted", "Apache-2.0", "ready")
+        model, *others = orjson.loads(run("models", "--json").stdout)
+        assert (model["kind"], model["id"], model["licence"], model["state"]) == (
+            "answers",
+            "scripted",
+            "Apache-2.0",
+            "ready",
+        )
+        drawing = next(other for other in others if other["id"] == "eclair-drawing")
+        assert (drawing["kind"], drawing["drawn"], drawing["state"]) == ("draws", True, "ready")
 
     def test_an_engine_that_is_down_is_named(self, run: Eclair) -> None:
         done = run("models", ECLAIR_SCRIPTED="false", ECLAIR_ENGINES='{"rack": {"url": "http://127.0.0.1:9/v1"}}')

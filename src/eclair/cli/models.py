@@ -59,7 +59,10 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
     terminal.status("Asking the engines…")
     rows, pictures, troubles = asyncio.run(_rows(settings))
     if arguments.json:
-        data = [{**asdict(row.model), "state": row.state} for row in rows]
+        data = [
+            *({"kind": "answers", **asdict(row.model), "state": row.state} for row in rows),
+            *({"kind": "draws", **asdict(model)} for model in pictures),
+        ]
         terminal.write_bytes(orjson.dumps(data, option=orjson.OPT_INDENT_2) + b"\n")
     elif rows:
         table([HEAD, *(_cells(row) for row in rows)], terminal)

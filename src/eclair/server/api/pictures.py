@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import Annotated, Any
 
 import orjson
@@ -18,7 +18,7 @@ from eclair.errors import EclairError, NotFound
 from eclair.messages import Wish
 from eclair.pictures.gallery import Gallery
 from eclair.pictures.styles import styles
-from eclair.pictures.values import Finished, Picture, PictureModel, State, Underway, Waiting
+from eclair.pictures.values import Finished, Picture, PictureModel, Underway, Waiting
 from eclair.pictures.wishes import MOST_SOURCES
 from eclair.server.api.exports import attached
 from eclair.server.body import Body, Fields
@@ -90,38 +90,11 @@ class Pictures(BaseModel):
     next: str | None
 
 
-class PictureModelBody(BaseModel):
+@dataclass(frozen=True, slots=True)
+class PictureModelBody(PictureModel):
     """What draws; see docs/pictures.md. `default` is the one that does when none is named."""
 
-    id: str
-    name: str
-    maker: str
-    country: str | None
-    generator: str
-    licence: str
-    licence_url: str | None
-    restricted: bool
-    width: int
-    height: int
-    least: int
-    most: int
-    multiple: int
-    steps: int | None
-    guidance: float | None
-    edits: bool
-    masks: bool
-    negative: bool
-    previews: bool
-    jurisdiction: str | None
-    drawn: bool
-    languages: tuple[str, ...]
-    state: State
-    why: str | None
-    default: bool
-
-    @classmethod
-    def of(cls, model: PictureModel, *, default: bool) -> PictureModelBody:
-        return cls(**asdict(model), default=default)
+    default: bool = False
 
 
 class StyleBody(BaseModel):
@@ -145,7 +118,7 @@ def router(core: Core) -> APIRouter:
         models = await studio.models()
         default = studio.default_of(models)
         return PictureModels(
-            models=[PictureModelBody.of(model, default=model is default) for model in models],
+            models=[PictureModelBody(**asdict(model), default=model is default) for model in models],
             styles=[StyleBody(name=style.name, title=style.title) for style in styles().values()],
         )
 
