@@ -3,7 +3,7 @@
     python train/data.py
 
 Pictures are Fluent emoji 3D (MIT), their names and keywords those of emojibase (MIT). Everything goes to
-`train/work/`. Embedding takes the longest; what matters most comes first, so that the training can start before the
+`train/made/`. Embedding takes the longest; what matters most comes first, so that the training can start before the
 end, and an interrupted run goes on where it was.
 """
 
@@ -31,7 +31,7 @@ from model import PATCH, SIDE, TOKEN, TOKENS, VECTOR, WORDS
 
 from eclair.pictures.icons.words import words
 
-WORK = Path(__file__).parent / "work"
+WORK = Path(__file__).parent / "made"
 PACKAGES = {"emoji": "@lobehub/fluent-emoji-3d@1.1.0", "names": "emojibase-data@17.0.0"}
 LANGUAGES = ("en", "de", "fr")
 VARIANTS = 4

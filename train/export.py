@@ -23,7 +23,7 @@ from model import PATCH, SIDE, TOKEN, TOKENS, VECTOR, WORDS, Flow, Sketch
 from onnx import TensorProto, helper, numpy_helper
 from torch import Tensor, nn
 
-WORK = Path(__file__).parent / "work"
+WORK = Path(__file__).parent / "made"
 
 
 class Step(nn.Module):

@@ -3,7 +3,7 @@
     nice -n 19 python train/finish.py --minutes 12
 
 It learns from pictures that the flow has made out of real ones under noise, beside those real ones. These are made
-first. The checkpoint is `train/work/finish.pt`.
+first. The checkpoint is `train/made/finish.pt`.
 """
 
 from __future__ import annotations

@@ -101,7 +101,7 @@ def ranks(layer: Any, x: Any, y: Any) -> Any:
 
 
 def classifier(network: tuple[Any, str], originals: Any) -> tuple[Any, Any, Any]:
-    """The layer, and the mean and spread of what it is given; kept in `train/work/probe.pt`."""
+    """The layer, and the mean and spread of what it is given; kept in `train/made/probe.pt`."""
     path = WORK / "probe.pt"
     if not path.exists():
         rng = random.Random(6)

@@ -2,7 +2,7 @@
 
     nice -n 19 python train/sketch.py --minutes 10
 
-The checkpoint is `train/work/sketch.pt`.
+The checkpoint is `train/made/sketch.pt`.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
     nice -n 19 python train/train.py --until 16:15
 
 A step mixes a picture with noise, x(t) = t * picture + (1 - t) * noise, and the network says what the picture is. Its
-pace falls over the last third of the time. Checkpoints go to `train/work/flow.pt`, figures to `train/work/log.jsonl`.
+pace falls over the last third of the time. Checkpoints go to `train/made/flow.pt`, figures to `train/made/log.jsonl`.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ import torch
 from model import VECTOR, Flow, Sketch
 from torch import Tensor
 
-WORK = Path(__file__).parent / "work"
+WORK = Path(__file__).parent / "made"
 EVERY = 150.0
 """Seconds between checkpoints."""
 
