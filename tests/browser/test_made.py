@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from base64 import b64encode
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -78,16 +79,17 @@ def test_a_file_that_cannot_be_read_says_so(page: Page, watches: list[Watch]) ->
 
 def test_dropped_and_pasted(page: Page, marked: bytes) -> None:
     page.goto("/made")
+    expect(page.get_by_label("Choose a file")).to_be_attached()
     for event in ("drop", "paste"):
         page.evaluate(
-            """([event, bytes]) => {
+            """([event, data]) => {
               const held = new DataTransfer();
-              held.items.add(new File([new Uint8Array(bytes)], `${event}.png`));
+              held.items.add(new File([Uint8Array.from(atob(data), each => each.charCodeAt(0))], `${event}.png`));
               const more = event === "drop" ? { dataTransfer: held } : { clipboardData: held };
               const Kind = event === "drop" ? DragEvent : ClipboardEvent;
               dispatchEvent(new Kind(event, { ...more, bubbles: true, cancelable: true }));
             }""",
-            [event, list(marked)],
+            [event, b64encode(marked).decode()],
         )
         expect(page.get_by_text(f"{event}.png", exact=True)).to_be_visible()
         expect(page.get_by_role("heading", name=VERDICT)).to_be_visible()

@@ -50,6 +50,10 @@ def cached(pieces: list[Piece]) -> int:
     return next(piece.cached_tokens or 0 for piece in pieces if isinstance(piece, Counted))
 
 
+READING = "reading the system prompt"
+"""The task that does so after a model was loaded."""
+
+
 async def until(condition: object, within: float = 20.0) -> None:
     assert callable(condition)
     async with asyncio.timeout(within):
@@ -154,7 +158,7 @@ async def test_guesses_that_do_not_pay_end_when_nobody_is_answered(
     async with running(home) as engine:
         await ask(engine, asking("Hello?"))
         before = engine.pid
-        endless = replace(asking("Tell me a very long story.", 400), extra={"ignore_eos": True})
+        endless = replace(asking("Tell me a very long story.", 200), extra={"ignore_eos": True})
         story = asyncio.create_task(ask(engine, endless))
         assert guessed(await ask(engine, REPEATED))[0]
         assert engine.pid == before
@@ -381,6 +385,7 @@ async def test_a_title_loads_no_model(two: Settings) -> None:
 async def test_the_next_is_loaded_when_the_one_before_has_ended_though_nobody_waits(two: Settings) -> None:
     async with running(replace(two, embedded_memory=1)) as engine:
         await ask(engine, asking("Hello?"))
+        await until(lambda: READING not in {task.get_name() for task in asyncio.all_tasks()})
         pid = engine.pid
         assert pid is not None
         os.kill(pid, signal.SIGSTOP)
@@ -412,7 +417,7 @@ async def test_closing_in_the_moment_it_is_ready_leaves_nothing(
                 await asyncio.sleep(0.01)
         assert share_file(home.data_dir, MODEL).exists()
     assert not share_file(home.data_dir, MODEL).exists()
-    assert "reading the system prompt" not in {task.get_name() for task in asyncio.all_tasks()}
+    assert READING not in {task.get_name() for task in asyncio.all_tasks()}
 
 
 async def test_a_model_that_memory_cannot_hold(two: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
