@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gc
 import signal
 from collections.abc import AsyncGenerator
 from pathlib import Path
@@ -48,6 +49,12 @@ async def store(tmp_path: Path) -> AsyncGenerator[SQLStore]:
 def model_file() -> Path:
     """The embedded model, which `make test` fetches before the tests begin."""
     return verify(embedded(), Settings().data_dir)
+
+
+def pytest_collection_finish() -> None:
+    """What is there by now stays: later collections need not look at it again."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_configure() -> None:

@@ -869,6 +869,17 @@ class TestDoctor:
         _, checks, _ = self.checks(run, ECLAIR_PORT=str(taken))
         assert f"Port {taken} is in use" in checks["Address"]["detail"]
 
+    def test_eclair_itself_may_have_the_port(self, run: Eclair) -> None:
+        process = run.start("serve", "--port", "0")
+        try:
+            assert process.stdout is not None
+            port = process.stdout.readline().decode().strip().rpartition(":")[2]
+            _, checks, _ = self.checks(run, ECLAIR_PORT=port)
+        finally:
+            process.terminate()
+            wait(process)
+        assert checks["Address"]["detail"] == f"Éclair serves at 127.0.0.1, port {port} (process {process.pid})"
+
     def test_no_engine_at_all(self, run: Eclair) -> None:
         assert self.checks(run, ECLAIR_SCRIPTED="false")[1]["Engines"]["state"] == "broken"
 

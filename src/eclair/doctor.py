@@ -47,6 +47,8 @@ SHOWN = 4
 LITTLE = 1 << 30
 """Bytes of free disk under which a note is made."""
 TOO_LITTLE = 64 << 20
+_SERVING = re.compile(r"\beclair(\.cli)? (.* )?serve\b")
+"""The command line of a process that serves."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,7 +248,7 @@ def _port(host: str, port: int) -> Check:
         listen(host, port).close()
     except PortInUse as error:
         held = holder(port)
-        if held is not None and "eclair" in held.command:
+        if held is not None and _SERVING.search(held.command):
             return Check("Address", "ok", f"Éclair serves at {host}, port {port} (process {held.process})")
         return Check("Address", "broken", error.message)
     except EclairError as error:

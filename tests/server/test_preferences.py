@@ -83,7 +83,8 @@ async def test_instructions_stand_below_the_system_prompt_of_every_turn(
     stream = fresh.engine.stream
 
     def spy(request: Any) -> Any:
-        asked.append(request)
+        if request.purpose == "answer":
+            asked.append(request)
         return stream(request)
 
     monkeypatch.setattr(fresh.engine, "stream", spy)
