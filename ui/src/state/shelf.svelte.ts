@@ -16,6 +16,8 @@ export class Shelf {
   readonly running = $derived(this.pulls.filter(({ state }) => state === "running"));
   readonly #app: App;
   #timer: ReturnType<typeof setTimeout> | undefined;
+  #asked = 0;
+  #shown = 0;
 
   constructor(app: App) {
     this.#app = app;
@@ -27,7 +29,11 @@ export class Shelf {
   }
 
   async read(): Promise<void> {
-    this.catalog = await this.#app.api.catalog();
+    const mine = ++this.#asked;
+    const found = await this.#app.api.catalog();
+    if (mine < this.#shown) return; // what was asked later has come before
+    this.#shown = mine;
+    this.catalog = found;
   }
 
   /** How far the pulls are; again and again while one runs and the page is seen. */
@@ -62,7 +68,7 @@ export class Shelf {
   /** Stop one that runs, or forget one that has ended. */
   async cancel({ id }: Pull): Promise<void> {
     await this.#app.api.cancelPull(id);
-    await this.look();
+    await this.heard();
   }
 
   /** How many bytes that frees. */
