@@ -39,7 +39,7 @@ diffusers: $(DIFFUSERS)/.ready ## Set up PyTorch and diffusers, which draw with 
 
 test: $(VENV)/.app $(VENV)/.dev diffusers chromium ## Run every test, in a real browser too
 	@$(VENV)/bin/eclair pull
-	@$(VENV)/bin/python -m pytest -n 3 --dist loadfile $(ARGS)
+	@$(VENV)/bin/python -m pytest -n 2 --dist loadfile $(ARGS)
 
 check: $(VENV)/.app $(VENV)/.dev ## Formatting, lint, types, generated files
 	@$(VENV)/bin/ruff format --check
