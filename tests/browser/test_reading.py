@@ -81,7 +81,7 @@ def test_code_is_coloured_copied_wrapped_and_saved(page: Page, tmp_path: Path) -
 
 def test_code_that_grows_keeps_its_place_its_colours_and_its_switches(page: Page) -> None:
     lines = "\n".join(f'value_{i} = "text {i}"  # a note that makes this line quite long' for i in range(60))
-    send(page, f"script: rate=200 below=1\n```python\n{lines}\n```")
+    send(page, f"script: rate=100 below=1\n```python\n{lines}\n```")
     said = answer(page)
     code = said.locator("pre code")
     expect(code.locator(".quoted").first).to_be_visible()

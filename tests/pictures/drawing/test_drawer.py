@@ -8,7 +8,7 @@ from collections.abc import Callable
 from xml.etree import ElementTree
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -162,6 +162,7 @@ async def test_the_model_says_what_it_is() -> None:
     st.tuples(st.integers(64, 900), st.integers(64, 900)),
     st.integers(0, 2**31),
 )
+@example('"\x08 "', (64, 64), 0)
 def test_any_scene_is_sound_svg_of_ours_alone(prompt: str, size: tuple[int, int], seed: int) -> None:
     scene = read(prompt, seed)
     svg = painted(scene, compose(scene, *size, seed), seed)

@@ -93,7 +93,8 @@ def read(prompt: str, seed: int = 0, negative: str = "") -> Scene:
 def _lettering(prompt: str) -> tuple[str, str]:
     """The prompt without what stands in quotation marks, and that."""
     quoted = [next(group for group in match.groups() if group) for match in _QUOTED.finditer(prompt)]
-    return _QUOTED.sub(" ", prompt), " ".join(" ".join(quoted).split())[:LETTERS]
+    lettering = "".join(letter for letter in " ".join(" ".join(quoted).split()) if letter.isprintable())
+    return _QUOTED.sub(" ", prompt), lettering.strip()[:LETTERS]
 
 
 def _language(text: str, words: Sequence[Token]) -> str:
