@@ -18,6 +18,7 @@ from eclair.documents.search import Search
 from eclair.documents.seeing import Seeing
 from eclair.engines.added import AddedEngines
 from eclair.engines.base import Engine, Model, Piece, Request
+from eclair.engines.local import LocalEngine
 from eclair.idle import Idle
 from eclair.keeping import Keeping
 from eclair.labels import labels_file
@@ -215,8 +216,11 @@ async def open_drawing(
 
 
 @asynccontextmanager
-async def open_core(settings: Settings, around: Surroundings = AROUND) -> AsyncGenerator[Core]:
-    """Open the store, start the engines, mark what dead processes left; close all of it at the end.
+async def open_core(
+    settings: Settings, around: Surroundings = AROUND, *, local: LocalEngine | None = None
+) -> AsyncGenerator[Core]:
+    """Open the store, start the engines, mark what dead processes left; close all of it at the end. The embedded engine
+    may be `local`, which has started.
 
     Raises SetupError. An engine that cannot start does not keep this from opening: its health says why.
     """
@@ -224,7 +228,9 @@ async def open_core(settings: Settings, around: Surroundings = AROUND) -> AsyncG
         store = await asyncio.to_thread(SQLStore.open, settings.data_dir)
         stack.push_async_callback(store.close)
         calls, door, browser = await stack.enter_async_context(open_ways_out(settings, store, around))
-        registry = build(settings, AddedEngines(settings, store.servers, door=door, probes=store.probes), door=door)
+        registry = build(
+            settings, AddedEngines(settings, store.servers, door=door, probes=store.probes), door=door, local=local
+        )
         stack.push_async_callback(registry.close)
         changes = Changes(store)
         stack.push_async_callback(changes.close)

@@ -15,7 +15,7 @@ from io import StringIO
 from typing import Annotated, Literal, assert_never
 
 import orjson
-from pydantic import Field, TypeAdapter
+from pydantic import ConfigDict, Field, TypeAdapter
 
 from eclair.messages import (
     Citation,
@@ -222,7 +222,9 @@ Event = (
 End = RunFinished | RunStopped | RunInterrupted | RunFailed
 END = (RunFinished, RunStopped, RunInterrupted, RunFailed)
 
-EVENT: TypeAdapter[Event] = TypeAdapter(Annotated[Event, Field(discriminator="type")])
+EVENT: TypeAdapter[Event] = TypeAdapter(
+    Annotated[Event, Field(discriminator="type")], config=ConfigDict(defer_build=True)
+)
 
 
 def encode(event: Event) -> bytes:

@@ -193,15 +193,16 @@ class Registry:
             log.warning("engine %s does not say which models it has: %s", engine.name, error.message)
 
 
-def build(settings: Settings, added: Added | None = None, *, door: Door = CLOSED) -> Registry:
-    """The engines that the settings ask for, and those that were added. An embedded engine begins to load at once.
-    Those that are elsewhere are called through `door`."""
+def build(
+    settings: Settings, added: Added | None = None, *, door: Door = CLOSED, local: LocalEngine | None = None
+) -> Registry:
+    """The engines that the settings ask for, and those that were added. An embedded engine begins to load at once,
+    unless it is `local`, which has. Those that are elsewhere are called through `door`."""
     engines: list[Engine] = []
-    local: LocalEngine | None = None
     if settings.embedded:
         from eclair.engines.local import LocalEngine
 
-        local = LocalEngine.start(settings)
+        local = local or LocalEngine.start(settings)
         engines.append(local)
     if settings.engines:
         from eclair.engines.openai import OpenAIEngine

@@ -8,14 +8,16 @@ import time
 from collections.abc import AsyncGenerator, Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from eclair.archive.imported import Imported
-from eclair.archive.staging import Preview, Staged, stage
 from eclair.changes import Changes
 from eclair.errors import Conflict, NotFound, StoreError
 from eclair.ids import Clock, new_id
 from eclair.store.base import Store
+
+if TYPE_CHECKING:
+    from eclair.archive.staging import Preview, Staged
 
 MOST = 4
 """Exports that wait at the same time; the oldest goes for a new one."""
@@ -135,6 +137,8 @@ async def read(
         progress(done)
 
     def work() -> Staged:
+        from eclair.archive.staging import stage  # much to import, and most never take anything in
+
         try:
             return stage(file, name, folder, now, check)
         except OSError as error:

@@ -9,20 +9,32 @@ import uvloop
 
 from eclair.cli.arguments import load_settings
 from eclair.cli.logs import log_to_stderr
-from eclair.cli.pull import pull_labels, pull_model
 from eclair.cli.terminal import Terminal
+from eclair.engines import catalog
+from eclair.engines.shelf import path_of
+from eclair.labels import labels_file
 from eclair.server.serve import serve
+from eclair.settings import Settings
 
 
 def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
     settings = load_settings(arguments).settings
     log_to_stderr(settings)
     if settings.embedded and arguments.pull:
-        pull_model(settings, terminal)
-        pull_labels(settings, terminal)
+        _pull(settings, terminal)
     for number in (signal.SIGTERM, signal.SIGHUP):  # what ends it before it serves
         if signal.getsignal(number) is signal.SIG_DFL:
             signal.signal(number, lambda number, frame: signal.raise_signal(signal.SIGINT))
     uvloop.run(serve(settings, lambda address: terminal.line(f"Éclair is at {address}")))
     terminal.note("Éclair has stopped.")
     return 0
+
+
+def _pull(settings: Settings, terminal: Terminal) -> None:
+    """Fetch what the embedded engine and photos need, unless it is here. Raises ModelMissing."""
+    if path_of(catalog.embedded(), settings.data_dir) is not None and labels_file(settings.data_dir).exists():
+        return
+    from eclair.cli.pull import pull_labels, pull_model  # much to import, once
+
+    pull_model(settings, terminal)
+    pull_labels(settings, terminal)

@@ -7,6 +7,7 @@ accents. Where it is wrong a question is answered from the passages that fit it,
 from __future__ import annotations
 
 import re
+from functools import cache
 
 from eclair.facts import fold, read
 
@@ -90,7 +91,6 @@ _RULES = (
     r"\b(?:noem|geef|toon|zoek|vind|maak|som|lijst|welke|wat zijn)\b(?: \w+){0,3} alle\b",
     r"\b(?:wymien\w*|wypisz\w*|podaj\w*|znajdz\w*|pokaz\w*|wylicz\w*|jakie sa)\b(?: \w+){0,2} wszystki\w+",
 )
-_WHOLE = re.compile("|".join(f"(?:{rule})" for rule in _RULES), re.MULTILINE)
 FRAME = frozenset(
     term.stem
     for term in read(
@@ -107,6 +107,12 @@ FRAME = frozenset(
 """Stems of words that say only that the whole is asked for, and how."""
 
 
+@cache
+def _whole() -> re.Pattern[str]:
+    """All rules as one, which takes a while to be compiled."""
+    return re.compile("|".join(f"(?:{rule})" for rule in _RULES), re.MULTILINE)
+
+
 def wants_whole(question: str) -> bool:
     """Whether the question is on all of a document rather than on a place in it."""
-    return _WHOLE.search(fold(question[:LOOKED_AT])) is not None
+    return _whole().search(fold(question[:LOOKED_AT])) is not None

@@ -7,8 +7,6 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-import numpy as np
-
 from eclair.citations import sentences_of
 from eclair.documents.embedding import Embedder
 from eclair.facts import read, tells
@@ -74,6 +72,8 @@ def _by_words(question: str, passages: Sequence[Passage]) -> list[_Line]:
 
 async def _by_meaning(question: str, lines: Sequence[_Line], embedder: Embedder) -> list[_Line]:
     """The same by their nearness to the question and the words that they share with it."""
+    import numpy as np  # 0.1 s, which many a start can do without
+
     asked = (await embedder.embed([question], "query"))[0]
     near = np.vecdot(await embedder.embed([line.text for line in lines], "passage"), asked)
     spread = near - near.min()

@@ -84,6 +84,13 @@ def _parameters(xllamacpp: Any, order: Order) -> Any:
     wanted.api_keys = [order.key]
     wanted.ui = False
     wanted.endpoint_metrics = True
+    # The system prompt is read at once anyway; and to look how much of a model fits on a GPU takes a quarter of a
+    # start, as long where there is none.
+    wanted.warmup = False
+    devices = xllamacpp.get_device_info()
+    wanted.fit_params = any(
+        device["type"] != xllamacpp.ggml_backend_dev_type.GGML_BACKEND_DEVICE_TYPE_CPU for device in devices
+    )
     wanted.slot_save_path = order.scratch
     wanted.verbosity = 1
     wanted.cpuparams.n_threads = order.writing

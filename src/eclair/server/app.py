@@ -6,6 +6,7 @@ import asyncio
 import logging
 import re
 from collections.abc import Awaitable, Callable
+from functools import cache
 from typing import Any
 
 from fastapi import FastAPI
@@ -19,41 +20,10 @@ import eclair
 from eclair.core import Core
 from eclair.errors import Conflict, EclairError, EngineBusy, InvalidInput, MethodNotAllowed, NotFound
 from eclair.server import ui
-from eclair.server.anthropic import routes as anthropic
-from eclair.server.api import (
-    about,
-    answers,
-    catalog,
-    changes,
-    conversations,
-    deletion,
-    edits,
-    egress,
-    engines,
-    exports,
-    feeds,
-    files,
-    imports,
-    libraries,
-    marks,
-    models,
-    pictures,
-    preferences,
-    prefill,
-    pulls,
-    research,
-    runs,
-    searches,
-    shares,
-    tuning,
-    turns,
-    usage,
-    web,
-)
+from eclair.server.anthropic import errors as anthropic
+from eclair.server.areas import Areas, everything
 from eclair.server.guard import Guard
-from eclair.server.openai import embeddings, images, responses
-from eclair.server.openai import files as openai_files
-from eclair.server.openai import routes as openai
+from eclair.server.openai import errors as openai
 
 _BRANCH = re.compile(r"str|(list|dict|literal)\[.*|\w+Body")
 """How pydantic names the alternatives of a field that may have one type or another."""
@@ -63,52 +33,12 @@ log = logging.getLogger(__name__)
 
 def create_app(core: Core) -> FastAPI:
     """The application around an open core."""
-    app = FastAPI(
-        title="Éclair",
-        version=eclair.__version__,
-        docs_url=None,
-        redoc_url=None,
-        openapi_url=None,
-        telemetry={"tracing": False, "metrics": False},
-    )
-    app.include_router(conversations.router(core))
-    app.include_router(turns.router(core))
-    app.include_router(prefill.router(core))
-    app.include_router(deletion.router(core))
-    app.include_router(runs.router(core))
-    app.include_router(answers.router(core))
-    app.include_router(edits.router(core))
-    app.include_router(changes.router(core))
-    app.include_router(exports.router(core))
-    app.include_router(imports.router(core))
-    app.include_router(shares.router(core))
-    app.include_router(models.router(core))
-    app.include_router(pulls.router(core))
-    app.include_router(catalog.router(core))
-    app.include_router(engines.router(core))
-    app.include_router(tuning.router(core))
-    app.include_router(preferences.router(core))
-    app.include_router(files.router(core))
-    app.include_router(libraries.router(core))
-    app.include_router(research.router(core))
-    app.include_router(searches.router(core))
-    app.include_router(feeds.router(core))
-    app.include_router(web.router(core))
-    app.include_router(marks.router(core))
-    app.include_router(pictures.router(core))
-    app.include_router(usage.router(core))
-    app.include_router(egress.router(core))
-    app.include_router(about.router(core))
-    app.include_router(openai.router(core))
-    app.include_router(openai_files.router(core))
-    app.include_router(embeddings.router(core))
-    app.include_router(images.router(core))
-    app.include_router(responses.router(core))
-    app.include_router(anthropic.router(core))
-    app.add_api_route("/openapi.json", _described(app), include_in_schema=False)
+    app = _empty()
+    app.add_api_route("/openapi.json", _described(core), include_in_schema=False)
     app.include_router(ui.router())
     if ui.STATIC.exists():
         app.mount("/assets", ui.Assets(directory=ui.STATIC / "assets", check_dir=False))
+    app.add_middleware(Areas, routes=app, core=core)
     app.add_middleware(Guard, settings=core.settings, respond=respond)
     app.add_exception_handler(EclairError, _on_error)
     app.add_exception_handler(RequestValidationError, _on_validation)
@@ -117,11 +47,29 @@ def create_app(core: Core) -> FastAPI:
     return app
 
 
-def _described(app: FastAPI) -> Callable[[], Awaitable[Response]]:
+def _empty() -> FastAPI:
+    return FastAPI(
+        title="Éclair",
+        version=eclair.__version__,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        telemetry={"tracing": False, "metrics": False},
+    )
+
+
+def _described(core: Core) -> Callable[[], Awaitable[Response]]:
     """Answers with what the API is like, which takes a while to be written the first time."""
 
+    @cache
+    def written() -> dict[str, Any]:
+        app = _empty()
+        for router in everything(core):
+            app.include_router(router)
+        return app.openapi()
+
     async def described() -> Response:
-        return JSONResponse(await asyncio.to_thread(app.openapi))
+        return JSONResponse(await asyncio.to_thread(written))
 
     return described
 
@@ -132,9 +80,9 @@ def respond(scope: Scope, error: EclairError) -> JSONResponse:
     if isinstance(error, EngineBusy) and error.retry_after is not None:
         headers["Retry-After"] = str(max(1, round(error.retry_after)))
     if scope["path"].startswith(anthropic.PATH):
-        return JSONResponse(anthropic.error_body(error), error.status, headers)
+        return JSONResponse(anthropic.body(error), error.status, headers)
     if scope["path"].startswith("/v1"):
-        return JSONResponse(openai.error_body(error), error.status, headers)
+        return JSONResponse(openai.body(error), error.status, headers)
     body: dict[str, Any] = {"code": error.code, "message": error.message, "param": error.param}
     if isinstance(error, Conflict) and error.run is not None:
         body["run"] = error.run

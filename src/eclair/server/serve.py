@@ -1,4 +1,7 @@
-"""Serve until told to stop: take the port, open the core, say where it is, and leave nothing half done."""
+"""Serve until told to stop: take the port, open the core, say where it is, and leave nothing half done.
+
+The embedded engine loads in its own process, so it begins first, while everything else is still being imported.
+"""
 
 from __future__ import annotations
 
@@ -8,15 +11,19 @@ import gc
 import signal
 import socket
 from collections.abc import Callable, Generator
+from importlib import import_module
+from typing import TYPE_CHECKING
 
 import uvicorn
 
-from eclair.core import Core, open_core
+from eclair.engines.local import LocalEngine
 from eclair.errors import SettingsError
 from eclair.loopback import is_loopback
-from eclair.server.app import create_app
 from eclair.server.port import listen
 from eclair.settings import Settings
+
+if TYPE_CHECKING:
+    from eclair.core import Core
 
 GRACE = 3
 """Seconds that open connections get to end by themselves."""
@@ -32,22 +39,38 @@ async def serve(settings: Settings, ready: Callable[[str], None]) -> None:
             f"{settings.host} can be reached from other machines, so a key is needed; "
             "set ECLAIR_API_KEY, or keep to 127.0.0.1."
         )
-    listener = listen(settings.host, settings.port)
-    with listener:
-        async with open_core(settings) as core:
-            config = uvicorn.Config(
-                create_app(core),
-                http="httptools",
-                lifespan="off",
-                access_log=False,
-                log_config=None,
-                server_header=False,
-                proxy_headers=False,
-                timeout_graceful_shutdown=GRACE,
-            )
-            gc.collect()
-            gc.freeze()  # what stands at the start stays, so it need not be looked through again and again
-            await _Server(config, core, ready).serve(sockets=[listener])
+    with listen(settings.host, settings.port) as listener:
+        local = LocalEngine.start(settings) if settings.embedded else None
+        try:
+            await _serve(settings, local, listener, ready)
+        finally:
+            if local is not None:
+                await local.close()
+
+
+async def _serve(
+    settings: Settings, local: LocalEngine | None, listener: socket.socket, ready: Callable[[str], None]
+) -> None:
+    gc.disable()
+    for module in ("eclair.core", "eclair.server.app"):
+        await asyncio.to_thread(import_module, module)
+    from eclair.core import open_core
+    from eclair.server.app import create_app
+
+    async with open_core(settings, local=local) as core:
+        config = uvicorn.Config(
+            create_app(core),
+            http="httptools",
+            lifespan="off",
+            access_log=False,
+            log_config=None,
+            server_header=False,
+            proxy_headers=False,
+            timeout_graceful_shutdown=GRACE,
+        )
+        gc.freeze()  # what stands at the start stays, so it need not be looked through again and again
+        gc.enable()
+        await _Server(config, core, ready).serve(sockets=[listener])
 
 
 class _Server(uvicorn.Server):

@@ -14,9 +14,9 @@ import io
 import re
 import sys
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from datetime import datetime, timezone
-from typing import Any, Literal
+from typing import Any
 from urllib.parse import urljoin, urlsplit
 
 import orjson
@@ -24,9 +24,8 @@ import orjson
 from eclair.documents.readers.html import parts
 from eclair.guest import enter
 from eclair.languages import language_of
-from eclair.web.entries import Entry, Feed, Outline
+from eclair.web.entries import SECONDS, Entry, Feed, Order, Outline
 
-SECONDS = 20
 MEMORY = 1 << 30
 
 ENTRIES = 300
@@ -46,22 +45,9 @@ AHEAD = 86_400_000
 
 FEEDS = ("application/rss+xml", "application/atom+xml", "application/feed+json", "application/rdf+xml")
 
-What = Literal["feed", "links", "opml"]
-
 
 class NotThat(Exception):
     """The bytes are not what they should be; the text is a sentence on why."""
-
-
-@dataclass(frozen=True, slots=True)
-class Order:
-    """Read the bytes as `what`. `url` is where they come from, `media` what the server says they are, `now` the moment
-    in milliseconds."""
-
-    what: What
-    url: str = ""
-    media: str = ""
-    now: int = 0
 
 
 def main() -> None:

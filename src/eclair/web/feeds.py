@@ -19,8 +19,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from eclair.guests import Guests
 from eclair.ids import Clock
-from eclair.web.entries import Feed, Outline
-from eclair.web.feed_process import SECONDS, Order
+from eclair.web.entries import SECONDS, Feed, Order, Outline
 
 T = TypeVar("T")
 

@@ -10,8 +10,6 @@ import asyncio
 import logging
 from collections.abc import Sequence
 
-import numpy as np
-
 from eclair.citations import sentences_of
 from eclair.documents.embedding import Embedder
 from eclair.documents.fitting import MEASURED, SHARED, TELLING
@@ -46,6 +44,8 @@ class Fitting:
         """Whether one of these passages, the best first, may answer the question."""
         if self._embedder is None or self._asked is None:
             return True
+        import numpy as np  # 0.1 s, which many a start can do without
+
         shares = _shares(self._words, passages)
         language = language_of(self._question)
         if not shares or language is None or any(language_of(text) not in (language, None) for text in shares):

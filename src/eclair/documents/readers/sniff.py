@@ -7,8 +7,6 @@ import re
 import zipfile
 from pathlib import Path
 
-from charset_normalizer import from_bytes
-
 from eclair.documents.readers.base import Fault, damaged, locked
 
 HEAD = 1 << 16
@@ -230,6 +228,8 @@ def encoding_of(head: bytes) -> str | None:
 
 
 def _older(head: bytes) -> str:
+    from charset_normalizer import from_bytes
+
     letters = bytes(byte for byte in head if byte >= 128)
     if len(letters) > len(head) * 0.1:
         best = from_bytes(head[:HEAD], cp_isolation=ENCODINGS).best()

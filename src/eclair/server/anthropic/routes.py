@@ -16,18 +16,19 @@ from eclair.context import WRAPPING
 from eclair.core import Core
 from eclair.engines.base import JSON, Counted, Ended, Piece, Reasoning, Text, ToolCall
 from eclair.engines.base import Request as EngineRequest
-from eclair.errors import EclairError, EngineBroken, Forbidden, NotFound, Unauthorized, UpstreamError, UserError
+from eclair.errors import EclairError, EngineBroken
 from eclair.events import PartDelta, PartFinished, PartStarted
 from eclair.fallback import Asking
 from eclair.ids import new_id
 from eclair.messages import PartKind
 from eclair.parts import PartEvent, Parts
+from eclair.server.anthropic import errors
+from eclair.server.anthropic.errors import PATH
 from eclair.server.anthropic.requests import CountRequest, MessagesRequest
 from eclair.server.history import question
 from eclair.server.pictured import pictured
 from eclair.server.relay import GONE, relay, unbroken, unless_gone
 
-PATH = "/v1/messages"
 PING = b'event: ping\ndata: {"type":"ping"}\n\n'
 
 
@@ -62,24 +63,6 @@ def router(core: Core) -> APIRouter:
         return GONE if count is None else JSONResponse({"input_tokens": count + pictures + WRAPPING * len(said)})
 
     return api
-
-
-def error_body(error: EclairError) -> JSON:
-    """The error in the form that Anthropic's clients read."""
-    match error:
-        case Unauthorized():
-            kind = "authentication_error"
-        case Forbidden():
-            kind = "permission_error"
-        case NotFound():
-            kind = "not_found_error"
-        case UpstreamError(status=429):
-            kind = "rate_limit_error"
-        case UserError() | UpstreamError(status=400):
-            kind = "invalid_request_error"
-        case _:
-            kind = "api_error"
-    return {"type": "error", "error": {"type": kind, "message": error.message}}
 
 
 @dataclass(slots=True)
@@ -152,7 +135,7 @@ class MessageRendering:
                 assert_never(piece)
 
     def fail(self, error: EclairError) -> list[JSON]:
-        return [error_body(error)]
+        return [errors.body(error)]
 
     def whole(self) -> JSON:
         """Raises EngineBroken where the model made a call that is none."""

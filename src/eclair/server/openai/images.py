@@ -30,8 +30,8 @@ from eclair.pictures.studio import Commission
 from eclair.pictures.values import Finished, Picture, Underway, Waiting
 from eclair.pictures.wishes import MOST_SOURCES
 from eclair.server.body import Body
+from eclair.server.openai import errors
 from eclair.server.openai.files import shown
-from eclair.server.openai.routes import error_body
 from eclair.server.relay import GONE, unless_gone
 from eclair.server.sse import EventStream
 
@@ -197,7 +197,7 @@ class _Reply:
                         case _:
                             pass
         except EclairError as error:
-            yield _event("error", {"type": "error", **error_body(error)})
+            yield _event("error", {"type": "error", **errors.body(error)})
 
     def _is_wanted(self, underway: Underway, looks: int) -> bool:
         """Whether it is time for look number `looks`, which are spread over the steps."""

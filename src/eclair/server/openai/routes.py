@@ -28,15 +28,11 @@ from eclair.engines.base import (
 from eclair.engines.base import Request as EngineRequest
 from eclair.errors import (
     EclairError,
-    NotFound,
-    TooLarge,
-    Unauthorized,
-    UpstreamError,
-    UserError,
 )
 from eclair.fallback import Asking
 from eclair.ids import new_id
 from eclair.messages import MODES, Passage
+from eclair.server.openai import errors
 from eclair.server.openai.attached import NONE, Grounded, Marked, ground
 from eclair.server.openai.forms import Chat, Choice, Completion
 from eclair.server.openai.requests import ChatRequest, CompletionRequest
@@ -150,23 +146,6 @@ def _seeded(request: EngineRequest, index: int) -> EngineRequest:
     return request if seed is None else replace(request, sampling=replace(request.sampling, seed=seed + index))
 
 
-def error_body(error: EclairError) -> JSON:
-    """The error in the form that OpenAI's clients read."""
-    match error:
-        case Unauthorized():
-            kind = "authentication_error"
-        case TooLarge() | UserError():
-            kind = "invalid_request_error"
-        case UpstreamError(status=429):
-            kind = "rate_limit_error"
-        case UpstreamError(status=400):
-            kind = "invalid_request_error"
-        case _:
-            kind = "server_error"
-    code = "model_not_found" if isinstance(error, NotFound) and error.param == "model" else error.code
-    return {"error": {"message": error.message, "type": kind, "param": error.param, "code": code}}
-
-
 def _model(model: Model) -> JSON:
     """As OpenAI has it, and what Mistral's client needs besides: `type` and `capabilities`."""
     return {
@@ -232,7 +211,7 @@ async def _chunks(
             head = reply.head(reply.form.chunk_object)
             yield _event({**head, "choices": [], "usage": _usage(counts, reply.choices[0].request)})
     except EclairError as error:
-        yield _event(error_body(error))
+        yield _event(errors.body(error))
     yield ENDS
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Sequence
+from functools import cache
 
 import apsw
 import orjson
@@ -22,8 +23,12 @@ LATELY = 200
 """Messages that are looked at to know how fast models write, and how many words make an answer worth counting."""
 ENOUGH = 10
 
-_MESSAGE: TypeAdapter[Message] = TypeAdapter(Message)
 _WORD = re.compile(r"\w+")
+
+
+@cache
+def _message() -> TypeAdapter[Message]:
+    return TypeAdapter(Message)
 
 
 def insert(db: apsw.Connection, message: Message) -> None:
@@ -44,7 +49,7 @@ def update(db: apsw.Connection, message: Message) -> None:
 def whole(db: apsw.Connection, owner: str, id: str) -> tuple[Conversation, list[Message]]:
     conversation = owned(db, owner, id)
     rows = db.execute("SELECT body FROM message WHERE conversation = ? ORDER BY number", (id,))
-    return conversation, [_MESSAGE.validate_json(body) for (body,) in rows]
+    return conversation, [_message().validate_json(body) for (body,) in rows]
 
 
 def add(db: apsw.Connection, conversation: Conversation, messages: Sequence[Message]) -> bool:

@@ -1,0 +1,23 @@
+"""Errors as OpenAI's dialect has them."""
+
+from __future__ import annotations
+
+from eclair.engines.base import JSON
+from eclair.errors import EclairError, NotFound, TooLarge, Unauthorized, UpstreamError, UserError
+
+
+def body(error: EclairError) -> JSON:
+    """The error in the form that OpenAI's clients read."""
+    match error:
+        case Unauthorized():
+            kind = "authentication_error"
+        case TooLarge() | UserError():
+            kind = "invalid_request_error"
+        case UpstreamError(status=429):
+            kind = "rate_limit_error"
+        case UpstreamError(status=400):
+            kind = "invalid_request_error"
+        case _:
+            kind = "server_error"
+    code = "model_not_found" if isinstance(error, NotFound) and error.param == "model" else error.code
+    return {"error": {"message": error.message, "type": kind, "param": error.param, "code": code}}
