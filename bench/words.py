@@ -39,7 +39,7 @@ ECLAIR = "Éclair"
 BARE = {
     DEFAULT: {},
     "bare, 1 thread": {"threads": 1},
-    "bare, 1 thread, guesses 4/12": {"threads": 1, "lookup": 4, "draft": 12},
+    "bare, guesses 12/48": {"lookup": 12, "draft": 48},
     "bare, 1 thread, guesses 12/48": {"threads": 1, "lookup": 12, "draft": 48},
 }
 GOALS = {"chat": 1.2, "documents": 1.6, "code": 1.6, "edits": 2.5}
@@ -192,7 +192,9 @@ async def changed(engine: OpenAIEngine, model: str, good: str, bad: str) -> Rate
 
 
 @asynccontextmanager
-async def contenders(model: Path | None, names: Sequence[str]) -> AsyncGenerator[tuple[list[Server], OpenAIEngine]]:
+async def contenders(
+    model: Path | None, names: Sequence[str], tuned: Path | None
+) -> AsyncGenerator[tuple[list[Server], OpenAIEngine]]:
     """The bare servers and Éclair last, and Éclair's engine itself."""
     async with AsyncExitStack() as stack:
         data = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="eclair-bench-")))
@@ -204,6 +206,8 @@ async def contenders(model: Path | None, names: Sequence[str]) -> AsyncGenerator
             (data / "models").mkdir()
             (data / "models" / model.name).symlink_to(model)
             id = model.stem.lower()
+        if tuned is not None:
+            (data / "tuned").symlink_to(tuned / "tuned")
         servers: list[Server] = []
         for name in names:
             order = json.dumps(asdict(Bare(str(path), **BARE[name])))
@@ -218,9 +222,11 @@ async def contenders(model: Path | None, names: Sequence[str]) -> AsyncGenerator
         yield servers, engine
 
 
-async def main(model: Path | None, parts: Sequence[str], count: int, words: int, names: Sequence[str]) -> None:
+async def main(
+    model: Path | None, parts: Sequence[str], count: int, words: int, names: Sequence[str], tuned: Path | None
+) -> None:
     results: dict[str, dict[str, Rates]] = {}
-    async with contenders(model, names) as (servers, engine):
+    async with contenders(model, names, tuned) as (servers, engine):
         for part, questions in tasks().items():
             if part in parts:
                 results[part] = await asked(servers, questions, count)
@@ -254,6 +260,7 @@ if __name__ == "__main__":
     parser.add_argument("--parts", nargs="+", choices=GOALS, default=list(GOALS), help="measure these alone")
     parser.add_argument("--words", type=int, default=1500, help="length of the edited text")
     parser.add_argument("--bare", nargs="+", choices=BARE, help="bare contenders; the defaults are always one")
+    parser.add_argument("--tuned", type=_file, metavar="FOLDER", help="a data folder in which `eclair tune` was run")
     given = parser.parse_args()
     wanted = [name for name in BARE if given.bare is None or name in (DEFAULT, *given.bare)]
     quick = given.quick
@@ -264,5 +271,6 @@ if __name__ == "__main__":
             24 if quick else 80,
             60 if quick else given.words,
             wanted[::2] if quick else wanted,
+            given.tuned,
         )
     )

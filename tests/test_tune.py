@@ -102,7 +102,8 @@ async def test_what_is_fast_already_keeps_its_layout(home: Settings) -> None:
     steps: list[Step] = []
     found = await tune(other, home, steps.append, rounds=1, thorough=False)
     assert all(0 <= step.done <= step.total for step in steps)
-    assert (found.trials, found.choice) == ((), Choice())
+    assert found.choice.layout == Choice().layout
+    assert not [trial for trial in found.trials if trial.what.startswith("layout")]
     assert [file.name for file in tuned.folder(home.data_dir, "other-q4_0").iterdir()] == [tuned.RECORD]
 
 
@@ -254,7 +255,7 @@ async def test_a_calm_machine_tunes_what_has_answered_and_gives_way(
     finally:
         await tuner.close()
         await engine.close()
-    assert orjson.loads(record.read_bytes())[tuned.machine()]["choice"]["writing"] == 1
+    assert orjson.loads(record.read_bytes())[tuned.machine()]["choice"]["flash"] == Choice().flash
 
 
 async def test_by_itself_nothing_is_kept_of_what_was_disturbed(home: Settings, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -95,7 +95,8 @@ class Settings:
     embedded_context: int = _setting(8192, "Context window of the embedded engine, in tokens.", ge=1)
     embedded_parallel: int = _setting(16, "How many requests the embedded engine serves together.", ge=1)
     embedded_threads: Annotated[int, Field(ge=0)] = _setting(
-        0, "Threads for reading prompts; 0 takes every core. Writing uses one."
+        0,
+        "Threads for reading prompts; 0 takes every core. Half of the cores write, 1 to 16, until `eclair tune` ran.",
     )
     embedded_memory: Annotated[int, Field(ge=0)] = _setting(
         0, "Memory for all models that the embedded engine keeps loaded, in MB; 0 takes half of the machine's."

@@ -29,6 +29,11 @@ def home(tmp_path: Path, model_file: Path) -> Settings:
     return Settings(data_dir=tmp_path, embedded_parallel=1, embedded_context=512)
 
 
+@pytest.mark.parametrize(("cores", "threads"), [(1, 1), (2, 1), (4, 2), (7, 3), (16, 8), (128, 16)])
+def test_untuned_half_of_the_cores_write(cores: int, threads: int) -> None:
+    assert tuned.writers(cores) == threads
+
+
 def path(home: Settings) -> Path:
     return home.data_dir / "models" / embedded().files[0].name
 

@@ -38,6 +38,9 @@ DISTURBED = 0.25
 BUSY = 0.1
 """The part of the time for which another program is taken to keep a core busy, when threads are chosen."""
 
+BESIDE = 0.5
+"""What a thread more leaves of the speed beside such a program, as measured on two cores, where it is not tried."""
+
 BUSY_PROGRAM = """
 import os, sys, threading
 threading.Thread(target=lambda: (sys.stdin.read(), os._exit(0)), daemon=True).start()
@@ -74,7 +77,8 @@ async def tune(
     thorough: bool = True,
     nice: int = 0,
 ) -> Tuning:
-    """Find how the model runs best here, and keep that: its layout, and if `thorough` all else.
+    """Find how the model runs best here, and keep that: its layout and the threads that write, and if `thorough` all
+    else.
 
     Raises ModelMissing where its file or the disk is at fault, UpstreamError where the engine is, and Conflict where
     somebody else tunes, or where nobody asked for it (not `thorough`) and other programs disturb it.
@@ -109,7 +113,8 @@ class _Tuning:
             self._size = await Size.suiting(engine)
         choice = await self._layout(contents)
         if thorough:
-            choice = await self._threads(await self._settings_of(choice))
+            choice = await self._settings_of(choice)
+        choice = await self._threads(choice, thorough=thorough)
         before, after = await self._confirmed(choice)
         read = bytes_of_token(contents, choice.layout)
         return Tuning(
@@ -169,31 +174,37 @@ class _Tuning:
                 choice = together
         return choice
 
-    async def _threads(self, choice: Choice) -> Choice:
-        """More threads that write, where that pays beside a busy neighbour too: they wait for each other all the
-        time."""
-        counts = sorted({2, tuned.cores() // 2, tuned.cores()} - {0, 1}) if tuned.cores() > 1 else []
+    async def _threads(self, choice: Choice, *, thorough: bool) -> Choice:
+        """More threads that write, or fewer, where that pays beside a busy neighbour too: they wait for each other all
+        the time. A neighbour is made for that if `thorough`, and else thought of as one that halves the speed."""
+        cores = tuned.cores()
+        counts = sorted({1, 2, cores // 2, cores} - {0, choice.writing}) if cores > 1 else []
         if not counts:
             return choice
-        options = {f"{count} threads write": replace(choice, writing=count) for count in counts}
-        alone = await self._by_turns("Trying threads", {NOW: choice, **options})
-        async with _neighbour():
-            drift = self._drift
-            beside = await self._by_turns("Trying threads beside a busy program", {NOW: choice, **options})
-            self._drift = drift
-        gains = {
-            name: (_written(alone[name], alone[NOW]), _written(beside[name], beside[NOW]))
-            for name in options
-            if name in alone and name in beside
+        options = {
+            f"{count} thread{'s write' if count > 1 else ' writes'}": replace(choice, writing=count) for count in counts
         }
-        if not gains:
+        alone = await self._by_turns("Trying threads", {NOW: choice, **options})
+        quiet = {name: _written(alone[name], alone[NOW]) for name in options if name in alone}
+        busy = await self._beside(choice, options) if thorough else dict.fromkeys(options, BESIDE)
+        spent = {name: (1 - BUSY) / quiet[name] + BUSY / busy[name] for name in quiet if name in busy}
+        if not spent:
             return choice
-        spent = {name: (1 - BUSY) / quiet + BUSY / busy for name, (quiet, busy) in gains.items()}
         best = min(spent, key=lambda name: spent[name])
-        for name, (quiet, busy) in gains.items():
-            verdict = f"writes x {quiet:.2f} alone, x {busy:.2f} beside a program that keeps a core busy"
+        for name in spent:
+            verdict = f"writes x {quiet[name]:.2f} alone"
+            if thorough:
+                verdict += f", x {busy[name]:.2f} beside a program that keeps a core busy"
             self._add(name, alone, name, verdict, chosen=name == best and spent[best] < 1 / NOISE)
         return options[best] if spent[best] < 1 / NOISE else choice
+
+    async def _beside(self, choice: Choice, options: Mapping[str, Choice]) -> dict[str, float]:
+        """How much faster each option writes than `choice` while another program keeps a core busy."""
+        drift = self._drift
+        async with _neighbour():
+            speeds = await self._by_turns("Trying threads beside a busy program", {NOW: choice, **options})
+        self._drift = drift
+        return {name: _written(speeds[name], speeds[NOW]) for name in options if name in speeds}
 
     async def _as_good(self, what: str, speeds: Speeds, name: str, choice: Choice) -> bool:
         """Whether the model answers as well with that choice as it did as it came."""
