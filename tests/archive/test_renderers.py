@@ -290,6 +290,16 @@ def browsed(rested: Exported) -> Exported:
     return replace(rested, messages=(*said, replace(answer, passages=passages)))
 
 
+def test_html_leads_from_contents_to_headings(rested: Exported) -> None:
+    text = "1. [Über *alles*](#1-über-alles)\n\n## 1. Über *alles*\n\nIt rose.\n\n## 1. Über alles"
+    asked, answer = rested.branch[:2]
+    answer = replace(answer, parts=(Part("text", text),))
+    conversation = replace(rested.conversation, leaf=answer.id)
+    html = rendered(Exported(conversation, (asked, answer), NOW), "html")
+    assert '<a href="#a1-0-1-%C3%BCber-alles">' in html
+    assert html.count('id="a1-0-1-über-alles"') == 1
+
+
 def test_markdown_has_title_date_and_address_of_what_is_from_the_web(browsed: Exported) -> None:
     text = RENDERERS["markdown"].render(browsed).decode()
     address = "<https://www.example.org/%C3%A4%20b?q=%3C1%3E>"

@@ -95,6 +95,8 @@ def test_a_plan_is_changed_by_keys_and_buttons_and_becomes_a_report(
     report.get_by_text("3 questions").click()
     report.get_by_role("button", name=asked[1]).click()
     expect(report.get_by_role("heading", name=f"2. {asked[1]}")).to_be_focused()
+    report.get_by_role("link", name=asked[0]).click()
+    expect(report.get_by_role("heading", name=f"1. {asked[0]}")).to_be_focused()
 
 
 def test_a_citation_of_a_report_opens_the_copy(desk: Page, beyond: Outside) -> None:

@@ -52,6 +52,11 @@ test("nothing a model writes becomes a script, a foreign picture or a dangerous 
   }
 });
 
+test("a heading can be linked to, and nothing else of the page", () => {
+  assert.match(whole("[Results](#2-results)"), /<a href="#2-results">Results<\/a>/);
+  assert.doesNotMatch(whole("[x](#) [y](/settings) [z](?a=b)"), /<a /);
+});
+
 test("only a block of Mermaid that is closed can be drawn", () => {
   const drawn = (text: string) => whole(text).includes(" data-diagram");
   for (const text of ["```mermaid\npie\n```", "~~~~ Mermaid\npie\n~~~~\n\nand on", "- a list\n\n  ```mermaid\n  pie\n  ```", "> ```mermaid\n> pie\n> ```"]) assert.ok(drawn(text), text);

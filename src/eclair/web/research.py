@@ -17,6 +17,7 @@ from functools import cache
 from importlib import resources
 from urllib.parse import quote, urlsplit
 
+from eclair.anchors import anchor
 from eclair.assistant import Meter, Turn
 from eclair.checks import Checks
 from eclair.citations import Checker
@@ -266,7 +267,10 @@ class Report:
         return events
 
     def _opening(self) -> str:
-        contents = "".join(f"{number}. {_line(question)}\n" for number, question in enumerate(self._plan, 1))
+        contents = "".join(
+            f"{number}. [{_cell(question)}](#{anchor(f'{number}. {_line(question)}')})\n"
+            for number, question in enumerate(self._plan, 1)
+        )
         return f"# {_line(self._turning.question)}\n\n**{self._words.contents}**\n\n{contents}\n"
 
     def _closing(self) -> str:

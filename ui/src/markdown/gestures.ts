@@ -13,9 +13,15 @@ export interface Gestures {
   source(key: string): void;
 }
 
-/** Does what the button that was clicked says. */
+/** Does what the button or the link to a heading says that was clicked. */
 export async function act(root: HTMLElement, event: MouseEvent, { enlarge, source }: Gestures): Promise<void> {
-  const button = event.target instanceof Element ? event.target.closest<HTMLButtonElement>("button[data-do]") : null;
+  if (!(event.target instanceof Element)) return;
+  const link = event.target.closest<HTMLAnchorElement>('a[href^="#"]');
+  if (link !== null) {
+    event.preventDefault(); // the page's own address names the conversation
+    return go(headed(root, link.getAttribute("href")?.slice(1) ?? ""));
+  }
+  const button = event.target.closest<HTMLButtonElement>("button[data-do]");
   if (button === null) return;
   switch (button.dataset["do"]) {
     case "copy":
@@ -69,6 +75,18 @@ function tellCopied(button: HTMLElement): void {
   setTimeout(() => {
     button.textContent = label;
   }, SHORTLY);
+}
+
+/** The heading that links call `name`: as GitHub has it, its words in small letters with hyphens between them. */
+function headed(root: HTMLElement, name: string): HTMLElement | null {
+  const wanted = name.toLowerCase();
+  const found = [...root.querySelectorAll<HTMLElement>("h1, h2, h3, h4, h5, h6")].find(({ textContent }) => named(textContent) === wanted);
+  found?.setAttribute("tabindex", "-1");
+  return found ?? null;
+}
+
+function named(heading: string): string {
+  return heading.trim().toLowerCase().replace(/[^\p{L}\p{N}\s_-]/gu, "").replace(/\s/g, "-");
 }
 
 function go(to: HTMLElement | null): void {

@@ -1,5 +1,5 @@
 // Markdown to HTML. What a model writes is text: raw HTML is shown as it stands but for a few harmless
-// inline tags, links lead only to the web or to mail, and no picture is fetched from anywhere.
+// inline tags, links lead only to the web, to mail or to a heading, and no picture is fetched from anywhere.
 // Buttons say in `data-do` what they do; gestures.ts does it.
 
 import { Lexer, Marked, type Token, type Tokens } from "marked";
@@ -18,8 +18,9 @@ const DEEP = /^(?: {0,3}(?:>|[-*+][ \t]|\d{1,9}[.)][ \t])[ \t]?){32}/;
 const CLOSED = /^ {0,3}(`{3,}(?!`)|~{3,}(?!~))[^]*\n {0,3}\1[`~]*[ \t]*\n*$/;
 const PICTURE = /^data:image\/(?:png|jpeg|gif|webp);base64,/i;
 
-/** The start of a link to `href`, or null for an address that is neither of the web nor of mail. */
+/** The start of a link to `href`, or null for an address that is neither of the web, nor of mail, nor of a heading. */
 function anchor(href: string): string | null {
+  if (/^#./.test(href)) return `<a href="${attribute(href)}">`;
   const url = URL.parse(href);
   if (url === null) return null;
   if (url.protocol === "mailto:") return `<a href="${attribute(href)}">`;

@@ -20,6 +20,7 @@ from markdown_it.token import Token
 from markdown_it.utils import OptionsDict
 
 import eclair
+from eclair.anchors import anchor
 from eclair.archive.cited import SIGN, Mark, address, along, doubts, marked, sources, where
 from eclair.archive.exported import Exported, ending, moment, notice, picture_line, speaker, when
 from eclair.messages import Citation, Message
@@ -82,7 +83,7 @@ def _part(message: Message, index: int, answer: int, pictures: Mapping[str, str]
     part = message.parts[index]
     match part.kind:
         case "text" if message.role == "assistant":
-            said = _linked(_markdown().render(marked(message, index, _sign)), answer)
+            said = _linked(_markdown().render(marked(message, index, _sign), {"answer": f"a{answer}-{index}-"}), answer)
             yield f'<div class="said" itemprop="text" dir="auto" lang="">\n{said}</div>'
         case "text":
             yield f'<div class="said plain" itemprop="text" dir="auto" lang="">{escape(part.text)}</div>'
@@ -163,7 +164,22 @@ _PICTURES = ("data:image/png;", "data:image/jpeg;", "data:image/gif;", "data:ima
 
 
 class _Renderer(RendererHTML):
-    """Nothing is fetched: only pictures that are in the file itself are shown."""
+    """Nothing is fetched: only pictures that are in the file itself are shown. Headings have names, which begin with
+    that of the answer in `env`, for the links of its contents."""
+
+    def heading_open(self, tokens: Sequence[Token], idx: int, options: OptionsDict, env: Any) -> str:
+        inline = tokens[idx + 1]
+        name = f"{env['answer']}{anchor(self.renderInlineAsText(inline.children, options, env))}"
+        if name not in (known := env.setdefault("known", set())):
+            known.add(name)
+            tokens[idx].attrSet("id", name)
+        return self.renderToken(tokens, idx, options, env)
+
+    def link_open(self, tokens: Sequence[Token], idx: int, options: OptionsDict, env: Any) -> str:
+        to = str(tokens[idx].attrGet("href") or "")
+        if to.startswith("#"):
+            tokens[idx].attrSet("href", f"#{env['answer']}{to[1:]}")
+        return self.renderToken(tokens, idx, options, env)
 
     def image(self, tokens: Sequence[Token], idx: int, options: OptionsDict, env: Any) -> str:
         token = tokens[idx]
