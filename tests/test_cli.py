@@ -559,6 +559,15 @@ class TestChat:
         assert "There is no model 'other'; there is scripted." in sentence(done.stderr)
         assert done.returncode == 2
 
+    def test_a_picture_that_the_model_has_drawn_is_saved(self, run: Eclair, tmp_path: Path) -> None:
+        call = 'script: tool=draw_picture{"prompt":"an_apple"}'
+        done = run("chat", stdin=f"/save\n{call}\n/save {tmp_path}\n/save {tmp_path}/none\n")
+        (path,) = tmp_path.glob("*.png")
+        assert done.stdout.endswith(f"{path}\n")
+        assert path.read_bytes().startswith(b"\x89PNG")
+        assert "Nothing has been said yet" in done.stderr
+        assert "There is no folder" in done.stderr
+
     async def test_what_is_chosen_is_remembered_with_the_conversation(self, run: Eclair) -> None:
         done = run("chat", "--model", "scripted", stdin="script: reasoning=2 say=Yes.\n/flash\n/retry\n")
         assert (done.returncode, done.stderr) == (0, "")

@@ -35,7 +35,7 @@ from eclair.fallback import MOVES_ON, Fallback, stopped
 from eclair.grounds import Grounds, Quoted
 from eclair.messages import FinishReason, Message, Passage, Sampling, Usage
 from eclair.parts import Parts
-from eclair.pictures.tool import MOST, NAME, TOOL, Artist
+from eclair.pictures.tool import MOST, NAME, Artist, offered
 from eclair.spending import UNSTATED, Rates, settled
 
 TELLING = 0.05
@@ -153,6 +153,7 @@ class Answer:
     ) -> None:
         self._turn = turn
         self._artist = artist
+        self._offered = False
         self._calls: dict[int, list[str]] = {}
         self._named = turn.model.id
         self._fallback = fallback
@@ -286,7 +287,8 @@ class Answer:
         self._meter.rates = turn.rates
         extra: JSON = {} if turn.effort is None else {"reasoning_effort": turn.effort}
         tab = self._meter.tab
-        tools = (TOOL,) if self._artist is not None and turn.model.calls else ()
+        tools = offered(turn.model, turn.laid.messages, self._passages) if self._artist is not None else ()
+        self._offered = bool(tools)
         request = Request(turn.model.id, turn.laid.messages, sampling=turn.sampling, tools=tools, extra=extra, tab=tab)
         async with aclosing(turn.engine.stream(request)) as pieces:
             async with aclosing(self._await_first(pieces)) as beginning:
@@ -373,7 +375,7 @@ class Answer:
 
     def _say(self, piece: Piece) -> Sequence[Event]:
         match piece:
-            case ToolCall(index=index) if self._artist is not None and (piece.name == NAME or index in self._calls):
+            case ToolCall(index=index) if self._offered and (piece.name == NAME or index in self._calls):
                 self._calls.setdefault(index, []).append(piece.arguments)
             case Text() | Reasoning() | ToolCall():
                 if isinstance(piece, Text):

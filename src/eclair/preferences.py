@@ -1,6 +1,6 @@
 """What a person likes: how the page looks and speaks, which model answers, and what each is told.
 
-The page follows most of it by itself. `model` and `instructions` hold for every turn, in the terminal too.
+The page follows most of it by itself. `model`, `instructions` and `draws` hold for every turn, in the terminal too.
 """
 
 from __future__ import annotations
@@ -26,7 +26,8 @@ class Prompt:
 class Preferences:
     """All of them, as of `version`, which counts the changes. None leaves a choice to the browser or the server.
 
-    `shortcuts` holds the keys of actions that have others than their own, empty where they have none.
+    With `draws` a model that calls tools may have pictures drawn. `shortcuts` holds the keys of actions that have
+    others than their own, empty where they have none.
     """
 
     version: int = 0
@@ -38,6 +39,7 @@ class Preferences:
     send_key: Literal["enter", "ctrl-enter"] = "enter"
     model: str | None = None
     instructions: str = ""
+    draws: bool = True
     prompts: tuple[Prompt, ...] = ()
     shortcuts: dict[str, str] = field(default_factory=dict[str, str])
 

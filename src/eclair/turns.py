@@ -22,9 +22,9 @@ from eclair.messages import Conversation, Message, Mode, Part, Passage, Role, Sa
 from eclair.modes import Chosen, Modes
 from eclair.pictures.answering import Drawing
 from eclair.pictures.studio import Studio
-from eclair.pictures.tool import Artist
+from eclair.pictures.tool import Artist, offered
 from eclair.places import Continue, New, Place, Retry, has_answer, last_question, placed
-from eclair.preferences import Preferred
+from eclair.preferences import Preferences, Preferred
 from eclair.prefill import Prefill
 from eclair.registry import Registry
 from eclair.runs import Batch, Runs
@@ -48,14 +48,14 @@ THOUGHTS = 4
 class Choices:
     """How it is to be answered; None leaves it to the settings. `mode` tells the model that is named whether to think,
     and chooses one where none is; `web` is whether to look on the web, None as the conversation has it; with
-    `draws` a model that calls tools may have pictures drawn."""
+    `draws` a model that calls tools may have pictures drawn, None as the person likes it."""
 
     model: str | None = None
     mode: Mode | None = None
     system: str | None = None
     sampling: Sampling = field(default_factory=Sampling)
     web: Web | None = None
-    draws: bool = False
+    draws: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,9 +141,11 @@ class Turns:
                 return await self._draw(owner, kept, begins, place, _named(what, choices, messages))
             chosen = await self.answering(owner, choices, kept, place.history)
             engine, model = chosen.engine, chosen.model
-            instructions = (await self._preferences.of(owner)).instructions
+            liked = await self._preferences.of(owner)
             look = self._seeing.of(owner)
-            again = self._laying_out(chosen, choices, place.history, accepted, instructions, place.continues, look)
+            again = self._laying_out(
+                chosen, choices, place.history, accepted, liked.instructions, place.continues, look
+            )
             turn = await again(engine, model, (), ())
             started = self._started(kept, place, model.id)
             asked, web = place.asked, choices.web or kept.web or "off"
@@ -152,7 +154,7 @@ class Turns:
                 answer = Report(self._searching.opened(), turning, what.research, turn)
             else:
                 grounds = self._grounds(owner, started.run, kept.id, asked, web)
-                artist = self._artist(owner, kept.id, started) if choices.draws else None
+                artist = self._artist(owner, kept.id, started) if _draws(choices, liked) else None
                 answer = Answer(turn, chosen.fallback, again, grounds, artist)
             then = None
             if self._titles is not None and not has_answer(messages) and not (begins and begins.title):
@@ -223,12 +225,15 @@ class Turns:
         place = self._placed(kept, messages, what)
         place = await self._with_sources(owner, place, what)
         chosen = await self.answering(owner, choices, kept, place.history)
-        instructions = (await self._preferences.of(owner)).instructions
+        liked = await self._preferences.of(owner)
         grounds = self._documents.grounds(owner, place.history)
         passages = await grounds.certain(chosen.model) if grounds is not None else ()
         look = self._seeing.of(owner)
-        turn = await prepare(self._settings, chosen, choices, place.history, 0.0, instructions, passages, look=look)
-        request = Request(chosen.model.id, turn.laid.messages, sampling=turn.sampling, purpose="prefill")
+        turn = await prepare(
+            self._settings, chosen, choices, place.history, 0.0, liked.instructions, passages, look=look
+        )
+        tools = offered(chosen.model, turn.laid.messages, passages) if _draws(choices, liked) else ()
+        request = Request(chosen.model.id, turn.laid.messages, sampling=turn.sampling, tools=tools, purpose="prefill")
         self._prefill.begin(conversation or "", chosen.engine, chosen.wishing(request))
 
     async def answering(
@@ -374,6 +379,10 @@ def _named(what: New | Retry | Continue, choices: Choices, messages: Sequence[Me
             return [choices.model, *before]
         case Continue():
             return [None]
+
+
+def _draws(choices: Choices, liked: Preferences) -> bool:
+    return liked.draws if choices.draws is None else choices.draws
 
 
 def check_text(text: str, max_kb: int) -> None:

@@ -60,6 +60,16 @@ def test_a_change_without_a_server_is_kept_and_sent_later(
     assert page.request.get("/api/preferences").json()["instructions"] == "Answer in rhyme."
 
 
+def test_models_are_told_never_to_have_pictures_drawn(opening: Opening, mortal: Served) -> None:
+    page = opening(mortal).new_page()
+    page.goto("/settings#model")
+    group = page.get_by_role("group", name="Pictures that a model has drawn")
+    expect(group.get_by_role("radio", name="When you ask for one")).to_be_checked()
+    group.get_by_role("radio", name="Never").check()
+    expect(page.get_by_role("status").filter(has_text="Saved")).to_be_visible()
+    assert page.request.get("/api/preferences").json()["draws"] is False
+
+
 def test_the_palette_reaches_conversations_settings_and_actions(page: Page) -> None:
     send(page, "script: say=A crème brûlée, if you please")
     finished(page)

@@ -20,6 +20,7 @@ WHOLE: dict[str, Any] = {
     "send_key": "ctrl-enter",
     "model": "scripted",
     "instructions": "Be brief.",
+    "draws": False,
     "prompts": [{"name": "email", "text": "Write an email to {{who}}."}],
     "shortcuts": {"new": "Mod+Shift+N"},
 }

@@ -16,7 +16,7 @@ beforeEach(() => {
   holdTime();
   localStorage.clear();
   puts = [];
-  kept = { version: 1, language: null, theme: "system", contrast: "normal", text_size: 1, motion: "system", send_key: "enter", model: null, instructions: "", prompts: [], shortcuts: {} };
+  kept = { version: 1, language: null, theme: "system", contrast: "normal", text_size: 1, motion: "system", send_key: "enter", model: null, instructions: "", draws: true, prompts: [], shortcuts: {} };
   vi.spyOn(document.documentElement, "setAttribute").mockImplementation(worn);
   wire(server);
 });

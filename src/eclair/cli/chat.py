@@ -11,8 +11,10 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
 
+from eclair.archive.exported import called
 from eclair.cli.answers import Printer, exit_code
 from eclair.cli.arguments import load_settings, sampling
+from eclair.cli.drawing import written
 from eclair.cli.lines import Edited, beginnings, open_lines
 from eclair.cli.logs import log_if_debugging
 from eclair.cli.signals import carry_out, on_interrupt, quiet_keys
@@ -38,6 +40,7 @@ COMMANDS = {
     "/think": "think before each answer from now on, with the strongest model",
     "/auto": "flash or think, as each question asks for",
     "/web": "with on, auto or off, whether to look on the web from now on",
+    "/save": "write the pictures of the last answer here, or into the folder given",
     "/history": "show the conversation",
     "/new": "begin another conversation",
     "/help": "list the commands",
@@ -128,6 +131,7 @@ class Chat:
             "/file": self._attach,
             "/library": self._choose_library,
             "/web": self._choose_web,
+            "/save": self._save,
         }
         if name in takes:
             await takes[name](given)
@@ -209,6 +213,16 @@ class Chat:
             else:
                 self._terminal.line(message.text)
 
+    async def _save(self, given: str) -> None:
+        folder = await asyncio.to_thread(_folder, given or ".")
+        parts = (await self._branch())[-1].parts
+        made = [part.id for part in parts if part.kind == "picture" and part.id is not None]
+        if not made:
+            raise InvalidInput("The last answer has no picture.")
+        for id in made:
+            picture = await self._core.gallery.picture(OWNER, id)
+            self._terminal.line(str(await written(self._core.gallery, picture, folder / called(picture))))
+
     async def _begin_anew(self) -> None:
         self._conversation = None
         self._terminal.note("The next message begins another conversation.")
@@ -269,3 +283,11 @@ class Chat:
 
     async def _quit(self) -> None:
         self._done = True
+
+
+def _folder(given: str) -> Path:
+    """Raises InvalidInput where there is none."""
+    folder = Path(given).expanduser()
+    if not folder.is_dir():
+        raise InvalidInput(f"There is no folder {folder}; make it, or name another one after /save.")
+    return folder

@@ -18,6 +18,7 @@ from eclair.core import OWNER, Core, open_core
 from eclair.errors import InvalidInput, NotFound, TooLarge, UserError
 from eclair.marks.values import Form
 from eclair.messages import Wish
+from eclair.pictures.gallery import Gallery
 from eclair.pictures.icons.generator import ICONS
 from eclair.pictures.sources import Brought
 from eclair.pictures.values import Finished, Picture, Underway, Waiting
@@ -87,17 +88,22 @@ async def _draw(settings: Settings, wanted: Wanted, terminal: Terminal) -> int:
 async def _written(core: Core, made: Finished, wanted: Wanted, terminal: Terminal) -> None:
     picture = made.picture
     path = _place(wanted.output, picture, made.index, wanted.wish.count)
-    data = await core.gallery.bytes(picture)
-    try:
-        await asyncio.to_thread(path.write_bytes, data)
-    except OSError as error:
-        raise UserError(f"{path} cannot be written: {error.strerror}; the picture is kept as {picture.id}.") from error
-    terminal.line(str(path))
+    terminal.line(str(await written(core.gallery, picture, path)))
     seed = f" · seed {picture.seed}" if picture.seed is not None else ""
     seconds = f" · {picture.milliseconds / 1000:.1f} s" if picture.milliseconds is not None else ""
     if made.prompt is not None and made.prompt != picture.prompt:
         terminal.aside(f"Drawn as: {made.prompt}")
     terminal.note(f"{picture.width} × {picture.height} · {picture.model}{seed}{seconds}")
+
+
+async def written(gallery: Gallery, picture: Picture, path: Path) -> Path:
+    """The path, with the picture written there. Raises UserError where it cannot be."""
+    data = await gallery.bytes(picture)
+    try:
+        await asyncio.to_thread(path.write_bytes, data)
+    except OSError as error:
+        raise UserError(f"{path} cannot be written: {error.strerror}; the picture is kept as {picture.id}.") from error
+    return path
 
 
 def _progress(now: Underway, count: int) -> str:

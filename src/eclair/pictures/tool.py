@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from eclair.engines.base import JSON
+from eclair.engines.base import JSON, Model, Said
 from eclair.errors import EngineBroken
 from eclair.events import Event
-from eclair.messages import Wish
+from eclair.messages import Passage, Wish
 from eclair.parts import Parts
 from eclair.pictures.answering import Drawing
 from eclair.pictures.studio import Commission, Studio
@@ -43,6 +43,13 @@ TOOL: JSON = {
         },
     },
 }
+
+
+def offered(model: Model, messages: Sequence[Said], passages: Sequence[Passage]) -> tuple[JSON, ...]:
+    """The tool, where the model can call it and is shown nothing from elsewhere that could ask for it: no passages, and
+    no photos."""
+    foreign = passages or any(said.pictures for said in messages)
+    return (TOOL,) if model.calls and not foreign else ()
 
 
 class _Call(BaseModel):

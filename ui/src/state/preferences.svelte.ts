@@ -23,6 +23,8 @@ export interface Choices {
   /** The model that answers unless another is chosen; null leaves it to the server. */
   readonly model: string | null;
   readonly instructions: string;
+  /** Whether a model that calls tools may have pictures drawn. */
+  readonly draws: boolean;
   readonly prompts: readonly Prompt[];
   /** Keys by the action's id, where they are not its own; "" takes them away. */
   readonly shortcuts: Readonly<Record<string, string>>;
@@ -45,6 +47,7 @@ const DEFAULTS: Kept = {
   send_key: "enter",
   model: null,
   instructions: "",
+  draws: true,
   prompts: [],
   shortcuts: {},
 };

@@ -55,6 +55,7 @@ class PreferencesBody(Body):
     send_key: Literal["enter", "ctrl-enter"] = "enter"
     model: Annotated[str | None, Field(min_length=1, max_length=200)] = None
     instructions: Annotated[Text, Field(max_length=MOST_INSTRUCTIONS)] = ""
+    draws: bool = True
     prompts: Annotated[list[PromptBody], Field(max_length=100), AfterValidator(_once)] = Field(default_factory=list)
     shortcuts: Annotated[
         dict[Annotated[str, Field(max_length=40)], Annotated[str, Field(max_length=40)]], Field(max_length=100)

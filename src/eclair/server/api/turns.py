@@ -44,9 +44,9 @@ class ChoicesBody(Body):
         return Choices(self.model, self.mode, self.system, sampling, web, self.draws)
 
     @property
-    def draws(self) -> bool:
-        """Whether the model that answers may have pictures drawn."""
-        return False
+    def draws(self) -> bool | None:
+        """Whether the model that answers may have pictures drawn; None as the person likes it."""
+        return None
 
 
 class NewTurnBody(ChoicesBody):
@@ -61,17 +61,17 @@ class NewTurnBody(ChoicesBody):
     files: Annotated[tuple[str, ...], Field(max_length=50)] = ()
     libraries: Annotated[tuple[str, ...], Field(max_length=20)] = ()
     research: Annotated[tuple[ResearchQuestion, ...], Field(max_length=MOST_QUESTIONS)] = ()
-    draw: WishBody | Literal["auto"] | None = None
+    draw: WishBody | Literal["auto", "off"] | None = None
 
     @property
-    def draws(self) -> bool:
-        return self.draw == "auto"
+    def draws(self) -> bool | None:
+        return self.draw == "auto" if isinstance(self.draw, str) else None
 
     def what(self) -> New | Retry | Continue:
         """Raises InvalidInput unless exactly one thing is asked for."""
         if self.text is None:
             for name in {"id", "parent", "files", "libraries", "research", "draw"} & self.model_fields_set:
-                if name == "draw" and self.draw == "auto":
+                if name == "draw" and isinstance(self.draw, str):
                     continue
                 raise InvalidInput(f"Only a new message has {name!r}; leave it out.", param=name)
         match (self.text, self.retry, self.continue_):
