@@ -19,6 +19,7 @@ from pydantic import TypeAdapter
 
 from eclair.settings import Settings
 from tests.server.test_documents import SHIPS, TOWER, add, asked, reading, ready, running_on
+from tests.server.test_fitting import SAYS as NOTHING
 from tests.server.test_v1 import client_of, exact
 from tests.support import JSON, Server
 
@@ -113,6 +114,37 @@ async def test_what_is_no_form_and_what_is_too_large_is_refused(settings: Settin
                     await client.files.create(file=("big.txt", b"x" * size), purpose="user_data")
                 assert caught.value.status_code == 413
                 assert "1 MB, the limit (ECLAIR_MAX_FILE_MB)" in caught.value.message
+
+
+async def test_a_small_model_is_led_by_quotes_and_not_asked_where_nothing_answers(settings: Settings) -> None:
+    async with reading(settings, name="tiny-0.1b") as (server, model), client_of(server) as client:
+        model.says = "It is big."
+        made = await client.files.create(file=("tower.md", TOWER.encode()), purpose="user_data")
+        wanted: Any = {"model": "tiny-0.1b", "messages": chat_about({"file_id": made.id})}
+        reply = exact(ChatCompletion, (await server.post("/v1/chat/completions", wanted)).body)
+        choice = reply.choices[0].message
+        assert choice.content is not None
+        assert choice.content.startswith("> ")
+        assert choice.content.endswith("It is big.")
+        assert choice.annotations is not None
+        cited = choice.annotations[0].url_citation
+        assert choice.content[cited.start_index : cited.end_index] in TOWER.replace("\n", " ")
+        streamed = await client.chat.completions.create(stream=True, **wanted)
+        pieces = [chunk.choices[0].delta.content or "" async for chunk in streamed if chunk.choices]
+        assert "".join(pieces) == choice.content
+        form = {"type": "json_object"}
+        plain = exact(
+            ChatCompletion, (await server.post("/v1/chat/completions", {**wanted, "response_format": form})).body
+        )
+        assert plain.choices[0].message.content == "It is big."
+
+        calls = len(model.standin.calls)
+        content = [{"type": "input_file", "file_id": made.id}, {"type": "input_text", "text": "How do I cook rice?"}]
+        body = {"model": "tiny-0.1b", "input": [{"role": "user", "content": content}]}
+        said = exact(Response, (await server.post("/v1/responses", body)).body)
+        assert said.output_text == NOTHING["en"]
+        assert said.status == "completed"
+        assert [call.path for call in model.standin.calls[calls:] if "chat" in call.path] == []
 
 
 async def test_a_response_cites_the_file(spoken: tuple[Server, Any, openai.AsyncOpenAI]) -> None:

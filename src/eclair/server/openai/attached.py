@@ -21,12 +21,12 @@ from pydantic import Field
 from eclair.checks import Checks
 from eclair.context import with_passages
 from eclair.core import OWNER, Core
-from eclair.engines.base import JSON, Ended, Piece, Said, Text
+from eclair.engines.base import JSON, Counted, Ended, Piece, Said, Text
 from eclair.engines.base import Request as EngineRequest
 from eclair.errors import InvalidInput, NotFound
 from eclair.events import Cited, SourceFound
 from eclair.fallback import Choice
-from eclair.grounds import Grounds, Numbering, joined
+from eclair.grounds import Grounds, Numbering, Quoted, joined
 from eclair.ids import new_id
 from eclair.messages import Citation, Message, Part, Passage
 from eclair.server.body import Fields
@@ -44,25 +44,39 @@ class GivenFile(Fields):
 
 
 class Marked:
-    """The pieces of an answer, and at its end what of it rests on which passage."""
+    """The pieces of an answer to what `sources` were found for, and at its end what of it rests on which passage."""
 
-    def __init__(self, stream: AsyncGenerator[Piece, None], passages: Sequence[Passage], checks: Checks | None) -> None:
+    def __init__(self, stream: AsyncGenerator[Piece, None], sources: Grounded) -> None:
         self._stream = stream
-        self._passages = {passage.number: passage for passage in passages}
-        self._checks = checks
+        self._sources = sources
+        self._passages = {passage.number: passage for passage in sources.passages}
         self._citations: list[Citation] = []
 
     async def pieces(self) -> AsyncGenerator[Piece, None]:
-        """What the stream has. What is cited is known with its end."""
-        checks = self._checks
+        """What leads, and then what the stream has, unless that was the answer. What is cited is known with its end."""
+        said = ""
+        for each in self._sources.lead:
+            text = each if isinstance(each, str) else each.text
+            if not isinstance(each, str):
+                at = each.citation
+                self._citations.append(replace(at, start=at.start + len(said), end=at.end + len(said)))
+            said += text
+            yield Text(text)
+        if self._sources.suffices:
+            yield Counted(0, 0)
+            yield Ended("stop")
+            return
+        checks = self._sources.checks()
         try:
+            if checks is not None and said:
+                checks.known(0, said)
             async with aclosing(self._stream) as pieces:
                 async for piece in pieces:
                     if checks is not None and isinstance(piece, Text):
                         checks.text(0, piece.text)
                     elif checks is not None and isinstance(piece, Ended):
                         marks = await checks.rest()
-                        self._citations = [mark.citation for mark in marks if isinstance(mark, Cited)]
+                        self._citations += [mark.citation for mark in marks if isinstance(mark, Cited)]
                     yield piece
         finally:
             if checks is not None:
@@ -76,12 +90,15 @@ class Marked:
 
 @dataclass(frozen=True, slots=True)
 class Grounded:
-    """What was found for a request. `kept` are the files that are still there once it is answered."""
+    """What was found for a request. `kept` are the files that are still there once it is answered. `lead` stands before
+    the words of a small model, and if it `suffices` the model is not asked."""
 
     passages: tuple[Passage, ...] = ()
     notes: tuple[str, ...] = ()
     kept: frozenset[str] = frozenset()
     grounds: Grounds | None = None
+    lead: tuple[Quoted | str, ...] = ()
+    suffices: bool = False
 
     def shown(self, request: EngineRequest) -> EngineRequest:
         """The request with the passages, and notes on what was too long to be shown, above its question."""
@@ -92,9 +109,8 @@ class Grounded:
         messages[at] = replace(messages[at], content=_with(messages[at].content, self.passages, self.notes))
         return replace(request, messages=tuple(messages))
 
-    def marked(self, stream: AsyncGenerator[Piece, None]) -> Marked:
-        checks = Checks(self.grounds.checker(self.passages)) if self.grounds is not None and self.passages else None
-        return Marked(stream, self.passages, checks)
+    def checks(self) -> Checks | None:
+        return Checks(self.grounds.checker(self.passages)) if self.grounds is not None and self.passages else None
 
 
 NONE = Grounded()
@@ -102,10 +118,10 @@ NONE = Grounded()
 
 
 async def ground(
-    core: Core, files: Sequence[GivenFile], said: Sequence[Said], by: Choice, *, web: bool = False
+    core: Core, files: Sequence[GivenFile], said: Sequence[Said], by: Choice, *, web: bool = False, plain: bool = True
 ) -> Grounded:
-    """Read the files, and look on the web where that is wanted, and find what may answer. Raises InvalidInput,
-    NotFound, UnreadableFile, StoreError."""
+    """Read the files, and look on the web where that is wanted, and find what may answer. A `plain` answer has no form
+    that quotes before it would break. Raises InvalidInput, NotFound, UnreadableFile, StoreError."""
     if not any(message.role == "user" and _text(message.content).strip() for message in said):
         raise InvalidInput("Nothing is asked about the file; send a text beside it.", param="messages")
     async with _taken(core, files) as (ids, kept):
@@ -127,7 +143,9 @@ async def ground(
             async for finding in findings:
                 if isinstance(finding, SourceFound):
                     passages.append(finding.passage)
-        return Grounded(tuple(passages), tuple(grounds.notes()), kept, grounds)
+        lead = await grounds.lead(by.model) if plain else ()
+        suffices = plain and grounds.suffice()
+        return Grounded(tuple(passages), tuple(grounds.notes()), kept, grounds, tuple(lead), suffices)
 
 
 @asynccontextmanager

@@ -144,6 +144,12 @@ class ChatRequest(_Asked):
     def web(self) -> bool:
         return self.web_search_options is not None
 
+    @property
+    def plain(self) -> bool:
+        """Whether the answer is to be words and nothing else."""
+        form = (self.response_format or {}).get("type", "text")
+        return form == "text" and not (self.tools or self.logprobs or self.prediction)
+
     def said(self) -> list[Said]:
         return [message.said() for message in self.messages]
 
@@ -178,6 +184,10 @@ class CompletionRequest(_Asked):
     @property
     def web(self) -> bool:
         return False
+
+    @property
+    def plain(self) -> bool:
+        return True
 
     def said(self) -> list[Said]:
         return []

@@ -262,6 +262,12 @@ class ResponsesRequest(Body):
         return any(isinstance(tool, WebTool) for tool in self.tools or ())
 
     @property
+    def plain(self) -> bool:
+        """Whether the answer is to be words and nothing else."""
+        form = self.text.format.wanted() if self.text and self.text.format else None
+        return form is None and not self.logprobs and all(isinstance(tool, WebTool) for tool in self.tools or ())
+
+    @property
     def logprobs(self) -> bool:
         return LOGPROBS in (self.include or ())
 

@@ -35,7 +35,8 @@ def router(core: Core) -> APIRouter:
     async def respond(body: ResponsesRequest, request: Request) -> Response:
         said = list(body.said())
         chosen = await core.modes.called(body.model, question(said))
-        wanted = ground(core, body.files, said, chosen, web=body.web) if body.files or body.web else None
+        looks = body.files or body.web
+        wanted = ground(core, body.files, said, chosen, web=body.web, plain=body.plain) if looks else None
         sources = NONE if wanted is None else await unless_gone(request, wanted)
         if sources is None:
             return GONE
@@ -48,7 +49,7 @@ def router(core: Core) -> APIRouter:
             return seen.shown(sources.shown(chosen.wishing(body.request(model, longest))), model)
 
         asking = Asking(chosen, request_of, core.ask)
-        marked = sources.marked(unbroken(asking.stream(), core.idle))
+        marked = Marked(unbroken(asking.stream(), core.idle), sources)
         rendering = ResponseRendering(body, asking, marked)
         return await relay(request, marked.pieces(), rendering, streamed=bool(body.stream))
 

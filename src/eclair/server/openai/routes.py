@@ -110,7 +110,7 @@ def router(core: Core) -> APIRouter:
     async def answer(body: ChatRequest | CompletionRequest, request: Request, form: Chat | Completion) -> Response:
         chosen = await core.modes.called(body.model, body.question)
         files, said, web = body.files, body.said(), body.web
-        wanted = ground(core, files, said, chosen, web=web) if files or web else None
+        wanted = ground(core, files, said, chosen, web=web, plain=body.plain) if files or web else None
         sources = NONE if wanted is None else await unless_gone(request, wanted)
         if sources is None:
             return GONE
@@ -127,7 +127,7 @@ def router(core: Core) -> APIRouter:
             return of
 
         choices = tuple(Asking(chosen, request_of(index), core.ask) for index in range(body.n or 1))
-        answers = tuple(sources.marked(unbroken(choice.stream(), core.idle)) for choice in choices)
+        answers = tuple(Marked(unbroken(choice.stream(), core.idle), sources) for choice in choices)
         id = new_id(form.prefix).replace("_", "-")
         reply = _Reply(form, choices, answers, sources, str(request.base_url), id, int(time.time()))
         if not body.stream:
