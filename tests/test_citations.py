@@ -11,7 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eclair.citations import Checker, Doubted, Supported, claims
+from eclair.citations.checker import Checker
+from eclair.citations.claims import claims
+from eclair.citations.values import Doubted, Supported
 from eclair.errors import EngineUnavailable
 from eclair.facts import read
 from eclair.messages import Passage

@@ -8,7 +8,8 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 
-from eclair.citations import Checker, Doubted, Supported
+from eclair.citations.checker import Checker
+from eclair.citations.values import Doubted, Supported
 from eclair.events import Cited
 from eclair.events import Doubted as DoubtedEvent
 from eclair.messages import Citation, Doubt

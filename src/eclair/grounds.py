@@ -7,7 +7,7 @@ from contextlib import aclosing
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from eclair.citations import Checker
+from eclair.citations.checker import Checker
 from eclair.engines.base import Engine, Model
 from eclair.events import Remarked, SourceFound, StepFinished, StepStarted
 from eclair.messages import Citation, Message, Passage

@@ -15,7 +15,7 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 
-from eclair.citations import Checker
+from eclair.citations.checker import Checker
 from eclair.documents.asking import wants_whole
 from eclair.documents.embedding import Embedder
 from eclair.documents.fitting import MEASURED, fits, near, nothing

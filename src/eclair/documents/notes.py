@@ -12,7 +12,8 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 
-from eclair.citations import Checker, Supported
+from eclair.citations.checker import Checker
+from eclair.citations.values import Supported
 from eclair.context import harmless
 from eclair.documents.whole import Part, Stated, telling
 from eclair.engines.base import JSON, Engine, Model, Piece, Request, Said, Text

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from eclair.citations import sentences_of
+from eclair.citations.values import sentences_of
 from eclair.documents.embedding import Embedder
 from eclair.facts import read, tells
 from eclair.grounds import Quoted

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from textwrap import shorten
 
-from eclair.citations import sentences_of
+from eclair.citations.values import sentences_of
 from eclair.documents.asking import FRAME
 from eclair.facts import read, tells
 from eclair.messages import Passage

@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
-from eclair.citations import Checker, Doubted, sentences_of
+from eclair.citations.checker import Checker
+from eclair.citations.values import Doubted, sentences_of
 from eclair.events import Remarked
 from eclair.facts import stems
 from eclair.messages import Passage

@@ -10,7 +10,7 @@ import asyncio
 import logging
 from collections.abc import Sequence
 
-from eclair.citations import sentences_of
+from eclair.citations.values import sentences_of
 from eclair.documents.embedding import Embedder
 from eclair.documents.fitting import MEASURED, SHARED, TELLING
 from eclair.errors import EclairError

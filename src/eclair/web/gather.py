@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from urllib.parse import urlsplit
 
-from eclair.citations import Checker
+from eclair.citations.checker import Checker
 from eclair.documents.asking import wants_whole
 from eclair.documents.embedding import Embedder
 from eclair.documents.gather import budget, is_small

@@ -20,7 +20,7 @@ from urllib.parse import quote, urlsplit
 from eclair.anchors import anchor
 from eclair.assistant import Meter, Turn
 from eclair.checks import Checks
-from eclair.citations import Checker
+from eclair.citations.checker import Checker
 from eclair.context import harmless, where
 from eclair.documents.gather import budget, is_small
 from eclair.documents.quoting import quotes
