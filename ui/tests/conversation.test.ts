@@ -2,7 +2,8 @@
 
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, test, vi } from "vitest";
-import { ApiError, type Remembered } from "../src/api.ts";
+import { ApiError } from "../src/api.ts";
+import type { Remembered } from "../src/served.ts";
 import type { Message } from "../src/events.ts";
 import { words } from "../src/fold.ts";
 import { Conversation } from "../src/state/conversation.svelte.ts";

@@ -1,6 +1,7 @@
 // A server in memory, as far as a conversation asks for one: it writes an answer when the test lets it.
 
-import { type Accepted, ApiError, type Backend, type Changes, type Remembered, type Tree, type Turn } from "../src/api.ts";
+import { ApiError, type Backend } from "../src/api.ts";
+import type { Accepted, Changes, Remembered, Tree, Turn } from "../src/served.ts";
 import type { Conversation, Event, Message } from "../src/events.ts";
 import { END } from "../src/events.ts";
 import { fold } from "../src/fold.ts";

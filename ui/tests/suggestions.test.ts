@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "vitest";
-import type { Model } from "../src/api.ts";
+import type { Model } from "../src/served.ts";
 import { isForeign, suggestionsFor } from "../src/chat/suggestions.ts";
 
 function model(size: number | null, ...languages: string[]): Model {

@@ -1,6 +1,6 @@
 // What a new chat suggests, by what the model that answers can be trusted with.
 
-import type { Model } from "../api.ts";
+import type { Model } from "../served.ts";
 import { en } from "../i18n/en.ts";
 import type { PlainKey } from "../i18n/say.ts";
 

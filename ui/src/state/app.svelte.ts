@@ -1,7 +1,8 @@
 // The page: which conversation is open, the list beside it, what lies over it, the key, and the other tabs.
 
 import { tick } from "svelte";
-import { Api, type Deleted, type How, type Model, type Picks, type Remembered } from "../api.ts";
+import { Api } from "../api.ts";
+import type { Deleted, How, Model, Picks, Remembered } from "../served.ts";
 import type { Change, Message, Mode, Web } from "../events.ts";
 import { say } from "../i18n/say.ts";
 import { type Action, actionFor } from "./actions.ts";

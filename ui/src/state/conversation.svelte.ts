@@ -1,6 +1,7 @@
 // One conversation as the page shows it: its tree, the answer that grows, what the person writes and what waits.
 
-import { ApiError, type Backend, type How, type Remembered, type Turn } from "../api.ts";
+import { ApiError, type Backend } from "../api.ts";
+import type { How, Remembered, Turn } from "../served.ts";
 import type { Attachment, LibraryName, Message, Mode, Web } from "../events.ts";
 import { fold } from "../fold.ts";
 import { say } from "../i18n/say.ts";

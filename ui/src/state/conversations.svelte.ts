@@ -1,7 +1,8 @@
 // The list of conversations: pinned ones, then the others by time; what it is narrowed to; the search over it.
 
 import { SvelteSet } from "svelte/reactivity";
-import { type Api, ApiError, type Changes, type Deleted, type Tagged } from "../api.ts";
+import { type Api, ApiError } from "../api.ts";
+import type { Changes, Deleted, Tagged } from "../served.ts";
 import type { Change, Conversation, Hit } from "../events.ts";
 import { say, locale } from "../i18n/say.ts";
 

@@ -1,6 +1,7 @@
 // The servers that answer: listed, added, changed, tested and removed. A key goes out and never comes back.
 
-import type { Api, Engine, EngineFields, Finding, Probe, Provider } from "../api.ts";
+import type { Api } from "../api.ts";
+import type { Engine, EngineFields, Finding, Probe, Provider } from "../served.ts";
 import { problem as explained } from "../problem.ts";
 import { Parser } from "../sse.ts";
 

@@ -1,6 +1,6 @@
 // What was deleted all at once with this browser, for as long as it can be brought back.
 
-import type { Deleted } from "../api.ts";
+import type { Deleted } from "../served.ts";
 import { readJson, write } from "./drafts.ts";
 
 const REMOVED = "eclair.removed";

@@ -1,6 +1,7 @@
 // A research before it begins: what its report is to be on, and the plan, which the person changes as they like.
 
-import { type Api, ApiError, type How } from "../api.ts";
+import { type Api, ApiError } from "../api.ts";
+import type { How } from "../served.ts";
 import { MOST_QUESTIONS, type Plan, requestIn } from "../research.ts";
 import type { Conversation } from "./conversation.svelte.ts";
 

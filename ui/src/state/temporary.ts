@@ -1,6 +1,7 @@
 // A temporary chat: its tree lives in this tab's memory alone, and the server answers without keeping a word.
 
-import { type Accepted, type Answering, type Api, ApiError, type Backend, type Changes, type Remembered, type Tree, type Turn } from "../api.ts";
+import { type Api, ApiError, type Backend } from "../api.ts";
+import type { Accepted, Answering, Changes, Remembered, Tree, Turn } from "../served.ts";
 import type { Conversation, Event, Message } from "../events.ts";
 import { END } from "../events.ts";
 import { fold, words } from "../fold.ts";

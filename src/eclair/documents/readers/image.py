@@ -7,7 +7,8 @@ from collections.abc import Iterator
 import numpy as np
 from PIL import Image
 
-from eclair.documents.layout import Blocks, Drawn
+from eclair.documents.drawn import Drawn
+from eclair.documents.layout import Blocks
 from eclair.documents.photos.opening import frame, frames
 from eclair.documents.readers.base import Fault, Opened, Piece, Remarked, Source
 
