@@ -212,6 +212,9 @@ async def test_cancelling_it_closes_the_engine(pieces: tuple[Piece | None, ...])
 def test_what_was_asked_for_comes_before_the_makers_and_the_settings() -> None:
     assert effective(Sampling(), Sampling(), 100) == Sampling(max_tokens=100)
     assert effective(Sampling(), Sampling(0.6, 0.9, 50), 100) == Sampling(0.6, 0.9, 50)
+    small = Sampling(0.2, repeat_penalty=1.1)
+    assert effective(Sampling(), small, 100).repeat_penalty == 1.1
+    assert effective(Sampling(0.0), small, 100).repeat_penalty is None
     assert effective(Sampling(0.0, 0.1, 5, 7, ("x",)), Sampling(0.6, 0.9, 50), 100) == Sampling(0.0, 0.1, 5, 7, ("x",))
 
 

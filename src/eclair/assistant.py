@@ -71,12 +71,14 @@ Again = Callable[[Engine, Model, Sequence[Passage], Sequence[str]], Awaitable[Tu
 
 
 def effective(asked: Sampling, recommended: Sampling, max_tokens: int) -> Sampling:
-    """What was asked for, then what the model's makers recommend, then the setting."""
+    """What was asked for, then what the catalogue recommends, then the setting. Whoever asks for a temperature gets the
+    model as it is, without a penalty for what repeats."""
     return replace(
         asked,
         temperature=asked.temperature if asked.temperature is not None else recommended.temperature,
         top_p=asked.top_p if asked.top_p is not None else recommended.top_p,
         max_tokens=asked.max_tokens or recommended.max_tokens or max_tokens,
+        repeat_penalty=recommended.repeat_penalty if asked.temperature is None else None,
     )
 
 

@@ -348,13 +348,15 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Sampling:
-    """How an answer is drawn. None leaves the choice to the model's entry in the catalogue."""
+    """How an answer is drawn. None leaves the choice to the model's entry in the catalogue. `repeat_penalty` is what
+    the likelihood of a token is divided by that was among the last 64; it is the catalogue's alone."""
 
     temperature: float | None = None
     top_p: float | None = None
     max_tokens: int | None = None
     seed: int | None = None
     stop: tuple[str, ...] = ()
+    repeat_penalty: float | None = None
 
 
 def branch(messages: dict[str, Message], leaf: str | None) -> list[Message]:

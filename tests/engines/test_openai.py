@@ -6,6 +6,7 @@ import itertools
 import time
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
+from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -71,6 +72,16 @@ def streaming(*chunks: bytes, end: bool = True) -> Answer:
 
 def refusing(status: int, message: str = "", **headers: str) -> Answer:
     return lambda call: call.reply(status, orjson.dumps({"error": {"message": message}}), **headers)
+
+
+def test_what_repeats_is_penalised_where_the_server_can_and_the_answer_has_no_form() -> None:
+    wanted = Request("m", (Said("user", "Hello?"),), sampling=Sampling(repeat_penalty=1.1))
+    assert {dialect.name: compose(wanted, dialect).get("repeat_penalty") for dialect in (*DIALECTS, PLAIN)} == {
+        **dict.fromkeys(dialect.name for dialect in (*DIALECTS, PLAIN)),
+        "llamacpp": 1.1,
+    }
+    formed = replace(wanted, response_format={"type": "json_object"})
+    assert "repeat_penalty" not in compose(formed, DIALECTS[0])
 
 
 async def test_an_answer_with_usage_of_its_own_chunk(engine: OpenAIEngine, standin: StandIn) -> None:

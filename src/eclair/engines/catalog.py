@@ -80,8 +80,9 @@ class Entry:
 
     `country` holds the maker's ISO codes and `languages` BCP 47 tags. `restricts` is what the licence forbids or asks,
     in one sentence. `parameters` and `active` (those that a token uses) are billions. `temperature` and `top_p` are
-    what the makers recommend. `titles` says whether it can name a conversation; `thinks` how it is told whether to
-    think (see `thinking`), for those that can reason. `side` is how many pixels of a picture's longer side it uses.
+    what the makers recommend, `repeat_penalty` what keeps it from saying the same again and again. `titles` says
+    whether it can name a conversation; `thinks` how it is told whether to think (see `thinking`), for those that can
+    reason. `side` is how many pixels of a picture's longer side it uses.
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = _STRICT
@@ -101,6 +102,7 @@ class Entry:
     can: tuple[Ability, ...] = ()
     temperature: Annotated[float, Field(ge=0, le=2)] | None = None
     top_p: Annotated[float, Field(gt=0, le=1)] | None = None
+    repeat_penalty: Annotated[float, Field(ge=1, le=2)] | None = None
     card: Address | None = None
     engines: tuple[Runner, ...] = ()
     speculation: Speculation | None = None
@@ -129,7 +131,7 @@ class Entry:
             self.name,
             engine,
             context=min(context, self.context or context),
-            sampling=Sampling(temperature=self.temperature, top_p=self.top_p),
+            sampling=Sampling(self.temperature, self.top_p, repeat_penalty=self.repeat_penalty),
             maker=self.maker,
             country=self.country,
             licence=self.licence,

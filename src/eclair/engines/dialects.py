@@ -19,7 +19,7 @@ class Dialect:
     asks in words where a server has no such means, and `echoes` says that it repeats the message before it goes on.
     One that `predicts` takes a text that the answer will largely repeat. One without `keeps_alive` closes the
     connection after a stream and does not say so. One that `remembers` does not read again what its last prompts began
-    with.
+    with. One with `repeats` takes a penalty for what was said in the last 64 tokens under that name.
     """
 
     name: str
@@ -32,13 +32,21 @@ class Dialect:
     predicts: bool = False
     keeps_alive: bool = True
     remembers: bool = False
+    repeats: str | None = None
     seed: str = "seed"
     tokenize: str | None = None
     """The field of `/tokenize` that takes the text; None where the server has no such call."""
 
 
 DIALECTS: tuple[Dialect, ...] = (
-    Dialect("llamacpp", ("llamacpp", "llama.cpp"), keeps_alive=False, remembers=True, tokenize="content"),
+    Dialect(
+        "llamacpp",
+        ("llamacpp", "llama.cpp"),
+        keeps_alive=False,
+        remembers=True,
+        repeats="repeat_penalty",
+        tokenize="content",
+    ),
     Dialect(
         "vllm",
         ("vllm",),
@@ -75,6 +83,8 @@ def compose(request: Request, dialect: Dialect) -> JSON:
         "tool_choice": request.tool_choice,
         "response_format": request.response_format,
     }
+    if dialect.repeats is not None and request.response_format is None and not request.tools:
+        wanted[dialect.repeats] = sampling.repeat_penalty  # what has a form repeats itself
     extra = dict(request.extra)
     effort: str | None = extra.pop("reasoning_effort", None)
     if effort is not None and request.prompt is None:

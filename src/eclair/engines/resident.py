@@ -380,9 +380,10 @@ async def _answers(client: OpenAIEngine) -> bool:
 
 
 def _recommended(sampling: Sampling, entry: Entry) -> Sampling:
-    """`sampling` with what its makers recommend where it leaves the choice."""
+    """`sampling` with what the catalogue recommends where it leaves the choice."""
     return replace(
         sampling,
+        repeat_penalty=entry.repeat_penalty if sampling.temperature is None else sampling.repeat_penalty,
         temperature=entry.temperature if sampling.temperature is None else sampling.temperature,
         top_p=entry.top_p if sampling.top_p is None else sampling.top_p,
     )
