@@ -54,8 +54,8 @@ async def main(questions: int) -> None:
         link_models(Path(folder))
         async with eclair(Path(folder), ECLAIR_EMBEDDED="true") as server:
             for name, way in ways.items():
-                asked = [{"seed": seed, "question": text, **way} for text in QUESTIONS[:questions] for seed in (1, 2)]
-                replies = await asyncio.gather(*(_asked(server.port, **each) for each in asked))
+                asked = [(text, seed) for text in QUESTIONS[:questions] for seed in (1, 2)]
+                replies = await asyncio.gather(*(_asked(server.port, text, seed=seed, **way) for text, seed in asked))
                 loops = sum(looped(text) for text, _ in replies)
                 endless = sum(reason == "length" for _, reason in replies)
                 words = sum(len(text.split()) for text, _ in replies) / len(replies)
@@ -72,7 +72,7 @@ def looped(text: str) -> bool:
     return found is not None and len(found[0]) > LEAST
 
 
-async def _asked(port: int, *, question: str, **more: Any) -> tuple[str, str]:
+async def _asked(port: int, question: str, **more: Any) -> tuple[str, str]:
     messages = [{"role": "user", "content": question}]
     body = {"model": catalog.EMBEDDED, "messages": messages, "max_tokens": LONGEST, **more}
     reply = await call(port, "POST", "/v1/chat/completions", body)

@@ -134,7 +134,8 @@ const SIZES = ["byte", "kilobyte", "megabyte", "gigabyte", "terabyte"] as const;
 export function bytes(count: number): string {
   const power = Math.min(Math.floor(Math.log10(Math.max(count, 1)) / 3), SIZES.length - 1);
   const value = count / 1000 ** power;
-  return number(value, { style: "unit", unit: SIZES[power] ?? "byte", maximumFractionDigits: value < 10 && power > 1 ? 1 : 0 });
+  const unitDisplay = power === 0 ? "long" : "short"; // the short one of some languages has no plural
+  return number(value, { style: "unit", unit: SIZES[power] ?? "byte", unitDisplay, maximumFractionDigits: value < 10 && power > 1 ? 1 : 0 });
 }
 
 /** `4 min`, as the language writes it. */

@@ -71,7 +71,8 @@ export const MOST_FILES = 50;
 export function bytes(size: number): string {
   const [value, unit] =
     size < 1000 ? [size, "byte"] : size < 1000 * 1024 ? [size / 1024, "kilobyte"] : [size / 1024 / 1024, "megabyte"];
-  return number(value, { style: "unit", unit, maximumFractionDigits: value < 10 ? 1 : 0 });
+  const unitDisplay = unit === "byte" ? "long" : "short"; // the short one of some languages has no plural
+  return number(value, { style: "unit", unit, unitDisplay, maximumFractionDigits: value < 10 ? 1 : 0 });
 }
 
 /** How far a file is; null where it is gone, undefined while that is not known. */

@@ -46,7 +46,7 @@ test("in place of what does not fit, the largest of its maker that does, else of
 });
 
 test("sizes, times and speeds are said in units that a person reads", () => {
-  assert.deepEqual([0, 999, 1_000, 2_147_023_008, 12e9, 3e15].map(bytes), ["0 byte", "999 byte", "1 kB", "2.1 GB", "12 GB", "3,000 TB"]);
+  assert.deepEqual([0, 999, 1_000, 2_147_023_008, 12e9, 3e15].map(bytes), ["0 bytes", "999 bytes", "1 kB", "2.1 GB", "12 GB", "3,000 TB"]);
   assert.deepEqual([0.2, 89, 240, 7200].map(time), ["1 sec", "89 sec", "4 min", "2 hr"]);
   assert.equal(speed(model("a", { expected: { rate: 47.3, basis: "measured" } })), "about 47 tokens/s");
   assert.equal(speed(model("a", { expected: { rate: 47.3, basis: "limit" } })), "");

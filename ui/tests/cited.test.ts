@@ -56,7 +56,7 @@ test("emphasis, links, lists, headings, tables and breaks mean what they meant",
   assert.equal(one("_It rose_.", "_It rose_."), "<p><em>It rose</em>.⟦c0:3⟧</p>");
   assert.match(one("- It rose.\n- It fell.\n", "It rose."), /<li>It rose\.⟦c0:3⟧<\/li>\s*<li>It fell/);
   assert.match(one("1. **Cheese:** 4 t\n2. Bread", "**Cheese:** 4 t"), /<li><strong>Cheese:<\/strong> 4 t⟦c0:3⟧<\/li>/);
-  assert.match(one("> It rose.\n> It fell.", "It rose."), /<blockquote>\s*<p>It rose\.⟦c0:3⟧\nIt fell/);
+  assert.match(one("> It rose.\n> It fell.", "It rose."), /<blockquote>\s*<p>It rose\.⟦c0:3⟧<br>It fell/);
   assert.equal(one("## It rose ##\n", "## It rose ##"), "<h2>It rose⟦c0:3⟧</h2>");
   assert.match(one("| a | b |\n|---|---|\n| c | d |\n", "c | d"), /<td>d⟦c0:3⟧<\/td>/);
   assert.match(one("| a | b |\n|---|---|\n| c | d |\n", "| c | d |"), /<td>d⟦c0:3⟧<\/td>/);

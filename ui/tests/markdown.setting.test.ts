@@ -50,7 +50,7 @@ test("dollars are money unless they hold a formula", () => {
 });
 
 test("a footnote's mark is one when its note is there", () => {
-  assert.match(whole("a[^1]\n\n[^1]: Note *well*\n    and more"), /data-do="note"[^]*role="note"[^]*<em>well<\/em>\s+and more/);
+  assert.match(whole("a[^1]\n\n[^1]: Note *well*\n    and more"), /data-do="note"[^]*role="note"[^]*<em>well<\/em><br>and more/);
   assert.match(whole("[^1]: https://example.org\n\na[^1]"), /data-do="note"/);
   assert.doesNotMatch(whole("a[^1] b"), /data-do/);
   assert.match(whole("a[^1] b"), /\[\^1\]/);

@@ -52,6 +52,10 @@ test("nothing a model writes becomes a script, a foreign picture or a dangerous 
   }
 });
 
+test("lines stay apart as they were written", () => {
+  assert.equal(whole("Roses are red\nViolets are blue"), "<p>Roses are red<br>Violets are blue</p>\n");
+});
+
 test("a heading can be linked to, and nothing else of the page", () => {
   assert.match(whole("[Results](#2-results)"), /<a href="#2-results">Results<\/a>/);
   assert.doesNotMatch(whole("[x](#) [y](/settings) [z](?a=b)"), /<a /);

@@ -35,6 +35,7 @@ function button(does: string, label: string, more = ""): string {
 
 const marked = new Marked({
   gfm: true,
+  breaks: true, // a poem, an address or a list of lines is meant as it was written
   renderer: {
     html: ({ text }: Tokens.HTML | Tokens.Tag) => (INLINE.test(text) ? text : escape(text)),
     link({ href, tokens }: Tokens.Link) {

@@ -150,7 +150,9 @@ def _style() -> str:
 
 @cache
 def _markdown() -> MarkdownIt:
-    parser = MarkdownIt("commonmark", {"html": False}, renderer_cls=_Renderer).enable(["table", "strikethrough"])
+    parser = MarkdownIt("commonmark", {"html": False, "breaks": True}, renderer_cls=_Renderer).enable(
+        ["table", "strikethrough"]
+    )
     parser.validateLink = _may_be_linked
     return parser
 
