@@ -32,7 +32,7 @@ from eclair.events import (
     UsageCounted,
 )
 from eclair.fallback import MOVES_ON, Fallback, stopped
-from eclair.grounds import Grounds, Quoted
+from eclair.grounds import Grounds, OwnWords, Quoted
 from eclair.messages import FinishReason, Message, Passage, Sampling, Usage
 from eclair.parts import Parts
 from eclair.pictures.tool import MOST, NAME, Artist, offered
@@ -164,6 +164,7 @@ class Answer:
         self._passages: tuple[Passage, ...] = ()
         self._notes: Sequence[str] = ()
         self._checks: Checks | None = None
+        self._own: OwnWords | None = None
         self._meter = Meter(turn.accepted)
         self._parts = Parts()
         self._begun = False
@@ -278,6 +279,7 @@ class Answer:
             if not isinstance(each, str):
                 at = each.citation
                 events.append(Cited(replace(at, start=at.start + len(said), end=at.end + len(said))))
+                self._own = OwnWords()
             said += text
         if self._checks is not None and said:
             self._checks.known(0, said)
@@ -382,6 +384,7 @@ class Answer:
             case Text() | Reasoning() | ToolCall():
                 if isinstance(piece, Text):
                     self._meter.text(piece.text)
+                    piece = replace(piece, text=self._own.of(piece.text)) if self._own is not None else piece
                 events = self._parts.take(piece)
                 if isinstance(piece, Text) and self._checks is not None:
                     self._checks.text(self._parts.current, piece.text)

@@ -23,6 +23,30 @@ class Quoted:
     citation: Citation
 
 
+class OwnWords:
+    """The words of a model below quotes, as they come: what begins a line like a quote is none, so the sign is left
+    out."""
+
+    def __init__(self) -> None:
+        self._begins = True
+        self._signed = False
+
+    def of(self, text: str) -> str:
+        kept: list[str] = []
+        for char in text:
+            if char == "\n":
+                self._begins, self._signed = True, False
+            elif self._begins and char == ">":
+                self._signed = True
+                continue
+            elif self._begins and char == " " and self._signed:
+                continue
+            elif char != " ":
+                self._begins = False
+            kept.append(char)
+        return "".join(kept)
+
+
 class Grounds(Protocol):
     """What an answer can rest on: its sources, found and checked against."""
 

@@ -118,3 +118,19 @@ async def test_a_larger_model_is_asked_all_the_same(settings: Settings) -> None:
 def test_that_nothing_answers_is_said_in_every_language_of_the_page() -> None:
     assert SAYS.keys() == {path.stem for path in PAGE.glob("??.ts")}
     assert len(set(SAYS.values())) == len(SAYS)
+
+
+async def test_below_quotes_the_words_of_a_model_are_no_quote(settings: Settings) -> None:
+    async with reading(settings, name="tiny-0.1b") as (server, model):
+        file = await ready(server, await add(server))
+        model.says = "> > It is big.\n > 3 > 2"
+        message = await server.say(await server.begin(), "How high is the tower of Ettelbruck?", files=[file["id"]])
+        assert text_of(message).endswith("\n\nIt is big.\n 3 > 2")
+        assert all(citation["end"] <= len(text_of(message)) for citation in message["citations"])
+
+
+async def test_a_figure_alone_is_not_quoted(settings: Settings) -> None:
+    async with reading(settings, name="tiny-0.1b") as (server, _):
+        file = await ready(server, await add(server, "8", "sign.txt"))
+        message = await server.say(await server.begin(), "How high is the tower of Ettelbruck?", files=[file["id"]])
+        assert text_of(message) == "OK"

@@ -118,14 +118,14 @@ async def test_what_is_no_form_and_what_is_too_large_is_refused(settings: Settin
 
 async def test_a_small_model_is_led_by_quotes_and_not_asked_where_nothing_answers(settings: Settings) -> None:
     async with reading(settings, name="tiny-0.1b") as (server, model), client_of(server) as client:
-        model.says = "It is big."
+        model.says = "> It is big."
         made = await client.files.create(file=("tower.md", TOWER.encode()), purpose="user_data")
         wanted: Any = {"model": "tiny-0.1b", "messages": chat_about({"file_id": made.id})}
         reply = exact(ChatCompletion, (await server.post("/v1/chat/completions", wanted)).body)
         choice = reply.choices[0].message
         assert choice.content is not None
         assert choice.content.startswith("> ")
-        assert choice.content.endswith("It is big.")
+        assert choice.content.endswith("\n\nIt is big."), "the model's own words are no quote"
         assert choice.annotations is not None
         cited = choice.annotations[0].url_citation
         assert choice.content[cited.start_index : cited.end_index] in TOWER.replace("\n", " ")
@@ -136,7 +136,7 @@ async def test_a_small_model_is_led_by_quotes_and_not_asked_where_nothing_answer
         plain = exact(
             ChatCompletion, (await server.post("/v1/chat/completions", {**wanted, "response_format": form})).body
         )
-        assert plain.choices[0].message.content == "It is big."
+        assert plain.choices[0].message.content == "> It is big."
 
         calls = len(model.standin.calls)
         content = [{"type": "input_file", "file_id": made.id}, {"type": "input_text", "text": "How do I cook rice?"}]

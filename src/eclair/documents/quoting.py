@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -25,6 +26,12 @@ RANK = 0.15
 CLOSE = 0.4
 """How much less good a second sentence may be that is quoted too, where one is wanted: of one question in five the
 answer may as well stand there (bench/grounded.py)."""
+
+
+SHORTEST = 8
+"""Characters up to which a quote has two words at least: a figure or a name alone, as on a photo, says nothing."""
+
+_WORDS = re.compile(r"\w\W+\w")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +72,13 @@ def _by_words(question: str, passages: Sequence[Passage]) -> list[_Line]:
             sum(1 / common[stem] for stem in line & asked) / whole + RANK / rank,
         )
         for (rank, passage, (start, end)), line in zip(spans, stems, strict=True)
-        if start >= passage.body and end - start <= LONGEST
+        if start >= passage.body and end - start <= LONGEST and _says(passage.text, start, end)
     ]
     return sorted(lines, key=lambda line: -line.score)
+
+
+def _says(text: str, start: int, end: int) -> bool:
+    return end - start > SHORTEST or _WORDS.search(text, start, end) is not None
 
 
 async def _by_meaning(question: str, lines: Sequence[_Line], embedder: Embedder) -> list[_Line]:

@@ -29,9 +29,9 @@ export function toComposer(): void {
   requestAnimationFrame(() => document.getElementById("composer")?.focus());
 }
 
-/** Why pictures cannot be had here; null where they can. */
+/** Why pictures cannot be had here; null where they can, or where that is not known yet: the server then says so. */
 export function undrawable({ current, pictures }: App): string | null {
   if (current.temporary) return say("drawTemporary");
-  if (pictures.ready.length > 0) return null;
+  if (pictures.ready.length > 0 || !pictures.known) return null;
   return say("useImageNot");
 }

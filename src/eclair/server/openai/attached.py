@@ -26,7 +26,7 @@ from eclair.engines.base import Request as EngineRequest
 from eclair.errors import InvalidInput, NotFound
 from eclair.events import Cited, SourceFound
 from eclair.fallback import Choice
-from eclair.grounds import Grounds, Numbering, Quoted, joined
+from eclair.grounds import Grounds, Numbering, OwnWords, Quoted, joined
 from eclair.ids import new_id
 from eclair.messages import Citation, Message, Part, Passage
 from eclair.server.body import Fields
@@ -54,7 +54,7 @@ class Marked:
 
     async def pieces(self) -> AsyncGenerator[Piece, None]:
         """What leads, and then what the stream has, unless that was the answer. What is cited is known with its end."""
-        said = ""
+        said, own = "", OwnWords()
         for each in self._sources.lead:
             text = each if isinstance(each, str) else each.text
             if not isinstance(each, str):
@@ -72,6 +72,8 @@ class Marked:
                 checks.known(0, said)
             async with aclosing(self._stream) as pieces:
                 async for piece in pieces:
+                    if isinstance(piece, Text) and said:
+                        piece = replace(piece, text=own.of(piece.text))
                     if checks is not None and isinstance(piece, Text):
                         checks.text(0, piece.text)
                     elif checks is not None and isinstance(piece, Ended):
