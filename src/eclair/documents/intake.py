@@ -16,7 +16,8 @@ from dataclasses import dataclass, field
 
 from eclair.changes import Changes
 from eclair.documents.chunks import Chunker
-from eclair.documents.embedding import Embedder
+from eclair.documents.e5_process import lanes
+from eclair.documents.embedding import AT_ONCE, Embedder
 from eclair.documents.parsing import READER, Parser
 from eclair.documents.values import Chunk, Opened, Page, Remarked
 from eclair.errors import Conflict, EclairError, InvalidInput, NotFound, StoreError, TooLarge, UserError
@@ -30,7 +31,7 @@ OFTEN = 0.25
 """Seconds after which the pages that were read meanwhile are kept and told of."""
 MOST_PAGES = 64
 """Pages that are kept together."""
-BATCH = 4
+BATCH = AT_ONCE * lanes()
 """Chunks that are embedded together."""
 PATIENCE = 30.0
 """Seconds for which embedding waits at most for an answer to end."""
