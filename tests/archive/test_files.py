@@ -10,7 +10,7 @@ from typing import Any
 
 import orjson
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from eclair.archive import files
@@ -221,6 +221,7 @@ def test_a_locked_zip_is_refused(tmp_path: Path) -> None:
 
 @unhurried
 @given(at=st.integers(min_value=0, max_value=2000), byte=st.integers(min_value=0, max_value=255))
+@example(at=1300, byte=5)
 def test_a_zip_with_a_byte_changed_is_taken_or_refused_in_a_sentence(tmp_path: Path, at: int, byte: int) -> None:
     archive = bytearray(zipped({"a.json": sample("claude"), "b.json": sample("openwebui")}))
     archive[at % len(archive)] = byte

@@ -5,6 +5,7 @@ What a file claims of itself is not believed: all that is unpacked is counted as
 
 from __future__ import annotations
 
+import errno
 import json
 import mmap
 import re
@@ -75,7 +76,15 @@ def members(file: BinaryIO, name: str, folder: Path, others: Callable[[str], Non
                         unpacked.write(piece)
                     yield Member(info.filename, unpacked)
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, struct.error, ValueError) as error:
-        raise InvalidInput(f"{name} is a damaged zip file; download the export anew.") from error
+        raise _damaged(name) from error
+    except OSError as error:
+        if error.errno != errno.EINVAL:  # that of a place before the file's beginning
+            raise
+        raise _damaged(name) from error
+
+
+def _damaged(name: str) -> InvalidInput:
+    return InvalidInput(f"{name} is a damaged zip file; download the export anew.")
 
 
 def _check_directory(file: BinaryIO, name: str) -> None:
