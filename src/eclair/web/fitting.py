@@ -22,6 +22,9 @@ from eclair.web.deciding import subject
 
 LEAST = 0.86
 """Cosine and `SHARED` together that a sentence must have; how many questions that refuses, bench/retrieve.py says."""
+FEW, SURE = 0.41, 0.89
+"""The same where less than that share of the question's words stands in all passages together: then it is mostly the
+names that are near, which led there."""
 COMPARED = 6
 """Sentences that are compared."""
 WAIT = 1.0
@@ -48,7 +51,7 @@ class Fitting:
 
         shares = _shares(self._words, passages)
         language = language_of(self._question)
-        if not shares or language is None or any(language_of(text) not in (language, None) for text in shares):
+        if not shares or language is None or any(language_of(each.text) not in (language, None) for each in passages):
             return True
         try:
             async with asyncio.timeout(WAIT):
@@ -56,15 +59,23 @@ class Fitting:
         except (EclairError, TimeoutError) as error:
             log.info("whether what was found fits is not known: %s", error)
             return True
-        return bool((near + SHARED * np.array(list(shares.values()))).max() >= LEAST)
+        least = SURE if _covered(self._words, passages) < FEW else LEAST
+        return bool((near + SHARED * np.array(list(shares.values()))).max() >= least)
 
     async def close(self) -> None:
         if self._asked is not None:
             await stopped(self._asked)
 
 
+def _covered(asked: frozenset[str], passages: Sequence[Passage]) -> float:
+    said = frozenset[str]().union(*(stems(" ".join((*passage.heading, passage.text))) for passage in passages))
+    return len(asked & said) / len(asked)
+
+
 def _shares(asked: frozenset[str], passages: Sequence[Passage]) -> dict[str, float]:
-    """The sentences that have most of the question's words, each with the share that it has."""
+    """The sentences that have most of the question's words, each with the share that it has; but none that says no more
+    than the question does, as a heading that is a name."""
     texts = (passage.text[start:end] for passage in passages for start, end in sentences_of(passage))
-    shares = {text: len(asked.intersection(stems(text))) / len(asked) for text in texts}
+    said = {text: frozenset(stems(text)) for text in texts}
+    shares = {text: len(asked & stems) / len(asked) for text, stems in said.items() if not stems <= asked}
     return dict(sorted(shares.items(), key=lambda pair: -pair[1])[:COMPARED])
