@@ -56,7 +56,7 @@ format: $(VENV)/.dev ## Format the Python code
 
 bench: $(VENV)/.app $(VENV)/.dev ## Measure; see bench/README.md
 	@$(VENV)/bin/eclair pull
-	@for script in start stream overhead prefix many limit words resume page; do $(VENV)/bin/python bench/$$script.py; done
+	@for script in start stream overhead prefix many limit words loops resume page; do $(VENV)/bin/python bench/$$script.py; done
 
 lock: $(VENV)/.dev ## Renew the lock files
 	@$(VENV)/bin/uv pip compile -q pyproject.toml $(LOCKED) -o requirements.lock

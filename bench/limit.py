@@ -16,6 +16,7 @@ from pathlib import Path
 from harness import Goals, link_models, options, run, shown, table
 from kernels import Kernels, of_one_kind, products
 
+from eclair.cores import cores
 from eclair.engines import catalog, shelf, tensors, tuned
 from eclair.engines.layouts import AS_IT_CAME, LAYOUTS, laid_out
 from eclair.engines.requantise import requantise
@@ -90,11 +91,11 @@ async def _compared(model: Installed, contents: Contents, settings: Settings, ch
 
 
 def _memory(size: int) -> None:
-    cores = tuned.cores()
+    every = cores()
     rates = [
         f"{bandwidth(count, threads) / 1e9:.0f} GB/s ({threads} thread{'s' * (threads > 1)}, {count >> 20} MB)"
         for count in (size, 512 << 20)
-        for threads in sorted({1, cores})
+        for threads in sorted({1, every})
     ]
     print(f"Memory is read at {', '.join(rates)}.")
 
@@ -103,11 +104,11 @@ def _limits(contents: Contents, choice: Choice, patience: float) -> Limits:
     layout = choice.layout
     all_of_it: Sequence[Tensor] = contents.tensors if layout == AS_IT_CAME else laid_out(contents, LAYOUTS[layout])
     groups = of_one_kind(products(all_of_it))
-    kernels, cores = Kernels(), choice.reading or tuned.cores()
+    kernels, every = Kernels(), choice.reading or cores()
     ideal = 0.0
     for group in groups:
         large = Tensor("large", (LARGE, LARGE), group[0].kind, 0)
-        seconds = kernels.seconds([large], BATCH, cores, patience)
+        seconds = kernels.seconds([large], BATCH, every, patience)
         ideal += seconds * sum(tensor.count for tensor in group) / large.count
     # Of a prompt the output is wanted for the last token alone.
     inner = [
@@ -120,7 +121,7 @@ def _limits(contents: Contents, choice: Choice, patience: float) -> Limits:
     return Limits(
         memory=read / bandwidth(read, choice.writing) * 1000,
         products=sum(kernels.seconds(group, 1, choice.writing, patience) for group in groups) * 1000,
-        batch=sum(kernels.seconds(group, BATCH, cores, patience) for group in inner if group) * 1000,
+        batch=sum(kernels.seconds(group, BATCH, every, patience) for group in inner if group) * 1000,
         ideal=ideal * 1000,
     )
 

@@ -216,6 +216,20 @@ async def open_drawing(
 
 
 @asynccontextmanager
+async def open_spare(
+    settings: Settings, store: Store, registry: Registry, changes: Changes, idle: Idle, ledger: Ledger
+) -> AsyncGenerator[Titles | None]:
+    """What is done while nobody waits: conversations are named, models tuned."""
+    async with AsyncExitStack() as stack:
+        titles = Titles(settings, store, changes, idle, ledger) if settings.titles else None
+        tuner = Tuner(settings, registry.local, idle) if settings.tune and registry.local is not None else None
+        for worker in (each for each in (titles, tuner) if each is not None):
+            await worker.start()
+            stack.push_async_callback(worker.close)
+        yield titles
+
+
+@asynccontextmanager
 async def open_core(
     settings: Settings, around: Surroundings = AROUND, *, local: LocalEngine | None = None
 ) -> AsyncGenerator[Core]:
@@ -239,11 +253,7 @@ async def open_core(
         imports = Imports(store, settings.data_dir / "imports", changes)
         stack.callback(imports.close)
         ledger = Ledger(store)
-        titles = Titles(settings, store, changes, idle, ledger) if settings.titles else None
-        tuner = Tuner(settings, registry.local, idle) if settings.tune and registry.local is not None else None
-        for worker in (each for each in (titles, tuner) if each is not None):
-            await worker.start()
-            stack.push_async_callback(worker.close)
+        titles = await stack.enter_async_context(open_spare(settings, store, registry, changes, idle, ledger))
         preferences = Preferred(store)
         await preferences.read(OWNER)
         prefill = Prefill(idle)

@@ -21,7 +21,8 @@ from typing import Literal
 from urllib.parse import quote, urlsplit
 
 import eclair
-from eclair.engines import package_index, tuned
+from eclair.cores import cores
+from eclair.engines import package_index
 from eclair.engines.catalog import embedded
 from eclair.engines.hub import Hub
 from eclair.engines.offers import offers
@@ -296,7 +297,7 @@ def _model(data_dir: Path) -> Check:
 
 def _speed(settings: Settings) -> Check:
     """What would run here and how fast, from what was measured, or from the memory's bandwidth."""
-    rate = bandwidth(READ, tuned.cores())
+    rate = bandwidth(READ, cores())
     paces = Paces.known(settings, rate)
     found = sorted(
         (offer for offer in offers(settings) if offer.fits and offer.size), key=lambda offer: offer.size or 0

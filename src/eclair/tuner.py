@@ -10,6 +10,7 @@ import asyncio
 import logging
 import os
 
+from eclair.cores import cores
 from eclair.engines import catalog, memory, shelf, tuned
 from eclair.engines.base import Request, Said
 from eclair.engines.local import LocalEngine
@@ -57,7 +58,7 @@ class Tuner:
     async def _tune_for_ever(self) -> None:
         while True:
             await asyncio.sleep(self._calm / 2)
-            if self._idle.calm_for() < self._calm or os.getloadavg()[0] > LITTLE * tuned.cores():
+            if self._idle.calm_for() < self._calm or os.getloadavg()[0] > LITTLE * cores():
                 continue
             for model in await asyncio.to_thread(self._untuned):
                 await self._tune(model)

@@ -17,6 +17,8 @@ import threading
 from collections.abc import Callable
 from typing import Any, BinaryIO
 
+from eclair.cores import cores
+
 QUIET = {"OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "passive"}
 """For the environment: with its own choice of threads a query takes 45 times as long on a machine that is busy."""
 
@@ -29,8 +31,7 @@ Job = tuple[int, list[str]]
 
 def lanes() -> int:
     """How many requests for passages are worked on together: one for each core."""
-    cores = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
-    return min(cores, MOST_LANES)
+    return min(cores(), MOST_LANES)
 
 
 def main() -> None:

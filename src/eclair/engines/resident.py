@@ -17,6 +17,7 @@ from collections.abc import AsyncGenerator
 from dataclasses import replace
 from pathlib import Path
 
+from eclair.cores import cores
 from eclair.engines import share, shelf, tuned
 from eclair.engines.base import JSON, Counted, Health, Piece, Request, estimated
 from eclair.engines.catalog import Entry
@@ -331,7 +332,7 @@ class Resident:
             context=_context(self.entry, settings),
             shared=_context(self.entry, settings) * SHARED,
             parallel=settings.embedded_parallel,
-            threads=settings.embedded_threads or choice.reading or tuned.cores(),
+            threads=settings.embedded_threads or choice.reading or cores(),
             cache_mib=CACHE_MIB,
             scratch=f"{self._scratch}{os.sep}",
             writing=choice.writing,

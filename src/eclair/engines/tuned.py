@@ -22,6 +22,7 @@ from typing import Literal
 
 from pydantic import TypeAdapter, ValidationError
 
+from eclair.cores import cores
 from eclair.engines import memory
 from eclair.engines.layouts import AS_IT_CAME
 from eclair.engines.shelf import Installed
@@ -213,13 +214,6 @@ def machine() -> str:
     except metadata.PackageNotFoundError:
         engine = "no engine"
     return f"{_processor()}, {cores()} cores, {round(memory.physical() / 1e9)} GB, {engine}"
-
-
-def cores() -> int:
-    """The cores that this process may use."""
-    if sys.platform == "linux":
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def writers(cores: int) -> int:

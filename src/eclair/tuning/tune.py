@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from statistics import median
 from typing import Any
 
+from eclair.cores import cores
 from eclair.engines import memory, shelf, tensors, tuned
 from eclair.engines.layouts import AS_IT_CAME, LAYOUTS, Layout, laid_out, worth_trying
 from eclair.engines.requantise import requantise
@@ -122,7 +123,7 @@ class _Tuning:
             source=Source.of(self._model.path),
             at=datetime.datetime.now(datetime.UTC).date().isoformat(),
             choice=choice,
-            bandwidth=await asyncio.to_thread(bandwidth, read, tuned.cores()),
+            bandwidth=await asyncio.to_thread(bandwidth, read, cores()),
             bytes=read,
             before=before,
             after=after,
@@ -156,8 +157,8 @@ class _Tuning:
             "flash attention off": {"flash": "off"},
             "keys and values in q8_0": {"kv": "q8_0"},
         }
-        if tuned.cores() > 2 and not self._settings.embedded_threads:
-            half = tuned.cores() // 2
+        if cores() > 2 and not self._settings.embedded_threads:
+            half = cores() // 2
             changes[f"prompts read by {half} threads"] = {"reading": half}
         options = {name: replace(choice, **change) for name, change in changes.items()}
         speeds = await self._by_turns("Trying the engine's settings", {NOW: choice, **options})
@@ -177,8 +178,8 @@ class _Tuning:
     async def _threads(self, choice: Choice, *, thorough: bool) -> Choice:
         """More threads that write, or fewer, where that pays beside a busy neighbour too: they wait for each other all
         the time. A neighbour is made for that if `thorough`, and else thought of as one that halves the speed."""
-        cores = tuned.cores()
-        counts = sorted({1, 2, cores // 2, cores} - {0, choice.writing}) if cores > 1 else []
+        most = cores()
+        counts = sorted({1, 2, most // 2, most} - {0, choice.writing}) if most > 1 else []
         if not counts:
             return choice
         options = {

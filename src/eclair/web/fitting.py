@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from eclair.citations.values import sentences_of
 from eclair.documents.embedding import Embedder
@@ -49,7 +49,8 @@ class Fitting:
             return True
         import numpy as np  # 0.1 s, which many a start can do without
 
-        shares = _shares(self._words, passages)
+        said = _said(passages)
+        shares = _shares(self._words, said)
         language = language_of(self._question)
         if not shares or language is None or any(language_of(each.text) not in (language, None) for each in passages):
             return True
@@ -59,7 +60,7 @@ class Fitting:
         except (EclairError, TimeoutError) as error:
             log.info("whether what was found fits is not known: %s", error)
             return True
-        least = SURE if _covered(self._words, passages) < FEW else LEAST
+        least = SURE if _covered(self._words, said) < FEW else LEAST
         return bool((near + SHARED * np.array(list(shares.values()))).max() >= least)
 
     async def close(self) -> None:
@@ -67,15 +68,19 @@ class Fitting:
             await stopped(self._asked)
 
 
-def _covered(asked: frozenset[str], passages: Sequence[Passage]) -> float:
-    said = frozenset[str]().union(*(stems(" ".join((*passage.heading, passage.text))) for passage in passages))
-    return len(asked & said) / len(asked)
+def _said(passages: Sequence[Passage]) -> Mapping[str, frozenset[str]]:
+    """The sentences, each with the stems of its words."""
+    texts = (passage.text[start:end] for passage in passages for start, end in sentences_of(passage))
+    return {text: frozenset(stems(text)) for text in texts}
 
 
-def _shares(asked: frozenset[str], passages: Sequence[Passage]) -> dict[str, float]:
+def _covered(asked: frozenset[str], said: Mapping[str, frozenset[str]]) -> float:
+    """The share of the question's words that stands in any of the sentences."""
+    return len(asked & frozenset[str]().union(*said.values())) / len(asked)
+
+
+def _shares(asked: frozenset[str], said: Mapping[str, frozenset[str]]) -> dict[str, float]:
     """The sentences that have most of the question's words, each with the share that it has; but none that says no more
     than the question does, as a heading that is a name."""
-    texts = (passage.text[start:end] for passage in passages for start, end in sentences_of(passage))
-    said = {text: frozenset(stems(text)) for text in texts}
     shares = {text: len(asked & stems) / len(asked) for text, stems in said.items() if not stems <= asked}
     return dict(sorted(shares.items(), key=lambda pair: -pair[1])[:COMPARED])
