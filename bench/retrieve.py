@@ -126,7 +126,9 @@ class Remembering:
         self._known: dict[tuple[str, str], NDArray[float32]] = {}
         self.seconds: list[float] = []
 
-    async def embed(self, texts: Sequence[str], kind: Literal["query", "passage"]) -> NDArray[float32]:
+    async def embed(
+        self, texts: Sequence[str], kind: Literal["query", "passage"], *, soon: bool = True
+    ) -> NDArray[float32]:
         new = [text for text in texts if (kind, text) not in self._known]
         began = time.perf_counter()
         for text, vector in zip(new, await self._e5.embed(new, kind), strict=True):

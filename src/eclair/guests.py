@@ -95,5 +95,4 @@ async def _begun(module: str) -> Process:
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.DEVNULL,
         env={**os.environ, **_QUIET},
-        start_new_session=True,  # Ctrl-C in a terminal goes to its whole group
     )

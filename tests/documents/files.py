@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import openpyxl
+import pypdfium2 as pdfium  # pyright: ignore[reportMissingTypeStubs]
 from PIL import Image, ImageDraw, ImageFont
 from pptx import Presentation
 from pptx.util import Inches
@@ -117,6 +118,16 @@ def encoded(image: Image.Image, form: str, **more: Any) -> bytes:
     out = io.BytesIO()
     image.save(out, form, **more)
     return out.getvalue()
+
+
+def joined(parts: Sequence[bytes]) -> bytes:
+    """PDFs as one."""
+    whole = pdfium.PdfDocument.new()
+    for part in parts:
+        whole.import_pages(pdfium.PdfDocument(part))
+    made = io.BytesIO()
+    whole.save(made)
+    return made.getvalue()
 
 
 def zipped(files: dict[str, bytes], *, store: Sequence[str] = ()) -> bytes:

@@ -50,19 +50,26 @@ async def test_many_texts_are_as_one_by_one_and_odd_ones_do_no_harm(e5: E5) -> N
     assert len(await e5.embed([], "query")) == 0
 
 
-async def test_a_query_waits_for_no_passage(e5: E5) -> None:
+async def test_what_is_wanted_soon_waits_for_nothing_else(e5: E5) -> None:
     await e5.embed(["warm"], "query")
-    passages = asyncio.create_task(e5.embed([LONG] * 24, "passage"))
+    later = asyncio.create_task(e5.embed([LONG] * 24, "passage", soon=False))
     await asyncio.sleep(0)
     await e5.embed(["How long is the period?"], "query")
-    assert not passages.done()
-    assert len(await passages) == 24
+    await e5.embed(["Three months."], "passage")
+    assert not later.done()
+    assert len(await later) == 24
+
+
+async def test_it_is_of_the_session_in_which_others_come_before_it(e5: E5) -> None:
+    await e5.embed(["warm"], "query")
+    assert e5.pid is not None
+    assert os.getsid(e5.pid) == os.getsid(0)
 
 
 async def test_a_process_that_died_is_started_again(e5: E5) -> None:
     await e5.embed(["warm"], "query")
     assert e5.pid is not None
-    asked = asyncio.create_task(e5.embed([LONG] * 24, "passage"))
+    asked = asyncio.create_task(e5.embed([LONG] * 24, "passage", soon=False))
     await asyncio.sleep(0.05)
     os.kill(e5.pid, signal.SIGKILL)
     with pytest.raises(EngineBroken, match="exit status -9"):
@@ -71,7 +78,7 @@ async def test_a_process_that_died_is_started_again(e5: E5) -> None:
 
 
 async def test_what_is_cancelled_leaves_others_alone(e5: E5) -> None:
-    asked = asyncio.create_task(e5.embed([LONG] * 24, "passage"))
+    asked = asyncio.create_task(e5.embed([LONG] * 24, "passage", soon=False))
     await asyncio.sleep(0.05)
     asked.cancel()
     with pytest.raises(asyncio.CancelledError):

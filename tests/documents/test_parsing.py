@@ -126,6 +126,17 @@ class TestPdf:
         left, _, right, _ = _words(told.pages[0])["ferry"]
         assert 30 < left < right < 200
 
+    async def test_scans_between_pages_of_text_keep_their_places(self, reading: Reading) -> None:
+        scans = [files.picture_of_text([f"The scan of platform {number}."]) for number in (1, 2, 3)]
+        scanned = files.encoded(scans[0], "PDF", resolution=150, save_all=True, append_images=scans[1:])
+        told = await reading(
+            files.joined([scanned, files.pdf([files.page_of_text(n) for n in range(1, 6)]), scanned]), "m.pdf"
+        )
+        assert [page.number for page in told.pages] == list(range(1, 12))
+        assert [page.read for page in told.pages] == ["ocr"] * 3 + ["text"] * 5 + ["ocr"] * 3
+        for page, number in zip((*told.pages[:3], *told.pages[8:]), (1, 2, 3) * 2, strict=True):
+            assert f"platform {number}" in page.text
+
 
 class TestPictures:
     """OCR, and pages as pictures."""

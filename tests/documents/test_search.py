@@ -112,7 +112,9 @@ async def test_a_table_of_contents_comes_last(store: SQLStore) -> None:
 class Broken:
     name = "broken"
 
-    async def embed(self, texts: Sequence[str], kind: Literal["query", "passage"]) -> NDArray[float32]:
+    async def embed(
+        self, texts: Sequence[str], kind: Literal["query", "passage"], *, soon: bool = True
+    ) -> NDArray[float32]:
         raise EngineUnavailable("It is down.")
 
     async def close(self) -> None: ...

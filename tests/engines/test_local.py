@@ -110,6 +110,17 @@ async def test_the_head_is_cached_for_all_who_ask_at_once_and_turns_reuse_theirs
     assert cached(second) >= head + 60
 
 
+async def test_a_turn_that_brings_much_along_reads_its_conversation_once(engine: LocalEngine) -> None:
+    await engine.prefill(asking("Hi"))
+    first = asking("What does this say? " + "The river is wide. " * 40)
+    answer = await ask(engine, first)
+    read = (first.messages[1], Said("assistant", said(answer)))
+    second = await ask(engine, asking("And this? " + "The forest is old. " * 80, 8, *read))
+    assert cached(second) >= 200
+    count = next(piece for piece in second if isinstance(piece, Counted))
+    assert count.prompt_tokens > 2.5 * cached(second)
+
+
 async def test_what_was_read_ahead_is_not_read_again(engine: LocalEngine) -> None:
     history = (Said("user", "One stone and another. " * 60), Said("assistant", "I see."))
     await engine.prefill(asking(".", 8, *history))

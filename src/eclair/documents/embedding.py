@@ -52,8 +52,9 @@ class Embedder(Protocol):
         """Vectors of embedders with different names are never compared."""
         ...
 
-    async def embed(self, texts: Sequence[str], kind: Kind) -> NDArray[float32]:
-        """One vector of unit length for each text, in a matrix. Queries wait for no passages. Raises UpstreamError."""
+    async def embed(self, texts: Sequence[str], kind: Kind, *, soon: bool = True) -> NDArray[float32]:
+        """One vector of unit length for each text, in a matrix. What is not wanted `soon` keeps nothing else waiting.
+        Raises UpstreamError."""
         ...
 
     async def close(self) -> None: ...
@@ -77,7 +78,7 @@ class EngineEmbedder:
         found = next((prefixes for part, *prefixes in PREFIXES if part in model.lower()), ("", ""))
         self._prefixes: dict[Kind, str] = {"query": found[0], "passage": found[1]}
 
-    async def embed(self, texts: Sequence[str], kind: Kind) -> NDArray[float32]:
+    async def embed(self, texts: Sequence[str], kind: Kind, *, soon: bool = True) -> NDArray[float32]:
         engine, model = await self._registry.resolve(self.name)
         found = await engine.embed(model.id, [self._prefixes[kind] + text for text in texts], None)
         return await asyncio.to_thread(_unit, found.vectors)
@@ -107,12 +108,12 @@ class E5:
         self._ending: asyncio.TimerHandle | None = None
         self._closing: set[asyncio.Task[None]] = set()
 
-    async def embed(self, texts: Sequence[str], kind: Kind) -> NDArray[float32]:
+    async def embed(self, texts: Sequence[str], kind: Kind, *, soon: bool = True) -> NDArray[float32]:
         import numpy as np  # 0.1 s, which many a start can do without
 
         async def some(at: int) -> NDArray[float32]:
-            async with self._lanes if kind == "passage" else contextlib.nullcontext():
-                return await self._some(texts[at : at + AT_ONCE], kind)
+            async with contextlib.nullcontext() if soon else self._lanes:
+                return await self._some(texts[at : at + AT_ONCE], kind, soon)
 
         works = [asyncio.create_task(some(at)) for at in range(0, len(texts), AT_ONCE)]
         try:
@@ -136,7 +137,7 @@ class E5:
         """The process, while there is one."""
         return self._running.process.pid if self._running is not None else None
 
-    async def _some(self, texts: Sequence[str], kind: Kind) -> NDArray[float32]:
+    async def _some(self, texts: Sequence[str], kind: Kind, soon: bool) -> NDArray[float32]:
         running = await self._started()
         number = next(self._numbers)
         future: asyncio.Future[NDArray[float32]] = asyncio.get_running_loop().create_future()
@@ -144,7 +145,8 @@ class E5:
         clean = [text.encode(errors="replace").decode().replace("\0", " ") for text in texts]
         try:
             assert running.process.stdin is not None
-            running.process.stdin.write(orjson.dumps({"id": number, "kind": kind, "texts": clean}) + b"\n")
+            order = {"id": number, "kind": kind, "soon": soon, "texts": clean}
+            running.process.stdin.write(orjson.dumps(order) + b"\n")
             with contextlib.suppress(ConnectionError):  # then the reader says so
                 await running.process.stdin.drain()
             return await future
@@ -168,7 +170,6 @@ class E5:
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,
                 env={**os.environ, **QUIET},
-                start_new_session=True,  # Ctrl-C in a terminal goes to its whole group
             )
         except OSError as error:
             raise EngineUnavailable(f"The embedder cannot be started: {error.strerror}.") from error

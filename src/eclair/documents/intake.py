@@ -28,7 +28,7 @@ from eclair.store.blobs import Blobs
 from eclair.store.documents import DocumentState, DocumentStore, FileState, Library, StoredFile
 
 OFTEN = 0.25
-"""Seconds after which the pages that were read meanwhile are kept and told of."""
+"""Seconds from a page on, after which those that were read meanwhile are kept with it and told of."""
 MOST_PAGES = 64
 """Pages that are kept together."""
 BATCH = AT_ONCE * lanes()
@@ -58,10 +58,15 @@ class _Gathered:
 
     pages: list[Page] = field(default_factory=list[Page])
     chunks: list[Chunk] = field(default_factory=list[Chunk])
-    since: float = field(default_factory=time.monotonic)
+    since: float = 0.0
+
+    def add(self, page: Page, chunks: list[Chunk]) -> None:
+        self.since = self.since or time.monotonic()
+        self.pages.append(page)
+        self.chunks += chunks
 
     def due(self) -> bool:
-        return len(self.pages) >= MOST_PAGES or time.monotonic() - self.since >= OFTEN
+        return len(self.pages) >= MOST_PAGES or (self.since > 0 and time.monotonic() - self.since >= OFTEN)
 
 
 class Intake:
@@ -291,8 +296,7 @@ class Intake:
                     case Remarked(message=message):
                         await self._store.remarked(sha256, message)
                     case Page():
-                        gathered.pages.append(piece)
-                        gathered.chunks += chunker.add(piece)
+                        gathered.add(piece, chunker.add(piece))
                 if gathered.due():
                     await self._keep(sha256, gathered)
                     gathered = _Gathered()
@@ -344,7 +348,7 @@ class Intake:
         with self._blobs.embed_alone() as ours:
             while ours and (chunks := await self._store.to_embed(embedder.name, BATCH)):
                 await self._calm()
-                vectors = await embedder.embed([text_of(chunk) for chunk in chunks], "passage")
+                vectors = await embedder.embed([text_of(chunk) for chunk in chunks], "passage", soon=False)
                 await self._store.add_vectors(embedder.name, chunks, vectors)
                 self.unembedded = None
                 self._tell(now=len(chunks) < BATCH)

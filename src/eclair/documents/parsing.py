@@ -223,7 +223,6 @@ class _Worker:
                 stdout=asyncio.subprocess.PIPE,
                 stderr=asyncio.subprocess.PIPE,
                 env={**os.environ, **QUIET, "TMPDIR": folder},
-                start_new_session=True,  # Ctrl-C in a terminal goes to its whole group
             )
         except BaseException:
             shutil.rmtree(folder, ignore_errors=True)

@@ -85,8 +85,10 @@ async def _by_meaning(question: str, lines: Sequence[_Line], embedder: Embedder)
     """The same by their nearness to the question and the words that they share with it."""
     import numpy as np  # 0.1 s, which many a start can do without
 
-    asked = (await embedder.embed([question], "query"))[0]
-    near = np.vecdot(await embedder.embed([line.text for line in lines], "passage"), asked)
+    asked, said = await asyncio.gather(
+        embedder.embed([question], "query"), embedder.embed([line.text for line in lines], "passage")
+    )
+    near = np.vecdot(said, asked[0])
     spread = near - near.min()
     both = spread / (spread.max() or 1.0) + np.array([line.score for line in lines])
     order: list[int] = np.argsort(-both, kind="stable").tolist()

@@ -51,7 +51,6 @@ class Child:
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
             env={**WAITING, **os.environ},
-            start_new_session=True,  # Ctrl-C in a terminal goes to its whole group
         )
         child = cls(process, order.key, RollingLog(logs / f"{order.name}.log"))
         try:

@@ -106,9 +106,10 @@ def _parameters(xllamacpp: Any, order: Order) -> Any:
     wanted.n_ctx = order.shared
     wanted.kv_unified_per_slot = order.context
     wanted.cache_ram_mib = order.cache_mib
-    # At the default of 0.1 a new question takes over any chat's slot, since all share the system message,
-    # and that chat's next turn is read anew (272 tokens: 1.1 s instead of 0.1 s).
-    wanted.slot_prompt_similarity = 0.5
+    # The share of a prompt that the slot used last must have read to go on with it. At the default of 0.1 a new
+    # question takes over any chat's slot, since all share the system message, and that chat's next turn is read anew
+    # (272 tokens: 1.1 s instead of 0.1 s); at 0.5 a turn that brings more passages than were read before loses all.
+    wanted.slot_prompt_similarity = 0.25
     if order.eyes:
         wanted.mmproj.path = order.eyes
         wanted.n_batch = wanted.n_ubatch = 512  # some models must read all of a picture's 256 tokens at once

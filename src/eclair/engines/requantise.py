@@ -54,7 +54,6 @@ async def requantise(
         *(sys.executable, "-P", "-m", "eclair.engines.requantise"),
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
-        start_new_session=True,  # Ctrl-C in a terminal goes to its whole group
     )
     assert process.stdin is not None
     assert process.stdout is not None

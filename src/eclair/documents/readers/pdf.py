@@ -7,6 +7,7 @@ import math
 import re
 from collections import deque
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import repeat
 from typing import Any, cast
 
@@ -21,6 +22,12 @@ from eclair.documents.readers.base import Fault, Opened, Piece, Remarked, Source
 
 NEAR = 3
 """Pages on either side that tell what repeats."""
+
+AHEAD = 64
+"""Pages that are read beyond one that is still looked at."""
+
+LOOKED_AT = 2
+"""Pages that are looked at or wait for that, each as pixels."""
 
 LEAST = 16
 """Letters on a page of a scan up to which they are taken for a stamp on it."""
@@ -88,30 +95,61 @@ class _Reading:
         self._document = document
         self._blocks = Blocks()
         self._titles = _titles(document)
+        self._looking: dict[int, Future[tuple[list[Line], int]]] = {}
 
     def pages(self) -> Iterator[Piece]:
         """Each page once those near it are known, or a remark in place of one."""
         waiting = deque[Drawn]()
         near = deque[Drawn](maxlen=2 * NEAR + 1)
-        for number in range(max(0, self._source.after - NEAR) + 1, len(self._document) + 1):
-            try:
-                drawn = self._drawn(number)
-            except pdfium.PdfiumError:
-                yield Remarked(f"Page {number} of {self._source.name} is damaged and was not read.")
-                drawn = Drawn(number, [], 612, 792)
+        for drawn in self._in_order():
+            if isinstance(drawn, Remarked):
+                yield drawn
+                continue
             self._blocks.learn(drawn)
             waiting.append(drawn)
             near.append(drawn)
-            while waiting and (waiting[0].number <= number - NEAR or drawn.read == "ocr"):
+            while waiting and (waiting[0].number <= drawn.number - NEAR or drawn.read == "ocr"):
                 yield self._finished(waiting.popleft(), near)
         while waiting:
             yield self._finished(waiting.popleft(), near)
+
+    def _in_order(self) -> Iterator[Drawn | Remarked]:
+        """Each page with its lines, after a remark where it is damaged. While one is looked at, which takes a second,
+        those after it are read."""
+        ahead = deque[Drawn | Remarked]()
+        with ThreadPoolExecutor(1) as eyes:
+            for number in range(max(0, self._source.after - NEAR) + 1, len(self._document) + 1):
+                try:
+                    ahead.append(self._drawn(number, eyes))
+                except pdfium.PdfiumError:
+                    ahead.append(Remarked(f"Page {number} of {self._source.name} is damaged and was not read."))
+                    ahead.append(Drawn(number, [], 612, 792))
+                while ahead and self._due(ahead):
+                    yield self._looked_at(ahead.popleft())
+            while ahead:
+                yield self._looked_at(ahead.popleft())
+
+    def _due(self, ahead: deque[Drawn | Remarked]) -> bool:
+        """Whether the first page ahead is to go on, if it takes waiting for it."""
+        first = ahead[0]
+        looking = self._looking.get(first.number) if isinstance(first, Drawn) else None
+        return looking is None or looking.done() or len(ahead) > AHEAD or len(self._looking) >= LOOKED_AT
+
+    def _looked_at(self, page: Drawn | Remarked) -> Drawn | Remarked:
+        """The page with what was seen on it, once that is known."""
+        if isinstance(page, Drawn) and (looking := self._looking.pop(page.number, None)) is not None:
+            page.lines, page.quarter = looking.result()
+            page.read = "ocr"
+            if page.quarter % 2:
+                page.width, page.height = page.height, page.width
+        return page
 
     def _finished(self, page: Drawn, near: deque[Drawn]) -> Piece:
         mark_furniture(page, [other for other in near if 0 < abs(other.number - page.number) <= NEAR])
         return self._blocks.page(page)
 
-    def _drawn(self, number: int) -> Drawn:
+    def _drawn(self, number: int, eyes: ThreadPoolExecutor) -> Drawn:
+        """A page with its lines, or while it is `_looking` without them."""
         page = self._document[number - 1]
         try:
             width, height = page.get_size()
@@ -132,19 +170,17 @@ class _Reading:
                     return drawn
             finally:
                 text.close()
-            self._see(page, drawn)
+            scale = DPI / 72 / max(1.0, max(drawn.width, drawn.height) / LARGE)
+            self._looking[number] = eyes.submit(_seen, render(page, scale), 1 / scale)
             return drawn
         finally:
             page.close()
 
-    def _see(self, page: pdfium.PdfPage, drawn: Drawn) -> None:
-        from eclair.documents.ocr import lines_of  # what OCR takes is loaded when it is needed
 
-        scale = DPI / 72 / max(1.0, max(drawn.width, drawn.height) / LARGE)
-        drawn.lines, drawn.quarter = lines_of(render(page, scale), 1 / scale)
-        drawn.read = "ocr"
-        if drawn.quarter % 2:
-            drawn.width, drawn.height = drawn.height, drawn.width
+def _seen(picture: NDArray[np.uint8], scale: float) -> tuple[list[Line], int]:
+    from eclair.documents.ocr import lines_of  # what OCR takes is loaded when it is needed
+
+    return lines_of(picture, scale)
 
 
 def render(page: pdfium.PdfPage, scale: float) -> NDArray[np.uint8]:

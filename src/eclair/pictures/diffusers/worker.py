@@ -83,7 +83,6 @@ class Worker:
                 stdout=asyncio.subprocess.PIPE,
                 stderr=asyncio.subprocess.PIPE,
                 env={name: value for name, value in os.environ.items() if not name.startswith(_SECRET)} | ENVIRONMENT,
-                start_new_session=True,  # Ctrl-C in a terminal goes to its whole group
             )
         except OSError as error:
             raise SetupError(f"{python} cannot be started: {error.strerror}; check `diffusers_python`.") from error
