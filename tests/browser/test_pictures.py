@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import io
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
+from PIL import Image
 from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.axe import AXE, check
@@ -226,6 +231,84 @@ def test_a_picture_is_edited_varied_and_made_larger(desk: Page) -> None:
     drawn(desk)
     assert (turns[-1]["draw"]["width"], turns[-1]["draw"]["height"]) == (1024, 1024)
     expect(answer(desk).get_by_role("button", name="Make larger")).to_have_count(0)
+
+
+@pytest.mark.parametrize("width", [1200, 390])
+def test_a_part_alone_is_changed_chosen_by_mouse_or_by_keys(
+    opening: Opening, studio: Served, watches: list[Watch], width: int, tmp_path: Path
+) -> None:
+    context = opening(studio, viewport={"width": width, "height": 850}, color_scheme="dark" if width < 500 else "light")
+    context.add_init_script(path=AXE)
+    desk = context.new_page()
+    watches[-1].forgive("404")
+    desk.goto("/")
+    turns = asked(desk)
+    if width < 500:
+        desk.locator("form").get_by_role("button", name="More", exact=True).click()
+        desk.get_by_role("menuitem", name="Make a picture").click()
+    else:
+        switch(desk).click()
+    composer(desk).fill("an apple")
+    composer(desk).press("Enter")
+    drawn(desk)
+    answer(desk).get_by_role("button", name="Edit", exact=True).click()
+    press(desk, "Change a part only")
+    canvas = desk.get_by_role("application", name="The picture, to be painted over")
+    box = canvas.bounding_box()
+    assert box is not None
+    x, y = box["x"], box["y"] + box["height"] / 2
+    desk.mouse.move(x + box["width"] * 0.2, y)
+    desk.mouse.down()
+    desk.mouse.move(x + box["width"] * 0.4, y, steps=4)
+    desk.mouse.up()
+    share = desk.get_by_role("status").filter(has_text="of the picture may change.")
+    expect(share).to_be_visible()
+    check(desk)
+    desk.screenshot(path=tmp_path / "mask.png")
+    press(desk, "Undo")
+    expect(desk.get_by_text("Nothing is chosen, so all of it may change.")).to_be_visible()
+    canvas.focus()
+    desk.keyboard.press("Space")
+    desk.keyboard.press("Shift+ArrowLeft")
+    desk.keyboard.press("ArrowDown")
+    expect(share).to_have_text("2% of the picture may change.")
+    press(desk, "Choose")
+    expect(options(desk).get_by_role("button", name="A part is chosen")).to_be_visible()
+    composer(desk).fill("make it green")
+    composer(desk).press("Enter")
+    drawn(desk)
+    wanted = turns[-1]["draw"]
+    assert wanted["mask"].startswith("file_")
+    edited = desk.request.get("/api/pictures?limit=1").json()["pictures"][0]["id"]
+    before, after = (pixels(desk, id) for id in (wanted["sources"][0], edited))
+    changed = np.abs(before - after).max(axis=2) > 32  # marks change a little everywhere
+    assert 0.001 < changed.mean() < 0.03
+    assert changed[:, : before.shape[1] // 2].sum() > changed.sum() / 2
+
+
+def test_a_part_is_chosen_again_and_no_more(desk: Page) -> None:
+    turns = asked(desk)
+    attach(desk, PHOTO)
+    switch(desk).click()
+    press(desk, "Change a part only")
+    canvas = desk.get_by_role("application", name="The picture, to be painted over")
+    canvas.focus()
+    desk.keyboard.press("Space")
+    press(desk, "Choose")
+    press(desk, "A part is chosen")
+    expect(desk.get_by_role("status").filter(has_text="of the picture may change.")).to_be_visible()
+    desk.keyboard.press("Escape")
+    press(desk, "Change the whole picture")
+    expect(options(desk).get_by_role("button", name="Change a part only")).to_be_visible()
+    composer(desk).fill("at night")
+    composer(desk).press("Enter")
+    drawn(desk)
+    assert "mask" not in turns[-1]["draw"]
+
+
+def pixels(page: Page, id: str) -> NDArray[np.int16]:
+    image = Image.open(io.BytesIO(page.request.get(f"/api/pictures/{id}/content").body()))
+    return np.asarray(image.convert("RGB"), np.int16)
 
 
 def test_photos_that_are_attached_are_edited(desk: Page) -> None:

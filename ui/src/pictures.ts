@@ -22,6 +22,8 @@ export interface PictureModel {
   readonly guidance: number | null;
   /** It takes pictures too. */
   readonly edits: boolean;
+  /** It changes a part of a picture alone, where one is painted over. */
+  readonly masks: boolean;
   readonly negative: boolean;
   /** The country where it runs, as an ISO code; null for the server's machine. */
   readonly jurisdiction: string | null;
@@ -83,6 +85,8 @@ export interface Drawing {
   readonly negative?: string;
   /** Ids of pictures and files that are edited; the first is changed by `strength`. */
   readonly sources?: readonly string[];
+  /** The id of a file that is transparent where the first of them may change. */
+  readonly mask?: string;
   readonly strength?: number;
 }
 
@@ -142,6 +146,7 @@ export function fitted(drawing: { readonly [K in keyof Drawing]: Drawing[K] | un
     guidance: model.guidance === null ? undefined : drawing.guidance,
     negative: model.negative ? drawing.negative : undefined,
     style: model.drawn ? undefined : drawing.style,
+    mask: model.masks && editing ? drawing.mask : undefined,
     strength: model.edits && editing ? drawing.strength : undefined,
   });
 }
@@ -154,13 +159,13 @@ export function without(drawing: { readonly [K in keyof Drawing]: Drawing[K] | u
 /** The wish that a drawing is stored as. */
 export function wishOf(drawing: Drawing): Wish {
   const { count = 1, width = null, height = null, seed = null, steps = null, guidance = null, style = null } = drawing;
-  const { negative = "", sources = [], strength = null } = drawing;
-  return { count, width, height, seed, steps, guidance, style, negative, sources, mask: null, strength };
+  const { negative = "", sources = [], mask = null, strength = null } = drawing;
+  return { count, width, height, seed, steps, guidance, style, negative, sources, mask, strength };
 }
 
 /** The drawing that asks for the same as a stored wish, by a model if one is named. */
 export function drawingOf(wish: Wish, model: string | null): Drawing {
-  const { count, negative, sources, mask: _, ...rest } = wish;
+  const { count, negative, sources, ...rest } = wish;
   const named = Object.entries(rest).filter(([, value]) => value !== null);
   return {
     ...(Object.fromEntries(named) as Drawing),

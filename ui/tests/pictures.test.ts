@@ -25,9 +25,9 @@ import {
 const MODEL: PictureModel = {
   ...{ id: "flux", name: "FLUX", maker: "Black Forest Labs", country: "DE", licence: "Apache-2.0" },
   ...{ width: 1024, height: 1024, least: 256, most: 2048, multiple: 16, steps: 4, guidance: null },
-  ...{ edits: true, negative: false, jurisdiction: null, drawn: false, state: "ready", why: null, default: true },
+  ...{ edits: true, masks: true, negative: false, jurisdiction: null, drawn: false, state: "ready", why: null, default: true },
 };
-const SMALL: PictureModel = { ...MODEL, id: "small", width: 256, height: 256, least: 128, most: 256, multiple: 128, edits: false };
+const SMALL: PictureModel = { ...MODEL, id: "small", width: 256, height: 256, least: 128, most: 256, multiple: 128, edits: false, masks: false };
 const PICTURE: Picture = {
   ...{ id: "pic_1", conversation: null, created: 1, prompt: "an apple", model: "flux", media: "image/png" },
   ...{ width: 1024, height: 768, size: 9, seed: 7, steps: 4, guidance: null, style: null, negative: "", source: null, milliseconds: 5 },

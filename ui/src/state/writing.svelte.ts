@@ -2,7 +2,7 @@
 
 import type { Attachment, LibraryName, Message } from "../events.ts";
 import { newId } from "../ids.ts";
-import type { Drawing } from "../pictures.ts";
+import { type Drawing, without } from "../pictures.ts";
 import { type Draft, inherit, isKept, keepDraft, NEW, readDraft, type Sent } from "./drafts.ts";
 import { Queue } from "./queue.svelte.ts";
 
@@ -60,6 +60,7 @@ export class Writing {
 
   /** Whether the file may be erased: a message that may have been heard does not need it. */
   detach(id: string): boolean {
+    if (this.drawing !== null && (this.drawing.sources ?? this.files.map((file) => file.id))[0] === id) this.drawing = without({ ...this.drawing, mask: undefined });
     this.files = this.files.filter((file) => file.id !== id);
     this.#keep();
     return this.#sent?.files.includes(id) !== true;

@@ -1,0 +1,86 @@
+// The part of a picture that may change, as it is painted over it: strokes, steps back, and the mask that a model takes.
+
+/** So many strokes can be taken back. */
+const STEPS = 12;
+
+export interface Point {
+  readonly x: number;
+  readonly y: number;
+}
+
+/** What is painted is opaque in any colour; the rest is transparent. Lengths are the canvas's own pixels. */
+export class Paint {
+  readonly #canvas: HTMLCanvasElement;
+  readonly #pen: CanvasRenderingContext2D;
+  readonly #before: ImageData[] = [];
+
+  constructor(canvas: HTMLCanvasElement) {
+    const pen = canvas.getContext("2d", { willReadFrequently: true });
+    if (pen === null) throw new Error("the browser draws no canvas");
+    [this.#canvas, this.#pen] = [canvas, pen];
+    pen.lineCap = pen.lineJoin = "round";
+  }
+
+  get steps(): number {
+    return this.#before.length;
+  }
+
+  /** What follows, until this is called again, is taken back as one. */
+  begin(): void {
+    this.#before.push(this.#all());
+    if (this.#before.length > STEPS) this.#before.shift();
+  }
+
+  /** A line, or a dot where it ends as it begins. */
+  stroke(from: Point, to: Point, width: number, colour: string, erases: boolean): void {
+    this.#pen.globalCompositeOperation = erases ? "destination-out" : "source-over";
+    this.#pen.strokeStyle = colour;
+    this.#pen.lineWidth = width;
+    this.#pen.beginPath();
+    this.#pen.moveTo(from.x, from.y);
+    this.#pen.lineTo(to.x + 0.01, to.y); // a line of no length is not drawn
+    this.#pen.stroke();
+  }
+
+  back(): void {
+    const last = this.#before.pop();
+    if (last !== undefined) this.#pen.putImageData(last, 0, 0);
+  }
+
+  clear(): void {
+    this.#pen.clearRect(0, 0, this.#canvas.width, this.#canvas.height);
+  }
+
+  /** Paint what a mask leaves free. */
+  take(mask: CanvasImageSource, colour: string): void {
+    const { width, height } = this.#canvas;
+    this.#pen.globalCompositeOperation = "source-over";
+    this.#pen.fillStyle = colour;
+    this.#pen.fillRect(0, 0, width, height);
+    this.#pen.globalCompositeOperation = "destination-out";
+    this.#pen.drawImage(mask, 0, 0, width, height);
+  }
+
+  /** How much of the picture is painted, between 0 and 1. */
+  share(): number {
+    const { data } = this.#all();
+    let painted = 0;
+    for (let i = 3; i < data.length; i += 4) painted += data[i] ?? 0;
+    return (painted * 4) / 255 / data.length;
+  }
+
+  /** A PNG that is transparent where it is painted. */
+  async mask(): Promise<Blob> {
+    const { width, height } = this.#canvas;
+    const made = new OffscreenCanvas(width, height);
+    const pen = made.getContext("2d");
+    pen?.fillRect(0, 0, width, height);
+    if (pen !== null) pen.globalCompositeOperation = "destination-out";
+    pen?.drawImage(this.#canvas, 0, 0);
+    return made.convertToBlob({ type: "image/png" });
+  }
+
+  #all(): ImageData {
+    return this.#pen.getImageData(0, 0, this.#canvas.width, this.#canvas.height);
+  }
+}
