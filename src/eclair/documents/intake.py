@@ -8,6 +8,7 @@ affair of `parsing`, `chunks`, `embedding` and `search`.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import time
 from collections.abc import AsyncGenerator, AsyncIterable, Callable
@@ -16,11 +17,11 @@ from dataclasses import dataclass, field
 
 from eclair.changes import Changes
 from eclair.documents.chunks import Chunker
-from eclair.documents.e5_process import lanes
+from eclair.documents.e5 import lanes
 from eclair.documents.embedding import AT_ONCE, Embedder
 from eclair.documents.parsing import READER, Parser
 from eclair.documents.values import Chunk, Opened, Page, Remarked
-from eclair.errors import Conflict, EclairError, InvalidInput, NotFound, StoreError, TooLarge, UserError
+from eclair.errors import Conflict, EclairError, InvalidInput, NotFound, StoreError, TooLarge, UpstreamError, UserError
 from eclair.idle import Idle
 from eclair.ids import Clock, new_id
 from eclair.messages import Fault
@@ -97,6 +98,7 @@ class Intake:
         self._chunks = asyncio.Event()
         self._read = asyncio.Condition()
         self._deleting = asyncio.Lock()
+        self._waking: asyncio.Task[None] | None = None
         self._told = 0.0
         self.unread: str | None = None
         """Why nothing can be read for now."""
@@ -125,7 +127,7 @@ class Intake:
             task.add_done_callback(_complain)
 
     async def close(self) -> None:
-        tasks = [*self._tasks, *self._readers.values()]
+        tasks = [*self._tasks, *self._readers.values(), *([self._waking] if self._waking is not None else [])]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -282,6 +284,7 @@ class Intake:
 
     async def _read_rest(self, state: DocumentState) -> None:
         sha256 = state.sha256
+        self._wake()
         chunker = Chunker(sha256)
         gathered = _Gathered()
         for stored in await self._store.pages(sha256):
@@ -330,6 +333,16 @@ class Intake:
             if not any(map(self._blobs.is_read, waiting[:AHEAD])):
                 for sha256 in waiting:
                     self._queues["library"].put_nowait(sha256)
+
+    def _wake(self) -> None:
+        """Have the embedder start while a document is read: whoever asks of it wants it soon."""
+
+        async def wake(embedder: Embedder) -> None:
+            with contextlib.suppress(UpstreamError):  # whoever embeds hears of it
+                await embedder.wake()
+
+        if self._embedder is not None and (self._waking is None or self._waking.done()):
+            self._waking = asyncio.create_task(wake(self._embedder), name="the embedder starts")
 
     async def _embed(self, embedder: Embedder) -> None:
         """Give each chunk its vector, in batches between answers."""

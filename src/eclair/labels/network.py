@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from eclair.labels.onnx import Network
 from eclair.labels.weights import Unreadable, Weights
+from eclair.onnx import Network
 
 SIDE = 260
 THINGS = 1000

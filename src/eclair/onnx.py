@@ -1,4 +1,5 @@
-"""Writes a network as ONNX (onnx.proto, IR version 8, operators of set 13): as much of the format as one needs here."""
+"""Writes a network as ONNX (onnx.proto, IR version 8, operators of set 17 and onnxruntime's own): as much of the format
+as one needs here."""
 
 from __future__ import annotations
 
@@ -9,10 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 IR = 8
-OPERATORS = 13
-FLOAT = 1
+OPERATORS = 17
+OWN = "com.microsoft"
+"""The domain of onnxruntime's own operators."""
+KINDS = {"float32": 1, "uint8": 2}
+"""What the format calls kinds of numbers."""
 
 Value = int | float | str | Sequence[int]
+Shape = Sequence[int | str]
+"""Sides; one that has a name may be of any length."""
 
 
 @dataclass(slots=True)
@@ -22,24 +28,28 @@ class Network:
     nodes: list[bytes] = field(default_factory=list[bytes])
     tensors: list[bytes] = field(default_factory=list[bytes])
 
-    def tensor(self, name: str, values: NDArray[np.float32]) -> str:
+    def tensor(self, name: str, values: NDArray[np.float32] | NDArray[np.uint8]) -> str:
         shape = b"".join(_number(1, length) for length in values.shape)
-        raw = values.astype("<f4").tobytes()
-        self.tensors.append(shape + _number(2, FLOAT) + _bytes(8, name.encode()) + _bytes(9, raw))
+        raw = values.astype(values.dtype.newbyteorder("<")).tobytes()
+        kind = _number(2, KINDS[values.dtype.name])
+        self.tensors.append(shape + kind + _bytes(8, name.encode()) + _bytes(9, raw))
         return name
 
-    def add(self, operator: str, inputs: Sequence[str], **attributes: Value) -> str:
+    def add(self, operator: str, inputs: Sequence[str], *, domain: str = "", **attributes: Value) -> str:
+        """An input without a name is left out."""
         name = f"{operator}_{len(self.nodes)}"
         node = b"".join(_bytes(1, each.encode()) for each in inputs) + _bytes(2, name.encode())
         node += _bytes(3, name.encode()) + _bytes(4, operator.encode())
-        self.nodes.append(node + b"".join(_bytes(5, _attribute(*each)) for each in attributes.items()))
+        node += b"".join(_bytes(5, _attribute(*each)) for each in attributes.items())
+        self.nodes.append(node + _bytes(7, domain.encode()))
         return name
 
-    def model(self, takes: tuple[str, Sequence[int]], gives: tuple[str, Sequence[int]]) -> bytes:
+    def model(self, takes: tuple[str, Shape], gives: tuple[str, Shape]) -> bytes:
         graph = b"".join(_bytes(1, node) for node in self.nodes) + _bytes(2, b"network")
         graph += b"".join(_bytes(5, tensor) for tensor in self.tensors)
         graph += _bytes(11, _described(*takes)) + _bytes(12, _described(*gives))
-        return _number(1, IR) + _bytes(2, b"eclair") + _bytes(7, graph) + _bytes(8, _number(2, OPERATORS))
+        sets = _bytes(8, _number(2, OPERATORS)) + _bytes(8, _bytes(1, OWN.encode()) + _number(2, 1))
+        return _number(1, IR) + _bytes(2, b"eclair") + _bytes(7, graph) + sets
 
 
 def _attribute(name: str, value: Value) -> bytes:
@@ -55,9 +65,11 @@ def _attribute(name: str, value: Value) -> bytes:
             return head + b"".join(_number(8, each) for each in value) + _number(20, 7)
 
 
-def _described(name: str, shape: Sequence[int]) -> bytes:
-    sides = b"".join(_bytes(1, _number(1, length)) for length in shape)
-    return _bytes(1, name.encode()) + _bytes(2, _bytes(1, _number(1, FLOAT) + _bytes(2, sides)))
+def _described(name: str, shape: Shape) -> bytes:
+    sides = b"".join(
+        _bytes(1, _bytes(2, side.encode()) if isinstance(side, str) else _number(1, side)) for side in shape
+    )
+    return _bytes(1, name.encode()) + _bytes(2, _bytes(1, _number(1, KINDS["float32"]) + _bytes(2, sides)))
 
 
 def _key(field: int, kind: int) -> bytes:

@@ -1,0 +1,65 @@
+"""The encoder as an ONNX network: BERT (Devlin et al., 2018, arXiv:1810.04805) with matrices of four bits.
+
+It takes the vectors of one text's tokens, with their places, and gives the mean of what it makes of them.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from eclair.documents.e5.weights import BLOCK, Weights
+from eclair.onnx import OWN, Network
+
+EIGHT_BITS = 4
+"""What onnxruntime calls multiplying in eight bits, the vectors in blocks like the weights."""
+
+
+def network(weights: Weights) -> bytes:
+    """The whole but for the table of words, of which a text needs few rows. Raises Unreadable."""
+    return _Builder(weights).build()
+
+
+class _Builder:
+    def __init__(self, weights: Weights) -> None:
+        self._weights = weights
+        self._network = Network()
+
+    def build(self) -> bytes:
+        net, sizes = self._network, self._weights.sizes
+        norm = [self._floats("emb.ln.w"), self._floats("emb.ln.b")]
+        at = net.add("LayerNormalization", ["tokens", *norm], axis=2, epsilon=sizes.epsilon)
+        for number in range(sizes.layers):
+            at = self._layer(at, f"l{number}")
+        mean = net.add("ReduceMean", [at], axes=[1], keepdims=0)
+        return net.model(("tokens", ("texts", "length", sizes.width)), (mean, ("texts", sizes.width)))
+
+    def _layer(self, start: str, name: str) -> str:
+        net, sizes = self._network, self._weights.sizes
+        parts = [self._times(start, f"{name}.{part}", sizes.width, sizes.width) for part in ("q", "k", "v")]
+        seen = net.add("MultiHeadAttention", parts, domain=OWN, num_heads=sizes.heads)
+        at = self._normal(self._times(seen, f"{name}.ao", sizes.width, sizes.width), start, f"{name}.aln")
+        inner = net.add("Gelu", [self._times(at, f"{name}.fi", sizes.inner, sizes.width)], domain=OWN)
+        return self._normal(self._times(inner, f"{name}.fo", sizes.width, sizes.inner), at, f"{name}.oln")
+
+    def _times(self, at: str, name: str, rows: int, columns: int) -> str:
+        """Times a matrix of so many rows and columns, and its bias added."""
+        scales, halves = self._weights.blocks(f"{name}.w", rows, columns)
+        single = np.concatenate([halves & 15, halves >> 4], axis=-1)
+        packed = single[..., 0::2] | single[..., 1::2] << 4  # neighbours share a byte there
+        inputs = [
+            at,
+            self._network.tensor(f"{name}.w", packed.astype(np.uint8)),
+            self._network.tensor(f"{name}.scales", scales.astype(np.float32).reshape(-1)),
+            "",
+            "",
+            self._floats(f"{name}.b"),
+        ]
+        form = {"K": columns, "N": rows, "bits": 4, "block_size": BLOCK, "accuracy_level": EIGHT_BITS}
+        return self._network.add("MatMulNBits", inputs, domain=OWN, **form)
+
+    def _normal(self, at: str, before: str, name: str) -> str:
+        inputs = [at, before, self._floats(f"{name}.w"), self._floats(f"{name}.b")]
+        return self._network.add("SkipLayerNormalization", inputs, domain=OWN, epsilon=self._weights.sizes.epsilon)
+
+    def _floats(self, name: str) -> str:
+        return self._network.tensor(name, self._weights.floats(name))
