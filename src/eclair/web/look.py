@@ -25,7 +25,7 @@ from eclair.web.search import Ranked, WebSearch
 from eclair.web.values import Hit, Query, WebPage
 
 READ = 6
-"""Pages that are read for one look."""
+"""Pages that are read for one look; one that cannot be has another in its place."""
 ENOUGH = 4
 """Pages with something on them after which no further one is waited for but the best, and for those only a while."""
 GRACE = 1.5
@@ -105,6 +105,8 @@ class Look:
         self._open: dict[str, str] = {}
         self._reading: dict[str, int] = {}
         self._awaited: set[str] = set()
+        self._hits: Sequence[Hit] = ()
+        self._unread = 0
         self._enough_since: float | None = None
         self.given = addresses(sought.question)
         self.pages: dict[int, WebPage] = {}
@@ -194,21 +196,20 @@ class Look:
             self._outside.today(),
             self._left() * THINKING,
         )
-        hits: tuple[Hit, ...] = ()
         errand = Errand(sought.owner, "search", sought.run)
         async with aclosing(self._outside.search.find(queries, errand, within=self._left())) as looked:
             async for what in looked:
                 if isinstance(what, Ranked):
-                    hits = what.hits
-                    for hit in hits[:AT_ONCE]:
+                    self._hits = what.hits
+                    for hit in self._hits[:AT_ONCE]:
                         self._read_too(hit, awaited=True)
                 else:
                     self._queue.put_nowait(what)
-        for hit in hits[:READ]:
+        for hit in self._hits:
             self._read_too(hit)
 
     def _read_too(self, hit: Hit, *, awaited: bool = False) -> None:
-        if hit.url not in self._reading and len(self._reading) < READ:
+        if hit.url not in self._reading and len(self._reading) - self._unread < READ:
             self._reading[hit.url] = len(self._reading)
             self._awaited |= {hit.url} if awaited else set()
             self._spawn(self._read(hit, self._reading[hit.url]))
@@ -227,6 +228,9 @@ class Look:
             outcome = "wall" if page.wall is not None else "done" if found else "nothing"
         except Unread as unread:
             outcome = unread.outcome
+            self._unread += 1
+            if instead := next((each for each in self._hits if each.url not in self._reading), None):
+                self._read_too(instead, awaited=hit.url in self._awaited)
         self._awaited.discard(hit.url)
         self._queue.put_nowait(StepFinished(step, self._since(began), outcome))
 
