@@ -267,6 +267,11 @@ class Wish:
     strength: float | None = None
 
 
+def is_picture(id: str) -> bool:
+    """Whether a source of a wish is a picture that was made here, and not a file."""
+    return id.startswith("pic_")
+
+
 @dataclass(frozen=True, slots=True)
 class Message:
     """One message of a conversation. Times are milliseconds since 1970, UTC.
@@ -301,6 +306,13 @@ class Message:
     def text(self) -> str:
         """The words that are shown: every text part, joined."""
         return "".join(part.text for part in self.parts if part.kind == "text")
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """Ids of the files without which it could not be answered again: those that went along, and those that its
+        wish names."""
+        named = (*self.wish.sources, self.wish.mask) if self.wish is not None else ()
+        return (*(file.id for file in self.files), *(id for id in named if id is not None and not is_picture(id)))
 
 
 @dataclass(frozen=True, slots=True)

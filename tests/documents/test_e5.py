@@ -64,7 +64,7 @@ def test_no_text_has_no_vector(ours: Encoder) -> None:
     assert ours.embed([], "query: ").shape == (0, 384)
 
 
-@pytest.mark.parametrize("size", [0, 3, 20, 60, 5_000, 2_000_000, 4_630_000])
+@pytest.mark.parametrize("size", [0, 3, 20, 60, 5_000, 2_000_000, 4_630_000, 70_000_000])
 def test_a_file_that_breaks_off(weights: Path, tmp_path: Path, size: int) -> None:
     broken = tmp_path / "broken.bin"
     broken.write_bytes(weights.read_bytes()[:size])

@@ -13,6 +13,7 @@ from typing import Any
 
 import aiohttp
 import pytest
+from PIL import Image
 
 from eclair.events import (
     PartStarted,
@@ -24,6 +25,7 @@ from eclair.events import (
     StepStarted,
 )
 from eclair.settings import Settings
+from tests.documents.files import encoded
 from tests.pictures.support import SMALL, content, generator, picture, until
 from tests.support import JSON, Process, Server, parse, serving
 
@@ -153,6 +155,21 @@ async def test_files_that_go_along_are_edited(server: Server) -> None:
     question = (await server.tree(conversation))["messages"][0]
     assert [each["name"] for each in question["files"]] == ["before.png"]
     assert question["wish"]["sources"] == [source["id"]]
+
+
+async def test_the_files_that_it_names_stay_as_long_as_the_question(server: Server) -> None:
+    conversation = await server.begin()
+    data = encoded(Image.new("RGBA", (64, 64)), "PNG")
+    first, mask, loose = [(await server.post(f"/api/files?name={n}.png", data=data)).body["id"] for n in range(3)]
+    begun = await server.ask(conversation, "after", draw={"sources": [first], "mask": mask})
+    answer = await server.answered(begun["run"])
+    held = {first, mask}
+    swept = {each.id for each in await server.core.store.documents.loose(1 << 50)}
+    assert loose in swept
+    assert not held & swept
+    assert (await server.tree(conversation))["messages"][0]["files"] == []
+    again = await server.turn(conversation, retry=answer["parent"])
+    assert len(ids(await server.answered(again["run"]))) == 1
 
 
 async def test_who_waits_is_told_so_in_a_step(server: Server) -> None:

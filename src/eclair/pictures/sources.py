@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from eclair.documents.seeing import Seeing
 from eclair.errors import TooLarge
-from eclair.messages import Wish
+from eclair.messages import Wish, is_picture
 from eclair.pictures.gallery import Gallery
 from eclair.pictures.looking import Looking
 from eclair.pictures.values import PictureModel
@@ -68,7 +68,7 @@ class Sources:
 
     async def _bytes(self, owner: str, id: str) -> tuple[str, bytes]:
         """What people call a picture or file, and what is in it. Raises NotFound."""
-        if id.startswith("pic_"):
+        if is_picture(id):
             return "The picture", await self._gallery.bytes(await self._gallery.picture(owner, id))
         file = (await self._documents.file(owner, id)).file
         return file.name, await self._files.get(file.sha256)

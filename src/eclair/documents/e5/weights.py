@@ -125,5 +125,7 @@ class Weights:
         (length,) = self._take("<H")
         name = bytes(self._data[self._at : self._at + length]).decode()
         self._at += length
-        _, count, offset, _ = self._take("<BIQQ")
+        _, count, offset, size = self._take("<BIQQ")
+        if offset + size > len(self._data):
+            raise ValueError(f"{name} is not whole")
         return name, (count, offset)

@@ -32,7 +32,7 @@ def open_turn(db: apsw.Connection, turn: NewTurn, now: int) -> RunRecord:
     refuse_while_busy(db, "conversation = ?", (conversation.id,))
     if turn.question is not None:
         insert(db, turn.question)
-        attach(db, turn.owner, turn.question.id, [file.id for file in turn.question.files])
+        attach(db, turn.owner, turn.question.id, turn.question.needs)
     insert(db, turn.answer)
     db.execute(
         "INSERT INTO run (id, conversation, message, process, status) VALUES (?, ?, ?, ?, ?)",
