@@ -92,6 +92,7 @@ class Report:
         self._texts: dict[int, str] = {}
         self._queue: asyncio.Queue[StepStarted | StepFinished | Remarked | _Found] = asyncio.Queue()
         self._found: dict[int, _Found] = {}
+        self._told = set[int]()
         self._cited: dict[int, Passage] = {}
         self._done = False
 
@@ -182,7 +183,9 @@ class Report:
         """What was found on one question."""
         passages = self._found[number].passages
         for passage in passages:
-            yield SourceFound(passage)
+            if passage.number not in self._told:  # another question may have led to it too
+                self._told.add(passage.number)
+                yield SourceFound(passage)
         if (found := await contradiction(question, passages)) is not None:
             yield found
         for event in self._say(f"## {number + 1}. {_line(question)}\n\n"):
