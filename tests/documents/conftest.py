@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
 
 from eclair.documents.parsing import Parser
 from eclair.documents.values import Opened, Page, Remarked
@@ -30,8 +31,9 @@ class Told:
 Reading = Callable[..., Awaitable[Told]]
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def parser() -> AsyncGenerator[Parser]:
+    """One for a file of tests, which are marked with this scope of their loop: loading OCR takes a second each time."""
     parser = Parser()
     yield parser
     await parser.close()

@@ -26,6 +26,14 @@ SMALL = Limits(seconds=20, memory_mb=1200, pages=50, unpacked=20 << 20, members=
 
 
 @pytest.fixture
+async def parser() -> AsyncGenerator[Parser]:
+    """One for each test, as processes die here."""
+    parser = Parser()
+    yield parser
+    await parser.close()
+
+
+@pytest.fixture
 async def small() -> AsyncGenerator[Parser]:
     parser = Parser(SMALL)
     yield parser

@@ -15,6 +15,8 @@ from eclair.errors import NotFound, UnreadableFile
 from tests.documents import files
 from tests.documents.conftest import Reading
 
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
 
 def _words(page: Page) -> dict[str, tuple[float, float, float, float]]:
     return {page.text[w.start : w.end]: (w.left, w.top, w.right, w.bottom) for w in page.words}

@@ -19,6 +19,8 @@ from eclair.errors import TooLarge, UnreadableFile, UserError
 from tests.documents import files, photos
 from tests.documents.conftest import Told, read
 
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
 NEAR = 14
 zxing: Any = zxingcpp
 
