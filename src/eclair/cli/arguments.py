@@ -210,6 +210,9 @@ def _models(command: _Command) -> None:
     tune.add_argument("model", nargs="?", metavar="MODEL", help="which one; the default model otherwise")
     tune.add_argument("--yes", action="store_true", help="do not ask")
     tune.add_argument("--json", action="store_true", help="print what was found as JSON")
+    tune.add_argument(
+        "--build", action="store_true", help="compile the engine for this processor first; kept if it is faster"
+    )
     tune.add_argument("--reset", action="store_true", help="have it run as it came, and delete what was made")
     models = command("models", "list the models that can be asked")
     models.add_argument("--json", action="store_true", help="print it as JSON")

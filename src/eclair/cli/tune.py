@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Callable
+from functools import partial
 
 import orjson
 
@@ -17,6 +19,8 @@ from eclair.engines.tuned import Choice, Quality, Speed, Tuning
 from eclair.errors import InvalidInput, ModelMissing
 from eclair.settings import Settings
 from eclair.sizes import size
+from eclair.trust.ledger import open_door
+from eclair.tuning.build import ROOM, SOURCES, build
 from eclair.tuning.tune import DISTURBED, Step, tune
 
 HEAD = ("TRIED", "READS", "WRITES", "AFTER A LONG TEXT", "GAIN", "", "WHY")
@@ -30,11 +34,16 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
             freed = tuned.forget(settings.data_dir, model.entry.id)
         terminal.line(f"{model.entry.name} runs as it came again; that frees {size(freed)}")
         return 0
-    _ask(model, terminal, accepted=arguments.yes)
+    _ask(model, terminal, accepted=arguments.yes, build=arguments.build and not tuned.is_compiled(settings.data_dir))
     found: list[Tuning] = []
 
+    async def compiling(report: Callable[[str, int, int], object]) -> None:
+        async with open_door(settings) as door:
+            await build(settings.data_dir, report, door=door)
+
     async def work() -> int:
-        found.append(await tune(model, settings, lambda step: _progress(step, terminal)))
+        told = partial(_progress, terminal)
+        found.append(await tune(model, settings, told, compiling=compiling if arguments.build else None))
         return 0
 
     try:
@@ -61,7 +70,7 @@ def _model(name: str, settings: Settings) -> Installed:
     return model
 
 
-def _ask(model: Installed, terminal: Terminal, *, accepted: bool) -> None:
+def _ask(model: Installed, terminal: Terminal, *, accepted: bool, build: bool) -> None:
     """A person is told what it takes, and may leave it. Raises InvalidInput then."""
     if accepted or not (terminal.for_person and sys.stdin is not None and sys.stdin.isatty()):  # pyright: ignore[reportUnnecessaryComparison]
         return
@@ -69,12 +78,18 @@ def _ask(model: Installed, terminal: Terminal, *, accepted: bool) -> None:
         f"{model.entry.name} is measured for some minutes, which needs up to {size(4 * model.size)} of disk meanwhile "
         "and a machine that has little else to do. Ctrl-C ends it and changes nothing."
     )
+    if build:
+        terminal.complain(
+            f"First the engine is compiled for this processor out of its own sources ({size(SOURCES.size)} from the "
+            f"package index), which takes some ten minutes of all cores and {size(ROOM)} of disk. It is kept if it is "
+            "faster."
+        )
     terminal.write("Begin? [y/N] ")
     if sys.stdin.readline().strip().lower() not in ("y", "yes"):
         raise InvalidInput("Nothing was measured; --yes does not ask.")
 
 
-def _progress(step: Step, terminal: Terminal) -> None:
+def _progress(terminal: Terminal, step: Step) -> None:
     if terminal.for_person:
         terminal.status(f"{step.what} · {step.done / step.total:.0%}")
     elif step.done == 0:
@@ -118,6 +133,7 @@ def described(choice: Choice) -> str:
     """A choice in words, for the middle of a sentence."""
     threads = "one thread writes" if choice.writing == 1 else f"{choice.writing} threads write"
     parts = ["as it came" if choice.layout == AS_IT_CAME else f"as {choice.layout}", threads]
+    parts += ["on the engine compiled here"] if choice.compiled else []
     parts += ["no flash attention"] if choice.flash == "off" else []
     parts += [f"keys and values in {choice.kv}"] if choice.kv != "f16" else []
     parts += [f"{choice.reading} threads read"] if choice.reading else []

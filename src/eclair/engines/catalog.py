@@ -43,8 +43,8 @@ Address = Annotated[str, Field(pattern="^https://[^/]")]
 
 
 @dataclass(frozen=True, slots=True)
-class Wheel:
-    """A package's wheel that holds a model's file as `member`. Sizes are bytes."""
+class Packed:
+    """One file of a package, as the package index has it. Sizes are bytes."""
 
     __pydantic_config__: ClassVar[ConfigDict] = _STRICT
 
@@ -52,6 +52,12 @@ class Wheel:
     file: Line
     size: Bytes
     sha256: Sha256
+
+
+@dataclass(frozen=True, slots=True)
+class Wheel(Packed):
+    """A package's wheel that holds a model's file as `member`."""
+
     member: Line
 
 

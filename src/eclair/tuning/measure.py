@@ -13,12 +13,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
+from eclair.cores import cores
+from eclair.engines import tuned
 from eclair.engines.base import JSON
 from eclair.engines.child import Child
 from eclair.engines.dialects import DIALECTS
 from eclair.engines.llama_process import Order
 from eclair.engines.openai import OpenAIEngine
-from eclair.engines.tuned import Choice, Speed, cores
+from eclair.engines.tuned import Choice, Speed
 from eclair.errors import EngineUnavailable
 from eclair.settings import Settings
 
@@ -121,6 +123,7 @@ async def loaded(
         kv=choice.kv,
         flash=choice.flash,
         nice=nice,
+        compiled=str(tuned.compiled(settings.data_dir)) if choice.compiled else "",
     )
     async with Child.started(order, settings.data_dir / "logs") as child:
         match await child.first_line():

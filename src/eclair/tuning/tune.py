@@ -1,6 +1,7 @@
 """Tuning a model: what is tried, in which order, and what is chosen.
 
-First the layout, as it brings most, then what concerns the engine. Candidates take turns, and a gain below the noise
+First the engine that was compiled for this processor, where there is one, then the layout, as it brings most, then what
+concerns the engine. Candidates take turns, and a gain below the noise
 is no gain. Nothing is kept before the end, so that it may be broken off at any time.
 """
 
@@ -10,7 +11,7 @@ import asyncio
 import contextlib
 import datetime
 import sys
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import median
 from typing import Any
@@ -67,6 +68,8 @@ class Step:
 
 
 Report = Callable[[Step], object]
+Compiling = Callable[[Callable[[str, int, int], object]], Awaitable[object]]
+"""Compiles the engine, and reports what it does, and how much of how much is done."""
 
 
 async def tune(
@@ -77,15 +80,19 @@ async def tune(
     rounds: int = ROUNDS,
     thorough: bool = True,
     nice: int = 0,
+    compiling: Compiling | None = None,
 ) -> Tuning:
     """Find how the model runs best here, and keep that: its layout and the threads that write, and if `thorough` all
-    else.
+    else. `compiling` has the engine compiled for this processor first; one that is there already is tried anyway.
 
-    Raises ModelMissing where its file or the disk is at fault, UpstreamError where the engine is, and Conflict where
-    somebody else tunes, or where nobody asked for it (not `thorough`) and other programs disturb it.
+    Raises ModelMissing where its file or the disk is at fault, UpstreamError where the engine is, EngineMissing where
+    it cannot be compiled, and Conflict where somebody else tunes, or where nobody asked for it (not `thorough`) and
+    other programs disturb it.
     """
     with tuned.locked(settings.data_dir):
         try:
+            if compiling is not None:
+                await compiling(lambda what, done, total: report(Step(what, done, total)))
             found = await _Tuning(model, settings, report, rounds, nice).carry_out(thorough=thorough)
             if not thorough and found.drift > DISTURBED:
                 raise Conflict(f"Other programs disturbed the measurement, which drifted by {found.drift:.0%}.")
@@ -112,7 +119,7 @@ class _Tuning:
         self._report(Step("Reading memory", 0, 1))
         async with self._loaded(Choice()) as engine:
             self._size = await Size.suiting(engine)
-        choice = await self._layout(contents)
+        choice = await self._layout(contents, await self._engine())
         if thorough:
             choice = await self._settings_of(choice)
         choice = await self._threads(choice, thorough=thorough)
@@ -131,19 +138,32 @@ class _Tuning:
             drift=self._drift,
         )
 
-    async def _layout(self, contents: Contents) -> Choice:
+    async def _engine(self) -> Choice:
+        """The engine that was compiled for this processor, if it is faster and answers as well."""
+        if not tuned.is_compiled(self._settings.data_dir):
+            return Choice()
+        name, choice = "compiled for this processor", Choice(compiled=True)
+        speeds = await self._by_turns("Trying the compiled engine", {NOW: Choice(), name: choice})
+        if name not in speeds:
+            return Choice()
+        if not _real(speeds[name], speeds[NOW]):
+            self._add(name, speeds, name, NO_GAIN)
+            return Choice()
+        return choice if await self._as_good(name, speeds, name, choice) else Choice()
+
+    async def _layout(self, contents: Contents, now: Choice) -> Choice:
         """The fastest layout that answers as well as the file as it came."""
         whole = len(shelf.shards(self._model.path.name)) == 1
         names = [row.name for row in worth_trying(contents) if whole and self._fits(contents, row)]
         if not names:
-            return Choice()
+            return now
         for name in names:
             await self._make(name)
-        choices = {name: Choice(layout=name) for name in names}
-        speeds = await self._by_turns("Trying layouts", {NOW: Choice(), **choices})
-        chosen = Choice()
+        choices = {name: replace(now, layout=name) for name in names}
+        speeds = await self._by_turns("Trying layouts", {NOW: now, **choices})
+        chosen = now
         for name in _fastest_first(speeds):
-            if chosen != Choice():
+            if chosen != now:
                 self._add(f"layout {name}", speeds, name, f"no faster than {chosen.layout}")
             elif not _real(speeds[name], speeds[NOW]):
                 self._add(f"layout {name}", speeds, name, NO_GAIN)
