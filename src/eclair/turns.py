@@ -213,12 +213,14 @@ class Turns:
         self, owner: str, conversation: str | None, choices: Choices, text: str = "", files: tuple[str, ...] = ()
     ) -> None:
         """Have the engine read, while the question is being written, what stands before it and how it begins; of the
-        files that will go along those that it will be shown whole.
+        files that will go along those that it will be shown whole. Where the web will be asked, that is got ready too.
 
         Without a conversation it is one that will be made. Nothing is kept. Raises NotFound and TooLarge as `ask` does.
         """
         begins = self.begin(owner) if conversation is None else None
         kept, messages = (begins, []) if begins else await self._store.tree(owner, str(conversation))
+        if (choices.web or kept.web) == "on":
+            self._searching.expect()
         if any(message.status == "running" for message in messages):
             return  # what comes before the next question is not known yet
         what = New(text.strip() or ".", files=files)

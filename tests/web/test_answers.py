@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+
+import psutil
 import pytest
 
 from eclair.settings import Settings
@@ -208,3 +211,22 @@ async def test_temporary_chats_and_openai_clients_can_look_too(
         (annotation,) = reply["output"][-1]["content"][0]["annotations"]
         assert (annotation["type"], annotation["url"] in plain.pages) == ("url_citation", True)
         assert len(finder.asked) == 2
+
+
+async def test_while_a_question_to_the_web_is_written_what_reads_pages_gets_ready(
+    settings: Settings, world: Internet
+) -> None:
+    def reading() -> list[int]:
+        children = psutil.Process().children(recursive=True)
+        return [child.pid for child in children if "eclair.web.worker" in child.cmdline()]
+
+    before = set(reading())
+    async with looking(settings, world) as (server, _, _):
+        assert (await server.post("/api/prefill", {"web": "off"})).status == 202
+        await asyncio.sleep(0.2)
+        assert set(reading()) == before
+        assert (await server.post("/api/prefill", {"web": "on"})).status == 202
+        async with asyncio.timeout(20):
+            while not set(reading()) - before:  # noqa: ASYNC110
+                await asyncio.sleep(0.05)
+    assert set(reading()) == before

@@ -3,7 +3,7 @@
 import type { Catalog, Pull, Speakers } from "./catalog.ts";
 import type { Box, DocumentPage, Files, FileState, Library } from "./documents.ts";
 import { asked, type CallFilter, type Calls } from "./egress.ts";
-import type { Conversation, Hit, Mode } from "./events.ts";
+import type { Conversation, Hit, Mode, Web } from "./events.ts";
 import type { Feed, Starter, Taken } from "./feeds.ts";
 import { say } from "./i18n/say.ts";
 import { problem } from "./problem.ts";
@@ -114,7 +114,7 @@ export class Api {
   }
 
   /** A message is being written: the engine may read now what comes before it. */
-  prefill(writing: { conversation?: string; model?: string; mode?: Mode }): Promise<void> {
+  prefill(writing: { conversation?: string; model?: string; mode?: Mode; web?: Web }): Promise<void> {
     return this.call("POST", "/api/prefill", writing);
   }
 

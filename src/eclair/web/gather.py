@@ -21,6 +21,7 @@ from eclair.documents.values import Chunk
 from eclair.engines.base import Engine, Model
 from eclair.errors import InvalidInput
 from eclair.events import Remarked, SourceFound
+from eclair.fallback import stopped
 from eclair.grounds import Finding, Numbering, Quoted
 from eclair.ids import derived_id
 from eclair.languages import language_of, lists
@@ -88,6 +89,16 @@ class Searching:
         self.seconds = seconds
         self._kept = kept
         self._shut = shut
+        self._warming: asyncio.Task[None] | None = None
+
+    def expect(self) -> None:
+        """A question to the web is being written: get ready, so that its first page need not wait for a process."""
+        if not self._shut and (self._warming is None or self._warming.done()):
+            self._warming = asyncio.create_task(self.outside.reader.warm(), name="get ready to read pages")
+
+    async def close(self) -> None:
+        if self._warming is not None:
+            await stopped(self._warming)
 
     def grounds(self, turning: Turning, numbering: Numbering) -> WebGrounds | None:
         """None where the web is not wanted. Where the person has it off and the question needs it, grounds that say

@@ -85,4 +85,5 @@ async def open_world(
         outside = Outside(search, reader, queries, around.today)
         shut = settings.egress == "offline" and not settings.private_addresses
         searching = Searching(outside, kept, embedder, settings.web_seconds, shut=shut)
+        stack.push_async_callback(searching.close)
         yield World(search, reader, searching)

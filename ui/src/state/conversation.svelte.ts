@@ -419,8 +419,8 @@ export class Conversation {
 
   /** The person begins to write. Whether the engine reads ahead changes the wait alone: a failure is not told. */
   async #prefill(): Promise<void> {
-    const { model, mode } = this;
-    const how = this.#around.how({ model: this.chosen ?? model, mode, web: null });
+    const { model, mode, web } = this;
+    const how = this.#around.how({ model: this.chosen ?? model, mode, web });
     const writing = { ...(this.kept && { conversation: this.id }), ...how };
     try {
       await this.#around.api.prefill(writing);

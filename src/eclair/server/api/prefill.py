@@ -8,19 +8,20 @@ from fastapi import APIRouter, Response
 from pydantic import Field
 
 from eclair.core import OWNER, Core
-from eclair.messages import Mode
+from eclair.messages import Mode, Web
 from eclair.server.body import Body
 from eclair.turns import Choices
 
 
 class PrefillBody(Body):
-    """The conversation that is written in, none for a new one; who will answer; how the question begins already, and
-    the files that will go along."""
+    """The conversation that is written in, none for a new one; who will answer, and whether the web is asked; how the
+    question begins already, and the files that will go along."""
 
     conversation: str | None = None
     model: str | None = None
     mode: Mode | None = None
     system: str | None = None
+    web: Web | None = None
     text: str = ""
     files: Annotated[tuple[str, ...], Field(max_length=50)] = ()
 
@@ -30,7 +31,7 @@ def router(core: Core) -> APIRouter:
 
     @api.post("/prefill", status_code=202, response_class=Response)
     async def prefill(body: PrefillBody) -> None:
-        choices = Choices(body.model, body.mode, body.system)
+        choices = Choices(body.model, body.mode, body.system, web=body.web)
         await core.turns.prefill(OWNER, body.conversation, choices, body.text, body.files)
 
     return api
