@@ -37,8 +37,7 @@ run: $(VENV)/.app ## Set up what is not set up, and start Éclair
 
 diffusers: $(DIFFUSERS)/.ready ## Set up PyTorch and diffusers, which draw with FLUX
 
-test: $(VENV)/.app $(VENV)/.dev diffusers chromium ## Run every test, in a real browser too
-	@$(VENV)/bin/eclair pull
+test: $(VENV)/.dev diffusers chromium models ## Run every test, in a real browser too
 	@$(VENV)/bin/python -m pytest -n 2 --dist loadfile $(ARGS)
 
 check: $(VENV)/.app $(VENV)/.dev ## Formatting, lint, types, generated files
@@ -54,8 +53,7 @@ format: $(VENV)/.dev ## Format the Python code
 	@$(VENV)/bin/ruff check --fix-only
 	@$(VENV)/bin/ruff format
 
-bench: $(VENV)/.app $(VENV)/.dev ## Measure; see bench/README.md
-	@$(VENV)/bin/eclair pull
+bench: $(VENV)/.dev models ## Measure; see bench/README.md
 	@for script in start stream overhead prefix many limit words loops resume page; do $(VENV)/bin/python bench/$$script.py; done
 
 lock: $(VENV)/.dev ## Renew the lock files
@@ -73,7 +71,10 @@ clean: ## Forget everything that was set up; conversations and models stay
 	@rm -rf $(VENV) $(BUILD) dist ui/node_modules drawings/node_modules src/eclair/server/static
 	@rm -f $(addprefix src/eclair/pictures/drawing/,drawings.zip lettering.ttf .sources)
 
-chromium:
+models: $(VENV)/.app
+	@$(VENV)/bin/eclair pull
+
+chromium: $(BUILD)/.ready
 	@$(BUILD)/bin/python tests/browser/chromium.py || { \
 		if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 			echo "Installing Chromium…"; apt-get update -qq; \
@@ -111,4 +112,4 @@ $(VENV)/.app: $(VENV)/.runtime $(BUILD)/.ready pyproject.toml hatch_build.py $(U
 		$(BUILD)/wheel/*.whl
 	@touch $@
 
-.PHONY: help run diffusers test check format bench lock wheel clean chromium
+.PHONY: help run diffusers test check format bench lock wheel clean models chromium

@@ -133,6 +133,23 @@ async def test_a_process_that_is_killed_says_so_and_starts_anew(flux: Diffusers)
     assert flux.processes["flux-1-schnell"] != pid
 
 
+async def test_memory_that_runs_out_is_said_a_smaller_picture_is_drawn_and_the_model_leaves(
+    drawing: Settings, flux: Diffusers
+) -> None:
+    await drawn(flux)
+    taken = psutil.Process(flux.processes["flux-1-schnell"]).memory_info().data
+    generator = Diffusers(replace(drawing, picture_memory=taken // 1_000_000 + 60, picture_minutes=0.01))
+    error = await refused(generator, replace(JOB, width=1024, height=1024, sources=(striped(),)))
+    assert error.message == (
+        "FLUX.1 [schnell] ran out of memory: 1024 × 1024 took more memory than there is; choose a smaller size."
+    )
+    assert len((await drawn(generator))[0]) == 3
+    async with asyncio.timeout(30):  # nobody draws with it any more
+        while generator.processes:  # noqa: ASYNC110
+            await asyncio.sleep(0.05)
+    await generator.close()
+
+
 @pytest.mark.parametrize("id", ["flux-1-kontext-dev", "flux-2-klein-4b"])
 async def test_models_that_look_at_pictures_draw_and_edit(flux: Diffusers, id: str) -> None:
     steps, plain = await drawn(flux, JOB, id)
@@ -199,27 +216,6 @@ async def test_too_little_memory_is_said(drawing: Settings, tiny: Path, tmp_path
     error = await refused(generator, JOB)
     assert isinstance(error, SetupError)
     assert "does not fit into memory: it needs 11.2 GB of memory, and 4.0 GB are free; end other" in error.message
-    await generator.close()
-
-
-async def test_memory_that_runs_out_is_said_and_a_smaller_picture_is_drawn(drawing: Settings, flux: Diffusers) -> None:
-    await drawn(flux)
-    taken = psutil.Process(flux.processes["flux-1-schnell"]).memory_info().data
-    generator = Diffusers(replace(drawing, picture_memory=taken // 1_000_000 + 60))
-    error = await refused(generator, replace(JOB, width=1024, height=1024, sources=(striped(),)))
-    assert error.message == (
-        "FLUX.1 [schnell] ran out of memory: 1024 × 1024 took more memory than there is; choose a smaller size."
-    )
-    assert len((await drawn(generator))[0]) == 3
-    await generator.close()
-
-
-async def test_a_model_that_nobody_draws_with_is_unloaded(drawing: Settings) -> None:
-    generator = Diffusers(replace(drawing, picture_minutes=0.01))
-    await drawn(generator)
-    async with asyncio.timeout(30):
-        while generator.processes:  # noqa: ASYNC110
-            await asyncio.sleep(0.05)
     await generator.close()
 
 
