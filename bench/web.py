@@ -25,7 +25,7 @@ sys.path.insert(0, str(ROOT))
 
 from tests.engines.servers import Speaking
 from tests.engines.standin import Call, standing_in
-from tests.web.internet import Internet, Names, Weather, internet
+from tests.web.internet import Internet, Weather, internet, names
 from tests.web.questions import Question, questions
 
 from eclair.core import OWNER, Core, open_core
@@ -136,7 +136,7 @@ async def product(world: Internet, services: Sequence[SearchService], model: str
             private_addresses=world.private,
             max_tokens=128,
         )
-        around = Surroundings(Names(), lambda browser: services, world.now)
+        around = Surroundings(names, lambda browser: services, world.now)
         async with open_core(settings, around) as core:
             yield core
 

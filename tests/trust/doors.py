@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import socket
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-
-from aiohttp.abc import AbstractResolver, ResolveResult
 
 from eclair.store.egress import Call
 from eclair.trust.egress import Browser, Door, Errand
@@ -25,7 +22,7 @@ class Rows:
         self.calls.append(call)
 
 
-class Names(AbstractResolver):
+class Names:
     """Leads each name to its addresses, in turn where it is asked again; others to `port` of this machine."""
 
     def __init__(self, port: int, names: Mapping[str, list[str]] | None = None) -> None:
@@ -33,26 +30,12 @@ class Names(AbstractResolver):
         self.names = names or {}
         self.asked: list[str] = []
 
-    async def resolve(
-        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
-    ) -> list[ResolveResult]:
+    async def __call__(self, host: str, port: int) -> Sequence[tuple[str, int]]:
         self.asked.append(host)
         if host not in self.names and not host.endswith(".test"):
             raise OSError("Name or service not known")
-        return [
-            ResolveResult(
-                hostname=host,
-                host=address,
-                port=port if host in self.names else self.port,
-                family=socket.AF_INET6 if ":" in address else socket.AF_INET,
-                proto=0,
-                flags=0,
-            )
-            for address in self.names.get(host, ["127.0.0.1"])
-        ]
-
-    async def close(self) -> None:
-        pass
+        there = port if host in self.names else self.port
+        return [(address, there) for address in self.names.get(host, ["127.0.0.1"])]
 
 
 @dataclass

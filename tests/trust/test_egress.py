@@ -10,7 +10,10 @@ from eclair.trust.policy import Rules
 from tests.engines.standin import Call, cut, standing_in
 
 SOURCE = Path(__file__).parents[2] / "src"
-CLIENTS = re.compile(r"^\s*(?:import|from) (aiohttp|httpx|requests|urllib3|urllib\.request|http\.client|websockets)\b")
+CLIENTS = re.compile(
+    r"^\s*(?:import|from) "
+    r"(aiohttp|httpx2?|httpcore2?|h2|h11|httptools|requests|urllib3|urllib\.request|http\.client|websockets)\b"
+)
 
 
 def test_nothing_else_imports_an_http_client() -> None:

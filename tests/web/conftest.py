@@ -10,7 +10,7 @@ from eclair.trust.egress import Browser
 from eclair.trust.guard import parsed_private
 from eclair.trust.policy import Rules
 from eclair.web.read import Reader, page_parser
-from tests.web.internet import Internet, Names, internet
+from tests.web.internet import Internet, internet, names
 
 ERRAND = Errand("local", "page", "run_1")
 
@@ -26,7 +26,7 @@ async def world() -> AsyncGenerator[Internet]:
 async def browser(world: Internet) -> AsyncGenerator[Browser]:
     """A browser that reaches the small internet and nothing else of this machine."""
     private = frozenset(map(parsed_private, world.private))
-    browser = Browser(Door(Rules("open", private=private)), resolver=Names())
+    browser = Browser(Door(Rules("open", private=private)), resolver=names)
     yield browser
     await browser.close()
 

@@ -14,7 +14,7 @@ from eclair.web.values import Hit, Query
 from tests.engines.servers import Speaking
 from tests.engines.standin import standing_in
 from tests.support import Server, serving
-from tests.web.internet import Internet, Names
+from tests.web.internet import Internet, names
 
 
 @dataclass
@@ -43,7 +43,7 @@ async def looking(
     """Éclair before a model that says what it is told to, so many days after the one that the small internet takes for
     today. It waits for pages however busy the machine is."""
     finder = Finder(world)
-    around = Surroundings(Names(), lambda browser: [finder], lambda: world.now() + days * 86_400)
+    around = Surroundings(names, lambda browser: [finder], lambda: world.now() + days * 86_400)
     async with standing_in() as stand:
         model = Speaking(stand)
         model.lists = model.has = [name]

@@ -1,4 +1,4 @@
-"""A small internet on loopback: many hosts behind one port, which only those reach who resolve names with `Names`.
+"""A small internet on loopback: many hosts behind one port, which only those reach who resolve names with `names`.
 
 `python -m tests.web.internet --port 8700` runs it as a process of its own. What stands on its pages is the affair of
 `pages`, `odd` and `moods`.
@@ -14,7 +14,7 @@ import random
 import re
 import socket
 from collections import Counter
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time
@@ -22,7 +22,6 @@ from functools import cached_property
 from urllib.parse import urlsplit
 
 from aiohttp import web
-from aiohttp.abc import AbstractResolver, ResolveResult
 
 from tests.web.made import Made
 from tests.web.moods import HOST, PLAIN, ROBOTS, Answer, moods, page, reset, silent, wait
@@ -39,18 +38,11 @@ _WORD = re.compile(r"\w{2,}")
 _TAG = re.compile(r"<(script|style)\b.*?</\1>|<[^>]*>", re.S)
 
 
-class Names(AbstractResolver):
+async def names(host: str, port: int) -> Sequence[tuple[str, int]]:
     """Resolves every name below `.example` to this machine, and no other."""
-
-    async def resolve(
-        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
-    ) -> list[ResolveResult]:
-        if not host.endswith(".example") or host == UNKNOWN:
-            raise OSError(None, "Name or service not known")
-        return [ResolveResult(hostname=host, host="127.0.0.1", port=port, family=socket.AF_INET, proto=0, flags=0)]
-
-    async def close(self) -> None:
-        pass
+    if not host.endswith(".example") or host == UNKNOWN:
+        raise OSError(None, "Name or service not known")
+    return [("127.0.0.1", port)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,25 +4,25 @@ from __future__ import annotations
 
 from collections import Counter
 
-import aiohttp
 import pytest
 
-from tests.web.internet import Internet, Names, Weather
+from eclair.trust.egress import Browser, Unreachable
+from tests.web.conftest import ERRAND
+from tests.web.internet import Internet, Weather
 from tests.web.made import flat
 from tests.web.questions import questions
 
 
-async def test_pages_are_served_under_many_names(world: Internet) -> None:
-    connector = aiohttp.TCPConnector(resolver=Names(), use_dns_cache=False)
-    async with aiohttp.ClientSession(connector=connector) as http:
-        for url in [next(iter(world.pages)), world.url("en.lexikon.example", "/wiki/Harrowmere")]:
-            async with http.get(url) as reply:
-                assert reply.status == 200
-                assert await reply.read() == world.pages[url].body
-            async with http.get(url, headers={"If-None-Match": reply.headers["ETag"]}) as again:
-                assert again.status == 304
-        with pytest.raises(aiohttp.ClientConnectorError):
-            await http.get("http://www.example.org/")
+async def test_pages_are_served_under_many_names(world: Internet, browser: Browser) -> None:
+    for url in [next(iter(world.pages)), world.url("en.lexikon.example", "/wiki/Harrowmere")]:
+        async with browser.get(url, ERRAND) as reply:
+            assert reply.status == 200
+            assert await reply.body() == world.pages[url].body
+        async with browser.get(url, ERRAND, headers={"If-None-Match": reply.headers["ETag"]}) as again:
+            assert again.status == 304
+    with pytest.raises(Unreachable):
+        async with browser.get("http://www.example.org/", ERRAND):
+            pass
     assert world.asked[0].path in next(iter(world.pages))
 
 

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import json
 import re
-import socket
 from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
 
 import orjson
 import pytest
-from aiohttp.abc import AbstractResolver
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -201,18 +199,13 @@ async def test_what_the_policy_forbids_is_refused() -> None:
     await browser.close()
 
 
-class Nowhere(AbstractResolver):
+async def nowhere(host: str, port: int) -> list[tuple[str, int]]:
     """Knows no name."""
-
-    async def resolve(self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET) -> Any:
-        raise OSError(f"there is no {host}")
-
-    async def close(self) -> None:
-        return
+    raise OSError(f"there is no {host}")
 
 
 async def test_in_europe_only_european_services_are_asked() -> None:
-    browser = Browser(Door(Rules("eu")), resolver=Nowhere())
+    browser = Browser(Door(Rules("eu")), resolver=nowhere)
     said: dict[str, str] = {}
     for service in known(Settings(), browser):
         with pytest.raises(ServiceFailed) as caught:
@@ -226,7 +219,7 @@ async def test_in_europe_only_european_services_are_asked() -> None:
 
 async def test_a_key_in_an_address_is_in_no_row() -> None:
     rows = Rows()
-    browser = Browser(Door(Rules("open"), rows), resolver=Nowhere())
+    browser = Browser(Door(Rules("open"), rows), resolver=nowhere)
     with pytest.raises(ServiceFailed) as caught:
         await Mojeek(browser, key=KEY, today=today).find(Query("Hessen"), 5, ERRAND, 1)
     assert KEY not in caught.value.message

@@ -18,7 +18,7 @@ import orjson
 from eclair.engines.catalog import Wheel
 from eclair.errors import EclairError, Forbidden, ModelMissing, NotFound, SettingsError
 from eclair.settings import Settings
-from eclair.trust.egress import BrokenOff, Downloads, Reply, TimedOut, Unreachable
+from eclair.trust.egress import BrokenOff, Downloads, Reply, Stream, TimedOut, Unreachable
 
 ENDPOINT = "https://huggingface.co"
 MAX_ANSWER = 16 << 20
@@ -151,7 +151,7 @@ class Hub:
 @asynccontextmanager
 async def asked(
     downloads: Downloads, url: str, token: str | None, headers: Mapping[str, str] | None = None
-) -> AsyncGenerator[Reply]:
+) -> AsyncGenerator[Stream]:
     """`Downloads.get`, whose troubles become ModelMissing."""
     try:
         async with downloads.get(url, headers, token=token) as reply:

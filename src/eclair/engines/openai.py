@@ -28,7 +28,7 @@ from eclair.engines.reading import Reading, embedded, sentence, told_to_see, wit
 from eclair.errors import EclairError, EngineBroken, EngineBusy, EngineRefused, EngineUnavailable, UpstreamError
 from eclair.messages import Sampling
 from eclair.settings import EngineSettings
-from eclair.trust.egress import CLOSED, IDLE, BrokenOff, Door, Http, Reply, TimedOut, Unreachable, is_loopback
+from eclair.trust.egress import CLOSED, IDLE, BrokenOff, Door, Http, Reply, Stream, TimedOut, Unreachable, is_loopback
 
 MAX_BODY = 8 << 20
 SLICE = 8 << 10
@@ -305,7 +305,7 @@ class OpenAIEngine:
                 self._refuse(reply, content)
             return orjson.loads(content)
 
-    async def _begin(self, stack: AsyncExitStack, url: str, request: Request, dialect: Dialect) -> Reply:
+    async def _begin(self, stack: AsyncExitStack, url: str, request: Request, dialect: Dialect) -> Stream:
         """The reply whose stream has begun. A model that refuses to be told whether to think is not told any more."""
         if request.thinks is None:
             request = replace(request, thinks=self._thinks(request.model))
@@ -319,7 +319,7 @@ class OpenAIEngine:
             self._refusing.add(request.model)
             return reply
 
-    async def _ask(self, stack: AsyncExitStack, url: str, content: bytes, *, keep: bool) -> Reply:
+    async def _ask(self, stack: AsyncExitStack, url: str, content: bytes, *, keep: bool) -> Stream:
         """The reply whose stream has begun, at the third attempt at the latest."""
         for pause in (*PAUSES, None):
             try:
@@ -335,7 +335,7 @@ class OpenAIEngine:
             await self._sleep(pause)
         raise AssertionError("the last attempt returns or raises")
 
-    async def _attempt(self, stack: AsyncExitStack, url: str, content: bytes, *, keep: bool) -> Reply:
+    async def _attempt(self, stack: AsyncExitStack, url: str, content: bytes, *, keep: bool) -> Stream:
         try:
             reply = await stack.enter_async_context(self.http.post(url, content, keep=keep))
             if reply.status == 200:

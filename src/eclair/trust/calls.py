@@ -1,6 +1,6 @@
-"""One call as the client library makes it: its exceptions in our words, its reply, and the row that it leaves.
+"""One call: what can go wrong with it in our words, its reply, and the row that it leaves.
 
-Which calls are made, and where to, is `egress`'s affair.
+Which calls are made, and where to, is `egress`'s affair; what comes of the open web is that of `pages`.
 """
 
 from __future__ import annotations
@@ -8,8 +8,10 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
+from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, Awaitable, Generator, Mapping
 from contextlib import asynccontextmanager, contextmanager
+from typing import NoReturn
 
 import aiohttp
 from aiohttp.connector import Connection
@@ -46,17 +48,40 @@ class Response(aiohttp.ClientResponse):
         return await super().start(connection)
 
 
-class Reply:
+class Reply(ABC):
     """A reply whose head has come. `url` is where redirects led; `received` counts the bytes of the body."""
 
-    def __init__(self, response: aiohttp.ClientResponse) -> None:
-        self._response = response
-        self.status = response.status
-        self.headers: Mapping[str, str] = response.headers
-        self.url = str(response.url)
+    def __init__(self, status: int, headers: Mapping[str, str], url: str) -> None:
+        self.status = status
+        self.headers = headers
+        self.url = url
         self.received = 0
         self.hops: tuple[tuple[int, str], ...] = ()
         """The redirects that the `Browser` followed: the status of each, and where it led."""
+
+    @abstractmethod
+    async def read(self) -> bytes:
+        """Whatever has come since the last call, waiting for at least one byte; empty at the end.
+
+        Raises BrokenOff and TimedOut.
+        """
+
+    async def body(self, limit: int = sys.maxsize) -> bytes:
+        """The whole body, cut at `limit` bytes."""
+        parts: list[bytes] = []
+        length = 0
+        while length < limit and (chunk := await self.read()):
+            parts.append(chunk)
+            length += len(chunk)
+        return b"".join(parts)[:limit]
+
+
+class Stream(Reply):
+    """A reply of an engine or of who has files, however long it is."""
+
+    def __init__(self, response: aiohttp.ClientResponse) -> None:
+        super().__init__(response.status, response.headers, str(response.url))
+        self._response = response
 
     def first(self, header: str) -> str | None:
         """What the first of the replies that led here, by redirects, says under `header`."""
@@ -64,10 +89,7 @@ class Reply:
         return next((head[header] for head in heads if header in head), None)
 
     async def read(self) -> bytes:
-        """Whatever has come since the last call, waiting for at least one byte; empty at the end.
-
-        Raises BrokenOff and TimedOut.
-        """
+        """Raises BrokenOff and TimedOut."""
         try:
             chunk = await self._response.content.readany()
         except TimeoutError as error:
@@ -91,15 +113,6 @@ class Reply:
         finally:
             transport.resume_reading()
 
-    async def body(self, limit: int = sys.maxsize) -> bytes:
-        """The whole body, cut at `limit` bytes."""
-        parts: list[bytes] = []
-        length = 0
-        while length < limit and (chunk := await self.read()):
-            parts.append(chunk)
-            length += len(chunk)
-        return b"".join(parts)[:limit]
-
     async def finish(self, within: float) -> None:
         """Give the server a moment to end the reply, so that its connection can serve again."""
         try:
@@ -118,32 +131,52 @@ class Reply:
 
 
 class Trip:
-    """The calls that one request makes: several where redirects are followed. As a middleware of the client it has
-    each of them pass the door."""
+    """The calls that one request makes: several where redirects are followed, or where it is sent again. As a
+    middleware of the client it has each of them pass the door."""
 
     def __init__(self, door: Door, errand: Errand) -> None:
         self._door = door
         self._errand = errand
         self._out: Out | None = None
+        self._gone = False
         self.reply: Reply | None = None
 
     async def __call__(
         self, request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
     ) -> aiohttp.ClientResponse:
-        self.end()  # the one before was a redirect
-        length = int(request.headers.get("Content-Length", "0"))
-        self._out = out = self._door.begin(request.method, str(request.url), self._errand, length)
-        try:
-            response = await handler(request)
-        except Refused as why:  # where its name leads
-            self._out = None
-            if out is not None:
-                self._door.refuse(out, why)
-            raise
-        if out is not None:
-            out.status = response.status
-            out.address = response.peer if isinstance(response, Response) else None
+        self.begin(request.method, str(request.url), int(request.headers.get("Content-Length", "0")))
+        response = await handler(request)
+        self.sent(response.peer if isinstance(response, Response) else None)
+        self.answered(response.status)
         return response
+
+    def begin(self, method: str, url: str, length: int) -> None:
+        """Let a call out whose body has that length, and record the one before it. Raises Refused."""
+        self.end()
+        self._gone = False
+        self._out = self._door.begin(method, url, self._errand, length)
+
+    def sent(self, address: str | None) -> None:
+        """The request is sent to an address. Each time after the first is a call of its own. Raises Refused."""
+        if self._gone and (out := self._out) is not None:
+            self.end("The connection closed before the reply began; the request was sent again.")
+            self._out = self._door.begin(out.method, out.url, self._errand)
+            if self._out is not None:
+                self._out.sent = out.sent
+        self._gone = True
+        if self._out is not None:
+            self._out.address = address
+
+    def answered(self, status: int) -> None:
+        if self._out is not None:
+            self._out.status = status
+
+    def refuse(self, why: Refused) -> NoReturn:
+        """Record that the call was not let out after all, and raise `why`."""
+        out, self._out = self._out, None
+        if out is not None:
+            self._door.refuse(out, why)
+        raise why
 
     def end(self, fault: str | None = None) -> None:
         """Record the call that is out, if one is."""
@@ -167,10 +200,10 @@ def trip(door: Door, errand: Errand) -> Generator[Trip]:
 
 
 @asynccontextmanager
-async def sent(request: Awaitable[aiohttp.ClientResponse], trip: Trip) -> AsyncGenerator[Reply]:
+async def sent(request: Awaitable[aiohttp.ClientResponse], trip: Trip) -> AsyncGenerator[Stream]:
     """The reply to a request, closed at the end. Raises Unreachable, TimedOut and BrokenOff."""
     response = await answered(request)
-    reply = trip.reply = Reply(response)
+    reply = trip.reply = Stream(response)
     try:
         yield reply
     finally:

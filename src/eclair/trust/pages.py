@@ -1,23 +1,39 @@
-"""Replies of the open web: bounded in time and size while they come, unpacked as they are read; and names resolved to
-checked addresses. Calling them is `egress`'s affair."""
+"""Replies of the open web: bounded in time and size while they come, unpacked as they are read. Calling them is
+`browser`'s affair."""
 
 from __future__ import annotations
 
 import asyncio
-import socket
+import contextlib
 import zlib
-from concurrent.futures import ThreadPoolExecutor
-from functools import partial
+from collections.abc import Iterable, Iterator, Mapping
 
-import aiohttp
-from aiohttp.abc import AbstractResolver, ResolveResult
+import httpcore2
 
 from eclair.sizes import size
 from eclair.trust.calls import BrokenOff, Reply, TimedOut, TooMuch
-from eclair.trust.guard import Private, check_resolved
+from eclair.trust.connections import FAULTS
 
-NAMES_AT_ONCE = 16
-"""Names that are resolved at once, each by a thread, so that a slow name server holds up nothing else."""
+
+class Headers(Mapping[str, str]):
+    """Headers by their names, in whatever case. Of several with one name the first counts."""
+
+    def __init__(self, rows: Iterable[tuple[bytes, bytes]]) -> None:
+        self._values: dict[str, str] = {}
+        for name, value in rows:
+            self._values.setdefault(_text(name).lower(), _text(value))
+
+    def __getitem__(self, name: str) -> str:
+        return self._values[name.lower()]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def __contains__(self, name: object) -> bool:
+        return isinstance(name, str) and name.lower() in self._values
 
 
 class Page(Reply):
@@ -26,8 +42,12 @@ class Page(Reply):
     What it raises is a whole sentence, `late` that of TimedOut.
     """
 
-    def __init__(self, response: aiohttp.ClientResponse, host: str, deadline: float, late: str, limit: int) -> None:
-        super().__init__(response)
+    def __init__(
+        self, response: httpcore2.Response, url: str, host: str, deadline: float, late: str, limit: int
+    ) -> None:
+        super().__init__(response.status, Headers(response.headers), url)
+        self._response = response
+        self._chunks = response.aiter_stream()
         self._host = host
         self._deadline = deadline
         self._late = late
@@ -51,14 +71,33 @@ class Page(Reply):
             raise BrokenOff(f"What {self._host} sends stops half way; try again.")
         return b""
 
+    async def settle(self) -> None:
+        """Take what has come by now, so that a reply that is at its end leaves its connection to the next."""
+        with contextlib.suppress(TimeoutError, *FAULTS):
+            async with asyncio.timeout(0):
+                while await self._next():
+                    pass
+
+    async def close(self) -> None:
+        """Let the connection go. Where the reply has not been read to its end, the server is told to stop."""
+        await self._chunks.aclose()
+        await self._response.aclose()
+
     async def _raw(self) -> bytes:
         try:
             async with asyncio.timeout_at(self._deadline):
-                return await super().read()
-        except (TimeoutError, TimedOut):
+                return await self._next()
+        except TimeoutError:
             raise TimedOut(self._late) from None
-        except BrokenOff as error:
+        except FAULTS as error:
             raise BrokenOff(f"What {self._host} sends stops half way or is no HTTP; try again.") from error
+
+    async def _next(self) -> bytes:
+        async for chunk in self._chunks:
+            if chunk:
+                self.received += len(chunk)
+                return chunk
+        return b""
 
     def _plain(self, chunk: bytes) -> bytes:
         if self._packed is None:
@@ -115,48 +154,5 @@ class _Packed:
         return b"".join(parts)
 
 
-class CheckedResolver(AbstractResolver):
-    """Gives the addresses that `inner` finds once all of them are checked."""
-
-    def __init__(self, inner: AbstractResolver, private: Private) -> None:
-        self._inner = inner
-        self._private = private
-
-    async def resolve(
-        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
-    ) -> list[ResolveResult]:
-        """Raises OSError for a name that is not known, Refused for one that leads to where nobody may go."""
-        found = await self._inner.resolve(host, port, family)
-        check_resolved(host, port, [(row["host"], row["port"]) for row in found], self._private)
-        return found
-
-    async def close(self) -> None:
-        await self._inner.close()
-
-
-class SystemResolver(AbstractResolver):
-    """Asks the system, in threads of its own."""
-
-    def __init__(self) -> None:
-        self._threads = ThreadPoolExecutor(NAMES_AT_ONCE, thread_name_prefix="eclair-names")
-
-    async def resolve(
-        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
-    ) -> list[ResolveResult]:
-        """Raises OSError."""
-        ask = partial(socket.getaddrinfo, host, port, family, socket.SOCK_STREAM, flags=socket.AI_ADDRCONFIG)
-        rows = await asyncio.get_running_loop().run_in_executor(self._threads, ask)
-        return [
-            ResolveResult(
-                hostname=host,
-                host=str(place[0]),
-                port=int(place[1]),
-                family=kind,
-                proto=protocol,
-                flags=socket.AI_NUMERICHOST | socket.AI_NUMERICSERV,
-            )
-            for kind, _, protocol, _, place in rows
-        ]
-
-    async def close(self) -> None:
-        self._threads.shutdown(wait=False, cancel_futures=True)
+def _text(data: bytes) -> str:
+    return data.decode("utf-8", "surrogateescape")

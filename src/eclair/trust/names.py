@@ -1,0 +1,69 @@
+"""Finds the addresses that names of the open web lead to. Whether one of them may be called is `guard`'s affair."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import socket
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import Protocol
+
+AT_ONCE = 16
+"""Names that are resolved at once, each by a thread, so that a slow name server holds up nothing else."""
+
+KEPT = 60.0
+"""Seconds for which it is known where a name leads."""
+
+MOST = 500
+"""Names of which that is known."""
+
+
+class Resolver(Protocol):
+    """Finds where a name leads: addresses, each with its port. Raises OSError for one that is not known."""
+
+    async def __call__(self, host: str, port: int) -> Sequence[tuple[str, int]]: ...
+
+
+class Names:
+    """Names resolved by `resolver`, by the system where there is none, and remembered for a minute."""
+
+    def __init__(self, resolver: Resolver | None = None) -> None:
+        self._threads: ThreadPoolExecutor | None = None
+        self._resolver = resolver or self._by_system
+        self._known: dict[tuple[str, int], tuple[float, Sequence[tuple[str, int]]]] = {}
+
+    async def addresses(self, host: str, port: int) -> Sequence[tuple[str, int]]:
+        """Those of a name; an address is its own. Raises OSError."""
+        if _is_address(host):
+            return [(host, port)]
+        moment, found = self._known.get((host, port), (0.0, ()))
+        if not found or time.monotonic() - moment > KEPT:
+            found = await self._resolver(host, port)
+            self._known.pop((host, port), None)
+            self._known[host, port] = time.monotonic(), found
+            if len(self._known) > MOST:
+                del self._known[next(iter(self._known))]
+        return found
+
+    def close(self) -> None:
+        if self._threads is not None:
+            self._threads.shutdown(wait=False, cancel_futures=True)
+            self._threads = None
+
+    async def _by_system(self, host: str, port: int) -> Sequence[tuple[str, int]]:
+        if self._threads is None:
+            self._threads = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="eclair-names")
+        ask = partial(socket.getaddrinfo, host, port, 0, socket.SOCK_STREAM, flags=socket.AI_ADDRCONFIG)
+        rows = await asyncio.get_running_loop().run_in_executor(self._threads, ask)
+        return [(str(place[0]), int(place[1])) for _, _, _, _, place in rows]
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
