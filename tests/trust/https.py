@@ -18,6 +18,7 @@ import h2.exceptions
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+from h2.settings import SettingCodes
 
 from eclair.trust.egress import Browser, Door
 from eclair.trust.policy import Rules
@@ -162,7 +163,7 @@ class Server:
     resets: list[tuple[int, int]] = field(default_factory=list[tuple[int, int]])
     older: StandIn = field(default_factory=StandIn)
     """Who answers where HTTP/1.1 was agreed on."""
-    settings: dict[int, int] = field(default_factory=dict[int, int])
+    settings: dict[SettingCodes, int] = field(default_factory=dict[SettingCodes, int])
     tasks: list[asyncio.Task[None] | None] = field(default_factory=list[asyncio.Task[None] | None])
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -178,7 +179,7 @@ class Server:
         self.talks.append(talk)
         talk.state.initiate_connection()
         if self.settings:
-            talk.state.update_settings(self.settings)
+            talk.state.update_settings({**self.settings})
         answers: list[asyncio.Task[None]] = []
         try:
             await talk.flush()
@@ -196,7 +197,7 @@ class Server:
 
     def _heard(self, talk: Talk, event: h2.events.Event) -> Sequence[asyncio.Task[None]]:
         match event:
-            case h2.events.RequestReceived(headers=headers, stream_id=stream) if stream is not None:
+            case h2.events.RequestReceived(headers=headers, stream_id=stream):
                 ask = Ask(talk, stream, {str(name): str(value) for name, value in headers or ()})
                 self.asked.append(ask)
                 return [asyncio.ensure_future(self._answer(ask))]
@@ -225,7 +226,7 @@ class Home:
 
 @asynccontextmanager
 async def serving(
-    authority: Authority, *protocols: str, settings: Mapping[int, int] | None = None, trusted: bool = True
+    authority: Authority, *protocols: str, settings: Mapping[SettingCodes, int] | None = None, trusted: bool = True
 ) -> AsyncGenerator[Home]:
     """A server and a browser for which it is the one private service; `trusted` is whether its authority is known."""
     server = Server(authority, settings=dict(settings or {}))

@@ -8,14 +8,18 @@ import random
 
 import h2.errors
 import pytest
+import uvloop
+from h2.settings import SettingCodes
 from hypothesis import given
 from hypothesis import strategies as st
 
 from eclair.trust.browser import coded
 from eclair.trust.egress import BrokenOff, TooMuch, Unreachable
 from eclair.trust.guard import target
+from eclair.trust.names import Names
 from eclair.trust.pages import Headers
-from tests.trust.doors import ERRAND
+from tests.engines.standin import Call
+from tests.trust.doors import ERRAND, house
 from tests.trust.https import Ask, Authority, Home, serving
 
 TEXT = random.Random(1).randbytes(100_000)
@@ -143,7 +147,7 @@ async def test_a_cancelled_connection_leaves_no_other_call_behind(authority: Aut
 
 
 async def test_no_more_calls_at_once_than_the_server_takes(authority: Authority) -> None:
-    async with serving(authority, settings={3: 2}) as home:  # MAX_CONCURRENT_STREAMS
+    async with serving(authority, settings={SettingCodes.MAX_CONCURRENT_STREAMS: 2}) as home:
         at_once: list[int] = [0, 0]
 
         async def slow(ask: Ask) -> None:
@@ -226,6 +230,55 @@ async def test_what_a_server_did_not_take_is_sent_again_and_each_is_in_the_ledge
             assert "sent again" in str(home.rows.calls[1].reason)
 
 
+async def test_what_a_server_did_not_take_by_http1_is_sent_again_too() -> None:
+    async def hang_up(call: Call) -> None:
+        if len(home.standin.calls) == 2:
+            call.writer.close()
+        else:
+            await call.reply(200, TEXT)
+
+    async with house() as home:
+        home.standin.routes = {"/": lambda call: call.reply(200, TEXT), "/again": hang_up}
+        for path in ("/", "/again"):
+            async with home.browser.get(f"http://page.test{path}", ERRAND) as reply:
+                assert await reply.body() == TEXT
+        assert len(home.standin.calls) == 3
+        assert [row.verdict for row in home.rows.calls] == ["passed", "failed", "passed"]
+
+
+async def test_a_reply_without_a_body_leaves_its_connection_to_the_next() -> None:
+    async with house() as home:
+        home.standin.routes = {
+            "/": lambda call: call.reply(302, Location="/same"),
+            "/same": lambda call: call.send(b"HTTP/1.1 304 Not Modified\r\nETag: x\r\n\r\n"),
+        }
+        for _ in range(2):
+            async with home.browser.get("http://page.test/", ERRAND) as reply:
+                assert reply.status == 304
+        assert len({call.writer for call in home.standin.calls}) == 1
+        assert len(home.standin.calls) == 4
+
+
+async def test_it_is_known_for_a_minute_where_a_name_leads() -> None:
+    asked: list[str] = []
+    now = 1000.0
+
+    async def resolver(host: str, port: int) -> list[tuple[str, int]]:
+        asked.append(host)
+        return [("93.184.215.14", port)]
+
+    names = Names(resolver, clock=lambda: now)
+    for later in (0, 59, 2, 59):
+        now += later
+        assert await names.addresses("example.org", 443) == [("93.184.215.14", 443)]
+    assert asked == ["example.org"] * 2
+    assert await names.addresses("example.org", 8080) == [("93.184.215.14", 8080)]
+    assert await names.addresses("1.1.1.1", 80) == [("1.1.1.1", 80)]
+    assert await names.addresses("::1", 80) == [("::1", 80)]
+    assert asked == ["example.org"] * 3
+    names.close()
+
+
 async def test_what_may_have_been_taken_is_not_sent_again(authority: Authority) -> None:
     async def hang_up(ask: Ask) -> None:
         ask.talk.close()
@@ -237,6 +290,30 @@ async def test_what_may_have_been_taken_is_not_sent_again(authority: Authority) 
             async with home.browser.post("https://page.test/order", b"x", ERRAND):
                 pass
         assert len(home.server.asked) == len(home.rows.calls) == 2
+
+
+def test_it_is_the_same_on_the_loop_that_the_server_runs_on(authority: Authority) -> None:
+    async def told() -> None:
+        for protocol in ("h2", "http/1.1"):
+            async with serving(authority, protocol) as home:
+                home.server.routes = {"/": _page}
+                home.server.older.routes["/"] = lambda call: call.reply(200, TEXT)
+                assert await asyncio.gather(*(_fetched(home) for _ in range(4))) == [TEXT] * 4
+                with pytest.raises(TooMuch):
+                    async with home.browser.get("https://page.test/", ERRAND, limit=50_000) as reply:
+                        await reply.body()
+                with pytest.raises(Unreachable, match="certificate"):
+                    await _fetched(home, host="else.test")
+                assert await _fetched(home) == TEXT
+                assert len(home.rows.calls) == 7
+        async with house() as plain:
+            plain.standin.routes["/"] = lambda call: call.reply(200, TEXT)
+            for _ in range(2):
+                async with plain.browser.get("http://page.test/", ERRAND) as reply:
+                    assert await reply.body() == TEXT
+            assert len({call.writer for call in plain.standin.calls}) == 1
+
+    uvloop.run(told())
 
 
 async def test_a_connection_that_breaks_breaks_each_call_on_it(authority: Authority) -> None:

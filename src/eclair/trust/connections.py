@@ -13,7 +13,7 @@ import re
 import socket
 import ssl
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, cast
 
 import h2.connection
 import h2.errors
@@ -39,10 +39,10 @@ AHEAD = 64 << 10
 """Bytes that may wait to be read before no more are taken from the network."""
 
 WINDOW = 1 << 20
-"""Bytes that a server may send ahead of what is read of a reply. The library's own 16 MiB would all have to come in first
-where a page is left early and the next of its server is wanted."""
+"""Bytes that a server may send ahead of what is read of a reply. The library's own 16 MiB would all have to come in
+first where a page is left early and the next of its server is wanted."""
 
-QUEUED = 1 << 16
+QUEUED = 1 << 14
 """Frames of HTTP/2 that may wait to be read."""
 
 FAULTS = (
@@ -68,6 +68,7 @@ class Line(httpcore2.AsyncNetworkStream, asyncio.Protocol):
         self._socket: socket.socket | None = connected
         self._transport: asyncio.Transport | None = None
         self._held = bytearray()
+        self._paused = False
         self.over = False
         """Whether the connection is closed; what came before may still be read."""
         self._fault: Exception | None = None
@@ -99,8 +100,10 @@ class Line(httpcore2.AsyncNetworkStream, asyncio.Protocol):
         if self._held:
             data = bytes(self._held[:max_bytes])
             del self._held[:max_bytes]
-            if len(self._held) <= AHEAD and self._transport is not None and not self.over:
-                self._transport.resume_reading()
+            if self._paused and len(self._held) <= AHEAD and self._transport is not None:
+                self._paused = False
+                if not self._transport.is_closing():
+                    self._transport.resume_reading()
             return data
         if self._fault is not None:
             raise httpcore2.ReadError(reason(self._fault))
@@ -138,12 +141,12 @@ class Line(httpcore2.AsyncNetworkStream, asyncio.Protocol):
         return self._transport.get_extra_info(info) if self._transport is not None else None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast(asyncio.Transport, transport)  # uvloop's is none by its class
 
     def data_received(self, data: bytes) -> None:
         self._held += data
-        if len(self._held) > AHEAD and self._transport is not None:
+        if len(self._held) > AHEAD and not self._paused and self._transport is not None:
+            self._paused = True
             self._transport.pause_reading()
         self._wake()
 
@@ -235,7 +238,7 @@ class Shared(httpcore2.AsyncHTTP2Connection):
     async def _read_incoming_data(self, request: httpcore2.Request) -> list[h2.events.Event]:
         if sum(map(len, self._events.values())) > QUEUED:
             self._connection_error = True
-            raise httpcore2.RemoteProtocolError("too many frames")
+            self._read_exception = self._read_exception or httpcore2.RemoteProtocolError("too many frames")
         return await super()._read_incoming_data(request)
 
     async def _response_closed(self, stream_id: int) -> None:

@@ -6,7 +6,7 @@ import asyncio
 import ipaddress
 import socket
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Protocol
@@ -28,9 +28,10 @@ class Resolver(Protocol):
 
 
 class Names:
-    """Names resolved by `resolver`, by the system where there is none, and remembered for a minute."""
+    """Names resolved by `resolver`, by the system where there is none, and remembered for a minute by `clock`."""
 
-    def __init__(self, resolver: Resolver | None = None) -> None:
+    def __init__(self, resolver: Resolver | None = None, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
         self._threads: ThreadPoolExecutor | None = None
         self._resolver = resolver or self._by_system
         self._known: dict[tuple[str, int], tuple[float, Sequence[tuple[str, int]]]] = {}
@@ -40,10 +41,10 @@ class Names:
         if _is_address(host):
             return [(host, port)]
         moment, found = self._known.get((host, port), (0.0, ()))
-        if not found or time.monotonic() - moment > KEPT:
+        if not found or self._clock() - moment > KEPT:
             found = await self._resolver(host, port)
             self._known.pop((host, port), None)
-            self._known[host, port] = time.monotonic(), found
+            self._known[host, port] = self._clock(), found
             if len(self._known) > MOST:
                 del self._known[next(iter(self._known))]
         return found
