@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import logging
 import random
+from collections.abc import Iterator
 
 import h2.errors
 import pytest
@@ -13,6 +15,8 @@ from h2.settings import SettingCodes
 from hypothesis import given
 from hypothesis import strategies as st
 
+from eclair.cli.logs import log_to_stderr
+from eclair.settings import Settings
 from eclair.trust.browser import coded
 from eclair.trust.egress import BrokenOff, TooMuch, Unreachable
 from eclair.trust.guard import target
@@ -179,6 +183,30 @@ async def test_a_redirect_over_http2(authority: Authority) -> None:
         assert first["x-key"] == "secret"
         assert "x-key" not in second
         assert [row.status for row in home.rows.calls] == [302, 200]
+
+
+@pytest.fixture
+def restored(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The loggers are as they were, afterwards."""
+    monkeypatch.setattr(logging.root, "handlers", [])
+    levels = {name: logging.getLogger(name).level for name in ("", "httpcore2", "hpack")}
+    yield
+    for name, level in levels.items():
+        logging.getLogger(name).setLevel(level)
+
+
+@pytest.mark.usefixtures("restored")
+async def test_no_key_is_in_the_log(authority: Authority, capsys: pytest.CaptureFixture[str]) -> None:
+    log_to_stderr(Settings(log_level="debug"))
+    logging.getLogger("eclair").debug("something else")
+    async with serving(authority) as home:
+        home.server.routes = {"/": _page}
+        async with home.browser.get("https://page.test/", ERRAND, headers={"X-Key": "in-nobodys-log"}) as reply:
+            await reply.body()
+        assert home.server.asked[0].headers["x-key"] == "in-nobodys-log"
+    said = capsys.readouterr().err
+    assert "something else" in said
+    assert "in-nobodys-log" not in said
 
 
 async def test_what_is_posted_arrives_whole(authority: Authority) -> None:

@@ -9,14 +9,14 @@ from eclair.settings import Settings
 
 
 def log_to_stderr(settings: Settings) -> None:
-    """Everything from `log_level` on; of uvicorn only what is wrong, unless all is wanted."""
+    """Everything from `log_level` on; of uvicorn only what is wrong, unless all is wanted. What fetches pages would say
+    every header, keys among them: of it only what is wrong at any level."""
     level = getattr(logging, settings.log_level.upper())
     logging.basicConfig(
         stream=sys.stderr, level=level, format="%(asctime)s %(levelname)s %(name)s: %(message)s", force=True
     )
-    if level > logging.DEBUG:
-        for name in ("uvicorn", "asyncio"):
-            logging.getLogger(name).setLevel(logging.WARNING)
+    for name in ("httpcore2", "hpack", *(("uvicorn", "asyncio") if level > logging.DEBUG else ())):
+        logging.getLogger(name).setLevel(logging.WARNING)
 
 
 def log_if_debugging(settings: Settings) -> None:
