@@ -90,6 +90,51 @@ def test_a_piece_goes_or_becomes_several() -> None:
     assert task.apply("[1]\n[2] b\nb2\n[3] c").text == "b\r\nb2\r\nc\r\n"
 
 
+def test_words_change_within_a_piece() -> None:
+    task = Task("The cat sat on the mat, and the dog lay there.\nEnd", "Do it.")
+    edited = task.apply("[1] cat → cats\n[1] the dog lay → two dogs lay\n[2] End → The\nend")
+    assert edited.text == "The cats sat on the mat, and two dogs lay there.\nThe\nend"
+    assert [change.number for change in edited.changes] == [1, 2]
+    assert task.apply("[1] , and the dog lay there →").text == "The cat sat on the mat.\nEnd"
+
+
+def test_a_correction_names_few_words() -> None:
+    before = "The cat sat on the mat, adn the dog lay there."
+    task = Task(before, "Correct it.")
+    assert task.reply([Change(1, before, before.replace("adn", "and"))]) == "[1] adn → and"
+    assert task.reply([Change(1, before, before.replace("the dog", "the old dog"))]) == "[1] adn the → adn the old"
+    assert task.reply([Change(1, before, "Nothing.")]) == "[1] Nothing."
+
+
+def test_a_text_with_arrows_has_another_between_its_words() -> None:
+    task = Task("a → b\nc", "Do it.")
+    assert "[3] two cat ⇒ two cats" in str(task.messages[0].content)
+    assert task.apply("[1] b ⇒ c").text == "a → c\nc"
+    assert task.apply("[2] d → e").text == "a → b\nd → e"
+
+
+@given(texts.filter(lambda text: "→" not in text), st.data())
+def test_words_are_swapped_where_they_stand_and_nowhere_else(text: str, data: st.DataObject) -> None:
+    numbers = [number for number, piece in enumerate(cut(text), 1) if piece.text]
+    if not numbers:
+        return
+    number = data.draw(st.sampled_from(numbers))
+    piece = cut(text)[number - 1].text
+    start = data.draw(st.integers(0, len(piece) - 1))
+    old = piece[start : data.draw(st.integers(start + 1, len(piece)))].strip()
+    new = data.draw(st.text(st.sampled_from("xyz"), min_size=1, max_size=9))
+    task = Task(text, "Change this.")
+    mark = task.reply([Change(number, piece, "q")]).removesuffix(" q")
+    try:
+        changed = task.apply(f"{mark} {old} → {new}")
+    except EngineBroken:
+        assert not old or piece.count(old) != 1
+        return
+    parts = [each.text + each.after for each in cut(text)]
+    parts[number - 1] = piece.replace(old, new) + cut(text)[number - 1].after
+    assert changed.text == "".join(parts)
+
+
 @pytest.mark.parametrize("reply", ["Here you are:\n[1] A\n", "```text\n[1] A\n```", "```\n[1] A\n```\n", "[1] A\n\n"])
 def test_what_models_put_around_their_changes_is_left_out(reply: str) -> None:
     assert Task("a\nb", "Do it.").apply(reply).text == "A\nb"
@@ -103,8 +148,14 @@ def test_what_models_put_around_their_changes_is_left_out(reply: str) -> None:
         ("[3] C", "piece 3"),
         ("[2] B", "piece 2"),
         ("[1] A\n[1] B", "piece 1 of the text twice"),
+        ("[1] a cat → A\n[1] B", "piece 1 of the text twice"),
+        ("[1] B\n[1] a cat → A", "piece 1 of the text twice"),
+        ("[1] dog → cat", "words of piece 1 that do not stand in it just once"),
+        ("[1] a → b", "words of piece 1 that do not stand in it just once"),
+        ("[1] → b", "words of piece 1 that do not stand in it just once"),
+        ("[1] a cat → b\n[1] cat → c", "the same words of piece 1 twice"),
     ],
 )
 def test_a_reply_that_cannot_be_made_changes_nothing(reply: str, fault: str) -> None:
     with pytest.raises(EngineBroken, match=re.escape(fault)):
-        Task("a\n\n", "Do it.").apply(reply)
+        Task("a cat\n\n", "Do it.").apply(reply)
