@@ -1,7 +1,8 @@
 """The web, on a small internet on loopback: how soon a first source, a word and an end, and sixty known answers.
 
 `speed`: three search services and every page answer after 20 to 800 ms, a tenth of all addresses fails, and a model
-that costs nothing answers; the least possible is the second service to answer and the fastest page then read.
+that costs nothing answers; the least possible is the second service to answer and the fastest page then read, with the
+robots.txt of a server that has not been asked before.
 `questions`: twenty in German, French and English each, whose answers and pages are known, by the embedded model and by
 one that quotes what fits best from the passages it is shown, so that our part and the model's can be told apart.
 """
@@ -18,6 +19,7 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import urljoin
 
 from harness import ROOT, Goals, link_models, options, quantile, run, shown, table
 
@@ -141,6 +143,15 @@ async def product(world: Internet, services: Sequence[SearchService], model: str
             yield core
 
 
+def wait(weather: Weather, url: str, known: set[str]) -> float | None:
+    """Seconds after which a page can be there: a server that is not `known` is first asked for its rules. None where it
+    does not come."""
+    rules = urljoin(url, "/robots.txt")
+    if weather.failure(url) is not None or weather.failure(rules) is not None:
+        return None
+    return weather.latency(url) + (0 if rules in known else weather.latency(rules))
+
+
 async def speed(goals: Goals, count: int) -> None:
     """Rounds with bad weather."""
     drawn = random.Random(1)
@@ -149,14 +160,14 @@ async def speed(goals: Goals, count: int) -> None:
         model = Quoting(stand)
         told: list[Told] = []
         late: list[float] = []
+        known = set[str]()
         async with product(world, finders, model.url) as core:
             for question in questions(world)[:count]:
                 told.append(await ask(core, question.text))
                 second = sorted(finder.waited[-1] for finder in finders)[1]
                 urls = {step.title for step in told[-1].message.steps if step.kind == "fetch"}
-                fastest = min(
-                    (world.weather.latency(url) for url in urls if world.weather.failure(url) is None), default=0
-                )
+                fastest = min(filter(None, (wait(world.weather, url, known) for url in urls)), default=0)
+                known |= {urljoin(url, "/robots.txt") for url in urls}
                 if told[-1].page is not None:
                     late.append(told[-1].page - second - fastest)
     rows = [
