@@ -31,7 +31,7 @@ from eclair.errors import EngineMissing, ModelMissing
 from eclair.messages import Sampling
 from eclair.settings import Settings
 from eclair.tuning import build
-from eclair.tuning.tune import Compiling, Step, tune
+from eclair.tuning.tune import COMPILED, Compiling, Step, tune
 from tests.engines.test_local import ask, running, said
 from tests.test_cli import Eclair, sentence
 from tests.test_tune import MODEL, babbler, installed
@@ -161,7 +161,7 @@ async def test_it_is_tried_like_all_else_and_kept_only_if_it_is_chosen(home: Set
     found = await tune(
         installed(home), home, steps.append, rounds=1, thorough=False, compiling=building(home, sources())
     )
-    (trial,) = [trial for trial in found.trials if trial.what == "compiled for this processor"]
+    (trial,) = [trial for trial in found.trials if trial.what == COMPILED]
     assert trial.chosen == found.choice.compiled
     assert bool(left(home)) == found.choice.compiled
     assert "Compiling the engine" in {step.what for step in steps}

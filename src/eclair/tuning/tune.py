@@ -52,6 +52,7 @@ while True: pass
 NOW = "now"
 """What candidates are measured against."""
 
+COMPILED = "compiled for this processor"
 NO_GAIN = "no gain beyond the noise"
 
 Speeds = dict[str, list[Speed]]
@@ -142,7 +143,7 @@ class _Tuning:
         """The engine that was compiled for this processor, if it is faster and answers as well."""
         if not tuned.is_compiled(self._settings.data_dir):
             return Choice()
-        name, choice = "compiled for this processor", Choice(compiled=True)
+        name, choice = COMPILED, Choice(compiled=True)
         speeds = await self._by_turns("Trying the compiled engine", {NOW: Choice(), name: choice})
         if name not in speeds:
             return Choice()
@@ -174,8 +175,9 @@ class _Tuning:
     async def _settings_of(self, choice: Choice) -> Choice:
         """Flash attention, keys and values, threads: each against what is done now, the winners together."""
         changes: dict[str, dict[str, Any]] = {
+            "flash attention on": {"flash": "on"},
             "flash attention off": {"flash": "off"},
-            "keys and values in q8_0": {"kv": "q8_0"},
+            "keys and values in q8_0": {"kv": "q8_0", "flash": "on"},
         }
         if cores() > 2 and not self._settings.embedded_threads:
             half = cores() // 2
@@ -186,8 +188,8 @@ class _Tuning:
             together = replace(choice, **changes[name])
             if not _real(speeds[name], speeds[NOW]):
                 self._add(name, speeds, name, NO_GAIN)
-            elif together.kv != "f16" and together.flash == "off":
-                self._add(name, speeds, name, "not with flash attention off, which brings more")
+            elif choice.flash != "auto" and together.flash != choice.flash:
+                self._add(name, speeds, name, f"not with flash attention {choice.flash}, which brings more")
             elif "kv" not in changes[name]:
                 self._add(name, speeds, name, "faster", chosen=True)
                 choice = together
