@@ -30,8 +30,8 @@ ENOUGH = 4
 """Pages with something on them after which no further one is waited for but the best, and for those only a while."""
 GRACE = 1.5
 """Seconds of that while."""
-AT_ONCE = 3
-"""Of what the first services found, pages that are read before the others have answered."""
+AT_ONCE = (3, 5)
+"""Of the first list of hits, and of those that come after it, pages that are read before all services have answered."""
 PAGE = 4.0
 """Seconds that one page may take."""
 SPARE = 0.3
@@ -197,12 +197,14 @@ class Look:
             self._left() * THINKING,
         )
         errand = Errand(sought.owner, "search", sought.run)
+        answered = 0
         async with aclosing(self._outside.search.find(queries, errand, within=self._left())) as looked:
             async for what in looked:
                 if isinstance(what, Ranked):
                     self._hits = what.hits
-                    for hit in self._hits[:AT_ONCE]:
-                        self._read_too(hit, awaited=True)
+                    best, answered = AT_ONCE[min(answered, 1)], answered + 1
+                    for number, hit in enumerate(self._hits[:best]):
+                        self._read_too(hit, awaited=number < AT_ONCE[0])
                 else:
                     self._queue.put_nowait(what)
         for hit in self._hits:
