@@ -22,10 +22,11 @@ import orjson
 import pytest
 import xllamacpp  # pyright: ignore[reportMissingTypeStubs]
 
-from eclair.engines import tuned
+from eclair.engines import catalog, shelf, tuned
 from eclair.engines.base import Request, Said
 from eclair.engines.catalog import Packed
 from eclair.engines.package_index import PackageIndex
+from eclair.engines.requantise import requantise
 from eclair.engines.tuned import Choice, Source, Speed, Tuning
 from eclair.errors import EngineMissing, ModelMissing
 from eclair.messages import Sampling
@@ -158,9 +159,10 @@ async def test_it_says_how_far_it_is_and_compiles_once(home: Settings, sources: 
 
 async def test_it_is_tried_like_all_else_and_kept_only_if_it_is_chosen(home: Settings, sources: Building) -> None:
     steps: list[Step] = []
-    found = await tune(
-        installed(home), home, steps.append, rounds=1, thorough=False, compiling=building(home, sources())
-    )
+    path = home.data_dir / "models" / "other-Q4_0.gguf"  # whose layout is not tried, which takes longest
+    await requantise(installed(home).path, path, "Q4_0", lambda done, total: None)
+    other = shelf.installed(catalog.entries(home.catalog), home.data_dir)["other-q4_0"]
+    found = await tune(other, home, steps.append, rounds=1, thorough=False, compiling=building(home, sources()))
     (trial,) = [trial for trial in found.trials if trial.what == COMPILED]
     assert trial.chosen == found.choice.compiled
     assert bool(left(home)) == found.choice.compiled

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import importlib
 import os
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import orjson
 import pytest
 
-from eclair.engines import llama_process, requantise, tuned
+from eclair.engines import requantise, tuned
 from eclair.engines.catalog import EMBEDDED, embedded
 from eclair.engines.dialects import DIALECTS
-from eclair.engines.llama_process import Order
 from eclair.engines.local import LocalEngine
 from eclair.engines.openai import OpenAIEngine
 from eclair.engines.share import share_file
@@ -35,31 +32,6 @@ def home(tmp_path: Path, model_file: Path) -> Settings:
 @pytest.mark.parametrize(("cores", "threads"), [(1, 1), (2, 1), (4, 2), (7, 3), (16, 8), (128, 16)])
 def test_untuned_half_of_the_cores_write(cores: int, threads: int) -> None:
     assert tuned.writers(cores) == threads
-
-
-@pytest.mark.parametrize(
-    ("size", "kv", "flash", "wanted"),
-    [
-        (1 << 20, "f16", "auto", "DISABLED"),
-        (2 << 30, "f16", "auto", "AUTO"),
-        (1 << 20, "q8_0", "auto", "AUTO"),
-        (1 << 20, "f16", "on", "ENABLED"),
-        (2 << 30, "f16", "off", "DISABLED"),
-    ],
-)
-def test_a_small_model_has_no_flash_attention_on_a_processor(
-    tmp_path: Path, size: int, kv: Any, flash: Any, wanted: str
-) -> None:
-    xllamacpp: Any = importlib.import_module("xllamacpp")
-    cpu = xllamacpp.ggml_backend_dev_type.GGML_BACKEND_DEVICE_TYPE_CPU
-    if any(device["type"] != cpu for device in xllamacpp.get_device_info()):
-        wanted = wanted.replace("DISABLED", "AUTO") if flash == "auto" else wanted
-    file = tmp_path / "model.gguf"
-    with file.open("wb") as hole:
-        hole.truncate(size)
-    order = Order(str(file), "m", "k", 512, 512, 1, 2, 0, f"{tmp_path}{os.sep}", 1, kv, flash)
-    chosen = llama_process.parameters(xllamacpp, order).flash_attn_type
-    assert chosen == getattr(xllamacpp.llama_flash_attn_type, f"LLAMA_FLASH_ATTN_TYPE_{wanted}")
 
 
 def path(home: Settings) -> Path:

@@ -16,9 +16,6 @@ import threading
 from dataclasses import dataclass
 from typing import Any, Literal
 
-SMALL = 1 << 30
-"""Bytes of a model's file up to which attention is much of the work."""
-
 
 @dataclass(frozen=True, slots=True)
 class Order:
@@ -75,15 +72,14 @@ def _serve(order: Order) -> dict[str, str]:
     except ImportError as error:
         return {"fault": "engine", "detail": str(error)}
     try:
-        server = xllamacpp.Server(parameters(xllamacpp, order))
+        server = xllamacpp.Server(_parameters(xllamacpp, order))
     except Exception as error:  # its binding raises bare exceptions for whatever does not load
         return {"fault": "model", "detail": str(error)}
     _servers.append(server)
     return {"url": server.listening_address}
 
 
-def parameters(xllamacpp: Any, order: Order) -> Any:
-    """What llama.cpp's server is told for an order, as its binding has it."""
+def _parameters(xllamacpp: Any, order: Order) -> Any:
     wanted = xllamacpp.CommonParams()
     wanted.model.path = order.model
     wanted.model_alias = {order.name}
@@ -96,19 +92,15 @@ def parameters(xllamacpp: Any, order: Order) -> Any:
     # start, as long where there is none.
     wanted.warmup = False
     devices = xllamacpp.get_device_info()
-    accelerated = any(
+    wanted.fit_params = any(
         device["type"] != xllamacpp.ggml_backend_dev_type.GGML_BACKEND_DEVICE_TYPE_CPU for device in devices
     )
-    wanted.fit_params = accelerated
     wanted.slot_save_path = order.scratch
     wanted.verbosity = 1
     wanted.cpuparams.n_threads = order.writing
     wanted.cpuparams_batch.n_threads = order.threads
     wanted.cache_type_k = wanted.cache_type_v = getattr(xllamacpp.ggml_type, f"GGML_TYPE_{order.kv.upper()}")
-    # A processor takes a small model's keys and values faster without flash attention: after 2,900 tokens the embedded
-    # one writes 1.2 to 1.7 times as fast, and reads 0.8 times; after 512 there is no difference (bench/LOG.md).
-    plain = not accelerated and order.kv == "f16" and os.path.getsize(order.model) <= SMALL
-    flash = {"auto": "DISABLED" if plain else "AUTO", "on": "ENABLED", "off": "DISABLED"}[order.flash]
+    flash = {"auto": "AUTO", "on": "ENABLED", "off": "DISABLED"}[order.flash]
     wanted.flash_attn_type = getattr(xllamacpp.llama_flash_attn_type, f"LLAMA_FLASH_ATTN_TYPE_{flash}")
     wanted.n_parallel = order.parallel
     wanted.kv_unified = True
