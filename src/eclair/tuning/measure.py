@@ -9,7 +9,7 @@ import contextlib
 import os
 import secrets
 from collections.abc import AsyncGenerator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
 
@@ -27,6 +27,8 @@ from eclair.settings import Settings
 WINDOW = 1024
 LONGEST = 512
 """Tokens of a prompt whose reading is measured; fewer where a model takes longer than PATIENCE for it."""
+DEEP = 4
+"""How many times as many stand before an answer whose question brings a document."""
 WRITTEN = 48
 PATIENCE = 1.0
 READ_OF_EXCHANGE, WRITTEN_OF_EXCHANGE = 400, 150
@@ -95,6 +97,15 @@ class Size:
             max(8, min(WRITTEN, int(tried["predicted_per_second"] * PATIENCE))),
         )
 
+    def deep(self, context: int) -> Size:
+        """As with a document in the question, if the model has room for that in its context."""
+        return replace(self, read=max(self.read, min(DEEP * self.read, context - self.written - 8)))
+
+    @property
+    def window(self) -> int:
+        """Tokens of the context that it needs."""
+        return max(WINDOW, self.read + self.written + 8)
+
 
 def prose(tokens: int) -> str:
     """At least so many tokens of words in an order that has not been before."""
@@ -103,9 +114,9 @@ def prose(tokens: int) -> str:
 
 @contextlib.asynccontextmanager
 async def loaded(
-    path: Path, choice: Choice, settings: Settings, parallel: int = 1, nice: int = 0
+    path: Path, choice: Choice, settings: Settings, parallel: int = 1, nice: int = 0, window: int = WINDOW
 ) -> AsyncGenerator[Loaded]:
-    """An engine with the file at `path` and that choice, for as long as the block lasts.
+    """An engine with the file at `path` and that choice, for as long as the block lasts; `window` is its context.
 
     Raises EngineUnavailable where it does not start.
     """
@@ -113,8 +124,8 @@ async def loaded(
         model=str(path),
         name="tuning",
         key=secrets.token_urlsafe(24),
-        context=WINDOW,
-        shared=WINDOW * parallel,
+        context=window,
+        shared=window * parallel,
         parallel=parallel,
         threads=settings.embedded_threads or choice.reading or cores(),
         cache_mib=0,

@@ -27,7 +27,7 @@ from eclair.errors import Conflict, EngineUnavailable
 from eclair.settings import Settings
 from eclair.tuning import quality
 from eclair.tuning.bandwidth import bandwidth
-from eclair.tuning.measure import Loaded, Size, exchange, loaded, middle
+from eclair.tuning.measure import WINDOW, Loaded, Size, exchange, loaded, middle
 from eclair.tuning.quality import TOGETHER, Answers
 
 ROUNDS = 5
@@ -173,7 +173,9 @@ class _Tuning:
         return chosen
 
     async def _settings_of(self, choice: Choice) -> Choice:
-        """Flash attention, keys and values, threads: each against what is done now, the winners together."""
+        """Flash attention, keys and values, threads: each against what is done now, the winners together. A long
+        question is read for that, as it is there that they differ."""
+        size, self._size = self._size, self._size.deep(self._model.entry.context or 0)
         changes: dict[str, dict[str, Any]] = {
             "flash attention on": {"flash": "on"},
             "flash attention off": {"flash": "off"},
@@ -195,6 +197,7 @@ class _Tuning:
                 choice = together
             elif await self._as_good(name, speeds, name, together):
                 choice = together
+        self._size = size
         return choice
 
     async def _threads(self, choice: Choice, *, thorough: bool) -> Choice:
@@ -283,7 +286,7 @@ class _Tuning:
             for at, name in enumerate(names):
                 self._report(Step(what, number * len(names) + at, self._rounds * len(names)))
                 try:
-                    async with self._loaded(choices[name]) as engine:
+                    async with self._loaded(choices[name], window=self._size.window) as engine:
                         speeds[name].append(await engine.speed(self._size))
                 except EngineUnavailable:
                     if name == NOW:
@@ -294,10 +297,11 @@ class _Tuning:
         return speeds
 
     @contextlib.asynccontextmanager
-    async def _loaded(self, choice: Choice, parallel: int = 1) -> AsyncGenerator[Loaded]:
+    async def _loaded(self, choice: Choice, parallel: int = 1, window: int = WINDOW) -> AsyncGenerator[Loaded]:
         came = choice.layout == AS_IT_CAME
         made = tuned.laid_out(self._settings.data_dir, self._model.entry.id, choice.layout)
-        async with loaded(self._model.path if came else made, choice, self._settings, parallel, self._nice) as engine:
+        path = self._model.path if came else made
+        async with loaded(path, choice, self._settings, parallel, self._nice, window) as engine:
             yield engine
 
     def _add(
