@@ -21,7 +21,7 @@ from eclair.settings import Settings
 from eclair.sizes import size
 from eclair.trust.ledger import open_door
 from eclair.tuning.build import ROOM, SOURCES, build
-from eclair.tuning.tune import COMPILED, DISTURBED, Step, tune
+from eclair.tuning.tune import DISTURBED, Step, tune
 
 HEAD = ("TRIED", "READS", "WRITES", "AFTER A LONG TEXT", "GAIN", "", "WHY")
 
@@ -56,6 +56,8 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
         terminal.write_bytes(orjson.dumps(found[0], option=orjson.OPT_INDENT_2) + b"\n")
     else:
         _show(model, found[0], terminal)
+        if arguments.build and not tuned.is_compiled(settings.data_dir):
+            terminal.line("The engine that was compiled here is deleted again, as it brought too little.")
     return 0
 
 
@@ -108,8 +110,6 @@ def _show(model: Installed, found: Tuning, terminal: Terminal) -> None:
         (terminal.dim_line if number == 0 else terminal.line)(text)
     if not any(trial.what.startswith("layout") for trial in found.trials):
         terminal.line("In the layout in which it came there is nothing to gain.")
-    if any(trial.what == COMPILED and not trial.chosen for trial in found.trials):
-        terminal.line("The engine that was compiled here is deleted again, and the installed one runs on.")
     asked = [(trial.what, trial.quality) for trial in found.trials if trial.quality is not None]
     for name, quality in asked:
         terminal.line(f"{name}: {_worth(quality)}")

@@ -1,8 +1,8 @@
 """Tuning a model: what is tried, in which order, and what is chosen.
 
 First the engine that was compiled for this processor, where there is one, then the layout, as it brings most, then what
-concerns the engine. Candidates take turns, and a gain below the noise
-is no gain. Nothing is kept before the end, so that it may be broken off at any time.
+concerns the engine. Candidates take turns, and a gain below the noise is no gain. Nothing is kept before the end, so
+that it may be broken off at any time.
 """
 
 from __future__ import annotations
@@ -53,6 +53,8 @@ NOW = "now"
 """What candidates are measured against."""
 
 COMPILED = "compiled for this processor"
+"""The trial of the engine that was compiled here."""
+
 NO_GAIN = "no gain beyond the noise"
 
 Speeds = dict[str, list[Speed]]
