@@ -409,12 +409,20 @@ async def test_another_file_of_a_catalogue_name_is_refused(shop: Shop, home: Set
 
 
 async def test_what_is_being_fetched_is_not_removed(shop: Shop, home: Settings) -> None:
+    asked, go_on = asyncio.Event(), asyncio.Event()
+
+    async def held(call: Call) -> None:
+        asked.set()
+        await go_on.wait()
+        await shop.blob(call)
+
     wanted = await planned(shop, home, "tiny")
-    began = asyncio.Event()
-    pulling = asyncio.create_task(pull(wanted, home.data_dir, hub=Hub(shop.url), report=lambda _: began.set()))
-    await began.wait()
+    shop.store.routes["/blobs/tiny-Q4_K_M.gguf"] = held
+    pulling = asyncio.create_task(pull(wanted, home.data_dir, hub=Hub(shop.url)))
+    await asked.wait()
     with pytest.raises(Conflict, match="Tiny is being fetched by another Éclair"):
         await remove("tiny", home)
+    go_on.set()
     await pulling
     assert (await remove("tiny", home))[1] == len(MODEL)
     assert left(home) == set()
