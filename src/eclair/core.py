@@ -208,7 +208,7 @@ async def open_drawing(
 ) -> AsyncGenerator[tuple[Marks, Studio]]:
     """What marks pictures, and what has them made. Raises SettingsError."""
     async with AsyncExitStack() as stack:
-        marks = Marks.configured(settings, ahead=True)
+        marks = Marks.configured(settings, stay=True)
         stack.push_async_callback(marks.close)
         made = [*generators(settings, store.servers, reading.embedder, door=door), *around.generators(door)]
         files = (reading.blobs, reading.seeing)

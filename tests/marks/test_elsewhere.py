@@ -22,7 +22,7 @@ FORMS: tuple[Form, ...] = ("png", "jpeg")
 
 
 async def test_it_finds_that_they_hold_until_a_bit_is_changed(tmp_path: Path) -> None:
-    marks = Marks.configured(Settings(data_dir=tmp_path))
+    marks = Marks.configured(Settings(data_dir=tmp_path), stay=True)
     whole: list[Path] = []
     changed: list[Path] = []
     for form in FORMS:
@@ -32,6 +32,7 @@ async def test_it_finds_that_they_hold_until_a_bit_is_changed(tmp_path: Path) ->
             whole[-1].write_bytes(marked)
             changed.append(tmp_path / f"changed-{how}.{form}")
             changed[-1].write_bytes(marked[:-1000] + bytes([marked[-1000] ^ 1]) + marked[-999:])
+    await marks.close()
     found = await asyncio.to_thread(_validated, [*whole, *changed])
     assert [each["holds"] for each in found] == [True] * len(whole) + [False] * len(changed)
     for each in found[: len(whole)]:

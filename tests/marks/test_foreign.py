@@ -38,7 +38,11 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Pictures:
     """Marked pictures, small ones, so that a spot is seldom where it does nothing."""
     marks = Marks.configured(Settings(data_dir=tmp_path_factory.mktemp("marks")))
     made = Made("created", "FLUX.1 schnell")
-    return Pictures({form: asyncio.run(marks.mark(encoded(photo(40, 30), form), made)) for form in FORMS})
+
+    async def marked() -> list[bytes]:
+        return await asyncio.gather(*(marks.mark(encoded(photo(40, 30), form), made) for form in FORMS))
+
+    return Pictures(zip(FORMS, asyncio.run(marked()), strict=True))
 
 
 def reported(data: bytes) -> Report | None:
@@ -67,7 +71,7 @@ def test_a_hundred_malformed_pictures_get_a_report_or_are_refused() -> None:
 
 
 async def test_what_is_refused_is_refused_in_a_sentence(tmp_path: Path) -> None:
-    marks = Marks.configured(Settings(data_dir=tmp_path / "data"))
+    marks = Marks.configured(Settings(data_dir=tmp_path / "data"), stay=True)
     refused: list[str] = []
     for name, data in malformed(16):
         path = tmp_path / name
@@ -76,6 +80,7 @@ async def test_what_is_refused_is_refused_in_a_sentence(tmp_path: Path) -> None:
             await marks.check(path, name)
         except EclairError as error:
             refused.append(error.message)
+    await marks.close()
     assert refused
     assert all(sentence.endswith(".") for sentence in refused)
 

@@ -6,6 +6,7 @@ import asyncio
 import io
 import socket
 import tempfile
+from collections.abc import AsyncGenerator
 from pathlib import Path
 from typing import Any
 
@@ -37,8 +38,10 @@ DEEP = bytes.fromhex(
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def marks(tmp_path_factory: pytest.TempPathFactory) -> Marks:
-    return Marks.configured(Settings(data_dir=tmp_path_factory.mktemp("marks")))
+async def marks(tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[Marks]:
+    marks = Marks.configured(Settings(data_dir=tmp_path_factory.mktemp("marks")), stay=True)
+    yield marks
+    await marks.close()
 
 
 async def look(marks: Marks, data: bytes, name: str = "picture") -> Report:
@@ -48,24 +51,25 @@ async def look(marks: Marks, data: bytes, name: str = "picture") -> Report:
         return await marks.check(path, name)
 
 
-async def test_the_next_process_waits_beside_and_ends_with_the_rest(tmp_path: Path) -> None:
-    marks, before = Marks.configured(Settings(data_dir=tmp_path), ahead=True), set(_waiting())
+async def test_what_reads_files_stays_is_replaced_and_ends_with_the_rest(tmp_path: Path) -> None:
+    marks, before = Marks.configured(Settings(data_dir=tmp_path), stay=True), set(_hosts())
     picture = encoded(photo(), "PNG")
     try:
         await marks.mark(picture, CREATED)
-        (spare,) = set(_waiting()) - before
-        spare.kill()
-        while psutil.pid_exists(spare.pid):  # noqa: ASYNC110
-            await asyncio.sleep(0.05)
-        await asyncio.sleep(0.5)  # until its end is known here too
-        assert (await look(marks, await marks.mark(picture, CREATED))).made == "created"
-        assert set(_waiting()) - before
+        (host,) = set(_hosts()) - before
+        marked = await asyncio.gather(*(marks.mark(picture, CREATED) for _ in range(3)))
+        assert set(_hosts()) - before == {host}
+        while host.children():  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+        host.kill()
+        assert (await look(marks, marked[0])).made == "created"
+        assert len(set(_hosts()) - before - {host}) == 1
     finally:
         await marks.close()
-    assert set(_waiting()) == before
+    assert set(_hosts()) == before
 
 
-def _waiting() -> list[psutil.Process]:
+def _hosts() -> list[psutil.Process]:
     return [each for each in psutil.Process().children() if "eclair.marks.process" in " ".join(each.cmdline())]
 
 

@@ -34,17 +34,17 @@ _DAMAGED = "is damaged, or takes too much to read"
 
 
 class Marks:
-    """With `ahead` the process for the next file starts beside the one before, and `close` has to be called."""
+    """With `stay`, what reads files is ready for the next one, and `close` has to be called."""
 
-    def __init__(self, certificates: Certificates, ahead: bool = False) -> None:
+    def __init__(self, certificates: Certificates, stay: bool = False) -> None:
         self._certificates = certificates
-        self._guests = Guests(_MODULE, ahead)
+        self._guests = Guests(_MODULE, stay)
         self._places = asyncio.Semaphore(AT_ONCE)
         self._looking = 0
 
     @classmethod
-    def configured(cls, settings: Settings, ahead: bool = False) -> Marks:
-        return cls(Certificates.configured(settings), ahead)
+    def configured(cls, settings: Settings, stay: bool = False) -> Marks:
+        return cls(Certificates.configured(settings), stay)
 
     async def close(self) -> None:
         await self._guests.close()

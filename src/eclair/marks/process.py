@@ -61,7 +61,3 @@ def report(path: Path, known: Known) -> Report:
             "recording or a PDF"
         )
     return Report(media, signed, note, watermark)
-
-
-if __name__ == "__main__":
-    main()

@@ -24,7 +24,7 @@ class Looking:
 
     def __init__(self) -> None:
         self._places = asyncio.Semaphore(AT_ONCE)
-        self._guests = Guests(_MODULE, ahead=True)
+        self._guests = Guests(_MODULE, stay=True)
 
     async def close(self) -> None:
         await self._guests.close()

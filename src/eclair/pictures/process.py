@@ -89,7 +89,3 @@ def _mask(image: Image.Image, width: int, height: int) -> bytes:
     out = io.BytesIO()
     mask.save(out, "PNG")
     return out.getvalue()
-
-
-if __name__ == "__main__":
-    main()

@@ -338,7 +338,3 @@ def outlines(data: bytes) -> list[Outline]:
 
 def _first(read: Callable[[Any, int], str], values: Sequence[str | None]) -> str:
     return next((text for value in values if (text := read(value, TITLE))), "")
-
-
-if __name__ == "__main__":
-    main()

@@ -35,7 +35,7 @@ class Drawer:
     name = NAME
 
     def __init__(self) -> None:
-        self._guests = Guests(_MODULE, ahead=True)
+        self._guests = Guests(_MODULE, stay=True)
 
     async def models(self) -> Sequence[PictureModel]:
         return [_model(tuple((await asyncio.to_thread(book)).languages))]

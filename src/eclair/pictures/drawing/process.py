@@ -31,7 +31,3 @@ def main() -> None:
     )
     out.write(png)
     out.flush()
-
-
-if __name__ == "__main__":
-    main()
