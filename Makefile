@@ -21,8 +21,8 @@ define install
 	@if [ -z "$(PYTHON)" ]; then echo "Éclair needs Python 3.11 or newer; install it and try again." >&2; exit 1; fi
 	@[ -x $(1)/bin/pip ] || "$(PYTHON)" -m venv $(1) || \
 		{ echo "Python has no venv module; on Debian and Ubuntu install the package python3-venv." >&2; rm -rf $(1); exit 1; }
-	@$(1)/bin/python -m pip install --disable-pip-version-check --no-input --require-hashes --only-binary :all: \
-		-r $(2) 2>&1 | tee $(1)/install.log | awk -v tty="$$([ -t 1 ] && echo 1)" \
+	@$(1)/bin/python -m pip install --disable-pip-version-check --no-input --no-compile --require-hashes \
+		--only-binary :all: -r $(2) 2>&1 | tee $(1)/install.log | awk -v tty="$$([ -t 1 ] && echo 1)" \
 		'/^ERROR/ { print; bad = 1 } /^Collecting/ && tty { printf "\r  %d  %s\033[K", ++n, $$2; fflush() } \
 		END { if (tty) printf "\r\033[K"; if (bad) print "The whole output is in $(1)/install.log." }'
 	@touch $@
@@ -40,14 +40,18 @@ diffusers: $(DIFFUSERS)/.ready ## Set up PyTorch and diffusers, which draw with 
 test: $(VENV)/.dev diffusers chromium models ## Run every test, in a real browser too
 	@$(VENV)/bin/python -m pytest -n 2 --dist loadfile $(ARGS)
 
-check: $(VENV)/.app $(VENV)/.dev ## Formatting, lint, types, generated files
+check: types page ## Formatting, lint, types, generated files
 	@$(VENV)/bin/ruff format --check
 	@$(VENV)/bin/ruff check
-	@$(VENV)/bin/basedpyright
-	@$(BUILD)/bin/python hatch_build.py check
 	@$(VENV)/bin/python -m eclair.server.typescript | diff - ui/src/events.ts
 	@$(VENV)/bin/eclair config --markdown | diff - docs/configuration.md
 	@$(VENV)/bin/eclair models --markdown | diff - <(sed '1,/^<!-- written by .eclair models/d; /^<!-- end/,$$d' docs/engines.md)
+
+types: $(VENV)/.dev
+	@$(VENV)/bin/basedpyright
+
+page: $(VENV)/.app
+	@$(BUILD)/bin/python hatch_build.py check
 
 format: $(VENV)/.dev ## Format the Python code
 	@$(VENV)/bin/ruff check --fix-only
@@ -112,4 +116,4 @@ $(VENV)/.app: $(VENV)/.runtime $(BUILD)/.ready pyproject.toml hatch_build.py $(U
 		$(BUILD)/wheel/*.whl
 	@touch $@
 
-.PHONY: help run diffusers test check format bench lock wheel clean models chromium
+.PHONY: help run diffusers test check types page format bench lock wheel clean models chromium

@@ -1,7 +1,7 @@
 """Guests: foreign bytes are read once, in a process of ours that is bounded, has no network and is gone afterwards.
 
-What is read is the affair of the module that the process runs, which enters by `guest`. A host has imported it and forks
-for each order. Where many files are read one after the other, `documents.parsing` keeps processes for several.
+What is read is the affair of the module that the process runs, which enters by `guest`. A host has imported it, and
+forks for each order. Where many files are read one after the other, `documents.parsing` keeps processes for several.
 """
 
 from __future__ import annotations

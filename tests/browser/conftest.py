@@ -139,10 +139,11 @@ def page(opening: Opening, shared: Served) -> Page:
 
 @pytest.fixture
 def look(opening: Opening, shared: Served) -> Callable[..., Page]:
-    """Opens the page at one width."""
+    """Opens the page at one width, for who wants no motion: nothing has to be waited for."""
 
     def at(width: int = 1200, height: int = 800, **options: object) -> Page:
-        context: BrowserContext = opening(shared, viewport={"width": width, "height": height}, **options)
+        options = {"viewport": {"width": width, "height": height}, "reduced_motion": "reduce", **options}
+        context: BrowserContext = opening(shared, **options)
         context.add_init_script(path=AXE)
         return context.new_page()
 

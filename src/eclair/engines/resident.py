@@ -217,12 +217,15 @@ class Resident:
         path = await asyncio.to_thread(verify, self.entry, self._settings.data_dir)
         choice = await asyncio.to_thread(self._choice, path)
         began = time.monotonic()
-        async with Child.started(self._order(path, choice), self._settings.data_dir / "logs") as child:
+        async with (
+            self._head() as head,
+            Child.started(self._order(path, choice), self._settings.data_dir / "logs") as child,
+        ):
             self._child = child
             endpoint = await self._begun(child, choice)
             client = endpoint.engine()
             self._warming = asyncio.create_task(
-                self._warm(client, seeing=shelf.eyes_of(path) is not None), name="reading the system prompt"
+                self._warm(client, head, seeing=shelf.eyes_of(path) is not None), name="reading the system prompt"
             )
             try:
                 if tell:
@@ -303,23 +306,31 @@ class Resident:
         """The engine that was compiled here fails; the installed one is next."""
         await asyncio.to_thread(shutil.rmtree, tuned.compiled(self._settings.data_dir), ignore_errors=True)
 
-    async def _warm(self, client: OpenAIEngine, *, seeing: bool) -> None:
+    @contextlib.asynccontextmanager
+    async def _head(self) -> AsyncGenerator[Path]:
+        """Where the state of a slot may be written. Who ends the engine may do so while it writes."""
+        self._scratch.mkdir(parents=True, exist_ok=True)
+        head = self._scratch / f"{secrets.token_hex(8)}.bin"
         try:
-            await self._spread(client, self._settings.system_prompt, seeing=seeing)
+            yield head
+        finally:
+            head.unlink(missing_ok=True)
+
+    async def _warm(self, client: OpenAIEngine, head: Path, *, seeing: bool) -> None:
+        try:
+            await self._spread(client, head, self._settings.system_prompt, seeing=seeing)
         except UpstreamError as error:
             log.warning("the system prompt could not be read ahead: %s", error.message)
 
-    async def _spread(self, client: OpenAIEngine, system: str, *, seeing: bool) -> None:
-        """Read `system` once and give each slot a copy of its own; for a model that sees, of which llama.cpp copies no
-        slot, into one of them.
+    async def _spread(self, client: OpenAIEngine, head: Path, system: str, *, seeing: bool) -> None:
+        """Read `system` once and give each slot a copy of its own, by way of the file `head`; for a model that sees, of
+        which llama.cpp copies no slot, into one of them.
 
         llama.cpp hands a cached prompt to one request and forgets it, and keeps no two that are equal: so that
         questions that come together each find one, each slot reads a short question of its own after it.
         """
         if not system:
             return
-        self._scratch.mkdir(parents=True, exist_ok=True)
-        head = self._scratch / f"{secrets.token_hex(8)}.bin"
         root = client.url.removesuffix("/v1")
         try:
             for slot in range(self._settings.embedded_parallel):
@@ -331,7 +342,7 @@ class Resident:
                 if slot == 0:
                     await client.fetch(f"{root}/slots/0?action=save", {"filename": head.name})
         finally:
-            head.unlink(missing_ok=True)
+            await asyncio.to_thread(head.unlink, missing_ok=True)
 
     def _laid_out(self, choice: Choice) -> Path:
         return tuned.laid_out(self._settings.data_dir, self.entry.id, choice.layout)
