@@ -38,7 +38,7 @@ run: $(VENV)/.app ## Set up what is not set up, and start Éclair
 diffusers: $(DIFFUSERS)/.ready ## Set up PyTorch and diffusers, which draw with FLUX
 
 test: $(VENV)/.dev diffusers chromium models ## Run every test, in a real browser too
-	@$(VENV)/bin/python -m pytest -n 2 --dist loadfile $(ARGS)
+	@$(VENV)/bin/python -m pytest -n 3 --dist loadfile $(ARGS)
 
 check: types page ## Formatting, lint, types, generated files
 	@$(VENV)/bin/ruff format --check

@@ -15,7 +15,9 @@ from eclair import cli
 
 _CONTEXT = multiprocessing.get_context("forkserver")
 _COMMANDS = [f"eclair.cli.{module.name}" for module in iter_modules(cli.__path__) if module.name != "__main__"]
-_CONTEXT.set_forkserver_preload([__name__, *_COMMANDS])
+_LATER = ["eclair.core", "eclair.server.app", "eclair.pictures.scripted"]
+"""What a command imports while it runs."""
+_CONTEXT.set_forkserver_preload([__name__, *_COMMANDS, *_LATER])
 
 
 def start(arguments: tuple[str, ...], env: Mapping[str, str], stdin: IO[bytes], *out: IO[bytes]) -> BaseProcess:

@@ -7,12 +7,11 @@ import contextlib
 import gc
 import io
 import os
-import signal
 import socket
-import sys
 import time
 from collections.abc import AsyncGenerator, Callable, Mapping
 from dataclasses import dataclass
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any, Self
 
@@ -39,6 +38,7 @@ from eclair.server.app import create_app
 from eclair.settings import Settings
 from eclair.store.base import Chunk, NewTurn, RunRecord, Store
 from eclair.web.opening import AROUND, Surroundings
+from tests import forked
 
 JSON = dict[str, Any]
 ENDLESS = 1_000_000
@@ -228,43 +228,45 @@ async def _watched() -> AsyncGenerator[None]:
     assert worst < BLOCKED, f"the event loop was blocked for {worst:.3f} s"
 
 
-ENTRY = """
-import asyncio, os
-from eclair.server.serve import serve
-from eclair.settings import load
-asyncio.run(serve(load(os.environ).settings, lambda address: print(address, flush=True)))
-"""
-
-
 class Process(Door):
     """A server in a process of its own."""
 
-    def __init__(self, address: str, http: aiohttp.ClientSession, process: asyncio.subprocess.Process) -> None:
+    def __init__(self, address: str, http: aiohttp.ClientSession, process: BaseProcess) -> None:
         super().__init__(address, http)
         self.process = process
 
     @classmethod
     async def start(cls, folder: Path, http: aiohttp.ClientSession, **environ: str) -> Self:
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-c",
-            ENTRY,
-            env={**os.environ, **environment(folder), "ECLAIR_MAX_TOKENS": str(ENDLESS), **environ},
-            stdout=-1,
-        )
-        assert process.stdout is not None
-        address = (await process.stdout.readline()).decode().strip()
-        assert address.startswith("http://"), address
+        env = {**os.environ, **environment(folder), "ECLAIR_MAX_TOKENS": str(ENDLESS), **environ}
+        address, process = await asyncio.to_thread(served, folder, env)
         return cls(address, http, process)
 
     async def kill(self) -> None:
-        self.process.send_signal(signal.SIGKILL)
-        await self.process.wait()
+        self.process.kill()
+        await asyncio.to_thread(self.process.join)
 
     async def close(self) -> None:
-        if self.process.returncode is None:
+        if self.process.exitcode is None:
             self.process.terminate()
-            await self.process.wait()
+            await asyncio.to_thread(self.process.join)
+
+
+def served(folder: Path, env: Mapping[str, str]) -> tuple[str, BaseProcess]:
+    """Start `eclair serve`: where it is, and its process."""
+    configuration = Path(env["ECLAIR_CONFIG"])
+    configuration.parent.mkdir(parents=True, exist_ok=True)
+    configuration.touch()
+    hearing, saying = os.pipe()
+    with (
+        open(os.devnull, "rb") as nothing,
+        open(hearing, encoding="utf-8") as said,
+        (folder / "server.log").open("ab") as log,
+    ):
+        with open(saying, "wb") as out:
+            process = forked.start(("serve",), env, nothing, out, log)
+        line = said.readline()
+    assert "http://" in line, (folder / "server.log").read_text()
+    return line.split()[-1], process
 
 
 def environment(folder: Path) -> dict[str, str]:

@@ -92,7 +92,7 @@ class _Host:
         with theirs:
             process = await asyncio.create_subprocess_exec(
                 *(sys.executable, "-P", "-m", "eclair.guest", module),
-                stdin=theirs,
+                stdin=theirs.fileno(),
                 stdout=DEVNULL,
                 stderr=DEVNULL,
                 env={**os.environ, **_QUIET},

@@ -7,7 +7,7 @@ import socket
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
-from tests import forked
+from tests.support import served
 
 
 class Served:
@@ -22,26 +22,16 @@ class Served:
 
     def start(self) -> None:
         assert self._process is None
-        configuration = self._folder / "eclair.toml"
-        configuration.touch()
         own = {
-            "ECLAIR_CONFIG": str(configuration),
+            "ECLAIR_CONFIG": str(self._folder / "eclair.toml"),
             "ECLAIR_DATA_DIR": str(self._folder / "data"),
             "ECLAIR_PORT": str(self._port),
             "ECLAIR_EMBEDDED": "false",
             "ECLAIR_SCRIPTED": "true",
         }
         kept = {name: value for name, value in os.environ.items() if not name.startswith("ECLAIR_")}
-        hearing, saying = os.pipe()
-        with (
-            open(os.devnull, "rb") as nothing,
-            open(hearing, encoding="utf-8") as said,
-            (self._folder / "server.log").open("ab") as log,
-        ):
-            with open(saying, "wb") as out:
-                self._process = forked.start(("serve",), {**kept, **own, **self._settings}, nothing, out, log)
-            line = said.readline()
-        assert self.address in line, (self._folder / "server.log").read_text()
+        address, self._process = served(self._folder, {**kept, **own, **self._settings})
+        assert address == self.address
 
     def kill(self) -> None:
         """As the machine does when it loses power."""

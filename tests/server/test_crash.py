@@ -135,7 +135,7 @@ async def test_a_server_told_to_end_writes_everything_down(
     await server.close()
     await following
     assert isinstance(seen.events[-1][1], RunInterrupted)
-    assert server.process.returncode in (0, -15)
+    assert server.process.exitcode in (0, -15)
     server = await Process.start(tmp_path, http)
     try:
         assert text_of(await server.message(begun["run"])) == seen.text(time.monotonic())
