@@ -187,7 +187,7 @@ async def cost(all_photos: Sequence[Photo], goals: Goals) -> None:
     rows: list[tuple[str, ...]] = []
     with tempfile.TemporaryDirectory() as folder:
         settings = Settings(data_dir=Path(folder))
-        marks, certificate = Marks.configured(settings, ahead=True), Certificates.configured(settings).signing()
+        marks, certificate = Marks.configured(settings, stay=True), Certificates.configured(settings).signing()
         for form, how in (("PNG", {"compress_level": 4}), ("JPEG", {"quality": 95, "subsampling": 0})):
             took: dict[str, list[float]] = {name: [] for name in ("written", "watermark", "note, signed", "door")}
             out = io.BytesIO()
@@ -207,7 +207,7 @@ async def cost(all_photos: Sequence[Photo], goals: Goals) -> None:
             goals.at_most("beyond the watermark and writing the plain picture", door - marked - plain, 0.4, " s")
         await marks.close()
     table(["form", "written plain", "watermark", "signature", "through the door", ""], rows)
-    print("Ratios are to writing the plain picture in the same run; the door has a process for each, started ahead.")
+    print("Ratios are to writing the plain picture in the same run; the door forks a process for each.")
 
 
 def _save(pixels: Pixels, form: str, options: dict[str, Any]) -> None:
