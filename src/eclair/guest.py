@@ -59,9 +59,10 @@ def main() -> None:
         while (told := socket.recv_fds(asked, NUMBER.size, 1))[0]:
             (number,), streams = NUMBER.unpack(told[0]), told[1]
             if streams:
-                guests[number] = os.fork() or _become(run, streams[0])
+                with contextlib.suppress(OSError):  # too little memory: who asks hears nothing
+                    guests[number] = os.fork() or _become(run, streams[0])
                 os.close(streams[0])
-            else:
+            elif -number in guests:
                 _end(guests.pop(-number))
     for guest in guests.values():
         _end(guest)
@@ -72,10 +73,12 @@ def _become(run: Callable[[], None], stream: int) -> NoReturn:
     try:
         os.dup2(stream, 0)
         os.dup2(stream, 1)
-        run()
-        sys.stdin.buffer.read()  # what is left unread would cut the answer off
-    except BaseException as error:
-        sys.excepthook(type(error), error, error.__traceback__)
+        try:
+            run()
+        except BaseException as error:
+            sys.excepthook(type(error), error, error.__traceback__)
+        while os.read(0, 1 << 16):  # what is left unread would cut the answer off
+            pass
     finally:
         os._exit(0)
 
