@@ -6,6 +6,8 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 
+unexport PYTHONDONTWRITEBYTECODE # what is installed is compiled once, when it is first imported
+
 PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11; do \
 	"$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
 VENV := .venv
@@ -38,7 +40,7 @@ run: $(VENV)/.app ## Set up what is not set up, and start Éclair
 diffusers: $(DIFFUSERS)/.ready ## Set up PyTorch and diffusers, which draw with FLUX
 
 test: $(VENV)/.dev diffusers chromium models ## Run every test, in a real browser too
-	@$(VENV)/bin/python -m pytest -n 3 --dist loadfile $(ARGS)
+	@$(VENV)/bin/python -m pytest -n 2 --dist loadfile $(ARGS)
 
 check: types page ## Formatting, lint, types, generated files
 	@$(VENV)/bin/ruff format --check
