@@ -101,4 +101,8 @@ async def test_the_host_leaves_with_the_last_or_after_a_while(monkeypatch: pytes
         while hosts():  # noqa: ASYNC110
             await asyncio.sleep(0.05)
     assert await staying.ask(b"echo\nthird", 20) == b"third"
+    before = hosts()
+    with pytest.raises(TimeoutError):
+        await staying.ask(b"sleep\n", 0)  # longer than the host may wait for an order
+    assert hosts() == before
     await staying.close()

@@ -40,6 +40,7 @@ class Guests:
     async def ask(self, order: bytes, seconds: float) -> bytes:
         """What the module says to `order`: nothing, or half of it, where it died. Raises TimeoutError."""
         self._asking += 1
+        self._stop_waiting()
         try:
             async with asyncio.timeout(seconds + GRACE):
                 host = await self._hosted()
@@ -54,9 +55,8 @@ class Guests:
 
     async def close(self) -> None:
         """End the host, and whom it has."""
-        if self._until is not None:
-            self._until.cancel()
-        host, self._host, self._until = self._host, None, None
+        self._stop_waiting()
+        host, self._host = self._host, None
         if host is not None:
             with contextlib.suppress(OSError):  # it could not begin
                 await (await host).end()
@@ -72,9 +72,13 @@ class Guests:
         if not self._stay:
             await self.close()
             return
+        self._stop_waiting()
+        self._until = asyncio.get_running_loop().call_later(SPARE, self._leave)
+
+    def _stop_waiting(self) -> None:
         if self._until is not None:
             self._until.cancel()
-        self._until = asyncio.get_running_loop().call_later(SPARE, self._leave)
+            self._until = None
 
     def _leave(self) -> None:
         self._leaving = asyncio.create_task(self.close(), name=f"end of the host of {self._module}")
@@ -112,8 +116,12 @@ class _Host:
     async def ask(self, order: bytes) -> bytes:
         number = next(self._numbers)
         ours, theirs = socket.socketpair()
-        with theirs:
-            socket.send_fds(self._line, [NUMBER.pack(number)], [theirs.fileno()])
+        try:
+            with theirs:
+                socket.send_fds(self._line, [NUMBER.pack(number)], [theirs.fileno()])
+        except OSError:  # the host is gone
+            ours.close()
+            return b""
         reader, writer = await asyncio.open_unix_connection(sock=ours)
         try:
             writer.write(order)
