@@ -51,7 +51,7 @@ def bearing(width: int, height: int) -> Pixels:
 
 
 @pytest.mark.parametrize("change", list(CHANGES))
-@pytest.mark.parametrize("size", [(640, 480), (1500, 1000)])
+@pytest.mark.parametrize("size", [(640, 480), (1024, 768), (1500, 1000)])
 def test_it_survives(size: tuple[int, int], change: str) -> None:
     changed: Pixels = CHANGES[change](bearing(*size))
     assert chance(changed) <= CHANCE
