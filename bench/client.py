@@ -157,3 +157,14 @@ def openai_text(body: bytes) -> str:
             raise ValueError(chunk["error"]["message"])
         texts += [choice["delta"].get("content") or "" for choice in chunk["choices"]]
     return "".join(texts)
+
+
+async def quiet(engine: str, key: str) -> None:
+    """Wait until the engine has read ahead and has nothing to do."""
+    still = 0
+    while still < 5:
+        await asyncio.sleep(0.1)
+        headers = f"Authorization: Bearer {key}\r\n"
+        port = int(engine.rsplit(":", 1)[1])
+        slots = (await (await begin(port, "GET", "/slots", headers=headers)).reply()).json()
+        still = 0 if any(slot["is_processing"] for slot in slots) else still + 1

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from client import CONTENT, DELTA, SSE, Reply, begin, call, native_message, openai_text
+from client import CONTENT, DELTA, SSE, Reply, begin, call, native_message, openai_text, quiet
 from harness import Goals, Others, Process, eclair, link_models, median, options, quantile, run, shown, table
 
 from eclair.engines import catalog
@@ -76,17 +76,6 @@ class Bench:
 
     async def conversation(self) -> str:
         return (await call(self.server.port, "POST", "/api/conversations", {}))["id"]
-
-
-async def quiet(engine: str, key: str) -> None:
-    """Wait until the engine has read ahead and has nothing to do."""
-    still = 0
-    while still < 5:
-        await asyncio.sleep(0.1)
-        headers = f"Authorization: Bearer {key}\r\n"
-        port = int(engine.rsplit(":", 1)[1])
-        slots = (await (await begin(port, "GET", "/slots", headers=headers)).reply()).json()
-        still = 0 if any(slot["is_processing"] for slot in slots) else still + 1
 
 
 @dataclass(slots=True)

@@ -2,7 +2,9 @@
 
 Loads come from `fast_upstream.py`; every word is checked, and one server runs at a time. Tasks are those of `words.py`,
 with the embedded model in Éclair's engine, which all ask; each door puts a line of its own before a question, so that
-none finds in the engine's cache what another had read. A door is a way in: Éclair's page and Open WebUI's keep the
+none finds in the engine's cache what another had read. As their answers then differ, and with them the engine's work,
+it is told of each door how much of the engine's own pace is left, and how much later than the engine's the first word
+comes; nothing is guessed ahead. A door is a way in: Éclair's page and Open WebUI's keep the
 conversation, Éclair's `/v1`, Open WebUI's API and LiteLLM pass on. Open WebUI sends each event to every page of a
 person, so that each of its streams is a person of its own. The peers are installed in virtual environments.
 """
@@ -24,7 +26,7 @@ from typing import Any, Protocol
 
 import aiohttp
 import orjson
-from client import CONTENT, DELTA, PATIENCE, SSE, begin, call, native_message, openai_text
+from client import CONTENT, DELTA, PATIENCE, SSE, begin, call, native_message, openai_text, quiet
 from fast_upstream import words
 from harness import (
     Goals,
@@ -42,7 +44,6 @@ from harness import (
     upstream,
 )
 from openwebui import openwebui
-from overhead import quiet
 from words import CORRECT, Rates, changed, only, tasks, text_with_mistakes
 
 from eclair.engines import catalog
@@ -486,14 +487,20 @@ def _ahead(goals: Goals, what: str, ours: str, theirs: str, ratios: Mapping[str,
 
 @dataclass(slots=True)
 class Work:
-    """What one door made of one task."""
+    """What one door made of one task: words/s, the engine's seconds of writing, and by how many seconds its first word
+    came later than the engine's."""
 
     rates: Rates = field(default_factory=Rates)
-    firsts: list[float] = field(default_factory=list[float])
+    writing: float = 0.0
+    later: list[float] = field(default_factory=list[float])
+
+    @property
+    def kept(self) -> float:
+        return self.writing / self.rates.seconds
 
     def cells(self) -> list[str]:
         rate = shown(self.rates.rate) if self.rates.answers else ""
-        return [rate, shown(1000 * median(self.firsts)) if self.firsts else ""]
+        return [rate, f"{self.kept:.3f}", shown(1000 * median(self.later))] if self.later else [rate, "", ""]
 
 
 @dataclass(frozen=True, slots=True)
@@ -507,16 +514,27 @@ class Embedded:
     def model(self) -> str:
         return self.engine.models[0]
 
+    async def work(self) -> tuple[float, float]:
+        """The seconds for which it has read and written in all, once it is quiet."""
+        await quiet(self.engine.url, self.engine.key)
+        headers = f"Authorization: Bearer {self.engine.key}\r\n"
+        reply = await (await begin(int(self.engine.url.rsplit(":", 1)[1]), "GET", "/metrics", headers=headers)).reply()
+        rows = dict(line.split() for line in reply.body.decode().splitlines() if line and line[0] != "#")
+        read, written = (float(rows[f"llamacpp:{name}_seconds_total"]) for name in ("prompt", "tokens_predicted"))
+        return read, written
+
 
 async def worked(door: Door, behind: Embedded, question: str, count: int, work: Work) -> None:
     """One question, greedily, when nobody else is answered. The clock of words runs from the first one."""
-    await quiet(behind.engine.url, behind.engine.key)
     await door.ready(1)
+    read, written = await behind.work()
     taken = await door.ask(0, Asked(behind.model, f"I ask by {door.name}.\n\n{question}", count, {"temperature": 0}))
+    read_then, written_then = await behind.work()
     work.rates.words += len(taken.read().split())
     work.rates.seconds += taken.ended - taken.first
     work.rates.answers += 1
-    work.firsts.append(taken.first - taken.began)
+    work.writing += written_then - written
+    work.later.append(taken.first - taken.began - (read_then - read))
 
 
 async def edited(door: Door, behind: Embedded, count: int) -> Work:
@@ -562,33 +580,34 @@ async def all_tasks(peers: Peers, *, quick: bool, goals: Goals) -> None:
 
 
 def _task_table(found: Mapping[str, Mapping[str, Work]], doors: Sequence[str]) -> None:
-    head = [name for task in found for name in (f"{task}: words/s", "first word ms")]
+    head = [name for task in found for name in (f"{task}: words/s", "of the engine's pace", "first word later, ms")]
     rows = [[door, *(cell for works in found.values() for cell in works.get(door, Work()).cells())] for door in doors]
-    table(("door", *head[:-1]), [row[:-1] for row in rows])
+    table(("door", *head[:-2]), [row[:-2] for row in rows])
 
 
 def _task_goals(found: Mapping[str, Mapping[str, Work]], goals: Goals) -> None:
     answered = {task: works for task, works in found.items() if task != EDIT}
     for ours, theirs in PAIRS:
         pairs = {task: (works[ours], works[theirs]) for task, works in answered.items() if theirs in works}
-        rates = {task: a.rates.rate / b.rates.rate for task, (a, b) in pairs.items()}
-        firsts = {task: median(b.firsts) / median(a.firsts) for task, (a, b) in pairs.items()}
-        _ahead(goals, "words/s", ours, theirs, rates)
-        _ahead(goals, "first word sooner", ours, theirs, firsts)
+        kept = {task: a.kept / b.kept for task, (a, b) in pairs.items()}
+        later = {task: _times(max(0.0, median(b.later)), max(0.0, median(a.later))) for task, (a, b) in pairs.items()}
+        _ahead(goals, "of the engine's pace", ours, theirs, kept)
+        _ahead(goals, "first word later than the engine's", ours, theirs, later)
     for name, work in found[EDIT].items():
         if name != ECLAIR_PAGE:
             goals.at_least(f"{EDIT}, Éclair to {name}", found[EDIT][ECLAIR_PAGE].rates.rate / work.rates.rate, 1)
 
 
 def _tell(task: str, works: Mapping[str, Work]) -> None:
-    cells = {name: " words/s, first word ms ".join(filter(None, work.cells())) for name, work in works.items()}
-    print(f"{task}: {'; '.join(f'{name} {said}' for name, said in cells.items())}")
+    print(f"{task}: {'; '.join(f'{name} {shown(work.rates.rate)} words/s' for name, work in works.items())}")
 
 
 async def _embedded(stack: AsyncExitStack) -> tuple[Embedded, list[Door]]:
     data = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="eclair-bench-")))
     link_models(data)
-    server = await stack.enter_async_context(eclair(data, ECLAIR_EMBEDDED="true", ECLAIR_TITLES="false"))
+    server = await stack.enter_async_context(
+        eclair(data, ECLAIR_EMBEDDED="true", ECLAIR_TITLES="false", ECLAIR_SPECULATION="off")
+    )
     doors: list[Door] = [Native(ECLAIR_PAGE, server), Completions(ECLAIR_API, server)]
     await doors[1].ask(0, Asked(catalog.EMBEDDED, "Hello?", 4))
     shared: dict[str, Any] = json.loads(share_file(data, catalog.EMBEDDED).read_bytes())

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from bare import Bare
-from client import CONTENT, SSE, begin, openai_text
+from client import CONTENT, SSE, begin, openai_text, quiet
 from harness import ROOT, Goals, Process, eclair, link_models, options, run, running, shown, table
 
 from eclair.edits import Change, Task, cut
@@ -219,6 +219,7 @@ async def contenders(
         shared: dict[str, Any] = json.loads(share_file(data, id).read_bytes())
         engine = OpenAIEngine("bench", f"{shared['url']}/v1", shared["key"], dialect=DIALECTS[0])
         stack.push_async_callback(engine.close)
+        await quiet(shared["url"], shared["key"])
         yield servers, engine
 
 

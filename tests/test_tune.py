@@ -31,7 +31,7 @@ from eclair.settings import Settings
 from eclair.tuner import Tuner
 from eclair.tuning.bandwidth import bandwidth
 from eclair.tuning.quality import Answers, compared, fault
-from eclair.tuning.tune import Step, tune
+from eclair.tuning.tune import Step, cost, tune
 from tests.engines.ggufs import talking
 from tests.support import Server, environment, serving
 from tests.test_cli import Eclair, sentence
@@ -85,6 +85,11 @@ def test_it_measures_chooses_and_keeps(tuned_once: Done) -> None:
     home, found = tuned_once.home, tuned_once.found
     tried = {trial.what for trial in found.trials}
     assert {"layout Q4_0", "layout Q8_0", "flash attention off", "keys and values in q8_0"} <= tried
+    guessed = [trial for trial in found.trials if trial.what.startswith("guesses of ")]
+    assert all(trial.speed is None and trial.gain > 0 for trial in guessed)
+    ways = {"guesses of 12 tokens": "long", "guesses of 3 tokens": "short"}
+    chosen = [ways[trial.what] for trial in guessed if trial.chosen]
+    assert found.choice.guesses in (chosen or ["none" if guessed else "long"])
     kept = {path.name for path in tuned.folder(home.data_dir, MODEL).iterdir()}
     chosen = found.choice.layout
     assert kept == {tuned.RECORD} | ({f"{chosen}.gguf"} if chosen != AS_IT_CAME else set())
@@ -137,6 +142,21 @@ def test_a_layout_that_answers_worse_is_refused() -> None:
     assert fault(answers(2.9, 12), before) == "answers: 12 in place of 18 of 24 right"
     assert fault(answers(2.9, 18, 6), before) == "valid JSON: 6 in place of 12 of 12 right"
     assert compared(answers(2.8, 18), before).worse == pytest.approx(-0.1)
+
+
+def timings(tokens: int, ms: float, drafted: int = 0, right: int = 0) -> dict[str, float]:
+    """What llama.cpp states of an answer; it is silent on guesses where there were none."""
+    guesses = {"draft_n": drafted, "draft_n_accepted": right} if drafted else {}
+    return {"predicted_n": tokens, "predicted_ms": ms, **guesses}
+
+
+def test_what_a_guessed_token_takes() -> None:
+    plain = [timings(96, 960), timings(48, 960)]
+    assert cost([timings(96, 960, 48, 24), timings(48, 960)], plain) == pytest.approx(0.5)
+    assert cost([timings(96, 480, 40, 40), timings(48, 720, 40, 24)], plain) == pytest.approx(0.05)
+    assert cost([timings(96, 700, 96, 96), timings(48, 960, 96, 48)], plain) == pytest.approx((70 + 48) / 192)
+    assert cost([timings(96, 960, 3, 1), timings(48, 960)], plain) is None, "three tell nothing"
+    assert cost(plain, plain) is None
 
 
 def test_memory_is_read_at_some_rate() -> None:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from eclair.engines.base import Counted
-from eclair.engines.drafting import LEAST, REST, Drafting, gain
+from eclair.engines.drafting import GUESSES, LEAST, REST, Drafting, gain
 
 
 class Clock:
@@ -37,6 +37,14 @@ def test_guesses_that_are_mostly_wrong_end_for_some_days(file: Path) -> None:
     assert not Drafting(file, wanted=True, clock=clock).on
     clock.now += REST + 1
     assert drafting.on
+
+
+def test_what_a_guessed_token_takes_decides(file: Path) -> None:
+    for cost, ends in ((0.2, False), (0.5, True)):
+        drafting = Drafting(file, wanted=True, cost=cost)
+        assert any(drafting.learn(answer(200, 100, 25)) for _ in range(30)) is ends
+    assert GUESSES["long"].gain(0.2) > GUESSES["short"].gain(0.4) > GUESSES["none"].gain(0.4) == 1
+    assert max(GUESSES, key=lambda way: GUESSES[way].gain(1.0)) == "none"
 
 
 def test_after_the_rest_all_is_judged_anew(file: Path) -> None:

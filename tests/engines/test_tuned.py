@@ -17,7 +17,7 @@ from eclair.engines.openai import OpenAIEngine
 from eclair.engines.share import share_file
 from eclair.engines.tuned import Choice, Source, Speed, Tuning
 from eclair.settings import Settings
-from tests.engines.test_local import ask, asking, running, said
+from tests.engines.test_local import REPEATED, ask, asking, guessed, running, said
 
 SPEED = Speed(500, 50, 40)
 
@@ -59,9 +59,10 @@ async def file_of(engine: LocalEngine, home: Settings) -> str:
 async def test_the_layout_that_was_chosen_runs_and_a_broken_one_is_given_up(home: Settings) -> None:
     target = tuned.laid_out(home.data_dir, EMBEDDED, "Q8_0")
     await requantise.requantise(path(home), target, "Q8_0", lambda done, total: None)
-    keep(home, Choice(layout="Q8_0", writing=2, reading=1, kv="q8_0", flash="on"))
+    keep(home, Choice(layout="Q8_0", writing=2, reading=1, kv="q8_0", flash="on", guesses="none"))
     async with running(home) as engine:
         assert await file_of(engine, home) == "Q8_0.gguf"
+        assert guessed(await ask(engine, REPEATED)) == (None, None)
     target.write_bytes(b"GGUF and nothing else")
     async with running(home) as engine:
         assert await file_of(engine, home) == path(home).name

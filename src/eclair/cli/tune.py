@@ -139,6 +139,7 @@ def described(choice: Choice) -> str:
     parts += ["no flash attention"] if choice.flash == "off" else []
     parts += [f"keys and values in {choice.kv}"] if choice.kv != "f16" else []
     parts += [f"{choice.reading} threads read"] if choice.reading else []
+    parts += {"long": [], "short": ["short guesses"], "none": ["no guesses"]}[choice.guesses]
     return ", ".join(parts)
 
 
@@ -151,5 +152,7 @@ def _worth(quality: Quality) -> str:
     )
 
 
-def _speeds(speed: Speed) -> tuple[str, str, str]:
+def _speeds(speed: Speed | None) -> tuple[str, str, str]:
+    if speed is None:
+        return "", "", ""
     return f"{speed.prefill:.0f}", f"{speed.decode:.0f}", f"{speed.deep:.0f}"

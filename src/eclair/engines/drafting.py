@@ -1,8 +1,9 @@
 """Drafting: the embedded engine's guesses at what comes next, and whether they are worth their cost.
 
-llama.cpp looks for the LOOKUP tokens that an answer ends with earlier in the same conversation, takes the DRAFT tokens
-that followed them there for its guess, and checks them in one batch. It sees no other conversation, and the words stay
-what they would have been. It guesses only where the text repeats itself, which is the gate of each moment; since its
+llama.cpp looks for the last tokens of an answer earlier in the same conversation, takes what followed them there for
+its guess, and checks that in one batch. It sees no other conversation, and the words stay what they would have been.
+What a guessed token costs depends on the machine, and whether long guesses, short ones or none are the fastest on that:
+`eclair tune` measures it. It guesses only where the text repeats itself, which is the gate of each moment; since its
 server cannot be told for one answer that it shall not, the gate of a model is here: where the guesses of its recent
 answers cost more than they brought, it guesses no more for some days.
 """
@@ -12,20 +13,18 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
+from statistics import geometric_mean
+from typing import Literal
 
 import orjson
 
 from eclair.engines.base import Counted
 
-LOOKUP = 4
-DRAFT = 12
-"""With 4 and 12 no kind of task was slower than without, beyond a few per cent of noise; with 24 or 48 some were
-(bench/LOG.md)."""
-
-COST = 0.22
-"""What a guessed token costs, in tokens made one by one: 0.20 to 0.23 measured over three kinds of task. On a machine
-that reads a prompt faster in proportion it is less, and then the gate is a little too careful."""
+COST = 0.3
+"""What a guessed token costs, in tokens made one by one, where nobody has measured it: 0.2 on one processor, 0.4 to 0.5
+on another (bench/LOG.md)."""
 
 LEAST = 0.95
 """The speed, as a share of what it is without guesses, below which they end."""
@@ -40,15 +39,40 @@ REST = 7 * 86400.0
 """Seconds for which a model whose guesses did not pay is asked for none."""
 
 
-def gain(tokens: float, drafted: float, accepted: float) -> float:
+def gain(tokens: float, drafted: float, accepted: float, cost: float = COST) -> float:
     """How many times as fast as without guesses an answer of so many `tokens` was, by what was guessed and right."""
-    return tokens / (tokens - accepted + COST * drafted)
+    return tokens / (tokens - accepted + cost * drafted)
+
+
+@dataclass(frozen=True, slots=True)
+class Guess:
+    """A way to guess: so many tokens looked up and guessed. `usual` is what came of it in 100 tokens of answers in
+    chat, code and on documents: how many were guessed, and how many of these were right (bench/words.py's tasks)."""
+
+    lookup: int
+    draft: int
+    usual: tuple[tuple[float, float], ...]
+
+    def gain(self, cost: float) -> float:
+        """How many times as fast as without guesses such answers are where a guessed token costs so much."""
+        return geometric_mean(gain(100, drafted, right, cost) for drafted, right in self.usual)
+
+
+Guessing = Literal["long", "short", "none"]
+GUESSES: dict[Guessing, Guess] = {
+    "long": Guess(4, 12, ((53, 14), (70, 27), (100, 53))),
+    "short": Guess(3, 3, ((31, 15), (40, 25), (63, 49))),
+    "none": Guess(0, 0, ((0, 0),)),
+}
+"""llama.cpp guesses nothing that is shorter than what it looks up. Longer ones made some tasks slower than none."""
 
 
 class Drafting:
-    """Judges one model's guesses by its recent answers. `file` keeps until when it rests, `wanted` is the setting."""
+    """Judges one model's guesses by its recent answers, where a guessed token has such a `cost`. `file` keeps until
+    when it rests, `wanted` is the setting."""
 
-    def __init__(self, file: Path, *, wanted: bool, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, file: Path, *, wanted: bool, cost: float = COST, clock: Callable[[], float] = time.time) -> None:
+        self.cost = cost
         self._file = file
         self._wanted = wanted
         self._clock = clock
@@ -67,7 +91,7 @@ class Drafting:
         self._tokens = self._tokens * kept + counted.completion_tokens
         self._drafted = self._drafted * kept + counted.drafted_tokens
         self._accepted = self._accepted * kept + (counted.accepted_tokens or 0)
-        if self._tokens < ENOUGH or gain(self._tokens, self._drafted, self._accepted) >= LEAST:
+        if self._tokens < ENOUGH or gain(self._tokens, self._drafted, self._accepted, self.cost) >= LEAST:
             return False
         self._tokens = self._drafted = self._accepted = 0.0
         self._file.parent.mkdir(parents=True, exist_ok=True)

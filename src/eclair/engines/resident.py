@@ -23,7 +23,7 @@ from eclair.engines import share, shelf, tuned
 from eclair.engines.base import JSON, Counted, Health, Piece, Request, estimated
 from eclair.engines.catalog import Entry
 from eclair.engines.child import Child
-from eclair.engines.drafting import DRAFT, LOOKUP, Drafting
+from eclair.engines.drafting import GUESSES, Drafting
 from eclair.engines.energy import Machine, Meter
 from eclair.engines.layouts import AS_IT_CAME
 from eclair.engines.llama_process import Order
@@ -216,6 +216,7 @@ class Resident:
         self._seen = self._stamp()
         path = await asyncio.to_thread(verify, self.entry, self._settings.data_dir)
         choice = await asyncio.to_thread(self._choice, path)
+        self._drafting.cost = choice.cost
         began = time.monotonic()
         async with (
             self._head() as head,
@@ -349,6 +350,7 @@ class Resident:
 
     def _order(self, path: Path, choice: Choice) -> Order:
         settings = self._settings
+        guess = GUESSES[choice.guesses if self._drafting.on else "none"]
         return Order(
             model=str(path if choice.layout == AS_IT_CAME else self._laid_out(choice)),
             name=self.entry.id,
@@ -362,8 +364,8 @@ class Resident:
             writing=choice.writing,
             kv=choice.kv,
             flash=choice.flash,
-            lookup=LOOKUP,
-            draft=DRAFT if self._drafting.on else 0,
+            lookup=guess.lookup,
+            draft=guess.draft,
             eyes=str(shelf.eyes_of(path) or ""),
             compiled=str(tuned.compiled(settings.data_dir)) if choice.compiled else "",
         )

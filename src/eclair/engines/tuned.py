@@ -26,6 +26,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from eclair.cores import cores
 from eclair.engines import memory
+from eclair.engines.drafting import COST, Guessing
 from eclair.engines.layouts import AS_IT_CAME
 from eclair.engines.shelf import Installed
 from eclair.errors import Conflict, ModelMissing
@@ -38,8 +39,9 @@ RECORD = "tuning.json"
 class Choice:
     """How a model is run; the defaults are what is done where nothing was measured.
 
-    `writing` threads decode (see `writers`), `reading` threads read prompts (0: every core); `kv` is the
-    format of keys and values, and `compiled` says that it runs on the engine that was compiled for this processor.
+    `writing` threads decode (see `writers`), `reading` threads read prompts (0: every core); `kv` is the format of
+    keys and values, `guesses` says how far ahead it guesses, and `cost` what a guessed token takes, as a part of one
+    that is written. `compiled` says that it runs on the engine that was compiled for this processor.
     """
 
     layout: str = AS_IT_CAME
@@ -47,6 +49,8 @@ class Choice:
     reading: int = 0
     kv: Literal["f16", "q8_0"] = "f16"
     flash: Literal["auto", "on", "off"] = "auto"
+    guesses: Guessing = "long"
+    cost: float = COST
     compiled: bool = False
 
 
@@ -77,10 +81,11 @@ class Quality:
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """Something that was tried: what was gained is the time of a usual exchange before, through that with it."""
+    """Something that was tried: what was gained is the time of a usual exchange before, through that with it. Of
+    guesses no speed is told, as that depends on the text."""
 
     what: str
-    speed: Speed
+    speed: Speed | None
     gain: float
     verdict: str
     chosen: bool

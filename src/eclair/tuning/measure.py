@@ -18,6 +18,7 @@ from eclair.engines import tuned
 from eclair.engines.base import JSON
 from eclair.engines.child import Child
 from eclair.engines.dialects import DIALECTS
+from eclair.engines.drafting import GUESSES, Guessing
 from eclair.engines.llama_process import Order
 from eclair.engines.openai import OpenAIEngine
 from eclair.engines.tuned import Choice, Speed
@@ -27,10 +28,12 @@ from eclair.settings import Settings
 WINDOW = 1024
 LONGEST = 512
 """Tokens of a prompt whose reading is measured; fewer where a model takes longer than PATIENCE for it."""
-DEEP = 4
+DEEP = 8
 """How many times as many stand before an answer whose question brings a document."""
 WRITTEN = 48
 PATIENCE = 1.0
+REPEATED = 24
+"""Tokens that a text says again and again where guesses are measured."""
 READ_OF_EXCHANGE, WRITTEN_OF_EXCHANGE = 400, 150
 """Tokens of a usual exchange, by which choices are compared."""
 
@@ -76,6 +79,12 @@ class Loaded:
         tokens = (await self.tokens(prose(read)))[:read]
         return (await self.complete({"prompt": tokens, "n_predict": written, "ignore_eos": True}))["timings"]
 
+    async def repeating(self, size: Size) -> JSON:
+        """llama.cpp's timings of going on with a text that says the same again and again. Raises UpstreamError."""
+        part = (await self.tokens(prose(REPEATED)))[:REPEATED]
+        tokens = part * max(2, (size.read - size.written) // REPEATED)
+        return (await self.complete({"prompt": tokens, "n_predict": 2 * size.written, "ignore_eos": True}))["timings"]
+
     async def _fetch(self, path: str, body: JSON) -> JSON:
         return await self.client.fetch(f"{self.client.url.removesuffix('/v1')}/{path}", body, idle=600)
 
@@ -114,12 +123,20 @@ def prose(tokens: int) -> str:
 
 @contextlib.asynccontextmanager
 async def loaded(
-    path: Path, choice: Choice, settings: Settings, parallel: int = 1, nice: int = 0, window: int = WINDOW
+    path: Path,
+    choice: Choice,
+    settings: Settings,
+    parallel: int = 1,
+    nice: int = 0,
+    window: int = WINDOW,
+    guesses: Guessing = "none",
 ) -> AsyncGenerator[Loaded]:
-    """An engine with the file at `path` and that choice, for as long as the block lasts; `window` is its context.
+    """An engine with the file at `path` and that choice, for as long as the block lasts; `window` is its context. It
+    guesses as `guesses` says, whatever the choice.
 
     Raises EngineUnavailable where it does not start.
     """
+    guess = GUESSES[guesses]
     order = Order(
         model=str(path),
         name="tuning",
@@ -134,6 +151,8 @@ async def loaded(
         kv=choice.kv,
         flash=choice.flash,
         nice=nice,
+        lookup=guess.lookup,
+        draft=guess.draft,
         compiled=str(tuned.compiled(settings.data_dir)) if choice.compiled else "",
     )
     async with Child.started(order, settings.data_dir / "logs") as child:

@@ -18,6 +18,8 @@ from typing import Any
 
 from eclair.cores import cores
 from eclair.engines import memory, shelf, tensors, tuned
+from eclair.engines.base import JSON
+from eclair.engines.drafting import GUESSES, Guessing
 from eclair.engines.layouts import AS_IT_CAME, LAYOUTS, Layout, laid_out, worth_trying
 from eclair.engines.requantise import requantise
 from eclair.engines.shelf import Installed
@@ -51,6 +53,9 @@ while True: pass
 
 NOW = "now"
 """What candidates are measured against."""
+
+FEW = 24
+"""Guessed tokens from which on their cost is known well enough."""
 
 COMPILED = "compiled for this processor"
 """The trial of the engine that was compiled here."""
@@ -123,9 +128,12 @@ class _Tuning:
         async with self._loaded(Choice()) as engine:
             self._size = await Size.suiting(engine)
         choice = await self._layout(contents, await self._engine())
+        choice = await self._threads(choice, thorough=thorough)
+        usual, self._size = self._size, self._size.deep(self._model.entry.context or 0)
         if thorough:
             choice = await self._settings_of(choice)
-        choice = await self._threads(choice, thorough=thorough)
+        choice = await self._guesses(choice)
+        self._size = usual
         before, after = await self._confirmed(choice)
         read = bytes_of_token(contents, choice.layout)
         return Tuning(
@@ -177,11 +185,9 @@ class _Tuning:
     async def _settings_of(self, choice: Choice) -> Choice:
         """Flash attention, keys and values, threads: each against what is done now, the winners together. A long
         question is read for that, as it is there that they differ."""
-        size, self._size = self._size, self._size.deep(self._model.entry.context or 0)
         changes: dict[str, dict[str, Any]] = {
-            "flash attention on": {"flash": "on"},
             "flash attention off": {"flash": "off"},
-            "keys and values in q8_0": {"kv": "q8_0", "flash": "on"},
+            "keys and values in q8_0": {"kv": "q8_0"},
         }
         if cores() > 2 and not self._settings.embedded_threads:
             half = cores() // 2
@@ -192,14 +198,13 @@ class _Tuning:
             together = replace(choice, **changes[name])
             if not _real(speeds[name], speeds[NOW]):
                 self._add(name, speeds, name, NO_GAIN)
-            elif choice.flash != "auto" and together.flash != choice.flash:
-                self._add(name, speeds, name, f"not with flash attention {choice.flash}, which brings more")
+            elif together.flash == "off" and together.kv != "f16":
+                self._add(name, speeds, name, "not with what brings more: such keys and values need flash attention")
             elif "kv" not in changes[name]:
                 self._add(name, speeds, name, "faster", chosen=True)
                 choice = together
             elif await self._as_good(name, speeds, name, together):
                 choice = together
-        self._size = size
         return choice
 
     async def _threads(self, choice: Choice, *, thorough: bool) -> Choice:
@@ -233,6 +238,34 @@ class _Tuning:
             speeds = await self._by_turns("Trying threads beside a busy program", {NOW: choice, **options})
         self._drift = drift
         return {name: _written(speeds[name], speeds[NOW]) for name in options if name in speeds}
+
+    async def _guesses(self, choice: Choice) -> Choice:
+        """How far ahead is guessed: what is the fastest for usual answers, as a guessed token costs here after a long
+        question."""
+        entry = self._model.entry
+        seeing = shelf.eyes_of(self._model.path) is not None
+        if self._settings.speculation == "off" or entry.speculation == "none" or seeing:
+            return choice
+        taken: dict[Guessing, list[JSON]] = {way: [] for way in GUESSES}
+        rounds = self._rounds // 2 + 1
+        for number in range(rounds):
+            for at, way in enumerate(list(taken) if number % 2 == 0 else list(taken)[::-1]):
+                self._report(Step("Trying guesses", number * len(taken) + at, rounds * len(taken)))
+                async with self._loaded(choice, window=self._size.window, guesses=way) as engine:
+                    taken[way].append(await engine.repeating(self._size))
+        costs: dict[Guessing, float] = {
+            way: found for way, rows in taken.items() if (found := cost(rows, taken["none"])) is not None
+        }
+        if not costs:
+            return choice
+        gains: dict[Guessing, float] = {way: GUESSES[way].gain(each) for way, each in costs.items()}
+        best = max(gains, key=lambda way: gains[way])
+        best = best if gains[best] >= 1 else "none"
+        for way, gain in gains.items():
+            what = f"guesses of {GUESSES[way].draft} tokens"
+            verdict = f"a guessed token takes {costs[way]:.2f} of one that is written"
+            self._trials.append(Trial(what, None, gain, verdict, way == best))
+        return replace(choice, guesses=best, cost=costs.get(best, min(costs.values())))
 
     async def _as_good(self, what: str, speeds: Speeds, name: str, choice: Choice) -> bool:
         """Whether the model answers as well with that choice as it did as it came."""
@@ -299,11 +332,13 @@ class _Tuning:
         return speeds
 
     @contextlib.asynccontextmanager
-    async def _loaded(self, choice: Choice, parallel: int = 1, window: int = WINDOW) -> AsyncGenerator[Loaded]:
+    async def _loaded(
+        self, choice: Choice, parallel: int = 1, window: int = WINDOW, guesses: Guessing = "none"
+    ) -> AsyncGenerator[Loaded]:
         came = choice.layout == AS_IT_CAME
         made = tuned.laid_out(self._settings.data_dir, self._model.entry.id, choice.layout)
         path = self._model.path if came else made
-        async with loaded(path, choice, self._settings, parallel, self._nice, window) as engine:
+        async with loaded(path, choice, self._settings, parallel, self._nice, window, guesses) as engine:
             yield engine
 
     def _add(
@@ -333,6 +368,16 @@ def _gain(new: Sequence[Speed], old: Sequence[Speed]) -> float:
 
 def _written(new: Sequence[Speed], old: Sequence[Speed]) -> float:
     return median(after.decode / before.decode for after, before in zip(new, old, strict=True))
+
+
+def cost(rows: Sequence[JSON], plain: Sequence[JSON]) -> float | None:
+    """What a guessed token took in these timings, as a part of one that is written; None where few were guessed."""
+    drafted = sum(row.get("draft_n", 0) for row in rows)
+    taken = sum(
+        row["predicted_ms"] * one["predicted_n"] / one["predicted_ms"] for row, one in zip(rows, plain, strict=True)
+    )
+    written = sum(row["predicted_n"] - row.get("draft_n_accepted", 0) for row in rows)
+    return max(0.0, (taken - written) / drafted) if drafted >= FEW else None
 
 
 def _real(new: Sequence[Speed], old: Sequence[Speed]) -> bool:
