@@ -80,6 +80,9 @@ clean: ## Forget everything that was set up; conversations and models stay
 models: $(VENV)/.app
 	@$(VENV)/bin/eclair pull
 
+collected: $(VENV)/.dev $(VENV)/.app # what the tests import is compiled once, not by every process of tests
+	@nice $(VENV)/bin/python -m pytest --collect-only -q >/dev/null
+
 chromium: $(BUILD)/.ready
 	@$(BUILD)/bin/python tests/browser/chromium.py || { \
 		if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
@@ -118,4 +121,4 @@ $(VENV)/.app: $(VENV)/.runtime $(BUILD)/.ready pyproject.toml hatch_build.py $(U
 		$(BUILD)/wheel/*.whl
 	@touch $@
 
-.PHONY: help run diffusers test check types page format bench lock wheel clean models chromium
+.PHONY: help run diffusers test check types page format bench lock wheel clean models collected chromium

@@ -22,7 +22,7 @@ from eclair.engines.layouts import AS_IT_CAME, LAYOUTS, laid_out
 from eclair.engines.requantise import requantise
 from eclair.engines.shelf import Installed
 from eclair.engines.tensors import Contents, Tensor
-from eclair.engines.tuned import Choice, Source, Speed, Tuning
+from eclair.engines.tuned import Choice, Source, Speed, Trial, Tuning
 from eclair.settings import Settings
 from eclair.tuning.bandwidth import bandwidth
 from eclair.tuning.measure import Size, loaded, middle
@@ -145,6 +145,11 @@ def _lost(name: str, limits: Limits, speed: Speed) -> list[list[str]]:
     ]
 
 
+def _speeds(trial: Trial) -> list[str]:
+    speed = trial.speed
+    return ["", "", ""] if speed is None else [shown(value) for value in (speed.prefill, speed.decode, speed.deep)]
+
+
 def _tried(found: Tuning) -> None:
     print()
     table(
@@ -152,7 +157,7 @@ def _tried(found: Tuning) -> None:
         [
             (
                 trial.what,
-                *(shown(value) for value in (trial.speed.prefill, trial.speed.decode, trial.speed.deep)),
+                *_speeds(trial),
                 f"{trial.gain:.2f}",
                 "yes" if trial.chosen else "",
                 trial.verdict,
