@@ -81,7 +81,7 @@ models: $(VENV)/.app
 	@$(VENV)/bin/eclair pull
 
 collected: $(VENV)/.dev $(VENV)/.app # what the tests import is compiled once, not by every process of tests
-	@nice $(VENV)/bin/python -m pytest --collect-only -q >/dev/null
+	-@nice $(VENV)/bin/python -m pytest --collect-only -q >/dev/null # the tests will say what fails
 
 chromium: $(BUILD)/.ready
 	@$(BUILD)/bin/python tests/browser/chromium.py || { \
