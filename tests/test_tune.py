@@ -88,8 +88,8 @@ def test_it_measures_chooses_and_keeps(tuned_once: Done) -> None:
     guessed = [trial for trial in found.trials if trial.what.startswith("guesses of ")]
     assert all(trial.speed is None and trial.gain > 0 for trial in guessed)
     ways = {"guesses of 12 tokens": "long", "guesses of 3 tokens": "short"}
-    chosen = [ways[trial.what] for trial in guessed if trial.chosen]
-    assert found.choice.guesses in (chosen or ["none" if guessed else "long"])
+    best = [ways[trial.what] for trial in guessed if trial.chosen]
+    assert found.choice.guesses in (best or ["none" if guessed else "long"])
     kept = {path.name for path in tuned.folder(home.data_dir, MODEL).iterdir()}
     chosen = found.choice.layout
     assert kept == {tuned.RECORD} | ({f"{chosen}.gguf"} if chosen != AS_IT_CAME else set())

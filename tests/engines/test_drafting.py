@@ -41,7 +41,8 @@ def test_guesses_that_are_mostly_wrong_end_for_some_days(file: Path) -> None:
 
 def test_what_a_guessed_token_takes_decides(file: Path) -> None:
     for cost, ends in ((0.2, False), (0.5, True)):
-        drafting = Drafting(file, wanted=True, cost=cost)
+        drafting = Drafting(file, wanted=True)
+        drafting.cost = cost
         assert any(drafting.learn(answer(200, 100, 25)) for _ in range(30)) is ends
     assert GUESSES["long"].gain(0.2) > GUESSES["short"].gain(0.4) > GUESSES["none"].gain(0.4) == 1
     assert max(GUESSES, key=lambda way: GUESSES[way].gain(1.0)) == "none"

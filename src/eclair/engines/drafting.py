@@ -68,11 +68,11 @@ GUESSES: dict[Guessing, Guess] = {
 
 
 class Drafting:
-    """Judges one model's guesses by its recent answers, where a guessed token has such a `cost`. `file` keeps until
-    when it rests, `wanted` is the setting."""
+    """Judges one model's guesses by its recent answers. `file` keeps until when it rests, `wanted` is the setting."""
 
-    def __init__(self, file: Path, *, wanted: bool, cost: float = COST, clock: Callable[[], float] = time.time) -> None:
-        self.cost = cost
+    def __init__(self, file: Path, *, wanted: bool, clock: Callable[[], float] = time.time) -> None:
+        self.cost = COST
+        """What a guessed token costs as the engine runs now."""
         self._file = file
         self._wanted = wanted
         self._clock = clock

@@ -11,10 +11,10 @@ import asyncio
 import contextlib
 import datetime
 import sys
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import median
-from typing import Any
+from typing import Any, TypeVar
 
 from eclair.cores import cores
 from eclair.engines import memory, shelf, tensors, tuned
@@ -61,6 +61,8 @@ COMPILED = "compiled for this processor"
 """The trial of the engine that was compiled here."""
 
 NO_GAIN = "no gain beyond the noise"
+
+K = TypeVar("K", bound=str)
 
 Speeds = dict[str, list[Speed]]
 """The samples of each candidate, round by round."""
@@ -247,12 +249,9 @@ class _Tuning:
         if self._settings.speculation == "off" or entry.speculation == "none" or seeing:
             return choice
         taken: dict[Guessing, list[JSON]] = {way: [] for way in GUESSES}
-        rounds = self._rounds // 2 + 1
-        for number in range(rounds):
-            for at, way in enumerate(list(taken) if number % 2 == 0 else list(taken)[::-1]):
-                self._report(Step("Trying guesses", number * len(taken) + at, rounds * len(taken)))
-                async with self._loaded(choice, window=self._size.window, guesses=way) as engine:
-                    taken[way].append(await engine.repeating(self._size))
+        for way in self._turns("Trying guesses", taken, self._rounds // 2 + 1):
+            async with self._loaded(choice, window=self._size.window, guesses=way) as engine:
+                taken[way].append(await engine.repeating(self._size))
         costs: dict[Guessing, float] = {
             way: found for way, rows in taken.items() if (found := cost(rows, taken["none"])) is not None
         }
@@ -316,20 +315,25 @@ class _Tuning:
         """A sample of each in every round, the order turned round each time. One that this model does not run with, as
         some have heads of an odd width, is left out."""
         speeds: Speeds = {name: [] for name in choices}
-        for number in range(self._rounds):
-            names = list(speeds) if number % 2 == 0 else list(speeds)[::-1]
-            for at, name in enumerate(names):
-                self._report(Step(what, number * len(names) + at, self._rounds * len(names)))
-                try:
-                    async with self._loaded(choices[name], window=self._size.window) as engine:
-                        speeds[name].append(await engine.speed(self._size))
-                except EngineUnavailable:
-                    if name == NOW:
-                        raise
-                    del speeds[name]
+        for name in self._turns(what, speeds, self._rounds):
+            try:
+                async with self._loaded(choices[name], window=self._size.window) as engine:
+                    speeds[name].append(await engine.speed(self._size))
+            except EngineUnavailable:
+                if name == NOW:
+                    raise
+                del speeds[name]
         times = [exchange(speed) for speed in speeds[NOW]]
         self._drift = max(self._drift, (max(times) - min(times)) / median(times))
         return speeds
+
+    def _turns(self, what: str, names: Mapping[K, object], rounds: int) -> Iterator[K]:
+        """Each of the names that are there in every round, the order turned round each time; progress is reported."""
+        for number in range(rounds):
+            row = list(names) if number % 2 == 0 else list(names)[::-1]
+            for at, name in enumerate(row):
+                self._report(Step(what, number * len(row) + at, rounds * len(row)))
+                yield name
 
     @contextlib.asynccontextmanager
     async def _loaded(
