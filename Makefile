@@ -39,7 +39,7 @@ run: $(VENV)/.app ## Set up what is not set up, and start Éclair
 
 diffusers: $(DIFFUSERS)/.ready ## Set up PyTorch and diffusers, which draw with FLUX
 
-test: $(VENV)/.dev diffusers chromium models ## Run every test, in a real browser too
+test: $(VENV)/.dev diffusers chromium compiler models ## Run every test, in a real browser too
 	@$(VENV)/bin/python -m pytest -n 2 --dist loadfile $(ARGS)
 
 check: types page ## Formatting, lint, types, generated files
@@ -93,6 +93,14 @@ chromium: $(BUILD)/.ready
 		fi; \
 		echo "The browser tests need Chromium or Chrome; install it (Debian: apt install chromium)." >&2; exit 1; }
 
+compiler:
+	@command -v $${CXX:-c++} >/dev/null || { \
+		if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+			echo "Installing a C++ compiler…"; apt-get update -qq; \
+			DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends g++ >/dev/null && exit; \
+		fi; \
+		echo "The tests of the kernels need a C++ compiler; install one (Debian: apt install g++)." >&2; exit 1; }
+
 $(VENV)/.runtime: requirements.lock
 	$(call install,$(VENV),requirements.lock,Installing Éclair's dependencies…)
 
@@ -121,4 +129,4 @@ $(VENV)/.app: $(VENV)/.runtime $(BUILD)/.ready pyproject.toml hatch_build.py $(U
 		$(BUILD)/wheel/*.whl
 	@touch $@
 
-.PHONY: help run diffusers test check types page format bench lock wheel clean models collected chromium
+.PHONY: help run diffusers test check types page format bench lock wheel clean models collected chromium compiler

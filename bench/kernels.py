@@ -1,7 +1,8 @@
 """llama.cpp's matrix kernels alone: all products of a model with so many tokens, without anything else that an answer
 takes.
 
-They are those of the library that the embedded engine brings, called through its C functions.
+They are those of a library that the embedded engine brings, or that was compiled for this processor, called through its
+C functions.
 """
 
 from __future__ import annotations
@@ -10,10 +11,12 @@ import ctypes
 import os
 import time
 from collections.abc import Sequence
+from pathlib import Path
 
 from eclair.engines.child import WAITING
 from eclair.engines.ggml import KINDS, library
 from eclair.engines.tensors import Tensor
+from eclair.engines.tuned import kernels_suit
 
 SPACE = 4 << 20
 """Bytes for the descriptions of tensors and of a graph."""
@@ -53,11 +56,13 @@ _SIGNATURES: dict[str, tuple[object, ...]] = {
 
 
 class Kernels:
-    """The library's functions."""
+    """The functions of the installed library, or of one that was compiled: a folder to import it from."""
 
-    def __init__(self) -> None:
+    def __init__(self, compiled: Path | None) -> None:
         os.environ.update(WAITING)  # as the engine's process has it; OpenMP reads it when it is loaded
-        found = ctypes.CDLL(str(library()))
+        path = library() if compiled is None else next((compiled / "xllamacpp").glob("xllamacpp*.so"))
+        self._repacked = {"Q4_0"} if compiled is None or not kernels_suit() else {"Q4_0", "Q4_1", "Q8_0"}
+        found = ctypes.CDLL(str(path))
         self._call = {name: getattr(found, name) for name in _SIGNATURES}
         for name, (result, *arguments) in _SIGNATURES.items():
             self._call[name].restype = result
@@ -82,7 +87,7 @@ class Kernels:
                 if width not in inputs:
                     inputs[width] = call["ggml_new_tensor_2d"](work, 0, width, tokens)
                 pairs.append((call["ggml_new_tensor_2d"](weights, tensor.kind.number, width, rows), tensor))
-            repacked = tensors[0].kind.name == "Q4_0"
+            repacked = tensors[0].kind.name in self._repacked
             buffers.append(call["ggml_backend_alloc_ctx_tensors_from_buft"](weights, packed if repacked else plain))
             for handle, tensor in pairs:
                 call["ggml_backend_tensor_set"](handle, bytes(tensor.size), 0, tensor.size)

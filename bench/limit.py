@@ -7,6 +7,7 @@ Then the shipped model is tuned as `eclair tune` does it, and what was found is 
 from __future__ import annotations
 
 import asyncio
+import shutil
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -48,27 +49,33 @@ async def main() -> None:
     parser = options(__doc__ or "")
     parser.add_argument("--rounds", type=int, default=ROUNDS, help="rounds in which candidates take turns")
     parser.add_argument("--choice", metavar="LAYOUT,THREADS", help="measure this choice in place of tuning")
+    parser.add_argument("--compiled", type=Path, metavar="FOLDER", help="a data folder in which it was compiled")
     arguments = parser.parse_args()
     quick: bool = arguments.quick
     with tempfile.TemporaryDirectory(prefix="eclair-bench-") as folder:
         data = Path(folder)
         link_models(data)
+        if arguments.compiled is not None:
+            # A copy, as tuning deletes one that it does not choose.
+            shutil.copytree(arguments.compiled / "compiled", data / "compiled")
         settings = Settings(data_dir=data, catalog=data / "none.toml")
         model = shelf.installed(catalog.entries(settings.catalog), data)[catalog.EMBEDDED]
         contents = tensors.read(model.path)
         _memory(bytes_of_token(contents, AS_IT_CAME))
         if arguments.choice or quick:
             layout, _, threads = (arguments.choice or "Q4_0+Q8_0,2").partition(",")
-            choice, rounds = Choice(layout=layout, writing=int(threads or 1)), 1 if quick else arguments.rounds
+            choice = Choice(layout=layout, writing=int(threads or 1), compiled=tuned.is_compiled(data))
+            rounds = 1 if quick else arguments.rounds
             found = await _compared(model, contents, settings, choice, rounds)
         else:
             found = await tune(model, settings, _told, rounds=arguments.rounds)
-    if found.trials:
-        _tried(found)
-    rows: list[list[str]] = []
-    for name, choice, speed in (("shipped", Choice(), found.before), ("best", found.choice, found.after)):
-        limits = await asyncio.to_thread(_limits, contents, choice, 0.2 if quick else 2.0)
-        rows += _lost(name, limits, speed)
+        if found.trials:
+            _tried(found)
+        rows: list[list[str]] = []
+        for name, choice, speed in (("shipped", Choice(), found.before), ("best", found.choice, found.after)):
+            kernels = Kernels(tuned.compiled(data) if choice.compiled else None)
+            limits = await asyncio.to_thread(_limits, contents, choice, kernels, 0.2 if quick else 2.0)
+            rows += _lost(name, limits, speed)
     print()
     table(("", "ms", "of the whole", "is"), rows)
     _judge(found)
@@ -76,8 +83,10 @@ async def main() -> None:
 
 async def _compared(model: Installed, contents: Contents, settings: Settings, choice: Choice, rounds: int) -> Tuning:
     """The shipped default and one choice by turns, in place of tuning."""
-    path = tuned.laid_out(settings.data_dir, model.entry.id, choice.layout)
-    await requantise(model.path, path, choice.layout, lambda done, total: None)
+    path = model.path
+    if choice.layout != AS_IT_CAME:
+        path = tuned.laid_out(settings.data_dir, model.entry.id, choice.layout)
+        await requantise(model.path, path, choice.layout, lambda done, total: None)
     before: list[Speed] = []
     after: list[Speed] = []
     for _ in range(rounds):
@@ -100,11 +109,11 @@ def _memory(size: int) -> None:
     print(f"Memory is read at {', '.join(rates)}.")
 
 
-def _limits(contents: Contents, choice: Choice, patience: float) -> Limits:
+def _limits(contents: Contents, choice: Choice, kernels: Kernels, patience: float) -> Limits:
     layout = choice.layout
     all_of_it: Sequence[Tensor] = contents.tensors if layout == AS_IT_CAME else laid_out(contents, LAYOUTS[layout])
     groups = of_one_kind(products(all_of_it))
-    kernels, every = Kernels(), choice.reading or cores()
+    every = choice.reading or cores()
     ideal = 0.0
     for group in groups:
         large = Tensor("large", (LARGE, LARGE), group[0].kind, 0)

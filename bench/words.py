@@ -207,7 +207,8 @@ async def contenders(
             (data / "models" / model.name).symlink_to(model)
             id = model.stem.lower()
         if tuned is not None:
-            (data / "tuned").symlink_to(tuned / "tuned")
+            for made in ("tuned", "compiled"):
+                (data / made).symlink_to(tuned / made)
         servers: list[Server] = []
         for name in names:
             order = json.dumps(asdict(Bare(str(path), **BARE[name])))

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import gc
+import platform
 import signal
 from collections.abc import AsyncGenerator
 from pathlib import Path
@@ -17,6 +18,9 @@ from tests.support import ENDLESS, Server, serving
 
 hypothesis.settings.register_profile("untimed", deadline=None, max_examples=60)
 hypothesis.settings.load_profile("untimed")
+
+collect_ignore = [] if platform.machine() in ("x86_64", "AMD64") else ["engines/test_kernels.py"]
+"""Kernels for another kind of processor."""
 
 
 @pytest.fixture

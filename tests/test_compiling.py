@@ -13,7 +13,7 @@ import subprocess
 import sys
 import tarfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from importlib import metadata
 from pathlib import Path
@@ -31,7 +31,7 @@ from eclair.engines.tuned import Choice, Source, Speed, Tuning
 from eclair.errors import EngineMissing, ModelMissing
 from eclair.messages import Sampling
 from eclair.settings import Settings
-from eclair.tuning import build
+from eclair.tuning import build, kernels
 from eclair.tuning.tune import COMPILED, Compiling, Step, tune
 from tests.engines.test_local import ask, running, said
 from tests.test_cli import Eclair, sentence
@@ -56,6 +56,7 @@ def build_wheel(folder, config_settings=None, metadata_directory=None):
         print("  [ 50%] Building CXX object one.cpp.o", flush=True)
     {building}
     print("compiled with " + os.environ["CMAKE_ARGS"], flush=True)
+    print("with " + ", ".join(sorted(os.listdir({place!r}))), flush=True)
     name = "xllamacpp-{version}-py3-none-any.whl"
     with zipfile.ZipFile(os.path.join(folder, name), "w") as wheel:
         wheel.writestr("xllamacpp/__init__.py", {engine!r})
@@ -77,6 +78,11 @@ name = "xllamacpp"
 version = "{VERSION}"
 """
 
+LLAMA = {
+    file: "".join(edit.old for edit in kernels.EDITS if edit.file == file) for file in {e.file for e in kernels.EDITS}
+}
+"""As much of llama.cpp as our kernels need to find their places."""
+
 HELLO = Request(MODEL, (Said("user", "Hello?"),), sampling=Sampling(temperature=0, max_tokens=8))
 
 Building = Callable[..., Packed]
@@ -91,14 +97,17 @@ def home(tmp_path: Path) -> Settings:
 def sources(tmp_path: Path) -> Building:
     """Makes sources that build the engine, by a line of Python where they do more."""
 
-    def make(building: str = "pass", engine: str = ENGINE) -> Packed:
-        backend = BACKEND.format(objects=build.OBJECTS // 2, building=building, version=VERSION, engine=engine)
+    def make(building: str = "pass", engine: str = ENGINE, llama: Mapping[str, str] = LLAMA) -> Packed:
+        backend = BACKEND.format(
+            objects=build.OBJECTS // 2, building=building, version=VERSION, engine=engine, place=kernels.PLACE
+        )
         out = io.BytesIO()
         with tarfile.open(fileobj=out, mode="w:gz") as archive:
             for name, text in (
                 ("pyproject.toml", PROJECT),
                 ("backend.py", backend),
                 ("PKG-INFO", f"Metadata-Version: 2.1\nName: xllamacpp\nVersion: {VERSION}\n"),
+                *((f"{kernels.PLACE}/{name}", text) for name, text in llama.items()),
             ):
                 entry = tarfile.TarInfo(f"xllamacpp-{VERSION}/{name}")
                 entry.size = len(text)
@@ -154,6 +163,7 @@ async def test_it_says_how_far_it_is_and_compiles_once(home: Settings, sources: 
     assert left(home) == [tuned.compiled(home.data_dir).name]
     log = (home.data_dir / "logs" / build.LOG).read_text()
     assert f"with {' '.join(build.OPTIONS)}" in log
+    assert f"with {', '.join(sorted({*LLAMA, *(file.name for file in tuned.KERNELS)}))}\n" in log
     assert await built(home, sources("raise SystemExit('a second time')")) == []
 
 
@@ -206,6 +216,12 @@ async def test_a_build_that_fails_says_why_and_leaves_nothing(home: Settings, so
     assert "no such instruction" in (home.data_dir / "logs" / build.LOG).read_text()
 
 
+async def test_sources_that_our_kernels_are_not_for_are_not_compiled(home: Settings, sources: Building) -> None:
+    with pytest.raises(EngineMissing, match=r"could not be compiled \(.*ops\.cpp is not the one"):
+        await built(home, sources(llama={**LLAMA, "ops.cpp": "// of another version\n"}))
+    assert left(home) == []
+
+
 async def test_broken_off_it_leaves_neither_files_nor_compilers(home: Settings, sources: Building) -> None:
     mark = home.data_dir / "pid"
     waits = f"import time; open({str(mark)!r}, 'w').write(str(os.getpid())); time.sleep(600)"
@@ -224,7 +240,7 @@ def test_killed_with_its_parent_it_ends(tmp_path: Path, sources: Building) -> No
     mark = tmp_path / "pid"
     sources(f"import time; open({str(mark)!r}, 'w').write(str(os.getpid())); time.sleep(600)")
     order = build.Order(
-        f"xllamacpp=={VERSION}",
+        str(tmp_path / "index" / f"xllamacpp-{VERSION}.tar.gz"),
         str(tmp_path / "index"),
         str(tmp_path / "made"),
         str(tmp_path / "work"),

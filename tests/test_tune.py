@@ -95,6 +95,7 @@ def test_it_measures_chooses_and_keeps(tuned_once: Done) -> None:
     assert kept == {tuned.RECORD} | ({f"{chosen}.gguf"} if chosen != AS_IT_CAME else set())
     assert found.bytes > 0
     assert found.bandwidth > 0
+    assert ("eclair tune --build" in " ".join(tuned_once.said.stdout.split())) == tuned.kernels_suit()
     for trial in found.trials:
         if trial.chosen and trial.what.startswith("layout"):
             assert trial.quality is not None

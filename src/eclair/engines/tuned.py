@@ -34,6 +34,9 @@ from eclair.settings import Settings
 
 RECORD = "tuning.json"
 
+KERNELS = tuple(sorted((Path(__file__).parent / "kernels").iterdir()))
+"""What a compiled engine has besides the installed one's sources."""
+
 
 @dataclass(frozen=True, slots=True)
 class Choice:
@@ -182,12 +185,26 @@ def is_of(laid_out: Path, path: Path) -> bool:
 
 def compiled(data_dir: Path) -> Path:
     """Where the engine that was compiled for this processor is, or would be: a folder to import it from."""
-    here = hashlib.sha256(f"{machine()} {_abilities()}".encode()).hexdigest()[:16]
-    return data_dir / "compiled" / here
+    return data_dir / "compiled" / _compiled()
+
+
+@cache
+def _compiled() -> str:
+    """What tells an engine that was compiled for this processor from one for another, or of other sources."""
+    told = hashlib.sha256(f"{machine()} {_abilities()}".encode())
+    for file in KERNELS:
+        told.update(file.read_bytes())
+    return told.hexdigest()[:16]
 
 
 def is_compiled(data_dir: Path) -> bool:
     return compiled(data_dir).is_dir()
+
+
+def kernels_suit() -> bool:
+    """Whether the kernels are for this processor, so that compiling the engine brings much: `kernels/repack.inc`."""
+    flags = set(_abilities().split())
+    return {"avx2", "fma", "f16c"} <= flags and not flags & {"avx_vnni", "avx512f"}
 
 
 def tidy(data_dir: Path, model: str) -> None:

@@ -1,8 +1,9 @@
 """Compiles the embedded engine for this machine's processor, from the sources of the very package that is installed.
 
-The package's own build runs in a process of its own, which reads one line of JSON (`Order`) from standard input, writes
-how far it is, a share a line, and ends with all that it has started when standard input does. What it makes gets its
-name when it is whole. It fetches nothing itself: what it needs was brought before, through the door.
+They gain Éclair's own kernels (`engines/kernels/`), for processors that llama.cpp's own serve less well. The package's
+build runs in a process of its own, which reads one line of JSON (`Order`) from standard input, writes how far it is, a
+share a line, and ends with all that it has started when standard input does. What it makes gets its name when it is
+whole. It fetches nothing itself: what it needs was brought before, through the door.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tarfile
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -28,6 +30,7 @@ from eclair.engines.package_index import PackageIndex
 from eclair.errors import EngineMissing, ModelMissing
 from eclair.sizes import size
 from eclair.trust.egress import CLOSED, Door
+from eclair.tuning import kernels
 
 SOURCES = Packed(
     package="xllamacpp",
@@ -81,9 +84,10 @@ _OBJECT = re.compile(rb"^\s*\[\s*\d{1,3}%\] Building C")
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """Install `what` out of the folder `files` into `target`; `work` is for what lies about meanwhile."""
+    """Install `sources`, with our kernels, into `target`; the folder `files` has what its build asks for, and `work` is
+    for what lies about meanwhile."""
 
-    what: str
+    sources: str
     files: str
     target: str
     work: str
@@ -168,8 +172,7 @@ async def _compile(sources: Packed, work: Path, log: Path, report: Callable[[str
     """Raises EngineMissing."""
     what = "Compiling the engine"
     report(what, 0, 100)
-    version = sources.file.removeprefix(f"{sources.package}-").removesuffix(".tar.gz")
-    order = Order(f"{sources.package}=={version}", str(work), str(work / "made"), str(work / "tmp"), str(log))
+    order = Order(str(work / sources.file), str(work), str(work / "made"), str(work / "tmp"), str(log))
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-P", "-m", "eclair.tuning.build"),
         stdin=asyncio.subprocess.PIPE,
@@ -197,8 +200,15 @@ def main() -> None:
     os.setpgid(0, 0)
     threading.Thread(target=_die_with_parent, daemon=True).start()
     os.nice(NICE)
-    Path(order.work).mkdir()
+    work = Path(order.work)
+    work.mkdir()
     Path(order.log).parent.mkdir(parents=True, exist_ok=True)
+    try:
+        folder = unpack(Path(order.sources), work)
+        kernels.add(folder)
+    except (OSError, tarfile.TarError, EngineMissing) as error:
+        _say(str(error))
+        sys.exit(1)
     environment = {
         **os.environ,
         "CMAKE_ARGS": " ".join(OPTIONS),
@@ -208,7 +218,7 @@ def main() -> None:
     }
     command = [sys.executable, "-m", "pip", "install", "--verbose", "--isolated", "--disable-pip-version-check"]
     command += ["--no-index", "--find-links", order.files, "--no-cache-dir", "--no-deps", "--no-compile"]
-    command += ["--no-binary", order.what.partition("==")[0], "--target", order.target, order.what]
+    command += ["--target", order.target, str(folder)]
     lines: deque[bytes] = deque(maxlen=20)
     done = 0
     with (
@@ -227,6 +237,13 @@ def main() -> None:
     if pip.returncode != 0:
         _say(_fault(lines))
         sys.exit(1)
+
+
+def unpack(sources: Path, into: Path) -> Path:
+    """The one folder that the archive holds. Raises OSError and TarError."""
+    with tarfile.open(sources) as archive:
+        archive.extractall(into, filter="data")
+    return into / sources.name.removesuffix(".tar.gz")
 
 
 def _fault(lines: Sequence[bytes]) -> str:
