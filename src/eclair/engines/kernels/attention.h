@@ -1,7 +1,7 @@
 // Attention of one head over keys and values of 16 bits, for processors with AVX2 and FMA. Part of llama.cpp's ops.cpp.
 //
-// What attention adds up is kept in 32 bits and in registers, for many positions at a time: in 16 bits, as llama.cpp has
-// it there, a processor without arithmetic of 16 bits converts all sums to and fro at each position.
+// What attention adds up is kept in 32 bits and in registers, for many positions at a time: in 16 bits, as llama.cpp
+// has it there, a processor without arithmetic of 16 bits converts all sums to and fro at each position.
 #pragma once
 
 #include <cstdint>
@@ -20,7 +20,7 @@ namespace eclair {
 constexpr int LANES = 8;
 constexpr int POSITIONS = 64;  // at a time
 constexpr int REGISTERS = 8;   // of sums
-constexpr int AHEAD = 16;      // positions that are fetched before they are needed, for they lie too far apart to be foreseen
+constexpr int AHEAD = 16;      // positions that are fetched early, for they lie too far apart to be foreseen
 constexpr float NOTHING = -std::numeric_limits<float>::infinity();
 
 inline __m256 eight(const void * halves) {
@@ -77,8 +77,8 @@ inline __m256 masked(const uint16_t * mask, float slope, int positions) {
     return _mm256_loadu_ps(added);
 }
 
-// The scores of up to eight positions: `scale` times the product of query and key, and what is added to it; NOTHING where
-// that is, whatever the key may be.
+// The scores of up to eight positions: `scale` times the product of query and key, and what is added to it; NOTHING
+// where that is, whatever the key may be.
 inline __m256 scored(int width, const float * query, float scale, const char * keys, int64_t step, __m256 added,
                      int positions) {
     const __m256 wanted = _mm256_cmp_ps(added, _mm256_set1_ps(NOTHING), _CMP_NEQ_OQ);
@@ -99,9 +99,9 @@ inline __m256 scored(int width, const float * query, float scale, const char * k
 }
 
 // Attends to positions `first` to `end`. `most` becomes the largest score, `total` the sum of the weights, which are
-// e to the score less `most`, and `sums` that of the weighted values: what llama.cpp calls M, S and VKQ. Keys and values
-// are `key_width` and `value_width` halves each, so many bytes apart; `mask` has a half for each position, or is null.
-// False, and nothing done, where the widths do not suit.
+// e to the score less `most`, and `sums` that of the weighted values: what llama.cpp calls M, S and VKQ. Keys and
+// values are `key_width` and `value_width` halves each, so many bytes apart; `mask` has a half for each position, or is
+// null. False, and nothing done, where the widths do not suit.
 inline bool attend(int64_t key_width, int64_t value_width, const float * query, float scale, const char * keys,
                    int64_t key_step, const char * values, int64_t value_step, const uint16_t * mask, float slope,
                    int64_t first, int64_t end, float & most, float & total, float * sums) {
@@ -114,8 +114,8 @@ inline bool attend(int64_t key_width, int64_t value_width, const float * query, 
         for (int i = 0; i < positions; i += LANES) {
             const int some = std::min(LANES, positions - i);
             const __m256 added = masked(mask ? mask + at + i : nullptr, slope, some);
-            const __m256 scores = scored(static_cast<int>(key_width), query, scale, keys + (at + i) * key_step, key_step,
-                                         added, some);
+            const __m256 scores =
+                scored(static_cast<int>(key_width), query, scale, keys + (at + i) * key_step, key_step, added, some);
             _mm256_storeu_ps(weights + i, scores);
             largest = _mm256_max_ps(largest, scores);
         }
@@ -155,8 +155,8 @@ inline bool attend(int64_t key_width, int64_t value_width, const float * query, 
 
 namespace eclair {
 
-inline bool attend(int64_t, int64_t, const float *, float, const char *, int64_t, const char *, int64_t, const uint16_t *,
-                   float, int64_t, int64_t, float &, float &, float *) {
+inline bool attend(int64_t, int64_t, const float *, float, const char *, int64_t, const char *, int64_t,
+                   const uint16_t *, float, int64_t, int64_t, float &, float &, float *) {
     return false;
 }
 

@@ -111,8 +111,9 @@ struct StripQ4_0 {
         nibbles.multiply(products, rows);
         const __m256 scale = floats(scales);
         for (int r = 0; r < R; r++) {
-            const __m256 product = _mm256_cvtepi32_ps(_mm256_sub_epi32(products[r], _mm256_set1_epi32(ready.excess[r])));
-            sums[r] = _mm256_fmadd_ps(product, _mm256_mul_ps(scale, _mm256_set1_ps(ready.scales[r])), sums[r]);
+            const __m256i product = _mm256_sub_epi32(products[r], _mm256_set1_epi32(ready.excess[r]));
+            const __m256 both = _mm256_mul_ps(scale, _mm256_set1_ps(ready.scales[r]));
+            sums[r] = _mm256_fmadd_ps(_mm256_cvtepi32_ps(product), both, sums[r]);
         }
     }
 
@@ -229,7 +230,8 @@ void multiply(int n, float * out, int64_t stride, const Strip * strips, const Ro
 
 // The same of `count` rows, a multiple of four.
 template <class Strip>
-void multiply_all(int n, float * out, int64_t stride, const Strip * strips, const Rows<4> * rows, int count, int columns) {
+void multiply_all(int n, float * out, int64_t stride, const Strip * strips, const Rows<4> * rows, int count,
+                  int columns) {
     for (int row = 0; row < count; row += 4, rows += n / BLOCK) {
         multiply(n, out + row * stride, stride, strips, rows, columns);
     }

@@ -1,8 +1,8 @@
 // How many threads compute a graph. Part of llama.cpp's ggml-cpu.c.
 //
-// Threads wait for each other hundreds of times a token, so that one that another program keeps from its core keeps all
-// of them waiting: two are then slower than one. So as many as are allowed compute, but at first, and whenever they have
-// become slower than they were, half as many are tried, and kept while they are faster; now and then more are tried again.
+// Threads wait for each other hundreds of times a token: while another program keeps one of them from its core, all wait,
+// and two are slower than one. So as many as are allowed compute, but at first, and whenever they have become slower than
+// they were, half as many are tried, and kept while they are faster; now and then more are tried again.
 #pragma once
 
 #include <stdint.h>
