@@ -48,6 +48,6 @@ bool attention(int64_t width, const float * query, float scale, const void * key
 
 eclair_gear * gear() { return new eclair_gear{}; }
 int threads(eclair_gear * gear, int most) { return eclair_threads(gear, most); }
-void took(eclair_gear * gear, int64_t time) { eclair_took(gear, time); }
+void took(eclair_gear * gear, int64_t tokens, int64_t taken) { eclair_took(gear, tokens, taken); }
 void done(eclair_gear * gear) { delete gear; }
 }

@@ -201,7 +201,7 @@ def run(kernels: ctypes.CDLL, machine: Machine, graphs: int, most: int = 2) -> l
     try:
         for number in range(graphs):
             used.append(kernels.threads(gear, most))
-            kernels.took(gear, ctypes.c_int64(int(1000 * machine(number, used[-1]))))
+            kernels.took(gear, ctypes.c_int64(1), ctypes.c_int64(int(1000 * machine(number, used[-1]))))
     finally:
         kernels.done(gear)
     return used

@@ -73,9 +73,9 @@ EDITS = (
         "ggml-cpu.c",
         _THREADS,
         """\
-    static _Thread_local struct eclair_gear gears[2];
+    static _Thread_local struct eclair_gear gears[ECLAIR_GEARS];
     const int64_t tokens = cgraph->n_nodes > 0 ? cgraph->nodes[0]->ne[1] : 0;
-    struct eclair_gear * gear = &gears[tokens >= ECLAIR_BATCH];
+    struct eclair_gear * gear = &gears[eclair_gear_of(tokens)];
     int n_threads = eclair_threads(gear, cplan->n_threads);
     struct ggml_threadpool * threadpool = cplan->threadpool;
     const int64_t began = ggml_time_us();
@@ -85,9 +85,7 @@ EDITS = (
         "ggml-cpu.c",
         _ENDED,
         f"""\
-    if (tokens == 1 || tokens >= ECLAIR_BATCH) {{
-        eclair_took(gear, 1000 * (ggml_time_us() - began) / tokens);
-    }}
+    eclair_took(gear, tokens, ggml_time_us() - began);
 
 {_ENDED}""",
     ),

@@ -1,8 +1,8 @@
 // How many threads compute a graph. Part of llama.cpp's ggml-cpu.c.
 //
-// Threads wait for each other hundreds of times a token: while another program keeps one of them from its core, all wait,
-// and two are slower than one. So as many as are allowed compute, but at first, and whenever they have become slower than
-// they were, half as many are tried, and kept while they are faster; now and then more are tried again.
+// Threads wait for each other hundreds of times a token: while another program keeps one of them from its core, all
+// wait, and two are slower than one. So as many as are allowed compute, but at first, and whenever they have become
+// slower than they were, half as many are tried, and kept while they are faster; now and then more are tried again.
 #pragma once
 
 #include <stdint.h>
@@ -12,8 +12,15 @@ enum {
     ECLAIR_RUN = 4,        // graphs by which a number of threads is judged
     ECLAIR_SOONEST = 16,   // graphs until more threads are tried again
     ECLAIR_LATEST = 256,   // the same where that was in vain again and again
-    ECLAIR_BATCH = 32,     // tokens from which on a graph counts as one of a prompt
+    ECLAIR_FIXED = 6,      // tokens that take as long as what is the same for any number of them
 };
+
+// Graphs of one token, of several that are written at once or were guessed, and of a prompt are judged apart.
+enum { ECLAIR_GEARS = 3 };
+
+static inline int eclair_gear_of(int64_t tokens) {
+    return tokens < 2 ? 0 : tokens < 32 ? 1 : 2;
+}
 
 struct eclair_gear {
     int most;      // threads that are allowed; 0 before the first graph
@@ -75,8 +82,9 @@ static inline void eclair_doubt(struct eclair_gear * gear) {
     }
 }
 
-// The threads that were asked for took so long for a token, in any unit.
-static inline void eclair_took(struct eclair_gear * gear, int64_t time) {
+// The threads that were asked for took so many microseconds for so many tokens.
+static inline void eclair_took(struct eclair_gear * gear, int64_t tokens, int64_t taken) {
+    const int64_t time = 1000 * taken / (tokens + ECLAIR_FIXED);
     if (gear->trying) {
         gear->tried += time;
         if (++gear->tries == ECLAIR_RUN) {
