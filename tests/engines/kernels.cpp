@@ -6,9 +6,10 @@
 using namespace eclair;
 
 // `rows` are `count` rows in Q8_0; every four are interleaved by eight, as llama.cpp does, and the rest go one by one.
-template <class Strip> static void all(int n, int columns, int count, const void * matrix, const Rows<1> * rows, float * out) {
+template <class Strip>
+static void all(int n, int columns, int count, const void * matrix, const Rows<1> * rows, float * out) {
     const int blocks = n / BLOCK;
-    std::vector<Strip> strips(columns / STRIP * blocks);
+    std::vector<Strip> strips(columns / STRIP * blocks / Strip::BLOCKS);
     lay(strips.data(), static_cast<const typename Strip::Row *>(matrix), n, columns);
     const int fours = count / 4 * 4;
     std::vector<Rows<4>> interleaved(fours / 4 * blocks);
@@ -36,6 +37,12 @@ void q4_1(int n, int columns, int count, const void * matrix, const void * rows,
 }
 void q8_0(int n, int columns, int count, const void * matrix, const void * rows, float * out) {
     all<StripQ8_0>(n, columns, count, matrix, static_cast<const Rows<1> *>(rows), out);
+}
+void q4_k(int n, int columns, int count, const void * matrix, const void * rows, float * out) {
+    all<StripQ4_K>(n, columns, count, matrix, static_cast<const Rows<1> *>(rows), out);
+}
+void q6_k(int n, int columns, int count, const void * matrix, const void * rows, float * out) {
+    all<StripQ6_K>(n, columns, count, matrix, static_cast<const Rows<1> *>(rows), out);
 }
 
 bool attention(int64_t width, const float * query, float scale, const void * keys, const void * values, int64_t step,

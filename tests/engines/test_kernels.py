@@ -27,8 +27,13 @@ DTYPES = {
     "q4_0": np.dtype([("scale", "<f2"), ("packed", "u1", 16)]),
     "q4_1": np.dtype([("scale", "<f2"), ("least", "<f2"), ("packed", "u1", 16)]),
     "q8_0": np.dtype([("scale", "<f2"), ("numbers", "i1", BLOCK)]),
+    "q4_k": np.dtype([("scale", "<f2"), ("least", "<f2"), ("scales", "u1", 12), ("packed", "u1", (4, 32))]),
+    "q6_k": np.dtype([("low", "u1", (2, 64)), ("high", "u1", (2, 32)), ("scales", "i1", 16), ("scale", "<f2")]),
 }
 """A block of each format, as llama.cpp defines it."""
+
+LENGTH = dict.fromkeys(DTYPES, BLOCK) | {"q4_k": 8 * BLOCK, "q6_k": 8 * BLOCK}
+"""Numbers in a block."""
 
 
 @pytest.fixture(scope="session")
@@ -51,26 +56,62 @@ def pointer(array: NDArray[Any]) -> ctypes.c_void_p:
 def values(form: str, blocks: NDArray[np.void]) -> NDArray[np.float64]:
     """What these blocks stand for: rows x numbers."""
     scale = blocks["scale"].astype(np.float64)[..., None]
-    if form == "q8_0":
-        found = blocks["numbers"] * scale
-    else:
-        halves = np.concatenate([blocks["packed"] & 15, blocks["packed"] >> 4], axis=-1).astype(np.float64)
-        found = (halves - 8) * scale if form == "q4_0" else halves * scale + blocks["least"][..., None]
+    match form:
+        case "q8_0":
+            found = blocks["numbers"] * scale
+        case "q4_0":
+            found = (halves(blocks["packed"]) - 8) * scale
+        case "q4_1":
+            found = halves(blocks["packed"]) * scale + blocks["least"][..., None]
+        case "q4_k":
+            found = values_q4_k(blocks)
+        case _:
+            found = values_q6_k(blocks)
     return found.reshape(len(blocks), -1)
+
+
+def halves(packed: NDArray[np.uint8]) -> NDArray[np.float64]:
+    """The lower halves of these bytes, then the upper ones."""
+    return np.concatenate([packed & 15, packed >> 4], axis=-1).astype(np.float64)
+
+
+def values_q4_k(blocks: NDArray[np.void]) -> NDArray[np.float64]:
+    """Eight scales and minima of six bits; each 32 bytes are two groups, one in the halves of either kind."""
+    packed = blocks["scales"].astype(np.int64)
+    first, second, rest = packed[..., 0:4], packed[..., 4:8], packed[..., 8:12]
+    scales = np.concatenate([first & 63, rest & 15 | first >> 6 << 4], axis=-1)
+    minima = np.concatenate([second & 63, rest >> 4 | second >> 6 << 4], axis=-1)
+    numbers = halves(blocks["packed"]).reshape(*blocks.shape, 8, 32)
+    scale, least = (blocks[name].astype(np.float64)[..., None, None] for name in ("scale", "least"))
+    return numbers * scales[..., None] * scale - minima[..., None] * least
+
+
+def values_q6_k(blocks: NDArray[np.void]) -> NDArray[np.float64]:
+    """Twice 128 numbers: four bits in 64 bytes, two more in 32, and a scale for every 16."""
+    low, high = blocks["low"].astype(np.int64), blocks["high"].astype(np.int64)
+    quarters = [
+        (low[..., at % 2 * 32 : at % 2 * 32 + 32] >> at // 2 * 4 & 15) | (high >> 2 * at & 3) << 4 for at in range(4)
+    ]
+    numbers = np.stack(quarters, axis=-2).reshape(*blocks.shape, 16, 16) - 32
+    return (
+        numbers * blocks["scales"][..., None].astype(np.float64) * blocks["scale"].astype(np.float64)[..., None, None]
+    )
 
 
 def random_blocks(form: str, rng: np.random.Generator, rows: int, blocks: int, extreme: bool) -> NDArray[np.void]:
     made = np.zeros((rows, blocks), DTYPES[form])
-    made["scale"] = rng.normal(0, 0.01, made.shape)
-    if form == "q4_1":
-        made["least"] = rng.normal(0, 0.1, made.shape)
-    if form == "q8_0":
-        shape = made["numbers"].shape
-        made["numbers"] = rng.choice([-127, 127], shape) if extreme else rng.integers(-127, 128, shape)
-    else:
-        made["packed"] = (
-            rng.choice([0x00, 0xFF], made["packed"].shape) if extreme else rng.integers(0, 256, (*made.shape, 16))
-        )
+    for name in made.dtype.names or ():
+        field = made[name]
+        if field.dtype == np.float16:
+            made[name] = rng.normal(0, 0.01, field.shape)
+        elif name == "numbers":
+            made[name] = rng.choice([-127, 127], field.shape) if extreme else rng.integers(-127, 128, field.shape)
+        else:
+            whole = np.iinfo(field.dtype)
+            edges = [whole.min, 0, -1 if whole.min else whole.max, whole.max]
+            made[name] = (
+                rng.choice(edges, field.shape) if extreme else rng.integers(whole.min, whole.max + 1, field.shape)
+            )
     return made
 
 
@@ -88,10 +129,12 @@ def test_a_product_is_what_the_numbers_say(
 ) -> None:
     rng = np.random.default_rng(seed)
     columns = strips * 8
+    blocks = blocks * BLOCK // LENGTH[form] + 1
+    n = blocks * LENGTH[form]
     matrix = random_blocks(form, rng, columns, blocks, extreme)
-    rows = random_blocks("q8_0", rng, count, blocks, extreme)
+    rows = random_blocks("q8_0", rng, count, n // BLOCK, extreme)
     out = np.full((count, columns), np.nan, np.float32)
-    kernels[form](blocks * BLOCK, columns, count, pointer(matrix), pointer(rows), pointer(out))
+    kernels[form](n, columns, count, pointer(matrix), pointer(rows), pointer(out))
     left, right = values("q8_0", rows), values(form, matrix)
     np.testing.assert_allclose(out, left @ right.T, rtol=0, atol=2e-6 * (np.abs(left) @ np.abs(right).T).max())
 

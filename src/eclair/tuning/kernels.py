@@ -1,8 +1,8 @@
 """Puts Éclair's own kernels into llama.cpp's sources before they are compiled (`engines/kernels/`).
 
-Matrices in Q4_0, Q4_1 and Q8_0 are laid out and multiplied by `strips.h`, and what one query attends to is summed by
-`attention.h`, each on processors that gain by it; on others llama.cpp does as it always does. By `threads.h` as many
-threads compute as pays beside what else the machine does, on all.
+Matrices in Q4_0, Q4_1, Q8_0, Q4_K and Q6_K are laid out and multiplied by `strips.h`, and what one query attends to is
+summed by `attention.h`, each on processors that gain by it; on others llama.cpp does as it always does. By `threads.h`
+as many threads compute as pays beside what else the machine does, on all.
 """
 
 from __future__ import annotations
