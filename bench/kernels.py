@@ -21,6 +21,9 @@ from eclair.engines.tuned import kernels_suit
 SPACE = 4 << 20
 """Bytes for the descriptions of tensors and of a graph."""
 
+STRIPS = {"Q4_0", "Q4_1", "Q8_0", "Q4_K", "Q6_K"}
+"""Formats that an engine with kernels of our own lays out anew."""
+
 Handle = ctypes.c_void_p
 
 
@@ -61,7 +64,7 @@ class Kernels:
     def __init__(self, compiled: Path | None) -> None:
         os.environ.update(WAITING)  # as the engine's process has it; OpenMP reads it when it is loaded
         path = library() if compiled is None else next((compiled / "xllamacpp").glob("xllamacpp*.so"))
-        self._repacked = {"Q4_0"} if compiled is None or not kernels_suit() else {"Q4_0", "Q4_1", "Q8_0"}
+        self._repacked = {"Q4_0"} if compiled is None or not kernels_suit() else STRIPS
         found = ctypes.CDLL(str(path))
         self._call = {name: getattr(found, name) for name in _SIGNATURES}
         for name, (result, *arguments) in _SIGNATURES.items():

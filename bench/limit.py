@@ -58,6 +58,8 @@ async def main() -> None:
         if arguments.compiled is not None:
             # A copy, as tuning deletes one that it does not choose.
             shutil.copytree(arguments.compiled / "compiled", data / "compiled")
+            if not tuned.is_compiled(data):
+                parser.error(f"what {arguments.compiled} has compiled is not for this machine and these kernels")
         settings = Settings(data_dir=data, catalog=data / "none.toml")
         model = shelf.installed(catalog.entries(settings.catalog), data)[catalog.EMBEDDED]
         contents = tensors.read(model.path)

@@ -19,7 +19,7 @@ from tests.support import ENDLESS, Server, serving
 hypothesis.settings.register_profile("untimed", deadline=None, max_examples=60)
 hypothesis.settings.load_profile("untimed")
 
-collect_ignore = [] if platform.machine() in ("x86_64", "AMD64") else ["engines/test_kernels.py"]
+collect_ignore = [] if platform.machine() in ("x86_64", "AMD64") else ["engines/test_strips.py"]
 """Kernels for another kind of processor."""
 
 

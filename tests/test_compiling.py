@@ -194,6 +194,25 @@ async def test_a_model_runs_on_it_once_chosen_and_without_it_when_it_fails(home:
     assert left(home) == []
 
 
+async def test_one_of_other_sources_is_not_run_and_not_kept(home: Settings, sources: Building) -> None:
+    await built(home, sources())
+    place = tuned.compiled(home.data_dir)
+    here = place.name.partition("-")[0]
+    older, other = (place.with_name(name) for name in (f"{here}-0123456789ab", "0123456789ab-0123456789ab"))
+    older.mkdir()
+    other.mkdir()
+    keep(home, Choice(compiled=True))
+    path = installed(home).path
+    assert tuned.found(home.data_dir, MODEL, path) is not None
+    tuned.drop_compiled(home.data_dir)
+    assert sorted(left(home)) == sorted([place.name, other.name]), "another machine's stays"
+    record = tuned.folder(home.data_dir, MODEL) / tuned.RECORD
+    record.write_text(record.read_text().replace(place.name, older.name))
+    assert tuned.found(home.data_dir, MODEL, path) is None, "it was found with other kernels"
+    tuned.drop_compiled(home.data_dir)
+    assert left(home) == [other.name]
+
+
 async def test_reset_deletes_it_unless_another_model_runs_on_it(home: Settings, sources: Building) -> None:
     await built(home, sources())
     keep(home, Choice(compiled=True))
@@ -220,6 +239,7 @@ async def test_sources_that_our_kernels_are_not_for_are_not_compiled(home: Setti
     with pytest.raises(EngineMissing, match=r"could not be compiled \(.*ops\.cpp is not the one"):
         await built(home, sources(llama={**LLAMA, "ops.cpp": "// of another version\n"}))
     assert left(home) == []
+    assert "ops.cpp is not the one" in (home.data_dir / "logs" / build.LOG).read_text()
 
 
 async def test_broken_off_it_leaves_neither_files_nor_compilers(home: Settings, sources: Building) -> None:

@@ -16,7 +16,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Generator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib import metadata
 from pathlib import Path
@@ -113,7 +113,8 @@ class Source:
 class Tuning:
     """What was found for a model's file on one machine. `bandwidth` is bytes a second with which the machine reads as
     much memory as a token takes, `bytes` how many that are in the chosen layout; `before` and `after` are its
-    speeds. `drift` is by how much the same choice was slower at worst than at best, as a part of its usual time."""
+    speeds. `drift` is by how much the same choice was slower at worst than at best, as a part of its usual time.
+    `build` is the compiled engine with which that was found, and `twice` the bytes that such a one holds twice."""
 
     machine: str
     source: Source
@@ -125,6 +126,8 @@ class Tuning:
     after: Speed
     trials: tuple[Trial, ...] = field(default=())
     drift: float = 0.0
+    build: str = ""
+    twice: int = 0
 
 
 _TUNINGS = TypeAdapter(dict[str, Tuning])
@@ -148,23 +151,27 @@ def found(data_dir: Path, model: str, path: Path) -> Tuning | None:
     except OSError:
         return None
     chosen = tuning.choice.layout
-    there = chosen == AS_IT_CAME or laid_out(data_dir, model, chosen).is_file()
-    return tuning if there and (is_compiled(data_dir) or not tuning.choice.compiled) else None
+    if chosen != AS_IT_CAME and not laid_out(data_dir, model, chosen).is_file():
+        return None
+    return tuning if not tuning.choice.compiled or (_on_this_build(tuning) and is_compiled(data_dir)) else None
 
 
 def memory_of(model: Installed, settings: Settings) -> int:
-    """What a model takes in the layout that was chosen for it, in bytes."""
+    """What a model takes as it was chosen to run, in bytes."""
     known = found(settings.data_dir, model.entry.id, model.path)
-    as_it_came = memory.of_installed(model, settings)
-    if known is None or known.choice.layout == AS_IT_CAME:
-        return as_it_came
-    chosen = laid_out(settings.data_dir, model.entry.id, known.choice.layout)
-    return as_it_came + chosen.stat().st_size - model.size
+    taken = memory.of_installed(model, settings)
+    if known is None:
+        return taken
+    if known.choice.layout != AS_IT_CAME:
+        chosen = laid_out(settings.data_dir, model.entry.id, known.choice.layout)
+        taken += chosen.stat().st_size - model.size
+    return taken + (known.twice if known.choice.compiled else 0)
 
 
 def keep(data_dir: Path, model: str, tuning: Tuning) -> None:
     """Have the model run as was found from its next start on. Raises ModelMissing where that cannot be written."""
     place = folder(data_dir, model) / RECORD
+    tuning = replace(tuning, build=_build() if tuning.choice.compiled else "")
     rows = {**_read(data_dir, model), tuning.machine: tuning}
     fresh = place.with_suffix(f".{os.getpid()}")
     try:
@@ -185,16 +192,25 @@ def is_of(laid_out: Path, path: Path) -> bool:
 
 def compiled(data_dir: Path) -> Path:
     """Where the engine that was compiled for this processor is, or would be: a folder to import it from."""
-    return data_dir / "compiled" / _compiled()
+    return data_dir / "compiled" / _build()
 
 
 @cache
-def _compiled() -> str:
-    """What tells an engine that was compiled for this processor from one for another, or of other sources."""
-    told = hashlib.sha256(f"{machine()} {_abilities()}".encode())
+def _build() -> str:
+    """What tells an engine that was compiled for this processor from one for another, and then from one of other
+    sources."""
+    sources = hashlib.sha256(machine().encode())
     for file in KERNELS:
-        told.update(file.read_bytes())
-    return told.hexdigest()[:16]
+        sources.update(file.read_bytes())
+    return f"{_here()}-{sources.hexdigest()[:12]}"
+
+
+def _here() -> str:
+    return hashlib.sha256(f"{_processor()} {_abilities()}".encode()).hexdigest()[:12]
+
+
+def _on_this_build(tuning: Tuning) -> bool:
+    return tuning.choice.compiled and tuning.build == _build()
 
 
 def is_compiled(data_dir: Path) -> bool:
@@ -217,14 +233,16 @@ def tidy(data_dir: Path, model: str) -> None:
 
 
 def drop_compiled(data_dir: Path) -> int:
-    """Delete the engine that was compiled for this processor, unless a model runs on it; how many bytes that frees."""
-    place = compiled(data_dir)
+    """Delete the engines that were compiled for this processor, but for the one on which a model runs; how many bytes
+    that frees."""
     models = (path.parent.name for path in (data_dir / "tuned").glob(f"*/{RECORD}"))
     rows = (_read(data_dir, model).get(machine()) for model in models)
-    if any(row is not None and row.choice.compiled for row in rows):
-        return 0
-    freed = sum(path.stat().st_size for path in place.rglob("*") if path.is_file())
-    shutil.rmtree(place, ignore_errors=True)
+    used = any(row is not None and _on_this_build(row) for row in rows)
+    freed = 0
+    for place in (data_dir / "compiled").glob(f"{_here()}-*"):
+        if not (used and place.name == _build()):
+            freed += sum(path.stat().st_size for path in place.rglob("*") if path.is_file())
+            shutil.rmtree(place, ignore_errors=True)
     return freed
 
 

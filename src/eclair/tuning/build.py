@@ -207,6 +207,7 @@ def main() -> None:
         folder = unpack(Path(order.sources), work)
         kernels.add(folder)
     except (OSError, tarfile.TarError, EngineMissing) as error:
+        Path(order.log).write_text(f"{error}\n", encoding="utf-8")
         _say(str(error))
         sys.exit(1)
     environment = {

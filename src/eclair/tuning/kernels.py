@@ -34,6 +34,10 @@ _WIDENED = """\
             for (int64_t d = 0; d < DV; ++d) {
 """
 
+_SPLIT = "&& (k->type == v->type) && q->type == GGML_TYPE_F32 && nek1 >= 512;\n"
+"""Where positions are shared out among threads: heads are, unless there are fewer of them, so that an answer does not
+depend on how many threads compute."""
+
 _THREADS = """\
     int n_threads                               = cplan->n_threads;
     struct ggml_threadpool * threadpool = cplan->threadpool;
@@ -89,6 +93,7 @@ EDITS = (
 
 {_ENDED}""",
     ),
+    Edit("ops.cpp", _SPLIT, _SPLIT.replace("nek1 >= 512;", "nek1 >= 512 && neq2 < nth;")),
     Edit("ops.cpp", _WIDENED, _WIDENED.replace("(v->type", "(!attended && v->type")),
 )
 

@@ -149,6 +149,7 @@ class _Tuning:
             after=after,
             trials=tuple(self._trials),
             drift=self._drift,
+            twice=held_twice(contents) if tuned.kernels_suit() else 0,
         )
 
     async def _engine(self) -> Choice:
@@ -358,6 +359,12 @@ def bytes_of_token(contents: Contents, layout: str) -> int:
     rows: Sequence[Tensor] = contents.tensors if layout == AS_IT_CAME else laid_out(contents, LAYOUTS[layout])
     apart = any(tensor.name == "output.weight" for tensor in rows)
     return sum(tensor.size for tensor in rows if not (apart and tensor.name == "token_embd.weight"))
+
+
+def held_twice(contents: Contents) -> int:
+    """Bytes that an engine holds twice where it lays out matrices anew: embeddings that are the output too."""
+    sizes = {tensor.name: tensor.size for tensor in contents.tensors}
+    return 0 if "output.weight" in sizes else sizes.get("token_embd.weight", 0)
 
 
 def _fastest_first(speeds: Speeds) -> list[str]:

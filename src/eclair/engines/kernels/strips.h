@@ -1,4 +1,4 @@
-// Matrices of 4 and 8 bits, times rows of 8 bits, for processors with AVX2 and none of the later instructions for it.
+// Matrices of 4, 6 and 8 bits, times rows of 8 bits, for processors with AVX2 and none of the later instructions for it.
 //
 // A matrix comes in blocks of 32 numbers with a scale: llama.cpp's Q4_0, Q4_1 and Q8_0, and Q4_K and Q6_K, where eight
 // blocks share one in half precision. Eight of its rows lie interleaved, "a strip", so that a vector holds a piece of

@@ -26,7 +26,7 @@ struct eclair_gear {
     int most;      // threads that are allowed; 0 before the first graph
     int now;       // that compute
     int trying;    // that are tried in their place, or 0
-    int graphs;    // since that was last settled
+    unsigned graphs;  // since that was last settled
     int rest;      // graphs until more are tried, and how many that was the last time
     int patience;
     int64_t taken[ECLAIR_RUN];  // time of the last graphs, and the least that so many took in a row, or 0

@@ -1,7 +1,6 @@
-// The kernels for ctypes: what test_kernels.py calls.
+// The kernels for x86, for ctypes: what test_strips.py calls.
 #include "attention.h"
 #include "strips.h"
-#include "threads.h"
 
 using namespace eclair;
 
@@ -52,9 +51,4 @@ bool attention(int64_t width, const float * query, float scale, const void * key
     return attend(width, width, query, scale, static_cast<const char *>(keys), step, static_cast<const char *>(values),
                   step, mask, slope, first, end, *most, *total, sums);
 }
-
-eclair_gear * gear() { return new eclair_gear{}; }
-int threads(eclair_gear * gear, int most) { return eclair_threads(gear, most); }
-void took(eclair_gear * gear, int64_t tokens, int64_t taken) { eclair_took(gear, tokens, taken); }
-void done(eclair_gear * gear) { delete gear; }
 }
