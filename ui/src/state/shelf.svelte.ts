@@ -25,7 +25,8 @@ export class Shelf {
 
   /** Something has happened to the models, by whose doing it may be. */
   async heard(): Promise<void> {
-    await Promise.all([this.look(), this.#app.readModels(), this.catalog === null ? undefined : this.read()]);
+    const wanted = this.#asked > 0; // what is on its way may be of before
+    await Promise.all([this.look(), this.#app.readModels(), wanted ? this.read() : undefined]);
   }
 
   async read(): Promise<void> {
