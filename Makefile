@@ -94,12 +94,12 @@ chromium: $(BUILD)/.ready
 		echo "The browser tests need Chromium or Chrome; install it (Debian: apt install chromium)." >&2; exit 1; }
 
 compiler:
-	@command -v $${CXX:-c++} >/dev/null || { \
+	@{ command -v $${CXX:-c++} && command -v $${CC:-cc}; } >/dev/null || { \
 		if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 			echo "Installing a C++ compiler…"; apt-get update -qq; \
 			DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends g++ >/dev/null && exit; \
 		fi; \
-		echo "The tests of the kernels need a C++ compiler; install one (Debian: apt install g++)." >&2; exit 1; }
+		echo "The tests of the kernels need a C and a C++ compiler; install them (Debian: apt install g++)." >&2; exit 1; }
 
 $(VENV)/.runtime: requirements.lock
 	$(call install,$(VENV),requirements.lock,Installing Éclair's dependencies…)
