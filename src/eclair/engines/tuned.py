@@ -200,7 +200,7 @@ def _build() -> str:
     """What tells an engine that was compiled for this processor from one for another, and then from one of other
     sources."""
     sources = hashlib.sha256(machine().encode())
-    for file in KERNELS:
+    for file in (*KERNELS, Path(__file__).parents[1] / "tuning" / "kernels.py"):  # and where they go
         sources.update(file.read_bytes())
     return f"{_here()}-{sources.hexdigest()[:12]}"
 
