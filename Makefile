@@ -15,7 +15,7 @@ BUILD := .build
 DIFFUSERS := $(BUILD)/diffusers
 TORCH := 2.13.0
 UI := $(shell find ui -name node_modules -prune -o -type f -print)
-DRAWINGS := $(shell find drawings -name node_modules -prune -o -type f -print) src/eclair/pictures/drawing/folding.py
+DRAWINGS := $(shell find drawings -name node_modules -prune -o -type f -print) src/eclair/images/backends/clipart/folding.py
 
 # Install what a lock file pins into a virtual environment, naming each package as it comes.
 define install
@@ -75,7 +75,7 @@ wheel: $(BUILD)/.ready ## Build the wheel into dist/
 
 clean: ## Forget everything that was set up; conversations and models stay
 	@rm -rf $(VENV) $(BUILD) dist ui/node_modules drawings/node_modules src/eclair/server/static
-	@rm -f $(addprefix src/eclair/pictures/drawing/,drawings.zip lettering.ttf .sources)
+	@rm -f $(addprefix src/eclair/images/backends/clipart/,drawings.zip lettering.ttf .sources)
 
 models: $(VENV)/.app
 	@$(VENV)/bin/eclair pull

@@ -48,8 +48,8 @@ def build(root: Path) -> None:
 
 
 def build_drawings(root: Path) -> None:
-    """Bring the book of drawings in src/eclair/pictures/drawing up to date with drawings/."""
-    here, folder = root / "drawings", root / "src" / "eclair" / "pictures" / "drawing"
+    """Bring the book of drawings in src/eclair/images/backends/clipart up to date with drawings/."""
+    here, folder = root / "drawings", root / "src" / "eclair" / "images" / "backends" / "clipart"
     stamp = folder / STAMP
     sources = digest(here) + hashlib.sha256((folder / "folding.py").read_bytes()).hexdigest()
     if stamp.is_file() and stamp.read_text() == sources and (folder / "drawings.zip").is_file():

@@ -30,11 +30,11 @@ from harness import Goals, options, quantile, run, table
 from numpy.typing import NDArray
 
 from eclair.citations.checker import Checker
-from eclair.citations.values import Doubted, Supported
+from eclair.citations.types import Doubted, Supported
 from eclair.documents.e5 import weights_file
 from eclair.documents.e5.encoder import Encoder
-from eclair.messages import Passage
-from eclair.sentences import split
+from eclair.schema.messages import Passage
+from eclair.text.sentences import split
 
 LANGUAGES = ("en", "de", "es", "ro")
 MECHANICAL = ("true", "number", "name", "negated", "other")

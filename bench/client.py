@@ -10,8 +10,8 @@ from typing import Any, cast
 
 import orjson
 
-from eclair.events import decode, fold
-from eclair.messages import Message
+from eclair.schema.events import decode, fold
+from eclair.schema.messages import Message
 
 SSE = "text/event-stream"
 ANYTHING = re.compile(rb"\r\n\r\n")

@@ -16,10 +16,10 @@ from pathlib import Path
 from harness import ROOT, median
 from PIL import Image, ImageDraw
 
-from eclair.pictures.drawing.book import book
-from eclair.pictures.drawing.drawer import Drawer
-from eclair.pictures.drawing.reading import read
-from eclair.pictures.values import Drawn, Job
+from eclair.images.backends.clipart.book import book
+from eclair.images.backends.clipart.drawer import Drawer
+from eclair.images.backends.clipart.reading import read
+from eclair.schema.images import Drawn, Job
 
 PROMPTS = ROOT / "tests" / "pictures" / "drawing" / "prompts.toml"
 ACROSS, SIDE, CAPTION = 6, 300, 18

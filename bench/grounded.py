@@ -23,7 +23,7 @@ from client import call
 from harness import Goals, Process, eclair, link_models, options, run, shown, table
 
 from eclair.citations.claims import claims
-from eclair.sentences import Sentences
+from eclair.text.sentences import Sentences
 
 LONGEST = 80
 """Tokens of an answer."""

@@ -30,9 +30,9 @@ from typing import Any
 import psutil
 import uvloop
 
-from eclair.engines import catalog
-from eclair.engines.shelf import folder as models_folder
-from eclair.engines.shelf import path_of
+from eclair.models import catalog
+from eclair.models.installed import folder as models_folder
+from eclair.models.installed import path_of
 from eclair.settings import Settings
 
 ROOT = Path(__file__).parent.parent

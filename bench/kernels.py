@@ -13,10 +13,10 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from eclair.engines.child import WAITING
-from eclair.engines.ggml import KINDS, library
-from eclair.engines.tensors import Tensor
-from eclair.engines.tuned import kernels_suit
+from eclair.llm.local.profile import kernels_suit
+from eclair.llm.local.subprocess import WAITING
+from eclair.models.gguf.ggml import KINDS, library
+from eclair.models.gguf.tensors import Tensor
 
 SPACE = 4 << 20
 """Bytes for the descriptions of tensors and of a graph."""

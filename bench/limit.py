@@ -17,17 +17,19 @@ from pathlib import Path
 from harness import Goals, link_models, options, run, shown, table
 from kernels import Kernels, of_one_kind, products
 
-from eclair.cores import cores
-from eclair.engines import catalog, shelf, tensors, tuned
-from eclair.engines.layouts import AS_IT_CAME, LAYOUTS, laid_out
-from eclair.engines.requantise import requantise
-from eclair.engines.shelf import Installed
-from eclair.engines.tensors import Contents, Tensor
-from eclair.engines.tuned import Choice, Source, Speed, Trial, Tuning
+from eclair.llm.local import profile
+from eclair.llm.local.profile import Choice, Source, Speed, Trial, Tuning
+from eclair.llm.tuning.bandwidth import bandwidth
+from eclair.llm.tuning.measure import Size, loaded, middle
+from eclair.llm.tuning.tune import ROUNDS, Step, bytes_of_token, tune
+from eclair.models import catalog, installed
+from eclair.models.gguf import tensors
+from eclair.models.gguf.layouts import AS_IT_CAME, LAYOUTS, laid_out
+from eclair.models.gguf.quantize import requantise
+from eclair.models.gguf.tensors import Contents, Tensor
+from eclair.models.installed import Installed
 from eclair.settings import Settings
-from eclair.tuning.bandwidth import bandwidth
-from eclair.tuning.measure import Size, loaded, middle
-from eclair.tuning.tune import ROUNDS, Step, bytes_of_token, tune
+from eclair.util.cpu import cores
 
 BATCH = 512
 LARGE = 4096
@@ -58,15 +60,15 @@ async def main() -> None:
         if arguments.compiled is not None:
             # A copy, as tuning deletes one that it does not choose.
             shutil.copytree(arguments.compiled / "compiled", data / "compiled")
-            if not tuned.is_compiled(data):
+            if not profile.is_compiled(data):
                 parser.error(f"what {arguments.compiled} has compiled is not for this machine and these kernels")
         settings = Settings(data_dir=data, catalog=data / "none.toml")
-        model = shelf.installed(catalog.entries(settings.catalog), data)[catalog.EMBEDDED]
+        model = installed.installed(catalog.entries(settings.catalog), data)[catalog.EMBEDDED]
         contents = tensors.read(model.path)
         _memory(bytes_of_token(contents, AS_IT_CAME))
         if arguments.choice or quick:
             layout, _, threads = (arguments.choice or "Q4_0+Q8_0,2").partition(",")
-            choice = Choice(layout=layout, writing=int(threads or 1), compiled=tuned.is_compiled(data))
+            choice = Choice(layout=layout, writing=int(threads or 1), compiled=profile.is_compiled(data))
             rounds = 1 if quick else arguments.rounds
             found = await _compared(model, contents, settings, choice, rounds)
         else:
@@ -75,7 +77,7 @@ async def main() -> None:
             _tried(found)
         rows: list[list[str]] = []
         for name, choice, speed in (("shipped", Choice(), found.before), ("best", found.choice, found.after)):
-            kernels = Kernels(tuned.compiled(data) if choice.compiled else None)
+            kernels = Kernels(profile.compiled(data) if choice.compiled else None)
             limits = await asyncio.to_thread(_limits, contents, choice, kernels, 0.2 if quick else 2.0)
             rows += _lost(name, limits, speed)
     print()
@@ -87,7 +89,7 @@ async def _compared(model: Installed, contents: Contents, settings: Settings, ch
     """The shipped default and one choice by turns, in place of tuning."""
     path = model.path
     if choice.layout != AS_IT_CAME:
-        path = tuned.laid_out(settings.data_dir, model.entry.id, choice.layout)
+        path = profile.laid_out(settings.data_dir, model.entry.id, choice.layout)
         await requantise(model.path, path, choice.layout, lambda done, total: None)
     before: list[Speed] = []
     after: list[Speed] = []
@@ -98,7 +100,7 @@ async def _compared(model: Installed, contents: Contents, settings: Settings, ch
                 speeds.append(await engine.speed(Size()))
     read = bytes_of_token(contents, choice.layout)
     source, rate = Source.of(model.path), bandwidth(read, choice.writing)
-    return Tuning(tuned.machine(), source, "", choice, rate, read, middle(before), middle(after))
+    return Tuning(profile.machine(), source, "", choice, rate, read, middle(before), middle(after))
 
 
 def _memory(size: int) -> None:

@@ -15,7 +15,7 @@ from typing import Any
 from client import call
 from harness import Goals, eclair, link_models, options, run, shown, table
 
-from eclair.engines import catalog
+from eclair.models import catalog
 
 QUESTIONS = (
     "Write a short poem about the sea.",

@@ -19,8 +19,8 @@ from client import CONTENT, DELTA, SSE, Reply, begin, call, native_message
 from harness import Goals, Others, Process, eclair, link_models, median, options, quantile, run, shown, table
 from prefix import Chat, chat, ready, text
 
-from eclair.engines import catalog
-from eclair.engines.share import share_file
+from eclair.llm.local.endpoint_file import share_file
+from eclair.models import catalog
 from eclair.settings import SYSTEM_PROMPT
 
 PAGE = 300

@@ -25,11 +25,11 @@ from harness import Goals, median, options, run, table
 from numpy.typing import NDArray
 from PIL import Image
 
-from eclair.marks import pictures, watermark
-from eclair.marks.certificates import Certificates
-from eclair.marks.credentials import sign
-from eclair.marks.marking import Marks
-from eclair.marks.values import Made
+from eclair.provenance import image_files, watermark
+from eclair.provenance.c2pa import sign
+from eclair.provenance.certificates import Certificates
+from eclair.provenance.report import Made
+from eclair.provenance.service import Marks
 from eclair.settings import Settings
 
 Pixels = NDArray[np.uint8]
@@ -111,7 +111,7 @@ CHANGES: dict[str, tuple[bool, Change]] = {
 
 def chance(pixels: Pixels) -> float:
     """As the product looks at a file."""
-    return watermark.found_by_chance(pictures.grey(Image.fromarray(np.ascontiguousarray(pixels))))
+    return watermark.found_by_chance(image_files.grey(Image.fromarray(np.ascontiguousarray(pixels))))
 
 
 def psnr(one: Pixels, other: Pixels) -> float:
@@ -164,7 +164,7 @@ async def signatures(all_photos: Sequence[Photo], goals: Goals) -> None:
     with tempfile.TemporaryDirectory() as folder:
         marks = Marks.configured(Settings(data_dir=Path(folder)))
         for photo in all_photos[:6]:
-            for form in pictures.WRITTEN:
+            for form in image_files.WRITTEN:
                 out = io.BytesIO()
                 Image.fromarray(photo.pixels).save(out, form)
                 marked = bytearray(await marks.mark(out.getvalue(), MADE))

@@ -19,8 +19,8 @@ from typing import Any
 from client import CONTENT, DELTA, SSE, Reply, begin, call, native_message, openai_text, quiet
 from harness import Goals, Others, Process, eclair, link_models, median, options, quantile, run, shown, table
 
-from eclair.engines import catalog
-from eclair.engines.share import share_file
+from eclair.llm.local.endpoint_file import share_file
+from eclair.models import catalog
 from eclair.settings import SYSTEM_PROMPT
 
 ROUTES = ("direct", "native", "/v1")

@@ -22,11 +22,11 @@ from openwebui import peers
 from playwright.async_api import Browser, CDPSession, Page, async_playwright
 from watched import HEAD, START, Start, Watched, begin, floor, idle, opened, watch
 
-from eclair.core import OWNER
-from eclair.engines.scripted import prose
-from eclair.ids import new_id
-from eclair.messages import Conversation, Message, Part, Role
-from eclair.store.sql import SQLStore
+from eclair.app import OWNER
+from eclair.llm.scripted import prose
+from eclair.schema.ids import new_id
+from eclair.schema.messages import Conversation, Message, Part, Role
+from eclair.storage.store import SQLStore
 
 sys.path.append(str(ROOT))
 

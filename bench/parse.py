@@ -24,9 +24,9 @@ from typing import Any, cast
 import pypdfium2 as pdfium  # pyright: ignore[reportMissingTypeStubs]
 from harness import Goals, Others, median, options, run, shown, table
 
-from eclair.documents.parsing import Parser
-from eclair.documents.values import Page, Word
+from eclair.documents.parser import Parser
 from eclair.documents.worker import NICE
+from eclair.schema.documents import Page, Word
 
 PACKAGES = ("debian-reference-de", "debian-reference-fr", "r-doc-pdf")
 BOOKS = ("debian-reference.de.pdf", "debian-reference.fr.pdf", "R-intro.pdf", "R-exts.pdf", "fullrefman.pdf")

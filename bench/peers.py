@@ -46,10 +46,10 @@ from harness import (
 from openwebui import openwebui
 from words import CORRECT, Rates, changed, only, tasks, text_with_mistakes
 
-from eclair.engines import catalog
-from eclair.engines.openai import DIALECTS, OpenAIEngine
-from eclair.engines.share import share_file
-from eclair.ids import new_id
+from eclair.llm.local.endpoint_file import share_file
+from eclair.llm.openai.engine import DIALECTS, OpenAIEngine
+from eclair.models import catalog
+from eclair.schema.ids import new_id
 
 ECLAIR_PAGE, ECLAIR_API = "Éclair, page", "Éclair, /v1"
 WEBUI_PAGE, WEBUI_API, LITELLM = "Open WebUI, page", "Open WebUI, API", "LiteLLM"

@@ -23,12 +23,12 @@ from pathlib import Path
 from PIL import Image, ImageDraw, ImageFont
 
 from eclair.documents.limits import Limits
-from eclair.documents.parsing import Parser
-from eclair.documents.photos import describing
-from eclair.documents.photos.opening import frame
+from eclair.documents.parser import Parser
+from eclair.documents.photos import describe
+from eclair.documents.photos.classifier import labels_file
+from eclair.documents.photos.open import frame
 from eclair.documents.readers import open_source
-from eclair.documents.values import DESCRIPTION, Page
-from eclair.labels import labels_file
+from eclair.schema.documents import DESCRIPTION, Page
 from eclair.settings import Settings
 
 WHEELS = ("scikit-image", "scikit-learn")
@@ -163,7 +163,7 @@ def timed(folder: Path, photos: Sequence[Path]) -> None:
             began = time.perf_counter()
             image = frame(source, 1)
             decoding.append(time.perf_counter() - began)
-            list(describing.pages(image, source, 1, 0, source.labels))
+            list(describe.pages(image, source, 1, 0, source.labels))
             whole.append(time.perf_counter() - began)
         print(
             f"  {photo.stem}: decoded in {min(decoding) * 1000:.0f} ms, described in {min(whole) * 1000:.0f} ms with "

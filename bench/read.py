@@ -18,9 +18,9 @@ import psutil
 from harness import Goals, Others, median, options, quantile, run, shown, table
 from trafilatura import extract
 
-from eclair.documents.wire import Served
+from eclair.documents.worker_protocol import Served
 from eclair.errors import UserError
-from eclair.web.read import page_parser
+from eclair.web.pages.reader import page_parser
 
 PACKAGES = ("python3.13-doc", "debian-reference-de", "debian-handbook")
 PAGES = 60

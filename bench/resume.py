@@ -21,7 +21,7 @@ from client import DELTA, SSE, Exchange, begin, call, native_events, native_mess
 from fast_upstream import words
 from harness import SERVE, Goals, Process, eclair, launch, median, options, quantile, run, settings, table, upstream
 
-from eclair.ids import new_id
+from eclair.schema.ids import new_id
 
 RATE = 200
 MODEL = f"paced-{RATE}"

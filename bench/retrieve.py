@@ -23,16 +23,16 @@ from harness import Goals, options, quantile, run, shown, table
 from numpy import float32
 from numpy.typing import NDArray
 
-from eclair.documents.chunks import Chunker
-from eclair.documents.embedding import E5
-from eclair.documents.fitting import fits, near
-from eclair.documents.intake import text_of
+from eclair.documents.chunking import Chunker
+from eclair.documents.embeddings import E5
+from eclair.documents.ingest import text_of
 from eclair.documents.passages import of_found
+from eclair.documents.relevance import fits, near
 from eclair.documents.search import Search
-from eclair.documents.values import Chunk, Page
-from eclair.store.documents import DocumentStore, Library, Near, Scope, StoredFile
-from eclair.store.sql import SQLStore
-from eclair.web.fitting import Fitting
+from eclair.schema.documents import Chunk, Page
+from eclair.storage.documents import DocumentStore, Library, Near, Scope, StoredFile
+from eclair.storage.store import SQLStore
+from eclair.web.relevance import Fitting
 
 JSON = dict[str, Any]
 LANGUAGES = ("en", "de", "es", "ro")

@@ -19,11 +19,11 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 import orjson
 from harness import Goals, Process, foreign, median, options, quantile, run
 
-from eclair.trust.egress import OWNER, Browser, Door, Errand
-from eclair.trust.policy import Rules
+from eclair.network.client import OWNER, Browser, Door, Errand
+from eclair.network.policy import Rules
+from eclair.schema.web import Query
+from eclair.web.providers.searxng import SearXNG
 from eclair.web.search import WebSearch, search
-from eclair.web.searching.searxng import SearXNG
-from eclair.web.values import Query
 
 PLACES = ("Aachen", "Bonn", "Chemnitz", "Dortmund", "Erfurt", "Freiburg", "Gera", "Halle", "Ingolstadt", "Jena")
 THINGS = ("Brücke", "Markt", "Schule", "Straßenbahn", "Rathaus", "Bibliothek", "Hafen", "Theater")

@@ -87,7 +87,7 @@ async def starts(count: int, *, embedded: bool, settle: float) -> list[Start]:
 
 def imports() -> list[tuple[str, float]]:
     """Milliseconds that importing the server takes in each package's own modules, most first."""
-    code = "import eclair.cli, eclair.server.serve, eclair.core, eclair.server.app, uvloop"
+    code = "import eclair.cli, eclair.server.serve, eclair.app, eclair.server.app, uvloop"
     times: Counter[str] = Counter()
     for _ in range(3):
         done = subprocess.run(

@@ -20,8 +20,8 @@ from client import CONTENT, DELTA, SSE, Reply, begin, call, native_message, open
 from fast_upstream import words
 from harness import Goals, Others, Process, eclair, median, options, quantile, run, shown, table, upstream
 
-from eclair.engines.scripted import prose
-from eclair.ids import new_id
+from eclair.llm.scripted import prose
+from eclair.schema.ids import new_id
 
 PACE = 100
 PACED_WORDS = 300

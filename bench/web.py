@@ -25,23 +25,23 @@ from harness import ROOT, Goals, link_models, options, quantile, run, shown, tab
 
 sys.path.insert(0, str(ROOT))
 
-from tests.engines.servers import Speaking
-from tests.engines.standin import Call, standing_in
+from tests.llm.servers import Speaking
+from tests.llm.standin import Call, standing_in
 from tests.web.internet import Internet, Weather, internet, names
 from tests.web.questions import Question, questions
 
-from eclair.core import OWNER, Core, open_core
-from eclair.events import PartDelta, SourceFound, StepFinished, StepStarted, decode
-from eclair.facts import stems
-from eclair.messages import Message
-from eclair.places import New
-from eclair.sentences import split
+from eclair.app import OWNER, Core, open_core
+from eclair.chat.tree import New
+from eclair.chat.turns import Choices
+from eclair.network.gate import Errand
+from eclair.schema.events import PartDelta, SourceFound, StepFinished, StepStarted, decode
+from eclair.schema.messages import Message
+from eclair.schema.web import Hit, Query
 from eclair.settings import EngineSettings, Settings
-from eclair.trust.door import Errand
-from eclair.turns import Choices
-from eclair.web.opening import Surroundings
-from eclair.web.searching import SearchService
-from eclair.web.values import Hit, Query
+from eclair.text.facts import stems
+from eclair.text.sentences import split
+from eclair.web.open import Surroundings
+from eclair.web.providers import SearchService
 
 LEAST, MOST, FAILING = 0.02, 0.8, 0.1
 BUDGET = 6.0

@@ -24,14 +24,14 @@ from bare import Bare
 from client import CONTENT, SSE, begin, openai_text, quiet
 from harness import ROOT, Goals, Process, eclair, link_models, options, run, running, shown, table
 
-from eclair.edits import Change, Task, cut
-from eclair.engines import catalog
-from eclair.engines.base import Ended, Request, Said, Text
-from eclair.engines.dialects import DIALECTS
-from eclair.engines.openai import OpenAIEngine
-from eclair.engines.share import share_file
-from eclair.engines.shelf import path_of
-from eclair.messages import Sampling
+from eclair.chat.text_edits import Change, Task, cut
+from eclair.llm.base import Ended, Request, Said, Text
+from eclair.llm.local.endpoint_file import share_file
+from eclair.llm.openai.dialects import DIALECTS
+from eclair.llm.openai.engine import OpenAIEngine
+from eclair.models import catalog
+from eclair.models.installed import path_of
+from eclair.schema.messages import Sampling
 from eclair.settings import Settings
 
 DEFAULT = "bare, defaults"

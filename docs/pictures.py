@@ -20,9 +20,9 @@ from tests.browser import chromium
 from tests.browser.outside import Outside, outside
 from tests.browser.served import Served
 
-from eclair.core import OWNER
-from eclair.messages import Conversation, Message, Part, Usage
-from eclair.store.sql import SQLStore
+from eclair.app import OWNER
+from eclair.schema.messages import Conversation, Message, Part, Usage
+from eclair.storage.store import SQLStore
 
 ROOT = Path(__file__).parent.parent
 PUBLIC = ROOT / "ui" / "public"

@@ -9,7 +9,7 @@ import sys
 import time
 from pathlib import Path
 
-from eclair.guest import enter
+from eclair.sandbox.worker import enter
 
 LONG = b"long " * 400_000
 

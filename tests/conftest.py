@@ -10,16 +10,16 @@ import aiohttp
 import hypothesis
 import pytest
 
-from eclair.engines.catalog import embedded
-from eclair.engines.shelf import verify
+from eclair.models.catalog import embedded
+from eclair.models.installed import verify
 from eclair.settings import Settings
-from eclair.store.sql import SQLStore
+from eclair.storage.store import SQLStore
 from tests.support import ENDLESS, Server, serving
 
 hypothesis.settings.register_profile("untimed", deadline=None, max_examples=60)
 hypothesis.settings.load_profile("untimed")
 
-collect_ignore = [] if platform.machine() in ("x86_64", "AMD64") else ["engines/test_strips.py"]
+collect_ignore = [] if platform.machine() in ("x86_64", "AMD64") else ["llm/test_strips.py"]
 """Kernels for another kind of processor."""
 
 

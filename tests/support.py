@@ -19,10 +19,10 @@ import aiohttp
 import orjson
 import uvicorn
 
-from eclair.core import Core, open_core
-from eclair.engines.base import Engine
-from eclair.engines.scripted import ScriptedEngine
-from eclair.events import (
+from eclair.app import Core, open_core
+from eclair.llm.base import Engine
+from eclair.llm.scripted import ScriptedEngine
+from eclair.schema.events import (
     END,
     Event,
     PartDelta,
@@ -33,11 +33,11 @@ from eclair.events import (
     RunStarted,
     decode,
 )
-from eclair.messages import Conversation, Message, Part
+from eclair.schema.messages import Conversation, Message, Part
 from eclair.server.app import create_app
 from eclair.settings import Settings
-from eclair.store.base import Chunk, NewTurn, RunRecord, Store
-from eclair.web.opening import AROUND, Surroundings
+from eclair.storage.types import Chunk, NewTurn, RunRecord, Store
+from eclair.web.open import AROUND, Surroundings
 from tests import forked
 
 JSON = dict[str, Any]

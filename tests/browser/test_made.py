@@ -12,12 +12,12 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import FilePayload, Page, expect
 
-from eclair.marks.marking import Marks
-from eclair.marks.values import Made
+from eclair.provenance.report import Made
+from eclair.provenance.service import Marks
 from eclair.settings import Settings
 from tests.browser import axe
 from tests.browser.conftest import Opening, Starting, Watch
-from tests.marks.made import encoded, photo
+from tests.provenance.made import encoded, photo
 
 VERDICT = "By its marks, AI made it."
 

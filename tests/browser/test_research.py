@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from eclair.web import research
+from eclair.web.research import report as research_report
 from tests.browser import axe
 from tests.browser.axe import AXE
 from tests.browser.conftest import Opening
@@ -112,7 +112,7 @@ def test_a_citation_of_a_report_opens_the_copy(desk: Page, beyond: Outside) -> N
 def test_it_goes_on_through_a_reload_and_is_stopped(
     desk: Page, beyond: Outside, asked: tuple[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(research, "SECONDS", 120.0)
+    monkeypatch.setattr(research_report, "SECONDS", 120.0)
     slow = beyond.world.mood("/silent")
     planned(desk)
     lines(desk).first.fill(f"What does {slow} say?")

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from eclair.documents.parsing import Parser
-from eclair.documents.values import Opened, Page, Remarked
+from eclair.documents.parser import Parser
+from eclair.schema.documents import Opened, Page, Remarked
 
 
 @dataclass(frozen=True)

@@ -16,9 +16,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from eclair.documents.limits import Limits
-from eclair.documents.parsing import Parser
-from eclair.documents.values import Opened, Page
+from eclair.documents.parser import Parser
 from eclair.errors import TooLarge, UnreadableFile, UserError
+from eclair.schema.documents import Opened, Page
 from tests.documents import files
 from tests.documents.conftest import look, read
 

@@ -13,9 +13,9 @@ import zxingcpp
 from PIL import Image
 
 from eclair.documents.limits import Limits
-from eclair.documents.parsing import Parser
-from eclair.documents.values import DESCRIPTION, PLACE, Prepared
+from eclair.documents.parser import Parser
 from eclair.errors import TooLarge, UnreadableFile, UserError
+from eclair.schema.documents import DESCRIPTION, PLACE, Prepared
 from tests.documents import files, photos
 from tests.documents.conftest import Told, read
 

@@ -8,12 +8,12 @@ import pytest
 from numpy import float32
 from numpy.typing import NDArray
 
-from eclair.documents.embedding import E5, Embedder
+from eclair.documents.embeddings import E5, Embedder
 from eclair.documents.search import Found, Search, is_contents
-from eclair.documents.values import Chunk, Page
 from eclair.errors import EngineUnavailable
-from eclair.store.documents import DocumentStore, Scope, StoredFile
-from eclair.store.sql import SQLStore
+from eclair.schema.documents import Chunk, Page
+from eclair.storage.documents import DocumentStore, Scope, StoredFile
+from eclair.storage.store import SQLStore
 
 SHA = "a" * 64
 SCOPE = Scope("me", files=("file_a",))

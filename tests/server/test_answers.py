@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from eclair.events import RunFinished, RunStarted, fold
+from eclair.schema.events import RunFinished, RunStarted, fold
 from eclair.settings import Settings
 from tests.support import JSON, Server, check_log, parse, serving
 

@@ -19,8 +19,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel, TypeAdapter
 
-from eclair.engines.base import Said, ToolCall
-from eclair.engines.scripted import prose
+from eclair.llm.base import Said, ToolCall
+from eclair.llm.scripted import prose
 from eclair.server import sse
 from tests.server.test_v1 import City, exact, settled
 from tests.support import JSON, Server

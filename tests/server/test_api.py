@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from eclair.events import RunFinished, RunStarted
-from eclair.ids import new_id
+from eclair.schema.events import RunFinished, RunStarted
+from eclair.schema.ids import new_id
 from eclair.server import sse
 from eclair.settings import Settings
 from tests.support import JSON, Server, check_log, parse, serving, text_of

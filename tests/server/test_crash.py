@@ -12,7 +12,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from eclair.events import Event, PartDelta, RunInterrupted
+from eclair.schema.events import Event, PartDelta, RunInterrupted
 from tests.support import JSON, Process, parse, text_of
 
 LOSS = 0.25

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from eclair.events import Event
+from eclair.schema.events import Event
 from tests.support import Server
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")

@@ -13,8 +13,8 @@ import pytest
 
 from eclair.settings import EngineSettings, Settings
 from tests.documents.files import pdf
-from tests.engines.servers import Speaking
-from tests.engines.standin import standing_in
+from tests.llm.servers import Speaking
+from tests.llm.standin import standing_in
 from tests.support import Server, parse, serving, text_of
 
 TOWER = """\

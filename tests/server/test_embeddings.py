@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from openai.types import CreateEmbeddingResponse
 
 from eclair.settings import EngineSettings, Settings
-from tests.engines.standin import Call, standing_in
+from tests.llm.standin import Call, standing_in
 from tests.server.test_v1 import client_of, exact
 from tests.support import Server, serving
 

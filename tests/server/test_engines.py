@@ -19,12 +19,12 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from eclair import registry
+from eclair.llm import registry
 from eclair.settings import EngineSettings, Settings
-from eclair.store.base import AddedServer
-from eclair.trust.vault import FILE
-from tests.engines.servers import Speaking, reply
-from tests.engines.standin import Answer, Call, StandIn, standing_in
+from eclair.storage.secrets import FILE
+from eclair.storage.types import AddedServer
+from tests.llm.servers import Speaking, reply
+from tests.llm.standin import Answer, Call, StandIn, standing_in
 from tests.support import Door, Server, serving, text_of
 
 KEY = "sk-quite-secret"
@@ -317,7 +317,7 @@ async def stuck(call: Call) -> None:
 async def test_what_is_no_server_is_one_sentence(
     server: Server, rack: Speaking, monkeypatch: pytest.MonkeyPatch, answer: Answer, words: str, address: str | None
 ) -> None:
-    monkeypatch.setattr("eclair.engines.reaching.DEADLINE", 0.3)
+    monkeypatch.setattr("eclair.llm.servers.discovery.DEADLINE", 0.3)
     rack.standin.routes = {"/v1/models": answer}
     await server.core.store.add_server(AddedServer("rack", rack.url, None, (), None, None, 1))
     found = await probe(server)

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
+from eclair.network.client import Errand
+from eclair.schema.web import Query
 from eclair.settings import Settings
-from eclair.trust.egress import Errand
-from eclair.web.searching.newsroom import NewsroomService
-from eclair.web.values import Query
+from eclair.web.providers.newsroom import NewsroomService
 from tests.support import Server, serving
 from tests.web.press import Press, printing, rss, status
 

@@ -11,7 +11,7 @@ import pytest_asyncio
 from mistralai.client import Mistral
 from mistralai.client.errors import SDKError
 
-from eclair.engines.scripted import prose
+from eclair.llm.scripted import prose
 from tests.support import Server
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")

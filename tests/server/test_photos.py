@@ -13,13 +13,13 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from eclair.core import OWNER
-from eclair.engines.base import Model
-from eclair.messages import Attachment, Message
+from eclair.app import OWNER
+from eclair.llm.base import Model
+from eclair.schema.messages import Attachment, Message
 from eclair.settings import EngineSettings, Settings
 from tests.documents import files, photos
-from tests.engines.servers import Speaking
-from tests.engines.standin import standing_in
+from tests.llm.servers import Speaking
+from tests.llm.standin import standing_in
 from tests.server.test_documents import add, ready
 from tests.support import JSON, Server, serving, text_of
 

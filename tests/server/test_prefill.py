@@ -12,7 +12,7 @@ import pytest
 import pytest_asyncio
 
 from eclair.settings import EngineSettings, Settings
-from tests.engines.standin import Answer, Call, StandIn, standing_in
+from tests.llm.standin import Answer, Call, StandIn, standing_in
 from tests.support import Server, serving
 
 

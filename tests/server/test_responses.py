@@ -18,8 +18,8 @@ from hypothesis import strategies as st
 from openai.types.responses import Response, ResponseStreamEvent
 from pydantic import BaseModel, TypeAdapter
 
-from eclair.engines.base import Said, Text
-from eclair.engines.scripted import prose
+from eclair.llm.base import Said, Text
+from eclair.llm.scripted import prose
 from tests.server.test_v1 import City, client_of, exact, settled
 from tests.support import JSON, Server
 

@@ -9,9 +9,9 @@ from dataclasses import replace
 
 import pytest
 
-from eclair import idle
+from eclair.chat.titles import checked
 from eclair.settings import Settings
-from eclair.titles import checked
+from eclair.util import background
 from tests.support import Server, serving
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 @pytest.fixture(autouse=True)
 def calm(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(idle, "CALM", 0.05)
+    monkeypatch.setattr(background, "CALM", 0.05)
 
 
 async def title(server: Server, id: str) -> str:

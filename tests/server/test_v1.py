@@ -17,7 +17,7 @@ from openai.types import Completion, Model
 from openai.types.chat import ChatCompletion, ChatCompletionChunk
 from pydantic import BaseModel
 
-from eclair.engines.scripted import prose
+from eclair.llm.scripted import prose
 from eclair.settings import Settings
 from tests.support import JSON, Server, serving
 

@@ -19,7 +19,7 @@ from pydantic import TypeAdapter
 
 from eclair.settings import Settings
 from tests.server.test_documents import SHIPS, TOWER, add, asked, reading, ready, running_on
-from tests.server.test_fitting import SAYS as NOTHING
+from tests.server.test_relevance import SAYS as NOTHING
 from tests.server.test_v1 import client_of, exact
 from tests.support import JSON, Server
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.store.test_web import PAGE
+from tests.storage.test_web import PAGE
 from tests.support import Server
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")

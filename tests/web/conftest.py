@@ -5,11 +5,11 @@ from dataclasses import dataclass
 
 import pytest
 
-from eclair.trust.door import Door, Errand
-from eclair.trust.egress import Browser
-from eclair.trust.guard import parsed_private
-from eclair.trust.policy import Rules
-from eclair.web.read import Reader, page_parser
+from eclair.network.client import Browser
+from eclair.network.gate import Door, Errand
+from eclair.network.policy import Rules
+from eclair.network.ssrf import parsed_private
+from eclair.web.pages.reader import Reader, page_parser
 from tests.web.internet import Internet, internet, names
 
 ERRAND = Errand("local", "page", "run_1")

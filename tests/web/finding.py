@@ -7,12 +7,12 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from eclair.network.gate import Errand
+from eclair.schema.web import Hit, Query
 from eclair.settings import EngineSettings, Settings
-from eclair.trust.door import Errand
-from eclair.web.opening import Surroundings
-from eclair.web.values import Hit, Query
-from tests.engines.servers import Speaking
-from tests.engines.standin import standing_in
+from eclair.web.open import Surroundings
+from tests.llm.servers import Speaking
+from tests.llm.standin import standing_in
 from tests.support import Server, serving
 from tests.web.internet import Internet, names
 

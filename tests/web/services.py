@@ -12,21 +12,21 @@ from xml.sax.saxutils import escape
 
 import orjson
 
-from eclair.trust.egress import Browser, Door
-from eclair.trust.policy import Rules
-from eclair.web.searching.base import HTTPService
-from eclair.web.searching.brave import Brave
-from eclair.web.searching.gdelt import GDELT
-from eclair.web.searching.kagi import Kagi
-from eclair.web.searching.linkup import Linkup
-from eclair.web.searching.marginalia import Marginalia
-from eclair.web.searching.mediawiki import Wikinews, Wikipedia
-from eclair.web.searching.mojeek import Mojeek
-from eclair.web.searching.opensearch import OpenSearch
-from eclair.web.searching.searxng import SearXNG
-from eclair.web.searching.staan import Staan
-from eclair.web.values import Hit
-from tests.engines.standin import Call, StandIn, standing_in
+from eclair.network.client import Browser, Door
+from eclair.network.policy import Rules
+from eclair.schema.web import Hit
+from eclair.web.providers.base import HTTPService
+from eclair.web.providers.brave import Brave
+from eclair.web.providers.gdelt import GDELT
+from eclair.web.providers.kagi import Kagi
+from eclair.web.providers.linkup import Linkup
+from eclair.web.providers.marginalia import Marginalia
+from eclair.web.providers.mediawiki import Wikinews, Wikipedia
+from eclair.web.providers.mojeek import Mojeek
+from eclair.web.providers.opensearch import OpenSearch
+from eclair.web.providers.searxng import SearXNG
+from eclair.web.providers.staan import Staan
+from tests.llm.standin import Call, StandIn, standing_in
 
 JSON = dict[str, Any]
 TODAY = date(2026, 11, 25)

@@ -8,7 +8,7 @@ import psutil
 import pytest
 
 from eclair.settings import Settings
-from eclair.web import fitting
+from eclair.web import relevance
 from tests.server.test_documents import JSON, asked, sentence
 from tests.support import Server, text_of
 from tests.web.finding import looking
@@ -144,7 +144,7 @@ async def test_nothing_found_is_said(settings: Settings, world: Internet) -> Non
 async def test_what_only_shares_a_name_with_the_question_does_not_fit(
     settings: Settings, world: Internet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(fitting, "WAIT", 30.0)  # however busy the machine is
+    monkeypatch.setattr(relevance, "WAIT", 30.0)  # however busy the machine is
     unknown = (
         "Welche Schauspielerin hat den Filmpreis von Oberlauen gewonnen?",
         "Which actress won the film prize of Port Ellisby yesterday?",
@@ -218,7 +218,7 @@ async def test_while_a_question_to_the_web_is_written_what_reads_pages_gets_read
 ) -> None:
     def reading() -> list[int]:
         children = psutil.Process().children(recursive=True)
-        return [child.pid for child in children if "eclair.web.worker" in child.cmdline()]
+        return [child.pid for child in children if "eclair.web.pages.worker" in child.cmdline()]
 
     before = set(reading())
     async with looking(settings, world) as (server, _, _):

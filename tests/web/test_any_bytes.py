@@ -7,8 +7,8 @@ from itertools import count
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from eclair.web.fetch import Unread
-from eclair.web.read import Reader
+from eclair.web.pages.fetch import Unread
+from eclair.web.pages.reader import Reader
 from tests.web.conftest import ERRAND
 from tests.web.internet import Internet
 from tests.web.made import Made

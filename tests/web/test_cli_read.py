@@ -9,7 +9,7 @@ from subprocess import CompletedProcess
 import orjson
 import pytest
 
-from tests.test_cli import Eclair
+from tests.cli.test_cli import Eclair
 from tests.web.internet import Internet
 
 

@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eclair.web.entries import Entry, Feed, Outline
-from eclair.web.feed_process import NotThat, Order, answer, feed
-from eclair.web.feeds import LARGEST, Unreadable, feed_links, read_feed, read_opml, starters, write_opml
+from eclair.schema.feeds import Entry, Feed, Outline
+from eclair.web.feeds.parser import LARGEST, Unreadable, feed_links, read_feed, read_opml, starters, write_opml
+from eclair.web.feeds.worker import NotThat, Order, answer, feed
 from tests.web.press import rss
 
 I18N = Path(__file__).parents[2] / "ui" / "src" / "i18n"

@@ -6,7 +6,7 @@ from collections import Counter
 
 import pytest
 
-from eclair.trust.egress import Browser, Unreachable
+from eclair.network.client import Browser, Unreachable
 from tests.web.conftest import ERRAND
 from tests.web.internet import Internet, Weather
 from tests.web.made import flat

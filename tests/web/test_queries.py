@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eclair.engines.base import Engine, Model, Piece, Request, Text
-from eclair.engines.scripted import ScriptedEngine
 from eclair.errors import EngineUnavailable, InvalidInput
+from eclair.llm.base import Engine, Model, Piece, Request, Text
+from eclair.llm.scripted import ScriptedEngine
+from eclair.schema.web import Query
 from eclair.web.queries import MOST, WORDS, asked_for, by_engine, by_rule, is_large, read_queries
-from eclair.web.values import Query
 from tests.web.services import TODAY
 
 ENGINE = ScriptedEngine()

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from eclair.settings import Settings
+from tests.cli.test_cli import Eclair
 from tests.server.test_documents import sentence
 from tests.support import text_of
-from tests.test_cli import Eclair
 from tests.web.finding import looking
 from tests.web.internet import Internet
 

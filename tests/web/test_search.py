@@ -11,11 +11,11 @@ from datetime import date
 
 import pytest
 
-from eclair.events import StepFinished, StepStarted
-from eclair.trust.egress import Errand
+from eclair.network.client import Errand
+from eclair.schema.events import StepFinished, StepStarted
+from eclair.schema.web import Hit, Query
+from eclair.web.providers.base import ServiceFailed
 from eclair.web.search import EACH, PATIENT, RESTING, Ranked, WebSearch
-from eclair.web.searching.base import ServiceFailed
-from eclair.web.values import Hit, Query
 from tests.web.services import TODAY, answering, today
 
 ERRAND = Errand("local", "search", "run_1")

@@ -12,12 +12,12 @@ import asyncio
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal, Protocol
 
-from eclair.citations.book import Book
 from eclair.citations.claims import bare, claims, plain
-from eclair.citations.values import Doubted, Supported
+from eclair.citations.index import Book
+from eclair.citations.types import Doubted, Supported
 from eclair.errors import UpstreamError
-from eclair.messages import Passage
-from eclair.sentences import LONGEST
+from eclair.schema.messages import Passage
+from eclair.text.sentences import LONGEST
 
 if TYPE_CHECKING:
     from numpy import float32

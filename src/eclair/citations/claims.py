@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from eclair.facts import fold, read, tells
+from eclair.text.facts import fold, read, tells
 
 _FENCE_OR_HEADING = re.compile(r"\s*(?:#{1,6}\s|```|~~~)")
 _BOLD_ALONE = re.compile(r"\s*(\*\*|__)[^*_]+\1\s*:?\s*")

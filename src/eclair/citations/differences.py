@@ -6,9 +6,9 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from eclair.citations.values import Claim, Line
-from eclair.facts import Facts, Number, Term, scope, sure, tells
-from eclair.sentences import listed
+from eclair.citations.types import Claim, Line
+from eclair.text.facts import Facts, Number, Term, scope, sure, tells
+from eclair.text.sentences import listed
 
 ALMOST = 0.85
 """Share of a claim's words from which it repeats a place rather than joins two."""

@@ -13,8 +13,8 @@ from collections.abc import Sequence
 from importlib import import_module
 from types import ModuleType
 
-from eclair.cli.arguments import parse
-from eclair.cli.terminal import Terminal, let_go
+from eclair.cli._arguments import parse
+from eclair.cli._terminal import Terminal, let_go
 from eclair.errors import EclairError
 
 __all__ = ["main"]

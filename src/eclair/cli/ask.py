@@ -13,32 +13,32 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from eclair.advice import language_remark
-from eclair.assistant import Answer, Turn
-from eclair.cli.answers import Printer
-from eclair.cli.arguments import load_settings, sampling
-from eclair.cli.logs import log_if_debugging
-from eclair.cli.signals import carry_out
-from eclair.cli.terminal import Terminal
-from eclair.documents.seeing import nothing
-from eclair.engines.added import AddedEngines
-from eclair.engines.base import Engine, Model
+from eclair.chat.answer import Answer, Turn
+from eclair.chat.language_notice import language_remark
+from eclair.chat.routing import Modes
+from eclair.chat.turns import Choices, check_text, prepare
+from eclair.cli._arguments import load_settings, sampling
+from eclair.cli._logging import log_if_debugging
+from eclair.cli._printer import Printer
+from eclair.cli._signals import carry_out
+from eclair.cli._terminal import Terminal
+from eclair.documents.vision import nothing
 from eclair.errors import EclairError, InvalidInput, TooLarge
-from eclair.events import Event, RunFailed, RunStarted, RunStopped, encode
-from eclair.grounds import Grounds, Numbering, joined
-from eclair.ids import new_id
-from eclair.messages import Message, Part, Passage
-from eclair.modes import Modes
-from eclair.registry import Registry, build
+from eclair.generation.sources import Grounds, Numbering, joined
+from eclair.llm.base import Engine, Model
+from eclair.llm.registry import Registry, build
+from eclair.llm.servers.engines import AddedEngines
+from eclair.network.audit_log import open_door
+from eclair.network.gate import OWNER
+from eclair.schema.events import Event, RunFailed, RunStarted, RunStopped, encode
+from eclair.schema.ids import new_id
+from eclair.schema.messages import Message, Part, Passage
 from eclair.settings import Settings
-from eclair.trust.door import OWNER
-from eclair.trust.ledger import open_door
-from eclair.turns import Choices, check_text, prepare
 
 if TYPE_CHECKING:
-    from eclair.cli.sources import Sources
-    from eclair.trust.door import Door
-    from eclair.web.gather import Searching
+    from eclair.cli._sources import Sources
+    from eclair.network.gate import Door
+    from eclair.web.retriever import Searching
 
 Show = Callable[[Event], None]
 
@@ -96,7 +96,7 @@ def _sources(
     """What it is to be answered from, if anything was named."""
     if not question.files and not question.libraries:
         return nullcontext()
-    from eclair.cli.sources import open_sources  # much to import, and most questions do without
+    from eclair.cli._sources import open_sources  # much to import, and most questions do without
 
     return open_sources(settings, registry, question.files, question.libraries, terminal)
 
@@ -107,7 +107,7 @@ def _searching(
     """The ways to the web, if it is to be looked at."""
     if not question.web:
         return nullcontext()
-    from eclair.cli.looking import open_searching  # much to import, as above
+    from eclair.cli._web import open_searching  # much to import, as above
 
     return open_searching(settings, registry, door)
 
@@ -152,7 +152,7 @@ def _grounds(asked: Message, run: str, sources: Sources | None, searching: Searc
     documents = sources.grounds(asked, numbering) if sources is not None else None
     if searching is None:
         return documents
-    from eclair.web.gather import Turning
+    from eclair.web.retriever import Turning
 
     turning = Turning(OWNER, run, None, [asked], "on", beside=documents is not None)
     return joined(documents, searching.grounds(turning, numbering))

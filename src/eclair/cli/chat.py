@@ -11,24 +11,24 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
 
-from eclair.archive.exported import called
-from eclair.cli.answers import Printer, exit_code
-from eclair.cli.arguments import load_settings, sampling
-from eclair.cli.drawing import written
-from eclair.cli.lines import Edited, beginnings, open_lines
-from eclair.cli.logs import log_if_debugging
-from eclair.cli.signals import carry_out, on_interrupt, quiet_keys
-from eclair.cli.sources import take
-from eclair.cli.terminal import Terminal
-from eclair.core import OWNER, Core, open_core
-from eclair.documents.folders import roots
+from eclair.app import OWNER, Core, open_core
+from eclair.chat.tree import Continue, New, Retry
+from eclair.chat.turns import Choices
+from eclair.cli._arguments import load_settings, sampling
+from eclair.cli._logging import log_if_debugging
+from eclair.cli._printer import Printer, exit_code
+from eclair.cli._prompt import Edited, beginnings, open_lines
+from eclair.cli._signals import carry_out, on_interrupt, quiet_keys
+from eclair.cli._sources import take
+from eclair.cli._terminal import Terminal
+from eclair.cli.draw import written
+from eclair.documents.folder_sync import roots
 from eclair.errors import EclairError, InvalidInput, NotFound
-from eclair.events import RunFailed, decode
-from eclair.messages import MODES, WEBS, Conversation, Message, Mode, Web, branch
-from eclair.places import Continue, New, Retry
+from eclair.schema.events import RunFailed, decode
+from eclair.schema.messages import MODES, WEBS, Conversation, Message, Mode, Web, branch
 from eclair.settings import Settings
-from eclair.store.base import Edit, RunRecord
-from eclair.turns import Choices
+from eclair.storage.types import Edit, RunRecord
+from eclair.transfer.export_view import called
 
 COMMANDS = {
     "/retry": "another answer to your last message",

@@ -12,8 +12,8 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import orjson
 
-from eclair.cli.arguments import load_settings
-from eclair.cli.terminal import Terminal
+from eclair.cli._arguments import load_settings
+from eclair.cli._terminal import Terminal
 from eclair.settings import Described, Loaded, Settings, default_file, describe
 
 HEAD = """\

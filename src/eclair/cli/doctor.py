@@ -8,8 +8,8 @@ from dataclasses import asdict
 
 import orjson
 
-from eclair.cli.arguments import load_settings
-from eclair.cli.terminal import Terminal
+from eclair.cli._arguments import load_settings
+from eclair.cli._terminal import Terminal
 from eclair.doctor import Report, examine
 
 SIGNS = {"ok": "✓", "note": "!", "broken": "✗"}

@@ -7,18 +7,18 @@ import asyncio
 from contextlib import aclosing
 from datetime import datetime
 
-from eclair.cli.arguments import load_settings
-from eclair.cli.logs import log_if_debugging
+from eclair.app import OWNER
+from eclair.cli._arguments import load_settings
+from eclair.cli._logging import log_if_debugging
+from eclair.cli._signals import carry_out
+from eclair.cli._terminal import Terminal
 from eclair.cli.models import table
-from eclair.cli.signals import carry_out
-from eclair.cli.terminal import Terminal
-from eclair.core import OWNER
+from eclair.network.audit_export import Format, exported
+from eclair.network.policy import Rules
 from eclair.settings import Settings
-from eclair.sizes import size
-from eclair.store.egress import Call, Filter
-from eclair.store.sql import SQLStore
-from eclair.trust.export import Format, exported
-from eclair.trust.policy import Rules
+from eclair.storage.audit import Call, Filter
+from eclair.storage.store import SQLStore
+from eclair.util.humanize import size
 
 HEAD = ("WHEN", "VERDICT", "FOR", "HOST", "COUNTRY", "ADDRESS", "SENT", "RECEIVED", "STATUS", "MS")
 

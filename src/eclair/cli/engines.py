@@ -12,21 +12,21 @@ from dataclasses import asdict, dataclass, replace
 
 import orjson
 
-from eclair.cli.arguments import load_settings
-from eclair.cli.logs import log_if_debugging
+from eclair.cli._arguments import load_settings
+from eclair.cli._logging import log_if_debugging
+from eclair.cli._signals import carry_out
+from eclair.cli._terminal import Terminal
 from eclair.cli.models import table
-from eclair.cli.signals import carry_out
-from eclair.cli.terminal import Terminal
-from eclair.engines.added import AddedEngines
-from eclair.engines.probe import Feature, Finding, Outcome, Probe
 from eclair.errors import EngineUnavailable, InvalidInput
-from eclair.registry import Registry, build
-from eclair.servers import Change, Server, Servers, checked_address
+from eclair.llm.registry import Registry, build
+from eclair.llm.servers.engines import AddedEngines
+from eclair.llm.servers.probe import Feature, Finding, Outcome, Probe
+from eclair.llm.servers.service import Change, Server, Servers, checked_address
+from eclair.network.audit_log import CallLedger
+from eclair.network.client import Door, is_loopback
+from eclair.network.policy import Rules
 from eclair.settings import Settings
-from eclair.store.sql import SQLStore
-from eclair.trust.egress import Door, is_loopback
-from eclair.trust.ledger import CallLedger
-from eclair.trust.policy import Rules
+from eclair.storage.store import SQLStore
 
 HEAD = ("NAME", "STATE", "ADDRESS", "WHERE", "KEY", "MODELS", "CAN")
 SIGNS: dict[Outcome, str] = {"yes": "✓", "no": "–", "failed": "?"}

@@ -14,24 +14,24 @@ from typing import Any
 
 import orjson
 
-from eclair.changes import Changes
-from eclair.cli.arguments import load_settings
-from eclair.cli.counting import Counting
-from eclair.cli.logs import log_if_debugging
+from eclair.app import OWNER, open_newsroom
+from eclair.cli._arguments import load_settings
+from eclair.cli._logging import log_if_debugging
+from eclair.cli._progress import Counting
+from eclair.cli._signals import carry_out
+from eclair.cli._terminal import Terminal
 from eclair.cli.models import table
-from eclair.cli.signals import carry_out
-from eclair.cli.terminal import Terminal
-from eclair.core import OWNER, open_newsroom
 from eclair.errors import EclairError, InvalidInput, NotFound, UserError
+from eclair.network.audit_log import CallLedger
+from eclair.network.client import Browser, Door
+from eclair.network.policy import Rules
+from eclair.schema.feeds import Outline
 from eclair.settings import Settings
-from eclair.store.feeds import ListedFeed
-from eclair.store.sql import SQLStore
-from eclair.trust.egress import Browser, Door
-from eclair.trust.ledger import CallLedger
-from eclair.trust.policy import Rules
-from eclair.web.entries import Outline
-from eclair.web.feeds import starters, write_opml
-from eclair.web.newsroom import Newsroom, Taken, state_of
+from eclair.storage.change_feed import Changes
+from eclair.storage.feeds import ListedFeed
+from eclair.storage.store import SQLStore
+from eclair.web.feeds.parser import starters, write_opml
+from eclair.web.feeds.service import Newsroom, Taken, state_of
 
 FEEDS = ("ID", "TITLE", "LANGUAGE", "ENTRIES", "LAST", "STATE")
 STARTERS = ("LANGUAGE", "NAME", "COUNTRY", "ADDRESS", "LISTED")

@@ -12,24 +12,24 @@ from dataclasses import asdict, dataclass, replace
 
 import orjson
 
-from eclair.cli.arguments import load_settings
-from eclair.cli.logs import log_if_debugging
+from eclair.cli._arguments import load_settings
+from eclair.cli._logging import log_if_debugging
+from eclair.cli._terminal import Terminal
 from eclair.cli.pull import made_by
-from eclair.cli.terminal import Terminal
-from eclair.documents.embedding import E5
-from eclair.engines import catalog, memory, shelf
-from eclair.engines.added import AddedEngines
-from eclair.engines.base import Model
-from eclair.engines.catalog import Entry
-from eclair.engines.offers import Offer, offers
-from eclair.pictures.known import generators
-from eclair.pictures.values import PictureModel
-from eclair.registry import build
+from eclair.documents.embeddings import E5
+from eclair.images.backends.registry import generators
+from eclair.llm.base import Model
+from eclair.llm.registry import build
+from eclair.llm.servers.engines import AddedEngines
+from eclair.llm.tuning.expected import Paces, worded
+from eclair.models import catalog, installed, memory
+from eclair.models.catalog import Entry
+from eclair.models.offers import Offer, offers
+from eclair.network.audit_log import open_door
+from eclair.network.gate import Door
+from eclair.schema.images import PictureModel
 from eclair.settings import Settings
-from eclair.sizes import size
-from eclair.trust.door import Door
-from eclair.trust.ledger import open_door
-from eclair.tuning.expected import Paces, worded
+from eclair.util.humanize import size
 
 HEAD = ("ID", "NAME", "LICENCE", "MAKER", "CONTEXT", "SIZE", "ENGINE", "STATE")
 HEAD_PICTURES = ("PICTURES", "NAME", "LICENCE", "MAKER", "SIZE", "CAN", "RUNS", "STATE")
@@ -128,7 +128,7 @@ async def drawing(settings: Settings, door: Door) -> list[PictureModel]:
 
 
 def _embedded(settings: Settings) -> list[Row]:
-    here = shelf.installed(catalog.entries(settings.catalog), settings.data_dir)
+    here = installed.installed(catalog.entries(settings.catalog), settings.data_dir)
     rows = [
         Row(found.entry.model("embedded", settings.embedded_context, found.size), "on this machine")
         for found in here.values()

@@ -11,24 +11,24 @@ from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any, TypeVar
 
-from eclair.cli.answers import duration
-from eclair.cli.arguments import load_settings
-from eclair.cli.signals import carry_out
-from eclair.cli.terminal import Terminal
-from eclair.engines import catalog
-from eclair.engines.catalog import EMBEDDED, Entry
-from eclair.engines.fetching import Progress, Stage
-from eclair.engines.hub import Hub
-from eclair.engines.pace import Pace
-from eclair.engines.plans import Plan, of_wheel
-from eclair.engines.pull import pull
+from eclair.cli._arguments import load_settings
+from eclair.cli._printer import duration
+from eclair.cli._signals import carry_out
+from eclair.cli._terminal import Terminal
+from eclair.documents.photos.classifier import download, labels_file
 from eclair.errors import LicenceAsks, ModelMissing
-from eclair.labels import coming, labels_file
-from eclair.pullable import plan, remove
+from eclair.models import catalog
+from eclair.models.catalog import EMBEDDED, Entry
+from eclair.models.download import Progress, Stage
+from eclair.models.download_plan import Plan, of_wheel
+from eclair.models.download_targets import plan, remove
+from eclair.models.huggingface import Hub
+from eclair.models.install import pull
+from eclair.models.throughput import Pace
+from eclair.network.audit_log import open_door
+from eclair.network.client import Downloads
 from eclair.settings import Settings
-from eclair.sizes import size
-from eclair.trust.egress import Downloads
-from eclair.trust.ledger import open_door
+from eclair.util.humanize import size
 
 T = TypeVar("T")
 
@@ -73,18 +73,18 @@ def pull_labels(settings: Settings, terminal: Terminal) -> None:
     """Fetch what names the things in photos unless it is here. Without it they are described all the same."""
     if labels_file(settings.data_dir).exists():
         return
-    meter = Meter(terminal, coming.NAME)
+    meter = Meter(terminal, download.NAME)
 
     async def work() -> Path:
         async with open_door(settings) as door:
-            return await coming.bring(settings.data_dir, report=meter.report, door=door)
+            return await download.bring(settings.data_dir, report=meter.report, door=door)
 
     try:
         path = _carried(work, terminal)
     except ModelMissing as error:
         terminal.complain(f"Photos are described without naming what they show. {error.message}")
         return
-    terminal.line(f"{coming.NAME}, which names what photos show, is in {path}")
+    terminal.line(f"{download.NAME}, which names what photos show, is in {path}")
 
 
 def _plan(name: str, settings: Settings, hub: Hub, terminal: Terminal) -> Plan:

@@ -11,18 +11,18 @@ from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
-from eclair.cli.answers import Printer, exit_code
-from eclair.cli.arguments import load_settings, sampling
-from eclair.cli.logs import log_if_debugging
-from eclair.cli.signals import carry_out
-from eclair.cli.terminal import Terminal
-from eclair.core import OWNER, Core, open_core
+from eclair.app import OWNER, Core, open_core
+from eclair.chat.tree import New
+from eclair.chat.turns import Choices
+from eclair.cli._arguments import load_settings, sampling
+from eclair.cli._logging import log_if_debugging
+from eclair.cli._printer import Printer, exit_code
+from eclair.cli._signals import carry_out
+from eclair.cli._terminal import Terminal
 from eclair.errors import InvalidInput
-from eclair.events import RunFailed, decode
-from eclair.places import New
+from eclair.schema.events import RunFailed, decode
 from eclair.settings import Settings
-from eclair.turns import Choices
-from eclair.web.planning import ANY, LONGEST, plan
+from eclair.web.research.plan import ANY, LONGEST, plan
 
 
 def run(arguments: argparse.Namespace, terminal: Terminal) -> int:

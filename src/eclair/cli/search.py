@@ -8,21 +8,21 @@ from datetime import date
 
 import orjson
 
-from eclair.cli.arguments import load_settings
-from eclair.cli.logs import log_if_debugging
+from eclair.cli._arguments import load_settings
+from eclair.cli._logging import log_if_debugging
+from eclair.cli._signals import carry_out
+from eclair.cli._terminal import Terminal
 from eclair.cli.models import table
-from eclair.cli.signals import carry_out
-from eclair.cli.terminal import Terminal
 from eclair.errors import InvalidInput
-from eclair.messages import Step
+from eclair.network.audit_log import open_door
+from eclair.network.client import OWNER, Browser, Door, Errand
+from eclair.network.policy import Rules
+from eclair.schema.messages import Step
+from eclair.schema.web import Hit, Query
 from eclair.settings import Settings
-from eclair.trust.egress import OWNER, Browser, Door, Errand
-from eclair.trust.ledger import open_door
-from eclair.trust.policy import Rules
+from eclair.web.providers import markdown
 from eclair.web.queries import asked_for
 from eclair.web.search import WITHIN, Found, Offered, WebSearch, search
-from eclair.web.searching import markdown
-from eclair.web.values import Hit, Query
 
 SERVICES = ("NAME", "SERVICE", "WHERE", "STATE", "TERMS")
 FAILED = 4

@@ -7,12 +7,12 @@ import signal
 
 import uvloop
 
-from eclair.cli.arguments import load_settings
-from eclair.cli.logs import log_to_stderr
-from eclair.cli.terminal import Terminal
-from eclair.engines import catalog
-from eclair.engines.shelf import path_of
-from eclair.labels import labels_file
+from eclair.cli._arguments import load_settings
+from eclair.cli._logging import log_to_stderr
+from eclair.cli._terminal import Terminal
+from eclair.documents.photos.classifier import labels_file
+from eclair.models import catalog
+from eclair.models.installed import path_of
 from eclair.server.serve import serve
 from eclair.settings import Settings
 

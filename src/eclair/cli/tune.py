@@ -9,19 +9,20 @@ from functools import partial
 
 import orjson
 
-from eclair.cli.arguments import load_settings
-from eclair.cli.signals import carry_out
-from eclair.cli.terminal import Terminal
-from eclair.engines import catalog, memory, shelf, tuned
-from eclair.engines.layouts import AS_IT_CAME
-from eclair.engines.shelf import Installed
-from eclair.engines.tuned import Choice, Quality, Speed, Tuning
+from eclair.cli._arguments import load_settings
+from eclair.cli._signals import carry_out
+from eclair.cli._terminal import Terminal
 from eclair.errors import InvalidInput, ModelMissing
+from eclair.llm.local import profile
+from eclair.llm.local.profile import Choice, Quality, Speed, Tuning
+from eclair.llm.tuning.build import ROOM, SOURCES, build
+from eclair.llm.tuning.tune import COMPILED, DISTURBED, Step, tune
+from eclair.models import catalog, installed, memory
+from eclair.models.gguf.layouts import AS_IT_CAME
+from eclair.models.installed import Installed
+from eclair.network.audit_log import open_door
 from eclair.settings import Settings
-from eclair.sizes import size
-from eclair.trust.ledger import open_door
-from eclair.tuning.build import ROOM, SOURCES, build
-from eclair.tuning.tune import COMPILED, DISTURBED, Step, tune
+from eclair.util.humanize import size
 
 HEAD = ("TRIED", "READS", "WRITES", "AFTER A LONG TEXT", "GAIN", "", "WHY")
 
@@ -30,11 +31,11 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
     settings = load_settings(arguments).settings
     model = _model(arguments.model or settings.model or catalog.EMBEDDED, settings)
     if arguments.reset:
-        with tuned.locked(settings.data_dir):
-            freed = tuned.forget(settings.data_dir, model.entry.id)
+        with profile.locked(settings.data_dir):
+            freed = profile.forget(settings.data_dir, model.entry.id)
         terminal.line(f"{model.entry.name} runs as it came again; that frees {size(freed)}")
         return 0
-    _ask(model, terminal, accepted=arguments.yes, build=arguments.build and not tuned.is_compiled(settings.data_dir))
+    _ask(model, terminal, accepted=arguments.yes, build=arguments.build and not profile.is_compiled(settings.data_dir))
     found: list[Tuning] = []
 
     async def compiling(report: Callable[[str, int, int], object]) -> None:
@@ -56,13 +57,13 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
         terminal.write_bytes(orjson.dumps(found[0], option=orjson.OPT_INDENT_2) + b"\n")
     else:
         _show(model, found[0], terminal)
-        if arguments.build and not tuned.is_compiled(settings.data_dir):
+        if arguments.build and not profile.is_compiled(settings.data_dir):
             terminal.line("The engine that was compiled here is deleted again, as it brought too little.")
     return 0
 
 
 def _model(name: str, settings: Settings) -> Installed:
-    here = shelf.installed(catalog.entries(settings.catalog), settings.data_dir)
+    here = installed.installed(catalog.entries(settings.catalog), settings.data_dir)
     if name not in here:
         there = ", ".join(here) or "none"
         raise ModelMissing(f"The model {name} is not on this machine; there is {there}. `eclair pull` fetches others.")
@@ -133,7 +134,7 @@ def _show(model: Installed, found: Tuning, terminal: Terminal) -> None:
 
 
 def _better(found: Tuning) -> list[str]:
-    if found.choice.compiled or any(trial.what == COMPILED for trial in found.trials) or not tuned.kernels_suit():
+    if found.choice.compiled or any(trial.what == COMPILED for trial in found.trials) or not profile.kernels_suit():
         return []
     return [
         "For this processor Éclair has kernels of its own, with which the engine read prompts more than twice as fast "

@@ -9,16 +9,16 @@ from datetime import date
 
 import orjson
 
-from eclair.cli.amounts import co2, energy, money
-from eclair.cli.arguments import load_settings
-from eclair.cli.logs import log_if_debugging
+from eclair.app import OWNER
+from eclair.cli._arguments import load_settings
+from eclair.cli._format import co2, energy, money
+from eclair.cli._logging import log_if_debugging
+from eclair.cli._terminal import Terminal
 from eclair.cli.models import table
-from eclair.cli.terminal import Terminal
-from eclair.core import OWNER
+from eclair.generation.cost import grams
 from eclair.settings import Settings
-from eclair.spending import grams
-from eclair.store.base import Grouping, Spent
-from eclair.store.sql import SQLStore
+from eclair.storage.store import SQLStore
+from eclair.storage.types import Grouping, Spent
 
 HEAD = ("", "ANSWERS", "WORDS", "READ", "CACHED", "WRITTEN", "ENERGY", "CO2", "COST")
 

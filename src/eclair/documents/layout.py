@@ -11,8 +11,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
-from eclair.documents.drawn import Drawn, Line, Token, known
-from eclair.documents.values import Block, BlockKind, Page, Word
+from eclair.documents.page_lines import Drawn, Line, Token, known
+from eclair.schema.documents import Block, BlockKind, Page, Word
 
 LIST = re.compile(r"(?:[•●▪■◦‣⁃∙·–—▸►✓❖*-]|\(?(?:\d{1,3}|[a-zA-Z]|[ivx]{1,4})[.)])$")
 """A first word that begins an item."""

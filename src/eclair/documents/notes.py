@@ -13,15 +13,15 @@ from contextlib import aclosing
 from dataclasses import dataclass, replace
 
 from eclair.citations.checker import Checker
-from eclair.citations.values import Supported
-from eclair.context import harmless
-from eclair.documents.whole import Part, Stated, telling
-from eclair.engines.base import JSON, Engine, Model, Piece, Request, Said, Text
-from eclair.engines.thinking import FLASH
+from eclair.citations.types import Supported
+from eclair.documents.sections import Part, Stated, telling
 from eclair.errors import UpstreamError
-from eclair.events import Remarked, StepFinished, StepStarted
-from eclair.messages import Passage
-from eclair.sentences import Sentences
+from eclair.generation.prompt import harmless
+from eclair.llm.base import JSON, Engine, Model, Piece, Request, Said, Text
+from eclair.llm.reasoning import FLASH
+from eclair.schema.events import Remarked, StepFinished, StepStarted
+from eclair.schema.messages import Passage
+from eclair.text.sentences import Sentences
 
 AT_ONCE = 4
 """Parts that are read at the same time."""

@@ -19,7 +19,7 @@ import rapidocr
 from numpy.typing import NDArray
 from rapidocr.ch_ppocr_cls import TextClsOutput
 
-from eclair.documents.drawn import Line, Token
+from eclair.documents.page_lines import Line, Token
 from eclair.documents.readers.base import clean
 
 THREADS = max(1, min(8, (os.cpu_count() or 1) // 2))

@@ -6,9 +6,9 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 
 from eclair.documents.search import Found
-from eclair.documents.values import Chunk
-from eclair.messages import PageBreak, Passage
-from eclair.store.documents import StoredFile, StoredPage
+from eclair.schema.documents import Chunk
+from eclair.schema.messages import PageBreak, Passage
+from eclair.storage.documents import StoredFile, StoredPage
 
 
 def of_found(found: Found) -> Passage:

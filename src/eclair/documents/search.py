@@ -14,11 +14,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from eclair.documents.embedding import Embedder
-from eclair.documents.values import Chunk
+from eclair.documents.embeddings import Embedder
 from eclair.errors import UpstreamError
-from eclair.messages import PageBreak
-from eclair.store.documents import DocumentStore, Located, Near, Scope
+from eclair.schema.documents import Chunk
+from eclair.schema.messages import PageBreak
+from eclair.storage.documents import DocumentStore, Located, Near, Scope
 
 LONGEST = 2000
 """Characters of a query that are looked for, half of them from its beginning: a question with a pasted text asks at one

@@ -18,22 +18,22 @@ from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-from eclair.documents import wire
+from eclair.documents import worker_protocol
 from eclair.documents.limits import Limits
-from eclair.documents.pictures import picture
+from eclair.documents.page_images import picture
 from eclair.documents.readers import open_source, read
 from eclair.documents.readers.base import Fault
-from eclair.documents.values import Page, Prepared
+from eclair.schema.documents import Page, Prepared
 
 NICE = 5
 """Answers are made before pages are read."""
 
 
-Read = Callable[[wire.Order], Iterator[wire.Message]]
+Read = Callable[[worker_protocol.Order], Iterator[worker_protocol.Message]]
 """What there is to say of the file that an order names."""
 
 
-def document(order: wire.Order) -> Iterator[wire.Message]:
+def document(order: worker_protocol.Order) -> Iterator[worker_protocol.Message]:
     """The pages of a document. Raises Fault."""
     labels = Path(order.labels) if order.labels is not None else None
     return read(open_source(Path(order.path), order.name, order.limits, order.after, labels))
@@ -49,52 +49,52 @@ def main(reading: Read = document) -> None:
         100_000, 50, 100
     )  # a page is thousands of values without cycles; looking for some took a quarter of the time
     sys.addaudithook(refuse_network)
-    orders = queue.Queue[wire.Order]()
+    orders = queue.Queue[worker_protocol.Order]()
     threading.Thread(target=_listen, args=(sys.stdin.buffer, orders), daemon=True).start()
     while True:
         _serve(orders.get(), reading, out)
 
 
-def _listen(source: BinaryIO, orders: queue.Queue[wire.Order]) -> None:
+def _listen(source: BinaryIO, orders: queue.Queue[worker_protocol.Order]) -> None:
     """Take orders while the main thread works; the end of them is the end of this process, whatever it is doing."""
-    while len(head := source.read(wire.LENGTH.size)) == wire.LENGTH.size:
-        (length,) = wire.LENGTH.unpack(head)
-        orders.put(wire.decode_order(source.read(length)))
+    while len(head := source.read(worker_protocol.LENGTH.size)) == worker_protocol.LENGTH.size:
+        (length,) = worker_protocol.LENGTH.unpack(head)
+        orders.put(worker_protocol.decode_order(source.read(length)))
     os._exit(0)
 
 
-def _serve(order: wire.Order, reading: Read, out: BinaryIO) -> None:
+def _serve(order: worker_protocol.Order, reading: Read, out: BinaryIO) -> None:
     _bound(order.limits)
     try:
         with _faults(order):
             if order.side:
-                out.write(wire.frame(wire.encode_prepared(_prepared(order))))
+                out.write(worker_protocol.frame(worker_protocol.encode_prepared(_prepared(order))))
             elif order.width:
                 png = picture(open_source(Path(order.path), order.name, order.limits), order.page, order.width)
-                out.write(wire.frame(b"P" + png))
+                out.write(worker_protocol.frame(b"P" + png))
             else:
                 for piece in reading(order):
-                    out.write(wire.encode(piece))
+                    out.write(worker_protocol.encode(piece))
                     out.flush()
                     if isinstance(piece, Page):
                         _bound(order.limits)
-                out.write(wire.encode(wire.Done()))
+                out.write(worker_protocol.encode(worker_protocol.Done()))
     except Fault as fault:
-        out.write(wire.encode(wire.Fault(fault.kind, fault.message)))
+        out.write(worker_protocol.encode(worker_protocol.Fault(fault.kind, fault.message)))
     out.flush()
 
 
-def _prepared(order: wire.Order) -> Prepared:
+def _prepared(order: worker_protocol.Order) -> Prepared:
     source = open_source(Path(order.path), order.name, order.limits)
     if not source.media.startswith("image/"):
         raise Fault("missing", f"{order.name} is no picture.")
-    from eclair.documents.photos.preparing import prepared
+    from eclair.documents.photos.resize import prepared
 
     return prepared(source, order.side)
 
 
 @contextlib.contextmanager
-def _faults(order: wire.Order) -> Generator[None]:
+def _faults(order: worker_protocol.Order) -> Generator[None]:
     """What readers and their libraries raise, as a sentence. Libraries raise whatever they like on damaged files,
     so that every exception is taken for damage; the parent logs it."""
     try:

@@ -17,12 +17,12 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import Scope
 
 import eclair
-from eclair.core import Core
+from eclair.app import Core
 from eclair.errors import Conflict, EclairError, EngineBusy, InvalidInput, MethodNotAllowed, NotFound
 from eclair.server import ui
 from eclair.server.anthropic import errors as anthropic
-from eclair.server.areas import Areas, everything
-from eclair.server.guard import Guard
+from eclair.server.auth import Guard
+from eclair.server.lazy_routes import Areas, everything
 from eclair.server.openai import errors as openai
 
 _BRANCH = re.compile(r"str|(list|dict|literal)\[.*|\w+Body")

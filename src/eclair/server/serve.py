@@ -16,14 +16,14 @@ from typing import TYPE_CHECKING
 
 import uvicorn
 
-from eclair.engines.local import LocalEngine
 from eclair.errors import SettingsError
-from eclair.loopback import is_loopback
-from eclair.server.port import listen
+from eclair.llm.local.engine import LocalEngine
 from eclair.settings import Settings
+from eclair.util.loopback import is_loopback
+from eclair.util.port import listen
 
 if TYPE_CHECKING:
-    from eclair.core import Core
+    from eclair.app import Core
 
 GRACE = 3
 """Seconds that open connections get to end by themselves."""
@@ -52,9 +52,9 @@ async def _serve(
     settings: Settings, local: LocalEngine | None, listener: socket.socket, ready: Callable[[str], None]
 ) -> None:
     gc.disable()
-    for module in ("eclair.core", "eclair.server.app"):
+    for module in ("eclair.app", "eclair.server.app"):
         await asyncio.to_thread(import_module, module)
-    from eclair.core import open_core
+    from eclair.app import open_core
     from eclair.server.app import create_app
 
     async with open_core(settings, local=local) as core:

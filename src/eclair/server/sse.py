@@ -9,7 +9,7 @@ from contextlib import aclosing
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from eclair.runs import Batch
+from eclair.chat.runs import Batch
 
 BEAT = 15.0
 """Seconds of silence after which a sign of life is sent: a comment line, where a dialect has nothing else."""

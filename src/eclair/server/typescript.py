@@ -13,7 +13,8 @@ from dataclasses import MISSING, fields
 from inspect import cleandoc
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
-from eclair import errors, events, messages
+from eclair import errors
+from eclair.schema import events, messages
 
 VALUES = (
     messages.Part,

@@ -11,7 +11,7 @@ from starlette.responses import FileResponse, PlainTextResponse, Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
-from eclair.server.guard import DRAWING_HEADERS, PAGE_HEADERS
+from eclair.server.auth import DRAWING_HEADERS, PAGE_HEADERS
 
 STATIC = Path(__file__).parent / "static"
 

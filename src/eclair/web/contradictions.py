@@ -12,10 +12,10 @@ from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
 from eclair.citations.checker import Checker
-from eclair.citations.values import Doubted, sentences_of
-from eclair.events import Remarked
-from eclair.facts import stems
-from eclair.messages import Passage
+from eclair.citations.types import Doubted, sentences_of
+from eclair.schema.events import Remarked
+from eclair.schema.messages import Passage
+from eclair.text.facts import stems
 
 SHARED = 0.5
 """Share of the question's words that a sentence must have to be what was asked for."""

@@ -20,12 +20,12 @@ from typing import Annotated
 
 from pydantic import BaseModel, Field, OnErrorOmit, ValidationError
 
-from eclair.engines.base import JSON, Engine, Model, Piece, Request, Said, Text
-from eclair.engines.thinking import FLASH
 from eclair.errors import EclairError, InvalidInput
-from eclair.facts import fold
-from eclair.languages import is_small, language_of
-from eclair.web.values import Query
+from eclair.llm.base import JSON, Engine, Model, Piece, Request, Said, Text
+from eclair.llm.reasoning import FLASH
+from eclair.schema.web import Query
+from eclair.text.facts import fold
+from eclair.text.language import is_small, language_of
 
 LARGE = 4.0
 """Billions of parameters from which on a model makes better queries than the rule."""

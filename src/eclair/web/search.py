@@ -14,15 +14,15 @@ from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from datetime import date
 
-from eclair.events import StepFinished, StepStarted
-from eclair.ids import new_id
-from eclair.messages import Outcome, Step
+from eclair.network.client import Browser, Errand
+from eclair.schema.events import StepFinished, StepStarted
+from eclair.schema.ids import new_id
+from eclair.schema.messages import Outcome, Step
+from eclair.schema.web import Hit, Query
 from eclair.settings import Settings
-from eclair.trust.egress import Browser, Errand
-from eclair.web.fusing import Listed, fuse, untracked
-from eclair.web.searching import chosen, known
-from eclair.web.searching.base import Conditional, SearchService, ServiceFailed, Today, on_web
-from eclair.web.values import Hit, Query
+from eclair.web.providers import chosen, known
+from eclair.web.providers.base import Conditional, SearchService, ServiceFailed, Today, on_web
+from eclair.web.rank_fusion import Listed, fuse, untracked
 
 WITHIN = 6.0
 """Seconds that a search may take."""

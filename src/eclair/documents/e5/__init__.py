@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 from pathlib import Path
 
-from eclair.cores import cores
+from eclair.util.cpu import cores
 
 FILE = "e5-small-q4.bin"
 MOST_LANES = 8

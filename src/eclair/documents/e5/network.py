@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from eclair.documents.e5.weights import BLOCK, Weights
-from eclair.onnx import OWN, Network
+from eclair.util.onnx_writer import OWN, Network
 
 EIGHT_BITS = 4
 """What onnxruntime calls multiplying in eight bits, the vectors in blocks like the weights."""

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from eclair.documents.limits import Limits
 from eclair.documents.readers.base import Piece, Reader, Room, Source
-from eclair.documents.readers.sniff import DOCX, EPUB, ODP, ODS, ODT, PPTX, XLSX, sniff
-from eclair.documents.values import Page, Remarked
+from eclair.documents.readers.file_type import DOCX, EPUB, ODP, ODS, ODT, PPTX, XLSX, sniff
+from eclair.schema.documents import Page, Remarked
 
 READERS: dict[str, str] = {
     "application/pdf": "pdf",
@@ -28,22 +28,22 @@ READERS: dict[str, str] = {
     "application/json": "text",
     "application/xml": "text",
     "text/html": "html",
-    "text/csv": "rows",
-    "text/tab-separated-values": "rows",
-    "message/rfc822": "mail",
-    "application/zip": "archive",
-    DOCX: "word",
+    "text/csv": "csv",
+    "text/tab-separated-values": "csv",
+    "message/rfc822": "eml",
+    "application/zip": "zip",
+    DOCX: "docx",
     ODT: "odf",
     ODP: "odf",
     ODS: "odf",
-    EPUB: "book",
-    PPTX: "slides",
-    XLSX: "sheets",
-    "application/rtf": "older",
-    "application/msword": "older",
-    "application/vnd.ms-excel": "older",
-    "application/vnd.ms-powerpoint": "older",
-    "application/vnd.ms-outlook": "older",
+    EPUB: "epub",
+    PPTX: "pptx",
+    XLSX: "xlsx",
+    "application/rtf": "legacy_office",
+    "application/msword": "legacy_office",
+    "application/vnd.ms-excel": "legacy_office",
+    "application/vnd.ms-powerpoint": "legacy_office",
+    "application/vnd.ms-outlook": "legacy_office",
 }
 """Which module reads which type; each has a function `read`."""
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from eclair.documents.limits import Limits
-from eclair.documents.values import Block, BlockKind, Opened, Page, Remarked
+from eclair.schema.documents import Block, BlockKind, Opened, Page, Remarked
 
 FULL = 4_000
 """Characters after which a page of a file without pages of its own is full, at the next end of a block."""

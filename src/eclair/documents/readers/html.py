@@ -8,7 +8,7 @@ from html.parser import HTMLParser
 
 from eclair.documents.readers.base import Opened, Part, Piece, Source, flow, line, squeezed, table
 from eclair.documents.readers.text import lines
-from eclair.documents.values import BlockKind
+from eclair.schema.documents import BlockKind
 
 UNSEEN = re.compile("title|script|style|head|template|noscript|iframe|object|svg|math|select|nav")
 BLOCKS = re.compile(

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 import numpy as np
 from PIL import Image
 
-from eclair.documents.drawn import Drawn
 from eclair.documents.layout import Blocks
-from eclair.documents.photos.opening import frame, frames
+from eclair.documents.page_lines import Drawn
+from eclair.documents.photos.open import frame, frames
 from eclair.documents.readers.base import Fault, Opened, Piece, Remarked, Source
 
 LEAST = 3
@@ -44,14 +44,14 @@ def read(source: Source) -> Iterator[Piece]:
 def _photo(source: Source) -> Iterator[Piece]:
     """A picture by itself: what is written in it, then what can be told of it."""
     image = frame(source, 1)
-    from eclair.documents.photos import describing
+    from eclair.documents.photos import describe
 
-    yield Opened(source.media, 1 + describing.count(image))
+    yield Opened(source.media, 1 + describe.count(image))
     blocks, drawn = Blocks(), _drawn(image, 1)
     blocks.learn(drawn)
     yield blocks.page(drawn)
     lines = sum(sum(map(str.isalnum, line.text)) >= LEAST for line in drawn.lines)
-    yield from describing.pages(image, source, 1, lines, source.labels)
+    yield from describe.pages(image, source, 1, lines, source.labels)
 
 
 def _drawn(image: Image.Image, number: int) -> Drawn:

@@ -19,10 +19,10 @@ from eclair.documents.readers.base import (
     squeezed,
     table,
 )
-from eclair.documents.readers.packed import opened, tree
-from eclair.documents.readers.rows import Row, sheet
-from eclair.documents.readers.sniff import ODP, ODS
-from eclair.documents.values import Page
+from eclair.documents.readers.csv import Row, sheet
+from eclair.documents.readers.file_type import ODP, ODS
+from eclair.documents.readers.zip_xml import opened, tree
+from eclair.schema.documents import Page
 
 _NAMES = "urn:oasis:names:tc:opendocument:xmlns:"
 TEXT, TABLE, OFFICE, DRAW, STYLE, PRESENTATION = (

@@ -16,8 +16,8 @@ import pypdfium2 as pdfium  # pyright: ignore[reportMissingTypeStubs]
 import pypdfium2.raw as raw  # pyright: ignore[reportMissingTypeStubs]
 from numpy.typing import NDArray
 
-from eclair.documents.drawn import Drawn, Line, Token, known, mark_furniture
 from eclair.documents.layout import Blocks
+from eclair.documents.page_lines import Drawn, Line, Token, known, mark_furniture
 from eclair.documents.readers.base import Fault, Opened, Piece, Remarked, Source, clean, damaged, locked
 
 NEAR = 3

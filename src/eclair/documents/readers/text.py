@@ -9,7 +9,7 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 from eclair.documents.readers.base import LONGEST, Break, Opened, Part, Piece, Source, flow, table
-from eclair.documents.readers.sniff import HEAD, encoding_of
+from eclair.documents.readers.file_type import HEAD, encoding_of
 
 LARGEST_MARKDOWN = 8 << 20
 """Bytes up to which Markdown is looked at as such; its reader takes ten times that."""

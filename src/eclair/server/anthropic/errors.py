@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from eclair.engines.base import JSON
 from eclair.errors import EclairError, Forbidden, NotFound, Unauthorized, UpstreamError, UserError
+from eclair.llm.base import JSON
 
 PATH = "/v1/messages"
 

@@ -12,22 +12,22 @@ import orjson
 from fastapi import APIRouter, Request
 from starlette.responses import JSONResponse, Response
 
-from eclair.context import WRAPPING
-from eclair.core import Core
-from eclair.engines.base import JSON, Counted, Ended, Piece, Reasoning, Text, ToolCall
-from eclair.engines.base import Request as EngineRequest
+from eclair.app import Core
 from eclair.errors import EclairError, EngineBroken
-from eclair.events import PartDelta, PartFinished, PartStarted
-from eclair.fallback import Asking
-from eclair.ids import new_id
-from eclair.messages import PartKind
-from eclair.parts import PartEvent, Parts
+from eclair.generation.fallback import Asking
+from eclair.generation.parts import PartEvent, Parts
+from eclair.generation.prompt import WRAPPING
+from eclair.llm.base import JSON, Counted, Ended, Piece, Reasoning, Text, ToolCall
+from eclair.llm.base import Request as EngineRequest
+from eclair.schema.events import PartDelta, PartFinished, PartStarted
+from eclair.schema.ids import new_id
+from eclair.schema.messages import PartKind
 from eclair.server.anthropic import errors
 from eclair.server.anthropic.errors import PATH
-from eclair.server.anthropic.requests import CountRequest, MessagesRequest
-from eclair.server.history import question
-from eclair.server.pictured import pictured
-from eclair.server.relay import GONE, relay, unbroken, unless_gone
+from eclair.server.anthropic.schema import CountRequest, MessagesRequest
+from eclair.server.chat_input import question
+from eclair.server.streaming import GONE, relay, unbroken, unless_gone
+from eclair.server.vision import pictured
 
 PING = b'event: ping\ndata: {"type":"ping"}\n\n'
 

@@ -6,7 +6,7 @@ from fastapi import APIRouter
 from pydantic import BaseModel
 
 import eclair
-from eclair.core import Core
+from eclair.app import Core
 from eclair.doctor import Leaving, leaving
 
 

@@ -8,10 +8,10 @@ from typing import Annotated, Literal
 from fastapi import APIRouter
 from pydantic import Field
 
-from eclair.core import OWNER, Core
-from eclair.messages import Role
+from eclair.app import OWNER, Core
+from eclair.schema.messages import Role
 from eclair.server.api.turns import ChoicesBody
-from eclair.server.body import Fields
+from eclair.server.request_body import Fields
 from eclair.server.sse import EventStream, frames
 
 

@@ -9,13 +9,13 @@ from typing import Annotated, Self
 from fastapi import APIRouter, Query
 from pydantic import BaseModel
 
-from eclair.advice import advise
-from eclair.core import Core
-from eclair.engines import memory
-from eclair.engines.catalog import Ability, Runner, Speculation, Weights
-from eclair.engines.choice import Option, Reason
-from eclair.engines.offers import Offer, offers
-from eclair.tuning.expected import Expected, Paces
+from eclair.app import Core
+from eclair.chat.language_notice import advise
+from eclair.llm.tuning.expected import Expected, Paces
+from eclair.models import memory
+from eclair.models.catalog import Ability, Runner, Speculation, Weights
+from eclair.models.offers import Offer, offers
+from eclair.models.quantization import Option, Reason
 
 
 class Quantisation(BaseModel):

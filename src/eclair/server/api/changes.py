@@ -8,9 +8,9 @@ from contextlib import aclosing
 import orjson
 from fastapi import APIRouter
 
-from eclair.changes import Changes
-from eclair.core import Core
+from eclair.app import Core
 from eclair.server.sse import EventStream
+from eclair.storage.change_feed import Changes
 
 
 def router(core: Core) -> APIRouter:

@@ -9,12 +9,12 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from pydantic import AfterValidator, BaseModel, Field
 
-from eclair.core import OWNER, Core
+from eclair.app import OWNER, Core
 from eclair.errors import InvalidInput
-from eclair.messages import Conversation, Hit, Message, Mode, Web
+from eclair.schema.messages import Conversation, Hit, Message, Mode, Web
 from eclair.server.api.turns import ModelName
-from eclair.server.body import Body
-from eclair.store.base import Edit, Place
+from eclair.server.request_body import Body
+from eclair.storage.types import Edit, Place
 
 LONGEST_TAG = 40
 MOST_TAGS = 12

@@ -7,11 +7,11 @@ from typing import Annotated, Literal
 from fastapi import APIRouter
 from pydantic import Field
 
-from eclair.core import OWNER, Core
-from eclair.messages import Conversation
+from eclair.app import OWNER, Core
+from eclair.schema.messages import Conversation
 from eclair.server.api.conversations import Count
-from eclair.server.body import Body
-from eclair.store.base import Deleted
+from eclair.server.request_body import Body
+from eclair.storage.types import Deleted
 
 LATEST = 2**53 - 1
 """The largest whole number that every client can write."""

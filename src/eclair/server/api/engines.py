@@ -10,13 +10,13 @@ import orjson
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
-from eclair.core import Core
-from eclair.engines.jurisdiction import Provider, Where, providers
-from eclair.engines.probe import Finding, Probe
+from eclair.app import Core
 from eclair.errors import EclairError
-from eclair.server.body import Body
+from eclair.llm.servers.jurisdiction import Provider, Where, providers
+from eclair.llm.servers.probe import Finding, Probe
+from eclair.llm.servers.service import Change, Server
+from eclair.server.request_body import Body
 from eclair.server.sse import EventStream
-from eclair.servers import Change, Server
 
 Names = Annotated[list[str], Field(max_length=100)]
 Context = Annotated[int | None, Field(ge=0, le=100_000_000)]

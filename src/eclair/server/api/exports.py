@@ -7,9 +7,9 @@ from urllib.parse import quote
 from fastapi import APIRouter, Response
 from starlette.responses import StreamingResponse
 
-from eclair.archive.exports import everything, gather, one, zip_name
-from eclair.archive.renderers import RENDERERS, Format
-from eclair.core import OWNER, Core
+from eclair.app import OWNER, Core
+from eclair.transfer.export_service import everything, gather, one, zip_name
+from eclair.transfer.exporters import RENDERERS, Format
 
 
 def router(core: Core) -> APIRouter:

@@ -10,13 +10,13 @@ from pydantic import BaseModel, Field
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
-from eclair.core import OWNER, Core
+from eclair.app import OWNER, Core
 from eclair.errors import InvalidInput, TooLarge
-from eclair.server.body import Body
-from eclair.store.feeds import ListedFeed, StoredFeed
-from eclair.web.entries import Outline
-from eclair.web.feeds import LARGEST, Starter, starters, write_opml
-from eclair.web.newsroom import State, state_of
+from eclair.schema.feeds import Outline
+from eclair.server.request_body import Body
+from eclair.storage.feeds import ListedFeed, StoredFeed
+from eclair.web.feeds.parser import LARGEST, Starter, starters, write_opml
+from eclair.web.feeds.service import State, state_of
 
 _OPML: dict[str, Any] = {
     "requestBody": {"required": True, "content": {"text/x-opml": {"schema": {"type": "string", "format": "binary"}}}}

@@ -12,13 +12,13 @@ from pydantic import BaseModel, Field
 from starlette.requests import ClientDisconnect
 from starlette.responses import FileResponse
 
-from eclair.core import OWNER, Core
-from eclair.documents.intake import sized
-from eclair.documents.values import BlockKind, Read
+from eclair.app import OWNER, Core
+from eclair.documents.ingest import sized
 from eclair.errors import InvalidInput, NotFound
-from eclair.messages import Fault
-from eclair.server.body import Body
-from eclair.store.documents import FileState, StoredFile, StoredPage
+from eclair.schema.documents import BlockKind, Read
+from eclair.schema.messages import Fault
+from eclair.server.request_body import Body
+from eclair.storage.documents import FileState, StoredFile, StoredPage
 
 FileName = Annotated[str, Query(min_length=1, max_length=255, pattern=r"^[^/\\\x00-\x1f]+$")]
 WIDEST = 2000

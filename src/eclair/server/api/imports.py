@@ -14,11 +14,11 @@ from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel
 from starlette.requests import ClientDisconnect
 
-from eclair.archive.imported import Kind
-from eclair.archive.imports import Progress
-from eclair.core import OWNER, Core
+from eclair.app import OWNER, Core
 from eclair.errors import EclairError, InvalidInput, StoreError
 from eclair.server.sse import EventStream
+from eclair.transfer.import_service import Progress
+from eclair.transfer.normalize import Kind
 
 PIECE = 1 << 20
 """Bytes that are gathered before they are written."""

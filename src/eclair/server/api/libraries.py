@@ -7,9 +7,9 @@ from typing import Annotated
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
-from eclair.core import OWNER, Core
-from eclair.server.body import Body
-from eclair.store.documents import Library, ListedLibrary
+from eclair.app import OWNER, Core
+from eclair.server.request_body import Body
+from eclair.storage.documents import Library, ListedLibrary
 
 LibraryNamed = Annotated[str, Field(min_length=1, max_length=80, pattern=r"^[\w][\w.-]*$")]
 

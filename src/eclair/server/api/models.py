@@ -8,8 +8,8 @@ from fastapi import APIRouter, Response
 from pydantic import BaseModel
 
 import eclair
-from eclair.core import Core
-from eclair.engines.base import Health, Model
+from eclair.app import Core
+from eclair.llm.base import Health, Model
 
 
 class Picks(BaseModel):

@@ -7,9 +7,9 @@ from typing import Annotated, Literal
 from fastapi import APIRouter
 from pydantic import AfterValidator, Field
 
-from eclair.core import OWNER, Core
-from eclair.preferences import Preferences, Prompt
-from eclair.server.body import Body, Fields
+from eclair.app import OWNER, Core
+from eclair.chat.preferences import Preferences, Prompt
+from eclair.server.request_body import Body, Fields
 
 MOST_INSTRUCTIONS = 4000
 SIZES = (0.875, 1.0, 1.125, 1.25, 1.5)

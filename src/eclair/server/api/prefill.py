@@ -7,10 +7,10 @@ from typing import Annotated
 from fastapi import APIRouter, Response
 from pydantic import Field
 
-from eclair.core import OWNER, Core
-from eclair.messages import Mode, Web
-from eclair.server.body import Body
-from eclair.turns import Choices
+from eclair.app import OWNER, Core
+from eclair.chat.turns import Choices
+from eclair.schema.messages import Mode, Web
+from eclair.server.request_body import Body
 
 
 class PrefillBody(Body):

@@ -8,11 +8,11 @@ from typing import Annotated, Literal
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
-from eclair.core import OWNER, Core
-from eclair.messages import Mode
-from eclair.server.body import Body
-from eclair.turns import Choices, check_text
-from eclair.web.planning import plan
+from eclair.app import OWNER, Core
+from eclair.chat.turns import Choices, check_text
+from eclair.schema.messages import Mode
+from eclair.server.request_body import Body
+from eclair.web.research.plan import plan
 
 
 class Wanted(Body):

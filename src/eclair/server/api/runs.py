@@ -7,9 +7,9 @@ from typing import Annotated
 from fastapi import APIRouter, Header, Query
 from pydantic import BaseModel
 
-from eclair.core import OWNER, Core
+from eclair.app import OWNER, Core
 from eclair.errors import InvalidInput
-from eclair.messages import Message, Status
+from eclair.schema.messages import Message, Status
 from eclair.server.sse import EventStream, frames
 
 LARGEST = 10**9

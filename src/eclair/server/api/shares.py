@@ -10,13 +10,13 @@ from fastapi import APIRouter, Response
 from pydantic import BaseModel, Field, TypeAdapter
 from starlette.responses import FileResponse
 
-from eclair.core import OWNER, Core
+from eclair.app import OWNER, Core
 from eclair.errors import Conflict, Gone, InvalidInput, NotFound
-from eclair.ids import secret_id
-from eclair.messages import Message, branch
-from eclair.server.api import pictures
-from eclair.server.body import Body
-from eclair.store.base import Share
+from eclair.schema.ids import secret_id
+from eclair.schema.messages import Message, branch
+from eclair.server.api import images
+from eclair.server.request_body import Body
+from eclair.storage.types import Share
 
 DAY = 86_400_000
 MOST_DAYS = 3650
@@ -103,7 +103,7 @@ def router(core: Core) -> APIRouter:
         shown = (part.id for message in _MESSAGES.validate_json(body) for part in message.parts)
         if picture not in shown:
             raise NotFound(f"There is no picture {picture!r} in what is shared here.")
-        return pictures.shown(core.gallery, await core.gallery.picture(share.owner, picture))
+        return images.shown(core.gallery, await core.gallery.picture(share.owner, picture))
 
     async def _open(id: str) -> tuple[Share, str]:
         share, body = await core.store.share(id)

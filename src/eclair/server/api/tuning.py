@@ -8,11 +8,11 @@ import asyncio
 from fastapi import APIRouter
 from pydantic import BaseModel
 
-from eclair.core import Core
-from eclair.engines import tuned
-from eclair.engines.offers import offers
-from eclair.engines.tuned import Tuning
-from eclair.tuning.expected import Expected, Paces
+from eclair.app import Core
+from eclair.llm.local import profile
+from eclair.llm.local.profile import Tuning
+from eclair.llm.tuning.expected import Expected, Paces
+from eclair.models.offers import offers
 
 
 class TunedModel(BaseModel):
@@ -54,4 +54,4 @@ def _report(core: Core) -> TuningReport:
         for offer in offers(core.settings)
         if offer.fits
     ]
-    return TuningReport(machine=tuned.machine(), bandwidth=paces.bandwidth, models=models)
+    return TuningReport(machine=profile.machine(), bandwidth=paces.bandwidth, models=models)

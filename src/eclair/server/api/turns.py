@@ -9,16 +9,16 @@ from fastapi import APIRouter, Header, Response
 from pydantic import BaseModel, Field
 from starlette.responses import JSONResponse
 
-from eclair.core import OWNER, Core
+from eclair.app import OWNER, Core
+from eclair.chat.tree import Continue, Draw, New, Retry
+from eclair.chat.turns import Choices
 from eclair.errors import InvalidInput
-from eclair.messages import Conversation, Mode, Sampling, Web
-from eclair.places import Continue, Draw, New, Retry
-from eclair.server.api.pictures import WishBody
-from eclair.server.body import Body
+from eclair.schema.messages import Conversation, Mode, Sampling, Web
+from eclair.server.api.images import WishBody
+from eclair.server.request_body import Body
 from eclair.server.sse import EventStream, frames
-from eclair.turns import Choices
-from eclair.web.planning import ANY as MOST_QUESTIONS
-from eclair.web.planning import LONGEST as LONGEST_QUESTION
+from eclair.web.research.plan import ANY as MOST_QUESTIONS
+from eclair.web.research.plan import LONGEST as LONGEST_QUESTION
 
 ID = r"[0-9a-hjkmnp-tv-z]{26}$"
 ModelName = Annotated[str, Field(min_length=1, max_length=200)]

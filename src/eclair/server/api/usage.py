@@ -8,11 +8,11 @@ from typing import Annotated, Self
 from fastapi import APIRouter, Query
 from pydantic import BaseModel
 
-from eclair.core import OWNER, Core
+from eclair.app import OWNER, Core
 from eclair.errors import InvalidInput
-from eclair.messages import Cost
-from eclair.spending import grams
-from eclair.store.base import Grouping, Spent
+from eclair.generation.cost import grams
+from eclair.schema.messages import Cost
+from eclair.storage.types import Grouping, Spent
 
 
 class Sums(BaseModel):

@@ -5,11 +5,11 @@ from __future__ import annotations
 from fastapi import APIRouter
 from pydantic import BaseModel
 
-from eclair.core import OWNER, Core
-from eclair.documents.values import Wall
+from eclair.app import OWNER, Core
+from eclair.schema.documents import Wall
+from eclair.schema.web import WebPage
 from eclair.server.api.files import PageBody, page_body
-from eclair.store.documents import StoredPage
-from eclair.web.values import WebPage
+from eclair.storage.documents import StoredPage
 
 
 class WebPageBody(BaseModel):

@@ -12,11 +12,11 @@ from fastapi import APIRouter, Request
 from pydantic import BeforeValidator, Field
 from starlette.responses import Response
 
-from eclair.core import Core
-from eclair.engines.base import JSON, Embedded
+from eclair.app import Core
 from eclair.errors import InvalidInput
-from eclair.server.body import Body
-from eclair.server.relay import GONE, unless_gone
+from eclair.llm.base import JSON, Embedded
+from eclair.server.request_body import Body
+from eclair.server.streaming import GONE, unless_gone
 
 
 def _texts(value: Any) -> Any:

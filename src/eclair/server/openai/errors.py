@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from eclair.engines.base import JSON
 from eclair.errors import EclairError, NotFound, TooLarge, Unauthorized, UpstreamError, UserError
+from eclair.llm.base import JSON
 
 
 def body(error: EclairError) -> JSON:

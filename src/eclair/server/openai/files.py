@@ -12,12 +12,12 @@ from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
 from starlette.responses import FileResponse
 
-from eclair.core import OWNER, Core
-from eclair.documents.intake import sized
-from eclair.engines.base import JSON
+from eclair.app import OWNER, Core
+from eclair.documents.ingest import sized
 from eclair.errors import Conflict, InvalidInput, NotFound, StoreError
+from eclair.llm.base import JSON
 from eclair.server.api.files import download
-from eclair.store.documents import FileState
+from eclair.storage.documents import FileState
 
 LIBRARY = "api"
 PURPOSES = ("user_data", "assistants")

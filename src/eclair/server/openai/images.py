@@ -20,20 +20,20 @@ from starlette.datastructures import FormData, UploadFile
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
-from eclair.core import OWNER, Core
-from eclair.engines.base import JSON
+from eclair.app import OWNER, Core
 from eclair.errors import EclairError, InvalidInput, StoreError, TooLarge
-from eclair.marks.values import Form
-from eclair.messages import Wish
-from eclair.pictures.sources import NOTHING, Brought
-from eclair.pictures.studio import Commission
-from eclair.pictures.values import Finished, Picture, Underway, Waiting
-from eclair.pictures.wishes import MOST_SOURCES
-from eclair.server.body import Body
+from eclair.images.inputs import NOTHING, Brought
+from eclair.images.request import MOST_SOURCES
+from eclair.images.service import Commission
+from eclair.llm.base import JSON
+from eclair.provenance.report import Form
+from eclair.schema.images import Finished, Picture, Underway, Waiting
+from eclair.schema.messages import Wish
 from eclair.server.openai import errors
 from eclair.server.openai.files import shown
-from eclair.server.relay import GONE, unless_gone
+from eclair.server.request_body import Body
 from eclair.server.sse import EventStream
+from eclair.server.streaming import GONE, unless_gone
 
 USAGE: JSON = {
     "input_tokens": 0,

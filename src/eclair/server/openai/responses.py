@@ -12,20 +12,20 @@ from typing import assert_never
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from eclair.core import Core
-from eclair.engines.base import JSON, Counted, Ended, Model, Piece, Reasoning, Text, ToolCall
-from eclair.engines.base import Request as EngineRequest
+from eclair.app import Core
 from eclair.errors import EclairError, EngineBusy
-from eclair.events import PartDelta, PartFinished, PartStarted
-from eclair.fallback import Asking
-from eclair.ids import new_id
-from eclair.messages import Citation, FinishReason, PartKind, Passage
-from eclair.parts import PartEvent, Parts
-from eclair.server.history import question
-from eclair.server.openai.attached import NONE, Marked, ground
-from eclair.server.openai.response_requests import ResponsesRequest
-from eclair.server.pictured import pictured
-from eclair.server.relay import GONE, relay, unbroken, unless_gone
+from eclair.generation.fallback import Asking
+from eclair.generation.parts import PartEvent, Parts
+from eclair.llm.base import JSON, Counted, Ended, Model, Piece, Reasoning, Text, ToolCall
+from eclair.llm.base import Request as EngineRequest
+from eclair.schema.events import PartDelta, PartFinished, PartStarted
+from eclair.schema.ids import new_id
+from eclair.schema.messages import Citation, FinishReason, PartKind, Passage
+from eclair.server.chat_input import question
+from eclair.server.openai.responses_schema import ResponsesRequest
+from eclair.server.openai.sources import NONE, Marked, ground
+from eclair.server.streaming import GONE, relay, unbroken, unless_gone
+from eclair.server.vision import pictured
 
 
 def router(core: Core) -> APIRouter:

@@ -16,29 +16,29 @@ import orjson
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from eclair.context import where
-from eclair.core import Core
-from eclair.engines.base import (
+from eclair.app import Core
+from eclair.errors import (
+    EclairError,
+)
+from eclair.generation.fallback import Asking
+from eclair.generation.prompt import where
+from eclair.llm.base import (
     JSON,
     Counted,
     Ended,
     Model,
     Piece,
 )
-from eclair.engines.base import Request as EngineRequest
-from eclair.errors import (
-    EclairError,
-)
-from eclair.fallback import Asking
-from eclair.ids import new_id
-from eclair.messages import MODES, Passage
+from eclair.llm.base import Request as EngineRequest
+from eclair.schema.ids import new_id
+from eclair.schema.messages import MODES, Passage
 from eclair.server.openai import errors
-from eclair.server.openai.attached import NONE, Grounded, Marked, ground
-from eclair.server.openai.forms import Chat, Choice, Completion
-from eclair.server.openai.requests import ChatRequest, CompletionRequest
-from eclair.server.pictured import pictured
-from eclair.server.relay import GONE, unbroken, unless_gone
+from eclair.server.openai.chat_schema import ChatRequest, CompletionRequest
+from eclair.server.openai.formats import Chat, Choice, Completion
+from eclair.server.openai.sources import NONE, Grounded, Marked, ground
 from eclair.server.sse import EventStream
+from eclair.server.streaming import GONE, unbroken, unless_gone
+from eclair.server.vision import pictured
 
 ENDS = b"data: [DONE]\n\n"
 

@@ -1,0 +1,303 @@
+"""The product without a door: settings in, everything that answers out. Server and CLI open it alike."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from eclair.chat.conversations import Keeping
+from eclair.chat.preferences import Preferred
+from eclair.chat.prefill import Prefill
+from eclair.chat.routing import Modes
+from eclair.chat.runs import Runs
+from eclair.chat.titles import Titles
+from eclair.chat.turns import Turns
+from eclair.documents.embeddings import Embedder, choose_embedder
+from eclair.documents.ingest import Intake
+from eclair.documents.parser import Parser
+from eclair.documents.photos.classifier import labels_file
+from eclair.documents.retriever import AskFor, Documents
+from eclair.documents.search import Search
+from eclair.documents.vision import Seeing
+from eclair.generation.cost import rates
+from eclair.generation.usage import Ledger
+from eclair.images.backends.registry import generators
+from eclair.images.gallery import Gallery
+from eclair.images.open import open_gallery, open_studio
+from eclair.images.service import Studio
+from eclair.llm.base import Engine, Model, Piece, Request
+from eclair.llm.local.engine import LocalEngine
+from eclair.llm.registry import Registry, build
+from eclair.llm.servers.engines import AddedEngines
+from eclair.llm.servers.service import Servers
+from eclair.llm.tuning.auto import Tuner
+from eclair.models.downloads import Pulls
+from eclair.network.audit_log import CallLedger
+from eclair.network.client import OWNER, Browser, Door
+from eclair.network.policy import Rules
+from eclair.provenance.service import Marks
+from eclair.settings import Settings
+from eclair.storage.blobs import Blobs
+from eclair.storage.change_feed import Changes
+from eclair.storage.store import SQLStore
+from eclair.storage.types import Store
+from eclair.transfer.import_service import Imports
+from eclair.util.background import Idle
+from eclair.web.feeds.service import Newsroom
+from eclair.web.open import AROUND, Surroundings, World, open_world
+from eclair.web.providers.newsroom import NewsroomService
+from eclair.web.retriever import Searching
+from eclair.web.search import WebSearch
+
+
+@dataclass(frozen=True, slots=True)
+class Core:
+    settings: Settings
+    store: Store
+    registry: Registry
+    modes: Modes
+    preferences: Preferred
+    runs: Runs
+    turns: Turns
+    changes: Changes
+    keeping: Keeping
+    imports: Imports
+    idle: Idle
+    pulls: Pulls
+    ledger: Ledger
+    calls: CallLedger
+    browser: Browser
+    servers: Servers
+    intake: Intake
+    blobs: Blobs
+    search: Search
+    documents: Documents
+    seeing: Seeing
+    newsroom: Newsroom
+    world: World
+    marks: Marks
+    gallery: Gallery
+    studio: Studio
+
+    @property
+    def searching(self) -> Searching:
+        return self.world.searching
+
+    @property
+    def web(self) -> WebSearch:
+        return self.world.search
+
+    def ask(self, engine: Engine, model: Model, request: Request) -> AsyncGenerator[Piece, None]:
+        """The pieces of an answer that is kept nowhere, but for what it takes."""
+        return self.ledger.stream(OWNER, engine, model, request, rates(self.settings, model))
+
+    async def end_streams(self) -> None:
+        """End what followers wait for, so that their connections close by themselves."""
+        await self.runs.close()
+        self.studio.stop()
+        await self.changes.close()
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What takes files in, finds what stands in them, and gathers it for an answer. `embedder` compares what is in none
+    too."""
+
+    intake: Intake
+    blobs: Blobs
+    search: Search
+    documents: Documents
+    seeing: Seeing
+    embedder: Embedder | None
+
+
+@asynccontextmanager
+async def open_reading(
+    settings: Settings,
+    store: Store,
+    registry: Registry,
+    changes: Changes,
+    idle: Idle,
+    ledger: Ledger,
+    home: Path | None = None,
+) -> AsyncGenerator[Reading]:
+    """Begin to read and embed what is unfinished in the store. Models are in the data folder `home`, where that is
+    another. Raises StoreError."""
+    async with AsyncExitStack() as stack:
+        blobs = Blobs(settings.data_dir / "files")
+        parser = Parser(labels=labels_file(home or settings.data_dir))
+        stack.push_async_callback(parser.close)
+        embedder = choose_embedder(settings, registry)
+        if embedder is not None:
+            stack.push_async_callback(embedder.close)
+        intake = Intake(store.documents, blobs, parser, embedder, changes, idle)
+        stack.push_async_callback(intake.close)
+        await intake.start()
+        search = Search(store.documents, embedder)
+
+        ask = _counted(settings, ledger)
+        documents = Documents(store.documents, search, intake, embedder, ask)
+        yield Reading(intake, blobs, search, documents, Seeing(store.documents, blobs, parser), embedder)
+
+
+def _counted(settings: Settings, ledger: Ledger) -> AskFor:
+    """What a model says to the request of an owner, to whom what it takes is counted."""
+
+    def ask(owner: str, engine: Engine, model: Model, request: Request) -> AsyncGenerator[Piece, None]:
+        return ledger.stream(owner, engine, model, request, rates(settings, model))
+
+    return ask
+
+
+@asynccontextmanager
+async def open_newsroom(
+    settings: Settings, store: Store, changes: Changes, browser: Browser
+) -> AsyncGenerator[Newsroom]:
+    """What was listed and brought; nothing is fetched before it is started."""
+    newsroom = Newsroom(store.feeds, browser, changes, offline=settings.egress == "offline", days=settings.feed_days)
+    try:
+        yield newsroom
+    finally:
+        await newsroom.close()
+
+
+@asynccontextmanager
+async def open_ways_out(
+    settings: Settings, store: Store, around: Surroundings
+) -> AsyncGenerator[tuple[CallLedger, Door, Browser]]:
+    """The one door, what it writes down, and what goes through it to addresses from outside. Raises SettingsError."""
+    async with AsyncExitStack() as stack:
+        calls = CallLedger(store.egress, settings.egress_days)
+        await calls.start()
+        stack.push_async_callback(calls.close)
+        door = Door(Rules.configured(settings), calls)
+        browser = Browser(door, resolver=around.resolver)
+        stack.push_async_callback(browser.close)
+        yield calls, door, browser
+
+
+@asynccontextmanager
+async def open_kept(
+    settings: Settings, store: Store, changes: Changes, idle: Idle
+) -> AsyncGenerator[tuple[Runs, Gallery, Keeping]]:
+    """The runs, pictures and conversations that are kept, rid of what dead processes left. Raises StoreError."""
+    async with AsyncExitStack() as stack:
+        runs = Runs(store, changes, idle)
+        await runs.start()
+        stack.push_async_callback(runs.close)
+        gallery = open_gallery(settings, store)
+        await gallery.start()
+        keeping = Keeping(store, runs, changes, gallery)
+        await keeping.start()
+        stack.push_async_callback(keeping.close)
+        yield runs, gallery, keeping
+
+
+@asynccontextmanager
+async def open_drawing(
+    settings: Settings,
+    store: Store,
+    gallery: Gallery,
+    reading: Reading,
+    idle: Idle,
+    door: Door,
+    around: Surroundings,
+) -> AsyncGenerator[tuple[Marks, Studio]]:
+    """What marks pictures, and what has them made. Raises SettingsError."""
+    async with AsyncExitStack() as stack:
+        marks = Marks.configured(settings, stay=True)
+        stack.push_async_callback(marks.close)
+        made = [*generators(settings, store.servers, reading.embedder, door=door), *around.generators(door)]
+        files = (reading.blobs, reading.seeing)
+        yield marks, await stack.enter_async_context(open_studio(settings, store, gallery, *files, marks, idle, made))
+
+
+@asynccontextmanager
+async def open_spare(
+    settings: Settings, store: Store, registry: Registry, changes: Changes, idle: Idle, ledger: Ledger
+) -> AsyncGenerator[Titles | None]:
+    """What is done while nobody waits: conversations are named, models tuned."""
+    async with AsyncExitStack() as stack:
+        titles = Titles(settings, store, changes, idle, ledger) if settings.titles else None
+        tuner = Tuner(settings, registry.local, idle) if settings.tune and registry.local is not None else None
+        for worker in (each for each in (titles, tuner) if each is not None):
+            await worker.start()
+            stack.push_async_callback(worker.close)
+        yield titles
+
+
+@asynccontextmanager
+async def open_core(
+    settings: Settings, around: Surroundings = AROUND, *, local: LocalEngine | None = None
+) -> AsyncGenerator[Core]:
+    """Open the store, start the engines, mark what dead processes left; close all of it at the end. The embedded engine
+    may be `local`, which has started.
+
+    Raises SetupError. An engine that cannot start does not keep this from opening: its health says why.
+    """
+    async with AsyncExitStack() as stack:
+        store = await asyncio.to_thread(SQLStore.open, settings.data_dir)
+        stack.push_async_callback(store.close)
+        calls, door, browser = await stack.enter_async_context(open_ways_out(settings, store, around))
+        registry = build(
+            settings, AddedEngines(settings, store.servers, door=door, probes=store.probes), door=door, local=local
+        )
+        stack.push_async_callback(registry.close)
+        changes = Changes(store)
+        stack.push_async_callback(changes.close)
+        idle = Idle()
+        runs, gallery, keeping = await stack.enter_async_context(open_kept(settings, store, changes, idle))
+        imports = Imports(store, settings.data_dir / "imports", changes)
+        stack.callback(imports.close)
+        ledger = Ledger(store)
+        titles = await stack.enter_async_context(open_spare(settings, store, registry, changes, idle, ledger))
+        preferences = Preferred(store)
+        await preferences.read(OWNER)
+        prefill = Prefill(idle)
+        stack.push_async_callback(prefill.close)
+        modes = Modes(settings, registry, store)
+        reading = await stack.enter_async_context(open_reading(settings, store, registry, changes, idle, ledger))
+        newsroom = await stack.enter_async_context(open_newsroom(settings, store, changes, browser))
+        newsroom.start()
+        ask, services = _counted(settings, ledger), [NewsroomService(newsroom)]
+        world = await stack.enter_async_context(
+            open_world(settings, browser, store.web, reading.embedder, ask, around, services)
+        )
+        marks, studio = await stack.enter_async_context(
+            open_drawing(settings, store, gallery, reading, idle, door, around)
+        )
+        answers = (titles, prefill, reading.documents, reading.seeing, world.searching, studio)
+        turns = Turns(settings, store, registry, modes, preferences, runs, idle, *answers)
+        pulls = Pulls(settings, registry, changes, door=door)
+        stack.push_async_callback(pulls.close)
+        yield Core(
+            settings=settings,
+            store=store,
+            registry=registry,
+            modes=modes,
+            preferences=preferences,
+            runs=runs,
+            turns=turns,
+            changes=changes,
+            keeping=keeping,
+            imports=imports,
+            idle=idle,
+            pulls=pulls,
+            ledger=ledger,
+            servers=Servers(settings, store, door=door),
+            calls=calls,
+            browser=browser,
+            intake=reading.intake,
+            blobs=reading.blobs,
+            search=reading.search,
+            documents=reading.documents,
+            seeing=reading.seeing,
+            world=world,
+            newsroom=newsroom,
+            marks=marks,
+            gallery=gallery,
+            studio=studio,
+        )

@@ -1,0 +1,1 @@
+"""A turn of a conversation, from the question to the stored run."""

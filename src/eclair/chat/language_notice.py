@@ -1,0 +1,109 @@
+"""What helps a person who asks in a language that the model does not list: a model that is here, or one to be had."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from eclair.errors import SettingsError
+from eclair.llm.base import Model
+from eclair.models import memory, throughput
+from eclair.models.offers import Offer, offers
+from eclair.schema.events import Remarked
+from eclair.schema.messages import Message
+from eclair.settings import Settings
+from eclair.text.language import ENGLISH, language_of, lists
+from eclair.util.humanize import size
+
+HEAVY = 10
+"""Billions of active parameters above which a model writes slowly without a graphics card."""
+
+
+@dataclass(frozen=True, slots=True)
+class Advice:
+    """The models that list `language`: those that can be asked now, and the best one to pull, if any fits this machine.
+
+    `seconds` is how long that takes at the rate of the last download, None where none told it.
+    """
+
+    language: str
+    here: tuple[Model, ...]
+    offer: Offer | None
+    seconds: float | None
+
+
+async def advise(language: str, models: Sequence[Model], settings: Settings) -> Advice:
+    """Reads the disk, in a thread. Raises SettingsError."""
+    here = tuple(model for model in models if model.languages and lists(model.languages, language))
+    offer = _best(await asyncio.to_thread(offers, settings), language, memory.budget(settings))
+    rate = await asyncio.to_thread(throughput.remembered, settings.data_dir)
+    bytes = offer.size - offer.part if offer is not None and offer.size is not None else None
+    return Advice(language, here, offer, bytes / rate if bytes is not None and rate is not None else None)
+
+
+async def language_remark(
+    history: Sequence[Message], model: Model, models: Sequence[Model], settings: Settings
+) -> Remarked | None:
+    """That the model does not list the language of the last question; once for each language, as long as it answers."""
+    question = next((message for message in reversed(history) if message.role == "user"), None)
+    language = language_of(question.text) if question is not None and model.languages else None
+    if language is None or lists(model.languages, language) or _said(history, model, language):
+        return None
+    try:
+        advice = await advise(language, models, settings)
+    except SettingsError:  # the owner's catalogue is at fault, which `eclair models` says; no answer fails of that
+        return None
+    return Remarked("language", _sentence(model, advice), language)
+
+
+def _said(history: Sequence[Message], model: Model, language: str) -> bool:
+    kept = any(
+        message.model == model.id and any(remark.language == language for remark in message.remarks)
+        for message in history
+    )
+    unkept = any(message.role == "assistant" and message.model is None for message in history)  # a temporary chat
+    return kept or (
+        unkept and any(message.role == "user" and language_of(message.text) == language for message in history[:-1])
+    )
+
+
+def _best(found: Sequence[Offer], language: str, budget: int) -> Offer | None:
+    """The largest European model that is no burden and lists the language, those first whose licence asks nothing; of
+    equal ones the catalogue's first. Where each is a burden, the lightest that fits."""
+    suit = [
+        offer
+        for offer in found
+        if offer.entry.european
+        and offer.entry.languages
+        and lists(offer.entry.languages, language)
+        and offer.fits
+        and not offer.installed
+    ]
+    light = [offer for offer in suit if (offer.memory or 0) <= budget and _active(offer) <= HEAVY]
+    if not light:
+        return min(suit, key=lambda offer: (bool(offer.entry.restricts), offer.memory or 0), default=None)
+    return max(light, key=lambda offer: (not offer.entry.restricts, round(_active(offer))))
+
+
+def _active(offer: Offer) -> float:
+    return offer.entry.active or offer.entry.parameters or 0
+
+
+def _sentence(model: Model, advice: Advice) -> str:
+    name = ENGLISH[advice.language]
+    said = f"{model.name} does not list {name} among its languages, so this answer may be poor"
+    if advice.here:
+        other = advice.here[0]
+        return f"{said}; {other.name}, which is here, does: choose the model {other.id}."
+    if advice.offer is None:
+        return f"{said}; `eclair models --all` shows others."
+    entry = advice.offer.entry
+    facts = [f"{entry.maker} ({entry.country})", f"{len(entry.languages)} languages"]
+    facts += [size(advice.offer.size)] if advice.offer.size is not None else []
+    facts += [f"about {_time(advice.seconds)} on your line"] if advice.seconds is not None else []
+    return f"{said}; `eclair pull {entry.id}` fetches one that does ({', '.join(facts)})."
+
+
+def _time(seconds: float) -> str:
+    return f"{max(1, round(seconds))} s" if seconds < 90 else f"{round(seconds / 60)} min"

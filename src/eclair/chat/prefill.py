@@ -1,0 +1,50 @@
+"""Reads ahead: while a person writes, the engine reads what the question will follow, and answers at once."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+from eclair.errors import EclairError
+from eclair.llm.base import Engine, Request
+from eclair.util.background import Idle
+
+MOST = 4
+"""Conversations that may wait to be read ahead; of more, the oldest are read when they are asked."""
+
+log = logging.getLogger(__name__)
+
+
+class Prefill:
+    """`close` at the end: what is being read then is given up, as it is when somebody asks."""
+
+    def __init__(self, idle: Idle) -> None:
+        self._idle = idle
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+
+    async def close(self) -> None:
+        tasks = list(self._tasks.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def begin(self, conversation: str, engine: Engine, request: Request) -> None:
+        """Have the engine read the messages of `request` soon; of two wishes for a conversation the later counts."""
+        for old in [conversation, *list(self._tasks)[: max(0, len(self._tasks) - MOST + 1)]]:
+            if (task := self._tasks.pop(old, None)) is not None:
+                task.cancel()
+        task = asyncio.create_task(self._read(engine, request), name="read ahead")
+        self._tasks[conversation] = task
+        task.add_done_callback(lambda done: self._forget(conversation, done))
+
+    def _forget(self, conversation: str, done: asyncio.Task[None]) -> None:
+        if self._tasks.get(conversation) is done:
+            del self._tasks[conversation]
+
+    async def _read(self, engine: Engine, request: Request) -> None:
+        try:
+            await self._idle.work_once(lambda: engine.prefill(request), calm=0)
+        except EclairError as error:
+            log.info("nothing was read ahead: %s", error.message)  # who asks will hear it
+        except Exception:
+            log.exception("nothing was read ahead")

@@ -1,0 +1,146 @@
+"""Titles: after the first answer of a conversation, the model that gave it is asked to name the conversation.
+
+This is done when nobody is being answered. Until then, and where what the model says is no title, the first line of the
+question stands; a title that the person gave stays for ever.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import re
+import unicodedata
+from collections import deque
+from collections.abc import Callable
+from contextlib import aclosing
+from dataclasses import dataclass, replace
+
+from eclair.errors import EclairError
+from eclair.generation.cost import rates
+from eclair.generation.usage import Ledger
+from eclair.llm.base import Engine, Model, Request, Said, Text
+from eclair.schema.messages import Message
+from eclair.settings import Settings
+from eclair.storage.change_feed import Changes
+from eclair.storage.types import Store
+from eclair.util.background import Idle
+
+LONGEST = 60
+SHOWN = 1500
+"""Characters of the question, and of the answer, that the model is shown."""
+MOST = 100
+"""Conversations that may wait for a title; of more, the oldest keep the one they have."""
+PATIENCE = 60.0
+"""Seconds that a model may take."""
+
+_ASK = """\
+Write a title for the conversation below: two to six words, in the language of the conversation, that say what it is \
+about. Answer with the title alone.
+
+Question:
+{question}
+
+Answer:
+{answer}"""
+_LABEL = re.compile(r"(title|titel|titre|titolo|título|tytuł|titul|cím|otsikko|τίτλος)\s*:\s*", re.IGNORECASE)
+_AROUND = " \t*_#`\"'“”„«»‹›‘’"
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """A conversation that is to be named, and what was said in it."""
+
+    owner: str
+    conversation: str
+    engine: Engine
+    model: Model
+    question: str
+    answer: str
+
+
+class Titles:
+    """`start` before use; `close` at the end: what is not named by then keeps its title."""
+
+    def __init__(self, settings: Settings, store: Store, changes: Changes, idle: Idle, ledger: Ledger) -> None:
+        self._settings = settings
+        self._ledger = ledger
+        self._store = store
+        self._changes = changes
+        self._idle = idle
+        self._wanted: deque[_Wanted] = deque(maxlen=MOST)
+        self._woken = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        self._task = asyncio.create_task(self._name_for_ever(), name="name conversations")
+
+    async def close(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait([self._task])
+
+    def after(
+        self, owner: str, conversation: str, who: Callable[[], tuple[Engine, Model]], question: str
+    ) -> Callable[[Message], None]:
+        """What to call with the answer to that question once it is written: the conversation is named then, by `who`
+        gave the answer, if it can."""
+
+        def answered(answer: Message) -> None:
+            engine, model = who()
+            if model.titles and answer.status == "finished" and answer.text.strip():
+                asked, said = question[:SHOWN], answer.text[:SHOWN]
+                self._wanted.append(_Wanted(owner, conversation, engine, model, asked, said))
+                self._woken.set()
+
+        return answered
+
+    async def _name_for_ever(self) -> None:
+        while True:
+            await self._woken.wait()
+            while self._wanted:
+                await self._name(self._wanted.popleft())
+            self._woken.clear()
+
+    async def _name(self, wanted: _Wanted) -> None:
+        try:
+            await self._idle.work(lambda: self._try(wanted))
+        except (EclairError, TimeoutError) as error:
+            log.info("conversation %s keeps its title: %s", wanted.conversation, error)
+        except Exception:
+            log.exception("conversation %s keeps its title", wanted.conversation)
+
+    async def _try(self, wanted: _Wanted) -> None:
+        if not await self._store.may_be_named(wanted.owner, wanted.conversation):
+            return
+        async with asyncio.timeout(PATIENCE):
+            title = checked(await self._asked(wanted))
+        if title is not None and await self._store.name_conversation(wanted.owner, wanted.conversation, title):
+            self._changes.tell(wanted.conversation, "changed")
+
+    async def _asked(self, wanted: _Wanted) -> str:
+        """What the model says, up to the end of its first line."""
+        ask = _ASK.format(question=wanted.question, answer=wanted.answer)
+        sampling = replace(wanted.model.sampling, temperature=0.2, max_tokens=256, stop=())
+        request = Request(wanted.model.id, (Said("user", ask),), sampling=sampling, purpose="title")
+        said = ""
+        stream = self._ledger.stream(
+            wanted.owner, wanted.engine, wanted.model, request, rates(self._settings, wanted.model)
+        )
+        async with aclosing(stream) as pieces:
+            async for piece in pieces:
+                if isinstance(piece, Text):
+                    said += piece.text
+                if "\n" in said.lstrip() or len(said) > 4 * LONGEST:
+                    break
+        return said
+
+
+def checked(said: str) -> str | None:
+    """The title in what a model said: its first line without ornament; None where that cannot be one."""
+    line = next(iter(said.strip().splitlines()), "").strip(_AROUND)
+    title = unicodedata.normalize("NFC", _LABEL.sub("", line, count=1) if _LABEL.match(line) else line)
+    title = title.strip(_AROUND).removesuffix(".")
+    sound = 2 <= len(title) <= LONGEST and title.isprintable() and not title.endswith(":") and "<" not in title
+    return title if sound and any(character.isalpha() for character in title) else None

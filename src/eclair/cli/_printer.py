@@ -1,0 +1,155 @@
+"""Shows the events of a run to a person as they come; what the events mean is `events`' affair."""
+
+from __future__ import annotations
+
+from typing import assert_never
+
+from eclair.cli._format import energy, money
+from eclair.cli._terminal import Terminal
+from eclair.errors import EclairError
+from eclair.generation.prompt import where
+from eclair.schema.events import (
+    Cited,
+    Doubted,
+    Event,
+    ModelChanged,
+    PartDelta,
+    PartFinished,
+    PartStarted,
+    Remarked,
+    RunFailed,
+    RunFinished,
+    RunInterrupted,
+    RunStarted,
+    RunStopped,
+    SourceFound,
+    StepFinished,
+    StepProgressed,
+    StepStarted,
+    UsageCounted,
+)
+from eclair.schema.messages import Citation, Doubt, PartKind, Passage, Usage
+
+_DOING = {"ask": "Asking ", "fetch": "Reading "}
+"""What is done with what a step has in its title."""
+
+
+class Printer:
+    """Prints one run: its words, what it waits for, and at its end what it rests on and one dim line on how fast it
+    was."""
+
+    def __init__(self, terminal: Terminal) -> None:
+        self._terminal = terminal
+        self._kinds: dict[int, PartKind] = {}
+        self._model = ""
+        self._title = ""
+        self._usage: Usage | None = None
+        self._texts: dict[int, list[str]] = {}
+        self._passages: dict[int, Passage] = {}
+        self._citations: list[Citation] = []
+        self._doubts: list[Doubt] = []
+
+    def show(self, event: Event) -> None:
+        terminal = self._terminal
+        match event:
+            case RunStarted(model=model) | ModelChanged(model=model):
+                self._model = model
+            case StepStarted(kind=kind, title=title):
+                self._title = f"{_DOING.get(kind, '')}{title}"
+                terminal.status(f"{self._title}…")
+            case StepProgressed(done=done, of=of):
+                terminal.status(f"{self._title}… {done} of {of}")
+            case StepFinished():
+                terminal.status("")
+            case PartStarted():
+                self._open(event)
+            case SourceFound(passage=passage):
+                self._passages[passage.number] = passage
+            case Cited(citation=citation):
+                self._citations.append(citation)
+            case Doubted(doubt=doubt):
+                self._doubts.append(doubt)
+            case PartDelta(index=index, text=text):
+                self._texts[index].append(text)
+                (terminal.write if self._kinds[index] == "text" else terminal.write_dim)(text)
+            case PartFinished():
+                terminal.end_line()
+            case Remarked(code=code, message=message):
+                (terminal.note if code.startswith("routed_") else terminal.complain)(message)
+            case UsageCounted(usage=usage):
+                self._usage = usage
+            case RunFinished(reason=reason):
+                self._end("The answer reached its greatest length (--max-tokens)." if reason == "length" else None)
+            case RunStopped():
+                self._end("Stopped.")
+            case RunInterrupted():
+                self._end("Interrupted.")
+            case RunFailed(message=message):
+                terminal.complain(message)
+                self._end(None)
+            case _:
+                assert_never(event)
+
+    def _open(self, event: PartStarted) -> None:
+        self._terminal.end_line()
+        self._kinds[event.index] = event.kind
+        self._texts[event.index] = []
+        if event.kind == "tool_call":
+            self._terminal.write_dim(f"{event.name} ")
+        if event.kind == "picture":
+            self._terminal.write_dim(f"Picture {event.id} by {event.name}: ")
+
+    def _end(self, remark: str | None) -> None:
+        self._terminal.end_line()
+        if remark:
+            self._terminal.note(remark)
+        self._show_sources()
+        if self._usage is not None:
+            self._terminal.note(speed(self._usage, self._model))
+
+    def _show_sources(self) -> None:
+        """Each passage that is cited, with the very words, and each sentence that nothing supports."""
+        quoted = {citation.quote: citation for citation in self._citations}
+        for citation in sorted(quoted.values(), key=lambda citation: (citation.passage, citation.quote_start)):
+            passage = self._passages[citation.passage]
+            self._terminal.aside(
+                f"[{passage.number}] {where(passage, citation.quote_start)}: “{' '.join(citation.quote.split())}”"
+            )
+        for doubt in self._doubts:
+            sentence = "".join(self._texts[doubt.index])[doubt.start : doubt.end]
+            why = f" ({doubt.about})" if doubt.about else ""
+            self._terminal.aside(f"[?] No passage says so{why}: “{' '.join(sentence.split())}”")
+
+
+def speed(usage: Usage, model: str) -> str:
+    """One line: time to the first word, words, words per second, how many guesses were right, energy, cost, model."""
+    facts = [
+        f"{duration(usage.first_word_ms)} to the first word" if usage.first_word_ms is not None else None,
+        f"{usage.words:,} word{'' if usage.words == 1 else 's'}",
+        f"{usage.words_per_second:,.0f} words/s" if usage.words_per_second is not None else None,
+        f"{usage.accepted_tokens:,} of {usage.drafted_tokens:,} guesses right" if usage.drafted_tokens else None,
+        energy(usage.energy.joules, estimated=usage.energy.kind == "estimated") if usage.energy is not None else None,
+        money(usage.cost) if usage.cost is not None else None,
+        model,
+    ]
+    return " · ".join(fact for fact in facts if fact)
+
+
+def duration(milliseconds: float) -> str:
+    """Such as `55 ms`, `1.2 s`, `3 min 20 s`."""
+    if milliseconds < 999.5:
+        return f"{milliseconds:.0f} ms"
+    seconds = milliseconds / 1000
+    if seconds < 59.95:
+        return f"{seconds:.1f} s"
+    return f"{int(seconds // 60)} min {int(seconds % 60)} s"
+
+
+def exit_code(code: str) -> int:
+    """The exit code of the error that a failed run names."""
+    kinds: list[type[EclairError]] = [EclairError]
+    for kind in kinds:
+        if kind.code == code:
+            return kind.exit_code
+        kinds.extend(kind.__subclasses__())
+    return EclairError.exit_code

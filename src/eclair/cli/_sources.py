@@ -1,0 +1,121 @@
+"""What a question at the command line is answered from: files of which nothing is kept, and libraries.
+
+Files alone are read into a folder of their own, which goes with the answer; beside a library they are taken into the
+store and erased after it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import mimetypes
+import tempfile
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing, asynccontextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from eclair.app import OWNER, Reading, open_reading
+from eclair.cli._terminal import Terminal
+from eclair.documents.folder_sync import read, roots
+from eclair.documents.ingest import Intake
+from eclair.documents.retriever import DocumentGrounds, Documents
+from eclair.documents.vision import Seeing
+from eclair.errors import NotFound, StoreError
+from eclair.generation.sources import Numbering
+from eclair.generation.usage import Ledger
+from eclair.llm.registry import Registry
+from eclair.schema.messages import Attachment, LibraryName, Message
+from eclair.settings import Settings
+from eclair.storage.change_feed import Changes
+from eclair.storage.documents import DocumentState, FileState
+from eclair.storage.store import SQLStore
+from eclair.util.background import Idle
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """What goes along with a question. While it is answered, `idle` is to know."""
+
+    files: tuple[Attachment, ...]
+    libraries: tuple[LibraryName, ...]
+    documents: Documents
+    seeing: Seeing
+    idle: Idle
+
+    def grounds(self, question: Message, numbering: Numbering) -> DocumentGrounds | None:
+        return self.documents.grounds(OWNER, [question], numbering)
+
+
+@asynccontextmanager
+async def open_sources(
+    settings: Settings, registry: Registry, files: Sequence[Path], libraries: Sequence[str], terminal: Terminal
+) -> AsyncGenerator[Sources]:
+    """The sources, read. Raises UserError for a file that cannot be read and a library that is not there."""
+    paths = roots(files)
+    idle = Idle()
+    with contextlib.ExitStack() as stack:
+        home = settings.data_dir
+        if not libraries:
+            settings = replace(settings, data_dir=_room(stack))
+        async with _opened(settings, registry, idle, home) as reading:
+            names = await reading.documents.libraries(OWNER, libraries)
+            async with _taken(reading, paths, settings.max_file_mb, forget=bool(libraries)) as ids:
+                async with aclosing(reading.documents.until_read(OWNER, ids)) as states:
+                    async for each in states:
+                        terminal.status(how_far(each.file.name, each.document))
+                terminal.status("")
+                for id in ids:
+                    if (told := await reading.seeing.description(OWNER, id)) is not None:
+                        terminal.aside(told)
+                attached = await reading.documents.attachments(OWNER, ids)
+                yield Sources(attached, names, reading.documents, reading.seeing, idle)
+
+
+async def take(intake: Intake, path: Path, most_mb: int) -> FileState:
+    """Take a file in that is in no library. Raises UserError, StoreError."""
+    media = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
+    async with aclosing(read(path, most_mb)) as source:
+        return await intake.take(OWNER, path.name, media, source)
+
+
+def _room(stack: contextlib.ExitStack) -> Path:
+    try:
+        return Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="eclair-")))
+    except OSError as error:
+        raise StoreError(f"There is no room to read the files in: {error.strerror}; set TMPDIR.") from error
+
+
+@asynccontextmanager
+async def _opened(settings: Settings, registry: Registry, idle: Idle, home: Path) -> AsyncGenerator[Reading]:
+    store = await asyncio.to_thread(SQLStore.open, settings.data_dir)
+    try:
+        async with open_reading(settings, store, registry, Changes(store), idle, Ledger(store), home) as reading:
+            yield reading
+    finally:
+        await store.close()
+
+
+@asynccontextmanager
+async def _taken(
+    reading: Reading, paths: Sequence[Path], most_mb: int, *, forget: bool
+) -> AsyncGenerator[tuple[str, ...]]:
+    """The ids of the files, which are erased at the end where they are to be forgotten."""
+    ids: list[str] = []
+    try:
+        for path in paths:
+            ids.append((await take(reading.intake, path, most_mb)).file.id)
+        yield tuple(ids)
+    finally:
+        for id in ids if forget else ():
+            with contextlib.suppress(NotFound):
+                await reading.intake.delete(OWNER, id)
+
+
+def how_far(name: str, document: DocumentState) -> str:
+    """Such as `Reading report.pdf, page 120 of 300…`."""
+    if document.state == "ready":
+        return f"Embedding {name}, {document.embedded:,} of {document.chunks:,} passages…"
+    if document.pages:
+        return f"Reading {name}, page {document.pages_read:,} of {document.pages:,}…"
+    return f"Reading {name}, page {document.pages_read:,}…" if document.pages_read else f"Reading {name}…"

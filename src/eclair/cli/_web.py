@@ -1,0 +1,32 @@
+"""How a question at the command line looks on the web: as one in the page, but nothing of it is kept but the ledger."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from contextlib import AsyncExitStack, asynccontextmanager
+
+from eclair.documents.embeddings import choose_embedder
+from eclair.llm.base import Engine, Model, Piece, Request
+from eclair.llm.registry import Registry
+from eclair.network.client import Browser
+from eclair.network.gate import Door
+from eclair.settings import Settings
+from eclair.web.open import AROUND, open_world
+from eclair.web.retriever import Searching
+
+
+@asynccontextmanager
+async def open_searching(settings: Settings, registry: Registry, door: Door) -> AsyncGenerator[Searching]:
+    """Raises InvalidInput where nothing may leave, and SettingsError for a setting that names no service."""
+
+    def ask(owner: str, engine: Engine, model: Model, request: Request) -> AsyncGenerator[Piece, None]:
+        return engine.stream(request)
+
+    async with AsyncExitStack() as stack:
+        browser = Browser(door)
+        stack.push_async_callback(browser.close)
+        embedder = choose_embedder(settings, registry)
+        if embedder is not None:
+            stack.push_async_callback(embedder.close)
+        world = await stack.enter_async_context(open_world(settings, browser, None, embedder, ask, AROUND))
+        yield world.searching.opened()

@@ -1,0 +1,83 @@
+"""`eclair delete`: every conversation is deleted, or what was deleted so is brought back."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+
+from eclair.app import OWNER
+from eclair.chat.conversations import Keeping
+from eclair.chat.runs import Runs
+from eclair.cli._arguments import load_settings
+from eclair.cli._logging import log_if_debugging
+from eclair.cli._signals import carry_out
+from eclair.cli._terminal import Terminal
+from eclair.errors import InvalidInput
+from eclair.images.open import open_gallery
+from eclair.settings import Settings
+from eclair.storage.change_feed import Changes
+from eclair.storage.store import SQLStore
+
+
+def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
+    settings = load_settings(arguments).settings
+    log_if_debugging(settings)
+    if arguments.undo is not None:
+        return carry_out(_restore(settings, arguments.undo, terminal))
+    count = asyncio.run(_count(settings))
+    if count == 0:
+        terminal.line("There is nothing to delete.")
+        return 0
+    if not arguments.yes and not _agreed(count, terminal):
+        terminal.line("Nothing was deleted.")
+        return 0
+    return carry_out(_delete(settings, terminal))
+
+
+def _agreed(count: int, terminal: Terminal) -> bool:
+    """Ask. It is no part of a loop's work, so that Ctrl-C ends it at once."""
+    if not sys.stdin.isatty():
+        raise InvalidInput(f"Nobody can be asked here whether to delete {_named(count)}; add --yes if it is meant.")
+    terminal.write(f"Delete {_named(count)}, with what is in the archive and what is shared? [y/N] ")
+    return sys.stdin.readline().strip().lower() in ("y", "yes")
+
+
+@asynccontextmanager
+async def _opened(settings: Settings) -> AsyncGenerator[SQLStore]:
+    store = await asyncio.to_thread(SQLStore.open, settings.data_dir)
+    try:
+        yield store
+    finally:
+        await store.close()
+
+
+def _keeping(settings: Settings, store: SQLStore) -> Keeping:
+    changes = Changes(store)
+    return Keeping(store, Runs(store, changes), changes, open_gallery(settings, store))
+
+
+async def _count(settings: Settings) -> int:
+    async with _opened(settings) as store:
+        return await store.count(OWNER)
+
+
+async def _delete(settings: Settings, terminal: Terminal) -> int:
+    async with _opened(settings) as store:
+        deleted = await _keeping(settings, store).delete_all(OWNER)
+    terminal.line(f"Deleted {_named(deleted.count)}.")
+    terminal.line(f"For ten minutes `eclair delete --undo {deleted.moment}` brings back what was deleted.")
+    return 0
+
+
+async def _restore(settings: Settings, moment: int, terminal: Terminal) -> int:
+    async with _opened(settings) as store:
+        count = await _keeping(settings, store).restore_all(OWNER, moment)
+    terminal.line(f"Brought back {_named(count)}.")
+    return 0
+
+
+def _named(count: int) -> str:
+    return f"{count:,} conversation{'' if count == 1 else 's'}"

@@ -1,0 +1,103 @@
+"""`eclair edit`: a file, or what is piped in, changed as one says."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import difflib
+import os
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+from eclair.chat.edit_text import Edit, check, edit
+from eclair.cli._arguments import load_settings
+from eclair.cli._logging import log_if_debugging
+from eclair.cli._printer import duration
+from eclair.cli._signals import carry_out
+from eclair.cli._terminal import Terminal
+from eclair.errors import InvalidInput, TooLarge
+from eclair.llm.registry import build
+from eclair.llm.servers.engines import AddedEngines
+from eclair.network.audit_log import open_door
+from eclair.settings import Settings
+
+
+def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
+    settings = load_settings(arguments).settings
+    log_if_debugging(settings)
+    piped = arguments.file == Path("-")
+    if piped and arguments.write:
+        raise InvalidInput("What is piped in has no file to write to; leave --write out.")
+    text = _text(None if piped else arguments.file, settings.max_message_kb)
+    check(text, arguments.instruction, settings.max_message_kb)
+    return carry_out(_edit(settings, text, arguments, terminal))
+
+
+async def _edit(settings: Settings, text: str, arguments: argparse.Namespace, terminal: Terminal) -> int:
+    """Piped text comes back whole; of a file the changes are shown, or with --write made."""
+    began = time.perf_counter()
+    wanted = replace(settings, model=arguments.model or settings.model)
+    async with open_door(settings) as door:
+        registry = build(wanted, AddedEngines.glanced(settings, door), door=door)
+        try:
+            engine, model = await registry.resolve(arguments.model)
+            edited = await edit(engine, model, text, arguments.instruction, settings.max_tokens, began)
+        finally:
+            await registry.close()
+    if arguments.file == Path("-"):
+        terminal.write_bytes(edited.text.encode())
+    elif not arguments.write:
+        terminal.write_bytes(_difference(text, edited.text, str(arguments.file)).encode())
+    elif edited.changes:
+        await asyncio.to_thread(_replace, arguments.file, edited.text)
+    terminal.note(_receipt(edited, time.perf_counter() - began))
+    return 0
+
+
+def _receipt(edited: Edit, seconds: float) -> str:
+    words, count = len(edited.text.split()), len(edited.changes)
+    changes = f"{count:,} change{'' if count == 1 else 's'}"
+    return (
+        f"{changes} · {words:,} words in {duration(seconds * 1000)} · {words / seconds:,.0f} words/s · {edited.model}"
+    )
+
+
+def _difference(before: str, after: str, name: str) -> str:
+    lines = difflib.unified_diff(
+        before.splitlines(keepends=True), after.splitlines(keepends=True), name, f"{name} (edited)"
+    )
+    return "".join(line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in lines)
+
+
+def _text(file: Path | None, max_kb: int) -> str:
+    """What the file holds, or what is piped in, to the byte. Raises UserError."""
+    try:
+        if file is None:
+            data = sys.stdin.buffer.read(max_kb * 1024 + 1)
+        else:
+            with file.open("rb") as handle:
+                data = handle.read(max_kb * 1024 + 1)
+    except OSError as error:
+        raise InvalidInput(f"{file} cannot be read: {error.strerror}.") from None
+    name = "What was piped in" if file is None else str(file)
+    if len(data) > max_kb * 1024:
+        raise TooLarge(f"{name} is over {max_kb:,} KiB, the limit (ECLAIR_MAX_MESSAGE_KB); edit a part of it.")
+    try:
+        return data.decode()
+    except UnicodeDecodeError as error:
+        raise InvalidInput(f"{name} is not text in UTF-8 (byte {error.start + 1:,}); convert it first.") from None
+
+
+def _replace(file: Path, text: str) -> None:
+    """Put `text` in the file's place at once, with the rights that it had. Raises InvalidInput."""
+    real = file.resolve()
+    fresh = real.with_name(f".{real.name}.{os.getpid()}")
+    try:
+        fresh.write_bytes(text.encode())
+        fresh.chmod(real.stat().st_mode & 0o7777)
+        fresh.replace(real)
+    except OSError as error:
+        fresh.unlink(missing_ok=True)
+        raise InvalidInput(f"{file} cannot be written: {error.strerror}; the file is as it was.") from None

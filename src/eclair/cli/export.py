@@ -1,0 +1,82 @@
+"""`eclair export`: one conversation as a file, or all of them as a zip."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from pathlib import Path
+
+from eclair.app import OWNER
+from eclair.chat.runs import Runs
+from eclair.cli._arguments import load_settings
+from eclair.cli._logging import log_if_debugging
+from eclair.cli._progress import Counting
+from eclair.cli._signals import carry_out
+from eclair.cli._terminal import Terminal
+from eclair.errors import InvalidInput
+from eclair.images.open import open_gallery
+from eclair.settings import Settings
+from eclair.storage.change_feed import Changes
+from eclair.storage.store import SQLStore
+from eclair.transfer.export_service import everything, gather, one, zip_name
+from eclair.transfer.exporters import Format
+
+
+def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
+    settings = load_settings(arguments).settings
+    log_if_debugging(settings)
+    if arguments.conversation is None and arguments.format is not None:
+        raise InvalidInput("All conversations go into a zip; name one to choose its format: `eclair export ID`.")
+    return carry_out(_export(settings, arguments.conversation, arguments.format, arguments.output, terminal))
+
+
+async def _export(
+    settings: Settings, id: str | None, format: Format | None, output: Path | None, terminal: Terminal
+) -> int:
+    store = await asyncio.to_thread(SQLStore.open, settings.data_dir)
+    try:
+        runs, gallery = Runs(store, Changes(store)), open_gallery(settings, store)
+        if id is None:
+            counting = Counting(terminal, "Exporting")
+            name, pieces = zip_name(), everything(store, runs, gallery, OWNER, counting.show)
+        else:
+            exported = await gather(store, runs, OWNER, id, gallery if format == "html" else None)
+            name, data = await one(exported, format or "markdown")
+            pieces = _whole(data)
+        path = _place(output, name)
+        async with aclosing(pieces):
+            await _write(path, pieces)
+    finally:
+        await store.close()
+    terminal.line(f"Exported to {path}")
+    return 0
+
+
+def _place(output: Path | None, name: str) -> Path:
+    """The file to write: the one that was named, or one of this name in the folder that was."""
+    if output is None:
+        return Path(name)
+    return output / name if output.is_dir() else output
+
+
+async def _whole(data: bytes) -> AsyncGenerator[bytes, None]:
+    yield data
+
+
+async def _write(path: Path, pieces: AsyncGenerator[bytes, None]) -> None:
+    """A file that is there is left alone, and one that cannot be finished is taken away. Raises InvalidInput."""
+    try:
+        with path.open("xb") as file:
+            try:
+                async for piece in pieces:
+                    await asyncio.to_thread(file.write, piece)
+                file.flush()
+            except BaseException:
+                await asyncio.to_thread(path.unlink)
+                raise
+    except FileExistsError:
+        raise InvalidInput(f"{path} is there already; choose another name with --output.") from None
+    except OSError as error:
+        raise InvalidInput(f"{path} cannot be written: {error.strerror}.") from error

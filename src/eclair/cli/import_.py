@@ -1,0 +1,77 @@
+"""`eclair import`: the export of another program is read, described, and kept."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import time
+from contextlib import closing
+from pathlib import Path
+
+from eclair.app import OWNER
+from eclair.cli._arguments import load_settings
+from eclair.cli._logging import log_if_debugging
+from eclair.cli._progress import Counting
+from eclair.cli._signals import carry_out
+from eclair.cli._terminal import Terminal
+from eclair.errors import InvalidInput
+from eclair.settings import Settings
+from eclair.storage.store import SQLStore
+from eclair.transfer.import_service import bring_in, read, room
+from eclair.transfer.normalize import Kind
+from eclair.transfer.staging import Staged
+
+PROGRAMS: dict[Kind, str] = {
+    "chatgpt": "ChatGPT",
+    "claude": "Claude",
+    "openwebui": "Open WebUI",
+    "librechat": "LibreChat",
+    "eclair": "Éclair",
+}
+
+
+def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
+    settings = load_settings(arguments).settings
+    log_if_debugging(settings)
+    return carry_out(_import(settings, arguments.file, arguments.check, terminal))
+
+
+async def _import(settings: Settings, path: Path, check: bool, terminal: Terminal) -> int:
+    with closing(await _read(settings, path, terminal)) as staged:
+        preview = staged.preview
+        terminal.line(
+            f"{path.name} is from {PROGRAMS[preview.kind]}: "
+            f"{preview.conversations:,} conversations, {preview.messages:,} messages."
+        )
+        for problem in preview.problems:
+            terminal.complain(problem)
+        if not check:
+            await _keep(settings, staged, terminal)
+    return 0
+
+
+async def _read(settings: Settings, path: Path, terminal: Terminal) -> Staged:
+    folder = await asyncio.to_thread(room, settings.data_dir / "imports")
+    try:
+        file = path.open("rb")
+    except OSError as error:
+        raise InvalidInput(f"{path} cannot be read: {error.strerror}.") from error
+    with file:
+        return await read(file, path.name, folder, int(time.time() * 1000), Counting(terminal, "Reading").show)
+
+
+async def _keep(settings: Settings, staged: Staged, terminal: Terminal) -> None:
+    counting = Counting(terminal, "Importing")
+    added = messages = skipped = 0
+    problems: tuple[str, ...] = ()
+    store = await asyncio.to_thread(SQLStore.open, settings.data_dir)
+    try:
+        async for step in bring_in(store, OWNER, staged):
+            added, messages, skipped = step.added, step.messages, step.skipped
+            problems = step.problems[len(staged.preview.problems) :]
+            counting.show(step.done, step.of)
+    finally:
+        await store.close()
+    for problem in problems:
+        terminal.complain(problem)
+    terminal.line(f"New here: {added:,} conversations, {messages:,} messages. Here already: {skipped:,}.")

@@ -1,0 +1,186 @@
+"""`eclair libraries` and `eclair files`: what was added is listed, and removed for good."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+import orjson
+
+from eclair.app import OWNER
+from eclair.cli._arguments import load_settings
+from eclair.cli._logging import log_if_debugging
+from eclair.cli._signals import carry_out
+from eclair.cli._terminal import Terminal
+from eclair.cli.models import table
+from eclair.documents.ingest import Intake
+from eclair.documents.parser import Parser
+from eclair.documents.photos.classifier import labels_file
+from eclair.errors import InvalidInput
+from eclair.llm.base import JSON
+from eclair.settings import Settings
+from eclair.storage.blobs import Blobs
+from eclair.storage.change_feed import Changes
+from eclair.storage.documents import DocumentStore, FileState, ListedLibrary
+from eclair.storage.store import SQLStore
+from eclair.util.background import Idle
+from eclair.util.humanize import size
+
+LIBRARIES = ("NAME", "FILES", "SIZE", "STATE")
+FILES = ("ID", "NAME", "SIZE", "PAGES", "LIBRARY", "STATE")
+PAGE = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """What is to be removed: its id, and what a person is asked whether to remove."""
+
+    id: str
+    named: str
+
+
+def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
+    settings = load_settings(arguments).settings
+    log_if_debugging(settings)
+    files = arguments.what == "ID"
+    if arguments.action == "list":
+        listing = _files(settings, arguments.library) if files else _libraries(settings)
+        head, rows, data = asyncio.run(listing)
+        if arguments.json:
+            terminal.write_bytes(orjson.dumps(data, option=orjson.OPT_INDENT_2) + b"\n")
+        elif rows:
+            table([head, *rows], terminal)
+        else:
+            terminal.line("There is none; `eclair add FOLDER` adds files.")
+        return 0
+    chosen = asyncio.run(_chosen(settings, arguments.which, files=files))
+    if not arguments.yes and not _agreed(chosen.named, terminal):
+        terminal.line("Nothing was removed.")
+        return 0
+    return carry_out(_remove(settings, chosen, terminal, files=files))
+
+
+Listing = tuple[tuple[str, ...], list[tuple[str, ...]], list[JSON]]
+
+
+async def _libraries(settings: Settings) -> Listing:
+    async with _opened(settings) as documents:
+        listed = await documents.libraries(OWNER)
+    return LIBRARIES, [_library_cells(each) for each in listed], [_library_json(each) for each in listed]
+
+
+async def _files(settings: Settings, library: str | None) -> Listing:
+    async with _opened(settings) as documents:
+        names = {each.library.id: each.library.name for each in await documents.libraries(OWNER)}
+        only = (await documents.library_named(OWNER, library)).id if library is not None else None
+        found: list[FileState] = []
+        before: str | None = None
+        while True:
+            page = await documents.files(OWNER, PAGE, library=only, before=before)
+            found += page.files
+            if (before := page.next) is None:
+                break
+    of = {each.file.id: names.get(each.file.library or "", "") for each in found}
+    rows = [_file_cells(each, of[each.file.id]) for each in found]
+    return FILES, rows, [_file_json(each, of[each.file.id]) for each in found]
+
+
+async def _chosen(settings: Settings, which: str, *, files: bool) -> Chosen:
+    """Raises NotFound."""
+    async with _opened(settings) as documents:
+        if files:
+            file = (await documents.file(OWNER, which)).file
+            return Chosen(file.id, f"the file {file.name}")
+        library = await documents.library_named(OWNER, which)
+        (listed,) = (each for each in await documents.libraries(OWNER) if each.library.id == library.id)
+        count = f"{listed.files:,} file{'' if listed.files == 1 else 's'}"
+        return Chosen(library.id, f"the library {library.name} with its {count}")
+
+
+def _agreed(named: str, terminal: Terminal) -> bool:
+    """Ask. It is no part of a loop's work, so that Ctrl-C ends it at once."""
+    if not sys.stdin.isatty():
+        raise InvalidInput(f"Nobody can be asked here whether to remove {named}; add --yes if it is meant.")
+    terminal.write(f"Remove {named} from Éclair for good? [y/N] ")
+    return sys.stdin.readline().strip().lower() in ("y", "yes")
+
+
+async def _remove(settings: Settings, chosen: Chosen, terminal: Terminal, *, files: bool) -> int:
+    store = await asyncio.to_thread(SQLStore.open, settings.data_dir)
+    try:
+        blobs = Blobs(settings.data_dir / "files")
+        intake = Intake(
+            store.documents, blobs, Parser(labels=labels_file(settings.data_dir)), None, Changes(store), Idle()
+        )
+        terminal.status("Removing…")
+        await (intake.delete if files else intake.delete_library)(OWNER, chosen.id)
+    finally:
+        await store.close()
+    terminal.line(f"Removed {chosen.named}.")
+    return 0
+
+
+@asynccontextmanager
+async def _opened(settings: Settings) -> AsyncGenerator[DocumentStore]:
+    store = await asyncio.to_thread(SQLStore.open, settings.data_dir)
+    try:
+        yield store.documents
+    finally:
+        await store.close()
+
+
+def _library_cells(each: ListedLibrary) -> tuple[str, ...]:
+    failed = each.states.get("failed", 0)
+    states = [
+        f"{each.waiting:,} to be read" if each.waiting else "",
+        f"{failed:,} unreadable" if failed else "",
+        f"{each.embedded / each.chunks:.0%} embedded" if each.embedded < each.chunks else "",
+    ]
+    return each.library.name, f"{each.files:,}", size(each.bytes), ", ".join(filter(None, states)) or "ready"
+
+
+def _library_json(each: ListedLibrary) -> JSON:
+    return {
+        "id": each.library.id,
+        "name": each.library.name,
+        "created": each.library.created,
+        "files": each.files,
+        "bytes": each.bytes,
+        "waiting": each.waiting,
+        "failed": each.states.get("failed", 0),
+        "chunks": each.chunks,
+        "embedded": each.embedded,
+    }
+
+
+def _file_cells(each: FileState, library: str) -> tuple[str, ...]:
+    document = each.document
+    state = document.fault.message if document.fault is not None else document.state
+    if document.state == "reading" and document.pages:
+        state = f"reading, page {document.pages_read:,} of {document.pages:,}"
+    pages = document.pages or document.pages_read
+    return each.file.id, each.file.name, size(each.file.size), f"{pages:,}" if pages else "", library, state
+
+
+def _file_json(each: FileState, library: str) -> JSON:
+    document = each.document
+    return {
+        "id": each.file.id,
+        "name": each.file.name,
+        "size": each.file.size,
+        "media": each.file.media,
+        "created": each.file.created,
+        "library": library or None,
+        "path": each.file.path,
+        "state": document.state,
+        "pages": document.pages,
+        "pages_read": document.pages_read,
+        "chunks": document.chunks,
+        "embedded": document.embedded,
+        "fault": None if document.fault is None else document.fault.message,
+        "remarks": document.remarks,
+    }

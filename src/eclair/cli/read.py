@@ -1,0 +1,87 @@
+"""`eclair read`: the clean text of a page of the web, or what is known of it. Nothing of it is kept."""
+
+from __future__ import annotations
+
+import argparse
+import re
+
+import orjson
+
+from eclair.cli._arguments import load_settings
+from eclair.cli._logging import log_if_debugging
+from eclair.cli._signals import carry_out
+from eclair.cli._terminal import Terminal
+from eclair.errors import EclairError, Refused, UpstreamError
+from eclair.network.audit_log import open_door
+from eclair.network.client import OWNER, Browser
+from eclair.network.gate import Errand
+from eclair.schema.documents import Wall
+from eclair.schema.web import WebPage
+from eclair.settings import Settings
+from eclair.web.pages.fetch import Unread
+from eclair.web.pages.reader import Reader, page_parser
+
+WITHIN = 30.0
+"""Seconds; a person waits for this one page."""
+
+WALLS: dict[Wall, str] = {
+    "pay": "The page wants to be paid and shows only a part of its text.",
+    "consent": "The page shows nothing until one agrees to cookies; open it in a browser.",
+    "script": "The page is made by a script, which is not run; open it in a browser.",
+}
+
+
+def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
+    settings = load_settings(arguments).settings
+    log_if_debugging(settings)
+    url = arguments.url if re.match(r"[a-z][a-z0-9+.-]*:(?!\d)", arguments.url, re.I) else f"https://{arguments.url}"
+    return carry_out(_show(settings, url, terminal, as_json=arguments.json))
+
+
+async def _show(settings: Settings, url: str, terminal: Terminal, *, as_json: bool) -> int:
+    terminal.status(f"Reading {url}…")
+    page = await _read(settings, url)
+    if as_json:
+        terminal.write_bytes(orjson.dumps(_json(page), option=orjson.OPT_INDENT_2) + b"\n")
+        return 0
+    told = (page.title, page.site, page.author, page.published and page.published.isoformat())
+    terminal.aside(" · ".join(filter(None, told)))
+    if page.wall is not None:
+        terminal.aside(WALLS[page.wall])
+    for sheet in page.pages:
+        blocks = [sheet.text[block.start : block.end] for block in sheet.blocks] or [sheet.text]
+        terminal.write("".join(f"{block}\n\n" for block in blocks if block.strip()))
+    return 0
+
+
+async def _read(settings: Settings, url: str) -> WebPage:
+    """Raises Refused and UpstreamError."""
+    async with open_door(settings) as door:
+        browser = Browser(door)
+        reader = Reader(browser, page_parser())
+        try:
+            return await reader.read(url, Errand(OWNER, "page"), within=WITHIN)
+        except Unread as fault:
+            raise _error(fault) from fault
+        finally:
+            await reader.close()
+            await browser.close()
+
+
+def _error(fault: Unread) -> EclairError:
+    return Refused(fault.message) if fault.outcome == "refused" else UpstreamError(fault.message)
+
+
+def _json(page: WebPage) -> dict[str, object]:
+    return {
+        "url": page.url,
+        "title": page.title,
+        "site": page.site,
+        "author": page.author,
+        "published": page.published,
+        "language": page.language,
+        "media": page.media,
+        "wall": page.wall,
+        "fetched": page.fetched,
+        "text": page.text,
+    }

@@ -1,0 +1,271 @@
+"""Chunks: pages are cut along the structure of their document, as they come.
+
+A sentence is never cut unless it is longer than `LONGEST`, a row or table only where it is larger than a chunk may
+be, and no chunk goes on after a heading of the first two levels. A chunk's text is that of the document from its
+start to its end, letter by letter, but for furniture, in whose place are spaces: what stands at `text[i]` stands at
+`start + i`.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from itertools import pairwise
+
+from eclair.schema.documents import Block, Chunk, Page
+from eclair.text.sentences import split
+
+MOST = 900
+"""Characters that a chunk has at most, if its sentences allow."""
+
+LEAST = 300
+"""Characters that it has at least, if the document allows."""
+
+WHOLE = 2
+"""A table of so many times MOST is still kept whole."""
+
+LONGEST = 4000
+"""Characters after which even a sentence is cut, at white space if there is some."""
+
+TITLE = 200
+"""Characters of a heading that are kept in the path."""
+
+DIVIDING = 2
+"""Headings up to this level end a chunk."""
+
+_ENDED = re.compile(r"[.!?…:;。！？؟۔।][\"'”’“»›)\]」』）]*\s*\Z")
+_BLANK = re.compile(r"\n[ \t]*\n")
+_SOLID = re.compile(r"\S")
+
+
+@dataclass(frozen=True, slots=True)
+class _Unit:
+    """What is not cut: characters `start` to `end`. `whole` is the length of the paragraph that it begins, 0 amid one.
+    `header` is the first line of the table that it goes on."""
+
+    start: int
+    end: int
+    whole: int
+    target: int
+    heading: bool = False
+    header: str | None = None
+
+
+class Chunker:
+    """Cuts one document. It is fed every page, in order; the same pages make the same chunks, wherever one stops and
+    begins anew."""
+
+    def __init__(self, document: str, most: int = MOST) -> None:
+        self._document = document
+        self._most = most
+        self._least = min(LEAST, most // 2)
+        self._count = 0
+        self._text, self._base = "", 0
+        self._pages: list[tuple[int, int]] = []
+        self._place: tuple[str | None, str | None] | None = None
+        self._path: list[tuple[int, str]] = []
+        self._open: tuple[int, int] | None = None
+        self._held: list[_Unit] = []
+        self._above: tuple[str, ...] = ()
+        self._done: list[Chunk] = []
+
+    def add(self, page: Page) -> list[Chunk]:
+        """The chunks that are whole with this page. A sentence that it leaves unfinished waits for the next."""
+        place = (page.member, page.label if page.width is None else None)
+        if self._place is not None and place != self._place:
+            self._close()
+            self._flush()
+            self._path = []
+        self._place = place
+        start = self._base + len(self._text)
+        blocks = list(_blocks(page))
+        self._text += _blanked(page.text, blocks) + "\n"
+        self._pages.append((start, page.number))
+        told = [block for block in blocks if block.kind != "furniture"]
+        for first, block in zip([True] + [False] * len(told), told, strict=False):
+            self._add(replace(block, start=start + block.start, end=start + block.end), first=first)
+        if self._open is not None and (_ENDED.search(self._slice(self._open)) or _size(self._open) > LONGEST):
+            self._close()
+        return self._given()
+
+    def finish(self) -> list[Chunk]:
+        """What is left when there are no more pages."""
+        self._close()
+        self._flush()
+        return self._given()
+
+    def _add(self, block: Block, *, first: bool) -> None:
+        span = (block.start, block.end)
+        match block.kind:
+            case "heading":
+                self._close()
+                self._head(block)
+            case "paragraph" if first and self._open is not None:
+                self._open = (self._open[0], block.end)
+            case "paragraph":
+                self._close()
+                self._open = span
+            case "list":
+                self._close()
+                self._put(self._sentences(span, self._slice(span)))
+            case "table" if _size(span) > WHOLE * self._most:
+                self._close()
+                self._put(self._lines(span, titled=True))
+            case "code" if _size(span) > self._most:
+                self._close()
+                self._put(self._lines(span, titled=False))
+            case _:
+                self._close()
+                self._put(_bounded([span], self._text, self._base, _size(span)))
+
+    def _head(self, block: Block) -> None:
+        level = max(block.level, 1)
+        dividing = level <= DIVIDING and any(not unit.heading for unit in self._held)
+        if dividing or self._length() >= self._least:
+            self._flush()
+        title = " ".join(self._slice((block.start, block.end)).split())[:TITLE]
+        self._path = [(other, words) for other, words in self._path if other < level]
+        self._path.append((level, title))
+        units = _bounded([(block.start, block.end)], self._text, self._base, block.end - block.start)
+        self._put(replace(unit, heading=True) for unit in units)
+
+    def _close(self) -> None:
+        """The paragraph that was open has ended."""
+        if self._open is not None:
+            span, self._open = self._open, None
+            self._put(self._sentences(span, self._slice(span).replace("\n", " ")))
+
+    def _sentences(self, span: tuple[int, int], text: str) -> Iterator[_Unit]:
+        begins = [span[0], *(span[0] + begin for begin, _ in split(text)[1:])]
+        return _bounded(pairwise([*begins, span[1]]), self._text, self._base, self._target(span))
+
+    def _lines(self, span: tuple[int, int], *, titled: bool) -> Iterator[_Unit]:
+        """Those of a table, below its first one; or stretches of code between blank lines, or its lines."""
+        text = self._slice(span)
+        breaks = [found.end() for found in _BLANK.finditer(text)] if not titled else []
+        bounds = [0, *breaks, len(text)]
+        parts: list[tuple[int, int]] = []
+        for start, end in pairwise(bounds):
+            if end - start <= self._most and not titled:
+                parts.append((span[0] + start, span[0] + end))
+            else:
+                ends = [start + found.end() for found in re.finditer(r"\n", text[start:end])]
+                lines = [start, *ends, end]
+                parts += [(span[0] + a, span[0] + b) for a, b in pairwise(lines)]
+        header = " ".join(text.partition("\n")[0].split())[:TITLE] if titled else None
+        for number, unit in enumerate(_bounded(parts, self._text, self._base, self._target(span))):
+            yield replace(unit, header=header if number else None)
+
+    def _target(self, span: tuple[int, int]) -> int:
+        """How long the parts of what is too long for one chunk are, so that they are alike."""
+        length = _size(span)
+        return length // -(-length // self._most) if length > self._most else self._most
+
+    def _put(self, units: Iterable[_Unit]) -> None:
+        for unit in units:
+            if self._held and self._full(unit):
+                self._flush()
+            if not any(not held.heading for held in self._held):
+                self._above = (*(words for _, words in self._path), *([unit.header] if unit.header else []))
+            self._held.append(unit)
+
+    def _full(self, unit: _Unit) -> bool:
+        """Whether the unit begins the next chunk."""
+        length, with_it = self._length(), unit.end - self._held[0].start
+        if all(held.heading for held in self._held):
+            return with_it > LONGEST
+        if length < self._least:
+            return with_it > self._most * 3 // 2 and unit.end - unit.start > self._most
+        if unit.whole:
+            return length + unit.whole > self._most
+        return with_it > self._most or length + (unit.end - unit.start) // 2 > unit.target
+
+    def _flush(self) -> None:
+        if not self._held:
+            return
+        start, end = self._held[0].start, self._held[-1].end
+        page = self._pages[bisect_right(self._pages, (start, 1 << 62)) - 1][1]
+        text = self._slice((start, end))
+        self._done.append(Chunk(self._document, self._count, page, start, end, self._above, text))
+        self._count += 1
+        self._held = []
+
+    def _given(self) -> list[Chunk]:
+        """What is done; the text before what is still held is let go."""
+        done, self._done = self._done, []
+        held = self._held[0].start if self._held else self._open[0] if self._open else self._base + len(self._text)
+        self._text, self._base = self._text[held - self._base :], held
+        while len(self._pages) > 1 and self._pages[1][0] <= held:
+            del self._pages[0]
+        return done
+
+    def _length(self) -> int:
+        return self._held[-1].end - self._held[0].start if self._held else 0
+
+    def _slice(self, span: tuple[int, int]) -> str:
+        return self._text[span[0] - self._base : span[1] - self._base]
+
+
+def _size(span: tuple[int, int]) -> int:
+    return span[1] - span[0]
+
+
+def _blocks(page: Page) -> Iterator[Block]:
+    """The page's blocks in order, none over another; what stands in none of them is a paragraph."""
+    at, end = 0, len(page.text)
+    for block in sorted(page.blocks, key=lambda block: (block.start, block.end)):
+        if block.start > at:
+            yield from _loose(page.text, at, min(block.start, end))
+        start, stop = max(block.start, at), min(block.end, end)
+        if _SOLID.search(page.text, start, stop):
+            yield replace(block, start=start, end=stop)
+        at = max(at, stop)
+    yield from _loose(page.text, at, end)
+
+
+def _loose(text: str, start: int, end: int) -> Iterator[Block]:
+    """The paragraphs of a text that has no blocks."""
+    bounds = [start, *(found.end() for found in _BLANK.finditer(text, start, end)), end]
+    for begin, stop in pairwise(bounds):
+        if _SOLID.search(text, begin, stop):
+            yield Block("paragraph", begin, stop)
+
+
+def _blanked(text: str, blocks: Iterable[Block]) -> str:
+    for block in blocks:
+        if block.kind == "furniture":
+            text = text[: block.start] + " " * (block.end - block.start) + text[block.end :]
+    return text
+
+
+def _bounded(spans: Iterable[tuple[int, int]], text: str, base: int, target: int) -> Iterator[_Unit]:
+    """Units of one paragraph without white space at their ends, none longer than LONGEST."""
+    units: list[tuple[int, int]] = []
+    for start, end in spans:
+        units += _trimmed(text, base, start, end)
+    whole = units[-1][1] - units[0][0] if units else 0
+    for number, (start, end) in enumerate(units):
+        yield _Unit(start, end, 0 if number else whole, target)
+
+
+def _trimmed(text: str, base: int, start: int, end: int) -> Iterator[tuple[int, int]]:
+    while start < end:
+        piece = text[start - base : end - base]
+        if not piece.strip():
+            return
+        start += len(piece) - len(piece.lstrip())
+        stop = end - (len(piece) - len(piece.rstrip()))
+        if stop - start > LONGEST:
+            space = max(
+                text.rfind(" ", start - base, start + LONGEST - base),
+                text.rfind("\n", start - base, start + LONGEST - base),
+            )
+            stop = space + base if space + base > start + LONGEST // 2 else start + LONGEST
+            kept = text[start - base : stop - base].rstrip()
+            yield start, start + len(kept)
+            start = stop
+            continue
+        yield start, stop
+        return

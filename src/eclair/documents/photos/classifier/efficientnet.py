@@ -1,0 +1,80 @@
+"""EfficientNet-lite2 as its makers describe it (Tan and Le, 2019; TensorFlow's `efficientnet/lite`), from weights.
+
+It takes one picture of 260 x 260 pixels, red, green and blue from -1 to 1, and gives a share for each of 1,000 things.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from eclair.documents.photos.classifier.torch_weights import Unreadable, Weights
+from eclair.util.onnx_writer import Network
+
+SIDE = 260
+THINGS = 1000
+EPSILON = 1e-3
+GROUPS = ((1, 1), (3, 2), (3, 2), (4, 2), (4, 1), (5, 2), (1, 1))
+"""How many blocks each group has, and the stride of the first."""
+
+
+def network(weights: Weights) -> bytes:
+    """The network as ONNX. Raises Unreadable where these are the weights of another."""
+    try:
+        return _Builder(weights).build()
+    except (KeyError, ValueError) as error:
+        raise Unreadable(f"these are the weights of another network ({error})") from error
+
+
+class _Builder:
+    def __init__(self, weights: Weights) -> None:
+        self._weights = weights
+        self._network = Network()
+
+    def build(self) -> bytes:
+        net = self._network
+        at = self._convolved("picture", "_conv_stem", "_bn0", stride=2, active=True)
+        number = 0
+        for times, stride in GROUPS:
+            for time in range(times):
+                at = self._block(at, f"_blocks.{number}", stride if time == 0 else 1)
+                number += 1
+        if f"_blocks.{number}._project_conv.weight" in self._weights:
+            raise ValueError("it has more blocks")
+        at = self._convolved(at, "_conv_head", "_bn1", active=True)
+        at = net.add("Flatten", [net.add("GlobalAveragePool", [at])])
+        matrix = net.tensor("classes", self._weights["_fc.weight"])
+        at = net.add("Gemm", [at, matrix, net.tensor("bias", self._weights["_fc.bias"])], transB=1)
+        shares = net.add("Softmax", [at], axis=1)
+        return net.model(("picture", (1, 3, SIDE, SIDE)), (shares, (1, THINGS)))
+
+    def _block(self, start: str, name: str, stride: int) -> str:
+        at = start
+        if f"{name}._expand_conv.weight" in self._weights:
+            at = self._convolved(at, f"{name}._expand_conv", f"{name}._bn0", active=True)
+        at = self._convolved(at, f"{name}._depthwise_conv", f"{name}._bn1", stride=stride, active=True, deep=True)
+        at = self._convolved(at, f"{name}._project_conv", f"{name}._bn2")
+        first = self._weights.get(f"{name}._expand_conv.weight", self._weights[f"{name}._depthwise_conv.weight"])
+        came = first.shape[1] if f"{name}._expand_conv.weight" in self._weights else first.shape[0]
+        same = stride == 1 and came == self._weights[f"{name}._project_conv.weight"].shape[0]
+        return self._network.add("Add", [at, start]) if same else at
+
+    def _convolved(
+        self, start: str, name: str, norm: str, *, stride: int = 1, active: bool = False, deep: bool = False
+    ) -> str:
+        """A convolution with the normalisation after it, as one."""
+        net, kernel = self._network, self._weights[f"{name}.weight"]
+        scale, shift, mean, spread = (
+            self._weights[f"{norm}.{part}"] for part in ("weight", "bias", "running_mean", "running_var")
+        )
+        factor = (scale / np.sqrt(spread + EPSILON)).astype(np.float32)
+        inputs = [
+            start,
+            net.tensor(f"{name}.weight", kernel * factor[:, None, None, None]),
+            net.tensor(f"{name}.bias", (shift - mean * factor).astype(np.float32)),
+        ]
+        group = kernel.shape[0] if deep else 1
+        at = net.add("Conv", inputs, strides=[stride, stride], group=group, auto_pad="SAME_UPPER")
+        if not active:
+            return at
+        low, high = (net.tensor(f"{at}.{end}", np.array(end, np.float32)) for end in (0, 6))
+        return net.add("Clip", [at, low, high])

@@ -1,0 +1,162 @@
+"""Opens pictures: PNG, JPEG, WebP, AVIF, HEIC, TIFF with all its pages, GIF, BMP and SVG, as they are to be seen."""
+
+from __future__ import annotations
+
+import io
+import struct
+from typing import Any
+
+import numpy as np
+from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
+
+from eclair.documents.photos import heic, svg
+from eclair.documents.readers.base import Fault, Source, damaged
+
+_cms: Any = ImageCms
+_BROKEN = (
+    UnidentifiedImageError,
+    OSError,
+    ValueError,
+    SyntaxError,
+    EOFError,
+    TypeError,
+    KeyError,
+    IndexError,
+    OverflowError,
+)
+"""What Pillow's formats raise on damaged files."""
+
+
+def frames(source: Source) -> int:
+    """How many pages it has. Only those of a TIFF are pages."""
+    if source.media != "image/tiff":
+        return 1
+    with _pillow(source) as image:
+        return getattr(image, "n_frames", 1)
+
+
+def frame(source: Source, number: int) -> Image.Image:
+    """Page `number` as it is to be seen, in the colours of sRGB. What it says of itself is in its `info`: `dpi` and
+    `exif`. Raises Fault."""
+    if number > 1 and source.media != "image/tiff":
+        raise Fault("missing", f"{source.name} has no page {number}.")
+    if source.media == "image/heic":
+        return _in_srgb(_photo(source))
+    if source.media == "image/svg+xml":
+        return _drawing(source)
+    with _pillow(source) as image:
+        try:
+            image.seek(number - 1)
+        except EOFError as error:
+            raise Fault("missing", f"{source.name} has no page {number}.") from error
+        _check(image.width, image.height, source)
+        try:
+            image.load()
+        except _BROKEN as error:
+            raise damaged(source.name) from error
+        exif = _exif(image)
+        seen = _plain(_upright(image))
+        if "dpi" in image.info:
+            seen.info["dpi"] = image.info["dpi"]
+        seen.info["exif"] = exif
+        return seen
+
+
+def _exif(image: Image.Image) -> bytes:
+    """What the camera noted, as it stands in a TIFF; empty where that is damaged, for what is seen is not."""
+    try:
+        return image.getexif().tobytes() if image.format == "TIFF" else image.info.get("exif", b"")
+    except (*_BROKEN, struct.error):
+        return b""
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    try:
+        return ImageOps.exif_transpose(image)
+    except (*_BROKEN, struct.error):
+        return image
+
+
+def _pillow(source: Source) -> Image.Image:
+    Image.MAX_IMAGE_PIXELS = None  # `_check` bounds them, with a sentence
+    try:
+        image = Image.open(source.path)
+    except _BROKEN as error:
+        raise damaged(source.name) from error
+    _check(image.width, image.height, source)
+    return image
+
+
+def _photo(source: Source) -> Image.Image:
+    try:
+        photo = heic.Photo(source.path.read_bytes())
+        _check(*photo.size, source)
+        image, exif, profile = photo.image(), photo.exif(), photo.profile()
+    except heic.Unsound as error:
+        raise damaged(source.name) from error
+    image.info["exif"] = exif
+    if profile:
+        image.info["icc_profile"] = profile
+    return image
+
+
+def _drawing(source: Source) -> Image.Image:
+    size = source.path.stat().st_size
+    if size > svg.LARGEST:
+        raise Fault(
+            "large",
+            f"{source.name} has {size >> 20} MB, the limit for an SVG is {svg.LARGEST >> 20} MB; send it as PNG.",
+        )
+    try:
+        return svg.drawn(source.path.read_bytes())
+    except svg.Undrawable as error:
+        raise Fault(
+            "unreadable",
+            f"{source.name} cannot be drawn; save it anew from the program that made it, or send it as PNG.",
+        ) from error
+
+
+def _plain(image: Image.Image) -> Image.Image:
+    """Eight bits of red, green and blue, on white paper."""
+    if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
+        paper = Image.new("RGBA", image.size, "white")
+        seen = Image.alpha_composite(paper, image.convert("RGBA")).convert("RGB")
+    else:
+        seen = _eight_bits(image).convert("RGB")
+    if image.mode in ("RGB", "RGBA") and image.info.get("icc_profile"):
+        seen.info["icc_profile"] = image.info["icc_profile"]
+    return _in_srgb(seen)
+
+
+def _in_srgb(image: Image.Image) -> Image.Image:
+    """The picture in the colours that screens have; as it is where its profile is wrong."""
+    profile = image.info.pop("icc_profile", None)
+    if not profile or b"sRGB" in profile:
+        return image
+    info = image.info
+    try:
+        known = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+        seen = ImageCms.profileToProfile(image, known, _cms.createProfile("sRGB"), outputMode="RGB")
+    except (ImageCms.PyCMSError, OSError, TypeError, ValueError):
+        return image
+    assert seen is not None
+    seen.info = info
+    return seen
+
+
+def _eight_bits(image: Image.Image) -> Image.Image:
+    """A picture of more than eight bits a colour, of which Pillow would only keep the lowest."""
+    if image.mode not in ("I", "F") and not image.mode.startswith("I;16"):
+        return image
+    values = np.asarray(image, np.float64)
+    low, high = float(values.min()), float(values.max())
+    return Image.fromarray(((values - low) / max(1e-9, high - low) * 255).astype(np.uint8))
+
+
+def _check(wide: int, high: int, source: Source) -> None:
+    if wide * high > source.limits.pixels:
+        raise Fault(
+            "large",
+            f"{source.name} has {wide * high / 1e6:,.0f} million pixels and the limit is "
+            f"{source.limits.pixels / 1e6:,.0f}; make it smaller and send it again.",
+        )

@@ -1,0 +1,81 @@
+"""E-mail: who wrote what to whom, then what is attached, each by its own reader."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from email import message_from_binary_file
+from email.message import EmailMessage, MIMEPart
+from email.policy import default
+from pathlib import Path
+
+from eclair.documents.readers import html
+from eclair.documents.readers.base import Opened, Part, Piece, Remarked, Source, clean, flow, line
+from eclair.documents.readers.embedded import pages, shown
+from eclair.documents.readers.text import paragraphs
+from eclair.schema.documents import Page
+
+HEADERS = ("Subject", "From", "To", "Cc", "Date")
+
+
+def read(source: Source) -> Iterator[Piece]:
+    yield Opened(source.media, None)
+    with source.path.open("rb") as file:
+        message = message_from_binary_file(file, policy=default)
+    assert isinstance(message, EmailMessage)
+    number = 0
+    for page in flow(_parts(message)):
+        number = page.number
+        yield page
+    for part in message.iter_attachments():
+        for piece in _attached(part, source, number):
+            if isinstance(piece, Page):
+                number = piece.number
+            yield piece
+
+
+def _parts(message: EmailMessage) -> Iterator[Part]:
+    for name in HEADERS:
+        if text := line(_header(message, name)):
+            yield Part("heading", text, 1) if name == "Subject" else Part("paragraph", f"{name}: {text}")
+    body = message.get_body(("plain", "html"))
+    if body is None:
+        return
+    text = _content(body)
+    if body.get_content_subtype() == "html":
+        yield from html.parts(iter([text]))
+    else:
+        yield from (part for part in paragraphs(iter(clean(text).split("\n"))) if isinstance(part, Part))
+
+
+def _header(message: EmailMessage, name: str) -> str:
+    try:
+        return str(message.get(name, ""))
+    except (ValueError, IndexError, AttributeError, TypeError):  # what its parser raises on broken ones
+        return ""
+
+
+def _content(part: MIMEPart) -> str:
+    payload = part.get_payload(decode=True)
+    data = payload if isinstance(payload, bytes) else b""
+    try:
+        return data.decode(part.get_content_charset("utf-8"), "replace")
+    except LookupError:
+        return data.decode("utf-8", "replace")
+
+
+def _attached(part: MIMEPart, source: Source, before: int) -> Iterator[Piece]:
+    name = shown(line(part.get_filename() or "attachment"))
+    if source.depth >= source.limits.nesting:
+        yield Remarked(f"{name} in {source.name} lies too deep in it and was not read; send it by itself.")
+        return
+    payload = part.get_payload(decode=True)
+    if part.get_content_type() == "message/rfc822":
+        data = b"".join(bytes(each) for each in part.iter_parts())
+    else:
+        data = payload if isinstance(payload, bytes) else b""
+    source.room.take(len(data), source.name)
+    with tempfile.NamedTemporaryFile(prefix="attached-") as file:
+        file.write(data)
+        file.flush()
+        yield from pages(source, Path(file.name), name, before)

@@ -1,0 +1,107 @@
+"""XLSX, row by row: what cells display, formulas by their stored results."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from datetime import date, datetime, time, timedelta
+from decimal import ROUND_HALF_UP, Context, Decimal
+from typing import Any
+
+import openpyxl
+from openpyxl.utils.exceptions import InvalidFileException
+
+from eclair.documents.readers.base import Opened, Piece, Remarked, Source, damaged, line
+from eclair.documents.readers.csv import Row, sheet
+from eclair.documents.readers.zip_xml import BROKEN
+
+_DIGITS = re.compile(r"[0#?][0#?,]*(?:\.([0#?]+))?")
+_EXACT = Context(prec=400)
+_CURRENCY = re.compile(r"\[\$([^\]-]*)(?:-[^\]]*)?\]|\"([^\"]*)\"|([€$£¥])")
+
+
+def read(source: Source) -> Iterator[Piece]:
+    source.room.take(_unpacked(source), source.name)
+    with source.path.open("rb") as file:  # by its name, openpyxl would judge it by its ending
+        try:
+            book = openpyxl.load_workbook(file, read_only=True, data_only=True, keep_links=False)
+        except (InvalidFileException, KeyError, ValueError, *BROKEN) as error:
+            raise damaged(source.name) from error
+        yield Opened(source.media, None)
+        before = 0
+        for each in book.worksheets:
+            number = before
+            for page in sheet(_rows(each), each.title, before):
+                number = page.number
+                yield page
+            before = number
+            if each.sheet_state != "visible" and number:
+                yield Remarked(f"The sheet {each.title} of {source.name} is hidden in it and was read all the same.")
+
+
+def _unpacked(source: Source) -> int:
+    import zipfile
+
+    with zipfile.ZipFile(source.path) as archive:
+        return sum(info.file_size for info in archive.infolist())
+
+
+def _rows(each: Any) -> Iterator[Row]:
+    each.reset_dimensions()  # what a sheet claims of its size is not believed
+    for number, cells in enumerate(each.iter_rows(), 1):
+        values = [displayed(cell.value, cell.number_format) if cell.value is not None else "" for cell in cells]
+        while values and not values[-1]:
+            values.pop()
+        if values:
+            yield Row(number, values)
+
+
+def displayed(value: object, form: str) -> str:
+    """A cell's value as its format shows it: dates as ISO 8601, numbers with their decimals, percent and currency, a
+    point before decimals and nothing between thousands, for those depend on who looks."""
+    match value:
+        case bool():
+            return "TRUE" if value else "FALSE"
+        case datetime():
+            return value.date().isoformat() if value.time() == time() else value.isoformat(" ", "seconds")
+        case date():
+            return value.isoformat()
+        case time():
+            return value.isoformat("seconds")
+        case timedelta():
+            seconds = round(value.total_seconds())
+            return f"{seconds // 3600}:{seconds // 60 % 60:02}:{seconds % 60:02}"
+        case int() | float():
+            return _number(value, form)
+        case _:
+            return line(str(value))
+
+
+def _number(value: float, form: str) -> str:
+    first = form.split(";")[0]
+    marks = [mark for mark in _CURRENCY.finditer(first) if any(mark.groups())]
+    bare = _CURRENCY.sub(lambda mark: " " * len(mark.group()), first)
+    percent = "%" in bare
+    exact = Decimal(repr(value)) * (100 if percent else 1)
+    digits = _DIGITS.search(bare)
+    if first == "General" or digits is None or not exact.is_finite() or "E" in bare or "/" in bare:
+        text = f"{exact.normalize():f}" if abs(exact) < Decimal(10) ** 21 else str(exact)
+    else:
+        text = _rounded(exact, digits.group(1) or "")
+    if percent:
+        return text + "%"
+    if marks and digits is not None:
+        mark = next(filter(None, marks[0].groups())).strip()
+        before = marks[0].start() < digits.start()
+        return (f"{mark}{text}" if before else f"{text} {mark}").strip()
+    return text
+
+
+def _rounded(value: Decimal, decimals: str) -> str:
+    """With as many decimals as the format has places for; those of `#` only where they are not 0."""
+    text = f"{value.quantize(Decimal(1).scaleb(-len(decimals)), ROUND_HALF_UP, _EXACT):f}"
+    for place in reversed(decimals):
+        if place == "0" or not text.endswith("0"):
+            break
+        text = text[:-1]
+    return text.removesuffix(".")

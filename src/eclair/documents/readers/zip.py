@@ -1,0 +1,101 @@
+"""ZIP: the files in it, one after another."""
+
+from __future__ import annotations
+
+import re
+import tempfile
+import zipfile
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+from eclair.documents.readers import reader
+from eclair.documents.readers.base import Fault, Opened, Piece, Remarked, Source
+from eclair.documents.readers.embedded import member, pages, shown
+from eclair.documents.readers.zip_xml import BROKEN, copied, opened
+from eclair.schema.documents import Page
+
+_APART = re.compile(r"(?:^|/)(?:__MACOSX|\.[^./][^/]*|Thumbs\.db|desktop\.ini)(?:/|$)")
+"""What systems leave in archives."""
+
+
+def read(source: Source) -> Iterator[Piece]:
+    if source.depth >= source.limits.nesting:
+        raise Fault("unreadable", f"{source.name} is an archive in an archive in an archive; unpack it and send that.")
+    yield Opened(source.media, None)
+    before = 0
+    with opened(source) as archive:
+        for info in _files(archive, source):
+            with tempfile.NamedTemporaryFile(prefix="member-") as file:
+                if fault := _unpack(archive, info, source, file):
+                    yield Remarked(f"In {source.name}: {fault}")
+                    continue
+                number = before
+                for piece in pages(source, Path(file.name), shown(info.filename), before):
+                    if isinstance(piece, Page):
+                        number = piece.number
+                    yield piece
+            before = number
+
+
+def _files(archive: zipfile.ZipFile, source: Source) -> list[zipfile.ZipInfo]:
+    files = [info for info in archive.infolist() if not info.is_dir() and not _APART.search(info.filename)]
+    if len(files) > source.limits.members:
+        raise Fault(
+            "large",
+            f"{source.name} holds {len(files):,} files and the limit is {source.limits.members:,}; unpack it and send "
+            "them in parts.",
+        )
+    if not files:
+        raise Fault("unreadable", f"{source.name} holds no files; send one with something in it.")
+    return files
+
+
+def _unpack(archive: zipfile.ZipFile, info: zipfile.ZipInfo, source: Source, target: IO[bytes]) -> str | None:
+    """Unpack a file; the sentence that says why it cannot be."""
+    name = shown(info.filename)
+    if info.flag_bits & 1:
+        return f"{name} is locked with a password; send it without one."
+    try:
+        copied(archive, info, source, target)
+    except BROKEN:
+        return f"{name} is damaged and was not read; pack it anew."
+    return None
+
+
+@contextmanager
+def member_of(source: Source, page: int) -> Generator[tuple[Source, int]]:
+    """The file in which that page stands, and its number there. Raises Fault of kind `missing`."""
+    if source.depth >= source.limits.nesting:
+        raise Fault("missing", f"{source.name} is not read.")
+    before = 0
+    with opened(source) as archive:
+        for info in _files(archive, source):
+            with tempfile.NamedTemporaryFile(prefix="member-") as file:
+                if _unpack(archive, info, source, file):
+                    continue
+                try:
+                    inner = member(source, Path(file.name), shown(info.filename))
+                    count = _count(inner)
+                except Fault:
+                    continue
+                if before < page <= before + count:
+                    yield inner, page - before
+                    return
+                before += count
+    raise Fault("missing", f"{source.name} has no page {page}.")
+
+
+def _count(source: Source) -> int:
+    """How many pages a file has, without OCR."""
+    if source.media == "application/pdf":
+        from eclair.documents.readers.pdf import open_pdf
+
+        with open_pdf(source) as document:
+            return len(document)
+    if source.media.startswith("image/"):
+        from eclair.documents.readers.image import frames
+
+        return frames(source)
+    return max((piece.number for piece in reader(source.media)(source) if isinstance(piece, Page)), default=0)

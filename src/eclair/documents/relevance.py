@@ -1,0 +1,75 @@
+"""Whether what was found has to do with a question at all, or is only the nearest of what has not.
+
+Something is always nearest. How near it must be was measured on questions that a document answers and on others
+(bench/retrieve.py), so that less than one in a hundred of those that it does is refused.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping, Sequence
+from functools import cache
+from importlib import resources
+
+from eclair.documents.search import Found
+from eclair.schema.messages import Passage
+from eclair.text.facts import stems
+from eclair.text.intent.whole_document import FRAME
+from eclair.text.language import language_of
+
+MEASURED = "multilingual-e5-small"
+"""The embedder whose cosines are known; beside others words alone decide."""
+
+SHARED = 0.15
+"""What having all of the question's words adds to a cosine."""
+
+ALIKE, ACROSS = 0.845, 0.755
+"""The least that both together come to where a passage fits: in the question's language, and where it is in another or
+that cannot be told. Across languages a cosine tells less, and there are no words to help."""
+
+WORDS = 0.2
+"""The least share of the question's words in a passage in its language, where they alone decide."""
+
+NAMED = 0.5
+"""The same of a passage that others are nearer than: a name or a number led to it."""
+
+TELLING = 2
+"""Words below which a question tells too little of what it is about."""
+
+Cosines = Mapping[tuple[str, int], float]
+"""How near passages are to a question, by their file and start."""
+
+
+def near(found: Sequence[Found]) -> Cosines:
+    return {(each.file, each.chunk.start): each.score for each in found if each.how != "words"}
+
+
+def fits(question: str, passages: Sequence[Passage], cosines: Cosines | None) -> bool:
+    """Whether any of these may answer the question; where that cannot be told, one may. Without cosines words alone
+    decide, and what is in another language may fit."""
+    asked = frozenset(stems(question)) - FRAME
+    if len(asked) < TELLING:
+        return True
+    language = language_of(question)
+    for passage in passages:
+        said = stems(" ".join((*passage.heading, passage.text)))
+        share = len(asked.intersection(said)) / len(asked)
+        alike = language is not None and language == language_of(passage.text)
+        if cosines is None:
+            fit = not alike or share >= WORDS
+        elif (cosine := cosines.get((passage.file, passage.start))) is not None:
+            fit = cosine + SHARED * share >= (ALIKE if alike else ACROSS)
+        else:
+            fit = share >= NAMED
+        if fit:
+            return True
+    return False
+
+
+@cache
+def nothing(language: str | None) -> str:
+    """That the documents do not answer, in a language; in English where that is not known."""
+    told: dict[str, str] = tomllib.loads(
+        (resources.files("eclair.documents") / "nothing_found.toml").read_text("utf-8")
+    )
+    return told.get(language or "en", told["en"])

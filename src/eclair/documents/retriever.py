@@ -1,0 +1,441 @@
+"""Gathers what an answer can rest on: the passages of the files and libraries that go along with a conversation.
+
+A document that the model reads whole at little cost is given whole; of others the passages that fit the question, or
+where that is on the whole, notes on every part. Passages keep their numbers for the whole conversation. What is said of
+them is checked by `citations`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import re
+import time
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass, replace
+
+from eclair.citations.checker import Checker
+from eclair.documents.embeddings import Embedder
+from eclair.documents.ingest import Intake, is_unknown
+from eclair.documents.notes import Ask, Notes
+from eclair.documents.passages import of_file, of_found
+from eclair.documents.quotes import quoted, quotes
+from eclair.documents.relevance import MEASURED, fits, near, nothing
+from eclair.documents.search import Found, Search
+from eclair.documents.sections import FRAMING, Part, Stated, fitting, parts_of, telling
+from eclair.errors import NotFound, StoreError, UnreadableFile, UpstreamError
+from eclair.generation.sources import Finding, Numbering, Quoted
+from eclair.llm.base import Engine, Model, Piece, Request
+from eclair.schema.events import Remarked, SourceFound, StepFinished, StepStarted
+from eclair.schema.messages import Attachment, LibraryName, Message, Passage
+from eclair.storage.documents import DocumentStore, FileState, Scope
+from eclair.text.intent.location import tellable
+from eclair.text.intent.whole_document import wants_whole
+from eclair.text.language import language_of, lists
+
+WAIT = 20.0
+"""Seconds for which an answer waits for something of a document to be read."""
+PATIENCE = 15.0
+"""Seconds for which files that were read are waited for until they are found by meaning too."""
+GLANCE = 0.1
+"""Seconds between two looks at how far files are."""
+SHORT = 5
+"""Words below which a question is searched for together with the one before."""
+LONGEST = 10_000
+"""Chunks of documents that are looked at for one answer: about two thousand pages."""
+PARTS = 64
+"""Parts of documents that are read for one answer."""
+LIBRARY = 20
+"""Files up to which a library is read as a whole."""
+SHORT_PART = 800
+"""Characters of which a sentence is quoted at least."""
+SHORTEST = 100
+"""Characters that a passage of a table rarely has less than."""
+QUOTES = 12
+"""Sentences that are quoted in the place of an answer on the whole."""
+SENTENCE = 150
+"""Characters of a note's sentence, about."""
+SMALL = 1.0
+"""Billions of parameters below which a model reads few passages well, and is not trusted to answer by itself."""
+MIDDLING = 4.0
+"""Billions of parameters that one of unknown size is taken to have."""
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """How many passages a model is shown, and how many characters of a document it is given whole."""
+
+    passages: int
+    whole: int
+
+
+def budget(model: Model) -> Budget:
+    """Few and short ones for a small model, more for a large one, never more than a good half of its window."""
+    size = model.active or model.parameters or MIDDLING
+    window = 4 * (model.context or 32_000)
+    if is_small(model):
+        return Budget(4, min(3_600, window // 4))
+    passages = 8 if size < 10 else 12
+    return Budget(min(passages, max(2, window // 2 // 1000)), min(window // 3, 6_000 if size < 2 else 48_000))
+
+
+def is_small(model: Model) -> bool:
+    """Whether the model is not trusted to answer by itself; one of unknown size is."""
+    size = model.active or model.parameters
+    return size is not None and size < SMALL
+
+
+_ASKS = re.compile(r"[?？؟;]")
+AskFor = Callable[[str, Engine, Model, Request], AsyncGenerator[Piece, None]]
+"""What a model says to the request of an owner, to whom what it takes is counted."""
+
+log = logging.getLogger(__name__)
+
+
+class Documents:
+    """What turns ask of documents: what goes along with a question, and the grounds of its answer."""
+
+    def __init__(
+        self, store: DocumentStore, search: Search, intake: Intake, embedder: Embedder | None, ask: AskFor
+    ) -> None:
+        self._store = store
+        self._search = search
+        self._intake = intake
+        self._embedder = embedder
+        self._ask = ask
+
+    async def attachments(self, owner: str, files: Sequence[str]) -> tuple[Attachment, ...]:
+        """Raises NotFound."""
+        found = [(await self._store.file(owner, id)).file for id in dict.fromkeys(files)]
+        return tuple(Attachment(file.id, file.name, file.size, file.media) for file in found)
+
+    async def until_read(self, owner: str, files: Sequence[str]) -> AsyncGenerator[FileState, None]:
+        """Until all of these are read and, for a while, embedded: how far the one is that is waited for, now and again.
+        Raises NotFound, UnreadableFile for one that cannot be read, StoreError where nothing can be for now."""
+        until: float | None = None
+        while True:
+            states = [await self._store.file(owner, id) for id in files]
+            for fault in (each.document.fault for each in states):
+                if fault is not None:
+                    raise UnreadableFile(fault.message)
+            waiting = [each for each in states if not _ready(each)]
+            if waiting and self._intake.unread is not None:
+                raise StoreError(self._intake.unread)
+            if not waiting:
+                until = until or time.monotonic() + PATIENCE
+                if time.monotonic() < until and self._intake.embeds and self._intake.unembedded is None:
+                    waiting = [each for each in states if each.document.embedded < each.document.chunks]
+            if not waiting:
+                return
+            yield waiting[0]
+            await asyncio.sleep(GLANCE)
+
+    async def libraries(self, owner: str, names: Sequence[str]) -> tuple[LibraryName, ...]:
+        """Those of these names or ids. Raises NotFound."""
+        found: list[LibraryName] = []
+        for name in dict.fromkeys(names):
+            by_id = name.startswith("lib_")
+            library = await (self._store.library if by_id else self._store.library_named)(owner, name)
+            found.append(LibraryName(library.id, library.name))
+        return tuple(found)
+
+    def grounds(
+        self, owner: str, history: Sequence[Message], numbering: Numbering | None = None
+    ) -> DocumentGrounds | None:
+        """Those of an answer to the last question; None where no file or library goes along with the conversation."""
+        files = dict.fromkeys(file.id for message in history for file in message.files)
+        libraries = dict.fromkeys(library.id for message in history for library in message.libraries)
+        if not files and not libraries:
+            return None
+        scope = Scope(owner, tuple(files), tuple(libraries))
+
+        def ask(engine: Engine, model: Model, request: Request) -> AsyncGenerator[Piece, None]:
+            return self._ask(owner, engine, model, request)
+
+        numbering = numbering or Numbering(history)
+        return DocumentGrounds(self._store, self._search, self._intake, self._embedder, ask, scope, history, numbering)
+
+
+class DocumentGrounds:
+    """The grounds of one answer, as `assistant.Grounds` has it. `history` ends with the question."""
+
+    def __init__(
+        self,
+        store: DocumentStore,
+        search: Search,
+        intake: Intake,
+        embedder: Embedder | None,
+        ask: Ask,
+        scope: Scope,
+        history: Sequence[Message],
+        numbering: Numbering,
+        clock: Callable[[], float] = time.perf_counter,
+    ) -> None:
+        self._store = store
+        self._search = search
+        self._intake = intake
+        self._embedder = embedder
+        self._ask = ask
+        self._scope = scope
+        self._history = history
+        self._numbering = numbering
+        self._clock = clock
+        self._passages: list[Passage] = []
+        self._hits: Sequence[Found] | None = None
+        self._fits = True
+        self._notes: list[str] = []
+        self._quotes: list[Quoted] = []
+        self._speechless = False
+
+    async def gather(self, engine: Engine, model: Model) -> AsyncGenerator[Finding, None]:
+        """Wait until something is read, search, and give the passages, best first or a whole document in its order."""
+        files = await self._files()
+        waiting = {each.document.sha256: each.file.name for each in files if is_unknown(each.document)}
+        if waiting:
+            began = self._clock()
+            yield StepStarted("read", "read", f"Reading {_names(list(waiting.values()))}")
+            await self._intake.wait(set(waiting), WAIT)
+            yield StepFinished("read", self._since(began))
+            files = await self._files()
+        most = budget(model)
+        if wants_whole(_question(self._history)) and await self._whole_files(files, most) is None:
+            read = await self._everything(files, PARTS * most.whole)
+            async with aclosing(self._part_by_part(read, engine, model)) as findings:
+                async for finding in findings:
+                    yield finding
+            files = read or files
+        if not self._passages:
+            began = self._clock()
+            yield StepStarted("search", "search", f"Searching {self._what(files)}")
+            found = tellable(await self._found(files, most), _question(self._history), model)
+            self._passages = self._numbering.numbered(found)
+            self._fits = bool(self._passages) and await self._fitting(files, model)
+            yield StepFinished("search", self._since(began))
+        for passage in self._passages:
+            yield SourceFound(passage)
+        for remark in self._remarks(files):
+            yield remark
+
+    async def certain(self, model: Model) -> list[Passage]:
+        """The passages that will be shown whatever is asked: those of files that are given whole."""
+        files = await self._files()
+        whole = await self._whole_files(files, budget(model)) or ()
+        return self._numbering.numbered(tellable(whole, _question(self._history), model))
+
+    async def lead(self, model: Model) -> Sequence[Quoted | str]:
+        """The sentences that answer best, where the model is too small to be trusted with that; or that none does."""
+        if self._quotes or not is_small(model):
+            return self._quotes
+        question = _question(self._history)
+        language = language_of(question)
+        if not self._fits:
+            self._speechless = True
+            return [nothing(language)]
+        foreign = language is not None and bool(model.languages) and not lists(model.languages, language)
+        found = await quotes(question, self._passages, self._embedder, 2 if foreign else 1)
+        self._speechless = foreign and bool(found)
+        return found
+
+    def suffice(self) -> bool:
+        """A small model would but repeat what is quoted from every part, guess where nothing answers, and babble in a
+        language that it does not know."""
+        return bool(self._quotes) or self._speechless
+
+    def notes(self) -> Sequence[str]:
+        return self._notes
+
+    def checker(self, passages: Sequence[Passage]) -> Checker:
+        return Checker(passages, self._embedder, _question(self._history))
+
+    async def _files(self) -> list[FileState]:
+        """The files that were attached, as far as they are still there."""
+        files: list[FileState] = []
+        for id in self._scope.files:
+            try:
+                files.append(await self._store.file(self._scope.owner, id))
+            except NotFound:
+                continue
+        return files
+
+    def _what(self, files: Sequence[FileState]) -> str:
+        known = {library.id: library.name for message in self._history for library in message.libraries}
+        attached = [each.file.name for each in files if each.file.id in self._scope.files]
+        return _names([*attached, *(known[id] for id in self._scope.libraries)])
+
+    async def _found(self, files: Sequence[FileState], most: Budget) -> list[Passage]:
+        """Passages without their numbers."""
+        if (whole := await self._whole_files(files, most)) is not None:
+            return whole
+        found = self._hits = await self._search.find(self._scope, _query(self._history), most.passages)
+        passages = [of_found(each) for each in found]
+        if not found:
+            return []
+        sheet = await self._sheet(found[0], most.whole // 2)
+        places = {(passage.file, passage.start) for passage in sheet}
+        return [*sheet, *(each for each in passages if (each.file, each.start) not in places)]
+
+    async def _fitting(self, files: Sequence[FileState], model: Model) -> bool:
+        """Whether anything that was found may answer. A larger model that is shown all there is sees that by itself;
+        and what it is told to do, rather than asked, need have no word of what it rests on."""
+        query, small = _query(self._history), is_small(model)
+        if wants_whole(_question(self._history)) or (not small and (self._hits is None or not _ASKS.search(query))):
+            return True
+        cosines = None
+        if self._embedder is not None and self._embedder.name.startswith(MEASURED) and await self._embedded(files):
+            cosines = near(self._hits or await self._search.find(self._scope, query, budget(model).passages))
+        return await asyncio.to_thread(fits, query, self._passages, cosines or None)
+
+    async def _embedded(self, files: Sequence[FileState]) -> bool:
+        """Whether everything that is searched is found by its meaning too."""
+        if any(not _ready(each) or each.document.embedded < each.document.chunks for each in files):
+            return False
+        libraries = await self._store.libraries(self._scope.owner) if self._scope.libraries else []
+        chosen = [each for each in libraries if each.library.id in self._scope.libraries]
+        return all(each.waiting == 0 and each.embedded == each.chunks for each in chosen)
+
+    async def _sheet(self, found: Found, most: int) -> list[Passage]:
+        """The passages of the sheet on which a row was found, where it has no more than `most` characters: what is
+        asked of a table may rest on all of its rows. Else that of the row alone."""
+        chunk = found.chunk
+        pages = await self._store.pages_at(chunk.document, chunk.start, chunk.end)
+        if len(pages) == 1 and len(pages[0].page.text) <= most and any(b.kind == "row" for b in pages[0].page.blocks):
+            start, end = pages[0].start, pages[0].start + len(pages[0].page.text)
+            near = most // SHORTEST
+            chunks = await self._store.chunks(chunk.document, max(0, chunk.number - near), chunk.number + near)
+            return [of_found(replace(found, chunk=each)) for each in chunks if start <= each.start < end]
+        return [of_found(found)]
+
+    async def _everything(self, files: Sequence[FileState], most: int) -> list[FileState]:
+        """All files of the scope; none where libraries are among them and it is too much to be read for one answer."""
+        found = list(files)
+        for library in self._scope.libraries:
+            listed = await self._store.files(self._scope.owner, LIBRARY, library=library)
+            found += sorted(listed.files, key=lambda each: each.file.name)
+            if listed.next is not None or sum(each.document.characters for each in found) > most:
+                return []
+        return list({each.file.id: each for each in found}.values())
+
+    async def _part_by_part(
+        self, files: Sequence[FileState], engine: Engine, model: Model
+    ) -> AsyncGenerator[Finding, None]:
+        """Passages of every part in order; none where nothing could be found out, and the question is on a place."""
+        question = _question(self._history)
+        whole = [tellable(await self._whole(each, LONGEST // len(files)), question, model) for each in files]
+        texts = [passages for passages in whole if passages]
+        if not texts:
+            return
+        cut = sum(map(len, texts)) < sum(each.document.chunks for each in files)
+        small = is_small(model)
+        room = budget(model).whole
+        parts = await asyncio.to_thread(_few, texts) if small else await asyncio.to_thread(parts_of, texts, room)
+        read = parts[: QUOTES if small else PARTS]
+        findings = self._tell(read, room, self._what(files)) if small else self._note(read, room, engine, model)
+        async with aclosing(findings):
+            async for finding in findings:
+                yield finding
+        if cut or len(read) < len(parts):
+            yield Remarked(
+                "partly_read",
+                f"{self._what(files)} is too long for one answer, which rests on the first {len(read)} parts, up to "
+                f"{read[-1].title}; ask about what follows by itself.",
+            )
+
+    async def _tell(self, parts: Sequence[Part], room: int, what: str) -> AsyncGenerator[Finding, None]:
+        """Have what tells most in each part quoted."""
+        began = self._clock()
+        yield StepStarted("parts", "read", f"Looking through {what}")
+        shown = fitting(await asyncio.to_thread(telling, _question(self._history), parts), room)
+        self._passages = self._numbering.numbered(shown.passages)
+        above = ""
+        for part, stated in zip(parts, shown.stated, strict=True):
+            for one in stated:
+                passage = self._resting(one)
+                title, above = part.title if part.title != above else "", part.title
+                self._quotes.append(quoted(passage, one.start - passage.start, one.end - passage.start, title))
+        yield StepFinished("parts", self._since(began))
+
+    async def _note(
+        self, parts: Sequence[Part], room: int, engine: Engine, model: Model
+    ) -> AsyncGenerator[Finding, None]:
+        """Have the model take notes on each part."""
+        notes = Notes(self._ask, engine, model, _question(self._history), self._clock)
+        try:
+            async with aclosing(notes.take(parts, room // (2 * SENTENCE + FRAMING))) as steps:
+                async for step in steps:
+                    yield step
+        except UpstreamError as error:
+            log.warning("no notes could be taken: %s", error.message)
+            return
+        shown = fitting(notes.stated, room)
+        self._passages = self._numbering.numbered(shown.passages)
+        for title, stated in zip(notes.titles, shown.stated, strict=True):
+            lines = [f"- {one.text} [{self._resting(one).number}]" for one in stated]
+            self._notes += ["\n".join([title, *lines])] if lines else []
+
+    def _resting(self, stated: Stated) -> Passage:
+        """The passage on which a sentence rests, under its number."""
+        return next(
+            passage
+            for passage in self._passages
+            if passage.file == stated.passage.file and passage.start <= stated.start and stated.end <= passage.end
+        )
+
+    async def _whole_files(self, files: Sequence[FileState], most: Budget) -> list[Passage] | None:
+        """All that there is to know, where the model may be shown it; None where it has to be searched."""
+        characters = sum(each.document.characters for each in files)
+        if not files or self._scope.libraries or characters > most.whole or not all(map(_ready, files)):
+            return None
+        return [passage for each in files for passage in await self._whole(each)]
+
+    async def _whole(self, file: FileState, most: int = LONGEST) -> list[Passage]:
+        """The file's passages in order, as many as `most` chunks."""
+        sha256 = file.document.sha256
+        chunks = await self._store.chunks(sha256, 0, most - 1)
+        pages = await self._store.pages(sha256, chunks[0].page) if chunks else []
+        return of_file(file.file, chunks, pages)
+
+    def _remarks(self, files: Sequence[FileState]) -> list[Remarked]:
+        """What of the files the answer cannot rest on."""
+        remarks: list[Remarked] = []
+        for each in files:
+            state = each.document
+            if state.fault is not None:
+                remarks.append(Remarked("unread", state.fault.message))
+            elif not _ready(each):
+                pages = f"{state.pages_read:,} of {state.pages:,}" if state.pages else f"{state.pages_read:,}"
+                remarks.append(Remarked("partly_read", f"Of {each.file.name} {pages} pages were read so far."))
+        if not self._fits:
+            remarks.append(Remarked("nothing_found", "Nothing in the documents fits the question."))
+        return remarks
+
+    def _since(self, began: float) -> float:
+        return round((self._clock() - began) * 1000, 1)
+
+
+def _few(texts: Sequence[Sequence[Passage]]) -> list[Part]:
+    """As many parts as are quoted, or fewer; more only where there are more files."""
+    most = max(SHORT_PART, sum(len(passage.text) for text in texts for passage in text) // QUOTES)
+    parts = parts_of(texts, most)
+    while len(parts) > max(QUOTES, len(texts)):
+        most += most // 4
+        parts = parts_of(texts, most)
+    return parts
+
+
+def _query(history: Sequence[Message]) -> str:
+    """What is searched for: the question, and where it is short what was asked before."""
+    asked = [message.text for message in history if message.role == "user"]
+    return "\n".join(asked[-2:]) if len(asked[-1].split()) < SHORT else asked[-1]
+
+
+def _question(history: Sequence[Message]) -> str:
+    return next(message.text for message in reversed(history) if message.role == "user")
+
+
+def _ready(file: FileState) -> bool:
+    return file.document.state == "ready"
+
+
+def _names(names: Sequence[str]) -> str:
+    return " and ".join(names) if len(names) < 3 else f"{names[0]} and {len(names) - 1} more"

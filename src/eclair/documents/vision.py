@@ -1,0 +1,162 @@
+"""Shows photos to models that see: each as it was prepared once, at the message that brought it.
+
+How a photo is opened and prepared is the reading process's affair; `context` lays it out.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from contextlib import aclosing, asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from eclair.documents import worker_protocol
+from eclair.documents.parser import Parser
+from eclair.documents.readers.file_type import pictured
+from eclair.errors import NotFound, TooLarge, UnreadableFile
+from eclair.generation.prompt import harmless
+from eclair.llm.base import Model, Picture
+from eclair.schema.documents import DESCRIPTION, PLACE, Page, Prepared, Shed
+from eclair.schema.events import Remarked
+from eclair.schema.messages import Message
+from eclair.storage.blobs import Blobs
+from eclair.storage.documents import DocumentStore, StoredFile
+
+SHED: Mapping[Shed, str] = {
+    "place": "the place where it was taken",
+    "serial": "the serial number of the camera",
+    "name": "a name",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """The pictures of files that a model is shown, by the ids of the files; `remarks` are what the person should know
+    of that."""
+
+    pictures: Mapping[str, Picture] = field(default_factory=dict[str, Picture])
+    remarks: tuple[Remarked, ...] = ()
+
+
+Look = Callable[[Sequence[Message], Model], Awaitable[Seen]]
+"""The pictures that go along with messages, as a model is shown them."""
+
+NOTHING = Seen()
+
+
+async def nothing(_messages: Sequence[Message], _model: Model) -> Seen:
+    """Where no files can go along."""
+    return NOTHING
+
+
+class Seeing:
+    """Prepares the photos of an owner. A prepared one is kept beside the bytes of its file, and goes with them."""
+
+    def __init__(self, store: DocumentStore, blobs: Blobs, parser: Parser) -> None:
+        self._store = store
+        self._blobs = blobs
+        self._parser = parser
+
+    def of(self, owner: str) -> Look:
+        async def look(messages: Sequence[Message], model: Model) -> Seen:
+            return await self._look(owner, messages, model)
+
+        return look
+
+    async def _look(self, owner: str, messages: Sequence[Message], model: Model) -> Seen:
+        """A photo that cannot be shown is left out: why is said where it is read."""
+        photos = await self.photos(owner, messages)
+        if not photos:
+            return NOTHING
+        new = {file.id for file in messages[-1].files}
+        if model.sees is None:
+            return Seen(remarks=_unseen(model) if any(photo.id in new for photo in photos) else ())
+        pictures: dict[str, Picture] = {}
+        remarks: list[Remarked] = []
+        for photo in photos:
+            try:
+                prepared = await self.prepared(photo.sha256, photo.name, model.sees)
+            except (UnreadableFile, TooLarge, NotFound):
+                continue
+            pictures[photo.id] = Picture(prepared.media, prepared.data, prepared.width, prepared.height)
+            if prepared.shed and model.place != "machine" and photo.id in new:
+                remarks.append(Remarked("left_out", _left_out(photo.name, prepared.shed)))
+        return Seen(pictures, tuple(remarks))
+
+    async def photos(self, owner: str, messages: Sequence[Message]) -> list[StoredFile]:
+        """Those that go along with the messages, each once."""
+        asked = dict.fromkeys(file.id for message in messages for file in message.files)
+        return [file for id in asked if (file := await self._photo(owner, id)) is not None]
+
+    async def prepared(self, sha256: str, name: str, side: int) -> Prepared:
+        """The photo, its longer side so many pixels at most. Raises what the parser raises."""
+        what = f"seen-{side}"
+        kept = await asyncio.to_thread(self._blobs.beside, sha256, what)
+        if kept is not None:
+            try:
+                return worker_protocol.decode_prepared(kept)
+            except (ValueError, TypeError):
+                pass  # it was changed on the disk; it is prepared anew
+        prepared = await self._parser.prepared(self._blobs.path(sha256), name, side)
+        await asyncio.to_thread(self._blobs.keep_beside, sha256, what, worker_protocol.encode_prepared(prepared))
+        return prepared
+
+    async def description(self, owner: str, id: str) -> str | None:
+        """What can be told of a photo that was read; None for other files. Raises NotFound."""
+        document = (await self._store.file(owner, id)).document
+        pages = await self._store.pages(document.sha256, 2, 2)
+        return next((stored.page.text for stored in pages if stored.page.label == DESCRIPTION), None)
+
+    async def given(self, data: bytes, name: str, side: int) -> Prepared:
+        """A photo of which nothing is kept, prepared. Raises what the parser raises."""
+        async with _placed(data) as path:
+            return await self._parser.prepared(path, name, side)
+
+    async def told(self, data: bytes, name: str) -> str:
+        """What can be told of a photo of which nothing is kept, without one who sees: its text and a description, but
+        not where it was taken. Raises UnreadableFile and TooLarge."""
+        texts: list[str] = []
+        async with _placed(data) as path, aclosing(self._parser.read(path, name)) as pieces:
+            async for piece in pieces:
+                if isinstance(piece, Page) and piece.label != PLACE and piece.text:
+                    head = f"{name}, {piece.label}" if piece.label else f"{name}, the text in it"
+                    texts.append(f"{head}:\n{harmless(piece.text)}")
+        return "\n\n".join(texts)
+
+    async def _photo(self, owner: str, id: str) -> StoredFile | None:
+        """The file, if it is there and a picture by its first bytes."""
+        try:
+            file = (await self._store.file(owner, id)).file
+            media = await asyncio.to_thread(pictured, self._blobs.path(file.sha256))
+        except (NotFound, OSError):
+            return None
+        return file if media is not None else None
+
+
+@asynccontextmanager
+async def _placed(data: bytes) -> AsyncGenerator[Path]:
+    """A file for as long as it is needed."""
+    folder = await asyncio.to_thread(tempfile.TemporaryDirectory, prefix="eclair-")
+    try:
+        path = Path(folder.name) / "picture"
+        await asyncio.to_thread(path.write_bytes, data)
+        yield path
+    finally:
+        await asyncio.to_thread(folder.cleanup)
+
+
+def _unseen(model: Model) -> tuple[Remarked, ...]:
+    return (
+        Remarked(
+            "not_seen",
+            f"{model.name} does not see pictures; it was given the text that was read and a simple description.",
+        ),
+    )
+
+
+def _left_out(name: str, shed: Sequence[Shed]) -> str:
+    what = [SHED[each] for each in shed]
+    told = what[0] if len(what) == 1 else f"{', '.join(what[:-1])} and {what[-1]}"
+    return f"{name} was shown to a model on another machine without what its file says beside the picture: {told}."

@@ -1,0 +1,1 @@
+"""Image backends: one module per service or engine, listed by the registry."""

@@ -1,0 +1,45 @@
+"""Every generator of pictures that Éclair has: those of this machine first, and last those that come along."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from eclair.documents.embeddings import Embedder
+from eclair.images import catalog
+from eclair.images.backends.bfl import BlackForestLabs
+from eclair.images.backends.clipart.drawer import Drawer
+from eclair.images.backends.diffusers.generator import Diffusers
+from eclair.images.backends.icons.generator import Icons
+from eclair.images.backends.openai import OpenAIImages
+from eclair.images.backends.sdcpp import StableDiffusionCpp
+from eclair.images.backends.servers import Listing, PictureServers, glanced
+from eclair.images.base import Generator
+from eclair.network.gate import CLOSED, Door
+from eclair.settings import Settings
+
+
+def generators(
+    settings: Settings, listing: Listing | None = None, embedder: Embedder | None = None, *, door: Door = CLOSED
+) -> Sequence[Generator]:
+    """The generators, which start nothing before they draw. Whoever asks for them closes them.
+
+    `listing` gives the servers that were added, as the store has them; without it they are read from its file. The
+    small model understands words by the `embedder`. What leaves this machine goes through `door`. Raises SettingsError
+    for a fault in the owner's catalogue.
+    """
+    taken = frozenset(catalog.entries(settings.catalog))
+    servers = PictureServers(settings, listing or glanced(settings))
+    found: list[Generator] = []
+    if settings.scripted:
+        from eclair.images.backends.scripted import ScriptedGenerator
+
+        found.append(ScriptedGenerator())
+    return [
+        *found,
+        Diffusers(settings),
+        StableDiffusionCpp(settings),
+        BlackForestLabs(servers, taken, door=door),
+        OpenAIImages(servers, taken, door=door),
+        Drawer(),
+        Icons(embedder),
+    ]

@@ -1,0 +1,87 @@
+"""The servers that can be asked for pictures: those of the settings and those that were added, with their keys."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+
+from eclair.errors import EclairError
+from eclair.llm.servers.bfl import draws_only
+from eclair.llm.servers.engines import taken_names, unlocked
+from eclair.llm.servers.jurisdiction import Place, place
+from eclair.network.gate import Door
+from eclair.settings import Settings
+from eclair.storage.readonly import added
+from eclair.storage.secrets import Vault
+from eclair.storage.types import AddedServer
+
+Listing = Callable[[], Awaitable[Sequence[AddedServer]]]
+
+
+@dataclass(frozen=True, slots=True)
+class PictureServer:
+    """A server. `models` are those that it need not list, `pictures` those that make pictures in any case; `problem` is
+    why its key cannot be read."""
+
+    name: str
+    url: str
+    key: str | None = field(repr=False)
+    models: tuple[str, ...]
+    pictures: tuple[str, ...]
+    place: Place
+    problem: EclairError | None = None
+
+    @property
+    def draws_only(self) -> bool:
+        return draws_only(self.name, self.url)
+
+    @property
+    def jurisdiction(self) -> str | None:
+        """As a `PictureModel` has it."""
+        return None if self.place.where == "machine" else self.place.code
+
+    def why_not(self, door: Door) -> str | None:
+        """What keeps it from being asked, in a sentence."""
+        if self.problem is not None:
+            return self.problem.message
+        return door.rules.fault(self.url, "engine", self.country)
+
+    @property
+    def country(self) -> str | None:
+        """Where its owner says that it belongs."""
+        return self.place.country if self.place.stated else None
+
+
+def glanced(settings: Settings) -> Listing:
+    """Those that were added, read without a store that is open."""
+
+    async def listing() -> Sequence[AddedServer]:
+        return await asyncio.to_thread(added, settings.data_dir)
+
+    return listing
+
+
+class PictureServers:
+    def __init__(self, settings: Settings, listing: Listing, vault: Vault | None = None) -> None:
+        self._settings = settings
+        self._listing = listing
+        self._vault = vault or Vault.configured(settings)
+
+    async def all(self) -> list[PictureServer]:
+        """Raises StoreError."""
+        found = [
+            PictureServer(name, each.url, each.key, each.models, each.pictures, place(each.url))
+            for name, each in self._settings.engines.items()
+        ]
+        taken = taken_names(self._settings)
+        return found + [self._added(each) for each in await self._listing() if each.name not in taken]
+
+    def _added(self, server: AddedServer) -> PictureServer:
+        key, problem = None, None
+        try:
+            key = unlocked(server, self._vault)
+        except EclairError as error:
+            problem = error
+        where = place(server.url, server.country)
+        return PictureServer(server.name, server.url, key, server.models, (), where, problem)

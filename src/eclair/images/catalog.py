@@ -1,0 +1,173 @@
+"""The catalogue of picture models as values; `[[picture]]` rows of the owner's own file add to it and override it.
+
+Which of them are on this machine is `shelf`'s affair, fetching them that of `plans`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from functools import cache
+from importlib import resources
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Literal
+
+import orjson
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+
+from eclair.errors import SettingsError
+from eclair.models import catalog
+from eclair.models.catalog import Address, Billions, Bytes, Countries, Date, Line, Name, Repo, Sha256, Tag
+from eclair.schema.images import PictureModel
+
+Maker = Literal["diffusers", "sdcpp"]
+Role = Literal["diffusion", "vae", "clip_l", "t5xxl", "llm"]
+Side = Annotated[int, Field(ge=16, le=8192)]
+Path_ = Annotated[str, Field(pattern=r"^([\w+-][\w.+-]*/)*[\w+-][\w.+-]*\.(gguf|safetensors)$")]
+
+_STRICT = ConfigDict(extra="forbid")
+TABLE = "picture"
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One file of a model in several, in a repository of the hub."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
+
+    role: Role
+    repo: Repo
+    file: Path_
+    size: Bytes | None = None
+    sha256: Sha256 | None = None
+
+    @property
+    def name(self) -> str:
+        """What the file is called on this machine."""
+        return self.file.rpartition("/")[2]
+
+
+@dataclass(frozen=True, slots=True)
+class PictureEntry:
+    """A picture model of the catalogue. What is unknown is None or empty.
+
+    `country`, `restricts` and `languages` are as in the catalogue of engines. `parameters` (of what draws) and
+    `encoders` (of what reads the prompt) are billions. Its weights are a whole repository in diffusers' layout, `repo`,
+    or `parts`. Sizes are pixels.
+    """
+
+    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
+
+    id: Name
+    name: Line
+    maker: Line
+    licence: Line
+    generator: Maker
+    country: Countries | None = None
+    restricts: Line | Literal[""] = ""
+    licence_url: Address | None = None
+    released: Date | None = None
+    repo: Repo | None = None
+    parts: tuple[Part, ...] = ()
+    parameters: Billions | None = None
+    encoders: Billions | None = None
+    width: Side = 1024
+    height: Side = 1024
+    least: Side = 64
+    most: Side = 2048
+    multiple: Annotated[int, Field(ge=1, le=256)] = 16
+    steps: Annotated[int, Field(ge=1, le=200)] | None = None
+    guidance: Annotated[float, Field(ge=0, le=50)] | None = None
+    edits: bool = False
+    masks: bool = False
+    negative: bool = False
+    previews: bool = False
+    languages: tuple[Tag, ...] = ()
+
+    @property
+    def size(self) -> int | None:
+        """About how many bytes its weights are, two for each number, or as its parts have it."""
+        sizes = [part.size for part in self.parts if part.size is not None]
+        if self.parts:
+            return sum(sizes) if len(sizes) == len(self.parts) else None
+        if self.parameters is None or self.encoders is None:
+            return None
+        return round((self.parameters + self.encoders) * 2e9)
+
+    def model(self, why: str | None) -> PictureModel:
+        """The model as it is offered; `why` says what is missing on this machine."""
+        return PictureModel(
+            id=self.id,
+            name=self.name,
+            maker=self.maker,
+            country=self.country,
+            generator=self.generator,
+            licence=self.licence,
+            licence_url=self.licence_url,
+            restricted=bool(self.restricts),
+            width=self.width,
+            height=self.height,
+            least=self.least,
+            most=self.most,
+            multiple=self.multiple,
+            steps=self.steps,
+            guidance=self.guidance,
+            edits=self.edits,
+            masks=self.masks,
+            negative=self.negative,
+            previews=self.previews,
+            languages=self.languages,
+            state="ready" if why is None else "absent",
+            why=why,
+        )
+
+
+@cache
+def entries(own: Path | None = None) -> dict[str, PictureEntry]:
+    """Every entry by its id: Éclair's, then those of the owner's file, whose rows need only say what is different.
+
+    Raises SettingsError, which names the row and what is wrong with it.
+    """
+    text = resources.files("eclair.images").joinpath("catalog.toml").read_text("utf-8")
+    rows = catalog.rows(text, "catalog.toml", TABLE)
+    if own is not None:
+        for id, row in catalog.rows(catalog.read(own), str(own), TABLE).items():
+            rows[id] = {**rows.get(id, {}), **row}
+    return {id: _entry(id, row, "catalog.toml" if own is None else str(own)) for id, row in rows.items()}
+
+
+def of(generator: Maker, own: Path | None = None) -> dict[str, PictureEntry]:
+    """Those that `generator` draws with, by their ids. Raises SettingsError."""
+    return {id: entry for id, entry in entries(own).items() if entry.generator == generator}
+
+
+def _entry(id: str, row: Mapping[str, Any], where: str) -> PictureEntry:
+    values = {"parts" if key == "part" else key: value for key, value in row.items()}
+    try:
+        if "parts" in row:
+            raise SettingsError(
+                f"{where}: picture model {id!r} has `parts`, which is no field; write [[picture.part]]."
+            )
+        entry = _ENTRY.validate_json(orjson.dumps(values), strict=True)
+    except ValidationError as error:
+        names = [spec.name for spec in fields(PictureEntry)]
+        raise SettingsError(f"{where}: picture model {id!r} {catalog.fault(error, names)}") from None
+    except orjson.JSONEncodeError as error:
+        raise SettingsError(f"{where}: picture model {id!r} holds what no field can be ({error}).") from None
+    whole, several = entry.repo is not None, bool(entry.parts)
+    if (whole, several) != (entry.generator == "diffusers", entry.generator == "sdcpp"):
+        raise SettingsError(
+            f"{where}: picture model {id!r} needs `repo` for the generator `diffusers`, and [[picture.part]] rows for "
+            "`sdcpp`, each without the other."
+        )
+    if entry.least > entry.most or any(
+        not entry.least <= side <= entry.most or side % entry.multiple for side in (entry.width, entry.height)
+    ):
+        raise SettingsError(
+            f"{where}: picture model {id!r} has a `width` or `height` that is not between `least` and `most` or no "
+            "multiple of `multiple`."
+        )
+    return entry
+
+
+_ENTRY = TypeAdapter(PictureEntry)

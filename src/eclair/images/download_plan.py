@@ -1,0 +1,90 @@
+"""What `eclair pull` would fetch for a picture model: of a repository in diffusers' layout the files that are loaded
+and no others, of a model in parts each of them."""
+
+from __future__ import annotations
+
+import re
+
+from eclair.errors import ModelMissing
+from eclair.images.backends.diffusers import families
+from eclair.images.catalog import PictureEntry
+from eclair.images.installed import INDEX, PLACE
+from eclair.models import catalog, memory
+from eclair.models.download_plan import Plan
+from eclair.models.huggingface import Hub, Wanted
+from eclair.network.client import Downloads
+from eclair.util.humanize import size
+
+LOADED = (".json", ".txt", ".model", ".jinja", ".safetensors")
+"""Endings of the files that are loaded; none of them holds code."""
+
+_NAME = re.compile(r"[\w+-][\w.+-]*(/[\w+-][\w.+-]*)*")
+_VARIANT = re.compile(r"\.(fp16|bf16|fp32|non_ema|ema|int8|fp8)\b")
+
+
+async def plan(entry: PictureEntry, hub: Hub, downloads: Downloads) -> Plan:
+    """The plan for a model of the catalogue. Raises ModelMissing, NotFound and Forbidden."""
+    files = await (_of_repository if entry.repo is not None else _of_parts)(entry, hub, downloads)
+    sizes = [file.size for file in files if file.size is not None]
+    return Plan(as_entry(entry), files, _why(sum(sizes)), entry.restricts, f"{PLACE}/{entry.id}")
+
+
+async def _of_repository(entry: PictureEntry, hub: Hub, downloads: Downloads) -> tuple[Wanted, ...]:
+    assert entry.repo is not None
+    repository = await hub.repository(downloads, entry.repo)
+    try:
+        index = families.parsed(await hub.content(downloads, entry.repo, INDEX))
+    except ValueError as error:
+        raise ModelMissing(f"{entry.repo} cannot be drawn with: {error}.") from error
+    files = [file for file in repository.files if _is_loaded(file.name, index.parts)]
+    last = [file for file in repository.files if file.name == INDEX]
+    if not last or not any(file.name.endswith(".safetensors") for file in files):
+        raise ModelMissing(f"{entry.repo} holds no weights in diffusers' layout; check `repo` in the catalogue.")
+    return (*files, *last)
+
+
+def _is_loaded(name: str, parts: tuple[str, ...]) -> bool:
+    folder, _, file = name.rpartition("/")
+    return (
+        _NAME.fullmatch(name) is not None
+        and folder in parts
+        and file.endswith(LOADED)
+        and _VARIANT.search(file) is None
+        and not file.endswith(".msgpack.index.json")
+    )
+
+
+async def _of_parts(entry: PictureEntry, hub: Hub, downloads: Downloads) -> tuple[Wanted, ...]:
+    found: list[Wanted] = []
+    for part in entry.parts:
+        url, gguf = hub.address(part.repo, part.file), part.name.endswith(".gguf")
+        if part.size is not None and part.sha256 is not None:
+            found.append(Wanted(part.name, url, part.size, part.sha256, gguf=gguf))
+            continue
+        seen = await hub.look(downloads, url, f"{part.repo}/{part.file}")
+        found.append(Wanted(part.name, url, seen.size, part.sha256 or seen.sha256, seen.tag, gguf=gguf))
+    return tuple(found)
+
+
+def _why(needed: int) -> str:
+    """What is to be known before so many bytes are fetched."""
+    there = memory.physical()
+    if needed <= there:
+        return ""
+    return f"Its weights are {size(needed)} and this machine has {size(there)} of memory, so that it will not run here"
+
+
+def as_entry(entry: PictureEntry) -> catalog.Entry:
+    """The model as everything is told of that is pulled."""
+    return catalog.Entry(
+        id=entry.id,
+        name=entry.name,
+        maker=entry.maker,
+        licence=entry.licence,
+        weights="open",
+        country=entry.country,
+        restricts=entry.restricts,
+        released=entry.released,
+        parameters=entry.parameters,
+        card=entry.licence_url,
+    )

@@ -1,0 +1,251 @@
+"""The engine port: one streamed call.
+
+An engine turns a `Request` into a stream of `Piece`s. Closing the stream (`aclose`, or cancelling the task
+that reads it) stops the engine's work at once. Which engine serves which model is the registry's affair.
+"""
+
+from __future__ import annotations
+
+import base64
+import math
+from collections.abc import AsyncGenerator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol, runtime_checkable
+
+from eclair.schema.messages import FinishReason, Sampling
+
+JSON = dict[str, Any]
+
+Thinks = Literal["enable_thinking", "thinking", "effort", "levels", "prompt", "always", "never"]
+"""How a model is told whether to think before it answers; `thinking` says what each means in a request."""
+
+
+SQUARE = 28
+"""Pixels of the side of a square of a picture that is one token to Pixtral, Mistral Small and Qwen-VL; Gemma takes
+fewer of larger ones."""
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A picture as a model is shown it, a JPEG or PNG of so many pixels."""
+
+    media: str
+    data: bytes = field(repr=False)
+    width: int
+    height: int
+
+    @property
+    def address(self) -> str:
+        """The whole of it as a `data:` URL."""
+        return f"data:{self.media};base64,{base64.b64encode(self.data).decode()}"
+
+    @property
+    def tokens(self) -> int:
+        """About how many tokens it is: one for each square of so many pixels, and one for each row of these."""
+        across, down = -(-self.width // SQUARE), -(-self.height // SQUARE)
+        return across * down + down
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """One message as the engine is shown it.
+
+    `content` is text, or the list of typed parts of the OpenAI format; None where an assistant only
+    called tools. `tool_calls` and `tool_call_id` are in that format too. `pictures` are shown before the text.
+    """
+
+    role: Literal["system", "developer", "user", "assistant", "tool"]
+    content: str | list[JSON] | None
+    name: str | None = None
+    tool_calls: tuple[JSON, ...] = ()
+    tool_call_id: str | None = None
+    pictures: tuple[Picture, ...] = ()
+
+
+@dataclass(slots=True)
+class Tab:
+    """Where an engine on this machine notes the joules that an answer takes; both stay 0 where it cannot know."""
+
+    measured: float = 0.0
+    estimated: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What an engine is asked.
+
+    Either `messages` or `prompt` (plain text to be continued). Where the last message is the assistant's,
+    the engine goes on from it, and its stream holds only what is new.
+    `prediction` is a text that the answer will largely repeat; it changes how fast the words come, never the words.
+    `extra` is passed on as it is: fields of the OpenAI format that Éclair does not interpret. One of them,
+    `reasoning_effort`, an engine says in the way of its model, which is `thinks`, or known to the engine where that is
+    None. `purpose` says what the answer is for, should an engine care. `tab` is filled while it is answered, even if
+    the stream is closed early.
+    """
+
+    model: str
+    messages: tuple[Said, ...] = ()
+    prompt: str | None = None
+    sampling: Sampling = field(default_factory=Sampling)
+    tools: tuple[JSON, ...] = ()
+    tool_choice: str | JSON | None = None
+    response_format: JSON | None = None
+    prediction: str | None = None
+    extra: JSON = field(default_factory=dict[str, Any])
+    thinks: Thinks | None = None
+    purpose: Literal["answer", "title", "notes", "queries", "prefill"] = "answer"
+    tab: Tab = field(default_factory=Tab, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """More words of the answer; as many tokens as came together. `logprobs` as the OpenAI format has them."""
+
+    text: str
+    logprobs: tuple[JSON, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Reasoning:
+    """More words of what the model thinks before it answers."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCall:
+    """A piece of call number `index`: `id` and `name` come once, at its beginning; `arguments` grow."""
+
+    index: int
+    id: str | None
+    name: str | None
+    arguments: str
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """The engine's own count of tokens; comes at most once. `reasoning_tokens` are among the completion's.
+
+    `drafted_tokens` were guessed ahead (from the text at hand, by a small model, or from a prediction that the request
+    brought) and `accepted_tokens` of them were right; None where the engine does not say.
+    """
+
+    prompt_tokens: int
+    completion_tokens: int
+    cached_tokens: int | None = None
+    reasoning_tokens: int | None = None
+    drafted_tokens: int | None = None
+    accepted_tokens: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """The answer is complete. Without it a stream has broken off.
+
+    `stop` is the stop sequence that ended it, where the engine says so.
+    """
+
+    reason: FinishReason
+    stop: str | None = None
+
+
+Piece = Text | Reasoning | ToolCall | Counted | Ended
+
+
+@dataclass(frozen=True, slots=True)
+class Embedded:
+    """The vectors of some texts, in their order, and how many tokens the texts were."""
+
+    vectors: list[list[float]]
+    tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """A model that can be asked. `context` is its window in tokens, None where the engine does not say.
+
+    `sampling` is what its makers recommend; `languages` are those it knows, as BCP 47 tags, empty where
+    unknown; `size` is the bytes of its file, None where it is not on this machine; `titles` says whether it can be
+    trusted to name a conversation. `parameters` and `active` (those that a token uses) are billions. `thinks` says how
+    it is told whether to think; None is unknown. `place` is where it answers: `machine` (this one), `network`, an ISO
+    code of a country, or `unknown`. `sees` is how many pixels of the longer side of a picture it uses, None where it
+    sees none; `calls` whether it is known to call tools.
+    """
+
+    id: str
+    name: str
+    engine: str
+    context: int | None = None
+    sampling: Sampling = field(default_factory=Sampling)
+    maker: str | None = None
+    country: str | None = None
+    licence: str | None = None
+    languages: tuple[str, ...] = ()
+    size: int | None = None
+    titles: bool = True
+    parameters: float | None = None
+    active: float | None = None
+    thinks: Thinks | None = None
+    place: str = "machine"
+    sees: int | None = None
+    calls: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """Whether an engine can answer now; `detail` is a sentence for people."""
+
+    state: Literal["ready", "loading", "down"]
+    detail: str
+
+
+def estimated(text: str) -> int:
+    """About how many tokens `text` is, where nothing can count them."""
+    return math.ceil(len(text.encode()) / 3)
+
+
+@runtime_checkable
+class Remote(Protocol):
+    """An engine that is reached at an address."""
+
+    url: str
+
+
+class Engine(Protocol):
+    """Something that answers. Errors are those of `UpstreamError` and `SetupError`."""
+
+    name: str
+
+    async def models(self) -> list[Model]:
+        """The models it serves."""
+        ...
+
+    def stream(self, request: Request) -> AsyncGenerator[Piece, None]:
+        """Ask; the pieces come as the engine makes them, ending with `Ended`."""
+        ...
+
+    async def count(self, model: str, text: str) -> int:
+        """How many tokens `text` is to `model`; an estimate from its length where the engine cannot tell."""
+        ...
+
+    async def embed(self, model: str, texts: Sequence[str], dimensions: int | None) -> Embedded:
+        """A vector for each text, of so many `dimensions` where the model lets one choose.
+
+        Raises EngineRefused where the engine or the model has none.
+        """
+        ...
+
+    async def health(self, model: str | None = None) -> Health:
+        """Whether it can answer now, or whether that model of it can."""
+        ...
+
+    async def prefill(self, request: Request) -> None:
+        """Read the messages now, so that a question that begins like them is answered at once.
+
+        Does nothing where that would cost money, or tell another machine what nobody has sent yet.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Free what it holds. An engine that Éclair started ends here."""
+        ...

@@ -1,0 +1,1 @@
+"""The embedded engine: llama.cpp in one process per loaded model."""

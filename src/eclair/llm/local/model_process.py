@@ -1,0 +1,439 @@
+"""One model of the embedded engine: llama.cpp in a process of its own, started, watched and ended here.
+
+`llama_process` is that process; `OpenAIEngine` does the talking. An Éclair that runs shares its engine with
+others on the same data folder through `share`, which only their owner can read.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import platform
+import secrets
+import shutil
+import time
+from collections.abc import AsyncGenerator
+from dataclasses import replace
+from pathlib import Path
+
+from eclair.errors import (
+    EclairError,
+    EngineBroken,
+    EngineMissing,
+    EngineUnavailable,
+    SetupError,
+    UpstreamError,
+)
+from eclair.llm.base import JSON, Counted, Health, Piece, Request, estimated
+from eclair.llm.local import endpoint_file, profile
+from eclair.llm.local.endpoint_file import Endpoint
+from eclair.llm.local.energy import Machine, Meter
+from eclair.llm.local.llama_server import Order
+from eclair.llm.local.profile import Choice
+from eclair.llm.local.speculative import GUESSES, Drafting
+from eclair.llm.local.subprocess import Child
+from eclair.llm.openai.engine import OpenAIEngine
+from eclair.models import installed
+from eclair.models.catalog import Entry
+from eclair.models.gguf.layouts import AS_IT_CAME
+from eclair.models.installed import path_of, verify
+from eclair.models.memory import SHARED
+from eclair.network.client import BrokenOff, TimedOut, Unreachable
+from eclair.schema.messages import Sampling
+from eclair.settings import Settings
+from eclair.util.cpu import cores
+
+DEADLINE = 300.0
+"""Seconds for which a request waits for the engine to be ready."""
+
+BACK_OFF = (0.0, 1.0, 2.0, 4.0, 8.0, 16.0, 30.0)
+"""Seconds before each restart of an engine that dies again and again."""
+
+HEALTHY = 60.0
+"""Seconds after which a death counts as the first again."""
+
+CACHE_MIB = 256
+"""Memory for chats that have left their slot, about 11,000 tokens of them."""
+
+UNDER_WAY = (b"llamacpp:requests_processing", b"llamacpp:requests_deferred")
+"""What llama.cpp calls the numbers of requests that it answers and that wait."""
+
+log = logging.getLogger(__name__)
+
+
+class Resident:
+    """A model that is loaded, or loading: it begins at once, and requests wait for it. Needs a running loop."""
+
+    def __init__(self, settings: Settings, entry: Entry) -> None:
+        self.entry = entry
+        self._settings = settings
+        self._share = endpoint_file.share_file(settings.data_dir, entry.id)
+        self._scratch = settings.data_dir / "scratch"
+        drafts = settings.data_dir / "drafting" / f"{entry.id}.json"
+        wanted = settings.speculation == "auto" and entry.speculation != "none"
+        self._drafting = Drafting(drafts, wanted=wanted)
+        self._without_drafts = asyncio.Event()
+        self._asking = 0
+        self._leaving = False
+        self._client: OpenAIEngine | None = None
+        self._child: Child | None = None
+        self._others: int | None = None
+        self._meter = Meter(Machine(), lambda: self.process, settings.core_watts)
+        self._warming: asyncio.Task[None] | None = None
+        self._fault: EclairError | None = None
+        self._changed = asyncio.Condition()
+        self._hopeless = False
+        self._deaths = 0
+        self._seen = self._stamp()
+        self._task = asyncio.create_task(self._watch(), name="embedded engine")
+
+    @property
+    def pid(self) -> int | None:
+        """The engine's process, if it is ours and runs."""
+        return self._child.pid if self._child is not None else None
+
+    @property
+    def process(self) -> int | None:
+        """The engine's process, whoever started it, while it runs and is known."""
+        return self.pid if self.pid is not None else self._others
+
+    async def stream(self, request: Request) -> AsyncGenerator[Piece, None]:
+        """Ask; see `Engine.stream`. Raises EngineUnavailable when the engine dies, and what keeps it from starting."""
+        client = await self._ready()
+        request = replace(
+            request,
+            sampling=_recommended(request.sampling, self.entry),
+            thinks=self.entry.way_of_thinking,
+        )
+        self._asking += 1
+        try:
+            with self._meter.open(request.tab):
+                async with contextlib.aclosing(client.stream(request)) as pieces:
+                    async for piece in pieces:
+                        if isinstance(piece, Counted) and self._drafting.learn(piece):
+                            self._without_drafts.set()
+                        yield piece
+        except (EngineBroken, EngineUnavailable) as error:
+            if await self._has_gone(client):
+                raise EngineUnavailable(
+                    f"The embedded engine died while it was answering ({self._last_words()}); it is being restarted."
+                ) from error
+            raise
+        finally:
+            self._asking -= 1
+
+    async def count(self, text: str) -> int:
+        """By the model's own tokenizer if it is loaded; else estimated, for counting waits for nothing."""
+        return await self._client.count(self.entry.id, text) if self._client is not None else estimated(text)
+
+    async def health(self) -> Health:
+        if self._client is not None:
+            whose = f"process {self.pid}" if self.pid is not None else "shared with another Éclair"
+            return Health("ready", f"llama.cpp runs {self.entry.name} ({whose}).")
+        if self._fault is not None:
+            return Health("down" if self._hopeless else "loading", self._fault.message)
+        return Health("loading", f"{self.entry.name} is loading.")
+
+    async def prefill(self, request: Request) -> None:
+        """Read the messages into the cache, after the system prompt, which is read as soon as the engine is ready."""
+        client = await self._ready()
+        if self._warming is not None:
+            await asyncio.wait([self._warming])
+        await client.prefill(request)
+
+    async def close(self) -> None:
+        """End the engine if it is ours; leave it if it is another's."""
+        self._task.cancel()
+        await asyncio.wait([self._task])
+        if self._client is not None:
+            await self._client.close()
+            self._client = None
+
+    async def _ready(self) -> OpenAIEngine:
+        """The engine, once it answers. Raises what keeps it from that."""
+        try:
+            async with asyncio.timeout(DEADLINE), self._changed:
+                await self._changed.wait_for(lambda: self._hopeless or (self._client is not None and not self._leaving))
+        except TimeoutError:
+            raise EngineUnavailable(f"The embedded engine is not ready after {DEADLINE:.0f} seconds.") from None
+        if self._client is not None:
+            return self._client
+        assert self._fault is not None
+        raise type(self._fault)(self._fault.message)
+
+    async def _set(
+        self, client: OpenAIEngine | None, fault: EclairError | None = None, *, hopeless: bool = False
+    ) -> None:
+        """What requests meet from now on. With a fault they wait for better, unless it is `hopeless`."""
+        old, self._client, self._fault, self._hopeless = self._client, client, fault, hopeless
+        async with self._changed:
+            self._changed.notify_all()
+        if old is not None:
+            await old.close()
+
+    async def _watch(self) -> None:
+        """Join an engine or run one, again and again."""
+        while True:
+            try:
+                other = await endpoint_file.shared(self._share)
+                if other is not None and other.context == _context(self.entry, self._settings):
+                    await self._join(other)
+                else:
+                    await self._run(tell=other is None)
+            except SetupError as fault:
+                log.error("%s", fault.message)
+                await self._set(None, fault, hopeless=True)
+                await self._until_changed()
+                await self._set(None)
+            except UpstreamError as fault:
+                await self._restart(fault)
+            except Exception:  # a bug of ours: it is logged whole, and nobody waits for an engine in vain
+                log.exception("the embedded engine cannot be watched")
+                await self._restart(EngineUnavailable("The embedded engine failed to start: internal error."))
+
+    async def _restart(self, fault: EclairError) -> None:
+        """Pause before the next attempt. Requests wait through the first two, then they hear what is wrong."""
+        pause = BACK_OFF[min(self._deaths, len(BACK_OFF) - 1)]
+        self._deaths += 1
+        log.warning("%s Restarting it in %.0f s.", fault.message, pause)
+        await self._set(None, fault, hopeless=self._deaths > 2)
+        await asyncio.sleep(pause)
+
+    async def _join(self, other: Endpoint) -> None:
+        """Use another's engine for as long as it answers."""
+        self._child, self._warming, self._deaths = None, None, 0
+        client = other.engine()
+        self._others = other.process
+        await self._set(client)
+        while (await client.health()).state == "ready":  # noqa: ASYNC110
+            await asyncio.sleep(1.0)  # nothing tells us when another's process ends
+        self._others = None
+        await self._set(None)
+
+    async def _run(self, *, tell: bool) -> None:
+        """Run an engine of our own until it dies. Raises SetupError and UpstreamError, at its death too."""
+        self._seen = self._stamp()
+        path = await asyncio.to_thread(verify, self.entry, self._settings.data_dir)
+        choice = await asyncio.to_thread(self._choice, path)
+        self._drafting.cost = choice.cost
+        began = time.monotonic()
+        async with (
+            self._head() as head,
+            Child.started(self._order(path, choice), self._settings.data_dir / "logs") as child,
+        ):
+            self._child = child
+            endpoint = await self._begun(child, choice)
+            client = endpoint.engine()
+            self._warming = asyncio.create_task(
+                self._warm(client, head, seeing=installed.eyes_of(path) is not None), name="reading the system prompt"
+            )
+            try:
+                if tell:
+                    endpoint_file.write(self._share, endpoint)
+                await self._set(client)
+                log.info("%s is ready after %.1f s", self.entry.name, time.monotonic() - began)
+                if await self._dead_or_to_be_replaced(child, client):
+                    return
+            finally:
+                self._warming.cancel()
+                await asyncio.wait([self._warming])
+                endpoint_file.remove(self._share, endpoint)
+        if time.monotonic() - began > HEALTHY:
+            self._deaths = 0
+        elif choice.compiled:
+            await self._leave_compiled()
+        raise EngineUnavailable(f"The embedded engine died ({self._last_words()}).")
+
+    def _choice(self, path: Path) -> Choice:
+        """How `eclair tune` found that this model runs best; as ever where it has not been asked."""
+        found = profile.found(self._settings.data_dir, self.entry.id, path)
+        return found.choice if found is not None else Choice()
+
+    async def _dead_or_to_be_replaced(self, child: Child, client: OpenAIEngine) -> bool:
+        """Wait for the engine's end. True where it is to begin anew without guesses; nobody is being answered then."""
+        self._without_drafts.clear()
+        died, told = asyncio.create_task(child.wait()), asyncio.create_task(self._without_drafts.wait())
+        try:
+            await asyncio.wait((died, told), return_when=asyncio.FIRST_COMPLETED)
+            while not died.done():
+                self._leaving = True  # whoever asks now waits
+                if self._asking == 0 and not await _answers(client):
+                    log.info("%s begins anew and guesses no more, as that did not pay", self.entry.name)
+                    await self._set(None)
+                    return True
+                await self._go_on()
+                await asyncio.wait((died,), timeout=1.0)
+        finally:
+            self._leaving = False
+            died.cancel()
+            told.cancel()
+            await asyncio.wait((died, told))
+        return False
+
+    async def _go_on(self) -> None:
+        """Let those in who waited while the engine was about to leave."""
+        self._leaving = False
+        async with self._changed:
+            self._changed.notify_all()
+
+    async def _begun(self, child: Child, choice: Choice) -> Endpoint:
+        """Where the process listens. Raises SetupError and EngineUnavailable where it does not."""
+        said = await child.first_line()
+        match said:
+            case {"url": str(url)}:
+                context = _context(self.entry, self._settings)
+                return Endpoint(url, child.key, self.entry.id, context, os.getpid(), child.pid)
+            case _ if choice.compiled:
+                await self._leave_compiled()
+                raise EngineUnavailable(
+                    f"The engine compiled for this processor cannot load {self.entry.name} ({child.last_words()}); "
+                    "it runs as it came."
+                )
+            case {"fault": "engine", "detail": str(detail)}:
+                raise EngineMissing(_missing(detail))
+            case {"fault": "model"} if choice.layout != AS_IT_CAME:
+                self._laid_out(choice).unlink(missing_ok=True)  # the file as it came is tried next
+                raise EngineUnavailable(f"{self.entry.name} cannot be loaded as {choice.layout}; it runs as it came.")
+            case {"fault": "model"}:
+                # Its size is right, or it would not have come this far.
+                await asyncio.to_thread(verify, self.entry, self._settings.data_dir, thorough=True)
+                raise EngineUnavailable(f"The embedded engine cannot load its model ({child.last_words()}).")
+            case _:
+                await child.wait()
+                raise EngineUnavailable(f"The embedded engine died while loading ({child.last_words()}).")
+
+    async def _leave_compiled(self) -> None:
+        """The engine that was compiled here fails; the installed one is next."""
+        await asyncio.to_thread(shutil.rmtree, profile.compiled(self._settings.data_dir), ignore_errors=True)
+
+    @contextlib.asynccontextmanager
+    async def _head(self) -> AsyncGenerator[Path]:
+        """Where the state of a slot may be written. Who ends the engine may do so while it writes."""
+        self._scratch.mkdir(parents=True, exist_ok=True)
+        head = self._scratch / f"{secrets.token_hex(8)}.bin"
+        try:
+            yield head
+        finally:
+            head.unlink(missing_ok=True)
+
+    async def _warm(self, client: OpenAIEngine, head: Path, *, seeing: bool) -> None:
+        try:
+            await self._spread(client, head, self._settings.system_prompt, seeing=seeing)
+        except UpstreamError as error:
+            log.warning("the system prompt could not be read ahead: %s", error.message)
+
+    async def _spread(self, client: OpenAIEngine, head: Path, system: str, *, seeing: bool) -> None:
+        """Read `system` once and give each slot a copy of its own, by way of the file `head`; for a model that sees, of
+        which llama.cpp copies no slot, into one of them.
+
+        llama.cpp hands a cached prompt to one request and forgets it, and keeps no two that are equal: so that
+        questions that come together each find one, each slot reads a short question of its own after it.
+        """
+        if not system:
+            return
+        root = client.url.removesuffix("/v1")
+        try:
+            for slot in range(self._settings.embedded_parallel):
+                if slot > 0:
+                    await client.fetch(f"{root}/slots/{slot}?action=restore", {"filename": head.name})
+                await client.fetch(f"{client.url}/chat/completions", _greeting(self.entry.id, system, slot))
+                if seeing:
+                    return
+                if slot == 0:
+                    await client.fetch(f"{root}/slots/0?action=save", {"filename": head.name})
+        finally:
+            await asyncio.to_thread(head.unlink, missing_ok=True)
+
+    def _laid_out(self, choice: Choice) -> Path:
+        return profile.laid_out(self._settings.data_dir, self.entry.id, choice.layout)
+
+    def _order(self, path: Path, choice: Choice) -> Order:
+        settings = self._settings
+        guess = GUESSES[choice.guesses if self._drafting.on else "none"]
+        return Order(
+            model=str(path if choice.layout == AS_IT_CAME else self._laid_out(choice)),
+            name=self.entry.id,
+            key=secrets.token_urlsafe(24),
+            context=_context(self.entry, settings),
+            shared=_context(self.entry, settings) * SHARED,
+            parallel=settings.embedded_parallel,
+            threads=settings.embedded_threads or choice.reading or cores(),
+            cache_mib=CACHE_MIB,
+            scratch=f"{self._scratch}{os.sep}",
+            writing=choice.writing,
+            kv=choice.kv,
+            flash=choice.flash,
+            lookup=guess.lookup,
+            draft=guess.draft,
+            eyes=str(installed.eyes_of(path) or ""),
+            compiled=str(profile.compiled(settings.data_dir)) if choice.compiled else "",
+        )
+
+    async def _has_gone(self, client: OpenAIEngine) -> bool:
+        """Whether `client`'s engine is no more, given a moment for that to show."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(1.5), self._changed:
+                await self._changed.wait_for(lambda: self._client is not client)
+        return self._client is not client
+
+    def _last_words(self) -> str:
+        return self._child.last_words() if self._child is not None else "its owner ended it"
+
+    def _stamp(self) -> tuple[int, int, int] | None:
+        """What changes when the model's file does; None where there is none."""
+        path = path_of(self.entry, self._settings.data_dir)
+        return _stamp(path) if path is not None else None
+
+    async def _until_changed(self) -> None:
+        """Wait until the model's file is another than it was."""
+        while self._stamp() == self._seen:  # noqa: ASYNC110
+            await asyncio.sleep(0.5)  # `eclair pull` may run in any process
+
+
+def _greeting(model: str, system: str, slot: int) -> JSON:
+    messages = [{"role": "system", "content": system}, {"role": "user", "content": f"Hi {slot}"}]
+    return {"model": model, "messages": messages, "max_tokens": 1, "id_slot": slot}
+
+
+async def _answers(client: OpenAIEngine) -> bool:
+    """Whether the engine is answering anybody, another Éclair's people included."""
+    try:
+        async with client.http.get(f"{client.url.removesuffix('/v1')}/metrics", idle=5.0) as reply:
+            metrics = await reply.body(1 << 20)
+    except (BrokenOff, TimedOut, Unreachable):
+        return False  # it has died meanwhile
+    counts = [line.split()[-1] for line in metrics.splitlines() if line.startswith(UNDER_WAY)]
+    return any(float(count) > 0 for count in counts)
+
+
+def _recommended(sampling: Sampling, entry: Entry) -> Sampling:
+    """`sampling` with what the catalogue recommends where it leaves the choice."""
+    return replace(
+        sampling,
+        repeat_penalty=entry.repeat_penalty if sampling.temperature is None else sampling.repeat_penalty,
+        temperature=entry.temperature if sampling.temperature is None else sampling.temperature,
+        top_p=entry.top_p if sampling.top_p is None else sampling.top_p,
+    )
+
+
+def _context(entry: Entry, settings: Settings) -> int:
+    return min(settings.embedded_context, entry.context or settings.embedded_context)
+
+
+def _stamp(path: Path) -> tuple[int, int, int] | None:
+    """What changes when a file does; None where there is none."""
+    try:
+        stat = path.stat()
+    except OSError:
+        return None
+    return stat.st_ino, stat.st_mtime_ns, stat.st_size
+
+
+def _missing(detail: str) -> str:
+    where = f"{platform.system()} on {platform.machine()}, Python {platform.python_version()}"
+    return (
+        f"The embedded engine is not there for this platform ({where}; {detail}); install the package xllamacpp, or "
+        "name another engine in the settings and set `embedded` to false."
+    )

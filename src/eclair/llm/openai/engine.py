@@ -1,0 +1,409 @@
+"""Any server that speaks OpenAI's API: vLLM, SGLang, llama-server, a provider's own.
+
+What comes together, up to `SLICE` bytes, becomes one `Text`, however many tokens it holds: a slow engine is
+passed on token by token, a fast one in few pieces. What servers do differently is left to `dialects`, starting and
+watching one to `resident` and `child`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import email.utils
+import time
+from collections import OrderedDict
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Sequence
+from contextlib import AsyncExitStack, aclosing, contextmanager
+from dataclasses import replace
+from typing import Any, NoReturn
+
+import orjson
+
+from eclair.errors import EclairError, EngineBroken, EngineBusy, EngineRefused, EngineUnavailable, UpstreamError
+from eclair.llm import reasoning
+from eclair.llm.base import JSON, Embedded, Health, Model, Piece, Request, Thinks, estimated
+from eclair.llm.openai import model_names
+from eclair.llm.openai.dialects import DIALECTS, PLAIN, Dialect, compose, continued
+from eclair.llm.openai.stream_parser import Reading, embedded, sentence, told_to_see, without, words
+from eclair.llm.servers.jurisdiction import Place
+from eclair.llm.servers.jurisdiction import place as placed
+from eclair.models.catalog import SIDE, Entry
+from eclair.network.client import CLOSED, IDLE, BrokenOff, Door, Http, Reply, Stream, TimedOut, Unreachable, is_loopback
+from eclair.schema.messages import Sampling
+from eclair.settings import EngineSettings
+
+MAX_BODY = 8 << 20
+SLICE = 8 << 10
+"""Bytes of a read that are parsed before other answers get their turn: some fifty tokens, a quarter of a ms."""
+
+FEW = 50
+REST = 0.0004
+LONGEST_REST = 0.08
+"""From FEW streams on each waits between two small reads, REST seconds for every stream under way and LONGEST_REST at
+most: a read costs more than the words in it, and twelve pictures a second still look like a flow."""
+
+PAUSES = (0.0, 0.6)
+"""Seconds before the second and the third attempt at a request of which nothing has come back. The second comes at
+once, for the first may have met a kept connection that the server was closing."""
+
+PATIENCE = 2.0
+"""The longest Retry-After, in seconds, that is waited for; a longer one is passed on."""
+
+LISTING = 10.0
+"""Seconds that a server may take to list its models."""
+
+REMEMBERED = 4096
+"""How many texts' token counts are kept."""
+
+TEXTS_AT_ONCE = 32
+"""Texts of one request for vectors: in JSON, those of 8,192 numbers are within MAX_BODY."""
+
+
+class OpenAIEngine:
+    """The server at `url`, which ends in the API's version (`…/v1`).
+
+    `models` are those that it does not list, `context` is their window where it does not say. `setting` is how
+    the settings call its key, `place` where it is, should that be known better than by its address. Without a
+    `dialect` the server's list of models tells which it is. What leaves this machine goes through `door`.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        url: str,
+        key: str | None = None,
+        models: Sequence[str] = (),
+        context: int | None = None,
+        *,
+        setting: str | None = None,
+        place: Place | None = None,
+        dialect: Dialect | None = None,
+        door: Door = CLOSED,
+        idle: float = IDLE,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self.name = name
+        self.url = url.rstrip("/")
+        stated = place.country if place is not None and place.stated else None
+        self.http = Http(self.url, key, door=door, country=stated, idle=idle)
+        self._root = self.url.removesuffix("/v1")
+        self._key = key
+        self._models = tuple(models)
+        self._context = context
+        self._setting = setting or f"engines.{name}.key"
+        self._place = (place or placed(url)).code
+        self._dialect = dialect
+        self.unreachable: EngineUnavailable | None = None
+        """Why it could not be asked for its models, although some are known."""
+        self._sleep = sleep
+        self._counts: OrderedDict[tuple[str, int, int], int] = OrderedDict()
+        self._streams = 0
+        self._refusing = set[str]()
+        """Models that refused to be told whether to think."""
+        self.seeing = frozenset[str]()
+        """Models that were tried and see pictures."""
+
+    @classmethod
+    def configured(cls, name: str, settings: EngineSettings, door: Door = CLOSED) -> OpenAIEngine:
+        """The server that the settings describe under `name`."""
+        return cls(name, settings.url, settings.key, settings.models, settings.context, door=door)
+
+    @property
+    def busy(self) -> bool:
+        """Whether an answer is being made."""
+        return self._streams > 0
+
+    async def models(self) -> list[Model]:
+        """Those that the server lists and those that the settings add. Raises UpstreamError."""
+        try:
+            rows = await self._list(idle=LISTING)
+        except UpstreamError as error:
+            if not self._models:
+                raise
+            rows = []
+            self.unreachable = error if isinstance(error, EngineUnavailable) else None
+        else:
+            self.unreachable = None
+        found = [self._model(row) for row in rows]
+        listed = {model.id for model in found}
+        return found + [self._model({"id": id}) for id in self._models if id not in listed]
+
+    async def stream(self, request: Request) -> AsyncGenerator[Piece, None]:
+        """Ask; see `Engine.stream`. Failed connections and short refusals are tried again before the first piece."""
+        dialect = await self._speaks()
+        path = "/completions" if request.prompt is not None else "/chat/completions"
+        answer = Reading(self.name, echo=continued(request) if dialect.echoes else "")
+        async with AsyncExitStack() as stack:
+            stack.enter_context(self._under_way())
+            reply = await self._begin(stack, self.url + path, request, dialect)
+            said = False
+            while not answer.done and (chunk := await self._read(reply, answer)):
+                for start in range(0, len(chunk), SLICE):
+                    for piece in answer.feed(chunk[start : start + SLICE]):
+                        yield piece
+                        said = True
+                    await asyncio.sleep(0)  # a server faster than we are would keep all others waiting
+                if said and len(chunk) < SLICE and not answer.done:
+                    await reply.rest(self._rest())
+            for piece in answer.finish():
+                yield piece
+            await reply.finish(0.05)
+
+    async def count(self, model: str, text: str) -> int:
+        """Tokens of `text`, by the server's own tokenizer where it has one; else estimated."""
+        key = (model, hash(text), len(text))
+        if key in self._counts:
+            self._counts.move_to_end(key)
+            return self._counts[key]
+        number = await self._tokenize(model, text)
+        if number is None:
+            return estimated(text)
+        self._counts[key] = number
+        if len(self._counts) > REMEMBERED:
+            self._counts.popitem(last=False)
+        return number
+
+    async def embed(self, model: str, texts: Sequence[str], dimensions: int | None) -> Embedded:
+        """By the server's `/embeddings`; see `Engine.embed`."""
+        vectors: list[list[float]] = []
+        tokens = 0
+        for start in range(0, len(texts), TEXTS_AT_ONCE):
+            some = list(texts[start : start + TEXTS_AT_ONCE])
+            wanted: JSON = {"model": model, "input": some}
+            if dimensions is not None:
+                wanted["dimensions"] = dimensions
+            found = embedded(self.name, await self.fetch(f"{self.url}/embeddings", wanted), len(some))
+            vectors += found.vectors
+            tokens += found.tokens
+        return Embedded(vectors, tokens)
+
+    async def health(self, model: str | None = None) -> Health:
+        try:
+            await self._list(idle=5.0)
+        except EngineUnavailable as error:
+            return Health("loading" if "loading" in error.message.lower() else "down", error.message)
+        except EclairError as error:
+            return Health("down", error.message)
+        return Health("ready", f"{self.url} answers.")
+
+    async def prefill(self, request: Request) -> None:
+        """Ask for one token, if the server is on this machine and keeps what it has read."""
+        if not is_loopback(self.url) or not (await self._speaks()).remembers:
+            return
+        async with aclosing(self.stream(replace(request, sampling=Sampling(max_tokens=1)))) as pieces:
+            async for _ in pieces:
+                pass
+
+    async def close(self) -> None:
+        await self.http.close()
+
+    async def _speaks(self) -> Dialect:
+        if self._dialect is None:
+            try:
+                await self._list(idle=5.0)
+            except UpstreamError:
+                return PLAIN
+        return self._dialect or PLAIN
+
+    @contextmanager
+    def _under_way(self) -> Generator[None]:
+        self._streams += 1
+        try:
+            yield
+        finally:
+            self._streams -= 1
+
+    def _rest(self) -> float:
+        """Seconds between two reads of one stream: none while few are under way."""
+        return 0.0 if self._streams < FEW else min(self._streams * REST, LONGEST_REST)
+
+    async def _list(self, idle: float | None = None) -> list[JSON]:
+        data = await self.fetch(f"{self.url}/models", idle=idle)
+        rows: list[JSON] = [row for row in data.get("data") or () if isinstance(row.get("id"), str)]
+        beside: dict[Any, JSON] = {each.get("model"): each for each in data.get("models") or ()}  # llama.cpp's own list
+        rows = [{**row, "capabilities": beside.get(row["id"], row).get("capabilities")} for row in rows]
+        if self._dialect is None:
+            owners = {str(row.get("owned_by")) for row in rows}
+            self._dialect = next((known for known in DIALECTS if owners & {*known.owners}), PLAIN)
+        return rows
+
+    def _model(self, row: JSON) -> Model:
+        meta: JSON = row.get("meta") or {}
+        sizes = (
+            meta.get("n_ctx"),
+            *(row.get(key) for key in ("max_model_len", "max_context_length", "context_length")),
+        )
+        context = next((size for size in sizes if isinstance(size, int)), self._context)
+        id: str = row["id"]
+        entry = model_names.entry_of(id)
+        parameters, active = (entry.parameters, entry.active) if entry is not None else model_names.sizes(id)
+        return Model(
+            id,
+            str(row.get("name") or id),
+            self.name,
+            context,
+            maker=entry.maker if entry is not None else None,
+            country=entry.country if entry is not None else None,
+            licence=entry.licence if entry is not None else None,
+            languages=entry.languages if entry is not None else (),
+            titles=entry is None or entry.titles,
+            parameters=parameters,
+            active=active,
+            thinks=self._thinks(id),
+            place=self._place,
+            sees=self._sees(row, entry),
+            calls=entry is not None and "tools" in entry.can,
+        )
+
+    def _sees(self, row: JSON, entry: Entry | None) -> int | None:
+        """Pixels of the longer side of a picture that a model uses: where its server says that it sees, or was seen to,
+        or the catalogue has it so. llama.cpp knows whether it was given what the model sees with."""
+        said = told_to_see(row)
+        if said is None and row["id"] in self.seeing:
+            said = True
+        if said is None and (self._dialect is None or self._dialect.name != "llamacpp"):
+            said = entry is not None and entry.sees is not None
+        return (entry.sees if entry is not None and entry.sees is not None else SIDE) if said else None
+
+    def _thinks(self, model: str) -> Thinks | None:
+        if model in self._refusing:
+            return "never"
+        entry = model_names.entry_of(model)
+        return entry.way_of_thinking if entry is not None else None
+
+    async def _tokenize(self, model: str, text: str) -> int | None:
+        dialect = await self._speaks()
+        if dialect.tokenize is None:
+            return None
+        try:
+            data = await self.fetch(f"{self._root}/tokenize", {"model": model, dialect.tokenize: text}, idle=10.0)
+        except UpstreamError:
+            return None
+        tokens: Any = data.get("tokens")
+        return data["count"] if isinstance(data.get("count"), int) else len(tokens) if tokens is not None else None
+
+    async def fetch(self, url: str, body: JSON | None = None, *, idle: float | None = None) -> JSON:
+        """A JSON object from the server: by POST where there is a body. Raises UpstreamError."""
+        try:
+            try:
+                data = await self._fetched(url, body, idle)
+            except Unreachable:  # perhaps by a kept connection that the server was closing
+                data = await self._fetched(url, body, idle)
+        except (Unreachable, TimedOut) as error:
+            raise EngineUnavailable(f"The engine {self.name} cannot be reached: {error}.") from error
+        except (BrokenOff, orjson.JSONDecodeError) as error:
+            raise EngineBroken(f"The engine {self.name} sent something that is no answer: {error}.") from error
+        except _Retry as error:
+            raise error.fault from None
+        if not isinstance(data, dict):
+            raise EngineBroken(f"The engine {self.name} sent something that is no answer: a list at {url}.")
+        return data  # pyright: ignore[reportUnknownVariableType]
+
+    async def _fetched(self, url: str, body: JSON | None, idle: float | None) -> Any:
+        call = self.http.get(url, idle=idle) if body is None else self.http.post(url, orjson.dumps(body), idle=idle)
+        async with call as reply:
+            content = await reply.body(MAX_BODY)
+            if reply.status != 200:
+                self._refuse(reply, content)
+            return orjson.loads(content)
+
+    async def _begin(self, stack: AsyncExitStack, url: str, request: Request, dialect: Dialect) -> Stream:
+        """The reply whose stream has begun. A model that refuses to be told whether to think is not told any more."""
+        if request.thinks is None:
+            request = replace(request, thinks=self._thinks(request.model))
+        body, untold = compose(request, dialect), compose(reasoning.untold(request), dialect)
+        if body == untold or request.model in self._refusing:
+            return await self._ask(stack, url, orjson.dumps(untold), keep=dialect.keeps_alive)
+        try:
+            return await self._ask(stack, url, orjson.dumps(body), keep=dialect.keeps_alive)
+        except EngineRefused:
+            reply = await self._ask(stack, url, orjson.dumps(untold), keep=dialect.keeps_alive)
+            self._refusing.add(request.model)
+            return reply
+
+    async def _ask(self, stack: AsyncExitStack, url: str, content: bytes, *, keep: bool) -> Stream:
+        """The reply whose stream has begun, at the third attempt at the latest."""
+        for pause in (*PAUSES, None):
+            try:
+                return await self._attempt(stack, url, content, keep=keep)
+            except EngineBusy as error:
+                if pause is None or error.retry_after is None or error.retry_after > PATIENCE:
+                    raise
+                pause = max(pause, error.retry_after)
+            except _Retry as error:
+                if pause is None or error.after > PATIENCE:
+                    raise error.fault from error.__cause__
+                pause = max(pause, error.after)
+            await self._sleep(pause)
+        raise AssertionError("the last attempt returns or raises")
+
+    async def _attempt(self, stack: AsyncExitStack, url: str, content: bytes, *, keep: bool) -> Stream:
+        try:
+            reply = await stack.enter_async_context(self.http.post(url, content, keep=keep))
+            if reply.status == 200:
+                return reply
+            self._refuse(reply, await reply.body(MAX_BODY))
+        except Unreachable as error:
+            raise _Retry(EngineUnavailable(f"The engine {self.name} cannot be reached: {error}.")) from error
+        except TimedOut as error:
+            raise EngineUnavailable(f"The engine {self.name} does not answer: {error}.") from error
+        except BrokenOff as error:
+            raise EngineBroken(f"The engine {self.name} broke off its answer: {error}.") from error
+
+    async def _read(self, reply: Reply, answer: Reading) -> bytes:
+        try:
+            return await reply.read()
+        except TimedOut as error:
+            raise EngineUnavailable(f"The engine {self.name} fell silent: {error}.") from error
+        except BrokenOff as error:
+            if answer.ended:
+                return b""
+            raise EngineBroken(f"The engine {self.name} broke off its answer: {error}; try again.") from error
+
+    def _refuse(self, reply: Reply, content: bytes) -> NoReturn:
+        """Raise what a reply other than 200 means."""
+        status = reply.status
+        said = without(self._key, _told(content)) or f"status {status}"
+        after = retry_after(reply.headers.get("Retry-After"))
+        if status in (401, 403):
+            raise EngineRefused(f"The engine {self.name} does not accept the key; set {self._setting}.")
+        if status == 429:
+            raise EngineBusy(f"The engine {self.name} is busy: {sentence(said)}", retry_after=after)
+        if status == 503 and after is not None:
+            raise _Retry(EngineUnavailable(f"The engine {self.name} is not available: {sentence(said)}"), after)
+        if status in (408, 502, 503, 504):
+            raise EngineUnavailable(f"The engine {self.name} is not available: {sentence(said)}")
+        if status >= 500:
+            raise EngineBroken(f"The engine {self.name} failed: {sentence(said)}")
+        raise EngineRefused(f"The engine {self.name} refuses the request: {sentence(said)}")
+
+
+class _Retry(Exception):
+    """A failure that another attempt may mend, `after` so many seconds; `fault` if none does."""
+
+    def __init__(self, fault: UpstreamError, after: float = 0.0) -> None:
+        super().__init__(fault.message)
+        self.fault = fault
+        self.after = after
+
+
+def retry_after(value: str | None, now: Callable[[], float] = time.time) -> float | None:
+    """The seconds that a Retry-After header asks for, given as a number or as a date; None for neither."""
+    if value is None:
+        return None
+    try:
+        return max(0.0, float(value))
+    except ValueError:
+        pass
+    try:
+        return max(0.0, email.utils.parsedate_to_datetime(value).timestamp() - now())
+    except ValueError:
+        return None
+
+
+def _told(content: bytes) -> str:
+    """The server's own words in the body of a refusal; empty where it has none that a person can read."""
+    try:
+        return words(orjson.loads(content))
+    except orjson.JSONDecodeError:
+        text = content[:300].decode(errors="replace").strip()
+        return "" if text.startswith("<") else text

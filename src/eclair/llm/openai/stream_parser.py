@@ -1,0 +1,323 @@
+"""Reads what an OpenAI-compatible server sends: bytes, cut anywhere, to pieces. It asks nothing of anyone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, NoReturn
+
+import orjson
+
+from eclair.errors import EngineBroken, EngineBusy, EngineRefused, EngineUnavailable
+from eclair.llm.base import JSON, Counted, Embedded, Ended, Piece, Reasoning, Text, ToolCall
+from eclair.schema.messages import FinishReason
+
+MAX_LINE = 16 << 20
+
+FINISH: Mapping[str, FinishReason] = {
+    "stop": "stop",
+    "length": "length",
+    "model_length": "length",
+    "max_tokens": "length",
+    "tool_calls": "tool_calls",
+    "function_call": "tool_calls",
+    "content_filter": "content_filter",
+}
+
+
+def words(data: Any) -> str:
+    """The words of a refusal, wherever the server put them; empty where it has none."""
+    match data:
+        case str():
+            return data
+        case {"error": error} if error:
+            return words(error)
+        case {"message": str(message)}:
+            return message
+        case {"detail": detail} | {"msg": detail} | [detail, *_]:
+            return words(detail)  # pyright: ignore[reportUnknownArgumentType]
+        case _:
+            return ""
+
+
+def without(key: str | None, text: str) -> str:
+    """`text` without the key, which some servers repeat when they refuse it."""
+    return text.replace(key, "(the key)") if key else text
+
+
+def sentence(text: str) -> str:
+    """`text` on one line, at a bearable length, with an end."""
+    text = " ".join(text.split())[:500]
+    return text if text.endswith((".", "!", "?")) else text + "."
+
+
+def told_to_see(row: JSON) -> bool | None:
+    """Whether a server says in its list that a model sees pictures: Mistral's `vision`, llama.cpp's `multimodal`,
+    OpenRouter's modalities; None where it says nothing of it."""
+    can: Any = row.get("capabilities")
+    if isinstance(can, dict) and isinstance(can.get("vision"), bool):  # pyright: ignore[reportUnknownMemberType]
+        return bool(can["vision"])  # pyright: ignore[reportUnknownArgumentType]
+    if isinstance(can, list):
+        return bool({"multimodal", "vision"} & set(map(str, can)))  # pyright: ignore[reportUnknownArgumentType]
+    architecture: Any = row.get("architecture")
+    if isinstance(architecture, dict) and isinstance(architecture.get("input_modalities"), list):  # pyright: ignore[reportUnknownMemberType]
+        return "image" in architecture["input_modalities"]
+    return None
+
+
+def embedded(name: str, data: JSON, count: int) -> Embedded:
+    """The reply of the server `name` to a request for `count` vectors. Raises EngineBroken for what is none."""
+    try:
+        rows: list[JSON] = sorted(data["data"], key=lambda row: row["index"])
+        vectors = [[float(number) for number in row["embedding"]] for row in rows]
+        usage: JSON = data.get("usage") or {}
+        tokens = int(usage.get("prompt_tokens") or 0)
+    except (KeyError, TypeError, ValueError) as error:
+        raise EngineBroken(f"The engine {name} sent something that is no vector: {sentence(repr(error))}") from error
+    if len(vectors) != count or not all(vectors):
+        raise EngineBroken(f"The engine {name} did not send a vector for each text; try again.")
+    return Embedded(vectors, tokens)
+
+
+class Frames:
+    """Bytes of an event stream, cut anywhere, to the payloads of their `data:` lines.
+
+    Every payload here is one line, as OpenAI's are. `failed` is set while the event at hand is an error.
+    """
+
+    def __init__(self) -> None:
+        self._rest: list[bytes] = []
+        self._held = 0
+        self.failed = False
+
+    def feed(self, chunk: bytes) -> Iterable[bytes]:
+        """The payloads that `chunk` completes. Raises ValueError for a line without an end."""
+        if b"\n" not in chunk:
+            self._rest.append(chunk)
+            self._held += len(chunk)
+            if self._held > MAX_LINE:
+                raise ValueError("a line without an end")
+            return
+        lines = (b"".join((*self._rest, chunk)) if self._rest else chunk).split(b"\n")
+        self._rest = [lines.pop()]
+        self._held = len(self._rest[0])
+        for line in lines:
+            if line.startswith(b"data:"):
+                yield line[5:]
+            elif line.startswith(b"event:"):
+                self.failed = line[6:].strip() == b"error"
+            elif line.startswith(b"error:"):  # an older llama-server's own
+                self.failed = True
+                yield line[6:]
+
+
+class Reading:
+    """What has come of one answer: takes bytes, gives pieces, keeps usage and the reason of its end for last."""
+
+    def __init__(self, name: str, echo: str) -> None:
+        self._name = name
+        self._frames = Frames()
+        self._echo = _Echo(echo)
+        self._pieces: list[Piece] = []
+        self._texts: list[str] = []
+        self._thoughts: list[str] = []
+        self._logprobs: list[JSON] = []
+        self._usage: JSON | None = None
+        self._timings: JSON | None = None
+        self._metrics: JSON | None = None
+        self.ended: FinishReason | None = None
+        self._stop: str | None = None
+        self.done = False
+        """Whether the server said that nothing follows."""
+
+    def feed(self, chunk: bytes) -> list[Piece]:
+        """The pieces that one read from the network makes. Raises UpstreamError for what is no answer."""
+        try:
+            for payload in self._frames.feed(chunk):
+                if payload.strip() == b"[DONE]":
+                    self.done = True
+                    break
+                self._take(_parse(payload))
+        except ValueError as error:
+            raise EngineBroken(f"The engine {self._name} sent something that is no answer: {error}.") from error
+        return self._flush()
+
+    def finish(self) -> list[Piece]:
+        """Usage and end. Raises EngineBroken where the stream has none."""
+        if self.ended is None:
+            raise EngineBroken(f"The engine {self._name} broke off before the end of its answer; try again.")
+        held = self._echo.rest()
+        if held:
+            self._pieces.append(Text(held))
+        counted = _counted(self._usage, self._timings, self._metrics)
+        if counted is not None:
+            self._pieces.append(counted)
+        return [*self._flush(), Ended(self.ended, self._stop)]
+
+    def _take(self, data: JSON) -> None:
+        if self._frames.failed or data.get("error"):
+            self._fail(data)
+        for choice in data.get("choices") or ():
+            if not choice.get("index"):
+                self._choice(choice)
+        if data.get("usage"):
+            self._usage = data["usage"]
+        if data.get("timings"):
+            self._timings = data["timings"]
+        if data.get("metrics"):
+            self._metrics = data["metrics"]
+
+    def _choice(self, choice: JSON) -> None:
+        delta: JSON | None = choice.get("delta")
+        if delta is None:
+            self._say(choice.get("text"))
+        else:
+            self._think(delta.get("reasoning_content") or delta.get("reasoning"))
+            self._say(delta.get("content"))
+            for call in delta.get("tool_calls") or ():
+                self._call(call)
+        logprobs: JSON | None = choice.get("logprobs")
+        if logprobs and logprobs.get("content"):
+            self._logprobs += logprobs["content"]
+        reason: str | None = choice.get("finish_reason")
+        if reason in ("error", "abort"):
+            raise EngineBroken(f"The engine {self._name} gave up its answer; try again.")
+        if reason is not None:
+            self.ended = FINISH.get(reason, "stop")
+            stop: Any = choice.get("stop_reason") or choice.get("matched_stop")  # vLLM's name for it, and SGLang's
+            self._stop = stop if isinstance(stop, str) else None
+
+    def _say(self, content: str | list[JSON] | None) -> None:
+        if not content:
+            return
+        if isinstance(content, list):
+            for part in content:
+                self._part(part)
+            return
+        if self._thoughts:
+            self._flush_thoughts()
+        self._texts.append(content)
+
+    def _part(self, part: JSON) -> None:
+        """A typed part, as Mistral's thinking models send them."""
+        if part.get("type") == "thinking":
+            self._think("".join(str(piece.get("text", "")) for piece in part.get("thinking") or ()))
+        else:
+            self._say(part.get("text"))
+
+    def _think(self, thought: str | None) -> None:
+        if thought:
+            if self._texts:
+                self._flush_texts()
+            self._thoughts.append(thought)
+
+    def _call(self, call: JSON) -> None:
+        self._flush_texts()
+        self._flush_thoughts()
+        function: JSON = call.get("function") or {}
+        index = int(call.get("index") or 0)
+        self._pieces.append(ToolCall(index, call.get("id"), function.get("name"), str(function.get("arguments") or "")))
+
+    def _flush(self) -> list[Piece]:
+        self._flush_thoughts()
+        self._flush_texts()
+        pieces, self._pieces = self._pieces, []
+        return pieces
+
+    def _flush_texts(self) -> None:
+        if self._texts or self._logprobs:
+            text = self._echo.strip("".join(self._texts))
+            if text or self._logprobs:
+                self._pieces.append(Text(text, tuple(self._logprobs)))
+            self._texts = []
+            self._logprobs = []
+
+    def _flush_thoughts(self) -> None:
+        if self._thoughts:
+            self._pieces.append(Reasoning("".join(self._thoughts)))
+            self._thoughts = []
+
+    def _fail(self, data: JSON) -> NoReturn:
+        said = sentence(words(data) or "it does not say why")
+        error: Any = data.get("error")
+        code: Any = error.get("code") if isinstance(error, dict) else data.get("code")  # pyright: ignore[reportUnknownVariableType, reportUnknownMemberType]
+        if code == 429:
+            raise EngineBusy(f"The engine {self._name} is busy: {said}")
+        if code == 503:
+            raise EngineUnavailable(f"The engine {self._name} is not available: {said}")
+        if isinstance(code, int) and 400 <= code < 500:
+            raise EngineRefused(f"The engine {self._name} refuses the request: {said}")
+        raise EngineBroken(f"The engine {self._name} failed: {said}")
+
+
+class _Echo:
+    """Takes a repetition of `text` off the beginning of what comes, and nothing else."""
+
+    def __init__(self, text: str) -> None:
+        self._left = text
+        self._held = ""
+
+    def strip(self, text: str) -> str:
+        if not self._left:
+            return text
+        if self._left.startswith(text):
+            self._left = self._left[len(text) :]
+            self._held += text
+            if not self._left:
+                self._held = ""
+            return ""
+        whole = text[len(self._left) :] if text.startswith(self._left) else self._held + text
+        self._left = self._held = ""
+        return whole
+
+    def rest(self) -> str:
+        """What was held back as the beginning of a repetition that never came."""
+        held, self._held = self._held, ""
+        return held
+
+
+def _parse(payload: bytes) -> JSON:
+    try:
+        data: Any = orjson.loads(payload)
+    except orjson.JSONDecodeError:
+        # A server that cuts a character in two sends bytes that are no UTF-8; the rest is good.
+        data = orjson.loads(payload.decode(errors="replace"))
+    if not isinstance(data, dict):
+        return {"error": "its stream holds something other than objects"}
+    return data  # pyright: ignore[reportUnknownVariableType]
+
+
+def _counted(usage: JSON | None, timings: JSON | None, metrics: JSON | None) -> Counted | None:
+    """The engine's count, from `usage` or else from llama.cpp's `timings`; vLLM tells of its guesses in `metrics`."""
+    timings = timings or {}
+    cached: int | None = timings.get("cache_n")
+    drafted, accepted = _guesses(usage or {}, timings, metrics or {})
+    if usage is None:
+        if "predicted_n" not in timings:
+            return None
+        prompt = int(timings.get("prompt_n") or 0) + (cached or 0)
+        return Counted(prompt, int(timings["predicted_n"]), cached, None, drafted, accepted)
+    details: JSON = usage.get("prompt_tokens_details") or {}
+    found: int | None = details.get("cached_tokens")
+    made: JSON = usage.get("completion_tokens_details") or {}
+    return Counted(
+        int(usage.get("prompt_tokens") or 0),
+        int(usage.get("completion_tokens") or 0),
+        cached if found is None else found,
+        made.get("reasoning_tokens"),
+        drafted,
+        accepted,
+    )
+
+
+def _guesses(usage: JSON, timings: JSON, metrics: JSON) -> tuple[int | None, int | None]:
+    """How many tokens were guessed ahead and how many of them were right; None and None where nothing is said."""
+    if "draft_n" in timings:
+        return int(timings["draft_n"]), int(timings.get("draft_n_accepted") or 0)
+    found: JSON = metrics.get("speculative_decoding") or {}
+    if "num_draft_tokens" in found:
+        return int(found["num_draft_tokens"]), int(found.get("num_accepted_draft_tokens") or 0)
+    made: JSON = usage.get("completion_tokens_details") or {}
+    right, wrong = made.get("accepted_prediction_tokens"), made.get("rejected_prediction_tokens")
+    if right is None and wrong is None:
+        return None, None
+    return int(right or 0) + int(wrong or 0), int(right or 0)

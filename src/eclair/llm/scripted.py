@@ -1,0 +1,279 @@
+"""An engine that says what it is told to: deterministic, at any pace, for tests, demonstrations and benches.
+
+It answers with made-up prose. A line of the last message that begins with `script:` changes that, as in
+
+    script: words=500 rate=2000 pause=1.5@20
+
+| option | means |
+|---|---|
+| `words=N` | so many words, one token each (40) |
+| `rate=N` | so many a second; 0 is as fast as they are read (0) |
+| `pause=S@N` | a pause of S seconds before word N |
+| `fail=N` | an error in place of word N |
+| `break=N` | the stream breaks off in place of word N |
+| `guessed=N/M` | M words guessed ahead, N of them right |
+| `reasoning=N` | so many words of thought first, unless it is told not to think |
+| `tool=NAME{"a":1}` | a call of that tool in place of words; no space within |
+| `load=S` | a model that takes S seconds to load |
+| `busy=S` | a refusal that asks to come again in S seconds |
+| `say=TEXT` | these words, to the end of the line |
+| `title=A_B` | the title that it gives the conversation, `_` for a space; without it, none |
+| `below=1` | the lines of the message that follow, word by word |
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import math
+import re
+import sys
+import time
+from collections import Counter
+from collections.abc import AsyncGenerator, Iterator, Sequence
+from dataclasses import dataclass
+
+from eclair.errors import EngineBusy, EngineUnavailable, InvalidInput
+from eclair.llm.base import Counted, Embedded, Ended, Health, Model, Piece, Reasoning, Request, Text, ToolCall
+from eclair.llm.reasoning import OFF
+from eclair.schema.messages import FinishReason
+
+MODEL = "scripted"
+CONTEXT = 32768
+DIMENSIONS = 64
+TICK = 0.002
+BURST = 64
+
+_LEXICON = tuple(
+    "the light of morning falls on a quiet square where bread is sold and people talk about rivers "  # noqa: SIM905
+    "bridges music and weather while a small engine counts every word it says and nothing is lost".split()
+)
+_OPTION = re.compile(r"(\w+)=(\S+)")
+_WORD = re.compile(r"\s*\S+|\s+")
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """What a message asks of the engine; see the module's text."""
+
+    words: int = 40
+    rate: float = 0.0
+    pause: float = 0.0
+    pause_at: int = 0
+    fail: int | None = None
+    break_: int | None = None
+    guessed: tuple[int, int] | None = None
+    reasoning: int = 0
+    tool: str | None = None
+    arguments: str = "{}"
+    say: str | None = None
+    below: str | None = None
+    load: float = 0.0
+    busy: float | None = None
+    title: str = ""
+
+
+def parse(message: str) -> Script:
+    """The script in a message. Raises InvalidInput for an option that there is not."""
+    lines = message.splitlines(keepends=True)
+    place = next((number for number, line in enumerate(lines) if line.startswith("script:")), len(lines))
+    line, _, say = "".join(lines[place : place + 1])[7:].rstrip("\r\n").partition("say=")
+    values: dict[str, str] = dict(_OPTION.findall(line))
+    pause, _, at = values.pop("pause", "0").partition("@")
+    tool, brace, arguments = values.pop("tool", "").partition("{")
+    try:
+        script = Script(
+            words=int(values.pop("words", 40)),
+            rate=float(values.pop("rate", 0)),
+            pause=float(pause),
+            pause_at=int(at or 0),
+            fail=int(values.pop("fail")) if "fail" in values else None,
+            break_=int(values.pop("break")) if "break" in values else None,
+            guessed=_guessed(values.pop("guessed")) if "guessed" in values else None,
+            reasoning=int(values.pop("reasoning", 0)),
+            tool=tool or None,
+            arguments=(brace + arguments) or "{}",
+            say=say or None,
+            below="".join(lines[place + 1 :]) if int(values.pop("below", 0)) else None,
+            load=float(values.pop("load", 0)),
+            busy=float(values.pop("busy")) if "busy" in values else None,
+            title=values.pop("title", "").replace("_", " "),
+        )
+    except ValueError as error:
+        raise InvalidInput(f"The script has a value of the wrong type: {error}.") from None
+    if values:
+        raise InvalidInput(f"The script has an unknown option {next(iter(values))!r}.")
+    return script
+
+
+def prose(count: int) -> Iterator[str]:
+    """So many words, each but the first with the space before it, in sentences and paragraphs."""
+    for number in range(count):
+        word = _LEXICON[(number * 7 + number // 11) % len(_LEXICON)]
+        starts = number % 12 == 0
+        ends = "." if number % 12 == 11 or number == count - 1 else ""
+        space = "" if number == 0 else "\n\n" if number % 60 == 0 else " "
+        yield sys.intern(space + (word.capitalize() if starts else word) + ends)  # many long answers share few words
+
+
+class ScriptedEngine:
+    """Implements `Engine`. `made` counts the words it ever made, so that a test sees that stop stops it."""
+
+    name = "scripted"
+
+    def __init__(self) -> None:
+        self.made = 0
+        self._loading = 0
+
+    async def models(self) -> list[Model]:
+        return [
+            Model(
+                MODEL,
+                "Scripted",
+                self.name,
+                context=CONTEXT,
+                licence="Apache-2.0",
+                languages=("en",),
+                thinks="enable_thinking",
+                calls=True,
+            )
+        ]
+
+    async def stream(self, request: Request) -> AsyncGenerator[Piece, None]:
+        script = parse(_question(request))
+        if request.purpose == "title":
+            async for text in self._pace(_WORD.findall(script.title), script.rate):
+                yield Text(text)
+            yield Ended("stop")
+            return
+        if script.busy is not None:
+            raise EngineBusy("The scripted engine is busy; try again later.", retry_after=script.busy)
+        await self._load(script.load)
+        thoughts = 0 if request.extra.get("reasoning_effort") in OFF else script.reasoning
+        async for text in self._pace(list(prose(thoughts)), script.rate):
+            yield Reasoning(text)
+        for piece in _tool_call(script):
+            yield piece
+        words, reason, stop = _shown(script, request)
+        async for text in self._speak(words, script):
+            yield Text(text)
+        if script.break_ is not None:
+            return
+        accepted, drafted = script.guessed or _predicted(request, words)
+        yield Counted(_length(request), thoughts + len(words), 0, thoughts, drafted, accepted)
+        yield Ended(reason, stop)
+
+    async def count(self, model: str, text: str) -> int:
+        return len(text.split())
+
+    async def embed(self, model: str, texts: Sequence[str], dimensions: int | None) -> Embedded:
+        vectors = [_vector(text, dimensions or DIMENSIONS) for text in texts]
+        return Embedded(vectors, sum(len(text.split()) for text in texts))
+
+    async def health(self, model: str | None = None) -> Health:
+        return Health("loading", "It pretends to load.") if self._loading else Health("ready", "It is ready.")
+
+    async def prefill(self, request: Request) -> None:
+        """It has no cache."""
+
+    async def close(self) -> None:
+        """It holds nothing."""
+
+    async def _load(self, seconds: float) -> None:
+        if not seconds:
+            return
+        self._loading += 1
+        try:
+            await asyncio.sleep(seconds)
+        finally:
+            self._loading -= 1
+
+    async def _speak(self, words: list[str], script: Script) -> AsyncGenerator[str, None]:
+        """The words, with the pause and the failure that the script has."""
+        ends = [at for at in (script.fail, script.break_) if at is not None]
+        end = min([len(words), *ends])
+        async for text in self._pace(words[: min(script.pause_at, end)], script.rate):
+            yield text
+        await asyncio.sleep(script.pause)
+        async for text in self._pace(words[min(script.pause_at, end) : end], script.rate):
+            yield text
+        if script.fail is not None:
+            raise EngineUnavailable("The scripted engine fails, as it was told to.")
+
+    async def _pace(self, words: list[str], rate: float) -> AsyncGenerator[str, None]:
+        """The words, as many together as are due, at most BURST."""
+        started = time.perf_counter()
+        at = 0
+        while at < len(words):
+            due = len(words) if not rate else int((time.perf_counter() - started) * rate) + 1
+            until = min(due, at + BURST)
+            if until > at:
+                self.made += until - at
+                yield "".join(words[at:until])
+                at = until
+            await asyncio.sleep(TICK if rate else 0)
+
+
+def _question(request: Request) -> str:
+    if request.prompt is not None:
+        return request.prompt
+    asked = [said.content for said in request.messages if said.role == "user"]
+    return asked[-1] if asked and isinstance(asked[-1], str) else ""
+
+
+def _predicted(request: Request, words: list[str]) -> tuple[int | None, int | None]:
+    """How many words of the answer were predicted, and how many words the prediction has."""
+    if request.prediction is None:
+        return None, None
+    predicted = Counter(request.prediction.split())
+    return (predicted & Counter("".join(words).split())).total(), predicted.total()
+
+
+def _guessed(value: str) -> tuple[int, int]:
+    right, _, drafted = value.partition("/")
+    return int(right), int(drafted)
+
+
+def _length(request: Request) -> int:
+    texts = [request.prompt, *(said.content for said in request.messages)]
+    return sum(len(text.split()) for text in texts if isinstance(text, str))
+
+
+def _vector(text: str, dimensions: int) -> list[float]:
+    """A vector of length 1: the sum of those of its words, so that texts with the same words are near each other."""
+    total = [0.25] * dimensions  # what is added are halves, so that it is never all naught
+    for word in text.lower().split() or [text]:
+        for place, byte in enumerate(hashlib.shake_256(word.encode()).digest(dimensions)):
+            total[place] += byte - 127.5
+    length = math.hypot(*total)
+    return [number / length for number in total]
+
+
+def _tool_call(script: Script) -> Iterator[ToolCall]:
+    if script.tool is None:
+        return
+    yield ToolCall(0, "call_1", script.tool, "")
+    for start in range(0, len(script.arguments), 8):
+        yield ToolCall(0, None, None, script.arguments[start : start + 8])
+
+
+def _words(script: Script) -> list[str]:
+    if script.below is not None:
+        return _WORD.findall(script.below)
+    return [script.say] if script.say is not None else list(prose(script.words))
+
+
+def _shown(script: Script, request: Request) -> tuple[list[str], FinishReason, str | None]:
+    """The words of the answer up to a stop sequence or the longest length, and which of these ends it."""
+    if script.tool is not None:
+        return [], "tool_calls", None
+    words = _words(script)
+    text = "".join(words)
+    cuts = [(at, stop) for at, stop in ((text.find(stop), stop) for stop in request.sampling.stop) if at >= 0]
+    at, stop = min(cuts, default=(len(text), None))
+    if stop is not None:
+        words = _WORD.findall(text[:at])
+    limit = request.sampling.max_tokens
+    if limit is not None and len(words) > limit:
+        return words[:limit], "length", None
+    return words, "stop", stop

@@ -1,0 +1,1 @@
+"""Model servers that a user adds: discovered, probed and stored."""

@@ -1,0 +1,86 @@
+"""Servers among the engines that make pictures and answer nothing: the API of Black Forest Labs.
+
+Drawing with them is the affair of `pictures.bfl`. Here stands which they are, and whether one accepts its key.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncGenerator, Sequence
+from urllib.parse import urlsplit
+
+import orjson
+
+from eclair.llm.openai.stream_parser import sentence, without, words
+from eclair.llm.servers.probe import Finding, Outcome, Probe
+from eclair.network.client import CLOSED, BrokenOff, Door, Http, TimedOut, Unreachable
+from eclair.schema.ids import Clock
+
+NAME = "bfl"
+HOSTS = ("bfl.ai", "bfl.ml")
+KEY = "x-key"
+"""The header in which it wants the key."""
+
+DEADLINE = 20.0
+MOST = 1 << 20
+
+
+def draws_only(name: str, url: str) -> bool:
+    """Whether an engine of that name and address is the API of Black Forest Labs, or stands for it under its name."""
+    host = (urlsplit(url).hostname or "").rstrip(".")
+    return name == NAME or any(host == each or host.endswith(f".{each}") for each in HOSTS)
+
+
+def root(url: str) -> str:
+    """The address without the version that people copy along."""
+    return url.rstrip("/").removesuffix("/v1")
+
+
+class Credits:
+    """Asks the API at `url` how many credits are left, which costs none. Made as a `Prober` is."""
+
+    def __init__(
+        self,
+        url: str,
+        key: str | None,
+        models: Sequence[str] = (),
+        *,
+        clock: Clock = time.time,
+        door: Door = CLOSED,
+        country: str | None = None,
+    ) -> None:
+        del models
+        self._url = url.rstrip("/")
+        self._key = key
+        self._clock = clock
+        self._http = Http(root(url), key, door=door, country=country, idle=DEADLINE, header=KEY)
+
+    async def findings(self) -> AsyncGenerator[Finding | Probe, None]:
+        """What it says, and all of that at the end."""
+        try:
+            outcome, said = await self._ask()
+        finally:
+            await self._http.close()
+        found = Finding("answers", outcome, "It makes pictures." if outcome == "yes" else said)
+        yield found
+        fault, notes = (None, (said,)) if outcome == "yes" else (said, ())
+        yield Probe(int(self._clock() * 1000), self._url, None, (found,), fault, None, notes)
+
+    async def _ask(self) -> tuple[Outcome, str]:
+        try:
+            async with self._http.get(f"{root(self._url)}/v1/credits") as reply:
+                content = await reply.body(MOST)
+        except TimedOut:
+            return "failed", f"It did not answer within {DEADLINE:g} seconds."
+        except (Unreachable, BrokenOff) as error:
+            return "failed", f"It cannot be reached: {error}."
+        if reply.status in (401, 403):
+            return "failed", "It does not accept the key; set the key." if self._key else "It asks for a key; set it."
+        try:
+            data = orjson.loads(content)
+            left = float(data["credits"]) if reply.status == 200 else None
+        except (orjson.JSONDecodeError, KeyError, TypeError, ValueError):
+            return "no", "What it sends is no answer of this API; check the address."
+        if left is None:
+            return "failed", sentence(without(self._key, words(data)) or f"It answers with status {reply.status}")
+        return "yes", f"It makes pictures; {left:g} credits are left."

@@ -1,0 +1,129 @@
+"""Whether there is a server at an address, which models it lists, and which address was meant where there is none."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urljoin, urlsplit
+
+import orjson
+
+from eclair.errors import Refused
+from eclair.llm.openai.stream_parser import sentence, words
+from eclair.network.client import BrokenOff, Http, Reply, TimedOut, Unreachable
+
+DEADLINE = 8.0
+MOST = 4 << 20
+ENDINGS = ("/v1", "/api/v1", "/openai/v1", "/v1beta/openai")
+"""Where servers have their API, below what people know of the address."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reached:
+    """The models that the server lists. `fault` is a sentence on why it cannot be used, `address` one that would work;
+    `down` says that nobody answered at all."""
+
+    models: tuple[str, ...] = ()
+    fault: str | None = None
+    address: str | None = None
+    down: bool = False
+
+
+async def reach(http: Http, url: str, *, keyed: bool, listless: bool) -> Reached:
+    """Ask for the list of models. `listless` says that a server may be without one; `keyed` that a key is sent."""
+    try:
+        async with http.get(f"{url}/models", idle=DEADLINE) as reply:
+            content = await reply.body(MOST)
+    except TimedOut:
+        return Reached(fault=f"It does not answer within {DEADLINE:.0f} seconds.", down=True)
+    except Refused as error:
+        return Reached(fault=error.message, down=True)
+    except (Unreachable, BrokenOff) as error:
+        return Reached(fault=_unreachable(str(error), url), down=True)
+    listed = _listed(content) if reply.status == 200 else None
+    if listed is not None:
+        return Reached(listed)
+    if 300 <= reply.status < 400:
+        return _redirected(reply, url)
+    if reply.status in (401, 403):
+        wrong = "does not accept the key, which may have expired; set another" if keyed else "asks for a key; set one"
+        return Reached(fault=f"It {wrong}.")
+    address = await _meant(http, url)
+    if address is not None:
+        fault = f"There is no such API at this address, but there is at {address}; use that."
+        return Reached(fault=fault, address=address)
+    if listless and reply.status in (404, 405, 501):
+        return Reached()
+    return Reached(fault=_refused(reply.status, content))
+
+
+def _refused(status: int, content: bytes) -> str:
+    if content.lstrip().startswith(b"<"):
+        return "It sends a web page in place of its list of models; check the address, which usually ends in /v1."
+    if status == 200:
+        return "What it sends is no list of models; check the address, which usually ends in /v1."
+    if status == 404:
+        return "There is no API at this address; check it, it usually ends in /v1, or name a model with `--model`."
+    try:
+        said = words(orjson.loads(content))
+    except orjson.JSONDecodeError:
+        said = ""
+    return f"It does not list its models: {sentence(said or f'status {status}')}"
+
+
+def _unreachable(reason: str, url: str) -> str:
+    low = reason.lower()
+    if "self-signed" in low or "self signed" in low:
+        return (
+            "Its certificate is one that it signed itself, which nobody vouches for; give the file of the certificate "
+            "in SSL_CERT_FILE, or use an address whose certificate is known."
+        )
+    if "certificate" in low:
+        return f"Its certificate is not accepted ({reason}); use the name that it is for, or renew it."
+    if url.startswith("https:") and ("wrong_version_number" in low or "record layer" in low or "ssl" in low):
+        return f"It does not speak https; use http{url.removeprefix('https')} if it is in your own network."
+    return f"It cannot be reached: {reason}; check that it runs, and the address."
+
+
+def _redirected(reply: Reply, url: str) -> Reached:
+    """A redirect is not followed: it would take the key and the question to a server that nobody chose."""
+    target = urljoin(f"{url}/models", reply.headers.get("Location", ""))
+    parts = urlsplit(target)
+    if parts.scheme not in ("http", "https") or not parts.path.endswith("/models"):
+        where = f" to {parts.netloc}" if parts.netloc else ""
+        return Reached(fault=f"It sends us on{where}, which is not followed; check the address.")
+    address = parts._replace(path=parts.path.removesuffix("/models"), query="", fragment="").geturl()
+    return Reached(fault=f"It sends us on to {address}, which is not followed; use that address.", address=address)
+
+
+async def _meant(http: Http, url: str) -> str | None:
+    """An address of the same server that lists models, or would for the right key."""
+    parts = urlsplit(url)
+    bases = dict.fromkeys((url, url.removesuffix("/v1"), f"{parts.scheme}://{parts.netloc}"))
+    candidates = dict.fromkeys(f"{base.rstrip('/')}{ending}" for base in bases for ending in ENDINGS)
+    for candidate in candidates:
+        if candidate == url:
+            continue
+        try:
+            async with http.get(f"{candidate}/models", idle=DEADLINE) as reply:
+                content = await reply.body(MOST)
+        except (TimedOut, Unreachable, BrokenOff):
+            continue
+        listed = reply.status == 200 and _listed(content) is not None
+        if listed or (reply.status in (401, 403) and content.lstrip().startswith(b"{")):
+            return candidate
+    return None
+
+
+def _listed(content: bytes) -> tuple[str, ...] | None:
+    """The names in a list of models; None where it is none."""
+    try:
+        data: Any = orjson.loads(content)
+    except orjson.JSONDecodeError:
+        return None
+    match data:
+        case {"data": [*rows]}:
+            names: list[Any] = [row.get("id") for row in rows if isinstance(row, dict)]  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
+            return tuple(name for name in names if isinstance(name, str))
+        case _:
+            return None

@@ -1,0 +1,143 @@
+"""Servers that were added, as engines. Which there are is the store's affair, and adding them is that of `servers`."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from urllib.parse import urlsplit
+
+import orjson
+
+from eclair.errors import EclairError, SettingsError
+from eclair.llm.base import JSON, Engine
+from eclair.llm.openai.engine import OpenAIEngine
+from eclair.llm.servers.bfl import draws_only
+from eclair.llm.servers.jurisdiction import place
+from eclair.network.gate import CLOSED, Door
+from eclair.settings import Settings
+from eclair.storage.readonly import added
+from eclair.storage.secrets import Vault
+from eclair.storage.types import AddedServer
+
+RESERVED = ("embedded", "scripted")
+
+Listing = Callable[[], Awaitable[list[AddedServer]]]
+
+
+Probes = Callable[[], Awaitable[Mapping[str, str]]]
+"""What servers were found to do, as JSON, by their names."""
+
+
+async def none_tried() -> Mapping[str, str]:
+    return {}
+
+
+def seeing(probe: str | None) -> frozenset[str]:
+    """The model that was seen to see, if that was tried."""
+    found: JSON = orjson.loads(probe) if probe is not None else {}
+    sees = any(each["feature"] == "vision" and each["outcome"] == "yes" for each in found.get("findings", ()))
+    return frozenset([found["model"]]) if sees else frozenset()
+
+
+class AddedEngines:
+    """Implements `registry.Added`. An engine stays the same one until its server is changed; one that is gone is
+    closed when the engines are next looked at and its last answer has ended."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        listing: Listing,
+        vault: Vault | None = None,
+        *,
+        door: Door = CLOSED,
+        probes: Probes = none_tried,
+    ) -> None:
+        self._probes = probes
+        self._door = door
+        self._settings = settings
+        self._listing = listing
+        self._vault = vault or Vault.configured(settings)
+        self._built: dict[str, tuple[AddedServer, OpenAIEngine]] = {}
+        self._retired: list[OpenAIEngine] = []
+
+    @classmethod
+    def glanced(cls, settings: Settings, door: Door) -> AddedEngines:
+        """Those that were added until now, without a store that is open."""
+
+        async def listing() -> list[AddedServer]:
+            return await asyncio.to_thread(added, settings.data_dir)
+
+        return cls(settings, listing, door=door)
+
+    async def engines(self) -> Mapping[str, Engine | EclairError]:
+        """By name; an error in the place of one whose key cannot be read. Raises StoreError."""
+        await self._close_idle()
+        taken = taken_names(self._settings)
+        there = {server.name: server for server in await self._listing()}
+        found: dict[str, Engine | EclairError] = {}
+        tried: Mapping[str, str] = await self._probes() if there else {}
+        for name, server in there.items():
+            if name not in taken and not draws_only(name, server.url):
+                try:
+                    found[name] = engine = self._engine(server)
+                    engine.seeing = seeing(tried.get(name))
+                except EclairError as error:
+                    found[name] = error
+        for name in [name for name in self._built if not isinstance(found.get(name), OpenAIEngine)]:
+            self._retired.append(self._built.pop(name)[1])
+        return found
+
+    async def close(self) -> None:
+        """Close every engine, whatever it is doing."""
+        for _, engine in self._built.values():
+            await engine.close()
+        for engine in self._retired:
+            await engine.close()
+
+    def _engine(self, server: AddedServer) -> OpenAIEngine:
+        built = self._built.get(server.name)
+        if built is not None and built[0] == server:
+            return built[1]
+        key = unlocked(server, self._vault)
+        engine = OpenAIEngine(
+            server.name,
+            server.url,
+            key,
+            server.models,
+            server.context,
+            place=place(server.url, server.country),
+            door=self._door,
+            setting=f"another (`eclair engines change {server.name} --key`, or in the page's settings)",
+        )
+        if built is not None:
+            self._retired.append(built[1])
+        self._built[server.name] = (server, engine)
+        return engine
+
+    async def _close_idle(self) -> None:
+        for engine in [engine for engine in self._retired if not engine.busy]:
+            self._retired.remove(engine)
+            await engine.close()
+
+
+def taken_names(settings: Settings) -> set[str]:
+    """Names that an added server cannot have."""
+    return {*RESERVED, *settings.engines}
+
+
+def bound(name: str, url: str) -> str:
+    """To what a key is bound: its server's name, and where that is."""
+    address = urlsplit(url)
+    return f"{name} {address.scheme}://{address.netloc}"
+
+
+def unlocked(server: AddedServer, vault: Vault) -> str | None:
+    """The key of a server. Raises SettingsError where it cannot be read."""
+    if server.key is None:
+        return None
+    try:
+        return vault.unlock(server.key, bound(server.name, server.url))
+    except SettingsError as error:
+        raise SettingsError(
+            f"The key of the engine {server.name} cannot be read: {error.message.rstrip('.')}, or set the key again."
+        ) from None

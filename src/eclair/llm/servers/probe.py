@@ -1,0 +1,386 @@
+"""What a server can really do: each ability is tried by a small request of its own, and nothing is believed unseen.
+
+"No" is what a server says, or shows by ignoring what it was asked; "failed" is where that cannot be told. Keeping what
+was found is left to `servers`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, cast
+
+import orjson
+
+from eclair.llm.base import JSON
+from eclair.llm.openai.stream_parser import sentence, without, words
+from eclair.llm.servers.discovery import Reached, reach
+from eclair.network.client import CLOSED, BrokenOff, Door, Http, TimedOut, Unreachable
+from eclair.schema.ids import Clock
+
+Feature = Literal[
+    "answers",
+    "streams",
+    "usage",
+    "tools",
+    "json_schema",
+    "vision",
+    "logprobs",
+    "prefix_cache",
+    "tokenize",
+    "embeddings",
+]
+Outcome = Literal["yes", "no", "failed"]
+
+FIRST = 60.0
+"""Seconds that the first answer may take, for which a model may have to be loaded."""
+DEADLINE = 20.0
+"""Seconds for every other request, between two bytes."""
+MOST = 4 << 20
+LISTED = 3
+"""Models of its list that are asked before a server is said not to have them."""
+
+NO = frozenset({400, 404, 405, 415, 422, 501})
+"""Statuses by which a server says that it does not do this."""
+
+RED = (
+    "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAACAAAAAgCAIAAAD8GO2jAAAAKElEQVR42u3NQQkAAAgAsesf1Bym8CEM"
+    "9l9TpxIIBAKBQCAQCARfggVrMpguoai4CwAAAABJRU5ErkJggg=="
+)
+"""A red square."""
+COLOUR = ("red", "rouge", "rot", "crimson", "scarlet")
+LONG = "The lighthouse keeper wrote down the wind, the tide and the names of the ships that passed. " * 60
+"""Over a thousand tokens: some keep no shorter beginning of a prompt."""
+
+TOOL: JSON = {
+    "type": "function",
+    "function": {
+        "name": "weather",
+        "description": "The weather in a city, now.",
+        "parameters": {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]},
+    },
+}
+SCHEMA: JSON = {
+    "type": "json_schema",
+    "json_schema": {
+        "name": "count",
+        "strict": True,
+        "schema": {
+            "type": "object",
+            "properties": {"count": {"type": "integer"}},
+            "required": ["count"],
+            "additionalProperties": False,
+        },
+    },
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Whether the server has an ability; `detail` says why not, or is empty."""
+
+    feature: Feature
+    outcome: Outcome
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """What was found, in millisecond `at` since 1970, at `url`, with `model`. `fault` is why the server is of no use,
+    `address` one that would be; `notes` are what it says of itself and is not so."""
+
+    at: int
+    url: str
+    model: str | None = None
+    findings: tuple[Finding, ...] = ()
+    fault: str | None = None
+    address: str | None = None
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class _Got:
+    """A reply: its status, its text, what is wrong with it where it is none."""
+
+    status: int = 0
+    content: bytes = b""
+    fault: str = ""
+    key: str | None = None
+
+    @property
+    def data(self) -> JSON:
+        """Empty where it is no JSON object."""
+        try:
+            found: Any = orjson.loads(self.content)
+        except orjson.JSONDecodeError:
+            return {}
+        return found if isinstance(found, dict) else {}  # pyright: ignore[reportUnknownVariableType]
+
+    def choice(self, *path: str) -> Any:
+        """What stands at that path in its first choice."""
+        return _at(self.data, "choices", 0, *path)
+
+    @property
+    def text(self) -> str:
+        found = self.choice("message", "content")
+        return found if isinstance(found, str) else ""
+
+    @property
+    def said(self) -> str:
+        return sentence(without(self.key, words(self.data)) or f"status {self.status}")
+
+
+@dataclass(slots=True)
+class _Chat:
+    """A streamed answer as it came."""
+
+    frames: list[JSON] = field(default_factory=list[JSON])
+    streamed: bool = False
+
+    @property
+    def model(self) -> str | None:
+        return next((str(frame["model"]) for frame in self.frames if frame.get("model")), None)
+
+    @property
+    def usage(self) -> bool:
+        return any(isinstance(frame.get("usage"), dict) for frame in self.frames)
+
+    @property
+    def answered(self) -> bool:
+        return any(frame.get("choices") for frame in self.frames)
+
+
+class Prober:
+    """Tries the server at `url`, through `door`; `models` are those that it need not list, `country` is where its owner
+    says that it belongs."""
+
+    def __init__(
+        self,
+        url: str,
+        key: str | None,
+        models: Sequence[str] = (),
+        *,
+        clock: Clock = time.time,
+        door: Door = CLOSED,
+        country: str | None = None,
+    ) -> None:
+        self._url = url.rstrip("/")
+        self._key = key
+        self._models = tuple(models)
+        self._clock = clock
+        self._http = Http(self._url, key, door=door, country=country, idle=DEADLINE)
+        self._findings: list[Finding] = []
+        self._notes: list[str] = []
+
+    async def findings(self) -> AsyncGenerator[Finding | Probe, None]:
+        """Each as it is found, and all of them at the end."""
+        try:
+            reached = await reach(self._http, self._url, keyed=self._key is not None, listless=bool(self._models))
+            if reached.fault is not None:
+                yield self._find("answers", "failed" if reached.down else "no", reached.fault)
+                yield self._whole(None, reached.fault, reached.address)
+                return
+            model, chat, fault = await self._first_answer(reached)
+            if chat is None:
+                yield self._find("answers", "failed", fault)
+                yield self._whole(model, fault)
+                return
+            yield self._find("answers", "yes")
+            yield self._seen("streams", chat.streamed, "It sends its answers whole.")
+            yield self._seen("usage", chat.usage, "It does not count tokens.")
+            tries: list[Callable[[str], Awaitable[Finding]]] = [
+                self._tools,
+                self._json_schema,
+                self._vision,
+                self._logprobs,
+                self._prefix_cache,
+                self._tokenize,
+            ]
+            for attempt in tries:
+                yield await attempt(model)
+            yield await self._embeddings(reached, model)
+            if await self._draws():
+                self._notes.append("It makes pictures too.")
+            yield self._whole(model)
+        finally:
+            await self._http.close()
+
+    def _find(self, feature: Feature, outcome: Outcome, detail: str = "") -> Finding:
+        found = Finding(feature, outcome, detail)
+        self._findings.append(found)
+        return found
+
+    def _seen(self, feature: Feature, seen: bool, otherwise: str) -> Finding:
+        return self._find(feature, "yes" if seen else "no", "" if seen else otherwise)
+
+    def _whole(self, model: str | None, fault: str | None = None, address: str | None = None) -> Probe:
+        at = int(self._clock() * 1000)
+        return Probe(at, self._url, model, tuple(self._findings), fault, address, tuple(self._notes))
+
+    async def _first_answer(self, reached: Reached) -> tuple[str, _Chat | None, str]:
+        """The model that answers, its answer, and else why none does."""
+        candidates = [*self._models, *(name for name in reached.models if not _embeds(name))]
+        if not candidates:
+            return "", None, "It lists no model that answers; name one with `--model`."
+        fault = ""
+        for model in candidates[:LISTED]:
+            got, chat = await self._stream(model)
+            if chat.answered:
+                if chat.model is not None and not _same(model, chat.model):
+                    self._notes.append(f"Asked for {model}, it says that {chat.model} answered.")
+                return model, chat, ""
+            fault = self._why_not(got, model, listed=model in reached.models)
+            if got.status not in (400, 404):
+                break
+            self._notes.append(fault)
+        return candidates[0], None, fault
+
+    def _why_not(self, got: _Got, model: str, *, listed: bool) -> str:
+        if got.fault:
+            return got.fault
+        if got.content.lstrip().startswith(b"<"):
+            return "It sends a web page in place of an answer; check the address, which usually ends in /v1."
+        if got.status in (401, 403):
+            wrong = "does not accept the key, which may have expired" if self._key else "asks for a key"
+            return f"It lists its models but {wrong}; set the key."
+        if got.status in (400, 404):
+            lists = "lists the model {} but does not have it" if listed else "does not have the model {}"
+            return f"It {lists.format(model)}: {got.said}"
+        return f"It does not answer: {got.said}" if got.status != 200 else "What it sends is no answer."
+
+    async def _stream(self, model: str) -> tuple[_Got, _Chat]:
+        body: JSON = {
+            "model": model,
+            "messages": [{"role": "user", "content": "Answer with the word OK."}],
+            "max_tokens": 16,
+            "stream": True,
+            "stream_options": {"include_usage": True},
+        }
+        got = await self._post(f"{self._url}/chat/completions", body, FIRST)
+        if got.status in (400, 422) and "stream_options" in got.said:  # some refuse what they do not know
+            del body["stream_options"]
+            got = await self._post(f"{self._url}/chat/completions", body, FIRST)
+        chat = _Chat()
+        if got.status == 200:
+            lines = [line[5:].strip() for line in got.content.split(b"\n") if line.startswith(b"data:")]
+            chat.streamed = bool(lines)
+            chat.frames = [_object(line) for line in lines] or [got.data]
+        return got, chat
+
+    async def _chat(self, model: str, content: Any, tokens: int = 64, **more: Any) -> _Got:
+        messages = [{"role": "user", "content": content}]
+        body = {"model": model, "messages": messages, "max_tokens": tokens, **more}
+        return await self._post(f"{self._url}/chat/completions", body)
+
+    async def _tools(self, model: str) -> Finding:
+        ask = "What is the weather in Paris now? Use the tool."
+        got = await self._chat(model, ask, 200, tools=[TOOL], tool_choice="required")
+        if got.status in NO:
+            got = await self._chat(model, ask, 200, tools=[TOOL])
+        return self._judged("tools", got, bool(got.choice("message", "tool_calls")), "It takes tools and calls none.")
+
+    async def _json_schema(self, model: str) -> Finding:
+        got = await self._chat(model, "Say hello.", 100, response_format=SCHEMA)
+        count: Any = _object(got.text.encode()).get("count")
+        return self._judged("json_schema", got, isinstance(count, int), "It takes a schema and does not keep to it.")
+
+    async def _vision(self, model: str) -> Finding:
+        picture = {"type": "image_url", "image_url": {"url": RED}}
+        text = {"type": "text", "text": "Which colour is this picture? Answer with one word."}
+        got = await self._chat(model, [text, picture])
+        if got.status >= 500 and any(word in got.said.lower() for word in ("image", "vision", "multimodal", "mmproj")):
+            return self._find("vision", "no", got.said)
+        seen = any(colour in got.text.lower() for colour in COLOUR)
+        return self._judged("vision", got, seen, "It takes a picture and does not see it.")
+
+    async def _logprobs(self, model: str) -> Finding:
+        got = await self._chat(model, "Hello", 4, logprobs=True, top_logprobs=1)
+        found = bool(got.choice("logprobs", "content"))
+        return self._judged("logprobs", got, found, "It takes the wish and gives none.")
+
+    async def _prefix_cache(self, model: str) -> Finding:
+        got = await self._chat(model, LONG, 1)
+        if got.status == 200:
+            got = await self._chat(model, LONG, 1)
+        return self._judged(
+            "prefix_cache", got, _cached(got.data) > 0, "It does not say that it read anything from a cache."
+        )
+
+    async def _tokenize(self, model: str) -> Finding:
+        root = self._url.removesuffix("/v1")
+        got = await self._post(f"{root}/tokenize", {"model": model, "prompt": "Hello", "content": "Hello"})
+        found = isinstance(got.data.get("count"), int) or bool(got.data.get("tokens"))
+        return self._judged("tokenize", got, found, "It does not count the tokens of a text.")
+
+    async def _embeddings(self, reached: Reached, model: str) -> Finding:
+        named = next((name for name in (*self._models, *reached.models) if _embeds(name)), model)
+        got = await self._post(f"{self._url}/embeddings", {"model": named, "input": "Hello"})
+        found = bool(_at(got.data, "data", 0, "embedding"))
+        return self._judged("embeddings", got, found, "It sends no vectors.")
+
+    async def _draws(self) -> bool:
+        """Whether it has a route for pictures. A wish without words is refused by whoever has, and costs nothing."""
+        got = await self._post(f"{self._url}/images/generations", {})
+        return got.status in (400, 422) and "prompt" in got.said.lower()
+
+    def _judged(self, feature: Feature, got: _Got, found: bool, ignored: str) -> Finding:
+        if got.fault:
+            return self._find(feature, "failed", got.fault)
+        if got.status == 200:
+            return self._seen(feature, found, ignored)
+        if got.status in NO:
+            return self._find(feature, "no", got.said)
+        return self._find(feature, "failed", got.said)
+
+    async def _post(self, url: str, body: JSON, deadline: float = DEADLINE) -> _Got:
+        try:
+            async with (
+                asyncio.timeout(2 * deadline),  # however slowly it sends
+                self._http.post(url, orjson.dumps(body), idle=deadline, keep=False) as reply,
+            ):
+                return _Got(reply.status, await reply.body(MOST), key=self._key)
+        except (TimedOut, TimeoutError):
+            return _Got(fault=f"It did not answer within {deadline:g} seconds.")
+        except (Unreachable, BrokenOff) as error:
+            return _Got(fault=f"The connection broke: {error}.")
+
+
+def _object(text: bytes) -> JSON:
+    return _Got(content=text).data
+
+
+def _cached(data: JSON) -> int:
+    """Tokens that were read from a cache: OpenAI's field, DeepSeek's, llama.cpp's."""
+    counts = (
+        _at(data, "usage", "prompt_tokens_details", "cached_tokens"),
+        _at(data, "usage", "prompt_cache_hit_tokens"),
+        _at(data, "timings", "cache_n"),
+    )
+    return max(count for count in (*counts, 0) if isinstance(count, int))
+
+
+def _at(value: Any, *path: str | int) -> Any:
+    """What stands at `path` in some JSON, whatever that is; None where there is no such place."""
+    for step in path:
+        match value:
+            case dict() if isinstance(step, str):
+                value = cast("JSON", value).get(step)
+            case [*items] if isinstance(step, int) and items:
+                value = items[step]
+            case _:
+                return None
+    return value
+
+
+def _embeds(model: str) -> bool:
+    """Whether a model's name says that it makes vectors."""
+    name = model.lower()
+    return any(part in name for part in ("embed", "bge-", "e5-", "gte-", "rerank"))
+
+
+def _same(asked: str, answered: str) -> bool:
+    """Whether the two are names of one model: a path, a version or a date may come before or after it."""
+    one, other = (name.lower().rpartition("/")[2].removesuffix(".gguf") for name in (asked, answered))
+    return one.startswith(other) or other.startswith(one) or "latest" in one

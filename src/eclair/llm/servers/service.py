@@ -1,0 +1,308 @@
+"""OpenAI-compatible servers: those of the settings file, and those that are added, changed, probed and removed here.
+
+What is typed becomes a checked value by the functions below. How a server answers is its engine's affair.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import aclosing
+from dataclasses import asdict, dataclass, replace
+from types import MappingProxyType
+from typing import Literal
+from urllib.parse import urlsplit
+
+import orjson
+from pydantic import TypeAdapter, ValidationError
+
+from eclair.errors import Conflict, EclairError, InvalidInput, NotFound
+from eclair.llm.servers.bfl import Credits, draws_only
+from eclair.llm.servers.engines import bound, taken_names, unlocked
+from eclair.llm.servers.jurisdiction import Place, place
+from eclair.llm.servers.probe import Finding, Probe, Prober
+from eclair.network.gate import CLOSED, Door
+from eclair.network.policy import is_loopback, without_login
+from eclair.schema.ids import Clock
+from eclair.settings import EngineSettings, Settings
+from eclair.storage.readonly import added
+from eclair.storage.secrets import Vault
+from eclair.storage.types import AddedServer, Store
+
+LONGEST_NAME = 40
+LONGEST = 2000
+_NAME = re.compile(rf"[A-Za-z0-9][A-Za-z0-9._-]{{0,{LONGEST_NAME - 1}}}")
+_HOST = re.compile(r"(?!-)[\w-]{1,63}(?<!-)(\.(?!-)[\w-]{1,63}(?<!-))*\.?", re.ASCII)
+_PROBE = TypeAdapter(Probe)
+
+CALLS = ("/chat/completions", "/completions", "/models", "/embeddings")
+"""What people copy along with an address."""
+
+UNENCRYPTED = "What is asked travels unencrypted; use https."
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A server as it is shown: never its key, only whether there is one. `problem` says why it cannot be used."""
+
+    name: str
+    url: str
+    origin: Literal["file", "added"]
+    keyed: bool
+    models: tuple[str, ...]
+    context: int | None
+    place: Place
+    note: str | None
+    problem: str | None
+    probe: Probe | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """What is to be another about a server; None stays. An empty `key` or `country`, or a `context` of 0, takes it
+    away."""
+
+    url: str | None = None
+    key: str | None = None
+    models: tuple[str, ...] | None = None
+    context: int | None = None
+    country: str | None = None
+
+
+class Servers:
+    """The servers. Those that are tried are called through `door`."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        store: Store,
+        vault: Vault | None = None,
+        clock: Clock = time.time,
+        *,
+        door: Door = CLOSED,
+    ) -> None:
+        self._door = door
+        self._settings = settings
+        self._store = store
+        self._vault = vault or Vault.configured(settings)
+        self._clock = clock
+
+    async def all(self) -> list[Server]:
+        """Those of the settings file, then those that were added. Raises StoreError."""
+        probes = await self._store.probes()
+        return _shown(self._settings, await self._store.servers(), self._vault, probes)
+
+    async def get(self, name: str) -> Server:
+        """Raises NotFound."""
+        for server in await self.all():
+            if server.name == name:
+                return server
+        raise NotFound(f"There is no engine {name!r}; `eclair engines` lists those that there are.")
+
+    async def add(self, name: str, change: Change) -> Server:
+        """Keep a new one. Raises InvalidInput, Conflict where its name is taken, SettingsError where no key can be
+        kept."""
+        name = checked_name(name)
+        if name in taken_names(self._settings):
+            raise Conflict(f"The name {name!r} is taken by an engine of the settings; choose another.")
+        if change.url is None:
+            raise InvalidInput("An engine needs its address.", param="url")
+        blank = AddedServer(name, checked_address(change.url), None, (), None, None, int(self._clock() * 1000))
+        await self._store.add_server(self._changed(blank, change))
+        return await self.get(name)
+
+    async def change(self, name: str, change: Change) -> Server:
+        """A key goes no further than where it was given for: with another host, it has to be given again.
+
+        Raises what `add` raises, and NotFound.
+        """
+        self._refuse_settings(name)
+        await self._store.change_server(name, lambda server: self._changed(server, change))
+        return await self.get(name)
+
+    async def remove(self, name: str) -> None:
+        """Raises NotFound, and Conflict for one of the settings file."""
+        self._refuse_settings(name)
+        await self._store.delete_server(name)
+
+    async def probe(self, name: str) -> AsyncGenerator[Finding | Probe, None]:
+        """Try what a server can do: each finding as it comes, then all of them, which are kept.
+
+        Raises NotFound, and SettingsError where its key cannot be read.
+        """
+        server = await self.get(name)
+        key, models = await self._access(name)
+        stated = server.place.country if server.place.stated else None
+        kind = Credits if draws_only(name, server.url) else Prober
+        prober = kind(server.url, key, models, clock=self._clock, door=self._door, country=stated)
+        async with aclosing(prober.findings()) as findings:
+            async for found in findings:
+                if isinstance(found, Probe):
+                    await self._store.keep_probe(name, orjson.dumps(asdict(found)).decode())
+                yield found
+
+    async def _access(self, name: str) -> tuple[str | None, tuple[str, ...]]:
+        configured = self._settings.engines.get(name)
+        if configured is not None:
+            return configured.key, configured.models
+        for server in await self._store.servers():
+            if server.name == name:
+                return unlocked(server, self._vault), server.models
+        raise NotFound(f"There is no engine {name!r} any more.")
+
+    def _refuse_settings(self, name: str) -> None:
+        if name in self._settings.engines:
+            raise Conflict(f"The engine {name!r} is in the settings; change it there (`eclair config` says where).")
+
+    def _changed(self, server: AddedServer, change: Change) -> AddedServer:
+        if change.url is not None:
+            url = checked_address(change.url)
+            moved = bound(server.name, url) != bound(server.name, server.url)
+            server = replace(server, url=url, key=None if moved else server.key)
+        if change.key is not None:
+            key = checked_key(change.key)
+            server = replace(server, key=self._vault.lock(key, bound(server.name, server.url)) if key else None)
+        if change.models is not None:
+            server = replace(server, models=checked_models(change.models))
+        if change.context is not None:
+            server = replace(server, context=change.context or None)
+        if change.country is not None:
+            server = replace(server, country=checked_country(change.country))
+        return server
+
+
+def glanced(settings: Settings) -> list[Server]:
+    """All of them, read without opening the store; without what was found out about them. Raises StoreError."""
+    return _shown(settings, added(settings.data_dir), Vault.configured(settings), {})
+
+
+def checked_name(text: str) -> str:
+    """Raises InvalidInput."""
+    if not _NAME.fullmatch(text):
+        raise InvalidInput(
+            f"An engine's name is 1 to {LONGEST_NAME} letters, digits, dots, dashes and underscores, "
+            "and begins with a letter or digit.",
+            param="name",
+        )
+    return text
+
+
+def checked_address(text: str) -> str:
+    """The base address of an API in its usual form, without what a call adds. Raises InvalidInput."""
+    text = text.strip()
+    shown = text if len(text) <= 80 else f"{text[:80]}…"
+    if len(text) > LONGEST or not text.isprintable() or any(letter.isspace() for letter in text):
+        raise InvalidInput("The address holds spaces or odd characters, or is too long; check it.", param="url")
+    if "://" not in text:
+        raise InvalidInput(f"{shown!r} is no address; begin it with http:// or https://.", param="url")
+    try:
+        parts = urlsplit(text)
+        host, port = parts.hostname or "", parts.port
+    except ValueError:
+        raise InvalidInput(f"{shown!r} is no address; check its host and port.", param="url") from None
+    if parts.scheme not in ("http", "https") or not _is_host(host) or port == 0:
+        raise InvalidInput(f"{shown!r} is no address that begins with http:// or https:// and a host.", param="url")
+    if "@" in parts.netloc:
+        raise InvalidInput("The address holds a login; leave it out, and give the key by itself.", param="url")
+    if parts.query or parts.fragment:
+        raise InvalidInput("The address holds a ? or #; leave out what begins there.", param="url")
+    path = parts.path.rstrip("/")
+    for call in CALLS:
+        path = path.removesuffix(call).rstrip("/")
+    name = f"[{host}]" if ":" in host else host
+    return f"{parts.scheme}://{name}{'' if port is None else f':{port}'}{path}"
+
+
+def checked_key(text: str) -> str:
+    """Raises InvalidInput, in which the key does not stand."""
+    text = text.strip()
+    if len(text) > LONGEST or not all("!" <= letter <= "~" for letter in text):
+        raise InvalidInput(
+            "The key holds a line break, a space or another character that no key has; copy it again.", param="key"
+        )
+    return text
+
+
+def checked_models(names: Sequence[str]) -> tuple[str, ...]:
+    """Raises InvalidInput."""
+    for name in names:
+        if not name.strip() or len(name) > 200 or not name.isprintable():
+            raise InvalidInput("A model's name is 1 to 200 characters on one line.", param="models")
+    return tuple(dict.fromkeys(name.strip() for name in names))
+
+
+def checked_country(text: str) -> str | None:
+    """An ISO code, or None for an empty text. Raises InvalidInput."""
+    text = text.strip().upper()
+    if text and not re.fullmatch("[A-Z]{2}", text):
+        raise InvalidInput("A country is given by its two letters, such as FR.", param="country")
+    return text or None
+
+
+def note(url: str) -> str | None:
+    """What is to be known about an address."""
+    return UNENCRYPTED if url.startswith("http:") and not is_loopback(url) else None
+
+
+def _is_host(host: str) -> bool:
+    return bool(_HOST.fullmatch(host)) or bool(re.fullmatch(r"[0-9a-f:.]+(%\w+)?", host) and ":" in host)
+
+
+def configured(settings: Settings, probes: Mapping[str, str] = MappingProxyType({})) -> list[Server]:
+    """Those of the settings."""
+    return [_configured(name, server, probes) for name, server in settings.engines.items()]
+
+
+def _shown(settings: Settings, added: Sequence[AddedServer], vault: Vault, probes: Mapping[str, str]) -> list[Server]:
+    """Those of the settings, then those that were added."""
+    taken = taken_names(settings)
+    return configured(settings, probes) + [
+        _added(server, vault, probes) for server in added if server.name not in taken
+    ]
+
+
+def _configured(name: str, server: EngineSettings, probes: Mapping[str, str]) -> Server:
+    return Server(
+        name=name,
+        url=without_login(server.url),
+        origin="file",
+        keyed=server.key is not None,
+        models=server.models,
+        context=server.context,
+        place=place(server.url),
+        note=note(server.url),
+        problem=None,
+        probe=_probed(probes.get(name), server.url.rstrip("/")),
+    )
+
+
+def _added(server: AddedServer, vault: Vault, probes: Mapping[str, str]) -> Server:
+    problem = None
+    try:
+        unlocked(server, vault)
+    except EclairError as error:
+        problem = error.message
+    return Server(
+        name=server.name,
+        url=server.url,
+        origin="added",
+        keyed=server.key is not None,
+        models=server.models,
+        context=server.context,
+        place=place(server.url, server.country),
+        note=note(server.url),
+        problem=problem,
+        probe=_probed(probes.get(server.name), server.url),
+    )
+
+
+def _probed(body: str | None, url: str) -> Probe | None:
+    """What was found at this very address; an older Éclair may have kept another form of it."""
+    if body is None:
+        return None
+    try:
+        found = _PROBE.validate_json(body)
+    except ValidationError:
+        return None
+    return found if found.url == url else None

@@ -1,0 +1,270 @@
+"""Compiles the embedded engine for this machine's processor, from the sources of the very package that is installed.
+
+They gain Éclair's own kernels (`engines/kernels/`), for processors that llama.cpp's own serve less well. The package's
+build runs in a process of its own, which reads one line of JSON (`Order`) from standard input, writes how far it is, a
+share a line, and ends with all that it has started when standard input does. What it makes gets its name when it is
+whole. It fetches nothing itself: what it needs was brought before, through the door.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tarfile
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from eclair.errors import EngineMissing, ModelMissing
+from eclair.llm.local import profile
+from eclair.llm.tuning import kernels
+from eclair.models import pip_index, wheels
+from eclair.models.catalog import Packed
+from eclair.models.download import Progress
+from eclair.models.pip_index import PackageIndex
+from eclair.network.client import CLOSED, Door
+from eclair.util.humanize import size
+
+SOURCES = Packed(
+    package="xllamacpp",
+    file="xllamacpp-2026.10.11549.tar.gz",
+    size=37722765,
+    sha256="c17ee1163006f70726abb9f72137830818f3d8cb60bfc34cb232d08428eaa22b",
+)
+"""Of the version that requirements.lock has; llama.cpp's sources are in it."""
+
+FILES = (
+    SOURCES,
+    Packed(
+        package="cython",
+        file="cython-3.3.1-py3-none-any.whl",
+        size=1352000,
+        sha256="61abc7feedd20dac6c4ff7ab3a30e17136a067b242ab9253e2b4a6d9a72c2b61",
+    ),
+    Packed(
+        package="setuptools",
+        file="setuptools-84.2.1-py3-none-any.whl",
+        size=876263,
+        sha256="ca140b45d5325a9478f880e351484f62fef15f336462e449ca0c03c873d589c2",
+    ),
+    Packed(
+        package="versioneer",
+        file="versioneer-0.29-py3-none-any.whl",
+        size=46785,
+        sha256="0f1a137bb5d6811e96a79bb0486798aeae9b9c6efc24b389659cebb0ee396cb9",
+    ),
+)
+"""The sources, and what their build asks for; compiler, cmake and make are the system's."""
+
+OPTIONS = ("-DLLAMA_LLGUIDANCE=OFF", "-DLLAMA_BUILD_BORINGSSL=OFF", "-DLLAMA_OPENSSL=OFF", "-DLLAMA_BUILD_UI=OFF")
+"""Without what its build would fetch from elsewhere: forms of JSON are kept to by llama.cpp's own grammars, and its
+server needs no TLS on this machine."""
+
+ROOM = 2 << 30
+"""Bytes of disk that it needs meanwhile."""
+
+OBJECTS = 197
+"""Files that it compiles, by which is told how far it is."""
+
+LIBRARIES = 90
+"""Of a hundred parts, those after which they are compiled; then comes what ties them to Python."""
+
+NICE = 10
+LOG = "build.log"
+
+_OBJECT = re.compile(rb"^\s*\[\s*\d{1,3}%\] Building C")
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """Install `sources`, with our kernels, into `target`; the folder `files` has what its build asks for, and `work` is
+    for what lies about meanwhile."""
+
+    sources: str
+    files: str
+    target: str
+    work: str
+    log: str
+
+
+async def build(
+    data_dir: Path,
+    report: Callable[[str, int, int], object],
+    *,
+    files: Sequence[Packed] = FILES,
+    index: PackageIndex | None = None,
+    door: Door = CLOSED,
+) -> Path:
+    """The folder of the engine compiled for this processor, unless it is there. `report` hears what is done, and how
+    much of how much. Somebody must hold `tuned.locked`. Cancelled or killed, it leaves nothing that counts.
+
+    Raises EngineMissing where a tool is missing or the build fails, and ModelMissing where a file cannot be fetched or
+    the disk is full.
+    """
+    target = profile.compiled(data_dir)
+    if profile.is_compiled(data_dir):
+        return target
+    _check_tools()
+    work = target.with_name("work")
+    try:
+        shutil.rmtree(work, ignore_errors=True)  # of one that was killed
+        work.mkdir(parents=True)
+        if (free := shutil.disk_usage(work).free) < ROOM:
+            raise ModelMissing(
+                f"{target.parent} has {size(free)} free and compiling the engine needs {size(ROOM)}; make room, "
+                "or tune without --build."
+            )
+        await _bring(files, work, index, door, report)
+        await _compile(files[0], work, data_dir / "logs" / LOG, report)
+        (work / "made").replace(target)
+    except OSError as error:
+        raise ModelMissing(f"The engine cannot be compiled in {target.parent}: {error.strerror}.") from error
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+    return target
+
+
+def _check_tools() -> None:
+    wanted = {
+        "a C++ compiler": (os.environ.get("CXX") or "c++", "g++", "clang++"),
+        "cmake": ("cmake",),
+        "make": ("make",),
+    }
+    missing = [name for name, commands in wanted.items() if not any(map(shutil.which, commands))]
+    if missing:
+        raise EngineMissing(
+            f"To compile the engine, {' and '.join(missing)} must be on this machine (on Debian and Ubuntu "
+            "`sudo apt install g++ cmake make`); then run `eclair tune --build` again."
+        )
+
+
+async def _bring(
+    files: Sequence[Packed],
+    work: Path,
+    index: PackageIndex | None,
+    door: Door,
+    report: Callable[[str, int, int], object],
+) -> None:
+    """Raises ModelMissing and OSError."""
+    index = index or await pip_index.configured()
+    total, before = sum(packed.size for packed in files), 0
+
+    def tell(progress: Progress) -> None:
+        report("Fetching the engine's sources", before + progress.done, total)
+
+    downloads = index.downloads(door)
+    try:
+        for packed in files:
+            await wheels.bring(packed, work, index, downloads, report=tell)
+            before += packed.size
+    finally:
+        await downloads.close()
+
+
+async def _compile(sources: Packed, work: Path, log: Path, report: Callable[[str, int, int], object]) -> None:
+    """Raises EngineMissing."""
+    what = "Compiling the engine"
+    report(what, 0, 100)
+    order = Order(str(work / sources.file), str(work), str(work / "made"), str(work / "tmp"), str(log))
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-P", "-m", "eclair.llm.tuning.build"),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+    )
+    assert process.stdin is not None
+    assert process.stdout is not None
+    last = b""
+    try:
+        process.stdin.write(json.dumps(asdict(order)).encode() + b"\n")
+        async for line in process.stdout:
+            last = line.strip()
+            if last.isdigit():
+                report(what, int(last), 100)
+        if await process.wait() != 0:
+            why = last.decode(errors="replace") if last and not last.isdigit() else "it does not say why"
+            raise EngineMissing(f"The engine could not be compiled ({why}); {log} has all of it. It runs as it came.")
+    finally:
+        process.stdin.close()  # which ends it, and the compilers that it has started
+        await process.wait()
+
+
+def main() -> None:
+    order = Order(**json.loads(sys.stdin.buffer.readline()))
+    os.setpgid(0, 0)
+    threading.Thread(target=_die_with_parent, daemon=True).start()
+    os.nice(NICE)
+    work = Path(order.work)
+    work.mkdir()
+    Path(order.log).parent.mkdir(parents=True, exist_ok=True)
+    try:
+        folder = unpack(Path(order.sources), work)
+        kernels.add(folder)
+    except (OSError, tarfile.TarError, EngineMissing) as error:
+        Path(order.log).write_text(f"{error}\n", encoding="utf-8")
+        _say(str(error))
+        sys.exit(1)
+    environment = {
+        **os.environ,
+        "CMAKE_ARGS": " ".join(OPTIONS),
+        "CMAKE_GENERATOR": "Unix Makefiles",  # which says how far it is
+        "PIP_CONFIG_FILE": os.devnull,
+        "TMPDIR": order.work,
+    }
+    command = [sys.executable, "-m", "pip", "install", "--verbose", "--isolated", "--disable-pip-version-check"]
+    command += ["--no-index", "--find-links", order.files, "--no-cache-dir", "--no-deps", "--no-compile"]
+    command += ["--target", order.target, str(folder)]
+    lines: deque[bytes] = deque(maxlen=20)
+    done = 0
+    with (
+        Path(order.log).open("wb") as log,
+        subprocess.Popen(
+            command, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        ) as pip,
+    ):
+        assert pip.stdout is not None
+        for line in pip.stdout:
+            log.write(line)
+            lines.append(line.strip())
+            if _OBJECT.match(line) is not None:
+                done += 1
+                _say(str(min(done, OBJECTS) * LIBRARIES // OBJECTS))
+    if pip.returncode != 0:
+        _say(_fault(lines))
+        sys.exit(1)
+
+
+def unpack(sources: Path, into: Path) -> Path:
+    """The one folder that the archive holds. Raises OSError and TarError."""
+    with tarfile.open(sources) as archive:
+        archive.extractall(into, filter="data")
+    return into / sources.name.removesuffix(".tar.gz")
+
+
+def _fault(lines: Sequence[bytes]) -> str:
+    """The line that says most of what went wrong."""
+    texts = [line.decode(errors="replace") for line in lines if line]
+    told = [text for text in texts if "error" in text.lower() and "subprocess" not in text.lower()]
+    return (told or texts or [""])[0][:300]
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
+
+
+def _die_with_parent() -> None:
+    while os.read(0, 4096):
+        pass
+    os.killpg(0, signal.SIGKILL)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,66 @@
+"""How fast models would write on this machine: measured where they were, else reckoned, else the limit that memory
+sets."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from eclair.llm.local import profile
+from eclair.llm.local.profile import Tuning
+from eclair.models import catalog, installed
+from eclair.models.catalog import Entry
+from eclair.settings import Settings
+
+LEAST = 50_000_000
+"""Bytes that a model reads for a token, below which its speed tells little of others."""
+
+Basis = Literal["measured", "reckoned", "limit"]
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """Tokens a second. `reckoned` is from how fast the models that were measured here read their weights; `limit` is
+    what the memory's bandwidth allows, of which an engine reaches a part."""
+
+    rate: float
+    basis: Basis
+
+
+@dataclass(frozen=True, slots=True)
+class Paces:
+    """What is known of this machine: the models that were measured, and its bandwidth in bytes a second."""
+
+    measured: Mapping[str, Tuning]
+    bandwidth: float | None
+
+    @classmethod
+    def known(cls, settings: Settings, bandwidth: float | None = None) -> Paces:
+        """From what `eclair tune` kept, and a bandwidth that was measured just now. Reads the disk."""
+        measured: dict[str, Tuning] = {}
+        for id, model in installed.installed(catalog.entries(settings.catalog), settings.data_dir).items():
+            found = profile.found(settings.data_dir, id, model.path)
+            if found is not None:
+                measured[id] = found
+        return cls(measured, bandwidth or max((found.bandwidth for found in measured.values()), default=None))
+
+    def of(self, entry: Entry, size: int | None) -> Expected | None:
+        """What a model with a file of so many bytes would do; None where nothing tells."""
+        if entry.id in self.measured:
+            return Expected(self.measured[entry.id].after.decode, "measured")
+        if size is None:
+            return None
+        read = size * (entry.active / entry.parameters if entry.active and entry.parameters else 1)
+        largest = max(self.measured.values(), key=lambda found: found.bytes, default=None)
+        if largest is not None and largest.bytes > LEAST:
+            return Expected(largest.bytes * largest.after.decode / read, "reckoned")
+        return Expected(self.bandwidth / read, "limit") if self.bandwidth else None
+
+
+def worded(expected: Expected | None) -> str:
+    """Such as `about 12 tokens/s`; empty for None."""
+    if expected is None:
+        return ""
+    rate = f"{expected.rate:.0f}" if expected.rate >= 10 else f"{expected.rate:.1f}"
+    return {"measured": "", "reckoned": "about ", "limit": "at most "}[expected.basis] + f"{rate} tokens/s"

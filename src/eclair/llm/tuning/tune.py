@@ -1,0 +1,412 @@
+"""Tuning a model: what is tried, in which order, and what is chosen.
+
+First the engine that was compiled for this processor, where there is one, then the layout, as it brings most, then what
+concerns the engine. Candidates take turns, and a gain below the noise is no gain. Nothing is kept before the end, so
+that it may be broken off at any time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import datetime
+import sys
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from statistics import median
+from typing import Any, TypeVar
+
+from eclair.errors import Conflict, EngineUnavailable
+from eclair.llm.base import JSON
+from eclair.llm.local import profile
+from eclair.llm.local.profile import Choice, Quality, Source, Speed, Trial, Tuning
+from eclair.llm.local.speculative import GUESSES, Guessing
+from eclair.llm.tuning import quality
+from eclair.llm.tuning.bandwidth import bandwidth
+from eclair.llm.tuning.measure import WINDOW, Loaded, Size, exchange, loaded, middle
+from eclair.llm.tuning.quality import TOGETHER, Answers
+from eclair.models import installed, memory
+from eclair.models.gguf import tensors
+from eclair.models.gguf.layouts import AS_IT_CAME, LAYOUTS, Layout, laid_out, worth_trying
+from eclair.models.gguf.quantize import requantise
+from eclair.models.gguf.tensors import Contents, Tensor
+from eclair.models.installed import Installed
+from eclair.settings import Settings
+from eclair.util.cpu import cores
+
+ROUNDS = 5
+NOISE = 1.05
+"""A gain below this is none: the same choice against itself drifts by three in a hundred."""
+
+DISTURBED = 0.25
+"""A drift beyond which other programs have disturbed the measurement: a quiet machine's is below a tenth."""
+
+BUSY = 0.1
+"""The part of the time for which another program is taken to keep a core busy, when threads are chosen."""
+
+BESIDE = 0.5
+"""What a thread more leaves of the speed beside such a program, as measured on two cores, where it is not tried."""
+
+BUSY_PROGRAM = """
+import os, sys, threading
+threading.Thread(target=lambda: (sys.stdin.read(), os._exit(0)), daemon=True).start()
+while True: pass
+"""
+
+NOW = "now"
+"""What candidates are measured against."""
+
+FEW = 24
+"""Guessed tokens from which on their cost is known well enough."""
+
+COMPILED = "compiled for this processor"
+"""The trial of the engine that was compiled here."""
+
+NO_GAIN = "no gain beyond the noise"
+
+K = TypeVar("K", bound=str)
+
+Speeds = dict[str, list[Speed]]
+"""The samples of each candidate, round by round."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What tuning is doing: `done` of `total` in this step."""
+
+    what: str
+    done: int
+    total: int
+
+
+Report = Callable[[Step], object]
+Compiling = Callable[[Callable[[str, int, int], object]], Awaitable[object]]
+"""Compiles the engine, and reports what it does, and how much of how much is done."""
+
+
+async def tune(
+    model: Installed,
+    settings: Settings,
+    report: Report,
+    *,
+    rounds: int = ROUNDS,
+    thorough: bool = True,
+    nice: int = 0,
+    compiling: Compiling | None = None,
+) -> Tuning:
+    """Find how the model runs best here, and keep that: its layout and the threads that write, and if `thorough` all
+    else. `compiling` has the engine compiled for this processor first; one that is there already is tried anyway.
+
+    Raises ModelMissing where its file or the disk is at fault, UpstreamError where the engine is, EngineMissing where
+    it cannot be compiled, and Conflict where somebody else tunes, or where nobody asked for it (not `thorough`) and
+    other programs disturb it.
+    """
+    with profile.locked(settings.data_dir):
+        try:
+            if compiling is not None:
+                await compiling(lambda what, done, total: report(Step(what, done, total)))
+            found = await _Tuning(model, settings, report, rounds, nice).carry_out(thorough=thorough)
+            if not thorough and found.drift > DISTURBED:
+                raise Conflict(f"Other programs disturbed the measurement, which drifted by {found.drift:.0%}.")
+            await asyncio.to_thread(profile.keep, settings.data_dir, model.entry.id, found)
+        finally:
+            await asyncio.to_thread(profile.tidy, settings.data_dir, model.entry.id)
+    return found
+
+
+class _Tuning:
+    def __init__(self, model: Installed, settings: Settings, report: Report, rounds: int, nice: int) -> None:
+        self._model = model
+        self._settings = settings
+        self._report = report
+        self._rounds = rounds
+        self._nice = nice
+        self._size = Size()
+        self._trials: list[Trial] = []
+        self._before: Answers | None = None
+        self._drift = 0.0
+
+    async def carry_out(self, *, thorough: bool) -> Tuning:
+        contents = await asyncio.to_thread(tensors.read, self._model.path)
+        self._report(Step("Reading memory", 0, 1))
+        async with self._loaded(Choice()) as engine:
+            self._size = await Size.suiting(engine)
+        choice = await self._layout(contents, await self._engine())
+        choice = await self._threads(choice, thorough=thorough)
+        usual, self._size = self._size, self._size.deep(self._model.entry.context or 0)
+        if thorough:
+            choice = await self._settings_of(choice)
+        choice = await self._guesses(choice)
+        self._size = usual
+        before, after = await self._confirmed(choice)
+        read = bytes_of_token(contents, choice.layout)
+        return Tuning(
+            machine=profile.machine(),
+            source=Source.of(self._model.path),
+            at=datetime.datetime.now(datetime.UTC).date().isoformat(),
+            choice=choice,
+            bandwidth=await asyncio.to_thread(bandwidth, read, cores()),
+            bytes=read,
+            before=before,
+            after=after,
+            trials=tuple(self._trials),
+            drift=self._drift,
+            twice=held_twice(contents) if profile.kernels_suit() else 0,
+        )
+
+    async def _engine(self) -> Choice:
+        """The engine that was compiled for this processor, if it is faster and answers as well."""
+        if not profile.is_compiled(self._settings.data_dir):
+            return Choice()
+        name, choice = COMPILED, Choice(compiled=True)
+        speeds = await self._by_turns("Trying the compiled engine", {NOW: Choice(), name: choice})
+        if name not in speeds:
+            return Choice()
+        if not _real(speeds[name], speeds[NOW]):
+            self._add(name, speeds, name, NO_GAIN)
+            return Choice()
+        return choice if await self._as_good(name, speeds, name, choice) else Choice()
+
+    async def _layout(self, contents: Contents, now: Choice) -> Choice:
+        """The fastest layout that answers as well as the file as it came."""
+        whole = len(installed.shards(self._model.path.name)) == 1
+        names = [row.name for row in worth_trying(contents) if whole and self._fits(contents, row)]
+        if not names:
+            return now
+        for name in names:
+            await self._make(name)
+        choices = {name: replace(now, layout=name) for name in names}
+        speeds = await self._by_turns("Trying layouts", {NOW: now, **choices})
+        chosen = now
+        for name in _fastest_first(speeds):
+            if chosen != now:
+                self._add(f"layout {name}", speeds, name, f"no faster than {chosen.layout}")
+            elif not _real(speeds[name], speeds[NOW]):
+                self._add(f"layout {name}", speeds, name, NO_GAIN)
+            elif await self._as_good(f"layout {name}", speeds, name, choices[name]):
+                chosen = choices[name]
+        return chosen
+
+    async def _settings_of(self, choice: Choice) -> Choice:
+        """Flash attention, keys and values, threads: each against what is done now, the winners together. A long
+        question is read for that, as it is there that they differ."""
+        changes: dict[str, dict[str, Any]] = {
+            "flash attention off": {"flash": "off"},
+            "keys and values in q8_0": {"kv": "q8_0"},
+        }
+        if cores() > 2 and not self._settings.embedded_threads:
+            half = cores() // 2
+            changes[f"prompts read by {half} threads"] = {"reading": half}
+        options = {name: replace(choice, **change) for name, change in changes.items()}
+        speeds = await self._by_turns("Trying the engine's settings", {NOW: choice, **options})
+        for name in _fastest_first(speeds):
+            together = replace(choice, **changes[name])
+            if not _real(speeds[name], speeds[NOW]):
+                self._add(name, speeds, name, NO_GAIN)
+            elif together.flash == "off" and together.kv != "f16":
+                self._add(name, speeds, name, "not with what brings more: such keys and values need flash attention")
+            elif "kv" not in changes[name]:
+                self._add(name, speeds, name, "faster", chosen=True)
+                choice = together
+            elif await self._as_good(name, speeds, name, together):
+                choice = together
+        return choice
+
+    async def _threads(self, choice: Choice, *, thorough: bool) -> Choice:
+        """More threads that write, or fewer, where that pays beside a busy neighbour too: they wait for each other all
+        the time. A neighbour is made for that if `thorough`, and else thought of as one that halves the speed."""
+        most = cores()
+        counts = sorted({1, 2, most // 2, most} - {0, choice.writing}) if most > 1 else []
+        if not counts:
+            return choice
+        options = {
+            f"{count} thread{'s write' if count > 1 else ' writes'}": replace(choice, writing=count) for count in counts
+        }
+        alone = await self._by_turns("Trying threads", {NOW: choice, **options})
+        quiet = {name: _written(alone[name], alone[NOW]) for name in options if name in alone}
+        busy = await self._beside(choice, options) if thorough else dict.fromkeys(options, BESIDE)
+        spent = {name: (1 - BUSY) / quiet[name] + BUSY / busy[name] for name in quiet if name in busy}
+        if not spent:
+            return choice
+        best = min(spent, key=lambda name: spent[name])
+        for name in spent:
+            verdict = f"writes x {quiet[name]:.2f} alone"
+            if thorough:
+                verdict += f", x {busy[name]:.2f} beside a program that keeps a core busy"
+            self._add(name, alone, name, verdict, chosen=name == best and spent[best] < 1 / NOISE)
+        return options[best] if spent[best] < 1 / NOISE else choice
+
+    async def _beside(self, choice: Choice, options: Mapping[str, Choice]) -> dict[str, float]:
+        """How much faster each option writes than `choice` while another program keeps a core busy."""
+        drift = self._drift
+        async with _neighbour():
+            speeds = await self._by_turns("Trying threads beside a busy program", {NOW: choice, **options})
+        self._drift = drift
+        return {name: _written(speeds[name], speeds[NOW]) for name in options if name in speeds}
+
+    async def _guesses(self, choice: Choice) -> Choice:
+        """How far ahead is guessed: what is the fastest for usual answers, as a guessed token costs here after a long
+        question."""
+        entry = self._model.entry
+        seeing = installed.eyes_of(self._model.path) is not None
+        if self._settings.speculation == "off" or entry.speculation == "none" or seeing:
+            return choice
+        taken: dict[Guessing, list[JSON]] = {way: [] for way in GUESSES}
+        for way in self._turns("Trying guesses", taken, self._rounds // 2 + 1):
+            async with self._loaded(choice, window=self._size.window, guesses=way) as engine:
+                taken[way].append(await engine.repeating(self._size))
+        costs: dict[Guessing, float] = {
+            way: found for way, rows in taken.items() if (found := cost(rows, taken["none"])) is not None
+        }
+        if not costs:
+            return choice
+        gains: dict[Guessing, float] = {way: GUESSES[way].gain(each) for way, each in costs.items()}
+        best = max(gains, key=lambda way: gains[way])
+        best = best if gains[best] >= 1 else "none"
+        for way, gain in gains.items():
+            what = f"guesses of {GUESSES[way].draft} tokens"
+            verdict = f"a guessed token takes {costs[way]:.2f} of one that is written"
+            self._trials.append(Trial(what, None, gain, verdict, way == best))
+        return replace(choice, guesses=best, cost=costs.get(best, min(costs.values())))
+
+    async def _as_good(self, what: str, speeds: Speeds, name: str, choice: Choice) -> bool:
+        """Whether the model answers as well with that choice as it did as it came."""
+        before, now = await self._answers(Choice()), await self._answers(choice)
+        fault = quality.fault(now, before)
+        worth = quality.compared(now, before)
+        self._add(what, speeds, name, fault or "answers as well", chosen=fault is None, worth=worth)
+        return fault is None
+
+    async def _confirmed(self, choice: Choice) -> tuple[Speed, Speed]:
+        """The speed as it was and as it is now, by turns."""
+        if choice == Choice():
+            speed = middle((await self._by_turns("Measuring the choice", {NOW: choice}))[NOW])
+            return speed, speed
+        speeds = await self._by_turns("Measuring the choice", {NOW: choice, "before": Choice()})
+        return middle(speeds["before"]), middle(speeds[NOW])
+
+    def _fits(self, contents: Contents, layout: Layout) -> bool:
+        more = sum(tensor.size for tensor in laid_out(contents, layout)) - sum(row.size for row in contents.tensors)
+        return memory.fits(memory.of_installed(self._model, self._settings) + more)
+
+    async def _make(self, layout: str) -> None:
+        """The model's file in that layout, unless it is there from the last time."""
+        target = profile.laid_out(self._settings.data_dir, self._model.entry.id, layout)
+        if await asyncio.to_thread(profile.is_of, target, self._model.path):
+            return
+        what = f"Writing {layout}"
+        await requantise(
+            self._model.path,
+            target,
+            layout,
+            lambda done, total: self._report(Step(what, done, total)),
+            nice=self._nice,
+        )
+
+    async def _answers(self, choice: Choice) -> Answers:
+        """What the model says with that choice; the file as it came is asked once."""
+        if choice == Choice() and self._before is not None:
+            return self._before
+        what = f"Asking it as {choice.layout}" if choice.layout != AS_IT_CAME else "Asking it as it came"
+        async with self._loaded(choice, TOGETHER) as engine:
+            answers = await quality.examined(engine, lambda done, total: self._report(Step(what, done, total)))
+        if choice == Choice():
+            self._before = answers
+        return answers
+
+    async def _by_turns(self, what: str, choices: Mapping[str, Choice]) -> Speeds:
+        """A sample of each in every round, the order turned round each time. One that this model does not run with, as
+        some have heads of an odd width, is left out."""
+        speeds: Speeds = {name: [] for name in choices}
+        for name in self._turns(what, speeds, self._rounds):
+            try:
+                async with self._loaded(choices[name], window=self._size.window) as engine:
+                    speeds[name].append(await engine.speed(self._size))
+            except EngineUnavailable:
+                if name == NOW:
+                    raise
+                del speeds[name]
+        times = [exchange(speed) for speed in speeds[NOW]]
+        self._drift = max(self._drift, (max(times) - min(times)) / median(times))
+        return speeds
+
+    def _turns(self, what: str, names: Mapping[K, object], rounds: int) -> Iterator[K]:
+        """Each of the names that are there in every round, the order turned round each time; progress is reported."""
+        for number in range(rounds):
+            row = list(names) if number % 2 == 0 else list(names)[::-1]
+            for at, name in enumerate(row):
+                self._report(Step(what, number * len(row) + at, rounds * len(row)))
+                yield name
+
+    @contextlib.asynccontextmanager
+    async def _loaded(
+        self, choice: Choice, parallel: int = 1, window: int = WINDOW, guesses: Guessing = "none"
+    ) -> AsyncGenerator[Loaded]:
+        came = choice.layout == AS_IT_CAME
+        made = profile.laid_out(self._settings.data_dir, self._model.entry.id, choice.layout)
+        path = self._model.path if came else made
+        async with loaded(path, choice, self._settings, parallel, self._nice, window, guesses) as engine:
+            yield engine
+
+    def _add(
+        self, what: str, speeds: Speeds, name: str, verdict: str, *, chosen: bool = False, worth: Quality | None = None
+    ) -> None:
+        gain = _gain(speeds[name], speeds[NOW])
+        self._trials.append(Trial(what, middle(speeds[name]), gain, verdict, chosen, worth))
+
+
+def bytes_of_token(contents: Contents, layout: str) -> int:
+    """How many bytes of the weights are read for one token: all, but of embeddings that are not the output too, a
+    row."""
+    rows: Sequence[Tensor] = contents.tensors if layout == AS_IT_CAME else laid_out(contents, LAYOUTS[layout])
+    apart = any(tensor.name == "output.weight" for tensor in rows)
+    return sum(tensor.size for tensor in rows if not (apart and tensor.name == "token_embd.weight"))
+
+
+def held_twice(contents: Contents) -> int:
+    """Bytes that an engine holds twice where it lays out matrices anew: embeddings that are the output too."""
+    sizes = {tensor.name: tensor.size for tensor in contents.tensors}
+    return 0 if "output.weight" in sizes else sizes.get("token_embd.weight", 0)
+
+
+def _fastest_first(speeds: Speeds) -> list[str]:
+    return sorted(speeds.keys() - {NOW}, key=lambda name: -_gain(speeds[name], speeds[NOW]))
+
+
+def _gain(new: Sequence[Speed], old: Sequence[Speed]) -> float:
+    """By how much a usual exchange is faster: the median of the rounds, for neighbours in time have the same
+    neighbours."""
+    return median(exchange(before) / exchange(after) for after, before in zip(new, old, strict=True))
+
+
+def _written(new: Sequence[Speed], old: Sequence[Speed]) -> float:
+    return median(after.decode / before.decode for after, before in zip(new, old, strict=True))
+
+
+def cost(rows: Sequence[JSON], plain: Sequence[JSON]) -> float | None:
+    """What a guessed token took in these timings, as a part of one that is written; None where few were guessed."""
+    drafted = sum(row.get("draft_n", 0) for row in rows)
+    taken = sum(
+        row["predicted_ms"] * one["predicted_n"] / one["predicted_ms"] for row, one in zip(rows, plain, strict=True)
+    )
+    written = sum(row["predicted_n"] - row.get("draft_n_accepted", 0) for row in rows)
+    return max(0.0, (taken - written) / drafted) if drafted >= FEW else None
+
+
+def _real(new: Sequence[Speed], old: Sequence[Speed]) -> bool:
+    """Whether it is faster beyond the noise: in the middle, and in all rounds but one."""
+    better = sum(exchange(after) < exchange(before) for after, before in zip(new, old, strict=True))
+    return _gain(new, old) >= NOISE and better >= len(new) - 1
+
+
+@contextlib.asynccontextmanager
+async def _neighbour() -> AsyncGenerator[None]:
+    """Another program that keeps one core busy; it ends with this one, however that ends."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-I", "-S", "-c", BUSY_PROGRAM), stdin=asyncio.subprocess.PIPE
+    )
+    try:
+        yield
+    finally:
+        process.kill()
+        await process.wait()

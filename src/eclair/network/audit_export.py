@@ -1,0 +1,62 @@
+"""The egress ledger as a file to take away, CSV or JSON, piece by piece."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import AsyncGenerator, Sequence
+from dataclasses import asdict, fields
+from datetime import UTC, datetime
+from typing import Literal
+
+import orjson
+
+from eclair.storage.audit import Call, EgressStore, Filter
+
+Format = Literal["csv", "json"]
+
+MEDIA: dict[Format, str] = {"csv": "text/csv; charset=utf-8", "json": "application/json"}
+
+AT_ONCE = 500
+"""Rows that are read at once."""
+
+NAMES = ("id", "time", *(field.name for field in fields(Call) if field.name not in ("id", "owner", "moment")))
+"""The columns: `time` is ISO 8601 in UTC."""
+
+
+async def exported(store: EgressStore, owner: str, which: Filter, format: Format) -> AsyncGenerator[bytes]:
+    """Every call, newest first: a table with a head, or a list of objects."""
+    yield _csv([NAMES]) if format == "csv" else b"["
+    before: int | None = None
+    while calls := await store.calls(owner, which, AT_ONCE, before):
+        rows = [row(call) for call in calls]
+        if format == "csv":
+            yield _csv([[_cell(value) for value in each.values()] for each in rows])
+        else:
+            head = b"\n" if before is None else b",\n"
+            yield head + b",\n".join(orjson.dumps(each) for each in rows)
+        before = calls[-1].id
+    if format == "json":
+        yield b"\n]\n"
+
+
+def row(call: Call) -> dict[str, object]:
+    """A call by the names of the columns."""
+    values = asdict(call) | {"time": timed(call.moment), "milliseconds": round(call.milliseconds, 1)}
+    return {name: values[name] for name in NAMES}
+
+
+def timed(moment: int) -> str:
+    """A moment in ISO 8601, to the millisecond."""
+    return datetime.fromtimestamp(moment / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _csv(rows: Sequence[Sequence[object]]) -> bytes:
+    text = io.StringIO()
+    csv.writer(text).writerows(rows)
+    return text.getvalue().encode()
+
+
+def _cell(value: object) -> object:
+    """A text that no spreadsheet takes for a formula."""
+    return f"'{value}" if isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r")) else value

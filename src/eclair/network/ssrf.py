@@ -1,0 +1,223 @@
+"""Which addresses of the open web may be called: what a URL names, and what a name leads to. It opens no connection.
+
+A URL is taken apart here once and put together again, so that whoever connects reads it as it was checked.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+import socket
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import SplitResult, urlsplit
+
+import idna
+
+from eclair.errors import Refused
+from eclair.util import loopback
+
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+Private = frozenset[tuple[str, int]]
+"""Hosts, each with a port, that may be reached although they are not of the open web."""
+
+LONGEST = 8192
+"""Characters of a URL."""
+
+PORTS = {"http": 80, "https": 443}
+
+# fmt: off
+BLOCKED = frozenset((
+    1433, 1521, 1719, 1720, 1723, 2049, 2375, 2376, 2379, 3306, 3389, 3659, 4045, 4190, 5060, 5061, 5432,
+    5672, 5900, 5985, 6000, 6379, 6443, 6566, 6665, 6666, 6667, 6668, 6669, 6679, 6697, 9092, 9200, 9300,
+    10080, 10250, 11211, 27017,
+))
+# fmt: on
+"""Ports above 1023 on which something else listens than a web server: those that browsers refuse, and databases."""
+
+_NAME = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)(\.(?!-)[a-z0-9_-]{1,63}(?<!-))*\.?")
+_NUMBER = re.compile(r"(0x[0-9a-f]*|[0-9]+)\.?")
+_NAT64 = ipaddress.ip_network("64:ff9b::/96")
+_NOBODYS = ipaddress.IPv4Address("192.0.2.1")
+_GLOBAL6 = ipaddress.ip_network("2000::/3")
+_SPECIAL = tuple(
+    map(
+        ipaddress.ip_network,
+        (
+            "168.63.129.16/32",  # Azure's own services, at an address that looks public
+            "192.0.0.0/24",
+            "192.88.99.0/24",  # relays of 6to4
+            "2001::/23",  # Teredo, ORCHID and others
+            "2002::/16",  # 6to4: it holds an IPv4 address
+            "3fff::/20",  # for documentation
+        ),
+    )
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A checked URL. `host` is a name in ASCII and lower case, or an address without brackets."""
+
+    url: str
+    scheme: str
+    host: str
+    port: int
+
+    @property
+    def origin(self) -> tuple[str, str, int]:
+        return self.scheme, self.host, self.port
+
+
+def target(url: str, private: Private = frozenset()) -> Target:
+    """What `url` names. Raises Refused for what is no plain address of the open web or of `private`."""
+    parts, port = _split(url)
+    if parts.scheme not in PORTS:
+        raise Refused(f"{_shown(url)} is not of the web; only http:// and https:// are opened.")
+    if "@" in parts.netloc:
+        raise Refused("The address holds a user name or password; leave out what stands before the @.")
+    if not parts.hostname:
+        raise Refused(f"{_shown(url)} names no server; write it as https://, a name and a path.")
+    host = _host(parts.hostname, literal="[" in parts.netloc)
+    number = PORTS[parts.scheme] if port is None else port
+    if (host, number) not in private:
+        _check_host(host)
+        _check_port(host, number)
+    shown = f"[{host}]" if ":" in host else host
+    netloc = shown if number == PORTS[parts.scheme] else f"{shown}:{number}"
+    rebuilt = SplitResult(parts.scheme, netloc, parts.path or "/", parts.query, "").geturl()
+    return Target(rebuilt, parts.scheme, host, number)
+
+
+def check_resolved(host: str, port: int, found: Iterable[tuple[str, int]], private: Private) -> None:
+    """Raises Refused if one of the addresses (each with its port) that the name leads to is not of the open web."""
+    if (host, port) in private:
+        return
+    for address, there in found:
+        if (address, there) in private:
+            continue
+        if not is_open(ipaddress.ip_address(address.partition("%")[0])):
+            raise Refused(_closed(host, f"leads to {address}"))
+
+
+def is_open(address: Address) -> bool:
+    """Whether an address is one of the internet, and not of this machine or of the network that it is in."""
+    if isinstance(address, ipaddress.IPv6Address):
+        if address in _NAT64:  # the way to IPv4 in a network that has only IPv6
+            return is_open(ipaddress.IPv4Address(int(address) & 0xFFFFFFFF))
+        if address not in _GLOBAL6:
+            return False
+    if not address.is_global or address.is_multicast or address.is_reserved:
+        return False
+    return not any(address in network for network in _SPECIAL if network.version == address.version) and not _near(
+        address
+    )
+
+
+def parsed_private(text: str) -> tuple[str, int]:
+    """A host and its port, of `host:port`, `192.0.2.1:port` or `[2001:db8::1]:port`. Raises ValueError."""
+    host, colon, port = text.strip().lower().rpartition(":")
+    if not colon or not port.isascii() or not port.isdigit() or not 0 < int(port) < 65536:
+        raise ValueError(f"no host:port: {text!r}; write it as 10.0.0.5:8888 is written")
+    if host.startswith("[") and host.endswith("]"):
+        host, literal = host[1:-1], True
+    else:
+        literal = False
+    try:
+        return _host(host, literal=literal), int(port)
+    except Refused:
+        raise ValueError(f"no host:port: {text!r}; write it as 10.0.0.5:8888 is written") from None
+
+
+def _split(url: str) -> tuple[SplitResult, int | None]:
+    if len(url) > LONGEST:
+        raise Refused(f"The address is longer than {LONGEST} characters; use a shorter one.")
+    if not url.isprintable() or " " in url.strip() or "\\" in url:
+        raise Refused("The address holds spaces, line breaks or other characters that none has; copy it again.")
+    try:
+        parts = urlsplit(url.strip())
+        return parts, parts.port
+    except ValueError:
+        raise Refused(f"{_shown(url)} is no address; check its host and port.") from None
+
+
+def _host(text: str, *, literal: bool) -> str:
+    """The host in its one usual form. Raises Refused for what is none, and for an address in another form."""
+    if literal:
+        try:
+            return str(ipaddress.IPv6Address(text))
+        except ValueError:
+            raise Refused(f"[{text[:80]}] is no IPv6 address; check it.") from None
+    host = text.lower()
+    if not host.isascii():
+        try:
+            host = idna.encode(text, uts46=True).decode()
+        except (idna.IDNAError, UnicodeError):
+            raise Refused(f"{text[:80]} is no name that a server can have; check it.") from None
+    if _NUMBER.fullmatch(host.removesuffix(".").rpartition(".")[2]):
+        try:
+            return str(ipaddress.IPv4Address(host))
+        except ValueError:
+            raise Refused(f"{host[:80]} is no address as one is written; write four numbers with dots.") from None
+    if not _NAME.fullmatch(host) or len(host) > 254:
+        raise Refused(f"{host[:80]} is no name that a server can have; check it.")
+    return host.removesuffix(".")
+
+
+def _check_host(host: str) -> None:
+    if loopback.is_loopback(host) or host.endswith(".localhost"):
+        raise Refused(_closed(host, "is this machine"))
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return
+    if not is_open(address):
+        raise Refused(_closed(host, "is not of the open web"))
+
+
+def _check_port(host: str, port: int) -> None:
+    if (port < 1024 and port not in PORTS.values()) or port in BLOCKED:
+        raise Refused(
+            f"Port {port} of {host} is not one of the web; if it is meant, name {host}:{port} in `private_addresses`."
+        )
+
+
+def _closed(host: str, why: str) -> str:
+    return (
+        f"{host} {why}, and the web part opens no address of this machine or its network; one that is meant is named "
+        "in `private_addresses`."
+    )
+
+
+def _near(address: Address) -> bool:
+    """Whether a public address is this machine's own, or in an IPv6 network that it is in. Nothing is sent for that."""
+    if address.version == 6 and any(address in network for network in _networks()):
+        return True
+    return _can_be_taken(address) and not _can_be_taken(_NOBODYS)
+
+
+def _can_be_taken(address: Address) -> bool:
+    """Whether the system lets a socket have the address: its own, or any where it is set up so."""
+    with socket.socket(socket.AF_INET6 if address.version == 6 else socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.bind((str(address), 0))
+        except OSError:
+            return False
+        return True
+
+
+def _networks() -> list[ipaddress.IPv6Network]:
+    """The IPv6 networks that this machine is in, each a /64 or larger, where the system tells them (Linux)."""
+    try:
+        lines = Path("/proc/net/if_inet6").read_text("ascii").splitlines()
+    except OSError:
+        return []
+    rows = [line.split() for line in lines]
+    return [ipaddress.IPv6Network((int(row[0], 16), min(int(row[2], 16), 64)), strict=False) for row in rows]
+
+
+def _shown(url: str) -> str:
+    """The URL without what it asks and without a login, for a sentence."""
+    shown = re.sub(r"//[^/@]*@", "//", url.strip()).partition("?")[0].partition("#")[0]
+    return repr(shown if len(shown) <= 80 else f"{shown[:80]}…")

@@ -1,0 +1,1 @@
+"""Bounded worker processes in which untrusted bytes are read."""

@@ -1,0 +1,1 @@
+"""Values that cross package boundaries: messages, events, documents, images and ids."""

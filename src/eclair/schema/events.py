@@ -1,0 +1,341 @@
+"""The one event union: what a run's log holds, what goes over the wire and what the UI folds.
+
+Every event carries `seq`, its number in the run, from 1 without a gap. A part is started, grows by deltas
+and is finished, all under one index. The last event of a run is one of the four in `END`.
+`encode` and `decode` are the JSON form; `fold` turns the events of a run into its message.
+`ui/src/events.ts` is generated from this module, and `ui/src/fold.ts` folds as `fold` does:
+`tests/streams/` holds both to the same result.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from io import StringIO
+from typing import Annotated, Literal, assert_never
+
+import orjson
+from pydantic import ConfigDict, Field, TypeAdapter
+
+from eclair.schema.messages import (
+    Citation,
+    Doubt,
+    Fault,
+    FinishReason,
+    Message,
+    Outcome,
+    Part,
+    PartKind,
+    Passage,
+    Remark,
+    RemarkCode,
+    Step,
+    StepKind,
+    Usage,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class RunStarted:
+    """Opens a run. `message` is the answer's id, `parent` the message that it answers."""
+
+    run: str
+    message: str
+    conversation: str
+    parent: str | None
+    model: str
+    created: int
+    continues: str | None = None
+    seq: int = 0
+    type: Literal["run.started"] = "run.started"
+
+
+@dataclass(frozen=True, slots=True)
+class ModelChanged:
+    """Another model answers than the one that was asked; comes before its first word."""
+
+    model: str
+    seq: int = 0
+    type: Literal["model.changed"] = "model.changed"
+
+
+@dataclass(frozen=True, slots=True)
+class StepStarted:
+    """Work that is not words has begun, such as waiting for a model to load. `title` is for people."""
+
+    step: str
+    kind: StepKind
+    title: str
+    seq: int = 0
+    type: Literal["step.started"] = "step.started"
+
+
+@dataclass(frozen=True, slots=True)
+class StepProgressed:
+    """Of the `of` pieces that a step consists of, `done` are done. Pictures in the making can be looked at meanwhile:
+    `preview` is how many looks there have been of this one, None where its maker gives none."""
+
+    step: str
+    done: int
+    of: int
+    preview: int | None = None
+    seq: int = 0
+    type: Literal["step.progressed"] = "step.progressed"
+
+
+@dataclass(frozen=True, slots=True)
+class StepFinished:
+    """See `Step`."""
+
+    step: str
+    milliseconds: float
+    outcome: Outcome | None = None
+    count: int | None = None
+    seq: int = 0
+    type: Literal["step.finished"] = "step.finished"
+
+
+@dataclass(frozen=True, slots=True)
+class SourceFound:
+    """A passage on which the answer can rest; comes before its first word."""
+
+    passage: Passage
+    seq: int = 0
+    type: Literal["source.found"] = "source.found"
+
+
+@dataclass(frozen=True, slots=True)
+class Cited:
+    """A sentence of the answer rests on a passage; comes once the sentence is finished."""
+
+    citation: Citation
+    seq: int = 0
+    type: Literal["citation"] = "citation"
+
+
+@dataclass(frozen=True, slots=True)
+class Doubted:
+    """A sentence of the answer is supported by nothing at hand."""
+
+    doubt: Doubt
+    seq: int = 0
+    type: Literal["doubt"] = "doubt"
+
+
+@dataclass(frozen=True, slots=True)
+class PartStarted:
+    """Opens part `index`; a tool call's `id` and `name` are known from here on."""
+
+    index: int
+    kind: PartKind
+    id: str | None = None
+    name: str | None = None
+    seq: int = 0
+    type: Literal["part.started"] = "part.started"
+
+
+@dataclass(frozen=True, slots=True)
+class PartDelta:
+    index: int
+    text: str
+    seq: int = 0
+    type: Literal["part.delta"] = "part.delta"
+
+
+@dataclass(frozen=True, slots=True)
+class PartFinished:
+    index: int
+    seq: int = 0
+    type: Literal["part.finished"] = "part.finished"
+
+
+@dataclass(frozen=True, slots=True)
+class Remarked:
+    """Something the person should know about this answer; see `Remark`."""
+
+    code: RemarkCode
+    message: str
+    language: str | None = None
+    seq: int = 0
+    type: Literal["remark"] = "remark"
+
+
+@dataclass(frozen=True, slots=True)
+class UsageCounted:
+    """What the answer cost and how fast it came; see `Usage`."""
+
+    usage: Usage
+    seq: int = 0
+    type: Literal["usage"] = "usage"
+
+
+@dataclass(frozen=True, slots=True)
+class RunFinished:
+    reason: FinishReason
+    seq: int = 0
+    type: Literal["run.finished"] = "run.finished"
+
+
+@dataclass(frozen=True, slots=True)
+class RunStopped:
+    """The person stopped it."""
+
+    seq: int = 0
+    type: Literal["run.stopped"] = "run.stopped"
+
+
+@dataclass(frozen=True, slots=True)
+class RunInterrupted:
+    """The process that wrote the answer died; its text up to there is kept."""
+
+    seq: int = 0
+    type: Literal["run.interrupted"] = "run.interrupted"
+
+
+@dataclass(frozen=True, slots=True)
+class RunFailed:
+    code: str
+    message: str
+    seq: int = 0
+    type: Literal["run.failed"] = "run.failed"
+
+
+Event = (
+    RunStarted
+    | ModelChanged
+    | StepStarted
+    | StepProgressed
+    | StepFinished
+    | SourceFound
+    | PartStarted
+    | PartDelta
+    | PartFinished
+    | Cited
+    | Doubted
+    | Remarked
+    | UsageCounted
+    | RunFinished
+    | RunStopped
+    | RunInterrupted
+    | RunFailed
+)
+End = RunFinished | RunStopped | RunInterrupted | RunFailed
+END = (RunFinished, RunStopped, RunInterrupted, RunFailed)
+
+EVENT: TypeAdapter[Event] = TypeAdapter(
+    Annotated[Event, Field(discriminator="type")], config=ConfigDict(defer_build=True)
+)
+
+
+def encode(event: Event) -> bytes:
+    """The event as one line of JSON, without the newline."""
+    return orjson.dumps(event)
+
+
+def decode(line: bytes | str) -> Event:
+    """The event in one line of JSON. Raises pydantic.ValidationError for anything else."""
+    return EVENT.validate_json(line)
+
+
+class Folding:
+    """A message in the making: takes a run's events one by one, and gives what they make up to there."""
+
+    def __init__(self) -> None:
+        self._message: Message | None = None
+        self._parts: list[Part] = []
+        self._texts: list[StringIO] = []
+
+    def add(self, event: Event) -> None:
+        """Raises ValueError unless a start comes first."""
+        if isinstance(event, RunStarted):
+            self._message = Message(
+                id=event.message,
+                conversation=event.conversation,
+                parent=event.parent,
+                role="assistant",
+                parts=(),
+                created=event.created,
+                status="running",
+                run=event.run,
+                model=event.model,
+            )
+            return
+        match event:
+            case PartDelta():
+                self._texts[event.index].write(event.text)
+            case PartStarted():
+                self._parts.append(Part(event.kind, "", event.id, event.name))
+                self._texts.append(StringIO(newline=""))
+            case PartFinished():
+                pass
+            case _:
+                self._message = _after(self._begun(), event)
+
+    def message(self, end: End | None = None) -> Message:
+        """The message as far as it has come, or as `end` would leave it. Raises ValueError before its start."""
+        whole = (replace(part, text=text.getvalue()) for part, text in zip(self._parts, self._texts, strict=True))
+        message = replace(self._begun(), parts=tuple(whole))
+        return message if end is None else _after(message, end)
+
+    def _begun(self) -> Message:
+        if self._message is None:
+            raise ValueError("a run's events begin with run.started")
+        return self._message
+
+
+def fold(events: Iterable[Event]) -> Message:
+    """The message that a run's events make, complete or not. Raises ValueError unless a start comes first."""
+    folding = Folding()
+    for event in events:
+        folding.add(event)
+    return folding.message()
+
+
+_Other = (
+    ModelChanged | StepStarted | StepProgressed | StepFinished | SourceFound | Cited | Doubted | Remarked | UsageCounted
+)
+
+
+def _after(message: Message, event: _Other | End) -> Message:
+    """The message once this, which is no piece of it, has happened."""
+    match event:
+        case ModelChanged():
+            return replace(message, model=event.model)
+        case StepStarted():
+            return replace(message, steps=(*message.steps, Step(event.step, event.kind, event.title)))
+        case StepProgressed():
+            return replace(message, steps=tuple(_progressed(step, event) for step in message.steps))
+        case StepFinished():
+            return replace(message, steps=tuple(_finished(step, event) for step in message.steps))
+        case SourceFound():
+            return replace(message, passages=(*message.passages, event.passage))
+        case Cited():
+            return replace(message, citations=(*message.citations, event.citation))
+        case Doubted():
+            return replace(message, doubts=(*message.doubts, event.doubt))
+        case Remarked():
+            return replace(message, remarks=(*message.remarks, Remark(event.code, event.message, event.language)))
+        case UsageCounted():
+            return replace(message, usage=event.usage)
+        case RunFinished():
+            return replace(message, status="finished", finish_reason=event.reason)
+        case RunStopped():
+            return replace(message, status="stopped")
+        case RunInterrupted():
+            return replace(message, status="interrupted")
+        case RunFailed():
+            return replace(message, status="failed", fault=Fault(event.code, event.message))
+        case _:
+            assert_never(event)
+
+
+def _finished(step: Step, event: StepFinished) -> Step:
+    if step.step != event.step or step.milliseconds is not None:
+        return step
+    return replace(step, milliseconds=event.milliseconds, outcome=event.outcome, count=event.count)
+
+
+def _progressed(step: Step, event: StepProgressed) -> Step:
+    if step.step != event.step or step.milliseconds is not None:
+        return step
+    return replace(step, done=event.done, of=event.of, preview=event.preview)

@@ -1,0 +1,59 @@
+"""What is found and read on the web: plain values.
+
+A page that was read has the same form as a document's: its text is that of its `pages`, each followed by a newline, and
+places are offsets in that whole text.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+
+from eclair.schema.documents import Page as Sheet
+from eclair.schema.documents import Wall
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """What is searched for. `language` is its ISO 639-1 code where it is known; what is found should not be older than
+    `days`, where that matters."""
+
+    text: str
+    language: str | None = None
+    days: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """One result of a search service. `published` is the day that the page is from, where the service knows it; `by`
+    are the services that found it, the one that had it highest first."""
+
+    url: str
+    title: str
+    snippet: str = ""
+    published: date | None = None
+    by: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class WebPage:
+    """A page as it was read. `url` is where redirects led, `fetched` the moment in milliseconds since 1970 (UTC).
+
+    `site` is its name for people, such as `tagesschau.de`; `media` its type (RFC 6838); `published` the day that it is
+    from, by what it says of itself.
+    """
+
+    url: str
+    fetched: int
+    title: str
+    site: str
+    pages: tuple[Sheet, ...]
+    media: str = "text/html"
+    author: str | None = None
+    language: str | None = None
+    published: date | None = None
+    wall: Wall | None = None
+
+    @property
+    def text(self) -> str:
+        return "".join(sheet.text + "\n" for sheet in self.pages)

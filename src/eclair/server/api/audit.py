@@ -1,0 +1,103 @@
+"""`/api/egress`: what left this machine, or was refused, and the policy that decides."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated, Self
+
+from fastapi import APIRouter, Depends, Query, Response
+from pydantic import BaseModel
+from starlette.responses import StreamingResponse
+
+from eclair.app import OWNER, Core
+from eclair.network.audit_export import MEDIA, Format, exported
+from eclair.network.policy import Policy, Purpose
+from eclair.storage.audit import Call, Filter, Verdict
+
+Before = Annotated[int | None, Query(ge=1, le=(1 << 63) - 1)]
+Text = Annotated[str | None, Query(max_length=255)]
+
+
+class CallBody(BaseModel):
+    """A call, a redirect being another. `moment` is in milliseconds, `sent` and `received` in bytes: of the address and
+    the body, and of the reply's body. `url` is null once what was asked was erased; `reason` is a sentence."""
+
+    id: int
+    moment: int
+    purpose: str
+    run: str | None
+    method: str
+    url: str | None
+    host: str
+    address: str | None
+    country: str | None
+    sent: int
+    received: int
+    status: int | None
+    milliseconds: float
+    verdict: Verdict
+    reason: str | None
+
+    @classmethod
+    def of(cls, call: Call) -> Self:
+        return cls(**{name: getattr(call, name) for name in cls.model_fields})
+
+
+class Calls(BaseModel):
+    """A page of the ledger, newest first, and how many calls there are of each verdict; `next` is what `before` is to
+    be for the page after. `policy`, `hosts`, `private` and `days` are the settings that hold."""
+
+    policy: Policy
+    hosts: tuple[str, ...]
+    private: tuple[str, ...]
+    days: int
+    counts: dict[Verdict, int]
+    calls: list[CallBody]
+    next: int | None
+
+
+def wanted(
+    run: Text = None, host: Text = None, verdict: Verdict | None = None, purpose: Purpose | None = None
+) -> Filter:
+    """Which calls the query asks for."""
+    name = (host or "").strip().lower().rstrip(".")
+    return Filter(run=run or None, host=name or None, verdict=verdict, purpose=purpose)
+
+
+Wanted = Annotated[Filter, Depends(wanted)]
+
+
+def router(core: Core) -> APIRouter:
+    api = APIRouter(prefix="/api/egress", tags=["egress"])
+    ledger = core.store.egress
+
+    @api.get("")
+    async def list_calls(
+        which: Wanted,
+        limit: Annotated[int, Query(ge=1, le=200)] = 50,
+        before: Before = None,
+    ) -> Calls:
+        await core.calls.flush()
+        calls = await ledger.calls(OWNER, which, limit + 1, before)
+        return Calls(
+            policy=core.settings.egress,
+            hosts=core.settings.egress_hosts,
+            private=core.settings.private_addresses,
+            days=core.settings.egress_days,
+            counts=await ledger.count(OWNER, which),
+            calls=[CallBody.of(call) for call in calls[:limit]],
+            next=calls[limit - 1].id if len(calls) > limit else None,
+        )
+
+    @api.get("/export", response_class=Response)
+    async def export_calls(which: Wanted, format: Format = "csv") -> StreamingResponse:
+        await core.calls.flush()
+        name = f"eclair-egress-{datetime.now(UTC):%Y%m%d}.{format}"
+        headers = {
+            "Content-Disposition": f'attachment; filename="{name}"',
+            "Cache-Control": "no-store",
+            "X-Content-Type-Options": "nosniff",
+        }
+        return StreamingResponse(exported(ledger, OWNER, which, format), media_type=MEDIA[format], headers=headers)
+
+    return api

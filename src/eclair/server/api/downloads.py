@@ -1,0 +1,100 @@
+"""`/api/models/pulls`: models are fetched, watched, stopped; and removed."""
+
+from __future__ import annotations
+
+from typing import Annotated, Self
+
+from fastapi import APIRouter
+from pydantic import BaseModel, ConfigDict, Field
+
+from eclair.app import Core
+from eclair.models.download import Stage
+from eclair.models.downloads import Pull, State
+
+
+class NewPull(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    name: Annotated[str, Field(min_length=1, max_length=2000)]
+    accept_licence: bool = False
+
+
+class Fault(BaseModel):
+    code: str
+    message: str
+
+
+class PullReport(BaseModel):
+    """How far a pull of what was `asked` for is: `done` of `total` bytes of `file` in this stage, `rate` a second and
+    `left` seconds to go; a total of 0, and null, cannot be told."""
+
+    id: str
+    asked: str
+    model: str
+    name: str
+    licence: str
+    size: int | None
+    why: str
+    state: State
+    stage: Stage
+    file: str
+    done: int
+    total: int
+    rate: float | None
+    left: float | None
+    error: Fault | None
+
+    @classmethod
+    def of(cls, pull: Pull) -> Self:
+        entry, progress, error = pull.plan.entry, pull.progress, pull.error
+        return cls(
+            id=pull.id,
+            asked=pull.asked,
+            model=entry.id,
+            name=entry.name,
+            licence=entry.licence,
+            size=pull.plan.size,
+            why=pull.plan.why,
+            state=pull.state,
+            stage=progress.stage,
+            file=progress.file,
+            done=progress.done,
+            total=progress.total,
+            rate=pull.pace.rate,
+            left=pull.pace.left,
+            error=Fault(code=error.code, message=error.message) if error is not None else None,
+        )
+
+
+class PullList(BaseModel):
+    pulls: list[PullReport]
+
+
+class Removed(BaseModel):
+    freed: int
+
+
+def router(core: Core) -> APIRouter:
+    api = APIRouter(prefix="/api/models", tags=["models"])
+
+    @api.get("/pulls")
+    async def list_pulls() -> PullList:
+        return PullList(pulls=[PullReport.of(pull) for pull in core.pulls.all()])
+
+    @api.post("/pulls", status_code=202)
+    async def begin_pull(wanted: NewPull) -> PullReport:
+        return PullReport.of(await core.pulls.begin(wanted.name, accepted=wanted.accept_licence))
+
+    @api.get("/pulls/{id}")
+    async def show_pull(id: str) -> PullReport:
+        return PullReport.of(core.pulls.get(id))
+
+    @api.delete("/pulls/{id}", status_code=204)
+    async def cancel_pull(id: str) -> None:
+        await core.pulls.cancel(id)
+
+    @api.delete("/{id}")
+    async def remove_model(id: str) -> Removed:
+        return Removed(freed=await core.pulls.remove(id))
+
+    return api

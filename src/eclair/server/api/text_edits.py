@@ -1,0 +1,40 @@
+"""`/api/edits`: a text is changed as one says. Nothing of it is kept."""
+
+from __future__ import annotations
+
+import time
+
+from fastapi import APIRouter, Request
+from pydantic import TypeAdapter
+from starlette.responses import Response
+
+from eclair.app import Core
+from eclair.chat.edit_text import Edit, check, edit
+from eclair.server.request_body import Body
+from eclair.server.streaming import GONE, unless_gone
+
+_EDIT = TypeAdapter(Edit)
+
+
+class EditBody(Body):
+    """The text, what to change in it, and who does."""
+
+    text: str
+    instruction: str
+    model: str | None = None
+
+
+def router(core: Core) -> APIRouter:
+    api = APIRouter(prefix="/api", tags=["edits"])
+
+    @api.post("/edits", response_model=Edit)
+    async def edit_text(body: EditBody, request: Request) -> Response:
+        accepted = time.perf_counter()
+        check(body.text, body.instruction, core.settings.max_message_kb)
+        engine, model = await core.registry.resolve(body.model)
+        with core.idle.busy():
+            work = edit(engine, model, body.text, body.instruction, core.settings.max_tokens, accepted, core.ask)
+            edited = await unless_gone(request, work)
+        return GONE if edited is None else Response(_EDIT.dump_json(edited), media_type="application/json")
+
+    return api

@@ -1,0 +1,87 @@
+"""`/api/web/services` and `/api/web/search`: which search services there are, and what they find."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from datetime import date
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from pydantic import BaseModel
+
+from eclair.app import Core
+from eclair.network.client import OWNER, Errand
+from eclair.schema.messages import Outcome
+from eclair.web import queries
+from eclair.web.search import WITHIN, search
+
+Asked = Annotated[str, Query(min_length=1, max_length=2000)]
+Language = Annotated[str | None, Query(pattern="^[a-z]{2}$")]
+Days = Annotated[int | None, Query(ge=0, le=36_500)]
+
+
+class ServiceBody(BaseModel):
+    """A search service; `jurisdiction` is a country (ISO 3166) or `machine`, `network`, `unknown`."""
+
+    name: str
+    title: str
+    jurisdiction: str
+    asked: bool
+    ready: bool
+    needs_key: bool
+    terms: str
+    fault: str | None
+
+
+class QueryBody(BaseModel):
+    text: str
+    language: str | None
+    days: int | None
+
+
+class HitBody(BaseModel):
+    """A page that was found, and `by` which services, the one that had it highest first."""
+
+    url: str
+    title: str
+    snippet: str
+    published: date | None
+    by: tuple[str, ...]
+
+
+class StepBody(BaseModel):
+    """How asking one service ended."""
+
+    title: str
+    outcome: Outcome | None
+    count: int | None
+    milliseconds: float | None
+
+
+class SearchBody(BaseModel):
+    queries: list[QueryBody]
+    steps: list[StepBody]
+    hits: list[HitBody]
+
+
+def router(core: Core) -> APIRouter:
+    api = APIRouter(prefix="/api/web", tags=["web"])
+
+    @api.get("/services")
+    async def list_services() -> list[ServiceBody]:
+        return [ServiceBody.model_validate(offered.told()) for offered in await core.web.offered()]
+
+    @api.get("/search")
+    async def search_web(q: Asked, language: Language = None, days: Days = None) -> SearchBody:
+        made = queries.asked_for(q, language, days, date.today())
+        found = await search(core.web, made, Errand(OWNER, "search"), within=WITHIN)
+        return SearchBody(
+            queries=[QueryBody(**asdict(query)) for query in made],
+            steps=[
+                StepBody(title=step.title, outcome=step.outcome, count=step.count, milliseconds=step.milliseconds)
+                for step in found.steps
+            ],
+            hits=[HitBody(**asdict(hit)) for hit in found.hits],
+        )
+
+    return api

@@ -1,0 +1,210 @@
+"""What `/v1` is asked, as OpenAI's reference has it: a field that cannot be honoured is refused by name."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, ValidationError
+
+from eclair.chat.answer import effective
+from eclair.errors import InvalidInput
+from eclair.llm.base import (
+    JSON,
+    Model,
+    Said,
+)
+from eclair.llm.base import Request as EngineRequest
+from eclair.schema.messages import Sampling
+from eclair.server.chat_input import question
+from eclair.server.openai.sources import GivenFile
+from eclair.server.request_body import Body, Fields
+
+Probability = Annotated[float | None, Field(gt=0, le=1)]
+Penalty = Annotated[float | None, Field(ge=-2, le=2)]
+
+
+class StreamOptions(Fields):
+    include_usage: bool = False
+    include_obfuscation: bool = False
+
+
+class _Asked(Body):
+    """What both routes take. Hints that change nothing in the answer are accepted and not used."""
+
+    model: str
+    stream: bool = False
+    stream_options: StreamOptions | None = None
+    temperature: Annotated[float | None, Field(ge=0, le=2)] = None
+    top_p: Probability = None
+    seed: int | None = None
+    random_seed: int | None = None
+    stop: str | list[str] | None = None
+    n: Annotated[int | None, Field(ge=1, le=16)] = None
+    presence_penalty: Penalty = None
+    frequency_penalty: Penalty = None
+    logit_bias: dict[str, float] | None = None
+    top_k: Annotated[int | None, Field(ge=0)] = None
+    min_p: Annotated[float | None, Field(ge=0, le=1)] = None
+    user: str | None = None
+
+    def sampling(self, max_tokens: int | None) -> Sampling:
+        stop = [self.stop] if isinstance(self.stop, str) else self.stop or []
+        seed = self.seed if self.seed is not None else self.random_seed
+        return Sampling(self.temperature, self.top_p, max_tokens, seed, tuple(stop))
+
+    def passed_on(self, *names: str) -> JSON:
+        """Fields that the engine is given as they are, where they were set."""
+        wanted = ("presence_penalty", "frequency_penalty", "logit_bias", "top_k", "min_p", *names)
+        values = {name: getattr(self, name) for name in wanted}
+        return {name: value for name, value in values.items() if value is not None}
+
+
+class ChatMessage(Fields):
+    role: Literal["system", "developer", "user", "assistant", "tool"]
+    content: str | list[dict[str, Any]] | None = None
+    name: str | None = None
+    tool_calls: list[dict[str, Any]] | None = None
+    tool_call_id: str | None = None
+    refusal: None = None
+    prefix: bool | None = None
+
+    @property
+    def files(self) -> list[GivenFile]:
+        """The files that go along. Raises InvalidInput."""
+        parts = self.content if isinstance(self.content, list) else []
+        return [_file(part) for part in parts if part.get("type") == "file"]
+
+    def said(self) -> Said:
+        """The message without its files."""
+        content = self.content
+        if isinstance(content, list):
+            content = [part for part in content if part.get("type") != "file"]
+        if isinstance(content, list) and all(part.get("type") == "text" for part in content):
+            content = "\n".join(str(part.get("text", "")) for part in content)
+        return Said(self.role, content, self.name, tuple(self.tool_calls or ()), self.tool_call_id)
+
+
+class FilePart(Fields):
+    type: Literal["file"]
+    file: GivenFile
+
+
+class PredictedText(Fields):
+    type: Literal["text"]
+    text: str
+
+
+class Prediction(Fields):
+    """A text that the answer will largely repeat, whole or in parts."""
+
+    type: Literal["content"] = "content"
+    content: str | list[PredictedText]
+
+    def text(self) -> str:
+        return self.content if isinstance(self.content, str) else "".join(part.text for part in self.content)
+
+
+class WebSearch(Fields):
+    """That the web is to be looked at; how much and from where is not asked for."""
+
+    search_context_size: Literal["low", "medium", "high"] | None = None
+    user_location: dict[str, Any] | None = None
+
+
+class ChatRequest(_Asked):
+    messages: Annotated[list[ChatMessage], Field(min_length=1)]
+    max_tokens: Annotated[int | None, Field(ge=1)] = None
+    max_completion_tokens: Annotated[int | None, Field(ge=1)] = None
+    tools: list[dict[str, Any]] | None = None
+    tool_choice: str | dict[str, Any] | None = None
+    parallel_tool_calls: bool | None = None
+    response_format: dict[str, Any] | None = None
+    logprobs: bool | None = None
+    top_logprobs: Annotated[int | None, Field(ge=0, le=20)] = None
+    reasoning_effort: str | None = None
+    prediction: Prediction | None = None
+    web_search_options: WebSearch | None = None
+    store: Literal[False] | None = None
+    metadata: dict[str, str] | None = None
+    service_tier: Literal["auto", "default"] | None = None
+    prompt_cache_key: str | None = None
+    safety_identifier: str | None = None
+    safe_prompt: Literal[False] | None = None
+
+    @property
+    def question(self) -> str:
+        """What the person said last."""
+        return question(message.said() for message in self.messages)
+
+    @property
+    def files(self) -> list[GivenFile]:
+        return [file for message in self.messages for file in message.files]
+
+    @property
+    def web(self) -> bool:
+        return self.web_search_options is not None
+
+    @property
+    def plain(self) -> bool:
+        """Whether the answer is to be words and nothing else."""
+        form = (self.response_format or {}).get("type", "text")
+        return form == "text" and not (self.tools or self.logprobs or self.prediction)
+
+    def said(self) -> list[Said]:
+        return [message.said() for message in self.messages]
+
+    def request(self, model: Model, max_tokens: int) -> EngineRequest:
+        sampling = self.sampling(self.max_completion_tokens or self.max_tokens)
+        return EngineRequest(
+            model=model.id,
+            messages=tuple(self.said()),
+            sampling=effective(sampling, model.sampling, max_tokens),
+            tools=tuple(self.tools or ()),
+            tool_choice=self.tool_choice,
+            response_format=self.response_format,
+            prediction=self.prediction.text() if self.prediction is not None else None,
+            extra=self.passed_on("logprobs", "top_logprobs", "parallel_tool_calls", "reasoning_effort"),
+        )
+
+
+class CompletionRequest(_Asked):
+    prompt: str | Annotated[list[str], Field(min_length=1, max_length=1)]
+    max_tokens: Annotated[int | None, Field(ge=1)] = 16
+    best_of: Literal[1] | None = None
+    echo: Literal[False] | None = None
+
+    @property
+    def question(self) -> str:
+        return self.prompt if isinstance(self.prompt, str) else self.prompt[0]
+
+    @property
+    def files(self) -> list[GivenFile]:
+        return []
+
+    @property
+    def web(self) -> bool:
+        return False
+
+    @property
+    def plain(self) -> bool:
+        return True
+
+    def said(self) -> list[Said]:
+        return []
+
+    def request(self, model: Model, max_tokens: int) -> EngineRequest:
+        return EngineRequest(
+            model=model.id,
+            prompt=self.question,
+            sampling=effective(self.sampling(self.max_tokens), model.sampling, max_tokens),
+            extra=self.passed_on(),
+        )
+
+
+def _file(part: JSON) -> GivenFile:
+    try:
+        return FilePart.model_validate(part).file
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = ".".join(["messages", *(str(step) for step in first["loc"])])
+        raise InvalidInput(f"The field {name!r} of a file is wrong: {first['msg'].lower()}.", param=name) from None

@@ -1,0 +1,136 @@
+"""Pictures in requests of foreign dialects: shown to a model that sees as they are prepared, told to one that does not.
+
+Each stays where it stands in the conversation. Nothing of them is kept.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import binascii
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import cast
+from urllib.parse import urlsplit
+
+from eclair.app import OWNER, Core
+from eclair.errors import InvalidInput, TooLarge
+from eclair.llm.base import JSON, Model, Picture, Request, Said
+from eclair.models.catalog import SIDE
+from eclair.network.gate import Errand
+from eclair.network.response import BrokenOff, TimedOut, TooMuch, Unreachable
+
+MOST = 50
+"""Pictures of one request."""
+WITHIN = 15.0
+"""Seconds in which a picture is to be fetched."""
+BLIND = "(Here is a picture, which this model cannot see.)"
+
+
+@dataclass(frozen=True, slots=True)
+class Pictured:
+    """The pictures of a request, by what stands for each in it, and what is told of them to a model that sees none."""
+
+    pictures: dict[str, Picture] = field(default_factory=dict[str, Picture])
+    told: dict[str, str] = field(default_factory=dict[str, str])
+
+    def shown(self, request: Request, model: Model) -> Request:
+        """The request as this model is to be asked it."""
+        if not self.pictures:
+            return request
+        return replace(request, messages=tuple(self._shown(said, model) for said in request.messages))
+
+    def _shown(self, said: Said, model: Model) -> Said:
+        if not isinstance(said.content, list) or not _addresses(said):
+            return said
+        others = [part for part in said.content if part.get("type") != "image_url"]
+        if model.sees is not None:
+            seen = tuple(self.pictures[address] for address in _addresses(said))
+            return replace(said, content=_plain(others), pictures=seen)
+        told: list[JSON] = [{"type": "text", "text": self.told.get(each, BLIND)} for each in _addresses(said)]
+        return replace(said, content=_plain([*told, *others]))
+
+
+def image(address: str) -> JSON:
+    """A part of a message that is a picture: at that address, or the whole of it as a `data:` URL."""
+    return {"type": "image_url", "image_url": {"url": address}}
+
+
+async def pictured(core: Core, said: Sequence[Said], model: Model) -> Pictured:
+    """Open the pictures of a request that `model` is asked first. Raises InvalidInput, TooLarge, UnreadableFile and,
+    where the policy does not let one be fetched, Refused."""
+    addresses = list(dict.fromkeys(address for each in said for address in _addresses(each)))
+    if len(addresses) > MOST:
+        raise InvalidInput(f"There are {len(addresses)} pictures; send {MOST} at most.", param="messages")
+    found = Pictured()
+    for number, address in enumerate(addresses, 1):
+        data, name = await _data(core, address), f"Picture {number}"
+        prepared = await core.seeing.given(data, name, model.sees or SIDE)
+        found.pictures[address] = Picture(prepared.media, prepared.data, prepared.width, prepared.height)
+        if model.sees is None:
+            found.told[address] = await core.seeing.told(data, name)
+    return found
+
+
+async def _data(core: Core, address: str) -> bytes:
+    most = core.settings.max_file_mb << 20
+    if address.startswith("data:"):
+        data = await asyncio.to_thread(_decoded, address)
+    elif address.startswith(("http://", "https://")):
+        data = await _fetched(core, address, most)
+    else:
+        raise InvalidInput(
+            "A picture is neither a data: URL in base64 nor at an address of http or https.", param="image_url"
+        )
+    if len(data) > most:
+        raise TooLarge(
+            f"A picture has {len(data) >> 20:,} MB; the limit is {core.settings.max_file_mb:,} MB (ECLAIR_MAX_FILE_MB)."
+        )
+    return data
+
+
+def _decoded(address: str) -> bytes:
+    head, _, encoded = address.partition(",")
+    try:
+        data = base64.b64decode(encoded, validate=True) if head.endswith(";base64") else b""
+    except (binascii.Error, ValueError):
+        data = b""
+    if not data:
+        raise InvalidInput("The data: URL of a picture is no base64, or empty; encode its bytes.", param="image_url")
+    return data
+
+
+async def _fetched(core: Core, address: str, most: int) -> bytes:
+    """Raises InvalidInput where it cannot be fetched, and Refused where it may not."""
+    host = urlsplit(address).hostname or address[:80]
+    try:
+        errand = Errand(OWNER, "page")
+        headers = {"Accept": "image/*"}
+        async with core.browser.get(address, errand, headers=headers, within=WITHIN, limit=most) as reply:
+            if reply.status != 200:
+                raise InvalidInput(f"The picture at {host} is not there ({reply.status}); send it as a data: URL.")
+            return await reply.body(most)
+    except (Unreachable, TimedOut, BrokenOff, TooMuch) as error:
+        raise InvalidInput(f"The picture at {host} cannot be fetched ({error}); send it as a data: URL.") from error
+
+
+def _addresses(said: Said) -> list[str]:
+    """What stands for each picture of a message. Raises InvalidInput for a picture that nothing stands for."""
+    content = said.content if isinstance(said.content, list) else []
+    found: list[str] = []
+    for part in content:
+        if part.get("type") != "image_url":
+            continue
+        given: object = part.get("image_url")
+        url: object = cast("JSON", given).get("url") if isinstance(given, dict) else given
+        if not isinstance(url, str):
+            raise InvalidInput("A picture lacks its `url`; send a data: URL.", param="messages.image_url")
+        found.append(url)
+    return found
+
+
+def _plain(parts: list[JSON]) -> str | list[JSON]:
+    """Parts that are all text, as one."""
+    if all(part.get("type") == "text" for part in parts):
+        return "\n".join(str(part.get("text", "")) for part in parts)
+    return parts

@@ -1,0 +1,1 @@
+"""Languages, sentences, facts and search terms."""

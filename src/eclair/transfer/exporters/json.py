@@ -1,0 +1,27 @@
+"""JSON with everything: the whole tree, to be imported again without loss."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+import orjson
+
+from eclair.transfer.export_view import Exported, notice
+
+VERSION = 1
+
+
+def render(exported: Exported) -> bytes:
+    conversation = asdict(exported.conversation)
+    del conversation["owner"]
+    messages = [asdict(message) for message in exported.messages]
+    for message in messages:
+        del message["conversation"], message["run"]
+    whole = {
+        "eclair": VERSION,
+        "notice": notice(exported.messages),
+        "exported": exported.at,
+        "conversation": conversation,
+        "messages": messages,
+    }
+    return orjson.dumps(whole, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)

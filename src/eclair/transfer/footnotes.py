@@ -1,0 +1,135 @@
+"""An answer's sources on their way out: where their marks stand in its text, and what is said of them below it.
+
+The page places marks by the same rules (ui/src/markdown/cited.ts).
+"""
+
+from __future__ import annotations
+
+import re
+import urllib.parse
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import date
+
+from eclair.schema.messages import Citation, Doubt, Message, Passage
+
+SIGN = "\u2e4e"
+"""Encloses what is put into a text that is rendered afterwards: punctuation that nobody writes, beside which emphasis
+means what it meant. In the text itself it is left out."""
+
+_TAIL = re.compile(r"""[\s.!?…"'”’“»›)*_~\]\[\d^]*""")
+_NO_PLACE = re.compile(r"[ \t>]*(?:(?:`{3}|~{3}).*|\$\$|\\\]|[-=*_ \t]*)")
+_CLOSING = (re.compile(r" {0,3}#{1,6}[ \t].*?([ \t]+#+)"), re.compile(r"[ \t>]*\|.*?([ \t]*\|)"))
+_BARE_LINK = re.compile(r"(?<!\]\()(?:https?://|www\.)[^\s<>]{0,300}\Z")
+
+Mark = Citation | Doubt
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A passage that is cited, and the words of it that were quoted first, from character `place` of the document."""
+
+    passage: Passage
+    quote: str
+    place: int
+
+
+def sources(message: Message) -> list[Source]:
+    """Each passage that is cited once, by its number."""
+    first: dict[int, Citation] = {}
+    for citation in message.citations:
+        first.setdefault(citation.passage, citation)
+    known = {passage.number: passage for passage in message.passages}
+    return [
+        Source(known[number], " ".join(citation.quote.split()), citation.quote_start)
+        for number, citation in sorted(first.items())
+        if number in known
+    ]
+
+
+def where(source: Source) -> str:
+    """`report.pdf, page 4`; of a text without pages `notes.md, Fees`; of a page of the web `Title, example.org, 24
+    November 2026`."""
+    passage = source.passage
+    if passage.url is not None:
+        return ", ".join(part for part in (passage.name, _site(passage.url), _day(passage.published)) if part)
+    page, label = passage.named_at(source.place)
+    name = passage.name if passage.member is None else f"{passage.name} › {passage.member}"
+    if page is None:
+        return ", ".join([name, *passage.heading[-1:]])
+    named = label is None or re.fullmatch(r"[\divxlcdm.–-]+", label, re.IGNORECASE)
+    return f"{name}, page {label or page}" if named else f"{name}, {label}"
+
+
+def address(passage: Passage) -> str | None:
+    """The address of a page of the web, which a link may lead to; None where there is none."""
+    if passage.url is None or not passage.url.lower().startswith(("http://", "https://")):
+        return None
+    return urllib.parse.quote(passage.url, safe=_IN_ADDRESSES)
+
+
+_IN_ADDRESSES = "!#$%&'()*+,/:;=?@[]~"
+
+
+def _site(url: str) -> str:
+    try:
+        return (urllib.parse.urlsplit(url).netloc or url).removeprefix("www.")
+    except ValueError:  # an address that is none, in what was imported
+        return url
+
+
+def _day(published: str | None) -> str:
+    try:
+        day = date.fromisoformat(published) if published else None
+    except ValueError:
+        return str(published)
+    return f"{day.day} {day:%B %Y}" if day else ""
+
+
+def doubts(message: Message) -> Iterator[tuple[str, str]]:
+    """Each sentence that no source supports, and what is said of it."""
+    for doubt in message.doubts:
+        if doubt.index < len(message.parts):
+            sentence = message.parts[doubt.index].text[doubt.start : doubt.end]
+            yield " ".join(sentence.split()), f"No source says so{f': {doubt.about}' if doubt.about else ''}."
+
+
+def along(message: Message) -> list[str]:
+    """The names of what went along with a question: files, and libraries as they are written."""
+    return [*(file.name for file in message.files), *(f"@{library.name}" for library in message.libraries)]
+
+
+def marked(message: Message, index: int, put: Callable[[Mark], str]) -> str:
+    """The text of part `index` with `put` of each mark at the end of its sentence."""
+    text = message.parts[index].text
+    marks: list[Mark] = [mark for mark in (*message.citations, *message.doubts) if mark.index == index]
+    placed = [(*place, mark) for mark in marks if (place := _place(text, mark)) is not None]
+    said, at = "", 0
+    for begin, end, mark in sorted(placed, key=_order):
+        said += text[at : max(at, begin)].replace(SIGN, "")
+        if _BARE_LINK.search(said, max(0, len(said) - 300)):
+            said += " "
+        said += put(mark)
+        at = max(at, end)
+    return said + text[at:].replace(SIGN, "")
+
+
+def _order(placed: tuple[int, int, Mark]) -> tuple[int, bool, int]:
+    begin, _, mark = placed
+    return begin, isinstance(mark, Doubt), mark.passage or 0
+
+
+def _place(text: str, mark: Mark) -> tuple[int, int] | None:
+    """What is replaced by the mark: nothing at the end of its sentence, or its number as the model wrote it. None
+    where Markdown reads more than text."""
+    if isinstance(mark, Citation):
+        for found in re.finditer(rf"[ \u00a0\u202f]?\[\^?{mark.passage}\](?![(\[:])", text[mark.start : mark.end + 8]):
+            begin, end = mark.start + found.start(), mark.start + found.end()
+            if begin == mark.end or (begin < mark.end and _TAIL.fullmatch(text, end, max(end, mark.end))):
+                return begin, end
+    at = mark.start + len(text[mark.start : mark.end].rstrip())
+    line = text[text.rfind("\n", 0, at) + 1 : at]
+    if _NO_PLACE.fullmatch(line):
+        return None
+    closing = next((len(found[1]) for each in _CLOSING if (found := each.fullmatch(line))), 0)
+    return at - closing, at - closing

@@ -1,0 +1,91 @@
+"""Éclair's own JSON export: our values as they are, ids included, so that nothing comes in twice."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+import orjson
+from pydantic import TypeAdapter, ValidationError
+
+from eclair.schema.ids import derived_id
+from eclair.schema.messages import MODES, Conversation, Message
+from eclair.transfer.json_fields import JSON, LATEST, items, mapping, text
+from eclair.transfer.normalize import LONGEST_TITLE, Imported, in_order, tags, title
+
+_MESSAGE: TypeAdapter[Message] = TypeAdapter(Message)
+_ID = re.compile(r"(?:conv|msg)_[0-9a-hjkmnp-tv-z]{26}")
+
+
+def fits(data: JSON) -> bool:
+    return "eclair" in data and isinstance(data.get("conversation"), dict)
+
+
+def read(data: JSON, now: int) -> Imported:
+    given = mapping(data.get("conversation"))
+    source = text(given.get("id")) or text(given.get("title"))
+    id = _own("conv", source)
+    found: dict[str, Message] = {}
+    left_out: list[str] = []
+    for value in items(data.get("messages")):
+        message = _message(mapping(value), id)
+        if message is None or message.id in found:
+            left_out.append("messages that are not as Éclair writes them")
+        else:
+            found[message.id] = message
+    messages = tuple(
+        replace(found[name], parent=parent)
+        for name, parent in in_order({name: message.parent for name, message in found.items()})
+    )
+    created = _time(given.get("created")) or min((message.created for message in messages), default=now)
+    leaf = _own("msg", text(given.get("leaf")), id)
+    return Imported(
+        Conversation(
+            id=id,
+            owner="",
+            title=title(text(given.get("title")), messages),
+            created=created,
+            updated=_time(given.get("updated")) or created,
+            leaf=leaf if leaf in found else messages[-1].id if messages else None,
+            pinned=given.get("pinned") is True,
+            archived=given.get("archived") is True,
+            tags=tags(items(given.get("tags"))),
+            model=text(given.get("model"))[:LONGEST_TITLE] or None,
+            mode=next((mode for mode in MODES if mode == given.get("mode")), None),
+        ),
+        messages,
+        tuple(left_out),
+    )
+
+
+def _message(value: JSON, conversation: str) -> Message | None:
+    try:
+        message = _MESSAGE.validate_python({**value, "conversation": conversation, "run": None})
+    except (ValidationError, UnicodeEncodeError):
+        return None
+    if _time(message.created) is None:
+        return None
+    message = replace(
+        message,
+        id=_own("msg", message.id, conversation),
+        parent=None if message.parent is None else _own("msg", message.parent, conversation),
+        parts=tuple(replace(part, text=text(part.text)) for part in message.parts),
+        status="interrupted" if message.status == "running" else message.status,
+    )
+    try:
+        orjson.dumps(message)
+    except TypeError:  # a number past 64 bits
+        return None
+    return message
+
+
+def _time(value: object) -> int | None:
+    """Ours are milliseconds."""
+    return value if isinstance(value, int) and 0 < value <= LATEST else None
+
+
+def _own(prefix: str, id: str, *within: str) -> str:
+    """The id, if it is one of ours; else one that is always the same for it."""
+    if id.startswith(f"{prefix}_") and _ID.fullmatch(id):
+        return id
+    return derived_id(prefix, "eclair", *within, id)

@@ -1,0 +1,1 @@
+"""News feeds: fetched, parsed, stored and searched."""

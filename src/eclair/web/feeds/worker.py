@@ -1,0 +1,340 @@
+"""The process in which one feed, page or OPML list is read: bounded, without a network, and gone afterwards.
+
+Standard input has a line of JSON that says what is to be read, then its bytes; standard output gets one JSON object.
+What comes in does whatever it likes to this process and to no other.
+"""
+
+from __future__ import annotations
+
+import calendar
+import contextlib
+import hashlib
+import importlib
+import io
+import re
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, replace
+from datetime import datetime, timezone
+from typing import Any
+from urllib.parse import urljoin, urlsplit
+
+import orjson
+
+from eclair.documents.readers.html import parts
+from eclair.sandbox.worker import enter
+from eclair.schema.feeds import SECONDS, Entry, Feed, Order, Outline
+from eclair.text.language import language_of
+
+MEMORY = 1 << 30
+
+ENTRIES = 300
+"""Entries of one feed that are taken, from its beginning on, where the newest stand."""
+TITLE = 300
+SUMMARY = 1000
+TEXT = 40_000
+"""Characters that are kept."""
+ADDRESS = 2000
+OUTLINES = 5000
+LINKS = 20
+
+EARLIEST = 631_152_000_000
+"""1990: what claims to be older has a broken date."""
+AHEAD = 86_400_000
+"""Milliseconds by which a wrong time zone may put a date into the future; one further ahead says nothing."""
+
+FEEDS = ("application/rss+xml", "application/atom+xml", "application/feed+json", "application/rdf+xml")
+
+
+class NotThat(Exception):
+    """The bytes are not what they should be; the text is a sentence on why."""
+
+
+def main() -> None:
+    out = enter(MEMORY, SECONDS)
+    order = Order(**orjson.loads(sys.stdin.buffer.readline()))
+    out.write(answer(order, sys.stdin.buffer.read()))
+    out.flush()
+
+
+def answer(order: Order, data: bytes) -> bytes:
+    """What was read, as JSON under the order's name; or a `fault`, which is a sentence without its subject."""
+    try:
+        match order.what:
+            case "feed":
+                read: Any = asdict(feed(data, order.url, order.media, order.now))
+            case "links":
+                read = links(data, order.url)
+            case "opml":
+                read = [asdict(outline) for outline in outlines(data)]
+        return orjson.dumps({order.what: read})
+    except NotThat as fault:
+        return orjson.dumps({"fault": str(fault)})
+
+
+def feed(data: bytes, url: str, media: str, now: int) -> Feed:
+    """RSS 0.9x, 1.0, 2.0, Atom or JSON Feed. Raises NotThat."""
+    try:
+        found = _json_feed(data, url, now) if data.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] == b"{" else None
+        found = found or _xml_feed(data, url, media, now)
+    except NotThat:
+        raise
+    except (MemoryError, RecursionError) as error:
+        raise NotThat("takes too much memory to read") from error
+    except Exception as error:  # the library raises whatever it likes on damaged feeds
+        sys.excepthook(type(error), error, error.__traceback__)
+        raise NotThat("is damaged and cannot be read as a feed") from error
+    if found.language is None:
+        told = language_of(" ".join(entry.title + ". " + entry.summary for entry in found.entries[:20]))
+        return replace(found, language=told)
+    return found
+
+
+# RSS and Atom
+
+
+def _xml_feed(data: bytes, url: str, media: str, now: int) -> Feed:
+    feedparser: Any = importlib.import_module("feedparser")
+    headers = {"content-location": url} | ({"content-type": media} if media else {})
+    found = feedparser.parse(
+        io.BytesIO(data), response_headers=headers, sanitize_html=False, resolve_relative_uris=False
+    )
+    if not found.get("version") and not found["entries"]:
+        raise NotThat("is no feed (RSS, Atom or JSON Feed)")
+    head = found["feed"]
+    language = _language(head.get("language"))
+    site = _address(head.get("link"), url)
+    entries = [
+        entry for each in found["entries"][:ENTRIES] if (entry := _xml_entry(each, site or url, now)) is not None
+    ]
+    return Feed(
+        title=_line(head.get("title"), TITLE),
+        site=site,
+        language=language,
+        minutes=_minutes(head),
+        entries=_each_once(entries),
+    )
+
+
+def _xml_entry(each: Any, base: str, now: int) -> Entry | None:
+    enclosures = [enclosure.get("href") for enclosure in each.get("enclosures", ())]
+    url = next((found for link in (each.get("link"), *enclosures) if (found := _address(link, base))), None)
+    bodies: list[str] = [str(content.get("value", "")) for content in each.get("content", ())]
+    moments = (each.get(f"{name}_parsed") for name in ("published", "created", "updated") if name in each)
+    return _entry(
+        key=each.get("id"),
+        url=url,
+        title=each.get("title"),
+        summary=each.get("summary"),
+        body=max(bodies, key=len, default=""),
+        published=next((moment for parsed in moments if (moment := _moment(parsed, now)) is not None), None),
+        author=each.get("author"),
+        language=(each.get("title_detail") or {}).get("language"),
+    )
+
+
+def _minutes(head: Any) -> int | None:
+    with contextlib.suppress(KeyError, TypeError, ValueError):
+        return max(0, min(int(str(head["ttl"])), 24 * 60))
+    return None
+
+
+def _moment(parsed: Any, now: int) -> int | None:
+    with contextlib.suppress(TypeError, ValueError, OverflowError):
+        return _sound(calendar.timegm(parsed) * 1000, now)
+    return None
+
+
+def _sound(moment: int, now: int) -> int | None:
+    """The moment if it can be true; what is a little ahead of the clock is now."""
+    return min(moment, now) if EARLIEST <= moment <= now + AHEAD else None
+
+
+# JSON Feed, https://www.jsonfeed.org/version/1.1/
+
+
+def _json_feed(data: bytes, url: str, now: int) -> Feed | None:
+    """None where the bytes are no JSON Feed."""
+    try:
+        head: Any = orjson.loads(data.removeprefix(b"\xef\xbb\xbf"))
+    except orjson.JSONDecodeError:
+        return None
+    if not isinstance(head, dict) or "jsonfeed.org/version/" not in str(_get(head, "version")):
+        raise NotThat("is no feed (RSS, Atom or JSON Feed)")
+    site = _address(_get(head, "home_page_url"), url)
+    entries = [
+        entry
+        for item in _list(_get(head, "items"))[:ENTRIES]
+        if (entry := _json_entry(item, site or url, now)) is not None
+    ]
+    return Feed(
+        title=_line(_get(head, "title"), TITLE),
+        site=site,
+        language=_language(_get(head, "language")),
+        entries=_each_once(entries),
+    )
+
+
+def _json_entry(item: Any, base: str, now: int) -> Entry | None:
+    own, foreign, id = (_get(item, name) for name in ("url", "external_url", "id"))
+    author = next(iter(_list(_get(item, "authors"))), None) or _get(item, "author")
+    text = _get(item, "content_html") or _get(item, "content_text")
+    return _entry(
+        key=id,
+        url=_address(own, base) or _address(foreign, base) or _address(id, ""),
+        title=_get(item, "title"),
+        summary=_get(item, "summary"),
+        body=text if isinstance(text, str) else "",
+        published=_iso(_get(item, "date_published") or _get(item, "date_modified"), now),
+        author=_get(author, "name"),
+        language=_get(item, "language"),
+    )
+
+
+def _get(value: Any, name: str) -> Any:
+    return value.get(name) if isinstance(value, dict) else None  # pyright: ignore[reportUnknownVariableType]
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []  # pyright: ignore[reportUnknownVariableType]
+
+
+def _iso(text: Any, now: int) -> int | None:
+    with contextlib.suppress(TypeError, ValueError, OverflowError):
+        moment = datetime.fromisoformat(text)
+        moment = moment if moment.tzinfo is not None else moment.replace(tzinfo=timezone.utc)  # noqa: UP017
+        return _sound(int(moment.timestamp() * 1000), now)
+    return None
+
+
+# What both have
+
+
+def _entry(
+    *, key: Any, url: str | None, title: Any, summary: Any, body: str, published: int | None, author: Any, language: Any
+) -> Entry | None:
+    """None for one that leads nowhere or says nothing."""
+    said = _plain(summary)
+    text = _plain(body)
+    if len(said) > max(SUMMARY, len(text)):
+        text = said
+    name = _line(title, TITLE) or _cut((said or text).split("\n")[0], 100)
+    if url is None or not name:
+        return None
+    key = str(key or url)
+    short = _cut(said or text, SUMMARY)
+    return Entry(
+        key=key if len(key) <= ADDRESS else hashlib.sha256(key.encode("utf-8", "replace")).hexdigest(),
+        url=url,
+        title=name,
+        summary=short,
+        text=text[:TEXT] if len(text) > len(short) else "",
+        published=published,
+        author=_line(author, TITLE) or None,
+        language=_language(language),
+    )
+
+
+def _each_once(entries: Iterable[Entry]) -> tuple[Entry, ...]:
+    found: dict[str, Entry] = {}
+    for entry in entries:
+        found.setdefault(entry.key, entry)
+    return tuple(found.values())
+
+
+def _plain(markup: Any) -> str:
+    """What is seen of it, in paragraphs."""
+    if not isinstance(markup, str):
+        return ""
+    markup = _sane(markup[: 8 * TEXT])
+    if "<" not in markup and "&" not in markup:
+        blocks = markup.split("\n\n")
+    else:
+        blocks = [part.text for part in parts(iter([markup]))]
+    return "\n\n".join(text for block in blocks if (text := " ".join(block.split())))
+
+
+def _line(markup: Any, most: int) -> str:
+    return _cut(" ".join(_plain(markup).split()), most)
+
+
+def _cut(text: str, most: int) -> str:
+    """Not longer than that, and cut between two words."""
+    if len(text) <= most:
+        return text
+    return text[: most - 1].rsplit(" ", 1)[0] + "…"
+
+
+def _sane(text: str) -> str:
+    """Without what no text has: half characters, NUL and the like."""
+    return re.sub(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]", "", text)
+
+
+def _address(link: Any, base: str) -> str | None:
+    """An absolute address of the web, or None."""
+    if not isinstance(link, str) or not link.strip():
+        return None
+    with contextlib.suppress(ValueError):
+        whole = _sane(urljoin(base, link.strip()))
+        if urlsplit(whole).scheme in ("http", "https") and urlsplit(whole).hostname and len(whole) <= ADDRESS:
+            return whole
+    return None
+
+
+def _language(tag: Any) -> str | None:
+    """The two letters of `de-AT`."""
+    match = re.match(r"([A-Za-z]{2})(?:[-_]|$)", tag.strip()) if isinstance(tag, str) else None
+    return match[1].lower() if match else None
+
+
+# Pages and OPML
+
+
+def links(data: bytes, url: str) -> list[str]:
+    """The feeds that a page names in its head, in their order, those of comments last. Raises NotThat."""
+    html: Any = importlib.import_module("lxml.html")
+    try:
+        tree = html.document_fromstring(data) if data.strip() else None
+    except Exception as error:  # whatever it is, it is no page
+        raise NotThat("is no page") from error
+    if tree is None:
+        return []
+    base = _address(next(iter(tree.xpath("//base/@href")), None), url) or url
+    found: dict[str, bool] = {}
+    for link in tree.iter("link"):
+        kinds = str(link.get("rel", "")).lower().split()
+        media = str(link.get("type", "")).partition(";")[0].strip().lower()
+        where = _address(link.get("href"), base)
+        if "alternate" in kinds and media in FEEDS and where is not None:
+            named = f"{link.get('title', '')} {where}".lower()
+            found.setdefault(where, any(word in named for word in ("comment", "kommentar", "commentaire")))
+    return sorted(found, key=lambda where: found[where])[:LINKS]
+
+
+def outlines(data: bytes) -> list[Outline]:
+    """The feeds of an OPML list, however deep they stand. Entities are refused. Raises NotThat."""
+    etree: Any = importlib.import_module("lxml.etree")
+    parser = etree.XMLParser(
+        resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False, recover=False, remove_comments=True
+    )
+    if b"<!ENTITY" in data.replace(b"\0", b""):
+        raise NotThat("declares entities, which OPML does not need; remove them")
+    try:
+        root = etree.fromstring(data, parser)
+    except (etree.XMLSyntaxError, ValueError) as error:
+        raise NotThat(f"is not OPML: {_line(str(error), 200)}") from error
+    if str(root.tag).lower() != "opml":
+        raise NotThat("is not OPML: it has no <opml> around it")
+    found: dict[str, Outline] = {}
+    for outline in root.iter("outline"):
+        fields = {str(name).lower(): str(value) for name, value in outline.attrib.items()}
+        url = _address(fields.get("xmlurl"), "")
+        if url is not None:
+            title = _first(_line, [fields.get("title"), fields.get("text")])
+            site = _address(fields.get("htmlurl"), "")
+            found.setdefault(url, Outline(url, title, site, _language(fields.get("language"))))
+    return list(found.values())[:OUTLINES]
+
+
+def _first(read: Callable[[Any, int], str], values: Sequence[str | None]) -> str:
+    return next((text for value in values if (text := read(value, TITLE))), "")

@@ -1,0 +1,1 @@
+"""Web pages: fetched within robots.txt and read as articles."""

@@ -1,0 +1,248 @@
+"""One page in HTML becomes clean text in blocks, with what the page says of itself. It runs in the reading process.
+
+What is kept is what trafilatura takes for the page's content; scripts never run, and what nobody sees is not read.
+"""
+
+from __future__ import annotations
+
+import codecs
+import re
+from collections.abc import Iterator, Sequence
+from datetime import date
+
+from eclair.documents import worker_protocol
+from eclair.documents.readers import html
+from eclair.documents.readers.base import Part, Source, flow, line, squeezed, table
+from eclair.documents.readers.file_type import HEAD, encoding_of
+from eclair.schema.documents import About, Page
+from eclair.text.language import language_of
+from eclair.web.pages.dates import published
+from eclair.web.pages.dom import Element, content, parsed, serialised
+from eclair.web.pages.json_ld import Node, articles, names, nodes, text
+from eclair.web.pages.paywalls import signs, wall
+
+SHORT = 600
+"""Characters of text from which on the fast way of finding it is believed."""
+
+TITLE = 300
+"""Characters of a title or of the names of authors."""
+
+_DECLARED = re.compile(rb"""<meta[^>]{0,200}?charset\s*=\s*["']?\s*([\w.:-]{1,40})""", re.IGNORECASE)
+_UNSEEN = re.compile("[\u00ad\u200b\u2060-\u2064\u202a-\u202e\u2066-\u2069\ufeff\U000e0000-\U000e007f]")
+"""Characters that no page shows, in which orders can be hidden."""
+
+_DROPPED = frozenset(("script", "style", "noscript", "template", "iframe", "object", "svg", "canvas", "dialog"))
+_HIDDEN = re.compile(
+    r"(?:^|;)(?:display:none|visibility:(?:hidden|collapse)|opacity:0?(?:\.0+)?(?![.\d])|font-size:0(?![.\d])|"
+    r"(?:left|top|right|text-indent|margin-left|margin-top):-\d{3,}|clip:rect\(0|clip-path:inset\((?:100|50)%|"
+    r"transform:scale\(0\)|color:transparent|(?:max-)?height:0(?![.\d]).*overflow:hidden|"
+    r"overflow:hidden.*;(?:max-)?height:0(?![.\d]))"
+)
+_COLOUR = re.compile(r"(?:^|;)color:([^;!]+)")
+_GROUND = re.compile(r"(?:^|;)background(?:-color)?:([^;!]+)")
+_LARGE = frozenset(("html", "body", "main", "article", "h1"))
+"""What is kept although it is hidden: a script is to show it."""
+
+_BLOCKS = frozenset(("p", "head", "list", "table", "quote", "code", "div", "item", "main", "body"))
+
+
+def read(source: Source, served: worker_protocol.Served) -> Iterator[About | Page]:
+    """What the page says of itself, then its text. Raises Fault."""
+    tree = parsed(_decoded(source.path.read_bytes(), served.charset))
+    linked = nodes(tree)
+    title, language = _title(tree, linked), _language(tree)
+    day = published(tree, linked, served.url, language, date.fromisoformat(served.day))
+    author = _author(tree, linked)
+    found = signs(tree, linked, served.url)
+    _prune(tree)
+    parts = list(_content(tree))
+    kept = "\n".join(part.text for part in parts if part.kind != "heading")
+    yield About(title, author, language or language_of(kept), day, wall(found, kept))
+    if title and parts and not any(part.kind == "heading" and part.level == 1 for part in parts):
+        parts.insert(0, Part("heading", title, level=1))
+    yield from flow(parts)
+
+
+def _decoded(data: bytes, declared: str | None) -> str:
+    """The page's text: UTF-8 wherever it is that, whatever it says, else as declared in its head or in itself."""
+    for mark, coding in (
+        (codecs.BOM_UTF8, "utf-8-sig"),
+        (codecs.BOM_UTF16_LE, "utf-16"),
+        (codecs.BOM_UTF16_BE, "utf-16"),
+    ):
+        if data.startswith(mark):
+            return data.decode(coding, "replace")
+    if b"\0" not in data[:HEAD] and b"\x1b" not in data[:HEAD]:
+        try:
+            return data.decode()
+        except UnicodeDecodeError:
+            pass
+    inside = _DECLARED.search(data, 0, 4096)
+    for name in (declared, inside[1].decode("ascii") if inside else None):
+        if coding := _known(name):
+            return data.decode(coding, "replace")
+    return data.decode(encoding_of(data[:HEAD]) or "cp1252", "replace")
+
+
+def _known(name: str | None) -> str | None:
+    """The encoding of that name, if it is one, and not UTF-8, which the page is not. What is called Latin 1 is that of
+    Windows on the web."""
+    try:
+        coding = codecs.lookup((name or "").strip("\"' ")).name
+        "".encode(coding)  # not all that are looked up are of text
+    except (LookupError, ValueError):
+        return None
+    if coding.startswith("utf-8"):
+        return None
+    return "cp1252" if coding in ("iso8859-1", "ascii") else coding
+
+
+def _title(tree: Element, linked: Sequence[Node]) -> str:
+    """What the page is called, without the name of its site."""
+    said = [_meta(tree, "og:title"), *(text(node.get("headline")) for node in articles(linked)[:1])]
+    headings = [line(each.text_content()) for each in tree.iter("h1")]
+    titles = [line(each.text_content()) for each in tree.iter("title")]
+    said += headings if len(headings) == 1 else []
+    said += [re.split(r"\s+[|–—·»]\s+", title)[0] for title in titles]
+    return _shown(next(filter(None, said), ""))
+
+
+def _author(tree: Element, linked: Sequence[Node]) -> str | None:
+    own = [name for node in articles(linked)[:1] for name in names(node.get("author"))]
+    said = ", ".join(own) or _meta(tree, "author") or _meta(tree, "article:author")
+    return _shown(said) or None if "://" not in said else None
+
+
+def _language(tree: Element) -> str | None:
+    said = tree.get("lang") or tree.get("{http://www.w3.org/XML/1998/namespace}lang") or _meta(tree, "content-language")
+    code = re.split("[-_]", said.strip().lower())[0]
+    return code if re.fullmatch("[a-z]{2}", code) else None
+
+
+def _meta(tree: Element, name: str) -> str:
+    for element in tree.iter("meta"):
+        if name == (element.get("property") or element.get("name") or element.get("http-equiv") or "").lower():
+            return line(element.get("content") or "")
+    return ""
+
+
+def _shown(said: str) -> str:
+    return _UNSEEN.sub("", line(said))[:TITLE].strip()
+
+
+def _prune(tree: Element) -> None:
+    """Take out what nobody sees."""
+    for element in [each for each in tree.iter() if _unseen(each)]:
+        if element.getparent() is not None:
+            element.drop_tree()
+
+
+def _unseen(element: Element) -> bool:
+    if not isinstance(element.tag, str) or element.tag in _DROPPED:
+        return True
+    style = element.get("style")
+    if style is None and element.get("hidden") is None:
+        return False
+    if element.tag in _LARGE or any(True for _ in element.iter("h1", "article", "main")):
+        return False
+    plain = "".join((style or "").lower().split())
+    return element.get("hidden") is not None or bool(_HIDDEN.search(plain)) or _on_its_own_colour(plain)
+
+
+def _on_its_own_colour(style: str) -> bool:
+    colour, ground = _COLOUR.search(style), _GROUND.search(style)
+    return colour is not None and ground is not None and _colour(colour[1]) == _colour(ground[1])
+
+
+def _colour(said: str) -> str:
+    """White and black in one form each."""
+    short = re.fullmatch(r"#([0-9a-f])\1([0-9a-f])\2([0-9a-f])\3", said)
+    plain = "#" + "".join(short.groups()) if short else said.replace("rgb(", "").rstrip(")")
+    return {"white": "#fff", "255,255,255": "#fff", "black": "#000", "0,0,0": "#000"}.get(plain, plain)
+
+
+def _content(tree: Element) -> Iterator[Part]:
+    """The page's content; all that is seen of it where none can be told from the rest."""
+    page = serialised(tree)
+    parts = _kept(content(tree, fast=True))
+    if _length(parts) < SHORT:
+        parts = max(parts, _kept(content(parsed(page), fast=False)), key=_length)
+    if not parts:
+        parts = list(html.parts(iter([page])))
+    for part in parts:
+        if words := _UNSEEN.sub("", part.text).strip("\n"):
+            yield Part(part.kind, words, part.level)
+
+
+def _length(parts: Sequence[Part]) -> int:
+    return sum(len(part.text) for part in parts)
+
+
+def _kept(body: Element | None) -> list[Part]:
+    return list(_blocks(body)) if body is not None else []
+
+
+def _blocks(element: Element) -> Iterator[Part]:
+    """The blocks below an element of what trafilatura gives; text between them is a paragraph."""
+    loose = [element.text or ""]
+    for child in element:
+        if child.tag in _BLOCKS:
+            yield from _paragraph(loose)
+            yield from _block(child)
+            loose = [child.tail or ""]
+        else:
+            loose += [_inline(child), child.tail or ""]
+    yield from _paragraph(loose)
+
+
+def _block(element: Element) -> Iterator[Part]:
+    match element.tag:
+        case "head":
+            level = (element.get("rend") or "h2")[1:]
+            if words := line(_inline(element)):
+                yield Part("heading", words, int(level) if level in "123456" and level else 2)
+        case "list":
+            if items := list(_items(element, 0)):
+                yield Part("list", "\n".join(items))
+        case "table":
+            rows = [[line(_inline(cell)) for cell in row.iter("cell")] for row in element.iter("row")]
+            if any(any(row) for row in rows):
+                yield table(rows)
+        case "code":
+            yield Part("code", _inline(element))
+        case _:
+            yield from _blocks(element)
+
+
+def _paragraph(words: Sequence[str]) -> Iterator[Part]:
+    if said := squeezed("".join(words)):
+        yield Part("paragraph", said)
+
+
+def _items(element: Element, depth: int) -> Iterator[str]:
+    """A line for each item, lists in it further in."""
+    number = 0
+    for item in element.iter("item"):
+        if next(item.iterancestors("list")) is not element:
+            continue
+        number += 1
+        mark = f"{number}. " if element.get("rend") == "ol" else "• "
+        inner = list(item.iter("list"))
+        own = _inline(item, without="list") if inner else _inline(item)
+        if words := line(own):
+            yield "  " * depth + mark + words
+        for each in inner:
+            if depth < 5 and next(each.iterancestors("item")) is item:
+                yield from _items(each, depth + 1)
+
+
+def _inline(element: Element, without: str = "") -> str:
+    """All text in an element; line breaks are such."""
+    words: list[str] = [element.text or ""]
+    for child in element:
+        if child.tag == "lb":
+            words.append("\n")
+        elif child.tag != without:
+            words += [" "] * (child.tag in _BLOCKS) + [_inline(child, without)]
+        words.append(child.tail or "")
+    return "".join(words)

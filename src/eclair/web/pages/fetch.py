@@ -1,0 +1,259 @@
+"""Fetches pages of the web as they are served: as robots.txt asks, and gently. What stands in them is `read`'s affair.
+
+A page that is known is asked for with what tells whether it has changed. No cookie is kept, no script is run, and
+nothing on a page leads to a further call.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import re
+import time
+from collections import OrderedDict
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import PurePosixPath
+from urllib.parse import urldefrag, urlsplit
+
+from eclair.documents.readers import READERS
+from eclair.errors import Refused
+from eclair.network.client import Browser
+from eclair.network.gate import Errand
+from eclair.network.response import BrokenOff, Reply, TimedOut, TooMuch, Unreachable
+from eclair.schema.messages import Outcome
+from eclair.web.pages.robots import Robots
+from eclair.web.pages.sitemaps import LIMIT as SITEMAP
+from eclair.web.pages.sitemaps import lists_news
+
+log = logging.getLogger(__name__)
+
+AT_ONCE = 2
+"""Pages that are fetched of one server at the same time."""
+
+PAUSE = 0.1
+"""Seconds between two calls to one server."""
+
+LARGEST = 8 << 20
+"""Bytes of a page in HTML or text."""
+
+LARGEST_FILE = 32 << 20
+"""Bytes of a document, such as a PDF."""
+
+ROBOTS_WITHIN = 3.0
+"""Seconds in which a server is to say what it lets programs read."""
+
+LONGEST_REST = 600.0
+"""Seconds for which a server is left alone that asks for it."""
+
+SERVERS = 500
+"""Servers of which is known when they were last called."""
+
+HTML = ("text/html", "application/xhtml+xml")
+TEXT = ("text/plain", "text/markdown")
+UNTOLD = ("", "application/octet-stream", "binary/octet-stream", "application/x-download")
+"""Types that say nothing; the ending of the address does then."""
+
+FILES = frozenset(READERS) - {"application/json", "application/xml", "application/zip", "message/rfc822", "text/x-code"}
+"""Types of files that are read, as long as they are no pictures."""
+
+_ENDINGS = re.compile(r"\.(?:pdf|docx?|odt|odp|ods|pptx?|xlsx?|epub|rtf|txt|md|csv)")
+_CHARSET = re.compile(r"charset\s*=\s*[\"']?([\w.:-]{1,40})", re.IGNORECASE)
+
+
+class Unread(Exception):
+    """A page could not be read: how that ended, and the sentence for people."""
+
+    def __init__(self, outcome: Outcome, message: str) -> None:
+        super().__init__(message)
+        self.outcome: Outcome = outcome
+        self.message = message
+
+
+@dataclass(frozen=True, slots=True)
+class Validators:
+    """What a server gave to tell whether a page has changed."""
+
+    etag: str | None = None
+    modified: str | None = None
+
+    @property
+    def headers(self) -> dict[str, str]:
+        said = {"If-None-Match": self.etag, "If-Modified-Since": self.modified}
+        return {name: value for name, value in said.items() if value is not None}
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """A page as it was served. `url` is where redirects led, `media` its type by what the server says, empty where
+    that says nothing; `kept` whether it may be kept."""
+
+    url: str
+    media: str
+    charset: str | None
+    language: str | None
+    body: bytes
+    validators: Validators
+    kept: bool
+
+
+@dataclass(slots=True)
+class _Lane:
+    """The way to one server: so many calls at once, one after another, and none before `free`."""
+
+    places: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(AT_ONCE))
+    turn: asyncio.Lock = field(default_factory=asyncio.Lock)
+    free: float = 0.0
+    rests: float = 0.0
+
+
+class Fetch:
+    """Fetches pages. `clock` gives seconds."""
+
+    def __init__(self, browser: Browser, clock: Callable[[], float] = time.monotonic) -> None:
+        self._browser = browser
+        self._clock = clock
+        self._robots = Robots(browser, clock)
+        self._lanes: OrderedDict[str, _Lane] = OrderedDict()
+
+    async def get(
+        self,
+        url: str,
+        errand: Errand,
+        *,
+        within: float,
+        known: Validators = Validators(),
+    ) -> Fetched | None:
+        """The page, in `within` seconds; None where it is still as it was `known`. Raises Unread."""
+        url = urldefrag(url.strip()).url
+        try:
+            async with asyncio.timeout(within):
+                return await self._got(url, errand, within, known)
+        except (TimeoutError, TimedOut):
+            raise Unread("late", f"{_host(url)} was not done within {within:g} seconds; try again.") from None
+        except Refused as error:
+            raise Unread("refused", error.message) from error
+        except (Unreachable, BrokenOff, TooMuch) as error:
+            raise Unread("failed", str(error)) from error
+
+    async def sitemap(self, url: str, errand: Errand, *, within: float) -> str | None:
+        """The news sitemap of the server of `url`, if its robots.txt names one there. None where
+        there is none to be had."""
+        try:
+            async with asyncio.timeout(within):
+                rules = await self._robots.rules(url, errand, ROBOTS_WITHIN)
+                named = (each for each in rules.sitemaps if lists_news(each) and _host(each) == _host(url))
+                place = next(named, None)
+                if place is None:
+                    return None
+                async with (
+                    self._turn(self._lane(url), url, max(PAUSE, rules.pause)),
+                    self._browser.get(place, errand, within=within, limit=LARGEST) as reply,
+                ):
+                    return (await reply.body(SITEMAP)).decode("utf-8", "replace") if reply.status == 200 else None
+        except (TimeoutError, TimedOut, Refused, Unreachable, BrokenOff, TooMuch, Unread) as error:
+            log.info("no sitemap of %s: %s", _host(url), error)
+            return None
+
+    async def _got(self, url: str, errand: Errand, within: float, known: Validators) -> Fetched | None:
+        pause = await self._allowed(url, errand, within)
+        lane = self._lane(url)
+        async with self._turn(lane, url, max(PAUSE, pause)):
+            headers = {"Accept": "text/html,application/xhtml+xml,application/pdf;q=0.9,*/*;q=0.5", **known.headers}
+            async with self._browser.get(url, errand, headers=headers, within=within, limit=LARGEST_FILE) as reply:
+                if urlsplit(reply.url).netloc != urlsplit(url).netloc or urlsplit(reply.url).path != urlsplit(url).path:
+                    await self._allowed(reply.url, errand, within)
+                if reply.status == 304 and known.headers:
+                    return None
+                self._judge(reply, lane)
+                return await _taken(reply)
+
+    async def _allowed(self, url: str, errand: Errand, within: float) -> float:
+        """Whether the server lets us: then the seconds that it wants between calls. Raises Unread."""
+        if urlsplit(url).scheme not in ("http", "https"):
+            return 0.0  # which the browser refuses, and says so of this address
+        rules = await self._robots.rules(url, errand, min(within, ROBOTS_WITHIN))
+        if (refusal := rules.refusal(url)) is not None:
+            raise Unread("refused", refusal)
+        return rules.pause
+
+    def _lane(self, url: str) -> _Lane:
+        name = urlsplit(url).netloc.lower()
+        lane = self._lanes.setdefault(name, _Lane())
+        self._lanes.move_to_end(name)
+        if len(self._lanes) > SERVERS:
+            self._lanes.popitem(last=False)
+        return lane
+
+    @asynccontextmanager
+    async def _turn(self, lane: _Lane, url: str, pause: float) -> AsyncGenerator[None]:
+        """Wait until the server may be called. Raises Unread where it asked to be left alone."""
+        async with lane.places:
+            async with lane.turn:
+                left = lane.rests - self._clock()
+                if left > 0:
+                    raise Unread("refused", f"{_host(url)} asks to be left alone for {left:.0f} s more; try later.")
+                await asyncio.sleep(max(0.0, lane.free - self._clock()))
+                lane.free = self._clock() + pause
+            yield
+
+    def _judge(self, reply: Reply, lane: _Lane) -> None:
+        """Raises Unread for what is no page."""
+        host = _host(reply.url)
+        match reply.status:
+            case 200 | 203:
+                return
+            case 404 | 410:
+                raise Unread("failed", f"There is no such page at {host} ({reply.status}); check its address.")
+            case 401 | 402 | 403 | 451:
+                raise Unread("refused", f"{host} does not show this page to programs ({reply.status}).")
+            case 429 | 503:
+                after = reply.headers.get("Retry-After", "")
+                if after.isdigit() and len(after) < 7:
+                    lane.rests = self._clock() + min(int(after), LONGEST_REST)
+                raise Unread("failed", f"{host} is busy ({reply.status}); try later.")
+            case _:
+                raise Unread("failed", f"{host} answers {reply.status} in place of the page; try later.")
+
+
+async def _taken(reply: Reply) -> Fetched:
+    """Raises Unread for what is of no kind that is read, before it comes."""
+    said = reply.headers.get("Content-Type", "")
+    media = said.partition(";")[0].strip().lower()
+    ending = PurePosixPath(urlsplit(reply.url).path).suffix.lower()
+    if media in UNTOLD:
+        if ending and not _ENDINGS.fullmatch(ending) and media:
+            raise _no_page(reply.url, media)
+        media = ""
+    elif media not in (*HTML, *TEXT) and (media not in FILES or media.startswith("image/")):
+        raise _no_page(reply.url, media)
+    limit = LARGEST if media in (*HTML, *TEXT) else LARGEST_FILE
+    parts: list[bytes] = []
+    size = 0
+    while chunk := await reply.read():
+        size += len(chunk)
+        if size > limit:
+            raise TooMuch(f"The page of {_host(reply.url)} is longer than the {limit >> 20} MB that are read.")
+        parts.append(chunk)
+    charset = _CHARSET.search(said)
+    return Fetched(
+        reply.url,
+        media,
+        charset[1] if charset is not None else None,
+        reply.headers.get("Content-Language"),
+        b"".join(parts),
+        Validators(reply.headers.get("ETag"), reply.headers.get("Last-Modified")),
+        "no-store" not in reply.headers.get("Cache-Control", "").lower(),
+    )
+
+
+def _no_page(url: str, media: str) -> Unread:
+    return Unread("failed", f"What {_host(url)} has there ({media}) is no text that can be read here.")
+
+
+def _host(url: str) -> str:
+    try:
+        return urlsplit(url).hostname or url[:80]
+    except ValueError:
+        return url[:80]

@@ -1,0 +1,107 @@
+"""Whether a page shows less than it has, and why: it wants to be paid, to be agreed to, or it is made by a script.
+
+A wall is said only where little is left of the page, so that a banner beside a whole article is none.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from eclair.schema.documents import Wall
+from eclair.web.pages.dom import Element
+from eclair.web.pages.json_ld import Node, articles
+
+TEASER = 2500
+"""Characters of text up to which an article that is not free is taken for its beginning."""
+
+LITTLE = 700
+"""Characters up to which a page may be nothing but the question whether one agrees."""
+
+NOTHING = 250
+"""Characters up to which a page may be one that a script has yet to make."""
+
+_PAID = re.compile(
+    r"nur für abonnent|für abonnenten|jetzt weiterlesen|mit (?:einem )?abo (?:weiter|lesen)|abo abschließen|"
+    r"réservée? aux abonnés|il vous reste \d+ ?%|pour lire la suite|abonnez-vous pour|"
+    r"subscribers only|for subscribers|subscribe to (?:continue|read)|to continue reading|already a subscriber|"
+    r"solo para suscriptores|exclusivo para suscriptores|suscríbete para|riservato agli abbonati|abbonati per|"
+    r"alleen voor abonnees|word abonnee|tylko dla subskrybentów|dostęp dla prenumeratorów|exclusivo para assinantes|"
+    r"endast för prenumeranter|kun for abonnenter|vain tilaajille|csak előfizetők|pouze pro předplatitele|"
+    r"doar pentru abonați|samo za naročnike|samo za pretplatnike|μόνο για συνδρομητές|само за абонати",
+    re.IGNORECASE,
+)
+_AGREED = re.compile(
+    r"cookies? zu(?:stimmen|lassen)|cookies zu,|stimmen sie der|zustimmung|alle akzeptieren|akzeptieren und weiter|"
+    r"unsere \d+ partner|accepter les cookies|tout accepter|nos \d+ partenaires|votre consentement|"
+    r"accept (?:all )?cookies|accept all|your consent|our \d+ partners|before you continue|we value your privacy|"
+    r"aceptar (?:todas )?las cookies|aceitar (?:todos )?os cookies|accetta (?:tutti )?i cookie|cookies accepteren|"
+    r"akceptuj|souhlas|godkänn alla|accepter alle|hyväksy|elfogadom|accept toate|αποδοχή|приемам",
+    re.IGNORECASE,
+)
+_CONSENT_HOST = re.compile(r"^(?:consent|cmp|privacy|choices|guce)\.")
+_NEEDS_SCRIPT = re.compile(r"javascript", re.IGNORECASE)
+_PAYWALL = re.compile(r"paywall|piano-|subscriber-only|premium-wall|regwall", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Signs:
+    """What of a page speaks for a wall, before its text is known."""
+
+    costs: bool
+    asks: bool
+    scripted: bool
+
+
+def signs(tree: Element, nodes: Sequence[Node], url: str) -> Signs:
+    """`tree` is the whole page, with what nobody sees."""
+    seen = _text(tree)
+    asks = bool(_CONSENT_HOST.match(urlsplit(url).hostname or "")) or _asks(tree, seen)
+    return Signs(_costs(nodes) or _offers(tree), asks, _scripted(tree, seen))
+
+
+def wall(found: Signs, kept: str) -> Wall | None:
+    """`kept` is the text that was read of the page."""
+    if len(kept) <= TEASER and (found.costs or _PAID.search(kept[-600:])):
+        return "pay"
+    if len(kept) <= LITTLE and found.asks and (len(kept) < 100 or _AGREED.search(kept)):
+        return "consent"
+    return "script" if len(kept) <= NOTHING and found.scripted else None
+
+
+def _costs(nodes: Sequence[Node]) -> bool:
+    """Whether the article is declared not to be free, or to be so in part only."""
+    said = [node.get("isAccessibleForFree") for node in articles(nodes)]
+    return any(value is False or (isinstance(value, str) and value.lower().endswith("false")) for value in said)
+
+
+def _offers(tree: Element) -> bool:
+    """Whether a part of the page that is called so offers the rest for money."""
+    return any(
+        _PAYWALL.search(f"{element.get('class') or ''} {element.get('id') or ''}") and _PAID.search(_text(element))
+        for element in tree.iter("div", "section", "aside", "p", "form")
+    )
+
+
+def _asks(tree: Element, seen: str) -> bool:
+    """Whether all that is seen is a question with buttons."""
+    return len(seen) <= 3 * LITTLE and bool(_AGREED.search(seen)) and any(True for _ in tree.iter("button", "form"))
+
+
+def _scripted(tree: Element, seen: str) -> bool:
+    """Whether it says that it needs a script, or has nothing but scripts."""
+    if any(_NEEDS_SCRIPT.search(element.text_content()) for element in tree.iter("noscript")):
+        return True
+    return not seen and any(True for _ in tree.iter("script"))
+
+
+def _text(tree: Element) -> str:
+    """What is seen of the body."""
+    parts: list[str] = []
+    for element in tree.iter():
+        if isinstance(element.tag, str) and element.tag not in ("script", "style", "noscript", "template", "title"):
+            parts.append(element.text or "")
+        parts.append(element.tail or "")
+    return " ".join(" ".join(parts).split())

@@ -1,0 +1,212 @@
+"""Reads pages of the web: fetched, parsed in a bounded process, dated, and kept for a while. See `fetch` and `article`.
+
+What is read is data: nothing of it leads to a further call.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import tempfile
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime
+from pathlib import Path, PurePosixPath
+from urllib.parse import unquote, urldefrag, urlsplit
+
+from eclair.documents.limits import Limits
+from eclair.documents.parser import Parser
+from eclair.documents.worker_protocol import Served
+from eclair.errors import NotFound, TooLarge, UnreadableFile
+from eclair.network.client import Browser
+from eclair.network.gate import Errand
+from eclair.schema.documents import About
+from eclair.schema.documents import Page as Sheet
+from eclair.schema.web import WebPage
+from eclair.web.pages.fetch import Fetch, Fetched, Unread, Validators
+from eclair.web.pages.sitemaps import days
+
+LIMITS = Limits(seconds=8, total_seconds=20, memory_mb=1500, pages=500, unpacked=256 << 20, members=1000)
+"""What reading one page may take."""
+
+FRESH = 300.0
+"""Seconds for which a page is not asked for again."""
+
+KEPT = 3600.0
+"""Seconds for which it is kept, to be asked for only if it has changed."""
+
+MOST = 32 << 20
+"""Characters of the pages that are kept."""
+
+
+SITEMAP_WITHIN = 1.0
+"""Seconds in which a sitemap is to come; the page is there already."""
+
+SITEMAP_KEPT = 600.0
+"""Seconds for which what it lists is believed, also that there is none."""
+
+SITEMAP_MOST = 20_000
+"""Pages and servers whose days are kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    page: WebPage
+    validators: Validators
+    read: float
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Days:
+    until: float
+    days: dict[str, date]
+
+
+def page_parser() -> Parser:
+    """Processes that read pages of the web."""
+    return Parser(LIMITS, min(2, os.cpu_count() or 1), "eclair.web.pages.worker")
+
+
+class Reader:
+    """Reads pages. `clock` gives seconds, `now` the moment in seconds since 1970."""
+
+    def __init__(
+        self,
+        browser: Browser,
+        parser: Parser,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        self._fetch = Fetch(browser, clock)
+        self._parser = parser
+        self._clock = clock
+        self._now = now
+        self._kept: OrderedDict[str, _Kept] = OrderedDict()
+        self._size = 0
+        self._days: OrderedDict[str, _Days] = OrderedDict()
+
+    async def read(self, url: str, errand: Errand, *, within: float) -> WebPage:
+        """The page, in `within` seconds: fetched, or as it was read a moment ago. Raises Unread."""
+        began = self._clock()
+        url = urldefrag(url.strip()).url
+        kept = self._known(url)
+        if kept is not None and began - kept.read < FRESH:
+            return kept.page
+        known = kept.validators if kept is not None else Validators()
+        fetched = await self._fetch.get(url, errand, within=within, known=known)
+        if fetched is None:
+            assert kept is not None
+            page, validators, keep = replace(kept.page, fetched=self._moment()), known, True
+        else:
+            page = await self._parsed(fetched, within - (self._clock() - began))
+            if page.published is None and page.media == "text/html" and page.wall is None:
+                left = min(SITEMAP_WITHIN, within - (self._clock() - began))
+                page = replace(page, published=await self._listed(page.url, errand, left))
+            validators, keep = fetched.validators, fetched.kept
+        if keep:
+            self._keep(url, page, validators)
+        return page
+
+    async def warm(self) -> None:
+        """Get ready, so that the first page need not wait for a process."""
+        await self._parser.warm()
+
+    async def close(self) -> None:
+        await self._parser.close()
+
+    async def _parsed(self, fetched: Fetched, within: float) -> WebPage:
+        """Raises Unread."""
+        served = Served(fetched.url, fetched.media, fetched.charset, self._today().isoformat())
+        host = site(fetched.url)
+        try:
+            async with asyncio.timeout(within):
+                with tempfile.NamedTemporaryFile(prefix="eclair-page-") as file:
+                    path = Path(file.name)
+                    await asyncio.to_thread(path.write_bytes, fetched.body)
+                    media, about, sheets = await self._parser.page(path, _name(fetched.url), served)
+        except TimeoutError:
+            raise Unread("late", f"The page of {host} takes longer to read than the time that is left.") from None
+        except TooLarge as error:
+            raise Unread("failed", f"The page of {host} takes more memory to read than it may.") from error
+        except (UnreadableFile, NotFound) as error:
+            raise Unread("failed", f"The page of {host} cannot be read: it is empty, damaged or no text.") from error
+        if about.wall is None and not any(sheet.text.strip() for sheet in sheets):
+            raise Unread("nothing", f"There is no text on the page of {host}.")
+        return self._page(fetched, media, about, sheets)
+
+    async def _listed(self, url: str, errand: Errand, within: float) -> date | None:
+        """The day that the news sitemap of its server has for the page."""
+        host = site(url)
+        known = self._days.get(host)
+        if known is None or known.until <= self._clock():
+            found = await self._fetch.sitemap(url, errand, within=within)
+            listed = await asyncio.to_thread(days, found, self._today()) if found is not None else {}
+            known = self._days[host] = _Days(self._clock() + SITEMAP_KEPT, listed)
+            while sum(len(each.days) + 1 for each in self._days.values()) > SITEMAP_MOST:
+                self._days.popitem(last=False)
+        return known.days.get(url)
+
+    def _page(self, fetched: Fetched, media: str, about: About, sheets: tuple[Sheet, ...]) -> WebPage:
+        return WebPage(
+            url=fetched.url,
+            fetched=self._moment(),
+            title=about.title or _heading(sheets) or _name(fetched.url),
+            site=site(fetched.url),
+            pages=sheets,
+            media=media,
+            author=about.author,
+            language=about.language or _language(fetched.language),
+            published=about.published,
+            wall=about.wall,
+        )
+
+    def _known(self, url: str) -> _Kept | None:
+        kept = self._kept.get(url)
+        if kept is None or self._clock() - kept.read < KEPT:
+            return kept
+        self._drop(url)
+        return None
+
+    def _keep(self, url: str, page: WebPage, validators: Validators) -> None:
+        if url in self._kept:
+            self._drop(url)
+        size = sum(len(sheet.text) for sheet in page.pages)
+        self._kept[url] = _Kept(page, validators, self._clock(), size)
+        self._size += size
+        while self._size > MOST:
+            self._drop(next(iter(self._kept)))
+
+    def _drop(self, url: str) -> None:
+        self._size -= self._kept.pop(url).size
+
+    def _moment(self) -> int:
+        return int(self._now() * 1000)
+
+    def _today(self) -> date:
+        return datetime.fromtimestamp(self._now(), UTC).date()
+
+
+def site(url: str) -> str:
+    """The name of a page's site for people, such as `tagesschau.de`."""
+    return (urlsplit(url).hostname or url).removeprefix("www.")
+
+
+def _name(url: str) -> str:
+    """What a file at that address would be called."""
+    return unquote(PurePosixPath(urlsplit(url).path).name)[:200].strip() or site(url)
+
+
+def _heading(sheets: tuple[Sheet, ...]) -> str:
+    """The first heading, if it stands at the beginning."""
+    blocks = sheets[0].blocks[:3] if sheets else ()
+    found = next((block for block in blocks if block.kind == "heading"), None)
+    return " ".join(sheets[0].text[found.start : found.end].split())[:300] if found is not None else ""
+
+
+def _language(said: str | None) -> str | None:
+    code = (said or "").strip().lower()[:2]
+    return code if len(code) == 2 and code.isalpha() else None

@@ -1,0 +1,1 @@
+"""Reports on several questions: planned, searched and written section by section."""

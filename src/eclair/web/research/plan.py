@@ -1,0 +1,97 @@
+"""The plan of a research: the questions that are looked into, by a model that can, else as the person wrote them.
+
+A plan is a proposal; what the person makes of it is what is looked into.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
+from dataclasses import dataclass
+from datetime import date
+from typing import Literal
+
+from eclair.errors import UpstreamError
+from eclair.llm.base import Engine, Model, Piece, Request, Said, Text
+from eclair.llm.reasoning import FLASH
+from eclair.schema.messages import Sampling
+from eclair.text.sentences import split
+
+LEAST, MOST = 3, 6
+"""Questions that a model is asked for."""
+ANY = 8
+"""Questions that a plan has at most."""
+LONGEST = 300
+"""Characters of a question of a plan."""
+ABLE = 3.0
+"""Billions of parameters from which a model is asked for a plan."""
+PATIENCE = 20.0
+"""Seconds that it has for that."""
+
+_ASK = """\
+Today is {day}. A report is to be written on the request below. Write the {least} to {most} questions that have to be \
+looked into for it, each complete in itself, so that it can be searched for on the web. One a line, without numbers, \
+in the language of the request, and nothing else.
+
+Request: {request}"""
+
+_BULLET = re.compile(r"^\s*(?:[-*•–]|\d{1,2}[.)])\s+")
+
+Ask = Callable[[Engine, Model, Request], AsyncGenerator[Piece, None]]
+"""What a model says to a request; what that takes is counted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The questions that will be looked into, and whether a model or a rule made them."""
+
+    questions: tuple[str, ...]
+    by: Literal["model", "rule"]
+
+
+async def plan(request: str, engine: Engine, model: Model, ask: Ask, today: date) -> Plan:
+    """A plan for the request, by the model where it is able and answers in time."""
+    size = model.active or model.parameters
+    if size is not None and size < ABLE:
+        return by_rule(request)
+    try:
+        async with asyncio.timeout(PATIENCE):
+            said = await _said(request, engine, model, ask, today)
+    except (TimeoutError, UpstreamError):
+        return by_rule(request)
+    questions = _lines(said)
+    return Plan(questions[:MOST], "model") if len(questions) > 1 else by_rule(request)
+
+
+def by_rule(request: str) -> Plan:
+    """Each line or sentence of the request that asks something is a question; one alone is the plan."""
+    lines = _lines(request)
+    if len(lines) == 1:
+        found = [lines[0][start:end] for start, end in split(lines[0])]
+        asked = [each for each in found if each.rstrip().endswith(("?", "？", ";", "؟"))]
+        lines = tuple(asked) if len(asked) > 1 else lines
+    return Plan(lines[:ANY], "rule")
+
+
+async def _said(request: str, engine: Engine, model: Model, ask: Ask, today: date) -> str:
+    prompt = _ASK.format(day=today.isoformat(), least=LEAST, most=MOST, request=request)
+    sampling = Sampling(temperature=0, max_tokens=MOST * LONGEST // 3)
+    wanted = Request(
+        model.id,
+        (Said("user", prompt),),
+        sampling=sampling,
+        extra={"reasoning_effort": FLASH},
+        purpose="notes",
+    )
+    text = ""
+    async with aclosing(ask(engine, model, wanted)) as pieces:
+        async for piece in pieces:
+            text += piece.text if isinstance(piece, Text) else ""
+    return text
+
+
+def _lines(text: str) -> tuple[str, ...]:
+    lines = (" ".join(_BULLET.sub("", line).split())[:LONGEST] for line in text.splitlines())
+    return tuple(dict.fromkeys(line for line in lines if line))

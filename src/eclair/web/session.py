@@ -1,0 +1,240 @@
+"""One look at the web: searches, and reads what was found while more is found, within a budget of time.
+
+What is late is left out. A page is text and nothing else: what it says leads to no further call.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass, field, replace
+from datetime import date
+from typing import Protocol
+
+from eclair.generation.fallback import stopped
+from eclair.llm.base import Engine, Model
+from eclair.network.gate import Errand
+from eclair.schema.events import StepFinished, StepStarted
+from eclair.schema.messages import Outcome
+from eclair.schema.web import Hit, Query, WebPage
+from eclair.text.intent.web import addresses, without_addresses
+from eclair.web.bm25 import Piece, pieces
+from eclair.web.pages.fetch import Unread
+from eclair.web.search import Ranked, WebSearch
+
+READ = 6
+"""Pages that are read for one look; one that cannot be has another in its place."""
+ENOUGH = 4
+"""Pages with something on them after which no further one is waited for but the best, and for those only a while."""
+GRACE = 1.5
+"""Seconds of that while."""
+AT_ONCE = (3, 5)
+"""Of the first list of hits, and of those that come after it, pages that are read before all services have answered."""
+PAGE = 4.0
+"""Seconds that one page may take."""
+SPARE = 0.3
+"""Seconds of the budget that are kept for choosing passages once everything else has ended."""
+LONGEST = 400
+"""Passages of one page that are looked at: a book's worth is no news."""
+THINKING = 1 / 3
+"""Share of the time within which queries must be made."""
+
+
+class Reading(Protocol):
+    """What reads pages, as `fetch.Reader` does."""
+
+    async def read(self, url: str, errand: Errand, *, within: float) -> WebPage: ...
+
+    async def warm(self) -> None: ...
+
+
+class Asking(Protocol):
+    """Makes queries of a question, which may go on from those `before`."""
+
+    async def __call__(
+        self, owner: str, question: str, before: Sequence[str], engine: Engine, model: Model, today: date, within: float
+    ) -> tuple[Query, ...]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Outside:
+    """The ways to the web."""
+
+    search: WebSearch
+    reader: Reading
+    queries: Asking
+    today: Callable[[], date] = field(default=date.today)
+
+
+@dataclass(frozen=True, slots=True)
+class Sought:
+    """What is looked for, for which owner and run, and by which model queries are made. `seconds` is the budget;
+    `name` goes before the names of steps where several looks are taken for one run."""
+
+    owner: str
+    run: str
+    question: str
+    engine: Engine
+    model: Model
+    seconds: float
+    before: Sequence[str] = ()
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """A page has been read. `number` is its place among those that were found."""
+
+    number: int
+    page: WebPage
+    pieces: tuple[Piece, ...]
+
+
+class Look:
+    """One look at the web: what it asks, and what it has read when it ends. `given` are the addresses in the question,
+    beside which nothing is searched."""
+
+    def __init__(self, outside: Outside, sought: Sought) -> None:
+        self._outside = outside
+        self._sought = sought
+        self._began = time.monotonic()
+        self._queue: asyncio.Queue[StepStarted | StepFinished | _Read | None] = asyncio.Queue()
+        self._tasks: list[asyncio.Task[None]] = []
+        self._open: dict[str, str] = {}
+        self._reading: dict[str, int] = {}
+        self._awaited: set[str] = set()
+        self._hits: Sequence[Hit] = ()
+        self._unread = 0
+        self._enough_since: float | None = None
+        self.given = addresses(sought.question)
+        self.pages: dict[int, WebPage] = {}
+        self.pieces: list[Piece] = []
+        self.late: list[str] = []
+        self.answered = False
+
+    async def findings(self) -> AsyncGenerator[StepStarted | StepFinished, None]:
+        """The steps, as they begin and end; what could be read is in `pages` and `pieces` then."""
+        for url in self.given:
+            self._read_too(Hit(url, ""))
+        if not self.given:
+            self._spawn(self._outside.reader.warm())
+            self._spawn(self._find())
+        try:
+            while (left := self._left()) > 0:
+                try:
+                    what = await asyncio.wait_for(self._queue.get(), left)
+                except TimeoutError:
+                    break
+                if isinstance(what, StepStarted | StepFinished):
+                    yield self._noted(what)
+                elif what is not None:
+                    self._take(what)
+                else:
+                    for task in self._tasks:
+                        if task.done():
+                            task.result()  # raises what ended it, which is a fault of ours
+                    if self._queue.empty() and all(task.done() for task in self._tasks):
+                        break
+        finally:
+            for task in self._tasks:
+                await stopped(task)
+        late = not self._enough()
+        while not self._queue.empty():
+            what = self._queue.get_nowait()
+            if isinstance(what, StepStarted | StepFinished):
+                yield self._noted(what)
+            elif what is not None:
+                self._take(what)
+        for step, title in self._open.items():
+            self.late += [title] if late else []
+            yield StepFinished(step, self._since(self._began), "late" if late else None)
+
+    def _left(self) -> float:
+        """Seconds that are left: of the budget, or of what is spent on the best pages once there are enough."""
+        now = time.monotonic()
+        left = self._sought.seconds - SPARE - (now - self._began)
+        if not self._enough():
+            return left
+        self._enough_since = self._enough_since or now
+        return min(left, GRACE - (now - self._enough_since)) if self._awaited else 0.0
+
+    def _enough(self) -> bool:
+        """Whether no further page is worth the wait: several have what fits, and what the person named is there."""
+        named = all(self._reading[url] in self.pages for url in self.given)
+        return named and len({piece.page for piece in self.pieces}) >= (len(self.given) or ENOUGH)
+
+    def _spawn(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.ensure_future(work)
+        task.add_done_callback(lambda _: self._queue.put_nowait(None))
+        self._tasks.append(task)
+
+    def _noted(self, step: StepStarted | StepFinished) -> StepStarted | StepFinished:
+        """The step under its name, whose end will be told even if it is not waited for."""
+        step = replace(step, step=f"{self._sought.name}{step.step}")
+        if isinstance(step, StepStarted):
+            self._open[step.step] = step.title
+        else:
+            self._open.pop(step.step, None)
+            self.answered = self.answered or step.outcome in ("done", "nothing", "wall")
+        return step
+
+    def _take(self, read: _Read) -> None:
+        self.pages[read.number] = read.page
+        self.pieces += read.pieces
+
+    async def _find(self) -> None:
+        """Search, and read what is found: the first ones at once, others when no better ones can come."""
+        sought, question = self._sought, without_addresses(self._sought.question)
+        queries = await self._outside.queries(
+            sought.owner,
+            question,
+            sought.before,
+            sought.engine,
+            sought.model,
+            self._outside.today(),
+            self._left() * THINKING,
+        )
+        errand = Errand(sought.owner, "search", sought.run)
+        answered = 0
+        async with aclosing(self._outside.search.find(queries, errand, within=self._left())) as looked:
+            async for what in looked:
+                if isinstance(what, Ranked):
+                    self._hits = what.hits
+                    best, answered = AT_ONCE[min(answered, 1)], answered + 1
+                    for number, hit in enumerate(self._hits[:best]):
+                        self._read_too(hit, awaited=number < AT_ONCE[0])
+                else:
+                    self._queue.put_nowait(what)
+        for hit in self._hits:
+            self._read_too(hit)
+
+    def _read_too(self, hit: Hit, *, awaited: bool = False) -> None:
+        if hit.url not in self._reading and len(self._reading) - self._unread < READ:
+            self._reading[hit.url] = len(self._reading)
+            self._awaited |= {hit.url} if awaited else set()
+            self._spawn(self._read(hit, self._reading[hit.url]))
+
+    async def _read(self, hit: Hit, number: int) -> None:
+        """Read a page. Where it does not say of what day it is, the day is that by which it was found."""
+        step, began = f"page{number}", time.monotonic()
+        self._queue.put_nowait(StepStarted(step, "fetch", hit.url))
+        errand = Errand(self._sought.owner, "page", self._sought.run)
+        outcome: Outcome
+        try:
+            page = await self._outside.reader.read(hit.url, errand, within=min(PAGE, self._left()))
+            page = page if page.published is not None else replace(page, published=hit.published)
+            found = await asyncio.to_thread(pieces, number, page)
+            self._queue.put_nowait(_Read(number, page, tuple(found[:LONGEST])))
+            outcome = "wall" if page.wall is not None else "done" if found else "nothing"
+        except Unread as unread:
+            outcome = unread.outcome
+            self._unread += 1
+            if instead := next((each for each in self._hits if each.url not in self._reading), None):
+                self._read_too(instead, awaited=hit.url in self._awaited)
+        self._awaited.discard(hit.url)
+        self._queue.put_nowait(StepFinished(step, self._since(began), outcome))
+
+    def _since(self, began: float) -> float:
+        return round((time.monotonic() - began) * 1000, 1)

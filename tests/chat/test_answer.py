@@ -1,0 +1,250 @@
+"""What an answer says to its run, on an engine that says what the test tells it to."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
+
+import pytest
+
+from eclair.chat import answer as answering
+from eclair.chat.answer import Answer, Meter, Turn, effective
+from eclair.errors import EngineBroken, EngineUnavailable
+from eclair.generation.prompt import Laid
+from eclair.llm.base import Counted, Embedded, Ended, Health, Model, Piece, Reasoning, Request, Said, Text, ToolCall
+from eclair.schema.events import (
+    Event,
+    PartDelta,
+    PartFinished,
+    PartStarted,
+    Remarked,
+    RunFailed,
+    RunFinished,
+    StepFinished,
+    StepStarted,
+    UsageCounted,
+)
+from eclair.schema.messages import Message, Part, Sampling
+
+MODEL = Model("m", "Muse", "fake", context=1000)
+
+
+class Fake:
+    """Says the pieces that it is given; waits at None until `go`."""
+
+    name = "fake"
+
+    def __init__(self, *pieces: Piece | Exception | None) -> None:
+        self.pieces = pieces
+        self.asked: list[Request] = []
+        self.go = asyncio.Event()
+        self.begun = asyncio.Event()
+        self.closed = False
+        self.state: Health = Health("ready", "")
+
+    async def stream(self, request: Request) -> AsyncGenerator[Piece, None]:
+        self.asked.append(request)
+        self.begun.set()
+        try:
+            for piece in self.pieces:
+                if piece is None:
+                    await self.go.wait()
+                elif isinstance(piece, Exception):
+                    raise piece
+                else:
+                    yield piece
+        finally:
+            self.closed = True
+
+    async def models(self) -> list[Model]:
+        return [MODEL]
+
+    async def count(self, model: str, text: str) -> int:
+        return len(text)
+
+    async def embed(self, model: str, texts: Sequence[str], dimensions: int | None) -> Embedded:
+        raise AssertionError("nobody asks it for vectors")
+
+    async def health(self, model: str | None = None) -> Health:
+        return self.state
+
+    async def prefill(self, request: Request) -> None: ...
+
+    async def close(self) -> None: ...
+
+
+def answer(engine: Fake, *, dropped: int = 0, continues: Message | None = None) -> Answer:
+    laid = Laid((Said("user", "Hello"),), dropped)
+    return Answer(Turn(engine, MODEL, laid, Sampling(max_tokens=9), time.perf_counter(), continues))
+
+
+async def heard(work: Answer) -> list[Event]:
+    async with aclosing(work.events()) as events:
+        found = [event async for event in events]
+    return [*found, *work.closing(None)]
+
+
+def without_usage(events: list[Event]) -> list[Event]:
+    return [event for event in events if not isinstance(event, UsageCounted)]
+
+
+async def test_text_is_one_part() -> None:
+    engine = Fake(Text("Hi"), Text(" there"), Counted(3, 2, 1), Ended("stop"))
+    events = await heard(answer(engine))
+    assert without_usage(events) == [
+        PartStarted(0, "text"),
+        PartDelta(0, "Hi"),
+        PartDelta(0, " there"),
+        PartFinished(0),
+        RunFinished("stop"),
+    ]
+    usage = next(event.usage for event in events if isinstance(event, UsageCounted))
+    assert (usage.prompt_tokens, usage.completion_tokens, usage.cached_tokens, usage.words) == (3, 2, 1, 2)
+    assert usage.first_word_ms is not None
+    assert usage.first_word_ms >= 0
+    assert engine.asked == [Request("m", (Said("user", "Hello"),), sampling=Sampling(max_tokens=9))]
+    assert engine.closed
+
+
+async def test_thought_words_and_calls_are_parts_in_a_row() -> None:
+    engine = Fake(
+        Reasoning("Hm"),
+        Text("So"),
+        ToolCall(0, "a", "f", ""),
+        ToolCall(0, None, None, "{}"),
+        ToolCall(1, "b", "g", "[]"),
+        Ended("tool_calls"),
+    )
+    assert without_usage(await heard(answer(engine))) == [
+        PartStarted(0, "reasoning"),
+        PartDelta(0, "Hm"),
+        PartFinished(0),
+        PartStarted(1, "text"),
+        PartDelta(1, "So"),
+        PartFinished(1),
+        PartStarted(2, "tool_call", "a", "f"),
+        PartDelta(2, ""),
+        PartDelta(2, "{}"),
+        PartFinished(2),
+        PartStarted(3, "tool_call", "b", "g"),
+        PartDelta(3, "[]"),
+        PartFinished(3),
+        RunFinished("tool_calls"),
+    ]
+
+
+async def test_an_answer_without_words_has_no_parts() -> None:
+    assert await heard(answer(Fake(Ended("stop")))) == [RunFinished("stop")]
+
+
+async def test_the_person_hears_that_old_turns_were_left_out() -> None:
+    events = await heard(answer(Fake(Ended("stop")), dropped=4))
+    assert isinstance(events[0], Remarked)
+    assert events[0].code == "history_trimmed"
+    assert "4 messages" in events[0].message
+
+
+async def test_an_answer_is_taken_up_where_it_ended() -> None:
+    half = Message("x", "c", "p", "assistant", (Part("reasoning", "Hm"), Part("text", "Half")), 1, "stopped")
+    events = without_usage(await heard(answer(Fake(Text(" done"), Ended("stop")), continues=half)))
+    assert events == [
+        PartStarted(0, "reasoning"),
+        PartDelta(0, "Hm"),
+        PartFinished(0),
+        PartStarted(1, "text"),
+        PartDelta(1, "Half"),
+        PartDelta(1, " done"),
+        PartFinished(1),
+        RunFinished("stop"),
+    ]
+
+
+async def test_a_stream_without_an_end_has_broken_off() -> None:
+    work = answer(Fake(Text("Hi")))
+    with pytest.raises(EngineBroken):
+        await heard(work)
+    closing = without_usage(work.closing(RunFailed("c", "m")))
+    assert closing == [PartFinished(0), RunFailed("c", "m")]
+
+
+async def test_an_engine_that_fails_at_once_is_heard() -> None:
+    with pytest.raises(EngineUnavailable):
+        await heard(answer(Fake(EngineUnavailable("No."))))
+
+
+async def test_what_is_waited_for_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(answering, "PATIENCE", 0.01)
+    engine = Fake(None, Text("Hi"), Ended("stop"))
+    engine.state = Health("loading", "It loads.")
+    async with aclosing(answer(engine).events()) as events:
+        first = await anext(events)
+        assert isinstance(first, StepStarted)
+        assert first.title == "Loading Muse"
+        engine.go.set()
+        second = await anext(events)
+        assert isinstance(second, StepFinished)
+        assert [event async for event in events] == [PartStarted(0, "text"), PartDelta(0, "Hi")]
+
+
+async def test_closing_it_while_the_engine_is_silent_closes_the_engine(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(answering, "PATIENCE", 0.01)
+    engine = Fake(None)
+    engine.state = Health("loading", "It loads.")
+    events = answer(engine).events()
+    await anext(events)
+    await events.aclose()
+    assert engine.closed
+
+
+@pytest.mark.parametrize("pieces", [(None,), (Text("a"), None)])
+async def test_cancelling_it_closes_the_engine(pieces: tuple[Piece | None, ...]) -> None:
+    engine = Fake(*pieces)
+    task = asyncio.create_task(heard(answer(engine)))
+    await engine.begun.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert engine.closed
+
+
+def test_what_was_asked_for_comes_before_the_makers_and_the_settings() -> None:
+    assert effective(Sampling(), Sampling(), 100) == Sampling(max_tokens=100)
+    assert effective(Sampling(), Sampling(0.6, 0.9, 50), 100) == Sampling(0.6, 0.9, 50)
+    small = Sampling(0.2, repeat_penalty=1.1)
+    assert effective(Sampling(), small, 100).repeat_penalty == 1.1
+    assert effective(Sampling(0.0), small, 100).repeat_penalty is None
+    assert effective(Sampling(0.0, 0.1, 5, 7, ("x",)), Sampling(0.6, 0.9, 50), 100) == Sampling(0.0, 0.1, 5, 7, ("x",))
+
+
+def test_a_meter_that_measured_nothing_says_nothing() -> None:
+    meter = Meter(time.perf_counter())
+    assert meter.usage() is None
+    meter.text(" ")
+    assert meter.usage() is None
+    meter.text("one")
+    usage = meter.usage()
+    assert usage is not None
+    assert (usage.words, usage.words_per_second, usage.completion_tokens) == (1, None, None)
+
+
+def test_a_meter_counts_between_white_space() -> None:
+    now = iter((10.0, 11.0, 12.0, 14.0, 15.0))
+    meter = Meter(9.0, clock=lambda: next(now))
+    for piece in ("Hel", "lo wor", "ld", "\n\nagain"):
+        meter.text(piece)
+    usage = meter.usage()
+    assert usage is not None
+    assert (usage.words, usage.first_word_ms, usage.words_per_second) == (3, 1000.0, 0.5)
+
+
+@pytest.mark.parametrize(("seconds", "rate"), [(0.0, None), (0.001, None), (0.049, None), (0.05, 980.0), (2.0, 24.5)])
+def test_a_meter_tells_no_rate_of_what_came_at_once(seconds: float, rate: float | None) -> None:
+    now = iter((0.0, seconds, seconds))
+    meter = Meter(0.0, clock=lambda: next(now))
+    meter.text("one ")
+    meter.text("more " * 49)
+    usage = meter.usage()
+    assert usage is not None
+    assert (usage.words, usage.words_per_second) == (50, rate)

@@ -1,0 +1,157 @@
+"""The rule by which a mode chooses, and by which auto tells a short question from one to think over."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from eclair.chat.routing_rules import DISTANCE, LONG, Candidate, able, near, pick, settle, weigh
+from eclair.llm.base import Model, Thinks
+from eclair.llm.openai import model_names
+from eclair.llm.servers.jurisdiction import Where
+
+THINKS: list[Thinks | None] = ["enable_thinking", "thinking", "effort", "levels", "prompt", "always", "never", None]
+
+
+def model(id: str, parameters: float | None = None, **more: object) -> Model:
+    return Model(id, id, "rack", parameters=parameters, **more)  # pyright: ignore[reportArgumentType]
+
+
+def one(id: str, parameters: float | None = None, speed: float | None = None, **more: object) -> Candidate:
+    return Candidate(model(id, parameters, **more), "machine", speed)
+
+
+models = st.builds(
+    Model,
+    st.uuids().map(str),
+    st.just("m"),
+    st.just("rack"),
+    context=st.none() | st.integers(1, 200_000),
+    titles=st.booleans(),
+    parameters=st.none() | st.floats(0.1, 2000),
+    active=st.none() | st.floats(0.1, 200),
+    thinks=st.sampled_from(THINKS),
+)
+candidates = st.lists(
+    st.builds(Candidate, models, st.sampled_from(sorted(DISTANCE)), st.none() | st.floats(0.1, 5000)), min_size=1
+)
+
+
+@given(candidates, st.sampled_from(sorted(DISTANCE)), st.integers(0, 10_000))
+def test_nobody_further_away_is_asked_and_somebody_is_found(found: list[Candidate], where: Where, tokens: int) -> None:
+    nearby = near(found, where)
+    assert all(DISTANCE[candidate.where] <= DISTANCE[where] for candidate in nearby)
+    assert len(near(found, "unknown")) == len(found)
+    if nearby:
+        can = able(nearby, tokens)
+        assert can
+        assert pick("flash", can) in can
+        assert pick("think", can) in can
+
+
+@given(candidates, st.data())
+def test_flash_is_no_slower_than_any_other_that_was_measured(found: list[Candidate], data: st.DataObject) -> None:
+    free = [candidate for candidate in found if candidate.model.thinks != "always"]
+    measured = [candidate for candidate in free if candidate.words_per_second is not None]
+    if not measured:
+        return
+    other = data.draw(st.sampled_from(measured))
+    chosen = pick("flash", measured)
+    assert chosen.words_per_second is not None
+    assert other.words_per_second is not None
+    assert chosen.words_per_second >= other.words_per_second
+
+
+@given(st.none() | st.floats(0.1, 2000), st.none() | st.floats(0.1, 5000))
+def test_of_equals_the_first_is_chosen(parameters: float | None, speed: float | None) -> None:
+    twins = [one("a", parameters, speed), one("b", parameters, speed)]
+    for pair in (twins, twins[::-1]):
+        assert pick("flash", pair) is pair[0]
+        assert pick("think", pair) is pair[0]
+
+
+def test_measured_speed_goes_before_size() -> None:
+    big, small = one("big", 70, 90.0), one("small", 3, 20.0)
+    assert pick("flash", [small, big]) is big
+    assert pick("flash", [one("small", 3), one("big", 70)]).model.id == "small"
+    assert pick("flash", [one("dense", 8, 50.0), one("experts", 30, active=3.0)]).model.id == "experts"
+    assert pick("flash", [one("a", 8, 50.0), one("b", 24)]).model.id == "a"
+
+
+def test_a_model_that_always_thinks_is_slow() -> None:
+    assert pick("flash", [one("r1", 1.5, 60.0, thinks="always"), one("plain", 8, 20.0)]).model.id == "plain"
+
+
+def test_the_strongest_is_large_and_thinks() -> None:
+    assert pick("think", [one("small", 3), one("big", 70)]).model.id == "big"
+    assert pick("think", [one("plain", 9, thinks="never"), one("thinker", 8, thinks="prompt")]).model.id == "thinker"
+    assert pick("think", [one("plain", 70, thinks="never"), one("thinker", 8, thinks="prompt")]).model.id == "plain"
+    assert pick("think", [one("dense", 24), one("experts", 30, active=3.0)]).model.id == "dense"
+
+
+def test_what_cannot_do_the_task_is_left_out() -> None:
+    toy, real, narrow = one("toy", 0.1, titles=False), one("real", 8), one("narrow", 1, context=1000)
+    assert able([toy, real, narrow], 10) == [real, narrow]
+    assert able([toy, real, narrow], 600) == [real]
+    assert able([toy], 10) == [toy]
+    assert able([narrow], 5000) == [narrow]
+    seer = one("seer", 12, sees=1024, titles=False)
+    assert able([real, seer], 10, pictured=True) == [seer]
+    assert able([real, narrow], 10, pictured=True) == [real, narrow]
+
+
+@pytest.mark.parametrize(
+    ("question", "why"),
+    [
+        ("", "routed_short"),
+        ("Why is the sky blue?", "routed_short"),
+        ("What happened in 1789 and in 1815?", "routed_short"),
+        ("What is 17 * 23?", "routed_numbers"),
+        ("Simplify $\\frac{a}{b}$", "routed_numbers"),
+        ("A train leaves at 9.15, rides 240 km and arrives at 11.45; how fast was it?", "routed_numbers"),
+        ("What is wrong?\n\n```python\nprint(1\n```", "routed_code"),
+        ("notes.txt:\n```text\nhello\n```", "routed_code"),
+        ("for (;;) {\n  f();\n}", "routed_code"),
+        ("Compare them. " * 50, "routed_long"),
+    ],
+)
+def test_what_a_question_looks_like(question: str, why: str) -> None:
+    assert weigh(question) == why
+    assert settle("auto", question) == ("flash" if why == "routed_short" else "think", why)
+
+
+@given(st.text())
+def test_every_question_looks_like_something_and_only_auto_says_so(question: str) -> None:
+    assert weigh(question).startswith("routed_")
+    assert settle("flash", question) == ("flash", None)
+    assert settle("think", question) == ("think", None)
+    if len(question.split()) >= LONG:
+        assert settle("auto", question)[0] == "think"
+
+
+@pytest.mark.parametrize(
+    ("id", "entry", "thinks"),
+    [
+        ("qwen3-8b", "qwen3-8b", "enable_thinking"),
+        ("Qwen/Qwen3-8B", "qwen3-8b", "enable_thinking"),
+        ("qwen3:8b", "qwen3-8b", "enable_thinking"),
+        ("Qwen3-8B-Q4_K_M.gguf", "qwen3-8b", "enable_thinking"),
+        ("deepseek-ai/DeepSeek-V3.1", "deepseek-v3.1", "thinking"),
+        ("openai/gpt-oss-20b", "gpt-oss-20b", "levels"),
+        ("mistralai/Magistral-Small-2509", "magistral-small", "prompt"),
+        ("ministral-3-3b", "ministral-3-3b", "never"),
+    ],
+)
+def test_a_model_of_the_catalogue_is_known_by_its_names(id: str, entry: str, thinks: str) -> None:
+    found = model_names.entry_of(id)
+    assert found is not None
+    assert (found.id, found.way_of_thinking) == (entry, thinks)
+
+
+def test_what_a_name_tells() -> None:
+    assert model_names.entry_of("someone/Else-7B") is None
+    assert model_names.sizes("someone/Else-7B-Instruct") == (7.0, None)
+    assert model_names.sizes("Else-30B-A3B") == (30.0, 3.0)
+    assert model_names.sizes("mistral-small-latest") == (None, None)
+    assert [id for id in ("bge-m3", "nomic-embed-text", "whisper-1", "else-7b") if model_names.chats(id)] == ["else-7b"]

@@ -1,0 +1,620 @@
+"""The run log: on a real store with work that the test tells what to say, and through the door."""
+
+# ruff: noqa: ASYNC110 (what is waited for here happens where no event of ours can be set)
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from eclair.chat import runs as runs_module
+from eclair.chat.runs import FLUSH, FRAME, Batch, Runs
+from eclair.errors import Conflict, StoreError
+from eclair.schema.events import (
+    Event,
+    PartDelta,
+    PartFinished,
+    PartStarted,
+    Remarked,
+    RunFailed,
+    RunFinished,
+    RunInterrupted,
+    RunStopped,
+    decode,
+    encode,
+    fold,
+)
+from eclair.storage.store import SQLStore
+from eclair.storage.types import Chunk, RunRecord
+from tests.support import Ids, Server, Told, check_log, conversation, messages_of, new_turn, parse, text_of
+
+
+@pytest.fixture
+async def runs(store: SQLStore) -> AsyncGenerator[Runs]:
+    await conversation(store)
+    runs = Runs(store)
+    await runs.start()
+    yield runs
+    await runs.close()
+    assert not runs._live  # pyright: ignore[reportPrivateUsage]
+
+
+async def opened(
+    runs: Runs, store: SQLStore, work: Told | None = None, ids: Ids | None = None
+) -> tuple[RunRecord, Told]:
+    work = work or Told()
+    turn, started = new_turn(store, ids or Ids())
+    return await runs.open(turn, started, work), work
+
+
+async def lines(runs: Runs, run: RunRecord, after: int = 0) -> list[bytes]:
+    async with aclosing(runs.follow(run, after)) as batches:
+        return [line async for batch in batches for line in batch.lines]
+
+
+async def batches(runs: Runs, run: RunRecord, after: int = 0) -> list[Batch]:
+    async with aclosing(runs.follow(run, after)) as found:
+        return [batch async for batch in found]
+
+
+async def kept(store: SQLStore, run: RunRecord) -> list[Event]:
+    return [decode(line) for chunk in await store.chunks(run.id, 0) for line in chunk.lines.split(b"\n")]
+
+
+async def kept_text(store: SQLStore, run: RunRecord) -> str:
+    return fold(await kept(store, run)).text
+
+
+class Faulty:
+    """Makes a method of the store fail until `mend`."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, store: SQLStore, *names: str) -> None:
+        self.broken = True
+        self.failed = asyncio.Event()
+        for name in names:
+            monkeypatch.setattr(store, name, self._wrapped(getattr(store, name)))
+
+    def mend(self) -> None:
+        self.broken = False
+
+    def _wrapped(self, method: Any) -> Any:
+        async def call(*args: Any) -> Any:
+            if self.broken:
+                self.failed.set()
+                raise StoreError("The disk is full; free some space and try again.")
+            return await method(*args)
+
+        return call
+
+
+async def test_what_is_followed_live_is_what_is_kept_and_replayed(runs: Runs, store: SQLStore) -> None:
+    run, work = await opened(runs, store)
+    live = asyncio.create_task(lines(runs, run))
+    work.say(PartStarted(0, "text"), PartDelta(0, "Hel"), PartDelta(0, "lo"), PartFinished(0), None)
+    seen = await live
+    assert [encode(event) for event in await kept(store, run)] == seen
+    check_log([decode(line) for line in seen])
+    run = await store.run("local", run.id)
+    for after in range(len(seen)):
+        assert await lines(runs, run, after) == seen[after:]
+    message, seq = await runs.fold(run)
+    assert (message.text, message.status, seq) == ("Hello", "finished", len(seen))
+    assert (await messages_of(store, "conv_a"))[-1] == message
+
+
+async def test_deltas_within_a_frame_are_one_event(runs: Runs, store: SQLStore) -> None:
+    run, work = await opened(runs, store)
+    work.say(PartStarted(0, "text"), *[PartDelta(0, f"{number} ") for number in range(1000)], None)
+    events = [decode(line) for line in await lines(runs, run)]
+    deltas = [event for event in events if isinstance(event, PartDelta)]
+    assert "".join(delta.text for delta in deltas) == "".join(f"{number} " for number in range(1000))
+    assert len(deltas) < 50
+
+
+async def test_a_delta_waits_no_longer_than_a_frame(runs: Runs, store: SQLStore) -> None:
+    run, work = await opened(runs, store)
+    work.say(PartStarted(0, "text"), PartDelta(0, "a"), PartDelta(0, "b"))
+    async with aclosing(runs.follow(run, 0)) as followed:
+        text = ""
+        async with asyncio.timeout(FRAME + 2):
+            while text != "ab":
+                batch = await anext(followed)
+                text += "".join(event.text for event in map(decode, batch.lines) if isinstance(event, PartDelta))
+    work.say(None)
+    await lines(runs, run)
+
+
+async def test_deltas_of_two_parts_are_never_one(runs: Runs, store: SQLStore) -> None:
+    run, work = await opened(runs, store)
+    work.say(PartStarted(0, "text"), PartDelta(0, "a"), PartDelta(0, "b"), PartFinished(0))
+    work.say(PartStarted(1, "reasoning"), PartDelta(1, "c"), PartDelta(1, "d"), PartFinished(1), None)
+    events = [decode(line) for line in await lines(runs, run)]
+    check_log(events)
+    assert [part.text for part in fold(events).parts] == ["ab", "cd"]
+
+
+@pytest.mark.parametrize("wait", [0.0, FLUSH - FRAME / 2, FLUSH - FRAME / 4])
+async def test_what_was_said_is_kept_soon_even_if_nothing_follows(runs: Runs, store: SQLStore, wait: float) -> None:
+    run, work = await opened(runs, store)
+    work.say(PartStarted(0, "text"), PartDelta(0, "a"))
+    await asyncio.sleep(wait)
+    work.say(PartDelta(0, "b"), PartDelta(0, "c"))
+    async with asyncio.timeout(1.5):  # 250 ms on a machine that does nothing else
+        while await kept_text(store, run) != "abc":
+            await asyncio.sleep(0.01)
+    assert (await store.run("local", run.id)).status == "running"
+    work.say(None)
+    await lines(runs, run)
+
+
+async def test_followers_who_do_not_read_delay_no_one(runs: Runs, store: SQLStore) -> None:
+    run, work = await opened(runs, store)
+    idle = [runs.follow(run, 0) for _ in range(20)]
+    for follower in idle:
+        await anext(follower)
+    eager = [asyncio.create_task(lines(runs, run, after)) for after in (0, 0, 0, 1)]
+    work.say(PartStarted(0, "text"), *[PartDelta(0, "word ") for _ in range(500)], None)
+    results = await asyncio.gather(*eager)
+    assert results[0] == results[1] == results[2] == [encode(event) for event in await kept(store, run)]
+    assert results[3] == results[0][1:]
+    for follower in idle:
+        late = [line async for batch in follower for line in batch.lines]
+        assert late == results[0][1:]
+
+
+async def test_a_follower_may_leave_at_any_moment(runs: Runs, store: SQLStore) -> None:
+    run, work = await opened(runs, store)
+    for _ in range(50):
+        task = asyncio.create_task(lines(runs, run))
+        await asyncio.sleep(0)
+        task.cancel()
+    work.say(PartStarted(0, "text"), PartDelta(0, "still here"), PartFinished(0), None)
+    assert fold(map(decode, await lines(runs, run))).text == "still here"
+
+
+async def test_after_the_end_of_the_log_everything_follows_anew(runs: Runs, store: SQLStore) -> None:
+    run, work = await opened(runs, store)
+    live = asyncio.create_task(batches(runs, run, 99))
+    await asyncio.sleep(0)
+    work.say(None)
+    found = await live
+    assert [batch.reset for batch in found] == [True, *[False] * (len(found) - 1)]
+    assert found[0].first == 1
+    again = await batches(runs, await store.run("local", run.id), 99)
+    assert again[0].reset
+    assert again[0].first == 1
+    assert [line for batch in again for line in batch.lines] == [line for batch in found for line in batch.lines]
+
+
+async def test_stop_closes_the_work_and_keeps_what_was_said(runs: Runs, store: SQLStore) -> None:
+    run, work = await opened(runs, store)
+    work.say(PartStarted(0, "text"), PartDelta(0, "a"), PartDelta(0, "b"))
+    await work.begun.wait()
+    while not work.queue.empty():
+        await asyncio.sleep(0)
+    await runs.stop(run)
+    assert work.closed.is_set()
+    events = await kept(store, run)
+    assert isinstance(events[-1], RunStopped)
+    assert fold(events).text == "ab"
+    assert (await store.run("local", run.id)).status == "stopped"
+    await runs.stop(await store.run("local", run.id))
+    await runs.stop(run)  # with the record as it was while the run was at work
+
+
+async def test_stop_before_the_work_has_begun(runs: Runs, store: SQLStore) -> None:
+    run, work = await opened(runs, store)
+    await runs.stop(run)
+    assert work.closed.is_set() == work.begun.is_set()
+    assert isinstance((await kept(store, run))[-1], RunStopped)
+    assert (await store.run("local", run.id)).status == "stopped"
+
+
+async def test_many_stops_at_once(runs: Runs, store: SQLStore) -> None:
+    run, work = await opened(runs, store)
+    await work.begun.wait()
+    await asyncio.gather(*(runs.stop(run) for _ in range(10)))
+    events = await kept(store, run)
+    check_log(events)
+    assert isinstance(events[-1], RunStopped)
+
+
+async def test_stop_while_it_ends_changes_nothing(runs: Runs, store: SQLStore) -> None:
+    for number in range(20):
+        run, work = await opened(runs, store, ids=_From(number))
+        work.say(PartStarted(0, "text"), PartDelta(0, "x"), PartFinished(0), None)
+        followed = asyncio.create_task(lines(runs, run))
+        for _ in range(number):
+            await asyncio.sleep(0)
+        await runs.stop(run)
+        events = [decode(line) for line in await followed]
+        check_log(events)
+        assert [encode(event) for event in await kept(store, run)] == await followed
+        assert isinstance(events[-1], (RunStopped, RunFinished))
+
+
+class _From(Ids):
+    """Identifiers that no other of these has made."""
+
+    def __init__(self, series: int) -> None:
+        super().__init__()
+        self._count = series * 100
+
+
+async def test_closing_interrupts_what_is_at_work(store: SQLStore) -> None:
+    await conversation(store)
+    runs = Runs(store)
+    await runs.start()
+    run, work = await opened(runs, store)
+    work.say(PartStarted(0, "text"), PartDelta(0, "half"))
+    await work.begun.wait()
+    followed = asyncio.create_task(lines(runs, run))
+    while not work.queue.empty():
+        await asyncio.sleep(0)
+    await runs.close()
+    await runs.close()
+    events = [decode(line) for line in await followed]
+    assert isinstance(events[-1], RunInterrupted)
+    assert await kept(store, run) == events
+    assert fold(events).text == "half"
+
+
+async def test_closing_before_the_work_has_begun(store: SQLStore) -> None:
+    await conversation(store)
+    runs = Runs(store)
+    await runs.start()
+    run, _ = await opened(runs, store)
+    await runs.close()
+    assert isinstance((await kept(store, run))[-1], RunInterrupted)
+
+
+@pytest.mark.parametrize(("error", "code"), [(StoreError("No."), "store"), (ValueError("a bug"), "internal")])
+async def test_every_failure_ends_the_run(
+    runs: Runs, store: SQLStore, error: Any, code: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    run, work = await opened(runs, store)
+    work.say(PartStarted(0, "text"), PartDelta(0, "fine"), error, None)
+    async with asyncio.timeout(5):
+        events = [decode(line) for line in await lines(runs, run)]
+    assert isinstance(events[-1], RunFailed)
+    assert events[-1].code == code
+    assert fold(events).text.startswith("fine")
+    assert (await store.run("local", run.id)).status == "failed"
+
+
+async def test_a_store_that_fails_for_a_while_loses_nothing(
+    runs: Runs, store: SQLStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runs_module, "RETRY", 0.05)
+    run, work = await opened(runs, store)
+    fault = Faulty(monkeypatch, store, "append", "close_run")
+    followed = asyncio.create_task(lines(runs, run))
+    work.say(PartStarted(0, "text"), PartDelta(0, "one "))
+    await asyncio.wait_for(fault.failed.wait(), 5)
+    fault.failed.clear()
+    work.say(PartDelta(0, "two"), PartFinished(0), None)
+    await asyncio.wait_for(fault.failed.wait(), 5)
+    await asyncio.sleep(0.15)
+    assert not followed.done(), "who sees the end may rely on it"
+    fault.mend()
+    events = [decode(line) for line in await followed]
+    check_log(events)
+    remarks = [event for event in events if isinstance(event, Remarked)]
+    assert [remark.code for remark in remarks] == ["not_saved"]
+    assert "The disk is full" in remarks[0].message
+    assert fold(events).text == "one two"
+    assert await kept(store, run) == events
+
+
+async def test_a_flush_that_fails_is_tried_again(runs: Runs, store: SQLStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runs_module, "RETRY", 0.05)
+    run, work = await opened(runs, store)
+    fault = Faulty(monkeypatch, store, "append")
+    work.say(PartStarted(0, "text"), PartDelta(0, "kept"))
+    await asyncio.wait_for(fault.failed.wait(), 5)
+    fault.mend()
+    async with asyncio.timeout(5):
+        while await kept_text(store, run) != "kept":
+            await asyncio.sleep(0.01)
+    work.say(None)
+    await lines(runs, run)
+
+
+async def test_a_flush_under_way_at_the_end_doubles_nothing(
+    runs: Runs, store: SQLStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    append = store.append
+    begun = asyncio.Event()
+    go = asyncio.Event()
+
+    async def slow(chunks: list[Chunk]) -> None:
+        begun.set()
+        await go.wait()
+        await append(chunks)
+
+    monkeypatch.setattr(store, "append", slow)
+    run, work = await opened(runs, store)
+    followed = asyncio.create_task(lines(runs, run))
+    work.say(PartStarted(0, "text"), PartDelta(0, "a"))
+    await begun.wait()
+    work.say(PartDelta(0, "b"), None)
+    await asyncio.sleep(0.05)
+    go.set()
+    assert [encode(event) for event in await kept_at_end(store, run, followed)] == await followed
+
+
+async def kept_at_end(store: SQLStore, run: RunRecord, followed: asyncio.Task[list[bytes]]) -> list[Event]:
+    await followed
+    return await kept(store, run)
+
+
+async def test_a_client_that_gives_up_while_its_turn_is_stored_leaves_a_run_that_ends(
+    runs: Runs, store: SQLStore
+) -> None:
+    turn, started = new_turn(store, Ids())
+    work = Told()
+    work.say(None)
+    opening = asyncio.create_task(runs.open(turn, started, work))
+    await asyncio.sleep(0)
+    opening.cancel()
+    await asyncio.wait([opening])
+    async with asyncio.timeout(5):
+        while [run for run in await store.running() if run.id == started.run]:
+            await asyncio.sleep(0.01)
+
+
+async def test_a_refused_turn_leaves_nothing(runs: Runs, store: SQLStore) -> None:
+    run, work = await opened(runs, store)
+    with pytest.raises(Conflict) as caught:
+        await opened(runs, store, ids=_From(1))
+    assert caught.value.run == run.id
+    assert len(await messages_of(store, "conv_a")) == 2
+    work.say(None)
+    await lines(runs, run)
+
+
+async def test_the_same_question_again_is_the_same_run(runs: Runs, store: SQLStore) -> None:
+    work = Told()
+    first, _ = await opened(runs, store, work, Ids())
+    turn, started = new_turn(store, _From(1))
+    question = (await messages_of(store, "conv_a"))[0]
+    turn = replace(turn, question=question)
+    again = await runs.open(turn, started, Told())
+    assert again.id == first.id
+    work.say(None)
+    await lines(runs, first)
+    assert (await runs.open(turn, started, Told())).id == first.id
+
+
+# Two processes on one data folder: two stores, each with a lease of its own.
+
+
+@pytest.fixture
+async def other(tmp_path: Path) -> AsyncGenerator[SQLStore]:
+    store = SQLStore.open(tmp_path / "store")
+    yield store
+    await store.close()
+
+
+async def test_a_second_process_leaves_the_first_ones_run_alone_and_follows_it(
+    runs: Runs, store: SQLStore, other: SQLStore
+) -> None:
+    run, work = await opened(runs, store)
+    second = Runs(other)
+    await second.start()
+    try:
+        seen = await other.run("local", run.id)
+        assert seen.status == "running"
+        followed = asyncio.create_task(lines(second, seen))
+        work.say(PartStarted(0, "text"), PartDelta(0, "Hello"))
+        async with asyncio.timeout(5):
+            while (await second.fold(seen))[0].text != "Hello":
+                await asyncio.sleep(0.01)
+        with pytest.raises(Conflict, match="Another"):
+            await second.stop(seen)
+        work.say(PartFinished(0), None)
+        assert await followed == await lines(runs, run)
+    finally:
+        await second.close()
+
+
+async def test_followers_of_a_process_that_dies_see_the_run_interrupted(tmp_path: Path, other: SQLStore) -> None:
+    dying = SQLStore.open(tmp_path / "store")
+    await conversation(dying)
+    run, work = await _half(dying)
+    second = Runs(other)
+    await second.start()
+    seen = await other.run("local", run.id)
+    followers = [asyncio.create_task(batches(second, seen, after)) for after in (0, 0, 0, 1, 2)]
+    late = asyncio.create_task(batches(second, seen, 50))
+    await asyncio.sleep(0.05)
+    await dying.close()
+    async with asyncio.timeout(10):
+        found = await asyncio.gather(*followers)
+        reset = await late
+    for follower in found:
+        assert isinstance(decode(follower[-1].lines[-1]), RunInterrupted)
+    assert reset[0].reset
+    assert reset[0].first == 1
+    check_log(await kept(other, run))
+    assert (await other.run("local", run.id)).status == "interrupted"
+    await second.close()
+    del work
+
+
+async def test_what_a_dead_process_left_keeps_no_one_from_asking(tmp_path: Path, other: SQLStore) -> None:
+    second = Runs(other)
+    await second.start()
+    dying = SQLStore.open(tmp_path / "store")
+    await conversation(dying)
+    run, _ = await _half(dying)
+    await dying.close()
+    work = Told()
+    fresh, _ = await opened(second, other, work, _From(100))
+    work.say(None)
+    check_log([decode(line) for line in await lines(second, fresh)])
+    assert isinstance((await kept(other, run))[-1], RunInterrupted)
+    await second.close()
+
+
+async def test_two_that_start_at_once_after_a_death_both_start(tmp_path: Path) -> None:
+    dying = SQLStore.open(tmp_path / "store")
+    await conversation(dying)
+    run, _ = await _half(dying)
+    await dying.close()
+    stores = [SQLStore.open(tmp_path / "store") for _ in range(4)]
+    starting = [Runs(store) for store in stores]
+    await asyncio.gather(*(runs.start() for runs in starting))
+    events = await kept(stores[0], run)
+    check_log(events)
+    assert isinstance(events[-1], RunInterrupted)
+    for runs in starting:
+        await runs.close()
+    for store in stores:
+        await store.close()
+
+
+async def test_who_saw_a_word_that_was_lost_gets_everything_anew(tmp_path: Path, other: SQLStore) -> None:
+    dying = SQLStore.open(tmp_path / "store")
+    await conversation(dying)
+    run, _ = await _half(dying)
+    lost = len(await kept(dying, run)) + 1
+    await dying.close()
+    second = Runs(other)
+    await second.start()
+    found = await batches(second, await other.run("local", run.id), lost)
+    assert found, "the number that the lost word had is now the interruption's"
+    assert found[0].reset
+    assert isinstance(decode(found[-1].lines[-1]), RunInterrupted)
+    await second.close()
+
+
+async def _half(store: SQLStore) -> tuple[RunRecord, list[Event]]:
+    """A run with half an answer, whose process never ends it."""
+    turn, started = new_turn(store, Ids())
+    events: list[Event] = [replace(started, seq=1), PartStarted(0, "text", seq=2), PartDelta(0, "half", seq=3)]
+    first = Chunk(started.run, 3, b"\n".join(map(encode, events)))
+    return await store.open_turn(replace(turn, first=first)), events
+
+
+# Through the door.
+
+
+async def test_live_is_replay_from_every_number(server: Server) -> None:
+    run = (await server.ask(await server.begin(), "script: words=400 rate=2000 reasoning=20"))["run"]
+    live = await asyncio.gather(*(server.stream(run) for _ in range(5)))
+    replay = await server.stream(run)
+    assert set(live) == {replay}
+    events = parse(replay)
+    check_log([event for _, event in events])
+    blocks = [block + b"\n\n" for block in replay.split(b"\n\n")[:-1]]
+    for after in range(len(blocks)):
+        assert await server.stream(run, after) == b"".join(blocks[after:])
+    assert await server.stream(run, headers={"Last-Event-ID": "3"}) == b"".join(blocks[3:])
+
+
+async def test_a_connection_that_does_not_read_delays_no_one(server: Server) -> None:
+    run = (await server.ask(await server.begin(), "script: words=60000 rate=40000"))["run"]
+    stuck = [await server.http.get(f"{server.address}/api/runs/{run}/events") for _ in range(5)]
+    began = time.monotonic()
+    whole = await server.stream(run)
+    assert time.monotonic() - began < 20
+    assert (await server.message(run))["status"] == "finished"
+    assert await stuck[0].read() == whole
+    for response in stuck[1:]:
+        response.close()
+
+
+async def test_stop_reaches_the_engine(server: Server) -> None:
+    conversation = await server.begin()
+    run = (await server.ask(conversation, "script: words=100000 rate=1000"))["run"]
+    while server.engine.made < 100:
+        await asyncio.sleep(0.005)
+    began = time.monotonic()
+    reply = await server.post(f"/api/runs/{run}/stop")
+    taken = time.monotonic() - began
+    made = server.engine.made
+    assert reply.status == 202
+    assert reply.body["status"] == "stopped"
+    assert taken < 1, "200 ms on a machine that does nothing else"
+    await asyncio.sleep(0.1)
+    assert server.engine.made == made, "the engine went on"
+    message = await server.message(run)
+    assert len(text_of(message).split()) == made, "what the engine made is kept, all of it"
+    assert (await server.tree(conversation))["running"] is None
+
+
+async def test_a_client_that_leaves_does_not_stop_its_run(server: Server) -> None:
+    conversation = await server.begin()
+    async with server.http.post(
+        f"{server.address}/api/conversations/{conversation}/turns",
+        json={"text": "script: words=300 rate=1000"},
+        headers={"Accept": "text/event-stream"},
+    ) as response:
+        await response.content.readuntil(b"part.delta")
+        response.close()
+    run = (await server.tree(conversation))["running"]
+    assert len(text_of(await server.answered(run)).split()) == 300
+
+
+async def test_a_conversation_that_answers_refuses_another_turn(server: Server) -> None:
+    conversation = await server.begin()
+    begun = await server.ask(conversation, "script: words=100000 rate=100")
+    refused = await server.post(f"/api/conversations/{conversation}/turns", {"text": "And?"})
+    assert refused.status == 409
+    assert refused.error["code"] == "conflict"
+    assert refused.error["run"] == begun["run"]
+    assert len((await server.tree(conversation))["messages"]) == 2
+    await server.post(f"/api/runs/{begun['run']}/stop")
+    assert (await server.say(conversation, "script: words=3"))["status"] == "finished"
+
+
+async def test_turns_at_once_are_one_turn_and_refusals(server: Server) -> None:
+    conversation = await server.begin()
+    body = {"text": "script: words=50 rate=500"}
+    replies = await asyncio.gather(*(server.post(f"/api/conversations/{conversation}/turns", body) for _ in range(10)))
+    assert sorted(reply.status for reply in replies) == [202] + [409] * 9
+    run = next(reply.body["run"] for reply in replies if reply.status == 202)
+    assert {reply.error["run"] for reply in replies if reply.status == 409} == {run}
+    await server.answered(run)
+    assert len((await server.tree(conversation))["messages"]) == 2
+
+
+async def test_deleting_a_conversation_ends_its_run(server: Server) -> None:
+    conversation = await server.begin()
+    run = (await server.ask(conversation, "script: words=100000 rate=1000"))["run"]
+    followed = asyncio.create_task(server.stream(run))
+    while server.engine.made < 50:
+        await asyncio.sleep(0.005)
+    assert (await server.call("DELETE", f"/api/conversations/{conversation}")).status == 204
+    made = server.engine.made
+    assert isinstance(parse(await followed)[-1][1], RunStopped)
+    assert (await server.get(f"/api/runs/{run}")).status == 404
+    assert (await server.get(f"/api/conversations/{conversation}")).status == 404
+    await asyncio.sleep(0.05)
+    assert server.engine.made == made
+
+
+async def test_two_hundred_runs_leave_nothing_behind(server: Server) -> None:
+    conversations = await asyncio.gather(*(server.begin() for _ in range(20)))
+    before = len(asyncio.all_tasks())
+
+    async def talk(conversation: str) -> None:
+        for number in range(10):
+            begun = await server.ask(conversation, "script: words=20 rate=5000")
+            if number % 3 == 2:
+                await server.post(f"/api/runs/{begun['run']}/stop")
+            assert (await server.answered(begun["run"]))["status"] in ("finished", "stopped")
+
+    await asyncio.gather(*(talk(conversation) for conversation in conversations))
+    assert not server.core.runs._live  # pyright: ignore[reportPrivateUsage]
+    async with asyncio.timeout(5):
+        while len(asyncio.all_tasks()) > before:  # connections that are kept open have no task
+            await asyncio.sleep(0.01)

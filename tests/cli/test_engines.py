@@ -1,0 +1,137 @@
+"""`eclair engines` as a person and a script have it."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Generator
+from contextlib import ExitStack
+from pathlib import Path
+
+import orjson
+import pytest
+
+from tests.cli.test_cli import Eclair, Screen, sentence
+from tests.llm.servers import Speaking
+from tests.llm.standin import standing_in
+
+KEY = "sk-quite-secret"
+
+
+@pytest.fixture
+def rack() -> Generator[Speaking]:
+    """A server in a thread of its own, as the commands are processes of theirs."""
+    ready, end = threading.Event(), threading.Event()
+    made: list[Speaking] = []
+
+    async def serve() -> None:
+        async with standing_in() as standin:
+            made.append(Speaking(standin))
+            ready.set()
+            await asyncio.to_thread(end.wait)
+
+    with ExitStack() as stack:
+        thread = threading.Thread(target=lambda: asyncio.run(serve()))
+        thread.start()
+        stack.callback(thread.join)
+        stack.callback(end.set)
+        ready.wait()
+        yield made[0]
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Eclair:
+    return Eclair(tmp_path)
+
+
+def test_one_command_adds_a_server_and_sees_what_it_can_do(run: Eclair, rack: Speaking) -> None:
+    rack.key = KEY
+    added = run("engines", "add", "rack", rack.url, "--key-stdin", stdin=f"{KEY}\n")
+    assert added.returncode == 0, added.stderr
+    lines = added.stdout.splitlines()
+    assert lines[0] == f"Added rack: {rack.url}, this machine."
+    assert lines[1:] == [
+        f"  ✓ {name}"
+        for name in (
+            *("answers", "streams", "counts tokens", "tools", "JSON schema", "sees pictures"),
+            *("logprobs", "prompt cache", "tokenizer", "embeddings"),
+        )
+    ]
+    table = run("engines").stdout.splitlines()
+    assert table[1].split()[:3] == ["rack", "ready", rack.url]
+    assert " set " in table[1]
+    assert "muse" in table[1]
+    (row,) = orjson.loads(run("engines", "--json").stdout)
+    assert (row["name"], row["keyed"], row["answers"], row["problem"]) == ("rack", True, ["muse"], None)
+    assert run("ask", "--model", "muse", "Hello?").stdout.strip() == "OK"
+    assert "muse" in run("models").stdout
+    assert f"{rack.url}; this machine" in run("doctor").stdout
+    everything = "".join(run(*words).stdout for words in (["engines", "--json"], ["doctor"], ["config"], ["models"]))
+    assert KEY not in everything
+    assert run("engines", "remove", "rack").stdout == "Removed rack.\n"
+    assert "eclair engines add" in run("engines").stdout
+
+
+def test_a_key_is_asked_for_without_being_shown(tmp_path: Path, rack: Speaking) -> None:
+    rack.key = KEY
+    screen = Screen(tmp_path, "engines", "add", "rack", rack.url, "--key", "--no-test")
+    screen.until("Key (it is not shown")
+    screen.type(f"{KEY}\r")
+    screen.until("Added rack")
+    screen.end()
+    assert KEY not in screen.raw
+    assert Eclair(tmp_path)("engines", "test", "rack").returncode == 0
+
+
+def test_what_is_wrong_is_one_sentence(run: Eclair, rack: Speaking) -> None:
+    for arguments, code, words in (
+        (["add", "a b", rack.url], 2, "An engine's name"),
+        (["add", "rack", "nowhere"], 2, "no address"),
+        (["add", "rack", rack.url, "--context", "x"], 2, "no whole number"),
+        (["add", "rack", rack.url, "--key"], 2, "--key-stdin"),
+        (["test", "none"], 2, "There is no engine 'none'"),
+        (["remove", "none"], 2, "No engine 'none' was added"),
+        (["change", "none", "--country", "FR"], 2, "There is no engine 'none'"),
+        (["change", "none"], 2, "Nothing is to be changed"),
+        (["add", "rack", rack.url, "--key-stdin"], 2, "no key"),
+    ):
+        done = run("engines", *arguments, stdin=b"\xff\xfe")
+        assert done.returncode == code, done.stderr
+        assert words in sentence(done.stderr)
+
+
+def test_a_server_that_is_down_is_added_with_a_warning(run: Eclair, rack: Speaking) -> None:
+    added = run("engines", "add", "rack", rack.standin.url)
+    assert added.returncode == 0
+    assert f"there is at {rack.url}; use that." in added.stdout
+    assert "added nevertheless" in added.stderr
+    assert run("engines", "test", "rack").returncode == 4
+    changed = run("engines", "change", "rack", "--url", rack.url, "--model", "extra", "--country", "fr")
+    assert changed.stdout == f"Changed rack: {rack.url}, this machine, key not set.\n"
+    tested = run("engines", "test", "rack")
+    assert (tested.returncode, tested.stderr) == (
+        0,
+        "It does not have the model extra: The model extra does not exist.\n",
+    )
+    rack.has.append("extra")
+    assert run("engines", "test", "rack").stderr == ""
+
+
+def test_where_a_server_belongs_is_said(run: Eclair) -> None:
+    added = run("engines", "add", "lan", "http://10.255.255.1/v1", "--no-test")
+    assert added.stdout == "Added lan: http://10.255.255.1/v1, this network.\n"
+    assert added.stderr == "What is asked travels unencrypted; use https.\n"
+    run("engines", "add", "far", "https://api.mistral.ai/v1/chat/completions", "--no-test")
+    run("engines", "add", "owned", "https://ai.example.org/v1", "--no-test", "--country", "de")
+    report = orjson.loads(run("doctor", "--json").stdout)
+    details = {check["name"]: (check["state"], check["detail"]) for check in report["checks"]}
+    assert details["Engine lan"] == ("note", "http://10.255.255.1/v1; this network; what is asked travels unencrypted.")
+    assert details["Engine far"] == ("ok", "https://api.mistral.ai/v1; FR (Mistral)")
+    assert details["Engine owned"] == ("ok", "https://ai.example.org/v1; DE (as stated)")
+    leaving = {one["engine"]: (one["hosts"], one["country"]) for one in report["leaving"]}
+    assert leaving == {
+        "lan": (["10.255.255.1"], None),
+        "far": (["api.mistral.ai"], "FR"),
+        "owned": (["ai.example.org"], "DE"),
+    }
+    assert "to api.mistral.ai (FR)." in run("doctor").stdout

@@ -1,0 +1,136 @@
+"""`eclair export`, `eclair import` and `eclair delete`, as a person has them."""
+
+from __future__ import annotations
+
+import asyncio
+import zipfile
+from dataclasses import replace
+from pathlib import Path
+
+import orjson
+import pytest
+
+from eclair.app import OWNER
+from eclair.schema.events import encode
+from eclair.storage.store import SQLStore
+from eclair.storage.types import Chunk
+from tests.cli.test_cli import Eclair, Screen
+from tests.support import Ids, conversation, new_turn
+from tests.transfer.support import SAMPLES
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Eclair:
+    return Eclair(tmp_path / "home")
+
+
+def test_in_and_out_and_in_again(run: Eclair, tmp_path: Path) -> None:
+    checked = run("import", str(SAMPLES / "chatgpt.json"), "--check")
+    assert checked.returncode == 0
+    assert checked.stdout == "chatgpt.json is from ChatGPT: 2 conversations, 5 messages.\n"
+    assert "Left out: pictures (1 in 1 conversation)." in checked.stderr
+    assert run("import", str(SAMPLES / "chatgpt.json")).stdout.splitlines()[1:] == [
+        "New here: 2 conversations, 5 messages. Here already: 0."
+    ]
+    whole = tmp_path / "all.zip"
+    assert run("export", "-o", str(whole)).stdout == f"Exported to {whole}\n"
+    with zipfile.ZipFile(whole) as archive:
+        assert archive.testzip() is None
+        (name,) = (name for name in archive.namelist() if name.startswith("json/Sourdough"))
+        id = orjson.loads(archive.read(name))["conversation"]["id"]
+    assert "Here already: 2." in run("import", str(whole)).stdout
+    assert "New here: 2 conversations" in Eclair(tmp_path / "other")("import", str(whole)).stdout
+    page = tmp_path / "bread.html"
+    assert run("export", id, "--format", "html", "--output", str(page)).returncode == 0
+    assert "It proved too long." in page.read_text("utf-8")
+    assert run("export", id, "-o", str(tmp_path)).stdout == f"Exported to {tmp_path / 'Sourdough.md'}\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["import", "none.json"], "none.json cannot be read: No such file or directory."),
+        (["import", __file__], "neither JSON nor a zip"),
+        (["import"], "FILE"),
+        (["export", "conv_none"], "There is no conversation 'conv_none'"),
+        (["export", "--format", "json"], "name one to choose its format"),
+        (["export", "x", "--format", "pdf"], "pdf"),
+        (["export", "-o", __file__], "is there already; choose another name with --output."),
+        (["export", "-o", "/nowhere/at/all.zip"], "/nowhere/at/all.zip cannot be written"),
+        (["delete", "--undo", "1"], "nothing of that deletion to bring back"),
+        (["delete", "--undo", "yesterday"], "'yesterday' is no whole number"),
+    ],
+)
+def test_what_cannot_be_is_said_in_a_sentence(run: Eclair, arguments: list[str], said: str) -> None:
+    before = Path(__file__).read_bytes()
+    done = run(*arguments)
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert said in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    assert Path(__file__).read_bytes() == before
+
+
+def test_progress_is_shown_at_a_terminal(tmp_path: Path) -> None:
+    screen = Screen(tmp_path / "home", "import", str(SAMPLES / "claude.json"))
+    try:
+        screen.until("2 of 2")
+        screen.until("New here: 2 conversations")
+        assert screen.end() == 0
+    finally:
+        screen.close()
+
+
+def test_everything_is_deleted_and_brought_back(run: Eclair, tmp_path: Path) -> None:
+    assert run("delete").stdout == "There is nothing to delete.\n"
+    run("import", str(SAMPLES / "chatgpt.json"))
+    refused = run("delete")
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert "Nobody can be asked here whether to delete 2 conversations; add --yes" in refused.stderr
+    deleted, undo = run("delete", "--yes").stdout.splitlines()
+    assert deleted == "Deleted 2 conversations."
+    assert run("delete", "--yes").stdout == "There is nothing to delete.\n"
+    moment = undo.partition("--undo ")[2].partition("`")[0]
+    assert run("delete", "--undo", moment).stdout == "Brought back 2 conversations.\n"
+    assert run("delete", "--undo", moment).returncode == 2
+    assert "Here already: 2." in run("import", str(SAMPLES / "chatgpt.json")).stdout
+
+
+@pytest.mark.parametrize(("typed", "said"), [("n\n", "Nothing was deleted."), ("y\n", "Deleted 2 conversations.")])
+def test_deleting_asks_first_at_a_terminal(run: Eclair, tmp_path: Path, typed: str, said: str) -> None:
+    run("import", str(SAMPLES / "chatgpt.json"))
+    screen = Screen(tmp_path / "home", "delete")
+    try:
+        screen.until("Delete 2 conversations, with what is in the archive and what is shared? [y/N]")
+        screen.type(typed)
+        screen.until(said)
+        assert screen.end() == 0
+    finally:
+        screen.close()
+
+
+async def test_nothing_is_deleted_while_another_process_answers(run: Eclair, tmp_path: Path) -> None:
+    store = SQLStore.open(tmp_path / "home")
+    await conversation(store)
+    await conversation(store, "conv_b")
+    turn, started = new_turn(store, Ids())
+    opened = await store.open_turn(replace(turn, first=Chunk(started.run, 1, encode(replace(started, seq=1)))))
+    refused = await asyncio.to_thread(run, "delete", "--yes")
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert "Another Éclair on this machine writes this answer" in refused.stderr
+    assert await store.count(OWNER) == 2
+    assert (await store.running())[0].id == opened.id
+    await store.close()
+    assert "Deleted 2 conversations." in run("delete", "--yes").stdout, "its process is gone"
+
+
+def test_a_question_is_left_with_ctrl_c(run: Eclair, tmp_path: Path) -> None:
+    run("import", str(SAMPLES / "chatgpt.json"))
+    screen = Screen(tmp_path / "home", "delete")
+    try:
+        screen.until("[y/N]")
+        screen.type("\x03")
+        assert screen.end() == 130
+    finally:
+        screen.close()
+    assert "Deleted 2 conversations." in run("delete", "--yes").stdout

@@ -1,0 +1,134 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from eclair.errors import TooLarge
+from eclair.generation.prompt import WRAPPING, cut, lay_out
+from eclair.llm.base import Said
+from eclair.schema.messages import Message, Part
+
+
+def said(*texts: str) -> list[Message]:
+    """A question, its answer, the next question, …"""
+    return [
+        Message(f"m{number}", "c", None, "assistant" if number % 2 else "user", (Part("text", text),), number)
+        for number, text in enumerate(texts)
+    ]
+
+
+async def words(text: str) -> int:
+    return len(text.split())
+
+
+def talk(lengths: list[int]) -> list[Message]:
+    return said(*("w " * length for length in lengths))
+
+
+@st.composite
+def rooms(draw: st.DrawFn) -> tuple[list[int], int]:
+    """Lengths of the messages from the first question to the last, and the room for them."""
+    room = draw(st.integers(1, 400))
+    count = draw(st.integers(0, 30)) * 2 + 1
+    lengths = draw(st.lists(st.integers(1, 120), min_size=count, max_size=count))
+    lengths[-1] = min(lengths[-1], room)
+    return lengths, room
+
+
+@given(rooms())
+def test_what_is_kept_fits_and_ends_with_the_question(case: tuple[list[int], int]) -> None:
+    lengths, room = case
+    history = talk(lengths)
+    start = cut(history, lengths, room)
+    assert 0 <= start < len(lengths)
+    assert sum(lengths[start:]) <= room
+    assert history[start].role == "user"
+
+
+@given(rooms())
+def test_nothing_is_left_out_that_fits(case: tuple[list[int], int]) -> None:
+    lengths, room = case
+    if sum(lengths) <= room:
+        assert cut(talk(lengths), lengths, room) == 0
+
+
+@given(rooms())
+def test_the_cut_only_moves_forward(case: tuple[list[int], int]) -> None:
+    lengths, room = case
+    history = talk(lengths)
+    cuts = [cut(history[:end], lengths[:end], room) for end in range(1, len(lengths) + 1, 2)]
+    assert cuts == sorted(cuts)
+
+
+def test_the_cut_stays_where_it_is_for_many_turns() -> None:
+    lengths = [10] * 401
+    cuts = [cut(talk(lengths[:end]), lengths[:end], 1000) for end in range(1, 402, 2)]
+    moves = sum(before != after for before, after in pairwise(cuts))
+    assert moves <= 7, "half of the window goes at once: 500 tokens of room are 25 turns"
+
+
+async def test_a_picture_is_told_in_words() -> None:
+    history = said("a blue apple", "", "What is it?")
+    history[1] = replace(history[1], parts=(Part("picture", "a blue\napple", "pic_1", "flux"),))
+    laid = await lay_out("", history, window=None, reserve=10, count=words)
+    assert laid.messages[1] == Said("assistant", "(Here is a picture that was made: a blue apple)")
+
+
+@pytest.mark.parametrize("window", [None, 100_000])
+async def test_a_history_that_fits_is_shown_whole(window: int | None) -> None:
+    laid = await lay_out("Be brief.", said("a", "b", "c"), window=window, reserve=10, count=words)
+    assert laid.dropped == 0
+    assert laid.messages == (Said("system", "Be brief."), Said("user", "a"), Said("assistant", "b"), Said("user", "c"))
+
+
+async def test_without_a_window_nothing_is_counted() -> None:
+    async def never(text: str) -> int:
+        raise AssertionError(text)
+
+    laid = await lay_out("s", said("w " * 100_000), window=None, reserve=10, count=never)
+    assert laid.dropped == 0
+
+
+async def test_without_a_system_prompt_there_is_none() -> None:
+    laid = await lay_out("", said("a"), window=None, reserve=10, count=words)
+    assert laid.messages == (Said("user", "a"),)
+
+
+async def test_answers_without_words_are_not_shown() -> None:
+    laid = await lay_out("", said("a", "", "c"), window=None, reserve=10, count=words)
+    assert laid.messages == (Said("user", "a"), Said("user", "c"))
+
+
+async def test_the_oldest_turns_are_left_out_and_the_head_stays() -> None:
+    history = talk([40] * 21)
+    laid = await lay_out("Be brief.", history, window=500, reserve=100, count=words)
+    assert laid.dropped > 0
+    assert laid.messages[0] == Said("system", "Be brief.")
+    assert laid.messages[1].role == "user"
+    assert laid.messages[-1].content == history[-1].text
+    assert len(laid.messages) == 1 + len(history) - laid.dropped
+    shown = sum(len(str(message.content).split()) + WRAPPING for message in laid.messages)
+    assert shown + 100 <= 500
+
+
+async def test_a_long_answer_leaves_half_of_the_window_to_what_is_read() -> None:
+    laid = await lay_out("s", said("w " * 200), window=500, reserve=10_000, count=words)
+    assert laid.dropped == 0
+
+
+async def test_a_question_that_does_not_fit_is_refused_with_both_numbers() -> None:
+    with pytest.raises(TooLarge, match=r"508 tokens long, and this model can read 391"):
+        await lay_out("s", said("w " * 500), window=500, reserve=100, count=words)
+
+
+async def test_an_answer_that_is_continued_keeps_its_question() -> None:
+    history = talk([50, 50, 30, 60])
+    laid = await lay_out("", history, window=400, reserve=250, count=words)
+    assert [message.role for message in laid.messages] == ["user", "assistant"]
+    assert laid.dropped == 2
+    with pytest.raises(TooLarge):
+        await lay_out("", talk([50, 50, 130, 160]), window=400, reserve=250, count=words)

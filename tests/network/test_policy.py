@@ -1,0 +1,239 @@
+"""Who may be called, by policy; and which country a host belongs to."""
+
+from __future__ import annotations
+
+import pytest
+
+from eclair.errors import Refused, SettingsError
+from eclair.llm.servers.jurisdiction import providers
+from eclair.network.client import BrokenOff, Browser, Door, Downloads, Http, Unreachable
+from eclair.network.countries import EUROPEAN, country_of, organisations
+from eclair.network.policy import Policy, Purpose, Rules
+from eclair.settings import Settings, load
+from tests.llm.standin import standing_in
+from tests.network.gates import ERRAND, Rows, house
+
+
+def allowed(policy: Policy, url: str, purpose: Purpose = "page", country: str | None = None, **more: object) -> bool:
+    rules = Rules(policy, hosts=("example.org",), private=frozenset({("10.0.0.5", 8888), ("wiki.firm", 443)}))
+    fault = rules.fault(url, purpose, country)
+    assert fault is None or fault.endswith(".")
+    assert fault is None or "`egress`" in fault or "`egress_hosts`" in fault
+    return fault is None
+
+
+@pytest.mark.parametrize(
+    ("url", "purpose", "country", "policies"),
+    [
+        ("http://127.0.0.1:11434/v1", "engine", None, "offline listed eu open"),
+        ("http://10.0.0.5:8888/search", "search", None, "offline listed eu open"),
+        ("https://wiki.firm/a", "page", None, "offline listed eu open"),
+        ("http://10.0.0.5:8889/", "page", None, "open"),
+        ("https://example.org/", "page", None, "listed eu open"),
+        ("https://sub.example.org/", "page", None, "listed eu open"),
+        ("https://notexample.org/", "page", None, "open"),
+        ("https://example.org.evil.test/", "page", None, "open"),
+        ("https://www.tagesschau.de/", "page", None, "eu open"),
+        ("https://www.bbc.co.uk/", "page", None, "open"),
+        ("https://www.admin.ch/", "page", None, "open"),
+        ("https://de.wikipedia.org/", "page", None, "open"),
+        ("https://search.marginalia.nu/", "search", None, "eu open"),
+        ("https://www.google.de/", "page", None, "open"),
+        ("https://youtu.be/x", "page", None, "open"),
+        ("https://huggingface.co/", "model", None, "open"),
+        ("https://api.mistral.ai/v1", "engine", None, "listed eu open"),
+        ("https://api.openai.com/v1", "engine", None, "listed open"),
+        ("https://api.openai.com/v1", "engine", "IE", "listed eu open"),
+        ("https://llm.firm.de/v1", "engine", None, "listed open"),
+        ("https://llm.firm.com/v1", "engine", "DE", "listed eu open"),
+        ("http://192.168.1.7:8000/v1", "engine", None, "listed eu open"),
+        ("http://192.168.1.7:8000/", "page", None, "open"),
+        ("http://8.8.8.8/", "page", None, "open"),
+    ],
+)
+def test_who_may_be_called(url: str, purpose: Purpose, country: str | None, policies: str) -> None:
+    every: tuple[Policy, ...] = ("offline", "listed", "eu", "open")
+    assert [policy for policy in every if allowed(policy, url, purpose, country)] == policies.split()
+
+
+@pytest.mark.parametrize(
+    ("host", "country"),
+    [
+        ("www.lemonde.fr", "FR"),
+        ("europa.eu", "EU"),
+        ("www.gov.uk", "GB"),
+        ("example.berlin", "DE"),
+        ("amazon.de", "US"),
+        ("www.amazon.co.uk", "US"),
+        ("amazonia.de", "DE"),
+        ("my.openai.azure.com", "US"),
+        ("example.com", None),
+        ("example.ai", None),
+        ("192.0.2.1", None),
+        ("localhost", None),
+        ("", None),
+    ],
+)
+def test_which_country_a_host_belongs_to(host: str, country: str | None) -> None:
+    assert country_of(host) == country
+
+
+def test_the_tables_agree() -> None:
+    names = [row.name for row in organisations()]
+    assert len(set(names)) == len(names)
+    hosts = [host for row in organisations() for host in (*row.hosts, *row.brands)]
+    assert len(set(hosts)) == len(hosts)
+    assert {row.name for row in providers() if "127.0.0.1" not in str(row.url)} <= set(names)
+    assert len(EUROPEAN) == 27 + 3 + 1
+
+
+async def test_without_a_door_nothing_leaves() -> None:
+    """An engine and a download that nobody gave a door say so, and connect to nothing."""
+    http, downloads = Http("http://192.0.2.1/v1", "k"), Downloads()
+    for call in (http.get("http://192.0.2.1/v1/models"), http.post("http://192.0.2.1/v1/x", b"{}")):
+        with pytest.raises(Refused, match=r"192\.0\.2\.1 is not called: the policy is `offline`"):
+            async with call:
+                pass
+    with pytest.raises(Refused):
+        async with downloads.get("https://huggingface.co/x"):
+            pass
+    await http.close()
+    await downloads.close()
+
+
+async def test_a_download_is_refused_where_it_is_sent_on() -> None:
+    """Each hop passes the door, and is a row."""
+    rows = Rows()
+    async with standing_in() as proxy:
+        proxy.routes = {
+            "http://hub.example.de/file": lambda call: call.reply(302, Location="http://cdn.example.com/file"),
+        }
+        downloads = Downloads(Door(Rules("eu"), rows), proxy=proxy.url)
+        with pytest.raises(Refused, match=r"cdn\.example\.com is not called: the policy is `eu`"):
+            async with downloads.get("http://hub.example.de/file", token="secret"):
+                pass
+        await downloads.close()
+        assert [(row.host, row.verdict, row.status) for row in rows.calls] == [
+            ("hub.example.de", "passed", 302),
+            ("cdn.example.com", "refused", None),
+        ]
+        assert [row.address for row in rows.calls] == ["127.0.0.1", None]
+        assert rows.calls[0].country == "DE"
+
+
+async def test_an_engine_elsewhere_leaves_a_row(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = Rows()
+    async with standing_in() as proxy:
+        monkeypatch.setenv("http_proxy", proxy.url)
+        monkeypatch.setenv("no_proxy", "")
+        proxy.routes["http://rack.example/v1/x"] = lambda call: call.reply(200, b"12345")
+        http = Http("http://rack.example/v1", "k", door=Door(Rules("listed"), rows), country="FR")
+        async with http.post("http://rack.example/v1/x", b"0123456789") as reply:
+            assert await reply.body() == b"12345"
+        await http.close()
+    (row,) = rows.calls
+    assert (row.purpose, row.host, row.country, row.status, row.verdict) == (
+        "engine",
+        "rack.example",
+        "FR",
+        200,
+        "passed",
+    )
+    assert (row.received, row.sent) == (5, 10 + len("http:///v1/x"))
+    assert row.milliseconds > 0
+
+
+async def test_a_call_to_this_machine_leaves_no_row() -> None:
+    rows = Rows()
+    async with standing_in() as standin:
+        standin.routes["/x"] = lambda call: call.reply(200, b"12345")
+        http, downloads = Http(standin.url, door=Door(Rules(), rows)), Downloads(Door(Rules(), rows))
+        async with http.get(f"{standin.url}/x") as reply:
+            assert await reply.body() == b"12345"
+        async with downloads.get(f"{standin.url}/x") as reply:
+            assert await reply.body() == b"12345"
+        await http.close()
+        await downloads.close()
+    assert rows.calls == []
+
+
+async def test_offline_the_web_is_shut_but_for_what_is_named() -> None:
+    async with house(Rules("offline", private=frozenset({("wiki.test", 80)}))) as home:
+        home.standin.routes["/"] = lambda call: call.reply(302, Location="http://elsewhere.test/")
+        with pytest.raises(Refused, match=r"elsewhere\.test is not called: the policy is `offline`"):
+            async with home.browser.get("http://wiki.test/", ERRAND):
+                pass
+        assert [row.verdict for row in home.rows.calls] == ["passed", "refused"]
+
+
+async def test_a_failed_call_says_why_and_is_a_row() -> None:
+    async with house() as home:
+        with pytest.raises(Unreachable, match=r"^nowhere\.example cannot be reached: Name or service not known\.$"):
+            async with home.browser.get("http://nowhere.example/", ERRAND):
+                pass
+        (row,) = home.rows.calls
+        assert (row.verdict, row.status, row.address) == ("failed", None, None)
+
+
+async def test_a_post_is_sent_and_sent_on_to_nobody() -> None:
+    async with house() as home:
+        home.standin.routes["/find"] = lambda call: call.reply(307, call.body, Location="http://other.test/")
+        async with home.browser.post("http://page.test/find", b"what", ERRAND) as reply:
+            assert (reply.status, await reply.body()) == (307, b"what")
+        assert len(home.standin.calls) == 1
+        assert home.standin.calls[0].headers["user-agent"].startswith("Eclair/")
+
+
+async def test_redirects_may_be_forbidden() -> None:
+    async with house() as home:
+        home.standin.routes["/"] = lambda call: call.reply(302, Location="/b")
+        with pytest.raises(BrokenOff):
+            async with home.browser.get("http://page.test/", ERRAND, redirects=0):
+                pass
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "said"),
+    [
+        ("ECLAIR_EGRESS", "closed", "ECLAIR_EGRESS"),
+        ("ECLAIR_EGRESS_HOSTS", "https://example.eu", "which is no host"),
+        ("ECLAIR_EGRESS_HOSTS", "*.example.eu", "which is no host"),
+        ("ECLAIR_PRIVATE_ADDRESSES", "10.0.0.5", "ECLAIR_PRIVATE_ADDRESSES to '10.0.0.5', which is no host:port"),
+        ("ECLAIR_PRIVATE_ADDRESSES", "http://10.0.0.5:80", "which is no host:port"),
+        ("ECLAIR_PRIVATE_ADDRESSES", "10.0.0.0/8:80", "which is no host:port"),
+        ("ECLAIR_PRIVATE_ADDRESSES", "*:80", "no host:port"),
+        ("ECLAIR_PRIVATE_ADDRESSES", "127.1:80", "no host:port"),
+        ("ECLAIR_PRIVATE_ADDRESSES", "10.0.0.5:99999", "no host:port"),
+        ("ECLAIR_EGRESS_DAYS", "-1", "ECLAIR_EGRESS_DAYS"),
+    ],
+)
+def test_a_setting_that_cannot_be_is_told(variable: str, value: str, said: str) -> None:
+    with pytest.raises(SettingsError, match=said):
+        Rules.configured(load({variable: value}).settings)
+
+
+def test_settings_become_rules() -> None:
+    loaded = load(
+        {
+            "ECLAIR_EGRESS": "listed",
+            "ECLAIR_EGRESS_HOSTS": "example.eu, example.org",
+            "ECLAIR_PRIVATE_ADDRESSES": "Wiki.Firm:443,[fd00::0005]:80",
+        }
+    )
+    assert Rules.configured(loaded.settings) == Rules(
+        "listed", ("example.eu", "example.org"), frozenset({("wiki.firm", 443), ("fd00::5", 80)})
+    )
+    assert Rules.configured(Settings()) == Rules("open")
+
+
+async def test_a_private_service_by_name_is_reached_and_its_neighbour_is_not() -> None:
+    async with standing_in() as standin:
+        port = int(standin.url.rpartition(":")[2])
+        standin.routes["/"] = lambda call: call.reply(200, b"found")
+        browser = Browser(Door(Rules("offline", private=frozenset({("localhost", port)}))))
+        async with browser.get(f"http://localhost:{port}/", ERRAND) as reply:
+            assert await reply.body() == b"found"
+        with pytest.raises(Refused):
+            async with browser.get(f"http://127.0.0.1:{port}/", ERRAND):
+                pass
+        await browser.close()

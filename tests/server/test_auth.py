@@ -1,0 +1,143 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from eclair.errors import PortInUse, SettingsError
+from eclair.server.serve import serve
+from eclair.settings import Settings
+from eclair.util.loopback import is_loopback
+from tests.support import Server, serving
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "127.8.9.10", "::1"])
+async def test_loopback(host: str) -> None:
+    assert is_loopback(host)
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.5", "example.org", "localhost.example.org", ""])
+async def test_not_loopback(host: str) -> None:
+    assert not is_loopback(host)
+
+
+@pytest.mark.parametrize("host", ["localhost", "LOCALHOST", "127.0.0.1:8642", "[::1]", "[::1]:8642", "localhost:1"])
+async def test_it_answers_to_its_own_names(server: Server, host: str) -> None:
+    assert (await server.get("/api/health", {"Host": host})).status == 200
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "evil.example",
+        "evil.example:8642",
+        "127.0.0.1.evil.example",
+        "localhost.",
+        "192.168.1.5",
+        "",
+        "[",
+        "[::1",
+        "a b",
+        "::1",
+    ],
+)
+async def test_it_answers_to_no_other_name(server: Server, host: str) -> None:
+    reply = await server.get("/api/health", {"Host": host})
+    assert reply.status in (400, 403)
+    if reply.status == 403:
+        assert reply.error["code"] == "forbidden"
+    assert (await server.get("/", {"Host": host})).status in (400, 403), "pages too"
+
+
+async def test_it_answers_to_further_names(settings: Settings) -> None:
+    async with serving(replace(settings, allowed_hosts=("ai.example.org",))) as server:
+        assert (await server.get("/api/health", {"Host": "ai.example.org"})).status == 200
+        assert (await server.get("/api/health", {"Host": "127.0.0.1"})).status == 200
+        assert (await server.get("/api/health", {"Host": "example.org"})).status == 403
+
+
+async def test_its_own_page_may_use_it(server: Server) -> None:
+    headers = {"Origin": server.address, "Sec-Fetch-Site": "same-origin", "Sec-Fetch-Mode": "cors"}
+    assert (await server.post("/api/conversations", {}, headers=headers)).status == 201
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Origin": "https://evil.example"},
+        {"Origin": "null"},
+        {"Origin": "http://127.0.0.1"},
+        {"Origin": "http://127.0.0.1:1"},
+        {"Origin": "http://["},
+        {"Origin": ""},
+        {"Sec-Fetch-Site": "cross-site"},
+        {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate"},
+        {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "no-cors"},
+    ],
+)
+async def test_no_other_page_may_use_it(fresh: Server, headers: dict[str, str]) -> None:
+    reply = await fresh.post("/api/conversations", {}, headers=headers)
+    assert reply.status == 403
+    assert reply.error["code"] == "forbidden"
+    assert (await fresh.get("/api/conversations")).body["conversations"] == []
+    reply = await fresh.post("/v1/chat/completions", {}, headers=headers)
+    assert reply.status == 403
+    assert reply.error["type"] == "invalid_request_error"
+
+
+async def test_a_link_from_another_page_may_lead_to_it(server: Server) -> None:
+    headers = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate"}
+    assert (await server.get("/", headers)).status in (200, 503)
+
+
+PATHS = ("/api/models", "/api/conversations", "/v1/models", "/api/nowhere")
+
+
+@pytest.mark.parametrize("given", ["", "s3crêt", "Bearer", "Bearer ", "Bearer wrong", "Basic s3crêt", "Bearer s3crê"])
+async def test_without_the_key_nothing_is_said(keyed: Server, given: str) -> None:
+    for path in PATHS:
+        reply = await keyed.get(path, {"Authorization": given} if given else None)
+        assert reply.status == 401
+        assert "Authorization: Bearer KEY" in reply.error["message"]
+    assert (await keyed.get("/v1/models")).error["type"] == "authentication_error"
+
+
+async def test_with_the_key_everything_is(keyed: Server) -> None:
+    for given in ("Bearer s3crêt", "bearer s3crêt"):
+        assert [(await keyed.get(path, {"Authorization": given})).status for path in PATHS] == [200, 200, 200, 404]
+
+
+async def test_health_needs_no_key(keyed: Server) -> None:
+    assert (await keyed.get("/api/health")).status == 200
+
+
+@pytest.mark.parametrize(
+    "path", ["/%61pi/models", "/api/%6dodels", "/api//models", "//api/models", "/v1/../api/models"]
+)
+async def test_no_way_around_the_key(keyed: Server, path: str) -> None:
+    from yarl import URL
+
+    async with keyed.http.get(URL(keyed.address + path, encoded=True)) as response:
+        assert response.status in (401, 404)
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1"])
+async def test_an_open_address_needs_a_key(tmp_path: Path, host: str) -> None:
+    settings = Settings(data_dir=tmp_path / "data", host=host, port=0, embedded=False)
+    with pytest.raises(SettingsError, match="ECLAIR_API_KEY"):
+        await serve(settings, lambda _: None)
+    assert not (tmp_path / "data").exists(), "nothing was begun"
+
+
+async def test_a_port_in_use_says_who_holds_it(server: Server, settings: Settings) -> None:
+    port = int(server.address.rsplit(":", 1)[1])
+    with pytest.raises(PortInUse, match=rf"Port {port} is in use"):
+        await serve(replace(settings, port=port), lambda _: None)
+
+
+async def test_an_address_that_is_not_ours(settings: Settings) -> None:
+    with pytest.raises(SettingsError, match=r"192\.0\.2\.1 is no address of this machine"):
+        await serve(replace(settings, host="192.0.2.1", api_key="k"), lambda _: None)

@@ -1,0 +1,136 @@
+"""A question that no document answers is seen to be one, through the HTTP door; a stand-in says what a model would."""
+
+from __future__ import annotations
+
+import asyncio
+import tomllib
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from eclair.settings import Settings
+from tests.llm.servers import Speaking
+from tests.server.test_documents import TOWER, add, asked, reading, ready
+from tests.support import Server, text_of
+
+JSON = dict[str, Any]
+TURM = """\
+# Der Turm
+
+Der Turm von Ettelbrück wurde im Jahr 1903 von Marie Lacroix gebaut. Er ist 330 Meter hoch und wiegt 7 300 Tonnen.
+"""
+SAYS = tomllib.loads((resources.files("eclair.documents") / "nothing_found.toml").read_text("utf-8"))
+PAGE = Path(__file__).parents[2] / "ui" / "src" / "i18n"
+
+
+def codes(message: JSON) -> list[str]:
+    return [remark["code"] for remark in message["remarks"]]
+
+
+def was_asked(model: Speaking, words: str) -> bool:
+    return any("chat" in call.path and words in str(call.json) for call in model.standin.calls)
+
+
+async def embedded(server: Server, file: JSON) -> None:
+    """Once it is found by its meaning."""
+    async with asyncio.timeout(60):
+        while not (file["state"] == "ready" and file["embedded"] == file["chunks"]):
+            file = dict((await server.get(f"/api/files/{file['id']}")).body)
+            await asyncio.sleep(0.05)
+
+
+@pytest.mark.parametrize(
+    ("text", "question", "language"),
+    [
+        (TOWER, "How do I cook rice?", "en"),
+        (TURM, "Wie lange muss ein Ei kochen?", "de"),
+        (TOWER, "Which vitamin is in oranges and lemons?", "en"),
+    ],
+)
+async def test_by_its_words_nothing_fits_and_a_small_model_is_not_asked(
+    settings: Settings, text: str, question: str, language: str
+) -> None:
+    async with reading(settings, name="tiny-0.1b") as (server, model):
+        file = await ready(server, await add(server, text))
+        message = await server.say(await server.begin(), question, files=[file["id"]])
+        assert text_of(message) == SAYS[language]
+        assert (message["status"], message["citations"], message["doubts"]) == ("finished", [], [])
+        assert codes(message) == ["nothing_found"]
+        assert message["passages"], "what was consulted is shown"
+        assert not was_asked(model, question)
+
+
+@pytest.mark.parametrize(
+    ("text", "question"),
+    [
+        (TOWER, "How high is the tower of Ettelbruck?"),
+        (TOWER, "Why?"),
+        (TOWER, "Please summarise this document"),
+        (TURM, "Wie hoch ist der Turm?"),
+        (TURM, "How high is the tower of Ettelbruck?"),
+    ],
+)
+async def test_what_may_be_answered_is_not_refused(settings: Settings, text: str, question: str) -> None:
+    async with reading(settings, name="tiny-0.1b") as (server, _):
+        file = await ready(server, await add(server, text))
+        message = await server.say(await server.begin(), question, files=[file["id"]])
+        assert text_of(message).startswith("> ")
+        assert codes(message) == []
+
+
+async def test_by_its_meaning_a_question_in_another_language_is_told_from_one_that_nothing_answers(
+    settings: Settings,
+) -> None:
+    async with reading(settings, name="tiny-0.1b", embedder="auto") as (server, _):
+        file = await add(server)
+        await embedded(server, file)
+        conversation = await server.begin()
+        message = await server.say(conversation, "Wie hoch ist der Turm von Ettelbrück?", files=[file["id"]])
+        assert text_of(message).startswith("> The tower")
+        assert codes(message) == []
+        message = await server.say(conversation, "Wie lang ist die Kündigungsfrist in meinem Mietvertrag?")
+        assert text_of(message) == SAYS["de"]
+        assert codes(message) == ["nothing_found"]
+        message = await server.say(conversation, "Who has built the tower, and in which year?")
+        assert "1903" in text_of(message)
+
+
+async def test_a_larger_model_is_asked_all_the_same(settings: Settings) -> None:
+    async with reading(settings) as (server, model):
+        library = (await server.post("/api/libraries", {"name": "handbook"})).body
+        await ready(server, await add(server, library=library["id"]))
+        message = await server.say(
+            await server.begin(), "Which vitamin is in a tower of oranges?", libraries=["handbook"]
+        )
+        assert codes(message) == []
+        question = "Which vitamins do oranges, lemons, apples, pears and cherries near a bridge contain?"
+        message = await server.say(await server.begin(), question, libraries=["handbook"])
+        assert text_of(message) == model.says
+        assert codes(message) == ["nothing_found"]
+        assert "<passages>" in asked(model)
+        told = "Write a poem on vitamins, oranges, lemons, bread, cheese and a bridge"
+        message = await server.say(await server.begin(), told, libraries=["handbook"])
+        assert codes(message) == [], "what is told to do need have none of the words"
+
+
+def test_that_nothing_answers_is_said_in_every_language_of_the_page() -> None:
+    assert SAYS.keys() == {path.stem for path in PAGE.glob("??.ts")}
+    assert len(set(SAYS.values())) == len(SAYS)
+
+
+async def test_below_quotes_the_words_of_a_model_are_no_quote(settings: Settings) -> None:
+    async with reading(settings, name="tiny-0.1b") as (server, model):
+        file = await ready(server, await add(server))
+        model.says = "> > It is big.\n > 3 > 2"
+        message = await server.say(await server.begin(), "How high is the tower of Ettelbruck?", files=[file["id"]])
+        assert text_of(message).endswith("\n\nIt is big.\n 3 > 2")
+        assert all(citation["end"] <= len(text_of(message)) for citation in message["citations"])
+
+
+async def test_a_figure_alone_is_not_quoted(settings: Settings) -> None:
+    async with reading(settings, name="tiny-0.1b") as (server, _):
+        file = await ready(server, await add(server, "8", "sign.txt"))
+        message = await server.say(await server.begin(), "How high is the tower of Ettelbruck?", files=[file["id"]])
+        assert text_of(message) == "OK"

@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+from datetime import date
+
+import pytest
+
+from eclair.errors import NotFound
+from eclair.schema.documents import Block, Page
+from eclair.schema.web import WebPage
+from eclair.storage.store import SQLStore
+from tests.support import conversation
+
+PAGE = WebPage(
+    url="https://tagblatt.example/a?b=1",
+    fetched=1_700_000_000_000,
+    title="Größe",
+    site="tagblatt.example",
+    pages=(
+        Page(1, "Größe\nEin Absatz.", (Block("heading", 0, 5, 1), Block("paragraph", 6, 17))),
+        Page(2, "a | b", (Block("table", 0, 5),), label="ii"),
+    ),
+    author="Selma Aydin",
+    language="de",
+    published=date(2026, 9, 14),
+    wall="pay",
+)
+
+
+async def test_a_page_is_kept_as_it_was_read(store: SQLStore) -> None:
+    await conversation(store)
+    for _ in range(2):
+        await store.web.add_page("local", "page_1", "conv_a", PAGE)
+    assert await store.web.page("local", "page_1") == PAGE
+
+
+async def test_what_is_another_owners_is_not_there(store: SQLStore) -> None:
+    await conversation(store)
+    with pytest.raises(NotFound):
+        await store.web.add_page("someone", "page_1", "conv_a", PAGE)
+    await store.web.add_page("local", "page_1", "conv_a", PAGE)
+    for owner, id in (("someone", "page_1"), ("local", "page_2")):
+        with pytest.raises(NotFound):
+            await store.web.page(owner, id)
+
+
+async def test_a_page_goes_with_its_conversation(store: SQLStore) -> None:
+    await conversation(store)
+    await store.web.add_page("local", "page_1", "conv_a", PAGE)
+    await store.delete_conversation("local", "conv_a", forever=True)
+    with pytest.raises(NotFound):
+        await store.web.page("local", "page_1")
+    await store.erase_deleted(1 << 60)
+    await conversation(store)
+    with pytest.raises(NotFound):
+        await store.web.page("local", "page_1")

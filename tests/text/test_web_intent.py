@@ -1,0 +1,97 @@
+"""Which questions want the web, and why."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from eclair.text.intent.web import ADDRESSES, addresses, wish, without_addresses
+
+TODAY = date(2026, 11, 25)
+
+
+@pytest.mark.parametrize(
+    ("question", "why"),
+    [
+        ("What happened in Brussels today?", "news"),
+        ("Was ist heute in Berlin passiert?", "news"),
+        ("Quelles sont les dernières nouvelles de Lyon ?", "news"),
+        ("¿Qué ha pasado hoy en Madrid?", "news"),
+        ("Cosa è successo oggi a Roma?", "news"),
+        ("Wat is het laatste nieuws over de treinen?", "news"),
+        ("Jakie są najnowsze wiadomości z Gdańska?", "news"),
+        ("O que aconteceu ontem em Lisboa?", "news"),
+        ("Wer ist der Bundeskanzler?", "office"),
+        ("Who is the current president of France?", "current"),
+        ("Who is the president of France?", "office"),
+        ("Qui est le premier ministre belge ?", "office"),
+        ("Was kostet ein Brief nach Österreich?", "price"),
+        ("What is the exchange rate of the krona?", "price"),
+        ("Quel est le taux directeur en vigueur ?", "current"),
+        ("Wie hoch ist der Mindestlohn aktuell?", "current"),
+        ("Who won the European Championship in 2026?", "recent"),
+        ("Fasse https://zeitung.example/artikel zusammen.", "address"),
+        ("What does www.example.org say?", "address"),
+    ],
+)
+def test_what_depends_on_the_time_wants_the_web(question: str, why: str) -> None:
+    found = wish(question, TODAY)
+    assert found is not None
+    assert found.why == why
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "Why is the sky blue?",
+        "Warum ist der Himmel blau?",
+        "Explique le théorème de Pythagore.",
+        "Write a poem about the sea.",
+        "Schreibe eine E-Mail an meinen Vermieter.",
+        "What is 12 times 17?",
+        "Who wrote Faust?",
+        "When did the Second World War end?",
+        "What happened in 1848?",
+        "How do I renew a certificate?",
+        "Hello!",
+        "Translate: good morning, my friend",
+        "def f(x): return x ** 2  # what does this do?",
+        "Wie funktioniert ein Kugellager?",
+    ],
+)
+def test_what_a_model_knows_does_not(question: str) -> None:
+    assert wish(question, TODAY) is None
+
+
+def test_how_new_a_source_must_be_is_what_was_asked() -> None:
+    days = [wish(text, TODAY) for text in ("What happened today?", "the latest news", "Who is the king of Spain?")]
+    ages = [found.days for found in days if found is not None and found.days is not None]
+    assert len(ages) == 3
+    assert ages == sorted(ages)
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("See https://a.example/x.", ["https://a.example/x"]),
+        ("(https://a.example/x_(y))", ["https://a.example/x_(y)"]),
+        ("“https://a.example/x?y=1&z=2”, or http://b.example", ["https://a.example/x?y=1&z=2", "http://b.example"]),
+        ("www.a.example/b", ["https://www.a.example/b"]),
+        ("https://a.example/x https://a.example/x", ["https://a.example/x"]),
+        ("me@www.example.org and file:///etc/passwd and ftp://a.example", []),
+        ("https:// and http://", []),
+        ("http://[::1", []),
+    ],
+)
+def test_addresses_are_found_as_they_are_meant(text: str, found: list[str]) -> None:
+    assert addresses(text) == found
+
+
+@given(st.text(max_size=300))
+def test_any_text_has_few_addresses_and_none_is_left(text: str) -> None:
+    assert len(addresses(text)) <= ADDRESSES
+    assert addresses(without_addresses(text)) == []
+    wish(text, TODAY)

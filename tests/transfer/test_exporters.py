@@ -1,0 +1,323 @@
+"""Exports say everything, run nothing, fetch nothing, and come back in as they were."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from html.parser import HTMLParser
+from pathlib import Path
+
+import orjson
+import pytest
+
+from eclair.schema.messages import (
+    Attachment,
+    Citation,
+    Conversation,
+    Doubt,
+    Fault,
+    LibraryName,
+    Message,
+    PageBreak,
+    Part,
+    Passage,
+)
+from eclair.transfer.export_view import Exported, file_name
+from eclair.transfer.exporters import RENDERERS, Format
+from tests.transfer.support import NOW, staged
+
+CONVERSATION = "conv_" + "0" * 26
+NASTY = """# Heading
+
+<script>alert(1)</script> and <img src=x onerror=alert(1)>
+
+[run](javascript:alert(1)) [data](data:text/html,x) [site](https://example.org/?a=1&b="2")
+![far](https://example.org/track.png "t") ![here](data:image/png;base64,AAAA)
+
+| a | b |
+|---|---|
+| 1 | ~~2~~ |
+
+```html
+</code></pre><script>
+```"""
+
+
+def message(number: int, role: str, text: str, parent: int | None = None, **more: object) -> Message:
+    values = {
+        "id": f"msg_{number:026}",
+        "conversation": CONVERSATION,
+        "parent": None if parent is None else f"msg_{parent:026}",
+        "role": role,
+        "parts": (Part("text", text),),
+        "created": 1_700_000_000_000 + number,
+    }
+    return Message(**{**values, **more})  # pyright: ignore[reportArgumentType]
+
+
+@pytest.fixture
+def exported() -> Exported:
+    thought = (Part("reasoning", "Hm\n<b>"), Part("tool_call", '{"q": "<x>"}', "1", "search"), Part("text", NASTY))
+    messages = (
+        message(1, "user", "What is <this>?\n  and *that*"),
+        message(2, "assistant", "", 1, parts=thought, model="mini & co"),
+        message(3, "assistant", "Another branch", 1, model="other"),
+        message(4, "user", "More", 2),
+        message(5, "assistant", "Half", 4, status="stopped"),
+        message(6, "user", "And?", 5),
+        message(7, "assistant", "", 6, parts=(), status="failed", fault=Fault("x", "The engine <died>.")),
+    )
+    conversation = Conversation(CONVERSATION, "local", 'A "title" </title><script>', 1, 2, messages[-1].id)
+    return Exported(conversation, messages, NOW)
+
+
+class Page(HTMLParser):
+    """The tags of a page, and that they are balanced."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.open: list[str] = []
+        self.feed(text)
+        self.close()
+        assert self.open == []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        if tag not in ("meta", "img", "br", "hr"):
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.handle_starttag(tag, attrs)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+
+def rendered(exported: Exported, format: Format) -> str:
+    return RENDERERS[format].render(exported).decode()
+
+
+def test_html_runs_and_fetches_nothing(exported: Exported) -> None:
+    text = rendered(exported, "html")
+    page = Page(text)
+    names = {tag for tag, _ in page.tags}
+    assert not names & {"script", "iframe", "link", "object", "form", "base"}
+    for tag, attributes in page.tags:
+        assert not [name for name in attributes if name.startswith("on") or name == "style"]
+        assert (attributes.get("src") or "data:image/").startswith("data:image/"), tag
+        assert not re.match(r"(?i)\s*(javascript|data|vbscript):", attributes.get("href") or "")
+    assert "url(" not in text
+    assert "@import" not in text
+    policy = next(a["content"] for _, a in page.tags if a.get("http-equiv") == "Content-Security-Policy")
+    assert policy is not None
+    assert policy.startswith("default-src 'none'")
+
+
+def test_html_shows_the_branch_as_it_was_meant(exported: Exported) -> None:
+    text = rendered(exported, "html")
+    assert "What is &lt;this&gt;?\n  and *that*" in text
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in text
+    assert "<s>2</s>" in text
+    assert '<img src="data:image/png;base64,AAAA" alt="here">' in text
+    assert '<a href="https://example.org/track.png" rel="noreferrer">far</a>' in text
+    assert "Another branch" not in text
+    assert "Stopped here." in text
+    assert "The engine &lt;died&gt;." in text
+    assert "@media print" in text
+    assert "prefers-color-scheme: dark" in text
+
+
+def test_every_format_says_that_the_answers_are_by_ai(exported: Exported) -> None:
+    for format in RENDERERS:
+        assert "The answers were made by AI" in rendered(exported, format)
+    page = Page(rendered(exported, "html"))
+    assert any(a.get("name") == "generator" and "Éclair" in (a["content"] or "") for _, a in page.tags)
+    marks = [a for _, a in page.tags if a.get("itemprop") == "digitalSourceType"]
+    assert len(marks) == 3
+    assert "TrainedAlgorithmicMedia" in (marks[0]["content"] or "")
+    assert "made by AI (mini &amp; co)" in rendered(exported, "html")
+
+
+def test_markdown_keeps_the_words(exported: Exported) -> None:
+    text = rendered(exported, "markdown")
+    assert text.startswith('# A "title" </title><script>\n')
+    assert NASTY in text
+    assert "## AI · mini & co · 2023-11-14 22:13 UTC" in text
+    assert "> Hm\n> <b>" in text
+    assert "Another branch" not in text
+
+
+def test_json_comes_back_in_as_it_was(exported: Exported, tmp_path: Path) -> None:
+    text = rendered(exported, "json")
+    assert "local" not in text
+    preview, (found,) = staged(tmp_path, text.encode())
+    assert (preview.kind, preview.problems) == ("eclair", ())
+    assert set(found.messages) == set(exported.messages)
+    assert found.conversation == Conversation(
+        CONVERSATION, "", exported.conversation.title, 1, 2, exported.conversation.leaf
+    )
+    assert orjson.loads(text)["eclair"] == 1
+
+
+@pytest.mark.parametrize("format", list(RENDERERS))
+def test_an_empty_conversation_has_a_file_too(format: Format) -> None:
+    empty = Exported(Conversation(CONVERSATION, "local", "", 1, 1), (), NOW)
+    assert "Conversation" in rendered(empty, format) or format == "json"
+    assert empty.name == "Conversation"
+
+
+@pytest.mark.parametrize(
+    ("title", "name"),
+    [
+        ("../../etc/passwd", "etc-passwd"),
+        ("a/b\\c:d*e?f", "a-b-c-d-e-f"),
+        ("Où est l'été ?", "Où-est-l-été"),
+        ("x" * 300, "x" * 60),
+        ("…", "conversation"),
+        ("CON\r\nSet-Cookie: x", "CON-Set-Cookie-x"),
+        ("日本語", "日本語"),
+    ],
+)
+def test_file_names_are_safe(title: str, name: str) -> None:
+    assert file_name(title) == name
+
+
+RESTED = """**It rose [3].** It 🧀 fell.
+
+- Lyon has 12. See https://example.org/a
+- `a[3]` is there.
+
+```
+x [3]
+```
+"""
+
+
+@pytest.fixture
+def rested() -> Exported:
+    """A conversation about documents, its second answer with marks."""
+
+    def cites(sentence: str, passage: int) -> Citation:
+        start = RESTED.index(sentence)
+        return Citation(0, start, start + len(sentence), passage, "It  <rose>\nso.", 0, 9, 1.0)
+
+    passages = tuple(
+        Passage(number, f"file_{number}", "<report>.pdf", 4, label, (), 0, 9, "It rose.")
+        for number, label in ((2, "Sales"), (3, None))
+    )
+    doubted = RESTED.index("Lyon has 12.")
+    messages = (
+        message(1, "user", "Why?"),
+        message(2, "assistant", "So.", 1),
+        message(
+            3,
+            "user",
+            "And?",
+            2,
+            files=(Attachment("file_2", "<report>.pdf", 9, "application/pdf"),),
+            libraries=(LibraryName("lib_1", "handbook"),),
+        ),
+        message(
+            4,
+            "assistant",
+            RESTED,
+            3,
+            passages=passages,
+            citations=(
+                cites("**It rose [3].**", 3),
+                cites("It 🧀 fell.", 2),
+                cites("See https://example.org/a", 2),
+                cites("`a[3]` is there.", 3),
+                cites("x [3]\n```", 3),
+            ),
+            doubts=(Doubt(0, doubted, doubted + len("Lyon has 12."), "12", 2),),
+        ),
+    )
+    return Exported(Conversation(CONVERSATION, "local", "Rested", 1, 2, messages[-1].id), messages, NOW)
+
+
+def test_json_brings_sources_back(rested: Exported, tmp_path: Path) -> None:
+    _, (found,) = staged(tmp_path, RENDERERS["json"].render(rested))
+    assert set(found.messages) == set(rested.messages)
+
+
+def test_markdown_has_sources_as_footnotes(rested: Exported) -> None:
+    text = RENDERERS["markdown"].render(rested).decode()
+    assert "*With <report>.pdf, @handbook*" in text
+    assert "**It rose[^2-3].** It 🧀 fell.[^2-2]\n\n- Lyon has 12. (?) See https://example.org/a [^2-2]\n" in text
+    assert "- `a[3]` is there.[^2-3]\n\n```\nx [3]\n```\n" in text
+    assert r"[^2-2]: \<report>.pdf, Sales: “It \<rose> so.”" in text
+    assert r"[^2-3]: \<report>.pdf, page 4: “It \<rose> so.”" in text
+    assert "> (?) Lyon has 12. — *No source says so: 12.*" in text
+
+
+def test_a_source_is_placed_where_its_quote_begins(rested: Exported) -> None:
+    """The passage begins on page 3, and the text of the other has no pages."""
+    answer = rested.messages[-1]
+    paged, text = answer.passages
+    passages = (
+        replace(paged, page=3, label=None, start=0, end=60, breaks=(PageBreak(4, "iv", 5), PageBreak(5, None, 40))),
+        replace(text, name="notes.md", label="", heading=("Town", "Fees")),
+    )
+    citations = tuple(replace(each, quote_start=6) for each in answer.citations)
+    message = replace(answer, passages=passages, citations=citations)
+    exported = replace(rested, messages=(*rested.messages[:-1], message))
+    text = RENDERERS["markdown"].render(exported).decode()
+    assert r"[^2-2]: \<report>.pdf, page iv: “" in text
+    assert "[^2-3]: notes.md, Fees: “" in text
+    assert "<strong>notes.md, Fees</strong>" in RENDERERS["html"].render(exported).decode()
+
+
+def test_html_links_to_sources(rested: Exported) -> None:
+    html = RENDERERS["html"].render(rested).decode()
+    three = '<sup class="source"><a href="#s2-3">3</a></sup>'
+    assert f"<strong>It rose{three}.</strong> It 🧀 fell." in html
+    assert f"<code>a[3]</code> is there.{three}" in html
+    assert "<pre><code>x [3]\n</code></pre>" in html
+    assert '<li id="s2-3"><span>3</span> <strong>&lt;report&gt;.pdf, page 4</strong>' in html
+    assert "With &lt;report&gt;.pdf, @handbook" in html
+    assert "Lyon has 12.</q> No source says so: 12." in html
+    assert "\u2e4e" not in html
+
+
+@pytest.fixture
+def browsed(rested: Exported) -> Exported:
+    """The same, its sources from the web: one is a page, the other has an address that nothing may lead to."""
+    *said, answer = rested.messages
+    sales, report = answer.passages
+    passages = (
+        replace(sales, name="![A](http://evil.example/b.png)", url="javascript:alert(1)", published="lately"),
+        replace(report, name="Bridge <open>", url="https://www.example.org/ä b?q=<1>", published="2026-11-24"),
+    )
+    return replace(rested, messages=(*said, replace(answer, passages=passages)))
+
+
+def test_html_leads_from_contents_to_headings(rested: Exported) -> None:
+    text = "1. [Über *alles*](#1-über-alles)\n\n## 1. Über *alles*\n\nIt rose.\n\n## 1. Über alles"
+    asked, answer = rested.branch[:2]
+    answer = replace(answer, parts=(Part("text", text),))
+    conversation = replace(rested.conversation, leaf=answer.id)
+    html = rendered(Exported(conversation, (asked, answer), NOW), "html")
+    assert '<a href="#a1-0-1-%C3%BCber-alles">' in html
+    assert html.count('id="a1-0-1-über-alles"') == 1
+
+
+def test_markdown_has_title_date_and_address_of_what_is_from_the_web(browsed: Exported) -> None:
+    text = RENDERERS["markdown"].render(browsed).decode()
+    address = "<https://www.example.org/%C3%A4%20b?q=%3C1%3E>"
+    assert rf"[^2-3]: Bridge \<open>, example.org, 24 November 2026, {address}: “It \<rose> so.”" in text
+    assert r"[^2-2]: !\[A\](http://evil.example/b.png), javascript:alert(1), lately: “" in text
+
+
+def test_html_links_to_what_is_from_the_web(browsed: Exported) -> None:
+    html = RENDERERS["html"].render(browsed).decode()
+    address = "https://www.example.org/%C3%A4%20b?q=%3C1%3E"
+    named = "<strong>Bridge &lt;open&gt;, example.org, 24 November 2026</strong>"
+    assert f'{named} <a href="{address}" rel="noopener noreferrer">{address}</a>' in html
+    assert 'href="javascript' not in html
+
+
+def test_json_brings_back_what_is_from_the_web(browsed: Exported, tmp_path: Path) -> None:
+    _, (found,) = staged(tmp_path, RENDERERS["json"].render(browsed))
+    assert set(found.messages) == set(browsed.messages)
