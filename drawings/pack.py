@@ -26,7 +26,7 @@ LANGUAGES = (
     *("bg", "ca", "cs", "da", "de", "el", "en", "es", "et", "fi", "fr", "ga", "hr", "hu", "is", "it", "lt", "lv", "mt"),
     *("nl", "no", "pl", "pt", "ro", "ru", "sk", "sl", "sq", "sv", "tr", "uk"),
 )
-FOLDER = Path("src", "eclair", "pictures", "drawing")
+FOLDER = Path("src", "eclair", "images", "backends", "clipart")
 ARCHIVE, LETTERING = FOLDER / "drawings.zip", FOLDER / "lettering.ttf"
 
 NOTO, CLDR, FONT = (
