@@ -210,7 +210,7 @@ async def open_drawing(
     async with AsyncExitStack() as stack:
         marks = Marks.configured(settings, stay=True)
         stack.push_async_callback(marks.close)
-        made = [*generators(settings, store.servers, reading.embedder, door=door), *around.generators(door)]
+        made = [*generators(settings, store.servers, door=door), *around.generators(door)]
         files = (reading.blobs, reading.seeing)
         yield marks, await stack.enter_async_context(open_studio(settings, store, gallery, *files, marks, idle, made))
 

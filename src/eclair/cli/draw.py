@@ -15,7 +15,6 @@ from eclair.cli._logging import log_if_debugging
 from eclair.cli._signals import carry_out
 from eclair.cli._terminal import Terminal
 from eclair.errors import InvalidInput, NotFound, TooLarge, UserError
-from eclair.images.backends.icons.generator import ICONS
 from eclair.images.gallery import Gallery
 from eclair.images.inputs import Brought
 from eclair.provenance.report import Form
@@ -68,8 +67,7 @@ async def _draw(settings: Settings, wanted: Wanted, terminal: Terminal) -> int:
         tuple((str(path), _bytes(path, most)) for path in wanted.edit),
         _bytes(wanted.mask, most) if wanted.mask is not None else None,
     )
-    embedder = settings.embedder if wanted.model == ICONS else "off"
-    alone = replace(settings, embedded=False, embedder=embedder, titles=False, tune=False)
+    alone = replace(settings, embedded=False, embedder="off", titles=False, tune=False)
     async with open_core(alone) as core:
         terminal.status("Looking who draws…")
         commission = await core.studio.wish(OWNER, wanted.prompt, wanted.wish, wanted.model, brought=brought, form=form)

@@ -16,7 +16,6 @@ from eclair.cli._arguments import load_settings
 from eclair.cli._logging import log_if_debugging
 from eclair.cli._terminal import Terminal
 from eclair.cli.pull import made_by
-from eclair.documents.embeddings import E5
 from eclair.images.backends.registry import generators
 from eclair.llm.base import Model
 from eclair.llm.registry import build
@@ -118,7 +117,7 @@ async def _rows(settings: Settings) -> tuple[list[Row], list[PictureModel], list
 async def drawing(settings: Settings, door: Door) -> list[PictureModel]:
     """What draws, or could."""
     found: dict[str, PictureModel] = {}
-    for generator in generators(settings, embedder=E5() if settings.embedder == "auto" else None, door=door):
+    for generator in generators(settings, door=door):
         try:
             for model in await generator.models():
                 found.setdefault(model.id, model)
@@ -169,7 +168,7 @@ def _picture_cells(model: PictureModel) -> tuple[str, ...]:
     )
     states = {
         "ready": "ready",
-        "absent": model.why if model.small and model.why else f"not here: `eclair pull {model.id}`",
+        "absent": f"not here: `eclair pull {model.id}`",
         "locked": model.why or "locked",
     }
     return (

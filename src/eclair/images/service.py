@@ -123,8 +123,7 @@ class Studio:
         if self._model is not None:
             return next((model for model in models if model.id == self._model), None)
         ready = [model for model in models if model.state == "ready"]
-        able = [model for model in ready if not model.small]
-        taught = next((model for model in able if not model.drawn), next(iter(able or ready), None))
+        taught = next((model for model in ready if not model.drawn), next(iter(ready), None))
         if edits and (taught is None or not taught.edits):
             return next((model for model in ready if model.edits), taught)
         return taught

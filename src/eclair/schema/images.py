@@ -23,8 +23,7 @@ class PictureModel:
     between `least` and `most`. `steps` and `guidance` are what its makers advise, None where it has no such thing.
     `edits` says that it takes pictures too, `masks` that it takes a mask, `negative` that it heeds what is not to be
     seen, `previews` that it can be watched. `jurisdiction` is the country where it runs, None for this machine.
-    `drawn` is for one that no pictures taught: what it makes is put together from drawings. One that is `small` knows
-    few things, and draws where it is named.
+    `drawn` is for one that no pictures taught: what it makes is put together from drawings.
     """
 
     id: str
@@ -48,7 +47,6 @@ class PictureModel:
     previews: bool = False
     jurisdiction: str | None = None
     drawn: bool = False
-    small: bool = False
     languages: tuple[str, ...] = ()
     state: State = "ready"
     why: str | None = None

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from eclair.documents.embeddings import Embedder
 from eclair.images import catalog
 from eclair.images.backends.bfl import BlackForestLabs
 from eclair.images.backends.clipart.drawer import Drawer
 from eclair.images.backends.diffusers.generator import Diffusers
-from eclair.images.backends.icons.generator import Icons
 from eclair.images.backends.openai import OpenAIImages
 from eclair.images.backends.sdcpp import StableDiffusionCpp
 from eclair.images.backends.servers import Listing, PictureServers, glanced
@@ -18,14 +16,11 @@ from eclair.network.gate import CLOSED, Door
 from eclair.settings import Settings
 
 
-def generators(
-    settings: Settings, listing: Listing | None = None, embedder: Embedder | None = None, *, door: Door = CLOSED
-) -> Sequence[Generator]:
+def generators(settings: Settings, listing: Listing | None = None, *, door: Door = CLOSED) -> Sequence[Generator]:
     """The generators, which start nothing before they draw. Whoever asks for them closes them.
 
-    `listing` gives the servers that were added, as the store has them; without it they are read from its file. The
-    small model understands words by the `embedder`. What leaves this machine goes through `door`. Raises SettingsError
-    for a fault in the owner's catalogue.
+    `listing` gives the servers that were added, as the store has them; without it they are read from its file.
+    What leaves this machine goes through `door`. Raises SettingsError for a fault in the owner's catalogue.
     """
     taken = frozenset(catalog.entries(settings.catalog))
     servers = PictureServers(settings, listing or glanced(settings))
@@ -41,5 +36,4 @@ def generators(
         BlackForestLabs(servers, taken, door=door),
         OpenAIImages(servers, taken, door=door),
         Drawer(),
-        Icons(embedder),
     ]
