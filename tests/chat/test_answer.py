@@ -10,9 +10,9 @@ from contextlib import aclosing
 import pytest
 
 from eclair.chat import answer as answering
-from eclair.chat.answer import Answer, Meter, Turn, effective
+from eclair.chat.answer import Answer
 from eclair.errors import EngineBroken, EngineUnavailable
-from eclair.generation.prompt import Laid
+from eclair.generation.prompt import Laid, PreparedTurn
 from eclair.llm.base import Counted, Embedded, Ended, Health, Model, Piece, Reasoning, Request, Said, Text, ToolCall
 from eclair.schema.events import (
     Event,
@@ -77,7 +77,7 @@ class Fake:
 
 def answer(engine: Fake, *, dropped: int = 0, continues: Message | None = None) -> Answer:
     laid = Laid((Said("user", "Hello"),), dropped)
-    return Answer(Turn(engine, MODEL, laid, Sampling(max_tokens=9), time.perf_counter(), continues))
+    return Answer(PreparedTurn(engine, MODEL, laid, Sampling(max_tokens=9), time.perf_counter(), continues))
 
 
 async def heard(work: Answer) -> list[Event]:
@@ -207,44 +207,3 @@ async def test_cancelling_it_closes_the_engine(pieces: tuple[Piece | None, ...])
     with pytest.raises(asyncio.CancelledError):
         await task
     assert engine.closed
-
-
-def test_what_was_asked_for_comes_before_the_makers_and_the_settings() -> None:
-    assert effective(Sampling(), Sampling(), 100) == Sampling(max_tokens=100)
-    assert effective(Sampling(), Sampling(0.6, 0.9, 50), 100) == Sampling(0.6, 0.9, 50)
-    small = Sampling(0.2, repeat_penalty=1.1)
-    assert effective(Sampling(), small, 100).repeat_penalty == 1.1
-    assert effective(Sampling(0.0), small, 100).repeat_penalty is None
-    assert effective(Sampling(0.0, 0.1, 5, 7, ("x",)), Sampling(0.6, 0.9, 50), 100) == Sampling(0.0, 0.1, 5, 7, ("x",))
-
-
-def test_a_meter_that_measured_nothing_says_nothing() -> None:
-    meter = Meter(time.perf_counter())
-    assert meter.usage() is None
-    meter.text(" ")
-    assert meter.usage() is None
-    meter.text("one")
-    usage = meter.usage()
-    assert usage is not None
-    assert (usage.words, usage.words_per_second, usage.completion_tokens) == (1, None, None)
-
-
-def test_a_meter_counts_between_white_space() -> None:
-    now = iter((10.0, 11.0, 12.0, 14.0, 15.0))
-    meter = Meter(9.0, clock=lambda: next(now))
-    for piece in ("Hel", "lo wor", "ld", "\n\nagain"):
-        meter.text(piece)
-    usage = meter.usage()
-    assert usage is not None
-    assert (usage.words, usage.first_word_ms, usage.words_per_second) == (3, 1000.0, 0.5)
-
-
-@pytest.mark.parametrize(("seconds", "rate"), [(0.0, None), (0.001, None), (0.049, None), (0.05, 980.0), (2.0, 24.5)])
-def test_a_meter_tells_no_rate_of_what_came_at_once(seconds: float, rate: float | None) -> None:
-    now = iter((0.0, seconds, seconds))
-    meter = Meter(0.0, clock=lambda: next(now))
-    meter.text("one ")
-    meter.text("more " * 49)
-    usage = meter.usage()
-    assert usage is not None
-    assert (usage.words, usage.words_per_second) == (50, rate)

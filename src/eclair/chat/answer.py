@@ -10,18 +10,18 @@ import math
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import assert_never
 
 from eclair.errors import EngineBroken, TooLarge, UpstreamError
-from eclair.generation.cost import UNSTATED, Rates, settled
 from eclair.generation.fallback import MOVES_ON, Fallback, stopped
 from eclair.generation.live_citations import Checks
+from eclair.generation.meter import Meter
 from eclair.generation.parts import Parts
-from eclair.generation.prompt import Laid
+from eclair.generation.prompt import PreparedTurn
 from eclair.generation.sources import Grounds, OwnWords, Quoted
 from eclair.images.tool import MOST, NAME, Artist, offered
-from eclair.llm.base import JSON, Counted, Ended, Engine, Model, Piece, Reasoning, Request, Tab, Text, ToolCall
+from eclair.llm.base import JSON, Counted, Ended, Engine, Model, Piece, Reasoning, Request, Text, ToolCall
 from eclair.schema.events import (
     Cited,
     Doubted,
@@ -36,105 +36,14 @@ from eclair.schema.events import (
     StepStarted,
     UsageCounted,
 )
-from eclair.schema.messages import FinishReason, Message, Passage, Sampling, Usage
-
-TELLING = 0.05
-"""Seconds that the words of an answer must take for a rate to be told: what comes at once tells nothing."""
+from eclair.schema.messages import FinishReason, Message, Passage
 
 PATIENCE = 0.4
 """Seconds without a word after which the person is told what is waited for."""
 
 
-@dataclass(frozen=True, slots=True)
-class Turn:
-    """What is to be answered, by which model, and what is to be said before.
-
-    `continues` is an answer that was cut off and is to be taken up. `accepted` is the moment at which the
-    person asked, on the clock of `time.perf_counter`. `rates` are what its owner says that the model takes. `effort`
-    is the `reasoning_effort` that the model is asked for, None as it likes; `remarks` are what the person should know
-    beforehand.
-    """
-
-    engine: Engine
-    model: Model
-    laid: Laid
-    sampling: Sampling
-    accepted: float
-    continues: Message | None = None
-    rates: Rates = UNSTATED
-    effort: str | None = None
-    remarks: tuple[Remarked, ...] = ()
-
-
-Again = Callable[[Engine, Model, Sequence[Passage], Sequence[str]], Awaitable[Turn]]
+Again = Callable[[Engine, Model, Sequence[Passage], Sequence[str]], Awaitable[PreparedTurn]]
 """The same question, laid out for a model, with the passages that may answer it and notes."""
-
-
-def effective(asked: Sampling, recommended: Sampling, max_tokens: int) -> Sampling:
-    """What was asked for, then what the catalogue recommends, then the setting. Whoever asks for a temperature gets the
-    model as it is, without a penalty for what repeats."""
-    return replace(
-        asked,
-        temperature=asked.temperature if asked.temperature is not None else recommended.temperature,
-        top_p=asked.top_p if asked.top_p is not None else recommended.top_p,
-        max_tokens=asked.max_tokens or recommended.max_tokens or max_tokens,
-        repeat_penalty=recommended.repeat_penalty if asked.temperature is None else None,
-    )
-
-
-class Meter:
-    """Measures an answer: when its first word came, how many came, how fast, and what it took."""
-
-    def __init__(
-        self, accepted: float, rates: Rates = UNSTATED, clock: Callable[[], float] = time.perf_counter
-    ) -> None:
-        self.tab = Tab()
-        self.rates = rates
-        self._accepted = accepted
-        self._clock = clock
-        self._shown: float | None = None
-        self._first: float | None = None
-        self._last = 0.0
-        self._words = 0
-        self._in_word = False
-        self._counted: Counted | None = None
-
-    def quoted(self) -> None:
-        """Words that are not the model's are shown now: the first ones, but none by which its speed is told."""
-        self._shown = self._clock() if self._shown is None else self._shown
-
-    def text(self, text: str) -> None:
-        """More words came just now; a word may come in pieces."""
-        self._last = self._clock()
-        if self._first is None and text.strip():
-            self._first = self._last
-            self._shown = self._first if self._shown is None else self._shown
-        if text:
-            self._words += len(text.split()) - (self._in_word and not text[0].isspace())
-            self._in_word = not text[-1].isspace()
-
-    def counted(self, counted: Counted) -> None:
-        self._counted = counted
-
-    def usage(self) -> Usage | None:
-        """What was measured; None when nothing came at all and nothing was taken."""
-        if self._shown is None and self._counted is None and self.tab == Tab():
-            return None
-        words = self._words
-        seconds = self._last - self._first if self._first is not None else 0.0
-        counted = self._counted
-        usage = Usage(
-            prompt_tokens=counted.prompt_tokens if counted else None,
-            cached_tokens=counted.cached_tokens if counted else None,
-            completion_tokens=counted.completion_tokens if counted else None,
-            first_word_ms=None if self._shown is None else round((self._shown - self._accepted) * 1000, 1),
-            words=words,
-            words_per_second=round((words - 1) / seconds, 1) if words > 1 and seconds >= TELLING else None,
-            seconds=round(self._clock() - self._accepted, 3),
-            drafted_tokens=counted.drafted_tokens if counted else None,
-            accepted_tokens=counted.accepted_tokens if counted else None,
-        )
-        return settled(usage, self.rates, self.tab)
 
 
 class Answer:
@@ -147,7 +56,7 @@ class Answer:
 
     def __init__(
         self,
-        turn: Turn,
+        turn: PreparedTurn,
         fallback: Fallback | None = None,
         again: Again | None = None,
         grounds: Grounds | None = None,
@@ -205,7 +114,7 @@ class Answer:
 
     async def _ask_in_turn(self) -> AsyncGenerator[Event, None]:
         """Ask the model, or others in its place."""
-        other: Turn | None = self._turn
+        other: PreparedTurn | None = self._turn
         while other is not None:
             self._turn, other = other, None
             try:
@@ -304,7 +213,7 @@ class Answer:
         if self._reason is None:
             raise EngineBroken("The engine broke off before the end of its answer; try again.")
 
-    async def _other(self, error: UpstreamError) -> Turn | None:
+    async def _other(self, error: UpstreamError) -> PreparedTurn | None:
         """The turn of the next model that is there and can read it."""
         model, why = self._turn.model.id, error.message
         while self._fallback is not None and self._again is not None:
@@ -401,12 +310,12 @@ class Answer:
 class _Slow(Exception):
     """The first word is long in coming, and `other` is there to be asked."""
 
-    def __init__(self, other: Turn) -> None:
+    def __init__(self, other: PreparedTurn) -> None:
         super().__init__(other.model.id)
         self.other = other
 
 
-def _trimmed(turn: Turn) -> Remarked:
+def _trimmed(turn: PreparedTurn) -> Remarked:
     return Remarked(
         "history_trimmed",
         f"The conversation is longer than {turn.model.name} can read at once; "

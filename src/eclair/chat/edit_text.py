@@ -5,11 +5,11 @@ from __future__ import annotations
 from contextlib import aclosing
 from dataclasses import dataclass
 
-from eclair.chat.answer import Meter
 from eclair.chat.text_edits import Change, Task
 from eclair.chat.turns import check_text
 from eclair.errors import EngineBroken, InvalidInput
 from eclair.generation.fallback import Ask, stream
+from eclair.generation.meter import Meter
 from eclair.llm.base import Counted, Ended, Engine, Model, Request, Text
 from eclair.schema.messages import Sampling, Usage
 

@@ -6,7 +6,7 @@ import time
 from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import dataclass, field, replace
 
-from eclair.chat.answer import Again, Answer, Turn, effective
+from eclair.chat.answer import Again, Answer
 from eclair.chat.language_notice import language_remark
 from eclair.chat.preferences import Preferences, Preferred
 from eclair.chat.prefill import Prefill
@@ -18,7 +18,8 @@ from eclair.documents.retriever import Documents, is_small
 from eclair.documents.vision import Look, Seeing, nothing
 from eclair.errors import InvalidInput, TooLarge
 from eclair.generation.cost import rates
-from eclair.generation.prompt import lay_out
+from eclair.generation.prompt import PreparedTurn, lay_out
+from eclair.generation.sampling import resolve_sampling
 from eclair.generation.sources import Grounds, Numbering, joined
 from eclair.images.run import Drawing
 from eclair.images.service import Studio
@@ -280,7 +281,9 @@ class Turns:
         """Lays the question out for whoever answers it, with a word on its language if the model does not list that."""
         said = history if continues is None else history[:-1]
 
-        async def lay_out_for(engine: Engine, model: Model, passages: Sequence[Passage], notes: Sequence[str]) -> Turn:
+        async def lay_out_for(
+            engine: Engine, model: Model, passages: Sequence[Passage], notes: Sequence[str]
+        ) -> PreparedTurn:
             by = chosen.by(engine, model)
             turn = await prepare(self._settings, by, choices, history, accepted, instructions, passages, notes, look)
             remark = await language_remark(said, model, await self._registry.models(), self._settings)
@@ -340,7 +343,7 @@ async def prepare(
     passages: Sequence[Passage] = (),
     notes: Sequence[str] = (),
     look: Look = nothing,
-) -> Turn:
+) -> PreparedTurn:
     """Fill in what `choices` leave open, and choose what of `history` the model is shown. Raises TooLarge.
 
     A person's `instructions` stand below the system prompt, which the engine has read already. A model that is to
@@ -354,7 +357,7 @@ async def prepare(
     system = choices.system if choices.system is not None else settings.system_prompt
     system = "\n\n".join(text for text in (system, instructions.strip()) if text)
     longest = min(settings.max_tokens, FEW) if passages and is_small(model) else settings.max_tokens * room
-    sampling = effective(choices.sampling, model.sampling, longest)
+    sampling = resolve_sampling(choices.sampling, model.sampling, longest)
 
     async def count(text: str) -> int:
         return await engine.count(model.id, text)
@@ -368,7 +371,7 @@ async def prepare(
     )
     remarks = (*((chosen.remark,) if chosen.remark is not None else ()), *seen.remarks)
     charged = rates(settings, model)
-    return Turn(engine, model, laid, sampling, accepted, rates=charged, effort=effort, remarks=remarks)
+    return PreparedTurn(engine, model, laid, sampling, accepted, rates=charged, effort=effort, remarks=remarks)
 
 
 def _named(what: New | Retry | Continue, choices: Choices, messages: Sequence[Message]) -> list[str | None]:

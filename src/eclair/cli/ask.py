@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from eclair.chat.answer import Answer, Turn
+from eclair.chat.answer import Answer
 from eclair.chat.language_notice import language_remark
 from eclair.chat.routing import Modes
 from eclair.chat.turns import Choices, check_text, prepare
@@ -24,6 +24,7 @@ from eclair.cli._signals import carry_out
 from eclair.cli._terminal import Terminal
 from eclair.documents.vision import nothing
 from eclair.errors import EclairError, InvalidInput, TooLarge
+from eclair.generation.prompt import PreparedTurn
 from eclair.generation.sources import Grounds, Numbering, joined
 from eclair.llm.base import Engine, Model
 from eclair.llm.registry import Registry, build
@@ -134,7 +135,9 @@ async def _prepare(
 
     look = sources.seeing.of(OWNER) if sources is not None else nothing
 
-    async def again(engine: Engine, model: Model, passages: Sequence[Passage] = (), notes: Sequence[str] = ()) -> Turn:
+    async def again(
+        engine: Engine, model: Model, passages: Sequence[Passage] = (), notes: Sequence[str] = ()
+    ) -> PreparedTurn:
         by = chosen.by(engine, model)
         turn = await prepare(settings, by, question.choices, [asked], question.accepted, "", passages, notes, look)
         remark = await language_remark([asked], model, await registry.models(), settings)

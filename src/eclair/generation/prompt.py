@@ -15,8 +15,10 @@ from datetime import datetime
 from urllib.parse import urlsplit
 
 from eclair.errors import TooLarge
-from eclair.llm.base import Picture, Said
-from eclair.schema.messages import Message, Passage
+from eclair.generation.cost import UNSTATED, Rates
+from eclair.llm.base import Engine, Model, Picture, Said
+from eclair.schema.events import Remarked
+from eclair.schema.messages import Message, Passage, Sampling
 
 Count = Callable[[str], Awaitable[int]]
 """A text to its number of tokens."""
@@ -43,6 +45,26 @@ class Laid:
 
     messages: tuple[Said, ...]
     dropped: int
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedTurn:
+    """A question ready for one model: whom to ask, with which prompt, and what to say beforehand.
+
+    `continues` is an unfinished answer to resume. `accepted` is when the person asked, on the clock of
+    `time.perf_counter`. `effort` is the `reasoning_effort` requested, None to leave it to the model. `remarks` are
+    notices for the person.
+    """
+
+    engine: Engine
+    model: Model
+    laid: Laid
+    sampling: Sampling
+    accepted: float
+    continues: Message | None = None
+    rates: Rates = UNSTATED
+    effort: str | None = None
+    remarks: tuple[Remarked, ...] = ()
 
 
 async def lay_out(

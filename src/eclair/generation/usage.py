@@ -12,9 +12,9 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import replace
 
-from eclair.chat.answer import Meter
 from eclair.errors import StoreError
 from eclair.generation.cost import Rates
+from eclair.generation.meter import Meter
 from eclair.llm.base import Counted, Engine, Model, Piece, Request, Text
 from eclair.schema.messages import Usage
 from eclair.storage.types import Store

@@ -8,8 +8,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from eclair.chat.answer import effective
 from eclair.errors import InvalidInput
+from eclair.generation.sampling import resolve_sampling
 from eclair.llm.base import JSON, Model, Said
 from eclair.llm.base import Request as EngineRequest
 from eclair.schema.messages import Sampling
@@ -266,7 +266,7 @@ class MessagesRequest(CountRequest):
         return EngineRequest(
             model=model.id,
             messages=self.said(),
-            sampling=effective(sampling, model.sampling, self.max_tokens),
+            sampling=resolve_sampling(sampling, model.sampling, self.max_tokens),
             tools=self.wanted_tools(),
             tool_choice=self.tool_choice.wanted() if self.tool_choice else None,
             response_format=output.format.wanted() if output.format else None,

@@ -6,8 +6,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError
 
-from eclair.chat.answer import effective
 from eclair.errors import InvalidInput
+from eclair.generation.sampling import resolve_sampling
 from eclair.llm.base import (
     JSON,
     Model,
@@ -158,7 +158,7 @@ class ChatRequest(_Asked):
         return EngineRequest(
             model=model.id,
             messages=tuple(self.said()),
-            sampling=effective(sampling, model.sampling, max_tokens),
+            sampling=resolve_sampling(sampling, model.sampling, max_tokens),
             tools=tuple(self.tools or ()),
             tool_choice=self.tool_choice,
             response_format=self.response_format,
@@ -196,7 +196,7 @@ class CompletionRequest(_Asked):
         return EngineRequest(
             model=model.id,
             prompt=self.question,
-            sampling=effective(self.sampling(self.max_tokens), model.sampling, max_tokens),
+            sampling=resolve_sampling(self.sampling(self.max_tokens), model.sampling, max_tokens),
             extra=self.passed_on(),
         )
 

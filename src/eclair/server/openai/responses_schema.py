@@ -7,8 +7,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, field_validator
 
-from eclair.chat.answer import effective
 from eclair.errors import InvalidInput
+from eclair.generation.sampling import resolve_sampling
 from eclair.llm.base import JSON, Model, Said
 from eclair.llm.base import Request as EngineRequest
 from eclair.schema.messages import Sampling
@@ -284,7 +284,7 @@ class ResponsesRequest(Body):
         return EngineRequest(
             model=model.id,
             messages=messages,
-            sampling=effective(sampling, model.sampling, max_tokens),
+            sampling=resolve_sampling(sampling, model.sampling, max_tokens),
             tools=tuple(tool.wanted() for tool in self.tools or () if isinstance(tool, FunctionTool)),
             tool_choice=self._tool_choice(),
             response_format=self.text.format.wanted() if self.text and self.text.format else None,

@@ -17,15 +17,15 @@ from functools import cache
 from importlib import resources
 from urllib.parse import quote, urlsplit
 
-from eclair.chat.answer import Meter, Turn
 from eclair.citations.checker import Checker
 from eclair.documents.quotes import quotes
 from eclair.documents.retriever import budget, is_small
 from eclair.errors import EngineBroken
 from eclair.generation.fallback import stopped
 from eclair.generation.live_citations import Checks
+from eclair.generation.meter import Meter
 from eclair.generation.parts import Parts
-from eclair.generation.prompt import harmless, where
+from eclair.generation.prompt import PreparedTurn, harmless, where
 from eclair.generation.sources import Numbering
 from eclair.llm.base import JSON, Counted, Ended, Engine, Model, Reasoning, Request, Said, Text, ToolCall
 from eclair.schema.events import (
@@ -88,7 +88,7 @@ class _Found:
 class Report:
     """The work of one run, as `runs.Work` has it: looks into the questions of `plan` and tells what was found."""
 
-    def __init__(self, searching: Searching, turning: Turning, plan: Sequence[str], turn: Turn) -> None:
+    def __init__(self, searching: Searching, turning: Turning, plan: Sequence[str], turn: PreparedTurn) -> None:
         self._searching = searching
         self._turning = turning
         self._plan = tuple(plan)

@@ -1,0 +1,21 @@
+"""Resolves how an answer is sampled: the request, then the model's makers, then the settings."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from eclair.schema.messages import Sampling
+
+
+def resolve_sampling(asked: Sampling, recommended: Sampling, max_tokens: int) -> Sampling:
+    """Fill in what `asked` leaves open.
+
+    A request that names a temperature gets the bare model, without the repeat penalty its makers recommend.
+    """
+    return replace(
+        asked,
+        temperature=asked.temperature if asked.temperature is not None else recommended.temperature,
+        top_p=asked.top_p if asked.top_p is not None else recommended.top_p,
+        max_tokens=asked.max_tokens or recommended.max_tokens or max_tokens,
+        repeat_penalty=recommended.repeat_penalty if asked.temperature is None else None,
+    )
