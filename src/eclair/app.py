@@ -25,20 +25,24 @@ from eclair.documents.vision import Seeing
 from eclair.generation.cost import rates
 from eclair.generation.usage import Ledger
 from eclair.images.backends.registry import generators
+from eclair.images.download_plan import ImageModelCatalog
 from eclair.images.gallery import Gallery
 from eclair.images.open import open_gallery, open_studio
 from eclair.images.service import Studio
-from eclair.llm.base import Engine, Model, Piece, Request
+from eclair.llm.base import Engine, Piece, Request
 from eclair.llm.local.engine import LocalEngine
+from eclair.llm.local.removal import remove
 from eclair.llm.registry import Registry, build
 from eclair.llm.servers.engines import AddedEngines
 from eclair.llm.servers.service import Servers
 from eclair.llm.tuning.auto import Tuner
+from eclair.models.download_targets import TextModelCatalog
 from eclair.models.downloads import Pulls
 from eclair.network.audit_log import CallLedger
 from eclair.network.client import OWNER, Browser, Door
 from eclair.network.policy import Rules
 from eclair.provenance.service import Marks
+from eclair.schema.models import Model
 from eclair.settings import Settings
 from eclair.storage.blobs import Blobs
 from eclair.storage.change_feed import Changes
@@ -271,7 +275,8 @@ async def open_core(
         )
         answers = (titles, prefill, reading.documents, reading.seeing, world.searching, studio)
         turns = Turns(settings, store, registry, modes, preferences, runs, idle, *answers)
-        pulls = Pulls(settings, registry, changes, door=door)
+        catalogs = (ImageModelCatalog(settings), TextModelCatalog(settings, remove))
+        pulls = Pulls(settings, catalogs, changes, registry.release, registry.ask_anew, door=door)
         stack.push_async_callback(pulls.close)
         yield Core(
             settings=settings,

@@ -13,7 +13,7 @@ from eclair.chat import answer as answering
 from eclair.chat.answer import Answer
 from eclair.errors import EngineBroken, EngineUnavailable
 from eclair.generation.prompt import Laid, PreparedTurn
-from eclair.llm.base import Counted, Embedded, Ended, Health, Model, Piece, Reasoning, Request, Said, Text, ToolCall
+from eclair.llm.base import Counted, Embedded, Ended, Health, Piece, Reasoning, Request, Said, Text, ToolCall
 from eclair.schema.events import (
     Event,
     PartDelta,
@@ -27,6 +27,7 @@ from eclair.schema.events import (
     UsageCounted,
 )
 from eclair.schema.messages import Message, Part, Sampling
+from eclair.schema.models import Model
 
 MODEL = Model("m", "Muse", "fake", context=1000)
 

@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from eclair.chat.routing_rules import DISTANCE, LONG, Candidate, able, near, pick, settle, weigh
-from eclair.llm.base import Model, Thinks
 from eclair.llm.openai import model_names
 from eclair.llm.servers.jurisdiction import Where
+from eclair.schema.models import Model, Thinks
 
 THINKS: list[Thinks | None] = ["enable_thinking", "thinking", "effort", "levels", "prompt", "always", "never", None]
 

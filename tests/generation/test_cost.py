@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from eclair.generation.cost import UNSTATED, Rates, rates, settled
-from eclair.llm.base import Model, Tab
+from eclair.llm.base import Tab
 from eclair.schema.messages import Cost, Energy, Usage
+from eclair.schema.models import Model
 from eclair.settings import EngineSettings, Price, Settings
 
 PRICE = Price("EUR", Decimal("2"), Decimal("6"), Decimal("0.2"))

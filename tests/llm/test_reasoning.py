@@ -9,10 +9,11 @@ import orjson
 import pytest
 
 from eclair.errors import EngineRefused
-from eclair.llm.base import JSON, Request, Said, Text, Thinks
+from eclair.llm.base import JSON, Request, Said, Text
 from eclair.llm.openai.dialects import DIALECTS, PLAIN, Dialect, compose
 from eclair.llm.openai.engine import OpenAIEngine
 from eclair.llm.reasoning import PROMPT
+from eclair.schema.models import Thinks
 from tests.llm.standin import Call, StandIn, standing_in
 
 LLAMACPP, VLLM, SGLANG, MISTRAL, DEEPSEEK, OPENAI = DIALECTS

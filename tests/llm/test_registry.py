@@ -7,9 +7,9 @@ import asyncio
 import pytest
 
 from eclair.llm import registry
-from eclair.llm.base import Model
 from eclair.llm.registry import Registry
 from eclair.llm.scripted import ScriptedEngine
+from eclair.schema.models import Model
 
 
 class Shelf(ScriptedEngine):

@@ -22,11 +22,12 @@ import pytest
 
 from eclair.errors import Conflict, Forbidden, InvalidInput, LicenceAsks, ModelMissing, NotFound, SettingsError
 from eclair.llm.local.engine import LocalEngine
+from eclair.llm.local.removal import remove
 from eclair.models import catalog, installed
 from eclair.models.download import PAUSES, Progress
 from eclair.models.download_plan import Plan, plan
 from eclair.models.huggingface import Hub
-from eclair.models.install import pull, remove
+from eclair.models.install import pull
 from eclair.network.client import Downloads
 from eclair.settings import Settings
 from tests.llm.standin import Call, StandIn, cut, standing_in

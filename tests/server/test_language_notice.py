@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from eclair.chat.language_notice import advise, language_remark
-from eclair.llm.base import Model
 from eclair.models import memory, throughput
 from eclair.schema.messages import Message, Part, Remark
+from eclair.schema.models import Model
 from eclair.settings import Settings
 from tests.models.gguf_files import gguf
 from tests.support import Server, serving

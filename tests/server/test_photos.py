@@ -14,8 +14,8 @@ import pytest
 from PIL import Image
 
 from eclair.app import OWNER
-from eclair.llm.base import Model
 from eclair.schema.messages import Attachment, Message
+from eclair.schema.models import Model
 from eclair.settings import EngineSettings, Settings
 from tests.documents import files, photos
 from tests.llm.servers import Speaking

@@ -12,8 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from eclair.errors import EngineUnavailable, InvalidInput
-from eclair.llm.base import Engine, Model, Piece, Request, Text
+from eclair.llm.base import Engine, Piece, Request, Text
 from eclair.llm.scripted import ScriptedEngine
+from eclair.schema.models import Model
 from eclair.schema.web import Query
 from eclair.web.queries import MOST, WORDS, asked_for, by_engine, by_rule, is_large, read_queries
 from tests.web.services import TODAY

@@ -8,11 +8,12 @@ from contextlib import aclosing
 from dataclasses import dataclass, field
 from datetime import date
 
-from eclair.llm.base import Engine, Model
+from eclair.llm.base import Engine
 from eclair.llm.scripted import ScriptedEngine
 from eclair.network.client import Errand
 from eclair.schema.documents import Block, Page
 from eclair.schema.events import StepFinished
+from eclair.schema.models import Model
 from eclair.schema.web import Hit, Query, WebPage
 from eclair.web.pages.fetch import Unread
 from eclair.web.session import Look, Outside, Sought

@@ -21,7 +21,7 @@ from eclair.generation.parts import Parts
 from eclair.generation.prompt import PreparedTurn
 from eclair.generation.sources import Grounds, OwnWords, Quoted
 from eclair.images.tool import MOST, NAME, Artist, offered
-from eclair.llm.base import JSON, Counted, Ended, Engine, Model, Piece, Reasoning, Request, Text, ToolCall
+from eclair.llm.base import JSON, Counted, Ended, Engine, Piece, Reasoning, Request, Text, ToolCall
 from eclair.schema.events import (
     Cited,
     Doubted,
@@ -37,6 +37,7 @@ from eclair.schema.events import (
     UsageCounted,
 )
 from eclair.schema.messages import FinishReason, Message, Passage
+from eclair.schema.models import Model
 
 PATIENCE = 0.4
 """Seconds without a word after which the person is told what is waited for."""

@@ -10,8 +10,9 @@ from eclair.chat.turns import check_text
 from eclair.errors import EngineBroken, InvalidInput
 from eclair.generation.fallback import Ask, stream
 from eclair.generation.meter import Meter
-from eclair.llm.base import Counted, Ended, Engine, Model, Request, Text
+from eclair.llm.base import Counted, Ended, Engine, Request, Text
 from eclair.schema.messages import Sampling, Usage
+from eclair.schema.models import Model
 
 
 @dataclass(frozen=True, slots=True)

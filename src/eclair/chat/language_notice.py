@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from eclair.errors import SettingsError
-from eclair.llm.base import Model
 from eclair.models import memory, throughput
 from eclair.models.offers import Offer, offers
 from eclair.schema.events import Remarked
 from eclair.schema.messages import Message
+from eclair.schema.models import Model
 from eclair.settings import Settings
 from eclair.text.language import ENGLISH, language_of, lists
 from eclair.util.humanize import size

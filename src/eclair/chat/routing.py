@@ -8,13 +8,14 @@ from dataclasses import dataclass, replace
 from eclair.chat.routing_rules import Candidate, Settled, able, near, pick, settle
 from eclair.errors import EclairError
 from eclair.generation.fallback import Fallback, resolve
-from eclair.llm.base import JSON, Engine, Model, Remote, Request, estimated
+from eclair.llm.base import JSON, Engine, Remote, Request, estimated
 from eclair.llm.openai.model_names import chats
 from eclair.llm.reasoning import FLASH, THINK
 from eclair.llm.registry import Registry
 from eclair.llm.servers.jurisdiction import Where, place
 from eclair.schema.events import Remarked
 from eclair.schema.messages import MODES, Mode, RemarkCode
+from eclair.schema.models import Model
 from eclair.settings import Settings
 from eclair.storage.types import Store
 

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Literal
 
-from eclair.llm.base import Model
 from eclair.llm.servers.jurisdiction import Where
 from eclair.schema.messages import Mode, RemarkCode
+from eclair.schema.models import Model
 
 Settled = Literal["flash", "think"]
 

@@ -18,8 +18,9 @@ from dataclasses import dataclass, replace
 from eclair.errors import EclairError
 from eclair.generation.cost import rates
 from eclair.generation.usage import Ledger
-from eclair.llm.base import Engine, Model, Request, Said, Text
+from eclair.llm.base import Engine, Request, Said, Text
 from eclair.schema.messages import Message
+from eclair.schema.models import Model
 from eclair.settings import Settings
 from eclair.storage.change_feed import Changes
 from eclair.storage.types import Store

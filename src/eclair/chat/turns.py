@@ -24,12 +24,13 @@ from eclair.generation.sources import Grounds, Numbering, joined
 from eclair.images.run import Drawing
 from eclair.images.service import Studio
 from eclair.images.tool import Artist, offered
-from eclair.llm.base import Engine, Model, Request
+from eclair.llm.base import Engine, Request
 from eclair.llm.reasoning import FLASH, THINK
 from eclair.llm.registry import Registry
 from eclair.schema.events import RunStarted
 from eclair.schema.ids import Clock, new_id
 from eclair.schema.messages import Conversation, Message, Mode, Part, Passage, Role, Sampling, Web
+from eclair.schema.models import Model
 from eclair.settings import Settings
 from eclair.storage.types import Chunk, NewTurn, RunRecord, Store
 from eclair.util.background import Idle

@@ -6,10 +6,11 @@ from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
 
 from eclair.documents.embeddings import choose_embedder
-from eclair.llm.base import Engine, Model, Piece, Request
+from eclair.llm.base import Engine, Piece, Request
 from eclair.llm.registry import Registry
 from eclair.network.client import Browser
 from eclair.network.gate import Door
+from eclair.schema.models import Model
 from eclair.settings import Settings
 from eclair.web.open import AROUND, open_world
 from eclair.web.retriever import Searching

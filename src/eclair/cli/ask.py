@@ -26,7 +26,7 @@ from eclair.documents.vision import nothing
 from eclair.errors import EclairError, InvalidInput, TooLarge
 from eclair.generation.prompt import PreparedTurn
 from eclair.generation.sources import Grounds, Numbering, joined
-from eclair.llm.base import Engine, Model
+from eclair.llm.base import Engine
 from eclair.llm.registry import Registry, build
 from eclair.llm.servers.engines import AddedEngines
 from eclair.network.audit_log import open_door
@@ -34,6 +34,7 @@ from eclair.network.gate import OWNER
 from eclair.schema.events import Event, RunFailed, RunStarted, RunStopped, encode
 from eclair.schema.ids import new_id
 from eclair.schema.messages import Message, Part, Passage
+from eclair.schema.models import Model
 from eclair.settings import Settings
 
 if TYPE_CHECKING:

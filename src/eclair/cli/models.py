@@ -17,7 +17,6 @@ from eclair.cli._logging import log_if_debugging
 from eclair.cli._terminal import Terminal
 from eclair.cli.pull import made_by
 from eclair.images.backends.registry import generators
-from eclair.llm.base import Model
 from eclair.llm.registry import build
 from eclair.llm.servers.engines import AddedEngines
 from eclair.llm.tuning.expected import Paces, worded
@@ -27,6 +26,7 @@ from eclair.models.offers import Offer, offers
 from eclair.network.audit_log import open_door
 from eclair.network.gate import Door
 from eclair.schema.images import PictureModel
+from eclair.schema.models import Model
 from eclair.settings import Settings
 from eclair.util.humanize import size
 

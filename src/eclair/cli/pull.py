@@ -17,11 +17,13 @@ from eclair.cli._signals import carry_out
 from eclair.cli._terminal import Terminal
 from eclair.documents.photos.classifier import download, labels_file
 from eclair.errors import LicenceAsks, ModelMissing
+from eclair.images.download_plan import ImageModelCatalog
+from eclair.llm.local import removal
 from eclair.models import catalog
 from eclair.models.catalog import EMBEDDED, Entry
 from eclair.models.download import Progress, Stage
 from eclair.models.download_plan import Plan, of_wheel
-from eclair.models.download_targets import plan, remove
+from eclair.models.download_targets import DownloadCatalog, TextModelCatalog, plan, remove
 from eclair.models.huggingface import Hub
 from eclair.models.install import pull
 from eclair.models.throughput import Pace
@@ -87,12 +89,16 @@ def pull_labels(settings: Settings, terminal: Terminal) -> None:
     terminal.line(f"{download.NAME}, which names what photos show, is in {path}")
 
 
+def _catalogs(settings: Settings) -> list[DownloadCatalog]:
+    return [ImageModelCatalog(settings), TextModelCatalog(settings, removal.remove)]
+
+
 def _plan(name: str, settings: Settings, hub: Hub, terminal: Terminal) -> Plan:
     async def work() -> Plan:
         async with open_door(settings) as door:
             downloads = Downloads(door)
             try:
-                return await plan(name, settings, hub, downloads)
+                return await plan(_catalogs(settings), name, hub, downloads)
             finally:
                 await downloads.close()
 
@@ -151,7 +157,7 @@ def _ask(wanted: Plan, terminal: Terminal, *, accepted: bool) -> None:
 
 
 def _remove(name: str, settings: Settings, terminal: Terminal) -> int:
-    entry, freed = asyncio.run(remove(name, settings))
+    entry, freed = asyncio.run(remove(_catalogs(settings), name))
     frees = f"that frees {size(freed)}" if freed else "its file stays under its other name, so that frees nothing"
     terminal.line(f"{entry.name} is removed; {frees}")
     return 0

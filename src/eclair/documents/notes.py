@@ -17,10 +17,11 @@ from eclair.citations.types import Supported
 from eclair.documents.sections import Part, Stated, telling
 from eclair.errors import UpstreamError
 from eclair.generation.prompt import harmless
-from eclair.llm.base import JSON, Engine, Model, Piece, Request, Said, Text
+from eclair.llm.base import JSON, Engine, Piece, Request, Said, Text
 from eclair.llm.reasoning import FLASH
 from eclair.schema.events import Remarked, StepFinished, StepStarted
 from eclair.schema.messages import Passage
+from eclair.schema.models import Model
 from eclair.text.sentences import Sentences
 
 AT_ONCE = 4

@@ -26,9 +26,10 @@ from eclair.documents.search import Found, Search
 from eclair.documents.sections import FRAMING, Part, Stated, fitting, parts_of, telling
 from eclair.errors import NotFound, StoreError, UnreadableFile, UpstreamError
 from eclair.generation.sources import Finding, Numbering, Quoted
-from eclair.llm.base import Engine, Model, Piece, Request
+from eclair.llm.base import Engine, Piece, Request
 from eclair.schema.events import Remarked, SourceFound, StepFinished, StepStarted
 from eclair.schema.messages import Attachment, LibraryName, Message, Passage
+from eclair.schema.models import Model
 from eclair.storage.documents import DocumentStore, FileState, Scope
 from eclair.text.intent.location import tellable
 from eclair.text.intent.whole_document import wants_whole
@@ -208,7 +209,7 @@ class DocumentGrounds:
         if not self._passages:
             began = self._clock()
             yield StepStarted("search", "search", f"Searching {self._what(files)}")
-            found = tellable(await self._found(files, most), _question(self._history), model)
+            found = tellable(await self._found(files, most), _question(self._history), local=model.place == "machine")
             self._passages = self._numbering.numbered(found)
             self._fits = bool(self._passages) and await self._fitting(files, model)
             yield StepFinished("search", self._since(began))
@@ -221,7 +222,7 @@ class DocumentGrounds:
         """The passages that will be shown whatever is asked: those of files that are given whole."""
         files = await self._files()
         whole = await self._whole_files(files, budget(model)) or ()
-        return self._numbering.numbered(tellable(whole, _question(self._history), model))
+        return self._numbering.numbered(tellable(whole, _question(self._history), local=model.place == "machine"))
 
     async def lead(self, model: Model) -> Sequence[Quoted | str]:
         """The sentences that answer best, where the model is too small to be trusted with that; or that none does."""
@@ -321,7 +322,10 @@ class DocumentGrounds:
     ) -> AsyncGenerator[Finding, None]:
         """Passages of every part in order; none where nothing could be found out, and the question is on a place."""
         question = _question(self._history)
-        whole = [tellable(await self._whole(each, LONGEST // len(files)), question, model) for each in files]
+        whole = [
+            tellable(await self._whole(each, LONGEST // len(files)), question, local=model.place == "machine")
+            for each in files
+        ]
         texts = [passages for passages in whole if passages]
         if not texts:
             return

@@ -17,10 +17,11 @@ from eclair.documents.parser import Parser
 from eclair.documents.readers.file_type import pictured
 from eclair.errors import NotFound, TooLarge, UnreadableFile
 from eclair.generation.prompt import harmless
-from eclair.llm.base import Model, Picture
+from eclair.llm.base import Picture
 from eclair.schema.documents import DESCRIPTION, PLACE, Page, Prepared, Shed
 from eclair.schema.events import Remarked
 from eclair.schema.messages import Message
+from eclair.schema.models import Model
 from eclair.storage.blobs import Blobs
 from eclair.storage.documents import DocumentStore, StoredFile
 

@@ -8,8 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from decimal import ROUND_HALF_EVEN, Decimal
 
-from eclair.llm.base import Model, Tab
+from eclair.llm.base import Tab
 from eclair.schema.messages import Cost, Energy, Usage
+from eclair.schema.models import Model
 from eclair.settings import EngineSettings, Price, Settings
 
 ANY = "*"

@@ -12,8 +12,9 @@ from contextlib import aclosing
 from typing import Any, Protocol
 
 from eclair.errors import EngineBroken, EngineBusy, EngineUnavailable, NotFound, UpstreamError
-from eclair.llm.base import Engine, Model, Piece, Request
+from eclair.llm.base import Engine, Piece, Request
 from eclair.llm.registry import Registry
+from eclair.schema.models import Model
 from eclair.settings import Settings
 
 MOVES_ON = (EngineUnavailable, EngineBusy, EngineBroken)

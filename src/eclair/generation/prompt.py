@@ -16,9 +16,10 @@ from urllib.parse import urlsplit
 
 from eclair.errors import TooLarge
 from eclair.generation.cost import UNSTATED, Rates
-from eclair.llm.base import Engine, Model, Picture, Said
+from eclair.llm.base import Engine, Picture, Said
 from eclair.schema.events import Remarked
 from eclair.schema.messages import Message, Passage, Sampling
+from eclair.schema.models import Model
 
 Count = Callable[[str], Awaitable[int]]
 """A text to its number of tokens."""

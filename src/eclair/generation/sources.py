@@ -8,9 +8,10 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from eclair.citations.checker import Checker
-from eclair.llm.base import Engine, Model
+from eclair.llm.base import Engine
 from eclair.schema.events import Remarked, SourceFound, StepFinished, StepStarted
 from eclair.schema.messages import Citation, Message, Passage
+from eclair.schema.models import Model
 
 Finding = StepStarted | StepFinished | SourceFound | Remarked
 

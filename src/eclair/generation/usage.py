@@ -15,8 +15,9 @@ from dataclasses import replace
 from eclair.errors import StoreError
 from eclair.generation.cost import Rates
 from eclair.generation.meter import Meter
-from eclair.llm.base import Counted, Engine, Model, Piece, Request, Text
+from eclair.llm.base import Counted, Engine, Piece, Request, Text
 from eclair.schema.messages import Usage
+from eclair.schema.models import Model
 from eclair.storage.types import Store
 
 log = logging.getLogger(__name__)

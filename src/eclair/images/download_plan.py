@@ -3,16 +3,19 @@ and no others, of a model in parts each of them."""
 
 from __future__ import annotations
 
+import asyncio
 import re
 
-from eclair.errors import ModelMissing
+from eclair.errors import Conflict, ModelMissing
+from eclair.images import installed
 from eclair.images.backends.diffusers import families
-from eclair.images.catalog import PictureEntry
+from eclair.images.catalog import PictureEntry, entries
 from eclair.images.installed import INDEX, PLACE
-from eclair.models import catalog, memory
+from eclair.models import catalog, install, memory
 from eclair.models.download_plan import Plan
 from eclair.models.huggingface import Hub, Wanted
 from eclair.network.client import Downloads
+from eclair.settings import Settings
 from eclair.util.humanize import size
 
 LOADED = (".json", ".txt", ".model", ".jinja", ".safetensors")
@@ -20,6 +23,45 @@ LOADED = (".json", ".txt", ".model", ".jinja", ".safetensors")
 
 _NAME = re.compile(r"[\w+-][\w.+-]*(/[\w+-][\w.+-]*)*")
 _VARIANT = re.compile(r"\.(fp16|bf16|fp32|non_ema|ema|int8|fp8)\b")
+
+
+class ImageModelCatalog:
+    """The picture models of the catalogue, downloaded and removed by their ids."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+
+    async def plan(
+        self, name: str, hub: Hub, downloads: Downloads, *, local: bool = True, addresses: bool = True
+    ) -> Plan | None:
+        """Plan the download of that model; None for another name. Raises ModelMissing, NotFound and Forbidden."""
+        entry = self._find(name)
+        return await plan(entry, hub, downloads) if entry is not None else None
+
+    async def remove(self, name: str) -> tuple[catalog.Entry, int] | None:
+        """Delete that model; its entry and the bytes that frees, None for another name.
+
+        Raises NotFound where it is not on this machine, Conflict while it is downloaded, and ModelMissing.
+        """
+        entry = self._find(name)
+        if entry is None:
+            return None
+        return as_entry(entry), await asyncio.to_thread(_remove, entry, self._settings)
+
+    def _find(self, name: str) -> PictureEntry | None:
+        return entries(self._settings.catalog).get(name)
+
+
+def _remove(entry: PictureEntry, settings: Settings) -> int:
+    if not installed.folder(settings.data_dir).is_dir():
+        return installed.remove(entry, settings.data_dir)  # which says that it is not here
+    try:
+        with install.lock(install.lock_file(settings.data_dir, entry.id)) as ours:
+            if not ours:
+                raise Conflict(f"{entry.name} is being fetched by another Éclair; end that one, then remove it.")
+            return installed.remove(entry, settings.data_dir)
+    except OSError as error:
+        raise ModelMissing(f"{entry.name} cannot be removed: {error.strerror}.") from error
 
 
 async def plan(entry: PictureEntry, hub: Hub, downloads: Downloads) -> Plan:

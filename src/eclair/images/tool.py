@@ -13,9 +13,10 @@ from eclair.generation.parts import Parts
 from eclair.images.request import shaped
 from eclair.images.run import Drawing
 from eclair.images.service import Commission, Studio
-from eclair.llm.base import JSON, Model, Said
+from eclair.llm.base import JSON, Said
 from eclair.schema.events import Event
 from eclair.schema.messages import Passage, Wish
+from eclair.schema.models import Model
 
 NAME = "draw_picture"
 MOST = 4

@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from eclair.llm.base import JSON, Request, Said, Thinks
+from eclair.llm.base import JSON, Request, Said
+from eclair.schema.models import Thinks
 
 OFF = ("none", "minimal", "low")
 """Efforts that a model which can leave thinking out takes as that."""

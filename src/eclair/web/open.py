@@ -11,9 +11,10 @@ from datetime import date
 from eclair.documents.embeddings import Embedder
 from eclair.documents.retriever import AskFor
 from eclair.images.base import Generator
-from eclair.llm.base import Engine, Model, Piece, Request
+from eclair.llm.base import Engine, Piece, Request
 from eclair.network.client import Browser, Resolver
 from eclair.network.gate import Door
+from eclair.schema.models import Model
 from eclair.schema.web import Query
 from eclair.settings import Settings
 from eclair.storage.web import WebStore

@@ -21,8 +21,9 @@ from typing import Annotated
 from pydantic import BaseModel, Field, OnErrorOmit, ValidationError
 
 from eclair.errors import EclairError, InvalidInput
-from eclair.llm.base import JSON, Engine, Model, Piece, Request, Said, Text
+from eclair.llm.base import JSON, Engine, Piece, Request, Said, Text
 from eclair.llm.reasoning import FLASH
+from eclair.schema.models import Model
 from eclair.schema.web import Query
 from eclair.text.facts import fold
 from eclair.text.language import is_small, language_of

@@ -19,11 +19,12 @@ from eclair.documents.retriever import budget, is_small
 from eclair.errors import InvalidInput
 from eclair.generation.fallback import stopped
 from eclair.generation.sources import Finding, Numbering, Quoted
-from eclair.llm.base import Engine, Model
+from eclair.llm.base import Engine
 from eclair.schema.documents import Chunk
 from eclair.schema.events import Remarked, SourceFound
 from eclair.schema.ids import derived_id
 from eclair.schema.messages import Message, Passage, Web
+from eclair.schema.models import Model
 from eclair.schema.web import WebPage
 from eclair.storage.web import WebStore
 from eclair.text.intent.web import Wish, chats, timely, wish, without_addresses

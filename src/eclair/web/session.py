@@ -14,10 +14,11 @@ from datetime import date
 from typing import Protocol
 
 from eclair.generation.fallback import stopped
-from eclair.llm.base import Engine, Model
+from eclair.llm.base import Engine
 from eclair.network.gate import Errand
 from eclair.schema.events import StepFinished, StepStarted
 from eclair.schema.messages import Outcome
+from eclair.schema.models import Model
 from eclair.schema.web import Hit, Query, WebPage
 from eclair.text.intent.web import addresses, without_addresses
 from eclair.web.bm25 import Piece, pieces

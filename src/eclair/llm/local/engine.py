@@ -13,13 +13,14 @@ from collections import Counter
 from collections.abc import AsyncGenerator, Sequence
 
 from eclair.errors import Conflict, EngineBusy, EngineRefused, EngineUnavailable, NotFound
-from eclair.llm.base import Embedded, Health, Model, Piece, Request, estimated
+from eclair.llm.base import Embedded, Health, Piece, Request, estimated
 from eclair.llm.local import profile
 from eclair.llm.local.endpoint_file import NAME
 from eclair.llm.local.model_process import DEADLINE, Resident
 from eclair.models import catalog, installed, memory
 from eclair.models.catalog import Entry
 from eclair.models.installed import Installed
+from eclair.schema.models import Model
 from eclair.settings import Settings
 from eclair.util.humanize import size
 

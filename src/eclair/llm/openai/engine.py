@@ -20,7 +20,7 @@ import orjson
 
 from eclair.errors import EclairError, EngineBroken, EngineBusy, EngineRefused, EngineUnavailable, UpstreamError
 from eclair.llm import reasoning
-from eclair.llm.base import JSON, Embedded, Health, Model, Piece, Request, Thinks, estimated
+from eclair.llm.base import JSON, Embedded, Health, Piece, Request, estimated
 from eclair.llm.openai import model_names
 from eclair.llm.openai.dialects import DIALECTS, PLAIN, Dialect, compose, continued
 from eclair.llm.openai.stream_parser import Reading, embedded, sentence, told_to_see, without, words
@@ -29,6 +29,7 @@ from eclair.llm.servers.jurisdiction import place as placed
 from eclair.models.catalog import SIDE, Entry
 from eclair.network.client import CLOSED, IDLE, BrokenOff, Door, Http, Reply, Stream, TimedOut, Unreachable, is_loopback
 from eclair.schema.messages import Sampling
+from eclair.schema.models import Model, Thinks
 from eclair.settings import EngineSettings
 
 MAX_BODY = 8 << 20

@@ -10,9 +10,10 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from eclair.errors import InvalidInput
 from eclair.generation.sampling import resolve_sampling
-from eclair.llm.base import JSON, Model, Said
+from eclair.llm.base import JSON, Said
 from eclair.llm.base import Request as EngineRequest
 from eclair.schema.messages import Sampling
+from eclair.schema.models import Model
 from eclair.server.chat_input import call, grouped
 from eclair.server.request_body import Body, Fields, by_type, kind
 from eclair.server.vision import image

@@ -9,7 +9,8 @@ from pydantic import BaseModel
 
 import eclair
 from eclair.app import Core
-from eclair.llm.base import Health, Model
+from eclair.llm.base import Health
+from eclair.schema.models import Model
 
 
 class Picks(BaseModel):

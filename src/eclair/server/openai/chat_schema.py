@@ -8,13 +8,10 @@ from pydantic import Field, ValidationError
 
 from eclair.errors import InvalidInput
 from eclair.generation.sampling import resolve_sampling
-from eclair.llm.base import (
-    JSON,
-    Model,
-    Said,
-)
+from eclair.llm.base import JSON, Said
 from eclair.llm.base import Request as EngineRequest
 from eclair.schema.messages import Sampling
+from eclair.schema.models import Model
 from eclair.server.chat_input import question
 from eclair.server.openai.sources import GivenFile
 from eclair.server.request_body import Body, Fields

@@ -16,11 +16,12 @@ from eclair.app import Core
 from eclair.errors import EclairError, EngineBusy
 from eclair.generation.fallback import Asking
 from eclair.generation.parts import PartEvent, Parts
-from eclair.llm.base import JSON, Counted, Ended, Model, Piece, Reasoning, Text, ToolCall
+from eclair.llm.base import JSON, Counted, Ended, Piece, Reasoning, Text, ToolCall
 from eclair.llm.base import Request as EngineRequest
 from eclair.schema.events import PartDelta, PartFinished, PartStarted
 from eclair.schema.ids import new_id
 from eclair.schema.messages import Citation, FinishReason, PartKind, Passage
+from eclair.schema.models import Model
 from eclair.server.chat_input import question
 from eclair.server.openai.responses_schema import ResponsesRequest
 from eclair.server.openai.sources import NONE, Marked, ground

@@ -22,16 +22,11 @@ from eclair.errors import (
 )
 from eclair.generation.fallback import Asking
 from eclair.generation.prompt import where
-from eclair.llm.base import (
-    JSON,
-    Counted,
-    Ended,
-    Model,
-    Piece,
-)
+from eclair.llm.base import JSON, Counted, Ended, Piece
 from eclair.llm.base import Request as EngineRequest
 from eclair.schema.ids import new_id
 from eclair.schema.messages import MODES, Passage
+from eclair.schema.models import Model
 from eclair.server.openai import errors
 from eclair.server.openai.chat_schema import ChatRequest, CompletionRequest
 from eclair.server.openai.formats import Chat, Choice, Completion

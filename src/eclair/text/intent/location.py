@@ -8,7 +8,6 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from eclair.llm.base import Model
 from eclair.schema.documents import PLACE
 from eclair.schema.messages import Passage
 
@@ -24,7 +23,7 @@ _ASKS = re.compile(
 )
 
 
-def tellable(passages: Sequence[Passage], question: str, model: Model) -> list[Passage]:
-    """The passages without where photos were taken, unless that is asked for and stays on this machine."""
-    told = model.place == "machine" and _ASKS.search(question) is not None
-    return [passage for passage in passages if told or passage.label != PLACE]
+def tellable(passages: Sequence[Passage], question: str, *, local: bool) -> list[Passage]:
+    """Drop where photos were taken unless the question asks for it and the model is on this machine (`local`)."""
+    allowed = local and _ASKS.search(question) is not None
+    return [passage for passage in passages if allowed or passage.label != PLACE]

@@ -14,9 +14,10 @@ from datetime import date
 from typing import Literal
 
 from eclair.errors import UpstreamError
-from eclair.llm.base import Engine, Model, Piece, Request, Said, Text
+from eclair.llm.base import Engine, Piece, Request, Said, Text
 from eclair.llm.reasoning import FLASH
 from eclair.schema.messages import Sampling
+from eclair.schema.models import Model
 from eclair.text.sentences import split
 
 LEAST, MOST = 3, 6

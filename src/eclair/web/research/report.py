@@ -27,7 +27,7 @@ from eclair.generation.meter import Meter
 from eclair.generation.parts import Parts
 from eclair.generation.prompt import PreparedTurn, harmless, where
 from eclair.generation.sources import Numbering
-from eclair.llm.base import JSON, Counted, Ended, Engine, Model, Reasoning, Request, Said, Text, ToolCall
+from eclair.llm.base import JSON, Counted, Ended, Engine, Reasoning, Request, Said, Text, ToolCall
 from eclair.schema.events import (
     Cited,
     Event,
@@ -39,6 +39,7 @@ from eclair.schema.events import (
     UsageCounted,
 )
 from eclair.schema.messages import Passage
+from eclair.schema.models import Model
 from eclair.text.language import language_of
 from eclair.util.slug import anchor
 from eclair.web.contradictions import contradiction

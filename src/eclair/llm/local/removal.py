@@ -1,0 +1,44 @@
+"""Delete a text model from this machine, with what tuning has found and made for it."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+from eclair.errors import Conflict, ModelMissing
+from eclair.llm.local import endpoint_file, profile
+from eclair.models import catalog, installed
+from eclair.models.catalog import Entry
+from eclair.models.install import lock, lock_file
+from eclair.settings import Settings
+
+
+async def remove(name: str, settings: Settings) -> tuple[Entry, int]:
+    """Delete a model from this machine; returns its entry and how many bytes that frees.
+
+    Raises NotFound for one that is unknown or not here, Conflict while it is loaded or downloaded, and ModelMissing
+    where the folder does not allow it.
+    """
+    known = catalog.entries(settings.catalog)
+    here = await asyncio.to_thread(installed.installed, known, settings.data_dir)
+    entry = here[name].entry if name in here else catalog.find(known, name)
+    running = await endpoint_file.shared(endpoint_file.share_file(settings.data_dir, entry.id))
+    if running is not None:
+        raise Conflict(
+            f"{entry.name} is loaded by an Éclair that runs (process {running.pid}); end that one, then remove it with "
+            f"`eclair pull --remove {entry.id}`."
+        )
+    return entry, await asyncio.to_thread(_remove, entry, settings.data_dir)
+
+
+def _remove(entry: Entry, data_dir: Path) -> int:
+    folder = installed.folder(data_dir)
+    if not folder.is_dir():
+        return installed.remove(entry, data_dir)  # which says that it is not here
+    try:
+        with lock(lock_file(data_dir, entry.id)) as ours:
+            if not ours:
+                raise Conflict(f"{entry.name} is being fetched by another Éclair; end that one, then remove it.")
+            return installed.remove(entry, data_dir) + profile.forget(data_dir, entry.id)
+    except OSError as error:
+        raise ModelMissing(f"{entry.name} cannot be removed from {folder}: {error.strerror}.") from error
