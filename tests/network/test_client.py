@@ -23,7 +23,7 @@ def test_nothing_else_imports_an_http_client() -> None:
         for line in path.read_text("utf-8").splitlines()
         if CLIENTS.match(line) and "url2pathname" not in line
     }
-    names = ("client", "http2", "response", "web_client", "web_response")
+    names = ("client", "response", "web_client", "web_response")
     assert doors == {f"eclair/network/{name}.py" for name in names}
 
 

@@ -9,13 +9,12 @@ from eclair.settings import Settings
 
 
 def log_to_stderr(settings: Settings) -> None:
-    """Everything from `log_level` on; of uvicorn only what is wrong, unless all is wanted. What fetches pages would say
-    every header, keys among them: of it only what is wrong at any level."""
+    """Everything from `log_level` on; of uvicorn only what is wrong, unless all is wanted."""
     level = getattr(logging, settings.log_level.upper())
     logging.basicConfig(
         stream=sys.stderr, level=level, format="%(asctime)s %(levelname)s %(name)s: %(message)s", force=True
     )
-    for name in ("httpcore2", "hpack", *(("uvicorn", "asyncio") if level > logging.DEBUG else ())):
+    for name in ("uvicorn", "asyncio") if level > logging.DEBUG else ():
         logging.getLogger(name).setLevel(logging.WARNING)
 
 

@@ -6,6 +6,7 @@ Which calls are made, and where to, is `egress`'s affair; what comes of the open
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import sys
 from abc import ABC, abstractmethod
@@ -138,45 +139,23 @@ class Trip:
         self._door = door
         self._errand = errand
         self._out: Out | None = None
-        self._gone = False
         self.reply: Reply | None = None
 
     async def __call__(
         self, request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
     ) -> aiohttp.ClientResponse:
-        self.begin(request.method, str(request.url), int(request.headers.get("Content-Length", "0")))
-        response = await handler(request)
-        self.sent(response.peer if isinstance(response, Response) else None)
-        self.answered(response.status)
+        """Raises Refused, and what the client library raises."""
+        self._begin(request)
+        try:
+            response = await handler(request)
+        except Refused as why:
+            self._refuse(why)
+        finally:
+            if self._out is not None and isinstance(request.response, Response):
+                self._out.address = request.response.peer
+        if self._out is not None:
+            self._out.status = response.status
         return response
-
-    def begin(self, method: str, url: str, length: int) -> None:
-        """Let a call out whose body has that length, and record the one before it. Raises Refused."""
-        self.end()
-        self._gone = False
-        self._out = self._door.begin(method, url, self._errand, length)
-
-    def sent(self, address: str | None) -> None:
-        """The request is sent to an address. Each time after the first is a call of its own. Raises Refused."""
-        if self._gone and (out := self._out) is not None:
-            self.end("The connection closed before the reply began; the request was sent again.")
-            self._out = self._door.begin(out.method, out.url, self._errand)
-            if self._out is not None:
-                self._out.sent = out.sent
-        self._gone = True
-        if self._out is not None:
-            self._out.address = address
-
-    def answered(self, status: int) -> None:
-        if self._out is not None:
-            self._out.status = status
-
-    def refuse(self, why: Refused) -> NoReturn:
-        """Record that the call was not let out after all, and raise `why`."""
-        out, self._out = self._out, None
-        if out is not None:
-            self._door.refuse(out, why)
-        raise why
 
     def end(self, fault: str | None = None) -> None:
         """Record the call that is out, if one is."""
@@ -184,6 +163,20 @@ class Trip:
         if out is not None:
             out.received = self.reply.received if self.reply is not None else 0
             self._door.end(out, fault)
+
+    def _begin(self, request: aiohttp.ClientRequest) -> None:
+        """Let a call out, and record the one before it. Raises Refused."""
+        unanswered = self._out is not None and self._out.status is None
+        self.end("The connection closed before the reply began; the request was sent again." if unanswered else None)
+        length = int(request.headers.get("Content-Length", "0"))
+        self._out = self._door.begin(request.method, str(request.url), self._errand, length)
+
+    def _refuse(self, why: Refused) -> NoReturn:
+        """Record that the call was not let out after all, and raise `why`."""
+        out, self._out = self._out, None
+        if out is not None:
+            self._door.refuse(out, why)
+        raise why
 
 
 @contextmanager
@@ -226,6 +219,8 @@ async def answered(request: Awaitable[aiohttp.ClientResponse]) -> aiohttp.Client
 
 def reason(error: BaseException) -> str:
     """What went wrong in a few words, for the middle of a sentence."""
+    if isinstance(error, aiohttp.ConnectionTimeoutError):
+        return os.strerror(errno.ETIMEDOUT)
     if isinstance(error, aiohttp.ClientConnectorCertificateError):
         error = error.certificate_error
     elif isinstance(error, aiohttp.ClientConnectorError):

@@ -1,39 +1,45 @@
 """Fetches from the open web: follows redirects, bounds each call in time, and has each of them pass the door.
 
-How connections are made is the affair of `connections`; what comes back is that of `pages`.
+No cookie, no login, no proxy, and no address that `ssrf` does not open. What comes back is the affair of
+`web_response`.
 """
 
 from __future__ import annotations
 
 import asyncio
 import re
+import socket
+import ssl
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
-from typing import Any
-from urllib.parse import quote, urljoin, urlsplit
+from urllib.parse import quote, urljoin
 
-import httpcore2
+import aiohttp
+from aiohttp.abc import AbstractResolver, ResolveResult
+from yarl import URL
 
 from eclair import __version__
 from eclair.errors import Refused
 from eclair.network import ssrf
 from eclair.network.dns import Names, Resolver
 from eclair.network.gate import Door, Errand
-from eclair.network.http2 import FAULTS, Pool
 from eclair.network.policy import located
-from eclair.network.response import BrokenOff, Reply, TimedOut, Trip, Unreachable, trip
+from eclair.network.response import BrokenOff, Reply, Response, TimedOut, Trip, Unreachable, answered, trip
 from eclair.network.web_response import Page
 
-CONNECT = 5.0
-"""Seconds within which a connection must stand."""
+CONNECT_TIMEOUT_S = 5.0
 
-LIMIT = 8 << 20
-"""Bytes that a page has at most, once it is unpacked, unless more are asked for."""
+MAX_CONNECTIONS = 64
+
+KEEP_ALIVE_S = 30.0
+
+MAX_REPLY_BYTES = 8 << 20
+"""Of an unpacked reply, unless the caller asks for more."""
 
 REDIRECTS = frozenset((301, 302, 303, 307, 308))
 
 HEADERS = {"Accept": "*/*", "Accept-Encoding": "gzip, deflate", "User-Agent": f"Eclair/{__version__}"}
-"""What goes along with each call, unless its own headers say otherwise."""
+"""Sent with each call, unless its own headers say otherwise."""
 
 FOR_ANYBODY = frozenset(("accept", "accept-language", "user-agent"))
 """Headers that go along where a redirect leads to another server."""
@@ -42,17 +48,16 @@ _NOT_CODED = re.compile(r"%(?![0-9A-Fa-f]{2})")
 
 
 class Browser:
-    """Fetches from the open web: no cookie, no login, no proxy, and no address that `guard` does not open.
-
-    HTTP/2 is spoken where a server offers it, and one connection then serves several calls at once. A name is resolved
-    once, every address that it leads to is checked, and one of those is called. `resolver` resolves in place of the
-    system's; `certificates` is a further file of authorities.
+    """Client for the open web. Each name is resolved once, every address that it leads to is checked, and one of those
+    is called. `resolver` replaces the system's; `certificates` is a further file of authorities.
     """
 
     def __init__(self, door: Door, *, resolver: Resolver | None = None, certificates: str | None = None) -> None:
         self._door = door
         self._names = Names(resolver)
-        self._pool = Pool(self._names, door.rules.private, certificates)
+        self._certificates = certificates
+        self._context: ssl.SSLContext | None = None
+        self._session: aiohttp.ClientSession | None = None
 
     @asynccontextmanager
     async def get(
@@ -62,7 +67,7 @@ class Browser:
         *,
         headers: Mapping[str, str] | None = None,
         within: float = 10.0,
-        limit: int = LIMIT,
+        limit: int = MAX_REPLY_BYTES,
         redirects: int = 5,
     ) -> AsyncGenerator[Reply]:
         """Fetch, following so many redirects. All of it, the body too, is to be there `within` seconds and to have
@@ -99,7 +104,7 @@ class Browser:
         *,
         headers: Mapping[str, str] | None = None,
         within: float = 10.0,
-        limit: int = LIMIT,
+        limit: int = MAX_REPLY_BYTES,
     ) -> AsyncGenerator[Reply]:
         """Send `body`, and follow no redirect; else as `get`."""
         deadline = asyncio.get_running_loop().time() + within
@@ -108,7 +113,8 @@ class Browser:
             yield reply
 
     async def close(self) -> None:
-        await self._pool.aclose()
+        if self._session is not None:
+            await self._session.close()
         self._names.close()
 
     def _checked(self, method: str, url: str, errand: Errand) -> ssrf.Target:
@@ -132,61 +138,99 @@ class Browser:
         late = f"{place.host} was not done within {within:g} seconds."
         url = coded(place.url)
         with trip(self._door, errand) as taken:
-            taken.begin(method, url, len(body or b""))
             try:
                 async with asyncio.timeout_at(deadline):
-                    response = await self._answered(method, url, body, headers, taken)
-            except Refused as why:  # where its name leads
-                taken.refuse(why)
-            except TimeoutError:
+                    response = await self._sent(method, url, body, headers, taken)
+            except (TimeoutError, TimedOut):
                 raise TimedOut(late) from None
-            except (Unreachable, httpcore2.NetworkError) as error:
+            except Unreachable as error:
                 raise Unreachable(f"{place.host} cannot be reached: {error}.") from error
-            except FAULTS as error:
+            except BrokenOff as error:
                 raise BrokenOff(f"What {place.host} sends is no HTTP that can be read.") from error
             page = taken.reply = Page(response, url, place.host, deadline, late, limit)
             try:
                 yield page
-                await page.settle()
             finally:
-                await page.close()
+                page.close()
 
-    async def _answered(
+    async def _sent(
         self, method: str, url: str, body: bytes | None, headers: Mapping[str, str], taken: Trip
-    ) -> httpcore2.Response:
-        """The response. Where a connection that was kept turns out to be closed, fetching is tried once more."""
-        request = _request(method, url, body, headers, taken)
-        try:
-            response = await self._pool.handle_async_request(request)
-        except (Unreachable, httpcore2.NetworkError):
-            if method != "GET" or not request.extensions.get("reused"):
-                raise
-            request = _request(method, url, body, headers, taken)
-            response = await self._pool.handle_async_request(request)
-        taken.answered(response.status)
-        return response
+    ) -> aiohttp.ClientResponse:
+        """The response, once its head is there. GET is sent once more where the connection closes before that."""
+        given = {name.lower() for name in headers}
+        return await answered(
+            self._open().request(
+                method,
+                URL(url, encoded=True),
+                data=body,
+                headers={name: value for name, value in HEADERS.items() if name.lower() not in given} | dict(headers),
+                skip_auto_headers=("Content-Type",),
+                ssl=self._tls() if url.startswith("https:") else True,
+                allow_redirects=False,
+                middlewares=(taken,),
+            )
+        )
+
+    def _open(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            self._session = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(
+                    limit=MAX_CONNECTIONS,
+                    keepalive_timeout=KEEP_ALIVE_S,
+                    resolver=_CheckedResolver(self._names, self._door.rules.private),
+                    use_dns_cache=False,
+                ),
+                timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_TIMEOUT_S),
+                auto_decompress=False,  # a few bytes may unpack to gigabytes: `Page` unpacks within its limit
+                cookie_jar=aiohttp.DummyCookieJar(),
+                response_class=Response,
+            )
+        return self._session
+
+    def _tls(self) -> ssl.SSLContext:
+        if self._context is None:
+            self._context = context = ssl.create_default_context()
+            context.set_alpn_protocols(["http/1.1"])
+            if self._certificates is not None:
+                context.load_verify_locations(cafile=self._certificates)
+        return self._context
+
+
+class _CheckedResolver(AbstractResolver):
+    """Resolver of the connector, which calls exactly the addresses that were checked here. Addresses in a URL do not
+    come here; `ssrf.target` has checked those."""
+
+    def __init__(self, names: Names, private: ssrf.Private) -> None:
+        self._names = names
+        self._private = private
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
+    ) -> list[ResolveResult]:
+        """Raises OSError, and Refused for a name that leads to where nobody may go."""
+        found = await self._names.addresses(host, port)
+        if not found:
+            raise OSError("Name leads nowhere")
+        ssrf.check_resolved(host, port, found, self._private)
+        return [
+            ResolveResult(
+                hostname=host,
+                host=address,
+                port=there,
+                family=socket.AF_INET6 if ":" in address else socket.AF_INET,
+                proto=0,
+                flags=0,
+            )
+            for address, there in found
+        ]
+
+    async def close(self) -> None:
+        """The names are the client's to close."""
 
 
 def coded(url: str) -> str:
     """The URL with every character coded that may not be sent as it is."""
     return quote(_NOT_CODED.sub("%25", url), safe="%:/?#[]@!$&'()*+,;=-._~")
-
-
-def _request(method: str, url: str, body: bytes | None, headers: Mapping[str, str], taken: Trip) -> httpcore2.Request:
-    """The request, which tells `taken` each time that it is sent."""
-
-    async def traced(event: str, info: dict[str, Any]) -> None:
-        if event.endswith("send_request_headers.started"):
-            taken.sent(extensions["peer"])
-
-    extensions: dict[str, Any] = {"timeout": {"connect": CONNECT}, "trace": traced}
-    given = {name.lower() for name in headers}
-    rows = {name: value for name, value in HEADERS.items() if name.lower() not in given} | dict(headers)
-    if body is not None:
-        rows["Content-Length"] = str(len(body))
-    coded_rows = [(name.encode(), value.encode("utf-8", "surrogateescape")) for name, value in rows.items()]
-    host = (b"Host", urlsplit(url).netloc.encode())
-    return httpcore2.Request(method, url, headers=[host, *coded_rows], content=body, extensions=extensions)
 
 
 def _joined(url: str, onward: str) -> str:

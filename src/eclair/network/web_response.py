@@ -4,36 +4,12 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import zlib
-from collections.abc import Iterable, Iterator, Mapping
 
-import httpcore2
+import aiohttp
 
-from eclair.network.http2 import FAULTS
 from eclair.network.response import BrokenOff, Reply, TimedOut, TooMuch
 from eclair.util.humanize import size
-
-
-class Headers(Mapping[str, str]):
-    """Headers by their names, in whatever case. Of several with one name the first counts."""
-
-    def __init__(self, rows: Iterable[tuple[bytes, bytes]]) -> None:
-        self._values: dict[str, str] = {}
-        for name, value in rows:
-            self._values.setdefault(_text(name).lower(), _text(value))
-
-    def __getitem__(self, name: str) -> str:
-        return self._values[name.lower()]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._values)
-
-    def __len__(self) -> int:
-        return len(self._values)
-
-    def __contains__(self, name: object) -> bool:
-        return isinstance(name, str) and name.lower() in self._values
 
 
 class Page(Reply):
@@ -43,11 +19,10 @@ class Page(Reply):
     """
 
     def __init__(
-        self, response: httpcore2.Response, url: str, host: str, deadline: float, late: str, limit: int
+        self, response: aiohttp.ClientResponse, url: str, host: str, deadline: float, late: str, limit: int
     ) -> None:
-        super().__init__(response.status, Headers(response.headers), url)
+        super().__init__(response.status, response.headers, url)
         self._response = response
-        self._chunks = response.aiter_stream()
         self._host = host
         self._deadline = deadline
         self._late = late
@@ -71,33 +46,20 @@ class Page(Reply):
             raise BrokenOff(f"What {self._host} sends stops half way; try again.")
         return b""
 
-    async def settle(self) -> None:
-        """Take what has come by now, so that a reply that is at its end leaves its connection to the next."""
-        with contextlib.suppress(TimeoutError, *FAULTS):
-            async with asyncio.timeout(0):
-                while await self._next():
-                    pass
-
-    async def close(self) -> None:
-        """Let the connection go. Where the reply has not been read to its end, the server is told to stop."""
-        await self._chunks.aclose()
-        await self._response.aclose()
+    def close(self) -> None:
+        """Close the connection, unless the whole reply has come: then it serves the next call."""
+        self._response.close()
 
     async def _raw(self) -> bytes:
         try:
             async with asyncio.timeout_at(self._deadline):
-                return await self._next()
+                chunk = await self._response.content.readany()
         except TimeoutError:
             raise TimedOut(self._late) from None
-        except FAULTS as error:
+        except (aiohttp.ClientError, ConnectionError) as error:
             raise BrokenOff(f"What {self._host} sends stops half way or is no HTTP; try again.") from error
-
-    async def _next(self) -> bytes:
-        async for chunk in self._chunks:
-            if chunk:
-                self.received += len(chunk)
-                return chunk
-        return b""
+        self.received += len(chunk)
+        return chunk
 
     def _plain(self, chunk: bytes) -> bytes:
         if self._packed is None:
@@ -152,7 +114,3 @@ class _Packed:
             most -= len(part)
             chunk = self._stream.unused_data if self._stream.eof else self._stream.unconsumed_tail
         return b"".join(parts)
-
-
-def _text(data: bytes) -> str:
-    return data.decode("utf-8", "surrogateescape")
