@@ -30,7 +30,7 @@ from tests.llm.standin import Call, standing_in
 from tests.web.internet import Internet, Weather, internet, names
 from tests.web.questions import Question, questions
 
-from eclair.app import OWNER, Core, open_core
+from eclair.app import OWNER, App, open_app
 from eclair.chat.tree import New
 from eclair.chat.turns import Choices
 from eclair.network.gate import Errand
@@ -94,13 +94,13 @@ class Told:
     message: Message
 
 
-async def ask(core: Core, question: str) -> Told:
+async def ask(app: App, question: str) -> Told:
     began = time.perf_counter()
-    asked = await core.turns.ask(OWNER, core.turns.begin(OWNER), New(question), Choices(web="on"), began)
+    asked = await app.turns.ask(OWNER, app.turns.begin(OWNER), New(question), Choices(web="on"), began)
     pages: dict[str, str] = {}
     page = word = None
     gathered = 0.0
-    async with aclosing(core.runs.follow(asked.run, 0)) as batches:
+    async with aclosing(app.runs.follow(asked.run, 0)) as batches:
         async for batch in batches:
             now = time.perf_counter() - began
             for event in map(decode, batch.lines):
@@ -115,13 +115,13 @@ async def ask(core: Core, question: str) -> Told:
                         word = word or now
                     case _:
                         pass
-    _, messages = await core.store.tree(OWNER, asked.run.conversation)
+    _, messages = await app.store.tree(OWNER, asked.run.conversation)
     message = next(each for each in messages if each.id == asked.run.message)
     return Told(page, word, gathered, time.perf_counter() - began, message)
 
 
 @asynccontextmanager
-async def product(world: Internet, services: Sequence[SearchService], model: str | None) -> AsyncGenerator[Core]:
+async def product(world: Internet, services: Sequence[SearchService], model: str | None) -> AsyncGenerator[App]:
     """Éclair on the small internet, with the embedded model or one at that address."""
     with tempfile.TemporaryDirectory(prefix="eclair-bench-") as folder:
         data = Path(folder)
@@ -139,8 +139,8 @@ async def product(world: Internet, services: Sequence[SearchService], model: str
             max_tokens=128,
         )
         around = Surroundings(names, lambda browser: services, world.now)
-        async with open_core(settings, around) as core:
-            yield core
+        async with open_app(settings, around) as app:
+            yield app
 
 
 def wait(weather: Weather, url: str, known: set[str]) -> float | None:
@@ -161,9 +161,9 @@ async def speed(goals: Goals, count: int) -> None:
         told: list[Told] = []
         late: list[float] = []
         known = set[str]()
-        async with product(world, finders, model.url) as core:
+        async with product(world, finders, model.url) as app:
             for question in questions(world)[:count]:
-                told.append(await ask(core, question.text))
+                told.append(await ask(app, question.text))
                 second = sorted(finder.waited[-1] for finder in finders)[1]
                 urls = {step.title for step in told[-1].message.steps if step.kind == "fetch"}
                 fastest = min(filter(None, (wait(world.weather, url, known) for url in urls)), default=0)
@@ -222,9 +222,9 @@ async def known(goals: Goals, count: int) -> None:
         asked = asked if count >= len(asked) else random.Random(2).sample(asked, count)
         for name, url in (("quoting", model.url), ("embedded", None)):
             found: dict[str, list[bool]] = {}
-            async with product(world, [finder], url) as core:
+            async with product(world, [finder], url) as app:
                 for question in asked:
-                    told = await ask(core, question.text)
+                    told = await ask(app, question.text)
                     for what, right in verdicts(question, told.message).items():
                         if right is not None:
                             found.setdefault(what, []).append(right)

@@ -19,7 +19,7 @@ import aiohttp
 import orjson
 import uvicorn
 
-from eclair.app import Core, open_core
+from eclair.app import App, open_app
 from eclair.llm.base import Engine
 from eclair.llm.scripted import ScriptedEngine
 from eclair.schema.events import (
@@ -145,13 +145,13 @@ class Door:
 class Server(Door):
     """A door to a server in this process, and what is behind it."""
 
-    def __init__(self, address: str, http: aiohttp.ClientSession, core: Core) -> None:
+    def __init__(self, address: str, http: aiohttp.ClientSession, app: App) -> None:
         super().__init__(address, http)
-        self.core = core
+        self.app = app
 
     @property
     def engine(self) -> ScriptedEngine:
-        engine: Engine = self.core.registry.engines["scripted"]
+        engine: Engine = self.app.registry.engines["scripted"]
         assert isinstance(engine, ScriptedEngine)
         return engine
 
@@ -176,9 +176,9 @@ async def serving(settings: Settings, around: Surroundings = AROUND) -> AsyncGen
     before = asyncio.all_tasks()
     with socket.create_server(("127.0.0.1", 0)) as listener:
         address = f"http://127.0.0.1:{listener.getsockname()[1]}"
-        async with open_core(settings, around) as core:
+        async with open_app(settings, around) as app:
             config = uvicorn.Config(
-                create_app(core), http="httptools", lifespan="off", access_log=False, log_config=None
+                create_app(app), http="httptools", lifespan="off", access_log=False, log_config=None
             )
             server = _Uvicorn(config)
             async with _watched():
@@ -186,9 +186,9 @@ async def serving(settings: Settings, around: Surroundings = AROUND) -> AsyncGen
                 await server.ready.wait()
                 try:
                     async with aiohttp.ClientSession() as http:
-                        yield Server(address, http, core)
+                        yield Server(address, http, app)
                 finally:
-                    await core.end_streams()
+                    await app.end_streams()
                     server.end.set()
                     await task
     left = asyncio.all_tasks() - before - {asyncio.current_task()}

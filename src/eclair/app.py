@@ -1,4 +1,4 @@
-"""The product without a door: settings in, everything that answers out. Server and CLI open it alike."""
+"""Composition root: builds every service from Settings. Shared by server and CLI."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ from eclair.web.search import WebSearch
 
 
 @dataclass(frozen=True, slots=True)
-class Core:
+class App:
     settings: Settings
     store: Store
     registry: Registry
@@ -234,9 +234,9 @@ async def open_spare(
 
 
 @asynccontextmanager
-async def open_core(
+async def open_app(
     settings: Settings, around: Surroundings = AROUND, *, local: LocalEngine | None = None
-) -> AsyncGenerator[Core]:
+) -> AsyncGenerator[App]:
     """Open the store, start the engines, mark what dead processes left; close all of it at the end. The embedded engine
     may be `local`, which has started.
 
@@ -278,7 +278,7 @@ async def open_core(
         catalogs = (ImageModelCatalog(settings), TextModelCatalog(settings, remove))
         pulls = Pulls(settings, catalogs, changes, registry.release, registry.ask_anew, door=door)
         stack.push_async_callback(pulls.close)
-        yield Core(
+        yield App(
             settings=settings,
             store=store,
             registry=registry,

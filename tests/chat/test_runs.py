@@ -614,7 +614,7 @@ async def test_two_hundred_runs_leave_nothing_behind(server: Server) -> None:
             assert (await server.answered(begun["run"]))["status"] in ("finished", "stopped")
 
     await asyncio.gather(*(talk(conversation) for conversation in conversations))
-    assert not server.core.runs._live  # pyright: ignore[reportPrivateUsage]
+    assert not server.app.runs._live  # pyright: ignore[reportPrivateUsage]
     async with asyncio.timeout(5):
         while len(asyncio.all_tasks()) > before:  # connections that are kept open have no task
             await asyncio.sleep(0.01)

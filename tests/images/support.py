@@ -21,7 +21,7 @@ SMALL: JSON = {"width": 64, "height": 64}
 
 
 def generator(server: Server) -> ScriptedGenerator:
-    (found,) = [each for each in server.core.studio.generators if isinstance(each, ScriptedGenerator)]
+    (found,) = [each for each in server.app.studio.generators if isinstance(each, ScriptedGenerator)]
     return found
 
 
@@ -70,7 +70,7 @@ async def content(server: Server, id: str) -> bytes:
 async def marks(server: Server, data: bytes, folder: Path) -> Report:
     path = folder / "picture"
     await asyncio.to_thread(path.write_bytes, data)
-    return await server.core.marks.check(path, "picture")
+    return await server.app.marks.check(path, "picture")
 
 
 async def until(true: Callable[[], bool], seconds: float = 30) -> None:

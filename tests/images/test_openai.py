@@ -117,7 +117,7 @@ async def test_who_leaves_a_stream_stops_the_work(client: openai.AsyncOpenAI, se
     )
     assert await anext(aiter(stream))
     await stream.close()
-    await until(lambda: not server.core.studio.working)
+    await until(lambda: not server.app.studio.working)
     made = drawer.made
     await asyncio.sleep(0.5)
     assert drawer.made == made

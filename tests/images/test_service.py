@@ -177,7 +177,7 @@ async def test_closing_the_line_stops_the_work_within_a_step(server: Server) -> 
         async for _, body in making:
             if body.get("done") == 2:
                 break
-    await until(lambda: not server.core.studio.working)
+    await until(lambda: not server.app.studio.working)
     stopped = drawer.made
     assert 2 <= stopped - made < 100
     await asyncio.sleep(1)
@@ -192,7 +192,7 @@ async def test_two_wait_for_each_other_and_hear_their_place(server: Server) -> N
     first = asyncio.create_task(drawn(server, "first", count=2))
     await until(lambda: len(drawer.drawn) == began + 1)
     second = asyncio.create_task(drawn(server, "second"))
-    await until(lambda: server.core.studio.waiting == 1)
+    await until(lambda: server.app.studio.waiting == 1)
     drawer.going.set()
     found = await second
     assert found[0] == ("waiting", {"before": 1})
@@ -209,14 +209,14 @@ async def test_who_leaves_while_waiting_leaves_the_queue(server: Server) -> None
     await until(lambda: len(drawer.drawn) == began + 1)
     async with aclosing(events(server, "second")) as making:
         assert await anext(making) == ("waiting", {"before": 1})
-    await until(lambda: server.core.studio.waiting == 0)
+    await until(lambda: server.app.studio.waiting == 0)
     drawer.going.set()
     assert (await first)[-1][0] == "picture"
     assert [job.prompt for _, job in drawer.drawn[began:]] == ["first"]
 
 
 async def test_one_who_wants_much_does_not_keep_others_waiting(server: Server) -> None:
-    drawer, studio = generator(server), server.core.studio
+    drawer, studio = generator(server), server.app.studio
     drawer.going.clear()
     began = len(drawer.drawn)
 
@@ -308,7 +308,7 @@ async def test_a_hundred_malformed_sources_are_each_a_sentence(server: Server) -
 
 
 async def test_the_time_for_a_picture_is_bounded(server: Server) -> None:
-    studio = server.core.studio
+    studio = server.app.studio
     studio.seconds, before = 0.2, studio.seconds
     try:
         name, fault = (await drawn(server, "script: pause=5"))[-1]
@@ -320,16 +320,16 @@ async def test_the_time_for_a_picture_is_bounded(server: Server) -> None:
 
 async def test_closing_waits_for_no_picture(server: Server) -> None:
     drawing = asyncio.create_task(drawn(server, "script: pause=1000"))
-    await until(lambda: server.core.studio.working == 1)
-    server.core.studio.stop()
+    await until(lambda: server.app.studio.working == 1)
+    server.app.studio.stop()
     with contextlib.suppress(aiohttp.ClientError):
         await drawing
-    await until(lambda: server.core.studio.working == 0)
+    await until(lambda: server.app.studio.working == 0)
 
 
 async def test_what_a_model_made_of_the_words_is_told(server: Server) -> None:
-    commission = await server.core.studio.wish(OWNER, "x\nscript: says=A_blue_apple", Wish(width=64, height=64))
-    async with aclosing(server.core.studio.draw(commission)) as making:
+    commission = await server.app.studio.wish(OWNER, "x\nscript: says=A_blue_apple", Wish(width=64, height=64))
+    async with aclosing(server.app.studio.draw(commission)) as making:
         told = [each.prompt async for each in making if isinstance(each, Finished)]
     assert told == ["A blue apple"]
 

@@ -42,7 +42,7 @@ def ids(message: JSON) -> list[str]:
 
 
 def blobs(server: Server) -> set[str]:
-    folder = server.core.settings.data_dir / "pictures"
+    folder = server.app.settings.data_dir / "pictures"
     return {path.name for path in folder.rglob("*") if path.is_file()}
 
 
@@ -164,7 +164,7 @@ async def test_the_files_that_it_names_stay_as_long_as_the_question(server: Serv
     begun = await server.ask(conversation, "after", draw={"sources": [first], "mask": mask})
     answer = await server.answered(begun["run"])
     held = {first, mask}
-    swept = {each.id for each in await server.core.store.documents.loose(1 << 50)}
+    swept = {each.id for each in await server.app.store.documents.loose(1 << 50)}
     assert loose in swept
     assert not held & swept
     assert (await server.tree(conversation))["messages"][0]["files"] == []
@@ -176,9 +176,9 @@ async def test_who_waits_is_told_so_in_a_step(server: Server) -> None:
     drawer = generator(server)
     drawer.going.clear()
     first = await server.ask(await server.begin(), "first", draw=SMALL)
-    await until(lambda: server.core.studio.working == 1)
+    await until(lambda: server.app.studio.working == 1)
     second = await server.ask(await server.begin(), "second", draw=SMALL)
-    await until(lambda: server.core.studio.waiting == 1)
+    await until(lambda: server.app.studio.waiting == 1)
     drawer.going.set()
     events = [event for _, event in parse(await server.stream(second["run"]))]
     waits, draws = [event for event in events if isinstance(event, StepStarted)]

@@ -92,7 +92,7 @@ async def test_it_ends_with_the_server(settings: Settings) -> None:
         following = asyncio.create_task(server.post("/api/answers", asked("script: words=100000 rate=500")))
         while server.engine.made < 20:
             await asyncio.sleep(0.005)
-        await server.core.end_streams()
+        await server.app.end_streams()
         assert parse((await following).raw)[-1][1].type == "run.interrupted"
 
 

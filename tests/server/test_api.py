@@ -333,8 +333,8 @@ async def test_what_was_chosen_reaches_the_engine(server: Server, monkeypatch: p
     await server.say(id, "script: words=1", system="")
     assert [said.role for said in asked[1].messages] == ["user", "assistant", "user"]
     await server.say(id, "script: words=1")
-    assert asked[2].messages[0].content == server.core.settings.system_prompt
-    assert asked[2].sampling.max_tokens == server.core.settings.max_tokens
+    assert asked[2].messages[0].content == server.app.settings.system_prompt
+    assert asked[2].sampling.max_tokens == server.app.settings.max_tokens
 
 
 async def test_a_long_conversation_forgets_its_oldest_turns_and_says_so(server: Server) -> None:
@@ -461,7 +461,7 @@ async def test_shutting_down_interrupts_and_says_so(settings: Settings) -> None:
             await asyncio.sleep(0.005)
         followed = asyncio.create_task(server.stream(run))
         await asyncio.sleep(0.05)
-        await server.core.runs.close()
+        await server.app.runs.close()
         assert parse(await followed)[-1][1].type == "run.interrupted"
     async with serving(settings) as server:
         message = await server.message(run)

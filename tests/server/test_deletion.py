@@ -158,7 +158,7 @@ async def test_everything_is_erased_only_when_it_is_meant(fresh: Server) -> None
         assert (await fresh.get(f"/api/conversations/{id}")).status == 404
         assert (await fresh.post(f"/api/conversations/{id}/restore")).status == 404
     assert (await fresh.post("/api/conversations/restore", {"moment": gone.body["moment"]})).status == 404
-    assert await fresh.core.store.running() == []
+    assert await fresh.app.store.running() == []
     made = fresh.engine.made
     await asyncio.sleep(0.1)
     assert fresh.engine.made == made
@@ -217,7 +217,7 @@ async def test_what_is_at_work_is_stopped_before_everything_is_deleted(fresh: Se
     runs = [(await fresh.ask(id, "script: words=100000 rate=200"))["run"] for id in kept[:2]]
     gone = (await fresh.call("DELETE", "/api/conversations?confirm=all")).body
     assert gone["count"] == 3
-    assert await fresh.core.store.running() == []
+    assert await fresh.app.store.running() == []
     await fresh.post("/api/conversations/restore", {"moment": gone["moment"]})
     for run in runs:
         stopped = await fresh.message(run)
@@ -246,7 +246,7 @@ async def test_after_its_time_nothing_of_everything_comes_back(
 
 async def test_ten_thousand_are_deleted_and_brought_back_at_once(fresh: Server) -> None:
     for _ in range(40):
-        await asyncio.gather(*(fresh.core.keeping.add(fresh.core.turns.begin(OWNER, None, "")) for _ in range(250)))
+        await asyncio.gather(*(fresh.app.keeping.add(fresh.app.turns.begin(OWNER, None, "")) for _ in range(250)))
     gone = (await fresh.call("DELETE", "/api/conversations?confirm=all")).body
     back = (await fresh.post("/api/conversations/restore", {"moment": gone["moment"]})).body
     assert (gone["count"], back["conversations"]) == (10_000, 10_000)
@@ -335,13 +335,13 @@ async def test_what_is_refused_is_no_news(server: Server) -> None:
 
 
 async def test_a_follower_that_sleeps_is_told_each_thing_once(server: Server) -> None:
-    followed = server.core.changes.follow()
+    followed = server.app.changes.follow()
     await anext(followed)
     for _ in range(3):
         for id in ("conv_a", "conv_b"):
-            server.core.changes.tell(id, "running")
-            server.core.changes.tell(id, "finished")
-    server.core.changes.tell("conv_a", "removed")
+            server.app.changes.tell(id, "running")
+            server.app.changes.tell(id, "finished")
+    server.app.changes.tell("conv_a", "removed")
     news = await anext(followed)
     assert [(change.conversation, change.kind) for change in news] == [
         ("conv_a", "running"),
@@ -385,7 +385,7 @@ async def test_what_another_process_writes_is_heard_within_a_second(tmp_path: Pa
 async def test_who_listens_does_not_keep_the_server_from_ending(settings: Settings) -> None:
     async with serving(settings) as server, server.open("/api/changes") as response:
         await response.content.readany()
-        await server.core.end_streams()
+        await server.app.end_streams()
         async with asyncio.timeout(1):
             assert await response.content.read() == b""
 

@@ -144,7 +144,7 @@ async def test_to_remove_a_model_stops_its_pull(shop: Shop, market: Server) -> N
     reply = await market.call("DELETE", "/api/models/tiny")
     assert (reply.status, reply.body) == (200, {"freed": 1000})
     assert (await market.get(path)).body["state"] == "cancelled"
-    assert list((market.core.settings.data_dir / "models").iterdir()) == []
+    assert list((market.app.settings.data_dir / "models").iterdir()) == []
 
 
 async def test_only_on_a_loopback_address_is_an_address_taken(shop: Shop, settings: Settings) -> None:

@@ -94,7 +94,7 @@ async def test_a_key_is_sent_to_its_server_and_shown_nowhere(
     ]
     assert all(KEY.encode() not in reply.raw for reply in replies)
     assert KEY not in caplog.text
-    folder = server.core.settings.data_dir
+    folder = server.app.settings.data_dir
     assert [path for path in folder.rglob("*") if path.is_file() and KEY.encode() in path.read_bytes()] == []
     changed = await server.call("PATCH", "/api/engines/rack", {"key": ""})
     assert (changed.body["keyed"], changed.body["state"]) == (False, "down")
@@ -147,7 +147,7 @@ async def test_a_secret_that_is_lost_costs_that_key_and_nothing_else(settings: S
         refused = await server.post("/api/engines/rack/probe")
         assert (refused.status, refused.error["code"]) == (503, "settings")
         secret.write_bytes(kept)
-        server.core.registry.ask_anew()
+        server.app.registry.ask_anew()
         assert (await server.get("/api/engines/rack")).body["state"] == "ready"
 
 
@@ -215,7 +215,7 @@ async def test_an_unreachable_server_is_added_and_holds_up_nobody(server: Server
 async def test_another_process_adds_one_and_it_is_seen_when_the_list_is_stale(
     server: Server, rack: Speaking, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with serving(server.core.settings) as other:
+    async with serving(server.app.settings) as other:
         await add(other, url=rack.url)
     monkeypatch.setattr(registry, "FRESH", 0.0)
     assert "muse" in {model["id"] for model in (await server.get("/api/models")).body["models"]}
@@ -319,7 +319,7 @@ async def test_what_is_no_server_is_one_sentence(
 ) -> None:
     monkeypatch.setattr("eclair.llm.servers.discovery.DEADLINE", 0.3)
     rack.standin.routes = {"/v1/models": answer}
-    await server.core.store.add_server(AddedServer("rack", rack.url, None, (), None, None, 1))
+    await server.app.store.add_server(AddedServer("rack", rack.url, None, (), None, None, 1))
     found = await probe(server)
     assert words in found["fault"]
     assert found["fault"].endswith(".")

@@ -30,7 +30,7 @@ async def press() -> AsyncGenerator[Press]:
 async def room(settings: Settings, press: Press) -> AsyncGenerator[Server]:
     press.answers.clear()
     async with serving(replace(settings, private_addresses=(press.place,))) as server:
-        server.core.newsroom.start(after=0)
+        server.app.newsroom.start(after=0)
         yield server
 
 
@@ -89,7 +89,7 @@ async def test_feeds_are_refreshed_and_say_what_is_wrong(room: Server, press: Pr
     one = feeds[press.url("/bad")]["id"]
     assert (await room.post(f"/api/feeds/refresh?id={one}")).body == {"feeds": 1}
     assert (await room.post("/api/feeds/refresh?id=feed_x")).status == 404
-    hits = await NewsroomService(room.core.newsroom).find(Query("Bahn"), 5, Errand("local", "search"), 1.0)
+    hits = await NewsroomService(room.app.newsroom).find(Query("Bahn"), 5, Errand("local", "search"), 1.0)
     assert [hit.title for hit in hits] == ["Bahn"]
     written = await room.get("/api/feeds/opml")
     assert written.headers["Content-Type"].startswith("text/x-opml")

@@ -102,7 +102,7 @@ async def test_what_stays_here_is_said_where_the_model_is_elsewhere(settings: Se
         await server.say(conversation, "What is this?", files=[file["id"]])
         asked = Message("m", "c", None, "user", (), 0, files=(Attachment(file["id"], "photo.jpg", 1, "image/jpeg"),))
         far = Model("far", "Far", "one", sees=512, place="US")
-        seen = await server.core.seeing.of(OWNER)([asked], far)
+        seen = await server.app.seeing.of(OWNER)([asked], far)
         assert [(remark.code, remark.message) for remark in seen.remarks] == [
             (
                 "left_out",
@@ -111,7 +111,7 @@ async def test_what_stays_here_is_said_where_the_model_is_elsewhere(settings: Se
             )
         ]
         assert b"SN-4711" not in seen.pictures[file["id"]].data
-        near = await server.core.seeing.of(OWNER)([asked], replace(far, place="machine"))
+        near = await server.app.seeing.of(OWNER)([asked], replace(far, place="machine"))
         assert near.remarks == ()
 
 

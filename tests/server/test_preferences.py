@@ -97,13 +97,13 @@ async def test_instructions_stand_below_the_system_prompt_of_every_turn(
     await fresh.say(id, "script: words=1", system="")
     heads = [request.messages[0].content for request in asked]
     assert heads == [
-        f"{fresh.core.settings.system_prompt}\n\nAnswer in rhyme.",
+        f"{fresh.app.settings.system_prompt}\n\nAnswer in rhyme.",
         "Be brief.\n\nAnswer in rhyme.",
         "Answer in rhyme.",
     ]
     await fresh.call("PUT", "/api/preferences", {"version": 1})
     await fresh.say(id, "script: words=1")
-    assert asked[-1].messages[0].content == fresh.core.settings.system_prompt
+    assert asked[-1].messages[0].content == fresh.app.settings.system_prompt
 
 
 async def test_the_preferred_model_answers_while_it_is_there(fresh: Server) -> None:

@@ -64,7 +64,7 @@ async def rack(settings: Settings) -> AsyncGenerator[Rack]:
 
 
 async def test_the_engine_reads_what_the_question_will_follow(rack: Rack) -> None:
-    system = rack.server.core.settings.system_prompt
+    system = rack.server.app.settings.system_prompt
     assert await rack.prefill(model="m") == [system, "."]
     id = await rack.server.begin()
     await rack.server.say(id, "Is it so?")

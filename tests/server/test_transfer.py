@@ -305,7 +305,7 @@ async def test_a_share_expires(server: Server) -> None:
     id = await server.begin(title="Old")
     await server.say(id, "script: say=Hi.")
     now = int(time.time() * 1000)
-    await server.core.store.add_share(Share("share_old", OWNER, id, "Old", now - 10, now - 1), "[]")
+    await server.app.store.add_share(Share("share_old", OWNER, id, "Old", now - 10, now - 1), "[]")
     expired = await server.get("/api/shared/share_old")
     assert expired.status == 410
     assert "has expired" in expired.error["message"]

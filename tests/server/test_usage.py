@@ -84,7 +84,7 @@ async def test_a_temporary_chat_leaves_its_numbers_and_nothing_else(priced: Serv
     total = (await used(priced))["total"]
     assert (total["answers"], total["words"], total["metered"]) == (1, 2, 1)
     assert total["costs"]
-    folder = priced.core.settings.data_dir
+    folder = priced.app.settings.data_dir
     assert all(b"xyzzy" not in file.read_bytes() for file in folder.glob("eclair.db*"))
 
 

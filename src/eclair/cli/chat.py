@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
 
-from eclair.app import OWNER, Core, open_core
+from eclair.app import OWNER, App, open_app
 from eclair.chat.tree import Continue, New, Retry
 from eclair.chat.turns import Choices
 from eclair.cli._arguments import load_settings, sampling
@@ -57,21 +57,21 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
 
 
 async def _chat(settings: Settings, id: str | None, latest: bool, choices: Choices, terminal: Terminal) -> int:
-    async with open_core(settings) as core:
-        conversation = await core.store.conversation(OWNER, id) if id else None
+    async with open_app(settings) as app:
+        conversation = await app.store.conversation(OWNER, id) if id else None
         if latest:
-            listed = await core.store.conversations(OWNER, 1)
+            listed = await app.store.conversations(OWNER, 1)
             conversation = max([*listed.pinned, *listed.conversations], key=lambda kept: kept.updated, default=None)
             if conversation is None:
                 raise NotFound("No conversation is kept yet; begin one with `eclair chat`.")
-        return await Chat(core, terminal, choices, conversation).hold()
+        return await Chat(app, terminal, choices, conversation).hold()
 
 
 class Chat:
     """One session. The conversation is made with its first message, so that looking in leaves nothing behind."""
 
-    def __init__(self, core: Core, terminal: Terminal, choices: Choices, conversation: Conversation | None) -> None:
-        self._core = core
+    def __init__(self, app: App, terminal: Terminal, choices: Choices, conversation: Conversation | None) -> None:
+        self._app = app
         self._terminal = terminal
         self._choices = choices
         self._conversation = conversation
@@ -84,9 +84,9 @@ class Chat:
 
     async def hold(self) -> int:
         """Answer line after line. From a pipe, the code is that of the last failure; a person was told."""
-        model = (await self._core.turns.answering(OWNER, self._choices, self._conversation)).model
-        self._models = [known.id for known in await self._core.registry.models()]
-        settings = self._core.settings
+        model = (await self._app.turns.answering(OWNER, self._choices, self._conversation)).model
+        self._models = [known.id for known in await self._app.registry.models()]
+        settings = self._app.settings
         lines = open_lines(
             settings.data_dir / "chat_history",
             settings.max_message_kb * 1024,
@@ -154,7 +154,7 @@ class Chat:
             if self._run is None or stops:
                 turn.cancel()
             else:
-                stops.add(asyncio.create_task(self._core.runs.stop(self._run)))
+                stops.add(asyncio.create_task(self._app.runs.stop(self._run)))
 
         with quiet_keys(), on_interrupt(stop):
             try:
@@ -170,20 +170,20 @@ class Chat:
 
     async def _turn(self, what: New | Retry | Continue) -> None:
         accepted = time.perf_counter()
-        turns = self._core.turns
+        turns = self._app.turns
         where = (
             self._conversation.id
             if self._conversation is not None
             else turns.begin(OWNER, model=self._choices.model, mode=self._choices.mode, web=self._choices.web)
         )
         asked = await turns.ask(OWNER, where, what, self._choices, accepted)
-        self._conversation = self._conversation or await self._core.store.conversation(OWNER, asked.run.conversation)
+        self._conversation = self._conversation or await self._app.store.conversation(OWNER, asked.run.conversation)
         self._run = asked.run
         if isinstance(what, New):
             self._files, self._libraries = [], []
         printer = Printer(self._terminal)
         try:
-            async for batch in self._core.runs.follow(asked.run, 0):
+            async for batch in self._app.runs.follow(asked.run, 0):
                 for line in batch.lines:
                     event = decode(line)
                     printer.show(event)
@@ -196,7 +196,7 @@ class Chat:
         """The messages that are shown. Raises InvalidInput while there are none."""
         if self._conversation is None:
             raise InvalidInput("Nothing has been said yet; write a message first.")
-        conversation, messages = await self._core.store.tree(OWNER, self._conversation.id)
+        conversation, messages = await self._app.store.tree(OWNER, self._conversation.id)
         return branch({message.id: message for message in messages}, conversation.leaf)
 
     async def _retry(self) -> None:
@@ -220,8 +220,8 @@ class Chat:
         if not made:
             raise InvalidInput("The last answer has no picture.")
         for id in made:
-            picture = await self._core.gallery.picture(OWNER, id)
-            self._terminal.line(str(await written(self._core.gallery, picture, folder / called(picture))))
+            picture = await self._app.gallery.picture(OWNER, id)
+            self._terminal.line(str(await written(self._app.gallery, picture, folder / called(picture))))
 
     async def _begin_anew(self) -> None:
         self._conversation = None
@@ -229,13 +229,13 @@ class Chat:
 
     async def _choose_model(self, name: str) -> None:
         if name:
-            _, model = await self._core.registry.resolve(name)
+            _, model = await self._app.registry.resolve(name)
             self._choices = replace(self._choices, model=model.id)
             await self._remember(Edit(model=model.id))
             self._terminal.note(f"{model.name} answers from now on.")
             return
-        current = (await self._core.turns.answering(OWNER, self._choices, self._conversation)).model
-        for model in await self._core.registry.models():
+        current = (await self._app.turns.answering(OWNER, self._choices, self._conversation)).model
+        for model in await self._app.registry.models():
             self._terminal.line(f"{'*' if model.id == current.id else ' '} {model.id}")
 
     async def _attach(self, given: str) -> None:
@@ -243,17 +243,17 @@ class Chat:
         if not given:
             raise InvalidInput("Which file? Write its path after /file.")
         (path,) = await asyncio.to_thread(roots, [Path(given)])
-        file = await take(self._core.intake, path, self._core.settings.max_file_mb)
+        file = await take(self._app.intake, path, self._app.settings.max_file_mb)
         self._files.append(file.file.id)
         self._terminal.note(f"{path.name} goes along with the next message.")
 
     async def _choose_library(self, name: str) -> None:
         if name:
-            (library,) = await self._core.documents.libraries(OWNER, [name])
+            (library,) = await self._app.documents.libraries(OWNER, [name])
             self._libraries.append(library.name)
             self._terminal.note(f"The next message is answered from {library.name}.")
             return
-        for listed in await self._core.store.documents.libraries(OWNER):
+        for listed in await self._app.store.documents.libraries(OWNER):
             files = f"{listed.files:,} file{'' if listed.files == 1 else 's'}"
             self._terminal.line(f"  {listed.library.name} ({files})")
 
@@ -274,7 +274,7 @@ class Chat:
     async def _remember(self, edit: Edit) -> None:
         """What was chosen stays with the conversation; one that is not begun yet is begun with it."""
         if self._conversation is not None:
-            self._conversation = await self._core.keeping.change(OWNER, self._conversation.id, edit)
+            self._conversation = await self._app.keeping.change(OWNER, self._conversation.id, edit)
 
     async def _help(self) -> None:
         for name, means in COMMANDS.items():

@@ -9,7 +9,7 @@ from contextlib import aclosing
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from eclair.app import OWNER, Core, open_core
+from eclair.app import OWNER, App, open_app
 from eclair.cli._arguments import load_settings
 from eclair.cli._logging import log_if_debugging
 from eclair.cli._signals import carry_out
@@ -68,10 +68,10 @@ async def _draw(settings: Settings, wanted: Wanted, terminal: Terminal) -> int:
         _bytes(wanted.mask, most) if wanted.mask is not None else None,
     )
     alone = replace(settings, embedded=False, embedder="off", titles=False, tune=False)
-    async with open_core(alone) as core:
+    async with open_app(alone) as app:
         terminal.status("Looking who draws…")
-        commission = await core.studio.wish(OWNER, wanted.prompt, wanted.wish, wanted.model, brought=brought, form=form)
-        async with aclosing(core.studio.draw(commission)) as making:
+        commission = await app.studio.wish(OWNER, wanted.prompt, wanted.wish, wanted.model, brought=brought, form=form)
+        async with aclosing(app.studio.draw(commission)) as making:
             async for each in making:
                 match each:
                     case Waiting(before=before):
@@ -79,14 +79,14 @@ async def _draw(settings: Settings, wanted: Wanted, terminal: Terminal) -> int:
                     case Underway():
                         terminal.status(_progress(each, wanted.wish.count))
                     case Finished():
-                        await _written(core, each, wanted, terminal)
+                        await _written(app, each, wanted, terminal)
     return 0
 
 
-async def _written(core: Core, made: Finished, wanted: Wanted, terminal: Terminal) -> None:
+async def _written(app: App, made: Finished, wanted: Wanted, terminal: Terminal) -> None:
     picture = made.picture
     path = _place(wanted.output, picture, made.index, wanted.wish.count)
-    terminal.line(str(await written(core.gallery, picture, path)))
+    terminal.line(str(await written(app.gallery, picture, path)))
     seed = f" · seed {picture.seed}" if picture.seed is not None else ""
     seconds = f" · {picture.milliseconds / 1000:.1f} s" if picture.milliseconds is not None else ""
     if made.prompt is not None and made.prompt != picture.prompt:

@@ -11,7 +11,7 @@ from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
-from eclair.app import OWNER, Core, open_core
+from eclair.app import OWNER, App, open_app
 from eclair.chat.tree import New
 from eclair.chat.turns import Choices
 from eclair.cli._arguments import load_settings, sampling
@@ -47,9 +47,9 @@ async def _research(
     agreed: bool,
     terminal: Terminal,
 ) -> int:
-    async with open_core(replace(settings, model=choices.model or settings.model)) as core:
-        core.searching.opened()
-        questions = given or await _planned(core, request, choices, terminal)
+    async with open_app(replace(settings, model=choices.model or settings.model)) as app:
+        app.searching.opened()
+        questions = given or await _planned(app, request, choices, terminal)
         for number, question in enumerate(questions, 1):
             terminal.line(f"{number}. {question}")
         if only_plan:
@@ -57,36 +57,36 @@ async def _research(
         if not agreed and not given and not await asyncio.to_thread(_agreed, terminal):
             terminal.note("Nothing was looked up; name other questions with --into.")
             return 0
-        return await _written(core, request, questions, choices, output, terminal)
+        return await _written(app, request, questions, choices, output, terminal)
 
 
-async def _planned(core: Core, request: str, choices: Choices, terminal: Terminal) -> Sequence[str]:
+async def _planned(app: App, request: str, choices: Choices, terminal: Terminal) -> Sequence[str]:
     terminal.status("Making a plan…")
-    chosen = await core.turns.answering(OWNER, choices)
-    made = await plan(request, chosen.engine, chosen.model, core.ask, date.today())
+    chosen = await app.turns.answering(OWNER, choices)
+    made = await plan(request, chosen.engine, chosen.model, app.ask, date.today())
     terminal.status("")
     return made.questions
 
 
 async def _written(
-    core: Core, request: str, questions: Sequence[str], choices: Choices, output: Path | None, terminal: Terminal
+    app: App, request: str, questions: Sequence[str], choices: Choices, output: Path | None, terminal: Terminal
 ) -> int:
     """Ask for the report, show it as it comes, and write it to `output`."""
-    begun = core.turns.begin(OWNER, model=choices.model, mode=choices.mode)
+    begun = app.turns.begin(OWNER, model=choices.model, mode=choices.mode)
     what = New(request, research=tuple(questions))
-    asked = await core.turns.ask(OWNER, begun, what, choices, time.perf_counter())
+    asked = await app.turns.ask(OWNER, begun, what, choices, time.perf_counter())
     printer, failed = Printer(terminal), 0
     try:
-        async for batch in core.runs.follow(asked.run, 0):
+        async for batch in app.runs.follow(asked.run, 0):
             for event in map(decode, batch.lines):
                 printer.show(event)
                 if isinstance(event, RunFailed):
                     failed = exit_code(event.code)
     except asyncio.CancelledError:
-        await core.runs.stop(asked.run)
+        await app.runs.stop(asked.run)
         raise
     if output is not None and not failed:
-        _, messages = await core.store.tree(OWNER, asked.run.conversation)
+        _, messages = await app.store.tree(OWNER, asked.run.conversation)
         report = next(message.text for message in messages if message.id == asked.run.message)
         await asyncio.to_thread(output.write_text, report, "utf-8")
         terminal.note(f"Written to {output}.")

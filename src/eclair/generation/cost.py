@@ -37,7 +37,7 @@ def rates(settings: Settings, model: Model) -> Rates:
     return Rates(price, engine.joules_per_token, engine.watts)
 
 
-def settled(usage: Usage, rates: Rates, tab: Tab) -> Usage:
+def settle(usage: Usage, rates: Rates, tab: Tab) -> Usage:
     """The usage with what the answer took."""
     return replace(usage, energy=_energy(usage, rates, tab), cost=_cost(usage, rates.price))
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from eclair.generation.cost import UNSTATED, Rates, settled
+from eclair.generation.cost import UNSTATED, Rates, settle
 from eclair.llm.base import Counted, Tab
 from eclair.schema.messages import Usage
 
@@ -69,4 +69,4 @@ class Meter:
             drafted_tokens=counted.drafted_tokens if counted else None,
             accepted_tokens=counted.accepted_tokens if counted else None,
         )
-        return settled(usage, self.rates, self.tab)
+        return settle(usage, self.rates, self.tab)

@@ -17,7 +17,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import Scope
 
 import eclair
-from eclair.app import Core
+from eclair.app import App
 from eclair.errors import Conflict, EclairError, EngineBusy, InvalidInput, MethodNotAllowed, NotFound
 from eclair.server import ui
 from eclair.server.anthropic import errors as anthropic
@@ -31,20 +31,20 @@ _BRANCH = re.compile(r"str|(list|dict|literal)\[.*|\w+Body")
 log = logging.getLogger(__name__)
 
 
-def create_app(core: Core) -> FastAPI:
-    """The application around an open core."""
-    app = _empty()
-    app.add_api_route("/openapi.json", _described(core), include_in_schema=False)
-    app.include_router(ui.router())
+def create_app(app: App) -> FastAPI:
+    """Build the HTTP application around an open App."""
+    api = _empty()
+    api.add_api_route("/openapi.json", _described(app), include_in_schema=False)
+    api.include_router(ui.router())
     if ui.STATIC.exists():
-        app.mount("/assets", ui.Assets(directory=ui.STATIC / "assets", check_dir=False))
-    app.add_middleware(Areas, routes=app, core=core)
-    app.add_middleware(Guard, settings=core.settings, respond=respond)
-    app.add_exception_handler(EclairError, _on_error)
-    app.add_exception_handler(RequestValidationError, _on_validation)
-    app.add_exception_handler(HTTPException, _on_http)
-    app.add_exception_handler(Exception, _on_bug)
-    return app
+        api.mount("/assets", ui.Assets(directory=ui.STATIC / "assets", check_dir=False))
+    api.add_middleware(Areas, routes=api, app=app)
+    api.add_middleware(Guard, settings=app.settings, respond=respond)
+    api.add_exception_handler(EclairError, _on_error)
+    api.add_exception_handler(RequestValidationError, _on_validation)
+    api.add_exception_handler(HTTPException, _on_http)
+    api.add_exception_handler(Exception, _on_bug)
+    return api
 
 
 def _empty() -> FastAPI:
@@ -58,15 +58,15 @@ def _empty() -> FastAPI:
     )
 
 
-def _described(core: Core) -> Callable[[], Awaitable[Response]]:
+def _described(app: App) -> Callable[[], Awaitable[Response]]:
     """Answers with what the API is like, which takes a while to be written the first time."""
 
     @cache
     def written() -> dict[str, Any]:
-        app = _empty()
-        for router in everything(core):
-            app.include_router(router)
-        return app.openapi()
+        api = _empty()
+        for router in everything(app):
+            api.include_router(router)
+        return api.openapi()
 
     async def described() -> Response:
         return JSONResponse(await asyncio.to_thread(written))

@@ -12,7 +12,7 @@ from importlib import import_module
 from fastapi import APIRouter, FastAPI
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from eclair.app import Core
+from eclair.app import App
 
 AREAS: dict[str, tuple[str, ...]] = {
     "api/conversations": ("api.conversations", "api.turns", "api.deletion", "api.exports", "api.shares"),
@@ -56,19 +56,19 @@ AREAS: dict[str, tuple[str, ...]] = {
 """The modules below this package that have the routes of each area: the first two steps of a path."""
 
 
-def everything(core: Core) -> Iterator[APIRouter]:
+def everything(app: App) -> Iterator[APIRouter]:
     """All routes, area by area."""
     for module in dict.fromkeys(module for modules in AREAS.values() for module in modules):
-        yield _routes(module, core)
+        yield _routes(module, app)
 
 
 class Areas:
     """Middleware that has `routes` know the area of each request before they are asked."""
 
-    def __init__(self, app: ASGIApp, routes: FastAPI, core: Core) -> None:
-        self._app = app
+    def __init__(self, inner: ASGIApp, routes: FastAPI, app: App) -> None:
+        self._inner = inner
         self._routes = routes
-        self._core = core
+        self._app = app
         self._closed = dict(AREAS)
         self._opened: set[str] = set()
         self._opening = asyncio.Lock()
@@ -78,17 +78,17 @@ class Areas:
             area = "/".join(scope["path"].split("/", 3)[1:3])
             if area in self._closed:
                 await self._open(area)
-        await self._app(scope, receive, send)
+        await self._inner(scope, receive, send)
 
     async def _open(self, area: str) -> None:
         async with self._opening:
             for module in self._closed.get(area, ()):
                 if module not in self._opened:
-                    self._routes.include_router(await asyncio.to_thread(_routes, module, self._core))
+                    self._routes.include_router(await asyncio.to_thread(_routes, module, self._app))
                     self._opened.add(module)
             self._closed.pop(area, None)
 
 
-def _routes(module: str, core: Core) -> APIRouter:
-    router: APIRouter = import_module(f"eclair.server.{module}").router(core)
+def _routes(module: str, app: App) -> APIRouter:
+    router: APIRouter = import_module(f"eclair.server.{module}").router(app)
     return router

@@ -1,4 +1,4 @@
-"""Serve until told to stop: take the port, open the core, say where it is, and leave nothing half done.
+"""Serve until told to stop: take the port, open the app, say where it is, and leave nothing half done.
 
 The embedded engine loads in its own process, so it begins first, while everything else is still being imported.
 """
@@ -23,7 +23,7 @@ from eclair.util.loopback import is_loopback
 from eclair.util.port import listen
 
 if TYPE_CHECKING:
-    from eclair.app import Core
+    from eclair.app import App
 
 GRACE = 3
 """Seconds that open connections get to end by themselves."""
@@ -54,12 +54,12 @@ async def _serve(
     gc.disable()
     for module in ("eclair.app", "eclair.server.app"):
         await asyncio.to_thread(import_module, module)
-    from eclair.app import open_core
+    from eclair.app import open_app
     from eclair.server.app import create_app
 
-    async with open_core(settings, local=local) as core:
+    async with open_app(settings, local=local) as app:
         config = uvicorn.Config(
-            create_app(core),
+            create_app(app),
             http="httptools",
             lifespan="off",
             access_log=False,
@@ -70,13 +70,13 @@ async def _serve(
         )
         gc.freeze()  # what stands at the start stays, so it need not be looked through again and again
         gc.enable()
-        await _Server(config, core, ready).serve(sockets=[listener])
+        await _Server(config, app, ready).serve(sockets=[listener])
 
 
 class _Server(uvicorn.Server):
-    def __init__(self, config: uvicorn.Config, core: Core, ready: Callable[[str], None]) -> None:
+    def __init__(self, config: uvicorn.Config, app: App, ready: Callable[[str], None]) -> None:
         super().__init__(config)
-        self._core = core
+        self._app = app
         self._ready = ready
 
     @contextlib.contextmanager
@@ -100,5 +100,5 @@ class _Server(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """End the streams first: their connections then close by themselves."""
-        await self._core.end_streams()
+        await self._app.end_streams()
         await super().shutdown(sockets=sockets)

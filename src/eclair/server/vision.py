@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import cast
 from urllib.parse import urlsplit
 
-from eclair.app import OWNER, Core
+from eclair.app import OWNER, App
 from eclair.errors import InvalidInput, TooLarge
 from eclair.llm.base import JSON, Picture, Request, Said
 from eclair.models.catalog import SIDE
@@ -57,7 +57,7 @@ def image(address: str) -> JSON:
     return {"type": "image_url", "image_url": {"url": address}}
 
 
-async def pictured(core: Core, said: Sequence[Said], model: Model) -> Pictured:
+async def pictured(app: App, said: Sequence[Said], model: Model) -> Pictured:
     """Open the pictures of a request that `model` is asked first. Raises InvalidInput, TooLarge, UnreadableFile and,
     where the policy does not let one be fetched, Refused."""
     addresses = list(dict.fromkeys(address for each in said for address in _addresses(each)))
@@ -65,27 +65,27 @@ async def pictured(core: Core, said: Sequence[Said], model: Model) -> Pictured:
         raise InvalidInput(f"There are {len(addresses)} pictures; send {MOST} at most.", param="messages")
     found = Pictured()
     for number, address in enumerate(addresses, 1):
-        data, name = await _data(core, address), f"Picture {number}"
-        prepared = await core.seeing.given(data, name, model.sees or SIDE)
+        data, name = await _data(app, address), f"Picture {number}"
+        prepared = await app.seeing.given(data, name, model.sees or SIDE)
         found.pictures[address] = Picture(prepared.media, prepared.data, prepared.width, prepared.height)
         if model.sees is None:
-            found.told[address] = await core.seeing.told(data, name)
+            found.told[address] = await app.seeing.told(data, name)
     return found
 
 
-async def _data(core: Core, address: str) -> bytes:
-    most = core.settings.max_file_mb << 20
+async def _data(app: App, address: str) -> bytes:
+    most = app.settings.max_file_mb << 20
     if address.startswith("data:"):
         data = await asyncio.to_thread(_decoded, address)
     elif address.startswith(("http://", "https://")):
-        data = await _fetched(core, address, most)
+        data = await _fetched(app, address, most)
     else:
         raise InvalidInput(
             "A picture is neither a data: URL in base64 nor at an address of http or https.", param="image_url"
         )
     if len(data) > most:
         raise TooLarge(
-            f"A picture has {len(data) >> 20:,} MB; the limit is {core.settings.max_file_mb:,} MB (ECLAIR_MAX_FILE_MB)."
+            f"A picture has {len(data) >> 20:,} MB; the limit is {app.settings.max_file_mb:,} MB (ECLAIR_MAX_FILE_MB)."
         )
     return data
 
@@ -101,13 +101,13 @@ def _decoded(address: str) -> bytes:
     return data
 
 
-async def _fetched(core: Core, address: str, most: int) -> bytes:
+async def _fetched(app: App, address: str, most: int) -> bytes:
     """Raises InvalidInput where it cannot be fetched, and Refused where it may not."""
     host = urlsplit(address).hostname or address[:80]
     try:
         errand = Errand(OWNER, "page")
         headers = {"Accept": "image/*"}
-        async with core.browser.get(address, errand, headers=headers, within=WITHIN, limit=most) as reply:
+        async with app.browser.get(address, errand, headers=headers, within=WITHIN, limit=most) as reply:
             if reply.status != 200:
                 raise InvalidInput(f"The picture at {host} is not there ({reply.status}); send it as a data: URL.")
             return await reply.body(most)

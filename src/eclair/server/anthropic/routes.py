@@ -12,7 +12,7 @@ import orjson
 from fastapi import APIRouter, Request
 from starlette.responses import JSONResponse, Response
 
-from eclair.app import Core
+from eclair.app import App
 from eclair.errors import EclairError, EngineBroken
 from eclair.generation.fallback import Asking
 from eclair.generation.parts import PartEvent, Parts
@@ -32,27 +32,27 @@ from eclair.server.vision import pictured
 PING = b'event: ping\ndata: {"type":"ping"}\n\n'
 
 
-def router(core: Core) -> APIRouter:
+def router(app: App) -> APIRouter:
     api = APIRouter(prefix=PATH, tags=["Anthropic"])
 
     @api.post("")
     async def create_message(body: MessagesRequest, request: Request) -> Response:
         said = body.said()
-        chosen = await core.modes.called(body.model, question(said))
-        seen = await unless_gone(request, pictured(core, said, chosen.model))
+        chosen = await app.modes.called(body.model, question(said))
+        seen = await unless_gone(request, pictured(app, said, chosen.model))
         if seen is None:
             return GONE
-        asking = Asking(chosen, lambda model: seen.shown(chosen.wishing(body.request(model)), model), core.ask)
+        asking = Asking(chosen, lambda model: seen.shown(chosen.wishing(body.request(model)), model), app.ask)
         rendering = MessageRendering(asking, thinking=body.shows_thinking)
-        pieces = unbroken(asking.stream(), core.idle)
+        pieces = unbroken(asking.stream(), app.idle)
         return await relay(request, pieces, rendering, streamed=bool(body.stream), beat=PING)
 
     @api.post("/count_tokens")
     async def count_tokens(body: CountRequest, request: Request) -> Response:
         said = body.said()
-        chosen = await core.modes.called(body.model, question(said))
+        chosen = await app.modes.called(body.model, question(said))
         calls = [call for message in said for call in message.tool_calls]
-        seen = await unless_gone(request, pictured(core, said, chosen.model))
+        seen = await unless_gone(request, pictured(app, said, chosen.model))
         if seen is None:
             return GONE
         said = seen.shown(EngineRequest(chosen.model.id, said), chosen.model).messages

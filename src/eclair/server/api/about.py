@@ -6,7 +6,7 @@ from fastapi import APIRouter
 from pydantic import BaseModel
 
 import eclair
-from eclair.app import Core
+from eclair.app import App
 from eclair.doctor import Leaving, leaving
 
 
@@ -15,11 +15,11 @@ class About(BaseModel):
     leaving: list[Leaving]
 
 
-def router(core: Core) -> APIRouter:
+def router(app: App) -> APIRouter:
     api = APIRouter(prefix="/api", tags=["about"])
 
     @api.get("/about")
     async def about() -> About:
-        return About(version=eclair.__version__, leaving=await leaving(core.settings))
+        return About(version=eclair.__version__, leaving=await leaving(app.settings))
 
     return api

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from fastapi import APIRouter
 from pydantic import Field
 
-from eclair.app import OWNER, Core
+from eclair.app import OWNER, App
 from eclair.schema.messages import Role
 from eclair.server.api.turns import ChoicesBody
 from eclair.server.request_body import Fields
@@ -26,13 +26,13 @@ class AnswerBody(ChoicesBody):
     messages: Annotated[list[SaidBody], Field(min_length=1)]
 
 
-def router(core: Core) -> APIRouter:
+def router(app: App) -> APIRouter:
     api = APIRouter(prefix="/api", tags=["temporary chat"])
 
     @api.post("/answers", response_class=EventStream)
     async def answer_unkept(body: AnswerBody) -> EventStream:
         accepted = time.perf_counter()
         said: list[tuple[Role, str]] = [(message.role, message.text) for message in body.messages]
-        return EventStream(frames(await core.turns.ask_unkept(OWNER, said, body.choices(), accepted)))
+        return EventStream(frames(await app.turns.ask_unkept(OWNER, said, body.choices(), accepted)))
 
     return api

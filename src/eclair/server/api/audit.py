@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, Query, Response
 from pydantic import BaseModel
 from starlette.responses import StreamingResponse
 
-from eclair.app import OWNER, Core
+from eclair.app import OWNER, App
 from eclair.network.audit_export import MEDIA, Format, exported
 from eclair.network.policy import Policy, Purpose
 from eclair.storage.audit import Call, Filter, Verdict
@@ -67,9 +67,9 @@ def wanted(
 Wanted = Annotated[Filter, Depends(wanted)]
 
 
-def router(core: Core) -> APIRouter:
+def router(app: App) -> APIRouter:
     api = APIRouter(prefix="/api/egress", tags=["egress"])
-    ledger = core.store.egress
+    ledger = app.store.egress
 
     @api.get("")
     async def list_calls(
@@ -77,13 +77,13 @@ def router(core: Core) -> APIRouter:
         limit: Annotated[int, Query(ge=1, le=200)] = 50,
         before: Before = None,
     ) -> Calls:
-        await core.calls.flush()
+        await app.calls.flush()
         calls = await ledger.calls(OWNER, which, limit + 1, before)
         return Calls(
-            policy=core.settings.egress,
-            hosts=core.settings.egress_hosts,
-            private=core.settings.private_addresses,
-            days=core.settings.egress_days,
+            policy=app.settings.egress,
+            hosts=app.settings.egress_hosts,
+            private=app.settings.private_addresses,
+            days=app.settings.egress_days,
             counts=await ledger.count(OWNER, which),
             calls=[CallBody.of(call) for call in calls[:limit]],
             next=calls[limit - 1].id if len(calls) > limit else None,
@@ -91,7 +91,7 @@ def router(core: Core) -> APIRouter:
 
     @api.get("/export", response_class=Response)
     async def export_calls(which: Wanted, format: Format = "csv") -> StreamingResponse:
-        await core.calls.flush()
+        await app.calls.flush()
         name = f"eclair-egress-{datetime.now(UTC):%Y%m%d}.{format}"
         headers = {
             "Content-Disposition": f'attachment; filename="{name}"',

@@ -9,7 +9,7 @@ from typing import Annotated, Self
 from fastapi import APIRouter, Query
 from pydantic import BaseModel
 
-from eclair.app import Core
+from eclair.app import App
 from eclair.chat.language_notice import advise
 from eclair.llm.tuning.expected import Expected, Paces
 from eclair.models import memory
@@ -119,25 +119,25 @@ class CatalogReport(BaseModel):
     models: list[CatalogModel]
 
 
-def router(core: Core) -> APIRouter:
+def router(app: App) -> APIRouter:
     api = APIRouter(prefix="/api/catalog", tags=["models"])
 
     @api.get("")
     async def list_catalog() -> CatalogReport:
-        return await asyncio.to_thread(_report, core, core.registry.loaded)
+        return await asyncio.to_thread(_report, app, app.registry.loaded)
 
     @api.get("/speakers")
     async def list_speakers(language: Annotated[str, Query(pattern=r"^[a-z]{2,3}$")]) -> Speakers:
-        found = await advise(language, await core.registry.models(), core.settings)
+        found = await advise(language, await app.registry.models(), app.settings)
         offer = None
         if found.offer is not None:
-            offer = CatalogModel.of(found.offer, await asyncio.to_thread(Paces.known, core.settings))
+            offer = CatalogModel.of(found.offer, await asyncio.to_thread(Paces.known, app.settings))
         return Speakers(language=language, here=[model.id for model in found.here], offer=offer, seconds=found.seconds)
 
     return api
 
 
-def _report(core: Core, loaded: Collection[str]) -> CatalogReport:
-    paces = Paces.known(core.settings)
-    models = [CatalogModel.of(offer, paces, loaded) for offer in offers(core.settings)]
+def _report(app: App, loaded: Collection[str]) -> CatalogReport:
+    paces = Paces.known(app.settings)
+    models = [CatalogModel.of(offer, paces, loaded) for offer in offers(app.settings)]
     return CatalogReport(memory=memory.physical(), models=models)

@@ -8,17 +8,17 @@ from contextlib import aclosing
 import orjson
 from fastapi import APIRouter
 
-from eclair.app import Core
+from eclair.app import App
 from eclair.server.sse import EventStream
 from eclair.storage.change_feed import Changes
 
 
-def router(core: Core) -> APIRouter:
+def router(app: App) -> APIRouter:
     api = APIRouter(prefix="/api", tags=["changes"])
 
     @api.get("/changes", response_class=EventStream)
     async def follow_changes() -> EventStream:
-        return EventStream(_events(core.changes))
+        return EventStream(_events(app.changes))
 
     return api
 

@@ -9,7 +9,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from pydantic import AfterValidator, BaseModel, Field
 
-from eclair.app import OWNER, Core
+from eclair.app import OWNER, App
 from eclair.errors import InvalidInput
 from eclair.schema.messages import Conversation, Hit, Message, Mode, Web
 from eclair.server.api.turns import ModelName
@@ -95,7 +95,7 @@ class Hits(BaseModel):
     hits: list[Hit]
 
 
-def router(core: Core) -> APIRouter:
+def router(app: App) -> APIRouter:
     api = APIRouter(prefix="/api", tags=["conversations"])
 
     @api.get("/conversations")
@@ -106,7 +106,7 @@ def router(core: Core) -> APIRouter:
         limit: Annotated[int, Query(ge=1, le=200)] = 50,
     ) -> ConversationList:
         place = None if before is None else _place(before)
-        listed = await core.store.conversations(OWNER, limit, archived=archived, tag=tag, before=place)
+        listed = await app.store.conversations(OWNER, limit, archived=archived, tag=tag, before=place)
         return ConversationList(
             pinned=listed.pinned,
             conversations=listed.conversations,
@@ -115,28 +115,28 @@ def router(core: Core) -> APIRouter:
 
     @api.get("/tags")
     async def list_tags(archived: bool = False) -> TagList:
-        counts = await core.store.tags(OWNER, archived=archived)
+        counts = await app.store.tags(OWNER, archived=archived)
         return TagList(tags=[TagCount(tag=tag, count=count) for tag, count in counts.items()])
 
     @api.get("/count")
     async def count_conversations() -> Count:
-        return Count(conversations=await core.store.count(OWNER))
+        return Count(conversations=await app.store.count(OWNER))
 
     @api.get("/conversations/{id}")
     async def read_conversation(id: str) -> WholeConversation:
-        conversation, messages = await core.store.tree(OWNER, id)
+        conversation, messages = await app.store.tree(OWNER, id)
         running = next((message.run for message in messages if message.status == "running"), None)
         return WholeConversation(conversation=conversation, messages=messages, running=running)
 
     @api.patch("/conversations/{id}")
     async def change_conversation(id: str, body: ChangedConversation) -> Conversation:
         if body.model is not None:
-            await core.registry.resolve(body.model)
-        return await core.keeping.change(OWNER, id, body.edit())
+            await app.registry.resolve(body.model)
+        return await app.keeping.change(OWNER, id, body.edit())
 
     @api.get("/search")
     async def search(q: str, limit: Annotated[int, Query(ge=1, le=100)] = 20) -> Hits:
-        return Hits(hits=await core.store.search(OWNER, q, limit))
+        return Hits(hits=await app.store.search(OWNER, q, limit))
 
     return api
 

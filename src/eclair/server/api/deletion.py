@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from fastapi import APIRouter
 from pydantic import Field
 
-from eclair.app import OWNER, Core
+from eclair.app import OWNER, App
 from eclair.schema.messages import Conversation
 from eclair.server.api.conversations import Count
 from eclair.server.request_body import Body
@@ -21,28 +21,28 @@ class RestoreBody(Body):
     moment: Annotated[int, Field(ge=0, le=LATEST)]
 
 
-def router(core: Core) -> APIRouter:
+def router(app: App) -> APIRouter:
     api = APIRouter(prefix="/api/conversations", tags=["conversations"])
 
     @api.delete("")
     async def delete_all_conversations(confirm: Literal["all"], forever: bool = False) -> Deleted:
         assert confirm
-        return await core.keeping.delete_all(OWNER, forever=forever)
+        return await app.keeping.delete_all(OWNER, forever=forever)
 
     @api.post("/restore")
     async def restore_all_conversations(body: RestoreBody) -> Count:
-        return Count(conversations=await core.keeping.restore_all(OWNER, body.moment))
+        return Count(conversations=await app.keeping.restore_all(OWNER, body.moment))
 
     @api.delete("/{id}", status_code=204)
     async def delete_conversation(id: str, forever: bool = False) -> None:
-        await core.keeping.delete(OWNER, id, forever=forever)
+        await app.keeping.delete(OWNER, id, forever=forever)
 
     @api.post("/{id}/restore")
     async def restore_conversation(id: str) -> Conversation:
-        return await core.keeping.restore(OWNER, id)
+        return await app.keeping.restore(OWNER, id)
 
     @api.delete("/{id}/messages/{message}")
     async def delete_message(id: str, message: str) -> Conversation:
-        return await core.keeping.delete_message(OWNER, id, message)
+        return await app.keeping.delete_message(OWNER, id, message)
 
     return api

@@ -7,7 +7,7 @@ from typing import Annotated, Self
 from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
 
-from eclair.app import Core
+from eclair.app import App
 from eclair.models.download import Stage
 from eclair.models.downloads import Pull, State
 
@@ -74,27 +74,27 @@ class Removed(BaseModel):
     freed: int
 
 
-def router(core: Core) -> APIRouter:
+def router(app: App) -> APIRouter:
     api = APIRouter(prefix="/api/models", tags=["models"])
 
     @api.get("/pulls")
     async def list_pulls() -> PullList:
-        return PullList(pulls=[PullReport.of(pull) for pull in core.pulls.all()])
+        return PullList(pulls=[PullReport.of(pull) for pull in app.pulls.all()])
 
     @api.post("/pulls", status_code=202)
     async def begin_pull(wanted: NewPull) -> PullReport:
-        return PullReport.of(await core.pulls.begin(wanted.name, accepted=wanted.accept_licence))
+        return PullReport.of(await app.pulls.begin(wanted.name, accepted=wanted.accept_licence))
 
     @api.get("/pulls/{id}")
     async def show_pull(id: str) -> PullReport:
-        return PullReport.of(core.pulls.get(id))
+        return PullReport.of(app.pulls.get(id))
 
     @api.delete("/pulls/{id}", status_code=204)
     async def cancel_pull(id: str) -> None:
-        await core.pulls.cancel(id)
+        await app.pulls.cancel(id)
 
     @api.delete("/{id}")
     async def remove_model(id: str) -> Removed:
-        return Removed(freed=await core.pulls.remove(id))
+        return Removed(freed=await app.pulls.remove(id))
 
     return api

@@ -10,7 +10,7 @@ import orjson
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
-from eclair.app import Core
+from eclair.app import App
 from eclair.errors import EclairError
 from eclair.llm.servers.jurisdiction import Provider, Where, providers
 from eclair.llm.servers.probe import Finding, Probe
@@ -90,51 +90,51 @@ class EngineList(BaseModel):
     providers: list[Provider]
 
 
-def router(core: Core) -> APIRouter:
+def router(app: App) -> APIRouter:
     api = APIRouter(prefix="/api/engines", tags=["engines"])
 
     async def report(server: Server) -> EngineReport:
-        models = await core.registry.models()
+        models = await app.registry.models()
         answers = [model.id for model in models if model.engine == server.name]
-        return EngineReport.of(server, answers, core.registry.fault(server.name))
+        return EngineReport.of(server, answers, app.registry.fault(server.name))
 
     @api.get("")
     async def list_engines() -> EngineList:
-        known = [await report(server) for server in await core.servers.all()]
+        known = [await report(server) for server in await app.servers.all()]
         return EngineList(engines=known, providers=list(providers()))
 
     @api.post("", status_code=201)
     async def add_engine(body: NewEngine) -> EngineReport:
-        server = await core.servers.add(body.name, body.change())
-        core.registry.ask_anew()
+        server = await app.servers.add(body.name, body.change())
+        app.registry.ask_anew()
         return await report(server)
 
     @api.get("/{name}")
     async def show_engine(name: str) -> EngineReport:
-        return await report(await core.servers.get(name))
+        return await report(await app.servers.get(name))
 
     @api.patch("/{name}")
     async def change_engine(name: str, body: EngineBody) -> EngineReport:
-        server = await core.servers.change(name, body.change())
-        core.registry.ask_anew()
+        server = await app.servers.change(name, body.change())
+        app.registry.ask_anew()
         return await report(server)
 
     @api.delete("/{name}", status_code=204)
     async def remove_engine(name: str) -> None:
-        await core.servers.remove(name)
-        core.registry.ask_anew()
+        await app.servers.remove(name)
+        app.registry.ask_anew()
 
     @api.post("/{name}/probe", response_class=EventStream)
     async def probe_engine(name: str) -> EventStream:
-        findings = core.servers.probe(name)
+        findings = app.servers.probe(name)
         first = await anext(findings)  # what keeps it from beginning is an error of the call
-        return EventStream(_told(first, findings, core))
+        return EventStream(_told(first, findings, app))
 
     return api
 
 
 async def _told(
-    first: Finding | Probe, rest: AsyncGenerator[Finding | Probe, None], core: Core
+    first: Finding | Probe, rest: AsyncGenerator[Finding | Probe, None], app: App
 ) -> AsyncGenerator[bytes, None]:
     """Each finding as it comes, and how it ended."""
     async with aclosing(rest):
@@ -145,7 +145,7 @@ async def _told(
         except EclairError as error:
             fault: dict[str, Any] = {"code": error.code, "message": error.message, "param": error.param}
             yield b"data: " + orjson.dumps({"error": fault}) + b"\n\n"
-    core.registry.ask_anew()
+    app.registry.ask_anew()
 
 
 def _frame(found: Finding | Probe) -> bytes:

@@ -7,23 +7,23 @@ from urllib.parse import quote
 from fastapi import APIRouter, Response
 from starlette.responses import StreamingResponse
 
-from eclair.app import OWNER, Core
+from eclair.app import OWNER, App
 from eclair.transfer.export_service import everything, gather, one, zip_name
 from eclair.transfer.exporters import RENDERERS, Format
 
 
-def router(core: Core) -> APIRouter:
+def router(app: App) -> APIRouter:
     api = APIRouter(prefix="/api", tags=["exports"])
 
     @api.get("/conversations/{id}/export", response_class=Response)
     async def export_conversation(id: str, format: Format = "markdown") -> Response:
-        gallery = core.gallery if format == "html" else None
-        name, data = await one(await gather(core.store, core.runs, OWNER, id, gallery), format)
+        gallery = app.gallery if format == "html" else None
+        name, data = await one(await gather(app.store, app.runs, OWNER, id, gallery), format)
         return Response(data, media_type=RENDERERS[format].media_type, headers=_attached(name))
 
     @api.get("/export", response_class=StreamingResponse)
     async def export_everything() -> StreamingResponse:
-        pieces = everything(core.store, core.runs, core.gallery, OWNER)
+        pieces = everything(app.store, app.runs, app.gallery, OWNER)
         return StreamingResponse(pieces, media_type="application/zip", headers=_attached(zip_name()))
 
     return api

@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
-from eclair.app import OWNER, Core
+from eclair.app import OWNER, App
 from eclair.errors import InvalidInput, TooLarge
 from eclair.schema.feeds import Outline
 from eclair.server.request_body import Body
@@ -102,9 +102,9 @@ class Waiting(BaseModel):
     feeds: int
 
 
-def router(core: Core) -> APIRouter:
+def router(app: App) -> APIRouter:
     api = APIRouter(prefix="/api/feeds", tags=["feeds"])
-    newsroom = core.newsroom
+    newsroom = app.newsroom
 
     async def one(feed: StoredFeed) -> FeedBody:
         return next(FeedBody.of(each) for each in await newsroom.feeds(OWNER) if each.feed.id == feed.id)

@@ -12,7 +12,7 @@ from pydantic import BaseModel, Field
 from starlette.requests import ClientDisconnect
 from starlette.responses import FileResponse
 
-from eclair.app import OWNER, Core
+from eclair.app import OWNER, App
 from eclair.documents.ingest import sized
 from eclair.errors import InvalidInput, NotFound
 from eclair.schema.documents import BlockKind, Read
@@ -115,15 +115,15 @@ class BoxBody(BaseModel):
     bottom: float
 
 
-def router(core: Core) -> APIRouter:
+def router(app: App) -> APIRouter:
     api = APIRouter(prefix="/api/files", tags=["files"])
-    documents = core.store.documents
+    documents = app.store.documents
 
     @api.post("", status_code=201, openapi_extra=_BODY)
     async def add_file(request: Request, name: FileName, library: str | None = None) -> FileBody:
         media = request.headers.get("content-type", "application/octet-stream").partition(";")[0].strip()
-        source = received(request, name, core.settings.max_file_mb)
-        return FileBody.of(await core.intake.take(OWNER, name, media, source, library=library))
+        source = received(request, name, app.settings.max_file_mb)
+        return FileBody.of(await app.intake.take(OWNER, name, media, source, library=library))
 
     @api.get("")
     async def list_files(
@@ -142,15 +142,15 @@ def router(core: Core) -> APIRouter:
 
     @api.delete("/{id}", status_code=204)
     async def delete_file(id: str) -> None:
-        await core.intake.delete(OWNER, id)
+        await app.intake.delete(OWNER, id)
 
     @api.post("/{id}/retry")
     async def read_again(id: str) -> FileBody:
-        return FileBody.of(await core.intake.read_again(OWNER, id))
+        return FileBody.of(await app.intake.read_again(OWNER, id))
 
     @api.get("/{id}/content", response_class=FileResponse)
     async def content(id: str) -> FileResponse:
-        return download(core, (await documents.file(OWNER, id)).file)
+        return download(app, (await documents.file(OWNER, id)).file)
 
     @api.get("/{id}/pages/{number}")
     async def page(id: str, number: Annotated[int, Field(ge=1)]) -> PageBody:
@@ -165,7 +165,7 @@ def router(core: Core) -> APIRouter:
         if (await _stored(id, number)).page.width is None:
             raise NotFound("This page has no fixed form; its text is at /api/files/{id}/pages/{number}.")
         file = (await documents.file(OWNER, id)).file
-        png = await core.intake.picture(file, number, width)
+        png = await app.intake.picture(file, number, width)
         return Response(png, media_type="image/png", headers={"Cache-Control": "private, max-age=3600"})
 
     @api.get("/{id}/boxes")
@@ -185,10 +185,10 @@ def router(core: Core) -> APIRouter:
     return api
 
 
-def download(core: Core, file: StoredFile) -> FileResponse:
+def download(app: App, file: StoredFile) -> FileResponse:
     """Its bytes, to be saved: nothing of it is shown by the browser itself, so that no script in it runs as ours."""
     return FileResponse(
-        core.blobs.path(file.sha256),
+        app.blobs.path(file.sha256),
         media_type="application/octet-stream",
         headers={
             "Content-Disposition": f"attachment; filename*=utf-8''{urllib.parse.quote(file.name)}",

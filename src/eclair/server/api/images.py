@@ -12,7 +12,7 @@ from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, Field
 from starlette.responses import FileResponse, Response
 
-from eclair.app import OWNER, Core
+from eclair.app import OWNER, App
 from eclair.errors import EclairError, NotFound
 from eclair.images.gallery import Gallery
 from eclair.images.request import MOST_SOURCES
@@ -109,9 +109,9 @@ class PictureModels(BaseModel):
     styles: list[StyleBody]
 
 
-def router(core: Core) -> APIRouter:
+def router(app: App) -> APIRouter:
     api = APIRouter(prefix="/api/pictures", tags=["pictures"])
-    gallery, studio = core.gallery, core.studio
+    gallery, studio = app.gallery, app.studio
 
     @api.get("/models")
     async def list_models() -> PictureModels:

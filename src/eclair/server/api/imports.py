@@ -14,7 +14,7 @@ from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel
 from starlette.requests import ClientDisconnect
 
-from eclair.app import OWNER, Core
+from eclair.app import OWNER, App
 from eclair.errors import EclairError, InvalidInput, StoreError
 from eclair.server.sse import EventStream
 from eclair.transfer.import_service import Progress
@@ -44,20 +44,20 @@ class WaitingImport(BaseModel):
     problems: list[str]
 
 
-def router(core: Core) -> APIRouter:
+def router(app: App) -> APIRouter:
     api = APIRouter(prefix="/api/imports", tags=["imports"])
 
     @api.post("", status_code=201, openapi_extra=_BODY)
     async def read_export(
         request: Request, name: Annotated[str, Query(min_length=1, max_length=200)] = "The file"
     ) -> WaitingImport:
-        folder = await asyncio.to_thread(core.imports.room)
+        folder = await asyncio.to_thread(app.imports.room)
         with tempfile.TemporaryFile(dir=folder) as file:
             try:
                 await _receive(request, file)
             except OSError as error:
                 raise StoreError(f"{name} cannot be kept in {folder} while it is read: {error.strerror}.") from error
-            id, preview = await core.imports.stage(file, name)
+            id, preview = await app.imports.stage(file, name)
         return WaitingImport(
             id=id,
             kind=preview.kind,
@@ -69,12 +69,12 @@ def router(core: Core) -> APIRouter:
 
     @api.post("/{id}", response_class=EventStream)
     async def carry_out_import(id: str) -> EventStream:
-        core.imports.check(id)
-        return EventStream(_told(core.imports.carry_out(id, OWNER)))
+        app.imports.check(id)
+        return EventStream(_told(app.imports.carry_out(id, OWNER)))
 
     @api.delete("/{id}", status_code=204)
     async def drop_import(id: str) -> None:
-        core.imports.drop(id)
+        app.imports.drop(id)
 
     return api
 

@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
-from eclair.app import OWNER, Core
+from eclair.app import OWNER, App
 from eclair.server.request_body import Body
 from eclair.storage.documents import Library, ListedLibrary
 
@@ -45,9 +45,9 @@ class NewLibrary(Body):
     name: LibraryNamed
 
 
-def router(core: Core) -> APIRouter:
+def router(app: App) -> APIRouter:
     api = APIRouter(prefix="/api/libraries", tags=["libraries"])
-    documents = core.store.documents
+    documents = app.store.documents
 
     def bare(library: Library) -> LibraryBody:
         return LibraryBody(id=library.id, name=library.name, created=library.created)
@@ -58,16 +58,16 @@ def router(core: Core) -> APIRouter:
 
     @api.post("", status_code=201)
     async def add_library(body: NewLibrary) -> LibraryBody:
-        return bare(await core.intake.add_library(OWNER, body.name))
+        return bare(await app.intake.add_library(OWNER, body.name))
 
     @api.patch("/{id}")
     async def rename_library(id: str, body: NewLibrary) -> LibraryBody:
         await documents.rename_library(OWNER, id, body.name)
-        core.changes.tell(None, "files")
+        app.changes.tell(None, "files")
         return next(LibraryBody.of(each) for each in await documents.libraries(OWNER) if each.library.id == id)
 
     @api.delete("/{id}", status_code=204)
     async def delete_library(id: str) -> None:
-        await core.intake.delete_library(OWNER, id)
+        await app.intake.delete_library(OWNER, id)
 
     return api

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Response
 from pydantic import BaseModel
 
 import eclair
-from eclair.app import Core
+from eclair.app import App
 from eclair.llm.base import Health
 from eclair.schema.models import Model
 
@@ -32,21 +32,21 @@ class HealthReport(BaseModel):
     engines: dict[str, Health]
 
 
-def router(core: Core) -> APIRouter:
+def router(app: App) -> APIRouter:
     api = APIRouter(prefix="/api", tags=["models"])
 
     @api.get("/models")
     async def list_models() -> Models:
-        models = await core.registry.models()
-        wanted = core.settings.model or (models[0].id if models else None)
+        models = await app.registry.models()
+        wanted = app.settings.model or (models[0].id if models else None)
         default = wanted if wanted in {model.id for model in models} else None
-        picks = await core.modes.picks()
+        picks = await app.modes.picks()
         modes = None if picks is None else Picks(flash=picks[0].id, think=picks[1].id)
         return Models(models=models, default=default, picks=modes)
 
     @api.get("/health")
     async def health(response: Response) -> HealthReport:
-        engines = await core.registry.health()
+        engines = await app.registry.health()
         states = {engine.state for engine in engines.values()}
         status = "ready" if "ready" in states else "loading" if "loading" in states else "down"
         response.status_code = 200 if status == "ready" else 503

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from fastapi import APIRouter
 from pydantic import AfterValidator, Field
 
-from eclair.app import OWNER, Core
+from eclair.app import OWNER, App
 from eclair.chat.preferences import Preferences, Prompt
 from eclair.server.request_body import Body, Fields
 
@@ -66,15 +66,15 @@ class PreferencesBody(Body):
         return Preferences(**plain, prompts=tuple(Prompt(prompt.name, prompt.text) for prompt in self.prompts))
 
 
-def router(core: Core) -> APIRouter:
+def router(app: App) -> APIRouter:
     api = APIRouter(prefix="/api/preferences", tags=["preferences"])
 
     @api.get("")
     async def read_preferences() -> Preferences:
-        return await core.preferences.read(OWNER)
+        return await app.preferences.read(OWNER)
 
     @api.put("")
     async def put_preferences(body: PreferencesBody) -> Preferences:
-        return await core.preferences.change(OWNER, body.value())
+        return await app.preferences.change(OWNER, body.value())
 
     return api

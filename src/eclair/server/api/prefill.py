@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Response
 from pydantic import Field
 
-from eclair.app import OWNER, Core
+from eclair.app import OWNER, App
 from eclair.chat.turns import Choices
 from eclair.schema.messages import Mode, Web
 from eclair.server.request_body import Body
@@ -26,12 +26,12 @@ class PrefillBody(Body):
     files: Annotated[tuple[str, ...], Field(max_length=50)] = ()
 
 
-def router(core: Core) -> APIRouter:
+def router(app: App) -> APIRouter:
     api = APIRouter(prefix="/api", tags=["conversations"])
 
     @api.post("/prefill", status_code=202, response_class=Response)
     async def prefill(body: PrefillBody) -> None:
         choices = Choices(body.model, body.mode, body.system, web=body.web)
-        await core.turns.prefill(OWNER, body.conversation, choices, body.text, body.files)
+        await app.turns.prefill(OWNER, body.conversation, choices, body.text, body.files)
 
     return api

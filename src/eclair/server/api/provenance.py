@@ -16,7 +16,7 @@ from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
-from eclair.app import Core
+from eclair.app import App
 from eclair.errors import InvalidInput, StoreError, TooLarge
 from eclair.provenance.report import Credentials, How, Metadata, Report, Watermark
 from eclair.server.openai.files import shown
@@ -57,9 +57,9 @@ def _parts(report: Report) -> dict[str, Any]:
     return {name: getattr(report, name) for name in asdict(report)}
 
 
-def router(core: Core) -> APIRouter:
+def router(app: App) -> APIRouter:
     api = APIRouter(prefix="/api/marks", tags=["Marks"])
-    most_mb = core.settings.max_check_mb
+    most_mb = app.settings.max_check_mb
 
     @api.post("/check", openapi_extra=_BODY)
     async def check(request: Request, name: Annotated[str, Query(max_length=255)] = "") -> ReportBody:
@@ -79,7 +79,7 @@ def router(core: Core) -> APIRouter:
 
     async def look(pieces: AsyncIterable[bytes], name: str) -> ReportBody:
         async with _kept_meanwhile(pieces, name, most_mb) as path:
-            return ReportBody.of(name, await core.marks.check(path, name))
+            return ReportBody.of(name, await app.marks.check(path, name))
 
     return api
 

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
-from eclair.app import OWNER, Core
+from eclair.app import OWNER, App
 from eclair.chat.turns import Choices, check_text
 from eclair.schema.messages import Mode
 from eclair.server.request_body import Body
@@ -30,16 +30,16 @@ class PlanBody(BaseModel):
     by: Literal["model", "rule"]
 
 
-def router(core: Core) -> APIRouter:
+def router(app: App) -> APIRouter:
     api = APIRouter(prefix="/api/research", tags=["research"])
 
     @api.post("/plan")
     async def make_plan(body: Wanted) -> PlanBody:
-        check_text(body.question, core.settings.max_message_kb)
-        core.searching.opened()
-        chosen = await core.turns.answering(OWNER, Choices(body.model, body.mode))
-        with core.idle.busy():
-            made = await plan(body.question, chosen.engine, chosen.model, core.ask, date.today())
+        check_text(body.question, app.settings.max_message_kb)
+        app.searching.opened()
+        chosen = await app.turns.answering(OWNER, Choices(body.model, body.mode))
+        with app.idle.busy():
+            made = await plan(body.question, chosen.engine, chosen.model, app.ask, date.today())
         return PlanBody(questions=list(made.questions), by=made.by)
 
     return api

@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Header, Query
 from pydantic import BaseModel
 
-from eclair.app import OWNER, Core
+from eclair.app import OWNER, App
 from eclair.errors import InvalidInput
 from eclair.schema.messages import Message, Status
 from eclair.server.sse import EventStream, frames
@@ -24,13 +24,13 @@ class RunState(BaseModel):
     message: Message
 
 
-def router(core: Core) -> APIRouter:
+def router(app: App) -> APIRouter:
     api = APIRouter(prefix="/api/runs", tags=["runs"])
 
     @api.get("/{id}")
     async def read_run(id: str) -> RunState:
-        run = await core.store.run(OWNER, id)
-        message, seq = await core.runs.fold(run)
+        run = await app.store.run(OWNER, id)
+        message, seq = await app.runs.fold(run)
         return RunState(run=run.id, conversation=run.conversation, status=message.status, seq=seq, message=message)
 
     @api.get("/{id}/events", response_class=EventStream)
@@ -39,12 +39,12 @@ def router(core: Core) -> APIRouter:
         after: Annotated[int | None, Query(ge=0, le=LARGEST)] = None,
         last_event_id: Annotated[str | None, Header()] = None,
     ) -> EventStream:
-        run = await core.store.run(OWNER, id)
-        return EventStream(frames(core.runs.follow(run, _seen(after, last_event_id))))
+        run = await app.store.run(OWNER, id)
+        return EventStream(frames(app.runs.follow(run, _seen(after, last_event_id))))
 
     @api.post("/{id}/stop", status_code=202)
     async def stop_run(id: str) -> RunState:
-        await core.runs.stop(await core.store.run(OWNER, id))
+        await app.runs.stop(await app.store.run(OWNER, id))
         return await read_run(id)
 
     return api

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Response
 from pydantic import BaseModel, Field, TypeAdapter
 from starlette.responses import FileResponse
 
-from eclair.app import OWNER, Core
+from eclair.app import OWNER, App
 from eclair.errors import Conflict, Gone, InvalidInput, NotFound
 from eclair.schema.ids import secret_id
 from eclair.schema.messages import Message, branch
@@ -63,12 +63,12 @@ class Shared(BaseModel):
     expires: int | None
 
 
-def router(core: Core) -> APIRouter:
+def router(app: App) -> APIRouter:
     api = APIRouter(prefix="/api", tags=["shares"])
 
     @api.post("/conversations/{id}/shares", status_code=201)
     async def share_conversation(id: str, body: NewShare) -> KeptShare:
-        conversation, tree = await core.store.tree(OWNER, id)
+        conversation, tree = await app.store.tree(OWNER, id)
         shown = branch({message.id: message for message in tree}, conversation.leaf)
         if not shown:
             raise InvalidInput("This conversation has no messages yet; there is nothing to share.")
@@ -78,16 +78,16 @@ def router(core: Core) -> APIRouter:
         now = _now()
         expires = None if body.days is None else now + body.days * DAY
         share = Share(secret_id("share"), OWNER, id, conversation.title, now, expires)
-        await core.store.add_share(share, _MESSAGES.dump_json([_public(message) for message in shown]).decode())
+        await app.store.add_share(share, _MESSAGES.dump_json([_public(message) for message in shown]).decode())
         return KeptShare.of(share)
 
     @api.get("/shares")
     async def list_shares() -> Shares:
-        return Shares(shares=[KeptShare.of(share) for share in await core.store.shares(OWNER)])
+        return Shares(shares=[KeptShare.of(share) for share in await app.store.shares(OWNER)])
 
     @api.delete("/shares/{id}", status_code=204)
     async def revoke_share(id: str) -> None:
-        await core.store.delete_share(OWNER, id)
+        await app.store.delete_share(OWNER, id)
 
     @api.get("/shared/{id}")
     async def read_shared(id: str, response: Response) -> Shared:
@@ -103,10 +103,10 @@ def router(core: Core) -> APIRouter:
         shown = (part.id for message in _MESSAGES.validate_json(body) for part in message.parts)
         if picture not in shown:
             raise NotFound(f"There is no picture {picture!r} in what is shared here.")
-        return images.shown(core.gallery, await core.gallery.picture(share.owner, picture))
+        return images.shown(app.gallery, await app.gallery.picture(share.owner, picture))
 
     async def _open(id: str) -> tuple[Share, str]:
-        share, body = await core.store.share(id)
+        share, body = await app.store.share(id)
         if share.expires is not None and share.expires <= _now():
             raise Gone("What was shared here has expired; ask for a new link.")
         return share, body

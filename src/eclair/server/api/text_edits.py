@@ -8,7 +8,7 @@ from fastapi import APIRouter, Request
 from pydantic import TypeAdapter
 from starlette.responses import Response
 
-from eclair.app import Core
+from eclair.app import App
 from eclair.chat.edit_text import Edit, check, edit
 from eclair.server.request_body import Body
 from eclair.server.streaming import GONE, unless_gone
@@ -24,16 +24,16 @@ class EditBody(Body):
     model: str | None = None
 
 
-def router(core: Core) -> APIRouter:
+def router(app: App) -> APIRouter:
     api = APIRouter(prefix="/api", tags=["edits"])
 
     @api.post("/edits", response_model=Edit)
     async def edit_text(body: EditBody, request: Request) -> Response:
         accepted = time.perf_counter()
-        check(body.text, body.instruction, core.settings.max_message_kb)
-        engine, model = await core.registry.resolve(body.model)
-        with core.idle.busy():
-            work = edit(engine, model, body.text, body.instruction, core.settings.max_tokens, accepted, core.ask)
+        check(body.text, body.instruction, app.settings.max_message_kb)
+        engine, model = await app.registry.resolve(body.model)
+        with app.idle.busy():
+            work = edit(engine, model, body.text, body.instruction, app.settings.max_tokens, accepted, app.ask)
             edited = await unless_gone(request, work)
         return GONE if edited is None else Response(_EDIT.dump_json(edited), media_type="application/json")
 

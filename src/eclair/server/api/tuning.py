@@ -8,7 +8,7 @@ import asyncio
 from fastapi import APIRouter
 from pydantic import BaseModel
 
-from eclair.app import Core
+from eclair.app import App
 from eclair.llm.local import profile
 from eclair.llm.local.profile import Tuning
 from eclair.llm.tuning.expected import Expected, Paces
@@ -32,18 +32,18 @@ class TuningReport(BaseModel):
     models: list[TunedModel]
 
 
-def router(core: Core) -> APIRouter:
+def router(app: App) -> APIRouter:
     api = APIRouter(prefix="/api/tuning", tags=["models"])
 
     @api.get("")
     async def list_tunings() -> TuningReport:
-        return await asyncio.to_thread(_report, core)
+        return await asyncio.to_thread(_report, app)
 
     return api
 
 
-def _report(core: Core) -> TuningReport:
-    paces = Paces.known(core.settings)
+def _report(app: App) -> TuningReport:
+    paces = Paces.known(app.settings)
     models = [
         TunedModel(
             id=offer.entry.id,
@@ -51,7 +51,7 @@ def _report(core: Core) -> TuningReport:
             expected=paces.of(offer.entry, offer.size),
             tuning=paces.measured.get(offer.entry.id),
         )
-        for offer in offers(core.settings)
+        for offer in offers(app.settings)
         if offer.fits
     ]
     return TuningReport(machine=profile.machine(), bandwidth=paces.bandwidth, models=models)

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Header, Response
 from pydantic import BaseModel, Field
 from starlette.responses import JSONResponse
 
-from eclair.app import OWNER, Core
+from eclair.app import OWNER, App
 from eclair.chat.tree import Continue, Draw, New, Retry
 from eclair.chat.turns import Choices
 from eclair.errors import InvalidInput
@@ -112,15 +112,15 @@ class Begun(BaseModel):
     model: str
 
 
-def router(core: Core) -> APIRouter:
+def router(app: App) -> APIRouter:
     api = APIRouter(prefix="/api/conversations", tags=["conversations"])
 
     async def begun(
         conversation: str | Conversation, turn: NewTurnBody, accepted: float, accept: str
     ) -> Begun | EventStream:
-        asked = await core.turns.ask(OWNER, conversation, turn.what(), turn.choices(), accepted)
+        asked = await app.turns.ask(OWNER, conversation, turn.what(), turn.choices(), accepted)
         if "text/event-stream" in accept:
-            return EventStream(frames(core.runs.follow(asked.run, 0)))
+            return EventStream(frames(app.runs.follow(asked.run, 0)))
         run = asked.run
         return Begun(
             conversation=run.conversation, run=run.id, message=asked.question, answer=run.message, model=asked.model
@@ -132,12 +132,12 @@ def router(core: Core) -> APIRouter:
     ) -> Any:
         accepted = time.perf_counter()
         if body.model is not None:
-            await core.registry.resolve(body.model)
-        wanted = core.turns.begin(OWNER, body.id, body.title, body.model, body.mode, body.web)
+            await app.registry.resolve(body.model)
+        wanted = app.turns.begin(OWNER, body.id, body.title, body.model, body.mode, body.web)
         if body.turn is not None:
             answer = await begun(wanted, body.turn, accepted, accept)
             return answer if isinstance(answer, EventStream) else JSONResponse(answer.model_dump(), 202)
-        kept = await core.keeping.add(wanted)
+        kept = await app.keeping.add(wanted)
         response.status_code = 201 if kept is wanted else 200
         return kept
 

@@ -8,7 +8,7 @@ from typing import Annotated, Self
 from fastapi import APIRouter, Query
 from pydantic import BaseModel
 
-from eclair.app import OWNER, Core
+from eclair.app import OWNER, App
 from eclair.errors import InvalidInput
 from eclair.generation.cost import grams
 from eclair.schema.messages import Cost
@@ -57,7 +57,7 @@ class UsageReport(BaseModel):
     groups: list[Sums]
 
 
-def router(core: Core) -> APIRouter:
+def router(app: App) -> APIRouter:
     api = APIRouter(prefix="/api/usage", tags=["usage"])
 
     @api.get("")
@@ -68,9 +68,9 @@ def router(core: Core) -> APIRouter:
     ) -> UsageReport:
         if first is not None and last is not None and first > last:
             raise InvalidInput("`from` is after `to`; exchange them.", param="from")
-        grid = core.settings.grid_g_per_kwh
-        whole = await core.store.spent(OWNER, first, last)
-        groups = await core.store.spent(OWNER, first, last, by) if by is not None else []
+        grid = app.settings.grid_g_per_kwh
+        whole = await app.store.spent(OWNER, first, last)
+        groups = await app.store.spent(OWNER, first, last, by) if by is not None else []
         return UsageReport(
             today=date.today(),
             total=Sums.of(whole[0] if whole else Spent(), grid),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter
 from pydantic import BaseModel
 
-from eclair.app import OWNER, Core
+from eclair.app import OWNER, App
 from eclair.schema.documents import Wall
 from eclair.schema.web import WebPage
 from eclair.server.api.files import PageBody, page_body
@@ -50,11 +50,11 @@ class WebPageBody(BaseModel):
         )
 
 
-def router(core: Core) -> APIRouter:
+def router(app: App) -> APIRouter:
     api = APIRouter(prefix="/api/web", tags=["web"])
 
     @api.get("/pages/{id}")
     async def show_page(id: str) -> WebPageBody:
-        return WebPageBody.of(id, await core.store.web.page(OWNER, id))
+        return WebPageBody.of(id, await app.store.web.page(OWNER, id))
 
     return api

@@ -9,7 +9,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from pydantic import BaseModel
 
-from eclair.app import Core
+from eclair.app import App
 from eclair.network.client import OWNER, Errand
 from eclair.schema.messages import Outcome
 from eclair.web import queries
@@ -64,17 +64,17 @@ class SearchBody(BaseModel):
     hits: list[HitBody]
 
 
-def router(core: Core) -> APIRouter:
+def router(app: App) -> APIRouter:
     api = APIRouter(prefix="/api/web", tags=["web"])
 
     @api.get("/services")
     async def list_services() -> list[ServiceBody]:
-        return [ServiceBody.model_validate(offered.told()) for offered in await core.web.offered()]
+        return [ServiceBody.model_validate(offered.told()) for offered in await app.web.offered()]
 
     @api.get("/search")
     async def search_web(q: Asked, language: Language = None, days: Days = None) -> SearchBody:
         made = queries.asked_for(q, language, days, date.today())
-        found = await search(core.web, made, Errand(OWNER, "search"), within=WITHIN)
+        found = await search(app.web, made, Errand(OWNER, "search"), within=WITHIN)
         return SearchBody(
             queries=[QueryBody(**asdict(query)) for query in made],
             steps=[

@@ -12,7 +12,7 @@ from fastapi import APIRouter, Request
 from pydantic import BeforeValidator, Field
 from starlette.responses import Response
 
-from eclair.app import Core
+from eclair.app import App
 from eclair.errors import InvalidInput
 from eclair.llm.base import JSON, Embedded
 from eclair.server.request_body import Body
@@ -40,12 +40,12 @@ class EmbeddingsRequest(Body):
     user: str | None = None
 
 
-def router(core: Core) -> APIRouter:
+def router(app: App) -> APIRouter:
     api = APIRouter(prefix="/v1", tags=["OpenAI"])
 
     @api.post("/embeddings")
     async def embed(body: EmbeddingsRequest, request: Request) -> Response:
-        engine, model = await core.registry.resolve(body.model)
+        engine, model = await app.registry.resolve(body.model)
         found = await unless_gone(request, engine.embed(model.id, body.input, body.dimensions))
         if found is None:
             return GONE

@@ -12,7 +12,7 @@ from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
 from starlette.responses import FileResponse
 
-from eclair.app import OWNER, Core
+from eclair.app import OWNER, App
 from eclair.documents.ingest import sized
 from eclair.errors import Conflict, InvalidInput, NotFound, StoreError
 from eclair.llm.base import JSON
@@ -43,9 +43,9 @@ _FORM: dict[str, Any] = {
 }
 
 
-def router(core: Core) -> APIRouter:
+def router(app: App) -> APIRouter:
     api = APIRouter(prefix="/v1/files", tags=["OpenAI"])
-    documents = core.store.documents
+    documents = app.store.documents
 
     @api.post("", openapi_extra=_FORM)
     async def add_file(request: Request) -> JSON:
@@ -67,8 +67,8 @@ def router(core: Core) -> APIRouter:
 
     async def take(upload: UploadFile, name: str) -> FileState:
         media = upload.content_type or "application/octet-stream"
-        source = sized(_pieces(upload), name, core.settings.max_file_mb)
-        return await core.intake.take(OWNER, shown(name), media, source, library=await library(), soon=True)
+        source = sized(_pieces(upload), name, app.settings.max_file_mb)
+        return await app.intake.take(OWNER, shown(name), media, source, library=await library(), soon=True)
 
     async def library() -> str:
         try:
@@ -76,7 +76,7 @@ def router(core: Core) -> APIRouter:
         except NotFound:
             pass
         try:
-            return (await core.intake.add_library(OWNER, LIBRARY)).id
+            return (await app.intake.add_library(OWNER, LIBRARY)).id
         except Conflict:  # another request has just made it
             return (await documents.library_named(OWNER, LIBRARY)).id
 
@@ -98,12 +98,12 @@ def router(core: Core) -> APIRouter:
 
     @api.delete("/{id}")
     async def delete_file(id: str) -> JSON:
-        await core.intake.delete(OWNER, id)
+        await app.intake.delete(OWNER, id)
         return {"id": id, "object": "file", "deleted": True}
 
     @api.get("/{id}/content", response_class=FileResponse)
     async def content(id: str) -> FileResponse:
-        return download(core, (await documents.file(OWNER, id)).file)
+        return download(app, (await documents.file(OWNER, id)).file)
 
     return api
 

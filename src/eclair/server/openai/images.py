@@ -20,7 +20,7 @@ from starlette.datastructures import FormData, UploadFile
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
-from eclair.app import OWNER, Core
+from eclair.app import OWNER, App
 from eclair.errors import EclairError, InvalidInput, StoreError, TooLarge
 from eclair.images.inputs import NOTHING, Brought
 from eclair.images.request import MOST_SOURCES
@@ -121,7 +121,7 @@ class EditsRequest(ImagesRequest):
     input_fidelity: Literal["low", "high"] | None = None
 
 
-def router(core: Core) -> APIRouter:
+def router(app: App) -> APIRouter:
     api = APIRouter(prefix="/v1/images", tags=["OpenAI"])
 
     @api.post("/generations")
@@ -132,7 +132,7 @@ def router(core: Core) -> APIRouter:
     async def edit(request: Request) -> Response:
         try:
             async with request.form(max_files=MOST_SOURCES + 1, max_fields=40) as form:
-                brought = await _brought(form, core.settings.max_file_mb)
+                brought = await _brought(form, app.settings.max_file_mb)
                 body = _fields(form)
         except HTTPException as error:
             raise InvalidInput(f"The body is no form with pictures: {error.detail}") from error
@@ -141,13 +141,13 @@ def router(core: Core) -> APIRouter:
         return await answer(body, request, "image_edit", brought)
 
     async def answer(body: ImagesRequest, request: Request, kind: str, brought: Brought) -> Response:
-        wanted = core.studio.wish(
+        wanted = app.studio.wish(
             OWNER, body.prompt, body.wish(), body.model, brought=brought, form=body.form, quality=body.kept_quality
         )
         commission = await unless_gone(request, wanted)
         if commission is None:
             return GONE
-        reply = _Reply(core, body, commission, kind, str(request.base_url), int(time.time()))
+        reply = _Reply(app, body, commission, kind, str(request.base_url), int(time.time()))
         if body.stream:
             return EventStream(reply.events())
         whole = await unless_gone(request, reply.whole())
@@ -160,7 +160,7 @@ def router(core: Core) -> APIRouter:
 class _Reply:
     """A reply being made: `kind` is what its events are called, `address` where Éclair is."""
 
-    core: Core
+    app: App
     body: ImagesRequest
     commission: Commission
     kind: str
@@ -168,7 +168,7 @@ class _Reply:
     created: int
 
     def making(self) -> AsyncGenerator[Waiting | Underway | Finished, None]:
-        return self.core.studio.draw(self.commission)
+        return self.app.studio.draw(self.commission)
 
     async def whole(self) -> JSON:
         data: list[JSON] = []
@@ -207,13 +207,13 @@ class _Reply:
         return underway.done * (wanted + 1) >= underway.of * (looks + 1)
 
     def _look(self, id: str, number: int) -> bytes:
-        look = self.core.studio.look(OWNER, id)
+        look = self.app.studio.look(OWNER, id)
         size = f"{self.commission.job.width}x{self.commission.job.height}"
         about: JSON = {**self._about(size), "output_format": look.media.rpartition("/")[2]}
         return self._event("partial_image", look.image, **about, partial_image_index=number)
 
     async def _completed(self, picture: Picture) -> bytes:
-        data = await self.core.gallery.bytes(picture)
+        data = await self.app.gallery.bytes(picture)
         return self._event("completed", data, **self._about(_size(picture)), usage=USAGE)
 
     def _event(self, what: str, data: bytes, **more: object) -> bytes:
@@ -229,7 +229,7 @@ class _Reply:
     async def _image(self, picture: Picture) -> JSON:
         if self.body.response_format == "url":
             return {"url": f"{self.address}api/pictures/{picture.id}/content"}
-        return {"b64_json": base64.b64encode(await self.core.gallery.bytes(picture)).decode()}
+        return {"b64_json": base64.b64encode(await self.app.gallery.bytes(picture)).decode()}
 
 
 async def _brought(form: FormData, most_mb: int) -> Brought:

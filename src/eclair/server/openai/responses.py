@@ -12,7 +12,7 @@ from typing import assert_never
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from eclair.app import Core
+from eclair.app import App
 from eclair.errors import EclairError, EngineBusy
 from eclair.generation.fallback import Asking
 from eclair.generation.parts import PartEvent, Parts
@@ -29,28 +29,28 @@ from eclair.server.streaming import GONE, relay, unbroken, unless_gone
 from eclair.server.vision import pictured
 
 
-def router(core: Core) -> APIRouter:
+def router(app: App) -> APIRouter:
     api = APIRouter(prefix="/v1", tags=["OpenAI"])
 
     @api.post("/responses")
     async def respond(body: ResponsesRequest, request: Request) -> Response:
         said = list(body.said())
-        chosen = await core.modes.called(body.model, question(said))
+        chosen = await app.modes.called(body.model, question(said))
         looks = body.files or body.web
-        wanted = ground(core, body.files, said, chosen, web=body.web, plain=body.plain) if looks else None
+        wanted = ground(app, body.files, said, chosen, web=body.web, plain=body.plain) if looks else None
         sources = NONE if wanted is None else await unless_gone(request, wanted)
         if sources is None:
             return GONE
-        longest = core.settings.max_tokens
-        seen = await unless_gone(request, pictured(core, said, chosen.model))
+        longest = app.settings.max_tokens
+        seen = await unless_gone(request, pictured(app, said, chosen.model))
         if seen is None:
             return GONE
 
         def request_of(model: Model) -> EngineRequest:
             return seen.shown(sources.shown(chosen.wishing(body.request(model, longest))), model)
 
-        asking = Asking(chosen, request_of, core.ask)
-        marked = Marked(unbroken(asking.stream(), core.idle), sources)
+        asking = Asking(chosen, request_of, app.ask)
+        marked = Marked(unbroken(asking.stream(), app.idle), sources)
         rendering = ResponseRendering(body, asking, marked)
         return await relay(request, marked.pieces(), rendering, streamed=bool(body.stream))
 

@@ -16,7 +16,7 @@ import orjson
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from eclair.app import Core
+from eclair.app import App
 from eclair.errors import (
     EclairError,
 )
@@ -80,19 +80,19 @@ class _Reply:
         ]
 
 
-def router(core: Core) -> APIRouter:
+def router(app: App) -> APIRouter:
     api = APIRouter(prefix="/v1", tags=["OpenAI"])
 
     @api.get("/models")
     async def list_models() -> JSON:
-        models = await core.registry.models()
+        models = await app.registry.models()
         names = [mode for mode in MODES if models and mode not in {model.id for model in models}]
         return {"object": "list", "data": [*map(_model, models), *map(_mode, names)]}
 
     @api.get("/models/{id:path}")
     async def read_model(id: str) -> JSON:
-        there = any(model.id == id for model in await core.registry.models())
-        return _mode(id) if id in MODES and not there else _model((await core.registry.resolve(id))[1])
+        there = any(model.id == id for model in await app.registry.models())
+        return _mode(id) if id in MODES and not there else _model((await app.registry.resolve(id))[1])
 
     @api.post("/chat/completions")
     async def chat(body: ChatRequest, request: Request) -> Response:
@@ -103,26 +103,26 @@ def router(core: Core) -> APIRouter:
         return await answer(body, request, Completion())
 
     async def answer(body: ChatRequest | CompletionRequest, request: Request, form: Chat | Completion) -> Response:
-        chosen = await core.modes.called(body.model, body.question)
+        chosen = await app.modes.called(body.model, body.question)
         files, said, web = body.files, body.said(), body.web
-        wanted = ground(core, files, said, chosen, web=web, plain=body.plain) if files or web else None
+        wanted = ground(app, files, said, chosen, web=web, plain=body.plain) if files or web else None
         sources = NONE if wanted is None else await unless_gone(request, wanted)
         if sources is None:
             return GONE
 
-        seen = await unless_gone(request, pictured(core, said, chosen.model))
+        seen = await unless_gone(request, pictured(app, said, chosen.model))
         if seen is None:
             return GONE
 
         def request_of(index: int) -> Callable[[Model], EngineRequest]:
             def of(model: Model) -> EngineRequest:
-                asked = _seeded(body.request(model, core.settings.max_tokens), index)
+                asked = _seeded(body.request(model, app.settings.max_tokens), index)
                 return seen.shown(sources.shown(chosen.wishing(asked)), model)
 
             return of
 
-        choices = tuple(Asking(chosen, request_of(index), core.ask) for index in range(body.n or 1))
-        answers = tuple(Marked(unbroken(choice.stream(), core.idle), sources) for choice in choices)
+        choices = tuple(Asking(chosen, request_of(index), app.ask) for index in range(body.n or 1))
+        answers = tuple(Marked(unbroken(choice.stream(), app.idle), sources) for choice in choices)
         id = new_id(form.prefix).replace("_", "-")
         reply = _Reply(form, choices, answers, sources, str(request.base_url), id, int(time.time()))
         if not body.stream:

@@ -18,7 +18,7 @@ from typing import Any
 
 from pydantic import Field
 
-from eclair.app import OWNER, Core
+from eclair.app import OWNER, App
 from eclair.errors import InvalidInput, NotFound
 from eclair.generation.fallback import Choice
 from eclair.generation.live_citations import Checks
@@ -120,24 +120,24 @@ NONE = Grounded()
 
 
 async def ground(
-    core: Core, files: Sequence[GivenFile], said: Sequence[Said], by: Choice, *, web: bool = False, plain: bool = True
+    app: App, files: Sequence[GivenFile], said: Sequence[Said], by: Choice, *, web: bool = False, plain: bool = True
 ) -> Grounded:
     """Read the files, and look on the web where that is wanted, and find what may answer. A `plain` answer has no form
     that quotes before it would break. Raises InvalidInput, NotFound, UnreadableFile, StoreError."""
     if not any(message.role == "user" and _text(message.content).strip() for message in said):
         raise InvalidInput("Nothing is asked about the file; send a text beside it.", param="messages")
-    async with _taken(core, files) as (ids, kept):
-        async with aclosing(core.documents.until_read(OWNER, ids)) as states:
+    async with _taken(app, files) as (ids, kept):
+        async with aclosing(app.documents.until_read(OWNER, ids)) as states:
             async for _ in states:
                 pass
-        attached = await core.documents.attachments(OWNER, ids)
+        attached = await app.documents.attachments(OWNER, ids)
         history = [_message(message) for message in said if message.role in ("user", "assistant")]
         asked = max(number for number, message in enumerate(history) if message.role == "user")
         history[asked] = replace(history[asked], files=attached)
         history, numbering = history[: asked + 1], Numbering(history[: asked + 1])
-        documents = core.documents.grounds(OWNER, history, numbering)
+        documents = app.documents.grounds(OWNER, history, numbering)
         turning = Turning(OWNER, new_id("run"), None, history, "on", beside=documents is not None)
-        grounds = joined(documents, core.searching.grounds(turning, numbering) if web else None)
+        grounds = joined(documents, app.searching.grounds(turning, numbering) if web else None)
         if grounds is None:
             return NONE
         passages: list[Passage] = []
@@ -151,7 +151,7 @@ async def ground(
 
 
 @asynccontextmanager
-async def _taken(core: Core, files: Sequence[GivenFile]) -> AsyncGenerator[tuple[list[str], frozenset[str]]]:
+async def _taken(app: App, files: Sequence[GivenFile]) -> AsyncGenerator[tuple[list[str], frozenset[str]]]:
     """The ids of the files, and which of them are kept; those that were sent along are there only within."""
     ids: list[str] = []
     sent: list[str] = []
@@ -160,7 +160,7 @@ async def _taken(core: Core, files: Sequence[GivenFile]) -> AsyncGenerator[tuple
             if file.file_id is not None and file.file_data is None:
                 ids.append(file.file_id)
             elif file.file_id is None and file.file_data is not None:
-                sent.append(await _take(core, file.filename or "file", file.file_data))
+                sent.append(await _take(app, file.filename or "file", file.file_data))
                 ids.append(sent[-1])
             else:
                 raise InvalidInput("A file has either file_id or file_data.", param="file")
@@ -168,10 +168,10 @@ async def _taken(core: Core, files: Sequence[GivenFile]) -> AsyncGenerator[tuple
     finally:
         for id in sent:
             with contextlib.suppress(NotFound):
-                await core.intake.delete(OWNER, id)
+                await app.intake.delete(OWNER, id)
 
 
-async def _take(core: Core, name: str, data: str) -> str:
+async def _take(app: App, name: str, data: str) -> str:
     """Take in what was sent as base64, or as a `data:` URL."""
     head, comma, encoded = data.partition(",") if data.startswith("data:") else ("", "", data)
     try:
@@ -187,7 +187,7 @@ async def _take(core: Core, name: str, data: str) -> str:
         yield content
 
     media = mimetypes.guess_type(name)[0] or "application/octet-stream"
-    return (await core.intake.take(OWNER, name, media, source())).file.id
+    return (await app.intake.take(OWNER, name, media, source())).file.id
 
 
 def _message(said: Said) -> Message:
