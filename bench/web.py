@@ -156,7 +156,7 @@ async def speed(goals: Goals, count: int) -> None:
     """Rounds with bad weather."""
     drawn = random.Random(1)
     async with internet(weather=Weather(LEAST, MOST, FAILING)) as world, standing_in() as stand:
-        finders = [Finder(world, name, drawn) for name in ("newsroom", "wikipedia", "wikinews")]
+        finders = [Finder(world, name, drawn) for name in ("newsroom", "wikipedia", "gdelt")]
         model = Quoting(stand)
         told: list[Told] = []
         late: list[float] = []

@@ -21,11 +21,11 @@ from eclair.web.providers.gdelt import GDELT
 from eclair.web.providers.kagi import Kagi
 from eclair.web.providers.linkup import Linkup
 from eclair.web.providers.marginalia import Marginalia
-from eclair.web.providers.mediawiki import Wikinews, Wikipedia
 from eclair.web.providers.mojeek import Mojeek
 from eclair.web.providers.opensearch import OpenSearch
 from eclair.web.providers.searxng import SearXNG
 from eclair.web.providers.staan import Staan
+from eclair.web.providers.wikipedia import Wikipedia
 from tests.llm.standin import Call, StandIn, standing_in
 
 JSON = dict[str, Any]
@@ -209,13 +209,6 @@ SERVICES: dict[str, Documented] = {
     "searxng": Documented(SearXNG, "https://docs.searxng.org/dev/search_api.html", "/search", _searxng, dated=True),
     "wikipedia": Documented(
         lambda browser, base: Wikipedia(browser, base=base + "/{language}", today=today),
-        "https://www.mediawiki.org/wiki/API:Search",
-        "/de/w/api.php",
-        _mediawiki,
-        local="/de/wiki/",
-    ),
-    "wikinews": Documented(
-        lambda browser, base: Wikinews(browser, base=base + "/{language}", today=today),
         "https://www.mediawiki.org/wiki/API:Search",
         "/de/w/api.php",
         _mediawiki,

@@ -7,6 +7,7 @@ them.
 from __future__ import annotations
 
 import difflib
+import logging
 from collections.abc import Iterable, Sequence
 
 from eclair.errors import SettingsError
@@ -18,11 +19,13 @@ from eclair.web.providers.gdelt import GDELT
 from eclair.web.providers.kagi import Kagi
 from eclair.web.providers.linkup import Linkup
 from eclair.web.providers.marginalia import Marginalia
-from eclair.web.providers.mediawiki import Wikinews, Wikipedia
 from eclair.web.providers.mojeek import Mojeek
 from eclair.web.providers.opensearch import OpenSearch
 from eclair.web.providers.searxng import SearXNG
 from eclair.web.providers.staan import Staan
+from eclair.web.providers.wikipedia import Wikipedia
+
+log = logging.getLogger(__name__)
 
 SERVICES: tuple[type[HTTPService], ...] = (
     Wikipedia,
@@ -33,7 +36,6 @@ SERVICES: tuple[type[HTTPService], ...] = (
     Brave,
     Kagi,
     GDELT,
-    Wikinews,
 )
 """Those at a fixed address, in the order in which they are shown."""
 
@@ -43,8 +45,11 @@ GIVEN = ("newsroom",)
 DEFAULT = ("newsroom", "wikipedia")
 """Those that are asked without being set up: neither needs a key, neither earns by what it is asked."""
 
-ALONE = (GDELT.name, Wikinews.name)
-"""Those that are asked only where `web_search` names them: one may be called every 5 seconds, one has nothing new."""
+ALONE = (GDELT.name,)
+"""Those that are asked only where `web_search` names them: it may be called every 5 seconds."""
+
+RETIRED = ("wikinews",)
+"""Those that settings may still name, and that are gone: Wikinews has been closed to new articles since May 2026."""
 
 
 def known(settings: Settings, browser: Browser, given: Sequence[SearchService] = ()) -> list[SearchService]:
@@ -53,7 +58,7 @@ def known(settings: Settings, browser: Browser, given: Sequence[SearchService] =
     keyed = [service.name for service in SERVICES if service.needs_key]
     names = [*GIVEN, SearXNG.name, *(service.name for service in SERVICES)]
     _check("search_keys", keys, keyed)
-    _check("web_search", settings.web_search, [*names, *described])
+    _check("web_search", [name for name in settings.web_search if name not in RETIRED], [*names, *described])
     for name, key in keys.items():
         if not (key.isascii() and key.isprintable()):
             raise SettingsError(f"search_keys.{name} has characters that no key has; copy it once more.")
@@ -74,8 +79,11 @@ def chosen(settings: Settings, services: Sequence[SearchService]) -> list[Search
     by_name: dict[str, SearchService] = {}
     for service in services:
         by_name.setdefault(service.name, service)  # of two of one name the first, which was given
+    named = [name for name in settings.web_search if name not in RETIRED]
+    if len(named) < len(settings.web_search):
+        log.warning("`web_search` names %s, which is no longer offered; remove it.", " and ".join(RETIRED))
     set_up = {*DEFAULT, *settings.search_keys, *settings.opensearch, *([SearXNG.name] if settings.searxng else [])}
-    names = settings.web_search or [name for name in by_name if name in set_up]
+    names = named or [name for name in by_name if name in set_up]
     return [by_name[name] for name in dict.fromkeys(names) if name in by_name]
 
 

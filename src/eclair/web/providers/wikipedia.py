@@ -1,7 +1,6 @@
-"""Wikipedia and Wikinews: full-text search of any language's wiki (mediawiki.org/wiki/API:Search).
+"""Wikipedia: full-text search of any language's edition (mediawiki.org/wiki/API:Search).
 
-When a page was last edited says nothing of the day that it is from, so hits carry no date. Wikinews can be read but has
-not been written since 4 May 2026.
+When a page was last edited says nothing of the day that it is from, so hits carry no date.
 """
 
 from __future__ import annotations
@@ -37,20 +36,20 @@ class _Result(Answer):
     query: _Search
 
 
-class MediaWiki(HTTPService):
-    """Wikis of one name, one for each language, or for those of `editions`; `{language}` in the base stands for it."""
+class Wikipedia(HTTPService):
+    """The edition in the query's language; `{language}` in the base stands for it."""
 
+    name = "wikipedia"
+    title = "Wikipedia"
     jurisdiction = "US"
     terms = "https://foundation.wikimedia.org/wiki/Policy:Terms_of_Use"
-    editions: str | None = None
-    newest_first = False
+    base = "https://{language}.wikipedia.org"
 
     def wiki(self, query: Query) -> str:
         """The address of the wiki that is asked."""
         language = query.language or FALLBACK
-        known = self.editions is None or language in self.editions.split()
         sound = language.isascii() and language.isalpha() and 2 <= len(language) <= 3
-        return self.base.replace("{language}", language if known and sound else FALLBACK)
+        return self.base.replace("{language}", language if sound else FALLBACK)
 
     async def find(self, query: Query, limit: int, errand: Errand, within: float) -> list[Hit]:
         """A page must have every word; where none has, those with the most and rarest come."""
@@ -72,7 +71,6 @@ class MediaWiki(HTTPService):
                 srsearch=query.text,
                 srlimit=limit,
                 srprop="snippet",
-                srsort="create_timestamp_desc" if self.newest_first and query.days is not None else None,
                 format="json",
                 formatversion=2,
                 utf8=1,
@@ -83,17 +81,3 @@ class MediaWiki(HTTPService):
         for found in _Result.model_validate_json(body).query.search:
             page = quote(found.title.replace(" ", "_"))
             yield Hit(f"{self.wiki(query)}/wiki/{page}", found.title, found.snippet)
-
-
-class Wikipedia(MediaWiki):
-    name = "wikipedia"
-    title = "Wikipedia"
-    base = "https://{language}.wikipedia.org"
-
-
-class Wikinews(MediaWiki):
-    name = "wikinews"
-    title = "Wikinews"
-    base = "https://{language}.wikinews.org"
-    editions = "ar bs ca cs de el en eo es fa fi fr he it ja ko nl no pl pt ro ru sr sv ta tr uk zh"
-    newest_first = True
