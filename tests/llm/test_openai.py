@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import asyncio
-import email.utils
 import itertools
 import time
 from collections.abc import AsyncGenerator
@@ -17,7 +16,7 @@ from hypothesis import strategies as st
 from eclair.errors import EclairError, EngineBroken, EngineBusy, EngineRefused, EngineUnavailable
 from eclair.llm.base import Counted, Ended, Piece, Reasoning, Request, Said, Text, ToolCall
 from eclair.llm.openai.dialects import DIALECTS, PLAIN, Dialect, compose
-from eclair.llm.openai.engine import FEW, OpenAIEngine, retry_after
+from eclair.llm.openai.engine import FEW, OpenAIEngine
 from eclair.llm.openai.stream_parser import MAX_LINE, Frames
 from eclair.schema.messages import Sampling
 from eclair.settings import EngineSettings
@@ -469,13 +468,6 @@ async def test_a_server_without_vectors_refuses(engine: OpenAIEngine, standin: S
         await engine.embed("m", ["a"], None)
     with pytest.raises(EngineBroken, match="--embeddings"):
         await engine.embed("m", ["a"], None)
-
-
-def test_retry_after_in_seconds_or_as_a_date() -> None:
-    assert retry_after("1.5") == 1.5
-    assert retry_after(email.utils.formatdate(1030.0, usegmt=True), lambda: 1000.0) == 30.0
-    assert retry_after("soon") is None
-    assert retry_after(None) is None
 
 
 @given(st.text(min_size=1), st.lists(st.integers(0, 400)), st.sampled_from([b"\n", b"\r\n"]))

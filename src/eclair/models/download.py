@@ -9,11 +9,8 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import shutil
-import time
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import BinaryIO, Literal
 
@@ -21,6 +18,7 @@ from eclair.errors import EclairError, ModelMissing
 from eclair.models.gguf import header
 from eclair.models.huggingface import Hub, Wanted, host, refusal
 from eclair.network.client import BrokenOff, Downloads, Reply, TimedOut, Unreachable
+from eclair.network.retry_after import parse_retry_after
 from eclair.util.humanize import size
 
 BLOCK = 1 << 20
@@ -260,9 +258,4 @@ def git_hash(path: Path) -> str:
 
 def _retry_after(reply: Reply) -> float:
     """Seconds for which a server that is too busy asks to be left alone."""
-    said = reply.headers.get("Retry-After", "") if reply.status in (429, 503) else ""
-    if said.isdigit():
-        return float(said)
-    with suppress(ValueError):
-        return max(0.0, parsedate_to_datetime(said).timestamp() - time.time())
-    return 0.0
+    return (parse_retry_after(reply.headers.get("Retry-After")) or 0.0) if reply.status in (429, 503) else 0.0

@@ -11,6 +11,8 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Protocol
 
+from eclair.util.lru import LruCache
+
 AT_ONCE = 16
 """Names that are resolved at once, each by a thread, so that a slow name server holds up nothing else."""
 
@@ -34,19 +36,16 @@ class Names:
         self._clock = clock
         self._threads: ThreadPoolExecutor | None = None
         self._resolver = resolver or self._by_system
-        self._known: dict[tuple[str, int], tuple[float, Sequence[tuple[str, int]]]] = {}
+        self._known = LruCache[tuple[str, int], tuple[float, Sequence[tuple[str, int]]]](MOST)
 
     async def addresses(self, host: str, port: int) -> Sequence[tuple[str, int]]:
         """Those of a name; an address is its own. Raises OSError."""
         if _is_address(host):
             return [(host, port)]
-        moment, found = self._known.get((host, port), (0.0, ()))
+        moment, found = self._known.get((host, port)) or (0.0, ())
         if not found or self._clock() - moment > KEPT:
             found = await self._resolver(host, port)
-            self._known.pop((host, port), None)
-            self._known[host, port] = self._clock(), found
-            if len(self._known) > MOST:
-                del self._known[next(iter(self._known))]
+            self._known.put((host, port), (self._clock(), found))
         return found
 
     def close(self) -> None:

@@ -9,9 +9,9 @@ from urllib.parse import urlsplit
 import orjson
 
 from eclair.errors import EngineBroken, EngineBusy, EngineRefused, EngineUnavailable, UpstreamError
-from eclair.llm.openai.engine import retry_after
 from eclair.llm.openai.stream_parser import sentence, without, words
 from eclair.network.client import BrokenOff, Reply, TimedOut, TooMuch, Unreachable
+from eclair.network.retry_after import parse_retry_after
 
 MOST = 64 << 20
 """Bytes of an answer: a picture of four million pixels as base64 has some ten."""
@@ -57,7 +57,7 @@ def refusal(name: str, key: str | None, reply: Reply, content: bytes) -> Upstrea
     if status == 402 or "quota" in said.lower() or "billing" in said.lower():
         return EngineRefused(f"The engine {name} has nothing left to pay with: {sentence(said)}")
     if status == 429:
-        after = retry_after(reply.headers.get("Retry-After"))
+        after = parse_retry_after(reply.headers.get("Retry-After"))
         return EngineBusy(f"The engine {name} is busy: {sentence(said)}", retry_after=after)
     if status in (408, 502, 503, 504):
         return EngineUnavailable(f"The engine {name} is not available: {sentence(said)}")

@@ -8,8 +8,6 @@ watching one to `resident` and `child`.
 from __future__ import annotations
 
 import asyncio
-import email.utils
-import time
 from collections import OrderedDict
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Sequence
 from contextlib import AsyncExitStack, aclosing, contextmanager
@@ -28,6 +26,7 @@ from eclair.llm.servers.jurisdiction import Place
 from eclair.llm.servers.jurisdiction import place as placed
 from eclair.models.catalog import SIDE, Entry
 from eclair.network.client import CLOSED, IDLE, BrokenOff, Door, Http, Reply, Stream, TimedOut, Unreachable, is_loopback
+from eclair.network.retry_after import parse_retry_after
 from eclair.schema.messages import Sampling
 from eclair.schema.models import Model, Thinks
 from eclair.settings import EngineSettings
@@ -364,7 +363,7 @@ class OpenAIEngine:
         """Raise what a reply other than 200 means."""
         status = reply.status
         said = without(self._key, _told(content)) or f"status {status}"
-        after = retry_after(reply.headers.get("Retry-After"))
+        after = parse_retry_after(reply.headers.get("Retry-After"))
         if status in (401, 403):
             raise EngineRefused(f"The engine {self.name} does not accept the key; set {self._setting}.")
         if status == 429:
@@ -385,20 +384,6 @@ class _Retry(Exception):
         super().__init__(fault.message)
         self.fault = fault
         self.after = after
-
-
-def retry_after(value: str | None, now: Callable[[], float] = time.time) -> float | None:
-    """The seconds that a Retry-After header asks for, given as a number or as a date; None for neither."""
-    if value is None:
-        return None
-    try:
-        return max(0.0, float(value))
-    except ValueError:
-        pass
-    try:
-        return max(0.0, email.utils.parsedate_to_datetime(value).timestamp() - now())
-    except ValueError:
-        return None
 
 
 def _told(content: bytes) -> str:

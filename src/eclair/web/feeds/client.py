@@ -5,11 +5,11 @@ from __future__ import annotations
 import hashlib
 import time
 from dataclasses import dataclass, field
-from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import Literal
 
 from eclair.network.client import BrokenOff, Browser, Errand, Refused, Reply, TimedOut, TooMuch, Unreachable
+from eclair.network.retry_after import parse_retry_after
 from eclair.schema.feeds import Feed
 from eclair.schema.ids import Clock
 from eclair.web.feeds.parser import LARGEST, Unreadable, feed_links, read_feed
@@ -131,7 +131,7 @@ async def _ask(browser: Browser, errand: Errand, url: str, headers: dict[str, st
         raise Failed(str(error)) from error
     if answer.status == HTTPStatus.NOT_MODIFIED or HTTPStatus.OK <= answer.status < HTTPStatus.MULTIPLE_CHOICES:
         return answer
-    wait = _wait(answer.headers.get("retry-after"), clock())
+    wait = min(parse_retry_after(answer.headers.get("retry-after"), clock) or 0.0, LONGEST_WAIT)
     if answer.status == HTTPStatus.GONE:
         raise Failed(f"{url} is gone for good (410).", why="gone")
     raise Failed(f"{url} answers {answer.status}{_phrase(answer.status)}.", wait=wait)
@@ -157,14 +157,3 @@ def _phrase(status: int) -> str:
         return f" ({HTTPStatus(status).phrase})"
     except ValueError:
         return ""
-
-
-def _wait(value: str | None, now: float) -> float:
-    """The seconds of a Retry-After, which are a number or a date (RFC 9110, 10.2.3)."""
-    if value is None:
-        return 0
-    try:
-        wait = float(value) if value.strip().isdigit() else parsedate_to_datetime(value).timestamp() - now
-    except (ValueError, TypeError, OverflowError):
-        return 0
-    return max(0.0, min(wait, LONGEST_WAIT))

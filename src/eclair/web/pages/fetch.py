@@ -10,7 +10,6 @@ import asyncio
 import logging
 import re
 import time
-from collections import OrderedDict
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -22,7 +21,9 @@ from eclair.errors import Refused
 from eclair.network.client import Browser
 from eclair.network.gate import Errand
 from eclair.network.response import BrokenOff, Reply, TimedOut, TooMuch, Unreachable
+from eclair.network.retry_after import parse_retry_after
 from eclair.schema.messages import Outcome
+from eclair.util.lru import LruCache
 from eclair.web.pages.robots import Robots
 from eclair.web.pages.sitemaps import LIMIT as SITEMAP
 from eclair.web.pages.sitemaps import lists_news
@@ -115,7 +116,7 @@ class Fetch:
         self._browser = browser
         self._clock = clock
         self._robots = Robots(browser, clock)
-        self._lanes: OrderedDict[str, _Lane] = OrderedDict()
+        self._lanes = LruCache[str, _Lane](SERVERS)
 
     async def get(
         self,
@@ -180,10 +181,10 @@ class Fetch:
 
     def _lane(self, url: str) -> _Lane:
         name = urlsplit(url).netloc.lower()
-        lane = self._lanes.setdefault(name, _Lane())
-        self._lanes.move_to_end(name)
-        if len(self._lanes) > SERVERS:
-            self._lanes.popitem(last=False)
+        lane = self._lanes.get(name)
+        if lane is None:
+            lane = _Lane()
+            self._lanes.put(name, lane)
         return lane
 
     @asynccontextmanager
@@ -209,9 +210,9 @@ class Fetch:
             case 401 | 402 | 403 | 451:
                 raise Unread("refused", f"{host} does not show this page to programs ({reply.status}).")
             case 429 | 503:
-                after = reply.headers.get("Retry-After", "")
-                if after.isdigit() and len(after) < 7:
-                    lane.rests = self._clock() + min(int(after), LONGEST_REST)
+                after = parse_retry_after(reply.headers.get("Retry-After"))
+                if after is not None:
+                    lane.rests = self._clock() + min(after, LONGEST_REST)
                 raise Unread("failed", f"{host} is busy ({reply.status}); try later.")
             case _:
                 raise Unread("failed", f"{host} answers {reply.status} in place of the page; try later.")

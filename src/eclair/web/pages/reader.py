@@ -9,7 +9,6 @@ import asyncio
 import os
 import tempfile
 import time
-from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
@@ -25,6 +24,7 @@ from eclair.network.gate import Errand
 from eclair.schema.documents import About
 from eclair.schema.documents import Page as Sheet
 from eclair.schema.web import WebPage
+from eclair.util.lru import LruCache
 from eclair.web.pages.fetch import Fetch, Fetched, Unread, Validators
 from eclair.web.pages.sitemaps import days
 
@@ -56,7 +56,6 @@ class _Kept:
     page: WebPage
     validators: Validators
     read: float
-    size: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,9 +84,8 @@ class Reader:
         self._parser = parser
         self._clock = clock
         self._now = now
-        self._kept: OrderedDict[str, _Kept] = OrderedDict()
-        self._size = 0
-        self._days: OrderedDict[str, _Days] = OrderedDict()
+        self._kept = LruCache[str, _Kept](MOST, lambda kept: sum(len(sheet.text) for sheet in kept.page.pages))
+        self._days = LruCache[str, _Days](SITEMAP_MOST, lambda listed: len(listed.days) + 1)
 
     async def read(self, url: str, errand: Errand, *, within: float) -> WebPage:
         """The page, in `within` seconds: fetched, or as it was read a moment ago. Raises Unread."""
@@ -108,7 +106,7 @@ class Reader:
                 page = replace(page, published=await self._listed(page.url, errand, left))
             validators, keep = fetched.validators, fetched.kept
         if keep:
-            self._keep(url, page, validators)
+            self._kept.put(url, _Kept(page, validators, self._clock()))
         return page
 
     async def warm(self) -> None:
@@ -145,9 +143,8 @@ class Reader:
         if known is None or known.until <= self._clock():
             found = await self._fetch.sitemap(url, errand, within=within)
             listed = await asyncio.to_thread(days, found, self._today()) if found is not None else {}
-            known = self._days[host] = _Days(self._clock() + SITEMAP_KEPT, listed)
-            while sum(len(each.days) + 1 for each in self._days.values()) > SITEMAP_MOST:
-                self._days.popitem(last=False)
+            known = _Days(self._clock() + SITEMAP_KEPT, listed)
+            self._days.put(host, known)
         return known.days.get(url)
 
     def _page(self, fetched: Fetched, media: str, about: About, sheets: tuple[Sheet, ...]) -> WebPage:
@@ -168,20 +165,8 @@ class Reader:
         kept = self._kept.get(url)
         if kept is None or self._clock() - kept.read < KEPT:
             return kept
-        self._drop(url)
+        self._kept.remove(url)
         return None
-
-    def _keep(self, url: str, page: WebPage, validators: Validators) -> None:
-        if url in self._kept:
-            self._drop(url)
-        size = sum(len(sheet.text) for sheet in page.pages)
-        self._kept[url] = _Kept(page, validators, self._clock(), size)
-        self._size += size
-        while self._size > MOST:
-            self._drop(next(iter(self._kept)))
-
-    def _drop(self, url: str) -> None:
-        self._size -= self._kept.pop(url).size
 
     def _moment(self) -> int:
         return int(self._now() * 1000)

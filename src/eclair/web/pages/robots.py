@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
@@ -14,6 +13,7 @@ from protego import Protego
 from eclair.network.client import Browser
 from eclair.network.gate import Errand
 from eclair.network.response import BrokenOff
+from eclair.util.lru import LruCache
 
 NAME = "Eclair"
 """The name under which a server may speak of us."""
@@ -58,7 +58,7 @@ class Robots:
     def __init__(self, browser: Browser, clock: Callable[[], float] = time.monotonic) -> None:
         self._browser = browser
         self._clock = clock
-        self._rules: OrderedDict[str, Rules] = OrderedDict()
+        self._rules = LruCache[str, Rules](SERVERS)
         self._asking: dict[str, asyncio.Lock] = {}
 
     async def rules(self, url: str, errand: Errand, within: float) -> Rules:
@@ -70,10 +70,7 @@ class Robots:
                 rules = self._rules.get(origin)
                 if rules is None or rules.until <= self._clock():
                     rules = await self._read(origin, replace(errand, purpose="robots"), within)
-                    self._rules[origin] = rules
-                self._rules.move_to_end(origin)
-                if len(self._rules) > SERVERS:
-                    self._rules.popitem(last=False)
+                    self._rules.put(origin, rules)
             finally:
                 self._asking.pop(origin, None)
         return rules
