@@ -26,7 +26,7 @@ from eclair.app import OWNER
 from eclair.llm.scripted import prose
 from eclair.schema.ids import new_id
 from eclair.schema.messages import Conversation, Message, Part, Role
-from eclair.storage.store import SQLStore
+from eclair.storage.open import open_storage
 
 sys.path.append(str(ROOT))
 
@@ -87,10 +87,10 @@ async def stored(data: Path, turns: int) -> tuple[str, str]:
             parent = messages[-1].id if messages else None
             part = Part("text", text)
             messages.append(Message(new_id("msg"), conversation, parent, role, (part,), 1_700_000_000_000 + number))
-    store = await asyncio.to_thread(SQLStore.open, data)
+    storage = await asyncio.to_thread(open_storage, data)
     kept = Conversation(conversation, OWNER, f"{turns} turns", 1, messages[-1].created, messages[-1].id)
-    await store.add_tree(kept, messages)
-    await store.close()
+    await storage.conversations.add_tree(kept, messages)
+    await storage.close()
     return conversation, messages[-1].id
 
 

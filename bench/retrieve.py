@@ -30,8 +30,11 @@ from eclair.documents.passages import of_found
 from eclair.documents.relevance import fits, near
 from eclair.documents.search import Search
 from eclair.schema.documents import Chunk, Page
-from eclair.storage.documents import DocumentStore, Library, Near, Scope, StoredFile
-from eclair.storage.store import SQLStore
+from eclair.storage.base import Storage
+from eclair.storage.chunks import ChunkHit, SearchScope
+from eclair.storage.files import StoredFile
+from eclair.storage.libraries import Library
+from eclair.storage.open import open_storage
 from eclair.web.relevance import Fitting
 
 JSON = dict[str, Any]
@@ -177,7 +180,7 @@ def _data(path: Path) -> list[JSON]:
 
 
 async def keep(
-    store: DocumentStore,
+    storage: Storage,
     id: str,
     texts: Sequence[str],
     vectors: NDArray[float32],
@@ -189,44 +192,48 @@ async def keep(
     file = StoredFile(
         id=id, owner=OWNER, name=id, size=1, sha256=sha256, media="text/plain", created=1, library=library
     )
-    await store.add_file(file, 1)
+    await storage.files.add_file(file, 1)
     chunks: list[Chunk] = []
     start = 0
     for number, text in enumerate(texts):
         chunks.append(Chunk(sha256, number, number + 1, start, start + len(text), (), text))
         start += len(text) + 1
-    await store.add_pages(sha256, [Page(i, text) for i, text in enumerate(texts, 1)], chunks, finished=True)
+    await storage.documents.add_pages(sha256, [Page(i, text) for i, text in enumerate(texts, 1)], chunks, finished=True)
     for at in range(0, len(texts), 16):
-        await store.add_vectors(name, chunks[at : at + 16], vectors[at : at + 16])
+        await storage.chunks.add_vectors(name, chunks[at : at + 16], vectors[at : at + 16])
 
 
-async def keep_cut(store: DocumentStore, id: str, paragraphs: Sequence[str], embedder: Remembering) -> None:
+async def keep_cut(storage: Storage, id: str, paragraphs: Sequence[str], embedder: Remembering) -> None:
     """A file of these paragraphs, cut and embedded as it would be."""
     sha256 = f"{id:0>64}"
-    await store.add_file(
+    await storage.files.add_file(
         StoredFile(id=id, owner=OWNER, name=id, size=1, sha256=sha256, media="text/plain", created=1), 1
     )
     page, chunker = Page(1, "\n\n".join(paragraphs), label=""), Chunker(sha256)
     chunks = [*chunker.add(page), *chunker.finish()]
-    await store.add_pages(sha256, [page], chunks, finished=True)
-    await store.add_vectors(embedder.name, chunks, await embedder.embed([text_of(each) for each in chunks], "passage"))
+    await storage.documents.add_pages(sha256, [page], chunks, finished=True)
+    await storage.chunks.add_vectors(
+        embedder.name, chunks, await embedder.embed([text_of(each) for each in chunks], "passage")
+    )
 
 
 Way = Callable[[str], Awaitable[list[int]]]
 """A query to the numbers of the chunks found, best first."""
 
 
-def ways(store: DocumentStore, embedder: Remembering, scope: Scope) -> dict[str, Way]:
-    search = Search(store, embedder)
+def ways(storage: Storage, embedder: Remembering, scope: SearchScope) -> dict[str, Way]:
+    search = Search(storage.chunks, embedder)
 
-    async def near(query: str) -> list[Near]:
-        return await store.nearest(scope, embedder.name, (await embedder.embed([query], "query"))[0], 100)
+    async def near(query: str) -> list[ChunkHit]:
+        return await storage.chunks.search_vectors(
+            scope, embedder.name, (await embedder.embed([query], "query"))[0], 100
+        )
 
     async def meaning(query: str) -> list[int]:
         return [hit.number for hit in await near(query)]
 
     async def words(query: str) -> list[int]:
-        return [hit.number for hit in await store.keyword(scope, query, 100)]
+        return [hit.number for hit in await storage.chunks.search_words(scope, query, 100)]
 
     async def ranks(query: str) -> list[int]:
         scores: dict[int, float] = {}
@@ -247,7 +254,7 @@ async def quality(folder: Path, languages: Sequence[str], most: int, embedder: R
     rows: list[list[str]] = []
     worst = 1.0
     with tempfile.TemporaryDirectory(prefix="eclair-bench-") as data:
-        store = SQLStore.open(Path(data))
+        storage = open_storage(Path(data))
         passages = [text for each in asked.values() for text in each.paragraphs]
         began, before = time.perf_counter(), 0.0
         await embedder.embed(passages[:1], "passage")
@@ -256,12 +263,12 @@ async def quality(folder: Path, languages: Sequence[str], most: int, embedder: R
         cpu, wall = embedder.cpu() - before, time.perf_counter() - began
         for language, each in asked.items():
             vectors = await embedder.embed(each.paragraphs, "passage")
-            await keep(store.documents, language, each.paragraphs, vectors, embedder.name)
+            await keep(storage, language, each.paragraphs, vectors, embedder.name)
         for query in languages:
             for text in languages:
                 scores = {
                     name: await share(way, asked[query])
-                    for name, way in ways(store.documents, embedder, Scope(OWNER, files=(text,))).items()
+                    for name, way in ways(storage, embedder, SearchScope(OWNER, files=(text,))).items()
                 }
                 rows.append([f"{query} → {text}", *(f"{first:.3f} / {five:.3f}" for first, five in scores.values())])
                 gains = [b - a for a, b in zip(scores["meaning"], scores["both"], strict=True)]
@@ -271,7 +278,7 @@ async def quality(folder: Path, languages: Sequence[str], most: int, embedder: R
                         ("first", "in five"), scores["both"], GOALS[query, text], strict=True
                     ):
                         goals.at_least(f"{query} → {text}, {place}", value, goal)
-        await store.close()
+        await storage.close()
     characters = sum(map(len, passages)) / len(passages)
     table(("question → text", "words", "meaning", "ranks added", "both"), rows)
     goals.at_least("both less meaning alone, worst pair", worst, 0)
@@ -298,22 +305,21 @@ async def latency(size: int, base: Questions, embedder: Remembering, times: int,
     await embedder.embed(queries, "query")
     words = [word for text in base.paragraphs for word in text.split()]
     with tempfile.TemporaryDirectory(prefix="eclair-bench-") as data:
-        store = SQLStore.open(Path(data))
-        documents = store.documents
-        await documents.add_library(Library("lib_a", OWNER, "made", 1))
+        storage = open_storage(Path(data))
+        await storage.libraries.add_library(Library("lib_a", OWNER, "made", 1))
         for number in range(size // A_FILE):
             likes = drawn.integers(len(near), size=A_FILE)
             texts = [_made(base.paragraphs[int(like)], words, rng) for like in likes]
             vectors = near[likes] + drawn.normal(scale=0.02, size=(A_FILE, near.shape[1])).astype(float32)
             vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-            await keep(documents, f"file_{number:06}", texts, vectors, embedder.name, "lib_a")
-        search = Search(documents, embedder)
-        whole, one = Scope(OWNER, libraries=("lib_a",)), Scope(OWNER, files=("file_000003",))
+            await keep(storage, f"file_{number:06}", texts, vectors, embedder.name, "lib_a")
+        search = Search(storage.chunks, embedder)
+        whole, one = SearchScope(OWNER, libraries=("lib_a",)), SearchScope(OWNER, files=("file_000003",))
         before = psutil.Process().memory_info().rss
         first = await _timed(search, whole, queries[:1])
         memory = (psutil.Process().memory_info().rss - before) / 1e6
         all_ms, one_ms = await _timed(search, whole, queries), await _timed(search, one, queries)
-        await store.close()
+        await storage.close()
         disk = (Path(data) / "eclair.db").stat().st_size / 1e6
     goals.at_most(f"query to passages among {size:,} chunks, p95", quantile(all_ms, 0.95), 30, " ms")
     return [
@@ -332,14 +338,14 @@ async def fitting(folder: Path, languages: Sequence[str], every: int, embedder: 
     asked = {language: articles(folder / f"xquad.{language}.json") for language in languages}
     counts: dict[tuple[str, str], list[bool]] = {}
     with tempfile.TemporaryDirectory(prefix="eclair-bench-") as data:
-        store = SQLStore.open(Path(data))
+        storage = open_storage(Path(data))
         for language, each in asked.items():
             for number, article in enumerate(each):
-                await keep_cut(store.documents, f"{language}_{number}", article.paragraphs, embedder)
-        search = Search(store.documents, embedder)
+                await keep_cut(storage, f"{language}_{number}", article.paragraphs, embedder)
+        search = Search(storage.chunks, embedder)
 
         async def ask(question: str, language: str, numbers: Sequence[int], column: str, alike: bool) -> None:
-            scope = Scope(OWNER, files=tuple(f"{language}_{number}" for number in numbers))
+            scope = SearchScope(OWNER, files=tuple(f"{language}_{number}" for number in numbers))
             found = await search.find(scope, question, SHOWN)
             passages = [of_found(each) for each in found]
             row = ALIKE if alike else ACROSS
@@ -362,7 +368,7 @@ async def fitting(folder: Path, languages: Sequence[str], every: int, embedder: 
                 for at, question in enumerate(EVERYDAY.get(query, ())):
                     for column, numbers in zip(REFUSED[4:], ([at % len(all_of_them)], all_of_them), strict=True):
                         await ask(question, text, numbers, column, alike)
-        await store.close()
+        await storage.close()
     shares = {place: sum(each) / len(each) for place, each in counts.items()}
     rows = [[row, *(f"{shares[row, column]:.3f}" for column in REFUSED)] for row in (ALIKE, ACROSS, WEB)]
     table(("refused, of questions", *REFUSED), rows)
@@ -379,7 +385,7 @@ def _made(text: str, words: Sequence[str], rng: random.Random) -> str:
     )
 
 
-async def _timed(search: Search, scope: Scope, queries: Sequence[str]) -> list[float]:
+async def _timed(search: Search, scope: SearchScope, queries: Sequence[str]) -> list[float]:
     """Milliseconds."""
     taken: list[float] = []
     for query in queries:

@@ -115,7 +115,7 @@ async def ask(app: App, question: str) -> Told:
                         word = word or now
                     case _:
                         pass
-    _, messages = await app.store.tree(OWNER, asked.run.conversation)
+    _, messages = await app.storage.conversations.get_tree(OWNER, asked.run.conversation)
     message = next(each for each in messages if each.id == asked.run.message)
     return Told(page, word, gathered, time.perf_counter() - began, message)
 

@@ -22,7 +22,7 @@ from tests.browser.served import Served
 
 from eclair.app import OWNER
 from eclair.schema.messages import Conversation, Message, Part, Usage
-from eclair.storage.store import SQLStore
+from eclair.storage.open import open_storage
 
 ROOT = Path(__file__).parent.parent
 PUBLIC = ROOT / "ui" / "public"
@@ -200,11 +200,13 @@ def shot(page: Page, name: str) -> None:
 
 async def fill(data: Path) -> None:
     """Conversations as a village has them, the last one of two questions."""
-    store = SQLStore.open(data)
+    storage = open_storage(data)
     now = int(time.time() * 1000)
     for number, (title, hours) in enumerate(BEFORE.items()):
         made = now - hours * 3_600_000
-        await store.add_conversation(Conversation(f"conv_{number:026d}", OWNER, title, made, made, pinned=number == 0))
+        await storage.conversations.add_conversation(
+            Conversation(f"conv_{number:026d}", OWNER, title, made, made, pinned=number == 0)
+        )
     messages: list[Message] = []
     for number, (asked, told, words, first) in enumerate(((FIRST, CODE, 96, 188.0), (QUESTION, ANSWER, 118, 212.0))):
         above = messages[-1].id if messages else None
@@ -214,8 +216,8 @@ async def fill(data: Path) -> None:
         answer = Message(f"msg_{number}a", ROOF, question.id, "assistant", parts, now, model="scripted", usage=usage)
         messages += [question, answer]
     roof = Conversation(ROOF, OWNER, "A solar roof for the village", now, now, messages[-1].id)
-    await store.add_tree(roof, messages)
-    await store.close()
+    await storage.conversations.add_tree(roof, messages)
+    await storage.close()
 
 
 def export(path: Path) -> Path:

@@ -13,7 +13,8 @@ import pytest
 from eclair.models.catalog import embedded
 from eclair.models.installed import verify
 from eclair.settings import Settings
-from eclair.storage.store import SQLStore
+from eclair.storage.base import Storage
+from eclair.storage.open import open_storage
 from tests.support import ENDLESS, Server, serving
 
 hypothesis.settings.register_profile("untimed", deadline=None, max_examples=60)
@@ -43,10 +44,10 @@ async def http() -> AsyncGenerator[aiohttp.ClientSession]:
 
 
 @pytest.fixture
-async def store(tmp_path: Path) -> AsyncGenerator[SQLStore]:
-    store = SQLStore.open(tmp_path / "store")
-    yield store
-    await store.close()
+async def storage(tmp_path: Path) -> AsyncGenerator[Storage]:
+    storage = open_storage(tmp_path / "store")
+    yield storage
+    await storage.close()
 
 
 @pytest.fixture(scope="session")

@@ -36,7 +36,8 @@ from eclair.schema.events import (
 from eclair.schema.messages import Conversation, Message, Part
 from eclair.server.app import create_app
 from eclair.settings import Settings
-from eclair.storage.types import Chunk, NewTurn, RunRecord, Store
+from eclair.storage.base import Storage
+from eclair.storage.runs import EventChunk, NewTurn, RunRecord
 from eclair.web.open import AROUND, Surroundings
 from tests import forked
 
@@ -357,17 +358,17 @@ class Ids:
         return f"{prefix}_{self._count}"
 
 
-async def messages_of(store: Store, conversation: str, owner: str = "local") -> list[Message]:
+async def messages_of(storage: Storage, conversation: str, owner: str = "local") -> list[Message]:
     """The conversation's messages, oldest first."""
-    return (await store.tree(owner, conversation))[1]
+    return (await storage.conversations.get_tree(owner, conversation))[1]
 
 
-async def conversation(store: Store, id: str = "conv_a", owner: str = "local", at: int = 1) -> Conversation:
-    return await store.add_conversation(Conversation(id, owner, "", at, at))
+async def conversation(storage: Storage, id: str = "conv_a", owner: str = "local", at: int = 1) -> Conversation:
+    return await storage.conversations.add_conversation(Conversation(id, owner, "", at, at))
 
 
 def new_turn(
-    store: Store,
+    storage: Storage,
     ids: Callable[[str], str],
     conversation: str = "conv_a",
     text: str = "Hello",
@@ -379,5 +380,5 @@ def new_turn(
     answer = Message(
         started.message, conversation, question.id, "assistant", (), 2, "running", started.run, started.model
     )
-    record = RunRecord(started.run, conversation, started.message, store.process, "running")
-    return NewTurn("local", question, answer, record, Chunk(started.run, 0, b""), text), started
+    record = RunRecord(started.run, conversation, started.message, storage.processes.current, "running")
+    return NewTurn("local", question, answer, record, EventChunk(started.run, 0, b""), text), started

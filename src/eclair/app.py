@@ -44,10 +44,10 @@ from eclair.network.policy import Rules
 from eclair.provenance.service import Marks
 from eclair.schema.models import Model
 from eclair.settings import Settings
+from eclair.storage.base import Storage
 from eclair.storage.blobs import Blobs
-from eclair.storage.change_feed import Changes
-from eclair.storage.store import SQLStore
-from eclair.storage.types import Store
+from eclair.storage.change_feed import ChangeFeed
+from eclair.storage.open import open_storage
 from eclair.transfer.import_service import Imports
 from eclair.util.background import Idle
 from eclair.web.feeds.service import Newsroom
@@ -60,13 +60,13 @@ from eclair.web.search import WebSearch
 @dataclass(frozen=True, slots=True)
 class App:
     settings: Settings
-    store: Store
+    storage: Storage
     registry: Registry
     modes: Modes
     preferences: Preferred
     runs: Runs
     turns: Turns
-    changes: Changes
+    changes: ChangeFeed
     keeping: Keeping
     imports: Imports
     idle: Idle
@@ -121,9 +121,9 @@ class Reading:
 @asynccontextmanager
 async def open_reading(
     settings: Settings,
-    store: Store,
+    storage: Storage,
     registry: Registry,
-    changes: Changes,
+    changes: ChangeFeed,
     idle: Idle,
     ledger: Ledger,
     home: Path | None = None,
@@ -137,14 +137,14 @@ async def open_reading(
         embedder = choose_embedder(settings, registry)
         if embedder is not None:
             stack.push_async_callback(embedder.close)
-        intake = Intake(store.documents, blobs, parser, embedder, changes, idle)
+        intake = Intake(storage, blobs, parser, embedder, changes, idle)
         stack.push_async_callback(intake.close)
         await intake.start()
-        search = Search(store.documents, embedder)
+        search = Search(storage.chunks, embedder)
 
         ask = _counted(settings, ledger)
-        documents = Documents(store.documents, search, intake, embedder, ask)
-        yield Reading(intake, blobs, search, documents, Seeing(store.documents, blobs, parser), embedder)
+        documents = Documents(storage, search, intake, embedder, ask)
+        yield Reading(intake, blobs, search, documents, Seeing(storage, blobs, parser), embedder)
 
 
 def _counted(settings: Settings, ledger: Ledger) -> AskFor:
@@ -158,10 +158,10 @@ def _counted(settings: Settings, ledger: Ledger) -> AskFor:
 
 @asynccontextmanager
 async def open_newsroom(
-    settings: Settings, store: Store, changes: Changes, browser: Browser
+    settings: Settings, storage: Storage, changes: ChangeFeed, browser: Browser
 ) -> AsyncGenerator[Newsroom]:
     """What was listed and brought; nothing is fetched before it is started."""
-    newsroom = Newsroom(store.feeds, browser, changes, offline=settings.egress == "offline", days=settings.feed_days)
+    newsroom = Newsroom(storage.feeds, browser, changes, offline=settings.egress == "offline", days=settings.feed_days)
     try:
         yield newsroom
     finally:
@@ -170,11 +170,11 @@ async def open_newsroom(
 
 @asynccontextmanager
 async def open_ways_out(
-    settings: Settings, store: Store, around: Surroundings
+    settings: Settings, storage: Storage, around: Surroundings
 ) -> AsyncGenerator[tuple[CallLedger, Door, Browser]]:
     """The one door, what it writes down, and what goes through it to addresses from outside. Raises SettingsError."""
     async with AsyncExitStack() as stack:
-        calls = CallLedger(store.egress, settings.egress_days)
+        calls = CallLedger(storage.audit, settings.egress_days)
         await calls.start()
         stack.push_async_callback(calls.close)
         door = Door(Rules.configured(settings), calls)
@@ -185,16 +185,16 @@ async def open_ways_out(
 
 @asynccontextmanager
 async def open_kept(
-    settings: Settings, store: Store, changes: Changes, idle: Idle
+    settings: Settings, storage: Storage, changes: ChangeFeed, idle: Idle
 ) -> AsyncGenerator[tuple[Runs, Gallery, Keeping]]:
     """The runs, pictures and conversations that are kept, rid of what dead processes left. Raises StoreError."""
     async with AsyncExitStack() as stack:
-        runs = Runs(store, changes, idle)
+        runs = Runs(storage, changes, idle)
         await runs.start()
         stack.push_async_callback(runs.close)
-        gallery = open_gallery(settings, store)
+        gallery = open_gallery(settings, storage)
         await gallery.start()
-        keeping = Keeping(store, runs, changes, gallery)
+        keeping = Keeping(storage, runs, changes, gallery)
         await keeping.start()
         stack.push_async_callback(keeping.close)
         yield runs, gallery, keeping
@@ -203,7 +203,7 @@ async def open_kept(
 @asynccontextmanager
 async def open_drawing(
     settings: Settings,
-    store: Store,
+    storage: Storage,
     gallery: Gallery,
     reading: Reading,
     idle: Idle,
@@ -214,18 +214,18 @@ async def open_drawing(
     async with AsyncExitStack() as stack:
         marks = Marks.configured(settings, stay=True)
         stack.push_async_callback(marks.close)
-        made = [*generators(settings, store.servers, door=door), *around.generators(door)]
+        made = [*generators(settings, storage.servers.list_servers, door=door), *around.generators(door)]
         files = (reading.blobs, reading.seeing)
-        yield marks, await stack.enter_async_context(open_studio(settings, store, gallery, *files, marks, idle, made))
+        yield marks, await stack.enter_async_context(open_studio(settings, storage, gallery, *files, marks, idle, made))
 
 
 @asynccontextmanager
 async def open_spare(
-    settings: Settings, store: Store, registry: Registry, changes: Changes, idle: Idle, ledger: Ledger
+    settings: Settings, storage: Storage, registry: Registry, changes: ChangeFeed, idle: Idle, ledger: Ledger
 ) -> AsyncGenerator[Titles | None]:
     """What is done while nobody waits: conversations are named, models tuned."""
     async with AsyncExitStack() as stack:
-        titles = Titles(settings, store, changes, idle, ledger) if settings.titles else None
+        titles = Titles(settings, storage.conversations, changes, idle, ledger) if settings.titles else None
         tuner = Tuner(settings, registry.local, idle) if settings.tune and registry.local is not None else None
         for worker in (each for each in (titles, tuner) if each is not None):
             await worker.start()
@@ -243,44 +243,47 @@ async def open_app(
     Raises SetupError. An engine that cannot start does not keep this from opening: its health says why.
     """
     async with AsyncExitStack() as stack:
-        store = await asyncio.to_thread(SQLStore.open, settings.data_dir)
-        stack.push_async_callback(store.close)
-        calls, door, browser = await stack.enter_async_context(open_ways_out(settings, store, around))
+        storage = await asyncio.to_thread(open_storage, settings.data_dir)
+        stack.push_async_callback(storage.close)
+        calls, door, browser = await stack.enter_async_context(open_ways_out(settings, storage, around))
         registry = build(
-            settings, AddedEngines(settings, store.servers, door=door, probes=store.probes), door=door, local=local
+            settings,
+            AddedEngines(settings, storage.servers.list_servers, door=door, probes=storage.servers.list_probes),
+            door=door,
+            local=local,
         )
         stack.push_async_callback(registry.close)
-        changes = Changes(store)
+        changes = ChangeFeed(storage.processes)
         stack.push_async_callback(changes.close)
         idle = Idle()
-        runs, gallery, keeping = await stack.enter_async_context(open_kept(settings, store, changes, idle))
-        imports = Imports(store, settings.data_dir / "imports", changes)
+        runs, gallery, keeping = await stack.enter_async_context(open_kept(settings, storage, changes, idle))
+        imports = Imports(storage, settings.data_dir / "imports", changes)
         stack.callback(imports.close)
-        ledger = Ledger(store)
-        titles = await stack.enter_async_context(open_spare(settings, store, registry, changes, idle, ledger))
-        preferences = Preferred(store)
+        ledger = Ledger(storage.usage)
+        titles = await stack.enter_async_context(open_spare(settings, storage, registry, changes, idle, ledger))
+        preferences = Preferred(storage.preferences)
         await preferences.read(OWNER)
         prefill = Prefill(idle)
         stack.push_async_callback(prefill.close)
-        modes = Modes(settings, registry, store)
-        reading = await stack.enter_async_context(open_reading(settings, store, registry, changes, idle, ledger))
-        newsroom = await stack.enter_async_context(open_newsroom(settings, store, changes, browser))
+        modes = Modes(settings, registry, storage)
+        reading = await stack.enter_async_context(open_reading(settings, storage, registry, changes, idle, ledger))
+        newsroom = await stack.enter_async_context(open_newsroom(settings, storage, changes, browser))
         newsroom.start()
         ask, services = _counted(settings, ledger), [NewsroomService(newsroom)]
         world = await stack.enter_async_context(
-            open_world(settings, browser, store.web, reading.embedder, ask, around, services)
+            open_world(settings, browser, storage.web, reading.embedder, ask, around, services)
         )
         marks, studio = await stack.enter_async_context(
-            open_drawing(settings, store, gallery, reading, idle, door, around)
+            open_drawing(settings, storage, gallery, reading, idle, door, around)
         )
         answers = (titles, prefill, reading.documents, reading.seeing, world.searching, studio)
-        turns = Turns(settings, store, registry, modes, preferences, runs, idle, *answers)
+        turns = Turns(settings, storage, registry, modes, preferences, runs, idle, *answers)
         catalogs = (ImageModelCatalog(settings), TextModelCatalog(settings, remove))
         pulls = Pulls(settings, catalogs, changes, registry.release, registry.ask_anew, door=door)
         stack.push_async_callback(pulls.close)
         yield App(
             settings=settings,
-            store=store,
+            storage=storage,
             registry=registry,
             modes=modes,
             preferences=preferences,
@@ -292,7 +295,7 @@ async def open_app(
             idle=idle,
             pulls=pulls,
             ledger=ledger,
-            servers=Servers(settings, store, door=door),
+            servers=Servers(settings, storage, door=door),
             calls=calls,
             browser=browser,
             intake=reading.intake,

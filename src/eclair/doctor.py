@@ -18,7 +18,7 @@ from datetime import UTC, datetime
 from importlib import metadata, resources
 from pathlib import Path
 from typing import Literal
-from urllib.parse import quote, urlsplit
+from urllib.parse import urlsplit
 
 import eclair
 from eclair.errors import EclairError, ModelMissing, PortInUse, SettingsError, StoreError
@@ -89,7 +89,7 @@ async def examine(loaded: Loaded) -> Report:
     """Look at everything, quick things first."""
     settings = loaded.settings
     checks = [_eclair(), _python(), _packages(), _page(), _file(loaded)]
-    checks += [_data_folder(settings.data_dir), _disk(settings.data_dir), _database(settings.data_dir / "eclair.db")]
+    checks += [_data_folder(settings.data_dir), _disk(settings.data_dir), _database(settings.data_dir)]
     checks += [_port(settings.host, settings.port), _key(settings), _policy(settings)]
     checks.append(_marks(settings))
     if settings.embedded:
@@ -205,41 +205,23 @@ def _nearest_folder(folder: Path) -> Path:
     return next(place for place in (folder, *folder.parents) if place.exists())
 
 
-def _database(path: Path) -> Check:
-    if not path.exists():
-        return Check("Database", "ok", "none yet (made at the first start)")
+def _database(folder: Path) -> Check:
+    from eclair.storage.open import inspect_database
+
     try:
-        version, known, faults = _inspect(path)
+        report = inspect_database(folder)
     except StoreError as error:
         return Check("Database", "broken", error.message)
-    if version > known:
-        return Check("Database", "broken", f"It has format {version}; this Éclair knows {known}.", "Update Éclair.")
-    if faults:
-        remedy = f"Put back a copy from {path.parent / 'backups'}, or move the file away."
-        return Check("Database", "broken", f"It is damaged: {faults[0]}.", remedy)
-    older = f", brought up to {known} at the next start" if version < known else ""
-    return Check("Database", "ok", f"{size(path.stat().st_size)}, format {version}{older}, sound")
-
-
-def _inspect(path: Path) -> tuple[int, int, list[str]]:
-    """Its format, the newest format that this program knows, and what SQLite finds wrong with it."""
-    import apsw
-
-    from eclair.storage.database import translated
-
-    migrations = resources.files("eclair.storage") / "migrations"
-    known = sum(file.name.endswith(".sql") for file in migrations.iterdir())
-    with translated(path):
-        uri = f"file:{quote(str(path))}?mode=ro"
-        connection = apsw.Connection(uri, flags=apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI)
-        try:
-            connection.set_busy_timeout(2000)
-            version = connection.pragma("user_version")
-            faults = [str(row[0]) for row in connection.execute("PRAGMA quick_check(1)") if row[0] != "ok"]
-        finally:
-            connection.close()
-    assert isinstance(version, int)
-    return version, known, faults
+    if report is None:
+        return Check("Database", "ok", "none yet (made at the first start)")
+    if report.version > report.latest:
+        detail = f"It has format {report.version}; this Éclair knows {report.latest}."
+        return Check("Database", "broken", detail, "Update Éclair.")
+    if report.faults:
+        remedy = f"Put back a copy from {report.backups}, or move the file away."
+        return Check("Database", "broken", f"It is damaged: {report.faults[0]}.", remedy)
+    older = f", brought up to {report.latest} at the next start" if report.version < report.latest else ""
+    return Check("Database", "ok", f"{size(report.size)}, format {report.version}{older}, sound")
 
 
 def _port(host: str, port: int) -> Check:

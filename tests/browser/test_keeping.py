@@ -16,8 +16,8 @@ from playwright.sync_api import Locator, Page, expect
 
 from eclair.app import OWNER
 from eclair.schema.messages import Conversation, Message, Part
-from eclair.storage.store import SQLStore
-from eclair.storage.types import Share
+from eclair.storage.open import open_storage
+from eclair.storage.shares import Share
 from tests.browser.conftest import Opening, Watch
 from tests.browser.served import Served
 from tests.browser.test_chat import answer, answers, choose, composer, finished, send, until_longer
@@ -30,14 +30,14 @@ LONG = "conv_" + "z" * 26
 
 async def fill(data: Path) -> None:
     """So many short conversations, an hour between each two, and a long one before them."""
-    store = SQLStore.open(data)
+    storage = open_storage(data)
     now = int(time.time() * 1000)
     made = [
         Conversation(f"conv_{i:026d}", OWNER, f"Conversation {i}", now - i * HOUR, now - i * HOUR)
         for i in range(1, MANY + 1)
     ]
     for start in range(0, MANY, 500):
-        await asyncio.gather(*(store.add_conversation(one) for one in made[start : start + 500]))
+        await asyncio.gather(*(storage.conversations.add_conversation(one) for one in made[start : start + 500]))
     messages: list[Message] = []
     for i in range(TURNS):
         above = messages[-1].id if messages else None
@@ -47,9 +47,11 @@ async def fill(data: Path) -> None:
             question,
             Message(f"msg_{2 * i + 1:026d}", LONG, question.id, "assistant", (Part("text", words),), now),
         ]
-    await store.add_tree(Conversation(LONG, OWNER, "A thousand turns", now, now, messages[-1].id), messages)
-    await store.add_share(Share("share_old", OWNER, LONG, "A thousand turns", now - 10, now - 1), "[]")
-    await store.close()
+    await storage.conversations.add_tree(
+        Conversation(LONG, OWNER, "A thousand turns", now, now, messages[-1].id), messages
+    )
+    await storage.shares.add_share(Share("share_old", OWNER, LONG, "A thousand turns", now - 10, now - 1), "[]")
+    await storage.close()
 
 
 @pytest.fixture(scope="module")

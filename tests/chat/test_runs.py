@@ -31,15 +31,16 @@ from eclair.schema.events import (
     encode,
     fold,
 )
-from eclair.storage.store import SQLStore
-from eclair.storage.types import Chunk, RunRecord
+from eclair.storage.base import Storage
+from eclair.storage.open import open_storage
+from eclair.storage.runs import EventChunk, RunRecord
 from tests.support import Ids, Server, Told, check_log, conversation, messages_of, new_turn, parse, text_of
 
 
 @pytest.fixture
-async def runs(store: SQLStore) -> AsyncGenerator[Runs]:
-    await conversation(store)
-    runs = Runs(store)
+async def runs(storage: Storage) -> AsyncGenerator[Runs]:
+    await conversation(storage)
+    runs = Runs(storage)
     await runs.start()
     yield runs
     await runs.close()
@@ -47,10 +48,10 @@ async def runs(store: SQLStore) -> AsyncGenerator[Runs]:
 
 
 async def opened(
-    runs: Runs, store: SQLStore, work: Told | None = None, ids: Ids | None = None
+    runs: Runs, storage: Storage, work: Told | None = None, ids: Ids | None = None
 ) -> tuple[RunRecord, Told]:
     work = work or Told()
-    turn, started = new_turn(store, ids or Ids())
+    turn, started = new_turn(storage, ids or Ids())
     return await runs.open(turn, started, work), work
 
 
@@ -64,22 +65,22 @@ async def batches(runs: Runs, run: RunRecord, after: int = 0) -> list[Batch]:
         return [batch async for batch in found]
 
 
-async def kept(store: SQLStore, run: RunRecord) -> list[Event]:
-    return [decode(line) for chunk in await store.chunks(run.id, 0) for line in chunk.lines.split(b"\n")]
+async def kept(storage: Storage, run: RunRecord) -> list[Event]:
+    return [decode(line) for chunk in await storage.runs.list_events(run.id, 0) for line in chunk.lines.split(b"\n")]
 
 
-async def kept_text(store: SQLStore, run: RunRecord) -> str:
-    return fold(await kept(store, run)).text
+async def kept_text(storage: Storage, run: RunRecord) -> str:
+    return fold(await kept(storage, run)).text
 
 
 class Faulty:
     """Makes a method of the store fail until `mend`."""
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, store: SQLStore, *names: str) -> None:
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, storage: Storage, *names: str) -> None:
         self.broken = True
         self.failed = asyncio.Event()
         for name in names:
-            monkeypatch.setattr(store, name, self._wrapped(getattr(store, name)))
+            monkeypatch.setattr(storage.runs, name, self._wrapped(getattr(storage.runs, name)))
 
     def mend(self) -> None:
         self.broken = False
@@ -94,23 +95,23 @@ class Faulty:
         return call
 
 
-async def test_what_is_followed_live_is_what_is_kept_and_replayed(runs: Runs, store: SQLStore) -> None:
-    run, work = await opened(runs, store)
+async def test_what_is_followed_live_is_what_is_kept_and_replayed(runs: Runs, storage: Storage) -> None:
+    run, work = await opened(runs, storage)
     live = asyncio.create_task(lines(runs, run))
     work.say(PartStarted(0, "text"), PartDelta(0, "Hel"), PartDelta(0, "lo"), PartFinished(0), None)
     seen = await live
-    assert [encode(event) for event in await kept(store, run)] == seen
+    assert [encode(event) for event in await kept(storage, run)] == seen
     check_log([decode(line) for line in seen])
-    run = await store.run("local", run.id)
+    run = await storage.runs.get_run("local", run.id)
     for after in range(len(seen)):
         assert await lines(runs, run, after) == seen[after:]
     message, seq = await runs.fold(run)
     assert (message.text, message.status, seq) == ("Hello", "finished", len(seen))
-    assert (await messages_of(store, "conv_a"))[-1] == message
+    assert (await messages_of(storage, "conv_a"))[-1] == message
 
 
-async def test_deltas_within_a_frame_are_one_event(runs: Runs, store: SQLStore) -> None:
-    run, work = await opened(runs, store)
+async def test_deltas_within_a_frame_are_one_event(runs: Runs, storage: Storage) -> None:
+    run, work = await opened(runs, storage)
     work.say(PartStarted(0, "text"), *[PartDelta(0, f"{number} ") for number in range(1000)], None)
     events = [decode(line) for line in await lines(runs, run)]
     deltas = [event for event in events if isinstance(event, PartDelta)]
@@ -118,8 +119,8 @@ async def test_deltas_within_a_frame_are_one_event(runs: Runs, store: SQLStore) 
     assert len(deltas) < 50
 
 
-async def test_a_delta_waits_no_longer_than_a_frame(runs: Runs, store: SQLStore) -> None:
-    run, work = await opened(runs, store)
+async def test_a_delta_waits_no_longer_than_a_frame(runs: Runs, storage: Storage) -> None:
+    run, work = await opened(runs, storage)
     work.say(PartStarted(0, "text"), PartDelta(0, "a"), PartDelta(0, "b"))
     async with aclosing(runs.follow(run, 0)) as followed:
         text = ""
@@ -131,8 +132,8 @@ async def test_a_delta_waits_no_longer_than_a_frame(runs: Runs, store: SQLStore)
     await lines(runs, run)
 
 
-async def test_deltas_of_two_parts_are_never_one(runs: Runs, store: SQLStore) -> None:
-    run, work = await opened(runs, store)
+async def test_deltas_of_two_parts_are_never_one(runs: Runs, storage: Storage) -> None:
+    run, work = await opened(runs, storage)
     work.say(PartStarted(0, "text"), PartDelta(0, "a"), PartDelta(0, "b"), PartFinished(0))
     work.say(PartStarted(1, "reasoning"), PartDelta(1, "c"), PartDelta(1, "d"), PartFinished(1), None)
     events = [decode(line) for line in await lines(runs, run)]
@@ -141,36 +142,36 @@ async def test_deltas_of_two_parts_are_never_one(runs: Runs, store: SQLStore) ->
 
 
 @pytest.mark.parametrize("wait", [0.0, FLUSH - FRAME / 2, FLUSH - FRAME / 4])
-async def test_what_was_said_is_kept_soon_even_if_nothing_follows(runs: Runs, store: SQLStore, wait: float) -> None:
-    run, work = await opened(runs, store)
+async def test_what_was_said_is_kept_soon_even_if_nothing_follows(runs: Runs, storage: Storage, wait: float) -> None:
+    run, work = await opened(runs, storage)
     work.say(PartStarted(0, "text"), PartDelta(0, "a"))
     await asyncio.sleep(wait)
     work.say(PartDelta(0, "b"), PartDelta(0, "c"))
     async with asyncio.timeout(1.5):  # 250 ms on a machine that does nothing else
-        while await kept_text(store, run) != "abc":
+        while await kept_text(storage, run) != "abc":
             await asyncio.sleep(0.01)
-    assert (await store.run("local", run.id)).status == "running"
+    assert (await storage.runs.get_run("local", run.id)).status == "running"
     work.say(None)
     await lines(runs, run)
 
 
-async def test_followers_who_do_not_read_delay_no_one(runs: Runs, store: SQLStore) -> None:
-    run, work = await opened(runs, store)
+async def test_followers_who_do_not_read_delay_no_one(runs: Runs, storage: Storage) -> None:
+    run, work = await opened(runs, storage)
     idle = [runs.follow(run, 0) for _ in range(20)]
     for follower in idle:
         await anext(follower)
     eager = [asyncio.create_task(lines(runs, run, after)) for after in (0, 0, 0, 1)]
     work.say(PartStarted(0, "text"), *[PartDelta(0, "word ") for _ in range(500)], None)
     results = await asyncio.gather(*eager)
-    assert results[0] == results[1] == results[2] == [encode(event) for event in await kept(store, run)]
+    assert results[0] == results[1] == results[2] == [encode(event) for event in await kept(storage, run)]
     assert results[3] == results[0][1:]
     for follower in idle:
         late = [line async for batch in follower for line in batch.lines]
         assert late == results[0][1:]
 
 
-async def test_a_follower_may_leave_at_any_moment(runs: Runs, store: SQLStore) -> None:
-    run, work = await opened(runs, store)
+async def test_a_follower_may_leave_at_any_moment(runs: Runs, storage: Storage) -> None:
+    run, work = await opened(runs, storage)
     for _ in range(50):
         task = asyncio.create_task(lines(runs, run))
         await asyncio.sleep(0)
@@ -179,56 +180,56 @@ async def test_a_follower_may_leave_at_any_moment(runs: Runs, store: SQLStore) -
     assert fold(map(decode, await lines(runs, run))).text == "still here"
 
 
-async def test_after_the_end_of_the_log_everything_follows_anew(runs: Runs, store: SQLStore) -> None:
-    run, work = await opened(runs, store)
+async def test_after_the_end_of_the_log_everything_follows_anew(runs: Runs, storage: Storage) -> None:
+    run, work = await opened(runs, storage)
     live = asyncio.create_task(batches(runs, run, 99))
     await asyncio.sleep(0)
     work.say(None)
     found = await live
     assert [batch.reset for batch in found] == [True, *[False] * (len(found) - 1)]
     assert found[0].first == 1
-    again = await batches(runs, await store.run("local", run.id), 99)
+    again = await batches(runs, await storage.runs.get_run("local", run.id), 99)
     assert again[0].reset
     assert again[0].first == 1
     assert [line for batch in again for line in batch.lines] == [line for batch in found for line in batch.lines]
 
 
-async def test_stop_closes_the_work_and_keeps_what_was_said(runs: Runs, store: SQLStore) -> None:
-    run, work = await opened(runs, store)
+async def test_stop_closes_the_work_and_keeps_what_was_said(runs: Runs, storage: Storage) -> None:
+    run, work = await opened(runs, storage)
     work.say(PartStarted(0, "text"), PartDelta(0, "a"), PartDelta(0, "b"))
     await work.begun.wait()
     while not work.queue.empty():
         await asyncio.sleep(0)
     await runs.stop(run)
     assert work.closed.is_set()
-    events = await kept(store, run)
+    events = await kept(storage, run)
     assert isinstance(events[-1], RunStopped)
     assert fold(events).text == "ab"
-    assert (await store.run("local", run.id)).status == "stopped"
-    await runs.stop(await store.run("local", run.id))
+    assert (await storage.runs.get_run("local", run.id)).status == "stopped"
+    await runs.stop(await storage.runs.get_run("local", run.id))
     await runs.stop(run)  # with the record as it was while the run was at work
 
 
-async def test_stop_before_the_work_has_begun(runs: Runs, store: SQLStore) -> None:
-    run, work = await opened(runs, store)
+async def test_stop_before_the_work_has_begun(runs: Runs, storage: Storage) -> None:
+    run, work = await opened(runs, storage)
     await runs.stop(run)
     assert work.closed.is_set() == work.begun.is_set()
-    assert isinstance((await kept(store, run))[-1], RunStopped)
-    assert (await store.run("local", run.id)).status == "stopped"
+    assert isinstance((await kept(storage, run))[-1], RunStopped)
+    assert (await storage.runs.get_run("local", run.id)).status == "stopped"
 
 
-async def test_many_stops_at_once(runs: Runs, store: SQLStore) -> None:
-    run, work = await opened(runs, store)
+async def test_many_stops_at_once(runs: Runs, storage: Storage) -> None:
+    run, work = await opened(runs, storage)
     await work.begun.wait()
     await asyncio.gather(*(runs.stop(run) for _ in range(10)))
-    events = await kept(store, run)
+    events = await kept(storage, run)
     check_log(events)
     assert isinstance(events[-1], RunStopped)
 
 
-async def test_stop_while_it_ends_changes_nothing(runs: Runs, store: SQLStore) -> None:
+async def test_stop_while_it_ends_changes_nothing(runs: Runs, storage: Storage) -> None:
     for number in range(20):
-        run, work = await opened(runs, store, ids=_From(number))
+        run, work = await opened(runs, storage, ids=_From(number))
         work.say(PartStarted(0, "text"), PartDelta(0, "x"), PartFinished(0), None)
         followed = asyncio.create_task(lines(runs, run))
         for _ in range(number):
@@ -236,7 +237,7 @@ async def test_stop_while_it_ends_changes_nothing(runs: Runs, store: SQLStore) -
         await runs.stop(run)
         events = [decode(line) for line in await followed]
         check_log(events)
-        assert [encode(event) for event in await kept(store, run)] == await followed
+        assert [encode(event) for event in await kept(storage, run)] == await followed
         assert isinstance(events[-1], (RunStopped, RunFinished))
 
 
@@ -248,11 +249,11 @@ class _From(Ids):
         self._count = series * 100
 
 
-async def test_closing_interrupts_what_is_at_work(store: SQLStore) -> None:
-    await conversation(store)
-    runs = Runs(store)
+async def test_closing_interrupts_what_is_at_work(storage: Storage) -> None:
+    await conversation(storage)
+    runs = Runs(storage)
     await runs.start()
-    run, work = await opened(runs, store)
+    run, work = await opened(runs, storage)
     work.say(PartStarted(0, "text"), PartDelta(0, "half"))
     await work.begun.wait()
     followed = asyncio.create_task(lines(runs, run))
@@ -262,39 +263,39 @@ async def test_closing_interrupts_what_is_at_work(store: SQLStore) -> None:
     await runs.close()
     events = [decode(line) for line in await followed]
     assert isinstance(events[-1], RunInterrupted)
-    assert await kept(store, run) == events
+    assert await kept(storage, run) == events
     assert fold(events).text == "half"
 
 
-async def test_closing_before_the_work_has_begun(store: SQLStore) -> None:
-    await conversation(store)
-    runs = Runs(store)
+async def test_closing_before_the_work_has_begun(storage: Storage) -> None:
+    await conversation(storage)
+    runs = Runs(storage)
     await runs.start()
-    run, _ = await opened(runs, store)
+    run, _ = await opened(runs, storage)
     await runs.close()
-    assert isinstance((await kept(store, run))[-1], RunInterrupted)
+    assert isinstance((await kept(storage, run))[-1], RunInterrupted)
 
 
 @pytest.mark.parametrize(("error", "code"), [(StoreError("No."), "store"), (ValueError("a bug"), "internal")])
 async def test_every_failure_ends_the_run(
-    runs: Runs, store: SQLStore, error: Any, code: str, caplog: pytest.LogCaptureFixture
+    runs: Runs, storage: Storage, error: Any, code: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    run, work = await opened(runs, store)
+    run, work = await opened(runs, storage)
     work.say(PartStarted(0, "text"), PartDelta(0, "fine"), error, None)
     async with asyncio.timeout(5):
         events = [decode(line) for line in await lines(runs, run)]
     assert isinstance(events[-1], RunFailed)
     assert events[-1].code == code
     assert fold(events).text.startswith("fine")
-    assert (await store.run("local", run.id)).status == "failed"
+    assert (await storage.runs.get_run("local", run.id)).status == "failed"
 
 
 async def test_a_store_that_fails_for_a_while_loses_nothing(
-    runs: Runs, store: SQLStore, monkeypatch: pytest.MonkeyPatch
+    runs: Runs, storage: Storage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(runs_module, "RETRY", 0.05)
-    run, work = await opened(runs, store)
-    fault = Faulty(monkeypatch, store, "append", "close_run")
+    run, work = await opened(runs, storage)
+    fault = Faulty(monkeypatch, storage, "append_events", "finish_run")
     followed = asyncio.create_task(lines(runs, run))
     work.say(PartStarted(0, "text"), PartDelta(0, "one "))
     await asyncio.wait_for(fault.failed.wait(), 5)
@@ -310,55 +311,55 @@ async def test_a_store_that_fails_for_a_while_loses_nothing(
     assert [remark.code for remark in remarks] == ["not_saved"]
     assert "The disk is full" in remarks[0].message
     assert fold(events).text == "one two"
-    assert await kept(store, run) == events
+    assert await kept(storage, run) == events
 
 
-async def test_a_flush_that_fails_is_tried_again(runs: Runs, store: SQLStore, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_flush_that_fails_is_tried_again(runs: Runs, storage: Storage, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(runs_module, "RETRY", 0.05)
-    run, work = await opened(runs, store)
-    fault = Faulty(monkeypatch, store, "append")
+    run, work = await opened(runs, storage)
+    fault = Faulty(monkeypatch, storage, "append_events")
     work.say(PartStarted(0, "text"), PartDelta(0, "kept"))
     await asyncio.wait_for(fault.failed.wait(), 5)
     fault.mend()
     async with asyncio.timeout(5):
-        while await kept_text(store, run) != "kept":
+        while await kept_text(storage, run) != "kept":
             await asyncio.sleep(0.01)
     work.say(None)
     await lines(runs, run)
 
 
 async def test_a_flush_under_way_at_the_end_doubles_nothing(
-    runs: Runs, store: SQLStore, monkeypatch: pytest.MonkeyPatch
+    runs: Runs, storage: Storage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    append = store.append
+    append = storage.runs.append_events
     begun = asyncio.Event()
     go = asyncio.Event()
 
-    async def slow(chunks: list[Chunk]) -> None:
+    async def slow(chunks: list[EventChunk]) -> None:
         begun.set()
         await go.wait()
         await append(chunks)
 
-    monkeypatch.setattr(store, "append", slow)
-    run, work = await opened(runs, store)
+    monkeypatch.setattr(storage.runs, "append_events", slow)
+    run, work = await opened(runs, storage)
     followed = asyncio.create_task(lines(runs, run))
     work.say(PartStarted(0, "text"), PartDelta(0, "a"))
     await begun.wait()
     work.say(PartDelta(0, "b"), None)
     await asyncio.sleep(0.05)
     go.set()
-    assert [encode(event) for event in await kept_at_end(store, run, followed)] == await followed
+    assert [encode(event) for event in await kept_at_end(storage, run, followed)] == await followed
 
 
-async def kept_at_end(store: SQLStore, run: RunRecord, followed: asyncio.Task[list[bytes]]) -> list[Event]:
+async def kept_at_end(storage: Storage, run: RunRecord, followed: asyncio.Task[list[bytes]]) -> list[Event]:
     await followed
-    return await kept(store, run)
+    return await kept(storage, run)
 
 
 async def test_a_client_that_gives_up_while_its_turn_is_stored_leaves_a_run_that_ends(
-    runs: Runs, store: SQLStore
+    runs: Runs, storage: Storage
 ) -> None:
-    turn, started = new_turn(store, Ids())
+    turn, started = new_turn(storage, Ids())
     work = Told()
     work.say(None)
     opening = asyncio.create_task(runs.open(turn, started, work))
@@ -366,25 +367,25 @@ async def test_a_client_that_gives_up_while_its_turn_is_stored_leaves_a_run_that
     opening.cancel()
     await asyncio.wait([opening])
     async with asyncio.timeout(5):
-        while [run for run in await store.running() if run.id == started.run]:
+        while [run for run in await storage.runs.list_running() if run.id == started.run]:
             await asyncio.sleep(0.01)
 
 
-async def test_a_refused_turn_leaves_nothing(runs: Runs, store: SQLStore) -> None:
-    run, work = await opened(runs, store)
+async def test_a_refused_turn_leaves_nothing(runs: Runs, storage: Storage) -> None:
+    run, work = await opened(runs, storage)
     with pytest.raises(Conflict) as caught:
-        await opened(runs, store, ids=_From(1))
+        await opened(runs, storage, ids=_From(1))
     assert caught.value.run == run.id
-    assert len(await messages_of(store, "conv_a")) == 2
+    assert len(await messages_of(storage, "conv_a")) == 2
     work.say(None)
     await lines(runs, run)
 
 
-async def test_the_same_question_again_is_the_same_run(runs: Runs, store: SQLStore) -> None:
+async def test_the_same_question_again_is_the_same_run(runs: Runs, storage: Storage) -> None:
     work = Told()
-    first, _ = await opened(runs, store, work, Ids())
-    turn, started = new_turn(store, _From(1))
-    question = (await messages_of(store, "conv_a"))[0]
+    first, _ = await opened(runs, storage, work, Ids())
+    turn, started = new_turn(storage, _From(1))
+    question = (await messages_of(storage, "conv_a"))[0]
     turn = replace(turn, question=question)
     again = await runs.open(turn, started, Told())
     assert again.id == first.id
@@ -397,20 +398,20 @@ async def test_the_same_question_again_is_the_same_run(runs: Runs, store: SQLSto
 
 
 @pytest.fixture
-async def other(tmp_path: Path) -> AsyncGenerator[SQLStore]:
-    store = SQLStore.open(tmp_path / "store")
-    yield store
-    await store.close()
+async def other(tmp_path: Path) -> AsyncGenerator[Storage]:
+    storage = open_storage(tmp_path / "store")
+    yield storage
+    await storage.close()
 
 
 async def test_a_second_process_leaves_the_first_ones_run_alone_and_follows_it(
-    runs: Runs, store: SQLStore, other: SQLStore
+    runs: Runs, storage: Storage, other: Storage
 ) -> None:
-    run, work = await opened(runs, store)
+    run, work = await opened(runs, storage)
     second = Runs(other)
     await second.start()
     try:
-        seen = await other.run("local", run.id)
+        seen = await other.runs.get_run("local", run.id)
         assert seen.status == "running"
         followed = asyncio.create_task(lines(second, seen))
         work.say(PartStarted(0, "text"), PartDelta(0, "Hello"))
@@ -425,13 +426,13 @@ async def test_a_second_process_leaves_the_first_ones_run_alone_and_follows_it(
         await second.close()
 
 
-async def test_followers_of_a_process_that_dies_see_the_run_interrupted(tmp_path: Path, other: SQLStore) -> None:
-    dying = SQLStore.open(tmp_path / "store")
+async def test_followers_of_a_process_that_dies_see_the_run_interrupted(tmp_path: Path, other: Storage) -> None:
+    dying = open_storage(tmp_path / "store")
     await conversation(dying)
     run, work = await _half(dying)
     second = Runs(other)
     await second.start()
-    seen = await other.run("local", run.id)
+    seen = await other.runs.get_run("local", run.id)
     followers = [asyncio.create_task(batches(second, seen, after)) for after in (0, 0, 0, 1, 2)]
     late = asyncio.create_task(batches(second, seen, 50))
     await asyncio.sleep(0.05)
@@ -444,15 +445,15 @@ async def test_followers_of_a_process_that_dies_see_the_run_interrupted(tmp_path
     assert reset[0].reset
     assert reset[0].first == 1
     check_log(await kept(other, run))
-    assert (await other.run("local", run.id)).status == "interrupted"
+    assert (await other.runs.get_run("local", run.id)).status == "interrupted"
     await second.close()
     del work
 
 
-async def test_what_a_dead_process_left_keeps_no_one_from_asking(tmp_path: Path, other: SQLStore) -> None:
+async def test_what_a_dead_process_left_keeps_no_one_from_asking(tmp_path: Path, other: Storage) -> None:
     second = Runs(other)
     await second.start()
-    dying = SQLStore.open(tmp_path / "store")
+    dying = open_storage(tmp_path / "store")
     await conversation(dying)
     run, _ = await _half(dying)
     await dying.close()
@@ -465,43 +466,43 @@ async def test_what_a_dead_process_left_keeps_no_one_from_asking(tmp_path: Path,
 
 
 async def test_two_that_start_at_once_after_a_death_both_start(tmp_path: Path) -> None:
-    dying = SQLStore.open(tmp_path / "store")
+    dying = open_storage(tmp_path / "store")
     await conversation(dying)
     run, _ = await _half(dying)
     await dying.close()
-    stores = [SQLStore.open(tmp_path / "store") for _ in range(4)]
-    starting = [Runs(store) for store in stores]
+    storages = [open_storage(tmp_path / "store") for _ in range(4)]
+    starting = [Runs(storage) for storage in storages]
     await asyncio.gather(*(runs.start() for runs in starting))
-    events = await kept(stores[0], run)
+    events = await kept(storages[0], run)
     check_log(events)
     assert isinstance(events[-1], RunInterrupted)
     for runs in starting:
         await runs.close()
-    for store in stores:
-        await store.close()
+    for storage in storages:
+        await storage.close()
 
 
-async def test_who_saw_a_word_that_was_lost_gets_everything_anew(tmp_path: Path, other: SQLStore) -> None:
-    dying = SQLStore.open(tmp_path / "store")
+async def test_who_saw_a_word_that_was_lost_gets_everything_anew(tmp_path: Path, other: Storage) -> None:
+    dying = open_storage(tmp_path / "store")
     await conversation(dying)
     run, _ = await _half(dying)
     lost = len(await kept(dying, run)) + 1
     await dying.close()
     second = Runs(other)
     await second.start()
-    found = await batches(second, await other.run("local", run.id), lost)
+    found = await batches(second, await other.runs.get_run("local", run.id), lost)
     assert found, "the number that the lost word had is now the interruption's"
     assert found[0].reset
     assert isinstance(decode(found[-1].lines[-1]), RunInterrupted)
     await second.close()
 
 
-async def _half(store: SQLStore) -> tuple[RunRecord, list[Event]]:
+async def _half(storage: Storage) -> tuple[RunRecord, list[Event]]:
     """A run with half an answer, whose process never ends it."""
-    turn, started = new_turn(store, Ids())
+    turn, started = new_turn(storage, Ids())
     events: list[Event] = [replace(started, seq=1), PartStarted(0, "text", seq=2), PartDelta(0, "half", seq=3)]
-    first = Chunk(started.run, 3, b"\n".join(map(encode, events)))
-    return await store.open_turn(replace(turn, first=first)), events
+    first = EventChunk(started.run, 3, b"\n".join(map(encode, events)))
+    return await storage.runs.open_turn(replace(turn, first=first)), events
 
 
 # Through the door.

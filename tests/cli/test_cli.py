@@ -41,7 +41,7 @@ from eclair.errors import InvalidInput
 from eclair.models.install import Progress
 from eclair.schema.events import Event, RunFailed, RunStopped, decode, fold
 from eclair.schema.messages import Cost, Energy, Message, Usage
-from eclair.storage.store import SQLStore
+from eclair.storage.open import open_storage
 from eclair.util.humanize import size
 from tests import forked
 from tests.support import Server, check_log, environment, messages_of
@@ -498,12 +498,12 @@ class TestAsk:
 
 async def kept(folder: Path) -> list[list[Message]]:
     """The messages of every conversation, newest conversation first."""
-    store = SQLStore.open(folder)
+    storage = open_storage(folder)
     try:
-        found = (await store.conversations(OWNER, 100)).conversations
-        return [await messages_of(store, conversation.id) for conversation in found]
+        found = (await storage.conversations.list_conversations(OWNER, 100)).conversations
+        return [await messages_of(storage, conversation.id) for conversation in found]
     finally:
-        await store.close()
+        await storage.close()
 
 
 def prompt_tokens(answer: Message) -> int:
@@ -530,9 +530,11 @@ class TestChat:
 
     async def test_the_instructions_of_the_preferences_are_told(self, run: Eclair) -> None:
         assert run("chat", stdin="script: words=1").returncode == 0
-        store = SQLStore.open(run.folder)
-        await store.change_preferences(OWNER, 0, orjson.dumps({"instructions": "Five words more, in all."}).decode())
-        await store.close()
+        storage = open_storage(run.folder)
+        await storage.preferences.replace_preferences(
+            OWNER, 0, orjson.dumps({"instructions": "Five words more, in all."}).decode()
+        )
+        await storage.close()
         assert run("chat", stdin="script: words=1").returncode == 0
         told, plain = [prompt_tokens(messages[1]) for messages in await kept(run.folder)]
         assert told - plain == 5
@@ -573,9 +575,9 @@ class TestChat:
         assert (done.returncode, done.stderr) == (0, "")
         (messages,) = await kept(run.folder)
         assert [[part.kind for part in message.parts] for message in messages[1:]] == [["reasoning", "text"], ["text"]]
-        store = SQLStore.open(run.folder)
-        (conversation,) = (await store.conversations(OWNER, 9)).conversations
-        await store.close()
+        storage = open_storage(run.folder)
+        (conversation,) = (await storage.conversations.list_conversations(OWNER, 9)).conversations
+        await storage.close()
         assert (conversation.model, conversation.mode) == ("scripted", "flash")
 
         assert run("chat", "--continue", stdin="script: reasoning=2\n").returncode == 0
@@ -583,9 +585,11 @@ class TestChat:
         (messages,) = await kept(run.folder)
         assert [part.kind for part in messages[4].parts] == ["text"]
         assert [part.kind for part in messages[6].parts] == ["reasoning", "text"]
-        store = SQLStore.open(run.folder)
-        assert (await store.conversation(OWNER, conversation.id)).mode == "flash", "an option is for this once"
-        await store.close()
+        storage = open_storage(run.folder)
+        assert (await storage.conversations.get_conversation(OWNER, conversation.id)).mode == "flash", (
+            "an option is for this once"
+        )
+        await storage.close()
 
     @pytest.mark.parametrize(
         ("line", "said", "code"),

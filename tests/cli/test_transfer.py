@@ -12,8 +12,8 @@ import pytest
 
 from eclair.app import OWNER
 from eclair.schema.events import encode
-from eclair.storage.store import SQLStore
-from eclair.storage.types import Chunk
+from eclair.storage.open import open_storage
+from eclair.storage.runs import EventChunk
 from tests.cli.test_cli import Eclair, Screen
 from tests.support import Ids, conversation, new_turn
 from tests.transfer.support import SAMPLES
@@ -110,17 +110,19 @@ def test_deleting_asks_first_at_a_terminal(run: Eclair, tmp_path: Path, typed: s
 
 
 async def test_nothing_is_deleted_while_another_process_answers(run: Eclair, tmp_path: Path) -> None:
-    store = SQLStore.open(tmp_path / "home")
-    await conversation(store)
-    await conversation(store, "conv_b")
-    turn, started = new_turn(store, Ids())
-    opened = await store.open_turn(replace(turn, first=Chunk(started.run, 1, encode(replace(started, seq=1)))))
+    storage = open_storage(tmp_path / "home")
+    await conversation(storage)
+    await conversation(storage, "conv_b")
+    turn, started = new_turn(storage, Ids())
+    opened = await storage.runs.open_turn(
+        replace(turn, first=EventChunk(started.run, 1, encode(replace(started, seq=1))))
+    )
     refused = await asyncio.to_thread(run, "delete", "--yes")
     assert (refused.returncode, refused.stdout) == (2, "")
     assert "Another Éclair on this machine writes this answer" in refused.stderr
-    assert await store.count(OWNER) == 2
-    assert (await store.running())[0].id == opened.id
-    await store.close()
+    assert await storage.conversations.count_conversations(OWNER) == 2
+    assert (await storage.runs.list_running())[0].id == opened.id
+    await storage.close()
     assert "Deleted 2 conversations." in run("delete", "--yes").stdout, "its process is gone"
 
 

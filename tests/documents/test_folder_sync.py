@@ -21,34 +21,32 @@ from eclair.documents.folder_sync import Plan
 from eclair.documents.ingest import Intake
 from eclair.documents.parser import Parser
 from eclair.errors import InvalidInput, StoreError
+from eclair.storage.base import Storage
 from eclair.storage.blobs import Blobs
-from eclair.storage.change_feed import Changes
-from eclair.storage.documents import DocumentStore, FileState, Library
-from eclair.storage.store import SQLStore
+from eclair.storage.change_feed import ChangeFeed
+from eclair.storage.files import FileState
+from eclair.storage.libraries import Library
+from eclair.storage.open import open_storage
 from eclair.util.background import Idle
 
 
 class Process:
     """A process as others see it: an intake on the data in `folder`."""
 
-    def __init__(self, store: SQLStore, intake: Intake, blobs: Blobs, library: Library) -> None:
-        self.store = store
+    def __init__(self, storage: Storage, intake: Intake, blobs: Blobs, library: Library) -> None:
+        self.storage = storage
         self.intake = intake
         self.blobs = blobs
         self.library = library
 
-    @property
-    def documents(self) -> DocumentStore:
-        return self.store.documents
-
     async def plan(self, *roots: Path) -> Plan:
-        known = await self.documents.watched(OWNER, self.library.id)
+        known = await self.storage.files.list_watched_files(OWNER, self.library.id)
         return folder_sync.plan(folder_sync.look(roots), known, roots)
 
     async def bring(self, plan: Plan, most_mb: int = 1) -> tuple[Counter[str], list[str]]:
         """What was done how often, and the sentences about what was not."""
         counts, why = Counter[str](), list[str]()
-        brought = folder_sync.bring(self.documents, self.intake, OWNER, self.library.id, plan, most_mb)
+        brought = folder_sync.bring(self.storage, self.intake, OWNER, self.library.id, plan, most_mb)
         async with aclosing(brought) as each:
             async for one in each:
                 counts[one.what] += 1
@@ -56,32 +54,32 @@ class Process:
         return counts, why
 
     async def files(self) -> dict[str, FileState]:
-        listed = await self.documents.files(OWNER, 100, library=self.library.id)
+        listed = await self.storage.files.list_files(OWNER, 100, library=self.library.id)
         return {each.file.name: each for each in listed.files}
 
     async def read(self) -> dict[str, FileState]:
         """The files, once nothing is left to be read."""
         async with asyncio.timeout(30):
-            while await self.documents.unfinished():  # noqa: ASYNC110  another process may read it
+            while await self.storage.documents.list_unfinished():  # noqa: ASYNC110  another process may read it
                 await asyncio.sleep(0.02)
         return await self.files()
 
 
 @asynccontextmanager
 async def opened(folder: Path, *, start: bool = True) -> AsyncGenerator[Process]:
-    store = SQLStore.open(folder)
+    storage = open_storage(folder)
     blobs, parser = Blobs(folder / "files"), Parser()
-    taking = Intake(store.documents, blobs, parser, None, Changes(store), Idle())
+    taking = Intake(storage, blobs, parser, None, ChangeFeed(storage.processes), Idle())
     try:
         if start:
             await taking.start()
-        listed = await store.documents.libraries(OWNER)
+        listed = await storage.libraries.list_libraries(OWNER)
         library = listed[0].library if listed else await taking.add_library(OWNER, "handbook")
-        yield Process(store, taking, blobs, library)
+        yield Process(storage, taking, blobs, library)
     finally:
         await taking.close()
         await parser.close()
-        await store.close()
+        await storage.close()
 
 
 @pytest.fixture
@@ -151,7 +149,7 @@ async def test_a_folder_is_brought_and_then_only_what_changed(process: Process, 
     assert await process.bring(await process.plan(folder)) == ({"changed": 1, "same": 1}, [])
     changed = await process.read()
     assert changed["bread.md"].file.id == files["bread.md"].file.id
-    text = await process.documents.text(changed["tower.txt"].file.sha256, 0, 100)
+    text = await process.storage.documents.read_text(changed["tower.txt"].file.sha256, 0, 100)
     assert text.rstrip() == "The tower is 331 metres high."
     assert not process.blobs.path(files["tower.txt"].file.sha256).exists(), "the old version is gone"
     assert not await process.plan(folder)
@@ -238,17 +236,17 @@ async def test_what_another_process_reads_is_left_to_it_and_taken_up_when_it_die
     monkeypatch.setattr(ingest, "LOOK", 0.05)
     async with opened(tmp_path / "data", start=False) as adding:
         await adding.bring(await adding.plan(folder))
-        waiting = [state.sha256 for state in await adding.documents.unfinished()]
+        waiting = [state.sha256 for state in await adding.storage.documents.list_unfinished()]
         assert len(waiting) == 2
         async with opened(tmp_path / "data", start=False) as server:
-            with adding.blobs.read_alone(waiting[0]) as ours:
+            with adding.blobs.try_lock_reading(waiting[0]) as ours:
                 assert ours
                 await server.intake.start()
                 async with asyncio.timeout(30):
-                    while (await server.documents.state(waiting[1])).state != "ready":  # noqa: ASYNC110
+                    while (await server.storage.documents.get_state(waiting[1])).state != "ready":  # noqa: ASYNC110
                         await asyncio.sleep(0.05)
                 await asyncio.sleep(0.5)
-                assert (await server.documents.state(waiting[0])).state == "queued"
+                assert (await server.storage.documents.get_state(waiting[0])).state == "queued"
             files = await server.read()
             assert {each.document.state for each in files.values()} == {"ready"}
 
@@ -262,7 +260,7 @@ async def test_a_document_whose_next_page_another_process_kept_has_not_failed(
     def granted(*_: object) -> bool:
         return True
 
-    monkeypatch.setattr("eclair.util.file_lock._locked", granted)
+    monkeypatch.setattr("eclair.util.file_lock._flock", granted)
     rows = "".join(f"A line that says it is number {number}.\n" for number in range(20_000))
     (folder / "long.txt").write_text(rows)
     async with opened(tmp_path / "data", start=False) as other:
@@ -272,5 +270,5 @@ async def test_a_document_whose_next_page_another_process_kept_has_not_failed(
     assert {each.document.state for each in files.values()} == {"ready"}
     document = files["long.txt"].document
     assert document.pages == document.pages_read
-    text = await process.documents.text(document.sha256, 0, document.characters)
+    text = await process.storage.documents.read_text(document.sha256, 0, document.characters)
     assert [line for line in text.splitlines() if line] == rows.splitlines()

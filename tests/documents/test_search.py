@@ -12,11 +12,12 @@ from eclair.documents.embeddings import E5, Embedder
 from eclair.documents.search import Found, Search, is_contents
 from eclair.errors import EngineUnavailable
 from eclair.schema.documents import Chunk, Page
-from eclair.storage.documents import DocumentStore, Scope, StoredFile
-from eclair.storage.store import SQLStore
+from eclair.storage.base import Storage
+from eclair.storage.chunks import SearchScope
+from eclair.storage.files import StoredFile
 
 SHA = "a" * 64
-SCOPE = Scope("me", files=("file_a",))
+SCOPE = SearchScope("me", files=("file_a",))
 TEXTS = (
     "The notice period is three months to the end of a quarter.",
     "Das Gerät A-4711 wird mit einem Netzteil geliefert; zum Gerät A-4712 gehört keines.",
@@ -37,8 +38,8 @@ async def e5() -> AsyncGenerator[E5]:
 
 
 @pytest.fixture
-async def documents(store: SQLStore) -> DocumentStore:
-    await store.documents.add_file(
+async def corpus(storage: Storage) -> Storage:
+    await storage.files.add_file(
         StoredFile(id="file_a", owner="me", name="house.pdf", size=1, sha256=SHA, media="application/pdf", created=1), 1
     )
     starts = np.cumsum([0, *(len(text) + 1 for text in TEXTS)]).tolist()
@@ -46,13 +47,13 @@ async def documents(store: SQLStore) -> DocumentStore:
     chunks = [
         Chunk(SHA, i, i + 1, starts[i], starts[i] + len(text), ("House rules",), text) for i, text in enumerate(TEXTS)
     ]
-    await store.documents.add_pages(SHA, pages, chunks, finished=True)
-    return store.documents
+    await storage.documents.add_pages(SHA, pages, chunks, finished=True)
+    return storage
 
 
-async def embed(documents: DocumentStore, embedder: Embedder, most: int = 99) -> None:
-    chunks = await documents.to_embed(embedder.name, most)
-    await documents.add_vectors(
+async def embed(corpus: Storage, embedder: Embedder, most: int = 99) -> None:
+    chunks = await corpus.chunks.list_unembedded(embedder.name, most)
+    await corpus.chunks.add_vectors(
         embedder.name, chunks, await embedder.embed([chunk.text for chunk in chunks], "passage")
     )
 
@@ -75,9 +76,9 @@ FIRST = {
 }
 
 
-async def test_what_fits_comes_first(documents: DocumentStore, e5: E5) -> None:
-    await embed(documents, e5)
-    search = Search(documents, e5)
+async def test_what_fits_comes_first(corpus: Storage, e5: E5) -> None:
+    await embed(corpus, e5)
+    search = Search(corpus.chunks, e5)
     for query, first in FIRST.items():
         found = await search.find(SCOPE, query, 3)
         assert numbers(found)[0] == first, query
@@ -85,25 +86,25 @@ async def test_what_fits_comes_first(documents: DocumentStore, e5: E5) -> None:
         assert all(0 <= each.score <= 1 for each in found)
 
 
-async def test_what_is_found_says_where_it_stands(documents: DocumentStore) -> None:
-    (found,) = await Search(documents, None).find(SCOPE, "Kaffeemaschinen", 5)
+async def test_what_is_found_says_where_it_stands(corpus: Storage) -> None:
+    (found,) = await Search(corpus.chunks, None).find(SCOPE, "Kaffeemaschinen", 5)
     assert (found.file, found.name, found.label, found.member) == ("file_a", "house.pdf", "p5", "a.txt")
     assert (found.how, found.chunk.page, found.chunk.heading) == ("words", 5, ("House rules",))
     assert found.chunk.text == TEXTS[4]
     assert 0 < found.score <= 1
 
 
-async def test_a_table_of_contents_comes_last(store: SQLStore) -> None:
+async def test_a_table_of_contents_comes_last(storage: Storage) -> None:
     texts = [
         "Of bread . . . . . . . 3\nOf bread and butter . . . . . . 4\nOf bread and cheese . . . . . 5",
         "It is baked of flour and water, and called bread.",
     ]
-    await store.documents.add_file(
+    await storage.files.add_file(
         StoredFile(id="file_a", owner="me", name="a", size=1, sha256=SHA, media="", created=1), 1
     )
     chunks = [Chunk(SHA, i, i + 1, 200 * i, 200 * i + len(text), (), text) for i, text in enumerate(texts)]
-    await store.documents.add_pages(SHA, [Page(i, text) for i, text in enumerate(texts, 1)], chunks, finished=True)
-    search = Search(store.documents, None)
+    await storage.documents.add_pages(SHA, [Page(i, text) for i, text in enumerate(texts, 1)], chunks, finished=True)
+    search = Search(storage.chunks, None)
     assert numbers(await search.find(SCOPE, "bread", 2)) == [1, 0]
     assert numbers(await search.find(SCOPE, "bread", 1)) == [1]
     assert numbers(await search.find(SCOPE, "cheese", 1)) == [0]
@@ -122,28 +123,28 @@ class Broken:
     async def close(self) -> None: ...
 
 
-async def test_words_find_while_the_embedder_is_down(documents: DocumentStore) -> None:
-    assert numbers(await Search(documents, Broken()).find(SCOPE, "Wer ist Frau Müller?", 5)) == [3]
+async def test_words_find_while_the_embedder_is_down(corpus: Storage) -> None:
+    assert numbers(await Search(corpus.chunks, Broken()).find(SCOPE, "Wer ist Frau Müller?", 5)) == [3]
 
 
-async def test_words_find_what_has_no_vector_yet(documents: DocumentStore, e5: E5) -> None:
-    await embed(documents, e5, 2)
-    found = await Search(documents, e5).find(SCOPE, "Kaffeemaschine", 5)
+async def test_words_find_what_has_no_vector_yet(corpus: Storage, e5: E5) -> None:
+    await embed(corpus, e5, 2)
+    found = await Search(corpus.chunks, e5).find(SCOPE, "Kaffeemaschine", 5)
     assert numbers(found)[0] == 4
     assert found[0].how == "words"
     assert {each.how for each in found[1:]} == {"meaning"}
 
 
-async def test_a_question_at_either_end_of_a_long_text_is_found(documents: DocumentStore) -> None:
-    search = Search(documents, None)
+async def test_a_question_at_either_end_of_a_long_text_is_found(corpus: Storage) -> None:
+    search = Search(corpus.chunks, None)
     for query in ("Müller? " + "x1-" * 300_000, "1" * 300_000 + " Müller?"):
         assert numbers(await search.find(SCOPE, query, 5)) == [3]
 
 
-async def test_nothing_is_found_in_nothing(documents: DocumentStore) -> None:
-    search = Search(documents, None)
-    assert await search.find(Scope("me"), "Müller", 5) == []
-    assert await search.find(Scope("someone", files=("file_a",)), "Müller", 5) == []
+async def test_nothing_is_found_in_nothing(corpus: Storage) -> None:
+    search = Search(corpus.chunks, None)
+    assert await search.find(SearchScope("me"), "Müller", 5) == []
+    assert await search.find(SearchScope("someone", files=("file_a",)), "Müller", 5) == []
     assert await search.find(SCOPE, "?!", 5) == []
     assert await search.find(SCOPE, "", 5) == []
 

@@ -189,7 +189,9 @@ async def test_an_answer_is_continued_by_another(settings: Settings) -> None:
     async with two(settings) as (server, main, _):
         conversation = await server.begin()
         begun = await server.ask(conversation, "script: words=100000 rate=50", model="scripted")
-        async with aclosing(server.app.runs.follow(await server.app.store.run("local", begun["run"]), 0)) as batches:
+        async with aclosing(
+            server.app.runs.follow(await server.app.storage.runs.get_run("local", begun["run"]), 0)
+        ) as batches:
             async for batch in batches:
                 if any(b"part.delta" in line for line in batch.lines):
                     break

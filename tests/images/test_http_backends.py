@@ -26,9 +26,9 @@ from eclair.network.gate import Door
 from eclair.network.policy import Rules
 from eclair.schema.images import Drawn, Job, PictureModel, Progress
 from eclair.settings import EngineSettings, Settings
-from eclair.storage.audit import Call as Row
-from eclair.storage.store import SQLStore
-from eclair.storage.types import AddedServer
+from eclair.storage.audit import CallRecord as Row
+from eclair.storage.base import Storage
+from eclair.storage.servers import StoredServer
 from tests.images.conftest import left_open, png
 from tests.llm.standin import Answer, Call, StandIn, cut, standing_in
 
@@ -45,7 +45,7 @@ class Ledger:
         self.rows.append(call)
 
 
-async def nobody() -> Sequence[AddedServer]:
+async def nobody() -> Sequence[StoredServer]:
     return []
 
 
@@ -268,9 +268,9 @@ async def test_the_policy_holds_and_what_passes_is_put_down(
 
 
 async def test_a_server_that_was_added_keeps_its_key_and_is_tried(
-    lab: Lab, settings: Settings, store: SQLStore
+    lab: Lab, settings: Settings, storage: Storage
 ) -> None:
-    servers = Servers(settings, store)
+    servers = Servers(settings, storage)
     await servers.add("bfl", Change(url=lab.standin.url, key=KEY))
     lab.standin.routes["/v1/credits"] = says(200, {"credits": 42.5})
     found = [each async for each in servers.probe("bfl")]
@@ -278,7 +278,7 @@ async def test_a_server_that_was_added_keeps_its_key_and_is_tried(
     assert (found[-1].fault, found[-1].notes) == (None, ("It makes pictures; 42.5 credits are left.",))
     assert lab.standin.calls[-1].headers["x-key"] == KEY
     lab.answers = [lab.ready()]
-    known = generators(settings, store.servers)
+    known = generators(settings, storage.servers.list_servers)
     assert {"diffusers", "sdcpp", "bfl", "openai"} <= {generator.name for generator in known}
     (bfl,) = (each for each in known if isinstance(each, BlackForestLabs))
     ids = {model.id for model in await bfl.models()}

@@ -164,7 +164,7 @@ async def test_the_files_that_it_names_stay_as_long_as_the_question(server: Serv
     begun = await server.ask(conversation, "after", draw={"sources": [first], "mask": mask})
     answer = await server.answered(begun["run"])
     held = {first, mask}
-    swept = {each.id for each in await server.app.store.documents.loose(1 << 50)}
+    swept = {each.id for each in await server.app.storage.files.list_unattached_files(1 << 50)}
     assert loose in swept
     assert not held & swept
     assert (await server.tree(conversation))["messages"][0]["files"] == []

@@ -15,7 +15,7 @@ from eclair.errors import InvalidInput, SettingsError
 from eclair.llm.servers.jurisdiction import Place, place, providers
 from eclair.llm.servers.service import checked_address, checked_country, checked_key, checked_models, checked_name
 from eclair.settings import Settings
-from eclair.storage.secrets import FILE, Vault
+from eclair.storage.secrets import KEY_FILE, Vault
 
 hosts = st.from_regex(r"[a-z0-9]([a-z0-9-]{0,10}[a-z0-9])?(\.[a-z]{2,5})?", fullmatch=True)
 paths = st.lists(st.sampled_from(["/v1", "/api", "/openai", "/v2"]), max_size=3).map("".join)
@@ -138,36 +138,36 @@ def test_every_provider_is_found_by_its_own_address() -> None:
 
 def test_what_is_locked_opens_in_its_place_alone(tmp_path: Path) -> None:
     vault = Vault.configured(Settings(data_dir=tmp_path / "data"))
-    locked = vault.lock("sk-sécret", "rack https://a")
+    locked = vault.encrypt("sk-sécret", "rack https://a")
     assert b"sk-" not in locked
-    assert vault.lock("sk-sécret", "rack https://a") != locked
-    assert vault.unlock(locked, "rack https://a") == "sk-sécret"
-    assert stat.S_IMODE((tmp_path / "data" / FILE).stat().st_mode) == 0o600
+    assert vault.encrypt("sk-sécret", "rack https://a") != locked
+    assert vault.decrypt(locked, "rack https://a") == "sk-sécret"
+    assert stat.S_IMODE((tmp_path / "data" / KEY_FILE).stat().st_mode) == 0o600
     for wrong, place_ in ((locked, "rack https://b"), (locked[:-1], "rack https://a"), (b"", "rack https://a")):
         with pytest.raises(SettingsError, match="put back the file"):
-            vault.unlock(wrong, place_)
+            vault.decrypt(wrong, place_)
 
 
 def test_a_secret_that_is_lost_wrong_or_short_is_one_sentence(tmp_path: Path) -> None:
-    ours = tmp_path / "data" / FILE
-    locked = Vault.configured(Settings(data_dir=tmp_path / "data")).lock("sk", "here")
+    ours = tmp_path / "data" / KEY_FILE
+    locked = Vault.configured(Settings(data_dir=tmp_path / "data")).encrypt("sk", "here")
     kept = ours.read_bytes()
     ours.unlink()
     vault = Vault.configured(Settings(data_dir=tmp_path / "data"))
     with pytest.raises(SettingsError, match="is not there; put it back"):
-        vault.unlock(locked, "here")
+        vault.decrypt(locked, "here")
     assert not ours.exists()
-    vault.lock("other", "there")
+    vault.encrypt("other", "there")
     with pytest.raises(SettingsError, match="does not open it"):
-        vault.unlock(locked, "here")
+        vault.decrypt(locked, "here")
     ours.write_bytes(kept)
-    assert vault.unlock(locked, "here") == "sk"
+    assert vault.decrypt(locked, "here") == "sk"
     given = tmp_path / "given"
     theirs = Vault.configured(Settings(data_dir=tmp_path / "data", secret_key_file=given))
     with pytest.raises(SettingsError, match="is not there"):
-        theirs.lock("sk", "here")
+        theirs.encrypt("sk", "here")
     given.write_text("short\n")
     with pytest.raises(SettingsError, match="fewer than 32"):
-        theirs.lock("sk", "here")
+        theirs.encrypt("sk", "here")
     given.write_bytes(os.urandom(40))
-    assert theirs.unlock(theirs.lock("sk", "here"), "here") == "sk"
+    assert theirs.decrypt(theirs.encrypt("sk", "here"), "here") == "sk"

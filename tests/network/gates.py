@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from eclair.network.client import Browser, Door, Errand
 from eclair.network.policy import Rules
-from eclair.storage.audit import Call
+from eclair.storage.audit import CallRecord
 from tests.llm.standin import StandIn, standing_in
 
 ERRAND = Errand("local", "page")
@@ -16,9 +16,9 @@ ERRAND = Errand("local", "page")
 
 @dataclass
 class Rows:
-    calls: list[Call] = field(default_factory=list[Call])
+    calls: list[CallRecord] = field(default_factory=list[CallRecord])
 
-    def record(self, call: Call) -> None:
+    def record(self, call: CallRecord) -> None:
         self.calls.append(call)
 
 

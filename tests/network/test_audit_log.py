@@ -18,15 +18,16 @@ from eclair.network.audit_log import CallLedger, open_door
 from eclair.network.client import Door, Downloads
 from eclair.network.policy import Rules
 from eclair.settings import Settings
-from eclair.storage.audit import Call, Filter
-from eclair.storage.store import SQLStore
+from eclair.storage.audit import CallFilter, CallRecord
+from eclair.storage.base import Storage
+from eclair.storage.open import open_storage
 from tests.llm.standin import standing_in
 from tests.network.gates import ERRAND
-from tests.storage.test_store import turn
+from tests.storage.helpers import turn
 from tests.support import Ids, conversation
 
 DAY = 86_400_000
-CALL = Call(
+CALL = CallRecord(
     owner="local",
     moment=1_000,
     purpose="search",
@@ -43,58 +44,58 @@ CALL = Call(
     verdict="passed",
     reason=None,
 )
-ANY = Filter()
+ANY = CallFilter()
 
 
 class Counting:
     """A store that fails as long as it is told to."""
 
-    def __init__(self, store: SQLStore) -> None:
-        self._store = store
+    def __init__(self, storage: Storage) -> None:
+        self._storage = storage
         self.batches: list[int] = []
         self.fails = False
 
-    async def add(self, calls: Sequence[Call]) -> None:
+    async def add_calls(self, calls: Sequence[CallRecord]) -> None:
         if self.fails:
             raise StoreError("The disk is full.")
         self.batches.append(len(calls))
-        await self._store.egress.add(calls)
+        await self._storage.audit.add_calls(calls)
 
     def __getattr__(self, name: str) -> object:
-        return getattr(self._store.egress, name)
+        return getattr(self._storage.audit, name)
 
 
-async def kept(store: SQLStore, which: Filter = ANY, limit: int = 10_000) -> list[Call]:
-    return await store.egress.calls("local", which, limit)
+async def kept(storage: Storage, which: CallFilter = ANY, limit: int = 10_000) -> list[CallRecord]:
+    return await storage.audit.list_calls("local", which, limit)
 
 
-async def test_what_comes_together_is_written_together(store: SQLStore, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_what_comes_together_is_written_together(storage: Storage, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(audit_log, "PAUSE", 0.0)
-    counting = Counting(store)
+    counting = Counting(storage)
     rows = CallLedger(counting)  # pyright: ignore[reportArgumentType]
     for at in range(1200):
         rows.record(replace(CALL, moment=at))
     await rows.close()
-    assert [call.moment for call in await kept(store)] == list(reversed(range(1200)))
+    assert [call.moment for call in await kept(storage)] == list(reversed(range(1200)))
     assert sum(counting.batches) == 1200
     assert len(counting.batches) <= 4
 
 
-async def test_a_normal_stop_loses_nothing(store: SQLStore) -> None:
-    rows = CallLedger(store.egress)
+async def test_a_normal_stop_loses_nothing(storage: Storage) -> None:
+    rows = CallLedger(storage.audit)
     await rows.start()
     rows.record(CALL)
     await asyncio.sleep(0)
     rows.record(replace(CALL, moment=2))
     await rows.close()
-    assert len(await kept(store)) == 2
+    assert len(await kept(storage)) == 2
 
 
 async def test_a_store_that_cannot_serve_is_asked_again(
-    store: SQLStore, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    storage: Storage, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(audit_log, "PAUSE", 0.0)
-    counting = Counting(store)
+    counting = Counting(storage)
     counting.fails = True
     rows = CallLedger(counting)  # pyright: ignore[reportArgumentType]
     with caplog.at_level(logging.ERROR, "eclair.network.audit_log"):
@@ -103,63 +104,64 @@ async def test_a_store_that_cannot_serve_is_asked_again(
     assert "1 calls are not in the egress ledger yet: The disk is full." in caplog.text
     counting.fails = False
     await rows.close()
-    assert len(await kept(store)) == 1
+    assert len(await kept(storage)) == 1
 
 
-async def test_a_deleted_conversation_takes_what_was_asked_and_leaves_the_proof(store: SQLStore) -> None:
+async def test_a_deleted_conversation_takes_what_was_asked_and_leaves_the_proof(
+    storage: Storage, tmp_path: Path
+) -> None:
     ids = Ids()
-    await conversation(store)
-    first, second = await turn(store, ids), await turn(store, ids, where="conv_a")
-    await conversation(store, "conv_b")
-    other = await turn(store, ids, where="conv_b")
-    await store.egress.add([replace(CALL, run=run.id) for run in (first, second, other)])
-    await store.delete_conversation("local", "conv_a")
-    assert all(call.url == CALL.url for call in await kept(store))  # it may be brought back
-    await store.delete_conversation("local", "conv_a", forever=True)
-    await store.erase_deleted(1)
-    found = {call.run: call for call in await kept(store)}
+    await conversation(storage)
+    first, second = await turn(storage, ids), await turn(storage, ids, where="conv_a")
+    await conversation(storage, "conv_b")
+    other = await turn(storage, ids, where="conv_b")
+    await storage.audit.add_calls([replace(CALL, run=run.id) for run in (first, second, other)])
+    await storage.conversations.delete_conversation("local", "conv_a")
+    assert all(call.url == CALL.url for call in await kept(storage))  # it may be brought back
+    await storage.conversations.delete_conversation("local", "conv_a", forever=True)
+    await storage.conversations.erase_deleted(1)
+    found = {call.run: call for call in await kept(storage)}
     assert found[other.id].url == CALL.url
     for run in (first, second):
         assert replace(found[run.id], id=0) == replace(CALL, run=run.id, url=None)
-    database = (await asyncio.to_thread(_bytes, store)).count(b"secret")
+    database = (await asyncio.to_thread(_bytes, tmp_path / "store")).count(b"secret")
     assert database == 1
 
 
-def _bytes(store: SQLStore) -> bytes:
-    path = store._database.path  # pyright: ignore[reportPrivateUsage]
-    return b"".join(file.read_bytes() for file in path.parent.glob("eclair.db*"))
+def _bytes(folder: Path) -> bytes:
+    return b"".join(file.read_bytes() for file in folder.glob("eclair.db*"))
 
 
-async def test_what_a_run_asked_that_is_not_kept_is_not_kept(store: SQLStore) -> None:
+async def test_what_a_run_asked_that_is_not_kept_is_not_kept(storage: Storage) -> None:
     """A temporary chat has a run that nothing keeps; and one that ended late may have been erased meanwhile."""
-    await store.egress.add([replace(CALL, run="run_gone"), CALL])
-    with_run, without = (await kept(store, Filter(run="run_gone")))[0], (await kept(store))[0]
+    await storage.audit.add_calls([replace(CALL, run="run_gone"), CALL])
+    with_run, without = (await kept(storage, CallFilter(run="run_gone")))[0], (await kept(storage))[0]
     assert (with_run.url, without.url) == (None, CALL.url)
 
 
-async def test_erasing_everything_erases_what_was_asked(store: SQLStore) -> None:
-    await store.egress.add([CALL, replace(CALL, owner="someone")])
-    await store.egress.forget_asked("local")
-    assert [call.url for call in await kept(store)] == [None]
-    assert [call.url for call in await store.egress.calls("someone", ANY, 9)] == [CALL.url]
+async def test_erasing_everything_erases_what_was_asked(storage: Storage) -> None:
+    await storage.audit.add_calls([CALL, replace(CALL, owner="someone")])
+    await storage.audit.erase_urls("local")
+    assert [call.url for call in await kept(storage)] == [None]
+    assert [call.url for call in await storage.audit.list_calls("someone", ANY, 9)] == [CALL.url]
 
 
-async def test_old_rows_are_erased_by_themselves(store: SQLStore) -> None:
-    await store.egress.add([replace(CALL, moment=at * DAY) for at in (1, 5, 9)])
-    forever = CallLedger(store.egress, 0, lambda: 10 * 86_400)
+async def test_old_rows_are_erased_by_themselves(storage: Storage) -> None:
+    await storage.audit.add_calls([replace(CALL, moment=at * DAY) for at in (1, 5, 9)])
+    forever = CallLedger(storage.audit, 0, lambda: 10 * 86_400)
     await forever.start()
     await forever.close()
-    assert len(await kept(store)) == 3
-    rows = CallLedger(store.egress, 5, lambda: 10 * 86_400)
+    assert len(await kept(storage)) == 3
+    rows = CallLedger(storage.audit, 5, lambda: 10 * 86_400)
     await rows.start()
-    while len(await kept(store)) == 3:
+    while len(await kept(storage)) == 3:
         await asyncio.sleep(0.001)
     await rows.close()
-    assert [call.moment // DAY for call in await kept(store)] == [9, 5]
+    assert [call.moment // DAY for call in await kept(storage)] == [9, 5]
 
 
-async def test_rows_are_filtered_counted_and_paged(store: SQLStore) -> None:
-    await store.egress.add(
+async def test_rows_are_filtered_counted_and_paged(storage: Storage) -> None:
+    await storage.audit.add_calls(
         [
             CALL,
             replace(CALL, host="de.search.example", verdict="failed"),
@@ -168,16 +170,16 @@ async def test_rows_are_filtered_counted_and_paged(store: SQLStore) -> None:
         ]
     )
 
-    async def hosts(which: Filter) -> list[str]:
-        return [call.host for call in await kept(store, which)]
+    async def hosts(which: CallFilter) -> list[str]:
+        return [call.host for call in await kept(storage, which)]
 
-    assert await hosts(Filter(host="search.example")) == ["de.search.example", "search.example"]
-    assert await hosts(Filter(host="%")) == []
-    assert await hosts(Filter(verdict="refused")) == ["other.example"]
-    assert await hosts(Filter(purpose="page")) == ["research.example"]
-    assert await store.egress.count("local", ANY) == {"passed": 2, "failed": 1, "refused": 1}
-    first = await kept(store, limit=3)
-    (last,) = await store.egress.calls("local", ANY, 3, before=first[-1].id)
+    assert await hosts(CallFilter(host="search.example")) == ["de.search.example", "search.example"]
+    assert await hosts(CallFilter(host="%")) == []
+    assert await hosts(CallFilter(verdict="refused")) == ["other.example"]
+    assert await hosts(CallFilter(purpose="page")) == ["research.example"]
+    assert await storage.audit.count_calls("local", ANY) == {"passed": 2, "failed": 1, "refused": 1}
+    first = await kept(storage, limit=3)
+    (last,) = await storage.audit.list_calls("local", ANY, 3, before=first[-1].id)
     assert last.host == "search.example"
 
 
@@ -192,18 +194,18 @@ async def test_a_command_leaves_its_rows_where_the_server_has_them(tmp_path: Pat
         async with downloads.get("http://hub.example/x") as reply:
             assert await reply.body() == b"123"
         await downloads.close()
-    store = SQLStore.open(settings.data_dir)
-    (row,) = await kept(store)
-    await store.close()
+    storage = open_storage(settings.data_dir)
+    (row,) = await kept(storage)
+    await storage.close()
     assert (row.host, row.purpose, row.received, row.verdict) == ("hub.example", "model", 3, "passed")
 
 
-async def test_half_characters_and_endless_addresses_can_be_kept(store: SQLStore) -> None:
-    rows = CallLedger(store.egress)
+async def test_half_characters_and_endless_addresses_can_be_kept(storage: Storage) -> None:
+    rows = CallLedger(storage.audit)
     door = Door(Rules("offline"), rows)
     for url in ("http://\ud800.example/\udfff", "http://a.example/" + "a" * 100_000, "http://[", "\x00"):
         with pytest.raises(Exception, match=r"\.$"):
             door.begin("GET", url, ERRAND)
     await rows.close()
-    assert len(await kept(store)) == 4
-    assert max(len(str(call.url)) for call in await kept(store)) <= 8192
+    assert len(await kept(storage)) == 4
+    assert max(len(str(call.url)) for call in await kept(storage)) <= 8192

@@ -159,7 +159,7 @@ async def test_a_store_that_fails_is_said(server: Server, conversation: str, mon
     async def locked(*_: object) -> None:
         raise StoreError("The database is locked by another program; close that program and try again.")
 
-    monkeypatch.setattr(server.app.store, "open_turn", locked)
+    monkeypatch.setattr(server.app.storage.runs, "open_turn", locked)
     reply = await server.post(f"/api/conversations/{conversation}/turns", {"text": "Hello"})
     assert reply.status == 503
     assert reply.error["code"] == "store"
@@ -173,7 +173,7 @@ async def test_a_mistake_of_our_own_is_said_without_details(
     async def bug(*_: object, **__: object) -> None:
         raise ZeroDivisionError("secret")
 
-    monkeypatch.setattr(server.app.store, "conversations", bug)
+    monkeypatch.setattr(server.app.storage.conversations, "list_conversations", bug)
     reply = await server.get("/api/conversations")
     assert reply.status == 500
     assert "secret" not in reply.raw.decode()

@@ -158,7 +158,7 @@ async def test_everything_is_erased_only_when_it_is_meant(fresh: Server) -> None
         assert (await fresh.get(f"/api/conversations/{id}")).status == 404
         assert (await fresh.post(f"/api/conversations/{id}/restore")).status == 404
     assert (await fresh.post("/api/conversations/restore", {"moment": gone.body["moment"]})).status == 404
-    assert await fresh.app.store.running() == []
+    assert await fresh.app.storage.runs.list_running() == []
     made = fresh.engine.made
     await asyncio.sleep(0.1)
     assert fresh.engine.made == made
@@ -217,7 +217,7 @@ async def test_what_is_at_work_is_stopped_before_everything_is_deleted(fresh: Se
     runs = [(await fresh.ask(id, "script: words=100000 rate=200"))["run"] for id in kept[:2]]
     gone = (await fresh.call("DELETE", "/api/conversations?confirm=all")).body
     assert gone["count"] == 3
-    assert await fresh.app.store.running() == []
+    assert await fresh.app.storage.runs.list_running() == []
     await fresh.post("/api/conversations/restore", {"moment": gone["moment"]})
     for run in runs:
         stopped = await fresh.message(run)
@@ -339,9 +339,9 @@ async def test_a_follower_that_sleeps_is_told_each_thing_once(server: Server) ->
     await anext(followed)
     for _ in range(3):
         for id in ("conv_a", "conv_b"):
-            server.app.changes.tell(id, "running")
-            server.app.changes.tell(id, "finished")
-    server.app.changes.tell("conv_a", "removed")
+            server.app.changes.publish(id, "running")
+            server.app.changes.publish(id, "finished")
+    server.app.changes.publish("conv_a", "removed")
     news = await anext(followed)
     assert [(change.conversation, change.kind) for change in news] == [
         ("conv_a", "running"),
@@ -365,17 +365,17 @@ async def test_what_another_process_writes_is_heard_within_a_second(tmp_path: Pa
         one, other = await Process.start(tmp_path, http), await Process.start(tmp_path, http)
         try:
             async with listening(one) as news:
-                await asyncio.sleep(2 * change_feed.GLANCE)
+                await asyncio.sleep(2 * change_feed.POLL_INTERVAL_S)
                 assert news.heard.empty(), "its own start and looking are no news"
                 for title in ("Bread", "Rye"):
                     since = time.monotonic()
                     await other.begin(title=title)
                     assert await news.next() == EVERYTHING
                     assert time.monotonic() - since < 1
-                await asyncio.sleep(2 * change_feed.GLANCE)
+                await asyncio.sleep(2 * change_feed.POLL_INTERVAL_S)
                 id = await one.begin()
                 assert await news.next() == {"conversation": id, "kind": "changed"}
-                await asyncio.sleep(2 * change_feed.GLANCE)
+                await asyncio.sleep(2 * change_feed.POLL_INTERVAL_S)
                 assert news.heard.empty(), "what it wrote itself is known"
         finally:
             await one.close()

@@ -21,8 +21,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from eclair.llm import registry
 from eclair.settings import EngineSettings, Settings
-from eclair.storage.secrets import FILE
-from eclair.storage.types import AddedServer
+from eclair.storage.secrets import KEY_FILE
+from eclair.storage.servers import StoredServer
 from tests.llm.servers import Speaking, reply
 from tests.llm.standin import Answer, Call, StandIn, standing_in
 from tests.support import Door, Server, serving, text_of
@@ -128,7 +128,7 @@ async def test_a_secret_that_is_lost_costs_that_key_and_nothing_else(settings: S
     async with serving(settings) as server:
         await add(server, url=rack.url, key=KEY)
         await server.post("/api/engines", {"name": "open", "url": rack.url, "models": ["other"]})
-    secret = settings.data_dir / FILE
+    secret = settings.data_dir / KEY_FILE
     kept = secret.read_bytes()
     secret.unlink()
     async with serving(settings) as server:
@@ -319,7 +319,7 @@ async def test_what_is_no_server_is_one_sentence(
 ) -> None:
     monkeypatch.setattr("eclair.llm.servers.discovery.DEADLINE", 0.3)
     rack.standin.routes = {"/v1/models": answer}
-    await server.app.store.add_server(AddedServer("rack", rack.url, None, (), None, None, 1))
+    await server.app.storage.servers.add_server(StoredServer("rack", rack.url, None, (), None, None, 1))
     found = await probe(server)
     assert words in found["fault"]
     assert found["fault"].endswith(".")

@@ -7,7 +7,7 @@ import pytest
 from eclair.errors import NotFound
 from eclair.schema.documents import Block, Page
 from eclair.schema.web import WebPage
-from eclair.storage.store import SQLStore
+from eclair.storage.base import Storage
 from tests.support import conversation
 
 PAGE = WebPage(
@@ -26,30 +26,30 @@ PAGE = WebPage(
 )
 
 
-async def test_a_page_is_kept_as_it_was_read(store: SQLStore) -> None:
-    await conversation(store)
+async def test_a_page_is_kept_as_it_was_read(storage: Storage) -> None:
+    await conversation(storage)
     for _ in range(2):
-        await store.web.add_page("local", "page_1", "conv_a", PAGE)
-    assert await store.web.page("local", "page_1") == PAGE
+        await storage.web.add_page("local", "page_1", "conv_a", PAGE)
+    assert await storage.web.get_page("local", "page_1") == PAGE
 
 
-async def test_what_is_another_owners_is_not_there(store: SQLStore) -> None:
-    await conversation(store)
+async def test_what_is_another_owners_is_not_there(storage: Storage) -> None:
+    await conversation(storage)
     with pytest.raises(NotFound):
-        await store.web.add_page("someone", "page_1", "conv_a", PAGE)
-    await store.web.add_page("local", "page_1", "conv_a", PAGE)
+        await storage.web.add_page("someone", "page_1", "conv_a", PAGE)
+    await storage.web.add_page("local", "page_1", "conv_a", PAGE)
     for owner, id in (("someone", "page_1"), ("local", "page_2")):
         with pytest.raises(NotFound):
-            await store.web.page(owner, id)
+            await storage.web.get_page(owner, id)
 
 
-async def test_a_page_goes_with_its_conversation(store: SQLStore) -> None:
-    await conversation(store)
-    await store.web.add_page("local", "page_1", "conv_a", PAGE)
-    await store.delete_conversation("local", "conv_a", forever=True)
+async def test_a_page_goes_with_its_conversation(storage: Storage) -> None:
+    await conversation(storage)
+    await storage.web.add_page("local", "page_1", "conv_a", PAGE)
+    await storage.conversations.delete_conversation("local", "conv_a", forever=True)
     with pytest.raises(NotFound):
-        await store.web.page("local", "page_1")
-    await store.erase_deleted(1 << 60)
-    await conversation(store)
+        await storage.web.get_page("local", "page_1")
+    await storage.conversations.erase_deleted(1 << 60)
+    await conversation(storage)
     with pytest.raises(NotFound):
-        await store.web.page("local", "page_1")
+        await storage.web.get_page("local", "page_1")

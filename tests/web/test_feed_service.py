@@ -16,9 +16,10 @@ from eclair.network.gate import Door
 from eclair.network.policy import Rules
 from eclair.schema.feeds import Entry, Outline
 from eclair.schema.web import Query
-from eclair.storage.change_feed import Changes
+from eclair.storage.base import Storage
+from eclair.storage.change_feed import ChangeFeed
 from eclair.storage.feeds import StoredFeed
-from eclair.storage.store import SQLStore
+from eclair.storage.open import open_storage
 from eclair.web.feeds.service import Newsroom, Refreshed, state_of
 from tests.web.press import Press, printing, rss, status
 
@@ -48,9 +49,9 @@ def clock() -> Time:
 
 
 @contextlib.asynccontextmanager
-async def opened(store: SQLStore, press: Press, clock: Time, *, offline: bool = False) -> AsyncGenerator[Newsroom]:
+async def opened(storage: Storage, press: Press, clock: Time, *, offline: bool = False) -> AsyncGenerator[Newsroom]:
     browser = Browser(Door(Rules(private=frozenset({("127.0.0.1", press.port)}))))
-    newsroom = Newsroom(store.feeds, browser, Changes(store), offline=offline, pause=0, clock=clock)
+    newsroom = Newsroom(storage.feeds, browser, ChangeFeed(storage.processes), offline=offline, pause=0, clock=clock)
     try:
         yield newsroom
     finally:
@@ -59,8 +60,8 @@ async def opened(store: SQLStore, press: Press, clock: Time, *, offline: bool = 
 
 
 @pytest_asyncio.fixture
-async def newsroom(store: SQLStore, press: Press, clock: Time) -> AsyncGenerator[Newsroom]:
-    async with opened(store, press, clock) as newsroom:
+async def newsroom(storage: Storage, press: Press, clock: Time) -> AsyncGenerator[Newsroom]:
+    async with opened(storage, press, clock) as newsroom:
         yield newsroom
 
 
@@ -116,10 +117,10 @@ async def test_what_cannot_be_added_is_said(newsroom: Newsroom, press: Press) ->
     assert await newsroom.feeds(OWNER) == []
 
 
-async def test_the_guard_stands_before_every_feed(store: SQLStore, press: Press, clock: Time) -> None:
+async def test_the_guard_stands_before_every_feed(storage: Storage, press: Press, clock: Time) -> None:
     press.answers["/feed"] = rss(("a", "b"))
     browser = Browser(Door(Rules("open")))
-    newsroom = Newsroom(store.feeds, browser, Changes(store), clock=clock)
+    newsroom = Newsroom(storage.feeds, browser, ChangeFeed(storage.processes), clock=clock)
     with pytest.raises(Forbidden):
         await newsroom.add(OWNER, press.url("/feed"))
     assert press.asked == []
@@ -224,9 +225,9 @@ async def test_too_large_a_feed_is_cut_off(newsroom: Newsroom, press: Press) -> 
     assert "more than 5 MB" in ((await feed(newsroom)).fault or "")
 
 
-async def test_offline_nothing_is_fetched(store: SQLStore, press: Press, clock: Time) -> None:
+async def test_offline_nothing_is_fetched(storage: Storage, press: Press, clock: Time) -> None:
     press.answers["/feed"] = rss(("a", "b"))
-    async with opened(store, press, clock, offline=True) as newsroom:
+    async with opened(storage, press, clock, offline=True) as newsroom:
         await newsroom.take_in(OWNER, [Outline(press.url("/feed"))])
         newsroom.start(after=0)
         with pytest.raises(Forbidden, match="offline"):
@@ -239,7 +240,7 @@ async def test_offline_nothing_is_fetched(store: SQLStore, press: Press, clock: 
 async def test_two_processes_fetch_each_feed_once(tmp_path: Path, press: Press, clock: Time) -> None:
     paths = [f"/{number}" for number in range(12)]
     press.answers |= {path: rss((path, path)) for path in paths}
-    first, second = SQLStore.open(tmp_path / "data"), SQLStore.open(tmp_path / "data")
+    first, second = open_storage(tmp_path / "data"), open_storage(tmp_path / "data")
     async with opened(first, press, clock) as one, opened(second, press, clock) as two:
         await one.take_in(OWNER, [Outline(press.url(path)) for path in paths])
         one.start(after=0)
@@ -260,7 +261,7 @@ async def test_a_host_is_asked_by_one_call_at_a_time(newsroom: Newsroom, press: 
     assert sum(len(step.feeds) for step in steps) == 6
 
 
-async def test_switching_off_and_erasing(newsroom: Newsroom, press: Press, store: SQLStore) -> None:
+async def test_switching_off_and_erasing(newsroom: Newsroom, press: Press, storage: Storage) -> None:
     press.answers["/feed"] = rss(("Alpha", "geheim"))
     added = await newsroom.add(OWNER, press.url("/feed"))
     await newsroom.activate(OWNER, added.id, active=False)
@@ -273,7 +274,7 @@ async def test_switching_off_and_erasing(newsroom: Newsroom, press: Press, store
         await newsroom.delete("another", added.id)
     await newsroom.delete(OWNER, added.id)
     assert await newsroom.feeds(OWNER) == []
-    assert await store.feeds.entry(OWNER, press.url("/0")) is None
+    assert await storage.feeds.find_entry(OWNER, press.url("/0")) is None
 
 
 def stored(id: str = "feed_1", owner: str = OWNER) -> StoredFeed:
@@ -282,10 +283,10 @@ def stored(id: str = "feed_1", owner: str = OWNER) -> StoredFeed:
     )
 
 
-async def kept(store: SQLStore, clock: Time, *entries: tuple[str, str, int]) -> None:
+async def kept(storage: Storage, clock: Time, *entries: tuple[str, str, int]) -> None:
     """Entries of a title, a text, and days of age."""
     now = int(clock.now * 1000)
-    await store.feeds.add([stored()])
+    await storage.feeds.add_feeds([stored()])
     brought = [
         Entry(
             key=f"{number}",
@@ -296,25 +297,25 @@ async def kept(store: SQLStore, clock: Time, *entries: tuple[str, str, int]) -> 
         )
         for number, (title, text, age) in enumerate(entries)
     ]
-    await store.feeds.put(stored(), brought, now, 1000)
+    await storage.feeds.save_fetch(stored(), brought, now, 1000)
 
 
 async def found(newsroom: Newsroom, text: str, days: int | None = None) -> list[str]:
     return [hit.title for hit in await newsroom.find(OWNER, Query(text, days=days), 8)]
 
 
-async def test_words_are_folded_as_those_of_documents(newsroom: Newsroom, store: SQLStore, clock: Time) -> None:
+async def test_words_are_folded_as_those_of_documents(newsroom: Newsroom, storage: Storage, clock: Time) -> None:
     await kept(
-        store, clock, ("Müllers Straßenbahnlinie", "", 1), ("L'élection à Évry", "", 1), ("Etwas anderes", "", 1)
+        storage, clock, ("Müllers Straßenbahnlinie", "", 1), ("L'élection à Évry", "", 1), ("Etwas anderes", "", 1)
     )
     for query in ("muellers strassenbahn", "Straßenbahnlinien", "MÜLLERS"):
         assert await found(newsroom, query) == ["Müllers Straßenbahnlinie"]
     assert await found(newsroom, "election evry") == ["L'élection à Évry"]
 
 
-async def test_of_two_that_fit_the_newer_is_first(newsroom: Newsroom, store: SQLStore, clock: Time) -> None:
+async def test_of_two_that_fit_the_newer_is_first(newsroom: Newsroom, storage: Storage, clock: Time) -> None:
     await kept(
-        store,
+        storage,
         clock,
         ("Streik bei der Bahn", "", 40),
         ("Streik bei der Bahn beendet", "", 1),
@@ -333,24 +334,24 @@ async def test_of_two_that_fit_the_newer_is_first(newsroom: Newsroom, store: SQL
     "query", ["Nachrichten heute", "What is the latest news?", "les actualités", "noticias de hoy"]
 )
 async def test_who_asks_for_nothing_but_news_gets_the_newest(
-    newsroom: Newsroom, store: SQLStore, clock: Time, query: str
+    newsroom: Newsroom, storage: Storage, clock: Time, query: str
 ) -> None:
-    await kept(store, clock, ("Gestern", "", 1), ("Eben", "", 0), ("Vorige Woche", "", 8))
+    await kept(storage, clock, ("Gestern", "", 1), ("Eben", "", 0), ("Vorige Woche", "", 8))
     assert await found(newsroom, query) == ["Eben", "Gestern"]
 
 
-async def test_entries_are_kept_for_their_days_and_up_to_their_number(store: SQLStore, clock: Time) -> None:
+async def test_entries_are_kept_for_their_days_and_up_to_their_number(storage: Storage, clock: Time) -> None:
     now = int(clock.now * 1000)
-    await store.feeds.add([stored()])
+    await storage.feeds.add_feeds([stored()])
     many = [
         Entry(key=str(number), url=f"https://e.example/{number}", title=f"T{number}", published=now - number * 1000)
         for number in range(30)
     ]
-    assert await store.feeds.put(stored(), many, now, 20) == 30
-    assert (await store.feeds.feeds(OWNER))[0].entries == 20
-    assert await store.feeds.entry(OWNER, "https://e.example/25") is None
-    assert await store.feeds.sweep(now - 9_500) == 10
-    assert (await store.feeds.feeds(OWNER))[0].entries == 10
+    assert await storage.feeds.save_fetch(stored(), many, now, 20) == 30
+    assert (await storage.feeds.list_feeds(OWNER))[0].entries == 20
+    assert await storage.feeds.find_entry(OWNER, "https://e.example/25") is None
+    assert await storage.feeds.erase_entries(now - 9_500) == 10
+    assert (await storage.feeds.list_feeds(OWNER))[0].entries == 10
 
 
 async def test_what_is_older_than_its_days_is_not_taken_in(newsroom: Newsroom, press: Press, clock: Time) -> None:

@@ -17,8 +17,9 @@ from eclair.errors import Conflict, NotFound, StoreError
 from eclair.images.gallery import Gallery
 from eclair.schema.ids import Clock
 from eclair.schema.messages import Conversation
-from eclair.storage.change_feed import Changes
-from eclair.storage.types import Deleted, Edit, Store
+from eclair.storage.base import Storage
+from eclair.storage.change_feed import ChangeFeed
+from eclair.storage.conversations import ConversationEdit, Deletion
 
 RESTORABLE = 600
 EVERY = 30.0
@@ -32,8 +33,10 @@ log = logging.getLogger(__name__)
 class Keeping:
     """`start` before use; `close` at the end."""
 
-    def __init__(self, store: Store, runs: Runs, changes: Changes, gallery: Gallery, clock: Clock = time.time) -> None:
-        self._store = store
+    def __init__(
+        self, storage: Storage, runs: Runs, changes: ChangeFeed, gallery: Gallery, clock: Clock = time.time
+    ) -> None:
+        self._storage = storage
         self._gallery = gallery
         self._runs = runs
         self._changes = changes
@@ -50,15 +53,15 @@ class Keeping:
 
     async def add(self, conversation: Conversation) -> Conversation:
         """Keep it, or give back the one of that id, as `Store.add_conversation` does."""
-        kept = await self._store.add_conversation(conversation)
+        kept = await self._storage.conversations.add_conversation(conversation)
         if kept is conversation:
-            self._changes.tell(kept.id, "changed")
+            self._changes.publish(kept.id, "changed")
         return kept
 
-    async def change(self, owner: str, id: str, edit: Edit) -> Conversation:
+    async def change(self, owner: str, id: str, edit: ConversationEdit) -> Conversation:
         """As `Store.change_conversation` has it."""
-        changed = await self._store.change_conversation(owner, id, edit)
-        self._changes.tell(id, "changed")
+        changed = await self._storage.conversations.edit_conversation(owner, id, edit)
+        self._changes.publish(id, "changed")
         return changed
 
     async def delete(self, owner: str, id: str, *, forever: bool = False) -> None:
@@ -66,43 +69,45 @@ class Keeping:
 
         Raises NotFound, and Conflict where another process writes an answer in it.
         """
-        await self._stopping(owner, lambda: self._store.delete_conversation(owner, id, forever=forever))
-        self._changes.tell(id, "removed")
+        await self._stopping(owner, lambda: self._storage.conversations.delete_conversation(owner, id, forever=forever))
+        self._changes.publish(id, "removed")
         if forever:
             await self._erase()
 
-    async def delete_all(self, owner: str, *, forever: bool = False) -> Deleted:
+    async def delete_all(self, owner: str, *, forever: bool = False) -> Deletion:
         """As `delete`, with every conversation of the owner at once, those in the archive included; `forever` erases
         what was asked of the web as well, of which the egress ledger keeps only that it was asked of whom."""
-        deleted = await self._stopping(owner, lambda: self._store.delete_all(owner, forever=forever))
-        self._changes.tell(None, "changed")
+        deleted = await self._stopping(
+            owner, lambda: self._storage.conversations.delete_all_conversations(owner, forever=forever)
+        )
+        self._changes.publish(None, "changed")
         if forever:
             await self._erase()
-            await self._store.egress.forget_asked(owner)
+            await self._storage.audit.erase_urls(owner)
         return deleted
 
     async def restore(self, owner: str, id: str) -> Conversation:
         """Bring back what was deleted; one that was not stays as it is. Raises NotFound once it is too late."""
-        restored = await self._store.restore_conversation(owner, id, self._oldest())
-        self._changes.tell(id, "changed")
+        restored = await self._storage.conversations.restore_conversation(owner, id, self._oldest())
+        self._changes.publish(id, "changed")
         return restored
 
     async def restore_all(self, owner: str, moment: int) -> int:
         """Bring back what `delete_all` deleted; how many came back. Raises NotFound once it is too late."""
-        count = await self._store.restore_all(owner, moment, self._oldest())
-        self._changes.tell(None, "changed")
+        count = await self._storage.conversations.restore_deletion(owner, moment, self._oldest())
+        self._changes.publish(None, "changed")
         return count
 
     async def delete_message(self, owner: str, id: str, message: str) -> Conversation:
         """Erase a message with everything under it. Raises NotFound, and Conflict while an answer is being made."""
         try:
-            changed = await self._store.delete_message(owner, id, message)
+            changed = await self._storage.conversations.delete_message(owner, id, message)
         except Conflict:
             if not await self._runs.reap(id):
                 raise
-            changed = await self._store.delete_message(owner, id, message)
+            changed = await self._storage.conversations.delete_message(owner, id, message)
         await self._gallery.sweep()
-        self._changes.tell(id, "changed")
+        self._changes.publish(id, "changed")
         return changed
 
     async def _stopping(self, owner: str, write: Callable[[], Awaitable[T]]) -> T:
@@ -116,14 +121,14 @@ class Keeping:
                     raise
                 stopped.add(busy.run)
                 with contextlib.suppress(NotFound):  # it was deleted meanwhile, and stands in nobody's way
-                    await self._runs.stop(await self._store.run(owner, busy.run))
+                    await self._runs.stop(await self._storage.runs.get_run(owner, busy.run))
 
     def _oldest(self) -> int:
         """When that was deleted which is just not erased yet, in milliseconds."""
         return int((self._clock() - RESTORABLE) * 1000)
 
     async def _erase(self) -> None:
-        await self._store.erase_deleted(self._oldest())
+        await self._storage.conversations.erase_deleted(self._oldest())
         await self._gallery.sweep()
 
     async def _erase_for_ever(self) -> None:

@@ -11,7 +11,7 @@ from typing import Any, Literal
 import orjson
 from pydantic import TypeAdapter
 
-from eclair.storage.types import Store
+from eclair.storage.preferences import PreferenceStore
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +52,8 @@ class Preferred:
     """Every owner's preferences, held once they were read. A change goes through here; one that another process
     made is seen at the next `read`."""
 
-    def __init__(self, store: Store) -> None:
-        self._store = store
+    def __init__(self, preferences: PreferenceStore) -> None:
+        self._preferences = preferences
         self._held: dict[str, Preferences] = {}
 
     async def of(self, owner: str) -> Preferences:
@@ -61,7 +61,7 @@ class Preferred:
         return self._held.get(owner) or await self.read(owner)
 
     async def read(self, owner: str) -> Preferences:
-        version, body = await self._store.preferences(owner)
+        version, body = await self._preferences.get_preferences(owner)
         kept: dict[str, Any] = orjson.loads(body)
         known = {name: value for name, value in kept.items() if name in _NAMES}  # a later Éclair may have had more
         return self._hold(owner, _PREFERENCES.validate_python({**known, "version": version}))
@@ -69,7 +69,7 @@ class Preferred:
     async def change(self, owner: str, wanted: Preferences) -> Preferences:
         """Keep them in the place of those of the same version. Raises Conflict where these are no longer the last."""
         body = orjson.dumps({name: getattr(wanted, name) for name in _NAMES}).decode()
-        version = await self._store.change_preferences(owner, wanted.version, body)
+        version = await self._preferences.replace_preferences(owner, wanted.version, body)
         return self._hold(owner, replace(wanted, version=version))
 
     def _hold(self, owner: str, preferences: Preferences) -> Preferences:

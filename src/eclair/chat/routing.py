@@ -17,7 +17,7 @@ from eclair.schema.events import Remarked
 from eclair.schema.messages import MODES, Mode, RemarkCode
 from eclair.schema.models import Model
 from eclair.settings import Settings
-from eclair.storage.types import Store
+from eclair.storage.base import Storage
 
 FRESH = 30.0
 """Seconds for which measured speeds are taken as true."""
@@ -57,10 +57,10 @@ class Chosen:
 class Modes:
     """Without a store nothing is known of speeds."""
 
-    def __init__(self, settings: Settings, registry: Registry, store: Store | None = None) -> None:
+    def __init__(self, settings: Settings, registry: Registry, storage: Storage | None = None) -> None:
         self._settings = settings
         self._registry = registry
-        self._store = store
+        self._storage = storage
         self._speeds: dict[str, float] = {}
         self._read = -FRESH
 
@@ -104,8 +104,8 @@ class Modes:
         return pick(mode, able(nearby, estimated(question), pictured)).model if nearby else default
 
     async def _words_per_second(self) -> dict[str, float]:
-        if self._store is not None and time.monotonic() - self._read >= FRESH:
-            self._speeds = await self._store.speeds()
+        if self._storage is not None and time.monotonic() - self._read >= FRESH:
+            self._speeds = await self._storage.usage.get_model_speeds()
             self._read = time.monotonic()
         return self._speeds
 

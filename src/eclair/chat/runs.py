@@ -35,8 +35,9 @@ from eclair.schema.events import (
     fold,
 )
 from eclair.schema.messages import Message
-from eclair.storage.change_feed import Changes
-from eclair.storage.types import Chunk, NewTurn, RunRecord, Store
+from eclair.storage.base import Storage
+from eclair.storage.change_feed import ChangeFeed
+from eclair.storage.runs import EventChunk, NewTurn, RunRecord
 from eclair.util.background import Idle
 
 FRAME = 0.02
@@ -117,10 +118,10 @@ class _Live:
     def ended(self) -> bool:
         return isinstance(self.last, END)
 
-    def chunk(self, *, end: Event | None = None) -> Chunk:
+    def chunk(self, *, end: Event | None = None) -> EventChunk:
         """What the store does not have yet, and `end`."""
         lines = self.lines[self.kept :] + ([encode(end)] if end is not None else [])
-        return Chunk(self.id, self.kept + len(lines), b"\n".join(lines))
+        return EventChunk(self.id, self.kept + len(lines), b"\n".join(lines))
 
     def numbered(self, event: E) -> E:
         """The event with the number that it will have if it comes next."""
@@ -172,11 +173,11 @@ class _Live:
 class Runs:
     """The run log. `start` before use, `close` at the end: what is still at work then is interrupted."""
 
-    def __init__(self, store: Store, changes: Changes | None = None, idle: Idle | None = None) -> None:
-        self._store = store
-        self._changes = changes or Changes(store)
+    def __init__(self, storage: Storage, changes: ChangeFeed | None = None, idle: Idle | None = None) -> None:
+        self._storage = storage
+        self._changes = changes or ChangeFeed(storage.processes)
         self._idle = idle or Idle()
-        self._ledger = Ledger(store)
+        self._ledger = Ledger(storage.usage)
         self._live: dict[str, _Live] = {}
         self._passing: set[_Live] = set()
         self._opening: set[asyncio.Future[RunRecord]] = set()
@@ -222,16 +223,16 @@ class Runs:
         live = _Live(turn.run.id, started, self._dirty)
         turn = replace(turn, first=live.chunk())
         try:
-            kept = await self._store.open_turn(turn)
+            kept = await self._storage.runs.open_turn(turn)
         except Conflict:
             if not await self.reap(turn.run.conversation):
                 raise
-            kept = await self._store.open_turn(turn)
+            kept = await self._storage.runs.open_turn(turn)
         if kept.id == turn.run.id:
             live.kept = 1
             self._live[kept.id] = live
             live.task = asyncio.create_task(self._carry(live, work, kept, then), name=kept.id)
-            self._changes.tell(kept.conversation, "running")
+            self._changes.publish(kept.conversation, "running")
         return kept
 
     async def follow(self, run: RunRecord, after: int) -> AsyncGenerator[Batch, None]:
@@ -268,7 +269,7 @@ class Runs:
         """
         live = self._live.get(run.id)
         if live is None:
-            ours = run.process == self._store.process  # then it has ended since the record was read
+            ours = run.process == self._storage.processes.current  # then it has ended since the record was read
             if run.status == "running" and not ours and not await self._reap(run):
                 raise Conflict(
                     "Another Éclair on this machine writes this answer (`eclair chat`?); stop it there.",
@@ -281,20 +282,20 @@ class Runs:
 
     async def reap(self, conversation: str | None = None) -> bool:
         """Mark as interrupted what dead processes left there, or anywhere; whether there was anything."""
-        return any([await self._reap(run) for run in await self._store.running(conversation)])
+        return any([await self._reap(run) for run in await self._storage.runs.list_running(conversation)])
 
     async def _reap(self, run: RunRecord) -> bool:
         """Mark the run as interrupted if its process died. Its text up to there is kept."""
-        if run.id in self._live or self._store.alive(run.process):
+        if run.id in self._live or self._storage.processes.is_alive(run.process):
             return False
         events = await self._kept_events(run)
         end = RunInterrupted(seq=len(events) + 1)
-        await self._store.close_run(run, fold([*events, end]), Chunk(run.id, end.seq, encode(end)))
-        self._changes.tell(run.conversation, "finished")
+        await self._storage.runs.finish_run(run, fold([*events, end]), EventChunk(run.id, end.seq, encode(end)))
+        self._changes.publish(run.conversation, "finished")
         return True
 
     async def _kept_events(self, run: RunRecord) -> list[Event]:
-        chunks = await self._store.chunks(run.id, 0)
+        chunks = await self._storage.runs.list_events(run.id, 0)
         return [decode(line) for chunk in chunks for line in chunk.lines.split(b"\n")]
 
     async def _follow_kept(self, run: RunRecord, after: int) -> AsyncGenerator[Batch, None]:
@@ -305,7 +306,7 @@ class Runs:
             ended = run.status != "running" or not await self._at_work(run)  # asked before the log is read
             reset = ended and after == seen > 0 and await self._lost(run, seen)
             after = 0 if reset else after
-            chunks = await self._store.chunks(run.id, after)
+            chunks = await self._storage.runs.list_events(run.id, after)
             for chunk in chunks:
                 lines = chunk.lines.split(b"\n")
                 first = chunk.last - len(lines) + 1
@@ -316,11 +317,11 @@ class Runs:
                 await asyncio.sleep(POLL)
 
     async def _at_work(self, run: RunRecord) -> bool:
-        return any(other.id == run.id for other in await self._store.running(run.conversation))
+        return any(other.id == run.id for other in await self._storage.runs.list_running(run.conversation))
 
     async def _lost(self, run: RunRecord, seen: int) -> bool:
         """Whether a follower who saw event number `seen` of an ended run saw one that died with its process."""
-        chunks = await self._store.chunks(run.id, seen - 1)
+        chunks = await self._storage.runs.list_events(run.id, seen - 1)
         if not chunks:
             return True
         last = decode(chunks[-1].lines.rsplit(b"\n", 1)[-1])
@@ -383,7 +384,7 @@ class Runs:
             end = live.numbered(last)
             folded = live.folding.message(end)
             try:
-                await self._store.close_run(run, folded, live.chunk(end=end))
+                await self._storage.runs.finish_run(run, folded, live.chunk(end=end))
                 message = folded
             except StoreError as error:
                 log.error("run %s cannot be saved yet: %s", run.id, error.message)
@@ -392,7 +393,7 @@ class Runs:
                 await asyncio.sleep(RETRY)
         live.append(last)
         del self._live[run.id]
-        self._changes.tell(run.conversation, "finished")
+        self._changes.publish(run.conversation, "finished")
         return message
 
     async def _flush_for_ever(self) -> None:
@@ -417,7 +418,7 @@ class Runs:
         for live in lives:
             live.flushing = flushing
         try:
-            await self._store.append(chunks)
+            await self._storage.runs.append_events(chunks)
             for live, chunk in zip(lives, chunks, strict=True):
                 live.kept = chunk.last
         finally:

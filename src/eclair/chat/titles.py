@@ -22,8 +22,8 @@ from eclair.llm.base import Engine, Request, Said, Text
 from eclair.schema.messages import Message
 from eclair.schema.models import Model
 from eclair.settings import Settings
-from eclair.storage.change_feed import Changes
-from eclair.storage.types import Store
+from eclair.storage.change_feed import ChangeFeed
+from eclair.storage.conversations import ConversationStore
 from eclair.util.background import Idle
 
 LONGEST = 60
@@ -64,10 +64,12 @@ class _Wanted:
 class Titles:
     """`start` before use; `close` at the end: what is not named by then keeps its title."""
 
-    def __init__(self, settings: Settings, store: Store, changes: Changes, idle: Idle, ledger: Ledger) -> None:
+    def __init__(
+        self, settings: Settings, conversations: ConversationStore, changes: ChangeFeed, idle: Idle, ledger: Ledger
+    ) -> None:
         self._settings = settings
         self._ledger = ledger
-        self._store = store
+        self._conversations = conversations
         self._changes = changes
         self._idle = idle
         self._wanted: deque[_Wanted] = deque(maxlen=MOST)
@@ -113,12 +115,14 @@ class Titles:
             log.exception("conversation %s keeps its title", wanted.conversation)
 
     async def _try(self, wanted: _Wanted) -> None:
-        if not await self._store.may_be_named(wanted.owner, wanted.conversation):
+        if not await self._conversations.is_untitled(wanted.owner, wanted.conversation):
             return
         async with asyncio.timeout(PATIENCE):
             title = checked(await self._asked(wanted))
-        if title is not None and await self._store.name_conversation(wanted.owner, wanted.conversation, title):
-            self._changes.tell(wanted.conversation, "changed")
+        if title is not None and await self._conversations.set_generated_title(
+            wanted.owner, wanted.conversation, title
+        ):
+            self._changes.publish(wanted.conversation, "changed")
 
     async def _asked(self, wanted: _Wanted) -> str:
         """What the model says, up to the end of its first line."""

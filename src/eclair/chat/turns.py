@@ -32,7 +32,8 @@ from eclair.schema.ids import Clock, new_id
 from eclair.schema.messages import Conversation, Message, Mode, Part, Passage, Role, Sampling, Web
 from eclair.schema.models import Model
 from eclair.settings import Settings
-from eclair.storage.types import Chunk, NewTurn, RunRecord, Store
+from eclair.storage.base import Storage
+from eclair.storage.runs import EventChunk, NewTurn, RunRecord
 from eclair.util.background import Idle
 from eclair.web.research.report import Report
 from eclair.web.retriever import Searching, Turning
@@ -73,7 +74,7 @@ class Turns:
     def __init__(
         self,
         settings: Settings,
-        store: Store,
+        storage: Storage,
         registry: Registry,
         modes: Modes,
         preferences: Preferred,
@@ -89,7 +90,8 @@ class Turns:
         ids: Callable[[str], str] = new_id,
     ) -> None:
         self._settings = settings
-        self._store = store
+        self._conversations = storage.conversations
+        self._process = storage.processes.current
         self._registry = registry
         self._modes = modes
         self._preferences = preferences
@@ -136,7 +138,7 @@ class Turns:
             check_text(what.text, self._settings.max_message_kb)
         with self._idle.busy():
             begins = conversation if isinstance(conversation, Conversation) else None
-            kept, messages = (begins, []) if begins else await self._store.tree(owner, str(conversation))
+            kept, messages = (begins, []) if begins else await self._conversations.get_tree(owner, str(conversation))
             place = self._placed(kept, messages, what)
             place = await self._with_sources(owner, place, what)
             if place.wish is not None:
@@ -220,7 +222,7 @@ class Turns:
         Without a conversation it is one that will be made. Nothing is kept. Raises NotFound and TooLarge as `ask` does.
         """
         begins = self.begin(owner) if conversation is None else None
-        kept, messages = (begins, []) if begins else await self._store.tree(owner, str(conversation))
+        kept, messages = (begins, []) if begins else await self._conversations.get_tree(owner, str(conversation))
         if (choices.web or kept.web) == "on":
             self._searching.expect()
         if any(message.status == "running" for message in messages):
@@ -329,9 +331,9 @@ class Turns:
             run=started.run,
             model=started.model,
         )
-        record = RunRecord(started.run, started.conversation, started.message, self._store.process, "running")
+        record = RunRecord(started.run, started.conversation, started.message, self._process, "running")
         title = title_of(place.question.text) if place.question else ""
-        return NewTurn(owner, place.question, answer, record, Chunk(started.run, 0, b""), title, begins)
+        return NewTurn(owner, place.question, answer, record, EventChunk(started.run, 0, b""), title, begins)
 
 
 async def prepare(

@@ -27,9 +27,10 @@ from eclair.generation.usage import Ledger
 from eclair.llm.registry import Registry
 from eclair.schema.messages import Attachment, LibraryName, Message
 from eclair.settings import Settings
-from eclair.storage.change_feed import Changes
-from eclair.storage.documents import DocumentState, FileState
-from eclair.storage.store import SQLStore
+from eclair.storage.change_feed import ChangeFeed
+from eclair.storage.documents import DocumentState
+from eclair.storage.files import FileState
+from eclair.storage.open import open_storage
 from eclair.util.background import Idle
 
 
@@ -88,12 +89,14 @@ def _room(stack: contextlib.ExitStack) -> Path:
 
 @asynccontextmanager
 async def _opened(settings: Settings, registry: Registry, idle: Idle, home: Path) -> AsyncGenerator[Reading]:
-    store = await asyncio.to_thread(SQLStore.open, settings.data_dir)
+    storage = await asyncio.to_thread(open_storage, settings.data_dir)
     try:
-        async with open_reading(settings, store, registry, Changes(store), idle, Ledger(store), home) as reading:
+        async with open_reading(
+            settings, storage, registry, ChangeFeed(storage.processes), idle, Ledger(storage.usage), home
+        ) as reading:
             yield reading
     finally:
-        await store.close()
+        await storage.close()
 
 
 @asynccontextmanager

@@ -28,9 +28,11 @@ from eclair.network.audit_log import CallLedger
 from eclair.network.client import Door
 from eclair.network.policy import Rules
 from eclair.settings import Settings
-from eclair.storage.change_feed import Changes
-from eclair.storage.documents import DocumentStore, FileState, Library, ListedLibrary
-from eclair.storage.store import SQLStore
+from eclair.storage.base import Storage
+from eclair.storage.change_feed import ChangeFeed
+from eclair.storage.files import FileState
+from eclair.storage.libraries import Library, LibrarySummary
+from eclair.storage.open import open_storage
 from eclair.util.background import Idle
 
 LIBRARY = "documents"
@@ -62,8 +64,8 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
 
 
 async def _add(settings: Settings, wanted: Wanted, watch: bool, terminal: Terminal) -> int:
-    async with open_shelf(settings) as (store, reading):
-        adding = Adding(settings, store.documents, reading, await _library(store, reading, wanted.library), terminal)
+    async with open_shelf(settings) as (storage, reading):
+        adding = Adding(settings, storage, reading, await _library(storage, reading, wanted.library), terminal)
         try:
             failed = await adding.once(wanted)
             if watch:
@@ -76,44 +78,46 @@ async def _add(settings: Settings, wanted: Wanted, watch: bool, terminal: Termin
 
 
 @asynccontextmanager
-async def open_shelf(settings: Settings) -> AsyncGenerator[tuple[SQLStore, Reading]]:
+async def open_shelf(settings: Settings) -> AsyncGenerator[tuple[Storage, Reading]]:
     """The store and what reads into it, without a model."""
-    store = await asyncio.to_thread(SQLStore.open, settings.data_dir)
-    calls = CallLedger(store.egress)
+    storage = await asyncio.to_thread(open_storage, settings.data_dir)
+    calls = CallLedger(storage.audit)
     try:
         door = Door(Rules.configured(settings), calls)
-        added = AddedEngines(settings, store.servers, door=door)
+        added = AddedEngines(settings, storage.servers.list_servers, door=door)
         registry = build(replace(settings, embedded=False), added, door=door)
         try:
-            async with open_reading(settings, store, registry, Changes(store), Idle(), Ledger(store)) as reading:
-                yield store, reading
+            async with open_reading(
+                settings, storage, registry, ChangeFeed(storage.processes), Idle(), Ledger(storage.usage)
+            ) as reading:
+                yield storage, reading
         finally:
             await registry.close()
     finally:
         await calls.close()
-        await store.close()
+        await storage.close()
 
 
-async def _library(store: SQLStore, reading: Reading, name: str) -> Library:
+async def _library(storage: Storage, reading: Reading, name: str) -> Library:
     """The library of that name, made where there is none."""
     try:
-        return await store.documents.library_named(OWNER, name)
+        return await storage.libraries.get_library_by_name(OWNER, name)
     except NotFound:
         pass
     try:
         return await reading.intake.add_library(OWNER, name)
     except Conflict:  # another process has just made it
-        return await store.documents.library_named(OWNER, name)
+        return await storage.libraries.get_library_by_name(OWNER, name)
 
 
 class Adding:
     """Brings what is found into one library, and shows how far that is."""
 
     def __init__(
-        self, settings: Settings, store: DocumentStore, reading: Reading, library: Library, terminal: Terminal
+        self, settings: Settings, storage: Storage, reading: Reading, library: Library, terminal: Terminal
     ) -> None:
         self._most_mb = settings.max_file_mb
-        self._store = store
+        self._storage = storage
         self._intake = reading.intake
         self._library = library
         self._terminal = terminal
@@ -149,7 +153,7 @@ class Adding:
 
     async def _look(self, wanted: Wanted) -> tuple[Look, Plan]:
         found = await asyncio.to_thread(folder_sync.look, wanted.roots)
-        known = await self._store.watched(OWNER, self._library.id)
+        known = await self._storage.files.list_watched_files(OWNER, self._library.id)
         self._done &= set(found.files.values())
         plan = folder_sync.plan(found, known, wanted.roots).without(self._done)
         return found, plan if wanted.sync else replace(plan, gone=())
@@ -160,7 +164,7 @@ class Adding:
         files: set[str] = set()
         counting = Counting(self._terminal, "Adding")
         of = len(plan.new) + len(plan.changed) + len(plan.gone)
-        bringing = folder_sync.bring(self._store, self._intake, OWNER, self._library.id, plan, self._most_mb)
+        bringing = folder_sync.bring(self._storage, self._intake, OWNER, self._library.id, plan, self._most_mb)
         async with aclosing(bringing) as brought:
             async for each in brought:
                 counts[each.what] += 1
@@ -192,8 +196,8 @@ class Adding:
     async def _show_last(self) -> None:
         """How far the one file is that is still being read."""
         with suppress(NotFound):  # it was deleted meanwhile
-            for state in await self._store.unfinished():
-                self._terminal.status(how_far(await self._store.name_of(state.sha256), state))
+            for state in await self._storage.documents.list_unfinished():
+                self._terminal.status(how_far(await self._storage.files.get_name(state.sha256), state))
 
     async def _embedded(self) -> None:
         """Wait until all is found by meaning too, as far as that is possible."""
@@ -205,9 +209,9 @@ class Adding:
             counting.show(listed.embedded, listed.chunks)
             await asyncio.sleep(GLANCE)
 
-    async def _listed(self) -> ListedLibrary:
+    async def _listed(self) -> LibrarySummary:
         """Raises NotFound where another process has deleted the library."""
-        for each in await self._store.libraries(OWNER):
+        for each in await self._storage.libraries.list_libraries(OWNER):
             if each.library.id == self._library.id:
                 return each
         raise NotFound(f"The library {self._library.name!r} was deleted meanwhile.")
@@ -225,7 +229,7 @@ class Adding:
     async def _files(self) -> AsyncGenerator[FileState, None]:
         before: str | None = None
         while True:
-            page = await self._store.files(OWNER, 200, library=self._library.id, before=before)
+            page = await self._storage.files.list_files(OWNER, 200, library=self._library.id, before=before)
             for each in page.files:
                 yield each
             if (before := page.next) is None:

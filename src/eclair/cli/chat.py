@@ -27,7 +27,8 @@ from eclair.errors import EclairError, InvalidInput, NotFound
 from eclair.schema.events import RunFailed, decode
 from eclair.schema.messages import MODES, WEBS, Conversation, Message, Mode, Web, branch
 from eclair.settings import Settings
-from eclair.storage.types import Edit, RunRecord
+from eclair.storage.conversations import ConversationEdit
+from eclair.storage.runs import RunRecord
 from eclair.transfer.export_view import called
 
 COMMANDS = {
@@ -58,9 +59,9 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
 
 async def _chat(settings: Settings, id: str | None, latest: bool, choices: Choices, terminal: Terminal) -> int:
     async with open_app(settings) as app:
-        conversation = await app.store.conversation(OWNER, id) if id else None
+        conversation = await app.storage.conversations.get_conversation(OWNER, id) if id else None
         if latest:
-            listed = await app.store.conversations(OWNER, 1)
+            listed = await app.storage.conversations.list_conversations(OWNER, 1)
             conversation = max([*listed.pinned, *listed.conversations], key=lambda kept: kept.updated, default=None)
             if conversation is None:
                 raise NotFound("No conversation is kept yet; begin one with `eclair chat`.")
@@ -177,7 +178,9 @@ class Chat:
             else turns.begin(OWNER, model=self._choices.model, mode=self._choices.mode, web=self._choices.web)
         )
         asked = await turns.ask(OWNER, where, what, self._choices, accepted)
-        self._conversation = self._conversation or await self._app.store.conversation(OWNER, asked.run.conversation)
+        self._conversation = self._conversation or await self._app.storage.conversations.get_conversation(
+            OWNER, asked.run.conversation
+        )
         self._run = asked.run
         if isinstance(what, New):
             self._files, self._libraries = [], []
@@ -196,7 +199,7 @@ class Chat:
         """The messages that are shown. Raises InvalidInput while there are none."""
         if self._conversation is None:
             raise InvalidInput("Nothing has been said yet; write a message first.")
-        conversation, messages = await self._app.store.tree(OWNER, self._conversation.id)
+        conversation, messages = await self._app.storage.conversations.get_tree(OWNER, self._conversation.id)
         return branch({message.id: message for message in messages}, conversation.leaf)
 
     async def _retry(self) -> None:
@@ -231,7 +234,7 @@ class Chat:
         if name:
             _, model = await self._app.registry.resolve(name)
             self._choices = replace(self._choices, model=model.id)
-            await self._remember(Edit(model=model.id))
+            await self._remember(ConversationEdit(model=model.id))
             self._terminal.note(f"{model.name} answers from now on.")
             return
         current = (await self._app.turns.answering(OWNER, self._choices, self._conversation)).model
@@ -253,7 +256,7 @@ class Chat:
             self._libraries.append(library.name)
             self._terminal.note(f"The next message is answered from {library.name}.")
             return
-        for listed in await self._app.store.documents.libraries(OWNER):
+        for listed in await self._app.storage.libraries.list_libraries(OWNER):
             files = f"{listed.files:,} file{'' if listed.files == 1 else 's'}"
             self._terminal.line(f"  {listed.library.name} ({files})")
 
@@ -263,15 +266,15 @@ class Chat:
             current = self._choices.web or (self._conversation.web if self._conversation is not None else None) or "off"
             raise InvalidInput(f"The web is {current}; write /web on, /web auto or /web off.")
         self._choices = replace(self._choices, web=web)
-        await self._remember(Edit(web=web))
+        await self._remember(ConversationEdit(web=web))
         self._terminal.note(f"The web is {web} from now on.")
 
     async def _choose_mode(self, mode: Mode) -> None:
         self._choices = replace(self._choices, mode=mode)
-        await self._remember(Edit(mode=mode))
+        await self._remember(ConversationEdit(mode=mode))
         self._terminal.note(f"{mode.capitalize()} from now on.")
 
-    async def _remember(self, edit: Edit) -> None:
+    async def _remember(self, edit: ConversationEdit) -> None:
         """What was chosen stays with the conversation; one that is not begun yet is begun with it."""
         if self._conversation is not None:
             self._conversation = await self._app.keeping.change(OWNER, self._conversation.id, edit)

@@ -18,8 +18,9 @@ from eclair.cli._terminal import Terminal
 from eclair.errors import InvalidInput
 from eclair.images.open import open_gallery
 from eclair.settings import Settings
-from eclair.storage.change_feed import Changes
-from eclair.storage.store import SQLStore
+from eclair.storage.base import Storage
+from eclair.storage.change_feed import ChangeFeed
+from eclair.storage.open import open_storage
 
 
 def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
@@ -46,35 +47,35 @@ def _agreed(count: int, terminal: Terminal) -> bool:
 
 
 @asynccontextmanager
-async def _opened(settings: Settings) -> AsyncGenerator[SQLStore]:
-    store = await asyncio.to_thread(SQLStore.open, settings.data_dir)
+async def _opened(settings: Settings) -> AsyncGenerator[Storage]:
+    storage = await asyncio.to_thread(open_storage, settings.data_dir)
     try:
-        yield store
+        yield storage
     finally:
-        await store.close()
+        await storage.close()
 
 
-def _keeping(settings: Settings, store: SQLStore) -> Keeping:
-    changes = Changes(store)
-    return Keeping(store, Runs(store, changes), changes, open_gallery(settings, store))
+def _keeping(settings: Settings, storage: Storage) -> Keeping:
+    changes = ChangeFeed(storage.processes)
+    return Keeping(storage, Runs(storage, changes), changes, open_gallery(settings, storage))
 
 
 async def _count(settings: Settings) -> int:
-    async with _opened(settings) as store:
-        return await store.count(OWNER)
+    async with _opened(settings) as storage:
+        return await storage.conversations.count_conversations(OWNER)
 
 
 async def _delete(settings: Settings, terminal: Terminal) -> int:
-    async with _opened(settings) as store:
-        deleted = await _keeping(settings, store).delete_all(OWNER)
+    async with _opened(settings) as storage:
+        deleted = await _keeping(settings, storage).delete_all(OWNER)
     terminal.line(f"Deleted {_named(deleted.count)}.")
     terminal.line(f"For ten minutes `eclair delete --undo {deleted.moment}` brings back what was deleted.")
     return 0
 
 
 async def _restore(settings: Settings, moment: int, terminal: Terminal) -> int:
-    async with _opened(settings) as store:
-        count = await _keeping(settings, store).restore_all(OWNER, moment)
+    async with _opened(settings) as storage:
+        count = await _keeping(settings, storage).restore_all(OWNER, moment)
     terminal.line(f"Brought back {_named(count)}.")
     return 0
 

@@ -16,8 +16,8 @@ from eclair.cli.models import table
 from eclair.network.audit_export import Format, exported
 from eclair.network.policy import Rules
 from eclair.settings import Settings
-from eclair.storage.audit import Call, Filter
-from eclair.storage.store import SQLStore
+from eclair.storage.audit import CallFilter, CallRecord
+from eclair.storage.open import open_storage
 from eclair.util.humanize import size
 
 HEAD = ("WHEN", "VERDICT", "FOR", "HOST", "COUNTRY", "ADDRESS", "SENT", "RECEIVED", "STATUS", "MS")
@@ -27,23 +27,23 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
     settings = load_settings(arguments).settings
     log_if_debugging(settings)
     host = arguments.host.strip().lower().rstrip(".") if arguments.host else None
-    which = Filter(run=arguments.run, host=host, verdict=arguments.verdict, purpose=arguments.purpose)
+    which = CallFilter(run=arguments.run, host=host, verdict=arguments.verdict, purpose=arguments.purpose)
     format: Format | None = "csv" if arguments.csv else "json" if arguments.json else None
     return carry_out(_show(settings, which, format, arguments.limit, terminal))
 
 
-async def _show(settings: Settings, which: Filter, format: Format | None, limit: int, terminal: Terminal) -> int:
-    store = await asyncio.to_thread(SQLStore.open, settings.data_dir)
+async def _show(settings: Settings, which: CallFilter, format: Format | None, limit: int, terminal: Terminal) -> int:
+    storage = await asyncio.to_thread(open_storage, settings.data_dir)
     try:
         if format is not None:
-            async with aclosing(exported(store.egress, OWNER, which, format)) as pieces:
+            async with aclosing(exported(storage.audit, OWNER, which, format)) as pieces:
                 async for piece in pieces:
                     terminal.write_bytes(piece)
             return 0
-        calls = await store.egress.calls(OWNER, which, limit)
-        counts = await store.egress.count(OWNER, which)
+        calls = await storage.audit.list_calls(OWNER, which, limit)
+        counts = await storage.audit.count_calls(OWNER, which)
     finally:
-        await store.close()
+        await storage.close()
     if calls:
         table([HEAD, *map(_cells, calls)], terminal)
         for reason in dict.fromkeys(call.reason for call in calls if call.reason is not None):
@@ -56,7 +56,7 @@ async def _show(settings: Settings, which: Filter, format: Format | None, limit:
     return 0
 
 
-def _cells(call: Call) -> tuple[str, ...]:
+def _cells(call: CallRecord) -> tuple[str, ...]:
     return (
         f"{datetime.fromtimestamp(call.moment / 1000):%Y-%m-%d %H:%M:%S}",
         call.verdict,

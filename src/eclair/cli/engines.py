@@ -26,7 +26,7 @@ from eclair.network.audit_log import CallLedger
 from eclair.network.client import Door, is_loopback
 from eclair.network.policy import Rules
 from eclair.settings import Settings
-from eclair.storage.store import SQLStore
+from eclair.storage.open import open_storage
 
 HEAD = ("NAME", "STATE", "ADDRESS", "WHERE", "KEY", "MODELS", "CAN")
 SIGNS: dict[Outcome, str] = {"yes": "✓", "no": "–", "failed": "?"}
@@ -73,19 +73,19 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
 @asynccontextmanager
 async def _opened(settings: Settings) -> AsyncGenerator[_Open]:
     """The servers, and the engines that they are; no embedded one is started."""
-    store = await asyncio.to_thread(SQLStore.open, settings.data_dir)
-    calls = CallLedger(store.egress)
+    storage = await asyncio.to_thread(open_storage, settings.data_dir)
+    calls = CallLedger(storage.audit)
     try:
         door = Door(Rules.configured(settings), calls)
-        added = AddedEngines(settings, store.servers, door=door)
+        added = AddedEngines(settings, storage.servers.list_servers, door=door)
         registry = build(replace(settings, embedded=False), added, door=door)
         try:
-            yield _Open(Servers(settings, store, door=door), registry)
+            yield _Open(Servers(settings, storage, door=door), registry)
         finally:
             await registry.close()
     finally:
         await calls.close()
-        await store.close()
+        await storage.close()
 
 
 def _change(arguments: argparse.Namespace, settings: Settings, terminal: Terminal) -> Change:

@@ -18,8 +18,8 @@ from eclair.cli._terminal import Terminal
 from eclair.errors import InvalidInput
 from eclair.images.open import open_gallery
 from eclair.settings import Settings
-from eclair.storage.change_feed import Changes
-from eclair.storage.store import SQLStore
+from eclair.storage.change_feed import ChangeFeed
+from eclair.storage.open import open_storage
 from eclair.transfer.export_service import everything, gather, one, zip_name
 from eclair.transfer.exporters import Format
 
@@ -35,21 +35,21 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
 async def _export(
     settings: Settings, id: str | None, format: Format | None, output: Path | None, terminal: Terminal
 ) -> int:
-    store = await asyncio.to_thread(SQLStore.open, settings.data_dir)
+    storage = await asyncio.to_thread(open_storage, settings.data_dir)
     try:
-        runs, gallery = Runs(store, Changes(store)), open_gallery(settings, store)
+        runs, gallery = Runs(storage, ChangeFeed(storage.processes)), open_gallery(settings, storage)
         if id is None:
             counting = Counting(terminal, "Exporting")
-            name, pieces = zip_name(), everything(store, runs, gallery, OWNER, counting.show)
+            name, pieces = zip_name(), everything(storage, runs, gallery, OWNER, counting.show)
         else:
-            exported = await gather(store, runs, OWNER, id, gallery if format == "html" else None)
+            exported = await gather(storage, runs, OWNER, id, gallery if format == "html" else None)
             name, data = await one(exported, format or "markdown")
             pieces = _whole(data)
         path = _place(output, name)
         async with aclosing(pieces):
             await _write(path, pieces)
     finally:
-        await store.close()
+        await storage.close()
     terminal.line(f"Exported to {path}")
     return 0
 

@@ -27,9 +27,9 @@ from eclair.network.client import Browser, Door
 from eclair.network.policy import Rules
 from eclair.schema.feeds import Outline
 from eclair.settings import Settings
-from eclair.storage.change_feed import Changes
-from eclair.storage.feeds import ListedFeed
-from eclair.storage.store import SQLStore
+from eclair.storage.change_feed import ChangeFeed
+from eclair.storage.feeds import FeedSummary
+from eclair.storage.open import open_storage
 from eclair.web.feeds.parser import starters, write_opml
 from eclair.web.feeds.service import Newsroom, Taken, state_of
 
@@ -59,18 +59,18 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
 
 @asynccontextmanager
 async def _opened(settings: Settings) -> AsyncGenerator[Newsroom]:
-    store = await asyncio.to_thread(SQLStore.open, settings.data_dir)
+    storage = await asyncio.to_thread(open_storage, settings.data_dir)
     try:
-        calls = CallLedger(store.egress)
+        calls = CallLedger(storage.audit)
         browser = Browser(Door(Rules.configured(settings), calls))
         try:
-            async with open_newsroom(settings, store, Changes(store), browser) as newsroom:
+            async with open_newsroom(settings, storage, ChangeFeed(storage.processes), browser) as newsroom:
                 yield newsroom
         finally:
             await browser.close()
             await calls.close()
     finally:
-        await store.close()
+        await storage.close()
 
 
 async def _list(settings: Settings, terminal: Terminal, *, json: bool) -> int:
@@ -183,7 +183,7 @@ def _tell(taken: Taken, terminal: Terminal) -> None:
     terminal.line(f"Added {len(taken.added):,} feeds{known}. `eclair feeds refresh` fetches them, or a server does.")
 
 
-def _one(listed: Iterable[ListedFeed], which: str) -> ListedFeed:
+def _one(listed: Iterable[FeedSummary], which: str) -> FeedSummary:
     """The feed of that id or address. Raises NotFound."""
     for each in listed:
         if which in (each.feed.id, each.feed.url):
@@ -195,14 +195,14 @@ def _entries(count: int) -> str:
     return "1 entry" if count == 1 else f"{count:,} entries"
 
 
-def _cells(each: ListedFeed) -> tuple[str, ...]:
+def _cells(each: FeedSummary) -> tuple[str, ...]:
     feed = each.feed
     state = feed.fault or state_of(feed, time.time())
     last = "" if feed.checked is None else f"{datetime.fromtimestamp(feed.checked / 1000):%Y-%m-%d %H:%M}"
     return feed.id, feed.title or feed.url, feed.language or "", f"{each.entries:,}", last, state
 
 
-def _json(each: ListedFeed) -> dict[str, Any]:
+def _json(each: FeedSummary) -> dict[str, Any]:
     told = ("id", "url", "title", "site", "language", "active", "checked", "brought", "due", "fault")
     fields = asdict(each.feed)
     return {name: fields[name] for name in told} | {

@@ -16,7 +16,7 @@ from eclair.cli._signals import carry_out
 from eclair.cli._terminal import Terminal
 from eclair.errors import InvalidInput
 from eclair.settings import Settings
-from eclair.storage.store import SQLStore
+from eclair.storage.open import open_storage
 from eclair.transfer.import_service import bring_in, read, room
 from eclair.transfer.normalize import Kind
 from eclair.transfer.staging import Staged
@@ -64,14 +64,14 @@ async def _keep(settings: Settings, staged: Staged, terminal: Terminal) -> None:
     counting = Counting(terminal, "Importing")
     added = messages = skipped = 0
     problems: tuple[str, ...] = ()
-    store = await asyncio.to_thread(SQLStore.open, settings.data_dir)
+    storage = await asyncio.to_thread(open_storage, settings.data_dir)
     try:
-        async for step in bring_in(store, OWNER, staged):
+        async for step in bring_in(storage, OWNER, staged):
             added, messages, skipped = step.added, step.messages, step.skipped
             problems = step.problems[len(staged.preview.problems) :]
             counting.show(step.done, step.of)
     finally:
-        await store.close()
+        await storage.close()
     for problem in problems:
         terminal.complain(problem)
     terminal.line(f"New here: {added:,} conversations, {messages:,} messages. Here already: {skipped:,}.")

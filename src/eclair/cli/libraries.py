@@ -23,10 +23,12 @@ from eclair.documents.photos.classifier import labels_file
 from eclair.errors import InvalidInput
 from eclair.llm.base import JSON
 from eclair.settings import Settings
+from eclair.storage.base import Storage
 from eclair.storage.blobs import Blobs
-from eclair.storage.change_feed import Changes
-from eclair.storage.documents import DocumentStore, FileState, ListedLibrary
-from eclair.storage.store import SQLStore
+from eclair.storage.change_feed import ChangeFeed
+from eclair.storage.files import FileState
+from eclair.storage.libraries import LibrarySummary
+from eclair.storage.open import open_storage
 from eclair.util.background import Idle
 from eclair.util.humanize import size
 
@@ -68,19 +70,19 @@ Listing = tuple[tuple[str, ...], list[tuple[str, ...]], list[JSON]]
 
 
 async def _libraries(settings: Settings) -> Listing:
-    async with _opened(settings) as documents:
-        listed = await documents.libraries(OWNER)
+    async with _opened(settings) as storage:
+        listed = await storage.libraries.list_libraries(OWNER)
     return LIBRARIES, [_library_cells(each) for each in listed], [_library_json(each) for each in listed]
 
 
 async def _files(settings: Settings, library: str | None) -> Listing:
-    async with _opened(settings) as documents:
-        names = {each.library.id: each.library.name for each in await documents.libraries(OWNER)}
-        only = (await documents.library_named(OWNER, library)).id if library is not None else None
+    async with _opened(settings) as storage:
+        names = {each.library.id: each.library.name for each in await storage.libraries.list_libraries(OWNER)}
+        only = (await storage.libraries.get_library_by_name(OWNER, library)).id if library is not None else None
         found: list[FileState] = []
         before: str | None = None
         while True:
-            page = await documents.files(OWNER, PAGE, library=only, before=before)
+            page = await storage.files.list_files(OWNER, PAGE, library=only, before=before)
             found += page.files
             if (before := page.next) is None:
                 break
@@ -91,12 +93,12 @@ async def _files(settings: Settings, library: str | None) -> Listing:
 
 async def _chosen(settings: Settings, which: str, *, files: bool) -> Chosen:
     """Raises NotFound."""
-    async with _opened(settings) as documents:
+    async with _opened(settings) as storage:
         if files:
-            file = (await documents.file(OWNER, which)).file
+            file = (await storage.files.get_file(OWNER, which)).file
             return Chosen(file.id, f"the file {file.name}")
-        library = await documents.library_named(OWNER, which)
-        (listed,) = (each for each in await documents.libraries(OWNER) if each.library.id == library.id)
+        library = await storage.libraries.get_library_by_name(OWNER, which)
+        (listed,) = (each for each in await storage.libraries.list_libraries(OWNER) if each.library.id == library.id)
         count = f"{listed.files:,} file{'' if listed.files == 1 else 's'}"
         return Chosen(library.id, f"the library {library.name} with its {count}")
 
@@ -110,30 +112,30 @@ def _agreed(named: str, terminal: Terminal) -> bool:
 
 
 async def _remove(settings: Settings, chosen: Chosen, terminal: Terminal, *, files: bool) -> int:
-    store = await asyncio.to_thread(SQLStore.open, settings.data_dir)
+    storage = await asyncio.to_thread(open_storage, settings.data_dir)
     try:
         blobs = Blobs(settings.data_dir / "files")
         intake = Intake(
-            store.documents, blobs, Parser(labels=labels_file(settings.data_dir)), None, Changes(store), Idle()
+            storage, blobs, Parser(labels=labels_file(settings.data_dir)), None, ChangeFeed(storage.processes), Idle()
         )
         terminal.status("Removing…")
         await (intake.delete if files else intake.delete_library)(OWNER, chosen.id)
     finally:
-        await store.close()
+        await storage.close()
     terminal.line(f"Removed {chosen.named}.")
     return 0
 
 
 @asynccontextmanager
-async def _opened(settings: Settings) -> AsyncGenerator[DocumentStore]:
-    store = await asyncio.to_thread(SQLStore.open, settings.data_dir)
+async def _opened(settings: Settings) -> AsyncGenerator[Storage]:
+    storage = await asyncio.to_thread(open_storage, settings.data_dir)
     try:
-        yield store.documents
+        yield storage
     finally:
-        await store.close()
+        await storage.close()
 
 
-def _library_cells(each: ListedLibrary) -> tuple[str, ...]:
+def _library_cells(each: LibrarySummary) -> tuple[str, ...]:
     failed = each.states.get("failed", 0)
     states = [
         f"{each.waiting:,} to be read" if each.waiting else "",
@@ -143,7 +145,7 @@ def _library_cells(each: ListedLibrary) -> tuple[str, ...]:
     return each.library.name, f"{each.files:,}", size(each.bytes), ", ".join(filter(None, states)) or "ready"
 
 
-def _library_json(each: ListedLibrary) -> JSON:
+def _library_json(each: LibrarySummary) -> JSON:
     return {
         "id": each.library.id,
         "name": each.library.name,

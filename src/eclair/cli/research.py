@@ -86,7 +86,7 @@ async def _written(
         await app.runs.stop(asked.run)
         raise
     if output is not None and not failed:
-        _, messages = await app.store.tree(OWNER, asked.run.conversation)
+        _, messages = await app.storage.conversations.get_tree(OWNER, asked.run.conversation)
         report = next(message.text for message in messages if message.id == asked.run.message)
         await asyncio.to_thread(output.write_text, report, "utf-8")
         terminal.note(f"Written to {output}.")

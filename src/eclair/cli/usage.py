@@ -17,8 +17,8 @@ from eclair.cli._terminal import Terminal
 from eclair.cli.models import table
 from eclair.generation.cost import grams
 from eclair.settings import Settings
-from eclair.storage.store import SQLStore
-from eclair.storage.types import Grouping, Spent
+from eclair.storage.open import open_storage
+from eclair.storage.usage import UsageGrouping, UsageTotal
 
 HEAD = ("", "ANSWERS", "WORDS", "READ", "CACHED", "WRITTEN", "ENERGY", "CO2", "COST")
 
@@ -41,16 +41,16 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
     return 0
 
 
-async def _read(settings: Settings, first: date | None, by: Grouping) -> tuple[Spent, list[Spent]]:
-    store = await asyncio.to_thread(SQLStore.open, settings.data_dir)
+async def _read(settings: Settings, first: date | None, by: UsageGrouping) -> tuple[UsageTotal, list[UsageTotal]]:
+    storage = await asyncio.to_thread(open_storage, settings.data_dir)
     try:
-        whole = await store.spent(OWNER, first)
-        return whole[0] if whole else Spent(), await store.spent(OWNER, first, by=by)
+        whole = await storage.usage.sum_usage(OWNER, first)
+        return whole[0] if whole else UsageTotal(), await storage.usage.sum_usage(OWNER, first, by=by)
     finally:
-        await store.close()
+        await storage.close()
 
 
-def _cells(spent: Spent, name: str, grid: float | None) -> tuple[str, ...]:
+def _cells(spent: UsageTotal, name: str, grid: float | None) -> tuple[str, ...]:
     joules = spent.measured_joules + spent.estimated_joules
     caused = grams(joules, grid)
     return (
@@ -66,7 +66,7 @@ def _cells(spent: Spent, name: str, grid: float | None) -> tuple[str, ...]:
     )
 
 
-def _explain(whole: Spent, terminal: Terminal) -> None:
+def _explain(whole: UsageTotal, terminal: Terminal) -> None:
     """What the table leaves open."""
     terminal.dim_line("READ, CACHED and WRITTEN are tokens. docs/usage.md says how energy is found.")
     if whole.metered < whole.answers:

@@ -19,7 +19,8 @@ from typing import Literal
 
 from eclair.documents.ingest import Intake, sized
 from eclair.errors import Conflict, InvalidInput, NotFound, TooLarge, UserError
-from eclair.storage.documents import DocumentStore, StoredFile
+from eclair.storage.base import Storage
+from eclair.storage.files import StoredFile
 
 AT_ONCE = 4
 """Files that are taken in together."""
@@ -156,7 +157,7 @@ def plan(found: Look, known: Iterable[StoredFile], roots: Sequence[Path]) -> Pla
 
 
 async def bring(
-    store: DocumentStore, intake: Intake, owner: str, library: str, plan: Plan, most_mb: int
+    storage: Storage, intake: Intake, owner: str, library: str, plan: Plan, most_mb: int
 ) -> AsyncGenerator[Brought, None]:
     """Do what is planned, and tell of each file as it is done. Raises NotFound for the library, StoreError."""
     places = asyncio.Semaphore(AT_ONCE)
@@ -164,9 +165,9 @@ async def bring(
     async def one(seen: Seen, old: StoredFile | None) -> Brought:
         async with places:
             try:
-                return await _taken(store, intake, owner, library, seen, old, most_mb)
+                return await _taken(storage, intake, owner, library, seen, old, most_mb)
             except NotFound:
-                await store.library(owner, library)
+                await storage.libraries.get_library(owner, library)
                 return Brought("refused", seen.name, why=f"{seen.path} was removed here while it was read anew.")
             except UserError as error:
                 return Brought("refused", seen.name, why=error.message)
@@ -189,7 +190,7 @@ async def bring(
 
 
 async def _taken(
-    store: DocumentStore,
+    storage: Storage,
     intake: Intake,
     owner: str,
     library: str,
@@ -202,7 +203,7 @@ async def _taken(
     if seen.size == 0:
         raise InvalidInput(f"{seen.path} is empty.")
     if old is not None and old.size == seen.size and await asyncio.to_thread(_sha256, seen.path) == old.sha256:
-        await store.change_file(owner, old.id, mtime_ns=seen.mtime_ns)
+        await storage.files.edit_file(owner, old.id, mtime_ns=seen.mtime_ns)
         return Brought("same", seen.name, old.id)
     async with aclosing(read(Path(seen.path), most_mb)) as source:
         try:

@@ -23,9 +23,12 @@ from eclair.errors import Conflict, EclairError, InvalidInput, NotFound, StoreEr
 from eclair.schema.documents import Chunk, Opened, Page, Remarked
 from eclair.schema.ids import Clock, new_id
 from eclair.schema.messages import Fault
+from eclair.storage.base import Storage
 from eclair.storage.blobs import Blobs
-from eclair.storage.change_feed import Changes
-from eclair.storage.documents import DocumentState, DocumentStore, FileState, Library, StoredFile
+from eclair.storage.change_feed import ChangeFeed
+from eclair.storage.documents import DocumentState
+from eclair.storage.files import FileState, StoredFile
+from eclair.storage.libraries import Library
 from eclair.util.background import Idle
 
 OFTEN = 0.25
@@ -75,16 +78,16 @@ class Intake:
 
     def __init__(
         self,
-        store: DocumentStore,
+        storage: Storage,
         blobs: Blobs,
         parser: Parser,
         embedder: Embedder | None,
-        changes: Changes,
+        changes: ChangeFeed,
         idle: Idle,
         clock: Clock = time.time,
         ids: Callable[[str], str] = new_id,
     ) -> None:
-        self._store = store
+        self._storage = storage
         self._blobs = blobs
         self._parser = parser
         self._embedder = embedder
@@ -112,11 +115,11 @@ class Intake:
 
     async def start(self) -> None:
         """Begin to read and embed what is unfinished. Raises StoreError."""
-        await asyncio.to_thread(self._blobs.tidy)
-        await self._store.erase_rest()
-        for sha256 in await self._store.outdated(READER):
-            await self._store.read_anew(sha256, READER)
-        for state in await self._store.unfinished():
+        await asyncio.to_thread(self._blobs.remove_partial)
+        await self._storage.documents.erase_orphans()
+        for sha256 in await self._storage.documents.list_outdated(READER):
+            await self._storage.documents.requeue(sha256, READER)
+        for state in await self._storage.documents.list_unfinished():
             self._queues["library"].put_nowait(state.sha256)
         self._chunks.set()
         works = [self._read_queue("message"), self._read_queue("library"), self._take_up(), self._sweep()]
@@ -148,7 +151,7 @@ class Intake:
         """Keep a file, in the place of the one that it `replaces`, and have it read: `soon`, as where it is in no
         library, before what others put into theirs. Raises what `source` raises,
         NotFound for a library, Conflict for a path that another file has there, StoreError."""
-        kept = await self._blobs.take(source)
+        kept = await self._blobs.put_stream(source)
         file = StoredFile(
             id=self._ids("file"),
             owner=owner,
@@ -166,9 +169,9 @@ class Intake:
                 raise Conflict(f"{name} was being deleted while it was sent; send it again.")
             try:
                 if replaces is None:
-                    state, gone = await self._store.add_file(file, READER), None
+                    state, gone = await self._storage.files.add_file(file, READER), None
                 else:
-                    state, gone = await self._store.replace_file(replaces, file, READER)
+                    state, gone = await self._storage.files.replace_file(replaces, file, READER)
             except EclairError:
                 await self._forget_blob(kept.name)
                 raise
@@ -181,7 +184,7 @@ class Intake:
     async def add_library(self, owner: str, name: str) -> Library:
         """Raises Conflict where there is one of that name."""
         library = Library(self._ids("lib"), owner, name, int(self._clock() * 1000))
-        await self._store.add_library(library)
+        await self._storage.libraries.add_library(library)
         self._tell(now=True)
         return library
 
@@ -191,8 +194,8 @@ class Intake:
 
     async def read_again(self, owner: str, id: str) -> FileState:
         """Read anew what could not be read. Raises NotFound."""
-        file = (await self._store.file(owner, id)).file
-        state = await self._store.read_anew(file.sha256, READER)
+        file = (await self._storage.files.get_file(owner, id)).file
+        state = await self._storage.documents.requeue(file.sha256, READER)
         self._queues["message"].put_nowait(file.sha256)
         self._tell(now=True)
         return FileState(file, state)
@@ -200,13 +203,13 @@ class Intake:
     async def delete(self, owner: str, id: str) -> None:
         """Erase a file, and what was read of it where no other has the same bytes. Raises NotFound."""
         async with self._alone():
-            await self._erased(await self._store.delete_file(owner, id))
+            await self._erased(await self._storage.files.delete_file(owner, id))
         self._tell(now=True)
 
     async def delete_library(self, owner: str, id: str) -> None:
         """Erase a library with its files. Raises NotFound."""
         async with self._alone():
-            for blob in await self._store.delete_library(owner, id):
+            for blob in await self._storage.libraries.delete_library(owner, id):
                 await self._erased(blob)
         self._tell(now=True)
 
@@ -227,12 +230,12 @@ class Intake:
     @asynccontextmanager
     async def _alone(self) -> AsyncGenerator[None]:
         """Within, nobody adds or deletes files, in this process or another."""
-        async with self._deleting, self._blobs.alone():
+        async with self._deleting, self._blobs.lock():
             yield
 
     async def _state(self, sha256: str) -> DocumentState | None:
         try:
-            return await self._store.state(sha256)
+            return await self._storage.documents.get_state(sha256)
         except NotFound:
             return None
 
@@ -273,31 +276,31 @@ class Intake:
     async def _read_whole(self, sha256: str) -> None:
         """Read what of a document is not read yet, unless another process does. Raises StoreError."""
         try:
-            with self._blobs.read_alone(sha256) as ours:
-                state = await self._store.state(sha256)
+            with self._blobs.try_lock_reading(sha256) as ours:
+                state = await self._storage.documents.get_state(sha256)
                 if ours and state.state in ("queued", "reading"):
                     await self._read_rest(state)
         except (NotFound, Conflict):
             return  # it was deleted meanwhile, or another process reads it
         except UserError as error:
-            await self._store.failed(sha256, Fault(error.code, error.message))
+            await self._storage.documents.mark_failed(sha256, Fault(error.code, error.message))
 
     async def _read_rest(self, state: DocumentState) -> None:
         sha256 = state.sha256
         self._wake()
         chunker = Chunker(sha256)
         gathered = _Gathered()
-        for stored in await self._store.pages(sha256):
+        for stored in await self._storage.documents.list_pages(sha256):
             gathered.chunks += chunker.add(stored.page)
-        name = await self._store.name_of(sha256)
+        name = await self._storage.files.get_name(sha256)
         reading = self._parser.read(self._blobs.path(sha256), name, after=state.pages_read)
         async with aclosing(reading) as pieces:
             async for piece in pieces:
                 match piece:
                     case Opened(pages=pages):
-                        await self._store.opened(sha256, pages)
+                        await self._storage.documents.mark_reading(sha256, pages)
                     case Remarked(message=message):
-                        await self._store.remarked(sha256, message)
+                        await self._storage.documents.add_remark(sha256, message)
                     case Page():
                         gathered.add(piece, chunker.add(piece))
                 if gathered.due():
@@ -307,7 +310,7 @@ class Intake:
         await self._keep(sha256, gathered, finished=True)
 
     async def _keep(self, sha256: str, gathered: _Gathered, *, finished: bool = False) -> None:
-        await self._store.add_pages(sha256, gathered.pages, gathered.chunks, finished=finished)
+        await self._storage.documents.add_pages(sha256, gathered.pages, gathered.chunks, finished=finished)
         self.unread = None
         await self._woken()
 
@@ -326,11 +329,11 @@ class Intake:
             if self._readers or not all(queue.empty() for queue in self._queues.values()):
                 continue
             try:
-                waiting = [state.sha256 for state in await self._store.unfinished()]
+                waiting = [state.sha256 for state in await self._storage.documents.list_unfinished()]
             except StoreError as error:
                 log.warning("what is left to be read cannot be seen: %s", error.message)
                 continue
-            if not any(map(self._blobs.is_read, waiting[:AHEAD])):
+            if not any(map(self._blobs.is_being_read, waiting[:AHEAD])):
                 for sha256 in waiting:
                     self._queues["library"].put_nowait(sha256)
 
@@ -358,11 +361,11 @@ class Intake:
 
     async def _embed_rest(self, embedder: Embedder) -> None:
         """Embed what has no vector yet, unless another process does."""
-        with self._blobs.embed_alone() as ours:
-            while ours and (chunks := await self._store.to_embed(embedder.name, BATCH)):
+        with self._blobs.try_lock_embedding() as ours:
+            while ours and (chunks := await self._storage.chunks.list_unembedded(embedder.name, BATCH)):
                 await self._calm()
                 vectors = await embedder.embed([text_of(chunk) for chunk in chunks], "passage", soon=False)
-                await self._store.add_vectors(embedder.name, chunks, vectors)
+                await self._storage.chunks.add_vectors(embedder.name, chunks, vectors)
                 self.unembedded = None
                 self._tell(now=len(chunks) < BATCH)
 
@@ -383,7 +386,7 @@ class Intake:
         """Erase what nothing holds any more."""
         while True:
             try:
-                for file in await self._store.loose(int((self._clock() - LOOSE_FOR) * 1000)):
+                for file in await self._storage.files.list_unattached_files(int((self._clock() - LOOSE_FOR) * 1000)):
                     await self.delete(file.owner, file.id)
             except (StoreError, NotFound) as error:
                 log.warning("files that nothing holds were not erased: %s", error.message)
@@ -392,7 +395,7 @@ class Intake:
     def _tell(self, *, now: bool = False) -> None:
         if now or time.monotonic() - self._told >= OFTEN:
             self._told = time.monotonic()
-            self._changes.tell(None, "files")
+            self._changes.publish(None, "files")
 
 
 async def sized(source: AsyncIterable[bytes], name: str, most_mb: int) -> AsyncGenerator[bytes, None]:

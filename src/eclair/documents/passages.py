@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from eclair.documents.search import Found
 from eclair.schema.documents import Chunk
 from eclair.schema.messages import PageBreak, Passage
-from eclair.storage.documents import StoredFile, StoredPage
+from eclair.storage.documents import StoredPage
+from eclair.storage.files import StoredFile
 
 
 def of_found(found: Found) -> Passage:

@@ -30,7 +30,9 @@ from eclair.llm.base import Engine, Piece, Request
 from eclair.schema.events import Remarked, SourceFound, StepFinished, StepStarted
 from eclair.schema.messages import Attachment, LibraryName, Message, Passage
 from eclair.schema.models import Model
-from eclair.storage.documents import DocumentStore, FileState, Scope
+from eclair.storage.base import Storage
+from eclair.storage.chunks import SearchScope
+from eclair.storage.files import FileState
 from eclair.text.intent.location import tellable
 from eclair.text.intent.whole_document import wants_whole
 from eclair.text.language import language_of, lists
@@ -98,9 +100,9 @@ class Documents:
     """What turns ask of documents: what goes along with a question, and the grounds of its answer."""
 
     def __init__(
-        self, store: DocumentStore, search: Search, intake: Intake, embedder: Embedder | None, ask: AskFor
+        self, storage: Storage, search: Search, intake: Intake, embedder: Embedder | None, ask: AskFor
     ) -> None:
-        self._store = store
+        self._storage = storage
         self._search = search
         self._intake = intake
         self._embedder = embedder
@@ -108,7 +110,7 @@ class Documents:
 
     async def attachments(self, owner: str, files: Sequence[str]) -> tuple[Attachment, ...]:
         """Raises NotFound."""
-        found = [(await self._store.file(owner, id)).file for id in dict.fromkeys(files)]
+        found = [(await self._storage.files.get_file(owner, id)).file for id in dict.fromkeys(files)]
         return tuple(Attachment(file.id, file.name, file.size, file.media) for file in found)
 
     async def until_read(self, owner: str, files: Sequence[str]) -> AsyncGenerator[FileState, None]:
@@ -116,7 +118,7 @@ class Documents:
         Raises NotFound, UnreadableFile for one that cannot be read, StoreError where nothing can be for now."""
         until: float | None = None
         while True:
-            states = [await self._store.file(owner, id) for id in files]
+            states = [await self._storage.files.get_file(owner, id) for id in files]
             for fault in (each.document.fault for each in states):
                 if fault is not None:
                     raise UnreadableFile(fault.message)
@@ -137,7 +139,9 @@ class Documents:
         found: list[LibraryName] = []
         for name in dict.fromkeys(names):
             by_id = name.startswith("lib_")
-            library = await (self._store.library if by_id else self._store.library_named)(owner, name)
+            library = await (
+                self._storage.libraries.get_library if by_id else self._storage.libraries.get_library_by_name
+            )(owner, name)
             found.append(LibraryName(library.id, library.name))
         return tuple(found)
 
@@ -149,13 +153,15 @@ class Documents:
         libraries = dict.fromkeys(library.id for message in history for library in message.libraries)
         if not files and not libraries:
             return None
-        scope = Scope(owner, tuple(files), tuple(libraries))
+        scope = SearchScope(owner, tuple(files), tuple(libraries))
 
         def ask(engine: Engine, model: Model, request: Request) -> AsyncGenerator[Piece, None]:
             return self._ask(owner, engine, model, request)
 
         numbering = numbering or Numbering(history)
-        return DocumentGrounds(self._store, self._search, self._intake, self._embedder, ask, scope, history, numbering)
+        return DocumentGrounds(
+            self._storage, self._search, self._intake, self._embedder, ask, scope, history, numbering
+        )
 
 
 class DocumentGrounds:
@@ -163,17 +169,17 @@ class DocumentGrounds:
 
     def __init__(
         self,
-        store: DocumentStore,
+        storage: Storage,
         search: Search,
         intake: Intake,
         embedder: Embedder | None,
         ask: Ask,
-        scope: Scope,
+        scope: SearchScope,
         history: Sequence[Message],
         numbering: Numbering,
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
-        self._store = store
+        self._storage = storage
         self._search = search
         self._intake = intake
         self._embedder = embedder
@@ -254,7 +260,7 @@ class DocumentGrounds:
         files: list[FileState] = []
         for id in self._scope.files:
             try:
-                files.append(await self._store.file(self._scope.owner, id))
+                files.append(await self._storage.files.get_file(self._scope.owner, id))
             except NotFound:
                 continue
         return files
@@ -291,7 +297,7 @@ class DocumentGrounds:
         """Whether everything that is searched is found by its meaning too."""
         if any(not _ready(each) or each.document.embedded < each.document.chunks for each in files):
             return False
-        libraries = await self._store.libraries(self._scope.owner) if self._scope.libraries else []
+        libraries = await self._storage.libraries.list_libraries(self._scope.owner) if self._scope.libraries else []
         chosen = [each for each in libraries if each.library.id in self._scope.libraries]
         return all(each.waiting == 0 and each.embedded == each.chunks for each in chosen)
 
@@ -299,11 +305,13 @@ class DocumentGrounds:
         """The passages of the sheet on which a row was found, where it has no more than `most` characters: what is
         asked of a table may rest on all of its rows. Else that of the row alone."""
         chunk = found.chunk
-        pages = await self._store.pages_at(chunk.document, chunk.start, chunk.end)
+        pages = await self._storage.documents.list_pages_at(chunk.document, chunk.start, chunk.end)
         if len(pages) == 1 and len(pages[0].page.text) <= most and any(b.kind == "row" for b in pages[0].page.blocks):
             start, end = pages[0].start, pages[0].start + len(pages[0].page.text)
             near = most // SHORTEST
-            chunks = await self._store.chunks(chunk.document, max(0, chunk.number - near), chunk.number + near)
+            chunks = await self._storage.chunks.list_chunks(
+                chunk.document, max(0, chunk.number - near), chunk.number + near
+            )
             return [of_found(replace(found, chunk=each)) for each in chunks if start <= each.start < end]
         return [of_found(found)]
 
@@ -311,7 +319,7 @@ class DocumentGrounds:
         """All files of the scope; none where libraries are among them and it is too much to be read for one answer."""
         found = list(files)
         for library in self._scope.libraries:
-            listed = await self._store.files(self._scope.owner, LIBRARY, library=library)
+            listed = await self._storage.files.list_files(self._scope.owner, LIBRARY, library=library)
             found += sorted(listed.files, key=lambda each: each.file.name)
             if listed.next is not None or sum(each.document.characters for each in found) > most:
                 return []
@@ -395,8 +403,8 @@ class DocumentGrounds:
     async def _whole(self, file: FileState, most: int = LONGEST) -> list[Passage]:
         """The file's passages in order, as many as `most` chunks."""
         sha256 = file.document.sha256
-        chunks = await self._store.chunks(sha256, 0, most - 1)
-        pages = await self._store.pages(sha256, chunks[0].page) if chunks else []
+        chunks = await self._storage.chunks.list_chunks(sha256, 0, most - 1)
+        pages = await self._storage.documents.list_pages(sha256, chunks[0].page) if chunks else []
         return of_file(file.file, chunks, pages)
 
     def _remarks(self, files: Sequence[FileState]) -> list[Remarked]:

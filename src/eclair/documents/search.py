@@ -18,7 +18,7 @@ from eclair.documents.embeddings import Embedder
 from eclair.errors import UpstreamError
 from eclair.schema.documents import Chunk
 from eclair.schema.messages import PageBreak
-from eclair.storage.documents import DocumentStore, Located, Near, Scope
+from eclair.storage.chunks import ChunkHit, ChunkStore, LocatedChunk, SearchScope
 
 LONGEST = 2000
 """Characters of a query that are looked for, half of them from its beginning: a question with a pasted text asks at one
@@ -68,26 +68,26 @@ class Found:
 class Search:
     """Looks in the documents of a store. Without an embedder, or while it fails, words alone decide."""
 
-    def __init__(self, store: DocumentStore, embedder: Embedder | None) -> None:
-        self._store = store
+    def __init__(self, chunks: ChunkStore, embedder: Embedder | None) -> None:
+        self._chunks = chunks
         self._embedder = embedder
 
-    async def find(self, scope: Scope, query: str, limit: int) -> list[Found]:
+    async def find(self, scope: SearchScope, query: str, limit: int) -> list[Found]:
         """The chunks that fit best, best first. Raises StoreError."""
         if len(query) > LONGEST:
             query = f"{query[: LONGEST // 2]}\n{query[-LONGEST // 2 :]}"
         words, near = await asyncio.gather(
-            self._store.keyword(scope, query, LOOKED_AT), self._near(scope, query, LOOKED_AT)
+            self._chunks.search_words(scope, query, LOOKED_AT), self._near(scope, query, LOOKED_AT)
         )
         ranked = _fused(words, near, WORDS if len(query.split()) > FEW else NAMES)[: 2 * limit]
-        located = await self._store.located(scope, ranked)
+        located = await self._chunks.locate_chunks(scope, ranked)
         by_words = {(hit.key, hit.number): hit.score for hit in words}
         by_meaning = {(hit.key, hit.number): hit.score for hit in near}
         keys = [key for hit in ranked if (key := (hit.key, hit.number)) in located]
         keys.sort(key=lambda key: is_contents(located[key].chunk))
         return [_found(located[key], by_words.get(key), by_meaning.get(key)) for key in keys[:limit]]
 
-    async def _near(self, scope: Scope, query: str, limit: int) -> list[Near]:
+    async def _near(self, scope: SearchScope, query: str, limit: int) -> list[ChunkHit]:
         if self._embedder is None:
             return []
         try:
@@ -95,7 +95,7 @@ class Search:
         except UpstreamError as error:
             log.warning("passages are found by their words alone: %s", error.message)
             return []
-        return await self._store.nearest(scope, self._embedder.name, vector, limit)
+        return await self._chunks.search_vectors(scope, self._embedder.name, vector, limit)
 
 
 def is_contents(chunk: Chunk) -> bool:
@@ -105,17 +105,17 @@ def is_contents(chunk: Chunk) -> bool:
     return len(_LEADER.findall(chunk.text)) >= LEADERS or (ordered and len(pages) >= LEADERS)
 
 
-def _fused(words: Sequence[Near], near: Sequence[Near], weight: float) -> list[Near]:
+def _fused(words: Sequence[ChunkHit], near: Sequence[ChunkHit], weight: float) -> list[ChunkHit]:
     """Both lists as one. What is not among the nearest counts as the last of them."""
     least = near[-1].score if near else 0.0
     scores = {(hit.key, hit.number): hit.score for hit in near}
     for hit in words:
         place = (hit.key, hit.number)
         scores[place] = scores.get(place, least) + weight * hit.score
-    return sorted((Near(*place, score) for place, score in scores.items()), key=lambda hit: -hit.score)
+    return sorted((ChunkHit(*place, score) for place, score in scores.items()), key=lambda hit: -hit.score)
 
 
-def _found(located: Located, words: float | None, meaning: float | None) -> Found:
+def _found(located: LocatedChunk, words: float | None, meaning: float | None) -> Found:
     how: How = "both" if words and meaning else "meaning" if meaning else "words"
     score = max(meaning if meaning is not None else words or 0.0, 0.0)
     return Found(located.chunk, located.file, located.name, score, how, located.label, located.member, located.breaks)

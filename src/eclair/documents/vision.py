@@ -22,8 +22,9 @@ from eclair.schema.documents import DESCRIPTION, PLACE, Page, Prepared, Shed
 from eclair.schema.events import Remarked
 from eclair.schema.messages import Message
 from eclair.schema.models import Model
+from eclair.storage.base import Storage
 from eclair.storage.blobs import Blobs
-from eclair.storage.documents import DocumentStore, StoredFile
+from eclair.storage.files import StoredFile
 
 SHED: Mapping[Shed, str] = {
     "place": "the place where it was taken",
@@ -55,8 +56,8 @@ async def nothing(_messages: Sequence[Message], _model: Model) -> Seen:
 class Seeing:
     """Prepares the photos of an owner. A prepared one is kept beside the bytes of its file, and goes with them."""
 
-    def __init__(self, store: DocumentStore, blobs: Blobs, parser: Parser) -> None:
-        self._store = store
+    def __init__(self, storage: Storage, blobs: Blobs, parser: Parser) -> None:
+        self._storage = storage
         self._blobs = blobs
         self._parser = parser
 
@@ -94,20 +95,20 @@ class Seeing:
     async def prepared(self, sha256: str, name: str, side: int) -> Prepared:
         """The photo, its longer side so many pixels at most. Raises what the parser raises."""
         what = f"seen-{side}"
-        kept = await asyncio.to_thread(self._blobs.beside, sha256, what)
+        kept = await asyncio.to_thread(self._blobs.get_derived, sha256, what)
         if kept is not None:
             try:
                 return worker_protocol.decode_prepared(kept)
             except (ValueError, TypeError):
                 pass  # it was changed on the disk; it is prepared anew
         prepared = await self._parser.prepared(self._blobs.path(sha256), name, side)
-        await asyncio.to_thread(self._blobs.keep_beside, sha256, what, worker_protocol.encode_prepared(prepared))
+        await asyncio.to_thread(self._blobs.put_derived, sha256, what, worker_protocol.encode_prepared(prepared))
         return prepared
 
     async def description(self, owner: str, id: str) -> str | None:
         """What can be told of a photo that was read; None for other files. Raises NotFound."""
-        document = (await self._store.file(owner, id)).document
-        pages = await self._store.pages(document.sha256, 2, 2)
+        document = (await self._storage.files.get_file(owner, id)).document
+        pages = await self._storage.documents.list_pages(document.sha256, 2, 2)
         return next((stored.page.text for stored in pages if stored.page.label == DESCRIPTION), None)
 
     async def given(self, data: bytes, name: str, side: int) -> Prepared:
@@ -129,7 +130,7 @@ class Seeing:
     async def _photo(self, owner: str, id: str) -> StoredFile | None:
         """The file, if it is there and a picture by its first bytes."""
         try:
-            file = (await self._store.file(owner, id)).file
+            file = (await self._storage.files.get_file(owner, id)).file
             media = await asyncio.to_thread(pictured, self._blobs.path(file.sha256))
         except (NotFound, OSError):
             return None

@@ -18,14 +18,14 @@ from eclair.generation.meter import Meter
 from eclair.llm.base import Counted, Engine, Piece, Request, Text
 from eclair.schema.messages import Usage
 from eclair.schema.models import Model
-from eclair.storage.types import Store
+from eclair.storage.usage import UsageStore
 
 log = logging.getLogger(__name__)
 
 
 class Ledger:
-    def __init__(self, store: Store) -> None:
-        self._store = store
+    def __init__(self, usage: UsageStore) -> None:
+        self._usage = usage
 
     async def stream(
         self, owner: str, engine: Engine, model: Model, request: Request, rates: Rates
@@ -49,6 +49,6 @@ class Ledger:
     async def add(self, owner: str, model: str, usage: Usage, *, answers: int = 1) -> None:
         """Nobody waits for a store that cannot serve: it is not added then, and the log says so."""
         try:
-            await self._store.add_spent(owner, model, usage, answers=answers)
+            await self._usage.add_usage(owner, model, usage, answers=answers)
         except StoreError as error:
             log.error("what %s took cannot be added to the sums: %s", model, error.message)

@@ -14,23 +14,23 @@ from pathlib import Path
 
 from eclair.schema.images import Picture
 from eclair.storage.blobs import Blobs
-from eclair.storage.images import ListedPictures, PictureStore
+from eclair.storage.images import ImagePage, ImageStore
 
 
 class Gallery:
     """`start` before use."""
 
-    def __init__(self, store: PictureStore, blobs: Blobs) -> None:
+    def __init__(self, store: ImageStore, blobs: Blobs) -> None:
         self._store = store
         self._blobs = blobs
         self._changing = asyncio.Lock()
 
     async def start(self) -> None:
         """Delete what a dead process left. Raises StoreError."""
-        await asyncio.to_thread(self._blobs.tidy)
+        await asyncio.to_thread(self._blobs.remove_partial)
         async with self._alone():
-            held = await self._store.held()
-            for name in await self._blobs.names():
+            held = await self._store.list_blobs()
+            for name in await self._blobs.list_names():
                 if name not in held:
                     await self._blobs.delete(name)
         await self.sweep()
@@ -46,9 +46,9 @@ class Gallery:
                 thumbnail=await self._blobs.put(thumbnail),
             )
             try:
-                await self._store.add(kept, message)
+                await self._store.add_image(kept, message)
             except BaseException:
-                held = await self._store.held()
+                held = await self._store.list_blobs()
                 for name in {kept.blob, kept.thumbnail} - held:
                     await self._blobs.delete(name)
                 raise
@@ -56,11 +56,11 @@ class Gallery:
 
     async def picture(self, owner: str, id: str) -> Picture:
         """Raises NotFound."""
-        return await self._store.picture(owner, id)
+        return await self._store.get_image(owner, id)
 
-    async def pictures(self, owner: str, limit: int, *, words: str = "", before: str | None = None) -> ListedPictures:
+    async def pictures(self, owner: str, limit: int, *, words: str = "", before: str | None = None) -> ImagePage:
         """As `PictureStore.pictures` has it."""
-        return await self._store.pictures(owner, limit, words=words, before=before)
+        return await self._store.list_images(owner, limit, words=words, before=before)
 
     async def bytes(self, picture: Picture) -> bytes:
         """Raises NotFound where it was deleted meanwhile, and StoreError where it was changed on the disk."""
@@ -72,21 +72,21 @@ class Gallery:
 
     async def delete(self, owner: str, id: str) -> None:
         """Erase one. Raises NotFound."""
-        await self._store.delete(owner, id)
+        await self._store.delete_image(owner, id)
         await self.sweep()
 
     async def sweep(self) -> None:
         """Delete the bytes of pictures that the store has forgotten. Raises StoreError."""
-        if not await self._store.gone():
+        if not await self._store.list_orphaned_blobs():
             return
         async with self._alone():
-            gone = await self._store.gone()
+            gone = await self._store.list_orphaned_blobs()
             for name in gone:
                 await self._blobs.delete(name)
-            await self._store.forget(gone)
+            await self._store.forget_blobs(gone)
 
     @asynccontextmanager
     async def _alone(self) -> AsyncGenerator[None]:
         """Within, nobody adds or deletes pictures, in this process or another."""
-        async with self._changing, self._blobs.alone():
+        async with self._changing, self._blobs.lock():
             yield

@@ -12,7 +12,7 @@ from eclair.images.inspect import Looking
 from eclair.schema.images import PictureModel
 from eclair.schema.messages import Wish, is_picture
 from eclair.storage.blobs import Blobs
-from eclair.storage.documents import DocumentStore
+from eclair.storage.files import FileStore
 
 MOST_MASK = 32 << 20
 """Bytes of a mask."""
@@ -40,10 +40,10 @@ class Prepared:
 
 class Sources:
     def __init__(
-        self, gallery: Gallery, documents: DocumentStore, files: Blobs, seeing: Seeing, looking: Looking
+        self, gallery: Gallery, stored_files: FileStore, files: Blobs, seeing: Seeing, looking: Looking
     ) -> None:
         self._gallery = gallery
-        self._documents = documents
+        self._stored_files = stored_files
         self._files = files
         self._seeing = seeing
         self._looking = looking
@@ -70,7 +70,7 @@ class Sources:
         """What people call a picture or file, and what is in it. Raises NotFound."""
         if is_picture(id):
             return "The picture", await self._gallery.bytes(await self._gallery.picture(owner, id))
-        file = (await self._documents.file(owner, id)).file
+        file = (await self._stored_files.get_file(owner, id)).file
         return file.name, await self._files.get(file.sha256)
 
 

@@ -13,20 +13,20 @@ from eclair.images.inspect import Looking
 from eclair.images.service import Studio
 from eclair.provenance.service import Marks
 from eclair.settings import Settings
+from eclair.storage.base import Storage
 from eclair.storage.blobs import Blobs
-from eclair.storage.types import Store
 from eclair.util.background import Idle
 
 
-def open_gallery(settings: Settings, store: Store) -> Gallery:
+def open_gallery(settings: Settings, storage: Storage) -> Gallery:
     """Where pictures are kept; to be started before use."""
-    return Gallery(store.pictures, Blobs(settings.data_dir / "pictures"))
+    return Gallery(storage.images, Blobs(settings.data_dir / "pictures"))
 
 
 @asynccontextmanager
 async def open_studio(
     settings: Settings,
-    store: Store,
+    storage: Storage,
     gallery: Gallery,
     files: Blobs,
     seeing: Seeing,
@@ -36,7 +36,7 @@ async def open_studio(
 ) -> AsyncGenerator[Studio]:
     """`given` are the generators; `files` has the bytes of files that are edited."""
     looking = Looking()
-    sources = Sources(gallery, store.documents, files, seeing, looking)
+    sources = Sources(gallery, storage.files, files, seeing, looking)
     studio = Studio(
         given,
         gallery,

@@ -20,7 +20,7 @@ from eclair.models.throughput import Pace
 from eclair.network.client import CLOSED, Door, Downloads
 from eclair.schema.ids import new_id
 from eclair.settings import Settings
-from eclair.storage.change_feed import Changes
+from eclair.storage.change_feed import ChangeFeed
 from eclair.util.loopback import is_loopback
 
 MOST = 20
@@ -55,7 +55,7 @@ class Pulls:
         self,
         settings: Settings,
         catalogs: Sequence[DownloadCatalog],
-        changes: Changes,
+        changes: ChangeFeed,
         release: Callable[[str], Awaitable[None]],
         refresh: Callable[[], None],
         clock: Callable[[], float] = time.monotonic,
@@ -102,7 +102,7 @@ class Pulls:
         self._forget_old(wanted.entry.id)
         self._pulls[begun.id] = begun
         self._tasks[begun.id] = asyncio.create_task(self._carry_out(begun, hub), name=f"pulling {wanted.entry.id}")
-        self._changes.tell(None, "models")
+        self._changes.publish(None, "models")
         return begun
 
     async def cancel(self, id: str) -> None:
@@ -112,7 +112,7 @@ class Pulls:
             del self._pulls[id]
         else:
             await self._stop(self._tasks[id])
-        self._changes.tell(None, "models")
+        self._changes.publish(None, "models")
 
     async def remove(self, model: str) -> int:
         """Delete a model from this machine, having stopped what fetches it; how many bytes that frees.
@@ -129,7 +129,7 @@ class Pulls:
                 raise
             freed = 0  # it was stopped before anything had come
         self._refresh()
-        self._changes.tell(None, "models")
+        self._changes.publish(None, "models")
         return freed
 
     async def close(self) -> None:
@@ -156,7 +156,7 @@ class Pulls:
             log.exception("pulling %s failed", begun.plan.entry.id)
         finally:
             self._tasks.pop(begun.id, None)
-            self._changes.tell(None, "models")
+            self._changes.publish(None, "models")
 
     async def _stop(self, task: asyncio.Task[None]) -> None:
         task.cancel()

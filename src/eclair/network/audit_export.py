@@ -11,7 +11,7 @@ from typing import Literal
 
 import orjson
 
-from eclair.storage.audit import Call, EgressStore, Filter
+from eclair.storage.audit import AuditStore, CallFilter, CallRecord
 
 Format = Literal["csv", "json"]
 
@@ -20,15 +20,15 @@ MEDIA: dict[Format, str] = {"csv": "text/csv; charset=utf-8", "json": "applicati
 AT_ONCE = 500
 """Rows that are read at once."""
 
-NAMES = ("id", "time", *(field.name for field in fields(Call) if field.name not in ("id", "owner", "moment")))
+NAMES = ("id", "time", *(field.name for field in fields(CallRecord) if field.name not in ("id", "owner", "moment")))
 """The columns: `time` is ISO 8601 in UTC."""
 
 
-async def exported(store: EgressStore, owner: str, which: Filter, format: Format) -> AsyncGenerator[bytes]:
+async def exported(store: AuditStore, owner: str, which: CallFilter, format: Format) -> AsyncGenerator[bytes]:
     """Every call, newest first: a table with a head, or a list of objects."""
     yield _csv([NAMES]) if format == "csv" else b"["
     before: int | None = None
-    while calls := await store.calls(owner, which, AT_ONCE, before):
+    while calls := await store.list_calls(owner, which, AT_ONCE, before):
         rows = [row(call) for call in calls]
         if format == "csv":
             yield _csv([[_cell(value) for value in each.values()] for each in rows])
@@ -40,7 +40,7 @@ async def exported(store: EgressStore, owner: str, which: Filter, format: Format
         yield b"\n]\n"
 
 
-def row(call: Call) -> dict[str, object]:
+def row(call: CallRecord) -> dict[str, object]:
     """A call by the names of the columns."""
     values = asdict(call) | {"time": timed(call.moment), "milliseconds": round(call.milliseconds, 1)}
     return {name: values[name] for name in NAMES}

@@ -16,7 +16,7 @@ from eclair.network.gate import Door
 from eclair.network.policy import Rules
 from eclair.schema.ids import Clock
 from eclair.settings import Settings
-from eclair.storage.audit import Call, EgressStore
+from eclair.storage.audit import AuditStore, CallRecord
 
 PAUSE = 0.2
 """Seconds that a row waits for others."""
@@ -40,11 +40,11 @@ class CallLedger:
     """Implements `door.Recorder`. `start` begins to erase what is older than `days` (0 erases nothing); `close` at the
     end writes what waits."""
 
-    def __init__(self, store: EgressStore, days: int = 0, clock: Clock = time.time) -> None:
-        self._store = store
+    def __init__(self, calls: AuditStore, days: int = 0, clock: Clock = time.time) -> None:
+        self._calls = calls
         self._days = days
         self._clock = clock
-        self._waiting: list[Call] = []
+        self._waiting: list[CallRecord] = []
         self._served = True
         self._writing = asyncio.Lock()
         self._writer: asyncio.Task[None] | None = None
@@ -54,7 +54,7 @@ class CallLedger:
         if self._days:
             self._eraser = asyncio.create_task(self._erase_for_ever(), name="erase old rows of the egress ledger")
 
-    def record(self, call: Call) -> None:
+    def record(self, call: CallRecord) -> None:
         self._waiting.append(call)
         if self._writer is None or self._writer.done():
             self._writer = asyncio.create_task(self._write_soon(), name="write the egress ledger")
@@ -65,7 +65,7 @@ class CallLedger:
             while self._waiting:
                 batch = self._waiting[:BATCH]
                 try:
-                    await asyncio.shield(self._store.add(batch))
+                    await asyncio.shield(self._calls.add_calls(batch))
                 except StoreError as error:
                     self._served = False
                     log.error("%d calls are not in the egress ledger yet: %s", len(self._waiting), error.message)
@@ -89,7 +89,7 @@ class CallLedger:
     async def _erase_for_ever(self) -> None:
         while True:
             try:
-                await self._store.erase_before(int(self._clock() * 1000) - self._days * DAY)
+                await self._calls.erase_calls(int(self._clock() * 1000) - self._days * DAY)
             except StoreError as error:
                 log.error("old rows of the egress ledger cannot be erased yet: %s", error.message)
             await asyncio.sleep(EVERY)
@@ -98,26 +98,26 @@ class CallLedger:
 @asynccontextmanager
 async def open_door(settings: Settings) -> AsyncGenerator[Door]:
     """The door of a command that has no store open: it opens one at the end, if anything left. Raises SettingsError."""
-    calls: list[Call] = []
+    calls: list[CallRecord] = []
     try:
         yield Door(Rules.configured(settings), _Kept(calls))
     finally:
         if calls:
-            from eclair.storage.store import SQLStore  # most commands call nobody
+            from eclair.storage.open import open_storage  # most commands call nobody
 
             try:
-                store = await asyncio.to_thread(SQLStore.open, settings.data_dir)
+                storage = await asyncio.to_thread(open_storage, settings.data_dir)
                 try:
-                    await store.egress.add(calls)
+                    await storage.audit.add_calls(calls)
                 finally:
-                    await store.close()
+                    await storage.close()
             except StoreError as error:
                 log.error("%d calls are not in the egress ledger: %s", len(calls), error.message)
 
 
 class _Kept:
-    def __init__(self, calls: list[Call]) -> None:
+    def __init__(self, calls: list[CallRecord]) -> None:
         self._calls = calls
 
-    def record(self, call: Call) -> None:
+    def record(self, call: CallRecord) -> None:
         self._calls.append(call)

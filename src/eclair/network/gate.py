@@ -11,7 +11,7 @@ from typing import NoReturn, Protocol
 from eclair.errors import Refused
 from eclair.network.policy import Purpose, Rules, is_loopback, located, seat, without_key
 from eclair.network.ssrf import LONGEST
-from eclair.storage.audit import Call, Verdict
+from eclair.storage.audit import CallRecord, Verdict
 
 RUN: ContextVar[str | None] = ContextVar("run", default=None)
 """The run for which whatever is called now is called. Of one that is not kept, the ledger keeps no addresses."""
@@ -34,7 +34,7 @@ class Errand:
 class Recorder(Protocol):
     """What keeps the calls."""
 
-    def record(self, call: Call) -> None:
+    def record(self, call: CallRecord) -> None:
         """Keep it, without a wait."""
         ...
 
@@ -103,7 +103,7 @@ class Door:
         host, _ = located(call.url)
         errand = call.errand
         self.recorder.record(
-            Call(
+            CallRecord(
                 owner=errand.owner,
                 moment=call.moment,
                 purpose=errand.purpose,

@@ -1,7 +1,6 @@
-"""The store port of the egress ledger: the calls that left this machine, or were refused.
+"""Port of the audit log: the calls that left this machine, or were refused.
 
-A row is never changed, but for what was asked, which goes with the run that asked it. All methods raise StoreError when
-the database cannot serve.
+A row never changes, but for its URL, which goes with the run that called it.
 """
 
 from __future__ import annotations
@@ -11,16 +10,15 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 
 Verdict = Literal["passed", "failed", "refused"]
-"""A call passed; or passed and was not answered whole; or was not made."""
+"""Passed: answered. Failed: made, but not answered whole. Refused: not made."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Call:
-    """One call, a redirect being another. `moment` is in milliseconds since 1970 (UTC), `sent` and `received` in bytes:
-    of the address and the body, and of the reply's body.
+class CallRecord:
+    """One outgoing call; a redirect is another. `moment` is in milliseconds since 1970 (UTC).
 
-    `url` is None once what was asked was erased. `address` is where the connection went, `country` an ISO code where it
-    is known. `id` counts up, and is 0 for one that is not kept yet.
+    `sent` counts the bytes of address and body, `received` those of the reply's body. `url` is None once it was
+    erased. `address` is where the connection went, `country` an ISO code where known. `id` counts up; 0 is unsaved.
     """
 
     owner: str
@@ -42,8 +40,8 @@ class Call:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Filter:
-    """Which calls: of a run, to a host and what is under it, with a verdict, for a purpose. None is any."""
+class CallFilter:
+    """Calls of a run, to a host and its subdomains, with a verdict, for a purpose. None matches any."""
 
     run: str | None = None
     host: str | None = None
@@ -51,23 +49,25 @@ class Filter:
     purpose: str | None = None
 
 
-class EgressStore(Protocol):
-    async def add(self, calls: Sequence[Call]) -> None:
-        """Keep them. What a run asked that is not kept (any more) is not kept either."""
+class AuditStore(Protocol):
+    async def add_calls(self, calls: Sequence[CallRecord]) -> None:
+        """Add calls. The URL of a call whose run is not stored (any more) is left out."""
         ...
 
-    async def calls(self, owner: str, which: Filter, limit: int, before: int | None = None) -> list[Call]:
+    async def list_calls(
+        self, owner: str, matching: CallFilter, limit: int, before: int | None = None
+    ) -> list[CallRecord]:
         """Newest first, those with an id below `before`."""
         ...
 
-    async def count(self, owner: str, which: Filter) -> dict[Verdict, int]:
-        """How many there are of each verdict."""
+    async def count_calls(self, owner: str, matching: CallFilter) -> dict[Verdict, int]:
+        """The number of calls of each verdict."""
         ...
 
-    async def erase_before(self, moment: int) -> None:
-        """Erase what is older."""
+    async def erase_calls(self, before: int) -> None:
+        """Erase calls older than that millisecond."""
         ...
 
-    async def forget_asked(self, owner: str) -> None:
-        """Erase what was asked in every call of the owner; that it was made stays."""
+    async def erase_urls(self, owner: str) -> None:
+        """Erase the URL of every call of the owner; the calls stay."""
         ...

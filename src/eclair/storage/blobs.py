@@ -1,4 +1,4 @@
-"""Blobs on disk under the hash of their content: what is kept twice is stored once."""
+"""Blobs on disk, named by the hash of their content, so equal ones are stored once."""
 
 from __future__ import annotations
 
@@ -15,137 +15,137 @@ from pathlib import Path
 from typing import IO
 
 from eclair.errors import NotFound, StoreError
-from eclair.util.file_lock import alone, claim, claimed
+from eclair.util import file_lock
 
-PIECE = 1 << 20
-"""Bytes that are gathered before they are written."""
-FRESH = 60.0
-"""Seconds for which a folder for what comes may be there before its process has claimed it."""
+MIN_WRITE_BYTES = 1 << 20
+"""Smaller pieces are gathered before they are written."""
+UPLOAD_LOCK_TIMEOUT_S = 60.0
+"""An upload folder younger than this may not have been locked by its process yet."""
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
-    """A blob that is kept: its name and its bytes."""
+class StoredBlob:
+    """Name and size in bytes of a stored blob."""
 
     name: str
     size: int
 
 
 class Blobs:
-    """A folder of blobs. A blob's name is the SHA-256 of its bytes, in hex."""
+    """A folder of blobs. A blob's name is the SHA-256 of its bytes in hex."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
     async def put(self, data: bytes) -> str:
-        """Keep `data`, whole or not at all; its name comes back. Raises StoreError when the disk is full."""
+        """Store `data` atomically; its name. Raises StoreError when the disk is full."""
         return await asyncio.to_thread(self._put, data)
 
-    async def take(self, source: AsyncIterable[bytes]) -> Kept:
-        """Keep what comes, whole or not at all. Raises what the source raises, and StoreError when the disk is full."""
+    async def put_stream(self, source: AsyncIterable[bytes]) -> StoredBlob:
+        """Store a stream atomically. Raises what the source raises, and StoreError when the disk is full."""
         digest, size = hashlib.sha256(), 0
-        with self._said():
-            folder = await asyncio.to_thread(self._room)
+        with self._translated():
+            folder = await asyncio.to_thread(self._temporary)
             coming = Path(folder.name) / "coming"
             handle = await asyncio.to_thread(coming.open, "wb")
-        with claim(Path(folder.name)):
+        with file_lock.try_lock(Path(folder.name)):
             try:
                 async for data in _gathered(source):
                     digest.update(data)
                     size += len(data)
-                    with self._said():
+                    with self._translated():
                         await asyncio.to_thread(handle.write, data)
                 name = digest.hexdigest()
-                with self._said():
+                with self._translated():
                     await asyncio.to_thread(_flush, handle)
                     await asyncio.to_thread(self._place, coming, name)
             finally:
                 await asyncio.to_thread(handle.close)
                 await asyncio.to_thread(folder.cleanup)
-        return Kept(name, size)
+        return StoredBlob(name, size)
 
-    def tidy(self) -> None:
-        """Remove what came in part before a process died."""
+    def remove_partial(self) -> None:
+        """Remove uploads that a dead process left unfinished."""
         for left in self._folder.glob("coming-*"):
             with contextlib.suppress(OSError):
-                if time.time() - left.stat().st_mtime > FRESH and not claimed(left):
+                if time.time() - left.stat().st_mtime > UPLOAD_LOCK_TIMEOUT_S and not file_lock.is_locked(left):
                     shutil.rmtree(left)
 
     @contextlib.asynccontextmanager
-    async def alone(self) -> AsyncGenerator[None]:
-        """Within, no other process adds or deletes files. Raises StoreError."""
+    async def lock(self) -> AsyncGenerator[None]:
+        """Keep other processes from adding and deleting files within the block. Raises StoreError."""
         async with contextlib.AsyncExitStack() as stack:
-            with self._said():
-                await stack.enter_async_context(alone(self._beside("lock")))
+            with self._translated():
+                await stack.enter_async_context(file_lock.lock(self._sibling("lock")))
             yield
 
     @contextlib.contextmanager
-    def read_alone(self, name: str) -> Generator[bool]:
-        """Within, whether no other process reads the blob in this way."""
-        with claim(self._path(name)) as ours:
+    def try_lock_reading(self, name: str) -> Generator[bool]:
+        """Claim the reading of a blob within the block; False while another process has it."""
+        with file_lock.try_lock(self._path(name)) as ours:
             yield ours
 
     @contextlib.contextmanager
-    def embed_alone(self) -> Generator[bool]:
-        """Within, whether no other process embeds in this way. Raises StoreError."""
-        path = self._beside("embedding")
-        with self._said():
+    def try_lock_embedding(self) -> Generator[bool]:
+        """Claim the embedding within the block; False while another process has it. Raises StoreError."""
+        path = self._sibling("embedding")
+        with self._translated():
             path.parent.mkdir(parents=True, exist_ok=True)
             path.touch()
-        with claim(path) as ours:
+        with file_lock.try_lock(path) as ours:
             yield ours
 
-    def is_read(self, name: str) -> bool:
-        """Whether a process has it by `read_alone`."""
-        return claimed(self._path(name))
+    def is_being_read(self, name: str) -> bool:
+        """Whether a process holds it by `try_lock_reading`."""
+        return file_lock.is_locked(self._path(name))
 
     def path(self, name: str) -> Path:
-        """The file that holds it, for who only reads. Raises NotFound for what is no name of a blob."""
+        """Its file, to be read only. Raises NotFound for an invalid name."""
         return self._path(name)
 
     async def get(self, name: str) -> bytes:
-        """Raises NotFound, and StoreError when the bytes are no longer those that were kept."""
+        """Raises NotFound, and StoreError when the bytes on disk have changed."""
         return await asyncio.to_thread(self._get, name)
 
-    async def names(self) -> list[str]:
-        """All that are kept."""
-        return await asyncio.to_thread(self._names)
+    async def list_names(self) -> list[str]:
+        """The names of all blobs."""
+        return await asyncio.to_thread(self._list_names)
 
     async def delete(self, name: str) -> None:
-        """Forget it, and what is kept beside it; to forget what is not there is no error."""
+        """Delete it with what was derived from it; a missing blob is no error."""
         await asyncio.to_thread(self._delete, name)
 
-    def beside(self, name: str, what: str) -> bytes | None:
-        """What was made of a blob and kept beside it under that name; None where nothing was."""
+    def get_derived(self, name: str, kind: str) -> bytes | None:
+        """Data of that kind that was derived from a blob and stored beside it; None where there is none."""
         try:
-            return self._made(name, what).read_bytes()
+            return self._derived(name, kind).read_bytes()
         except FileNotFoundError:
             return None
 
-    def keep_beside(self, name: str, what: str, data: bytes) -> None:
-        """Keep what was made of a blob for as long as that is there. Raises StoreError when the disk is full."""
-        with self._said(), self._room() as folder:
+    def put_derived(self, name: str, kind: str, data: bytes) -> None:
+        """Store data derived from a blob for as long as the blob exists. Raises StoreError when the disk is full."""
+        with self._translated(), self._temporary() as folder:
             whole = Path(folder) / name
             whole.write_bytes(data)
             if self._path(name).exists():
-                whole.replace(self._made(name, what))
+                whole.replace(self._derived(name, kind))
         if not self._path(name).exists():
-            self._made(name, what).unlink(missing_ok=True)
+            self._derived(name, kind).unlink(missing_ok=True)
 
-    def _names(self) -> list[str]:
+    def _list_names(self) -> list[str]:
         return [path.name for path in self._folder.glob("[0-9a-f][0-9a-f]/*") if len(path.name) == 64]
 
     def _delete(self, name: str) -> None:
         path = self._path(name)
         path.unlink(missing_ok=True)
-        for made in path.parent.glob(f"{name}.*"):
-            made.unlink(missing_ok=True)
+        for derived in path.parent.glob(f"{name}.*"):
+            derived.unlink(missing_ok=True)
 
-    def _made(self, name: str, what: str) -> Path:
-        return self._path(name).with_name(f"{name}.{what}")
+    def _derived(self, name: str, kind: str) -> Path:
+        return self._path(name).with_name(f"{name}.{kind}")
 
-    def _beside(self, what: str) -> Path:
-        return self._folder.with_name(f"{self._folder.name}.{what}")
+    def _sibling(self, suffix: str) -> Path:
+        return self._folder.with_name(f"{self._folder.name}.{suffix}")
 
     def _path(self, name: str) -> Path:
         if len(name) != 64 or not set(name) <= set("0123456789abcdef"):
@@ -154,7 +154,7 @@ class Blobs:
 
     def _put(self, data: bytes) -> str:
         name = hashlib.sha256(data).hexdigest()
-        with self._said(), self._room() as folder:
+        with self._translated(), self._temporary() as folder:
             whole = Path(folder) / name
             with whole.open("wb") as handle:
                 handle.write(data)
@@ -162,8 +162,8 @@ class Blobs:
             self._place(whole, name)
         return name
 
-    def _room(self) -> tempfile.TemporaryDirectory[str]:
-        """A folder on the same disk, for what is not whole yet."""
+    def _temporary(self) -> tempfile.TemporaryDirectory[str]:
+        """A temporary folder on the same disk, for what is not complete yet."""
         self._folder.mkdir(parents=True, exist_ok=True)
         return tempfile.TemporaryDirectory(dir=self._folder, prefix="coming-")
 
@@ -173,8 +173,8 @@ class Blobs:
         whole.replace(path)
 
     @contextlib.contextmanager
-    def _said(self) -> Generator[None]:
-        """The disk's errors in a sentence."""
+    def _translated(self) -> Generator[None]:
+        """Turn the disk's errors into StoreErrors."""
         try:
             yield
         except OSError as error:
@@ -196,11 +196,11 @@ def _flush(handle: IO[bytes]) -> None:
 
 
 async def _gathered(source: AsyncIterable[bytes]) -> AsyncGenerator[bytes, None]:
-    """The same bytes in larger pieces."""
+    """Join small pieces into larger ones."""
     gathered = bytearray()
     async for data in source:
         gathered += data
-        if len(gathered) >= PIECE:
+        if len(gathered) >= MIN_WRITE_BYTES:
             yield bytes(gathered)
             gathered.clear()
     yield bytes(gathered)

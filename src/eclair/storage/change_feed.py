@@ -1,7 +1,7 @@
-"""Tells whoever listens what happens to conversations, as it happens. Nothing of it is kept.
+"""Feed of changes to conversations, as they happen. Nothing of it is stored.
 
-What another process writes to the same data is noticed by the database's own count of changes, which is looked at only
-while someone listens; which conversation it was is then not known.
+What another process writes is noticed by the storage's count of foreign writes, which is polled only while someone
+follows; which conversation it was is then not known.
 """
 
 from __future__ import annotations
@@ -12,76 +12,75 @@ from collections.abc import AsyncGenerator
 
 from eclair.errors import StoreError
 from eclair.schema.messages import Change, ChangeKind
-from eclair.storage.types import Store
+from eclair.storage.processes import ProcessStore
 
-GLANCE = 0.5
-"""Seconds between two looks at whether another process wrote."""
+POLL_INTERVAL_S = 0.5
 
 EVERYTHING = Change(None, "changed")
 
 log = logging.getLogger(__name__)
 
 
-class _Listener:
-    """What one follower has not read yet. The same news twice is news once, however slowly it reads."""
+class _Follower:
+    """Changes that one follower has not read yet; equal ones are kept once, however slowly it reads."""
 
     def __init__(self) -> None:
-        self.news: dict[Change, None] = {EVERYTHING: None}
+        self.pending: dict[Change, None] = {EVERYTHING: None}
         self.ended = False
         self.woken = asyncio.Event()
         self.woken.set()
 
-    def hear(self, change: Change) -> None:
-        self.news.pop(change, None)  # it comes last again, after what came between
-        self.news[change] = None
+    def add(self, change: Change) -> None:
+        self.pending.pop(change, None)  # it comes last again, after what came between
+        self.pending[change] = None
         self.woken.set()
 
 
-class Changes:
-    """`close` ends every follower."""
+class ChangeFeed:
+    """Publishes changes to every follower; `close` ends them."""
 
-    def __init__(self, store: Store) -> None:
-        self._store = store
-        self._listeners: set[_Listener] = set()
+    def __init__(self, processes: ProcessStore) -> None:
+        self._processes = processes
+        self._followers: set[_Follower] = set()
         self._watcher: asyncio.Task[None] | None = None
 
-    def tell(self, conversation: str | None, kind: ChangeKind) -> None:
-        """This has happened; None is to more conversations than can be named."""
-        for listener in self._listeners:
-            listener.hear(Change(conversation, kind))
+    def publish(self, conversation: str | None, kind: ChangeKind) -> None:
+        """Publish a change; None stands for more conversations than can be named."""
+        for follower in self._followers:
+            follower.add(Change(conversation, kind))
 
     async def follow(self) -> AsyncGenerator[list[Change], None]:
-        """What happens from now on, what came together in one list. The first, which comes at once, is EVERYTHING."""
-        listener = _Listener()
-        self._listeners.add(listener)
+        """Changes from now on, those that came together in one list. The first, at once, is EVERYTHING."""
+        follower = _Follower()
+        self._followers.add(follower)
         if self._watcher is None:
             self._watcher = asyncio.create_task(self._watch(), name="watch for other processes")
         try:
-            while not listener.ended:
-                await listener.woken.wait()
-                listener.woken.clear()
-                news, listener.news = list(listener.news), {}
-                if news:
-                    yield news
+            while not follower.ended:
+                await follower.woken.wait()
+                follower.woken.clear()
+                changes, follower.pending = list(follower.pending), {}
+                if changes:
+                    yield changes
         finally:
-            self._listeners.discard(listener)
-            if not self._listeners:
+            self._followers.discard(follower)
+            if not self._followers:
                 self._watcher.cancel()
                 self._watcher = None
 
     async def close(self) -> None:
-        for listener in self._listeners:
-            listener.ended = True
-            listener.woken.set()
+        for follower in self._followers:
+            follower.ended = True
+            follower.woken.set()
 
     async def _watch(self) -> None:
         seen: int | None = None
         while True:
             try:
-                version = await self._store.version()
+                version = await self._processes.get_foreign_version()
                 if seen not in (None, version):
-                    self.tell(None, "changed")
+                    self.publish(None, "changed")
                 seen = version
-            except StoreError as error:  # it is asked again, and what was written meanwhile is seen then
-                log.warning("whether another process wrote cannot be seen: %s", error.message)
-            await asyncio.sleep(GLANCE)
+            except StoreError as error:  # the next poll sees what was written meanwhile
+                log.warning("cannot see whether another process wrote: %s", error.message)
+            await asyncio.sleep(POLL_INTERVAL_S)

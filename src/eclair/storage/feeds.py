@@ -1,8 +1,6 @@
-"""The store port of the newsroom: feeds that an owner lists, the entries they brought, and the index in which those are
-found. Fetching and reading is not its affair.
+"""Port of news feeds: the feeds of an owner, the entries they brought, and the search in those.
 
-Whoever fetches a feed takes it first, so that no two processes do. All methods raise StoreError when the database
-cannot serve.
+Whoever fetches a feed claims it first, so that no two processes do.
 """
 
 from __future__ import annotations
@@ -16,11 +14,11 @@ from eclair.schema.feeds import Entry
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredFeed:
-    """A feed of an owner. Times are in milliseconds: it is fetched at `due`, was last asked at `checked` and last
-    brought something new at `brought`; while `taken` lies ahead somebody fetches it.
+    """A feed of an owner. Times are in milliseconds.
 
-    `failures` counts the fetches in a row that failed, `fault` says why the last one did; a feed that is `gone` is
-    asked no more. `etag`, `modified` and `digest` are those of what came last.
+    It is fetched at `due`, was last fetched at `checked` and last had something new at `brought`; while `taken` lies
+    ahead somebody is fetching it. `failures` counts failed fetches in a row, `fault` is the reason of the last one; a
+    feed that is `gone` is not fetched any more. `etag`, `modified` and `digest` belong to the latest content.
     """
 
     id: str
@@ -45,18 +43,20 @@ class StoredFeed:
 
 
 @dataclass(frozen=True, slots=True)
-class ListedFeed:
-    """A feed and how many of its entries are kept."""
+class FeedSummary:
+    """A feed and the number of its entries."""
 
     feed: StoredFeed
     entries: int
 
 
 @dataclass(frozen=True, slots=True)
-class FoundEntry:
-    """An entry that has words of a query. `share` is how much of the query's weight they are, rarer ones counting more,
-    and `titled` how much of it stands in the title; `at` is when it was published, or else first seen, in milliseconds,
-    `feed` the title of its feed."""
+class EntryHit:
+    """An entry that a search found. `feed` is the title of its feed.
+
+    `at` is when it was published, or else first seen, in milliseconds. `share` is the part of the query's weight that
+    it has, rarer words weighing more, and `titled` the part that stands in its title.
+    """
 
     entry: Entry
     feed: str
@@ -66,59 +66,63 @@ class FoundEntry:
 
 
 class FeedStore(Protocol):
-    async def add(self, feeds: Sequence[StoredFeed]) -> list[StoredFeed]:
-        """Keep those whose address the owner has not listed yet; these come back."""
+    async def add_feeds(self, feeds: Sequence[StoredFeed]) -> list[StoredFeed]:
+        """Add feeds whose address the owner does not have yet; the added ones."""
         ...
 
-    async def feed(self, owner: str, id: str) -> StoredFeed:
+    async def get_feed(self, owner: str, id: str) -> StoredFeed:
         """Raises NotFound."""
         ...
 
-    async def feeds(self, owner: str) -> list[ListedFeed]:
-        """By their titles."""
+    async def list_feeds(self, owner: str) -> list[FeedSummary]:
+        """By title."""
         ...
 
-    async def activate(self, owner: str, id: str, now: int, *, active: bool) -> StoredFeed:
-        """Have it fetched from now on, or no more. Raises NotFound."""
+    async def set_active(self, owner: str, id: str, now: int, *, active: bool) -> StoredFeed:
+        """Start or stop fetching it. Raises NotFound."""
         ...
 
-    async def delete(self, owner: str, id: str) -> None:
+    async def delete_feed(self, owner: str, id: str) -> None:
         """Erase it with its entries. Raises NotFound."""
         ...
 
-    async def make_due(self, owner: str, now: int, id: str | None = None) -> list[str]:
-        """Have all active feeds fetched at once, or that one even if it was gone; their ids. Raises NotFound."""
+    async def mark_due(self, owner: str, now: int, id: str | None = None) -> list[str]:
+        """Make all active feeds due now, or only that one, even if it was gone; their ids. Raises NotFound."""
         ...
 
-    async def take(self, now: int, until: int, busy: Collection[str] = ()) -> StoredFeed | None:
-        """Take the feed that is due the longest, whoever owns it, but none of a host that is `busy`."""
+    async def claim_due(self, now: int, until: int, busy: Collection[str] = ()) -> StoredFeed | None:
+        """Claim the feed that has been due longest, whoever owns it, except on hosts that are `busy`."""
         ...
 
-    async def next_due(self) -> int | None:
-        """When the next feed that nobody has taken is due."""
+    async def get_next_due(self) -> int | None:
+        """The millisecond at which the next unclaimed feed is due."""
         ...
 
-    async def put(self, feed: StoredFeed, entries: Sequence[Entry], now: int, most: int) -> int:
-        """Give back a feed that was taken, as it is now, with what it brought; at most so many of its entries stay, the
-        newest. How many were new comes back; nothing is kept of a feed that was deleted meanwhile. Where its address
-        changed to one that the owner lists already, it keeps the old one."""
+    async def save_fetch(self, feed: StoredFeed, entries: Sequence[Entry], now: int, most: int) -> int:
+        """Save a claimed feed with what it brought and keep its newest `most` entries; how many were new.
+
+        Nothing is kept of a feed that was deleted meanwhile. Where its address changed to one that the owner has
+        already, it keeps the old one.
+        """
         ...
 
-    async def sweep(self, before: int) -> int:
-        """Erase entries from before that millisecond; how many there were."""
+    async def erase_entries(self, before: int) -> int:
+        """Erase entries older than that millisecond; how many."""
         ...
 
-    async def find(
+    async def search_entries(
         self, owner: str, query: str, limit: int, *, least: float = 0.0, since: int | None = None
-    ) -> list[FoundEntry]:
-        """Entries of active feeds from `since` on that have at least the share `least` of the query, by that share and
-        then the newest first."""
+    ) -> list[EntryHit]:
+        """Entries of active feeds from `since` on with at least the share `least` of the query.
+
+        Best share first, and the newest first among equals.
+        """
         ...
 
-    async def newest(self, owner: str, limit: int, language: str | None, since: int) -> list[FoundEntry]:
-        """The newest entries from `since` on, of one language if it is given; their share is 1."""
+    async def list_newest_entries(self, owner: str, limit: int, language: str | None, since: int) -> list[EntryHit]:
+        """The newest entries from `since` on, in one language if given; their share is 1."""
         ...
 
-    async def entry(self, owner: str, url: str) -> FoundEntry | None:
-        """The latest entry that stands for that page."""
+    async def find_entry(self, owner: str, url: str) -> EntryHit | None:
+        """The latest entry with that page address."""
         ...

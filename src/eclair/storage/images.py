@@ -1,4 +1,4 @@
-"""The store port of pictures that were made: whose they are and how. Their bytes are elsewhere (`storage/blobs.py`)."""
+"""Port of generated images: whose they are and how they were made. `storage/blobs.py` keeps their bytes."""
 
 from __future__ import annotations
 
@@ -10,40 +10,44 @@ from eclair.schema.images import Picture
 
 
 @dataclass(frozen=True, slots=True)
-class ListedPictures:
-    """A page of the list. `next` is where the next one begins, if there is one."""
+class ImagePage:
+    """A page of the list. `next` is the cursor of the page after it, if any."""
 
     pictures: list[Picture]
     next: str | None
 
 
-class PictureStore(Protocol):
-    async def add(self, picture: Picture, message: str | None = None) -> None:
-        """Keep one, with the message that it is part of and goes with. Raises NotFound where the owner has no such
-        conversation, or that has no such message."""
+class ImageStore(Protocol):
+    async def add_image(self, picture: Picture, message: str | None = None) -> None:
+        """Add one, with the message that it is part of and goes with.
+
+        Raises NotFound where the owner has no such conversation, or that has no such message.
+        """
         ...
 
-    async def picture(self, owner: str, id: str) -> Picture:
+    async def get_image(self, owner: str, id: str) -> Picture:
         """Raises NotFound where there is none, or its conversation is deleted."""
         ...
 
-    async def pictures(self, owner: str, limit: int, *, words: str = "", before: str | None = None) -> ListedPictures:
-        """Newest first; of those that were to show each of the words, or one that begins so. `before` is the `next` of
-        the page before."""
+    async def list_images(self, owner: str, limit: int, *, words: str = "", before: str | None = None) -> ImagePage:
+        """Newest first; only those whose prompt has each of `words`, or a word beginning with it.
+
+        `before` is the `next` of the previous page.
+        """
         ...
 
-    async def delete(self, owner: str, id: str) -> None:
+    async def delete_image(self, owner: str, id: str) -> None:
         """Raises NotFound."""
         ...
 
-    async def gone(self) -> list[str]:
-        """The names of blobs that no picture has any more."""
+    async def list_orphaned_blobs(self) -> list[str]:
+        """Names of blobs that no image has any more and that are still to be deleted."""
         ...
 
-    async def forget(self, blobs: Sequence[str]) -> None:
-        """They are deleted."""
+    async def forget_blobs(self, blobs: Sequence[str]) -> None:
+        """Drop deleted blobs from the list of orphans."""
         ...
 
-    async def held(self) -> set[str]:
-        """The names of all blobs that pictures have."""
+    async def list_blobs(self) -> set[str]:
+        """Names of all blobs that images have."""
         ...

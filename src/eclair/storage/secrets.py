@@ -1,7 +1,7 @@
-"""Keys of servers, encrypted at rest. The secret that opens them is in a file of its own, apart from the database.
+"""Encryption of server keys at rest. The secret is in a file of its own, apart from the database.
 
-What is locked is AES-256-GCM: twelve random bytes, then the text and its tag. Each is bound to where it belongs, so
-that a key that is moved to another server's row does not open.
+AES-256-GCM: twelve random bytes, then the text and its tag. Each key is bound to its place, so that one moved to
+another server's row cannot be decrypted.
 """
 
 from __future__ import annotations
@@ -15,16 +15,16 @@ from pathlib import Path
 from eclair.errors import SettingsError
 from eclair.settings import Settings
 
-FILE = "secret.key"
-SHORTEST = 32
-"""Characters that the secret's file holds at least; `openssl rand -base64 32` writes more."""
-NONCE = 12
+KEY_FILE = "secret.key"
+MIN_SECRET_CHARS = 32
+"""`openssl rand -base64 32` writes more."""
+NONCE_BYTES = 12
 
 
 class Vault:
-    """Locks and unlocks with the secret in the file at `path`, which is read when it is needed.
+    """Encrypts and decrypts with the secret in the file at `path`, which is read when it is needed.
 
-    `ours` says that it may be made where it is not there.
+    With `ours`, a missing file is created.
     """
 
     def __init__(self, path: Path, *, ours: bool) -> None:
@@ -34,42 +34,48 @@ class Vault:
     @classmethod
     def configured(cls, settings: Settings) -> Vault:
         given = settings.secret_key_file
-        return cls(given or settings.data_dir / FILE, ours=given is None)
+        return cls(given or settings.data_dir / KEY_FILE, ours=given is None)
 
-    def lock(self, text: str, place: str) -> bytes:
-        """`text`, to be opened for the same `place` only. Raises SettingsError without a usable secret."""
+    def encrypt(self, text: str, place: str) -> bytes:
+        """Encrypt `text` for that `place` only. Raises SettingsError without a usable secret."""
         from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
         if self._ours and not self.path.exists():
             _make(self.path)
-        nonce = os.urandom(NONCE)
+        nonce = os.urandom(NONCE_BYTES)
         return nonce + AESGCM(self._secret()).encrypt(nonce, text.encode(), place.encode())
 
-    def unlock(self, locked: bytes, place: str) -> str:
-        """Raises SettingsError where the secret is gone, or another than what locked it."""
+    def decrypt(self, encrypted: bytes, place: str) -> str:
+        """Raises SettingsError where the secret is missing or not the one it was encrypted with."""
         from cryptography.exceptions import InvalidTag
         from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
         try:
-            return AESGCM(self._secret()).decrypt(locked[:NONCE], locked[NONCE:], place.encode()).decode()
+            return (
+                AESGCM(self._secret())
+                .decrypt(encrypted[:NONCE_BYTES], encrypted[NONCE_BYTES:], place.encode())
+                .decode()
+            )
         except (InvalidTag, ValueError):
             raise SettingsError(f"{self.path} does not open it; put back the file that it was locked with.") from None
 
     def _secret(self) -> bytes:
-        """32 bytes, from whatever the file holds."""
+        """A key of 32 bytes, derived from the content of the file."""
         try:
             text = self.path.read_bytes().strip()
         except FileNotFoundError:
             raise SettingsError(f"{self.path} is not there; put it back.") from None
         except OSError as error:
             raise SettingsError(f"{self.path} cannot be read: {error.strerror}; check who may read it.") from None
-        if len(text) < SHORTEST:
-            raise SettingsError(f"{self.path} holds fewer than {SHORTEST} characters; write a longer secret into it.")
+        if len(text) < MIN_SECRET_CHARS:
+            raise SettingsError(
+                f"{self.path} holds fewer than {MIN_SECRET_CHARS} characters; write a longer secret into it."
+            )
         return hashlib.sha256(text).digest()
 
 
 def _make(path: Path) -> None:
-    """A new secret, for its owner's eyes; whole or not at all, and never in the place of one that is there."""
+    """Create a new secret atomically, readable by its owner only; an existing one is never replaced."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=".secret-")  # with mode 0600

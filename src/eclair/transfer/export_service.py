@@ -16,7 +16,7 @@ from eclair.chat.runs import Runs
 from eclair.errors import NotFound
 from eclair.images.gallery import Gallery
 from eclair.schema.images import Picture
-from eclair.storage.types import Store
+from eclair.storage.base import Storage
 from eclair.transfer.export_view import Exported
 from eclair.transfer.exporters import RENDERERS, Format
 
@@ -26,12 +26,12 @@ AT_ONCE = 100
 IN_ZIP: tuple[Format, ...] = ("json", "markdown")
 
 
-async def gather(store: Store, runs: Runs, owner: str, id: str, gallery: Gallery | None = None) -> Exported:
+async def gather(storage: Storage, runs: Runs, owner: str, id: str, gallery: Gallery | None = None) -> Exported:
     """A conversation as it is now, an answer that is being written with what there is of it; with a `gallery` the
     pictures of the branch that is shown too. Raises NotFound."""
-    conversation, messages = await store.tree(owner, id)
+    conversation, messages = await storage.conversations.get_tree(owner, id)
     whole = [
-        (await runs.fold(await store.run(owner, message.run)))[0]
+        (await runs.fold(await storage.runs.get_run(owner, message.run)))[0]
         if message.status == "running" and message.run is not None
         else message
         for message in messages
@@ -65,19 +65,19 @@ def zip_name() -> str:
 
 
 async def everything(
-    store: Store,
+    storage: Storage,
     runs: Runs,
     gallery: Gallery,
     owner: str,
     progress: Callable[[int, int], None] = lambda done, of: None,
 ) -> AsyncGenerator[bytes, None]:
     """A zip of all conversations and pictures, in pieces as they come. One that is deleted meanwhile is not in it."""
-    ids = await store.conversation_ids(owner)
+    ids = await storage.conversations.list_conversation_ids(owner)
     out = _Pipe()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
         for done, id in enumerate(ids, 1):
             try:
-                exported = await gather(store, runs, owner, id)
+                exported = await gather(storage, runs, owner, id)
             except NotFound:
                 continue
             await asyncio.to_thread(_add, archive, exported)

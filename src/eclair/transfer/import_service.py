@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from eclair.errors import Conflict, NotFound, StoreError
 from eclair.schema.ids import Clock, new_id
-from eclair.storage.change_feed import Changes
-from eclair.storage.types import Store
+from eclair.storage.base import Storage
+from eclair.storage.change_feed import ChangeFeed
 from eclair.transfer.normalize import Imported
 
 if TYPE_CHECKING:
@@ -52,8 +52,8 @@ class _Waiting:
 class Imports:
     """Holds what was read until it is imported, dropped or too old; `folder` has the unnamed files."""
 
-    def __init__(self, store: Store, folder: Path, changes: Changes, clock: Clock = time.time) -> None:
-        self._store = store
+    def __init__(self, storage: Storage, folder: Path, changes: ChangeFeed, clock: Clock = time.time) -> None:
+        self._storage = storage
         self._folder = folder
         self._changes = changes
         self._clock = clock
@@ -88,13 +88,13 @@ class Imports:
         waiting = self._waiting[id]
         waiting.busy = True
         try:
-            async for progress in bring_in(self._store, owner, waiting.staged):
+            async for progress in bring_in(self._storage, owner, waiting.staged):
                 yield progress
         except BaseException:
             waiting.busy = False
             raise
         finally:
-            self._changes.tell(None, "changed")
+            self._changes.publish(None, "changed")
         self._close(id)
 
     def drop(self, id: str) -> None:
@@ -159,13 +159,13 @@ class _Stopped(Exception):
     """Nobody waits for the reading any more."""
 
 
-async def bring_in(store: Store, owner: str, staged: Staged) -> AsyncGenerator[Progress, None]:
+async def bring_in(storage: Storage, owner: str, staged: Staged) -> AsyncGenerator[Progress, None]:
     """Keep each conversation that is not here yet, in a transaction of its own. Raises StoreError."""
     of = staged.preview.conversations
     progress = Progress(0, of, 0, 0, 0, staged.preview.problems)
     conversations = staged.conversations()
     while (imported := await _next(conversations)) is not None:
-        added, problem = await _add(store, owner, imported)
+        added, problem = await _add(storage, owner, imported)
         progress = replace(
             progress,
             done=progress.done + 1,
@@ -177,9 +177,9 @@ async def bring_in(store: Store, owner: str, staged: Staged) -> AsyncGenerator[P
         yield progress
 
 
-async def _add(store: Store, owner: str, imported: Imported) -> tuple[bool, tuple[str, ...]]:
+async def _add(storage: Storage, owner: str, imported: Imported) -> tuple[bool, tuple[str, ...]]:
     try:
-        return await store.add_tree(replace(imported.conversation, owner=owner), imported.messages), ()
+        return await storage.conversations.add_tree(replace(imported.conversation, owner=owner), imported.messages), ()
     except Conflict as error:
         return False, (f"{imported.conversation.title!r} was left out: {error.message}",)
 

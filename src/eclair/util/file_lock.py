@@ -1,6 +1,4 @@
-"""Claims: one process at a time does a thing. A claim is a lock on a file, which the system takes off when its process
-ends, however it ends.
-"""
+"""Locks on files between processes. The system releases a lock when its process ends, however it ends."""
 
 from __future__ import annotations
 
@@ -10,58 +8,111 @@ import fcntl
 import os
 from collections.abc import AsyncGenerator, Generator
 from pathlib import Path
+from typing import Self
 
-AGAIN = 0.02
-"""Seconds between two looks at whether another has finished."""
+RETRY_INTERVAL_S = 0.02
+
+
+class HeldLock:
+    """A lock that is held until `release`, the end of a `with` block, or the end of the process."""
+
+    def __init__(self, handle: int) -> None:
+        self._handle = handle
+
+    def release(self) -> None:
+        os.close(self._handle)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.release()
+
+
+def hold(path: Path) -> HeldLock:
+    """Lock a file, creating it as needed, and wait for other holders. Blocks the thread. Raises OSError."""
+    handle = _open_or_create(path)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+    except BaseException:
+        os.close(handle)
+        raise
+    return HeldLock(handle)
+
+
+def try_hold(path: Path) -> HeldLock | None:
+    """Lock a file, creating it as needed; None while another holds it. Raises OSError.
+
+    A file that its holder removed on release is created again, so that two never hold different files of one name.
+    """
+    while True:
+        handle = _open_or_create(path)
+        if not _flock(handle, fcntl.LOCK_EX):
+            os.close(handle)
+            return None
+        if _is_same_file(handle, path):
+            return HeldLock(handle)
+        os.close(handle)
 
 
 @contextlib.contextmanager
-def claim(path: Path) -> Generator[bool]:
-    """Within, whether the file at `path` is claimed here; not if another has it. What is not there nobody has."""
-    handle = _opened(path)
+def try_lock(path: Path) -> Generator[bool]:
+    """Lock an existing file within the block; False if another holds it. True for a missing file: nobody can."""
+    handle = _open(path)
     if handle is None:
         yield True
         return
     try:
-        yield _locked(handle, fcntl.LOCK_EX)
+        yield _flock(handle, fcntl.LOCK_EX)
     finally:
         os.close(handle)
 
 
-def claimed(path: Path) -> bool:
-    """Whether anybody has claimed the file."""
-    handle = _opened(path)
+def is_locked(path: Path) -> bool:
+    """Whether anybody holds the file; False where it is missing."""
+    handle = _open(path)
     if handle is None:
         return False
     try:
-        return not _locked(handle, fcntl.LOCK_SH)
+        return not _flock(handle, fcntl.LOCK_SH)
     finally:
         os.close(handle)
 
 
 @contextlib.asynccontextmanager
-async def alone(path: Path) -> AsyncGenerator[None]:
-    """Wait for the others, and have the file, which is made where it is not there. Raises OSError."""
+async def lock(path: Path) -> AsyncGenerator[None]:
+    """Lock a file within the block, creating it as needed; waits for other holders. Raises OSError."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle = os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+    handle = _open_or_create(path)
     try:
-        while not _locked(handle, fcntl.LOCK_EX):  # noqa: ASYNC110  another process has it
-            await asyncio.sleep(AGAIN)
+        while not _flock(handle, fcntl.LOCK_EX):  # noqa: ASYNC110  another process holds it
+            await asyncio.sleep(RETRY_INTERVAL_S)
         yield
     finally:
         os.close(handle)
 
 
-def _opened(path: Path) -> int | None:
+def _open(path: Path) -> int | None:
     try:
         return os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except FileNotFoundError:
         return None
 
 
-def _locked(handle: int, kind: int) -> bool:
+def _open_or_create(path: Path) -> int:
+    return os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+
+
+def _flock(handle: int, kind: int) -> bool:
     try:
         fcntl.flock(handle, kind | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
     return True
+
+
+def _is_same_file(handle: int, path: Path) -> bool:
+    try:
+        return os.fstat(handle).st_ino == path.stat().st_ino
+    except FileNotFoundError:
+        return False

@@ -12,11 +12,11 @@ from eclair.llm.servers.engines import taken_names, unlocked
 from eclair.llm.servers.jurisdiction import Place, place
 from eclair.network.gate import Door
 from eclair.settings import Settings
-from eclair.storage.readonly import added
+from eclair.storage.open import read_added_servers
 from eclair.storage.secrets import Vault
-from eclair.storage.types import AddedServer
+from eclair.storage.servers import StoredServer
 
-Listing = Callable[[], Awaitable[Sequence[AddedServer]]]
+Listing = Callable[[], Awaitable[Sequence[StoredServer]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +56,8 @@ class PictureServer:
 def glanced(settings: Settings) -> Listing:
     """Those that were added, read without a store that is open."""
 
-    async def listing() -> Sequence[AddedServer]:
-        return await asyncio.to_thread(added, settings.data_dir)
+    async def listing() -> Sequence[StoredServer]:
+        return await asyncio.to_thread(read_added_servers, settings.data_dir)
 
     return listing
 
@@ -77,7 +77,7 @@ class PictureServers:
         taken = taken_names(self._settings)
         return found + [self._added(each) for each in await self._listing() if each.name not in taken]
 
-    def _added(self, server: AddedServer) -> PictureServer:
+    def _added(self, server: StoredServer) -> PictureServer:
         key, problem = None, None
         try:
             key = unlocked(server, self._vault)

@@ -15,13 +15,13 @@ from eclair.llm.servers.bfl import draws_only
 from eclair.llm.servers.jurisdiction import place
 from eclair.network.gate import CLOSED, Door
 from eclair.settings import Settings
-from eclair.storage.readonly import added
+from eclair.storage.open import read_added_servers
 from eclair.storage.secrets import Vault
-from eclair.storage.types import AddedServer
+from eclair.storage.servers import StoredServer
 
 RESERVED = ("embedded", "scripted")
 
-Listing = Callable[[], Awaitable[list[AddedServer]]]
+Listing = Callable[[], Awaitable[list[StoredServer]]]
 
 
 Probes = Callable[[], Awaitable[Mapping[str, str]]]
@@ -57,15 +57,15 @@ class AddedEngines:
         self._settings = settings
         self._listing = listing
         self._vault = vault or Vault.configured(settings)
-        self._built: dict[str, tuple[AddedServer, OpenAIEngine]] = {}
+        self._built: dict[str, tuple[StoredServer, OpenAIEngine]] = {}
         self._retired: list[OpenAIEngine] = []
 
     @classmethod
     def glanced(cls, settings: Settings, door: Door) -> AddedEngines:
         """Those that were added until now, without a store that is open."""
 
-        async def listing() -> list[AddedServer]:
-            return await asyncio.to_thread(added, settings.data_dir)
+        async def listing() -> list[StoredServer]:
+            return await asyncio.to_thread(read_added_servers, settings.data_dir)
 
         return cls(settings, listing, door=door)
 
@@ -94,7 +94,7 @@ class AddedEngines:
         for engine in self._retired:
             await engine.close()
 
-    def _engine(self, server: AddedServer) -> OpenAIEngine:
+    def _engine(self, server: StoredServer) -> OpenAIEngine:
         built = self._built.get(server.name)
         if built is not None and built[0] == server:
             return built[1]
@@ -131,12 +131,12 @@ def bound(name: str, url: str) -> str:
     return f"{name} {address.scheme}://{address.netloc}"
 
 
-def unlocked(server: AddedServer, vault: Vault) -> str | None:
+def unlocked(server: StoredServer, vault: Vault) -> str | None:
     """The key of a server. Raises SettingsError where it cannot be read."""
     if server.key is None:
         return None
     try:
-        return vault.unlock(server.key, bound(server.name, server.url))
+        return vault.decrypt(server.key, bound(server.name, server.url))
     except SettingsError as error:
         raise SettingsError(
             f"The key of the engine {server.name} cannot be read: {error.message.rstrip('.')}, or set the key again."

@@ -26,9 +26,10 @@ from eclair.network.gate import CLOSED, Door
 from eclair.network.policy import is_loopback, without_login
 from eclair.schema.ids import Clock
 from eclair.settings import EngineSettings, Settings
-from eclair.storage.readonly import added
+from eclair.storage.base import Storage
+from eclair.storage.open import read_added_servers
 from eclair.storage.secrets import Vault
-from eclair.storage.types import AddedServer, Store
+from eclair.storage.servers import StoredServer
 
 LONGEST_NAME = 40
 LONGEST = 2000
@@ -76,7 +77,7 @@ class Servers:
     def __init__(
         self,
         settings: Settings,
-        store: Store,
+        storage: Storage,
         vault: Vault | None = None,
         clock: Clock = time.time,
         *,
@@ -84,14 +85,14 @@ class Servers:
     ) -> None:
         self._door = door
         self._settings = settings
-        self._store = store
+        self._storage = storage
         self._vault = vault or Vault.configured(settings)
         self._clock = clock
 
     async def all(self) -> list[Server]:
         """Those of the settings file, then those that were added. Raises StoreError."""
-        probes = await self._store.probes()
-        return _shown(self._settings, await self._store.servers(), self._vault, probes)
+        probes = await self._storage.servers.list_probes()
+        return _shown(self._settings, await self._storage.servers.list_servers(), self._vault, probes)
 
     async def get(self, name: str) -> Server:
         """Raises NotFound."""
@@ -108,8 +109,8 @@ class Servers:
             raise Conflict(f"The name {name!r} is taken by an engine of the settings; choose another.")
         if change.url is None:
             raise InvalidInput("An engine needs its address.", param="url")
-        blank = AddedServer(name, checked_address(change.url), None, (), None, None, int(self._clock() * 1000))
-        await self._store.add_server(self._changed(blank, change))
+        blank = StoredServer(name, checked_address(change.url), None, (), None, None, int(self._clock() * 1000))
+        await self._storage.servers.add_server(self._changed(blank, change))
         return await self.get(name)
 
     async def change(self, name: str, change: Change) -> Server:
@@ -118,13 +119,13 @@ class Servers:
         Raises what `add` raises, and NotFound.
         """
         self._refuse_settings(name)
-        await self._store.change_server(name, lambda server: self._changed(server, change))
+        await self._storage.servers.edit_server(name, lambda server: self._changed(server, change))
         return await self.get(name)
 
     async def remove(self, name: str) -> None:
         """Raises NotFound, and Conflict for one of the settings file."""
         self._refuse_settings(name)
-        await self._store.delete_server(name)
+        await self._storage.servers.delete_server(name)
 
     async def probe(self, name: str) -> AsyncGenerator[Finding | Probe, None]:
         """Try what a server can do: each finding as it comes, then all of them, which are kept.
@@ -139,14 +140,14 @@ class Servers:
         async with aclosing(prober.findings()) as findings:
             async for found in findings:
                 if isinstance(found, Probe):
-                    await self._store.keep_probe(name, orjson.dumps(asdict(found)).decode())
+                    await self._storage.servers.save_probe(name, orjson.dumps(asdict(found)).decode())
                 yield found
 
     async def _access(self, name: str) -> tuple[str | None, tuple[str, ...]]:
         configured = self._settings.engines.get(name)
         if configured is not None:
             return configured.key, configured.models
-        for server in await self._store.servers():
+        for server in await self._storage.servers.list_servers():
             if server.name == name:
                 return unlocked(server, self._vault), server.models
         raise NotFound(f"There is no engine {name!r} any more.")
@@ -155,14 +156,14 @@ class Servers:
         if name in self._settings.engines:
             raise Conflict(f"The engine {name!r} is in the settings; change it there (`eclair config` says where).")
 
-    def _changed(self, server: AddedServer, change: Change) -> AddedServer:
+    def _changed(self, server: StoredServer, change: Change) -> StoredServer:
         if change.url is not None:
             url = checked_address(change.url)
             moved = bound(server.name, url) != bound(server.name, server.url)
             server = replace(server, url=url, key=None if moved else server.key)
         if change.key is not None:
             key = checked_key(change.key)
-            server = replace(server, key=self._vault.lock(key, bound(server.name, server.url)) if key else None)
+            server = replace(server, key=self._vault.encrypt(key, bound(server.name, server.url)) if key else None)
         if change.models is not None:
             server = replace(server, models=checked_models(change.models))
         if change.context is not None:
@@ -174,7 +175,7 @@ class Servers:
 
 def glanced(settings: Settings) -> list[Server]:
     """All of them, read without opening the store; without what was found out about them. Raises StoreError."""
-    return _shown(settings, added(settings.data_dir), Vault.configured(settings), {})
+    return _shown(settings, read_added_servers(settings.data_dir), Vault.configured(settings), {})
 
 
 def checked_name(text: str) -> str:
@@ -254,7 +255,7 @@ def configured(settings: Settings, probes: Mapping[str, str] = MappingProxyType(
     return [_configured(name, server, probes) for name, server in settings.engines.items()]
 
 
-def _shown(settings: Settings, added: Sequence[AddedServer], vault: Vault, probes: Mapping[str, str]) -> list[Server]:
+def _shown(settings: Settings, added: Sequence[StoredServer], vault: Vault, probes: Mapping[str, str]) -> list[Server]:
     """Those of the settings, then those that were added."""
     taken = taken_names(settings)
     return configured(settings, probes) + [
@@ -277,7 +278,7 @@ def _configured(name: str, server: EngineSettings, probes: Mapping[str, str]) ->
     )
 
 
-def _added(server: AddedServer, vault: Vault, probes: Mapping[str, str]) -> Server:
+def _added(server: StoredServer, vault: Vault, probes: Mapping[str, str]) -> Server:
     problem = None
     try:
         unlocked(server, vault)

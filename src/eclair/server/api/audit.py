@@ -12,7 +12,7 @@ from starlette.responses import StreamingResponse
 from eclair.app import OWNER, App
 from eclair.network.audit_export import MEDIA, Format, exported
 from eclair.network.policy import Policy, Purpose
-from eclair.storage.audit import Call, Filter, Verdict
+from eclair.storage.audit import CallFilter, CallRecord, Verdict
 
 Before = Annotated[int | None, Query(ge=1, le=(1 << 63) - 1)]
 Text = Annotated[str | None, Query(max_length=255)]
@@ -39,7 +39,7 @@ class CallBody(BaseModel):
     reason: str | None
 
     @classmethod
-    def of(cls, call: Call) -> Self:
+    def of(cls, call: CallRecord) -> Self:
         return cls(**{name: getattr(call, name) for name in cls.model_fields})
 
 
@@ -58,18 +58,18 @@ class Calls(BaseModel):
 
 def wanted(
     run: Text = None, host: Text = None, verdict: Verdict | None = None, purpose: Purpose | None = None
-) -> Filter:
+) -> CallFilter:
     """Which calls the query asks for."""
     name = (host or "").strip().lower().rstrip(".")
-    return Filter(run=run or None, host=name or None, verdict=verdict, purpose=purpose)
+    return CallFilter(run=run or None, host=name or None, verdict=verdict, purpose=purpose)
 
 
-Wanted = Annotated[Filter, Depends(wanted)]
+Wanted = Annotated[CallFilter, Depends(wanted)]
 
 
 def router(app: App) -> APIRouter:
     api = APIRouter(prefix="/api/egress", tags=["egress"])
-    ledger = app.store.egress
+    ledger = app.storage.audit
 
     @api.get("")
     async def list_calls(
@@ -78,13 +78,13 @@ def router(app: App) -> APIRouter:
         before: Before = None,
     ) -> Calls:
         await app.calls.flush()
-        calls = await ledger.calls(OWNER, which, limit + 1, before)
+        calls = await ledger.list_calls(OWNER, which, limit + 1, before)
         return Calls(
             policy=app.settings.egress,
             hosts=app.settings.egress_hosts,
             private=app.settings.private_addresses,
             days=app.settings.egress_days,
-            counts=await ledger.count(OWNER, which),
+            counts=await ledger.count_calls(OWNER, which),
             calls=[CallBody.of(call) for call in calls[:limit]],
             next=calls[limit - 1].id if len(calls) > limit else None,
         )

@@ -10,7 +10,7 @@ from fastapi import APIRouter
 
 from eclair.app import App
 from eclair.server.sse import EventStream
-from eclair.storage.change_feed import Changes
+from eclair.storage.change_feed import ChangeFeed
 
 
 def router(app: App) -> APIRouter:
@@ -23,7 +23,7 @@ def router(app: App) -> APIRouter:
     return api
 
 
-async def _events(changes: Changes) -> AsyncGenerator[bytes, None]:
+async def _events(changes: ChangeFeed) -> AsyncGenerator[bytes, None]:
     async with aclosing(changes.follow()) as followed:
         async for news in followed:
             yield b"".join(b"data: %s\n\n" % orjson.dumps(change) for change in news)

@@ -14,7 +14,7 @@ from eclair.errors import InvalidInput
 from eclair.schema.messages import Conversation, Hit, Message, Mode, Web
 from eclair.server.api.turns import ModelName
 from eclair.server.request_body import Body
-from eclair.storage.types import Edit, Place
+from eclair.storage.conversations import ConversationCursor, ConversationEdit
 
 LONGEST_TAG = 40
 MOST_TAGS = 12
@@ -50,9 +50,9 @@ class ChangedConversation(Body):
     mode: Mode | None = None
     web: Web | None = None
 
-    def edit(self) -> Edit:
+    def edit(self) -> ConversationEdit:
         """A `model`, `mode` or `web` of null takes that away; anything else of null stays."""
-        return Edit(
+        return ConversationEdit(
             title=self.title,
             leaf=self.leaf,
             pinned=self.pinned,
@@ -106,7 +106,9 @@ def router(app: App) -> APIRouter:
         limit: Annotated[int, Query(ge=1, le=200)] = 50,
     ) -> ConversationList:
         place = None if before is None else _place(before)
-        listed = await app.store.conversations(OWNER, limit, archived=archived, tag=tag, before=place)
+        listed = await app.storage.conversations.list_conversations(
+            OWNER, limit, archived=archived, tag=tag, before=place
+        )
         return ConversationList(
             pinned=listed.pinned,
             conversations=listed.conversations,
@@ -115,16 +117,16 @@ def router(app: App) -> APIRouter:
 
     @api.get("/tags")
     async def list_tags(archived: bool = False) -> TagList:
-        counts = await app.store.tags(OWNER, archived=archived)
+        counts = await app.storage.conversations.count_tags(OWNER, archived=archived)
         return TagList(tags=[TagCount(tag=tag, count=count) for tag, count in counts.items()])
 
     @api.get("/count")
     async def count_conversations() -> Count:
-        return Count(conversations=await app.store.count(OWNER))
+        return Count(conversations=await app.storage.conversations.count_conversations(OWNER))
 
     @api.get("/conversations/{id}")
     async def read_conversation(id: str) -> WholeConversation:
-        conversation, messages = await app.store.tree(OWNER, id)
+        conversation, messages = await app.storage.conversations.get_tree(OWNER, id)
         running = next((message.run for message in messages if message.status == "running"), None)
         return WholeConversation(conversation=conversation, messages=messages, running=running)
 
@@ -136,14 +138,14 @@ def router(app: App) -> APIRouter:
 
     @api.get("/search")
     async def search(q: str, limit: Annotated[int, Query(ge=1, le=100)] = 20) -> Hits:
-        return Hits(hits=await app.store.search(OWNER, q, limit))
+        return Hits(hits=await app.storage.conversations.search_messages(OWNER, q, limit))
 
     return api
 
 
-def _place(cursor: str) -> Place:
+def _place(cursor: str) -> ConversationCursor:
     """Where a page begins, from the `next` of the one before."""
     found = re.fullmatch(r"(\d{1,16})\.(\w{1,64})", cursor, re.ASCII)
     if found is None:
         raise InvalidInput("`before` is the `next` of the page before; leave it out for the first.", param="before")
-    return Place(int(found[1]), found[2])
+    return ConversationCursor(int(found[1]), found[2])

@@ -11,7 +11,7 @@ from eclair.app import OWNER, App
 from eclair.schema.messages import Conversation
 from eclair.server.api.conversations import Count
 from eclair.server.request_body import Body
-from eclair.storage.types import Deleted
+from eclair.storage.conversations import Deletion
 
 LATEST = 2**53 - 1
 """The largest whole number that every client can write."""
@@ -25,7 +25,7 @@ def router(app: App) -> APIRouter:
     api = APIRouter(prefix="/api/conversations", tags=["conversations"])
 
     @api.delete("")
-    async def delete_all_conversations(confirm: Literal["all"], forever: bool = False) -> Deleted:
+    async def delete_all_conversations(confirm: Literal["all"], forever: bool = False) -> Deletion:
         assert confirm
         return await app.keeping.delete_all(OWNER, forever=forever)
 

@@ -14,7 +14,7 @@ from eclair.app import OWNER, App
 from eclair.errors import InvalidInput, TooLarge
 from eclair.schema.feeds import Outline
 from eclair.server.request_body import Body
-from eclair.storage.feeds import ListedFeed, StoredFeed
+from eclair.storage.feeds import FeedSummary, StoredFeed
 from eclair.web.feeds.parser import LARGEST, Starter, starters, write_opml
 from eclair.web.feeds.service import State, state_of
 
@@ -41,7 +41,7 @@ class FeedBody(BaseModel):
     fault: str | None
 
     @classmethod
-    def of(cls, listed: ListedFeed) -> FeedBody:
+    def of(cls, listed: FeedSummary) -> FeedBody:
         feed = listed.feed
         state = state_of(feed, time.time())
         return cls(

@@ -18,7 +18,8 @@ from eclair.errors import InvalidInput, NotFound
 from eclair.schema.documents import BlockKind, Read
 from eclair.schema.messages import Fault
 from eclair.server.request_body import Body
-from eclair.storage.documents import FileState, StoredFile, StoredPage
+from eclair.storage.documents import StoredPage
+from eclair.storage.files import FileState, StoredFile
 
 FileName = Annotated[str, Query(min_length=1, max_length=255, pattern=r"^[^/\\\x00-\x1f]+$")]
 WIDEST = 2000
@@ -117,7 +118,7 @@ class BoxBody(BaseModel):
 
 def router(app: App) -> APIRouter:
     api = APIRouter(prefix="/api/files", tags=["files"])
-    documents = app.store.documents
+    storage = app.storage
 
     @api.post("", status_code=201, openapi_extra=_BODY)
     async def add_file(request: Request, name: FileName, library: str | None = None) -> FileBody:
@@ -129,16 +130,16 @@ def router(app: App) -> APIRouter:
     async def list_files(
         library: str | None = None, limit: Annotated[int, Query(ge=1, le=200)] = 100, before: str | None = None
     ) -> Files:
-        listed = await documents.files(OWNER, limit, library=library, before=before)
+        listed = await storage.files.list_files(OWNER, limit, library=library, before=before)
         return Files(files=[FileBody.of(each) for each in listed.files], next=listed.next)
 
     @api.get("/{id}")
     async def show_file(id: str) -> FileBody:
-        return FileBody.of(await documents.file(OWNER, id))
+        return FileBody.of(await storage.files.get_file(OWNER, id))
 
     @api.patch("/{id}")
     async def change_file(id: str, edit: FileEdit) -> FileBody:
-        return FileBody.of(await documents.change_file(OWNER, id, name=edit.name, library=edit.library))
+        return FileBody.of(await storage.files.edit_file(OWNER, id, name=edit.name, library=edit.library))
 
     @api.delete("/{id}", status_code=204)
     async def delete_file(id: str) -> None:
@@ -150,7 +151,7 @@ def router(app: App) -> APIRouter:
 
     @api.get("/{id}/content", response_class=FileResponse)
     async def content(id: str) -> FileResponse:
-        return download(app, (await documents.file(OWNER, id)).file)
+        return download(app, (await storage.files.get_file(OWNER, id)).file)
 
     @api.get("/{id}/pages/{number}")
     async def page(id: str, number: Annotated[int, Field(ge=1)]) -> PageBody:
@@ -164,20 +165,22 @@ def router(app: App) -> APIRouter:
     ) -> Response:
         if (await _stored(id, number)).page.width is None:
             raise NotFound("This page has no fixed form; its text is at /api/files/{id}/pages/{number}.")
-        file = (await documents.file(OWNER, id)).file
+        file = (await storage.files.get_file(OWNER, id)).file
         png = await app.intake.picture(file, number, width)
         return Response(png, media_type="image/png", headers={"Cache-Control": "private, max-age=3600"})
 
     @api.get("/{id}/boxes")
     async def boxes(id: str, start: Annotated[int, Query(ge=0)], end: Annotated[int, Query(ge=1)]) -> list[BoxBody]:
-        file = (await documents.file(OWNER, id)).file
+        file = (await storage.files.get_file(OWNER, id)).file
         return [
-            box for stored in await documents.pages_at(file.sha256, start, end) for box in _boxes(stored, start, end)
+            box
+            for stored in await storage.documents.list_pages_at(file.sha256, start, end)
+            for box in _boxes(stored, start, end)
         ]
 
     async def _stored(id: str, number: int) -> StoredPage:
-        file = (await documents.file(OWNER, id)).file
-        found = await documents.pages(file.sha256, number, number)
+        file = (await storage.files.get_file(OWNER, id)).file
+        found = await storage.documents.list_pages(file.sha256, number, number)
         if not found:
             raise NotFound(f"{file.name} has no page {number}, or it is not read yet.")
         return found[0]

@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field
 
 from eclair.app import OWNER, App
 from eclair.server.request_body import Body
-from eclair.storage.documents import Library, ListedLibrary
+from eclair.storage.libraries import Library, LibrarySummary
 
 LibraryNamed = Annotated[str, Field(min_length=1, max_length=80, pattern=r"^[\w][\w.-]*$")]
 
@@ -26,7 +26,7 @@ class LibraryBody(BaseModel):
     failed: int = 0
 
     @classmethod
-    def of(cls, listed: ListedLibrary) -> LibraryBody:
+    def of(cls, listed: LibrarySummary) -> LibraryBody:
         library = listed.library
         return cls(
             id=library.id,
@@ -47,14 +47,14 @@ class NewLibrary(Body):
 
 def router(app: App) -> APIRouter:
     api = APIRouter(prefix="/api/libraries", tags=["libraries"])
-    documents = app.store.documents
+    libraries = app.storage.libraries
 
     def bare(library: Library) -> LibraryBody:
         return LibraryBody(id=library.id, name=library.name, created=library.created)
 
     @api.get("")
     async def list_libraries() -> list[LibraryBody]:
-        return [LibraryBody.of(each) for each in await documents.libraries(OWNER)]
+        return [LibraryBody.of(each) for each in await libraries.list_libraries(OWNER)]
 
     @api.post("", status_code=201)
     async def add_library(body: NewLibrary) -> LibraryBody:
@@ -62,9 +62,9 @@ def router(app: App) -> APIRouter:
 
     @api.patch("/{id}")
     async def rename_library(id: str, body: NewLibrary) -> LibraryBody:
-        await documents.rename_library(OWNER, id, body.name)
-        app.changes.tell(None, "files")
-        return next(LibraryBody.of(each) for each in await documents.libraries(OWNER) if each.library.id == id)
+        await libraries.rename_library(OWNER, id, body.name)
+        app.changes.publish(None, "files")
+        return next(LibraryBody.of(each) for each in await libraries.list_libraries(OWNER) if each.library.id == id)
 
     @api.delete("/{id}", status_code=204)
     async def delete_library(id: str) -> None:

@@ -29,7 +29,7 @@ def router(app: App) -> APIRouter:
 
     @api.get("/{id}")
     async def read_run(id: str) -> RunState:
-        run = await app.store.run(OWNER, id)
+        run = await app.storage.runs.get_run(OWNER, id)
         message, seq = await app.runs.fold(run)
         return RunState(run=run.id, conversation=run.conversation, status=message.status, seq=seq, message=message)
 
@@ -39,12 +39,12 @@ def router(app: App) -> APIRouter:
         after: Annotated[int | None, Query(ge=0, le=LARGEST)] = None,
         last_event_id: Annotated[str | None, Header()] = None,
     ) -> EventStream:
-        run = await app.store.run(OWNER, id)
+        run = await app.storage.runs.get_run(OWNER, id)
         return EventStream(frames(app.runs.follow(run, _seen(after, last_event_id))))
 
     @api.post("/{id}/stop", status_code=202)
     async def stop_run(id: str) -> RunState:
-        await app.runs.stop(await app.store.run(OWNER, id))
+        await app.runs.stop(await app.storage.runs.get_run(OWNER, id))
         return await read_run(id)
 
     return api

@@ -16,7 +16,7 @@ from eclair.schema.ids import secret_id
 from eclair.schema.messages import Message, branch
 from eclair.server.api import images
 from eclair.server.request_body import Body
-from eclair.storage.types import Share
+from eclair.storage.shares import Share
 
 DAY = 86_400_000
 MOST_DAYS = 3650
@@ -68,7 +68,7 @@ def router(app: App) -> APIRouter:
 
     @api.post("/conversations/{id}/shares", status_code=201)
     async def share_conversation(id: str, body: NewShare) -> KeptShare:
-        conversation, tree = await app.store.tree(OWNER, id)
+        conversation, tree = await app.storage.conversations.get_tree(OWNER, id)
         shown = branch({message.id: message for message in tree}, conversation.leaf)
         if not shown:
             raise InvalidInput("This conversation has no messages yet; there is nothing to share.")
@@ -78,16 +78,16 @@ def router(app: App) -> APIRouter:
         now = _now()
         expires = None if body.days is None else now + body.days * DAY
         share = Share(secret_id("share"), OWNER, id, conversation.title, now, expires)
-        await app.store.add_share(share, _MESSAGES.dump_json([_public(message) for message in shown]).decode())
+        await app.storage.shares.add_share(share, _MESSAGES.dump_json([_public(message) for message in shown]).decode())
         return KeptShare.of(share)
 
     @api.get("/shares")
     async def list_shares() -> Shares:
-        return Shares(shares=[KeptShare.of(share) for share in await app.store.shares(OWNER)])
+        return Shares(shares=[KeptShare.of(share) for share in await app.storage.shares.list_shares(OWNER)])
 
     @api.delete("/shares/{id}", status_code=204)
     async def revoke_share(id: str) -> None:
-        await app.store.delete_share(OWNER, id)
+        await app.storage.shares.delete_share(OWNER, id)
 
     @api.get("/shared/{id}")
     async def read_shared(id: str, response: Response) -> Shared:
@@ -106,7 +106,7 @@ def router(app: App) -> APIRouter:
         return images.shown(app.gallery, await app.gallery.picture(share.owner, picture))
 
     async def _open(id: str) -> tuple[Share, str]:
-        share, body = await app.store.share(id)
+        share, body = await app.storage.shares.get_share(id)
         if share.expires is not None and share.expires <= _now():
             raise Gone("What was shared here has expired; ask for a new link.")
         return share, body

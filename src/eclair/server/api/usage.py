@@ -12,7 +12,7 @@ from eclair.app import OWNER, App
 from eclair.errors import InvalidInput
 from eclair.generation.cost import grams
 from eclair.schema.messages import Cost
-from eclair.storage.types import Grouping, Spent
+from eclair.storage.usage import UsageGrouping, UsageTotal
 
 
 class Sums(BaseModel):
@@ -32,7 +32,7 @@ class Sums(BaseModel):
     costs: list[Cost]
 
     @classmethod
-    def of(cls, spent: Spent, grid: float | None) -> Self:
+    def of(cls, spent: UsageTotal, grid: float | None) -> Self:
         return cls(
             name=spent.name,
             answers=spent.answers,
@@ -64,16 +64,16 @@ def router(app: App) -> APIRouter:
     async def read_usage(
         first: Annotated[date | None, Query(alias="from")] = None,
         last: Annotated[date | None, Query(alias="to")] = None,
-        by: Grouping | None = None,
+        by: UsageGrouping | None = None,
     ) -> UsageReport:
         if first is not None and last is not None and first > last:
             raise InvalidInput("`from` is after `to`; exchange them.", param="from")
         grid = app.settings.grid_g_per_kwh
-        whole = await app.store.spent(OWNER, first, last)
-        groups = await app.store.spent(OWNER, first, last, by) if by is not None else []
+        whole = await app.storage.usage.sum_usage(OWNER, first, last)
+        groups = await app.storage.usage.sum_usage(OWNER, first, last, by) if by is not None else []
         return UsageReport(
             today=date.today(),
-            total=Sums.of(whole[0] if whole else Spent(), grid),
+            total=Sums.of(whole[0] if whole else UsageTotal(), grid),
             groups=[Sums.of(group, grid) for group in groups],
         )
 

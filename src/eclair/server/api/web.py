@@ -55,6 +55,6 @@ def router(app: App) -> APIRouter:
 
     @api.get("/pages/{id}")
     async def show_page(id: str) -> WebPageBody:
-        return WebPageBody.of(id, await app.store.web.page(OWNER, id))
+        return WebPageBody.of(id, await app.storage.web.get_page(OWNER, id))
 
     return api

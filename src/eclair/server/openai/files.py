@@ -17,7 +17,7 @@ from eclair.documents.ingest import sized
 from eclair.errors import Conflict, InvalidInput, NotFound, StoreError
 from eclair.llm.base import JSON
 from eclair.server.api.files import download
-from eclair.storage.documents import FileState
+from eclair.storage.files import FileState
 
 LIBRARY = "api"
 PURPOSES = ("user_data", "assistants")
@@ -45,7 +45,7 @@ _FORM: dict[str, Any] = {
 
 def router(app: App) -> APIRouter:
     api = APIRouter(prefix="/v1/files", tags=["OpenAI"])
-    documents = app.store.documents
+    storage = app.storage
 
     @api.post("", openapi_extra=_FORM)
     async def add_file(request: Request) -> JSON:
@@ -72,13 +72,13 @@ def router(app: App) -> APIRouter:
 
     async def library() -> str:
         try:
-            return (await documents.library_named(OWNER, LIBRARY)).id
+            return (await storage.libraries.get_library_by_name(OWNER, LIBRARY)).id
         except NotFound:
             pass
         try:
             return (await app.intake.add_library(OWNER, LIBRARY)).id
         except Conflict:  # another request has just made it
-            return (await documents.library_named(OWNER, LIBRARY)).id
+            return (await storage.libraries.get_library_by_name(OWNER, LIBRARY)).id
 
     @api.get("")
     async def list_files(
@@ -87,14 +87,14 @@ def router(app: App) -> APIRouter:
         order: Literal["desc"] = "desc",
         purpose: str | None = None,
     ) -> JSON:
-        listed = await documents.files(OWNER, limit, before=after)
+        listed = await storage.files.list_files(OWNER, limit, before=after)
         found = [_file(each) for each in listed.files] if purpose in (None, "user_data") else []
         ids: JSON = {"first_id": found[0]["id"], "last_id": found[-1]["id"]} if found else {}
         return {"object": "list", "data": found, "has_more": bool(found) and listed.next is not None, **ids}
 
     @api.get("/{id}")
     async def show_file(id: str) -> JSON:
-        return _file(await documents.file(OWNER, id))
+        return _file(await storage.files.get_file(OWNER, id))
 
     @api.delete("/{id}")
     async def delete_file(id: str) -> JSON:
@@ -103,7 +103,7 @@ def router(app: App) -> APIRouter:
 
     @api.get("/{id}/content", response_class=FileResponse)
     async def content(id: str) -> FileResponse:
-        return download(app, (await documents.file(OWNER, id)).file)
+        return download(app, (await storage.files.get_file(OWNER, id)).file)
 
     return api
 

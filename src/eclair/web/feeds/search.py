@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from eclair.schema.documents import Block
 from eclair.schema.documents import Page as Sheet
 from eclair.schema.web import Hit, WebPage
-from eclair.storage.feeds import FoundEntry
+from eclair.storage.feeds import EntryHit
 from eclair.text.language import ENGLISH, is_small
 from eclair.text.search_terms import spelt, wanted
 from eclair.text.sentences import listed
@@ -40,7 +40,7 @@ def asks_for_news(text: str) -> bool:
     )
 
 
-def hits(found: Iterable[FoundEntry], limit: int) -> list[Hit]:
+def hits(found: Iterable[EntryHit], limit: int) -> list[Hit]:
     """Each page once, in this order."""
     kept: dict[str, Hit] = {}
     for each in found:
@@ -53,7 +53,7 @@ def hits(found: Iterable[FoundEntry], limit: int) -> list[Hit]:
     return list(kept.values())
 
 
-def page(found: FoundEntry) -> WebPage:
+def page(found: EntryHit) -> WebPage:
     """An entry as the page that it stands for, as far as the feed has it."""
     entry = found.entry
     blocks: list[Block] = []

@@ -22,8 +22,8 @@ from eclair.network.client import Browser, Errand
 from eclair.schema.feeds import Outline
 from eclair.schema.ids import Clock, new_id
 from eclair.schema.web import Hit, Query, WebPage
-from eclair.storage.change_feed import Changes
-from eclair.storage.feeds import FeedStore, FoundEntry, ListedFeed, StoredFeed
+from eclair.storage.change_feed import ChangeFeed
+from eclair.storage.feeds import EntryHit, FeedStore, FeedSummary, StoredFeed
 from eclair.web.feeds.client import Failed, Got, Known, call, discover
 from eclair.web.feeds.parser import Unreadable, read_opml
 from eclair.web.feeds.search import asks_for_news, hits
@@ -87,7 +87,7 @@ class Newsroom:
         self,
         store: FeedStore,
         browser: Browser,
-        changes: Changes,
+        changes: ChangeFeed,
         *,
         offline: bool = False,
         days: int = 60,
@@ -120,12 +120,12 @@ class Newsroom:
 
     # The list
 
-    async def feeds(self, owner: str) -> list[ListedFeed]:
-        return await self._store.feeds(owner)
+    async def feeds(self, owner: str) -> list[FeedSummary]:
+        return await self._store.list_feeds(owner)
 
     async def has_feeds(self, owner: str) -> bool:
         """Whether there is anything to search."""
-        return any(listed.entries and listed.feed.active for listed in await self._store.feeds(owner))
+        return any(listed.entries and listed.feed.active for listed in await self._store.list_feeds(owner))
 
     async def add(self, owner: str, url: str) -> StoredFeed:
         """List the feed at an address, or the one that the page there names, with what it has now.
@@ -140,16 +140,16 @@ class Newsroom:
             raise _error(fault) from fault
         assert got.feed is not None
         outline = Outline(got.known.url, got.feed.title, got.feed.site, got.feed.language)
-        added = await self._store.add([self._listed(owner, outline)])
+        added = await self._store.add_feeds([self._listed(owner, outline)])
         if not added:
             raise Conflict(f"The feed {got.known.url} is listed already.")
         await self._keep(added[0], got)
-        return await self._store.feed(owner, added[0].id)
+        return await self._store.get_feed(owner, added[0].id)
 
     async def take_in(self, owner: str, outlines: Sequence[Outline]) -> Taken:
         """List them all, without asking any of them now."""
         new = [self._listed(owner, outline) for outline in outlines]
-        added = await self._store.add(new)
+        added = await self._store.add_feeds(new)
         self._tell()
         return Taken(tuple(added), len(new) - len(added))
 
@@ -165,13 +165,13 @@ class Newsroom:
 
     async def activate(self, owner: str, id: str, *, active: bool) -> StoredFeed:
         """Have it fetched, or no more. Raises NotFound."""
-        feed = await self._store.activate(owner, id, self._now(), active=active)
+        feed = await self._store.set_active(owner, id, self._now(), active=active)
         self._tell()
         return feed
 
     async def delete(self, owner: str, id: str) -> None:
         """Erase it with its entries. Raises NotFound."""
-        await self._store.delete(owner, id)
+        await self._store.delete_feed(owner, id)
         self._tell()
 
     # Fetching
@@ -179,7 +179,7 @@ class Newsroom:
     async def refresh_soon(self, owner: str, id: str | None = None) -> int:
         """Have all that are on fetched now, or that one; how many. Raises NotFound, Forbidden when offline."""
         self._refuse_offline()
-        ids = await self._store.make_due(owner, self._now(), id)
+        ids = await self._store.mark_due(owner, self._now(), id)
         self._tell()
         return len(ids)
 
@@ -187,11 +187,11 @@ class Newsroom:
         """As `refresh_soon`, telling how far it is until all have been fetched, by whichever process."""
         self._refuse_offline()
         began = self._now()
-        wanted = [found for id in ids or [None] for found in await self._store.make_due(owner, began, id)]
+        wanted = [found for id in ids or [None] for found in await self._store.mark_due(owner, began, id)]
         self._tell()
         waiting = set(wanted)
         while True:
-            feeds = {listed.feed.id: listed.feed for listed in await self._store.feeds(owner)}
+            feeds = {listed.feed.id: listed.feed for listed in await self._store.list_feeds(owner)}
             done = [id for id in wanted if id in waiting and _is_done(feeds.get(id), began)]
             waiting.difference_update(done)
             fetched = tuple(feeds[id] for id in done if id in feeds)
@@ -210,7 +210,7 @@ class Newsroom:
             try:
                 if self._clock() - swept > SWEEP:
                     swept = self._clock()
-                    await self._store.sweep(self._oldest())
+                    await self._store.erase_entries(self._oldest())
                 await self._round()
             except StoreError as error:
                 log.warning("feeds cannot be fetched now: %s", error.message)
@@ -220,7 +220,7 @@ class Newsroom:
         self._woken.clear()
         now = self._now()
         while len(self._calls) < AT_ONCE:
-            feed = await self._store.take(now, now + int(HELD * MS), self._busy)
+            feed = await self._store.claim_due(now, now + int(HELD * MS), self._busy)
             if feed is None:
                 break
             self._busy.add(feed.host)
@@ -228,14 +228,14 @@ class Newsroom:
             self._calls.add(task)
             task.add_done_callback(self._calls.discard)
         wait = LOOK
-        if len(self._calls) < AT_ONCE and (due := await self._store.next_due()) is not None and due > now:
+        if len(self._calls) < AT_ONCE and (due := await self._store.get_next_due()) is not None and due > now:
             wait = min(LOOK, (due - now) / MS)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(wait):
                 await self._woken.wait()
 
     async def _fetch(self, feed: StoredFeed) -> None:
-        self._changes.tell(None, "feeds")
+        self._changes.publish(None, "feeds")
         try:
             known = Known(feed.url, feed.etag, feed.modified, feed.digest)
             await self._keep(feed, await call(self._browser, Errand(feed.owner, "feed"), known, self._clock))
@@ -280,8 +280,8 @@ class Newsroom:
             fault=None,
             gone=False,
         )
-        await self._store.put(kept, entries, now, MOST)
-        self._changes.tell(None, "feeds")
+        await self._store.save_fetch(kept, entries, now, MOST)
+        self._changes.publish(None, "feeds")
 
     async def _keep_fault(self, feed: StoredFeed, fault: Failed) -> None:
         """It is asked again twice as late as the time before, and not before the server wants to be."""
@@ -297,8 +297,8 @@ class Newsroom:
             fault=str(fault),
             gone=fault.why == "gone",
         )
-        await self._store.put(failed, (), now, MOST)
-        self._changes.tell(None, "feeds")
+        await self._store.save_fetch(failed, (), now, MOST)
+        self._changes.publish(None, "feeds")
 
     # Searching
 
@@ -308,12 +308,14 @@ class Newsroom:
         now = self._now()
         since = None if query.days is None else now - query.days * 86_400 * MS
         if asks_for_news(query.text):
-            newest = await self._store.newest(owner, limit * 4, query.language, since or now - 2 * 86_400 * MS)
+            newest = await self._store.list_newest_entries(
+                owner, limit * 4, query.language, since or now - 2 * 86_400 * MS
+            )
             return hits(newest, limit)
-        found = await self._store.find(owner, query.text, LOOKED_AT, least=LEAST, since=since)
+        found = await self._store.search_entries(owner, query.text, LOOKED_AT, least=LEAST, since=since)
         half = OLD if query.days is None else FRESH
 
-        def worth(each: FoundEntry) -> float:
+        def worth(each: EntryHit) -> float:
             age = max(0.0, (now - each.at) / (86_400 * MS))
             own = query.language is not None and each.entry.language == query.language
             return each.share + 0.2 * each.titled + 0.3 * 0.5 ** (age / half) + (0.05 if own else 0.0)
@@ -322,7 +324,7 @@ class Newsroom:
 
     async def page(self, owner: str, url: str) -> WebPage | None:
         """What is kept of that page, which can be cited without fetching it. Raises StoreError."""
-        found = await self._store.entry(owner, url)
+        found = await self._store.find_entry(owner, url)
         return None if found is None else entry_page(found)
 
     def _listed(self, owner: str, outline: Outline) -> StoredFeed:
@@ -350,7 +352,7 @@ class Newsroom:
 
     def _tell(self) -> None:
         self._woken.set()
-        self._changes.tell(None, "feeds")
+        self._changes.publish(None, "feeds")
 
     def _refuse_offline(self) -> None:
         if self._offline:

@@ -1,0 +1,62 @@
+"""The storage as a whole: one port for each matter, opened and closed together.
+
+Ports are Protocols that exchange plain values; `storage/sqlite/` implements them. Every write is one transaction and
+touches only the rows it names, so two clients that write to one conversation lose nothing. All methods raise
+StoreError when the database cannot serve.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from eclair.storage.audit import AuditStore
+from eclair.storage.chunks import ChunkStore
+from eclair.storage.conversations import ConversationStore
+from eclair.storage.documents import DocumentStore
+from eclair.storage.feeds import FeedStore
+from eclair.storage.files import FileStore
+from eclair.storage.images import ImageStore
+from eclair.storage.libraries import LibraryStore
+from eclair.storage.preferences import PreferenceStore
+from eclair.storage.processes import ProcessStore
+from eclair.storage.runs import RunStore
+from eclair.storage.servers import ServerStore
+from eclair.storage.shares import ShareStore
+from eclair.storage.usage import UsageStore
+from eclair.storage.web import WebStore
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Storage:
+    """Everything that is kept in the database, by matter. Whoever opened it calls `close`."""
+
+    audit: AuditStore
+    chunks: ChunkStore
+    conversations: ConversationStore
+    documents: DocumentStore
+    feeds: FeedStore
+    files: FileStore
+    images: ImageStore
+    libraries: LibraryStore
+    preferences: PreferenceStore
+    processes: ProcessStore
+    runs: RunStore
+    servers: ServerStore
+    shares: ShareStore
+    usage: UsageStore
+    web: WebStore
+    close: Callable[[], Coroutine[Any, Any, None]]
+
+
+@dataclass(frozen=True, slots=True)
+class DatabaseReport:
+    """Findings about a database: its size in bytes, its format, the latest known format, and what is damaged."""
+
+    size: int
+    version: int
+    latest: int
+    faults: tuple[str, ...]
+    backups: Path

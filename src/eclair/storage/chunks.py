@@ -1,0 +1,84 @@
+"""Port of chunks: the passages that documents are cut into, their vectors, and the search in both."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from eclair.schema.documents import Chunk
+from eclair.schema.messages import PageBreak
+
+if TYPE_CHECKING:
+    from numpy import float32
+    from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, slots=True)
+class SearchScope:
+    """The files, and the files of libraries, to search; only those of the owner count."""
+
+    owner: str
+    files: tuple[str, ...] = ()
+    libraries: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkHit:
+    """Chunk `number` of the document with the storage's own `key`, and how well it fits.
+
+    The score is a cosine, or the share of the query's words it has, rarer words weighing more.
+    """
+
+    key: int
+    number: int
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class LocatedChunk:
+    """A chunk with the file of the scope that holds it.
+
+    `label` and `member` are those of the page on which it begins, `breaks` where further pages begin in it.
+    """
+
+    chunk: Chunk
+    file: str
+    name: str
+    label: str | None
+    member: str | None
+    breaks: tuple[PageBreak, ...]
+
+
+class ChunkStore(Protocol):
+    async def list_chunks(self, sha256: str, first: int = 0, last: int | None = None) -> list[Chunk]:
+        """Chunks `first` to `last` of a document, or to the end. Raises NotFound."""
+        ...
+
+    async def list_unembedded(self, embedder: str, limit: int) -> list[Chunk]:
+        """The next chunks of one document that lack vectors of this embedder; empty where none do."""
+        ...
+
+    async def add_vectors(self, embedder: str, chunks: Sequence[Chunk], vectors: NDArray[float32]) -> bool:
+        """Add vectors of unit length, one a row, of chunks from `list_unembedded`; other embedders' are dropped.
+
+        False where the document is gone, or others were faster.
+        """
+        ...
+
+    async def search_words(self, scope: SearchScope, query: str, limit: int) -> list[ChunkHit]:
+        """Chunks with words of the query, or words beginning with them, best first.
+
+        Function words and very common words are not searched for.
+        """
+        ...
+
+    async def search_vectors(
+        self, scope: SearchScope, embedder: str, vector: NDArray[float32], limit: int
+    ) -> list[ChunkHit]:
+        """Chunks by cosine to a vector of unit length, best first; exact."""
+        ...
+
+    async def locate_chunks(self, scope: SearchScope, hits: Sequence[ChunkHit]) -> dict[tuple[int, int], LocatedChunk]:
+        """Chunks by (key, number); those that are gone meanwhile are left out."""
+        ...

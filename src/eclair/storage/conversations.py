@@ -1,0 +1,155 @@
+"""Port of conversations and the messages in them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from eclair.schema.messages import Conversation, Hit, Message, Mode, Web
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConversationEdit:
+    """Changes to a conversation; None leaves a field as it is, an empty `model`, `mode` or `web` clears it.
+
+    A title that is set here is the person's own and is never replaced by a generated one.
+    """
+
+    title: str | None = None
+    leaf: str | None = None
+    pinned: bool | None = None
+    archived: bool | None = None
+    tags: tuple[str, ...] | None = None
+    model: str | None = None
+    mode: Mode | Literal[""] | None = None
+    web: Web | Literal[""] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ConversationCursor:
+    """Position of a conversation in a list ordered by time."""
+
+    updated: int
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
+class ConversationPage:
+    """A page of the list. Only the first one fills `pinned`; `next` is the cursor of the page after it, if any."""
+
+    pinned: list[Conversation]
+    conversations: list[Conversation]
+    next: ConversationCursor | None
+
+
+@dataclass(frozen=True, slots=True)
+class Deletion:
+    """A deletion of many conversations: how many, and the millisecond by which `restore_deletion` finds them."""
+
+    count: int
+    moment: int
+
+
+class ConversationStore(Protocol):
+    async def add_conversation(self, conversation: Conversation) -> Conversation:
+        """Add it, or return the owner's existing one of that id. Raises Conflict where the id is another's."""
+        ...
+
+    async def add_tree(self, conversation: Conversation, messages: Sequence[Message]) -> bool:
+        """Add a conversation with its messages, each after its parent; False where it exists already.
+
+        A deleted one is replaced. Raises Conflict where an id is another's, NotFound for a missing parent.
+        """
+        ...
+
+    async def get_conversation(self, owner: str, id: str) -> Conversation:
+        """Raises NotFound."""
+        ...
+
+    async def get_tree(self, owner: str, id: str) -> tuple[Conversation, list[Message]]:
+        """A conversation and all its messages, oldest first. Raises NotFound."""
+        ...
+
+    async def list_conversations(
+        self,
+        owner: str,
+        limit: int,
+        *,
+        archived: bool = False,
+        tag: str | None = None,
+        before: ConversationCursor | None = None,
+    ) -> ConversationPage:
+        """Latest change first, pinned ones apart; with `archived` only those, pinned or not.
+
+        `before` is the `next` of the previous page.
+        """
+        ...
+
+    async def list_conversation_ids(self, owner: str) -> list[str]:
+        """The ids of all conversations, oldest first."""
+        ...
+
+    async def count_conversations(self, owner: str) -> int:
+        """The number of conversations, archived ones included."""
+        ...
+
+    async def count_tags(self, owner: str, *, archived: bool = False) -> dict[str, int]:
+        """Each tag with the number of conversations that have it."""
+        ...
+
+    async def search_messages(self, owner: str, words: str, limit: int) -> list[Hit]:
+        """Messages that contain every word, or a word beginning with it, best first."""
+        ...
+
+    async def edit_conversation(self, owner: str, id: str, edit: ConversationEdit) -> Conversation:
+        """Raises NotFound for the conversation, or for a leaf that is not in it."""
+        ...
+
+    async def is_untitled(self, owner: str, id: str) -> bool:
+        """Whether the conversation exists and the person has given it no title."""
+        ...
+
+    async def set_generated_title(self, owner: str, id: str, title: str) -> bool:
+        """Set the title unless the person gave one or the conversation is gone; whether it was set."""
+        ...
+
+    async def delete_message(self, owner: str, id: str, message: str) -> Conversation:
+        """Erase a message with everything below it.
+
+        Where the shown branch goes with it, the newest one beside it is shown, or else its parent. Raises NotFound,
+        and Conflict while a run is at work in the conversation.
+        """
+        ...
+
+    async def delete_conversation(self, owner: str, id: str, *, forever: bool = False) -> None:
+        """Hide it until it is restored or erased; `forever` rules out restoring, also for one deleted before.
+
+        Raises NotFound, and Conflict while a run is at work in it.
+        """
+        ...
+
+    async def delete_all_conversations(self, owner: str, *, forever: bool = False) -> Deletion:
+        """Delete every conversation, as `delete_conversation` does; `forever` includes those deleted before.
+
+        Raises Conflict while a run is at work in one of them.
+        """
+        ...
+
+    async def restore_conversation(self, owner: str, id: str, since: int) -> Conversation:
+        """Restore what was deleted in millisecond `since` or later; no change to one that is not deleted.
+
+        Raises NotFound.
+        """
+        ...
+
+    async def restore_deletion(self, owner: str, moment: int, since: int) -> int:
+        """Restore what `delete_all_conversations` deleted at `moment`, if that is `since` or later; how many.
+
+        Raises NotFound where there were none.
+        """
+        ...
+
+    async def erase_deleted(self, before: int) -> None:
+        """Erase what was deleted for ever or before that millisecond: messages, runs, logs, shares."""
+        ...

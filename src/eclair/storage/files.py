@@ -1,0 +1,104 @@
+"""Port of files: those in libraries and those attached to messages. `storage/blobs.py` keeps their bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from eclair.storage.documents import DocumentState
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredFile:
+    """A file of an owner. Without a `library` it is only attached to messages.
+
+    `size` is in bytes, `created` in milliseconds; `path` and `mtime_ns` are those of a file in a watched folder.
+    """
+
+    id: str
+    owner: str
+    name: str
+    size: int
+    sha256: str
+    media: str
+    created: int
+    library: str | None = None
+    path: str | None = None
+    mtime_ns: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FileState:
+    """A file and the state of its document."""
+
+    file: StoredFile
+    document: DocumentState
+
+
+@dataclass(frozen=True, slots=True)
+class FilePage:
+    """A page of a list. `next` is the cursor of the page after it, if any."""
+
+    files: list[FileState]
+    next: str | None
+
+
+class FileStore(Protocol):
+    async def add_file(self, file: StoredFile, reader: int) -> DocumentState:
+        """Add a file. Its document is queued for that version of the reader unless it is known already.
+
+        Raises NotFound for a library that is not the owner's, Conflict where the id, or the path in the library, is
+        taken.
+        """
+        ...
+
+    async def replace_file(self, id: str, file: StoredFile, reader: int) -> tuple[DocumentState, str | None]:
+        """Add a file and delete the one of that id, as `add_file` and `delete_file` do, in one transaction."""
+        ...
+
+    async def get_file(self, owner: str, id: str) -> FileState:
+        """Raises NotFound."""
+        ...
+
+    async def get_name(self, sha256: str) -> str:
+        """The name of the first file with these bytes, whoever owns it. Raises NotFound."""
+        ...
+
+    async def list_files(
+        self, owner: str, limit: int, *, library: str | None = None, before: str | None = None
+    ) -> FilePage:
+        """Files of a library, or all, newest first. `before` is the `next` of the previous page."""
+        ...
+
+    async def list_watched_files(self, owner: str, library: str) -> list[StoredFile]:
+        """The files of a library that have a path."""
+        ...
+
+    async def edit_file(
+        self, owner: str, id: str, *, name: str | None = None, library: str | None = None, mtime_ns: int | None = None
+    ) -> FileState:
+        """Change what is not None. Raises NotFound for file or library, Conflict where the path is taken there."""
+        ...
+
+    async def delete_file(self, owner: str, id: str) -> str | None:
+        """Erase it; with the last file of a document go its text, index and vectors.
+
+        Returns the name of the blob to delete where no file has it any more. Raises NotFound.
+        """
+        ...
+
+    async def attach_files(self, owner: str, message: str, ids: Sequence[str]) -> None:
+        """Attach files to a message, once each; they are unattached again once the message is erased.
+
+        Raises NotFound for a file or message that is not the owner's.
+        """
+        ...
+
+    async def list_attached_files(self, owner: str, conversation: str) -> dict[str, list[StoredFile]]:
+        """The files of each message of a conversation that has some, in the order they were attached."""
+        ...
+
+    async def list_unattached_files(self, before: int) -> list[StoredFile]:
+        """Files in no library and on no message that were added before that millisecond, whoever owns them."""
+        ...

@@ -1,0 +1,61 @@
+"""Port of libraries: named collections of files."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from eclair.storage.documents import DocumentStage
+
+
+@dataclass(frozen=True, slots=True)
+class Library:
+    """A named collection of files. `name` is unique for its owner; `created` is in milliseconds."""
+
+    id: str
+    owner: str
+    name: str
+    created: int
+
+
+@dataclass(frozen=True, slots=True)
+class LibrarySummary:
+    """A library with the number and bytes of its files, the files at each stage, and its chunks, embedded or not."""
+
+    library: Library
+    files: int
+    bytes: int
+    states: dict[DocumentStage, int]
+    chunks: int
+    embedded: int
+
+    @property
+    def waiting(self) -> int:
+        """The number of files that are not read yet."""
+        return self.states.get("queued", 0) + self.states.get("reading", 0)
+
+
+class LibraryStore(Protocol):
+    async def add_library(self, library: Library) -> None:
+        """Raises Conflict where the owner has one of that name, or the id is taken."""
+        ...
+
+    async def get_library(self, owner: str, id: str) -> Library:
+        """Raises NotFound."""
+        ...
+
+    async def get_library_by_name(self, owner: str, name: str) -> Library:
+        """Raises NotFound."""
+        ...
+
+    async def list_libraries(self, owner: str) -> list[LibrarySummary]:
+        """By name."""
+        ...
+
+    async def rename_library(self, owner: str, id: str, name: str) -> Library:
+        """Raises NotFound, and Conflict where the name is taken."""
+        ...
+
+    async def delete_library(self, owner: str, id: str) -> list[str]:
+        """Delete it with its files, as `FileStore.delete_file` does; the blobs to delete. Raises NotFound."""
+        ...

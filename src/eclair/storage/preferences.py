@@ -1,0 +1,15 @@
+"""Port of preferences: one versioned JSON document for each owner."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+
+class PreferenceStore(Protocol):
+    async def get_preferences(self, owner: str) -> tuple[int, str]:
+        """Version and JSON body; version 0 and an empty object where there are none."""
+        ...
+
+    async def replace_preferences(self, owner: str, version: int, body: str) -> int:
+        """Replace the body of that `version`; the new version. Raises Conflict where it has changed meanwhile."""
+        ...

@@ -1,0 +1,20 @@
+"""Port of the processes that share the storage: their leases on being alive, and whether another one wrote."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+
+class ProcessStore(Protocol):
+    @property
+    def current(self) -> str:
+        """The name under which this process writes runs."""
+        ...
+
+    def is_alive(self, process: str) -> bool:
+        """Whether that process still holds its lease."""
+        ...
+
+    async def get_foreign_version(self) -> int:
+        """A number that changes when another process writes, and only then."""
+        ...

@@ -1,0 +1,294 @@
+"""Conversations on SQLite.
+
+`deleted` is the millisecond at which a conversation was deleted. No two deletions share one, so it names what was
+deleted together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import apsw
+import orjson
+
+from eclair.errors import Conflict, NotFound
+from eclair.schema.messages import Conversation, Hit, Message
+from eclair.storage.conversations import ConversationCursor, ConversationEdit, ConversationPage, Deletion
+from eclair.storage.sqlite.messages import (
+    find_newest_leaf,
+    full_text_query,
+    insert_message,
+    list_messages,
+    require_message,
+)
+from eclair.storage.sqlite.store import SQLiteStore, first_row, read, snapshot, write
+
+FOREVER = 0
+"""The moment of a deletion that nobody can undo."""
+
+_COLUMNS = "id, owner, title, created, updated, leaf, pinned, archived, tags, model, mode, web"
+_UNTITLED = "id = ? AND owner = ? AND deleted IS NULL AND NOT named"
+
+
+class SQLiteConversationStore(SQLiteStore):
+    """Implements `ConversationStore`."""
+
+    @write
+    def add_conversation(self, db: apsw.Connection, conversation: Conversation) -> Conversation:
+        return find_or_add(db, conversation)
+
+    @write
+    def add_tree(self, db: apsw.Connection, conversation: Conversation, messages: Sequence[Message]) -> bool:
+        db.execute("DELETE FROM conversation WHERE id = ? AND deleted IS NOT NULL", (conversation.id,))
+        if find_or_add(db, conversation) is not conversation:
+            return False
+        for message in messages:
+            insert_message(db, message)
+        if conversation.leaf is not None:
+            require_message(db, conversation.id, conversation.leaf)
+        return True
+
+    @read
+    def get_conversation(self, db: apsw.Connection, owner: str, id: str) -> Conversation:
+        return find(db, owner, id)
+
+    @read
+    def get_tree(self, db: apsw.Connection, owner: str, id: str) -> tuple[Conversation, list[Message]]:
+        return find(db, owner, id), list_messages(db, id)
+
+    @read
+    def list_conversations(
+        self,
+        db: apsw.Connection,
+        owner: str,
+        limit: int,
+        *,
+        archived: bool = False,
+        tag: str | None = None,
+        before: ConversationCursor | None = None,
+    ) -> ConversationPage:
+        with snapshot(db):  # what is pinned meanwhile is in one of the two lists, not in both or none
+            pinned = _shelf(db, owner, "pinned", tag, None, -1) if before is None and not archived else []
+            found = _shelf(db, owner, "archive" if archived else "list", tag, before, limit + 1)
+        shown = found[:limit]
+        more = ConversationCursor(shown[-1].updated, shown[-1].id) if len(found) > limit else None
+        return ConversationPage(pinned, shown, more)
+
+    @read
+    def list_conversation_ids(self, db: apsw.Connection, owner: str) -> list[str]:
+        rows = db.execute(
+            "SELECT id FROM conversation WHERE owner = ? AND deleted IS NULL ORDER BY created, id", (owner,)
+        )
+        return [id for (id,) in rows]
+
+    @read
+    def count_conversations(self, db: apsw.Connection, owner: str) -> int:
+        (found,) = first_row(db, "SELECT count(*) FROM conversation WHERE owner = ? AND shelf <> 'deleted'", (owner,))
+        return found
+
+    @read
+    def count_tags(self, db: apsw.Connection, owner: str, *, archived: bool = False) -> dict[str, int]:
+        rows = db.execute(
+            "SELECT value, count(*) FROM conversation, json_each(tags)"
+            " WHERE owner = ? AND deleted IS NULL AND archived = ? GROUP BY value",
+            (owner, archived),
+        )
+        return dict(sorted(rows, key=lambda row: (row[0].casefold(), row[0])))
+
+    @read
+    def search_messages(self, db: apsw.Connection, owner: str, words: str, limit: int) -> list[Hit]:
+        if not (query := full_text_query(words)):
+            return []
+        rows = db.execute(
+            "SELECT conversation.id, conversation.title, message.id, message.body ->> 'role',"
+            " message.body ->> 'created', snippet(message_text, 0, char(0xE000), char(0xE001), '…', 16)"
+            " FROM message_text JOIN message ON message.number = message_text.rowid"
+            " JOIN conversation ON conversation.id = message.conversation"
+            " WHERE message_text MATCH ? AND owner = ? AND deleted IS NULL ORDER BY message_text.rank LIMIT ?",
+            (query, owner, limit),
+        )
+        return [Hit(*row) for row in rows]
+
+    @write
+    def edit_conversation(self, db: apsw.Connection, owner: str, id: str, edit: ConversationEdit) -> Conversation:
+        find(db, owner, id)
+        if edit.leaf is not None:
+            require_message(db, id, edit.leaf)
+        tags = None if edit.tags is None else orjson.dumps(edit.tags).decode()
+        db.execute(
+            "UPDATE conversation SET title = coalesce(?1, title), named = named OR ?1 IS NOT NULL,"
+            " leaf = coalesce(?2, leaf), pinned = coalesce(?3, pinned), archived = coalesce(?4, archived),"
+            " tags = coalesce(?5, tags), model = nullif(coalesce(?6, model), ''),"
+            " mode = nullif(coalesce(?7, mode), ''), web = nullif(coalesce(?8, web), '') WHERE id = ?9",
+            (edit.title, edit.leaf, edit.pinned, edit.archived, tags, edit.model, edit.mode, edit.web, id),
+        )
+        return find(db, owner, id)
+
+    @read
+    def is_untitled(self, db: apsw.Connection, owner: str, id: str) -> bool:
+        return first_row(db, f"SELECT 1 FROM conversation WHERE {_UNTITLED}", (id, owner)) is not None
+
+    @write
+    def set_generated_title(self, db: apsw.Connection, owner: str, id: str, title: str) -> bool:
+        db.execute(f"UPDATE conversation SET title = ? WHERE {_UNTITLED}", (title, id, owner))
+        return db.changes() > 0
+
+    @write
+    def delete_message(self, db: apsw.Connection, owner: str, id: str, message: str) -> Conversation:
+        kept = find(db, owner, id)
+        require_message(db, id, message)
+        refuse_while_running(db, "conversation = ?", (id,))
+        (parent,) = first_row(db, "SELECT parent FROM message WHERE id = ?", (message,))
+        db.execute(
+            "WITH RECURSIVE below (id) AS (VALUES (?) UNION ALL"
+            " SELECT message.id FROM message JOIN below ON message.parent = below.id)"
+            " DELETE FROM message WHERE id IN (SELECT id FROM below)",
+            (message,),
+        )
+        if kept.leaf is not None and first_row(db, "SELECT 1 FROM message WHERE id = ?", (kept.leaf,)) is None:
+            leaf = find_newest_leaf(db, id, parent)
+            db.execute("UPDATE conversation SET leaf = ? WHERE id = ?", (leaf, id))
+        return find(db, owner, id)
+
+    @write
+    def delete_conversation(self, db: apsw.Connection, owner: str, id: str, *, forever: bool = False) -> None:
+        if not forever:
+            find(db, owner, id)
+        refuse_while_running(
+            db, "conversation IN (SELECT id FROM conversation WHERE id = ? AND owner = ?)", (id, owner)
+        )
+        db.execute(
+            "UPDATE conversation SET deleted = ? WHERE id = ? AND owner = ?",
+            (FOREVER if forever else _free_moment(db, self.now()), id, owner),
+        )
+        if not db.changes():
+            raise NotFound(f"There is no conversation {id!r}.")
+
+    @write
+    def delete_all_conversations(self, db: apsw.Connection, owner: str, *, forever: bool = False) -> Deletion:
+        refuse_while_running(db, "conversation IN (SELECT id FROM conversation WHERE owner = ?)", (owner,))
+        moment = _free_moment(db, self.now())
+        db.execute("UPDATE conversation SET deleted = ? WHERE owner = ? AND deleted IS NULL", (moment, owner))
+        deletion = Deletion(db.changes(), moment)
+        if forever:
+            db.execute("UPDATE conversation SET deleted = ? WHERE owner = ?", (FOREVER, owner))
+        return deletion
+
+    @write
+    def restore_conversation(self, db: apsw.Connection, owner: str, id: str, since: int) -> Conversation:
+        db.execute(
+            "UPDATE conversation SET deleted = NULL WHERE id = ? AND owner = ? AND deleted >= ?", (id, owner, since)
+        )
+        try:
+            return find(db, owner, id)
+        except NotFound:
+            raise NotFound(
+                f"There is no conversation {id!r} to bring back; what was deleted stays for ten minutes."
+            ) from None
+
+    @write
+    def restore_deletion(self, db: apsw.Connection, owner: str, moment: int, since: int) -> int:
+        db.execute(
+            "UPDATE conversation SET deleted = NULL WHERE owner = ? AND deleted = ? AND deleted >= ?",
+            (owner, moment, since),
+        )
+        if not db.changes():
+            raise NotFound("There is nothing of that deletion to bring back; what was deleted stays for ten minutes.")
+        return db.changes()
+
+    async def erase_deleted(self, before: int) -> None:
+        ids = await self._list_deleted(before)
+        for id in ids:  # each in a transaction of its own, so that others can write in between
+            await self._erase(id, before)
+        if ids:
+            await self.empty_log()
+
+    @read
+    def _list_deleted(self, db: apsw.Connection, before: int) -> list[str]:
+        return [id for (id,) in db.execute("SELECT id FROM conversation WHERE deleted < ?", (before,))]
+
+    @write
+    def _erase(self, db: apsw.Connection, id: str, before: int) -> None:
+        db.execute("DELETE FROM conversation WHERE id = ? AND deleted < ?", (id, before))
+
+
+def find(db: apsw.Connection, owner: str, id: str) -> Conversation:
+    """Raises NotFound."""
+    row = first_row(
+        db, f"SELECT {_COLUMNS} FROM conversation WHERE id = ? AND owner = ? AND deleted IS NULL", (id, owner)
+    )
+    if row is None:
+        raise NotFound(f"There is no conversation {id!r}.")
+    return _conversation(row)
+
+
+def find_or_add(db: apsw.Connection, new: Conversation) -> Conversation:
+    """The stored conversation of that id, or `new` itself once it is added. Raises Conflict."""
+    row = first_row(db, f"SELECT deleted, {_COLUMNS} FROM conversation WHERE id = ?", (new.id,))
+    if row is None:
+        db.execute(
+            f"INSERT INTO conversation ({_COLUMNS}, named) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?3 <> '')",
+            (
+                new.id,
+                new.owner,
+                new.title,
+                new.created,
+                new.updated,
+                new.leaf,
+                new.pinned,
+                new.archived,
+                orjson.dumps(new.tags).decode(),
+                new.model,
+                new.mode,
+                new.web,
+            ),
+        )
+        return new
+    deleted, *values = row
+    kept = _conversation(tuple(values))
+    if kept.owner != new.owner:
+        raise Conflict(f"The id {new.id!r} is taken; leave it out to be given one.")
+    if deleted is not None:
+        raise Conflict(f"The conversation {new.id!r} was deleted; restore it, or leave the id out for a new one.")
+    return kept
+
+
+def refuse_while_running(db: apsw.Connection, which: str, values: tuple[Any, ...]) -> None:
+    """Raise Conflict where one of the runs that `which` selects is at work."""
+    busy = first_row(db, f"SELECT id FROM run WHERE status = 'running' AND {which} LIMIT 1", values)
+    if busy is not None:
+        raise Conflict("This conversation is still answering; stop that answer or wait for it.", run=busy[0])
+
+
+def _shelf(
+    db: apsw.Connection, owner: str, shelf: str, tag: str | None, before: ConversationCursor | None, limit: int
+) -> list[Conversation]:
+    """Conversations of one shelf, latest change first; a `limit` of -1 returns all."""
+    values: list[Any] = [owner, shelf]
+    more = ""
+    if tag is not None:
+        more += " AND EXISTS (SELECT 1 FROM json_each(tags) WHERE value = ?)"
+        values.append(tag)
+    if before is not None:
+        more += " AND (updated, id) < (?, ?)"
+        values += [before.updated, before.id]
+    rows = db.execute(
+        f"SELECT {_COLUMNS} FROM conversation WHERE owner = ? AND shelf = ?{more}"
+        " ORDER BY updated DESC, id DESC LIMIT ?",
+        (*values, limit),
+    )
+    return [_conversation(row) for row in rows]
+
+
+def _conversation(row: tuple[Any, ...]) -> Conversation:
+    id, owner, title, created, updated, leaf, pinned, archived, tags, model, mode, web = row
+    flags = bool(pinned), bool(archived)
+    return Conversation(id, owner, title, created, updated, leaf, *flags, tuple(orjson.loads(tags)), model, mode, web)
+
+
+def _free_moment(db: apsw.Connection, now: int) -> int:
+    """The first millisecond from `now` on at which nothing else was deleted."""
+    while first_row(db, "SELECT 1 FROM conversation WHERE deleted = ?", (now,)) is not None:
+        now += 1
+    return now

@@ -1,0 +1,220 @@
+"""One SQLite database: a thread that writes, a few that read, migrations at start.
+
+Writes that wait at the same moment are committed together; each is a savepoint of its own, so x
+
+A commit is safe from the death of the process at once and from a power cut at the next checkpoint (WAL with
+synchronous=NORMAL).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import queue
+import threading
+from collections.abc import Callable, Generator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime
+from importlib import resources
+from pathlib import Path
+from typing import Any, TypeVar
+
+import apsw
+
+from eclair.errors import EclairError, StoreError
+
+T = TypeVar("T")
+Work = Callable[[apsw.Connection], T]
+
+BUSY_TIMEOUT_MS = 5000
+MAX_READERS = 2
+MAX_JOBS_PER_COMMIT = 512
+
+
+@dataclass(slots=True)
+class _Job:
+    work: Work[Any]
+    loop: asyncio.AbstractEventLoop
+    future: asyncio.Future[Any]
+    result: Any = None
+    error: BaseException | None = None
+
+
+class Database:
+    """An open database. `open` migrates it; `write` and `read` run a function on a connection."""
+
+    def __init__(self, path: Path, writer: apsw.Connection) -> None:
+        self.path = path
+        self._writer = writer
+        self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
+        self._local = threading.local()
+        self._readers = ThreadPoolExecutor(MAX_READERS, thread_name_prefix="eclair-read")
+        self._opened: list[apsw.Connection] = [writer]
+        self._thread = threading.Thread(target=self._write_jobs, name="eclair-write", daemon=True)
+        self._thread.start()
+
+    @classmethod
+    def open(cls, path: Path) -> Database:
+        """Open or create the database and migrate it, after a backup. Raises StoreError."""
+        with translated(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            connection = _connect(path)
+            _migrate(connection, path)
+        return cls(path, connection)
+
+    async def write(self, work: Work[T]) -> T:
+        """Run `work` in a transaction that is committed when this returns. Raises what `work` raises."""
+        loop = asyncio.get_running_loop()
+        job = _Job(work, loop, loop.create_future())
+        self._jobs.put(job)
+        return await job.future
+
+    async def read(self, work: Work[T]) -> T:
+        """Run `work` on a connection that sees every finished write."""
+        return await asyncio.get_running_loop().run_in_executor(self._readers, self._read, work)
+
+    async def close(self) -> None:
+        """Finish pending work, then close."""
+        self._jobs.put(None)
+        await asyncio.to_thread(self._thread.join)
+        await asyncio.to_thread(self._readers.shutdown)
+        for connection in self._opened:
+            connection.close()
+
+    def _read(self, work: Work[T]) -> T:
+        with translated(self.path):
+            connection = getattr(self._local, "connection", None)
+            if connection is None:
+                connection = self._local.connection = _connect(self.path)
+                self._opened.append(connection)
+            return work(connection)
+
+    def _write_jobs(self) -> None:
+        while (job := self._jobs.get()) is not None:
+            batch = [job]
+            last = False
+            with contextlib.suppress(queue.Empty):
+                while len(batch) < MAX_JOBS_PER_COMMIT:
+                    more = self._jobs.get_nowait()
+                    if more is None:
+                        last = True
+                        break
+                    batch.append(more)
+            self._commit(batch)
+            for loop in {done.loop for done in batch}:
+                with contextlib.suppress(RuntimeError):  # the loop closed while its last write was under way
+                    loop.call_soon_threadsafe(_deliver, [done for done in batch if done.loop is loop])
+            if last:
+                return
+
+    def _commit(self, batch: list[_Job]) -> None:
+        try:
+            with translated(self.path):
+                self._writer.execute("BEGIN IMMEDIATE")
+                for job in batch:
+                    self._attempt(job)
+                self._writer.execute("COMMIT")
+        except Exception as error:
+            if self._writer.in_transaction:
+                with contextlib.suppress(apsw.Error):
+                    self._writer.execute("ROLLBACK")
+            for job in batch:
+                job.error = job.error or error
+
+    def _attempt(self, job: _Job) -> None:
+        """Run a job in a savepoint. Raises where SQLite has given up the whole transaction, as on a full disk."""
+        self._writer.execute("SAVEPOINT job")
+        try:
+            with translated(self.path):
+                job.result = job.work(self._writer)
+        except Exception as error:
+            if not self._writer.in_transaction:
+                raise
+            self._writer.execute("ROLLBACK TO job")
+            job.error = error
+        self._writer.execute("RELEASE job")
+
+
+def _deliver(batch: list[_Job]) -> None:
+    for job in batch:
+        if job.future.done():
+            continue
+        if job.error is not None:
+            job.future.set_exception(job.error)
+        else:
+            job.future.set_result(job.result)
+
+
+def _connect(path: Path) -> apsw.Connection:
+    connection = apsw.Connection(str(path))
+    connection.set_busy_timeout(BUSY_TIMEOUT_MS)
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = NORMAL")
+    connection.execute("PRAGMA foreign_keys = ON")
+    connection.execute("PRAGMA secure_delete = ON")  # what is erased is overwritten, not only unlinked
+    return connection
+
+
+def migrations() -> list[str]:
+    """The SQL scripts that lead from an empty database to the latest format, in order."""
+    folder = resources.files("eclair.storage.sqlite") / "migrations"
+    scripts = sorted((file for file in folder.iterdir() if file.name.endswith(".sql")), key=lambda f: f.name)
+    return [script.read_text("utf-8") for script in scripts]
+
+
+def _migrate(connection: apsw.Connection, path: Path) -> None:
+    scripts = migrations()
+    version = _version(connection)
+    if version > len(scripts):
+        raise StoreError(
+            f"{path} was written by a newer Éclair (format {version}, this one knows {len(scripts)}); "
+            "update Éclair, or choose another folder with ECLAIR_DATA_DIR."
+        )
+    if version == len(scripts):
+        return
+    if version > 0:
+        _back_up(connection, path, version)
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        for number in range(_version(connection), len(scripts)):
+            connection.execute(scripts[number])
+            connection.execute(f"PRAGMA user_version = {number + 1}")
+        connection.execute("COMMIT")
+    except apsw.Error:
+        connection.execute("ROLLBACK")
+        raise
+
+
+def _version(connection: apsw.Connection) -> int:
+    version = connection.pragma("user_version")
+    assert isinstance(version, int)
+    return version
+
+
+def _back_up(connection: apsw.Connection, path: Path, version: int) -> None:
+    folder = path.parent / "backups"
+    folder.mkdir(exist_ok=True)
+    target = folder / f"{path.stem}-format{version}-{datetime.now():%Y%m%d-%H%M%S}.db"
+    connection.execute("VACUUM INTO ?", (str(target),))
+
+
+@contextlib.contextmanager
+def translated(path: Path) -> Generator[None]:
+    """Turn SQLite's errors into StoreErrors that say what to do; others pass."""
+    try:
+        yield
+    except EclairError:
+        raise
+    except (apsw.BusyError, apsw.LockedError) as error:
+        raise StoreError(f"{path} is locked by another program; close that program and try again.") from error
+    except (apsw.ReadOnlyError, apsw.CantOpenError, apsw.PermissionsError, PermissionError) as error:
+        raise StoreError(f"{path} cannot be written; check who owns the file and its folder.") from error
+    except apsw.FullError as error:
+        raise StoreError(f"The disk that holds {path} is full; free some space and try again.") from error
+    except (apsw.NotADBError, apsw.CorruptError) as error:
+        raise StoreError(
+            f"{path} is damaged or no database; move it away, or put back a copy from {path.parent / 'backups'}."
+        ) from error
+    except (apsw.IOError, OSError) as error:
+        raise StoreError(f"{path} cannot be read or written: {error}.") from error

@@ -1,0 +1,90 @@
+"""Rows of documents, shared by the stores of files, documents and chunks.
+
+A page, a chunk and a block of vectors carry the document's number and their own in one id.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import apsw
+import orjson
+
+from eclair.errors import NotFound
+from eclair.schema.messages import Fault
+from eclair.storage.documents import DocumentState
+from eclair.storage.sqlite.store import first_row
+
+DOCUMENT_COLUMNS = (
+    "document.sha256, document.state, document.reader, document.pages, document.pages_read, document.characters,"
+    " document.chunks, document.embedder, document.embedded, document.fault, document.remarks"
+)
+
+NUMBER_BITS = 24
+MAX_NUMBER = (1 << NUMBER_BITS) - 1
+
+
+def document_state(row: Sequence[Any]) -> DocumentState:
+    """The state in a row of DOCUMENT_COLUMNS."""
+    sha256, state, reader, pages, pages_read, characters, chunks, embedder, embedded, fault, remarks = row
+    return DocumentState(
+        sha256=sha256,
+        state=state,
+        reader=reader,
+        pages=pages,
+        pages_read=pages_read,
+        characters=characters,
+        chunks=chunks,
+        embedder=embedder,
+        embedded=embedded,
+        fault=None if fault is None else Fault(*orjson.loads(fault)),
+        remarks=tuple(orjson.loads(remarks)),
+    )
+
+
+def find_state(db: apsw.Connection, sha256: str) -> DocumentState:
+    """Raises NotFound."""
+    row = first_row(db, f"SELECT {DOCUMENT_COLUMNS} FROM document WHERE sha256 = ?", (sha256,))
+    if row is None:
+        raise _missing(sha256)
+    return document_state(row)
+
+
+def find_number(db: apsw.Connection, sha256: str) -> int | None:
+    row = first_row(db, "SELECT number FROM document WHERE sha256 = ?", (sha256,))
+    return None if row is None else row[0]
+
+
+def require_number(db: apsw.Connection, sha256: str) -> int:
+    """Raises NotFound."""
+    number = find_number(db, sha256)
+    if number is None:
+        raise _missing(sha256)
+    return number
+
+
+def queue_document(db: apsw.Connection, sha256: str, reader: int) -> int:
+    """Add a document to be read; its number."""
+    db.execute("INSERT INTO document (sha256, state, reader) VALUES (?, 'queued', ?)", (sha256, reader))
+    return db.last_insert_rowid()
+
+
+def release_document(db: apsw.Connection, sha256: str) -> str | None:
+    """Mark the document for erasure if no file has it any more, by clearing its hash; that hash if so."""
+    db.execute(
+        "UPDATE document SET sha256 = NULL WHERE sha256 = ?"
+        " AND NOT EXISTS (SELECT 1 FROM file WHERE file.document = document.number)",
+        (sha256,),
+    )
+    return sha256 if db.changes() else None
+
+
+def id_range(number: int, low: int = 0, high: int | None = None) -> tuple[int, int]:
+    """First and last id of what a document has from its own number `low` to `high`, or to the end."""
+    base = number << NUMBER_BITS
+    return base + low, base + (MAX_NUMBER if high is None else high)
+
+
+def _missing(sha256: str) -> NotFound:
+    return NotFound(f"There is no document {sha256}.")

@@ -1,0 +1,238 @@
+"""Files on SQLite: in libraries, attached to messages, and whose bytes are read as documents."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import apsw
+
+from eclair.errors import Conflict, NotFound
+from eclair.storage.documents import DocumentState
+from eclair.storage.files import FilePage, FileState, StoredFile
+from eclair.storage.sqlite import libraries
+from eclair.storage.sqlite.database import Database
+from eclair.storage.sqlite.document_rows import (
+    DOCUMENT_COLUMNS,
+    document_state,
+    find_number,
+    queue_document,
+    release_document,
+)
+from eclair.storage.sqlite.documents import SQLiteDocumentStore
+from eclair.storage.sqlite.store import SQLiteStore, first_row, read, write
+
+_FILE_COLUMNS = (
+    "file.id, file.owner, file.name, file.size, document.sha256, file.media, file.created, file.library, file.path,"
+    " file.mtime_ns"
+)
+_FROM = "FROM file JOIN document ON document.number = file.document"
+_WIDTH = _FILE_COLUMNS.count(",") + 1
+
+
+class SQLiteFileStore(SQLiteStore):
+    """Implements `FileStore`."""
+
+    def __init__(self, database: Database, documents: SQLiteDocumentStore) -> None:
+        super().__init__(database)
+        self._documents = documents
+
+    @write
+    def add_file(self, db: apsw.Connection, file: StoredFile, reader: int) -> DocumentState:
+        return _add(db, file, reader)
+
+    async def replace_file(self, id: str, file: StoredFile, reader: int) -> tuple[DocumentState, str | None]:
+        state, blob = await self._replace(id, file, reader)
+        if blob is not None:
+            await self._documents.erase_orphans()
+        return state, blob
+
+    @write
+    def _replace(
+        self, db: apsw.Connection, old: str, file: StoredFile, reader: int
+    ) -> tuple[DocumentState, str | None]:
+        """Add the new file before deleting the old one, so that a document which both have stays."""
+        db.execute("UPDATE file SET path = NULL WHERE id = ? AND owner = ?", (old, file.owner))
+        state = _add(db, file, reader)
+        return state, _delete(db, file.owner, old)
+
+    @read
+    def get_file(self, db: apsw.Connection, owner: str, id: str) -> FileState:
+        return _find(db, owner, id)
+
+    @read
+    def get_name(self, db: apsw.Connection, sha256: str) -> str:
+        row = first_row(db, f"SELECT file.name {_FROM} WHERE document.sha256 = ? ORDER BY file.id LIMIT 1", (sha256,))
+        if row is None:
+            raise NotFound("No file has these bytes any more.")
+        return str(row[0])
+
+    @read
+    def list_files(
+        self,
+        db: apsw.Connection,
+        owner: str,
+        limit: int,
+        *,
+        library: str | None = None,
+        before: str | None = None,
+    ) -> FilePage:
+        values: list[Any] = [owner]
+        more = ""
+        if library is not None:
+            libraries.find(db, owner, library)
+            more += " AND library = ?"
+            values.append(library)
+        if before is not None:
+            more += " AND id < ?"
+            values.append(before)
+        rows = db.execute(
+            f"SELECT {_FILE_COLUMNS}, {DOCUMENT_COLUMNS} {_FROM} WHERE owner = ?{more} ORDER BY id DESC LIMIT ?",
+            (*values, limit + 1),
+        )
+        found = [_with_state(row) for row in rows]
+        return FilePage(found[:limit], found[limit - 1].file.id if len(found) > limit else None)
+
+    @read
+    def list_watched_files(self, db: apsw.Connection, owner: str, library: str) -> list[StoredFile]:
+        libraries.find(db, owner, library)
+        rows = db.execute(f"SELECT {_FILE_COLUMNS} {_FROM} WHERE library = ? AND path IS NOT NULL", (library,))
+        return [_file(row) for row in rows]
+
+    @write
+    def edit_file(
+        self,
+        db: apsw.Connection,
+        owner: str,
+        id: str,
+        *,
+        name: str | None = None,
+        library: str | None = None,
+        mtime_ns: int | None = None,
+    ) -> FileState:
+        file = _find(db, owner, id).file
+        if library is not None:
+            libraries.find(db, owner, library)
+            _refuse_taken_path(db, replace(file, library=library))
+        db.execute(
+            "UPDATE file SET name = coalesce(?, name), library = coalesce(?, library),"
+            " mtime_ns = coalesce(?, mtime_ns) WHERE id = ?",
+            (name, library, mtime_ns, id),
+        )
+        return _find(db, owner, id)
+
+    async def delete_file(self, owner: str, id: str) -> str | None:
+        blob = await self._delete(owner, id)
+        if blob is not None:
+            await self._documents.erase_orphans()
+        return blob
+
+    @write
+    def _delete(self, db: apsw.Connection, owner: str, id: str) -> str | None:
+        return _delete(db, owner, id)
+
+    @write
+    def attach_files(self, db: apsw.Connection, owner: str, message: str, ids: Sequence[str]) -> None:
+        attach_files(db, owner, message, ids)
+
+    @read
+    def list_attached_files(self, db: apsw.Connection, owner: str, conversation: str) -> dict[str, list[StoredFile]]:
+        rows = db.execute(
+            f"SELECT attached.message, {_FILE_COLUMNS} {_FROM} JOIN attached ON attached.file = file.id"
+            " JOIN message ON message.id = attached.message"
+            " WHERE message.conversation = ? AND file.owner = ? ORDER BY attached.number",
+            (conversation, owner),
+        )
+        files: dict[str, list[StoredFile]] = {}
+        for message, *row in rows:
+            files.setdefault(message, []).append(_file(row))
+        return files
+
+    @read
+    def list_unattached_files(self, db: apsw.Connection, before: int) -> list[StoredFile]:
+        rows = db.execute(
+            f"SELECT {_FILE_COLUMNS} {_FROM} WHERE library IS NULL AND created < ?"
+            " AND NOT EXISTS (SELECT 1 FROM attached WHERE attached.file = file.id) ORDER BY file.id",
+            (before,),
+        )
+        return [_file(row) for row in rows]
+
+
+def attach_files(db: apsw.Connection, owner: str, message: str, files: Sequence[str]) -> None:
+    """Raises NotFound."""
+    theirs = "SELECT 1 FROM message JOIN conversation ON conversation.id = message.conversation"
+    if first_row(db, f"{theirs} WHERE message.id = ? AND owner = ? AND deleted IS NULL", (message, owner)) is None:
+        raise NotFound(f"There is no message {message!r}.")
+    for file in files:
+        _find(db, owner, file)
+        db.execute("INSERT INTO attached (message, file) VALUES (?, ?) ON CONFLICT DO NOTHING", (message, file))
+
+
+def _add(db: apsw.Connection, file: StoredFile, reader: int) -> DocumentState:
+    if first_row(db, "SELECT 1 FROM file WHERE id = ?", (file.id,)) is not None:
+        raise Conflict(f"The id {file.id!r} is taken; leave it out to be given one.")
+    if file.library is not None:
+        libraries.find(db, file.owner, file.library)
+    _refuse_taken_path(db, file)
+    found = find_number(db, file.sha256)
+    number = queue_document(db, file.sha256, reader) if found is None else found
+    db.execute(
+        "INSERT INTO file (id, owner, library, name, size, document, media, created, path, mtime_ns)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            file.id,
+            file.owner,
+            file.library,
+            file.name,
+            file.size,
+            number,
+            file.media,
+            file.created,
+            file.path,
+            file.mtime_ns,
+        ),
+    )
+    return _find(db, file.owner, file.id).document
+
+
+def _delete(db: apsw.Connection, owner: str, id: str) -> str | None:
+    """Delete a file; the hash of its document if that is to be erased with it."""
+    sha256 = _find(db, owner, id).file.sha256
+    db.execute("DELETE FROM file WHERE id = ?", (id,))
+    return release_document(db, sha256)
+
+
+def _find(db: apsw.Connection, owner: str, id: str) -> FileState:
+    row = first_row(
+        db, f"SELECT {_FILE_COLUMNS}, {DOCUMENT_COLUMNS} {_FROM} WHERE file.id = ? AND owner = ?", (id, owner)
+    )
+    if row is None:
+        raise NotFound(f"There is no file {id!r}.")
+    return _with_state(row)
+
+
+def _file(row: Sequence[Any]) -> StoredFile:
+    id, owner, name, size, sha256, media, created, library, path, mtime_ns = row
+    return StoredFile(
+        id=id,
+        owner=owner,
+        name=name,
+        size=size,
+        sha256=sha256,
+        media=media,
+        created=created,
+        library=library,
+        path=path,
+        mtime_ns=mtime_ns,
+    )
+
+
+def _with_state(row: tuple[Any, ...]) -> FileState:
+    return FileState(_file(row[:_WIDTH]), document_state(row[_WIDTH:]))
+
+
+def _refuse_taken_path(db: apsw.Connection, file: StoredFile) -> None:
+    taken = "SELECT 1 FROM file WHERE library = ? AND path = ? AND id <> ?"
+    if file.path is not None and first_row(db, taken, (file.library, file.path, file.id)) is not None:
+        raise Conflict(f"The library has a file {file.path} already; delete that one first.")

@@ -1,0 +1,92 @@
+"""Generated images on SQLite."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import astuple, fields
+from typing import Any
+
+import apsw
+
+from eclair.errors import NotFound
+from eclair.schema.images import Picture
+from eclair.storage.images import ImagePage
+from eclair.storage.sqlite import conversations
+from eclair.storage.sqlite.messages import full_text_query, require_message
+from eclair.storage.sqlite.store import SQLiteStore, first_row, read, write
+
+_NAMES = [field.name for field in fields(Picture)]
+_COLUMNS = ", ".join(f"picture.{name}" for name in _NAMES)
+_VISIBLE = (
+    "FROM picture LEFT JOIN conversation ON conversation.id = picture.conversation"
+    " WHERE picture.owner = ? AND conversation.deleted IS NULL"
+)
+
+
+class SQLiteImageStore(SQLiteStore):
+    """Implements `ImageStore`."""
+
+    @write
+    def add_image(self, db: apsw.Connection, picture: Picture, message: str | None = None) -> None:
+        if picture.conversation is not None:
+            conversations.find(db, picture.owner, picture.conversation)
+            if message is not None:
+                require_message(db, picture.conversation, message)
+        marks = ", ".join("?" for _ in _NAMES)
+        db.execute(
+            f"INSERT INTO picture ({', '.join(_NAMES)}, message) VALUES ({marks}, ?)", (*astuple(picture), message)
+        )
+
+    @read
+    def get_image(self, db: apsw.Connection, owner: str, id: str) -> Picture:
+        return _find(db, owner, id)
+
+    @read
+    def list_images(
+        self, db: apsw.Connection, owner: str, limit: int, *, words: str = "", before: str | None = None
+    ) -> ImagePage:
+        values: list[Any] = [owner]
+        more = ""
+        if words.strip():
+            if not (query := full_text_query(words)):
+                return ImagePage([], None)
+            more += " AND picture.number IN (SELECT rowid FROM picture_text WHERE picture_text MATCH ?)"
+            values.append(query)
+        if before is not None:
+            more += " AND picture.id < ?"
+            values.append(before)
+        rows = db.execute(f"SELECT {_COLUMNS} {_VISIBLE}{more} ORDER BY picture.id DESC LIMIT ?", (*values, limit + 1))
+        found = [Picture(*row) for row in rows]
+        return ImagePage(found[:limit], found[limit - 1].id if len(found) > limit else None)
+
+    async def delete_image(self, owner: str, id: str) -> None:
+        await self._delete(owner, id)
+        await self.empty_log()
+
+    @write
+    def _delete(self, db: apsw.Connection, owner: str, id: str) -> None:
+        _find(db, owner, id)
+        db.execute("DELETE FROM picture WHERE id = ?", (id,))
+
+    @read
+    def list_orphaned_blobs(self, db: apsw.Connection) -> list[str]:
+        rows = db.execute(
+            "SELECT blob FROM picture_gone WHERE NOT EXISTS (SELECT 1 FROM picture WHERE blob = picture_gone.blob)"
+            " AND NOT EXISTS (SELECT 1 FROM picture WHERE thumbnail = picture_gone.blob)"
+        )
+        return [blob for (blob,) in rows]
+
+    @write
+    def forget_blobs(self, db: apsw.Connection, blobs: Sequence[str]) -> None:
+        db.executemany("DELETE FROM picture_gone WHERE blob = ?", [(blob,) for blob in blobs])
+
+    @read
+    def list_blobs(self, db: apsw.Connection) -> set[str]:
+        return {blob for (blob,) in db.execute("SELECT blob FROM picture UNION SELECT thumbnail FROM picture")}
+
+
+def _find(db: apsw.Connection, owner: str, id: str) -> Picture:
+    row = first_row(db, f"SELECT {_COLUMNS} {_VISIBLE} AND picture.id = ?", (owner, id))
+    if row is None:
+        raise NotFound(f"There is no picture {id!r}.")
+    return Picture(*row)

@@ -1,0 +1,77 @@
+"""Rows of messages: the tree they form in a conversation, and the query that finds their words."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from functools import cache
+
+import apsw
+import orjson
+from pydantic import TypeAdapter
+
+from eclair.errors import Conflict, NotFound
+from eclair.schema.messages import Message
+from eclair.storage.sqlite.store import first_row
+
+MAX_QUERY_WORDS = 32
+"""Further words of a query are ignored; each costs, and no one types more."""
+
+_WORD = re.compile(r"\w+")
+
+
+@cache
+def _message() -> TypeAdapter[Message]:
+    return TypeAdapter(Message)
+
+
+def insert_message(db: apsw.Connection, message: Message) -> None:
+    """Raises Conflict where its id is taken, NotFound where its parent is not in the conversation."""
+    if first_row(db, "SELECT 1 FROM message WHERE id = ?", (message.id,)) is not None:
+        raise Conflict(f"The id {message.id!r} is taken; leave it out to be given one.")
+    if message.parent is not None:
+        require_message(db, message.conversation, message.parent)
+    db.execute(
+        "INSERT INTO message (id, conversation, parent, text, body) VALUES (?, ?, ?, ?, ?)",
+        (message.id, message.conversation, message.parent, message.text, _json(message)),
+    )
+
+
+def update_message(db: apsw.Connection, message: Message) -> None:
+    db.execute("UPDATE message SET text = ?, body = ? WHERE id = ?", (message.text, _json(message), message.id))
+
+
+def list_messages(db: apsw.Connection, conversation: str) -> list[Message]:
+    """Oldest first."""
+    rows = db.execute("SELECT body FROM message WHERE conversation = ? ORDER BY number", (conversation,))
+    return [_message().validate_json(body) for (body,) in rows]
+
+
+def require_message(db: apsw.Connection, conversation: str, message: str) -> None:
+    """Raise NotFound unless the message is in the conversation."""
+    if first_row(db, "SELECT 1 FROM message WHERE id = ? AND conversation = ?", (message, conversation)) is None:
+        raise NotFound(f"There is no message {message!r} in this conversation.")
+
+
+def find_newest_leaf(db: apsw.Connection, conversation: str, parent: str | None) -> str | None:
+    """The end of the newest branch under `parent`, which may be `parent` itself."""
+    leaf = parent
+    while True:
+        below = first_row(
+            db,
+            "SELECT id FROM message WHERE conversation = ? AND parent IS ? ORDER BY number DESC LIMIT 1",
+            (conversation, leaf),
+        )
+        if below is None:
+            return leaf
+        leaf = below[0]
+
+
+def full_text_query(words: str) -> str:
+    """An FTS5 query for texts with every word, or a word beginning with it; empty where there is no word."""
+    found = _WORD.findall(unicodedata.normalize("NFC", words))[:MAX_QUERY_WORDS]
+    return " ".join(f'"{word}"*' for word in found)
+
+
+def _json(message: Message) -> str:
+    return orjson.dumps(message).decode()

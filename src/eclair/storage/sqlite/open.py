@@ -1,0 +1,107 @@
+"""Opens the storage of a data folder on SQLite, or looks into it without opening it."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Generator
+from pathlib import Path
+from urllib.parse import quote
+
+import apsw
+
+from eclair.schema.ids import Clock
+from eclair.storage.base import DatabaseReport, Storage
+from eclair.storage.servers import StoredServer
+from eclair.storage.sqlite.audit import SQLiteAuditStore
+from eclair.storage.sqlite.chunks import SQLiteChunkStore
+from eclair.storage.sqlite.conversations import SQLiteConversationStore
+from eclair.storage.sqlite.database import Database, migrations, translated
+from eclair.storage.sqlite.documents import SQLiteDocumentStore
+from eclair.storage.sqlite.feeds import SQLiteFeedStore
+from eclair.storage.sqlite.files import SQLiteFileStore
+from eclair.storage.sqlite.images import SQLiteImageStore
+from eclair.storage.sqlite.lease import Lease
+from eclair.storage.sqlite.libraries import SQLiteLibraryStore
+from eclair.storage.sqlite.preferences import SQLitePreferenceStore
+from eclair.storage.sqlite.processes import SQLiteProcessStore
+from eclair.storage.sqlite.runs import SQLiteRunStore
+from eclair.storage.sqlite.servers import SQLiteServerStore, list_servers
+from eclair.storage.sqlite.shares import SQLiteShareStore
+from eclair.storage.sqlite.store import first_row
+from eclair.storage.sqlite.usage import SQLiteUsageStore
+from eclair.storage.sqlite.web import SQLiteWebStore
+
+DATABASE_FILE = "eclair.db"
+LEASES_FOLDER = "leases"
+READONLY_BUSY_TIMEOUT_MS = 2000
+
+
+def open_sqlite(folder: Path, clock: Clock) -> Storage:
+    """Open the database in `folder`, creating both as needed. Raises StoreError."""
+    leases = folder / LEASES_FOLDER
+    with translated(leases):
+        lease = Lease.take(leases)
+    try:
+        database = Database.open(folder / DATABASE_FILE)
+    except BaseException:
+        lease.release()
+        raise
+
+    async def close() -> None:
+        await database.close()
+        lease.release()
+
+    chunks = SQLiteChunkStore(database)
+    documents = SQLiteDocumentStore(database, chunks)
+    return Storage(
+        audit=SQLiteAuditStore(database),
+        chunks=chunks,
+        conversations=SQLiteConversationStore(database, clock),
+        documents=documents,
+        feeds=SQLiteFeedStore(database),
+        files=SQLiteFileStore(database, documents),
+        images=SQLiteImageStore(database),
+        libraries=SQLiteLibraryStore(database, documents),
+        preferences=SQLitePreferenceStore(database),
+        processes=SQLiteProcessStore(database, lease, leases),
+        runs=SQLiteRunStore(database, clock),
+        servers=SQLiteServerStore(database),
+        shares=SQLiteShareStore(database),
+        usage=SQLiteUsageStore(database, clock),
+        web=SQLiteWebStore(database),
+        close=close,
+    )
+
+
+def read_added_servers(folder: Path) -> list[StoredServer]:
+    """The added servers, without creating, locking or migrating anything. Raises StoreError."""
+    path = folder / DATABASE_FILE
+    if not path.exists():
+        return []
+    with _readonly(path) as db:
+        exists = first_row(db, "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?", ("server",))
+        return list_servers(db) if exists is not None else []
+
+
+def inspect_database(folder: Path) -> DatabaseReport | None:
+    """Format and faults of the database; None where there is none yet. Changes nothing. Raises StoreError."""
+    path = folder / DATABASE_FILE
+    if not path.exists():
+        return None
+    with _readonly(path) as db:
+        version = db.pragma("user_version")
+        faults = [str(row[0]) for row in db.execute("PRAGMA quick_check(1)") if row[0] != "ok"]
+    assert isinstance(version, int)
+    return DatabaseReport(path.stat().st_size, version, len(migrations()), tuple(faults), folder / "backups")
+
+
+@contextlib.contextmanager
+def _readonly(path: Path) -> Generator[apsw.Connection]:
+    with translated(path):
+        uri = f"file:{quote(str(path))}?mode=ro"
+        connection = apsw.Connection(uri, flags=apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI)
+        try:
+            connection.set_busy_timeout(READONLY_BUSY_TIMEOUT_MS)
+            yield connection
+        finally:
+            connection.close()

@@ -1,0 +1,104 @@
+"""Runs on SQLite: the turn that opens one, the chunks of its log, its end."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import apsw
+
+from eclair.errors import NotFound
+from eclair.schema.messages import Message
+from eclair.storage.runs import EventChunk, NewTurn, RunRecord
+from eclair.storage.sqlite import conversations
+from eclair.storage.sqlite.files import attach_files
+from eclair.storage.sqlite.messages import insert_message, update_message
+from eclair.storage.sqlite.store import SQLiteStore, first_row, read, write
+from eclair.storage.sqlite.usage import add_answer
+
+_COLUMNS = "run.id, run.conversation, run.message, run.process, run.status"
+
+
+class SQLiteRunStore(SQLiteStore):
+    """Implements `RunStore`."""
+
+    @write
+    def open_turn(self, db: apsw.Connection, turn: NewTurn) -> RunRecord:
+        if turn.begins:
+            conversation = conversations.find_or_add(db, turn.begins)
+        else:
+            conversation = conversations.find(db, turn.owner, turn.run.conversation)
+        if turn.question is not None:
+            repeated = first_row(
+                db,
+                f"SELECT {_COLUMNS} FROM run JOIN message ON message.id = run.message"
+                " WHERE message.parent = ? AND run.conversation = ? ORDER BY message.number LIMIT 1",
+                (turn.question.id, conversation.id),
+            )
+            if repeated is not None:
+                return RunRecord(*repeated)
+        conversations.refuse_while_running(db, "conversation = ?", (conversation.id,))
+        if turn.question is not None:
+            insert_message(db, turn.question)
+            attach_files(db, turn.owner, turn.question.id, turn.question.needs)
+        insert_message(db, turn.answer)
+        db.execute(
+            "INSERT INTO run (id, conversation, message, process, status) VALUES (?, ?, ?, ?, ?)",
+            (turn.run.id, turn.run.conversation, turn.run.message, turn.run.process, turn.run.status),
+        )
+        _append(db, [turn.first])
+        db.execute(
+            "UPDATE conversation SET leaf = ?, updated = max(updated, ?), title = iif(title = '', ?, title)"
+            " WHERE id = ?",
+            (turn.answer.id, self.now(), turn.title, conversation.id),
+        )
+        return turn.run
+
+    @write
+    def append_events(self, db: apsw.Connection, chunks: Sequence[EventChunk]) -> None:
+        _append(db, chunks)
+
+    @write
+    def finish_run(self, db: apsw.Connection, run: RunRecord, message: Message, rest: EventChunk | None) -> None:
+        now = self.now()
+        db.execute("UPDATE run SET status = ? WHERE id = ? AND status = 'running'", (message.status, run.id))
+        if not db.changes():  # another process ended it first
+            return
+        if rest is not None:
+            _append(db, [rest])
+        update_message(db, message)
+        db.execute("UPDATE conversation SET updated = max(updated, ?) WHERE id = ?", (now, run.conversation))
+        (owner,) = first_row(db, "SELECT owner FROM conversation WHERE id = ?", (run.conversation,))
+        add_answer(db, owner, message, now)
+
+    @read
+    def get_run(self, db: apsw.Connection, owner: str, id: str) -> RunRecord:
+        row = first_row(
+            db,
+            f"SELECT {_COLUMNS} FROM run JOIN conversation ON conversation.id = run.conversation"
+            " WHERE run.id = ? AND owner = ? AND deleted IS NULL",
+            (id, owner),
+        )
+        if row is None:
+            raise NotFound(f"There is no run {id!r}.")
+        return RunRecord(*row)
+
+    @read
+    def list_events(self, db: apsw.Connection, run: str, after: int) -> list[EventChunk]:
+        rows = db.execute("SELECT last, lines FROM chunk WHERE run = ? AND last > ? ORDER BY last", (run, after))
+        return [EventChunk(run, last, lines.encode()) for last, lines in rows]
+
+    @read
+    def list_running(self, db: apsw.Connection, conversation: str | None = None) -> list[RunRecord]:
+        rows = db.execute(
+            f"SELECT {_COLUMNS} FROM run WHERE status = 'running' AND coalesce(conversation = ?, true)",
+            (conversation,),
+        )
+        return [RunRecord(*row) for row in rows]
+
+
+def _append(db: apsw.Connection, chunks: Sequence[EventChunk]) -> None:
+    db.executemany(
+        "INSERT INTO chunk (run, last, lines) SELECT ?1, ?2, ?3"
+        " WHERE EXISTS (SELECT 1 FROM run WHERE id = ?1)",  # it may have been deleted meanwhile
+        [(chunk.run, chunk.last, chunk.lines.decode()) for chunk in chunks],
+    )

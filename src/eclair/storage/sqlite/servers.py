@@ -1,0 +1,77 @@
+"""Added servers and probes on SQLite."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import astuple, replace
+from typing import Any
+
+import apsw
+import orjson
+
+from eclair.errors import Conflict, NotFound
+from eclair.storage.servers import StoredServer
+from eclair.storage.sqlite.store import SQLiteStore, first_row, read, write
+
+_COLUMNS = "name, url, key, models, context, country, created"
+
+
+class SQLiteServerStore(SQLiteStore):
+    """Implements `ServerStore`."""
+
+    @read
+    def list_servers(self, db: apsw.Connection) -> list[StoredServer]:
+        return list_servers(db)
+
+    @write
+    def add_server(self, db: apsw.Connection, server: StoredServer) -> None:
+        if first_row(db, "SELECT 1 FROM server WHERE name = ?", (server.name,)) is not None:
+            raise Conflict(
+                f"There is an engine {server.name!r} already; choose another name, or remove that one first."
+            )
+        _put(db, server)
+
+    @write
+    def edit_server(self, db: apsw.Connection, name: str, edit: Callable[[StoredServer], StoredServer]) -> StoredServer:
+        row = first_row(db, f"SELECT {_COLUMNS} FROM server WHERE name = ?", (name,))
+        if row is None:
+            raise _missing(name)
+        edited = edit(_server(row))
+        _put(db, edited)
+        return edited
+
+    @write
+    def delete_server(self, db: apsw.Connection, name: str) -> None:
+        db.execute("DELETE FROM server WHERE name = ?", (name,))
+        if not db.changes():
+            raise _missing(name)
+        db.execute("DELETE FROM probe WHERE server = ?", (name,))
+
+    @read
+    def list_probes(self, db: apsw.Connection) -> dict[str, str]:
+        return {row[0]: row[1] for row in db.execute("SELECT server, body FROM probe")}
+
+    @write
+    def save_probe(self, db: apsw.Connection, name: str, body: str) -> None:
+        db.execute("INSERT OR REPLACE INTO probe (server, body) VALUES (?, ?)", (name, body))
+
+
+def list_servers(db: apsw.Connection) -> list[StoredServer]:
+    return [_server(row) for row in db.execute(f"SELECT {_COLUMNS} FROM server ORDER BY created, name")]
+
+
+def _put(db: apsw.Connection, server: StoredServer) -> None:
+    values = astuple(replace(server, models=()))
+    models = orjson.dumps(server.models).decode()
+    db.execute(
+        f"INSERT OR REPLACE INTO server ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?)", (*values[:3], models, *values[4:])
+    )
+
+
+def _server(row: Any) -> StoredServer:
+    name, url, key, models, *rest = row
+    return StoredServer(name, url, key, tuple(orjson.loads(models)), *rest)
+
+
+def _missing(name: str) -> NotFound:
+    return NotFound(f"No engine {name!r} was added; `eclair engines` lists those that there are.")

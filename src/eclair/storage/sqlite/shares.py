@@ -1,0 +1,46 @@
+"""Shares on SQLite. They are readable while their conversation is there."""
+
+from __future__ import annotations
+
+import apsw
+
+from eclair.errors import NotFound
+from eclair.storage.shares import Share
+from eclair.storage.sqlite import conversations
+from eclair.storage.sqlite.store import SQLiteStore, first_row, read, write
+
+_COLUMNS = "id, owner, conversation, title, created, expires"
+_THERE = "EXISTS (SELECT 1 FROM conversation WHERE conversation.id = share.conversation AND deleted IS NULL)"
+
+
+class SQLiteShareStore(SQLiteStore):
+    """Implements `ShareStore`."""
+
+    @write
+    def add_share(self, db: apsw.Connection, share: Share, body: str) -> None:
+        conversations.find(db, share.owner, share.conversation)
+        db.execute(
+            f"INSERT INTO share ({_COLUMNS}, body) VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (share.id, share.owner, share.conversation, share.title, share.created, share.expires, body),
+        )
+
+    @read
+    def get_share(self, db: apsw.Connection, id: str) -> tuple[Share, str]:
+        row = first_row(db, f"SELECT {_COLUMNS}, body FROM share WHERE id = ? AND {_THERE}", (id,))
+        if row is None:
+            raise NotFound("There is nothing shared at this address; ask for a new link.")
+        *values, body = row
+        return Share(*values), body
+
+    @read
+    def list_shares(self, db: apsw.Connection, owner: str) -> list[Share]:
+        rows = db.execute(
+            f"SELECT {_COLUMNS} FROM share WHERE owner = ? AND {_THERE} ORDER BY created DESC, id DESC", (owner,)
+        )
+        return [Share(*row) for row in rows]
+
+    @write
+    def delete_share(self, db: apsw.Connection, owner: str, id: str) -> None:
+        db.execute("DELETE FROM share WHERE id = ? AND owner = ?", (id, owner))
+        if not db.changes():
+            raise NotFound(f"There is no share {id!r}.")

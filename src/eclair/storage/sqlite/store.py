@@ -1,0 +1,74 @@
+"""Base of the SQLite stores: methods that run as one statement block on a reader or on the writer."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import time
+from collections.abc import Callable, Generator
+from types import CoroutineType
+from typing import Any, Concatenate, ParamSpec, TypeVar
+
+import apsw
+
+from eclair.schema.ids import Clock
+from eclair.storage.sqlite.database import Database
+
+P = ParamSpec("P")
+T = TypeVar("T")
+S = TypeVar("S", bound="SQLiteStore")
+
+
+class SQLiteStore:
+    """One matter of the storage. Methods marked `read` and `write` receive a connection as their first argument."""
+
+    def __init__(self, database: Database, clock: Clock = time.time) -> None:
+        self.database = database
+        self._clock = clock
+
+    def now(self) -> int:
+        """The time in milliseconds since 1970 (UTC)."""
+        return int(self._clock() * 1000)
+
+    async def empty_log(self) -> None:
+        """Truncate the write-ahead log, which still holds what was erased."""
+        await self.database.read(lambda db: list(db.execute("PRAGMA wal_checkpoint(TRUNCATE)")))
+
+
+def read(
+    method: Callable[Concatenate[S, apsw.Connection, P], T],
+) -> Callable[Concatenate[S, P], CoroutineType[Any, Any, T]]:
+    """Make a coroutine of a method that only reads; it runs in a reading thread and sees every finished write."""
+
+    @functools.wraps(method)
+    async def run(self: S, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        return await self.database.read(lambda db: method(self, db, *args, **kwargs))
+
+    return run
+
+
+def write(
+    method: Callable[Concatenate[S, apsw.Connection, P], T],
+) -> Callable[Concatenate[S, P], CoroutineType[Any, Any, T]]:
+    """Make a coroutine of a method that writes; it is one transaction, committed when the coroutine returns."""
+
+    @functools.wraps(method)
+    async def run(self: S, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        return await self.database.write(lambda db: method(self, db, *args, **kwargs))
+
+    return run
+
+
+def first_row(db: apsw.Connection, statement: str, values: tuple[Any, ...]) -> Any:
+    """The first row, or None where there is none."""
+    return next(iter(db.execute(statement, values)), None)
+
+
+@contextlib.contextmanager
+def snapshot(db: apsw.Connection) -> Generator[None]:
+    """Let all reads within see the database as of one moment."""
+    db.execute("BEGIN")
+    try:
+        yield
+    finally:
+        db.execute("COMMIT")

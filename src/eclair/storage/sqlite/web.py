@@ -1,0 +1,75 @@
+"""Web pages on SQLite. They go with their conversation, by the foreign key."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import date
+from typing import Any
+
+import apsw
+
+from eclair.errors import NotFound
+from eclair.schema.web import WebPage
+from eclair.storage.sqlite import conversations
+from eclair.storage.sqlite.encoding import packed_pages, unpacked_pages
+from eclair.storage.sqlite.store import SQLiteStore, first_row, read, write
+
+
+class SQLiteWebStore(SQLiteStore):
+    """Implements `WebStore`."""
+
+    async def add_page(self, owner: str, id: str, conversation: str, page: WebPage) -> None:
+        packed = await asyncio.to_thread(packed_pages, page.pages)
+        await self._insert(owner, id, conversation, page, packed)
+
+    async def get_page(self, owner: str, id: str) -> WebPage:
+        url, fetched, title, site, author, language, published, media, wall, packed = await self._select(owner, id)
+        return WebPage(
+            url=url,
+            fetched=fetched,
+            title=title,
+            site=site,
+            pages=await asyncio.to_thread(unpacked_pages, packed),
+            media=media,
+            author=author,
+            language=language,
+            published=date.fromisoformat(published) if published is not None else None,
+            wall=wall,
+        )
+
+    @write
+    def _insert(
+        self, db: apsw.Connection, owner: str, id: str, conversation: str, page: WebPage, packed: bytes
+    ) -> None:
+        conversations.find(db, owner, conversation)
+        db.execute(
+            "INSERT INTO web_page (id, conversation, url, fetched, title, site, author, language, published, media,"
+            " wall, pages) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING",
+            (
+                id,
+                conversation,
+                page.url,
+                page.fetched,
+                page.title,
+                page.site,
+                page.author,
+                page.language,
+                page.published.isoformat() if page.published is not None else None,
+                page.media,
+                page.wall,
+                packed,
+            ),
+        )
+
+    @read
+    def _select(self, db: apsw.Connection, owner: str, id: str) -> tuple[Any, ...]:
+        row = first_row(
+            db,
+            "SELECT url, fetched, web_page.title, site, author, language, published, media, wall, pages FROM web_page"
+            " JOIN conversation ON conversation.id = web_page.conversation"
+            " WHERE web_page.id = ? AND owner = ? AND deleted IS NULL",
+            (id, owner),
+        )
+        if row is None:
+            raise NotFound(f"There is no page {id!r}.")
+        return row

@@ -1,0 +1,27 @@
+"""Fixtures of the tests that know the storage to be SQLite in a folder."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from pathlib import Path
+
+import pytest
+
+from eclair.storage.base import Storage
+from eclair.storage.open import open_storage
+from eclair.storage.sqlite.database import Database
+
+
+@pytest.fixture
+async def storage(tmp_path: Path) -> AsyncGenerator[Storage]:
+    storage = open_storage(tmp_path / "store")
+    yield storage
+    await storage.close()
+
+
+@pytest.fixture
+async def database(storage: Storage, tmp_path: Path) -> AsyncGenerator[Database]:
+    """The database of `storage`, opened once more."""
+    database = Database.open(tmp_path / "store" / "eclair.db")
+    yield database
+    await database.close()

@@ -1,0 +1,258 @@
+from __future__ import annotations
+
+import asyncio
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import apsw
+import pytest
+
+from eclair.errors import NotFound, StoreError
+from eclair.schema.messages import Conversation
+from eclair.storage.base import Storage
+from eclair.storage.open import open_storage
+from eclair.storage.sqlite import database
+from eclair.storage.sqlite.conversations import SQLiteConversationStore
+from eclair.storage.sqlite.database import Database
+from tests.support import Ids, conversation, messages_of, new_turn
+
+
+def version(path: Path) -> int:
+    connection = apsw.Connection(str(path))
+    found = connection.pragma("user_version")
+    connection.close()
+    assert isinstance(found, int)
+    return found
+
+
+async def test_an_older_format_is_backed_up_and_brought_forward(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    storage = open_storage(tmp_path)
+    await conversation(storage)
+    await storage.runs.open_turn(new_turn(storage, Ids())[0])
+    await storage.close()
+    path = tmp_path / "eclair.db"
+    today = database.migrations()
+    assert version(path) == len(today)
+    tomorrow = [*today, "ALTER TABLE conversation ADD COLUMN colour TEXT", "CREATE TABLE extra (a)"]
+    monkeypatch.setattr(database, "migrations", lambda: tomorrow)
+    storage = open_storage(tmp_path)
+    assert [message.text for message in await messages_of(storage, "conv_a")] == ["Hello", ""]
+    await storage.close()
+    assert version(path) == len(tomorrow)
+    (backup,) = (tmp_path / "backups").iterdir()
+    assert f"format{len(today)}" in backup.name
+    assert version(backup) == len(today)
+    open_storage(tmp_path)
+    assert len(list((tmp_path / "backups").iterdir())) == 1, "what is of today is not backed up"
+
+
+async def test_the_first_format_is_brought_forward_and_its_titles_are_kept(tmp_path: Path) -> None:
+    connection = apsw.Connection(str(tmp_path / "eclair.db"))
+    connection.execute(database.migrations()[0])
+    connection.execute(
+        "INSERT INTO conversation VALUES ('conv_a', 'local', 'Bread', 1, 2, 'msg_a');"
+        "INSERT INTO conversation VALUES ('conv_b', 'local', '', 1, 1, NULL);"
+        "INSERT INTO message VALUES (1, 'msg_a', 'conv_a', NULL, 'rye', '{}');"
+        "PRAGMA user_version = 1"
+    )
+    connection.close()
+    storage = open_storage(tmp_path)
+    listed = await storage.conversations.list_conversations("local", 9)
+    assert listed.conversations == [
+        Conversation("conv_a", "local", "Bread", 1, 2, "msg_a"),
+        Conversation("conv_b", "local", "", 1, 1),
+    ]
+    await storage.close()
+
+
+async def test_a_migration_that_fails_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    await open_storage(tmp_path).close()
+    today = database.migrations()
+    monkeypatch.setattr(database, "migrations", lambda: [*today, "CREATE TABLE extra (a)", "NOT SQL"])
+    with pytest.raises(apsw.SQLError):
+        Database.open(tmp_path / "eclair.db")
+    assert version(tmp_path / "eclair.db") == len(today)
+
+
+async def test_a_newer_format_is_refused(tmp_path: Path) -> None:
+    await open_storage(tmp_path).close()
+    connection = apsw.Connection(str(tmp_path / "eclair.db"))
+    connection.execute("PRAGMA user_version = 99")
+    connection.close()
+    with pytest.raises(StoreError, match=r"newer Éclair \(format 99.*ECLAIR_DATA_DIR"):
+        open_storage(tmp_path)
+
+
+async def test_a_locked_database_says_so_and_works_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(database, "BUSY_TIMEOUT_MS", 20)
+    storage = open_storage(tmp_path)
+    await conversation(storage)
+    holder = apsw.Connection(str(tmp_path / "eclair.db"))
+    holder.execute("BEGIN EXCLUSIVE")
+    with pytest.raises(StoreError, match="locked by another program"):
+        await conversation(storage, "conv_b")
+    assert (await storage.conversations.get_conversation("local", "conv_a")).id == "conv_a", "readers go on"
+    holder.execute("ROLLBACK")
+    holder.close()
+    await conversation(storage, "conv_b")
+    assert len((await storage.conversations.list_conversations("local", 9)).conversations) == 2
+    await storage.close()
+
+
+def test_a_folder_in_place_of_the_database(tmp_path: Path) -> None:
+    (tmp_path / "eclair.db").mkdir()
+    with pytest.raises(StoreError, match=r"cannot be written; check who owns"):
+        open_storage(tmp_path)
+
+
+def test_a_file_in_place_of_the_folder(tmp_path: Path) -> None:
+    (tmp_path / "data").write_text("hello")
+    with pytest.raises(StoreError, match="cannot be"):
+        open_storage(tmp_path / "data")
+
+
+def test_a_file_in_place_of_the_leases(tmp_path: Path) -> None:
+    (tmp_path / "leases").write_text("hello")
+    with pytest.raises(StoreError, match="leases"):
+        open_storage(tmp_path)
+
+
+def test_a_file_that_is_no_database(tmp_path: Path) -> None:
+    (tmp_path / "eclair.db").write_text("This is a shopping list. " * 100)
+    with pytest.raises(StoreError, match="damaged or no database"):
+        open_storage(tmp_path)
+    assert (tmp_path / "eclair.db").read_text().startswith("This is"), "nothing of it is lost"
+
+
+async def test_a_damaged_database(tmp_path: Path) -> None:
+    storage = open_storage(tmp_path)
+    await conversation(storage)
+    await storage.close()
+    path = tmp_path / "eclair.db"
+    whole = path.read_bytes()
+    path.write_bytes(whole[:4096] + b"\xaa" * (len(whole) - 4096))
+    with pytest.raises(StoreError, match="damaged"):
+        await (await asyncio.to_thread(open_storage, tmp_path)).conversations.list_conversations("local", 9)
+
+
+async def test_a_database_that_may_only_be_read(tmp_path: Path) -> None:
+    await open_storage(tmp_path).close()
+    database = Database.open(tmp_path / "eclair.db")
+    database._writer.execute("PRAGMA query_only = 1")  # pyright: ignore[reportPrivateUsage]
+    with pytest.raises(StoreError, match="cannot be written"):
+        await SQLiteConversationStore(database).add_conversation(Conversation("conv_a", "local", "", 1, 1))
+    await database.close()
+
+
+async def test_a_full_disk(tmp_path: Path) -> None:
+    base = Database.open(tmp_path / "a.db")
+    await base.write(lambda db: db.execute("CREATE TABLE t (a)"))
+    await base.write(lambda db: db.pragma("max_page_count", 1))
+    with pytest.raises(StoreError, match="full; free some space"):
+        await base.write(lambda db: db.execute("INSERT INTO t VALUES (zeroblob(1000000))"))
+    await base.write(lambda db: db.pragma("max_page_count", 100_000))
+    await base.write(lambda db: db.execute("INSERT INTO t VALUES (1)"))
+    assert await base.read(lambda db: list(db.execute("SELECT a FROM t"))) == [(1,)]
+    await base.close()
+
+
+async def test_one_write_that_fails_takes_no_other_with_it(tmp_path: Path) -> None:
+    base = Database.open(tmp_path / "a.db")
+    await base.write(lambda db: db.execute("CREATE TABLE t (a UNIQUE)"))
+
+    def insert(value: int) -> None:
+        if value % 10 == 3:
+            raise NotFound("three")
+
+    async def write(value: int) -> None:
+        def work(db: apsw.Connection) -> None:
+            db.execute("INSERT INTO t VALUES (?)", (value,))
+            insert(value)
+
+        await base.write(work)
+
+    results = await asyncio.gather(*(write(value) for value in range(200)), return_exceptions=True)
+    assert [value for value, result in enumerate(results) if result is not None] == list(range(3, 200, 10))
+    rows = await base.read(lambda db: sorted(a for (a,) in db.execute("SELECT a FROM t")))
+    assert rows == [value for value in range(200) if value % 10 != 3]
+    await base.close()
+
+
+async def test_a_write_that_was_given_up_is_done_all_the_same(tmp_path: Path) -> None:
+    base = Database.open(tmp_path / "a.db")
+    await base.write(lambda db: db.execute("CREATE TABLE t (a)"))
+    task = asyncio.create_task(base.write(lambda db: db.execute("INSERT INTO t VALUES (1)")))
+    await asyncio.sleep(0)
+    task.cancel()
+    assert await base.write(lambda db: list(db.execute("SELECT a FROM t"))) == [(1,)]
+    await base.close()
+
+
+async def test_closing_waits_for_what_was_asked(tmp_path: Path) -> None:
+    base = Database.open(tmp_path / "a.db")
+    await base.write(lambda db: db.execute("CREATE TABLE t (a)"))
+    writes = [asyncio.create_task(base.write(lambda db: db.execute("INSERT INTO t VALUES (1)"))) for _ in range(50)]
+    await asyncio.sleep(0)
+    await base.close()
+    await asyncio.gather(*writes)
+
+
+def test_many_may_open_a_new_database_at_once(tmp_path: Path) -> None:
+    for number in range(5):
+        with ThreadPoolExecutor(8) as pool:
+            storages = list(pool.map(open_storage, [tmp_path / str(number)] * 8))
+        for storage in storages:
+            asyncio.run(storage.close())
+
+
+WRITER = """
+import asyncio, sys
+from dataclasses import replace
+from pathlib import Path
+from eclair.storage.conversations import ConversationEdit
+from eclair.storage.open import open_storage
+from tests.support import new_turn
+
+async def main(name):
+    storage = open_storage(Path(sys.argv[1]))
+    count = 0
+    def ids(prefix):
+        nonlocal count
+        count += 1
+        return f"{prefix}_{name}_{count}"
+    for number in range(100):
+        turn, started = new_turn(storage, ids, f"conv_{name}", f"{name} {number}")
+        run = await storage.runs.open_turn(turn)
+        await storage.runs.finish_run(run, replace(turn.answer, status="finished"), None)
+        edit = ConversationEdit(title=f"{name} {number}")
+        await storage.conversations.edit_conversation("local", "conv_both", edit)
+    await storage.close()
+
+asyncio.run(main(sys.argv[2]))
+"""
+
+
+async def test_two_processes_that_write_lose_nothing(storage: Storage, tmp_path: Path) -> None:
+    for name in ("conv_a", "conv_b", "conv_both"):
+        await conversation(storage, name)
+    root = Path(__file__).parents[3]
+    writers = [
+        await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-c",
+            WRITER,
+            str(tmp_path / "store"),
+            name,
+            cwd=root,
+            env={"PYTHONPATH": f"{root}/src:{root}"},
+        )
+        for name in ("a", "b")
+    ]
+    assert [await writer.wait() for writer in writers] == [0, 0]
+    for name in ("a", "b"):
+        texts = [message.text for message in await messages_of(storage, f"conv_{name}") if message.role == "user"]
+        assert texts == [f"{name} {number}" for number in range(100)]
+    assert (await storage.conversations.get_conversation("local", "conv_both")).title in ("a 99", "b 99")

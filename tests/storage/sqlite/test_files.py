@@ -1,0 +1,84 @@
+"""What is in the files of the database: indexes, constraints, and nothing that was erased."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import apsw
+import pytest
+
+from eclair.errors import NotFound
+from eclair.storage.base import Storage
+from eclair.storage.sqlite.chunks import SQLiteChunkStore
+from eclair.storage.sqlite.database import Database
+from eclair.storage.sqlite.documents import SQLiteDocumentStore
+from eclair.storage.sqlite.files import SQLiteFileStore
+from tests.storage.helpers import SHA, directions, file, read, turn
+from tests.support import Ids, conversation
+
+
+@pytest.mark.parametrize("more", ["", " AND (updated, id) < (5, 'x')"])
+async def test_the_list_is_read_from_its_index(database: Database, more: str) -> None:
+    def plan(db: apsw.Connection) -> list[str]:
+        rows = db.execute(
+            "EXPLAIN QUERY PLAN SELECT * FROM conversation WHERE owner = 'a' AND shelf = 'list'"
+            f"{more} ORDER BY updated DESC, id DESC LIMIT 50"
+        )
+        return [row[-1] for row in rows]
+
+    (step,) = await database.read(plan)
+    assert "USING INDEX conversation_on_shelf" in step
+
+
+async def test_what_is_erased_is_in_no_file_any_more(storage: Storage, tmp_path: Path) -> None:
+    await conversation(storage)
+    await turn(storage, Ids(), "abracadabra " * 500, "simsalabim")
+
+    def found() -> set[str]:
+        whole = b"".join(path.read_bytes() for path in (tmp_path / "store").glob("eclair.db*")).lower()
+        return {word for word in ("abracadabra", "simsalabim") if word.encode() in whole}
+
+    assert found() == {"abracadabra", "simsalabim"}
+    await storage.conversations.delete_conversation("local", "conv_a", forever=True)
+    await storage.conversations.erase_deleted(1)
+    assert found() == set()
+
+
+async def test_foreign_keys_hold(database: Database) -> None:
+    def orphan(db: apsw.Connection) -> None:
+        db.execute("INSERT INTO message (id, conversation, parent, text, body) VALUES ('m', 'none', NULL, '', '{}')")
+
+    with pytest.raises(apsw.ConstraintError):
+        await database.write(orphan)
+
+
+async def test_text_goes_with_the_last_file_that_has_it(storage: Storage, tmp_path: Path) -> None:
+    scope = await read(storage, ["the zyzzyva beetle"])
+    await storage.files.add_file(file("file_b"), 1)
+    await storage.chunks.add_vectors("e5", await storage.chunks.list_unembedded("e5", 9), directions(1))
+    assert await storage.files.delete_file("me", "file_a") is None
+    assert (await storage.documents.get_state(SHA)).state == "ready"
+    assert await storage.chunks.search_vectors(scope, "e5", directions(1)[0], 5) == []
+    with pytest.raises(NotFound):
+        await storage.files.delete_file("someone", "file_b")
+    assert await storage.files.delete_file("me", "file_b") == SHA
+    with pytest.raises(NotFound):
+        await storage.documents.get_state(SHA)
+    with pytest.raises(NotFound):
+        await storage.documents.add_pages(SHA, [], [])
+    for path in (tmp_path / "store").glob("eclair.db*"):
+        assert b"zyzzyva" not in path.read_bytes()
+
+
+async def test_a_deletion_that_was_cut_short_is_finished(storage: Storage, database: Database) -> None:
+    texts = [f"page {i}" for i in range(300)]
+    await read(storage, texts)
+    documents = SQLiteDocumentStore(database, SQLiteChunkStore(database))
+    files = SQLiteFileStore(database, documents)
+    assert await files._delete("me", "file_a") == SHA  # pyright: ignore[reportPrivateUsage]
+    assert not await documents._erase_some(1, 100)  # pyright: ignore[reportPrivateUsage]
+    assert (await storage.files.add_file(file("file_b"), 1)).pages_read == 0  # it begins anew meanwhile
+    await storage.documents.erase_orphans()
+    for table in ("piece", "page"):
+        assert await database.read(lambda db, table=table: list(db.execute(f"SELECT count(*) FROM {table}"))) == [(0,)]
+    assert (await storage.documents.get_state(SHA)).state == "queued"

@@ -1,0 +1,86 @@
+"""Rows of usage: few, indexed, and filled by the migration that made them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+
+import apsw
+
+from eclair.storage.base import Storage
+from eclair.storage.open import open_storage
+from eclair.storage.usage import UsageTotal
+from tests.storage.test_usage import USAGE, Calendar, answered
+
+NEWER = """
+ALTER TABLE conversation DROP COLUMN model; ALTER TABLE conversation DROP COLUMN mode;
+ALTER TABLE conversation DROP COLUMN web; DROP TABLE web_page;
+DROP TABLE entry_word; DROP TABLE entry_text; DROP TABLE entry; DROP TABLE feed;
+DROP TABLE egress; DROP TRIGGER egress_forgets;
+DROP TABLE server; DROP TABLE probe;
+DROP TABLE attached; DROP TABLE file; DROP TABLE library; DROP TABLE document; DROP TABLE page; DROP TABLE vector;
+DROP TABLE piece_word; DROP TABLE piece_text; DROP TABLE piece;
+DROP TABLE picture_text; DROP TABLE picture; DROP TABLE picture_gone;
+"""
+"""Undoes what came after the sums."""
+
+
+async def test_the_sums_stay_when_what_they_are_of_is_deleted_and_lead_nowhere(
+    storage: Storage, tmp_path: Path
+) -> None:
+    await answered(storage, USAGE)
+    before = await storage.usage.sum_usage("local", by="day")
+    await storage.conversations.delete_conversation("local", "conv_a", forever=True)
+    await storage.conversations.erase_deleted(1)
+    assert await storage.usage.sum_usage("local", by="day") == before
+    database = apsw.Connection(str(tmp_path / "store" / "eclair.db"))
+    text = repr(list(database.execute("SELECT * FROM spent")))
+    database.close()
+    assert "conv_" not in text
+    assert "msg_" not in text
+
+
+async def test_a_hundred_thousand_answers_are_a_few_rows_and_days_are_found_by_an_index(tmp_path: Path) -> None:
+    calendar = Calendar()
+    storage = open_storage(tmp_path / "many", calendar)
+    database = apsw.Connection(str(tmp_path / "many" / "eclair.db"))
+    try:
+        await storage.usage.add_usage("local", "muse", USAGE)
+        columns = "prompt_tokens, cached_tokens, completion_tokens, milliseconds, metered, measured_mj, estimated_mj"
+        database.execute(
+            f"INSERT INTO spent (owner, day, model, currency, answers, words, {columns}, micros)"
+            " WITH RECURSIVE n (i) AS (VALUES (0) UNION ALL SELECT i + 1 FROM n WHERE i < 99999)"
+            " SELECT 'local', date('1900-01-01', i || ' days'), 'muse', 'EUR', 1, 1, 1, 1, 1, 1, 1, 1, 1, 1 FROM n"
+            " WHERE true ON CONFLICT DO UPDATE SET answers = answers + 1"
+        )
+        (whole,) = await storage.usage.sum_usage("local")
+        assert whole.answers == 100_001
+        (week,) = await storage.usage.sum_usage("local", date(1950, 1, 1), date(1950, 1, 7))
+        assert week.answers == 7
+        plan = repr(
+            list(
+                database.execute(
+                    "EXPLAIN QUERY PLAN SELECT sum(words) FROM spent WHERE owner = 'x' AND day BETWEEN 'a' AND 'b'"
+                )
+            )
+        )
+        assert "SEARCH spent USING PRIMARY KEY (owner=? AND day>? AND day<?)" in plan
+    finally:
+        database.close()
+        await storage.close()
+
+
+async def test_what_was_answered_before_there_were_sums_is_in_them(tmp_path: Path) -> None:
+    storage = open_storage(tmp_path / "old")
+    await answered(storage, replace(USAGE, energy=None, cost=None))
+    await storage.close()
+    database = apsw.Connection(str(tmp_path / "old" / "eclair.db"))
+    database.execute(f"{NEWER} DROP TABLE spent; PRAGMA user_version = 2")
+    database.close()
+    storage = open_storage(tmp_path / "old")
+    (whole,) = await storage.usage.sum_usage("local", by="model")
+    await storage.close()
+    assert whole == UsageTotal(
+        name="muse", answers=1, words=8, prompt_tokens=100, cached_tokens=40, completion_tokens=10
+    )

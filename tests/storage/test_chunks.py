@@ -1,0 +1,150 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from eclair.storage.base import Storage
+from eclair.storage.chunks import SearchScope
+from eclair.storage.libraries import Library
+from tests.storage.helpers import OTHER, SHA, cut, directions, file, found, paged, read
+
+
+@pytest.mark.parametrize(
+    ("text", "query"),
+    [
+        ("Herr Müller kommt", "Mueller"),
+        ("Herr Mueller kommt", "Müller"),
+        ("Herr Müller kommt", "muller"),
+        ("die Straße", "Strasse"),
+        ("die Strasse", "Straße"),
+        ("pendant l’été", "ete"),
+        ("l'avion", "avion"),
+        ("un avion", "l'avion"),
+        ("qu'il parle", "QU’IL"),
+        ("nach § 12 Absatz 3", "§12"),
+        ("nach §12a", "§ 12a"),
+        ("Gerät A-4711", "A-4711"),
+        ("Summe 1.234,56 €", "1.234,56"),
+        ("第三章機器學習的基礎", "機器學習"),
+        ("smørrebrød", "smoerrebroed"),
+        ("cœur", "coeur"),
+        ("στην Ελλάδα", "ΕΛΛΑΔΑ"),
+        ("ΑΘΗΝΑΣ", "Αθήνας"),
+        ("новогодняя ёлка", "елка"),
+        ("Łódź leży", "lodz"),
+        ("die Kündigungsfrist", "Kündigungen"),
+        ("Straßenverkehrsordnung", "STRASSENVERKEHR"),
+    ],
+)
+async def test_words_are_found_however_they_are_written(storage: Storage, text: str, query: str) -> None:
+    scope = await read(storage, ["nothing at all of it", text, "§ 13 A-4712 4711 A"])
+    assert (await found(storage, scope, query))[:1] == [1]
+
+
+async def test_a_beginning_that_a_chunk_has_often_is_found(storage: Storage) -> None:
+    scope = await read(storage, [" ".join(f"kündigung{ending}" for ending in ("", "en", "s", "sfrist", "sschutz"))])
+    assert await found(storage, scope, "Kündigungsgrund") == []
+    assert await found(storage, scope, "Kündigung") == [0]
+
+
+async def test_headings_are_found(storage: Storage) -> None:
+    scope = await read(storage, ["some text"])
+    assert await found(storage, scope, "head") == [0]
+
+
+async def test_a_search_stays_in_its_scope(storage: Storage) -> None:
+    await storage.libraries.add_library(Library("lib_a", "me", "handbook", 1))
+    mine = await read(storage, ["apple pie"])
+    texts = ["apple juice"]
+    await storage.files.add_file(file("file_b", OTHER, library="lib_a"), 1)
+    await storage.documents.add_pages(OTHER, paged(texts), cut(texts, OTHER), finished=True)
+    for sha in (SHA, OTHER):
+        assert await storage.chunks.add_vectors("e5", await storage.chunks.list_unembedded("e5", 5), directions(1)), sha
+    vector = directions(1)[0]
+
+    async def hits(scope: SearchScope) -> tuple[int, int]:
+        return len(await storage.chunks.search_words(scope, "apple", 9)), len(
+            await storage.chunks.search_vectors(scope, "e5", vector, 9)
+        )
+
+    assert await hits(mine) == (1, 1)
+    assert await hits(SearchScope("me", libraries=("lib_a",))) == (1, 1)
+    assert await hits(SearchScope("me", ("file_a", "file_b"), ("lib_a",))) == (2, 2)
+    assert await hits(SearchScope("someone", ("file_a", "file_b"), ("lib_a",))) == (0, 0)
+    assert await hits(SearchScope("me")) == (0, 0)
+    near = await storage.chunks.search_words(mine, "apple", 9)
+    located = await storage.chunks.locate_chunks(mine, near)
+    assert [(each.chunk.text, each.file, each.name) for each in located.values()] == [
+        ("apple pie", "file_a", "file_a.txt")
+    ]
+    assert await storage.chunks.locate_chunks(replace(mine, owner="someone"), near) == {}
+
+
+async def test_vectors_are_made_in_order_and_once(storage: Storage) -> None:
+    texts = [f"text {i}" for i in range(10)]
+    scope = await read(storage, texts)
+    vectors = directions(10)
+    first = await storage.chunks.list_unembedded("e5", 4)
+    assert [chunk.number for chunk in first] == [0, 1, 2, 3]
+    assert await storage.chunks.add_vectors("e5", first, vectors[:4])
+    assert not await storage.chunks.add_vectors("e5", first, vectors[:4])
+    assert [near.number for near in await storage.chunks.search_vectors(scope, "e5", vectors[2], 1)] == [2]
+    assert await storage.chunks.add_vectors("e5", await storage.chunks.list_unembedded("e5", 99), vectors[4:])
+    assert await storage.chunks.list_unembedded("e5", 99) == []
+    assert [near.number for near in await storage.chunks.search_vectors(scope, "e5", vectors[7], 1)] == [7]
+    assert (await storage.documents.get_state(SHA)).embedded == 10
+    assert await storage.chunks.add_vectors("bge", await storage.chunks.list_unembedded("bge", 3), directions(3, 8))
+    state = await storage.documents.get_state(SHA)
+    assert (state.embedder, state.embedded) == ("bge", 3)
+    assert await storage.chunks.search_vectors(scope, "e5", vectors[7], 1) == []
+
+
+async def test_vectors_of_a_text_that_was_read_anew_are_not_kept(storage: Storage) -> None:
+    await read(storage, ["apple"])
+    chunks = await storage.chunks.list_unembedded("e5", 9)
+    await storage.documents.requeue(SHA, 2)
+    await storage.documents.add_pages(SHA, paged(["plum"]), cut(["plum"]), finished=True)
+    assert not await storage.chunks.add_vectors("e5", chunks, directions(1))
+    assert (await storage.documents.get_state(SHA)).embedded == 0
+
+
+async def test_nearest_is_exact_and_sees_what_another_process_does(storage: Storage, other: Storage) -> None:
+    rng = np.random.default_rng(1)
+    kept: dict[int, np.typing.NDArray[np.float32]] = {}
+    ids: list[str] = []
+    vector = directions(1)[0]
+
+    async def check() -> None:
+        scope = SearchScope("me", files=tuple(ids))
+        for each in (storage, other):
+            got = await each.chunks.search_vectors(scope, "e5", vector, 10)
+            scores = sorted(float(row.astype("<f2").astype("f4") @ vector) for part in kept.values() for row in part)
+            assert [near.score for near in got] == pytest.approx(scores[::-1][:10], abs=1e-6)
+
+    for i in range(12):
+        count = int(rng.integers(1, 900))
+        texts, sha = [f"{i} {j}" for j in range(count)], f"{i:064}"
+        writer = storage if i % 2 else other
+        await read(writer, texts, f"file_{i}", sha)
+        kept[i] = directions(count)
+        ids.append(f"file_{i}")
+        done = 0
+        while chunks := await writer.chunks.list_unembedded("e5", 300):
+            await writer.chunks.add_vectors("e5", chunks, kept[i][done : done + len(chunks)])
+            done += len(chunks)
+        if i % 4 == 3:
+            await check()
+            gone = i - 2
+            del kept[gone]
+            ids.remove(f"file_{gone}")
+            await storage.files.delete_file("me", f"file_{gone}")
+            await check()
+
+
+async def test_a_model_that_was_exchanged_under_its_name_finds_nothing_of_the_old_one(storage: Storage) -> None:
+    scope = await read(storage, ["one", "two"])
+    await storage.chunks.add_vectors("bge", await storage.chunks.list_unembedded("bge", 9), directions(2, 8))
+    assert len(await storage.chunks.search_vectors(scope, "bge", directions(2, 8)[0], 9)) == 2
+    assert await storage.chunks.search_vectors(scope, "bge", directions(2, 4)[0], 9) == []

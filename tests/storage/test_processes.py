@@ -1,0 +1,25 @@
+from __future__ import annotations
+
+from eclair.storage.base import Storage
+from tests.storage.conftest import Opener
+from tests.support import conversation
+
+
+async def test_only_what_another_process_writes_is_a_new_version(storage: Storage, other: Storage) -> None:
+    before = await storage.processes.get_foreign_version()
+    await conversation(storage)
+    await storage.conversations.get_conversation("local", "conv_a")
+    assert await storage.processes.get_foreign_version() == before
+    await conversation(other, "conv_b")
+    assert await storage.processes.get_foreign_version() != before
+
+
+async def test_a_process_is_alive_as_long_as_it_is_open(storage: Storage, opener: Opener) -> None:
+    other = opener()
+    name = other.processes.current
+    assert storage.processes.is_alive(name)
+    assert storage.processes.is_alive(storage.processes.current)
+    assert other.processes.is_alive(storage.processes.current)
+    await other.close()
+    assert not storage.processes.is_alive(name)
+    assert not storage.processes.is_alive("process_none")

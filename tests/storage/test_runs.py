@@ -1,0 +1,107 @@
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+
+import pytest
+
+from eclair.errors import Conflict, NotFound
+from eclair.schema.events import RunFinished, encode
+from eclair.schema.messages import Message
+from eclair.storage.base import Storage
+from eclair.storage.conversations import ConversationEdit
+from eclair.storage.runs import EventChunk
+from tests.storage.helpers import turn
+from tests.support import Ids, conversation, messages_of, new_turn
+
+
+async def test_a_turn_names_the_conversation_and_moves_its_leaf(storage: Storage) -> None:
+    await conversation(storage)
+    await turn(storage, Ids(), "Hello there")
+    kept = await storage.conversations.get_conversation("local", "conv_a")
+    messages = await messages_of(storage, "conv_a")
+    assert kept.title == "Hello there"
+    assert kept.leaf == messages[-1].id
+    assert [message.text for message in messages] == ["Hello there", "Hi"]
+    await storage.conversations.edit_conversation(
+        "local", "conv_a", ConversationEdit(title="Mine", leaf=messages[0].id)
+    )
+    kept = await storage.conversations.get_conversation("local", "conv_a")
+    assert (kept.title, kept.leaf) == ("Mine", messages[0].id)
+
+
+async def test_a_parent_is_a_message_of_the_conversation(storage: Storage) -> None:
+    await conversation(storage)
+    with pytest.raises(NotFound, match="msg_none"):
+        await storage.runs.open_turn(new_turn(storage, Ids(), parent="msg_none")[0])
+    assert await messages_of(storage, "conv_a") == []
+    assert await storage.runs.list_running() == []
+
+
+async def test_an_id_that_is_taken_elsewhere_is_refused(storage: Storage) -> None:
+    await conversation(storage)
+    await conversation(storage, "conv_b")
+    await turn(storage, Ids())
+    with pytest.raises(Conflict, match="is taken"):
+        await storage.runs.open_turn(new_turn(storage, Ids(), "conv_b")[0])
+
+
+async def test_closing_a_run_twice_keeps_the_first_end(storage: Storage, other: Storage) -> None:
+    await conversation(storage)
+    added, started = new_turn(storage, Ids())
+    run = await storage.runs.open_turn(
+        replace(added, first=EventChunk(started.run, 1, encode(replace(started, seq=1))))
+    )
+    rest = EventChunk(run.id, 2, encode(RunFinished("stop", seq=2)))
+    await storage.runs.finish_run(run, replace(added.answer, status="finished"), rest)
+    await other.runs.finish_run(run, replace(added.answer, status="interrupted"), rest)
+    assert (await storage.runs.get_run("local", run.id)).status == "finished"
+    assert (await messages_of(storage, "conv_a"))[-1].status == "finished"
+
+
+async def test_a_log_is_read_from_the_chunk_on_that_is_asked_for(storage: Storage) -> None:
+    await conversation(storage)
+    added, started = new_turn(storage, Ids())
+    run = await storage.runs.open_turn(replace(added, first=EventChunk(started.run, 1, b"1")))
+    await storage.runs.append_events([EventChunk(run.id, 4, b"2\n3\n4"), EventChunk(run.id, 6, b"5\n6")])
+    assert [chunk.last for chunk in await storage.runs.list_events(run.id, 0)] == [1, 4, 6]
+    assert [chunk.last for chunk in await storage.runs.list_events(run.id, 2)] == [4, 6]
+    assert [chunk.last for chunk in await storage.runs.list_events(run.id, 4)] == [6]
+    assert await storage.runs.list_events(run.id, 6) == []
+
+
+async def test_two_writers_in_one_conversation_lose_nothing(storage: Storage, other: Storage) -> None:
+    await conversation(storage)
+    counts = Ids()
+
+    async def write(to: Storage, name: str) -> int:
+        refused = 0
+        done = 0
+        while done < 25:
+            try:
+                await turn(to, counts, f"{name} {done}", f"{name} answer {done}")
+                done += 1
+            except Conflict:
+                refused += 1
+                await asyncio.sleep(0)
+        return refused
+
+    await asyncio.gather(write(storage, "a"), write(other, "b"))
+    messages = await messages_of(storage, "conv_a")
+    assert messages == await messages_of(other, "conv_a")
+    assert len(messages) == 100
+    for name in ("a", "b"):
+        asked = [message.text for message in messages if message.role == "user" and message.text.startswith(name)]
+        assert asked == [f"{name} {number}" for number in range(25)]
+    assert all(message.status == "finished" for message in messages)
+
+
+async def test_messages_read_back_as_they_were(storage: Storage) -> None:
+    await conversation(storage)
+    added, _ = new_turn(storage, Ids(), text="Zwölf \U0001f950\n\ttabs \u2028 \x7f")
+    run = await storage.runs.open_turn(added)
+    question: Message | None = added.question
+    assert await messages_of(storage, "conv_a") == [question, added.answer]
+    assert await storage.runs.list_running("conv_a") == [run]
+    assert await storage.runs.list_running("conv_b") == []
+    assert await storage.runs.list_running() == [run]
