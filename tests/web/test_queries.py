@@ -16,7 +16,7 @@ from eclair.llm.base import Engine, Piece, Request, Text
 from eclair.llm.scripted import ScriptedEngine
 from eclair.schema.models import Model
 from eclair.schema.web import Query
-from eclair.web.queries import MOST, WORDS, asked_for, by_engine, by_rule, is_large, read_queries
+from eclair.web.queries import MOST, WORDS, asked_for, by_engine, by_rule, read_queries
 from tests.web.services import TODAY
 
 ENGINE = ScriptedEngine()
@@ -169,12 +169,6 @@ async def test_where_it_makes_none_the_rule_does() -> None:
     assert await made(says('{"queries": []}')) == by_the_rule
     assert await made(says(silent=True), within=0.05) == by_the_rule
     assert await made(says("{", fault=EngineUnavailable("It is down."))) == by_the_rule
-
-
-def test_which_models_are_large() -> None:
-    sizes = {None: False, 1.5: False, 4.0: True, 70.0: True}
-    assert {size: is_large(Model("x", "X", "x", parameters=size)) for size in sizes} == sizes
-    assert not is_large(Model("x", "X", "x", parameters=30.0, active=3.0))
 
 
 @given(

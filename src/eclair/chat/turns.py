@@ -14,7 +14,7 @@ from eclair.chat.routing import Chosen, Modes
 from eclair.chat.runs import Batch, Runs
 from eclair.chat.titles import Titles
 from eclair.chat.tree import Continue, New, Place, Retry, has_answer, last_question, placed
-from eclair.documents.retriever import Documents, is_small
+from eclair.documents.retriever import Documents
 from eclair.documents.vision import Look, Seeing, nothing
 from eclair.errors import InvalidInput, TooLarge
 from eclair.generation.cost import rates
@@ -359,7 +359,7 @@ async def prepare(
     room = THOUGHTS if effort == THINK and model.thinks != "never" else 1
     system = choices.system if choices.system is not None else settings.system_prompt
     system = "\n\n".join(text for text in (system, instructions.strip()) if text)
-    longest = min(settings.max_tokens, FEW) if passages and is_small(model) else settings.max_tokens * room
+    longest = min(settings.max_tokens, FEW) if passages and model.tier == "tiny" else settings.max_tokens * room
     sampling = resolve_sampling(choices.sampling, model.sampling, longest)
 
     async def count(text: str) -> int:

@@ -59,10 +59,8 @@ QUOTES = 12
 """Sentences that are quoted in the place of an answer on the whole."""
 SENTENCE = 150
 """Characters of a note's sentence, about."""
-SMALL = 1.0
-"""Billions of parameters below which a model reads few passages well, and is not trusted to answer by itself."""
-MIDDLING = 4.0
-"""Billions of parameters that one of unknown size is taken to have."""
+MANY_PASSAGES_FROM_BILLIONS = 10.0
+"""Size from which more passages are shown: what runs a model that large reads them in no time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,19 +72,14 @@ class Budget:
 
 
 def budget(model: Model) -> Budget:
-    """Few and short ones for a small model, more for a large one, never more than a good half of its window."""
-    size = model.active or model.parameters or MIDDLING
+    """Limit what the model is given to read by its tier and size, and to about half of its window."""
     window = 4 * (model.context or 32_000)
-    if is_small(model):
+    if model.tier == "tiny":
         return Budget(4, min(3_600, window // 4))
-    passages = 8 if size < 10 else 12
-    return Budget(min(passages, max(2, window // 2 // 1000)), min(window // 3, 6_000 if size < 2 else 48_000))
-
-
-def is_small(model: Model) -> bool:
-    """Whether the model is not trusted to answer by itself; one of unknown size is."""
-    size = model.active or model.parameters
-    return size is not None and size < SMALL
+    used = model.active or model.parameters
+    passages = 12 if used is not None and used >= MANY_PASSAGES_FROM_BILLIONS else 8
+    whole = 6_000 if model.tier == "small" else 48_000
+    return Budget(min(passages, max(2, window // 2 // 1000)), min(window // 3, whole))
 
 
 _ASKS = re.compile(r"[?？؟;]")
@@ -232,7 +225,7 @@ class DocumentGrounds:
 
     async def lead(self, model: Model) -> Sequence[Quoted | str]:
         """The sentences that answer best, where the model is too small to be trusted with that; or that none does."""
-        if self._quotes or not is_small(model):
+        if self._quotes or model.tier != "tiny":
             return self._quotes
         question = _question(self._history)
         language = language_of(question)
@@ -285,7 +278,7 @@ class DocumentGrounds:
     async def _fitting(self, files: Sequence[FileState], model: Model) -> bool:
         """Whether anything that was found may answer. A larger model that is shown all there is sees that by itself;
         and what it is told to do, rather than asked, need have no word of what it rests on."""
-        query, small = _query(self._history), is_small(model)
+        query, small = _query(self._history), model.tier == "tiny"
         if wants_whole(_question(self._history)) or (not small and (self._hits is None or not _ASKS.search(query))):
             return True
         cosines = None
@@ -338,7 +331,7 @@ class DocumentGrounds:
         if not texts:
             return
         cut = sum(map(len, texts)) < sum(each.document.chunks for each in files)
-        small = is_small(model)
+        small = model.tier == "tiny"
         room = budget(model).whole
         parts = await asyncio.to_thread(_few, texts) if small else await asyncio.to_thread(parts_of, texts, room)
         read = parts[: QUOTES if small else PARTS]

@@ -19,7 +19,7 @@ from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
 from eclair.errors import NotFound, SettingsError
 from eclair.schema.messages import Sampling
-from eclair.schema.models import Model, Thinks
+from eclair.schema.models import Model, Thinks, Tier
 
 Ability = Literal["tools", "vision", "reasoning", "audio"]
 Runner = Literal["llama.cpp", "vllm", "sglang", "transformers", "api"]
@@ -88,7 +88,8 @@ class Entry:
     in one sentence. `parameters` and `active` (those that a token uses) are billions. `temperature` and `top_p` are
     what the makers recommend, `repeat_penalty` what keeps it from saying the same again and again. `titles` says
     whether it can name a conversation; `thinks` how it is told whether to think (see `thinking`), for those that can
-    reason. `side` is how many pixels of a picture's longer side it uses.
+    reason. `side` is how many pixels of a picture's longer side it uses. `tier` is what it is trusted with; without it
+    that is derived from its size.
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = _STRICT
@@ -118,6 +119,7 @@ class Entry:
     titles: bool = True
     thinks: Thinks | None = None
     side: Annotated[int, Field(ge=64, le=4096)] | None = None
+    tier: Tier | None = None
 
     @property
     def way_of_thinking(self) -> Thinks | None:
@@ -149,6 +151,7 @@ class Entry:
             thinks=self.way_of_thinking,
             sees=self.sees if seeing else None,
             calls="tools" in self.can,
+            stated_tier=self.tier,
         )
 
     @property

@@ -21,7 +21,7 @@ from eclair.storage.web import WebStore
 from eclair.text.language import language_of
 from eclair.web.pages.reader import Reader, page_parser
 from eclair.web.providers.base import SearchService
-from eclair.web.queries import by_engine, by_rule, is_large
+from eclair.web.queries import by_engine, by_rule
 from eclair.web.retriever import Searching
 from eclair.web.search import WebSearch
 from eclair.web.session import Outside
@@ -71,7 +71,7 @@ async def open_world(
         owner: str, question: str, before: Sequence[str], engine: Engine, model: Model, today: date, within: float
     ) -> tuple[Query, ...]:
         language = language_of(question)
-        if not is_large(model):
+        if model.tier != "capable":
             return by_rule(question, before, language, today)
 
         def of_owner(engine: Engine, model: Model, request: Request) -> AsyncGenerator[Piece, None]:

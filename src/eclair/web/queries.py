@@ -28,8 +28,6 @@ from eclair.schema.web import Query
 from eclair.text.facts import fold
 from eclair.text.language import is_small, language_of
 
-LARGE = 4.0
-"""Billions of parameters from which on a model makes better queries than the rule."""
 MOST = 3
 """Queries of one question."""
 WORDS = 12
@@ -139,12 +137,6 @@ def asked_for(text: str, language: str | None, days: int | None, today: date) ->
     if not made:
         raise InvalidInput("There is nothing to search for in that; name what you look for.", param="q")
     return tuple(query if days is None else replace(query, days=days) for query in made)
-
-
-def is_large(model: Model) -> bool:
-    """Whether the model makes its own queries; one of unknown size does not."""
-    size = model.active or model.parameters
-    return size is not None and size >= LARGE
 
 
 class _Wanted(BaseModel):

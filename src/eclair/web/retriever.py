@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from eclair.citations.checker import Checker
 from eclair.documents.embeddings import Embedder
 from eclair.documents.quotes import quotes
-from eclair.documents.retriever import budget, is_small
+from eclair.documents.retriever import budget
 from eclair.errors import InvalidInput
 from eclair.generation.fallback import stopped
 from eclair.generation.sources import Finding, Numbering, Quoted
@@ -181,7 +181,7 @@ class WebGrounds:
 
     async def lead(self, model: Model) -> Sequence[Quoted]:
         """The sentence that answers best, where the model is too small to be trusted with that."""
-        if not is_small(model) or not self._passages:
+        if model.tier != "tiny" or not self._passages:
             return ()
         question = self._turning.question
         language = language_of(question)

@@ -252,6 +252,7 @@ class OpenAIEngine:
             place=self._place,
             sees=self._sees(row, entry),
             calls=entry is not None and "tools" in entry.can,
+            stated_tier=entry.tier if entry is not None else None,
         )
 
     def _sees(self, row: JSON, entry: Entry | None) -> int | None:

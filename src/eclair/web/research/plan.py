@@ -26,8 +26,6 @@ ANY = 8
 """Questions that a plan has at most."""
 LONGEST = 300
 """Characters of a question of a plan."""
-ABLE = 3.0
-"""Billions of parameters from which a model is asked for a plan."""
 PATIENCE = 20.0
 """Seconds that it has for that."""
 
@@ -53,9 +51,8 @@ class Plan:
 
 
 async def plan(request: str, engine: Engine, model: Model, ask: Ask, today: date) -> Plan:
-    """A plan for the request, by the model where it is able and answers in time."""
-    size = model.active or model.parameters
-    if size is not None and size < ABLE:
+    """Plan the request: by the model unless it is known to be too small or is too slow, else by rule."""
+    if model.tier in ("tiny", "small"):
         return by_rule(request)
     try:
         async with asyncio.timeout(PATIENCE):

@@ -19,7 +19,7 @@ from urllib.parse import quote, urlsplit
 
 from eclair.citations.checker import Checker
 from eclair.documents.quotes import quotes
-from eclair.documents.retriever import budget, is_small
+from eclair.documents.retriever import budget
 from eclair.errors import EngineBroken
 from eclair.generation.fallback import stopped
 from eclair.generation.live_citations import Checks
@@ -204,7 +204,7 @@ class Report:
             for event in self._say(f"*{self._words.nothing}*\n\n"):
                 yield event
             return
-        writing = self._digest if is_small(self._turn.model) else self._written
+        writing = self._digest if self._turn.model.tier == "tiny" else self._written
         async with aclosing(writing(question, passages)) as events:
             async for event in events:
                 if isinstance(event, Cited):
