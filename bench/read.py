@@ -18,7 +18,7 @@ import psutil
 from harness import Goals, Others, median, options, quantile, run, shown, table
 from trafilatura import extract
 
-from eclair.documents.worker_protocol import Served
+from eclair.documents.parse_protocol import ServedPage
 from eclair.errors import UserError
 from eclair.web.pages.reader import page_parser
 
@@ -66,7 +66,7 @@ async def main() -> None:
         paths = chosen(wanted.pages or fetch(Path(folder)), 12 if wanted.quick else PAGES)
         if not paths:
             raise SystemExit("None of these places holds a page; name HTML files.")
-        served = Served("https://reader.example/page", "text/html", None, "2026-11-01")
+        served = ServedPage("https://reader.example/page", "text/html", None, "2026-11-01")
         others = Others()
         for path in (paths[0], *paths):  # the first time is the process's start
             before = spent()

@@ -1,43 +1,96 @@
-"""What a guest of the tests does: as its order says."""
+"""What a sandbox of the tests does: as its request says."""
 
 from __future__ import annotations
 
 import os
 import signal
 import socket
+import subprocess
 import sys
+import tempfile
 import time
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
-from eclair.sandbox.worker import enter
+from eclair.sandbox.frames import Codec
+from eclair.sandbox.protocol import ProcessLimits, Rejected, SandboxProtocol
+from eclair.sandbox.worker import serve
 
-LONG = b"long " * 400_000
+Deed = Literal[
+    "echo",
+    "count",
+    "nothing",
+    "half",
+    "die",
+    "spin",
+    "sleep",
+    "call",
+    "write",
+    "run",
+    "eat",
+    "reject",
+    "garbage",
+    "big",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Do:
+    deed: Deed
+    data: bytes = b""
+    times: int = 1
+    cpu_s: float = 1
+    renewed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    data: bytes
+    number: int = 0
+
+
+PROTOCOL = SandboxProtocol(__name__, Codec(Do), (Result,), max_result_bytes=1 << 20)
 
 
 def main() -> None:
-    out = enter(1 << 30, 1)
-    what = sys.stdin.buffer.readline().strip()
-    match what:
-        case b"echo":
-            out.write(sys.stdin.buffer.read())
-        case b"deaf":
-            out.write(LONG)
-        case b"half":
-            out.write(b"half")
-            out.flush()
+    serve(PROTOCOL, handle, lambda do: ProcessLimits(1 << 30, do.cpu_s, 1 << 20 if do.renewed else 0, do.renewed))
+
+
+def handle(do: Do) -> Iterator[Result]:
+    match do.deed:
+        case "echo":
+            yield Result(do.data)
+        case "count":
+            yield from (Result(do.data, number) for number in range(do.times))
+        case "nothing":
+            pass
+        case "half":
+            yield Result(b"half")
             raise RuntimeError
-        case b"die":
+        case "die":
             os.kill(os.getpid(), signal.SIGKILL)
-        case b"spin":
+        case "spin":
             while True:
                 pass
-        case b"sleep":
+        case "sleep":
             time.sleep(60)
-        case b"call":
+        case "call":
             with socket.socket() as call:
                 call.connect(("127.0.0.1", 9))
-        case b"write":
-            Path(sys.stdin.buffer.read().decode()).write_bytes(b"something")
-        case _:
-            raise ValueError(what)
-    out.flush()
+        case "run":
+            subprocess.run(["true"], check=True)
+        case "write":
+            path = Path(do.data.decode() or Path(tempfile.gettempdir(), "file"))
+            path.write_bytes(b"something")
+            yield Result(str(path).encode())
+        case "eat":
+            bytearray(1 << 31)
+        case "reject":
+            raise Rejected(do.data.decode(), "missing")
+        case "garbage":
+            os.write(sys.stdin.fileno(), b"no frame at all, but bytes")
+            time.sleep(60)
+        case "big":
+            yield Result(bytes(2 << 20))

@@ -41,8 +41,19 @@ async def small() -> AsyncGenerator[Parser]:
 
 
 def _children() -> list[psutil.Process]:
-    """The reading processes of this one."""
+    """The reading processes of this one, which their hosts have forked."""
+    return [child for host in _hosts() for child in host.children()]
+
+
+def _hosts() -> list[psutil.Process]:
     return [each for each in psutil.Process().children() if "eclair.documents.worker" in " ".join(each.cmdline())]
+
+
+async def _begun() -> None:
+    async with asyncio.timeout(20):
+        while not _children():  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+    await asyncio.sleep(0.1)
 
 
 def _written(folder: Path, data: bytes) -> Path:
@@ -118,6 +129,18 @@ async def test_too_many_pixels(small: Parser, tmp_path: Path) -> None:
         await read(small, _written(tmp_path, data), "big.bmp")
 
 
+async def test_closing_leaves_no_host(parser: Parser, tmp_path: Path) -> None:
+    path = tmp_path / "pipe"
+    os.mkfifo(path)
+    task = asyncio.create_task(read(parser, path, "slow.pdf"))
+    await _begun()
+    assert len(_hosts()) == len(_children()) == 1
+    await parser.close()
+    with pytest.raises(UnreadableFile):
+        await task
+    assert _hosts() == []
+
+
 async def test_too_slow(tmp_path: Path) -> None:
     """A pipe that nobody writes to stands in for a reader that never ends."""
     parser = Parser(Limits(seconds=0.5))
@@ -169,7 +192,7 @@ async def test_cancelling_ends_the_work(parser: Parser, tmp_path: Path) -> None:
     path = tmp_path / "pipe"
     os.mkfifo(path)
     task = asyncio.create_task(read(parser, path, "slow.pdf"))
-    await asyncio.sleep(0.3)
+    await _begun()
     assert len(_children()) == 1
     task.cancel()
     await asyncio.wait([task])
@@ -185,7 +208,7 @@ async def test_the_process_is_kept_warm(parser: Parser, tmp_path: Path) -> None:
     await _still_reads(parser, tmp_path)
     assert _children() == before
     await parser.close()
-    assert _children() == []
+    assert _hosts() == []
 
 
 async def test_two_at_once(tmp_path: Path) -> None:
@@ -218,7 +241,7 @@ async def test_nothing_is_left_behind(tmp_path: Path, monkeypatch: pytest.Monkey
 
 async def test_no_network_in_the_process() -> None:
     code = (
-        "import sys, socket; from eclair.documents import worker; sys.addaudithook(worker.refuse_network)\n"
+        "import sys, socket; from eclair.sandbox import worker; sys.addaudithook(worker.refuse_network)\n"
         "try: socket.create_connection(('127.0.0.1', 9))\n"
         "except PermissionError as error: print(error)"
     )

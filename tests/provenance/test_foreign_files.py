@@ -17,7 +17,7 @@ from eclair.provenance.certificates import Known
 from eclair.provenance.report import Credentials, Made, Report
 from eclair.provenance.service import Marks
 from eclair.provenance.worker import report
-from eclair.sandbox.images import Unfit
+from eclair.sandbox.protocol import Rejected
 from eclair.settings import Settings
 from tests.provenance.made import decoded, encoded, malformed, photo
 
@@ -52,7 +52,7 @@ def reported(data: bytes) -> Report | None:
         path.write_bytes(data)
         try:
             return report(path, Known())
-        except Unfit:
+        except Rejected:
             return None
 
 

@@ -227,7 +227,7 @@ async def test_a_model_has_a_name_that_can_be_read(model: str) -> None:
 
 
 async def test_a_crowd_is_told_to_come_again(marks: Marks, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(service, "WAITING", 1)
+    monkeypatch.setattr(service, "MAX_WAITING_INSPECTIONS", 1)
     path = tmp_path / "file"
     path.write_bytes(encoded(photo(64, 64)))
     tasks = [asyncio.create_task(marks.check(path, "file")) for _ in range(4)]

@@ -1,37 +1,52 @@
-"""Guests answer one order each, whatever becomes of the others."""
+"""Sandboxes answer their requests, whatever becomes of others, and reach nothing else."""
 
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from pathlib import Path
 
 import psutil
 import pytest
 
 from eclair.sandbox import pool
-from eclair.sandbox.pool import Guests
-from tests.answering import LONG
+from eclair.sandbox.pool import SandboxPool, SandboxWorker
+from eclair.sandbox.protocol import Rejected, SandboxError
+from tests.answering import PROTOCOL, Deed, Do, Result
 
-MODULE = "tests.answering"
+Pool = SandboxPool[Do, Result]
 
 
 @pytest.fixture(autouse=True)
 def importable(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[2]))
-    monkeypatch.setattr(pool, "GRACE", 1)
 
 
 @pytest.fixture
-async def staying() -> AsyncGenerator[Guests]:
-    found = Guests(MODULE, stay=True)
+async def staying() -> AsyncGenerator[Pool]:
+    found = SandboxPool(PROTOCOL, linger=True)
     yield found
     await found.close()
     assert hosts() == []
 
 
+@pytest.fixture
+async def writing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncGenerator[Pool]:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    found = SandboxPool(PROTOCOL, linger=True, scratch=True)
+    yield found
+    await found.close()
+    assert os.listdir(tmp_path) == []
+
+
 def hosts() -> list[psutil.Process]:
-    return [each for each in psutil.Process().children() if MODULE in each.cmdline()]
+    return [each for each in psutil.Process().children() if PROTOCOL.module in each.cmdline()]
+
+
+def files(folder: Path) -> list[str]:
+    return [str(path) for path in folder.rglob("*") if path.is_file()]
 
 
 async def emptied(host: psutil.Process) -> None:
@@ -40,69 +55,196 @@ async def emptied(host: psutil.Process) -> None:
             await asyncio.sleep(0.01)
 
 
-async def test_many_at_once_are_answered_each_for_itself_by_one_host(staying: Guests) -> None:
+async def echoed(pool: Pool, data: bytes) -> bytes:
+    return (await pool.run_once(Do("echo", data), timeout_s=20)).data
+
+
+async def asked(worker: SandboxWorker[Do, Result], do: Do) -> list[Result]:
+    return [result async for result in worker.ask(do)]
+
+
+async def test_many_at_once_are_answered_each_for_itself_by_one_host(staying: Pool) -> None:
     orders = [bytes([number]) * 300_000 for number in range(20)]
-    assert await asyncio.gather(*(staying.ask(b"echo\n" + order, 20) for order in orders)) == orders
+    assert await asyncio.gather(*(echoed(staying, order) for order in orders)) == orders
     (host,) = hosts()
     await emptied(host)
 
 
-async def test_what_is_not_read_cuts_no_answer_off(staying: Guests) -> None:
-    assert await staying.ask(b"deaf\n" + bytes(3_000_000), 20) == LONG
+async def test_no_more_than_are_allowed_work_at_once() -> None:
+    bounded = SandboxPool(PROTOCOL, linger=True, max_processes=2)
+    try:
+        assert await echoed(bounded, b"first") == b"first"
+        (host,) = hosts()
+        await emptied(host)
+        sleeping = [asyncio.create_task(bounded.run_once(Do("sleep"), timeout_s=50)) for _ in range(4)]
+        async with asyncio.timeout(5):
+            while len(host.children()) < 2:  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+        await asyncio.sleep(0.3)
+        assert len(host.children()) == 2
+        for task in sleeping:
+            task.cancel()
+        await asyncio.wait(sleeping)
+    finally:
+        await bounded.close()
 
 
-@pytest.mark.parametrize(("order", "answer"), [("die", b""), ("spin", b""), ("half", b"half"), ("unknown", b"")])
-async def test_one_that_dies_harms_no_other(staying: Guests, order: str, answer: bytes) -> None:
-    other = asyncio.create_task(staying.ask(b"echo\nother", 20))
-    assert await staying.ask(f"{order}\n".encode() + bytes(3_000_000), 20) == answer
+@pytest.mark.parametrize(
+    ("deed", "fault"),
+    [
+        ("die", "death"),
+        ("spin", "timeout"),
+        ("half", None),
+        ("nothing", "crash"),
+        ("call", "crash"),
+        ("run", "crash"),
+        ("eat", "memory"),
+        ("garbage", "death"),
+        ("big", "death"),
+    ],
+)
+async def test_one_that_fails_harms_no_other(staying: Pool, deed: Deed, fault: str | None) -> None:
+    other = asyncio.create_task(echoed(staying, b"other"))
+    failing = staying.run_once(Do(deed, bytes(3_000_000)), timeout_s=20)
+    if fault is None:
+        assert (await failing).data == b"half"
+    else:
+        with pytest.raises(SandboxError) as raised:
+            await failing
+        assert raised.value.fault == fault
     assert await other == b"other"
     (host,) = hosts()
-    assert await staying.ask(b"echo\nnext", 20) == b"next"
+    assert await echoed(staying, b"next") == b"next"
     assert hosts() == [host]
 
 
-async def test_one_that_takes_too_long_or_that_nobody_waits_for_is_ended(staying: Guests) -> None:
-    with pytest.raises(TimeoutError):
-        await staying.ask(b"sleep\n", 0)
-    asking = asyncio.create_task(staying.ask(b"sleep\n", 50))
-    (host,) = hosts()
+async def test_what_is_rejected_says_why(staying: Pool) -> None:
+    with pytest.raises(Rejected) as raised:
+        await staying.run_once(Do("reject", "is no Käse".encode()), timeout_s=20)
+    assert (raised.value.message, raised.value.kind) == ("is no Käse", "missing")
+
+
+async def test_one_that_takes_too_long_or_that_nobody_waits_for_is_ended(staying: Pool) -> None:
+    with pytest.raises(SandboxError, match="timeout"):
+        await staying.run_once(Do("sleep"), timeout_s=1)
+    asking = asyncio.create_task(staying.run_once(Do("sleep"), timeout_s=50))
     async with asyncio.timeout(5):
-        while not host.children():  # noqa: ASYNC110
+        while not hosts() or not hosts()[0].children():  # noqa: ASYNC110
             await asyncio.sleep(0.01)
     asking.cancel()
     await asyncio.wait([asking])
-    await emptied(host)
-    assert await staying.ask(b"echo\nnext", 20) == b"next"
+    await emptied(hosts()[0])
+    assert await echoed(staying, b"next") == b"next"
 
 
-async def test_it_calls_nobody_and_writes_no_file(staying: Guests, tmp_path: Path) -> None:
-    assert await staying.ask(b"call\n", 20) == b""
+async def test_it_writes_no_file(staying: Pool, tmp_path: Path) -> None:
     path = tmp_path / "file"
-    assert await staying.ask(b"write\n" + str(path).encode(), 20) == b""
+    with pytest.raises(SandboxError):
+        await staying.run_once(Do("write", str(path).encode()), timeout_s=20)
     assert not path.exists() or path.stat().st_size == 0
 
 
-async def test_a_host_that_is_killed_has_a_successor(staying: Guests) -> None:
-    assert await staying.ask(b"echo\nfirst", 20) == b"first"
+async def test_a_host_that_is_killed_has_a_successor(staying: Pool) -> None:
+    assert await echoed(staying, b"first") == b"first"
     (host,) = hosts()
     host.kill()
-    assert await staying.ask(b"echo\nsecond", 20) == b"second"
+    assert await echoed(staying, b"second") == b"second"
     assert hosts() != [host]
 
 
-async def test_the_host_leaves_with_the_last_or_after_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert await Guests(MODULE).ask(b"echo\nfirst", 20) == b"first"
+async def test_the_host_leaves_with_the_last_or_after_a_while() -> None:
+    assert await echoed(SandboxPool(PROTOCOL), b"first") == b"first"
     assert hosts() == []
-    monkeypatch.setattr(pool, "SPARE", 0.2)
-    staying = Guests(MODULE, stay=True)
-    assert await staying.ask(b"echo\nsecond", 20) == b"second"
+    staying = SandboxPool(PROTOCOL, linger=True, host_idle_s=0.2)
+    assert await echoed(staying, b"second") == b"second"
     assert len(hosts()) == 1
     async with asyncio.timeout(10):
         while hosts():  # noqa: ASYNC110
             await asyncio.sleep(0.05)
-    assert await staying.ask(b"echo\nthird", 20) == b"third"
+    assert await echoed(staying, b"third") == b"third"
     before = hosts()
-    with pytest.raises(TimeoutError):
-        await staying.ask(b"sleep\n", 0)  # longer than the host may wait for an order
+    with pytest.raises(SandboxError, match="timeout"):
+        await staying.run_once(Do("sleep"), timeout_s=1)  # longer than the host may wait for a request
     assert hosts() == before
     await staying.close()
+
+
+async def test_a_worker_answers_many_requests_with_many_results(staying: Pool) -> None:
+    async with staying.worker() as worker:
+        assert [result.number for result in await asked(worker, Do("count", times=1000))] == list(range(1000))
+        assert await asked(worker, Do("nothing")) == []
+        with pytest.raises(Rejected):
+            await asked(worker, Do("reject"))
+        with pytest.raises(SandboxError, match="crash"):
+            await asked(worker, Do("half"))
+    (kept,) = hosts()[0].children()
+    async with staying.worker() as worker:
+        assert await asked(worker, Do("echo", b"again")) == [Result(b"again")]
+        assert hosts()[0].children() == [kept]
+
+
+@pytest.mark.parametrize("deed", ["die", "spin", "eat", "garbage", "big", "sleep"])
+async def test_a_worker_that_cannot_go_on_is_replaced(staying: Pool, deed: Deed) -> None:
+    with pytest.raises(SandboxError):
+        async with staying.worker() as worker:
+            _ = [result async for result in worker.ask(Do(deed), result_timeout_s=3)]
+    (host,) = hosts()
+    assert host.children() == []
+    async with staying.worker() as worker:
+        assert await asked(worker, Do("echo", b"next")) == [Result(b"next")]
+    assert hosts() == [host]
+
+
+async def test_a_worker_that_nobody_listens_to_is_ended(staying: Pool) -> None:
+    async with staying.worker() as worker, aclosing(worker.ask(Do("count", bytes(100_000), times=100_000))) as results:
+        assert (await anext(results)).number == 0
+    (host,) = hosts()
+    assert host.children() == []
+
+
+async def test_a_worker_is_ended_after_a_while_and_after_many_requests(
+    staying: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pool, "MAX_REQUESTS_PER_WORKER", 2)
+    monkeypatch.setattr(pool, "WORKER_IDLE_S", 0.2)
+    async with staying.worker() as worker:
+        assert await asked(worker, Do("nothing")) == []
+    (first,) = hosts()[0].children()
+    async with staying.worker() as worker:
+        assert await asked(worker, Do("nothing")) == []
+    assert not first.is_running()
+    async with staying.worker() as worker:
+        assert await asked(worker, Do("nothing")) == []
+    async with asyncio.timeout(5):
+        while hosts():  # noqa: ASYNC110
+            await asyncio.sleep(0.05)
+
+
+async def test_a_host_that_is_killed_takes_its_workers_along(staying: Pool) -> None:
+    async with staying.worker() as worker:
+        assert await asked(worker, Do("nothing", renewed=True)) == []
+        asking = asyncio.create_task(asked(worker, Do("sleep")))
+        await asyncio.sleep(0.1)
+        (host,) = hosts()
+        (sleeping,) = host.children()
+        host.kill()
+        with pytest.raises(SandboxError, match="death"):
+            await asking
+    async with asyncio.timeout(5):
+        while sleeping.is_running() and sleeping.status() != psutil.STATUS_ZOMBIE:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+    async with staying.worker() as worker:
+        assert await asked(worker, Do("echo", b"next")) == [Result(b"next")]
+
+
+async def test_the_seconds_of_a_worker_count_anew_after_each_result(staying: Pool) -> None:
+    async with staying.worker() as worker:
+        assert len(await asked(worker, Do("count", bytes(500_000), 800, cpu_s=0.1, renewed=True))) == 800
+
+
+async def test_temporary_files_go_with_their_process(writing: Pool, tmp_path: Path) -> None:
+    async with writing.worker() as worker:
+        (result,) = await asked(worker, Do("write", renewed=True))
+        assert files(tmp_path) == [result.data.decode()]
+        worker.is_reusable = False
+    assert files(tmp_path) == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -12,9 +13,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from eclair.sandbox.protocol import Rejected
 from eclair.schema.feeds import Entry, Feed, Outline
-from eclair.web.feeds.parser import LARGEST, Unreadable, feed_links, read_feed, read_opml, starters, write_opml
-from eclair.web.feeds.worker import NotThat, Order, answer, feed
+from eclair.web.feeds.feed_protocol import PROTOCOL, FeedLinks, FindFeedLinks, OpmlList, ReadFeed, ReadOpml
+from eclair.web.feeds.parser import (
+    MAX_FEED_BYTES,
+    UnreadableFeed,
+    feed_links,
+    read_feed,
+    read_opml,
+    starters,
+    write_opml,
+)
+from eclair.web.feeds.worker import feed, handle
 from tests.web.press import rss
 
 I18N = Path(__file__).parents[2] / "ui" / "src" / "i18n"
@@ -146,7 +157,7 @@ def test_a_language_that_is_not_said_is_told_by_the_words() -> None:
 
 @pytest.mark.parametrize("data", [b"", b"hello", b"<html><body><p>Hi</p></body></html>", b"{}", b"[1]", b"\xff\xfe\0"])
 def test_what_is_no_feed_is_said_to_be_none(data: bytes) -> None:
-    with pytest.raises(NotThat, match="is no feed"):
+    with pytest.raises(Rejected, match="is no feed"):
         read(data)
 
 
@@ -183,32 +194,37 @@ PIECES = st.sampled_from(
 
 @given(st.one_of(st.binary(max_size=400), st.lists(PIECES, max_size=30).map(lambda pieces: "".join(pieces).encode())))
 def test_any_bytes_end_in_entries_or_a_fault(data: bytes) -> None:
-    said = orjson.loads(answer(Order("feed", URL, "", NOW), data))
-    if "fault" in said:
-        assert isinstance(said["fault"], str)
+    try:
+        (found,) = handle(ReadFeed(data, URL, "", NOW))
+    except Rejected:
         return
-    for entry in said["feed"]["entries"]:
-        assert entry["title"].strip()
-        assert urlsplit(entry["url"]).scheme in ("http", "https")
-        assert entry["published"] is None or entry["published"] <= NOW
-        assert not any(sign in "\0\x1b" for field in ("title", "summary", "text") for sign in entry[field])
+    assert PROTOCOL.results.read(io.BytesIO(PROTOCOL.results.encode(found))) == found
+    assert isinstance(found, Feed)
+    for entry in found.entries:
+        assert entry.title.strip()
+        assert urlsplit(entry.url).scheme in ("http", "https")
+        assert entry.published is None or entry.published <= NOW
+        assert not any(sign in "\0\x1b" for text in (entry.title, entry.summary, entry.text) for sign in text)
 
 
 @given(st.binary(max_size=300))
 def test_any_bytes_are_a_list_or_a_fault(data: bytes) -> None:
-    for what in ("opml", "links"):
-        said = orjson.loads(answer(Order(what, URL), data))
-        assert isinstance(said.get(what, []), list)
-        assert isinstance(said.get("fault", ""), str)
+    for request, kind in ((ReadOpml(data), OpmlList), (FindFeedLinks(data, URL), FeedLinks)):
+        try:
+            (found,) = handle(request)
+        except Rejected:
+            continue
+        assert isinstance(found, kind)
+        assert PROTOCOL.results.read(io.BytesIO(PROTOCOL.results.encode(found))) == found
 
 
 async def test_the_process_reads_and_refuses() -> None:
     found = await read_feed(rss(("Hafen", "Offen")).encode(), URL)
     assert [entry.title for entry in found.entries] == ["Hafen"]
-    with pytest.raises(Unreadable, match="is no feed"):
+    with pytest.raises(UnreadableFeed, match="is no feed"):
         await read_feed(b"nothing", URL)
-    with pytest.raises(Unreadable, match="larger than 5 MB"):
-        await read_feed(b" " * (LARGEST + 1), URL)
+    with pytest.raises(UnreadableFeed, match="larger than 5 MB"):
+        await read_feed(b" " * (MAX_FEED_BYTES + 1), URL)
 
 
 async def test_a_bomb_of_entities_ends_nothing_but_its_process() -> None:
@@ -218,7 +234,7 @@ async def test_a_bomb_of_entities_ends_nothing_but_its_process() -> None:
     )
     try:
         found = await read_feed(bomb.encode(), URL)
-    except Unreadable:
+    except UnreadableFeed:
         return
     assert len(found.title) < 1000
 
@@ -270,7 +286,7 @@ async def test_opml_of_others_with_folders() -> None:
     ],
 )
 async def test_opml_without_entities(data: bytes, fault: str) -> None:
-    with pytest.raises(Unreadable, match=fault):
+    with pytest.raises(UnreadableFeed, match=fault):
         await read_opml(data)
 
 

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from eclair.documents.chunking import Chunker
 from eclair.documents.e5 import lanes
 from eclair.documents.embeddings import AT_ONCE, Embedder
-from eclair.documents.parser import READER, Parser
+from eclair.documents.parser import READER_VERSION, Parser
 from eclair.errors import Conflict, EclairError, InvalidInput, NotFound, StoreError, TooLarge, UpstreamError, UserError
 from eclair.schema.documents import Chunk, Opened, Page, Remarked
 from eclair.schema.ids import Clock, new_id
@@ -117,8 +117,8 @@ class Intake:
         """Begin to read and embed what is unfinished. Raises StoreError."""
         await asyncio.to_thread(self._blobs.remove_partial)
         await self._storage.documents.erase_orphans()
-        for sha256 in await self._storage.documents.list_outdated(READER):
-            await self._storage.documents.requeue(sha256, READER)
+        for sha256 in await self._storage.documents.list_outdated(READER_VERSION):
+            await self._storage.documents.requeue(sha256, READER_VERSION)
         for state in await self._storage.documents.list_unfinished():
             self._queues["library"].put_nowait(state.sha256)
         self._chunks.set()
@@ -169,9 +169,9 @@ class Intake:
                 raise Conflict(f"{name} was being deleted while it was sent; send it again.")
             try:
                 if replaces is None:
-                    state, gone = await self._storage.files.add_file(file, READER), None
+                    state, gone = await self._storage.files.add_file(file, READER_VERSION), None
                 else:
-                    state, gone = await self._storage.files.replace_file(replaces, file, READER)
+                    state, gone = await self._storage.files.replace_file(replaces, file, READER_VERSION)
             except EclairError:
                 await self._forget_blob(kept.name)
                 raise
@@ -195,7 +195,7 @@ class Intake:
     async def read_again(self, owner: str, id: str) -> FileState:
         """Read anew what could not be read. Raises NotFound."""
         file = (await self._storage.files.get_file(owner, id)).file
-        state = await self._storage.documents.requeue(file.sha256, READER)
+        state = await self._storage.documents.requeue(file.sha256, READER_VERSION)
         self._queues["message"].put_nowait(file.sha256)
         self._tell(now=True)
         return FileState(file, state)

@@ -6,13 +6,16 @@ How a photo is opened and prepared is the reading process's affair; `context` la
 from __future__ import annotations
 
 import asyncio
+import struct
 import tempfile
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import get_args
 
-from eclair.documents import worker_protocol
+import orjson
+
 from eclair.documents.parser import Parser
 from eclair.documents.readers.file_type import pictured
 from eclair.errors import NotFound, TooLarge, UnreadableFile
@@ -25,6 +28,9 @@ from eclair.schema.models import Model
 from eclair.storage.base import Storage
 from eclair.storage.blobs import Blobs
 from eclair.storage.files import StoredFile
+
+_KEPT = b"S"
+_LENGTH = struct.Struct(">I")
 
 SHED: Mapping[Shed, str] = {
     "place": "the place where it was taken",
@@ -98,11 +104,11 @@ class Seeing:
         kept = await asyncio.to_thread(self._blobs.get_derived, sha256, what)
         if kept is not None:
             try:
-                return worker_protocol.decode_prepared(kept)
-            except (ValueError, TypeError):
+                return _decode(kept)
+            except (ValueError, TypeError, struct.error):
                 pass  # it was changed on the disk; it is prepared anew
         prepared = await self._parser.prepared(self._blobs.path(sha256), name, side)
-        await asyncio.to_thread(self._blobs.put_derived, sha256, what, worker_protocol.encode_prepared(prepared))
+        await asyncio.to_thread(self._blobs.put_derived, sha256, what, _encode(prepared))
         return prepared
 
     async def description(self, owner: str, id: str) -> str | None:
@@ -147,6 +153,24 @@ async def _placed(data: bytes) -> AsyncGenerator[Path]:
         yield path
     finally:
         await asyncio.to_thread(folder.cleanup)
+
+
+def _encode(prepared: Prepared) -> bytes:
+    """Return a prepared photo as it is kept: the length of its head, the head as JSON, and its bytes."""
+    head = orjson.dumps([prepared.media, prepared.width, prepared.height, prepared.shed])
+    return _KEPT + _LENGTH.pack(len(head)) + head + prepared.data
+
+
+def _decode(data: bytes) -> Prepared:
+    """Raises ValueError, TypeError and struct.error where that is no prepared photo."""
+    if not data.startswith(_KEPT):
+        raise ValueError("not a prepared photo")
+    start = len(_KEPT) + _LENGTH.size
+    (length,) = _LENGTH.unpack(data[len(_KEPT) : start])
+    media, width, height, shed = orjson.loads(data[start : start + length])
+    if media not in ("image/jpeg", "image/png") or not set(shed) <= {*get_args(Shed)}:
+        raise ValueError("not a prepared photo")
+    return Prepared(media, int(width), int(height), tuple(shed), data[start + length :])
 
 
 def _unseen(model: Model) -> tuple[Remarked, ...]:

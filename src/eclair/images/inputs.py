@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from eclair.documents.vision import Seeing
 from eclair.errors import TooLarge
 from eclair.images.gallery import Gallery
-from eclair.images.inspect import Looking
+from eclair.images.inspect import ImageInspector
 from eclair.schema.images import PictureModel
 from eclair.schema.messages import Wish, is_picture
 from eclair.storage.blobs import Blobs
@@ -40,13 +40,13 @@ class Prepared:
 
 class Sources:
     def __init__(
-        self, gallery: Gallery, stored_files: FileStore, files: Blobs, seeing: Seeing, looking: Looking
+        self, gallery: Gallery, stored_files: FileStore, files: Blobs, seeing: Seeing, inspector: ImageInspector
     ) -> None:
         self._gallery = gallery
         self._stored_files = stored_files
         self._files = files
         self._seeing = seeing
-        self._looking = looking
+        self._inspector = inspector
 
     async def prepared(self, owner: str, wish: Wish, brought: Brought, model: PictureModel) -> Prepared:
         """Raises NotFound for what is not the owner's, UnreadableFile and TooLarge."""
@@ -64,7 +64,7 @@ class Sources:
             return Prepared(tuple(pictures), size)
         if len(mask) > MOST_MASK:
             raise TooLarge(f"The mask is larger than {MOST_MASK >> 20} MiB; make it smaller.", param="mask")
-        return Prepared(tuple(pictures), size, await self._looking.mask(mask, size, "The mask"))
+        return Prepared(tuple(pictures), size, await self._inspector.mask(mask, size, "The mask"))
 
     async def _bytes(self, owner: str, id: str) -> tuple[str, bytes]:
         """What people call a picture or file, and what is in it. Raises NotFound."""

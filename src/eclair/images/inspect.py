@@ -1,54 +1,48 @@
-"""Looks at pictures whose bytes are foreign, in a process of their own (`process`), of which nothing is believed but
-the form of its answers."""
+"""Inspects untrusted pictures, each in a sandbox of its own (`inspect_worker`)."""
 
 from __future__ import annotations
 
-import asyncio
-from dataclasses import asdict
-
-import orjson
-from pydantic import TypeAdapter, ValidationError
-
 from eclair.errors import UnreadableFile
-from eclair.images.inspect_protocol import DONE, FAULT, SECONDS, Answer, Order
-from eclair.sandbox.pool import Guests
+from eclair.images.inspect_protocol import CPU_LIMIT_S, PROTOCOL, InspectedImage, MakeMask, MakeThumbnail
+from eclair.sandbox.pool import SandboxPool
+from eclair.sandbox.protocol import Rejected, SandboxError, SandboxFault
 
-AT_ONCE = 2
+MAX_CONCURRENT_INSPECTIONS = 2
+TIMEOUT_S = CPU_LIMIT_S + 10
 
-_MODULE = "eclair.images.inspect_worker"
-_ANSWER = TypeAdapter(Answer)
+_DAMAGED = "is damaged, or takes too much to read; make it smaller"
+_FAULTS: dict[SandboxFault, str] = {
+    "timeout": "takes too long to read; make it smaller",
+    "memory": "takes too much memory; make it smaller",
+    "crash": "is damaged and cannot be read; save it anew from the program that made it",
+    "death": _DAMAGED,
+}
 
 
-class Looking:
-    """Faults call a picture by the `name` that is given. All raise UnreadableFile, but for `close`."""
+class ImageInspector:
+    """Errors call a picture by the `name` that is given."""
 
     def __init__(self) -> None:
-        self._places = asyncio.Semaphore(AT_ONCE)
-        self._guests = Guests(_MODULE, stay=True)
+        self._sandboxes = SandboxPool(PROTOCOL, max_processes=MAX_CONCURRENT_INSPECTIONS, linger=True)
 
     async def close(self) -> None:
-        await self._guests.close()
+        await self._sandboxes.close()
 
-    async def thumbnail(self, image: bytes, packet: bytes, name: str) -> tuple[Answer, bytes]:
-        """What the picture is, and a small one in WebP that bears the note `packet`."""
-        return await self._ask(Order("thumbnail", packet=packet.decode()), image, name)
+    async def thumbnail(self, image: bytes, packet: bytes, name: str) -> InspectedImage:
+        """Inspect a picture, and make a small WebP with the XMP `packet` in it. Raises UnreadableFile."""
+        return await self._run(MakeThumbnail(image, packet), name)
 
     async def mask(self, image: bytes, size: tuple[int, int], name: str) -> bytes:
-        """PNG of that size, transparent where the picture is that was given as a mask."""
-        return (await self._ask(Order("mask", width=size[0], height=size[1]), image, name))[1]
+        """Return a PNG of that size, transparent where the mask is. Raises UnreadableFile."""
+        return (await self._run(MakeMask(image, *size), name)).made
 
-    async def _ask(self, order: Order, image: bytes, name: str) -> tuple[Answer, bytes]:
-        async with self._places:
-            try:
-                said = await self._guests.ask(orjson.dumps(asdict(order)) + b"\n" + image, SECONDS)
-            except TimeoutError:
-                raise UnreadableFile(f"{name} takes too long to read; make it smaller.") from None
-        if said[:1] == FAULT:
-            raise UnreadableFile(f"{name} {said[1:].decode(errors='replace')}.")
-        head, _, made = said[1:].partition(b"\n")
+    async def _run(self, request: MakeThumbnail | MakeMask, name: str) -> InspectedImage:
         try:
-            if said[:1] == DONE and made:
-                return _ANSWER.validate_json(head), made
-        except ValidationError:
-            pass
-        raise UnreadableFile(f"{name} is damaged, or takes too much to read; make it smaller.")
+            result = await self._sandboxes.run_once(request, timeout_s=TIMEOUT_S)
+        except Rejected as rejected:
+            raise UnreadableFile(f"{name} {rejected.message}.") from None
+        except SandboxError as error:
+            raise UnreadableFile(f"{name} {_FAULTS[error.fault]}.") from error
+        if not result.made:
+            raise UnreadableFile(f"{name} {_DAMAGED}.")
+        return result

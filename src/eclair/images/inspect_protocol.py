@@ -1,32 +1,47 @@
-"""What is said to the process in which one picture is looked at, and how it answers."""
+"""Requests to the sandbox that inspects pictures, and its results."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
-SECONDS = 60
-"""Of the processor, for one picture."""
+from eclair.sandbox.frames import Codec
+from eclair.sandbox.protocol import SandboxProtocol
 
-DONE, FAULT = b"D", b"F"
-"""What an answer begins with: a line of JSON and bytes, or what is wrong: a sentence without its subject and its full
-stop."""
-
-
-@dataclass(frozen=True, slots=True)
-class Order:
-    """What is to be made of the picture that follows: a thumbnail with the note `packet`, or a mask of that size."""
-
-    what: Literal["thumbnail", "mask"]
-    packet: str = ""
-    width: int = 0
-    height: int = 0
+CPU_LIMIT_S = 60
+MEMORY_LIMIT_BYTES = 2 << 30
+MAX_RESULT_BYTES = 256 << 20
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """The picture that was asked about: its type (RFC 6838) and its size in pixels."""
+class MakeThumbnail:
+    """Make a small WebP of the picture, with the XMP `packet` in it."""
+
+    image: bytes
+    packet: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class MakeMask:
+    """Make a PNG of that size, transparent where the picture is."""
+
+    image: bytes
+    width: int
+    height: int
+
+
+@dataclass(frozen=True, slots=True)
+class InspectedImage:
+    """The media type and the size in pixels of the picture that was sent, and the picture that was `made` of it."""
 
     media: str
     width: int
     height: int
+    made: bytes
+
+
+PROTOCOL = SandboxProtocol[MakeThumbnail | MakeMask, InspectedImage](
+    "eclair.images.inspect_worker",
+    Codec(MakeThumbnail, MakeMask),
+    (InspectedImage,),
+    max_result_bytes=MAX_RESULT_BYTES,
+)

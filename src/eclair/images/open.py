@@ -9,7 +9,7 @@ from eclair.documents.vision import Seeing
 from eclair.images.base import Generator
 from eclair.images.gallery import Gallery
 from eclair.images.inputs import Sources
-from eclair.images.inspect import Looking
+from eclair.images.inspect import ImageInspector
 from eclair.images.service import Studio
 from eclair.provenance.service import Marks
 from eclair.settings import Settings
@@ -35,13 +35,13 @@ async def open_studio(
     given: Sequence[Generator],
 ) -> AsyncGenerator[Studio]:
     """`given` are the generators; `files` has the bytes of files that are edited."""
-    looking = Looking()
-    sources = Sources(gallery, storage.files, files, seeing, looking)
+    inspector = ImageInspector()
+    sources = Sources(gallery, storage.files, files, seeing, inspector)
     studio = Studio(
         given,
         gallery,
         sources,
-        looking,
+        inspector,
         marks,
         idle,
         model=settings.picture_model,
@@ -52,4 +52,4 @@ async def open_studio(
         yield studio
     finally:
         await studio.close()
-        await looking.close()
+        await inspector.close()

@@ -18,7 +18,7 @@ from eclair.images import request
 from eclair.images.base import Generator
 from eclair.images.gallery import Gallery
 from eclair.images.inputs import NOTHING, Brought, Sources
-from eclair.images.inspect import Looking
+from eclair.images.inspect import ImageInspector
 from eclair.images.queue import Queue
 from eclair.provenance import xmp as note
 from eclair.provenance.report import QUALITY, Form, Made
@@ -85,7 +85,7 @@ class Studio:
         generators: Sequence[Generator],
         gallery: Gallery,
         sources: Sources,
-        looking: Looking,
+        inspector: ImageInspector,
         marks: Marks,
         idle: Idle,
         *,
@@ -98,7 +98,7 @@ class Studio:
         self.generators = tuple(generators)
         self._gallery = gallery
         self._sources = sources
-        self._looking = looking
+        self._inspector = inspector
         self._marks = marks
         self._idle = idle
         self._model = model
@@ -296,7 +296,7 @@ class Studio:
             if len(image) > LARGEST:
                 raise UnreadableFile(f"The picture has more than {LARGEST >> 20} MiB.")
             image = await self._marks.mark(image, made, commission.form, commission.quality)
-            seen, thumbnail = await self._looking.thumbnail(image, note.packet(made), "The picture")
+            inspected = await self._inspector.thumbnail(image, note.packet(made), "The picture")
         except UnreadableFile as error:
             raise EngineBroken(f"{model.name} gave what cannot be kept: {error.message}") from error
         picture = Picture(
@@ -306,9 +306,9 @@ class Studio:
             created=int(self._clock() * 1000),
             prompt=commission.prompt,
             model=model.id,
-            media=seen.media,
-            width=seen.width,
-            height=seen.height,
+            media=inspected.media,
+            width=inspected.width,
+            height=inspected.height,
             size=len(image),
             blob="",
             thumbnail="",
@@ -320,4 +320,4 @@ class Studio:
             source=next(iter(commission.wish.sources), None),
             milliseconds=round((time.perf_counter() - began) * 1000, 1),
         )
-        return await self._gallery.add(picture, image, thumbnail, commission.message)
+        return await self._gallery.add(picture, image, inspected.made, commission.message)

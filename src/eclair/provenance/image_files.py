@@ -15,7 +15,8 @@ from PIL import Image, ImageOps, PngImagePlugin
 
 from eclair.provenance import watermark
 from eclair.provenance.report import QUALITY, Form, Watermark
-from eclair.sandbox.images import Unfit, loaded, opened
+from eclair.sandbox.images import decode_image, open_image
+from eclair.sandbox.protocol import Rejected
 
 READ = ("PNG", "JPEG", "WEBP", "GIF", "TIFF", "BMP", "AVIF", "JPEG2000")
 """What is decoded; other kinds bring parsers along that call programs."""
@@ -35,19 +36,19 @@ def written(
     data: bytes, packet: bytes, into: Form | None = None, quality: int = QUALITY, watermarked: bool = True
 ) -> tuple[bytes, str]:
     """The picture with `packet` beside it and perhaps the watermark under it, in the form that it came in or another,
-    and its type (RFC 6838). Raises Unfit."""
+    and its type (RFC 6838). Raises Rejected."""
     image = _opened(io.BytesIO(data))
     form = into.upper() if into is not None else "JPEG" if image.format == "MPO" else str(image.format)
     if form not in WRITTEN:
-        raise Unfit(f"is of a kind that cannot bear all marks ({form}); make a PNG, JPEG, WebP, AVIF or TIFF")
+        raise Rejected(f"is of a kind that cannot bear all marks ({form}); make a PNG, JPEG, WebP, AVIF or TIFF")
     if getattr(image, "n_frames", 1) > 1 and image.format != "MPO":
-        raise Unfit("has several pages or moves; mark each picture by itself")
+        raise Rejected("has several pages or moves; mark each picture by itself")
     if image.width * image.height > MOST_WRITTEN:
-        raise Unfit(f"has more than {MOST_WRITTEN // 1_000_000} million pixels; make it smaller")
+        raise Rejected(f"has more than {MOST_WRITTEN // 1_000_000} million pixels; make it smaller")
     if image.mode.startswith(("I", "F")):
-        raise Unfit("has more than eight bits a colour; make it with eight")
+        raise Rejected("has more than eight bits a colour; make it with eight")
     profile: bytes | None = image.info.get("icc_profile") if image.mode != "CMYK" else None
-    upright = _flat(ImageOps.exif_transpose(loaded(image, _DAMAGED)))
+    upright = _flat(ImageOps.exif_transpose(decode_image(image, _DAMAGED)))
     if form == "JPEG" and upright.mode == "RGBA":  # which lets nothing through
         upright = Image.alpha_composite(Image.new("RGBA", upright.size, "white"), upright).convert("RGB")
     picture = _watermarked(upright) if watermarked else upright
@@ -70,14 +71,14 @@ def looked_at(path: Path) -> tuple[str | None, bytes | None, Watermark]:
     with path.open("rb") as file:
         try:
             image = _opened(file)
-        except Unfit:
+        except Rejected:
             return None, None, Watermark("unread")
         media, packet = Image.MIME.get(str(image.format)), _packet(image)
         if image.width * image.height > MOST_READ:
             return media, packet, Watermark("unread")
         try:
             chance = watermark.found_by_chance(grey(image))
-        except Unfit:
+        except Rejected:
             return media, packet, Watermark("unread")
     if chance > watermark.CHANCE:
         return media, packet, Watermark("absent")
@@ -85,7 +86,7 @@ def looked_at(path: Path) -> tuple[str | None, bytes | None, Watermark]:
 
 
 def _opened(source: BinaryIO) -> Image.Image:
-    return opened(source, READ, "is no picture, or of a kind that is not read", _DAMAGED)
+    return open_image(source, READ, "is no picture, or of a kind that is not read", _DAMAGED)
 
 
 def _flat(image: Image.Image) -> Image.Image:
@@ -97,9 +98,9 @@ def _flat(image: Image.Image) -> Image.Image:
 
 
 def grey(image: Image.Image) -> watermark.Grey:
-    """As the watermark is looked for in it. Raises Unfit."""
+    """As the watermark is looked for in it. Raises Rejected."""
     image.draft("RGB", (2 * watermark.LONGEST, 2 * watermark.LONGEST))
-    flat = _flat(loaded(image, _DAMAGED))
+    flat = _flat(decode_image(image, _DAMAGED))
     if flat.mode == "RGBA":
         flat = Image.alpha_composite(Image.new("RGBA", flat.size, "white"), flat).convert("RGB")
     scale = watermark.LONGEST / max(flat.size)

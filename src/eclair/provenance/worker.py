@@ -1,62 +1,49 @@
-"""The process in which one file is marked or looked at: bounded, without a network, and gone afterwards.
-
-Standard input has a line of JSON that says what is to be done, then the picture where one is to be marked; standard
-output gets the picture, or a report as JSON, or a fault: a sentence without its subject.
-"""
+"""Marks one picture or inspects one file, inside a sandbox."""
 
 from __future__ import annotations
 
-import sys
-from dataclasses import asdict
+from collections.abc import Iterator
 from pathlib import Path
-
-import orjson
-from pydantic import TypeAdapter
 
 from eclair.provenance import c2pa, image_files, xmp
 from eclair.provenance.certificates import Known
+from eclair.provenance.provenance_protocol import (
+    CPU_LIMIT_S,
+    MEMORY_LIMIT_BYTES,
+    PROTOCOL,
+    InspectFile,
+    MarkedImage,
+    MarkImage,
+)
 from eclair.provenance.report import Report
-from eclair.provenance.worker_protocol import FAULT, PICTURE, REPORT, SECONDS, Order
-from eclair.sandbox.images import Unfit
-from eclair.sandbox.worker import enter
-
-MEMORY = 3 << 30
-
-_ORDER = TypeAdapter(Order)
+from eclair.sandbox.protocol import ProcessLimits, Rejected
+from eclair.sandbox.worker import serve
 
 
 def main() -> None:
-    out = enter(MEMORY, SECONDS)
-    order = _ORDER.validate_json(sys.stdin.buffer.readline())
-    try:
-        out.write(_answer(order))
-    except Unfit as fault:
-        out.write(FAULT + str(fault).encode())
-    except MemoryError:
-        out.write(FAULT + b"takes too much memory; make it smaller")
-    except Exception as error:  # libraries raise whatever they like on damaged files
-        sys.excepthook(type(error), error, error.__traceback__)
-        out.write(FAULT + b"is damaged and cannot be read")
-    out.flush()
+    serve(PROTOCOL, handle, lambda _: ProcessLimits(MEMORY_LIMIT_BYTES, CPU_LIMIT_S))
 
 
-def _answer(order: Order) -> bytes:
-    if order.what == "mark":
-        picture, media = image_files.written(
-            sys.stdin.buffer.read(), order.packet.encode(), order.form, order.quality, order.watermarked
-        )
-        return PICTURE + media.encode() + b"\n" + picture
-    found = report(Path(order.path), order.known)
-    return REPORT + orjson.dumps(asdict(found))
+def handle(request: MarkImage | InspectFile) -> Iterator[MarkedImage | Report]:
+    """Yield the result. Raises Rejected with a sentence that lacks its subject and its full stop."""
+    match request:
+        case MarkImage():
+            yield MarkedImage(
+                *image_files.written(
+                    request.image, request.packet, request.form, request.quality, request.has_watermark
+                )
+            )
+        case InspectFile():
+            yield report(Path(request.path), request.known)
 
 
 def report(path: Path, known: Known) -> Report:
-    """What the marks of a file say. Raises Unfit where it is of no kind that bears any."""
+    """What the marks of a file say. Raises Rejected where it is of no kind that bears any."""
     signed = c2pa.read(path, known)
     media, packet, watermark = image_files.looked_at(path)
     note = xmp.read(packet if media is not None else xmp.search(path))
     if media is None and signed.state == "unread" and note.state == "absent":
-        raise Unfit(
+        raise Rejected(
             "is damaged, or of a kind that bears none of the marks that are looked for; choose a picture, a film, a "
             "recording or a PDF"
         )

@@ -1,1 +1,1 @@
-"""Bounded worker processes in which untrusted bytes are read."""
+"""Bounded processes for untrusted bytes, and the frames that processes of ours exchange."""

@@ -1,4 +1,4 @@
-"""Foreign pictures, opened with Pillow in a bounded process: whatever it raises on damaged ones is `Unfit`."""
+"""Opens untrusted pictures with Pillow, in a sandbox: whatever Pillow raises on damaged ones becomes `Rejected`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from typing import BinaryIO
 
 from PIL import Image, UnidentifiedImageError
 
-_FAULTS = (
+from eclair.sandbox.protocol import Rejected
+
+_ERRORS = (
     OSError,
     ValueError,
     SyntaxError,
@@ -19,29 +21,27 @@ _FAULTS = (
     RuntimeError,
     struct.error,
 )
-"""What Pillow raises on damaged pictures."""
+"""Raised by Pillow on damaged pictures."""
 
 
-class Unfit(Exception):
-    """The picture cannot be taken; the text is a sentence without its subject and its full stop."""
+def open_image(source: BinaryIO, formats: tuple[str, ...], unsupported: str, damaged: str) -> Image.Image:
+    """Return a picture in one of Pillow's `formats`, not decoded yet.
 
-
-def opened(source: BinaryIO, formats: tuple[str, ...], strange: str, damaged: str) -> Image.Image:
-    """The picture in one of these formats of Pillow's, not decoded yet. Raises Unfit with `strange` for anything else,
-    and with `damaged` for what cannot be read."""
+    Raises Rejected with `unsupported` for anything else, and with `damaged` for one that cannot be read.
+    """
     Image.MAX_IMAGE_PIXELS = None  # whoever opens counts them, with a sentence
     try:
         return Image.open(source, formats=formats)
     except UnidentifiedImageError as error:
-        raise Unfit(strange) from error
-    except _FAULTS as error:
-        raise Unfit(damaged) from error
+        raise Rejected(unsupported) from error
+    except _ERRORS as error:
+        raise Rejected(damaged) from error
 
 
-def loaded(image: Image.Image, damaged: str) -> Image.Image:
-    """The picture, decoded. Raises Unfit with `damaged`."""
+def decode_image(image: Image.Image, damaged: str) -> Image.Image:
+    """Decode and return the picture. Raises Rejected with `damaged`."""
     try:
         image.load()
-    except _FAULTS as error:
-        raise Unfit(damaged) from error
+    except _ERRORS as error:
+        raise Rejected(damaged) from error
     return image

@@ -1,139 +1,257 @@
-"""Guests: foreign bytes are read once, in a process of ours that is bounded, has no network and is gone afterwards.
+"""Sandboxes as the server holds them: forked from one warm host, asked, and ended.
 
-What is read is the affair of the module that the process runs, which enters by `guest`. A host has imported it, and
-forks for each order. Where many files are read one after the other, `documents.parsing` keeps processes for several.
+What runs in them is `worker`'s affair and that of the protocol's module.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import itertools
-import os
-import socket
-import sys
-from asyncio.subprocess import DEVNULL, Process
+import logging
+import math
+import signal
+import time
+from collections.abc import AsyncGenerator, Coroutine
+from typing import Any, Generic
 
-from eclair.sandbox.worker import NUMBER
+from eclair.sandbox.frames import FrameError
+from eclair.sandbox.host_process import Channel, HostGone, HostProcess
+from eclair.sandbox.protocol import Done, Failed, Request, Result, SandboxError, SandboxProtocol
 
-GRACE = 10
-"""Seconds beyond those of the processor for which an answer is waited for."""
+log = logging.getLogger(__name__)
 
-SPARE = 120.0
-"""Seconds for which a host waits for an order."""
+HOST_IDLE_S = 120.0
+"""Time for which a host without work stays, where its pool may linger."""
 
-_QUIET = {"MALLOC_ARENA_MAX": "2", "OMP_NUM_THREADS": "1", "RAYON_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1"}
+WORKER_IDLE_S = 120.0
+MAX_REQUESTS_PER_WORKER = 200
+"""After that a process is replaced, so that what its libraries lose does not add up."""
 
 
-class Guests:
-    """Processes that run `module`, each for one order. Their host leaves with the last of them, or, if it may `stay`,
-    `SPARE` seconds later: then `close` has to be called."""
+class SandboxPool(Generic[Request, Result]):
+    """Processes that speak a protocol: one for each request (`run_once`), or one for many (`worker`).
 
-    def __init__(self, module: str, stay: bool = False) -> None:
-        self._module = module
-        self._stay = stay
-        self._host: asyncio.Task[_Host] | None = None
-        self._asking = 0
-        self._until: asyncio.TimerHandle | None = None
-        self._leaving: asyncio.Task[None] | None = None
+    Their host ends with the last of them or, with `linger`, a while later; then `close` has to be called. With
+    `scratch`, each process has a folder for temporary files, which is removed when it ends.
+    """
 
-    async def ask(self, order: bytes, seconds: float) -> bytes:
-        """What the module says to `order`: nothing, or half of it, where it died. Raises TimeoutError."""
-        self._asking += 1
-        self._stop_waiting()
-        try:
-            async with asyncio.timeout(seconds + GRACE):
-                host = await self._hosted()
-                answer = await host.ask(order)
-                if not answer and not host.alive:
-                    answer = await (await self._hosted()).ask(order)
-                return answer
-        finally:
-            self._asking -= 1
-            if not self._asking:
-                await self._left()
+    def __init__(
+        self,
+        protocol: SandboxProtocol[Request, Result],
+        *,
+        max_processes: int | None = None,
+        linger: bool = False,
+        scratch: bool = False,
+        host_idle_s: float = HOST_IDLE_S,
+    ) -> None:
+        self._protocol = protocol
+        self._slots = asyncio.Semaphore(max_processes) if max_processes is not None else contextlib.nullcontext()
+        self._linger = linger
+        self._scratch = scratch
+        self._host_idle_s = host_idle_s
+        self._host: asyncio.Task[HostProcess] | None = None
+        self._idle: list[SandboxWorker[Request, Result]] = []
+        self._busy = set[SandboxWorker[Request, Result]]()
+        self._active = 0
+        self._timer: asyncio.TimerHandle | None = None
+        self._endings = set[asyncio.Task[object]]()
+
+    async def run_once(self, request: Request, *, timeout_s: float) -> Result:
+        """Return the one result of a request to a process of its own. Raises Rejected and SandboxError."""
+        async with self._slots, self._using_host():
+            try:
+                async with asyncio.timeout(timeout_s):
+                    return await self._run_once(request)
+            except TimeoutError:
+                raise SandboxError("timeout") from None
+
+    @contextlib.asynccontextmanager
+    async def worker(self) -> AsyncGenerator[SandboxWorker[Request, Result]]:
+        """Lend a process, which serves others afterwards if it has answered every request to the end."""
+        async with self._slots, self._using_host():
+            worker = self._idle_worker() or await self._start()
+            self._busy.add(worker)
+            try:
+                yield worker
+            finally:
+                self._busy.discard(worker)
+                if self._linger and worker.is_reusable and worker.requests < MAX_REQUESTS_PER_WORKER:
+                    self._idle.append(worker)
+                    worker.timer = asyncio.get_running_loop().call_later(WORKER_IDLE_S, self._retire, worker)
+                else:
+                    await worker.end()
+
+    async def warm(self) -> None:
+        """Start a process if there is none, so that the next request need not wait for it."""
+        if not self._idle and not self._busy:
+            async with self.worker():
+                pass
 
     async def close(self) -> None:
-        """End the host, and whom it has."""
-        self._stop_waiting()
-        host, self._host = self._host, None
-        if host is not None:
-            with contextlib.suppress(OSError):  # it could not begin
-                await (await host).end()
+        """End the processes and their host."""
+        self._stop_timer()
+        workers = [*self._idle, *self._busy]
+        self._idle.clear()
+        for worker in workers:
+            await worker.end()
+        await self._end_host()
+        await self._settle()
 
-    async def _hosted(self) -> _Host:
-        if self._host is not None and self._host.done() and (self._host.exception() or not self._host.result().alive):
-            await self.close()
-        if self._host is None:
-            self._host = asyncio.create_task(_Host.begin(self._module), name=f"host of {self._module}")
-        return await asyncio.shield(self._host)
+    async def _run_once(self, request: Request) -> Result:
+        try:
+            return await self._attempt(request)
+        except HostGone:
+            return await self._attempt(request)
 
-    async def _left(self) -> None:
-        if not self._stay:
-            await self.close()
-            return
-        self._stop_waiting()
-        self._until = asyncio.get_running_loop().call_later(SPARE, self._leave)
+    async def _attempt(self, request: Request) -> Result:
+        worker = await self._start()
+        try:
+            async with contextlib.aclosing(worker.ask(request)) as results:
+                return await anext(results)
+        except StopAsyncIteration:
+            raise SandboxError("crash") from None
+        finally:
+            self._in_background(worker.end())
 
-    def _stop_waiting(self) -> None:
-        if self._until is not None:
-            self._until.cancel()
-            self._until = None
+    async def _start(self) -> SandboxWorker[Request, Result]:
+        try:
+            channel = await (await self._started_host()).fork()
+        except HostGone:
+            channel = await (await self._started_host()).fork()
+        return SandboxWorker(self._protocol, channel)
+
+    def _idle_worker(self) -> SandboxWorker[Request, Result] | None:
+        while self._idle:
+            worker = self._idle.pop()
+            worker.stop_timer()
+            if worker.is_alive:
+                return worker
+            self._in_background(worker.end())
+        return None
+
+    def _retire(self, worker: SandboxWorker[Request, Result]) -> None:
+        if worker in self._idle:
+            self._idle.remove(worker)
+            self._in_background(worker.end())
+            if not self._active and not self._idle:
+                self._in_background(self._end_host())
+
+    @contextlib.asynccontextmanager
+    async def _using_host(self) -> AsyncGenerator[None]:
+        self._active += 1
+        self._stop_timer()
+        try:
+            yield
+        finally:
+            self._active -= 1
+            if not self._active and not self._idle:
+                if self._linger:
+                    self._timer = asyncio.get_running_loop().call_later(self._host_idle_s, self._leave)
+                else:
+                    await self._end_host()
+                    await self._settle()
 
     def _leave(self) -> None:
-        self._leaving = asyncio.create_task(self.close(), name=f"end of the host of {self._module}")
+        self._in_background(self._end_host())
+
+    async def _started_host(self) -> HostProcess:
+        if (
+            self._host is not None
+            and self._host.done()
+            and (self._host.exception() or not self._host.result().is_alive)
+        ):
+            await self._end_host()
+        if self._host is None:
+            starting = HostProcess.start(self._protocol.module, scratch=self._scratch)
+            self._host = asyncio.create_task(starting, name=f"host of {self._protocol.module}")
+        return await asyncio.shield(self._host)
+
+    async def _end_host(self) -> None:
+        host, self._host = self._host, None
+        if host is not None:
+            with contextlib.suppress(OSError):  # it could not be started
+                await (await host).end()
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    async def _settle(self) -> None:
+        while self._endings:
+            await asyncio.wait(self._endings)
+
+    def _in_background(self, work: Coroutine[Any, Any, object]) -> None:
+        task = asyncio.create_task(work, name=f"end of {self._protocol.module}")
+        self._endings.add(task)
+        task.add_done_callback(self._endings.discard)
 
 
-class _Host:
-    def __init__(self, process: Process, line: socket.socket) -> None:
-        self._process = process
-        self._line = line
-        self._numbers = itertools.count(1)
+class SandboxWorker(Generic[Request, Result]):
+    """One process of a pool."""
 
-    @classmethod
-    async def begin(cls, module: str) -> _Host:
-        ours, theirs = socket.socketpair()
-        with theirs:
-            process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-P", "-m", "eclair.sandbox.worker", module),
-                stdin=theirs.fileno(),
-                stdout=DEVNULL,
-                stderr=DEVNULL,
-                env={**os.environ, **_QUIET},
-            )
-        return cls(process, ours)
+    def __init__(self, protocol: SandboxProtocol[Request, Result], channel: Channel) -> None:
+        self.is_reusable = True
+        self.requests = 0
+        self.timer: asyncio.TimerHandle | None = None
+        self._protocol = protocol
+        self._channel = channel
 
     @property
-    def alive(self) -> bool:
-        """Whether it hears; its line says so before its end is known."""
-        try:
-            return self._line.recv(1, socket.MSG_DONTWAIT) != b""
-        except BlockingIOError:
-            return True
-        except ConnectionError:
-            return False
+    def is_alive(self) -> bool:
+        return not self._channel.reader.at_eof()
 
-    async def ask(self, order: bytes) -> bytes:
-        number = next(self._numbers)
-        ours, theirs = socket.socketpair()
-        try:
-            with theirs:
-                socket.send_fds(self._line, [NUMBER.pack(number)], [theirs.fileno()])
-        except OSError:  # the host is gone
-            ours.close()
-            return b""
-        reader, writer = await asyncio.open_unix_connection(sock=ours)
-        try:
-            writer.write(order)
-            writer.write_eof()
-            return await reader.read()
-        except ConnectionError:
-            return b""  # it died before it had read all
-        finally:
-            writer.transport.abort()
-            with contextlib.suppress(OSError):  # the host is gone
-                self._line.send(NUMBER.pack(-number))
+    async def ask(
+        self, request: Request, *, result_timeout_s: float = math.inf, total_timeout_s: float = math.inf
+    ) -> AsyncGenerator[Result]:
+        """Yield the results of a request. The time between two results does not count until the next is asked for.
 
-    async def end(self) -> None:
-        self._line.close()
-        await self._process.wait()
+        Raises Rejected and SandboxError.
+        """
+        self.is_reusable = False
+        self.requests += 1
+        with contextlib.suppress(ConnectionError):  # it has died, which reading tells
+            self._channel.writer.write(self._protocol.requests.encode(request))
+            await self._channel.writer.drain()
+        left_s = total_timeout_s
+        while True:
+            began = time.monotonic()
+            timeout_s = min(result_timeout_s, left_s)
+            try:
+                async with asyncio.timeout(timeout_s if timeout_s < math.inf else None):
+                    message = await self._protocol.results.receive(self._channel.reader)
+            except TimeoutError:
+                raise SandboxError("timeout") from None
+            except (asyncio.IncompleteReadError, ConnectionError, FrameError) as error:
+                raise await self._error(error) from None
+            left_s -= time.monotonic() - began
+            match message:
+                case Done():
+                    self.is_reusable = True
+                    return
+                case Failed():
+                    self.is_reusable = message.fault not in ("memory", "too_large")  # it has little memory left
+                    raise message.error()
+                case result:
+                    yield result
+
+    async def end(self) -> int | None:
+        """Kill the process, which holds nothing of worth. Return its exit status, if its host knows it."""
+        self.stop_timer()
+        return await self._channel.end()
+
+    def stop_timer(self) -> None:
+        if self.timer is not None:
+            self.timer.cancel()
+
+    async def _error(self, cause: Exception) -> SandboxError | HostGone:
+        """Return why there is no result."""
+        is_unexpected = not self._channel.is_ending
+        status = await self.end()
+        if status is None:
+            return HostGone()
+        if is_unexpected:
+            log.warning(
+                "A process of %s ended (%s, %s): %s", self._protocol.module, status, cause, self._channel.log_tail()
+            )
+        return SandboxError("timeout" if status == -signal.SIGXCPU else "death")

@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
-
-SECONDS = 20
-"""That one reading of a feed may take."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,14 +43,3 @@ class Outline:
     title: str = ""
     site: str | None = None
     language: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Order:
-    """What `feed_process` is to read bytes as. `url` is where they come from, `media` what the server says they are,
-    `now` the moment in milliseconds."""
-
-    what: Literal["feed", "links", "opml"]
-    url: str = ""
-    media: str = ""
-    now: int = 0

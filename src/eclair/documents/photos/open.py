@@ -10,7 +10,8 @@ import numpy as np
 from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 
 from eclair.documents.photos import heic, svg
-from eclair.documents.readers.base import Fault, Source, damaged
+from eclair.documents.readers.base import Source, damaged
+from eclair.sandbox.protocol import Rejected
 
 _cms: Any = ImageCms
 _BROKEN = (
@@ -37,9 +38,9 @@ def frames(source: Source) -> int:
 
 def frame(source: Source, number: int) -> Image.Image:
     """Page `number` as it is to be seen, in the colours of sRGB. What it says of itself is in its `info`: `dpi` and
-    `exif`. Raises Fault."""
+    `exif`. Raises Rejected."""
     if number > 1 and source.media != "image/tiff":
-        raise Fault("missing", f"{source.name} has no page {number}.")
+        raise Rejected(f"{source.name} has no page {number}.", "missing")
     if source.media == "image/heic":
         return _in_srgb(_photo(source))
     if source.media == "image/svg+xml":
@@ -48,7 +49,7 @@ def frame(source: Source, number: int) -> Image.Image:
         try:
             image.seek(number - 1)
         except EOFError as error:
-            raise Fault("missing", f"{source.name} has no page {number}.") from error
+            raise Rejected(f"{source.name} has no page {number}.", "missing") from error
         _check(image.width, image.height, source)
         try:
             image.load()
@@ -103,16 +104,15 @@ def _photo(source: Source) -> Image.Image:
 def _drawing(source: Source) -> Image.Image:
     size = source.path.stat().st_size
     if size > svg.LARGEST:
-        raise Fault(
-            "large",
+        raise Rejected(
             f"{source.name} has {size >> 20} MB, the limit for an SVG is {svg.LARGEST >> 20} MB; send it as PNG.",
+            "too_large",
         )
     try:
         return svg.drawn(source.path.read_bytes())
     except svg.Undrawable as error:
-        raise Fault(
-            "unreadable",
-            f"{source.name} cannot be drawn; save it anew from the program that made it, or send it as PNG.",
+        raise Rejected(
+            f"{source.name} cannot be drawn; save it anew from the program that made it, or send it as PNG."
         ) from error
 
 
@@ -155,8 +155,8 @@ def _eight_bits(image: Image.Image) -> Image.Image:
 
 def _check(wide: int, high: int, source: Source) -> None:
     if wide * high > source.limits.pixels:
-        raise Fault(
-            "large",
+        raise Rejected(
             f"{source.name} has {wide * high / 1e6:,.0f} million pixels and the limit is "
             f"{source.limits.pixels / 1e6:,.0f}; make it smaller and send it again.",
+            "too_large",
         )

@@ -23,7 +23,7 @@ SMALLEST = 32
 
 
 def prepared(source: Source, side: int) -> Prepared:
-    """The picture, its longer side `side` pixels at most, and what was left out. Raises Fault."""
+    """The picture, its longer side `side` pixels at most, and what was left out. Raises Rejected."""
     image = frame(source, 1)
     with source.path.open("rb") as file:
         gives = told(image.info.get("exif", b""), file.read()).gives

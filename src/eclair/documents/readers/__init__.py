@@ -49,7 +49,7 @@ READERS: dict[str, str] = {
 
 
 def open_source(path: Path, name: str, limits: Limits, after: int = 0, labels: Path | None = None) -> Source:
-    """The file as a reader takes it. Raises Fault where no reader does."""
+    """The file as a reader takes it. Raises Rejected where no reader does."""
     return Source(path, name, sniff(path, name), limits, Room(limits.unpacked), after, labels=labels)
 
 
@@ -58,7 +58,7 @@ def reader(media: str) -> Reader:
 
 
 def read(source: Source) -> Iterator[Piece]:
-    """What the reader of its type reads, up to as many pages as the limits allow. Raises Fault."""
+    """What the reader of its type reads, up to as many pages as the limits allow. Raises Rejected."""
     for piece in reader(source.media)(source):
         if isinstance(piece, Page):
             if piece.number <= source.after:

@@ -6,9 +6,9 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
 
 from eclair.documents.limits import Limits
+from eclair.sandbox.protocol import Rejected
 from eclair.schema.documents import Block, BlockKind, Opened, Page, Remarked
 
 FULL = 4_000
@@ -21,24 +21,12 @@ _UNCLEAN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u2028\u2029\ufeff\ufff
 _SPACES = re.compile(r"[^\S\n]+")
 
 
-Kind = Literal["unreadable", "large", "missing"]
+def damaged(name: str) -> Rejected:
+    return Rejected(f"{name} is damaged and cannot be read; save it anew from the program that made it.")
 
 
-class Fault(Exception):
-    """The file cannot be read, with the sentence for people: it names the file, the fault and the remedy."""
-
-    def __init__(self, kind: Kind, message: str) -> None:
-        super().__init__(message)
-        self.kind: Kind = kind
-        self.message = message
-
-
-def damaged(name: str) -> Fault:
-    return Fault("unreadable", f"{name} is damaged and cannot be read; save it anew from the program that made it.")
-
-
-def locked(name: str) -> Fault:
-    return Fault("unreadable", f"{name} is locked with a password; save it without one and send that.")
+def locked(name: str) -> Rejected:
+    return Rejected(f"{name} is locked with a password; save it without one and send that.")
 
 
 @dataclass(slots=True)
@@ -50,7 +38,9 @@ class Room:
     def take(self, count: int, name: str) -> None:
         self.left -= count
         if self.left < 0:
-            raise Fault("large", f"{name} unpacks to more than is read of one file; unpack it and send it in parts.")
+            raise Rejected(
+                f"{name} unpacks to more than is read of one file; unpack it and send it in parts.", "too_large"
+            )
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,19 +10,20 @@ from dataclasses import replace
 from pathlib import Path
 
 from eclair.documents.readers import reader
-from eclair.documents.readers.base import Fault, Piece, Remarked, Source, clean
+from eclair.documents.readers.base import Piece, Remarked, Source, clean
 from eclair.documents.readers.file_type import sniff
+from eclair.sandbox.protocol import Rejected
 from eclair.schema.documents import Page
 
 
 def member(source: Source, path: Path, name: str, before: int = 0) -> Source:
-    """A file in `source`, unpacked at `path`; `before` pages precede it. Raises Fault where no reader takes it."""
+    """A file in `source`, unpacked at `path`; `before` pages precede it. Raises Rejected where no reader takes it."""
     after = max(0, source.after - before)
     return replace(source, path=path, name=name, media=sniff(path, name), after=after, depth=source.depth + 1)
 
 
 def pages(source: Source, path: Path, name: str, before: int) -> Iterator[Piece]:
-    """What is in a file in `source`; a remark in place of what cannot be read. Raises Fault where more was unpacked
+    """What is in a file in `source`; a remark in place of what cannot be read. Raises Rejected where more was unpacked
     than may be."""
     try:
         inner = member(source, path, name, before)
@@ -32,7 +33,7 @@ def pages(source: Source, path: Path, name: str, before: int) -> Iterator[Piece]
                 yield replace(piece, number=before + piece.number, member=shown)
             elif isinstance(piece, Remarked):
                 yield piece
-    except Fault as fault:
+    except Rejected as fault:
         if source.room.left < 0:
             raise
         yield Remarked(f"In {source.name}: {fault.message}")

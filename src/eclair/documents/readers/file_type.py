@@ -7,7 +7,8 @@ import re
 import zipfile
 from pathlib import Path
 
-from eclair.documents.readers.base import Fault, damaged, locked
+from eclair.documents.readers.base import damaged, locked
+from eclair.sandbox.protocol import Rejected
 
 HEAD = 1 << 16
 
@@ -88,11 +89,11 @@ ENCODINGS = ["cp1252", "cp1250", "cp1251", "cp1253", "cp1257", "iso8859_2", "iso
 
 
 def sniff(path: Path, name: str) -> str:
-    """The file's type. Raises Fault where it is empty, locked or of a kind that is not read."""
+    """The file's type. Raises Rejected where it is empty, locked or of a kind that is not read."""
     with path.open("rb") as file:
         head = file.read(HEAD)
     if not head.strip(b"\0 \t\r\n"):
-        raise Fault("unreadable", f"{name} is empty; send one with something in it.")
+        raise Rejected(f"{name} is empty; send one with something in it.")
     if (picture := _picture(head)) is not None:
         return picture
     if head.startswith(_RTF):
@@ -105,12 +106,11 @@ def sniff(path: Path, name: str) -> str:
         return _compound(path, name)
     for magic, what in _FOREIGN:
         if head.startswith(magic):
-            raise Fault("unreadable", f"{name} is {what}.")
+            raise Rejected(f"{name} is {what}.")
     if head[4:8] == b"ftyp":
-        raise Fault(
-            "unreadable",
+        raise Rejected(
             f"{name} is a film, a sound recording or a picture of a kind that is not read; "
-            "save a picture as PNG or JPEG and send that.",
+            "save a picture as PNG or JPEG and send that."
         )
     return _text(head, name)
 
@@ -168,16 +168,14 @@ def _compound(path: Path, name: str) -> str:
     for stream, media in _OLE_KINDS:
         if (stream + "\0").encode("utf-16-le") in data:
             return media
-    raise Fault("unreadable", f"{name} is of a kind that is not read; save it as PDF or DOCX and send that.")
+    raise Rejected(f"{name} is of a kind that is not read; save it as PDF or DOCX and send that.")
 
 
 def _text(head: bytes, name: str) -> str:
     ending = Path(name).suffix.lower()
     coding = encoding_of(head)
     if coding is None:
-        raise Fault(
-            "unreadable", f"{name} is no document that is read here; save it as PDF, DOCX or text and send that."
-        )
+        raise Rejected(f"{name} is no document that is read here; save it as PDF, DOCX or text and send that.")
     plain = head if not coding.startswith("utf-16") else head.decode(coding, "ignore").encode()
     plain = plain.removeprefix(codecs.BOM_UTF8)
     if _HTML.match(plain):

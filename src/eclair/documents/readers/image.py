@@ -10,7 +10,8 @@ from PIL import Image
 from eclair.documents.layout import Blocks
 from eclair.documents.page_lines import Drawn
 from eclair.documents.photos.open import frame, frames
-from eclair.documents.readers.base import Fault, Opened, Piece, Remarked, Source
+from eclair.documents.readers.base import Opened, Piece, Remarked, Source
+from eclair.sandbox.protocol import Rejected
 
 LEAST = 3
 """Letters and digits of what is called a line of text: in leaves and stones OCR sees an O or an 8."""
@@ -25,13 +26,13 @@ def read(source: Source) -> Iterator[Piece]:
         yield from _photo(source)
         return
     if count > source.limits.pages:
-        raise Fault("large", f"{source.name} has {count:,} pages; the limit is {source.limits.pages:,}.")
+        raise Rejected(f"{source.name} has {count:,} pages; the limit is {source.limits.pages:,}.", "too_large")
     yield Opened(source.media, count)
     blocks = Blocks()
     for number in range(source.after + 1, count + 1):
         try:
             image = frame(source, number)
-        except Fault:
+        except Rejected:
             if count == 1:
                 raise
             yield Remarked(f"Page {number} of {source.name} is damaged and was not read.")

@@ -8,8 +8,9 @@ from typing import Any
 
 import kreuzberg
 
-from eclair.documents.readers.base import Fault, Opened, Part, Piece, Remarked, Source, flow, squeezed
+from eclair.documents.readers.base import Opened, Part, Piece, Remarked, Source, flow, squeezed
 from eclair.documents.readers.text import markdown
+from eclair.sandbox.protocol import Rejected
 
 LARGEST = 100 << 20
 _COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
@@ -18,7 +19,9 @@ _COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
 def read(source: Source) -> Iterator[Piece]:
     data = source.path.read_bytes()
     if len(data) > LARGEST:
-        raise Fault("large", f"{source.name} is larger than {LARGEST >> 20} MB; save it in a newer format or in parts.")
+        raise Rejected(
+            f"{source.name} is larger than {LARGEST >> 20} MB; save it in a newer format or in parts.", "too_large"
+        )
     plain = source.media == "application/msword"
     config = kreuzberg.ExtractionConfig(
         use_cache=False, enable_quality_processing=False, output_format="plain" if plain else "markdown"
@@ -26,8 +29,8 @@ def read(source: Source) -> Iterator[Piece]:
     try:
         result = kreuzberg.extract_bytes_sync(data, source.media, config)
     except kreuzberg.KreuzbergError as error:
-        raise Fault(
-            "unreadable", f"{source.name} is locked or damaged, or too old; save it as DOCX or PDF and send that."
+        raise Rejected(
+            f"{source.name} is locked or damaged, or too old; save it as DOCX or PDF and send that."
         ) from error
     yield Opened(source.media, None)
     if plain:  # in its Markdown of these, paragraphs run into each other

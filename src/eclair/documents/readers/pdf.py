@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 
 from eclair.documents.layout import Blocks
 from eclair.documents.page_lines import Drawn, Line, Token, known, mark_furniture
-from eclair.documents.readers.base import Fault, Opened, Piece, Remarked, Source, clean, damaged, locked
+from eclair.documents.readers.base import Opened, Piece, Remarked, Source, clean, damaged, locked
+from eclair.sandbox.protocol import Rejected
 
 NEAR = 3
 """Pages on either side that tell what repeats."""
@@ -67,16 +68,16 @@ def read(source: Source) -> Iterator[Piece]:
     with open_pdf(source) as document:
         count = len(document)
         if count > source.limits.pages:
-            raise Fault(
-                "large",
+            raise Rejected(
                 f"{source.name} has {count:,} pages and the limit is {source.limits.pages:,}; send it in parts.",
+                "too_large",
             )
         yield Opened(source.media, count)
         yield from _Reading(source, document).pages()
 
 
 def open_pdf(source: Source) -> pdfium.PdfDocument:
-    """The document, which its caller closes. Raises Fault."""
+    """The document, which its caller closes. Raises Rejected."""
     try:
         document = pdfium.PdfDocument(source.path)
     except pdfium.PdfiumError as error:

@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import IO
 
 from eclair.documents.readers import reader
-from eclair.documents.readers.base import Fault, Opened, Piece, Remarked, Source
+from eclair.documents.readers.base import Opened, Piece, Remarked, Source
 from eclair.documents.readers.embedded import member, pages, shown
 from eclair.documents.readers.zip_xml import BROKEN, copied, opened
+from eclair.sandbox.protocol import Rejected
 from eclair.schema.documents import Page
 
 _APART = re.compile(r"(?:^|/)(?:__MACOSX|\.[^./][^/]*|Thumbs\.db|desktop\.ini)(?:/|$)")
@@ -22,7 +23,7 @@ _APART = re.compile(r"(?:^|/)(?:__MACOSX|\.[^./][^/]*|Thumbs\.db|desktop\.ini)(?
 
 def read(source: Source) -> Iterator[Piece]:
     if source.depth >= source.limits.nesting:
-        raise Fault("unreadable", f"{source.name} is an archive in an archive in an archive; unpack it and send that.")
+        raise Rejected(f"{source.name} is an archive in an archive in an archive; unpack it and send that.")
     yield Opened(source.media, None)
     before = 0
     with opened(source) as archive:
@@ -42,13 +43,13 @@ def read(source: Source) -> Iterator[Piece]:
 def _files(archive: zipfile.ZipFile, source: Source) -> list[zipfile.ZipInfo]:
     files = [info for info in archive.infolist() if not info.is_dir() and not _APART.search(info.filename)]
     if len(files) > source.limits.members:
-        raise Fault(
-            "large",
+        raise Rejected(
             f"{source.name} holds {len(files):,} files and the limit is {source.limits.members:,}; unpack it and send "
             "them in parts.",
+            "too_large",
         )
     if not files:
-        raise Fault("unreadable", f"{source.name} holds no files; send one with something in it.")
+        raise Rejected(f"{source.name} holds no files; send one with something in it.")
     return files
 
 
@@ -66,9 +67,9 @@ def _unpack(archive: zipfile.ZipFile, info: zipfile.ZipInfo, source: Source, tar
 
 @contextmanager
 def member_of(source: Source, page: int) -> Generator[tuple[Source, int]]:
-    """The file in which that page stands, and its number there. Raises Fault of kind `missing`."""
+    """The file in which that page stands, and its number there. Raises Rejected of kind `missing`."""
     if source.depth >= source.limits.nesting:
-        raise Fault("missing", f"{source.name} is not read.")
+        raise Rejected(f"{source.name} is not read.", "missing")
     before = 0
     with opened(source) as archive:
         for info in _files(archive, source):
@@ -78,13 +79,13 @@ def member_of(source: Source, page: int) -> Generator[tuple[Source, int]]:
                 try:
                     inner = member(source, Path(file.name), shown(info.filename))
                     count = _count(inner)
-                except Fault:
+                except Rejected:
                     continue
                 if before < page <= before + count:
                     yield inner, page - before
                     return
                 before += count
-    raise Fault("missing", f"{source.name} has no page {page}.")
+    raise Rejected(f"{source.name} has no page {page}.", "missing")
 
 
 def _count(source: Source) -> int:

@@ -10,7 +10,8 @@ from contextlib import contextmanager
 from typing import IO
 from xml.etree import ElementTree
 
-from eclair.documents.readers.base import Fault, Source, damaged, locked
+from eclair.documents.readers.base import Source, damaged, locked
+from eclair.sandbox.protocol import Rejected
 
 LARGEST_DIRECTORY = 16 << 20
 """Bytes of a zip's list of files, each of which takes ten times that once read."""
@@ -21,7 +22,7 @@ BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, struct.
 
 @contextmanager
 def opened(source: Source) -> Generator[zipfile.ZipFile]:
-    """The archive that the file is. What is broken in it becomes a Fault."""
+    """The archive that the file is. What is broken in it becomes a Rejected."""
     try:
         _check_directory(source)
         with zipfile.ZipFile(source.path) as archive:
@@ -35,7 +36,7 @@ def opened(source: Source) -> Generator[zipfile.ZipFile]:
 
 
 def taken(archive: zipfile.ZipFile, name: str, source: Source) -> bytes:
-    """One file of the archive. Raises Fault where it unpacks to more than is left, KeyError where it is not there."""
+    """One file of the archive. Raises Rejected where it unpacks to more than is left, KeyError where there is none."""
     pieces: list[bytes] = []
     with archive.open(name) as file:
         while piece := file.read(PIECE):
@@ -78,4 +79,4 @@ def _check_directory(source: Source) -> None:
     if at >= 76 and tail[at - 20 : at - 16] == b"PK\6\7" and tail[at - 76 : at - 72] == b"PK\6\6":
         (size,) = struct.unpack_from("<Q", tail, at - 76 + 40)
     if size > LARGEST_DIRECTORY:
-        raise Fault("large", f"{source.name} holds too many files; unpack it and send them in parts.")
+        raise Rejected(f"{source.name} holds too many files; unpack it and send them in parts.", "too_large")

@@ -15,7 +15,7 @@ from eclair.errors import InvalidInput, TooLarge
 from eclair.schema.feeds import Outline
 from eclair.server.request_body import Body
 from eclair.storage.feeds import FeedSummary, StoredFeed
-from eclair.web.feeds.parser import LARGEST, Starter, starters, write_opml
+from eclair.web.feeds.parser import MAX_FEED_BYTES, Starter, starters, write_opml
 from eclair.web.feeds.service import State, state_of
 
 _OPML: dict[str, Any] = {
@@ -165,8 +165,8 @@ async def _received(request: Request, name: str) -> bytes:
     try:
         async for piece in request.stream():
             data += piece
-            if len(data) > LARGEST:
-                raise TooLarge(f"{name} is larger than {LARGEST >> 20} MB, the limit of a list of feeds.")
+            if len(data) > MAX_FEED_BYTES:
+                raise TooLarge(f"{name} is larger than {MAX_FEED_BYTES >> 20} MB, the limit of a list of feeds.")
     except ClientDisconnect:
         raise InvalidInput("The file did not arrive whole; send it again.") from None
     return bytes(data)

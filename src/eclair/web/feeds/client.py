@@ -12,7 +12,7 @@ from eclair.network.client import BrokenOff, Browser, Errand, Refused, Reply, Ti
 from eclair.network.retry_after import parse_retry_after
 from eclair.schema.feeds import Feed
 from eclair.schema.ids import Clock
-from eclair.web.feeds.parser import LARGEST, Unreadable, feed_links, read_feed
+from eclair.web.feeds.parser import MAX_FEED_BYTES, UnreadableFeed, feed_links, read_feed
 
 WITHIN = 20.0
 """Seconds for a whole call."""
@@ -91,7 +91,7 @@ async def discover(browser: Browser, errand: Errand, url: str, clock: Clock = ti
             raise
         try:
             links = await feed_links(answer.body, answer.url)
-        except Unreadable:
+        except UnreadableFeed:
             links = []
         if not links:
             raise Failed(f"{url} is no feed and names none; give the address of its feed.", why="unreadable") from fault
@@ -112,7 +112,7 @@ def _short(value: str | None) -> str | None:
 async def _read(answer: _Answer, clock: Clock) -> Feed:
     try:
         return await read_feed(answer.body, answer.url, answer.headers.get("content-type", ""), clock)
-    except Unreadable as error:
+    except UnreadableFeed as error:
         raise Failed(f"What {answer.url} sends {error}.", why="unreadable") from error
 
 
@@ -120,13 +120,13 @@ async def _ask(browser: Browser, errand: Errand, url: str, headers: dict[str, st
     """A good answer, or one that says that nothing has changed. Raises Failed."""
     try:
         async with browser.get(
-            url, errand, headers={"Accept": ACCEPT, **headers}, within=WITHIN, limit=LARGEST
+            url, errand, headers={"Accept": ACCEPT, **headers}, within=WITHIN, limit=MAX_FEED_BYTES
         ) as reply:
             answer = await _taken(reply)
     except Refused as error:
         raise Failed(error.message, why="refused") from error
     except TooMuch as error:
-        raise Failed(f"{url} sends more than {LARGEST >> 20} MB, which is no feed.") from error
+        raise Failed(f"{url} sends more than {MAX_FEED_BYTES >> 20} MB, which is no feed.") from error
     except (Unreachable, TimedOut, BrokenOff) as error:
         raise Failed(str(error)) from error
     if answer.status == HTTPStatus.NOT_MODIFIED or HTTPStatus.OK <= answer.status < HTTPStatus.MULTIPLE_CHOICES:
@@ -139,7 +139,7 @@ async def _ask(browser: Browser, errand: Errand, url: str, headers: dict[str, st
 
 async def _taken(reply: Reply) -> _Answer:
     headers = {name.lower(): value for name, value in reply.headers.items()}
-    return _Answer(reply.status, reply.url, _moved(reply), headers, await reply.body(LARGEST + 1))
+    return _Answer(reply.status, reply.url, _moved(reply), headers, await reply.body(MAX_FEED_BYTES + 1))
 
 
 def _moved(reply: Reply) -> str | None:

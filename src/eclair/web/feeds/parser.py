@@ -1,39 +1,46 @@
-"""Feeds and lists of feeds: bytes to typed values and back. Every reading is done in a bounded process of its own
-(`feed_process`); fetching is `feed_calls`' affair.
+"""Reads feeds, links to feeds and OPML lists in sandboxes, and writes OPML.
+
+Fetching them is `client`'s affair.
 """
 
 from __future__ import annotations
 
-import asyncio
 import time
 import tomllib
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from email.utils import formatdate
 from functools import cache
 from importlib import import_module, resources
 from typing import Any, TypeVar
 
-import orjson
-from pydantic import TypeAdapter, ValidationError
-
-from eclair.sandbox.pool import Guests
-from eclair.schema.feeds import SECONDS, Feed, Order, Outline
+from eclair.sandbox.pool import SandboxPool
+from eclair.sandbox.protocol import Rejected, SandboxError
+from eclair.schema.feeds import Feed, Outline
 from eclair.schema.ids import Clock
+from eclair.web.feeds.feed_protocol import (
+    CPU_LIMIT_S,
+    PROTOCOL,
+    FeedLinks,
+    FeedRequest,
+    FindFeedLinks,
+    OpmlList,
+    ReadFeed,
+    ReadOpml,
+)
 
 T = TypeVar("T")
 
-LARGEST = 5 << 20
-"""Bytes of a feed, a page or a list."""
+MAX_FEED_BYTES = 5 << 20
+"""Also that of a page or an OPML list."""
 
-_FEED = TypeAdapter(Feed)
-_LINKS = TypeAdapter(list[str])
-_OUTLINES = TypeAdapter(list[Outline])
-_GUESTS = Guests("eclair.web.feeds.worker")
+TIMEOUT_S = CPU_LIMIT_S + 10
+
+_SANDBOXES = SandboxPool(PROTOCOL)
 
 
-class Unreadable(Exception):
-    """What came is no feed, no page or no list; the text is a sentence without its subject and its full stop."""
+class UnreadableFeed(Exception):
+    """The bytes are no feed, page or list; the text is a sentence without its subject and its full stop."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,18 +57,18 @@ class Starter:
 
 
 async def read_feed(data: bytes, url: str, media: str = "", clock: Clock = time.time) -> Feed:
-    """RSS, Atom or JSON Feed that came from `url` as `media`. Raises Unreadable."""
-    return await _read(Order("feed", url, media, int(clock() * 1000)), data, _FEED)
+    """RSS, Atom or JSON Feed that came from `url` as `media`. Raises UnreadableFeed."""
+    return await _read(ReadFeed(data, url, media, int(clock() * 1000)), Feed)
 
 
 async def feed_links(data: bytes, url: str) -> list[str]:
-    """The addresses of the feeds that a page in HTML names, the likeliest first. Raises Unreadable."""
-    return await _read(Order("links", url), data, _LINKS)
+    """The addresses of the feeds that a page in HTML names, the likeliest first. Raises UnreadableFeed."""
+    return list((await _read(FindFeedLinks(data, url), FeedLinks)).urls)
 
 
 async def read_opml(data: bytes) -> list[Outline]:
-    """The feeds of an OPML list. Raises Unreadable."""
-    return await _read(Order("opml"), data, _OUTLINES)
+    """The feeds of an OPML list. Raises UnreadableFeed."""
+    return list((await _read(ReadOpml(data), OpmlList)).feeds)
 
 
 def write_opml(feeds: Iterable[Outline], now: float) -> bytes:
@@ -87,23 +94,18 @@ def starters() -> tuple[Starter, ...]:
     return tuple(Starter(**fields) for fields in tomllib.loads(text)["feed"])
 
 
-async def _read(order: Order, data: bytes, form: TypeAdapter[T]) -> T:
-    """What the process read. Raises Unreadable."""
-    if len(data) > LARGEST:
-        raise Unreadable(f"is larger than {LARGEST >> 20} MB")
+async def _read(request: FeedRequest, kind: type[T]) -> T:
+    """Return what the sandbox read. Raises UnreadableFeed."""
+    if len(request.data) > MAX_FEED_BYTES:
+        raise UnreadableFeed(f"is larger than {MAX_FEED_BYTES >> 20} MB")
     try:
-        out = await _GUESTS.ask(orjson.dumps(asdict(order)) + b"\n" + data, SECONDS)
-    except TimeoutError:
-        raise Unreadable("takes too long to read") from None
-    return await asyncio.to_thread(_typed, order, out, form)
-
-
-def _typed(order: Order, out: bytes, form: TypeAdapter[T]) -> T:
-    """What the process said, of which nothing is believed but its form. Raises Unreadable."""
-    try:
-        read: dict[str, Any] = orjson.loads(out)
-        if "fault" in read:
-            raise Unreadable(str(read["fault"]))
-        return form.validate_python(read[order.what])
-    except (orjson.JSONDecodeError, KeyError, TypeError, ValidationError) as error:
-        raise Unreadable("is damaged, or takes too much to read") from error
+        result = await _SANDBOXES.run_once(request, timeout_s=TIMEOUT_S)
+    except Rejected as rejected:
+        raise UnreadableFeed(rejected.message) from None
+    except SandboxError as error:
+        raise UnreadableFeed(
+            "takes too long to read" if error.fault == "timeout" else "is damaged, or takes too much to read"
+        ) from error
+    if not isinstance(result, kind):
+        raise UnreadableFeed("is damaged, or takes too much to read")
+    return result

@@ -25,7 +25,7 @@ from eclair.schema.web import Hit, Query, WebPage
 from eclair.storage.change_feed import ChangeFeed
 from eclair.storage.feeds import EntryHit, FeedStore, FeedSummary, StoredFeed
 from eclair.web.feeds.client import Failed, Got, Known, call, discover
-from eclair.web.feeds.parser import Unreadable, read_opml
+from eclair.web.feeds.parser import UnreadableFeed, read_opml
 from eclair.web.feeds.search import asks_for_news, hits
 from eclair.web.feeds.search import page as entry_page
 
@@ -157,7 +157,7 @@ class Newsroom:
         """List what stands in an OPML list that is called `name`. Raises InvalidInput."""
         try:
             outlines = await read_opml(data)
-        except Unreadable as error:
+        except UnreadableFeed as error:
             raise InvalidInput(f"{name} {error}.") from error
         if not outlines:
             raise InvalidInput(f"{name} names no feed; an OPML list has them as xmlUrl.")

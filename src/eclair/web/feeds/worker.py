@@ -1,8 +1,4 @@
-"""The process in which one feed, page or OPML list is read: bounded, without a network, and gone afterwards.
-
-Standard input has a line of JSON that says what is to be read, then its bytes; standard output gets one JSON object.
-What comes in does whatever it likes to this process and to no other.
-"""
+"""Reads feeds, the links to feeds in pages, and OPML lists, inside a sandbox."""
 
 from __future__ import annotations
 
@@ -13,8 +9,8 @@ import importlib
 import io
 import re
 import sys
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict, replace
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime, timezone
 from typing import Any
 from urllib.parse import urljoin, urlsplit
@@ -22,11 +18,22 @@ from urllib.parse import urljoin, urlsplit
 import orjson
 
 from eclair.documents.readers.html import parts
-from eclair.sandbox.worker import enter
-from eclair.schema.feeds import SECONDS, Entry, Feed, Order, Outline
+from eclair.sandbox.protocol import ProcessLimits, Rejected
+from eclair.sandbox.worker import serve
+from eclair.schema.feeds import Entry, Feed, Outline
 from eclair.text.language import language_of
-
-MEMORY = 1 << 30
+from eclair.web.feeds.feed_protocol import (
+    CPU_LIMIT_S,
+    MEMORY_LIMIT_BYTES,
+    PROTOCOL,
+    FeedLinks,
+    FeedRequest,
+    FeedResult,
+    FindFeedLinks,
+    OpmlList,
+    ReadFeed,
+    ReadOpml,
+)
 
 ENTRIES = 300
 """Entries of one feed that are taken, from its beginning on, where the newest stand."""
@@ -46,44 +53,33 @@ AHEAD = 86_400_000
 FEEDS = ("application/rss+xml", "application/atom+xml", "application/feed+json", "application/rdf+xml")
 
 
-class NotThat(Exception):
-    """The bytes are not what they should be; the text is a sentence on why."""
-
-
 def main() -> None:
-    out = enter(MEMORY, SECONDS)
-    order = Order(**orjson.loads(sys.stdin.buffer.readline()))
-    out.write(answer(order, sys.stdin.buffer.read()))
-    out.flush()
+    serve(PROTOCOL, handle, lambda _: ProcessLimits(MEMORY_LIMIT_BYTES, CPU_LIMIT_S))
 
 
-def answer(order: Order, data: bytes) -> bytes:
-    """What was read, as JSON under the order's name; or a `fault`, which is a sentence without its subject."""
-    try:
-        match order.what:
-            case "feed":
-                read: Any = asdict(feed(data, order.url, order.media, order.now))
-            case "links":
-                read = links(data, order.url)
-            case "opml":
-                read = [asdict(outline) for outline in outlines(data)]
-        return orjson.dumps({order.what: read})
-    except NotThat as fault:
-        return orjson.dumps({"fault": str(fault)})
+def handle(request: FeedRequest) -> Iterator[FeedResult]:
+    """Yield what was read. Raises Rejected with a sentence that lacks its subject and its full stop."""
+    match request:
+        case ReadFeed():
+            yield feed(request.data, request.url, request.media, request.now)
+        case FindFeedLinks():
+            yield FeedLinks(tuple(links(request.data, request.url)))
+        case ReadOpml():
+            yield OpmlList(tuple(outlines(request.data)))
 
 
 def feed(data: bytes, url: str, media: str, now: int) -> Feed:
-    """RSS 0.9x, 1.0, 2.0, Atom or JSON Feed. Raises NotThat."""
+    """RSS 0.9x, 1.0, 2.0, Atom or JSON Feed. Raises Rejected."""
     try:
         found = _json_feed(data, url, now) if data.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] == b"{" else None
         found = found or _xml_feed(data, url, media, now)
-    except NotThat:
+    except Rejected:
         raise
     except (MemoryError, RecursionError) as error:
-        raise NotThat("takes too much memory to read") from error
+        raise Rejected("takes too much memory to read") from error
     except Exception as error:  # the library raises whatever it likes on damaged feeds
         sys.excepthook(type(error), error, error.__traceback__)
-        raise NotThat("is damaged and cannot be read as a feed") from error
+        raise Rejected("is damaged and cannot be read as a feed") from error
     if found.language is None:
         told = language_of(" ".join(entry.title + ". " + entry.summary for entry in found.entries[:20]))
         return replace(found, language=told)
@@ -100,7 +96,7 @@ def _xml_feed(data: bytes, url: str, media: str, now: int) -> Feed:
         io.BytesIO(data), response_headers=headers, sanitize_html=False, resolve_relative_uris=False
     )
     if not found.get("version") and not found["entries"]:
-        raise NotThat("is no feed (RSS, Atom or JSON Feed)")
+        raise Rejected("is no feed (RSS, Atom or JSON Feed)")
     head = found["feed"]
     language = _language(head.get("language"))
     site = _address(head.get("link"), url)
@@ -160,7 +156,7 @@ def _json_feed(data: bytes, url: str, now: int) -> Feed | None:
     except orjson.JSONDecodeError:
         return None
     if not isinstance(head, dict) or "jsonfeed.org/version/" not in str(_get(head, "version")):
-        raise NotThat("is no feed (RSS, Atom or JSON Feed)")
+        raise Rejected("is no feed (RSS, Atom or JSON Feed)")
     site = _address(_get(head, "home_page_url"), url)
     entries = [
         entry
@@ -291,12 +287,12 @@ def _language(tag: Any) -> str | None:
 
 
 def links(data: bytes, url: str) -> list[str]:
-    """The feeds that a page names in its head, in their order, those of comments last. Raises NotThat."""
+    """The feeds that a page names in its head, in their order, those of comments last. Raises Rejected."""
     html: Any = importlib.import_module("lxml.html")
     try:
         tree = html.document_fromstring(data) if data.strip() else None
     except Exception as error:  # whatever it is, it is no page
-        raise NotThat("is no page") from error
+        raise Rejected("is no page") from error
     if tree is None:
         return []
     base = _address(next(iter(tree.xpath("//base/@href")), None), url) or url
@@ -312,19 +308,19 @@ def links(data: bytes, url: str) -> list[str]:
 
 
 def outlines(data: bytes) -> list[Outline]:
-    """The feeds of an OPML list, however deep they stand. Entities are refused. Raises NotThat."""
+    """The feeds of an OPML list, however deep they stand. Entities are refused. Raises Rejected."""
     etree: Any = importlib.import_module("lxml.etree")
     parser = etree.XMLParser(
         resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False, recover=False, remove_comments=True
     )
     if b"<!ENTITY" in data.replace(b"\0", b""):
-        raise NotThat("declares entities, which OPML does not need; remove them")
+        raise Rejected("declares entities, which OPML does not need; remove them")
     try:
         root = etree.fromstring(data, parser)
     except (etree.XMLSyntaxError, ValueError) as error:
-        raise NotThat(f"is not OPML: {_line(str(error), 200)}") from error
+        raise Rejected(f"is not OPML: {_line(str(error), 200)}") from error
     if str(root.tag).lower() != "opml":
-        raise NotThat("is not OPML: it has no <opml> around it")
+        raise Rejected("is not OPML: it has no <opml> around it")
     found: dict[str, Outline] = {}
     for outline in root.iter("outline"):
         fields = {str(name).lower(): str(value) for name, value in outline.attrib.items()}

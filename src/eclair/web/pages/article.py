@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator, Sequence
 from datetime import date
 
-from eclair.documents import worker_protocol
+from eclair.documents.parse_protocol import ServedPage
 from eclair.documents.readers import html
 from eclair.documents.readers.base import Part, Source, flow, line, squeezed, table
 from eclair.documents.readers.file_type import HEAD, encoding_of
@@ -46,8 +46,8 @@ _LARGE = frozenset(("html", "body", "main", "article", "h1"))
 _BLOCKS = frozenset(("p", "head", "list", "table", "quote", "code", "div", "item", "main", "body"))
 
 
-def read(source: Source, served: worker_protocol.Served) -> Iterator[About | Page]:
-    """What the page says of itself, then its text. Raises Fault."""
+def read(source: Source, served: ServedPage) -> Iterator[About | Page]:
+    """What the page says of itself, then its text. Raises Rejected."""
     tree = parsed(_decoded(source.path.read_bytes(), served.charset))
     linked = nodes(tree)
     title, language = _title(tree, linked), _language(tree)

@@ -12,7 +12,7 @@ from lxml import etree, html  # pyright: ignore
 from trafilatura import bare_extraction
 from trafilatura.settings import Document, Extractor
 
-from eclair.documents.readers.base import Fault
+from eclair.sandbox.protocol import Rejected
 
 _html: Any = html
 _etree: Any = etree  # pyright: ignore[reportUnknownVariableType]
@@ -38,12 +38,12 @@ class Element(Protocol):
 
 
 def parsed(page: str) -> Element:
-    """The page's root, with a body, without comments. Raises Fault where there is nothing in it."""
+    """The page's root, with a body, without comments. Raises Rejected where there is nothing in it."""
     parser = _html.HTMLParser(encoding="utf-8", remove_comments=True, remove_pis=True, collect_ids=False)
     try:
         tree = _html.document_fromstring(page.encode("utf-8", "replace"), parser=parser, ensure_head_body=True)
     except _etree.ParserError:
-        raise Fault("unreadable", "it is empty") from None
+        raise Rejected("it is empty") from None
     return cast(Element, tree)
 
 

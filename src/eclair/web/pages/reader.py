@@ -16,8 +16,8 @@ from pathlib import Path, PurePosixPath
 from urllib.parse import unquote, urldefrag, urlsplit
 
 from eclair.documents.limits import Limits
+from eclair.documents.parse_protocol import ServedPage
 from eclair.documents.parser import Parser
-from eclair.documents.worker_protocol import Served
 from eclair.errors import NotFound, TooLarge, UnreadableFile
 from eclair.network.client import Browser
 from eclair.network.gate import Errand
@@ -118,7 +118,7 @@ class Reader:
 
     async def _parsed(self, fetched: Fetched, within: float) -> WebPage:
         """Raises Unread."""
-        served = Served(fetched.url, fetched.media, fetched.charset, self._today().isoformat())
+        served = ServedPage(fetched.url, fetched.media, fetched.charset, self._today().isoformat())
         host = site(fetched.url)
         try:
             async with asyncio.timeout(within):

@@ -1,29 +1,34 @@
-"""The process in which pages of the web are read: that of documents (`documents.worker`), which reads articles too."""
+"""Reads web pages inside a sandbox: articles where they are some, and otherwise the pages of a document."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
 
-from eclair.documents import worker_protocol
+from eclair.documents import worker
+from eclair.documents.parse_protocol import ReadDocument
 from eclair.documents.readers import open_source
 from eclair.documents.readers import read as read_document
-from eclair.documents.readers.base import Fault, Room, Source
+from eclair.documents.readers.base import Room, Source
 from eclair.documents.readers.file_type import HEAD, encoding_of
-from eclair.documents.worker import main
-from eclair.schema.documents import Opened
+from eclair.sandbox.protocol import Rejected
+from eclair.schema.documents import About, Opened, Page, Remarked
 from eclair.web.pages import article
 
 HTML = ("text/html", "application/xhtml+xml")
 
 
-def read(order: worker_protocol.Order) -> Iterator[worker_protocol.Message]:
-    """An article where it is one, else the pages of a document. Raises Fault."""
-    path, served = Path(order.path), order.served
+def main() -> None:
+    worker.main(read)
+
+
+def read(request: ReadDocument) -> Iterator[Opened | Page | Remarked | About]:
+    """Yield an article where the page is one, else the pages of a document. Raises Rejected."""
+    path, served = Path(request.path), request.served
     if served is not None and served.media in HTML and _is_text(path):
-        source = Source(path, order.name, "text/html", order.limits, Room(order.limits.unpacked))
+        source = Source(path, request.name, "text/html", request.limits, Room(request.limits.unpacked))
     else:
-        source = open_source(path, order.name, order.limits, order.after)
+        source = open_source(path, request.name, request.limits, request.after)
     if served is None or source.media != "text/html":
         yield from read_document(source)
         return
@@ -32,13 +37,9 @@ def read(order: worker_protocol.Order) -> Iterator[worker_protocol.Message]:
 
 
 def _is_text(path: Path) -> bool:
-    """Whether a page that was served as HTML may be some. Raises Fault where there is nothing."""
+    """Return whether a page that was served as HTML may be some. Raises Rejected for an empty one."""
     with path.open("rb") as file:
         head = file.read(HEAD)
     if not head.strip(b"\0 \t\r\n"):
-        raise Fault("unreadable", "it is empty")
+        raise Rejected("it is empty")
     return encoding_of(head) is not None and not head.startswith((b"%PDF-", b"PK\3\4", b"{\\rtf"))
-
-
-if __name__ == "__main__":
-    main(read)

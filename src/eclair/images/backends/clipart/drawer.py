@@ -8,24 +8,24 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
 
-import orjson
-
 from eclair.errors import EngineBroken, InvalidInput
 from eclair.images.backends.clipart.book import book, font
 from eclair.images.backends.clipart.composing import compose
 from eclair.images.backends.clipart.painting import painted
-from eclair.images.backends.clipart.process import SECONDS
 from eclair.images.backends.clipart.reading import read
+from eclair.images.backends.clipart.render_protocol import CPU_LIMIT_S, PROTOCOL, RenderSvg
 from eclair.images.backends.clipart.scene import Scene
 from eclair.images.backends.clipart.telling import told
-from eclair.sandbox.pool import Guests
+from eclair.sandbox.pool import SandboxPool
+from eclair.sandbox.protocol import Rejected, SandboxError
 from eclair.schema.images import Drawn, Job, PictureModel, Progress
 
 NAME = "eclair-drawing"
 LEAST, MOST, MULTIPLE, USUAL = 64, 1536, 8, 1024
 STEPS = 3
 
-_MODULE = "eclair.images.backends.clipart.process"
+TIMEOUT_S = CPU_LIMIT_S + 10
+
 _BETTER = "pull a model that paints anything with `eclair pull flux-1-schnell`"
 
 
@@ -35,7 +35,7 @@ class Drawer:
     name = NAME
 
     def __init__(self) -> None:
-        self._guests = Guests(_MODULE, stay=True)
+        self._sandboxes = SandboxPool(PROTOCOL, linger=True)
 
     async def models(self) -> Sequence[PictureModel]:
         return [_model(tuple((await asyncio.to_thread(book)).languages))]
@@ -55,18 +55,22 @@ class Drawer:
         yield Drawn(image, job.seed, told(scene))
 
     async def close(self) -> None:
-        await self._guests.close()
+        await self._sandboxes.close()
 
     async def _rendered(self, svg: str, width: int, height: int, lettering: bool) -> bytes:
         """The PNG. Raises EngineBroken where the process dies or takes too long."""
-        order = {"width": width, "height": height, "font": str(font()) if lettering else ""}
+        request = RenderSvg(svg, width, height, str(font()) if lettering else None)
         try:
-            image = await self._guests.ask(orjson.dumps(order) + b"\n" + svg.encode(), SECONDS)
-        except TimeoutError:
-            raise EngineBroken("The drawing took too long and was ended; try again when less is going on.") from None
-        if not image.startswith(b"\x89PNG"):
+            png = (await self._sandboxes.run_once(request, timeout_s=TIMEOUT_S)).data
+        except (Rejected, SandboxError) as error:
+            if isinstance(error, SandboxError) and error.fault == "timeout":
+                raise EngineBroken(
+                    "The drawing took too long and was ended; try again when less is going on."
+                ) from error
+            raise EngineBroken("The drawing broke off; try again, with fewer words if it happens again.") from error
+        if not png.startswith(b"\x89PNG"):
             raise EngineBroken("The drawing broke off; try again, with fewer words if it happens again.")
-        return image
+        return png
 
 
 def _model(languages: tuple[str, ...]) -> PictureModel:

@@ -1,33 +1,34 @@
-"""The process in which one drawing is rendered: bounded, without a network, and gone afterwards.
-
-Standard input has a line of JSON with the width, the height and the file of the lettering's font, then the SVG;
-standard output gets the PNG.
-"""
+"""Renders one drawing inside a sandbox, as the words in it come from whoever asks."""
 
 from __future__ import annotations
 
-import sys
+from collections.abc import Iterator
 
-import orjson
 import resvg_py
 
-from eclair.sandbox.worker import enter
-
-MEMORY = 2 << 30
-SECONDS = 60
+from eclair.images.backends.clipart.render_protocol import (
+    CPU_LIMIT_S,
+    MEMORY_LIMIT_BYTES,
+    PROTOCOL,
+    RenderedPng,
+    RenderSvg,
+)
+from eclair.sandbox.protocol import ProcessLimits
+from eclair.sandbox.worker import serve
 
 
 def main() -> None:
-    out = enter(MEMORY, SECONDS)
-    order = orjson.loads(sys.stdin.buffer.readline())
-    svg = sys.stdin.buffer.read().decode()
-    png = resvg_py.svg_to_bytes(
-        svg_string=svg,
-        width=order["width"],
-        height=order["height"],
-        skip_system_fonts=True,
-        font_files=[order["font"]] if order["font"] else None,
-        font_family="Comfortaa",
+    serve(PROTOCOL, handle, lambda _: ProcessLimits(MEMORY_LIMIT_BYTES, CPU_LIMIT_S))
+
+
+def handle(request: RenderSvg) -> Iterator[RenderedPng]:
+    yield RenderedPng(
+        resvg_py.svg_to_bytes(
+            svg_string=request.svg,
+            width=request.width,
+            height=request.height,
+            skip_system_fonts=True,
+            font_files=[request.font] if request.font is not None else None,
+            font_family="Comfortaa",
+        )
     )
-    out.write(png)
-    out.flush()

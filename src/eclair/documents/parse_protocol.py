@@ -1,0 +1,97 @@
+"""Requests to the sandbox that reads documents, and its results."""
+
+from __future__ import annotations
+
+import math
+import struct
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import chain
+
+from eclair.documents.limits import Limits
+from eclair.sandbox.frames import Codec, FrameError
+from eclair.sandbox.protocol import SandboxProtocol
+from eclair.schema.documents import About, Opened, Page, Prepared, Remarked, Word
+
+_WORD = struct.Struct("<2i4d")
+
+
+@dataclass(frozen=True, slots=True)
+class ServedPage:
+    """How a web page came: from which address, as what type (RFC 6838), in which encoding if that was said, and on
+    which day (ISO 8601, UTC)."""
+
+    url: str
+    media: str
+    charset: str | None
+    day: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReadDocument:
+    """Read a file from the page behind `after`. `labels` is the network that names what is in photos; `served` is set
+    for a web page."""
+
+    path: str
+    name: str
+    limits: Limits
+    after: int = 0
+    labels: str | None = None
+    served: ServedPage | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RenderPage:
+    """Make a picture of a page, so many pixels wide."""
+
+    path: str
+    name: str
+    limits: Limits
+    page: int
+    width: int
+
+
+@dataclass(frozen=True, slots=True)
+class PrepareImage:
+    """Prepare a picture for a model that uses so many pixels of its longer `side`."""
+
+    path: str
+    name: str
+    limits: Limits
+    side: int
+
+
+@dataclass(frozen=True, slots=True)
+class PageRead:
+    """A page without its words, and the words packed, as there are hundreds."""
+
+    page: Page
+    words: bytes
+
+    @classmethod
+    def packed(cls, page: Page) -> PageRead:
+        return cls(replace(page, words=()), b"".join([_WORD.pack(*word) for word in page.words]))
+
+    def unpacked(self) -> Page:
+        """Raises FrameError where the words are damaged."""
+        if len(self.words) % _WORD.size:
+            raise FrameError("a word is cut off")
+        words = tuple(map(Word._make, _WORD.iter_unpack(self.words)))
+        if not math.isfinite(sum(chain.from_iterable(words))):
+            raise FrameError("a word stands nowhere")
+        return replace(self.page, words=words)
+
+
+@dataclass(frozen=True, slots=True)
+class RenderedPage:
+    png: bytes
+
+
+ParseRequest = ReadDocument | RenderPage | PrepareImage
+ReadResult = Opened | PageRead | Remarked | About
+ParseResult = ReadResult | RenderedPage | Prepared
+
+RESULTS: Sequence[type[ParseResult]] = (Opened, PageRead, Remarked, About, RenderedPage, Prepared)
+PROTOCOL = SandboxProtocol[ParseRequest, ParseResult](
+    "eclair.documents.worker", Codec(ReadDocument, RenderPage, PrepareImage), tuple(RESULTS)
+)

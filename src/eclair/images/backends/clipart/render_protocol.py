@@ -1,0 +1,31 @@
+"""Requests to the sandbox that renders clip art, and its results."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from eclair.sandbox.frames import Codec
+from eclair.sandbox.protocol import SandboxProtocol
+
+CPU_LIMIT_S = 60
+MEMORY_LIMIT_BYTES = 2 << 30
+
+
+@dataclass(frozen=True, slots=True)
+class RenderSvg:
+    """Render SVG at that size in pixels; `font` is the file of the lettering's font, if there is lettering."""
+
+    svg: str
+    width: int
+    height: int
+    font: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class RenderedPng:
+    data: bytes
+
+
+PROTOCOL = SandboxProtocol[RenderSvg, RenderedPng](
+    "eclair.images.backends.clipart.process", Codec(RenderSvg), (RenderedPng,)
+)

@@ -1,0 +1,183 @@
+"""The host of sandboxes as its parent holds it: started, told to fork and to end processes, ended."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import itertools
+import os
+import shutil
+import socket
+import sys
+import tempfile
+from asyncio.subprocess import DEVNULL, PIPE, Process
+from collections import deque
+
+from eclair.sandbox.host import NUMBER, STATUS
+from eclair.sandbox.protocol import SandboxError
+
+LOG_LINES = 30
+END_TIMEOUT_S = 10.0
+"""Time that a host has to end its processes; it may still be importing."""
+
+RETRY_S = 0.005
+"""Pause where the host has not yet read what it was told."""
+
+_QUIET = {"MALLOC_ARENA_MAX": "2", "OMP_NUM_THREADS": "1", "RAYON_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1"}
+"""Threads that libraries start of themselves take address space, which is bounded."""
+
+
+class HostGone(SandboxError):
+    """The host died, and its processes with it."""
+
+    def __init__(self) -> None:
+        super().__init__("death")
+
+
+class Channel:
+    """The two ends of a process's socket, and its end."""
+
+    def __init__(
+        self, host: HostProcess, number: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        self.reader = reader
+        self.writer = writer
+        self._host = host
+        self._number = number
+        self._ending: asyncio.Task[int | None] | None = None
+
+    @property
+    def is_ending(self) -> bool:
+        return self._ending is not None
+
+    def log_tail(self) -> str:
+        """Return the last lines that the host and its processes wrote to standard error."""
+        return " / ".join(self._host.log_lines)
+
+    async def end(self) -> int | None:
+        """Kill the process. Return its exit status; None where the host is gone."""
+        if self._ending is None:
+            self.writer.transport.abort()
+            self._ending = asyncio.create_task(self._host.end_process(self._number), name="end of a sandbox")
+        return await asyncio.shield(self._ending)
+
+
+class HostProcess:
+    def __init__(self, process: Process, line: socket.socket, scratch: str | None) -> None:
+        self.log_lines = deque[str](maxlen=LOG_LINES)
+        self._process = process
+        self._line = line
+        self._scratch = scratch
+        self._numbers = itertools.count(1)
+        self._endings: dict[int, asyncio.Future[int | None]] = {}
+        self._listener = asyncio.create_task(self._listen(), name="exit statuses of sandboxes")
+        self._log = asyncio.create_task(self._keep_log(), name="log of sandboxes")
+
+    @classmethod
+    async def start(cls, module: str, *, scratch: bool) -> HostProcess:
+        """Raises OSError."""
+        folder = tempfile.mkdtemp(prefix="eclair-sandbox-") if scratch else None
+        ours, theirs = socket.socketpair()
+        ours.setblocking(False)
+        try:
+            with theirs:
+                process = await asyncio.create_subprocess_exec(
+                    *(sys.executable, "-P", "-m", "eclair.sandbox.host", module),
+                    *([folder] if folder is not None else ()),
+                    stdin=theirs.fileno(),
+                    stdout=DEVNULL,
+                    stderr=PIPE,
+                    env={**os.environ, **_QUIET},
+                )
+        except BaseException:
+            ours.close()
+            if folder is not None:
+                shutil.rmtree(folder, ignore_errors=True)
+            raise
+        return cls(process, ours, folder)
+
+    @property
+    def is_alive(self) -> bool:
+        return not self._listener.done()
+
+    async def fork(self) -> Channel:
+        """Start a process. Raises HostGone."""
+        number = next(self._numbers)
+        ours, theirs = socket.socketpair()
+        try:
+            with theirs:
+                await self._send(number, theirs)
+            reader, writer = await asyncio.open_unix_connection(sock=ours)
+        except OSError:
+            ours.close()
+            raise HostGone from None
+        return Channel(self, number, reader, writer)
+
+    async def end_process(self, number: int) -> int | None:
+        """Kill a process and return its exit status; None where the host is gone."""
+        ended = self._endings[number] = asyncio.get_running_loop().create_future()
+        try:
+            if not self.is_alive:
+                return None
+            await self._send(-number)
+            return await ended
+        except OSError:
+            return None
+        finally:
+            del self._endings[number]
+            if self._scratch is not None:
+                folder = os.path.join(self._scratch, str(number))
+                await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+
+    async def end(self) -> None:
+        """End the host and its processes."""
+        self._listener.cancel()
+        await asyncio.wait([self._listener])
+        self._line.close()
+        try:
+            async with asyncio.timeout(END_TIMEOUT_S):
+                await self._process.wait()
+                await asyncio.shield(self._log)
+        except TimeoutError:
+            with contextlib.suppress(ProcessLookupError):
+                self._process.kill()
+            self._log.cancel()
+            await self._process.wait()
+        if self._scratch is not None:
+            await asyncio.to_thread(shutil.rmtree, self._scratch, ignore_errors=True)
+
+    async def _send(self, number: int, descriptor: socket.socket | None = None) -> None:
+        """Raises OSError."""
+        descriptors = [descriptor.fileno()] if descriptor is not None else []
+        while True:
+            try:
+                socket.send_fds(self._line, [NUMBER.pack(number)], descriptors)
+                return
+            except BlockingIOError:
+                await asyncio.sleep(RETRY_S)
+
+    async def _listen(self) -> None:
+        loop = asyncio.get_running_loop()
+        data = b""
+        try:
+            while received := await loop.sock_recv(self._line, 4096):
+                data += received
+                while len(data) >= STATUS.size:
+                    number, status = STATUS.unpack(data[: STATUS.size])
+                    data = data[STATUS.size :]
+                    if (ended := self._endings.get(number)) is not None and not ended.done():
+                        ended.set_result(status)
+        except ConnectionError:
+            pass  # the host is gone
+        finally:
+            for ended in self._endings.values():
+                if not ended.done():
+                    ended.set_result(None)
+
+    async def _keep_log(self) -> None:
+        assert self._process.stderr is not None
+        rest = b""
+        while chunk := await self._process.stderr.read(65536):
+            *lines, rest = (rest + chunk).split(b"\n")
+            self.log_lines += [text for line in lines if (text := line.decode(errors="replace").strip())]
+            rest = rest[-4096:]
