@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import errno
-import fcntl
 import hashlib
 import os
 import shutil
@@ -31,7 +30,6 @@ from eclair.models.download import (
     file_size,
     git_hash,
     no_space,
-    open_file,
     part_path,
     sha256,
 )
@@ -39,6 +37,7 @@ from eclair.models.download_plan import Plan
 from eclair.models.huggingface import Hub, Wanted
 from eclair.models.pip_index import PackageIndex
 from eclair.network.client import CLOSED, Door, Downloads
+from eclair.util.file_lock import try_hold
 
 P = ParamSpec("P")
 
@@ -256,21 +255,13 @@ async def _alone(file: Path, report: Report, sleep: Sleep) -> AsyncGenerator[Non
 
 @contextmanager
 def lock(file: Path) -> Generator[bool]:
-    """Whether the lock is ours for as long as the block lasts, or else somebody holds it."""
-    while True:
-        with open_file(file, "ab") as held:
-            try:
-                fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                yield False
-                return
-            if not _same(held.fileno(), file):
-                continue  # whoever held it has removed it
-            try:
-                yield True
-            finally:
-                file.unlink(missing_ok=True)
-            return
+    """Hold the lock within the block; False while another process holds it."""
+    held = try_hold(file, remove=True)
+    if held is None:
+        yield False
+        return
+    with held:
+        yield True
 
 
 async def _to_its_end(work: Callable[P, object], *args: P.args, **kwargs: P.kwargs) -> None:
@@ -281,13 +272,6 @@ async def _to_its_end(work: Callable[P, object], *args: P.args, **kwargs: P.kwar
     except asyncio.CancelledError:
         await asyncio.wait([task])
         raise
-
-
-def _same(handle: int, file: Path) -> bool:
-    try:
-        return os.fstat(handle).st_ino == file.stat().st_ino
-    except FileNotFoundError:
-        return False
 
 
 @contextmanager

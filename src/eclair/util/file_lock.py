@@ -14,12 +14,19 @@ RETRY_INTERVAL_S = 0.02
 
 
 class HeldLock:
-    """A lock that is held until `release`, the end of a `with` block, or the end of the process."""
+    """A lock that is held until `release`, the end of a `with` block, or the end of the process.
 
-    def __init__(self, handle: int) -> None:
+    With `remove`, its file is removed on release.
+    """
+
+    def __init__(self, handle: int, path: Path, *, remove: bool = False) -> None:
         self._handle = handle
+        self._path = path
+        self._remove = remove
 
     def release(self) -> None:
+        if self._remove:
+            self._path.unlink(missing_ok=True)
         os.close(self._handle)
 
     def __enter__(self) -> Self:
@@ -37,13 +44,13 @@ def hold(path: Path) -> HeldLock:
     except BaseException:
         os.close(handle)
         raise
-    return HeldLock(handle)
+    return HeldLock(handle, path)
 
 
-def try_hold(path: Path) -> HeldLock | None:
+def try_hold(path: Path, *, remove: bool = False) -> HeldLock | None:
     """Lock a file, creating it as needed; None while another holds it. Raises OSError.
 
-    A file that its holder removed on release is created again, so that two never hold different files of one name.
+    A file that its holder removed meanwhile is created again, so that two never hold different files of one name.
     """
     while True:
         handle = _open_or_create(path)
@@ -51,7 +58,7 @@ def try_hold(path: Path) -> HeldLock | None:
             os.close(handle)
             return None
         if _is_same_file(handle, path):
-            return HeldLock(handle)
+            return HeldLock(handle, path, remove=remove)
         os.close(handle)
 
 

@@ -8,7 +8,6 @@ came.
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import hashlib
 import os
 import platform
@@ -31,6 +30,7 @@ from eclair.models.gguf.layouts import AS_IT_CAME
 from eclair.models.installed import Installed
 from eclair.settings import Settings
 from eclair.util.cpu import cores
+from eclair.util.file_lock import try_hold
 
 RECORD = "tuning.json"
 
@@ -252,17 +252,13 @@ def locked(data_dir: Path) -> Generator[None]:
     place = data_dir / "tuned"
     try:
         place.mkdir(parents=True, exist_ok=True)
-        lock = os.open(place / ".lock", os.O_CREAT | os.O_RDWR, 0o600)
+        held = try_hold(place / ".lock")
     except OSError as error:
         raise ModelMissing(f"{place} cannot be written: {error.strerror}; the model runs as before.") from error
-    try:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise Conflict("Another Éclair is tuning a model; try again when it is done.") from None
+    if held is None:
+        raise Conflict("Another Éclair is tuning a model; try again when it is done.")
+    with held:
         yield
-    finally:
-        os.close(lock)
 
 
 def forget(data_dir: Path, model: str) -> int:
