@@ -31,6 +31,8 @@ class UiBuildHook(BuildHookInterface[Any]):
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         build(Path(self.root))
         build_drawings(Path(self.root))
+        if self.target_name == "wheel" and version != "editable":
+            build_data["force_include"]["native"] = "eclair/native"
 
 
 def build(root: Path) -> None:

@@ -1,10 +1,9 @@
-"""What `eclair tune --build` gives the engine: where it goes, and how many threads compute."""
+"""The kernels that `eclair tune --build` gives the engine, compiled strictly: how many threads compute."""
 
 from __future__ import annotations
 
 import ctypes
 import os
-import re
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -14,9 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eclair.errors import EngineMissing
-from eclair.llm.local import profile
-from eclair.llm.tuning import kernels as sources
+from eclair.llm.local import native
 
 HERE = Path(__file__).parent
 
@@ -24,7 +21,7 @@ HERE = Path(__file__).parent
 def library(source: Path, folder: Path, compiler: str, *options: str) -> ctypes.CDLL:
     """Kernels, compiled strictly."""
     made = folder / "kernels.so"
-    strict = ("-O2", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC", f"-I{profile.KERNELS[0].parent}")
+    strict = ("-O2", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC", f"-I{native.llama_folder() / 'ggml-cpu'}")
     command = os.environ.get({"c++": "CXX", "cc": "CC"}[compiler]) or compiler
     standard = {"c++": "-std=c++17", "cc": "-std=c11"}[compiler]
     subprocess.run([command, standard, *strict, *options, source, "-o", made], check=True)
@@ -109,31 +106,3 @@ def test_it_comes_near_the_best_number(gears: ctypes.CDLL, most: int, best: int,
     assert all(1 <= threads <= most for threads in used)
     taken = sum(machine(number, threads) for number, threads in enumerate(used[200:]))
     assert taken < 1.2 * 10 * 1800
-
-
-def as_we_know_them(folder: Path) -> Path:
-    """As much of llama.cpp's sources as the kernels need to find their places."""
-    place = folder / sources.PLACE
-    place.mkdir(parents=True)
-    for edit in sources.EDITS:
-        with (place / edit.file).open("a") as file:
-            file.write(f"// before\n{edit.old}// after\n")
-    return place
-
-
-def test_llama_cpp_asks_for_them_first(tmp_path: Path) -> None:
-    place = as_we_know_them(tmp_path)
-    sources.add(tmp_path)
-    for edit in sources.EDITS:
-        assert f"// before\n{edit.new}// after\n" in (place / edit.file).read_text()
-    assert all((place / file.name).read_bytes() == file.read_bytes() for file in profile.KERNELS)
-
-
-@pytest.mark.parametrize("file", sorted({edit.file for edit in sources.EDITS}))
-def test_other_sources_than_ours_are_left_alone(tmp_path: Path, file: str) -> None:
-    place = as_we_know_them(tmp_path)
-    (place / file).write_text("// of another version\n")
-    before = {path.name: path.read_bytes() for path in place.iterdir()}
-    with pytest.raises(EngineMissing, match=f"{re.escape(file)} is not the one"):
-        sources.add(tmp_path)
-    assert {path.name: path.read_bytes() for path in place.iterdir()} == before

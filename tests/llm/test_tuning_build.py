@@ -24,9 +24,9 @@ import xllamacpp  # pyright: ignore[reportMissingTypeStubs]
 
 from eclair.errors import EngineMissing, ModelMissing
 from eclair.llm.base import Request, Said
-from eclair.llm.local import profile
+from eclair.llm.local import native, profile
 from eclair.llm.local.profile import Choice, Source, Speed, Tuning
-from eclair.llm.tuning import build, kernels
+from eclair.llm.tuning import build, patches
 from eclair.llm.tuning.tune import COMPILED, Compiling, Step, tune
 from eclair.models import catalog
 from eclair.models import installed as installed_models
@@ -80,9 +80,9 @@ name = "xllamacpp"
 version = "{VERSION}"
 """
 
-LLAMA = {
-    file: "".join(edit.old for edit in kernels.EDITS if edit.file == file) for file in {e.file for e in kernels.EDITS}
-}
+HUNKS = [hunk for patch in native.patches() for hunk in patches.hunks(patch.read_text("utf-8"))]
+
+LLAMA = {Path(hunk.file).name: "".join(each.old for each in HUNKS if each.file == hunk.file) for hunk in HUNKS}
 """As much of llama.cpp as our kernels need to find their places."""
 
 HELLO = Request(MODEL, (Said("user", "Hello?"),), sampling=Sampling(temperature=0, max_tokens=8))
@@ -101,7 +101,7 @@ def sources(tmp_path: Path) -> Building:
 
     def make(building: str = "pass", engine: str = ENGINE, llama: Mapping[str, str] = LLAMA) -> Packed:
         backend = BACKEND.format(
-            objects=build.OBJECTS // 2, building=building, version=VERSION, engine=engine, place=kernels.PLACE
+            objects=build.OBJECTS // 2, building=building, version=VERSION, engine=engine, place=patches.KERNELS
         )
         out = io.BytesIO()
         with tarfile.open(fileobj=out, mode="w:gz") as archive:
@@ -109,7 +109,7 @@ def sources(tmp_path: Path) -> Building:
                 ("pyproject.toml", PROJECT),
                 ("backend.py", backend),
                 ("PKG-INFO", f"Metadata-Version: 2.1\nName: xllamacpp\nVersion: {VERSION}\n"),
-                *((f"{kernels.PLACE}/{name}", text) for name, text in llama.items()),
+                *((f"{patches.KERNELS}/{name}", text) for name, text in llama.items()),
             ):
                 entry = tarfile.TarInfo(f"xllamacpp-{VERSION}/{name}")
                 entry.size = len(text)
@@ -165,7 +165,7 @@ async def test_it_says_how_far_it_is_and_compiles_once(home: Settings, sources: 
     assert left(home) == [profile.compiled(home.data_dir).name]
     log = (home.data_dir / "logs" / build.LOG).read_text()
     assert f"with {' '.join(build.OPTIONS)}" in log
-    assert f"with {', '.join(sorted({*LLAMA, *(file.name for file in profile.KERNELS)}))}\n" in log
+    assert f"with {', '.join(sorted({*LLAMA, *(file.name for file in native.sources())}))}\n" in log
     assert await built(home, sources("raise SystemExit('a second time')")) == []
 
 
@@ -238,10 +238,10 @@ async def test_a_build_that_fails_says_why_and_leaves_nothing(home: Settings, so
 
 
 async def test_sources_that_our_kernels_are_not_for_are_not_compiled(home: Settings, sources: Building) -> None:
-    with pytest.raises(EngineMissing, match=r"could not be compiled \(.*ops\.cpp is not the one"):
+    with pytest.raises(EngineMissing, match=r"could not be compiled \(.*attention\.patch does not fit"):
         await built(home, sources(llama={**LLAMA, "ops.cpp": "// of another version\n"}))
     assert left(home) == []
-    assert "ops.cpp is not the one" in (home.data_dir / "logs" / build.LOG).read_text()
+    assert "attention.patch does not fit" in (home.data_dir / "logs" / build.LOG).read_text()
 
 
 async def test_broken_off_it_leaves_neither_files_nor_compilers(home: Settings, sources: Building) -> None:

@@ -24,6 +24,7 @@ from typing import Literal
 from pydantic import TypeAdapter, ValidationError
 
 from eclair.errors import Conflict, ModelMissing
+from eclair.llm.local import native
 from eclair.llm.local.speculative import COST, Guessing
 from eclair.models import memory
 from eclair.models.gguf.layouts import AS_IT_CAME
@@ -33,9 +34,6 @@ from eclair.util.cpu import cores
 from eclair.util.file_lock import try_hold
 
 RECORD = "tuning.json"
-
-KERNELS = tuple(sorted((Path(__file__).parent / "kernels").iterdir()))
-"""What a compiled engine has besides the installed one's sources."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,7 +198,7 @@ def _build() -> str:
     """What tells an engine that was compiled for this processor from one for another, and then from one of other
     sources."""
     sources = hashlib.sha256(machine().encode())
-    for file in (*KERNELS, Path(__file__).parents[1] / "tuning" / "kernels.py"):  # and where they go
+    for file in (*native.patches(), *native.sources()):
         sources.update(file.read_bytes())
     return f"{_here()}-{sources.hexdigest()[:12]}"
 
@@ -218,7 +216,7 @@ def is_compiled(data_dir: Path) -> bool:
 
 
 def kernels_suit() -> bool:
-    """Whether the kernels are for this processor, so that compiling the engine brings much: `kernels/repack.inc`."""
+    """Whether the kernels are for this processor, so that compiling the engine brings much: `native/llama.cpp`."""
     flags = set(_abilities().split())
     return {"avx2", "fma", "f16c"} <= flags and not flags & {"avx_vnni", "avx512f"}
 

@@ -1,6 +1,6 @@
 """Compiles the embedded engine for this machine's processor, from the sources of the very package that is installed.
 
-They gain Éclair's own kernels (`engines/kernels/`), for processors that llama.cpp's own serve less well. The package's
+They gain Éclair's own kernels (`native/`), for processors that llama.cpp's own serve less well. The package's
 build runs in a process of its own, which reads one line of JSON (`Order`) from standard input, writes how far it is, a
 share a line, and ends with all that it has started when standard input does. What it makes gets its name when it is
 whole. It fetches nothing itself: what it needs was brought before, through the door.
@@ -25,7 +25,7 @@ from pathlib import Path
 
 from eclair.errors import EngineMissing, ModelMissing
 from eclair.llm.local import profile
-from eclair.llm.tuning import kernels
+from eclair.llm.tuning import patches
 from eclair.models import pip_index, wheels
 from eclair.models.catalog import Packed
 from eclair.models.download import Progress
@@ -206,7 +206,7 @@ def main() -> None:
     Path(order.log).parent.mkdir(parents=True, exist_ok=True)
     try:
         folder = unpack(Path(order.sources), work)
-        kernels.add(folder)
+        patches.apply(folder)
     except (OSError, tarfile.TarError, EngineMissing) as error:
         Path(order.log).write_text(f"{error}\n", encoding="utf-8")
         _say(str(error))

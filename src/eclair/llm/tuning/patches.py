@@ -1,0 +1,61 @@
+"""Puts Éclair's kernels (`native/llama.cpp`) into llama.cpp's sources before these are compiled."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from eclair.errors import EngineMissing
+from eclair.llm.local import native
+
+LLAMA_CPP = "thirdparty/llama.cpp"
+"""Where the package's sources have llama.cpp."""
+
+KERNELS = f"{LLAMA_CPP}/ggml/src/ggml-cpu"
+
+_FILE = re.compile(r"^--- .*\n\+\+\+ b/(\S+)\n", re.MULTILINE)
+_HUNK = re.compile(r"^@@ .*\n", re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True)
+class Hunk:
+    """One change of a unified diff: the text `old` of `file`, a path in llama.cpp, becomes `new`."""
+
+    file: str
+    old: str
+    new: str
+
+
+def hunks(patch: str) -> Iterator[Hunk]:
+    """Read a unified diff. Line numbers are ignored: `old` says where a change belongs."""
+    _, *parts = _FILE.split(patch)
+    for file, body in zip(parts[::2], parts[1::2], strict=True):
+        for hunk in _HUNK.split(body)[1:]:
+            lines = hunk.splitlines(keepends=True)
+            old, new = ("".join(line[1:] for line in lines if line[0] in kind) for kind in (" -", " +"))
+            yield Hunk(file, old, new)
+
+
+def apply(folder: Path) -> None:
+    """Patch the package's sources in `folder`, and add the kernels beside llama.cpp's own.
+
+    Raises OSError, and EngineMissing where the sources are of another version; then nothing has changed.
+    """
+    texts: dict[Path, str] = {}
+    for patch in native.patches():
+        for hunk in hunks(patch.read_text(encoding="utf-8")):
+            path = folder / LLAMA_CPP / hunk.file
+            text = texts.get(path) or path.read_text(encoding="utf-8")
+            if text.count(hunk.old) != 1:
+                raise EngineMissing(
+                    f"{patch.name} does not fit {hunk.file}, which is not of the version that Éclair's kernels are for"
+                )
+            texts[path] = text.replace(hunk.old, hunk.new)
+    if not texts:
+        raise EngineMissing(f"Éclair's kernels are missing from {native.llama_folder()}; install Éclair again")
+    for path, text in texts.items():
+        path.write_text(text, encoding="utf-8")
+    for source in native.sources():
+        (folder / KERNELS / source.name).write_bytes(source.read_bytes())
