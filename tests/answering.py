@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from eclair.sandbox.frames import Codec
 from eclair.sandbox.protocol import ProcessLimits, Rejected, SandboxProtocol
 from eclair.sandbox.worker import serve
+from eclair.util.frames import Codec
 
 Deed = Literal[
     "echo",

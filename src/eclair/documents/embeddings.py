@@ -9,17 +9,17 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Protocol
 
-import orjson
-
 from eclair.documents.e5 import lanes, weights_file
+from eclair.documents.e5.embedding_protocol import REQUESTS, RESULTS, EmbedTexts, Vectors
 from eclair.errors import EngineBroken, EngineUnavailable
 from eclair.llm.registry import Registry
 from eclair.settings import Settings
+from eclair.util.child_process import ChildProcess, python_module
+from eclair.util.frames import FrameError
 
 if TYPE_CHECKING:
     from numpy import float32
@@ -94,7 +94,7 @@ class EngineEmbedder:
 
 @dataclass(slots=True)
 class _Running:
-    process: asyncio.subprocess.Process
+    process: ChildProcess[EmbedTexts, Vectors]
     reader: asyncio.Task[None]
     waiting: dict[int, asyncio.Future[NDArray[float32]]]
 
@@ -147,19 +147,15 @@ class E5:
 
     async def _some(self, texts: Sequence[str], kind: Kind, soon: bool) -> NDArray[float32]:
         running = await self._started()
-        number = next(self._numbers)
+        request = EmbedTexts(next(self._numbers), tuple(map(_sendable, texts)), kind, soon)
         future: asyncio.Future[NDArray[float32]] = asyncio.get_running_loop().create_future()
-        running.waiting[number] = future
-        clean = [text.encode(errors="replace").decode().replace("\0", " ") for text in texts]
+        running.waiting[request.number] = future
         try:
-            assert running.process.stdin is not None
-            order = {"id": number, "kind": kind, "soon": soon, "texts": clean}
-            running.process.stdin.write(orjson.dumps(order) + b"\n")
             with contextlib.suppress(ConnectionError):  # then the reader says so
-                await running.process.stdin.drain()
+                await running.process.send(request)
             return await future
         finally:
-            running.waiting.pop(number, None)
+            running.waiting.pop(request.number, None)
             self._rest_later()
 
     async def _started(self) -> _Running:
@@ -170,18 +166,12 @@ class E5:
 
     async def _start(self) -> _Running:
         try:
-            process = await asyncio.create_subprocess_exec(
-                sys.executable,
-                "-P",
-                "-m",
-                "eclair.documents.e5.process",
-                stdin=asyncio.subprocess.PIPE,
-                stdout=asyncio.subprocess.PIPE,
+            process = await ChildProcess[EmbedTexts, Vectors].start(
+                python_module("eclair.documents.e5.process"), REQUESTS, RESULTS
             )
         except OSError as error:
             raise EngineUnavailable(f"The embedder cannot be started: {error.strerror}.") from error
         waiting: dict[int, asyncio.Future[NDArray[float32]]] = {}
-        assert process.stdout is not None
         return _Running(process, asyncio.create_task(_read(process, waiting), name="embedder"), waiting)
 
     def _rest_later(self) -> None:
@@ -198,36 +188,32 @@ class E5:
         task.add_done_callback(self._closing.discard)
 
 
-async def _read(process: asyncio.subprocess.Process, waiting: dict[int, asyncio.Future[NDArray[float32]]]) -> None:
+async def _read(
+    process: ChildProcess[EmbedTexts, Vectors], waiting: dict[int, asyncio.Future[NDArray[float32]]]
+) -> None:
     """Hand answers to those that wait for them until the process ends."""
     import numpy as np
 
-    assert process.stdout is not None
-    try:
-        while line := await process.stdout.readline():
-            head = orjson.loads(line)
-            data = await process.stdout.readexactly(head["rows"] * head["columns"] * 4)
-            future = waiting.get(head["id"])
+    with contextlib.suppress(EOFError, FrameError):
+        while True:
+            vectors = await process.receive()
+            future = waiting.get(vectors.number)
             if future is not None and not future.done():  # else it was cancelled
-                future.set_result(np.frombuffer(data, np.float32).reshape(head["rows"], head["columns"]))
-    except asyncio.IncompleteReadError:
-        pass  # it ended amid an answer
-    status = await process.wait()
+                future.set_result(np.frombuffer(vectors.data, np.float32).reshape(vectors.rows, vectors.columns))
+    await process.stop()
     for future in waiting.values():
         if not future.done():
-            future.set_exception(EngineBroken(f"The embedder died (exit status {status}); try again."))
+            future.set_exception(EngineBroken(f"The embedder died ({process.last_words()}); try again."))
 
 
 async def _end(running: _Running) -> None:
-    """Close its standard input, which it ends with; failing that kill it."""
-    assert running.process.stdin is not None
-    running.process.stdin.close()
-    try:
-        async with asyncio.timeout(2):
-            await asyncio.shield(running.reader)
-    except TimeoutError:
-        running.process.kill()
-        await running.reader
+    await running.process.stop()
+    await running.reader
+
+
+def _sendable(text: str) -> str:
+    """Return the text without NUL and half characters, which no text has."""
+    return text.encode(errors="replace").decode().replace("\0", " ")
 
 
 def _unit(vectors: Sequence[Sequence[float]]) -> NDArray[float32]:

@@ -9,9 +9,9 @@ from dataclasses import dataclass, replace
 from itertools import chain
 
 from eclair.documents.limits import Limits
-from eclair.sandbox.frames import Codec, FrameError
 from eclair.sandbox.protocol import SandboxProtocol
 from eclair.schema.documents import About, Opened, Page, Prepared, Remarked, Word
+from eclair.util.frames import Codec, FrameError
 
 _WORD = struct.Struct("<2i4d")
 

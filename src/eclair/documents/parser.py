@@ -24,10 +24,10 @@ from eclair.documents.parse_protocol import (
     ServedPage,
 )
 from eclair.errors import NotFound, TooLarge, UnreadableFile, UserError
-from eclair.sandbox.frames import FrameError
 from eclair.sandbox.pool import SandboxPool, SandboxWorker
 from eclair.sandbox.protocol import Rejected, SandboxError
 from eclair.schema.documents import About, Opened, Page, Prepared, Remarked
+from eclair.util.frames import FrameError
 
 READER_VERSION = 2
 """Rises when files are read otherwise than before, so that those that were read are read anew."""

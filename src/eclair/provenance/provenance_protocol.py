@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from eclair.provenance.certificates import Known
 from eclair.provenance.report import Form, Report
-from eclair.sandbox.frames import Codec
 from eclair.sandbox.protocol import SandboxProtocol
+from eclair.util.frames import Codec
 
 CPU_LIMIT_S = 60
 MEMORY_LIMIT_BYTES = 3 << 30

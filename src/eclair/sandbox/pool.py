@@ -14,9 +14,9 @@ import time
 from collections.abc import AsyncGenerator, Coroutine
 from typing import Any, Generic
 
-from eclair.sandbox.frames import FrameError
 from eclair.sandbox.host_process import Channel, HostGone, HostProcess
 from eclair.sandbox.protocol import Done, Failed, Request, Result, SandboxError, SandboxProtocol
+from eclair.util.frames import FrameError
 
 log = logging.getLogger(__name__)
 

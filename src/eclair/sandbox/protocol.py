@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Generic, Literal, TypeVar
 
-from eclair.sandbox.frames import MAX_FRAME_BYTES, Codec
+from eclair.util.frames import MAX_FRAME_BYTES, Codec
 
 Request = TypeVar("Request")
 Result = TypeVar("Result")

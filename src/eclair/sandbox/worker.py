@@ -11,9 +11,9 @@ import os
 import resource
 import sys
 from collections.abc import Callable, Iterable
-from typing import BinaryIO
 
 from eclair.sandbox.protocol import Done, Failed, ProcessLimits, Rejected, Request, Result, SandboxProtocol
+from eclair.util.parent_connection import ParentConnection
 
 NICENESS = 5
 """Answers have priority over reading."""
@@ -27,41 +27,35 @@ def serve(
     limits: Callable[[Request], ProcessLimits],
 ) -> None:
     """Answer requests from standard input until it ends. What `handle` raises becomes a fault of that request."""
-    results = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)  # what libraries print is no result
-    requests = os.fdopen(os.dup(0), "rb")
+    parent = ParentConnection(protocol.requests, protocol.results)
     os.nice(NICENESS)
     sys.addaudithook(refuse_network)
-    while (request := protocol.requests.read(requests)) is not None:
-        _answer(protocol, handle, request, limits(request), results)
+    while (request := parent.read()) is not None:
+        set_limits(bounds := limits(request))
+        parent.send(_answer(request, handle, bounds, parent.send))
 
 
 def _answer(
-    protocol: SandboxProtocol[Request, Result],
-    handle: Callable[[Request], Iterable[Result]],
     request: Request,
+    handle: Callable[[Request], Iterable[Result]],
     limits: ProcessLimits,
-    out: BinaryIO,
-) -> None:
-    encode = protocol.results.encode
-    set_limits(limits)
+    send: Callable[[Result], None],
+) -> Done | Failed:
+    """Send the results as they come, and return how it ended."""
     try:
         for result in handle(request):
-            out.write(encode(result))
-            out.flush()
+            send(result)
             if limits.renewed:
                 set_limits(limits)
-        end: Done | Failed = Done()
     except Rejected as rejected:
-        end = Failed(rejected.kind, rejected.message)
+        return Failed(rejected.kind, rejected.message)
     except MemoryError:
-        end = Failed("memory")
+        return Failed("memory")
     except Exception as error:  # libraries raise whatever they like on damaged files
         sys.excepthook(type(error), error, error.__traceback__)
         sys.stderr.flush()
-        end = Failed("crash")
-    out.write(encode(end))
-    out.flush()
+        return Failed("crash")
+    return Done()
 
 
 def set_limits(limits: ProcessLimits) -> None:

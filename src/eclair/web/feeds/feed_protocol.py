@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from eclair.sandbox.frames import Codec
 from eclair.sandbox.protocol import SandboxProtocol
 from eclair.schema.feeds import Feed, Outline
+from eclair.util.frames import Codec
 
 CPU_LIMIT_S = 20
 MEMORY_LIMIT_BYTES = 1 << 30

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from eclair.sandbox.frames import Codec
 from eclair.sandbox.protocol import SandboxProtocol
+from eclair.util.frames import Codec
 
 CPU_LIMIT_S = 60
 MEMORY_LIMIT_BYTES = 2 << 30

@@ -10,7 +10,6 @@ This module needs the standard library alone, as the environment with PyTorch ma
 
 from __future__ import annotations
 
-import asyncio
 import functools
 import json
 import struct
@@ -18,12 +17,15 @@ import types
 from collections.abc import Callable, Sequence
 from dataclasses import fields, is_dataclass
 from datetime import date
-from typing import Any, BinaryIO, Generic, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Any, BinaryIO, Generic, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 try:
     import orjson
 except ImportError:
     orjson = None
+
+if TYPE_CHECKING:
+    import asyncio  # takes time that processes do without
 
 T = TypeVar("T")
 
@@ -82,6 +84,8 @@ class Codec(Generic[T]):
         header, payloads = self._lengths(await stream.readexactly(LENGTHS.size))
         data = await stream.readexactly(header), await stream.readexactly(payloads)
         if header + payloads > DECODE_IN_THREAD_BYTES:
+            import asyncio
+
             return await asyncio.to_thread(self.decode, *data)
         return self.decode(*data)
 

@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eclair.sandbox import frames
-from eclair.sandbox.frames import LENGTHS, Codec, FrameError
+from eclair.util import frames
+from eclair.util.frames import LENGTHS, Codec, FrameError
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,163 @@
+"""Processes of ours that work for long: started, spoken to in frames, ended.
+
+Their own side is `parent_connection`. Untrusted bytes are `sandbox`'s affair.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import sys
+from asyncio.subprocess import PIPE, Process
+from collections import deque
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Generic, TypeVar
+
+from eclair.util.frames import Codec
+
+Request = TypeVar("Request")
+Result = TypeVar("Result")
+
+STOP_TIMEOUT_S = 2.0
+"""Time that a process has to end by itself, and again when it was told to."""
+
+MAX_LOG_FILE_BYTES = 1 << 20
+LOG_LINES = 40
+
+
+class ChildProcess(Generic[Request, Result]):
+    """A process that takes requests on standard input and gives results on standard output.
+
+    What it writes to standard error is kept: the last lines in `log_lines`, all of it in a log file if there is one.
+    """
+
+    def __init__(
+        self, process: Process, requests: Codec[Request], results: Codec[Result], log: RollingLog | None
+    ) -> None:
+        self.log_lines = deque[str](maxlen=LOG_LINES)
+        self._process = process
+        self._requests = requests
+        self._results = results
+        self._ending: asyncio.Task[None] | None = None
+        self._log = asyncio.create_task(self._keep_log(log), name=f"log of process {process.pid}")
+
+    @classmethod
+    async def start(
+        cls,
+        command: Sequence[str | Path],
+        requests: Codec[Request],
+        results: Codec[Result],
+        *,
+        env: Mapping[str, str] | None = None,
+        log_file: Path | None = None,
+    ) -> ChildProcess[Request, Result]:
+        """Raises OSError."""
+        log = RollingLog(log_file) if log_file is not None else None
+        try:
+            process = await asyncio.create_subprocess_exec(*command, stdin=PIPE, stdout=PIPE, stderr=PIPE, env=env)
+        except BaseException:
+            if log is not None:
+                log.close()
+            raise
+        return cls(process, requests, results, log)
+
+    @property
+    def pid(self) -> int | None:
+        """None once it has ended."""
+        return self._process.pid if self._process.returncode is None else None
+
+    @property
+    def exit_status(self) -> int | None:
+        """Negative for a signal; None while it runs."""
+        return self._process.returncode
+
+    async def send(self, request: Request) -> None:
+        """Raises ConnectionError where it has ended."""
+        assert self._process.stdin is not None
+        self._process.stdin.write(self._requests.encode(request))
+        await self._process.stdin.drain()
+
+    async def receive(self) -> Result:
+        """Return the next result. Raises EOFError where it has ended, and FrameError."""
+        assert self._process.stdout is not None
+        try:
+            return await self._results.receive(self._process.stdout)
+        except ConnectionError as error:
+            raise EOFError from error
+
+    async def wait(self) -> int:
+        """Wait until it has ended, and return its exit status."""
+        return await self._process.wait()
+
+    async def stop(self) -> None:
+        """Close its standard input, which ends it; failing that terminate it, and failing that kill it."""
+        if self._ending is None:
+            self._ending = asyncio.create_task(self._stop(), name=f"end of process {self._process.pid}")
+        await asyncio.shield(self._ending)
+
+    def last_words(self) -> str:
+        """Return why it ended, as far as its exit status and its log tell, for the middle of a sentence."""
+        status = self.exit_status
+        words: list[str] = []
+        if status is not None:
+            words.append(f"signal {-status}" if status < 0 else f"exit status {status}")
+        if self.log_lines:
+            words.append(f"its log ends with: {self.log_lines[-1][:200]}")
+        return "; ".join(words) or "it does not say why"
+
+    async def _stop(self) -> None:
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.close()
+        for harder in (self._process.terminate, self._process.kill):
+            try:
+                async with asyncio.timeout(STOP_TIMEOUT_S):
+                    await self._process.wait()
+                break
+            except TimeoutError:
+                with contextlib.suppress(ProcessLookupError):
+                    harder()
+        with contextlib.suppress(RuntimeError):  # somebody still listens
+            await self._process.stdout.read()  # asyncio waits for ever where a pipe still holds what nobody has read
+        await self._process.wait()
+        await self._log
+
+    async def _keep_log(self, log: RollingLog | None) -> None:
+        assert self._process.stderr is not None
+        rest = b""
+        try:
+            while chunk := await self._process.stderr.read(65536):
+                if log is not None:
+                    log.write(chunk)
+                *lines, rest = (rest + chunk).split(b"\n")
+                self.log_lines += [text for line in lines if (text := line.decode(errors="replace").strip())]
+                rest = rest[-4096:]
+        finally:
+            if log is not None:
+                log.close()
+
+
+class RollingLog:
+    """A log file that begins anew above `MAX_LOG_FILE_BYTES`, keeping the one before as `.1`."""
+
+    def __init__(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._path = path
+        self._file = path.open("ab")
+
+    def write(self, chunk: bytes) -> None:
+        if self._file.tell() > MAX_LOG_FILE_BYTES:
+            self._file.close()
+            self._path.replace(self._path.with_suffix(".log.1"))
+            self._file = self._path.open("ab")
+        self._file.write(chunk)
+        self._file.flush()
+
+    def close(self) -> None:
+        self._file.close()
+
+
+def python_module(module: str) -> tuple[str, ...]:
+    """Return the command that runs a module of ours."""
+    return (sys.executable, "-P", "-m", module)
