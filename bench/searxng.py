@@ -19,8 +19,8 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 import orjson
 from harness import Goals, Process, foreign, median, options, quantile, run
 
-from eclair.network.client import OWNER, Browser, Door, Errand
-from eclair.network.policy import Rules
+from eclair.network.client import OWNER, CallContext, OutboundGate, WebClient
+from eclair.network.policy import OutboundPolicy
 from eclair.schema.web import Query
 from eclair.web.providers.searxng import SearXNG
 from eclair.web.search import WebSearch, search
@@ -53,7 +53,7 @@ ENGINE = """\
     disabled: false
     enable_http: true
 """
-ERRAND = Errand(OWNER, "search")
+ERRAND = CallContext(OWNER, "search")
 
 Page = dict[str, str]
 
@@ -105,7 +105,7 @@ async def searxng(venv: Path, *engines: str) -> AsyncGenerator[Process]:
             yield server
 
 
-async def timed(browser: Browser, url: str) -> float:
+async def timed(browser: WebClient, url: str) -> float:
     """Milliseconds of one search without Éclair's own work."""
     begun = time.perf_counter()
     async with browser.get(url, ERRAND) as reply:
@@ -125,7 +125,7 @@ async def main(venv: Path, rounds: int) -> None:
         begun = time.perf_counter()
         server = await stack.enter_async_context(searxng(venv, quick, slow))
         print(f"SearXNG answers {time.perf_counter() - begun:.1f} s after its start.\n")
-        browser = Browser(Door(Rules("open", private=frozenset({("127.0.0.1", server.port)}))))
+        browser = WebClient(OutboundGate(OutboundPolicy("open", private=frozenset({("127.0.0.1", server.port)}))))
         stack.push_async_callback(browser.close)
         web = WebSearch([SearXNG(browser, server.url)])
         ours: list[float] = []

@@ -33,7 +33,7 @@ from tests.web.questions import Question, questions
 from eclair.app import OWNER, App, open_app
 from eclair.chat.tree import New
 from eclair.chat.turns import Choices
-from eclair.network.gate import Errand
+from eclair.network.gate import CallContext
 from eclair.schema.events import PartDelta, SourceFound, StepFinished, StepStarted, decode
 from eclair.schema.messages import Message
 from eclair.schema.web import Hit, Query
@@ -62,7 +62,7 @@ class Finder:
     needs_key: bool = False
     terms: str = "https://finder.example/terms"
 
-    async def find(self, query: Query, limit: int, errand: Errand, within: float) -> list[Hit]:
+    async def find(self, query: Query, limit: int, context: CallContext, within: float) -> list[Hit]:
         if self.latency is not None:
             self.waited.append(LEAST + (MOST - LEAST) * self.latency.random())
             await asyncio.sleep(self.waited[-1])

@@ -38,9 +38,9 @@ from eclair.llm.servers.service import Servers
 from eclair.llm.tuning.auto import Tuner
 from eclair.models.download_targets import TextModelCatalog
 from eclair.models.downloads import Pulls
-from eclair.network.audit_log import CallLedger
-from eclair.network.client import OWNER, Browser, Door
-from eclair.network.policy import Rules
+from eclair.network.audit_log import AuditLog
+from eclair.network.client import OWNER, OutboundGate, WebClient
+from eclair.network.policy import OutboundPolicy
 from eclair.provenance.service import Marks
 from eclair.schema.models import Model
 from eclair.settings import Settings
@@ -72,8 +72,8 @@ class App:
     idle: Idle
     pulls: Pulls
     ledger: Ledger
-    calls: CallLedger
-    browser: Browser
+    calls: AuditLog
+    browser: WebClient
     servers: Servers
     intake: Intake
     blobs: Blobs
@@ -158,7 +158,7 @@ def _counted(settings: Settings, ledger: Ledger) -> AskFor:
 
 @asynccontextmanager
 async def open_newsroom(
-    settings: Settings, storage: Storage, changes: ChangeFeed, browser: Browser
+    settings: Settings, storage: Storage, changes: ChangeFeed, browser: WebClient
 ) -> AsyncGenerator[Newsroom]:
     """What was listed and brought; nothing is fetched before it is started."""
     newsroom = Newsroom(storage.feeds, browser, changes, offline=settings.egress == "offline", days=settings.feed_days)
@@ -171,16 +171,16 @@ async def open_newsroom(
 @asynccontextmanager
 async def open_ways_out(
     settings: Settings, storage: Storage, around: Surroundings
-) -> AsyncGenerator[tuple[CallLedger, Door, Browser]]:
+) -> AsyncGenerator[tuple[AuditLog, OutboundGate, WebClient]]:
     """The one door, what it writes down, and what goes through it to addresses from outside. Raises SettingsError."""
     async with AsyncExitStack() as stack:
-        calls = CallLedger(storage.audit, settings.egress_days)
+        calls = AuditLog(storage.audit, settings.egress_days)
         await calls.start()
         stack.push_async_callback(calls.close)
-        door = Door(Rules.configured(settings), calls)
-        browser = Browser(door, resolver=around.resolver)
+        gate = OutboundGate(OutboundPolicy.from_settings(settings), calls)
+        browser = WebClient(gate, resolver=around.resolver)
         stack.push_async_callback(browser.close)
-        yield calls, door, browser
+        yield calls, gate, browser
 
 
 @asynccontextmanager
@@ -207,14 +207,14 @@ async def open_drawing(
     gallery: Gallery,
     reading: Reading,
     idle: Idle,
-    door: Door,
+    gate: OutboundGate,
     around: Surroundings,
 ) -> AsyncGenerator[tuple[Marks, Studio]]:
     """What marks pictures, and what has them made. Raises SettingsError."""
     async with AsyncExitStack() as stack:
         marks = Marks.configured(settings, stay=True)
         stack.push_async_callback(marks.close)
-        made = [*generators(settings, storage.servers.list_servers, door=door), *around.generators(door)]
+        made = [*generators(settings, storage.servers.list_servers, gate=gate), *around.generators(gate)]
         files = (reading.blobs, reading.seeing)
         yield marks, await stack.enter_async_context(open_studio(settings, storage, gallery, *files, marks, idle, made))
 
@@ -245,11 +245,11 @@ async def open_app(
     async with AsyncExitStack() as stack:
         storage = await asyncio.to_thread(open_storage, settings.data_dir)
         stack.push_async_callback(storage.close)
-        calls, door, browser = await stack.enter_async_context(open_ways_out(settings, storage, around))
+        calls, gate, browser = await stack.enter_async_context(open_ways_out(settings, storage, around))
         registry = build(
             settings,
-            AddedEngines(settings, storage.servers.list_servers, door=door, probes=storage.servers.list_probes),
-            door=door,
+            AddedEngines(settings, storage.servers.list_servers, gate=gate, probes=storage.servers.list_probes),
+            gate=gate,
             local=local,
         )
         stack.push_async_callback(registry.close)
@@ -274,12 +274,12 @@ async def open_app(
             open_world(settings, browser, storage.web, reading.embedder, ask, around, services)
         )
         marks, studio = await stack.enter_async_context(
-            open_drawing(settings, storage, gallery, reading, idle, door, around)
+            open_drawing(settings, storage, gallery, reading, idle, gate, around)
         )
         answers = (titles, prefill, reading.documents, reading.seeing, world.searching, studio)
         turns = Turns(settings, storage, registry, modes, preferences, runs, idle, *answers)
         catalogs = (ImageModelCatalog(settings), TextModelCatalog(settings, remove))
-        pulls = Pulls(settings, catalogs, changes, registry.release, registry.ask_anew, door=door)
+        pulls = Pulls(settings, catalogs, changes, registry.release, registry.ask_anew, gate=gate)
         stack.push_async_callback(pulls.close)
         yield App(
             settings=settings,
@@ -295,7 +295,7 @@ async def open_app(
             idle=idle,
             pulls=pulls,
             ledger=ledger,
-            servers=Servers(settings, storage, door=door),
+            servers=Servers(settings, storage, gate=gate),
             calls=calls,
             browser=browser,
             intake=reading.intake,

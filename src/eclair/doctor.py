@@ -30,7 +30,7 @@ from eclair.models.catalog import embedded
 from eclair.models.huggingface import Hub
 from eclair.models.installed import verify
 from eclair.models.offers import offers
-from eclair.network.policy import Rules, without_login
+from eclair.network.policy import OutboundPolicy, strip_login
 from eclair.provenance.certificates import SOON, Certificates
 from eclair.settings import Loaded, Settings
 from eclair.util.cpu import cores
@@ -113,7 +113,7 @@ def _eclair() -> Check:
 
 def _policy(settings: Settings) -> Check:
     try:
-        said = Rules.configured(settings).sentence
+        said = OutboundPolicy.from_settings(settings).description
     except SettingsError as error:
         return Check("What may leave", "broken", error.message)
     return Check("What may leave", "ok", f"{said} `eclair egress` lists what did.")
@@ -333,7 +333,7 @@ async def _fetching() -> Leaving:
         places = (*index.indexes, *(link for link in index.links if "://" in link))
     except ModelMissing:
         places = ()
-    hosts = tuple(dict.fromkeys(urlsplit(without_login(place)).netloc for place in places if urlsplit(place).netloc))
+    hosts = tuple(dict.fromkeys(urlsplit(strip_login(place)).netloc for place in places if urlsplit(place).netloc))
     wheel = embedded().wheel
     assert wheel is not None
     what = f"the name of its package, {wheel.package}"
@@ -344,5 +344,5 @@ def _pulling(settings: Settings) -> Leaving:
     """What fetching another model sends, to the hub."""
     hub = Hub.configured(settings, os.environ)
     what = "its name" + (", with your HF_TOKEN" if hub.token else "")
-    hosts = (urlsplit(without_login(hub.url)).netloc,)
+    hosts = (urlsplit(strip_login(hub.url)).netloc,)
     return Leaving("When you fetch another model (`eclair pull NAME`)", what, hosts, asked=True)

@@ -22,8 +22,8 @@ from eclair.images.backends.servers import PictureServers
 from eclair.llm.servers.bfl import Credits
 from eclair.llm.servers.probe import Finding, Probe
 from eclair.llm.servers.service import Change, Servers
-from eclair.network.gate import Door
-from eclair.network.policy import Rules
+from eclair.network.gate import OutboundGate
+from eclair.network.policy import OutboundPolicy
 from eclair.schema.images import Drawn, Job, PictureModel, Progress
 from eclair.settings import EngineSettings, Settings
 from eclair.storage.audit import CallRecord as Row
@@ -249,18 +249,18 @@ async def test_the_policy_holds_and_what_passes_is_put_down(
     standin.routes[polled] = says(200, {"status": "Ready", "result": {"sample": sample}})
     standin.routes[sample] = says(200, png())
     servers = PictureServers(replace(settings, engines={"lab": EngineSettings(there, key=KEY)}), nobody)
-    for rules in (Rules("offline"), Rules("eu")):
+    for rules in (OutboundPolicy("offline"), OutboundPolicy("eu")):
         ledger = Ledger()
-        closed = BlackForestLabs(servers, door=Door(rules, ledger), sleep=at_once)
+        closed = BlackForestLabs(servers, gate=OutboundGate(rules, ledger), sleep=at_once)
         locked = await model(closed, "flux-2-pro")
         assert (locked.state, locked.jurisdiction, locked.country) == ("locked", "US", "DE")
-        assert f"api.eu.bfl.ai is not called: the policy is `{rules.policy}`" in (locked.why or "")
+        assert f"api.eu.bfl.ai is not called: the policy is `{rules.mode}`" in (locked.why or "")
         assert isinstance(await refused(closed, "flux-2-pro"), Refused)
         assert [row.verdict for row in ledger.rows] == ["refused"]
     assert not standin.calls
-    for rules in (Rules("listed"), Rules("eu", ("bfl.ai",))):
+    for rules in (OutboundPolicy("listed"), OutboundPolicy("eu", ("bfl.ai",))):
         ledger = Ledger()
-        opened = BlackForestLabs(servers, door=Door(rules, ledger), sleep=at_once)
+        opened = BlackForestLabs(servers, gate=OutboundGate(rules, ledger), sleep=at_once)
         assert (await drawn(opened, "flux-2-pro"))[1].image == png()
         rows = [(row.host, row.run, row.owner, row.verdict, row.country) for row in ledger.rows]
         hosts_called = ["api.eu.bfl.ai", "api.eu2.bfl.ai", "delivery.eu2.bfl.ai"]

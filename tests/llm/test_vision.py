@@ -11,7 +11,7 @@ from eclair.llm.local.engine import LocalEngine
 from eclair.models.download_plan import plan
 from eclair.models.huggingface import Hub
 from eclair.models.install import pull
-from eclair.network.client import CLOSED, Downloads
+from eclair.network.client import CLOSED_GATE, DownloadClient
 from eclair.schema.messages import Sampling
 from eclair.settings import Settings
 from tests.documents import photos
@@ -26,7 +26,7 @@ async def settings(tmp_path: Path) -> Settings:
     (shop / "babbler-Q4_1.gguf").write_bytes(talking())
     (shop / "babbler-mmproj-F16.gguf").write_bytes(seeing())
     settings = Settings(data_dir=home, embedded_parallel=2, embedded_context=1024)
-    downloads = Downloads(CLOSED)
+    downloads = DownloadClient(CLOSED_GATE)
     await pull(await plan(str(shop), settings, Hub(), downloads), home)
     await downloads.close()
     return settings

@@ -28,7 +28,7 @@ from eclair.models.download import PAUSES, Progress
 from eclair.models.download_plan import Plan, plan
 from eclair.models.huggingface import Hub
 from eclair.models.install import pull
-from eclair.network.client import Downloads
+from eclair.network.client import DownloadClient
 from eclair.settings import Settings
 from tests.llm.standin import Call, StandIn, cut, standing_in
 from tests.models.gguf_files import gguf
@@ -137,7 +137,7 @@ def home(tmp_path: Path) -> Settings:
 
 
 async def planned(shop: Shop, home: Settings, name: str, token: str | None = None, **more: Any) -> Plan:
-    downloads = Downloads()
+    downloads = DownloadClient()
     try:
         return await plan(name, home, Hub(shop.url, token), downloads, **more)
     finally:
@@ -290,7 +290,7 @@ async def test_a_page_in_place_of_a_model_is_seen_at_once(shop: Shop, home: Sett
 
 async def test_a_hub_that_is_down(home: Settings) -> None:
     for name in ("tiny", "hf:a/b"):
-        downloads = Downloads()
+        downloads = DownloadClient()
         with pytest.raises(ModelMissing, match=r"127.0.0.1 does not answer"):
             await plan(name, home, Hub("http://127.0.0.1:9"), downloads)
         await downloads.close()
@@ -313,7 +313,7 @@ async def test_what_is_set_in_the_environment(shop: Shop, home: Settings) -> Non
     for wrong in ("https://huggingface.co:99999", "http://[x"):
         with pytest.raises(SettingsError, match="correct `hub`"):
             Hub.configured(Settings(hub=wrong), {})
-    downloads = Downloads()
+    downloads = DownloadClient()
     for name in ("tiny", f"hf:{REPO}", f"{shop.url}/{REPO}/resolve/main/tiny-Q8_0.gguf"):
         with pytest.raises(ModelMissing, match="HF_HUB_OFFLINE"):
             await plan(name, home, hub, downloads)
@@ -325,7 +325,7 @@ async def test_what_is_set_in_the_environment(shop: Shop, home: Settings) -> Non
 async def test_a_model_that_is_here_needs_no_hub(shop: Shop, home: Settings, name: str) -> None:
     here = await fetch(shop, home, "tiny:Q8_0")
     asked = len(shop.standin.calls)
-    hub, downloads = Hub(shop.url, offline=True), Downloads()
+    hub, downloads = Hub(shop.url, offline=True), DownloadClient()
     wanted = await plan(name, home, hub, downloads)
     assert await pull(wanted, home.data_dir, hub=hub, thorough=True) == here
     with pytest.raises(ModelMissing, match="HF_HUB_OFFLINE"):

@@ -6,12 +6,12 @@ from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
-from eclair.network.client import Browser, Door, Errand
-from eclair.network.policy import Rules
+from eclair.network.client import CallContext, OutboundGate, WebClient
+from eclair.network.policy import OutboundPolicy
 from eclair.storage.audit import CallRecord
 from tests.llm.standin import StandIn, standing_in
 
-ERRAND = Errand("local", "page")
+ERRAND = CallContext("local", "page")
 
 
 @dataclass
@@ -41,20 +41,22 @@ class Names:
 @dataclass
 class House:
     standin: StandIn
-    browser: Browser
+    browser: WebClient
     rows: Rows
     names: Names
     port: int
 
 
 @asynccontextmanager
-async def house(rules: Rules | None = None, names: Mapping[str, list[str]] | None = None) -> AsyncGenerator[House]:
+async def house(
+    rules: OutboundPolicy | None = None, names: Mapping[str, list[str]] | None = None
+) -> AsyncGenerator[House]:
     """A browser for which the stand-in is the one private service, unless `rules` say otherwise."""
     async with standing_in() as standin:
         port = int(standin.url.rpartition(":")[2])
         rows, resolver = Rows(), Names(port, names)
-        door = Door(rules or Rules("open", (), frozenset({("127.0.0.1", port)})), rows)
-        browser = Browser(door, resolver=resolver)
+        gate = OutboundGate(rules or OutboundPolicy("open", (), frozenset({("127.0.0.1", port)})), rows)
+        browser = WebClient(gate, resolver=resolver)
         try:
             yield House(standin, browser, rows, resolver, port)
         finally:

@@ -15,8 +15,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from eclair.network.client import Browser, Door
-from eclair.network.policy import Rules
+from eclair.network.client import OutboundGate, WebClient
+from eclair.network.policy import OutboundPolicy
 from tests.llm.standin import StandIn
 from tests.network.gates import Names, Rows
 
@@ -83,7 +83,7 @@ def _certificate(
 @dataclass
 class Home:
     standin: StandIn
-    browser: Browser
+    browser: WebClient
     rows: Rows
     names: Names
 
@@ -102,8 +102,8 @@ async def serving(authority: Authority, *, trusted: bool = True) -> AsyncGenerat
     listener = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=authority.context())
     port = listener.sockets[0].getsockname()[1]
     rows, names = Rows(), Names(port)
-    door = Door(Rules("open", (), frozenset({("127.0.0.1", port)})), rows)
-    browser = Browser(door, resolver=names, certificates=str(authority.certificates) if trusted else None)
+    gate = OutboundGate(OutboundPolicy("open", (), frozenset({("127.0.0.1", port)})), rows)
+    browser = WebClient(gate, resolver=names, certificates=str(authority.certificates) if trusted else None)
     try:
         yield Home(standin, browser, rows, names)
     finally:

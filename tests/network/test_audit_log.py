@@ -14,9 +14,9 @@ import pytest
 
 from eclair.errors import StoreError
 from eclair.network import audit_log
-from eclair.network.audit_log import CallLedger, open_door
-from eclair.network.client import Door, Downloads
-from eclair.network.policy import Rules
+from eclair.network.audit_log import AuditLog, open_gate
+from eclair.network.client import DownloadClient, OutboundGate
+from eclair.network.policy import OutboundPolicy
 from eclair.settings import Settings
 from eclair.storage.audit import CallFilter, CallRecord
 from eclair.storage.base import Storage
@@ -70,9 +70,9 @@ async def kept(storage: Storage, which: CallFilter = ANY, limit: int = 10_000) -
 
 
 async def test_what_comes_together_is_written_together(storage: Storage, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(audit_log, "PAUSE", 0.0)
+    monkeypatch.setattr(audit_log, "WRITE_DELAY_S", 0.0)
     counting = Counting(storage)
-    rows = CallLedger(counting)  # pyright: ignore[reportArgumentType]
+    rows = AuditLog(counting)  # pyright: ignore[reportArgumentType]
     for at in range(1200):
         rows.record(replace(CALL, moment=at))
     await rows.close()
@@ -82,7 +82,7 @@ async def test_what_comes_together_is_written_together(storage: Storage, monkeyp
 
 
 async def test_a_normal_stop_loses_nothing(storage: Storage) -> None:
-    rows = CallLedger(storage.audit)
+    rows = AuditLog(storage.audit)
     await rows.start()
     rows.record(CALL)
     await asyncio.sleep(0)
@@ -94,10 +94,10 @@ async def test_a_normal_stop_loses_nothing(storage: Storage) -> None:
 async def test_a_store_that_cannot_serve_is_asked_again(
     storage: Storage, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(audit_log, "PAUSE", 0.0)
+    monkeypatch.setattr(audit_log, "WRITE_DELAY_S", 0.0)
     counting = Counting(storage)
     counting.fails = True
-    rows = CallLedger(counting)  # pyright: ignore[reportArgumentType]
+    rows = AuditLog(counting)  # pyright: ignore[reportArgumentType]
     with caplog.at_level(logging.ERROR, "eclair.network.audit_log"):
         rows.record(CALL)
         await rows.flush()
@@ -148,11 +148,11 @@ async def test_erasing_everything_erases_what_was_asked(storage: Storage) -> Non
 
 async def test_old_rows_are_erased_by_themselves(storage: Storage) -> None:
     await storage.audit.add_calls([replace(CALL, moment=at * DAY) for at in (1, 5, 9)])
-    forever = CallLedger(storage.audit, 0, lambda: 10 * 86_400)
+    forever = AuditLog(storage.audit, 0, lambda: 10 * 86_400)
     await forever.start()
     await forever.close()
     assert len(await kept(storage)) == 3
-    rows = CallLedger(storage.audit, 5, lambda: 10 * 86_400)
+    rows = AuditLog(storage.audit, 5, lambda: 10 * 86_400)
     await rows.start()
     while len(await kept(storage)) == 3:
         await asyncio.sleep(0.001)
@@ -185,12 +185,12 @@ async def test_rows_are_filtered_counted_and_paged(storage: Storage) -> None:
 
 async def test_a_command_leaves_its_rows_where_the_server_has_them(tmp_path: Path) -> None:
     settings = Settings(data_dir=tmp_path / "data", egress="listed", egress_hosts=("hub.example",))
-    async with open_door(settings):
+    async with open_gate(settings):
         pass
     assert not (tmp_path / "data").exists()
-    async with standing_in() as proxy, open_door(settings) as door:
+    async with standing_in() as proxy, open_gate(settings) as gate:
         proxy.routes["http://hub.example/x"] = lambda call: call.reply(200, b"123")
-        downloads = Downloads(door, proxy=proxy.url)
+        downloads = DownloadClient(gate, proxy=proxy.url)
         async with downloads.get("http://hub.example/x") as reply:
             assert await reply.body() == b"123"
         await downloads.close()
@@ -201,11 +201,11 @@ async def test_a_command_leaves_its_rows_where_the_server_has_them(tmp_path: Pat
 
 
 async def test_half_characters_and_endless_addresses_can_be_kept(storage: Storage) -> None:
-    rows = CallLedger(storage.audit)
-    door = Door(Rules("offline"), rows)
+    rows = AuditLog(storage.audit)
+    gate = OutboundGate(OutboundPolicy("offline"), rows)
     for url in ("http://\ud800.example/\udfff", "http://a.example/" + "a" * 100_000, "http://[", "\x00"):
         with pytest.raises(Exception, match=r"\.$"):
-            door.begin("GET", url, ERRAND)
+            gate.begin("GET", url, ERRAND)
     await rows.close()
     assert len(await kept(storage)) == 4
     assert max(len(str(call.url)) for call in await kept(storage)) <= 8192

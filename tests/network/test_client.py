@@ -5,8 +5,16 @@ from pathlib import Path
 
 import pytest
 
-from eclair.network.client import BrokenOff, Door, Downloads, Http, TimedOut, Unreachable, is_loopback
-from eclair.network.policy import Rules
+from eclair.network.client import (
+    BrokenReply,
+    DownloadClient,
+    HttpClient,
+    OutboundGate,
+    TimedOut,
+    Unreachable,
+    is_loopback,
+)
+from eclair.network.policy import OutboundPolicy
 from tests.llm.standin import Call, cut, standing_in
 
 SOURCE = Path(__file__).parents[2] / "src"
@@ -45,7 +53,7 @@ def test_what_is_this_machine(url: str, here: bool) -> None:
 async def test_an_engine_is_never_followed_elsewhere() -> None:
     async with standing_in() as standin:
         standin.answers = [lambda call: call.reply(307, Location="http://127.0.0.1:9/")]
-        http = Http(standin.url, "secret")
+        http = HttpClient(standin.url, "secret")
         async with http.post(f"{standin.url}/x", b"{}") as reply:
             assert reply.status == 307
         await http.close()
@@ -65,16 +73,16 @@ async def test_failures_have_three_names() -> None:
 
     async with standing_in() as standin:
         standin.routes = {"/half": half, "/cut": cut, "/nonsense": nonsense, "/silent": silent}
-        http = Http(standin.url, idle=0.1)
+        http = HttpClient(standin.url, idle_timeout_s=0.1)
 
         async def fetch(path: str, url: str = standin.url) -> bytes:
             async with http.post(url + path, b"") as reply:
                 return await reply.body(100)
 
         for path, fault in (
-            ("/half", BrokenOff),
+            ("/half", BrokenReply),
             ("/cut", Unreachable),
-            ("/nonsense", BrokenOff),
+            ("/nonsense", BrokenReply),
             ("/silent", TimedOut),
         ):
             with pytest.raises(fault):
@@ -89,7 +97,7 @@ async def test_the_environments_proxy_is_used(monkeypatch: pytest.MonkeyPatch) -
         proxy.routes["http://packages.example/x"] = lambda call: call.reply(200, b"through the proxy")
         monkeypatch.setenv("http_proxy", proxy.url)
         monkeypatch.setenv("no_proxy", "")
-        downloads = Downloads(Door(Rules("open")))
+        downloads = DownloadClient(OutboundGate(OutboundPolicy("open")))
         async with downloads.get("http://packages.example/x") as reply:
             assert await reply.body(100) == b"through the proxy"
         await downloads.close()

@@ -6,17 +6,19 @@ import pytest
 
 from eclair.errors import Refused, SettingsError
 from eclair.llm.servers.jurisdiction import providers
-from eclair.network.client import BrokenOff, Browser, Door, Downloads, Http, Unreachable
-from eclair.network.countries import EUROPEAN, country_of, organisations
-from eclair.network.policy import Policy, Purpose, Rules
+from eclair.network.client import BrokenReply, DownloadClient, HttpClient, OutboundGate, Unreachable, WebClient
+from eclair.network.countries import EU_EEA_COUNTRIES, find_country, organizations
+from eclair.network.policy import OutboundPolicy, PolicyMode, Purpose
 from eclair.settings import Settings, load
 from tests.llm.standin import standing_in
 from tests.network.gates import ERRAND, Rows, house
 
 
-def allowed(policy: Policy, url: str, purpose: Purpose = "page", country: str | None = None, **more: object) -> bool:
-    rules = Rules(policy, hosts=("example.org",), private=frozenset({("10.0.0.5", 8888), ("wiki.firm", 443)}))
-    fault = rules.fault(url, purpose, country)
+def allowed(
+    policy: PolicyMode, url: str, purpose: Purpose = "page", country: str | None = None, **more: object
+) -> bool:
+    rules = OutboundPolicy(policy, hosts=("example.org",), private=frozenset({("10.0.0.5", 8888), ("wiki.firm", 443)}))
+    fault = rules.refusal(url, purpose, country)
     assert fault is None or fault.endswith(".")
     assert fault is None or "`egress`" in fault or "`egress_hosts`" in fault
     return fault is None
@@ -52,7 +54,7 @@ def allowed(policy: Policy, url: str, purpose: Purpose = "page", country: str | 
     ],
 )
 def test_who_may_be_called(url: str, purpose: Purpose, country: str | None, policies: str) -> None:
-    every: tuple[Policy, ...] = ("offline", "listed", "eu", "open")
+    every: tuple[PolicyMode, ...] = ("offline", "listed", "eu", "open")
     assert [policy for policy in every if allowed(policy, url, purpose, country)] == policies.split()
 
 
@@ -75,21 +77,21 @@ def test_who_may_be_called(url: str, purpose: Purpose, country: str | None, poli
     ],
 )
 def test_which_country_a_host_belongs_to(host: str, country: str | None) -> None:
-    assert country_of(host) == country
+    assert find_country(host) == country
 
 
 def test_the_tables_agree() -> None:
-    names = [row.name for row in organisations()]
+    names = [row.name for row in organizations()]
     assert len(set(names)) == len(names)
-    hosts = [host for row in organisations() for host in (*row.hosts, *row.brands)]
+    hosts = [host for row in organizations() for host in (*row.hosts, *row.brands)]
     assert len(set(hosts)) == len(hosts)
     assert {row.name for row in providers() if "127.0.0.1" not in str(row.url)} <= set(names)
-    assert len(EUROPEAN) == 27 + 3 + 1
+    assert len(EU_EEA_COUNTRIES) == 27 + 3 + 1
 
 
 async def test_without_a_door_nothing_leaves() -> None:
     """An engine and a download that nobody gave a door say so, and connect to nothing."""
-    http, downloads = Http("http://192.0.2.1/v1", "k"), Downloads()
+    http, downloads = HttpClient("http://192.0.2.1/v1", "k"), DownloadClient()
     for call in (http.get("http://192.0.2.1/v1/models"), http.post("http://192.0.2.1/v1/x", b"{}")):
         with pytest.raises(Refused, match=r"192\.0\.2\.1 is not called: the policy is `offline`"):
             async with call:
@@ -108,7 +110,7 @@ async def test_a_download_is_refused_where_it_is_sent_on() -> None:
         proxy.routes = {
             "http://hub.example.de/file": lambda call: call.reply(302, Location="http://cdn.example.com/file"),
         }
-        downloads = Downloads(Door(Rules("eu"), rows), proxy=proxy.url)
+        downloads = DownloadClient(OutboundGate(OutboundPolicy("eu"), rows), proxy=proxy.url)
         with pytest.raises(Refused, match=r"cdn\.example\.com is not called: the policy is `eu`"):
             async with downloads.get("http://hub.example.de/file", token="secret"):
                 pass
@@ -127,7 +129,9 @@ async def test_an_engine_elsewhere_leaves_a_row(monkeypatch: pytest.MonkeyPatch)
         monkeypatch.setenv("http_proxy", proxy.url)
         monkeypatch.setenv("no_proxy", "")
         proxy.routes["http://rack.example/v1/x"] = lambda call: call.reply(200, b"12345")
-        http = Http("http://rack.example/v1", "k", door=Door(Rules("listed"), rows), country="FR")
+        http = HttpClient(
+            "http://rack.example/v1", "k", gate=OutboundGate(OutboundPolicy("listed"), rows), country="FR"
+        )
         async with http.post("http://rack.example/v1/x", b"0123456789") as reply:
             assert await reply.body() == b"12345"
         await http.close()
@@ -147,7 +151,10 @@ async def test_a_call_to_this_machine_leaves_no_row() -> None:
     rows = Rows()
     async with standing_in() as standin:
         standin.routes["/x"] = lambda call: call.reply(200, b"12345")
-        http, downloads = Http(standin.url, door=Door(Rules(), rows)), Downloads(Door(Rules(), rows))
+        http, downloads = (
+            HttpClient(standin.url, gate=OutboundGate(OutboundPolicy(), rows)),
+            DownloadClient(OutboundGate(OutboundPolicy(), rows)),
+        )
         async with http.get(f"{standin.url}/x") as reply:
             assert await reply.body() == b"12345"
         async with downloads.get(f"{standin.url}/x") as reply:
@@ -158,7 +165,7 @@ async def test_a_call_to_this_machine_leaves_no_row() -> None:
 
 
 async def test_offline_the_web_is_shut_but_for_what_is_named() -> None:
-    async with house(Rules("offline", private=frozenset({("wiki.test", 80)}))) as home:
+    async with house(OutboundPolicy("offline", private=frozenset({("wiki.test", 80)}))) as home:
         home.standin.routes["/"] = lambda call: call.reply(302, Location="http://elsewhere.test/")
         with pytest.raises(Refused, match=r"elsewhere\.test is not called: the policy is `offline`"):
             async with home.browser.get("http://wiki.test/", ERRAND):
@@ -187,8 +194,8 @@ async def test_a_post_is_sent_and_sent_on_to_nobody() -> None:
 async def test_redirects_may_be_forbidden() -> None:
     async with house() as home:
         home.standin.routes["/"] = lambda call: call.reply(302, Location="/b")
-        with pytest.raises(BrokenOff):
-            async with home.browser.get("http://page.test/", ERRAND, redirects=0):
+        with pytest.raises(BrokenReply):
+            async with home.browser.get("http://page.test/", ERRAND, max_redirects=0):
                 pass
 
 
@@ -209,7 +216,7 @@ async def test_redirects_may_be_forbidden() -> None:
 )
 def test_a_setting_that_cannot_be_is_told(variable: str, value: str, said: str) -> None:
     with pytest.raises(SettingsError, match=said):
-        Rules.configured(load({variable: value}).settings)
+        OutboundPolicy.from_settings(load({variable: value}).settings)
 
 
 def test_settings_become_rules() -> None:
@@ -220,17 +227,17 @@ def test_settings_become_rules() -> None:
             "ECLAIR_PRIVATE_ADDRESSES": "Wiki.Firm:443,[fd00::0005]:80",
         }
     )
-    assert Rules.configured(loaded.settings) == Rules(
+    assert OutboundPolicy.from_settings(loaded.settings) == OutboundPolicy(
         "listed", ("example.eu", "example.org"), frozenset({("wiki.firm", 443), ("fd00::5", 80)})
     )
-    assert Rules.configured(Settings()) == Rules("open")
+    assert OutboundPolicy.from_settings(Settings()) == OutboundPolicy("open")
 
 
 async def test_a_private_service_by_name_is_reached_and_its_neighbour_is_not() -> None:
     async with standing_in() as standin:
         port = int(standin.url.rpartition(":")[2])
         standin.routes["/"] = lambda call: call.reply(200, b"found")
-        browser = Browser(Door(Rules("offline", private=frozenset({("localhost", port)}))))
+        browser = WebClient(OutboundGate(OutboundPolicy("offline", private=frozenset({("localhost", port)}))))
         async with browser.get(f"http://localhost:{port}/", ERRAND) as reply:
             assert await reply.body() == b"found"
         with pytest.raises(Refused):

@@ -17,11 +17,11 @@ from yarl import URL
 
 from eclair.cli._logging import log_to_stderr
 from eclair.errors import Refused
-from eclair.network.client import BrokenOff, Browser, Door, TimedOut, TooMuch, Unreachable
-from eclair.network.dns import Names
-from eclair.network.policy import Rules
-from eclair.network.ssrf import target
-from eclair.network.web_client import coded
+from eclair.network.client import BrokenReply, OutboundGate, ReplyTooLarge, TimedOut, Unreachable, WebClient
+from eclair.network.dns import DnsCache
+from eclair.network.policy import OutboundPolicy
+from eclair.network.ssrf import check_url
+from eclair.network.web_client import percent_encode
 from eclair.settings import Settings
 from tests.llm.standin import Call
 from tests.network.gates import ERRAND, Rows, house
@@ -101,8 +101,8 @@ async def test_a_page_that_is_left_early_is_closed_and_the_next_comes(authority:
         for _ in range(5):
             async with home.browser.get("https://page.test/long", ERRAND) as reply:
                 await reply.read()
-        with pytest.raises(TooMuch):
-            async with home.browser.get("https://page.test/long", ERRAND, limit=50_000) as reply:
+        with pytest.raises(ReplyTooLarge):
+            async with home.browser.get("https://page.test/long", ERRAND, max_bytes=50_000) as reply:
                 await reply.body()
         assert await _fetched(home) == TEXT
         assert closed == 6
@@ -239,14 +239,14 @@ async def test_it_is_known_for_a_minute_where_a_name_leads() -> None:
         asked.append(host)
         return [("93.184.215.14", port)]
 
-    names = Names(resolver, clock=lambda: now)
+    names = DnsCache(resolver, clock=lambda: now)
     for later in (0, 59, 2, 59):
         now += later
-        assert await names.addresses("example.org", 443) == [("93.184.215.14", 443)]
+        assert await names.resolve("example.org", 443) == [("93.184.215.14", 443)]
     assert asked == ["example.org"] * 2
-    assert await names.addresses("example.org", 8080) == [("93.184.215.14", 8080)]
-    assert await names.addresses("1.1.1.1", 80) == [("1.1.1.1", 80)]
-    assert await names.addresses("::1", 80) == [("::1", 80)]
+    assert await names.resolve("example.org", 8080) == [("93.184.215.14", 8080)]
+    assert await names.resolve("1.1.1.1", 80) == [("1.1.1.1", 80)]
+    assert await names.resolve("::1", 80) == [("::1", 80)]
     assert asked == ["example.org"] * 3
     names.close()
 
@@ -269,8 +269,8 @@ def test_it_is_the_same_on_the_loop_that_the_server_runs_on(authority: Authority
         async with serving(authority) as home:
             home.standin.routes["/"] = _page
             assert await asyncio.gather(*(_fetched(home) for _ in range(4))) == [TEXT] * 4
-            with pytest.raises(TooMuch):
-                async with home.browser.get("https://page.test/", ERRAND, limit=50_000) as reply:
+            with pytest.raises(ReplyTooLarge):
+                async with home.browser.get("https://page.test/", ERRAND, max_bytes=50_000) as reply:
                     await reply.body()
             with pytest.raises(Unreachable, match="certificate"):
                 await _fetched(home, host="else.test")
@@ -296,7 +296,7 @@ async def test_a_connection_that_breaks_half_way_is_said_and_the_next_comes(auth
         assert await _fetched(home) == TEXT
         faults = await asyncio.gather(*(_fetched(home, "/cut") for _ in range(2)), return_exceptions=True)
         assert {(type(fault), str(fault)) for fault in faults} == {
-            (BrokenOff, "What page.test sends stops half way or is no HTTP; try again.")
+            (BrokenReply, "What page.test sends stops half way or is no HTTP; try again.")
         }
         assert await _fetched(home) == TEXT
         assert [row.verdict for row in home.rows.calls] == ["passed", "failed", "failed", "passed"]
@@ -338,10 +338,10 @@ async def _asked_of(
     server = await asyncio.start_server(serve, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
     rows = Rows()
-    door = Door(Rules("open", (), frozenset({("127.0.0.1", port)})), rows)
-    browser = Browser(door, resolver=LeadingNames(port), certificates=str(authority.certificates))
+    gate = OutboundGate(OutboundPolicy("open", (), frozenset({("127.0.0.1", port)})), rows)
+    browser = WebClient(gate, resolver=LeadingNames(port), certificates=str(authority.certificates))
     try:
-        async with browser.get(f"{scheme}://page.test/", ERRAND, within=0.3, limit=1 << 16) as reply:
+        async with browser.get(f"{scheme}://page.test/", ERRAND, timeout_s=0.3, max_bytes=1 << 16) as reply:
             await reply.body()
     finally:
         await browser.close()
@@ -386,7 +386,7 @@ def test_whatever_is_sent_is_a_page_or_a_sentence(authority: Authority, head: by
     async def told() -> str | None:
         try:
             await _asked_of(authority, say, scheme="http")
-        except (Unreachable, BrokenOff, TimedOut, TooMuch) as fault:
+        except (Unreachable, BrokenReply, TimedOut, ReplyTooLarge) as fault:
             return str(fault)
         return None
 
@@ -397,13 +397,13 @@ def test_whatever_is_sent_is_a_page_or_a_sentence(authority: Authority, head: by
 @given(st.text(max_size=60))
 def test_a_url_is_sent_in_characters_that_may_be_sent(text: str) -> None:
     for url in (f"http://example.org/{text}", f"http://example.org/?{text}"):
-        sent = coded(url)
+        sent = percent_encode(url)
         assert sent.isascii()
         assert sent.isprintable()
         assert " " not in sent
-        assert coded(sent) == sent
+        assert percent_encode(sent) == sent
         assert sent.startswith("http://example.org/")
-    assert coded("http://example.org/ü?q=%41%zz#[") == "http://example.org/%C3%BC?q=%41%25zz#["
+    assert percent_encode("http://example.org/ü?q=%41%zz#[") == "http://example.org/%C3%BC?q=%41%25zz#["
 
 
 @given(st.text(max_size=60))
@@ -411,14 +411,14 @@ def test_a_url_is_sent_as_it_was_checked(text: str) -> None:
     """The client library takes it apart once more."""
     for url in (f"http://{text}", f"http://example.org/{text}"):
         with contextlib.suppress(Refused):
-            found = target(url)
-            sent = URL(coded(found.url), encoded=True)
+            found = check_url(url)
+            sent = URL(percent_encode(found.url), encoded=True)
             assert (sent.scheme, sent.raw_host, sent.port) == (found.scheme, found.host, found.port)
-            assert coded(found.url).removesuffix("?").endswith(sent.raw_path_qs)
+            assert percent_encode(found.url).removesuffix("?").endswith(sent.raw_path_qs)
 
 
 def test_a_coded_url_names_the_server_that_was_checked() -> None:
     for url in ("https://xn--bcher-kva.example:8443/ü?q=ä", "http://[2606:4700:4700::1111]/a b", "http://1.1.1.1/%"):
         host = url.split("/")[2]
-        assert coded(url).split("/")[2] == host
-        assert target(coded(url)).host in host
+        assert percent_encode(url).split("/")[2] == host
+        assert check_url(percent_encode(url)).host in host

@@ -5,14 +5,14 @@ from dataclasses import dataclass
 
 import pytest
 
-from eclair.network.client import Browser
-from eclair.network.gate import Door, Errand
-from eclair.network.policy import Rules
-from eclair.network.ssrf import parsed_private
+from eclair.network.client import WebClient
+from eclair.network.gate import CallContext, OutboundGate
+from eclair.network.policy import OutboundPolicy
+from eclair.network.ssrf import parse_private_service
 from eclair.web.pages.reader import Reader, page_parser
 from tests.web.internet import Internet, internet, names
 
-ERRAND = Errand("local", "page", "run_1")
+ERRAND = CallContext("local", "page", "run_1")
 
 
 @pytest.fixture
@@ -23,16 +23,16 @@ async def world() -> AsyncGenerator[Internet]:
 
 
 @pytest.fixture
-async def browser(world: Internet) -> AsyncGenerator[Browser]:
+async def browser(world: Internet) -> AsyncGenerator[WebClient]:
     """A browser that reaches the small internet and nothing else of this machine."""
-    private = frozenset(map(parsed_private, world.private))
-    browser = Browser(Door(Rules("open", private=private)), resolver=names)
+    private = frozenset(map(parse_private_service, world.private))
+    browser = WebClient(OutboundGate(OutboundPolicy("open", private=private)), resolver=names)
     yield browser
     await browser.close()
 
 
 @pytest.fixture
-async def reader(world: Internet, browser: Browser) -> AsyncGenerator[Reader]:
+async def reader(world: Internet, browser: WebClient) -> AsyncGenerator[Reader]:
     """Reads the small internet, on its own day, and waits for nobody."""
     reader = Reader(browser, page_parser(), now=world.now)
     yield reader
@@ -48,7 +48,7 @@ class Clocked:
 
 
 @pytest.fixture
-async def clocked(world: Internet, browser: Browser) -> AsyncGenerator[Clocked]:
+async def clocked(world: Internet, browser: WebClient) -> AsyncGenerator[Clocked]:
     def clock() -> float:
         return clocked.seconds
 

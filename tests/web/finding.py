@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from eclair.network.gate import Errand
+from eclair.network.gate import CallContext
 from eclair.schema.web import Hit, Query
 from eclair.settings import EngineSettings, Settings
 from eclair.web.open import Surroundings
@@ -29,7 +29,7 @@ class Finder:
     needs_key: bool = False
     terms: str = "https://finder.example/terms"
 
-    async def find(self, query: Query, limit: int, errand: Errand, within: float) -> list[Hit]:
+    async def find(self, query: Query, limit: int, context: CallContext, within: float) -> list[Hit]:
         self.asked.append(query)
         return [
             Hit(page.url, page.title, page.key, page.day, (self.name,)) for page in self.world.find(query.text, limit)

@@ -12,8 +12,8 @@ from xml.sax.saxutils import escape
 
 import orjson
 
-from eclair.network.client import Browser, Door
-from eclair.network.policy import Rules
+from eclair.network.client import OutboundGate, WebClient
+from eclair.network.policy import OutboundPolicy
 from eclair.schema.web import Hit
 from eclair.web.providers.base import HTTPService
 from eclair.web.providers.brave import Brave
@@ -44,7 +44,7 @@ class Documented:
     `dated` and `told` say whether its answers have the day and a snippet; `local` names pages of the service itself.
     """
 
-    make: Callable[[Browser, str], HTTPService]
+    make: Callable[[WebClient, str], HTTPService]
     docs: str
     path: str
     body: Callable[[Sequence[Hit]], bytes]
@@ -330,7 +330,7 @@ async def answering(name: str, hits: Sequence[Hit] = ()) -> AsyncGenerator[Answe
             await browser.close()
 
 
-def browser_for(*urls: str) -> Browser:
+def browser_for(*urls: str) -> WebClient:
     """A browser that reaches these addresses of this machine, as its owner's settings could say."""
     private = frozenset((urlsplit(url).hostname or "", urlsplit(url).port or 80) for url in urls)
-    return Browser(Door(Rules("open", private=private)))
+    return WebClient(OutboundGate(OutboundPolicy("open", private=private)))

@@ -11,9 +11,9 @@ import pytest
 import pytest_asyncio
 
 from eclair.errors import Conflict, Forbidden, InvalidInput, NotFound, UpstreamError
-from eclair.network.client import Browser
-from eclair.network.gate import Door
-from eclair.network.policy import Rules
+from eclair.network.client import WebClient
+from eclair.network.gate import OutboundGate
+from eclair.network.policy import OutboundPolicy
 from eclair.schema.feeds import Entry, Outline
 from eclair.schema.web import Query
 from eclair.storage.base import Storage
@@ -50,7 +50,7 @@ def clock() -> Time:
 
 @contextlib.asynccontextmanager
 async def opened(storage: Storage, press: Press, clock: Time, *, offline: bool = False) -> AsyncGenerator[Newsroom]:
-    browser = Browser(Door(Rules(private=frozenset({("127.0.0.1", press.port)}))))
+    browser = WebClient(OutboundGate(OutboundPolicy(private=frozenset({("127.0.0.1", press.port)}))))
     newsroom = Newsroom(storage.feeds, browser, ChangeFeed(storage.processes), offline=offline, pause=0, clock=clock)
     try:
         yield newsroom
@@ -119,7 +119,7 @@ async def test_what_cannot_be_added_is_said(newsroom: Newsroom, press: Press) ->
 
 async def test_the_guard_stands_before_every_feed(storage: Storage, press: Press, clock: Time) -> None:
     press.answers["/feed"] = rss(("a", "b"))
-    browser = Browser(Door(Rules("open")))
+    browser = WebClient(OutboundGate(OutboundPolicy("open")))
     newsroom = Newsroom(storage.feeds, browser, ChangeFeed(storage.processes), clock=clock)
     with pytest.raises(Forbidden):
         await newsroom.add(OWNER, press.url("/feed"))

@@ -6,14 +6,14 @@ from collections import Counter
 
 import pytest
 
-from eclair.network.client import Browser, Unreachable
+from eclair.network.client import Unreachable, WebClient
 from tests.web.conftest import ERRAND
 from tests.web.internet import Internet, Weather
 from tests.web.made import flat
 from tests.web.questions import questions
 
 
-async def test_pages_are_served_under_many_names(world: Internet, browser: Browser) -> None:
+async def test_pages_are_served_under_many_names(world: Internet, browser: WebClient) -> None:
     for url in [next(iter(world.pages)), world.url("en.lexikon.example", "/wiki/Harrowmere")]:
         async with browser.get(url, ERRAND) as reply:
             assert reply.status == 200

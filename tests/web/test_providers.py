@@ -14,8 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from eclair.errors import SettingsError
-from eclair.network.client import Browser, Door, Errand
-from eclair.network.policy import Rules
+from eclair.network.client import CallContext, OutboundGate, WebClient
+from eclair.network.policy import OutboundPolicy
 from eclair.schema.web import Hit, Query
 from eclair.settings import Settings
 from eclair.web.providers import DEFAULT, chosen, known
@@ -40,7 +40,7 @@ from tests.web.services import (
     today,
 )
 
-ERRAND = Errand("local", "search")
+ERRAND = CallContext("local", "search")
 FOUND = (
     Hit("https://www.example.de/wahl", "Wahl in Hessen", "So wurde gewählt", date(2026, 11, 24)),
     Hit("https://example.org/a?b=c&d=é", "Grüße & <Küsse>", "x < y", None),
@@ -191,7 +191,7 @@ async def test_each_fault_is_one_sentence() -> None:
 
 
 async def test_what_the_policy_forbids_is_refused() -> None:
-    browser = Browser(Door(Rules("offline")))
+    browser = WebClient(OutboundGate(OutboundPolicy("offline")))
     with pytest.raises(ServiceFailed) as caught:
         await Wikipedia(browser).find(Query("x"), 5, ERRAND, 1)
     assert caught.value.outcome == "refused"
@@ -205,7 +205,7 @@ async def nowhere(host: str, port: int) -> list[tuple[str, int]]:
 
 
 async def test_in_europe_only_european_services_are_asked() -> None:
-    browser = Browser(Door(Rules("eu")), resolver=nowhere)
+    browser = WebClient(OutboundGate(OutboundPolicy("eu")), resolver=nowhere)
     said: dict[str, str] = {}
     for service in known(Settings(), browser):
         with pytest.raises(ServiceFailed) as caught:
@@ -219,7 +219,7 @@ async def test_in_europe_only_european_services_are_asked() -> None:
 
 async def test_a_key_in_an_address_is_in_no_row() -> None:
     rows = Rows()
-    browser = Browser(Door(Rules("open"), rows), resolver=nowhere)
+    browser = WebClient(OutboundGate(OutboundPolicy("open"), rows), resolver=nowhere)
     with pytest.raises(ServiceFailed) as caught:
         await Mojeek(browser, key=KEY, today=today).find(Query("Hessen"), 5, ERRAND, 1)
     assert KEY not in caught.value.message

@@ -11,14 +11,14 @@ from datetime import date
 
 import pytest
 
-from eclair.network.client import Errand
+from eclair.network.client import CallContext
 from eclair.schema.events import StepFinished, StepStarted
 from eclair.schema.web import Hit, Query
 from eclair.web.providers.base import ServiceFailed
 from eclair.web.search import EACH, PATIENT, RESTING, Ranked, WebSearch
 from tests.web.services import TODAY, answering, today
 
-ERRAND = Errand("local", "search", "run_1")
+ERRAND = CallContext("local", "search", "run_1")
 QUERY = Query("q", "de")
 Event = StepStarted | StepFinished | Ranked
 
@@ -41,9 +41,9 @@ class Scripted:
     def title(self) -> str:
         return self.name.title()
 
-    async def find(self, query: Query, limit: int, errand: Errand, within: float) -> list[Hit]:
+    async def find(self, query: Query, limit: int, context: CallContext, within: float) -> list[Hit]:
         assert limit == EACH
-        assert errand == ERRAND
+        assert context == ERRAND
         self.asked.append(query)
         gate = self.gates.pop(0) if self.gates else None
         try:

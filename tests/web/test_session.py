@@ -10,7 +10,7 @@ from datetime import date
 
 from eclair.llm.base import Engine
 from eclair.llm.scripted import ScriptedEngine
-from eclair.network.client import Errand
+from eclair.network.client import CallContext
 from eclair.schema.documents import Block, Page
 from eclair.schema.events import StepFinished
 from eclair.schema.models import Model
@@ -30,7 +30,7 @@ class Shelf:
     gate: asyncio.Event
     asked: list[str] = field(default_factory=list[str])
 
-    async def read(self, url: str, errand: Errand, *, within: float) -> WebPage:
+    async def read(self, url: str, context: CallContext, *, within: float) -> WebPage:
         self.asked.append(url)
         if url in self.broken:
             raise Unread("failed", "It cannot be read.")

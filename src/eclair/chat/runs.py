@@ -18,7 +18,7 @@ from typing import Literal, Protocol, TypeVar
 
 from eclair.errors import Conflict, EclairError, StoreError
 from eclair.generation.usage import Ledger
-from eclair.network.gate import RUN
+from eclair.network.gate import CURRENT_RUN
 from eclair.schema.events import (
     END,
     End,
@@ -348,7 +348,7 @@ class Runs:
 
     async def _do(self, live: _Live, work: Work) -> End:
         """Do the work. The run's last event comes back; all that come before it have been said."""
-        RUN.set(live.id)
+        CURRENT_RUN.set(live.id)
         end: End | None = live.ending
         try:
             if end is None:

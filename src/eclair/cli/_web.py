@@ -8,8 +8,8 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from eclair.documents.embeddings import choose_embedder
 from eclair.llm.base import Engine, Piece, Request
 from eclair.llm.registry import Registry
-from eclair.network.client import Browser
-from eclair.network.gate import Door
+from eclair.network.client import WebClient
+from eclair.network.gate import OutboundGate
 from eclair.schema.models import Model
 from eclair.settings import Settings
 from eclair.web.open import AROUND, open_world
@@ -17,14 +17,14 @@ from eclair.web.retriever import Searching
 
 
 @asynccontextmanager
-async def open_searching(settings: Settings, registry: Registry, door: Door) -> AsyncGenerator[Searching]:
+async def open_searching(settings: Settings, registry: Registry, gate: OutboundGate) -> AsyncGenerator[Searching]:
     """Raises InvalidInput where nothing may leave, and SettingsError for a setting that names no service."""
 
     def ask(owner: str, engine: Engine, model: Model, request: Request) -> AsyncGenerator[Piece, None]:
         return engine.stream(request)
 
     async with AsyncExitStack() as stack:
-        browser = Browser(door)
+        browser = WebClient(gate)
         stack.push_async_callback(browser.close)
         embedder = choose_embedder(settings, registry)
         if embedder is not None:

@@ -24,9 +24,9 @@ from eclair.errors import Conflict, InvalidInput, NotFound, StoreError
 from eclair.generation.usage import Ledger
 from eclair.llm.registry import build
 from eclair.llm.servers.engines import AddedEngines
-from eclair.network.audit_log import CallLedger
-from eclair.network.client import Door
-from eclair.network.policy import Rules
+from eclair.network.audit_log import AuditLog
+from eclair.network.client import OutboundGate
+from eclair.network.policy import OutboundPolicy
 from eclair.settings import Settings
 from eclair.storage.base import Storage
 from eclair.storage.change_feed import ChangeFeed
@@ -81,11 +81,11 @@ async def _add(settings: Settings, wanted: Wanted, watch: bool, terminal: Termin
 async def open_shelf(settings: Settings) -> AsyncGenerator[tuple[Storage, Reading]]:
     """The store and what reads into it, without a model."""
     storage = await asyncio.to_thread(open_storage, settings.data_dir)
-    calls = CallLedger(storage.audit)
+    calls = AuditLog(storage.audit)
     try:
-        door = Door(Rules.configured(settings), calls)
-        added = AddedEngines(settings, storage.servers.list_servers, door=door)
-        registry = build(replace(settings, embedded=False), added, door=door)
+        gate = OutboundGate(OutboundPolicy.from_settings(settings), calls)
+        added = AddedEngines(settings, storage.servers.list_servers, gate=gate)
+        registry = build(replace(settings, embedded=False), added, gate=gate)
         try:
             async with open_reading(
                 settings, storage, registry, ChangeFeed(storage.processes), Idle(), Ledger(storage.usage)

@@ -29,7 +29,7 @@ from eclair.generation.sources import Grounds, Numbering, joined
 from eclair.llm.base import Engine
 from eclair.llm.registry import Registry, build
 from eclair.llm.servers.engines import AddedEngines
-from eclair.network.audit_log import open_door
+from eclair.network.audit_log import open_gate
 from eclair.network.gate import OWNER
 from eclair.schema.events import Event, RunFailed, RunStarted, RunStopped, encode
 from eclair.schema.ids import new_id
@@ -39,7 +39,7 @@ from eclair.settings import Settings
 
 if TYPE_CHECKING:
     from eclair.cli._sources import Sources
-    from eclair.network.gate import Door
+    from eclair.network.gate import OutboundGate
     from eclair.web.retriever import Searching
 
 Show = Callable[[Event], None]
@@ -77,12 +77,12 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
 async def _ask(settings: Settings, question: Question, show: Show, terminal: Terminal) -> int:
     """Open the engines, with the model that is asked as the default one, and no store but that of a library."""
     asked = replace(settings, model=question.choices.model or settings.model)
-    async with open_door(settings) as door:
-        registry = build(asked, AddedEngines.glanced(settings, door), door=door)
+    async with open_gate(settings) as gate:
+        registry = build(asked, AddedEngines.glanced(settings, gate), gate=gate)
         try:
             async with (
                 _sources(settings, registry, question, terminal) as sources,
-                _searching(settings, registry, question, door) as searching,
+                _searching(settings, registry, question, gate) as searching,
             ):
                 started, answer = await _prepare(settings, registry, question, sources, searching)
                 with sources.idle.busy() if sources is not None else nullcontext():
@@ -104,14 +104,14 @@ def _sources(
 
 
 def _searching(
-    settings: Settings, registry: Registry, question: Question, door: Door
+    settings: Settings, registry: Registry, question: Question, gate: OutboundGate
 ) -> AbstractAsyncContextManager[Searching | None]:
     """The ways to the web, if it is to be looked at."""
     if not question.web:
         return nullcontext()
     from eclair.cli._web import open_searching  # much to import, as above
 
-    return open_searching(settings, registry, door)
+    return open_searching(settings, registry, gate)
 
 
 async def _prepare(

@@ -20,7 +20,7 @@ from eclair.cli._terminal import Terminal
 from eclair.errors import InvalidInput, TooLarge
 from eclair.llm.registry import build
 from eclair.llm.servers.engines import AddedEngines
-from eclair.network.audit_log import open_door
+from eclair.network.audit_log import open_gate
 from eclair.settings import Settings
 
 
@@ -39,8 +39,8 @@ async def _edit(settings: Settings, text: str, arguments: argparse.Namespace, te
     """Piped text comes back whole; of a file the changes are shown, or with --write made."""
     began = time.perf_counter()
     wanted = replace(settings, model=arguments.model or settings.model)
-    async with open_door(settings) as door:
-        registry = build(wanted, AddedEngines.glanced(settings, door), door=door)
+    async with open_gate(settings) as gate:
+        registry = build(wanted, AddedEngines.glanced(settings, gate), gate=gate)
         try:
             engine, model = await registry.resolve(arguments.model)
             edited = await edit(engine, model, text, arguments.instruction, settings.max_tokens, began)

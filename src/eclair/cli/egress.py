@@ -13,8 +13,8 @@ from eclair.cli._logging import log_if_debugging
 from eclair.cli._signals import carry_out
 from eclair.cli._terminal import Terminal
 from eclair.cli.models import table
-from eclair.network.audit_export import Format, exported
-from eclair.network.policy import Rules
+from eclair.network.audit_export import AuditFormat, stream_export
+from eclair.network.policy import OutboundPolicy
 from eclair.settings import Settings
 from eclair.storage.audit import CallFilter, CallRecord
 from eclair.storage.open import open_storage
@@ -28,15 +28,17 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
     log_if_debugging(settings)
     host = arguments.host.strip().lower().rstrip(".") if arguments.host else None
     which = CallFilter(run=arguments.run, host=host, verdict=arguments.verdict, purpose=arguments.purpose)
-    format: Format | None = "csv" if arguments.csv else "json" if arguments.json else None
+    format: AuditFormat | None = "csv" if arguments.csv else "json" if arguments.json else None
     return carry_out(_show(settings, which, format, arguments.limit, terminal))
 
 
-async def _show(settings: Settings, which: CallFilter, format: Format | None, limit: int, terminal: Terminal) -> int:
+async def _show(
+    settings: Settings, which: CallFilter, format: AuditFormat | None, limit: int, terminal: Terminal
+) -> int:
     storage = await asyncio.to_thread(open_storage, settings.data_dir)
     try:
         if format is not None:
-            async with aclosing(exported(storage.audit, OWNER, which, format)) as pieces:
+            async with aclosing(stream_export(storage.audit, OWNER, which, format)) as pieces:
                 async for piece in pieces:
                     terminal.write_bytes(piece)
             return 0
@@ -52,7 +54,7 @@ async def _show(settings: Settings, which: CallFilter, format: Format | None, li
         terminal.dim_line(f"{min(limit, sum(counts.values())):,} of {sum(counts.values()):,} calls: {told}.")
     else:
         terminal.line("Nothing left this machine, as far as the ledger goes.")
-    terminal.dim_line(Rules.configured(settings).sentence)
+    terminal.dim_line(OutboundPolicy.from_settings(settings).description)
     return 0
 
 

@@ -22,9 +22,9 @@ from eclair.llm.registry import Registry, build
 from eclair.llm.servers.engines import AddedEngines
 from eclair.llm.servers.probe import Feature, Finding, Outcome, Probe
 from eclair.llm.servers.service import Change, Server, Servers, checked_address
-from eclair.network.audit_log import CallLedger
-from eclair.network.client import Door, is_loopback
-from eclair.network.policy import Rules
+from eclair.network.audit_log import AuditLog
+from eclair.network.client import OutboundGate, is_loopback
+from eclair.network.policy import OutboundPolicy
 from eclair.settings import Settings
 from eclair.storage.open import open_storage
 
@@ -74,13 +74,13 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
 async def _opened(settings: Settings) -> AsyncGenerator[_Open]:
     """The servers, and the engines that they are; no embedded one is started."""
     storage = await asyncio.to_thread(open_storage, settings.data_dir)
-    calls = CallLedger(storage.audit)
+    calls = AuditLog(storage.audit)
     try:
-        door = Door(Rules.configured(settings), calls)
-        added = AddedEngines(settings, storage.servers.list_servers, door=door)
-        registry = build(replace(settings, embedded=False), added, door=door)
+        gate = OutboundGate(OutboundPolicy.from_settings(settings), calls)
+        added = AddedEngines(settings, storage.servers.list_servers, gate=gate)
+        registry = build(replace(settings, embedded=False), added, gate=gate)
         try:
-            yield _Open(Servers(settings, storage, door=door), registry)
+            yield _Open(Servers(settings, storage, gate=gate), registry)
         finally:
             await registry.close()
     finally:

@@ -22,9 +22,9 @@ from eclair.cli._signals import carry_out
 from eclair.cli._terminal import Terminal
 from eclair.cli.models import table
 from eclair.errors import EclairError, InvalidInput, NotFound, UserError
-from eclair.network.audit_log import CallLedger
-from eclair.network.client import Browser, Door
-from eclair.network.policy import Rules
+from eclair.network.audit_log import AuditLog
+from eclair.network.client import OutboundGate, WebClient
+from eclair.network.policy import OutboundPolicy
 from eclair.schema.feeds import Outline
 from eclair.settings import Settings
 from eclair.storage.change_feed import ChangeFeed
@@ -61,8 +61,8 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
 async def _opened(settings: Settings) -> AsyncGenerator[Newsroom]:
     storage = await asyncio.to_thread(open_storage, settings.data_dir)
     try:
-        calls = CallLedger(storage.audit)
-        browser = Browser(Door(Rules.configured(settings), calls))
+        calls = AuditLog(storage.audit)
+        browser = WebClient(OutboundGate(OutboundPolicy.from_settings(settings), calls))
         try:
             async with open_newsroom(settings, storage, ChangeFeed(storage.processes), browser) as newsroom:
                 yield newsroom

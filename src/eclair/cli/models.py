@@ -23,8 +23,8 @@ from eclair.llm.tuning.expected import Paces, worded
 from eclair.models import catalog, installed, memory
 from eclair.models.catalog import Entry
 from eclair.models.offers import Offer, offers
-from eclair.network.audit_log import open_door
-from eclair.network.gate import Door
+from eclair.network.audit_log import open_gate
+from eclair.network.gate import OutboundGate
 from eclair.schema.images import PictureModel
 from eclair.schema.models import Model
 from eclair.settings import Settings
@@ -102,22 +102,22 @@ async def _rows(settings: Settings) -> tuple[list[Row], list[PictureModel], list
     """The embedded models, which need not be started for this, then those of the servers; what draws; and what is
     down."""
     rows = _embedded(settings) if settings.embedded else []
-    async with open_door(settings) as door:
-        registry = build(replace(settings, embedded=False), AddedEngines.glanced(settings, door), door=door)
+    async with open_gate(settings) as gate:
+        registry = build(replace(settings, embedded=False), AddedEngines.glanced(settings, gate), gate=gate)
         try:
             models = await registry.models()
             health = await registry.health()
         finally:
             await registry.close()
-        pictures = await drawing(settings, door)
+        pictures = await drawing(settings, gate)
     rows += [Row(model, health[model.engine].state) for model in models]
     return rows, pictures, [f"Engine {name}: {found.detail}" for name, found in health.items() if found.state == "down"]
 
 
-async def drawing(settings: Settings, door: Door) -> list[PictureModel]:
+async def drawing(settings: Settings, gate: OutboundGate) -> list[PictureModel]:
     """What draws, or could."""
     found: dict[str, PictureModel] = {}
-    for generator in generators(settings, door=door):
+    for generator in generators(settings, gate=gate):
         try:
             for model in await generator.models():
                 found.setdefault(model.id, model)

@@ -27,8 +27,8 @@ from eclair.models.download_targets import DownloadCatalog, TextModelCatalog, pl
 from eclair.models.huggingface import Hub
 from eclair.models.install import pull
 from eclair.models.throughput import Pace
-from eclair.network.audit_log import open_door
-from eclair.network.client import Downloads
+from eclair.network.audit_log import open_gate
+from eclair.network.client import DownloadClient
 from eclair.settings import Settings
 from eclair.util.humanize import size
 
@@ -78,8 +78,8 @@ def pull_labels(settings: Settings, terminal: Terminal) -> None:
     meter = Meter(terminal, download.NAME)
 
     async def work() -> Path:
-        async with open_door(settings) as door:
-            return await download.bring(settings.data_dir, report=meter.report, door=door)
+        async with open_gate(settings) as gate:
+            return await download.bring(settings.data_dir, report=meter.report, gate=gate)
 
     try:
         path = _carried(work, terminal)
@@ -95,8 +95,8 @@ def _catalogs(settings: Settings) -> list[DownloadCatalog]:
 
 def _plan(name: str, settings: Settings, hub: Hub, terminal: Terminal) -> Plan:
     async def work() -> Plan:
-        async with open_door(settings) as door:
-            downloads = Downloads(door)
+        async with open_gate(settings) as gate:
+            downloads = DownloadClient(gate)
             try:
                 return await plan(_catalogs(settings), name, hub, downloads)
             finally:
@@ -110,8 +110,8 @@ def _fetch(wanted: Plan, settings: Settings, hub: Hub, terminal: Terminal, *, th
     meter = Meter(terminal, wanted.entry.name)
 
     async def work() -> Path:
-        async with open_door(settings) as door:
-            return await pull(wanted, settings.data_dir, report=meter.report, thorough=thorough, hub=hub, door=door)
+        async with open_gate(settings) as gate:
+            return await pull(wanted, settings.data_dir, report=meter.report, thorough=thorough, hub=hub, gate=gate)
 
     return _carried(work, terminal)
 

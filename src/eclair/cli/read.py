@@ -12,9 +12,9 @@ from eclair.cli._logging import log_if_debugging
 from eclair.cli._signals import carry_out
 from eclair.cli._terminal import Terminal
 from eclair.errors import EclairError, Refused, UpstreamError
-from eclair.network.audit_log import open_door
-from eclair.network.client import OWNER, Browser
-from eclair.network.gate import Errand
+from eclair.network.audit_log import open_gate
+from eclair.network.client import OWNER, WebClient
+from eclair.network.gate import CallContext
 from eclair.schema.documents import Wall
 from eclair.schema.web import WebPage
 from eclair.settings import Settings
@@ -56,11 +56,11 @@ async def _show(settings: Settings, url: str, terminal: Terminal, *, as_json: bo
 
 async def _read(settings: Settings, url: str) -> WebPage:
     """Raises Refused and UpstreamError."""
-    async with open_door(settings) as door:
-        browser = Browser(door)
+    async with open_gate(settings) as gate:
+        browser = WebClient(gate)
         reader = Reader(browser, page_parser())
         try:
-            return await reader.read(url, Errand(OWNER, "page"), within=WITHIN)
+            return await reader.read(url, CallContext(OWNER, "page"), within=WITHIN)
         except Unread as fault:
             raise _error(fault) from fault
         finally:

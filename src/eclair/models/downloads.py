@@ -17,7 +17,7 @@ from eclair.models.download_targets import DownloadCatalog, plan, remove
 from eclair.models.huggingface import Hub
 from eclair.models.install import pull
 from eclair.models.throughput import Pace
-from eclair.network.client import CLOSED, Door, Downloads
+from eclair.network.client import CLOSED_GATE, DownloadClient, OutboundGate
 from eclair.schema.ids import new_id
 from eclair.settings import Settings
 from eclair.storage.change_feed import ChangeFeed
@@ -60,9 +60,9 @@ class Pulls:
         refresh: Callable[[], None],
         clock: Callable[[], float] = time.monotonic,
         *,
-        door: Door = CLOSED,
+        gate: OutboundGate = CLOSED_GATE,
     ) -> None:
-        self._door = door
+        self._gate = gate
         self._settings = settings
         self._catalogs = catalogs
         self._release = release
@@ -87,7 +87,7 @@ class Pulls:
 
         Raises LicenceAsks where it has to be `accepted`, and whatever keeps the model from being found.
         """
-        hub, downloads = Hub.configured(self._settings, os.environ), Downloads(self._door)
+        hub, downloads = Hub.configured(self._settings, os.environ), DownloadClient(self._gate)
         try:
             wanted = await plan(
                 self._catalogs, name, hub, downloads, local=False, addresses=is_loopback(self._settings.host)
@@ -141,7 +141,7 @@ class Pulls:
             begun.progress = progress
 
         try:
-            await pull(begun.plan, self._settings.data_dir, report=report, hub=hub, door=self._door)
+            await pull(begun.plan, self._settings.data_dir, report=report, hub=hub, gate=self._gate)
             begun.state = "finished"
             self._refresh()
         except EclairError as error:

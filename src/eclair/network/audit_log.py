@@ -12,31 +12,31 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
 from eclair.errors import StoreError
-from eclair.network.gate import Door
-from eclair.network.policy import Rules
+from eclair.network.gate import OutboundGate
+from eclair.network.policy import OutboundPolicy
 from eclair.schema.ids import Clock
 from eclair.settings import Settings
 from eclair.storage.audit import AuditStore, CallRecord
 
-PAUSE = 0.2
+WRITE_DELAY_S = 0.2
 """Seconds that a row waits for others."""
 
-LATER = 30.0
+RETRY_DELAY_S = 30.0
 """Seconds until a database that could not serve is asked again."""
 
-BATCH = 500
-MOST = 50_000
+BATCH_ROWS = 500
+MAX_WAITING_ROWS = 50_000
 """Rows that wait for a database that cannot serve; of more, the oldest go."""
 
-EVERY = 3600.0
+ERASE_INTERVAL_S = 3600.0
 """Seconds between two looks for rows that are too old."""
 
-DAY = 86_400_000
+DAY_MS = 86_400_000
 
 log = logging.getLogger(__name__)
 
 
-class CallLedger:
+class AuditLog:
     """Implements `door.Recorder`. `start` begins to erase what is older than `days` (0 erases nothing); `close` at the
     end writes what waits."""
 
@@ -63,13 +63,13 @@ class CallLedger:
         """Write what waits."""
         async with self._writing:
             while self._waiting:
-                batch = self._waiting[:BATCH]
+                batch = self._waiting[:BATCH_ROWS]
                 try:
                     await asyncio.shield(self._calls.add_calls(batch))
                 except StoreError as error:
                     self._served = False
                     log.error("%d calls are not in the egress ledger yet: %s", len(self._waiting), error.message)
-                    del self._waiting[:-MOST]
+                    del self._waiting[:-MAX_WAITING_ROWS]
                     return
                 self._served = True
                 del self._waiting[: len(batch)]
@@ -83,24 +83,24 @@ class CallLedger:
 
     async def _write_soon(self) -> None:
         while self._waiting:
-            await asyncio.sleep(PAUSE if self._served else LATER)
+            await asyncio.sleep(WRITE_DELAY_S if self._served else RETRY_DELAY_S)
             await asyncio.shield(asyncio.ensure_future(self.flush()))
 
     async def _erase_for_ever(self) -> None:
         while True:
             try:
-                await self._calls.erase_calls(int(self._clock() * 1000) - self._days * DAY)
+                await self._calls.erase_calls(int(self._clock() * 1000) - self._days * DAY_MS)
             except StoreError as error:
                 log.error("old rows of the egress ledger cannot be erased yet: %s", error.message)
-            await asyncio.sleep(EVERY)
+            await asyncio.sleep(ERASE_INTERVAL_S)
 
 
 @asynccontextmanager
-async def open_door(settings: Settings) -> AsyncGenerator[Door]:
+async def open_gate(settings: Settings) -> AsyncGenerator[OutboundGate]:
     """The door of a command that has no store open: it opens one at the end, if anything left. Raises SettingsError."""
     calls: list[CallRecord] = []
     try:
-        yield Door(Rules.configured(settings), _Kept(calls))
+        yield OutboundGate(OutboundPolicy.from_settings(settings), _Kept(calls))
     finally:
         if calls:
             from eclair.storage.open import open_storage  # most commands call nobody

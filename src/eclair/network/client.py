@@ -17,38 +17,49 @@ import aiohttp
 
 from eclair.errors import Refused
 from eclair.network.dns import Resolver
-from eclair.network.gate import CLOSED, OWNER, Door, Errand
+from eclair.network.gate import CLOSED_GATE, OWNER, CallContext, OutboundGate
 from eclair.network.policy import is_loopback
-from eclair.network.response import BrokenOff, Reply, Response, Stream, TimedOut, TooMuch, Trip, Unreachable, sent, trip
-from eclair.network.web_client import Browser
+from eclair.network.response import (
+    AuditedCall,
+    BrokenReply,
+    PeerResponse,
+    Reply,
+    ReplyTooLarge,
+    StreamedReply,
+    TimedOut,
+    Unreachable,
+    audited_call,
+    open_reply,
+)
+from eclair.network.web_client import WebClient
 
 __all__ = [
-    "CLOSED",
-    "IDLE",
+    "CLOSED_GATE",
+    "IDLE_TIMEOUT_S",
     "OWNER",
-    "BrokenOff",
-    "Browser",
-    "Door",
-    "Downloads",
-    "Errand",
-    "Http",
+    "BrokenReply",
+    "CallContext",
+    "DownloadClient",
+    "HttpClient",
+    "OutboundGate",
     "Refused",
     "Reply",
+    "ReplyTooLarge",
     "Resolver",
-    "Stream",
+    "StreamedReply",
     "TimedOut",
-    "TooMuch",
     "Unreachable",
+    "WebClient",
     "is_loopback",
 ]
 
-CONNECT = 5.0
+CONNECT_TIMEOUT_S = 5.0
 """Seconds within which a connection must stand."""
 
-IDLE = 300.0
+IDLE_TIMEOUT_S = 300.0
 """Seconds that a server may stay silent, before its first byte or between two."""
 
-AHEAD = 16 << 10
+READ_BUFFER_BYTES = 16 << 10
 """Bytes of an engine's reply that may wait to be looked at before no more are taken from the network. With the client
 library's own 64 KiB a few fast answers keep fifty others waiting."""
 
@@ -56,10 +67,10 @@ library's own 64 KiB a few fast answers keep fifty others waiting."""
 class _Options(TypedDict):
     timeout: aiohttp.ClientTimeout
     allow_redirects: bool
-    middlewares: tuple[Trip]
+    middlewares: tuple[AuditedCall]
 
 
-class Http:
+class HttpClient:
     """Connections to the one server at `url`: kept alive, unlimited in number, without a limit on a reply's length.
 
     Leaving the block of `get` or `post` closes the connection unless the reply was read to its end:
@@ -72,18 +83,18 @@ class Http:
         url: str,
         key: str | None = None,
         *,
-        door: Door = CLOSED,
+        gate: OutboundGate = CLOSED_GATE,
         country: str | None = None,
-        connect: float = CONNECT,
-        idle: float = IDLE,
+        connect_timeout_s: float = CONNECT_TIMEOUT_S,
+        idle_timeout_s: float = IDLE_TIMEOUT_S,
         header: str | None = None,
     ) -> None:
         self.url = url.rstrip("/")
-        self._door = door
+        self._gate = gate
         self._country = country
         self._headers = {} if not key else {header: key} if header else {"Authorization": f"Bearer {key}"}
-        self._connect = connect
-        self._timeout = aiohttp.ClientTimeout(total=None, sock_connect=connect, sock_read=idle)
+        self._connect = connect_timeout_s
+        self._timeout = aiohttp.ClientTimeout(total=None, sock_connect=connect_timeout_s, sock_read=idle_timeout_s)
         self._session: aiohttp.ClientSession | None = None
 
     @asynccontextmanager
@@ -92,37 +103,39 @@ class Http:
         url: str,
         body: bytes,
         *,
-        idle: float | None = None,
-        keep: bool = True,
-        media: str = "application/json",
-        errand: Errand | None = None,
-    ) -> AsyncGenerator[Stream]:
+        idle_timeout_s: float | None = None,
+        keep_alive: bool = True,
+        content_type: str = "application/json",
+        context: CallContext | None = None,
+    ) -> AsyncGenerator[StreamedReply]:
         """Send `body`, which is JSON unless `media` says else; without `keep` the connection serves this once. `errand`
         says for whom, where it is not for the owner's answers.
 
         Raises Unreachable, TimedOut and BrokenOff, and Refused where the door does not let it out.
         """
-        headers = {"Content-Type": media} | ({} if keep else {"Connection": "close"})
-        with self._trip(errand) as taken:
-            request = self._open().post(url, data=body, headers=headers, **self._options(idle, taken))
-            async with sent(request, taken) as reply:
+        headers = {"Content-Type": content_type} | ({} if keep_alive else {"Connection": "close"})
+        with self._trip(context) as taken:
+            request = self._open().post(url, data=body, headers=headers, **self._options(idle_timeout_s, taken))
+            async with open_reply(request, taken) as reply:
                 yield reply
 
     @asynccontextmanager
-    async def get(self, url: str, *, idle: float | None = None, errand: Errand | None = None) -> AsyncGenerator[Stream]:
+    async def get(
+        self, url: str, *, idle_timeout_s: float | None = None, context: CallContext | None = None
+    ) -> AsyncGenerator[StreamedReply]:
         """Fetch. Raises as `post` does."""
-        with self._trip(errand) as taken:
-            async with sent(self._open().get(url, **self._options(idle, taken)), taken) as reply:
+        with self._trip(context) as taken:
+            async with open_reply(self._open().get(url, **self._options(idle_timeout_s, taken)), taken) as reply:
                 yield reply
 
     async def close(self) -> None:
         if self._session is not None:
             await self._session.close()
 
-    def _trip(self, errand: Errand | None) -> AbstractContextManager[Trip]:
-        return trip(self._door, errand or Errand(OWNER, "engine", country=self._country))
+    def _trip(self, context: CallContext | None) -> AbstractContextManager[AuditedCall]:
+        return audited_call(self._gate, context or CallContext(OWNER, "engine", country=self._country))
 
-    def _options(self, idle: float | None, taken: Trip) -> _Options:
+    def _options(self, idle: float | None, taken: AuditedCall) -> _Options:
         timeout = self._timeout
         if idle is not None:
             timeout = aiohttp.ClientTimeout(total=None, sock_connect=min(self._connect, idle), sock_read=idle)
@@ -133,16 +146,16 @@ class Http:
         if self._session is None:
             self._session = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=30),
-                read_bufsize=AHEAD,
+                read_bufsize=READ_BUFFER_BYTES,
                 headers=self._headers,
                 trust_env=not is_loopback(self.url),
                 cookie_jar=aiohttp.DummyCookieJar(),
-                response_class=Response,
+                response_class=PeerResponse,
             )
         return self._session
 
 
-class Downloads:
+class DownloadClient:
     """Fetches files from anywhere that `door` lets out. Proxies, `.netrc` and SSL_CERT_FILE of the environment hold.
 
     `certificates` is a further file of authorities, `proxy` goes before the environment's, and the hosts in
@@ -151,13 +164,13 @@ class Downloads:
 
     def __init__(
         self,
-        door: Door = CLOSED,
+        gate: OutboundGate = CLOSED_GATE,
         *,
         certificates: str | None = None,
         proxy: str | None = None,
         trusted: frozenset[str] = frozenset(),
     ) -> None:
-        self._door = door
+        self._gate = gate
         self._certificates = certificates
         self._proxy = proxy
         self._trusted = trusted
@@ -167,13 +180,13 @@ class Downloads:
     @asynccontextmanager
     async def get(
         self, url: str, headers: Mapping[str, str] | None = None, *, token: str | None = None
-    ) -> AsyncGenerator[Stream]:
+    ) -> AsyncGenerator[StreamedReply]:
         """Fetch, following redirects; a token goes to the place of `url` and nowhere else.
 
         Raises Unreachable, TimedOut and BrokenOff, and Refused where the door does not let it out.
         """
         verify = urlsplit(url).hostname not in self._trusted
-        with trip(self._door, Errand(OWNER, "model")) as taken:
+        with audited_call(self._gate, CallContext(OWNER, "model")) as taken:
             request = self._open().get(
                 url,
                 headers=headers,
@@ -181,7 +194,7 @@ class Downloads:
                 ssl=self._tls() if verify else False,
                 middlewares=(taken,) if token is None else (_bearer(token), taken),
             )
-            async with sent(request, taken) as reply:
+            async with open_reply(request, taken) as reply:
                 yield reply
 
     async def close(self) -> None:
@@ -204,7 +217,7 @@ class Downloads:
                 trust_env=True,
                 auto_decompress=True,
                 cookie_jar=aiohttp.DummyCookieJar(),
-                response_class=Response,
+                response_class=PeerResponse,
             )
         return self._session
 

@@ -14,7 +14,7 @@ from typing import Annotated, ClassVar
 
 from pydantic import ConfigDict, Field, TypeAdapter
 
-EUROPEAN = frozenset(
+EU_EEA_COUNTRIES = frozenset(
     (
         "AT",
         "BE",
@@ -105,7 +105,7 @@ _ANYWHERE = frozenset(
 
 
 @dataclass(frozen=True, slots=True)
-class Organisation:
+class Organization:
     """Whose `hosts` these are, with every name under them; `brands` are its names under any country's ending. `country`
     is the ISO code of its seat."""
 
@@ -118,13 +118,13 @@ class Organisation:
 
 
 @cache
-def organisations() -> tuple[Organisation, ...]:
+def organizations() -> tuple[Organization, ...]:
     """Those that Éclair knows."""
     text = (resources.files("eclair.network") / "countries.toml").read_text("utf-8")
-    return TypeAdapter(tuple[Organisation, ...]).validate_python(tomllib.loads(text)["organisation"])
+    return TypeAdapter(tuple[Organization, ...]).validate_python(tomllib.loads(text)["organisation"])
 
 
-def organisation_of(host: str) -> Organisation | None:
+def find_organization(host: str) -> Organization | None:
     """Whose host it is, where that is known."""
     labels = host.lower().rstrip(".").split(".")
     hosts, brands = _known()
@@ -135,9 +135,9 @@ def organisation_of(host: str) -> Organisation | None:
     return brands.get(_brand(labels))
 
 
-def country_of(host: str) -> str | None:
+def find_country(host: str) -> str | None:
     """The ISO code of the country, `EU` where only that is known, or None."""
-    found = organisation_of(host)
+    found = find_organization(host)
     if found is not None:
         return found.country
     ending = host.lower().rstrip(".").rpartition(".")[2]
@@ -156,8 +156,8 @@ def _brand(labels: list[str]) -> str:
 
 
 @cache
-def _known() -> tuple[dict[str, Organisation], dict[str, Organisation]]:
-    rows = organisations()
+def _known() -> tuple[dict[str, Organization], dict[str, Organization]]:
+    rows = organizations()
     return (
         {host: row for row in rows for host in row.hosts},
         {brand: row for row in rows for brand in row.brands},

@@ -13,13 +13,13 @@ from typing import Protocol
 
 from eclair.util.lru import LruCache
 
-AT_ONCE = 16
+MAX_CONCURRENT_LOOKUPS = 16
 """Names that are resolved at once, each by a thread, so that a slow name server holds up nothing else."""
 
-KEPT = 60.0
+CACHE_TTL_S = 60.0
 """Seconds for which it is known where a name leads."""
 
-MOST = 500
+MAX_CACHED_NAMES = 500
 """Names of which that is known."""
 
 
@@ -29,21 +29,21 @@ class Resolver(Protocol):
     async def __call__(self, host: str, port: int) -> Sequence[tuple[str, int]]: ...
 
 
-class Names:
+class DnsCache:
     """Names resolved by `resolver`, by the system where there is none, and remembered for a minute by `clock`."""
 
     def __init__(self, resolver: Resolver | None = None, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._threads: ThreadPoolExecutor | None = None
         self._resolver = resolver or self._by_system
-        self._known = LruCache[tuple[str, int], tuple[float, Sequence[tuple[str, int]]]](MOST)
+        self._known = LruCache[tuple[str, int], tuple[float, Sequence[tuple[str, int]]]](MAX_CACHED_NAMES)
 
-    async def addresses(self, host: str, port: int) -> Sequence[tuple[str, int]]:
+    async def resolve(self, host: str, port: int) -> Sequence[tuple[str, int]]:
         """Those of a name; an address is its own. Raises OSError."""
         if _is_address(host):
             return [(host, port)]
         moment, found = self._known.get((host, port)) or (0.0, ())
-        if not found or self._clock() - moment > KEPT:
+        if not found or self._clock() - moment > CACHE_TTL_S:
             found = await self._resolver(host, port)
             self._known.put((host, port), (self._clock(), found))
         return found
@@ -55,7 +55,7 @@ class Names:
 
     async def _by_system(self, host: str, port: int) -> Sequence[tuple[str, int]]:
         if self._threads is None:
-            self._threads = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="eclair-names")
+            self._threads = ThreadPoolExecutor(MAX_CONCURRENT_LOOKUPS, thread_name_prefix="eclair-names")
         ask = partial(socket.getaddrinfo, host, port, 0, socket.SOCK_STREAM, flags=socket.AI_ADDRCONFIG)
         rows = await asyncio.get_running_loop().run_in_executor(self._threads, ask)
         return [(str(place[0]), int(place[1])) for _, _, _, _, place in rows]

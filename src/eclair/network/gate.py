@@ -9,11 +9,11 @@ from dataclasses import dataclass, field, replace
 from typing import NoReturn, Protocol
 
 from eclair.errors import Refused
-from eclair.network.policy import Purpose, Rules, is_loopback, located, seat, without_key
-from eclair.network.ssrf import LONGEST
+from eclair.network.policy import OutboundPolicy, Purpose, country_for, host_and_port, is_loopback, strip_secrets
+from eclair.network.ssrf import MAX_URL_CHARS
 from eclair.storage.audit import CallRecord, Verdict
 
-RUN: ContextVar[str | None] = ContextVar("run", default=None)
+CURRENT_RUN: ContextVar[str | None] = ContextVar("run", default=None)
 """The run for which whatever is called now is called. Of one that is not kept, the ledger keeps no addresses."""
 
 OWNER = "local"
@@ -21,7 +21,7 @@ OWNER = "local"
 
 
 @dataclass(frozen=True, slots=True)
-class Errand:
+class CallContext:
     """For whom and for what a call is made; `run` is that of `RUN` where it is None. `country` is that of the server,
     where the owner has stated it."""
 
@@ -31,7 +31,7 @@ class Errand:
     country: str | None = None
 
 
-class Recorder(Protocol):
+class CallRecorder(Protocol):
     """What keeps the calls."""
 
     def record(self, call: CallRecord) -> None:
@@ -40,15 +40,15 @@ class Recorder(Protocol):
 
 
 @dataclass(slots=True)
-class Out:
+class OutboundCall:
     """A call that is out. `address` is where the connection went; `sent` and `received` are bytes."""
 
-    errand: Errand
+    context: CallContext
     method: str
     url: str
     sent: int
-    moment: int
-    begun: float
+    started_ms: int
+    started: float
     run: str | None = None
     address: str | None = None
     status: int | None = None
@@ -56,72 +56,78 @@ class Out:
 
 
 @dataclass(frozen=True, slots=True)
-class Door:
+class OutboundGate:
     """Rules, and who records what they let out. The default lets nothing leave this machine."""
 
-    rules: Rules = field(default_factory=Rules)
-    recorder: Recorder | None = None
+    policy: OutboundPolicy = field(default_factory=OutboundPolicy)
+    recorder: CallRecorder | None = None
     clock: Callable[[], float] = time.time
 
-    def begin(self, method: str, url: str, errand: Errand, body: int = 0) -> Out | None:
+    def begin(self, method: str, url: str, context: CallContext, body_bytes: int = 0) -> OutboundCall | None:
         """A call that may go out now; None for one that stays on this machine, which is never recorded.
 
         `body` is its length in bytes. Raises Refused, having recorded that.
         """
         if is_loopback(url):
             return None
-        call = self._opened(method, url, errand, body)
-        fault = self.rules.fault(call.url, errand.purpose, errand.country)
+        call = self._new_call(method, url, context, body_bytes)
+        fault = self.policy.refusal(call.url, context.purpose, context.country)
         if fault is not None:
             self.refuse(call, Refused(fault))
         return call
 
-    def refuse_url(self, method: str, url: str, errand: Errand, why: Refused) -> NoReturn:
+    def refuse_url(self, method: str, url: str, context: CallContext, why: Refused) -> NoReturn:
         """Record that an address was refused, and raise `why`."""
-        self.refuse(self._opened(method, url, errand, 0), why)
+        self.refuse(self._new_call(method, url, context, 0), why)
 
-    def refuse(self, call: Out, why: Refused) -> NoReturn:
+    def refuse(self, call: OutboundCall, why: Refused) -> NoReturn:
         """Record that a call was refused, and raise `why`."""
         self._record(replace(call, sent=0), "refused", why.message)
         raise why
 
-    def end(self, call: Out, fault: str | None = None) -> None:
+    def end(self, call: OutboundCall, fault: str | None = None) -> None:
         """Record how a call ended; `fault` says what kept it from being answered whole."""
         self._record(call, "passed" if fault is None else "failed", fault)
 
-    def _opened(self, method: str, url: str, errand: Errand, body: int) -> Out:
-        url = url[:LONGEST].encode(errors="replace").decode()
-        host, _ = located(url)
+    def _new_call(self, method: str, url: str, context: CallContext, body: int) -> OutboundCall:
+        url = url[:MAX_URL_CHARS].encode(errors="replace").decode()
+        host, _ = host_and_port(url)
         asked = len(url.encode()) - len(host)
-        return Out(
-            errand, method, url, body + asked, int(self.clock() * 1000), time.perf_counter(), errand.run or RUN.get()
+        return OutboundCall(
+            context,
+            method,
+            url,
+            body + asked,
+            int(self.clock() * 1000),
+            time.perf_counter(),
+            context.run or CURRENT_RUN.get(),
         )
 
-    def _record(self, call: Out, verdict: Verdict, reason: str | None) -> None:
+    def _record(self, call: OutboundCall, verdict: Verdict, reason: str | None) -> None:
         if self.recorder is None:
             return
-        host, _ = located(call.url)
-        errand = call.errand
+        host, _ = host_and_port(call.url)
+        context = call.context
         self.recorder.record(
             CallRecord(
-                owner=errand.owner,
-                moment=call.moment,
-                purpose=errand.purpose,
+                owner=context.owner,
+                moment=call.started_ms,
+                purpose=context.purpose,
                 run=call.run,
                 method=call.method,
-                url=without_key(call.url),
+                url=strip_secrets(call.url),
                 host=host,
                 address=call.address,
-                country=errand.country or seat(host, errand.purpose),
+                country=context.country or country_for(host, context.purpose),
                 sent=call.sent,
                 received=call.received,
                 status=call.status,
-                milliseconds=(time.perf_counter() - call.begun) * 1000,
+                milliseconds=(time.perf_counter() - call.started) * 1000,
                 verdict=verdict,
                 reason=reason,
             )
         )
 
 
-CLOSED = Door()
+CLOSED_GATE = OutboundGate()
 """What is used where nobody gave a door."""

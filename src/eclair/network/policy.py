@@ -12,12 +12,12 @@ from typing import Literal
 from urllib.parse import urlsplit
 
 from eclair.errors import SettingsError
-from eclair.network.countries import EUROPEAN, country_of, organisation_of
-from eclair.network.ssrf import PORTS, Private, parsed_private
+from eclair.network.countries import EU_EEA_COUNTRIES, find_country, find_organization
+from eclair.network.ssrf import DEFAULT_PORTS, PrivateServices, parse_private_service
 from eclair.settings import Settings
 from eclair.util import loopback
 
-Policy = Literal["offline", "listed", "eu", "open"]
+PolicyMode = Literal["offline", "listed", "eu", "open"]
 Purpose = Literal["engine", "model", "search", "page", "feed", "robots"]
 """What a call is for: an answer, a model or program to be stored, the web's search services, pages and feeds."""
 
@@ -27,28 +27,28 @@ _KEYS = re.compile(r"([?&](?:api_?key|key|(?:access_)?token)=)[^&#]*", re.IGNORE
 
 
 @dataclass(frozen=True, slots=True)
-class Rules:
+class OutboundPolicy:
     """The policy, the `hosts` that it lists, and the `private` services that may be called in any. The default lets
     nothing out."""
 
-    policy: Policy = "offline"
+    mode: PolicyMode = "offline"
     hosts: tuple[str, ...] = ()
-    private: Private = field(default_factory=frozenset[tuple[str, int]])
+    private: PrivateServices = field(default_factory=frozenset[tuple[str, int]])
 
     @classmethod
-    def configured(cls, settings: Settings) -> Rules:
+    def from_settings(cls, settings: Settings) -> OutboundPolicy:
         """Raises SettingsError."""
         try:
-            private = frozenset(map(parsed_private, settings.private_addresses))
+            private = frozenset(map(parse_private_service, settings.private_addresses))
         except ValueError as error:
             raise SettingsError(f"`private_addresses` has an entry that is {error}.") from None
         return cls(settings.egress, settings.egress_hosts, private)
 
     @property
-    def sentence(self) -> str:
+    def description(self) -> str:
         """The policy in a sentence."""
         hosts = f" and {', '.join(self.hosts)}" if self.hosts else ""
-        match self.policy:
+        match self.mode:
             case "offline":
                 return "Policy `offline`: nothing leaves this machine, but to `private_addresses`."
             case "listed":
@@ -58,13 +58,13 @@ class Rules:
             case "open":
                 return "Policy `open`: whoever is needed is called, and every call is recorded."
 
-    def fault(self, url: str, purpose: Purpose, country: str | None = None) -> str | None:
+    def refusal(self, url: str, purpose: Purpose, country: str | None = None) -> str | None:
         """Why `url` may not be called, in a sentence that says what to do; None where it may. `country` is what the
         owner knows better than the address tells."""
-        host, port = located(url)
+        host, port = host_and_port(url)
         if is_loopback(url) or (host, port) in self.private:
             return None
-        match self.policy:
+        match self.mode:
             case "open":
                 return None
             case "offline":
@@ -77,9 +77,9 @@ class Rules:
                     return None
                 return f"{host} is not called: the policy is `listed`; add {host} to `egress_hosts` to allow it."
             case "eu":
-                where = country or seat(host, purpose)
-                own = purpose == "engine" and of_network(host)
-                if own or where in EUROPEAN or self._lists(host):
+                where = country or country_for(host, purpose)
+                own = purpose == "engine" and is_local_network(host)
+                if own or where in EU_EEA_COUNTRIES or self._lists(host):
                     return None
                 known = f"it belongs to {where}" if where else "nobody knows which country it belongs to"
                 return (
@@ -99,15 +99,15 @@ def is_loopback(url: str) -> bool:
     return host.endswith(".localhost") or loopback.is_loopback(host)
 
 
-def seat(host: str, purpose: Purpose) -> str | None:
+def country_for(host: str, purpose: Purpose) -> str | None:
     """The country of a host. Of an engine it is that of the organisation that runs it, whatever its name ends in."""
     if purpose != "engine":
-        return country_of(host)
-    runs = organisation_of(host)
+        return find_country(host)
+    runs = find_organization(host)
     return runs.country if runs is not None else None
 
 
-def of_network(host: str) -> bool:
+def is_local_network(host: str) -> bool:
     """Whether an address, or a name that only a local network has, is not of the internet. A name with dots can lead
     anywhere."""
     try:
@@ -117,16 +117,16 @@ def of_network(host: str) -> bool:
     return address.is_private or address.is_link_local
 
 
-def located(url: str) -> tuple[str, int]:
+def host_and_port(url: str) -> tuple[str, int]:
     """The host and the port that a URL names; empty and 0 where it names none."""
     try:
         parts = urlsplit(url)
-        return (parts.hostname or "").rstrip("."), parts.port or PORTS.get(parts.scheme, 0)
+        return (parts.hostname or "").rstrip("."), parts.port or DEFAULT_PORTS.get(parts.scheme, 0)
     except ValueError:
         return "", 0
 
 
-def without_login(url: str) -> str:
+def strip_login(url: str) -> str:
     """The URL without a user and a password."""
     try:
         parts = urlsplit(url)
@@ -135,6 +135,6 @@ def without_login(url: str) -> str:
     return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
 
 
-def without_key(url: str) -> str:
+def strip_secrets(url: str) -> str:
     """The URL without a user, a password, or the key that some services want as a parameter."""
-    return _KEYS.sub(r"\1…", without_login(url))
+    return _KEYS.sub(r"\1…", strip_login(url))

@@ -18,7 +18,7 @@ import aiohttp
 from aiohttp.connector import Connection
 
 from eclair.errors import Refused
-from eclair.network.gate import Door, Errand, Out
+from eclair.network.gate import CallContext, OutboundCall, OutboundGate
 
 
 class Unreachable(Exception):
@@ -29,15 +29,15 @@ class TimedOut(Exception):
     """The server stayed silent for too long."""
 
 
-class BrokenOff(Exception):
+class BrokenReply(Exception):
     """The reply stopped half way, or was no HTTP."""
 
 
-class TooMuch(Exception):
+class ReplyTooLarge(Exception):
     """The reply is longer than it may be."""
 
 
-class Response(aiohttp.ClientResponse):
+class PeerResponse(aiohttp.ClientResponse):
     """Keeps the address that the connection went to, which the library forgets once the reply has come."""
 
     peer: str | None = None
@@ -67,24 +67,24 @@ class Reply(ABC):
         Raises BrokenOff and TimedOut.
         """
 
-    async def body(self, limit: int = sys.maxsize) -> bytes:
+    async def body(self, max_bytes: int = sys.maxsize) -> bytes:
         """The whole body, cut at `limit` bytes."""
         parts: list[bytes] = []
         length = 0
-        while length < limit and (chunk := await self.read()):
+        while length < max_bytes and (chunk := await self.read()):
             parts.append(chunk)
             length += len(chunk)
-        return b"".join(parts)[:limit]
+        return b"".join(parts)[:max_bytes]
 
 
-class Stream(Reply):
+class StreamedReply(Reply):
     """A reply of an engine or of who has files, however long it is."""
 
     def __init__(self, response: aiohttp.ClientResponse) -> None:
         super().__init__(response.status, response.headers, str(response.url))
         self._response = response
 
-    def first(self, header: str) -> str | None:
+    def first_header(self, header: str) -> str | None:
         """What the first of the replies that led here, by redirects, says under `header`."""
         heads = (reply.headers for reply in (*self._response.history, self._response))
         return next((head[header] for head in heads if header in head), None)
@@ -94,13 +94,13 @@ class Stream(Reply):
         try:
             chunk = await self._response.content.readany()
         except TimeoutError as error:
-            raise TimedOut(reason(error)) from error
+            raise TimedOut(describe_error(error)) from error
         except (aiohttp.ClientError, ConnectionError) as error:
-            raise BrokenOff(reason(error)) from error
+            raise BrokenReply(describe_error(error)) from error
         self.received += len(chunk)
         return chunk
 
-    async def rest(self, seconds: float) -> None:
+    async def pause(self, seconds: float) -> None:
         """Leave what comes meanwhile to the system, so that the next read takes it in one piece."""
         if seconds == 0:
             return
@@ -114,13 +114,13 @@ class Stream(Reply):
         finally:
             transport.resume_reading()
 
-    async def finish(self, within: float) -> None:
+    async def drain(self, timeout_s: float) -> None:
         """Give the server a moment to end the reply, so that its connection can serve again."""
         try:
-            async with asyncio.timeout(within):
+            async with asyncio.timeout(timeout_s):
                 while await self.read():
                     pass
-        except (TimeoutError, TimedOut, BrokenOff):
+        except (TimeoutError, TimedOut, BrokenReply):
             return
 
     def close(self) -> None:
@@ -131,14 +131,14 @@ class Stream(Reply):
             self._response.close()
 
 
-class Trip:
+class AuditedCall:
     """The calls that one request makes: several where redirects are followed, or where it is sent again. As a
     middleware of the client it has each of them pass the door."""
 
-    def __init__(self, door: Door, errand: Errand) -> None:
-        self._door = door
-        self._errand = errand
-        self._out: Out | None = None
+    def __init__(self, gate: OutboundGate, context: CallContext) -> None:
+        self._gate = gate
+        self._context = context
+        self._out: OutboundCall | None = None
         self.reply: Reply | None = None
 
     async def __call__(
@@ -151,7 +151,7 @@ class Trip:
         except Refused as why:
             self._refuse(why)
         finally:
-            if self._out is not None and isinstance(request.response, Response):
+            if self._out is not None and isinstance(request.response, PeerResponse):
                 self._out.address = request.response.peer
         if self._out is not None:
             self._out.status = response.status
@@ -162,30 +162,30 @@ class Trip:
         out, self._out = self._out, None
         if out is not None:
             out.received = self.reply.received if self.reply is not None else 0
-            self._door.end(out, fault)
+            self._gate.end(out, fault)
 
     def _begin(self, request: aiohttp.ClientRequest) -> None:
         """Let a call out, and record the one before it. Raises Refused."""
         unanswered = self._out is not None and self._out.status is None
         self.end("The connection closed before the reply began; the request was sent again." if unanswered else None)
         length = int(request.headers.get("Content-Length", "0"))
-        self._out = self._door.begin(request.method, str(request.url), self._errand, length)
+        self._out = self._gate.begin(request.method, str(request.url), self._context, length)
 
     def _refuse(self, why: Refused) -> NoReturn:
         """Record that the call was not let out after all, and raise `why`."""
         out, self._out = self._out, None
         if out is not None:
-            self._door.refuse(out, why)
+            self._gate.refuse(out, why)
         raise why
 
 
 @contextmanager
-def trip(door: Door, errand: Errand) -> Generator[Trip]:
+def audited_call(gate: OutboundGate, context: CallContext) -> Generator[AuditedCall]:
     """What records the calls of the requests that are made with it, however they end."""
-    taken = Trip(door, errand)
+    taken = AuditedCall(gate, context)
     try:
         yield taken
-    except (Unreachable, TimedOut, BrokenOff, TooMuch) as error:
+    except (Unreachable, TimedOut, BrokenReply, ReplyTooLarge) as error:
         taken.end(str(error))
         raise
     finally:
@@ -193,31 +193,31 @@ def trip(door: Door, errand: Errand) -> Generator[Trip]:
 
 
 @asynccontextmanager
-async def sent(request: Awaitable[aiohttp.ClientResponse], trip: Trip) -> AsyncGenerator[Stream]:
+async def open_reply(request: Awaitable[aiohttp.ClientResponse], trip: AuditedCall) -> AsyncGenerator[StreamedReply]:
     """The reply to a request, closed at the end. Raises Unreachable, TimedOut and BrokenOff."""
-    response = await answered(request)
-    reply = trip.reply = Stream(response)
+    response = await send_request(request)
+    reply = trip.reply = StreamedReply(response)
     try:
         yield reply
     finally:
         reply.close()
 
 
-async def answered(request: Awaitable[aiohttp.ClientResponse]) -> aiohttp.ClientResponse:
+async def send_request(request: Awaitable[aiohttp.ClientResponse]) -> aiohttp.ClientResponse:
     """The response to a request. Raises Unreachable, TimedOut and BrokenOff."""
     try:
         return await request
     except (aiohttp.ConnectionTimeoutError, aiohttp.ClientConnectorError) as error:
-        raise Unreachable(reason(error)) from error
+        raise Unreachable(describe_error(error)) from error
     except TimeoutError as error:
-        raise TimedOut(reason(error)) from error
+        raise TimedOut(describe_error(error)) from error
     except (aiohttp.ClientConnectionError, aiohttp.InvalidURL, OSError) as error:
-        raise Unreachable(reason(error)) from error
+        raise Unreachable(describe_error(error)) from error
     except aiohttp.ClientError as error:
-        raise BrokenOff(reason(error)) from error
+        raise BrokenReply(describe_error(error)) from error
 
 
-def reason(error: BaseException) -> str:
+def describe_error(error: BaseException) -> str:
     """What went wrong in a few words, for the middle of a sentence."""
     if isinstance(error, aiohttp.ConnectionTimeoutError):
         return os.strerror(errno.ETIMEDOUT)

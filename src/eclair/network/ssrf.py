@@ -19,16 +19,16 @@ from eclair.errors import Refused
 from eclair.util import loopback
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
-Private = frozenset[tuple[str, int]]
+PrivateServices = frozenset[tuple[str, int]]
 """Hosts, each with a port, that may be reached although they are not of the open web."""
 
-LONGEST = 8192
+MAX_URL_CHARS = 8192
 """Characters of a URL."""
 
-PORTS = {"http": 80, "https": 443}
+DEFAULT_PORTS = {"http": 80, "https": 443}
 
 # fmt: off
-BLOCKED = frozenset((
+BLOCKED_PORTS = frozenset((
     1433, 1521, 1719, 1720, 1723, 2049, 2375, 2376, 2379, 3306, 3389, 3659, 4045, 4190, 5060, 5061, 5432,
     5672, 5900, 5985, 6000, 6379, 6443, 6566, 6665, 6666, 6667, 6668, 6669, 6679, 6697, 9092, 9200, 9300,
     10080, 10250, 11211, 27017,
@@ -57,7 +57,7 @@ _SPECIAL = tuple(
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
+class CheckedUrl:
     """A checked URL. `host` is a name in ASCII and lower case, or an address without brackets."""
 
     url: str
@@ -70,42 +70,42 @@ class Target:
         return self.scheme, self.host, self.port
 
 
-def target(url: str, private: Private = frozenset()) -> Target:
+def check_url(url: str, private: PrivateServices = frozenset()) -> CheckedUrl:
     """What `url` names. Raises Refused for what is no plain address of the open web or of `private`."""
     parts, port = _split(url)
-    if parts.scheme not in PORTS:
+    if parts.scheme not in DEFAULT_PORTS:
         raise Refused(f"{_shown(url)} is not of the web; only http:// and https:// are opened.")
     if "@" in parts.netloc:
         raise Refused("The address holds a user name or password; leave out what stands before the @.")
     if not parts.hostname:
         raise Refused(f"{_shown(url)} names no server; write it as https://, a name and a path.")
     host = _host(parts.hostname, literal="[" in parts.netloc)
-    number = PORTS[parts.scheme] if port is None else port
+    number = DEFAULT_PORTS[parts.scheme] if port is None else port
     if (host, number) not in private:
         _check_host(host)
         _check_port(host, number)
     shown = f"[{host}]" if ":" in host else host
-    netloc = shown if number == PORTS[parts.scheme] else f"{shown}:{number}"
+    netloc = shown if number == DEFAULT_PORTS[parts.scheme] else f"{shown}:{number}"
     rebuilt = SplitResult(parts.scheme, netloc, parts.path or "/", parts.query, "").geturl()
-    return Target(rebuilt, parts.scheme, host, number)
+    return CheckedUrl(rebuilt, parts.scheme, host, number)
 
 
-def check_resolved(host: str, port: int, found: Iterable[tuple[str, int]], private: Private) -> None:
+def check_addresses(host: str, port: int, found: Iterable[tuple[str, int]], private: PrivateServices) -> None:
     """Raises Refused if one of the addresses (each with its port) that the name leads to is not of the open web."""
     if (host, port) in private:
         return
     for address, there in found:
         if (address, there) in private:
             continue
-        if not is_open(ipaddress.ip_address(address.partition("%")[0])):
+        if not is_public(ipaddress.ip_address(address.partition("%")[0])):
             raise Refused(_closed(host, f"leads to {address}"))
 
 
-def is_open(address: Address) -> bool:
+def is_public(address: Address) -> bool:
     """Whether an address is one of the internet, and not of this machine or of the network that it is in."""
     if isinstance(address, ipaddress.IPv6Address):
         if address in _NAT64:  # the way to IPv4 in a network that has only IPv6
-            return is_open(ipaddress.IPv4Address(int(address) & 0xFFFFFFFF))
+            return is_public(ipaddress.IPv4Address(int(address) & 0xFFFFFFFF))
         if address not in _GLOBAL6:
             return False
     if not address.is_global or address.is_multicast or address.is_reserved:
@@ -115,7 +115,7 @@ def is_open(address: Address) -> bool:
     )
 
 
-def parsed_private(text: str) -> tuple[str, int]:
+def parse_private_service(text: str) -> tuple[str, int]:
     """A host and its port, of `host:port`, `192.0.2.1:port` or `[2001:db8::1]:port`. Raises ValueError."""
     host, colon, port = text.strip().lower().rpartition(":")
     if not colon or not port.isascii() or not port.isdigit() or not 0 < int(port) < 65536:
@@ -131,8 +131,8 @@ def parsed_private(text: str) -> tuple[str, int]:
 
 
 def _split(url: str) -> tuple[SplitResult, int | None]:
-    if len(url) > LONGEST:
-        raise Refused(f"The address is longer than {LONGEST} characters; use a shorter one.")
+    if len(url) > MAX_URL_CHARS:
+        raise Refused(f"The address is longer than {MAX_URL_CHARS} characters; use a shorter one.")
     if not url.isprintable() or " " in url.strip() or "\\" in url:
         raise Refused("The address holds spaces, line breaks or other characters that none has; copy it again.")
     try:
@@ -172,12 +172,12 @@ def _check_host(host: str) -> None:
         address = ipaddress.ip_address(host)
     except ValueError:
         return
-    if not is_open(address):
+    if not is_public(address):
         raise Refused(_closed(host, "is not of the open web"))
 
 
 def _check_port(host: str, port: int) -> None:
-    if (port < 1024 and port not in PORTS.values()) or port in BLOCKED:
+    if (port < 1024 and port not in DEFAULT_PORTS.values()) or port in BLOCKED_PORTS:
         raise Refused(
             f"Port {port} of {host} is not one of the web; if it is meant, name {host}:{port} in `private_addresses`."
         )

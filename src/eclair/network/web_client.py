@@ -21,11 +21,20 @@ from yarl import URL
 from eclair import __version__
 from eclair.errors import Refused
 from eclair.network import ssrf
-from eclair.network.dns import Names, Resolver
-from eclair.network.gate import Door, Errand
-from eclair.network.policy import located
-from eclair.network.response import BrokenOff, Reply, Response, TimedOut, Trip, Unreachable, answered, trip
-from eclair.network.web_response import Page
+from eclair.network.dns import DnsCache, Resolver
+from eclair.network.gate import CallContext, OutboundGate
+from eclair.network.policy import host_and_port
+from eclair.network.response import (
+    AuditedCall,
+    BrokenReply,
+    PeerResponse,
+    Reply,
+    TimedOut,
+    Unreachable,
+    audited_call,
+    send_request,
+)
+from eclair.network.web_response import WebReply
 
 CONNECT_TIMEOUT_S = 5.0
 
@@ -47,14 +56,16 @@ FOR_ANYBODY = frozenset(("accept", "accept-language", "user-agent"))
 _NOT_CODED = re.compile(r"%(?![0-9A-Fa-f]{2})")
 
 
-class Browser:
+class WebClient:
     """Client for the open web. Each name is resolved once, every address that it leads to is checked, and one of those
     is called. `resolver` replaces the system's; `certificates` is a further file of authorities.
     """
 
-    def __init__(self, door: Door, *, resolver: Resolver | None = None, certificates: str | None = None) -> None:
-        self._door = door
-        self._names = Names(resolver)
+    def __init__(
+        self, gate: OutboundGate, *, resolver: Resolver | None = None, certificates: str | None = None
+    ) -> None:
+        self._gate = gate
+        self._names = DnsCache(resolver)
         self._certificates = certificates
         self._context: ssl.SSLContext | None = None
         self._session: aiohttp.ClientSession | None = None
@@ -63,12 +74,12 @@ class Browser:
     async def get(
         self,
         url: str,
-        errand: Errand,
+        context: CallContext,
         *,
         headers: Mapping[str, str] | None = None,
-        within: float = 10.0,
-        limit: int = MAX_REPLY_BYTES,
-        redirects: int = 5,
+        timeout_s: float = 10.0,
+        max_bytes: int = MAX_REPLY_BYTES,
+        max_redirects: int = 5,
     ) -> AsyncGenerator[Reply]:
         """Fetch, following so many redirects. All of it, the body too, is to be there `within` seconds and to have
         `limit` bytes at most once it is unpacked.
@@ -78,13 +89,13 @@ class Browser:
         """
         headers, origin = dict(headers or {}), None
         hops: list[tuple[int, str]] = []
-        deadline = asyncio.get_running_loop().time() + within
-        for _ in range(redirects + 1):
-            place = self._checked("GET", url, errand)
+        deadline = asyncio.get_running_loop().time() + timeout_s
+        for _ in range(max_redirects + 1):
+            place = self._checked("GET", url, context)
             if origin not in (None, place.origin):
                 headers = {name: value for name, value in headers.items() if name.lower() in FOR_ANYBODY}
             origin = place.origin
-            async with self._call("GET", place, None, errand, headers, within, deadline, limit) as reply:
+            async with self._call("GET", place, None, context, headers, timeout_s, deadline, max_bytes) as reply:
                 onward = reply.headers.get("Location") if reply.status in REDIRECTS else None
                 if onward is None:
                     reply.hops = tuple(hops)
@@ -93,23 +104,25 @@ class Browser:
                 status = reply.status
             url = _joined(place.url, onward)
             hops.append((status, url))
-        raise BrokenOff(f"{located(url)[0]} is where more than {redirects} redirects in a row lead; it was not read.")
+        raise BrokenReply(
+            f"{host_and_port(url)[0]} is where more than {max_redirects} redirects in a row lead; it was not read."
+        )
 
     @asynccontextmanager
     async def post(
         self,
         url: str,
         body: bytes,
-        errand: Errand,
+        context: CallContext,
         *,
         headers: Mapping[str, str] | None = None,
-        within: float = 10.0,
-        limit: int = MAX_REPLY_BYTES,
+        timeout_s: float = 10.0,
+        max_bytes: int = MAX_REPLY_BYTES,
     ) -> AsyncGenerator[Reply]:
         """Send `body`, and follow no redirect; else as `get`."""
-        deadline = asyncio.get_running_loop().time() + within
-        place = self._checked("POST", url, errand)
-        async with self._call("POST", place, body, errand, headers or {}, within, deadline, limit) as reply:
+        deadline = asyncio.get_running_loop().time() + timeout_s
+        place = self._checked("POST", url, context)
+        async with self._call("POST", place, body, context, headers or {}, timeout_s, deadline, max_bytes) as reply:
             yield reply
 
     async def close(self) -> None:
@@ -117,27 +130,27 @@ class Browser:
             await self._session.close()
         self._names.close()
 
-    def _checked(self, method: str, url: str, errand: Errand) -> ssrf.Target:
+    def _checked(self, method: str, url: str, context: CallContext) -> ssrf.CheckedUrl:
         try:
-            return ssrf.target(url, self._door.rules.private)
+            return ssrf.check_url(url, self._gate.policy.private)
         except Refused as why:
-            self._door.refuse_url(method, url, errand, why)
+            self._gate.refuse_url(method, url, context, why)
 
     @asynccontextmanager
     async def _call(
         self,
         method: str,
-        place: ssrf.Target,
+        place: ssrf.CheckedUrl,
         body: bytes | None,
-        errand: Errand,
+        context: CallContext,
         headers: Mapping[str, str],
         within: float,
         deadline: float,
         limit: int,
-    ) -> AsyncGenerator[Page]:
+    ) -> AsyncGenerator[WebReply]:
         late = f"{place.host} was not done within {within:g} seconds."
-        url = coded(place.url)
-        with trip(self._door, errand) as taken:
+        url = percent_encode(place.url)
+        with audited_call(self._gate, context) as taken:
             try:
                 async with asyncio.timeout_at(deadline):
                     response = await self._sent(method, url, body, headers, taken)
@@ -145,20 +158,20 @@ class Browser:
                 raise TimedOut(late) from None
             except Unreachable as error:
                 raise Unreachable(f"{place.host} cannot be reached: {error}.") from error
-            except BrokenOff as error:
-                raise BrokenOff(f"What {place.host} sends is no HTTP that can be read.") from error
-            page = taken.reply = Page(response, url, place.host, deadline, late, limit)
+            except BrokenReply as error:
+                raise BrokenReply(f"What {place.host} sends is no HTTP that can be read.") from error
+            page = taken.reply = WebReply(response, url, place.host, deadline, late, limit)
             try:
                 yield page
             finally:
                 page.close()
 
     async def _sent(
-        self, method: str, url: str, body: bytes | None, headers: Mapping[str, str], taken: Trip
+        self, method: str, url: str, body: bytes | None, headers: Mapping[str, str], taken: AuditedCall
     ) -> aiohttp.ClientResponse:
         """The response, once its head is there. GET is sent once more where the connection closes before that."""
         given = {name.lower() for name in headers}
-        return await answered(
+        return await send_request(
             self._open().request(
                 method,
                 URL(url, encoded=True),
@@ -177,13 +190,13 @@ class Browser:
                 connector=aiohttp.TCPConnector(
                     limit=MAX_CONNECTIONS,
                     keepalive_timeout=KEEP_ALIVE_S,
-                    resolver=_CheckedResolver(self._names, self._door.rules.private),
+                    resolver=_CheckedResolver(self._names, self._gate.policy.private),
                     use_dns_cache=False,
                 ),
                 timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_TIMEOUT_S),
                 auto_decompress=False,  # a few bytes may unpack to gigabytes: `Page` unpacks within its limit
                 cookie_jar=aiohttp.DummyCookieJar(),
-                response_class=Response,
+                response_class=PeerResponse,
             )
         return self._session
 
@@ -200,7 +213,7 @@ class _CheckedResolver(AbstractResolver):
     """Resolver of the connector, which calls exactly the addresses that were checked here. Addresses in a URL do not
     come here; `ssrf.target` has checked those."""
 
-    def __init__(self, names: Names, private: ssrf.Private) -> None:
+    def __init__(self, names: DnsCache, private: ssrf.PrivateServices) -> None:
         self._names = names
         self._private = private
 
@@ -208,10 +221,10 @@ class _CheckedResolver(AbstractResolver):
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
     ) -> list[ResolveResult]:
         """Raises OSError, and Refused for a name that leads to where nobody may go."""
-        found = await self._names.addresses(host, port)
+        found = await self._names.resolve(host, port)
         if not found:
             raise OSError("Name leads nowhere")
-        ssrf.check_resolved(host, port, found, self._private)
+        ssrf.check_addresses(host, port, found, self._private)
         return [
             ResolveResult(
                 hostname=host,
@@ -228,7 +241,7 @@ class _CheckedResolver(AbstractResolver):
         """The names are the client's to close."""
 
 
-def coded(url: str) -> str:
+def percent_encode(url: str) -> str:
     """The URL with every character coded that may not be sent as it is."""
     return quote(_NOT_CODED.sub("%25", url), safe="%:/?#[]@!$&'()*+,;=-._~")
 

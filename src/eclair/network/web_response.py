@@ -8,11 +8,11 @@ import zlib
 
 import aiohttp
 
-from eclair.network.response import BrokenOff, Reply, TimedOut, TooMuch
+from eclair.network.response import BrokenReply, Reply, ReplyTooLarge, TimedOut
 from eclair.util.humanize import size
 
 
-class Page(Reply):
+class WebReply(Reply):
     """A reply of which `limit` bytes at most are given, unpacked, until the loop's clock shows `deadline`.
 
     What it raises is a whole sentence, `late` that of TimedOut.
@@ -43,7 +43,7 @@ class Page(Reply):
             if plain:
                 return plain
         if self._packed is not None and not self._packed.whole:
-            raise BrokenOff(f"What {self._host} sends stops half way; try again.")
+            raise BrokenReply(f"What {self._host} sends stops half way; try again.")
         return b""
 
     def close(self) -> None:
@@ -57,7 +57,7 @@ class Page(Reply):
         except TimeoutError:
             raise TimedOut(self._late) from None
         except (aiohttp.ClientError, ConnectionError) as error:
-            raise BrokenOff(f"What {self._host} sends stops half way or is no HTTP; try again.") from error
+            raise BrokenReply(f"What {self._host} sends stops half way or is no HTTP; try again.") from error
         self.received += len(chunk)
         return chunk
 
@@ -67,10 +67,10 @@ class Page(Reply):
         try:
             return self._packed.feed(chunk, self._limit - self._given + 1)
         except zlib.error:
-            raise BrokenOff(f"What {self._host} sends cannot be unpacked.") from None
+            raise BrokenReply(f"What {self._host} sends cannot be unpacked.") from None
 
-    def _too_much(self) -> TooMuch:
-        return TooMuch(f"What {self._host} sends is more than the {size(self._limit)} that are read.")
+    def _too_much(self) -> ReplyTooLarge:
+        return ReplyTooLarge(f"What {self._host} sends is more than the {size(self._limit)} that are read.")
 
 
 class _Packed:

@@ -17,8 +17,8 @@ from eclair.app import OWNER, App
 from eclair.errors import InvalidInput, TooLarge
 from eclair.llm.base import JSON, Picture, Request, Said
 from eclair.models.catalog import SIDE
-from eclair.network.gate import Errand
-from eclair.network.response import BrokenOff, TimedOut, TooMuch, Unreachable
+from eclair.network.gate import CallContext
+from eclair.network.response import BrokenReply, ReplyTooLarge, TimedOut, Unreachable
 from eclair.schema.models import Model
 
 MOST = 50
@@ -105,13 +105,13 @@ async def _fetched(app: App, address: str, most: int) -> bytes:
     """Raises InvalidInput where it cannot be fetched, and Refused where it may not."""
     host = urlsplit(address).hostname or address[:80]
     try:
-        errand = Errand(OWNER, "page")
+        context = CallContext(OWNER, "page")
         headers = {"Accept": "image/*"}
-        async with app.browser.get(address, errand, headers=headers, within=WITHIN, limit=most) as reply:
+        async with app.browser.get(address, context, headers=headers, timeout_s=WITHIN, max_bytes=most) as reply:
             if reply.status != 200:
                 raise InvalidInput(f"The picture at {host} is not there ({reply.status}); send it as a data: URL.")
             return await reply.body(most)
-    except (Unreachable, TimedOut, BrokenOff, TooMuch) as error:
+    except (Unreachable, TimedOut, BrokenReply, ReplyTooLarge) as error:
         raise InvalidInput(f"The picture at {host} cannot be fetched ({error}); send it as a data: URL.") from error
 
 

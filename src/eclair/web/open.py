@@ -12,8 +12,8 @@ from eclair.documents.embeddings import Embedder
 from eclair.documents.retriever import AskFor
 from eclair.images.base import Generator
 from eclair.llm.base import Engine, Piece, Request
-from eclair.network.client import Browser, Resolver
-from eclair.network.gate import Door
+from eclair.network.client import Resolver, WebClient
+from eclair.network.gate import OutboundGate
 from eclair.schema.models import Model
 from eclair.schema.web import Query
 from eclair.settings import Settings
@@ -33,9 +33,9 @@ class Surroundings:
     seconds since 1970, what draws besides. Only who writes a program can say so; no setting can."""
 
     resolver: Resolver | None = None
-    services: Callable[[Browser], Sequence[SearchService]] = lambda browser: ()
+    services: Callable[[WebClient], Sequence[SearchService]] = lambda browser: ()
     now: Callable[[], float] = time.time
-    generators: Callable[[Door], Sequence[Generator]] = lambda door: ()
+    generators: Callable[[OutboundGate], Sequence[Generator]] = lambda gate: ()
 
     def today(self) -> date:
         return date.fromtimestamp(self.now())
@@ -57,7 +57,7 @@ class World:
 @asynccontextmanager
 async def open_world(
     settings: Settings,
-    browser: Browser,
+    browser: WebClient,
     kept: WebStore | None,
     embedder: Embedder | None,
     ask: AskFor,

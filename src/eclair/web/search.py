@@ -14,7 +14,7 @@ from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from datetime import date
 
-from eclair.network.client import Browser, Errand
+from eclair.network.client import CallContext, WebClient
 from eclair.schema.events import StepFinished, StepStarted
 from eclair.schema.ids import new_id
 from eclair.schema.messages import Outcome, Step
@@ -116,7 +116,7 @@ class WebSearch:
         self._records = {service.name: _Record() for service in services}
 
     @classmethod
-    def configured(cls, settings: Settings, browser: Browser, given: Sequence[SearchService] = ()) -> WebSearch:
+    def configured(cls, settings: Settings, browser: WebClient, given: Sequence[SearchService] = ()) -> WebSearch:
         """With the services that the settings name, and what else is `given`. Raises SettingsError."""
         services = known(settings, browser, given)
         asked = chosen(settings, services)
@@ -142,7 +142,7 @@ class WebSearch:
         return record.fault if record is not None else None
 
     async def find(
-        self, queries: Sequence[Query], errand: Errand, *, within: float
+        self, queries: Sequence[Query], context: CallContext, *, within: float
     ) -> AsyncGenerator[StepStarted | StepFinished | Ranked, None]:
         """Ask every service: the start and the end of each, and what was found whenever that has changed.
 
@@ -153,7 +153,7 @@ class WebSearch:
         if not queries:
             return
         asked = [_Asked(service, new_id("step"), self._clock()) for service in await self.services()]
-        tasks = {asyncio.create_task(self._ask(one, queries, errand, until)): one for one in asked}
+        tasks = {asyncio.create_task(self._ask(one, queries, context, until)): one for one in asked}
         days = min((query.days for query in queries if query.days is not None), default=None)
         shown: tuple[Hit, ...] = ()
         try:
@@ -183,14 +183,14 @@ class WebSearch:
         took = ((one.ended or self._clock()) - one.began) * 1000
         return StepFinished(one.step, round(took, 1), one.outcome, one.count)
 
-    async def _ask(self, one: _Asked, queries: Sequence[Query], errand: Errand, until: float) -> None:
+    async def _ask(self, one: _Asked, queries: Sequence[Query], context: CallContext, until: float) -> None:
         """Put the queries of the first one's language to it, and the others if it finds little."""
         first = [query for query in queries if query.language == queries[0].language]
         others = [query for query in queries if query.language != queries[0].language]
         try:
-            await self._put(one, first, errand, until)
+            await self._put(one, first, context, until)
             if one.count < THIN and others:
-                await self._put(one, others, errand, until)
+                await self._put(one, others, context, until)
         except ServiceFailed as error:
             if not one.lists:
                 one.outcome = error.outcome
@@ -206,13 +206,13 @@ class WebSearch:
         one.outcome = "done" if one.count else "nothing"
         self._records[one.service.name] = _Record()
 
-    async def _put(self, one: _Asked, queries: Sequence[Query], errand: Errand, until: float) -> None:
+    async def _put(self, one: _Asked, queries: Sequence[Query], context: CallContext, until: float) -> None:
         """Raises ServiceFailed where no query was answered."""
         faults: list[ServiceFailed] = []
 
         async def put(query: Query) -> None:
             try:
-                hits = await self._hedged(one.service, query, errand, until)
+                hits = await self._hedged(one.service, query, context, until)
             except ServiceFailed as error:
                 faults.append(error)
                 return
@@ -223,11 +223,11 @@ class WebSearch:
         if len(faults) == len(queries):
             raise faults[0]
 
-    async def _hedged(self, service: SearchService, query: Query, errand: Errand, until: float) -> list[Hit]:
+    async def _hedged(self, service: SearchService, query: Query, context: CallContext, until: float) -> list[Hit]:
         """What it answers; a connection that stalls is not waited for where asking twice costs nothing."""
 
         def find() -> Awaitable[list[Hit]]:
-            return service.find(query, EACH, errand, max(0.05, until - self._clock()))
+            return service.find(query, EACH, context, max(0.05, until - self._clock()))
 
         first = asyncio.ensure_future(find())
         tries = {first}
@@ -265,11 +265,11 @@ class Found:
     hits: tuple[Hit, ...]
 
 
-async def search(web: WebSearch, queries: Sequence[Query], errand: Errand, *, within: float) -> Found:
+async def search(web: WebSearch, queries: Sequence[Query], context: CallContext, *, within: float) -> Found:
     """A whole search, for who has no use for what comes meanwhile."""
     steps: dict[str, Step] = {}
     hits: tuple[Hit, ...] = ()
-    async with aclosing(web.find(queries, errand, within=within)) as events:
+    async with aclosing(web.find(queries, context, within=within)) as events:
         async for event in events:
             match event:
                 case StepStarted():

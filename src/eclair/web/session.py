@@ -15,7 +15,7 @@ from typing import Protocol
 
 from eclair.generation.fallback import stopped
 from eclair.llm.base import Engine
-from eclair.network.gate import Errand
+from eclair.network.gate import CallContext
 from eclair.schema.events import StepFinished, StepStarted
 from eclair.schema.messages import Outcome
 from eclair.schema.models import Model
@@ -46,7 +46,7 @@ THINKING = 1 / 3
 class Reading(Protocol):
     """What reads pages, as `fetch.Reader` does."""
 
-    async def read(self, url: str, errand: Errand, *, within: float) -> WebPage: ...
+    async def read(self, url: str, context: CallContext, *, within: float) -> WebPage: ...
 
     async def warm(self) -> None: ...
 
@@ -197,9 +197,9 @@ class Look:
             self._outside.today(),
             self._left() * THINKING,
         )
-        errand = Errand(sought.owner, "search", sought.run)
+        context = CallContext(sought.owner, "search", sought.run)
         answered = 0
-        async with aclosing(self._outside.search.find(queries, errand, within=self._left())) as looked:
+        async with aclosing(self._outside.search.find(queries, context, within=self._left())) as looked:
             async for what in looked:
                 if isinstance(what, Ranked):
                     self._hits = what.hits
@@ -221,10 +221,10 @@ class Look:
         """Read a page. Where it does not say of what day it is, the day is that by which it was found."""
         step, began = f"page{number}", time.monotonic()
         self._queue.put_nowait(StepStarted(step, "fetch", hit.url))
-        errand = Errand(self._sought.owner, "page", self._sought.run)
+        context = CallContext(self._sought.owner, "page", self._sought.run)
         outcome: Outcome
         try:
-            page = await self._outside.reader.read(hit.url, errand, within=min(PAGE, self._left()))
+            page = await self._outside.reader.read(hit.url, context, within=min(PAGE, self._left()))
             page = page if page.published is not None else replace(page, published=hit.published)
             found = await asyncio.to_thread(pieces, number, page)
             self._queue.put_nowait(_Read(number, page, tuple(found[:LONGEST])))

@@ -20,8 +20,8 @@ from eclair.errors import EngineBroken, EngineBusy, EngineRefused, EngineUnavail
 from eclair.images.backends import http as http_backend
 from eclair.images.backends.servers import PictureServer, PictureServers
 from eclair.llm.servers.bfl import HOSTS, KEY, root
-from eclair.network.client import Errand, Http
-from eclair.network.gate import CLOSED, Door
+from eclair.network.client import CallContext, HttpClient
+from eclair.network.gate import CLOSED_GATE, OutboundGate
 from eclair.schema.images import Drawn, Job, PictureModel, Progress
 
 NAME = "bfl"
@@ -74,12 +74,12 @@ class BlackForestLabs:
         servers: PictureServers,
         taken: frozenset[str] = frozenset(),
         *,
-        door: Door = CLOSED,
+        gate: OutboundGate = CLOSED_GATE,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._servers = servers
         self._taken = taken
-        self._door = door
+        self._gate = gate
         self._sleep = sleep
 
     async def models(self) -> Sequence[PictureModel]:
@@ -96,18 +96,18 @@ class BlackForestLabs:
         if server.problem is not None:
             raise server.problem
         _check(model, endpoint, job)
-        errand = Errand(owner, "engine", run, server.country)
-        keyed = Http(root(server.url), server.key, door=self._door, country=server.country, header=KEY)
-        bare = Http(root(server.url), door=self._door, country=server.country)
+        context = CallContext(owner, "engine", run, server.country)
+        keyed = HttpClient(root(server.url), server.key, gate=self._gate, country=server.country, header=KEY)
+        bare = HttpClient(root(server.url), gate=self._gate, country=server.country)
         drawn: Drawn | None = None
         try:
-            url = await self._begun(keyed, server, endpoint, job, errand)
-            async with aclosing(self._asked(keyed, server, url, errand)) as answers:
+            url = await self._begun(keyed, server, endpoint, job, context)
+            async with aclosing(self._asked(keyed, server, url, context)) as answers:
                 async for said in answers:
                     if isinstance(said, Progress):
                         yield said
                         continue
-                    reply, content = await http_backend.read(server.name, bare.get(said.url, errand=errand))
+                    reply, content = await http_backend.read(server.name, bare.get(said.url, context=context))
                     if reply.status != 200:
                         raise http_backend.refusal(server.name, None, reply, content)
                     drawn = Drawn(http_backend.picture(server.name, content), said.seed, said.prompt)
@@ -128,20 +128,22 @@ class BlackForestLabs:
             for endpoint in ENDPOINTS:
                 plain = endpoint.id not in self._taken and endpoint.id not in found
                 id = endpoint.id if plain else f"{endpoint.id}@{server.name}"
-                found[id] = (_model(id, endpoint, server, server.why_not(self._door)), endpoint, server)
+                found[id] = (_model(id, endpoint, server, server.why_not(self._gate)), endpoint, server)
         return found
 
-    async def _begun(self, http: Http, server: PictureServer, endpoint: Endpoint, job: Job, errand: Errand) -> str:
+    async def _begun(
+        self, http: HttpClient, server: PictureServer, endpoint: Endpoint, job: Job, context: CallContext
+    ) -> str:
         """Hand the wish in; where to ask after it."""
         body = orjson.dumps(_body(endpoint, job))
-        call = http.post(f"{root(server.url)}/v1/{endpoint.id}", body, errand=errand)
+        call = http.post(f"{root(server.url)}/v1/{endpoint.id}", body, context=context)
         reply, content = await http_backend.read(server.name, call)
         if reply.status != 200:
             raise http_backend.refusal(server.name, server.key, reply, content)
         return _kin(server, http_backend.parsed(server.name, content).get("polling_url"))
 
     async def _asked(
-        self, http: Http, server: PictureServer, url: str, errand: Errand
+        self, http: HttpClient, server: PictureServer, url: str, context: CallContext
     ) -> AsyncGenerator[Progress | Ready, None]:
         """How far it is, and at last where the picture is."""
         waited, troubles, pauses = 0.0, 0, iter(PAUSES)
@@ -150,7 +152,7 @@ class BlackForestLabs:
             await self._sleep(pause)
             waited += pause
             try:
-                reply, content = await http_backend.read(server.name, http.get(url, errand=errand))
+                reply, content = await http_backend.read(server.name, http.get(url, context=context))
                 if reply.status != 200 and reply.status != 404:
                     raise http_backend.refusal(server.name, server.key, reply, content)
             except (EngineUnavailable, EngineBroken, EngineBusy):

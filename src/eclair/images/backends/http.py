@@ -10,7 +10,7 @@ import orjson
 
 from eclair.errors import EngineBroken, EngineBusy, EngineRefused, EngineUnavailable, UpstreamError
 from eclair.llm.openai.stream_parser import sentence, without, words
-from eclair.network.client import BrokenOff, Reply, TimedOut, TooMuch, Unreachable
+from eclair.network.client import BrokenReply, Reply, ReplyTooLarge, TimedOut, Unreachable
 from eclair.network.retry_after import parse_retry_after
 
 MOST = 64 << 20
@@ -28,9 +28,9 @@ async def read(name: str, call: AbstractAsyncContextManager[Reply]) -> tuple[Rep
         raise EngineUnavailable(f"The engine {name} cannot be reached: {error}.") from error
     except TimedOut as error:
         raise EngineUnavailable(f"The engine {name} does not answer: {error}.") from error
-    except BrokenOff as error:
+    except BrokenReply as error:
         raise EngineBroken(f"The engine {name} broke off its answer: {error}; try again.") from error
-    except TooMuch as error:
+    except ReplyTooLarge as error:
         raise EngineBroken(f"The engine {name} sends too much: {error}") from error
     if len(content) > MOST:
         raise EngineBroken(f"The engine {name} sends more than {MOST >> 20} MiB, which is no picture.")

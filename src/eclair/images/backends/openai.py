@@ -20,8 +20,8 @@ import orjson
 from eclair.errors import EngineBroken, EngineRefused, InvalidInput, NotFound, UpstreamError
 from eclair.images.backends import http as http_backend
 from eclair.images.backends.servers import PictureServer, PictureServers
-from eclair.network.client import Browser, Errand, Http, Refused
-from eclair.network.gate import CLOSED, Door
+from eclair.network.client import CallContext, HttpClient, Refused, WebClient
+from eclair.network.gate import CLOSED_GATE, OutboundGate
 from eclair.schema.images import Drawn, Job, PictureModel, Progress
 
 NAME = "openai"
@@ -60,10 +60,12 @@ class OpenAIImages:
 
     name = NAME
 
-    def __init__(self, servers: PictureServers, taken: frozenset[str] = frozenset(), *, door: Door = CLOSED) -> None:
+    def __init__(
+        self, servers: PictureServers, taken: frozenset[str] = frozenset(), *, gate: OutboundGate = CLOSED_GATE
+    ) -> None:
         self._servers = servers
         self._taken = taken
-        self._door = door
+        self._gate = gate
         self._lists: dict[tuple[str, str], tuple[float, tuple[str, ...]]] = {}
 
     async def models(self) -> Sequence[PictureModel]:
@@ -80,11 +82,11 @@ class OpenAIImages:
             raise server.problem
         _check(offered.model, job)
         yield Progress(0, 1)
-        errand = Errand(owner, "engine", run, server.country)
-        http = Http(server.url, server.key, door=self._door, country=server.country)
+        context = CallContext(owner, "engine", run, server.country)
+        http = HttpClient(server.url, server.key, gate=self._gate, country=server.country)
         try:
-            row = _first(server.name, await self._asked(http, offered, job, errand))
-            image = http_backend.picture(server.name, await self._image(http, server, row, errand))
+            row = _first(server.name, await self._asked(http, offered, job, context))
+            image = http_backend.picture(server.name, await self._image(http, server, row, context))
         finally:
             await http.close()
         words: Any = row.get("revised_prompt")
@@ -99,7 +101,7 @@ class OpenAIImages:
         lists = await asyncio.gather(*map(self._drawing, servers))
         found: dict[str, Offered] = {}
         for server, names in zip(servers, lists, strict=True):
-            why = server.why_not(self._door)
+            why = server.why_not(self._gate)
             for name in names:
                 id = name if name not in self._taken and name not in found else f"{name}@{server.name}"
                 found.setdefault(id, Offered(_model(id, name, server, why), name, server))
@@ -111,15 +113,15 @@ class OpenAIImages:
         return list(dict.fromkeys([*told, *filter(DRAWS.search, await self._listed(server))]))
 
     async def _listed(self, server: PictureServer) -> tuple[str, ...]:
-        if server.why_not(self._door) is not None:
+        if server.why_not(self._gate) is not None:
             return ()
         at, names = self._lists.get((server.name, server.url), (-FRESH, ()))
         if time.monotonic() - at < FRESH:
             return names
-        http = Http(server.url, server.key, door=self._door, country=server.country, idle=LISTING)
+        http = HttpClient(server.url, server.key, gate=self._gate, country=server.country, idle_timeout_s=LISTING)
         try:
             reply, content = await http_backend.read(
-                server.name, http.get(f"{server.url.rstrip('/')}/models", idle=LISTING)
+                server.name, http.get(f"{server.url.rstrip('/')}/models", idle_timeout_s=LISTING)
             )
             names = _names(content) if reply.status == 200 else ()
         except UpstreamError:
@@ -129,15 +131,15 @@ class OpenAIImages:
         self._lists[server.name, server.url] = (time.monotonic(), names)
         return names
 
-    async def _asked(self, http: Http, offered: Offered, job: Job, errand: Errand) -> dict[str, Any]:
+    async def _asked(self, http: HttpClient, offered: Offered, job: Job, context: CallContext) -> dict[str, Any]:
         """What the server answers. Some refuse to be told a seed, or in which form a picture is to come."""
         name, key = offered.server.name, offered.server.key
         fields = _fields(offered.there, job)
-        reply, content = await self._sent(http, offered, fields, job, errand)
+        reply, content = await self._sent(http, offered, fields, job, context)
         for field in ("response_format", "seed"):
             if reply.status in (400, 422) and field in fields and field in http_backend.told(key, content):
                 del fields[field]
-                reply, content = await self._sent(http, offered, fields, job, errand)
+                reply, content = await self._sent(http, offered, fields, job, context)
         if reply.status == 200:
             return http_backend.parsed(name, content)
         if reply.status in (400, 403, 422) and _BLOCKED.search(content.decode(errors="replace")):
@@ -148,20 +150,20 @@ class OpenAIImages:
         raise http_backend.refusal(name, key, reply, content)
 
     async def _sent(
-        self, http: Http, offered: Offered, fields: dict[str, str | int], job: Job, errand: Errand
+        self, http: HttpClient, offered: Offered, fields: dict[str, str | int], job: Job, context: CallContext
     ) -> tuple[Any, bytes]:
         url = offered.server.url.rstrip("/")
         if not job.sources:
-            call = http.post(f"{url}/images/generations", orjson.dumps(fields), errand=errand)
+            call = http.post(f"{url}/images/generations", orjson.dumps(fields), context=context)
         else:
             several = "image[]" if len(job.sources) > 1 else "image"
             files = [(several, source) for source in job.sources]
             files += [("mask", job.mask)] if job.mask is not None else []
             media, body = form({name: str(value) for name, value in fields.items()}, files)
-            call = http.post(f"{url}/images/edits", body, media=media, errand=errand)
+            call = http.post(f"{url}/images/edits", body, content_type=media, context=context)
         return await http_backend.read(offered.server.name, call)
 
-    async def _image(self, http: Http, server: PictureServer, row: dict[str, Any], errand: Errand) -> bytes:
+    async def _image(self, http: HttpClient, server: PictureServer, row: dict[str, Any], context: CallContext) -> bytes:
         """The picture in an answer, or behind its address: of the same server, or of the open web."""
         coded, url = row.get("b64_json"), row.get("url")
         if isinstance(coded, str) and coded:
@@ -171,11 +173,13 @@ class OpenAIImages:
         if url.startswith("data:"):
             return _decoded(server.name, url.partition(",")[2])
         if http_backend.host(url) == http_backend.host(server.url):
-            reply, content = await http_backend.read(server.name, http.get(url, errand=errand))
+            reply, content = await http_backend.read(server.name, http.get(url, context=context))
         else:
-            browser = Browser(self._door)
+            browser = WebClient(self._gate)
             try:
-                call = browser.get(url, Errand(errand.owner, "page", errand.run), within=WITHIN, limit=LARGEST)
+                call = browser.get(
+                    url, CallContext(context.owner, "page", context.run), timeout_s=WITHIN, max_bytes=LARGEST
+                )
                 reply, content = await http_backend.read(server.name, call)
             except Refused as why:
                 raise Refused(

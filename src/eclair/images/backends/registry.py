@@ -12,11 +12,13 @@ from eclair.images.backends.openai import OpenAIImages
 from eclair.images.backends.sdcpp import StableDiffusionCpp
 from eclair.images.backends.servers import Listing, PictureServers, glanced
 from eclair.images.base import Generator
-from eclair.network.gate import CLOSED, Door
+from eclair.network.gate import CLOSED_GATE, OutboundGate
 from eclair.settings import Settings
 
 
-def generators(settings: Settings, listing: Listing | None = None, *, door: Door = CLOSED) -> Sequence[Generator]:
+def generators(
+    settings: Settings, listing: Listing | None = None, *, gate: OutboundGate = CLOSED_GATE
+) -> Sequence[Generator]:
     """The generators, which start nothing before they draw. Whoever asks for them closes them.
 
     `listing` gives the servers that were added, as the store has them; without it they are read from its file.
@@ -33,7 +35,7 @@ def generators(settings: Settings, listing: Listing | None = None, *, door: Door
         *found,
         Diffusers(settings),
         StableDiffusionCpp(settings),
-        BlackForestLabs(servers, taken, door=door),
-        OpenAIImages(servers, taken, door=door),
+        BlackForestLabs(servers, taken, gate=gate),
+        OpenAIImages(servers, taken, gate=gate),
         Drawer(),
     ]

@@ -10,7 +10,7 @@ from eclair.errors import EclairError
 from eclair.llm.servers.bfl import draws_only
 from eclair.llm.servers.engines import taken_names, unlocked
 from eclair.llm.servers.jurisdiction import Place, place
-from eclair.network.gate import Door
+from eclair.network.gate import OutboundGate
 from eclair.settings import Settings
 from eclair.storage.open import read_added_servers
 from eclair.storage.secrets import Vault
@@ -41,11 +41,11 @@ class PictureServer:
         """As a `PictureModel` has it."""
         return None if self.place.where == "machine" else self.place.code
 
-    def why_not(self, door: Door) -> str | None:
+    def why_not(self, gate: OutboundGate) -> str | None:
         """What keeps it from being asked, in a sentence."""
         if self.problem is not None:
             return self.problem.message
-        return door.rules.fault(self.url, "engine", self.country)
+        return gate.policy.refusal(self.url, "engine", self.country)
 
     @property
     def country(self) -> str | None:

@@ -40,7 +40,7 @@ from eclair.models.catalog import Entry
 from eclair.models.gguf.layouts import AS_IT_CAME
 from eclair.models.installed import path_of, verify
 from eclair.models.memory import SHARED
-from eclair.network.client import BrokenOff, TimedOut, Unreachable
+from eclair.network.client import BrokenReply, TimedOut, Unreachable
 from eclair.schema.messages import Sampling
 from eclair.settings import Settings
 from eclair.util.cpu import cores
@@ -400,9 +400,9 @@ def _greeting(model: str, system: str, slot: int) -> JSON:
 async def _answers(client: OpenAIEngine) -> bool:
     """Whether the engine is answering anybody, another Éclair's people included."""
     try:
-        async with client.http.get(f"{client.url.removesuffix('/v1')}/metrics", idle=5.0) as reply:
+        async with client.http.get(f"{client.url.removesuffix('/v1')}/metrics", idle_timeout_s=5.0) as reply:
             metrics = await reply.body(1 << 20)
-    except (BrokenOff, TimedOut, Unreachable):
+    except (BrokenReply, TimedOut, Unreachable):
         return False  # it has died meanwhile
     counts = [line.split()[-1] for line in metrics.splitlines() if line.startswith(UNDER_WAY)]
     return any(float(count) > 0 for count in counts)

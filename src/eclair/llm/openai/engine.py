@@ -25,7 +25,18 @@ from eclair.llm.openai.stream_parser import Reading, embedded, sentence, told_to
 from eclair.llm.servers.jurisdiction import Place
 from eclair.llm.servers.jurisdiction import place as placed
 from eclair.models.catalog import SIDE, Entry
-from eclair.network.client import CLOSED, IDLE, BrokenOff, Door, Http, Reply, Stream, TimedOut, Unreachable, is_loopback
+from eclair.network.client import (
+    CLOSED_GATE,
+    IDLE_TIMEOUT_S,
+    BrokenReply,
+    HttpClient,
+    OutboundGate,
+    Reply,
+    StreamedReply,
+    TimedOut,
+    Unreachable,
+    is_loopback,
+)
 from eclair.network.retry_after import parse_retry_after
 from eclair.schema.messages import Sampling
 from eclair.schema.models import Model, Thinks
@@ -77,14 +88,14 @@ class OpenAIEngine:
         setting: str | None = None,
         place: Place | None = None,
         dialect: Dialect | None = None,
-        door: Door = CLOSED,
-        idle: float = IDLE,
+        gate: OutboundGate = CLOSED_GATE,
+        idle: float = IDLE_TIMEOUT_S,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self.name = name
         self.url = url.rstrip("/")
         stated = place.country if place is not None and place.stated else None
-        self.http = Http(self.url, key, door=door, country=stated, idle=idle)
+        self.http = HttpClient(self.url, key, gate=gate, country=stated, idle_timeout_s=idle)
         self._root = self.url.removesuffix("/v1")
         self._key = key
         self._models = tuple(models)
@@ -103,9 +114,9 @@ class OpenAIEngine:
         """Models that were tried and see pictures."""
 
     @classmethod
-    def configured(cls, name: str, settings: EngineSettings, door: Door = CLOSED) -> OpenAIEngine:
+    def configured(cls, name: str, settings: EngineSettings, gate: OutboundGate = CLOSED_GATE) -> OpenAIEngine:
         """The server that the settings describe under `name`."""
-        return cls(name, settings.url, settings.key, settings.models, settings.context, door=door)
+        return cls(name, settings.url, settings.key, settings.models, settings.context, gate=gate)
 
     @property
     def busy(self) -> bool:
@@ -143,10 +154,10 @@ class OpenAIEngine:
                         said = True
                     await asyncio.sleep(0)  # a server faster than we are would keep all others waiting
                 if said and len(chunk) < SLICE and not answer.done:
-                    await reply.rest(self._rest())
+                    await reply.pause(self._rest())
             for piece in answer.finish():
                 yield piece
-            await reply.finish(0.05)
+            await reply.drain(0.05)
 
     async def count(self, model: str, text: str) -> int:
         """Tokens of `text`, by the server's own tokenizer where it has one; else estimated."""
@@ -291,7 +302,7 @@ class OpenAIEngine:
                 data = await self._fetched(url, body, idle)
         except (Unreachable, TimedOut) as error:
             raise EngineUnavailable(f"The engine {self.name} cannot be reached: {error}.") from error
-        except (BrokenOff, orjson.JSONDecodeError) as error:
+        except (BrokenReply, orjson.JSONDecodeError) as error:
             raise EngineBroken(f"The engine {self.name} sent something that is no answer: {error}.") from error
         except _Retry as error:
             raise error.fault from None
@@ -300,14 +311,18 @@ class OpenAIEngine:
         return data  # pyright: ignore[reportUnknownVariableType]
 
     async def _fetched(self, url: str, body: JSON | None, idle: float | None) -> Any:
-        call = self.http.get(url, idle=idle) if body is None else self.http.post(url, orjson.dumps(body), idle=idle)
+        call = (
+            self.http.get(url, idle_timeout_s=idle)
+            if body is None
+            else self.http.post(url, orjson.dumps(body), idle_timeout_s=idle)
+        )
         async with call as reply:
             content = await reply.body(MAX_BODY)
             if reply.status != 200:
                 self._refuse(reply, content)
             return orjson.loads(content)
 
-    async def _begin(self, stack: AsyncExitStack, url: str, request: Request, dialect: Dialect) -> Stream:
+    async def _begin(self, stack: AsyncExitStack, url: str, request: Request, dialect: Dialect) -> StreamedReply:
         """The reply whose stream has begun. A model that refuses to be told whether to think is not told any more."""
         if request.thinks is None:
             request = replace(request, thinks=self._thinks(request.model))
@@ -321,7 +336,7 @@ class OpenAIEngine:
             self._refusing.add(request.model)
             return reply
 
-    async def _ask(self, stack: AsyncExitStack, url: str, content: bytes, *, keep: bool) -> Stream:
+    async def _ask(self, stack: AsyncExitStack, url: str, content: bytes, *, keep: bool) -> StreamedReply:
         """The reply whose stream has begun, at the third attempt at the latest."""
         for pause in (*PAUSES, None):
             try:
@@ -337,9 +352,9 @@ class OpenAIEngine:
             await self._sleep(pause)
         raise AssertionError("the last attempt returns or raises")
 
-    async def _attempt(self, stack: AsyncExitStack, url: str, content: bytes, *, keep: bool) -> Stream:
+    async def _attempt(self, stack: AsyncExitStack, url: str, content: bytes, *, keep: bool) -> StreamedReply:
         try:
-            reply = await stack.enter_async_context(self.http.post(url, content, keep=keep))
+            reply = await stack.enter_async_context(self.http.post(url, content, keep_alive=keep))
             if reply.status == 200:
                 return reply
             self._refuse(reply, await reply.body(MAX_BODY))
@@ -347,7 +362,7 @@ class OpenAIEngine:
             raise _Retry(EngineUnavailable(f"The engine {self.name} cannot be reached: {error}.")) from error
         except TimedOut as error:
             raise EngineUnavailable(f"The engine {self.name} does not answer: {error}.") from error
-        except BrokenOff as error:
+        except BrokenReply as error:
             raise EngineBroken(f"The engine {self.name} broke off its answer: {error}.") from error
 
     async def _read(self, reply: Reply, answer: Reading) -> bytes:
@@ -355,7 +370,7 @@ class OpenAIEngine:
             return await reply.read()
         except TimedOut as error:
             raise EngineUnavailable(f"The engine {self.name} fell silent: {error}.") from error
-        except BrokenOff as error:
+        except BrokenReply as error:
             if answer.ended:
                 return b""
             raise EngineBroken(f"The engine {self.name} broke off its answer: {error}; try again.") from error

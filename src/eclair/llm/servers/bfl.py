@@ -13,7 +13,7 @@ import orjson
 
 from eclair.llm.openai.stream_parser import sentence, without, words
 from eclair.llm.servers.probe import Finding, Outcome, Probe
-from eclair.network.client import CLOSED, BrokenOff, Door, Http, TimedOut, Unreachable
+from eclair.network.client import CLOSED_GATE, BrokenReply, HttpClient, OutboundGate, TimedOut, Unreachable
 from eclair.schema.ids import Clock
 
 NAME = "bfl"
@@ -46,14 +46,14 @@ class Credits:
         models: Sequence[str] = (),
         *,
         clock: Clock = time.time,
-        door: Door = CLOSED,
+        gate: OutboundGate = CLOSED_GATE,
         country: str | None = None,
     ) -> None:
         del models
         self._url = url.rstrip("/")
         self._key = key
         self._clock = clock
-        self._http = Http(root(url), key, door=door, country=country, idle=DEADLINE, header=KEY)
+        self._http = HttpClient(root(url), key, gate=gate, country=country, idle_timeout_s=DEADLINE, header=KEY)
 
     async def findings(self) -> AsyncGenerator[Finding | Probe, None]:
         """What it says, and all of that at the end."""
@@ -72,7 +72,7 @@ class Credits:
                 content = await reply.body(MOST)
         except TimedOut:
             return "failed", f"It did not answer within {DEADLINE:g} seconds."
-        except (Unreachable, BrokenOff) as error:
+        except (Unreachable, BrokenReply) as error:
             return "failed", f"It cannot be reached: {error}."
         if reply.status in (401, 403):
             return "failed", "It does not accept the key; set the key." if self._key else "It asks for a key; set it."

@@ -10,7 +10,7 @@ import orjson
 
 from eclair.errors import Refused
 from eclair.llm.openai.stream_parser import sentence, words
-from eclair.network.client import BrokenOff, Http, Reply, TimedOut, Unreachable
+from eclair.network.client import BrokenReply, HttpClient, Reply, TimedOut, Unreachable
 
 DEADLINE = 8.0
 MOST = 4 << 20
@@ -29,16 +29,16 @@ class Reached:
     down: bool = False
 
 
-async def reach(http: Http, url: str, *, keyed: bool, listless: bool) -> Reached:
+async def reach(http: HttpClient, url: str, *, keyed: bool, listless: bool) -> Reached:
     """Ask for the list of models. `listless` says that a server may be without one; `keyed` that a key is sent."""
     try:
-        async with http.get(f"{url}/models", idle=DEADLINE) as reply:
+        async with http.get(f"{url}/models", idle_timeout_s=DEADLINE) as reply:
             content = await reply.body(MOST)
     except TimedOut:
         return Reached(fault=f"It does not answer within {DEADLINE:.0f} seconds.", down=True)
     except Refused as error:
         return Reached(fault=error.message, down=True)
-    except (Unreachable, BrokenOff) as error:
+    except (Unreachable, BrokenReply) as error:
         return Reached(fault=_unreachable(str(error), url), down=True)
     listed = _listed(content) if reply.status == 200 else None
     if listed is not None:
@@ -96,7 +96,7 @@ def _redirected(reply: Reply, url: str) -> Reached:
     return Reached(fault=f"It sends us on to {address}, which is not followed; use that address.", address=address)
 
 
-async def _meant(http: Http, url: str) -> str | None:
+async def _meant(http: HttpClient, url: str) -> str | None:
     """An address of the same server that lists models, or would for the right key."""
     parts = urlsplit(url)
     bases = dict.fromkeys((url, url.removesuffix("/v1"), f"{parts.scheme}://{parts.netloc}"))
@@ -105,9 +105,9 @@ async def _meant(http: Http, url: str) -> str | None:
         if candidate == url:
             continue
         try:
-            async with http.get(f"{candidate}/models", idle=DEADLINE) as reply:
+            async with http.get(f"{candidate}/models", idle_timeout_s=DEADLINE) as reply:
                 content = await reply.body(MOST)
-        except (TimedOut, Unreachable, BrokenOff):
+        except (TimedOut, Unreachable, BrokenReply):
             continue
         listed = reply.status == 200 and _listed(content) is not None
         if listed or (reply.status in (401, 403) and content.lstrip().startswith(b"{")):

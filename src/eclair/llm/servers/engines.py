@@ -13,7 +13,7 @@ from eclair.llm.base import JSON, Engine
 from eclair.llm.openai.engine import OpenAIEngine
 from eclair.llm.servers.bfl import draws_only
 from eclair.llm.servers.jurisdiction import place
-from eclair.network.gate import CLOSED, Door
+from eclair.network.gate import CLOSED_GATE, OutboundGate
 from eclair.settings import Settings
 from eclair.storage.open import read_added_servers
 from eclair.storage.secrets import Vault
@@ -49,11 +49,11 @@ class AddedEngines:
         listing: Listing,
         vault: Vault | None = None,
         *,
-        door: Door = CLOSED,
+        gate: OutboundGate = CLOSED_GATE,
         probes: Probes = none_tried,
     ) -> None:
         self._probes = probes
-        self._door = door
+        self._gate = gate
         self._settings = settings
         self._listing = listing
         self._vault = vault or Vault.configured(settings)
@@ -61,13 +61,13 @@ class AddedEngines:
         self._retired: list[OpenAIEngine] = []
 
     @classmethod
-    def glanced(cls, settings: Settings, door: Door) -> AddedEngines:
+    def glanced(cls, settings: Settings, gate: OutboundGate) -> AddedEngines:
         """Those that were added until now, without a store that is open."""
 
         async def listing() -> list[StoredServer]:
             return await asyncio.to_thread(read_added_servers, settings.data_dir)
 
-        return cls(settings, listing, door=door)
+        return cls(settings, listing, gate=gate)
 
     async def engines(self) -> Mapping[str, Engine | EclairError]:
         """By name; an error in the place of one whose key cannot be read. Raises StoreError."""
@@ -106,7 +106,7 @@ class AddedEngines:
             server.models,
             server.context,
             place=place(server.url, server.country),
-            door=self._door,
+            gate=self._gate,
             setting=f"another (`eclair engines change {server.name} --key`, or in the page's settings)",
         )
         if built is not None:

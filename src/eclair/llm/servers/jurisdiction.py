@@ -15,8 +15,8 @@ from urllib.parse import urlsplit
 
 from pydantic import ConfigDict, Field, TypeAdapter
 
-from eclair.network.countries import organisation_of, organisations
-from eclair.network.policy import is_loopback, of_network
+from eclair.network.countries import find_organization, organizations
+from eclair.network.policy import is_local_network, is_loopback
 
 Where = Literal["machine", "network", "country", "unknown"]
 
@@ -69,7 +69,7 @@ def providers() -> tuple[Provider, ...]:
     """Those that Éclair knows, local servers first."""
     text = (resources.files("eclair.llm.servers") / "providers.toml").read_text("utf-8")
     rows = TypeAdapter(tuple[Provider, ...]).validate_python(tomllib.loads(text)["provider"])
-    known = {row.name: row for row in organisations()}
+    known = {row.name: row for row in organizations()}
     return tuple(
         replace(row, hosts=known[row.name].hosts, country=known[row.name].country) if row.name in known else row
         for row in rows
@@ -81,9 +81,9 @@ def place(url: str, stated: str | None = None) -> Place:
     if is_loopback(url):
         return Place("machine")
     host = (urlsplit(url).hostname or "").rstrip(".")
-    known = organisation_of(host)
+    known = find_organization(host)
     if stated is not None:
         return Place("country", stated, known.name if known else None, stated=True)
     if known is not None:
         return Place("country", known.country, known.name)
-    return Place("network" if of_network(host) else "unknown")
+    return Place("network" if is_local_network(host) else "unknown")

@@ -17,7 +17,7 @@ import orjson
 from eclair.llm.base import JSON
 from eclair.llm.openai.stream_parser import sentence, without, words
 from eclair.llm.servers.discovery import Reached, reach
-from eclair.network.client import CLOSED, BrokenOff, Door, Http, TimedOut, Unreachable
+from eclair.network.client import CLOSED_GATE, BrokenReply, HttpClient, OutboundGate, TimedOut, Unreachable
 from eclair.schema.ids import Clock
 
 Feature = Literal[
@@ -163,14 +163,14 @@ class Prober:
         models: Sequence[str] = (),
         *,
         clock: Clock = time.time,
-        door: Door = CLOSED,
+        gate: OutboundGate = CLOSED_GATE,
         country: str | None = None,
     ) -> None:
         self._url = url.rstrip("/")
         self._key = key
         self._models = tuple(models)
         self._clock = clock
-        self._http = Http(self._url, key, door=door, country=country, idle=DEADLINE)
+        self._http = HttpClient(self._url, key, gate=gate, country=country, idle_timeout_s=DEADLINE)
         self._findings: list[Finding] = []
         self._notes: list[str] = []
 
@@ -338,12 +338,12 @@ class Prober:
         try:
             async with (
                 asyncio.timeout(2 * deadline),  # however slowly it sends
-                self._http.post(url, orjson.dumps(body), idle=deadline, keep=False) as reply,
+                self._http.post(url, orjson.dumps(body), idle_timeout_s=deadline, keep_alive=False) as reply,
             ):
                 return _Got(reply.status, await reply.body(MOST), key=self._key)
         except (TimedOut, TimeoutError):
             return _Got(fault=f"It did not answer within {deadline:g} seconds.")
-        except (Unreachable, BrokenOff) as error:
+        except (Unreachable, BrokenReply) as error:
             return _Got(fault=f"The connection broke: {error}.")
 
 

@@ -22,8 +22,8 @@ from eclair.llm.servers.bfl import Credits, draws_only
 from eclair.llm.servers.engines import bound, taken_names, unlocked
 from eclair.llm.servers.jurisdiction import Place, place
 from eclair.llm.servers.probe import Finding, Probe, Prober
-from eclair.network.gate import CLOSED, Door
-from eclair.network.policy import is_loopback, without_login
+from eclair.network.gate import CLOSED_GATE, OutboundGate
+from eclair.network.policy import is_loopback, strip_login
 from eclair.schema.ids import Clock
 from eclair.settings import EngineSettings, Settings
 from eclair.storage.base import Storage
@@ -81,9 +81,9 @@ class Servers:
         vault: Vault | None = None,
         clock: Clock = time.time,
         *,
-        door: Door = CLOSED,
+        gate: OutboundGate = CLOSED_GATE,
     ) -> None:
-        self._door = door
+        self._gate = gate
         self._settings = settings
         self._storage = storage
         self._vault = vault or Vault.configured(settings)
@@ -136,7 +136,7 @@ class Servers:
         key, models = await self._access(name)
         stated = server.place.country if server.place.stated else None
         kind = Credits if draws_only(name, server.url) else Prober
-        prober = kind(server.url, key, models, clock=self._clock, door=self._door, country=stated)
+        prober = kind(server.url, key, models, clock=self._clock, gate=self._gate, country=stated)
         async with aclosing(prober.findings()) as findings:
             async for found in findings:
                 if isinstance(found, Probe):
@@ -266,7 +266,7 @@ def _shown(settings: Settings, added: Sequence[StoredServer], vault: Vault, prob
 def _configured(name: str, server: EngineSettings, probes: Mapping[str, str]) -> Server:
     return Server(
         name=name,
-        url=without_login(server.url),
+        url=strip_login(server.url),
         origin="file",
         keyed=server.key is not None,
         models=server.models,

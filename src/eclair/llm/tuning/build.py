@@ -30,7 +30,7 @@ from eclair.models import pip_index, wheels
 from eclair.models.catalog import Packed
 from eclair.models.download import Progress
 from eclair.models.pip_index import PackageIndex
-from eclair.network.client import CLOSED, Door
+from eclair.network.client import CLOSED_GATE, OutboundGate
 from eclair.util.humanize import size
 
 SOURCES = Packed(
@@ -101,7 +101,7 @@ async def build(
     *,
     files: Sequence[Packed] = FILES,
     index: PackageIndex | None = None,
-    door: Door = CLOSED,
+    gate: OutboundGate = CLOSED_GATE,
 ) -> Path:
     """The folder of the engine compiled for this processor, unless it is there. `report` hears what is done, and how
     much of how much. Somebody must hold `tuned.locked`. Cancelled or killed, it leaves nothing that counts.
@@ -122,7 +122,7 @@ async def build(
                 f"{target.parent} has {size(free)} free and compiling the engine needs {size(ROOM)}; make room, "
                 "or tune without --build."
             )
-        await _bring(files, work, index, door, report)
+        await _bring(files, work, index, gate, report)
         await _compile(files[0], work, data_dir / "logs" / LOG, report)
         (work / "made").replace(target)
     except OSError as error:
@@ -150,7 +150,7 @@ async def _bring(
     files: Sequence[Packed],
     work: Path,
     index: PackageIndex | None,
-    door: Door,
+    gate: OutboundGate,
     report: Callable[[str, int, int], object],
 ) -> None:
     """Raises ModelMissing and OSError."""
@@ -160,7 +160,7 @@ async def _bring(
     def tell(progress: Progress) -> None:
         report("Fetching the engine's sources", before + progress.done, total)
 
-    downloads = index.downloads(door)
+    downloads = index.downloads(gate)
     try:
         for packed in files:
             await wheels.bring(packed, work, index, downloads, report=tell)

@@ -10,8 +10,8 @@ from pydantic import BaseModel
 from starlette.responses import StreamingResponse
 
 from eclair.app import OWNER, App
-from eclair.network.audit_export import MEDIA, Format, exported
-from eclair.network.policy import Policy, Purpose
+from eclair.network.audit_export import MEDIA_TYPES, AuditFormat, stream_export
+from eclair.network.policy import PolicyMode, Purpose
 from eclair.storage.audit import CallFilter, CallRecord, Verdict
 
 Before = Annotated[int | None, Query(ge=1, le=(1 << 63) - 1)]
@@ -47,7 +47,7 @@ class Calls(BaseModel):
     """A page of the ledger, newest first, and how many calls there are of each verdict; `next` is what `before` is to
     be for the page after. `policy`, `hosts`, `private` and `days` are the settings that hold."""
 
-    policy: Policy
+    policy: PolicyMode
     hosts: tuple[str, ...]
     private: tuple[str, ...]
     days: int
@@ -90,7 +90,7 @@ def router(app: App) -> APIRouter:
         )
 
     @api.get("/export", response_class=Response)
-    async def export_calls(which: Wanted, format: Format = "csv") -> StreamingResponse:
+    async def export_calls(which: Wanted, format: AuditFormat = "csv") -> StreamingResponse:
         await app.calls.flush()
         name = f"eclair-egress-{datetime.now(UTC):%Y%m%d}.{format}"
         headers = {
@@ -98,6 +98,8 @@ def router(app: App) -> APIRouter:
             "Cache-Control": "no-store",
             "X-Content-Type-Options": "nosniff",
         }
-        return StreamingResponse(exported(ledger, OWNER, which, format), media_type=MEDIA[format], headers=headers)
+        return StreamingResponse(
+            stream_export(ledger, OWNER, which, format), media_type=MEDIA_TYPES[format], headers=headers
+        )
 
     return api

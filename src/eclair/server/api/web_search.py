@@ -10,7 +10,7 @@ from fastapi import APIRouter, Query
 from pydantic import BaseModel
 
 from eclair.app import App
-from eclair.network.client import OWNER, Errand
+from eclair.network.client import OWNER, CallContext
 from eclair.schema.messages import Outcome
 from eclair.web import queries
 from eclair.web.search import WITHIN, search
@@ -74,7 +74,7 @@ def router(app: App) -> APIRouter:
     @api.get("/search")
     async def search_web(q: Asked, language: Language = None, days: Days = None) -> SearchBody:
         made = queries.asked_for(q, language, days, date.today())
-        found = await search(app.web, made, Errand(OWNER, "search"), within=WITHIN)
+        found = await search(app.web, made, CallContext(OWNER, "search"), within=WITHIN)
         return SearchBody(
             queries=[QueryBody(**asdict(query)) for query in made],
             steps=[

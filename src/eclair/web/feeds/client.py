@@ -8,7 +8,16 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Literal
 
-from eclair.network.client import BrokenOff, Browser, Errand, Refused, Reply, TimedOut, TooMuch, Unreachable
+from eclair.network.client import (
+    BrokenReply,
+    CallContext,
+    Refused,
+    Reply,
+    ReplyTooLarge,
+    TimedOut,
+    Unreachable,
+    WebClient,
+)
 from eclair.network.retry_after import parse_retry_after
 from eclair.schema.feeds import Feed
 from eclair.schema.ids import Clock
@@ -67,10 +76,12 @@ class _Answer:
     body: bytes = field(repr=False)
 
 
-async def call(browser: Browser, errand: Errand, known: Known, clock: Clock = time.time) -> Got:
+async def call(browser: WebClient, context: CallContext, known: Known, clock: Clock = time.time) -> Got:
     """Ask for the feed as it is now. Raises Failed."""
     conditions = {"If-None-Match": known.etag, "If-Modified-Since": known.modified}
-    answer = await _ask(browser, errand, known.url, {name: value for name, value in conditions.items() if value}, clock)
+    answer = await _ask(
+        browser, context, known.url, {name: value for name, value in conditions.items() if value}, clock
+    )
     url = answer.moved or known.url
     if answer.status == HTTPStatus.NOT_MODIFIED:
         return Got(Known(url, known.etag, known.modified, known.digest), None)
@@ -81,9 +92,9 @@ async def call(browser: Browser, errand: Errand, known: Known, clock: Clock = ti
     return Got(now, await _read(answer, clock))
 
 
-async def discover(browser: Browser, errand: Errand, url: str, clock: Clock = time.time) -> Got:
+async def discover(browser: WebClient, context: CallContext, url: str, clock: Clock = time.time) -> Got:
     """The feed at an address, or the first that the page there names. Raises Failed."""
-    answer = await _ask(browser, errand, url, {}, clock)
+    answer = await _ask(browser, context, url, {}, clock)
     try:
         return _got(answer, url, await _read(answer, clock))
     except Failed as fault:
@@ -95,7 +106,7 @@ async def discover(browser: Browser, errand: Errand, url: str, clock: Clock = ti
             links = []
         if not links:
             raise Failed(f"{url} is no feed and names none; give the address of its feed.", why="unreadable") from fault
-    answer = await _ask(browser, errand, links[0], {}, clock)
+    answer = await _ask(browser, context, links[0], {}, clock)
     return _got(answer, links[0], await _read(answer, clock))
 
 
@@ -116,18 +127,18 @@ async def _read(answer: _Answer, clock: Clock) -> Feed:
         raise Failed(f"What {answer.url} sends {error}.", why="unreadable") from error
 
 
-async def _ask(browser: Browser, errand: Errand, url: str, headers: dict[str, str], clock: Clock) -> _Answer:
+async def _ask(browser: WebClient, context: CallContext, url: str, headers: dict[str, str], clock: Clock) -> _Answer:
     """A good answer, or one that says that nothing has changed. Raises Failed."""
     try:
         async with browser.get(
-            url, errand, headers={"Accept": ACCEPT, **headers}, within=WITHIN, limit=MAX_FEED_BYTES
+            url, context, headers={"Accept": ACCEPT, **headers}, timeout_s=WITHIN, max_bytes=MAX_FEED_BYTES
         ) as reply:
             answer = await _taken(reply)
     except Refused as error:
         raise Failed(error.message, why="refused") from error
-    except TooMuch as error:
+    except ReplyTooLarge as error:
         raise Failed(f"{url} sends more than {MAX_FEED_BYTES >> 20} MB, which is no feed.") from error
-    except (Unreachable, TimedOut, BrokenOff) as error:
+    except (Unreachable, TimedOut, BrokenReply) as error:
         raise Failed(str(error)) from error
     if answer.status == HTTPStatus.NOT_MODIFIED or HTTPStatus.OK <= answer.status < HTTPStatus.MULTIPLE_CHOICES:
         return answer

@@ -18,7 +18,7 @@ from typing import Literal
 from urllib.parse import urlsplit
 
 from eclair.errors import Conflict, Forbidden, InvalidInput, StoreError, UpstreamError, UserError
-from eclair.network.client import Browser, Errand
+from eclair.network.client import CallContext, WebClient
 from eclair.schema.feeds import Outline
 from eclair.schema.ids import Clock, new_id
 from eclair.schema.web import Hit, Query, WebPage
@@ -86,7 +86,7 @@ class Newsroom:
     def __init__(
         self,
         store: FeedStore,
-        browser: Browser,
+        browser: WebClient,
         changes: ChangeFeed,
         *,
         offline: bool = False,
@@ -135,7 +135,7 @@ class Newsroom:
         url = checked(url)
         self._refuse_offline()
         try:
-            got = await discover(self._browser, Errand(owner, "feed"), url, self._clock)
+            got = await discover(self._browser, CallContext(owner, "feed"), url, self._clock)
         except Failed as fault:
             raise _error(fault) from fault
         assert got.feed is not None
@@ -238,7 +238,7 @@ class Newsroom:
         self._changes.publish(None, "feeds")
         try:
             known = Known(feed.url, feed.etag, feed.modified, feed.digest)
-            await self._keep(feed, await call(self._browser, Errand(feed.owner, "feed"), known, self._clock))
+            await self._keep(feed, await call(self._browser, CallContext(feed.owner, "feed"), known, self._clock))
         except Failed as fault:
             await self._keep_fault(feed, fault)
         except StoreError as error:

@@ -18,9 +18,9 @@ from urllib.parse import urldefrag, urlsplit
 
 from eclair.documents.readers import READERS
 from eclair.errors import Refused
-from eclair.network.client import Browser
-from eclair.network.gate import Errand
-from eclair.network.response import BrokenOff, Reply, TimedOut, TooMuch, Unreachable
+from eclair.network.client import WebClient
+from eclair.network.gate import CallContext
+from eclair.network.response import BrokenReply, Reply, ReplyTooLarge, TimedOut, Unreachable
 from eclair.network.retry_after import parse_retry_after
 from eclair.schema.messages import Outcome
 from eclair.util.lru import LruCache
@@ -112,7 +112,7 @@ class _Lane:
 class Fetch:
     """Fetches pages. `clock` gives seconds."""
 
-    def __init__(self, browser: Browser, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, browser: WebClient, clock: Callable[[], float] = time.monotonic) -> None:
         self._browser = browser
         self._clock = clock
         self._robots = Robots(browser, clock)
@@ -121,7 +121,7 @@ class Fetch:
     async def get(
         self,
         url: str,
-        errand: Errand,
+        context: CallContext,
         *,
         within: float,
         known: Validators = Validators(),
@@ -130,51 +130,53 @@ class Fetch:
         url = urldefrag(url.strip()).url
         try:
             async with asyncio.timeout(within):
-                return await self._got(url, errand, within, known)
+                return await self._got(url, context, within, known)
         except (TimeoutError, TimedOut):
             raise Unread("late", f"{_host(url)} was not done within {within:g} seconds; try again.") from None
         except Refused as error:
             raise Unread("refused", error.message) from error
-        except (Unreachable, BrokenOff, TooMuch) as error:
+        except (Unreachable, BrokenReply, ReplyTooLarge) as error:
             raise Unread("failed", str(error)) from error
 
-    async def sitemap(self, url: str, errand: Errand, *, within: float) -> str | None:
+    async def sitemap(self, url: str, context: CallContext, *, within: float) -> str | None:
         """The news sitemap of the server of `url`, if its robots.txt names one there. None where
         there is none to be had."""
         try:
             async with asyncio.timeout(within):
-                rules = await self._robots.rules(url, errand, ROBOTS_WITHIN)
+                rules = await self._robots.rules(url, context, ROBOTS_WITHIN)
                 named = (each for each in rules.sitemaps if lists_news(each) and _host(each) == _host(url))
                 place = next(named, None)
                 if place is None:
                     return None
                 async with (
                     self._turn(self._lane(url), url, max(PAUSE, rules.pause)),
-                    self._browser.get(place, errand, within=within, limit=LARGEST) as reply,
+                    self._browser.get(place, context, timeout_s=within, max_bytes=LARGEST) as reply,
                 ):
                     return (await reply.body(SITEMAP)).decode("utf-8", "replace") if reply.status == 200 else None
-        except (TimeoutError, TimedOut, Refused, Unreachable, BrokenOff, TooMuch, Unread) as error:
+        except (TimeoutError, TimedOut, Refused, Unreachable, BrokenReply, ReplyTooLarge, Unread) as error:
             log.info("no sitemap of %s: %s", _host(url), error)
             return None
 
-    async def _got(self, url: str, errand: Errand, within: float, known: Validators) -> Fetched | None:
-        pause = await self._allowed(url, errand, within)
+    async def _got(self, url: str, context: CallContext, within: float, known: Validators) -> Fetched | None:
+        pause = await self._allowed(url, context, within)
         lane = self._lane(url)
         async with self._turn(lane, url, max(PAUSE, pause)):
             headers = {"Accept": "text/html,application/xhtml+xml,application/pdf;q=0.9,*/*;q=0.5", **known.headers}
-            async with self._browser.get(url, errand, headers=headers, within=within, limit=LARGEST_FILE) as reply:
+            async with self._browser.get(
+                url, context, headers=headers, timeout_s=within, max_bytes=LARGEST_FILE
+            ) as reply:
                 if urlsplit(reply.url).netloc != urlsplit(url).netloc or urlsplit(reply.url).path != urlsplit(url).path:
-                    await self._allowed(reply.url, errand, within)
+                    await self._allowed(reply.url, context, within)
                 if reply.status == 304 and known.headers:
                     return None
                 self._judge(reply, lane)
                 return await _taken(reply)
 
-    async def _allowed(self, url: str, errand: Errand, within: float) -> float:
+    async def _allowed(self, url: str, context: CallContext, within: float) -> float:
         """Whether the server lets us: then the seconds that it wants between calls. Raises Unread."""
         if urlsplit(url).scheme not in ("http", "https"):
             return 0.0  # which the browser refuses, and says so of this address
-        rules = await self._robots.rules(url, errand, min(within, ROBOTS_WITHIN))
+        rules = await self._robots.rules(url, context, min(within, ROBOTS_WITHIN))
         if (refusal := rules.refusal(url)) is not None:
             raise Unread("refused", refusal)
         return rules.pause
@@ -235,7 +237,7 @@ async def _taken(reply: Reply) -> Fetched:
     while chunk := await reply.read():
         size += len(chunk)
         if size > limit:
-            raise TooMuch(f"The page of {_host(reply.url)} is longer than the {limit >> 20} MB that are read.")
+            raise ReplyTooLarge(f"The page of {_host(reply.url)} is longer than the {limit >> 20} MB that are read.")
         parts.append(chunk)
     charset = _CHARSET.search(said)
     return Fetched(

@@ -19,8 +19,8 @@ from eclair.documents.limits import Limits
 from eclair.documents.parse_protocol import ServedPage
 from eclair.documents.parser import Parser
 from eclair.errors import NotFound, TooLarge, UnreadableFile
-from eclair.network.client import Browser
-from eclair.network.gate import Errand
+from eclair.network.client import WebClient
+from eclair.network.gate import CallContext
 from eclair.schema.documents import About
 from eclair.schema.documents import Page as Sheet
 from eclair.schema.web import WebPage
@@ -74,7 +74,7 @@ class Reader:
 
     def __init__(
         self,
-        browser: Browser,
+        browser: WebClient,
         parser: Parser,
         *,
         clock: Callable[[], float] = time.monotonic,
@@ -87,7 +87,7 @@ class Reader:
         self._kept = LruCache[str, _Kept](MOST, lambda kept: sum(len(sheet.text) for sheet in kept.page.pages))
         self._days = LruCache[str, _Days](SITEMAP_MOST, lambda listed: len(listed.days) + 1)
 
-    async def read(self, url: str, errand: Errand, *, within: float) -> WebPage:
+    async def read(self, url: str, context: CallContext, *, within: float) -> WebPage:
         """The page, in `within` seconds: fetched, or as it was read a moment ago. Raises Unread."""
         began = self._clock()
         url = urldefrag(url.strip()).url
@@ -95,7 +95,7 @@ class Reader:
         if kept is not None and began - kept.read < FRESH:
             return kept.page
         known = kept.validators if kept is not None else Validators()
-        fetched = await self._fetch.get(url, errand, within=within, known=known)
+        fetched = await self._fetch.get(url, context, within=within, known=known)
         if fetched is None:
             assert kept is not None
             page, validators, keep = replace(kept.page, fetched=self._moment()), known, True
@@ -103,7 +103,7 @@ class Reader:
             page = await self._parsed(fetched, within - (self._clock() - began))
             if page.published is None and page.media == "text/html" and page.wall is None:
                 left = min(SITEMAP_WITHIN, within - (self._clock() - began))
-                page = replace(page, published=await self._listed(page.url, errand, left))
+                page = replace(page, published=await self._listed(page.url, context, left))
             validators, keep = fetched.validators, fetched.kept
         if keep:
             self._kept.put(url, _Kept(page, validators, self._clock()))
@@ -136,12 +136,12 @@ class Reader:
             raise Unread("nothing", f"There is no text on the page of {host}.")
         return self._page(fetched, media, about, sheets)
 
-    async def _listed(self, url: str, errand: Errand, within: float) -> date | None:
+    async def _listed(self, url: str, context: CallContext, within: float) -> date | None:
         """The day that the news sitemap of its server has for the page."""
         host = site(url)
         known = self._days.get(host)
         if known is None or known.until <= self._clock():
-            found = await self._fetch.sitemap(url, errand, within=within)
+            found = await self._fetch.sitemap(url, context, within=within)
             listed = await asyncio.to_thread(days, found, self._today()) if found is not None else {}
             known = _Days(self._clock() + SITEMAP_KEPT, listed)
             self._days.put(host, known)

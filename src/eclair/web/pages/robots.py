@@ -10,9 +10,9 @@ from urllib.parse import urlsplit
 
 from protego import Protego
 
-from eclair.network.client import Browser
-from eclair.network.gate import Errand
-from eclair.network.response import BrokenOff
+from eclair.network.client import WebClient
+from eclair.network.gate import CallContext
+from eclair.network.response import BrokenReply
 from eclair.util.lru import LruCache
 
 NAME = "Eclair"
@@ -55,13 +55,13 @@ class Rules:
 class Robots:
     """Asks each server once, and keeps its rules."""
 
-    def __init__(self, browser: Browser, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, browser: WebClient, clock: Callable[[], float] = time.monotonic) -> None:
         self._browser = browser
         self._clock = clock
         self._rules = LruCache[str, Rules](SERVERS)
         self._asking: dict[str, asyncio.Lock] = {}
 
-    async def rules(self, url: str, errand: Errand, within: float) -> Rules:
+    async def rules(self, url: str, context: CallContext, within: float) -> Rules:
         """The rules of the server of `url`. Raises what `Browser.get` does where it cannot be called."""
         parts = urlsplit(url)
         origin = f"{parts.scheme}://{parts.netloc.lower()}"
@@ -69,16 +69,16 @@ class Robots:
             try:
                 rules = self._rules.get(origin)
                 if rules is None or rules.until <= self._clock():
-                    rules = await self._read(origin, replace(errand, purpose="robots"), within)
+                    rules = await self._read(origin, replace(context, purpose="robots"), within)
                     self._rules.put(origin, rules)
             finally:
                 self._asking.pop(origin, None)
         return rules
 
-    async def _read(self, origin: str, errand: Errand, within: float) -> Rules:
+    async def _read(self, origin: str, context: CallContext, within: float) -> Rules:
         now = self._clock()
         try:
-            async with self._browser.get(f"{origin}/robots.txt", errand, within=within) as reply:
+            async with self._browser.get(f"{origin}/robots.txt", context, timeout_s=within) as reply:
                 if reply.status == 429 or reply.status >= 500:
                     host = urlsplit(origin).hostname
                     return Rules(
@@ -89,7 +89,7 @@ class Robots:
                 if reply.status >= 300:  # there is none
                     return Rules(now + KEPT)
                 body = await reply.body(LIMIT)
-        except BrokenOff:  # one that leads in circles or is no HTTP is as good as none
+        except BrokenReply:  # one that leads in circles or is no HTTP is as good as none
             return Rules(now + AGAIN)
         parsed = await asyncio.to_thread(Protego.parse, body.decode("utf-8", "replace"))
         pause = min(parsed.crawl_delay(NAME) or 0.0, SLOWEST)

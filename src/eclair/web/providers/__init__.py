@@ -11,7 +11,7 @@ import logging
 from collections.abc import Iterable, Sequence
 
 from eclair.errors import SettingsError
-from eclair.network.client import Browser
+from eclair.network.client import WebClient
 from eclair.settings import Settings
 from eclair.web.providers.base import HTTPService, SearchService
 from eclair.web.providers.brave import Brave
@@ -52,7 +52,7 @@ RETIRED = ("wikinews",)
 """Those that settings may still name, and that are gone: Wikinews has been closed to new articles since May 2026."""
 
 
-def known(settings: Settings, browser: Browser, given: Sequence[SearchService] = ()) -> list[SearchService]:
+def known(settings: Settings, browser: WebClient, given: Sequence[SearchService] = ()) -> list[SearchService]:
     """All that there is, in the order in which it is shown. Raises SettingsError for a setting that names none."""
     keys, described = settings.search_keys, settings.opensearch
     keyed = [service.name for service in SERVICES if service.needs_key]

@@ -18,7 +18,16 @@ from urllib.parse import urlencode, urlsplit
 
 from pydantic import BaseModel, ValidationError
 
-from eclair.network.client import BrokenOff, Browser, Errand, Refused, Reply, TimedOut, TooMuch, Unreachable
+from eclair.network.client import (
+    BrokenReply,
+    CallContext,
+    Refused,
+    Reply,
+    ReplyTooLarge,
+    TimedOut,
+    Unreachable,
+    WebClient,
+)
 from eclair.schema.messages import Outcome
 from eclair.schema.web import Hit, Query
 
@@ -62,7 +71,7 @@ class SearchService(Protocol):
     @property
     def terms(self) -> str: ...
 
-    async def find(self, query: Query, limit: int, errand: Errand, within: float) -> list[Hit]:
+    async def find(self, query: Query, limit: int, context: CallContext, within: float) -> list[Hit]:
         """At most `limit` hits within so many seconds, best first. Raises ServiceFailed."""
         ...
 
@@ -100,7 +109,9 @@ class HTTPService(ABC):
     base: str
     redirects: int = 0
 
-    def __init__(self, browser: Browser, *, base: str | None = None, key: str = "", today: Today = date.today) -> None:
+    def __init__(
+        self, browser: WebClient, *, base: str | None = None, key: str = "", today: Today = date.today
+    ) -> None:
         self._browser = browser
         self._key = key
         self._today = today
@@ -118,8 +129,8 @@ class HTTPService(ABC):
     async def ready(self) -> bool:
         return not self.needs_key or bool(self._key)
 
-    async def find(self, query: Query, limit: int, errand: Errand, within: float) -> list[Hit]:
-        return self.read(await self.fetch(self.call(query, limit), errand, within), query)[:limit]
+    async def find(self, query: Query, limit: int, context: CallContext, within: float) -> list[Hit]:
+        return self.read(await self.fetch(self.call(query, limit), context, within), query)[:limit]
 
     def read(self, body: bytes, query: Query) -> list[Hit]:
         """The hits in an answer to `query`, whatever it is, cleaned. Raises ServiceFailed."""
@@ -130,32 +141,32 @@ class HTTPService(ABC):
             raise self.garbled() from None
         return [hit for hit in found if hit is not None]
 
-    async def fetch(self, call: Call, errand: Errand, within: float) -> bytes:
+    async def fetch(self, call: Call, context: CallContext, within: float) -> bytes:
         """The body of a good answer. Raises ServiceFailed."""
         try:
-            async with self._sent(call, self._told(errand), within) as reply:
+            async with self._sent(call, self._told(context), within) as reply:
                 self.check(reply)
                 return await reply.body(BYTES)
         except Refused as error:
             raise ServiceFailed("refused", str(error)) from error
         except TimedOut as error:
             raise ServiceFailed("late", f"{self.title} did not answer in time.") from error
-        except TooMuch as error:
+        except ReplyTooLarge as error:
             raise self.garbled() from error
-        except (Unreachable, BrokenOff) as error:
+        except (Unreachable, BrokenReply) as error:
             raise ServiceFailed("failed", f"{self.title}: {error}") from error
 
-    def _sent(self, call: Call, errand: Errand, within: float) -> AbstractAsyncContextManager[Reply]:
+    def _sent(self, call: Call, context: CallContext, within: float) -> AbstractAsyncContextManager[Reply]:
         if call.body is not None:
             headers = {"Content-Type": "application/json", **call.headers}
-            return self._browser.post(call.url, call.body, errand, headers=headers, within=within, limit=BYTES)
+            return self._browser.post(call.url, call.body, context, headers=headers, timeout_s=within, max_bytes=BYTES)
         return self._browser.get(
-            call.url, errand, headers=call.headers, within=within, limit=BYTES, redirects=self.redirects
+            call.url, context, headers=call.headers, timeout_s=within, max_bytes=BYTES, max_redirects=self.redirects
         )
 
-    def _told(self, errand: Errand) -> Errand:
+    def _told(self, context: CallContext) -> CallContext:
         """With the country of the service, where that is one."""
-        return replace(errand, country=self.jurisdiction) if len(self.jurisdiction) == 2 else errand
+        return replace(context, country=self.jurisdiction) if len(self.jurisdiction) == 2 else context
 
     def garbled(self) -> ServiceFailed:
         return ServiceFailed("failed", f"{self.title} answered something else than its documentation says.")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from eclair.errors import StoreError
-from eclair.network.client import Errand
+from eclair.network.client import CallContext
 from eclair.schema.web import Hit, Query
 from eclair.web.feeds.service import Newsroom
 from eclair.web.providers.base import ServiceFailed
@@ -23,11 +23,11 @@ class NewsroomService:
     def __init__(self, newsroom: Newsroom) -> None:
         self._newsroom = newsroom
 
-    async def find(self, query: Query, limit: int, errand: Errand, within: float) -> list[Hit]:
+    async def find(self, query: Query, limit: int, context: CallContext, within: float) -> list[Hit]:
         """The owner's entries, best first. Raises ServiceFailed."""
         try:
             async with asyncio.timeout(within):
-                return await self._newsroom.find(errand.owner, query, limit)
+                return await self._newsroom.find(context.owner, query, limit)
         except TimeoutError as error:
             raise ServiceFailed("late", "The newsroom did not answer in time.") from error
         except StoreError as error:

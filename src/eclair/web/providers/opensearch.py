@@ -15,7 +15,7 @@ from xml.etree.ElementTree import Element, ParseError, fromstring
 from pydantic import TypeAdapter
 
 from eclair.llm.servers.jurisdiction import place
-from eclair.network.client import Browser, Errand
+from eclair.network.client import CallContext, WebClient
 from eclair.schema.web import Hit, Query
 from eclair.web.providers.base import Call, HTTPService, ServiceFailed, Today, day, on_web
 
@@ -44,7 +44,7 @@ class OpenSearch(HTTPService):
 
     def __init__(
         self,
-        browser: Browser,
+        browser: WebClient,
         name: str,
         url: str,
         *,
@@ -59,14 +59,14 @@ class OpenSearch(HTTPService):
         self._clock = clock
         self._known: tuple[float, Template] | None = None
 
-    async def find(self, query: Query, limit: int, errand: Errand, within: float) -> list[Hit]:
+    async def find(self, query: Query, limit: int, context: CallContext, within: float) -> list[Hit]:
         now = self._clock or asyncio.get_running_loop().time
         begun = now()
         if self._known is None or self._known[0] < begun - KEPT:
-            described = await self.fetch(Call(self._url), errand, within)
+            described = await self.fetch(Call(self._url), context, within)
             self._known = begun, self.template(described)
         left = max(0.05, within - (now() - begun))
-        body = await self.fetch(self.call(query, limit), errand, left)
+        body = await self.fetch(self.call(query, limit), context, left)
         return self.read(body, query)[:limit]
 
     def template(self, described: bytes) -> Template:

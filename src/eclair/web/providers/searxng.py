@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pydantic import Field, OnErrorOmit
 
 from eclair.llm.servers.jurisdiction import place
-from eclair.network.client import Browser, Reply
+from eclair.network.client import Reply, WebClient
 from eclair.schema.web import Hit, Query
 from eclair.web.providers.base import Answer, Call, HTTPService, ServiceFailed, address, day
 
@@ -32,7 +32,7 @@ class SearXNG(HTTPService):
     redirects = 3
     terms = "https://docs.searxng.org/own-instance.html"
 
-    def __init__(self, browser: Browser, base: str | None) -> None:
+    def __init__(self, browser: WebClient, base: str | None) -> None:
         """`base` is where it runs; without it, it cannot be asked."""
         super().__init__(browser, base=base or "")
         self.jurisdiction = place(base).code if base is not None else "unknown"

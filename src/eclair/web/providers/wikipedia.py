@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 from pydantic import Field, OnErrorOmit
 
-from eclair.network.client import Errand
+from eclair.network.client import CallContext
 from eclair.schema.web import Hit, Query
 from eclair.web.providers.base import Answer, Call, HTTPService, address
 
@@ -51,16 +51,16 @@ class Wikipedia(HTTPService):
         sound = language.isascii() and language.isalpha() and 2 <= len(language) <= 3
         return self.base.replace("{language}", language if sound else FALLBACK)
 
-    async def find(self, query: Query, limit: int, errand: Errand, within: float) -> list[Hit]:
+    async def find(self, query: Query, limit: int, context: CallContext, within: float) -> list[Hit]:
         """A page must have every word; where none has, those with the most and rarest come."""
         now = asyncio.get_running_loop().time
         begun = now()
         words = _WORD.findall(query.text)
-        hits = await super().find(query, limit, errand, within)
+        hits = await super().find(query, limit, context, within)
         if hits or len(words) < 2:
             return hits
         any_word = replace(query, text=" OR ".join(words))
-        return await super().find(any_word, limit, errand, max(0.05, within - (now() - begun)))
+        return await super().find(any_word, limit, context, max(0.05, within - (now() - begun)))
 
     def call(self, query: Query, limit: int) -> Call:
         return Call(

