@@ -48,7 +48,7 @@ from eclair.storage.base import Storage
 from eclair.storage.blobs import Blobs
 from eclair.storage.change_feed import ChangeFeed
 from eclair.storage.open import open_storage
-from eclair.transfer.import_service import Imports
+from eclair.transfer.import_service import ImportService
 from eclair.util.background import Idle
 from eclair.web.feeds.service import Newsroom
 from eclair.web.open import AROUND, Surroundings, World, open_world
@@ -68,7 +68,7 @@ class App:
     turns: Turns
     changes: ChangeFeed
     keeping: Keeping
-    imports: Imports
+    imports: ImportService
     idle: Idle
     pulls: Pulls
     ledger: Ledger
@@ -257,7 +257,7 @@ async def open_app(
         stack.push_async_callback(changes.close)
         idle = Idle()
         runs, gallery, keeping = await stack.enter_async_context(open_kept(settings, storage, changes, idle))
-        imports = Imports(storage, settings.data_dir / "imports", changes)
+        imports = ImportService(storage, settings.data_dir / "imports", changes)
         stack.callback(imports.close)
         ledger = Ledger(storage.usage)
         titles = await stack.enter_async_context(open_spare(settings, storage, registry, changes, idle, ledger))

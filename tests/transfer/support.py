@@ -7,8 +7,8 @@ import zipfile
 from pathlib import Path
 
 from eclair.schema.messages import Message
-from eclair.transfer.normalize import Imported
-from eclair.transfer.staging import Preview, stage
+from eclair.transfer.normalize import ImportedConversation
+from eclair.transfer.staging import ImportPreview, stage
 
 SAMPLES = Path(__file__).parent / "samples"
 NOW = 1_760_000_000_000
@@ -26,7 +26,7 @@ def zipped(files: dict[str, bytes], method: int = zipfile.ZIP_DEFLATED) -> bytes
     return out.getvalue()
 
 
-def staged(folder: Path, data: bytes, name: str = "export.json") -> tuple[Preview, list[Imported]]:
+def staged(folder: Path, data: bytes, name: str = "export.json") -> tuple[ImportPreview, list[ImportedConversation]]:
     """What a file holds; it is written to `folder` first."""
     path = folder / "upload"
     path.write_bytes(data)

@@ -22,7 +22,7 @@ from eclair.schema.messages import (
     Part,
     Passage,
 )
-from eclair.transfer.export_view import Exported, file_name
+from eclair.transfer.export_view import ExportedConversation, file_name
 from eclair.transfer.exporters import RENDERERS, Format
 from tests.transfer.support import NOW, staged
 
@@ -56,7 +56,7 @@ def message(number: int, role: str, text: str, parent: int | None = None, **more
 
 
 @pytest.fixture
-def exported() -> Exported:
+def exported() -> ExportedConversation:
     thought = (Part("reasoning", "Hm\n<b>"), Part("tool_call", '{"q": "<x>"}', "1", "search"), Part("text", NASTY))
     messages = (
         message(1, "user", "What is <this>?\n  and *that*"),
@@ -68,7 +68,7 @@ def exported() -> Exported:
         message(7, "assistant", "", 6, parts=(), status="failed", fault=Fault("x", "The engine <died>.")),
     )
     conversation = Conversation(CONVERSATION, "local", 'A "title" </title><script>', 1, 2, messages[-1].id)
-    return Exported(conversation, messages, NOW)
+    return ExportedConversation(conversation, messages, NOW)
 
 
 class Page(HTMLParser):
@@ -94,11 +94,11 @@ class Page(HTMLParser):
         assert self.open.pop() == tag
 
 
-def rendered(exported: Exported, format: Format) -> str:
+def rendered(exported: ExportedConversation, format: Format) -> str:
     return RENDERERS[format].render(exported).decode()
 
 
-def test_html_runs_and_fetches_nothing(exported: Exported) -> None:
+def test_html_runs_and_fetches_nothing(exported: ExportedConversation) -> None:
     text = rendered(exported, "html")
     page = Page(text)
     names = {tag for tag, _ in page.tags}
@@ -114,7 +114,7 @@ def test_html_runs_and_fetches_nothing(exported: Exported) -> None:
     assert policy.startswith("default-src 'none'")
 
 
-def test_html_shows_the_branch_as_it_was_meant(exported: Exported) -> None:
+def test_html_shows_the_branch_as_it_was_meant(exported: ExportedConversation) -> None:
     text = rendered(exported, "html")
     assert "What is &lt;this&gt;?\n  and *that*" in text
     assert "&lt;script&gt;alert(1)&lt;/script&gt;" in text
@@ -128,7 +128,7 @@ def test_html_shows_the_branch_as_it_was_meant(exported: Exported) -> None:
     assert "prefers-color-scheme: dark" in text
 
 
-def test_every_format_says_that_the_answers_are_by_ai(exported: Exported) -> None:
+def test_every_format_says_that_the_answers_are_by_ai(exported: ExportedConversation) -> None:
     for format in RENDERERS:
         assert "The answers were made by AI" in rendered(exported, format)
     page = Page(rendered(exported, "html"))
@@ -139,7 +139,7 @@ def test_every_format_says_that_the_answers_are_by_ai(exported: Exported) -> Non
     assert "made by AI (mini &amp; co)" in rendered(exported, "html")
 
 
-def test_markdown_keeps_the_words(exported: Exported) -> None:
+def test_markdown_keeps_the_words(exported: ExportedConversation) -> None:
     text = rendered(exported, "markdown")
     assert text.startswith('# A "title" </title><script>\n')
     assert NASTY in text
@@ -148,7 +148,7 @@ def test_markdown_keeps_the_words(exported: Exported) -> None:
     assert "Another branch" not in text
 
 
-def test_json_comes_back_in_as_it_was(exported: Exported, tmp_path: Path) -> None:
+def test_json_comes_back_in_as_it_was(exported: ExportedConversation, tmp_path: Path) -> None:
     text = rendered(exported, "json")
     assert "local" not in text
     preview, (found,) = staged(tmp_path, text.encode())
@@ -162,7 +162,7 @@ def test_json_comes_back_in_as_it_was(exported: Exported, tmp_path: Path) -> Non
 
 @pytest.mark.parametrize("format", list(RENDERERS))
 def test_an_empty_conversation_has_a_file_too(format: Format) -> None:
-    empty = Exported(Conversation(CONVERSATION, "local", "", 1, 1), (), NOW)
+    empty = ExportedConversation(Conversation(CONVERSATION, "local", "", 1, 1), (), NOW)
     assert "Conversation" in rendered(empty, format) or format == "json"
     assert empty.name == "Conversation"
 
@@ -195,7 +195,7 @@ x [3]
 
 
 @pytest.fixture
-def rested() -> Exported:
+def rested() -> ExportedConversation:
     """A conversation about documents, its second answer with marks."""
 
     def cites(sentence: str, passage: int) -> Citation:
@@ -234,15 +234,15 @@ def rested() -> Exported:
             doubts=(Doubt(0, doubted, doubted + len("Lyon has 12."), "12", 2),),
         ),
     )
-    return Exported(Conversation(CONVERSATION, "local", "Rested", 1, 2, messages[-1].id), messages, NOW)
+    return ExportedConversation(Conversation(CONVERSATION, "local", "Rested", 1, 2, messages[-1].id), messages, NOW)
 
 
-def test_json_brings_sources_back(rested: Exported, tmp_path: Path) -> None:
+def test_json_brings_sources_back(rested: ExportedConversation, tmp_path: Path) -> None:
     _, (found,) = staged(tmp_path, RENDERERS["json"].render(rested))
     assert set(found.messages) == set(rested.messages)
 
 
-def test_markdown_has_sources_as_footnotes(rested: Exported) -> None:
+def test_markdown_has_sources_as_footnotes(rested: ExportedConversation) -> None:
     text = RENDERERS["markdown"].render(rested).decode()
     assert "*With <report>.pdf, @handbook*" in text
     assert "**It rose[^2-3].** It 🧀 fell.[^2-2]\n\n- Lyon has 12. (?) See https://example.org/a [^2-2]\n" in text
@@ -252,7 +252,7 @@ def test_markdown_has_sources_as_footnotes(rested: Exported) -> None:
     assert "> (?) Lyon has 12. — *No source says so: 12.*" in text
 
 
-def test_a_source_is_placed_where_its_quote_begins(rested: Exported) -> None:
+def test_a_source_is_placed_where_its_quote_begins(rested: ExportedConversation) -> None:
     """The passage begins on page 3, and the text of the other has no pages."""
     answer = rested.messages[-1]
     paged, text = answer.passages
@@ -269,7 +269,7 @@ def test_a_source_is_placed_where_its_quote_begins(rested: Exported) -> None:
     assert "<strong>notes.md, Fees</strong>" in RENDERERS["html"].render(exported).decode()
 
 
-def test_html_links_to_sources(rested: Exported) -> None:
+def test_html_links_to_sources(rested: ExportedConversation) -> None:
     html = RENDERERS["html"].render(rested).decode()
     three = '<sup class="source"><a href="#s2-3">3</a></sup>'
     assert f"<strong>It rose{three}.</strong> It 🧀 fell." in html
@@ -282,7 +282,7 @@ def test_html_links_to_sources(rested: Exported) -> None:
 
 
 @pytest.fixture
-def browsed(rested: Exported) -> Exported:
+def browsed(rested: ExportedConversation) -> ExportedConversation:
     """The same, its sources from the web: one is a page, the other has an address that nothing may lead to."""
     *said, answer = rested.messages
     sales, report = answer.passages
@@ -293,24 +293,24 @@ def browsed(rested: Exported) -> Exported:
     return replace(rested, messages=(*said, replace(answer, passages=passages)))
 
 
-def test_html_leads_from_contents_to_headings(rested: Exported) -> None:
+def test_html_leads_from_contents_to_headings(rested: ExportedConversation) -> None:
     text = "1. [Über *alles*](#1-über-alles)\n\n## 1. Über *alles*\n\nIt rose.\n\n## 1. Über alles"
     asked, answer = rested.branch[:2]
     answer = replace(answer, parts=(Part("text", text),))
     conversation = replace(rested.conversation, leaf=answer.id)
-    html = rendered(Exported(conversation, (asked, answer), NOW), "html")
+    html = rendered(ExportedConversation(conversation, (asked, answer), NOW), "html")
     assert '<a href="#a1-0-1-%C3%BCber-alles">' in html
     assert html.count('id="a1-0-1-über-alles"') == 1
 
 
-def test_markdown_has_title_date_and_address_of_what_is_from_the_web(browsed: Exported) -> None:
+def test_markdown_has_title_date_and_address_of_what_is_from_the_web(browsed: ExportedConversation) -> None:
     text = RENDERERS["markdown"].render(browsed).decode()
     address = "<https://www.example.org/%C3%A4%20b?q=%3C1%3E>"
     assert rf"[^2-3]: Bridge \<open>, example.org, 24 November 2026, {address}: “It \<rose> so.”" in text
     assert r"[^2-2]: !\[A\](http://evil.example/b.png), javascript:alert(1), lately: “" in text
 
 
-def test_html_links_to_what_is_from_the_web(browsed: Exported) -> None:
+def test_html_links_to_what_is_from_the_web(browsed: ExportedConversation) -> None:
     html = RENDERERS["html"].render(browsed).decode()
     address = "https://www.example.org/%C3%A4%20b?q=%3C1%3E"
     named = "<strong>Bridge &lt;open&gt;, example.org, 24 November 2026</strong>"
@@ -318,6 +318,6 @@ def test_html_links_to_what_is_from_the_web(browsed: Exported) -> None:
     assert 'href="javascript' not in html
 
 
-def test_json_brings_back_what_is_from_the_web(browsed: Exported, tmp_path: Path) -> None:
+def test_json_brings_back_what_is_from_the_web(browsed: ExportedConversation, tmp_path: Path) -> None:
     _, (found,) = staged(tmp_path, RENDERERS["json"].render(browsed))
     assert set(found.messages) == set(browsed.messages)

@@ -9,8 +9,8 @@ import pytest
 
 from eclair.schema.messages import Message, Part
 from eclair.transfer.importers import READERS
-from eclair.transfer.json_fields import mapping, milliseconds
-from eclair.transfer.normalize import Imported, in_order
+from eclair.transfer.json_fields import as_milliseconds, as_object
+from eclair.transfer.normalize import ImportedConversation, sort_by_parent
 from tests.transfer.support import NOW, sample, staged, told
 
 
@@ -133,11 +133,16 @@ def test_answers_on_end_become_one_and_no_depth_is_too_deep(tmp_path: Path) -> N
 
 
 def test_parents_in_a_circle_or_missing_lose_nothing() -> None:
-    assert in_order({"a": "b", "b": "a", "c": "gone", "d": "d"}) == [("c", None), ("a", None), ("b", "a"), ("d", None)]
+    assert sort_by_parent({"a": "b", "b": "a", "c": "gone", "d": "d"}) == [
+        ("c", None),
+        ("a", None),
+        ("b", "a"),
+        ("d", None),
+    ]
 
 
-def read(value: dict[str, object]) -> Imported:
-    (reader,) = (reader for reader in READERS if reader.fits(mapping(value)))
+def read(value: dict[str, object]) -> ImportedConversation:
+    (reader,) = (reader for reader in READERS if reader.fits(as_object(value)))
     return reader.read(value, NOW)
 
 
@@ -204,4 +209,4 @@ def test_eclair_keeps_its_ids_and_what_it_knows() -> None:
     ],
 )
 def test_times_are_understood_in_every_unit(given: object, meant: int | None) -> None:
-    assert milliseconds(given) == meant
+    assert as_milliseconds(given) == meant

@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 
 from eclair.errors import InvalidInput, TooLarge, UserError
 from eclair.transfer import input_files
-from eclair.transfer.input_files import cut
-from eclair.transfer.normalize import Imported
-from eclair.transfer.staging import Preview
+from eclair.transfer.input_files import split_values
+from eclair.transfer.normalize import ImportedConversation
+from eclair.transfer.staging import ImportPreview
 from tests.transfer.support import sample, staged, zipped
 
 NAMES = ["chatgpt", "claude", "openwebui", "librechat", "librechat_tree"]
@@ -33,7 +33,7 @@ def pieces(folder: Path, data: bytes) -> list[object]:
     path = folder / "cut"
     path.write_bytes(data)
     with path.open("rb") as file:
-        return [json.loads(piece) for piece in cut(file, "x") if isinstance(piece, bytes)]
+        return [json.loads(piece) for piece in split_values(file, "x") if isinstance(piece, bytes)]
 
 
 @unhurried
@@ -59,7 +59,7 @@ def attempt(folder: Path, data: bytes) -> None:
     assert all(message.endswith(".") and "\n" not in message for message in refused)
 
 
-def check(preview: Preview, found: list[Imported]) -> None:
+def check(preview: ImportPreview, found: list[ImportedConversation]) -> None:
     """What was taken is whole: it is what the preview says, and each message comes after its parent."""
     assert preview.conversations == len(found) > 0
     assert preview.messages == sum(len(one.messages) for one in found)
@@ -195,7 +195,7 @@ def test_a_zip_of_several_programs_is_named_by_most(tmp_path: Path) -> None:
 
 
 def test_a_zip_that_swells_is_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(input_files, "LARGEST_UNPACKED", 4 << 20)
+    monkeypatch.setattr(input_files, "MAX_UNPACKED_BYTES", 4 << 20)
     archive = zipped({f"{number}.json": b" " * (3 << 20) for number in range(2)})
     assert len(archive) < 1 << 16
     with pytest.raises(TooLarge, match="unpacks to more than 4 MiB"):
@@ -205,7 +205,7 @@ def test_a_zip_that_swells_is_stopped(tmp_path: Path, monkeypatch: pytest.Monkey
 def test_a_zip_that_lists_too_much_is_not_opened(tmp_path: Path) -> None:
     archive = bytearray(zipped({"a.json": b"[]"}))
     at = archive.rindex(b"PK\5\6")
-    struct.pack_into("<I", archive, at + 12, input_files.LARGEST_DIRECTORY + 1)
+    struct.pack_into("<I", archive, at + 12, input_files.MAX_ZIP_DIRECTORY_BYTES + 1)
     with pytest.raises(TooLarge, match="too many files"):
         staged(tmp_path, bytes(archive), "list.zip")
 
@@ -230,7 +230,7 @@ def test_a_zip_with_a_byte_changed_is_taken_or_refused_in_a_sentence(tmp_path: P
 
 def test_one_conversation_past_the_limit_costs_no_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (first, second) = SAMPLES["chatgpt"]
-    monkeypatch.setattr(input_files, "LARGEST_CONVERSATION", len(orjson.dumps(second)) + 10)
+    monkeypatch.setattr(input_files, "MAX_CONVERSATION_BYTES", len(orjson.dumps(second)) + 10)
     preview, found = staged(tmp_path, orjson.dumps([first, second]))
     assert [one.conversation.archived for one in found] == [True]
     assert any("is larger than" in problem for problem in preview.problems)

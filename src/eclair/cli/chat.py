@@ -29,7 +29,7 @@ from eclair.schema.messages import MODES, WEBS, Conversation, Message, Mode, Web
 from eclair.settings import Settings
 from eclair.storage.conversations import ConversationEdit
 from eclair.storage.runs import RunRecord
-from eclair.transfer.export_view import called
+from eclair.transfer.export_view import image_file_name
 
 COMMANDS = {
     "/retry": "another answer to your last message",
@@ -224,7 +224,7 @@ class Chat:
             raise InvalidInput("The last answer has no picture.")
         for id in made:
             picture = await self._app.gallery.picture(OWNER, id)
-            self._terminal.line(str(await written(self._app.gallery, picture, folder / called(picture))))
+            self._terminal.line(str(await written(self._app.gallery, picture, folder / image_file_name(picture))))
 
     async def _begin_anew(self) -> None:
         self._conversation = None

@@ -21,7 +21,7 @@ from eclair.provenance.report import Form
 from eclair.schema.images import Finished, Picture, Underway, Waiting
 from eclair.schema.messages import Wish
 from eclair.settings import Settings
-from eclair.transfer.export_view import called
+from eclair.transfer.export_view import image_file_name
 
 FORMS: dict[str, Form] = {".png": "png", ".jpg": "jpeg", ".jpeg": "jpeg", ".webp": "webp"}
 _SIZE = re.compile(r"([1-9]\d{0,4})[x×]([1-9]\d{0,4})")
@@ -112,7 +112,7 @@ def _progress(now: Underway, count: int) -> str:
 def _place(output: Path | None, picture: Picture, index: int, count: int) -> Path:
     """Where a picture is written; several have a number behind their name."""
     if output is None:
-        return Path(called(picture))
+        return Path(image_file_name(picture))
     return output if count == 1 else output.with_stem(f"{output.stem}-{index + 1}")
 
 

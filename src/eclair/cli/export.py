@@ -20,7 +20,7 @@ from eclair.images.open import open_gallery
 from eclair.settings import Settings
 from eclair.storage.change_feed import ChangeFeed
 from eclair.storage.open import open_storage
-from eclair.transfer.export_service import everything, gather, one, zip_name
+from eclair.transfer.export_service import export_all, load_conversation, render_conversation, zip_name
 from eclair.transfer.exporters import Format
 
 
@@ -40,10 +40,10 @@ async def _export(
         runs, gallery = Runs(storage, ChangeFeed(storage.processes)), open_gallery(settings, storage)
         if id is None:
             counting = Counting(terminal, "Exporting")
-            name, pieces = zip_name(), everything(storage, runs, gallery, OWNER, counting.show)
+            name, pieces = zip_name(), export_all(storage, runs, gallery, OWNER, counting.show)
         else:
-            exported = await gather(storage, runs, OWNER, id, gallery if format == "html" else None)
-            name, data = await one(exported, format or "markdown")
+            exported = await load_conversation(storage, runs, OWNER, id, gallery if format == "html" else None)
+            name, data = await render_conversation(exported, format or "markdown")
             pieces = _whole(data)
         path = _place(output, name)
         async with aclosing(pieces):

@@ -17,9 +17,9 @@ from eclair.cli._terminal import Terminal
 from eclair.errors import InvalidInput
 from eclair.settings import Settings
 from eclair.storage.open import open_storage
-from eclair.transfer.import_service import bring_in, read, room
+from eclair.transfer.import_service import open_staging_folder, stage_in_thread, store_conversations
 from eclair.transfer.normalize import Kind
-from eclair.transfer.staging import Staged
+from eclair.transfer.staging import StagedImport
 
 PROGRAMS: dict[Kind, str] = {
     "chatgpt": "ChatGPT",
@@ -50,23 +50,25 @@ async def _import(settings: Settings, path: Path, check: bool, terminal: Termina
     return 0
 
 
-async def _read(settings: Settings, path: Path, terminal: Terminal) -> Staged:
-    folder = await asyncio.to_thread(room, settings.data_dir / "imports")
+async def _read(settings: Settings, path: Path, terminal: Terminal) -> StagedImport:
+    folder = await asyncio.to_thread(open_staging_folder, settings.data_dir / "imports")
     try:
         file = path.open("rb")
     except OSError as error:
         raise InvalidInput(f"{path} cannot be read: {error.strerror}.") from error
     with file:
-        return await read(file, path.name, folder, int(time.time() * 1000), Counting(terminal, "Reading").show)
+        return await stage_in_thread(
+            file, path.name, folder, int(time.time() * 1000), Counting(terminal, "Reading").show
+        )
 
 
-async def _keep(settings: Settings, staged: Staged, terminal: Terminal) -> None:
+async def _keep(settings: Settings, staged: StagedImport, terminal: Terminal) -> None:
     counting = Counting(terminal, "Importing")
     added = messages = skipped = 0
     problems: tuple[str, ...] = ()
     storage = await asyncio.to_thread(open_storage, settings.data_dir)
     try:
-        async for step in bring_in(storage, OWNER, staged):
+        async for step in store_conversations(storage, OWNER, staged):
             added, messages, skipped = step.added, step.messages, step.skipped
             problems = step.problems[len(staged.preview.problems) :]
             counting.show(step.done, step.of)

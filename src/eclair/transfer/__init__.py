@@ -1,1 +1,1 @@
-"""Conversations on the move: out as files that people and programs can read, in from the exports of other programs."""
+"""Import and export: conversations out as files, and in from other programs' exports."""

@@ -1,4 +1,4 @@
-"""Exports: one conversation as a file, or all of them as a zip that is written while it is sent."""
+"""Exports: one conversation as a file, or all of them as a zip streamed while it is written."""
 
 from __future__ import annotations
 
@@ -17,18 +17,21 @@ from eclair.errors import NotFound
 from eclair.images.gallery import Gallery
 from eclair.schema.images import Picture
 from eclair.storage.base import Storage
-from eclair.transfer.export_view import Exported
+from eclair.transfer.export_view import ExportedConversation
 from eclair.transfer.exporters import RENDERERS, Format
 
-AT_ONCE = 100
-"""Pictures that are listed together."""
+IMAGES_PER_PAGE = 100
 
 IN_ZIP: tuple[Format, ...] = ("json", "markdown")
 
 
-async def gather(storage: Storage, runs: Runs, owner: str, id: str, gallery: Gallery | None = None) -> Exported:
-    """A conversation as it is now, an answer that is being written with what there is of it; with a `gallery` the
-    pictures of the branch that is shown too. Raises NotFound."""
+async def load_conversation(
+    storage: Storage, runs: Runs, owner: str, id: str, gallery: Gallery | None = None
+) -> ExportedConversation:
+    """Load a conversation with all its messages, including an answer still in progress.
+
+    With a `gallery`, images of the displayed branch are included. Raises NotFound.
+    """
     conversation, messages = await storage.conversations.get_tree(owner, id)
     whole = [
         (await runs.fold(await storage.runs.get_run(owner, message.run)))[0]
@@ -36,7 +39,7 @@ async def gather(storage: Storage, runs: Runs, owner: str, id: str, gallery: Gal
         else message
         for message in messages
     ]
-    exported = Exported(conversation, tuple(whole), int(time.time() * 1000))
+    exported = ExportedConversation(conversation, tuple(whole), int(time.time() * 1000))
     if gallery is None:
         return exported
     ids = [part.id for message in exported.branch for part in message.parts if part.kind == "picture" and part.id]
@@ -45,7 +48,7 @@ async def gather(storage: Storage, runs: Runs, owner: str, id: str, gallery: Gal
 
 
 async def _embedded(gallery: Gallery, owner: str, id: str) -> tuple[str, str] | None:
-    """A picture as a `data:` URL by its id; None for one that was deleted."""
+    """Return an image as a `data:` URL by its id; None if it was deleted."""
     try:
         picture = await gallery.picture(owner, id)
         data = await gallery.bytes(picture)
@@ -54,8 +57,8 @@ async def _embedded(gallery: Gallery, owner: str, id: str) -> tuple[str, str] | 
     return id, f"data:{picture.media};base64,{base64.b64encode(data).decode()}"
 
 
-async def one(exported: Exported, format: Format) -> tuple[str, bytes]:
-    """A conversation's file: its name and what is in it."""
+async def render_conversation(exported: ExportedConversation, format: Format) -> tuple[str, bytes]:
+    """Render a conversation; returns the file's name and its bytes."""
     renderer = RENDERERS[format]
     return f"{exported.name}.{renderer.suffix}", await asyncio.to_thread(renderer.render, exported)
 
@@ -64,20 +67,20 @@ def zip_name() -> str:
     return f"eclair-{datetime.now(UTC):%Y-%m-%d}.zip"
 
 
-async def everything(
+async def export_all(
     storage: Storage,
     runs: Runs,
     gallery: Gallery,
     owner: str,
     progress: Callable[[int, int], None] = lambda done, of: None,
 ) -> AsyncGenerator[bytes, None]:
-    """A zip of all conversations and pictures, in pieces as they come. One that is deleted meanwhile is not in it."""
+    """Stream a zip of all conversations and images. Those deleted meanwhile are left out."""
     ids = await storage.conversations.list_conversation_ids(owner)
     out = _Pipe()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
         for done, id in enumerate(ids, 1):
             try:
-                exported = await gather(storage, runs, owner, id)
+                exported = await load_conversation(storage, runs, owner, id)
             except NotFound:
                 continue
             await asyncio.to_thread(_add, archive, exported)
@@ -86,7 +89,7 @@ async def everything(
             progress(done, len(ids))
         before: str | None = None
         while True:
-            listed = await gallery.pictures(owner, AT_ONCE, before=before)
+            listed = await gallery.pictures(owner, IMAGES_PER_PAGE, before=before)
             for picture in listed.pictures:
                 with contextlib.suppress(NotFound):
                     _add_picture(archive, picture, await gallery.bytes(picture))
@@ -97,7 +100,7 @@ async def everything(
     yield out.taken()
 
 
-def _add(archive: zipfile.ZipFile, exported: Exported) -> None:
+def _add(archive: zipfile.ZipFile, exported: ExportedConversation) -> None:
     for format in IN_ZIP:
         renderer = RENDERERS[format]
         name = f"{format}/{exported.name}-{exported.conversation.id[-8:]}.{renderer.suffix}"
@@ -107,19 +110,19 @@ def _add(archive: zipfile.ZipFile, exported: Exported) -> None:
 
 
 def _add_picture(archive: zipfile.ZipFile, picture: Picture, data: bytes) -> None:
-    """Packed as it is, which saves nothing of pictures to pack again."""
+    """Store an image uncompressed: compressing it again saves nothing."""
     info = zipfile.ZipInfo(f"pictures/{picture.id}.{picture.media.rpartition('/')[2]}", _local(picture.created))
     archive.writestr(info, data)
 
 
 def _local(milliseconds: int) -> tuple[int, int, int, int, int, int]:
-    """A time as a zip has it, which begins in 1980."""
+    """Convert a time to a zip timestamp; zip time starts in 1980."""
     moment = datetime.fromtimestamp(max(milliseconds / 1000, 315_532_800), UTC)
     return (min(moment.year, 2107), moment.month, moment.day, moment.hour, moment.minute, moment.second)
 
 
 class _Pipe(io.RawIOBase):
-    """A file that is only written to, and given away as it grows."""
+    """Write-only file whose content is drained as it grows."""
 
     def __init__(self) -> None:
         self._pieces: list[bytes] = []

@@ -1,4 +1,4 @@
-"""A conversation on its way out: what renderers are given, and what all of them say."""
+"""View of a conversation that exporters render, and the phrases all of them share."""
 
 from __future__ import annotations
 
@@ -12,14 +12,16 @@ from eclair.schema.images import Picture
 from eclair.schema.messages import Conversation, Message, Part, branch
 
 UNTITLED = "Conversation"
-LONGEST_NAME = 60
+MAX_FILE_NAME_CHARS = 60
 _UNSAFE = re.compile(r"[^\w.-]+")
 
 
 @dataclass(frozen=True, slots=True)
-class Exported:
-    """A conversation with its whole tree, oldest first, and when it is exported, in milliseconds. `pictures` are the
-    `data:` URLs of those that are in it, by their ids, for a form that has them in itself."""
+class ExportedConversation:
+    """A conversation with its whole tree, oldest message first.
+
+    `at` is the time of export in milliseconds. `pictures` maps image ids to `data:` URLs, for formats that embed them.
+    """
 
     conversation: Conversation
     messages: tuple[Message, ...]
@@ -32,45 +34,45 @@ class Exported:
 
     @property
     def branch(self) -> list[Message]:
-        """The messages that are shown, from the first on."""
+        """Messages of the displayed branch, from the first on."""
         return branch({message.id: message for message in self.messages}, self.conversation.leaf)
 
     @property
     def name(self) -> str:
-        """A file name, without its suffix, that every system takes."""
+        """File name without suffix, valid on every system."""
         return file_name(self.title)
 
 
 def file_name(title: str) -> str:
     plain = unicodedata.normalize("NFC", title)
-    return _UNSAFE.sub("-", plain).strip("-._")[:LONGEST_NAME].rstrip("-._") or UNTITLED.lower()
+    return _UNSAFE.sub("-", plain).strip("-._")[:MAX_FILE_NAME_CHARS].rstrip("-._") or UNTITLED.lower()
 
 
-def called(picture: Picture) -> str:
-    """The name of a picture's file."""
+def image_file_name(picture: Picture) -> str:
+    """Name an image's file after its prompt."""
     return f"{file_name(picture.prompt)}-{picture.id[-6:]}.{picture.media.rpartition('/')[2]}"
 
 
-def notice(messages: Sequence[Message]) -> str:
-    """That the answers were made by AI, and by which models."""
+def ai_notice(messages: Sequence[Message]) -> str:
+    """Say that the answers were made by AI, and by which models."""
     models = sorted({message.model for message in messages if message.role == "assistant" and message.model})
     return f"The answers were made by AI ({', '.join(models)})." if models else "The answers were made by AI."
 
 
-def speaker(message: Message) -> str:
-    """Who says it, for people."""
+def speaker_label(message: Message) -> str:
+    """Label of the message's author, for people."""
     if message.role != "assistant":
         return "You" if message.role == "user" else "System"
     return f"AI · {message.model}" if message.model else "AI"
 
 
-def picture_line(part: Part) -> str:
-    """A picture in words: what it was to show, and which model made it."""
+def image_caption(part: Part) -> str:
+    """Describe an image in words: its prompt and the model that made it."""
     return f"Picture made with AI ({part.name}): {' '.join(part.text.split())}"
 
 
-def ending(message: Message) -> str | None:
-    """How an answer ended, if not by itself."""
+def ending_note(message: Message) -> str | None:
+    """Say how an answer ended; None if it finished by itself."""
     match message.status:
         case "stopped":
             return "Stopped here."
@@ -82,10 +84,10 @@ def ending(message: Message) -> str | None:
             return "Reached its greatest length here." if message.finish_reason == "length" else None
 
 
-def when(milliseconds: int) -> str:
-    """A time for people, in UTC."""
-    return f"{moment(milliseconds):%Y-%m-%d %H:%M} UTC"
+def format_time(milliseconds: int) -> str:
+    """Format a time in milliseconds for people, in UTC."""
+    return f"{to_datetime(milliseconds):%Y-%m-%d %H:%M} UTC"
 
 
-def moment(milliseconds: int) -> datetime:
+def to_datetime(milliseconds: int) -> datetime:
     return datetime.fromtimestamp(milliseconds / 1000, UTC)

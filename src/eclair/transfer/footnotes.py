@@ -1,6 +1,6 @@
-"""An answer's sources on their way out: where their marks stand in its text, and what is said of them below it.
+"""Footnotes of an exported answer: where citation marks go and how sources are described.
 
-The page places marks by the same rules (ui/src/markdown/cited.ts).
+The web app places marks by the same rules (ui/src/lib/markdown).
 """
 
 from __future__ import annotations
@@ -13,9 +13,10 @@ from datetime import date
 
 from eclair.schema.messages import Citation, Doubt, Message, Passage
 
-SIGN = "\u2e4e"
-"""Encloses what is put into a text that is rendered afterwards: punctuation that nobody writes, beside which emphasis
-means what it meant. In the text itself it is left out."""
+MARK_SENTINEL = "\u2e4e"
+"""Wraps a mark inserted before rendering. A rare punctuation character, so that emphasis next to it still parses;
+removed from the text itself.
+"""
 
 _TAIL = re.compile(r"""[\s.!?…"'”’“»›)*_~\]\[\d^]*""")
 _NO_PLACE = re.compile(r"[ \t>]*(?:(?:`{3}|~{3}).*|\$\$|\\\]|[-=*_ \t]*)")
@@ -26,30 +27,29 @@ Mark = Citation | Doubt
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
-    """A passage that is cited, and the words of it that were quoted first, from character `place` of the document."""
+class CitedSource:
+    """A cited passage with the first quote from it, at character `place` of the document."""
 
     passage: Passage
     quote: str
     place: int
 
 
-def sources(message: Message) -> list[Source]:
-    """Each passage that is cited once, by its number."""
+def cited_sources(message: Message) -> list[CitedSource]:
+    """List each cited passage once, by number."""
     first: dict[int, Citation] = {}
     for citation in message.citations:
         first.setdefault(citation.passage, citation)
     known = {passage.number: passage for passage in message.passages}
     return [
-        Source(known[number], " ".join(citation.quote.split()), citation.quote_start)
+        CitedSource(known[number], " ".join(citation.quote.split()), citation.quote_start)
         for number, citation in sorted(first.items())
         if number in known
     ]
 
 
-def where(source: Source) -> str:
-    """`report.pdf, page 4`; of a text without pages `notes.md, Fees`; of a page of the web `Title, example.org, 24
-    November 2026`."""
+def describe_source(source: CitedSource) -> str:
+    """Describe a source: `report.pdf, page 4`; `notes.md, Fees`; `Title, example.org, 24 November 2026`."""
     passage = source.passage
     if passage.url is not None:
         return ", ".join(part for part in (passage.name, _site(passage.url), _day(passage.published)) if part)
@@ -61,8 +61,8 @@ def where(source: Source) -> str:
     return f"{name}, page {label or page}" if named else f"{name}, {label}"
 
 
-def address(passage: Passage) -> str | None:
-    """The address of a page of the web, which a link may lead to; None where there is none."""
+def safe_url(passage: Passage) -> str | None:
+    """Return the web address of a passage if it may be linked; None otherwise."""
     if passage.url is None or not passage.url.lower().startswith(("http://", "https://")):
         return None
     return urllib.parse.quote(passage.url, safe=_IN_ADDRESSES)
@@ -86,32 +86,32 @@ def _day(published: str | None) -> str:
     return f"{day.day} {day:%B %Y}" if day else ""
 
 
-def doubts(message: Message) -> Iterator[tuple[str, str]]:
-    """Each sentence that no source supports, and what is said of it."""
+def doubtful_sentences(message: Message) -> Iterator[tuple[str, str]]:
+    """Yield each unsupported sentence with the reason."""
     for doubt in message.doubts:
         if doubt.index < len(message.parts):
             sentence = message.parts[doubt.index].text[doubt.start : doubt.end]
             yield " ".join(sentence.split()), f"No source says so{f': {doubt.about}' if doubt.about else ''}."
 
 
-def along(message: Message) -> list[str]:
-    """The names of what went along with a question: files, and libraries as they are written."""
+def attachment_names(message: Message) -> list[str]:
+    """Names of the files and libraries attached to a question."""
     return [*(file.name for file in message.files), *(f"@{library.name}" for library in message.libraries)]
 
 
-def marked(message: Message, index: int, put: Callable[[Mark], str]) -> str:
-    """The text of part `index` with `put` of each mark at the end of its sentence."""
+def insert_marks(message: Message, index: int, put: Callable[[Mark], str]) -> str:
+    """Insert `put(mark)` at the end of each marked sentence of part `index`."""
     text = message.parts[index].text
     marks: list[Mark] = [mark for mark in (*message.citations, *message.doubts) if mark.index == index]
     placed = [(*place, mark) for mark in marks if (place := _place(text, mark)) is not None]
     said, at = "", 0
     for begin, end, mark in sorted(placed, key=_order):
-        said += text[at : max(at, begin)].replace(SIGN, "")
+        said += text[at : max(at, begin)].replace(MARK_SENTINEL, "")
         if _BARE_LINK.search(said, max(0, len(said) - 300)):
             said += " "
         said += put(mark)
         at = max(at, end)
-    return said + text[at:].replace(SIGN, "")
+    return said + text[at:].replace(MARK_SENTINEL, "")
 
 
 def _order(placed: tuple[int, int, Mark]) -> tuple[int, bool, int]:
@@ -120,8 +120,10 @@ def _order(placed: tuple[int, int, Mark]) -> tuple[int, bool, int]:
 
 
 def _place(text: str, mark: Mark) -> tuple[int, int] | None:
-    """What is replaced by the mark: nothing at the end of its sentence, or its number as the model wrote it. None
-    where Markdown reads more than text."""
+    """Span that a mark replaces: empty at the end of its sentence, or the number the model wrote.
+
+    None where Markdown would read more than text.
+    """
     if isinstance(mark, Citation):
         for found in re.finditer(rf"[ \u00a0\u202f]?\[\^?{mark.passage}\](?![(\[:])", text[mark.start : mark.end + 8]):
             begin, end = mark.start + found.start(), mark.start + found.end()

@@ -1,4 +1,4 @@
-"""Imports under way: an export is read and waits, then goes into the store conversation by conversation."""
+"""Imports in progress: an export is read and staged, then stored one conversation at a time."""
 
 from __future__ import annotations
 
@@ -14,21 +14,22 @@ from eclair.errors import Conflict, NotFound, StoreError
 from eclair.schema.ids import Clock, new_id
 from eclair.storage.base import Storage
 from eclair.storage.change_feed import ChangeFeed
-from eclair.transfer.normalize import Imported
+from eclair.transfer.normalize import ImportedConversation
 
 if TYPE_CHECKING:
-    from eclair.transfer.staging import Preview, Staged
+    from eclair.transfer.staging import ImportPreview, StagedImport
 
-MOST = 4
-"""Exports that wait at the same time; the oldest goes for a new one."""
-PATIENCE = 3600.0
-"""Seconds that an export waits."""
+MAX_WAITING_IMPORTS = 4
+"""The oldest gives way to a new one."""
+WAITING_TTL_S = 3600.0
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
-    """How far an import is: conversations `done` of so many, of which `added` with so many `messages` are new here and
-    `skipped` were here before."""
+class ImportProgress:
+    """Progress of an import: conversations `done` of a total.
+
+    `added` of them, with `messages`, are new; `skipped` were here before.
+    """
 
     done: int
     of: int
@@ -44,13 +45,13 @@ class Progress:
 
 @dataclass(slots=True)
 class _Waiting:
-    staged: Staged
+    staged: StagedImport
     since: float
     busy: bool = False
 
 
-class Imports:
-    """Holds what was read until it is imported, dropped or too old; `folder` has the unnamed files."""
+class ImportService:
+    """Keeps staged exports until they are imported, dropped or expired, in unnamed files in `folder`."""
 
     def __init__(self, storage: Storage, folder: Path, changes: ChangeFeed, clock: Clock = time.time) -> None:
         self._storage = storage
@@ -59,36 +60,36 @@ class Imports:
         self._clock = clock
         self._waiting: dict[str, _Waiting] = {}
 
-    def room(self) -> Path:
-        """The folder for unnamed files, made if need be. Raises StoreError."""
-        return room(self._folder)
+    def open_folder(self) -> Path:
+        """Return the staging folder, creating it if needed. Raises StoreError."""
+        return open_staging_folder(self._folder)
 
-    async def stage(self, file: BinaryIO, name: str) -> tuple[str, Preview]:
-        """Read an export in a thread; the id under which it waits. Raises UserError and StoreError."""
+    async def stage(self, file: BinaryIO, name: str) -> tuple[str, ImportPreview]:
+        """Read an export in a thread; returns the id it waits under. Raises UserError and StoreError."""
         self._forget_old()
-        staged = await read(file, name, self.room(), int(self._clock() * 1000))
+        staged = await stage_in_thread(file, name, self.open_folder(), int(self._clock() * 1000))
         idle = [id for id, waiting in self._waiting.items() if not waiting.busy]
-        for id in idle[: max(0, len(self._waiting) - MOST + 1)]:
+        for id in idle[: max(0, len(self._waiting) - MAX_WAITING_IMPORTS + 1)]:
             self._close(id)
         id = new_id("imp", self._clock)
         self._waiting[id] = _Waiting(staged, self._clock())
         return id, staged.preview
 
     def check(self, id: str) -> None:
-        """Raises NotFound for what does not wait (any more), Conflict for what is being imported."""
+        """Check that an export is waiting. Raises NotFound, or Conflict while it is being imported."""
         self._forget_old()
         if id not in self._waiting:
             raise NotFound(f"There is no import {id!r} (any more); send the file again.")
         if self._waiting[id].busy:
             raise Conflict("This import is under way already; wait for its end.")
 
-    async def carry_out(self, id: str, owner: str) -> AsyncGenerator[Progress, None]:
-        """Import what waits. Closed early, it stops between two conversations, and may be carried out again."""
+    async def run(self, id: str, owner: str) -> AsyncGenerator[ImportProgress, None]:
+        """Import a staged export. If closed early it stops between conversations and can be resumed."""
         self.check(id)
         waiting = self._waiting[id]
         waiting.busy = True
         try:
-            async for progress in bring_in(self._storage, owner, waiting.staged):
+            async for progress in store_conversations(self._storage, owner, waiting.staged):
                 yield progress
         except BaseException:
             waiting.busy = False
@@ -98,7 +99,7 @@ class Imports:
         self._close(id)
 
     def drop(self, id: str) -> None:
-        """Forget what waits; nothing of it was kept. Raises as `check` does."""
+        """Discard a staged export; none of it was stored. Raises as `check` does."""
         self.check(id)
         self._close(id)
 
@@ -112,12 +113,12 @@ class Imports:
 
     def _forget_old(self) -> None:
         for id, waiting in list(self._waiting.items()):
-            if not waiting.busy and waiting.since + PATIENCE < self._clock():
+            if not waiting.busy and waiting.since + WAITING_TTL_S < self._clock():
                 self._close(id)
 
 
-def room(folder: Path) -> Path:
-    """The folder, made if need be. Raises StoreError."""
+def open_staging_folder(folder: Path) -> Path:
+    """Return the staging folder, creating it if needed. Raises StoreError."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -125,10 +126,13 @@ def room(folder: Path) -> Path:
     return folder
 
 
-async def read(
+async def stage_in_thread(
     file: BinaryIO, name: str, folder: Path, now: int, progress: Callable[[int], None] = lambda done: None
-) -> Staged:
-    """`stage` in a thread, which is told to end, and waited for, when this is cancelled. `progress` is called there."""
+) -> StagedImport:
+    """Run `stage` in a thread that is stopped and awaited on cancellation.
+
+    `progress` is called in that thread.
+    """
     stopped = threading.Event()
 
     def check(done: int) -> None:
@@ -136,7 +140,7 @@ async def read(
             raise _Stopped
         progress(done)
 
-    def work() -> Staged:
+    def work() -> StagedImport:
         from eclair.transfer.staging import stage  # much to import, and most never take anything in
 
         try:
@@ -156,13 +160,15 @@ async def read(
 
 
 class _Stopped(Exception):
-    """Nobody waits for the reading any more."""
+    """Raised in the reading thread once nobody waits for it."""
 
 
-async def bring_in(storage: Storage, owner: str, staged: Staged) -> AsyncGenerator[Progress, None]:
-    """Keep each conversation that is not here yet, in a transaction of its own. Raises StoreError."""
+async def store_conversations(
+    storage: Storage, owner: str, staged: StagedImport
+) -> AsyncGenerator[ImportProgress, None]:
+    """Store each conversation that is not here yet, one transaction each. Raises StoreError."""
     of = staged.preview.conversations
-    progress = Progress(0, of, 0, 0, 0, staged.preview.problems)
+    progress = ImportProgress(0, of, 0, 0, 0, staged.preview.problems)
     conversations = staged.conversations()
     while (imported := await _next(conversations)) is not None:
         added, problem = await _add(storage, owner, imported)
@@ -177,15 +183,15 @@ async def bring_in(storage: Storage, owner: str, staged: Staged) -> AsyncGenerat
         yield progress
 
 
-async def _add(storage: Storage, owner: str, imported: Imported) -> tuple[bool, tuple[str, ...]]:
+async def _add(storage: Storage, owner: str, imported: ImportedConversation) -> tuple[bool, tuple[str, ...]]:
     try:
         return await storage.conversations.add_tree(replace(imported.conversation, owner=owner), imported.messages), ()
     except Conflict as error:
         return False, (f"{imported.conversation.title!r} was left out: {error.message}",)
 
 
-async def _next(conversations: Iterator[Imported]) -> Imported | None:
-    """The next, read in a thread that is waited for even when this is cancelled: the file is not for two at once."""
+async def _next(conversations: Iterator[ImportedConversation]) -> ImportedConversation | None:
+    """Read the next conversation in a thread, awaited even on cancellation: the file has one reader."""
     task = asyncio.create_task(asyncio.to_thread(next, conversations, None))
     try:
         return await asyncio.shield(task)

@@ -1,6 +1,6 @@
-"""Opens an export, JSON or a zip of it, and cuts it into its conversations without holding the whole of it.
+"""Open an export, JSON or zip, and split it into conversations without loading all of it.
 
-What a file claims of itself is not believed: all that is unpacked is counted as it comes.
+Declared sizes are not trusted: unpacked bytes are counted as they come.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ import orjson
 
 from eclair.errors import InvalidInput, TooLarge
 
-LARGEST_CONVERSATION = 32 << 20
-LARGEST_UNPACKED = 1 << 30
-LARGEST_DIRECTORY = 4 << 20
-"""Bytes of a zip's list of files, each of which takes ten times that once read."""
-PIECE = 1 << 20
+MAX_CONVERSATION_BYTES = 32 << 20
+MAX_UNPACKED_BYTES = 1 << 30
+MAX_ZIP_DIRECTORY_BYTES = 4 << 20
+"""A zip's file list takes ten times its size once parsed."""
+READ_CHUNK_BYTES = 1 << 20
 
 _MARK = re.compile(rb'["\[\]{}]')
 _SPACE = re.compile(rb"\s*")
@@ -37,24 +37,26 @@ Data = bytes | mmap.mmap
 
 
 @dataclass(frozen=True, slots=True)
-class Member:
-    """A file of JSON, alone or in a zip."""
+class JsonFile:
+    """A JSON file, standalone or inside a zip."""
 
     name: str
     file: BinaryIO
 
 
-def members(file: BinaryIO, name: str, folder: Path, others: Callable[[str], None]) -> Iterator[Member]:
-    """The file itself, or each file of JSON in a zip, unpacked into `folder` while it is looked at; `others` is told
-    the rest. Raises InvalidInput and TooLarge."""
+def open_json_files(file: BinaryIO, name: str, folder: Path, others: Callable[[str], None]) -> Iterator[JsonFile]:
+    """Yield the file itself, or each JSON file in a zip, unpacked into `folder` while in use.
+
+    `others` is called with the names of the rest. Raises InvalidInput and TooLarge.
+    """
     file.seek(0)
     if not file.read(4).startswith(b"PK"):
-        yield Member(name, file)
+        yield JsonFile(name, file)
         return
     try:
         _check_directory(file, name)
         with zipfile.ZipFile(file) as archive:
-            room = LARGEST_UNPACKED
+            room = MAX_UNPACKED_BYTES
             for info in archive.infolist():
                 if info.is_dir():
                     continue
@@ -66,15 +68,15 @@ def members(file: BinaryIO, name: str, folder: Path, others: Callable[[str], Non
                 if info.compress_type not in _READABLE:
                     raise InvalidInput(f"{name} is packed in an uncommon way; unpack it and send the JSON in it.")
                 with archive.open(info) as packed, tempfile.TemporaryFile(dir=folder) as unpacked:
-                    while piece := packed.read(PIECE):
+                    while piece := packed.read(READ_CHUNK_BYTES):
                         room -= len(piece)
                         if room < 0:
                             raise TooLarge(
-                                f"{name} unpacks to more than {LARGEST_UNPACKED >> 20:,} MiB; unpack it and send the "
+                                f"{name} unpacks to more than {MAX_UNPACKED_BYTES >> 20:,} MiB; unpack it and send the "
                                 "JSON files in it one by one."
                             )
                         unpacked.write(piece)
-                    yield Member(info.filename, unpacked)
+                    yield JsonFile(info.filename, unpacked)
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, struct.error, ValueError) as error:
         raise _damaged(name) from error
     except OSError as error:
@@ -88,7 +90,7 @@ def _damaged(name: str) -> InvalidInput:
 
 
 def _check_directory(file: BinaryIO, name: str) -> None:
-    """Refuse a zip whose list of files alone would fill the memory; its size stands near the file's end."""
+    """Reject a zip whose file list alone would fill memory; its size is near the file's end."""
     end = file.seek(0, 2)
     begin = max(0, end - (1 << 16) - 22 - 20 - 56)
     file.seek(begin)
@@ -99,14 +101,16 @@ def _check_directory(file: BinaryIO, name: str) -> None:
     (size,) = struct.unpack_from("<I", tail, at + 12)
     if at >= 76 and tail[at - 20 : at - 16] == b"PK\6\7" and tail[at - 76 : at - 72] == b"PK\6\6":
         (size,) = struct.unpack_from("<Q", tail, at - 76 + 40)
-    if size > LARGEST_DIRECTORY:
+    if size > MAX_ZIP_DIRECTORY_BYTES:
         raise TooLarge(f"{name} holds too many files; unpack it and send the JSON files in it one by one.")
 
 
-def cut(file: BinaryIO, name: str) -> Iterator[bytes | TooLarge]:
-    """Each value of the array that the file is, or the one object that it is, as JSON; TooLarge in place of one that
-    is past the limit. What is between them and no JSON comes as it stands. Raises InvalidInput where there is neither
-    array nor object, and at the place where the file breaks off."""
+def split_values(file: BinaryIO, name: str) -> Iterator[bytes | TooLarge]:
+    """Yield each value of a top-level array, or the single top-level object, as JSON.
+
+    A value over the limit is yielded as TooLarge, and anything between values that is not JSON as it stands. Raises
+    InvalidInput if there is neither array nor object, and where the file breaks off.
+    """
     file.flush()
     if file.seek(0, 2) == 0:
         raise InvalidInput(f"{name} is empty; download the export anew.")
@@ -127,9 +131,9 @@ def _array(data: Data, at: int, name: str) -> Iterator[bytes | TooLarge]:
         if mark is None:
             raise InvalidInput(f"{name} breaks off in the middle; download the export anew.")
         if stray := data[at : mark.start()].strip(_COMMAS):
-            yield stray[:PIECE]
+            yield stray[:READ_CHUNK_BYTES]
         if mark.group() == b"]":
-            if rest := data[mark.end() : mark.end() + PIECE].strip():
+            if rest := data[mark.end() : mark.end() + READ_CHUNK_BYTES].strip():
                 yield rest
             return
         at = _end(data, mark.start(), name)
@@ -137,16 +141,16 @@ def _array(data: Data, at: int, name: str) -> Iterator[bytes | TooLarge]:
 
 
 def _piece(data: Data, begin: int, end: int, name: str) -> bytes | TooLarge:
-    if end - begin > LARGEST_CONVERSATION:
+    if end - begin > MAX_CONVERSATION_BYTES:
         return TooLarge(
-            f"A conversation in {name} is larger than {LARGEST_CONVERSATION >> 20} MiB and was left out; "
+            f"A conversation in {name} is larger than {MAX_CONVERSATION_BYTES >> 20} MiB and was left out; "
             "take it out of the file, or cut it in two."
         )
     return data[begin:end]
 
 
 def _end(data: Data, at: int, name: str) -> int:
-    """Where the value that begins at `at` with a quote or a bracket ends."""
+    """Find the end of the value that starts at `at` with a quote or bracket."""
     depth = 0
     while mark := _MARK.search(data, at):
         at = mark.end()
@@ -165,7 +169,7 @@ def _end(data: Data, at: int, name: str) -> int:
 
 
 def _end_of_string(data: Data, at: int) -> int:
-    """Where the string ends whose first quote is before `at`; 0 where it does not."""
+    """Find the end of the string whose opening quote is before `at`; 0 if it doesn't end."""
     begin = at
     while (quote := data.find(b'"', at)) >= 0:
         before = quote
@@ -182,8 +186,8 @@ def _past(pattern: re.Pattern[bytes], data: Data, at: int) -> int:
     return at if found is None else found.end()
 
 
-def parse(data: bytes) -> object:
-    """The JSON. Half characters, which some exports hold, are let through. Raises ValueError with the reason."""
+def parse_json(data: bytes) -> object:
+    """Parse JSON, accepting lone surrogates, which some exports hold. Raises ValueError."""
     try:
         return orjson.loads(data)
     except orjson.JSONDecodeError as error:

@@ -1,4 +1,4 @@
-"""The way in for JSON of others: each function takes anything and gives a value of one type."""
+"""Typed access to foreign JSON: each function takes any value and returns one type."""
 
 from __future__ import annotations
 
@@ -9,31 +9,32 @@ from typing import cast
 
 JSON = Mapping[str, object]
 
-LATEST = 253_402_300_799_000
+MAX_TIME_MS = 253_402_300_799_000
 """The last millisecond of the year 9999."""
 _UNITS = ((1e11, 1000.0), (1e14, 1.0), (1e17, 1e-3), (1e20, 1e-6))
-"""Below which number a time since 1970 is in seconds, milliseconds, microseconds, nanoseconds; and what makes
-milliseconds of it."""
+"""Upper bounds for times in seconds, milliseconds, microseconds and nanoseconds since 1970, each with the factor that
+gives milliseconds.
+"""
 _UNWRITABLE = re.compile("[\0\ud800-\udfff]")
 
 
-def mapping(value: object) -> JSON:
-    """The object, or an empty one."""
+def as_object(value: object) -> JSON:
+    """Return the object, or an empty one."""
     return cast("JSON", value) if isinstance(value, dict) else {}
 
 
-def items(value: object) -> list[object]:
-    """The array, or an empty one."""
+def as_list(value: object) -> list[object]:
+    """Return the array, or an empty one."""
     return cast("list[object]", value) if isinstance(value, list) else []
 
 
-def text(value: object) -> str:
-    """The string without what cannot be kept (NUL, half characters), or an empty one."""
+def as_text(value: object) -> str:
+    """Return the string without NUL and lone surrogates, or an empty one."""
     return _UNWRITABLE.sub("\ufffd", value) if isinstance(value, str) else ""
 
 
-def milliseconds(value: object) -> int | None:
-    """A time since 1970, UTC, from a number in whatever unit or from ISO 8601; None for what is neither."""
+def as_milliseconds(value: object) -> int | None:
+    """Parse a UTC time from a number in any unit or ISO 8601; None for anything else."""
     if isinstance(value, str):
         try:
             moment = datetime.fromisoformat(value)
@@ -49,4 +50,4 @@ def milliseconds(value: object) -> int | None:
         found = value * next(factor for limit, factor in _UNITS if value < limit)
     else:
         return None
-    return int(found) if 0 < found <= LATEST else None
+    return int(found) if 0 < found <= MAX_TIME_MS else None

@@ -1,6 +1,6 @@
-"""What a reader makes of one conversation of another program: our own values, and the names of what it left out.
+"""Turn a conversation of another program into ours, listing what was left out.
 
-Readers say what the messages are and under which each hangs; the tree is put in order here.
+Importers supply messages and their parents; the tree is put in order here.
 """
 
 from __future__ import annotations
@@ -12,21 +12,23 @@ from typing import Literal
 
 from eclair.schema.ids import derived_id
 from eclair.schema.messages import Conversation, Message, Part, PartKind
-from eclair.transfer.json_fields import text
+from eclair.transfer.json_fields import as_text
 
 Kind = Literal["chatgpt", "claude", "openwebui", "librechat", "eclair"]
 
-LONGEST_TITLE = 200
-LONGEST_NAME = 60
-"""Characters of a title that is made from the first question, or of a name in a list of what was left out."""
-MOST_TAGS = 12
-LONGEST_TAG = 40
+MAX_TITLE_CHARS = 200
+MAX_LABEL_CHARS = 60
+"""Longest name in the list of omissions, and longest title made from a first question."""
+MAX_TAGS = 12
+MAX_TAG_CHARS = 40
 
 
 @dataclass(frozen=True, slots=True)
-class Imported:
-    """A conversation whose owner is not yet known, its messages with each parent before its children, and, in the
-    plural, what was left out: one entry for each thing."""
+class ImportedConversation:
+    """A conversation without an owner yet, its messages parents first.
+
+    Omissions are named in the plural, one entry each.
+    """
 
     conversation: Conversation
     messages: tuple[Message, ...]
@@ -34,9 +36,11 @@ class Imported:
 
 
 @dataclass(slots=True)
-class Node:
-    """A message as another program has it. One without a role or parts is passed over: what hangs under it hangs
-    under its parent."""
+class ForeignMessage:
+    """A message as another program has it.
+
+    One without a role or parts is skipped, and its children move to its parent.
+    """
 
     id: str
     parent: str | None
@@ -46,7 +50,7 @@ class Node:
     model: str | None = None
 
     def add(self, kind: PartKind, words: str) -> None:
-        """More of the message; a paragraph of its own after earlier words."""
+        """Append to the message; text after text starts a new paragraph."""
         if not words.strip():
             return
         earlier = any(part.kind == kind == "text" for part in self.parts)
@@ -58,13 +62,13 @@ class Node:
 
 
 @dataclass(slots=True)
-class Found:
-    """A conversation as a reader found it."""
+class ForeignConversation:
+    """A conversation as an importer found it."""
 
     kind: Kind
     id: str
     title: str
-    nodes: list[Node]
+    nodes: list[ForeignMessage]
     leaf: str | None
     created: int | None = None
     updated: int | None = None
@@ -73,10 +77,10 @@ class Found:
     tags: tuple[str, ...] = ()
     left_out: list[str] = field(default_factory=list[str])
 
-    def imported(self, now: int) -> Imported:
-        """The conversation in our own values; `now` stands in for times that are not known.
+    def normalize(self, now: int) -> ImportedConversation:
+        """Convert to our own values; `now` stands in for unknown times.
 
-        What a model said in several messages on end (thought, looked up, answered) becomes one message, as it is here.
+        Consecutive messages of the model (reasoning, lookup, answer) become one message, as here.
         """
         nodes = self._by_id()
         above = _above(nodes)
@@ -98,11 +102,11 @@ class Found:
             for id, node in kept.items()
         )
         leaf = self.leaf if self.leaf is None or self.leaf not in nodes or nodes[self.leaf].shown else above[self.leaf]
-        return Imported(
+        return ImportedConversation(
             Conversation(
                 id=conversation,
                 owner="",
-                title=title(self.title, messages),
+                title=make_title(self.title, messages),
                 created=created,
                 updated=max(times, default=created) if self.updated is None else self.updated,
                 leaf=names[into[leaf]] if leaf in into else next(reversed(names.values()), None),
@@ -114,20 +118,20 @@ class Found:
             tuple(self.left_out),
         )
 
-    def _by_id(self) -> dict[str, Node]:
-        """The nodes, parents first; of those with the same id the first."""
-        nodes: dict[str, Node] = {}
+    def _by_id(self) -> dict[str, ForeignMessage]:
+        """Nodes by id, parents first; of duplicates the first wins."""
+        nodes: dict[str, ForeignMessage] = {}
         for node in self.nodes:
             if node.id in nodes:
                 self.left_out.append("messages that are there twice")
             else:
                 nodes[node.id] = node
-        order = in_order({id: node.parent for id, node in nodes.items()})
+        order = sort_by_parent({id: node.parent for id, node in nodes.items()})
         return {id: replace(nodes[id], parent=parent) for id, parent in order}
 
 
-def _above(nodes: Mapping[str, Node]) -> dict[str, str | None]:
-    """For each node the shown one that it hangs under, or that stands for it."""
+def _above(nodes: Mapping[str, ForeignMessage]) -> dict[str, str | None]:
+    """Map each node to the nearest shown ancestor."""
     above: dict[str, str | None] = {}
     for id, node in nodes.items():
         parent = node.parent
@@ -135,10 +139,12 @@ def _above(nodes: Mapping[str, Node]) -> dict[str, str | None]:
     return above
 
 
-def _joined(nodes: Mapping[str, Node], above: Mapping[str, str | None]) -> tuple[dict[str, Node], dict[str, str]]:
-    """The shown nodes, what a model said on end in one; and for each shown one that in which it is."""
+def _joined(
+    nodes: Mapping[str, ForeignMessage], above: Mapping[str, str | None]
+) -> tuple[dict[str, ForeignMessage], dict[str, str]]:
+    """Merge consecutive shown messages of the model; also map each to the one that holds it."""
     siblings = Counter(above[id] for id, node in nodes.items() if node.shown)
-    kept: dict[str, Node] = {}
+    kept: dict[str, ForeignMessage] = {}
     into: dict[str, str] = {}
     for id, node in nodes.items():
         if not node.shown:
@@ -155,9 +161,11 @@ def _joined(nodes: Mapping[str, Node], above: Mapping[str, str | None]) -> tuple
     return kept, into
 
 
-def in_order(parents: Mapping[str, str | None]) -> list[tuple[str, str | None]]:
-    """Every id with its parent, parents first, siblings as they came. A parent that is not there is None; of ids that
-    stand in a circle the first becomes a root."""
+def sort_by_parent(parents: Mapping[str, str | None]) -> list[tuple[str, str | None]]:
+    """Order ids parents first, siblings as they came.
+
+    A missing parent becomes None; the first id of a cycle becomes a root.
+    """
     children: dict[str | None, list[str]] = {}
     for id, parent in parents.items():
         children.setdefault(parent if parent in parents else None, []).append(id)
@@ -182,29 +190,29 @@ def in_order(parents: Mapping[str, str | None]) -> list[tuple[str, str | None]]:
     return order
 
 
-def title(given: str, messages: Sequence[Message]) -> str:
-    """The title in one line, or the beginning of the first question where there is none."""
+def make_title(given: str, messages: Sequence[Message]) -> str:
+    """Return the title on one line, or the start of the first question."""
     line = " ".join(given.split())
     if line:
-        return line[:LONGEST_TITLE]
+        return line[:MAX_TITLE_CHARS]
     asked = next((message.text for message in messages if message.role == "user"), "")
-    line = " ".join(asked[: 4 * LONGEST_NAME].split())
-    return line if len(line) <= LONGEST_NAME else line[:LONGEST_NAME].rstrip() + "…"
+    line = " ".join(asked[: 4 * MAX_LABEL_CHARS].split())
+    return line if len(line) <= MAX_LABEL_CHARS else line[:MAX_LABEL_CHARS].rstrip() + "…"
 
 
-def tags(value: Sequence[object]) -> tuple[str, ...]:
-    """Those that can be tags here."""
-    found = dict.fromkeys(" ".join(text(tag).split()) for tag in value)
-    return tuple(tag for tag in found if 0 < len(tag) <= LONGEST_TAG)[:MOST_TAGS]
+def valid_tags(value: Sequence[object]) -> tuple[str, ...]:
+    """Keep the tags that are valid here."""
+    found = dict.fromkeys(" ".join(as_text(tag).split()) for tag in value)
+    return tuple(tag for tag in found if 0 < len(tag) <= MAX_TAG_CHARS)[:MAX_TAGS]
 
 
-def unknown(what: str, name: object) -> str:
-    """How a thing of a kind that is not known is named among what was left out."""
-    return f"{what} of the unknown kind {text(name)[:LONGEST_NAME]!r}"
+def unknown_kind(what: str, name: object) -> str:
+    """Name an unknown kind of content in the list of omissions."""
+    return f"{what} of the unknown kind {as_text(name)[:MAX_LABEL_CHARS]!r}"
 
 
-def fenced(words: str, language: str = "") -> str:
-    """The words as a block of code in Markdown, whatever fences they hold themselves."""
+def code_block(words: str, language: str = "") -> str:
+    """Wrap text in a Markdown code block, whatever fences it contains."""
     longest = run = 0
     for character in words:
         run = run + 1 if character == "`" else 0

@@ -1,6 +1,6 @@
-"""Reads an export whole before any of it is kept: what is in it is known, and what is not understood is named.
+"""Read an export completely before storing any of it, to preview it and name what is not understood.
 
-The conversations wait in a file without a name, one a line, which is gone when it is closed.
+Conversations wait in an unnamed file, one a line, which vanishes when closed.
 """
 
 from __future__ import annotations
@@ -17,20 +17,20 @@ from pydantic import TypeAdapter
 
 from eclair.errors import InvalidInput, TooLarge, UserError
 from eclair.transfer.importers import READERS
-from eclair.transfer.input_files import cut, members, parse
-from eclair.transfer.json_fields import mapping
-from eclair.transfer.normalize import Imported, Kind
+from eclair.transfer.input_files import open_json_files, parse_json, split_values
+from eclair.transfer.json_fields import as_object
+from eclair.transfer.normalize import ImportedConversation, Kind
 
-MOST_TITLES = 20
-MOST_PROBLEMS = 50
+MAX_PREVIEW_TITLES = 20
+MAX_PREVIEW_PROBLEMS = 50
 _TWINS = {".html", ".md", ".txt"}
-"""Files beside the JSON that say the same for people to read."""
-_IMPORTED: TypeAdapter[Imported] = TypeAdapter(Imported)
+"""Human-readable copies beside the JSON."""
+_IMPORTED: TypeAdapter[ImportedConversation] = TypeAdapter(ImportedConversation)
 
 
 @dataclass(frozen=True, slots=True)
-class Preview:
-    """What an import will bring: `titles` are the first twenty, `problems` sentences on what it will not bring."""
+class ImportPreview:
+    """Preview of an import: up to twenty `titles`, and `problems` as sentences."""
 
     kind: Kind
     conversations: int
@@ -40,25 +40,25 @@ class Preview:
 
 
 @dataclass(slots=True)
-class Report:
-    """Gathers what was left out, so that a thousand pictures are one sentence."""
+class OmissionReport:
+    """Collects omissions, so that a thousand images become one sentence."""
 
     _counts: Counter[str] = field(default_factory=Counter[str])
     _within: Counter[str] = field(default_factory=Counter[str])
     _sentences: list[str] = field(default_factory=list[str])
     _hidden: int = 0
 
-    def left_out(self, things: tuple[str, ...]) -> None:
-        """The things that one conversation loses."""
+    def add_omissions(self, things: tuple[str, ...]) -> None:
+        """Count what one conversation loses."""
         for thing, count in Counter(things).items():
-            if thing in self._counts or len(self._counts) < MOST_PROBLEMS:
+            if thing in self._counts or len(self._counts) < MAX_PREVIEW_PROBLEMS:
                 self._counts[thing] += count
                 self._within[thing] += 1
             else:
                 self._hidden += 1
 
-    def say(self, sentence: str) -> None:
-        if len(self._sentences) < MOST_PROBLEMS:
+    def add_problem(self, sentence: str) -> None:
+        if len(self._sentences) < MAX_PREVIEW_PROBLEMS:
             self._sentences.append(sentence)
         else:
             self._hidden += 1
@@ -73,15 +73,15 @@ class Report:
         return (*self._sentences, *things, *more)
 
 
-class Staged:
-    """An export that was read: its preview, and its conversations for as long as it is open."""
+class StagedImport:
+    """A staged export: its preview, and its conversations while it is open."""
 
-    def __init__(self, file: BinaryIO, preview: Preview) -> None:
+    def __init__(self, file: BinaryIO, preview: ImportPreview) -> None:
         self._file = file
         self.preview = preview
 
-    def conversations(self) -> Iterator[Imported]:
-        """Each, from the first on. Blocks; belongs in a thread."""
+    def conversations(self) -> Iterator[ImportedConversation]:
+        """Yield each conversation in order. Blocks; run it in a thread."""
         self._file.seek(0)
         for line in self._file:
             yield _IMPORTED.validate_json(line)
@@ -92,14 +92,14 @@ class Staged:
 
 def stage(
     file: BinaryIO, name: str, folder: Path, now: int, progress: Callable[[int], None] = lambda done: None
-) -> Staged:
-    """Read an export. `progress` is called with the number of conversations so far and may raise to end it.
+) -> StagedImport:
+    """Stage an export. `progress` gets the number of conversations so far and may raise to stop.
 
-    Blocks; belongs in a thread. Raises InvalidInput where there is nothing to import, TooLarge past a limit.
+    Blocks; run it in a thread. Raises InvalidInput if there is nothing to import, TooLarge past a limit.
     """
     out = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 closed by Staged
     try:
-        return Staged(out, _Stage(out, name, folder, now, progress).read(file))
+        return StagedImport(out, _Stage(out, name, folder, now, progress).read(file))
     except BaseException:
         out.close()
         raise
@@ -112,7 +112,7 @@ class _Stage:
         self._folder = folder
         self._now = now
         self._progress = progress
-        self._report = Report()
+        self._report = OmissionReport()
         self._kinds: Counter[Kind] = Counter()
         self._messages = 0
         self._titles: list[str] = []
@@ -120,25 +120,25 @@ class _Stage:
         self._twice = self._empty = self._strange = self._others = 0
         self._other = ""
 
-    def read(self, file: BinaryIO) -> Preview:
+    def read(self, file: BinaryIO) -> ImportPreview:
         broken: UserError | None = None
-        for member in members(file, self._name, self._folder, self._other_file):
+        for member in open_json_files(file, self._name, self._folder, self._other_file):
             before = self._strange, len(self._seen)
             try:
-                for data in cut(member.file, member.name):
+                for data in split_values(member.file, member.name):
                     self._take(data, member.name)
             except (InvalidInput, TooLarge) as error:
                 broken = broken or error
-                self._report.say(error.message)
+                self._report.add_problem(error.message)
             if member.file is not file and before[1] == len(self._seen) and before[0] != self._strange:
                 self._strange = before[0]
-                self._report.say(f"{member.name} holds no conversations and was left out.")
+                self._report.add_problem(f"{member.name} holds no conversations and was left out.")
         if not self._kinds:
             raise broken or InvalidInput(
                 f"{self._name} holds no conversations that Éclair can read; it takes the exports of ChatGPT, Claude, "
                 "Open WebUI, LibreChat and Éclair."
             )
-        return Preview(
+        return ImportPreview(
             self._kinds.most_common(1)[0][0],
             self._kinds.total(),
             self._messages,
@@ -148,12 +148,12 @@ class _Stage:
 
     def _take(self, data: bytes | TooLarge, name: str) -> None:
         if isinstance(data, TooLarge):
-            self._report.say(data.message)
+            self._report.add_problem(data.message)
             return
         try:
-            value = mapping(parse(data))
+            value = as_object(parse_json(data))
         except ValueError as error:
-            self._report.say(f"Something in {name} is no JSON and was left out ({_reason(error)}).")
+            self._report.add_problem(f"Something in {name} is no JSON and was left out ({_reason(error)}).")
             return
         for reader in READERS:
             if reader.fits(value):
@@ -161,8 +161,8 @@ class _Stage:
                 return
         self._strange += 1
 
-    def _keep(self, kind: Kind, imported: Imported) -> None:
-        self._report.left_out(imported.left_out)
+    def _keep(self, kind: Kind, imported: ImportedConversation) -> None:
+        self._report.add_omissions(imported.left_out)
         if not imported.messages:
             self._empty += 1
             return
@@ -172,7 +172,7 @@ class _Stage:
         self._seen.add(imported.conversation.id)
         self._kinds[kind] += 1
         self._messages += len(imported.messages)
-        if len(self._titles) < MOST_TITLES:
+        if len(self._titles) < MAX_PREVIEW_TITLES:
             self._titles.append(imported.conversation.title)
         self._out.write(orjson.dumps(imported, option=orjson.OPT_APPEND_NEWLINE))
         self._progress(self._kinds.total())

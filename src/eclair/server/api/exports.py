@@ -8,7 +8,7 @@ from fastapi import APIRouter, Response
 from starlette.responses import StreamingResponse
 
 from eclair.app import OWNER, App
-from eclair.transfer.export_service import everything, gather, one, zip_name
+from eclair.transfer.export_service import export_all, load_conversation, render_conversation, zip_name
 from eclair.transfer.exporters import RENDERERS, Format
 
 
@@ -18,12 +18,14 @@ def router(app: App) -> APIRouter:
     @api.get("/conversations/{id}/export", response_class=Response)
     async def export_conversation(id: str, format: Format = "markdown") -> Response:
         gallery = app.gallery if format == "html" else None
-        name, data = await one(await gather(app.storage, app.runs, OWNER, id, gallery), format)
+        name, data = await render_conversation(
+            await load_conversation(app.storage, app.runs, OWNER, id, gallery), format
+        )
         return Response(data, media_type=RENDERERS[format].media_type, headers=_attached(name))
 
     @api.get("/export", response_class=StreamingResponse)
     async def export_everything() -> StreamingResponse:
-        pieces = everything(app.storage, app.runs, app.gallery, OWNER)
+        pieces = export_all(app.storage, app.runs, app.gallery, OWNER)
         return StreamingResponse(pieces, media_type="application/zip", headers=_attached(zip_name()))
 
     return api

@@ -23,7 +23,7 @@ from eclair.server.api.exports import attached
 from eclair.server.request_body import Body, Fields
 from eclair.server.sse import EventStream
 from eclair.server.streaming import GONE, unless_gone
-from eclair.transfer.export_view import called
+from eclair.transfer.export_view import image_file_name
 
 FOR_EVER = "private, max-age=31536000, immutable"
 """What is kept under an id never changes."""
@@ -171,7 +171,7 @@ def shown(gallery: Gallery, picture: Picture, *, download: bool = False) -> File
         raise NotFound(f"There is no picture {picture.id!r}.")
     headers = {"Cache-Control": FOR_EVER, "X-Content-Type-Options": "nosniff"}
     if download:
-        headers["Content-Disposition"] = attached(called(picture))
+        headers["Content-Disposition"] = attached(image_file_name(picture))
     return FileResponse(path, media_type=picture.media, headers=headers)
 
 

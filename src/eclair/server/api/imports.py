@@ -17,7 +17,7 @@ from starlette.requests import ClientDisconnect
 from eclair.app import OWNER, App
 from eclair.errors import EclairError, InvalidInput, StoreError
 from eclair.server.sse import EventStream
-from eclair.transfer.import_service import Progress
+from eclair.transfer.import_service import ImportProgress
 from eclair.transfer.normalize import Kind
 
 PIECE = 1 << 20
@@ -51,7 +51,7 @@ def router(app: App) -> APIRouter:
     async def read_export(
         request: Request, name: Annotated[str, Query(min_length=1, max_length=200)] = "The file"
     ) -> WaitingImport:
-        folder = await asyncio.to_thread(app.imports.room)
+        folder = await asyncio.to_thread(app.imports.open_folder)
         with tempfile.TemporaryFile(dir=folder) as file:
             try:
                 await _receive(request, file)
@@ -70,7 +70,7 @@ def router(app: App) -> APIRouter:
     @api.post("/{id}", response_class=EventStream)
     async def carry_out_import(id: str) -> EventStream:
         app.imports.check(id)
-        return EventStream(_told(app.imports.carry_out(id, OWNER)))
+        return EventStream(_told(app.imports.run(id, OWNER)))
 
     @api.delete("/{id}", status_code=204)
     async def drop_import(id: str) -> None:
@@ -93,7 +93,7 @@ async def _receive(request: Request, file: BinaryIO) -> None:
     await asyncio.to_thread(file.write, bytes(gathered))
 
 
-async def _told(steps: AsyncGenerator[Progress, None]) -> AsyncGenerator[bytes, None]:
+async def _told(steps: AsyncGenerator[ImportProgress, None]) -> AsyncGenerator[bytes, None]:
     """How far the import is, now and then, and how it ended."""
     told = 0.0
     async with aclosing(steps):
@@ -108,7 +108,7 @@ async def _told(steps: AsyncGenerator[Progress, None]) -> AsyncGenerator[bytes, 
             yield _frame({"error": {"code": error.code, "message": error.message, "param": error.param}})
 
 
-def _finished(step: Progress) -> dict[str, Any]:
+def _finished(step: ImportProgress) -> dict[str, Any]:
     return {
         "finished": {
             "conversations": step.added,

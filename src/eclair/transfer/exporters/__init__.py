@@ -1,4 +1,4 @@
-"""One file for each form in which a conversation leaves, and the list of them."""
+"""Export formats, one module each, and the table of them."""
 
 from __future__ import annotations
 
@@ -6,23 +6,23 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from eclair.transfer.export_view import Exported
+from eclair.transfer.export_view import ExportedConversation
 from eclair.transfer.exporters import html, json, markdown
 
 Format = Literal["markdown", "json", "html"]
 
 
 @dataclass(frozen=True, slots=True)
-class Renderer:
-    """`render` takes time that grows with the text; it belongs in a thread."""
+class Exporter:
+    """An export format. `render` takes time proportional to the text; run it in a thread."""
 
     suffix: str
     media_type: str
-    render: Callable[[Exported], bytes]
+    render: Callable[[ExportedConversation], bytes]
 
 
-RENDERERS: dict[Format, Renderer] = {
-    "markdown": Renderer("md", "text/markdown; charset=utf-8", markdown.render),
-    "json": Renderer("json", "application/json", json.render),
-    "html": Renderer("html", "text/html; charset=utf-8", html.render),
+RENDERERS: dict[Format, Exporter] = {
+    "markdown": Exporter("md", "text/markdown; charset=utf-8", markdown.render),
+    "json": Exporter("json", "application/json", json.render),
+    "html": Exporter("html", "text/html; charset=utf-8", html.render),
 }

@@ -1,8 +1,7 @@
-"""HTML in one file that needs nothing else: read on any screen, printed well, and without anything that runs.
+"""Self-contained HTML: readable on any screen, printable, with nothing that runs.
 
-Answers are Markdown; raw HTML in them is shown as it was written, and pictures from elsewhere become links, so that
-opening the file tells nobody. That the answers were made by AI is said for people and, in schema.org's words, for
-programs.
+Answers are Markdown. Raw HTML in them is shown as text and remote images become links, so that opening the file
+contacts nobody. AI authorship is stated for people and, in schema.org terms, for programs.
 """
 
 from __future__ import annotations
@@ -21,19 +20,36 @@ from markdown_it.utils import OptionsDict
 
 import eclair
 from eclair.schema.messages import Citation, Message
-from eclair.transfer.export_view import Exported, ending, moment, notice, picture_line, speaker, when
-from eclair.transfer.footnotes import SIGN, Mark, address, along, doubts, marked, sources, where
+from eclair.transfer.export_view import (
+    ExportedConversation,
+    ai_notice,
+    ending_note,
+    format_time,
+    image_caption,
+    speaker_label,
+    to_datetime,
+)
+from eclair.transfer.footnotes import (
+    MARK_SENTINEL,
+    Mark,
+    attachment_names,
+    cited_sources,
+    describe_source,
+    doubtful_sentences,
+    insert_marks,
+    safe_url,
+)
 from eclair.util.slug import anchor
 
 MADE_BY_AI = "https://schema.org/TrainedAlgorithmicMediaDigitalSource"
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
 
 
-def render(exported: Exported) -> bytes:
+def render(exported: ExportedConversation) -> bytes:
     return "\n".join(_page(exported)).encode()
 
 
-def _page(exported: Exported) -> Iterator[str]:
+def _page(exported: ExportedConversation) -> Iterator[str]:
     messages = exported.branch
     title = escape(exported.title)
     yield "<!doctype html>"
@@ -52,7 +68,7 @@ def _page(exported: Exported) -> Iterator[str]:
     yield '<main itemscope itemtype="https://schema.org/Conversation">'
     yield "<header>"
     yield f'<h1 itemprop="name" dir="auto" lang="">{title}</h1>'
-    yield f"<p>{escape(notice(messages))} Exported from Éclair on {_time(exported.at)}.</p>"
+    yield f"<p>{escape(ai_notice(messages))} Exported from Éclair on {_time(exported.at)}.</p>"
     yield "</header>"
     answers = 0
     for message in messages:
@@ -70,11 +86,12 @@ def _message(message: Message, answer: int, pictures: Mapping[str, str]) -> Iter
     yield f'<article class="{kind}" itemprop="hasPart" itemscope itemtype="https://schema.org/Message">'
     if by_ai:
         yield f'<meta itemprop="digitalSourceType" content="{MADE_BY_AI}">'
-    yield f'<h2><span itemprop="sender">{escape(speaker(message))}</span> {_time(message.created, "dateSent")}</h2>'
+    speaker = escape(speaker_label(message))
+    yield f'<h2><span itemprop="sender">{speaker}</span> {_time(message.created, "dateSent")}</h2>'
     for index in range(len(message.parts)):
         yield from _part(message, index, answer, pictures)
     yield from _grounds(message, answer)
-    if (end := ending(message)) is not None:
+    if (end := ending_note(message)) is not None:
         yield f'<p class="end">{escape(end)}</p>'
     yield "</article>"
 
@@ -83,7 +100,9 @@ def _part(message: Message, index: int, answer: int, pictures: Mapping[str, str]
     part = message.parts[index]
     match part.kind:
         case "text" if message.role == "assistant":
-            said = _linked(_markdown().render(marked(message, index, _sign), {"answer": f"a{answer}-{index}-"}), answer)
+            said = _linked(
+                _markdown().render(insert_marks(message, index, _sign), {"answer": f"a{answer}-{index}-"}), answer
+            )
             yield f'<div class="said" itemprop="text" dir="auto" lang="">\n{said}</div>'
         case "text":
             yield f'<div class="said plain" itemprop="text" dir="auto" lang="">{escape(part.text)}</div>'
@@ -94,7 +113,7 @@ def _part(message: Message, index: int, answer: int, pictures: Mapping[str, str]
             yield f"<details><summary>Tool call: {escape(part.name or '')}</summary>"
             yield f"<pre><code>{escape(part.text)}</code></pre></details>"
         case "picture":
-            line = escape(picture_line(part))
+            line = escape(image_caption(part))
             if (source := pictures.get(part.id or "")) is not None:
                 yield f'<figure><img src="{source}" alt="{line}"><figcaption class="end">{line}</figcaption></figure>'
             else:
@@ -102,11 +121,11 @@ def _part(message: Message, index: int, answer: int, pictures: Mapping[str, str]
 
 
 def _sign(mark: Mark) -> str:
-    return f"{SIGN}{mark.passage if isinstance(mark, Citation) else '?'}{SIGN}"
+    return f"{MARK_SENTINEL}{mark.passage if isinstance(mark, Citation) else '?'}{MARK_SENTINEL}"
 
 
 def _linked(html: str, answer: int) -> str:
-    """The HTML with links to sources where the signs of marks stand; a sign that cannot be one is left out."""
+    """Replace mark sentinels in the HTML with links to sources; stray sentinels are dropped."""
 
     def link(found: re.Match[str]) -> str:
         number = found[1]
@@ -114,24 +133,24 @@ def _linked(html: str, answer: int) -> str:
             return '<sup class="source" title="No source says so">?</sup>'
         return f'<sup class="source"><a href="#s{answer}-{number}">{number}</a></sup>'
 
-    return re.sub(rf"{SIGN}(\d+|\?){SIGN}", link, html).replace(SIGN, "")
+    return re.sub(rf"{MARK_SENTINEL}(\d+|\?){MARK_SENTINEL}", link, html).replace(MARK_SENTINEL, "")
 
 
 def _grounds(message: Message, answer: int) -> Iterator[str]:
-    """What went along with a question, what an answer cites, and what of it no source says."""
-    if names := along(message):
+    """Render a question's attachments, an answer's sources, and its unsupported sentences."""
+    if names := attachment_names(message):
         yield f'<p class="end">With {escape(", ".join(names))}</p>'
-    if cited := sources(message):
+    if cited := cited_sources(message):
         yield '<ul class="sources">'
         for source in cited:
             number = source.passage.number
-            place = f"<strong>{escape(where(source))}</strong>"
-            if url := address(source.passage):
+            place = f"<strong>{escape(describe_source(source))}</strong>"
+            if url := safe_url(source.passage):
                 place += f' <a href="{escape(url)}" rel="noopener noreferrer">{escape(url)}</a>'
             text = f'{place} <q dir="auto" lang="">{escape(source.quote)}</q>'
             yield f'<li id="s{answer}-{number}"><span>{number}</span> {text}</li>'
         yield "</ul>"
-    if doubtful := [*doubts(message)]:
+    if doubtful := [*doubtful_sentences(message)]:
         yield '<ul class="sources">'
         for sentence, doubt in doubtful:
             yield f'<li><span>?</span> <q dir="auto" lang="">{escape(sentence)}</q> {escape(doubt)}</li>'
@@ -140,7 +159,7 @@ def _grounds(message: Message, answer: int) -> Iterator[str]:
 
 def _time(milliseconds: int, property: str | None = None) -> str:
     stated = f' itemprop="{property}"' if property else ""
-    return f'<time{stated} datetime="{moment(milliseconds).isoformat()}">{when(milliseconds)}</time>'
+    return f'<time{stated} datetime="{to_datetime(milliseconds).isoformat()}">{format_time(milliseconds)}</time>'
 
 
 @cache
@@ -166,8 +185,10 @@ _PICTURES = ("data:image/png;", "data:image/jpeg;", "data:image/gif;", "data:ima
 
 
 class _Renderer(RendererHTML):
-    """Nothing is fetched: only pictures that are in the file itself are shown. Headings have names, which begin with
-    that of the answer in `env`, for the links of its contents."""
+    """Markdown renderer that fetches nothing: only images in the file itself are shown.
+
+    Heading ids start with the `answer` value in `env`, so that the contents can link to them.
+    """
 
     def heading_open(self, tokens: Sequence[Token], idx: int, options: OptionsDict, env: Any) -> str:
         inline = tokens[idx + 1]

@@ -1,4 +1,4 @@
-"""JSON with everything: the whole tree, to be imported again without loss."""
+"""JSON of the whole tree, which can be imported again without loss."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from dataclasses import asdict
 
 import orjson
 
-from eclair.transfer.export_view import Exported, notice
+from eclair.transfer.export_view import ExportedConversation, ai_notice
 
 VERSION = 1
 
 
-def render(exported: Exported) -> bytes:
+def render(exported: ExportedConversation) -> bytes:
     conversation = asdict(exported.conversation)
     del conversation["owner"]
     messages = [asdict(message) for message in exported.messages]
@@ -19,7 +19,7 @@ def render(exported: Exported) -> bytes:
         del message["conversation"], message["run"]
     whole = {
         "eclair": VERSION,
-        "notice": notice(exported.messages),
+        "notice": ai_notice(exported.messages),
         "exported": exported.at,
         "conversation": conversation,
         "messages": messages,

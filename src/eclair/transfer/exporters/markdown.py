@@ -1,6 +1,6 @@
-"""Markdown of the branch that is shown; the words as they were written, so that they render where it is read.
+"""Markdown of the displayed branch, with the text as it was written.
 
-Sources are footnotes, which stand below their answer: `[^2-3]` is source 3 of the second answer.
+Sources are footnotes below their answer: `[^2-3]` is source 3 of the second answer.
 """
 
 from __future__ import annotations
@@ -9,25 +9,40 @@ import re
 from collections.abc import Iterator
 
 from eclair.schema.messages import Citation, Message
-from eclair.transfer.export_view import Exported, ending, notice, picture_line, speaker, when
-from eclair.transfer.footnotes import Mark, address, along, doubts, marked, sources, where
+from eclair.transfer.export_view import (
+    ExportedConversation,
+    ai_notice,
+    ending_note,
+    format_time,
+    image_caption,
+    speaker_label,
+)
+from eclair.transfer.footnotes import (
+    Mark,
+    attachment_names,
+    cited_sources,
+    describe_source,
+    doubtful_sentences,
+    insert_marks,
+    safe_url,
+)
 
 
-def render(exported: Exported) -> bytes:
+def render(exported: ExportedConversation) -> bytes:
     messages = exported.branch
     lines = [
         f"# {' '.join(exported.title.split())}",
         "",
-        f"> {notice(messages)} Exported from Éclair on {when(exported.at)}.",
+        f"> {ai_notice(messages)} Exported from Éclair on {format_time(exported.at)}.",
     ]
     answers = 0
     for message in messages:
         answers += message.role == "assistant"
-        lines += ["", f"## {speaker(message)} · {when(message.created)}"]
+        lines += ["", f"## {speaker_label(message)} · {format_time(message.created)}"]
         for index in range(len(message.parts)):
             lines += ["", *_part(message, index, answers)]
         lines += _grounds(message, answers)
-        if (end := ending(message)) is not None:
+        if (end := ending_note(message)) is not None:
             lines += ["", f"*{end}*"]
     return ("\n".join(lines) + "\n").encode()
 
@@ -39,7 +54,7 @@ def _part(message: Message, index: int, answer: int) -> Iterator[str]:
     part = message.parts[index]
     match part.kind:
         case "text":
-            yield marked(message, index, put).strip("\n")
+            yield insert_marks(message, index, put).strip("\n")
         case "reasoning":
             yield "> **Reasoning**"
             for line in part.text.strip().splitlines():
@@ -48,23 +63,23 @@ def _part(message: Message, index: int, answer: int) -> Iterator[str]:
             yield f"**Tool call** `{part.name or ''}`"
             yield from ("", f"    {part.text.replace(chr(10), chr(10) + '    ')}")
         case "picture":
-            yield f"*{_inert(picture_line(part))}*"
+            yield f"*{_inert(image_caption(part))}*"
 
 
 def _grounds(message: Message, answer: int) -> Iterator[str]:
-    """What went along with a question, what an answer cites, and what of it no source says."""
-    if names := along(message):
+    """Render a question's attachments, an answer's sources, and its unsupported sentences."""
+    if names := attachment_names(message):
         yield from ("", f"*With {', '.join(names)}*")
-    if cited := sources(message):
+    if cited := cited_sources(message):
         yield ""
         for source in cited:
-            link = f", <{url}>" if (url := address(source.passage)) else ""
-            place = f"{_inert(where(source))}{link}"
+            link = f", <{url}>" if (url := safe_url(source.passage)) else ""
+            place = f"{_inert(describe_source(source))}{link}"
             yield f"[^{answer}-{source.passage.number}]: {place}: “{_inert(source.quote)}”"
-    for sentence, doubt in doubts(message):
+    for sentence, doubt in doubtful_sentences(message):
         yield from ("", f"> (?) {sentence} — *{doubt}*")
 
 
 def _inert(text: str) -> str:
-    """Words of others on one line: they make no link, picture or tag where the Markdown is rendered."""
+    """Escape foreign text on one line so that it forms no link, image or tag."""
     return re.sub(r"[\\\[\]<`]", r"\\\g<0>", " ".join(text.split()))

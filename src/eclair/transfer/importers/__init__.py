@@ -1,4 +1,4 @@
-"""One file for each program whose exports are understood, and the list of them."""
+"""Importers, one module for each program whose exports are understood, and the list of them."""
 
 from __future__ import annotations
 
@@ -7,23 +7,26 @@ from dataclasses import dataclass
 
 from eclair.transfer.importers import chatgpt, claude, eclair, librechat, openwebui
 from eclair.transfer.json_fields import JSON
-from eclair.transfer.normalize import Imported, Kind
+from eclair.transfer.normalize import ImportedConversation, Kind
 
 
 @dataclass(frozen=True, slots=True)
-class Reader:
-    """`fits` tells a conversation of this program by its shape; `read` takes one, at a time in milliseconds that
-    stands in for times it does not have. Neither raises, whatever the JSON holds."""
+class Importer:
+    """One program's export format.
+
+    `fits` recognizes a conversation by its shape. `read` converts one; a time in milliseconds stands in for missing
+    times. Neither raises, whatever the JSON holds.
+    """
 
     kind: Kind
     fits: Callable[[JSON], bool]
-    read: Callable[[JSON, int], Imported]
+    read: Callable[[JSON, int], ImportedConversation]
 
 
 READERS = (
-    Reader("eclair", eclair.fits, eclair.read),
-    Reader("chatgpt", chatgpt.fits, chatgpt.read),
-    Reader("claude", claude.fits, claude.read),
-    Reader("openwebui", openwebui.fits, openwebui.read),
-    Reader("librechat", librechat.fits, librechat.read),
+    Importer("eclair", eclair.fits, eclair.read),
+    Importer("chatgpt", chatgpt.fits, chatgpt.read),
+    Importer("claude", claude.fits, claude.read),
+    Importer("openwebui", openwebui.fits, openwebui.read),
+    Importer("librechat", librechat.fits, librechat.read),
 )

@@ -1,11 +1,17 @@
-"""ChatGPT's `conversations.json`: a tree of nodes, `mapping`, whose shown branch ends at `current_node`."""
+"""ChatGPT's `conversations.json`: a tree of nodes whose displayed branch ends at `current_node`."""
 
 from __future__ import annotations
 
 import re
 
-from eclair.transfer.json_fields import JSON, items, mapping, milliseconds, text
-from eclair.transfer.normalize import Found, Imported, Node, fenced, unknown
+from eclair.transfer.json_fields import JSON, as_list, as_milliseconds, as_object, as_text
+from eclair.transfer.normalize import (
+    ForeignConversation,
+    ForeignMessage,
+    ImportedConversation,
+    code_block,
+    unknown_kind,
+)
 
 _PICTURES = {"image_asset_pointer"}
 _RECORDINGS = {"audio_asset_pointer", "real_time_user_audio_video_asset_pointer", "video_container_asset_pointer"}
@@ -20,45 +26,45 @@ _RESULTS = {
     "tether_quote",
 }
 _SOURCE_MARK = re.compile("\ue200[^\ue200\ue201]*\ue201")
-"""Where the page shows a link to a source; the file holds only a number."""
+"""ChatGPT renders a source link here; the file holds only a number."""
 
 
 def fits(data: JSON) -> bool:
     return isinstance(data.get("mapping"), dict)
 
 
-def read(data: JSON, now: int) -> Imported:
-    found = Found(
+def read(data: JSON, now: int) -> ImportedConversation:
+    found = ForeignConversation(
         kind="chatgpt",
-        id=text(data.get("conversation_id")) or text(data.get("id")) or text(data.get("title")),
-        title=text(data.get("title")),
+        id=as_text(data.get("conversation_id")) or as_text(data.get("id")) or as_text(data.get("title")),
+        title=as_text(data.get("title")),
         nodes=[],
-        leaf=text(data.get("current_node")) or None,
-        created=milliseconds(data.get("create_time")),
-        updated=milliseconds(data.get("update_time")),
+        leaf=as_text(data.get("current_node")) or None,
+        created=as_milliseconds(data.get("create_time")),
+        updated=as_milliseconds(data.get("update_time")),
         archived=data.get("is_archived") is True,
         pinned=data.get("is_starred") is True,
     )
-    for id, value in mapping(data.get("mapping")).items():
-        raw = mapping(value)
-        found.nodes.append(_node(text(id), text(raw.get("parent")) or None, mapping(raw.get("message")), found))
-    return found.imported(now)
+    for id, value in as_object(data.get("mapping")).items():
+        raw = as_object(value)
+        found.nodes.append(_node(as_text(id), as_text(raw.get("parent")) or None, as_object(raw.get("message")), found))
+    return found.normalize(now)
 
 
-def _node(id: str, parent: str | None, message: JSON, found: Found) -> Node:
-    role = text(mapping(message.get("author")).get("role"))
-    metadata = mapping(message.get("metadata"))
-    content = mapping(message.get("content"))
-    node = Node(
+def _node(id: str, parent: str | None, message: JSON, found: ForeignConversation) -> ForeignMessage:
+    role = as_text(as_object(message.get("author")).get("role"))
+    metadata = as_object(message.get("metadata"))
+    content = as_object(message.get("content"))
+    node = ForeignMessage(
         id,
         parent,
         "user" if role == "user" else "assistant" if role == "assistant" else None,
-        created=milliseconds(message.get("create_time")),
-        model=text(metadata.get("model_slug")) or None,
+        created=as_milliseconds(message.get("create_time")),
+        model=as_text(metadata.get("model_slug")) or None,
     )
-    found.left_out += ["attached files"] * len(items(metadata.get("attachments")))
-    addressed = text(message.get("recipient")) or "all"
-    if text(content.get("content_type")) in _CONTEXT:
+    found.left_out += ["attached files"] * len(as_list(metadata.get("attachments")))
+    addressed = as_text(message.get("recipient")) or "all"
+    if as_text(content.get("content_type")) in _CONTEXT:
         found.left_out.append("custom instructions")
     elif metadata.get("is_visually_hidden_from_conversation") is True or role == "system":
         if _holds(content):
@@ -67,7 +73,7 @@ def _node(id: str, parent: str | None, message: JSON, found: Found) -> Node:
         _result(content, found)
     elif node.role is None:
         if message:
-            found.left_out.append(unknown("messages", role))
+            found.left_out.append(unknown_kind("messages", role))
     elif node.role == "assistant" and addressed != "all":
         found.left_out.append("tool calls")
     else:
@@ -75,48 +81,48 @@ def _node(id: str, parent: str | None, message: JSON, found: Found) -> Node:
     return node
 
 
-def _content(content: JSON, node: Node, found: Found) -> None:
-    kind = text(content.get("content_type"))
+def _content(content: JSON, node: ForeignMessage, found: ForeignConversation) -> None:
+    kind = as_text(content.get("content_type"))
     if kind in ("text", "multimodal_text", ""):
-        for part in items(content.get("parts")):
+        for part in as_list(content.get("parts")):
             _part(part, node, found)
     elif kind == "code":
-        node.add("text", fenced(text(content.get("text")), text(content.get("language"))))
+        node.add("text", code_block(as_text(content.get("text")), as_text(content.get("language"))))
     elif kind == "thoughts":
-        thoughts = [mapping(thought) for thought in items(content.get("thoughts"))]
-        words = [text(thought.get("content")) or text(thought.get("summary")) for thought in thoughts]
+        thoughts = [as_object(thought) for thought in as_list(content.get("thoughts"))]
+        words = [as_text(thought.get("content")) or as_text(thought.get("summary")) for thought in thoughts]
         node.add("reasoning", "\n\n".join(word for word in words if word))
     elif kind == "reasoning_recap":
         found.left_out.append("notes on how long a model thought")
     elif kind in _RESULTS:
         found.left_out.append("tool results")
     else:
-        found.left_out.append(unknown("messages", kind))
+        found.left_out.append(unknown_kind("messages", kind))
 
 
-def _part(part: object, node: Node, found: Found) -> None:
+def _part(part: object, node: ForeignMessage, found: ForeignConversation) -> None:
     if isinstance(part, str):
-        words, marks = _SOURCE_MARK.subn("", text(part))
+        words, marks = _SOURCE_MARK.subn("", as_text(part))
         found.left_out += ["marks of sources"] * marks
         node.add("text", words)
         return
-    kind = text(mapping(part).get("content_type"))
+    kind = as_text(as_object(part).get("content_type"))
     if kind == "audio_transcription":
-        node.add("text", text(mapping(part).get("text")))
+        node.add("text", as_text(as_object(part).get("text")))
     elif kind in _PICTURES:
         found.left_out.append("pictures")
     elif kind in _RECORDINGS:
         found.left_out.append("recordings")
     elif part is not None:
-        found.left_out.append(unknown("parts", kind))
+        found.left_out.append(unknown_kind("parts", kind))
 
 
-def _result(content: JSON, found: Found) -> None:
+def _result(content: JSON, found: ForeignConversation) -> None:
     found.left_out.append("tool results")
-    for part in items(content.get("parts")):
-        if text(mapping(part).get("content_type")) in _PICTURES:
+    for part in as_list(content.get("parts")):
+        if as_text(as_object(part).get("content_type")) in _PICTURES:
             found.left_out.append("pictures")
 
 
 def _holds(content: JSON) -> bool:
-    return any(not isinstance(part, str) or part.strip() for part in items(content.get("parts")))
+    return any(not isinstance(part, str) or part.strip() for part in as_list(content.get("parts")))

@@ -1,4 +1,4 @@
-"""Éclair's own JSON export: our values as they are, ids included, so that nothing comes in twice."""
+"""Éclair's own JSON export, ids included, so that importing twice adds nothing."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from pydantic import TypeAdapter, ValidationError
 
 from eclair.schema.ids import derived_id
 from eclair.schema.messages import MODES, Conversation, Message
-from eclair.transfer.json_fields import JSON, LATEST, items, mapping, text
-from eclair.transfer.normalize import LONGEST_TITLE, Imported, in_order, tags, title
+from eclair.transfer.json_fields import JSON, MAX_TIME_MS, as_list, as_object, as_text
+from eclair.transfer.normalize import MAX_TITLE_CHARS, ImportedConversation, make_title, sort_by_parent, valid_tags
 
 _MESSAGE: TypeAdapter[Message] = TypeAdapter(Message)
 _ID = re.compile(r"(?:conv|msg)_[0-9a-hjkmnp-tv-z]{26}")
@@ -21,36 +21,36 @@ def fits(data: JSON) -> bool:
     return "eclair" in data and isinstance(data.get("conversation"), dict)
 
 
-def read(data: JSON, now: int) -> Imported:
-    given = mapping(data.get("conversation"))
-    source = text(given.get("id")) or text(given.get("title"))
+def read(data: JSON, now: int) -> ImportedConversation:
+    given = as_object(data.get("conversation"))
+    source = as_text(given.get("id")) or as_text(given.get("title"))
     id = _own("conv", source)
     found: dict[str, Message] = {}
     left_out: list[str] = []
-    for value in items(data.get("messages")):
-        message = _message(mapping(value), id)
+    for value in as_list(data.get("messages")):
+        message = _message(as_object(value), id)
         if message is None or message.id in found:
             left_out.append("messages that are not as Éclair writes them")
         else:
             found[message.id] = message
     messages = tuple(
         replace(found[name], parent=parent)
-        for name, parent in in_order({name: message.parent for name, message in found.items()})
+        for name, parent in sort_by_parent({name: message.parent for name, message in found.items()})
     )
     created = _time(given.get("created")) or min((message.created for message in messages), default=now)
-    leaf = _own("msg", text(given.get("leaf")), id)
-    return Imported(
+    leaf = _own("msg", as_text(given.get("leaf")), id)
+    return ImportedConversation(
         Conversation(
             id=id,
             owner="",
-            title=title(text(given.get("title")), messages),
+            title=make_title(as_text(given.get("title")), messages),
             created=created,
             updated=_time(given.get("updated")) or created,
             leaf=leaf if leaf in found else messages[-1].id if messages else None,
             pinned=given.get("pinned") is True,
             archived=given.get("archived") is True,
-            tags=tags(items(given.get("tags"))),
-            model=text(given.get("model"))[:LONGEST_TITLE] or None,
+            tags=valid_tags(as_list(given.get("tags"))),
+            model=as_text(given.get("model"))[:MAX_TITLE_CHARS] or None,
             mode=next((mode for mode in MODES if mode == given.get("mode")), None),
         ),
         messages,
@@ -69,7 +69,7 @@ def _message(value: JSON, conversation: str) -> Message | None:
         message,
         id=_own("msg", message.id, conversation),
         parent=None if message.parent is None else _own("msg", message.parent, conversation),
-        parts=tuple(replace(part, text=text(part.text)) for part in message.parts),
+        parts=tuple(replace(part, text=as_text(part.text)) for part in message.parts),
         status="interrupted" if message.status == "running" else message.status,
     )
     try:
@@ -80,12 +80,12 @@ def _message(value: JSON, conversation: str) -> Message | None:
 
 
 def _time(value: object) -> int | None:
-    """Ours are milliseconds."""
-    return value if isinstance(value, int) and 0 < value <= LATEST else None
+    """Times of ours are in milliseconds."""
+    return value if isinstance(value, int) and 0 < value <= MAX_TIME_MS else None
 
 
 def _own(prefix: str, id: str, *within: str) -> str:
-    """The id, if it is one of ours; else one that is always the same for it."""
+    """Keep an id of ours; map any other to one that is always the same."""
     if id.startswith(f"{prefix}_") and _ID.fullmatch(id):
         return id
     return derived_id(prefix, "eclair", *within, id)

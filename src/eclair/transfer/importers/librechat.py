@@ -1,63 +1,63 @@
-"""LibreChat's export of one conversation: its messages in a row with their parents, or nested."""
+"""LibreChat's export of one conversation: messages as a list with parents, or nested."""
 
 from __future__ import annotations
 
-from eclair.transfer.json_fields import JSON, items, mapping, milliseconds, text
-from eclair.transfer.normalize import Found, Imported, Node, unknown
+from eclair.transfer.json_fields import JSON, as_list, as_milliseconds, as_object, as_text
+from eclair.transfer.normalize import ForeignConversation, ForeignMessage, ImportedConversation, unknown_kind
 
 
 def fits(data: JSON) -> bool:
     return "conversationId" in data and any(isinstance(data.get(name), list) for name in ("messages", "messagesTree"))
 
 
-def read(data: JSON, now: int) -> Imported:
-    options = mapping(data.get("options"))
-    found = Found(
+def read(data: JSON, now: int) -> ImportedConversation:
+    options = as_object(data.get("options"))
+    found = ForeignConversation(
         kind="librechat",
-        id=text(data.get("conversationId")) or text(data.get("title")),
-        title=text(data.get("title")),
+        id=as_text(data.get("conversationId")) or as_text(data.get("title")),
+        title=as_text(data.get("title")),
         nodes=[],
         leaf=None,
-        created=milliseconds(data.get("createdAt")) or milliseconds(options.get("createdAt")),
-        updated=milliseconds(data.get("updatedAt")) or milliseconds(options.get("updatedAt")),
+        created=as_milliseconds(data.get("createdAt")) or as_milliseconds(options.get("createdAt")),
+        updated=as_milliseconds(data.get("updatedAt")) or as_milliseconds(options.get("updatedAt")),
     )
-    top = items(data.get("messagesTree")) or items(data.get("messages"))
-    waiting: list[tuple[JSON, str | None]] = [(mapping(message), None) for message in reversed(top)]
+    top = as_list(data.get("messagesTree")) or as_list(data.get("messages"))
+    waiting: list[tuple[JSON, str | None]] = [(as_object(message), None) for message in reversed(top)]
     while waiting:
         message, parent = waiting.pop()
-        id = text(message.get("messageId")) or f"{len(found.nodes)}"
-        found.nodes.append(_node(id, parent or text(message.get("parentMessageId")) or None, message, found))
-        waiting.extend((mapping(child), id) for child in reversed(items(message.get("children"))))
-    return found.imported(now)
+        id = as_text(message.get("messageId")) or f"{len(found.nodes)}"
+        found.nodes.append(_node(id, parent or as_text(message.get("parentMessageId")) or None, message, found))
+        waiting.extend((as_object(child), id) for child in reversed(as_list(message.get("children"))))
+    return found.normalize(now)
 
 
-def _node(id: str, parent: str | None, message: JSON, found: Found) -> Node:
+def _node(id: str, parent: str | None, message: JSON, found: ForeignConversation) -> ForeignMessage:
     by_user = message.get("isCreatedByUser")
     if not isinstance(by_user, bool):
-        by_user = text(message.get("sender")).lower() == "user"
-    node = Node(
+        by_user = as_text(message.get("sender")).lower() == "user"
+    node = ForeignMessage(
         id,
         parent,
         "user" if by_user else "assistant",
-        created=milliseconds(message.get("createdAt")),
-        model=text(message.get("model")) or None,
+        created=as_milliseconds(message.get("createdAt")),
+        model=as_text(message.get("model")) or None,
     )
     for name in ("files", "attachments"):
-        found.left_out += ["attached files"] * len(items(message.get(name)))
+        found.left_out += ["attached files"] * len(as_list(message.get(name)))
     if message.get("error") is True:
         found.left_out.append("notes on errors")
         node.role = None
         return node
-    blocks = items(message.get("content"))
+    blocks = as_list(message.get("content"))
     for block in blocks:
-        _block(mapping(block), node, found)
+        _block(as_object(block), node, found)
     if not blocks:
-        node.add("text", text(message.get("text")))
+        node.add("text", as_text(message.get("text")))
     return node
 
 
-def _block(block: JSON, node: Node, found: Found) -> None:
-    kind = text(block.get("type"))
+def _block(block: JSON, node: ForeignMessage, found: ForeignConversation) -> None:
+    kind = as_text(block.get("type"))
     if kind == "text":
         node.add("text", _words(block.get("text")))
     elif kind == "think":
@@ -69,9 +69,9 @@ def _block(block: JSON, node: Node, found: Found) -> None:
     elif kind == "error":
         found.left_out.append("notes on errors")
     else:
-        found.left_out.append(unknown("parts", kind))
+        found.left_out.append(unknown_kind("parts", kind))
 
 
 def _words(value: object) -> str:
-    """Words are a string, or an object around one."""
-    return text(value) or text(mapping(value).get("value"))
+    """Text is a string, or an object around one."""
+    return as_text(value) or as_text(as_object(value).get("value"))

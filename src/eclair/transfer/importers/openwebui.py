@@ -1,87 +1,93 @@
-"""Open WebUI's export: chats with a tree of messages, `history`, whose shown branch ends at `currentId`."""
+"""Open WebUI's export: chats with a message tree whose displayed branch ends at `currentId`."""
 
 from __future__ import annotations
 
 import html
 import re
 
-from eclair.transfer.json_fields import JSON, items, mapping, milliseconds, text
-from eclair.transfer.normalize import Found, Imported, Node, tags, unknown
+from eclair.transfer.json_fields import JSON, as_list, as_milliseconds, as_object, as_text
+from eclair.transfer.normalize import (
+    ForeignConversation,
+    ForeignMessage,
+    ImportedConversation,
+    unknown_kind,
+    valid_tags,
+)
 
 _DETAILS = re.compile(r'<details\b[^<>]*?\btype="([a-z_]+)"[^<>]*>(.*?)</details>\s*', re.DOTALL)
-"""What a model thought or called is kept inside its words."""
+"""Open WebUI keeps reasoning and tool calls inside the message text."""
 _SUMMARY = re.compile(r"\s*<summary>.*?</summary>\s*", re.DOTALL)
 
 
 def fits(data: JSON) -> bool:
-    chat = mapping(data.get("chat"))
+    chat = as_object(data.get("chat"))
     return isinstance(chat.get("history"), dict) or isinstance(chat.get("messages"), list)
 
 
-def read(data: JSON, now: int) -> Imported:
-    chat = mapping(data.get("chat"))
-    history = mapping(chat.get("history"))
-    found = Found(
+def read(data: JSON, now: int) -> ImportedConversation:
+    chat = as_object(data.get("chat"))
+    history = as_object(chat.get("history"))
+    found = ForeignConversation(
         kind="openwebui",
-        id=text(data.get("id")) or text(chat.get("id")) or text(data.get("title")),
-        title=text(data.get("title")) or text(chat.get("title")),
+        id=as_text(data.get("id")) or as_text(chat.get("id")) or as_text(data.get("title")),
+        title=as_text(data.get("title")) or as_text(chat.get("title")),
         nodes=[],
-        leaf=text(history.get("currentId")) or None,
-        created=milliseconds(data.get("created_at")) or milliseconds(chat.get("timestamp")),
-        updated=milliseconds(data.get("updated_at")),
+        leaf=as_text(history.get("currentId")) or None,
+        created=as_milliseconds(data.get("created_at")) or as_milliseconds(chat.get("timestamp")),
+        updated=as_milliseconds(data.get("updated_at")),
         pinned=data.get("pinned") is True,
         archived=data.get("archived") is True,
-        tags=tags(items(mapping(data.get("meta")).get("tags")) or items(chat.get("tags"))),
+        tags=valid_tags(as_list(as_object(data.get("meta")).get("tags")) or as_list(chat.get("tags"))),
     )
-    if text(mapping(chat.get("params")).get("system")).strip() or text(chat.get("system")).strip():
+    if as_text(as_object(chat.get("params")).get("system")).strip() or as_text(chat.get("system")).strip():
         found.left_out.append("system prompts")
-    tree = mapping(history.get("messages"))
+    tree = as_object(history.get("messages"))
     before: str | None = None
     if tree:
         for id, value in tree.items():
-            message = mapping(value)
-            found.nodes.append(_node(text(id), text(message.get("parentId")) or None, message, found))
+            message = as_object(value)
+            found.nodes.append(_node(as_text(id), as_text(message.get("parentId")) or None, message, found))
     else:
-        for number, value in enumerate(items(chat.get("messages"))):
-            message = mapping(value)
-            id = text(message.get("id")) or f"{number}"
-            found.nodes.append(_node(id, text(message.get("parentId")) or before, message, found))
+        for number, value in enumerate(as_list(chat.get("messages"))):
+            message = as_object(value)
+            id = as_text(message.get("id")) or f"{number}"
+            found.nodes.append(_node(id, as_text(message.get("parentId")) or before, message, found))
             before = id
-    return found.imported(now)
+    return found.normalize(now)
 
 
-def _node(id: str, parent: str | None, message: JSON, found: Found) -> Node:
-    role = text(message.get("role"))
-    node = Node(
+def _node(id: str, parent: str | None, message: JSON, found: ForeignConversation) -> ForeignMessage:
+    role = as_text(message.get("role"))
+    node = ForeignMessage(
         id,
         parent,
         "user" if role == "user" else "assistant" if role == "assistant" else None,
-        created=milliseconds(message.get("timestamp")),
-        model=text(message.get("model")) or None,
+        created=as_milliseconds(message.get("timestamp")),
+        model=as_text(message.get("model")) or None,
     )
     if role == "system":
         found.left_out.append("system prompts")
     elif node.role is None:
-        found.left_out.append(unknown("messages", role))
-    for file in items(message.get("files")):
-        found.left_out.append("pictures" if text(mapping(file).get("type")) == "image" else "attached files")
+        found.left_out.append(unknown_kind("messages", role))
+    for file in as_list(message.get("files")):
+        found.left_out.append("pictures" if as_text(as_object(file).get("type")) == "image" else "attached files")
     if message.get("error"):
         found.left_out.append("notes on errors")
     content = message.get("content")
     if isinstance(content, str):
-        _words(text(content), node, found)
-    for block in items(content):
-        kind = text(mapping(block).get("type"))
+        _words(as_text(content), node, found)
+    for block in as_list(content):
+        kind = as_text(as_object(block).get("type"))
         if kind == "text":
-            _words(text(mapping(block).get("text")), node, found)
+            _words(as_text(as_object(block).get("text")), node, found)
         elif kind == "image_url":
             found.left_out.append("pictures")
         else:
-            found.left_out.append(unknown("parts", kind))
+            found.left_out.append(unknown_kind("parts", kind))
     return node
 
 
-def _words(words: str, node: Node, found: Found) -> None:
+def _words(words: str, node: ForeignMessage, found: ForeignConversation) -> None:
     if node.role != "assistant":
         node.add("text", words)
         return
@@ -95,10 +101,10 @@ def _words(words: str, node: Node, found: Found) -> None:
         elif kind in ("tool_calls", "code_interpreter"):
             found.left_out.append("tool calls")
         else:
-            found.left_out.append(unknown("parts", kind))
+            found.left_out.append(unknown_kind("parts", kind))
     node.add("text", words[said:].strip("\n"))
 
 
 def _unquoted(words: str) -> str:
-    """Thoughts without the `>` before each line."""
+    """Strip the `>` before each line of reasoning."""
     return "\n".join(line.removeprefix(">").removeprefix(" ") for line in html.unescape(words).strip().splitlines())
