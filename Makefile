@@ -42,6 +42,13 @@ diffusers: $(DIFFUSERS)/.ready ## Set up PyTorch and diffusers, which draw with 
 test: $(VENV)/.dev diffusers chromium compiler models ## Run every test, in a real browser too
 	@$(VENV)/bin/python -m pytest -n 2 --dist loadfile $(ARGS)
 
+quick: $(VENV)/.dev models ## The tests that need neither a browser nor a large model, and the checks for Python
+	@$(VENV)/bin/ruff format --check
+	@$(VENV)/bin/ruff check
+	@$(VENV)/bin/python -m pytest -q -n 2 --dist loadfile $(QUICK) $(ARGS)
+QUICK := tests/test_layers.py tests/test_settings.py $(addprefix tests/,chat citations generation llm/test_registry.py \
+	llm/test_openai.py llm/test_scripted.py models sandbox schema storage text transfer)
+
 check: types page ## Formatting, lint, types, generated files
 	@$(VENV)/bin/ruff format --check
 	@$(VENV)/bin/ruff check
@@ -58,6 +65,9 @@ page: $(VENV)/.app
 format: $(VENV)/.dev ## Format the Python code
 	@$(VENV)/bin/ruff check --fix-only
 	@$(VENV)/bin/ruff format
+
+map: $(VENV)/.dev ## Write the map of the code into README.md and docs/architecture.md
+	@$(VENV)/bin/python docs/map.py
 
 bench: $(VENV)/.dev models ## Measure; see bench/README.md
 	@for script in start stream overhead prefix many limit words loops resume page; do $(VENV)/bin/python bench/$$script.py; done
@@ -129,4 +139,4 @@ $(VENV)/.app: $(VENV)/.runtime $(BUILD)/.ready pyproject.toml hatch_build.py $(U
 		$(BUILD)/wheel/*.whl
 	@touch $@
 
-.PHONY: help run diffusers test check types page format bench lock wheel clean models collected chromium compiler
+.PHONY: help run diffusers test quick map check types page format bench lock wheel clean models collected chromium compiler

@@ -1,1 +1,1 @@
-"""A turn of a conversation, from the question to the stored run."""
+"""Conversations: turns, runs, routing between models, titles and preferences."""

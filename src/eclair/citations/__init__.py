@@ -1,1 +1,1 @@
-"""Whether what an answer says stands in the passages that it was given, and where."""
+"""Citations: each sentence of an answer held against its passages."""

@@ -1,1 +1,1 @@
-"""Documents: read into pages, cut into chunks, found again, and cited."""
+"""Documents: ingested, read, chunked, embedded, searched and quoted."""

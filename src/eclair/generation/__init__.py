@@ -1,1 +1,1 @@
-"""Building blocks of every answer: prompt, sources, fallback, citation checks, usage."""
+"""The answer pipeline: prompt, sources, fallback, citation checks, usage."""

@@ -1,1 +1,1 @@
-"""Whatever writes the answers."""
+"""Language models: the engine port, the registry, and one package per kind of engine."""

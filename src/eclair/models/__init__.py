@@ -1,1 +1,1 @@
-"""Models as files: catalog, downloads and what is installed."""
+"""Models as files: catalog, downloads, quantization and what is installed."""

@@ -1,1 +1,1 @@
-"""What may leave the machine, and what is recorded of it."""
+"""The only way out: policy, SSRF guard, HTTP client and audit log."""

@@ -1,1 +1,1 @@
-"""Bounded processes for untrusted bytes, and the frames that processes of ours exchange."""
+"""The sandbox: bounded worker processes in which untrusted bytes are read."""

@@ -1,1 +1,1 @@
-"""Values that cross package boundaries: messages, events, documents, images and ids."""
+"""Values that cross packages: messages, events, documents, images, models, ids."""

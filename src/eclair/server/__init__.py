@@ -1,0 +1,1 @@
+"""The HTTP server: auth, lazy routes, and APIs that render events."""

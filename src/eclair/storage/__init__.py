@@ -1,1 +1,1 @@
-"""What is kept: conversations, messages, the run log and blobs."""
+"""Storage: the ports, their values, blobs and change feed."""

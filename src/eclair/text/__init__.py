@@ -1,1 +1,1 @@
-"""Languages, sentences, facts and search terms."""
+"""Text: languages, sentences, facts, search terms and the lexicon."""

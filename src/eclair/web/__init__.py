@@ -1,1 +1,1 @@
-"""The web: searched, read and cited. Every call goes through `trust.egress`."""
+"""Web search: providers, pages, feeds and research."""

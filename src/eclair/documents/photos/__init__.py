@@ -1,1 +1,1 @@
-"""Photos in the reading process: opened in any format, prepared for a model that sees, described without one."""
+"""Photos: opened, described, and labeled with what they show."""

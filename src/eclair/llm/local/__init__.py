@@ -1,1 +1,1 @@
-"""The embedded engine: llama.cpp in one process per loaded model."""
+"""The embedded engine: llama.cpp, one process per loaded model."""

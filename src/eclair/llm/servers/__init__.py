@@ -1,1 +1,1 @@
-"""Model servers that a user adds: discovered, probed and stored."""
+"""Model servers that people add: discovered, probed and stored."""

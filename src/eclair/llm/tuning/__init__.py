@@ -1,1 +1,1 @@
-"""`eclair tune`: how a model runs fastest on this machine without answering worse."""
+"""Tuning: how a model runs fastest on this machine, measured."""

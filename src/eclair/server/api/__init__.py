@@ -1,0 +1,1 @@
+"""Éclair's own API."""

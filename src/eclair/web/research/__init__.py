@@ -1,1 +1,1 @@
-"""Reports on several questions: planned, searched and written section by section."""
+"""Research: a plan of questions and a report with sections."""
