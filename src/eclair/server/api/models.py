@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, Self
 
 from fastapi import APIRouter, Response
 from pydantic import BaseModel
@@ -10,7 +10,8 @@ from pydantic import BaseModel
 import eclair
 from eclair.app import App
 from eclair.llm.base import Health
-from eclair.schema.models import Model
+from eclair.schema.messages import Sampling
+from eclair.schema.models import Model, Thinks, Tier
 
 
 class Picks(BaseModel):
@@ -20,8 +21,54 @@ class Picks(BaseModel):
     think: str
 
 
+class ModelReport(BaseModel):
+    """A model that can be asked; see `schema.models.Model`."""
+
+    id: str
+    name: str
+    engine: str
+    context: int | None
+    sampling: Sampling
+    maker: str | None
+    country: str | None
+    licence: str | None
+    languages: list[str]
+    size: int | None
+    titles: bool
+    parameters: float | None
+    active: float | None
+    tier: Tier | None
+    thinks: Thinks | None
+    place: str
+    sees: int | None
+    calls: bool
+
+    @classmethod
+    def of(cls, model: Model) -> Self:
+        return cls(
+            id=model.id,
+            name=model.name,
+            engine=model.engine,
+            context=model.context,
+            sampling=model.sampling,
+            maker=model.maker,
+            country=model.country,
+            licence=model.licence,
+            languages=list(model.languages),
+            size=model.size,
+            titles=model.titles,
+            parameters=model.parameters,
+            active=model.active,
+            tier=model.tier,
+            thinks=model.thinks,
+            place=model.place,
+            sees=model.sees,
+            calls=model.calls,
+        )
+
+
 class Models(BaseModel):
-    models: list[Model]
+    models: list[ModelReport]
     default: str | None
     picks: Picks | None
 
@@ -42,7 +89,7 @@ def router(app: App) -> APIRouter:
         default = wanted if wanted in {model.id for model in models} else None
         picks = await app.modes.picks()
         modes = None if picks is None else Picks(flash=picks[0].id, think=picks[1].id)
-        return Models(models=models, default=default, picks=modes)
+        return Models(models=[ModelReport.of(model) for model in models], default=default, picks=modes)
 
     @api.get("/health")
     async def health(response: Response) -> HealthReport:
