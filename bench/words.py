@@ -25,7 +25,7 @@ from client import CONTENT, SSE, begin, openai_text, quiet
 from harness import ROOT, Goals, Process, eclair, link_models, options, run, running, shown, table
 
 from eclair.chat.text_edits import Change, Task, cut
-from eclair.llm.base import Ended, Request, Said, Text
+from eclair.llm.base import Ended, PromptMessage, Request, Text
 from eclair.llm.local.endpoint_file import share_file
 from eclair.llm.openai.dialects import DIALECTS
 from eclair.llm.openai.engine import OpenAIEngine
@@ -153,7 +153,9 @@ def only(text: str) -> dict[str, str]:
     return {"grammar": f"root ::= {json.dumps(text, ensure_ascii=False)}"}
 
 
-async def forced(engine: OpenAIEngine, model: str, messages: tuple[Said, ...], answer: str) -> tuple[str, float]:
+async def forced(
+    engine: OpenAIEngine, model: str, messages: tuple[PromptMessage, ...], answer: str
+) -> tuple[str, float]:
     """The answer, which is `answer`, and the seconds it took."""
     request = Request(model, messages, sampling=Sampling(0.0, max_tokens=6000), extra=only(answer))
     began = time.perf_counter()
@@ -174,7 +176,7 @@ async def edited(servers: Sequence[Server], engine: OpenAIEngine, count: int) ->
     for server in servers[:-1]:
         client = OpenAIEngine(server.name, f"{server.url}/v1", dialect=DIALECTS[0])
         try:
-            text, seconds = await forced(client, server.model, (Said("user", CORRECT + bad),), good)
+            text, seconds = await forced(client, server.model, (PromptMessage("user", CORRECT + bad),), good)
         finally:
             await client.close()
         found[server.name] = Rates(count, seconds, int(text == good), 1)

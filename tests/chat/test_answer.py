@@ -13,7 +13,7 @@ from eclair.chat import answer as answering
 from eclair.chat.answer import Answer
 from eclair.errors import EngineBroken, EngineUnavailable
 from eclair.generation.prompt import Laid, PreparedTurn
-from eclair.llm.base import Counted, Embedded, Ended, Health, Piece, Reasoning, Request, Said, Text, ToolCall
+from eclair.llm.base import Counted, Embeddings, Ended, Health, Piece, PromptMessage, Reasoning, Request, Text, ToolCall
 from eclair.schema.events import (
     Event,
     PartDelta,
@@ -65,7 +65,7 @@ class Fake:
     async def count(self, model: str, text: str) -> int:
         return len(text)
 
-    async def embed(self, model: str, texts: Sequence[str], dimensions: int | None) -> Embedded:
+    async def embed(self, model: str, texts: Sequence[str], dimensions: int | None) -> Embeddings:
         raise AssertionError("nobody asks it for vectors")
 
     async def health(self, model: str | None = None) -> Health:
@@ -77,7 +77,7 @@ class Fake:
 
 
 def answer(engine: Fake, *, dropped: int = 0, continues: Message | None = None) -> Answer:
-    laid = Laid((Said("user", "Hello"),), dropped)
+    laid = Laid((PromptMessage("user", "Hello"),), dropped)
     return Answer(PreparedTurn(engine, MODEL, laid, Sampling(max_tokens=9), time.perf_counter(), continues))
 
 
@@ -105,7 +105,7 @@ async def test_text_is_one_part() -> None:
     assert (usage.prompt_tokens, usage.completion_tokens, usage.cached_tokens, usage.words) == (3, 2, 1, 2)
     assert usage.first_word_ms is not None
     assert usage.first_word_ms >= 0
-    assert engine.asked == [Request("m", (Said("user", "Hello"),), sampling=Sampling(max_tokens=9))]
+    assert engine.asked == [Request("m", (PromptMessage("user", "Hello"),), sampling=Sampling(max_tokens=9))]
     assert engine.closed
 
 

@@ -9,9 +9,18 @@ from hypothesis import strategies as st
 from eclair.chat.routing_rules import DISTANCE, LONG, Candidate, able, near, pick, settle, weigh
 from eclair.llm.openai import model_names
 from eclair.llm.servers.jurisdiction import Where
-from eclair.schema.models import Model, Thinks
+from eclair.schema.models import Model, ReasoningSupport
 
-THINKS: list[Thinks | None] = ["enable_thinking", "thinking", "effort", "levels", "prompt", "always", "never", None]
+THINKS: list[ReasoningSupport | None] = [
+    "enable_thinking",
+    "thinking",
+    "effort",
+    "levels",
+    "prompt",
+    "always",
+    "never",
+    None,
+]
 
 
 def model(id: str, parameters: float | None = None, **more: object) -> Model:
@@ -52,7 +61,7 @@ def test_nobody_further_away_is_asked_and_somebody_is_found(found: list[Candidat
 
 @given(candidates, st.data())
 def test_flash_is_no_slower_than_any_other_that_was_measured(found: list[Candidate], data: st.DataObject) -> None:
-    free = [candidate for candidate in found if candidate.model.thinks != "always"]
+    free = [candidate for candidate in found if candidate.model.reasoning != "always"]
     measured = [candidate for candidate in free if candidate.words_per_second is not None]
     if not measured:
         return

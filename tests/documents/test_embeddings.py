@@ -10,7 +10,7 @@ import pytest
 
 from eclair.documents.embeddings import E5, EngineEmbedder, choose_embedder
 from eclair.errors import EngineBroken
-from eclair.llm.base import Embedded
+from eclair.llm.base import Embeddings
 from eclair.llm.registry import Registry
 from eclair.llm.scripted import ScriptedEngine
 from eclair.settings import Settings
@@ -104,9 +104,9 @@ class Listening(ScriptedEngine):
         super().__init__()
         self.asked: list[str] = []
 
-    async def embed(self, model: str, texts: Sequence[str], dimensions: int | None) -> Embedded:
+    async def embed(self, model: str, texts: Sequence[str], dimensions: int | None) -> Embeddings:
         self.asked += texts
-        return Embedded([[3.0, 4.0] for _ in texts], 1)
+        return Embeddings([[3.0, 4.0] for _ in texts], 1)
 
 
 async def test_a_model_of_an_engine_embeds() -> None:

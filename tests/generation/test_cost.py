@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from eclair.generation.cost import UNSTATED, Rates, rates, settle
-from eclair.llm.base import Tab
+from eclair.llm.base import EnergyUse
 from eclair.schema.messages import Cost, Energy, Usage
 from eclair.schema.models import Model
 from eclair.settings import EngineSettings, Price, Settings
@@ -26,37 +26,37 @@ def usage(
 
 
 def test_a_cost_is_made_of_what_was_read_remembered_and_written() -> None:
-    found = settle(usage(), Rates(PRICE), Tab())
+    found = settle(usage(), Rates(PRICE), EnergyUse())
     assert found.cost == Cost(60 * 2 + 8 + 10 * 6, "EUR")
 
 
 def test_what_was_remembered_costs_as_what_is_read_unless_a_price_says_otherwise() -> None:
-    found = settle(usage(), Rates(Price("EUR", Decimal("2"), Decimal("6"))), Tab())
+    found = settle(usage(), Rates(Price("EUR", Decimal("2"), Decimal("6"))), EnergyUse())
     assert found.cost == Cost(100 * 2 + 10 * 6, "EUR")
 
 
 def test_where_nothing_was_counted_nothing_is_invented() -> None:
     unknown = usage(None, None, None)
-    assert settle(unknown, Rates(PRICE, joules_per_token=3), Tab()) == unknown
-    assert settle(usage(seconds=None), Rates(watts=5), Tab()) == usage(seconds=None)
-    assert settle(usage(), UNSTATED, Tab()) == usage()
+    assert settle(unknown, Rates(PRICE, joules_per_token=3), EnergyUse()) == unknown
+    assert settle(usage(seconds=None), Rates(watts=5), EnergyUse()) == usage(seconds=None)
+    assert settle(usage(), UNSTATED, EnergyUse()) == usage()
 
 
 @pytest.mark.parametrize(
     ("tab", "energy"),
     [
-        (Tab(measured=1.25), Energy(1.25, "measured")),
-        (Tab(estimated=2.5), Energy(2.5, "estimated")),
-        (Tab(measured=1, estimated=0.5), Energy(1.5, "estimated")),
+        (EnergyUse(measured_joules=1.25), Energy(1.25, "measured")),
+        (EnergyUse(estimated_joules=2.5), Energy(2.5, "estimated")),
+        (EnergyUse(measured_joules=1, estimated_joules=0.5), Energy(1.5, "estimated")),
     ],
 )
-def test_what_the_engine_noted_goes_before_what_the_settings_say(tab: Tab, energy: Energy) -> None:
+def test_what_the_engine_noted_goes_before_what_the_settings_say(tab: EnergyUse, energy: Energy) -> None:
     assert settle(usage(), Rates(joules_per_token=99, watts=99), tab).energy == energy
 
 
 def test_joules_of_a_token_go_before_watts() -> None:
-    assert settle(usage(), Rates(joules_per_token=0.5, watts=7), Tab()).energy == Energy(35.0, "estimated")
-    assert settle(usage(), Rates(watts=7), Tab()).energy == Energy(14.0, "estimated")
+    assert settle(usage(), Rates(joules_per_token=0.5, watts=7), EnergyUse()).energy == Energy(35.0, "estimated")
+    assert settle(usage(), Rates(watts=7), EnergyUse()).energy == Energy(14.0, "estimated")
 
 
 def test_a_model_has_its_own_price_or_that_of_every_other() -> None:
@@ -73,7 +73,7 @@ def test_a_model_has_its_own_price_or_that_of_every_other() -> None:
 def test_a_cost_is_exact_to_half_a_millionth(
     prompt: int, cached: int, made: int, input: Decimal, output: Decimal, cheaper: Decimal
 ) -> None:
-    found = settle(usage(prompt, cached, made), Rates(Price("EUR", input, output, cheaper)), Tab()).cost
+    found = settle(usage(prompt, cached, made), Rates(Price("EUR", input, output, cheaper)), EnergyUse()).cost
     assert found is not None
     held = min(cached, prompt)
     exact = (prompt - held) * input + held * cheaper + made * output

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from eclair.errors import TooLarge
 from eclair.generation.prompt import WRAPPING, cut, lay_out
-from eclair.llm.base import Said
+from eclair.llm.base import PromptMessage
 from eclair.schema.messages import Message, Part
 
 
@@ -75,14 +75,19 @@ async def test_a_picture_is_told_in_words() -> None:
     history = said("a blue apple", "", "What is it?")
     history[1] = replace(history[1], parts=(Part("picture", "a blue\napple", "pic_1", "flux"),))
     laid = await lay_out("", history, window=None, reserve=10, count=words)
-    assert laid.messages[1] == Said("assistant", "(Here is a picture that was made: a blue apple)")
+    assert laid.messages[1] == PromptMessage("assistant", "(Here is a picture that was made: a blue apple)")
 
 
 @pytest.mark.parametrize("window", [None, 100_000])
 async def test_a_history_that_fits_is_shown_whole(window: int | None) -> None:
     laid = await lay_out("Be brief.", said("a", "b", "c"), window=window, reserve=10, count=words)
     assert laid.dropped == 0
-    assert laid.messages == (Said("system", "Be brief."), Said("user", "a"), Said("assistant", "b"), Said("user", "c"))
+    assert laid.messages == (
+        PromptMessage("system", "Be brief."),
+        PromptMessage("user", "a"),
+        PromptMessage("assistant", "b"),
+        PromptMessage("user", "c"),
+    )
 
 
 async def test_without_a_window_nothing_is_counted() -> None:
@@ -95,19 +100,19 @@ async def test_without_a_window_nothing_is_counted() -> None:
 
 async def test_without_a_system_prompt_there_is_none() -> None:
     laid = await lay_out("", said("a"), window=None, reserve=10, count=words)
-    assert laid.messages == (Said("user", "a"),)
+    assert laid.messages == (PromptMessage("user", "a"),)
 
 
 async def test_answers_without_words_are_not_shown() -> None:
     laid = await lay_out("", said("a", "", "c"), window=None, reserve=10, count=words)
-    assert laid.messages == (Said("user", "a"), Said("user", "c"))
+    assert laid.messages == (PromptMessage("user", "a"), PromptMessage("user", "c"))
 
 
 async def test_the_oldest_turns_are_left_out_and_the_head_stays() -> None:
     history = talk([40] * 21)
     laid = await lay_out("Be brief.", history, window=500, reserve=100, count=words)
     assert laid.dropped > 0
-    assert laid.messages[0] == Said("system", "Be brief.")
+    assert laid.messages[0] == PromptMessage("system", "Be brief.")
     assert laid.messages[1].role == "user"
     assert laid.messages[-1].content == history[-1].text
     assert len(laid.messages) == 1 + len(history) - laid.dropped

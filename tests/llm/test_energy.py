@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eclair.llm.base import Tab
+from eclair.llm.base import EnergyUse
 from eclair.llm.local.energy import Counter, Machine, Meter, Sample, seconds
 
 TICKS = os.sysconf("SC_CLK_TCK")
@@ -58,37 +58,37 @@ def fake(tmp_path: Path) -> Fake:
 
 
 def test_the_process_has_its_share_of_what_the_counters_say(fake: Fake) -> None:
-    tab = Tab()
+    tab = EnergyUse()
     with fake.meter().open(tab):
         fake.set(cpu=1, busy=4, micro=800_000)
-    assert (tab.measured, tab.estimated) == (pytest.approx(0.2), 0)
+    assert (tab.measured_joules, tab.estimated_joules) == (pytest.approx(0.2), 0)
 
 
 def test_without_counters_a_busy_core_takes_the_watts_of_the_setting(tmp_path: Path) -> None:
-    fake, tab = Fake(tmp_path, counted=False), Tab()
+    fake, tab = Fake(tmp_path, counted=False), EnergyUse()
     with fake.meter(watts=6).open(tab):
         fake.set(cpu=2.5, busy=4, micro=0)
-    assert (tab.measured, tab.estimated) == (0, pytest.approx(15))
+    assert (tab.measured_joules, tab.estimated_joules) == (0, pytest.approx(15))
 
 
 def test_what_was_taken_before_and_after_is_not_on_the_tab(fake: Fake) -> None:
-    meter, tab = fake.meter(), Tab()
+    meter, tab = fake.meter(), EnergyUse()
     fake.set(cpu=10, busy=10, micro=500_000)
     with meter.open(tab):
         pass
     fake.set(cpu=20, busy=20, micro=900_000)
-    assert tab == Tab()
+    assert tab == EnergyUse()
 
 
 def test_answers_together_share_moment_by_moment(fake: Fake) -> None:
-    meter, long, short = fake.meter(), Tab(), Tab()
+    meter, long, short = fake.meter(), EnergyUse(), EnergyUse()
     with meter.open(long):
         fake.set(cpu=1, busy=1, micro=100_000)
         with meter.open(short):
             fake.set(cpu=2, busy=2, micro=300_000)
         fake.set(cpu=3, busy=3, micro=350_000)
-    assert long.measured == pytest.approx(0.1 + 0.1 + 0.05)
-    assert short.measured == pytest.approx(0.1)
+    assert long.measured_joules == pytest.approx(0.1 + 0.1 + 0.05)
+    assert short.measured_joules == pytest.approx(0.1)
 
 
 def test_packages_and_memory_are_counted_and_what_lies_within_or_around_them_is_not(fake: Fake) -> None:
@@ -105,29 +105,29 @@ def test_packages_and_memory_are_counted_and_what_lies_within_or_around_them_is_
 
 def test_a_counter_that_cannot_be_read_leaves_an_estimate(fake: Fake) -> None:
     (fake.powercap / "intel-rapl:0" / "energy_uj").unlink()
-    tab = Tab()
+    tab = EnergyUse()
     with fake.meter().open(tab):
         fake.set(cpu=1, busy=2, micro=1)
-    assert (tab.measured, tab.estimated) == (0, pytest.approx(4))
+    assert (tab.measured_joules, tab.estimated_joules) == (0, pytest.approx(4))
 
 
 def test_counters_that_fall_silent_in_the_middle_leave_an_estimate(fake: Fake) -> None:
-    meter, tab = fake.meter(), Tab()
+    meter, tab = fake.meter(), EnergyUse()
     with meter.open(tab):
         fake.set(cpu=1, busy=2, micro=1)
         (fake.powercap / "intel-rapl:0" / "energy_uj").write_text("no number")
-    assert (tab.measured, tab.estimated) == (0, pytest.approx(4))
+    assert (tab.measured_joules, tab.estimated_joules) == (0, pytest.approx(4))
 
 
 def test_a_process_that_is_gone_or_another_is_charged_to_nobody(fake: Fake) -> None:
     process: int | None = None
-    meter, tab = Meter(fake.machine(), lambda: process, 4), Tab()
+    meter, tab = Meter(fake.machine(), lambda: process, 4), EnergyUse()
     with meter.open(tab):
         fake.set(cpu=9, busy=9, micro=10)
         process = PROCESS
     with meter.open(tab):
         (fake.proc / str(PROCESS) / "stat").unlink()
-    assert tab == Tab()
+    assert tab == EnergyUse()
 
 
 def test_the_time_of_this_process_is_read_from_the_real_machine() -> None:
@@ -173,7 +173,7 @@ def test_the_parts_are_the_whole(
 ) -> None:
     """Answers come and go in any order; what the process takes while there are any is shared out whole."""
     fake = Fake(tmp_path_factory.mktemp("machine"))
-    meter, tabs = fake.meter(), [Tab() for _ in range(4)]
+    meter, tabs = fake.meter(), [EnergyUse() for _ in range(4)]
     opened: dict[int, ExitStack] = {}
     cpu, busy, micro, whole = 0.0, 0.0, 0, 0.0
     for which, own, others, taken in moves:
@@ -188,8 +188,8 @@ def test_the_parts_are_the_whole(
             whole += taken / 1e6 * own / (own + others)
     for stack in opened.values():
         stack.close()
-    assert sum(tab.measured for tab in tabs) == pytest.approx(whole)
-    assert sum(tab.estimated for tab in tabs) == 0
+    assert sum(tab.measured_joules for tab in tabs) == pytest.approx(whole)
+    assert sum(tab.estimated_joules for tab in tabs) == 0
 
 
 @given(days=st.integers(0, 9), hours=st.integers(0, 23), minutes=st.integers(0, 59), hundredths=st.integers(0, 5999))

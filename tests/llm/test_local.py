@@ -18,7 +18,7 @@ import psutil
 import pytest
 
 from eclair.errors import Conflict, EngineMissing, EngineRefused, EngineUnavailable, ModelMissing, NotFound
-from eclair.llm.base import Counted, Ended, Piece, Request, Said, Text
+from eclair.llm.base import Counted, Ended, Piece, PromptMessage, Request, Text
 from eclair.llm.local import llama_server, speculative
 from eclair.llm.local.endpoint_file import share_file
 from eclair.llm.local.engine import LocalEngine
@@ -33,8 +33,8 @@ MODEL = embedded().id
 SYSTEM = Settings().system_prompt
 
 
-def asking(question: str, tokens: int = 8, *before: Said) -> Request:
-    messages = (Said("system", SYSTEM), *before, Said("user", question))
+def asking(question: str, tokens: int = 8, *before: PromptMessage) -> Request:
+    messages = (PromptMessage("system", SYSTEM), *before, PromptMessage("user", question))
     return Request(MODEL, messages, sampling=Sampling(temperature=0, max_tokens=tokens))
 
 
@@ -105,7 +105,7 @@ async def test_the_head_is_cached_for_all_who_ask_at_once_and_turns_reuse_theirs
     question = asking("Tell me a story about a fox.", 60)
     answer = await ask(engine, question)
     await asyncio.gather(*(ask(engine, asking(f"And {number}?", 4)) for number in range(4)))
-    history = (question.messages[1], Said("assistant", said(answer)))
+    history = (question.messages[1], PromptMessage("assistant", said(answer)))
     second = await ask(engine, asking("And then?", 8, *history))
     assert cached(second) >= head + 60
 
@@ -114,7 +114,7 @@ async def test_a_turn_that_brings_much_along_reads_its_conversation_once(engine:
     await engine.prefill(asking("Hi"))
     first = asking("What does this say? " + "The river is wide. " * 40)
     answer = await ask(engine, first)
-    read = (first.messages[1], Said("assistant", said(answer)))
+    read = (first.messages[1], PromptMessage("assistant", said(answer)))
     second = await ask(engine, asking("And this? " + "The forest is old. " * 80, 8, *read))
     assert cached(second) >= 200
     count = next(piece for piece in second if isinstance(piece, Counted))
@@ -122,7 +122,7 @@ async def test_a_turn_that_brings_much_along_reads_its_conversation_once(engine:
 
 
 async def test_what_was_read_ahead_is_not_read_again(engine: LocalEngine) -> None:
-    history = (Said("user", "One stone and another. " * 60), Said("assistant", "I see."))
+    history = (PromptMessage("user", "One stone and another. " * 60), PromptMessage("assistant", "I see."))
     await engine.prefill(asking(".", 8, *history))
     answer = await ask(engine, asking("And then?", 8, *history))
     assert cached(answer) >= 300
@@ -130,7 +130,7 @@ async def test_what_was_read_ahead_is_not_read_again(engine: LocalEngine) -> Non
 
 async def test_an_answer_is_continued_without_its_beginning(engine: LocalEngine) -> None:
     asked = asking("Count to ten in words.")
-    going_on = replace(asked, messages=(*asked.messages, Said("assistant", "One, two, three, fo")))
+    going_on = replace(asked, messages=(*asked.messages, PromptMessage("assistant", "One, two, three, fo")))
     text = said(await ask(engine, replace(going_on, sampling=Sampling(temperature=0, max_tokens=12))))
     assert "One" not in text
     assert "five" in text
@@ -140,7 +140,9 @@ FERRY = (
     "The ferry leaves the island at seven and at noon, when the wind allows it. Whoever misses it waits in the old "
     "customs house, where a stove burns and the keeper sells tea. In winter the ferry stays in the harbour for days."
 )
-REPEATED = asking(f"Repeat this text word for word:\n\n{FERRY}", 60, Said("user", FERRY), Said("assistant", FERRY))
+REPEATED = asking(
+    f"Repeat this text word for word:\n\n{FERRY}", 60, PromptMessage("user", FERRY), PromptMessage("assistant", FERRY)
+)
 
 
 def guessed(pieces: list[Piece]) -> tuple[int | None, int | None]:
@@ -258,16 +260,16 @@ async def test_what_an_answer_takes_is_noted_by_whoever_asks_also_where_it_is_st
 ) -> None:
     asked = asking("Tell me a story about a fox.", 60)
     await ask(engine, asked)
-    assert asked.tab.measured + asked.tab.estimated > 0
+    assert asked.energy.measured_joules + asked.energy.estimated_joules > 0
     async with running(home) as other:
         theirs = asking("Tell me a story about a bear.", 60)
         await ask(other, theirs)
-        assert theirs.tab.measured + theirs.tab.estimated > 0
+        assert theirs.energy.measured_joules + theirs.energy.estimated_joules > 0
     stopped = asking("Tell me a long story about a wolf.", 2000)
     async with aclosing(engine.stream(stopped)) as pieces:
         for _ in range(60):
             await anext(pieces)
-    assert stopped.tab.measured + stopped.tab.estimated > 0
+    assert stopped.energy.measured_joules + stopped.energy.estimated_joules > 0
 
 
 async def test_a_stale_share_is_no_obstacle(home: Settings) -> None:

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from eclair.errors import EclairError, EngineBroken, EngineBusy, EngineRefused, EngineUnavailable
-from eclair.llm.base import Counted, Ended, Piece, Reasoning, Request, Said, Text, ToolCall
+from eclair.llm.base import Counted, Ended, Piece, PromptMessage, Reasoning, Request, Text, ToolCall
 from eclair.llm.openai.dialects import DIALECTS, PLAIN, Dialect, compose
 from eclair.llm.openai.engine import FEW, OpenAIEngine
 from eclair.llm.openai.stream_parser import MAX_LINE, Frames
@@ -22,7 +22,7 @@ from eclair.schema.messages import Sampling
 from eclair.settings import EngineSettings
 from tests.llm.standin import Answer, Call, StandIn, cut, standing_in
 
-ASK = Request("m", (Said("system", "Be brief."), Said("user", "Hello?")))
+ASK = Request("m", (PromptMessage("system", "Be brief."), PromptMessage("user", "Hello?")))
 LLAMACPP, VLLM, SGLANG, MISTRAL, DEEPSEEK, OPENAI = DIALECTS
 DONE = b"data: [DONE]\n\n"
 
@@ -74,7 +74,7 @@ def refusing(status: int, message: str = "", **headers: str) -> Answer:
 
 
 def test_what_repeats_is_penalised_where_the_server_can_and_the_answer_has_no_form() -> None:
-    wanted = Request("m", (Said("user", "Hello?"),), sampling=Sampling(repeat_penalty=1.1))
+    wanted = Request("m", (PromptMessage("user", "Hello?"),), sampling=Sampling(repeat_penalty=1.1))
     assert {dialect.name: compose(wanted, dialect).get("repeat_penalty") for dialect in (*DIALECTS, PLAIN)} == {
         **dict.fromkeys(dialect.name for dialect in (*DIALECTS, PLAIN)),
         "llamacpp": 1.1,
@@ -379,7 +379,9 @@ async def test_guessed_tokens_are_counted(engine: OpenAIEngine, standin: StandIn
 
 @pytest.mark.parametrize("dialect", [*DIALECTS, PLAIN], ids=lambda dialect: dialect.name)
 def test_each_dialect_continues_an_answer_its_own_way(dialect: Dialect) -> None:
-    request = Request("m", (Said("user", "Count."), Said("assistant", "One, tw")), sampling=Sampling(seed=3))
+    request = Request(
+        "m", (PromptMessage("user", "Count."), PromptMessage("assistant", "One, tw")), sampling=Sampling(seed=3)
+    )
     body = compose(request, dialect)
     last = body["messages"][-1]
     match dialect.name:
@@ -403,7 +405,7 @@ async def test_the_list_of_models_tells_the_dialect(standin: StandIn, owner: str
     engine = OpenAIEngine.configured("rack", EngineSettings(f"{standin.url}/v1", models=("c", "a"), context=99))
     assert [(model.id, model.context) for model in await engine.models()] == [("a", 4096), ("b", 512), ("c", 99)]
     assert (await engine.health()).state == "ready"
-    pieces = await ask(engine, Request("a", (Said("user", "Count."), Said("assistant", "One, "))))
+    pieces = await ask(engine, Request("a", (PromptMessage("user", "Count."), PromptMessage("assistant", "One, "))))
     assert said(pieces) == ("two" if owner == "mistralai" else "One, two")
     await engine.close()
 
@@ -412,7 +414,7 @@ async def test_the_list_of_models_tells_the_dialect(standin: StandIn, owner: str
 async def test_only_a_whole_echo_is_taken_off(standin: StandIn, come: list[str], left: str) -> None:
     engine = OpenAIEngine("rack", f"{standin.url}/v1", dialect=MISTRAL)
     standin.answers = [streaming(*(chunk({"content": text}) for text in come), chunk({}, "stop"), DONE)]
-    request = Request("a", (Said("user", "Count."), Said("assistant", "One, ")))
+    request = Request("a", (PromptMessage("user", "Count."), PromptMessage("assistant", "One, ")))
     assert said(await ask(engine, request)) == left
     await engine.close()
 

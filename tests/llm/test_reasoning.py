@@ -9,21 +9,21 @@ import orjson
 import pytest
 
 from eclair.errors import EngineRefused
-from eclair.llm.base import JSON, Request, Said, Text
+from eclair.llm.base import JSON, PromptMessage, Request, Text
 from eclair.llm.openai.dialects import DIALECTS, PLAIN, Dialect, compose
 from eclair.llm.openai.engine import OpenAIEngine
 from eclair.llm.reasoning import PROMPT
-from eclair.schema.models import Thinks
+from eclair.schema.models import ReasoningSupport
 from tests.llm.standin import Call, StandIn, standing_in
 
 LLAMACPP, VLLM, SGLANG, MISTRAL, DEEPSEEK, OPENAI = DIALECTS
-ASK = (Said("system", "Be brief."), Said("user", "Hello?"))
+ASK = (PromptMessage("system", "Be brief."), PromptMessage("user", "Hello?"))
 
 
-def fields(dialect: Dialect, thinks: Thinks | None, effort: str) -> JSON:
+def fields(dialect: Dialect, thinks: ReasoningSupport | None, effort: str) -> JSON:
     """What the request says beside what it says without a word on thinking."""
-    told = compose(Request("m", ASK, extra={"reasoning_effort": effort}, thinks=thinks), dialect)
-    plain = compose(Request("m", ASK, thinks=thinks), dialect)
+    told = compose(Request("m", ASK, extra={"reasoning_effort": effort}, reasoning=thinks), dialect)
+    plain = compose(Request("m", ASK, reasoning=thinks), dialect)
     return {name: value for name, value in told.items() if plain.get(name) != value}
 
 
@@ -49,7 +49,9 @@ def template(**arguments: bool | str) -> JSON:
         (LLAMACPP, "never", {}, {}),
     ],
 )
-def test_each_family_is_told_in_its_own_way(dialect: Dialect, thinks: Thinks | None, off: JSON, on: JSON) -> None:
+def test_each_family_is_told_in_its_own_way(
+    dialect: Dialect, thinks: ReasoningSupport | None, off: JSON, on: JSON
+) -> None:
     assert fields(dialect, thinks, "none") == off
     assert fields(dialect, thinks, "high") == on
 
@@ -67,7 +69,7 @@ def test_a_prompt_makes_mistral_s_models_think() -> None:
     assert system == {"role": "system", "content": f"Be brief.\n\n{PROMPT}"}
     assert question["role"] == "user"
     assert fields(VLLM, "prompt", "none") == {}
-    alone = compose(Request("m", ASK[1:], extra={"reasoning_effort": "high"}, thinks="prompt"), VLLM)
+    alone = compose(Request("m", ASK[1:], extra={"reasoning_effort": "high"}, reasoning="prompt"), VLLM)
     assert alone["messages"][0] == {"role": "system", "content": PROMPT}
 
 
@@ -108,12 +110,12 @@ async def test_a_refusal_does_not_fail_the_answer_and_is_remembered(engine: Open
 
     standin.routes["/v1/chat/completions"] = strict
     standin.routes["/v1/models"] = lambda call: call.reply(200, b'{"data": [{"id": "qwen3:8b", "owned_by": "vllm"}]}')
-    assert [model.thinks for model in await engine.models()] == ["enable_thinking"]
+    assert [model.reasoning for model in await engine.models()] == ["enable_thinking"]
     standin.calls.clear()
     for _ in range(2):
         assert await ask(engine, "qwen3:8b", reasoning_effort="none") == "Yes."
     assert ["chat_template_kwargs" in call.json for call in standin.calls] == [True, False, False]
-    assert [model.thinks for model in await engine.models()] == ["never"]
+    assert [model.reasoning for model in await engine.models()] == ["never"]
     assert await ask(engine, "other", reasoning_effort="none") == "Yes."
     assert "chat_template_kwargs" in standin.calls[-2].json, "another model is asked for itself"
 

@@ -9,13 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from eclair.errors import EngineBusy, EngineUnavailable, InvalidInput
-from eclair.llm.base import Counted, Ended, Piece, Reasoning, Request, Said, Text, ToolCall
+from eclair.llm.base import Counted, Ended, Piece, PromptMessage, Reasoning, Request, Text, ToolCall
 from eclair.llm.scripted import ScriptedEngine, parse, prose
 from eclair.schema.messages import Sampling
 
 
 async def told(script: str, sampling: Sampling | None = None) -> list[Piece]:
-    request = Request("scripted", (Said("user", f"Hello\nscript: {script}"),), sampling=sampling or Sampling())
+    request = Request("scripted", (PromptMessage("user", f"Hello\nscript: {script}"),), sampling=sampling or Sampling())
     async with aclosing(ScriptedEngine().stream(request)) as pieces:
         return [piece async for piece in pieces]
 
@@ -138,7 +138,12 @@ async def test_closing_it_stops_it() -> None:
 
 async def test_its_last_question_is_what_counts() -> None:
     request = Request(
-        "scripted", (Said("user", "script: say=old"), Said("assistant", "a"), Said("user", "script: say=new"))
+        "scripted",
+        (
+            PromptMessage("user", "script: say=old"),
+            PromptMessage("assistant", "a"),
+            PromptMessage("user", "script: say=new"),
+        ),
     )
     assert text([piece async for piece in ScriptedEngine().stream(request)]) == "new"
 

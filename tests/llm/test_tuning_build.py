@@ -23,7 +23,7 @@ import pytest
 import xllamacpp  # pyright: ignore[reportMissingTypeStubs]
 
 from eclair.errors import EngineMissing, ModelMissing
-from eclair.llm.base import Request, Said
+from eclair.llm.base import PromptMessage, Request
 from eclair.llm.local import native, profile
 from eclair.llm.local.profile import Choice, Source, Speed, Tuning
 from eclair.llm.tuning import build, patches
@@ -85,7 +85,7 @@ HUNKS = [hunk for patch in native.patches() for hunk in patches.hunks(patch.read
 LLAMA = {Path(hunk.file).name: "".join(each.old for each in HUNKS if each.file == hunk.file) for hunk in HUNKS}
 """As much of llama.cpp as our kernels need to find their places."""
 
-HELLO = Request(MODEL, (Said("user", "Hello?"),), sampling=Sampling(temperature=0, max_tokens=8))
+HELLO = Request(MODEL, (PromptMessage("user", "Hello?"),), sampling=Sampling(temperature=0, max_tokens=8))
 
 Building = Callable[..., Packed]
 

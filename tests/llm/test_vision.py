@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from eclair.llm.base import Counted, Picture, Piece, Request, Said, Text
+from eclair.llm.base import Counted, Piece, PromptImage, PromptMessage, Request, Text
 from eclair.llm.local.engine import LocalEngine
 from eclair.models.download_plan import plan
 from eclair.models.huggingface import Hub
@@ -32,11 +32,11 @@ async def settings(tmp_path: Path) -> Settings:
     return settings
 
 
-def picture(data: bytes) -> Picture:
-    return Picture("image/jpeg", data, 128, 128)
+def picture(data: bytes) -> PromptImage:
+    return PromptImage("image/jpeg", data, 128, 128)
 
 
-async def ask(engine: LocalEngine, *said: Said) -> tuple[str, Counted]:
+async def ask(engine: LocalEngine, *said: PromptMessage) -> tuple[str, Counted]:
     request = Request("babbler-q4_1", said, sampling=Sampling(temperature=0, max_tokens=12))
     pieces: list[Piece] = [piece async for piece in engine.stream(request)]
     text = "".join(piece.text for piece in pieces if isinstance(piece, Text))
@@ -51,20 +51,20 @@ async def test_it_sees(settings: Settings) -> None:
     engine = LocalEngine.start(settings)
     try:
         models = {model.id: model for model in await engine.models()}
-        assert models["babbler-q4_1"].sees == 1540
+        assert models["babbler-q4_1"].vision_pixels == 1540
         assert "mmproj-babbler-q4_1" not in models
         quarters = photos.encoded(photos.quarters(), "JPEG", quality=95)
         turned = photos.encoded(photos.quarters().rotate(90), "JPEG", quality=95)
-        question = Said("user", "What is this?", pictures=(picture(quarters),))
+        question = PromptMessage("user", "What is this?", images=(picture(quarters),))
         told, counted = await ask(engine, question)
-        blind, plain = await ask(engine, Said("user", "What is this?"))
+        blind, plain = await ask(engine, PromptMessage("user", "What is this?"))
         assert counted.prompt_tokens == plain.prompt_tokens + 16  # squares of 14 pixels of 56
-        other, _ = await ask(engine, Said("user", "What is this?", pictures=(picture(turned),)))
+        other, _ = await ask(engine, PromptMessage("user", "What is this?", images=(picture(turned),)))
         assert len({told, blind, other}) > 1
-        both = Said("user", "Which differs?", pictures=(picture(quarters), picture(turned)))
+        both = PromptMessage("user", "Which differs?", images=(picture(quarters), picture(turned)))
         _, two = await ask(engine, both)
         assert two.prompt_tokens > counted.prompt_tokens
-        _, again = await ask(engine, both, Said("assistant", "The second."), Said("user", "And why?"))
+        _, again = await ask(engine, both, PromptMessage("assistant", "The second."), PromptMessage("user", "And why?"))
         assert (again.cached_tokens or 0) >= two.prompt_tokens - 8  # it reads no picture twice
     finally:
         await engine.close()

@@ -188,7 +188,7 @@ async def test_what_a_model_of_the_catalogue_sees_with_comes_along(shop: Shop, h
     assert left(home) == {"tiny-Q4_K_M.gguf", "mmproj-tiny-Q4_K_M.gguf"}
     engine = LocalEngine(home, catalog.embedded())
     try:
-        assert {model.id: model.sees for model in await engine.models()}["tiny"] == catalog.SIDE
+        assert {model.id: model.vision_pixels for model in await engine.models()}["tiny"] == catalog.SIDE
     finally:
         await engine.close()
     assert installed.remove(catalog.entries(home.catalog)["tiny"], home.data_dir) > 0

@@ -19,7 +19,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel, TypeAdapter
 
-from eclair.llm.base import Said, ToolCall
+from eclair.llm.base import PromptMessage, ToolCall
 from eclair.llm.scripted import prose
 from eclair.server import sse
 from tests.server.test_v1 import City, exact, settled
@@ -205,12 +205,12 @@ async def test_the_turn_after_a_call(client: anthropic.AsyncAnthropic, asked: li
     assert second.content[0].text == "Thanks"
     call = {"id": "call_1", "type": "function", "function": {"name": "look_up", "arguments": '{"a": 1}'}}
     assert asked[1].messages == (
-        Said("system", "Be brief."),
-        Said("user", question[0]["content"]),
-        Said("assistant", None, tool_calls=(call,)),
-        Said("tool", "rainy", tool_call_id="call_1"),
-        Said("tool", "Error: no", tool_call_id="call_2"),
-        Said("user", "Well?\nscript: say=Thanks"),
+        PromptMessage("system", "Be brief."),
+        PromptMessage("user", question[0]["content"]),
+        PromptMessage("assistant", None, tool_calls=(call,)),
+        PromptMessage("tool", "rainy", tool_call_id="call_1"),
+        PromptMessage("tool", "Error: no", tool_call_id="call_2"),
+        PromptMessage("user", "Well?\nscript: say=Thanks"),
     )
 
 
@@ -220,7 +220,7 @@ async def test_an_answer_that_was_begun_is_taken_up(client: anthropic.AsyncAnthr
         max_tokens=50,
         messages=[{"role": "user", "content": "Rivers?"}, {"role": "assistant", "content": "The Rhine,"}],
     )
-    assert asked[0].messages == (Said("user", "Rivers?"), Said("assistant", "The Rhine,"))
+    assert asked[0].messages == (PromptMessage("user", "Rivers?"), PromptMessage("assistant", "The Rhine,"))
 
 
 async def test_structured_output(client: anthropic.AsyncAnthropic, asked: list[Any]) -> None:

@@ -101,7 +101,7 @@ async def test_what_stays_here_is_said_where_the_model_is_elsewhere(settings: Se
         conversation = await server.begin()
         await server.say(conversation, "What is this?", files=[file["id"]])
         asked = Message("m", "c", None, "user", (), 0, files=(Attachment(file["id"], "photo.jpg", 1, "image/jpeg"),))
-        far = Model("far", "Far", "one", sees=512, place="US")
+        far = Model("far", "Far", "one", vision_pixels=512, location="US")
         seen = await server.app.seeing.of(OWNER)([asked], far)
         assert [(remark.code, remark.message) for remark in seen.remarks] == [
             (

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from openai.types.responses import Response, ResponseStreamEvent
 from pydantic import BaseModel, TypeAdapter
 
-from eclair.llm.base import Said, Text
+from eclair.llm.base import PromptMessage, Text
 from eclair.llm.scripted import prose
 from tests.server.test_v1 import City, client_of, exact, settled
 from tests.support import JSON, Server
@@ -160,11 +160,11 @@ async def test_the_turn_after_a_call(client: openai.AsyncOpenAI, asked: list[Any
     assert second.output_text == "Thanks"
     call = {"id": "call_1", "type": "function", "function": {"name": "look_up", "arguments": '{"a":1}'}}
     assert asked[1].messages == (
-        Said("system", "Be brief.\n\nBe kind."),
-        Said("user", 'script: reasoning=2 tool=look_up{"a":1}'),
-        Said("assistant", None, tool_calls=(call,)),
-        Said("tool", "rainy", tool_call_id="call_1"),
-        Said("user", "script: say=Thanks"),
+        PromptMessage("system", "Be brief.\n\nBe kind."),
+        PromptMessage("user", 'script: reasoning=2 tool=look_up{"a":1}'),
+        PromptMessage("assistant", None, tool_calls=(call,)),
+        PromptMessage("tool", "rainy", tool_call_id="call_1"),
+        PromptMessage("user", "script: say=Thanks"),
     )
 
 

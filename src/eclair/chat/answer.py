@@ -203,7 +203,9 @@ class Answer:
         tab = self._meter.tab
         tools = offered(turn.model, turn.laid.messages, self._passages) if self._artist is not None else ()
         self._offered = bool(tools)
-        request = Request(turn.model.id, turn.laid.messages, sampling=turn.sampling, tools=tools, extra=extra, tab=tab)
+        request = Request(
+            turn.model.id, turn.laid.messages, sampling=turn.sampling, tools=tools, extra=extra, energy=tab
+        )
         async with aclosing(turn.engine.stream(request)) as pieces:
             async with aclosing(self._await_first(pieces)) as beginning:
                 async for event in beginning:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from eclair.chat.routing_rules import Candidate, Settled, able, near, pick, settle
 from eclair.errors import EclairError
 from eclair.generation.fallback import Fallback, resolve
-from eclair.llm.base import JSON, Engine, Remote, Request, estimated
+from eclair.llm.base import JSON, Engine, RemoteEngine, Request, estimate_tokens
 from eclair.llm.openai.model_names import chats
 from eclair.llm.reasoning import FLASH, THINK
 from eclair.llm.registry import Registry
@@ -74,7 +74,7 @@ class Modes:
         name = named if named is not None else (await self._picked(settled, question, pictured)).id
         engine, model, fallback = await resolve(self._settings, self._registry, name)
         remark = None
-        if why is not None and (named is None or model.thinks not in ("always", "never")):
+        if why is not None and (named is None or model.reasoning not in ("always", "never")):
             remark = Remarked(why, f"{settled.capitalize()}, with {model.name}: {WHY[why]}.")
         return Chosen(engine, model, fallback, FLASH if settled == "flash" else THINK, remark)
 
@@ -101,7 +101,7 @@ class Modes:
         ]
         found.sort(key=lambda one: one.model.id != default.id)
         nearby = near(found, _where(engine))
-        return pick(mode, able(nearby, estimated(question), pictured)).model if nearby else default
+        return pick(mode, able(nearby, estimate_tokens(question), pictured)).model if nearby else default
 
     async def _words_per_second(self) -> dict[str, float]:
         if self._storage is not None and time.monotonic() - self._read >= FRESH:
@@ -112,4 +112,4 @@ class Modes:
 
 def _where(engine: Engine) -> Where:
     """By the address alone: the country that an owner states makes a server neither nearer nor further."""
-    return place(engine.url).where if isinstance(engine, Remote) else "machine"
+    return place(engine.url).where if isinstance(engine, RemoteEngine) else "machine"

@@ -72,9 +72,9 @@ def near(candidates: Sequence[Candidate], where: Where) -> list[Candidate]:
 def able(candidates: Sequence[Candidate], tokens: int, pictured: bool = False) -> list[Candidate]:
     """Those that can do the task: which see, where there are pictures to be seen; are trusted with a task at all; and
     can read `tokens` beside an answer. Where there is none, all of them."""
-    seeing = [one for one in candidates if pictured and one.model.sees is not None] or list(candidates)
+    seeing = [one for one in candidates if pictured and one.model.vision_pixels is not None] or list(candidates)
     roomy = [one for one in seeing if one.model.context is None or one.model.context >= 2 * tokens]
-    return [one for one in roomy if one.model.titles] or roomy or seeing
+    return [one for one in roomy if one.model.can_title] or roomy or seeing
 
 
 def pick(mode: Settled, candidates: Sequence[Candidate]) -> Candidate:
@@ -89,14 +89,14 @@ def pick(mode: Settled, candidates: Sequence[Candidate]) -> Candidate:
 def strength(model: Model) -> float:
     """Billions of parameters that a model is worth: of a mixture of experts the geometric mean of all and active."""
     whole = model.parameters or SUPPOSED
-    return math.sqrt(whole * (model.active or whole)) * (1 if model.thinks in ("never", None) else REASONING)
+    return math.sqrt(whole * (model.active or whole)) * (1 if model.reasoning in ("never", None) else REASONING)
 
 
 def _speed(candidate: Candidate, rate: float) -> float:
     """Words a second, measured or from the parameters that a token uses, of which all do `rate` billions a second."""
     measured = candidate.words_per_second
     words = rate / _used(candidate.model) if measured is None else measured
-    return words / (THINKING if candidate.model.thinks == "always" else 1)
+    return words / (THINKING if candidate.model.reasoning == "always" else 1)
 
 
 def _used(model: Model) -> float:

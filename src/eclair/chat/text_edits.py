@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from eclair.errors import EngineBroken
-from eclair.llm.base import Said
+from eclair.llm.base import PromptMessage
 
 LONG = 160
 """Characters beyond which a line is cut into its sentences."""
@@ -78,14 +78,14 @@ class Task:
         self._mark = re.compile(rf"^{re.escape(self._open)}(\d+){re.escape(self._close)} ?(.*)$", re.DOTALL)
 
     @property
-    def messages(self) -> tuple[Said, ...]:
+    def messages(self) -> tuple[PromptMessage, ...]:
         """What the engine is asked."""
         shown = "\n".join(
             f"{self._marked(number)} {piece.text}" for number, piece in enumerate(self._pieces, 1) if piece.text
         )
         return (
-            Said("system", self._rules()),
-            Said("user", f"{self._instruction}\n\n{shown}"),
+            PromptMessage("system", self._rules()),
+            PromptMessage("user", f"{self._instruction}\n\n{shown}"),
         )
 
     def reply(self, changes: Sequence[Change]) -> str:

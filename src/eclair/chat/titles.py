@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 from eclair.errors import EclairError
 from eclair.generation.cost import rates
 from eclair.generation.usage import Ledger
-from eclair.llm.base import Engine, Request, Said, Text
+from eclair.llm.base import Engine, PromptMessage, Request, Text
 from eclair.schema.messages import Message
 from eclair.schema.models import Model
 from eclair.settings import Settings
@@ -92,7 +92,7 @@ class Titles:
 
         def answered(answer: Message) -> None:
             engine, model = who()
-            if model.titles and answer.status == "finished" and answer.text.strip():
+            if model.can_title and answer.status == "finished" and answer.text.strip():
                 asked, said = question[:SHOWN], answer.text[:SHOWN]
                 self._wanted.append(_Wanted(owner, conversation, engine, model, asked, said))
                 self._woken.set()
@@ -128,7 +128,7 @@ class Titles:
         """What the model says, up to the end of its first line."""
         ask = _ASK.format(question=wanted.question, answer=wanted.answer)
         sampling = replace(wanted.model.sampling, temperature=0.2, max_tokens=256, stop=())
-        request = Request(wanted.model.id, (Said("user", ask),), sampling=sampling, purpose="title")
+        request = Request(wanted.model.id, (PromptMessage("user", ask),), sampling=sampling, purpose="title")
         said = ""
         stream = self._ledger.stream(
             wanted.owner, wanted.engine, wanted.model, request, rates(self._settings, wanted.model)

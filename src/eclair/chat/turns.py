@@ -356,7 +356,7 @@ async def prepare(
         # What is taken up has been thought over, and templates refuse to think in the middle.
         chosen = replace(chosen, effort=FLASH, remark=None)
     engine, model, effort = chosen.engine, chosen.model, chosen.effort
-    room = THOUGHTS if effort == THINK and model.thinks != "never" else 1
+    room = THOUGHTS if effort == THINK and model.reasoning != "never" else 1
     system = choices.system if choices.system is not None else settings.system_prompt
     system = "\n\n".join(text for text in (system, instructions.strip()) if text)
     longest = min(settings.max_tokens, FEW) if passages and model.tier == "tiny" else settings.max_tokens * room

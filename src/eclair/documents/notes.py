@@ -17,7 +17,7 @@ from eclair.citations.types import Supported
 from eclair.documents.sections import Part, Stated, telling
 from eclair.errors import UpstreamError
 from eclair.generation.prompt import harmless
-from eclair.llm.base import JSON, Engine, Piece, Request, Said, Text
+from eclair.llm.base import JSON, Engine, Piece, PromptMessage, Request, Text
 from eclair.llm.reasoning import FLASH
 from eclair.schema.events import Remarked, StepFinished, StepStarted
 from eclair.schema.messages import Passage
@@ -167,12 +167,17 @@ class Notes:
 
     async def _said(self, job: _Job, most: int) -> str:
         ask = _ASK.format(text=harmless(job.text), title=job.title, most=most, question=self._question)
-        thinks = self._model.thinks
+        thinks = self._model.reasoning
         tokens = most * TOKENS + (THOUGHTS if thinks == "always" else 0)
         sampling = replace(self._model.sampling, temperature=0.2, max_tokens=tokens, stop=())
         extra: JSON = {} if thinks in (None, "never") else {"reasoning_effort": FLASH}
         request = Request(
-            self._model.id, (Said("user", ask),), sampling=sampling, extra=extra, thinks=thinks, purpose="notes"
+            self._model.id,
+            (PromptMessage("user", ask),),
+            sampling=sampling,
+            extra=extra,
+            reasoning=thinks,
+            purpose="notes",
         )
         said = ""
         async with aclosing(self._ask(self._engine, self._model, request)) as pieces:

@@ -208,7 +208,9 @@ class DocumentGrounds:
         if not self._passages:
             began = self._clock()
             yield StepStarted("search", "search", f"Searching {self._what(files)}")
-            found = tellable(await self._found(files, most), _question(self._history), local=model.place == "machine")
+            found = tellable(
+                await self._found(files, most), _question(self._history), local=model.location == "machine"
+            )
             self._passages = self._numbering.numbered(found)
             self._fits = bool(self._passages) and await self._fitting(files, model)
             yield StepFinished("search", self._since(began))
@@ -221,7 +223,7 @@ class DocumentGrounds:
         """The passages that will be shown whatever is asked: those of files that are given whole."""
         files = await self._files()
         whole = await self._whole_files(files, budget(model)) or ()
-        return self._numbering.numbered(tellable(whole, _question(self._history), local=model.place == "machine"))
+        return self._numbering.numbered(tellable(whole, _question(self._history), local=model.location == "machine"))
 
     async def lead(self, model: Model) -> Sequence[Quoted | str]:
         """The sentences that answer best, where the model is too small to be trusted with that; or that none does."""
@@ -324,7 +326,7 @@ class DocumentGrounds:
         """Passages of every part in order; none where nothing could be found out, and the question is on a place."""
         question = _question(self._history)
         whole = [
-            tellable(await self._whole(each, LONGEST // len(files)), question, local=model.place == "machine")
+            tellable(await self._whole(each, LONGEST // len(files)), question, local=model.location == "machine")
             for each in files
         ]
         texts = [passages for passages in whole if passages]

@@ -20,7 +20,7 @@ from eclair.documents.parser import Parser
 from eclair.documents.readers.file_type import pictured
 from eclair.errors import NotFound, TooLarge, UnreadableFile
 from eclair.generation.prompt import harmless
-from eclair.llm.base import Picture
+from eclair.llm.base import PromptImage
 from eclair.schema.documents import DESCRIPTION, PLACE, Page, Prepared, Shed
 from eclair.schema.events import Remarked
 from eclair.schema.messages import Message
@@ -44,7 +44,7 @@ class Seen:
     """The pictures of files that a model is shown, by the ids of the files; `remarks` are what the person should know
     of that."""
 
-    pictures: Mapping[str, Picture] = field(default_factory=dict[str, Picture])
+    pictures: Mapping[str, PromptImage] = field(default_factory=dict[str, PromptImage])
     remarks: tuple[Remarked, ...] = ()
 
 
@@ -79,17 +79,17 @@ class Seeing:
         if not photos:
             return NOTHING
         new = {file.id for file in messages[-1].files}
-        if model.sees is None:
+        if model.vision_pixels is None:
             return Seen(remarks=_unseen(model) if any(photo.id in new for photo in photos) else ())
-        pictures: dict[str, Picture] = {}
+        pictures: dict[str, PromptImage] = {}
         remarks: list[Remarked] = []
         for photo in photos:
             try:
-                prepared = await self.prepared(photo.sha256, photo.name, model.sees)
+                prepared = await self.prepared(photo.sha256, photo.name, model.vision_pixels)
             except (UnreadableFile, TooLarge, NotFound):
                 continue
-            pictures[photo.id] = Picture(prepared.media, prepared.data, prepared.width, prepared.height)
-            if prepared.shed and model.place != "machine" and photo.id in new:
+            pictures[photo.id] = PromptImage(prepared.media, prepared.data, prepared.width, prepared.height)
+            if prepared.shed and model.location != "machine" and photo.id in new:
                 remarks.append(Remarked("left_out", _left_out(photo.name, prepared.shed)))
         return Seen(pictures, tuple(remarks))
 

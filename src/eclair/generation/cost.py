@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from decimal import ROUND_HALF_EVEN, Decimal
 
-from eclair.llm.base import Tab
+from eclair.llm.base import EnergyUse
 from eclair.schema.messages import Cost, Energy, Usage
 from eclair.schema.models import Model
 from eclair.settings import EngineSettings, Price, Settings
@@ -37,15 +37,17 @@ def rates(settings: Settings, model: Model) -> Rates:
     return Rates(price, engine.joules_per_token, engine.watts)
 
 
-def settle(usage: Usage, rates: Rates, tab: Tab) -> Usage:
+def settle(usage: Usage, rates: Rates, tab: EnergyUse) -> Usage:
     """The usage with what the answer took."""
     return replace(usage, energy=_energy(usage, rates, tab), cost=_cost(usage, rates.price))
 
 
-def _energy(usage: Usage, rates: Rates, tab: Tab) -> Energy | None:
+def _energy(usage: Usage, rates: Rates, tab: EnergyUse) -> Energy | None:
     """As the engine noted it; else by tokens, prompt that had to be read and answer alike; else by time."""
-    if tab.measured or tab.estimated:
-        return Energy(round(tab.measured + tab.estimated, 3), "estimated" if tab.estimated else "measured")
+    if tab.measured_joules or tab.estimated_joules:
+        return Energy(
+            round(tab.measured_joules + tab.estimated_joules, 3), "estimated" if tab.estimated_joules else "measured"
+        )
     if rates.joules_per_token is not None and usage.prompt_tokens is not None:
         tokens = _fresh(usage) + (usage.completion_tokens or 0)
         return Energy(round(tokens * rates.joules_per_token, 3), "estimated")

@@ -64,7 +64,7 @@ class Fallback:
 
     def remark(self, model: Model) -> str:
         """That it answers in the place of those that did not, why, and where it is."""
-        where = PLACES.get(model.place, f"in {model.place}")
+        where = PLACES.get(model.location, f"in {model.location}")
         reasons = " ".join(f"{name} did not answer: {why}" for name, why in self.failed)
         return f"{reasons} {model.name} answered in its place, by the engine {model.engine} ({where})."
 

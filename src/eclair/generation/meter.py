@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 
 from eclair.generation.cost import UNSTATED, Rates, settle
-from eclair.llm.base import Counted, Tab
+from eclair.llm.base import Counted, EnergyUse
 from eclair.schema.messages import Usage
 
 MIN_RATE_SECONDS = 0.05
@@ -22,7 +22,7 @@ class Meter:
     def __init__(
         self, accepted: float, rates: Rates = UNSTATED, clock: Callable[[], float] = time.perf_counter
     ) -> None:
-        self.tab = Tab()
+        self.tab = EnergyUse()
         self.rates = rates
         self._accepted = accepted
         self._clock = clock
@@ -53,7 +53,7 @@ class Meter:
 
     def usage(self) -> Usage | None:
         """Return what was measured; None where nothing came and nothing was taken."""
-        if self._shown is None and self._counted is None and self.tab == Tab():
+        if self._shown is None and self._counted is None and self.tab == EnergyUse():
             return None
         words = self._words
         seconds = self._last - self._first if self._first is not None else 0.0

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 from eclair.errors import TooLarge
 from eclair.generation.cost import UNSTATED, Rates
-from eclair.llm.base import Engine, Picture, Said
+from eclair.llm.base import Engine, PromptImage, PromptMessage
 from eclair.schema.events import Remarked
 from eclair.schema.messages import Message, Passage, Sampling
 from eclair.schema.models import Model
@@ -37,14 +37,14 @@ NOTES = "The notes were taken from every part of the files, in order; the passag
 _ENDING = re.compile(r"<\s*/?\s*(passages|notes|part)\b[^>]*>?", re.IGNORECASE)
 WRAPPING = 8
 """Tokens that a chat template may put around one message."""
-_NONE: Mapping[str, Picture] = {}
+_NONE: Mapping[str, PromptImage] = {}
 
 
 @dataclass(frozen=True, slots=True)
 class Laid:
     """What is shown to the engine, and how many of the oldest messages were left out."""
 
-    messages: tuple[Said, ...]
+    messages: tuple[PromptMessage, ...]
     dropped: int
 
 
@@ -77,7 +77,7 @@ async def lay_out(
     window: int | None,
     reserve: int,
     count: Count,
-    pictures: Mapping[str, Picture] = _NONE,
+    pictures: Mapping[str, PromptImage] = _NONE,
 ) -> Laid:
     """Choose what fits in `window` tokens (None: all of it) beside an answer of `reserve` tokens.
 
@@ -86,7 +86,7 @@ async def lay_out(
     Each of the `pictures`, which are by their files' ids, stands at the message with which its file came.
     Raises TooLarge when these alone do not fit.
     """
-    head = (Said("system", system),) if system else ()
+    head = (PromptMessage("system", system),) if system else ()
     dropped = 0
     reserve = min(reserve, window // 2) if window is not None else reserve
     told, shown = _told(history, passages, notes, pictures), [_shown(message, pictures) for message in history]
@@ -103,7 +103,7 @@ async def lay_out(
         dropped = cut(history, lengths, room)
         told, shown = _told(history[dropped:], passages, notes, pictures), shown[dropped:]
     said = [
-        Said(message.role, text, pictures=seen)
+        PromptMessage(message.role, text, images=seen)
         for message, text, seen in zip(history[dropped:], told, shown, strict=True)
         if text
     ]
@@ -177,13 +177,13 @@ def _question(history: Sequence[Message]) -> int:
     return max(number for number, message in enumerate(history) if message.role == "user")
 
 
-def _shown(message: Message, pictures: Mapping[str, Picture]) -> tuple[Picture, ...]:
+def _shown(message: Message, pictures: Mapping[str, PromptImage]) -> tuple[PromptImage, ...]:
     """The pictures that came with a message."""
     return tuple(pictures[file.id] for file in message.files if file.id in pictures)
 
 
 def _told(
-    history: Sequence[Message], passages: Sequence[Passage], notes: Sequence[str], pictures: Mapping[str, Picture]
+    history: Sequence[Message], passages: Sequence[Passage], notes: Sequence[str], pictures: Mapping[str, PromptImage]
 ) -> list[str]:
     """The text of each message, a question below those passages of its answer that no question before had; the last
     one below the notes too."""

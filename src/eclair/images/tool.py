@@ -13,7 +13,7 @@ from eclair.generation.parts import Parts
 from eclair.images.request import shaped
 from eclair.images.run import Drawing
 from eclair.images.service import Commission, Studio
-from eclair.llm.base import JSON, Said
+from eclair.llm.base import JSON, PromptMessage
 from eclair.schema.events import Event
 from eclair.schema.messages import Passage, Wish
 from eclair.schema.models import Model
@@ -46,11 +46,11 @@ TOOL: JSON = {
 }
 
 
-def offered(model: Model, messages: Sequence[Said], passages: Sequence[Passage]) -> tuple[JSON, ...]:
+def offered(model: Model, messages: Sequence[PromptMessage], passages: Sequence[Passage]) -> tuple[JSON, ...]:
     """The tool, where the model can call it and is shown nothing from elsewhere that could ask for it: no passages, and
     no photos."""
-    foreign = passages or any(said.pictures for said in messages)
-    return (TOOL,) if model.calls and not foreign else ()
+    foreign = passages or any(said.images for said in messages)
+    return (TOOL,) if model.can_call_tools and not foreign else ()
 
 
 class _Call(BaseModel):

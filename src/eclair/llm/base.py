@@ -13,38 +13,38 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol, runtime_checkable
 
 from eclair.schema.messages import FinishReason, Sampling
-from eclair.schema.models import Model, Thinks
+from eclair.schema.models import Model, ReasoningSupport
 
 JSON = dict[str, Any]
 
-SQUARE = 28
+IMAGE_TOKEN_SIDE_PIXELS = 28
 """Pixels of the side of a square of a picture that is one token to Pixtral, Mistral Small and Qwen-VL; Gemma takes
 fewer of larger ones."""
 
 
 @dataclass(frozen=True, slots=True)
-class Picture:
+class PromptImage:
     """A picture as a model is shown it, a JPEG or PNG of so many pixels."""
 
-    media: str
+    media_type: str
     data: bytes = field(repr=False)
     width: int
     height: int
 
     @property
-    def address(self) -> str:
+    def data_url(self) -> str:
         """The whole of it as a `data:` URL."""
-        return f"data:{self.media};base64,{base64.b64encode(self.data).decode()}"
+        return f"data:{self.media_type};base64,{base64.b64encode(self.data).decode()}"
 
     @property
     def tokens(self) -> int:
         """About how many tokens it is: one for each square of so many pixels, and one for each row of these."""
-        across, down = -(-self.width // SQUARE), -(-self.height // SQUARE)
+        across, down = -(-self.width // IMAGE_TOKEN_SIDE_PIXELS), -(-self.height // IMAGE_TOKEN_SIDE_PIXELS)
         return across * down + down
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class PromptMessage:
     """One message as the engine is shown it.
 
     `content` is text, or the list of typed parts of the OpenAI format; None where an assistant only
@@ -56,15 +56,15 @@ class Said:
     name: str | None = None
     tool_calls: tuple[JSON, ...] = ()
     tool_call_id: str | None = None
-    pictures: tuple[Picture, ...] = ()
+    images: tuple[PromptImage, ...] = ()
 
 
 @dataclass(slots=True)
-class Tab:
+class EnergyUse:
     """Where an engine on this machine notes the joules that an answer takes; both stay 0 where it cannot know."""
 
-    measured: float = 0.0
-    estimated: float = 0.0
+    measured_joules: float = 0.0
+    estimated_joules: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +81,7 @@ class Request:
     """
 
     model: str
-    messages: tuple[Said, ...] = ()
+    messages: tuple[PromptMessage, ...] = ()
     prompt: str | None = None
     sampling: Sampling = field(default_factory=Sampling)
     tools: tuple[JSON, ...] = ()
@@ -89,9 +89,9 @@ class Request:
     response_format: JSON | None = None
     prediction: str | None = None
     extra: JSON = field(default_factory=dict[str, Any])
-    thinks: Thinks | None = None
+    reasoning: ReasoningSupport | None = None
     purpose: Literal["answer", "title", "notes", "queries", "prefill"] = "answer"
-    tab: Tab = field(default_factory=Tab, compare=False)
+    energy: EnergyUse = field(default_factory=EnergyUse, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +150,7 @@ Piece = Text | Reasoning | ToolCall | Counted | Ended
 
 
 @dataclass(frozen=True, slots=True)
-class Embedded:
+class Embeddings:
     """The vectors of some texts, in their order, and how many tokens the texts were."""
 
     vectors: list[list[float]]
@@ -165,13 +165,13 @@ class Health:
     detail: str
 
 
-def estimated(text: str) -> int:
+def estimate_tokens(text: str) -> int:
     """About how many tokens `text` is, where nothing can count them."""
     return math.ceil(len(text.encode()) / 3)
 
 
 @runtime_checkable
-class Remote(Protocol):
+class RemoteEngine(Protocol):
     """An engine that is reached at an address."""
 
     url: str
@@ -194,7 +194,7 @@ class Engine(Protocol):
         """How many tokens `text` is to `model`; an estimate from its length where the engine cannot tell."""
         ...
 
-    async def embed(self, model: str, texts: Sequence[str], dimensions: int | None) -> Embedded:
+    async def embed(self, model: str, texts: Sequence[str], dimensions: int | None) -> Embeddings:
         """A vector for each text, of so many `dimensions` where the model lets one choose.
 
         Raises EngineRefused where the engine or the model has none.

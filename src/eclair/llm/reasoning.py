@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from eclair.llm.base import JSON, Request, Said
-from eclair.schema.models import Thinks
+from eclair.llm.base import JSON, PromptMessage, Request
+from eclair.schema.models import ReasoningSupport
 
 OFF = ("none", "minimal", "low")
 """Efforts that a model which can leave thinking out takes as that."""
@@ -34,7 +34,7 @@ PROMPT = (
 """What Mistral's reasoning models are told so that they think."""
 
 
-def wished(effort: str, thinks: Thinks | None, dialect: str) -> JSON:
+def wished(effort: str, thinks: ReasoningSupport | None, dialect: str) -> JSON:
     """The fields of a request that say `effort` to such a model on a server of that dialect; none where it cannot be
     said, or where `told` says it."""
     on = effort not in OFF
@@ -60,14 +60,14 @@ def wished(effort: str, thinks: Thinks | None, dialect: str) -> JSON:
             return {"reasoning_effort": effort}
 
 
-def told(messages: Sequence[Said], effort: str | None, thinks: Thinks | None) -> list[Said]:
+def told(messages: Sequence[PromptMessage], effort: str | None, thinks: ReasoningSupport | None) -> list[PromptMessage]:
     """The messages; where it is a prompt that makes the model think, with it at the end of the system message."""
     if thinks != "prompt" or effort is None or effort in OFF:
         return list(messages)
     first = messages[0] if messages else None
     if first is not None and first.role == "system" and isinstance(first.content, str):
         return [replace(first, content=f"{first.content}\n\n{PROMPT}"), *messages[1:]]
-    return [Said("system", PROMPT), *messages]
+    return [PromptMessage("system", PROMPT), *messages]
 
 
 def untold(request: Request) -> Request:

@@ -34,7 +34,7 @@ from collections.abc import AsyncGenerator, Iterator, Sequence
 from dataclasses import dataclass
 
 from eclair.errors import EngineBusy, EngineUnavailable, InvalidInput
-from eclair.llm.base import Counted, Embedded, Ended, Health, Piece, Reasoning, Request, Text, ToolCall
+from eclair.llm.base import Counted, Embeddings, Ended, Health, Piece, Reasoning, Request, Text, ToolCall
 from eclair.llm.reasoning import OFF
 from eclair.schema.messages import FinishReason
 from eclair.schema.models import Model
@@ -135,8 +135,8 @@ class ScriptedEngine:
                 context=CONTEXT,
                 licence="Apache-2.0",
                 languages=("en",),
-                thinks="enable_thinking",
-                calls=True,
+                reasoning="enable_thinking",
+                can_call_tools=True,
             )
         ]
 
@@ -167,9 +167,9 @@ class ScriptedEngine:
     async def count(self, model: str, text: str) -> int:
         return len(text.split())
 
-    async def embed(self, model: str, texts: Sequence[str], dimensions: int | None) -> Embedded:
+    async def embed(self, model: str, texts: Sequence[str], dimensions: int | None) -> Embeddings:
         vectors = [_vector(text, dimensions or DIMENSIONS) for text in texts]
-        return Embedded(vectors, sum(len(text.split()) for text in texts))
+        return Embeddings(vectors, sum(len(text.split()) for text in texts))
 
     async def health(self, model: str | None = None) -> Health:
         return Health("loading", "It pretends to load.") if self._loading else Health("ready", "It is ready.")

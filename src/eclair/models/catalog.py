@@ -19,7 +19,7 @@ from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
 from eclair.errors import NotFound, SettingsError
 from eclair.schema.messages import Sampling
-from eclair.schema.models import Model, Thinks, Tier
+from eclair.schema.models import Model, ReasoningSupport, Tier
 
 Ability = Literal["tools", "vision", "reasoning", "audio"]
 Runner = Literal["llama.cpp", "vllm", "sglang", "transformers", "api"]
@@ -117,12 +117,12 @@ class Entry:
     files: tuple[File, ...] = ()
     wheel: Wheel | None = None
     titles: bool = True
-    thinks: Thinks | None = None
+    thinks: ReasoningSupport | None = None
     side: Annotated[int, Field(ge=64, le=4096)] | None = None
     tier: Tier | None = None
 
     @property
-    def way_of_thinking(self) -> Thinks | None:
+    def way_of_thinking(self) -> ReasoningSupport | None:
         """How it is told whether to think: never, where it is known what it can do and reasoning is not among it."""
         return self.thinks or (None if self.parameters is None or "reasoning" in self.can else "never")
 
@@ -145,12 +145,12 @@ class Entry:
             licence=self.licence,
             languages=self.languages,
             size=size,
-            titles=self.titles,
+            can_title=self.titles,
             parameters=self.parameters,
             active=self.active,
-            thinks=self.way_of_thinking,
-            sees=self.sees if seeing else None,
-            calls="tools" in self.can,
+            reasoning=self.way_of_thinking,
+            vision_pixels=self.sees if seeing else None,
+            can_call_tools="tools" in self.can,
             stated_tier=self.tier,
         )
 

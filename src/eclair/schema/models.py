@@ -8,7 +8,7 @@ from typing import Literal
 
 from eclair.schema.messages import Sampling
 
-Thinks = Literal["enable_thinking", "thinking", "effort", "levels", "prompt", "always", "never"]
+ReasoningSupport = Literal["enable_thinking", "thinking", "effort", "levels", "prompt", "always", "never"]
 """How a model is told whether to reason before it answers; `llm.reasoning` says what each means in a request."""
 
 Tier = Literal["tiny", "small", "capable"]
@@ -53,13 +53,13 @@ class Model:
     licence: str | None = None
     languages: tuple[str, ...] = ()
     size: int | None = None
-    titles: bool = True
+    can_title: bool = True
     parameters: float | None = None
     active: float | None = None
-    thinks: Thinks | None = None
-    place: str = "machine"
-    sees: int | None = None
-    calls: bool = False
+    reasoning: ReasoningSupport | None = None
+    location: str = "machine"
+    vision_pixels: int | None = None
+    can_call_tools: bool = False
     stated_tier: Tier | None = None
 
     @property

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from eclair.llm.base import Said
+from eclair.llm.base import PromptMessage
 
 
-def grouped(messages: Iterable[Said]) -> tuple[Said, ...]:
+def grouped(messages: Iterable[PromptMessage]) -> tuple[PromptMessage, ...]:
     """One system message at the head, and one message for what the assistant said and called without an answer between.
 
     Many templates know no `developer` and refuse a second system message beside the first.
     """
-    grouped: list[Said] = []
+    grouped: list[PromptMessage] = []
     for message in messages:
         if message.role == "developer":
             message = replace(message, role="system")
@@ -26,7 +26,7 @@ def grouped(messages: Iterable[Said]) -> tuple[Said, ...]:
     return tuple(grouped)
 
 
-def question(messages: Iterable[Said]) -> str:
+def question(messages: Iterable[PromptMessage]) -> str:
     """What the person said last."""
     contents = [message.content for message in messages if message.role == "user"]
     last = contents[-1] if contents else None
@@ -35,12 +35,12 @@ def question(messages: Iterable[Said]) -> str:
     return last or ""
 
 
-def call(id: str, name: str, arguments: str) -> Said:
+def call(id: str, name: str, arguments: str) -> PromptMessage:
     """The assistant called a tool."""
     function = {"name": name, "arguments": arguments}
-    return Said("assistant", None, tool_calls=({"id": id, "type": "function", "function": function},))
+    return PromptMessage("assistant", None, tool_calls=({"id": id, "type": "function", "function": function},))
 
 
-def _joined(one: Said, other: Said) -> Said:
+def _joined(one: PromptMessage, other: PromptMessage) -> PromptMessage:
     texts = [text for text in (one.content, other.content) if isinstance(text, str) and text]
     return replace(one, content="\n\n".join(texts) or None, tool_calls=one.tool_calls + other.tool_calls)

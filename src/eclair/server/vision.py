@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 from eclair.app import OWNER, App
 from eclair.errors import InvalidInput, TooLarge
-from eclair.llm.base import JSON, Picture, Request, Said
+from eclair.llm.base import JSON, PromptImage, PromptMessage, Request
 from eclair.models.catalog import SIDE
 from eclair.network.gate import CallContext
 from eclair.network.response import BrokenReply, ReplyTooLarge, TimedOut, Unreachable
@@ -32,7 +32,7 @@ BLIND = "(Here is a picture, which this model cannot see.)"
 class Pictured:
     """The pictures of a request, by what stands for each in it, and what is told of them to a model that sees none."""
 
-    pictures: dict[str, Picture] = field(default_factory=dict[str, Picture])
+    pictures: dict[str, PromptImage] = field(default_factory=dict[str, PromptImage])
     told: dict[str, str] = field(default_factory=dict[str, str])
 
     def shown(self, request: Request, model: Model) -> Request:
@@ -41,11 +41,11 @@ class Pictured:
             return request
         return replace(request, messages=tuple(self._shown(said, model) for said in request.messages))
 
-    def _shown(self, said: Said, model: Model) -> Said:
+    def _shown(self, said: PromptMessage, model: Model) -> PromptMessage:
         if not isinstance(said.content, list) or not _addresses(said):
             return said
         others = [part for part in said.content if part.get("type") != "image_url"]
-        if model.sees is not None:
+        if model.vision_pixels is not None:
             seen = tuple(self.pictures[address] for address in _addresses(said))
             return replace(said, content=_plain(others), pictures=seen)
         told: list[JSON] = [{"type": "text", "text": self.told.get(each, BLIND)} for each in _addresses(said)]
@@ -57,7 +57,7 @@ def image(address: str) -> JSON:
     return {"type": "image_url", "image_url": {"url": address}}
 
 
-async def pictured(app: App, said: Sequence[Said], model: Model) -> Pictured:
+async def pictured(app: App, said: Sequence[PromptMessage], model: Model) -> Pictured:
     """Open the pictures of a request that `model` is asked first. Raises InvalidInput, TooLarge, UnreadableFile and,
     where the policy does not let one be fetched, Refused."""
     addresses = list(dict.fromkeys(address for each in said for address in _addresses(each)))
@@ -66,9 +66,9 @@ async def pictured(app: App, said: Sequence[Said], model: Model) -> Pictured:
     found = Pictured()
     for number, address in enumerate(addresses, 1):
         data, name = await _data(app, address), f"Picture {number}"
-        prepared = await app.seeing.given(data, name, model.sees or SIDE)
-        found.pictures[address] = Picture(prepared.media, prepared.data, prepared.width, prepared.height)
-        if model.sees is None:
+        prepared = await app.seeing.given(data, name, model.vision_pixels or SIDE)
+        found.pictures[address] = PromptImage(prepared.media, prepared.data, prepared.width, prepared.height)
+        if model.vision_pixels is None:
             found.told[address] = await app.seeing.told(data, name)
     return found
 
@@ -115,7 +115,7 @@ async def _fetched(app: App, address: str, most: int) -> bytes:
         raise InvalidInput(f"The picture at {host} cannot be fetched ({error}); send it as a data: URL.") from error
 
 
-def _addresses(said: Said) -> list[str]:
+def _addresses(said: PromptMessage) -> list[str]:
     """What stands for each picture of a message. Raises InvalidInput for a picture that nothing stands for."""
     content = said.content if isinstance(said.content, list) else []
     found: list[str] = []

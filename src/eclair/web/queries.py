@@ -21,7 +21,7 @@ from typing import Annotated
 from pydantic import BaseModel, Field, OnErrorOmit, ValidationError
 
 from eclair.errors import EclairError, InvalidInput
-from eclair.llm.base import JSON, Engine, Piece, Request, Said, Text
+from eclair.llm.base import JSON, Engine, Piece, PromptMessage, Request, Text
 from eclair.llm.reasoning import FLASH
 from eclair.schema.models import Model
 from eclair.schema.web import Query
@@ -165,9 +165,9 @@ async def by_engine(
     asked = "\n".join(f"Question: {each[:READ]}" for each in (*before[-2:], question))
     text = _ASK.format(today=today.isoformat(), language=code or "en", questions=asked)
     sampling = replace(model.sampling, temperature=0.2, max_tokens=300, stop=())
-    extra: JSON = {} if model.thinks in (None, "never") else {"reasoning_effort": FLASH}
-    messages = (Said("user", text),)
-    request = Request(model.id, messages, sampling=sampling, extra=extra, thinks=model.thinks, purpose="queries")
+    extra: JSON = {} if model.reasoning in (None, "never") else {"reasoning_effort": FLASH}
+    messages = (PromptMessage("user", text),)
+    request = Request(model.id, messages, sampling=sampling, extra=extra, reasoning=model.reasoning, purpose="queries")
     said = ""
     try:
         async with asyncio.timeout(within), aclosing(ask(engine, model, request)) as pieces:

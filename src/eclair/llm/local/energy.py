@@ -17,7 +17,7 @@ from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from pathlib import Path
 
-from eclair.llm.base import Tab
+from eclair.llm.base import EnergyUse
 
 POWERCAP = Path("/sys/class/powercap")
 PROC = Path("/proc")
@@ -112,11 +112,11 @@ class Meter:
         self._machine = machine
         self._process = process
         self._core_watts = core_watts
-        self._open: list[Tab] = []
+        self._open: list[EnergyUse] = []
         self._last: Sample | None = None
 
     @contextlib.contextmanager
-    def open(self, tab: Tab) -> Generator[None]:
+    def open(self, tab: EnergyUse) -> Generator[None]:
         """What is taken within is noted on `tab`, as far as it is its."""
         self._settle()
         self._open.append(tab)
@@ -135,9 +135,9 @@ class Meter:
         joules = self._machine.joules(since, now)
         for tab in self._open:
             if joules is None:
-                tab.estimated += (now.cpu - since.cpu) * self._core_watts / len(self._open)
+                tab.estimated_joules += (now.cpu - since.cpu) * self._core_watts / len(self._open)
             else:
-                tab.measured += joules / len(self._open)
+                tab.measured_joules += joules / len(self._open)
 
 
 def _counters(folder: Path) -> tuple[Counter, ...]:

@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import AsyncGenerator, Sequence
 
 from eclair.errors import Conflict, EngineBusy, EngineRefused, EngineUnavailable, NotFound
-from eclair.llm.base import Embedded, Health, Piece, Request, estimated
+from eclair.llm.base import Embeddings, Health, Piece, Request, estimate_tokens
 from eclair.llm.local import profile
 from eclair.llm.local.endpoint_file import NAME
 from eclair.llm.local.model_process import DEADLINE, Resident
@@ -99,11 +99,11 @@ class LocalEngine:
     async def count(self, model: str, text: str) -> int:
         """Nobody waits for a model to be loaded to count: it is estimated then."""
         if model not in self._residents:
-            return estimated(text)
+            return estimate_tokens(text)
         async with self._held(model) as resident:
             return await resident.count(text)
 
-    async def embed(self, model: str, texts: Sequence[str], dimensions: int | None) -> Embedded:
+    async def embed(self, model: str, texts: Sequence[str], dimensions: int | None) -> Embeddings:
         """Refuses: llama.cpp gives vectors only where it was started to do nothing else."""
         raise EngineRefused(
             f"{model} writes and gives no embeddings; name the model of a server that does, such as "

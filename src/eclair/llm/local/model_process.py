@@ -26,7 +26,7 @@ from eclair.errors import (
     SetupError,
     UpstreamError,
 )
-from eclair.llm.base import JSON, Counted, Health, Piece, Request, estimated
+from eclair.llm.base import JSON, Counted, Health, Piece, Request, estimate_tokens
 from eclair.llm.local import endpoint_file, profile
 from eclair.llm.local.endpoint_file import Endpoint
 from eclair.llm.local.energy import Machine, Meter
@@ -109,7 +109,7 @@ class Resident:
         )
         self._asking += 1
         try:
-            with self._meter.open(request.tab):
+            with self._meter.open(request.energy):
                 async with contextlib.aclosing(client.stream(request)) as pieces:
                     async for piece in pieces:
                         if isinstance(piece, Counted) and self._drafting.learn(piece):
@@ -126,7 +126,7 @@ class Resident:
 
     async def count(self, text: str) -> int:
         """By the model's own tokenizer if it is loaded; else estimated, for counting waits for nothing."""
-        return await self._client.count(self.entry.id, text) if self._client is not None else estimated(text)
+        return await self._client.count(self.entry.id, text) if self._client is not None else estimate_tokens(text)
 
     async def health(self) -> Health:
         if self._client is not None:

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from eclair.llm import reasoning
-from eclair.llm.base import JSON, Request, Said
+from eclair.llm.base import JSON, PromptMessage, Request
 
-GO_ON = Said("user", "Go on exactly where you stopped. Repeat nothing and explain nothing.")
+GO_ON = PromptMessage("user", "Go on exactly where you stopped. Repeat nothing and explain nothing.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +88,7 @@ def compose(request: Request, dialect: Dialect) -> JSON:
     extra = dict(request.extra)
     effort: str | None = extra.pop("reasoning_effort", None)
     if effort is not None and request.prompt is None:
-        extra |= reasoning.wished(effort, request.thinks, dialect.name)
+        extra |= reasoning.wished(effort, request.reasoning, dialect.name)
     body = {**extra, "model": request.model, "stream": True}
     if request.prediction is not None and dialect.predicts:
         wanted["prediction"] = {"type": "content", "content": request.prediction}
@@ -97,7 +97,7 @@ def compose(request: Request, dialect: Dialect) -> JSON:
         body["stream_options"] = {"include_usage": True}
     if request.prompt is not None:
         return {**body, "prompt": request.prompt}
-    said = reasoning.told(request.messages, effort, request.thinks)
+    said = reasoning.told(request.messages, effort, request.reasoning)
     if not continued(request):
         return {**body, "messages": [_message(message) for message in said]}
     if dialect.go_on:
@@ -115,7 +115,7 @@ def continued(request: Request) -> str:
     return ""
 
 
-def _message(said: Said) -> JSON:
+def _message(said: PromptMessage) -> JSON:
     message: JSON = {"role": said.role, "content": _content(said)}
     if said.name is not None:
         message["name"] = said.name
@@ -126,10 +126,10 @@ def _message(said: Said) -> JSON:
     return message
 
 
-def _content(said: Said) -> str | list[JSON] | None:
+def _content(said: PromptMessage) -> str | list[JSON] | None:
     """The text, below its pictures where it has some."""
-    if not said.pictures:
+    if not said.images:
         return said.content
-    shown: list[JSON] = [{"type": "image_url", "image_url": {"url": each.address}} for each in said.pictures]
+    shown: list[JSON] = [{"type": "image_url", "image_url": {"url": each.data_url}} for each in said.images]
     texts = said.content if isinstance(said.content, list) else [{"type": "text", "text": said.content or ""}]
     return [*shown, *texts]

@@ -18,7 +18,7 @@ import orjson
 
 from eclair.errors import EclairError, EngineBroken, EngineBusy, EngineRefused, EngineUnavailable, UpstreamError
 from eclair.llm import reasoning
-from eclair.llm.base import JSON, Embedded, Health, Piece, Request, estimated
+from eclair.llm.base import JSON, Embeddings, Health, Piece, Request, estimate_tokens
 from eclair.llm.openai import model_names
 from eclair.llm.openai.dialects import DIALECTS, PLAIN, Dialect, compose, continued
 from eclair.llm.openai.stream_parser import Reading, embedded, sentence, told_to_see, without, words
@@ -39,7 +39,7 @@ from eclair.network.client import (
 )
 from eclair.network.retry_after import parse_retry_after
 from eclair.schema.messages import Sampling
-from eclair.schema.models import Model, Thinks
+from eclair.schema.models import Model, ReasoningSupport
 from eclair.settings import EngineSettings
 
 MAX_BODY = 8 << 20
@@ -167,13 +167,13 @@ class OpenAIEngine:
             return self._counts[key]
         number = await self._tokenize(model, text)
         if number is None:
-            return estimated(text)
+            return estimate_tokens(text)
         self._counts[key] = number
         if len(self._counts) > REMEMBERED:
             self._counts.popitem(last=False)
         return number
 
-    async def embed(self, model: str, texts: Sequence[str], dimensions: int | None) -> Embedded:
+    async def embed(self, model: str, texts: Sequence[str], dimensions: int | None) -> Embeddings:
         """By the server's `/embeddings`; see `Engine.embed`."""
         vectors: list[list[float]] = []
         tokens = 0
@@ -185,7 +185,7 @@ class OpenAIEngine:
             found = embedded(self.name, await self.fetch(f"{self.url}/embeddings", wanted), len(some))
             vectors += found.vectors
             tokens += found.tokens
-        return Embedded(vectors, tokens)
+        return Embeddings(vectors, tokens)
 
     async def health(self, model: str | None = None) -> Health:
         try:
@@ -256,13 +256,13 @@ class OpenAIEngine:
             country=entry.country if entry is not None else None,
             licence=entry.licence if entry is not None else None,
             languages=entry.languages if entry is not None else (),
-            titles=entry is None or entry.titles,
+            can_title=entry is None or entry.titles,
             parameters=parameters,
             active=active,
-            thinks=self._thinks(id),
-            place=self._place,
-            sees=self._sees(row, entry),
-            calls=entry is not None and "tools" in entry.can,
+            reasoning=self._thinks(id),
+            location=self._place,
+            vision_pixels=self._sees(row, entry),
+            can_call_tools=entry is not None and "tools" in entry.can,
             stated_tier=entry.tier if entry is not None else None,
         )
 
@@ -276,7 +276,7 @@ class OpenAIEngine:
             said = entry is not None and entry.sees is not None
         return (entry.sees if entry is not None and entry.sees is not None else SIDE) if said else None
 
-    def _thinks(self, model: str) -> Thinks | None:
+    def _thinks(self, model: str) -> ReasoningSupport | None:
         if model in self._refusing:
             return "never"
         entry = model_names.entry_of(model)
@@ -324,7 +324,7 @@ class OpenAIEngine:
 
     async def _begin(self, stack: AsyncExitStack, url: str, request: Request, dialect: Dialect) -> StreamedReply:
         """The reply whose stream has begun. A model that refuses to be told whether to think is not told any more."""
-        if request.thinks is None:
+        if request.reasoning is None:
             request = replace(request, thinks=self._thinks(request.model))
         body, untold = compose(request, dialect), compose(reasoning.untold(request), dialect)
         if body == untold or request.model in self._refusing:

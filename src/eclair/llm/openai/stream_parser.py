@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 import orjson
 
 from eclair.errors import EngineBroken, EngineBusy, EngineRefused, EngineUnavailable
-from eclair.llm.base import JSON, Counted, Embedded, Ended, Piece, Reasoning, Text, ToolCall
+from eclair.llm.base import JSON, Counted, Embeddings, Ended, Piece, Reasoning, Text, ToolCall
 from eclair.schema.messages import FinishReason
 
 MAX_LINE = 16 << 20
@@ -64,7 +64,7 @@ def told_to_see(row: JSON) -> bool | None:
     return None
 
 
-def embedded(name: str, data: JSON, count: int) -> Embedded:
+def embedded(name: str, data: JSON, count: int) -> Embeddings:
     """The reply of the server `name` to a request for `count` vectors. Raises EngineBroken for what is none."""
     try:
         rows: list[JSON] = sorted(data["data"], key=lambda row: row["index"])
@@ -75,7 +75,7 @@ def embedded(name: str, data: JSON, count: int) -> Embedded:
         raise EngineBroken(f"The engine {name} sent something that is no vector: {sentence(repr(error))}") from error
     if len(vectors) != count or not all(vectors):
         raise EngineBroken(f"The engine {name} did not send a vector for each text; try again.")
-    return Embedded(vectors, tokens)
+    return Embeddings(vectors, tokens)
 
 
 class Frames:

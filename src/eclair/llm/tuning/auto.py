@@ -11,7 +11,7 @@ import logging
 import os
 
 from eclair.errors import Conflict, EclairError
-from eclair.llm.base import Request, Said
+from eclair.llm.base import PromptMessage, Request
 from eclair.llm.local import profile
 from eclair.llm.local.engine import LocalEngine
 from eclair.llm.local.profile import Choice
@@ -100,4 +100,6 @@ class Tuner:
             await self._engine.release(model)
         except Conflict:
             return  # it answers; it runs as chosen from its next start on
-        await self._engine.prefill(Request(model, (Said("system", self._settings.system_prompt), Said("user", "."))))
+        await self._engine.prefill(
+            Request(model, (PromptMessage("system", self._settings.system_prompt), PromptMessage("user", ".")))
+        )

@@ -56,7 +56,7 @@ def router(app: App) -> APIRouter:
         if seen is None:
             return GONE
         said = seen.shown(EngineRequest(chosen.model.id, said), chosen.model).messages
-        pictures = sum(picture.tokens for message in said for picture in message.pictures)
+        pictures = sum(picture.tokens for message in said for picture in message.images)
         texts = [message.content for message in said if isinstance(message.content, str)]
         text = "\n".join([*texts, *(orjson.dumps(one).decode() for one in (*calls, *body.wanted_tools()))])
         count = await unless_gone(request, chosen.engine.count(chosen.model.id, text))

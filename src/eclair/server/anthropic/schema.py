@@ -10,7 +10,7 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from eclair.errors import InvalidInput
 from eclair.generation.sampling import resolve_sampling
-from eclair.llm.base import JSON, Said
+from eclair.llm.base import JSON, PromptMessage
 from eclair.llm.base import Request as EngineRequest
 from eclair.schema.messages import Sampling
 from eclair.schema.models import Model
@@ -105,10 +105,10 @@ class ToolResultBlock(Fields):
     is_error: bool | None = None
     cache_control: CacheControl | None = None
 
-    def said(self) -> Said:
+    def said(self) -> PromptMessage:
         """Engines know no failed result; the words say it."""
         text = _text(self.content or ())
-        return Said("tool", f"Error: {text}" if self.is_error else text, tool_call_id=self.tool_use_id)
+        return PromptMessage("tool", f"Error: {text}" if self.is_error else text, tool_call_id=self.tool_use_id)
 
 
 Block = Annotated[
@@ -126,7 +126,7 @@ class Message(Fields):
     role: Literal["user", "assistant", "system"]
     content: Annotated[list[Block], BeforeValidator(_as_blocks, json_schema_input_type=str | list[Block])]
 
-    def said(self) -> Iterator[Said]:
+    def said(self) -> Iterator[PromptMessage]:
         """In the order of the blocks, texts that follow each other as one, with the pictures among them."""
         texts: list[TextBlock | ImageBlock] = []
         for block in self.content:
@@ -143,10 +143,10 @@ class Message(Fields):
         if texts:
             yield self._said(texts)
 
-    def _said(self, blocks: list[TextBlock | ImageBlock]) -> Said:
+    def _said(self, blocks: list[TextBlock | ImageBlock]) -> PromptMessage:
         text = _text([block for block in blocks if isinstance(block, TextBlock)])
         pictures = [image(block.source.address) for block in blocks if isinstance(block, ImageBlock)]
-        return Said(self.role, [*pictures, {"type": "text", "text": text}] if pictures else text)
+        return PromptMessage(self.role, [*pictures, {"type": "text", "text": text}] if pictures else text)
 
 
 class Tool(Fields):
@@ -233,9 +233,9 @@ class CountRequest(Body):
     context_management: ContextManagement | None = None
     speed: Literal["standard"] | None = None
 
-    def said(self) -> tuple[Said, ...]:
+    def said(self) -> tuple[PromptMessage, ...]:
         """Raises InvalidInput where there is nothing to answer."""
-        system = [Said("system", _text(self.system))] if self.system else []
+        system = [PromptMessage("system", _text(self.system))] if self.system else []
         said = grouped([*system, *(said for message in self.messages for said in message.said())])
         if not said:
             raise InvalidInput("There is nothing to answer; send a text in `messages`.", param="messages")

@@ -11,7 +11,7 @@ import eclair
 from eclair.app import App
 from eclair.llm.base import Health
 from eclair.schema.messages import Sampling
-from eclair.schema.models import Model, Thinks, Tier
+from eclair.schema.models import Model, ReasoningSupport, Tier
 
 
 class Picks(BaseModel):
@@ -38,7 +38,7 @@ class ModelReport(BaseModel):
     parameters: float | None
     active: float | None
     tier: Tier | None
-    thinks: Thinks | None
+    thinks: ReasoningSupport | None
     place: str
     sees: int | None
     calls: bool
@@ -56,14 +56,14 @@ class ModelReport(BaseModel):
             licence=model.licence,
             languages=list(model.languages),
             size=model.size,
-            titles=model.titles,
+            titles=model.can_title,
             parameters=model.parameters,
             active=model.active,
             tier=model.tier,
-            thinks=model.thinks,
-            place=model.place,
-            sees=model.sees,
-            calls=model.calls,
+            thinks=model.reasoning,
+            place=model.location,
+            sees=model.vision_pixels,
+            calls=model.can_call_tools,
         )
 
 

@@ -8,7 +8,7 @@ from pydantic import Field, ValidationError
 
 from eclair.errors import InvalidInput
 from eclair.generation.sampling import resolve_sampling
-from eclair.llm.base import JSON, Said
+from eclair.llm.base import JSON, PromptMessage
 from eclair.llm.base import Request as EngineRequest
 from eclair.schema.messages import Sampling
 from eclair.schema.models import Model
@@ -71,14 +71,14 @@ class ChatMessage(Fields):
         parts = self.content if isinstance(self.content, list) else []
         return [_file(part) for part in parts if part.get("type") == "file"]
 
-    def said(self) -> Said:
+    def said(self) -> PromptMessage:
         """The message without its files."""
         content = self.content
         if isinstance(content, list):
             content = [part for part in content if part.get("type") != "file"]
         if isinstance(content, list) and all(part.get("type") == "text" for part in content):
             content = "\n".join(str(part.get("text", "")) for part in content)
-        return Said(self.role, content, self.name, tuple(self.tool_calls or ()), self.tool_call_id)
+        return PromptMessage(self.role, content, self.name, tuple(self.tool_calls or ()), self.tool_call_id)
 
 
 class FilePart(Fields):
@@ -147,7 +147,7 @@ class ChatRequest(_Asked):
         form = (self.response_format or {}).get("type", "text")
         return form == "text" and not (self.tools or self.logprobs or self.prediction)
 
-    def said(self) -> list[Said]:
+    def said(self) -> list[PromptMessage]:
         return [message.said() for message in self.messages]
 
     def request(self, model: Model, max_tokens: int) -> EngineRequest:
@@ -186,7 +186,7 @@ class CompletionRequest(_Asked):
     def plain(self) -> bool:
         return True
 
-    def said(self) -> list[Said]:
+    def said(self) -> list[PromptMessage]:
         return []
 
     def request(self, model: Model, max_tokens: int) -> EngineRequest:

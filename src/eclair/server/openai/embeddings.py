@@ -14,7 +14,7 @@ from starlette.responses import Response
 
 from eclair.app import App
 from eclair.errors import InvalidInput
-from eclair.llm.base import JSON, Embedded
+from eclair.llm.base import JSON, Embeddings
 from eclair.server.request_body import Body
 from eclair.server.streaming import GONE, unless_gone
 
@@ -60,7 +60,7 @@ def router(app: App) -> APIRouter:
     return api
 
 
-def _written(body: EmbeddingsRequest, found: Embedded) -> bytes:
+def _written(body: EmbeddingsRequest, found: Embeddings) -> bytes:
     data: list[JSON] = [
         {
             "object": "embedding",

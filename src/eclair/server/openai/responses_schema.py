@@ -9,7 +9,7 @@ from pydantic import BeforeValidator, Field, field_validator
 
 from eclair.errors import InvalidInput
 from eclair.generation.sampling import resolve_sampling
-from eclair.llm.base import JSON, Said
+from eclair.llm.base import JSON, PromptMessage
 from eclair.llm.base import Request as EngineRequest
 from eclair.schema.messages import Sampling
 from eclair.schema.models import Model
@@ -92,11 +92,11 @@ class MessageItem(_Item):
     def files(self) -> list[FilePart]:
         return [part for part in self.content if isinstance(part, FilePart)]
 
-    def said(self) -> Said:
+    def said(self) -> PromptMessage:
         """The message without its files."""
         text = _text([part for part in self.content if isinstance(part, TextPart)])
         pictures = [image(part.image_url) for part in self.content if isinstance(part, ImagePart)]
-        return Said(self.role, [*pictures, {"type": "text", "text": text}] if pictures else text)
+        return PromptMessage(self.role, [*pictures, {"type": "text", "text": text}] if pictures else text)
 
 
 class FunctionCall(_Item):
@@ -105,7 +105,7 @@ class FunctionCall(_Item):
     name: str
     arguments: str
 
-    def said(self) -> Said:
+    def said(self) -> PromptMessage:
         return call(self.call_id, self.name, self.arguments)
 
 
@@ -114,8 +114,8 @@ class FunctionCallOutput(_Item):
     call_id: str
     output: Content
 
-    def said(self) -> Said:
-        return Said("tool", _text(self.output), tool_call_id=self.call_id)
+    def said(self) -> PromptMessage:
+        return PromptMessage("tool", _text(self.output), tool_call_id=self.call_id)
 
 
 class ReasoningItem(_Item):
@@ -292,9 +292,9 @@ class ResponsesRequest(Body):
             extra=self._passed_on(),
         )
 
-    def said(self) -> Iterator[Said]:
+    def said(self) -> Iterator[PromptMessage]:
         if self.instructions:
-            yield Said("system", self.instructions)
+            yield PromptMessage("system", self.instructions)
         for item in self.input:
             if (said := item.said()) is not None:
                 yield said

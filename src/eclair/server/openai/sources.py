@@ -24,7 +24,7 @@ from eclair.generation.fallback import Choice
 from eclair.generation.live_citations import Checks
 from eclair.generation.prompt import with_passages
 from eclair.generation.sources import Grounds, Numbering, OwnWords, Quoted, joined
-from eclair.llm.base import JSON, Counted, Ended, Piece, Said, Text
+from eclair.llm.base import JSON, Counted, Ended, Piece, PromptMessage, Text
 from eclair.llm.base import Request as EngineRequest
 from eclair.schema.events import Cited, SourceFound
 from eclair.schema.ids import new_id
@@ -120,7 +120,13 @@ NONE = Grounded()
 
 
 async def ground(
-    app: App, files: Sequence[GivenFile], said: Sequence[Said], by: Choice, *, web: bool = False, plain: bool = True
+    app: App,
+    files: Sequence[GivenFile],
+    said: Sequence[PromptMessage],
+    by: Choice,
+    *,
+    web: bool = False,
+    plain: bool = True,
 ) -> Grounded:
     """Read the files, and look on the web where that is wanted, and find what may answer. A `plain` answer has no form
     that quotes before it would break. Raises InvalidInput, NotFound, UnreadableFile, StoreError."""
@@ -190,7 +196,7 @@ async def _take(app: App, name: str, data: str) -> str:
     return (await app.intake.take(OWNER, name, media, source())).file.id
 
 
-def _message(said: Said) -> Message:
+def _message(said: PromptMessage) -> Message:
     role = "user" if said.role == "user" else "assistant"
     return Message("", "", None, role, (Part("text", _text(said.content)),), 0)
 

@@ -14,7 +14,7 @@ from datetime import date
 from typing import Literal
 
 from eclair.errors import UpstreamError
-from eclair.llm.base import Engine, Piece, Request, Said, Text
+from eclair.llm.base import Engine, Piece, PromptMessage, Request, Text
 from eclair.llm.reasoning import FLASH
 from eclair.schema.messages import Sampling
 from eclair.schema.models import Model
@@ -78,7 +78,7 @@ async def _said(request: str, engine: Engine, model: Model, ask: Ask, today: dat
     sampling = Sampling(temperature=0, max_tokens=MOST * LONGEST // 3)
     wanted = Request(
         model.id,
-        (Said("user", prompt),),
+        (PromptMessage("user", prompt),),
         sampling=sampling,
         extra={"reasoning_effort": FLASH},
         purpose="notes",

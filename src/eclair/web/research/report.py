@@ -27,7 +27,7 @@ from eclair.generation.meter import Meter
 from eclair.generation.parts import Parts
 from eclair.generation.prompt import PreparedTurn, harmless, where
 from eclair.generation.sources import Numbering
-from eclair.llm.base import JSON, Counted, Ended, Engine, Reasoning, Request, Said, Text, ToolCall
+from eclair.llm.base import JSON, Counted, Ended, Engine, PromptMessage, Reasoning, Request, Text, ToolCall
 from eclair.schema.events import (
     Cited,
     Event,
@@ -270,8 +270,8 @@ class Report:
         turn = self._turn
         system = [said for said in turn.laid.messages if said.role == "system"]
         extra: JSON = {} if turn.effort is None else {"reasoning_effort": turn.effort}
-        messages = (*system, Said("user", prompt))
-        return Request(turn.model.id, messages, sampling=turn.sampling, extra=extra, tab=self._meter.tab)
+        messages = (*system, PromptMessage("user", prompt))
+        return Request(turn.model.id, messages, sampling=turn.sampling, extra=extra, energy=self._meter.tab)
 
     def _say(self, text: str) -> list[Event]:
         events: list[Event] = [*self._parts.take(Text(text))]
