@@ -52,7 +52,7 @@ QUICK := tests/test_layers.py tests/test_settings.py $(addprefix tests/,chat cit
 check: types page ## Formatting, lint, types, generated files
 	@$(VENV)/bin/ruff format --check
 	@$(VENV)/bin/ruff check
-	@$(VENV)/bin/python -m eclair.server.typescript | diff - ui/src/events.ts
+	@$(VENV)/bin/python -m eclair.server.typescript | diff - ui/src/api/events.ts
 	@$(VENV)/bin/eclair config --markdown | diff - docs/configuration.md
 	@$(VENV)/bin/eclair models --markdown | diff - <(sed '1,/^<!-- written by .eclair models/d; /^<!-- end/,$$d' docs/engines.md)
 

@@ -13,7 +13,7 @@ from tests.browser.conftest import Opening
 from tests.browser.served import Served
 from tests.browser.test_chat import finished, send
 
-WORDS = Path(__file__).parents[2] / "ui" / "src" / "i18n"
+WORDS = Path(__file__).parents[2] / "ui" / "src" / "lib" / "i18n"
 LANGUAGES = sorted(file.stem for file in WORDS.glob("??.ts"))
 
 

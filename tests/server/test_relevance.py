@@ -22,7 +22,7 @@ TURM = """\
 Der Turm von Ettelbrück wurde im Jahr 1903 von Marie Lacroix gebaut. Er ist 330 Meter hoch und wiegt 7 300 Tonnen.
 """
 SAYS = tomllib.loads((resources.files("eclair.documents") / "nothing_found.toml").read_text("utf-8"))
-PAGE = Path(__file__).parents[2] / "ui" / "src" / "i18n"
+PAGE = Path(__file__).parents[2] / "ui" / "src" / "lib" / "i18n"
 
 
 def codes(message: JSON) -> list[str]:

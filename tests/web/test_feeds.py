@@ -28,7 +28,7 @@ from eclair.web.feeds.parser import (
 from eclair.web.feeds.worker import feed, handle
 from tests.web.press import rss
 
-I18N = Path(__file__).parents[2] / "ui" / "src" / "i18n"
+I18N = Path(__file__).parents[2] / "ui" / "src" / "lib" / "i18n"
 NOW = int(datetime(2026, 11, 25, 12, tzinfo=UTC).timestamp() * 1000)
 URL = "https://news.example.org/feeds/all.xml"
 

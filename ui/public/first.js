@@ -1,4 +1,4 @@
-// Dresses the page before its first paint, as ui/src/state/look.ts has left it in this browser.
+// Dresses the page before its first paint, as ui/src/lib/appearance.ts has left it in this browser.
 try {
   const look = JSON.parse(localStorage.getItem("eclair.look") || "{}");
   for (const name in look) document.documentElement.setAttribute(name, look[name]);

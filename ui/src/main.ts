@@ -1,7 +1,7 @@
 import "./styles/tokens.css";
 import "./styles/base.css";
 import { mount } from "svelte";
-import { Api } from "./api.ts";
+import { Api } from "./api/client.ts";
 import App from "./App.svelte";
 import { App as State } from "./state/app.svelte.ts";
 import { Preferences } from "./state/preferences.svelte.ts";
@@ -11,13 +11,13 @@ async function begin(target: HTMLElement): Promise<void> {
   const shared = /^\/s\/([\w-]+)$/.exec(location.pathname)?.[1];
   if (shared !== undefined) {
     await new Preferences(new Api(null, async () => null)).begin();
-    const { default: Shared } = await import("./pages/Shared.svelte");
+    const { default: Shared } = await import("./features/shared/SharedPage.svelte");
     mount(Shared, { target, props: { id: shared } });
     return;
   }
   if (location.pathname === "/made") {
     await new Preferences(new Api(null, async () => null)).begin();
-    const { default: Made } = await import("./pages/Made.svelte");
+    const { default: Made } = await import("./features/provenance/ProvenancePage.svelte");
     mount(Made, { target });
     return;
   }

@@ -2,9 +2,9 @@
 
 import assert from "node:assert/strict";
 import { test } from "vitest";
-import { en } from "../src/i18n/en.ts";
+import { en } from "../src/lib/i18n/en.ts";
 import { ACTIONS, actionFor, keysFor } from "../src/state/actions.ts";
-import { allowed, type Pressed, parts, pressed, writes } from "../src/state/keys.ts";
+import { allowed, type Pressed, parts, pressed, writes } from "../src/lib/shortcuts.ts";
 
 function press(keys: string, more: Partial<Pressed> = {}): Pressed {
   const names = new Set(keys.split(" ").slice(0, -1));

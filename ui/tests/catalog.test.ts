@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "vitest";
-import { bytes, type CatalogModel, type Filter, instead, languagesOf, offered, speed, time } from "../src/catalog.ts";
+import { bytes, type CatalogModel, type Filter, instead, languagesOf, offered, speed, time } from "../src/lib/catalog.ts";
 
 const NONE: Filter = { words: "", fits: false, can: "", language: "" };
 

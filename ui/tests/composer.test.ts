@@ -2,11 +2,11 @@
 
 import assert from "node:assert/strict";
 import { test } from "vitest";
-import { ApiError } from "../src/api.ts";
-import { decompose } from "../src/composer/fences.ts";
-import { type Receiver, Sending } from "../src/composer/sending.svelte.ts";
-import { asked, matching } from "../src/composer/typed.ts";
-import type { FileState } from "../src/documents.ts";
+import { ApiError } from "../src/api/client.ts";
+import { decompose } from "../src/lib/fencedFiles.ts";
+import { type Receiver, Sending } from "../src/state/uploads.svelte.ts";
+import { asked, matching } from "../src/features/composer/trigger.ts";
+import type { FileState } from "../src/lib/documents.ts";
 
 /** A message as pages made it that knew no files. */
 function compose(words: string, files: readonly (readonly [name: string, language: string, text: string])[]): string {

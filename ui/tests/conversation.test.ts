@@ -2,13 +2,13 @@
 
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, test, vi } from "vitest";
-import { ApiError } from "../src/api.ts";
-import type { Remembered } from "../src/served.ts";
-import type { Message } from "../src/events.ts";
-import { words } from "../src/fold.ts";
+import { ApiError } from "../src/api/client.ts";
+import type { Remembered } from "../src/api/types.ts";
+import type { Message } from "../src/api/events.ts";
+import { words } from "../src/api/fold.ts";
 import { Conversation } from "../src/state/conversation.svelte.ts";
 import { keys } from "../src/state/drafts.ts";
-import { question } from "../src/state/question.ts";
+import { question } from "../src/lib/userMessage.ts";
 import { Server } from "./server.ts";
 import { holdTime, pass, until } from "./time.ts";
 

@@ -2,8 +2,8 @@
 
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, test, vi } from "vitest";
-import { Api } from "../src/api.ts";
-import type { Conversation, Hit } from "../src/events.ts";
+import { Api } from "../src/api/client.ts";
+import type { Conversation, Hit } from "../src/api/events.ts";
 import { Conversations } from "../src/state/conversations.svelte.ts";
 import { random } from "./random.ts";
 import { holdTime, pass, until } from "./time.ts";

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { afterEach, beforeEach, test, vi } from "vitest";
 
 type Drafts = typeof import("../src/state/drafts.ts");
-type Tabs = typeof import("../src/state/tabs.ts");
+type Tabs = typeof import("../src/lib/tabs.ts");
 
 beforeEach(() => localStorage.clear());
 
@@ -16,7 +16,7 @@ afterEach(() => {
 async function tab(copied = false): Promise<Drafts & Tabs> {
   vi.resetModules();
   if (!copied) sessionStorage.clear();
-  const [drafts, tabs] = await Promise.all([import("../src/state/drafts.ts"), import("../src/state/tabs.ts")]);
+  const [drafts, tabs] = await Promise.all([import("../src/state/drafts.ts"), import("../src/lib/tabs.ts")]);
   tabs.tab();
   return { ...drafts, ...tabs };
 }

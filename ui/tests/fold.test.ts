@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "vitest";
-import type { Event, Message } from "../src/events.ts";
-import { fold, words } from "../src/fold.ts";
+import type { Event, Message } from "../src/api/events.ts";
+import { fold, words } from "../src/api/fold.ts";
 
 const STREAMS = join(import.meta.dirname, "../../tests/streams");
 const names = readdirSync(STREAMS).filter((name) => name.endsWith(".jsonl"));

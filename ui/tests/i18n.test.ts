@@ -4,11 +4,11 @@ import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "vitest";
-import { en } from "../src/i18n/en.ts";
-import { type Plural, say, speak, type Words } from "../src/i18n/say.ts";
+import { en } from "../src/lib/i18n/en.ts";
+import { type Plural, say, speak, type Words } from "../src/lib/i18n/translate.ts";
 
 const SOURCES = join(import.meta.dirname, "../src");
-const languages = import.meta.glob<Record<string, Words>>("../src/i18n/[a-z][a-z].ts", { eager: true });
+const languages = import.meta.glob<Record<string, Words>>("../src/lib/i18n/[a-z][a-z].ts", { eager: true });
 
 function holes(text: string | Plural): string[] {
   const texts = typeof text === "string" ? [text] : Object.values(text);

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "vitest";
-import { Blocks } from "../src/markdown/blocks.ts";
-import { whole } from "../src/markdown/render.ts";
+import { Blocks } from "../src/lib/markdown/blocks.ts";
+import { whole } from "../src/lib/markdown/render.ts";
 import { pieces, random } from "./random.ts";
 
 const PIECES = [

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, test, vi } from "vitest";
-import { Api } from "../src/api.ts";
+import { Api } from "../src/api/client.ts";
 import { type Kept, Preferences } from "../src/state/preferences.svelte.ts";
 import { holdTime, pass, until } from "./time.ts";
 import { refusal, wire } from "./wire.ts";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "vitest";
-import { Sentences } from "../src/markdown/sentences.ts";
+import { Sentences } from "../src/lib/markdown/sentences.ts";
 import { pieces, random } from "./random.ts";
 
 test("sentences are told once, whole and in order, however the text arrives", () => {

@@ -1,12 +1,12 @@
 // A server in memory, as far as a conversation asks for one: it writes an answer when the test lets it.
 
-import { ApiError, type Backend } from "../src/api.ts";
-import type { Accepted, Changes, Remembered, Tree, Turn } from "../src/served.ts";
-import type { Conversation, Event, Message } from "../src/events.ts";
-import { END } from "../src/events.ts";
-import { fold } from "../src/fold.ts";
-import { question } from "../src/state/question.ts";
-import { leafUnder, siblings } from "../src/state/tree.ts";
+import { ApiError, type Backend } from "../src/api/client.ts";
+import type { Accepted, Changes, Remembered, Tree, Turn } from "../src/api/types.ts";
+import type { Conversation, Event, Message } from "../src/api/events.ts";
+import { END } from "../src/api/events.ts";
+import { fold } from "../src/api/fold.ts";
+import { question } from "../src/lib/userMessage.ts";
+import { leafUnder, siblings } from "../src/lib/messageTree.ts";
 
 type Unnumbered = Event extends infer Each ? (Each extends Event ? Omit<Each, "seq"> : never) : never;
 

@@ -2,11 +2,11 @@
 
 import assert from "node:assert/strict";
 import { test } from "vitest";
-import { isBefore, namedIn, summary } from "../src/chat/answer.ts";
-import type { Outcome, Passage, Step } from "../src/events.ts";
-import { inquiries, requestIn } from "../src/research.ts";
-import { after } from "../src/state/web.svelte.ts";
-import { addressOf, dayOf, duration, ended, named, newest, originOf, siteOf, time } from "../src/web.ts";
+import { isBefore, namedIn, summary } from "../src/lib/answer.ts";
+import type { Outcome, Passage, Step } from "../src/api/events.ts";
+import { inquiries, requestIn } from "../src/lib/research.ts";
+import { after } from "../src/state/webSearch.svelte.ts";
+import { addressOf, dayOf, duration, ended, named, newest, originOf, siteOf, time } from "../src/lib/web.ts";
 
 function step(kind: Step["kind"], milliseconds: number | null, outcome: Outcome | null = null, count: number | null = null): Step {
   return { step: "s", kind, title: "https://www.example.org/a", milliseconds, outcome, count, done: null, of: null, preview: null };

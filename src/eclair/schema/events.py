@@ -3,7 +3,7 @@
 Every event carries `seq`, its number in the run, from 1 without a gap. A part is started, grows by deltas
 and is finished, all under one index. The last event of a run is one of the four in `END`.
 `encode` and `decode` are the JSON form; `fold` turns the events of a run into its message.
-`ui/src/events.ts` is generated from this module, and `ui/src/fold.ts` folds as `fold` does:
+`ui/src/api/events.ts` is generated from this module, and `ui/src/api/fold.ts` folds as `fold` does:
 `tests/streams/` holds both to the same result.
 """
 

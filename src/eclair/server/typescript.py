@@ -1,4 +1,4 @@
-"""Writes the page's types from our own: `python -m eclair.server.typescript > ui/src/events.ts`.
+"""Writes the page's types from our own: `python -m eclair.server.typescript > ui/src/api/events.ts`.
 
 Knows dataclasses, literals, tuples and optional values, which is all that messages and events are made of;
 and the codes of the error tree.

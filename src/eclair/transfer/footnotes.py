@@ -1,6 +1,6 @@
 """Footnotes of an exported answer: where citation marks go and how sources are described.
 
-The web app places marks by the same rules (ui/src/lib/markdown).
+The web app places marks by the same rules (ui/src/lib/markdown/citations.ts).
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
 // Everything that a person can do, once: the command palette, the shortcuts and the composer's commands are made of it.
 
-import type { PlainKey } from "../i18n/say.ts";
-import type { Message, Mode, Web } from "../events.ts";
+import type { PlainKey } from "../lib/i18n/translate.ts";
+import type { Message, Mode, Web } from "../api/events.ts";
 import type { App } from "./app.svelte.ts";
-import { switchDrawing } from "./draw.ts";
-import { after } from "./web.svelte.ts";
+import { switchDrawing } from "./imageActions.ts";
+import { after } from "./webSearch.svelte.ts";
 
 export interface Action {
   readonly id: string;

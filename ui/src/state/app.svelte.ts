@@ -1,30 +1,30 @@
 // The page: which conversation is open, the list beside it, what lies over it, the key, and the other tabs.
 
 import { tick } from "svelte";
-import { Api } from "../api.ts";
-import type { Deleted, How, Model, Picks, Remembered } from "../served.ts";
-import type { Change, Message, Mode, Web } from "../events.ts";
-import { say } from "../i18n/say.ts";
+import { Api } from "../api/client.ts";
+import type { Deleted, How, Model, Picks, Remembered } from "../api/types.ts";
+import type { Change, Message, Mode, Web } from "../api/events.ts";
+import { say } from "../lib/i18n/translate.ts";
 import { type Action, actionFor } from "./actions.ts";
-import { newId } from "../ids.ts";
-import { listen } from "./changes.ts";
+import { newId } from "../lib/ids.ts";
+import { listen } from "../api/changes.ts";
 import { Conversation } from "./conversation.svelte.ts";
 import { Conversations } from "./conversations.svelte.ts";
 import { newConversation, read, write } from "./drafts.ts";
-import { KnownFiles } from "./files.svelte.ts";
-import { Keeping } from "./keeping.svelte.ts";
+import { KnownFiles } from "./fileStatus.svelte.ts";
+import { Keeping } from "./conversationActions.svelte.ts";
 import { Feeds } from "./feeds.svelte.ts";
 import type { Gallery } from "./gallery.svelte.ts";
 import { Libraries } from "./libraries.svelte.ts";
 import { Offline } from "./offline.svelte.ts";
-import { PictureModels } from "./pictures.svelte.ts";
+import { PictureModels } from "./imageModels.svelte.ts";
 import { Preferences } from "./preferences.svelte.ts";
-import { requestIn } from "../research.ts";
+import { requestIn } from "../lib/research.ts";
 import { type Again, Research } from "./research.svelte.ts";
-import { Shelf } from "./shelf.svelte.ts";
+import { Shelf } from "./installedModels.svelte.ts";
 import type { Source } from "./source.ts";
-import { Temporary } from "./temporary.ts";
-import { WebChoice } from "./web.svelte.ts";
+import { Temporary } from "./temporaryBackend.ts";
+import { WebChoice } from "./webSearch.svelte.ts";
 
 const KEY = "eclair.key";
 const TEMPORARY = "/temporary";

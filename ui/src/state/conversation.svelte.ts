@@ -1,19 +1,19 @@
 // One conversation as the page shows it: its tree, the answer that grows, what the person writes and what waits.
 
-import { ApiError, type Backend } from "../api.ts";
-import type { How, Remembered, Turn } from "../served.ts";
-import type { Attachment, LibraryName, Message, Mode, Web } from "../events.ts";
-import { fold } from "../fold.ts";
-import { say } from "../i18n/say.ts";
-import { newId } from "../ids.ts";
-import { type Drawing, drawingOf } from "../pictures.ts";
+import { ApiError, type Backend } from "../api/client.ts";
+import type { How, Remembered, Turn } from "../api/types.ts";
+import type { Attachment, LibraryName, Message, Mode, Web } from "../api/events.ts";
+import { fold } from "../api/fold.ts";
+import { say } from "../lib/i18n/translate.ts";
+import { newId } from "../lib/ids.ts";
+import { type Drawing, drawingOf } from "../lib/images.ts";
 import { keepInMemory } from "./drafts.ts";
-import { Growing } from "./growing.svelte.ts";
-import { type Fate, Line } from "./line.svelte.ts";
-import { question } from "./question.ts";
-import { Queue } from "./queue.svelte.ts";
-import { branch, leafUnder, type Messages, siblings } from "./tree.ts";
-import { Writing, type Written } from "./writing.svelte.ts";
+import { Growing } from "./runFollower.svelte.ts";
+import { type Fate, Line } from "./queueSender.svelte.ts";
+import { question } from "../lib/userMessage.ts";
+import { Queue } from "./messageQueue.svelte.ts";
+import { branch, leafUnder, type Messages, siblings } from "../lib/messageTree.ts";
+import { Writing, type Written } from "./composerDraft.svelte.ts";
 
 const RETRIES = [400, 1200];
 const LATER = 4000;

@@ -1,10 +1,10 @@
 // The list of conversations: pinned ones, then the others by time; what it is narrowed to; the search over it.
 
 import { SvelteSet } from "svelte/reactivity";
-import { type Api, ApiError } from "../api.ts";
-import type { Changes, Deleted, Tagged } from "../served.ts";
-import type { Change, Conversation, Hit } from "../events.ts";
-import { say, locale } from "../i18n/say.ts";
+import { type Api, ApiError } from "../api/client.ts";
+import type { Changes, Deleted, Tagged } from "../api/types.ts";
+import type { Change, Conversation, Hit } from "../api/events.ts";
+import { say, locale } from "../lib/i18n/translate.ts";
 
 const PAGE = 50;
 const LARGEST_PAGE = 200;

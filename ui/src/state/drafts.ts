@@ -1,10 +1,10 @@
 // What is written and not yet accepted, kept across reloads. What the browser's storage does not take is kept
 // in this page's memory.
 
-import type { Attachment, LibraryName } from "../events.ts";
-import { newId } from "../ids.ts";
-import type { Drawing } from "../pictures.ts";
-import { alone, living, tab } from "./tabs.ts";
+import type { Attachment, LibraryName } from "../api/events.ts";
+import { newId } from "../lib/ids.ts";
+import type { Drawing } from "../lib/images.ts";
+import { alone, living, tab } from "../lib/tabs.ts";
 
 const DRAFT = "eclair.draft.";
 /** What is typed before its conversation is kept lies under this name. */

@@ -1,9 +1,9 @@
 // The servers that answer: listed, added, changed, tested and removed. A key goes out and never comes back.
 
-import type { Api } from "../api.ts";
-import type { Engine, EngineFields, Finding, Probe, Provider } from "../served.ts";
-import { problem as explained } from "../problem.ts";
-import { Parser } from "../sse.ts";
+import type { Api } from "../api/client.ts";
+import type { Engine, EngineFields, Finding, Probe, Provider } from "../api/types.ts";
+import { problem as explained } from "../lib/errors.ts";
+import { Parser } from "../api/sse.ts";
 
 /** How many abilities a test tries. */
 export const ABILITIES = 10;

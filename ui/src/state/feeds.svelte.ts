@@ -1,7 +1,7 @@
 // The newsroom's feeds: which there are, how it stands with them, and how far a refresh is.
 
-import { type Api, ApiError } from "../api.ts";
-import type { Feed, Starter, Taken } from "../feeds.ts";
+import { type Api, ApiError } from "../api/client.ts";
+import type { Feed, Starter, Taken } from "../api/feeds.ts";
 
 /** Between two looks while feeds are fetched. */
 const GLANCE = 400;

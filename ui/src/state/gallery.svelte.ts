@@ -1,9 +1,9 @@
 // The pictures that there are, newest first, those that are looked for among them, and those that are being made here.
 
-import { ApiError } from "../api.ts";
-import type { Drawing, Picture, PictureCalls } from "../pictures.ts";
-import { problem } from "../problem.ts";
-import { Parser } from "../sse.ts";
+import { ApiError } from "../api/client.ts";
+import type { Drawing, Picture, PictureCalls } from "../lib/images.ts";
+import { problem } from "../lib/errors.ts";
+import { Parser } from "../api/sse.ts";
 
 const PAGE = 40;
 const PATIENCE = 200;

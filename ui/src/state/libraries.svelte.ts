@@ -1,7 +1,7 @@
 // The libraries: named collections of files, any of which a message can have searched.
 
-import { type Api, ApiError } from "../api.ts";
-import type { Library } from "../documents.ts";
+import { type Api, ApiError } from "../api/client.ts";
+import type { Library } from "../lib/documents.ts";
 
 /** Between two looks while files are being read. */
 const GLANCE = 700;

@@ -1,11 +1,11 @@
 // What a person likes: kept by the server, so that it is the same on every device, and mirrored in this
 // browser, so that the first paint is right and a change made without a connection is not lost.
 
-import { type Api, ApiError } from "../api.ts";
-import { chosen, speakIn } from "../i18n/load.ts";
-import { say } from "../i18n/say.ts";
+import { type Api, ApiError } from "../api/client.ts";
+import { chosen, speakIn } from "../lib/i18n/load.ts";
+import { say } from "../lib/i18n/translate.ts";
 import { read, write } from "./drafts.ts";
-import { type Look, look, LOOK } from "./look.ts";
+import { type Look, look, LOOK } from "../lib/appearance.ts";
 
 export interface Prompt {
   readonly name: string;

@@ -1,8 +1,8 @@
 // A research before it begins: what its report is to be on, and the plan, which the person changes as they like.
 
-import { type Api, ApiError } from "../api.ts";
-import type { How } from "../served.ts";
-import { MOST_QUESTIONS, type Plan, requestIn } from "../research.ts";
+import { type Api, ApiError } from "../api/client.ts";
+import type { How } from "../api/types.ts";
+import { MOST_QUESTIONS, type Plan, requestIn } from "../lib/research.ts";
 import type { Conversation } from "./conversation.svelte.ts";
 
 /** A question of the plan as it is being written. */

@@ -1,6 +1,6 @@
 // What can be looked at beside the conversation: a passage, what of it an answer quotes, or a file as a whole.
 
-import type { Citation, Doubt, Message, Passage } from "../events.ts";
+import type { Citation, Doubt, Message, Passage } from "../api/events.ts";
 
 export interface Source {
   readonly file: string;

@@ -1,0 +1,40 @@
+// Listens for what changes on the server, over as many connections as it takes.
+
+import { ApiError } from "./client.ts";
+import { connection, pause } from "./connection.ts";
+import type { Change } from "./events.ts";
+
+export interface Listening {
+  open(signal: AbortSignal): Promise<Response>;
+  heard(change: Change): void;
+  /** Told when the connection is lost and found. */
+  connected(live: boolean): void;
+}
+
+const FIRST_WAIT = 250;
+const LONGEST_WAIT = 4000;
+
+/** Listens until `signal` aborts, or the key is refused. */
+export async function listen(listening: Listening, signal: AbortSignal): Promise<void> {
+  let wait = FIRST_WAIT;
+  const open = async (cut: AbortSignal) => {
+    const response = await listening.open(cut);
+    listening.connected(true);
+    return response;
+  };
+  while (!signal.aborted) {
+    try {
+      for await (const frames of connection(open, signal)) {
+        wait = FIRST_WAIT;
+        for (const { data } of frames) listening.heard(JSON.parse(data) as Change);
+      }
+    } catch (error) {
+      if (error instanceof ApiError && error.status === 401) return;
+      if (![ApiError, TypeError, DOMException].some((known) => error instanceof known)) throw error;
+    }
+    if (signal.aborted) return;
+    listening.connected(false);
+    await pause(wait, signal);
+    wait = Math.min(wait * 2, LONGEST_WAIT);
+  }
+}

@@ -1,0 +1,57 @@
+// What a new chat suggests, by what the model that answers can be trusted with.
+
+import type { Model } from "../../api/types.ts";
+import { en } from "../../lib/i18n/en.ts";
+import type { PlainKey } from "../../lib/i18n/translate.ts";
+
+export interface Suggestion {
+  readonly name: PlainKey;
+  readonly text: PlainKey;
+  /** A model that is not small. */
+  readonly able?: true;
+  /** The language that it must know besides the one it is asked in. */
+  readonly language?: string;
+}
+
+/** Those that ask for more come first: what is shown is the first three that fit. */
+const SUGGESTIONS: readonly Suggestion[] = [
+  { name: "compare", text: "compareText", able: true },
+  { name: "plan", text: "planText", able: true },
+  { name: "translate", text: "translateText", able: true, language: "fr" },
+  { name: "explain", text: "explainText" },
+  { name: "write", text: "writeText" },
+  { name: "gather", text: "gatherText" },
+];
+const SHOWN = 3;
+/** Bytes of a file; smaller ones hold models of under about three billion parameters. */
+const SMALL = 1_800_000_000;
+
+/** What to suggest for `model`; null is one of which nothing is known yet. */
+export function suggestionsFor(model: Model | null): readonly Suggestion[] {
+  return SUGGESTIONS.filter(({ able, language }) => (able !== true || isAble(model)) && (language === undefined || knows(model, language))).slice(0, SHOWN);
+}
+
+/** Whether the model is known not to speak the language of the page. */
+export function isForeign(model: Model | null, language: string): model is Model {
+  return !knows(model, language);
+}
+
+/** The text of a suggestion in the one language that nearly every model knows. */
+export function inEnglish(text: PlainKey): string {
+  return en[text];
+}
+
+function isAble(model: Model | null): boolean {
+  if (model === null) return false;
+  const onlyEnglish = model.languages.length > 0 && model.languages.every((tag) => codeOf(tag) === "en");
+  return !onlyEnglish && (model.size === null || model.size >= SMALL);
+}
+
+/** A model that lists no languages may know any. */
+function knows(model: Model | null, language: string): boolean {
+  return model === null || model.languages.length === 0 || model.languages.some((tag) => codeOf(tag) === codeOf(language));
+}
+
+function codeOf(tag: string): string {
+  return tag.toLowerCase().split("-")[0] ?? "";
+}

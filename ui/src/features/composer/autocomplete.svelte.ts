@@ -1,0 +1,122 @@
+// What is offered while a command, a model or a library is being typed, and what choosing it does.
+
+import type { Library } from "../../lib/documents.ts";
+import { say } from "../../lib/i18n/translate.ts";
+import { placed } from "../../lib/location.ts";
+import { ACTIONS } from "../../state/actions.ts";
+import type { App } from "../../state/app.svelte.ts";
+import type { Conversation } from "../../state/conversation.svelte.ts";
+import type { Prompt } from "../../state/preferences.svelte.ts";
+import { variables } from "../../lib/prompts.ts";
+import type { Option } from "./Autocomplete.svelte";
+import { asked, matching } from "./trigger.ts";
+
+export interface Field {
+  now(): { readonly app: App; readonly conversation: Conversation; readonly caret: number; readonly focused: boolean };
+  /** Into the text field, at a place. */
+  back(at: number): Promise<void>;
+  /** Ask for what a saved prompt leaves blank. */
+  fill(prompt: Prompt): void;
+}
+
+export class Suggesting {
+  /** Which of them the keys are at. */
+  active = $state(0);
+  readonly #field: Field;
+  /** The text in which the person closed the list. */
+  #closed = $state<string | null>(null);
+  readonly #wanted = $derived.by(() => {
+    const { conversation, caret, focused } = this.#field.now();
+    return !focused || conversation.draft === this.#closed ? null : asked(conversation.draft, caret);
+  });
+  readonly options = $derived.by(() => {
+    const wanted = this.#wanted;
+    return wanted === null ? [] : matching(wanted.kind === "mention" ? [...this.#models(), ...this.#libraries()] : this.#commands(), wanted.words);
+  });
+  readonly label = $derived(this.#wanted?.kind === "mention" ? say("mentions") : say("slashList"));
+
+  constructor(field: Field) {
+    this.#field = field;
+  }
+
+  /** Something else was typed. */
+  renew(): void {
+    this.active = 0;
+    this.#closed = null;
+  }
+
+  /** Whether the key was for the list. */
+  steered({ key, shiftKey, ctrlKey, metaKey, altKey }: KeyboardEvent): boolean {
+    const { length } = this.options;
+    if (length === 0 || shiftKey || ctrlKey || metaKey || altKey) return false;
+    if (key === "ArrowDown") this.active = (this.active + 1) % length;
+    else if (key === "ArrowUp") this.active = (this.active + length - 1) % length;
+    else if (key === "Enter" || key === "Tab") this.options[this.active]?.choose();
+    else if (key === "Escape") this.#closed = this.#field.now().conversation.draft;
+    else return false;
+    return true;
+  }
+
+  #models(): Option[] {
+    const { app, conversation } = this.#field.now();
+    const choose = async (id: string) => {
+      conversation.choose(id);
+      await this.#put("");
+    };
+    return app.models.map((model) => {
+      const { id, name } = model;
+      const hint = [id === name ? "" : id, model.place === "machine" ? "" : placed(model.place)].filter((part) => part !== "");
+      return { id, name, hint: hint.join(" · "), choose: () => void choose(id) };
+    });
+  }
+
+  /** A temporary chat has none searched: the server is told nothing that would be kept. */
+  #libraries(): Option[] {
+    const { app, conversation } = this.#field.now();
+    if (conversation.temporary) return [];
+    const choose = async (library: Library) => {
+      conversation.include(library);
+      await this.#put("");
+    };
+    return app.libraries.all.map((library) => {
+      const hint = `${say("library")} · ${say("filesCount", { count: library.files })}`;
+      return { id: library.id, name: library.name, hint, choose: () => void choose(library) };
+    });
+  }
+
+  #commands(): Option[] {
+    const { app, conversation } = this.#field.now();
+    const actions = ACTIONS.filter((action) => action.slash && action.enabled(app)).map((action) => ({
+      id: action.id,
+      name: `/${action.id}`,
+      hint: say(action.label),
+      choose() {
+        conversation.write("");
+        void action.run(app);
+      },
+    }));
+    const prompts = app.preferences.now.prompts.map((saved, i) => ({
+      id: `prompt ${i}`,
+      name: `/${saved.name}`,
+      hint: say("savedPrompt"),
+      choose: () => void this.#choosePrompt(saved),
+    }));
+    return [...actions, ...prompts];
+  }
+
+  async #choosePrompt(saved: Prompt): Promise<void> {
+    if (variables(saved.text).length === 0) return this.#put(saved.text);
+    await this.#put("");
+    this.#field.fill(saved);
+  }
+
+  /** Replace what was typed to ask for it. */
+  async #put(text: string): Promise<void> {
+    const { conversation, caret } = this.#field.now();
+    const from = this.#wanted?.from ?? 0;
+    const { draft } = conversation;
+    const before = draft.slice(0, from);
+    conversation.write(before + text + draft.slice(Math.max(from, caret)));
+    await this.#field.back(before.length + text.length);
+  }
+}

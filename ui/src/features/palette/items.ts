@@ -1,0 +1,109 @@
+// What the command palette lists: actions, settings, models and conversations, the nearest first.
+
+import type { Hit } from "../../api/events.ts";
+import { type PlainKey, say } from "../../lib/i18n/translate.ts";
+import { ACTIONS, keysFor } from "../../state/actions.ts";
+import type { App } from "../../state/app.svelte.ts";
+import { SECTIONS } from "../../state/settingsSections.ts";
+import { match, type Match } from "./fuzzy.ts";
+
+const RECENT = 6;
+const MOST = 20;
+
+export interface Item {
+  readonly id: string;
+  readonly text: string;
+  readonly ranges: Match["ranges"];
+  readonly keys: string;
+  /** An excerpt of a message, in which what was found is marked. */
+  readonly excerpt: string;
+  /** It is what holds now. */
+  readonly current: boolean;
+  run(): void | Promise<unknown>;
+}
+
+export interface Group {
+  readonly label: PlainKey;
+  readonly items: readonly Item[];
+}
+
+type Entry = Omit<Item, "ranges" | "keys" | "excerpt" | "current"> & Partial<Pick<Item, "keys" | "current">>;
+
+/** The groups that hold something; `hits` are messages that the server found. */
+export function groups(app: App, query: string, hits: readonly Hit[], onlyModels: boolean): Group[] {
+  if (onlyModels) return kept([nearest("models", models(app), query)]);
+  const found = [
+    nearest("actions", actions(app), query),
+    nearest("conversations", conversations(app), query, query === "" ? RECENT : MOST),
+    nearest("settings", sections(app), query),
+    nearest("models", models(app), query),
+  ];
+  if (query !== "") found.sort((a, b) => b.score - a.score);
+  return kept([...found, messages(app, hits)]);
+}
+
+function kept(all: readonly Group[]): Group[] {
+  return all.filter(({ items }) => items.length > 0);
+}
+
+function nearest(label: PlainKey, entries: readonly Entry[], query: string, most = MOST): Group & { score: number } {
+  const found = entries.flatMap((entry) => {
+    const how = match(query, entry.text);
+    return how === null ? [] : [{ entry, how }];
+  });
+  if (query !== "") found.sort((a, b) => b.how.score - a.how.score);
+  const items = found.slice(0, most).map(({ entry, how }) => ({
+    ...{ keys: "", current: false, excerpt: "" },
+    ...entry,
+    ranges: how.ranges,
+  }));
+  return { label, items, score: found[0]?.how.score ?? 0 };
+}
+
+function actions(app: App): Entry[] {
+  const can = ACTIONS.filter((action) => action.id !== "palette" && action.enabled(app));
+  return can.map((action) => ({
+    id: `action-${action.id}`,
+    text: say(action.label),
+    keys: keysFor(action, app.preferences.now.shortcuts),
+    run: () => action.run(app),
+  }));
+}
+
+function sections(app: App): Entry[] {
+  return SECTIONS.map(({ id, label }) => ({
+    id: `section-${id}`,
+    text: `${say("settings")}: ${say(label)}`,
+    run: () => app.openSettings(id),
+  }));
+}
+
+function models(app: App): Entry[] {
+  const known = app.models.map(({ id, name }) => ({
+    id: `model-${id}`,
+    text: say("useModel", { name }),
+    current: id === app.model,
+    run: () => app.choose(id),
+  }));
+  return [...known, { id: "more-models", text: say("moreModels"), run: () => app.openSettings("models") }];
+}
+
+function conversations(app: App): Entry[] {
+  return app.conversations.all.map(({ id, title }) => ({
+    id: `conversation-${id}`,
+    text: title || say("untitled"),
+    current: app.page === "chat" && id === app.current.id,
+    run: () => app.open(id),
+  }));
+}
+
+function messages(app: App, hits: readonly Hit[]): Group {
+  const items = hits.map((hit) => ({
+    id: `message-${hit.message}`,
+    text: hit.title || say("untitled"),
+    excerpt: hit.excerpt,
+    ...{ ranges: [], keys: "", current: false },
+    run: () => app.open(hit.conversation, hit.message),
+  }));
+  return { label: "messages", items };
+}

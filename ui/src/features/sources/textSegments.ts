@@ -1,0 +1,127 @@
+// A page's text in pieces that can be shown: blocks as they are, rows gathered into tables, and in each what is marked.
+
+import type { DocumentPage, PageBlock } from "../../lib/documents.ts";
+
+/** A stretch of text; `hit` where it is marked. */
+export interface Piece {
+  readonly text: string;
+  readonly hit: boolean;
+}
+
+export type Shown =
+  | { readonly kind: "heading"; readonly level: number; readonly pieces: readonly Piece[] }
+  | { readonly kind: "paragraph" | "code" | "furniture"; readonly pieces: readonly Piece[] }
+  | { readonly kind: "list"; readonly items: readonly { readonly depth: number; readonly pieces: readonly Piece[] }[] }
+  | { readonly kind: "table"; readonly head: readonly string[]; readonly rows: readonly TableRow[] };
+
+/** `ref` says where the row stands in its sheet, such as `A2:F2`. */
+export interface TableRow {
+  readonly ref: string | null;
+  readonly cells: readonly (readonly Piece[])[];
+}
+
+interface Span {
+  readonly start: number;
+  readonly end: number;
+}
+
+/** The blocks of a page; `marked` counts in the whole document. */
+export function pieces(page: DocumentPage, marked: Span | null): Shown[] {
+  const text = Array.from(page.text);
+  const hit = marked === null ? { start: 0, end: 0 } : { start: marked.start - page.start, end: marked.end - page.start };
+  const cut = (span: Span) => split(text, span, hit);
+  const blocks = page.blocks.length > 0 ? page.blocks : [{ kind: "paragraph", start: 0, end: text.length, level: 0, ref: null } as const];
+  const shown: Shown[] = [];
+  for (let i = 0; i < blocks.length; i++) {
+    const block = blocks[i] as PageBlock;
+    if (block.kind === "row") {
+      let last = i;
+      while (blocks[last + 1]?.kind === "row") last += 1;
+      shown.push(sheet(text, blocks.slice(i, last + 1), cut));
+      i = last;
+    } else shown.push(one(text, block, cut));
+  }
+  return shown;
+}
+
+function one(text: readonly string[], block: PageBlock, cut: (span: Span) => Piece[]): Shown {
+  switch (block.kind) {
+    case "heading":
+      return { kind: "heading", level: block.level, pieces: cut(block) };
+    case "list":
+      return { kind: "list", items: lines(text, block).map((line) => item(text, line, cut)) };
+    case "table":
+      return { kind: "table", head: [], rows: lines(text, block).map((line) => ({ ref: null, cells: between(text, line, " | ").map(cut) })) };
+    case "row":
+    case "paragraph":
+      return { kind: "paragraph", pieces: cut(block) };
+    default:
+      return { kind: block.kind, pieces: cut(block) };
+  }
+}
+
+/** Rows as a table: each says `column: cell; column: cell`. */
+function sheet(text: readonly string[], rows: readonly PageBlock[], cut: (span: Span) => Piece[]): Shown {
+  const head: string[] = [];
+  const read = rows.map((row) => {
+    const cells = new Map<string, Piece[]>();
+    for (const { name, cell } of named(text, row)) {
+      if (!head.includes(name)) head.push(name);
+      cells.set(name, cut(cell));
+    }
+    return { ref: row.ref, cells };
+  });
+  return { kind: "table", head, rows: read.map(({ ref, cells }) => ({ ref, cells: head.map((name) => cells.get(name) ?? []) })) };
+}
+
+/** The cells of a row with their columns' names. What has no name goes on where the cell before it ended. */
+function named(text: readonly string[], row: Span): { name: string; cell: Span }[] {
+  const found: { name: string; cell: Span }[] = [];
+  for (const part of between(text, row, "; ")) {
+    const said = text.slice(part.start, part.end).join("");
+    const colon = said.indexOf(": ");
+    const last = found.at(-1);
+    if (colon > 0) {
+      const name = said.slice(0, colon);
+      found.push({ name, cell: { start: part.start + Array.from(name).length + 2, end: part.end } });
+    } else if (last !== undefined) last.cell = { start: last.cell.start, end: part.end };
+    else found.push({ name: "", cell: part });
+  }
+  return found;
+}
+
+function item(text: readonly string[], line: Span, cut: (span: Span) => Piece[]): { depth: number; pieces: Piece[] } {
+  const said = text.slice(line.start, line.end).join("");
+  const [lead = "", indent = ""] = /^([ \t]*)(?:[-*+•◦▪‣–][ \t]+)?/.exec(said) ?? [];
+  return { depth: Math.floor(indent.length / 2), pieces: cut({ start: line.start + lead.length, end: line.end }) };
+}
+
+function lines(text: readonly string[], span: Span): Span[] {
+  return between(text, span, "\n").filter(({ start, end }) => text.slice(start, end).some((c) => c.trim() !== ""));
+}
+
+/** A span cut where `mark` stands in it. */
+function between(text: readonly string[], { start, end }: Span, mark: string): Span[] {
+  const spans: Span[] = [];
+  let from = start;
+  for (let at = start; at + mark.length <= end; at++) {
+    if (!Array.from(mark).every((c, i) => text[at + i] === c)) continue;
+    spans.push({ start: from, end: at });
+    from = at + mark.length;
+    at = from - 1;
+  }
+  spans.push({ start: from, end });
+  return spans;
+}
+
+/** A span before, in and after what is marked. */
+function split(text: readonly string[], { start, end }: Span, hit: Span): Piece[] {
+  const from = Math.min(Math.max(hit.start, start), end);
+  const to = Math.max(Math.min(hit.end, end), from);
+  const stretches = [
+    { text: text.slice(start, from).join(""), hit: false },
+    { text: text.slice(from, to).join(""), hit: true },
+    { text: text.slice(to, end).join(""), hit: false },
+  ];
+  return stretches.filter((piece) => piece.text !== "");
+}

@@ -1,0 +1,105 @@
+// What went wrong, for the person. The server says it in English, as precisely as it can; where another language is
+// spoken, the page's own sentence for its code comes first.
+
+import type { ErrorCode, Remark, RemarkCode } from "../api/events.ts";
+import { type Key, type PlainKey, say, spoken } from "./i18n/translate.ts";
+
+const PROBLEMS: Readonly<Record<ErrorCode, PlainKey>> = {
+  error: "problemInternal",
+  invalid_request: "problemInput",
+  invalid_input: "problemInput",
+  unauthorized: "keyTitle",
+  forbidden: "problemInput",
+  refused: "problemRefused",
+  not_found: "problemMissing",
+  method_not_allowed: "problemInput",
+  conflict: "problemConflict",
+  licence_asks: "problemLicence",
+  gone: "problemGone",
+  too_large: "problemLarge",
+  unreadable_file: "problemFile",
+  too_busy: "problemCrowd",
+  setup: "problemSetup",
+  settings: "problemSetup",
+  port_in_use: "problemSetup",
+  engine_missing: "problemSetup",
+  model_missing: "problemModel",
+  store: "problemStore",
+  upstream: "problemBroken",
+  engine_refused: "problemEngine",
+  engine_busy: "problemBusy",
+  engine_unavailable: "problemDown",
+  engine_broken: "problemBroken",
+};
+
+/** Why a question was answered in flash or in think. */
+const ROUTED = {
+  routed_short: "routedShort",
+  routed_long: "routedLong",
+  routed_code: "routedCode",
+  routed_numbers: "routedNumbers",
+} as const satisfies Partial<Record<RemarkCode, Key>>;
+
+const REMARKS: Readonly<Record<Exclude<RemarkCode, "language" | keyof typeof ROUTED>, PlainKey>> = {
+  history_trimmed: "leftOut",
+  not_saved: "notSaved",
+  answered_by: "answeredBy",
+  partly_read: "partlyRead",
+  unread: "fileUnread",
+  nothing_found: "nothingFits",
+  not_seen: "photoUnseen",
+  left_out: "photoCleaned",
+  web_auto: "webByItself",
+  web_off: "webIsOff",
+  web_late: "webLate",
+  web_unreachable: "webUnreachable",
+  web_refused: "webRefused",
+  stale: "webStale",
+  contradicted: "webContradicted",
+};
+
+/** A failure: its code, the server's sentence and, where there was one, the HTTP status. */
+export function problem(code: string, message: string, status = 500): string {
+  return said(known(PROBLEMS, code) ?? byStatus(status), message);
+}
+
+/** Something to know about an answer that `model` gave; `Foreign` says more of its language. */
+export function remark({ code, message }: Remark, model = ""): string {
+  return isRouted(code) ? say(ROUTED[code], { model }) : said(known(REMARKS, code), message);
+}
+
+/** Whether a remark says why the question was answered in flash or in think. */
+export function isRouted(code: string): code is keyof typeof ROUTED {
+  return Object.hasOwn(ROUTED, code);
+}
+
+/** A server that is newer than this page may say what it does not know. */
+function known(sentences: Readonly<Record<string, PlainKey>>, code: string): PlainKey | undefined {
+  return Object.hasOwn(sentences, code) ? sentences[code] : undefined;
+}
+
+function said(key: PlainKey | undefined, english: string): string {
+  return key === undefined || spoken() === "en" ? english : `${say(key)} ${say("problemDetail", { text: english })}`;
+}
+
+function byStatus(status: number): PlainKey {
+  switch (status) {
+    case 404:
+      return "problemMissing";
+    case 409:
+      return "problemConflict";
+    case 410:
+      return "problemGone";
+    case 413:
+      return "problemLarge";
+    case 429:
+      return "problemBusy";
+    case 502:
+      return "problemBroken";
+    case 503:
+    case 504:
+      return "problemDown";
+    default:
+      return status >= 400 && status < 500 ? "problemInput" : "problemInternal";
+  }
+}

@@ -1,0 +1,146 @@
+// Diagrams: a complete block of Mermaid becomes a picture, with its text one click away. The library is fetched with
+// the first one, into a frame that only draws; the page shows an image, in which nothing acts. A diagram is drawn
+// again when the page is dressed otherwise.
+
+import "./diagrams.css";
+import type { Draw, Drawing, Look } from "./diagramFrame.ts";
+import { say } from "../i18n/translate.ts";
+
+const LONGEST = 50_000;
+/** So many are kept, for turns that leave the page and come back. */
+const KEPT = 100;
+const AS_SVG = "data:image/svg+xml;charset=utf-8,";
+
+const drawings = new Map<string, Promise<Drawing>>();
+/** What each block was last drawn from. */
+const shown = new WeakMap<Element, string>();
+let frame: Promise<Draw | null> | undefined;
+
+/** Draws what the block says, unless that is what it shows. */
+export async function drawBlock(block: HTMLElement): Promise<void> {
+  const text = block.querySelector("code")?.textContent ?? "";
+  const look = now();
+  const key = JSON.stringify([look, text]);
+  if (text.trim() === "" || shown.get(block) === key) return;
+  shown.set(block, key);
+  if (block.querySelector(".diagram") === null) tell(block, say("diagramDrawing"));
+  const drawing = text.length > LONGEST ? { fault: say("problemLarge") } : await drawn(key, text, look);
+  if (shown.get(block) !== key) return;
+  if ("fault" in drawing) wrong(block, drawing.fault);
+  else show(block, drawing);
+}
+
+async function drawn(key: string, text: string, look: Look): Promise<Drawing> {
+  if (drawings.size > KEPT) drawings.clear();
+  const known = drawings.get(key) ?? ask(text, look);
+  drawings.set(key, known);
+  return known;
+}
+
+async function ask(text: string, look: Look): Promise<Drawing> {
+  frame ??= open();
+  const draw = await frame;
+  if (draw !== null) return draw(text, look);
+  frame = undefined;
+  drawings.clear();
+  return { fault: say("unreached") };
+}
+
+/** The frame's hand, or null where it could not be fetched. */
+function open(): Promise<Draw | null> {
+  const made = document.createElement("iframe");
+  made.title = say("diagram");
+  made.className = "drawing-board";
+  made.tabIndex = -1;
+  made.ariaHidden = "true";
+  made.src = "/diagram";
+  document.body.append(made);
+  return new Promise((resolve) => {
+    made.onload = () => {
+      const window = made.contentDocument?.defaultView as { readonly draw?: Draw } | null | undefined;
+      if (window?.draw === undefined) made.remove();
+      resolve(window?.draw ?? null);
+    };
+  });
+}
+
+function show(block: HTMLElement, { svg, title }: Extract<Drawing, { svg: string }>): void {
+  told(block)?.remove();
+  const name = title === "" ? say("diagram") : `${say("diagram")}: ${title}`;
+  const src = AS_SVG + encodeURIComponent(svg);
+  const known = block.querySelector<HTMLImageElement>(".diagram img");
+  if (known !== null) {
+    known.src = src;
+    known.alt = name;
+    return;
+  }
+  const picture = document.createElement("button");
+  picture.type = "button";
+  picture.className = "picture";
+  picture.dataset["do"] = "enlarge";
+  picture.ariaLabel = say("enlarge", { name });
+  const image = Object.assign(document.createElement("img"), { src, alt: name });
+  picture.append(image);
+  const holder = document.createElement("div");
+  holder.className = "diagram";
+  holder.append(picture);
+  block.append(holder);
+  block.querySelector(".tools")?.prepend(tool("diagram", say("diagramSource")), tool("svg", say("diagramSave")));
+  block.classList.add("drawn");
+}
+
+/** Says why there is no picture; the text is what there is to see. */
+function wrong(block: HTMLElement, reason: string): void {
+  shown.delete(block);
+  for (const made of block.querySelectorAll(".diagram, [data-do=diagram], [data-do=svg]")) made.remove();
+  block.classList.remove("drawn");
+  tell(block, say("diagramWrong", { reason }));
+}
+
+function tell(block: HTMLElement, text: string): void {
+  const line = told(block) ?? document.createElement("p");
+  line.className = "told";
+  line.role = "status";
+  line.textContent = text;
+  block.append(line);
+}
+
+function told(block: HTMLElement): Element | null {
+  return block.querySelector(":scope > .told");
+}
+
+function tool(does: string, label: string): HTMLButtonElement {
+  const button = Object.assign(document.createElement("button"), { type: "button", textContent: label });
+  button.dataset["do"] = does;
+  return button;
+}
+
+/** What the tokens are at the moment. */
+function now(): Look {
+  const probe = document.createElement("span");
+  document.body.append(probe);
+  const colour = (token: string) => {
+    probe.style.color = `var(--${token})`;
+    return hex(getComputedStyle(probe).color);
+  };
+  const tones = ["accent", "code-quoted", "code-name", "code-word", "code-number", "ink-quiet"].map(colour);
+  const [paper, ink] = [colour("code"), colour("ink")];
+  const names = { raised: "bubble", low: "paper-low", soft: "ink-soft", line: "line-strong", note: "mark" } as const;
+  const named = Object.fromEntries(Object.entries(names).map(([name, token]) => [name, colour(token)])) as Record<keyof typeof names, string>;
+  probe.style.fontFamily = "var(--sans)";
+  const { fontFamily, fontSize } = getComputedStyle(probe);
+  probe.remove();
+  return { dark: paper < ink, paper, ink, ...named, tones, font: fontFamily, size: fontSize };
+}
+
+/** `rgb(43, 33, 27)` as `#2b211b`; of two greys the darker one is the lesser. */
+function hex(colour: string): string {
+  return `#${[...colour.matchAll(/\d+/g)].slice(0, 3).map(([part]) => Number(part).toString(16).padStart(2, "0")).join("")}`;
+}
+
+function renew(): void {
+  for (const block of document.querySelectorAll<HTMLElement>(".code:has(.diagram)")) void drawBlock(block);
+}
+
+new MutationObserver(renew).observe(document.documentElement, { attributeFilter: ["data-theme", "data-contrast", "data-text"] });
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", renew);

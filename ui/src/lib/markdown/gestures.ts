@@ -1,0 +1,120 @@
+// What the buttons within an answer do; render.ts made them.
+
+import { say } from "../i18n/translate.ts";
+import { put } from "../clipboard.ts";
+import { fileName } from "./codeLanguages.ts";
+
+const SHORTLY = 1500;
+
+export interface Gestures {
+  /** Show a picture in full. */
+  enlarge(picture: HTMLImageElement): void;
+  /** Show the source or the doubt with this key. */
+  source(key: string): void;
+}
+
+/** Does what the button or the link to a heading says that was clicked. */
+export async function act(root: HTMLElement, event: MouseEvent, { enlarge, source }: Gestures): Promise<void> {
+  if (!(event.target instanceof Element)) return;
+  const link = event.target.closest<HTMLAnchorElement>('a[href^="#"]');
+  if (link !== null) {
+    event.preventDefault(); // the page's own address names the conversation
+    return go(headed(root, link.getAttribute("href")?.slice(1) ?? ""));
+  }
+  const button = event.target.closest<HTMLButtonElement>("button[data-do]");
+  if (button === null) return;
+  switch (button.dataset["do"]) {
+    case "copy":
+      await put(codeOf(button));
+      return tellCopied(button);
+    case "csv":
+      await put(csv(button.closest(".table")?.querySelectorAll("tr") ?? []));
+      return tellCopied(button);
+    case "wrap":
+      return toggle(button, button.closest(".code")?.classList.toggle("wrapped") === true);
+    case "save":
+      return save(fileName(button.closest<HTMLElement>(".code")?.dataset["info"] ?? "", codeOf(button)), codeOf(button));
+    case "diagram": {
+      const drawn = button.closest(".code")?.classList.toggle("drawn") === true;
+      button.textContent = say(drawn ? "diagramSource" : "diagramShow");
+      return;
+    }
+    case "svg":
+      return save("diagram.svg", svgOf(button), "image/svg+xml");
+    case "note":
+      return go(root.querySelector<HTMLElement>(`.note[data-note="${CSS.escape(button.dataset["note"] ?? "")}" i]`));
+    case "back":
+      return go(root.querySelector<HTMLElement>(`.mark[data-note="${CSS.escape(button.closest<HTMLElement>(".note")?.dataset["note"] ?? "")}" i]`));
+    case "source":
+      return source(button.dataset["source"] ?? "");
+    case "enlarge": {
+      const picture = button.querySelector("img");
+      if (picture !== null) enlarge(picture);
+    }
+  }
+}
+
+function codeOf(button: Element): string {
+  return button.closest(".code")?.querySelector("code")?.textContent ?? "";
+}
+
+/** The picture of a diagram, which stands in its address. */
+function svgOf(button: Element): string {
+  const { src = "" } = button.closest(".code")?.querySelector<HTMLImageElement>(".diagram img") ?? {};
+  return decodeURIComponent(src.slice(src.indexOf(",") + 1));
+}
+
+function toggle(button: Element, pressed: boolean): void {
+  button.setAttribute("aria-pressed", String(pressed));
+}
+
+function tellCopied(button: HTMLElement): void {
+  const label = button.textContent;
+  if (label === say("copied")) return;
+  button.textContent = say("copied");
+  setTimeout(() => {
+    button.textContent = label;
+  }, SHORTLY);
+}
+
+/** The heading that links call `name`: as GitHub has it, its words in small letters with hyphens between them. */
+function headed(root: HTMLElement, name: string): HTMLElement | null {
+  const wanted = name.toLowerCase();
+  const found = [...root.querySelectorAll<HTMLElement>("h1, h2, h3, h4, h5, h6")].find(({ textContent }) => named(textContent) === wanted);
+  found?.setAttribute("tabindex", "-1");
+  return found ?? null;
+}
+
+function named(heading: string): string {
+  return heading.trim().toLowerCase().replace(/[^\p{L}\p{N}\s_-]/gu, "").replace(/\s/g, "-");
+}
+
+function go(to: HTMLElement | null): void {
+  to?.scrollIntoView({ block: "nearest" });
+  to?.focus({ preventScroll: true });
+}
+
+/** The rows as RFC 4180 has them. */
+function csv(rows: Iterable<HTMLTableRowElement>): string {
+  const cell = (of: HTMLTableCellElement) => {
+    const text = wordsOf(of).trim();
+    return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+  };
+  return [...rows].map((row) => [...row.cells].map(cell).join(",")).join("\r\n");
+}
+
+/** What an element says, its formulas as TeX. */
+function wordsOf(element: Element): string {
+  const copy = element.cloneNode(true) as Element;
+  for (const math of copy.querySelectorAll<HTMLElement>(".math")) math.textContent = `$${math.dataset["tex"]}$`;
+  for (const line of copy.querySelectorAll("br")) line.replaceWith("\n");
+  return copy.textContent;
+}
+
+function save(name: string, text: string, type = "text/plain"): void {
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(new Blob([text], { type }));
+  link.download = name;
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
+}

@@ -1,0 +1,246 @@
+// Brings a part of the page up to date with HTML that has grown. What is unchanged stays in place, so that a
+// selection, a scroll position and a toggled button outlive the next word. Code and formulas are set when they
+// come near the part that is seen, and diagrams are drawn.
+
+import { clean } from "./sanitize.ts";
+import { controls, name } from "./escape.ts";
+import type { Run } from "./typesetting.ts";
+import { colour, formula, Unset } from "./typesetter.ts";
+
+const LONGEST_CODE = 200_000;
+/** Growing code is coloured again when it is so much longer, or has not grown for a while. */
+const GROWTH = 1.2;
+const LULL = 150;
+const FORMULAS = 3000;
+/** Marks a block of code that is complete and can be drawn. */
+const DIAGRAM = "diagram";
+
+export function patch(into: Element, html: string): void {
+  morph(into, clean(html));
+}
+
+function morph(into: Element, from: ParentNode): void {
+  let at = into.firstChild;
+  for (const fresh of [...from.childNodes]) {
+    if (at !== null && alike(at, fresh)) {
+      const kept = at;
+      at = at.nextSibling;
+      renew(kept, fresh);
+    } else {
+      into.insertBefore(fresh, at);
+      if (fresh instanceof Element) prepare(fresh);
+    }
+  }
+  while (at !== null) {
+    const gone = at;
+    at = at.nextSibling;
+    gone.remove();
+  }
+}
+
+function alike(kept: Node, fresh: Node): boolean {
+  if (kept.nodeName !== fresh.nodeName) return false;
+  if (!(kept instanceof HTMLElement && fresh instanceof HTMLElement)) return !(kept instanceof Element);
+  if (kept.classList.contains("code")) return kept.dataset["info"] === fresh.dataset["info"] && !(DIAGRAM in kept.dataset && !(DIAGRAM in fresh.dataset));
+  if (kept.classList.contains("math")) return formulaKey(kept) === formulaKey(fresh);
+  const { attributes } = fresh;
+  return kept.attributes.length === attributes.length && [...attributes].every(({ name, value }) => kept.getAttribute(name) === value);
+}
+
+function renew(kept: Node, fresh: Node): void {
+  if (kept instanceof CharacterData && fresh instanceof CharacterData) {
+    if (kept.data !== fresh.data) kept.data = fresh.data;
+  } else if (kept instanceof HTMLElement && fresh instanceof HTMLElement) {
+    if (kept.classList.contains("math")) return;
+    const code = kept.classList.contains("code") ? kept.querySelector("code") : null;
+    if (code === null) morph(kept, fresh);
+    else {
+      rewrite(code, fresh.querySelector("code")?.textContent ?? "");
+      if (!(DIAGRAM in fresh.dataset)) return;
+      kept.dataset[DIAGRAM] = "";
+      near.observe(kept);
+    }
+  }
+}
+
+/** Milliseconds of a frame for what was coloured or set meanwhile: words, keys and scrolling go before it. */
+const SHARE = 4;
+const waiting: (() => void)[] = [];
+
+/** Let `show` change the page in one of the next frames. */
+function inTurn(show: () => void): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const act = () => {
+      try {
+        resolve(show());
+      } catch (error) {
+        reject(error);
+      }
+    };
+    if (waiting.push(act) === 1) requestAnimationFrame(showSome);
+  });
+}
+
+function showSome(): void {
+  const end = performance.now() + SHARE;
+  do waiting.shift()?.();
+  while (waiting.length > 0 && performance.now() < end);
+  if (waiting.length > 0) requestAnimationFrame(showSome);
+}
+
+const near = new IntersectionObserver(
+  (entries) => {
+    for (const { isIntersecting, target } of entries) {
+      if (!isIntersecting || !(target instanceof HTMLElement)) continue;
+      near.unobserve(target);
+      if (target.classList.contains("math")) void setFormula(target);
+      else if (DIAGRAM in target.dataset) void setDiagram(target);
+      else void setCode(target);
+    }
+  },
+  { rootMargin: "600px" },
+);
+
+function prepare(fresh: Element): void {
+  const wanted = ".math, code[data-grammar], .code[data-diagram]";
+  const found = [...fresh.querySelectorAll<HTMLElement>(wanted)];
+  if (fresh instanceof HTMLElement && fresh.matches(wanted)) found.push(fresh);
+  for (const element of found) {
+    const made = element.classList.contains("math") ? formulas.get(formulaKey(element)) : undefined;
+    if (made === undefined) near.observe(element);
+    else showFormula(element, made);
+  }
+}
+
+/** What a formula was set as. */
+const formulas = new Map<string, Promise<string> | string>();
+
+function formulaKey(element: HTMLElement): string {
+  return `${element.classList.contains("display")} ${element.dataset["tex"]}`;
+}
+
+async function setFormula(element: HTMLElement): Promise<void> {
+  const key = formulaKey(element);
+  const { tex = "" } = element.dataset;
+  if (formulas.size > FORMULAS) formulas.clear();
+  const made = formulas.get(key) ?? formula(tex, element.classList.contains("display"));
+  formulas.set(key, made);
+  try {
+    const [html] = await Promise.all([made, import("./formulas.ts")]);
+    formulas.set(key, html);
+    await inTurn(() => showFormula(element, html));
+  } catch (error) {
+    if (!(error instanceof Unset)) throw error;
+    formulas.delete(key);
+    element.classList.add("wrong");
+    element.title = error.message;
+  }
+}
+
+function showFormula(element: HTMLElement, made: Promise<string> | string): void {
+  if (typeof made !== "string") {
+    void setFormula(element);
+    return;
+  }
+  const fragment = clean(made);
+  for (const styled of fragment.querySelectorAll<HTMLElement | SVGElement>("[data-style]")) {
+    for (const rule of (styled.dataset["style"] ?? "").split(";")) {
+      const [property = "", value = ""] = rule.split(":");
+      if (value !== "") styled.style.setProperty(property.trim(), value.trim());
+    }
+    delete styled.dataset["style"];
+  }
+  element.classList.add("set");
+  element.replaceChildren(fragment);
+}
+
+/** Where the part that draws cannot be fetched, because the server is gone or has been updated since, the text stays. */
+async function setDiagram(block: HTMLElement): Promise<void> {
+  const part = await import("./diagrams.ts").catch(() => null);
+  await part?.drawBlock(block);
+}
+
+/** How far a block of code is coloured. */
+interface Colouring {
+  length: number;
+  busy: boolean;
+  timer?: ReturnType<typeof setTimeout>;
+}
+const colourings = new WeakMap<Element, Colouring>();
+
+/** The code says `text` now. What was coloured of it stays so. */
+function rewrite(code: HTMLElement, text: string): void {
+  const before = code.textContent;
+  if (text === before) return;
+  if (text.startsWith(before)) code.append(...plain(text.slice(before.length)));
+  else code.replaceChildren(...plain(text));
+  const colouring = colourings.get(code);
+  if (colouring === undefined || colouring.busy) return;
+  clearTimeout(colouring.timer);
+  if (text.length > colouring.length * GROWTH || text.length < colouring.length) void setCode(code);
+  else colouring.timer = setTimeout(() => void setCode(code), LULL);
+}
+
+async function setCode(code: HTMLElement): Promise<void> {
+  const colouring = colourings.get(code) ?? { length: 0, busy: false };
+  colourings.set(code, colouring);
+  const text = code.textContent;
+  if (colouring.busy || text.length > LONGEST_CODE) return;
+  colouring.busy = true;
+  colouring.length = text.length;
+  try {
+    const runs = await colour(code.dataset["grammar"] ?? "", text);
+    await inTurn(() => {
+      if (code.textContent.startsWith(text)) paint(code, runs, text.length);
+    });
+  } catch (error) {
+    if (!(error instanceof Unset)) throw error;
+    return;
+  } finally {
+    colouring.busy = false;
+  }
+  if (code.textContent.length !== text.length) colouring.timer = setTimeout(() => void setCode(code), LULL);
+}
+
+/** Colours the first `length` characters of the code. Nodes that are right already stay. */
+function paint(code: HTMLElement, runs: readonly Run[], length: number): void {
+  const rest = code.textContent.slice(length);
+  const wanted = runs.flatMap(([text, kind]) => {
+    const pieces = controls(text).map((piece, i) => ({ text: piece, kind: i % 2 === 1 ? "control" : kind }));
+    return pieces.filter((piece) => piece.text !== "");
+  });
+  let at = code.firstChild;
+  let i = 0;
+  for (; at !== null; i++) {
+    const want = wanted[i];
+    const kind = at instanceof HTMLElement ? at.className : "";
+    if (want === undefined || kind !== want.kind || at.textContent !== want.text) break;
+    at = at.nextSibling;
+  }
+  while (at !== null) {
+    const gone = at;
+    at = at.nextSibling;
+    gone.remove();
+  }
+  code.append(...wanted.slice(i).map(({ text, kind }) => (kind === "control" ? control(text) : kind === "" ? text : span(text, kind))));
+  code.append(...plain(rest));
+}
+
+function plain(text: string): (Node | string)[] {
+  return controls(text).flatMap((piece, i) => (piece === "" ? [] : [i % 2 === 1 ? control(piece) : piece]));
+}
+
+function span(text: string, kind: string): HTMLElement {
+  const made = document.createElement("span");
+  made.className = kind;
+  made.textContent = text;
+  return made;
+}
+
+function control(c: string): HTMLElement {
+  const made = document.createElement("bdi");
+  made.className = "control";
+  made.dataset["code"] = name(c);
+  made.textContent = c;
+  return made;
+}

@@ -1,0 +1,24 @@
+// Saved prompts: what they are called, and the `{{variables}}` in them that are asked for before they are inserted.
+
+import type { PlainKey } from "./i18n/translate.ts";
+import type { Prompt } from "../state/preferences.svelte.ts";
+
+const VARIABLE = /\{\{\s*([^{}]{1,60}?)\s*\}\}/g;
+const NAME = /^[^\s/]{1,40}$/u;
+
+/** The names that stand in double braces, each once, in their order. */
+export function variables(text: string): string[] {
+  return [...new Set([...text.matchAll(VARIABLE)].map(([, name]) => name ?? ""))];
+}
+
+/** The text with its variables filled in; one that was left blank leaves nothing. */
+export function filled(text: string, values: Readonly<Record<string, string>>): string {
+  return text.replace(VARIABLE, (_, name: string) => values[name] ?? "");
+}
+
+/** What is wrong with a prompt among `others`. */
+export function fault({ name, text }: Prompt, others: readonly Prompt[]): PlainKey | null {
+  if (!NAME.test(name)) return "promptNameWrong";
+  if (others.some((other) => other.name.toLowerCase() === name.toLowerCase())) return "promptNameTaken";
+  return text.trim() === "" ? "promptEmpty" : null;
+}

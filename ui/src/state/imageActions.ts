@@ -1,0 +1,37 @@
+// What a person does to have pictures: switch the composer to them, edit one, vary it, enlarge it.
+
+import type { Picture } from "../lib/images.ts";
+import type { App } from "./app.svelte.ts";
+import { say } from "../lib/i18n/translate.ts";
+
+/** Have pictures drawn of the next message, or words again. */
+export function switchDrawing({ current, pictures }: App): void {
+  current.draw(current.drawing === null ? pictures.last : null);
+}
+
+/** Have a picture edited: in the conversation that it belongs to, or in a new one. */
+export function editPicture(app: App, picture: Picture): void {
+  const drawing = app.pictures.edited(picture.id, picture.model);
+  if (drawing === null) return;
+  if (picture.conversation !== null) app.open(picture.conversation);
+  else if (app.page !== "chat") app.begin();
+  app.current.draw(drawing);
+  toComposer();
+}
+
+/** Show where a picture was made. */
+export function toConversation(app: App, { conversation }: Picture): void {
+  if (conversation !== null) app.open(conversation);
+}
+
+/** Into the text field, once the page shows it. */
+export function toComposer(): void {
+  requestAnimationFrame(() => document.getElementById("composer")?.focus());
+}
+
+/** Why pictures cannot be had here; null where they can, or where that is not known yet: the server then says so. */
+export function undrawable({ current, pictures }: App): string | null {
+  if (current.temporary) return say("drawTemporary");
+  if (pictures.ready.length > 0 || !pictures.known) return null;
+  return say("useImageNot");
+}

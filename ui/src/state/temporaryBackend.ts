@@ -1,0 +1,157 @@
+// A temporary chat: its tree lives in this tab's memory alone, and the server answers without keeping a word.
+
+import { type Api, ApiError, type Backend } from "../api/client.ts";
+import type { Accepted, Answering, Changes, Remembered, Tree, Turn } from "../api/types.ts";
+import type { Conversation, Event, Message } from "../api/events.ts";
+import { END } from "../api/events.ts";
+import { fold, words } from "../api/fold.ts";
+import { say } from "../lib/i18n/translate.ts";
+import { Parser } from "../api/sse.ts";
+import { question } from "../lib/userMessage.ts";
+import { branch, leafUnder, siblings } from "../lib/messageTree.ts";
+
+/** An answer as it comes, with every event so far. */
+interface Run {
+  readonly id: string;
+  readonly log: Event[];
+  readonly cut: AbortController;
+  readonly waiting: Set<() => void>;
+}
+
+/** Stands where the server stands for a conversation that is kept. */
+export class Temporary implements Backend {
+  readonly #api: Api;
+  readonly #messages = new Map<string, Message>();
+  #leaf: string | null = null;
+  #how: Remembered = { model: null, mode: null, web: null };
+  #run: Run | null = null;
+
+  constructor(api: Api) {
+    this.#api = api;
+  }
+
+  async conversation(id: string): Promise<Tree> {
+    const messages = [...this.#messages.values()];
+    const run = this.#run;
+    return { conversation: this.#values(id), messages, running: run === null || ended(run) ? null : run.id };
+  }
+
+  async change(id: string, { leaf, ...how }: Changes): Promise<Conversation> {
+    if (leaf !== undefined) this.#leaf = leaf;
+    this.#how = { ...this.#how, ...how };
+    return this.#values(id);
+  }
+
+  /** Take a message away with all that follows it; what stands beside it is shown then, or what it followed. */
+  async removeMessage(id: string, message: string): Promise<Conversation> {
+    const parent = this.#messages.get(message)?.parent ?? null;
+    const gone = new Set([message]);
+    for (const { id: other, parent: under } of this.#messages.values()) if (under !== null && gone.has(under)) gone.add(other);
+    for (const other of gone) this.#messages.delete(other);
+    const beside = [...this.#messages.values()].findLast((other) => other.parent === parent);
+    this.#leaf = beside === undefined ? parent : leafUnder(siblings(this.#messages), beside.id);
+    return this.#values(id);
+  }
+
+  /** Does nothing: the engine hears of it when it is asked. */
+  async prefill(): Promise<void> {}
+
+  begin(id: string, turn: Turn, how: Remembered): Promise<Accepted> {
+    this.#how = how;
+    return this.turn(id, turn);
+  }
+
+  async turn(id: string, turn: Turn): Promise<Accepted> {
+    const question = this.#question(id, turn);
+    const path = branch(new Map(this.#messages).set(question.id, question), question.id);
+    const said = path.map((message) => ({ role: message.role, text: words(message) })).filter(({ text }) => text !== "");
+    const cut = new AbortController();
+    const { model, mode, web } = turn;
+    const body = { messages: said, ...(model !== undefined && { model }), ...(mode !== undefined && { mode }), ...(web !== undefined && { web }) } as Answering;
+    const events = read(await this.#api.answer(body, cut.signal));
+    const { value: first } = await events.next();
+    if (first?.type !== "run.started") throw new ApiError(0, "unreachable", say("temporaryLost"));
+    const started = { ...first, conversation: id, parent: question.id };
+    const run = { id: first.run, log: [started], cut, waiting: new Set<() => void>() };
+    this.#messages.set(question.id, question).set(started.message, fold(null, started));
+    this.#leaf = started.message;
+    this.#run = run;
+    void this.#grow(run, events);
+    return { run: run.id, message: question.id, answer: started.message, model: started.model };
+  }
+
+  async stop(id: string): Promise<void> {
+    const run = this.#run;
+    if (run?.id !== id) return;
+    add(run, [{ type: "run.stopped", seq: run.log.length + 1 }]);
+    run.cut.abort();
+  }
+
+  async events(id: string, after: number, signal: AbortSignal): Promise<Response> {
+    const run = this.#run;
+    if (run?.id !== id) return new Response(null, { status: 404 });
+    const encoder = new TextEncoder();
+    let at = after;
+    const start = (controller: ReadableStreamDefaultController<Uint8Array>) =>
+      signal.addEventListener("abort", () => controller.error(signal.reason));
+    const pull = async (controller: ReadableStreamDefaultController<Uint8Array>) => {
+      while (run.log.length <= at) await new Promise<void>((resolve) => run.waiting.add(resolve));
+      const news = run.log.slice(at);
+      at = run.log.length;
+      if (signal.aborted) return;
+      controller.enqueue(encoder.encode(news.map((event) => `data: ${JSON.stringify(event)}\n\n`).join("")));
+      if (ended(run)) controller.close();
+    };
+    return new Response(new ReadableStream({ start, pull }));
+  }
+
+  async #grow(run: Run, events: AsyncGenerator<Event>): Promise<void> {
+    try {
+      for await (const event of events) {
+        if (ended(run)) break;
+        add(run, [event]);
+      }
+    } catch (error) {
+      if (!run.cut.signal.aborted && !(error instanceof TypeError)) throw error;
+    }
+    if (!ended(run)) {
+      add(run, [{ type: "run.failed", seq: run.log.length + 1, code: "unreachable", message: say("temporaryLost") }]);
+    }
+    const message = run.log.reduce<Message | null>(fold, null);
+    if (message !== null) this.#messages.set(message.id, message);
+  }
+
+  #values(id: string): Conversation {
+    const rest = { owner: "", title: "", created: 0, updated: 0, pinned: false, archived: false, tags: [] };
+    return { id, leaf: this.#leaf, ...this.#how, ...rest };
+  }
+
+  /** The message that is to be answered, which may be there already. */
+  #question(conversation: string, turn: Turn): Message {
+    if ("text" in turn) return question(conversation, { id: turn.id, parent: turn.parent, text: turn.text });
+    const id = "retry" in turn ? turn.retry : this.#messages.get(turn.continue)?.parent;
+    const found = this.#messages.get(id ?? "");
+    if (found === undefined) throw new ApiError(404, "not_found", say("gone"));
+    return found;
+  }
+}
+
+function add(run: Run, events: readonly Event[]): void {
+  run.log.push(...events);
+  for (const wake of run.waiting) wake();
+  run.waiting.clear();
+}
+
+function ended(run: Run): boolean {
+  return END.has(run.log.at(-1)?.type ?? "");
+}
+
+async function* read(response: Response): AsyncGenerator<Event> {
+  const parser = new Parser();
+  const reader = response.body?.getReader();
+  for (;;) {
+    const piece = await reader?.read();
+    if (piece === undefined || piece.done) return;
+    for (const frame of parser.feed(piece.value)) yield JSON.parse(frame.data) as Event;
+  }
+}

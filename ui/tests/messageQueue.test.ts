@@ -1,0 +1,76 @@
+// Messages that wait: their order, and tabs that change the line at the same time.
+
+import assert from "node:assert/strict";
+import { beforeEach, test, vi } from "vitest";
+import { Queue } from "../src/state/messageQueue.svelte.ts";
+
+const message = (id: string) => ({ id, text: `say ${id}`, files: [], libraries: [] });
+const line = (queue: Queue) => queue.items.map(({ id }) => id).join("");
+
+beforeEach(() => localStorage.clear());
+
+function filled(): Queue {
+  const queue = new Queue("conv");
+  for (const id of "abc") queue.add(message(id));
+  return queue;
+}
+
+test("what came first goes first, unless the person wants another order", () => {
+  const queue = filled();
+  assert.equal(line(queue), "abc");
+  queue.move("c", -1);
+  assert.equal(line(queue), "acb");
+  queue.move("a", -1);
+  queue.move("b", 1);
+  assert.equal(line(queue), "acb");
+  queue.hasten("b");
+  assert.equal(line(queue), "bac");
+  queue.hasten("b");
+  queue.add(message("d"));
+  assert.equal(line(queue), "bacd");
+});
+
+test("a page that is opened anew finds the line as it was", () => {
+  const queue = filled();
+  queue.move("a", 1);
+  queue.change("c", "other words");
+  const again = new Queue("conv");
+  assert.deepEqual(again.items, queue.items);
+  assert.equal(again.items[2]?.text, "other words");
+  assert.equal(line(new Queue("other")), "");
+});
+
+test("two tabs that change it at the same time lose nothing and take nothing twice", () => {
+  const [one, other] = [filled(), new Queue("conv")];
+  one.add(message("x"));
+  other.add(message("y"));
+  one.refresh();
+  assert.deepEqual([...line(one)].toSorted(), [..."abcxy"]);
+  assert.equal(one.take("a")?.text, "say a");
+  assert.equal(other.take("a"), undefined);
+  assert.equal(other.change("a", "too late"), false);
+  assert.equal(line(other).includes("a"), false);
+});
+
+test("with a full storage it waits in the page's memory, and says so", () => {
+  const full = vi.spyOn(localStorage, "setItem").mockImplementation(() => {
+    throw new DOMException("full", "QuotaExceededError");
+  });
+  const queue = filled();
+  assert.equal(line(queue), "abc");
+  assert.equal(queue.kept, false);
+  assert.deepEqual(Object.keys(localStorage), []);
+  full.mockRestore();
+  for (const id of "abc") assert.equal(queue.take(id)?.id, id);
+  assert.equal(line(queue), "");
+  queue.refresh();
+  assert.equal(queue.kept, true);
+});
+
+test("the line of a temporary chat is stored nowhere", () => {
+  const queue = new Queue("conv", false);
+  queue.add(message("a"));
+  queue.refresh();
+  assert.equal(line(queue), "a");
+  assert.deepEqual(Object.keys(localStorage), []);
+});
