@@ -53,6 +53,7 @@ check: types page ## Formatting, lint, types, generated files
 	@$(VENV)/bin/ruff format --check
 	@$(VENV)/bin/ruff check
 	@$(VENV)/bin/python -m eclair.server.typescript | diff - ui/src/api/events.ts
+	@$(SCHEMA) | diff - ui/src/api/schema.ts
 	@$(VENV)/bin/eclair config --markdown | diff - docs/configuration.md
 	@$(VENV)/bin/eclair models --markdown | diff - <(sed '1,/^<!-- written by .eclair models/d; /^<!-- end/,$$d' docs/engines.md)
 
@@ -61,6 +62,11 @@ types: $(VENV)/.dev
 
 page: $(VENV)/.app
 	@$(BUILD)/bin/python hatch_build.py check
+
+generate: $(VENV)/.app ## Write the generated files anew
+	@$(VENV)/bin/python -m eclair.server.typescript >$(BUILD)/events.ts && cp $(BUILD)/events.ts ui/src/api/
+	@$(SCHEMA) >$(BUILD)/schema.ts && cp $(BUILD)/schema.ts ui/src/api/
+SCHEMA = $(VENV)/bin/python -m eclair.server.typescript openapi | $(BUILD)/bin/python hatch_build.py types
 
 format: $(VENV)/.dev ## Format the Python code
 	@$(VENV)/bin/ruff check --fix-only

@@ -3,7 +3,8 @@ brings.
 
 Runs before a wheel is packed, an editable one too, and does nothing when the sources are those of the last build. A
 source distribution carries what was built, so that a wheel made from it needs no registry.
-`python hatch_build.py check` checks the page's types instead.
+`python hatch_build.py check` checks the page's types instead; `python hatch_build.py types` turns the OpenAPI
+document on its input into TypeScript.
 """
 
 # hatchling is installed where packages are built, not where types are checked.
@@ -77,13 +78,21 @@ def check(root: Path) -> None:
     _node(ui, ui / "node_modules" / "typescript" / "bin" / "tsc", "-p", "worker")
 
 
+def types(root: Path) -> None:
+    """Write the TypeScript of the OpenAPI document on standard input to standard output."""
+    ui = root / "ui"
+    install(ui)
+    tool = ui / "node_modules" / "openapi-typescript" / "bin" / "cli.js"
+    _node(ui, tool, "--immutable", "--default-non-nullable", "false")
+
+
 def install(ui: Path) -> None:
     """Install the locked dependencies of the page or of the drawings, unless they are those of the last time."""
     lock = hashlib.sha256((ui / "package-lock.json").read_bytes()).hexdigest()
     stamp = ui / "node_modules" / ".lock"
     if stamp.is_file() and stamp.read_text() == lock:
         return
-    print("Installing what the page is built with…", flush=True)
+    print("Installing what the page is built with…", file=sys.stderr, flush=True)
     _node(ui, _home() / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js", "ci", "--loglevel", "error")
     stamp.write_text(lock)
 
@@ -124,6 +133,8 @@ if __name__ == "__main__":
     here = Path(__file__).resolve().parent
     if sys.argv[1:] == ["check"]:
         check(here)
+    elif sys.argv[1:] == ["types"]:
+        types(here)
     else:
         build(here)
         build_drawings(here)

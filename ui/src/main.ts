@@ -1,22 +1,23 @@
 import "./styles/tokens.css";
 import "./styles/base.css";
 import { mount } from "svelte";
-import { Api } from "./api/client.ts";
+import { Api } from "./api/api.ts";
 import App from "./App.svelte";
 import { App as State } from "./state/app.svelte.ts";
 import { Preferences } from "./state/preferences.svelte.ts";
+import { explain } from "./lib/errors.ts";
 
 /** Not awaited where the module is evaluated: what it loads needs this very module, and each would wait for the other. */
 async function begin(target: HTMLElement): Promise<void> {
   const shared = /^\/s\/([\w-]+)$/.exec(location.pathname)?.[1];
   if (shared !== undefined) {
-    await new Preferences(new Api(null, async () => null)).begin();
+    await new Preferences(new Api({ key: null, askKey: async () => null, explain })).begin();
     const { default: Shared } = await import("./features/shared/SharedPage.svelte");
     mount(Shared, { target, props: { id: shared } });
     return;
   }
   if (location.pathname === "/made") {
-    await new Preferences(new Api(null, async () => null)).begin();
+    await new Preferences(new Api({ key: null, askKey: async () => null, explain })).begin();
     const { default: Made } = await import("./features/provenance/ProvenancePage.svelte");
     mount(Made, { target });
     return;

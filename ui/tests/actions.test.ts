@@ -4,9 +4,9 @@ import assert from "node:assert/strict";
 import { test } from "vitest";
 import { en } from "../src/lib/i18n/en.ts";
 import { ACTIONS, actionFor, keysFor } from "../src/state/actions.ts";
-import { allowed, type Pressed, parts, pressed, writes } from "../src/lib/shortcuts.ts";
+import { isAllowed, keyParts, type KeyPress, pressedKeys, typesText } from "../src/lib/shortcuts.ts";
 
-function press(keys: string, more: Partial<Pressed> = {}): Pressed {
+function press(keys: string, more: Partial<KeyPress> = {}): KeyPress {
   const names = new Set(keys.split(" ").slice(0, -1));
   const key = keys.split(" ").at(-1) ?? "";
   return {
@@ -28,7 +28,7 @@ test("every action has a text and an id, and no two share their keys", () => {
   for (const all of [ACTIONS.map(({ id }) => id), ACTIONS.map(({ label }) => label), given]) {
     assert.deepEqual(all.toSorted(), [...new Set(all)].toSorted());
   }
-  for (const keys of given) assert.ok(keys === "Escape" || allowed(keys), keys);
+  for (const keys of given) assert.ok(keys === "Escape" || isAllowed(keys), keys);
 });
 
 test("keys that the person chose take the place of an action's own; none are none", () => {
@@ -42,7 +42,7 @@ test("keys that the person chose take the place of an action's own; none are non
 });
 
 test("keys are read as they are written, on every system and layout", () => {
-  const read: [Pressed, boolean, string][] = [
+  const read: [KeyPress, boolean, string][] = [
     [press("ctrl k"), false, "Mod+K"],
     [press("meta k"), true, "Mod+K"],
     [press("ctrl k"), true, "Ctrl+K"],
@@ -60,13 +60,13 @@ test("keys are read as they are written, on every system and layout", () => {
     [press("Dead"), false, ""],
     [press("a", { isComposing: true }), false, ""],
   ];
-  for (const [event, mac, keys] of read) assert.equal(pressed(event, mac), keys, JSON.stringify(event));
-  for (const keys of ["Mod+Shift+O", "Mod++", "+", "?", "Shift+Escape"]) assert.equal(parts(keys).join("+"), keys);
+  for (const [event, mac, keys] of read) assert.equal(pressedKeys(event, mac), keys, JSON.stringify(event));
+  for (const keys of ["Mod+Shift+O", "Mod++", "+", "?", "Shift+Escape"]) assert.equal(keyParts(keys).join("+"), keys);
 });
 
 test("keys that write or that the browser needs are left alone", () => {
-  for (const keys of ["A", "Shift+A", "?", "Space"]) assert.ok(writes(keys), keys);
-  for (const keys of ["Mod+A", "Escape", "Alt+X"]) assert.ok(!writes(keys), keys);
-  for (const keys of ["Mod+T", "Mod+C", "Tab", "Shift+Tab", "Enter", "Escape"]) assert.ok(!allowed(keys), keys);
-  for (const keys of ["Mod+K", "Mod+Enter", "?", "Shift+Escape"]) assert.ok(allowed(keys), keys);
+  for (const keys of ["A", "Shift+A", "?", "Space"]) assert.ok(typesText(keys), keys);
+  for (const keys of ["Mod+A", "Escape", "Alt+X"]) assert.ok(!typesText(keys), keys);
+  for (const keys of ["Mod+T", "Mod+C", "Tab", "Shift+Tab", "Enter", "Escape"]) assert.ok(!isAllowed(keys), keys);
+  for (const keys of ["Mod+K", "Mod+Enter", "?", "Shift+Escape"]) assert.ok(isAllowed(keys), keys);
 });

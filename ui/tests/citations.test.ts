@@ -2,14 +2,14 @@
 
 import assert from "node:assert/strict";
 import { test } from "vitest";
-import { withSources } from "../src/lib/answer.ts";
-import { placeOf } from "../src/lib/documents.ts";
+import { answerMarkdown } from "../src/lib/answer.ts";
+import { passageLocation } from "../src/lib/documents.ts";
+import { withMarks } from "../src/lib/markdown/citations.ts";
+import { renderDocument } from "../src/lib/markdown/render.ts";
+import { userMessage } from "../src/lib/userMessage.ts";
+import { citationSource } from "../src/state/source.ts";
 import type { Citation, Doubt, Message, Passage } from "../src/api/events.ts";
 import { Blocks } from "../src/lib/markdown/blocks.ts";
-import { marked } from "../src/lib/markdown/citations.ts";
-import { whole } from "../src/lib/markdown/render.ts";
-import { question } from "../src/lib/userMessage.ts";
-import { ofCitation } from "../src/state/source.ts";
 import { random } from "./random.ts";
 
 const MARK = /<sup class="source"><button[^>]*data-source="([cd]\d+)"[^>]*>([^<]*)<\/button><\/sup>/g;
@@ -31,12 +31,12 @@ function cites(text: string, sentence: string, number: number): Citation {
 }
 
 function answer(text: string, citations: readonly Citation[], doubts: readonly Doubt[] = []): Message {
-  const base = question("conv", { id: "a", parent: "q", text });
+  const base = userMessage("conv", { id: "a", parent: "q", text });
   return { ...base, role: "assistant", citations, doubts, passages: [1, 2, 3].map(passage) };
 }
 
 function rendered(text: string, citations: readonly Citation[], doubts: readonly Doubt[] = []): string {
-  return whole(marked(text, answer(text, citations, doubts), 0)).replace(MARK, "⟦$1:$2⟧").trim();
+  return renderDocument(withMarks(text, answer(text, citations, doubts), 0)).replace(MARK, "⟦$1:$2⟧").trim();
 }
 
 function one(text: string, sentence: string): string {
@@ -68,24 +68,24 @@ test("emphasis, links, lists, headings, tables and breaks mean what they meant",
 
 test("a source is placed where its quote begins", () => {
   const long = { ...passage(3), end: 60, breaks: [{ page: 5, label: null, start: 20 }, { page: 6, label: "iv", start: 40 }] };
-  assert.deepEqual([0, 20, 45].map((at) => placeOf(long, at)), ["report.pdf, page 4", "report.pdf, page 5", "report.pdf, page iv"]);
-  assert.equal(placeOf({ ...long, label: "", breaks: [], heading: ["Town", "Fees"] }, 45), "report.pdf, Fees");
-  assert.equal(placeOf({ ...long, label: "", breaks: [], member: "a/b.txt" }), "report.pdf › a/b.txt");
+  assert.deepEqual([0, 20, 45].map((at) => passageLocation(long, at)), ["report.pdf, page 4", "report.pdf, page 5", "report.pdf, page iv"]);
+  assert.equal(passageLocation({ ...long, label: "", breaks: [], heading: ["Town", "Fees"] }, 45), "report.pdf, Fees");
+  assert.equal(passageLocation({ ...long, label: "", breaks: [], member: "a/b.txt" }), "report.pdf › a/b.txt");
   const message = { passages: [long] } as unknown as Message;
-  assert.equal(ofCitation(message, { ...cites("It was.", "It was.", 3), quote_start: 45, page: 6, label: "iv" })?.page, 6);
+  assert.equal(citationSource(message, { ...cites("It was.", "It was.", 3), quote_start: 45, page: 6, label: "iv" })?.page, 6);
 });
 
 test("where Markdown reads more than text nothing is put", () => {
   const code = "```py\nx = 1\n```\n";
-  assert.equal(one(code, "```py\nx = 1\n```"), whole(code).trim());
-  assert.equal(one("$$\nx\n$$", "$$\nx\n$$"), whole("$$\nx\n$$").trim());
+  assert.equal(one(code, "```py\nx = 1\n```"), renderDocument(code).trim());
+  assert.equal(one("$$\nx\n$$", "$$\nx\n$$"), renderDocument("$$\nx\n$$").trim());
   assert.doesNotMatch(one("```\nx = 1.\n```\n", "x = 1."), /⟦|\ufffc/);
 });
 
 test("the sign itself is no text", () => {
   const text = "It \ufffcc0.3\ufffc rose\ufffc. It fell.";
   assert.equal(one(text, "It \ufffcc0.3\ufffc rose\ufffc."), "<p>It c0.3 rose.⟦c0:3⟧ It fell.</p>");
-  assert.equal(whole("`a\ufffcc0.3\ufffcb`"), "<p><code>ab</code></p>\n");
+  assert.equal(renderDocument("`a\ufffcc0.3\ufffcb`"), "<p><code>ab</code></p>\n");
 });
 
 test("several sources stand in the order of their numbers, doubts after them", () => {
@@ -116,24 +116,24 @@ test("an answer that grows is rendered as the whole is, marks that come late inc
       text += `${i % 4 === 0 ? "- " : ""}${sentence}${i % 4 === 3 ? "\n\n" : " "}`;
       waiting.push({ ...cites(sentence, sentence, 1 + (i % 3)), start, end: start + Array.from(sentence).length });
       if (next() < 0.5) citations.push(...waiting.splice(0, 1));
-      const shown = blocks.update(marked(text, answer(text, citations), 0)).map(({ html }) => html);
-      assert.equal(shown.join(""), whole(marked(text, answer(text, citations), 0)));
+      const shown = blocks.update(withMarks(text, answer(text, citations), 0)).map(({ html }) => html);
+      assert.equal(shown.join(""), renderDocument(withMarks(text, answer(text, citations), 0)));
     }
   }
 });
 
 test("an answer is copied with its sources as footnotes", () => {
   const text = "It rose. It fell.";
-  assert.equal(withSources(answer(text, [cites(text, "It fell.", 2)])), "It rose. It fell.[^2]\n\n[^2]: report.pdf, page 4: “It was so.”\n");
+  assert.equal(answerMarkdown(answer(text, [cites(text, "It fell.", 2)])), "It rose. It fell.[^2]\n\n[^2]: report.pdf, page 4: “It was so.”\n");
   const own = "It rose.[^1]\n\n[^1]: Mine.";
-  assert.match(withSources(answer(own, [cites(own, "It rose.", 2)])), /^It rose\.\[\^s2\]\[\^1\]\n\n\[\^1\]: Mine\.\n\n\[\^s2\]: report/);
-  assert.equal(withSources(answer(text, [])), text);
+  assert.match(answerMarkdown(answer(own, [cites(own, "It rose.", 2)])), /^It rose\.\[\^s2\]\[\^1\]\n\n\[\^1\]: Mine\.\n\n\[\^s2\]: report/);
+  assert.equal(answerMarkdown(answer(text, [])), text);
 });
 
 test("a source of the web is copied with its address and its date, and its words make no link or picture", () => {
   const text = "It rose.";
   const base = answer(text, [{ ...cites(text, text, 2), quote: "It [was](x)  so." }]);
-  const of = (web: Partial<Passage>) => withSources({ ...base, passages: [{ ...passage(2), ...web }] });
+  const of = (web: Partial<Passage>) => answerMarkdown({ ...base, passages: [{ ...passage(2), ...web }] });
   const web = { name: "![A](http://evil.example/b.png) <i>", url: "https://www.example.org/a b?q=<1>", published: "2026-11-24" };
   assert.equal(
     of(web),

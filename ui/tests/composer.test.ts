@@ -3,10 +3,10 @@
 import assert from "node:assert/strict";
 import { test } from "vitest";
 import { ApiError } from "../src/api/client.ts";
-import { decompose } from "../src/lib/fencedFiles.ts";
-import { type Receiver, Sending } from "../src/state/uploads.svelte.ts";
-import { asked, matching } from "../src/features/composer/trigger.ts";
-import type { FileState } from "../src/lib/documents.ts";
+import { splitFencedFiles } from "../src/lib/fencedFiles.ts";
+import { Uploads, type UploadTarget } from "../src/state/uploads.svelte.ts";
+import { findTrigger, matchOptions } from "../src/features/composer/trigger.ts";
+import type { FileState } from "../src/api/files.ts";
 
 /** A message as pages made it that knew no files. */
 function compose(words: string, files: readonly (readonly [name: string, language: string, text: string])[]): string {
@@ -19,22 +19,22 @@ function compose(words: string, files: readonly (readonly [name: string, languag
 }
 
 test("a command is asked for at the very beginning only, a model or library after any white space", () => {
-  assert.deepEqual(asked("/ne", 3), { kind: "command", words: "ne", from: 0 });
-  assert.deepEqual(asked("/", 1), { kind: "command", words: "", from: 0 });
-  assert.equal(asked("/etc/passwd", 11), null);
-  assert.equal(asked("see /ne", 7), null);
-  assert.equal(asked("/ne", 0), null);
-  assert.equal(asked("/new chat", 9), null);
-  assert.deepEqual(asked("ask @scr now", 8), { kind: "mention", words: "scr", from: 4 });
-  assert.equal(asked("me@example.org", 14), null);
+  assert.deepEqual(findTrigger("/ne", 3), { kind: "command", words: "ne", from: 0 });
+  assert.deepEqual(findTrigger("/", 1), { kind: "command", words: "", from: 0 });
+  assert.equal(findTrigger("/etc/passwd", 11), null);
+  assert.equal(findTrigger("see /ne", 7), null);
+  assert.equal(findTrigger("/ne", 0), null);
+  assert.equal(findTrigger("/new chat", 9), null);
+  assert.deepEqual(findTrigger("ask @scr now", 8), { kind: "mention", words: "scr", from: 4 });
+  assert.equal(findTrigger("me@example.org", 14), null);
 });
 
 test("the best names come first", () => {
   const options = ["export", "new", "rename", "renew"].map((name) => ({ name }));
-  assert.deepEqual(matching(options, "ne").map(({ name }) => name), ["new", "renew", "rename"]);
-  assert.deepEqual(matching(options, "xo").map(({ name }) => name), ["export"]);
-  assert.deepEqual(matching(options, "zz"), []);
-  assert.equal(matching(options, "").length, 4);
+  assert.deepEqual(matchOptions(options, "ne").map(({ name }) => name), ["new", "renew", "rename"]);
+  assert.deepEqual(matchOptions(options, "xo").map(({ name }) => name), ["export"]);
+  assert.deepEqual(matchOptions(options, "zz"), []);
+  assert.equal(matchOptions(options, "").length, 4);
 });
 
 test("a message that holds its files in fences is taken apart as it was put together", () => {
@@ -44,7 +44,7 @@ test("a message that holds its files in fences is taken apart as it was put toge
     for (const [i, text] of kinds.entries()) {
       const [name, language] = names[i % names.length] ?? names[0];
       const files = [[name, language, text], ["b.txt", "text", kinds.at(-1 - i) ?? ""]] as const;
-      const found = decompose(compose(words, files));
+      const found = splitFencedFiles(compose(words, files));
       assert.equal(found.text, words);
       assert.deepEqual(found.files.map((file) => file.name), files.map(([one]) => one));
       assert.deepEqual(found.files.map((file) => file.text.trimEnd()), files.map(([, , one]) => one.trimEnd()));
@@ -54,12 +54,12 @@ test("a message that holds its files in fences is taken apart as it was put toge
 
 test("a fence that a person wrote is no file", () => {
   for (const words of ["Fix this:\n```\nx\n```", "Fix this:\n```py\nx\n```", "a.csv:\n```csv\nx\n```\n\nWhat is it?", "a.csv:\n```csv\nx"]) {
-    assert.deepEqual(decompose(words), { text: words, files: [] });
+    assert.deepEqual(splitFencedFiles(words), { text: words, files: [] });
   }
 });
 
 /** Where files go up: each waits for the test, and can be broken off. */
-class Shore implements Receiver {
+class Shore implements UploadTarget {
   readonly going = new Map<string, PromiseWithResolvers<FileState>>();
   readonly arrivals: string[] = [];
   most = 0;
@@ -92,7 +92,7 @@ const settled = () => new Promise((resolve) => setTimeout(resolve, 0));
 
 test("files go up a few at a time, each told how far it is", async () => {
   const shore = new Shore();
-  const sending = new Sending(shore, 2);
+  const sending = new Uploads(shore, 2);
   sending.add(named("a", "b", "c"));
   await settled();
   assert.deepEqual(sending.files.map(({ name, share }) => [name, share]), [["a", 0.5], ["b", 0.5], ["c", 0]]);
@@ -106,7 +106,7 @@ test("files go up a few at a time, each told how far it is", async () => {
 
 test("a file that is refused stays with the reason, and can be sent again or given up", async () => {
   const shore = new Shore();
-  const sending = new Sending(shore);
+  const sending = new Uploads(shore);
   sending.add(named("a", "b"));
   await settled();
   assert.deepEqual([...shore.going.keys()], ["a"]);

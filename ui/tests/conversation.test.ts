@@ -3,12 +3,12 @@
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, test, vi } from "vitest";
 import { ApiError } from "../src/api/client.ts";
-import type { Remembered } from "../src/api/types.ts";
+import type { AnswerSettings } from "../src/api/conversations.ts";
+import { messageText } from "../src/api/fold.ts";
+import { storedNames } from "../src/lib/storage.ts";
+import { userMessage } from "../src/lib/userMessage.ts";
 import type { Message } from "../src/api/events.ts";
-import { words } from "../src/api/fold.ts";
 import { Conversation } from "../src/state/conversation.svelte.ts";
-import { keys } from "../src/state/drafts.ts";
-import { question } from "../src/lib/userMessage.ts";
 import { Server } from "./server.ts";
 import { holdTime, pass, until } from "./time.ts";
 
@@ -44,7 +44,7 @@ function gate(): () => void {
 
 /** What is shown, word for word. */
 function shown(conversation: Conversation): string[] {
-  return conversation.path.map((message) => words(conversation.now(message)));
+  return conversation.path.map((message) => messageText(conversation.now(message)));
 }
 
 async function said(conversation: Conversation, text: string, answer = `about ${text}`): Promise<void> {
@@ -74,7 +74,7 @@ test("what is sent is shown at once, and its answer grows under it", async () =>
   assert.deepEqual(shown(one), ["Why?", "Because so."]);
   assert.equal(one.path[1]?.status, "finished");
   assert.ok(changed >= 2);
-  assert.deepEqual(keys("eclair.draft."), []);
+  assert.deepEqual(storedNames("eclair.draft."), []);
 });
 
 test("files and libraries go along, wait with their message, outlive the page and stay with what is said differently", async () => {
@@ -274,7 +274,7 @@ test("a running answer is handed to the other mode before anything else that wai
   assert.deepEqual(server.turns[1], { retry: one.path[0]?.id, mode: "think" });
   await until(() => one.run === "run_2");
   assert.equal(one.modeOf(one.path[1] ?? answer), "think");
-  assert.deepEqual([words(one.messages.get(answer.id) ?? answer), one.queue.items.length], ["half an ans", 1]);
+  assert.deepEqual([messageText(one.messages.get(answer.id) ?? answer), one.queue.items.length], ["half an ans", 1]);
   server.say("thought over");
   server.end();
   await until(() => server.said.length === 2);
@@ -295,7 +295,7 @@ test("what is chosen is remembered on the server, or goes along with the first m
 });
 
 test("whether the web is looked at is remembered with the conversation, and an answer can be had without it", async () => {
-  const how = ({ web }: Remembered) => (web === null ? {} : { web });
+  const how = ({ web }: AnswerSettings) => (web === null ? {} : { web });
   const one = new Conversation({ api: server, web: "auto", how, there, changed() {} }, ID, false);
   assert.equal(one.web, "auto");
   await one.remember({ web: "on" });
@@ -427,7 +427,7 @@ test("a branch that is chosen elsewhere is withheld while a message is being edi
   const one = page();
   await said(one, "First", "a");
   const mine = one.leaf;
-  server.messages.set("q", question(ID, { id: "q", parent: null, text: "Elsewhere" }));
+  server.messages.set("q", userMessage(ID, { id: "q", parent: null, text: "Elsewhere" }));
   server.leaf = "q";
   one.rework(true);
   await one.load();
@@ -445,9 +445,9 @@ test("a branch that is chosen elsewhere is withheld while a message is being edi
 test("an older reading of the server does not undo what was done since", async () => {
   const one = page();
   await said(one, "First", "a");
-  const before = await server.conversation(ID);
+  const before = await server.get(ID);
   const late = Promise.withResolvers<void>();
-  vi.spyOn(server, "conversation").mockImplementationOnce(async () => {
+  vi.spyOn(server, "get").mockImplementationOnce(async () => {
     await late.promise;
     return before;
   });

@@ -2,12 +2,13 @@
 
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, test, vi } from "vitest";
-import { Api } from "../src/api/client.ts";
+import { Api } from "../src/api/api.ts";
 import type { Conversation, Hit } from "../src/api/events.ts";
 import { Conversations } from "../src/state/conversations.svelte.ts";
 import { random } from "./random.ts";
 import { holdTime, pass, until } from "./time.ts";
 import { type Answering, refusal, type Request, wire } from "./wire.ts";
+import { explain } from "../src/lib/errors.ts";
 
 let stored: Conversation[];
 let asked: Request[];
@@ -68,7 +69,7 @@ function many(count: number): void {
 }
 
 function list(): Conversations {
-  return new Conversations(new Api(null, async () => null), () => (told += 1));
+  return new Conversations(new Api({ key: null, askKey: async () => null, explain }), () => (told += 1));
 }
 
 const ids = (conversations: readonly Conversation[]) => conversations.map(({ id }) => id);

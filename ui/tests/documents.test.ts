@@ -2,9 +2,10 @@
 
 import assert from "node:assert/strict";
 import { test } from "vitest";
-import type { DocumentPage, PageBlock } from "../src/lib/documents.ts";
-import { characters, iconOf, pageName, unitOf } from "../src/lib/documents.ts";
-import { pieces } from "../src/features/sources/textSegments.ts";
+import type { DocumentPage, PageBlock } from "../src/api/files.ts";
+import { characterCount, pageName, utf16Offset } from "../src/lib/documents.ts";
+import { fileIcon } from "../src/components/fileIcon.ts";
+import { textSegments } from "../src/features/sources/textSegments.ts";
 
 function page(blocks: readonly (readonly [PageBlock["kind"], string, string?])[], start = 0): DocumentPage {
   let text = "";
@@ -13,11 +14,11 @@ function page(blocks: readonly (readonly [PageBlock["kind"], string, string?])[]
     text += `${said}\n`;
     return { kind, start: from, end: from + Array.from(said).length, level: 1, ref };
   });
-  return { number: 1, label: null, member: null, start, text, blocks: placed, picture: null };
+  return { number: 1, label: null, member: null, start, text, blocks: placed, read: "text", picture: null };
 }
 
 test("what is quoted is marked, counted in characters of the document", () => {
-  const shown = pieces(page([["heading", "🧀 Cheese"], ["paragraph", "It 🧀 rose."]], 100), { start: 109, end: 115 });
+  const shown = textSegments(page([["heading", "🧀 Cheese"], ["paragraph", "It 🧀 rose."]], 100), { start: 109, end: 115 });
   assert.deepEqual(shown, [
     { kind: "heading", level: 1, pieces: [{ text: "🧀 Cheese", hit: false }] },
     { kind: "paragraph", pieces: [{ text: "It 🧀 r", hit: true }, { text: "ose.", hit: false }] },
@@ -25,7 +26,7 @@ test("what is quoted is marked, counted in characters of the document", () => {
 });
 
 test("rows become a table with a column for each name, tables and lists as they are", () => {
-  const shown = pieces(page([["row", "Town: Lyon; Bread: 12", "A2:B2"], ["row", "Town: Graz; a; b; Note: new", "A3:C3"]]), { start: 20, end: 21 });
+  const shown = textSegments(page([["row", "Town: Lyon; Bread: 12", "A2:B2"], ["row", "Town: Graz; a; b; Note: new", "A3:C3"]]), { start: 20, end: 21 });
   assert.deepEqual(shown, [
     {
       kind: "table",
@@ -36,18 +37,18 @@ test("rows become a table with a column for each name, tables and lists as they 
       ],
     },
   ]);
-  const [table] = pieces(page([["table", "a | b\nc | d"]]), null);
+  const [table] = textSegments(page([["table", "a | b\nc | d"]]), null);
   assert.deepEqual(table?.kind === "table" && table.rows.map(({ cells }) => cells.map((cell) => cell[0]?.text)), [["a", "b"], ["c", "d"]]);
-  const [list] = pieces(page([["list", "• one\n  • two"]]), null);
+  const [list] = textSegments(page([["list", "• one\n  • two"]]), null);
   assert.deepEqual(list?.kind === "list" && list.items.map(({ depth, pieces: [said] }) => [depth, said?.text]), [[0, "one"], [1, "two"]]);
 });
 
 test("a page without blocks is its text", () => {
-  assert.deepEqual(pieces({ ...page([]), text: "So." }, null), [{ kind: "paragraph", pieces: [{ text: "So.", hit: false }] }]);
+  assert.deepEqual(textSegments({ ...page([]), text: "So." }, null), [{ kind: "paragraph", pieces: [{ text: "So.", hit: false }] }]);
 });
 
 test("places count characters, pages have names and files signs", () => {
-  assert.deepEqual([unitOf("a🧀b", 2), unitOf("ab", 9), characters("a🧀b")], [3, 2, 3]);
+  assert.deepEqual([utf16Offset("a🧀b", 2), utf16Offset("ab", 9), characterCount("a🧀b")], [3, 2, 3]);
   assert.deepEqual([pageName(4, null), pageName(4, "xii"), pageName(1, "Sales 2024")], ["page 4", "page xii", "Sales 2024"]);
-  assert.deepEqual(["a.PDF", "b.xlsx", "c.eml", "d"].map(iconOf), ["page", "sheet", "mail", "page"]);
+  assert.deepEqual(["a.PDF", "b.xlsx", "c.eml", "d"].map(fileIcon), ["page", "sheet", "mail", "page"]);
 });

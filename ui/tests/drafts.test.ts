@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { afterEach, beforeEach, test, vi } from "vitest";
 
 type Drafts = typeof import("../src/state/drafts.ts");
+type Storage = typeof import("../src/lib/storage.ts");
 type Tabs = typeof import("../src/lib/tabs.ts");
 
 beforeEach(() => localStorage.clear());
@@ -13,12 +14,12 @@ afterEach(() => {
 });
 
 /** A tab as the browser opens it: with the storage of all, and a memory of its own. One that never looks is as good as closed. */
-async function tab(copied = false): Promise<Drafts & Tabs> {
+async function tab(copied = false): Promise<Drafts & Storage & Tabs> {
   vi.resetModules();
   if (!copied) sessionStorage.clear();
-  const [drafts, tabs] = await Promise.all([import("../src/state/drafts.ts"), import("../src/lib/tabs.ts")]);
+  const [drafts, storage, tabs] = await Promise.all([import("../src/state/drafts.ts"), import("../src/lib/storage.ts"), import("../src/lib/tabs.ts")]);
   tabs.tab();
-  return { ...drafts, ...tabs };
+  return { ...drafts, ...storage, ...tabs };
 }
 
 const draft = (text: string) => ({ text, files: [], libraries: [] });
@@ -32,26 +33,26 @@ async function inherited(tab: Drafts): Promise<string[]> {
 test("two tabs write in one conversation, each its own", async () => {
   const [one, other] = [await tab(), await tab()];
   await Promise.all([one.living(), other.living()]);
-  one.keepDraft("conv", { ...draft("mine"), model: "big" });
-  other.keepDraft("conv", draft("yours"));
+  one.writeDraft("conv", { ...draft("mine"), model: "big" });
+  other.writeDraft("conv", draft("yours"));
   assert.deepEqual(one.readDraft("conv"), { text: "mine", model: "big", files: [], libraries: [] });
   assert.equal(other.readDraft("conv").text, "yours");
   assert.deepEqual(one.readDraft("other"), draft(""));
   assert.deepEqual([await inherited(one), await inherited(other)], [[], []]);
-  one.keepDraft("conv", draft(""));
-  assert.equal(one.keys("eclair.draft.").length, 1);
+  one.writeDraft("conv", draft(""));
+  assert.equal(one.storedNames("eclair.draft.").length, 1);
 });
 
 test("what a closed tab left is taken over whole, by one", async () => {
   const closed = await tab();
   const file = { id: "f", name: "a.txt", size: 1, media: "text/plain" };
-  closed.keepDraft("conv", { text: "left", files: [file], libraries: [] });
+  closed.writeDraft("conv", { text: "left", files: [file], libraries: [] });
   const [one, other] = [await tab(), await tab()];
   await Promise.all([one.living(), other.living()]);
   const taken: unknown[] = [];
   await Promise.all([one.inherit("conv", (left) => taken.push(left)), other.inherit("conv", (left) => taken.push(left))]);
   assert.deepEqual(taken, [{ text: "left", files: [file], libraries: [] }]);
-  assert.deepEqual(one.keys("eclair.draft."), []);
+  assert.deepEqual(one.storedNames("eclair.draft."), []);
 });
 
 test("a tab that was made as a copy of another takes a name of its own", async () => {
@@ -86,12 +87,12 @@ test("where nothing can be stored, the page remembers, and knows that it would b
   vi.spyOn(localStorage, "setItem").mockImplementation(() => {
     throw new DOMException("full", "QuotaExceededError");
   });
-  one.keepDraft("conv", draft("long"));
-  assert.deepEqual([one.readDraft("conv").text, one.isKept("conv"), one.atStake()], ["long", false, true]);
-  assert.equal(one.keys("eclair.draft.").length, 1);
+  one.writeDraft("conv", draft("long"));
+  assert.deepEqual([one.readDraft("conv").text, one.isKept("conv"), one.hasUnstoredText()], ["long", false, true]);
+  assert.equal(one.storedNames("eclair.draft.").length, 1);
   vi.restoreAllMocks();
-  one.keepDraft("conv", draft("longer"));
-  assert.deepEqual([one.readDraft("conv").text, one.isKept("conv"), one.atStake()], ["longer", true, false]);
+  one.writeDraft("conv", draft("longer"));
+  assert.deepEqual([one.readDraft("conv").text, one.isKept("conv"), one.hasUnstoredText()], ["longer", true, false]);
 });
 
 test("what lies there broken is as good as nothing", async () => {
@@ -103,6 +104,6 @@ test("what lies there broken is as good as nothing", async () => {
 test("a new chat keeps its name while something is written in it", async () => {
   const one = await tab();
   assert.notEqual(one.newConversation(), one.newConversation());
-  one.keepDraft(one.NEW, { ...draft("words"), conversation: "conv_1" });
+  one.writeDraft(one.NEW, { ...draft("words"), conversation: "conv_1" });
   assert.equal(one.newConversation(), "conv_1");
 });

@@ -2,15 +2,16 @@
 
 import assert from "node:assert/strict";
 import { afterEach, test, vi } from "vitest";
-import { ending } from "../src/lib/answer.ts";
-import { Api, ApiError } from "../src/api/client.ts";
+import { answerEnding } from "../src/lib/answer.ts";
+import { Api } from "../src/api/api.ts";
+import { ApiError } from "../src/api/client.ts";
+import { setLanguage, type Translation } from "../src/lib/i18n/translate.ts";
+import { describeError, describeRemark, explain } from "../src/lib/errors.ts";
 import type { Message, RemarkCode } from "../src/api/events.ts";
 import { en } from "../src/lib/i18n/en.ts";
-import { speak, type Words } from "../src/lib/i18n/translate.ts";
-import { problem, remark } from "../src/lib/errors.ts";
 
 const ENGLISH = "conv_a is still answering; stop that answer or wait for it.";
-const german: Words = {
+const german: Translation = {
   ...en,
   problemInput: "So geht es nicht.",
   problemConflict: "Dort ist noch etwas im Gang.",
@@ -23,44 +24,44 @@ const german: Words = {
 
 afterEach(() => {
   vi.restoreAllMocks();
-  speak("en", en);
+  setLanguage("en", en);
 });
 
 test("in English the server has the word", () => {
-  for (const code of ["conflict", "unauthorized", "never heard of"]) assert.equal(problem(code, ENGLISH, 409), ENGLISH);
-  assert.equal(remark({ code: "not_saved", message: "The disk is full.", language: null }), "The disk is full.");
+  for (const code of ["conflict", "unauthorized", "never heard of"]) assert.equal(describeError(code, ENGLISH, 409), ENGLISH);
+  assert.equal(describeRemark({ code: "not_saved", message: "The disk is full.", language: null }), "The disk is full.");
 });
 
 test("in another language the page's own sentence comes first", () => {
-  speak("de", german);
-  assert.equal(problem("conflict", ENGLISH), `Dort ist noch etwas im Gang. Auf Englisch: ${ENGLISH}`);
-  assert.equal(problem("engine_busy", "x"), "Die Maschine ist beschäftigt. Auf Englisch: x");
-  assert.equal(problem("unauthorized", "x"), "Dieses Éclair fragt nach seinem Schlüssel Auf Englisch: x");
-  assert.equal(remark({ code: "history_trimmed", message: "x", language: null }), "Die ältesten Nachrichten fehlen. Auf Englisch: x");
+  setLanguage("de", german);
+  assert.equal(describeError("conflict", ENGLISH), `Dort ist noch etwas im Gang. Auf Englisch: ${ENGLISH}`);
+  assert.equal(describeError("engine_busy", "x"), "Die Maschine ist beschäftigt. Auf Englisch: x");
+  assert.equal(describeError("unauthorized", "x"), "Dieses Éclair fragt nach seinem Schlüssel Auf Englisch: x");
+  assert.equal(describeRemark({ code: "history_trimmed", message: "x", language: null }), "Die ältesten Nachrichten fehlen. Auf Englisch: x");
 });
 
 test("what is not known goes by the status, or stays as it was said", () => {
-  speak("de", german);
-  assert.match(problem("brand_new", "x", 409), /^Dort ist noch etwas im Gang/);
-  assert.match(problem("brand_new", "x", 429), /^Die Maschine ist beschäftigt/);
-  assert.match(problem("brand_new", "x", 418), /^So geht es nicht/);
-  for (const code of ["brand_new", "toString", ""]) assert.match(problem(code, "x"), /^In Éclair ging etwas schief/);
-  assert.equal(remark({ code: "brand_new" as RemarkCode, message: "x", language: null }), "x");
+  setLanguage("de", german);
+  assert.match(describeError("brand_new", "x", 409), /^Dort ist noch etwas im Gang/);
+  assert.match(describeError("brand_new", "x", 429), /^Die Maschine ist beschäftigt/);
+  assert.match(describeError("brand_new", "x", 418), /^So geht es nicht/);
+  for (const code of ["brand_new", "toString", ""]) assert.match(describeError(code, "x"), /^In Éclair ging etwas schief/);
+  assert.equal(describeRemark({ code: "brand_new" as RemarkCode, message: "x", language: null }), "x");
 });
 
 test("a failed answer says why in the language that is spoken now", () => {
   const failed = { status: "failed", fault: { code: "engine_busy", message: "Busy for 5 s." } } as Message;
-  assert.equal(ending(failed)?.text, "Busy for 5 s.");
-  speak("de", german);
-  assert.equal(ending(failed)?.text, "Die Maschine ist beschäftigt. Auf Englisch: Busy for 5 s.");
+  assert.equal(answerEnding(failed)?.text, "Busy for 5 s.");
+  setLanguage("de", german);
+  assert.equal(answerEnding(failed)?.text, "Die Maschine ist beschäftigt. Auf Englisch: Busy for 5 s.");
 });
 
 test("a refused call is an error that a person can read", async () => {
-  speak("de", german);
+  setLanguage("de", german);
   const error = { code: "conflict", message: ENGLISH, param: null, run: "run_a" };
   vi.spyOn(globalThis, "fetch").mockImplementation(async () => Response.json({ error }, { status: 409 }));
-  const api = new Api(null, async () => null);
-  await assert.rejects(api.removeAll(), (thrown: unknown) => {
+  const api = new Api({ key: null, askKey: async () => null, explain });
+  await assert.rejects(api.conversations.removeAll(), (thrown: unknown) => {
     assert.ok(thrown instanceof ApiError);
     assert.equal(thrown.message, `Dort ist noch etwas im Gang. Auf Englisch: ${ENGLISH}`);
     assert.deepEqual([thrown.status, thrown.code, thrown.run], [409, "conflict", "run_a"]);

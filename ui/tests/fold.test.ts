@@ -3,7 +3,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "vitest";
 import type { Event, Message } from "../src/api/events.ts";
-import { fold, words } from "../src/api/fold.ts";
+import { fold, messageText } from "../src/api/fold.ts";
 
 const STREAMS = join(import.meta.dirname, "../../tests/streams");
 const names = readdirSync(STREAMS).filter((name) => name.endsWith(".jsonl"));
@@ -29,7 +29,7 @@ test("folding changes no message that was handed out", () => {
     assert.equal(JSON.stringify(message), before);
     message = after;
   }
-  assert.equal(message && words(message), "Let me look. ");
+  assert.equal(message && messageText(message), "Let me look. ");
 });
 
 test("a run begins with its start", () => {
@@ -63,6 +63,6 @@ test("an answer that is taken up again keeps what was said, and a step is finish
     { type: "step.finished", step: "s", milliseconds: 20, outcome: "done", count: 4, seq: 5 },
   ];
   const message = events.reduce<Message | null>(fold, null);
-  assert.deepEqual([message?.run, message?.status, message && words(message)], ["r2", "running", "half"]);
+  assert.deepEqual([message?.run, message?.status, message && messageText(message)], ["r2", "running", "half"]);
   assert.deepEqual(message?.steps.map(({ milliseconds, outcome, count }) => [milliseconds, outcome, count]), [[10, null, null], [20, "done", 4]]);
 });

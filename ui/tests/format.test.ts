@@ -2,34 +2,34 @@
 
 import assert from "node:assert/strict";
 import { test } from "vitest";
-import { co2, energy, money } from "../src/lib/format.ts";
-import { figures } from "../src/lib/answer.ts";
+import { formatCO2, formatEnergy, formatMoney } from "../src/lib/format.ts";
+import { answerStats } from "../src/lib/answer.ts";
 import type { Message, Usage } from "../src/api/events.ts";
 
 const plain = (text: string) => text.replaceAll("\u00a0", " ");
 
 test("energy is in the unit that suits it", () => {
-  assert.equal(plain(energy(0.0312, false)), "0.031 J");
-  assert.equal(plain(energy(3.204, true)), "≈ 3.2 J");
-  assert.equal(plain(energy(999, false)), "999 J");
-  assert.equal(plain(energy(4500, true)), "≈ 1.25 Wh");
-  assert.equal(plain(energy(7_560_000, false)), "2.1 kWh");
+  assert.equal(plain(formatEnergy(0.0312, false)), "0.031 J");
+  assert.equal(plain(formatEnergy(3.204, true)), "≈ 3.2 J");
+  assert.equal(plain(formatEnergy(999, false)), "999 J");
+  assert.equal(plain(formatEnergy(4500, true)), "≈ 1.25 Wh");
+  assert.equal(plain(formatEnergy(7_560_000, false)), "2.1 kWh");
 });
 
 test("carbon is in grams and kilograms", () => {
-  assert.equal(plain(co2(0.002)), "0.002 g");
-  assert.equal(plain(co2(1530)), "1.53 kg");
+  assert.equal(plain(formatCO2(0.002)), "0.002 g");
+  assert.equal(plain(formatCO2(1530)), "1.53 kg");
 });
 
 test("money is to the cent, and small amounts to two digits", () => {
-  assert.equal(money({ micros: 0, currency: "EUR" }), "€0.00");
-  assert.equal(money({ micros: 1280, currency: "EUR" }), "€0.0013");
-  assert.equal(money({ micros: 1, currency: "EUR" }), "€0.000001");
-  assert.equal(money({ micros: 12_400_000, currency: "EUR" }), "€12.40");
+  assert.equal(formatMoney({ micros: 0, currency: "EUR" }), "€0.00");
+  assert.equal(formatMoney({ micros: 1280, currency: "EUR" }), "€0.0013");
+  assert.equal(formatMoney({ micros: 1, currency: "EUR" }), "€0.000001");
+  assert.equal(formatMoney({ micros: 12_400_000, currency: "EUR" }), "€12.40");
 });
 
 test("an answer that was logged before there were energy and cost has its line without them", () => {
   const old = { prompt_tokens: 1, cached_tokens: 0, completion_tokens: 2, first_word_ms: 100, words: 2, words_per_second: null } as Usage;
   const message = { usage: old, model: "muse" } as Message;
-  assert.equal(figures(message, new Map()), "0.10 s to first word · 2 words · muse");
+  assert.equal(answerStats(message, new Map()), "0.10 s to first word · 2 words · muse");
 });

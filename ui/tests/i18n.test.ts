@@ -5,10 +5,10 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "vitest";
 import { en } from "../src/lib/i18n/en.ts";
-import { type Plural, say, speak, type Words } from "../src/lib/i18n/translate.ts";
+import { type Plural, setLanguage, t, type Translation } from "../src/lib/i18n/translate.ts";
 
 const SOURCES = join(import.meta.dirname, "../src");
-const languages = import.meta.glob<Record<string, Words>>("../src/lib/i18n/[a-z][a-z].ts", { eager: true });
+const languages = import.meta.glob<Record<string, Translation>>("../src/lib/i18n/[a-z][a-z].ts", { eager: true });
 
 function holes(text: string | Plural): string[] {
   const texts = typeof text === "string" ? [text] : Object.values(text);
@@ -30,7 +30,7 @@ for (const [path, module] of Object.entries(languages)) {
     assert.ok(words !== undefined);
     assert.deepEqual(Object.keys(words), Object.keys(en));
     const categories = new Intl.PluralRules(language).resolvedOptions().pluralCategories.toSorted();
-    for (const key of Object.keys(en) as (keyof Words)[]) {
+    for (const key of Object.keys(en) as (keyof Translation)[]) {
       const own: string | Plural = words[key];
       assert.deepEqual(holes(own), holes(en[key]), key);
       assert.equal(typeof own, typeof en[key], key);
@@ -40,13 +40,13 @@ for (const [path, module] of Object.entries(languages)) {
 }
 
 test("numbers and plurals follow the language", () => {
-  assert.equal(say("words", { count: 1 }), "1 word");
-  assert.equal(say("words", { count: 1234 }), "1,234 words");
-  speak("pl", { ...en, words: { one: "{count} słowo", few: "{count} słowa", many: "{count} słów", other: "{count} słowa" } });
-  assert.equal(say("words", { count: 3 }), "3 słowa");
-  assert.equal(say("words", { count: 5 }), "5 słów");
-  speak("pt", en);
-  assert.equal(say("words", { count: 1234567 }), "1\u00a0234\u00a0567 words");
-  assert.equal(say("words", { count: 0 }), "0 words");
-  speak("en", en);
+  assert.equal(t("words", { count: 1 }), "1 word");
+  assert.equal(t("words", { count: 1234 }), "1,234 words");
+  setLanguage("pl", { ...en, words: { one: "{count} słowo", few: "{count} słowa", many: "{count} słów", other: "{count} słowa" } });
+  assert.equal(t("words", { count: 3 }), "3 słowa");
+  assert.equal(t("words", { count: 5 }), "5 słów");
+  setLanguage("pt", en);
+  assert.equal(t("words", { count: 1234567 }), "1\u00a0234\u00a0567 words");
+  assert.equal(t("words", { count: 0 }), "0 words");
+  setLanguage("en", en);
 });

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "vitest";
 import { Blocks } from "../src/lib/markdown/blocks.ts";
-import { whole } from "../src/lib/markdown/render.ts";
+import { renderDocument } from "../src/lib/markdown/render.ts";
 import { pieces, random } from "./random.ts";
 
 const PIECES = [
@@ -23,9 +23,9 @@ test("streaming gives the same as rendering the whole", () => {
     for (const piece of pieces(text, next)) {
       grown += piece;
       const streamed = blocks.update(grown).map((block) => block.html).join("");
-      assert.equal(streamed, whole(grown), JSON.stringify({ seed, grown }));
+      assert.equal(streamed, renderDocument(grown), JSON.stringify({ seed, grown }));
     }
-    assert.equal(blocks.finish(text).map((block) => block.html).join(""), whole(text));
+    assert.equal(blocks.finish(text).map((block) => block.html).join(""), renderDocument(text));
   }
 });
 
@@ -45,7 +45,7 @@ test("nothing a model writes becomes a script, a foreign picture or a dangerous 
     '[x](https://example.org/"onmouseover="alert(1))', "<svg/onload=alert(1)>", "```\"><script>\nx\n```",
   ];
   for (const text of evil) {
-    const made = whole(text);
+    const made = renderDocument(text);
     assert.doesNotMatch(made, /<(?:script|style|svg|iframe|img)/i, text);
     assert.doesNotMatch(made, /<[^>]*\son\w+=/i, text);
     assert.doesNotMatch(made, /(?:href|src)="(?:javascript|data):/i, text);
@@ -53,16 +53,16 @@ test("nothing a model writes becomes a script, a foreign picture or a dangerous 
 });
 
 test("lines stay apart as they were written", () => {
-  assert.equal(whole("Roses are red\nViolets are blue"), "<p>Roses are red<br>Violets are blue</p>\n");
+  assert.equal(renderDocument("Roses are red\nViolets are blue"), "<p>Roses are red<br>Violets are blue</p>\n");
 });
 
 test("a heading can be linked to, and nothing else of the page", () => {
-  assert.match(whole("[Results](#2-results)"), /<a href="#2-results">Results<\/a>/);
-  assert.doesNotMatch(whole("[x](#) [y](/settings) [z](?a=b)"), /<a /);
+  assert.match(renderDocument("[Results](#2-results)"), /<a href="#2-results">Results<\/a>/);
+  assert.doesNotMatch(renderDocument("[x](#) [y](/settings) [z](?a=b)"), /<a /);
 });
 
 test("only a block of Mermaid that is closed can be drawn", () => {
-  const drawn = (text: string) => whole(text).includes(" data-diagram");
+  const drawn = (text: string) => renderDocument(text).includes(" data-diagram");
   for (const text of ["```mermaid\npie\n```", "~~~~ Mermaid\npie\n~~~~\n\nand on", "- a list\n\n  ```mermaid\n  pie\n  ```", "> ```mermaid\n> pie\n> ```"]) assert.ok(drawn(text), text);
   for (const text of ["```mermaid\npie", "```mermaid\npie\n``", "````mermaid\npie\n```", "```mermaid\npie\n~~~", "```python\npie\n```", "```mermaid\n"]) assert.ok(!drawn(text), text);
 });

@@ -2,15 +2,15 @@
 
 import assert from "node:assert/strict";
 import { beforeEach, test, vi } from "vitest";
-import { Queue } from "../src/state/messageQueue.svelte.ts";
+import { MessageQueue } from "../src/state/messageQueue.svelte.ts";
 
 const message = (id: string) => ({ id, text: `say ${id}`, files: [], libraries: [] });
-const line = (queue: Queue) => queue.items.map(({ id }) => id).join("");
+const line = (queue: MessageQueue) => queue.items.map(({ id }) => id).join("");
 
 beforeEach(() => localStorage.clear());
 
-function filled(): Queue {
-  const queue = new Queue("conv");
+function filled(): MessageQueue {
+  const queue = new MessageQueue("conv");
   for (const id of "abc") queue.add(message(id));
   return queue;
 }
@@ -34,14 +34,14 @@ test("a page that is opened anew finds the line as it was", () => {
   const queue = filled();
   queue.move("a", 1);
   queue.change("c", "other words");
-  const again = new Queue("conv");
+  const again = new MessageQueue("conv");
   assert.deepEqual(again.items, queue.items);
   assert.equal(again.items[2]?.text, "other words");
-  assert.equal(line(new Queue("other")), "");
+  assert.equal(line(new MessageQueue("other")), "");
 });
 
 test("two tabs that change it at the same time lose nothing and take nothing twice", () => {
-  const [one, other] = [filled(), new Queue("conv")];
+  const [one, other] = [filled(), new MessageQueue("conv")];
   one.add(message("x"));
   other.add(message("y"));
   one.refresh();
@@ -68,7 +68,7 @@ test("with a full storage it waits in the page's memory, and says so", () => {
 });
 
 test("the line of a temporary chat is stored nowhere", () => {
-  const queue = new Queue("conv", false);
+  const queue = new MessageQueue("conv", false);
   queue.add(message("a"));
   queue.refresh();
   assert.equal(line(queue), "a");

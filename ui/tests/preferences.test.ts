@@ -2,15 +2,17 @@
 
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, test, vi } from "vitest";
-import { Api } from "../src/api/client.ts";
-import { type Kept, Preferences } from "../src/state/preferences.svelte.ts";
+import { Api } from "../src/api/api.ts";
+import type { StoredPreferences } from "../src/api/preferences.ts";
+import { Preferences } from "../src/state/preferences.svelte.ts";
 import { holdTime, pass, until } from "./time.ts";
 import { refusal, wire } from "./wire.ts";
+import { explain } from "../src/lib/errors.ts";
 
 const MIRROR = "eclair.preferences";
 const worn = vi.fn();
-let kept: Kept;
-let puts: Kept[];
+let kept: StoredPreferences;
+let puts: StoredPreferences[];
 
 beforeEach(() => {
   holdTime();
@@ -30,7 +32,7 @@ afterEach(() => {
 
 function server({ method, body }: { method: string; body: unknown }): unknown {
   if (method !== "PUT") return kept;
-  const wanted = body as Kept;
+  const wanted = body as StoredPreferences;
   puts.push(wanted);
   if (wanted.version !== kept.version) return refusal(409, "They were changed elsewhere.");
   kept = { ...wanted, version: kept.version + 1 };
@@ -41,7 +43,7 @@ function dead(): never {
   throw new TypeError("network");
 }
 
-const preferences = () => new Preferences(new Api(null, async () => null));
+const preferences = () => new Preferences(new Api({ key: null, askKey: async () => null, explain }));
 
 test("a change is in force at once, and the server hears once the hand rests", async () => {
   const mine = preferences();

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "vitest";
 import type { Event } from "../src/api/events.ts";
 import { type Frame, Parser } from "../src/api/sse.ts";
-import { type Following, follow, Refused } from "../src/api/runStream.ts";
+import { followRun, type RunConnection, StreamRefused } from "../src/api/runStream.ts";
 import { random } from "./random.ts";
 
 const bytes = (text: string) => new TextEncoder().encode(text);
@@ -36,7 +36,7 @@ test("a stream cut anywhere, in mid-character too, gives the same frames", () =>
 });
 
 /** A run's log behind a network that breaks wherever chance will have it. */
-class Flaky implements Following {
+class Flaky implements RunConnection {
   log: Event[] = [];
   opened: number[] = [];
   next: () => number;
@@ -79,7 +79,7 @@ test("over a network that breaks, every event comes once and in order", async ()
   for (let seed = 1; seed <= 200; seed++) {
     const flaky = new Flaky(1 + (seed % 60), seed);
     let seen: Event[] = [];
-    for await (const batch of follow(flaky, new AbortController().signal)) {
+    for await (const batch of followRun(flaky, new AbortController().signal)) {
       if (batch.reset) seen = [];
       seen.push(...batch.events);
     }
@@ -92,7 +92,7 @@ test("a gap is no event lost: the log is asked again", async () => {
   const line = (seq: number, last = false) =>
     `data: ${JSON.stringify(last ? { type: "run.stopped", seq } : { type: "part.finished", index: 0, seq })}\n\n`;
   const opened: number[] = [];
-  const following: Following = {
+  const following: RunConnection = {
     open: async (after) => {
       opened.push(after);
       return new Response(call++ === 0 ? line(1) + line(3) : line(2) + line(3) + line(4, true));
@@ -100,7 +100,7 @@ test("a gap is no event lost: the log is asked again", async () => {
     sleep: async () => {},
   };
   const seen: number[] = [];
-  for await (const batch of follow(following, new AbortController().signal)) seen.push(...batch.events.map((e) => e.seq));
+  for await (const batch of followRun(following, new AbortController().signal)) seen.push(...batch.events.map((e) => e.seq));
   assert.deepEqual(seen, [1, 2, 3, 4]);
   assert.deepEqual(opened, [0, 1]);
 });
@@ -114,7 +114,7 @@ test("a log that lost its newest events and was ended anew is read from its star
     const log = [delta(1), delta(2), end(3)];
     if (seen > 3) log.splice(2, 1, { type: "part.finished", index: 0, seq: 3 } as never, end(4));
     let first = true;
-    const following: Following = {
+    const following: RunConnection = {
       open: async (after) => {
         if (!first) return new Response(frames(log.filter((event) => event.seq > after)));
         first = false;
@@ -123,7 +123,7 @@ test("a log that lost its newest events and was ended anew is read from its star
       sleep: async () => {},
     };
     let got: unknown[] = [];
-    for await (const batch of follow(following, new AbortController().signal)) {
+    for await (const batch of followRun(following, new AbortController().signal)) {
       if (batch.reset) got = [];
       got.push(...batch.events);
     }
@@ -134,7 +134,7 @@ test("a log that lost its newest events and was ended anew is read from its star
 test("a silent connection is given up, and a run that is gone ends it", async () => {
   let call = 0;
   const live: boolean[] = [];
-  const following: Following = {
+  const following: RunConnection = {
     open: (_after, signal) =>
       Promise.resolve(
         call++ === 0
@@ -146,7 +146,7 @@ test("a silent connection is given up, and a run that is gone ends it", async ()
     silence: 20,
   };
   await assert.rejects(async () => {
-    for await (const _ of follow(following, new AbortController().signal)) assert.fail("nothing comes");
-  }, Refused);
+    for await (const _ of followRun(following, new AbortController().signal)) assert.fail("nothing comes");
+  }, StreamRefused);
   assert.deepEqual(live, [true, false]);
 });

@@ -1,11 +1,11 @@
 // A server in memory, as far as a conversation asks for one: it writes an answer when the test lets it.
 
-import { ApiError, type Backend } from "../src/api/client.ts";
-import type { Accepted, Changes, Remembered, Tree, Turn } from "../src/api/types.ts";
+import type { AcceptedTurn, AnswerSettings, ConversationBackend, ConversationChanges, MessageTree, Turn } from "../src/api/conversations.ts";
+import { ApiError } from "../src/api/client.ts";
+import { userMessage } from "../src/lib/userMessage.ts";
 import type { Conversation, Event, Message } from "../src/api/events.ts";
 import { END } from "../src/api/events.ts";
 import { fold } from "../src/api/fold.ts";
-import { question } from "../src/lib/userMessage.ts";
 import { leafUnder, siblings } from "../src/lib/messageTree.ts";
 
 type Unnumbered = Event extends infer Each ? (Each extends Event ? Omit<Each, "seq"> : never) : never;
@@ -49,7 +49,7 @@ class Run {
   }
 }
 
-export class Server implements Backend {
+export class Server implements ConversationBackend {
   readonly messages = new Map<string, Message>();
   /** Every turn that arrived, refused ones and repeated ones too. */
   readonly turns: Turn[] = [];
@@ -57,7 +57,7 @@ export class Server implements Backend {
   /** The conversations in which somebody began to write; null is a new one. */
   readonly prefilled: (string | null)[] = [];
   leaf: string | null = null;
-  remembered: Remembered = { model: null, mode: null, web: null };
+  remembered: AnswerSettings = { model: null, mode: null, web: null };
   /** The line is dead: nothing arrives. */
   away = false;
   /** So many replies are lost on their way. */
@@ -70,14 +70,14 @@ export class Server implements Backend {
   /** Chance decides nothing here: ids are counted. */
   #count = 0;
 
-  async conversation(id: string): Promise<Tree> {
+  async get(id: string): Promise<MessageTree> {
     this.#reach();
     if (this.messages.size === 0) throw new ApiError(404, "not_found", "This conversation is not there.");
     const running = this.run === null || this.run.ended ? null : this.run.id;
     return { conversation: this.#values(id), messages: [...this.messages.values()], running };
   }
 
-  async change(id: string, { leaf, ...remembered }: Changes): Promise<Conversation> {
+  async change(id: string, { leaf, ...remembered }: ConversationChanges): Promise<Conversation> {
     this.#reach();
     if (leaf !== undefined) this.leaf = leaf;
     this.remembered = { ...this.remembered, ...remembered };
@@ -92,12 +92,12 @@ export class Server implements Backend {
     return this.#values(id);
   }
 
-  begin(id: string, turn: Turn, remembered: Remembered): Promise<Accepted> {
+  begin(id: string, turn: Turn, remembered: AnswerSettings): Promise<AcceptedTurn> {
     this.remembered = remembered;
     return this.turn(id, turn);
   }
 
-  async turn(conversation: string, turn: Turn): Promise<Accepted> {
+  async turn(conversation: string, turn: Turn): Promise<AcceptedTurn> {
     this.#reach();
     if (this.turns.push(turn) > 50) throw new Error("the page asks without end");
     await this.gate;
@@ -143,12 +143,12 @@ export class Server implements Backend {
     return [...this.messages.values()].filter(({ role }) => role === "user").map(({ parts }) => parts[0]?.text ?? "");
   }
 
-  #accept(conversation: string, turn: Turn): Accepted {
+  #accept(conversation: string, turn: Turn): AcceptedTurn {
     const known = "text" in turn ? [...this.messages.values()].find(({ parent }) => parent === turn.id) : undefined;
     if (known !== undefined) return { run: known.run ?? "", message: known.parent ?? "", answer: known.id, model: "m" };
     if (this.run !== null && !this.run.ended) throw new ApiError(409, "busy", "An answer is being written.", this.run.id);
     const message = "text" in turn ? turn.id : "retry" in turn ? turn.retry : (this.messages.get(turn.continue)?.parent ?? "");
-    if ("text" in turn) this.messages.set(message, question(conversation, { id: message, parent: turn.parent, text: turn.text }));
+    if ("text" in turn) this.messages.set(message, userMessage(conversation, { id: message, parent: turn.parent, text: turn.text }));
     const number = ++this.#count;
     const [run, answer, model] = [`run_${number}`, `answer_${number}`, turn.model ?? "m"];
     this.run = new Run(run);

@@ -1,10 +1,12 @@
 import assert from "node:assert/strict";
 import { test } from "vitest";
-import type { Model } from "../src/api/types.ts";
+import type { Model } from "../src/api/models.ts";
 import { isForeign, suggestionsFor } from "../src/features/chat/starterPrompts.ts";
 
 function model(size: number | null, ...languages: string[]): Model {
-  return { id: "m", name: "M", engine: "e", maker: null, country: null, licence: null, languages, size, thinks: null, place: "machine" };
+  const sampling = { temperature: null, top_p: null, max_tokens: null, seed: null, stop: [], repeat_penalty: null };
+  const abilities = { sampling, titles: true, parameters: null, active: null, thinks: null, sees: null, calls: false };
+  return { id: "m", name: "M", engine: "e", maker: null, country: null, licence: null, context: null, languages, size, place: "machine", ...abilities };
 }
 
 const SIMPLE = ["explain", "write", "gather"];

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "vitest";
 import { fileName, language } from "../src/lib/markdown/codeLanguages.ts";
-import { whole } from "../src/lib/markdown/render.ts";
+import { renderDocument } from "../src/lib/markdown/render.ts";
 import { colour, formula, grammars } from "../src/lib/markdown/typesetting.ts";
 
 test("coloured code is the same code", async () => {
@@ -44,23 +44,23 @@ test("dollars are money unless they hold a formula", () => {
     ["\\(x\\) and \\[y\\]", ["x", "y"]], ["$$\nx\n$$", ["x"]], ["text\n$$ x $$\ntext", ["x"]], ["$$\nx\n\ny\n$$", []], ["$ x$", []], ["- $$x$$", ["x"]], ["$\\$5$", ["\\$5"]],
   ];
   for (const [text, expected] of formulas) {
-    const found = [...whole(text).matchAll(/data-tex="([^"]*)"/g)].map(([, tex]) => tex);
+    const found = [...renderDocument(text).matchAll(/data-tex="([^"]*)"/g)].map(([, tex]) => tex);
     assert.deepEqual(found, expected, text);
   }
 });
 
 test("a footnote's mark is one when its note is there", () => {
-  assert.match(whole("a[^1]\n\n[^1]: Note *well*\n    and more"), /data-do="note"[^]*role="note"[^]*<em>well<\/em><br>and more/);
-  assert.match(whole("[^1]: https://example.org\n\na[^1]"), /data-do="note"/);
-  assert.doesNotMatch(whole("a[^1] b"), /data-do/);
-  assert.match(whole("a[^1] b"), /\[\^1\]/);
+  assert.match(renderDocument("a[^1]\n\n[^1]: Note *well*\n    and more"), /data-do="note"[^]*role="note"[^]*<em>well<\/em><br>and more/);
+  assert.match(renderDocument("[^1]: https://example.org\n\na[^1]"), /data-do="note"/);
+  assert.doesNotMatch(renderDocument("a[^1] b"), /data-do/);
+  assert.match(renderDocument("a[^1] b"), /\[\^1\]/);
 });
 
 test("text that is nested too deep, or unclosed, or turned, is shown", () => {
-  assert.match(whole(`${">".repeat(8000)} deep`), /deep/);
-  assert.match(whole(`${"- ".repeat(4000)}deep\n\n**on**`), /deep[^]*<strong>on/);
-  assert.match(whole("```python\nx = 1"), /x = 1/);
-  const turned = whole("a \u202e b [\u202e](https://example.org/\u202e)\n\n```\n\u2066\n```");
+  assert.match(renderDocument(`${">".repeat(8000)} deep`), /deep/);
+  assert.match(renderDocument(`${"- ".repeat(4000)}deep\n\n**on**`), /deep[^]*<strong>on/);
+  assert.match(renderDocument("```python\nx = 1"), /x = 1/);
+  const turned = renderDocument("a \u202e b [\u202e](https://example.org/\u202e)\n\n```\n\u2066\n```");
   assert.equal([...turned.matchAll(/<bdi class="control"/g)].length, 3);
   assert.doesNotMatch(turned, /="[^"]*[\u202e\u2066]/);
 });
@@ -69,7 +69,7 @@ test("long lines and hostile marks take no long time", () => {
   const texts = ["[".repeat(30_000), "$a ".repeat(30_000), "\\(".repeat(15_000), "a".repeat(100_000), "[^1]: a\n".repeat(2000), "$$\n".repeat(10_000), "[a](".repeat(20_000)];
   for (const text of texts) {
     const since = performance.now();
-    whole(text);
+    renderDocument(text);
     assert.ok(performance.now() - since < 2000, text.slice(0, 10));
   }
 });

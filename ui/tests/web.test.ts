@@ -2,11 +2,12 @@
 
 import assert from "node:assert/strict";
 import { test } from "vitest";
-import { isBefore, namedIn, summary } from "../src/lib/answer.ts";
+import { isSourceWarning, passagesNamedIn, stepsSummary } from "../src/lib/answer.ts";
+import { parseResearchCommand, researchQuestions } from "../src/lib/research.ts";
+import { nextWebMode } from "../src/state/webSearch.svelte.ts";
+import { newestDay, publicationDay, serviceNames, siteName, stepOutcome, totalMilliseconds, webAddress, webOrigin } from "../src/lib/web.ts";
+import { formatMilliseconds } from "../src/lib/format.ts";
 import type { Outcome, Passage, Step } from "../src/api/events.ts";
-import { inquiries, requestIn } from "../src/lib/research.ts";
-import { after } from "../src/state/webSearch.svelte.ts";
-import { addressOf, dayOf, duration, ended, named, newest, originOf, siteOf, time } from "../src/lib/web.ts";
 
 function step(kind: Step["kind"], milliseconds: number | null, outcome: Outcome | null = null, count: number | null = null): Step {
   return { step: "s", kind, title: "https://www.example.org/a", milliseconds, outcome, count, done: null, of: null, preview: null };
@@ -27,68 +28,68 @@ const LOOKED = [
 ];
 
 test("all that was done is one line", () => {
-  assert.equal(summary(LOOKED), "3 services, 2 of 3 pages read · 2.1 s");
-  assert.equal(summary(LOOKED.slice(0, 1)), "1 service · 300 ms");
-  assert.equal(summary([step("fetch", 20, "done")]), "1 of 1 page read · 20 ms");
-  assert.equal(summary([step("load", 1500), step("search", 20)]), "2 steps · 1.5 s");
-  assert.equal(summary([...LOOKED, step("read", 900)]), "3 services, 2 of 3 pages read · 1 step · 3.0 s");
+  assert.equal(stepsSummary(LOOKED), "3 services, 2 of 3 pages read · 2.1 s");
+  assert.equal(stepsSummary(LOOKED.slice(0, 1)), "1 service · 300 ms");
+  assert.equal(stepsSummary([step("fetch", 20, "done")]), "1 of 1 page read · 20 ms");
+  assert.equal(stepsSummary([step("load", 1500), step("search", 20)]), "2 steps · 1.5 s");
+  assert.equal(stepsSummary([...LOOKED, step("read", 900)]), "3 services, 2 of 3 pages read · 1 step · 3.0 s");
 });
 
 test("what ran side by side took no longer than the slowest", () => {
-  assert.equal(duration(LOOKED), 2100);
-  assert.equal(duration([step("ask", 100), step("ask", 4000)]), 4000);
-  assert.equal(duration([step("load", 100), step("read", 50), step("ask", null)]), 150);
-  assert.equal(duration([]), 0);
-  assert.equal(time(41.6), "42 ms");
+  assert.equal(totalMilliseconds(LOOKED), 2100);
+  assert.equal(totalMilliseconds([step("ask", 100), step("ask", 4000)]), 4000);
+  assert.equal(totalMilliseconds([step("load", 100), step("read", 50), step("ask", null)]), 150);
+  assert.equal(totalMilliseconds([]), 0);
+  assert.equal(formatMilliseconds(41.6), "42 ms");
 });
 
 test("each outcome is said, and nothing of what has not ended", () => {
-  assert.deepEqual(LOOKED.map(ended), ["12 results", "nothing found", "took too long", "read", "shows only a part", "failed"]);
-  assert.equal(ended(step("fetch", 5, "refused")), "not allowed");
-  assert.equal(ended(step("ask", 5, "done")), "");
-  assert.equal(ended(step("ask", null)), "");
+  assert.deepEqual(LOOKED.map(stepOutcome), ["12 results", "nothing found", "took too long", "read", "shows only a part", "failed"]);
+  assert.equal(stepOutcome(step("fetch", 5, "refused")), "not allowed");
+  assert.equal(stepOutcome(step("ask", 5, "done")), "");
+  assert.equal(stepOutcome(step("ask", null)), "");
 });
 
 test("only an address of the web can be opened", () => {
-  assert.equal(addressOf("https://example.org/a b"), "https://example.org/a%20b");
-  for (const url of ["javascript:alert(1)", "data:text/html,x", "file:///etc/passwd", "example.org", "", null]) assert.equal(addressOf(url), null);
-  assert.equal(siteOf("https://www.example.org:8080/a"), "example.org:8080");
+  assert.equal(webAddress("https://example.org/a b"), "https://example.org/a%20b");
+  for (const url of ["javascript:alert(1)", "data:text/html,x", "file:///etc/passwd", "example.org", "", null]) assert.equal(webAddress(url), null);
+  assert.equal(siteName("https://www.example.org:8080/a"), "example.org:8080");
 });
 
 test("dates are said as the language says them, and the newest is found", () => {
-  assert.equal(dayOf("2026-11-24"), "24 November 2026");
-  assert.equal(dayOf("lately"), "lately");
-  assert.equal(originOf(passage(1, "https://www.example.org/a", "2026-11-24")), "example.org, 24 November 2026");
-  assert.equal(originOf(passage(1, "https://example.org/a", null)), "example.org");
+  assert.equal(publicationDay("2026-11-24"), "24 November 2026");
+  assert.equal(publicationDay("lately"), "lately");
+  assert.equal(webOrigin(passage(1, "https://www.example.org/a", "2026-11-24")), "example.org, 24 November 2026");
+  assert.equal(webOrigin(passage(1, "https://example.org/a", null)), "example.org");
   const passages = [passage(1, "https://a.example", "2026-11-02"), passage(2, "https://b.example", "2026-11-24"), passage(3, null, "2026-12-01"), passage(4, "https://c.example", null)];
-  assert.equal(newest(passages), "2026-11-24");
-  assert.equal(newest(passages.slice(2)), null);
+  assert.equal(newestDay(passages), "2026-11-24");
+  assert.equal(newestDay(passages.slice(2)), null);
 });
 
 test("a remark leads to the sources that it names", () => {
   const remark = { code: "contradicted", message: "Sources [1] and [3] differ: 12 and 15 [9].", language: null } as const;
   const passages = [1, 2, 3].map((number) => passage(number, "https://example.org", null));
-  assert.deepEqual(namedIn(remark, passages).map(({ number }) => number), [1, 3]);
-  assert.deepEqual([isBefore(remark), isBefore({ ...remark, code: "web_auto" })], [true, false]);
+  assert.deepEqual(passagesNamedIn(remark, passages).map(({ number }) => number), [1, 3]);
+  assert.deepEqual([isSourceWarning(remark), isSourceWarning({ ...remark, code: "web_auto" })], [true, false]);
 });
 
 test("the switch goes from off to auto, on, and off again", () => {
-  assert.deepEqual([after(null), after("off"), after("auto"), after("on")], ["auto", "auto", "on", "off"]);
+  assert.deepEqual([nextWebMode(null), nextWebMode("off"), nextWebMode("auto"), nextWebMode("on")], ["auto", "auto", "on", "off"]);
 });
 
 test("who is asked is named with where it belongs", () => {
-  const service = (title: string, jurisdiction: string, asked = true) => ({ name: title, title, jurisdiction, asked });
-  assert.equal(named([service("Wikipedia", "US"), service("Mojeek", "GB", false), service("Newsroom", "machine")]), "Wikipedia (US), Newsroom (this machine)");
+  const service = (title: string, jurisdiction: string, asked = true) => ({ title, jurisdiction, asked });
+  assert.equal(serviceNames([service("Wikipedia", "US"), service("Mojeek", "GB", false), service("Newsroom", "machine")]), "Wikipedia (US), Newsroom (this machine)");
 });
 
 test("a report is known by its questions, each with what was done for it", () => {
   const step = (step: string, kind: Step["kind"]): Step => ({ step, kind, title: step, milliseconds: 1, outcome: "done", count: 1, done: null, of: null, preview: null });
   const steps = [step("2", "search"), step("1", "search"), step("1.wikipedia", "ask"), step("2.p1", "fetch"), step("12.p1", "fetch"), step("load", "load")];
-  const found = inquiries(steps).map(({ step, steps }) => [step.step, ...steps.map((one) => one.step)]);
+  const found = researchQuestions(steps).map(({ step, steps }) => [step.step, ...steps.map((one) => one.step)]);
   assert.deepEqual(found, [["1", "1.wikipedia"], ["2", "2.p1"]]);
-  assert.deepEqual(inquiries([step("search", "search"), step("p1", "fetch")]), []);
+  assert.deepEqual(researchQuestions([step("search", "search"), step("p1", "fetch")]), []);
 });
 
 test("a command says what is to be researched", () => {
-  assert.deepEqual(["/research", " /research  two words\nmore ", "/researching", "on /research"].map(requestIn), ["", "two words\nmore", null, null]);
+  assert.deepEqual(["/research", " /research  two words\nmore ", "/researching", "on /research"].map(parseResearchCommand), ["", "two words\nmore", null, null]);
 });

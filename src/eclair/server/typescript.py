@@ -1,20 +1,33 @@
-"""Writes the page's types from our own: `python -m eclair.server.typescript > ui/src/api/events.ts`.
+"""Types for the web app, generated from the server's own.
 
-Knows dataclasses, literals, tuples and optional values, which is all that messages and events are made of;
-and the codes of the error tree.
+`python -m eclair.server.typescript > ui/src/api/events.ts` writes messages, events and error codes. It knows
+dataclasses, literals, tuples and optional values, which is all that they are made of.
+
+`python -m eclair.server.typescript openapi` writes the OpenAPI document of /api, reduced to what types are made of;
+`hatch_build.py types` turns it into ui/src/api/schema.ts. `make generate` runs both.
 """
 
 from __future__ import annotations
 
+import asyncio
+import json
+import re
 import sys
 import types
 from collections.abc import Iterator
 from dataclasses import MISSING, fields
 from inspect import cleandoc
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
+from fastapi import FastAPI
+
 from eclair import errors
+from eclair.app import open_app
 from eclair.schema import events, messages
+from eclair.server.lazy_routes import everything
+from eclair.settings import Settings
 
 VALUES = (
     messages.Part,
@@ -129,5 +142,62 @@ def _default(shape: type[Any], name: str) -> object:
     return next(spec.default for spec in fields(shape) if spec.name == name and spec.default is not MISSING)
 
 
+async def openapi() -> dict[str, Any]:
+    """Describe every route under /api, in an installation of its own that is gone afterwards."""
+    with TemporaryDirectory() as folder:
+        settings = Settings(data_dir=Path(folder), embedded=False, scripted=True)
+        async with open_app(settings) as app:
+            described = FastAPI()
+            for router in everything(app):
+                described.include_router(router)
+            return reduced(described.openapi())
+
+
+def reduced(document: dict[str, Any]) -> dict[str, Any]:
+    """Keep the paths of /api, their successful replies, and the schemas they use; drop names that clients never see."""
+    paths = {path: methods for path, methods in document["paths"].items() if path.startswith("/api/")}
+    for operation in (operation for methods in paths.values() for operation in methods.values()):
+        for name in ("operationId", "summary", "description", "tags"):
+            operation.pop(name, None)
+        operation["responses"] = {code: reply for code, reply in operation["responses"].items() if code < "300"}
+    schemas: dict[str, Any] = document["components"]["schemas"]
+    bodies = [operation.get("requestBody") for methods in paths.values() for operation in methods.values()]
+    for name in _used(paths, schemas) - _used(bodies, schemas):  # a reply has every field, also those with a default
+        if "properties" in schemas[name]:
+            schemas[name]["required"] = list(schemas[name]["properties"])
+    used = {name: schemas[name] for name in sorted(_used(paths, schemas))}
+    info = document["info"]
+    return _untitled({"openapi": document["openapi"], "info": info, "paths": paths, "components": {"schemas": used}})
+
+
+def _used(part: Any, schemas: dict[str, Any]) -> set[str]:
+    """Find the schemas that a part of the document is made of, directly or not."""
+    used: set[str] = set()
+    waiting = _references(part)
+    while waiting:
+        name = waiting.pop()
+        if name not in used:
+            used.add(name)
+            waiting.extend(_references(schemas[name]))
+    return used
+
+
+def _references(part: Any) -> list[str]:
+    """List the schemas that a part of the document refers to."""
+    return re.findall(r'"#/components/schemas/([^"]+)"', json.dumps(part))
+
+
+def _untitled(document: dict[str, Any]) -> dict[str, Any]:
+    """Drop titles, which repeat each name in capitals; a property may still be called `title`."""
+
+    def keep(found: dict[str, Any]) -> dict[str, Any]:
+        return {name: value for name, value in found.items() if name != "title" or isinstance(value, dict)}
+
+    return json.loads(json.dumps(document), object_hook=keep)
+
+
 if __name__ == "__main__":
-    sys.stdout.write(generate())
+    if sys.argv[1:] == ["openapi"]:
+        json.dump(asyncio.run(openapi()), sys.stdout)
+    else:
+        sys.stdout.write(generate())

@@ -1,10 +1,10 @@
 // Listens for what changes on the server, over as many connections as it takes.
 
 import { ApiError } from "./client.ts";
-import { connection, pause } from "./connection.ts";
+import { readFrames, waitOrOnline } from "./connection.ts";
 import type { Change } from "./events.ts";
 
-export interface Listening {
+export interface ChangeListener {
   open(signal: AbortSignal): Promise<Response>;
   heard(change: Change): void;
   /** Told when the connection is lost and found. */
@@ -15,7 +15,7 @@ const FIRST_WAIT = 250;
 const LONGEST_WAIT = 4000;
 
 /** Listens until `signal` aborts, or the key is refused. */
-export async function listen(listening: Listening, signal: AbortSignal): Promise<void> {
+export async function listenForChanges(listening: ChangeListener, signal: AbortSignal): Promise<void> {
   let wait = FIRST_WAIT;
   const open = async (cut: AbortSignal) => {
     const response = await listening.open(cut);
@@ -24,7 +24,7 @@ export async function listen(listening: Listening, signal: AbortSignal): Promise
   };
   while (!signal.aborted) {
     try {
-      for await (const frames of connection(open, signal)) {
+      for await (const frames of readFrames(open, signal)) {
         wait = FIRST_WAIT;
         for (const { data } of frames) listening.heard(JSON.parse(data) as Change);
       }
@@ -34,7 +34,7 @@ export async function listen(listening: Listening, signal: AbortSignal): Promise
     }
     if (signal.aborted) return;
     listening.connected(false);
-    await pause(wait, signal);
+    await waitOrOnline(wait, signal);
     wait = Math.min(wait * 2, LONGEST_WAIT);
   }
 }

@@ -6,7 +6,7 @@ import { type Frame, Parser } from "./sse.ts";
 export const SILENCE = 40_000;
 
 /** The frames of the stream that `open` opens, those that came together in one list, until it ends, dies or `signal` aborts. */
-export async function* connection(
+export async function* readFrames(
   open: (signal: AbortSignal) => Promise<Response>,
   signal: AbortSignal,
   silence = SILENCE,
@@ -35,7 +35,7 @@ export async function* connection(
 }
 
 /** Waits, but no longer than until the network comes back or `signal` aborts. */
-export function pause(milliseconds: number, signal: AbortSignal): Promise<void> {
+export function waitOrOnline(milliseconds: number, signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
     const done = () => {
       clearTimeout(timer);

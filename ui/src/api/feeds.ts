@@ -1,34 +1,56 @@
-// The newsroom's feeds as the server tells of them.
+// News feeds and the list of suggested ones.
+
+import { Resource } from "./resource.ts";
+import type { Reply } from "./wire.ts";
 
 /** A feed; moments are milliseconds. `fault` says why the last fetch failed, in English. */
-export interface Feed {
-  readonly id: string;
-  readonly url: string;
-  readonly title: string;
-  readonly site: string | null;
-  readonly language: string | null;
-  readonly active: boolean;
-  readonly state: "off" | "waiting" | "fetching" | "ready" | "failing" | "gone";
-  readonly entries: number;
-  readonly checked: number | null;
-  readonly brought: number | null;
-  readonly due: number | null;
-  readonly fault: string | null;
-}
+export type Feed = Reply<"/api/feeds", "get">[number];
 
-/** A feed that comes along; `country` is the publisher's, `terms` the address of what it allows. */
-export interface Starter {
-  readonly name: string;
-  readonly url: string;
-  readonly language: string;
-  readonly country: string;
-  readonly publisher: string;
-  readonly terms: string | null;
-  readonly listed: boolean;
-}
+/** A feed that is suggested; `country` is the publisher's, `terms` the address of what it allows. */
+export type SuggestedFeed = Reply<"/api/feeds/starter", "get">[number];
 
-/** What became of a list: so many feeds were added, so many were there already. */
-export interface Taken {
-  readonly added: number;
-  readonly known: number;
+/** How many feeds of a list were added, and how many were there already. */
+export type AddedFeeds = Reply<"/api/feeds/starter", "post", 201>;
+
+export class FeedCalls extends Resource {
+  list(): Promise<readonly Feed[]> {
+    return this.client.call("GET", "/api/feeds");
+  }
+
+  /** Add the feed at an address, or the one that the page there names. */
+  add(url: string): Promise<Feed> {
+    return this.client.call("POST", "/api/feeds", { url });
+  }
+
+  activate(id: string, active: boolean): Promise<Feed> {
+    return this.client.call("PATCH", `/api/feeds/${id}`, { active });
+  }
+
+  /** Erase a feed with its entries. */
+  remove(id: string): Promise<void> {
+    return this.client.call("DELETE", `/api/feeds/${id}`);
+  }
+
+  /** Have all feeds fetched now, or that one. */
+  refresh(id: string | null): Promise<Reply<"/api/feeds/refresh", "post", 202>> {
+    return this.client.call("POST", id === null ? "/api/feeds/refresh" : `/api/feeds/refresh?id=${id}`);
+  }
+
+  suggested(): Promise<readonly SuggestedFeed[]> {
+    return this.client.call("GET", "/api/feeds/starter");
+  }
+
+  addSuggested(chosen: { readonly urls: readonly string[] } | { readonly language: string }): Promise<AddedFeeds> {
+    return this.client.call("POST", "/api/feeds/starter", chosen);
+  }
+
+  /** Add the feeds of an OPML list. */
+  import(file: File): Promise<AddedFeeds> {
+    const name = file.name.slice(0, 200);
+    return this.client.upload(`/api/feeds/opml?${new URLSearchParams({ name })}`, file, () => {}, new AbortController().signal);
+  }
+
+  export(): Promise<Response> {
+    return this.client.request("GET", "/api/feeds/opml");
+  }
 }

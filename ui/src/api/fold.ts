@@ -86,6 +86,6 @@ function grown(parts: readonly Part[], index: number, text: string): Part[] {
 }
 
 /** The words of a message that are shown: every text part, joined. */
-export function words(message: Message): string {
+export function messageText(message: Message): string {
   return message.parts.map((part) => (part.kind === "text" ? part.text : "")).join("");
 }

@@ -1,6 +1,6 @@
 // Follows a run: every event once and in order, over as many connections as it takes.
 
-import { connection, pause } from "./connection.ts";
+import { readFrames, waitOrOnline } from "./connection.ts";
 import { END, type Event } from "./events.ts";
 import type { Frame } from "./sse.ts";
 
@@ -10,7 +10,7 @@ export interface Batch {
   readonly events: readonly Event[];
 }
 
-export interface Following {
+export interface RunConnection {
   /** Opens the stream of events after number `after`. Rejects or answers not-ok when it cannot. */
   open(after: number, signal: AbortSignal): Promise<Response>;
   /** Told whenever the connection is lost and found. */
@@ -21,7 +21,7 @@ export interface Following {
 }
 
 /** The server says that this run cannot be followed: it is gone, or we may not. */
-export class Refused extends Error {
+export class StreamRefused extends Error {
   readonly status: number;
   constructor(status: number) {
     super(`the run cannot be followed (${status})`);
@@ -38,8 +38,8 @@ const LONGEST_WAIT = 4000;
  * A server that dies takes the newest events with it, and the log's new end then bears numbers that were seen on
  * others: after a resumption that finds the run interrupted, or the log at its end, the log is read anew.
  */
-export async function* follow(following: Following, signal: AbortSignal, after = 0): AsyncGenerator<Batch> {
-  const sleep = following.sleep ?? pause;
+export async function* followRun(following: RunConnection, signal: AbortSignal, after = 0): AsyncGenerator<Batch> {
+  const sleep = following.sleep ?? waitOrOnline;
   let seen = after;
   let wait = FIRST_WAIT;
   let anew = false;
@@ -48,7 +48,7 @@ export async function* follow(following: Following, signal: AbortSignal, after =
     let came = false;
     let cut = false;
     try {
-      for await (const frames of connection(opening(following, seen), signal, following.silence)) {
+      for await (const frames of readFrames(opening(following, seen), signal, following.silence)) {
         const taken = take(frames, seen);
         cut = resumed && !taken.reset && taken.events.some((event) => event.type === "run.interrupted");
         if (cut) break;
@@ -66,7 +66,7 @@ export async function* follow(following: Following, signal: AbortSignal, after =
       }
       if (resumed && !came) cut = true;
     } catch (error) {
-      if (error instanceof Refused) throw error;
+      if (error instanceof StreamRefused) throw error;
     }
     if (signal.aborted) return;
     if (cut) {
@@ -100,12 +100,12 @@ function take(frames: readonly Frame[], after: number): Batch & { seen: number; 
   return { reset, events, seen, gap: false };
 }
 
-/** Opens a connection that brings the events after number `after`. Rejects with Refused where none can. */
-function opening(following: Following, after: number): (signal: AbortSignal) => Promise<Response> {
+/** Opens a connection that brings the events after number `after`. Rejects with StreamRefused where none can. */
+function opening(following: RunConnection, after: number): (signal: AbortSignal) => Promise<Response> {
   return async (signal) => {
     const response = await following.open(after, signal);
     if (!response.ok) {
-      if (response.status >= 400 && response.status < 500 && response.status !== 429) throw new Refused(response.status);
+      if (response.status >= 400 && response.status < 500 && response.status !== 429) throw new StreamRefused(response.status);
       throw new Error(`status ${response.status}`);
     }
     following.connected?.(true);

@@ -1,7 +1,7 @@
 // Puts text on the clipboard, on pages that came over plain http as well, which have no clipboard of their own.
 
 /** `html` goes with `text` for programs that take it. */
-export async function put(text: string, html?: string): Promise<void> {
+export async function copyToClipboard(text: string, html?: string): Promise<void> {
   if (navigator.clipboard === undefined) return putOldWay(text, html);
   if (html === undefined) return navigator.clipboard.writeText(text);
   const types = { "text/plain": text, "text/html": html };

@@ -2,7 +2,8 @@
 // spoken, the page's own sentence for its code comes first.
 
 import type { ErrorCode, Remark, RemarkCode } from "../api/events.ts";
-import { type Key, type PlainKey, say, spoken } from "./i18n/translate.ts";
+import { currentLanguage, type Key, type PlainKey, t } from "./i18n/translate.ts";
+import type { Failure } from "../api/client.ts";
 
 const PROBLEMS: Readonly<Record<ErrorCode, PlainKey>> = {
   error: "problemInternal",
@@ -58,18 +59,32 @@ const REMARKS: Readonly<Record<Exclude<RemarkCode, "language" | keyof typeof ROU
   contradicted: "webContradicted",
 };
 
+/** What a call that failed says. */
+export function explain(failure: Failure): string {
+  switch (failure.kind) {
+    case "refused":
+      return describeError(failure.code, failure.message, failure.status);
+    case "unreadable":
+      return t("refused", { status: failure.status });
+    case "unreachable":
+      return t("unreachable");
+    case "upload":
+      return t("unreached");
+  }
+}
+
 /** A failure: its code, the server's sentence and, where there was one, the HTTP status. */
-export function problem(code: string, message: string, status = 500): string {
+export function describeError(code: string, message: string, status = 500): string {
   return said(known(PROBLEMS, code) ?? byStatus(status), message);
 }
 
 /** Something to know about an answer that `model` gave; `Foreign` says more of its language. */
-export function remark({ code, message }: Remark, model = ""): string {
-  return isRouted(code) ? say(ROUTED[code], { model }) : said(known(REMARKS, code), message);
+export function describeRemark({ code, message }: Remark, model = ""): string {
+  return isRoutingRemark(code) ? t(ROUTED[code], { model }) : said(known(REMARKS, code), message);
 }
 
 /** Whether a remark says why the question was answered in flash or in think. */
-export function isRouted(code: string): code is keyof typeof ROUTED {
+export function isRoutingRemark(code: string): code is keyof typeof ROUTED {
   return Object.hasOwn(ROUTED, code);
 }
 
@@ -79,7 +94,7 @@ function known(sentences: Readonly<Record<string, PlainKey>>, code: string): Pla
 }
 
 function said(key: PlainKey | undefined, english: string): string {
-  return key === undefined || spoken() === "en" ? english : `${say(key)} ${say("problemDetail", { text: english })}`;
+  return key === undefined || currentLanguage() === "en" ? english : `${t(key)} ${t("problemDetail", { text: english })}`;
 }
 
 function byStatus(status: number): PlainKey {
@@ -102,4 +117,9 @@ function byStatus(status: number): PlainKey {
     default:
       return status >= 400 && status < 500 ? "problemInput" : "problemInternal";
   }
+}
+
+/** What the server says in English, marked as that where another language is spoken. */
+export function serverText(english: string): string {
+  return currentLanguage() === "en" ? english : t("problemDetail", { text: english });
 }

@@ -3,7 +3,7 @@
 /** The language name of a fence, where it is not the ending itself. */
 const FENCES: Readonly<Record<string, string>> = { txt: "text", text: "text", log: "text", md: "markdown", htm: "html", yml: "yaml" };
 
-export interface Fenced {
+export interface FencedFile {
   readonly name: string;
   readonly text: string;
   /** In bytes. */
@@ -11,7 +11,7 @@ export interface Fenced {
 }
 
 /** The words of a message, and the files at its end. */
-export function decompose(message: string): { readonly text: string; readonly files: readonly Fenced[] } {
+export function splitFencedFiles(message: string): { readonly text: string; readonly files: readonly FencedFile[] } {
   for (const { index } of message.matchAll(/^(?=[^\n]+:\n```)/gm)) {
     const files = fencedFrom(message, index);
     if (files !== null) return { text: message.slice(0, index).replace(/\n\n$/, ""), files };
@@ -20,8 +20,8 @@ export function decompose(message: string): { readonly text: string; readonly fi
 }
 
 /** The files of which a message consists from here on; null where it holds anything else. */
-function fencedFrom(message: string, start: number): Fenced[] | null {
-  const files: Fenced[] = [];
+function fencedFrom(message: string, start: number): FencedFile[] | null {
+  const files: FencedFile[] = [];
   const next = /([^\n]+):\n(`{3,})(\w+)\n((?:.*\n)*?)\2(?:\n\n|$)/y;
   next.lastIndex = start;
   while (next.lastIndex < message.length) {

@@ -1,39 +1,39 @@
 // Keys as they are written on the keyboard of who reads it.
 
-import { say } from "./i18n/translate.ts";
-import { MAC, parts } from "./shortcuts.ts";
+import { t } from "./i18n/translate.ts";
+import { keyParts, MAC } from "./shortcuts.ts";
 
 const ARROWS: Readonly<Record<string, string>> = { ArrowUp: "↑", ArrowDown: "↓", ArrowLeft: "←", ArrowRight: "→" };
 
 /** What stands between two caps. */
-export const JOINT = MAC ? "" : "+";
+export const KEY_SEPARATOR = MAC ? "" : "+";
 
 /** The caps of `Mod+Shift+O`: ⌘ ⇧ O, or Ctrl Shift O. */
-export function caps(keys: string): string[] {
-  return parts(keys).map((part) => cap(part));
+export function keyCaps(keys: string): string[] {
+  return keyParts(keys).map((part) => cap(part));
 }
 
 /** The caps in one text. */
-export function written(keys: string): string {
-  return keys === "" ? say("noKeys") : caps(keys).join(JOINT);
+export function keyLabel(keys: string): string {
+  return keys === "" ? t("noKeys") : keyCaps(keys).join(KEY_SEPARATOR);
 }
 
 function cap(part: string): string {
   switch (part) {
     case "Mod":
-      return MAC ? "⌘" : say("keyCtrl");
+      return MAC ? "⌘" : t("keyCtrl");
     case "Ctrl":
-      return MAC ? "⌃" : say("keyCtrl");
+      return MAC ? "⌃" : t("keyCtrl");
     case "Alt":
-      return MAC ? "⌥" : say("keyAlt");
+      return MAC ? "⌥" : t("keyAlt");
     case "Shift":
-      return MAC ? "⇧" : say("keyShift");
+      return MAC ? "⇧" : t("keyShift");
     case "Enter":
-      return say("keyEnter");
+      return t("keyEnter");
     case "Escape":
-      return say("keyEscape");
+      return t("keyEscape");
     case "Space":
-      return say("keySpace");
+      return t("keySpace");
     default:
       return ARROWS[part] ?? part;
   }

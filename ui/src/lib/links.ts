@@ -1,6 +1,6 @@
 // Follow a link in place, unless the person wants another tab.
 
-export function follow(event: MouseEvent, action: () => void): void {
+export function followLink(event: MouseEvent, action: () => void): void {
   if (event.ctrlKey || event.metaKey || event.shiftKey || event.button !== 0) return;
   event.preventDefault();
   action();

@@ -5,7 +5,7 @@ import type { Message } from "../api/events.ts";
 export type Messages = ReadonlyMap<string, Message>;
 
 /** The messages from the root down to `leaf`. A parent that is missing is where it begins. */
-export function branch(messages: Messages, leaf: string | null): Message[] {
+export function branchTo(messages: Messages, leaf: string | null): Message[] {
   const path: Message[] = [];
   for (let message = leaf === null ? undefined : messages.get(leaf); message !== undefined; ) {
     path.push(message);

@@ -1,23 +1,23 @@
 // Saved prompts: what they are called, and the `{{variables}}` in them that are asked for before they are inserted.
 
 import type { PlainKey } from "./i18n/translate.ts";
-import type { Prompt } from "../state/preferences.svelte.ts";
+import type { SavedPrompt } from "../api/preferences.ts";
 
 const VARIABLE = /\{\{\s*([^{}]{1,60}?)\s*\}\}/g;
 const NAME = /^[^\s/]{1,40}$/u;
 
 /** The names that stand in double braces, each once, in their order. */
-export function variables(text: string): string[] {
+export function promptVariables(text: string): string[] {
   return [...new Set([...text.matchAll(VARIABLE)].map(([, name]) => name ?? ""))];
 }
 
 /** The text with its variables filled in; one that was left blank leaves nothing. */
-export function filled(text: string, values: Readonly<Record<string, string>>): string {
+export function fillPrompt(text: string, values: Readonly<Record<string, string>>): string {
   return text.replace(VARIABLE, (_, name: string) => values[name] ?? "");
 }
 
 /** What is wrong with a prompt among `others`. */
-export function fault({ name, text }: Prompt, others: readonly Prompt[]): PlainKey | null {
+export function promptProblem({ name, text }: SavedPrompt, others: readonly SavedPrompt[]): PlainKey | null {
   if (!NAME.test(name)) return "promptNameWrong";
   if (others.some((other) => other.name.toLowerCase() === name.toLowerCase())) return "promptNameTaken";
   return text.trim() === "" ? "promptEmpty" : null;

@@ -1,6 +1,6 @@
 // Hands a reply to the person as a file, under the name that the server gave it.
 
-export async function save(response: Response): Promise<void> {
+export async function saveFile(response: Response): Promise<void> {
   const address = URL.createObjectURL(await response.blob());
   const link = document.createElement("a");
   link.href = address;
@@ -10,7 +10,7 @@ export async function save(response: Response): Promise<void> {
 }
 
 /** The reply, telling how many bytes of it have come. */
-export function counted(response: Response, tell: (bytes: number) => void): Response {
+export function countBytes(response: Response, tell: (bytes: number) => void): Response {
   let bytes = 0;
   const count = new TransformStream<Uint8Array, Uint8Array>({
     transform(piece, to) {

@@ -3,11 +3,11 @@
 const NAME = "found";
 
 /** The words that an excerpt encloses in U+E000 and U+E001. */
-export function marked(excerpt: string): string[] {
+export function matchedWords(excerpt: string): string[] {
   return [...new Set([...excerpt.matchAll(/\uE000([^\uE001]*)\uE001/g)].map(([, word]) => (word ?? "").toLocaleLowerCase()))];
 }
 
-export function mark(element: Element, found: readonly string[]): void {
+export function highlightMatches(element: Element, found: readonly string[]): void {
   if (typeof Highlight === "undefined") return;
   const ranges: Range[] = [];
   const texts = document.createTreeWalker(element, NodeFilter.SHOW_TEXT);
@@ -26,6 +26,6 @@ export function mark(element: Element, found: readonly string[]): void {
   else CSS.highlights.set(NAME, new Highlight(...ranges));
 }
 
-export function unmark(): void {
+export function clearHighlight(): void {
   if (typeof Highlight !== "undefined") CSS.highlights.delete(NAME);
 }

@@ -1,7 +1,7 @@
 // Shortcuts: what a person presses, as text that can be kept and compared, such as `Mod+Shift+O`.
 // `Mod` is ⌘ on a Mac and Ctrl elsewhere. Shift is named with letters and named keys only: `?` holds it already.
 
-export interface Pressed {
+export interface KeyPress {
   readonly key: string;
   readonly code: string;
   readonly ctrlKey: boolean;
@@ -24,7 +24,7 @@ const BARE = new Set(["Control", "Shift", "Alt", "Meta", "AltGraph", "CapsLock",
 export const MAC = /Mac|iP(hone|ad|od)/.test(globalThis.navigator?.platform ?? "");
 
 /** What is pressed, or nothing while it is but a modifier or a letter in the making. */
-export function pressed(event: Pressed, mac = MAC): string {
+export function pressedKeys(event: KeyPress, mac = MAC): string {
   if (event.isComposing || BARE.has(event.key)) return "";
   const typed = event.getModifierState("AltGraph") || (mac && event.altKey && !event.metaKey && !event.ctrlKey);
   const key = typed && event.key.length === 1 ? event.key : keyOf(event);
@@ -40,7 +40,7 @@ export function pressed(event: Pressed, mac = MAC): string {
 }
 
 /** The key's name; where the layout writes no Latin letters, the one that the key has on a Latin one. */
-function keyOf({ key, code, ctrlKey, metaKey, altKey }: Pressed): string {
+function keyOf({ key, code, ctrlKey, metaKey, altKey }: KeyPress): string {
   if (key === " ") return "Space";
   if (key.length > 1) return key;
   const letter = /^Key([A-Z])$/.exec(code)?.[1];
@@ -50,18 +50,18 @@ function keyOf({ key, code, ctrlKey, metaKey, altKey }: Pressed): string {
 }
 
 /** Whether it writes a character when nothing but a text field hears it. */
-export function writes(keys: string): boolean {
-  return parts(keys).every((part) => [...part].length === 1 || part === "Shift" || part === "Space");
+export function typesText(keys: string): boolean {
+  return keyParts(keys).every((part) => [...part].length === 1 || part === "Shift" || part === "Space");
 }
 
 /** Whether Éclair may listen to it at all. */
-export function allowed(keys: string): boolean {
-  const alone = parts(keys).filter((part) => part !== "Shift");
+export function isAllowed(keys: string): boolean {
+  const alone = keyParts(keys).filter((part) => part !== "Shift");
   return !TAKEN.has(keys) && !(alone.length === 1 && ALONE.has(alone[0] ?? ""));
 }
 
 /** `Mod+Shift+O` as its keys; the key itself may be a plus. */
-export function parts(keys: string): string[] {
+export function keyParts(keys: string): string[] {
   if (keys.endsWith("+")) return [...keys.slice(0, -1).split("+").filter((part) => part !== ""), "+"];
   return keys.split("+").filter((part) => part !== "");
 }

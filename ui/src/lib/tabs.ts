@@ -1,7 +1,7 @@
 // Tells the tabs of one browser apart, and lets one of them act at a time. Where the browser has no locks (pages
 // that did not come over HTTPS), every tab acts as if it were alone; the server then sorts out what is doubled.
 
-import { read, write } from "../state/drafts.ts";
+import { readStored, writeStored } from "./storage.ts";
 
 const TAB = "eclair.tab";
 
@@ -10,7 +10,7 @@ let claimed: Promise<void> | null = null;
 
 /** This tab's name. It is the same after a reload. */
 export function tab(): string {
-  name ??= read(TAB, "sessionStorage") ?? rename();
+  name ??= readStored(TAB, "sessionStorage") ?? rename();
   return name;
 }
 
@@ -59,6 +59,6 @@ async function claim(): Promise<void> {
 
 function rename(): string {
   const fresh = Array.from(crypto.getRandomValues(new Uint8Array(8)), (byte) => byte.toString(16).padStart(2, "0")).join("");
-  write(TAB, fresh, "sessionStorage");
+  writeStored(TAB, fresh, "sessionStorage");
   return fresh;
 }

@@ -4,7 +4,7 @@ import type { PlainKey } from "../lib/i18n/translate.ts";
 import type { Message, Mode, Web } from "../api/events.ts";
 import type { App } from "./app.svelte.ts";
 import { switchDrawing } from "./imageActions.ts";
-import { after } from "./webSearch.svelte.ts";
+import { nextWebMode } from "./webSearch.svelte.ts";
 
 export interface Action {
   readonly id: string;
@@ -18,10 +18,10 @@ export interface Action {
 }
 
 /** What the modes are called. */
-export const MODES: Readonly<Record<Mode, PlainKey>> = { flash: "modeFlash", auto: "modeAuto", think: "modeThink" };
+export const MODE_LABELS: Readonly<Record<Mode, PlainKey>> = { flash: "modeFlash", auto: "modeAuto", think: "modeThink" };
 
 /** What the states of the web switch are called. */
-export const WEBS: Readonly<Record<Web, PlainKey>> = { off: "webOff", auto: "modeAuto", on: "webOn" };
+export const WEB_LABELS: Readonly<Record<Web, PlainKey>> = { off: "webOff", auto: "modeAuto", on: "webOn" };
 
 const always = () => true;
 const isKept = (app: App) => app.page === "chat" && app.conversations.known(app.current.id) !== undefined;
@@ -69,7 +69,7 @@ export const ACTIONS: readonly Action[] = [
   },
   ...(["flash", "auto", "think"] as const).map((mode) => ({
     id: mode,
-    label: MODES[mode],
+    label: MODE_LABELS[mode],
     slash: true as const,
     run: (app: App) => app.switchTo(mode),
     enabled: (app: App) => app.page === "chat" && app.stuck === null,
@@ -79,7 +79,7 @@ export const ACTIONS: readonly Action[] = [
     label: "useWeb",
     keys: "Mod+/",
     slash: true,
-    run: (app) => app.lookOnWeb(after(app.current.web), true),
+    run: (app) => app.lookOnWeb(nextWebMode(app.current.web), true),
     enabled: (app) => app.page === "chat",
   },
   {

@@ -1,30 +1,33 @@
 // The page: which conversation is open, the list beside it, what lies over it, the key, and the other tabs.
 
 import { tick } from "svelte";
-import { Api } from "../api/client.ts";
-import type { Deleted, How, Model, Picks, Remembered } from "../api/types.ts";
+import { Api } from "../api/api.ts";
+import type { AnswerOptions, AnswerSettings, Deleted } from "../api/conversations.ts";
+import type { Model, ModePicks } from "../api/models.ts";
+import { t } from "../lib/i18n/translate.ts";
+import { listenForChanges } from "../api/changes.ts";
+import { readStored, writeStored } from "../lib/storage.ts";
+import { newConversation } from "./drafts.ts";
+import { FileStatuses } from "./fileStatus.svelte.ts";
+import { ConversationActions } from "./conversationActions.svelte.ts";
+import { ImageModels } from "./imageModels.svelte.ts";
+import { parseResearchCommand } from "../lib/research.ts";
+import { type RepeatedResearch, Research } from "./research.svelte.ts";
+import { InstalledModels } from "./installedModels.svelte.ts";
+import { TemporaryBackend } from "./temporaryBackend.ts";
+import { WebSearch } from "./webSearch.svelte.ts";
 import type { Change, Message, Mode, Web } from "../api/events.ts";
-import { say } from "../lib/i18n/translate.ts";
 import { type Action, actionFor } from "./actions.ts";
 import { newId } from "../lib/ids.ts";
-import { listen } from "../api/changes.ts";
 import { Conversation } from "./conversation.svelte.ts";
 import { Conversations } from "./conversations.svelte.ts";
-import { newConversation, read, write } from "./drafts.ts";
-import { KnownFiles } from "./fileStatus.svelte.ts";
-import { Keeping } from "./conversationActions.svelte.ts";
 import { Feeds } from "./feeds.svelte.ts";
 import type { Gallery } from "./gallery.svelte.ts";
 import { Libraries } from "./libraries.svelte.ts";
 import { Offline } from "./offline.svelte.ts";
-import { PictureModels } from "./imageModels.svelte.ts";
 import { Preferences } from "./preferences.svelte.ts";
-import { requestIn } from "../lib/research.ts";
-import { type Again, Research } from "./research.svelte.ts";
-import { Shelf } from "./installedModels.svelte.ts";
 import type { Source } from "./source.ts";
-import { Temporary } from "./temporaryBackend.ts";
-import { WebChoice } from "./webSearch.svelte.ts";
+import { explain } from "../lib/errors.ts";
 
 const KEY = "eclair.key";
 const TEMPORARY = "/temporary";
@@ -37,19 +40,19 @@ type Page = "chat" | "settings" | "pictures";
 export type Dialog = "palette" | "models" | "shortcuts";
 
 export class App {
-  readonly api = new Api(read(KEY, "sessionStorage"), (wrong) => this.#askKey(wrong));
+  readonly api = new Api({ key: readStored(KEY, "sessionStorage"), askKey: (wrong) => this.#askKey(wrong), explain });
   readonly offline = new Offline();
   readonly conversations = new Conversations(this.api, () => this.#entitle());
-  readonly keeping = new Keeping(this);
+  readonly keeping = new ConversationActions(this);
   /** Those that were left while messages waited in them. */
   readonly #behind = new Map<string, Conversation>();
   readonly preferences = new Preferences(this.api);
-  readonly shelf = new Shelf(this);
-  readonly files = new KnownFiles(this.api);
+  readonly shelf = new InstalledModels(this);
+  readonly files = new FileStatuses(this.api);
   readonly libraries = new Libraries(this.api);
   readonly feeds = new Feeds(this.api);
-  readonly web = new WebChoice(this.api);
-  readonly pictures = new PictureModels(this.api);
+  readonly web = new WebSearch(this.api);
+  readonly pictures = new ImageModels(this.api);
   /** The pictures as they are looked through; null until they are. */
   gallery: Gallery | null = null;
   page = $state<Page>("chat");
@@ -80,7 +83,7 @@ export class App {
   /** The server's own choice. */
   standard = $state<string | null>(null);
   /** Whom flash and think choose where the person has not. */
-  picks = $state.raw<Picks | null>(null);
+  picks = $state.raw<ModePicks | null>(null);
   /** The model that the person chose, for the conversation that is shown or for all of them. */
   readonly named = $derived(this.#named(this.current.model));
   /** Whether the mode chooses who answers. */
@@ -92,9 +95,9 @@ export class App {
   /** Why nobody can choose between flash and think here; null where one can. */
   readonly stuck = $derived.by(() => {
     const model = this.models.find(({ id }) => id === this.model);
-    if (model === undefined) return say("useThinkingNot");
+    if (model === undefined) return t("useThinkingNot");
     if (this.routed || (model.thinks !== "never" && model.thinks !== "always")) return null;
-    return say(model.thinks === "never" ? "modeNever" : "modeAlways", { model: model.name });
+    return t(model.thinks === "never" ? "modeNever" : "modeAlways", { model: model.name });
   });
 
   #listening: AbortController | null = null;
@@ -110,7 +113,7 @@ export class App {
   #planned: Research | null = null;
 
   start(): void {
-    this.api.heard = (response) => this.offline.heard(response);
+    this.api.client.onResponse = (response) => this.offline.heard(response);
     this.offline.start();
     addEventListener("storage", () => this.current.queue.refresh());
     addEventListener("popstate", () => this.#route());
@@ -183,9 +186,9 @@ export class App {
   }
 
   /** Plan a research on a request, or on what is in the composer. A plan that was left is taken up again. */
-  plan(request?: string, again: Again | null = null): void {
+  plan(request?: string, again: RepeatedResearch | null = null): void {
     const { current } = this;
-    const wanted = request ?? requestIn(current.draft) ?? current.draft.trim();
+    const wanted = request ?? parseResearchCommand(current.draft) ?? current.draft.trim();
     const left = this.#planned;
     if (left === null || left.conversation !== current || left.request.trim() !== wanted || again !== null) {
       const how = () => this.#how({ model: current.chosen ?? current.model, mode: current.mode, web: null });
@@ -261,9 +264,9 @@ export class App {
     const left = this.#behind.get(id);
     this.#behind.delete(id);
     if (left !== undefined) return left;
-    const how = (remembered: Remembered) => this.#how(remembered);
+    const how = (remembered: AnswerSettings) => this.#how(remembered);
     const there = (message: Message) => this.#there(message);
-    return new Conversation({ api: this.api, web: this.web.last, how, there, changed: (changed) => this.#changed(changed) }, id, kept);
+    return new Conversation({ api: this.api.conversations, web: this.web.last, how, there, changed: (changed) => this.#changed(changed) }, id, kept);
   }
 
   async #there({ files, libraries }: Message): Promise<Pick<Message, "files" | "libraries">> {
@@ -284,14 +287,14 @@ export class App {
     return named === null && picks !== null && new Set([picks.flash, picks.think, this.standard ?? picks.flash]).size > 1;
   }
 
-  #how({ model, mode, web }: Remembered): How {
+  #how({ model, mode, web }: AnswerSettings): AnswerOptions {
     const there = this.models.some(({ id }) => id === model);
     const wanted = mode ?? (this.#routed(this.#named(model)) ? "auto" : null);
     return { ...(model !== null && there && { model }), ...(wanted !== null && { mode: wanted }), ...(web !== null && { web }) };
   }
 
   #changed(id: string): void {
-    if (this.api.key === null && !this.current.running) this.offline.keep(id);
+    if (this.api.client.key === null && !this.current.running) this.offline.keep(id);
     if (this.current.id !== id) return;
     if (location.pathname === "/") history.replaceState(null, "", `/c/${id}`);
     if (this.#missed && !this.current.running) void this.#load();
@@ -364,9 +367,9 @@ export class App {
     if (document.hidden) return;
     void this.preferences.refresh();
     this.#listening = new AbortController();
-    const open = (signal: AbortSignal) => this.api.changes(signal);
+    const open = (signal: AbortSignal) => this.api.conversations.changes(signal);
     const heard = (change: Change) => this.#hear(change);
-    void listen({ open, heard, connected: (live) => this.#connected(live) }, this.#listening.signal);
+    void listenForChanges({ open, heard, connected: (live) => this.#connected(live) }, this.#listening.signal);
   }
 
   #connected(live: boolean): void {
@@ -414,9 +417,9 @@ export class App {
   /** The temporary chat of this tab, or a fresh one. */
   #enterTemporary(fresh: boolean): void {
     if (fresh || this.#temporary === null) {
-      const how = (remembered: Remembered) => this.#how(remembered);
+      const how = (remembered: AnswerSettings) => this.#how(remembered);
       const there = async () => ({ files: [], libraries: [] });
-      const around = { api: new Temporary(this.api), web: this.web.last, how, there, changed: () => {} };
+      const around = { api: new TemporaryBackend(this.api.conversations), web: this.web.last, how, there, changed: () => {} };
       this.#temporary = new Conversation({ ...around, temporary: true }, newId("conv"), false);
     }
     this.#show(this.#temporary);
@@ -435,7 +438,7 @@ export class App {
       const answer = (key: string | null) => {
         this.asking = null;
         this.#asked = null;
-        if (key !== null) write(KEY, key, "sessionStorage");
+        if (key !== null) writeStored(KEY, key, "sessionStorage");
         resolve(key);
         if (key !== null) this.#glance();
       };
@@ -447,7 +450,7 @@ export class App {
   /** Ask again who can be asked. */
   async readModels(): Promise<void> {
     try {
-      const { models, default: preferred, picks } = await this.api.models();
+      const { models, default: preferred, picks } = await this.api.models.list();
       this.models = models;
       this.picks = picks;
       this.standard = preferred;
@@ -458,8 +461,8 @@ export class App {
   }
 
   get title(): string {
-    if (this.page !== "chat") return `${say(this.page)} · Éclair`;
-    if (this.current.temporary) return `${say("temporary")} · Éclair`;
+    if (this.page !== "chat") return `${t(this.page)} · Éclair`;
+    if (this.current.temporary) return `${t("temporary")} · Éclair`;
     return this.current.title === "" ? "Éclair" : `${this.current.title} · Éclair`;
   }
 }
@@ -467,6 +470,6 @@ export class App {
 /** "Good morning", by the clock on the wall. */
 export function greeting(now: Date): string {
   const hour = now.getHours();
-  if (hour >= 5 && hour < 12) return say("morning");
-  return hour >= 12 && hour < 18 ? say("afternoon") : say("evening");
+  if (hour >= 5 && hour < 12) return t("morning");
+  return hour >= 12 && hour < 18 ? t("afternoon") : t("evening");
 }

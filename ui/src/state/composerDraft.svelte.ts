@@ -2,16 +2,17 @@
 
 import type { Attachment, LibraryName, Message } from "../api/events.ts";
 import { newId } from "../lib/ids.ts";
-import { type Drawing, without } from "../lib/images.ts";
-import { type Draft, inherit, isKept, keepDraft, NEW, readDraft, type Sent } from "./drafts.ts";
-import { Queue } from "./messageQueue.svelte.ts";
+import type { ImageOptions } from "../api/conversations.ts";
+import { withoutEmpty } from "../lib/images.ts";
+import { type Draft, inherit, isKept, NEW, readDraft, type Sent, writeDraft } from "./drafts.ts";
+import { MessageQueue } from "./messageQueue.svelte.ts";
 
 /** The content of a composer. */
-export type Written = Pick<Draft, "text" | "files" | "libraries" | "model" | "draw">;
+export type DraftContent = Pick<Draft, "text" | "files" | "libraries" | "model" | "draw">;
 
-const NOTHING: Written = { text: "", files: [], libraries: [] };
+const NOTHING: DraftContent = { text: "", files: [], libraries: [] };
 
-export class Writing {
+export class ComposerDraft {
   draft = $state("");
   files = $state.raw<readonly Attachment[]>([]);
   /** What is to be searched for an answer. */
@@ -19,19 +20,19 @@ export class Writing {
   /** The model that was chosen for the next message alone. */
   chosen = $state<string | null>(null);
   /** How pictures are wanted, where words are. */
-  drawing = $state.raw<Drawing | null>(null);
+  drawing = $state.raw<ImageOptions | null>(null);
   /** Whether it outlives this page. */
   safe = $state(true);
 
   readonly #conversation: string;
-  readonly #queue: Queue;
+  readonly #queue: MessageQueue;
   /** Where the draft lies: all new chats share one place until they are kept. */
   #drawer: string;
   #sent: Sent | undefined;
   /** What was taken out of the composer and is on its way. */
-  #sending: Written | null = null;
+  #sending: DraftContent | null = null;
 
-  constructor(conversation: string, fresh: boolean, queue: Queue) {
+  constructor(conversation: string, fresh: boolean, queue: MessageQueue) {
     this.#conversation = conversation;
     this.#queue = queue;
     this.#drawer = fresh ? NEW : conversation;
@@ -43,7 +44,7 @@ export class Writing {
   }
 
   /** What is in the composer. */
-  get now(): Written {
+  get now(): DraftContent {
     const { draft, files, libraries, chosen, drawing } = this;
     return { text: draft.trim(), files, libraries, ...(chosen !== null && { model: chosen }), ...(drawing !== null && { draw: drawing }) };
   }
@@ -60,7 +61,7 @@ export class Writing {
 
   /** Whether the file may be erased: a message that may have been heard does not need it. */
   detach(id: string): boolean {
-    if (this.drawing !== null && (this.drawing.sources ?? this.files.map((file) => file.id))[0] === id) this.drawing = without({ ...this.drawing, mask: undefined });
+    if (this.drawing !== null && (this.drawing.sources ?? this.files.map((file) => file.id))[0] === id) this.drawing = withoutEmpty({ ...this.drawing, mask: undefined });
     this.files = this.files.filter((file) => file.id !== id);
     this.#keep();
     return this.#sent?.files.includes(id) !== true;
@@ -80,7 +81,7 @@ export class Writing {
   }
 
   /** Have pictures drawn of what is written; null asks for words. */
-  draw(drawing: Drawing | null): void {
+  draw(drawing: ImageOptions | null): void {
     this.drawing = drawing;
     this.#keep();
   }
@@ -91,7 +92,7 @@ export class Writing {
   }
 
   /** The id of what is about to be said: if its reply was lost the last time, the same one again. */
-  identify({ text, files, libraries, draw }: Written, parent: string | null): string {
+  identify({ text, files, libraries, draw }: DraftContent, parent: string | null): string {
     const names = [...files, ...libraries].map(({ id }) => id);
     const last = this.#sent;
     const drawing = draw === undefined ? {} : { draw: JSON.stringify(draw) };
@@ -104,7 +105,7 @@ export class Writing {
   }
 
   /** Take it out of the composer. Until it has arrived it stays in the draft. */
-  sendOff(written: Written): void {
+  sendOff(written: DraftContent): void {
     this.#sending = written;
     this.#put(NOTHING);
   }
@@ -135,14 +136,14 @@ export class Writing {
   }
 
   /** Put back into the composer what was taken out of it, before what was written since. */
-  restore(back: Written): void {
+  restore(back: DraftContent): void {
     this.#put(joined(back, this.now));
     this.#keep();
   }
 
   /** A new chat becomes a kept one, with a place of its own for its drafts. */
   settleIn(): void {
-    if (this.#drawer === NEW) keepDraft(NEW, NOTHING);
+    if (this.#drawer === NEW) writeDraft(NEW, NOTHING);
     this.#drawer = this.#conversation;
   }
 
@@ -151,11 +152,11 @@ export class Writing {
     if (this.#drawer !== NEW) this.#sent ??= left.sent;
     this.restore(left);
     if (left.conversation === undefined || left.conversation === this.#conversation) return;
-    const line = new Queue(left.conversation);
+    const line = new MessageQueue(left.conversation);
     for (const { id } of line.items.toReversed()) this.restore(line.take(id) ?? NOTHING);
   }
 
-  #put({ text, files, libraries, model, draw }: Written): void {
+  #put({ text, files, libraries, model, draw }: DraftContent): void {
     this.draft = text;
     this.files = files;
     this.libraries = libraries;
@@ -169,12 +170,12 @@ export class Writing {
     const filled = draft.text !== "" || draft.files.length + draft.libraries.length > 0 || this.#queue.items.length > 0;
     const conversation = this.#drawer === NEW && filled ? { conversation: this.#conversation } : {};
     const sent = this.#sent === undefined ? {} : { sent: this.#sent };
-    keepDraft(this.#drawer, { ...draft, ...conversation, ...sent });
+    writeDraft(this.#drawer, { ...draft, ...conversation, ...sent });
     this.safe = isKept(this.#drawer);
   }
 }
 
-function joined(before: Written, after: Written): Written {
+function joined(before: DraftContent, after: DraftContent): DraftContent {
   const texts = before.text === after.text ? [after.text] : [before.text, after.text];
   const model = after.model ?? before.model;
   const draw = after.draw ?? before.draw;

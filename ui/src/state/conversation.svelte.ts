@@ -1,31 +1,31 @@
 // One conversation as the page shows it: its tree, the answer that grows, what the person writes and what waits.
 
-import { ApiError, type Backend } from "../api/client.ts";
-import type { How, Remembered, Turn } from "../api/types.ts";
+import type { AnswerOptions, AnswerSettings, ConversationBackend, ImageOptions, Turn } from "../api/conversations.ts";
+import { ApiError } from "../api/client.ts";
+import { t } from "../lib/i18n/translate.ts";
+import { fromStoredOptions } from "../lib/images.ts";
+import { keepInMemory } from "../lib/storage.ts";
+import { RunFollower } from "./runFollower.svelte.ts";
+import { QueueSender, type SendOutcome } from "./queueSender.svelte.ts";
+import { userMessage } from "../lib/userMessage.ts";
+import { MessageQueue } from "./messageQueue.svelte.ts";
+import { branchTo, leafUnder, type Messages, siblings } from "../lib/messageTree.ts";
+import { ComposerDraft, type DraftContent } from "./composerDraft.svelte.ts";
 import type { Attachment, LibraryName, Message, Mode, Web } from "../api/events.ts";
 import { fold } from "../api/fold.ts";
-import { say } from "../lib/i18n/translate.ts";
 import { newId } from "../lib/ids.ts";
-import { type Drawing, drawingOf } from "../lib/images.ts";
-import { keepInMemory } from "./drafts.ts";
-import { Growing } from "./runFollower.svelte.ts";
-import { type Fate, Line } from "./queueSender.svelte.ts";
-import { question } from "../lib/userMessage.ts";
-import { Queue } from "./messageQueue.svelte.ts";
-import { branch, leafUnder, type Messages, siblings } from "../lib/messageTree.ts";
-import { Writing, type Written } from "./composerDraft.svelte.ts";
 
 const RETRIES = [400, 1200];
 const LATER = 4000;
 
 export interface Surroundings {
-  readonly api: Backend;
+  readonly api: ConversationBackend;
   /** Nothing of it is to be stored, here or on the server. */
   readonly temporary?: true;
   /** Whether a new chat looks on the web, until the person chooses otherwise. */
   readonly web?: Web | null;
-  /** How a message of a conversation that remembers this is answered. */
-  how(remembered: Remembered): How;
+  /** AnswerOptions a message of a conversation that remembers this is answered. */
+  how(remembered: AnswerSettings): AnswerOptions;
   /** What of the files and libraries of a message is still there. */
   there(message: Message): Promise<Pick<Message, "files" | "libraries">>;
   /** Told when the conversation has changed on the server by our doing. */
@@ -40,8 +40,8 @@ export interface Outgoing {
   readonly libraries: readonly LibraryName[];
   readonly parent: string | null;
   readonly model?: string;
-  /** How pictures of it are wanted. */
-  readonly draw?: Drawing;
+  /** AnswerOptions pictures of it are wanted. */
+  readonly draw?: ImageOptions;
   /** The questions that are to be looked into, where a report is asked for. */
   readonly research?: readonly string[];
 }
@@ -64,18 +64,18 @@ export class Conversation {
   outgoing = $state.raw<Outgoing | null>(null);
   error = $state<string | null>(null);
   /** What waits until the running answer ends. */
-  readonly queue: Queue;
+  readonly queue: MessageQueue;
   /** The person's message that is to be opened for editing. */
   editing = $state<string | null>(null);
 
   readonly #around: Surroundings;
-  readonly #writing: Writing;
-  readonly #growing: Growing;
-  readonly #line: Line;
+  readonly #writing: ComposerDraft;
+  readonly #growing: RunFollower;
+  readonly #line: QueueSender;
   #asking = $state(false);
 
   readonly under = $derived(siblings(this.messages));
-  readonly path = $derived(branch(this.messages, this.leaf));
+  readonly path = $derived(branchTo(this.messages, this.leaf));
   readonly running = $derived(this.run !== null || this.outgoing !== null || this.#asking);
   /** The last answer was not completed: what waits goes on waiting until the person says more. */
   readonly paused = $derived(!this.running && this.leaf !== null && this.messages.get(this.leaf)?.status !== "finished");
@@ -102,14 +102,14 @@ export class Conversation {
     this.web = kept ? null : (around.web ?? null);
     this.loaded = !kept;
     if (this.temporary) keepInMemory(id);
-    this.queue = new Queue(id, !this.temporary);
-    this.#writing = new Writing(id, !kept && !this.temporary, this.queue);
-    this.#growing = new Growing({
+    this.queue = new MessageQueue(id, !this.temporary);
+    this.#writing = new ComposerDraft(id, !kept && !this.temporary, this.queue);
+    this.#growing = new RunFollower({
       open: (run, after, signal) => around.api.events(run, after, signal),
       connected: (live) => (this.connected = live),
       ended: (answer) => this.#settle(answer),
     });
-    this.#line = new Line(this, {
+    this.#line = new QueueSender(this, {
       read: () => this.#read(),
       say: (next) => this.#say(outgoing(next.id, next, this.leaf)),
       later: () => this.#loadLater(),
@@ -144,8 +144,8 @@ export class Conversation {
     return this.#writing.chosen;
   }
 
-  /** How pictures are wanted of the next message; null where words are. */
-  get drawing(): Drawing | null {
+  /** AnswerOptions pictures are wanted of the next message; null where words are. */
+  get drawing(): ImageOptions | null {
     return this.#writing.drawing;
   }
 
@@ -164,7 +164,7 @@ export class Conversation {
     if (!this.kept) return;
     const changes = this.#changes;
     try {
-      const tree = await this.#around.api.conversation(this.id);
+      const tree = await this.#around.api.get(this.id);
       if (this.outgoing !== null || changes !== this.#changes) return;
       this.missing = false;
       this.title = tree.conversation.title;
@@ -234,12 +234,12 @@ export class Conversation {
   }
 
   /** Have pictures drawn of the next message; null asks for words. */
-  draw(drawing: Drawing | null): void {
+  draw(drawing: ImageOptions | null): void {
     this.#writing.draw(drawing);
   }
 
   /** Answer this conversation so from now on, wherever it is open. */
-  async remember(chosen: Partial<Remembered>): Promise<void> {
+  async remember(chosen: Partial<AnswerSettings>): Promise<void> {
     this.#changes += 1;
     Object.assign(this, chosen);
     if (!this.kept) return;
@@ -305,14 +305,14 @@ export class Conversation {
   async edit(message: Message, text: string): Promise<boolean> {
     if (text.trim() === "" || this.running) return false;
     const { files, libraries } = await this.#around.there(message);
-    const drawn = message.wish === null ? null : drawingOf(message.wish, this.#drawnBy(message));
+    const drawn = message.wish === null ? null : fromStoredOptions(message.wish, this.#drawnBy(message));
     const written = { text: text.trim(), files, libraries, ...(drawn !== null && { draw: drawn }) };
     const id = this.#writing.identify(written, message.parent);
     return (await this.#say(outgoing(id, written, message.parent))) === "accepted";
   }
 
   /** Have pictures drawn of these words next, whatever is in the composer. */
-  async picture(text: string, draw: Drawing): Promise<boolean> {
+  async picture(text: string, draw: ImageOptions): Promise<boolean> {
     if (this.running || !(await this.#known())) return false;
     const written = { text, files: [], libraries: [], draw };
     return (await this.#say(outgoing(this.#writing.identify(written, this.leaf), written, this.leaf))) === "accepted";
@@ -333,7 +333,7 @@ export class Conversation {
   }
 
   /** Ask again otherwise. An answer at work is stopped for it, and stays as a version. */
-  async instead(answer: Message, how: How): Promise<void> {
+  async instead(answer: Message, how: AnswerOptions): Promise<void> {
     if (answer.parent === null) return;
     const turn = { retry: answer.parent, ...how };
     if (this.run === null) return this.#ask(turn);
@@ -395,11 +395,11 @@ export class Conversation {
     this.#asking = true;
     await this.#read();
     this.#asking = false;
-    if (!this.loaded && !this.connected) this.error = say("unreachable");
+    if (!this.loaded && !this.connected) this.error = t("unreachable");
     return this.loaded;
   }
 
-  async #say(outgoing: Outgoing): Promise<Fate> {
+  async #say(outgoing: Outgoing): Promise<SendOutcome> {
     this.#stopping = false;
     this.outgoing = outgoing;
     this.error = null;
@@ -408,7 +408,7 @@ export class Conversation {
       this.#writing.answered(outgoing.id);
       return "accepted";
     } catch (error) {
-      const lost = error instanceof ApiError && error.lost;
+      const lost = error instanceof ApiError && error.isLost;
       if (!lost) this.#writing.answered(outgoing.id);
       await this.#refused(error);
       return lost ? "lost" : "refused";
@@ -456,7 +456,7 @@ export class Conversation {
     const accepted = await (this.kept ? api.turn(this.id, wanted) : api.begin(this.id, wanted, { model, mode, web }));
     const messages = new Map(this.messages);
     const created = Date.now();
-    if (outgoing !== null) messages.set(accepted.message, question(this.id, { ...outgoing, id: accepted.message }, created));
+    if (outgoing !== null) messages.set(accepted.message, userMessage(this.id, { ...outgoing, id: accepted.message }, created));
     const blank = { type: "run.started", seq: 0, created, continues: null } as const;
     const parent = { message: accepted.answer, conversation: this.id, parent: accepted.message };
     messages.set(accepted.answer, fold(null, { ...blank, ...parent, run: accepted.run, model: accepted.model }));
@@ -478,7 +478,7 @@ export class Conversation {
       try {
         return await action();
       } catch (error) {
-        if (!(error instanceof ApiError && error.lost)) throw error;
+        if (!(error instanceof ApiError && error.isLost)) throw error;
         await new Promise((resolve) => setTimeout(resolve, wait));
       }
     }
@@ -514,7 +514,7 @@ export class Conversation {
   }
 }
 
-function outgoing(id: string, { text, files, libraries, model, draw }: Written, parent: string | null): Outgoing {
+function outgoing(id: string, { text, files, libraries, model, draw }: DraftContent, parent: string | null): Outgoing {
   const how = draw === undefined ? (model === undefined ? {} : { model }) : { draw };
   return { id, text, files, libraries, parent, ...how };
 }

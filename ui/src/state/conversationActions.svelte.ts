@@ -1,19 +1,19 @@
 // What a person does with the conversations in the list, what is asked for it, and how it is undone.
 
 import type { Conversation } from "../api/events.ts";
-import { say } from "../lib/i18n/translate.ts";
+import { t } from "../lib/i18n/translate.ts";
 import type { App } from "./app.svelte.ts";
 import { Notices } from "./notices.svelte.ts";
 
 /** The dialog that is open. */
-export type Asked =
+export type OpenDialog =
   | { readonly what: "export" | "share" | "tags"; readonly conversation: Conversation }
   | { readonly what: "import" }
   | { readonly what: "licence"; readonly name: string; readonly text: string };
 
-export class Keeping {
+export class ConversationActions {
   readonly notices = new Notices();
-  asked = $state.raw<Asked | null>(null);
+  asked = $state.raw<OpenDialog | null>(null);
   readonly #app: App;
 
   constructor(app: App) {
@@ -25,11 +25,11 @@ export class Keeping {
   }
 
   async archive({ id, archived, title }: Conversation): Promise<void> {
-    const name = title || say("untitled");
+    const name = title || t("untitled");
     await this.#attempt(async () => {
       await this.#list.change(id, { archived: !archived });
       const undo = async () => void (await this.#list.change(id, { archived }));
-      this.notices.tell(archived ? say("unarchived", { title: name }) : say("archivedNow", { title: name }), undo);
+      this.notices.tell(archived ? t("unarchived", { title: name }) : t("archivedNow", { title: name }), undo);
     });
   }
 
@@ -38,7 +38,7 @@ export class Keeping {
     const open = this.#app.current.id === id;
     await this.#attempt(async () => {
       await this.#app.remove(id);
-      this.notices.tell(say("removed", { title: title || say("untitled") }), async () => {
+      this.notices.tell(t("removed", { title: title || t("untitled") }), async () => {
         await this.#list.restore(id);
         if (open) this.#app.open(id);
       });

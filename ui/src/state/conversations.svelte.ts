@@ -1,10 +1,11 @@
 // The list of conversations: pinned ones, then the others by time; what it is narrowed to; the search over it.
 
 import { SvelteSet } from "svelte/reactivity";
-import { type Api, ApiError } from "../api/client.ts";
-import type { Changes, Deleted, Tagged } from "../api/types.ts";
+import type { Api } from "../api/api.ts";
+import { ApiError } from "../api/client.ts";
+import type { ConversationChanges, Deleted, TagCount } from "../api/conversations.ts";
+import { locale, t } from "../lib/i18n/translate.ts";
 import type { Change, Conversation, Hit } from "../api/events.ts";
-import { say, locale } from "../lib/i18n/translate.ts";
 
 const PAGE = 50;
 const LARGEST_PAGE = 200;
@@ -37,7 +38,7 @@ export class Conversations {
   /** The older ones could not be read. */
   failed = $state(false);
   filter = $state.raw<Filter>({ archived: false, tag: null });
-  tags = $state.raw<readonly Tagged[]>([]);
+  tags = $state.raw<readonly TagCount[]>([]);
   words = $state("");
   hits = $state.raw<readonly Hit[] | null>(null);
   moreHits = $state(false);
@@ -76,11 +77,11 @@ export class Conversations {
     const wanted = everything ? Math.min(this.all.length, MOST_REREAD) : 0;
     try {
       const limit = Math.min(Math.max(wanted, PAGE), LARGEST_PAGE);
-      const first = await this.#api.conversations({ ...filter, limit });
+      const first = await this.#api.conversations.list({ ...filter, limit });
       const read = [...first.conversations];
       let { next } = first;
       while (next !== null && read.length < wanted) {
-        const page = await this.#api.conversations({ ...filter, before: next, limit: LARGEST_PAGE });
+        const page = await this.#api.conversations.list({ ...filter, before: next, limit: LARGEST_PAGE });
         read.push(...page.conversations);
         next = page.next;
       }
@@ -102,7 +103,7 @@ export class Conversations {
     this.#fetching = true;
     this.failed = false;
     try {
-      const page = await this.#api.conversations({ ...filter, before: next, limit: LARGEST_PAGE });
+      const page = await this.#api.conversations.list({ ...filter, before: next, limit: LARGEST_PAGE });
       if (filter !== this.filter) return;
       const known = new Set([...this.pinned, ...this.all].map(({ id }) => id));
       this.all = [...this.all, ...page.conversations.filter(({ id }) => !known.has(id))];
@@ -124,9 +125,9 @@ export class Conversations {
     await this.refresh();
   }
 
-  async change(id: string, changes: Changes): Promise<Conversation> {
+  async change(id: string, changes: ConversationChanges): Promise<Conversation> {
     this.#changes += 1;
-    const changed = await this.#api.change(id, changes);
+    const changed = await this.#api.conversations.change(id, changes);
     this.#changes += 1;
     this.#place(changed);
     if (changes.tags !== undefined) void this.readTags();
@@ -135,7 +136,7 @@ export class Conversations {
 
   async remove(id: string): Promise<void> {
     this.#changes += 1;
-    await this.#api.remove(id);
+    await this.#api.conversations.remove(id);
     this.#changes += 1;
     this.#drop(id);
     void this.readTags();
@@ -143,14 +144,14 @@ export class Conversations {
 
   async restore(id: string): Promise<void> {
     this.#changes += 1;
-    this.#place(await this.#api.restore(id));
+    this.#place(await this.#api.conversations.restore(id));
     void this.readTags();
   }
 
   /** Delete all there are, here and in the archive. */
   async removeAll(): Promise<Deleted> {
     this.#changes += 1;
-    const deleted = await this.#api.removeAll();
+    const deleted = await this.#api.conversations.removeAll();
     this.#changes += 1;
     this.pinned = [];
     this.all = [];
@@ -163,14 +164,14 @@ export class Conversations {
 
   /** Bring back what was deleted together at this moment. */
   async restoreAll(moment: number): Promise<void> {
-    await this.#api.restoreAll(moment);
+    await this.#api.conversations.restoreAll(moment);
     await this.refresh(true);
     void this.readTags();
   }
 
   async readTags(): Promise<void> {
     try {
-      this.tags = (await this.#api.tags()).tags;
+      this.tags = (await this.#api.conversations.tags()).tags;
       const { tag } = this.filter;
       if (tag !== null && !this.tags.some((other) => other.tag === tag)) await this.show({ ...this.filter, tag: null });
     } catch (error) {
@@ -204,7 +205,7 @@ export class Conversations {
     const searching = new AbortController();
     this.#searching = searching;
     try {
-      const hits = await this.#api.search(words, limit, searching.signal);
+      const hits = await this.#api.conversations.search(words, limit, searching.signal);
       if (searching.signal.aborted) return;
       this.hits = hits;
       this.moreHits = hits.length === limit && limit < MOST_HITS;
@@ -228,7 +229,7 @@ export class Conversations {
     const near = this.pinned.some((pinned) => pinned.id === id) || this.all.slice(0, PAGE).some((near) => near.id === id);
     if (near || (this.known(id) === undefined && this.next !== null)) return;
     try {
-      this.#place((await this.#api.conversation(id)).conversation);
+      this.#place((await this.#api.conversations.get(id)).conversation);
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
       if (error.status === 404) this.#drop(id);
@@ -273,9 +274,9 @@ function bySection(pinned: readonly Conversation[], all: readonly Conversation[]
   const day = 86_400_000;
   const month = new Intl.DateTimeFormat(locale(), { month: "long", year: "numeric" });
   const name = (updated: number) => {
-    if (updated >= midnight) return say("today");
-    if (updated >= midnight - day) return say("yesterday");
-    return updated >= midnight - 6 * day ? say("week") : month.format(updated);
+    if (updated >= midnight) return t("today");
+    if (updated >= midnight - day) return t("yesterday");
+    return updated >= midnight - 6 * day ? t("week") : month.format(updated);
   };
   const sections: { name: string; conversations: Conversation[]; complete: boolean }[] = [];
   let from = Number.POSITIVE_INFINITY;
@@ -289,7 +290,7 @@ function bySection(pinned: readonly Conversation[], all: readonly Conversation[]
   }
   const last = sections.at(-1);
   if (last !== undefined) last.complete = complete;
-  return pinned.length === 0 ? sections : [{ name: say("pinned"), conversations: [...pinned], complete: true }, ...sections];
+  return pinned.length === 0 ? sections : [{ name: t("pinned"), conversations: [...pinned], complete: true }, ...sections];
 }
 
 /** The first millisecond of the section that a time belongs to. */

@@ -1,18 +1,18 @@
 // What was deleted all at once with this browser, for as long as it can be brought back.
 
-import type { Deleted } from "../api/types.ts";
-import { readJson, write } from "./drafts.ts";
+import type { Deleted } from "../api/conversations.ts";
+import { readStoredJson, writeStored } from "../lib/storage.ts";
 
 const REMOVED = "eclair.removed";
 /** So long the server keeps it. */
 const KEPT = 600_000;
 
-export interface Batch extends Deleted {
+export interface DeletedBatch extends Deleted {
   readonly until: number;
 }
 
-export class Removed {
-  all = $state.raw<readonly Batch[]>([]);
+export class DeletedBatches {
+  all = $state.raw<readonly DeletedBatch[]>([]);
   #timer: ReturnType<typeof setTimeout> | undefined;
 
   constructor() {
@@ -33,12 +33,12 @@ export class Removed {
     clearTimeout(this.#timer);
   }
 
-  #keep(batches: readonly Batch[]): void {
-    write(REMOVED, batches.length === 0 ? null : JSON.stringify(batches));
+  #keep(batches: readonly DeletedBatch[]): void {
+    writeStored(REMOVED, batches.length === 0 ? null : JSON.stringify(batches));
     this.#show(batches);
   }
 
-  #show(batches: readonly Batch[]): void {
+  #show(batches: readonly DeletedBatch[]): void {
     this.all = batches;
     this.close();
     const [first] = batches;
@@ -47,7 +47,7 @@ export class Removed {
 }
 
 /** Those whose time is not over, oldest first; another tab may have added to them. */
-function stored(): Batch[] {
-  const batches = readJson<Batch[]>(REMOVED) ?? [];
+function stored(): DeletedBatch[] {
+  const batches = readStoredJson<DeletedBatch[]>(REMOVED) ?? [];
   return batches.filter(({ until }) => until > Date.now());
 }

@@ -1,8 +1,8 @@
 // The servers that answer: listed, added, changed, tested and removed. A key goes out and never comes back.
 
-import type { Api } from "../api/client.ts";
-import type { Engine, EngineFields, Finding, Probe, Provider } from "../api/types.ts";
-import { problem as explained } from "../lib/errors.ts";
+import type { Api } from "../api/api.ts";
+import type { Engine, EngineFields, Finding, Probe, Provider } from "../api/engines.ts";
+import { describeError as explained } from "../lib/errors.ts";
 import { Parser } from "../api/sse.ts";
 
 /** How many abilities a test tries. */
@@ -32,7 +32,7 @@ export class Engines {
 
   async load(): Promise<void> {
     await this.#attempt(async () => {
-      const { engines, providers } = await this.#api.engines();
+      const { engines, providers } = await this.#api.engines.list();
       this.all = engines;
       this.providers = providers;
     });
@@ -40,14 +40,14 @@ export class Engines {
 
   /** Keep a new one and test it. What is wrong with it is thrown. */
   async add(name: string, fields: EngineFields): Promise<void> {
-    await this.#api.addEngine({ ...fields, name });
+    await this.#api.engines.add({ ...fields, name });
     await this.#renew();
     void this.test(name);
   }
 
   /** Change what is given. What is wrong with it is thrown. */
   async change(name: string, fields: EngineFields): Promise<void> {
-    await this.#api.changeEngine(name, fields);
+    await this.#api.engines.change(name, fields);
     await this.#renew();
   }
 
@@ -58,7 +58,7 @@ export class Engines {
   }
 
   async remove(name: string): Promise<void> {
-    await this.#attempt(() => this.#api.removeEngine(name));
+    await this.#attempt(() => this.#api.engines.remove(name));
     await this.#renew();
   }
 
@@ -66,7 +66,7 @@ export class Engines {
   async test(name: string): Promise<void> {
     if (this.testing[name] !== undefined) return;
     this.testing = { ...this.testing, [name]: [] };
-    await this.#attempt(async () => this.#read(name, await this.#api.testEngine(name, this.#cut.signal)));
+    await this.#attempt(async () => this.#read(name, await this.#api.engines.test(name, this.#cut.signal)));
     const { [name]: _, ...rest } = this.testing;
     this.testing = rest;
     if (!this.#cut.signal.aborted) await this.#renew();

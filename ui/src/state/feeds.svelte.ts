@@ -1,14 +1,15 @@
 // The newsroom's feeds: which there are, how it stands with them, and how far a refresh is.
 
-import { type Api, ApiError } from "../api/client.ts";
-import type { Feed, Starter, Taken } from "../api/feeds.ts";
+import type { Api } from "../api/api.ts";
+import { ApiError } from "../api/client.ts";
+import type { AddedFeeds, Feed, SuggestedFeed } from "../api/feeds.ts";
 
 /** Between two looks while feeds are fetched. */
 const GLANCE = 400;
 
 export class Feeds {
   all = $state.raw<readonly Feed[]>([]);
-  starters = $state.raw<readonly Starter[]>([]);
+  starters = $state.raw<readonly SuggestedFeed[]>([]);
   /** Whether they have been asked for with success. */
   known = $state(false);
   /** Feeds that are fetched together until none waits. */
@@ -51,42 +52,42 @@ export class Feeds {
 
   /** Throws what keeps it from that, as the others do. */
   async add(url: string): Promise<Feed> {
-    const added = await this.#api.addFeed(url);
+    const added = await this.#api.feeds.add(url);
     await this.#look();
     return added;
   }
 
-  async addStarters(chosen: { readonly urls: readonly string[] } | { readonly language: string }): Promise<Taken> {
-    const taken = await this.#api.addStarters(chosen);
+  async addStarters(chosen: { readonly urls: readonly string[] } | { readonly language: string }): Promise<AddedFeeds> {
+    const taken = await this.#api.feeds.addSuggested(chosen);
     await this.#look();
     return taken;
   }
 
-  async takeIn(file: File): Promise<Taken> {
-    const taken = await this.#api.importFeeds(file);
+  async takeIn(file: File): Promise<AddedFeeds> {
+    const taken = await this.#api.feeds.import(file);
     await this.#look();
     return taken;
   }
 
   async activate(id: string, active: boolean): Promise<void> {
-    await this.#api.activateFeed(id, active);
+    await this.#api.feeds.activate(id, active);
     await this.#look();
   }
 
   async refresh(id: string | null): Promise<void> {
-    await this.#api.refreshFeeds(id);
+    await this.#api.feeds.refresh(id);
     await this.#look();
   }
 
   /** Erases it with its entries. */
   async remove(id: string): Promise<void> {
-    await this.#api.removeFeed(id);
+    await this.#api.feeds.remove(id);
     await this.#look();
   }
 
   async #look(): Promise<void> {
     try {
-      [this.all, this.starters] = await Promise.all([this.#api.feeds(), this.#api.starters()]);
+      [this.all, this.starters] = await Promise.all([this.#api.feeds.list(), this.#api.feeds.suggested()]);
       this.of = this.pending === 0 ? 0 : Math.max(this.of, this.pending);
       this.known = true;
     } catch (error) {

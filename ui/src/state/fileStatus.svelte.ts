@@ -1,13 +1,14 @@
 // What is known of the files that are shown: how far each is read, or that it is gone.
 
 import { untrack } from "svelte";
-import { type Api, ApiError } from "../api/client.ts";
-import type { FileState } from "../lib/documents.ts";
+import type { Api } from "../api/api.ts";
+import { ApiError } from "../api/client.ts";
+import type { FileState } from "../api/files.ts";
 
 /** Between two looks at files that are being read, however often they are said to have changed. */
 const GLANCE = 400;
 
-export class KnownFiles {
+export class FileStatuses {
   /** Null for one that is gone. */
   known = $state.raw<ReadonlyMap<string, FileState | null>>(new Map());
   readonly #api: Api;
@@ -66,7 +67,7 @@ export class KnownFiles {
 
   async #read(id: string): Promise<void> {
     try {
-      this.take(await this.#api.file(id));
+      this.take(await this.#api.files.get(id));
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
       if (error.status === 404) this.lose(id);

@@ -1,8 +1,9 @@
 // The pictures that there are, newest first, those that are looked for among them, and those that are being made here.
 
 import { ApiError } from "../api/client.ts";
-import type { Drawing, Picture, PictureCalls } from "../lib/images.ts";
-import { problem } from "../lib/errors.ts";
+import type { ImageOptions } from "../api/conversations.ts";
+import type { GeneratedImage, ImageCalls } from "../api/images.ts";
+import { describeError } from "../lib/errors.ts";
 import { Parser } from "../api/sse.ts";
 
 const PAGE = 40;
@@ -22,11 +23,11 @@ const BEGUN: Making = { before: 0, id: null, done: null, of: null, preview: null
 type Heard =
   | { readonly event: "waiting"; readonly data: { readonly before: number } }
   | { readonly event: "progress"; readonly data: { readonly done: number; readonly of: number; readonly preview: number | null; readonly picture: string } }
-  | { readonly event: "picture"; readonly data: Picture }
+  | { readonly event: "picture"; readonly data: GeneratedImage }
   | { readonly event: "fault"; readonly data: { readonly code: string; readonly message: string } };
 
 export class Gallery {
-  all = $state.raw<readonly Picture[]>([]);
+  all = $state.raw<readonly GeneratedImage[]>([]);
   /** Where those after them begin; null where these are all. */
   next = $state<string | null>(null);
   words = $state("");
@@ -34,17 +35,17 @@ export class Gallery {
   known = $state(false);
   failed = $state(false);
   /** What is being made here, and what it is to show. */
-  making = $state.raw<{ readonly prompt: string; readonly drawing: Drawing; readonly now: Making; readonly left: number } | null>(null);
+  making = $state.raw<{ readonly prompt: string; readonly drawing: ImageOptions; readonly now: Making; readonly left: number } | null>(null);
   /** Why the last could not be made. */
   problem = $state("");
-  readonly #calls: PictureCalls;
+  readonly #calls: ImageCalls;
   #reading: AbortController | null = null;
   #cut: AbortController | null = null;
   #older = false;
   #shown = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
-  constructor(calls: PictureCalls) {
+  constructor(calls: ImageCalls) {
     this.#calls = calls;
   }
 
@@ -111,25 +112,25 @@ export class Gallery {
   }
 
   /** Erase one for good. Throws what keeps it from that. */
-  async remove({ id }: Picture): Promise<void> {
+  async remove({ id }: GeneratedImage): Promise<void> {
     await this.#calls.remove(id);
     this.all = this.all.filter((other) => other.id !== id);
   }
 
   /** Have pictures made outside any conversation, until `stop`. */
-  async draw(prompt: string, drawing: Drawing): Promise<void> {
+  async draw(prompt: string, drawing: ImageOptions): Promise<void> {
     if (this.making !== null) return;
     this.problem = "";
     this.making = { prompt, drawing, now: BEGUN, left: drawing.count ?? 1 };
     const cut = new AbortController();
     this.#cut = cut;
     try {
-      const response = await this.#calls.draw(prompt, drawing, cut.signal);
+      const response = await this.#calls.generate(prompt, drawing, cut.signal);
       for await (const heard of read(response)) this.#hear(heard);
     } catch (error) {
       if (cut.signal.aborted) return;
       if (!(error instanceof ApiError || error instanceof TypeError)) throw error;
-      this.problem = error instanceof ApiError ? error.message : problem("upstream", error.message);
+      this.problem = error instanceof ApiError ? error.message : describeError("upstream", error.message);
     } finally {
       this.making = null;
       this.#cut = null;
@@ -158,7 +159,7 @@ export class Gallery {
         this.making = { ...making, now: BEGUN, left: making.left - 1 };
         break;
       case "fault":
-        this.problem = problem(heard.data.code, heard.data.message);
+        this.problem = describeError(heard.data.code, heard.data.message);
         break;
       default:
         heard satisfies never;

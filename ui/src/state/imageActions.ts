@@ -1,8 +1,8 @@
 // What a person does to have pictures: switch the composer to them, edit one, vary it, enlarge it.
 
-import type { Picture } from "../lib/images.ts";
+import type { GeneratedImage } from "../api/images.ts";
+import { t } from "../lib/i18n/translate.ts";
 import type { App } from "./app.svelte.ts";
-import { say } from "../lib/i18n/translate.ts";
 
 /** Have pictures drawn of the next message, or words again. */
 export function switchDrawing({ current, pictures }: App): void {
@@ -10,7 +10,7 @@ export function switchDrawing({ current, pictures }: App): void {
 }
 
 /** Have a picture edited: in the conversation that it belongs to, or in a new one. */
-export function editPicture(app: App, picture: Picture): void {
+export function editPicture(app: App, picture: GeneratedImage): void {
   const drawing = app.pictures.edited(picture.id, picture.model);
   if (drawing === null) return;
   if (picture.conversation !== null) app.open(picture.conversation);
@@ -20,7 +20,7 @@ export function editPicture(app: App, picture: Picture): void {
 }
 
 /** Show where a picture was made. */
-export function toConversation(app: App, { conversation }: Picture): void {
+export function toConversation(app: App, { conversation }: GeneratedImage): void {
   if (conversation !== null) app.open(conversation);
 }
 
@@ -30,8 +30,8 @@ export function toComposer(): void {
 }
 
 /** Why pictures cannot be had here; null where they can, or where that is not known yet: the server then says so. */
-export function undrawable({ current, pictures }: App): string | null {
-  if (current.temporary) return say("drawTemporary");
+export function whyNoImages({ current, pictures }: App): string | null {
+  if (current.temporary) return t("drawTemporary");
   if (pictures.ready.length > 0 || !pictures.known) return null;
-  return say("useImageNot");
+  return t("useImageNot");
 }

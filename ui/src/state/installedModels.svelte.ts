@@ -1,16 +1,17 @@
 // The models that are on the server's machine, on their way to it, and to be had. The server knows; this follows it.
 
 import { ApiError } from "../api/client.ts";
-import type { Catalog, Pull } from "../lib/catalog.ts";
-import { say, spoken } from "../lib/i18n/translate.ts";
+import type { Catalog, Download } from "../api/models.ts";
+import { t } from "../lib/i18n/translate.ts";
 import type { App } from "./app.svelte.ts";
+import { serverText } from "../lib/errors.ts";
 
 /** Between two looks at a pull that runs. */
 const GLANCE = 700;
 
-export class Shelf {
+export class InstalledModels {
   /** Those that run, and the last that have ended. */
-  pulls = $state.raw<readonly Pull[]>([]);
+  pulls = $state.raw<readonly Download[]>([]);
   /** Null until somebody wants to see it. */
   catalog = $state.raw<Catalog | null>(null);
   readonly running = $derived(this.pulls.filter(({ state }) => state === "running"));
@@ -31,7 +32,7 @@ export class Shelf {
 
   async read(): Promise<void> {
     const mine = ++this.#asked;
-    const found = await this.#app.api.catalog();
+    const found = await this.#app.api.models.catalog();
     if (mine < this.#shown) return; // what was asked later has come before
     this.#shown = mine;
     this.catalog = found;
@@ -40,9 +41,9 @@ export class Shelf {
   /** How far the pulls are; again and again while one runs and the page is seen. */
   async look(): Promise<void> {
     clearTimeout(this.#timer);
-    let found: readonly Pull[];
+    let found: readonly Download[];
     try {
-      found = await this.#app.api.pulls();
+      found = await this.#app.api.models.downloads();
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
       found = this.pulls; // the connection is lost, which the page says elsewhere; whoever connects anew looks again
@@ -58,7 +59,7 @@ export class Shelf {
   /** Fetch a model by its name; where its licence restricts, the person is asked first. Throws what keeps it from that. */
   async pull(name: string, accepted = false): Promise<void> {
     try {
-      await this.#app.api.pull(name, accepted);
+      await this.#app.api.models.download(name, accepted);
     } catch (error) {
       if (!(error instanceof ApiError && error.code === "licence_asks")) throw error;
       this.#app.keeping.asked = { what: "licence", name, text: error.message };
@@ -67,30 +68,25 @@ export class Shelf {
   }
 
   /** Stop one that runs, or forget one that has ended. */
-  async cancel({ id }: Pull): Promise<void> {
-    await this.#app.api.cancelPull(id);
+  async cancel({ id }: Download): Promise<void> {
+    await this.#app.api.models.cancelDownload(id);
     await this.heard();
   }
 
   /** How many bytes that frees. */
   async remove(model: string): Promise<number> {
-    const { freed } = await this.#app.api.removeModel(model);
+    const { freed } = await this.#app.api.models.remove(model);
     await this.heard();
     return freed;
   }
 
-  #tell({ state, name, error }: Pull): void {
+  #tell({ state, name, error }: Download): void {
     const { notices } = this.#app.keeping;
-    if (state === "finished") notices.tell(say("pullFinished", { name }));
-    else if (state === "failed") notices.tell(`${say("pullFailed", { name })} ${fault(error?.message ?? "")}`);
+    if (state === "finished") notices.tell(t("pullFinished", { name }));
+    else if (state === "failed") notices.tell(`${t("pullFailed", { name })} ${serverText(error?.message ?? "")}`);
   }
 }
 
-function arrived(pulls: readonly Pull[]): string {
+function arrived(pulls: readonly Download[]): string {
   return pulls.flatMap(({ id, state }) => (state === "finished" ? [id] : [])).join(" ");
-}
-
-/** What the server says in English, marked as that where another language is spoken. */
-export function fault(english: string): string {
-  return spoken() === "en" ? english : say("problemDetail", { text: english });
 }

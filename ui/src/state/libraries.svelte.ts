@@ -1,7 +1,8 @@
 // The libraries: named collections of files, any of which a message can have searched.
 
-import { type Api, ApiError } from "../api/client.ts";
-import type { Library } from "../lib/documents.ts";
+import type { Api } from "../api/api.ts";
+import { ApiError } from "../api/client.ts";
+import type { Library } from "../api/libraries.ts";
 
 /** Between two looks while files are being read. */
 const GLANCE = 700;
@@ -37,25 +38,25 @@ export class Libraries {
 
   /** Throws what keeps it from that, as the others do. */
   async add(name: string): Promise<Library> {
-    const added = await this.#api.addLibrary(name);
+    const added = await this.#api.libraries.add(name);
     await this.#look();
     return added;
   }
 
   async rename(id: string, name: string): Promise<void> {
-    await this.#api.renameLibrary(id, name);
+    await this.#api.libraries.rename(id, name);
     await this.#look();
   }
 
   /** Erases it with its files. */
   async remove(id: string): Promise<void> {
-    await this.#api.removeLibrary(id);
+    await this.#api.libraries.remove(id);
     await this.#look();
   }
 
   async #look(): Promise<void> {
     try {
-      this.all = await this.#api.libraries();
+      this.all = await this.#api.libraries.list();
       this.known = true;
       this.news += 1;
     } catch (error) {

@@ -2,24 +2,24 @@
 // that tabs which change the line at the same time lose nothing; the order is a number in each.
 
 import type { Attachment, LibraryName } from "../api/events.ts";
-import type { Drawing } from "../lib/images.ts";
-import { keys, outlives, readJson, write } from "./drafts.ts";
+import type { ImageOptions } from "../api/conversations.ts";
+import { isPersistent, readStoredJson, storedNames, writeStored } from "../lib/storage.ts";
 
 const QUEUE = "eclair.queue.";
 
-export interface Queued {
+export interface QueuedMessage {
   /** The id that it will be sent under, by whichever tab. */
   readonly id: string;
   readonly text: string;
   readonly files: readonly Attachment[];
   readonly libraries: readonly LibraryName[];
   readonly model?: string;
-  readonly draw?: Drawing;
+  readonly draw?: ImageOptions;
   readonly order: number;
 }
 
-export class Queue {
-  items = $state.raw<readonly Queued[]>([]);
+export class MessageQueue {
+  items = $state.raw<readonly QueuedMessage[]>([]);
   /** Whether all of it outlives this page. */
   kept = $state(true);
   readonly #prefix: string;
@@ -35,13 +35,13 @@ export class Queue {
   /** What the other tabs have made of it. */
   refresh(): void {
     if (!this.#stored) return;
-    const names = keys(this.#prefix);
-    this.kept = names.every(outlives);
-    const found = names.flatMap((key) => readJson<Queued>(key) ?? []);
+    const names = storedNames(this.#prefix);
+    this.kept = names.every(isPersistent);
+    const found = names.flatMap((key) => readStoredJson<QueuedMessage>(key) ?? []);
     this.#line(found);
   }
 
-  add(message: Omit<Queued, "order">): void {
+  add(message: Omit<QueuedMessage, "order">): void {
     this.#put({ ...message, order: Math.max(Date.now(), (this.items.at(-1)?.order ?? 0) + 1) });
   }
 
@@ -69,25 +69,25 @@ export class Queue {
   }
 
   /** Take it out of the line; undefined when another tab was faster. */
-  take(id: string): Queued | undefined {
+  take(id: string): QueuedMessage | undefined {
     this.refresh();
     const item = this.#find(id);
-    if (this.#stored) write(this.#prefix + id, null);
+    if (this.#stored) writeStored(this.#prefix + id, null);
     this.#line(this.items.filter((other) => other.id !== id));
     return item;
   }
 
-  #find(id: string): Queued | undefined {
+  #find(id: string): QueuedMessage | undefined {
     return this.items.find((item) => item.id === id);
   }
 
-  #put(item: Queued): void {
-    if (this.#stored) write(this.#prefix + item.id, JSON.stringify(item));
+  #put(item: QueuedMessage): void {
+    if (this.#stored) writeStored(this.#prefix + item.id, JSON.stringify(item));
     this.#line([...this.items.filter((other) => other.id !== item.id), item]);
     this.refresh();
   }
 
-  #line(items: readonly Queued[]): void {
+  #line(items: readonly QueuedMessage[]): void {
     this.items = items.toSorted((a, b) => a.order - b.order || (a.id < b.id ? -1 : 1));
   }
 }

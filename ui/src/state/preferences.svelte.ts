@@ -1,43 +1,18 @@
 // What a person likes: kept by the server, so that it is the same on every device, and mirrored in this
 // browser, so that the first paint is right and a change made without a connection is not lost.
 
-import { type Api, ApiError } from "../api/client.ts";
-import { chosen, speakIn } from "../lib/i18n/load.ts";
-import { say } from "../lib/i18n/translate.ts";
-import { read, write } from "./drafts.ts";
-import { type Look, look, LOOK } from "../lib/appearance.ts";
-
-export interface Prompt {
-  readonly name: string;
-  readonly text: string;
-}
-
-export interface Choices {
-  /** A code such as `de`; null follows the browser. */
-  readonly language: string | null;
-  readonly theme: "system" | "light" | "dark";
-  readonly contrast: "normal" | "more";
-  readonly text_size: number;
-  readonly motion: "system" | "less";
-  readonly send_key: "enter" | "ctrl-enter";
-  /** The model that answers unless another is chosen; null leaves it to the server. */
-  readonly model: string | null;
-  readonly instructions: string;
-  /** Whether a model that calls tools may have pictures drawn. */
-  readonly draws: boolean;
-  readonly prompts: readonly Prompt[];
-  /** Keys by the action's id, where they are not its own; "" takes them away. */
-  readonly shortcuts: Readonly<Record<string, string>>;
-}
-
-export interface Kept extends Choices {
-  readonly version: number;
-}
+import type { Api } from "../api/api.ts";
+import { ApiError } from "../api/client.ts";
+import { chooseLanguage, loadLanguage } from "../lib/i18n/load.ts";
+import { t } from "../lib/i18n/translate.ts";
+import { readStored, writeStored } from "../lib/storage.ts";
+import { type Appearance, APPEARANCE, appearanceOf } from "../lib/appearance.ts";
+import type { PreferenceValues, StoredPreferences } from "../api/preferences.ts";
 
 const MIRROR = "eclair.preferences";
 const PAUSE = 400;
 
-const DEFAULTS: Kept = {
+const DEFAULTS: StoredPreferences = {
   version: 0,
   language: null,
   theme: "system",
@@ -53,19 +28,19 @@ const DEFAULTS: Kept = {
 };
 
 interface Mirror {
-  readonly kept: Kept;
-  readonly unsent: Partial<Choices>;
+  readonly kept: StoredPreferences;
+  readonly unsent: Partial<PreferenceValues>;
 }
 
 export class Preferences {
-  #kept = $state.raw<Kept>(DEFAULTS);
-  #unsent = $state.raw<Partial<Choices>>({});
+  #kept = $state.raw<StoredPreferences>(DEFAULTS);
+  #unsent = $state.raw<Partial<PreferenceValues>>({});
   /** How the last change fares; null before there was one. */
   progress = $state<"saving" | "saved" | "waiting" | null>(null);
   problem = $state<string | null>(null);
 
-  readonly now: Choices = $derived({ ...this.#kept, ...this.#unsent });
-  readonly language = $derived(chosen(this.now.language, navigator.languages));
+  readonly now: PreferenceValues = $derived({ ...this.#kept, ...this.#unsent });
+  readonly language = $derived(chooseLanguage(this.now.language, navigator.languages));
 
   readonly #api: Api;
   #timer: ReturnType<typeof setTimeout> | undefined;
@@ -94,7 +69,7 @@ export class Preferences {
   async refresh(): Promise<void> {
     if (this.#sending) return;
     try {
-      this.#settle(await this.#api.preferences());
+      this.#settle(await this.#api.preferences.get());
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
       return;
@@ -104,7 +79,7 @@ export class Preferences {
   }
 
   /** In force at once; the server hears of it when the hand rests. */
-  change(change: Partial<Choices>): void {
+  change(change: Partial<PreferenceValues>): void {
     this.#unsent = { ...this.#unsent, ...change };
     this.problem = null;
     this.progress = "saving";
@@ -141,13 +116,13 @@ export class Preferences {
   }
 
   /** Another device may have changed something else meanwhile: then this change goes on top of that. */
-  async #put(sent: Partial<Choices>): Promise<Kept> {
+  async #put(sent: Partial<PreferenceValues>): Promise<StoredPreferences> {
     for (;;) {
       try {
-        return await this.#api.keepPreferences({ ...this.#kept, ...sent });
+        return await this.#api.preferences.put({ ...this.#kept, ...sent });
       } catch (error) {
         if (!(error instanceof ApiError && error.status === 409)) throw error;
-        this.#settle(await this.#api.preferences());
+        this.#settle(await this.#api.preferences.get());
       }
     }
   }
@@ -162,41 +137,41 @@ export class Preferences {
     } else this.progress = "waiting";
   }
 
-  #settle(kept: Kept): void {
+  #settle(kept: StoredPreferences): void {
     this.#kept = kept;
     this.#mirror();
   }
 
   #mirror(): void {
-    write(MIRROR, JSON.stringify({ kept: this.#kept, unsent: this.#unsent } satisfies Mirror));
+    writeStored(MIRROR, JSON.stringify({ kept: this.#kept, unsent: this.#unsent } satisfies Mirror));
   }
 
   #recall(): void {
-    const mirror = read(MIRROR);
+    const mirror = readStored(MIRROR);
     if (mirror === null) return;
     try {
       const { kept, unsent } = JSON.parse(mirror) as Mirror;
       this.#kept = { ...DEFAULTS, ...kept };
       this.#unsent = unsent;
     } catch {
-      write(MIRROR, null);
+      writeStored(MIRROR, null);
     }
   }
 
   async #apply(): Promise<void> {
     this.#dress();
-    if (!(await speakIn(this.language))) this.problem = say("languageMissing");
+    if (!(await loadLanguage(this.language))) this.problem = t("languageMissing");
   }
 
   #dress(): void {
-    const dress: Look = look(this.now, this.language, (question) => matchMedia(question).matches);
+    const dress: Appearance = appearanceOf(this.now, this.language, (question) => matchMedia(question).matches);
     for (const [name, value] of Object.entries(dress)) document.documentElement.setAttribute(name, value);
-    write(LOOK, JSON.stringify(dress));
+    writeStored(APPEARANCE, JSON.stringify(dress));
   }
 }
 
 /** What is still to be sent after `sent` has been. */
-function without(unsent: Partial<Choices>, sent: Partial<Choices>): Partial<Choices> {
-  const rest = Object.entries(unsent).filter(([name, value]) => sent[name as keyof Choices] !== value);
+function without(unsent: Partial<PreferenceValues>, sent: Partial<PreferenceValues>): Partial<PreferenceValues> {
+  const rest = Object.entries(unsent).filter(([name, value]) => sent[name as keyof PreferenceValues] !== value);
   return Object.fromEntries(rest);
 }

@@ -1,32 +1,32 @@
 // Sends what waits: one message after another, by one tab alone, each when the answer before it is complete.
 
 import type { Conversation } from "./conversation.svelte.ts";
-import type { Queued } from "./messageQueue.svelte.ts";
+import type { QueuedMessage } from "./messageQueue.svelte.ts";
 import { alone, isHeld } from "../lib/tabs.ts";
 
 /** What became of a message: accepted, refused, or nobody knows. */
-export type Fate = "accepted" | "refused" | "lost";
+export type SendOutcome = "accepted" | "refused" | "lost";
 
-export interface Speaker {
+export interface QueueHost {
   /** Bring the conversation up to date with the server. */
   read(): Promise<void>;
-  say(message: Queued): Promise<Fate>;
+  say(message: QueuedMessage): Promise<SendOutcome>;
   /** Come back to it in a while. */
   later(): void;
 }
 
-export class Line {
+export class QueueSender {
   /** The message that the server refused, or that waits for the person. */
   held = $state<string | null>(null);
 
   readonly #conversation: Conversation;
-  readonly #speaker: Speaker;
+  readonly #speaker: QueueHost;
   #advancing = false;
   #again = false;
   /** The message that is to go out whatever became of the answer before it. */
   #urgent: string | null = null;
 
-  constructor(conversation: Conversation, speaker: Speaker) {
+  constructor(conversation: Conversation, speaker: QueueHost) {
     this.#conversation = conversation;
     this.#speaker = speaker;
   }
@@ -72,17 +72,17 @@ export class Line {
       this.#again = true;
       return;
     }
-    if (conversation.connected && this.#due(next) && !(await isHeld(lockOf(next.id)))) await this.#send(next);
+    if (conversation.connected && this.#due(next) && !(await isHeld(messageLock(next.id)))) await this.#send(next);
   }
 
   /** Whether its turn has come: the answer before it is complete, or the person wants it now. */
-  #due(next: Queued): boolean {
+  #due(next: QueuedMessage): boolean {
     const { leaf, missing, paused } = this.#conversation;
     if (this.held === next.id || missing) return false;
     return this.#urgent === next.id || (leaf !== null && !paused);
   }
 
-  async #send(next: Queued): Promise<void> {
+  async #send(next: QueuedMessage): Promise<void> {
     const fate = await this.#speaker.say(next);
     if (fate === "accepted") {
       if (this.#urgent === next.id) this.#urgent = null;
@@ -93,6 +93,6 @@ export class Line {
 }
 
 /** Held by the tab in which a message of the line is being edited. */
-export function lockOf(message: string): string {
+export function messageLock(message: string): string {
   return `eclair.queued.${message}`;
 }

@@ -1,42 +1,44 @@
 // A research before it begins: what its report is to be on, and the plan, which the person changes as they like.
 
-import { type Api, ApiError } from "../api/client.ts";
-import type { How } from "../api/types.ts";
-import { MOST_QUESTIONS, type Plan, requestIn } from "../lib/research.ts";
+import type { Api } from "../api/api.ts";
+import { ApiError } from "../api/client.ts";
+import type { AnswerOptions } from "../api/conversations.ts";
+import { MAX_QUESTIONS, parseResearchCommand } from "../lib/research.ts";
+import type { ResearchPlan } from "../api/web.ts";
 import type { Conversation } from "./conversation.svelte.ts";
 
 /** A question of the plan as it is being written. */
-export interface Line {
+export interface PlanQuestion {
   readonly id: number;
   readonly text: string;
 }
 
 /** A report that is asked for again, beside the message that `parent` was said after. */
-export interface Again {
+export interface RepeatedResearch {
   readonly parent: string | null;
   readonly questions: readonly string[];
 }
 
 export class Research {
   request = $state("");
-  lines = $state.raw<readonly Line[]>([]);
+  lines = $state.raw<readonly PlanQuestion[]>([]);
   /** Who made the plan; null before there is one, and of one that was asked for before. */
-  by = $state<Plan["by"] | null>(null);
+  by = $state<ResearchPlan["by"] | null>(null);
   making = $state(false);
   /** Whether it is on its way to the server. */
   going = $state(false);
   problem = $state("");
   readonly conversation: Conversation;
-  readonly full = $derived(this.lines.length >= MOST_QUESTIONS);
+  readonly full = $derived(this.lines.length >= MAX_QUESTIONS);
   readonly #questions = $derived(this.lines.map(({ text }) => text.trim()).filter((text) => text !== ""));
   /** Whether it can begin: there is a request with a question, and nobody answers there. */
   readonly ready = $derived.by(() => this.request.trim() !== "" && this.#questions.length > 0 && !this.making && !this.going && !this.conversation.running);
   readonly #api: Api;
-  readonly #how: () => How;
-  readonly #again: Again | null;
+  readonly #how: () => AnswerOptions;
+  readonly #again: RepeatedResearch | null;
   #asking: AbortController | null = null;
 
-  constructor(api: Api, conversation: Conversation, how: () => How, request: string, again: Again | null) {
+  constructor(api: Api, conversation: Conversation, how: () => AnswerOptions, request: string, again: RepeatedResearch | null) {
     this.#api = api;
     this.#how = how;
     this.#again = again;
@@ -55,7 +57,7 @@ export class Research {
     this.problem = "";
     try {
       const { model, mode } = this.#how();
-      const made = await this.#api.plan({ question: request, ...(model && { model }), ...(mode && { mode }) }, asking.signal);
+      const made = await this.#api.web.plan({ question: request, ...(model && { model }), ...(mode && { mode }) }, asking.signal);
       this.lines = made.questions.map(line);
       this.by = made.by;
       return true;
@@ -104,7 +106,7 @@ export class Research {
     try {
       const accepted = await conversation.research(request.trim(), this.#questions, this.#again?.parent);
       const { draft } = conversation;
-      if (accepted && (requestIn(draft) ?? draft).trim() === request.trim()) conversation.write("");
+      if (accepted && (parseResearchCommand(draft) ?? draft).trim() === request.trim()) conversation.write("");
       if (!accepted) [this.problem, conversation.error] = [conversation.error ?? "", null];
       return accepted;
     } finally {
@@ -120,7 +122,7 @@ export class Research {
 
 let lines = 0;
 
-function line(text: string): Line {
+function line(text: string): PlanQuestion {
   lines += 1;
   return { id: lines, text };
 }

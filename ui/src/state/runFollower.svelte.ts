@@ -2,9 +2,9 @@
 
 import type { Event, Message } from "../api/events.ts";
 import { fold } from "../api/fold.ts";
-import { type Batch, follow, Refused } from "../api/runStream.ts";
+import { type Batch, followRun, StreamRefused } from "../api/runStream.ts";
 
-export interface Run {
+export interface RunHost {
   /** Opens the stream of the run's events after number `after`. */
   open(run: string, after: number, signal: AbortSignal): Promise<Response>;
   /** Told whenever the connection is lost and found. */
@@ -13,16 +13,16 @@ export interface Run {
   ended(answer: Message | null): void | Promise<void>;
 }
 
-export class Growing {
+export class RunFollower {
   run = $state<string | null>(null);
   live = $state.raw<Message | null>(null);
 
-  readonly #of: Run;
+  readonly #of: RunHost;
   #following: AbortController | null = null;
   #frame: { cancel(): void } | null = null;
   #pending: Event[] = [];
 
-  constructor(of: Run) {
+  constructor(of: RunHost) {
     this.#of = of;
   }
 
@@ -54,14 +54,14 @@ export class Growing {
     const open = (after: number, cut: AbortSignal) => this.#of.open(run, after, cut);
     const connected = (live: boolean) => this.#of.connected(live);
     try {
-      for await (const batch of follow({ open, connected }, signal)) {
+      for await (const batch of followRun({ open, connected }, signal)) {
         if (signal.aborted) return;
         this.#arrive(batch);
       }
       if (signal.aborted) return;
     } catch (error) {
       if (signal.aborted) return;
-      if (!(error instanceof Refused)) throw error;
+      if (!(error instanceof StreamRefused)) throw error;
     }
     this.#flush();
     const answer = this.live;

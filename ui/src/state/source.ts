@@ -14,24 +14,24 @@ export interface Source {
   readonly doubt: string | null;
 }
 
-export function ofCitation({ passages }: Message, { passage: number, quote, quote_start, quote_end }: Citation): Source | null {
+export function citationSource({ passages }: Message, { passage: number, quote, quote_start, quote_end }: Citation): Source | null {
   const passage = passages.find((one) => one.number === number);
   if (passage === undefined) return null;
   const page = passage.breaks?.findLast(({ start }) => start <= quote_start)?.page ?? passage.page;
-  return { ...ofPassage(passage), page, marked: { start: quote_start, end: quote_end, quote } };
+  return { ...passageSource(passage), page, marked: { start: quote_start, end: quote_end, quote } };
 }
 
 /** What is nearest to a sentence that nothing supports; null where nothing is near. */
-export function ofDoubt({ passages }: Message, { passage: number, about }: Doubt): Source | null {
+export function doubtSource({ passages }: Message, { passage: number, about }: Doubt): Source | null {
   const passage = passages.find((one) => one.number === number);
-  return passage === undefined ? null : { ...ofPassage(passage), doubt: about };
+  return passage === undefined ? null : { ...passageSource(passage), doubt: about };
 }
 
-export function ofPassage(passage: Passage): Source {
+export function passageSource(passage: Passage): Source {
   const { file, name, page, start, end } = passage;
   return { file, name, page, passage, marked: { start, end, quote: "" }, doubt: null };
 }
 
-export function ofFile({ id, name }: { readonly id: string; readonly name: string }): Source {
+export function fileSource({ id, name }: { readonly id: string; readonly name: string }): Source {
   return { file: id, name, page: 1, passage: null, marked: null, doubt: null };
 }

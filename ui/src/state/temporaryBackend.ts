@@ -1,14 +1,14 @@
 // A temporary chat: its tree lives in this tab's memory alone, and the server answers without keeping a word.
 
-import { type Api, ApiError, type Backend } from "../api/client.ts";
-import type { Accepted, Answering, Changes, Remembered, Tree, Turn } from "../api/types.ts";
+import type { AcceptedTurn, AnswerSettings, ConversationBackend, ConversationCalls, ConversationChanges, MessageTree, Turn, UnstoredTurn } from "../api/conversations.ts";
+import { ApiError } from "../api/client.ts";
+import { fold, messageText } from "../api/fold.ts";
+import { t } from "../lib/i18n/translate.ts";
+import { userMessage } from "../lib/userMessage.ts";
+import { branchTo, leafUnder, siblings } from "../lib/messageTree.ts";
 import type { Conversation, Event, Message } from "../api/events.ts";
 import { END } from "../api/events.ts";
-import { fold, words } from "../api/fold.ts";
-import { say } from "../lib/i18n/translate.ts";
 import { Parser } from "../api/sse.ts";
-import { question } from "../lib/userMessage.ts";
-import { branch, leafUnder, siblings } from "../lib/messageTree.ts";
 
 /** An answer as it comes, with every event so far. */
 interface Run {
@@ -19,24 +19,24 @@ interface Run {
 }
 
 /** Stands where the server stands for a conversation that is kept. */
-export class Temporary implements Backend {
-  readonly #api: Api;
+export class TemporaryBackend implements ConversationBackend {
+  readonly #calls: Pick<ConversationCalls, "answer">;
   readonly #messages = new Map<string, Message>();
   #leaf: string | null = null;
-  #how: Remembered = { model: null, mode: null, web: null };
+  #how: AnswerSettings = { model: null, mode: null, web: null };
   #run: Run | null = null;
 
-  constructor(api: Api) {
-    this.#api = api;
+  constructor(calls: Pick<ConversationCalls, "answer">) {
+    this.#calls = calls;
   }
 
-  async conversation(id: string): Promise<Tree> {
+  async get(id: string): Promise<MessageTree> {
     const messages = [...this.#messages.values()];
     const run = this.#run;
     return { conversation: this.#values(id), messages, running: run === null || ended(run) ? null : run.id };
   }
 
-  async change(id: string, { leaf, ...how }: Changes): Promise<Conversation> {
+  async change(id: string, { leaf, ...how }: ConversationChanges): Promise<Conversation> {
     if (leaf !== undefined) this.#leaf = leaf;
     this.#how = { ...this.#how, ...how };
     return this.#values(id);
@@ -56,21 +56,21 @@ export class Temporary implements Backend {
   /** Does nothing: the engine hears of it when it is asked. */
   async prefill(): Promise<void> {}
 
-  begin(id: string, turn: Turn, how: Remembered): Promise<Accepted> {
+  begin(id: string, turn: Turn, how: AnswerSettings): Promise<AcceptedTurn> {
     this.#how = how;
     return this.turn(id, turn);
   }
 
-  async turn(id: string, turn: Turn): Promise<Accepted> {
+  async turn(id: string, turn: Turn): Promise<AcceptedTurn> {
     const question = this.#question(id, turn);
-    const path = branch(new Map(this.#messages).set(question.id, question), question.id);
-    const said = path.map((message) => ({ role: message.role, text: words(message) })).filter(({ text }) => text !== "");
+    const path = branchTo(new Map(this.#messages).set(question.id, question), question.id);
+    const said = path.map((message) => ({ role: message.role, text: messageText(message) })).filter(({ text }) => text !== "");
     const cut = new AbortController();
     const { model, mode, web } = turn;
-    const body = { messages: said, ...(model !== undefined && { model }), ...(mode !== undefined && { mode }), ...(web !== undefined && { web }) } as Answering;
-    const events = read(await this.#api.answer(body, cut.signal));
+    const body = { messages: said, ...(model !== undefined && { model }), ...(mode !== undefined && { mode }), ...(web !== undefined && { web }) } as UnstoredTurn;
+    const events = read(await this.#calls.answer(body, cut.signal));
     const { value: first } = await events.next();
-    if (first?.type !== "run.started") throw new ApiError(0, "unreachable", say("temporaryLost"));
+    if (first?.type !== "run.started") throw new ApiError(0, "unreachable", t("temporaryLost"));
     const started = { ...first, conversation: id, parent: question.id };
     const run = { id: first.run, log: [started], cut, waiting: new Set<() => void>() };
     this.#messages.set(question.id, question).set(started.message, fold(null, started));
@@ -115,7 +115,7 @@ export class Temporary implements Backend {
       if (!run.cut.signal.aborted && !(error instanceof TypeError)) throw error;
     }
     if (!ended(run)) {
-      add(run, [{ type: "run.failed", seq: run.log.length + 1, code: "unreachable", message: say("temporaryLost") }]);
+      add(run, [{ type: "run.failed", seq: run.log.length + 1, code: "unreachable", message: t("temporaryLost") }]);
     }
     const message = run.log.reduce<Message | null>(fold, null);
     if (message !== null) this.#messages.set(message.id, message);
@@ -128,10 +128,10 @@ export class Temporary implements Backend {
 
   /** The message that is to be answered, which may be there already. */
   #question(conversation: string, turn: Turn): Message {
-    if ("text" in turn) return question(conversation, { id: turn.id, parent: turn.parent, text: turn.text });
+    if ("text" in turn) return userMessage(conversation, { id: turn.id, parent: turn.parent, text: turn.text });
     const id = "retry" in turn ? turn.retry : this.#messages.get(turn.continue)?.parent;
     const found = this.#messages.get(id ?? "");
-    if (found === undefined) throw new ApiError(404, "not_found", say("gone"));
+    if (found === undefined) throw new ApiError(404, "not_found", t("gone"));
     return found;
   }
 }

@@ -2,9 +2,9 @@
 // sent again or given up.
 
 import { ApiError } from "../api/client.ts";
-import type { FileState } from "../lib/documents.ts";
+import type { FileState } from "../api/files.ts";
 
-export interface Sent {
+export interface Upload {
   readonly id: string;
   readonly name: string;
   readonly size: number;
@@ -14,16 +14,16 @@ export interface Sent {
   readonly problem: string | null;
 }
 
-export interface Receiver {
+export interface UploadTarget {
   send(file: File, progress: (share: number) => void, signal: AbortSignal): Promise<FileState>;
   arrived(file: FileState): void;
 }
 
-export class Sending {
-  files = $state.raw<readonly Sent[]>([]);
+export class Uploads {
+  files = $state.raw<readonly Upload[]>([]);
   /** How many are still on their way. */
   readonly going = $derived(this.files.filter(({ problem }) => problem === null).length);
-  readonly #receiver: Receiver;
+  readonly #receiver: UploadTarget;
   readonly #atOnce: number;
   readonly #sources = new Map<string, File>();
   readonly #cuts = new Map<string, AbortController>();
@@ -31,7 +31,7 @@ export class Sending {
   #working = 0;
 
   /** `atOnce` of them go up together; with one they arrive in their order. */
-  constructor(receiver: Receiver, atOnce = 1) {
+  constructor(receiver: UploadTarget, atOnce = 1) {
     this.#receiver = receiver;
     this.#atOnce = atOnce;
   }
@@ -91,7 +91,7 @@ export class Sending {
     }
   }
 
-  #change(id: string, change: Partial<Sent>): void {
+  #change(id: string, change: Partial<Upload>): void {
     this.files = this.files.map((file) => (file.id === id ? { ...file, ...change } : file));
   }
 }

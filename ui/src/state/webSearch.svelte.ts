@@ -1,15 +1,16 @@
 // Whether the web is looked at: what a new chat begins with, and what the person is told of it the first time.
 
-import { type Api, ApiError } from "../api/client.ts";
+import type { Api } from "../api/api.ts";
+import { ApiError } from "../api/client.ts";
+import { readStored, writeStored } from "../lib/storage.ts";
+import { serviceNames } from "../lib/web.ts";
 import type { Web } from "../api/events.ts";
-import { read, write } from "./drafts.ts";
-import { named } from "../lib/web.ts";
 
 const LAST = "eclair.web";
 const TOLD = "eclair.web.told";
 const STATES: readonly Web[] = ["off", "auto", "on"];
 
-export class WebChoice {
+export class WebSearch {
   /** What is to be said of the choice, null where nothing is; the first time also who is asked, empty where that is not
    * known. */
   news = $state.raw<{ readonly web: Web; readonly services: string | null } | null>(null);
@@ -21,21 +22,21 @@ export class WebChoice {
 
   /** What was chosen last in this browser. */
   get last(): Web | null {
-    return STATES.find((state) => state === read(LAST)) ?? null;
+    return STATES.find((state) => state === readStored(LAST)) ?? null;
   }
 
   /** `aloud` where it is seen nowhere that it was chosen, as by keys. */
   async choose(web: Web, aloud: boolean): Promise<void> {
-    write(LAST, web);
-    const first = web !== "off" && read(TOLD) === null;
-    if (first) write(TOLD, "yes");
+    writeStored(LAST, web);
+    const first = web !== "off" && readStored(TOLD) === null;
+    if (first) writeStored(TOLD, "yes");
     if (first || aloud) this.news = { web, services: first ? await this.#asked() : null };
   }
 
   /** The names of those that are asked; empty where the server does not say. */
   async #asked(): Promise<string> {
     try {
-      return named(await this.#api.services());
+      return serviceNames(await this.#api.web.services());
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
       return "";
@@ -44,6 +45,6 @@ export class WebChoice {
 }
 
 /** What comes after a choice: off, auto, on, and off again. */
-export function after(web: Web | null): Web {
+export function nextWebMode(web: Web | null): Web {
   return STATES[(STATES.indexOf(web ?? "off") + 1) % STATES.length] ?? "off";
 }

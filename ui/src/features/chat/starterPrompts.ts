@@ -1,6 +1,6 @@
 // What a new chat suggests, by what the model that answers can be trusted with.
 
-import type { Model } from "../../api/types.ts";
+import type { Model } from "../../api/models.ts";
 import { en } from "../../lib/i18n/en.ts";
 import type { PlainKey } from "../../lib/i18n/translate.ts";
 

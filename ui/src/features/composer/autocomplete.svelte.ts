@@ -1,25 +1,25 @@
 // What is offered while a command, a model or a library is being typed, and what choosing it does.
 
-import type { Library } from "../../lib/documents.ts";
-import { say } from "../../lib/i18n/translate.ts";
-import { placed } from "../../lib/location.ts";
+import type { Library } from "../../api/libraries.ts";
+import { t } from "../../lib/i18n/translate.ts";
+import { locationName } from "../../lib/location.ts";
+import type { SavedPrompt } from "../../api/preferences.ts";
+import { promptVariables } from "../../lib/prompts.ts";
+import { findTrigger, matchOptions } from "./trigger.ts";
 import { ACTIONS } from "../../state/actions.ts";
 import type { App } from "../../state/app.svelte.ts";
 import type { Conversation } from "../../state/conversation.svelte.ts";
-import type { Prompt } from "../../state/preferences.svelte.ts";
-import { variables } from "../../lib/prompts.ts";
 import type { Option } from "./Autocomplete.svelte";
-import { asked, matching } from "./trigger.ts";
 
 export interface Field {
   now(): { readonly app: App; readonly conversation: Conversation; readonly caret: number; readonly focused: boolean };
   /** Into the text field, at a place. */
   back(at: number): Promise<void>;
   /** Ask for what a saved prompt leaves blank. */
-  fill(prompt: Prompt): void;
+  fill(prompt: SavedPrompt): void;
 }
 
-export class Suggesting {
+export class Autocompletion {
   /** Which of them the keys are at. */
   active = $state(0);
   readonly #field: Field;
@@ -27,13 +27,13 @@ export class Suggesting {
   #closed = $state<string | null>(null);
   readonly #wanted = $derived.by(() => {
     const { conversation, caret, focused } = this.#field.now();
-    return !focused || conversation.draft === this.#closed ? null : asked(conversation.draft, caret);
+    return !focused || conversation.draft === this.#closed ? null : findTrigger(conversation.draft, caret);
   });
   readonly options = $derived.by(() => {
     const wanted = this.#wanted;
-    return wanted === null ? [] : matching(wanted.kind === "mention" ? [...this.#models(), ...this.#libraries()] : this.#commands(), wanted.words);
+    return wanted === null ? [] : matchOptions(wanted.kind === "mention" ? [...this.#models(), ...this.#libraries()] : this.#commands(), wanted.words);
   });
-  readonly label = $derived(this.#wanted?.kind === "mention" ? say("mentions") : say("slashList"));
+  readonly label = $derived(this.#wanted?.kind === "mention" ? t("mentions") : t("slashList"));
 
   constructor(field: Field) {
     this.#field = field;
@@ -65,7 +65,7 @@ export class Suggesting {
     };
     return app.models.map((model) => {
       const { id, name } = model;
-      const hint = [id === name ? "" : id, model.place === "machine" ? "" : placed(model.place)].filter((part) => part !== "");
+      const hint = [id === name ? "" : id, model.place === "machine" ? "" : locationName(model.place)].filter((part) => part !== "");
       return { id, name, hint: hint.join(" · "), choose: () => void choose(id) };
     });
   }
@@ -79,7 +79,7 @@ export class Suggesting {
       await this.#put("");
     };
     return app.libraries.all.map((library) => {
-      const hint = `${say("library")} · ${say("filesCount", { count: library.files })}`;
+      const hint = `${t("library")} · ${t("filesCount", { count: library.files })}`;
       return { id: library.id, name: library.name, hint, choose: () => void choose(library) };
     });
   }
@@ -89,7 +89,7 @@ export class Suggesting {
     const actions = ACTIONS.filter((action) => action.slash && action.enabled(app)).map((action) => ({
       id: action.id,
       name: `/${action.id}`,
-      hint: say(action.label),
+      hint: t(action.label),
       choose() {
         conversation.write("");
         void action.run(app);
@@ -98,14 +98,14 @@ export class Suggesting {
     const prompts = app.preferences.now.prompts.map((saved, i) => ({
       id: `prompt ${i}`,
       name: `/${saved.name}`,
-      hint: say("savedPrompt"),
+      hint: t("savedPrompt"),
       choose: () => void this.#choosePrompt(saved),
     }));
     return [...actions, ...prompts];
   }
 
-  async #choosePrompt(saved: Prompt): Promise<void> {
-    if (variables(saved.text).length === 0) return this.#put(saved.text);
+  async #choosePrompt(saved: SavedPrompt): Promise<void> {
+    if (promptVariables(saved.text).length === 0) return this.#put(saved.text);
     await this.#put("");
     this.#field.fill(saved);
   }

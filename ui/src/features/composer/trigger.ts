@@ -1,14 +1,14 @@
 // What the composer is being asked for while the person types: a command, or a model or library.
 
 /** `/words` at the very beginning, or `@words` after white space, up to the caret. */
-export interface Asked {
+export interface Trigger {
   readonly kind: "command" | "mention";
   readonly words: string;
   /** Where it begins, its sign included. */
   readonly from: number;
 }
 
-export function asked(text: string, caret: number): Asked | null {
+export function findTrigger(text: string, caret: number): Trigger | null {
   const before = text.slice(0, caret);
   if (/^\/[^\s/]*$/.test(before) && /^(\s|$)/.test(text.slice(caret))) return { kind: "command", words: before.slice(1), from: 0 };
   const at = /(?:^|\s)@(\S*)$/.exec(before)?.[1];
@@ -17,7 +17,7 @@ export function asked(text: string, caret: number): Asked | null {
 
 /** Those whose name has the words, the best first: at its beginning, at that of a word, anywhere, letter by letter.
  * A slash before the name does not count. */
-export function matching<T extends { readonly name: string }>(options: readonly T[], words: string): T[] {
+export function matchOptions<T extends { readonly name: string }>(options: readonly T[], words: string): T[] {
   const ranked = options.map((option) => ({ option, rank: rank(option.name, words) })).filter(({ rank }) => rank < 4);
   return ranked.toSorted((a, b) => a.rank - b.rank).map(({ option }) => option);
 }

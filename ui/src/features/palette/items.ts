@@ -1,7 +1,7 @@
 // What the command palette lists: actions, settings, models and conversations, the nearest first.
 
 import type { Hit } from "../../api/events.ts";
-import { type PlainKey, say } from "../../lib/i18n/translate.ts";
+import { type PlainKey, t } from "../../lib/i18n/translate.ts";
 import { ACTIONS, keysFor } from "../../state/actions.ts";
 import type { App } from "../../state/app.svelte.ts";
 import { SECTIONS } from "../../state/settingsSections.ts";
@@ -64,7 +64,7 @@ function actions(app: App): Entry[] {
   const can = ACTIONS.filter((action) => action.id !== "palette" && action.enabled(app));
   return can.map((action) => ({
     id: `action-${action.id}`,
-    text: say(action.label),
+    text: t(action.label),
     keys: keysFor(action, app.preferences.now.shortcuts),
     run: () => action.run(app),
   }));
@@ -73,7 +73,7 @@ function actions(app: App): Entry[] {
 function sections(app: App): Entry[] {
   return SECTIONS.map(({ id, label }) => ({
     id: `section-${id}`,
-    text: `${say("settings")}: ${say(label)}`,
+    text: `${t("settings")}: ${t(label)}`,
     run: () => app.openSettings(id),
   }));
 }
@@ -81,17 +81,17 @@ function sections(app: App): Entry[] {
 function models(app: App): Entry[] {
   const known = app.models.map(({ id, name }) => ({
     id: `model-${id}`,
-    text: say("useModel", { name }),
+    text: t("useModel", { name }),
     current: id === app.model,
     run: () => app.choose(id),
   }));
-  return [...known, { id: "more-models", text: say("moreModels"), run: () => app.openSettings("models") }];
+  return [...known, { id: "more-models", text: t("moreModels"), run: () => app.openSettings("models") }];
 }
 
 function conversations(app: App): Entry[] {
   return app.conversations.all.map(({ id, title }) => ({
     id: `conversation-${id}`,
-    text: title || say("untitled"),
+    text: title || t("untitled"),
     current: app.page === "chat" && id === app.current.id,
     run: () => app.open(id),
   }));
@@ -100,7 +100,7 @@ function conversations(app: App): Entry[] {
 function messages(app: App, hits: readonly Hit[]): Group {
   const items = hits.map((hit) => ({
     id: `message-${hit.message}`,
-    text: hit.title || say("untitled"),
+    text: hit.title || t("untitled"),
     excerpt: hit.excerpt,
     ...{ ranges: [], keys: "", current: false },
     run: () => app.open(hit.conversation, hit.message),

@@ -1,6 +1,6 @@
 // A page's text in pieces that can be shown: blocks as they are, rows gathered into tables, and in each what is marked.
 
-import type { DocumentPage, PageBlock } from "../../lib/documents.ts";
+import type { DocumentPage, PageBlock } from "../../api/files.ts";
 
 /** A stretch of text; `hit` where it is marked. */
 export interface Piece {
@@ -26,7 +26,7 @@ interface Span {
 }
 
 /** The blocks of a page; `marked` counts in the whole document. */
-export function pieces(page: DocumentPage, marked: Span | null): Shown[] {
+export function textSegments(page: DocumentPage, marked: Span | null): Shown[] {
   const text = Array.from(page.text);
   const hit = marked === null ? { start: 0, end: 0 } : { start: marked.start - page.start, end: marked.end - page.start };
   const cut = (span: Span) => split(text, span, hit);

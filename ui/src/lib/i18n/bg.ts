@@ -1,8 +1,8 @@
 // Bulgarian.
 
-import type { Words } from "./translate.ts";
+import type { Translation } from "./translate.ts";
 
-export const bg: Words = {
+export const bg: Translation = {
   skip: "Към разговора",
   menu: "Разговори",
   closeMenu: "Затваряне на списъка с разговори",

@@ -1,8 +1,8 @@
 // Czech.
 
-import type { Words } from "./translate.ts";
+import type { Translation } from "./translate.ts";
 
-export const cs: Words = {
+export const cs: Translation = {
   skip: "Přejít ke konverzaci",
   menu: "Konverzace",
   closeMenu: "Zavřít seznam konverzací",

@@ -1,8 +1,8 @@
 // Danish.
 
-import type { Words } from "./translate.ts";
+import type { Translation } from "./translate.ts";
 
-export const da: Words = {
+export const da: Translation = {
   skip: "Gå til chatten",
   menu: "Chats",
   closeMenu: "Luk listen over chats",

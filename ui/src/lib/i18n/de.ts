@@ -1,8 +1,8 @@
 // German.
 
-import type { Words } from "./translate.ts";
+import type { Translation } from "./translate.ts";
 
-export const de: Words = {
+export const de: Translation = {
   skip: "Zum Chat springen",
   menu: "Chats",
   closeMenu: "Liste der Chats schließen",

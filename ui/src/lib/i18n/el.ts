@@ -1,8 +1,8 @@
 // Greek.
 
-import type { Words } from "./translate.ts";
+import type { Translation } from "./translate.ts";
 
-export const el: Words = {
+export const el: Translation = {
   skip: "Μετάβαση στη συνομιλία",
   menu: "Συνομιλίες",
   closeMenu: "Κλείσιμο της λίστας συνομιλιών",

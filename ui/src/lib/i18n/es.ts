@@ -1,8 +1,8 @@
 // Spanish.
 
-import type { Words } from "./translate.ts";
+import type { Translation } from "./translate.ts";
 
-export const es: Words = {
+export const es: Translation = {
   skip: "Ir a la conversación",
   menu: "Conversaciones",
   closeMenu: "Cerrar la lista de conversaciones",

@@ -1,8 +1,8 @@
 // Estonian.
 
-import type { Words } from "./translate.ts";
+import type { Translation } from "./translate.ts";
 
-export const et: Words = {
+export const et: Translation = {
   skip: "Liigu vestluse juurde",
   menu: "Vestlused",
   closeMenu: "Sulge vestluste loend",

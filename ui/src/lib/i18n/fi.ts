@@ -1,8 +1,8 @@
 // Finnish.
 
-import type { Words } from "./translate.ts";
+import type { Translation } from "./translate.ts";
 
-export const fi: Words = {
+export const fi: Translation = {
   skip: "Siirry keskusteluun",
   menu: "Keskustelut",
   closeMenu: "Sulje keskustelujen luettelo",

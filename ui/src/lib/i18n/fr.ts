@@ -1,8 +1,8 @@
 // French.
 
-import type { Words } from "./translate.ts";
+import type { Translation } from "./translate.ts";
 
-export const fr: Words = {
+export const fr: Translation = {
   skip: "Aller à la conversation",
   menu: "Conversations",
   closeMenu: "Fermer la liste des conversations",

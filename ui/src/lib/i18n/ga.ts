@@ -1,8 +1,8 @@
 // Irish.
 
-import type { Words } from "./translate.ts";
+import type { Translation } from "./translate.ts";
 
-export const ga: Words = {
+export const ga: Translation = {
   skip: "Léim chuig an gcomhrá",
   menu: "Comhráite",
   closeMenu: "Dún liosta na gcomhráite",

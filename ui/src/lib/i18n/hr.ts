@@ -1,8 +1,8 @@
 // Croatian.
 
-import type { Words } from "./translate.ts";
+import type { Translation } from "./translate.ts";
 
-export const hr: Words = {
+export const hr: Translation = {
   skip: "Prijeđi na razgovor",
   menu: "Razgovori",
   closeMenu: "Zatvori popis razgovora",

@@ -1,8 +1,8 @@
 // Hungarian.
 
-import type { Words } from "./translate.ts";
+import type { Translation } from "./translate.ts";
 
-export const hu: Words = {
+export const hu: Translation = {
   skip: "Ugrás a beszélgetéshez",
   menu: "Beszélgetések",
   closeMenu: "A beszélgetések listájának bezárása",

@@ -1,8 +1,8 @@
 // Italian.
 
-import type { Words } from "./translate.ts";
+import type { Translation } from "./translate.ts";
 
-export const it: Words = {
+export const it: Translation = {
   skip: "Vai alla conversazione",
   menu: "Conversazioni",
   closeMenu: "Chiudi l’elenco delle conversazioni",

@@ -28,7 +28,7 @@ export const LANGUAGES: Readonly<Record<string, string>> = {
 };
 
 /** The first of the wanted languages that is offered; English where none is. */
-export function firstOf(wanted: readonly string[], offered: readonly string[]): string {
+export function firstAvailable(wanted: readonly string[], offered: readonly string[]): string {
   const codes = wanted.map((tag) => tag.toLowerCase().split("-")[0] ?? "");
   return codes.find((code) => offered.includes(code)) ?? "en";
 }

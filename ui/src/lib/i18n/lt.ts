@@ -1,8 +1,8 @@
 // Lithuanian.
 
-import type { Words } from "./translate.ts";
+import type { Translation } from "./translate.ts";
 
-export const lt: Words = {
+export const lt: Translation = {
   skip: "Pereiti prie pokalbio",
   menu: "Pokalbiai",
   closeMenu: "Uždaryti pokalbių sąrašą",

@@ -1,8 +1,8 @@
 // Latvian.
 
-import type { Words } from "./translate.ts";
+import type { Translation } from "./translate.ts";
 
-export const lv: Words = {
+export const lv: Translation = {
   skip: "Pāriet uz sarunu",
   menu: "Sarunas",
   closeMenu: "Aizvērt sarunu sarakstu",

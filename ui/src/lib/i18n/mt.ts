@@ -1,8 +1,8 @@
 // Maltese.
 
-import type { Words } from "./translate.ts";
+import type { Translation } from "./translate.ts";
 
-export const mt: Words = {
+export const mt: Translation = {
   skip: "Aqbeż għall-konverżazzjoni",
   menu: "Konverżazzjonijiet",
   closeMenu: "Agħlaq il-lista tal-konverżazzjonijiet",

@@ -1,8 +1,8 @@
 // Dutch.
 
-import type { Words } from "./translate.ts";
+import type { Translation } from "./translate.ts";
 
-export const nl: Words = {
+export const nl: Translation = {
   skip: "Naar de chat",
   menu: "Chats",
   closeMenu: "Lijst met chats sluiten",

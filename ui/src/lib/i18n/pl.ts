@@ -1,8 +1,8 @@
 // Polish.
 
-import type { Words } from "./translate.ts";
+import type { Translation } from "./translate.ts";
 
-export const pl: Words = {
+export const pl: Translation = {
   skip: "Przejdź do rozmowy",
   menu: "Rozmowy",
   closeMenu: "Zamknij listę rozmów",

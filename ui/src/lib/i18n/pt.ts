@@ -1,8 +1,8 @@
 // Portuguese, as it is written in Portugal.
 
-import type { Words } from "./translate.ts";
+import type { Translation } from "./translate.ts";
 
-export const pt: Words = {
+export const pt: Translation = {
   skip: "Ir para a conversa",
   menu: "Conversas",
   closeMenu: "Fechar a lista de conversas",

@@ -1,8 +1,8 @@
 // Romanian.
 
-import type { Words } from "./translate.ts";
+import type { Translation } from "./translate.ts";
 
-export const ro: Words = {
+export const ro: Translation = {
   skip: "Mergeți la conversație",
   menu: "Conversații",
   closeMenu: "Închideți lista de conversații",

@@ -1,8 +1,8 @@
 // Slovak.
 
-import type { Words } from "./translate.ts";
+import type { Translation } from "./translate.ts";
 
-export const sk: Words = {
+export const sk: Translation = {
   skip: "Prejsť na konverzáciu",
   menu: "Konverzácie",
   closeMenu: "Zavrieť zoznam konverzácií",

@@ -1,8 +1,8 @@
 // Slovene.
 
-import type { Words } from "./translate.ts";
+import type { Translation } from "./translate.ts";
 
-export const sl: Words = {
+export const sl: Translation = {
   skip: "Preskoči na pogovor",
   menu: "Pogovori",
   closeMenu: "Zapri seznam pogovorov",

@@ -1,8 +1,8 @@
 // Swedish.
 
-import type { Words } from "./translate.ts";
+import type { Translation } from "./translate.ts";
 
-export const sv: Words = {
+export const sv: Translation = {
   skip: "Hoppa till chatten",
   menu: "Chattar",
   closeMenu: "Stäng listan med chattar",

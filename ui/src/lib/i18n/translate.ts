@@ -9,7 +9,7 @@ export type Plural = { readonly [category in Intl.LDMLPluralRule]?: string } & {
 export type Key = keyof typeof en;
 
 /** All that is said in one language. */
-export type Words = { readonly [key in Key]: (typeof en)[key] extends string ? string : Plural };
+export type Translation = { readonly [key in Key]: (typeof en)[key] extends string ? string : Plural };
 
 type Holes<Text> = Text extends `${string}{${infer Name}}${infer Rest}` ? Name | Holes<Rest> : never;
 type Texts<K extends Key> = (typeof en)[K] extends string ? (typeof en)[K] : (typeof en)[K][keyof (typeof en)[K]];
@@ -21,7 +21,7 @@ export type PlainKey = { [K in Key]: [Holes<Texts<K>>] extends [never] ? K : nev
 /** How numbers, dates and plurals are written where the language alone would mean another country's way. */
 const LOCALES: Readonly<Record<string, string>> = { pt: "pt-PT" };
 
-let words: Words = en;
+let words: Translation = en;
 let language = "en";
 let plural = new Intl.PluralRules(language);
 const listeners = new Set<() => void>();
@@ -32,35 +32,35 @@ const subscribe = createSubscriber((update) => {
 });
 
 /** What `key` says, with its values put in; numbers are written as the language writes them. */
-export function say<K extends Key>(key: K, ...[values]: Values<K>): string {
+export function t<K extends Key>(key: K, ...[values]: Values<K>): string {
   subscribe();
   const given: Readonly<Record<string, string | number>> = values ?? {};
   const found: string | Plural = words[key];
   const text = typeof found === "string" ? found : (found[plural.select(Number(given["count"]))] ?? found.other);
   return text.replace(/\{(\w+)\}/g, (_, name: string) => {
     const value = given[name];
-    return typeof value === "number" ? number(value) : (value ?? "");
+    return typeof value === "number" ? formatNumber(value) : (value ?? "");
   });
 }
 
-export function number(value: number, options?: Intl.NumberFormatOptions): string {
+export function formatNumber(value: number, options?: Intl.NumberFormatOptions): string {
   subscribe();
   return new Intl.NumberFormat(localeOf(language), options).format(value);
 }
 
 /** The language that is spoken, by its code. */
-export function spoken(): string {
+export function currentLanguage(): string {
   subscribe();
   return language;
 }
 
 /** The same as a BCP 47 tag for `Intl`. */
 export function locale(): string {
-  return localeOf(spoken());
+  return localeOf(currentLanguage());
 }
 
 /** `24 November 2026`: the day of a moment in milliseconds, where the person is or in the zone that is named. */
-export function day(moment: number, timeZone?: string): string {
+export function formatDay(moment: number, timeZone?: string): string {
   const tag = locale();
   return new Intl.DateTimeFormat(tag === "en" ? "en-GB" : tag, { dateStyle: "long", ...(timeZone !== undefined && { timeZone }) }).format(moment);
 }
@@ -70,7 +70,7 @@ function localeOf(code: string): string {
 }
 
 /** Speak another language from now on. */
-export function speak(chosen: string, said: Words): void {
+export function setLanguage(chosen: string, said: Translation): void {
   language = chosen;
   words = said;
   plural = new Intl.PluralRules(localeOf(chosen));

@@ -2,7 +2,7 @@
 // source says so.
 
 import type { TokenizerAndRendererExtension } from "marked";
-import { say } from "../i18n/translate.ts";
+import { t } from "../i18n/translate.ts";
 import { attribute } from "./escape.ts";
 import { SIGN } from "./citations.ts";
 import { next } from "./math.ts";
@@ -20,7 +20,7 @@ export const source: TokenizerAndRendererExtension = {
   },
   renderer(token) {
     const [key, number] = [String(token["key"]), String(token["number"])];
-    const label = number === "" ? say("doubtMark") : say("sourceMark", { number });
+    const label = number === "" ? t("doubtMark") : t("sourceMark", { number });
     const kind = number === "" ? "doubt" : "cite";
     return `<sup class="source"><button type="button" class="${kind}" data-do="source" data-source="${key}" aria-label="${attribute(label)}" title="${attribute(label)}">${number || "?"}</button></sup>`;
   },

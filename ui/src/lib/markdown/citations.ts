@@ -2,7 +2,7 @@
 // rendered: a sign that is no letter and no space, so that emphasis around it means what it meant, and that `mark.ts`
 // makes a button of. The server counts characters, and a place that Markdown reads as more than text takes no mark.
 
-import { unitOf } from "../documents.ts";
+import { utf16Offset } from "../documents.ts";
 import type { Message } from "../../api/events.ts";
 
 /** Encloses a mark: `key.number`. In the text itself it says nothing and is left out. */
@@ -24,7 +24,7 @@ interface Place extends Mark {
 }
 
 /** What goes between the marks of a sentence and its text: as the page reads it. */
-export function marked(text: string, message: Message, index: number): string {
+export function withMarks(text: string, message: Message, index: number): string {
   return insert(text, message, index, ({ key, number }) => `${SIGN}${key}.${number ?? ""}${SIGN}`);
 }
 
@@ -52,7 +52,7 @@ function placesIn(text: string, { citations, doubts }: Message, index: number): 
   const places = marks
     .filter((mark) => mark.index === index)
     .flatMap(({ key, number, start, end }) => {
-      const place = placeOf(text, unitOf(text, start), unitOf(text, end), number);
+      const place = placeOf(text, utf16Offset(text, start), utf16Offset(text, end), number);
       return place === null ? [] : [{ key, number, ...place }];
     });
   return places.toSorted((a, b) => a.from - b.from || (a.number ?? Infinity) - (b.number ?? Infinity));

@@ -4,7 +4,7 @@
 
 import "./diagrams.css";
 import type { Draw, Drawing, Look } from "./diagramFrame.ts";
-import { say } from "../i18n/translate.ts";
+import { t } from "../i18n/translate.ts";
 
 const LONGEST = 50_000;
 /** So many are kept, for turns that leave the page and come back. */
@@ -23,8 +23,8 @@ export async function drawBlock(block: HTMLElement): Promise<void> {
   const key = JSON.stringify([look, text]);
   if (text.trim() === "" || shown.get(block) === key) return;
   shown.set(block, key);
-  if (block.querySelector(".diagram") === null) tell(block, say("diagramDrawing"));
-  const drawing = text.length > LONGEST ? { fault: say("problemLarge") } : await drawn(key, text, look);
+  if (block.querySelector(".diagram") === null) tell(block, t("diagramDrawing"));
+  const drawing = text.length > LONGEST ? { fault: t("problemLarge") } : await drawn(key, text, look);
   if (shown.get(block) !== key) return;
   if ("fault" in drawing) wrong(block, drawing.fault);
   else show(block, drawing);
@@ -43,13 +43,13 @@ async function ask(text: string, look: Look): Promise<Drawing> {
   if (draw !== null) return draw(text, look);
   frame = undefined;
   drawings.clear();
-  return { fault: say("unreached") };
+  return { fault: t("unreached") };
 }
 
 /** The frame's hand, or null where it could not be fetched. */
 function open(): Promise<Draw | null> {
   const made = document.createElement("iframe");
-  made.title = say("diagram");
+  made.title = t("diagram");
   made.className = "drawing-board";
   made.tabIndex = -1;
   made.ariaHidden = "true";
@@ -66,7 +66,7 @@ function open(): Promise<Draw | null> {
 
 function show(block: HTMLElement, { svg, title }: Extract<Drawing, { svg: string }>): void {
   told(block)?.remove();
-  const name = title === "" ? say("diagram") : `${say("diagram")}: ${title}`;
+  const name = title === "" ? t("diagram") : `${t("diagram")}: ${title}`;
   const src = AS_SVG + encodeURIComponent(svg);
   const known = block.querySelector<HTMLImageElement>(".diagram img");
   if (known !== null) {
@@ -78,14 +78,14 @@ function show(block: HTMLElement, { svg, title }: Extract<Drawing, { svg: string
   picture.type = "button";
   picture.className = "picture";
   picture.dataset["do"] = "enlarge";
-  picture.ariaLabel = say("enlarge", { name });
+  picture.ariaLabel = t("enlarge", { name });
   const image = Object.assign(document.createElement("img"), { src, alt: name });
   picture.append(image);
   const holder = document.createElement("div");
   holder.className = "diagram";
   holder.append(picture);
   block.append(holder);
-  block.querySelector(".tools")?.prepend(tool("diagram", say("diagramSource")), tool("svg", say("diagramSave")));
+  block.querySelector(".tools")?.prepend(tool("diagram", t("diagramSource")), tool("svg", t("diagramSave")));
   block.classList.add("drawn");
 }
 
@@ -94,7 +94,7 @@ function wrong(block: HTMLElement, reason: string): void {
   shown.delete(block);
   for (const made of block.querySelectorAll(".diagram, [data-do=diagram], [data-do=svg]")) made.remove();
   block.classList.remove("drawn");
-  tell(block, say("diagramWrong", { reason }));
+  tell(block, t("diagramWrong", { reason }));
 }
 
 function tell(block: HTMLElement, text: string): void {

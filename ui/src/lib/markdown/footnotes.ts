@@ -3,7 +3,7 @@
 // when its note is there.
 
 import type { TokenizerAndRendererExtension } from "marked";
-import { say } from "../i18n/translate.ts";
+import { t } from "../i18n/translate.ts";
 import { attribute, escape } from "./escape.ts";
 import { interrupts, next } from "./math.ts";
 
@@ -27,7 +27,7 @@ const note: TokenizerAndRendererExtension = {
   },
   renderer(token) {
     const label = String(token["label"]);
-    const back = `<button type="button" data-do="back" aria-label="${attribute(say("noteBack", { label }))}">↩</button>`;
+    const back = `<button type="button" data-do="back" aria-label="${attribute(t("noteBack", { label }))}">↩</button>`;
     const body = this.parser.parse(token.tokens ?? []);
     return `<div class="note" role="note" tabindex="-1" data-note="${attribute(label)}"><span>${escape(label)}</span><div>${body}</div>${back}</div>\n`;
   },
@@ -44,7 +44,7 @@ const mark: TokenizerAndRendererExtension = {
   },
   renderer(token) {
     const label = String(token["label"]);
-    const named = `aria-label="${attribute(say("note", { label }))}"`;
+    const named = `aria-label="${attribute(t("note", { label }))}"`;
     return `<sup><button type="button" class="mark" data-do="note" data-note="${attribute(label)}" ${named}>${escape(label)}</button></sup>`;
   },
 };

@@ -1,7 +1,7 @@
 // What the buttons within an answer do; render.ts made them.
 
-import { say } from "../i18n/translate.ts";
-import { put } from "../clipboard.ts";
+import { t } from "../i18n/translate.ts";
+import { copyToClipboard } from "../clipboard.ts";
 import { fileName } from "./codeLanguages.ts";
 
 const SHORTLY = 1500;
@@ -25,10 +25,10 @@ export async function act(root: HTMLElement, event: MouseEvent, { enlarge, sourc
   if (button === null) return;
   switch (button.dataset["do"]) {
     case "copy":
-      await put(codeOf(button));
+      await copyToClipboard(codeOf(button));
       return tellCopied(button);
     case "csv":
-      await put(csv(button.closest(".table")?.querySelectorAll("tr") ?? []));
+      await copyToClipboard(csv(button.closest(".table")?.querySelectorAll("tr") ?? []));
       return tellCopied(button);
     case "wrap":
       return toggle(button, button.closest(".code")?.classList.toggle("wrapped") === true);
@@ -36,7 +36,7 @@ export async function act(root: HTMLElement, event: MouseEvent, { enlarge, sourc
       return save(fileName(button.closest<HTMLElement>(".code")?.dataset["info"] ?? "", codeOf(button)), codeOf(button));
     case "diagram": {
       const drawn = button.closest(".code")?.classList.toggle("drawn") === true;
-      button.textContent = say(drawn ? "diagramSource" : "diagramShow");
+      button.textContent = t(drawn ? "diagramSource" : "diagramShow");
       return;
     }
     case "svg":
@@ -70,8 +70,8 @@ function toggle(button: Element, pressed: boolean): void {
 
 function tellCopied(button: HTMLElement): void {
   const label = button.textContent;
-  if (label === say("copied")) return;
-  button.textContent = say("copied");
+  if (label === t("copied")) return;
+  button.textContent = t("copied");
   setTimeout(() => {
     button.textContent = label;
   }, SHORTLY);

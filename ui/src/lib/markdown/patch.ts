@@ -2,7 +2,7 @@
 // selection, a scroll position and a toggled button outlive the next word. Code and formulas are set when they
 // come near the part that is seen, and diagrams are drawn.
 
-import { clean } from "./sanitize.ts";
+import { sanitize } from "./sanitize.ts";
 import { controls, name } from "./escape.ts";
 import type { Run } from "./typesetting.ts";
 import { colour, formula, Unset } from "./typesetter.ts";
@@ -16,7 +16,7 @@ const FORMULAS = 3000;
 const DIAGRAM = "diagram";
 
 export function patch(into: Element, html: string): void {
-  morph(into, clean(html));
+  morph(into, sanitize(html));
 }
 
 function morph(into: Element, from: ParentNode): void {
@@ -142,7 +142,7 @@ function showFormula(element: HTMLElement, made: Promise<string> | string): void
     void setFormula(element);
     return;
   }
-  const fragment = clean(made);
+  const fragment = sanitize(made);
   for (const styled of fragment.querySelectorAll<HTMLElement | SVGElement>("[data-style]")) {
     for (const rule of (styled.dataset["style"] ?? "").split(";")) {
       const [property = "", value = ""] = rule.split(":");

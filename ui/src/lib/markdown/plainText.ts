@@ -1,11 +1,11 @@
 // An answer for other programs: as words alone, and as rich text.
 
-import { clean } from "./sanitize.ts";
-import { whole } from "./render.ts";
+import { sanitize } from "./sanitize.ts";
+import { renderDocument } from "./render.ts";
 
 /** The rendered text without its buttons, pictures without their frames, formulas as TeX. */
 function bare(text: string): DocumentFragment {
-  const fragment = clean(whole(text));
+  const fragment = sanitize(renderDocument(text));
   for (const picture of fragment.querySelectorAll(".picture")) picture.replaceWith(...picture.childNodes);
   for (const mark of fragment.querySelectorAll(".mark")) mark.replaceWith(`[${mark.textContent}]`);
   for (const tool of fragment.querySelectorAll(".bar, .under, button")) tool.remove();

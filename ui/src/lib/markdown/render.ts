@@ -3,7 +3,7 @@
 // Buttons say in `data-do` what they do; gestures.ts does it.
 
 import { Lexer, Marked, type Token, type Tokens } from "marked";
-import { say } from "../i18n/translate.ts";
+import { t } from "../i18n/translate.ts";
 import { attribute, escape, shown } from "./escape.ts";
 import { footnotes } from "./footnotes.ts";
 import { language } from "./codeLanguages.ts";
@@ -25,7 +25,7 @@ function anchor(href: string): string | null {
   if (url === null) return null;
   if (url.protocol === "mailto:") return `<a href="${attribute(href)}">`;
   if (url.protocol !== "https:" && url.protocol !== "http:") return null;
-  const title = attribute(say("external", { host: url.host }));
+  const title = attribute(t("external", { host: url.host }));
   return `<a class="external" href="${attribute(href)}" title="${title}" target="_blank" rel="noopener noreferrer">`;
 }
 
@@ -44,9 +44,9 @@ const marked = new Marked({
       return opening === null ? inner : `${opening}${inner}</a>`;
     },
     image({ href, text }: Tokens.Image) {
-      const label = text || say("image");
+      const label = text || t("image");
       if (PICTURE.test(href)) {
-        const named = `aria-label="${attribute(say("enlarge", { name: label }))}"`;
+        const named = `aria-label="${attribute(t("enlarge", { name: label }))}"`;
         const picture = `<img src="${attribute(href)}" alt="${attribute(text)}">`;
         return `<button type="button" class="picture" data-do="enlarge" ${named}>${picture}</button>`;
       }
@@ -58,9 +58,9 @@ const marked = new Marked({
       const name = /^[^\s:{,]*/.exec(info)?.[0] ?? "";
       const known = language(name);
       const tools = [
-        button("wrap", say("wrapCode"), ' aria-pressed="false"'),
-        button("save", say("saveCode")),
-        button("copy", say("copyCode")),
+        button("wrap", t("wrapCode"), ' aria-pressed="false"'),
+        button("save", t("saveCode")),
+        button("copy", t("copyCode")),
       ];
       const label = `<span>${escape(known?.label ?? name)}</span>`;
       const bar = `<div class="bar">${label}<span class="tools">${tools.join("")}</span></div>`;
@@ -73,14 +73,14 @@ const marked = new Marked({
       const cells = (row: Tokens.TableCell[]) => row.map((cell) => this.tablecell(cell)).join("");
       const body = rows.map((row) => `<tr>${cells(row)}</tr>`).join("");
       const table = `<table><thead><tr>${cells(header)}</tr></thead><tbody>${body}</tbody></table>`;
-      const tools = `<div class="under">${button("csv", say("copyCsv"))}</div>`;
+      const tools = `<div class="under">${button("csv", t("copyCsv"))}</div>`;
       return `<div class="table"><div class="wide" tabindex="0">${table}</div>${tools}</div>\n`;
     },
     listitem(item: Tokens.ListItem) {
       return `<li${item.task ? ' class="task"' : ""}>${this.parser.parse(item.tokens)}</li>\n`;
     },
     checkbox: ({ checked }: Tokens.Checkbox) =>
-      `<input type="checkbox" disabled${checked ? " checked" : ""} aria-label="${checked ? say("taskDone") : say("taskOpen")}"> `,
+      `<input type="checkbox" disabled${checked ? " checked" : ""} aria-label="${checked ? t("taskDone") : t("taskOpen")}"> `,
   },
 });
 marked.use({
@@ -112,7 +112,7 @@ export function html(tokens: Token[]): string {
 }
 
 /** The whole text at once: what the blocks must amount to. */
-export function whole(text: string): string {
+export function renderDocument(text: string): string {
   return html(lex(text.replace(/\r\n?/g, "\n"), {}).tokens);
 }
 

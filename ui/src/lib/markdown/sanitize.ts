@@ -10,6 +10,6 @@ const OPTIONS = {
   RETURN_DOM_FRAGMENT: true as const,
 } satisfies Config;
 
-export function clean(html: string): DocumentFragment {
+export function sanitize(html: string): DocumentFragment {
   return DOMPurify.sanitize(html, OPTIONS);
 }

@@ -1,0 +1,160 @@
+// Conversations, their messages, and the runs that write answers.
+
+import type { Conversation, Hit, Message } from "./events.ts";
+import { Resource } from "./resource.ts";
+import type { Body, Reply } from "./wire.ts";
+
+/** A page of the list; `next` is where the next one begins. The pinned ones are on the first. */
+export type ConversationPage = Reply<"/api/conversations", "get">;
+
+/** Which conversations are listed, newest first. */
+export interface ConversationQuery {
+  readonly archived: boolean;
+  readonly tag: string | null;
+  readonly before?: string;
+  readonly limit: number;
+}
+
+/** What was deleted together: how many conversations, and the moment that names them. */
+export type Deleted = Reply<"/api/conversations", "delete">;
+
+export type TagCount = Reply<"/api/tags", "get">["tags"][number];
+
+/** A conversation with all its messages; `running` is the run that writes an answer in it. */
+export type MessageTree = Omit<Reply<"/api/conversations/{id}", "get">, "messages"> & { readonly messages: readonly Message[] };
+
+/** What can be changed about a conversation. */
+export type ConversationChanges = Body<"/api/conversations/{id}", "patch">;
+
+/** What a conversation remembers of how it is answered. */
+export type AnswerSettings = Pick<Conversation, "model" | "mode" | "web">;
+
+/** How something is to be answered; what is left out holds as it does otherwise. */
+export type AnswerOptions = { readonly [K in keyof AnswerSettings]?: NonNullable<AnswerSettings[K]> };
+
+type TurnBody = Body<"/api/conversations/{id}/turns", "post">;
+
+/** How images of a message are wanted; what is left out is left to the model. */
+export type ImageOptions = { readonly [K in keyof ImageRequest]?: NonNullable<ImageRequest[K]> };
+
+type ImageRequest = Extract<TurnBody["draw"], object>;
+
+/** A message with what goes along with it, by ids; `research` are the questions that a report is to answer. */
+type NewMessage = { readonly id: string; readonly text: string; readonly parent: string | null } & {
+  readonly [K in "files" | "libraries" | "research"]?: NonNullable<TurnBody[K]>;
+} & { readonly draw?: ImageOptions };
+
+/** A turn: a new message, another answer to one, or the rest of an answer. */
+export type Turn = AnswerOptions & (NewMessage | { readonly retry: string } | { readonly continue: string });
+
+/** A turn that has begun: its run, the message and the answer-to-be. */
+export type AcceptedTurn = Omit<Reply<"/api/conversations/{id}/turns", "post", 202>, "message" | "conversation"> & { readonly message: string };
+
+/** A turn of a chat that is not stored: all that was said, and how to answer. */
+export interface UnstoredTurn extends AnswerOptions {
+  readonly messages: Body<"/api/answers", "post">["messages"];
+}
+
+export type ExportFormat = "markdown" | "json" | "html";
+
+/** What one conversation asks of the server, or of what stands in for it. */
+export type ConversationBackend = Pick<ConversationCalls, "get" | "change" | "turn" | "begin" | "removeMessage" | "stop" | "events" | "prefill">;
+
+export class ConversationCalls extends Resource {
+  list({ archived, tag, before, limit }: ConversationQuery): Promise<ConversationPage> {
+    const query = new URLSearchParams({ archived: String(archived), limit: String(limit) });
+    if (tag !== null) query.set("tag", tag);
+    if (before !== undefined) query.set("before", before);
+    return this.client.call("GET", `/api/conversations?${query}`);
+  }
+
+  tags(): Promise<{ tags: readonly TagCount[] }> {
+    return this.client.call("GET", "/api/tags");
+  }
+
+  get(id: string): Promise<MessageTree> {
+    return this.client.call("GET", `/api/conversations/${id}`);
+  }
+
+  change(id: string, changes: ConversationChanges): Promise<Conversation> {
+    return this.client.call("PATCH", `/api/conversations/${id}`, changes);
+  }
+
+  /** Delete the message with everything under it. */
+  removeMessage(conversation: string, message: string): Promise<Conversation> {
+    return this.client.call("DELETE", `/api/conversations/${conversation}/messages/${message}`);
+  }
+
+  remove(id: string): Promise<void> {
+    return this.client.call("DELETE", `/api/conversations/${id}`);
+  }
+
+  restore(id: string): Promise<Conversation> {
+    return this.client.call("POST", `/api/conversations/${id}/restore`);
+  }
+
+  /** How many conversations there are, archived ones included. */
+  async count(): Promise<number> {
+    return (await this.client.call<Reply<"/api/count", "get">>("GET", "/api/count")).conversations;
+  }
+
+  removeAll(): Promise<Deleted> {
+    return this.client.call("DELETE", "/api/conversations?confirm=all");
+  }
+
+  /** Bring back what was deleted together at this moment. */
+  restoreAll(moment: number): Promise<void> {
+    return this.client.call("POST", "/api/conversations/restore", { moment });
+  }
+
+  async search(words: string, limit: number, signal: AbortSignal): Promise<readonly Hit[]> {
+    const query = new URLSearchParams({ q: words, limit: String(limit) });
+    return (await this.client.call<Reply<"/api/search", "get">>("GET", `/api/search?${query}`, undefined, signal)).hits;
+  }
+
+  turn(conversation: string, turn: Turn): Promise<AcceptedTurn> {
+    return this.client.call("POST", `/api/conversations/${conversation}/turns`, turn);
+  }
+
+  /** The first turn, with which the conversation is made. */
+  begin(conversation: string, turn: Turn, settings: AnswerSettings): Promise<AcceptedTurn> {
+    return this.client.call("POST", "/api/conversations", { id: conversation, ...settings, turn });
+  }
+
+  /** Tell the engine that a message is being written, so that it reads what comes before it. */
+  prefill(writing: AnswerOptions & { readonly conversation?: string }): Promise<void> {
+    return this.client.call("POST", "/api/prefill", writing);
+  }
+
+  stop(run: string): Promise<void> {
+    return this.client.call("POST", `/api/runs/${run}/stop`);
+  }
+
+  /** The run's event stream after event `after`; any status, and no question for the key. */
+  events(run: string, after: number, signal: AbortSignal): Promise<Response> {
+    return fetch(`/api/runs/${run}/events?after=${after}`, {
+      headers: { ...this.client.headers, Accept: "text/event-stream" },
+      cache: "no-store",
+      signal,
+    });
+  }
+
+  /** Every change from now on, as an event stream. */
+  changes(signal: AbortSignal): Promise<Response> {
+    return this.client.request("GET", "/api/changes", undefined, signal);
+  }
+
+  /** The event stream of an answer that is not stored; closing it stops the engine. */
+  answer(turn: UnstoredTurn, signal: AbortSignal): Promise<Response> {
+    return this.client.request("POST", "/api/answers", turn, signal);
+  }
+
+  export(id: string, format: ExportFormat): Promise<Response> {
+    return this.client.request("GET", `/api/conversations/${id}/export?format=${format}`);
+  }
+
+  /** Everything as one zip. */
+  exportAll(): Promise<Response> {
+    return this.client.request("GET", "/api/export");
+  }
+}

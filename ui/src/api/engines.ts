@@ -1,0 +1,48 @@
+// Servers that answer: listed, added, changed, tested.
+
+import { Resource } from "./resource.ts";
+import type { Body, Reply } from "./wire.ts";
+
+export type EngineList = Reply<"/api/engines", "get">;
+
+/** A server that answers. `answers` are the models that it has, `models` those that were named for it. */
+export type Engine = EngineList["engines"][number];
+
+/** A well-known server, with its usual address. */
+export type Provider = EngineList["providers"][number];
+
+/** The result of a test. `fault` says why the server is of no use, `address` is one that would work. */
+export type Probe = NonNullable<Engine["probe"]>;
+
+/** Whether a server has a feature; `detail` says why not, in English. */
+export type Finding = Probe["findings"][number];
+
+export type Feature = Finding["feature"];
+
+/** What can be said of a server; an empty key or country takes it away. */
+export type EngineFields = { readonly url: string } & {
+  readonly [K in "key" | "models" | "country"]?: NonNullable<Body<"/api/engines/{name}", "patch">[K]>;
+};
+
+export class EngineCalls extends Resource {
+  list(): Promise<EngineList> {
+    return this.client.call("GET", "/api/engines");
+  }
+
+  add(engine: EngineFields & { readonly name: string }): Promise<Engine> {
+    return this.client.call("POST", "/api/engines", engine);
+  }
+
+  change(name: string, fields: Partial<EngineFields>): Promise<Engine> {
+    return this.client.call("PATCH", `/api/engines/${encodeURIComponent(name)}`, fields);
+  }
+
+  remove(name: string): Promise<void> {
+    return this.client.call("DELETE", `/api/engines/${encodeURIComponent(name)}`);
+  }
+
+  /** Try what it can do; the response streams what is found. */
+  test(name: string, signal: AbortSignal): Promise<Response> {
+    return this.client.request("POST", `/api/engines/${encodeURIComponent(name)}/probe`, undefined, signal);
+  }
+}

@@ -1,0 +1,26 @@
+// Libraries: named collections of files.
+
+import { Resource } from "./resource.ts";
+import type { Reply } from "./wire.ts";
+
+/** `waiting` files are not read yet, `failed` ones cannot be. */
+export type Library = Reply<"/api/libraries", "get">[number];
+
+export class LibraryCalls extends Resource {
+  list(): Promise<readonly Library[]> {
+    return this.client.call("GET", "/api/libraries");
+  }
+
+  add(name: string): Promise<Library> {
+    return this.client.call("POST", "/api/libraries", { name });
+  }
+
+  rename(id: string, name: string): Promise<Library> {
+    return this.client.call("PATCH", `/api/libraries/${id}`, { name });
+  }
+
+  /** Erase a library with its files. */
+  remove(id: string): Promise<void> {
+    return this.client.call("DELETE", `/api/libraries/${id}`);
+  }
+}

@@ -1,0 +1,57 @@
+// Models that can answer, those of the catalog, and downloads.
+
+import { Resource } from "./resource.ts";
+import type { Reply } from "./wire.ts";
+
+/** All that can answer, the server's own choice, and those that the modes choose where no model is named. */
+export type ModelList = Reply<"/api/models", "get">;
+
+/** A model that can answer. `place` is where: `machine`, `network`, `unknown`, or the ISO code of a country. */
+export type Model = ModelList["models"][number];
+
+/** The models that flash and think choose. */
+export type ModePicks = NonNullable<ModelList["picks"]>;
+
+/** Sizes and memory are bytes; what is unknown is null or empty. */
+export type CatalogModel = Catalog["models"][number];
+
+export type Catalog = Reply<"/api/catalog", "get">;
+
+export type Capability = CatalogModel["can"][number];
+
+/** A download of a model: `total` is 0 where it cannot be told, `rate` bytes a second, `left` seconds. */
+export type Download = Reply<"/api/models/pulls", "get">["pulls"][number];
+
+/** Models that list a language: those that can be asked, and the best European one to get. */
+export type LanguageSpeakers = Reply<"/api/catalog/speakers", "get">;
+
+export class ModelCalls extends Resource {
+  list(): Promise<ModelList> {
+    return this.client.call("GET", "/api/models");
+  }
+
+  catalog(): Promise<Catalog> {
+    return this.client.call("GET", "/api/catalog");
+  }
+
+  speakers(language: string): Promise<LanguageSpeakers> {
+    return this.client.call("GET", `/api/catalog/speakers?${new URLSearchParams({ language })}`);
+  }
+
+  async downloads(): Promise<readonly Download[]> {
+    return (await this.client.call<Reply<"/api/models/pulls", "get">>("GET", "/api/models/pulls")).pulls;
+  }
+
+  /** Begin to download a model; fails with `licence_asks` where its license has to be accepted. */
+  download(name: string, accepted: boolean): Promise<Download> {
+    return this.client.call("POST", "/api/models/pulls", { name, accept_licence: accepted });
+  }
+
+  cancelDownload(id: string): Promise<void> {
+    return this.client.call("DELETE", `/api/models/pulls/${id}`);
+  }
+
+  remove(id: string): Promise<Reply<"/api/models/{id}", "delete">> {
+    return this.client.call("DELETE", `/api/models/${encodeURIComponent(id)}`);
+  }
+}
