@@ -28,9 +28,9 @@ const isKept = (app: App) => app.page === "chat" && app.conversations.known(app.
 const answered = (app: App) => app.page === "chat" && !app.current.running && lastAnswer(app) !== null;
 
 export const ACTIONS: readonly Action[] = [
-  { id: "palette", label: "palette", keys: "Mod+K", run: (app) => app.show("palette"), enabled: always },
+  { id: "palette", label: "palette", keys: "Mod+K", run: (app) => void (app.overlay = "palette"), enabled: always },
   { id: "new", label: "newChat", keys: "Mod+Shift+O", slash: true, run: (app) => app.begin(), enabled: always },
-  { id: "search", label: "search", keys: "Mod+Shift+F", run: (app) => app.find(), enabled: always },
+  { id: "search", label: "search", keys: "Mod+Shift+F", run: (app) => app.focusSearch(), enabled: always },
   {
     id: "write",
     label: "toComposer",
@@ -64,29 +64,29 @@ export const ACTIONS: readonly Action[] = [
     id: "model",
     label: "chooseModel",
     slash: true,
-    run: (app) => app.show("models"),
+    run: (app) => void (app.overlay = "models"),
     enabled: always,
   },
   ...(["flash", "auto", "think"] as const).map((mode) => ({
     id: mode,
     label: MODE_LABELS[mode],
     slash: true as const,
-    run: (app: App) => app.switchTo(mode),
-    enabled: (app: App) => app.page === "chat" && app.stuck === null,
+    run: (app: App) => app.setMode(mode),
+    enabled: (app: App) => app.page === "chat" && app.modeUnavailable === null,
   })),
   {
     id: "web",
     label: "useWeb",
     keys: "Mod+/",
     slash: true,
-    run: (app) => app.lookOnWeb(nextWebMode(app.current.web), true),
+    run: (app) => app.setWeb(nextWebMode(app.current.web), true),
     enabled: (app) => app.page === "chat",
   },
   {
     id: "research",
     label: "research",
     slash: true,
-    run: (app) => app.plan(),
+    run: (app) => app.planResearch(),
     enabled: (app) => app.page === "chat" && !app.current.temporary,
   },
   {
@@ -94,22 +94,22 @@ export const ACTIONS: readonly Action[] = [
     label: "useImage",
     slash: true,
     run: (app) => switchDrawing(app),
-    enabled: (app) => app.page === "chat" && !app.current.temporary && app.pictures.ready.length > 0,
+    enabled: (app) => app.page === "chat" && !app.current.temporary && app.imageModels.ready.length > 0,
   },
   { id: "pictures", label: "pictures", slash: true, run: (app) => app.openPictures(), enabled: always },
   { id: "theme", label: "switchTheme", run: (app) => app.preferences.switchTheme(), enabled: always },
   { id: "temporary", label: "temporary", slash: true, run: (app) => app.beginTemporary(), enabled: always },
-  { id: "import", label: "importing", slash: true, run: (app) => void (app.keeping.asked = { what: "import" }), enabled: always },
+  { id: "import", label: "importing", slash: true, run: (app) => void (app.dialog = { kind: "import" }), enabled: always },
   { id: "export", label: "exportIt", slash: true, run: (app) => ask(app, "export"), enabled: isKept },
   { id: "share", label: "shareIt", slash: true, run: (app) => ask(app, "share"), enabled: isKept },
   { id: "settings", label: "settings", keys: "Mod+,", slash: true, run: (app) => app.openSettings(), enabled: always },
   { id: "made", label: "madeTitle", run: () => location.assign("/made"), enabled: always },
-  { id: "shortcuts", label: "shortcuts", keys: "?", run: (app) => app.show("shortcuts"), enabled: always },
+  { id: "shortcuts", label: "shortcuts", keys: "?", run: (app) => void (app.overlay = "shortcuts"), enabled: always },
 ];
 
-function ask(app: App, what: "export" | "share"): void {
+function ask(app: App, kind: "export" | "share"): void {
   const conversation = app.conversations.known(app.current.id);
-  if (conversation !== undefined) app.keeping.asked = { what, conversation };
+  if (conversation !== undefined) app.dialog = { kind, conversation };
 }
 
 /** The keys of an action as they are now; "" where it has none. */

@@ -16,14 +16,14 @@ import { type RepeatedResearch, Research } from "./research.svelte.ts";
 import { InstalledModels } from "./installedModels.svelte.ts";
 import { TemporaryBackend } from "./temporaryBackend.ts";
 import { WebSearch } from "./webSearch.svelte.ts";
-import type { Change, Message, Mode, Web } from "../api/events.ts";
-import { type Action, actionFor } from "./actions.ts";
+import type { Change, Conversation as StoredConversation, Message, Mode, Web } from "../api/events.ts";
 import { newId } from "../lib/ids.ts";
 import { Conversation } from "./conversation.svelte.ts";
 import { Conversations } from "./conversations.svelte.ts";
 import { Feeds } from "./feeds.svelte.ts";
 import type { Gallery } from "./gallery.svelte.ts";
 import { Libraries } from "./libraries.svelte.ts";
+import { Notices } from "./notices.svelte.ts";
 import { Offline } from "./offline.svelte.ts";
 import { Preferences } from "./preferences.svelte.ts";
 import type { Source } from "./source.ts";
@@ -36,35 +36,43 @@ const MOMENT = 1500;
 
 type Page = "chat" | "settings" | "pictures";
 
-/** What lies over the page. */
-export type Dialog = "palette" | "models" | "shortcuts";
+/** A list of commands or keys over the page. */
+export type Overlay = "palette" | "models" | "shortcuts";
+
+/** A dialog over the page, and what it is about. */
+export type Dialog =
+  | { readonly kind: "export" | "share" | "tags"; readonly conversation: StoredConversation }
+  | { readonly kind: "import" }
+  | { readonly kind: "license"; readonly name: string; readonly text: string };
 
 export class App {
   readonly api = new Api({ key: readStored(KEY, "sessionStorage"), askKey: (wrong) => this.#askKey(wrong), explain });
   readonly offline = new Offline();
   readonly conversations = new Conversations(this.api, () => this.#entitle());
-  readonly keeping = new ConversationActions(this);
+  readonly notices = new Notices();
+  readonly conversationActions = new ConversationActions(this);
   /** Those that were left while messages waited in them. */
   readonly #behind = new Map<string, Conversation>();
   readonly preferences = new Preferences(this.api);
-  readonly shelf = new InstalledModels(this);
+  readonly installedModels = new InstalledModels(this);
   readonly files = new FileStatuses(this.api);
   readonly libraries = new Libraries(this.api);
   readonly feeds = new Feeds(this.api);
-  readonly web = new WebSearch(this.api);
-  readonly pictures = new ImageModels(this.api);
+  readonly webSearch = new WebSearch(this.api);
+  readonly imageModels = new ImageModels(this.api);
   /** The pictures as they are looked through; null until they are. */
   gallery: Gallery | null = null;
   page = $state<Page>("chat");
   /** The section of the settings, or the picture, that was asked for. */
   section = $state("");
-  dialog = $state<Dialog | null>(null);
+  overlay = $state<Overlay | null>(null);
+  dialog = $state.raw<Dialog | null>(null);
   /** The research that is being planned. */
   research = $state.raw<Research | null>(null);
   /** What lies beside the conversation. */
   source = $state.raw<Source | null>(null);
   /** What had the focus when it was asked for. */
-  asker: Element | null = null;
+  sourceOpener: Element | null = null;
   /** The conversation that is shown. A new chat whose first message may have arrived keeps its id. */
   current = $state.raw<Conversation>(this.#fresh());
   /** The message that a link or a search points at. */
@@ -81,22 +89,22 @@ export class App {
   asking = $state.raw<{ wrong: boolean; answer(key: string | null): void } | null>(null);
 
   /** The server's own choice. */
-  standard = $state<string | null>(null);
+  serverDefault = $state<string | null>(null);
   /** Whom flash and think choose where the person has not. */
-  picks = $state.raw<ModePicks | null>(null);
+  modePicks = $state.raw<ModePicks | null>(null);
   /** The model that the person chose, for the conversation that is shown or for all of them. */
-  readonly named = $derived(this.#named(this.current.model));
+  readonly chosenModel = $derived(this.#named(this.current.model));
   /** Whether the mode chooses who answers. */
-  readonly routed = $derived(this.#routed(this.named));
+  readonly isRouted = $derived(this.#routed(this.chosenModel));
   /** The model that answers, as far as that can be known before the question is. */
   readonly model = $derived(
-    this.named ?? (this.routed ? this.picks?.[this.current.mode === "think" ? "think" : "flash"] : null) ?? this.standard ?? this.models[0]?.id ?? null,
+    this.chosenModel ?? (this.isRouted ? this.modePicks?.[this.current.mode === "think" ? "think" : "flash"] : null) ?? this.serverDefault ?? this.models[0]?.id ?? null,
   );
   /** Why nobody can choose between flash and think here; null where one can. */
-  readonly stuck = $derived.by(() => {
+  readonly modeUnavailable = $derived.by(() => {
     const model = this.models.find(({ id }) => id === this.model);
     if (model === undefined) return t("useThinkingNot");
-    if (this.routed || (model.thinks !== "never" && model.thinks !== "always")) return null;
+    if (this.isRouted || (model.thinks !== "never" && model.thinks !== "always")) return null;
     return t(model.thinks === "never" ? "modeNever" : "modeAlways", { model: model.name });
   });
 
@@ -124,7 +132,7 @@ export class App {
     void this.conversations.readTags();
     this.#glance();
     void this.readModels();
-    void this.pictures.read();
+    void this.imageModels.read();
   }
 
   /** A new chat; `push` leaves a step for the browser's back button. */
@@ -170,23 +178,23 @@ export class App {
   }
 
   /** Let this model answer in the conversation that is shown; null leaves it to the mode. */
-  choose(model: string | null): void {
+  chooseModel(model: string | null): void {
     void this.current.remember({ model });
   }
 
   /** Flash, auto or think in the conversation that is shown. With one model, auto leaves it as that likes. */
-  switchTo(mode: Mode): void {
-    void this.current.remember({ mode: mode === "auto" && !this.routed ? null : mode });
+  setMode(mode: Mode): void {
+    void this.current.remember({ mode: mode === "auto" && !this.isRouted ? null : mode });
   }
 
   /** Whether the web is looked at: in the conversation that is shown, and in new ones from now on. */
-  lookOnWeb(web: Web, aloud = false): void {
+  setWeb(web: Web, aloud = false): void {
     void this.current.remember({ web });
-    void this.web.choose(web, aloud);
+    void this.webSearch.choose(web, aloud);
   }
 
   /** Plan a research on a request, or on what is in the composer. A plan that was left is taken up again. */
-  plan(request?: string, again: RepeatedResearch | null = null): void {
+  planResearch(request?: string, again: RepeatedResearch | null = null): void {
     const { current } = this;
     const wanted = request ?? parseResearchCommand(current.draft) ?? current.draft.trim();
     const left = this.#planned;
@@ -205,7 +213,7 @@ export class App {
   }
 
   /** Let this model answer everywhere; null leaves it to the server. */
-  prefer(model: string | null): void {
+  setDefaultModel(model: string | null): void {
     this.preferences.change({ model });
   }
 
@@ -233,27 +241,22 @@ export class App {
     history.pushState(null, "", this.current.kept ? `/c/${this.current.id}` : "/");
   }
 
-  show(dialog: Dialog | null): void {
-    this.dialog = dialog;
+  /** Ask the person to accept the license of a model before it is downloaded. */
+  askLicense(name: string, text: string): void {
+    this.dialog = { kind: "license", name, text };
   }
 
   /** Show a source beside the conversation, or none any more. */
-  look(source: Source | null): void {
-    if (source !== null) this.asker = document.activeElement;
+  showSource(source: Source | null): void {
+    if (source !== null) this.sourceOpener = document.activeElement;
     this.source = source;
   }
 
   /** Put the person into the search field, which on a small screen lies in the drawer. */
-  async find(): Promise<void> {
+  async focusSearch(): Promise<void> {
     this.drawer = matchMedia("(max-width: 48rem)").matches;
     await tick();
     document.getElementById("search")?.focus();
-  }
-
-  /** What these keys ask for and can be done now. */
-  wanted(keys: string): Action | undefined {
-    const action = actionFor(keys, this.preferences.now.shortcuts);
-    return action?.enabled(this) === true ? action : undefined;
   }
 
   #fresh(): Conversation {
@@ -266,7 +269,7 @@ export class App {
     if (left !== undefined) return left;
     const how = (remembered: AnswerSettings) => this.#how(remembered);
     const there = (message: Message) => this.#there(message);
-    return new Conversation({ api: this.api.conversations, web: this.web.last, how, there, changed: (changed) => this.#changed(changed) }, id, kept);
+    return new Conversation({ api: this.api.conversations, web: this.webSearch.last, how, there, changed: (changed) => this.#changed(changed) }, id, kept);
   }
 
   async #there({ files, libraries }: Message): Promise<Pick<Message, "files" | "libraries">> {
@@ -283,8 +286,8 @@ export class App {
   }
 
   #routed(named: string | null): boolean {
-    const { picks } = this;
-    return named === null && picks !== null && new Set([picks.flash, picks.think, this.standard ?? picks.flash]).size > 1;
+    const picks = this.modePicks;
+    return named === null && picks !== null && new Set([picks.flash, picks.think, this.serverDefault ?? picks.flash]).size > 1;
   }
 
   #how({ model, mode, web }: AnswerSettings): AnswerOptions {
@@ -311,8 +314,8 @@ export class App {
     const { conversation, kind } = change;
     const { current } = this;
     if (kind === "models") {
-      void this.shelf.heard();
-      void this.pictures.read();
+      void this.installedModels.refresh();
+      void this.imageModels.read();
       return;
     }
     if (kind === "feeds") {
@@ -324,7 +327,7 @@ export class App {
       void this.files.heard();
       void this.libraries.heard();
       if (kind === "files") return;
-      void this.shelf.look();
+      void this.installedModels.refreshDownloads();
     }
     if (conversation === null && !this.#listened) {
       this.#listened = true;
@@ -419,7 +422,7 @@ export class App {
     if (fresh || this.#temporary === null) {
       const how = (remembered: AnswerSettings) => this.#how(remembered);
       const there = async () => ({ files: [], libraries: [] });
-      const around = { api: new TemporaryBackend(this.api.conversations), web: this.web.last, how, there, changed: () => {} };
+      const around = { api: new TemporaryBackend(this.api.conversations), web: this.webSearch.last, how, there, changed: () => {} };
       this.#temporary = new Conversation({ ...around, temporary: true }, newId("conv"), false);
     }
     this.#show(this.#temporary);
@@ -452,8 +455,8 @@ export class App {
     try {
       const { models, default: preferred, picks } = await this.api.models.list();
       this.models = models;
-      this.picks = picks;
-      this.standard = preferred;
+      this.modePicks = picks;
+      this.serverDefault = preferred;
     } catch {
       this.models = [];
     }

@@ -18,7 +18,7 @@ import { newId } from "../lib/ids.ts";
 const RETRIES = [400, 1200];
 const LATER = 4000;
 
-export interface Surroundings {
+export interface ConversationContext {
   readonly api: ConversationBackend;
   /** Nothing of it is to be stored, here or on the server. */
   readonly temporary?: true;
@@ -68,10 +68,10 @@ export class Conversation {
   /** The person's message that is to be opened for editing. */
   editing = $state<string | null>(null);
 
-  readonly #around: Surroundings;
-  readonly #writing: ComposerDraft;
-  readonly #growing: RunFollower;
-  readonly #line: QueueSender;
+  readonly #context: ConversationContext;
+  readonly #composer: ComposerDraft;
+  readonly #follower: RunFollower;
+  readonly #sender: QueueSender;
   #asking = $state(false);
 
   readonly under = $derived(siblings(this.messages));
@@ -80,7 +80,7 @@ export class Conversation {
   /** The last answer was not completed: what waits goes on waiting until the person says more. */
   readonly paused = $derived(!this.running && this.leaf !== null && this.messages.get(this.leaf)?.status !== "finished");
   /** Whether all that is written outlives this page. */
-  readonly safe = $derived.by(() => this.temporary || (this.#writing.safe && this.queue.kept));
+  readonly safe = $derived.by(() => this.temporary || (this.#composer.safe && this.queue.kept));
 
   /** Counts our own changes, so that an older reading of the server's state does not undo them. */
   #changes = 0;
@@ -94,77 +94,77 @@ export class Conversation {
   #withheld = false;
   #later: ReturnType<typeof setTimeout> | undefined;
 
-  constructor(around: Surroundings, id: string, kept: boolean) {
-    this.#around = around;
+  constructor(context: ConversationContext, id: string, kept: boolean) {
+    this.#context = context;
     this.id = id;
-    this.temporary = around.temporary === true;
+    this.temporary = context.temporary === true;
     this.kept = kept;
-    this.web = kept ? null : (around.web ?? null);
+    this.web = kept ? null : (context.web ?? null);
     this.loaded = !kept;
     if (this.temporary) keepInMemory(id);
     this.queue = new MessageQueue(id, !this.temporary);
-    this.#writing = new ComposerDraft(id, !kept && !this.temporary, this.queue);
-    this.#growing = new RunFollower({
-      open: (run, after, signal) => around.api.events(run, after, signal),
+    this.#composer = new ComposerDraft(id, !kept && !this.temporary, this.queue);
+    this.#follower = new RunFollower({
+      open: (run, after, signal) => context.api.events(run, after, signal),
       connected: (live) => (this.connected = live),
       ended: (answer) => this.#settle(answer),
     });
-    this.#line = new QueueSender(this, {
-      read: () => this.#read(),
-      say: (next) => this.#say(outgoing(next.id, next, this.leaf)),
-      later: () => this.#loadLater(),
+    this.#sender = new QueueSender(this, {
+      refresh: () => this.#read(),
+      send: (next) => this.#say(outgoing(next.id, next, this.leaf)),
+      retryLater: () => this.#loadLater(),
     });
   }
 
   /** The run that writes the answer, while one does. */
   get run(): string | null {
-    return this.#growing.run;
+    return this.#follower.run;
   }
 
   /** The answer that grows. */
   get live(): Message | null {
-    return this.#growing.live;
+    return this.#follower.live;
   }
 
   get draft(): string {
-    return this.#writing.draft;
+    return this.#composer.draft;
   }
 
   get files(): readonly Attachment[] {
-    return this.#writing.files;
+    return this.#composer.files;
   }
 
   /** The libraries that are to be searched for the next message. */
   get libraries(): readonly LibraryName[] {
-    return this.#writing.libraries;
+    return this.#composer.libraries;
   }
 
   /** The model that was chosen for the next message alone. */
   get chosen(): string | null {
-    return this.#writing.chosen;
+    return this.#composer.chosen;
   }
 
   /** AnswerOptions pictures are wanted of the next message; null where words are. */
   get drawing(): ImageOptions | null {
-    return this.#writing.drawing;
+    return this.#composer.drawing;
   }
 
   /** The message of the line that the server refused, or that waits for the person. */
   get held(): string | null {
-    return this.#line.held;
+    return this.#sender.held;
   }
 
   /** Bring it up to date with the server, and follow its answer if one is being written. */
   async load(): Promise<void> {
     await this.#read();
-    void this.#line.advance();
+    void this.#sender.advance();
   }
 
   async #read(): Promise<void> {
     if (!this.kept) return;
     const changes = this.#changes;
     try {
-      const tree = await this.#around.api.get(this.id);
+      const tree = await this.#context.api.get(this.id);
       if (this.outgoing !== null || changes !== this.#changes) return;
       this.missing = false;
       this.title = tree.conversation.title;
@@ -175,10 +175,10 @@ export class Conversation {
       if (this.#reworking === 0 || !this.messages.has(this.leaf ?? "")) this.leaf = tree.conversation.leaf;
       else this.#withheld = this.leaf !== tree.conversation.leaf;
       this.loaded = true;
-      if (!this.#growing.followed) this.connected = true;
-      this.#writing.forget(this.messages);
-      if (tree.running !== null) this.#growing.follow(tree.running);
-      else if (!this.#growing.followed) this.#growing.run = null;
+      if (!this.#follower.followed) this.connected = true;
+      this.#composer.forget(this.messages);
+      if (tree.running !== null) this.#follower.follow(tree.running);
+      else if (!this.#follower.followed) this.#follower.run = null;
     } catch (error) {
       if (error instanceof ApiError && error.status === 404) this.missing = true;
       else if (error instanceof ApiError && error.status === 0) {
@@ -193,7 +193,7 @@ export class Conversation {
     const waiting = this.running && this.queue.items.length > 0;
     if (!waiting) {
       clearTimeout(this.#later);
-      this.#growing.leave();
+      this.#follower.leave();
     }
     return waiting;
   }
@@ -210,32 +210,32 @@ export class Conversation {
 
   write(text: string): void {
     const begins = this.draft === "" && text !== "";
-    this.#writing.write(text);
+    this.#composer.write(text);
     if (begins && !this.running) void this.#prefill();
   }
 
   attach(file: Attachment): void {
-    this.#writing.attach(file);
+    this.#composer.attach(file);
   }
 
   /** Whether no message may have taken the file along, so that it can be erased. */
   detach(id: string): boolean {
-    return this.#writing.detach(id);
+    return this.#composer.detach(id);
   }
 
   /** Have a library searched for the next message, or not. */
   include(library: LibraryName, wanted = true): void {
-    this.#writing.include(library, wanted);
+    this.#composer.include(library, wanted);
   }
 
   /** Let this model answer the next message; null leaves it to what is chosen otherwise. */
   choose(model: string | null): void {
-    this.#writing.choose(model);
+    this.#composer.choose(model);
   }
 
   /** Have pictures drawn of the next message; null asks for words. */
   draw(drawing: ImageOptions | null): void {
-    this.#writing.draw(drawing);
+    this.#composer.draw(drawing);
   }
 
   /** Answer this conversation so from now on, wherever it is open. */
@@ -244,8 +244,8 @@ export class Conversation {
     Object.assign(this, chosen);
     if (!this.kept) return;
     try {
-      await this.#around.api.change(this.id, chosen);
-      this.#around.changed(this.id);
+      await this.#context.api.change(this.id, chosen);
+      this.#context.changed(this.id);
     } catch (error) {
       this.#tell(error);
     }
@@ -254,43 +254,43 @@ export class Conversation {
   /** Send what is in the composer, with the words of `otherwise` where that is files alone. Until the server has it, it
    * stays in the draft; while an answer runs, it waits. */
   async send(otherwise = ""): Promise<boolean> {
-    const { text, ...along } = this.#writing.now;
+    const { text, ...along } = this.#composer.now;
     const written = { ...along, text: text === "" && along.files.length > 0 ? otherwise : text };
     if (written.text === "") return false;
     if (this.running) {
       this.queue.add({ ...written, id: newId("msg") });
-      this.#writing.clear();
+      this.#composer.clear();
       return true;
     }
     if (!(await this.#known())) return false;
-    const id = this.#writing.identify(written, this.leaf);
-    this.#writing.sendOff(written);
+    const id = this.#composer.identify(written, this.leaf);
+    this.#composer.sendOff(written);
     const accepted = (await this.#say(outgoing(id, written, this.leaf))) === "accepted";
-    this.#writing.settle(accepted);
+    this.#composer.settle(accepted);
     return accepted;
   }
 
   /** Take a message out of the line, back into the composer. */
   withdraw(id: string): void {
     const item = this.queue.take(id);
-    if (item !== undefined) this.#writing.restore(item);
-    void this.#line.advance();
+    if (item !== undefined) this.#composer.restore(item);
+    void this.#sender.advance();
   }
 
   /** Say a message of the line differently; null leaves it. If it has left the line, the words go to the composer. */
   reword(id: string, text: string | null): void {
     if (text !== null) {
-      this.#line.release(id);
-      if (!this.queue.change(id, text)) this.#writing.restore({ text, files: [], libraries: [] });
+      this.#sender.release(id);
+      if (!this.queue.change(id, text)) this.#composer.restore({ text, files: [], libraries: [] });
     }
-    void this.#line.advance();
+    void this.#sender.advance();
   }
 
   /** Send a message of the line now: an answer that runs is stopped for it. */
   async hasten(id: string): Promise<void> {
-    this.#line.hasten(id);
+    this.#sender.hasten(id);
     if (this.running) await this.stop();
-    else await this.#line.advance();
+    else await this.#sender.advance();
   }
 
   /** A message is being said differently, or no more. Meanwhile another's branch does not take its place. */
@@ -304,10 +304,10 @@ export class Conversation {
   /** Say a message differently: another one beside it, with the files and libraries of the first that are still there. */
   async edit(message: Message, text: string): Promise<boolean> {
     if (text.trim() === "" || this.running) return false;
-    const { files, libraries } = await this.#around.there(message);
+    const { files, libraries } = await this.#context.there(message);
     const drawn = message.wish === null ? null : fromStoredOptions(message.wish, this.#drawnBy(message));
     const written = { text: text.trim(), files, libraries, ...(drawn !== null && { draw: drawn }) };
-    const id = this.#writing.identify(written, message.parent);
+    const id = this.#composer.identify(written, message.parent);
     return (await this.#say(outgoing(id, written, message.parent))) === "accepted";
   }
 
@@ -315,7 +315,7 @@ export class Conversation {
   async picture(text: string, draw: ImageOptions): Promise<boolean> {
     if (this.running || !(await this.#known())) return false;
     const written = { text, files: [], libraries: [], draw };
-    return (await this.#say(outgoing(this.#writing.identify(written, this.leaf), written, this.leaf))) === "accepted";
+    return (await this.#say(outgoing(this.#composer.identify(written, this.leaf), written, this.leaf))) === "accepted";
   }
 
   /** Have a report written, for which these questions are looked into: next, or after the message `parent`. */
@@ -324,7 +324,7 @@ export class Conversation {
     const { chosen } = this;
     const written = { text, files: [], libraries: [], ...(chosen !== null && { model: chosen }) };
     const place = parent === undefined ? this.leaf : parent;
-    const asked = outgoing(this.#writing.identify(written, place), written, place);
+    const asked = outgoing(this.#composer.identify(written, place), written, place);
     return (await this.#say({ ...asked, research: questions })) === "accepted";
   }
 
@@ -349,10 +349,10 @@ export class Conversation {
   async removeMessage(message: Message): Promise<void> {
     if (this.running) return;
     try {
-      await this.#around.api.removeMessage(this.id, message.id);
+      await this.#context.api.removeMessage(this.id, message.id);
       this.#changes += 1;
       await this.load();
-      this.#around.changed(this.id);
+      this.#context.changed(this.id);
     } catch (error) {
       this.#tell(error);
     }
@@ -364,7 +364,7 @@ export class Conversation {
       return;
     }
     try {
-      await this.#around.api.stop(this.run);
+      await this.#context.api.stop(this.run);
     } catch (error) {
       this.#tell(error);
     }
@@ -377,8 +377,8 @@ export class Conversation {
     this.#changes += 1;
     this.leaf = leaf;
     try {
-      await this.#around.api.change(this.id, { leaf });
-      this.#around.changed(this.id);
+      await this.#context.api.change(this.id, { leaf });
+      this.#context.changed(this.id);
     } catch (error) {
       this.#tell(error);
     }
@@ -405,11 +405,11 @@ export class Conversation {
     this.error = null;
     try {
       await this.#patiently(() => this.#turn(asTurn(outgoing), outgoing));
-      this.#writing.answered(outgoing.id);
+      this.#composer.answered(outgoing.id);
       return "accepted";
     } catch (error) {
       const lost = error instanceof ApiError && error.isLost;
-      if (!lost) this.#writing.answered(outgoing.id);
+      if (!lost) this.#composer.answered(outgoing.id);
       await this.#refused(error);
       return lost ? "lost" : "refused";
     } finally {
@@ -420,10 +420,10 @@ export class Conversation {
   /** The person begins to write. Whether the engine reads ahead changes the wait alone: a failure is not told. */
   async #prefill(): Promise<void> {
     const { model, mode, web } = this;
-    const how = this.#around.how({ model: this.chosen ?? model, mode, web });
+    const how = this.#context.how({ model: this.chosen ?? model, mode, web });
     const writing = { ...(this.kept && { conversation: this.id }), ...how };
     try {
-      await this.#around.api.prefill(writing);
+      await this.#context.api.prefill(writing);
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
     }
@@ -449,10 +449,10 @@ export class Conversation {
   }
 
   async #turn(turn: Turn, outgoing: Outgoing | null = null): Promise<void> {
-    const { api } = this.#around;
+    const { api } = this.#context;
     const { model, mode, web } = this;
     const drawn = "draw" in turn || ("retry" in turn && this.messages.get(turn.retry)?.wish != null);
-    const wanted: Turn = drawn ? turn : { ...this.#around.how({ model, mode, web }), ...turn };
+    const wanted: Turn = drawn ? turn : { ...this.#context.how({ model, mode, web }), ...turn };
     const accepted = await (this.kept ? api.turn(this.id, wanted) : api.begin(this.id, wanted, { model, mode, web }));
     const messages = new Map(this.messages);
     const created = Date.now();
@@ -464,11 +464,11 @@ export class Conversation {
     this.#asked = { answer: accepted.answer, mode: wanted.mode ?? null };
     this.messages = messages;
     this.leaf = accepted.answer;
-    if (!this.kept) this.#writing.settleIn();
+    if (!this.kept) this.#composer.settleIn();
     this.kept = true;
     this.outgoing = null;
-    this.#growing.follow(accepted.run);
-    this.#around.changed(this.id);
+    this.#follower.follow(accepted.run);
+    this.#context.changed(this.id);
     if (this.#stopping) await this.stop();
   }
 
@@ -500,11 +500,11 @@ export class Conversation {
     this.#changes += 1;
     this.connected = true;
     if (answer !== null) this.messages = new Map(this.messages).set(answer.id, answer);
-    this.#around.changed(this.id);
+    this.#context.changed(this.id);
     const next = this.#next;
     this.#next = null;
     if (next !== null) return this.#ask(next);
-    void this.#line.advance();
+    void this.#sender.advance();
     if (this.messages.get(this.leaf ?? "")?.status === "running") await this.load();
   }
 

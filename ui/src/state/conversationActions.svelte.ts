@@ -1,59 +1,58 @@
-// What a person does with the conversations in the list, what is asked for it, and how it is undone.
+// Pinning, archiving and deleting conversations, and undoing it.
 
 import type { Conversation } from "../api/events.ts";
 import { t } from "../lib/i18n/translate.ts";
-import type { App } from "./app.svelte.ts";
-import { Notices } from "./notices.svelte.ts";
+import type { Conversations } from "./conversations.svelte.ts";
+import type { Notices } from "./notices.svelte.ts";
 
-/** The dialog that is open. */
-export type OpenDialog =
-  | { readonly what: "export" | "share" | "tags"; readonly conversation: Conversation }
-  | { readonly what: "import" }
-  | { readonly what: "licence"; readonly name: string; readonly text: string };
+/** What the actions need of the app. */
+export interface ConversationHost {
+  readonly conversations: Pick<Conversations, "change" | "restore">;
+  readonly notices: Pick<Notices, "show">;
+  readonly current: { readonly id: string };
+  open(id: string): void;
+  remove(id: string): Promise<void>;
+}
 
 export class ConversationActions {
-  readonly notices = new Notices();
-  asked = $state.raw<OpenDialog | null>(null);
-  readonly #app: App;
+  readonly #host: ConversationHost;
 
-  constructor(app: App) {
-    this.#app = app;
+  constructor(host: ConversationHost) {
+    this.#host = host;
   }
 
-  async pin(conversation: Conversation): Promise<void> {
-    await this.#attempt(() => this.#list.change(conversation.id, { pinned: !conversation.pinned }));
+  async pin({ id, pinned }: Conversation): Promise<void> {
+    await this.#attempt(() => this.#host.conversations.change(id, { pinned: !pinned }));
   }
 
   async archive({ id, archived, title }: Conversation): Promise<void> {
+    const { conversations, notices } = this.#host;
     const name = title || t("untitled");
     await this.#attempt(async () => {
-      await this.#list.change(id, { archived: !archived });
-      const undo = async () => void (await this.#list.change(id, { archived }));
-      this.notices.tell(archived ? t("unarchived", { title: name }) : t("archivedNow", { title: name }), undo);
+      await conversations.change(id, { archived: !archived });
+      const undo = async () => void (await conversations.change(id, { archived }));
+      notices.show(archived ? t("unarchived", { title: name }) : t("archivedNow", { title: name }), undo);
     });
   }
 
   /** Delete it, and offer for a while to bring it back. */
   async remove({ id, title }: Conversation): Promise<void> {
-    const open = this.#app.current.id === id;
+    const host = this.#host;
+    const wasOpen = host.current.id === id;
     await this.#attempt(async () => {
-      await this.#app.remove(id);
-      this.notices.tell(t("removed", { title: title || t("untitled") }), async () => {
-        await this.#list.restore(id);
-        if (open) this.#app.open(id);
+      await host.remove(id);
+      host.notices.show(t("removed", { title: title || t("untitled") }), async () => {
+        await host.conversations.restore(id);
+        if (wasOpen) host.open(id);
       });
     });
-  }
-
-  get #list() {
-    return this.#app.conversations;
   }
 
   async #attempt(action: () => Promise<unknown>): Promise<void> {
     try {
       await action();
     } catch (error) {
-      this.notices.tell(error instanceof Error ? error.message : String(error));
+      this.#host.notices.show(error instanceof Error ? error.message : String(error));
     }
   }
 }

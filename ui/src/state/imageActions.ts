@@ -5,13 +5,13 @@ import { t } from "../lib/i18n/translate.ts";
 import type { App } from "./app.svelte.ts";
 
 /** Have pictures drawn of the next message, or words again. */
-export function switchDrawing({ current, pictures }: App): void {
+export function switchDrawing({ current, imageModels: pictures }: App): void {
   current.draw(current.drawing === null ? pictures.last : null);
 }
 
 /** Have a picture edited: in the conversation that it belongs to, or in a new one. */
 export function editPicture(app: App, picture: GeneratedImage): void {
-  const drawing = app.pictures.edited(picture.id, picture.model);
+  const drawing = app.imageModels.edited(picture.id, picture.model);
   if (drawing === null) return;
   if (picture.conversation !== null) app.open(picture.conversation);
   else if (app.page !== "chat") app.begin();
@@ -30,7 +30,7 @@ export function toComposer(): void {
 }
 
 /** Why pictures cannot be had here; null where they can, or where that is not known yet: the server then says so. */
-export function whyNoImages({ current, pictures }: App): string | null {
+export function whyNoImages({ current, imageModels: pictures }: App): string | null {
   if (current.temporary) return t("drawTemporary");
   if (pictures.ready.length > 0 || !pictures.known) return null;
   return t("useImageNot");

@@ -1,92 +1,101 @@
-// The models that are on the server's machine, on their way to it, and to be had. The server knows; this follows it.
+// The models on the server's machine, downloads of more, and the catalog. The server knows; this follows it.
 
 import { ApiError } from "../api/client.ts";
-import type { Catalog, Download } from "../api/models.ts";
+import type { Catalog, Download, ModelCalls } from "../api/models.ts";
 import { t } from "../lib/i18n/translate.ts";
-import type { App } from "./app.svelte.ts";
+import type { Notices } from "./notices.svelte.ts";
 import { serverText } from "../lib/errors.ts";
 
-/** Between two looks at a pull that runs. */
-const GLANCE = 700;
+const POLL_INTERVAL_MS = 700;
+
+/** What it needs of the app. */
+export interface ModelHost {
+  readonly api: { readonly models: Pick<ModelCalls, "catalog" | "downloads" | "download" | "cancelDownload" | "remove"> };
+  readonly notices: Pick<Notices, "show">;
+  /** Read anew which models can answer. */
+  readModels(): Promise<void>;
+  /** Ask the person to accept the license of a model before it is downloaded. */
+  askLicense(name: string, text: string): void;
+}
 
 export class InstalledModels {
   /** Those that run, and the last that have ended. */
-  pulls = $state.raw<readonly Download[]>([]);
+  downloads = $state.raw<readonly Download[]>([]);
   /** Null until somebody wants to see it. */
   catalog = $state.raw<Catalog | null>(null);
-  readonly running = $derived(this.pulls.filter(({ state }) => state === "running"));
-  readonly #app: App;
+  readonly running = $derived(this.downloads.filter(({ state }) => state === "running"));
+  readonly #host: ModelHost;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #asked = 0;
   #shown = 0;
 
-  constructor(app: App) {
-    this.#app = app;
+  constructor(host: ModelHost) {
+    this.#host = host;
   }
 
   /** Something has happened to the models, by whose doing it may be. */
-  async heard(): Promise<void> {
+  async refresh(): Promise<void> {
     const wanted = this.#asked > 0; // what is on its way may be of before
-    await Promise.all([this.look(), this.#app.readModels(), wanted ? this.read() : undefined]);
+    await Promise.all([this.refreshDownloads(), this.#host.readModels(), wanted ? this.readCatalog() : undefined]);
   }
 
-  async read(): Promise<void> {
+  async readCatalog(): Promise<void> {
     const mine = ++this.#asked;
-    const found = await this.#app.api.models.catalog();
+    const found = await this.#host.api.models.catalog();
     if (mine < this.#shown) return; // what was asked later has come before
     this.#shown = mine;
     this.catalog = found;
   }
 
-  /** How far the pulls are; again and again while one runs and the page is seen. */
-  async look(): Promise<void> {
+  /** How far the downloads are; again and again while one runs and the page is seen. */
+  async refreshDownloads(): Promise<void> {
     clearTimeout(this.#timer);
     let found: readonly Download[];
     try {
-      found = await this.#app.api.models.downloads();
+      found = await this.#host.api.models.downloads();
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
-      found = this.pulls; // the connection is lost, which the page says elsewhere; whoever connects anew looks again
+      found = this.downloads; // the connection is lost, which the page says elsewhere; whoever connects anew looks again
     }
     const ran = new Set(this.running.map(({ id }) => id));
-    if (arrived(found) !== arrived(this.pulls)) void this.#app.readModels(); // perhaps while the page was hidden
-    this.pulls = found;
-    for (const pull of found) if (ran.has(pull.id)) this.#tell(pull);
+    if (finishedIds(found) !== finishedIds(this.downloads)) void this.#host.readModels(); // perhaps while the page was hidden
+    this.downloads = found;
+    for (const download of found) if (ran.has(download.id)) this.#announce(download);
     clearTimeout(this.#timer);
-    if (this.running.length > 0 && !document.hidden) this.#timer = setTimeout(() => void this.look(), GLANCE);
+    if (this.running.length > 0 && !document.hidden) this.#timer = setTimeout(() => void this.refreshDownloads(), POLL_INTERVAL_MS);
   }
 
-  /** Fetch a model by its name; where its licence restricts, the person is asked first. Throws what keeps it from that. */
-  async pull(name: string, accepted = false): Promise<void> {
+  /** Download a model by its name; where its licence restricts, the person is asked first. Throws what keeps it from that. */
+  async download(name: string, accepted = false): Promise<void> {
     try {
-      await this.#app.api.models.download(name, accepted);
+      await this.#host.api.models.download(name, accepted);
     } catch (error) {
       if (!(error instanceof ApiError && error.code === "licence_asks")) throw error;
-      this.#app.keeping.asked = { what: "licence", name, text: error.message };
+      this.#host.askLicense(name, error.message);
     }
-    await this.look();
+    await this.refreshDownloads();
   }
 
   /** Stop one that runs, or forget one that has ended. */
   async cancel({ id }: Download): Promise<void> {
-    await this.#app.api.models.cancelDownload(id);
-    await this.heard();
+    await this.#host.api.models.cancelDownload(id);
+    await this.refresh();
   }
 
   /** How many bytes that frees. */
   async remove(model: string): Promise<number> {
-    const { freed } = await this.#app.api.models.remove(model);
-    await this.heard();
+    const { freed } = await this.#host.api.models.remove(model);
+    await this.refresh();
     return freed;
   }
 
-  #tell({ state, name, error }: Download): void {
-    const { notices } = this.#app.keeping;
-    if (state === "finished") notices.tell(t("pullFinished", { name }));
-    else if (state === "failed") notices.tell(`${t("pullFailed", { name })} ${serverText(error?.message ?? "")}`);
+  #announce({ state, name, error }: Download): void {
+    const { notices } = this.#host;
+    if (state === "finished") notices.show(t("pullFinished", { name }));
+    else if (state === "failed") notices.show(`${t("pullFailed", { name })} ${serverText(error?.message ?? "")}`);
   }
 }
 
-function arrived(pulls: readonly Download[]): string {
-  return pulls.flatMap(({ id, state }) => (state === "finished" ? [id] : [])).join(" ");
+function finishedIds(downloads: readonly Download[]): string {
+  return downloads.flatMap(({ id, state }) => (state === "finished" ? [id] : [])).join(" ");
 }

@@ -1,7 +1,7 @@
-// What the page tells in passing: that something is done, and how to undo it while that is possible.
+// Short notices that something was done, with an undo while that is possible.
 
-const SHOWN = 12_000;
-const MOST = 3;
+const SHOWN_MS = 12_000;
+const MAX_NOTICES = 3;
 
 export interface Notice {
   readonly text: string;
@@ -12,9 +12,9 @@ export class Notices {
   all = $state.raw<readonly Notice[]>([]);
   readonly #timers = new Map<Notice, ReturnType<typeof setTimeout>>();
 
-  tell(text: string, undo: (() => Promise<void>) | null = null): void {
+  show(text: string, undo: (() => Promise<void>) | null = null): void {
     const notice = { text, undo };
-    for (const old of this.all.slice(0, -(MOST - 1))) this.dismiss(old);
+    for (const old of this.all.slice(0, -(MAX_NOTICES - 1))) this.dismiss(old);
     this.all = [...this.all, notice];
     this.#start(notice);
   }
@@ -46,12 +46,12 @@ export class Notices {
     try {
       await action();
     } catch (error) {
-      this.tell(error instanceof Error ? error.message : String(error));
+      this.show(error instanceof Error ? error.message : String(error));
     }
   }
 
   #start(notice: Notice): void {
     clearTimeout(this.#timers.get(notice));
-    this.#timers.set(notice, setTimeout(() => this.dismiss(notice), SHOWN));
+    this.#timers.set(notice, setTimeout(() => this.dismiss(notice), SHOWN_MS));
   }
 }

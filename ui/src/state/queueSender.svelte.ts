@@ -1,39 +1,52 @@
 // Sends what waits: one message after another, by one tab alone, each when the answer before it is complete.
 
-import type { Conversation } from "./conversation.svelte.ts";
-import type { QueuedMessage } from "./messageQueue.svelte.ts";
+import type { Messages } from "../lib/messageTree.ts";
+import type { MessageQueue, QueuedMessage } from "./messageQueue.svelte.ts";
 import { alone, isHeld } from "../lib/tabs.ts";
 
 /** What became of a message: accepted, refused, or nobody knows. */
 export type SendOutcome = "accepted" | "refused" | "lost";
 
+/** The conversation whose queue is sent. */
 export interface QueueHost {
+  readonly id: string;
+  readonly queue: MessageQueue;
+  readonly messages: Messages;
+  readonly leaf: string | null;
+  readonly connected: boolean;
+  readonly missing: boolean;
+  readonly paused: boolean;
+  readonly running: boolean;
+}
+
+/** What sending a message takes. */
+export interface Delivery {
   /** Bring the conversation up to date with the server. */
-  read(): Promise<void>;
-  say(message: QueuedMessage): Promise<SendOutcome>;
+  refresh(): Promise<void>;
+  send(message: QueuedMessage): Promise<SendOutcome>;
   /** Come back to it in a while. */
-  later(): void;
+  retryLater(): void;
 }
 
 export class QueueSender {
   /** The message that the server refused, or that waits for the person. */
   held = $state<string | null>(null);
 
-  readonly #conversation: Conversation;
-  readonly #speaker: QueueHost;
+  readonly #host: QueueHost;
+  readonly #delivery: Delivery;
   #advancing = false;
   #again = false;
   /** The message that is to go out whatever became of the answer before it. */
   #urgent: string | null = null;
 
-  constructor(conversation: Conversation, speaker: QueueHost) {
-    this.#conversation = conversation;
-    this.#speaker = speaker;
+  constructor(host: QueueHost, delivery: Delivery) {
+    this.#host = host;
+    this.#delivery = delivery;
   }
 
   /** Let this one go out first, whatever became of the answer before it. */
   hasten(id: string): void {
-    this.#conversation.queue.hasten(id);
+    this.#host.queue.hasten(id);
     this.#urgent = id;
     this.held = null;
   }
@@ -44,7 +57,7 @@ export class QueueSender {
   }
 
   async advance(): Promise<void> {
-    const { id, queue } = this.#conversation;
+    const { id, queue } = this.#host;
     if (queue.items.length === 0) return;
     if (this.#advancing) {
       this.#again = true;
@@ -62,33 +75,33 @@ export class QueueSender {
   }
 
   async #sendNext(): Promise<void> {
-    const conversation = this.#conversation;
-    await this.#speaker.read();
-    conversation.queue.refresh();
-    const next = conversation.queue.items[0];
-    if (next === undefined || conversation.running) return;
-    if (conversation.messages.has(next.id)) {
-      conversation.queue.take(next.id);
+    const host = this.#host;
+    await this.#delivery.refresh();
+    host.queue.refresh();
+    const next = host.queue.items[0];
+    if (next === undefined || host.running) return;
+    if (host.messages.has(next.id)) {
+      host.queue.take(next.id);
       this.#again = true;
       return;
     }
-    if (conversation.connected && this.#due(next) && !(await isHeld(messageLock(next.id)))) await this.#send(next);
+    if (host.connected && this.#due(next) && !(await isHeld(messageLock(next.id)))) await this.#send(next);
   }
 
   /** Whether its turn has come: the answer before it is complete, or the person wants it now. */
   #due(next: QueuedMessage): boolean {
-    const { leaf, missing, paused } = this.#conversation;
+    const { leaf, missing, paused } = this.#host;
     if (this.held === next.id || missing) return false;
     return this.#urgent === next.id || (leaf !== null && !paused);
   }
 
   async #send(next: QueuedMessage): Promise<void> {
-    const fate = await this.#speaker.say(next);
+    const fate = await this.#delivery.send(next);
     if (fate === "accepted") {
       if (this.#urgent === next.id) this.#urgent = null;
-      this.#conversation.queue.take(next.id);
-    } else if (fate === "lost") this.#speaker.later();
-    else if (!this.#conversation.running) this.held = next.id;
+      this.#host.queue.take(next.id);
+    } else if (fate === "lost") this.#delivery.retryLater();
+    else if (!this.#host.running) this.held = next.id;
   }
 }
 

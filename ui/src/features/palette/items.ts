@@ -83,7 +83,7 @@ function models(app: App): Entry[] {
     id: `model-${id}`,
     text: t("useModel", { name }),
     current: id === app.model,
-    run: () => app.choose(id),
+    run: () => app.chooseModel(id),
   }));
   return [...known, { id: "more-models", text: t("moreModels"), run: () => app.openSettings("models") }];
 }
