@@ -4,6 +4,7 @@ import { formatEnergy, formatMilliseconds, formatMoney } from "./format.ts";
 import { passageLocation } from "./documents.ts";
 import { messageText } from "../api/fold.ts";
 import { formatNumber, t } from "./i18n/translate.ts";
+import { isImageStep } from "./images.ts";
 import { describeError, isRoutingRemark } from "./errors.ts";
 import { isWebStep, totalMilliseconds, webAddress, webSummary } from "./web.ts";
 import type { Citation, Message, Mode, Part, Passage, Remark, Step } from "../api/events.ts";
@@ -33,6 +34,23 @@ export function answerSegments({ parts }: Pick<Message, "parts">, more: boolean)
     else found.splice(-1, 1, { ...last, pictures: [...last.pictures, part] });
   });
   return more && found.at(-1)?.pictures === undefined ? [...found, { i: parts.length, pictures: [] }] : found;
+}
+
+/** The steps of images that are being made. */
+export function unfinishedImages({ status, steps }: Pick<Message, "status" | "steps">): Step[] {
+  return status === "running" ? steps.filter((step) => isImageStep(step) && step.milliseconds === null) : [];
+}
+
+/** The steps that are listed: those that are done, and where they are followed `live`, those that are not. Images have frames instead. */
+export function visibleSteps({ status, steps }: Pick<Message, "status" | "steps">, live: boolean): Step[] {
+  const work = steps.filter((step) => !isImageStep(step));
+  return status === "running" && !live ? work.filter(({ milliseconds }) => milliseconds !== null) : work;
+}
+
+/** What the engine is busy with that is not words, and stands in no list. */
+export function currentStep({ status, steps }: Pick<Message, "status" | "steps">): Step | undefined {
+  if (status !== "running") return undefined;
+  return steps.find((step) => !isImageStep(step) && !isWebStep(step) && step.milliseconds === null);
 }
 
 /** How the answer ended, unless it simply ended. */

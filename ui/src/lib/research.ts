@@ -13,10 +13,15 @@ export interface ResearchQuestion {
   readonly steps: readonly Step[];
 }
 
+/** Whether the steps are those of a report. */
+export function isResearch(steps: readonly Step[]): boolean {
+  return steps.some(isQuestion);
+}
+
 /** What was looked into, in the order of the plan: steps such as `2`, to which those like `2.p1` belong. Empty where
  * the steps are of no report. */
 export function researchQuestions(steps: readonly Step[]): ResearchQuestion[] {
-  const asked = steps.filter(({ kind, step }) => kind === "search" && /^\d+$/.test(step));
+  const asked = steps.filter(isQuestion);
   const found = asked.map((step) => ({ step, steps: steps.filter((other) => isWebStep(other) && other.step.startsWith(`${step.step}.`)) }));
   return found.toSorted((a, b) => Number(a.step.step) - Number(b.step.step));
 }
@@ -27,3 +32,6 @@ export function parseResearchCommand(draft: string): string | null {
   return found === undefined ? null : words.trim();
 }
 
+function isQuestion({ kind, step }: Step): boolean {
+  return kind === "search" && /^\d+$/.test(step);
+}

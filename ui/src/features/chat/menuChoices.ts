@@ -1,0 +1,32 @@
+// What the menu of an answer offers.
+
+import type { Message } from "../../api/events.ts";
+import type { Choice } from "../../components/Menu.svelte";
+import { answerMarkdown } from "../../lib/answer.ts";
+import { copyToClipboard } from "../../lib/clipboard.ts";
+import { t } from "../../lib/i18n/translate.ts";
+
+export function copyChoices(message: Message): readonly Choice[] {
+  return [
+    { label: t("copyMarkdown"), run: () => void copyToClipboard(answerMarkdown(message)) },
+    { label: t("copyPlain"), run: () => void copyAs(message, "plain") },
+    { label: t("copyRich"), run: () => void copyAs(message, "rich") },
+  ];
+}
+
+/** Answer again with another model, by id and name. */
+export function retryChoices(
+  { model }: Message,
+  models: readonly (readonly [id: string, name: string])[],
+  busy: boolean,
+  retry: (model: string) => void,
+): readonly Choice[] {
+  if (busy) return [];
+  return models.filter(([id]) => id !== model).map(([id, name]) => ({ label: t("retryWith", { model: name }), run: () => retry(id) }));
+}
+
+async function copyAs(message: Message, form: "plain" | "rich"): Promise<void> {
+  const { plain, rich } = await import("../../lib/markdown/plainText.ts");
+  const text = answerMarkdown(message);
+  await (form === "plain" ? copyToClipboard(plain(text)) : copyToClipboard(plain(text), rich(text)));
+}
