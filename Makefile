@@ -54,6 +54,7 @@ check: types page ## Formatting, lint, types, generated files
 	@$(VENV)/bin/ruff check
 	@$(VENV)/bin/python -m eclair.server.typescript | diff - ui/src/api/events.ts
 	@$(SCHEMA) | diff - ui/src/api/schema.ts
+	@$(BUILD)/bin/python hatch_build.py keys | diff - ui/src/lib/i18n/keys.ts
 	@$(VENV)/bin/eclair config --markdown | diff - docs/configuration.md
 	@$(VENV)/bin/eclair models --markdown | diff - <(sed '1,/^<!-- written by .eclair models/d; /^<!-- end/,$$d' docs/engines.md)
 
@@ -66,6 +67,7 @@ page: $(VENV)/.app
 generate: $(VENV)/.app ## Write the generated files anew
 	@$(VENV)/bin/python -m eclair.server.typescript >$(BUILD)/events.ts && cp $(BUILD)/events.ts ui/src/api/
 	@$(SCHEMA) >$(BUILD)/schema.ts && cp $(BUILD)/schema.ts ui/src/api/
+	@$(BUILD)/bin/python hatch_build.py keys >$(BUILD)/keys.ts && cp $(BUILD)/keys.ts ui/src/lib/i18n/
 SCHEMA = $(VENV)/bin/python -m eclair.server.typescript openapi | $(BUILD)/bin/python hatch_build.py types
 
 format: $(VENV)/.dev ## Format the Python code

@@ -4,7 +4,7 @@ brings.
 Runs before a wheel is packed, an editable one too, and does nothing when the sources are those of the last build. A
 source distribution carries what was built, so that a wheel made from it needs no registry.
 `python hatch_build.py check` checks the page's types instead; `python hatch_build.py types` turns the OpenAPI
-document on its input into TypeScript.
+document on its input into TypeScript, and `python hatch_build.py keys` writes the types of the page's texts.
 """
 
 # hatchling is installed where packages are built, not where types are checked.
@@ -17,6 +17,7 @@ import hashlib
 import importlib.util
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -86,6 +87,19 @@ def types(root: Path) -> None:
     _node(ui, tool, "--immutable", "--default-non-nullable", "false")
 
 
+def keys(root: Path) -> str:
+    """The TypeScript of the page's texts: which there are in en.json, and which placeholders they have."""
+    texts: dict[str, str | dict[str, str]] = json.loads((root / "ui" / "src" / "lib" / "i18n" / "en.json").read_text("utf-8"))
+    lines = ["// Generated from en.json by `make generate`; do not edit.", "", "export interface Placeholders {"]
+    for key, text in texts.items():
+        forms = [text] if isinstance(text, str) else list(text.values())
+        names = sorted({name for form in forms for name in re.findall(r"\{(\w+)\}", form)})
+        lines.append(f"  readonly {key}: {' | '.join(map(json.dumps, names)) or 'never'};")
+    plural = [json.dumps(key) for key, text in texts.items() if not isinstance(text, str)]
+    lines += ["}", "", "export type PluralKey =", *(f"  | {key}" for key in plural)]
+    return "\n".join(lines) + ";\n"
+
+
 def install(ui: Path) -> None:
     """Install the locked dependencies of the page or of the drawings, unless they are those of the last time."""
     lock = hashlib.sha256((ui / "package-lock.json").read_bytes()).hexdigest()
@@ -135,6 +149,8 @@ if __name__ == "__main__":
         check(here)
     elif sys.argv[1:] == ["types"]:
         types(here)
+    elif sys.argv[1:] == ["keys"]:
+        sys.stdout.write(keys(here))
     else:
         build(here)
         build_drawings(here)

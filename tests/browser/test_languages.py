@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import re
+import json
 from pathlib import Path
 
 import pytest
@@ -14,7 +14,7 @@ from tests.browser.served import Served
 from tests.browser.test_chat import finished, send
 
 WORDS = Path(__file__).parents[2] / "ui" / "src" / "lib" / "i18n"
-LANGUAGES = sorted(file.stem for file in WORDS.glob("??.ts"))
+LANGUAGES = sorted(file.stem for file in WORDS.glob("??.json"))
 
 
 def test_all_24_official_languages_are_there() -> None:
@@ -23,25 +23,20 @@ def test_all_24_official_languages_are_there() -> None:
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_a_language_is_spoken_and_fits(opening: Opening, shared: Served, language: str) -> None:
-    words = (WORDS / f"{language}.ts").read_text(encoding="utf-8")
-
-    def said(key: str) -> str:
-        found = re.search(rf'^  {key}: "(.*)",$', words, re.MULTILINE)
-        assert found is not None
-        return found[1]
+    texts: dict[str, str] = json.loads((WORDS / f"{language}.json").read_text(encoding="utf-8"))
 
     page = opening(shared, locale=language, viewport={"width": 320, "height": 640}).new_page()
     page.goto("/")
-    expect(page.get_by_role("textbox", name=said("composer"), exact=True)).to_be_visible()
+    expect(page.get_by_role("textbox", name=texts["composer"], exact=True)).to_be_visible()
     assert page.evaluate("document.documentElement.lang") == language
     assert page.evaluate(SIDEWAYS) == []
-    composer = page.get_by_role("textbox", name=said("composer"), exact=True)
+    composer = page.get_by_role("textbox", name=texts["composer"], exact=True)
     composer.fill("script: words=30 rate=0")
     composer.press("Control+Enter")
-    expect(page.get_by_role("button", name=said("copy"), exact=True)).to_be_visible()
+    expect(page.get_by_role("button", name=texts["copy"], exact=True)).to_be_visible()
     assert page.evaluate(SIDEWAYS) == []
     page.goto("/settings")
-    expect(page.get_by_role("heading", name=said("data"), exact=True)).to_be_visible()
+    expect(page.get_by_role("heading", name=texts["data"], exact=True)).to_be_visible()
     assert page.evaluate(SIDEWAYS) == []
 
 

@@ -116,7 +116,7 @@ async def test_a_larger_model_is_asked_all_the_same(settings: Settings) -> None:
 
 
 def test_that_nothing_answers_is_said_in_every_language_of_the_page() -> None:
-    assert SAYS.keys() == {path.stem for path in PAGE.glob("??.ts")}
+    assert SAYS.keys() == {path.stem for path in PAGE.glob("??.json")}
     assert len(set(SAYS.values())) == len(SAYS)
 
 

@@ -294,7 +294,7 @@ def test_the_starter_list_is_sound() -> None:
     every = starters()
     assert len({each.url for each in every}) == len(every) >= 60
     languages = {each.language for each in every}
-    assert languages >= {path.stem for path in I18N.glob("??.ts")}
+    assert languages >= {path.stem for path in I18N.glob("??.json")}
     for each in every:
         assert urlsplit(each.url).scheme == "https"
         assert each.name

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "vitest";
-import { en } from "../src/lib/i18n/en.ts";
+import en from "../src/lib/i18n/en.json";
 import { ACTIONS, actionFor, keysFor } from "../src/state/actions.ts";
 import { isAllowed, keyParts, type KeyPress, pressedKeys, typesText } from "../src/lib/shortcuts.ts";
 

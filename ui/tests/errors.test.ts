@@ -8,7 +8,7 @@ import { ApiError } from "../src/api/client.ts";
 import { setLanguage, type Translation } from "../src/lib/i18n/translate.ts";
 import { describeError, describeRemark, explain } from "../src/lib/errors.ts";
 import type { Message, RemarkCode } from "../src/api/events.ts";
-import { en } from "../src/lib/i18n/en.ts";
+import en from "../src/lib/i18n/en.json";
 
 const ENGLISH = "conv_a is still answering; stop that answer or wait for it.";
 const german: Translation = {

@@ -4,11 +4,11 @@ import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "vitest";
-import { en } from "../src/lib/i18n/en.ts";
+import en from "../src/lib/i18n/en.json";
 import { type Plural, setLanguage, t, type Translation } from "../src/lib/i18n/translate.ts";
 
 const SOURCES = join(import.meta.dirname, "../src");
-const languages = import.meta.glob<Record<string, Translation>>("../src/lib/i18n/[a-z][a-z].ts", { eager: true });
+const languages = import.meta.glob<Translation>("../src/lib/i18n/[a-z][a-z].json", { eager: true, import: "default" });
 
 function holes(text: string | Plural): string[] {
   const texts = typeof text === "string" ? [text] : Object.values(text);
@@ -17,21 +17,19 @@ function holes(text: string | Plural): string[] {
 
 test("what English says is said somewhere", () => {
   const files = readdirSync(SOURCES, { recursive: true, encoding: "utf8" }).filter((name) => /\.(ts|svelte)$/.test(name));
-  const sources = files.filter((name) => !/i18n.[a-z]{2}\.ts$/.test(name)).map((name) => readFileSync(join(SOURCES, name), "utf8"));
+  const sources = files.filter((name) => !/i18n.keys\.ts$/.test(name)).map((name) => readFileSync(join(SOURCES, name), "utf8"));
   const said = new Set(sources.flatMap((source) => [...source.matchAll(/"(\w+)"/g)].map(([, name]) => name)));
   assert.deepEqual(Object.keys(en).filter((key) => !said.has(key)), []);
 });
 
 assert.ok(Object.keys(languages).length > 0);
-for (const [path, module] of Object.entries(languages)) {
-  const language = path.slice(-"xx.ts".length, -".ts".length);
+for (const [path, texts] of Object.entries(languages)) {
+  const language = path.slice(-"xx.json".length, -".json".length);
   test(`${language} is complete`, () => {
-    const words = module[language];
-    assert.ok(words !== undefined);
-    assert.deepEqual(Object.keys(words), Object.keys(en));
+    assert.deepEqual(Object.keys(texts), Object.keys(en));
     const categories = new Intl.PluralRules(language).resolvedOptions().pluralCategories.toSorted();
     for (const key of Object.keys(en) as (keyof Translation)[]) {
-      const own: string | Plural = words[key];
+      const own: string | Plural = texts[key];
       assert.deepEqual(holes(own), holes(en[key]), key);
       assert.equal(typeof own, typeof en[key], key);
       if (typeof own !== "string") assert.deepEqual(Object.keys(own).toSorted(), categories, key);

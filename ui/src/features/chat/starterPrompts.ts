@@ -1,7 +1,7 @@
 // What a new chat suggests, by what the model that answers can be trusted with.
 
 import type { Model } from "../../api/models.ts";
-import { en } from "../../lib/i18n/en.ts";
+import en from "../../lib/i18n/en.json";
 import type { PlainKey } from "../../lib/i18n/translate.ts";
 
 export interface Suggestion {

@@ -1,10 +1,10 @@
 // Which languages this build has, and speaking one of them. Each but English is a file of its own, fetched when needed.
 
-import { en } from "./en.ts";
+import en from "./en.json";
 import { firstAvailable, LANGUAGES } from "./languages.ts";
 import { currentLanguage, setLanguage, type Translation } from "./translate.ts";
 
-const files = import.meta.glob<Readonly<Record<string, Translation>>>(["./??.ts", "!./en.ts"]);
+const files = import.meta.glob<Translation>(["./??.json", "!./en.json"], { import: "default" });
 
 /** The codes of the languages that can be spoken, in the order of their own names. */
 export const availableLanguages: readonly string[] = Object.keys(LANGUAGES).filter((code) => code === "en" || fileOf(code) in files);
@@ -28,10 +28,9 @@ export async function loadLanguage(language: string): Promise<boolean> {
 async function wordsOf(language: string): Promise<Translation | null> {
   const file = files[fileOf(language)];
   if (file === undefined) return en;
-  const said = await file().catch(() => null); // the server is gone, or has been updated since
-  return said === null ? null : (Object.values(said)[0] ?? null);
+  return file().catch(() => null); // the server is gone, or has been updated since
 }
 
 function fileOf(language: string): string {
-  return `./${language}.ts`;
+  return `./${language}.json`;
 }

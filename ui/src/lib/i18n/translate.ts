@@ -1,27 +1,27 @@
-// Says what the page says in the language that is chosen. English is built in, every other one is fetched when needed.
+// The texts of the page in the language that is chosen. English is built in, every other one is fetched when needed.
+// In a text, `{name}` is a placeholder; what depends on `{count}` has a form for each plural category of the language.
 
 import { createSubscriber } from "svelte/reactivity";
-import { en } from "./en.ts";
+import en from "./en.json";
+import type { Placeholders, PluralKey } from "./keys.ts";
 
 /** A text for each plural category that the language has; `other` it has always. */
 export type Plural = { readonly [category in Intl.LDMLPluralRule]?: string } & { readonly other: string };
 
-export type Key = keyof typeof en;
+export type Key = keyof Placeholders;
 
-/** All that is said in one language. */
-export type Translation = { readonly [key in Key]: (typeof en)[key] extends string ? string : Plural };
+/** All texts in one language. */
+export type Translation = { readonly [K in Key]: K extends PluralKey ? Plural : string };
 
-type Holes<Text> = Text extends `${string}{${infer Name}}${infer Rest}` ? Name | Holes<Rest> : never;
-type Texts<K extends Key> = (typeof en)[K] extends string ? (typeof en)[K] : (typeof en)[K][keyof (typeof en)[K]];
-type Values<K extends Key> = [Holes<Texts<K>>] extends [never] ? [] : [{ readonly [name in Holes<Texts<K>>]: string | number }];
+type Values<K extends Key> = [Placeholders[K]] extends [never] ? [] : [{ readonly [name in Placeholders[K]]: string | number }];
 
-/** A key whose text has no values in it, and so can be said wherever it is named. */
-export type PlainKey = { [K in Key]: [Holes<Texts<K>>] extends [never] ? K : never }[Key];
+/** A key whose text has no placeholders, and so can be used wherever it is named. */
+export type PlainKey = { [K in Key]: [Placeholders[K]] extends [never] ? K : never }[Key];
 
 /** How numbers, dates and plurals are written where the language alone would mean another country's way. */
 const LOCALES: Readonly<Record<string, string>> = { pt: "pt-PT" };
 
-let words: Translation = en;
+let texts: Translation = en;
 let language = "en";
 let plural = new Intl.PluralRules(language);
 const listeners = new Set<() => void>();
@@ -31,11 +31,11 @@ const subscribe = createSubscriber((update) => {
   return () => listeners.delete(update);
 });
 
-/** What `key` says, with its values put in; numbers are written as the language writes them. */
+/** The text of `key` with its placeholders filled in; numbers are written as the language writes them. */
 export function t<K extends Key>(key: K, ...[values]: Values<K>): string {
   subscribe();
   const given: Readonly<Record<string, string | number>> = values ?? {};
-  const found: string | Plural = words[key];
+  const found: string | Plural = texts[key];
   const text = typeof found === "string" ? found : (found[plural.select(Number(given["count"]))] ?? found.other);
   return text.replace(/\{(\w+)\}/g, (_, name: string) => {
     const value = given[name];
@@ -48,7 +48,7 @@ export function formatNumber(value: number, options?: Intl.NumberFormatOptions):
   return new Intl.NumberFormat(localeOf(language), options).format(value);
 }
 
-/** The language that is spoken, by its code. */
+/** The code of the language that is used. */
 export function currentLanguage(): string {
   subscribe();
   return language;
@@ -69,10 +69,10 @@ function localeOf(code: string): string {
   return LOCALES[code] ?? code;
 }
 
-/** Speak another language from now on. */
-export function setLanguage(chosen: string, said: Translation): void {
+/** Use another language from now on. */
+export function setLanguage(chosen: string, translation: Translation): void {
   language = chosen;
-  words = said;
+  texts = translation;
   plural = new Intl.PluralRules(localeOf(chosen));
   for (const update of listeners) update();
 }
