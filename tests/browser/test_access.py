@@ -46,7 +46,7 @@ def test_a_conversation_from_the_welcome_to_its_failure(look: Callable[..., Page
     check(page)
     send(page, RICH)
     finished(page, "An end.")
-    answer(page).get_by_text("Thoughts").click()
+    answer(page).get_by_text("Reasoning").click()
     check(page)
     answer(page).get_by_role("button", name="Answer again").click()
     finished(page, "2/2")
@@ -114,7 +114,7 @@ def test_a_conversation_that_there_is_not(look: Callable[..., Page], watches: li
     page = look()
     watches[-1].forgive("404")
     page.goto("/c/conv_00000000000000000000000000")
-    expect(page.get_by_text("There is no such conversation.")).to_be_visible()
+    expect(page.get_by_text("This conversation doesn’t exist.")).to_be_visible()
     check(page)
 
 

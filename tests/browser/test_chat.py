@@ -34,7 +34,7 @@ def choose(page: Page, conversation: str, what: str) -> None:
     """Do something with a conversation by its menu in the list."""
     nav = page.get_by_role("navigation", name="Conversations")
     nav.get_by_role("link", name=conversation, exact=True).first.hover()
-    nav.get_by_role("button", name=f"What to do with “{conversation}”", exact=True).first.click()
+    nav.get_by_role("button", name=f"Actions for “{conversation}”", exact=True).first.click()
     page.get_by_role("menuitem", name=what).click()
 
 
@@ -73,7 +73,7 @@ def test_words_arrive_one_after_another_and_end_with_their_figures(page: Page) -
 def test_the_figures_say_what_was_guessed_ahead(page: Page) -> None:
     send(page, "script: words=20 guessed=31/36")
     finished(page)
-    expect(answer(page)).to_contain_text(re.compile(r" · 31 of 36 guesses right · Scripted"))
+    expect(answer(page)).to_contain_text(re.compile(r" · 31 of 36 drafted tokens kept · Scripted"))
 
 
 def test_stop_keeps_what_was_said_and_continue_takes_it_up(page: Page) -> None:
@@ -286,7 +286,7 @@ def test_thoughts_are_folded_and_open(page: Page) -> None:
     send(page, "script: reasoning=20 words=5")
     finished(page)
     expect(answer(page).locator("details p")).to_have_count(0)
-    answer(page).get_by_text("Thoughts").click()
+    answer(page).get_by_text("Reasoning").click()
     expect(answer(page).locator("details p")).to_be_visible()
 
 
@@ -311,7 +311,7 @@ def test_a_killed_server_interrupts_the_answer_and_it_is_taken_up(
     composer(page).fill("typed while it was away")
     kept = body(page)
     mortal.start()
-    finished(page, "Éclair was restarted in the middle of this answer.")
+    finished(page, "Éclair was restarted while writing this answer.")
     expect(page.get_by_text("Connection lost. Reconnecting…")).to_be_hidden()
     assert kept.startswith(body(page)) or body(page).startswith(kept)
     assert len(body(page)) > 50
@@ -331,7 +331,7 @@ def test_a_message_to_a_server_that_is_down_stays_in_the_composer(
     watches[0].forgive("ERR_")  # however the browser words it
     mortal.kill()
     send(page, "script: say=at last")
-    expect(page.get_by_role("alert")).to_contain_text("Éclair cannot be reached.")
+    expect(page.get_by_role("alert")).to_contain_text("Éclair can’t be reached.")
     expect(composer(page)).to_have_value("script: say=at last")
     mortal.start()
     composer(page).press("Enter")

@@ -68,7 +68,7 @@ def test_it_is_named_shown_as_text_saved_and_enlarged(page: Page, tmp_path: Path
     expect(said.get_by_role("img", name="Diagram: The way of the sun")).to_be_visible()
     text = said.locator("pre code")
     expect(text).to_be_hidden()
-    said.get_by_role("button", name="Show its text").click()
+    said.get_by_role("button", name="Show the source").click()
     expect(text).to_contain_text("B -->|yes| C[Panels]")
     expect(picture(said)).to_be_hidden()
     said.get_by_role("button", name="Show the diagram").click()
@@ -106,7 +106,7 @@ def test_it_is_drawn_anew_in_another_theme(page: Page) -> None:
 
 def test_a_wrong_one_says_so_and_leaves_its_text(page: Page) -> None:
     said = show(page, "flowchart LR\n  A --> ")
-    expect(said.get_by_role("status")).to_have_text(re.compile("This diagram cannot be drawn: Parse error on line 3"))
+    expect(said.get_by_role("status")).to_have_text(re.compile("This diagram can’t be drawn: Parse error on line 3"))
     expect(said.locator("pre code")).to_be_visible()
     said = show(page, "flowchart LR\n" + "".join(f"  A{i}[{'x' * 90}]\n" for i in range(520)))
     expect(said.get_by_role("status")).to_contain_text("That is more than Éclair can take.")
@@ -116,7 +116,7 @@ def test_without_the_drawing_frame_the_text_stays(page: Page, watches: list[Watc
     watches[0].forgive("ERR_FAILED")
     page.route("**/diagram", lambda route: route.abort())
     said = show(page, ROOF)
-    expect(said.get_by_role("status")).to_contain_text("Éclair cannot be reached.")
+    expect(said.get_by_role("status")).to_contain_text("Éclair can’t be reached.")
     expect(said.locator("pre code")).to_be_visible()
 
 

@@ -58,7 +58,7 @@ def fill(page: Page, **fields: str) -> Locator:
 
 def test_a_server_is_added_tested_asked_and_removed(page: Page, rack: Speaking) -> None:
     rack.key = KEY
-    expect(section(page).get_by_text("No server is added yet.")).to_be_visible()
+    expect(section(page).get_by_text("No servers yet.")).to_be_visible()
     add = section(page).get_by_role("button", name="Add an engine")
     add.click()
     form = page.get_by_role("form", name="Add an engine")
@@ -112,7 +112,7 @@ def test_a_wrong_address_is_mended_with_one_press(page: Page, rack: Speaking) ->
     section(page).get_by_role("button", name="Add an engine").click()
     fill(page, Name="rack", Address=rack.standin.url).get_by_role("button", name="Save").click()
     shown = card(page)
-    expect(shown.get_by_text("Cannot be used")).to_be_visible()
+    expect(shown.get_by_text("Not available")).to_be_visible()
     use = shown.get_by_role("button", name=f"Use {rack.url}")
     expect(shown).to_contain_text("There is no such API at this address")
     use.click()
@@ -128,9 +128,9 @@ def test_an_engine_is_changed_and_keeps_its_key(page: Page, rack: Speaking) -> N
     card(page).get_by_role("button", name="Change “rack”").click()
     form = page.get_by_role("form", name="Change “rack”")
     expect(form.get_by_label("Address")).to_be_focused()
-    expect(form.get_by_label("Models that it does not list")).to_have_value("extra")
+    expect(form.get_by_label("Models that it doesn’t list")).to_have_value("extra")
     expect(form.get_by_label("Key")).to_have_value("")
-    form.get_by_label("Models that it does not list").fill("")
+    form.get_by_label("Models that it doesn’t list").fill("")
     form.get_by_role("button", name="Save").click()
     expect(card(page).get_by_text("Key set")).to_be_visible()
     (kept,) = page.request.get("/api/engines").json()["engines"]
@@ -154,8 +154,8 @@ def test_an_engine_of_the_settings_file_is_only_shown(served_with: Served, openi
     page = opening(served_with).new_page()
     page.goto("/settings#engines")
     shown = card(page, "house")
-    expect(shown).to_contain_text("From the settings file")
-    expect(shown).to_contain_text("Cannot be used")
+    expect(shown).to_contain_text("Set in the settings file")
+    expect(shown).to_contain_text("Not available")
     expect(shown).to_contain_text("Connection refused")
     expect(shown.get_by_role("button", name="Test “house”")).to_be_visible()
     expect(shown.get_by_role("button", name="Change “house”")).to_have_count(0)

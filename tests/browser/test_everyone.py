@@ -149,7 +149,7 @@ def test_the_end_stays_in_view_only_while_the_person_is_there(page: Page) -> Non
     before = pane.evaluate("e => e.scrollTop")
     finished(page)
     assert abs(pane.evaluate("e => e.scrollTop") - before) < 5
-    page.get_by_role("button", name="Jump to the latest words").click()
+    page.get_by_role("button", name="Jump to the latest message").click()
     assert pane.evaluate("e => e.scrollHeight - e.scrollTop - e.clientHeight < 60")
 
 

@@ -34,7 +34,7 @@ def ledger(opening: Opening, beyond: Outside) -> Page:
 
 
 def rows(page: Page) -> Locator:
-    return page.get_by_role("table", name="What left the house").locator("tbody").get_by_role("row")
+    return page.get_by_role("table", name="Outgoing connections").locator("tbody").get_by_role("row")
 
 
 def search(page: Page, host: str) -> None:
@@ -48,14 +48,14 @@ def test_a_row_for_each_call_and_for_each_that_was_refused(ledger: Page, beyond:
     expect(rows(ledger).first).to_contain_text(host)
     expect(rows(ledger).filter(has_text="Page").first).to_contain_text("Passed 200")
     search(ledger, CLOSED)
-    expect(rows(ledger).first).to_contain_text("Refused")
+    expect(rows(ledger).first).to_contain_text("Blocked")
     expect(rows(ledger).first).to_contain_text("/robots.txt")
     expect(rows(ledger).first).to_contain_text("not of the open web")
 
 
 def test_rows_are_filtered_and_taken_out_as_filtered(ledger: Page) -> None:
     ledger.get_by_role("combobox", name="Outcome").select_option("refused")
-    expect(rows(ledger).filter(has_text="Passed")).to_have_count(0)
+    expect(rows(ledger).filter(has_text="Allowed")).to_have_count(0)
     expect(rows(ledger).first).to_contain_text(CLOSED)
     with ledger.expect_download() as download:
         ledger.get_by_role("button", name="Export as CSV").click()

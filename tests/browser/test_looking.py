@@ -40,7 +40,7 @@ def kept(page: Page) -> str | None:
 
 def test_the_switch_is_kept_with_its_conversation(desk: Page, beyond: Outside, plain: Question) -> None:
     switch(desk).select_option("on")
-    expect(desk.get_by_text("Asked are: Finder")).to_be_visible()
+    expect(desk.get_by_text("Searching with: Finder")).to_be_visible()
     send(desk, plain.text)
     finished(desk)
     first = desk.url

@@ -19,7 +19,7 @@ from tests.browser import axe
 from tests.browser.conftest import Opening, Starting, Watch
 from tests.provenance.made import encoded, photo
 
-VERDICT = "By its marks, AI made it."
+VERDICT = "According to its marks, AI made it."
 
 
 @pytest.fixture(scope="module")
@@ -48,10 +48,10 @@ def test_a_file_that_ai_made(look: Callable[..., Page], marked: bytes, tmp_path:
         expect(page.get_by_role("heading", name=VERDICT)).to_be_focused()
         said = page.get_by_role("definition")
         expect(said.nth(0)).to_contain_text(
-            "Signed by Éclair and unaltered since. Who that is, nobody here has checked."
+            "Signed by Éclair and unaltered since. Nobody here has verified who that is."
         )
         expect(said.nth(0)).to_contain_text("FLUX.1 schnell")
-        expect(said.nth(1)).to_contain_text("Anybody can write or remove such a note.")
+        expect(said.nth(1)).to_contain_text("Anyone can write or remove such a note.")
         expect(said.nth(2)).to_have_text(re.compile(r"^Found\. .* at most 1 in [\d,]{9,}\.$"))
         axe.check(page)
         page.screenshot(path=tmp_path / f"made-{width}.png", full_page=True)
@@ -64,7 +64,7 @@ def test_changes_and_absence_show(page: Page, marked: bytes) -> None:
     choose(page, "boat.png", bytes(spots))
     expect(page.get_by_text("The file has been altered since it was signed.")).to_be_visible()
     choose(page, "plain.jpg", encoded(photo(seed=3), "JPEG"))
-    expect(page.get_by_role("heading", name="No mark says that AI made it.")).to_be_focused()
+    expect(page.get_by_role("heading", name="No AI marks found.")).to_be_focused()
     expect(page.get_by_text("That proves nothing")).to_be_visible()
     expect(page.get_by_text("altered")).to_have_count(0)
 

@@ -50,13 +50,13 @@ def get(page: Page, name: str = "Tiny") -> None:
     """Begin to fetch a model of the catalogue, having accepted its licence."""
     found(page, name)
     offer(page, name).get_by_role("button", name=f"Get {name}").click()
-    dialog = page.get_by_role("dialog", name="The licence of this model")
-    dialog.get_by_role("button", name="Accept and get it").click()
+    dialog = page.get_by_role("dialog", name="Licence of this model")
+    dialog.get_by_role("button", name="Accept and download").click()
     expect(dialog).to_have_count(0)
 
 
 def coming(page: Page) -> Locator:
-    return section(page).get_by_role("list", name="On its way").get_by_role("listitem")
+    return section(page).get_by_role("list", name="Downloading").get_by_role("listitem")
 
 
 def test_a_model_is_fetched_shown_everywhere_and_asked(models: Page, market: Market, opening: Opening) -> None:
@@ -66,18 +66,18 @@ def test_a_model_is_fetched_shown_everywhere_and_asked(models: Page, market: Mar
     found(models, "tiny")
     expect(offer(models, "Tiny")).to_contain_text("Research only.")
     offer(models, "Tiny").get_by_role("button", name="Get Tiny").click()
-    dialog = models.get_by_role("dialog", name="The licence of this model")
+    dialog = models.get_by_role("dialog", name="Licence of this model")
     expect(dialog).to_contain_text("Tiny is under Own. Research only.")
     dialog.get_by_role("button", name="Cancel").click()
     expect(dialog).to_have_count(0)
     get(models)
     expect(coming(models).get_by_role("progressbar", name="Tiny")).to_be_visible()
     expect(coming(models)).to_contain_text("of 3 MB")
-    sign = other.get_by_role("link", name="On its way: Tiny")
+    sign = other.get_by_role("link", name="Downloading: Tiny")
     expect(sign).to_contain_text("33%")
     market.go_on()
     for page in (models, other):
-        expect(page.get_by_text("Tiny is here and can be asked.").first).to_be_visible()
+        expect(page.get_by_text("Tiny is ready to use.").first).to_be_visible()
     expect(sign).to_have_count(0)
     expect(section(models).get_by_role("list", name="On this machine")).to_contain_text("Tiny")
     other.get_by_role("combobox", name="Model").select_option("Tiny")
@@ -95,12 +95,12 @@ def test_a_pull_is_stopped_survives_its_page_and_goes_on(models: Page, market: M
     page.goto("/settings#models")
     expect(coming(page)).to_contain_text("1 MB of 3 MB")
     coming(page).get_by_role("button", name="Stop Tiny").click()
-    expect(coming(page)).to_contain_text("Stopped. What has come is kept.")
+    expect(coming(page)).to_contain_text("Stopped. What was downloaded is kept.")
     found(page, "tiny")
-    expect(offer(page, "Tiny")).to_contain_text("Here already: 1 MB.")
+    expect(offer(page, "Tiny")).to_contain_text("Already downloaded: 1 MB.")
     market.go_on()
     coming(page).get_by_role("button", name="Continue Tiny").click()
-    expect(coming(page)).to_contain_text("Tiny is here and can be asked.")
+    expect(coming(page)).to_contain_text("Tiny is ready to use.")
     ranges = [asked for asked in market.shop.asked if asked is not None]
     assert ranges == [f"bytes={len(market.shop.files[Q4]) // 3}-"]
 
@@ -108,15 +108,15 @@ def test_a_pull_is_stopped_survives_its_page_and_goes_on(models: Page, market: M
 def test_what_breaks_off_for_good_says_so_and_goes_on(models: Page, market: Market) -> None:
     market.shop.served = {Q4: market.shop.files[Q4][:-1] + b"!"}
     get(models)
-    expect(coming(models)).to_contain_text(re.compile(r"Tiny could not be fetched\. .*its hash differs"))
+    expect(coming(models)).to_contain_text(re.compile(r"Tiny couldn’t be downloaded\. .*its hash differs"))
     market.shop.served = {}
     coming(models).get_by_role("button", name="Continue Tiny").click()
-    expect(coming(models)).to_contain_text("Tiny is here and can be asked.")
+    expect(coming(models)).to_contain_text("Tiny is ready to use.")
 
 
 def test_what_the_hub_keeps_for_some_says_how_to_get_it(models: Page, market: Market) -> None:
     market.shop.gated = True
-    name = section(models).get_by_role("textbox", name="A model that is not listed")
+    name = section(models).get_by_role("textbox", name="A model that isn’t listed")
     name.fill("hf:maker/tiny-GGUF")
     name.press("Enter")
     expect(section(models).get_by_role("alert")).to_contain_text("pull again with HF_TOKEN set to it")
@@ -130,7 +130,7 @@ def test_another_quantisation_is_chosen(models: Page, market: Market) -> None:
     offer(models, "Tiny").get_by_text("More").click()
     offer(models, "Tiny").get_by_role("combobox", name="Precision").select_option("Q8_0")
     get(models)
-    expect(coming(models)).to_contain_text("Tiny is here and can be asked.")
+    expect(coming(models)).to_contain_text("Tiny is ready to use.")
     assert [call.path for call in market.shop.store.calls][-1] == "/blobs/tiny-Q8_0.gguf"
 
 
@@ -138,7 +138,7 @@ def test_a_model_that_was_measured_tells_how_fast_others_would_be(models: Page, 
     found(models, "ministral-3-3b")
     expect(offer(models, "Ministral 3 3B")).not_to_contain_text("tokens/s")
     get(models)
-    expect(coming(models)).to_contain_text("Tiny is here and can be asked.")
+    expect(coming(models)).to_contain_text("Tiny is ready to use.")
     source = Source.of(tmp_path / "data" / "models" / Q4)
     speed = Speed(500, 47.3, 40)
     found_out = Tuning(profile.machine(), source, "2026-11-25", Choice(), 1e10, 90_000_000, speed, speed)
@@ -154,13 +154,13 @@ def test_a_model_is_removed_after_a_question(models: Page, market: Market) -> No
     here = section(models).get_by_role("list", name="On this machine")
     remove = here.get_by_role("button", name="Delete “Tiny”")
     remove.click()
-    question = here.get_by_role("group", name="Delete Tiny? That frees 3 MB. It can be fetched again.")
+    question = here.get_by_role("group", name="Delete Tiny? This frees 3 MB. It can be downloaded again.")
     expect(question.get_by_role("button", name="Cancel")).to_be_focused()
     models.keyboard.press("Escape")
     expect(remove).to_be_focused()
     remove.click()
     question.get_by_role("button", name="Delete", exact=True).click()
-    expect(section(models).get_by_text("Tiny is deleted. Free again: 3 MB.")).to_be_visible()
+    expect(section(models).get_by_text("Tiny deleted. Space freed: 3 MB.")).to_be_visible()
     expect(here).not_to_contain_text("Tiny")
     expect(section(models).get_by_role("heading", name="On this machine")).to_be_focused()
 
@@ -214,7 +214,7 @@ def test_a_question_in_a_language_that_is_not_listed_is_helped(
     page.get_by_role("combobox", name="Model").select_option("SmolLM2 135M Instruct")
     send(page, "Warum ist der Himmel blau?")
     answer = page.get_by_role("article", name="Éclair")
-    expect(answer).to_contain_text("SmolLM2 135M Instruct does not list German among its languages")
+    expect(answer).to_contain_text("SmolLM2 135M Instruct doesn’t list German among its languages")
     offer = answer.get_by_role("button", name=re.compile("^Get "))
     expect(offer).to_be_visible()
     page.request.post("/api/models/pulls", data={"name": "tiny", "accept_licence": True})

@@ -18,7 +18,7 @@ from tests.browser.outside import Outside
 def room(opening: Opening, beyond: Outside) -> Iterator[Page]:
     page = opening(beyond).new_page()
     page.goto("/settings#newsroom")
-    expect(page.get_by_label("Address of a feed or a site")).to_be_visible()
+    expect(page.get_by_label("Address of a feed or website")).to_be_visible()
     yield page
     for feed in page.request.get("/api/feeds").json():
         page.request.delete(f"/api/feeds/{feed['id']}")
@@ -31,18 +31,18 @@ def papers(beyond: Outside) -> list[str]:
 
 
 def feeds(page: Page) -> Locator:
-    return page.get_by_role("list", name="Newsroom").get_by_role("article")
+    return page.get_by_role("list", name="News feeds").get_by_role("article")
 
 
 def add(page: Page, url: str) -> None:
-    page.get_by_label("Address of a feed or a site").fill(url)
+    page.get_by_label("Address of a feed or website").fill(url)
     page.keyboard.press("Enter")
 
 
 def test_a_feed_is_listed_fetched_switched_off_and_erased(room: Page, beyond: Outside, papers: list[str]) -> None:
     add(room, papers[0])
     name = beyond.world.pages[papers[0]].title
-    expect(room.get_by_role("status").get_by_text(f"“{name}” is listed.")).to_be_visible()
+    expect(room.get_by_role("status").get_by_text(f"“{name}” added.")).to_be_visible()
     expect(feeds(room)).to_contain_text("Entries: 20")
     expect(feeds(room)).to_contain_text("next")
     feeds(room).get_by_role("checkbox").uncheck()
@@ -51,9 +51,9 @@ def test_a_feed_is_listed_fetched_switched_off_and_erased(room: Page, beyond: Ou
     expect(feeds(room)).not_to_contain_text("· off")
     feeds(room).get_by_role("button", name=f"Delete “{name}”").click()
     room.get_by_role("button", name="Delete", exact=True).click()
-    expect(room.get_by_role("status").get_by_text(f"“{name}” is erased.")).to_be_visible()
-    expect(room.get_by_text("No feed is listed yet.")).to_be_visible()
-    expect(room.get_by_label("Address of a feed or a site")).to_be_focused()
+    expect(room.get_by_role("status").get_by_text(f"“{name}” deleted.")).to_be_visible()
+    expect(room.get_by_text("No feeds yet.")).to_be_visible()
+    expect(room.get_by_label("Address of a feed or website")).to_be_focused()
 
 
 def test_an_address_that_may_not_be_called_is_refused(room: Page, watches: list[object]) -> None:
@@ -77,11 +77,11 @@ def test_a_list_is_taken_in_and_out(room: Page, papers: list[str], tmp_path: Pat
 
 
 def test_one_of_those_that_come_along_is_switched_on(room: Page) -> None:
-    room.get_by_text("European feeds that come along").click()
-    along = room.get_by_role("list", name="European feeds that come along").get_by_role("listitem")
+    room.get_by_text("Suggested European feeds").click()
+    along = room.get_by_role("list", name="Suggested European feeds").get_by_role("listitem")
     expect(along.first.get_by_role("button", name="Add")).to_be_visible()
     along.first.get_by_role("button", name="Add").click()
-    expect(along.first.get_by_role("button", name="Listed")).to_be_visible()
+    expect(along.first.get_by_role("button", name="Added")).to_be_visible()
     expect(feeds(room)).to_have_count(1)
 
 
@@ -94,6 +94,6 @@ def test_everyone_can_use_it(opening: Opening, room: Page, beyond: Outside, pape
     page = context.new_page()
     page.goto("/settings#newsroom")
     expect(feeds(page)).to_contain_text("Entries: 20")
-    page.get_by_text("European feeds that come along").click()
+    page.get_by_text("Suggested European feeds").click()
     feeds(page).get_by_role("button", name="Delete").click()
     axe.check(page)

@@ -16,7 +16,7 @@ from tests.browser.test_chat import composer, finished, send
 
 KEPT = "async () => (await (await caches.open('eclair-conversations')).keys()).map(({ url }) => new URL(url).pathname)"
 GONE = ("ERR_INTERNET_DISCONNECTED", "ERR_CONNECTION_REFUSED", "ERR_CONNECTION_RESET", "ERR_FAILED", "network error")
-AWAY = "Éclair cannot be reached. What you read last"
+AWAY = "Éclair can’t be reached. Recent conversations can still be read"
 
 
 @pytest.fixture
@@ -61,7 +61,7 @@ def test_what_was_read_last_can_be_read_without_the_server(context: BrowserConte
     page.get_by_role("navigation").get_by_role("link", name="script: say=and the next one").click()
     finished(page, "and the next one")
     send(page, "typed in the tunnel")
-    expect(page.get_by_role("alert")).to_contain_text("Éclair cannot be reached.")
+    expect(page.get_by_role("alert")).to_contain_text("Éclair can’t be reached.")
     expect(composer(page)).to_have_value("typed in the tunnel")
     page.goto("/")
     expect(page.get_by_role("heading", level=1)).to_be_visible()
@@ -135,8 +135,8 @@ def test_a_new_version_is_offered_and_loses_no_draft(
     worker = package / "server" / "static" / "worker.js"
     worker.write_text(worker.read_text(encoding="utf-8").replace('VERSION="', 'VERSION="next-'), encoding="utf-8")
     page.evaluate("() => navigator.serviceWorker.ready.then(found => found.update())")
-    page.get_by_role("button", name="Load it").click()
-    expect(page.get_by_role("button", name="Load it")).to_be_hidden()
+    page.get_by_role("button", name="Reload").click()
+    expect(page.get_by_role("button", name="Reload")).to_be_hidden()
     expect(composer(page)).to_have_value("half a thought")
     page.wait_for_function("() => caches.keys().then(names => names.some(name => name.includes('next-')))")
 

@@ -64,7 +64,7 @@ def test_a_photo_is_small_in_the_message_and_told_beside_it(desk: Page) -> None:
     expect(desk.get_by_role("button", name="Send", exact=True)).to_be_enabled()
     composer(desk).press("Enter")
     finished(desk, "OK")
-    expect(desk.get_by_role("article", name="You")).to_contain_text("What is to be seen here?")
+    expect(desk.get_by_role("article", name="You")).to_contain_text("What does this show?")
     expect(desk.get_by_text("does not see pictures", exact=False)).to_be_visible()
     small = desk.get_by_role("img", name="Photo garden.heic")
     expect(small).to_be_visible()

@@ -81,7 +81,7 @@ def switch(page: Page) -> Locator:
 
 
 def options(page: Page) -> Locator:
-    return page.get_by_role("group", name="How the picture is drawn")
+    return page.get_by_role("group", name="Picture options")
 
 
 def pictures(page: Page) -> Locator:
@@ -122,7 +122,7 @@ def test_a_picture_is_asked_for_seen_in_the_making_and_shown_as_what_it_is(desk:
     expect(pictures(desk)).to_have_attribute("alt", re.compile("^Made with AI: a lighthouse"))
     expect(answer(desk).get_by_text("Made with AI", exact=True)).to_be_visible()
     expect(answer(desk)).to_contain_text(re.compile(r"Scripted picture · seed \d+"))
-    expect(desk.get_by_role("log")).to_contain_text("1 picture is done.")
+    expect(desk.get_by_role("log")).to_contain_text("1 picture is ready.")
     expect(switch(desk)).to_have_attribute("aria-pressed", "false")
     desk.reload()
     drawn(desk)
@@ -160,7 +160,7 @@ def test_how_it_is_drawn_is_chosen_kept_with_the_draft_and_sent(desk: Page) -> N
     options(desk).get_by_role("combobox", name="Number of pictures").select_option("2")
     options(desk).get_by_role("combobox", name="Style").select_option("watercolour")
     options(desk).get_by_role("button", name="More").click()
-    for name, text in (("Seed", "7"), ("Steps", "3"), ("Guidance", "2,5"), ("Not in the picture", "people")):
+    for name, text in (("Seed", "7"), ("Steps", "3"), ("Guidance", "2,5"), ("Leave out", "people")):
         options(desk).get_by_role("textbox", name=name).fill(text)
         desk.keyboard.press("Tab")
     composer(desk).fill("hills")
@@ -252,7 +252,7 @@ def test_a_part_alone_is_changed_chosen_by_mouse_or_by_keys(
     composer(desk).press("Enter")
     drawn(desk)
     answer(desk).get_by_role("button", name="Edit", exact=True).click()
-    press(desk, "Change a part only")
+    press(desk, "Change only a part")
     canvas = desk.get_by_role("application", name="The picture, to be painted over")
     box = canvas.bounding_box()
     assert box is not None
@@ -266,14 +266,14 @@ def test_a_part_alone_is_changed_chosen_by_mouse_or_by_keys(
     check(desk)
     desk.screenshot(path=tmp_path / "mask.png")
     press(desk, "Undo")
-    expect(desk.get_by_text("Nothing is chosen, so all of it may change.")).to_be_visible()
+    expect(desk.get_by_text("Nothing is selected, so the whole picture may change.")).to_be_visible()
     canvas.focus()
     desk.keyboard.press("Space")
     desk.keyboard.press("Shift+ArrowLeft")
     desk.keyboard.press("ArrowDown")
     expect(share).to_have_text("2% of the picture may change.")
-    press(desk, "Choose")
-    expect(options(desk).get_by_role("button", name="A part is chosen")).to_be_visible()
+    press(desk, "Done")
+    expect(options(desk).get_by_role("button", name="A part is selected")).to_be_visible()
     composer(desk).fill("make it green")
     composer(desk).press("Enter")
     drawn(desk)
@@ -290,16 +290,16 @@ def test_a_part_is_chosen_again_and_no_more(desk: Page) -> None:
     turns = asked(desk)
     attach(desk, PHOTO)
     switch(desk).click()
-    press(desk, "Change a part only")
+    press(desk, "Change only a part")
     canvas = desk.get_by_role("application", name="The picture, to be painted over")
     canvas.focus()
     desk.keyboard.press("Space")
-    press(desk, "Choose")
-    press(desk, "A part is chosen")
+    press(desk, "Done")
+    press(desk, "A part is selected")
     expect(desk.get_by_role("status").filter(has_text="of the picture may change.")).to_be_visible()
     desk.keyboard.press("Escape")
     press(desk, "Change the whole picture")
-    expect(options(desk).get_by_role("button", name="Change a part only")).to_be_visible()
+    expect(options(desk).get_by_role("button", name="Change only a part")).to_be_visible()
     composer(desk).fill("at night")
     composer(desk).press("Enter")
     drawn(desk)
@@ -362,11 +362,11 @@ def test_stop_ends_the_work_and_keeps_what_is_made(desk: Page) -> None:
 
 def test_who_comes_second_is_told_so(desk: Page) -> None:
     draw(desk, f"a slow one\n{ENDLESS}")
-    expect(answer(desk).get_by_text("Beginning…")).to_be_visible()
+    expect(answer(desk).get_by_text("Starting…")).to_be_visible()
     other = desk.context.new_page()
     other.goto("/")
     draw(other, "another")
-    expect(answer(other).get_by_text("1 picture before yours")).to_be_visible()
+    expect(answer(other).get_by_text("1 picture ahead of yours")).to_be_visible()
     press(desk, "Stop")
     drawn(other)
 
@@ -408,7 +408,7 @@ def test_a_temporary_chat_says_why_it_draws_nothing(desk: Page) -> None:
     expect(switch(desk)).to_have_attribute("aria-disabled", "true")
     composer(desk).fill("/draw a fox")
     composer(desk).press("Enter")
-    expect(desk.get_by_role("status").get_by_text("A temporary chat draws no pictures")).to_be_visible()
+    expect(desk.get_by_role("status").get_by_text("Pictures can’t be made in a temporary chat")).to_be_visible()
 
 
 def test_where_only_drawings_are_built_in_they_are_called_that(desk: Page) -> None:
@@ -416,7 +416,7 @@ def test_where_only_drawings_are_built_in_they_are_called_that(desk: Page) -> No
     desk.goto("/")
     switch(desk).click()
     expect(options(desk)).to_contain_text(
-        "Here is only a small built-in set of drawings for icons and simple pictures."
+        "Only a small built-in set of drawings is here, for icons and simple pictures."
     )
     expect(options(desk).locator("code")).to_have_text("eclair pull flux-1-schnell")
 
@@ -464,7 +464,7 @@ def test_all_pictures_are_looked_through_searched_and_deleted(desk: Page) -> Non
     detail.get_by_role("button", name="Delete").click()
     expect(desk.get_by_role("dialog")).to_have_count(0)
     expect(desk.get_by_role("img", name="a daisy")).to_have_count(0)
-    expect(desk.get_by_role("status").get_by_text("The picture is deleted.")).to_be_attached()
+    expect(desk.get_by_role("status").get_by_text("Picture deleted.")).to_be_attached()
     expect(tiles(desk).nth(1)).to_be_focused()
     desk.reload()
     expect(desk.get_by_role("img", name="a violet")).to_be_visible()
@@ -499,7 +499,7 @@ def test_pictures_are_made_on_their_own_page_too(desk: Page) -> None:
     expect(desk.get_by_role("img", name=re.compile("a kite"))).to_have_count(2, timeout=PATIENCE)
     desk.get_by_role("textbox", name="Describe the picture").fill(f"a stone\n{ENDLESS}")
     desk.keyboard.press("Enter")
-    expect(desk.get_by_text("Beginning…").first).to_be_visible()
+    expect(desk.get_by_text("Starting…").first).to_be_visible()
     press(desk, "Stop")
     expect(desk.get_by_role("progressbar")).to_have_count(0)
     desk.get_by_role("textbox", name="Describe the picture").fill("a pebble\nscript: fail=1")
@@ -535,7 +535,7 @@ def test_older_ones_come_as_the_end_comes_into_view(desk: Page) -> None:
 def test_where_there_are_none_it_says_what_will_be_there(opening: Opening, mortal: Served) -> None:
     page = opening(mortal).new_page()
     page.goto("/pictures")
-    expect(page.get_by_text("Pictures that are made here or in a conversation will be listed here.")).to_be_visible()
+    expect(page.get_by_text("Pictures made here or in a conversation will appear here.")).to_be_visible()
 
 
 def test_what_is_shared_shows_its_pictures_with_their_label(desk: Page, opening: Opening, studio: Served) -> None:

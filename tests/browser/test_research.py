@@ -57,7 +57,7 @@ def begin(page: Page, beyond: Outside) -> None:
 
 
 def written(page: Page) -> None:
-    expect(answer(page).get_by_role("button", name="Change the plan")).to_be_enabled(timeout=30_000)
+    expect(answer(page).get_by_role("button", name="Edit the plan")).to_be_enabled(timeout=30_000)
 
 
 def test_a_plan_is_changed_by_keys_and_buttons_and_becomes_a_report(
@@ -125,7 +125,7 @@ def test_it_goes_on_through_a_reload_and_is_stopped(
     press(desk, "Stop")
     expect(answer(desk)).to_contain_text("You stopped this answer.")
     expect(answer(desk).get_by_role("button", name="Continue")).to_have_count(0)
-    answer(desk).get_by_role("button", name="Change the plan").click()
+    answer(desk).get_by_role("button", name="Edit the plan").click()
     expect(lines(desk).first).to_have_value(f"What does {slow} say?")
     dialog(desk).get_by_role("button", name=f"Remove: “What does {slow} say?”").click()
     expect(lines(desk)).to_have_count(1)
@@ -157,14 +157,14 @@ def test_without_a_request_it_asks_for_one(desk: Page) -> None:
     desk.keyboard.type(REQUEST)
     desk.keyboard.press("Enter")
     expect(lines(desk)).to_have_count(2)
-    expect(dialog(desk).get_by_text("Asked are: Finder (EU).")).to_be_visible()
+    expect(dialog(desk).get_by_text("Searching with: Finder (EU)")).to_be_visible()
 
 
 def test_a_temporary_chat_says_why_it_has_none(desk: Page) -> None:
     desk.goto("/temporary")
     composer(desk).fill("/research a thing")
     desk.keyboard.press("Enter")
-    expect(desk.get_by_role("status").get_by_text("A temporary chat takes no research")).to_be_visible()
+    expect(desk.get_by_role("status").get_by_text("Research isn’t available in a temporary chat")).to_be_visible()
     expect(composer(desk)).to_have_value("/research a thing")
 
 

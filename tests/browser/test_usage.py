@@ -53,7 +53,7 @@ def test_an_answer_says_what_it_took_in_a_line_that_opens_by_keyboard(priced: Se
     expect(term).to_have_count(0)
     line.focus()
     page.keyboard.press("Enter")
-    expect(term).to_have_text(["Tokens read", "Tokens remembered", "Tokens written", "Energy, estimated", "Cost"])
+    expect(term).to_have_text(["Tokens read", "Tokens from the cache", "Tokens written", "Energy, estimated", "Cost"])
     values = answer(page).get_by_role("definition").all_inner_texts()
     read, remembered, written = map(int, values[:3])
     assert (remembered, written) == (0, 40)
@@ -66,7 +66,7 @@ def test_an_answer_says_what_it_took_in_a_line_that_opens_by_keyboard(priced: Se
 def test_the_settings_have_the_sums(priced: Served, opening: Opening) -> None:
     page = opening(priced).new_page()
     page.goto("/settings#usage")
-    expect(page.get_by_text("Nothing has been answered yet.")).to_be_visible()
+    expect(page.get_by_text("No answers yet.")).to_be_visible()
     page.goto("/")
     asked(page, 30)
     page.get_by_role("button", name="New chat").click()
@@ -79,15 +79,15 @@ def test_the_settings_have_the_sums(priced: Served, opening: Opening) -> None:
         "Answers",
         "Words",
         "Tokens read",
-        "Tokens remembered",
+        "Tokens from the cache",
         "Tokens written",
         "Energy",
         "CO₂",
         "Cost",
     ]
     expect(sums.get_by_role("columnheader")).to_have_text(heads)
-    expect(sums.get_by_role("rowheader")).to_have_text(["Today", "Last 30 days", "In all"])
-    for row in ("Today", "Last 30 days", "In all"):
+    expect(sums.get_by_role("rowheader")).to_have_text(["Today", "Last 30 days", "All time"])
+    for row in ("Today", "Last 30 days", "All time"):
         cells = sums.get_by_role("row", name=row).get_by_role("cell")
         expect(cells.nth(0)).to_have_text("2")
         expect(cells.nth(1)).to_have_text("42")

@@ -31,7 +31,7 @@ def test_a_model_of_english_alone_is_asked_simple_things(page: Page) -> None:
 
 def test_another_model_is_asked_for_more_and_is_not_asked_what_it_cannot_read(page: Page) -> None:
     answers_with(page, languages=[])
-    for name in ("Weigh two sides", "Make a plan", "Translate"):
+    for name in ("Compare two options", "Make a plan", "Translate"):
         expect(page.get_by_role("button", name=name)).to_be_visible()
     expect(page.get_by_text(SPEAKS)).to_have_count(0)
     answers_with(page, languages=["fr", "pt-BR"], name="Lumière")

@@ -17,7 +17,7 @@ CSV = {"name": "figures.csv", "mimeType": "text/csv", "buffer": b"town;bread\nLy
 
 
 def waiting(page: Page) -> Locator:
-    return page.get_by_role("region", name="Waiting messages").get_by_role("listitem")
+    return page.get_by_role("region", name="Queued messages").get_by_role("listitem")
 
 
 def questions(page: Page) -> Locator:
@@ -25,7 +25,7 @@ def questions(page: Page) -> Locator:
 
 
 def files(page: Page | Locator) -> Locator:
-    return page.get_by_role("list", name="Files of this message").get_by_role("listitem")
+    return page.get_by_role("list", name="Attached files").get_by_role("listitem")
 
 
 def attach(page: Page, *given: dict[str, Any]) -> None:
@@ -82,13 +82,13 @@ def test_what_waits_is_reworded_reordered_and_taken_back(page: Page) -> None:
     for text in ("script: say=a", "script: say=b", "keep me"):
         send(page, text)
     composer(page).fill("half a thought")
-    press(page, "Take back into the composer: “keep me”")
+    press(page, "Move back to the message field: “keep me”")
     expect(composer(page)).to_have_value("keep me\n\nhalf a thought")
     expect(composer(page)).to_be_focused()
     press(page, "Send earlier: “script: say=b”")
     expect(waiting(page)).to_have_text([re.compile("say=b"), re.compile("say=a")])
     press(page, "Edit: “script: say=a”")
-    field = page.get_by_role("textbox", name="Edit the waiting message")
+    field = page.get_by_role("textbox", name="Edit the queued message")
     expect(field).to_be_focused()
     field.fill("script: say=changed")
     field.press("Enter")
@@ -114,7 +114,7 @@ def test_a_message_that_is_being_reworded_is_not_sent_meanwhile(page: Page) -> N
     finished(page)
     page.wait_for_timeout(300)
     expect(questions(page)).to_have_count(1)
-    field = page.get_by_role("textbox", name="Edit the waiting message")
+    field = page.get_by_role("textbox", name="Edit the queued message")
     field.fill("script: say=now then")
     field.press("Enter")
     finished(page, "now then")
@@ -127,7 +127,7 @@ def test_after_a_stop_what_waits_goes_on_waiting(page: Page) -> None:
     send(page, "script: say=later")
     page.get_by_role("button", name="Stop", exact=True).click()
     finished(page, "You stopped this answer.")
-    expect(page.get_by_text("Waits for you: the last answer was not completed.")).to_be_visible()
+    expect(page.get_by_text("On hold: the last answer wasn’t completed.")).to_be_visible()
     page.wait_for_timeout(300)
     expect(questions(page)).to_have_count(1)
     press(page, "Send now: “script: say=later”")
@@ -185,7 +185,7 @@ def test_a_server_that_goes_away_costs_nothing_that_waits(
     composer(page).fill("and this")
     page.wait_for_timeout(500)
     mortal.start()
-    finished(page, "Éclair was restarted in the middle of this answer.")
+    finished(page, "Éclair was restarted while writing this answer.")
     expect(waiting(page)).to_have_count(1)
     press(page, "Send now: “script: say=written in the dark”")
     finished(page, "written in the dark")
@@ -201,7 +201,7 @@ def test_a_waiting_message_that_is_refused_is_kept_and_said(page: Page, watches:
     expect(page.get_by_role("alert")).to_contain_text("the limit is 1,024 KiB")
     expect(waiting(page)).to_contain_text("Not accepted.")
     press(page, re.compile("^Edit: “large"))
-    field = page.get_by_role("textbox", name="Edit the waiting message")
+    field = page.get_by_role("textbox", name="Edit the queued message")
     field.fill("script: say=smaller")
     field.press("Enter")
     finished(page, "smaller")
@@ -344,7 +344,7 @@ def test_what_cannot_be_taken_or_read_says_why_on_the_spot(page: Page, watches: 
     expect(refused.get_by_role("alert")).to_contain_text("nothing.txt is empty")
     expect(files(page).filter(has_text="report.pdf").get_by_role("alert")).to_contain_text("report.pdf")
     expect(files(page)).to_have_count(3)
-    press(page, "Send nothing.txt again")
+    press(page, "Upload nothing.txt again")
     expect(refused.get_by_role("alert")).to_contain_text("nothing.txt is empty")
     press(page, "Remove nothing.txt")
     press(page, "Remove report.pdf")
@@ -366,11 +366,11 @@ def test_a_file_on_its_way_shows_how_far_it_is_and_is_broken_off(page: Page) -> 
     page.route("**/api/files?*", lambda route: held.append(route))
     composer(page).fill("What is in it?")
     attach(page, CSV)
-    expect(files(page).get_by_role("progressbar", name="Sending figures.csv")).to_be_visible()
+    expect(files(page).get_by_role("progressbar", name="Uploading figures.csv")).to_be_visible()
     composer(page).press("Enter")
-    expect(page.get_by_text("A file is still being sent.")).to_be_visible()
+    expect(page.get_by_text("A file is still uploading.")).to_be_visible()
     expect(page.get_by_role("button", name="Send", exact=True)).to_be_disabled()
-    press(page, "Cancel sending figures.csv")
+    press(page, "Cancel the upload of figures.csv")
     expect(files(page)).to_have_count(0)
     expect(page.get_by_role("button", name="Send", exact=True)).to_be_enabled()
     for route in held:
@@ -380,7 +380,7 @@ def test_a_file_on_its_way_shows_how_far_it_is_and_is_broken_off(page: Page) -> 
 def test_a_temporary_chat_takes_no_files(page: Page) -> None:
     page.goto("/temporary")
     attach(page, CSV)
-    expect(page.get_by_text("A temporary chat takes no files")).to_be_visible()
+    expect(page.get_by_text("Files can’t be added to a temporary chat")).to_be_visible()
     expect(files(page)).to_have_count(0)
 
 
@@ -408,7 +408,7 @@ def test_a_long_pasted_text_may_become_a_file(page: Page) -> None:
     paste(page, "bread and rivers " * 1000)
     expect(composer(page)).to_have_value(re.compile("^Read this: bread"))
     expect(page.get_by_text("17,000 characters pasted.")).to_be_visible()
-    press(page, "Keep it as a file")
+    press(page, "Attach it as a file")
     expect(composer(page)).to_have_value("Read this: ")
     expect(files(page)).to_have_text(re.compile("Pasted text.txt"))
     composer(page).press("Control+End")
@@ -437,7 +437,7 @@ def test_a_full_storage_loses_no_text_while_the_page_is_open(page: Page) -> None
       }
     }""")
     composer(page).fill("there is no room for this " * 20)
-    expect(page.get_by_text("The browser’s storage is full or closed to this page")).to_be_visible()
+    expect(page.get_by_text("The browser’s storage is full or blocked")).to_be_visible()
     address = page.url
     page.get_by_role("button", name="New chat").first.click()
     expect(page.get_by_role("heading", level=1)).to_be_visible()

@@ -44,7 +44,7 @@ test("what ran side by side took no longer than the slowest", () => {
 });
 
 test("each outcome is said, and nothing of what has not ended", () => {
-  assert.deepEqual(LOOKED.map(stepOutcome), ["12 results", "nothing found", "took too long", "read", "shows only a part", "failed"]);
+  assert.deepEqual(LOOKED.map(stepOutcome), ["12 results", "nothing found", "timed out", "read", "only partly shown", "failed"]);
   assert.equal(stepOutcome(step("fetch", 5, "refused")), "not allowed");
   assert.equal(stepOutcome(step("ask", 5, "done")), "");
   assert.equal(stepOutcome(step("ask", null)), "");

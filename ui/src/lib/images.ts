@@ -1,4 +1,4 @@
-// ImagePage that are made: by which models, how they are wanted, and those that there are; in words, and the calls for them.
+// Images that are made: their options, sizes and styles, and what is said of them.
 
 import { type PlainKey, t } from "./i18n/translate.ts";
 import { countryName } from "./i18n/names.ts";

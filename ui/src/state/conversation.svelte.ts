@@ -24,7 +24,7 @@ export interface ConversationContext {
   readonly temporary?: true;
   /** Whether a new chat looks on the web, until the person chooses otherwise. */
   readonly web?: Web | null;
-  /** AnswerOptions a message of a conversation that remembers this is answered. */
+  /** The options with which a message of a conversation with these settings is answered. */
   how(remembered: AnswerSettings): AnswerOptions;
   /** What of the files and libraries of a message is still there. */
   there(message: Message): Promise<Pick<Message, "files" | "libraries">>;
@@ -40,7 +40,7 @@ export interface Outgoing {
   readonly libraries: readonly LibraryName[];
   readonly parent: string | null;
   readonly model?: string;
-  /** AnswerOptions pictures of it are wanted. */
+  /** How images of it are wanted. */
   readonly draw?: ImageOptions;
   /** The questions that are to be looked into, where a report is asked for. */
   readonly research?: readonly string[];
@@ -144,7 +144,7 @@ export class Conversation {
     return this.#composer.chosen;
   }
 
-  /** AnswerOptions pictures are wanted of the next message; null where words are. */
+  /** How images are wanted of the next message; null where words are. */
   get drawing(): ImageOptions | null {
     return this.#composer.drawing;
   }
