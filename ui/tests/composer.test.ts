@@ -116,7 +116,7 @@ test("a file that is refused stays with the reason, and can be sent again or giv
   await settled();
   const [left] = sending.files;
   assert.deepEqual([left?.name, left?.problem, sending.going], ["a", "a is too large.", 0]);
-  sending.again(left?.id ?? "");
+  sending.retry(left?.id ?? "");
   await settled();
   assert.equal(sending.going, 1);
   sending.drop(left?.id ?? "");

@@ -44,7 +44,7 @@ function gate(): () => void {
 
 /** What is shown, word for word. */
 function shown(conversation: Conversation): string[] {
-  return conversation.path.map((message) => messageText(conversation.now(message)));
+  return conversation.path.map((message) => messageText(conversation.latest(message)));
 }
 
 async function said(conversation: Conversation, text: string, answer = `about ${text}`): Promise<void> {
@@ -81,8 +81,8 @@ test("files and libraries go along, wait with their message, outlive the page an
   const one = page();
   one.write("Why?");
   one.attach(FILE);
-  one.include(LIBRARY);
-  one.include({ ...LIBRARY, name: "handbook" });
+  one.setLibrary(LIBRARY);
+  one.setLibrary({ ...LIBRARY, name: "handbook" });
   const again = page();
   assert.deepEqual([again.files, again.libraries], [[FILE], [LIBRARY]]);
   assert.ok(await one.send());
@@ -133,7 +133,7 @@ test("a refused message goes back to the composer, whole, before what was writte
   const answer = gate();
   one.write("words");
   one.attach(FILE);
-  one.include(LIBRARY);
+  one.setLibrary(LIBRARY);
   one.choose("big");
   const sent = one.send();
   await until(() => server.turns.length === 1);
@@ -237,7 +237,7 @@ test("after a stop the line goes on waiting, until the person hastens one", asyn
   await until(() => !one.running);
   await pass(10_000);
   assert.deepEqual([one.paused, server.said], [true, ["1"]]);
-  await one.hasten(one.queue.items[1]?.id ?? "");
+  await one.sendNow(one.queue.items[1]?.id ?? "");
   await until(() => one.run !== null);
   assert.deepEqual(server.said, ["1", "3"]);
   server.end();
@@ -251,7 +251,7 @@ test("a waiting message that is hastened interrupts the answer", async () => {
   server.say("half an ans");
   one.write("Rather this");
   await one.send();
-  await one.hasten(one.queue.items[0]?.id ?? "");
+  await one.sendNow(one.queue.items[0]?.id ?? "");
   await until(() => server.said.length === 2);
   assert.deepEqual(server.stopped, ["run_1"]);
   assert.deepEqual(shown(one).slice(0, 3), ["1", "half an ans", "Rather this"]);
@@ -268,7 +268,7 @@ test("a running answer is handed to the other mode before anything else that wai
   await one.send();
   const answer = one.path[1];
   assert.ok(answer !== undefined);
-  await one.instead(answer, { mode: "think" });
+  await one.answerInstead(answer, { mode: "think" });
   await until(() => server.turns.length === 2);
   assert.deepEqual(server.stopped, ["run_1"]);
   assert.deepEqual(server.turns[1], { retry: one.path[0]?.id, mode: "think" });
@@ -301,7 +301,7 @@ test("whether the web is looked at is remembered with the conversation, and an a
   await one.remember({ web: "on" });
   await said(one, "What is new?");
   assert.deepEqual([server.turns[0]?.web, server.remembered.web], ["on", "on"]);
-  await one.instead(one.path[1] as Message, { web: "off" });
+  await one.answerInstead(one.path[1] as Message, { web: "off" });
   assert.deepEqual(server.turns[1], { retry: one.path[0]?.id, web: "off" });
   assert.equal(server.remembered.web, "on");
   const other = page(true);
@@ -330,7 +330,7 @@ test("a waiting message that is refused is held; reworded, it goes out", async (
   await until(() => one.held !== null);
   await pass(10_000);
   assert.deepEqual([one.error, server.turns.length, one.queue.items.length], ["It is too long.", 2, 1]);
-  one.reword(one.held ?? "", "good");
+  one.editQueued(one.held ?? "", "good");
   await until(() => server.said.length === 2);
   assert.deepEqual([server.said, one.held], [["1", "good"], null]);
 });
@@ -342,7 +342,7 @@ test("a waiting message is taken back into the composer", async () => {
   one.write("2");
   await one.send();
   one.write("and");
-  one.withdraw(one.queue.items[0]?.id ?? "");
+  one.takeBack(one.queue.items[0]?.id ?? "");
   assert.deepEqual([one.draft, one.queue.items.length], ["2\n\nand", 0]);
 });
 
@@ -429,13 +429,13 @@ test("a branch that is chosen elsewhere is withheld while a message is being edi
   const mine = one.leaf;
   server.messages.set("q", userMessage(ID, { id: "q", parent: null, text: "Elsewhere" }));
   server.leaf = "q";
-  one.rework(true);
+  one.markEditing(true);
   await one.load();
   assert.deepEqual([one.leaf, one.messages.has("q")], [mine, true]);
-  one.rework(false);
+  one.markEditing(false);
   await until(() => one.leaf === "q");
 
-  one.rework(true);
+  one.markEditing(true);
   server.messages.delete("q");
   server.leaf = mine;
   await one.load();
@@ -573,7 +573,7 @@ test("what is to be drawn waits in the draft, goes along, and is drawn again whe
   assert.ok(await one.edit(asked, "a green apple"));
   server.end();
   await until(() => !one.running);
-  assert.ok(await one.picture("a plum", { seed: 3 }));
+  assert.ok(await one.generateImage("a plum", { seed: 3 }));
   const drawn = server.turns.map((turn) => ("text" in turn ? [turn.text, turn.draw] : []));
   const by = one.messages.get(one.under.get(asked.id)?.[0]?.id ?? "")?.model;
   assert.deepEqual(drawn, [["an apple", { model: "flux", count: 2 }], ["a pear", {}], ["a green apple", { model: by, count: 2 }], ["a plum", { seed: 3 }]]);

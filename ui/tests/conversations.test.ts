@@ -180,15 +180,15 @@ test("what changes elsewhere is looked at together, also far down", async () => 
   await shown.older();
   asked = [];
   stored = stored.map((other) => (other.id === "c200" ? { ...other, title: "Renamed" } : other)).filter(({ id }) => id !== "c9");
-  shown.heard({ conversation: "c3", kind: "running" });
-  shown.heard({ conversation: "c9", kind: "removed" });
-  shown.heard({ conversation: "c200", kind: "changed" });
+  shown.apply({ conversation: "c3", kind: "running" });
+  shown.apply({ conversation: "c9", kind: "removed" });
+  shown.apply({ conversation: "c200", kind: "changed" });
   assert.deepEqual([...shown.running], ["c3"]);
   await until(() => shown.known("c200")?.title === "Renamed");
   await pass(1000);
   assert.equal(shown.known("c9"), undefined);
   assert.deepEqual(asked.map(({ path }) => path), ["/api/conversations", "/api/conversations/c200", "/api/tags"]);
-  shown.heard({ conversation: "c3", kind: "finished" });
+  shown.apply({ conversation: "c3", kind: "finished" });
   assert.equal(shown.running.size, 0);
 });
 

@@ -18,7 +18,7 @@ async function tab(copied = false): Promise<Drafts & Storage & Tabs> {
   vi.resetModules();
   if (!copied) sessionStorage.clear();
   const [drafts, storage, tabs] = await Promise.all([import("../src/state/drafts.ts"), import("../src/lib/storage.ts"), import("../src/lib/tabs.ts")]);
-  tabs.tab();
+  tabs.tabId();
   return { ...drafts, ...storage, ...tabs };
 }
 
@@ -26,13 +26,13 @@ const draft = (text: string) => ({ text, files: [], libraries: [] });
 
 async function inherited(tab: Drafts): Promise<string[]> {
   const taken: string[] = [];
-  await tab.inherit("conv", ({ text }) => taken.push(text));
+  await tab.adoptDrafts("conv", ({ text }) => taken.push(text));
   return taken;
 }
 
 test("two tabs write in one conversation, each its own", async () => {
   const [one, other] = [await tab(), await tab()];
-  await Promise.all([one.living(), other.living()]);
+  await Promise.all([one.openTabs(), other.openTabs()]);
   one.writeDraft("conv", { ...draft("mine"), model: "big" });
   other.writeDraft("conv", draft("yours"));
   assert.deepEqual(one.readDraft("conv"), { text: "mine", model: "big", files: [], libraries: [] });
@@ -48,9 +48,9 @@ test("what a closed tab left is taken over whole, by one", async () => {
   const file = { id: "f", name: "a.txt", size: 1, media: "text/plain" };
   closed.writeDraft("conv", { text: "left", files: [file], libraries: [] });
   const [one, other] = [await tab(), await tab()];
-  await Promise.all([one.living(), other.living()]);
+  await Promise.all([one.openTabs(), other.openTabs()]);
   const taken: unknown[] = [];
-  await Promise.all([one.inherit("conv", (left) => taken.push(left)), other.inherit("conv", (left) => taken.push(left))]);
+  await Promise.all([one.adoptDrafts("conv", (left) => taken.push(left)), other.adoptDrafts("conv", (left) => taken.push(left))]);
   assert.deepEqual(taken, [{ text: "left", files: [file], libraries: [] }]);
   assert.deepEqual(one.storedNames("eclair.draft."), []);
 });
@@ -58,28 +58,28 @@ test("what a closed tab left is taken over whole, by one", async () => {
 test("a tab that was made as a copy of another takes a name of its own", async () => {
   const one = await tab();
   const copy = await tab(true);
-  assert.equal(one.tab(), copy.tab());
-  await one.living();
-  const open = await copy.living();
-  assert.notEqual(one.tab(), copy.tab());
-  assert.ok(open.has(one.tab()) && open.has(copy.tab()));
+  assert.equal(one.tabId(), copy.tabId());
+  await one.openTabs();
+  const open = await copy.openTabs();
+  assert.notEqual(one.tabId(), copy.tabId());
+  assert.ok(open.has(one.tabId()) && open.has(copy.tabId()));
 });
 
 test("one tab acts at a time, and a name that is held is seen", async () => {
   const [one, other] = [await tab(), await tab()];
   const done: string[] = [];
   const act = (name: string, of: Tabs) =>
-    of.alone("line", async () => {
+    of.withLock("line", async () => {
       done.push(`${name} begins`);
       await new Promise((resolve) => setTimeout(resolve, 5));
       done.push(`${name} ends`);
     });
   await Promise.all([act("one", one), act("other", other)]);
   assert.deepEqual(done, ["one begins", "one ends", "other begins", "other ends"]);
-  const release = one.hold("message");
-  await vi.waitFor(async () => assert.ok(await other.isHeld("message")));
+  const release = one.holdLock("message");
+  await vi.waitFor(async () => assert.ok(await other.isLockHeld("message")));
   await release();
-  assert.equal(await other.isHeld("message"), false);
+  assert.equal(await other.isLockHeld("message"), false);
 });
 
 test("where nothing can be stored, the page remembers, and knows that it would be lost", async () => {
@@ -88,22 +88,22 @@ test("where nothing can be stored, the page remembers, and knows that it would b
     throw new DOMException("full", "QuotaExceededError");
   });
   one.writeDraft("conv", draft("long"));
-  assert.deepEqual([one.readDraft("conv").text, one.isKept("conv"), one.hasUnstoredText()], ["long", false, true]);
+  assert.deepEqual([one.readDraft("conv").text, one.isDraftPersistent("conv"), one.hasUnstoredText()], ["long", false, true]);
   assert.equal(one.storedNames("eclair.draft.").length, 1);
   vi.restoreAllMocks();
   one.writeDraft("conv", draft("longer"));
-  assert.deepEqual([one.readDraft("conv").text, one.isKept("conv"), one.hasUnstoredText()], ["longer", true, false]);
+  assert.deepEqual([one.readDraft("conv").text, one.isDraftPersistent("conv"), one.hasUnstoredText()], ["longer", true, false]);
 });
 
 test("what lies there broken is as good as nothing", async () => {
   const one = await tab();
-  localStorage.setItem(`eclair.draft.conv@${one.tab()}`, '{"text": ');
+  localStorage.setItem(`eclair.draft.conv@${one.tabId()}`, '{"text": ');
   assert.deepEqual(one.readDraft("conv"), draft(""));
 });
 
 test("a new chat keeps its name while something is written in it", async () => {
   const one = await tab();
-  assert.notEqual(one.newConversation(), one.newConversation());
-  one.writeDraft(one.NEW, { ...draft("words"), conversation: "conv_1" });
-  assert.equal(one.newConversation(), "conv_1");
+  assert.notEqual(one.newConversationId(), one.newConversationId());
+  one.writeDraft(one.NEW_CHAT, { ...draft("words"), conversation: "conv_1" });
+  assert.equal(one.newConversationId(), "conv_1");
 });

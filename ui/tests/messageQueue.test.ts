@@ -23,9 +23,9 @@ test("what came first goes first, unless the person wants another order", () => 
   queue.move("a", -1);
   queue.move("b", 1);
   assert.equal(line(queue), "acb");
-  queue.hasten("b");
+  queue.moveToFront("b");
   assert.equal(line(queue), "bac");
-  queue.hasten("b");
+  queue.moveToFront("b");
   queue.add(message("d"));
   assert.equal(line(queue), "bacd");
 });
@@ -46,8 +46,8 @@ test("two tabs that change it at the same time lose nothing and take nothing twi
   other.add(message("y"));
   one.refresh();
   assert.deepEqual([...line(one)].toSorted(), [..."abcxy"]);
-  assert.equal(one.take("a")?.text, "say a");
-  assert.equal(other.take("a"), undefined);
+  assert.equal(one.remove("a")?.text, "say a");
+  assert.equal(other.remove("a"), undefined);
   assert.equal(other.change("a", "too late"), false);
   assert.equal(line(other).includes("a"), false);
 });
@@ -61,7 +61,7 @@ test("with a full storage it waits in the page's memory, and says so", () => {
   assert.equal(queue.kept, false);
   assert.deepEqual(Object.keys(localStorage), []);
   full.mockRestore();
-  for (const id of "abc") assert.equal(queue.take(id)?.id, id);
+  for (const id of "abc") assert.equal(queue.remove(id)?.id, id);
   assert.equal(line(queue), "");
   queue.refresh();
   assert.equal(queue.kept, true);

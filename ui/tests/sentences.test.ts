@@ -12,15 +12,15 @@ test("sentences are told once, whole and in order, however the text arrives", ()
     let grown = "";
     for (const piece of pieces(text, random(seed))) {
       grown += piece;
-      told.push(sentences.take(grown, false));
+      told.push(sentences.next(grown, false));
     }
-    told.push(sentences.take(grown, true));
+    told.push(sentences.next(grown, true));
     assert.equal(told.filter((part) => part !== "").join(" "), expected, `seed ${seed}`);
   }
 });
 
 test("half a sentence is not told", () => {
   const sentences = new Sentences();
-  assert.equal(sentences.take("It was a quiet", false), "");
-  assert.equal(sentences.take("It was a quiet evening. The", false), "It was a quiet evening.");
+  assert.equal(sentences.next("It was a quiet", false), "");
+  assert.equal(sentences.next("It was a quiet evening. The", false), "It was a quiet evening.");
 });

@@ -2,14 +2,14 @@ import assert from "node:assert/strict";
 import { test } from "vitest";
 import { fileName, language } from "../src/lib/markdown/codeLanguages.ts";
 import { renderDocument } from "../src/lib/markdown/render.ts";
-import { colour, formula, grammars } from "../src/lib/markdown/typesetting.ts";
+import { grammars, highlightCode, renderFormula } from "../src/lib/markdown/typesetting.ts";
 
 test("coloured code is the same code", async () => {
   const codes = ['const x = `a${b + "&lt;"}`; // <é>', "<p class='x'>&amp;</p><script>let a = 1</script>", "", "\n\n", "def f(): return {1: 'two'}", "\u202e x"];
   for (const grammar of [...grammars, "plaintext"]) {
-    for (const code of codes) assert.equal((await colour(grammar, code)).map(([text]) => text).join(""), code, grammar);
+    for (const code of codes) assert.equal((await highlightCode(grammar, code)).map(([text]) => text).join(""), code, grammar);
   }
-  assert.deepEqual((await colour("python", "return 1"))[0], ["return", "word"]);
+  assert.deepEqual((await highlightCode("python", "return 1"))[0], ["return", "word"]);
 });
 
 test("every language that has a name has a grammar", () => {
@@ -29,13 +29,13 @@ test("code is saved under the name that it has, or that its language has", () =>
 });
 
 test("a formula is set without inline styles, and what is no formula says why", async () => {
-  const made = await formula("\\boxed{\\frac{a}{b}} \\text{\"style=\"}", true);
+  const made = await renderFormula("\\boxed{\\frac{a}{b}} \\text{\"style=\"}", true);
   assert.doesNotMatch(made, /\sstyle=/);
   assert.match(made, /data-style="/);
   assert.match(made, /<math/);
-  await assert.rejects(formula("\\frac{1", false), /KaTeX parse error/);
-  await assert.rejects(formula("\\def\\a{\\a\\a}\\a", false), /expansion/i);
-  assert.doesNotMatch(await formula("\\href{javascript:alert(1)}{x} \\htmlStyle{color:red}{y}", false), /<a |javascript:alert\(1\)"/);
+  await assert.rejects(renderFormula("\\frac{1", false), /KaTeX parse error/);
+  await assert.rejects(renderFormula("\\def\\a{\\a\\a}\\a", false), /expansion/i);
+  assert.doesNotMatch(await renderFormula("\\href{javascript:alert(1)}{x} \\htmlStyle{color:red}{y}", false), /<a |javascript:alert\(1\)"/);
 });
 
 test("dollars are money unless they hold a formula", () => {

@@ -6,7 +6,7 @@ import type { Change } from "./events.ts";
 
 export interface ChangeListener {
   open(signal: AbortSignal): Promise<Response>;
-  heard(change: Change): void;
+  onChange(change: Change): void;
   /** Told when the connection is lost and found. */
   connected(live: boolean): void;
 }
@@ -26,7 +26,7 @@ export async function listenForChanges(listening: ChangeListener, signal: AbortS
     try {
       for await (const frames of readFrames(open, signal)) {
         wait = FIRST_WAIT;
-        for (const { data } of frames) listening.heard(JSON.parse(data) as Change);
+        for (const { data } of frames) listening.onChange(JSON.parse(data) as Change);
       }
     } catch (error) {
       if (error instanceof ApiError && error.status === 401) return;

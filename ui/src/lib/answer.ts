@@ -8,7 +8,7 @@ import { isImageStep } from "./images.ts";
 import { describeError, isRoutingRemark } from "./errors.ts";
 import { isWebStep, totalMilliseconds, webAddress, webSummary } from "./web.ts";
 import type { Citation, Message, Mode, Part, Passage, Remark, Step } from "../api/events.ts";
-import { insert } from "./markdown/citations.ts";
+import { insertMarks } from "./markdown/citations.ts";
 
 export interface AnswerEnding {
   readonly text: string;
@@ -138,7 +138,7 @@ export function answerMarkdown(message: Message): string {
   const sources = firstCitations(message);
   const prefix = own.includes("[^") ? "s" : "";
   const put = ({ number: source }: { number: number | null }) => (source === null ? "" : `[^${prefix}${source}]`);
-  const text = message.parts.map((part, i) => (part.kind === "text" ? insert(part.text, message, i, put) : "")).join("");
+  const text = message.parts.map((part, i) => (part.kind === "text" ? insertMarks(part.text, message, i, put) : "")).join("");
   const notes = sources.flatMap(({ passage: wanted, quote, quote_start }) => {
     const passage = message.passages.find((one) => one.number === wanted);
     if (passage === undefined) return [];

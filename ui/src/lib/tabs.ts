@@ -9,13 +9,13 @@ let name: string | null = null;
 let claimed: Promise<void> | null = null;
 
 /** This tab's name. It is the same after a reload. */
-export function tab(): string {
+export function tabId(): string {
   name ??= readStored(TAB, "sessionStorage") ?? rename();
   return name;
 }
 
 /** The names of the tabs that are open, this one among them. */
-export async function living(): Promise<ReadonlySet<string>> {
+export async function openTabs(): Promise<ReadonlySet<string>> {
   claimed ??= claim();
   await claimed;
   const { held } = navigator.locks === undefined ? { held: [] } : await navigator.locks.query();
@@ -23,14 +23,14 @@ export async function living(): Promise<ReadonlySet<string>> {
 }
 
 /** Act while no other tab does so under this name. */
-export async function alone<T>(under: string, action: () => Promise<T>): Promise<T> {
+export async function withLock<T>(under: string, action: () => Promise<T>): Promise<T> {
   return navigator.locks === undefined ? action() : navigator.locks.request(under, action);
 }
 
 /** Hold this name until the tab is closed or what is returned is called; its promise says that the others know. */
-export function hold(under: string): () => Promise<void> {
+export function holdLock(under: string): () => Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>();
-  const held = alone(under, () => promise);
+  const held = withLock(under, () => promise);
   return () => {
     resolve();
     return held;
@@ -38,7 +38,7 @@ export function hold(under: string): () => Promise<void> {
 }
 
 /** Whether some tab holds this name. */
-export async function isHeld(under: string): Promise<boolean> {
+export async function isLockHeld(under: string): Promise<boolean> {
   const { held } = navigator.locks === undefined ? { held: [] } : await navigator.locks.query();
   return held?.some((lock) => lock.name === under) ?? false;
 }
@@ -47,7 +47,7 @@ export async function isHeld(under: string): Promise<boolean> {
 async function claim(): Promise<void> {
   if (navigator.locks === undefined) return;
   const free = await new Promise<boolean>((told) => {
-    void navigator.locks.request(`${TAB}.${tab()}`, { ifAvailable: true }, (lock) => {
+    void navigator.locks.request(`${TAB}.${tabId()}`, { ifAvailable: true }, (lock) => {
       told(lock !== null);
       return lock === null ? undefined : new Promise(() => {});
     });

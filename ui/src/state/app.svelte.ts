@@ -7,7 +7,7 @@ import type { Model, ModePicks } from "../api/models.ts";
 import { t } from "../lib/i18n/translate.ts";
 import { listenForChanges } from "../api/changes.ts";
 import { readStored, writeStored } from "../lib/storage.ts";
-import { newConversation } from "./drafts.ts";
+import { newConversationId } from "./drafts.ts";
 import { FileStatuses } from "./fileStatus.svelte.ts";
 import { ConversationActions } from "./conversationActions.svelte.ts";
 import { ImageModels } from "./imageModels.svelte.ts";
@@ -121,7 +121,7 @@ export class App {
   #planned: Research | null = null;
 
   start(): void {
-    this.api.client.onResponse = (response) => this.offline.heard(response);
+    this.api.client.onResponse = (response) => this.offline.note(response);
     this.offline.start();
     addEventListener("storage", () => this.current.queue.refresh());
     addEventListener("popstate", () => this.#route());
@@ -260,7 +260,7 @@ export class App {
   }
 
   #fresh(): Conversation {
-    return this.#conversation(newConversation(), false);
+    return this.#conversation(newConversationId(), false);
   }
 
   #conversation(id: string, kept: boolean): Conversation {
@@ -310,7 +310,7 @@ export class App {
   }
 
   /** Something changed on the server, by whose doing it may be. What we did ourselves is here already. */
-  #hear(change: Change): void {
+  #apply(change: Change): void {
     const { conversation, kind } = change;
     const { current } = this;
     if (kind === "models") {
@@ -319,13 +319,13 @@ export class App {
       return;
     }
     if (kind === "feeds") {
-      void this.feeds.heard();
+      void this.feeds.poll();
       return;
     }
     if (conversation === null) {
-      void this.feeds.heard();
-      void this.files.heard();
-      void this.libraries.heard();
+      void this.feeds.poll();
+      void this.files.refresh();
+      void this.libraries.refresh();
       if (kind === "files") return;
       void this.installedModels.refreshDownloads();
     }
@@ -334,8 +334,8 @@ export class App {
       void this.#compare();
       return;
     }
-    this.conversations.heard(change);
-    if (kind === "finished") void this.gallery?.heard();
+    this.conversations.apply(change);
+    if (kind === "finished") void this.gallery?.refresh();
     if (conversation === null) void this.#look();
     else if (conversation !== current.id) return;
     else if (kind === "removed") this.#vanish();
@@ -371,8 +371,8 @@ export class App {
     void this.preferences.refresh();
     this.#listening = new AbortController();
     const open = (signal: AbortSignal) => this.api.conversations.changes(signal);
-    const heard = (change: Change) => this.#hear(change);
-    void listenForChanges({ open, heard, connected: (live) => this.#connected(live) }, this.#listening.signal);
+    const onChange = (change: Change) => this.#apply(change);
+    void listenForChanges({ open, onChange, connected: (live) => this.#connected(live) }, this.#listening.signal);
   }
 
   #connected(live: boolean): void {

@@ -4,7 +4,7 @@ import type { Attachment, LibraryName, Message } from "../api/events.ts";
 import { newId } from "../lib/ids.ts";
 import type { ImageOptions } from "../api/conversations.ts";
 import { withoutEmpty } from "../lib/images.ts";
-import { type Draft, inherit, isKept, NEW, readDraft, type Sent, writeDraft } from "./drafts.ts";
+import { adoptDrafts, type Draft, isDraftPersistent, NEW_CHAT, readDraft, type SentDraft, writeDraft } from "./drafts.ts";
 import { MessageQueue } from "./messageQueue.svelte.ts";
 
 /** The content of a composer. */
@@ -28,19 +28,19 @@ export class ComposerDraft {
   readonly #queue: MessageQueue;
   /** Where the draft lies: all new chats share one place until they are kept. */
   #drawer: string;
-  #sent: Sent | undefined;
+  #sent: SentDraft | undefined;
   /** What was taken out of the composer and is on its way. */
   #sending: DraftContent | null = null;
 
   constructor(conversation: string, fresh: boolean, queue: MessageQueue) {
     this.#conversation = conversation;
     this.#queue = queue;
-    this.#drawer = fresh ? NEW : conversation;
+    this.#drawer = fresh ? NEW_CHAT : conversation;
     const draft = readDraft(this.#drawer);
     this.#sent = draft.sent;
     this.#put(draft);
-    this.safe = isKept(this.#drawer);
-    void inherit(this.#drawer, (left) => this.#inherit(left));
+    this.safe = isDraftPersistent(this.#drawer);
+    void adoptDrafts(this.#drawer, (left) => this.#inherit(left));
   }
 
   /** What is in the composer. */
@@ -68,7 +68,7 @@ export class ComposerDraft {
   }
 
   /** Have a library searched, or not. */
-  include({ id, name }: LibraryName, wanted: boolean): void {
+  setLibrary({ id, name }: LibraryName, wanted: boolean): void {
     const others = this.libraries.filter((library) => library.id !== id);
     this.libraries = wanted ? [...others, { id, name }] : others;
     this.#keep();
@@ -142,18 +142,18 @@ export class ComposerDraft {
   }
 
   /** A new chat becomes a kept one, with a place of its own for its drafts. */
-  settleIn(): void {
-    if (this.#drawer === NEW) writeDraft(NEW, NOTHING);
+  keep(): void {
+    if (this.#drawer === NEW_CHAT) writeDraft(NEW_CHAT, NOTHING);
     this.#drawer = this.#conversation;
   }
 
   /** What a closed tab left here is ours from now on. */
   #inherit(left: Draft): void {
-    if (this.#drawer !== NEW) this.#sent ??= left.sent;
+    if (this.#drawer !== NEW_CHAT) this.#sent ??= left.sent;
     this.restore(left);
     if (left.conversation === undefined || left.conversation === this.#conversation) return;
-    const line = new MessageQueue(left.conversation);
-    for (const { id } of line.items.toReversed()) this.restore(line.take(id) ?? NOTHING);
+    const queue = new MessageQueue(left.conversation);
+    for (const { id } of queue.items.toReversed()) this.restore(queue.remove(id) ?? NOTHING);
   }
 
   #put({ text, files, libraries, model, draw }: DraftContent): void {
@@ -168,10 +168,10 @@ export class ComposerDraft {
     const here = { ...this.now, text: this.draft };
     const draft = this.#sending === null ? here : joined(this.#sending, here);
     const filled = draft.text !== "" || draft.files.length + draft.libraries.length > 0 || this.#queue.items.length > 0;
-    const conversation = this.#drawer === NEW && filled ? { conversation: this.#conversation } : {};
+    const conversation = this.#drawer === NEW_CHAT && filled ? { conversation: this.#conversation } : {};
     const sent = this.#sent === undefined ? {} : { sent: this.#sent };
     writeDraft(this.#drawer, { ...draft, ...conversation, ...sent });
-    this.safe = isKept(this.#drawer);
+    this.safe = isDraftPersistent(this.#drawer);
   }
 }
 

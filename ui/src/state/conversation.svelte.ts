@@ -90,7 +90,7 @@ export class Conversation {
   /** The answer that was asked for last, and in which mode. */
   #asked = $state.raw<{ readonly answer: string; readonly mode: Mode | null } | null>(null);
   /** Messages that are open for editing; whether another branch was chosen elsewhere since. */
-  #reworking = 0;
+  #editors = 0;
   #withheld = false;
   #later: ReturnType<typeof setTimeout> | undefined;
 
@@ -172,7 +172,7 @@ export class Conversation {
       this.mode = tree.conversation.mode;
       this.web = tree.conversation.web;
       this.messages = new Map(tree.messages.map((message) => [message.id, message]));
-      if (this.#reworking === 0 || !this.messages.has(this.leaf ?? "")) this.leaf = tree.conversation.leaf;
+      if (this.#editors === 0 || !this.messages.has(this.leaf ?? "")) this.leaf = tree.conversation.leaf;
       else this.#withheld = this.leaf !== tree.conversation.leaf;
       this.loaded = true;
       if (!this.#follower.followed) this.connected = true;
@@ -199,7 +199,7 @@ export class Conversation {
   }
 
   /** The message as it stands now, the growing answer included. */
-  now(message: Message): Message {
+  latest(message: Message): Message {
     return this.live !== null && this.live.id === message.id ? this.live : message;
   }
 
@@ -224,8 +224,8 @@ export class Conversation {
   }
 
   /** Have a library searched for the next message, or not. */
-  include(library: LibraryName, wanted = true): void {
-    this.#composer.include(library, wanted);
+  setLibrary(library: LibraryName, wanted = true): void {
+    this.#composer.setLibrary(library, wanted);
   }
 
   /** Let this model answer the next message; null leaves it to what is chosen otherwise. */
@@ -271,14 +271,14 @@ export class Conversation {
   }
 
   /** Take a message out of the line, back into the composer. */
-  withdraw(id: string): void {
-    const item = this.queue.take(id);
+  takeBack(id: string): void {
+    const item = this.queue.remove(id);
     if (item !== undefined) this.#composer.restore(item);
     void this.#sender.advance();
   }
 
   /** Say a message of the line differently; null leaves it. If it has left the line, the words go to the composer. */
-  reword(id: string, text: string | null): void {
+  editQueued(id: string, text: string | null): void {
     if (text !== null) {
       this.#sender.release(id);
       if (!this.queue.change(id, text)) this.#composer.restore({ text, files: [], libraries: [] });
@@ -287,16 +287,16 @@ export class Conversation {
   }
 
   /** Send a message of the line now: an answer that runs is stopped for it. */
-  async hasten(id: string): Promise<void> {
-    this.#sender.hasten(id);
+  async sendNow(id: string): Promise<void> {
+    this.#sender.sendNow(id);
     if (this.running) await this.stop();
     else await this.#sender.advance();
   }
 
   /** A message is being said differently, or no more. Meanwhile another's branch does not take its place. */
-  rework(open: boolean): void {
-    this.#reworking += open ? 1 : -1;
-    if (this.#reworking > 0 || !this.#withheld) return;
+  markEditing(open: boolean): void {
+    this.#editors += open ? 1 : -1;
+    if (this.#editors > 0 || !this.#withheld) return;
     this.#withheld = false;
     if (!this.running) void this.load();
   }
@@ -312,7 +312,7 @@ export class Conversation {
   }
 
   /** Have pictures drawn of these words next, whatever is in the composer. */
-  async picture(text: string, draw: ImageOptions): Promise<boolean> {
+  async generateImage(text: string, draw: ImageOptions): Promise<boolean> {
     if (this.running || !(await this.#known())) return false;
     const written = { text, files: [], libraries: [], draw };
     return (await this.#say(outgoing(this.#composer.identify(written, this.leaf), written, this.leaf))) === "accepted";
@@ -333,7 +333,7 @@ export class Conversation {
   }
 
   /** Ask again otherwise. An answer at work is stopped for it, and stays as a version. */
-  async instead(answer: Message, how: AnswerOptions): Promise<void> {
+  async answerInstead(answer: Message, how: AnswerOptions): Promise<void> {
     if (answer.parent === null) return;
     const turn = { retry: answer.parent, ...how };
     if (this.run === null) return this.#ask(turn);
@@ -341,7 +341,7 @@ export class Conversation {
     await this.stop();
   }
 
-  async proceed(answer: Message): Promise<void> {
+  async resume(answer: Message): Promise<void> {
     await this.#ask({ continue: answer.id });
   }
 
@@ -464,7 +464,7 @@ export class Conversation {
     this.#asked = { answer: accepted.answer, mode: wanted.mode ?? null };
     this.messages = messages;
     this.leaf = accepted.answer;
-    if (!this.kept) this.#composer.settleIn();
+    if (!this.kept) this.#composer.keep();
     this.kept = true;
     this.outgoing = null;
     this.#follower.follow(accepted.run);

@@ -180,7 +180,7 @@ export class Conversations {
   }
 
   /** Something changed on the server, by whose doing it may be. What comes together is looked at together. */
-  heard({ conversation, kind }: Change): void {
+  apply({ conversation, kind }: Change): void {
     this.#heard.set(conversation, kind);
     if (conversation === null) this.running.clear();
     else if (kind === "running") this.running.add(conversation);

@@ -24,7 +24,7 @@ export class DeletedBatches {
   }
 
   /** It was brought back. */
-  take({ moment }: Deleted): void {
+  remove({ moment }: Deleted): void {
     this.#keep(stored().filter((other) => other.moment !== moment));
   }
 

@@ -4,12 +4,12 @@
 import type { Attachment, LibraryName } from "../api/events.ts";
 import { newId } from "../lib/ids.ts";
 import type { ImageOptions } from "../api/conversations.ts";
-import { alone, living, tab } from "../lib/tabs.ts";
+import { openTabs, tabId, withLock } from "../lib/tabs.ts";
 import { isPersistent, readStoredJson, storedNames, writeStored } from "../lib/storage.ts";
 
 const DRAFT = "eclair.draft.";
 /** What is typed before its conversation is kept lies under this name. */
-export const NEW = "new";
+export const NEW_CHAT = "new";
 
 export interface Draft {
   readonly text: string;
@@ -23,10 +23,10 @@ export interface Draft {
   /** The conversation that a new chat is going to be, so that it keeps its name across a reload. */
   readonly conversation?: string;
   /** The id that this was last sent under, and where; the same words there are the same message. */
-  readonly sent?: Sent;
+  readonly sent?: SentDraft;
 }
 
-export interface Sent {
+export interface SentDraft {
   readonly id: string;
   readonly text: string;
   readonly files: readonly string[];
@@ -39,36 +39,36 @@ const NONE: Draft = { text: "", files: [], libraries: [] };
 
 /** This tab's draft in a conversation, or in a new chat. */
 export function readDraft(conversation: string): Draft {
-  return readAt(`${conversation}@${tab()}`);
+  return readAt(`${conversation}@${tabId()}`);
 }
 
 export function writeDraft(conversation: string, draft: Draft): void {
-  keepAt(`${conversation}@${tab()}`, draft);
+  keepAt(`${conversation}@${tabId()}`, draft);
 }
 
 /** Give `take` the drafts that tabs which are closed by now have left here; what it took is then ours alone. */
-export async function inherit(conversation: string, take: (draft: Draft) => void): Promise<void> {
-  await alone(`eclair.drafts.${conversation}`, async () => {
-    const open = await living();
+export async function adoptDrafts(conversation: string, take: (draft: Draft) => void): Promise<void> {
+  await withLock(`eclair.drafts.${conversation}`, async () => {
+    const open = await openTabs();
     const prefix = `${DRAFT}${conversation}@`;
     for (const key of storedNames(prefix)) {
       const owner = key.slice(prefix.length);
-      if (owner === tab() || open.has(owner)) continue;
+      if (owner === tabId() || open.has(owner)) continue;
       const place = `${conversation}@${owner}`;
       take(readAt(place));
-      if (isKept(conversation)) keepAt(place, NONE);
+      if (isDraftPersistent(conversation)) keepAt(place, NONE);
     }
   });
 }
 
 /** Whether this tab's draft there outlives the page. */
-export function isKept(conversation: string): boolean {
-  return isPersistent(`${DRAFT}${conversation}@${tab()}`);
+export function isDraftPersistent(conversation: string): boolean {
+  return isPersistent(`${DRAFT}${conversation}@${tabId()}`);
 }
 
 /** The id of a new chat: that of the one which is being written, or one that is free. */
-export function newConversation(): string {
-  return readDraft(NEW).conversation ?? newId("conv");
+export function newConversationId(): string {
+  return readDraft(NEW_CHAT).conversation ?? newId("conv");
 }
 
 function readAt(place: string): Draft {

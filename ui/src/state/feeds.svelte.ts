@@ -27,12 +27,12 @@ export class Feeds {
   /** While it is shown, what is heard is looked at. */
   show(): () => void {
     this.#shown += 1;
-    void this.heard();
+    void this.poll();
     return () => (this.#shown -= 1);
   }
 
   /** Something has happened to feeds, by whose doing it may be. */
-  async heard(): Promise<void> {
+  async poll(): Promise<void> {
     if (this.#shown === 0) return;
     if (this.#looking) {
       this.#again = true;
@@ -63,7 +63,7 @@ export class Feeds {
     return taken;
   }
 
-  async takeIn(file: File): Promise<AddedFeeds> {
+  async importList(file: File): Promise<AddedFeeds> {
     const taken = await this.#api.feeds.import(file);
     await this.#look();
     return taken;

@@ -34,17 +34,17 @@ export class FileStatuses {
   }
 
   /** What was just said of a file. */
-  take(file: FileState): void {
+  set(file: FileState): void {
     this.known = new Map(this.known).set(file.id, file);
   }
 
   /** A file was erased. */
-  lose(id: string): void {
+  markDeleted(id: string): void {
     this.known = new Map(this.known).set(id, null);
   }
 
   /** Something has happened to files, by whose doing it may be: look at those that are not read yet. */
-  async heard(): Promise<void> {
+  async refresh(): Promise<void> {
     if (this.#looking) {
       this.#again = true;
       return;
@@ -67,10 +67,10 @@ export class FileStatuses {
 
   async #read(id: string): Promise<void> {
     try {
-      this.take(await this.#api.files.get(id));
+      this.set(await this.#api.files.get(id));
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
-      if (error.status === 404) this.lose(id);
+      if (error.status === 404) this.markDeleted(id);
     }
   }
 }

@@ -10,7 +10,7 @@ const PAGE = 40;
 const PATIENCE = 200;
 
 /** A picture that is being made here: its place in the queue, then how far it is. */
-export interface Making {
+export interface ImageInProgress {
   readonly before: number;
   readonly id: string | null;
   readonly done: number | null;
@@ -18,7 +18,7 @@ export interface Making {
   readonly preview: number | null;
 }
 
-const BEGUN: Making = { before: 0, id: null, done: null, of: null, preview: null };
+const BEGUN: ImageInProgress = { before: 0, id: null, done: null, of: null, preview: null };
 
 type Heard =
   | { readonly event: "waiting"; readonly data: { readonly before: number } }
@@ -35,7 +35,7 @@ export class Gallery {
   known = $state(false);
   failed = $state(false);
   /** What is being made here, and what it is to show. */
-  making = $state.raw<{ readonly prompt: string; readonly drawing: ImageOptions; readonly now: Making; readonly left: number } | null>(null);
+  making = $state.raw<{ readonly prompt: string; readonly drawing: ImageOptions; readonly now: ImageInProgress; readonly left: number } | null>(null);
   /** Why the last could not be made. */
   problem = $state("");
   readonly #calls: ImageCalls;
@@ -73,7 +73,7 @@ export class Gallery {
   }
 
   /** An answer has ended somewhere, which may have been of pictures. */
-  async heard(): Promise<void> {
+  async refresh(): Promise<void> {
     if (this.#shown === 0 || !this.known) return;
     const { words } = this;
     try {

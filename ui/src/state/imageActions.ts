@@ -11,7 +11,7 @@ export function switchDrawing({ current, imageModels: pictures }: App): void {
 
 /** Have a picture edited: in the conversation that it belongs to, or in a new one. */
 export function editPicture(app: App, picture: GeneratedImage): void {
-  const drawing = app.imageModels.edited(picture.id, picture.model);
+  const drawing = app.imageModels.editOptions(picture.id, picture.model);
   if (drawing === null) return;
   if (picture.conversation !== null) app.open(picture.conversation);
   else if (app.page !== "chat") app.begin();

@@ -12,7 +12,7 @@ const LAST = "eclair.draw";
 const REMEMBERED = 200;
 
 /** A picture that cannot be shown: it was deleted, or could not be had. */
-export type Missing = "gone" | "unread";
+export type MissingImage = "gone" | "unread";
 
 export class ImageModels {
   models = $state.raw<readonly ImageModel[]>([]);
@@ -51,15 +51,15 @@ export class ImageModels {
   }
 
   /** The model that draws this: the one that is named, if it can. */
-  of({ model }: ImageOptions, editing: boolean): ImageModel | null {
+  modelFor({ model }: ImageOptions, editing: boolean): ImageModel | null {
     const named = this.ready.find(({ id }) => id === model);
     return named ?? (editing ? this.editor() : null) ?? this.first;
   }
 
   /** The drawing as it is sent: where pictures are edited, by a model that can, and without what its model does not have. */
-  settled(drawing: ImageOptions, files: number): ImageOptions {
+  finalOptions(drawing: ImageOptions, files: number): ImageOptions {
     const editing = files + (drawing.sources ?? []).length > 0;
-    const model = this.of(drawing, editing);
+    const model = this.modelFor(drawing, editing);
     if (model === null) return drawing;
     const own = model === this.first || model.id === drawing.model;
     return own ? fitToModel(drawing, model, editing) : switchModel(drawing, this.first ?? undefined, model);
@@ -86,13 +86,13 @@ export class ImageModels {
   }
 
   /** Have a picture edited: by the model that made it, or by one that can. Null where none can. */
-  edited(id: string, made?: string): ImageOptions | null {
+  editOptions(id: string, made?: string): ImageOptions | null {
     const model = this.editor(made);
     return model === null ? null : { ...switchModel({}, undefined, model), sources: [id] };
   }
 
   /** What is known of a picture; asked for once. */
-  async picture(id: string, signal: AbortSignal): Promise<GeneratedImage> {
+  async image(id: string, signal: AbortSignal): Promise<GeneratedImage> {
     const known = this.#pictures.get(id);
     if (known !== undefined) return known;
     const found = await this.calls.get(id, signal);

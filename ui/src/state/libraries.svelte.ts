@@ -22,7 +22,7 @@ export class Libraries {
   }
 
   /** Something has happened to files or libraries, by whose doing it may be. */
-  async heard(): Promise<void> {
+  async refresh(): Promise<void> {
     if (this.#looking) {
       this.#again = true;
       return;

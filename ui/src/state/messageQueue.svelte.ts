@@ -63,13 +63,13 @@ export class MessageQueue {
   }
 
   /** Put it at the head of the line. */
-  hasten(id: string): void {
+  moveToFront(id: string): void {
     const [item, head] = [this.#find(id), this.items[0]];
     if (item !== undefined && head !== undefined && head.id !== id) this.#put({ ...item, order: head.order - 1 });
   }
 
   /** Take it out of the line; undefined when another tab was faster. */
-  take(id: string): QueuedMessage | undefined {
+  remove(id: string): QueuedMessage | undefined {
     this.refresh();
     const item = this.#find(id);
     if (this.#stored) writeStored(this.#prefix + id, null);

@@ -11,7 +11,7 @@ export class Offline {
   renewed = $state(false);
 
   /** What became of a call: its response, or null where there was none. */
-  heard(response: Response | null): void {
+  note(response: Response | null): void {
     this.away = response === null || response.headers.has("X-Eclair-Kept");
   }
 

@@ -2,7 +2,7 @@
 
 import type { Messages } from "../lib/messageTree.ts";
 import type { MessageQueue, QueuedMessage } from "./messageQueue.svelte.ts";
-import { alone, isHeld } from "../lib/tabs.ts";
+import { isLockHeld, withLock } from "../lib/tabs.ts";
 
 /** What became of a message: accepted, refused, or nobody knows. */
 export type SendOutcome = "accepted" | "refused" | "lost";
@@ -45,8 +45,8 @@ export class QueueSender {
   }
 
   /** Let this one go out first, whatever became of the answer before it. */
-  hasten(id: string): void {
-    this.#host.queue.hasten(id);
+  sendNow(id: string): void {
+    this.#host.queue.moveToFront(id);
     this.#urgent = id;
     this.held = null;
   }
@@ -67,7 +67,7 @@ export class QueueSender {
     try {
       do {
         this.#again = false;
-        await alone(`eclair.queue.${id}`, () => this.#sendNext());
+        await withLock(`eclair.queue.${id}`, () => this.#sendNext());
       } while (this.#again);
     } finally {
       this.#advancing = false;
@@ -81,11 +81,11 @@ export class QueueSender {
     const next = host.queue.items[0];
     if (next === undefined || host.running) return;
     if (host.messages.has(next.id)) {
-      host.queue.take(next.id);
+      host.queue.remove(next.id);
       this.#again = true;
       return;
     }
-    if (host.connected && this.#due(next) && !(await isHeld(messageLock(next.id)))) await this.#send(next);
+    if (host.connected && this.#due(next) && !(await isLockHeld(messageLock(next.id)))) await this.#send(next);
   }
 
   /** Whether its turn has come: the answer before it is complete, or the person wants it now. */
@@ -99,7 +99,7 @@ export class QueueSender {
     const fate = await this.#delivery.send(next);
     if (fate === "accepted") {
       if (this.#urgent === next.id) this.#urgent = null;
-      this.#host.queue.take(next.id);
+      this.#host.queue.remove(next.id);
     } else if (fate === "lost") this.#delivery.retryLater();
     else if (!this.#host.running) this.held = next.id;
   }

@@ -44,7 +44,7 @@ export class Uploads {
     this.#next();
   }
 
-  again(id: string): void {
+  retry(id: string): void {
     this.#change(id, { share: 0, problem: null });
     this.#waiting.push(id);
     this.#next();

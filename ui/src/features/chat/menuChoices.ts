@@ -26,7 +26,7 @@ export function retryChoices(
 }
 
 async function copyAs(message: Message, form: "plain" | "rich"): Promise<void> {
-  const { plain, rich } = await import("../../lib/markdown/plainText.ts");
+  const { plainText, richText } = await import("../../lib/markdown/plainText.ts");
   const text = answerMarkdown(message);
-  await (form === "plain" ? copyToClipboard(plain(text)) : copyToClipboard(plain(text), rich(text)));
+  await (form === "plain" ? copyToClipboard(plainText(text)) : copyToClipboard(plainText(text), richText(text)));
 }

@@ -75,7 +75,7 @@ export class Autocompletion {
     const { app, conversation } = this.#field.now();
     if (conversation.temporary) return [];
     const choose = async (library: Library) => {
-      conversation.include(library);
+      conversation.setLibrary(library);
       await this.#put("");
     };
     return app.libraries.all.map((library) => {

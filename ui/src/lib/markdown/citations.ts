@@ -25,11 +25,11 @@ interface Place extends Mark {
 
 /** What goes between the marks of a sentence and its text: as the page reads it. */
 export function withMarks(text: string, message: Message, index: number): string {
-  return insert(text, message, index, ({ key, number }) => `${SIGN}${key}.${number ?? ""}${SIGN}`);
+  return insertMarks(text, message, index, ({ key, number }) => `${SIGN}${key}.${number ?? ""}${SIGN}`);
 }
 
 /** The text of part `index` with `put` of each mark in its place. */
-export function insert(text: string, message: Message, index: number, put: (mark: Mark) => string): string {
+export function insertMarks(text: string, message: Message, index: number, put: (mark: Mark) => string): string {
   const places = placesIn(text, message, index);
   if (places.length === 0) return text.replaceAll(SIGN, "");
   let said = "";

@@ -4,7 +4,7 @@
 import mermaid, { type MermaidConfig } from "mermaid";
 
 /** Colours as `#rrggbb` by what they are for, and the text's font and size. */
-export interface Look {
+export interface DiagramTheme {
   readonly dark: boolean;
   readonly paper: string;
   readonly raised: string;
@@ -20,9 +20,9 @@ export interface Look {
 }
 
 /** A picture and what its author calls it, or why there is none. */
-export type Drawing = { readonly svg: string; readonly title: string } | { readonly fault: string };
+export type DrawnDiagram = { readonly svg: string; readonly title: string } | { readonly fault: string };
 
-export type Draw = (text: string, look: Look) => Promise<Drawing>;
+export type DrawDiagram = (text: string, look: DiagramTheme) => Promise<DrawnDiagram>;
 
 /** What a diagram's own text may not set: it is drawn as everything else on the page. */
 const OURS = ["theme", "themeVariables", "themeCSS", "darkMode", "fontFamily", "altFontFamily", "fontSize", "htmlLabels", "look", "dompurifyConfig"];
@@ -33,13 +33,13 @@ let last: Promise<unknown> = Promise.resolve();
 let count = 0;
 
 /** One after another, since the library has one look at a time. */
-export const draw: Draw = (text, look) => {
+export const draw: DrawDiagram = (text, look) => {
   const drawn = last.then(() => drawOne(text, look));
   last = drawn;
   return drawn;
 };
 
-async function drawOne(text: string, look: Look): Promise<Drawing> {
+async function drawOne(text: string, look: DiagramTheme): Promise<DrawnDiagram> {
   try {
     // A mind map sets its root askew unless its labels are HTML; everywhere else text can be read by more programs.
     mermaid.initialize({ ...dress(look), htmlLabels: /^\s*mindmap\b/m.test(text) });
@@ -52,7 +52,7 @@ async function drawOne(text: string, look: Look): Promise<Drawing> {
   }
 }
 
-function dress(look: Look): MermaidConfig {
+function dress(look: DiagramTheme): MermaidConfig {
   const { dark, paper, raised, low, ink, soft, line, note, tones, font, size } = look;
   const themeVariables = {
     darkMode: dark, background: paper, fontFamily: font, fontSize: size, textColor: ink, titleColor: ink, lineColor: soft,
@@ -79,7 +79,7 @@ function scale(name: string, from: number, count: number, values: readonly strin
 }
 
 /** The picture as a document of its own, as large as it is, which names nothing outside itself. */
-function finish(svg: string, { ink, paper }: Look): Drawing {
+function finish(svg: string, { ink, paper }: DiagramTheme): DrawnDiagram {
   const root = new DOMParser().parseFromString(svg, "text/html").querySelector("svg");
   if (root === null) return { fault: "" };
   const { width, height } = root.viewBox.baseVal;

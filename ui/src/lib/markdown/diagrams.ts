@@ -3,7 +3,7 @@
 // again when the page is dressed otherwise.
 
 import "./diagrams.css";
-import type { Draw, Drawing, Look } from "./diagramFrame.ts";
+import type { DiagramTheme, DrawDiagram, DrawnDiagram } from "./diagramFrame.ts";
 import { t } from "../i18n/translate.ts";
 
 const LONGEST = 50_000;
@@ -11,10 +11,10 @@ const LONGEST = 50_000;
 const KEPT = 100;
 const AS_SVG = "data:image/svg+xml;charset=utf-8,";
 
-const drawings = new Map<string, Promise<Drawing>>();
+const drawings = new Map<string, Promise<DrawnDiagram>>();
 /** What each block was last drawn from. */
 const shown = new WeakMap<Element, string>();
-let frame: Promise<Draw | null> | undefined;
+let frame: Promise<DrawDiagram | null> | undefined;
 
 /** Draws what the block says, unless that is what it shows. */
 export async function drawBlock(block: HTMLElement): Promise<void> {
@@ -30,14 +30,14 @@ export async function drawBlock(block: HTMLElement): Promise<void> {
   else show(block, drawing);
 }
 
-async function drawn(key: string, text: string, look: Look): Promise<Drawing> {
+async function drawn(key: string, text: string, look: DiagramTheme): Promise<DrawnDiagram> {
   if (drawings.size > KEPT) drawings.clear();
   const known = drawings.get(key) ?? ask(text, look);
   drawings.set(key, known);
   return known;
 }
 
-async function ask(text: string, look: Look): Promise<Drawing> {
+async function ask(text: string, look: DiagramTheme): Promise<DrawnDiagram> {
   frame ??= open();
   const draw = await frame;
   if (draw !== null) return draw(text, look);
@@ -47,7 +47,7 @@ async function ask(text: string, look: Look): Promise<Drawing> {
 }
 
 /** The frame's hand, or null where it could not be fetched. */
-function open(): Promise<Draw | null> {
+function open(): Promise<DrawDiagram | null> {
   const made = document.createElement("iframe");
   made.title = t("diagram");
   made.className = "drawing-board";
@@ -57,14 +57,14 @@ function open(): Promise<Draw | null> {
   document.body.append(made);
   return new Promise((resolve) => {
     made.onload = () => {
-      const window = made.contentDocument?.defaultView as { readonly draw?: Draw } | null | undefined;
+      const window = made.contentDocument?.defaultView as { readonly draw?: DrawDiagram } | null | undefined;
       if (window?.draw === undefined) made.remove();
       resolve(window?.draw ?? null);
     };
   });
 }
 
-function show(block: HTMLElement, { svg, title }: Extract<Drawing, { svg: string }>): void {
+function show(block: HTMLElement, { svg, title }: Extract<DrawnDiagram, { svg: string }>): void {
   told(block)?.remove();
   const name = title === "" ? t("diagram") : `${t("diagram")}: ${title}`;
   const src = AS_SVG + encodeURIComponent(svg);
@@ -116,7 +116,7 @@ function tool(does: string, label: string): HTMLButtonElement {
 }
 
 /** What the tokens are at the moment. */
-function now(): Look {
+function now(): DiagramTheme {
   const probe = document.createElement("span");
   document.body.append(probe);
   const colour = (token: string) => {

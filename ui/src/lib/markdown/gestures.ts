@@ -6,7 +6,7 @@ import { fileName } from "./codeLanguages.ts";
 
 const SHORTLY = 1500;
 
-export interface Gestures {
+export interface ContentActions {
   /** Show a picture in full. */
   enlarge(picture: HTMLImageElement): void;
   /** Show the source or the doubt with this key. */
@@ -14,7 +14,7 @@ export interface Gestures {
 }
 
 /** Does what the button or the link to a heading says that was clicked. */
-export async function act(root: HTMLElement, event: MouseEvent, { enlarge, source }: Gestures): Promise<void> {
+export async function handleClick(root: HTMLElement, event: MouseEvent, { enlarge, source }: ContentActions): Promise<void> {
   if (!(event.target instanceof Element)) return;
   const link = event.target.closest<HTMLAnchorElement>('a[href^="#"]');
   if (link !== null) {

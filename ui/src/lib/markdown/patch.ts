@@ -5,7 +5,7 @@
 import { sanitize } from "./sanitize.ts";
 import { controls, name } from "./escape.ts";
 import type { Run } from "./typesetting.ts";
-import { colour, formula, Unset } from "./typesetter.ts";
+import { highlightCode, renderFormula, TypesettingFailed } from "./typesetter.ts";
 
 const LONGEST_CODE = 200_000;
 /** Growing code is coloured again when it is so much longer, or has not grown for a while. */
@@ -123,14 +123,14 @@ async function setFormula(element: HTMLElement): Promise<void> {
   const key = formulaKey(element);
   const { tex = "" } = element.dataset;
   if (formulas.size > FORMULAS) formulas.clear();
-  const made = formulas.get(key) ?? formula(tex, element.classList.contains("display"));
+  const made = formulas.get(key) ?? renderFormula(tex, element.classList.contains("display"));
   formulas.set(key, made);
   try {
     const [html] = await Promise.all([made, import("./formulas.ts")]);
     formulas.set(key, html);
     await inTurn(() => showFormula(element, html));
   } catch (error) {
-    if (!(error instanceof Unset)) throw error;
+    if (!(error instanceof TypesettingFailed)) throw error;
     formulas.delete(key);
     element.classList.add("wrong");
     element.title = error.message;
@@ -189,12 +189,12 @@ async function setCode(code: HTMLElement): Promise<void> {
   colouring.busy = true;
   colouring.length = text.length;
   try {
-    const runs = await colour(code.dataset["grammar"] ?? "", text);
+    const runs = await highlightCode(code.dataset["grammar"] ?? "", text);
     await inTurn(() => {
       if (code.textContent.startsWith(text)) paint(code, runs, text.length);
     });
   } catch (error) {
-    if (!(error instanceof Unset)) throw error;
+    if (!(error instanceof TypesettingFailed)) throw error;
     return;
   } finally {
     colouring.busy = false;

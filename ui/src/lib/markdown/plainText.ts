@@ -12,7 +12,7 @@ function bare(text: string): DocumentFragment {
   return fragment;
 }
 
-export function rich(text: string): string {
+export function richText(text: string): string {
   const fragment = bare(text);
   for (const element of fragment.querySelectorAll("*")) {
     for (const { name } of [...element.attributes]) if (!/^(?:href|src|alt|start|align|checked|type|disabled)$/.test(name)) element.removeAttribute(name);
@@ -22,7 +22,7 @@ export function rich(text: string): string {
   return holder.innerHTML;
 }
 
-export function plain(text: string): string {
+export function plainText(text: string): string {
   return lines(bare(text))
     .replace(/[ \t]+\n/g, "\n")
     .replace(/\n{3,}/g, "\n\n")

@@ -7,7 +7,7 @@ export class Sentences {
   #told = 0;
 
   /** The sentences that have been completed since the last call; with `done`, the rest as well. */
-  take(text: string, done: boolean): string {
+  next(text: string, done: boolean): string {
     if (text.length < this.#told) this.#told = 0;
     const fresh = text.slice(this.#told);
     let length = 0;

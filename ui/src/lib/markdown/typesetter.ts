@@ -9,17 +9,17 @@ export type Job = { readonly id: number } & (
 export type Reply = { readonly id: number; readonly made: readonly Run[] | string } | { readonly id: number; readonly fault: string };
 
 /** It could not be done; the text stays as it is. */
-export class Unset extends Error {}
+export class TypesettingFailed extends Error {}
 
 const waiting = new Map<number, (reply: Reply) => void>();
 let worker: Worker | undefined;
 let last = 0;
 
-export function colour(grammar: string, text: string): Promise<readonly Run[]> {
+export function highlightCode(grammar: string, text: string): Promise<readonly Run[]> {
   return ask({ id: ++last, kind: "code", grammar, text });
 }
 
-export function formula(tex: string, display: boolean): Promise<string> {
+export function renderFormula(tex: string, display: boolean): Promise<string> {
   return ask({ id: ++last, kind: "formula", tex, display });
 }
 
@@ -28,7 +28,7 @@ function ask<T>(job: Job): Promise<T> {
   worker.postMessage(job);
   return new Promise((resolve, reject) => {
     waiting.set(job.id, (reply) => {
-      if ("fault" in reply) reject(new Unset(reply.fault));
+      if ("fault" in reply) reject(new TypesettingFailed(reply.fault));
       else resolve(reply.made as T);
     });
   });

@@ -71,7 +71,7 @@ const WITHIN: Readonly<Record<string, readonly string[]>> = { xml: ["javascript"
 export const grammars: ReadonlySet<string> = new Set(Object.keys(GRAMMARS));
 
 /** `code` cut into runs, which joined are `code` again. */
-export async function colour(grammar: string, code: string): Promise<Run[]> {
+export async function highlightCode(grammar: string, code: string): Promise<Run[]> {
   const load = GRAMMARS[grammar];
   if (load === undefined) return [[code, ""]];
   const { default: highlighter } = await import("highlight.js/lib/core");
@@ -106,7 +106,7 @@ const ENTITIES: Readonly<Record<string, string>> = { amp: "&", lt: "<", gt: ">",
  * The formula as HTML with MathML beside it. Its styles stand in `data-style`, for a page that takes none inline.
  * Throws what a person can read for TeX that is none.
  */
-export async function formula(tex: string, display: boolean): Promise<string> {
+export async function renderFormula(tex: string, display: boolean): Promise<string> {
   const { default: katex } = await import("katex");
   const options = { displayMode: display, strict: "ignore", trust: false, maxSize: 20, maxExpand: 500 } as const;
   return katex.renderToString(tex, options).replaceAll(' style="', ' data-style="');

@@ -1,6 +1,6 @@
 // The worker's end of typeset.ts.
 
-import { colour, formula } from "./typesetting.ts";
+import { highlightCode, renderFormula } from "./typesetting.ts";
 import type { Job, Reply } from "./typesetter.ts";
 
 addEventListener("message", async ({ data }: MessageEvent<Job>) => {
@@ -9,8 +9,8 @@ addEventListener("message", async ({ data }: MessageEvent<Job>) => {
 
 async function reply(job: Job): Promise<Reply> {
   try {
-    if (job.kind === "code") return { id: job.id, made: await colour(job.grammar, job.text) };
-    return { id: job.id, made: await formula(job.tex, job.display) };
+    if (job.kind === "code") return { id: job.id, made: await highlightCode(job.grammar, job.text) };
+    return { id: job.id, made: await renderFormula(job.tex, job.display) };
   } catch (error) {
     return { id: job.id, fault: error instanceof Error ? error.message : String(error) };
   }
