@@ -46,7 +46,7 @@ def test_a_row_for_each_call_and_for_each_that_was_refused(ledger: Page, beyond:
     host = beyond.question("plain").pages[0].split("/")[2].split(":")[0]
     search(ledger, host)
     expect(rows(ledger).first).to_contain_text(host)
-    expect(rows(ledger).filter(has_text="Page").first).to_contain_text("Passed 200")
+    expect(rows(ledger).filter(has_text="Page").first).to_contain_text("Allowed 200")
     search(ledger, CLOSED)
     expect(rows(ledger).first).to_contain_text("Blocked")
     expect(rows(ledger).first).to_contain_text("/robots.txt")

@@ -115,7 +115,7 @@ def test_keys_are_changed_refused_and_reset(opening: Opening, mortal: Served) ->
     page.keyboard.press("Control+k")
     expect(page.get_by_role("alert")).to_have_text("Ctrl+K is already used for “Command palette”. Choose other keys.")
     page.keyboard.press("Control+v")
-    expect(page.get_by_role("alert")).to_contain_text("Ctrl+V belongs to the browser")
+    expect(page.get_by_role("alert")).to_contain_text("Ctrl+V is used by the browser")
     page.keyboard.press("Alt+n")
     page.get_by_role("button", name="Alt+N: change the keys for “New chat”").click()
     page.keyboard.press("Escape")
