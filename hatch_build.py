@@ -89,7 +89,9 @@ def types(root: Path) -> None:
 
 def keys(root: Path) -> str:
     """The TypeScript of the page's texts: which there are in en.json, and which placeholders they have."""
-    texts: dict[str, str | dict[str, str]] = json.loads((root / "ui" / "src" / "lib" / "i18n" / "en.json").read_text("utf-8"))
+    texts: dict[str, str | dict[str, str]] = json.loads(
+        (root / "ui" / "src" / "lib" / "i18n" / "en.json").read_text("utf-8")
+    )
     lines = ["// Generated from en.json by `make generate`; do not edit.", "", "export interface Placeholders {"]
     for key, text in texts.items():
         forms = [text] if isinstance(text, str) else list(text.values())

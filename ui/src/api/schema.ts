@@ -3336,7 +3336,7 @@ export interface components {
             readonly pages_read: number;
             readonly chunks: number;
             readonly embedded: number;
-            readonly fault: components["schemas"]["eclair__messages__Fault"] | null;
+            readonly fault: components["schemas"]["eclair__schema__messages__Fault"] | null;
             readonly remarks: readonly string[];
         };
         /** @description What is to be another; what is left out stays. */
@@ -3457,7 +3457,7 @@ export interface components {
             readonly model: string | null;
             readonly finish_reason: ("stop" | "length" | "tool_calls" | "content_filter") | null;
             readonly usage: components["schemas"]["Usage"] | null;
-            readonly fault: components["schemas"]["eclair__messages__Fault"] | null;
+            readonly fault: components["schemas"]["eclair__schema__messages__Fault"] | null;
             /** @default [] */
             readonly remarks: readonly components["schemas"]["Remark"][];
             /** @default [] */
@@ -3706,8 +3706,6 @@ export interface components {
             readonly jurisdiction: string | null;
             /** @default false */
             readonly drawn: boolean;
-            /** @default false */
-            readonly small: boolean;
             /** @default [] */
             readonly languages: readonly string[];
             /**
@@ -3911,7 +3909,7 @@ export interface components {
             readonly total: number;
             readonly rate: number | null;
             readonly left: number | null;
-            readonly error: components["schemas"]["eclair__server__api__pulls__Fault"] | null;
+            readonly error: components["schemas"]["eclair__server__api__downloads__Fault"] | null;
         };
         /**
          * @description What a layout answers: nats a token of a text whose wording it is told (less is better), and of how many
@@ -4275,11 +4273,11 @@ export interface components {
             readonly strength?: number | null;
         };
         /** @description Why an answer failed: a code for programs, a sentence for people. */
-        readonly eclair__messages__Fault: {
+        readonly eclair__schema__messages__Fault: {
             readonly code: string;
             readonly message: string;
         };
-        readonly eclair__server__api__pulls__Fault: {
+        readonly eclair__server__api__downloads__Fault: {
             readonly code: string;
             readonly message: string;
         };
