@@ -11,12 +11,12 @@ export interface ChangeListener {
   connected(live: boolean): void;
 }
 
-const FIRST_WAIT = 250;
-const LONGEST_WAIT = 4000;
+const FIRST_RETRY_DELAY_MS = 250;
+const MAX_RETRY_DELAY_MS = 4000;
 
 /** Listens until `signal` aborts, or the key is refused. */
 export async function listenForChanges(listening: ChangeListener, signal: AbortSignal): Promise<void> {
-  let wait = FIRST_WAIT;
+  let wait = FIRST_RETRY_DELAY_MS;
   const open = async (cut: AbortSignal) => {
     const response = await listening.open(cut);
     listening.connected(true);
@@ -25,7 +25,7 @@ export async function listenForChanges(listening: ChangeListener, signal: AbortS
   while (!signal.aborted) {
     try {
       for await (const frames of readFrames(open, signal)) {
-        wait = FIRST_WAIT;
+        wait = FIRST_RETRY_DELAY_MS;
         for (const { data } of frames) listening.onChange(JSON.parse(data) as Change);
       }
     } catch (error) {
@@ -35,6 +35,6 @@ export async function listenForChanges(listening: ChangeListener, signal: AbortS
     if (signal.aborted) return;
     listening.connected(false);
     await waitOrOnline(wait, signal);
-    wait = Math.min(wait * 2, LONGEST_WAIT);
+    wait = Math.min(wait * 2, MAX_RETRY_DELAY_MS);
   }
 }

@@ -3,13 +3,13 @@
 import { type Frame, Parser } from "./sse.ts";
 
 /** Milliseconds after which a connection on which nothing came, not even a comment, is dead. */
-export const SILENCE = 40_000;
+export const SILENCE_TIMEOUT_MS = 40_000;
 
 /** The frames of the stream that `open` opens, those that came together in one list, until it ends, dies or `signal` aborts. */
 export async function* readFrames(
   open: (signal: AbortSignal) => Promise<Response>,
   signal: AbortSignal,
-  silence = SILENCE,
+  silence = SILENCE_TIMEOUT_MS,
 ): AsyncGenerator<Frame[]> {
   const cut = new AbortController();
   const abort = () => cut.abort();

@@ -29,8 +29,8 @@ export class StreamRefused extends Error {
   }
 }
 
-const FIRST_WAIT = 200;
-const LONGEST_WAIT = 4000;
+const FIRST_RETRY_DELAY_MS = 200;
+const MAX_RETRY_DELAY_MS = 4000;
 
 /**
  * The run's events from number `after + 1` to its last. Ends with the last event or when `signal` aborts.
@@ -41,7 +41,7 @@ const LONGEST_WAIT = 4000;
 export async function* followRun(following: RunConnection, signal: AbortSignal, after = 0): AsyncGenerator<Batch> {
   const sleep = following.sleep ?? waitOrOnline;
   let seen = after;
-  let wait = FIRST_WAIT;
+  let wait = FIRST_RETRY_DELAY_MS;
   let anew = false;
   while (!signal.aborted) {
     const resumed = seen > 0;
@@ -58,7 +58,7 @@ export async function* followRun(following: RunConnection, signal: AbortSignal, 
         if (reset || events.length > 0) {
           came = true;
           anew = false;
-          wait = FIRST_WAIT;
+          wait = FIRST_RETRY_DELAY_MS;
           yield { reset, events };
         }
         if (taken.gap) break;
@@ -75,7 +75,7 @@ export async function* followRun(following: RunConnection, signal: AbortSignal, 
     }
     following.connected?.(false);
     await sleep(wait, signal);
-    wait = Math.min(wait * 2, LONGEST_WAIT);
+    wait = Math.min(wait * 2, MAX_RETRY_DELAY_MS);
   }
 }
 

@@ -29,10 +29,10 @@ import { Preferences } from "./preferences.svelte.ts";
 import type { Source } from "./source.ts";
 import { explain } from "../lib/errors.ts";
 
-const KEY = "eclair.key";
-const TEMPORARY = "/temporary";
+const STORED_KEY = "eclair.key";
+const TEMPORARY_PATH = "/temporary";
 /** A connection that is lost for a moment only is not spoken of. */
-const MOMENT = 1500;
+const RECONNECT_GRACE_MS = 1500;
 
 type Page = "chat" | "settings" | "pictures";
 
@@ -46,7 +46,7 @@ export type Dialog =
   | { readonly kind: "license"; readonly name: string; readonly text: string };
 
 export class App {
-  readonly api = new Api({ key: readStored(KEY, "sessionStorage"), askKey: (wrong) => this.#askKey(wrong), explain });
+  readonly api = new Api({ key: readStored(STORED_KEY, "sessionStorage"), askKey: (wrong) => this.#askKey(wrong), explain });
   readonly offline = new Offline();
   readonly conversations = new Conversations(this.api, () => this.#entitle());
   readonly notices = new Notices();
@@ -157,7 +157,7 @@ export class App {
   beginTemporary(): void {
     this.drawer = false;
     this.page = "chat";
-    if (location.pathname !== TEMPORARY) history.pushState(null, "", TEMPORARY);
+    if (location.pathname !== TEMPORARY_PATH) history.pushState(null, "", TEMPORARY_PATH);
     this.#enterTemporary(true);
   }
 
@@ -377,7 +377,7 @@ export class App {
 
   #connected(live: boolean): void {
     if (!live) {
-      this.#lost ??= setTimeout(() => (this.connected = false), MOMENT);
+      this.#lost ??= setTimeout(() => (this.connected = false), RECONNECT_GRACE_MS);
       return;
     }
     clearTimeout(this.#lost);
@@ -401,7 +401,7 @@ export class App {
       return;
     }
     const id = /^\/c\/([\w-]+)$/.exec(location.pathname)?.[1];
-    if (location.pathname === TEMPORARY) this.#enterTemporary(false);
+    if (location.pathname === TEMPORARY_PATH) this.#enterTemporary(false);
     else if (id === undefined) this.begin(false);
     else this.#enter(id, location.hash.slice(1) || null);
   }
@@ -441,7 +441,7 @@ export class App {
       const answer = (key: string | null) => {
         this.asking = null;
         this.#asked = null;
-        if (key !== null) writeStored(KEY, key, "sessionStorage");
+        if (key !== null) writeStored(STORED_KEY, key, "sessionStorage");
         resolve(key);
         if (key !== null) this.#glance();
       };

@@ -15,8 +15,8 @@ import type { Attachment, LibraryName, Message, Mode, Web } from "../api/events.
 import { fold } from "../api/fold.ts";
 import { newId } from "../lib/ids.ts";
 
-const RETRIES = [400, 1200];
-const LATER = 4000;
+const RETRY_DELAYS_MS = [400, 1200];
+const RELOAD_DELAY_MS = 4000;
 
 export interface ConversationContext {
   readonly api: ConversationBackend;
@@ -386,7 +386,7 @@ export class Conversation {
 
   #loadLater(): void {
     clearTimeout(this.#later);
-    this.#later = setTimeout(() => void this.load(), LATER);
+    this.#later = setTimeout(() => void this.load(), RELOAD_DELAY_MS);
   }
 
   /** Whether it is known what is there, so that a message finds its place. */
@@ -474,7 +474,7 @@ export class Conversation {
 
   /** Try again, with the same ids, while it is only the connection that fails. */
   async #patiently(action: () => Promise<void>): Promise<void> {
-    for (const wait of RETRIES) {
+    for (const wait of RETRY_DELAYS_MS) {
       try {
         return await action();
       } catch (error) {

@@ -7,14 +7,14 @@ import type { ConversationChanges, Deleted, TagCount } from "../api/conversation
 import { locale, t } from "../lib/i18n/translate.ts";
 import type { Change, Conversation, Hit } from "../api/events.ts";
 
-const PAGE = 50;
-const LARGEST_PAGE = 200;
+const PAGE_SIZE = 50;
+const MAX_PAGE_SIZE = 200;
 /** So many are read anew when everything may have changed; older ones are read again on the way down. */
-const MOST_REREAD = 1000;
-const PATIENCE = 150;
+const MAX_REREAD = 1000;
+const SEARCH_DELAY_MS = 150;
 const TOGETHER = 50;
-const HITS = 20;
-const MOST_HITS = 100;
+const HITS_PER_PAGE = 20;
+const MAX_HITS = 100;
 
 export interface Section {
   readonly name: string;
@@ -74,14 +74,14 @@ export class Conversations {
   async refresh(everything = false): Promise<void> {
     const { filter } = this;
     const changes = this.#changes;
-    const wanted = everything ? Math.min(this.all.length, MOST_REREAD) : 0;
+    const wanted = everything ? Math.min(this.all.length, MAX_REREAD) : 0;
     try {
-      const limit = Math.min(Math.max(wanted, PAGE), LARGEST_PAGE);
+      const limit = Math.min(Math.max(wanted, PAGE_SIZE), MAX_PAGE_SIZE);
       const first = await this.#api.conversations.list({ ...filter, limit });
       const read = [...first.conversations];
       let { next } = first;
       while (next !== null && read.length < wanted) {
-        const page = await this.#api.conversations.list({ ...filter, before: next, limit: LARGEST_PAGE });
+        const page = await this.#api.conversations.list({ ...filter, before: next, limit: MAX_PAGE_SIZE });
         read.push(...page.conversations);
         next = page.next;
       }
@@ -103,7 +103,7 @@ export class Conversations {
     this.#fetching = true;
     this.failed = false;
     try {
-      const page = await this.#api.conversations.list({ ...filter, before: next, limit: LARGEST_PAGE });
+      const page = await this.#api.conversations.list({ ...filter, before: next, limit: MAX_PAGE_SIZE });
       if (filter !== this.filter) return;
       const known = new Set([...this.pinned, ...this.all].map(({ id }) => id));
       this.all = [...this.all, ...page.conversations.filter(({ id }) => !known.has(id))];
@@ -194,11 +194,11 @@ export class Conversations {
     clearTimeout(this.#timer);
     this.#searching?.abort();
     if (words.trim() === "") this.hits = null;
-    else this.#timer = setTimeout(() => void this.#search(words.trim(), HITS), PATIENCE);
+    else this.#timer = setTimeout(() => void this.#search(words.trim(), HITS_PER_PAGE), SEARCH_DELAY_MS);
   }
 
   async searchFurther(): Promise<void> {
-    await this.#search(this.words.trim(), MOST_HITS);
+    await this.#search(this.words.trim(), MAX_HITS);
   }
 
   async #search(words: string, limit: number): Promise<void> {
@@ -208,7 +208,7 @@ export class Conversations {
       const hits = await this.#api.conversations.search(words, limit, searching.signal);
       if (searching.signal.aborted) return;
       this.hits = hits;
-      this.moreHits = hits.length === limit && limit < MOST_HITS;
+      this.moreHits = hits.length === limit && limit < MAX_HITS;
     } catch (error) {
       if (!searching.signal.aborted && !(error instanceof ApiError)) throw error;
     }
@@ -226,7 +226,7 @@ export class Conversations {
 
   /** A conversation that changed far down the list, where a look at the newest does not reach. */
   async #lookAt(id: string): Promise<void> {
-    const near = this.pinned.some((pinned) => pinned.id === id) || this.all.slice(0, PAGE).some((near) => near.id === id);
+    const near = this.pinned.some((pinned) => pinned.id === id) || this.all.slice(0, PAGE_SIZE).some((near) => near.id === id);
     if (near || (this.known(id) === undefined && this.next !== null)) return;
     try {
       this.#place((await this.#api.conversations.get(id)).conversation);

@@ -3,9 +3,9 @@
 import type { Deleted } from "../api/conversations.ts";
 import { readStoredJson, writeStored } from "../lib/storage.ts";
 
-const REMOVED = "eclair.removed";
+const STORED_BATCHES = "eclair.removed";
 /** So long the server keeps it. */
-const KEPT = 600_000;
+const UNDO_TTL_MS = 600_000;
 
 export interface DeletedBatch extends Deleted {
   readonly until: number;
@@ -20,7 +20,7 @@ export class DeletedBatches {
   }
 
   add(deleted: Deleted): void {
-    if (deleted.count > 0) this.#keep([...stored(), { ...deleted, until: Date.now() + KEPT }]);
+    if (deleted.count > 0) this.#keep([...stored(), { ...deleted, until: Date.now() + UNDO_TTL_MS }]);
   }
 
   /** It was brought back. */
@@ -34,7 +34,7 @@ export class DeletedBatches {
   }
 
   #keep(batches: readonly DeletedBatch[]): void {
-    writeStored(REMOVED, batches.length === 0 ? null : JSON.stringify(batches));
+    writeStored(STORED_BATCHES, batches.length === 0 ? null : JSON.stringify(batches));
     this.#show(batches);
   }
 
@@ -48,6 +48,6 @@ export class DeletedBatches {
 
 /** Those whose time is not over, oldest first; another tab may have added to them. */
 function stored(): DeletedBatch[] {
-  const batches = readStoredJson<DeletedBatch[]>(REMOVED) ?? [];
+  const batches = readStoredJson<DeletedBatch[]>(STORED_BATCHES) ?? [];
   return batches.filter(({ until }) => until > Date.now());
 }

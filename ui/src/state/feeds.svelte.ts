@@ -5,7 +5,7 @@ import { ApiError } from "../api/client.ts";
 import type { AddedFeeds, Feed, SuggestedFeed } from "../api/feeds.ts";
 
 /** Between two looks while feeds are fetched. */
-const GLANCE = 400;
+const POLL_INTERVAL_MS = 400;
 
 export class Feeds {
   all = $state.raw<readonly Feed[]>([]);
@@ -43,7 +43,7 @@ export class Feeds {
       do {
         this.#again = false;
         await this.#look();
-        await new Promise((resolve) => setTimeout(resolve, GLANCE));
+        await new Promise((resolve) => setTimeout(resolve, POLL_INTERVAL_MS));
       } while (this.#again);
     } finally {
       this.#looking = false;

@@ -6,7 +6,7 @@ import { ApiError } from "../api/client.ts";
 import type { FileState } from "../api/files.ts";
 
 /** Between two looks at files that are being read, however often they are said to have changed. */
-const GLANCE = 400;
+const POLL_INTERVAL_MS = 400;
 
 export class FileStatuses {
   /** Null for one that is gone. */
@@ -54,7 +54,7 @@ export class FileStatuses {
       this.#again = false;
       const open = [...this.#shown.keys()].filter((id) => !isSettled(this.known.get(id)));
       await Promise.all(open.map((id) => this.#read(id)));
-      if (open.length > 0) await new Promise((resolve) => setTimeout(resolve, GLANCE));
+      if (open.length > 0) await new Promise((resolve) => setTimeout(resolve, POLL_INTERVAL_MS));
     } while (this.#again);
     this.#looking = false;
   }

@@ -6,8 +6,8 @@ import type { GeneratedImage, ImageCalls } from "../api/images.ts";
 import { describeError } from "../lib/errors.ts";
 import { Parser } from "../api/sse.ts";
 
-const PAGE = 40;
-const PATIENCE = 200;
+const PAGE_SIZE = 40;
+const SEARCH_DELAY_MS = 200;
 
 /** A picture that is being made here: its place in the queue, then how far it is. */
 export interface ImageInProgress {
@@ -55,7 +55,7 @@ export class Gallery {
     const reading = new AbortController();
     this.#reading = reading;
     try {
-      const { pictures, next } = await this.#calls.list(this.words, null, PAGE, reading.signal);
+      const { pictures, next } = await this.#calls.list(this.words, null, PAGE_SIZE, reading.signal);
       if (reading.signal.aborted) return;
       [this.all, this.next, this.known, this.failed] = [pictures, next, true, false];
     } catch (error) {
@@ -77,7 +77,7 @@ export class Gallery {
     if (this.#shown === 0 || !this.known) return;
     const { words } = this;
     try {
-      const { pictures } = await this.#calls.list(words, null, PAGE);
+      const { pictures } = await this.#calls.list(words, null, PAGE_SIZE);
       const known = new Set(this.all.map(({ id }) => id));
       if (this.words === words) this.all = [...pictures.filter(({ id }) => !known.has(id)), ...this.all];
     } catch (error) {
@@ -90,7 +90,7 @@ export class Gallery {
     if (next === null || this.#older) return;
     this.#older = true;
     try {
-      const found = await this.#calls.list(words, next, PAGE);
+      const found = await this.#calls.list(words, next, PAGE_SIZE);
       if (this.next !== next || this.words !== words) return;
       const known = new Set(this.all.map(({ id }) => id));
       this.all = [...this.all, ...found.pictures.filter(({ id }) => !known.has(id))];
@@ -108,7 +108,7 @@ export class Gallery {
   search(words: string): void {
     this.words = words;
     clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => void this.read(), PATIENCE);
+    this.#timer = setTimeout(() => void this.read(), SEARCH_DELAY_MS);
   }
 
   /** Erase one for good. Throws what keeps it from that. */

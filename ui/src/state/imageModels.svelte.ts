@@ -7,9 +7,9 @@ import { fitToModel, styleName, switchModel, withoutEmpty } from "../lib/images.
 import { type GeneratedImage, ImageCalls, type ImageModel, type ImageStyle } from "../api/images.ts";
 import { readStoredJson, writeStored } from "../lib/storage.ts";
 
-const LAST = "eclair.draw";
+const STORED_OPTIONS = "eclair.draw";
 /** So many pictures are remembered as text. */
-const REMEMBERED = 200;
+const MAX_CACHED_IMAGES = 200;
 
 /** A picture that cannot be shown: it was deleted, or could not be had. */
 export type MissingImage = "gone" | "unread";
@@ -73,7 +73,7 @@ export class ImageModels {
 
   /** What was chosen last, as far as it can be had. */
   get last(): ImageOptions {
-    const { model, style, ...kept } = readStoredJson<ImageOptions>(LAST) ?? {};
+    const { model, style, ...kept } = readStoredJson<ImageOptions>(STORED_OPTIONS) ?? {};
     const there = this.ready.some(({ id }) => id === model);
     const known = this.styles.some(({ name }) => name === style);
     return withoutEmpty({ ...(there && { ...kept, model }), ...(known && { style }) });
@@ -82,7 +82,7 @@ export class ImageModels {
   /** Begin with this the next time: its model, size and style, but nothing that belongs to one picture. */
   remember({ model, width, height, style }: ImageOptions): void {
     const first = model ?? this.first?.id;
-    writeStored(LAST, JSON.stringify(withoutEmpty({ model: first, width, height, style })));
+    writeStored(STORED_OPTIONS, JSON.stringify(withoutEmpty({ model: first, width, height, style })));
   }
 
   /** Have a picture edited: by the model that made it, or by one that can. Null where none can. */
@@ -96,7 +96,7 @@ export class ImageModels {
     const known = this.#pictures.get(id);
     if (known !== undefined) return known;
     const found = await this.calls.get(id, signal);
-    if (this.#pictures.size >= REMEMBERED) this.#pictures.clear();
+    if (this.#pictures.size >= MAX_CACHED_IMAGES) this.#pictures.clear();
     this.#pictures.set(id, found);
     return found;
   }

@@ -5,7 +5,7 @@ import { ApiError } from "../api/client.ts";
 import type { Library } from "../api/libraries.ts";
 
 /** Between two looks while files are being read. */
-const GLANCE = 700;
+const POLL_INTERVAL_MS = 700;
 
 export class Libraries {
   all = $state.raw<readonly Library[]>([]);
@@ -31,7 +31,7 @@ export class Libraries {
     do {
       this.#again = false;
       await this.#look();
-      await new Promise((resolve) => setTimeout(resolve, GLANCE));
+      await new Promise((resolve) => setTimeout(resolve, POLL_INTERVAL_MS));
     } while (this.#again);
     this.#looking = false;
   }

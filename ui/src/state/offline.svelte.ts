@@ -2,7 +2,7 @@
 
 type Wish = { readonly keep: string } | { readonly hold: readonly string[] } | { readonly refresh: true };
 
-const LATER = 2000;
+const CHECK_DELAY_MS = 2000;
 
 export class Offline {
   /** The server cannot be reached; what is shown is what was kept. */
@@ -31,7 +31,7 @@ export class Offline {
       this.#wish({ hold: files.filter((name) => name.startsWith(location.origin)) });
       this.#wish({ refresh: true });
     };
-    setTimeout(() => void register(), LATER);
+    setTimeout(() => void register(), CHECK_DELAY_MS);
   }
 
   /** Keep this conversation as it stands on the server. */

@@ -10,7 +10,7 @@ import { type Appearance, APPEARANCE, appearanceOf } from "../lib/appearance.ts"
 import type { PreferenceValues, StoredPreferences } from "../api/preferences.ts";
 
 const MIRROR = "eclair.preferences";
-const PAUSE = 400;
+const SAVE_DELAY_MS = 400;
 
 const DEFAULTS: StoredPreferences = {
   version: 0,
@@ -86,7 +86,7 @@ export class Preferences {
     this.#mirror();
     void this.#apply();
     clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => void this.#send(), PAUSE);
+    this.#timer = setTimeout(() => void this.#send(), SAVE_DELAY_MS);
   }
 
   /** From dark to light and back, whatever the system has. */

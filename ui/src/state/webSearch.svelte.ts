@@ -6,8 +6,8 @@ import { readStored, writeStored } from "../lib/storage.ts";
 import { serviceNames } from "../lib/web.ts";
 import type { Web } from "../api/events.ts";
 
-const LAST = "eclair.web";
-const TOLD = "eclair.web.told";
+const STORED_MODE = "eclair.web";
+const STORED_NOTICE = "eclair.web.told";
 const STATES: readonly Web[] = ["off", "auto", "on"];
 
 export class WebSearch {
@@ -22,14 +22,14 @@ export class WebSearch {
 
   /** What was chosen last in this browser. */
   get last(): Web | null {
-    return STATES.find((state) => state === readStored(LAST)) ?? null;
+    return STATES.find((state) => state === readStored(STORED_MODE)) ?? null;
   }
 
   /** `aloud` where it is seen nowhere that it was chosen, as by keys. */
   async choose(web: Web, aloud: boolean): Promise<void> {
-    writeStored(LAST, web);
-    const first = web !== "off" && readStored(TOLD) === null;
-    if (first) writeStored(TOLD, "yes");
+    writeStored(STORED_MODE, web);
+    const first = web !== "off" && readStored(STORED_NOTICE) === null;
+    if (first) writeStored(STORED_NOTICE, "yes");
     if (first || aloud) this.news = { web, services: first ? await this.#asked() : null };
   }
 

@@ -22,13 +22,13 @@ const SUGGESTIONS: readonly Suggestion[] = [
   { name: "write", text: "writeText" },
   { name: "gather", text: "gatherText" },
 ];
-const SHOWN = 3;
+const MAX_SUGGESTIONS = 3;
 /** Bytes of a file; smaller ones hold models of under about three billion parameters. */
-const SMALL = 1_800_000_000;
+const MIN_CAPABLE_BYTES = 1_800_000_000;
 
 /** What to suggest for `model`; null is one of which nothing is known yet. */
 export function suggestionsFor(model: Model | null): readonly Suggestion[] {
-  return SUGGESTIONS.filter(({ able, language }) => (able !== true || isAble(model)) && (language === undefined || knows(model, language))).slice(0, SHOWN);
+  return SUGGESTIONS.filter(({ able, language }) => (able !== true || isAble(model)) && (language === undefined || knows(model, language))).slice(0, MAX_SUGGESTIONS);
 }
 
 /** Whether the model is known not to speak the language of the page. */
@@ -44,7 +44,7 @@ export function inEnglish(text: PlainKey): string {
 function isAble(model: Model | null): boolean {
   if (model === null) return false;
   const onlyEnglish = model.languages.length > 0 && model.languages.every((tag) => codeOf(tag) === "en");
-  return !onlyEnglish && (model.size === null || model.size >= SMALL);
+  return !onlyEnglish && (model.size === null || model.size >= MIN_CAPABLE_BYTES);
 }
 
 /** A model that lists no languages may know any. */

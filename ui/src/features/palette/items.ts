@@ -8,7 +8,7 @@ import { SECTIONS } from "../../state/settingsSections.ts";
 import { match, type Match } from "./fuzzy.ts";
 
 const RECENT = 6;
-const MOST = 20;
+const MAX_ITEMS_PER_GROUP = 20;
 
 export interface Item {
   readonly id: string;
@@ -34,7 +34,7 @@ export function groups(app: App, query: string, hits: readonly Hit[], onlyModels
   if (onlyModels) return kept([nearest("models", models(app), query)]);
   const found = [
     nearest("actions", actions(app), query),
-    nearest("conversations", conversations(app), query, query === "" ? RECENT : MOST),
+    nearest("conversations", conversations(app), query, query === "" ? RECENT : MAX_ITEMS_PER_GROUP),
     nearest("settings", sections(app), query),
     nearest("models", models(app), query),
   ];
@@ -46,7 +46,7 @@ function kept(all: readonly Group[]): Group[] {
   return all.filter(({ items }) => items.length > 0);
 }
 
-function nearest(label: PlainKey, entries: readonly Entry[], query: string, most = MOST): Group & { score: number } {
+function nearest(label: PlainKey, entries: readonly Entry[], query: string, most = MAX_ITEMS_PER_GROUP): Group & { score: number } {
   const found = entries.flatMap((entry) => {
     const how = match(query, entry.text);
     return how === null ? [] : [{ entry, how }];

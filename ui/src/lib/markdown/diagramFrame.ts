@@ -27,7 +27,7 @@ export type DrawDiagram = (text: string, look: DiagramTheme) => Promise<DrawnDia
 /** What a diagram's own text may not set: it is drawn as everything else on the page. */
 const OURS = ["theme", "themeVariables", "themeCSS", "darkMode", "fontFamily", "altFontFamily", "fontSize", "htmlLabels", "look", "dompurifyConfig"];
 const ALWAYS = ["secure", "securityLevel", "startOnLoad", "maxTextSize", "suppressErrorRendering", "maxEdges"];
-const LONGEST_FAULT = 160;
+const MAX_FAULT_CHARS = 160;
 
 let last: Promise<unknown> = Promise.resolve();
 let count = 0;
@@ -118,7 +118,7 @@ function lightness(colour: string): number {
 /** The first line of what went wrong. */
 function reason(error: unknown): string {
   const [line = ""] = (error instanceof Error ? error.message : String(error)).split("\n");
-  return line.replace(/[:\s]+$/, "").slice(0, LONGEST_FAULT);
+  return line.replace(/[:\s]+$/, "").slice(0, MAX_FAULT_CHARS);
 }
 
 Object.assign(window, { draw });

@@ -6,9 +6,9 @@ import "./diagrams.css";
 import type { DiagramTheme, DrawDiagram, DrawnDiagram } from "./diagramFrame.ts";
 import { t } from "../i18n/translate.ts";
 
-const LONGEST = 50_000;
+const MAX_DIAGRAM_CHARS = 50_000;
 /** So many are kept, for turns that leave the page and come back. */
-const KEPT = 100;
+const MAX_CACHED_DIAGRAMS = 100;
 const AS_SVG = "data:image/svg+xml;charset=utf-8,";
 
 const drawings = new Map<string, Promise<DrawnDiagram>>();
@@ -24,14 +24,14 @@ export async function drawBlock(block: HTMLElement): Promise<void> {
   if (text.trim() === "" || shown.get(block) === key) return;
   shown.set(block, key);
   if (block.querySelector(".diagram") === null) tell(block, t("diagramDrawing"));
-  const drawing = text.length > LONGEST ? { fault: t("problemLarge") } : await drawn(key, text, look);
+  const drawing = text.length > MAX_DIAGRAM_CHARS ? { fault: t("problemLarge") } : await drawn(key, text, look);
   if (shown.get(block) !== key) return;
   if ("fault" in drawing) wrong(block, drawing.fault);
   else show(block, drawing);
 }
 
 async function drawn(key: string, text: string, look: DiagramTheme): Promise<DrawnDiagram> {
-  if (drawings.size > KEPT) drawings.clear();
+  if (drawings.size > MAX_CACHED_DIAGRAMS) drawings.clear();
   const known = drawings.get(key) ?? ask(text, look);
   drawings.set(key, known);
   return known;

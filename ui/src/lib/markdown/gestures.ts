@@ -4,7 +4,7 @@ import { t } from "../i18n/translate.ts";
 import { copyToClipboard } from "../clipboard.ts";
 import { fileName } from "./codeLanguages.ts";
 
-const SHORTLY = 1500;
+const COPIED_MS = 1500;
 
 export interface ContentActions {
   /** Show a picture in full. */
@@ -74,7 +74,7 @@ function tellCopied(button: HTMLElement): void {
   button.textContent = t("copied");
   setTimeout(() => {
     button.textContent = label;
-  }, SHORTLY);
+  }, COPIED_MS);
 }
 
 /** The heading that links call `name`: as GitHub has it, its words in small letters with hyphens between them. */

@@ -9,7 +9,7 @@ const OPENS = /^ {0,3}(\$\$|\\\[)/;
 const ENDS = /\n[ \t]*\n|\n {0,3}(?:```|~~~)/;
 const CLOSE = { $$: "$$", "\\[": "\\]", "\\(": "\\)" } as const;
 const DOLLARS = /^\$(?![\s$])((?:\\[^]|[^\\$]){1,2000})\$(?!\d)/;
-const LONGEST = 4000;
+const MAX_FORMULA_CHARS = 4000;
 const NEAR = 512;
 
 interface Formula extends Tokens.Generic {
@@ -69,7 +69,7 @@ const inline: TokenizerAndRendererExtension = {
   tokenizer(src) {
     const open = src.slice(0, 2);
     if (open === "$$" || open === "\\[" || open === "\\(") {
-      const at = src.slice(0, LONGEST).indexOf(CLOSE[open], 2);
+      const at = src.slice(0, MAX_FORMULA_CHARS).indexOf(CLOSE[open], 2);
       const tex = src.slice(2, at).trim();
       if (at < 0 || tex === "") return undefined;
       return { type: "inline", raw: src.slice(0, at + 2), tex, display: open !== "\\(" };

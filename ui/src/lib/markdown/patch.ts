@@ -7,10 +7,10 @@ import { controls, name } from "./escape.ts";
 import type { Run } from "./typesetting.ts";
 import { highlightCode, renderFormula, TypesettingFailed } from "./typesetter.ts";
 
-const LONGEST_CODE = 200_000;
+const MAX_HIGHLIGHTED_CHARS = 200_000;
 /** Growing code is coloured again when it is so much longer, or has not grown for a while. */
-const GROWTH = 1.2;
-const LULL = 150;
+const REHIGHLIGHT_GROWTH = 1.2;
+const REHIGHLIGHT_DELAY_MS = 150;
 const FORMULAS = 3000;
 /** Marks a block of code that is complete and can be drawn. */
 const DIAGRAM = "diagram";
@@ -64,7 +64,7 @@ function renew(kept: Node, fresh: Node): void {
 }
 
 /** Milliseconds of a frame for what was coloured or set meanwhile: words, keys and scrolling go before it. */
-const SHARE = 4;
+const FRAME_SHARE_MS = 4;
 const waiting: (() => void)[] = [];
 
 /** Let `show` change the page in one of the next frames. */
@@ -82,7 +82,7 @@ function inTurn(show: () => void): Promise<void> {
 }
 
 function showSome(): void {
-  const end = performance.now() + SHARE;
+  const end = performance.now() + FRAME_SHARE_MS;
   do waiting.shift()?.();
   while (waiting.length > 0 && performance.now() < end);
   if (waiting.length > 0) requestAnimationFrame(showSome);
@@ -177,15 +177,15 @@ function rewrite(code: HTMLElement, text: string): void {
   const colouring = colourings.get(code);
   if (colouring === undefined || colouring.busy) return;
   clearTimeout(colouring.timer);
-  if (text.length > colouring.length * GROWTH || text.length < colouring.length) void setCode(code);
-  else colouring.timer = setTimeout(() => void setCode(code), LULL);
+  if (text.length > colouring.length * REHIGHLIGHT_GROWTH || text.length < colouring.length) void setCode(code);
+  else colouring.timer = setTimeout(() => void setCode(code), REHIGHLIGHT_DELAY_MS);
 }
 
 async function setCode(code: HTMLElement): Promise<void> {
   const colouring = colourings.get(code) ?? { length: 0, busy: false };
   colourings.set(code, colouring);
   const text = code.textContent;
-  if (colouring.busy || text.length > LONGEST_CODE) return;
+  if (colouring.busy || text.length > MAX_HIGHLIGHTED_CHARS) return;
   colouring.busy = true;
   colouring.length = text.length;
   try {
@@ -199,7 +199,7 @@ async function setCode(code: HTMLElement): Promise<void> {
   } finally {
     colouring.busy = false;
   }
-  if (code.textContent.length !== text.length) colouring.timer = setTimeout(() => void setCode(code), LULL);
+  if (code.textContent.length !== text.length) colouring.timer = setTimeout(() => void setCode(code), REHIGHLIGHT_DELAY_MS);
 }
 
 /** Colours the first `length` characters of the code. Nodes that are right already stay. */
