@@ -65,7 +65,7 @@ def test_auto_chooses_says_why_and_is_overruled_with_one_button(both: Page, rack
     both.keyboard.press("Enter")
     finished(both, f"{BIG} says yes.")
     assert told(rack) == (BIG, True)
-    expect(answers(both).get_by_text("Thought")).to_be_visible()
+    expect(answers(both).get_by_text("Reasoning", exact=True)).to_be_visible()
     expect(answers(both)).to_contain_text("2/2")
     expect(both.get_by_role("button", name="Think instead")).to_have_count(0)
     send(both, "What is 17 * 23?")
@@ -168,13 +168,13 @@ def test_with_one_model_auto_says_nothing_and_the_switch_turns_thinking_off(page
     expect(mode(page)).to_have_value("auto")
     send(page, "script: words=2 reasoning=3")
     finished(page)
-    expect(answers(page).get_by_text("Thought")).to_be_visible()
+    expect(answers(page).get_by_text("Reasoning", exact=True)).to_be_visible()
     expect(answers(page).locator("[data-code]")).to_have_count(0)
     mode(page).select_option("flash")
     send(page, "script: words=2 reasoning=3")
     expect(answers(page)).to_have_count(2)
     finished(page)
-    expect(answers(page).last.get_by_text("Thought")).to_have_count(0)
+    expect(answers(page).last.get_by_text("Reasoning", exact=True)).to_have_count(0)
 
 
 def test_a_temporary_chat_has_its_own(both: Page, rack: Rack) -> None:
