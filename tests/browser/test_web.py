@@ -326,7 +326,7 @@ def test_a_source_is_named_dated_quoted_and_opens_as_it_was_kept(desk: Page) -> 
     expect(pane.get_by_role("heading", name="New bridge", exact=True)).to_be_focused()
     expect(pane.locator("mark")).to_have_text(QUOTES[0])
     expect(pane.locator("mark")).to_be_in_viewport()
-    expect(pane.get_by_text("news.example, 24 November 2026 · A. Writer · read on 25 November 2026")).to_be_visible()
+    expect(pane.get_by_text("news.example, 24 November 2026 · A. Writer · retrieved 25 November 2026")).to_be_visible()
     expect(pane.get_by_text("for subscribers only")).to_be_visible()
     expect(pane.get_by_role("link", name="Open original: New bridge")).to_have_attribute("href", URL)
     desk.keyboard.press("Escape")
