@@ -90,7 +90,7 @@ export interface paths {
                         readonly [name: string]: unknown;
                     };
                     content: {
-                        readonly "application/json": components["schemas"]["Deleted"];
+                        readonly "application/json": components["schemas"]["Deletion"];
                     };
                 };
             };
@@ -3227,8 +3227,8 @@ export interface components {
             /** @default [] */
             readonly problems: readonly string[];
         };
-        /** @description What was deleted together: how many conversations, and the moment that names them to `Store.restore_all`. */
-        readonly Deleted: {
+        /** @description A deletion of many conversations: how many, and the millisecond by which `restore_deletion` finds them. */
+        readonly Deletion: {
             readonly count: number;
             readonly moment: number;
         };
@@ -3493,7 +3493,7 @@ export interface components {
          *     trusted to name a conversation. `parameters` and `active` (those that a token uses) are billions. `thinks` says how
          *     it is told whether to think; None is unknown. `place` is where it answers: `machine` (this one), `network`, an ISO
          *     code of a country, or `unknown`. `sees` is how many pixels of the longer side of a picture it uses, None where it
-         *     sees none; `calls` whether it is known to call tools.
+         *     sees none; `calls` whether it is known to call tools. `stated_tier` is the catalogue's word on its tier.
          */
         readonly Model: {
             readonly id: string;
@@ -3517,6 +3517,7 @@ export interface components {
             readonly sees: number | null;
             /** @default false */
             readonly calls: boolean;
+            readonly stated_tier: ("tiny" | "small" | "capable") | null;
         };
         readonly Models: {
             readonly models: readonly components["schemas"]["Model"][];

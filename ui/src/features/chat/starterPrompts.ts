@@ -13,6 +13,9 @@ export interface Suggestion {
   readonly language?: string;
 }
 
+/** What has to be known of a model. */
+type Known = Pick<Model, "languages" | "size">;
+
 /** Those that ask for more come first: what is shown is the first three that fit. */
 const SUGGESTIONS: readonly Suggestion[] = [
   { name: "compare", text: "compareText", able: true },
@@ -27,12 +30,12 @@ const MAX_SUGGESTIONS = 3;
 const MIN_CAPABLE_BYTES = 1_800_000_000;
 
 /** What to suggest for `model`; null is one of which nothing is known yet. */
-export function suggestionsFor(model: Model | null): readonly Suggestion[] {
+export function suggestionsFor(model: Known | null): readonly Suggestion[] {
   return SUGGESTIONS.filter(({ able, language }) => (able !== true || isAble(model)) && (language === undefined || knows(model, language))).slice(0, MAX_SUGGESTIONS);
 }
 
 /** Whether the model is known not to speak the language of the page. */
-export function isForeign(model: Model | null, language: string): model is Model {
+export function isForeign<M extends Known>(model: M | null, language: string): model is M {
   return !knows(model, language);
 }
 
@@ -41,14 +44,14 @@ export function inEnglish(text: PlainKey): string {
   return en[text];
 }
 
-function isAble(model: Model | null): boolean {
+function isAble(model: Known | null): boolean {
   if (model === null) return false;
   const onlyEnglish = model.languages.length > 0 && model.languages.every((tag) => codeOf(tag) === "en");
   return !onlyEnglish && (model.size === null || model.size >= MIN_CAPABLE_BYTES);
 }
 
 /** A model that lists no languages may know any. */
-function knows(model: Model | null, language: string): boolean {
+function knows(model: Known | null, language: string): boolean {
   return model === null || model.languages.length === 0 || model.languages.some((tag) => codeOf(tag) === codeOf(language));
 }
 
