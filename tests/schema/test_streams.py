@@ -37,7 +37,7 @@ def test_an_event_is_one_numbered_line_that_reads_back(path: Path) -> None:
 
 
 def test_the_page_has_the_types_of_today() -> None:
-    written = (ROOT / "ui" / "src" / "events.ts").read_text(encoding="utf-8")
+    written = (ROOT / "ui" / "src" / "api" / "events.ts").read_text(encoding="utf-8")
     assert written == generate(), "run: python -m eclair.server.typescript > ui/src/api/events.ts"
 
 
