@@ -18,7 +18,6 @@ from functools import partial
 from importlib import metadata
 from pathlib import Path
 
-import orjson
 import pytest
 import xllamacpp  # pyright: ignore[reportMissingTypeStubs]
 
@@ -270,7 +269,7 @@ def test_killed_with_its_parent_it_ends(tmp_path: Path, sources: Building) -> No
     )
     with subprocess.Popen([sys.executable, "-P", "-m", "eclair.llm.tuning.build"], stdin=subprocess.PIPE) as process:
         assert process.stdin is not None
-        process.stdin.write(orjson.dumps(order) + b"\n")
+        process.stdin.write(build.ORDERS.encode(order))
         process.stdin.flush()
         while not (mark.exists() and mark.read_text()):
             assert process.poll() is None

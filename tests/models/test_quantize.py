@@ -13,7 +13,6 @@ import sys
 from array import array
 from pathlib import Path
 
-import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -139,15 +138,15 @@ async def test_killed_in_the_middle_it_leaves_nothing_that_counts(model: Path, t
     model.write_bytes(talking(layers=12, width=512))  # noqa: ASYNC240
     target = tmp_path / "other" / "Q4_0.gguf"
     target.parent.mkdir()
-    order = orjson.dumps({"source": str(model), "target": str(target), "layout": "Q8_0"})
+    order = quantize.ORDERS.encode(quantize.Order(str(model), str(target), "Q8_0"))
     with subprocess.Popen(  # noqa: ASYNC220
         [sys.executable, "-P", "-m", quantize.__name__], stdin=subprocess.PIPE, stdout=subprocess.PIPE
     ) as process:
         assert process.stdin is not None
         assert process.stdout is not None
-        process.stdin.write(order + b"\n")
+        process.stdin.write(order)
         process.stdin.flush()
-        process.stdout.readline()
+        assert process.stdout.read(1)
         os.kill(process.pid, signal.SIGKILL)
         process.wait()
     assert [path.name for path in target.parent.iterdir()] == ["Q4_0.gguf.part"]

@@ -39,6 +39,7 @@ class ChildProcess(Generic[Request, Result]):
         self._process = process
         self._requests = requests
         self._results = results
+        self._receiving: asyncio.Task[Result] | None = None
         self._ending: asyncio.Task[None] | None = None
         self._log = asyncio.create_task(self._keep_log(log), name=f"log of process {process.pid}")
 
@@ -79,16 +80,32 @@ class ChildProcess(Generic[Request, Result]):
         await self._process.stdin.drain()
 
     async def receive(self) -> Result:
-        """Return the next result. Raises EOFError where it has ended, and FrameError."""
-        assert self._process.stdout is not None
+        """Return the next result, whole even if the call before was cancelled.
+
+        Raises EOFError where the process has ended, and FrameError.
+        """
+        if self._receiving is None:
+            assert self._process.stdout is not None
+            result = self._results.receive(self._process.stdout)
+            self._receiving = asyncio.create_task(result, name=f"result of process {self._process.pid}")
+        receiving = self._receiving
         try:
-            return await self._results.receive(self._process.stdout)
+            return await asyncio.shield(receiving)
         except ConnectionError as error:
             raise EOFError from error
+        except asyncio.CancelledError:
+            if receiving.cancelled():  # by `stop`
+                raise EOFError from None
+            raise
+        finally:
+            if receiving.done():
+                self._receiving = None
 
     async def wait(self) -> int:
         """Wait until it has ended, and return its exit status."""
-        return await self._process.wait()
+        status = await self._process.wait()
+        await asyncio.wait([self._log], timeout=STOP_TIMEOUT_S)  # its children may still write there
+        return status
 
     async def stop(self) -> None:
         """Close its standard input, which ends it; failing that terminate it, and failing that kill it."""
@@ -118,8 +135,11 @@ class ChildProcess(Generic[Request, Result]):
             except TimeoutError:
                 with contextlib.suppress(ProcessLookupError):
                     harder()
-        with contextlib.suppress(RuntimeError):  # somebody still listens
-            await self._process.stdout.read()  # asyncio waits for ever where a pipe still holds what nobody has read
+        if (receiving := self._receiving) is not None:
+            await asyncio.wait([receiving], timeout=STOP_TIMEOUT_S)
+            receiving.cancel()
+            await asyncio.wait([receiving])
+        await self._process.stdout.read()  # asyncio waits for ever where a pipe still holds what nobody has read
         await self._process.wait()
         await self._log
 

@@ -46,7 +46,7 @@ class ParentConnection(Generic[Request, Result]):
         """Call `end` when the parent closes the line; there are no more requests."""
 
         def watch() -> None:
-            while self._in.read1(4096):
+            while os.read(self._in.fileno(), 4096):
                 pass
             end()
 

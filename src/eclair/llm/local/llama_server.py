@@ -1,20 +1,20 @@
 """The embedded engine's process: llama.cpp's server on a loopback port, for as long as standard input is open.
 
-It reads one line of JSON (`Order`) from standard input, writes one line of JSON to standard output, with
-either `url` or `fault` and `detail`, and ends when standard input does: however its parent dies, it dies too.
-Nothing of it is on the command line or in the environment, where other users could read the key.
+It takes one `Order`, replies with `Serving` or `Refused`, and dies with its parent. Nothing of the order is on the
+command line or in the environment, where other users could read the key.
 """
 
 from __future__ import annotations
 
 import importlib
-import json
 import os
-import signal
 import sys
 import threading
 from dataclasses import dataclass
 from typing import Any, Literal
+
+from eclair.util.frames import Codec
+from eclair.util.parent_connection import ParentConnection
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,18 +45,32 @@ class Order:
     compiled: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Serving:
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """It cannot serve: the engine or the model does not load."""
+
+    fault: Literal["engine", "model"]
+    detail: str
+
+
+ORDERS = Codec(Order)
+REPLIES = Codec[Serving | Refused](Serving, Refused)
+
+
 def main() -> None:
-    out = os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)  # what llama.cpp prints goes where its log goes
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
-    line = sys.stdin.buffer.readline()
-    if not line:
+    parent = ParentConnection(ORDERS, REPLIES)
+    order = parent.read()
+    if order is None:
         return
-    order = Order(**json.loads(line))
     if order.nice:
         os.nice(order.nice)
-    threading.Thread(target=_die_with_parent, daemon=True).start()
-    print(json.dumps(_serve(order)), file=out, flush=True)
+    parent.die_with_parent()
+    parent.send(_serve(order))
     threading.Event().wait()
 
 
@@ -64,19 +78,19 @@ _servers: list[Any] = []
 """Keeps the server alive: it stops when it is collected."""
 
 
-def _serve(order: Order) -> dict[str, str]:
+def _serve(order: Order) -> Serving | Refused:
     if order.compiled:
         sys.path.insert(0, order.compiled)
     try:
         xllamacpp: Any = importlib.import_module("xllamacpp")
     except ImportError as error:
-        return {"fault": "engine", "detail": str(error)}
+        return Refused("engine", _valid(error))
     try:
         server = xllamacpp.Server(_parameters(xllamacpp, order))
     except Exception as error:  # its binding raises bare exceptions for whatever does not load
-        return {"fault": "model", "detail": str(error)}
+        return Refused("model", _valid(error))
     _servers.append(server)
-    return {"url": server.listening_address}
+    return Serving(server.listening_address)
 
 
 def _parameters(xllamacpp: Any, order: Order) -> Any:
@@ -124,10 +138,9 @@ def _parameters(xllamacpp: Any, order: Order) -> Any:
     return wanted
 
 
-def _die_with_parent() -> None:
-    while os.read(0, 4096):
-        pass
-    os._exit(0)
+def _valid(error: Exception) -> str:
+    """Return what an exception says, without half characters."""
+    return str(error).encode(errors="replace").decode()
 
 
 if __name__ == "__main__":

@@ -30,10 +30,10 @@ from eclair.llm.base import JSON, Counted, Health, Piece, Request, estimate_toke
 from eclair.llm.local import endpoint_file, profile
 from eclair.llm.local.endpoint_file import Endpoint
 from eclair.llm.local.energy import Machine, Meter
-from eclair.llm.local.llama_server import Order
+from eclair.llm.local.llama_server import Order, Refused, Serving
 from eclair.llm.local.profile import Choice
 from eclair.llm.local.speculative import GUESSES, Drafting
-from eclair.llm.local.subprocess import Child
+from eclair.llm.local.subprocess import LlamaSubprocess
 from eclair.llm.openai.engine import OpenAIEngine
 from eclair.models import installed
 from eclair.models.catalog import Entry
@@ -78,7 +78,7 @@ class Resident:
         self._asking = 0
         self._leaving = False
         self._client: OpenAIEngine | None = None
-        self._child: Child | None = None
+        self._child: LlamaSubprocess | None = None
         self._others: int | None = None
         self._meter = Meter(Machine(), lambda: self.process, settings.core_watts)
         self._warming: asyncio.Task[None] | None = None
@@ -221,7 +221,7 @@ class Resident:
         began = time.monotonic()
         async with (
             self._head() as head,
-            Child.started(self._order(path, choice), self._settings.data_dir / "logs") as child,
+            LlamaSubprocess.started(self._order(path, choice), self._settings.data_dir / "logs") as child,
         ):
             self._child = child
             endpoint = await self._begun(child, choice)
@@ -251,7 +251,7 @@ class Resident:
         found = profile.found(self._settings.data_dir, self.entry.id, path)
         return found.choice if found is not None else Choice()
 
-    async def _dead_or_to_be_replaced(self, child: Child, client: OpenAIEngine) -> bool:
+    async def _dead_or_to_be_replaced(self, child: LlamaSubprocess, client: OpenAIEngine) -> bool:
         """Wait for the engine's end. True where it is to begin anew without guesses; nobody is being answered then."""
         self._without_drafts.clear()
         died, told = asyncio.create_task(child.wait()), asyncio.create_task(self._without_drafts.wait())
@@ -278,11 +278,10 @@ class Resident:
         async with self._changed:
             self._changed.notify_all()
 
-    async def _begun(self, child: Child, choice: Choice) -> Endpoint:
+    async def _begun(self, child: LlamaSubprocess, choice: Choice) -> Endpoint:
         """Where the process listens. Raises SetupError and EngineUnavailable where it does not."""
-        said = await child.first_line()
-        match said:
-            case {"url": str(url)}:
+        match await child.reply():
+            case Serving(url):
                 context = _context(self.entry, self._settings)
                 return Endpoint(url, child.key, self.entry.id, context, os.getpid(), child.pid)
             case _ if choice.compiled:
@@ -291,16 +290,16 @@ class Resident:
                     f"The engine compiled for this processor cannot load {self.entry.name} ({child.last_words()}); "
                     "it runs as it came."
                 )
-            case {"fault": "engine", "detail": str(detail)}:
+            case Refused("engine", detail):
                 raise EngineMissing(_missing(detail))
-            case {"fault": "model"} if choice.layout != AS_IT_CAME:
+            case Refused() if choice.layout != AS_IT_CAME:
                 self._laid_out(choice).unlink(missing_ok=True)  # the file as it came is tried next
                 raise EngineUnavailable(f"{self.entry.name} cannot be loaded as {choice.layout}; it runs as it came.")
-            case {"fault": "model"}:
+            case Refused():
                 # Its size is right, or it would not have come this far.
                 await asyncio.to_thread(verify, self.entry, self._settings.data_dir, thorough=True)
                 raise EngineUnavailable(f"The embedded engine cannot load its model ({child.last_words()}).")
-            case _:
+            case None:
                 await child.wait()
                 raise EngineUnavailable(f"The embedded engine died while loading ({child.last_words()}).")
 

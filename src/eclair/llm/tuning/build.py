@@ -8,8 +8,6 @@ whole. It fetches nothing itself: what it needs was brought before, through the 
 
 from __future__ import annotations
 
-import asyncio
-import json
 import os
 import re
 import shutil
@@ -17,10 +15,9 @@ import signal
 import subprocess
 import sys
 import tarfile
-import threading
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 from eclair.errors import EngineMissing, ModelMissing
@@ -31,7 +28,9 @@ from eclair.models.catalog import Packed
 from eclair.models.download import Progress
 from eclair.models.pip_index import PackageIndex
 from eclair.network.client import CLOSED_GATE, OutboundGate
+from eclair.util.frames import Codec
 from eclair.util.humanize import size
+from eclair.util.task_process import Report, TaskFailed, run_task, serve_task
 
 SOURCES = Packed(
     package="xllamacpp",
@@ -93,6 +92,9 @@ class Order:
     target: str
     work: str
     log: str
+
+
+ORDERS = Codec(Order)
 
 
 async def build(
@@ -174,32 +176,21 @@ async def _compile(sources: Packed, work: Path, log: Path, report: Callable[[str
     what = "Compiling the engine"
     report(what, 0, 100)
     order = Order(str(work / sources.file), str(work), str(work / "made"), str(work / "tmp"), str(log))
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-P", "-m", "eclair.llm.tuning.build"),
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-    )
-    assert process.stdin is not None
-    assert process.stdout is not None
-    last = b""
     try:
-        process.stdin.write(json.dumps(asdict(order)).encode() + b"\n")
-        async for line in process.stdout:
-            last = line.strip()
-            if last.isdigit():
-                report(what, int(last), 100)
-        if await process.wait() != 0:
-            why = last.decode(errors="replace") if last and not last.isdigit() else "it does not say why"
-            raise EngineMissing(f"The engine could not be compiled ({why}); {log} has all of it. It runs as it came.")
-    finally:
-        process.stdin.close()  # which ends it, and the compilers that it has started
-        await process.wait()
+        await run_task("eclair.llm.tuning.build", order, ORDERS, lambda done: report(what, done, 100))
+    except TaskFailed as failure:
+        raise EngineMissing(
+            f"The engine could not be compiled ({failure}); {log} has all of it. It runs as it came."
+        ) from failure
 
 
 def main() -> None:
-    order = Order(**json.loads(sys.stdin.buffer.readline()))
     os.setpgid(0, 0)
-    threading.Thread(target=_die_with_parent, daemon=True).start()
+    serve_task(ORDERS, _work, lambda: os.killpg(0, signal.SIGKILL))  # the compilers too
+
+
+def _work(order: Order, report: Report) -> None:
+    """Raises TaskFailed."""
     os.nice(NICE)
     work = Path(order.work)
     work.mkdir()
@@ -209,8 +200,7 @@ def main() -> None:
         patches.apply(folder)
     except (OSError, tarfile.TarError, EngineMissing) as error:
         Path(order.log).write_text(f"{error}\n", encoding="utf-8")
-        _say(str(error))
-        sys.exit(1)
+        raise TaskFailed(str(error)) from error
     environment = {
         **os.environ,
         "CMAKE_ARGS": " ".join(OPTIONS),
@@ -235,10 +225,9 @@ def main() -> None:
             lines.append(line.strip())
             if _OBJECT.match(line) is not None:
                 done += 1
-                _say(str(min(done, OBJECTS) * LIBRARIES // OBJECTS))
+                report(min(done, OBJECTS) * LIBRARIES // OBJECTS)
     if pip.returncode != 0:
-        _say(_fault(lines))
-        sys.exit(1)
+        raise TaskFailed(_fault(lines) or "it does not say why")
 
 
 def unpack(sources: Path, into: Path) -> Path:
@@ -253,17 +242,6 @@ def _fault(lines: Sequence[bytes]) -> str:
     texts = [line.decode(errors="replace") for line in lines if line]
     told = [text for text in texts if "error" in text.lower() and "subprocess" not in text.lower()]
     return (told or texts or [""])[0][:300]
-
-
-def _say(line: str) -> None:
-    sys.stdout.write(line + "\n")
-    sys.stdout.flush()
-
-
-def _die_with_parent() -> None:
-    while os.read(0, 4096):
-        pass
-    os.killpg(0, signal.SIGKILL)
 
 
 if __name__ == "__main__":

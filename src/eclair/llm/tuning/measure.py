@@ -16,10 +16,10 @@ from statistics import median
 from eclair.errors import EngineUnavailable
 from eclair.llm.base import JSON
 from eclair.llm.local import profile
-from eclair.llm.local.llama_server import Order
+from eclair.llm.local.llama_server import Order, Serving
 from eclair.llm.local.profile import Choice, Speed
 from eclair.llm.local.speculative import GUESSES, Guessing
-from eclair.llm.local.subprocess import Child
+from eclair.llm.local.subprocess import LlamaSubprocess
 from eclair.llm.openai.dialects import DIALECTS
 from eclair.llm.openai.engine import OpenAIEngine
 from eclair.settings import Settings
@@ -155,9 +155,9 @@ async def loaded(
         draft=guess.draft,
         compiled=str(profile.compiled(settings.data_dir)) if choice.compiled else "",
     )
-    async with Child.started(order, settings.data_dir / "logs") as child:
-        match await child.first_line():
-            case {"url": str(url)}:
+    async with LlamaSubprocess.started(order, settings.data_dir / "logs") as child:
+        match await child.reply():
+            case Serving(url):
                 client = OpenAIEngine("tuning", f"{url}/v1", child.key, dialect=DIALECTS[0])
             case _:
                 raise EngineUnavailable(f"{path.name} cannot be loaded ({child.last_words()}).")

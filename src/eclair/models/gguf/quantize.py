@@ -1,20 +1,16 @@
 """A model's file made anew in another layout, beside it: tensor by tensor, in a process of its own that may be killed.
 
-The process reads one line of JSON (`Order`) from standard input, writes how many bytes of the weights are done, a
-number a line, and ends when standard input does. What it writes has another name until it is whole and on the disk.
+What the process writes has another name until it is whole and on the disk.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import os
 import shutil
-import sys
-import threading
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
@@ -23,7 +19,9 @@ from eclair.models.gguf import tensors
 from eclair.models.gguf.ggml import Ggml
 from eclair.models.gguf.layouts import LAYOUTS, laid_out
 from eclair.models.gguf.tensors import Tensor, padded
+from eclair.util.frames import Codec
 from eclair.util.humanize import size
+from eclair.util.task_process import Report, TaskFailed, run_task, serve_task
 
 PART = ".part"
 AT_ONCE = 1 << 22
@@ -41,6 +39,9 @@ class Order:
     nice: int = 0
 
 
+ORDERS = Codec(Order)
+
+
 async def requantise(
     source: Path, target: Path, layout: str, report: Callable[[int, int], object], *, nice: int = 0
 ) -> None:
@@ -50,27 +51,12 @@ async def requantise(
     be read or the disk is full.
     """
     total = await asyncio.to_thread(_check_room, source, target, layout)
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-P", "-m", "eclair.models.gguf.quantize"),
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-    )
-    assert process.stdin is not None
-    assert process.stdout is not None
-    last = b""
+    order = Order(str(source), str(target), layout, nice)
     try:
-        process.stdin.write(json.dumps(asdict(Order(str(source), str(target), layout, nice))).encode() + b"\n")
-        async for line in process.stdout:
-            last = line.strip()
-            if last.isdigit():
-                report(int(last), total)
-        if await process.wait() != 0:
-            raise ModelMissing(last.decode(errors="replace") or f"{source.name} could not be made into {layout}.")
+        await run_task("eclair.models.gguf.quantize", order, ORDERS, lambda done: report(done, total))
+    except TaskFailed as failure:
+        raise ModelMissing(str(failure)) from failure
     finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
-        process.stdin.close()
         with contextlib.suppress(FileNotFoundError):
             _part(target).unlink()
 
@@ -96,18 +82,19 @@ def _check_room(source: Path, target: Path, layout: str) -> int:
 
 
 def main() -> None:
-    order = Order(**json.loads(sys.stdin.buffer.readline()))
-    threading.Thread(target=_die_with_parent, daemon=True).start()
+    serve_task(ORDERS, _work)
+
+
+def _work(order: Order, report: Report) -> None:
+    """Raises TaskFailed."""
     if order.nice:
         os.nice(order.nice)
     try:
-        write(Path(order.source), Path(order.target), order.layout, lambda done: _say(str(done)))
+        write(Path(order.source), Path(order.target), order.layout, report)
     except EclairError as error:
-        _say(error.message)
-        sys.exit(1)
+        raise TaskFailed(error.message) from error
     except OSError as error:
-        _say(f"{order.target} cannot be written: {error.strerror}; the model runs as it came.")
-        sys.exit(1)
+        raise TaskFailed(f"{order.target} cannot be written: {error.strerror}; the model runs as it came.") from error
 
 
 def write(source: Path, target: Path, layout: str, report: Callable[[int], object]) -> None:
@@ -145,17 +132,6 @@ def _convert(ggml: Ggml, old: BinaryIO, new: BinaryIO, before: Tensor, after: Te
     for row in range(0, rows, step):
         data = old.read(before.kind.size(min(step, rows - row) * width))
         new.write(data if before.kind == after.kind else ggml.pack(after.kind, ggml.unpack(before.kind, data), width))
-
-
-def _say(line: str) -> None:
-    sys.stdout.write(line + "\n")
-    sys.stdout.flush()
-
-
-def _die_with_parent() -> None:
-    while os.read(0, 4096):
-        pass
-    os._exit(0)
 
 
 if __name__ == "__main__":

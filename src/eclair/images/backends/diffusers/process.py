@@ -1,7 +1,7 @@
 """The process that draws: one model, one picture at a time, no network, gone when its standard input is closed.
 
-It reads `wire.Order`s from standard input, the first of them a `Load`, and answers on standard output. While it works
-it says every few seconds that it does.
+It takes `wire.Order`s, the first of them a `Load`, and answers with `wire.Report`s. While it works it says every few
+seconds that it does.
 """
 
 from __future__ import annotations
@@ -10,15 +10,15 @@ import contextlib
 import os
 import queue
 import resource
-import signal
 import sys
 import threading
 from collections.abc import Callable
-from typing import BinaryIO, Protocol
+from typing import Protocol
 
 from eclair.images.backends.diffusers import wire
 from eclair.images.backends.diffusers.painter import Check, Fault, Painter, Tell
 from eclair.images.backends.diffusers.wire import Alive, Draw, Failed, Load, Loaded, Made, Step, Stop, Stopped
+from eclair.util.parent_connection import ParentConnection
 
 NICE = 5
 """Answers are made before pictures are."""
@@ -46,23 +46,10 @@ class Halt(Exception):
     """The job is to stop."""
 
 
-class Wire:
-    """Standard output, for several threads."""
-
-    def __init__(self, out: BinaryIO) -> None:
-        self._out = out
-        self._lock = threading.Lock()
-
-    def send(self, report: wire.Report) -> None:
-        with self._lock:
-            self._out.write(wire.encode(report))
-            self._out.flush()
-
-
 class Process:
-    def __init__(self, out: BinaryIO, opened: Opened) -> None:
+    def __init__(self, parent: ParentConnection[wire.Order, wire.Report], opened: Opened) -> None:
         self._opened = opened
-        self._wire = Wire(out)
+        self._parent = parent
         self._orders = queue.Queue[Load | Draw]()
         self._stopped = 0
         """The last job that is to stop; those before it have ended or are to stop too."""
@@ -72,7 +59,7 @@ class Process:
 
     def run(self) -> None:
         """Serve until standard input ends."""
-        threading.Thread(target=self._listen, args=(sys.stdin.buffer,), daemon=True).start()
+        threading.Thread(target=self._listen, daemon=True).start()
         threading.Thread(target=self._beat, daemon=True).start()
         order = self._orders.get()
         assert isinstance(order, Load)
@@ -88,7 +75,7 @@ class Process:
             threading.Event().wait()
             return
         sys.addaudithook(_refuse_programs)
-        self._wire.send(painter.loaded)
+        self._parent.send(painter.loaded)
         while True:
             self._busy.clear()
             order = self._orders.get()
@@ -102,56 +89,53 @@ class Process:
             self._check()
             image = painter.draw(order, self._tell)
         except Halt:
-            self._wire.send(Stopped(order.job, self._done))
+            self._parent.send(Stopped(order.job, self._done))
         except Fault as fault:
             self._fail(order.job, fault.trouble, fault.message)
         except Exception as error:
             self._fail(order.job, "broken", f"{type(error).__name__}: {error}", error)
         else:
-            self._wire.send(Made(order.job, (image,)))
+            self._parent.send(Made(order.job, (image,)))
 
     def _fail(self, job: int, trouble: wire.Trouble, message: str, error: Exception | None = None) -> None:
         if error is not None:
             sys.excepthook(type(error), error, error.__traceback__)
             sys.stderr.flush()
-        self._wire.send(Failed(job, trouble, message[:300]))
+        self._parent.send(Failed(job, trouble, message[:300]))
 
     def _tell(self, done: int, of: int, preview: bytes) -> None:
         self._done = done
-        self._wire.send(Step(self._job, done, of, (preview,)))
+        self._parent.send(Step(self._job, done, of, (preview,)))
 
     def _check(self) -> None:
         if 0 < self._job <= self._stopped:
             raise Halt
 
-    def _listen(self, source: BinaryIO) -> None:
+    def _listen(self) -> None:
         """Take orders while the main thread works; the end of them is the end of this process, whatever it does."""
-        while len(start := source.read(wire.LENGTHS.size)) == wire.LENGTHS.size:
-            head, body = wire.lengths(start)
-            match wire.decode(source.read(head), source.read(body)):
-                case Stop(job=job):
-                    self._stopped = max(self._stopped, job)
-                case Load() | Draw() as order:
-                    self._orders.put(order)
-                case _:
-                    break
-        os._exit(0)
+        try:
+            while (order := self._parent.read()) is not None:
+                match order:
+                    case Stop(job=job):
+                        self._stopped = max(self._stopped, job)
+                    case Load() | Draw():
+                        self._orders.put(order)
+        finally:
+            os._exit(0)
 
     def _beat(self) -> None:
         pause = threading.Event()
         while self._busy.wait():
-            self._wire.send(Alive())
+            self._parent.send(Alive())
             pause.wait(BEAT)
 
 
 def main(opened: Opened = Painter.load) -> None:
-    out = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)  # what libraries print is no message
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
+    parent = ParentConnection(wire.ORDERS, wire.REPORTS)
     os.nice(NICE)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     sys.addaudithook(_refuse_network)
-    Process(out, opened).run()
+    Process(parent, opened).run()
 
 
 def _bound(memory: int) -> None:

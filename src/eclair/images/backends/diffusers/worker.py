@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections import deque
 from collections.abc import AsyncGenerator
 from pathlib import Path
 
@@ -12,7 +11,9 @@ import eclair
 from eclair.errors import EngineBroken, EngineMissing, EngineUnavailable, InvalidInput, ModelMissing, SetupError
 from eclair.images.backends.diffusers import wire
 from eclair.images.backends.diffusers.wire import Alive, Draw, Failed, Load, Loaded, Made, Step, Stop, Stopped
-from eclair.llm.local.subprocess import WAITING, RollingLog, end
+from eclair.llm.local.subprocess import WAITING
+from eclair.util.child_process import ChildProcess
+from eclair.util.frames import FrameError
 
 SILENCE = 120.0
 """Seconds without a sign of life after which a process is taken for dead; it gives one every five."""
@@ -50,20 +51,13 @@ _SECRET = ("HF_", "ECLAIR_", "HUGGING_FACE_", "OPENAI_", "PIP_", "UV_")
 class Worker:
     """The process that has one model loaded."""
 
-    def __init__(self, process: asyncio.subprocess.Process, name: str, log: RollingLog) -> None:
+    def __init__(self, process: ChildProcess[wire.Order, wire.Report], name: str) -> None:
         self.name = name
         self.loaded: Loaded | None = None
         self._process = process
-        self._lines: deque[str] = deque(maxlen=20)
-        self._said = asyncio.Queue[wire.Message | str | None]()
-        self._pumps = (
-            asyncio.create_task(self._keep_log(log), name=f"log of what draws with {name}"),
-            asyncio.create_task(self._listen(), name=f"words of what draws with {name}"),
-        )
         self.done_when_stopped: int | None = None
         """How many steps the last job had done that was stopped before its end."""
         self._jobs = 0
-        self._ending: asyncio.Task[None] | None = None
 
     @classmethod
     async def started(cls, python: Path, order: Load, log: Path, process: str = PROCESS) -> Worker:
@@ -72,21 +66,16 @@ class Worker:
         Raises SetupError, ModelMissing and UpstreamError.
         """
         try:
-            begun = await asyncio.create_subprocess_exec(
-                python,
-                "-I",
-                "-c",
-                START,
-                str(Path(eclair.__file__).parent),
-                process,
-                stdin=asyncio.subprocess.PIPE,
-                stdout=asyncio.subprocess.PIPE,
-                stderr=asyncio.subprocess.PIPE,
+            begun = await ChildProcess[wire.Order, wire.Report].start(
+                (python, "-I", "-c", START, str(Path(eclair.__file__).parent), process),
+                wire.ORDERS,
+                wire.REPORTS,
                 env={name: value for name, value in os.environ.items() if not name.startswith(_SECRET)} | ENVIRONMENT,
+                log_file=log,
             )
         except OSError as error:
             raise SetupError(f"{python} cannot be started: {error.strerror}; check `diffusers_python`.") from error
-        worker = cls(begun, order.name, RollingLog(log))
+        worker = cls(begun, order.name)
         try:
             await worker._send(order)
             match await worker._next():
@@ -104,7 +93,7 @@ class Worker:
     @property
     def pid(self) -> int | None:
         """None once it has ended."""
-        return self._process.pid if self._process.returncode is None else None
+        return self._process.pid
 
     async def draw(self, order: Draw) -> AsyncGenerator[Step | Made, None]:
         """Each step, then the picture; closing what comes back stops the work. `order.job` is set here.
@@ -134,9 +123,7 @@ class Worker:
 
     async def close(self) -> None:
         """End the process."""
-        if self._ending is None:
-            self._ending = asyncio.create_task(self._end())
-        await asyncio.shield(self._ending)
+        await self._process.stop()
 
     async def _stop(self, job: int) -> None:
         """Have the job stopped; a process that does not, or cannot, is ended."""
@@ -159,56 +146,37 @@ class Worker:
             await self.close()
 
     async def _send(self, order: wire.Order) -> None:
-        assert self._process.stdin is not None
         try:
-            self._process.stdin.write(wire.encode(order))
-            await self._process.stdin.drain()
+            await self._process.send(order)
         except ConnectionError:
             raise await self._died() from None
 
     async def _next(self) -> wire.Report:
-        """What the process says next. Raises UpstreamError."""
+        """Return what the process says next. Raises UpstreamError."""
         while True:
             try:
                 async with asyncio.timeout(SILENCE):
-                    said = await self._said.get()
+                    report = await self._process.receive()
             except TimeoutError:
                 await self.close()
                 raise EngineUnavailable(
                     f"What draws with {self.name} gave no sign of life for {SILENCE:g} seconds and was ended; try "
                     "again."
                 ) from None
-            match said:
-                case None:
-                    self._said.put_nowait(None)  # nothing else will come
-                    raise await self._died()
-                case str() | wire.Load() | wire.Draw() | wire.Stop():
-                    await self.close()
-                    raise EngineBroken(f"What draws with {self.name} cannot be understood ({said}); try again.")
-                case Alive():
-                    continue
-                case report:
-                    return report
-
-    async def _listen(self) -> None:
-        """Keep what the process says; at the end None, or what is wrong with what it says."""
-        assert self._process.stdout is not None
-        read = self._process.stdout.readexactly
-        try:
-            while True:
-                head, body = wire.lengths(await read(wire.LENGTHS.size))
-                self._said.put_nowait(wire.decode(await read(head), await read(body)))
-        except ValueError as error:
-            self._said.put_nowait(str(error))
-        except (asyncio.IncompleteReadError, ConnectionError):
-            self._said.put_nowait(None)
+            except EOFError:
+                raise await self._died() from None
+            except FrameError as error:
+                await self.close()
+                raise EngineBroken(f"What draws with {self.name} cannot be understood ({error}); try again.") from error
+            if not isinstance(report, Alive):
+                return report
 
     async def _died(self) -> EngineUnavailable:
         await self.close()
-        status = self._process.returncode
+        status, lines = self._process.exit_status, self._process.log_lines
         memory = " Most likely the machine ran out of memory: try a smaller size or model." if status == -9 else ""
         how = f"by signal {-status}" if status is not None and status < 0 else f"with status {status}"
-        words = f": {self._lines[-1][:200]}" if self._lines and not memory else ""
+        words = f": {lines[-1][:200]}" if lines and not memory else ""
         return EngineUnavailable(
             f"What draws with {self.name} ended {how}{words}; it starts anew when it is asked.{memory}"
         )
@@ -236,17 +204,3 @@ class Worker:
                 return InvalidInput(f"{self.name} cannot draw that: {failed.message}.")
             case "broken":
                 return EngineBroken(f"{self.name} failed: {failed.message.rstrip('.')}.")
-
-    async def _end(self) -> None:
-        await end(self._process)
-        await asyncio.gather(*self._pumps)
-
-    async def _keep_log(self, log: RollingLog) -> None:
-        assert self._process.stderr is not None
-        try:
-            while chunk := await self._process.stderr.read(65536):
-                log.write(chunk)
-                lines = chunk.decode(errors="replace").splitlines()
-                self._lines += [line.strip() for line in lines if line.strip()]
-        finally:
-            log.close()

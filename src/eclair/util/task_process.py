@@ -1,0 +1,74 @@
+"""One long task in a process of its own, which says how far it is and may be broken off at any moment."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+from eclair.util.child_process import ChildProcess, python_module
+from eclair.util.frames import Codec, FrameError
+from eclair.util.parent_connection import ParentConnection
+
+Task = TypeVar("Task")
+
+Report = Callable[[int], object]
+
+
+class TaskFailed(Exception):
+    """The task failed; the text says why, as far as the process said."""
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    done: int
+
+
+@dataclass(frozen=True, slots=True)
+class Success:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    message: str
+
+
+RESULTS = Codec[Progress | Success | Failure](Progress, Success, Failure)
+
+
+async def run_task(module: str, task: Task, tasks: Codec[Task], report: Report) -> None:
+    """Have `module`, which calls `serve_task`, do the task; `report` is called with how much is done.
+
+    Cancelling ends the process. Raises TaskFailed.
+    """
+    process = await ChildProcess[Task, Progress | Success | Failure].start(python_module(module), tasks, RESULTS)
+    try:
+        await process.send(task)
+        while not isinstance(result := await process.receive(), Success):
+            if isinstance(result, Failure):
+                raise TaskFailed(result.message)
+            report(result.done)
+    except (EOFError, ConnectionError, FrameError) as error:
+        await process.stop()
+        raise TaskFailed(process.last_words()) from error
+    finally:
+        await process.stop()
+
+
+def serve_task(
+    tasks: Codec[Task], work: Callable[[Task, Report], None], end: Callable[[], object] = lambda: os._exit(0)
+) -> None:
+    """Do the task that the parent sends; `work` raises TaskFailed. `end` ends the process when the parent is gone."""
+    parent = ParentConnection(tasks, RESULTS)
+    task = parent.read()
+    if task is None:
+        return
+    parent.die_with_parent(end)
+    try:
+        work(task, lambda done: parent.send(Progress(done)))
+    except TaskFailed as failure:
+        parent.send(Failure(str(failure)))
+    else:
+        parent.send(Success())
