@@ -196,19 +196,19 @@ class Settings:
     )
     egress: Literal["offline", "listed", "eu", "open"] = _setting(
         "open",
-        "Who may be called: nobody (`offline`), the hosts of `egress_hosts` and the engines that you set up "
-        "(`listed`), besides them who belongs to the EU or EEA (`eu`), or anybody (`open`).",
+        "Which hosts may be called: none (`offline`), the engines you set up and `egress_hosts` (`listed`), those and "
+        "hosts in the EU or EEA (`eu`), or any (`open`).",
     )
     egress_hosts: tuple[HostName, ...] = _setting(
-        (), "Hosts, each with every name under it, that `listed` and `eu` let calls out to."
+        (), "Hosts that `listed` and `eu` allow as well, with their subdomains."
     )
     egress_days: int = _setting(
-        365, "Days for which the ledger keeps what left this machine; 0 keeps it without end.", ge=0, le=36_500
+        365, "Days for which the audit log keeps outgoing calls; 0 keeps them forever.", ge=0, le=36_500
     )
     private_addresses: tuple[HostPort, ...] = _setting(
         (),
-        "Services of your own, as `host:port`, that the web part may reach although they are not of the open web, such "
-        "as a SearXNG or an intranet.",
+        "Your own services on this machine or its network that web search may reach, as `host:port`: a SearXNG or an "
+        "intranet.",
     )
     scripted: bool = _setting(False, "Offer the scripted engine, for demonstrations and tests.")
     titles: bool = _setting(True, "Let the model that answered name the conversation after its first answer.")

@@ -1,4 +1,4 @@
-"""A door over a stand-in on loopback: names under `.test` lead to it, and every row is kept to be looked at."""
+"""A gate over a stand-in on loopback: names under `.test` lead to it, and every record is kept to be looked at."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from eclair.network.policy import OutboundPolicy
 from eclair.storage.audit import CallRecord
 from tests.llm.standin import StandIn, standing_in
 
-ERRAND = CallContext("local", "page")
+CONTEXT = CallContext("local", "page")
 
 
 @dataclass

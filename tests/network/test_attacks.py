@@ -21,7 +21,7 @@ from eclair.network.policy import OutboundPolicy
 from eclair.network.ssrf import check_url, is_public
 from eclair.settings import Settings
 from tests.llm.standin import Call, standing_in
-from tests.network.gates import ERRAND, Rows, house
+from tests.network.gates import CONTEXT, Rows, house
 
 ADDRESSES = [
     # loopback, as it is written and as it is not
@@ -158,7 +158,7 @@ ADDRESSES = [
 async def test_no_address_gets_through_in_disguise(url: str) -> None:
     async with house() as home:
         with pytest.raises(Refused) as refused:
-            async with home.browser.get(url, ERRAND):
+            async with home.browser.get(url, CONTEXT):
                 pass
         assert home.standin.calls == []
         assert home.names.asked == []
@@ -192,7 +192,7 @@ async def test_no_name_leads_in(name: str) -> None:
     async with house(names={host: LEADING_IN[name]}) as home:
         for url in (f"http://{host}/", f"https://{host}/", f"http://{host}:8080/"):
             with pytest.raises(Refused, match="private_addresses"):
-                async with home.browser.get(url, ERRAND):
+                async with home.browser.get(url, CONTEXT):
                     pass
         assert {row.verdict for row in home.rows.calls} == {"refused"}
 
@@ -201,7 +201,7 @@ async def test_a_name_that_moves_is_called_where_it_was_checked() -> None:
     """Rebinding: the second answer leads in. What was checked is called; what was not checked is not."""
     async with house() as home:
         home.standin.routes["/"] = lambda call: call.reply(200, b"checked", Connection="close")
-        async with home.browser.get("http://moving.test/", ERRAND) as reply:
+        async with home.browser.get("http://moving.test/", CONTEXT) as reply:
             assert await reply.body() == b"checked"
         assert home.names.asked == ["moving.test"]
         home.names.names = {"moving.test": ["127.0.0.1"]}  # with the port of the URL, which is nobody's private service
@@ -209,7 +209,7 @@ async def test_a_name_that_moves_is_called_where_it_was_checked() -> None:
             OutboundGate(OutboundPolicy("open", (), frozenset({("127.0.0.1", home.port)}))), resolver=home.names
         )
         with pytest.raises(Refused):
-            async with again.get("http://moving.test/", ERRAND):
+            async with again.get("http://moving.test/", CONTEXT):
                 pass
         await again.close()
 
@@ -235,7 +235,7 @@ async def test_no_redirect_leads_in(to: str) -> None:
     async with house(names={"inner.example": ["10.1.2.3"]}) as home:
         home.standin.routes["/"] = lambda call: call.reply(302, Location=to)
         with pytest.raises(Refused):
-            async with home.browser.get("http://page.test/", ERRAND):
+            async with home.browser.get("http://page.test/", CONTEXT):
                 pass
         assert [row.verdict for row in home.rows.calls] == ["passed", "refused"]
         assert len(home.standin.calls) == 1
@@ -246,7 +246,7 @@ async def test_a_key_does_not_follow_a_redirect_to_another_server() -> None:
         home.standin.routes["/"] = lambda call: call.reply(302, Location="http://other.test/there")
         home.standin.routes["/there"] = lambda call: call.reply(200, b"x")
         headers = {"X-Key": "secret", "Authorization": "Bearer secret", "Accept-Language": "de"}
-        async with home.browser.get("http://page.test/", ERRAND, headers=headers) as reply:
+        async with home.browser.get("http://page.test/", CONTEXT, headers=headers) as reply:
             assert reply.url == "http://other.test/there"
         first, second = (call.headers for call in home.standin.calls)
         assert first["x-key"] == "secret"
@@ -356,16 +356,16 @@ async def test_no_server_holds_us_up(answer: Callable[[Call], Awaitable[None]], 
         tracemalloc.start()
         try:
             with pytest.raises(fault) as raised:
-                async with home.browser.get("http://page.test/", ERRAND, timeout_s=0.5, max_bytes=1 << 20) as reply:
+                async with home.browser.get("http://page.test/", CONTEXT, timeout_s=0.5, max_bytes=1 << 20) as reply:
                     await reply.body()
             _, peak = tracemalloc.get_traced_memory()
         finally:
             tracemalloc.stop()
         assert peak < 48 << 20
-        assert str(raised.value).startswith(("page.test ", "What page.test sends "))
+        assert str(raised.value).startswith(("page.test ", "The reply of page.test "))
         assert str(raised.value).endswith(".")
         last = home.rows.calls[-1]
-        assert last.verdict == ("passed" if "redirects" in str(raised.value) else "failed")
+        assert last.verdict == ("passed" if "redirected" in str(raised.value) else "failed")
         assert last.reason is None or last.reason == str(raised.value)
 
 
@@ -381,7 +381,7 @@ async def test_what_is_packed_is_unpacked() -> None:
             "/empty": _packed(b"", "gzip"),
         }
         for path in home.standin.routes:
-            async with home.browser.get(f"http://page.test{path}", ERRAND) as reply:
+            async with home.browser.get(f"http://page.test{path}", CONTEXT) as reply:
                 assert await reply.body() == (b"" if path == "/empty" else text)
             assert path == "/empty" or 0 < home.rows.calls[-1].received == reply.received < len(text)
 
@@ -399,16 +399,16 @@ async def test_nothing_opens_loopback_beyond_what_is_named() -> None:
                 private_addresses=(f"127.0.0.1:{own}",),
             )
             browser = WebClient(OutboundGate(OutboundPolicy.from_settings(settings), Rows()))
-            async with browser.get(f"http://127.0.0.1:{own}/", ERRAND) as reply:
+            async with browser.get(f"http://127.0.0.1:{own}/", CONTEXT) as reply:
                 assert await reply.body() == b"served"
             headers = {"Host": f"127.0.0.1:{own}", "X-Forwarded-Host": f"127.0.0.1:{own}", "Forwarded": "for=127.0.0.1"}
             for url in (f"http://127.0.0.1:{port}/", f"http://localhost:{port}/", f"http://127.1:{port}/"):
                 for given in (None, headers):
                     with pytest.raises(Refused):
-                        async with browser.get(url, ERRAND, headers=given):
+                        async with browser.get(url, CONTEXT, headers=given):
                             pass
                     with pytest.raises(Refused):
-                        async with browser.post(url, b"x", ERRAND, headers=given):
+                        async with browser.post(url, b"x", CONTEXT, headers=given):
                             pass
             await browser.close()
         assert secret.calls == []
@@ -419,7 +419,7 @@ async def test_no_proxy_of_the_environment_is_asked(monkeypatch: pytest.MonkeyPa
         for name in ("http_proxy", "HTTP_PROXY", "https_proxy", "all_proxy"):
             monkeypatch.setenv(name, proxy.url)
         home.standin.routes["/"] = lambda call: call.reply(200, b"direct")
-        async with home.browser.get("http://page.test/", ERRAND) as reply:
+        async with home.browser.get("http://page.test/", CONTEXT) as reply:
             assert await reply.body() == b"direct"
         assert proxy.calls == []
 

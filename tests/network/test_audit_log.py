@@ -22,7 +22,7 @@ from eclair.storage.audit import CallFilter, CallRecord
 from eclair.storage.base import Storage
 from eclair.storage.open import open_storage
 from tests.llm.standin import standing_in
-from tests.network.gates import ERRAND
+from tests.network.gates import CONTEXT
 from tests.storage.helpers import turn
 from tests.support import Ids, conversation
 
@@ -101,7 +101,7 @@ async def test_a_store_that_cannot_serve_is_asked_again(
     with caplog.at_level(logging.ERROR, "eclair.network.audit_log"):
         rows.record(CALL)
         await rows.flush()
-    assert "1 calls are not in the egress ledger yet: The disk is full." in caplog.text
+    assert "1 calls are not in the audit log yet: The disk is full." in caplog.text
     counting.fails = False
     await rows.close()
     assert len(await kept(storage)) == 1
@@ -205,7 +205,7 @@ async def test_half_characters_and_endless_addresses_can_be_kept(storage: Storag
     gate = OutboundGate(OutboundPolicy("offline"), rows)
     for url in ("http://\ud800.example/\udfff", "http://a.example/" + "a" * 100_000, "http://[", "\x00"):
         with pytest.raises(Exception, match=r"\.$"):
-            gate.begin("GET", url, ERRAND)
+            gate.begin("GET", url, CONTEXT)
     await rows.close()
     assert len(await kept(storage)) == 4
     assert max(len(str(call.url)) for call in await kept(storage)) <= 8192

@@ -11,7 +11,7 @@ from eclair.network.countries import EU_EEA_COUNTRIES, find_country, organizatio
 from eclair.network.policy import OutboundPolicy, PolicyMode, Purpose
 from eclair.settings import Settings, load
 from tests.llm.standin import standing_in
-from tests.network.gates import ERRAND, Rows, house
+from tests.network.gates import CONTEXT, Rows, house
 
 
 def allowed(
@@ -90,10 +90,10 @@ def test_the_tables_agree() -> None:
 
 
 async def test_without_a_door_nothing_leaves() -> None:
-    """An engine and a download that nobody gave a door say so, and connect to nothing."""
+    """An engine and a download that nobody gave a gate say so, and connect to nothing."""
     http, downloads = HttpClient("http://192.0.2.1/v1", "k"), DownloadClient()
     for call in (http.get("http://192.0.2.1/v1/models"), http.post("http://192.0.2.1/v1/x", b"{}")):
-        with pytest.raises(Refused, match=r"192\.0\.2\.1 is not called: the policy is `offline`"):
+        with pytest.raises(Refused, match=r"192\.0\.2\.1 may not be called: the policy is `offline`"):
             async with call:
                 pass
     with pytest.raises(Refused):
@@ -104,14 +104,14 @@ async def test_without_a_door_nothing_leaves() -> None:
 
 
 async def test_a_download_is_refused_where_it_is_sent_on() -> None:
-    """Each hop passes the door, and is a row."""
+    """Each hop passes the gate, and is a record."""
     rows = Rows()
     async with standing_in() as proxy:
         proxy.routes = {
             "http://hub.example.de/file": lambda call: call.reply(302, Location="http://cdn.example.com/file"),
         }
         downloads = DownloadClient(OutboundGate(OutboundPolicy("eu"), rows), proxy=proxy.url)
-        with pytest.raises(Refused, match=r"cdn\.example\.com is not called: the policy is `eu`"):
+        with pytest.raises(Refused, match=r"cdn\.example\.com may not be called: the policy is `eu`"):
             async with downloads.get("http://hub.example.de/file", token="secret"):
                 pass
         await downloads.close()
@@ -167,8 +167,8 @@ async def test_a_call_to_this_machine_leaves_no_row() -> None:
 async def test_offline_the_web_is_shut_but_for_what_is_named() -> None:
     async with house(OutboundPolicy("offline", private=frozenset({("wiki.test", 80)}))) as home:
         home.standin.routes["/"] = lambda call: call.reply(302, Location="http://elsewhere.test/")
-        with pytest.raises(Refused, match=r"elsewhere\.test is not called: the policy is `offline`"):
-            async with home.browser.get("http://wiki.test/", ERRAND):
+        with pytest.raises(Refused, match=r"elsewhere\.test may not be called: the policy is `offline`"):
+            async with home.browser.get("http://wiki.test/", CONTEXT):
                 pass
         assert [row.verdict for row in home.rows.calls] == ["passed", "refused"]
 
@@ -176,7 +176,7 @@ async def test_offline_the_web_is_shut_but_for_what_is_named() -> None:
 async def test_a_failed_call_says_why_and_is_a_row() -> None:
     async with house() as home:
         with pytest.raises(Unreachable, match=r"^nowhere\.example cannot be reached: Name or service not known\.$"):
-            async with home.browser.get("http://nowhere.example/", ERRAND):
+            async with home.browser.get("http://nowhere.example/", CONTEXT):
                 pass
         (row,) = home.rows.calls
         assert (row.verdict, row.status, row.address) == ("failed", None, None)
@@ -185,7 +185,7 @@ async def test_a_failed_call_says_why_and_is_a_row() -> None:
 async def test_a_post_is_sent_and_sent_on_to_nobody() -> None:
     async with house() as home:
         home.standin.routes["/find"] = lambda call: call.reply(307, call.body, Location="http://other.test/")
-        async with home.browser.post("http://page.test/find", b"what", ERRAND) as reply:
+        async with home.browser.post("http://page.test/find", b"what", CONTEXT) as reply:
             assert (reply.status, await reply.body()) == (307, b"what")
         assert len(home.standin.calls) == 1
         assert home.standin.calls[0].headers["user-agent"].startswith("Eclair/")
@@ -195,7 +195,7 @@ async def test_redirects_may_be_forbidden() -> None:
     async with house() as home:
         home.standin.routes["/"] = lambda call: call.reply(302, Location="/b")
         with pytest.raises(BrokenReply):
-            async with home.browser.get("http://page.test/", ERRAND, max_redirects=0):
+            async with home.browser.get("http://page.test/", CONTEXT, max_redirects=0):
                 pass
 
 
@@ -205,12 +205,16 @@ async def test_redirects_may_be_forbidden() -> None:
         ("ECLAIR_EGRESS", "closed", "ECLAIR_EGRESS"),
         ("ECLAIR_EGRESS_HOSTS", "https://example.eu", "which is no host"),
         ("ECLAIR_EGRESS_HOSTS", "*.example.eu", "which is no host"),
-        ("ECLAIR_PRIVATE_ADDRESSES", "10.0.0.5", "ECLAIR_PRIVATE_ADDRESSES to '10.0.0.5', which is no host:port"),
+        (
+            "ECLAIR_PRIVATE_ADDRESSES",
+            "10.0.0.5",
+            "ECLAIR_PRIVATE_ADDRESSES to '10.0.0.5', which is no host:port",
+        ),
         ("ECLAIR_PRIVATE_ADDRESSES", "http://10.0.0.5:80", "which is no host:port"),
         ("ECLAIR_PRIVATE_ADDRESSES", "10.0.0.0/8:80", "which is no host:port"),
-        ("ECLAIR_PRIVATE_ADDRESSES", "*:80", "no host:port"),
-        ("ECLAIR_PRIVATE_ADDRESSES", "127.1:80", "no host:port"),
-        ("ECLAIR_PRIVATE_ADDRESSES", "10.0.0.5:99999", "no host:port"),
+        ("ECLAIR_PRIVATE_ADDRESSES", "*:80", "isn't a host and port"),
+        ("ECLAIR_PRIVATE_ADDRESSES", "127.1:80", "isn't a host and port"),
+        ("ECLAIR_PRIVATE_ADDRESSES", "10.0.0.5:99999", "isn't a host and port"),
         ("ECLAIR_EGRESS_DAYS", "-1", "ECLAIR_EGRESS_DAYS"),
     ],
 )
@@ -238,9 +242,9 @@ async def test_a_private_service_by_name_is_reached_and_its_neighbour_is_not() -
         port = int(standin.url.rpartition(":")[2])
         standin.routes["/"] = lambda call: call.reply(200, b"found")
         browser = WebClient(OutboundGate(OutboundPolicy("offline", private=frozenset({("localhost", port)}))))
-        async with browser.get(f"http://localhost:{port}/", ERRAND) as reply:
+        async with browser.get(f"http://localhost:{port}/", CONTEXT) as reply:
             assert await reply.body() == b"found"
         with pytest.raises(Refused):
-            async with browser.get(f"http://127.0.0.1:{port}/", ERRAND):
+            async with browser.get(f"http://127.0.0.1:{port}/", CONTEXT):
                 pass
         await browser.close()

@@ -1,4 +1,4 @@
-"""How pages come: one connection for several calls, every call in the ledger, encrypted where they are by https."""
+"""How pages come: one connection for several calls, every call in the audit log, encrypted where they are by https."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from eclair.network.ssrf import check_url
 from eclair.network.web_client import percent_encode
 from eclair.settings import Settings
 from tests.llm.standin import Call
-from tests.network.gates import ERRAND, Rows, house
+from tests.network.gates import CONTEXT, Rows, house
 from tests.network.gates import Names as LeadingNames
 from tests.network.https import Authority, Home, serving
 
@@ -36,7 +36,7 @@ async def _page(call: Call) -> None:
 
 
 async def _fetched(home: Home, path: str = "/", host: str = "page.test") -> bytes:
-    async with home.browser.get(f"https://{host}{path}", ERRAND) as reply:
+    async with home.browser.get(f"https://{host}{path}", CONTEXT) as reply:
         assert reply.status == 200
         return await reply.body()
 
@@ -99,10 +99,10 @@ async def test_a_page_that_is_left_early_is_closed_and_the_next_comes(authority:
     async with serving(authority) as home:
         home.standin.routes = {"/": _page, "/long": endless}
         for _ in range(5):
-            async with home.browser.get("https://page.test/long", ERRAND) as reply:
+            async with home.browser.get("https://page.test/long", CONTEXT) as reply:
                 await reply.read()
         with pytest.raises(ReplyTooLarge):
-            async with home.browser.get("https://page.test/long", ERRAND, max_bytes=50_000) as reply:
+            async with home.browser.get("https://page.test/long", CONTEXT, max_bytes=50_000) as reply:
                 await reply.body()
         assert await _fetched(home) == TEXT
         assert closed == 6
@@ -145,7 +145,7 @@ async def test_a_redirect_is_followed(authority: Authority) -> None:
             "/there": _page,
         }
         headers = {"X-Key": "secret"}
-        async with home.browser.get("https://page.test/", ERRAND, headers=headers) as reply:
+        async with home.browser.get("https://page.test/", CONTEXT, headers=headers) as reply:
             assert reply.url == "https://other.test/there"
             assert reply.hops == ((302, "https://other.test/there"),)
             assert reply.headers["Content-Type"] == reply.headers["content-type"] == "text/html"
@@ -171,7 +171,7 @@ async def test_no_key_is_in_the_log(authority: Authority, capsys: pytest.Capture
     logging.getLogger("eclair").debug("something else")
     async with serving(authority) as home:
         home.standin.routes = {"/": _page}
-        async with home.browser.get("https://page.test/", ERRAND, headers={"X-Key": "in-nobodys-log"}) as reply:
+        async with home.browser.get("https://page.test/", CONTEXT, headers={"X-Key": "in-nobodys-log"}) as reply:
             await reply.body()
         assert home.standin.calls[0].headers["x-key"] == "in-nobodys-log"
     said = capsys.readouterr().err
@@ -182,7 +182,7 @@ async def test_no_key_is_in_the_log(authority: Authority, capsys: pytest.Capture
 async def test_what_is_posted_arrives_whole(authority: Authority) -> None:
     async with serving(authority) as home:
         home.standin.routes = {"/": lambda call: call.reply(200, b"found")}
-        async with home.browser.post("https://page.test/", bytes(300_000), ERRAND) as reply:
+        async with home.browser.post("https://page.test/", bytes(300_000), CONTEXT) as reply:
             assert await reply.body() == b"found"
         assert home.standin.calls[0].headers["content-length"] == "300000"
         assert home.standin.calls[0].body == bytes(300_000)
@@ -200,7 +200,7 @@ async def test_a_connection_that_the_server_has_closed_is_not_used_again(authori
         assert len(home.rows.calls) == 2
 
 
-async def test_what_a_server_did_not_take_is_sent_again_and_each_is_in_the_ledger() -> None:
+async def test_what_a_server_did_not_take_is_sent_again_and_each_is_in_the_audit_log() -> None:
     async def hang_up(call: Call) -> None:
         if len(home.standin.calls) == 2:
             call.writer.close()
@@ -210,7 +210,7 @@ async def test_what_a_server_did_not_take_is_sent_again_and_each_is_in_the_ledge
     async with house() as home:
         home.standin.routes = {"/": lambda call: call.reply(200, TEXT), "/again": hang_up}
         for path in ("/", "/again"):
-            async with home.browser.get(f"http://page.test{path}", ERRAND) as reply:
+            async with home.browser.get(f"http://page.test{path}", CONTEXT) as reply:
                 assert await reply.body() == TEXT
         assert len(home.standin.calls) == 3
         assert [row.verdict for row in home.rows.calls] == ["passed", "failed", "passed"]
@@ -225,7 +225,7 @@ async def test_a_reply_without_a_body_leaves_its_connection_to_the_next() -> Non
             "/same": lambda call: call.send(b"HTTP/1.1 304 Not Modified\r\nETag: x\r\n\r\n"),
         }
         for _ in range(2):
-            async with home.browser.get("http://page.test/", ERRAND) as reply:
+            async with home.browser.get("http://page.test/", CONTEXT) as reply:
                 assert reply.status == 304
         assert len({call.writer for call in home.standin.calls}) == 1
         assert len(home.standin.calls) == 4
@@ -259,7 +259,7 @@ async def test_what_may_have_been_taken_is_not_sent_again(authority: Authority) 
         home.standin.routes = {"/": _page, "/order": hang_up}
         assert await _fetched(home) == TEXT
         with pytest.raises(Unreachable, match="Server disconnected"):
-            async with home.browser.post("https://page.test/order", b"x", ERRAND):
+            async with home.browser.post("https://page.test/order", b"x", CONTEXT):
                 pass
         assert len(home.standin.calls) == len(home.rows.calls) == 2
 
@@ -270,7 +270,7 @@ def test_it_is_the_same_on_the_loop_that_the_server_runs_on(authority: Authority
             home.standin.routes["/"] = _page
             assert await asyncio.gather(*(_fetched(home) for _ in range(4))) == [TEXT] * 4
             with pytest.raises(ReplyTooLarge):
-                async with home.browser.get("https://page.test/", ERRAND, max_bytes=50_000) as reply:
+                async with home.browser.get("https://page.test/", CONTEXT, max_bytes=50_000) as reply:
                     await reply.body()
             with pytest.raises(Unreachable, match="certificate"):
                 await _fetched(home, host="else.test")
@@ -279,7 +279,7 @@ def test_it_is_the_same_on_the_loop_that_the_server_runs_on(authority: Authority
         async with house() as plain:
             plain.standin.routes["/"] = lambda call: call.reply(200, TEXT)
             for _ in range(2):
-                async with plain.browser.get("http://page.test/", ERRAND) as reply:
+                async with plain.browser.get("http://page.test/", CONTEXT) as reply:
                     assert await reply.body() == TEXT
             assert len({call.writer for call in plain.standin.calls}) == 1
 
@@ -296,7 +296,7 @@ async def test_a_connection_that_breaks_half_way_is_said_and_the_next_comes(auth
         assert await _fetched(home) == TEXT
         faults = await asyncio.gather(*(_fetched(home, "/cut") for _ in range(2)), return_exceptions=True)
         assert {(type(fault), str(fault)) for fault in faults} == {
-            (BrokenReply, "What page.test sends stops half way or is no HTTP; try again.")
+            (BrokenReply, "The reply of page.test ended early or isn't valid HTTP; try again.")
         }
         assert await _fetched(home) == TEXT
         assert [row.verdict for row in home.rows.calls] == ["passed", "failed", "failed", "passed"]
@@ -341,7 +341,7 @@ async def _asked_of(
     gate = OutboundGate(OutboundPolicy("open", (), frozenset({("127.0.0.1", port)})), rows)
     browser = WebClient(gate, resolver=LeadingNames(port), certificates=str(authority.certificates))
     try:
-        async with browser.get(f"{scheme}://page.test/", ERRAND, timeout_s=0.3, max_bytes=1 << 16) as reply:
+        async with browser.get(f"{scheme}://page.test/", CONTEXT, timeout_s=0.3, max_bytes=1 << 16) as reply:
             await reply.body()
     finally:
         await browser.close()
@@ -391,7 +391,9 @@ def test_whatever_is_sent_is_a_page_or_a_sentence(authority: Authority, head: by
         return None
 
     sentence = asyncio.run(told())
-    assert sentence is None or (sentence.startswith(("page.test ", "What page.test sends ")) and sentence.endswith("."))
+    assert sentence is None or (
+        sentence.startswith(("page.test ", "The reply of page.test ")) and sentence.endswith(".")
+    )
 
 
 @given(st.text(max_size=60))

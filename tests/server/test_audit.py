@@ -1,4 +1,4 @@
-"""What left, through the door: an engine beyond a proxy is called for a run, and every call is in the ledger."""
+"""Outgoing calls: an engine beyond a proxy is called for a run, and every call is in the audit log."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ async def away(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> AsyncGene
             yield server
 
 
-async def ledger(server: Server, query: str = "") -> JSON:
+async def audit(server: Server, query: str = "") -> JSON:
     reply = await server.get(f"/api/egress{query}")
     assert reply.status == 200, reply
     return dict(reply.body)
@@ -48,7 +48,7 @@ async def ledger(server: Server, query: str = "") -> JSON:
 async def test_the_call_of_an_answer_is_in_the_ledger_under_its_run(away: Server) -> None:
     turn = await away.ask(await away.begin(), "A question of mine")
     await away.answered(turn["run"])
-    found = await ledger(away, f"?run={turn['run']}&purpose=engine")
+    found = await audit(away, f"?run={turn['run']}&purpose=engine")
     calls = [call for call in found["calls"] if call["method"] == "POST"]
     (call,) = calls
     assert call | {"id": 0, "moment": 0, "milliseconds": 0, "sent": 0, "received": 0} == {
@@ -78,33 +78,33 @@ async def test_erased_the_run_leaves_the_proof_alone(away: Server) -> None:
     turn = await away.ask(conversation, "A question of mine")
     await away.answered(turn["run"])
     assert (await away.call("DELETE", f"/api/conversations/{conversation}?forever=true")).status == 204
-    calls = (await ledger(away, f"?run={turn['run']}"))["calls"]
+    calls = (await audit(away, f"?run={turn['run']}"))["calls"]
     assert {call["url"] for call in calls} == {None}
     assert {call["host"] for call in calls} == {"rack.example"}
-    everything = (await ledger(away))["calls"]
+    everything = (await audit(away))["calls"]
     assert any(call["url"] is not None for call in everything)
     assert (await away.call("DELETE", "/api/conversations?confirm=all&forever=true")).status == 200
-    assert {call["url"] for call in (await ledger(away))["calls"]} == {None}
+    assert {call["url"] for call in (await audit(away))["calls"]} == {None}
 
 
 async def test_a_temporary_chat_leaves_no_address(away: Server) -> None:
     reply = await away.post("/api/answers", {"messages": [{"role": "user", "text": "A question of mine"}]})
     assert reply.status == 200, reply
-    posts = [call for call in (await ledger(away))["calls"] if call["method"] == "POST"]
+    posts = [call for call in (await audit(away))["calls"] if call["method"] == "POST"]
     assert [(call["url"], call["verdict"]) for call in posts] == [(None, "passed")]
 
 
 async def test_the_ledger_is_paged_filtered_and_exported(away: Server) -> None:
     for _ in range(3):
         await away.say(await away.begin(), "A question")
-    whole = await ledger(away)
-    first = await ledger(away, "?limit=2")
-    rest = await ledger(away, f"?limit=200&before={first['next']}")
+    whole = await audit(away)
+    first = await audit(away, "?limit=2")
+    rest = await audit(away, f"?limit=200&before={first['next']}")
     assert first["calls"] + rest["calls"] == whole["calls"]
     assert rest["next"] is None
-    assert (await ledger(away, "?host=example"))["calls"] == whole["calls"]
-    assert (await ledger(away, "?host=ack.example"))["calls"] == []
-    assert (await ledger(away, "?verdict=refused"))["counts"] == {}
+    assert (await audit(away, "?host=example"))["calls"] == whole["calls"]
+    assert (await audit(away, "?host=ack.example"))["calls"] == []
+    assert (await audit(away, "?verdict=refused"))["counts"] == {}
     exported = await away.get("/api/egress/export?format=csv&host=Rack.Example")
     assert exported.headers["content-disposition"].startswith('attachment; filename="eclair-egress-')
     rows = list(csv.DictReader(io.StringIO(exported.raw.decode())))
@@ -143,13 +143,13 @@ async def test_offline_an_engine_elsewhere_says_why_it_does_not_answer(settings:
         asked = {"model": "muse", "messages": [{"role": "user", "content": "x"}]}
         reply = await server.post("/v1/chat/completions", asked)
         assert reply.status in (404, 503)
-        assert "rack.example is not called: the policy is `offline`" in reply.error["message"]
-        found = await ledger(server, "?verdict=refused")
+        assert "rack.example may not be called: the policy is `offline`" in reply.error["message"]
+        found = await audit(server, "?verdict=refused")
         assert {call["host"] for call in found["calls"]} == {"rack.example"}
         assert {call["sent"] for call in found["calls"]} == {0}
 
 
 async def test_a_private_address_that_is_none_keeps_the_server_from_starting(settings: Settings) -> None:
-    with pytest.raises(Exception, match=r"`private_addresses` has an entry that is no host:port"):
+    with pytest.raises(Exception, match=r"`private_addresses`: .* isn't a host and port"):
         async with serving(replace(settings, private_addresses=("127.1:80",))):
             pass

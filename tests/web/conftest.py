@@ -12,7 +12,7 @@ from eclair.network.ssrf import parse_private_service
 from eclair.web.pages.reader import Reader, page_parser
 from tests.web.internet import Internet, internet, names
 
-ERRAND = CallContext("local", "page", "run_1")
+CONTEXT = CallContext("local", "page", "run_1")
 
 
 @pytest.fixture

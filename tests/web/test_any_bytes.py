@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from eclair.web.pages.fetch import Unread
 from eclair.web.pages.reader import Reader
-from tests.web.conftest import ERRAND
+from tests.web.conftest import CONTEXT
 from tests.web.internet import Internet
 from tests.web.made import Made
 
@@ -69,7 +69,7 @@ async def test_any_bytes_end_in_a_page_or_a_clear_fault(
     world.pages[url] = Made(url, body, media=media)
     page = fault = None
     try:
-        page = await reader.read(url, ERRAND, within=20)
+        page = await reader.read(url, CONTEXT, within=20)
     except Unread as unread:
         fault = unread
     if page is None:

@@ -7,7 +7,7 @@ from collections import Counter
 import pytest
 
 from eclair.network.client import Unreachable, WebClient
-from tests.web.conftest import ERRAND
+from tests.web.conftest import CONTEXT
 from tests.web.internet import Internet, Weather
 from tests.web.made import flat
 from tests.web.questions import questions
@@ -15,13 +15,13 @@ from tests.web.questions import questions
 
 async def test_pages_are_served_under_many_names(world: Internet, browser: WebClient) -> None:
     for url in [next(iter(world.pages)), world.url("en.lexikon.example", "/wiki/Harrowmere")]:
-        async with browser.get(url, ERRAND) as reply:
+        async with browser.get(url, CONTEXT) as reply:
             assert reply.status == 200
             assert await reply.body() == world.pages[url].body
-        async with browser.get(url, ERRAND, headers={"If-None-Match": reply.headers["ETag"]}) as again:
+        async with browser.get(url, CONTEXT, headers={"If-None-Match": reply.headers["ETag"]}) as again:
             assert again.status == 304
     with pytest.raises(Unreachable):
-        async with browser.get("http://www.example.org/", ERRAND):
+        async with browser.get("http://www.example.org/", CONTEXT):
             pass
     assert world.asked[0].path in next(iter(world.pages))
 

@@ -40,7 +40,7 @@ from tests.web.services import (
     today,
 )
 
-ERRAND = CallContext("local", "search")
+CONTEXT = CallContext("local", "search")
 FOUND = (
     Hit("https://www.example.de/wahl", "Wahl in Hessen", "So wurde gewählt", date(2026, 11, 24)),
     Hit("https://example.org/a?b=c&d=é", "Grüße & <Küsse>", "x < y", None),
@@ -77,16 +77,16 @@ async def test_what_is_documented_is_read(name: str) -> None:
         if SERVICES[name].local is not None:
             at_work.hits = [replace(hit, snippet=old.snippet) for hit, old in zip(told, FOUND, strict=True)]
         query = Query("Wahl Hessen", "de", 7)
-        assert await at_work.service.find(query, 10, ERRAND, 5) == told
-        assert await at_work.service.find(query, 1, ERRAND, 5) == told[:1]
+        assert await at_work.service.find(query, 10, CONTEXT, 5) == told
+        assert await at_work.service.find(query, 1, CONTEXT, 5) == told[:1]
         at_work.hits = []
-        assert await at_work.service.find(query, 10, ERRAND, 5) == []
+        assert await at_work.service.find(query, 10, CONTEXT, 5) == []
 
 
 async def asked(name: str, query: Query) -> tuple[dict[str, str], Any]:
     """The parameters, and the body in JSON, with which the service asks."""
     async with answering(name, FOUND) as at_work:
-        await at_work.service.find(query, 10, ERRAND, 5)
+        await at_work.service.find(query, 10, CONTEXT, 5)
         call = at_work.calls[0]
         return parameters(call), call.json if call.body else None
 
@@ -145,7 +145,7 @@ async def test_a_wiki_is_asked_in_the_language_of_the_question() -> None:
 
 async def test_a_wiki_that_has_no_page_with_all_words_is_asked_for_any() -> None:
     async with answering("wikipedia") as at_work:
-        assert await at_work.service.find(Query("Wahl Hessen 24. November", "de"), 5, ERRAND, 5) == []
+        assert await at_work.service.find(Query("Wahl Hessen 24. November", "de"), 5, CONTEXT, 5) == []
         assert [parameters(call)["srsearch"] for call in at_work.calls] == [
             "Wahl Hessen 24. November",
             "Wahl OR Hessen OR 24. OR November",
@@ -156,7 +156,7 @@ async def failing(name: str, *instead: Answer, query: Query = Query("q", "de"), 
     async with answering(name, FOUND) as at_work:
         at_work.instead = list(instead)
         with pytest.raises(ServiceFailed) as caught:
-            await at_work.service.find(query, 5, ERRAND, within)
+            await at_work.service.find(query, 5, CONTEXT, within)
     message = str(caught.value)
     assert message.endswith("."), message
     assert KEY not in message
@@ -193,7 +193,7 @@ async def test_each_fault_is_one_sentence() -> None:
 async def test_what_the_policy_forbids_is_refused() -> None:
     browser = WebClient(OutboundGate(OutboundPolicy("offline")))
     with pytest.raises(ServiceFailed) as caught:
-        await Wikipedia(browser).find(Query("x"), 5, ERRAND, 1)
+        await Wikipedia(browser).find(Query("x"), 5, CONTEXT, 1)
     assert caught.value.outcome == "refused"
     assert "offline" in caught.value.message
     await browser.close()
@@ -209,7 +209,7 @@ async def test_in_europe_only_european_services_are_asked() -> None:
     said: dict[str, str] = {}
     for service in known(Settings(), browser):
         with pytest.raises(ServiceFailed) as caught:
-            await service.find(Query("x"), 5, ERRAND, 1)
+            await service.find(Query("x"), 5, CONTEXT, 1)
         said[service.name] = caught.value.outcome
     allowed = {name for name, outcome in said.items() if outcome != "refused"}
     assert {"staan", "linkup", "marginalia"} <= allowed
@@ -221,7 +221,7 @@ async def test_a_key_in_an_address_is_in_no_row() -> None:
     rows = Rows()
     browser = WebClient(OutboundGate(OutboundPolicy("open"), rows), resolver=nowhere)
     with pytest.raises(ServiceFailed) as caught:
-        await Mojeek(browser, key=KEY, today=today).find(Query("Hessen"), 5, ERRAND, 1)
+        await Mojeek(browser, key=KEY, today=today).find(Query("Hessen"), 5, CONTEXT, 1)
     assert KEY not in caught.value.message
     (row,) = rows.calls
     assert str(row.url).startswith("https://www.mojeek.com/search?api_key=…&q=Hessen&")
@@ -243,7 +243,7 @@ async def described(*urls: tuple[str, str], body: bytes) -> list[Hit]:
                 await call.reply(200, body)
 
         at_work.standin.routes = Always(answer)
-        return await at_work.service.find(Query("q", "de"), 5, ERRAND, 5)
+        return await at_work.service.find(Query("q", "de"), 5, CONTEXT, 5)
 
 
 async def test_a_description_leads_to_rss_atom_or_suggestions() -> None:
@@ -272,7 +272,7 @@ async def test_a_description_is_read_once_a_day() -> None:
         )
         for moment in (1.0, 80_000.0, 90_000.0):
             moments.append(moment)
-            assert len(await service.find(Query("q"), 5, ERRAND, 5)) == 2
+            assert len(await service.find(Query("q"), 5, CONTEXT, 5)) == 2
         await browser.close()
         assert [call.path for call in at_work.standin.calls].count("/opensearch.xml") == 2
 

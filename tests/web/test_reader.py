@@ -10,7 +10,7 @@ from eclair.documents.chunking import Chunker
 from eclair.schema.web import WebPage
 from eclair.web.pages.fetch import Unread
 from eclair.web.pages.reader import Reader
-from tests.web.conftest import ERRAND, Clocked
+from tests.web.conftest import CONTEXT, Clocked
 from tests.web.internet import Internet
 from tests.web.made import Made, flat
 from tests.web.odd import BAIT
@@ -22,7 +22,7 @@ ORDERLY = ("news", "shop", "forum", "wiki", "report")
 
 
 async def read(reader: Reader, url: str, within: float = WITHIN) -> WebPage:
-    return await reader.read(url, ERRAND, within=within)
+    return await reader.read(url, CONTEXT, within=within)
 
 
 async def unread(reader: Reader, url: str, within: float = WITHIN) -> Unread:
@@ -83,13 +83,13 @@ async def test_where_redirects_lead_is_what_is_read(world: Internet, reader: Rea
 @pytest.mark.parametrize(
     ("path", "outcome", "says"),
     [
-        ("/far/8", "failed", "redirects"),
-        ("/loop/a", "failed", "redirects"),
-        ("/cookie", "failed", "redirects"),
+        ("/far/8", "failed", "redirected"),
+        ("/loop/a", "failed", "redirected"),
+        ("/cookie", "failed", "redirected"),
         ("/private", "refused", "169.254.169.254"),
         ("/nowhere", "failed", "unbekannt.example"),
         ("/file", "refused", "http"),
-        ("/broken", "failed", "half way"),
+        ("/broken", "failed", "ended early"),
         ("/reset", "failed", "launisch.example"),
         ("/missing", "failed", "no such page"),
         ("/gone", "failed", "no such page"),
@@ -100,7 +100,7 @@ async def test_where_redirects_lead_is_what_is_read(world: Internet, reader: Rea
         ("/json", "failed", "application/json"),
         ("/picture", "failed", "image/png"),
         ("/binary", "failed", "cannot be read"),
-        ("/bomb", "failed", "more than"),
+        ("/bomb", "failed", "larger than"),
         ("/endless", "failed", "longer than"),
         ("/damaged.pdf", "failed", "cannot be read"),
     ],

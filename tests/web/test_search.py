@@ -18,7 +18,7 @@ from eclair.web.providers.base import ServiceFailed
 from eclair.web.search import EACH, PATIENT, RESTING, Ranked, WebSearch
 from tests.web.services import TODAY, answering, today
 
-ERRAND = CallContext("local", "search", "run_1")
+CONTEXT = CallContext("local", "search", "run_1")
 QUERY = Query("q", "de")
 Event = StepStarted | StepFinished | Ranked
 
@@ -43,7 +43,7 @@ class Scripted:
 
     async def find(self, query: Query, limit: int, context: CallContext, within: float) -> list[Hit]:
         assert limit == EACH
-        assert context == ERRAND
+        assert context == CONTEXT
         self.asked.append(query)
         gate = self.gates.pop(0) if self.gates else None
         try:
@@ -80,7 +80,7 @@ def made(*services: Scripted, clock: Callable[[], float] | None = None, again: f
 
 
 async def told(search: WebSearch, *queries: Query, within: float = 20.0) -> list[Event]:
-    return [event async for event in search.find(queries or (QUERY,), ERRAND, within=within)]
+    return [event async for event in search.find(queries or (QUERY,), CONTEXT, within=within)]
 
 
 def outcomes(events: list[Event]) -> dict[str, tuple[str | None, int | None]]:
@@ -94,7 +94,7 @@ async def test_every_service_is_a_step_and_every_answer_a_better_list() -> None:
     slow = asyncio.Event()
     one, two = Scripted("one", [hit("a"), hit("b")]), Scripted("two", [hit("b", by="two")], gates=[slow])
     events: list[Event] = []
-    async with aclosing(made(one, two).find((QUERY,), ERRAND, within=20)) as found:
+    async with aclosing(made(one, two).find((QUERY,), CONTEXT, within=20)) as found:
         async for event in found:
             events.append(event)
             if isinstance(event, Ranked):
@@ -120,7 +120,7 @@ async def test_a_slow_service_holds_up_nobody() -> None:
 
 async def test_whoever_leaves_takes_the_calls_along() -> None:
     slow = Scripted("slow", gates=[never()])
-    async with aclosing(made(slow).find((QUERY,), ERRAND, within=20)) as found:
+    async with aclosing(made(slow).find((QUERY,), CONTEXT, within=20)) as found:
         async for _ in found:
             break
         await asyncio.sleep(0)
@@ -174,7 +174,7 @@ async def test_only_what_is_ready_is_asked() -> None:
     waiting.is_ready = True
     assert [service.name for service in await search.services()] == ["feeds", "always"]
     assert await told(made()) == []
-    assert [event async for event in search.find((), ERRAND, within=1)] == []
+    assert [event async for event in search.find((), CONTEXT, within=1)] == []
 
 
 async def test_another_language_is_tried_where_little_was_found() -> None:

@@ -239,16 +239,16 @@ def _watching(command: _Command) -> None:
     made.add_argument("--json", action="store_true", help="print what was found as JSON")
     made.set_defaults(module="check_mark")
 
-    egress = command("egress", "list what left this machine or was refused, from the ledger")
-    egress.add_argument("--run", metavar="ID", help="only the calls of this run")
-    egress.add_argument("--host", metavar="NAME", help="only calls to this host and what is under it")
-    egress.add_argument("--verdict", choices=("passed", "failed", "refused"), help="only those that ended so")
+    egress = command("egress", "list outgoing calls from the audit log, allowed and refused")
+    egress.add_argument("--run", metavar="ID", help="only calls of this run")
+    egress.add_argument("--host", metavar="NAME", help="only calls to this host and its subdomains")
+    egress.add_argument("--verdict", choices=("passed", "failed", "refused"), help="only calls with this verdict")
     purposes = ("engine", "model", "search", "page", "feed", "robots")
-    egress.add_argument("--purpose", choices=purposes, help="only those that were made for this")
+    egress.add_argument("--purpose", choices=purposes, help="only calls made for this")
     egress.add_argument("--limit", type=_positive, default=50, metavar="N", help="rows of the table; 50 by default")
     form = egress.add_mutually_exclusive_group()
-    form.add_argument("--csv", action="store_true", help="print all of them as CSV")
-    form.add_argument("--json", action="store_true", help="print all of them as JSON")
+    form.add_argument("--csv", action="store_true", help="print all calls as CSV")
+    form.add_argument("--json", action="store_true", help="print all calls as JSON")
 
 
 def _adding(parser: argparse.ArgumentParser) -> None:

@@ -1,4 +1,4 @@
-"""`eclair egress`: what left this machine or was refused, as a table, or all of it as CSV or JSON."""
+"""`eclair egress`: the audit log of outgoing calls, as a table, CSV or JSON."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ async def _show(
         told = ", ".join(f"{count:,} {verdict}" for verdict, count in counts.items())
         terminal.dim_line(f"{min(limit, sum(counts.values())):,} of {sum(counts.values()):,} calls: {told}.")
     else:
-        terminal.line("Nothing left this machine, as far as the ledger goes.")
+        terminal.line("The audit log has no such calls.")
     terminal.dim_line(OutboundPolicy.from_settings(settings).description)
     return 0
 

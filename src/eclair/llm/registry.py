@@ -202,7 +202,7 @@ def build(
     local: LocalEngine | None = None,
 ) -> Registry:
     """The engines that the settings ask for, and those that were added. An embedded engine begins to load at once,
-    unless it is `local`, which has. Those that are elsewhere are called through `door`."""
+    unless it is `local`, which has. Those that are elsewhere are called through `gate`."""
     engines: list[Engine] = []
     if settings.embedded:
         from eclair.llm.local.engine import LocalEngine

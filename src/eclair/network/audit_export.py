@@ -1,4 +1,4 @@
-"""The egress ledger as a file to take away, CSV or JSON, piece by piece."""
+"""Export of the audit log as CSV or JSON, streamed."""
 
 from __future__ import annotations
 
@@ -18,14 +18,13 @@ AuditFormat = Literal["csv", "json"]
 MEDIA_TYPES: dict[AuditFormat, str] = {"csv": "text/csv; charset=utf-8", "json": "application/json"}
 
 BATCH_ROWS = 500
-"""Rows that are read at once."""
 
 COLUMNS = ("id", "time", *(field.name for field in fields(CallRecord) if field.name not in ("id", "owner", "moment")))
-"""The columns: `time` is ISO 8601 in UTC."""
+"""`time` is ISO 8601 in UTC."""
 
 
 async def stream_export(store: AuditStore, owner: str, which: CallFilter, format: AuditFormat) -> AsyncGenerator[bytes]:
-    """Every call, newest first: a table with a head, or a list of objects."""
+    """Yield every matching call, newest first: CSV with a header, or a JSON list of objects."""
     yield _csv([COLUMNS]) if format == "csv" else b"["
     before: int | None = None
     while calls := await store.list_calls(owner, which, BATCH_ROWS, before):
@@ -41,13 +40,13 @@ async def stream_export(store: AuditStore, owner: str, which: CallFilter, format
 
 
 def as_row(call: CallRecord) -> dict[str, object]:
-    """A call by the names of the columns."""
+    """Return a call as a mapping from column to value."""
     values = asdict(call) | {"time": iso_time(call.moment), "milliseconds": round(call.milliseconds, 1)}
     return {name: values[name] for name in COLUMNS}
 
 
 def iso_time(moment: int) -> str:
-    """A moment in ISO 8601, to the millisecond."""
+    """Format a time in ISO 8601, to the millisecond."""
     return datetime.fromtimestamp(moment / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
@@ -58,5 +57,5 @@ def _csv(rows: Sequence[Sequence[object]]) -> bytes:
 
 
 def _cell(value: object) -> object:
-    """A text that no spreadsheet takes for a formula."""
+    """Keep spreadsheets from taking a text for a formula."""
     return f"'{value}" if isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r")) else value

@@ -1,6 +1,6 @@
-"""Keeps the rows of calls that left: queued as they come, written together, so that no call waits for it.
+"""The audit log: records of outgoing calls, queued as they come and written in batches.
 
-What a row holds is `door`'s affair. Where the database cannot serve, the rows wait, and the log says so.
+No call waits for the database. While it can't be written, records wait in memory.
 """
 
 from __future__ import annotations
@@ -19,26 +19,24 @@ from eclair.settings import Settings
 from eclair.storage.audit import AuditStore, CallRecord
 
 WRITE_DELAY_S = 0.2
-"""Seconds that a row waits for others."""
+"""How long the first record of a batch waits for others."""
 
 RETRY_DELAY_S = 30.0
-"""Seconds until a database that could not serve is asked again."""
-
 BATCH_ROWS = 500
 MAX_WAITING_ROWS = 50_000
-"""Rows that wait for a database that cannot serve; of more, the oldest go."""
+"""Records kept in memory while the database can't be written; the oldest are dropped first."""
 
 ERASE_INTERVAL_S = 3600.0
-"""Seconds between two looks for rows that are too old."""
-
 DAY_MS = 86_400_000
 
 log = logging.getLogger(__name__)
 
 
 class AuditLog:
-    """Implements `door.Recorder`. `start` begins to erase what is older than `days` (0 erases nothing); `close` at the
-    end writes what waits."""
+    """Implements `CallRecorder`. After `start`, records older than `days` are erased (0 keeps all).
+
+    `close` writes what is still queued.
+    """
 
     def __init__(self, calls: AuditStore, days: int = 0, clock: Clock = time.time) -> None:
         self._calls = calls
@@ -52,15 +50,15 @@ class AuditLog:
 
     async def start(self) -> None:
         if self._days:
-            self._eraser = asyncio.create_task(self._erase_for_ever(), name="erase old rows of the egress ledger")
+            self._eraser = asyncio.create_task(self._erase_for_ever(), name="erase old records of the audit log")
 
     def record(self, call: CallRecord) -> None:
         self._waiting.append(call)
         if self._writer is None or self._writer.done():
-            self._writer = asyncio.create_task(self._write_soon(), name="write the egress ledger")
+            self._writer = asyncio.create_task(self._write_soon(), name="write the audit log")
 
     async def flush(self) -> None:
-        """Write what waits."""
+        """Write everything that is queued."""
         async with self._writing:
             while self._waiting:
                 batch = self._waiting[:BATCH_ROWS]
@@ -68,7 +66,7 @@ class AuditLog:
                     await asyncio.shield(self._calls.add_calls(batch))
                 except StoreError as error:
                     self._served = False
-                    log.error("%d calls are not in the egress ledger yet: %s", len(self._waiting), error.message)
+                    log.error("%d calls are not in the audit log yet: %s", len(self._waiting), error.message)
                     del self._waiting[:-MAX_WAITING_ROWS]
                     return
                 self._served = True
@@ -91,16 +89,19 @@ class AuditLog:
             try:
                 await self._calls.erase_calls(int(self._clock() * 1000) - self._days * DAY_MS)
             except StoreError as error:
-                log.error("old rows of the egress ledger cannot be erased yet: %s", error.message)
+                log.error("old records of the audit log cannot be erased yet: %s", error.message)
             await asyncio.sleep(ERASE_INTERVAL_S)
 
 
 @asynccontextmanager
 async def open_gate(settings: Settings) -> AsyncGenerator[OutboundGate]:
-    """The door of a command that has no store open: it opens one at the end, if anything left. Raises SettingsError."""
+    """Open the gate for a command without a database: it is opened at the end, if a call was made.
+
+    Raises SettingsError.
+    """
     calls: list[CallRecord] = []
     try:
-        yield OutboundGate(OutboundPolicy.from_settings(settings), _Kept(calls))
+        yield OutboundGate(OutboundPolicy.from_settings(settings), _CallList(calls))
     finally:
         if calls:
             from eclair.storage.open import open_storage  # most commands call nobody
@@ -112,10 +113,10 @@ async def open_gate(settings: Settings) -> AsyncGenerator[OutboundGate]:
                 finally:
                     await storage.close()
             except StoreError as error:
-                log.error("%d calls are not in the egress ledger: %s", len(calls), error.message)
+                log.error("%d calls are not in the audit log: %s", len(calls), error.message)
 
 
-class _Kept:
+class _CallList:
     def __init__(self, calls: list[CallRecord]) -> None:
         self._calls = calls
 

@@ -1,8 +1,8 @@
-"""The one door out: every outbound connection is made here, and nothing outside this package imports an HTTP client.
+"""The HTTP clients. Every outgoing connection is made here: nothing outside this package imports an HTTP library.
 
-`Http` speaks to one engine, `Downloads` fetches files, `Browser` (of `browser`) the open web. All give a `Reply` to be
-read piece by piece, and turn the client library's many exceptions into those of `calls`. What may leave, and what is
-recorded of it, is decided by a `Door`; what a reply means is the caller's affair.
+`HttpClient` calls one server, `DownloadClient` fetches files, `WebClient` the open web. All yield a `Reply` to be read
+in pieces, and turn aiohttp's exceptions into those of `response`. An `OutboundGate` decides what may leave and records
+it; what a reply means is up to the caller.
 """
 
 from __future__ import annotations
@@ -54,14 +54,12 @@ __all__ = [
 ]
 
 CONNECT_TIMEOUT_S = 5.0
-"""Seconds within which a connection must stand."""
 
 IDLE_TIMEOUT_S = 300.0
-"""Seconds that a server may stay silent, before its first byte or between two."""
+"""How long a server may stay silent, before the first byte or between two."""
 
 READ_BUFFER_BYTES = 16 << 10
-"""Bytes of an engine's reply that may wait to be looked at before no more are taken from the network. With the client
-library's own 64 KiB a few fast answers keep fifty others waiting."""
+"""Bytes read ahead of an engine's reply. With aiohttp's 64 KiB, a few fast answers keep fifty others waiting."""
 
 
 class _Options(TypedDict):
@@ -71,11 +69,11 @@ class _Options(TypedDict):
 
 
 class HttpClient:
-    """Connections to the one server at `url`: kept alive, unlimited in number, without a limit on a reply's length.
+    """Client for the one server at `url`: keep-alive, any number of connections, replies of any length.
 
     Leaving the block of `get` or `post` closes the connection unless the reply was read to its end:
-    that is how an engine learns to stop. What goes elsewhere than to this machine goes through `door`; `country` is the
-    server's, where its owner has stated it. A key goes along as OpenAI's API has it, or under the name `header`.
+    that is how an engine learns to stop. `country` is the server's, where the owner has stated it. The key is sent as
+    a bearer token, or as the header named `header`.
     """
 
     def __init__(
@@ -108,39 +106,39 @@ class HttpClient:
         content_type: str = "application/json",
         context: CallContext | None = None,
     ) -> AsyncGenerator[StreamedReply]:
-        """Send `body`, which is JSON unless `media` says else; without `keep` the connection serves this once. `errand`
-        says for whom, where it is not for the owner's answers.
+        """Send `body`. Without `keep_alive` the connection isn't reused.
 
-        Raises Unreachable, TimedOut and BrokenOff, and Refused where the door does not let it out.
+        `context` defaults to an answer for the owner. Raises Unreachable, TimedOut, BrokenReply, and Refused by the
+        policy.
         """
         headers = {"Content-Type": content_type} | ({} if keep_alive else {"Connection": "close"})
-        with self._trip(context) as taken:
-            request = self._open().post(url, data=body, headers=headers, **self._options(idle_timeout_s, taken))
-            async with open_reply(request, taken) as reply:
+        with self._audited(context) as call:
+            request = self._open().post(url, data=body, headers=headers, **self._options(idle_timeout_s, call))
+            async with open_reply(request, call) as reply:
                 yield reply
 
     @asynccontextmanager
     async def get(
         self, url: str, *, idle_timeout_s: float | None = None, context: CallContext | None = None
     ) -> AsyncGenerator[StreamedReply]:
-        """Fetch. Raises as `post` does."""
-        with self._trip(context) as taken:
-            async with open_reply(self._open().get(url, **self._options(idle_timeout_s, taken)), taken) as reply:
+        """Fetch `url`. Raises as `post` does."""
+        with self._audited(context) as call:
+            async with open_reply(self._open().get(url, **self._options(idle_timeout_s, call)), call) as reply:
                 yield reply
 
     async def close(self) -> None:
         if self._session is not None:
             await self._session.close()
 
-    def _trip(self, context: CallContext | None) -> AbstractContextManager[AuditedCall]:
+    def _audited(self, context: CallContext | None) -> AbstractContextManager[AuditedCall]:
         return audited_call(self._gate, context or CallContext(OWNER, "engine", country=self._country))
 
-    def _options(self, idle: float | None, taken: AuditedCall) -> _Options:
+    def _options(self, idle: float | None, call: AuditedCall) -> _Options:
         timeout = self._timeout
         if idle is not None:
             timeout = aiohttp.ClientTimeout(total=None, sock_connect=min(self._connect, idle), sock_read=idle)
-        # A redirect would take the key and what was asked to a server that nobody chose.
-        return {"timeout": timeout, "allow_redirects": False, "middlewares": (taken,)}
+        # A redirect would send the key and the question to a server that nobody chose.
+        return {"timeout": timeout, "allow_redirects": False, "middlewares": (call,)}
 
     def _open(self) -> aiohttp.ClientSession:
         if self._session is None:
@@ -156,10 +154,10 @@ class HttpClient:
 
 
 class DownloadClient:
-    """Fetches files from anywhere that `door` lets out. Proxies, `.netrc` and SSL_CERT_FILE of the environment hold.
+    """Fetches files. Proxies, `.netrc` and SSL_CERT_FILE of the environment are used.
 
-    `certificates` is a further file of authorities, `proxy` goes before the environment's, and the hosts in
-    `trusted` are not asked for a valid certificate.
+    `certificates` is a further CA file, `proxy` overrides the environment's, and hosts in `trusted` need no valid
+    certificate.
     """
 
     def __init__(
@@ -181,20 +179,20 @@ class DownloadClient:
     async def get(
         self, url: str, headers: Mapping[str, str] | None = None, *, token: str | None = None
     ) -> AsyncGenerator[StreamedReply]:
-        """Fetch, following redirects; a token goes to the place of `url` and nowhere else.
+        """Fetch, following redirects; the token is sent to the origin of `url` only.
 
-        Raises Unreachable, TimedOut and BrokenOff, and Refused where the door does not let it out.
+        Raises Unreachable, TimedOut, BrokenReply, and Refused by the policy.
         """
         verify = urlsplit(url).hostname not in self._trusted
-        with audited_call(self._gate, CallContext(OWNER, "model")) as taken:
+        with audited_call(self._gate, CallContext(OWNER, "model")) as call:
             request = self._open().get(
                 url,
                 headers=headers,
                 proxy=self._proxy,
                 ssl=self._tls() if verify else False,
-                middlewares=(taken,) if token is None else (_bearer(token), taken),
+                middlewares=(call,) if token is None else (_bearer(token), call),
             )
-            async with open_reply(request, taken) as reply:
+            async with open_reply(request, call) as reply:
                 yield reply
 
     async def close(self) -> None:
@@ -223,8 +221,7 @@ class DownloadClient:
 
 
 def _bearer(token: str) -> aiohttp.ClientMiddlewareType:
-    """Shows the token to the first server that is asked, in place of what `.netrc` has for it, and to no other that
-    redirects lead to."""
+    """Send the token to the first origin, in place of what `.netrc` has for it, and to none that redirects lead to."""
     first: list[object] = []
 
     async def show(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:

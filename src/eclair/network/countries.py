@@ -1,7 +1,6 @@
-"""Which country a host belongs to, as far as that is certain: its organisation's seat, or else where its name is
-registered.
+"""The country of a host, where it is certain: that of its organization, or of its country-code domain.
 
-The organisations are data, in `countries.toml`. Nothing is looked up in any network.
+Organizations are listed in `countries.toml`. Nothing is looked up on the network.
 """
 
 from __future__ import annotations
@@ -14,45 +13,16 @@ from typing import Annotated, ClassVar
 
 from pydantic import ConfigDict, Field, TypeAdapter
 
-EU_EEA_COUNTRIES = frozenset(
-    (
-        "AT",
-        "BE",
-        "BG",
-        "CY",
-        "CZ",
-        "DE",
-        "DK",
-        "EE",
-        "ES",
-        "EU",
-        "FI",
-        "FR",
-        "GR",
-        "HR",
-        "HU",
-        "IE",
-        "IS",
-        "IT",
-        "LI",
-        "LT",
-        "LU",
-        "LV",
-        "MT",
-        "NL",
-        "NO",
-        "PL",
-        "PT",
-        "RO",
-        "SE",
-        "SI",
-        "SK",
-    )
-)
-"""Where the GDPR itself holds: the European Union (EU is its own name) and the European Economic Area."""
+# fmt: off
+EU_EEA_COUNTRIES = frozenset((
+    "AT", "BE", "BG", "CY", "CZ", "DE", "DK", "EE", "ES", "EU", "FI", "FR", "GR", "HR", "HU", "IE",
+    "IS", "IT", "LI", "LT", "LU", "LV", "MT", "NL", "NO", "PL", "PT", "RO", "SE", "SI", "SK",
+))
+# fmt: on
+"""Where the GDPR applies: the European Union (EU is a name of its own) and the European Economic Area."""
 
-_ELSEWHERE = {"uk": "GB", "el": "GR", "ax": "FI"}
-"""What ISO 3166 calls a country whose names end otherwise."""
+_ISO_CODES = {"uk": "GB", "el": "GR", "ax": "FI"}
+"""ISO 3166 codes of countries whose top-level domain differs."""
 
 _REGIONS = {
     "DE": "bayern berlin cologne hamburg koeln nrw ruhr saarland",
@@ -64,50 +34,23 @@ _REGIONS = {
     "SE": "stockholm",
     "FI": "helsinki",
 }
-_OF_REGION = {name: country for country, names in _REGIONS.items() for name in names.split()}
+_REGION_COUNTRIES = {name: country for country, names in _REGIONS.items() for name in names.split()}
 
-_ANYWHERE = frozenset(
-    (
-        "ac",
-        "ag",
-        "ai",
-        "as",
-        "bz",
-        "cc",
-        "cd",
-        "co",
-        "dj",
-        "fm",
-        "gg",
-        "gl",
-        "im",
-        "io",
-        "la",
-        "ly",
-        "me",
-        "ms",
-        "mu",
-        "nu",
-        "pw",
-        "sc",
-        "sh",
-        "so",
-        "st",
-        "tk",
-        "to",
-        "tv",
-        "vc",
-        "vg",
-        "ws",
-    )
-)
-"""Countries whose names are sold as words, so that they tell nothing."""
+# fmt: off
+_GENERIC = frozenset((
+    "ac", "ag", "ai", "as", "bz", "cc", "cd", "co", "dj", "fm", "gg", "gl", "im", "io", "la", "ly",
+    "me", "ms", "mu", "nu", "pw", "sc", "sh", "so", "st", "tk", "to", "tv", "vc", "vg", "ws",
+))
+# fmt: on
+"""Country codes sold to anyone, which tell nothing about a host."""
 
 
 @dataclass(frozen=True, slots=True)
 class Organization:
-    """Whose `hosts` these are, with every name under them; `brands` are its names under any country's ending. `country`
-    is the ISO code of its seat."""
+    """An organization with its `hosts` (subdomains included), and `brands`, its names under any country-code domain.
+
+    `country` is the ISO code of its seat.
+    """
 
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
 
@@ -119,13 +62,13 @@ class Organization:
 
 @cache
 def organizations() -> tuple[Organization, ...]:
-    """Those that Éclair knows."""
+    """Load the organizations that Éclair knows."""
     text = (resources.files("eclair.network") / "countries.toml").read_text("utf-8")
-    return TypeAdapter(tuple[Organization, ...]).validate_python(tomllib.loads(text)["organisation"])
+    return TypeAdapter(tuple[Organization, ...]).validate_python(tomllib.loads(text)["organization"])
 
 
 def find_organization(host: str) -> Organization | None:
-    """Whose host it is, where that is known."""
+    """Return the organization that runs a host, if known."""
     labels = host.lower().rstrip(".").split(".")
     hosts, brands = _known()
     for at in range(len(labels)):
@@ -136,20 +79,20 @@ def find_organization(host: str) -> Organization | None:
 
 
 def find_country(host: str) -> str | None:
-    """The ISO code of the country, `EU` where only that is known, or None."""
+    """Return the ISO code of a host's country, `EU` where only that is known, or None."""
     found = find_organization(host)
     if found is not None:
         return found.country
     ending = host.lower().rstrip(".").rpartition(".")[2]
-    if ending in _OF_REGION:
-        return _OF_REGION[ending]
-    if len(ending) != 2 or not ending.isalpha() or ending in _ANYWHERE:
+    if ending in _REGION_COUNTRIES:
+        return _REGION_COUNTRIES[ending]
+    if len(ending) != 2 or not ending.isalpha() or ending in _GENERIC:
         return None
-    return _ELSEWHERE.get(ending, ending.upper())
+    return _ISO_CODES.get(ending, ending.upper())
 
 
 def _brand(labels: list[str]) -> str:
-    """What stands before a country's ending, such as `amazon` in amazon.de and amazon.co.uk."""
+    """Return the label before a country-code domain, such as `amazon` in amazon.de and amazon.co.uk."""
     if len(labels) >= 3 and len(labels[-1]) == 2 and labels[-2] in ("co", "com"):
         return labels[-3]
     return labels[-2] if len(labels) >= 2 and len(labels[-1]) == 2 else ""

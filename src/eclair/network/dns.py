@@ -1,4 +1,4 @@
-"""Finds the addresses that names of the open web lead to. Whether one of them may be called is `guard`'s affair."""
+"""Resolves host names, with a short-lived cache. Whether an address may be called is decided by `ssrf`."""
 
 from __future__ import annotations
 
@@ -14,23 +14,20 @@ from typing import Protocol
 from eclair.util.lru import LruCache
 
 MAX_CONCURRENT_LOOKUPS = 16
-"""Names that are resolved at once, each by a thread, so that a slow name server holds up nothing else."""
+"""Each lookup blocks a thread, so that a slow name server holds up nothing else."""
 
 CACHE_TTL_S = 60.0
-"""Seconds for which it is known where a name leads."""
-
 MAX_CACHED_NAMES = 500
-"""Names of which that is known."""
 
 
 class Resolver(Protocol):
-    """Finds where a name leads: addresses, each with its port. Raises OSError for one that is not known."""
+    """Resolves a name to addresses, each with its port. Raises OSError for an unknown name."""
 
     async def __call__(self, host: str, port: int) -> Sequence[tuple[str, int]]: ...
 
 
 class DnsCache:
-    """Names resolved by `resolver`, by the system where there is none, and remembered for a minute by `clock`."""
+    """Resolves names by `resolver`, by default the system's, and caches the answers. `clock` is in seconds."""
 
     def __init__(self, resolver: Resolver | None = None, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -39,7 +36,7 @@ class DnsCache:
         self._known = LruCache[tuple[str, int], tuple[float, Sequence[tuple[str, int]]]](MAX_CACHED_NAMES)
 
     async def resolve(self, host: str, port: int) -> Sequence[tuple[str, int]]:
-        """Those of a name; an address is its own. Raises OSError."""
+        """Return the addresses of a name; an address is its own. Raises OSError."""
         if _is_address(host):
             return [(host, port)]
         moment, found = self._known.get((host, port)) or (0.0, ())
@@ -55,7 +52,7 @@ class DnsCache:
 
     async def _by_system(self, host: str, port: int) -> Sequence[tuple[str, int]]:
         if self._threads is None:
-            self._threads = ThreadPoolExecutor(MAX_CONCURRENT_LOOKUPS, thread_name_prefix="eclair-names")
+            self._threads = ThreadPoolExecutor(MAX_CONCURRENT_LOOKUPS, thread_name_prefix="eclair-dns")
         ask = partial(socket.getaddrinfo, host, port, 0, socket.SOCK_STREAM, flags=socket.AI_ADDRCONFIG)
         rows = await asyncio.get_running_loop().run_in_executor(self._threads, ask)
         return [(str(place[0]), int(place[1])) for _, _, _, _, place in rows]

@@ -1,4 +1,4 @@
-"""Whether a call may go out, and the row that it leaves in the ledger. The connection itself is made by `egress`."""
+"""The outbound gate: decides whether a call may leave this machine, and records it. `client` makes the connection."""
 
 from __future__ import annotations
 
@@ -14,16 +14,18 @@ from eclair.network.ssrf import MAX_URL_CHARS
 from eclair.storage.audit import CallRecord, Verdict
 
 CURRENT_RUN: ContextVar[str | None] = ContextVar("run", default=None)
-"""The run for which whatever is called now is called. Of one that is not kept, the ledger keeps no addresses."""
+"""The run that outgoing calls belong to. The audit log keeps no URLs for a run that isn't stored."""
 
 OWNER = "local"
-"""Who owns what is kept, until there are accounts."""
+"""Owner of all stored data, until there are accounts."""
 
 
 @dataclass(frozen=True, slots=True)
 class CallContext:
-    """For whom and for what a call is made; `run` is that of `RUN` where it is None. `country` is that of the server,
-    where the owner has stated it."""
+    """Who makes a call, and what for. `run` defaults to `CURRENT_RUN`.
+
+    `country` is the server's ISO code where the owner has stated it.
+    """
 
     owner: str
     purpose: Purpose
@@ -32,16 +34,16 @@ class CallContext:
 
 
 class CallRecorder(Protocol):
-    """What keeps the calls."""
+    """Stores records of calls."""
 
     def record(self, call: CallRecord) -> None:
-        """Keep it, without a wait."""
+        """Store a call, without waiting."""
         ...
 
 
 @dataclass(slots=True)
 class OutboundCall:
-    """A call that is out. `address` is where the connection went; `sent` and `received` are bytes."""
+    """A call under way. `address` is the IP address connected to; `sent` and `received` are bytes."""
 
     context: CallContext
     method: str
@@ -57,16 +59,16 @@ class OutboundCall:
 
 @dataclass(frozen=True, slots=True)
 class OutboundGate:
-    """Rules, and who records what they let out. The default lets nothing leave this machine."""
+    """Applies the policy to every call and records it. By default nothing leaves this machine."""
 
     policy: OutboundPolicy = field(default_factory=OutboundPolicy)
     recorder: CallRecorder | None = None
     clock: Callable[[], float] = time.time
 
     def begin(self, method: str, url: str, context: CallContext, body_bytes: int = 0) -> OutboundCall | None:
-        """A call that may go out now; None for one that stays on this machine, which is never recorded.
+        """Let a call out, or raise Refused and record that.
 
-        `body` is its length in bytes. Raises Refused, having recorded that.
+        Returns None for a call to this machine, which is never recorded.
         """
         if is_loopback(url):
             return None
@@ -77,7 +79,7 @@ class OutboundGate:
         return call
 
     def refuse_url(self, method: str, url: str, context: CallContext, why: Refused) -> NoReturn:
-        """Record that an address was refused, and raise `why`."""
+        """Record that a URL was refused, and raise `why`."""
         self.refuse(self._new_call(method, url, context, 0), why)
 
     def refuse(self, call: OutboundCall, why: Refused) -> NoReturn:
@@ -86,7 +88,7 @@ class OutboundGate:
         raise why
 
     def end(self, call: OutboundCall, fault: str | None = None) -> None:
-        """Record how a call ended; `fault` says what kept it from being answered whole."""
+        """Record how a call ended; `fault` says why it wasn't answered in full."""
         self._record(call, "passed" if fault is None else "failed", fault)
 
     def _new_call(self, method: str, url: str, context: CallContext, body: int) -> OutboundCall:
@@ -130,4 +132,4 @@ class OutboundGate:
 
 
 CLOSED_GATE = OutboundGate()
-"""What is used where nobody gave a door."""
+"""The default: nothing leaves this machine."""

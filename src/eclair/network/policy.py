@@ -1,6 +1,6 @@
-"""What may leave this machine, by the owner's settings: to whom, and what for. It says yes or why not; `door` asks it.
+"""The outbound policy: which hosts may be called, and for what, according to the settings.
 
-What no policy opens, such as an address of this network, is `guard`'s affair.
+`gate` applies it to each call. Addresses that no policy may open are the business of `ssrf`.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from eclair.util import loopback
 
 PolicyMode = Literal["offline", "listed", "eu", "open"]
 Purpose = Literal["engine", "model", "search", "page", "feed", "robots"]
-"""What a call is for: an answer, a model or program to be stored, the web's search services, pages and feeds."""
+"""What a call is for: an answer, a download, web search, a page, a feed, robots.txt."""
 
 _LOCAL = (".local", ".lan", ".internal", ".home.arpa", ".intranet", ".localdomain")
 
@@ -28,8 +28,7 @@ _KEYS = re.compile(r"([?&](?:api_?key|key|(?:access_)?token)=)[^&#]*", re.IGNORE
 
 @dataclass(frozen=True, slots=True)
 class OutboundPolicy:
-    """The policy, the `hosts` that it lists, and the `private` services that may be called in any. The default lets
-    nothing out."""
+    """A policy mode, the `hosts` it lists, and the `private` services that every mode allows."""
 
     mode: PolicyMode = "offline"
     hosts: tuple[str, ...] = ()
@@ -37,30 +36,32 @@ class OutboundPolicy:
 
     @classmethod
     def from_settings(cls, settings: Settings) -> OutboundPolicy:
-        """Raises SettingsError."""
+        """Build the policy that the settings describe. Raises SettingsError."""
         try:
             private = frozenset(map(parse_private_service, settings.private_addresses))
         except ValueError as error:
-            raise SettingsError(f"`private_addresses` has an entry that is {error}.") from None
+            raise SettingsError(f"`private_addresses`: {error}.") from None
         return cls(settings.egress, settings.egress_hosts, private)
 
     @property
     def description(self) -> str:
-        """The policy in a sentence."""
+        """The policy in one sentence."""
         hosts = f" and {', '.join(self.hosts)}" if self.hosts else ""
         match self.mode:
             case "offline":
-                return "Policy `offline`: nothing leaves this machine, but to `private_addresses`."
+                return "Policy `offline`: only this machine and `private_addresses` are called."
             case "listed":
-                return f"Policy `listed`: only the engines that you set up{hosts} are called."
+                return f"Policy `listed`: only the engines you set up{hosts} are called."
             case "eu":
-                return f"Policy `eu`: only who belongs to the EU or EEA{hosts} is called."
+                return f"Policy `eu`: only hosts in the EU or EEA{hosts} are called."
             case "open":
-                return "Policy `open`: whoever is needed is called, and every call is recorded."
+                return "Policy `open`: any host is called when needed, and every call is recorded."
 
     def refusal(self, url: str, purpose: Purpose, country: str | None = None) -> str | None:
-        """Why `url` may not be called, in a sentence that says what to do; None where it may. `country` is what the
-        owner knows better than the address tells."""
+        """Explain in a sentence why `url` may not be called, and what to do; None where it may.
+
+        `country` overrides what the host tells about its country.
+        """
         host, port = host_and_port(url)
         if is_loopback(url) or (host, port) in self.private:
             return None
@@ -69,21 +70,22 @@ class OutboundPolicy:
                 return None
             case "offline":
                 return (
-                    f"{host} is not called: the policy is `offline`; set `egress` to another, or name {host}:{port} in "
-                    "`private_addresses` if it is your own."
+                    f"{host} may not be called: the policy is `offline`. Choose another policy with `egress`, or add "
+                    f"{host}:{port} to `private_addresses` if the service is yours."
                 )
             case "listed":
                 if purpose == "engine" or self._lists(host):
                     return None
-                return f"{host} is not called: the policy is `listed`; add {host} to `egress_hosts` to allow it."
+                return f"{host} may not be called: the policy is `listed`. To allow it, add {host} to `egress_hosts`."
             case "eu":
                 where = country or country_for(host, purpose)
                 own = purpose == "engine" and is_local_network(host)
                 if own or where in EU_EEA_COUNTRIES or self._lists(host):
                     return None
-                known = f"it belongs to {where}" if where else "nobody knows which country it belongs to"
+                known = f"the host belongs to {where}" if where else "the country of the host isn't known"
                 return (
-                    f"{host} is not called: the policy is `eu` and {known}; add {host} to `egress_hosts` to allow it."
+                    f"{host} may not be called: the policy is `eu` and {known}. To allow it, add {host} to "
+                    "`egress_hosts`."
                 )
 
     def _lists(self, host: str) -> bool:
@@ -91,7 +93,7 @@ class OutboundPolicy:
 
 
 def is_loopback(url: str) -> bool:
-    """Whether `url` names this very machine."""
+    """Tell whether `url` names this machine."""
     try:
         host = urlsplit(url).hostname or ""
     except ValueError:
@@ -100,7 +102,7 @@ def is_loopback(url: str) -> bool:
 
 
 def country_for(host: str, purpose: Purpose) -> str | None:
-    """The country of a host. Of an engine it is that of the organisation that runs it, whatever its name ends in."""
+    """Return the country of a host. For an engine, only the organization that runs it counts, not its domain."""
     if purpose != "engine":
         return find_country(host)
     runs = find_organization(host)
@@ -108,8 +110,7 @@ def country_for(host: str, purpose: Purpose) -> str | None:
 
 
 def is_local_network(host: str) -> bool:
-    """Whether an address, or a name that only a local network has, is not of the internet. A name with dots can lead
-    anywhere."""
+    """Tell whether a host is a private address, or a name that only exists on a local network."""
     try:
         address = ipaddress.ip_address(host.partition("%")[0])
     except ValueError:
@@ -118,7 +119,7 @@ def is_local_network(host: str) -> bool:
 
 
 def host_and_port(url: str) -> tuple[str, int]:
-    """The host and the port that a URL names; empty and 0 where it names none."""
+    """Return the host and port of a URL; an empty name and 0 where it has none."""
     try:
         parts = urlsplit(url)
         return (parts.hostname or "").rstrip("."), parts.port or DEFAULT_PORTS.get(parts.scheme, 0)
@@ -127,7 +128,7 @@ def host_and_port(url: str) -> tuple[str, int]:
 
 
 def strip_login(url: str) -> str:
-    """The URL without a user and a password."""
+    """Return the URL without user name and password."""
     try:
         parts = urlsplit(url)
     except ValueError:
@@ -136,5 +137,5 @@ def strip_login(url: str) -> str:
 
 
 def strip_secrets(url: str) -> str:
-    """The URL without a user, a password, or the key that some services want as a parameter."""
+    """Return the URL without user name, password, or a key given as a parameter."""
     return _KEYS.sub(r"\1…", strip_login(url))

@@ -1,6 +1,6 @@
-"""One call: what can go wrong with it in our words, its reply, and the row that it leaves.
+"""Replies of HTTP calls, their failures as four exceptions, and the middleware that audits each call.
 
-Which calls are made, and where to, is `egress`'s affair; what comes of the open web is that of `pages`.
+`client` and `web_client` make the calls; `web_response` bounds replies of the open web.
 """
 
 from __future__ import annotations
@@ -22,23 +22,23 @@ from eclair.network.gate import CallContext, OutboundCall, OutboundGate
 
 
 class Unreachable(Exception):
-    """No connection, or one that closed before the reply began."""
+    """There was no connection, or it closed before the reply began."""
 
 
 class TimedOut(Exception):
-    """The server stayed silent for too long."""
+    """The server sent nothing for too long."""
 
 
 class BrokenReply(Exception):
-    """The reply stopped half way, or was no HTTP."""
+    """The reply ended early, or wasn't valid HTTP."""
 
 
 class ReplyTooLarge(Exception):
-    """The reply is longer than it may be."""
+    """The reply exceeds its size limit."""
 
 
 class PeerResponse(aiohttp.ClientResponse):
-    """Keeps the address that the connection went to, which the library forgets once the reply has come."""
+    """A response that remembers the IP address connected to, which aiohttp forgets once the body is there."""
 
     peer: str | None = None
 
@@ -50,7 +50,7 @@ class PeerResponse(aiohttp.ClientResponse):
 
 
 class Reply(ABC):
-    """A reply whose head has come. `url` is where redirects led; `received` counts the bytes of the body."""
+    """A reply whose headers have arrived. `url` is the final one; `received` counts bytes of the body."""
 
     def __init__(self, status: int, headers: Mapping[str, str], url: str) -> None:
         self.status = status
@@ -58,17 +58,17 @@ class Reply(ABC):
         self.url = url
         self.received = 0
         self.hops: tuple[tuple[int, str], ...] = ()
-        """The redirects that the `Browser` followed: the status of each, and where it led."""
+        """Redirects that `WebClient` followed: the status and target of each."""
 
     @abstractmethod
     async def read(self) -> bytes:
-        """Whatever has come since the last call, waiting for at least one byte; empty at the end.
+        """Return what arrived since the last call, waiting for at least one byte; empty at the end.
 
-        Raises BrokenOff and TimedOut.
+        Raises BrokenReply and TimedOut.
         """
 
     async def body(self, max_bytes: int = sys.maxsize) -> bytes:
-        """The whole body, cut at `limit` bytes."""
+        """Return the body, cut at `max_bytes`."""
         parts: list[bytes] = []
         length = 0
         while length < max_bytes and (chunk := await self.read()):
@@ -78,19 +78,19 @@ class Reply(ABC):
 
 
 class StreamedReply(Reply):
-    """A reply of an engine or of who has files, however long it is."""
+    """A reply of any length, of an engine or a download server."""
 
     def __init__(self, response: aiohttp.ClientResponse) -> None:
         super().__init__(response.status, response.headers, str(response.url))
         self._response = response
 
     def first_header(self, header: str) -> str | None:
-        """What the first of the replies that led here, by redirects, says under `header`."""
+        """Return `header` from the earliest reply, of those that redirected here, that has it."""
         heads = (reply.headers for reply in (*self._response.history, self._response))
         return next((head[header] for head in heads if header in head), None)
 
     async def read(self) -> bytes:
-        """Raises BrokenOff and TimedOut."""
+        """Raises BrokenReply and TimedOut."""
         try:
             chunk = await self._response.content.readany()
         except TimeoutError as error:
@@ -101,7 +101,7 @@ class StreamedReply(Reply):
         return chunk
 
     async def pause(self, seconds: float) -> None:
-        """Leave what comes meanwhile to the system, so that the next read takes it in one piece."""
+        """Stop reading from the socket for a while, so that the next read gets more at once."""
         if seconds == 0:
             return
         connection = self._response.connection
@@ -115,7 +115,7 @@ class StreamedReply(Reply):
             transport.resume_reading()
 
     async def drain(self, timeout_s: float) -> None:
-        """Give the server a moment to end the reply, so that its connection can serve again."""
+        """Give the server a moment to end the reply, so that the connection can be reused."""
         try:
             async with asyncio.timeout(timeout_s):
                 while await self.read():
@@ -124,7 +124,7 @@ class StreamedReply(Reply):
             return
 
     def close(self) -> None:
-        """Close the connection at once, unless the reply has been read to its end."""
+        """Close the connection at once, unless the reply was read to its end."""
         if self._response.content.at_eof():
             self._response.release()
         else:
@@ -132,71 +132,73 @@ class StreamedReply(Reply):
 
 
 class AuditedCall:
-    """The calls that one request makes: several where redirects are followed, or where it is sent again. As a
-    middleware of the client it has each of them pass the door."""
+    """Middleware of the HTTP client that passes each call of a request through the gate and records it.
+
+    A request makes several calls where aiohttp follows redirects or sends it again.
+    """
 
     def __init__(self, gate: OutboundGate, context: CallContext) -> None:
         self._gate = gate
         self._context = context
-        self._out: OutboundCall | None = None
+        self._call: OutboundCall | None = None
         self.reply: Reply | None = None
 
     async def __call__(
         self, request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
     ) -> aiohttp.ClientResponse:
-        """Raises Refused, and what the client library raises."""
+        """Raises Refused, and whatever aiohttp raises."""
         self._begin(request)
         try:
             response = await handler(request)
         except Refused as why:
             self._refuse(why)
         finally:
-            if self._out is not None and isinstance(request.response, PeerResponse):
-                self._out.address = request.response.peer
-        if self._out is not None:
-            self._out.status = response.status
+            if self._call is not None and isinstance(request.response, PeerResponse):
+                self._call.address = request.response.peer
+        if self._call is not None:
+            self._call.status = response.status
         return response
 
     def end(self, fault: str | None = None) -> None:
-        """Record the call that is out, if one is."""
-        out, self._out = self._out, None
-        if out is not None:
-            out.received = self.reply.received if self.reply is not None else 0
-            self._gate.end(out, fault)
+        """Record the call under way, if there is one."""
+        call, self._call = self._call, None
+        if call is not None:
+            call.received = self.reply.received if self.reply is not None else 0
+            self._gate.end(call, fault)
 
     def _begin(self, request: aiohttp.ClientRequest) -> None:
-        """Let a call out, and record the one before it. Raises Refused."""
-        unanswered = self._out is not None and self._out.status is None
+        """Record the call before, and let the next one out. Raises Refused."""
+        unanswered = self._call is not None and self._call.status is None
         self.end("The connection closed before the reply began; the request was sent again." if unanswered else None)
         length = int(request.headers.get("Content-Length", "0"))
-        self._out = self._gate.begin(request.method, str(request.url), self._context, length)
+        self._call = self._gate.begin(request.method, str(request.url), self._context, length)
 
     def _refuse(self, why: Refused) -> NoReturn:
-        """Record that the call was not let out after all, and raise `why`."""
-        out, self._out = self._out, None
-        if out is not None:
-            self._gate.refuse(out, why)
+        """Record that the call was refused after all, and raise `why`."""
+        call, self._call = self._call, None
+        if call is not None:
+            self._gate.refuse(call, why)
         raise why
 
 
 @contextmanager
 def audited_call(gate: OutboundGate, context: CallContext) -> Generator[AuditedCall]:
-    """What records the calls of the requests that are made with it, however they end."""
-    taken = AuditedCall(gate, context)
+    """Record the calls of a request, however it ends."""
+    call = AuditedCall(gate, context)
     try:
-        yield taken
+        yield call
     except (Unreachable, TimedOut, BrokenReply, ReplyTooLarge) as error:
-        taken.end(str(error))
+        call.end(str(error))
         raise
     finally:
-        taken.end()
+        call.end()
 
 
 @asynccontextmanager
-async def open_reply(request: Awaitable[aiohttp.ClientResponse], trip: AuditedCall) -> AsyncGenerator[StreamedReply]:
-    """The reply to a request, closed at the end. Raises Unreachable, TimedOut and BrokenOff."""
+async def open_reply(request: Awaitable[aiohttp.ClientResponse], call: AuditedCall) -> AsyncGenerator[StreamedReply]:
+    """Send a request and yield the reply, closed at the end. Raises Unreachable, TimedOut and BrokenReply."""
     response = await send_request(request)
-    reply = trip.reply = StreamedReply(response)
+    reply = call.reply = StreamedReply(response)
     try:
         yield reply
     finally:
@@ -204,7 +206,7 @@ async def open_reply(request: Awaitable[aiohttp.ClientResponse], trip: AuditedCa
 
 
 async def send_request(request: Awaitable[aiohttp.ClientResponse]) -> aiohttp.ClientResponse:
-    """The response to a request. Raises Unreachable, TimedOut and BrokenOff."""
+    """Send a request. Raises Unreachable, TimedOut and BrokenReply."""
     try:
         return await request
     except (aiohttp.ConnectionTimeoutError, aiohttp.ClientConnectorError) as error:
@@ -218,7 +220,7 @@ async def send_request(request: Awaitable[aiohttp.ClientResponse]) -> aiohttp.Cl
 
 
 def describe_error(error: BaseException) -> str:
-    """What went wrong in a few words, for the middle of a sentence."""
+    """Describe an error in a few words, for the middle of a sentence."""
     if isinstance(error, aiohttp.ConnectionTimeoutError):
         return os.strerror(errno.ETIMEDOUT)
     if isinstance(error, aiohttp.ClientConnectorCertificateError):

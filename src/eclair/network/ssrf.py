@@ -1,6 +1,6 @@
-"""Which addresses of the open web may be called: what a URL names, and what a name leads to. It opens no connection.
+"""SSRF guard: allows only addresses of the open web, by URL and by what a name resolves to.
 
-A URL is taken apart here once and put together again, so that whoever connects reads it as it was checked.
+A URL is parsed once and put together again, so that the client reads it as it was checked. It opens no connection.
 """
 
 from __future__ import annotations
@@ -20,10 +20,9 @@ from eclair.util import loopback
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 PrivateServices = frozenset[tuple[str, int]]
-"""Hosts, each with a port, that may be reached although they are not of the open web."""
+"""Hosts with ports that may be called although they aren't on the open web."""
 
 MAX_URL_CHARS = 8192
-"""Characters of a URL."""
 
 DEFAULT_PORTS = {"http": 80, "https": 443}
 
@@ -34,12 +33,12 @@ BLOCKED_PORTS = frozenset((
     10080, 10250, 11211, 27017,
 ))
 # fmt: on
-"""Ports above 1023 on which something else listens than a web server: those that browsers refuse, and databases."""
+"""Ports above 1023 where no web server listens: those that browsers refuse, and databases."""
 
 _NAME = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)(\.(?!-)[a-z0-9_-]{1,63}(?<!-))*\.?")
 _NUMBER = re.compile(r"(0x[0-9a-f]*|[0-9]+)\.?")
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
-_NOBODYS = ipaddress.IPv4Address("192.0.2.1")
+_UNASSIGNED = ipaddress.IPv4Address("192.0.2.1")
 _GLOBAL6 = ipaddress.ip_network("2000::/3")
 _SPECIAL = tuple(
     map(
@@ -71,14 +70,14 @@ class CheckedUrl:
 
 
 def check_url(url: str, private: PrivateServices = frozenset()) -> CheckedUrl:
-    """What `url` names. Raises Refused for what is no plain address of the open web or of `private`."""
+    """Parse a URL and check it. Raises Refused unless it names the open web or one of `private`."""
     parts, port = _split(url)
     if parts.scheme not in DEFAULT_PORTS:
-        raise Refused(f"{_shown(url)} is not of the web; only http:// and https:// are opened.")
+        raise Refused(f"{_shown(url)} can't be opened; only http:// and https:// addresses can.")
     if "@" in parts.netloc:
-        raise Refused("The address holds a user name or password; leave out what stands before the @.")
+        raise Refused("The address contains a user name or password; remove the part before the @.")
     if not parts.hostname:
-        raise Refused(f"{_shown(url)} names no server; write it as https://, a name and a path.")
+        raise Refused(f"{_shown(url)} names no server; write it like https://example.org/page.")
     host = _host(parts.hostname, literal="[" in parts.netloc)
     number = DEFAULT_PORTS[parts.scheme] if port is None else port
     if (host, number) not in private:
@@ -91,18 +90,18 @@ def check_url(url: str, private: PrivateServices = frozenset()) -> CheckedUrl:
 
 
 def check_addresses(host: str, port: int, found: Iterable[tuple[str, int]], private: PrivateServices) -> None:
-    """Raises Refused if one of the addresses (each with its port) that the name leads to is not of the open web."""
+    """Raise Refused unless all addresses (each with its port) that `host` resolves to are public or in `private`."""
     if (host, port) in private:
         return
     for address, there in found:
         if (address, there) in private:
             continue
         if not is_public(ipaddress.ip_address(address.partition("%")[0])):
-            raise Refused(_closed(host, f"leads to {address}"))
+            raise Refused(_not_public(host, f"leads to {address}"))
 
 
 def is_public(address: Address) -> bool:
-    """Whether an address is one of the internet, and not of this machine or of the network that it is in."""
+    """Tell whether an address is on the internet, and not of this machine or its network."""
     if isinstance(address, ipaddress.IPv6Address):
         if address in _NAT64:  # the way to IPv4 in a network that has only IPv6
             return is_public(ipaddress.IPv4Address(int(address) & 0xFFFFFFFF))
@@ -110,16 +109,16 @@ def is_public(address: Address) -> bool:
             return False
     if not address.is_global or address.is_multicast or address.is_reserved:
         return False
-    return not any(address in network for network in _SPECIAL if network.version == address.version) and not _near(
+    return not any(address in network for network in _SPECIAL if network.version == address.version) and not _is_own(
         address
     )
 
 
 def parse_private_service(text: str) -> tuple[str, int]:
-    """A host and its port, of `host:port`, `192.0.2.1:port` or `[2001:db8::1]:port`. Raises ValueError."""
+    """Parse `host:port`, `192.0.2.1:port` or `[2001:db8::1]:port`. Raises ValueError."""
     host, colon, port = text.strip().lower().rpartition(":")
     if not colon or not port.isascii() or not port.isdigit() or not 0 < int(port) < 65536:
-        raise ValueError(f"no host:port: {text!r}; write it as 10.0.0.5:8888 is written")
+        raise ValueError(f"{text!r} isn't a host and port; write it like 10.0.0.5:8888")
     if host.startswith("[") and host.endswith("]"):
         host, literal = host[1:-1], True
     else:
@@ -127,78 +126,80 @@ def parse_private_service(text: str) -> tuple[str, int]:
     try:
         return _host(host, literal=literal), int(port)
     except Refused:
-        raise ValueError(f"no host:port: {text!r}; write it as 10.0.0.5:8888 is written") from None
+        raise ValueError(f"{text!r} isn't a host and port; write it like 10.0.0.5:8888") from None
 
 
 def _split(url: str) -> tuple[SplitResult, int | None]:
     if len(url) > MAX_URL_CHARS:
         raise Refused(f"The address is longer than {MAX_URL_CHARS} characters; use a shorter one.")
     if not url.isprintable() or " " in url.strip() or "\\" in url:
-        raise Refused("The address holds spaces, line breaks or other characters that none has; copy it again.")
+        raise Refused("The address contains spaces, line breaks or other invalid characters; copy it again.")
     try:
         parts = urlsplit(url.strip())
         return parts, parts.port
     except ValueError:
-        raise Refused(f"{_shown(url)} is no address; check its host and port.") from None
+        raise Refused(f"{_shown(url)} isn't a valid address; check its host and port.") from None
 
 
 def _host(text: str, *, literal: bool) -> str:
-    """The host in its one usual form. Raises Refused for what is none, and for an address in another form."""
+    """Return the host in canonical form. Raises Refused if it is invalid, or an address in an unusual notation."""
     if literal:
         try:
             return str(ipaddress.IPv6Address(text))
         except ValueError:
-            raise Refused(f"[{text[:80]}] is no IPv6 address; check it.") from None
+            raise Refused(f"[{text[:80]}] isn't a valid IPv6 address; check it.") from None
     host = text.lower()
     if not host.isascii():
         try:
             host = idna.encode(text, uts46=True).decode()
         except (idna.IDNAError, UnicodeError):
-            raise Refused(f"{text[:80]} is no name that a server can have; check it.") from None
+            raise Refused(f"{text[:80]} isn't a valid host name; check it.") from None
     if _NUMBER.fullmatch(host.removesuffix(".").rpartition(".")[2]):
         try:
             return str(ipaddress.IPv4Address(host))
         except ValueError:
-            raise Refused(f"{host[:80]} is no address as one is written; write four numbers with dots.") from None
+            raise Refused(
+                f"{host[:80]} isn't a valid IPv4 address; write four numbers with dots between them."
+            ) from None
     if not _NAME.fullmatch(host) or len(host) > 254:
-        raise Refused(f"{host[:80]} is no name that a server can have; check it.")
+        raise Refused(f"{host[:80]} isn't a valid host name; check it.")
     return host.removesuffix(".")
 
 
 def _check_host(host: str) -> None:
     if loopback.is_loopback(host) or host.endswith(".localhost"):
-        raise Refused(_closed(host, "is this machine"))
+        raise Refused(_not_public(host, "is this machine"))
     try:
         address = ipaddress.ip_address(host)
     except ValueError:
         return
     if not is_public(address):
-        raise Refused(_closed(host, "is not of the open web"))
+        raise Refused(_not_public(host, "isn't on the open web"))
 
 
 def _check_port(host: str, port: int) -> None:
     if (port < 1024 and port not in DEFAULT_PORTS.values()) or port in BLOCKED_PORTS:
         raise Refused(
-            f"Port {port} of {host} is not one of the web; if it is meant, name {host}:{port} in `private_addresses`."
+            f"Port {port} of {host} isn't used by web servers. To allow it, add {host}:{port} to `private_addresses`."
         )
 
 
-def _closed(host: str, why: str) -> str:
+def _not_public(host: str, why: str) -> str:
     return (
-        f"{host} {why}, and the web part opens no address of this machine or its network; one that is meant is named "
-        "in `private_addresses`."
+        f"{host} {why}; addresses of this machine and its network can't be opened. To allow one, add its host and port "
+        "to `private_addresses`."
     )
 
 
-def _near(address: Address) -> bool:
-    """Whether a public address is this machine's own, or in an IPv6 network that it is in. Nothing is sent for that."""
+def _is_own(address: Address) -> bool:
+    """Tell whether a public address is this machine's own, or of its IPv6 network. Sends nothing."""
     if address.version == 6 and any(address in network for network in _networks()):
         return True
-    return _can_be_taken(address) and not _can_be_taken(_NOBODYS)
+    return _can_bind(address) and not _can_bind(_UNASSIGNED)
 
 
-def _can_be_taken(address: Address) -> bool:
-    """Whether the system lets a socket have the address: its own, or any where it is set up so."""
+def _can_bind(address: Address) -> bool:
+    """Tell whether a socket may bind the address: the machine's own, or any where the system is set up so."""
     with socket.socket(socket.AF_INET6 if address.version == 6 else socket.AF_INET, socket.SOCK_DGRAM) as probe:
         try:
             probe.bind((str(address), 0))
@@ -208,7 +209,7 @@ def _can_be_taken(address: Address) -> bool:
 
 
 def _networks() -> list[ipaddress.IPv6Network]:
-    """The IPv6 networks that this machine is in, each a /64 or larger, where the system tells them (Linux)."""
+    """List this machine's IPv6 networks, each a /64 or larger. Empty except on Linux."""
     try:
         lines = Path("/proc/net/if_inet6").read_text("ascii").splitlines()
     except OSError:
@@ -218,6 +219,6 @@ def _networks() -> list[ipaddress.IPv6Network]:
 
 
 def _shown(url: str) -> str:
-    """The URL without what it asks and without a login, for a sentence."""
+    """Shorten the URL for a message, without query, fragment and login."""
     shown = re.sub(r"//[^/@]*@", "//", url.strip()).partition("?")[0].partition("#")[0]
     return repr(shown if len(shown) <= 80 else f"{shown[:80]}…")

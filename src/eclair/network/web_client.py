@@ -1,7 +1,6 @@
-"""Fetches from the open web: follows redirects, bounds each call in time, and has each of them pass the door.
+"""Client for the open web: audited, guarded against SSRF, bounded in time, size and redirects.
 
-No cookie, no login, no proxy, and no address that `ssrf` does not open. What comes back is the affair of
-`web_response`.
+It keeps no cookies, sends no credentials and uses no proxy. `web_response` reads the replies.
 """
 
 from __future__ import annotations
@@ -34,40 +33,36 @@ from eclair.network.response import (
     audited_call,
     send_request,
 )
-from eclair.network.web_response import WebReply
+from eclair.network.web_response import ReplyLimits, WebReply
 
 CONNECT_TIMEOUT_S = 5.0
-
 MAX_CONNECTIONS = 64
-
 KEEP_ALIVE_S = 30.0
-
 MAX_REPLY_BYTES = 8 << 20
-"""Of an unpacked reply, unless the caller asks for more."""
-
 REDIRECTS = frozenset((301, 302, 303, 307, 308))
 
 HEADERS = {"Accept": "*/*", "Accept-Encoding": "gzip, deflate", "User-Agent": f"Eclair/{__version__}"}
-"""Sent with each call, unless its own headers say otherwise."""
+"""Sent with each call, unless the caller's headers replace them."""
 
-FOR_ANYBODY = frozenset(("accept", "accept-language", "user-agent"))
-"""Headers that go along where a redirect leads to another server."""
+CROSS_ORIGIN_HEADERS = frozenset(("accept", "accept-language", "user-agent"))
+"""Headers kept when a redirect leads to another origin."""
 
-_NOT_CODED = re.compile(r"%(?![0-9A-Fa-f]{2})")
+_BARE_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
 
 
 class WebClient:
-    """Client for the open web. Each name is resolved once, every address that it leads to is checked, and one of those
-    is called. `resolver` replaces the system's; `certificates` is a further file of authorities.
+    """Fetches from the open web. `resolver` replaces the system's; `certificates` is a further CA file.
+
+    A name is resolved once, all its addresses are checked, and one of those is called.
     """
 
     def __init__(
         self, gate: OutboundGate, *, resolver: Resolver | None = None, certificates: str | None = None
     ) -> None:
         self._gate = gate
-        self._names = DnsCache(resolver)
+        self._dns = DnsCache(resolver)
         self._certificates = certificates
-        self._context: ssl.SSLContext | None = None
+        self._tls: ssl.SSLContext | None = None
         self._session: aiohttp.ClientSession | None = None
 
     @asynccontextmanager
@@ -81,32 +76,29 @@ class WebClient:
         max_bytes: int = MAX_REPLY_BYTES,
         max_redirects: int = 5,
     ) -> AsyncGenerator[Reply]:
-        """Fetch, following so many redirects. All of it, the body too, is to be there `within` seconds and to have
-        `limit` bytes at most once it is unpacked.
+        """Fetch, following redirects. `timeout_s` covers everything up to the end of the body.
 
-        Raises Refused, Unreachable, TimedOut, BrokenOff and TooMuch, here and as the reply is read; each says what and
-        who in a sentence.
+        `max_bytes` counts decompressed bytes. Raises Refused, Unreachable, TimedOut, BrokenReply and ReplyTooLarge,
+        here and while the reply is read; each message is a whole sentence.
         """
         headers, origin = dict(headers or {}), None
         hops: list[tuple[int, str]] = []
-        deadline = asyncio.get_running_loop().time() + timeout_s
+        limits = ReplyLimits.starting_now(timeout_s, max_bytes)
         for _ in range(max_redirects + 1):
-            place = self._checked("GET", url, context)
-            if origin not in (None, place.origin):
-                headers = {name: value for name, value in headers.items() if name.lower() in FOR_ANYBODY}
-            origin = place.origin
-            async with self._call("GET", place, None, context, headers, timeout_s, deadline, max_bytes) as reply:
-                onward = reply.headers.get("Location") if reply.status in REDIRECTS else None
-                if onward is None:
+            target = self._check("GET", url, context)
+            if origin not in (None, target.origin):
+                headers = {name: value for name, value in headers.items() if name.lower() in CROSS_ORIGIN_HEADERS}
+            origin = target.origin
+            async with self._call("GET", target, None, context, headers, limits) as reply:
+                location = reply.headers.get("Location") if reply.status in REDIRECTS else None
+                if location is None:
                     reply.hops = tuple(hops)
                     yield reply
                     return
                 status = reply.status
-            url = _joined(place.url, onward)
+            url = _join(target.url, location)
             hops.append((status, url))
-        raise BrokenReply(
-            f"{host_and_port(url)[0]} is where more than {max_redirects} redirects in a row lead; it was not read."
-        )
+        raise BrokenReply(f"{host_and_port(url)[0]} redirected more than {max_redirects} times; the page wasn't read.")
 
     @asynccontextmanager
     async def post(
@@ -119,18 +111,18 @@ class WebClient:
         timeout_s: float = 10.0,
         max_bytes: int = MAX_REPLY_BYTES,
     ) -> AsyncGenerator[Reply]:
-        """Send `body`, and follow no redirect; else as `get`."""
-        deadline = asyncio.get_running_loop().time() + timeout_s
-        place = self._checked("POST", url, context)
-        async with self._call("POST", place, body, context, headers or {}, timeout_s, deadline, max_bytes) as reply:
+        """Send `body` without following redirects; otherwise like `get`."""
+        limits = ReplyLimits.starting_now(timeout_s, max_bytes)
+        target = self._check("POST", url, context)
+        async with self._call("POST", target, body, context, headers or {}, limits) as reply:
             yield reply
 
     async def close(self) -> None:
         if self._session is not None:
             await self._session.close()
-        self._names.close()
+        self._dns.close()
 
-    def _checked(self, method: str, url: str, context: CallContext) -> ssrf.CheckedUrl:
+    def _check(self, method: str, url: str, context: CallContext) -> ssrf.CheckedUrl:
         try:
             return ssrf.check_url(url, self._gate.policy.private)
         except Refused as why:
@@ -140,36 +132,33 @@ class WebClient:
     async def _call(
         self,
         method: str,
-        place: ssrf.CheckedUrl,
+        target: ssrf.CheckedUrl,
         body: bytes | None,
         context: CallContext,
         headers: Mapping[str, str],
-        within: float,
-        deadline: float,
-        limit: int,
+        limits: ReplyLimits,
     ) -> AsyncGenerator[WebReply]:
-        late = f"{place.host} was not done within {within:g} seconds."
-        url = percent_encode(place.url)
-        with audited_call(self._gate, context) as taken:
+        url, host = percent_encode(target.url), target.host
+        with audited_call(self._gate, context) as call:
             try:
-                async with asyncio.timeout_at(deadline):
-                    response = await self._sent(method, url, body, headers, taken)
+                async with asyncio.timeout_at(limits.deadline):
+                    response = await self._send(method, url, body, headers, call)
             except (TimeoutError, TimedOut):
-                raise TimedOut(late) from None
+                raise limits.timed_out(host) from None
             except Unreachable as error:
-                raise Unreachable(f"{place.host} cannot be reached: {error}.") from error
+                raise Unreachable(f"{host} cannot be reached: {error}.") from error
             except BrokenReply as error:
-                raise BrokenReply(f"What {place.host} sends is no HTTP that can be read.") from error
-            page = taken.reply = WebReply(response, url, place.host, deadline, late, limit)
+                raise BrokenReply(f"{host} sent a reply that isn't valid HTTP.") from error
+            reply = call.reply = WebReply(response, url, host, limits)
             try:
-                yield page
+                yield reply
             finally:
-                page.close()
+                reply.close()
 
-    async def _sent(
-        self, method: str, url: str, body: bytes | None, headers: Mapping[str, str], taken: AuditedCall
+    async def _send(
+        self, method: str, url: str, body: bytes | None, headers: Mapping[str, str], call: AuditedCall
     ) -> aiohttp.ClientResponse:
-        """The response, once its head is there. GET is sent once more where the connection closes before that."""
+        """Return the response once its headers are there. A GET is sent again if the connection closes before that."""
         given = {name.lower() for name in headers}
         return await send_request(
             self._open().request(
@@ -178,9 +167,9 @@ class WebClient:
                 data=body,
                 headers={name: value for name, value in HEADERS.items() if name.lower() not in given} | dict(headers),
                 skip_auto_headers=("Content-Type",),
-                ssl=self._tls() if url.startswith("https:") else True,
+                ssl=self._tls_context() if url.startswith("https:") else True,
                 allow_redirects=False,
-                middlewares=(taken,),
+                middlewares=(call,),
             )
         )
 
@@ -190,65 +179,67 @@ class WebClient:
                 connector=aiohttp.TCPConnector(
                     limit=MAX_CONNECTIONS,
                     keepalive_timeout=KEEP_ALIVE_S,
-                    resolver=_CheckedResolver(self._names, self._gate.policy.private),
+                    resolver=_GuardedResolver(self._dns, self._gate.policy.private),
                     use_dns_cache=False,
                 ),
                 timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_TIMEOUT_S),
-                auto_decompress=False,  # a few bytes may unpack to gigabytes: `Page` unpacks within its limit
+                auto_decompress=False,  # a few bytes may expand to gigabytes; WebReply stops at its limit
                 cookie_jar=aiohttp.DummyCookieJar(),
                 response_class=PeerResponse,
             )
         return self._session
 
-    def _tls(self) -> ssl.SSLContext:
-        if self._context is None:
-            self._context = context = ssl.create_default_context()
-            context.set_alpn_protocols(["http/1.1"])
+    def _tls_context(self) -> ssl.SSLContext:
+        if self._tls is None:
+            self._tls = ssl.create_default_context()
+            self._tls.set_alpn_protocols(["http/1.1"])
             if self._certificates is not None:
-                context.load_verify_locations(cafile=self._certificates)
-        return self._context
+                self._tls.load_verify_locations(cafile=self._certificates)
+        return self._tls
 
 
-class _CheckedResolver(AbstractResolver):
-    """Resolver of the connector, which calls exactly the addresses that were checked here. Addresses in a URL do not
-    come here; `ssrf.target` has checked those."""
+class _GuardedResolver(AbstractResolver):
+    """Gives the connector only addresses that were checked.
 
-    def __init__(self, names: DnsCache, private: ssrf.PrivateServices) -> None:
-        self._names = names
+    aiohttp doesn't ask it about a URL whose host is an address; `ssrf.check_url` has checked those.
+    """
+
+    def __init__(self, dns: DnsCache, private: ssrf.PrivateServices) -> None:
+        self._dns = dns
         self._private = private
 
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
     ) -> list[ResolveResult]:
-        """Raises OSError, and Refused for a name that leads to where nobody may go."""
-        found = await self._names.resolve(host, port)
+        """Raises OSError, and Refused for a name with an address that may not be called."""
+        found = await self._dns.resolve(host, port)
         if not found:
-            raise OSError("Name leads nowhere")
+            raise OSError("Name has no address")
         ssrf.check_addresses(host, port, found, self._private)
         return [
             ResolveResult(
                 hostname=host,
                 host=address,
-                port=there,
+                port=address_port,
                 family=socket.AF_INET6 if ":" in address else socket.AF_INET,
                 proto=0,
                 flags=0,
             )
-            for address, there in found
+            for address, address_port in found
         ]
 
     async def close(self) -> None:
-        """The names are the client's to close."""
+        """Leave the cache open: it belongs to the client."""
 
 
 def percent_encode(url: str) -> str:
-    """The URL with every character coded that may not be sent as it is."""
-    return quote(_NOT_CODED.sub("%25", url), safe="%:/?#[]@!$&'()*+,;=-._~")
+    """Encode every character of a URL that may not be sent as it is."""
+    return quote(_BARE_PERCENT.sub("%25", url), safe="%:/?#[]@!$&'()*+,;=-._~")
 
 
-def _joined(url: str, onward: str) -> str:
-    """Where a redirect leads; as it stands where that is no address, so that it is refused by that name."""
+def _join(url: str, location: str) -> str:
+    """Resolve the target of a redirect. A malformed one is returned unchanged, to be refused under that name."""
     try:
-        return urljoin(url, onward)
+        return urljoin(url, location)
     except ValueError:
-        return onward
+        return location

@@ -1,10 +1,10 @@
-"""Replies of the open web: bounded in time and size while they come, unpacked as they are read. Calling them is
-`browser`'s affair."""
+"""Replies of the open web: bounded in time and size, decompressed while they are read."""
 
 from __future__ import annotations
 
 import asyncio
 import zlib
+from dataclasses import dataclass
 
 import aiohttp
 
@@ -12,105 +12,114 @@ from eclair.network.response import BrokenReply, Reply, ReplyTooLarge, TimedOut
 from eclair.util.humanize import size
 
 
+@dataclass(frozen=True, slots=True)
+class ReplyLimits:
+    """What a reply may take: `max_bytes` once decompressed, until the event loop's clock shows `deadline`."""
+
+    timeout_s: float
+    deadline: float
+    max_bytes: int
+
+    @classmethod
+    def starting_now(cls, timeout_s: float, max_bytes: int) -> ReplyLimits:
+        return cls(timeout_s, asyncio.get_running_loop().time() + timeout_s, max_bytes)
+
+    def timed_out(self, host: str) -> TimedOut:
+        return TimedOut(f"{host} took longer than {self.timeout_s:g} seconds.")
+
+
 class WebReply(Reply):
-    """A reply of which `limit` bytes at most are given, unpacked, until the loop's clock shows `deadline`.
+    """A reply within limits. Every exception's message is a whole sentence."""
 
-    What it raises is a whole sentence, `late` that of TimedOut.
-    """
-
-    def __init__(
-        self, response: aiohttp.ClientResponse, url: str, host: str, deadline: float, late: str, limit: int
-    ) -> None:
+    def __init__(self, response: aiohttp.ClientResponse, url: str, host: str, limits: ReplyLimits) -> None:
         super().__init__(response.status, response.headers, url)
         self._response = response
         self._host = host
-        self._deadline = deadline
-        self._late = late
-        self._limit = limit
-        self._given = 0
-        self._packed = _Packed.by(self.headers.get("Content-Encoding", ""))
+        self._limits = limits
+        self._decompressed = 0
+        self._decompressor = _Decompressor.for_encoding(self.headers.get("Content-Encoding", ""))
 
     async def read(self) -> bytes:
-        """Raises TooMuch besides; one that says at once how long it is, before anything is read."""
+        """Raises ReplyTooLarge as well, before anything is read where the header says so."""
         length = self.headers.get("Content-Length", "")
-        if self.received == 0 and length.isdigit() and int(length[:19]) > self._limit:
-            raise self._too_much()
-        while chunk := await self._raw():
-            plain = self._plain(chunk)
-            self._given += len(plain)
-            if self._given > self._limit or self.received > self._limit:
-                raise self._too_much()
+        if self.received == 0 and length.isdigit() and int(length[:19]) > self._limits.max_bytes:
+            raise self._too_large()
+        while chunk := await self._read_raw():
+            plain = self._decompress(chunk)
+            self._decompressed += len(plain)
+            if max(self._decompressed, self.received) > self._limits.max_bytes:
+                raise self._too_large()
             if plain:
                 return plain
-        if self._packed is not None and not self._packed.whole:
-            raise BrokenReply(f"What {self._host} sends stops half way; try again.")
+        if self._decompressor is not None and not self._decompressor.is_complete:
+            raise BrokenReply(f"The reply of {self._host} ended early; try again.")
         return b""
 
     def close(self) -> None:
-        """Close the connection, unless the whole reply has come: then it serves the next call."""
+        """Close the connection, or leave it to the next call if the whole reply has arrived."""
         self._response.close()
 
-    async def _raw(self) -> bytes:
+    async def _read_raw(self) -> bytes:
         try:
-            async with asyncio.timeout_at(self._deadline):
+            async with asyncio.timeout_at(self._limits.deadline):
                 chunk = await self._response.content.readany()
         except TimeoutError:
-            raise TimedOut(self._late) from None
+            raise self._limits.timed_out(self._host) from None
         except (aiohttp.ClientError, ConnectionError) as error:
-            raise BrokenReply(f"What {self._host} sends stops half way or is no HTTP; try again.") from error
+            raise BrokenReply(f"The reply of {self._host} ended early or isn't valid HTTP; try again.") from error
         self.received += len(chunk)
         return chunk
 
-    def _plain(self, chunk: bytes) -> bytes:
-        if self._packed is None:
+    def _decompress(self, chunk: bytes) -> bytes:
+        if self._decompressor is None:
             return chunk
         try:
-            return self._packed.feed(chunk, self._limit - self._given + 1)
+            return self._decompressor.feed(chunk, self._limits.max_bytes - self._decompressed + 1)
         except zlib.error:
-            raise BrokenReply(f"What {self._host} sends cannot be unpacked.") from None
+            raise BrokenReply(f"The reply of {self._host} cannot be decompressed.") from None
 
-    def _too_much(self) -> ReplyTooLarge:
-        return ReplyTooLarge(f"What {self._host} sends is more than the {size(self._limit)} that are read.")
+    def _too_large(self) -> ReplyTooLarge:
+        return ReplyTooLarge(f"The reply of {self._host} is larger than the limit of {size(self._limits.max_bytes)}.")
 
 
-class _Packed:
-    """Unpacks gzip and deflate, however much a few bytes may unpack to."""
+class _Decompressor:
+    """Streams gzip and deflate, never producing more than is asked for."""
 
-    def __init__(self, bits: int) -> None:
-        self._bits = bits
-        self._begun = False
-        self._stream = zlib.decompressobj(bits)
+    def __init__(self, window_bits: int) -> None:
+        self._window_bits = window_bits
+        self._has_begun = False
+        self._stream = zlib.decompressobj(window_bits)
 
     @classmethod
-    def by(cls, encoding: str) -> _Packed | None:
-        """What unpacks an encoding; None where nothing is packed. Any other was not asked for and does not unpack."""
+    def for_encoding(cls, encoding: str) -> _Decompressor | None:
+        """None where nothing is compressed. Encodings that weren't asked for fail when fed."""
         return None if encoding.strip().lower() in ("", "identity") else cls(zlib.MAX_WBITS | 32)
 
     @property
-    def whole(self) -> bool:
-        """Whether what was packed has ended."""
-        return self._stream.eof or not self._begun
+    def is_complete(self) -> bool:
+        """Whether the compressed data has reached its end."""
+        return self._stream.eof or not self._has_begun
 
-    def feed(self, chunk: bytes, most: int) -> bytes:
-        """What `chunk` adds, cut at `most` bytes, which is more than may come. Raises zlib.error."""
+    def feed(self, chunk: bytes, max_bytes: int) -> bytes:
+        """Decompress `chunk`, cut at `max_bytes`. Raises zlib.error."""
         try:
-            return self._fed(chunk, most)
+            return self._feed(chunk, max_bytes)
         except zlib.error:
-            if self._begun:
+            if self._has_begun:
                 raise
-            self._stream = zlib.decompressobj(-zlib.MAX_WBITS)  # deflate as some servers mean it, without its head
-            return self._fed(chunk, most)
+            self._stream = zlib.decompressobj(-zlib.MAX_WBITS)  # some servers send deflate without its header
+            return self._feed(chunk, max_bytes)
 
-    def _fed(self, chunk: bytes, most: int) -> bytes:
+    def _feed(self, chunk: bytes, max_bytes: int) -> bytes:
         parts: list[bytes] = []
-        while chunk and most > 0:
+        while chunk and max_bytes > 0:
             if self._stream.eof:
                 if not chunk.startswith(b"\x1f\x8b"):
-                    break  # what follows the end is nobody's
-                self._stream = zlib.decompressobj(self._bits)
-            part = self._stream.decompress(chunk, most)
-            self._begun = True
+                    break  # garbage after the end
+                self._stream = zlib.decompressobj(self._window_bits)
+            part = self._stream.decompress(chunk, max_bytes)
+            self._has_begun = True
             parts.append(part)
-            most -= len(part)
+            max_bytes -= len(part)
             chunk = self._stream.unused_data if self._stream.eof else self._stream.unconsumed_tail
         return b"".join(parts)

@@ -22,7 +22,7 @@ def generators(
     """The generators, which start nothing before they draw. Whoever asks for them closes them.
 
     `listing` gives the servers that were added, as the store has them; without it they are read from its file.
-    What leaves this machine goes through `door`. Raises SettingsError for a fault in the owner's catalogue.
+    Outgoing calls pass `gate`. Raises SettingsError for a fault in the owner's catalogue.
     """
     taken = frozenset(catalog.entries(settings.catalog))
     servers = PictureServers(settings, listing or glanced(settings))

@@ -74,7 +74,7 @@ class OpenAIEngine:
 
     `models` are those that it does not list, `context` is their window where it does not say. `setting` is how
     the settings call its key, `place` where it is, should that be known better than by its address. Without a
-    `dialect` the server's list of models tells which it is. What leaves this machine goes through `door`.
+    `dialect` the server's list of models tells which it is. Outgoing calls pass `gate`.
     """
 
     def __init__(

@@ -153,7 +153,7 @@ class _Chat:
 
 
 class Prober:
-    """Tries the server at `url`, through `door`; `models` are those that it need not list, `country` is where its owner
+    """Tries the server at `url`, through `gate`; `models` are those that it need not list, `country` is where its owner
     says that it belongs."""
 
     def __init__(

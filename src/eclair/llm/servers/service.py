@@ -72,7 +72,7 @@ class Change:
 
 
 class Servers:
-    """The servers. Those that are tried are called through `door`."""
+    """The servers. Those that are tried are called through `gate`."""
 
     def __init__(
         self,

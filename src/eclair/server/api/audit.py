@@ -1,4 +1,4 @@
-"""`/api/egress`: what left this machine, or was refused, and the policy that decides."""
+"""`/api/egress`: the audit log of outgoing calls, and the policy that allows or refuses them."""
 
 from __future__ import annotations
 
@@ -19,8 +19,11 @@ Text = Annotated[str | None, Query(max_length=255)]
 
 
 class CallBody(BaseModel):
-    """A call, a redirect being another. `moment` is in milliseconds, `sent` and `received` in bytes: of the address and
-    the body, and of the reply's body. `url` is null once what was asked was erased; `reason` is a sentence."""
+    """An outgoing call; each redirect is another one.
+
+    `moment` is in milliseconds since 1970; `sent` counts bytes of the URL and the body, `received` those of the reply's
+    body. `url` is null once it was erased; `reason` is a sentence.
+    """
 
     id: int
     moment: int
@@ -44,8 +47,10 @@ class CallBody(BaseModel):
 
 
 class Calls(BaseModel):
-    """A page of the ledger, newest first, and how many calls there are of each verdict; `next` is what `before` is to
-    be for the page after. `policy`, `hosts`, `private` and `days` are the settings that hold."""
+    """A page of the audit log, newest first, with the number of calls by verdict.
+
+    Pass `next` as `before` to get the next page. `policy`, `hosts`, `private` and `days` are the current settings.
+    """
 
     policy: PolicyMode
     hosts: tuple[str, ...]
@@ -59,7 +64,7 @@ class Calls(BaseModel):
 def wanted(
     run: Text = None, host: Text = None, verdict: Verdict | None = None, purpose: Purpose | None = None
 ) -> CallFilter:
-    """Which calls the query asks for."""
+    """Build the filter from the query parameters."""
     name = (host or "").strip().lower().rstrip(".")
     return CallFilter(run=run or None, host=name or None, verdict=verdict, purpose=purpose)
 
@@ -69,7 +74,7 @@ Wanted = Annotated[CallFilter, Depends(wanted)]
 
 def router(app: App) -> APIRouter:
     api = APIRouter(prefix="/api/egress", tags=["egress"])
-    ledger = app.storage.audit
+    store = app.storage.audit
 
     @api.get("")
     async def list_calls(
@@ -78,13 +83,13 @@ def router(app: App) -> APIRouter:
         before: Before = None,
     ) -> Calls:
         await app.calls.flush()
-        calls = await ledger.list_calls(OWNER, which, limit + 1, before)
+        calls = await store.list_calls(OWNER, which, limit + 1, before)
         return Calls(
             policy=app.settings.egress,
             hosts=app.settings.egress_hosts,
             private=app.settings.private_addresses,
             days=app.settings.egress_days,
-            counts=await ledger.count_calls(OWNER, which),
+            counts=await store.count_calls(OWNER, which),
             calls=[CallBody.of(call) for call in calls[:limit]],
             next=calls[limit - 1].id if len(calls) > limit else None,
         )
@@ -99,7 +104,7 @@ def router(app: App) -> APIRouter:
             "X-Content-Type-Options": "nosniff",
         }
         return StreamingResponse(
-            stream_export(ledger, OWNER, which, format), media_type=MEDIA_TYPES[format], headers=headers
+            stream_export(store, OWNER, which, format), media_type=MEDIA_TYPES[format], headers=headers
         )
 
     return api
