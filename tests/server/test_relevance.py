@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import tomllib
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from eclair.settings import Settings
+from eclair.text.lexicon.loader import load_lexicons
 from tests.llm.servers import Speaking
 from tests.server.test_documents import TOWER, add, asked, reading, ready
 from tests.support import Server, text_of
@@ -21,7 +20,7 @@ TURM = """\
 
 Der Turm von Ettelbrück wurde im Jahr 1903 von Marie Lacroix gebaut. Er ist 330 Meter hoch und wiegt 7 300 Tonnen.
 """
-SAYS = tomllib.loads((resources.files("eclair.documents") / "nothing_found.toml").read_text("utf-8"))
+SAYS = {lexicon.code: lexicon.nothing_found for lexicon in load_lexicons() if lexicon.nothing_found}
 PAGE = Path(__file__).parents[2] / "ui" / "src" / "lib" / "i18n"
 
 

@@ -13,7 +13,7 @@ from eclair.schema.events import Remarked
 from eclair.schema.messages import Message
 from eclair.schema.models import Model
 from eclair.settings import Settings
-from eclair.text.language import ENGLISH, language_of, lists
+from eclair.text.language import language_names, language_of, lists
 from eclair.util.humanize import size
 
 HEAVY = 10
@@ -91,7 +91,7 @@ def _active(offer: Offer) -> float:
 
 
 def _sentence(model: Model, advice: Advice) -> str:
-    name = ENGLISH[advice.language]
+    name = language_names()[advice.language]
     said = f"{model.name} does not list {name} among its languages, so this answer may be poor"
     if advice.here:
         other = advice.here[0]

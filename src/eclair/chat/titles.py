@@ -14,6 +14,7 @@ from collections import deque
 from collections.abc import Callable
 from contextlib import aclosing
 from dataclasses import dataclass, replace
+from functools import cache
 
 from eclair.errors import EclairError
 from eclair.generation.cost import rates
@@ -24,6 +25,7 @@ from eclair.schema.models import Model
 from eclair.settings import Settings
 from eclair.storage.change_feed import ChangeFeed
 from eclair.storage.conversations import ConversationStore
+from eclair.text.lexicon.loader import merge_patterns
 from eclair.util.background import Idle
 
 LONGEST = 60
@@ -43,7 +45,6 @@ Question:
 
 Answer:
 {answer}"""
-_LABEL = re.compile(r"(title|titel|titre|titolo|título|tytuł|titul|cím|otsikko|τίτλος)\s*:\s*", re.IGNORECASE)
 _AROUND = " \t*_#`\"'“”„«»‹›‘’"
 
 log = logging.getLogger(__name__)
@@ -142,10 +143,16 @@ class Titles:
         return said
 
 
+@cache
+def _label() -> re.Pattern[str]:
+    """Matches what some models write before a title, such as `Title:`."""
+    return re.compile(rf"({merge_patterns(lambda lexicon: lexicon.title_labels)})\s*:\s*", re.IGNORECASE)
+
+
 def checked(said: str) -> str | None:
     """The title in what a model said: its first line without ornament; None where that cannot be one."""
     line = next(iter(said.strip().splitlines()), "").strip(_AROUND)
-    title = unicodedata.normalize("NFC", _LABEL.sub("", line, count=1) if _LABEL.match(line) else line)
+    title = unicodedata.normalize("NFC", _label().sub("", line, count=1) if _label().match(line) else line)
     title = title.strip(_AROUND).removesuffix(".")
     sound = 2 <= len(title) <= LONGEST and title.isprintable() and not title.endswith(":") and "<" not in title
     return title if sound and any(character.isalpha() for character in title) else None

@@ -5,18 +5,15 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 from eclair.citations.types import Claim, Line
 from eclair.text.facts import Facts, Number, Term, scope, sure, tells
-from eclair.text.sentences import listed
+from eclair.text.language import capitalizes_nouns
+from eclair.text.lexicon.loader import merge_words
 
 ALMOST = 0.85
 """Share of a claim's words from which it repeats a place rather than joins two."""
-
-_CAPITAL_NOUNS = listed("de lb")
-"""Languages that write every noun with a capital."""
-
-_PREPOSITIONS = listed("in von nach aus bei zwischen seit gegen durch als und")
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +133,7 @@ def _other_name(claim: Claim, around: Around) -> str | None:
             return term.text
         if term.stem in here or _alike(term, here) or not around.is_name(term) or _shortens(term, whole):
             continue
-        if around.language in _CAPITAL_NOUNS and not _bare_name(claim.facts.terms, place):
+        if capitalizes_nouns(around.language) and not _bare_name(claim.facts.terms, place):
             continue
         if not spare and (term.stem in near or _alike(term, near)):
             continue
@@ -175,7 +172,12 @@ def _shortens(term: Term, lines: Sequence[Line]) -> bool:
 def _bare_name(terms: Sequence[Term], place: int) -> bool:
     """Whether a German word with a capital is a name rather than a noun, as far as that can be told: the word before
     it is a preposition or a name, or there is none."""
-    return place == 0 or terms[place - 1].capital or terms[place - 1].key in _PREPOSITIONS
+    return place == 0 or terms[place - 1].capital or terms[place - 1].key in _words_before_names()
+
+
+@cache
+def _words_before_names() -> frozenset[str]:
+    return merge_words(lambda lexicon: lexicon.grammar.words_before_names)
 
 
 def _near(terms: Sequence[Term], place: int) -> str:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import NamedTuple
 
 from eclair.schema.documents import Read
+from eclair.text.lexicon.loader import merge_words
 
 
 class Token(NamedTuple):
@@ -60,13 +62,18 @@ class Drawn:
 
 
 _NUMBER = re.compile(r"\d+")
-_PAGE = re.compile(
-    r"(?:page|seite|p\.|s\.)?\s*[-–—]?\s*(?:\d{1,4}|[ivxlcdm]{1,7})\s*[-–—]?\s*(?:(?:/|of|von|sur|de)\s*\d{1,4})?",
-    re.IGNORECASE,
-)
-
 MARGIN = 0.13
 """The share of a page's height, at its top and bottom, in which furniture stands."""
+
+
+@cache
+def _page_number() -> re.Pattern[str]:
+    """Matches a printed page number, such as `7`, `Page 7 of 12` or `- vii -`."""
+    page = "|".join(map(re.escape, merge_words(lambda lexicon: lexicon.page_numbers.page)))
+    of = "|".join(map(re.escape, merge_words(lambda lexicon: lexicon.page_numbers.of)))
+    return re.compile(
+        rf"(?:{page})?\s*[-–—]?\s*(?:\d{{1,4}}|[ivxlcdm]{{1,7}})\s*[-–—]?\s*(?:(?:/|{of})\s*\d{{1,4}})?", re.IGNORECASE
+    )
 
 
 def known(title: str) -> str:
@@ -78,7 +85,7 @@ def mark_furniture(page: Drawn, near: Sequence[Drawn]) -> None:
     """Mark what stands at the same height of a page near it in the same words, numbers aside, and page numbers."""
     others = [edge for other in near for edge in _edges(other)]
     for shape, line in _edges(page):
-        line.furniture = _PAGE.fullmatch(line.text) is not None or any(
+        line.furniture = _page_number().fullmatch(line.text) is not None or any(
             shape == each and abs(line.top - other.top) < 4 and abs(line.size - other.size) < 1
             for each, other in others
         )

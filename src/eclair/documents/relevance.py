@@ -6,16 +6,14 @@ Something is always nearest. How near it must be was measured on questions that 
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping, Sequence
-from functools import cache
-from importlib import resources
 
 from eclair.documents.search import Found
 from eclair.schema.messages import Passage
 from eclair.text.facts import stems
-from eclair.text.intent.whole_document import FRAME
+from eclair.text.intent.whole_document import request_stems
 from eclair.text.language import language_of
+from eclair.text.lexicon.loader import load_lexicon
 
 MEASURED = "multilingual-e5-small"
 """The embedder whose cosines are known; beside others words alone decide."""
@@ -47,7 +45,7 @@ def near(found: Sequence[Found]) -> Cosines:
 def fits(question: str, passages: Sequence[Passage], cosines: Cosines | None) -> bool:
     """Whether any of these may answer the question; where that cannot be told, one may. Without cosines words alone
     decide, and what is in another language may fit."""
-    asked = frozenset(stems(question)) - FRAME
+    asked = frozenset(stems(question)) - request_stems()
     if len(asked) < TELLING:
         return True
     language = language_of(question)
@@ -66,10 +64,7 @@ def fits(question: str, passages: Sequence[Passage], cosines: Cosines | None) ->
     return False
 
 
-@cache
 def nothing(language: str | None) -> str:
-    """That the documents do not answer, in a language; in English where that is not known."""
-    told: dict[str, str] = tomllib.loads(
-        (resources.files("eclair.documents") / "nothing_found.toml").read_text("utf-8")
-    )
-    return told.get(language or "en", told["en"])
+    """The sentence that no document answers, in a language; in English where it is not known there."""
+    lexicons = (load_lexicon(code) for code in (language, "en") if code is not None)
+    return next(lexicon.nothing_found for lexicon in lexicons if lexicon is not None and lexicon.nothing_found)

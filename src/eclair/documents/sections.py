@@ -14,7 +14,7 @@ from textwrap import shorten
 from eclair.citations.types import sentences_of
 from eclair.schema.messages import Passage
 from eclair.text.facts import read, tells
-from eclair.text.intent.whole_document import FRAME
+from eclair.text.intent.whole_document import request_stems
 
 DEPTHS = 3
 """Levels of headings along which documents are parted."""
@@ -131,7 +131,7 @@ def _length(passages: Iterable[Passage]) -> int:
 def telling(question: str, parts: Sequence[Part]) -> list[list[Stated]]:
     """Of each part the sentence that tells most: the one that has most of the question's words, where any part has
     some; else the one that is most like its part. None of a part that has nothing to tell."""
-    asked = {term.stem for term in read(question).terms if tells(term)} - FRAME
+    asked = {term.stem for term in read(question).terms if tells(term)} - request_stems()
     lines = [_lines(part) for part in parts]
     common = Counter(stem for part in lines for _, stems in part for stem in set(stems) & asked)
     chosen: list[list[Stated]] = []

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache, lru_cache
 
-from eclair.text.sentences import listed
+from eclair.text.lexicon.loader import load_lexicons, merge_words
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,27 +86,16 @@ def read(text: str, language: str | None = None) -> Facts:
     return Facts(terms, _numbers(text, dates), dates, _cues(text, terms, language))
 
 
+def _any_of(words: Iterable[str]) -> str:
+    """A regular expression for any of the words, the longest first."""
+    return "|".join(map(re.escape, sorted(words, key=lambda word: (-len(word), word))))
+
+
 # Words
 
 _WORD = re.compile(r"[^\W\d_]+")
 _CJK = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\u0e00-\u0e7f]")
-_ENDINGS = re.compile(r"(?:ungen|ung|ingly|ing|ern|ers|ies|ied|ed|es|en|er|em|ul|ii|as|os|e|s|n|a|o|i|y)\Z")
 _OPENS = re.compile(r"(?:\A|[.!?:…])[\W_]*\Z")
-
-STOPS = listed(
-    """a an the of to in on at by for from with and or as is are was were be been being has have had it its this that
-    which who whom whose he she they them his her their there than then also into over such these those but so if
-    do does did
-    der die das den dem des ein eine einen einem einer eines und oder in im an am auf aus bei mit nach von vom zu zum
-    zur für als wie ist sind war waren wurde wurden wird werden worden hat haben hatte hatten sein seine seinen seiner
-    seinem ihr ihre ihren ihrer ihrem er sie es sich dass auch noch durch über unter dies diese dieser dieses
-    le la les un une des du de d l et ou en dans sur par pour avec que qui est sont était ont il elle ce cette ses son
-    el los las unos unas del al y o con para por se su sus es son fue fueron era ha han lo como más
-    un o pe la cu din de în și sau a al ale ai lui este sunt era au fost care ca prin pentru se să mai ce cea cel
-    il lo gli i della delle dei che è sono una nel per da di
-    het een van dat die zijn werd ook op te met voor"""
-)
-"""Words that say little by themselves."""
 
 
 def fold(text: str) -> str:
@@ -119,8 +109,8 @@ def _keys(word: str) -> tuple[str, str]:
     key = fold(word)
     stem = key
     if len(key) > 4:
-        stem = _ENDINGS.sub("", key) if len(_ENDINGS.sub("", key)) >= 4 else key[:4]
-        stem = stem[:7]
+        bare = _endings().sub("", key)
+        stem = bare[:7] if len(bare) >= 4 else key[:4]
     return key, stem
 
 
@@ -143,7 +133,7 @@ def _terms(text: str) -> tuple[Term, ...]:
 
 def stems(text: str) -> list[str]:
     """What the words that say something have in common with their inflections, in order, and the figures."""
-    figures = [match["digits"] for match in _FIGURE.finditer(text)]
+    figures = [match["digits"] for match in _number_rules().figure.finditer(text)]
     return [term.stem for term in _terms(text) if tells(term)] + figures
 
 
@@ -154,96 +144,69 @@ def tells(term: Term) -> bool:
 
 @cache
 def _stops() -> frozenset[str]:
-    return frozenset(fold(word) for word in STOPS | _ANY_CUES)
+    listed = merge_words(lambda lexicon: lexicon.grammar.stop_words)
+    return frozenset(fold(word) for word in listed | _negations().unambiguous)
+
+
+@cache
+def _endings() -> re.Pattern[str]:
+    return re.compile(rf"(?:{_any_of(merge_words(lambda lexicon: lexicon.grammar.endings))})\Z")
 
 
 # Numbers
 
-_FIGURE = re.compile(
-    r"(?<![\w.,])(?P<sign>[−-](?=\d))?(?P<money>[€$£]\s?)?"
-    r"(?P<digits>\d{1,3}(?:[ \u00a0\u202f'’]\d{3})+(?:[.,]\d+)?(?![\d\w])|\d+(?:[.,]\d+)*)"
-    r"(?P<ending>(?:st|nd|rd|th|er|ers|e|ème|s|º|ª)\b)?"
-)
-_SCALES: dict[str, frozenset[float]] = {
-    word: frozenset(factors)
-    for words, factors in (
-        ("hundred hundert", (1e2,)),
-        ("thousand thousands tausend tsd mille mil mii duizend tys", (1e3,)),
-        (
-            "million millions millionen mio millón millones milione milioni milioane milhão milhões miljoen milionów",
-            (1e6,),
-        ),
-        ("milliard milliards milliarde milliarden mrd miliard miliarde miliardi miljard mld", (1e9,)),
-        ("billion billions bn", (1e9, 1e12)),
-        ("billionen billón billones bilioane", (1e12,)),
-        ("trillion trillions", (1e12, 1e18)),
-    )
-    for word in words.split()
-    for factors in [factors]
-}
-_UNITS: dict[str, str] = {
-    word: name
-    for name, words in {
-        "%": "% percent prozent pourcent por\u00a0ciento procent procente procento percento pct",
-        "€": "€ euro euros eur",
-        "$": "$ dollar dollars usd dollari dólares dolari",
-        "£": "£ pfund pounds gbp livres libras lire",
-        "km": "km kilometer kilometers kilometres kilometre kilometern kilomètres kilómetros kilometri chilometri",
-        "m": "m meter meters metres metre metern mètres metros metri",
-        "cm": "cm centimeter centimetres centimeters zentimeter centimètres centímetros centimetri",
-        "mm": "mm millimeter millimetres millimeters millimètres milímetros milimetri",
-        "mi": "mi mile miles meilen meile milles millas mile",
-        "ft": "ft feet foot fuß pieds pies picioare",
-        "kg": "kg kilogram kilograms kilogramm kilogrammes kilogramos kilograme kilo kilos",
-        "g": "g gram grams gramm grammes gramos grame",
-        "mg": "mg milligram milligrams milligramm",
-        "t": "tonnes tons tonnen tonne toneladas tone",
-        "l": "litres liters liter litre litros litri",
-        "h": "h hour hours stunden stunde heures heure horas hora ore oră uur",
-        "min": "min minute minutes minuten minutos minuti",
-        "s": "second seconds sekunden sekunde secondes seconde segundos secunde",
-        "d": "day days tage tagen tag jours jour días día zile giorni dagen",
-        "wk": "week weeks wochen woche semaines semaine semanas săptămâni settimane weken",
-        "mo": "month months monate monaten monat mois meses mes luni mesi maanden",
-        "yr": "year years jahre jahren jahr ans années années años año ani anni jaar",
-        "°C": "°c celsius",
-        "°F": "°f fahrenheit",
-    }.items()
-    for word in words.split(" ")
-}
-_AFTER = re.compile(
-    r"[ \u00a0\u202f-]{0,2}(?:(?:de|di|of) )?(%|°[CF]|[€$£]|[^\W\d_]+)(?:[ \u00a0](cento|ciento|cent|sută))?"
-)
+_SYMBOLS = {
+    sign: sign for sign in ("%", "€", "$", "£", "km", "m", "cm", "mm", "mi", "ft", "kg", "g", "mg", "h", "min")
+} | {"eur": "€", "usd": "$", "gbp": "£", "°c": "°C", "°f": "°F"}
+"""Units that are written so in any language."""
 
-_SPELLED: dict[str, int] = {
-    word: value
-    for value, words in {
-        1: "one eins",
-        2: "two zwei deux dos due doi două twee",
-        3: "three drei trois tres tre trei drie",
-        4: "four vier quatre cuatro quattro patru",
-        5: "five fünf cinq cinco cinque cinci vijf",
-        6: "six sechs seis șase sei zes",
-        7: "seven sieben sept siete sette șapte zeven",
-        8: "eight acht huit ocho otto opt",
-        9: "nine neun neuf nueve nove nouă negen",
-        10: "ten zehn dix diez dieci zece tien",
-        11: "eleven elf onze once undici unsprezece",
-        12: "twelve zwölf douze doce dodici doisprezece twaalf",
-        20: "twenty zwanzig vingt veinte douăzeci twintig",
-        30: "thirty dreißig trente treinta treizeci dertig",
-        40: "forty vierzig quarante cuarenta patruzeci veertig",
-        50: "fifty fünfzig cinquante cincuenta cincizeci vijftig",
-        60: "sixty sechzig soixante sesenta șaizeci zestig",
-        80: "eighty achtzig ochenta optzeci",
-        90: "ninety neunzig noventa nouăzeci",
-        100: "hundred hundert cent cien sută honderd",
-        1000: "thousand tausend",
-    }.items()
-    for word in words.split()
-}
-_UNSURE_SPELLED = listed("sept once opt sei due elf tre cent onze dos neuf")
-"""Spelled numbers that are another word in another language: they bear a claim out and make none."""
+
+@dataclass(frozen=True, slots=True)
+class _NumberRules:
+    """How numbers are written, in any language: a figure, what stands after one, and words by what they mean."""
+
+    figure: re.Pattern[str]
+    after: re.Pattern[str]
+    decade_suffixes: frozenset[str]
+    percent_starts: frozenset[str]
+    scales: dict[str, frozenset[float]]
+    units: dict[str, str]
+    words: dict[str, int]
+    ambiguous: frozenset[str]
+
+
+@cache
+def _number_rules() -> _NumberRules:
+    scales: dict[str, set[float]] = {}
+    units, words = dict(_SYMBOLS), dict[str, int]()
+    for lexicon in load_lexicons():
+        for factor, names in lexicon.numbers.scales.items():
+            for name in names:
+                scales.setdefault(name, set()).add(float(factor))
+        units |= {name: symbol for symbol, names in lexicon.numbers.units.items() for name in names}
+        words |= {name: int(value) for value, names in lexicon.numbers.words.items() for name in names}
+    decades = merge_words(lambda lexicon: lexicon.numbers.decade_suffixes)
+    ordinals = merge_words(lambda lexicon: lexicon.numbers.ordinal_suffixes)
+    prepositions = merge_words(lambda lexicon: lexicon.numbers.unit_prepositions)
+    percent = [phrase.split() for phrase in merge_words(lambda lexicon: lexicon.numbers.percent_phrases)]
+    return _NumberRules(
+        re.compile(
+            r"(?<![\w.,])(?P<sign>[−-](?=\d))?(?P<money>[€$£]\s?)?"
+            r"(?P<digits>\d{1,3}(?:[ \u00a0\u202f'’]\d{3})+(?:[.,]\d+)?(?![\d\w])|\d+(?:[.,]\d+)*)"
+            rf"(?P<ending>(?:{_any_of(ordinals | decades)})\b)?"
+        ),
+        re.compile(
+            rf"[ \u00a0\u202f-]{{0,2}}(?:(?:{_any_of(prepositions)}) )?(%|°[CF]|[€$£]|[^\W\d_]+)"
+            rf"(?:[ \u00a0]({_any_of({second for _, second in percent})}))?"
+        ),
+        decades,
+        frozenset(first for first, _ in percent),
+        {name: frozenset(factors) for name, factors in scales.items()},
+        units,
+        words,
+        merge_words(lambda lexicon: lexicon.numbers.ambiguous),
+    )
+
 
 _ROMAN = re.compile(r"\b(?=[IVXL]{2,6}\b)(XL|L?X{0,3})(IX|IV|V?I{0,3})\b")
 _MARKS = re.compile(r"[\[【]\^?\d{1,3}(?:[,;–-] ?\d{1,3})*[\]】]")
@@ -253,31 +216,32 @@ def _numbers(text: str, dates: tuple[Date, ...]) -> tuple[Number, ...]:
     taken = bytearray(len(text))
     for start, end in [*((date.start, date.end) for date in dates), *(match.span() for match in _MARKS.finditer(text))]:
         taken[start:end] = b"1" * (end - start)
+    rules = _number_rules()
     found: list[Number] = []
-    for match in _FIGURE.finditer(text):
+    for match in rules.figure.finditer(text):
         if taken[match.start()]:
             continue
         values = _values(match["digits"])
         if match["sign"] and (match.start() == 0 or text[match.start() - 1] in " (\u00a0"):
             values = frozenset(-value for value in values)
-        if match["ending"] in ("s", "er", "ers") and len(match["digits"]) == 2:
+        if match["ending"] in rules.decade_suffixes and len(match["digits"]) == 2:
             values |= {value + century for value in values for century in (1800, 1900, 2000)}
-        unit = _UNITS.get(match["money"].strip()) if match["money"] else None
+        unit = _SYMBOLS.get(match["money"].strip()) if match["money"] else None
         end = match.end()
-        after = None if match["ending"] else _AFTER.match(text, end)
-        if after and (factors := _SCALES.get(after[1].casefold())):
+        after = None if match["ending"] else rules.after.match(text, end)
+        if after and (factors := rules.scales.get(after[1].casefold())):
             values = frozenset(value * factor for value in values for factor in factors)
             end = after.end(1)
-            after = _AFTER.match(text, end)
+            after = rules.after.match(text, end)
         if after and (unit is None) and (known := _unit(after)):
             unit, end = known, after.end()
         found.append(Number(text[match.start() : end], values, unit, match.start(), end))
         taken[match.start() : end] = b"1" * (end - match.start())
     for match in _WORD.finditer(text):
-        value = _SPELLED.get(match[0].casefold())
+        value = rules.words.get(match[0].casefold())
         if value is not None and not taken[match.start()]:
-            after = _AFTER.match(text, match.end())
-            factors = _SCALES.get(after[1].casefold()) if after else None
+            after = rules.after.match(text, match.end())
+            factors = rules.scales.get(after[1].casefold()) if after else None
             end = after.end(1) if after and factors else match.end()
             values = frozenset(value * factor for factor in factors or (1.0,))
             found.append(Number(text[match.start() : end], values, None, match.start(), end, spelled=True))
@@ -287,7 +251,7 @@ def _numbers(text: str, dates: tuple[Date, ...]) -> tuple[Number, ...]:
 
 def sure(number: Number) -> bool:
     """Whether the sentence claims this number, rather than having a word that could be one."""
-    return not number.spelled or (number.text.casefold() not in _UNSURE_SPELLED and 1.0 not in number.values)
+    return not number.spelled or (number.text.casefold() not in _number_rules().ambiguous and 1.0 not in number.values)
 
 
 def roman(text: str) -> tuple[Number, ...]:
@@ -303,10 +267,10 @@ def roman(text: str) -> tuple[Number, ...]:
 
 
 def _unit(after: re.Match[str]) -> str | None:
-    word = after[1].casefold()
-    if after[2] and word in ("per", "por", "pour", "la", "per"):
+    rules, word = _number_rules(), after[1].casefold()
+    if after[2] and word in rules.percent_starts:
         return "%"
-    return _UNITS.get(after[1]) or _UNITS.get(word)
+    return rules.units.get(after[1]) or rules.units.get(word)
 
 
 @lru_cache(maxsize=10_000)
@@ -333,40 +297,44 @@ def _values(digits: str) -> frozenset[float]:
 
 # Dates
 
-_MONTHS: dict[str, int] = {
-    fold(word): month
-    for month, words in enumerate(
-        (
-            "january januar jänner janvier enero gennaio ianuarie janeiro januari jan",
-            "february februar février febrero febbraio februarie fevereiro februari feb",
-            "march märz mars marzo martie março maart mar mär",
-            "april avril abril aprile aprilie apr",
-            "may mai mayo maggio maio mei",
-            "june juni juin junio giugno iunie junho jun",
-            "july juli juillet julio luglio iulie julho jul",
-            "august août agosto augustus aug",
-            "september septembre septiembre settembre septembrie setembro sep sept",
-            "october oktober octobre octubre ottobre octombrie outubro oct okt",
-            "november novembre noviembre noiembrie novembro nov",
-            "december dezember décembre diciembre dicembre decembrie dezembro dec dez",
-        ),
-        1,
-    )
-    for word in words.split()
-}
-_MONTH = r"(?P<month>[^\W\d_]{3,10})\.?"
-_DAY_FIRST = re.compile(
-    rf"(?<![\w.,])(?P<day>\d{{1,2}})(?:st|nd|rd|th|er|º)?\.?[ \u00a0](?:of |de |d')?{_MONTH}"
-    r"(?:,?[ \u00a0](?:de |del )?(?P<year>\d{4})\b)?"
-)
-_MONTH_FIRST = re.compile(
-    rf"\b{_MONTH}[ \u00a0](?:(?P<day>\d{{1,2}})(?:st|nd|rd|th)?(?!\d)(?:,?[ \u00a0](?P<year>\d{{4}})\b)?"
-    r"|(?:de |del )?(?P<only>\d{4})\b)"
-)
 _ISO = re.compile(r"(?<!\d)(?P<year>\d{4})-(?P<month>\d{2})-(?P<day>\d{2})(?!\d)")
 _POINTED = re.compile(
     r"(?<![\d.])(?P<day>\d{1,2})(?P<mark>[./])[ ]?(?P<month>\d{1,2})(?P=mark)[ ]?(?P<year>\d{4})(?!\d)"
 )
+
+
+@dataclass(frozen=True, slots=True)
+class _DateRules:
+    """How days are written with the month's name, in any language, and the months by their folded names."""
+
+    months: dict[str, int]
+    day_first: re.Pattern[str]
+    month_first: re.Pattern[str]
+
+
+@cache
+def _date_rules() -> _DateRules:
+    months = {
+        fold(name): month
+        for lexicon in load_lexicons()
+        for month, names in enumerate(lexicon.dates.months, 1)
+        for name in names
+    }
+    suffix = rf"(?:{_any_of(merge_words(lambda lexicon: lexicon.dates.day_suffixes))})?"
+    before_month = rf"(?:{_any_of(merge_words(lambda lexicon: lexicon.dates.month_prefixes))})?"
+    before_year = rf"(?:{_any_of(merge_words(lambda lexicon: lexicon.dates.year_prefixes))})?"
+    month = r"(?P<month>[^\W\d_]{3,10})\.?"
+    return _DateRules(
+        months,
+        re.compile(
+            rf"(?<![\w.,])(?P<day>\d{{1,2}}){suffix}\.?[ \u00a0]{before_month}{month}"
+            rf"(?:,?[ \u00a0]{before_year}(?P<year>\d{{4}})\b)?"
+        ),
+        re.compile(
+            rf"\b{month}[ \u00a0](?:(?P<day>\d{{1,2}}){suffix}(?!\d)(?:,?[ \u00a0](?P<year>\d{{4}})\b)?"
+            rf"|{before_year}(?P<only>\d{{4}})\b)"
+        ),
+    )
 
 
 def _dates(text: str) -> tuple[Date, ...]:
@@ -388,12 +356,13 @@ def _dates(text: str) -> tuple[Date, ...]:
             readings.append((year, left, right))
         if readings:
             give(match, *readings)
-    for match in _DAY_FIRST.finditer(text):
-        month = _MONTHS.get(fold(match["month"]))
+    rules = _date_rules()
+    for match in rules.day_first.finditer(text):
+        month = rules.months.get(fold(match["month"]))
         if month and 1 <= int(match["day"]) <= 31:
             give(match, (int(match["year"]) if match["year"] else None, month, int(match["day"])))
-    for match in _MONTH_FIRST.finditer(text):
-        month = _MONTHS.get(fold(match["month"]))
+    for match in rules.month_first.finditer(text):
+        month = rules.months.get(fold(match["month"]))
         if month:
             year = match["year"] or match["only"]
             give(match, (int(year) if year else None, month, int(match["day"]) if match["day"] else None))
@@ -402,28 +371,29 @@ def _dates(text: str) -> tuple[Date, ...]:
 
 # Negation
 
-_CUES: dict[str, frozenset[str]] = {
-    language: listed(words)
-    for language, words in {
-        "en": "not no never neither nor none nobody nothing nowhere without cannot n't",
-        "de": "nicht nichts nie niemals kein keine keinen keinem keiner keines niemand niemanden nirgends weder ohne "
-        "keineswegs keinerlei",
-        "fr": "pas jamais aucun aucune ni sans rien nullement",
-        "es": "no nunca jamás ningún ninguno ninguna nadie nada sin tampoco ni",
-        "it": "non mai nessun nessuno nessuna niente nulla senza né neppure",
-        "pt": "não nunca nenhum nenhuma ninguém nada sem nem jamais",
-        "ro": "nu niciodată niciun nicio nimeni nimic fără nici",
-        "nl": "niet nooit geen niemand niets zonder noch",
-        "pl": "nie nigdy żaden żadna bez nikt nic ani",
-    }.items()
-}
-_ANY_CUES = frozenset[str]().union(*_CUES.values()) - listed("mai non ni nada nu sin sem bez noch nic ani nie nem né")
-_ONLY = listed("only nur merely just bloß solo sólo solamente seulement doar numai soltanto alleen tylko unicamente")
-"""`Not only` denies nothing."""
+
+@dataclass(frozen=True, slots=True)
+class _Negations:
+    """Words that negate, by language; those that do in whatever language; and those after which they don't (`not
+    only`)."""
+
+    by_language: dict[str, frozenset[str]]
+    unambiguous: frozenset[str]
+    limiters: frozenset[str]
+
+
+@cache
+def _negations() -> _Negations:
+    return _Negations(
+        {lexicon.code: frozenset(lexicon.negation.words) for lexicon in load_lexicons() if lexicon.negation.words},
+        merge_words(lambda lexicon: lexicon.negation.words) - merge_words(lambda lexicon: lexicon.negation.ambiguous),
+        merge_words(lambda lexicon: lexicon.negation.limiters),
+    )
 
 
 def _cues(text: str, terms: tuple[Term, ...], language: str | None) -> tuple[int, ...]:
-    cues = _CUES.get(language or "", _ANY_CUES)
+    negations = _negations()
+    cues = negations.by_language.get(language or "", negations.unambiguous)
     found: list[int] = []
     for place, term in enumerate(terms):
         word = term.text.casefold()
@@ -433,7 +403,7 @@ def _cues(text: str, terms: tuple[Term, ...], language: str | None) -> tuple[int
         if word not in cues and not (contracted and "n't" in cues):
             continue
         after = terms[place + 1].text.casefold() if place + 1 < len(terms) else ""
-        if after in _ONLY or re.match(r"\.?[ \u00a0]?\d", text[term.end : term.end + 3]):
+        if after in negations.limiters or re.match(r"\.?[ \u00a0]?\d", text[term.end : term.end + 3]):
             continue
         found.append(place)
     return tuple(found)

@@ -1,71 +1,33 @@
-"""Which language a question is written in, told only where that is sure; and whether a model lists it.
+"""Identify the language of a question, only where it is sure, and match it against the languages a model lists.
 
 Small words tell a language, such as `warum`, `jest` or `għala`. A word counts for every language that has it, the more
 the fewer those are; so does a letter that few languages have, which counts against all others. Code, addresses, names
-and what stands in quotation marks tell nothing. `languages.toml` has the words and letters.
+and quotations tell nothing.
 """
 
 from __future__ import annotations
 
 import re
-import tomllib
 from collections import Counter
 from collections.abc import Iterable
 from functools import cache
-from importlib import resources
 
-READ = 4000
-"""Characters of a text that are looked at."""
+from eclair.text.lexicon.loader import load_lexicon, load_lexicons
 
-LEAST = 1.3
-"""What the words of a language must come to: one that it alone has counts 1."""
+MAX_TEXT_CHARS = 4000
+"""Of a longer text, the beginning is looked at."""
 
-RATIO = 0.62
-APART = 0.9
+MIN_SCORE = 1.3
+"""What the words of a language must come to; one that it alone has counts 1."""
+
+MAX_RUNNER_UP_RATIO = 0.62
+MIN_SCORE_GAP = 0.9
 """The next language must come to less than this part of the first, or be so far below it."""
 
-SPARSE = 0.12
-"""What a word must come to on average, so that a name or a quotation in a long text does not decide."""
+MIN_SCORE_PER_WORD = 0.12
+"""Keeps a name or a quotation in a long text from deciding."""
 
-UNTOLD = {"mk"}
-"""Languages that are known only so that they are not taken for another; this one stands for Serbian too."""
-
-SAME = {"nb": "no", "nn": "no"}
-
-ENGLISH = {
-    "bg": "Bulgarian",
-    "ca": "Catalan",
-    "cs": "Czech",
-    "da": "Danish",
-    "de": "German",
-    "el": "Greek",
-    "en": "English",
-    "es": "Spanish",
-    "et": "Estonian",
-    "fi": "Finnish",
-    "fr": "French",
-    "ga": "Irish",
-    "hr": "Croatian",
-    "hu": "Hungarian",
-    "is": "Icelandic",
-    "it": "Italian",
-    "lt": "Lithuanian",
-    "lv": "Latvian",
-    "mt": "Maltese",
-    "nl": "Dutch",
-    "no": "Norwegian",
-    "pl": "Polish",
-    "pt": "Portuguese",
-    "ro": "Romanian",
-    "ru": "Russian",
-    "sk": "Slovak",
-    "sl": "Slovenian",
-    "sq": "Albanian",
-    "sv": "Swedish",
-    "tr": "Turkish",
-    "uk": "Ukrainian",
-}
-"""The names of the languages that can be told."""
+_SAME_LANGUAGE = {"nb": "no", "nn": "no"}
 
 _NO_PROSE = re.compile(
     r"""```.*?(?:```|\Z)|`[^`]*`|https?://\S+|\S+@\S+|\S*[/\\=(){}<>;$_]\S*
@@ -73,51 +35,65 @@ _NO_PROSE = re.compile(
     re.DOTALL | re.VERBOSE,
 )
 _WORD = re.compile(r"(?P<begins>(?:^|[.?!:¿¡\n])\s*)?(?P<word>[^\W\d_]+(?:['’-][^\W\d_]+)*['’-]?)")
-_GREEK = re.compile(r"[\u0370-\u03ff\u1f00-\u1fff]")
+
+
+@cache
+def language_names() -> dict[str, str]:
+    """Return the English names of the languages that can be identified, by code."""
+    return {lexicon.code: lexicon.name for lexicon in load_lexicons() if lexicon.name}
 
 
 def language_of(text: str) -> str | None:
-    """The code of the language, one of ENGLISH; None where it cannot be told for sure."""
+    """Return the code of the language, one of `language_names()`; None where it isn't sure."""
     scores, words = Counter[str](), 0
-    for match in _WORD.finditer(_NO_PROSE.sub(" ", text[:READ].strip())):
+    scripts = _scripts()
+    for match in _WORD.finditer(_NO_PROSE.sub(" ", text[:MAX_TEXT_CHARS].strip())):
         word, words = match["word"].replace("’", "'"), words + 1
-        if _GREEK.match(word):
-            scores["el"] += 1
+        script = next((code for code, letter in scripts if letter.match(word)), None)
+        if script is not None:
+            scores[script] += 1
         elif match["begins"] is not None or not word[0].isupper():  # else it is a name, or a noun that tells little
-            _weigh(word.lower(), scores)
-    (first, most), (_, next) = [*scores.most_common(2), ("", 0.0), ("", 0.0)][:2]
-    apart = max(next, 0) <= RATIO * most or most - next >= APART
-    return first if most >= max(LEAST, SPARSE * words) and apart and first not in UNTOLD else None
+            _score_word(word.lower(), scores)
+    (first, most), (_, next_most) = [*scores.most_common(2), ("", 0.0), ("", 0.0)][:2]
+    apart = max(next_most, 0) <= MAX_RUNNER_UP_RATIO * most or most - next_most >= MIN_SCORE_GAP
+    sure = most >= max(MIN_SCORE, MIN_SCORE_PER_WORD * words) and apart
+    return first if sure and first in language_names() else None
 
 
 def is_small(word: str, code: str) -> bool:
-    """Whether it is one of the small words of that language, which say little."""
-    return code in _table()[0].get(word.lower(), ())
+    """Tell whether a word is one of the language's small words, which say little."""
+    return code in _word_languages().get(word.lower(), ())
 
 
 def lists(languages: Iterable[str], code: str) -> bool:
-    """Whether a model that lists these BCP 47 tags knows the language, whatever its region; one that lists none may."""
-    known = {_plain(tag) for tag in languages}
-    return not known or _plain(code) in known
+    """Tell whether a model that lists these BCP 47 tags knows the language, in whatever region; without a list, yes."""
+    known = {_base_code(tag) for tag in languages}
+    return not known or _base_code(code) in known
 
 
-def _plain(tag: str) -> str:
+def capitalizes_nouns(code: str | None) -> bool:
+    """Tell whether a language writes every noun with a capital letter, so that capitals don't tell names."""
+    lexicon = load_lexicon(code) if code is not None else None
+    return lexicon is not None and lexicon.grammar.capitalizes_nouns
+
+
+def _base_code(tag: str) -> str:
     code = tag.lower().partition("-")[0]
-    return SAME.get(code, code)
+    return _SAME_LANGUAGE.get(code, code)
 
 
-def _weigh(word: str, scores: Counter[str]) -> None:
-    words, letters = _table()
+def _score_word(word: str, scores: Counter[str]) -> None:
+    words, letters = _word_languages(), _letter_languages()
     hits = {code for form in _forms(word) for code in words.get(form, ())}
-    _add(hits, scores)
+    _add_score(hits, scores)
     rare = [letters[letter] for letter in set(word) if letter in letters]
     if rare:
-        _add(min(rare, key=len), scores)
+        _add_score(min(rare, key=len), scores)
         for code in list(scores):
             scores[code] -= any(code not in codes for codes in rare)
 
 
-def _add(codes: Iterable[str], scores: Counter[str]) -> None:
+def _add_score(codes: Iterable[str], scores: Counter[str]) -> None:
     among = set(codes)
     for code in among:
         scores[code] += 1 / len(among) ** 0.5
@@ -134,12 +110,30 @@ def _forms(word: str) -> set[str]:
 
 
 @cache
-def _table() -> tuple[dict[str, tuple[str, ...]], dict[str, tuple[str, ...]]]:
-    """The languages of each word, and of each letter that few have."""
-    table = tomllib.loads(resources.files("eclair.text").joinpath("languages.toml").read_text("utf-8"))
+def _word_languages() -> dict[str, tuple[str, ...]]:
+    """The languages that list each small word."""
     words: dict[str, tuple[str, ...]] = {}
-    for code, listed in table["words"].items():
-        for word in listed.split():
-            words[word] = (*words.get(word, ()), code)
-    letters = {letter: tuple(codes.split()) for alike, codes in table["letters"].items() for letter in alike}
-    return words, letters
+    for lexicon in load_lexicons():
+        for word in lexicon.identification.words:
+            words[word] = (*words.get(word, ()), lexicon.code)
+    return words
+
+
+@cache
+def _letter_languages() -> dict[str, tuple[str, ...]]:
+    """The languages that list each rare letter."""
+    letters: dict[str, tuple[str, ...]] = {}
+    for lexicon in load_lexicons():
+        for letter in lexicon.identification.letters:
+            letters[letter] = (*letters.get(letter, ()), lexicon.code)
+    return letters
+
+
+@cache
+def _scripts() -> tuple[tuple[str, re.Pattern[str]], ...]:
+    """The languages that have a script of their own, each with a pattern of its letters."""
+    return tuple(
+        (lexicon.code, re.compile(f"[{lexicon.identification.script}]"))
+        for lexicon in load_lexicons()
+        if lexicon.identification.script
+    )

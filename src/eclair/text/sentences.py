@@ -7,6 +7,10 @@ and a table's head are none. It is known where sentences stand, not what they sa
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
+from functools import cache
+
+from eclair.text.lexicon.loader import load_lexicons, merge_words
 
 LONGEST = 4000
 """Characters after which a sentence ends though no stop has come."""
@@ -30,43 +34,33 @@ _HEADING = re.compile(r"#{1,6}[ \t]")
 _DIVIDER = re.compile(r"[|:\- \t]*")
 
 
-def listed(words: str) -> frozenset[str]:
-    """The words between white space."""
-    return frozenset(words.split())
+@dataclass(frozen=True, slots=True)
+class _Rules:
+    """Words, of any language, that decide whether a stop ends a sentence."""
+
+    abbreviations: frozenset[str]
+    numbered_abbreviations: frozenset[str]
+    openers: frozenset[str]
+    ordinal_nouns: frozenset[str]
+    ordinal_articles: frozenset[str]
 
 
-_TITLES = listed(
-    """dr mr mrs ms prof st ste mme mlle mgr hr hrn sr sra srta dott dra ing dipl vs ca cca zzgl inkl exkl bzgl bzw vgl
-    cf ggf evtl sog insb bspw env ex approx esp incl viz gen lt col sgt capt rev hon gov sen rep geb gest hl
-    prov resp zit hrsg ed eds éd sig dna lic arq"""
-)
-"""Abbreviations that always have something after them."""
-
-_NUMBERED = listed("no nr núm num n p pp s abs art kap bd vol fig abb tab ch sec ziff rn pág pag pos anm str")
-"""Abbreviations before a number."""
-
-_MONTHS = listed(
-    """januar jänner februar märz april mai juni juli august september oktober november dezember jan feb mär apr jun
-    jul aug sep sept okt oct nov dez dec"""
-)
-_COUNTED = _MONTHS | listed(
-    """jahrhundert jahrhunderts jahrtausend weltkrieg weltkriegs kapitel klasse platz auflage etage stock stockwerk
-    lebensjahr tag jahrestag geburtstag semester quartal stunde minute mal teil band runde spieltag bundestag
-    internationale deutsche"""
-)
-"""What a German ordinal stands before."""
-
-_ARTICLES = listed("der die das dem den des am im zum zur vom beim ins jeder jede jedes seinem seinen ihrem ihren")
-
-_STARTERS = listed(
-    """the it he she they we you i this that these those there in on at as but and or if when while for from however
-    his her its their our my a an after before since although because during der die das ein eine einer er sie
-    es wir ihr ich dies diese dieser dieses im am auf und aber oder wenn als während seit sein seine ihre nach
-    bei mit für von zu da dort so auch dabei damit danach dann le la les un une il elle ils elles ce cet cette
-    ces en dans et mais ou si on nous vous je el los las una y pero se su sus en o os as um uma lo gli gl acest
-    această acestea ei ele de"""
-)
-"""Words that begin a sentence rather than go on after a name's initial."""
+@cache
+def _rules() -> _Rules:
+    months = frozenset(
+        name.casefold()
+        for lexicon in load_lexicons()
+        if lexicon.sentences.ordinal_nouns
+        for names in lexicon.dates.months
+        for name in names
+    )
+    return _Rules(
+        merge_words(lambda lexicon: lexicon.sentences.abbreviations),
+        merge_words(lambda lexicon: lexicon.sentences.numbered_abbreviations),
+        merge_words(lambda lexicon: lexicon.sentences.openers),
+        months | merge_words(lambda lexicon: lexicon.sentences.ordinal_nouns),
+        merge_words(lambda lexicon: lexicon.sentences.ordinal_articles),
+    )
 
 
 class Sentences:
@@ -269,11 +263,11 @@ def _ends(text: str, start: int, at: int, stop: str, begin: int, last: bool) -> 
     if before.isdecimal():
         return not _ordinal(text[start : at - len(before)], before, word)
     known = before.casefold()
-    if word[:1].isdigit() and (known in _NUMBERED or (known in _MONTHS and len(known) < 5)):
+    if word[:1].isdigit() and known in _rules().numbered_abbreviations:
         return False
     if len(before) == 1 and text[at - 2 : at - 1] in ("", " ", "\u00a0", "\u202f", "\n", ".", "(", "-"):
-        return before.isupper() and word.casefold() in _STARTERS
-    return known not in _TITLES
+        return before.isupper() and word.casefold() in _rules().openers
+    return known not in _rules().abbreviations
 
 
 def _ordinal(head: str, number: str, word: str) -> bool:
@@ -282,4 +276,7 @@ def _ordinal(head: str, number: str, word: str) -> bool:
         return False
     before = re.search(r"(\w+)\W*\Z", head)
     known = word.casefold()
-    return known in _COUNTED or (before is not None and before[1].casefold() in _ARTICLES and known not in _STARTERS)
+    rules = _rules()
+    return known in rules.ordinal_nouns or (
+        before is not None and before[1].casefold() in rules.ordinal_articles and known not in rules.openers
+    )

@@ -1,7 +1,7 @@
 """What a question is searched for with: by rule, or by the engine where it is large enough to do better.
 
 The rule leaves out what only asks, says the day that `yesterday` is, and takes up the question before where this one
-goes on from it. `queries.toml` has the words of eight languages; in others the small words of `languages` are left out.
+goes on from it. The lexicon has the words for that in some languages; in others only the small words are left out.
 """
 
 from __future__ import annotations
@@ -9,13 +9,11 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
-import tomllib
 from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from functools import cache
-from importlib import resources
 from typing import Annotated
 
 from pydantic import BaseModel, Field, OnErrorOmit, ValidationError
@@ -26,7 +24,8 @@ from eclair.llm.reasoning import FLASH
 from eclair.schema.models import Model
 from eclair.schema.web import Query
 from eclair.text.facts import fold
-from eclair.text.language import is_small, language_of
+from eclair.text.language import capitalizes_nouns, is_small, language_of
+from eclair.text.lexicon.loader import DateWords, QueryWords, load_lexicons, merge_words
 
 MOST = 3
 """Queries of one question."""
@@ -54,13 +53,7 @@ not matter. Answer with JSON alone, such as \
 _NO_PROSE = re.compile(r"```.*?(?:```|\Z)|https?://\S+", re.DOTALL)
 _QUOTED = re.compile(r"„([^“”„]{2,80})[“”]|“([^“”]{2,80})”|\"([^\"\n]{2,80})\"|«\s?([^«»]{2,80}?)\s?»")
 _WORD = re.compile(r"[\w#+&@%€$£][\w'’.:/+#&-]*")
-_ELIDED = re.compile(
-    r"\A(?:[cdjlmnst]|qu|jusqu|lorsqu|puisqu|dell|nell|all|dall|sull|un|quest)['’](?=\w)", re.IGNORECASE
-)
 _OBJECT = re.compile(r"\{.*\}", re.DOTALL)
-
-_OTHERS = {"date", "months", "weekdays", "last", "filler", "and", "refers"}
-"""What `queries.toml` has of a language beside the phrases of time."""
 
 log = logging.getLogger(__name__)
 
@@ -75,7 +68,7 @@ class _Span:
 
 @dataclass(frozen=True, slots=True)
 class _Tongue:
-    """A language as `queries.toml` has it; `times` are its phrases of time, the longest first."""
+    """The words of a language, folded; `times` are its phrases of time, the longest first."""
 
     date: str
     months: tuple[str, ...]
@@ -195,7 +188,7 @@ def _taken_apart(question: str, code: str | None, today: date) -> _Asked:
     text = _NO_PROSE.sub(" ", question[:READ]).replace("’", "'")
     phrases = [f'"{next(filter(None, match.groups()))}"' for match in _QUOTED.finditer(text)]
     words = list(_words(_QUOTED.sub(" \n ", text)))
-    names = _names(text, words, german=code == "de")
+    names = _names(text, words, caps=capitalizes_nouns(code))
     goes_on, refers, when = False, False, None
     news: list[str] = []
     tongue = _tongues().get(code or "")
@@ -240,7 +233,13 @@ def _words(text: str) -> Iterator[str]:
 
 def _bare(word: str) -> str:
     """Without the article that is elided, or English 's."""
-    return re.sub(r"['’]s$", "", _ELIDED.sub("", word))
+    return re.sub(r"['’]s$", "", _elided().sub("", word))
+
+
+@cache
+def _elided() -> re.Pattern[str]:
+    elisions = "|".join(map(re.escape, merge_words(lambda lexicon: lexicon.grammar.elisions)))
+    return re.compile(rf"\A(?:{elisions})['’](?=\w)", re.IGNORECASE)
 
 
 def _timed(words: list[str], tongue: _Tongue, today: date) -> tuple[list[str], list[str], _Span | None]:
@@ -304,15 +303,15 @@ def _span(kind: str, tongue: _Tongue, today: date) -> _Span:
             return _Span("", 366)
 
 
-def _names(text: str, words: list[str], *, german: bool) -> set[str]:
-    """The words that are names: capital where no sentence begins; in German, where every noun is, two in a row, or
-    with more than one capital letter."""
+def _names(text: str, words: list[str], *, caps: bool) -> set[str]:
+    """The words that are names: capital where no sentence begins; where every noun is (`caps`), two in a row, or with
+    more than one capital letter."""
     firsts = {match[1] for match in re.finditer(r"(?:^|[.?!:¿¡\n])\s*([\w'-]+)", text)}
     capital = [word[0].isupper() and (word not in firsts or _odd(word)) for word in words]
     return {
         _bare(word)
         for at, word in enumerate(words)
-        if capital[at] and (not german or _odd(word) or any(capital[max(at - 1, 0) : at] + capital[at + 1 : at + 2]))
+        if capital[at] and (not caps or _odd(word) or any(capital[max(at - 1, 0) : at] + capital[at + 1 : at + 2]))
     }
 
 
@@ -331,28 +330,22 @@ def _fewer(words: list[str], names: list[str]) -> list[str]:
 
 @cache
 def _tongues() -> dict[str, _Tongue]:
-    table = tomllib.loads(resources.files("eclair.web").joinpath("queries.toml").read_text("utf-8"))
-    return {code: _tongue(words) for code, words in table.items()}
+    return {
+        lexicon.code: _tongue(lexicon.queries, lexicon.dates)
+        for lexicon in load_lexicons()
+        if lexicon.queries is not None
+    }
 
 
-def _tongue(words: dict[str, str]) -> _Tongue:
-    times = [
-        (tuple(fold(phrase).split("_")), kind)
-        for kind, phrases in words.items()
-        if kind not in _OTHERS
-        for phrase in phrases.split()
-    ]
-
-    def folded(name: str) -> frozenset[str]:
-        return frozenset(map(fold, words[name].split()))
-
+def _tongue(words: QueryWords, dates: DateWords) -> _Tongue:
+    times = [(tuple(fold(phrase).split()), kind) for kind, phrases in words.times.items() for phrase in phrases]
     return _Tongue(
-        date=words["date"],
-        months=tuple(words["months"].split()),
-        weekdays={fold(name): number for number, name in enumerate(words["weekdays"].split())},
-        last=folded("last"),
-        filler=folded("filler"),
-        goes_on=folded("and"),
-        refers=folded("refers"),
+        date=words.date_format,
+        months=tuple(names[0] for names in dates.months),
+        weekdays={fold(name): number for number, name in enumerate(words.weekdays)},
+        last=frozenset(map(fold, words.last)),
+        filler=frozenset(map(fold, words.filler)),
+        goes_on=frozenset(map(fold, words.conjunctions)),
+        refers=frozenset(map(fold, words.pronouns)),
         times=tuple(sorted(times, key=lambda each: -len(each[0]))),
     )

@@ -4,39 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import UTC, datetime
+from functools import cache
 from urllib.parse import urlsplit
 
 from eclair.schema.documents import Block
 from eclair.schema.documents import Page as Sheet
 from eclair.schema.web import Hit, WebPage
 from eclair.storage.feeds import EntryHit
-from eclair.text.language import ENGLISH, is_small
+from eclair.text.language import is_small, language_names
+from eclair.text.lexicon.loader import merge_words
 from eclair.text.search_terms import spelt, wanted
-from eclair.text.sentences import listed
 
 SNIPPET = 400
 
-_NEWS = frozenset(
-    spelt(word)
-    for word in listed(
-        """news latest today headlines happened happening happen current breaking world
-        nachrichten neuigkeiten neues neueste neuesten aktuell aktuelle aktuelles heute heutigen schlagzeilen passiert
-        geschehen meldungen welt tages
-        actualités actualité nouvelles infos aujourd hui jour dernières passe monde titres
-        noticias hoy últimas actualidad mundo notizie oggi ultime mondo notícias hoje mundo
-        nieuws vandaag laatste actueel wereld nyheter idag dag senaste nyheder seneste nyt uutiset tänään uusimmat
-        wiadomości dziś dzisiaj najnowsze aktualności zprávy dnes nejnovější správy najnovšie știri azi astăzi ultimele
-        hírek ma friss новини днес последни ειδήσεις σήμερα νέα τελευταία vijesti danas novosti najnovije novice danes
-        uudised täna viimased ziņas šodien jaunākās naujienos šiandien naujausios aħbarijiet illum nuacht inniu"""
-    )
-)
+
+@cache
+def _news_words() -> frozenset[str]:
+    return frozenset(spelt(word) for word in merge_words(lambda lexicon: lexicon.news))
 
 
 def asks_for_news(text: str) -> bool:
     """Whether a query has no telling word but those that mean what is new, such as `Nachrichten heute`."""
-    telling = [word for word in wanted(text) if not any(is_small(word.word, code) for code in ENGLISH)]
+    telling = [word for word in wanted(text) if not any(is_small(word.word, code) for code in language_names())]
+    news = _news_words()
     return bool(telling) and all(
-        any(known.startswith(word.word) for known in _NEWS) if word.ending else word.word in _NEWS for word in telling
+        any(known.startswith(word.word) for known in news) if word.ending else word.word in news for word in telling
     )
 
 

@@ -10,10 +10,11 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta
 from email.utils import parsedate_to_datetime
-from functools import lru_cache
+from functools import cache, lru_cache
 
 from babel import Locale, UnknownLocaleError
 
+from eclair.text.lexicon.loader import merge_patterns
 from eclair.web.pages.dom import Element
 from eclair.web.pages.json_ld import Node, articles, text, types
 
@@ -47,13 +48,6 @@ _APART = re.compile(
     r"\b(?:comments?|kommentare?|commentaires?|replies|related|teasers?|recommended|sidebar|footer|widget|disqus)\b"
 )
 _DATED = re.compile(r"(?:^|[\s_-])(?:date|datum|published|pubdate|dateline|byline|timestamp|posted|veroeffentlicht)\b")
-_CUE = re.compile(
-    r"\b(?:published|posted|updated|issued|veröffentlicht|erschienen|aktualisiert|stand|publiée?|mise? à jour|paru|"
-    r"publicado|actualizado|atualizado|pubblicato|aggiornato|gepubliceerd|geplaatst|opublikowan[oay]|aktualizacja|"
-    r"publikováno|publikované|objavljeno|objavljen|közzétéve|publicat|публикувано|publicerad|uppdaterad|udgivet|"
-    r"julkaistu|avaldatud|publicēts|paskelbta|δημοσιεύτηκε|foilsithe|ippubblikat)\b",
-    re.IGNORECASE,
-)
 _ISO = re.compile(r"\d{4}-\d{1,2}-\d{1,2}")
 _COMPACT = re.compile(r"(\d{4})(\d{2})(\d{2})(?:T?\d{4,6}Z?)?")
 _IN_URL = (
@@ -175,6 +169,12 @@ def _address(url: str, today: date) -> Iterator[date]:
             yield from _days([found.groups()], today)
 
 
+@cache
+def _cue() -> re.Pattern[str]:
+    """Matches a word beside which a page's date stands, such as `published`."""
+    return re.compile(rf"\b(?:{merge_patterns(lambda lexicon: lexicon.web_pages.dateline)})\b", re.IGNORECASE)
+
+
 def _seen(tree: Element, language: str | None, today: date) -> Iterator[date]:
     """What is seen in a short line that is marked as a date, or that says what the date is of."""
     for number, element in enumerate(tree.iter("p", "div", "span", "time", "li", "small", "td", "dd", "address")):
@@ -185,7 +185,7 @@ def _seen(tree: Element, language: str | None, today: date) -> Iterator[date]:
         said = " ".join(element.text_content().split())
         if not 6 <= len(said) <= LINE or not any(map(str.isdigit, said)):
             continue
-        if not _CUE.search(said) and not any(_DATED.search(_classes(each)) for each in _up(element, 3)):
+        if not _cue().search(said) and not any(_DATED.search(_classes(each)) for each in _up(element, 3)):
             continue
         if not _aside(element):
             yield from spelled(said, language, today)

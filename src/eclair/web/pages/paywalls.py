@@ -8,9 +8,11 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from urllib.parse import urlsplit
 
 from eclair.schema.documents import Wall
+from eclair.text.lexicon.loader import merge_patterns
 from eclair.web.pages.dom import Element
 from eclair.web.pages.json_ld import Node, articles
 
@@ -23,27 +25,19 @@ LITTLE = 700
 NOTHING = 250
 """Characters up to which a page may be one that a script has yet to make."""
 
-_PAID = re.compile(
-    r"nur für abonnent|für abonnenten|jetzt weiterlesen|mit (?:einem )?abo (?:weiter|lesen)|abo abschließen|"
-    r"réservée? aux abonnés|il vous reste \d+ ?%|pour lire la suite|abonnez-vous pour|"
-    r"subscribers only|for subscribers|subscribe to (?:continue|read)|to continue reading|already a subscriber|"
-    r"solo para suscriptores|exclusivo para suscriptores|suscríbete para|riservato agli abbonati|abbonati per|"
-    r"alleen voor abonnees|word abonnee|tylko dla subskrybentów|dostęp dla prenumeratorów|exclusivo para assinantes|"
-    r"endast för prenumeranter|kun for abonnenter|vain tilaajille|csak előfizetők|pouze pro předplatitele|"
-    r"doar pentru abonați|samo za naročnike|samo za pretplatnike|μόνο για συνδρομητές|само за абонати",
-    re.IGNORECASE,
-)
-_AGREED = re.compile(
-    r"cookies? zu(?:stimmen|lassen)|cookies zu,|stimmen sie der|zustimmung|alle akzeptieren|akzeptieren und weiter|"
-    r"unsere \d+ partner|accepter les cookies|tout accepter|nos \d+ partenaires|votre consentement|"
-    r"accept (?:all )?cookies|accept all|your consent|our \d+ partners|before you continue|we value your privacy|"
-    r"aceptar (?:todas )?las cookies|aceitar (?:todos )?os cookies|accetta (?:tutti )?i cookie|cookies accepteren|"
-    r"akceptuj|souhlas|godkänn alla|accepter alle|hyväksy|elfogadom|accept toate|αποδοχή|приемам",
-    re.IGNORECASE,
-)
 _CONSENT_HOST = re.compile(r"^(?:consent|cmp|privacy|choices|guce)\.")
 _NEEDS_SCRIPT = re.compile(r"javascript", re.IGNORECASE)
 _PAYWALL = re.compile(r"paywall|piano-|subscriber-only|premium-wall|regwall", re.IGNORECASE)
+
+
+@cache
+def _paid() -> re.Pattern[str]:
+    return re.compile(merge_patterns(lambda lexicon: lexicon.web_pages.paywall), re.IGNORECASE)
+
+
+@cache
+def _agreed() -> re.Pattern[str]:
+    return re.compile(merge_patterns(lambda lexicon: lexicon.web_pages.consent), re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,9 +58,9 @@ def signs(tree: Element, nodes: Sequence[Node], url: str) -> Signs:
 
 def wall(found: Signs, kept: str) -> Wall | None:
     """`kept` is the text that was read of the page."""
-    if len(kept) <= TEASER and (found.costs or _PAID.search(kept[-600:])):
+    if len(kept) <= TEASER and (found.costs or _paid().search(kept[-600:])):
         return "pay"
-    if len(kept) <= LITTLE and found.asks and (len(kept) < 100 or _AGREED.search(kept)):
+    if len(kept) <= LITTLE and found.asks and (len(kept) < 100 or _agreed().search(kept)):
         return "consent"
     return "script" if len(kept) <= NOTHING and found.scripted else None
 
@@ -80,14 +74,14 @@ def _costs(nodes: Sequence[Node]) -> bool:
 def _offers(tree: Element) -> bool:
     """Whether a part of the page that is called so offers the rest for money."""
     return any(
-        _PAYWALL.search(f"{element.get('class') or ''} {element.get('id') or ''}") and _PAID.search(_text(element))
+        _PAYWALL.search(f"{element.get('class') or ''} {element.get('id') or ''}") and _paid().search(_text(element))
         for element in tree.iter("div", "section", "aside", "p", "form")
     )
 
 
 def _asks(tree: Element, seen: str) -> bool:
     """Whether all that is seen is a question with buttons."""
-    return len(seen) <= 3 * LITTLE and bool(_AGREED.search(seen)) and any(True for _ in tree.iter("button", "form"))
+    return len(seen) <= 3 * LITTLE and bool(_agreed().search(seen)) and any(True for _ in tree.iter("button", "form"))
 
 
 def _scripted(tree: Element, seen: str) -> bool:

@@ -9,12 +9,9 @@ from __future__ import annotations
 import asyncio
 import re
 import time
-import tomllib
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
-from functools import cache
-from importlib import resources
 from urllib.parse import quote, urlsplit
 
 from eclair.citations.checker import Checker
@@ -41,6 +38,7 @@ from eclair.schema.events import (
 from eclair.schema.messages import Passage
 from eclair.schema.models import Model
 from eclair.text.language import language_of
+from eclair.text.lexicon.loader import ReportWords, load_lexicon
 from eclair.util.slug import anchor
 from eclair.web.contradictions import contradiction
 from eclair.web.retriever import Searching, Turning
@@ -64,18 +62,6 @@ The section answers: {question}
 Write it in the language of the request, in two to four short paragraphs, from the passages alone. After each sentence \
 name the number of its passage, such as [2]. Say of what day news is; where passages contradict each other, say so; \
 where they do not answer, say so. No heading, no introduction, no closing words."""
-
-
-@dataclass(frozen=True, slots=True)
-class Words:
-    """The fixed words of a report."""
-
-    contents: str
-    sources: str
-    title: str
-    site: str
-    date: str
-    nothing: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -303,11 +289,10 @@ class Report:
         return f"## {words.sources}\n\n{head}{''.join(rows)}"
 
 
-@cache
-def words(language: str | None) -> Words:
+def words(language: str | None) -> ReportWords:
     """The fixed words in a language; in English where they are not known in it."""
-    table = tomllib.loads((resources.files("eclair.web.research") / "report.toml").read_text("utf-8"))
-    return Words(**table.get(language or "en", table["en"]))
+    lexicons = (load_lexicon(code) for code in (language, "en") if code is not None)
+    return next(lexicon.report for lexicon in lexicons if lexicon is not None and lexicon.report is not None)
 
 
 def _line(text: str) -> str:

@@ -1,0 +1,1 @@
+"""Rules of each language as data: one JSON file per language, and their loader."""

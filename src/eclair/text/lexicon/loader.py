@@ -1,0 +1,267 @@
+"""Load the rules of a language from `<code>.json` in this folder, once, when they are first needed.
+
+To add a language, add its file: every section must be there, `{}`, `[]` or `""` where a rule has nothing for it. Most
+rules read a text whose language is unknown, so they match what any language lists; `merge_words` and `merge_patterns`
+give them that. Words are looked up case-folded unless a section says otherwise; patterns are regular expressions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from importlib import resources
+from importlib.resources.abc import Traversable
+from typing import Any
+
+import orjson
+
+Words = Sequence[str]
+Patterns = Sequence[str]
+
+_NO_WORDS: Words = ()
+_NO_LISTS: Mapping[str, Words] = {}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Identification:
+    """What tells the language: its small words, its rare letters, and the characters of a script that it alone uses."""
+
+    words: Words = _NO_WORDS
+    letters: str = ""
+    script: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grammar:
+    """Words that say little by themselves, inflectional `endings`, and elided articles (`l`, `dell`) before an
+    apostrophe. Where every noun is capitalized, a name is told by the `words_before_names`."""
+
+    stop_words: Words = _NO_WORDS
+    endings: Words = _NO_WORDS
+    elisions: Words = _NO_WORDS
+    capitalizes_nouns: bool = False
+    words_before_names: Words = _NO_WORDS
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SentenceRules:
+    """Stops that end no sentence: of abbreviations, of those before a number (`No. 5`), and of ordinals (`am 3. Mai`)
+    by the articles before and the nouns after them. `openers` begin a sentence rather than go on after an initial."""
+
+    abbreviations: Words = _NO_WORDS
+    numbered_abbreviations: Words = _NO_WORDS
+    openers: Words = _NO_WORDS
+    ordinal_nouns: Words = _NO_WORDS
+    ordinal_articles: Words = _NO_WORDS
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Negation:
+    """Words that negate. `ambiguous` ones mean something else in another language, so they count only where the
+    language is known; after one that is followed by a limiter (`not only`) nothing is denied."""
+
+    words: Words = _NO_WORDS
+    ambiguous: Words = _NO_WORDS
+    limiters: Words = _NO_WORDS
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NumberWords:
+    """Number words by value, `ambiguous` ones that are another word elsewhere, scales (`million`) by factor, units by
+    symbol, and suffixes of ordinals (`3rd`) and decades (`1990s`)."""
+
+    words: Mapping[str, Words] = field(default_factory=lambda: _NO_LISTS)
+    ambiguous: Words = _NO_WORDS
+    scales: Mapping[str, Words] = field(default_factory=lambda: _NO_LISTS)
+    units: Mapping[str, Words] = field(default_factory=lambda: _NO_LISTS)
+    unit_prepositions: Words = _NO_WORDS
+    percent_phrases: Words = _NO_WORDS
+    ordinal_suffixes: Words = _NO_WORDS
+    decade_suffixes: Words = _NO_WORDS
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DateWords:
+    """Names of the twelve months, the one to write first; suffixes of a day; what may stand before a month or year,
+    its space included."""
+
+    months: Sequence[Words] = ()
+    day_suffixes: Words = _NO_WORDS
+    month_prefixes: Words = _NO_WORDS
+    year_prefixes: Words = _NO_WORDS
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueryWords:
+    """Words of questions that are rewritten in a search query, without accents.
+
+    `times` are phrases by span (`today`, `last_week`, ...); `last` goes with a weekday, in either order. `filler` asks
+    without saying for what. A question that opens with one of `conjunctions`, or has one of `pronouns` and is short,
+    goes on from the question before.
+    """
+
+    date_format: str
+    weekdays: Words
+    last: Words
+    filler: Words
+    conjunctions: Words
+    pronouns: Words
+    times: Mapping[str, Words]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WebIntent:
+    """Patterns, without accents, of questions that depend on the day, the news, the present, a price, or on who holds
+    an office now (`who_is` before one of `offices`); and of `small_talk`, which asks nothing."""
+
+    today: Patterns = ()
+    news: Patterns = ()
+    current: Patterns = ()
+    price: Patterns = ()
+    offices: Patterns = ()
+    who_is: Patterns = ()
+    small_talk: Patterns = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WholeDocument:
+    """Patterns, without accents, of requests that concern all of a document: to sum up, compare, list all.
+
+    `nouns` (`summary`) count at the start of a request, after one of `openings` too, or after one of `determiners`;
+    not before one of `not_nouns_before`. `{these}` in `patterns` stands for the phrases under `these`. The
+    `request_words` say only that the whole is asked for; they are compared by their stems.
+    """
+
+    nouns: Patterns = ()
+    not_nouns_before: Patterns = ()
+    openings: Patterns = ()
+    determiners: Patterns = ()
+    these: Patterns = ()
+    patterns: Patterns = ()
+    request_words: Words = _NO_WORDS
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClaimPatterns:
+    """Patterns of sentences that claim nothing a passage could bear out: greetings, bare answers (`yes`), and
+    disclaimers, which are about the writer, about what follows, or say that the passages don't tell."""
+
+    greetings: Patterns = ()
+    answers: Patterns = ()
+    disclaimers: Patterns = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WebPagePatterns:
+    """Patterns on web pages: of a paywall, of a consent dialog, and of the words beside a page's date."""
+
+    paywall: Patterns = ()
+    consent: Patterns = ()
+    dateline: Patterns = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PageNumbers:
+    """Words of a printed page number: `page` before it, `of` before the count."""
+
+    page: Words = _NO_WORDS
+    of: Words = _NO_WORDS
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportWords:
+    """Fixed words of a research report."""
+
+    contents: str
+    sources: str
+    title: str
+    site: str
+    date: str
+    nothing: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lexicon:
+    """Rules of one language.
+
+    `code` is its ISO 639-1 code. `name` is its English name; empty for a language that is known only so that it isn't
+    taken for another. `location` has patterns of words that ask for a place; `news` the words of a query for nothing
+    but news; `title_labels` what models write before a title; `nothing_found` the reply where no document answers.
+    """
+
+    code: str
+    name: str
+    identification: Identification
+    grammar: Grammar
+    sentences: SentenceRules
+    negation: Negation
+    numbers: NumberWords
+    dates: DateWords
+    queries: QueryWords | None
+    web_intent: WebIntent
+    whole_document: WholeDocument
+    location: Patterns
+    claims: ClaimPatterns
+    web_pages: WebPagePatterns
+    news: Words
+    title_labels: Words
+    page_numbers: PageNumbers
+    nothing_found: str
+    report: ReportWords | None
+
+
+def _folder() -> Traversable:
+    return resources.files("eclair.text.lexicon")
+
+
+@cache
+def lexicon_codes() -> frozenset[str]:
+    """Return the codes of the languages that have a file."""
+    files = (entry.name for entry in _folder().iterdir())
+    return frozenset(name.removesuffix(".json") for name in files if name.endswith(".json"))
+
+
+@cache
+def load_lexicon(code: str) -> Lexicon | None:
+    """Return the rules of a language; None where it has no file."""
+    if code not in lexicon_codes():
+        return None
+    table: dict[str, Any] = orjson.loads(_folder().joinpath(f"{code}.json").read_bytes())
+    return Lexicon(
+        code=code,
+        name=table["name"],
+        identification=Identification(**table["identification"]),
+        grammar=Grammar(**table["grammar"]),
+        sentences=SentenceRules(**table["sentences"]),
+        negation=Negation(**table["negation"]),
+        numbers=NumberWords(**table["numbers"]),
+        dates=DateWords(**table["dates"]),
+        queries=QueryWords(**table["queries"]) if table["queries"] else None,
+        web_intent=WebIntent(**table["web_intent"]),
+        whole_document=WholeDocument(**table["whole_document"]),
+        location=table["location"],
+        claims=ClaimPatterns(**table["claims"]),
+        web_pages=WebPagePatterns(**table["web_pages"]),
+        news=table["news"],
+        title_labels=table["title_labels"],
+        page_numbers=PageNumbers(**table["page_numbers"]),
+        nothing_found=table["nothing_found"],
+        report=ReportWords(**table["report"]) if table["report"] else None,
+    )
+
+
+@cache
+def load_lexicons() -> tuple[Lexicon, ...]:
+    """Return the rules of all languages, by code."""
+    return tuple(lexicon for code in sorted(lexicon_codes()) if (lexicon := load_lexicon(code)) is not None)
+
+
+def merge_words(rule: Callable[[Lexicon], Iterable[str]]) -> frozenset[str]:
+    """Return the words that any language lists under a rule."""
+    return frozenset(word for lexicon in load_lexicons() for word in rule(lexicon))
+
+
+def merge_patterns(rule: Callable[[Lexicon], Patterns]) -> str:
+    """Return a regular expression, without a group around it, for what any language lists under a rule."""
+    return "|".join(dict.fromkeys(pattern for lexicon in load_lexicons() for pattern in rule(lexicon)))
