@@ -37,10 +37,10 @@ models = st.builds(
     st.just("m"),
     st.just("rack"),
     context=st.none() | st.integers(1, 200_000),
-    titles=st.booleans(),
+    can_title=st.booleans(),
     parameters=st.none() | st.floats(0.1, 2000),
     active=st.none() | st.floats(0.1, 200),
-    thinks=st.sampled_from(THINKS),
+    reasoning=st.sampled_from(THINKS),
 )
 candidates = st.lists(
     st.builds(Candidate, models, st.sampled_from(sorted(DISTANCE)), st.none() | st.floats(0.1, 5000)), min_size=1
@@ -89,23 +89,27 @@ def test_measured_speed_goes_before_size() -> None:
 
 
 def test_a_model_that_always_thinks_is_slow() -> None:
-    assert pick("flash", [one("r1", 1.5, 60.0, thinks="always"), one("plain", 8, 20.0)]).model.id == "plain"
+    assert pick("flash", [one("r1", 1.5, 60.0, reasoning="always"), one("plain", 8, 20.0)]).model.id == "plain"
 
 
 def test_the_strongest_is_large_and_thinks() -> None:
     assert pick("think", [one("small", 3), one("big", 70)]).model.id == "big"
-    assert pick("think", [one("plain", 9, thinks="never"), one("thinker", 8, thinks="prompt")]).model.id == "thinker"
-    assert pick("think", [one("plain", 70, thinks="never"), one("thinker", 8, thinks="prompt")]).model.id == "plain"
+    assert (
+        pick("think", [one("plain", 9, reasoning="never"), one("thinker", 8, reasoning="prompt")]).model.id == "thinker"
+    )
+    assert (
+        pick("think", [one("plain", 70, reasoning="never"), one("thinker", 8, reasoning="prompt")]).model.id == "plain"
+    )
     assert pick("think", [one("dense", 24), one("experts", 30, active=3.0)]).model.id == "dense"
 
 
 def test_what_cannot_do_the_task_is_left_out() -> None:
-    toy, real, narrow = one("toy", 0.1, titles=False), one("real", 8), one("narrow", 1, context=1000)
+    toy, real, narrow = one("toy", 0.1, can_title=False), one("real", 8), one("narrow", 1, context=1000)
     assert able([toy, real, narrow], 10) == [real, narrow]
     assert able([toy, real, narrow], 600) == [real]
     assert able([toy], 10) == [toy]
     assert able([narrow], 5000) == [narrow]
-    seer = one("seer", 12, sees=1024, titles=False)
+    seer = one("seer", 12, vision_pixels=1024, can_title=False)
     assert able([real, seer], 10, pictured=True) == [seer]
     assert able([real, narrow], 10, pictured=True) == [real, narrow]
 

@@ -111,7 +111,7 @@ async def test_what_stays_here_is_said_where_the_model_is_elsewhere(settings: Se
             )
         ]
         assert b"SN-4711" not in seen.pictures[file["id"]].data
-        near = await server.app.seeing.of(OWNER)([asked], replace(far, place="machine"))
+        near = await server.app.seeing.of(OWNER)([asked], replace(far, location="machine"))
         assert near.remarks == ()
 
 

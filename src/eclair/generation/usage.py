@@ -34,7 +34,7 @@ class Ledger:
         answer = request.purpose == "answer"
         meter = Meter(time.perf_counter(), rates)
         try:
-            async with aclosing(engine.stream(replace(request, tab=meter.tab))) as pieces:
+            async with aclosing(engine.stream(replace(request, energy=meter.tab))) as pieces:
                 async for piece in pieces:
                     if isinstance(piece, Counted):
                         meter.counted(piece)

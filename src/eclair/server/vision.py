@@ -47,7 +47,7 @@ class Pictured:
         others = [part for part in said.content if part.get("type") != "image_url"]
         if model.vision_pixels is not None:
             seen = tuple(self.pictures[address] for address in _addresses(said))
-            return replace(said, content=_plain(others), pictures=seen)
+            return replace(said, content=_plain(others), images=seen)
         told: list[JSON] = [{"type": "text", "text": self.told.get(each, BLIND)} for each in _addresses(said)]
         return replace(said, content=_plain([*told, *others]))
 

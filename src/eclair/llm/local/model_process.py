@@ -105,7 +105,7 @@ class Resident:
         request = replace(
             request,
             sampling=_recommended(request.sampling, self.entry),
-            thinks=self.entry.way_of_thinking,
+            reasoning=self.entry.way_of_thinking,
         )
         self._asking += 1
         try:

@@ -325,7 +325,7 @@ class OpenAIEngine:
     async def _begin(self, stack: AsyncExitStack, url: str, request: Request, dialect: Dialect) -> StreamedReply:
         """The reply whose stream has begun. A model that refuses to be told whether to think is not told any more."""
         if request.reasoning is None:
-            request = replace(request, thinks=self._thinks(request.model))
+            request = replace(request, reasoning=self._thinks(request.model))
         body, untold = compose(request, dialect), compose(reasoning.untold(request), dialect)
         if body == untold or request.model in self._refusing:
             return await self._ask(stack, url, orjson.dumps(untold), keep=dialect.keeps_alive)
