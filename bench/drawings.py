@@ -20,6 +20,7 @@ from eclair.images.backends.clipart.book import book
 from eclair.images.backends.clipart.drawer import Drawer
 from eclair.images.backends.clipart.reading import read
 from eclair.schema.images import Drawn, Job
+from eclair.schema.principal import Principal
 
 PROMPTS = ROOT / "tests" / "pictures" / "drawing" / "prompts.toml"
 ACROSS, SIDE, CAPTION = 6, 300, 18
@@ -29,7 +30,7 @@ async def drawn(drawer: Drawer, prompt: str, side: int, seed: int) -> tuple[Draw
     """The drawing, and the seconds that it took."""
     model = (await drawer.models())[0]
     started = time.perf_counter()
-    done = [each async for each in drawer.draw(model, Job(prompt, side, side, seed), "bench", None)]
+    done = [each async for each in drawer.draw(model, Job(prompt, side, side, seed), Principal("bench"), None)]
     took = time.perf_counter() - started
     last = done[-1]
     assert isinstance(last, Drawn)

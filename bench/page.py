@@ -22,10 +22,10 @@ from openwebui import peers
 from playwright.async_api import Browser, CDPSession, Page, async_playwright
 from watched import HEAD, START, Start, Watched, begin, floor, idle, opened, watch
 
-from eclair.app import OWNER
 from eclair.llm.scripted import prose
 from eclair.schema.ids import new_id
 from eclair.schema.messages import Conversation, Message, Part, Role
+from eclair.schema.principal import LOCAL_PRINCIPAL
 from eclair.storage.open import open_storage
 
 sys.path.append(str(ROOT))
@@ -88,8 +88,8 @@ async def stored(data: Path, turns: int) -> tuple[str, str]:
             part = Part("text", text)
             messages.append(Message(new_id("msg"), conversation, parent, role, (part,), 1_700_000_000_000 + number))
     storage = await asyncio.to_thread(open_storage, data)
-    kept = Conversation(conversation, OWNER, f"{turns} turns", 1, messages[-1].created, messages[-1].id)
-    await storage.conversations.add_tree(kept, messages)
+    kept = Conversation(conversation, LOCAL_PRINCIPAL.id, f"{turns} turns", 1, messages[-1].created, messages[-1].id)
+    await storage.conversations.add_tree(LOCAL_PRINCIPAL, kept, messages)
     await storage.close()
     return conversation, messages[-1].id
 

@@ -30,6 +30,7 @@ from eclair.documents.passages import of_found
 from eclair.documents.relevance import fits, near
 from eclair.documents.search import Search
 from eclair.schema.documents import Chunk, Page
+from eclair.schema.principal import LOCAL_PRINCIPAL
 from eclair.storage.base import Storage
 from eclair.storage.chunks import ChunkHit, SearchScope
 from eclair.storage.files import StoredFile
@@ -40,7 +41,6 @@ from eclair.web.relevance import Fitting
 JSON = dict[str, Any]
 LANGUAGES = ("en", "de", "es", "ro")
 GOALS = {("en", "en"): (0.93, 0.99), ("de", "de"): (0.91, 0.99), ("en", "de"): (0.84, 0.97), ("de", "en"): (0.84, 0.97)}
-OWNER = "bench"
 PARTS = ("quality", "latency", "fitting")
 SIZES = (1000, 10_000, 100_000)
 LATENCY = ("chunks", "all of them, ms p50 / p95", "one file of 100", "first, ms", "memory, MB", "on disk, MB")
@@ -190,9 +190,9 @@ async def keep(
     """A file of these chunks, a page each, with their vectors."""
     sha256 = f"{id:0>64}"
     file = StoredFile(
-        id=id, owner=OWNER, name=id, size=1, sha256=sha256, media="text/plain", created=1, library=library
+        id=id, owner=LOCAL_PRINCIPAL.id, name=id, size=1, sha256=sha256, media="text/plain", created=1, library=library
     )
-    await storage.files.add_file(file, 1)
+    await storage.files.add_file(LOCAL_PRINCIPAL, file, 1)
     chunks: list[Chunk] = []
     start = 0
     for number, text in enumerate(texts):
@@ -207,7 +207,9 @@ async def keep_cut(storage: Storage, id: str, paragraphs: Sequence[str], embedde
     """A file of these paragraphs, cut and embedded as it would be."""
     sha256 = f"{id:0>64}"
     await storage.files.add_file(
-        StoredFile(id=id, owner=OWNER, name=id, size=1, sha256=sha256, media="text/plain", created=1), 1
+        LOCAL_PRINCIPAL,
+        StoredFile(id=id, owner=LOCAL_PRINCIPAL.id, name=id, size=1, sha256=sha256, media="text/plain", created=1),
+        1,
     )
     page, chunker = Page(1, "\n\n".join(paragraphs), label=""), Chunker(sha256)
     chunks = [*chunker.add(page), *chunker.finish()]
@@ -268,7 +270,7 @@ async def quality(folder: Path, languages: Sequence[str], most: int, embedder: R
             for text in languages:
                 scores = {
                     name: await share(way, asked[query])
-                    for name, way in ways(storage, embedder, SearchScope(OWNER, files=(text,))).items()
+                    for name, way in ways(storage, embedder, SearchScope(LOCAL_PRINCIPAL, files=(text,))).items()
                 }
                 rows.append([f"{query} → {text}", *(f"{first:.3f} / {five:.3f}" for first, five in scores.values())])
                 gains = [b - a for a, b in zip(scores["meaning"], scores["both"], strict=True)]
@@ -306,7 +308,7 @@ async def latency(size: int, base: Questions, embedder: Remembering, times: int,
     words = [word for text in base.paragraphs for word in text.split()]
     with tempfile.TemporaryDirectory(prefix="eclair-bench-") as data:
         storage = open_storage(Path(data))
-        await storage.libraries.add_library(Library("lib_a", OWNER, "made", 1))
+        await storage.libraries.add_library(LOCAL_PRINCIPAL, Library("lib_a", LOCAL_PRINCIPAL.id, "made", 1))
         for number in range(size // A_FILE):
             likes = drawn.integers(len(near), size=A_FILE)
             texts = [_made(base.paragraphs[int(like)], words, rng) for like in likes]
@@ -314,7 +316,10 @@ async def latency(size: int, base: Questions, embedder: Remembering, times: int,
             vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
             await keep(storage, f"file_{number:06}", texts, vectors, embedder.name, "lib_a")
         search = Search(storage.chunks, embedder)
-        whole, one = SearchScope(OWNER, libraries=("lib_a",)), SearchScope(OWNER, files=("file_000003",))
+        whole, one = (
+            SearchScope(LOCAL_PRINCIPAL, libraries=("lib_a",)),
+            SearchScope(LOCAL_PRINCIPAL, files=("file_000003",)),
+        )
         before = psutil.Process().memory_info().rss
         first = await _timed(search, whole, queries[:1])
         memory = (psutil.Process().memory_info().rss - before) / 1e6
@@ -345,7 +350,7 @@ async def fitting(folder: Path, languages: Sequence[str], every: int, embedder: 
         search = Search(storage.chunks, embedder)
 
         async def ask(question: str, language: str, numbers: Sequence[int], column: str, alike: bool) -> None:
-            scope = SearchScope(OWNER, files=tuple(f"{language}_{number}" for number in numbers))
+            scope = SearchScope(LOCAL_PRINCIPAL, files=tuple(f"{language}_{number}" for number in numbers))
             found = await search.find(scope, question, SHOWN)
             passages = [of_found(each) for each in found]
             row = ALIKE if alike else ACROSS

@@ -19,8 +19,9 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 import orjson
 from harness import Goals, Process, foreign, median, options, quantile, run
 
-from eclair.network.client import OWNER, CallContext, OutboundGate, WebClient
+from eclair.network.client import CallContext, OutboundGate, WebClient
 from eclair.network.policy import OutboundPolicy
+from eclair.schema.principal import LOCAL_PRINCIPAL
 from eclair.schema.web import Query
 from eclair.web.providers.searxng import SearXNG
 from eclair.web.search import WebSearch, search
@@ -53,7 +54,7 @@ ENGINE = """\
     disabled: false
     enable_http: true
 """
-ERRAND = CallContext(OWNER, "search")
+ERRAND = CallContext(LOCAL_PRINCIPAL, "search")
 
 Page = dict[str, str]
 

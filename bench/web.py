@@ -23,6 +23,8 @@ from urllib.parse import urljoin
 
 from harness import ROOT, Goals, link_models, options, quantile, run, shown, table
 
+from eclair.schema.principal import LOCAL_PRINCIPAL
+
 sys.path.insert(0, str(ROOT))
 
 from tests.llm.servers import Speaking
@@ -30,7 +32,7 @@ from tests.llm.standin import Call, standing_in
 from tests.web.internet import Internet, Weather, internet, names
 from tests.web.questions import Question, questions
 
-from eclair.app import OWNER, App, open_app
+from eclair.app import App, open_app
 from eclair.chat.tree import New
 from eclair.chat.turns import Choices
 from eclair.network.gate import CallContext
@@ -96,7 +98,9 @@ class Told:
 
 async def ask(app: App, question: str) -> Told:
     began = time.perf_counter()
-    asked = await app.turns.ask(OWNER, app.turns.begin(OWNER), New(question), Choices(web="on"), began)
+    asked = await app.turns.ask(
+        LOCAL_PRINCIPAL, app.turns.begin(LOCAL_PRINCIPAL), New(question), Choices(web="on"), began
+    )
     pages: dict[str, str] = {}
     page = word = None
     gathered = 0.0
@@ -115,7 +119,7 @@ async def ask(app: App, question: str) -> Told:
                         word = word or now
                     case _:
                         pass
-    _, messages = await app.storage.conversations.get_tree(OWNER, asked.run.conversation)
+    _, messages = await app.storage.conversations.get_tree(LOCAL_PRINCIPAL, asked.run.conversation)
     message = next(each for each in messages if each.id == asked.run.message)
     return Told(page, word, gathered, time.perf_counter() - began, message)
 

@@ -14,13 +14,14 @@ from tempfile import TemporaryDirectory
 
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
+from eclair.schema.principal import LOCAL_PRINCIPAL
+
 sys.path.append(str(Path(__file__).parent.parent))
 
 from tests.browser import chromium
 from tests.browser.outside import Outside, outside
 from tests.browser.served import Served
 
-from eclair.app import OWNER
 from eclair.schema.messages import Conversation, Message, Part, Usage
 from eclair.storage.open import open_storage
 
@@ -205,7 +206,8 @@ async def fill(data: Path) -> None:
     for number, (title, hours) in enumerate(BEFORE.items()):
         made = now - hours * 3_600_000
         await storage.conversations.add_conversation(
-            Conversation(f"conv_{number:026d}", OWNER, title, made, made, pinned=number == 0)
+            LOCAL_PRINCIPAL,
+            Conversation(f"conv_{number:026d}", LOCAL_PRINCIPAL.id, title, made, made, pinned=number == 0),
         )
     messages: list[Message] = []
     for number, (asked, told, words, first) in enumerate(((FIRST, CODE, 96, 188.0), (QUESTION, ANSWER, 118, 212.0))):
@@ -215,8 +217,8 @@ async def fill(data: Path) -> None:
         parts = (Part("text", told),)
         answer = Message(f"msg_{number}a", ROOF, question.id, "assistant", parts, now, model="scripted", usage=usage)
         messages += [question, answer]
-    roof = Conversation(ROOF, OWNER, "A solar roof for the village", now, now, messages[-1].id)
-    await storage.conversations.add_tree(roof, messages)
+    roof = Conversation(ROOF, LOCAL_PRINCIPAL.id, "A solar roof for the village", now, now, messages[-1].id)
+    await storage.conversations.add_tree(LOCAL_PRINCIPAL, roof, messages)
     await storage.close()
 
 

@@ -34,6 +34,7 @@ from eclair.schema.events import (
     decode,
 )
 from eclair.schema.messages import Conversation, Message, Part
+from eclair.schema.principal import LOCAL_PRINCIPAL, Principal
 from eclair.server.app import create_app
 from eclair.settings import Settings
 from eclair.storage.base import Storage
@@ -360,11 +361,11 @@ class Ids:
 
 async def messages_of(storage: Storage, conversation: str, owner: str = "local") -> list[Message]:
     """The conversation's messages, oldest first."""
-    return (await storage.conversations.get_tree(owner, conversation))[1]
+    return (await storage.conversations.get_tree(Principal(owner), conversation))[1]
 
 
 async def conversation(storage: Storage, id: str = "conv_a", owner: str = "local", at: int = 1) -> Conversation:
-    return await storage.conversations.add_conversation(Conversation(id, owner, "", at, at))
+    return await storage.conversations.add_conversation(Principal(owner), Conversation(id, owner, "", at, at))
 
 
 def new_turn(
@@ -381,4 +382,4 @@ def new_turn(
         started.message, conversation, question.id, "assistant", (), 2, "running", started.run, started.model
     )
     record = RunRecord(started.run, conversation, started.message, storage.processes.current, "running")
-    return NewTurn("local", question, answer, record, EventChunk(started.run, 0, b""), text), started
+    return NewTurn(LOCAL_PRINCIPAL, question, answer, record, EventChunk(started.run, 0, b""), text), started

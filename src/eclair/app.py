@@ -39,10 +39,11 @@ from eclair.llm.tuning.auto import Tuner
 from eclair.models.download_targets import TextModelCatalog
 from eclair.models.downloads import Pulls
 from eclair.network.audit_log import AuditLog
-from eclair.network.client import OWNER, OutboundGate, WebClient
+from eclair.network.client import OutboundGate, WebClient
 from eclair.network.policy import OutboundPolicy
 from eclair.provenance.service import Marks
 from eclair.schema.models import Model
+from eclair.schema.principal import LOCAL_PRINCIPAL, Principal
 from eclair.settings import Settings
 from eclair.storage.base import Storage
 from eclair.storage.blobs import Blobs
@@ -94,9 +95,9 @@ class App:
     def web(self) -> WebSearch:
         return self.world.search
 
-    def ask(self, engine: Engine, model: Model, request: Request) -> AsyncGenerator[Piece, None]:
+    def ask(self, principal: Principal, engine: Engine, model: Model, request: Request) -> AsyncGenerator[Piece, None]:
         """The pieces of an answer that is kept nowhere, but for what it takes."""
-        return self.ledger.stream(OWNER, engine, model, request, rates(self.settings, model))
+        return self.ledger.stream(principal, engine, model, request, rates(self.settings, model))
 
     async def end_streams(self) -> None:
         """End what followers wait for, so that their connections close by themselves."""
@@ -150,8 +151,8 @@ async def open_reading(
 def _counted(settings: Settings, ledger: Ledger) -> AskFor:
     """What a model says to the request of an owner, to whom what it takes is counted."""
 
-    def ask(owner: str, engine: Engine, model: Model, request: Request) -> AsyncGenerator[Piece, None]:
-        return ledger.stream(owner, engine, model, request, rates(settings, model))
+    def ask(principal: Principal, engine: Engine, model: Model, request: Request) -> AsyncGenerator[Piece, None]:
+        return ledger.stream(principal, engine, model, request, rates(settings, model))
 
     return ask
 
@@ -262,7 +263,7 @@ async def open_app(
         ledger = Ledger(storage.usage)
         titles = await stack.enter_async_context(open_spare(settings, storage, registry, changes, idle, ledger))
         preferences = Preferred(storage.preferences)
-        await preferences.read(OWNER)
+        await preferences.read(LOCAL_PRINCIPAL)
         prefill = Prefill(idle)
         stack.push_async_callback(prefill.close)
         modes = Modes(settings, registry, storage)

@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from eclair.app import OWNER
 from eclair.schema.messages import Conversation, Message, Part
+from eclair.schema.principal import LOCAL_PRINCIPAL
 from eclair.storage.open import open_storage
 from eclair.storage.shares import Share
 from tests.browser.conftest import Opening, Watch
@@ -33,11 +33,13 @@ async def fill(data: Path) -> None:
     storage = open_storage(data)
     now = int(time.time() * 1000)
     made = [
-        Conversation(f"conv_{i:026d}", OWNER, f"Conversation {i}", now - i * HOUR, now - i * HOUR)
+        Conversation(f"conv_{i:026d}", LOCAL_PRINCIPAL.id, f"Conversation {i}", now - i * HOUR, now - i * HOUR)
         for i in range(1, MANY + 1)
     ]
     for start in range(0, MANY, 500):
-        await asyncio.gather(*(storage.conversations.add_conversation(one) for one in made[start : start + 500]))
+        await asyncio.gather(
+            *(storage.conversations.add_conversation(LOCAL_PRINCIPAL, one) for one in made[start : start + 500])
+        )
     messages: list[Message] = []
     for i in range(TURNS):
         above = messages[-1].id if messages else None
@@ -48,9 +50,11 @@ async def fill(data: Path) -> None:
             Message(f"msg_{2 * i + 1:026d}", LONG, question.id, "assistant", (Part("text", words),), now),
         ]
     await storage.conversations.add_tree(
-        Conversation(LONG, OWNER, "A thousand turns", now, now, messages[-1].id), messages
+        LOCAL_PRINCIPAL, Conversation(LONG, LOCAL_PRINCIPAL.id, "A thousand turns", now, now, messages[-1].id), messages
     )
-    await storage.shares.add_share(Share("share_old", OWNER, LONG, "A thousand turns", now - 10, now - 1), "[]")
+    await storage.shares.add_share(
+        LOCAL_PRINCIPAL, Share("share_old", LOCAL_PRINCIPAL.id, LONG, "A thousand turns", now - 10, now - 1), "[]"
+    )
     await storage.close()
 
 

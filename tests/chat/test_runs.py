@@ -31,6 +31,7 @@ from eclair.schema.events import (
     encode,
     fold,
 )
+from eclair.schema.principal import LOCAL_PRINCIPAL
 from eclair.storage.base import Storage
 from eclair.storage.open import open_storage
 from eclair.storage.runs import EventChunk, RunRecord
@@ -102,7 +103,7 @@ async def test_what_is_followed_live_is_what_is_kept_and_replayed(runs: Runs, st
     seen = await live
     assert [encode(event) for event in await kept(storage, run)] == seen
     check_log([decode(line) for line in seen])
-    run = await storage.runs.get_run("local", run.id)
+    run = await storage.runs.get_run(LOCAL_PRINCIPAL, run.id)
     for after in range(len(seen)):
         assert await lines(runs, run, after) == seen[after:]
     message, seq = await runs.fold(run)
@@ -150,7 +151,7 @@ async def test_what_was_said_is_kept_soon_even_if_nothing_follows(runs: Runs, st
     async with asyncio.timeout(1.5):  # 250 ms on a machine that does nothing else
         while await kept_text(storage, run) != "abc":
             await asyncio.sleep(0.01)
-    assert (await storage.runs.get_run("local", run.id)).status == "running"
+    assert (await storage.runs.get_run(LOCAL_PRINCIPAL, run.id)).status == "running"
     work.say(None)
     await lines(runs, run)
 
@@ -188,7 +189,7 @@ async def test_after_the_end_of_the_log_everything_follows_anew(runs: Runs, stor
     found = await live
     assert [batch.reset for batch in found] == [True, *[False] * (len(found) - 1)]
     assert found[0].first == 1
-    again = await batches(runs, await storage.runs.get_run("local", run.id), 99)
+    again = await batches(runs, await storage.runs.get_run(LOCAL_PRINCIPAL, run.id), 99)
     assert again[0].reset
     assert again[0].first == 1
     assert [line for batch in again for line in batch.lines] == [line for batch in found for line in batch.lines]
@@ -205,8 +206,8 @@ async def test_stop_closes_the_work_and_keeps_what_was_said(runs: Runs, storage:
     events = await kept(storage, run)
     assert isinstance(events[-1], RunStopped)
     assert fold(events).text == "ab"
-    assert (await storage.runs.get_run("local", run.id)).status == "stopped"
-    await runs.stop(await storage.runs.get_run("local", run.id))
+    assert (await storage.runs.get_run(LOCAL_PRINCIPAL, run.id)).status == "stopped"
+    await runs.stop(await storage.runs.get_run(LOCAL_PRINCIPAL, run.id))
     await runs.stop(run)  # with the record as it was while the run was at work
 
 
@@ -215,7 +216,7 @@ async def test_stop_before_the_work_has_begun(runs: Runs, storage: Storage) -> N
     await runs.stop(run)
     assert work.closed.is_set() == work.begun.is_set()
     assert isinstance((await kept(storage, run))[-1], RunStopped)
-    assert (await storage.runs.get_run("local", run.id)).status == "stopped"
+    assert (await storage.runs.get_run(LOCAL_PRINCIPAL, run.id)).status == "stopped"
 
 
 async def test_many_stops_at_once(runs: Runs, storage: Storage) -> None:
@@ -287,7 +288,7 @@ async def test_every_failure_ends_the_run(
     assert isinstance(events[-1], RunFailed)
     assert events[-1].code == code
     assert fold(events).text.startswith("fine")
-    assert (await storage.runs.get_run("local", run.id)).status == "failed"
+    assert (await storage.runs.get_run(LOCAL_PRINCIPAL, run.id)).status == "failed"
 
 
 async def test_a_store_that_fails_for_a_while_loses_nothing(
@@ -411,7 +412,7 @@ async def test_a_second_process_leaves_the_first_ones_run_alone_and_follows_it(
     second = Runs(other)
     await second.start()
     try:
-        seen = await other.runs.get_run("local", run.id)
+        seen = await other.runs.get_run(LOCAL_PRINCIPAL, run.id)
         assert seen.status == "running"
         followed = asyncio.create_task(lines(second, seen))
         work.say(PartStarted(0, "text"), PartDelta(0, "Hello"))
@@ -432,7 +433,7 @@ async def test_followers_of_a_process_that_dies_see_the_run_interrupted(tmp_path
     run, work = await _half(dying)
     second = Runs(other)
     await second.start()
-    seen = await other.runs.get_run("local", run.id)
+    seen = await other.runs.get_run(LOCAL_PRINCIPAL, run.id)
     followers = [asyncio.create_task(batches(second, seen, after)) for after in (0, 0, 0, 1, 2)]
     late = asyncio.create_task(batches(second, seen, 50))
     await asyncio.sleep(0.05)
@@ -445,7 +446,7 @@ async def test_followers_of_a_process_that_dies_see_the_run_interrupted(tmp_path
     assert reset[0].reset
     assert reset[0].first == 1
     check_log(await kept(other, run))
-    assert (await other.runs.get_run("local", run.id)).status == "interrupted"
+    assert (await other.runs.get_run(LOCAL_PRINCIPAL, run.id)).status == "interrupted"
     await second.close()
     del work
 
@@ -490,7 +491,7 @@ async def test_who_saw_a_word_that_was_lost_gets_everything_anew(tmp_path: Path,
     await dying.close()
     second = Runs(other)
     await second.start()
-    found = await batches(second, await other.runs.get_run("local", run.id), lost)
+    found = await batches(second, await other.runs.get_run(LOCAL_PRINCIPAL, run.id), lost)
     assert found, "the number that the lost word had is now the interruption's"
     assert found[0].reset
     assert isinstance(decode(found[-1].lines[-1]), RunInterrupted)

@@ -28,7 +28,6 @@ import orjson
 import pytest
 
 import eclair.cli
-from eclair.app import OWNER
 from eclair.cli._arguments import parse
 from eclair.cli._format import energy, money
 from eclair.cli._printer import duration, speed
@@ -41,6 +40,7 @@ from eclair.errors import InvalidInput
 from eclair.models.install import Progress
 from eclair.schema.events import Event, RunFailed, RunStopped, decode, fold
 from eclair.schema.messages import Cost, Energy, Message, Usage
+from eclair.schema.principal import LOCAL_PRINCIPAL
 from eclair.storage.open import open_storage
 from eclair.util.humanize import size
 from tests import forked
@@ -500,7 +500,7 @@ async def kept(folder: Path) -> list[list[Message]]:
     """The messages of every conversation, newest conversation first."""
     storage = open_storage(folder)
     try:
-        found = (await storage.conversations.list_conversations(OWNER, 100)).conversations
+        found = (await storage.conversations.list_conversations(LOCAL_PRINCIPAL, 100)).conversations
         return [await messages_of(storage, conversation.id) for conversation in found]
     finally:
         await storage.close()
@@ -532,7 +532,7 @@ class TestChat:
         assert run("chat", stdin="script: words=1").returncode == 0
         storage = open_storage(run.folder)
         await storage.preferences.replace_preferences(
-            OWNER, 0, orjson.dumps({"instructions": "Five words more, in all."}).decode()
+            LOCAL_PRINCIPAL, 0, orjson.dumps({"instructions": "Five words more, in all."}).decode()
         )
         await storage.close()
         assert run("chat", stdin="script: words=1").returncode == 0
@@ -576,7 +576,7 @@ class TestChat:
         (messages,) = await kept(run.folder)
         assert [[part.kind for part in message.parts] for message in messages[1:]] == [["reasoning", "text"], ["text"]]
         storage = open_storage(run.folder)
-        (conversation,) = (await storage.conversations.list_conversations(OWNER, 9)).conversations
+        (conversation,) = (await storage.conversations.list_conversations(LOCAL_PRINCIPAL, 9)).conversations
         await storage.close()
         assert (conversation.model, conversation.mode) == ("scripted", "flash")
 
@@ -586,7 +586,7 @@ class TestChat:
         assert [part.kind for part in messages[4].parts] == ["text"]
         assert [part.kind for part in messages[6].parts] == ["reasoning", "text"]
         storage = open_storage(run.folder)
-        assert (await storage.conversations.get_conversation(OWNER, conversation.id)).mode == "flash", (
+        assert (await storage.conversations.get_conversation(LOCAL_PRINCIPAL, conversation.id)).mode == "flash", (
             "an option is for this once"
         )
         await storage.close()

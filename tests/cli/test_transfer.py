@@ -10,8 +10,8 @@ from pathlib import Path
 import orjson
 import pytest
 
-from eclair.app import OWNER
 from eclair.schema.events import encode
+from eclair.schema.principal import LOCAL_PRINCIPAL
 from eclair.storage.open import open_storage
 from eclair.storage.runs import EventChunk
 from tests.cli.test_cli import Eclair, Screen
@@ -120,7 +120,7 @@ async def test_nothing_is_deleted_while_another_process_answers(run: Eclair, tmp
     refused = await asyncio.to_thread(run, "delete", "--yes")
     assert (refused.returncode, refused.stdout) == (2, "")
     assert "Another Éclair on this machine writes this answer" in refused.stderr
-    assert await storage.conversations.count_conversations(OWNER) == 2
+    assert await storage.conversations.count_conversations(LOCAL_PRINCIPAL) == 2
     assert (await storage.runs.list_running())[0].id == opened.id
     await storage.close()
     assert "Deleted 2 conversations." in run("delete", "--yes").stdout, "its process is gone"

@@ -15,12 +15,12 @@ from pathlib import Path
 
 import pytest
 
-from eclair.app import OWNER
 from eclair.documents import folder_sync, ingest
 from eclair.documents.folder_sync import Plan
 from eclair.documents.ingest import Intake
 from eclair.documents.parser import Parser
 from eclair.errors import InvalidInput, StoreError
+from eclair.schema.principal import LOCAL_PRINCIPAL
 from eclair.storage.base import Storage
 from eclair.storage.blobs import Blobs
 from eclair.storage.change_feed import ChangeFeed
@@ -40,13 +40,13 @@ class Process:
         self.library = library
 
     async def plan(self, *roots: Path) -> Plan:
-        known = await self.storage.files.list_watched_files(OWNER, self.library.id)
+        known = await self.storage.files.list_watched_files(LOCAL_PRINCIPAL, self.library.id)
         return folder_sync.plan(folder_sync.look(roots), known, roots)
 
     async def bring(self, plan: Plan, most_mb: int = 1) -> tuple[Counter[str], list[str]]:
         """What was done how often, and the sentences about what was not."""
         counts, why = Counter[str](), list[str]()
-        brought = folder_sync.bring(self.storage, self.intake, OWNER, self.library.id, plan, most_mb)
+        brought = folder_sync.bring(self.storage, self.intake, LOCAL_PRINCIPAL, self.library.id, plan, most_mb)
         async with aclosing(brought) as each:
             async for one in each:
                 counts[one.what] += 1
@@ -54,7 +54,7 @@ class Process:
         return counts, why
 
     async def files(self) -> dict[str, FileState]:
-        listed = await self.storage.files.list_files(OWNER, 100, library=self.library.id)
+        listed = await self.storage.files.list_files(LOCAL_PRINCIPAL, 100, library=self.library.id)
         return {each.file.name: each for each in listed.files}
 
     async def read(self) -> dict[str, FileState]:
@@ -73,8 +73,8 @@ async def opened(folder: Path, *, start: bool = True) -> AsyncGenerator[Process]
     try:
         if start:
             await taking.start()
-        listed = await storage.libraries.list_libraries(OWNER)
-        library = listed[0].library if listed else await taking.add_library(OWNER, "handbook")
+        listed = await storage.libraries.list_libraries(LOCAL_PRINCIPAL)
+        library = listed[0].library if listed else await taking.add_library(LOCAL_PRINCIPAL, "handbook")
         yield Process(storage, taking, blobs, library)
     finally:
         await taking.close()

@@ -15,9 +15,10 @@ from eclair.schema.documents import Chunk, Page
 from eclair.storage.base import Storage
 from eclair.storage.chunks import SearchScope
 from eclair.storage.files import StoredFile
+from tests.storage.helpers import ME, SOMEONE
 
 SHA = "a" * 64
-SCOPE = SearchScope("me", files=("file_a",))
+SCOPE = SearchScope(ME, files=("file_a",))
 TEXTS = (
     "The notice period is three months to the end of a quarter.",
     "Das Gerät A-4711 wird mit einem Netzteil geliefert; zum Gerät A-4712 gehört keines.",
@@ -40,7 +41,9 @@ async def e5() -> AsyncGenerator[E5]:
 @pytest.fixture
 async def corpus(storage: Storage) -> Storage:
     await storage.files.add_file(
-        StoredFile(id="file_a", owner="me", name="house.pdf", size=1, sha256=SHA, media="application/pdf", created=1), 1
+        ME,
+        StoredFile(id="file_a", owner="me", name="house.pdf", size=1, sha256=SHA, media="application/pdf", created=1),
+        1,
     )
     starts = np.cumsum([0, *(len(text) + 1 for text in TEXTS)]).tolist()
     pages = [Page(i, text, label=f"p{i}", member="a.txt") for i, text in enumerate(TEXTS, 1)]
@@ -100,7 +103,7 @@ async def test_a_table_of_contents_comes_last(storage: Storage) -> None:
         "It is baked of flour and water, and called bread.",
     ]
     await storage.files.add_file(
-        StoredFile(id="file_a", owner="me", name="a", size=1, sha256=SHA, media="", created=1), 1
+        ME, StoredFile(id="file_a", owner="me", name="a", size=1, sha256=SHA, media="", created=1), 1
     )
     chunks = [Chunk(SHA, i, i + 1, 200 * i, 200 * i + len(text), (), text) for i, text in enumerate(texts)]
     await storage.documents.add_pages(SHA, [Page(i, text) for i, text in enumerate(texts, 1)], chunks, finished=True)
@@ -143,8 +146,8 @@ async def test_a_question_at_either_end_of_a_long_text_is_found(corpus: Storage)
 
 async def test_nothing_is_found_in_nothing(corpus: Storage) -> None:
     search = Search(corpus.chunks, None)
-    assert await search.find(SearchScope("me"), "Müller", 5) == []
-    assert await search.find(SearchScope("someone", files=("file_a",)), "Müller", 5) == []
+    assert await search.find(SearchScope(ME), "Müller", 5) == []
+    assert await search.find(SearchScope(SOMEONE, files=("file_a",)), "Müller", 5) == []
     assert await search.find(SCOPE, "?!", 5) == []
     assert await search.find(SCOPE, "", 5) == []
 

@@ -14,6 +14,7 @@ import openai
 import orjson
 import pytest
 
+from eclair.schema.principal import LOCAL_PRINCIPAL
 from eclair.settings import EngineSettings, Settings
 from tests.cli.test_cli import Eclair
 from tests.llm.servers import Speaking
@@ -190,7 +191,7 @@ async def test_an_answer_is_continued_by_another(settings: Settings) -> None:
         conversation = await server.begin()
         begun = await server.ask(conversation, "script: words=100000 rate=50", model="scripted")
         async with aclosing(
-            server.app.runs.follow(await server.app.storage.runs.get_run("local", begun["run"]), 0)
+            server.app.runs.follow(await server.app.storage.runs.get_run(LOCAL_PRINCIPAL, begun["run"]), 0)
         ) as batches:
             async for batch in batches:
                 if any(b"part.delta" in line for line in batch.lines):

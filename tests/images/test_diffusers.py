@@ -24,6 +24,7 @@ from eclair.images.backends.diffusers.generator import Diffusers
 from eclair.images.backends.diffusers.wire import Draw, Load, Made, Step
 from eclair.images.backends.diffusers.worker import START, Worker
 from eclair.schema.images import Drawn, Job, PictureModel, Progress
+from eclair.schema.principal import LOCAL_PRINCIPAL
 from eclair.settings import Settings
 from tests.images.conftest import left_open, opened, png, striped
 
@@ -45,7 +46,7 @@ async def model(generator: Diffusers, id: str = "flux-1-schnell") -> PictureMode
 
 async def drawn(generator: Diffusers, job: Job = JOB, id: str = "flux-1-schnell") -> tuple[list[Progress], Drawn]:
     steps: list[Progress] = []
-    async for piece in generator.draw(await model(generator, id), job, "local", None):
+    async for piece in generator.draw(await model(generator, id), job, LOCAL_PRINCIPAL, None):
         if isinstance(piece, Drawn):
             return steps, piece
         steps.append(piece)
@@ -124,7 +125,7 @@ async def test_a_closed_drawing_stops_within_a_step(drawing: Settings, python: P
 async def test_a_process_that_is_killed_says_so_and_starts_anew(flux: Diffusers) -> None:
     await drawn(flux)
     pid = flux.processes["flux-1-schnell"]
-    begun = flux.draw(await model(flux), replace(JOB, steps=100), "local", None)
+    begun = flux.draw(await model(flux), replace(JOB, steps=100), LOCAL_PRINCIPAL, None)
     assert isinstance(await anext(begun), Progress)
     os.kill(pid, signal.SIGKILL)
     with pytest.raises(EngineUnavailable, match="ran out of memory"):

@@ -25,6 +25,7 @@ from eclair.llm.servers.service import Change, Servers
 from eclair.network.gate import OutboundGate
 from eclair.network.policy import OutboundPolicy
 from eclair.schema.images import Drawn, Job, PictureModel, Progress
+from eclair.schema.principal import LOCAL_PRINCIPAL
 from eclair.settings import EngineSettings, Settings
 from eclair.storage.audit import CallRecord as Row
 from eclair.storage.base import Storage
@@ -67,7 +68,7 @@ async def standin() -> AsyncGenerator[StandIn]:
 
 async def drawn(generator: Generator, id: str, job: Job = JOB) -> tuple[list[Progress], Drawn]:
     told: list[Progress] = []
-    async for piece in generator.draw(await model(generator, id), job, "local", "run_1"):
+    async for piece in generator.draw(await model(generator, id), job, LOCAL_PRINCIPAL, "run_1"):
         if isinstance(piece, Drawn):
             return told, piece
         told.append(piece)

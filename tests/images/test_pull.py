@@ -13,6 +13,7 @@ import pytest
 from eclair.images import installed
 from eclair.images.backends.diffusers.generator import Diffusers
 from eclair.schema.images import Drawn, Job
+from eclair.schema.principal import LOCAL_PRINCIPAL
 from eclair.settings import Settings
 from tests.cli.test_cli import Eclair
 from tests.images.repository import Gallery
@@ -65,7 +66,9 @@ async def test_it_comes_whole_draws_and_goes(
     assert gallery.ranges[-1][0] == "model_index.json"
     generator = Diffusers(replace(settings, diffusers_python=python, catalog=settings.data_dir / "none.toml"))
     model = next(model for model in await generator.models() if model.id == "flux-1-schnell")
-    pieces = [piece async for piece in generator.draw(model, Job("an apple", 64, 64, 1, steps=1), "local", None)]
+    pieces = [
+        piece async for piece in generator.draw(model, Job("an apple", 64, 64, 1, steps=1), LOCAL_PRINCIPAL, None)
+    ]
     assert isinstance(pieces[-1], Drawn)
     await generator.close()
     removed = await server.call("DELETE", "/api/models/flux-1-schnell")

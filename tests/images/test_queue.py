@@ -10,12 +10,13 @@ from hypothesis import strategies as st
 
 from eclair.errors import TooBusy
 from eclair.images.queue import MOST, Place, Queue
+from eclair.schema.principal import Principal
 
 
 def test_owners_take_turns() -> None:
     queue = Queue(1)
-    first = [queue.enter("anna") for _ in range(3)]
-    second = [queue.enter("ben") for _ in range(2)]
+    first = [queue.enter(Principal("anna")) for _ in range(3)]
+    second = [queue.enter(Principal("ben")) for _ in range(2)]
     assert [place.before for place in first + second] == [0, 2, 4, 1, 3]
     first[0].leave()
     assert [place.before for place in first[1:] + second] == [1, 3, 0, 2]
@@ -25,32 +26,32 @@ def test_owners_take_turns() -> None:
 
 def test_who_goes_lets_the_others_move_up() -> None:
     queue = Queue(1)
-    working, waiting, last = (queue.enter(name) for name in ("anna", "ben", "carl"))
+    working, waiting, last = (queue.enter(Principal(name)) for name in ("anna", "ben", "carl"))
     waiting.leave()
     assert last.before == 1
     working.leave()
     assert last.before == 0
     working.leave()  # to leave twice is no error
-    assert queue.enter("dora").before == 1
+    assert queue.enter(Principal("dora")).before == 1
 
 
 def test_several_work_together_where_they_may() -> None:
     queue = Queue(3)
-    places = [queue.enter("anna") for _ in range(5)]
+    places = [queue.enter(Principal("anna")) for _ in range(5)]
     assert [place.before for place in places] == [0, 0, 0, 1, 2]
 
 
 def test_it_is_not_without_end() -> None:
     queue = Queue(1)
     for _ in range(MOST + 1):
-        queue.enter("anna")
+        queue.enter(Principal("anna"))
     with pytest.raises(TooBusy, match="wait to be made already"):
-        queue.enter("ben")
+        queue.enter(Principal("ben"))
 
 
 async def test_who_waits_hears_when_it_moves() -> None:
     queue = Queue(1)
-    places = [queue.enter("anna") for _ in range(3)]
+    places = [queue.enter(Principal("anna")) for _ in range(3)]
     waited = asyncio.create_task(places[2].moved(2))
     await asyncio.sleep(0)
     assert not waited.done()
@@ -64,7 +65,7 @@ def test_nobody_is_forgotten_or_served_twice(steps: list[tuple[bool, int]], at_o
     there: list[Place] = []
     for enters, number in steps:
         if enters or not there:
-            there.append(queue.enter(f"owner {number % 4}"))
+            there.append(queue.enter(Principal(f"owner {number % 4}")))
         else:
             there.pop(number % len(there)).leave()
         waiting = sorted(place.before for place in there if place.before)

@@ -13,6 +13,7 @@ import pytest_asyncio
 from eclair.errors import InvalidInput, ModelMissing
 from eclair.images.backends.sdcpp import StableDiffusionCpp
 from eclair.schema.images import Drawn, Job, PictureModel, Progress
+from eclair.schema.principal import LOCAL_PRINCIPAL
 from eclair.settings import Settings
 from tests.images import tiny_sdcpp
 from tests.images.conftest import left_open, opened, png, striped
@@ -58,7 +59,7 @@ async def model(generator: StableDiffusionCpp) -> PictureModel:
 
 async def drawn(generator: StableDiffusionCpp, job: Job = JOB) -> tuple[list[Progress], Drawn]:
     steps: list[Progress] = []
-    async for piece in generator.draw(await model(generator), job, "local", None):
+    async for piece in generator.draw(await model(generator), job, LOCAL_PRINCIPAL, None):
         if isinstance(piece, Drawn):
             return steps, piece
         steps.append(piece)
@@ -85,7 +86,7 @@ async def test_it_edits_and_what_a_mask_covers_stays(noise: StableDiffusionCpp) 
 
 
 async def test_closing_ends_its_process_and_the_next_begins_another(noise: StableDiffusionCpp) -> None:
-    drawing = noise.draw(await model(noise), replace(JOB, steps=200), "local", None)
+    drawing = noise.draw(await model(noise), replace(JOB, steps=200), LOCAL_PRINCIPAL, None)
     assert isinstance(await anext(drawing), Progress)
     pid = noise.processes["noise"]
     await drawing.aclose()

@@ -12,10 +12,10 @@ import aiohttp
 import pytest
 from PIL import Image
 
-from eclair.app import OWNER
 from eclair.images.styles import styles
 from eclair.schema.images import Finished
 from eclair.schema.messages import Wish
+from eclair.schema.principal import LOCAL_PRINCIPAL, Principal
 from tests.documents import photos
 from tests.images.support import (
     SMALL,
@@ -221,7 +221,7 @@ async def test_one_who_wants_much_does_not_keep_others_waiting(server: Server) -
     began = len(drawer.drawn)
 
     async def draws(owner: str, count: int) -> None:
-        commission = await studio.wish(owner, owner, Wish(count, 64, 64))
+        commission = await studio.wish(Principal(owner), owner, Wish(count, 64, 64))
         async with aclosing(studio.draw(commission)) as making:
             async for _ in making:
                 pass
@@ -328,7 +328,9 @@ async def test_closing_waits_for_no_picture(server: Server) -> None:
 
 
 async def test_what_a_model_made_of_the_words_is_told(server: Server) -> None:
-    commission = await server.app.studio.wish(OWNER, "x\nscript: says=A_blue_apple", Wish(width=64, height=64))
+    commission = await server.app.studio.wish(
+        LOCAL_PRINCIPAL, "x\nscript: says=A_blue_apple", Wish(width=64, height=64)
+    )
     async with aclosing(server.app.studio.draw(commission)) as making:
         told = [each.prompt async for each in making if isinstance(each, Finished)]
     assert told == ["A blue apple"]

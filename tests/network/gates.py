@@ -8,10 +8,11 @@ from dataclasses import dataclass, field
 
 from eclair.network.client import CallContext, OutboundGate, WebClient
 from eclair.network.policy import OutboundPolicy
+from eclair.schema.principal import LOCAL_PRINCIPAL
 from eclair.storage.audit import CallRecord
 from tests.llm.standin import StandIn, standing_in
 
-CONTEXT = CallContext("local", "page")
+CONTEXT = CallContext(LOCAL_PRINCIPAL, "page")
 
 
 @dataclass

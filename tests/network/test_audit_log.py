@@ -17,6 +17,7 @@ from eclair.network import audit_log
 from eclair.network.audit_log import AuditLog, open_gate
 from eclair.network.client import DownloadClient, OutboundGate
 from eclair.network.policy import OutboundPolicy
+from eclair.schema.principal import LOCAL_PRINCIPAL, Principal
 from eclair.settings import Settings
 from eclair.storage.audit import CallFilter, CallRecord
 from eclair.storage.base import Storage
@@ -66,7 +67,7 @@ class Counting:
 
 
 async def kept(storage: Storage, which: CallFilter = ANY, limit: int = 10_000) -> list[CallRecord]:
-    return await storage.audit.list_calls("local", which, limit)
+    return await storage.audit.list_calls(LOCAL_PRINCIPAL, which, limit)
 
 
 async def test_what_comes_together_is_written_together(storage: Storage, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -116,9 +117,9 @@ async def test_a_deleted_conversation_takes_what_was_asked_and_leaves_the_proof(
     await conversation(storage, "conv_b")
     other = await turn(storage, ids, where="conv_b")
     await storage.audit.add_calls([replace(CALL, run=run.id) for run in (first, second, other)])
-    await storage.conversations.delete_conversation("local", "conv_a")
+    await storage.conversations.delete_conversation(LOCAL_PRINCIPAL, "conv_a")
     assert all(call.url == CALL.url for call in await kept(storage))  # it may be brought back
-    await storage.conversations.delete_conversation("local", "conv_a", forever=True)
+    await storage.conversations.delete_conversation(LOCAL_PRINCIPAL, "conv_a", forever=True)
     await storage.conversations.erase_deleted(1)
     found = {call.run: call for call in await kept(storage)}
     assert found[other.id].url == CALL.url
@@ -141,9 +142,9 @@ async def test_what_a_run_asked_that_is_not_kept_is_not_kept(storage: Storage) -
 
 async def test_erasing_everything_erases_what_was_asked(storage: Storage) -> None:
     await storage.audit.add_calls([CALL, replace(CALL, owner="someone")])
-    await storage.audit.erase_urls("local")
+    await storage.audit.erase_urls(LOCAL_PRINCIPAL)
     assert [call.url for call in await kept(storage)] == [None]
-    assert [call.url for call in await storage.audit.list_calls("someone", ANY, 9)] == [CALL.url]
+    assert [call.url for call in await storage.audit.list_calls(Principal("someone"), ANY, 9)] == [CALL.url]
 
 
 async def test_old_rows_are_erased_by_themselves(storage: Storage) -> None:
@@ -177,9 +178,9 @@ async def test_rows_are_filtered_counted_and_paged(storage: Storage) -> None:
     assert await hosts(CallFilter(host="%")) == []
     assert await hosts(CallFilter(verdict="refused")) == ["other.example"]
     assert await hosts(CallFilter(purpose="page")) == ["research.example"]
-    assert await storage.audit.count_calls("local", ANY) == {"passed": 2, "failed": 1, "refused": 1}
+    assert await storage.audit.count_calls(LOCAL_PRINCIPAL, ANY) == {"passed": 2, "failed": 1, "refused": 1}
     first = await kept(storage, limit=3)
-    (last,) = await storage.audit.list_calls("local", ANY, 3, before=first[-1].id)
+    (last,) = await storage.audit.list_calls(LOCAL_PRINCIPAL, ANY, 3, before=first[-1].id)
     assert last.host == "search.example"
 
 

@@ -14,9 +14,9 @@ import aiohttp
 import orjson
 import pytest
 
-from eclair.app import OWNER
 from eclair.chat import conversations
 from eclair.schema.ids import new_id
+from eclair.schema.principal import LOCAL_PRINCIPAL
 from eclair.server import sse
 from eclair.settings import Settings
 from eclair.storage import change_feed
@@ -246,7 +246,12 @@ async def test_after_its_time_nothing_of_everything_comes_back(
 
 async def test_ten_thousand_are_deleted_and_brought_back_at_once(fresh: Server) -> None:
     for _ in range(40):
-        await asyncio.gather(*(fresh.app.keeping.add(fresh.app.turns.begin(OWNER, None, "")) for _ in range(250)))
+        await asyncio.gather(
+            *(
+                fresh.app.keeping.add(LOCAL_PRINCIPAL, fresh.app.turns.begin(LOCAL_PRINCIPAL, None, ""))
+                for _ in range(250)
+            )
+        )
     gone = (await fresh.call("DELETE", "/api/conversations?confirm=all")).body
     back = (await fresh.post("/api/conversations/restore", {"moment": gone["moment"]})).body
     assert (gone["count"], back["conversations"]) == (10_000, 10_000)

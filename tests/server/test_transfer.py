@@ -13,7 +13,7 @@ import aiohttp
 import orjson
 import pytest
 
-from eclair.app import OWNER
+from eclair.schema.principal import LOCAL_PRINCIPAL
 from eclair.server import auth
 from eclair.storage.shares import Share
 from tests.support import JSON, Reply, Server, text_of
@@ -305,7 +305,9 @@ async def test_a_share_expires(server: Server) -> None:
     id = await server.begin(title="Old")
     await server.say(id, "script: say=Hi.")
     now = int(time.time() * 1000)
-    await server.app.storage.shares.add_share(Share("share_old", OWNER, id, "Old", now - 10, now - 1), "[]")
+    await server.app.storage.shares.add_share(
+        LOCAL_PRINCIPAL, Share("share_old", LOCAL_PRINCIPAL.id, id, "Old", now - 10, now - 1), "[]"
+    )
     expired = await server.get("/api/shared/share_old")
     assert expired.status == 410
     assert "has expired" in expired.error["message"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from eclair.schema.principal import LOCAL_PRINCIPAL
 from tests.storage.test_web import PAGE
 from tests.support import Server
 
@@ -12,7 +13,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 async def test_a_kept_page_is_shown_with_its_places_in_the_whole_text(server: Server) -> None:
     conversation = await server.begin()
-    await server.app.storage.web.add_page("local", "page_1", conversation, PAGE)
+    await server.app.storage.web.add_page(LOCAL_PRINCIPAL, "page_1", conversation, PAGE)
     reply = await server.get("/api/web/pages/page_1")
     assert reply.status == 200
     body = reply.body
@@ -37,7 +38,7 @@ async def test_a_kept_page_is_shown_with_its_places_in_the_whole_text(server: Se
 
 async def test_a_page_is_gone_with_its_conversation_and_others_never_were(server: Server) -> None:
     conversation = await server.begin()
-    await server.app.storage.web.add_page("local", "page_2", conversation, PAGE)
+    await server.app.storage.web.add_page(LOCAL_PRINCIPAL, "page_2", conversation, PAGE)
     await server.call("DELETE", f"/api/conversations/{conversation}")
     for id in ("page_2", "page_3"):
         reply = await server.get(f"/api/web/pages/{id}")

@@ -10,6 +10,7 @@ import numpy as np
 from eclair.schema.documents import Chunk, Page
 from eclair.schema.events import RunFinished, encode
 from eclair.schema.messages import Part
+from eclair.schema.principal import Principal
 from eclair.storage.base import Storage
 from eclair.storage.chunks import SearchScope
 from eclair.storage.files import StoredFile
@@ -27,6 +28,9 @@ async def turn(storage: Storage, ids: Ids, text: str = "Hello", say: str = "Hi",
     await storage.runs.finish_run(run, answer, EventChunk(run.id, 2, encode(RunFinished("stop", seq=2))))
     return run
 
+
+ME = Principal("me")
+SOMEONE = Principal("someone")
 
 SHA = "a" * 64
 
@@ -71,10 +75,10 @@ def directions(count: int, dimensions: int = 4) -> np.typing.NDArray[np.float32]
 
 
 async def read(storage: Storage, texts: Sequence[str], id: str = "file_a", sha256: str = SHA) -> SearchScope:
-    await storage.files.add_file(file(id, sha256), 1)
+    await storage.files.add_file(ME, file(id, sha256), 1)
     await storage.documents.mark_reading(sha256, len(texts))
     await storage.documents.add_pages(sha256, paged(texts), cut(texts, sha256), finished=True)
-    return SearchScope("me", files=(id,))
+    return SearchScope(ME, files=(id,))
 
 
 async def found(storage: Storage, scope: SearchScope, query: str) -> list[int]:

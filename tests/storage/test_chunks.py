@@ -8,7 +8,7 @@ import pytest
 from eclair.storage.base import Storage
 from eclair.storage.chunks import SearchScope
 from eclair.storage.libraries import Library
-from tests.storage.helpers import OTHER, SHA, cut, directions, file, found, paged, read
+from tests.storage.helpers import ME, OTHER, SHA, SOMEONE, cut, directions, file, found, paged, read
 
 
 @pytest.mark.parametrize(
@@ -55,10 +55,10 @@ async def test_headings_are_found(storage: Storage) -> None:
 
 
 async def test_a_search_stays_in_its_scope(storage: Storage) -> None:
-    await storage.libraries.add_library(Library("lib_a", "me", "handbook", 1))
+    await storage.libraries.add_library(ME, Library("lib_a", "me", "handbook", 1))
     mine = await read(storage, ["apple pie"])
     texts = ["apple juice"]
-    await storage.files.add_file(file("file_b", OTHER, library="lib_a"), 1)
+    await storage.files.add_file(ME, file("file_b", OTHER, library="lib_a"), 1)
     await storage.documents.add_pages(OTHER, paged(texts), cut(texts, OTHER), finished=True)
     for sha in (SHA, OTHER):
         assert await storage.chunks.add_vectors("e5", await storage.chunks.list_unembedded("e5", 5), directions(1)), sha
@@ -70,16 +70,16 @@ async def test_a_search_stays_in_its_scope(storage: Storage) -> None:
         )
 
     assert await hits(mine) == (1, 1)
-    assert await hits(SearchScope("me", libraries=("lib_a",))) == (1, 1)
-    assert await hits(SearchScope("me", ("file_a", "file_b"), ("lib_a",))) == (2, 2)
-    assert await hits(SearchScope("someone", ("file_a", "file_b"), ("lib_a",))) == (0, 0)
-    assert await hits(SearchScope("me")) == (0, 0)
+    assert await hits(SearchScope(ME, libraries=("lib_a",))) == (1, 1)
+    assert await hits(SearchScope(ME, ("file_a", "file_b"), ("lib_a",))) == (2, 2)
+    assert await hits(SearchScope(SOMEONE, ("file_a", "file_b"), ("lib_a",))) == (0, 0)
+    assert await hits(SearchScope(ME)) == (0, 0)
     near = await storage.chunks.search_words(mine, "apple", 9)
     located = await storage.chunks.locate_chunks(mine, near)
     assert [(each.chunk.text, each.file, each.name) for each in located.values()] == [
         ("apple pie", "file_a", "file_a.txt")
     ]
-    assert await storage.chunks.locate_chunks(replace(mine, owner="someone"), near) == {}
+    assert await storage.chunks.locate_chunks(replace(mine, principal=SOMEONE), near) == {}
 
 
 async def test_vectors_are_made_in_order_and_once(storage: Storage) -> None:
@@ -117,7 +117,7 @@ async def test_nearest_is_exact_and_sees_what_another_process_does(storage: Stor
     vector = directions(1)[0]
 
     async def check() -> None:
-        scope = SearchScope("me", files=tuple(ids))
+        scope = SearchScope(ME, files=tuple(ids))
         for each in (storage, other):
             got = await each.chunks.search_vectors(scope, "e5", vector, 10)
             scores = sorted(float(row.astype("<f2").astype("f4") @ vector) for part in kept.values() for row in part)
@@ -139,7 +139,7 @@ async def test_nearest_is_exact_and_sees_what_another_process_does(storage: Stor
             gone = i - 2
             del kept[gone]
             ids.remove(f"file_{gone}")
-            await storage.files.delete_file("me", f"file_{gone}")
+            await storage.files.delete_file(ME, f"file_{gone}")
             await check()
 
 

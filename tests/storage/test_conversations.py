@@ -12,47 +12,52 @@ from hypothesis import strategies as st
 from eclair.errors import Conflict, NotFound
 from eclair.schema.ids import Clock
 from eclair.schema.messages import Conversation, Message, Part
+from eclair.schema.principal import LOCAL_PRINCIPAL
 from eclair.storage.base import Storage
 from eclair.storage.conversations import ConversationEdit, ConversationPage
-from tests.storage.helpers import turn
+from tests.storage.helpers import SOMEONE, turn
 from tests.support import Ids, conversation, messages_of, new_turn
 
 
 async def test_a_conversation_is_made_once(storage: Storage) -> None:
     first = await conversation(storage, at=1)
-    assert await storage.conversations.add_conversation(replace(first, title="Other")) == first
+    assert await storage.conversations.add_conversation(LOCAL_PRINCIPAL, replace(first, title="Other")) == first
     with pytest.raises(Conflict, match="is taken"):
-        await storage.conversations.add_conversation(replace(first, owner="someone"))
+        await storage.conversations.add_conversation(SOMEONE, replace(first, owner="someone"))
 
 
 async def test_what_is_another_owners_is_not_there(storage: Storage) -> None:
     await conversation(storage)
     run = await turn(storage, Ids(), "secret")
     with pytest.raises(NotFound):
-        await storage.conversations.get_conversation("someone", "conv_a")
+        await storage.conversations.get_conversation(SOMEONE, "conv_a")
     with pytest.raises(NotFound):
-        await storage.conversations.edit_conversation("someone", "conv_a", ConversationEdit(title="mine"))
+        await storage.conversations.edit_conversation(SOMEONE, "conv_a", ConversationEdit(title="mine"))
     with pytest.raises(NotFound):
-        await storage.conversations.delete_conversation("someone", "conv_a")
+        await storage.conversations.delete_conversation(SOMEONE, "conv_a")
     with pytest.raises(NotFound):
-        await storage.runs.get_run("someone", run.id)
+        await storage.runs.get_run(SOMEONE, run.id)
     with pytest.raises(NotFound):
-        await storage.runs.open_turn(replace(new_turn(storage, Ids())[0], owner="someone"))
-    assert await storage.conversations.list_conversations("someone", 9) == ConversationPage([], [], None)
-    assert await storage.conversations.list_conversation_ids("someone") == []
-    assert await storage.conversations.search_messages("someone", "secret", 9) == []
+        await storage.runs.open_turn(replace(new_turn(storage, Ids())[0], principal=SOMEONE))
+    assert await storage.conversations.list_conversations(SOMEONE, 9) == ConversationPage([], [], None)
+    assert await storage.conversations.list_conversation_ids(SOMEONE) == []
+    assert await storage.conversations.search_messages(SOMEONE, "secret", 9) == []
 
 
 async def test_conversations_come_newest_first_in_pages(storage: Storage) -> None:
     for number in range(10):
-        await storage.conversations.add_conversation(Conversation(f"conv_{number}", "local", "", number, number))
-    first = await storage.conversations.list_conversations("local", 4)
+        await storage.conversations.add_conversation(
+            LOCAL_PRINCIPAL, Conversation(f"conv_{number}", "local", "", number, number)
+        )
+    first = await storage.conversations.list_conversations(LOCAL_PRINCIPAL, 4)
     assert [found.id for found in first.conversations] == ["conv_9", "conv_8", "conv_7", "conv_6"]
-    second = await storage.conversations.list_conversations("local", 4, before=first.next)
+    second = await storage.conversations.list_conversations(LOCAL_PRINCIPAL, 4, before=first.next)
     assert [found.id for found in second.conversations] == ["conv_5", "conv_4", "conv_3", "conv_2"]
     await turn(storage, Ids(), where="conv_0")
-    assert (await storage.conversations.list_conversations("local", 1)).conversations[0].id == "conv_0"
-    assert await storage.conversations.list_conversation_ids("local") == [f"conv_{number}" for number in range(10)]
+    assert (await storage.conversations.list_conversations(LOCAL_PRINCIPAL, 1)).conversations[0].id == "conv_0"
+    assert await storage.conversations.list_conversation_ids(LOCAL_PRINCIPAL) == [
+        f"conv_{number}" for number in range(10)
+    ]
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=30, deadline=None)
@@ -62,39 +67,47 @@ async def test_pages_skip_and_repeat_none_even_within_a_millisecond(
 ) -> None:
     storage = open_fresh(time.time)
     for number, at in enumerate(times):
-        await storage.conversations.add_conversation(Conversation(f"conv_{number:02}", "local", "", at, at))
+        await storage.conversations.add_conversation(
+            LOCAL_PRINCIPAL, Conversation(f"conv_{number:02}", "local", "", at, at)
+        )
     seen: list[tuple[int, str]] = []
-    page = await storage.conversations.list_conversations("local", limit)
+    page = await storage.conversations.list_conversations(LOCAL_PRINCIPAL, limit)
     while True:
         assert len(page.conversations) <= limit
         seen += [(found.updated, found.id) for found in page.conversations]
         if page.next is None:
             break
-        page = await storage.conversations.list_conversations("local", limit, before=page.next)
+        page = await storage.conversations.list_conversations(LOCAL_PRINCIPAL, limit, before=page.next)
     assert seen == sorted(((at, f"conv_{number:02}") for number, at in enumerate(times)), reverse=True)
     await storage.close()
 
 
 async def test_pinned_and_archived_ones_have_shelves_of_their_own(storage: Storage) -> None:
     for number in range(4):
-        await storage.conversations.add_conversation(Conversation(f"conv_{number}", "local", "", number, number))
+        await storage.conversations.add_conversation(
+            LOCAL_PRINCIPAL, Conversation(f"conv_{number}", "local", "", number, number)
+        )
     await storage.conversations.edit_conversation(
-        "local", "conv_0", ConversationEdit(pinned=True, tags=("Work", "work"))
+        LOCAL_PRINCIPAL, "conv_0", ConversationEdit(pinned=True, tags=("Work", "work"))
     )
-    await storage.conversations.edit_conversation("local", "conv_1", ConversationEdit(archived=True, tags=("Work",)))
-    await storage.conversations.edit_conversation("local", "conv_2", ConversationEdit(archived=True, pinned=True))
+    await storage.conversations.edit_conversation(
+        LOCAL_PRINCIPAL, "conv_1", ConversationEdit(archived=True, tags=("Work",))
+    )
+    await storage.conversations.edit_conversation(
+        LOCAL_PRINCIPAL, "conv_2", ConversationEdit(archived=True, pinned=True)
+    )
 
     async def ids(**which: Any) -> tuple[list[str], list[str]]:
-        listed = await storage.conversations.list_conversations("local", 9, **which)
+        listed = await storage.conversations.list_conversations(LOCAL_PRINCIPAL, 9, **which)
         return [found.id for found in listed.pinned], [found.id for found in listed.conversations]
 
     assert await ids() == (["conv_0"], ["conv_3"])
     assert await ids(archived=True) == ([], ["conv_2", "conv_1"])
     assert await ids(tag="Work") == (["conv_0"], [])
     assert await ids(tag="Work", archived=True) == ([], ["conv_1"])
-    assert await storage.conversations.count_tags("local") == {"Work": 1, "work": 1}
-    assert await storage.conversations.count_tags("local", archived=True) == {"Work": 1}
-    changed = await storage.conversations.edit_conversation("local", "conv_2", ConversationEdit(archived=False))
+    assert await storage.conversations.count_tags(LOCAL_PRINCIPAL) == {"Work": 1, "work": 1}
+    assert await storage.conversations.count_tags(LOCAL_PRINCIPAL, archived=True) == {"Work": 1}
+    changed = await storage.conversations.edit_conversation(LOCAL_PRINCIPAL, "conv_2", ConversationEdit(archived=False))
     assert (changed.pinned, changed.archived) == (True, False)
     assert await ids() == (["conv_2", "conv_0"], ["conv_3"])
 
@@ -105,16 +118,18 @@ async def test_a_whole_tree_is_kept_once(storage: Storage) -> None:
         Message("msg_1", "conv_t", None, "user", (Part("text", "rye"),), 1),
         Message("msg_2", "conv_t", "msg_1", "assistant", (Part("text", "wheat"),), 2),
     ]
-    assert await storage.conversations.add_tree(tree, messages)
-    assert await storage.conversations.get_tree("local", "conv_t") == (tree, messages)
-    assert not await storage.conversations.add_tree(tree, messages)
-    assert [hit.message for hit in await storage.conversations.search_messages("local", "wheat", 9)] == ["msg_2"]
+    assert await storage.conversations.add_tree(LOCAL_PRINCIPAL, tree, messages)
+    assert await storage.conversations.get_tree(LOCAL_PRINCIPAL, "conv_t") == (tree, messages)
+    assert not await storage.conversations.add_tree(LOCAL_PRINCIPAL, tree, messages)
+    assert [hit.message for hit in await storage.conversations.search_messages(LOCAL_PRINCIPAL, "wheat", 9)] == [
+        "msg_2"
+    ]
     with pytest.raises(NotFound, match="msg_none"):
-        await storage.conversations.add_tree(replace(tree, id="conv_u", leaf="msg_none"), [])
+        await storage.conversations.add_tree(LOCAL_PRINCIPAL, replace(tree, id="conv_u", leaf="msg_none"), [])
     with pytest.raises(Conflict, match="is taken"):
-        await storage.conversations.add_tree(replace(tree, id="conv_u"), messages)
+        await storage.conversations.add_tree(LOCAL_PRINCIPAL, replace(tree, id="conv_u"), messages)
     with pytest.raises(NotFound):
-        await storage.conversations.get_conversation("local", "conv_u")
+        await storage.conversations.get_conversation(LOCAL_PRINCIPAL, "conv_u")
 
 
 async def test_a_leaf_is_a_message_of_the_conversation(storage: Storage) -> None:
@@ -124,13 +139,13 @@ async def test_a_leaf_is_a_message_of_the_conversation(storage: Storage) -> None
     foreign = (await messages_of(storage, "conv_b"))[0].id
     for leaf in ("msg_none", foreign):
         with pytest.raises(NotFound, match=leaf):
-            await storage.conversations.edit_conversation("local", "conv_a", ConversationEdit(leaf=leaf))
+            await storage.conversations.edit_conversation(LOCAL_PRINCIPAL, "conv_a", ConversationEdit(leaf=leaf))
 
 
 async def hits(storage: Storage, words: str) -> list[str]:
     return [
         hit.excerpt.replace("\ue000", "[").replace("\ue001", "]")
-        for hit in await storage.conversations.search_messages("local", words, 9)
+        for hit in await storage.conversations.search_messages(LOCAL_PRINCIPAL, words, 9)
     ]
 
 
@@ -168,7 +183,7 @@ async def test_what_is_not_there_is_not_found(library: Storage, words: str) -> N
 
 
 async def test_a_hit_says_where_it_is(library: Storage) -> None:
-    (hit,) = await library.conversations.search_messages("local", "sugar", 9)
+    (hit,) = await library.conversations.search_messages(LOCAL_PRINCIPAL, "sugar", 9)
     messages = await messages_of(library, "conv_a")
     assert (hit.conversation, hit.title, hit.message, hit.role) == (
         "conv_a",
@@ -177,27 +192,29 @@ async def test_a_hit_says_where_it_is(library: Storage) -> None:
         "assistant",
     )
     assert hit.created == messages[1].created
-    assert len(await library.conversations.search_messages("local", "and", 1)) == 1
+    assert len(await library.conversations.search_messages(LOCAL_PRINCIPAL, "and", 1)) == 1
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=150, deadline=None)
 @given(words=st.text() | st.from_regex(r'(?:AND|OR|NOT|NEAR|["*():^+\-{}.,]|\s|x){0,12}', fullmatch=True))
 async def test_no_words_are_an_error(library: Storage, words: str) -> None:
-    await library.conversations.search_messages("local", words, 9)
+    await library.conversations.search_messages(LOCAL_PRINCIPAL, words, 9)
 
 
 @pytest.mark.parametrize("words", ["a " * 20_000, "x" * 100_000, "\ud800 creme", "a\0b"])
 async def test_no_amount_of_words_is_an_error(library: Storage, words: str) -> None:
-    await library.conversations.search_messages("local", words, 9)
+    await library.conversations.search_messages(LOCAL_PRINCIPAL, words, 9)
 
 
 async def test_a_conversation_remembers_its_model_and_mode_until_told_otherwise(storage: Storage) -> None:
     made = Conversation("conv_m", "local", "", 1, 1, model="small", mode="auto")
-    assert await storage.conversations.add_conversation(made) == made
-    assert await storage.conversations.get_conversation("local", "conv_m") == made
+    assert await storage.conversations.add_conversation(LOCAL_PRINCIPAL, made) == made
+    assert await storage.conversations.get_conversation(LOCAL_PRINCIPAL, "conv_m") == made
     changed = await storage.conversations.edit_conversation(
-        "local", "conv_m", ConversationEdit(mode="think", title="Bread")
+        LOCAL_PRINCIPAL, "conv_m", ConversationEdit(mode="think", title="Bread")
     )
     assert (changed.model, changed.mode) == ("small", "think")
-    changed = await storage.conversations.edit_conversation("local", "conv_m", ConversationEdit(model="", mode=""))
+    changed = await storage.conversations.edit_conversation(
+        LOCAL_PRINCIPAL, "conv_m", ConversationEdit(model="", mode="")
+    )
     assert (changed.model, changed.mode, changed.title) == (None, None, "Bread")

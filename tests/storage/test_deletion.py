@@ -4,11 +4,12 @@ import pytest
 
 from eclair.errors import Conflict, NotFound
 from eclair.schema.messages import Conversation, Message, Part
+from eclair.schema.principal import LOCAL_PRINCIPAL, Principal
 from eclair.storage.base import Storage
 from eclair.storage.conversations import ConversationEdit, ConversationPage, Deletion
 from eclair.storage.runs import EventChunk
 from tests.storage.conftest import Opener
-from tests.storage.helpers import turn
+from tests.storage.helpers import SOMEONE, turn
 from tests.support import Ids, conversation, messages_of, new_turn
 
 
@@ -18,17 +19,19 @@ async def test_erasing_takes_everything_and_nothing_else(storage: Storage) -> No
     ids = Ids()
     gone = await turn(storage, ids, "apple")
     stays = await turn(storage, ids, "apple", where="conv_b")
-    await storage.conversations.delete_conversation("local", "conv_a", forever=True)
+    await storage.conversations.delete_conversation(LOCAL_PRINCIPAL, "conv_a", forever=True)
     with pytest.raises(NotFound):
-        await storage.conversations.restore_conversation("local", "conv_a", 1)
+        await storage.conversations.restore_conversation(LOCAL_PRINCIPAL, "conv_a", 1)
     await storage.conversations.erase_deleted(1)
     with pytest.raises(NotFound):
-        await storage.conversations.get_tree("local", "conv_a")
+        await storage.conversations.get_tree(LOCAL_PRINCIPAL, "conv_a")
     assert await storage.runs.list_events(gone.id, 0) == []
-    assert [hit.conversation for hit in await storage.conversations.search_messages("local", "apple", 9)] == ["conv_b"]
+    assert [hit.conversation for hit in await storage.conversations.search_messages(LOCAL_PRINCIPAL, "apple", 9)] == [
+        "conv_b"
+    ]
     assert len(await storage.runs.list_events(stays.id, 0)) == 2
     with pytest.raises(NotFound):
-        await storage.runs.get_run("local", gone.id)
+        await storage.runs.get_run(LOCAL_PRINCIPAL, gone.id)
     await storage.runs.append_events([EventChunk(gone.id, 3, b"{}")])  # a late flush
     assert await storage.runs.list_events(gone.id, 0) == []
 
@@ -38,58 +41,58 @@ async def test_what_was_deleted_is_brought_back_while_it_is_kept(opener: Opener)
     storage = opener(clock=lambda: now[0])
     before = await conversation(storage)
     run = await turn(storage, Ids(), "apple")
-    before = await storage.conversations.get_conversation("local", "conv_a")
+    before = await storage.conversations.get_conversation(LOCAL_PRINCIPAL, "conv_a")
     for _ in range(2):
-        await storage.conversations.delete_conversation("local", "conv_a")
-        assert await storage.conversations.list_conversations("local", 9) == ConversationPage([], [], None)
-        assert await storage.conversations.list_conversation_ids("local") == []
-        assert await storage.conversations.search_messages("local", "apple", 9) == []
-        assert await storage.conversations.count_tags("local") == {}
+        await storage.conversations.delete_conversation(LOCAL_PRINCIPAL, "conv_a")
+        assert await storage.conversations.list_conversations(LOCAL_PRINCIPAL, 9) == ConversationPage([], [], None)
+        assert await storage.conversations.list_conversation_ids(LOCAL_PRINCIPAL) == []
+        assert await storage.conversations.search_messages(LOCAL_PRINCIPAL, "apple", 9) == []
+        assert await storage.conversations.count_tags(LOCAL_PRINCIPAL) == {}
         for call in (
-            storage.conversations.get_conversation("local", "conv_a"),
-            storage.conversations.get_tree("local", "conv_a"),
-            storage.runs.get_run("local", run.id),
-            storage.conversations.edit_conversation("local", "conv_a", ConversationEdit(title="x")),
+            storage.conversations.get_conversation(LOCAL_PRINCIPAL, "conv_a"),
+            storage.conversations.get_tree(LOCAL_PRINCIPAL, "conv_a"),
+            storage.runs.get_run(LOCAL_PRINCIPAL, run.id),
+            storage.conversations.edit_conversation(LOCAL_PRINCIPAL, "conv_a", ConversationEdit(title="x")),
             storage.runs.open_turn(new_turn(storage, Ids())[0]),
-            storage.conversations.delete_conversation("local", "conv_a"),
-            storage.conversations.restore_conversation("someone", "conv_a", 0),
-            storage.conversations.restore_conversation("local", "conv_a", 1_000_001),
+            storage.conversations.delete_conversation(LOCAL_PRINCIPAL, "conv_a"),
+            storage.conversations.restore_conversation(SOMEONE, "conv_a", 0),
+            storage.conversations.restore_conversation(LOCAL_PRINCIPAL, "conv_a", 1_000_001),
         ):
             with pytest.raises(NotFound):
                 await call
         with pytest.raises(Conflict, match="was deleted"):
             await conversation(storage)
         await storage.conversations.erase_deleted(1_000_000)
-        assert await storage.conversations.restore_conversation("local", "conv_a", 1_000_000) == before
-        assert await storage.conversations.restore_conversation("local", "conv_a", 1_000_000) == before
-        assert [hit.conversation for hit in await storage.conversations.search_messages("local", "apple", 9)] == [
-            "conv_a"
-        ]
-    await storage.conversations.delete_conversation("local", "conv_a")
+        assert await storage.conversations.restore_conversation(LOCAL_PRINCIPAL, "conv_a", 1_000_000) == before
+        assert await storage.conversations.restore_conversation(LOCAL_PRINCIPAL, "conv_a", 1_000_000) == before
+        assert [
+            hit.conversation for hit in await storage.conversations.search_messages(LOCAL_PRINCIPAL, "apple", 9)
+        ] == ["conv_a"]
+    await storage.conversations.delete_conversation(LOCAL_PRINCIPAL, "conv_a")
     await storage.conversations.erase_deleted(1_000_001)
     with pytest.raises(NotFound):
-        await storage.conversations.restore_conversation("local", "conv_a", 0)
+        await storage.conversations.restore_conversation(LOCAL_PRINCIPAL, "conv_a", 0)
     await storage.close()
 
 
 async def test_deletions_of_one_moment_are_told_apart(opener: Opener) -> None:
     storage = opener(clock=lambda: 1000.0)
     alone, *together = [(await conversation(storage, f"conv_{letter}")).id for letter in "abc"]
-    await storage.conversations.delete_conversation("local", alone)
-    deleted = await storage.conversations.delete_all_conversations("local")
+    await storage.conversations.delete_conversation(LOCAL_PRINCIPAL, alone)
+    deleted = await storage.conversations.delete_all_conversations(LOCAL_PRINCIPAL)
     assert deleted == Deletion(2, 1_000_001)
-    assert await storage.conversations.delete_all_conversations("local") == Deletion(0, 1_000_002)
+    assert await storage.conversations.delete_all_conversations(LOCAL_PRINCIPAL) == Deletion(0, 1_000_002)
     for owner, moment, since in (
         ("someone", deleted.moment, 0),
         ("local", deleted.moment, deleted.moment + 1),
         ("local", deleted.moment + 1, 0),
     ):
         with pytest.raises(NotFound):
-            await storage.conversations.restore_deletion(owner, moment, since)
-    assert await storage.conversations.count_conversations("local") == 0
-    assert await storage.conversations.restore_deletion("local", deleted.moment, deleted.moment) == 2
-    assert await storage.conversations.list_conversation_ids("local") == together
-    assert await storage.conversations.count_conversations("local") == 2
+            await storage.conversations.restore_deletion(Principal(owner), moment, since)
+    assert await storage.conversations.count_conversations(LOCAL_PRINCIPAL) == 0
+    assert await storage.conversations.restore_deletion(LOCAL_PRINCIPAL, deleted.moment, deleted.moment) == 2
+    assert await storage.conversations.list_conversation_ids(LOCAL_PRINCIPAL) == together
+    assert await storage.conversations.count_conversations(LOCAL_PRINCIPAL) == 2
     await storage.close()
 
 
@@ -99,17 +102,17 @@ async def test_nothing_is_deleted_under_a_run_at_work(storage: Storage) -> None:
     run = await storage.runs.open_turn(new_turn(storage, Ids())[0])
     question = (await messages_of(storage, "conv_a"))[0].id
     for refused in (
-        storage.conversations.delete_conversation("local", "conv_a"),
-        storage.conversations.delete_conversation("local", "conv_a", forever=True),
-        storage.conversations.delete_all_conversations("local"),
-        storage.conversations.delete_message("local", "conv_a", question),
+        storage.conversations.delete_conversation(LOCAL_PRINCIPAL, "conv_a"),
+        storage.conversations.delete_conversation(LOCAL_PRINCIPAL, "conv_a", forever=True),
+        storage.conversations.delete_all_conversations(LOCAL_PRINCIPAL),
+        storage.conversations.delete_message(LOCAL_PRINCIPAL, "conv_a", question),
     ):
         with pytest.raises(Conflict) as raised:
             await refused
         assert raised.value.run == run.id
-    await storage.conversations.delete_all_conversations("someone")
-    await storage.conversations.delete_conversation("local", "conv_b")
-    assert await storage.conversations.list_conversation_ids("local") == ["conv_a"]
+    await storage.conversations.delete_all_conversations(SOMEONE)
+    await storage.conversations.delete_conversation(LOCAL_PRINCIPAL, "conv_b")
+    assert await storage.conversations.list_conversation_ids(LOCAL_PRINCIPAL) == ["conv_a"]
 
 
 async def test_a_message_is_deleted_with_what_is_under_it(storage: Storage) -> None:
@@ -136,20 +139,20 @@ async def test_a_message_is_deleted_with_what_is_under_it(storage: Storage) -> N
         ]
     ):
         where = f"conv_{case}"
-        assert await storage.conversations.add_tree(*tree(where, leaf))
-        changed = await storage.conversations.delete_message("local", where, f"msg_{where}{deleted}")
+        assert await storage.conversations.add_tree(LOCAL_PRINCIPAL, *tree(where, leaf))
+        changed = await storage.conversations.delete_message(LOCAL_PRINCIPAL, where, f"msg_{where}{deleted}")
         assert [message.created for message in await messages_of(storage, where)] == left
         assert changed.leaf == f"msg_{where}{now}"
         assert len(
             [
                 hit
-                for hit in await storage.conversations.search_messages("local", "word", 99)
+                for hit in await storage.conversations.search_messages(LOCAL_PRINCIPAL, "word", 99)
                 if hit.conversation == where
             ]
         ) == len(left)
-    await storage.conversations.add_tree(*tree("conv_x", 4))
-    await storage.conversations.delete_message("local", "conv_x", "msg_conv_x8")
-    assert (await storage.conversations.delete_message("local", "conv_x", "msg_conv_x1")).leaf is None
+    await storage.conversations.add_tree(LOCAL_PRINCIPAL, *tree("conv_x", 4))
+    await storage.conversations.delete_message(LOCAL_PRINCIPAL, "conv_x", "msg_conv_x8")
+    assert (await storage.conversations.delete_message(LOCAL_PRINCIPAL, "conv_x", "msg_conv_x1")).leaf is None
     for owner, message in (("local", "msg_conv_x1"), ("someone", "msg_conv_11"), ("local", "msg_conv_08")):
         with pytest.raises(NotFound):
-            await storage.conversations.delete_message(owner, "conv_1", message)
+            await storage.conversations.delete_message(Principal(owner), "conv_1", message)

@@ -6,7 +6,7 @@ from eclair.errors import Conflict
 from eclair.schema.documents import Block, Page, Word
 from eclair.schema.messages import Fault
 from eclair.storage.base import Storage
-from tests.storage.helpers import SHA, cut, file, found, paged, read
+from tests.storage.helpers import ME, SHA, cut, file, found, paged, read
 
 
 async def test_pages_come_back_as_they_were(storage: Storage) -> None:
@@ -22,7 +22,7 @@ async def test_pages_come_back_as_they_were(storage: Storage) -> None:
         read="ocr",
     )
     second = Page(2, "more")
-    await storage.files.add_file(file("file_a"), 1)
+    await storage.files.add_file(ME, file("file_a"), 1)
     await storage.documents.add_pages(SHA, [page, second], [], finished=True)
     first, after = await storage.documents.list_pages(SHA)
     assert (first.start, first.page) == (0, page)
@@ -36,7 +36,7 @@ async def test_pages_come_back_as_they_were(storage: Storage) -> None:
 
 async def test_reading_goes_on_where_it_stopped(storage: Storage) -> None:
     texts = ["one", "two", "three"]
-    await storage.files.add_file(file("file_a"), 1)
+    await storage.files.add_file(ME, file("file_a"), 1)
     await storage.documents.mark_reading(SHA, None)
     await storage.documents.add_pages(SHA, paged(texts)[:2], cut(texts)[:1])
     state = await storage.documents.get_state(SHA)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from eclair.schema.principal import LOCAL_PRINCIPAL
 from eclair.storage.base import Storage
 from tests.storage.conftest import Opener
 from tests.support import conversation
@@ -8,7 +9,7 @@ from tests.support import conversation
 async def test_only_what_another_process_writes_is_a_new_version(storage: Storage, other: Storage) -> None:
     before = await storage.processes.get_foreign_version()
     await conversation(storage)
-    await storage.conversations.get_conversation("local", "conv_a")
+    await storage.conversations.get_conversation(LOCAL_PRINCIPAL, "conv_a")
     assert await storage.processes.get_foreign_version() == before
     await conversation(other, "conv_b")
     assert await storage.processes.get_foreign_version() != before

@@ -8,6 +8,7 @@ import pytest
 from eclair.errors import Conflict, NotFound
 from eclair.schema.events import RunFinished, encode
 from eclair.schema.messages import Message
+from eclair.schema.principal import LOCAL_PRINCIPAL
 from eclair.storage.base import Storage
 from eclair.storage.conversations import ConversationEdit
 from eclair.storage.runs import EventChunk
@@ -18,15 +19,15 @@ from tests.support import Ids, conversation, messages_of, new_turn
 async def test_a_turn_names_the_conversation_and_moves_its_leaf(storage: Storage) -> None:
     await conversation(storage)
     await turn(storage, Ids(), "Hello there")
-    kept = await storage.conversations.get_conversation("local", "conv_a")
+    kept = await storage.conversations.get_conversation(LOCAL_PRINCIPAL, "conv_a")
     messages = await messages_of(storage, "conv_a")
     assert kept.title == "Hello there"
     assert kept.leaf == messages[-1].id
     assert [message.text for message in messages] == ["Hello there", "Hi"]
     await storage.conversations.edit_conversation(
-        "local", "conv_a", ConversationEdit(title="Mine", leaf=messages[0].id)
+        LOCAL_PRINCIPAL, "conv_a", ConversationEdit(title="Mine", leaf=messages[0].id)
     )
-    kept = await storage.conversations.get_conversation("local", "conv_a")
+    kept = await storage.conversations.get_conversation(LOCAL_PRINCIPAL, "conv_a")
     assert (kept.title, kept.leaf) == ("Mine", messages[0].id)
 
 
@@ -55,7 +56,7 @@ async def test_closing_a_run_twice_keeps_the_first_end(storage: Storage, other: 
     rest = EventChunk(run.id, 2, encode(RunFinished("stop", seq=2)))
     await storage.runs.finish_run(run, replace(added.answer, status="finished"), rest)
     await other.runs.finish_run(run, replace(added.answer, status="interrupted"), rest)
-    assert (await storage.runs.get_run("local", run.id)).status == "finished"
+    assert (await storage.runs.get_run(LOCAL_PRINCIPAL, run.id)).status == "finished"
     assert (await messages_of(storage, "conv_a"))[-1].status == "finished"
 
 

@@ -13,10 +13,12 @@ from hypothesis import strategies as st
 from eclair.schema.events import RunFinished, encode
 from eclair.schema.ids import Clock
 from eclair.schema.messages import Conversation, Cost, Energy, Message, Part, Usage
+from eclair.schema.principal import LOCAL_PRINCIPAL
 from eclair.storage.base import Storage
 from eclair.storage.runs import EventChunk
 from eclair.storage.usage import UsageTotal
 from tests.storage.conftest import Opener
+from tests.storage.helpers import SOMEONE
 from tests.support import Ids, conversation, new_turn
 
 
@@ -34,7 +36,7 @@ async def test_how_fast_models_write_is_the_mean_of_their_last_answers(storage: 
         answer(201, "b", 5.0, words=3),
         Message("msg_202", "conv_s", None, "user", (), 202),
     ]
-    await storage.conversations.add_tree(Conversation("conv_s", "local", "", 1, 1), messages)
+    await storage.conversations.add_tree(LOCAL_PRINCIPAL, Conversation("conv_s", "local", "", 1, 1), messages)
     assert await storage.usage.get_model_speeds() == {"a": 15.0}
 
 
@@ -80,7 +82,7 @@ async def answered(storage: Storage, usage: Usage | None, parts: tuple[Part, ...
 
 async def test_an_answer_is_counted_once_as_it_ends(kept: Storage) -> None:
     await answered(kept, USAGE)
-    assert await kept.usage.sum_usage("local", by="model") == [
+    assert await kept.usage.sum_usage(LOCAL_PRINCIPAL, by="model") == [
         UsageTotal(
             name="muse",
             answers=1,
@@ -94,29 +96,29 @@ async def test_an_answer_is_counted_once_as_it_ends(kept: Storage) -> None:
             costs=(Cost(300, "EUR"),),
         )
     ]
-    assert await kept.usage.sum_usage("someone") == []
+    assert await kept.usage.sum_usage(SOMEONE) == []
 
 
 async def test_of_an_answer_whose_process_died_it_is_counted_that_it_was_given(kept: Storage) -> None:
     await answered(kept, None)
-    assert await kept.usage.sum_usage("local") == [UsageTotal(answers=1)]
+    assert await kept.usage.sum_usage(LOCAL_PRINCIPAL) == [UsageTotal(answers=1)]
 
 
 async def test_an_answer_of_which_nothing_came_is_none(kept: Storage) -> None:
     await answered(kept, None, parts=())
-    assert await kept.usage.sum_usage("local") == []
+    assert await kept.usage.sum_usage(LOCAL_PRINCIPAL) == []
 
 
 async def test_days_bound_the_sums_and_currencies_stay_apart(kept: Storage, calendar: Calendar) -> None:
     for day, currency in (("2026-03-01", "EUR"), ("2026-03-02", "USD"), ("2026-03-02", "EUR"), ("2026-03-05", "EUR")):
         calendar.day = day
-        await kept.usage.add_usage("local", "muse", replace(USAGE, cost=Cost(7, currency)))
-    days = await kept.usage.sum_usage("local", by="day")
+        await kept.usage.add_usage(LOCAL_PRINCIPAL, "muse", replace(USAGE, cost=Cost(7, currency)))
+    days = await kept.usage.sum_usage(LOCAL_PRINCIPAL, by="day")
     assert [(spent.name, spent.answers) for spent in days] == [("2026-03-01", 1), ("2026-03-02", 2), ("2026-03-05", 1)]
     assert days[1].costs == (Cost(7, "EUR"), Cost(7, "USD"))
-    (bounded,) = await kept.usage.sum_usage("local", date(2026, 3, 2), date(2026, 3, 4))
+    (bounded,) = await kept.usage.sum_usage(LOCAL_PRINCIPAL, date(2026, 3, 2), date(2026, 3, 4))
     assert bounded.answers == 2
-    assert await kept.usage.sum_usage("local", date(2026, 3, 6)) == []
+    assert await kept.usage.sum_usage(LOCAL_PRINCIPAL, date(2026, 3, 6)) == []
 
 
 counts = st.integers(0, 10**6)
@@ -147,11 +149,11 @@ async def test_the_parts_are_the_whole(
     try:
         for model, day, usage in parts:
             calendar.day = f"2026-03-0{day}"
-            await storage.usage.add_usage("local", model, usage)
-        whole = await storage.usage.sum_usage("local")
+            await storage.usage.add_usage(LOCAL_PRINCIPAL, model, usage)
+        whole = await storage.usage.sum_usage(LOCAL_PRINCIPAL)
         for groups in (
-            await storage.usage.sum_usage("local", by="day"),
-            await storage.usage.sum_usage("local", by="model"),
+            await storage.usage.sum_usage(LOCAL_PRINCIPAL, by="day"),
+            await storage.usage.sum_usage(LOCAL_PRINCIPAL, by="model"),
         ):
             for field in ("answers", "words", "prompt_tokens", "cached_tokens", "completion_tokens", "metered"):
                 assert sum(getattr(group, field) for group in groups) == sum(getattr(one, field) for one in whole)

@@ -9,10 +9,11 @@ from eclair.network.client import WebClient
 from eclair.network.gate import CallContext, OutboundGate
 from eclair.network.policy import OutboundPolicy
 from eclair.network.ssrf import parse_private_service
+from eclair.schema.principal import LOCAL_PRINCIPAL
 from eclair.web.pages.reader import Reader, page_parser
 from tests.web.internet import Internet, internet, names
 
-CONTEXT = CallContext("local", "page", "run_1")
+CONTEXT = CallContext(LOCAL_PRINCIPAL, "page", "run_1")
 
 
 @pytest.fixture

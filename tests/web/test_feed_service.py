@@ -15,6 +15,7 @@ from eclair.network.client import WebClient
 from eclair.network.gate import OutboundGate
 from eclair.network.policy import OutboundPolicy
 from eclair.schema.feeds import Entry, Outline
+from eclair.schema.principal import LOCAL_PRINCIPAL, Principal
 from eclair.schema.web import Query
 from eclair.storage.base import Storage
 from eclair.storage.change_feed import ChangeFeed
@@ -23,7 +24,6 @@ from eclair.storage.open import open_storage
 from eclair.web.feeds.service import Newsroom, Refreshed, state_of
 from tests.web.press import Press, printing, rss, status
 
-OWNER = "local"
 DAY = 86_400
 
 
@@ -67,11 +67,11 @@ async def newsroom(storage: Storage, press: Press, clock: Time) -> AsyncGenerato
 
 async def refreshed(newsroom: Newsroom, *ids: str) -> list[Refreshed]:
     newsroom.start(after=0)
-    return [step async for step in newsroom.refresh(OWNER, ids)]
+    return [step async for step in newsroom.refresh(LOCAL_PRINCIPAL, ids)]
 
 
 async def feed(newsroom: Newsroom) -> StoredFeed:
-    (listed,) = await newsroom.feeds(OWNER)
+    (listed,) = await newsroom.feeds(LOCAL_PRINCIPAL)
     return listed.feed
 
 
@@ -79,42 +79,42 @@ async def test_a_feed_is_added_found_and_cited(newsroom: Newsroom, press: Press,
     press.answers["/feed"] = rss(
         ("Hochwasser in Passau", "Die Donau steigt."), ("Bahn", "Neue Züge."), at=clock.now - 60
     )
-    added = await newsroom.add(OWNER, press.url("/feed"))
+    added = await newsroom.add(LOCAL_PRINCIPAL, press.url("/feed"))
     assert (added.title, added.language, state_of(added, clock.now)) == ("Stadtanzeiger", "de", "ready")
-    (hit,) = await newsroom.find(OWNER, Query("Hochwasser Passau"), 8)
+    (hit,) = await newsroom.find(LOCAL_PRINCIPAL, Query("Hochwasser Passau"), 8)
     assert hit.title == "Hochwasser in Passau"
     assert hit.snippet == "Die Donau steigt."
     assert hit.published == date(2026, 11, 25)
     assert hit.by == ("newsroom",)
     assert hit.url == press.url("/0")
-    page = await newsroom.page(OWNER, hit.url)
+    page = await newsroom.page(LOCAL_PRINCIPAL, hit.url)
     assert page is not None
     assert (page.text, page.site) == ("Die Donau steigt.\n", "127.0.0.1")
-    assert await newsroom.page("another", hit.url) is None
-    assert await newsroom.find("another", Query("Hochwasser Passau"), 8) == []
+    assert await newsroom.page(Principal("another"), hit.url) is None
+    assert await newsroom.find(Principal("another"), Query("Hochwasser Passau"), 8) == []
 
 
 async def test_a_site_is_asked_for_its_feed(newsroom: Newsroom, press: Press) -> None:
     press.answers["/news"] = rss(("a", "b"))
     head = '<html><head><link rel="alternate" type="application/rss+xml" href="/news"></head><body>Hello</body></html>'
     press.answers["/"] = head
-    assert (await newsroom.add(OWNER, press.url("/"))).url == press.url("/news")
+    assert (await newsroom.add(LOCAL_PRINCIPAL, press.url("/"))).url == press.url("/news")
     with pytest.raises(Conflict, match="listed already"):
-        await newsroom.add(OWNER, press.url("/"))
+        await newsroom.add(LOCAL_PRINCIPAL, press.url("/"))
 
 
 async def test_what_cannot_be_added_is_said(newsroom: Newsroom, press: Press) -> None:
     press.answers["/page"] = "<html><body>No feed</body></html>"
     with pytest.raises(InvalidInput, match="is no feed and names none"):
-        await newsroom.add(OWNER, press.url("/page"))
+        await newsroom.add(LOCAL_PRINCIPAL, press.url("/page"))
     with pytest.raises(UpstreamError, match=r"answers 404 \(Not Found\)"):
-        await newsroom.add(OWNER, press.url("/missing"))
+        await newsroom.add(LOCAL_PRINCIPAL, press.url("/missing"))
     with pytest.raises(Forbidden):
-        await newsroom.add(OWNER, "http://127.0.0.1:9/feed")
+        await newsroom.add(LOCAL_PRINCIPAL, "http://127.0.0.1:9/feed")
     for address in ("", "ftp://x.example/", "http://me:pw@x.example/", "http:///x", "a b"):
         with pytest.raises(InvalidInput, match="is no address"):
-            await newsroom.add(OWNER, address)
-    assert await newsroom.feeds(OWNER) == []
+            await newsroom.add(LOCAL_PRINCIPAL, address)
+    assert await newsroom.feeds(LOCAL_PRINCIPAL) == []
 
 
 async def test_the_guard_stands_before_every_feed(storage: Storage, press: Press, clock: Time) -> None:
@@ -122,14 +122,14 @@ async def test_the_guard_stands_before_every_feed(storage: Storage, press: Press
     browser = WebClient(OutboundGate(OutboundPolicy("open")))
     newsroom = Newsroom(storage.feeds, browser, ChangeFeed(storage.processes), clock=clock)
     with pytest.raises(Forbidden):
-        await newsroom.add(OWNER, press.url("/feed"))
+        await newsroom.add(LOCAL_PRINCIPAL, press.url("/feed"))
     assert press.asked == []
     await browser.close()
 
 
 async def test_what_has_not_changed_is_not_sent_again(newsroom: Newsroom, press: Press, clock: Time) -> None:
     press.answers["/feed"] = rss(("a", "first"))
-    await newsroom.add(OWNER, press.url("/feed"))
+    await newsroom.add(LOCAL_PRINCIPAL, press.url("/feed"))
     await refreshed(newsroom)
     assert "If-None-Match" in press.asked[1][1]
     before = (await feed(newsroom)).brought
@@ -139,15 +139,15 @@ async def test_what_has_not_changed_is_not_sent_again(newsroom: Newsroom, press:
     press.answers["/feed"] = rss(("a", "second"), ("b", "third"))
     await refreshed(newsroom)
     assert press.count("/feed") == 4
-    (listed,) = await newsroom.feeds(OWNER)
+    (listed,) = await newsroom.feeds(LOCAL_PRINCIPAL)
     assert (listed.entries, listed.feed.brought) == (2, int(clock.now * 1000))
-    assert await newsroom.find(OWNER, Query("first"), 8) == []
-    assert [hit.title for hit in await newsroom.find(OWNER, Query("second"), 8)] == ["a"]
+    assert await newsroom.find(LOCAL_PRINCIPAL, Query("first"), 8) == []
+    assert [hit.title for hit in await newsroom.find(LOCAL_PRINCIPAL, Query("second"), 8)] == ["a"]
 
 
 async def test_who_fails_is_asked_less_and_less(newsroom: Newsroom, press: Press, clock: Time) -> None:
     press.answers["/feed"] = rss(("a", "b"))
-    await newsroom.add(OWNER, press.url("/feed"))
+    await newsroom.add(LOCAL_PRINCIPAL, press.url("/feed"))
     press.answers["/feed"] = status(500)
     waits: list[float] = []
     failing = await feed(newsroom)
@@ -163,12 +163,12 @@ async def test_who_fails_is_asked_less_and_less(newsroom: Newsroom, press: Press
     press.answers["/feed"] = rss(("a", "c"))
     await refreshed(newsroom)
     assert (await feed(newsroom)).failures == 0
-    (listed,) = await newsroom.feeds(OWNER)
+    (listed,) = await newsroom.feeds(LOCAL_PRINCIPAL)
     assert listed.entries == 1
 
 
 async def test_a_server_says_how_long_it_wants_to_be_left_alone(newsroom: Newsroom, press: Press, clock: Time) -> None:
-    await newsroom.take_in(OWNER, [Outline(press.url("/feed"))])
+    await newsroom.take_in(LOCAL_PRINCIPAL, [Outline(press.url("/feed"))])
     press.answers["/feed"] = status(429, Retry_After="86400")
     await refreshed(newsroom)
     assert (await feed(newsroom)).due / 1000 - clock.now > 0.89 * DAY
@@ -178,7 +178,7 @@ async def test_a_server_says_how_long_it_wants_to_be_left_alone(newsroom: Newsro
 
 
 async def test_what_is_gone_is_asked_no_more(newsroom: Newsroom, press: Press, clock: Time) -> None:
-    await newsroom.take_in(OWNER, [Outline(press.url("/feed"), "Alt")])
+    await newsroom.take_in(LOCAL_PRINCIPAL, [Outline(press.url("/feed"), "Alt")])
     press.answers["/feed"] = status(410)
     await refreshed(newsroom)
     gone = await feed(newsroom)
@@ -195,7 +195,7 @@ async def test_what_has_moved_for_good_is_asked_there(newsroom: Newsroom, press:
     press.answers["/feed"] = status(301, Location="/new")
     press.answers["/new"] = status(302, Location="/today")
     press.answers["/today"] = rss(("a", "b"))
-    await newsroom.take_in(OWNER, [Outline(press.url("/feed"))])
+    await newsroom.take_in(LOCAL_PRINCIPAL, [Outline(press.url("/feed"))])
     await refreshed(newsroom)
     assert (await feed(newsroom)).url == press.url("/new")
 
@@ -203,7 +203,7 @@ async def test_what_has_moved_for_good_is_asked_there(newsroom: Newsroom, press:
 async def test_a_move_to_what_is_no_feed_changes_nothing(newsroom: Newsroom, press: Press) -> None:
     press.answers["/feed"] = status(301, Location="/login")
     press.answers["/login"] = "<html><body>Log in</body></html>"
-    await newsroom.take_in(OWNER, [Outline(press.url("/feed"))])
+    await newsroom.take_in(LOCAL_PRINCIPAL, [Outline(press.url("/feed"))])
     await refreshed(newsroom)
     kept = await feed(newsroom)
     assert kept.url == press.url("/feed")
@@ -213,14 +213,14 @@ async def test_a_move_to_what_is_no_feed_changes_nothing(newsroom: Newsroom, pre
 async def test_a_move_to_a_feed_that_is_listed_is_no_second_one(newsroom: Newsroom, press: Press) -> None:
     press.answers["/feed"] = status(301, Location="/new")
     press.answers["/new"] = rss(("a", "b"))
-    await newsroom.take_in(OWNER, [Outline(press.url("/feed")), Outline(press.url("/new"))])
+    await newsroom.take_in(LOCAL_PRINCIPAL, [Outline(press.url("/feed")), Outline(press.url("/new"))])
     await refreshed(newsroom)
-    assert {each.feed.url for each in await newsroom.feeds(OWNER)} == {press.url("/feed"), press.url("/new")}
+    assert {each.feed.url for each in await newsroom.feeds(LOCAL_PRINCIPAL)} == {press.url("/feed"), press.url("/new")}
 
 
 async def test_too_large_a_feed_is_cut_off(newsroom: Newsroom, press: Press) -> None:
     press.answers["/feed"] = rss(("a", "b" * 6_000_000))
-    await newsroom.take_in(OWNER, [Outline(press.url("/feed"))])
+    await newsroom.take_in(LOCAL_PRINCIPAL, [Outline(press.url("/feed"))])
     await refreshed(newsroom)
     assert "more than 5 MB" in ((await feed(newsroom)).fault or "")
 
@@ -228,12 +228,12 @@ async def test_too_large_a_feed_is_cut_off(newsroom: Newsroom, press: Press) -> 
 async def test_offline_nothing_is_fetched(storage: Storage, press: Press, clock: Time) -> None:
     press.answers["/feed"] = rss(("a", "b"))
     async with opened(storage, press, clock, offline=True) as newsroom:
-        await newsroom.take_in(OWNER, [Outline(press.url("/feed"))])
+        await newsroom.take_in(LOCAL_PRINCIPAL, [Outline(press.url("/feed"))])
         newsroom.start(after=0)
         with pytest.raises(Forbidden, match="offline"):
-            await newsroom.refresh_soon(OWNER)
+            await newsroom.refresh_soon(LOCAL_PRINCIPAL)
         with pytest.raises(Forbidden, match="offline"):
-            await newsroom.add(OWNER, press.url("/feed"))
+            await newsroom.add(LOCAL_PRINCIPAL, press.url("/feed"))
     assert press.asked == []
 
 
@@ -242,10 +242,10 @@ async def test_two_processes_fetch_each_feed_once(tmp_path: Path, press: Press, 
     press.answers |= {path: rss((path, path)) for path in paths}
     first, second = open_storage(tmp_path / "data"), open_storage(tmp_path / "data")
     async with opened(first, press, clock) as one, opened(second, press, clock) as two:
-        await one.take_in(OWNER, [Outline(press.url(path)) for path in paths])
+        await one.take_in(LOCAL_PRINCIPAL, [Outline(press.url(path)) for path in paths])
         one.start(after=0)
         two.start(after=0)
-        _ = [step async for step in one.refresh(OWNER)]
+        _ = [step async for step in one.refresh(LOCAL_PRINCIPAL)]
     await first.close()
     await second.close()
     assert sorted(path for path, _ in press.asked) == sorted(paths)
@@ -254,7 +254,7 @@ async def test_two_processes_fetch_each_feed_once(tmp_path: Path, press: Press, 
 async def test_a_host_is_asked_by_one_call_at_a_time(newsroom: Newsroom, press: Press) -> None:
     paths = [f"/{number}" for number in range(6)]
     press.answers |= {path: rss((path, path)) for path in paths}
-    await newsroom.take_in(OWNER, [Outline(press.url(path)) for path in paths])
+    await newsroom.take_in(LOCAL_PRINCIPAL, [Outline(press.url(path)) for path in paths])
     steps = await refreshed(newsroom)
     assert [step.done for step in steps] == sorted(step.done for step in steps)
     assert (steps[-1].done, steps[-1].of) == (6, 6)
@@ -263,21 +263,21 @@ async def test_a_host_is_asked_by_one_call_at_a_time(newsroom: Newsroom, press: 
 
 async def test_switching_off_and_erasing(newsroom: Newsroom, press: Press, storage: Storage) -> None:
     press.answers["/feed"] = rss(("Alpha", "geheim"))
-    added = await newsroom.add(OWNER, press.url("/feed"))
-    await newsroom.activate(OWNER, added.id, active=False)
-    assert await newsroom.find(OWNER, Query("Alpha"), 8) == []
-    assert not await newsroom.has_feeds(OWNER)
+    added = await newsroom.add(LOCAL_PRINCIPAL, press.url("/feed"))
+    await newsroom.activate(LOCAL_PRINCIPAL, added.id, active=False)
+    assert await newsroom.find(LOCAL_PRINCIPAL, Query("Alpha"), 8) == []
+    assert not await newsroom.has_feeds(LOCAL_PRINCIPAL)
     assert [step.of for step in await refreshed(newsroom)] == [0]
-    await newsroom.activate(OWNER, added.id, active=True)
-    assert len(await newsroom.find(OWNER, Query("Alpha"), 8)) == 1
+    await newsroom.activate(LOCAL_PRINCIPAL, added.id, active=True)
+    assert len(await newsroom.find(LOCAL_PRINCIPAL, Query("Alpha"), 8)) == 1
     with pytest.raises(NotFound):
-        await newsroom.delete("another", added.id)
-    await newsroom.delete(OWNER, added.id)
-    assert await newsroom.feeds(OWNER) == []
-    assert await storage.feeds.find_entry(OWNER, press.url("/0")) is None
+        await newsroom.delete(Principal("another"), added.id)
+    await newsroom.delete(LOCAL_PRINCIPAL, added.id)
+    assert await newsroom.feeds(LOCAL_PRINCIPAL) == []
+    assert await storage.feeds.find_entry(LOCAL_PRINCIPAL, press.url("/0")) is None
 
 
-def stored(id: str = "feed_1", owner: str = OWNER) -> StoredFeed:
+def stored(id: str = "feed_1", owner: str = "local") -> StoredFeed:
     return StoredFeed(
         id=id, owner=owner, url=f"https://{id}.example/f", host="example", title=id, created=0, due=0, language="de"
     )
@@ -286,7 +286,7 @@ def stored(id: str = "feed_1", owner: str = OWNER) -> StoredFeed:
 async def kept(storage: Storage, clock: Time, *entries: tuple[str, str, int]) -> None:
     """Entries of a title, a text, and days of age."""
     now = int(clock.now * 1000)
-    await storage.feeds.add_feeds([stored()])
+    await storage.feeds.add_feeds(LOCAL_PRINCIPAL, [stored()])
     brought = [
         Entry(
             key=f"{number}",
@@ -301,7 +301,7 @@ async def kept(storage: Storage, clock: Time, *entries: tuple[str, str, int]) ->
 
 
 async def found(newsroom: Newsroom, text: str, days: int | None = None) -> list[str]:
-    return [hit.title for hit in await newsroom.find(OWNER, Query(text, days=days), 8)]
+    return [hit.title for hit in await newsroom.find(LOCAL_PRINCIPAL, Query(text, days=days), 8)]
 
 
 async def test_words_are_folded_as_those_of_documents(newsroom: Newsroom, storage: Storage, clock: Time) -> None:
@@ -342,30 +342,30 @@ async def test_who_asks_for_nothing_but_news_gets_the_newest(
 
 async def test_entries_are_kept_for_their_days_and_up_to_their_number(storage: Storage, clock: Time) -> None:
     now = int(clock.now * 1000)
-    await storage.feeds.add_feeds([stored()])
+    await storage.feeds.add_feeds(LOCAL_PRINCIPAL, [stored()])
     many = [
         Entry(key=str(number), url=f"https://e.example/{number}", title=f"T{number}", published=now - number * 1000)
         for number in range(30)
     ]
     assert await storage.feeds.save_fetch(stored(), many, now, 20) == 30
-    assert (await storage.feeds.list_feeds(OWNER))[0].entries == 20
-    assert await storage.feeds.find_entry(OWNER, "https://e.example/25") is None
+    assert (await storage.feeds.list_feeds(LOCAL_PRINCIPAL))[0].entries == 20
+    assert await storage.feeds.find_entry(LOCAL_PRINCIPAL, "https://e.example/25") is None
     assert await storage.feeds.erase_entries(now - 9_500) == 10
-    assert (await storage.feeds.list_feeds(OWNER))[0].entries == 10
+    assert (await storage.feeds.list_feeds(LOCAL_PRINCIPAL))[0].entries == 10
 
 
 async def test_what_is_older_than_its_days_is_not_taken_in(newsroom: Newsroom, press: Press, clock: Time) -> None:
     press.answers["/feed"] = rss(("alt", "alt"), at=clock.now - 90 * DAY)
-    await newsroom.add(OWNER, press.url("/feed"))
-    assert [listed.entries for listed in await newsroom.feeds(OWNER)] == [0]
+    await newsroom.add(LOCAL_PRINCIPAL, press.url("/feed"))
+    assert [listed.entries for listed in await newsroom.feeds(LOCAL_PRINCIPAL)] == [0]
 
 
 async def test_opml_in(newsroom: Newsroom) -> None:
     data = b"<opml version='2.0'><body><outline xmlUrl='https://a.example/f'/><outline xmlUrl='https://b.example/'/></body></opml>"
-    taken = await newsroom.take_opml(OWNER, data, "mine.opml")
+    taken = await newsroom.take_opml(LOCAL_PRINCIPAL, data, "mine.opml")
     assert (len(taken.added), taken.known) == (2, 0)
-    assert (await newsroom.take_opml(OWNER, data, "mine.opml")).known == 2
+    assert (await newsroom.take_opml(LOCAL_PRINCIPAL, data, "mine.opml")).known == 2
     with pytest.raises(InvalidInput, match=r"^mine.opml names no feed"):
-        await newsroom.take_opml(OWNER, b"<opml/>", "mine.opml")
+        await newsroom.take_opml(LOCAL_PRINCIPAL, b"<opml/>", "mine.opml")
     with pytest.raises(InvalidInput, match=r"^mine.opml is not OPML"):
-        await newsroom.take_opml(OWNER, b"?", "mine.opml")
+        await newsroom.take_opml(LOCAL_PRINCIPAL, b"?", "mine.opml")

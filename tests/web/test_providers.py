@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from eclair.errors import SettingsError
 from eclair.network.client import CallContext, OutboundGate, WebClient
 from eclair.network.policy import OutboundPolicy
+from eclair.schema.principal import LOCAL_PRINCIPAL
 from eclair.schema.web import Hit, Query
 from eclair.settings import Settings
 from eclair.web.providers import DEFAULT, chosen, known
@@ -40,7 +41,7 @@ from tests.web.services import (
     today,
 )
 
-CONTEXT = CallContext("local", "search")
+CONTEXT = CallContext(LOCAL_PRINCIPAL, "search")
 FOUND = (
     Hit("https://www.example.de/wahl", "Wahl in Hessen", "So wurde gewählt", date(2026, 11, 24)),
     Hit("https://example.org/a?b=c&d=é", "Grüße & <Küsse>", "x < y", None),

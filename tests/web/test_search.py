@@ -13,12 +13,13 @@ import pytest
 
 from eclair.network.client import CallContext
 from eclair.schema.events import StepFinished, StepStarted
+from eclair.schema.principal import LOCAL_PRINCIPAL
 from eclair.schema.web import Hit, Query
 from eclair.web.providers.base import ServiceFailed
 from eclair.web.search import EACH, PATIENT, RESTING, Ranked, WebSearch
 from tests.web.services import TODAY, answering, today
 
-CONTEXT = CallContext("local", "search", "run_1")
+CONTEXT = CallContext(LOCAL_PRINCIPAL, "search", "run_1")
 QUERY = Query("q", "de")
 Event = StepStarted | StepFinished | Ranked
 

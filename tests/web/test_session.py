@@ -14,6 +14,7 @@ from eclair.network.client import CallContext
 from eclair.schema.documents import Block, Page
 from eclair.schema.events import StepFinished
 from eclair.schema.models import Model
+from eclair.schema.principal import LOCAL_PRINCIPAL, Principal
 from eclair.schema.web import Hit, Query, WebPage
 from eclair.web.pages.fetch import Unread
 from eclair.web.session import Look, Outside, Sought
@@ -41,7 +42,7 @@ class Shelf:
 
 
 async def queries(
-    owner: str, question: str, before: Sequence[str], engine: Engine, model: Model, today: date, within: float
+    principal: Principal, question: str, before: Sequence[str], engine: Engine, model: Model, today: date, within: float
 ) -> tuple[Query, ...]:
     return (Query(question),)
 
@@ -55,7 +56,7 @@ async def test_a_page_that_cannot_be_read_has_another_in_its_place_at_once() -> 
     engine = ScriptedEngine()
     look = Look(
         Outside(made(quick, slow), shelf, queries),
-        Sought("local", "run_1", "When was the bridge opened?", engine, (await engine.models())[0], 10),
+        Sought(LOCAL_PRINCIPAL, "run_1", "When was the bridge opened?", engine, (await engine.models())[0], 10),
     )
     ended: list[str] = []
     async with asyncio.timeout(8), aclosing(look.findings()) as steps:

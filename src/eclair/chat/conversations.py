@@ -17,6 +17,7 @@ from eclair.errors import Conflict, NotFound, StoreError
 from eclair.images.gallery import Gallery
 from eclair.schema.ids import Clock
 from eclair.schema.messages import Conversation
+from eclair.schema.principal import Principal
 from eclair.storage.base import Storage
 from eclair.storage.change_feed import ChangeFeed
 from eclair.storage.conversations import ConversationEdit, Deletion
@@ -51,66 +52,68 @@ class Keeping:
             self._eraser.cancel()
             await asyncio.wait([self._eraser])
 
-    async def add(self, conversation: Conversation) -> Conversation:
+    async def add(self, principal: Principal, conversation: Conversation) -> Conversation:
         """Keep it, or give back the one of that id, as `Store.add_conversation` does."""
-        kept = await self._storage.conversations.add_conversation(conversation)
+        kept = await self._storage.conversations.add_conversation(principal, conversation)
         if kept is conversation:
             self._changes.publish(kept.id, "changed")
         return kept
 
-    async def change(self, owner: str, id: str, edit: ConversationEdit) -> Conversation:
+    async def change(self, principal: Principal, id: str, edit: ConversationEdit) -> Conversation:
         """As `Store.change_conversation` has it."""
-        changed = await self._storage.conversations.edit_conversation(owner, id, edit)
+        changed = await self._storage.conversations.edit_conversation(principal, id, edit)
         self._changes.publish(id, "changed")
         return changed
 
-    async def delete(self, owner: str, id: str, *, forever: bool = False) -> None:
+    async def delete(self, principal: Principal, id: str, *, forever: bool = False) -> None:
         """Stop what is at work in it, and delete it; `forever` erases it at once, also where it was deleted before.
 
         Raises NotFound, and Conflict where another process writes an answer in it.
         """
-        await self._stopping(owner, lambda: self._storage.conversations.delete_conversation(owner, id, forever=forever))
+        await self._stopping(
+            principal, lambda: self._storage.conversations.delete_conversation(principal, id, forever=forever)
+        )
         self._changes.publish(id, "removed")
         if forever:
             await self._erase()
 
-    async def delete_all(self, owner: str, *, forever: bool = False) -> Deletion:
+    async def delete_all(self, principal: Principal, *, forever: bool = False) -> Deletion:
         """As `delete`, with every conversation of the owner at once, those in the archive included; `forever` erases
         what was asked of the web as well, of which the egress ledger keeps only that it was asked of whom."""
         deleted = await self._stopping(
-            owner, lambda: self._storage.conversations.delete_all_conversations(owner, forever=forever)
+            principal, lambda: self._storage.conversations.delete_all_conversations(principal, forever=forever)
         )
         self._changes.publish(None, "changed")
         if forever:
             await self._erase()
-            await self._storage.audit.erase_urls(owner)
+            await self._storage.audit.erase_urls(principal)
         return deleted
 
-    async def restore(self, owner: str, id: str) -> Conversation:
+    async def restore(self, principal: Principal, id: str) -> Conversation:
         """Bring back what was deleted; one that was not stays as it is. Raises NotFound once it is too late."""
-        restored = await self._storage.conversations.restore_conversation(owner, id, self._oldest())
+        restored = await self._storage.conversations.restore_conversation(principal, id, self._oldest())
         self._changes.publish(id, "changed")
         return restored
 
-    async def restore_all(self, owner: str, moment: int) -> int:
+    async def restore_all(self, principal: Principal, moment: int) -> int:
         """Bring back what `delete_all` deleted; how many came back. Raises NotFound once it is too late."""
-        count = await self._storage.conversations.restore_deletion(owner, moment, self._oldest())
+        count = await self._storage.conversations.restore_deletion(principal, moment, self._oldest())
         self._changes.publish(None, "changed")
         return count
 
-    async def delete_message(self, owner: str, id: str, message: str) -> Conversation:
+    async def delete_message(self, principal: Principal, id: str, message: str) -> Conversation:
         """Erase a message with everything under it. Raises NotFound, and Conflict while an answer is being made."""
         try:
-            changed = await self._storage.conversations.delete_message(owner, id, message)
+            changed = await self._storage.conversations.delete_message(principal, id, message)
         except Conflict:
             if not await self._runs.reap(id):
                 raise
-            changed = await self._storage.conversations.delete_message(owner, id, message)
+            changed = await self._storage.conversations.delete_message(principal, id, message)
         await self._gallery.sweep()
         self._changes.publish(id, "changed")
         return changed
 
-    async def _stopping(self, owner: str, write: Callable[[], Awaitable[T]]) -> T:
+    async def _stopping(self, principal: Principal, write: Callable[[], Awaitable[T]]) -> T:
         """Write, after stopping each run that stands in the way."""
         stopped: set[str] = set()
         while True:
@@ -121,7 +124,7 @@ class Keeping:
                     raise
                 stopped.add(busy.run)
                 with contextlib.suppress(NotFound):  # it was deleted meanwhile, and stands in nobody's way
-                    await self._runs.stop(await self._storage.runs.get_run(owner, busy.run))
+                    await self._runs.stop(await self._storage.runs.get_run(principal, busy.run))
 
     def _oldest(self) -> int:
         """When that was deleted which is just not erased yet, in milliseconds."""

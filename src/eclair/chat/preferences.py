@@ -11,6 +11,7 @@ from typing import Any, Literal
 import orjson
 from pydantic import TypeAdapter
 
+from eclair.schema.principal import Principal
 from eclair.storage.preferences import PreferenceStore
 
 
@@ -54,26 +55,26 @@ class Preferred:
 
     def __init__(self, preferences: PreferenceStore) -> None:
         self._preferences = preferences
-        self._held: dict[str, Preferences] = {}
+        self._held: dict[Principal, Preferences] = {}
 
-    async def of(self, owner: str) -> Preferences:
+    async def of(self, principal: Principal) -> Preferences:
         """Without a look at the store where they are held."""
-        return self._held.get(owner) or await self.read(owner)
+        return self._held.get(principal) or await self.read(principal)
 
-    async def read(self, owner: str) -> Preferences:
-        version, body = await self._preferences.get_preferences(owner)
+    async def read(self, principal: Principal) -> Preferences:
+        version, body = await self._preferences.get_preferences(principal)
         kept: dict[str, Any] = orjson.loads(body)
         known = {name: value for name, value in kept.items() if name in _NAMES}  # a later Éclair may have had more
-        return self._hold(owner, _PREFERENCES.validate_python({**known, "version": version}))
+        return self._hold(principal, _PREFERENCES.validate_python({**known, "version": version}))
 
-    async def change(self, owner: str, wanted: Preferences) -> Preferences:
+    async def change(self, principal: Principal, wanted: Preferences) -> Preferences:
         """Keep them in the place of those of the same version. Raises Conflict where these are no longer the last."""
         body = orjson.dumps({name: getattr(wanted, name) for name in _NAMES}).decode()
-        version = await self._preferences.replace_preferences(owner, wanted.version, body)
-        return self._hold(owner, replace(wanted, version=version))
+        version = await self._preferences.replace_preferences(principal, wanted.version, body)
+        return self._hold(principal, replace(wanted, version=version))
 
-    def _hold(self, owner: str, preferences: Preferences) -> Preferences:
-        held = self._held.get(owner)
+    def _hold(self, principal: Principal, preferences: Preferences) -> Preferences:
+        held = self._held.get(principal)
         if held is None or held.version <= preferences.version:
-            self._held[owner] = preferences
-        return self._held[owner]
+            self._held[principal] = preferences
+        return self._held[principal]

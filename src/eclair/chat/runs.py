@@ -35,6 +35,7 @@ from eclair.schema.events import (
     fold,
 )
 from eclair.schema.messages import Message
+from eclair.schema.principal import Principal
 from eclair.storage.base import Storage
 from eclair.storage.change_feed import ChangeFeed
 from eclair.storage.runs import EventChunk, NewTurn, RunRecord
@@ -241,10 +242,10 @@ class Runs:
         async for batch in self._follow_kept(run, after) if live is None else live.follow(after):
             yield batch
 
-    async def pass_on(self, owner: str, started: RunStarted, work: Work) -> AsyncGenerator[Batch, None]:
+    async def pass_on(self, principal: Principal, started: RunStarted, work: Work) -> AsyncGenerator[Batch, None]:
         """The events of a run that is kept nowhere, but for what it takes. Closing the generator ends its work."""
         live = _Live(started.run, started, asyncio.Event())
-        live.task = asyncio.create_task(self._pass_on(owner, live, work), name=started.run)
+        live.task = asyncio.create_task(self._pass_on(principal, live, work), name=started.run)
         self._passing.add(live)
         try:
             async for batch in live.follow(0):
@@ -338,12 +339,12 @@ class Runs:
         if then is not None:
             then(message)
 
-    async def _pass_on(self, owner: str, live: _Live, work: Work) -> None:
+    async def _pass_on(self, principal: Principal, live: _Live, work: Work) -> None:
         last = await self._do(live, work)
         live.emit()
         message = live.folding.message(last)
         if message.usage is not None:
-            await self._ledger.add(owner, message.model or "", message.usage)
+            await self._ledger.add(principal, message.model or "", message.usage)
         live.append(last)
 
     async def _do(self, live: _Live, work: Work) -> End:

@@ -22,6 +22,7 @@ from eclair.generation.usage import Ledger
 from eclair.llm.base import Engine, PromptMessage, Request, Text
 from eclair.schema.messages import Message
 from eclair.schema.models import Model
+from eclair.schema.principal import Principal
 from eclair.settings import Settings
 from eclair.storage.change_feed import ChangeFeed
 from eclair.storage.conversations import ConversationStore
@@ -54,7 +55,7 @@ log = logging.getLogger(__name__)
 class _Wanted:
     """A conversation that is to be named, and what was said in it."""
 
-    owner: str
+    principal: Principal
     conversation: str
     engine: Engine
     model: Model
@@ -86,7 +87,7 @@ class Titles:
             await asyncio.wait([self._task])
 
     def after(
-        self, owner: str, conversation: str, who: Callable[[], tuple[Engine, Model]], question: str
+        self, principal: Principal, conversation: str, who: Callable[[], tuple[Engine, Model]], question: str
     ) -> Callable[[Message], None]:
         """What to call with the answer to that question once it is written: the conversation is named then, by `who`
         gave the answer, if it can."""
@@ -95,7 +96,7 @@ class Titles:
             engine, model = who()
             if model.can_title and answer.status == "finished" and answer.text.strip():
                 asked, said = question[:SHOWN], answer.text[:SHOWN]
-                self._wanted.append(_Wanted(owner, conversation, engine, model, asked, said))
+                self._wanted.append(_Wanted(principal, conversation, engine, model, asked, said))
                 self._woken.set()
 
         return answered
@@ -116,12 +117,12 @@ class Titles:
             log.exception("conversation %s keeps its title", wanted.conversation)
 
     async def _try(self, wanted: _Wanted) -> None:
-        if not await self._conversations.is_untitled(wanted.owner, wanted.conversation):
+        if not await self._conversations.is_untitled(wanted.principal, wanted.conversation):
             return
         async with asyncio.timeout(PATIENCE):
             title = checked(await self._asked(wanted))
         if title is not None and await self._conversations.set_generated_title(
-            wanted.owner, wanted.conversation, title
+            wanted.principal, wanted.conversation, title
         ):
             self._changes.publish(wanted.conversation, "changed")
 
@@ -132,7 +133,7 @@ class Titles:
         request = Request(wanted.model.id, (PromptMessage("user", ask),), sampling=sampling, purpose="title")
         said = ""
         stream = self._ledger.stream(
-            wanted.owner, wanted.engine, wanted.model, request, rates(self._settings, wanted.model)
+            wanted.principal, wanted.engine, wanted.model, request, rates(self._settings, wanted.model)
         )
         async with aclosing(stream) as pieces:
             async for piece in pieces:

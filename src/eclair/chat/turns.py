@@ -31,6 +31,7 @@ from eclair.schema.events import RunStarted
 from eclair.schema.ids import Clock, new_id
 from eclair.schema.messages import Conversation, Message, Mode, Part, Passage, Role, Sampling, Web
 from eclair.schema.models import Model
+from eclair.schema.principal import Principal
 from eclair.settings import Settings
 from eclair.storage.base import Storage
 from eclair.storage.runs import EventChunk, NewTurn, RunRecord
@@ -108,7 +109,7 @@ class Turns:
 
     def begin(
         self,
-        owner: str,
+        principal: Principal,
         id: str | None = None,
         title: str = "",
         model: str | None = None,
@@ -117,11 +118,11 @@ class Turns:
     ) -> Conversation:
         """A conversation that is kept nowhere yet."""
         now = int(self._clock() * 1000)
-        return Conversation(id or self._ids("conv"), owner, title, now, now, model=model, mode=mode, web=web)
+        return Conversation(id or self._ids("conv"), principal.id, title, now, now, model=model, mode=mode, web=web)
 
     async def ask(
         self,
-        owner: str,
+        principal: Principal,
         conversation: str | Conversation,
         what: New | Retry | Continue,
         choices: Choices,
@@ -138,15 +139,17 @@ class Turns:
             check_text(what.text, self._settings.max_message_kb)
         with self._idle.busy():
             begins = conversation if isinstance(conversation, Conversation) else None
-            kept, messages = (begins, []) if begins else await self._conversations.get_tree(owner, str(conversation))
+            kept, messages = (
+                (begins, []) if begins else await self._conversations.get_tree(principal, str(conversation))
+            )
             place = self._placed(kept, messages, what)
-            place = await self._with_sources(owner, place, what)
+            place = await self._with_sources(principal, place, what)
             if place.wish is not None:
-                return await self._draw(owner, kept, begins, place, _named(what, choices, messages))
-            chosen = await self.answering(owner, choices, kept, place.history)
+                return await self._draw(principal, kept, begins, place, _named(what, choices, messages))
+            chosen = await self.answering(principal, choices, kept, place.history)
             engine, model = chosen.engine, chosen.model
-            liked = await self._preferences.of(owner)
-            look = self._seeing.of(owner)
+            liked = await self._preferences.of(principal)
+            look = self._seeing.of(principal)
             again = self._laying_out(
                 chosen, choices, place.history, accepted, liked.instructions, place.continues, look
             )
@@ -154,23 +157,28 @@ class Turns:
             started = self._started(kept, place, model.id)
             asked, web = place.asked, choices.web or kept.web or "off"
             if isinstance(what, New) and what.research:
-                turning = Turning(owner, started.run, kept.id, asked, "on")
+                turning = Turning(principal, started.run, kept.id, asked, "on")
                 answer = Report(self._searching.opened(), turning, what.research, turn)
             else:
-                grounds = self._grounds(owner, started.run, kept.id, asked, web)
-                artist = self._artist(owner, kept.id, started) if _draws(choices, liked) else None
+                grounds = self._grounds(principal, started.run, kept.id, asked, web)
+                artist = self._artist(principal, kept.id, started) if _draws(choices, liked) else None
                 answer = Answer(turn, chosen.fallback, again, grounds, artist)
             then = None
             if self._titles is not None and not has_answer(messages) and not (begins and begins.title):
-                then = self._titles.after(owner, kept.id, answer.who, last_question(place.history))
-            run = await self._runs.open(self._new_turn(owner, place, started, begins), started, answer, then)
+                then = self._titles.after(principal, kept.id, answer.who, last_question(place.history))
+            run = await self._runs.open(self._new_turn(principal, place, started, begins), started, answer, then)
             return Asked(run, place.parent, model.id)
 
-    def _artist(self, owner: str, conversation: str, started: RunStarted) -> Artist:
-        return Artist(self._studio, owner, lambda wanted: wanted.within(started.run, conversation, started.message))
+    def _artist(self, principal: Principal, conversation: str, started: RunStarted) -> Artist:
+        return Artist(self._studio, principal, lambda wanted: wanted.within(started.run, conversation, started.message))
 
     async def _draw(
-        self, owner: str, kept: Conversation, begins: Conversation | None, place: Place, artist: Sequence[str | None]
+        self,
+        principal: Principal,
+        kept: Conversation,
+        begins: Conversation | None,
+        place: Place,
+        artist: Sequence[str | None],
     ) -> Asked:
         """Answer with pictures, made by the first of `artist` that is there."""
         question = place.history[-1]
@@ -181,14 +189,14 @@ class Turns:
         if named is None and liked:
             there = {model.id for model in await self._studio.models() if model.state == "ready"}
             named = next((model for model in liked if model in there), None)
-        commission = await self._studio.wish(owner, question.text, wish, named)
+        commission = await self._studio.wish(principal, question.text, wish, named)
         started = self._started(kept, place, commission.model.id)
         work = Drawing(self._studio, commission.within(started.run, kept.id, started.message))
-        run = await self._runs.open(self._new_turn(owner, place, started, begins), started, work)
+        run = await self._runs.open(self._new_turn(principal, place, started, begins), started, work)
         return Asked(run, place.parent, commission.model.id)
 
     async def ask_unkept(
-        self, owner: str, said: Sequence[tuple[Role, str]], choices: Choices, accepted: float
+        self, principal: Principal, said: Sequence[tuple[Role, str]], choices: Choices, accepted: float
     ) -> AsyncGenerator[Batch, None]:
         """Answer what was `said`, and keep nothing. Closing what comes back stops the engine.
 
@@ -203,38 +211,43 @@ class Turns:
             Message(self._ids("msg"), conversation, None, role, (Part("text", text),), now) for role, text in said
         ]
         with self._idle.busy():
-            chosen = await self.answering(owner, choices, None, history)
-            instructions = (await self._preferences.of(owner)).instructions
+            chosen = await self.answering(principal, choices, None, history)
+            instructions = (await self._preferences.of(principal)).instructions
             begun = history[-1] if history[-1].role == "assistant" else None
             again = self._laying_out(chosen, choices, history, accepted, instructions, begun, nothing)
             turn = await again(chosen.engine, chosen.model, (), ())
         started = RunStarted(self._ids("run"), self._ids("msg"), conversation, None, chosen.model.id, now)
         asked = history if begun is None else history[:-1]
-        grounds = self._grounds(owner, started.run, None, asked, choices.web or "off")
-        return self._runs.pass_on(owner, started, Answer(turn, chosen.fallback, again, grounds))
+        grounds = self._grounds(principal, started.run, None, asked, choices.web or "off")
+        return self._runs.pass_on(principal, started, Answer(turn, chosen.fallback, again, grounds))
 
     async def prefill(
-        self, owner: str, conversation: str | None, choices: Choices, text: str = "", files: tuple[str, ...] = ()
+        self,
+        principal: Principal,
+        conversation: str | None,
+        choices: Choices,
+        text: str = "",
+        files: tuple[str, ...] = (),
     ) -> None:
         """Have the engine read, while the question is being written, what stands before it and how it begins; of the
         files that will go along those that it will be shown whole. Where the web will be asked, that is got ready too.
 
         Without a conversation it is one that will be made. Nothing is kept. Raises NotFound and TooLarge as `ask` does.
         """
-        begins = self.begin(owner) if conversation is None else None
-        kept, messages = (begins, []) if begins else await self._conversations.get_tree(owner, str(conversation))
+        begins = self.begin(principal) if conversation is None else None
+        kept, messages = (begins, []) if begins else await self._conversations.get_tree(principal, str(conversation))
         if (choices.web or kept.web) == "on":
             self._searching.expect()
         if any(message.status == "running" for message in messages):
             return  # what comes before the next question is not known yet
         what = New(text.strip() or ".", files=files)
         place = self._placed(kept, messages, what)
-        place = await self._with_sources(owner, place, what)
-        chosen = await self.answering(owner, choices, kept, place.history)
-        liked = await self._preferences.of(owner)
-        grounds = self._documents.grounds(owner, place.history)
+        place = await self._with_sources(principal, place, what)
+        chosen = await self.answering(principal, choices, kept, place.history)
+        liked = await self._preferences.of(principal)
+        grounds = self._documents.grounds(principal, place.history)
         passages = await grounds.certain(chosen.model) if grounds is not None else ()
-        look = self._seeing.of(owner)
+        look = self._seeing.of(principal)
         turn = await prepare(
             self._settings, chosen, choices, place.history, 0.0, liked.instructions, passages, look=look
         )
@@ -243,7 +256,7 @@ class Turns:
         self._prefill.begin(conversation or "", chosen.engine, chosen.wishing(request))
 
     async def answering(
-        self, owner: str, choices: Choices, kept: Conversation | None = None, history: Sequence[Message] = ()
+        self, principal: Principal, choices: Choices, kept: Conversation | None = None, history: Sequence[Message] = ()
     ) -> Chosen:
         """Who answers: the model that is named; or that of the conversation, or the one that the owner prefers, if it
         is there; or whom the mode chooses, or the default. An answer is taken up by the model that began it.
@@ -254,21 +267,21 @@ class Turns:
         question = last_question(history)
         if choices.model is not None:
             return await self._modes.choose(choices.model, mode, question)
-        liked = [kept.model if kept is not None else None, (await self._preferences.of(owner)).model]
+        liked = [kept.model if kept is not None else None, (await self._preferences.of(principal)).model]
         if mode is not None and history and history[-1].role == "assistant":
             liked.append(history[-1].model)
         there = {model.id for model in await self._registry.models()} | self._settings.fallbacks.keys()
         named = next((model for model in liked if model in there), None)
-        pictured = named is None and mode is not None and bool(await self._seeing.photos(owner, history))
+        pictured = named is None and mode is not None and bool(await self._seeing.photos(principal, history))
         return await self._modes.choose(named, mode, question, pictured)
 
     def _grounds(
-        self, owner: str, run: str, conversation: str | None, history: Sequence[Message], web: Web
+        self, principal: Principal, run: str, conversation: str | None, history: Sequence[Message], web: Web
     ) -> Grounds | None:
         """What an answer to the last question can rest on, if on anything. Without a conversation nothing is kept."""
         numbering = Numbering(history)
-        documents = self._documents.grounds(owner, history, numbering)
-        turning = Turning(owner, run, conversation, history, web, beside=documents is not None)
+        documents = self._documents.grounds(principal, history, numbering)
+        turning = Turning(principal, run, conversation, history, web, beside=documents is not None)
         return joined(documents, self._searching.grounds(turning, numbering))
 
     def _laying_out(
@@ -295,12 +308,12 @@ class Turns:
 
         return lay_out_for
 
-    async def _with_sources(self, owner: str, place: Place, what: New | Retry | Continue) -> Place:
+    async def _with_sources(self, principal: Principal, place: Place, what: New | Retry | Continue) -> Place:
         """The place with what goes along with the question, which is the last of its history."""
         if place.question is None or not isinstance(what, New) or not (what.files or what.libraries):
             return place
-        files = await self._documents.attachments(owner, what.files)
-        libraries = await self._documents.libraries(owner, what.libraries)
+        files = await self._documents.attachments(principal, what.files)
+        libraries = await self._documents.libraries(principal, what.libraries)
         question = replace(place.question, files=files, libraries=libraries)
         return replace(place, history=[*place.history[:-1], question], question=question)
 
@@ -319,7 +332,9 @@ class Turns:
             continues=place.continues.id if place.continues else None,
         )
 
-    def _new_turn(self, owner: str, place: Place, started: RunStarted, begins: Conversation | None) -> NewTurn:
+    def _new_turn(
+        self, principal: Principal, place: Place, started: RunStarted, begins: Conversation | None
+    ) -> NewTurn:
         answer = Message(
             id=started.message,
             conversation=started.conversation,
@@ -333,7 +348,7 @@ class Turns:
         )
         record = RunRecord(started.run, started.conversation, started.message, self._process, "running")
         title = title_of(place.question.text) if place.question else ""
-        return NewTurn(owner, place.question, answer, record, EventChunk(started.run, 0, b""), title, begins)
+        return NewTurn(principal, place.question, answer, record, EventChunk(started.run, 0, b""), title, begins)
 
 
 async def prepare(

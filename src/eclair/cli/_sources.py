@@ -15,7 +15,7 @@ from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from eclair.app import OWNER, Reading, open_reading
+from eclair.app import Reading, open_reading
 from eclair.cli._terminal import Terminal
 from eclair.documents.folder_sync import read, roots
 from eclair.documents.ingest import Intake
@@ -26,6 +26,7 @@ from eclair.generation.sources import Numbering
 from eclair.generation.usage import Ledger
 from eclair.llm.registry import Registry
 from eclair.schema.messages import Attachment, LibraryName, Message
+from eclair.schema.principal import LOCAL_PRINCIPAL
 from eclair.settings import Settings
 from eclair.storage.change_feed import ChangeFeed
 from eclair.storage.documents import DocumentState
@@ -45,7 +46,7 @@ class Sources:
     idle: Idle
 
     def grounds(self, question: Message, numbering: Numbering) -> DocumentGrounds | None:
-        return self.documents.grounds(OWNER, [question], numbering)
+        return self.documents.grounds(LOCAL_PRINCIPAL, [question], numbering)
 
 
 @asynccontextmanager
@@ -60,16 +61,16 @@ async def open_sources(
         if not libraries:
             settings = replace(settings, data_dir=_room(stack))
         async with _opened(settings, registry, idle, home) as reading:
-            names = await reading.documents.libraries(OWNER, libraries)
+            names = await reading.documents.libraries(LOCAL_PRINCIPAL, libraries)
             async with _taken(reading, paths, settings.max_file_mb, forget=bool(libraries)) as ids:
-                async with aclosing(reading.documents.until_read(OWNER, ids)) as states:
+                async with aclosing(reading.documents.until_read(LOCAL_PRINCIPAL, ids)) as states:
                     async for each in states:
                         terminal.status(how_far(each.file.name, each.document))
                 terminal.status("")
                 for id in ids:
-                    if (told := await reading.seeing.description(OWNER, id)) is not None:
+                    if (told := await reading.seeing.description(LOCAL_PRINCIPAL, id)) is not None:
                         terminal.aside(told)
-                attached = await reading.documents.attachments(OWNER, ids)
+                attached = await reading.documents.attachments(LOCAL_PRINCIPAL, ids)
                 yield Sources(attached, names, reading.documents, reading.seeing, idle)
 
 
@@ -77,7 +78,7 @@ async def take(intake: Intake, path: Path, most_mb: int) -> FileState:
     """Take a file in that is in no library. Raises UserError, StoreError."""
     media = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
     async with aclosing(read(path, most_mb)) as source:
-        return await intake.take(OWNER, path.name, media, source)
+        return await intake.take(LOCAL_PRINCIPAL, path.name, media, source)
 
 
 def _room(stack: contextlib.ExitStack) -> Path:
@@ -112,7 +113,7 @@ async def _taken(
     finally:
         for id in ids if forget else ():
             with contextlib.suppress(NotFound):
-                await reading.intake.delete(OWNER, id)
+                await reading.intake.delete(LOCAL_PRINCIPAL, id)
 
 
 def how_far(name: str, document: DocumentState) -> str:

@@ -11,6 +11,7 @@ from eclair.llm.registry import Registry
 from eclair.network.client import WebClient
 from eclair.network.gate import OutboundGate
 from eclair.schema.models import Model
+from eclair.schema.principal import Principal
 from eclair.settings import Settings
 from eclair.web.open import AROUND, open_world
 from eclair.web.retriever import Searching
@@ -20,7 +21,7 @@ from eclair.web.retriever import Searching
 async def open_searching(settings: Settings, registry: Registry, gate: OutboundGate) -> AsyncGenerator[Searching]:
     """Raises InvalidInput where nothing may leave, and SettingsError for a setting that names no service."""
 
-    def ask(owner: str, engine: Engine, model: Model, request: Request) -> AsyncGenerator[Piece, None]:
+    def ask(principal: Principal, engine: Engine, model: Model, request: Request) -> AsyncGenerator[Piece, None]:
         return engine.stream(request)
 
     async with AsyncExitStack() as stack:

@@ -11,7 +11,7 @@ from contextlib import aclosing, asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from eclair.app import OWNER, Reading, open_reading
+from eclair.app import Reading, open_reading
 from eclair.cli._arguments import load_settings
 from eclair.cli._logging import log_if_debugging
 from eclair.cli._progress import Counting
@@ -27,6 +27,7 @@ from eclair.llm.servers.engines import AddedEngines
 from eclair.network.audit_log import AuditLog
 from eclair.network.client import OutboundGate
 from eclair.network.policy import OutboundPolicy
+from eclair.schema.principal import LOCAL_PRINCIPAL
 from eclair.settings import Settings
 from eclair.storage.base import Storage
 from eclair.storage.change_feed import ChangeFeed
@@ -101,13 +102,13 @@ async def open_shelf(settings: Settings) -> AsyncGenerator[tuple[Storage, Readin
 async def _library(storage: Storage, reading: Reading, name: str) -> Library:
     """The library of that name, made where there is none."""
     try:
-        return await storage.libraries.get_library_by_name(OWNER, name)
+        return await storage.libraries.get_library_by_name(LOCAL_PRINCIPAL, name)
     except NotFound:
         pass
     try:
-        return await reading.intake.add_library(OWNER, name)
+        return await reading.intake.add_library(LOCAL_PRINCIPAL, name)
     except Conflict:  # another process has just made it
-        return await storage.libraries.get_library_by_name(OWNER, name)
+        return await storage.libraries.get_library_by_name(LOCAL_PRINCIPAL, name)
 
 
 class Adding:
@@ -153,7 +154,7 @@ class Adding:
 
     async def _look(self, wanted: Wanted) -> tuple[Look, Plan]:
         found = await asyncio.to_thread(folder_sync.look, wanted.roots)
-        known = await self._storage.files.list_watched_files(OWNER, self._library.id)
+        known = await self._storage.files.list_watched_files(LOCAL_PRINCIPAL, self._library.id)
         self._done &= set(found.files.values())
         plan = folder_sync.plan(found, known, wanted.roots).without(self._done)
         return found, plan if wanted.sync else replace(plan, gone=())
@@ -164,7 +165,9 @@ class Adding:
         files: set[str] = set()
         counting = Counting(self._terminal, "Adding")
         of = len(plan.new) + len(plan.changed) + len(plan.gone)
-        bringing = folder_sync.bring(self._storage, self._intake, OWNER, self._library.id, plan, self._most_mb)
+        bringing = folder_sync.bring(
+            self._storage, self._intake, LOCAL_PRINCIPAL, self._library.id, plan, self._most_mb
+        )
         async with aclosing(bringing) as brought:
             async for each in brought:
                 counts[each.what] += 1
@@ -211,7 +214,7 @@ class Adding:
 
     async def _listed(self) -> LibrarySummary:
         """Raises NotFound where another process has deleted the library."""
-        for each in await self._storage.libraries.list_libraries(OWNER):
+        for each in await self._storage.libraries.list_libraries(LOCAL_PRINCIPAL):
             if each.library.id == self._library.id:
                 return each
         raise NotFound(f"The library {self._library.name!r} was deleted meanwhile.")
@@ -229,7 +232,7 @@ class Adding:
     async def _files(self) -> AsyncGenerator[FileState, None]:
         before: str | None = None
         while True:
-            page = await self._storage.files.list_files(OWNER, 200, library=self._library.id, before=before)
+            page = await self._storage.files.list_files(LOCAL_PRINCIPAL, 200, library=self._library.id, before=before)
             for each in page.files:
                 yield each
             if (before := page.next) is None:

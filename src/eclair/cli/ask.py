@@ -30,11 +30,11 @@ from eclair.llm.base import Engine
 from eclair.llm.registry import Registry, build
 from eclair.llm.servers.engines import AddedEngines
 from eclair.network.audit_log import open_gate
-from eclair.network.gate import OWNER
 from eclair.schema.events import Event, RunFailed, RunStarted, RunStopped, encode
 from eclair.schema.ids import new_id
 from eclair.schema.messages import Message, Part, Passage
 from eclair.schema.models import Model
+from eclair.schema.principal import LOCAL_PRINCIPAL
 from eclair.settings import Settings
 
 if TYPE_CHECKING:
@@ -134,7 +134,7 @@ async def _prepare(
         libraries=sources.libraries if sources is not None else (),
     )
 
-    look = sources.seeing.of(OWNER) if sources is not None else nothing
+    look = sources.seeing.of(LOCAL_PRINCIPAL) if sources is not None else nothing
 
     async def again(
         engine: Engine, model: Model, passages: Sequence[Passage] = (), notes: Sequence[str] = ()
@@ -158,7 +158,7 @@ def _grounds(asked: Message, run: str, sources: Sources | None, searching: Searc
         return documents
     from eclair.web.retriever import Turning
 
-    turning = Turning(OWNER, run, None, [asked], "on", beside=documents is not None)
+    turning = Turning(LOCAL_PRINCIPAL, run, None, [asked], "on", beside=documents is not None)
     return joined(documents, searching.grounds(turning, numbering))
 
 

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
 
-from eclair.app import OWNER, App, open_app
+from eclair.app import App, open_app
 from eclair.chat.tree import Continue, New, Retry
 from eclair.chat.turns import Choices
 from eclair.cli._arguments import load_settings, sampling
@@ -26,6 +26,7 @@ from eclair.documents.folder_sync import roots
 from eclair.errors import EclairError, InvalidInput, NotFound
 from eclair.schema.events import RunFailed, decode
 from eclair.schema.messages import MODES, WEBS, Conversation, Message, Mode, Web, branch
+from eclair.schema.principal import LOCAL_PRINCIPAL
 from eclair.settings import Settings
 from eclair.storage.conversations import ConversationEdit
 from eclair.storage.runs import RunRecord
@@ -59,9 +60,9 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
 
 async def _chat(settings: Settings, id: str | None, latest: bool, choices: Choices, terminal: Terminal) -> int:
     async with open_app(settings) as app:
-        conversation = await app.storage.conversations.get_conversation(OWNER, id) if id else None
+        conversation = await app.storage.conversations.get_conversation(LOCAL_PRINCIPAL, id) if id else None
         if latest:
-            listed = await app.storage.conversations.list_conversations(OWNER, 1)
+            listed = await app.storage.conversations.list_conversations(LOCAL_PRINCIPAL, 1)
             conversation = max([*listed.pinned, *listed.conversations], key=lambda kept: kept.updated, default=None)
             if conversation is None:
                 raise NotFound("No conversation is kept yet; begin one with `eclair chat`.")
@@ -85,7 +86,7 @@ class Chat:
 
     async def hold(self) -> int:
         """Answer line after line. From a pipe, the code is that of the last failure; a person was told."""
-        model = (await self._app.turns.answering(OWNER, self._choices, self._conversation)).model
+        model = (await self._app.turns.answering(LOCAL_PRINCIPAL, self._choices, self._conversation)).model
         self._models = [known.id for known in await self._app.registry.models()]
         settings = self._app.settings
         lines = open_lines(
@@ -175,11 +176,11 @@ class Chat:
         where = (
             self._conversation.id
             if self._conversation is not None
-            else turns.begin(OWNER, model=self._choices.model, mode=self._choices.mode, web=self._choices.web)
+            else turns.begin(LOCAL_PRINCIPAL, model=self._choices.model, mode=self._choices.mode, web=self._choices.web)
         )
-        asked = await turns.ask(OWNER, where, what, self._choices, accepted)
+        asked = await turns.ask(LOCAL_PRINCIPAL, where, what, self._choices, accepted)
         self._conversation = self._conversation or await self._app.storage.conversations.get_conversation(
-            OWNER, asked.run.conversation
+            LOCAL_PRINCIPAL, asked.run.conversation
         )
         self._run = asked.run
         if isinstance(what, New):
@@ -199,7 +200,7 @@ class Chat:
         """The messages that are shown. Raises InvalidInput while there are none."""
         if self._conversation is None:
             raise InvalidInput("Nothing has been said yet; write a message first.")
-        conversation, messages = await self._app.storage.conversations.get_tree(OWNER, self._conversation.id)
+        conversation, messages = await self._app.storage.conversations.get_tree(LOCAL_PRINCIPAL, self._conversation.id)
         return branch({message.id: message for message in messages}, conversation.leaf)
 
     async def _retry(self) -> None:
@@ -223,7 +224,7 @@ class Chat:
         if not made:
             raise InvalidInput("The last answer has no picture.")
         for id in made:
-            picture = await self._app.gallery.picture(OWNER, id)
+            picture = await self._app.gallery.picture(LOCAL_PRINCIPAL, id)
             self._terminal.line(str(await written(self._app.gallery, picture, folder / image_file_name(picture))))
 
     async def _begin_anew(self) -> None:
@@ -237,7 +238,7 @@ class Chat:
             await self._remember(ConversationEdit(model=model.id))
             self._terminal.note(f"{model.name} answers from now on.")
             return
-        current = (await self._app.turns.answering(OWNER, self._choices, self._conversation)).model
+        current = (await self._app.turns.answering(LOCAL_PRINCIPAL, self._choices, self._conversation)).model
         for model in await self._app.registry.models():
             self._terminal.line(f"{'*' if model.id == current.id else ' '} {model.id}")
 
@@ -252,11 +253,11 @@ class Chat:
 
     async def _choose_library(self, name: str) -> None:
         if name:
-            (library,) = await self._app.documents.libraries(OWNER, [name])
+            (library,) = await self._app.documents.libraries(LOCAL_PRINCIPAL, [name])
             self._libraries.append(library.name)
             self._terminal.note(f"The next message is answered from {library.name}.")
             return
-        for listed in await self._app.storage.libraries.list_libraries(OWNER):
+        for listed in await self._app.storage.libraries.list_libraries(LOCAL_PRINCIPAL):
             files = f"{listed.files:,} file{'' if listed.files == 1 else 's'}"
             self._terminal.line(f"  {listed.library.name} ({files})")
 
@@ -277,7 +278,7 @@ class Chat:
     async def _remember(self, edit: ConversationEdit) -> None:
         """What was chosen stays with the conversation; one that is not begun yet is begun with it."""
         if self._conversation is not None:
-            self._conversation = await self._app.keeping.change(OWNER, self._conversation.id, edit)
+            self._conversation = await self._app.keeping.change(LOCAL_PRINCIPAL, self._conversation.id, edit)
 
     async def _help(self) -> None:
         for name, means in COMMANDS.items():

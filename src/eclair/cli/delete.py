@@ -8,7 +8,6 @@ import sys
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
-from eclair.app import OWNER
 from eclair.chat.conversations import Keeping
 from eclair.chat.runs import Runs
 from eclair.cli._arguments import load_settings
@@ -17,6 +16,7 @@ from eclair.cli._signals import carry_out
 from eclair.cli._terminal import Terminal
 from eclair.errors import InvalidInput
 from eclair.images.open import open_gallery
+from eclair.schema.principal import LOCAL_PRINCIPAL
 from eclair.settings import Settings
 from eclair.storage.base import Storage
 from eclair.storage.change_feed import ChangeFeed
@@ -62,12 +62,12 @@ def _keeping(settings: Settings, storage: Storage) -> Keeping:
 
 async def _count(settings: Settings) -> int:
     async with _opened(settings) as storage:
-        return await storage.conversations.count_conversations(OWNER)
+        return await storage.conversations.count_conversations(LOCAL_PRINCIPAL)
 
 
 async def _delete(settings: Settings, terminal: Terminal) -> int:
     async with _opened(settings) as storage:
-        deleted = await _keeping(settings, storage).delete_all(OWNER)
+        deleted = await _keeping(settings, storage).delete_all(LOCAL_PRINCIPAL)
     terminal.line(f"Deleted {_named(deleted.count)}.")
     terminal.line(f"For ten minutes `eclair delete --undo {deleted.moment}` brings back what was deleted.")
     return 0
@@ -75,7 +75,7 @@ async def _delete(settings: Settings, terminal: Terminal) -> int:
 
 async def _restore(settings: Settings, moment: int, terminal: Terminal) -> int:
     async with _opened(settings) as storage:
-        count = await _keeping(settings, storage).restore_all(OWNER, moment)
+        count = await _keeping(settings, storage).restore_all(LOCAL_PRINCIPAL, moment)
     terminal.line(f"Brought back {_named(count)}.")
     return 0
 

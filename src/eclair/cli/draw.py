@@ -9,7 +9,7 @@ from contextlib import aclosing
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from eclair.app import OWNER, App, open_app
+from eclair.app import App, open_app
 from eclair.cli._arguments import load_settings
 from eclair.cli._logging import log_if_debugging
 from eclair.cli._signals import carry_out
@@ -20,6 +20,7 @@ from eclair.images.inputs import Brought
 from eclair.provenance.report import Form
 from eclair.schema.images import Finished, Picture, Underway, Waiting
 from eclair.schema.messages import Wish
+from eclair.schema.principal import LOCAL_PRINCIPAL
 from eclair.settings import Settings
 from eclair.transfer.export_view import image_file_name
 
@@ -70,7 +71,9 @@ async def _draw(settings: Settings, wanted: Wanted, terminal: Terminal) -> int:
     alone = replace(settings, embedded=False, embedder="off", titles=False, tune=False)
     async with open_app(alone) as app:
         terminal.status("Looking who draws…")
-        commission = await app.studio.wish(OWNER, wanted.prompt, wanted.wish, wanted.model, brought=brought, form=form)
+        commission = await app.studio.wish(
+            LOCAL_PRINCIPAL, wanted.prompt, wanted.wish, wanted.model, brought=brought, form=form
+        )
         async with aclosing(app.studio.draw(commission)) as making:
             async for each in making:
                 match each:

@@ -7,7 +7,6 @@ import asyncio
 from contextlib import aclosing
 from datetime import datetime
 
-from eclair.app import OWNER
 from eclair.cli._arguments import load_settings
 from eclair.cli._logging import log_if_debugging
 from eclair.cli._signals import carry_out
@@ -15,6 +14,7 @@ from eclair.cli._terminal import Terminal
 from eclair.cli.models import table
 from eclair.network.audit_export import AuditFormat, stream_export
 from eclair.network.policy import OutboundPolicy
+from eclair.schema.principal import LOCAL_PRINCIPAL
 from eclair.settings import Settings
 from eclair.storage.audit import CallFilter, CallRecord
 from eclair.storage.open import open_storage
@@ -38,12 +38,12 @@ async def _show(
     storage = await asyncio.to_thread(open_storage, settings.data_dir)
     try:
         if format is not None:
-            async with aclosing(stream_export(storage.audit, OWNER, which, format)) as pieces:
+            async with aclosing(stream_export(storage.audit, LOCAL_PRINCIPAL, which, format)) as pieces:
                 async for piece in pieces:
                     terminal.write_bytes(piece)
             return 0
-        calls = await storage.audit.list_calls(OWNER, which, limit)
-        counts = await storage.audit.count_calls(OWNER, which)
+        calls = await storage.audit.list_calls(LOCAL_PRINCIPAL, which, limit)
+        counts = await storage.audit.count_calls(LOCAL_PRINCIPAL, which)
     finally:
         await storage.close()
     if calls:

@@ -8,7 +8,6 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from pathlib import Path
 
-from eclair.app import OWNER
 from eclair.chat.runs import Runs
 from eclair.cli._arguments import load_settings
 from eclair.cli._logging import log_if_debugging
@@ -17,6 +16,7 @@ from eclair.cli._signals import carry_out
 from eclair.cli._terminal import Terminal
 from eclair.errors import InvalidInput
 from eclair.images.open import open_gallery
+from eclair.schema.principal import LOCAL_PRINCIPAL
 from eclair.settings import Settings
 from eclair.storage.change_feed import ChangeFeed
 from eclair.storage.open import open_storage
@@ -40,9 +40,11 @@ async def _export(
         runs, gallery = Runs(storage, ChangeFeed(storage.processes)), open_gallery(settings, storage)
         if id is None:
             counting = Counting(terminal, "Exporting")
-            name, pieces = zip_name(), export_all(storage, runs, gallery, OWNER, counting.show)
+            name, pieces = zip_name(), export_all(storage, runs, gallery, LOCAL_PRINCIPAL, counting.show)
         else:
-            exported = await load_conversation(storage, runs, OWNER, id, gallery if format == "html" else None)
+            exported = await load_conversation(
+                storage, runs, LOCAL_PRINCIPAL, id, gallery if format == "html" else None
+            )
             name, data = await render_conversation(exported, format or "markdown")
             pieces = _whole(data)
         path = _place(output, name)

@@ -14,7 +14,7 @@ from typing import Any
 
 import orjson
 
-from eclair.app import OWNER, open_newsroom
+from eclair.app import open_newsroom
 from eclair.cli._arguments import load_settings
 from eclair.cli._logging import log_if_debugging
 from eclair.cli._progress import Counting
@@ -26,6 +26,7 @@ from eclair.network.audit_log import AuditLog
 from eclair.network.client import OutboundGate, WebClient
 from eclair.network.policy import OutboundPolicy
 from eclair.schema.feeds import Outline
+from eclair.schema.principal import LOCAL_PRINCIPAL
 from eclair.settings import Settings
 from eclair.storage.change_feed import ChangeFeed
 from eclair.storage.feeds import FeedSummary
@@ -75,7 +76,7 @@ async def _opened(settings: Settings) -> AsyncGenerator[Newsroom]:
 
 async def _list(settings: Settings, terminal: Terminal, *, json: bool) -> int:
     async with _opened(settings) as newsroom:
-        listed = await newsroom.feeds(OWNER)
+        listed = await newsroom.feeds(LOCAL_PRINCIPAL)
     if json:
         terminal.write_bytes(orjson.dumps([_json(each) for each in listed], option=orjson.OPT_INDENT_2) + b"\n")
     elif listed:
@@ -92,21 +93,21 @@ async def _add(settings: Settings, urls: list[str], terminal: Terminal) -> int:
         for url in urls:
             terminal.status(f"Asking {url}…")
             try:
-                added = await newsroom.add(OWNER, url)
+                added = await newsroom.add(LOCAL_PRINCIPAL, url)
             except EclairError as error:
                 terminal.complain(error.message)
                 code = error.exit_code
                 continue
-            (listed,) = (each for each in await newsroom.feeds(OWNER) if each.feed.id == added.id)
+            (listed,) = (each for each in await newsroom.feeds(LOCAL_PRINCIPAL) if each.feed.id == added.id)
             terminal.line(f"Added {added.title} ({added.url}), which has {_entries(listed.entries)}.")
     return code
 
 
 async def _remove(settings: Settings, which: str, terminal: Terminal) -> int:
     async with _opened(settings) as newsroom:
-        listed = _one(await newsroom.feeds(OWNER), which)
+        listed = _one(await newsroom.feeds(LOCAL_PRINCIPAL), which)
         terminal.status("Removing…")
-        await newsroom.delete(OWNER, listed.feed.id)
+        await newsroom.delete(LOCAL_PRINCIPAL, listed.feed.id)
     terminal.line(f"Removed {listed.feed.title or listed.feed.url} with {_entries(listed.entries)}.")
     return 0
 
@@ -115,10 +116,10 @@ async def _refresh(settings: Settings, which: list[str], terminal: Terminal) -> 
     counting = Counting(terminal, "Fetching")
     failed = of = 0
     async with _opened(settings) as newsroom:
-        listed = await newsroom.feeds(OWNER)
+        listed = await newsroom.feeds(LOCAL_PRINCIPAL)
         ids = [_one(listed, each).feed.id for each in which]
         newsroom.start(after=0)
-        async with aclosing(newsroom.refresh(OWNER, ids)) as steps:
+        async with aclosing(newsroom.refresh(LOCAL_PRINCIPAL, ids)) as steps:
             async for step in steps:
                 of = step.of
                 for feed in step.feeds:
@@ -126,7 +127,7 @@ async def _refresh(settings: Settings, which: list[str], terminal: Terminal) -> 
                         failed += 1
                         terminal.complain(f"{feed.title or feed.host}: {feed.fault}")
                 counting.show(step.done, step.of)
-        entries = sum(each.entries for each in await newsroom.feeds(OWNER))
+        entries = sum(each.entries for each in await newsroom.feeds(LOCAL_PRINCIPAL))
     if of == 0:
         terminal.line("There is no feed to fetch; `eclair feeds add URL` adds one.")
     else:
@@ -140,13 +141,13 @@ async def _import(settings: Settings, path: Path, terminal: Terminal) -> int:
     except OSError as error:
         raise InvalidInput(f"{path} cannot be read: {error.strerror}.") from error
     async with _opened(settings) as newsroom:
-        _tell(await newsroom.take_opml(OWNER, data, path.name), terminal)
+        _tell(await newsroom.take_opml(LOCAL_PRINCIPAL, data, path.name), terminal)
     return 0
 
 
 async def _export(settings: Settings, output: Path | None, terminal: Terminal) -> int:
     async with _opened(settings) as newsroom:
-        feeds = [each.feed for each in await newsroom.feeds(OWNER)]
+        feeds = [each.feed for each in await newsroom.feeds(LOCAL_PRINCIPAL)]
     written = write_opml((Outline(feed.url, feed.title, feed.site, feed.language) for feed in feeds), time.time())
     if output is None:
         terminal.write_bytes(written)
@@ -168,9 +169,9 @@ async def _starter(settings: Settings, arguments: argparse.Namespace, terminal: 
     async with _opened(settings) as newsroom:
         if arguments.add:
             outlines = [Outline(each.url, each.name, None, each.language) for each in chosen]
-            _tell(await newsroom.take_in(OWNER, outlines), terminal)
+            _tell(await newsroom.take_in(LOCAL_PRINCIPAL, outlines), terminal)
             return 0
-        listed = {each.feed.url for each in await newsroom.feeds(OWNER)}
+        listed = {each.feed.url for each in await newsroom.feeds(LOCAL_PRINCIPAL)}
     rows = [(each.language, each.name, each.country, each.url, "yes" if each.url in listed else "") for each in chosen]
     table([STARTERS, *rows], terminal)
     language = arguments.language or "LANGUAGE"

@@ -8,13 +8,13 @@ import time
 from contextlib import closing
 from pathlib import Path
 
-from eclair.app import OWNER
 from eclair.cli._arguments import load_settings
 from eclair.cli._logging import log_if_debugging
 from eclair.cli._progress import Counting
 from eclair.cli._signals import carry_out
 from eclair.cli._terminal import Terminal
 from eclair.errors import InvalidInput
+from eclair.schema.principal import LOCAL_PRINCIPAL
 from eclair.settings import Settings
 from eclair.storage.open import open_storage
 from eclair.transfer.import_service import open_staging_folder, stage_in_thread, store_conversations
@@ -68,7 +68,7 @@ async def _keep(settings: Settings, staged: StagedImport, terminal: Terminal) ->
     problems: tuple[str, ...] = ()
     storage = await asyncio.to_thread(open_storage, settings.data_dir)
     try:
-        async for step in store_conversations(storage, OWNER, staged):
+        async for step in store_conversations(storage, LOCAL_PRINCIPAL, staged):
             added, messages, skipped = step.added, step.messages, step.skipped
             problems = step.problems[len(staged.preview.problems) :]
             counting.show(step.done, step.of)

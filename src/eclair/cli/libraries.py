@@ -11,7 +11,6 @@ from dataclasses import dataclass
 
 import orjson
 
-from eclair.app import OWNER
 from eclair.cli._arguments import load_settings
 from eclair.cli._logging import log_if_debugging
 from eclair.cli._signals import carry_out
@@ -22,6 +21,7 @@ from eclair.documents.parser import Parser
 from eclair.documents.photos.classifier import labels_file
 from eclair.errors import InvalidInput
 from eclair.llm.base import JSON
+from eclair.schema.principal import LOCAL_PRINCIPAL
 from eclair.settings import Settings
 from eclair.storage.base import Storage
 from eclair.storage.blobs import Blobs
@@ -71,18 +71,20 @@ Listing = tuple[tuple[str, ...], list[tuple[str, ...]], list[JSON]]
 
 async def _libraries(settings: Settings) -> Listing:
     async with _opened(settings) as storage:
-        listed = await storage.libraries.list_libraries(OWNER)
+        listed = await storage.libraries.list_libraries(LOCAL_PRINCIPAL)
     return LIBRARIES, [_library_cells(each) for each in listed], [_library_json(each) for each in listed]
 
 
 async def _files(settings: Settings, library: str | None) -> Listing:
     async with _opened(settings) as storage:
-        names = {each.library.id: each.library.name for each in await storage.libraries.list_libraries(OWNER)}
-        only = (await storage.libraries.get_library_by_name(OWNER, library)).id if library is not None else None
+        names = {each.library.id: each.library.name for each in await storage.libraries.list_libraries(LOCAL_PRINCIPAL)}
+        only = (
+            (await storage.libraries.get_library_by_name(LOCAL_PRINCIPAL, library)).id if library is not None else None
+        )
         found: list[FileState] = []
         before: str | None = None
         while True:
-            page = await storage.files.list_files(OWNER, PAGE, library=only, before=before)
+            page = await storage.files.list_files(LOCAL_PRINCIPAL, PAGE, library=only, before=before)
             found += page.files
             if (before := page.next) is None:
                 break
@@ -95,10 +97,12 @@ async def _chosen(settings: Settings, which: str, *, files: bool) -> Chosen:
     """Raises NotFound."""
     async with _opened(settings) as storage:
         if files:
-            file = (await storage.files.get_file(OWNER, which)).file
+            file = (await storage.files.get_file(LOCAL_PRINCIPAL, which)).file
             return Chosen(file.id, f"the file {file.name}")
-        library = await storage.libraries.get_library_by_name(OWNER, which)
-        (listed,) = (each for each in await storage.libraries.list_libraries(OWNER) if each.library.id == library.id)
+        library = await storage.libraries.get_library_by_name(LOCAL_PRINCIPAL, which)
+        (listed,) = (
+            each for each in await storage.libraries.list_libraries(LOCAL_PRINCIPAL) if each.library.id == library.id
+        )
         count = f"{listed.files:,} file{'' if listed.files == 1 else 's'}"
         return Chosen(library.id, f"the library {library.name} with its {count}")
 
@@ -119,7 +123,7 @@ async def _remove(settings: Settings, chosen: Chosen, terminal: Terminal, *, fil
             storage, blobs, Parser(labels=labels_file(settings.data_dir)), None, ChangeFeed(storage.processes), Idle()
         )
         terminal.status("Removing…")
-        await (intake.delete if files else intake.delete_library)(OWNER, chosen.id)
+        await (intake.delete if files else intake.delete_library)(LOCAL_PRINCIPAL, chosen.id)
     finally:
         await storage.close()
     terminal.line(f"Removed {chosen.named}.")

@@ -13,9 +13,10 @@ from eclair.cli._signals import carry_out
 from eclair.cli._terminal import Terminal
 from eclair.errors import EclairError, Refused, UpstreamError
 from eclair.network.audit_log import open_gate
-from eclair.network.client import OWNER, WebClient
+from eclair.network.client import WebClient
 from eclair.network.gate import CallContext
 from eclair.schema.documents import Wall
+from eclair.schema.principal import LOCAL_PRINCIPAL
 from eclair.schema.web import WebPage
 from eclair.settings import Settings
 from eclair.web.pages.fetch import Unread
@@ -60,7 +61,7 @@ async def _read(settings: Settings, url: str) -> WebPage:
         browser = WebClient(gate)
         reader = Reader(browser, page_parser())
         try:
-            return await reader.read(url, CallContext(OWNER, "page"), within=WITHIN)
+            return await reader.read(url, CallContext(LOCAL_PRINCIPAL, "page"), within=WITHIN)
         except Unread as fault:
             raise _error(fault) from fault
         finally:

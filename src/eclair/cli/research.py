@@ -9,9 +9,10 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date
+from functools import partial
 from pathlib import Path
 
-from eclair.app import OWNER, App, open_app
+from eclair.app import App, open_app
 from eclair.chat.tree import New
 from eclair.chat.turns import Choices
 from eclair.cli._arguments import load_settings, sampling
@@ -21,6 +22,7 @@ from eclair.cli._signals import carry_out
 from eclair.cli._terminal import Terminal
 from eclair.errors import InvalidInput
 from eclair.schema.events import RunFailed, decode
+from eclair.schema.principal import LOCAL_PRINCIPAL
 from eclair.settings import Settings
 from eclair.web.research.plan import ANY, LONGEST, plan
 
@@ -62,8 +64,8 @@ async def _research(
 
 async def _planned(app: App, request: str, choices: Choices, terminal: Terminal) -> Sequence[str]:
     terminal.status("Making a plan…")
-    chosen = await app.turns.answering(OWNER, choices)
-    made = await plan(request, chosen.engine, chosen.model, app.ask, date.today())
+    chosen = await app.turns.answering(LOCAL_PRINCIPAL, choices)
+    made = await plan(request, chosen.engine, chosen.model, partial(app.ask, LOCAL_PRINCIPAL), date.today())
     terminal.status("")
     return made.questions
 
@@ -72,9 +74,9 @@ async def _written(
     app: App, request: str, questions: Sequence[str], choices: Choices, output: Path | None, terminal: Terminal
 ) -> int:
     """Ask for the report, show it as it comes, and write it to `output`."""
-    begun = app.turns.begin(OWNER, model=choices.model, mode=choices.mode)
+    begun = app.turns.begin(LOCAL_PRINCIPAL, model=choices.model, mode=choices.mode)
     what = New(request, research=tuple(questions))
-    asked = await app.turns.ask(OWNER, begun, what, choices, time.perf_counter())
+    asked = await app.turns.ask(LOCAL_PRINCIPAL, begun, what, choices, time.perf_counter())
     printer, failed = Printer(terminal), 0
     try:
         async for batch in app.runs.follow(asked.run, 0):
@@ -86,7 +88,7 @@ async def _written(
         await app.runs.stop(asked.run)
         raise
     if output is not None and not failed:
-        _, messages = await app.storage.conversations.get_tree(OWNER, asked.run.conversation)
+        _, messages = await app.storage.conversations.get_tree(LOCAL_PRINCIPAL, asked.run.conversation)
         report = next(message.text for message in messages if message.id == asked.run.message)
         await asyncio.to_thread(output.write_text, report, "utf-8")
         terminal.note(f"Written to {output}.")

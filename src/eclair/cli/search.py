@@ -15,9 +15,10 @@ from eclair.cli._terminal import Terminal
 from eclair.cli.models import table
 from eclair.errors import InvalidInput
 from eclair.network.audit_log import open_gate
-from eclair.network.client import OWNER, CallContext, OutboundGate, WebClient
+from eclair.network.client import CallContext, OutboundGate, WebClient
 from eclair.network.policy import OutboundPolicy
 from eclair.schema.messages import Step
+from eclair.schema.principal import LOCAL_PRINCIPAL
 from eclair.schema.web import Hit, Query
 from eclair.settings import Settings
 from eclair.web.providers import markdown
@@ -75,7 +76,7 @@ async def _search(
             web = WebSearch.configured(settings, browser)
             services = await web.services()
             terminal.status(f"Asking {_listed([service.title for service in services])}…")
-            found = await search(web, queries, CallContext(OWNER, "search"), within=WITHIN)
+            found = await search(web, queries, CallContext(LOCAL_PRINCIPAL, "search"), within=WITHIN)
         finally:
             await browser.close()
     faults = [fault for service in services if (fault := web.fault(service.name)) is not None]

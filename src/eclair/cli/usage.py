@@ -9,13 +9,13 @@ from datetime import date
 
 import orjson
 
-from eclair.app import OWNER
 from eclair.cli._arguments import load_settings
 from eclair.cli._format import co2, energy, money
 from eclair.cli._logging import log_if_debugging
 from eclair.cli._terminal import Terminal
 from eclair.cli.models import table
 from eclair.generation.cost import grams
+from eclair.schema.principal import LOCAL_PRINCIPAL
 from eclair.settings import Settings
 from eclair.storage.open import open_storage
 from eclair.storage.usage import UsageGrouping, UsageTotal
@@ -44,8 +44,8 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
 async def _read(settings: Settings, first: date | None, by: UsageGrouping) -> tuple[UsageTotal, list[UsageTotal]]:
     storage = await asyncio.to_thread(open_storage, settings.data_dir)
     try:
-        whole = await storage.usage.sum_usage(OWNER, first)
-        return whole[0] if whole else UsageTotal(), await storage.usage.sum_usage(OWNER, first, by=by)
+        whole = await storage.usage.sum_usage(LOCAL_PRINCIPAL, first)
+        return whole[0] if whole else UsageTotal(), await storage.usage.sum_usage(LOCAL_PRINCIPAL, first, by=by)
     finally:
         await storage.close()
 

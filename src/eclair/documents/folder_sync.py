@@ -19,6 +19,7 @@ from typing import Literal
 
 from eclair.documents.ingest import Intake, sized
 from eclair.errors import Conflict, InvalidInput, NotFound, TooLarge, UserError
+from eclair.schema.principal import Principal
 from eclair.storage.base import Storage
 from eclair.storage.files import StoredFile
 
@@ -157,7 +158,7 @@ def plan(found: Look, known: Iterable[StoredFile], roots: Sequence[Path]) -> Pla
 
 
 async def bring(
-    storage: Storage, intake: Intake, owner: str, library: str, plan: Plan, most_mb: int
+    storage: Storage, intake: Intake, principal: Principal, library: str, plan: Plan, most_mb: int
 ) -> AsyncGenerator[Brought, None]:
     """Do what is planned, and tell of each file as it is done. Raises NotFound for the library, StoreError."""
     places = asyncio.Semaphore(AT_ONCE)
@@ -165,9 +166,9 @@ async def bring(
     async def one(seen: Seen, old: StoredFile | None) -> Brought:
         async with places:
             try:
-                return await _taken(storage, intake, owner, library, seen, old, most_mb)
+                return await _taken(storage, intake, principal, library, seen, old, most_mb)
             except NotFound:
-                await storage.libraries.get_library(owner, library)
+                await storage.libraries.get_library(principal, library)
                 return Brought("refused", seen.name, why=f"{seen.path} was removed here while it was read anew.")
             except UserError as error:
                 return Brought("refused", seen.name, why=error.message)
@@ -183,7 +184,7 @@ async def bring(
         await asyncio.gather(*tasks, return_exceptions=True)
     for file in plan.gone:
         try:
-            await intake.delete(owner, file.id)
+            await intake.delete(principal, file.id)
         except NotFound:
             continue
         yield Brought("removed", file.name, file.id)
@@ -192,7 +193,7 @@ async def bring(
 async def _taken(
     storage: Storage,
     intake: Intake,
-    owner: str,
+    principal: Principal,
     library: str,
     seen: Seen,
     old: StoredFile | None,
@@ -203,12 +204,12 @@ async def _taken(
     if seen.size == 0:
         raise InvalidInput(f"{seen.path} is empty.")
     if old is not None and old.size == seen.size and await asyncio.to_thread(_sha256, seen.path) == old.sha256:
-        await storage.files.edit_file(owner, old.id, mtime_ns=seen.mtime_ns)
+        await storage.files.edit_file(principal, old.id, mtime_ns=seen.mtime_ns)
         return Brought("same", seen.name, old.id)
     async with aclosing(read(Path(seen.path), most_mb)) as source:
         try:
             state = await intake.take(
-                owner,
+                principal,
                 seen.name,
                 "application/octet-stream",
                 source,

@@ -23,6 +23,7 @@ from eclair.errors import Conflict, EclairError, InvalidInput, NotFound, StoreEr
 from eclair.schema.documents import Chunk, Opened, Page, Remarked
 from eclair.schema.ids import Clock, new_id
 from eclair.schema.messages import Fault
+from eclair.schema.principal import Principal
 from eclair.storage.base import Storage
 from eclair.storage.blobs import Blobs
 from eclair.storage.change_feed import ChangeFeed
@@ -137,7 +138,7 @@ class Intake:
 
     async def take(
         self,
-        owner: str,
+        principal: Principal,
         name: str,
         media: str,
         source: AsyncIterable[bytes],
@@ -154,7 +155,7 @@ class Intake:
         kept = await self._blobs.put_stream(source)
         file = StoredFile(
             id=self._ids("file"),
-            owner=owner,
+            owner=principal.id,
             name=name,
             size=kept.size,
             sha256=kept.name,
@@ -169,9 +170,9 @@ class Intake:
                 raise Conflict(f"{name} was being deleted while it was sent; send it again.")
             try:
                 if replaces is None:
-                    state, gone = await self._storage.files.add_file(file, READER_VERSION), None
+                    state, gone = await self._storage.files.add_file(principal, file, READER_VERSION), None
                 else:
-                    state, gone = await self._storage.files.replace_file(replaces, file, READER_VERSION)
+                    state, gone = await self._storage.files.replace_file(principal, replaces, file, READER_VERSION)
             except EclairError:
                 await self._forget_blob(kept.name)
                 raise
@@ -181,10 +182,10 @@ class Intake:
         self._tell(now=True)
         return FileState(file, state)
 
-    async def add_library(self, owner: str, name: str) -> Library:
+    async def add_library(self, principal: Principal, name: str) -> Library:
         """Raises Conflict where there is one of that name."""
-        library = Library(self._ids("lib"), owner, name, int(self._clock() * 1000))
-        await self._storage.libraries.add_library(library)
+        library = Library(self._ids("lib"), principal.id, name, int(self._clock() * 1000))
+        await self._storage.libraries.add_library(principal, library)
         self._tell(now=True)
         return library
 
@@ -192,24 +193,24 @@ class Intake:
         """A page as PNG, `width` pixels wide. Raises what the parser raises."""
         return await self._parser.picture(self._blobs.path(file.sha256), file.name, page, width)
 
-    async def read_again(self, owner: str, id: str) -> FileState:
+    async def read_again(self, principal: Principal, id: str) -> FileState:
         """Read anew what could not be read. Raises NotFound."""
-        file = (await self._storage.files.get_file(owner, id)).file
+        file = (await self._storage.files.get_file(principal, id)).file
         state = await self._storage.documents.requeue(file.sha256, READER_VERSION)
         self._queues["message"].put_nowait(file.sha256)
         self._tell(now=True)
         return FileState(file, state)
 
-    async def delete(self, owner: str, id: str) -> None:
+    async def delete(self, principal: Principal, id: str) -> None:
         """Erase a file, and what was read of it where no other has the same bytes. Raises NotFound."""
         async with self._alone():
-            await self._erased(await self._storage.files.delete_file(owner, id))
+            await self._erased(await self._storage.files.delete_file(principal, id))
         self._tell(now=True)
 
-    async def delete_library(self, owner: str, id: str) -> None:
+    async def delete_library(self, principal: Principal, id: str) -> None:
         """Erase a library with its files. Raises NotFound."""
         async with self._alone():
-            for blob in await self._storage.libraries.delete_library(owner, id):
+            for blob in await self._storage.libraries.delete_library(principal, id):
                 await self._erased(blob)
         self._tell(now=True)
 
@@ -387,7 +388,7 @@ class Intake:
         while True:
             try:
                 for file in await self._storage.files.list_unattached_files(int((self._clock() - LOOSE_FOR) * 1000)):
-                    await self.delete(file.owner, file.id)
+                    await self.delete(Principal(file.owner), file.id)
             except (StoreError, NotFound) as error:
                 log.warning("files that nothing holds were not erased: %s", error.message)
             await asyncio.sleep(SWEEP)

@@ -30,6 +30,7 @@ from eclair.llm.base import Engine, Piece, Request
 from eclair.schema.events import Remarked, SourceFound, StepFinished, StepStarted
 from eclair.schema.messages import Attachment, LibraryName, Message, Passage
 from eclair.schema.models import Model
+from eclair.schema.principal import Principal
 from eclair.storage.base import Storage
 from eclair.storage.chunks import SearchScope
 from eclair.storage.files import FileState
@@ -83,7 +84,7 @@ def budget(model: Model) -> Budget:
 
 
 _ASKS = re.compile(r"[?？؟;]")
-AskFor = Callable[[str, Engine, Model, Request], AsyncGenerator[Piece, None]]
+AskFor = Callable[[Principal, Engine, Model, Request], AsyncGenerator[Piece, None]]
 """What a model says to the request of an owner, to whom what it takes is counted."""
 
 log = logging.getLogger(__name__)
@@ -101,17 +102,17 @@ class Documents:
         self._embedder = embedder
         self._ask = ask
 
-    async def attachments(self, owner: str, files: Sequence[str]) -> tuple[Attachment, ...]:
+    async def attachments(self, principal: Principal, files: Sequence[str]) -> tuple[Attachment, ...]:
         """Raises NotFound."""
-        found = [(await self._storage.files.get_file(owner, id)).file for id in dict.fromkeys(files)]
+        found = [(await self._storage.files.get_file(principal, id)).file for id in dict.fromkeys(files)]
         return tuple(Attachment(file.id, file.name, file.size, file.media) for file in found)
 
-    async def until_read(self, owner: str, files: Sequence[str]) -> AsyncGenerator[FileState, None]:
+    async def until_read(self, principal: Principal, files: Sequence[str]) -> AsyncGenerator[FileState, None]:
         """Until all of these are read and, for a while, embedded: how far the one is that is waited for, now and again.
         Raises NotFound, UnreadableFile for one that cannot be read, StoreError where nothing can be for now."""
         until: float | None = None
         while True:
-            states = [await self._storage.files.get_file(owner, id) for id in files]
+            states = [await self._storage.files.get_file(principal, id) for id in files]
             for fault in (each.document.fault for each in states):
                 if fault is not None:
                     raise UnreadableFile(fault.message)
@@ -127,29 +128,29 @@ class Documents:
             yield waiting[0]
             await asyncio.sleep(GLANCE)
 
-    async def libraries(self, owner: str, names: Sequence[str]) -> tuple[LibraryName, ...]:
+    async def libraries(self, principal: Principal, names: Sequence[str]) -> tuple[LibraryName, ...]:
         """Those of these names or ids. Raises NotFound."""
         found: list[LibraryName] = []
         for name in dict.fromkeys(names):
             by_id = name.startswith("lib_")
             library = await (
                 self._storage.libraries.get_library if by_id else self._storage.libraries.get_library_by_name
-            )(owner, name)
+            )(principal, name)
             found.append(LibraryName(library.id, library.name))
         return tuple(found)
 
     def grounds(
-        self, owner: str, history: Sequence[Message], numbering: Numbering | None = None
+        self, principal: Principal, history: Sequence[Message], numbering: Numbering | None = None
     ) -> DocumentGrounds | None:
         """Those of an answer to the last question; None where no file or library goes along with the conversation."""
         files = dict.fromkeys(file.id for message in history for file in message.files)
         libraries = dict.fromkeys(library.id for message in history for library in message.libraries)
         if not files and not libraries:
             return None
-        scope = SearchScope(owner, tuple(files), tuple(libraries))
+        scope = SearchScope(principal, tuple(files), tuple(libraries))
 
         def ask(engine: Engine, model: Model, request: Request) -> AsyncGenerator[Piece, None]:
-            return self._ask(owner, engine, model, request)
+            return self._ask(principal, engine, model, request)
 
         numbering = numbering or Numbering(history)
         return DocumentGrounds(
@@ -255,7 +256,7 @@ class DocumentGrounds:
         files: list[FileState] = []
         for id in self._scope.files:
             try:
-                files.append(await self._storage.files.get_file(self._scope.owner, id))
+                files.append(await self._storage.files.get_file(self._scope.principal, id))
             except NotFound:
                 continue
         return files
@@ -292,7 +293,7 @@ class DocumentGrounds:
         """Whether everything that is searched is found by its meaning too."""
         if any(not _ready(each) or each.document.embedded < each.document.chunks for each in files):
             return False
-        libraries = await self._storage.libraries.list_libraries(self._scope.owner) if self._scope.libraries else []
+        libraries = await self._storage.libraries.list_libraries(self._scope.principal) if self._scope.libraries else []
         chosen = [each for each in libraries if each.library.id in self._scope.libraries]
         return all(each.waiting == 0 and each.embedded == each.chunks for each in chosen)
 
@@ -314,7 +315,7 @@ class DocumentGrounds:
         """All files of the scope; none where libraries are among them and it is too much to be read for one answer."""
         found = list(files)
         for library in self._scope.libraries:
-            listed = await self._storage.files.list_files(self._scope.owner, LIBRARY, library=library)
+            listed = await self._storage.files.list_files(self._scope.principal, LIBRARY, library=library)
             found += sorted(listed.files, key=lambda each: each.file.name)
             if listed.next is not None or sum(each.document.characters for each in found) > most:
                 return []

@@ -25,6 +25,7 @@ from eclair.schema.documents import DESCRIPTION, PLACE, Page, Prepared, Shed
 from eclair.schema.events import Remarked
 from eclair.schema.messages import Message
 from eclair.schema.models import Model
+from eclair.schema.principal import Principal
 from eclair.storage.base import Storage
 from eclair.storage.blobs import Blobs
 from eclair.storage.files import StoredFile
@@ -67,15 +68,15 @@ class Seeing:
         self._blobs = blobs
         self._parser = parser
 
-    def of(self, owner: str) -> Look:
+    def of(self, principal: Principal) -> Look:
         async def look(messages: Sequence[Message], model: Model) -> Seen:
-            return await self._look(owner, messages, model)
+            return await self._look(principal, messages, model)
 
         return look
 
-    async def _look(self, owner: str, messages: Sequence[Message], model: Model) -> Seen:
+    async def _look(self, principal: Principal, messages: Sequence[Message], model: Model) -> Seen:
         """A photo that cannot be shown is left out: why is said where it is read."""
-        photos = await self.photos(owner, messages)
+        photos = await self.photos(principal, messages)
         if not photos:
             return NOTHING
         new = {file.id for file in messages[-1].files}
@@ -93,10 +94,10 @@ class Seeing:
                 remarks.append(Remarked("left_out", _left_out(photo.name, prepared.shed)))
         return Seen(pictures, tuple(remarks))
 
-    async def photos(self, owner: str, messages: Sequence[Message]) -> list[StoredFile]:
+    async def photos(self, principal: Principal, messages: Sequence[Message]) -> list[StoredFile]:
         """Those that go along with the messages, each once."""
         asked = dict.fromkeys(file.id for message in messages for file in message.files)
-        return [file for id in asked if (file := await self._photo(owner, id)) is not None]
+        return [file for id in asked if (file := await self._photo(principal, id)) is not None]
 
     async def prepared(self, sha256: str, name: str, side: int) -> Prepared:
         """The photo, its longer side so many pixels at most. Raises what the parser raises."""
@@ -111,9 +112,9 @@ class Seeing:
         await asyncio.to_thread(self._blobs.put_derived, sha256, what, _encode(prepared))
         return prepared
 
-    async def description(self, owner: str, id: str) -> str | None:
+    async def description(self, principal: Principal, id: str) -> str | None:
         """What can be told of a photo that was read; None for other files. Raises NotFound."""
-        document = (await self._storage.files.get_file(owner, id)).document
+        document = (await self._storage.files.get_file(principal, id)).document
         pages = await self._storage.documents.list_pages(document.sha256, 2, 2)
         return next((stored.page.text for stored in pages if stored.page.label == DESCRIPTION), None)
 
@@ -133,10 +134,10 @@ class Seeing:
                     texts.append(f"{head}:\n{harmless(piece.text)}")
         return "\n\n".join(texts)
 
-    async def _photo(self, owner: str, id: str) -> StoredFile | None:
+    async def _photo(self, principal: Principal, id: str) -> StoredFile | None:
         """The file, if it is there and a picture by its first bytes."""
         try:
-            file = (await self._storage.files.get_file(owner, id)).file
+            file = (await self._storage.files.get_file(principal, id)).file
             media = await asyncio.to_thread(pictured, self._blobs.path(file.sha256))
         except (NotFound, OSError):
             return None

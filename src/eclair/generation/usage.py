@@ -18,6 +18,7 @@ from eclair.generation.meter import Meter
 from eclair.llm.base import Counted, Engine, Piece, Request, Text
 from eclair.schema.messages import Usage
 from eclair.schema.models import Model
+from eclair.schema.principal import Principal
 from eclair.storage.usage import UsageStore
 
 log = logging.getLogger(__name__)
@@ -28,7 +29,7 @@ class Ledger:
         self._usage = usage
 
     async def stream(
-        self, owner: str, engine: Engine, model: Model, request: Request, rates: Rates
+        self, principal: Principal, engine: Engine, model: Model, request: Request, rates: Rates
     ) -> AsyncGenerator[Piece, None]:
         """What the engine says to the request; what that takes is added however it ends. A title is no answer."""
         answer = request.purpose == "answer"
@@ -44,11 +45,11 @@ class Ledger:
         finally:
             usage = meter.usage()
             if usage is not None:
-                await asyncio.shield(self.add(owner, model.id, usage, answers=int(answer)))
+                await asyncio.shield(self.add(principal, model.id, usage, answers=int(answer)))
 
-    async def add(self, owner: str, model: str, usage: Usage, *, answers: int = 1) -> None:
+    async def add(self, principal: Principal, model: str, usage: Usage, *, answers: int = 1) -> None:
         """Nobody waits for a store that cannot serve: it is not added then, and the log says so."""
         try:
-            await self._usage.add_usage(owner, model, usage, answers=answers)
+            await self._usage.add_usage(principal, model, usage, answers=answers)
         except StoreError as error:
             log.error("what %s took cannot be added to the sums: %s", model, error.message)

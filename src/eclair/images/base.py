@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator, Sequence
 from typing import Protocol
 
 from eclair.schema.images import Drawn, Job, PictureModel, Progress
+from eclair.schema.principal import Principal
 
 
 class Generator(Protocol):
@@ -19,11 +20,11 @@ class Generator(Protocol):
         ...
 
     def draw(
-        self, model: PictureModel, job: Job, owner: str, run: str | None
+        self, model: PictureModel, job: Job, principal: Principal, run: str | None
     ) -> AsyncGenerator[Progress | Drawn, None]:
         """Make one picture: progress, and at last what was drawn. Closing what comes back stops the work within a step.
 
-        `owner` and `run` are for whom calls to elsewhere are put down. Raises UserError for what the model does not
+        `principal` and `run` are for whom calls to elsewhere are put down. Raises UserError for what the model does not
         make, SetupError for what is missing here, and UpstreamError for what fails there.
         """
         ...

@@ -13,6 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from eclair.schema.images import Picture
+from eclair.schema.principal import Principal
 from eclair.storage.blobs import Blobs
 from eclair.storage.images import ImagePage, ImageStore
 
@@ -35,7 +36,9 @@ class Gallery:
                     await self._blobs.delete(name)
         await self.sweep()
 
-    async def add(self, picture: Picture, image: bytes, thumbnail: bytes, message: str | None = None) -> Picture:
+    async def add(
+        self, principal: Principal, picture: Picture, image: bytes, thumbnail: bytes, message: str | None = None
+    ) -> Picture:
         """Keep a picture with its bytes, whose names are filled in. Raises NotFound as the store does, and StoreError
         when the disk is full."""
         async with self._alone():
@@ -46,7 +49,7 @@ class Gallery:
                 thumbnail=await self._blobs.put(thumbnail),
             )
             try:
-                await self._store.add_image(kept, message)
+                await self._store.add_image(principal, kept, message)
             except BaseException:
                 held = await self._store.list_blobs()
                 for name in {kept.blob, kept.thumbnail} - held:
@@ -54,13 +57,15 @@ class Gallery:
                 raise
         return kept
 
-    async def picture(self, owner: str, id: str) -> Picture:
+    async def picture(self, principal: Principal, id: str) -> Picture:
         """Raises NotFound."""
-        return await self._store.get_image(owner, id)
+        return await self._store.get_image(principal, id)
 
-    async def pictures(self, owner: str, limit: int, *, words: str = "", before: str | None = None) -> ImagePage:
+    async def pictures(
+        self, principal: Principal, limit: int, *, words: str = "", before: str | None = None
+    ) -> ImagePage:
         """As `PictureStore.pictures` has it."""
-        return await self._store.list_images(owner, limit, words=words, before=before)
+        return await self._store.list_images(principal, limit, words=words, before=before)
 
     async def bytes(self, picture: Picture) -> bytes:
         """Raises NotFound where it was deleted meanwhile, and StoreError where it was changed on the disk."""
@@ -70,9 +75,9 @@ class Gallery:
         """The file that has its bytes, or those of its thumbnail."""
         return self._blobs.path(picture.thumbnail if small else picture.blob)
 
-    async def delete(self, owner: str, id: str) -> None:
+    async def delete(self, principal: Principal, id: str) -> None:
         """Erase one. Raises NotFound."""
-        await self._store.delete_image(owner, id)
+        await self._store.delete_image(principal, id)
         await self.sweep()
 
     async def sweep(self) -> None:

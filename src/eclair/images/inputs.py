@@ -11,6 +11,7 @@ from eclair.images.gallery import Gallery
 from eclair.images.inspect import ImageInspector
 from eclair.schema.images import PictureModel
 from eclair.schema.messages import Wish, is_picture
+from eclair.schema.principal import Principal
 from eclair.storage.blobs import Blobs
 from eclair.storage.files import FileStore
 
@@ -48,29 +49,29 @@ class Sources:
         self._seeing = seeing
         self._inspector = inspector
 
-    async def prepared(self, owner: str, wish: Wish, brought: Brought, model: PictureModel) -> Prepared:
+    async def prepared(self, principal: Principal, wish: Wish, brought: Brought, model: PictureModel) -> Prepared:
         """Raises NotFound for what is not the owner's, UnreadableFile and TooLarge."""
         pictures: list[bytes] = []
         size: tuple[int, int] | None = None
-        given = [*[await self._bytes(owner, id) for id in wish.sources], *brought.pictures]
+        given = [*[await self._bytes(principal, id) for id in wish.sources], *brought.pictures]
         for name, data in given:
             seen = await self._seeing.given(data, name, model.most)
             pictures.append(seen.data)
             size = size or (seen.width, seen.height)
         mask = brought.mask
         if wish.mask is not None:
-            mask = (await self._bytes(owner, wish.mask))[1]
+            mask = (await self._bytes(principal, wish.mask))[1]
         if mask is None or size is None:
             return Prepared(tuple(pictures), size)
         if len(mask) > MOST_MASK:
             raise TooLarge(f"The mask is larger than {MOST_MASK >> 20} MiB; make it smaller.", param="mask")
         return Prepared(tuple(pictures), size, await self._inspector.mask(mask, size, "The mask"))
 
-    async def _bytes(self, owner: str, id: str) -> tuple[str, bytes]:
+    async def _bytes(self, principal: Principal, id: str) -> tuple[str, bytes]:
         """What people call a picture or file, and what is in it. Raises NotFound."""
         if is_picture(id):
-            return "The picture", await self._gallery.bytes(await self._gallery.picture(owner, id))
-        file = (await self._stored_files.get_file(owner, id)).file
+            return "The picture", await self._gallery.bytes(await self._gallery.picture(principal, id))
+        file = (await self._stored_files.get_file(principal, id)).file
         return file.name, await self._files.get(file.sha256)
 
 

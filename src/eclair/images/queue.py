@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from heapq import heapify, heappop, heappush
 
 from eclair.errors import TooBusy
+from eclair.schema.principal import Principal
 
 MOST = 100
 """Pictures that may wait in one queue."""
@@ -19,8 +20,8 @@ MOST = 100
 class Place:
     """A place in a queue, to be left however it ends."""
 
-    def __init__(self, queue: Queue, owner: str) -> None:
-        self.owner = owner
+    def __init__(self, queue: Queue, principal: Principal) -> None:
+        self.principal = principal
         self.before = 0
         """Pictures that are made first; 0 once it is its turn."""
         self._queue = queue
@@ -48,9 +49,9 @@ class Queue:
     def __init__(self, at_once: int) -> None:
         self._at_once = at_once
         self._working: set[Place] = set()
-        self._waiting: dict[str, deque[Place]] = {}
+        self._waiting: dict[Principal, deque[Place]] = {}
         self._turn = 0
-        self._turns: dict[str, int] = {}
+        self._turns: dict[Principal, int] = {}
         """When each owner had a turn last."""
 
     @property
@@ -61,19 +62,19 @@ class Queue:
     def waiting(self) -> int:
         return sum(map(len, self._waiting.values()))
 
-    def enter(self, owner: str) -> Place:
+    def enter(self, principal: Principal) -> Place:
         """Raises TooBusy where too many wait."""
         if self.waiting >= MOST:
             raise TooBusy(f"{MOST} pictures wait to be made already; ask again when some of them are done.")
-        place = Place(self, owner)
-        self._waiting.setdefault(owner, deque()).append(place)
+        place = Place(self, principal)
+        self._waiting.setdefault(principal, deque()).append(place)
         self._advance()
         return place
 
     def leave(self, place: Place) -> None:
         """To leave twice is no error."""
         self._working.discard(place)
-        if place in self._waiting.get(place.owner, ()):
+        if place in self._waiting.get(place.principal, ()):
             self._remove(place)
         self._advance()
 
@@ -82,16 +83,16 @@ class Queue:
             place = next(self._in_order())
             self._remove(place)
             self._working.add(place)
-            self._turns[place.owner] = self._turn = self._turn + 1
+            self._turns[place.principal] = self._turn = self._turn + 1
             place.move(0)
         for number, place in enumerate(self._in_order(), 1):
             place.move(number)
 
     def _remove(self, place: Place) -> None:
-        own = self._waiting[place.owner]
+        own = self._waiting[place.principal]
         own.remove(place)
         if not own:
-            del self._waiting[place.owner]
+            del self._waiting[place.principal]
 
     def _in_order(self) -> Iterator[Place]:
         """Those that wait, in the order in which their turns come."""

@@ -26,6 +26,7 @@ from eclair.provenance.service import Marks
 from eclair.schema.ids import Clock, new_id
 from eclair.schema.images import Drawn, Finished, Job, Picture, PictureModel, Progress, Underway, Waiting
 from eclair.schema.messages import Wish
+from eclair.schema.principal import Principal
 from eclair.util.background import Idle
 
 AT_ONCE_ELSEWHERE = 4
@@ -46,7 +47,7 @@ class Commission:
     `form` is how the pictures are written and in what `quality` from 1 to 100, None as they come.
     """
 
-    owner: str
+    principal: Principal
     generator: Generator
     model: PictureModel
     prompt: str
@@ -67,7 +68,7 @@ class Commission:
 class Look:
     """A picture in the making, with its type (RFC 6838); it is look number `count`, counted from 1."""
 
-    owner: str
+    principal: Principal
     media: str
     image: bytes
     count: int
@@ -145,7 +146,7 @@ class Studio:
 
     async def wish(
         self,
-        owner: str,
+        principal: Principal,
         prompt: str,
         wish: Wish,
         model: str | None = None,
@@ -160,10 +161,10 @@ class Studio:
         generator, who = await self.chosen(model, edits=sources > 0)
         request.check(who, prompt, wish, sources, masked=wish.mask is not None or brought.mask is not None)
         request.size(who, wish, None)
-        prepared = await self._sources.prepared(owner, wish, brought, who)
+        prepared = await self._sources.prepared(principal, wish, brought, who)
         of = request.size(who, wish, prepared.size)
         job = request.job(who, prompt, wish, of, prepared.pictures, prepared.mask)
-        return Commission(owner, generator, who, prompt.strip(), wish, job, form=form, quality=quality)
+        return Commission(principal, generator, who, prompt.strip(), wish, job, form=form, quality=quality)
 
     async def draw(self, commission: Commission) -> AsyncGenerator[Making, None]:
         """Make the pictures. Closing what comes back leaves the queue, or stops the work within a step; pictures that
@@ -191,10 +192,10 @@ class Studio:
         """Pictures that wait for their turn."""
         return sum(queue.waiting for queue in self._queues.values())
 
-    def look(self, owner: str, id: str) -> Look:
+    def look(self, principal: Principal, id: str) -> Look:
         """The latest look at a picture in the making. Raises NotFound where there is none."""
         found = self._looks.get(id)
-        if found is None or found.owner != owner:
+        if found is None or found.principal != principal:
             raise NotFound(f"The picture {id!r} is not being made, or cannot be looked at meanwhile.")
         return found
 
@@ -232,7 +233,7 @@ class Studio:
         """Make, mark and keep picture number `index`."""
         id, drawn, began = self._ids("pic"), None, 0.0
         job = replace(commission.job, seed=(commission.job.seed + index) % request.SEEDS)
-        place = self._queue(commission.model).enter(commission.owner)
+        place = self._queue(commission.model).enter(commission.principal)
         try:
             while before := place.before:
                 yield Waiting(before)
@@ -246,7 +247,7 @@ class Studio:
                         drawn = piece
                     else:
                         of = piece.of
-                        yield Underway(index, id, piece.done, of, self._looked(commission.owner, id, piece.preview))
+                        yield Underway(index, id, piece.done, of, self._looked(commission.principal, id, piece.preview))
             if drawn is None:
                 raise EngineBroken(f"{commission.model.name} ended without a picture; try again.")
             place.leave()
@@ -260,7 +261,7 @@ class Studio:
         """What the generator says, for as long as a picture may take."""
         model = commission.model
         until = time.monotonic() + self.seconds
-        async with aclosing(commission.generator.draw(model, job, commission.owner, commission.run)) as pieces:
+        async with aclosing(commission.generator.draw(model, job, commission.principal, commission.run)) as pieces:
             while True:
                 limit = asyncio.timeout(until - time.monotonic())
                 try:
@@ -277,14 +278,14 @@ class Studio:
                     ) from None
                 yield piece
 
-    def _looked(self, owner: str, id: str, look: bytes | None) -> int | None:
+    def _looked(self, principal: Principal, id: str, look: bytes | None) -> int | None:
         """Take a look in, and say how many there have been."""
         media = next((media for head, media in _LOOKS.items() if look is not None and look.startswith(head)), None)
         before = self._looks.get(id)
         count = before.count if before is not None else 0
         if look is None or media is None or len(look) > LARGEST_LOOK:
             return count or None
-        self._looks[id] = Look(owner, media, look, count + 1)
+        self._looks[id] = Look(principal, media, look, count + 1)
         return count + 1
 
     async def _kept(self, commission: Commission, job: Job, drawn: Drawn, id: str, began: float) -> Picture:
@@ -301,7 +302,7 @@ class Studio:
             raise EngineBroken(f"{model.name} gave what cannot be kept: {error.message}") from error
         picture = Picture(
             id=id,
-            owner=commission.owner,
+            owner=commission.principal.id,
             conversation=commission.conversation,
             created=int(self._clock() * 1000),
             prompt=commission.prompt,
@@ -320,4 +321,4 @@ class Studio:
             source=next(iter(commission.wish.sources), None),
             milliseconds=round((time.perf_counter() - began) * 1000, 1),
         )
-        return await self._gallery.add(picture, image, inspected.made, commission.message)
+        return await self._gallery.add(commission.principal, picture, image, inspected.made, commission.message)

@@ -17,6 +17,7 @@ from eclair.llm.base import JSON, PromptMessage
 from eclair.schema.events import Event
 from eclair.schema.messages import Passage, Wish
 from eclair.schema.models import Model
+from eclair.schema.principal import Principal
 
 NAME = "draw_picture"
 MOST = 4
@@ -63,9 +64,9 @@ class _Call(BaseModel):
 class Artist:
     """Draws what a model calls for in the answer whose parts are `within`."""
 
-    def __init__(self, studio: Studio, owner: str, within: Callable[[Commission], Commission]) -> None:
+    def __init__(self, studio: Studio, principal: Principal, within: Callable[[Commission], Commission]) -> None:
         self._studio = studio
-        self._owner = owner
+        self._principal = principal
         self._within = within
 
     async def draw(self, arguments: str, parts: Parts) -> AsyncGenerator[Event, None]:
@@ -76,7 +77,7 @@ class Artist:
             raise EngineBroken("The model called for a picture without saying which; ask again.") from error
         _, model = await self._studio.chosen(None)
         width, height = shaped(model, SHAPES[call.size])
-        commission = await self._studio.wish(self._owner, call.prompt, Wish(width=width, height=height), model.id)
+        commission = await self._studio.wish(self._principal, call.prompt, Wish(width=width, height=height), model.id)
         drawing = Drawing(self._studio, self._within(commission), parts)
         async with aclosing(drawing.events()) as events:
             async for event in events:

@@ -11,6 +11,7 @@ from typing import Literal
 
 import orjson
 
+from eclair.schema.principal import Principal
 from eclair.storage.audit import AuditStore, CallFilter, CallRecord
 
 AuditFormat = Literal["csv", "json"]
@@ -23,11 +24,13 @@ COLUMNS = ("id", "time", *(field.name for field in fields(CallRecord) if field.n
 """`time` is ISO 8601 in UTC."""
 
 
-async def stream_export(store: AuditStore, owner: str, which: CallFilter, format: AuditFormat) -> AsyncGenerator[bytes]:
+async def stream_export(
+    store: AuditStore, principal: Principal, which: CallFilter, format: AuditFormat
+) -> AsyncGenerator[bytes]:
     """Yield every matching call, newest first: CSV with a header, or a JSON list of objects."""
     yield _csv([COLUMNS]) if format == "csv" else b"["
     before: int | None = None
-    while calls := await store.list_calls(owner, which, BATCH_ROWS, before):
+    while calls := await store.list_calls(principal, which, BATCH_ROWS, before):
         rows = [as_row(call) for call in calls]
         if format == "csv":
             yield _csv([[_cell(value) for value in each.values()] for each in rows])

@@ -17,7 +17,7 @@ import aiohttp
 
 from eclair.errors import Refused
 from eclair.network.dns import Resolver
-from eclair.network.gate import CLOSED_GATE, OWNER, CallContext, OutboundGate
+from eclair.network.gate import CLOSED_GATE, PRINCIPAL, CallContext, OutboundGate
 from eclair.network.policy import is_loopback
 from eclair.network.response import (
     AuditedCall,
@@ -36,7 +36,6 @@ from eclair.network.web_client import WebClient
 __all__ = [
     "CLOSED_GATE",
     "IDLE_TIMEOUT_S",
-    "OWNER",
     "BrokenReply",
     "CallContext",
     "DownloadClient",
@@ -131,7 +130,7 @@ class HttpClient:
             await self._session.close()
 
     def _audited(self, context: CallContext | None) -> AbstractContextManager[AuditedCall]:
-        return audited_call(self._gate, context or CallContext(OWNER, "engine", country=self._country))
+        return audited_call(self._gate, context or CallContext(PRINCIPAL.get(), "engine", country=self._country))
 
     def _options(self, idle: float | None, call: AuditedCall) -> _Options:
         timeout = self._timeout
@@ -184,7 +183,7 @@ class DownloadClient:
         Raises Unreachable, TimedOut, BrokenReply, and Refused by the policy.
         """
         verify = urlsplit(url).hostname not in self._trusted
-        with audited_call(self._gate, CallContext(OWNER, "model")) as call:
+        with audited_call(self._gate, CallContext(PRINCIPAL.get(), "model")) as call:
             request = self._open().get(
                 url,
                 headers=headers,

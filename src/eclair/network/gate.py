@@ -11,13 +11,14 @@ from typing import NoReturn, Protocol
 from eclair.errors import Refused
 from eclair.network.policy import OutboundPolicy, Purpose, country_for, host_and_port, is_loopback, strip_secrets
 from eclair.network.ssrf import MAX_URL_CHARS
+from eclair.schema.principal import LOCAL_PRINCIPAL, Principal
 from eclair.storage.audit import CallRecord, Verdict
 
 CURRENT_RUN: ContextVar[str | None] = ContextVar("run", default=None)
 """The run that outgoing calls belong to. The audit log keeps no URLs for a run that isn't stored."""
 
-OWNER = "local"
-"""Owner of all stored data, until there are accounts."""
+PRINCIPAL: ContextVar[Principal] = ContextVar("principal", default=LOCAL_PRINCIPAL)
+"""On whose behalf engines are called now; the server sets it for each request."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +28,7 @@ class CallContext:
     `country` is the server's ISO code where the owner has stated it.
     """
 
-    owner: str
+    principal: Principal
     purpose: Purpose
     run: str | None = None
     country: str | None = None
@@ -112,7 +113,7 @@ class OutboundGate:
         context = call.context
         self.recorder.record(
             CallRecord(
-                owner=context.owner,
+                owner=context.principal.id,
                 moment=call.started_ms,
                 purpose=context.purpose,
                 run=call.run,

@@ -15,6 +15,8 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from eclair.errors import EclairError, Forbidden, TooLarge, Unauthorized
+from eclair.network.gate import PRINCIPAL
+from eclair.schema.principal import LOCAL_PRINCIPAL, Principal
 from eclair.settings import Settings
 from eclair.util.loopback import is_loopback
 
@@ -35,6 +37,15 @@ KEYLESS = re.compile(r"/api/health$|/api/shared/|/api/marks/check$")
 model made a file."""
 
 Respond = Callable[[Scope, EclairError], ASGIApp]
+
+
+_PRINCIPAL = "principal"
+
+
+def principal_of(scope: Scope) -> Principal:
+    """The caller of a request that passed the Guard."""
+    principal: Principal = scope["state"][_PRINCIPAL]
+    return principal
 
 
 class Guard:
@@ -64,9 +75,16 @@ class Guard:
             largest, too_large = self._largest(scope)
             if int(headers.get("content-length") or 0) > largest:
                 raise too_large
+            principal = self._authenticate()
+            scope.setdefault("state", {})[_PRINCIPAL] = principal
+            PRINCIPAL.set(principal)
             await self._app(scope, _limited(receive, largest, too_large), send)
         except EclairError as error:
             await self._respond(scope, error)(scope, receive, send)
+
+    def _authenticate(self) -> Principal:
+        """The one person of this installation; whoever reaches this line has its key, or sits at this machine."""
+        return LOCAL_PRINCIPAL
 
     def _largest(self, scope: Scope) -> tuple[int, TooLarge]:
         """Bytes that a request may have, and what is said of a larger one."""

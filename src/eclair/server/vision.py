@@ -13,13 +13,14 @@ from dataclasses import dataclass, field, replace
 from typing import cast
 from urllib.parse import urlsplit
 
-from eclair.app import OWNER, App
+from eclair.app import App
 from eclair.errors import InvalidInput, TooLarge
 from eclair.llm.base import JSON, PromptImage, PromptMessage, Request
 from eclair.models.catalog import SIDE
 from eclair.network.gate import CallContext
 from eclair.network.response import BrokenReply, ReplyTooLarge, TimedOut, Unreachable
 from eclair.schema.models import Model
+from eclair.schema.principal import Principal
 
 MOST = 50
 """Pictures of one request."""
@@ -57,7 +58,7 @@ def image(address: str) -> JSON:
     return {"type": "image_url", "image_url": {"url": address}}
 
 
-async def pictured(app: App, said: Sequence[PromptMessage], model: Model) -> Pictured:
+async def pictured(app: App, principal: Principal, said: Sequence[PromptMessage], model: Model) -> Pictured:
     """Open the pictures of a request that `model` is asked first. Raises InvalidInput, TooLarge, UnreadableFile and,
     where the policy does not let one be fetched, Refused."""
     addresses = list(dict.fromkeys(address for each in said for address in _addresses(each)))
@@ -65,7 +66,7 @@ async def pictured(app: App, said: Sequence[PromptMessage], model: Model) -> Pic
         raise InvalidInput(f"There are {len(addresses)} pictures; send {MOST} at most.", param="messages")
     found = Pictured()
     for number, address in enumerate(addresses, 1):
-        data, name = await _data(app, address), f"Picture {number}"
+        data, name = await _data(app, principal, address), f"Picture {number}"
         prepared = await app.seeing.given(data, name, model.vision_pixels or SIDE)
         found.pictures[address] = PromptImage(prepared.media, prepared.data, prepared.width, prepared.height)
         if model.vision_pixels is None:
@@ -73,12 +74,12 @@ async def pictured(app: App, said: Sequence[PromptMessage], model: Model) -> Pic
     return found
 
 
-async def _data(app: App, address: str) -> bytes:
+async def _data(app: App, principal: Principal, address: str) -> bytes:
     most = app.settings.max_file_mb << 20
     if address.startswith("data:"):
         data = await asyncio.to_thread(_decoded, address)
     elif address.startswith(("http://", "https://")):
-        data = await _fetched(app, address, most)
+        data = await _fetched(app, principal, address, most)
     else:
         raise InvalidInput(
             "A picture is neither a data: URL in base64 nor at an address of http or https.", param="image_url"
@@ -101,11 +102,11 @@ def _decoded(address: str) -> bytes:
     return data
 
 
-async def _fetched(app: App, address: str, most: int) -> bytes:
+async def _fetched(app: App, principal: Principal, address: str, most: int) -> bytes:
     """Raises InvalidInput where it cannot be fetched, and Refused where it may not."""
     host = urlsplit(address).hostname or address[:80]
     try:
-        context = CallContext(OWNER, "page")
+        context = CallContext(principal, "page")
         headers = {"Accept": "image/*"}
         async with app.browser.get(address, context, headers=headers, timeout_s=WITHIN, max_bytes=most) as reply:
             if reply.status != 200:

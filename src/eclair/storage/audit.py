@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
+from eclair.schema.principal import Principal
+
 Verdict = Literal["passed", "failed", "refused"]
 """Passed: answered. Failed: made, but not answered whole. Refused: not made."""
 
@@ -55,12 +57,12 @@ class AuditStore(Protocol):
         ...
 
     async def list_calls(
-        self, owner: str, matching: CallFilter, limit: int, before: int | None = None
+        self, principal: Principal, matching: CallFilter, limit: int, before: int | None = None
     ) -> list[CallRecord]:
         """Newest first, those with an id below `before`."""
         ...
 
-    async def count_calls(self, owner: str, matching: CallFilter) -> dict[Verdict, int]:
+    async def count_calls(self, principal: Principal, matching: CallFilter) -> dict[Verdict, int]:
         """The number of calls of each verdict."""
         ...
 
@@ -68,6 +70,6 @@ class AuditStore(Protocol):
         """Erase calls older than that millisecond."""
         ...
 
-    async def erase_urls(self, owner: str) -> None:
-        """Erase the URL of every call of the owner; the calls stay."""
+    async def erase_urls(self, principal: Principal) -> None:
+        """Erase the URL of every call for the principal; the calls stay."""
         ...

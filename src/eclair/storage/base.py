@@ -1,8 +1,9 @@
 """The storage as a whole: one port for each matter, opened and closed together.
 
 Ports are Protocols that exchange plain values; `storage/sqlite/` implements them. Every write is one transaction and
-touches only the rows it names, so two clients that write to one conversation lose nothing. All methods raise
-StoreError when the database cannot serve.
+touches only the rows it names, so two clients that write to one conversation lose nothing. A method that touches a
+person's data takes the Principal first and sees only what is theirs; one without serves background work on
+everyone's data. All methods raise StoreError when the database cannot serve.
 """
 
 from __future__ import annotations

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from eclair.schema.documents import Chunk
 from eclair.schema.messages import PageBreak
+from eclair.schema.principal import Principal
 
 if TYPE_CHECKING:
     from numpy import float32
@@ -16,9 +17,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class SearchScope:
-    """The files, and the files of libraries, to search; only those of the owner count."""
+    """The files, and the files of libraries, to search; only those of the principal count."""
 
-    owner: str
+    principal: Principal
     files: tuple[str, ...] = ()
     libraries: tuple[str, ...] = ()
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from eclair.schema.messages import Conversation, Hit, Message, Mode, Web
+from eclair.schema.principal import Principal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,28 +53,28 @@ class Deletion:
 
 
 class ConversationStore(Protocol):
-    async def add_conversation(self, conversation: Conversation) -> Conversation:
-        """Add it, or return the owner's existing one of that id. Raises Conflict where the id is another's."""
+    async def add_conversation(self, principal: Principal, conversation: Conversation) -> Conversation:
+        """Add it, or return the principal's existing one of that id. Raises Conflict where the id is another's."""
         ...
 
-    async def add_tree(self, conversation: Conversation, messages: Sequence[Message]) -> bool:
+    async def add_tree(self, principal: Principal, conversation: Conversation, messages: Sequence[Message]) -> bool:
         """Add a conversation with its messages, each after its parent; False where it exists already.
 
         A deleted one is replaced. Raises Conflict where an id is another's, NotFound for a missing parent.
         """
         ...
 
-    async def get_conversation(self, owner: str, id: str) -> Conversation:
+    async def get_conversation(self, principal: Principal, id: str) -> Conversation:
         """Raises NotFound."""
         ...
 
-    async def get_tree(self, owner: str, id: str) -> tuple[Conversation, list[Message]]:
+    async def get_tree(self, principal: Principal, id: str) -> tuple[Conversation, list[Message]]:
         """A conversation and all its messages, oldest first. Raises NotFound."""
         ...
 
     async def list_conversations(
         self,
-        owner: str,
+        principal: Principal,
         limit: int,
         *,
         archived: bool = False,
@@ -86,35 +87,35 @@ class ConversationStore(Protocol):
         """
         ...
 
-    async def list_conversation_ids(self, owner: str) -> list[str]:
+    async def list_conversation_ids(self, principal: Principal) -> list[str]:
         """The ids of all conversations, oldest first."""
         ...
 
-    async def count_conversations(self, owner: str) -> int:
+    async def count_conversations(self, principal: Principal) -> int:
         """The number of conversations, archived ones included."""
         ...
 
-    async def count_tags(self, owner: str, *, archived: bool = False) -> dict[str, int]:
+    async def count_tags(self, principal: Principal, *, archived: bool = False) -> dict[str, int]:
         """Each tag with the number of conversations that have it."""
         ...
 
-    async def search_messages(self, owner: str, words: str, limit: int) -> list[Hit]:
+    async def search_messages(self, principal: Principal, words: str, limit: int) -> list[Hit]:
         """Messages that contain every word, or a word beginning with it, best first."""
         ...
 
-    async def edit_conversation(self, owner: str, id: str, edit: ConversationEdit) -> Conversation:
+    async def edit_conversation(self, principal: Principal, id: str, edit: ConversationEdit) -> Conversation:
         """Raises NotFound for the conversation, or for a leaf that is not in it."""
         ...
 
-    async def is_untitled(self, owner: str, id: str) -> bool:
+    async def is_untitled(self, principal: Principal, id: str) -> bool:
         """Whether the conversation exists and the person has given it no title."""
         ...
 
-    async def set_generated_title(self, owner: str, id: str, title: str) -> bool:
+    async def set_generated_title(self, principal: Principal, id: str, title: str) -> bool:
         """Set the title unless the person gave one or the conversation is gone; whether it was set."""
         ...
 
-    async def delete_message(self, owner: str, id: str, message: str) -> Conversation:
+    async def delete_message(self, principal: Principal, id: str, message: str) -> Conversation:
         """Erase a message with everything below it.
 
         Where the shown branch goes with it, the newest one beside it is shown, or else its parent. Raises NotFound,
@@ -122,28 +123,28 @@ class ConversationStore(Protocol):
         """
         ...
 
-    async def delete_conversation(self, owner: str, id: str, *, forever: bool = False) -> None:
+    async def delete_conversation(self, principal: Principal, id: str, *, forever: bool = False) -> None:
         """Hide it until it is restored or erased; `forever` rules out restoring, also for one deleted before.
 
         Raises NotFound, and Conflict while a run is at work in it.
         """
         ...
 
-    async def delete_all_conversations(self, owner: str, *, forever: bool = False) -> Deletion:
+    async def delete_all_conversations(self, principal: Principal, *, forever: bool = False) -> Deletion:
         """Delete every conversation, as `delete_conversation` does; `forever` includes those deleted before.
 
         Raises Conflict while a run is at work in one of them.
         """
         ...
 
-    async def restore_conversation(self, owner: str, id: str, since: int) -> Conversation:
+    async def restore_conversation(self, principal: Principal, id: str, since: int) -> Conversation:
         """Restore what was deleted in millisecond `since` or later; no change to one that is not deleted.
 
         Raises NotFound.
         """
         ...
 
-    async def restore_deletion(self, owner: str, moment: int, since: int) -> int:
+    async def restore_deletion(self, principal: Principal, moment: int, since: int) -> int:
         """Restore what `delete_all_conversations` deleted at `moment`, if that is `since` or later; how many.
 
         Raises NotFound where there were none.

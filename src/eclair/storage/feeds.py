@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from eclair.schema.feeds import Entry
+from eclair.schema.principal import Principal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,27 +67,27 @@ class EntryHit:
 
 
 class FeedStore(Protocol):
-    async def add_feeds(self, feeds: Sequence[StoredFeed]) -> list[StoredFeed]:
-        """Add feeds whose address the owner does not have yet; the added ones."""
+    async def add_feeds(self, principal: Principal, feeds: Sequence[StoredFeed]) -> list[StoredFeed]:
+        """Add feeds whose address the principal does not have yet; the added ones."""
         ...
 
-    async def get_feed(self, owner: str, id: str) -> StoredFeed:
+    async def get_feed(self, principal: Principal, id: str) -> StoredFeed:
         """Raises NotFound."""
         ...
 
-    async def list_feeds(self, owner: str) -> list[FeedSummary]:
+    async def list_feeds(self, principal: Principal) -> list[FeedSummary]:
         """By title."""
         ...
 
-    async def set_active(self, owner: str, id: str, now: int, *, active: bool) -> StoredFeed:
+    async def set_active(self, principal: Principal, id: str, now: int, *, active: bool) -> StoredFeed:
         """Start or stop fetching it. Raises NotFound."""
         ...
 
-    async def delete_feed(self, owner: str, id: str) -> None:
+    async def delete_feed(self, principal: Principal, id: str) -> None:
         """Erase it with its entries. Raises NotFound."""
         ...
 
-    async def mark_due(self, owner: str, now: int, id: str | None = None) -> list[str]:
+    async def mark_due(self, principal: Principal, now: int, id: str | None = None) -> list[str]:
         """Make all active feeds due now, or only that one, even if it was gone; their ids. Raises NotFound."""
         ...
 
@@ -111,7 +112,7 @@ class FeedStore(Protocol):
         ...
 
     async def search_entries(
-        self, owner: str, query: str, limit: int, *, least: float = 0.0, since: int | None = None
+        self, principal: Principal, query: str, limit: int, *, least: float = 0.0, since: int | None = None
     ) -> list[EntryHit]:
         """Entries of active feeds from `since` on with at least the share `least` of the query.
 
@@ -119,10 +120,12 @@ class FeedStore(Protocol):
         """
         ...
 
-    async def list_newest_entries(self, owner: str, limit: int, language: str | None, since: int) -> list[EntryHit]:
+    async def list_newest_entries(
+        self, principal: Principal, limit: int, language: str | None, since: int
+    ) -> list[EntryHit]:
         """The newest entries from `since` on, in one language if given; their share is 1."""
         ...
 
-    async def find_entry(self, owner: str, url: str) -> EntryHit | None:
+    async def find_entry(self, principal: Principal, url: str) -> EntryHit | None:
         """The latest entry with that page address."""
         ...

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from eclair.schema.principal import Principal
 from eclair.storage.documents import DocumentState
 
 
@@ -45,19 +46,21 @@ class FilePage:
 
 
 class FileStore(Protocol):
-    async def add_file(self, file: StoredFile, reader: int) -> DocumentState:
+    async def add_file(self, principal: Principal, file: StoredFile, reader: int) -> DocumentState:
         """Add a file. Its document is queued for that version of the reader unless it is known already.
 
-        Raises NotFound for a library that is not the owner's, Conflict where the id, or the path in the library, is
+        Raises NotFound for a library that is not the principal's, Conflict where the id, or the path in the library, is
         taken.
         """
         ...
 
-    async def replace_file(self, id: str, file: StoredFile, reader: int) -> tuple[DocumentState, str | None]:
+    async def replace_file(
+        self, principal: Principal, id: str, file: StoredFile, reader: int
+    ) -> tuple[DocumentState, str | None]:
         """Add a file and delete the one of that id, as `add_file` and `delete_file` do, in one transaction."""
         ...
 
-    async def get_file(self, owner: str, id: str) -> FileState:
+    async def get_file(self, principal: Principal, id: str) -> FileState:
         """Raises NotFound."""
         ...
 
@@ -66,36 +69,42 @@ class FileStore(Protocol):
         ...
 
     async def list_files(
-        self, owner: str, limit: int, *, library: str | None = None, before: str | None = None
+        self, principal: Principal, limit: int, *, library: str | None = None, before: str | None = None
     ) -> FilePage:
         """Files of a library, or all, newest first. `before` is the `next` of the previous page."""
         ...
 
-    async def list_watched_files(self, owner: str, library: str) -> list[StoredFile]:
+    async def list_watched_files(self, principal: Principal, library: str) -> list[StoredFile]:
         """The files of a library that have a path."""
         ...
 
     async def edit_file(
-        self, owner: str, id: str, *, name: str | None = None, library: str | None = None, mtime_ns: int | None = None
+        self,
+        principal: Principal,
+        id: str,
+        *,
+        name: str | None = None,
+        library: str | None = None,
+        mtime_ns: int | None = None,
     ) -> FileState:
         """Change what is not None. Raises NotFound for file or library, Conflict where the path is taken there."""
         ...
 
-    async def delete_file(self, owner: str, id: str) -> str | None:
+    async def delete_file(self, principal: Principal, id: str) -> str | None:
         """Erase it; with the last file of a document go its text, index and vectors.
 
         Returns the name of the blob to delete where no file has it any more. Raises NotFound.
         """
         ...
 
-    async def attach_files(self, owner: str, message: str, ids: Sequence[str]) -> None:
+    async def attach_files(self, principal: Principal, message: str, ids: Sequence[str]) -> None:
         """Attach files to a message, once each; they are unattached again once the message is erased.
 
-        Raises NotFound for a file or message that is not the owner's.
+        Raises NotFound for a file or message that is not the principal's.
         """
         ...
 
-    async def list_attached_files(self, owner: str, conversation: str) -> dict[str, list[StoredFile]]:
+    async def list_attached_files(self, principal: Principal, conversation: str) -> dict[str, list[StoredFile]]:
         """The files of each message of a conversation that has some, in the order they were attached."""
         ...
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from eclair.schema.images import Picture
+from eclair.schema.principal import Principal
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,25 +19,27 @@ class ImagePage:
 
 
 class ImageStore(Protocol):
-    async def add_image(self, picture: Picture, message: str | None = None) -> None:
+    async def add_image(self, principal: Principal, picture: Picture, message: str | None = None) -> None:
         """Add one, with the message that it is part of and goes with.
 
-        Raises NotFound where the owner has no such conversation, or that has no such message.
+        Raises NotFound where the principal has no such conversation, or that has no such message.
         """
         ...
 
-    async def get_image(self, owner: str, id: str) -> Picture:
+    async def get_image(self, principal: Principal, id: str) -> Picture:
         """Raises NotFound where there is none, or its conversation is deleted."""
         ...
 
-    async def list_images(self, owner: str, limit: int, *, words: str = "", before: str | None = None) -> ImagePage:
+    async def list_images(
+        self, principal: Principal, limit: int, *, words: str = "", before: str | None = None
+    ) -> ImagePage:
         """Newest first; only those whose prompt has each of `words`, or a word beginning with it.
 
         `before` is the `next` of the previous page.
         """
         ...
 
-    async def delete_image(self, owner: str, id: str) -> None:
+    async def delete_image(self, principal: Principal, id: str) -> None:
         """Raises NotFound."""
         ...
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
+from eclair.schema.principal import Principal
 from eclair.storage.documents import DocumentStage
 
 
@@ -36,26 +37,26 @@ class LibrarySummary:
 
 
 class LibraryStore(Protocol):
-    async def add_library(self, library: Library) -> None:
-        """Raises Conflict where the owner has one of that name, or the id is taken."""
+    async def add_library(self, principal: Principal, library: Library) -> None:
+        """Raises Conflict where the principal has one of that name, or the id is taken."""
         ...
 
-    async def get_library(self, owner: str, id: str) -> Library:
+    async def get_library(self, principal: Principal, id: str) -> Library:
         """Raises NotFound."""
         ...
 
-    async def get_library_by_name(self, owner: str, name: str) -> Library:
+    async def get_library_by_name(self, principal: Principal, name: str) -> Library:
         """Raises NotFound."""
         ...
 
-    async def list_libraries(self, owner: str) -> list[LibrarySummary]:
+    async def list_libraries(self, principal: Principal) -> list[LibrarySummary]:
         """By name."""
         ...
 
-    async def rename_library(self, owner: str, id: str, name: str) -> Library:
+    async def rename_library(self, principal: Principal, id: str, name: str) -> Library:
         """Raises NotFound, and Conflict where the name is taken."""
         ...
 
-    async def delete_library(self, owner: str, id: str) -> list[str]:
+    async def delete_library(self, principal: Principal, id: str) -> list[str]:
         """Delete it with its files, as `FileStore.delete_file` does; the blobs to delete. Raises NotFound."""
         ...

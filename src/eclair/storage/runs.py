@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from eclair.schema.messages import Conversation, Message, Status
+from eclair.schema.principal import Principal
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +38,7 @@ class NewTurn:
     `begins` is a conversation to create with the turn unless it exists.
     """
 
-    owner: str
+    principal: Principal
     question: Message | None
     answer: Message
     run: RunRecord
@@ -63,7 +64,7 @@ class RunStore(Protocol):
         """Store the rest of the log, the status, the folded message, and its usage. No-op on a finished run."""
         ...
 
-    async def get_run(self, owner: str, id: str) -> RunRecord:
+    async def get_run(self, principal: Principal, id: str) -> RunRecord:
         """Raises NotFound."""
         ...
 

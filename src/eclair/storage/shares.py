@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
+from eclair.schema.principal import Principal
+
 
 @dataclass(frozen=True, slots=True)
 class Share:
@@ -19,18 +21,18 @@ class Share:
 
 
 class ShareStore(Protocol):
-    async def add_share(self, share: Share, body: str) -> None:
-        """Add a snapshot; `body` is JSON. Raises NotFound for a conversation that is not the owner's."""
+    async def add_share(self, principal: Principal, share: Share, body: str) -> None:
+        """Add a snapshot; `body` is JSON. Raises NotFound for a conversation that is not the principal's."""
         ...
 
     async def get_share(self, id: str) -> tuple[Share, str]:
         """A snapshot and its body. Raises NotFound, also once its conversation was deleted."""
         ...
 
-    async def list_shares(self, owner: str) -> list[Share]:
+    async def list_shares(self, principal: Principal) -> list[Share]:
         """Newest first, expired ones included, but none of a deleted conversation."""
         ...
 
-    async def delete_share(self, owner: str, id: str) -> None:
+    async def delete_share(self, principal: Principal, id: str) -> None:
         """Raises NotFound."""
         ...

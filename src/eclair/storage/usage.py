@@ -7,6 +7,7 @@ from datetime import date
 from typing import Literal, Protocol
 
 from eclair.schema.messages import Cost, Usage
+from eclair.schema.principal import Principal
 
 UsageGrouping = Literal["day", "model"]
 
@@ -32,12 +33,12 @@ class UsageTotal:
 
 
 class UsageStore(Protocol):
-    async def add_usage(self, owner: str, model: str, usage: Usage, *, answers: int = 1) -> None:
+    async def add_usage(self, principal: Principal, model: str, usage: Usage, *, answers: int = 1) -> None:
         """Count what is recorded nowhere else; `RunStore.finish_run` counts its answer itself."""
         ...
 
     async def sum_usage(
-        self, owner: str, first: date | None = None, last: date | None = None, by: UsageGrouping | None = None
+        self, principal: Principal, first: date | None = None, last: date | None = None, by: UsageGrouping | None = None
     ) -> list[UsageTotal]:
         """Totals from day `first` to day `last`, in groups ordered by name; empty where nothing was used."""
         ...

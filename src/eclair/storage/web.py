@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from eclair.schema.principal import Principal
 from eclair.schema.web import WebPage
 
 
 class WebStore(Protocol):
-    async def add_page(self, owner: str, id: str, conversation: str, page: WebPage) -> None:
+    async def add_page(self, principal: Principal, id: str, conversation: str, page: WebPage) -> None:
         """Keep a page for a conversation; an `id` stands for one content and is kept once.
 
-        Raises NotFound where the owner has no such conversation.
+        Raises NotFound where the principal has no such conversation.
         """
         ...
 
-    async def get_page(self, owner: str, id: str) -> WebPage:
+    async def get_page(self, principal: Principal, id: str) -> WebPage:
         """Raises NotFound where there is none, or its conversation is deleted."""
         ...

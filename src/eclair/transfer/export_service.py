@@ -16,6 +16,7 @@ from eclair.chat.runs import Runs
 from eclair.errors import NotFound
 from eclair.images.gallery import Gallery
 from eclair.schema.images import Picture
+from eclair.schema.principal import Principal
 from eclair.storage.base import Storage
 from eclair.transfer.export_view import ExportedConversation
 from eclair.transfer.exporters import RENDERERS, Format
@@ -26,15 +27,15 @@ IN_ZIP: tuple[Format, ...] = ("json", "markdown")
 
 
 async def load_conversation(
-    storage: Storage, runs: Runs, owner: str, id: str, gallery: Gallery | None = None
+    storage: Storage, runs: Runs, principal: Principal, id: str, gallery: Gallery | None = None
 ) -> ExportedConversation:
     """Load a conversation with all its messages, including an answer still in progress.
 
     With a `gallery`, images of the displayed branch are included. Raises NotFound.
     """
-    conversation, messages = await storage.conversations.get_tree(owner, id)
+    conversation, messages = await storage.conversations.get_tree(principal, id)
     whole = [
-        (await runs.fold(await storage.runs.get_run(owner, message.run)))[0]
+        (await runs.fold(await storage.runs.get_run(principal, message.run)))[0]
         if message.status == "running" and message.run is not None
         else message
         for message in messages
@@ -43,14 +44,14 @@ async def load_conversation(
     if gallery is None:
         return exported
     ids = [part.id for message in exported.branch for part in message.parts if part.kind == "picture" and part.id]
-    found = [picture for each in ids if (picture := await _embedded(gallery, owner, each)) is not None]
+    found = [picture for each in ids if (picture := await _embedded(gallery, principal, each)) is not None]
     return replace(exported, pictures=dict(found))
 
 
-async def _embedded(gallery: Gallery, owner: str, id: str) -> tuple[str, str] | None:
+async def _embedded(gallery: Gallery, principal: Principal, id: str) -> tuple[str, str] | None:
     """Return an image as a `data:` URL by its id; None if it was deleted."""
     try:
-        picture = await gallery.picture(owner, id)
+        picture = await gallery.picture(principal, id)
         data = await gallery.bytes(picture)
     except NotFound:
         return None
@@ -71,16 +72,16 @@ async def export_all(
     storage: Storage,
     runs: Runs,
     gallery: Gallery,
-    owner: str,
+    principal: Principal,
     progress: Callable[[int, int], None] = lambda done, of: None,
 ) -> AsyncGenerator[bytes, None]:
     """Stream a zip of all conversations and images. Those deleted meanwhile are left out."""
-    ids = await storage.conversations.list_conversation_ids(owner)
+    ids = await storage.conversations.list_conversation_ids(principal)
     out = _Pipe()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
         for done, id in enumerate(ids, 1):
             try:
-                exported = await load_conversation(storage, runs, owner, id)
+                exported = await load_conversation(storage, runs, principal, id)
             except NotFound:
                 continue
             await asyncio.to_thread(_add, archive, exported)
@@ -89,7 +90,7 @@ async def export_all(
             progress(done, len(ids))
         before: str | None = None
         while True:
-            listed = await gallery.pictures(owner, IMAGES_PER_PAGE, before=before)
+            listed = await gallery.pictures(principal, IMAGES_PER_PAGE, before=before)
             for picture in listed.pictures:
                 with contextlib.suppress(NotFound):
                     _add_picture(archive, picture, await gallery.bytes(picture))

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from eclair.errors import Conflict, NotFound, StoreError
 from eclair.schema.ids import Clock, new_id
+from eclair.schema.principal import Principal
 from eclair.storage.base import Storage
 from eclair.storage.change_feed import ChangeFeed
 from eclair.transfer.normalize import ImportedConversation
@@ -83,13 +84,13 @@ class ImportService:
         if self._waiting[id].busy:
             raise Conflict("This import is under way already; wait for its end.")
 
-    async def run(self, id: str, owner: str) -> AsyncGenerator[ImportProgress, None]:
+    async def run(self, id: str, principal: Principal) -> AsyncGenerator[ImportProgress, None]:
         """Import a staged export. If closed early it stops between conversations and can be resumed."""
         self.check(id)
         waiting = self._waiting[id]
         waiting.busy = True
         try:
-            async for progress in store_conversations(self._storage, owner, waiting.staged):
+            async for progress in store_conversations(self._storage, principal, waiting.staged):
                 yield progress
         except BaseException:
             waiting.busy = False
@@ -164,14 +165,14 @@ class _Stopped(Exception):
 
 
 async def store_conversations(
-    storage: Storage, owner: str, staged: StagedImport
+    storage: Storage, principal: Principal, staged: StagedImport
 ) -> AsyncGenerator[ImportProgress, None]:
     """Store each conversation that is not here yet, one transaction each. Raises StoreError."""
     of = staged.preview.conversations
     progress = ImportProgress(0, of, 0, 0, 0, staged.preview.problems)
     conversations = staged.conversations()
     while (imported := await _next(conversations)) is not None:
-        added, problem = await _add(storage, owner, imported)
+        added, problem = await _add(storage, principal, imported)
         progress = replace(
             progress,
             done=progress.done + 1,
@@ -183,9 +184,10 @@ async def store_conversations(
         yield progress
 
 
-async def _add(storage: Storage, owner: str, imported: ImportedConversation) -> tuple[bool, tuple[str, ...]]:
+async def _add(storage: Storage, principal: Principal, imported: ImportedConversation) -> tuple[bool, tuple[str, ...]]:
     try:
-        return await storage.conversations.add_tree(replace(imported.conversation, owner=owner), imported.messages), ()
+        conversation = replace(imported.conversation, owner=principal.id)
+        return await storage.conversations.add_tree(principal, conversation, imported.messages), ()
     except Conflict as error:
         return False, (f"{imported.conversation.title!r} was left out: {error.message}",)
 

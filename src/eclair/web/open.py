@@ -15,6 +15,7 @@ from eclair.llm.base import Engine, Piece, Request
 from eclair.network.client import Resolver, WebClient
 from eclair.network.gate import OutboundGate
 from eclair.schema.models import Model
+from eclair.schema.principal import Principal
 from eclair.schema.web import Query
 from eclair.settings import Settings
 from eclair.storage.web import WebStore
@@ -68,14 +69,20 @@ async def open_world(
     a setting that names no service."""
 
     async def queries(
-        owner: str, question: str, before: Sequence[str], engine: Engine, model: Model, today: date, within: float
+        principal: Principal,
+        question: str,
+        before: Sequence[str],
+        engine: Engine,
+        model: Model,
+        today: date,
+        within: float,
     ) -> tuple[Query, ...]:
         language = language_of(question)
         if model.tier != "capable":
             return by_rule(question, before, language, today)
 
         def of_owner(engine: Engine, model: Model, request: Request) -> AsyncGenerator[Piece, None]:
-            return ask(owner, engine, model, request)
+            return ask(principal, engine, model, request)
 
         return await by_engine(of_owner, engine, model, question, before, language, today, within=within)
 

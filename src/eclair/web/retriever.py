@@ -25,6 +25,7 @@ from eclair.schema.events import Remarked, SourceFound
 from eclair.schema.ids import derived_id
 from eclair.schema.messages import Message, Passage, Web
 from eclair.schema.models import Model
+from eclair.schema.principal import Principal
 from eclair.schema.web import WebPage
 from eclair.storage.web import WebStore
 from eclair.text.intent.web import Wish, chats, timely, wish, without_addresses
@@ -55,7 +56,7 @@ class Turning:
     """Of which answer these are the grounds. Without a conversation nothing is kept. `setting` is the person's;
     `beside` says that documents go along, which answer what nobody wants looked up elsewhere."""
 
-    owner: str
+    principal: Principal
     run: str
     conversation: str | None
     history: Sequence[Message]
@@ -135,7 +136,7 @@ class Searching:
             return []
         if turning.conversation is not None and self._kept is not None:
             for number, page in pages.items():
-                await self._kept.add_page(turning.owner, files[number], turning.conversation, page)
+                await self._kept.add_page(turning.principal, files[number], turning.conversation, page)
         return passages
 
 
@@ -159,7 +160,7 @@ class WebGrounds:
         if turning.setting == "auto" and wanted is not None:
             yield Remarked("web_auto", f"Looked at the web, because {WHY[wanted.why]}.")
         sought = Sought(
-            turning.owner, turning.run, turning.question, engine, model, self._searching.seconds, turning.before
+            turning.principal, turning.run, turning.question, engine, model, self._searching.seconds, turning.before
         )
         look = Look(self._searching.outside, sought)
         fitting = Fitting(turning.question, self._searching.embedder)

@@ -19,6 +19,7 @@ from eclair.network.gate import CallContext
 from eclair.schema.events import StepFinished, StepStarted
 from eclair.schema.messages import Outcome
 from eclair.schema.models import Model
+from eclair.schema.principal import Principal
 from eclair.schema.web import Hit, Query, WebPage
 from eclair.text.intent.web import addresses, without_addresses
 from eclair.web.bm25 import Piece, pieces
@@ -55,7 +56,14 @@ class Asking(Protocol):
     """Makes queries of a question, which may go on from those `before`."""
 
     async def __call__(
-        self, owner: str, question: str, before: Sequence[str], engine: Engine, model: Model, today: date, within: float
+        self,
+        principal: Principal,
+        question: str,
+        before: Sequence[str],
+        engine: Engine,
+        model: Model,
+        today: date,
+        within: float,
     ) -> tuple[Query, ...]: ...
 
 
@@ -74,7 +82,7 @@ class Sought:
     """What is looked for, for which owner and run, and by which model queries are made. `seconds` is the budget;
     `name` goes before the names of steps where several looks are taken for one run."""
 
-    owner: str
+    principal: Principal
     run: str
     question: str
     engine: Engine
@@ -189,7 +197,7 @@ class Look:
         """Search, and read what is found: the first ones at once, others when no better ones can come."""
         sought, question = self._sought, without_addresses(self._sought.question)
         queries = await self._outside.queries(
-            sought.owner,
+            sought.principal,
             question,
             sought.before,
             sought.engine,
@@ -197,7 +205,7 @@ class Look:
             self._outside.today(),
             self._left() * THINKING,
         )
-        context = CallContext(sought.owner, "search", sought.run)
+        context = CallContext(sought.principal, "search", sought.run)
         answered = 0
         async with aclosing(self._outside.search.find(queries, context, within=self._left())) as looked:
             async for what in looked:
@@ -221,7 +229,7 @@ class Look:
         """Read a page. Where it does not say of what day it is, the day is that by which it was found."""
         step, began = f"page{number}", time.monotonic()
         self._queue.put_nowait(StepStarted(step, "fetch", hit.url))
-        context = CallContext(self._sought.owner, "page", self._sought.run)
+        context = CallContext(self._sought.principal, "page", self._sought.run)
         outcome: Outcome
         try:
             page = await self._outside.reader.read(hit.url, context, within=min(PAGE, self._left()))

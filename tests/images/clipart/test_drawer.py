@@ -19,6 +19,7 @@ from eclair.images.backends.clipart.drawer import Drawer
 from eclair.images.backends.clipart.painting import painted
 from eclair.images.backends.clipart.reading import read
 from eclair.schema.images import Drawn, Job, Progress
+from eclair.schema.principal import Principal
 
 WORDS = [
     "cat",
@@ -57,7 +58,10 @@ WORDS = [
 async def draw(prompt: str, width: int = 128, height: int = 128, seed: int = 1, negative: str = "") -> Drawn:
     drawer = Drawer()
     (model,) = await drawer.models()
-    told = [each async for each in drawer.draw(model, Job(prompt, width, height, seed, negative=negative), "o", None)]
+    told = [
+        each
+        async for each in drawer.draw(model, Job(prompt, width, height, seed, negative=negative), Principal("o"), None)
+    ]
     await drawer.close()
     progress = [each for each in told if isinstance(each, Progress)]
     assert [each.done for each in progress] == list(range(1, len(progress) + 1))
@@ -144,7 +148,7 @@ async def test_pictures_are_not_edited() -> None:
     (model,) = await drawer.models()
     job = Job("a cat", 128, 128, 1, sources=(b"\x89PNG",))
     with pytest.raises(InvalidInput, match="change no picture"):
-        _ = [each async for each in drawer.draw(model, job, "o", None)]
+        _ = [each async for each in drawer.draw(model, job, Principal("o"), None)]
 
 
 async def test_the_model_says_what_it_is() -> None:

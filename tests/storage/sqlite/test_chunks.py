@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from eclair.storage.base import Storage
 from eclair.storage.chunks import SearchScope
 from eclair.storage.sqlite import vectors as vector_index
-from tests.storage.helpers import directions, read
+from tests.storage.helpers import ME, directions, read
 
 
 @given(st.text(max_size=60))
@@ -39,6 +39,6 @@ async def test_vectors_that_a_search_does_not_need_are_let_go(
         assert [near.number for near in await storage.chunks.search_vectors(scope, "e5", directions(40)[7], 1)] == [
             expected
         ]
-    everything = SearchScope("me", files=tuple(f"file_{i}" for i in range(4)))
+    everything = SearchScope(ME, files=tuple(f"file_{i}" for i in range(4)))
     for _ in range(2):
         assert len(await storage.chunks.search_vectors(everything, "e5", directions(40)[7], 500)) == 160

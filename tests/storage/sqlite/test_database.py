@@ -10,6 +10,7 @@ import pytest
 
 from eclair.errors import NotFound, StoreError
 from eclair.schema.messages import Conversation
+from eclair.schema.principal import LOCAL_PRINCIPAL
 from eclair.storage.base import Storage
 from eclair.storage.open import open_storage
 from eclair.storage.sqlite import database
@@ -60,7 +61,7 @@ async def test_the_first_format_is_brought_forward_and_its_titles_are_kept(tmp_p
     )
     connection.close()
     storage = open_storage(tmp_path)
-    listed = await storage.conversations.list_conversations("local", 9)
+    listed = await storage.conversations.list_conversations(LOCAL_PRINCIPAL, 9)
     assert listed.conversations == [
         Conversation("conv_a", "local", "Bread", 1, 2, "msg_a"),
         Conversation("conv_b", "local", "", 1, 1),
@@ -94,11 +95,11 @@ async def test_a_locked_database_says_so_and_works_again(tmp_path: Path, monkeyp
     holder.execute("BEGIN EXCLUSIVE")
     with pytest.raises(StoreError, match="locked by another program"):
         await conversation(storage, "conv_b")
-    assert (await storage.conversations.get_conversation("local", "conv_a")).id == "conv_a", "readers go on"
+    assert (await storage.conversations.get_conversation(LOCAL_PRINCIPAL, "conv_a")).id == "conv_a", "readers go on"
     holder.execute("ROLLBACK")
     holder.close()
     await conversation(storage, "conv_b")
-    assert len((await storage.conversations.list_conversations("local", 9)).conversations) == 2
+    assert len((await storage.conversations.list_conversations(LOCAL_PRINCIPAL, 9)).conversations) == 2
     await storage.close()
 
 
@@ -135,15 +136,16 @@ async def test_a_damaged_database(tmp_path: Path) -> None:
     whole = path.read_bytes()
     path.write_bytes(whole[:4096] + b"\xaa" * (len(whole) - 4096))
     with pytest.raises(StoreError, match="damaged"):
-        await (await asyncio.to_thread(open_storage, tmp_path)).conversations.list_conversations("local", 9)
+        await (await asyncio.to_thread(open_storage, tmp_path)).conversations.list_conversations(LOCAL_PRINCIPAL, 9)
 
 
 async def test_a_database_that_may_only_be_read(tmp_path: Path) -> None:
     await open_storage(tmp_path).close()
     database = Database.open(tmp_path / "eclair.db")
     database._writer.execute("PRAGMA query_only = 1")  # pyright: ignore[reportPrivateUsage]
+    new = Conversation("conv_a", "local", "", 1, 1)
     with pytest.raises(StoreError, match="cannot be written"):
-        await SQLiteConversationStore(database).add_conversation(Conversation("conv_a", "local", "", 1, 1))
+        await SQLiteConversationStore(database).add_conversation(LOCAL_PRINCIPAL, new)
     await database.close()
 
 
@@ -212,6 +214,7 @@ WRITER = """
 import asyncio, sys
 from dataclasses import replace
 from pathlib import Path
+from eclair.schema.principal import LOCAL_PRINCIPAL
 from eclair.storage.conversations import ConversationEdit
 from eclair.storage.open import open_storage
 from tests.support import new_turn
@@ -228,7 +231,7 @@ async def main(name):
         run = await storage.runs.open_turn(turn)
         await storage.runs.finish_run(run, replace(turn.answer, status="finished"), None)
         edit = ConversationEdit(title=f"{name} {number}")
-        await storage.conversations.edit_conversation("local", "conv_both", edit)
+        await storage.conversations.edit_conversation(LOCAL_PRINCIPAL, "conv_both", edit)
     await storage.close()
 
 asyncio.run(main(sys.argv[2]))
@@ -255,4 +258,4 @@ async def test_two_processes_that_write_lose_nothing(storage: Storage, tmp_path:
     for name in ("a", "b"):
         texts = [message.text for message in await messages_of(storage, f"conv_{name}") if message.role == "user"]
         assert texts == [f"{name} {number}" for number in range(100)]
-    assert (await storage.conversations.get_conversation("local", "conv_both")).title in ("a 99", "b 99")
+    assert (await storage.conversations.get_conversation(LOCAL_PRINCIPAL, "conv_both")).title in ("a 99", "b 99")

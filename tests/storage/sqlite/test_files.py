@@ -8,12 +8,13 @@ import apsw
 import pytest
 
 from eclair.errors import NotFound
+from eclair.schema.principal import LOCAL_PRINCIPAL, Principal
 from eclair.storage.base import Storage
 from eclair.storage.sqlite.chunks import SQLiteChunkStore
 from eclair.storage.sqlite.database import Database
 from eclair.storage.sqlite.documents import SQLiteDocumentStore
 from eclair.storage.sqlite.files import SQLiteFileStore
-from tests.storage.helpers import SHA, directions, file, read, turn
+from tests.storage.helpers import ME, SHA, SOMEONE, directions, file, read, turn
 from tests.support import Ids, conversation
 
 
@@ -39,7 +40,7 @@ async def test_what_is_erased_is_in_no_file_any_more(storage: Storage, tmp_path:
         return {word for word in ("abracadabra", "simsalabim") if word.encode() in whole}
 
     assert found() == {"abracadabra", "simsalabim"}
-    await storage.conversations.delete_conversation("local", "conv_a", forever=True)
+    await storage.conversations.delete_conversation(LOCAL_PRINCIPAL, "conv_a", forever=True)
     await storage.conversations.erase_deleted(1)
     assert found() == set()
 
@@ -54,14 +55,14 @@ async def test_foreign_keys_hold(database: Database) -> None:
 
 async def test_text_goes_with_the_last_file_that_has_it(storage: Storage, tmp_path: Path) -> None:
     scope = await read(storage, ["the zyzzyva beetle"])
-    await storage.files.add_file(file("file_b"), 1)
+    await storage.files.add_file(ME, file("file_b"), 1)
     await storage.chunks.add_vectors("e5", await storage.chunks.list_unembedded("e5", 9), directions(1))
-    assert await storage.files.delete_file("me", "file_a") is None
+    assert await storage.files.delete_file(ME, "file_a") is None
     assert (await storage.documents.get_state(SHA)).state == "ready"
     assert await storage.chunks.search_vectors(scope, "e5", directions(1)[0], 5) == []
     with pytest.raises(NotFound):
-        await storage.files.delete_file("someone", "file_b")
-    assert await storage.files.delete_file("me", "file_b") == SHA
+        await storage.files.delete_file(SOMEONE, "file_b")
+    assert await storage.files.delete_file(ME, "file_b") == SHA
     with pytest.raises(NotFound):
         await storage.documents.get_state(SHA)
     with pytest.raises(NotFound):
@@ -75,9 +76,9 @@ async def test_a_deletion_that_was_cut_short_is_finished(storage: Storage, datab
     await read(storage, texts)
     documents = SQLiteDocumentStore(database, SQLiteChunkStore(database))
     files = SQLiteFileStore(database, documents)
-    assert await files._delete("me", "file_a") == SHA  # pyright: ignore[reportPrivateUsage]
+    assert await files._delete(Principal("me"), "file_a") == SHA  # pyright: ignore[reportPrivateUsage]
     assert not await documents._erase_some(1, 100)  # pyright: ignore[reportPrivateUsage]
-    assert (await storage.files.add_file(file("file_b"), 1)).pages_read == 0  # it begins anew meanwhile
+    assert (await storage.files.add_file(ME, file("file_b"), 1)).pages_read == 0  # it begins anew meanwhile
     await storage.documents.erase_orphans()
     for table in ("piece", "page"):
         assert await database.read(lambda db, table=table: list(db.execute(f"SELECT count(*) FROM {table}"))) == [(0,)]

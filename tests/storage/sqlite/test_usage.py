@@ -8,6 +8,7 @@ from pathlib import Path
 
 import apsw
 
+from eclair.schema.principal import LOCAL_PRINCIPAL
 from eclair.storage.base import Storage
 from eclair.storage.open import open_storage
 from eclair.storage.usage import UsageTotal
@@ -30,10 +31,10 @@ async def test_the_sums_stay_when_what_they_are_of_is_deleted_and_lead_nowhere(
     storage: Storage, tmp_path: Path
 ) -> None:
     await answered(storage, USAGE)
-    before = await storage.usage.sum_usage("local", by="day")
-    await storage.conversations.delete_conversation("local", "conv_a", forever=True)
+    before = await storage.usage.sum_usage(LOCAL_PRINCIPAL, by="day")
+    await storage.conversations.delete_conversation(LOCAL_PRINCIPAL, "conv_a", forever=True)
     await storage.conversations.erase_deleted(1)
-    assert await storage.usage.sum_usage("local", by="day") == before
+    assert await storage.usage.sum_usage(LOCAL_PRINCIPAL, by="day") == before
     database = apsw.Connection(str(tmp_path / "store" / "eclair.db"))
     text = repr(list(database.execute("SELECT * FROM spent")))
     database.close()
@@ -46,7 +47,7 @@ async def test_a_hundred_thousand_answers_are_a_few_rows_and_days_are_found_by_a
     storage = open_storage(tmp_path / "many", calendar)
     database = apsw.Connection(str(tmp_path / "many" / "eclair.db"))
     try:
-        await storage.usage.add_usage("local", "muse", USAGE)
+        await storage.usage.add_usage(LOCAL_PRINCIPAL, "muse", USAGE)
         columns = "prompt_tokens, cached_tokens, completion_tokens, milliseconds, metered, measured_mj, estimated_mj"
         database.execute(
             f"INSERT INTO spent (owner, day, model, currency, answers, words, {columns}, micros)"
@@ -54,9 +55,9 @@ async def test_a_hundred_thousand_answers_are_a_few_rows_and_days_are_found_by_a
             " SELECT 'local', date('1900-01-01', i || ' days'), 'muse', 'EUR', 1, 1, 1, 1, 1, 1, 1, 1, 1, 1 FROM n"
             " WHERE true ON CONFLICT DO UPDATE SET answers = answers + 1"
         )
-        (whole,) = await storage.usage.sum_usage("local")
+        (whole,) = await storage.usage.sum_usage(LOCAL_PRINCIPAL)
         assert whole.answers == 100_001
-        (week,) = await storage.usage.sum_usage("local", date(1950, 1, 1), date(1950, 1, 7))
+        (week,) = await storage.usage.sum_usage(LOCAL_PRINCIPAL, date(1950, 1, 1), date(1950, 1, 7))
         assert week.answers == 7
         plan = repr(
             list(
@@ -79,7 +80,7 @@ async def test_what_was_answered_before_there_were_sums_is_in_them(tmp_path: Pat
     database.execute(f"{NEWER} DROP TABLE spent; PRAGMA user_version = 2")
     database.close()
     storage = open_storage(tmp_path / "old")
-    (whole,) = await storage.usage.sum_usage("local", by="model")
+    (whole,) = await storage.usage.sum_usage(LOCAL_PRINCIPAL, by="model")
     await storage.close()
     assert whole == UsageTotal(
         name="muse", answers=1, words=8, prompt_tokens=100, cached_tokens=40, completion_tokens=10

@@ -23,6 +23,7 @@ from eclair.llm.servers.bfl import HOSTS, KEY, root
 from eclair.network.client import CallContext, HttpClient
 from eclair.network.gate import CLOSED_GATE, OutboundGate
 from eclair.schema.images import Drawn, Job, PictureModel, Progress
+from eclair.schema.principal import Principal
 
 NAME = "bfl"
 PAUSES = (0.5, 0.5, 1.0, 1.0, 2.0)
@@ -87,7 +88,7 @@ class BlackForestLabs:
         return [model for model, _, _ in found.values()]
 
     async def draw(
-        self, model: PictureModel, job: Job, owner: str, run: str | None
+        self, model: PictureModel, job: Job, principal: Principal, run: str | None
     ) -> AsyncGenerator[Progress | Drawn, None]:
         found = (await self._found()).get(model.id)
         if found is None:
@@ -96,7 +97,7 @@ class BlackForestLabs:
         if server.problem is not None:
             raise server.problem
         _check(model, endpoint, job)
-        context = CallContext(owner, "engine", run, server.country)
+        context = CallContext(principal, "engine", run, server.country)
         keyed = HttpClient(root(server.url), server.key, gate=self._gate, country=server.country, header=KEY)
         bare = HttpClient(root(server.url), gate=self._gate, country=server.country)
         drawn: Drawn | None = None

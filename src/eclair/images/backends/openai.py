@@ -23,6 +23,7 @@ from eclair.images.backends.servers import PictureServer, PictureServers
 from eclair.network.client import CallContext, HttpClient, Refused, WebClient
 from eclair.network.gate import CLOSED_GATE, OutboundGate
 from eclair.schema.images import Drawn, Job, PictureModel, Progress
+from eclair.schema.principal import Principal
 
 NAME = "openai"
 LISTING = 10.0
@@ -72,7 +73,7 @@ class OpenAIImages:
         return [offered.model for offered in (await self._offered()).values()]
 
     async def draw(
-        self, model: PictureModel, job: Job, owner: str, run: str | None
+        self, model: PictureModel, job: Job, principal: Principal, run: str | None
     ) -> AsyncGenerator[Progress | Drawn, None]:
         offered = (await self._offered()).get(model.id)
         if offered is None:
@@ -82,7 +83,7 @@ class OpenAIImages:
             raise server.problem
         _check(offered.model, job)
         yield Progress(0, 1)
-        context = CallContext(owner, "engine", run, server.country)
+        context = CallContext(principal, "engine", run, server.country)
         http = HttpClient(server.url, server.key, gate=self._gate, country=server.country)
         try:
             row = _first(server.name, await self._asked(http, offered, job, context))
@@ -178,7 +179,7 @@ class OpenAIImages:
             browser = WebClient(self._gate)
             try:
                 call = browser.get(
-                    url, CallContext(context.owner, "page", context.run), timeout_s=WITHIN, max_bytes=LARGEST
+                    url, CallContext(context.principal, "page", context.run), timeout_s=WITHIN, max_bytes=LARGEST
                 )
                 reply, content = await http_backend.read(server.name, call)
             except Refused as why:

@@ -27,6 +27,7 @@ from PIL import Image
 
 from eclair.errors import EngineBroken, InvalidInput
 from eclair.schema.images import Drawn, Job, PictureModel, Progress
+from eclair.schema.principal import Principal
 
 NAME = "scripted"
 LOOK = 96
@@ -87,10 +88,10 @@ class ScriptedGenerator:
         return MODELS
 
     async def draw(
-        self, model: PictureModel, job: Job, owner: str, run: str | None
+        self, model: PictureModel, job: Job, principal: Principal, run: str | None
     ) -> AsyncGenerator[Progress | Drawn, None]:
         script = _script(job.prompt)
-        self.drawn.append((owner, job))
+        self.drawn.append((principal.id, job))
         image = await asyncio.to_thread(_painted, job)
         of = job.steps or 1
         for step in range(1, of + 1):

@@ -6,6 +6,7 @@ A message is made block by block: a stretch of text, of thought, or a call. Noth
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, assert_never
 
 import orjson
@@ -26,6 +27,7 @@ from eclair.server.anthropic import errors
 from eclair.server.anthropic.errors import PATH
 from eclair.server.anthropic.schema import CountRequest, MessagesRequest
 from eclair.server.chat_input import question
+from eclair.server.principal import Caller
 from eclair.server.streaming import GONE, relay, unbroken, unless_gone
 from eclair.server.vision import pictured
 
@@ -36,23 +38,24 @@ def router(app: App) -> APIRouter:
     api = APIRouter(prefix=PATH, tags=["Anthropic"])
 
     @api.post("")
-    async def create_message(body: MessagesRequest, request: Request) -> Response:
+    async def create_message(principal: Caller, body: MessagesRequest, request: Request) -> Response:
         said = body.said()
         chosen = await app.modes.called(body.model, question(said))
-        seen = await unless_gone(request, pictured(app, said, chosen.model))
+        seen = await unless_gone(request, pictured(app, principal, said, chosen.model))
         if seen is None:
             return GONE
-        asking = Asking(chosen, lambda model: seen.shown(chosen.wishing(body.request(model)), model), app.ask)
+        ask = partial(app.ask, principal)
+        asking = Asking(chosen, lambda model: seen.shown(chosen.wishing(body.request(model)), model), ask)
         rendering = MessageRendering(asking, thinking=body.shows_thinking)
         pieces = unbroken(asking.stream(), app.idle)
         return await relay(request, pieces, rendering, streamed=bool(body.stream), beat=PING)
 
     @api.post("/count_tokens")
-    async def count_tokens(body: CountRequest, request: Request) -> Response:
+    async def count_tokens(principal: Caller, body: CountRequest, request: Request) -> Response:
         said = body.said()
         chosen = await app.modes.called(body.model, question(said))
         calls = [call for message in said for call in message.tool_calls]
-        seen = await unless_gone(request, pictured(app, said, chosen.model))
+        seen = await unless_gone(request, pictured(app, principal, said, chosen.model))
         if seen is None:
             return GONE
         said = seen.shown(EngineRequest(chosen.model.id, said), chosen.model).messages

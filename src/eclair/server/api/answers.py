@@ -8,9 +8,10 @@ from typing import Annotated, Literal
 from fastapi import APIRouter
 from pydantic import Field
 
-from eclair.app import OWNER, App
+from eclair.app import App
 from eclair.schema.messages import Role
 from eclair.server.api.turns import ChoicesBody
+from eclair.server.principal import Caller
 from eclair.server.request_body import Fields
 from eclair.server.sse import EventStream, frames
 
@@ -30,9 +31,9 @@ def router(app: App) -> APIRouter:
     api = APIRouter(prefix="/api", tags=["temporary chat"])
 
     @api.post("/answers", response_class=EventStream)
-    async def answer_unkept(body: AnswerBody) -> EventStream:
+    async def answer_unkept(principal: Caller, body: AnswerBody) -> EventStream:
         accepted = time.perf_counter()
         said: list[tuple[Role, str]] = [(message.role, message.text) for message in body.messages]
-        return EventStream(frames(await app.turns.ask_unkept(OWNER, said, body.choices(), accepted)))
+        return EventStream(frames(await app.turns.ask_unkept(principal, said, body.choices(), accepted)))
 
     return api

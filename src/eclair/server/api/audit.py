@@ -9,9 +9,10 @@ from fastapi import APIRouter, Depends, Query, Response
 from pydantic import BaseModel
 from starlette.responses import StreamingResponse
 
-from eclair.app import OWNER, App
+from eclair.app import App
 from eclair.network.audit_export import MEDIA_TYPES, AuditFormat, stream_export
 from eclair.network.policy import PolicyMode, Purpose
+from eclair.server.principal import Caller
 from eclair.storage.audit import CallFilter, CallRecord, Verdict
 
 Before = Annotated[int | None, Query(ge=1, le=(1 << 63) - 1)]
@@ -78,24 +79,25 @@ def router(app: App) -> APIRouter:
 
     @api.get("")
     async def list_calls(
+        principal: Caller,
         which: Wanted,
         limit: Annotated[int, Query(ge=1, le=200)] = 50,
         before: Before = None,
     ) -> Calls:
         await app.calls.flush()
-        calls = await store.list_calls(OWNER, which, limit + 1, before)
+        calls = await store.list_calls(principal, which, limit + 1, before)
         return Calls(
             policy=app.settings.egress,
             hosts=app.settings.egress_hosts,
             private=app.settings.private_addresses,
             days=app.settings.egress_days,
-            counts=await store.count_calls(OWNER, which),
+            counts=await store.count_calls(principal, which),
             calls=[CallBody.of(call) for call in calls[:limit]],
             next=calls[limit - 1].id if len(calls) > limit else None,
         )
 
     @api.get("/export", response_class=Response)
-    async def export_calls(which: Wanted, format: AuditFormat = "csv") -> StreamingResponse:
+    async def export_calls(principal: Caller, which: Wanted, format: AuditFormat = "csv") -> StreamingResponse:
         await app.calls.flush()
         name = f"eclair-egress-{datetime.now(UTC):%Y%m%d}.{format}"
         headers = {
@@ -104,7 +106,7 @@ def router(app: App) -> APIRouter:
             "X-Content-Type-Options": "nosniff",
         }
         return StreamingResponse(
-            stream_export(store, OWNER, which, format), media_type=MEDIA_TYPES[format], headers=headers
+            stream_export(store, principal, which, format), media_type=MEDIA_TYPES[format], headers=headers
         )
 
     return api

@@ -9,10 +9,11 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from pydantic import AfterValidator, BaseModel, Field
 
-from eclair.app import OWNER, App
+from eclair.app import App
 from eclair.errors import InvalidInput
 from eclair.schema.messages import Conversation, Hit, Message, Mode, Web
 from eclair.server.api.turns import ModelName
+from eclair.server.principal import Caller
 from eclair.server.request_body import Body
 from eclair.storage.conversations import ConversationCursor, ConversationEdit
 
@@ -100,6 +101,7 @@ def router(app: App) -> APIRouter:
 
     @api.get("/conversations")
     async def list_conversations(
+        principal: Caller,
         archived: bool = False,
         tag: str | None = None,
         before: str | None = None,
@@ -107,7 +109,7 @@ def router(app: App) -> APIRouter:
     ) -> ConversationList:
         place = None if before is None else _place(before)
         listed = await app.storage.conversations.list_conversations(
-            OWNER, limit, archived=archived, tag=tag, before=place
+            principal, limit, archived=archived, tag=tag, before=place
         )
         return ConversationList(
             pinned=listed.pinned,
@@ -116,29 +118,29 @@ def router(app: App) -> APIRouter:
         )
 
     @api.get("/tags")
-    async def list_tags(archived: bool = False) -> TagList:
-        counts = await app.storage.conversations.count_tags(OWNER, archived=archived)
+    async def list_tags(principal: Caller, archived: bool = False) -> TagList:
+        counts = await app.storage.conversations.count_tags(principal, archived=archived)
         return TagList(tags=[TagCount(tag=tag, count=count) for tag, count in counts.items()])
 
     @api.get("/count")
-    async def count_conversations() -> Count:
-        return Count(conversations=await app.storage.conversations.count_conversations(OWNER))
+    async def count_conversations(principal: Caller) -> Count:
+        return Count(conversations=await app.storage.conversations.count_conversations(principal))
 
     @api.get("/conversations/{id}")
-    async def read_conversation(id: str) -> WholeConversation:
-        conversation, messages = await app.storage.conversations.get_tree(OWNER, id)
+    async def read_conversation(principal: Caller, id: str) -> WholeConversation:
+        conversation, messages = await app.storage.conversations.get_tree(principal, id)
         running = next((message.run for message in messages if message.status == "running"), None)
         return WholeConversation(conversation=conversation, messages=messages, running=running)
 
     @api.patch("/conversations/{id}")
-    async def change_conversation(id: str, body: ChangedConversation) -> Conversation:
+    async def change_conversation(principal: Caller, id: str, body: ChangedConversation) -> Conversation:
         if body.model is not None:
             await app.registry.resolve(body.model)
-        return await app.keeping.change(OWNER, id, body.edit())
+        return await app.keeping.change(principal, id, body.edit())
 
     @api.get("/search")
-    async def search(q: str, limit: Annotated[int, Query(ge=1, le=100)] = 20) -> Hits:
-        return Hits(hits=await app.storage.conversations.search_messages(OWNER, q, limit))
+    async def search(principal: Caller, q: str, limit: Annotated[int, Query(ge=1, le=100)] = 20) -> Hits:
+        return Hits(hits=await app.storage.conversations.search_messages(principal, q, limit))
 
     return api
 

@@ -7,9 +7,10 @@ from typing import Annotated, Literal
 from fastapi import APIRouter
 from pydantic import Field
 
-from eclair.app import OWNER, App
+from eclair.app import App
 from eclair.schema.messages import Conversation
 from eclair.server.api.conversations import Count
+from eclair.server.principal import Caller
 from eclair.server.request_body import Body
 from eclair.storage.conversations import Deletion
 
@@ -25,24 +26,24 @@ def router(app: App) -> APIRouter:
     api = APIRouter(prefix="/api/conversations", tags=["conversations"])
 
     @api.delete("")
-    async def delete_all_conversations(confirm: Literal["all"], forever: bool = False) -> Deletion:
+    async def delete_all_conversations(principal: Caller, confirm: Literal["all"], forever: bool = False) -> Deletion:
         assert confirm
-        return await app.keeping.delete_all(OWNER, forever=forever)
+        return await app.keeping.delete_all(principal, forever=forever)
 
     @api.post("/restore")
-    async def restore_all_conversations(body: RestoreBody) -> Count:
-        return Count(conversations=await app.keeping.restore_all(OWNER, body.moment))
+    async def restore_all_conversations(principal: Caller, body: RestoreBody) -> Count:
+        return Count(conversations=await app.keeping.restore_all(principal, body.moment))
 
     @api.delete("/{id}", status_code=204)
-    async def delete_conversation(id: str, forever: bool = False) -> None:
-        await app.keeping.delete(OWNER, id, forever=forever)
+    async def delete_conversation(principal: Caller, id: str, forever: bool = False) -> None:
+        await app.keeping.delete(principal, id, forever=forever)
 
     @api.post("/{id}/restore")
-    async def restore_conversation(id: str) -> Conversation:
-        return await app.keeping.restore(OWNER, id)
+    async def restore_conversation(principal: Caller, id: str) -> Conversation:
+        return await app.keeping.restore(principal, id)
 
     @api.delete("/{id}/messages/{message}")
-    async def delete_message(id: str, message: str) -> Conversation:
-        return await app.keeping.delete_message(OWNER, id, message)
+    async def delete_message(principal: Caller, id: str, message: str) -> Conversation:
+        return await app.keeping.delete_message(principal, id, message)
 
     return api

@@ -10,9 +10,11 @@ from pydantic import BaseModel, Field
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
-from eclair.app import OWNER, App
+from eclair.app import App
 from eclair.errors import InvalidInput, TooLarge
 from eclair.schema.feeds import Outline
+from eclair.schema.principal import Principal
+from eclair.server.principal import Caller
 from eclair.server.request_body import Body
 from eclair.storage.feeds import FeedSummary, StoredFeed
 from eclair.web.feeds.parser import MAX_FEED_BYTES, Starter, starters, write_opml
@@ -106,55 +108,57 @@ def router(app: App) -> APIRouter:
     api = APIRouter(prefix="/api/feeds", tags=["feeds"])
     newsroom = app.newsroom
 
-    async def one(feed: StoredFeed) -> FeedBody:
-        return next(FeedBody.of(each) for each in await newsroom.feeds(OWNER) if each.feed.id == feed.id)
+    async def shown(principal: Principal, feed: StoredFeed) -> FeedBody:
+        return next(FeedBody.of(each) for each in await newsroom.feeds(principal) if each.feed.id == feed.id)
 
     @api.get("")
-    async def list_feeds() -> list[FeedBody]:
-        return [FeedBody.of(each) for each in await newsroom.feeds(OWNER)]
+    async def list_feeds(principal: Caller) -> list[FeedBody]:
+        return [FeedBody.of(each) for each in await newsroom.feeds(principal)]
 
     @api.post("", status_code=201)
-    async def add_feed(body: NewFeed) -> FeedBody:
-        return await one(await newsroom.add(OWNER, body.url))
+    async def add_feed(principal: Caller, body: NewFeed) -> FeedBody:
+        return await shown(principal, await newsroom.add(principal, body.url))
 
     @api.post("/refresh", status_code=202)
-    async def refresh_feeds(id: Annotated[str | None, Query()] = None) -> Waiting:
-        return Waiting(feeds=await newsroom.refresh_soon(OWNER, id))
+    async def refresh_feeds(principal: Caller, id: Annotated[str | None, Query()] = None) -> Waiting:
+        return Waiting(feeds=await newsroom.refresh_soon(principal, id))
 
     @api.get("/starter")
-    async def list_starters() -> list[StarterBody]:
-        listed = {each.feed.url for each in await newsroom.feeds(OWNER)}
+    async def list_starters(principal: Caller) -> list[StarterBody]:
+        listed = {each.feed.url for each in await newsroom.feeds(principal)}
         return [_starter(each, listed) for each in starters()]
 
     @api.post("/starter", status_code=201)
-    async def add_starters(body: Chosen) -> Added:
+    async def add_starters(principal: Caller, body: Chosen) -> Added:
         chosen = [each for each in starters() if each.url in body.urls or each.language == body.language]
         if not chosen:
             raise InvalidInput("No feed of the starter list is meant; GET /api/feeds/starter lists them.")
-        taken = await newsroom.take_in(OWNER, [Outline(each.url, each.name, None, each.language) for each in chosen])
+        taken = await newsroom.take_in(
+            principal, [Outline(each.url, each.name, None, each.language) for each in chosen]
+        )
         return Added(added=len(taken.added), known=taken.known)
 
     @api.get("/opml", response_class=Response, responses=_FILE)
-    async def export_opml() -> Response:
-        feeds = [each.feed for each in await newsroom.feeds(OWNER)]
+    async def export_opml(principal: Caller) -> Response:
+        feeds = [each.feed for each in await newsroom.feeds(principal)]
         written = write_opml((Outline(feed.url, feed.title, feed.site, feed.language) for feed in feeds), time.time())
         headers = {"Content-Disposition": 'attachment; filename="eclair-feeds.opml"'}
         return Response(written, media_type="text/x-opml", headers=headers)
 
     @api.post("/opml", status_code=201, openapi_extra=_OPML)
     async def import_opml(
-        request: Request, name: Annotated[str, Query(min_length=1, max_length=200)] = "The file"
+        principal: Caller, request: Request, name: Annotated[str, Query(min_length=1, max_length=200)] = "The file"
     ) -> Added:
-        taken = await newsroom.take_opml(OWNER, await _received(request, name), name)
+        taken = await newsroom.take_opml(principal, await _received(request, name), name)
         return Added(added=len(taken.added), known=taken.known)
 
     @api.patch("/{id}")
-    async def switch_feed(id: str, body: FeedEdit) -> FeedBody:
-        return await one(await newsroom.activate(OWNER, id, active=body.active))
+    async def switch_feed(principal: Caller, id: str, body: FeedEdit) -> FeedBody:
+        return await shown(principal, await newsroom.activate(principal, id, active=body.active))
 
     @api.delete("/{id}", status_code=204)
-    async def delete_feed(id: str) -> None:
-        await newsroom.delete(OWNER, id)
+    async def delete_feed(principal: Caller, id: str) -> None:
+        await newsroom.delete(principal, id)
 
     return api
 

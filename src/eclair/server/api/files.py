@@ -12,11 +12,13 @@ from pydantic import BaseModel, Field
 from starlette.requests import ClientDisconnect
 from starlette.responses import FileResponse
 
-from eclair.app import OWNER, App
+from eclair.app import App
 from eclair.documents.ingest import sized
 from eclair.errors import InvalidInput, NotFound
 from eclair.schema.documents import BlockKind, Read
 from eclair.schema.messages import Fault
+from eclair.schema.principal import Principal
+from eclair.server.principal import Caller
 from eclair.server.request_body import Body
 from eclair.storage.documents import StoredPage
 from eclair.storage.files import FileState, StoredFile
@@ -121,65 +123,73 @@ def router(app: App) -> APIRouter:
     storage = app.storage
 
     @api.post("", status_code=201, openapi_extra=_BODY)
-    async def add_file(request: Request, name: FileName, library: str | None = None) -> FileBody:
+    async def add_file(principal: Caller, request: Request, name: FileName, library: str | None = None) -> FileBody:
         media = request.headers.get("content-type", "application/octet-stream").partition(";")[0].strip()
         source = received(request, name, app.settings.max_file_mb)
-        return FileBody.of(await app.intake.take(OWNER, name, media, source, library=library))
+        return FileBody.of(await app.intake.take(principal, name, media, source, library=library))
 
     @api.get("")
     async def list_files(
-        library: str | None = None, limit: Annotated[int, Query(ge=1, le=200)] = 100, before: str | None = None
+        principal: Caller,
+        library: str | None = None,
+        limit: Annotated[int, Query(ge=1, le=200)] = 100,
+        before: str | None = None,
     ) -> Files:
-        listed = await storage.files.list_files(OWNER, limit, library=library, before=before)
+        listed = await storage.files.list_files(principal, limit, library=library, before=before)
         return Files(files=[FileBody.of(each) for each in listed.files], next=listed.next)
 
     @api.get("/{id}")
-    async def show_file(id: str) -> FileBody:
-        return FileBody.of(await storage.files.get_file(OWNER, id))
+    async def show_file(principal: Caller, id: str) -> FileBody:
+        return FileBody.of(await storage.files.get_file(principal, id))
 
     @api.patch("/{id}")
-    async def change_file(id: str, edit: FileEdit) -> FileBody:
-        return FileBody.of(await storage.files.edit_file(OWNER, id, name=edit.name, library=edit.library))
+    async def change_file(principal: Caller, id: str, edit: FileEdit) -> FileBody:
+        return FileBody.of(await storage.files.edit_file(principal, id, name=edit.name, library=edit.library))
 
     @api.delete("/{id}", status_code=204)
-    async def delete_file(id: str) -> None:
-        await app.intake.delete(OWNER, id)
+    async def delete_file(principal: Caller, id: str) -> None:
+        await app.intake.delete(principal, id)
 
     @api.post("/{id}/retry")
-    async def read_again(id: str) -> FileBody:
-        return FileBody.of(await app.intake.read_again(OWNER, id))
+    async def read_again(principal: Caller, id: str) -> FileBody:
+        return FileBody.of(await app.intake.read_again(principal, id))
 
     @api.get("/{id}/content", response_class=FileResponse)
-    async def content(id: str) -> FileResponse:
-        return download(app, (await storage.files.get_file(OWNER, id)).file)
+    async def content(principal: Caller, id: str) -> FileResponse:
+        return download(app, (await storage.files.get_file(principal, id)).file)
 
     @api.get("/{id}/pages/{number}")
-    async def page(id: str, number: Annotated[int, Field(ge=1)]) -> PageBody:
-        stored = await _stored(id, number)
+    async def page(principal: Caller, id: str, number: Annotated[int, Field(ge=1)]) -> PageBody:
+        stored = await _stored(principal, id, number)
         pictured = stored.page.width is not None
         return page_body(stored, f"/api/files/{id}/pages/{number}/picture" if pictured else None)
 
     @api.get("/{id}/pages/{number}/picture")
     async def picture(
-        id: str, number: Annotated[int, Field(ge=1)], width: Annotated[int, Query(ge=50, le=WIDEST)] = 900
+        principal: Caller,
+        id: str,
+        number: Annotated[int, Field(ge=1)],
+        width: Annotated[int, Query(ge=50, le=WIDEST)] = 900,
     ) -> Response:
-        if (await _stored(id, number)).page.width is None:
+        if (await _stored(principal, id, number)).page.width is None:
             raise NotFound("This page has no fixed form; its text is at /api/files/{id}/pages/{number}.")
-        file = (await storage.files.get_file(OWNER, id)).file
+        file = (await storage.files.get_file(principal, id)).file
         png = await app.intake.picture(file, number, width)
         return Response(png, media_type="image/png", headers={"Cache-Control": "private, max-age=3600"})
 
     @api.get("/{id}/boxes")
-    async def boxes(id: str, start: Annotated[int, Query(ge=0)], end: Annotated[int, Query(ge=1)]) -> list[BoxBody]:
-        file = (await storage.files.get_file(OWNER, id)).file
+    async def boxes(
+        principal: Caller, id: str, start: Annotated[int, Query(ge=0)], end: Annotated[int, Query(ge=1)]
+    ) -> list[BoxBody]:
+        file = (await storage.files.get_file(principal, id)).file
         return [
             box
             for stored in await storage.documents.list_pages_at(file.sha256, start, end)
             for box in _boxes(stored, start, end)
         ]
 
-    async def _stored(id: str, number: int) -> StoredPage:
-        file = (await storage.files.get_file(OWNER, id)).file
+    async def _stored(principal: Principal, id: str, number: int) -> StoredPage:
+        file = (await storage.files.get_file(principal, id)).file
         found = await storage.documents.list_pages(file.sha256, number, number)
         if not found:
             raise NotFound(f"{file.name} has no page {number}, or it is not read yet.")

@@ -12,7 +12,7 @@ from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, Field
 from starlette.responses import FileResponse, Response
 
-from eclair.app import OWNER, App
+from eclair.app import App
 from eclair.errors import EclairError, NotFound
 from eclair.images.gallery import Gallery
 from eclair.images.request import MOST_SOURCES
@@ -20,6 +20,7 @@ from eclair.images.styles import styles
 from eclair.schema.images import Finished, Picture, PictureModel, Underway, Waiting
 from eclair.schema.messages import Wish
 from eclair.server.api.exports import attached
+from eclair.server.principal import Caller
 from eclair.server.request_body import Body, Fields
 from eclair.server.sse import EventStream
 from eclair.server.streaming import GONE, unless_gone
@@ -123,43 +124,44 @@ def router(app: App) -> APIRouter:
         )
 
     @api.post("", response_class=EventStream)
-    async def draw(body: PictureWanted, request: Request) -> Response:
-        wanted = studio.wish(OWNER, body.prompt, body.wish(), body.model)
+    async def draw(principal: Caller, body: PictureWanted, request: Request) -> Response:
+        wanted = studio.wish(principal, body.prompt, body.wish(), body.model)
         commission = await unless_gone(request, wanted)
         return GONE if commission is None else EventStream(_events(studio.draw(commission)))
 
     @api.get("")
     async def list_pictures(
+        principal: Caller,
         q: Annotated[str, Query(max_length=500)] = "",
         before: str | None = None,
         limit: Annotated[int, Query(ge=1, le=200)] = 60,
     ) -> Pictures:
-        listed = await gallery.pictures(OWNER, limit, words=q, before=before)
+        listed = await gallery.pictures(principal, limit, words=q, before=before)
         return Pictures(pictures=[PictureBody.of(each) for each in listed.pictures], next=listed.next)
 
     @api.get("/{id}")
-    async def show_picture(id: str) -> PictureBody:
-        return PictureBody.of(await gallery.picture(OWNER, id))
+    async def show_picture(principal: Caller, id: str) -> PictureBody:
+        return PictureBody.of(await gallery.picture(principal, id))
 
     @api.get("/{id}/content", response_class=FileResponse)
-    async def content(id: str, download: bool = False) -> FileResponse:
-        return shown(gallery, await gallery.picture(OWNER, id), download=download)
+    async def content(principal: Caller, id: str, download: bool = False) -> FileResponse:
+        return shown(gallery, await gallery.picture(principal, id), download=download)
 
     @api.get("/{id}/thumbnail", response_class=FileResponse)
-    async def thumbnail(id: str) -> FileResponse:
-        picture = await gallery.picture(OWNER, id)
+    async def thumbnail(principal: Caller, id: str) -> FileResponse:
+        picture = await gallery.picture(principal, id)
         headers = {"Cache-Control": FOR_EVER, "X-Content-Type-Options": "nosniff"}
         return FileResponse(gallery.path(picture, small=True), media_type="image/webp", headers=headers)
 
     @api.get("/{id}/preview", response_class=Response)
-    async def preview(id: str) -> Response:
-        look = studio.look(OWNER, id)
+    async def preview(principal: Caller, id: str) -> Response:
+        look = studio.look(principal, id)
         headers = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
         return Response(look.image, media_type=look.media, headers=headers)
 
     @api.delete("/{id}", status_code=204)
-    async def delete_picture(id: str) -> None:
-        await gallery.delete(OWNER, id)
+    async def delete_picture(principal: Caller, id: str) -> None:
+        await gallery.delete(principal, id)
 
     return api
 

@@ -14,8 +14,9 @@ from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel
 from starlette.requests import ClientDisconnect
 
-from eclair.app import OWNER, App
+from eclair.app import App
 from eclair.errors import EclairError, InvalidInput, StoreError
+from eclair.server.principal import Caller
 from eclair.server.sse import EventStream
 from eclair.transfer.import_service import ImportProgress
 from eclair.transfer.normalize import Kind
@@ -68,9 +69,9 @@ def router(app: App) -> APIRouter:
         )
 
     @api.post("/{id}", response_class=EventStream)
-    async def carry_out_import(id: str) -> EventStream:
+    async def carry_out_import(principal: Caller, id: str) -> EventStream:
         app.imports.check(id)
-        return EventStream(_told(app.imports.run(id, OWNER)))
+        return EventStream(_told(app.imports.run(id, principal)))
 
     @api.delete("/{id}", status_code=204)
     async def drop_import(id: str) -> None:

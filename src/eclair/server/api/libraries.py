@@ -7,7 +7,8 @@ from typing import Annotated
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
-from eclair.app import OWNER, App
+from eclair.app import App
+from eclair.server.principal import Caller
 from eclair.server.request_body import Body
 from eclair.storage.libraries import Library, LibrarySummary
 
@@ -53,21 +54,21 @@ def router(app: App) -> APIRouter:
         return LibraryBody(id=library.id, name=library.name, created=library.created)
 
     @api.get("")
-    async def list_libraries() -> list[LibraryBody]:
-        return [LibraryBody.of(each) for each in await libraries.list_libraries(OWNER)]
+    async def list_libraries(principal: Caller) -> list[LibraryBody]:
+        return [LibraryBody.of(each) for each in await libraries.list_libraries(principal)]
 
     @api.post("", status_code=201)
-    async def add_library(body: NewLibrary) -> LibraryBody:
-        return bare(await app.intake.add_library(OWNER, body.name))
+    async def add_library(principal: Caller, body: NewLibrary) -> LibraryBody:
+        return bare(await app.intake.add_library(principal, body.name))
 
     @api.patch("/{id}")
-    async def rename_library(id: str, body: NewLibrary) -> LibraryBody:
-        await libraries.rename_library(OWNER, id, body.name)
+    async def rename_library(principal: Caller, id: str, body: NewLibrary) -> LibraryBody:
+        await libraries.rename_library(principal, id, body.name)
         app.changes.publish(None, "files")
-        return next(LibraryBody.of(each) for each in await libraries.list_libraries(OWNER) if each.library.id == id)
+        return next(LibraryBody.of(each) for each in await libraries.list_libraries(principal) if each.library.id == id)
 
     @api.delete("/{id}", status_code=204)
-    async def delete_library(id: str) -> None:
-        await app.intake.delete_library(OWNER, id)
+    async def delete_library(principal: Caller, id: str) -> None:
+        await app.intake.delete_library(principal, id)
 
     return api

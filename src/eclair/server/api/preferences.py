@@ -7,8 +7,9 @@ from typing import Annotated, Literal
 from fastapi import APIRouter
 from pydantic import AfterValidator, Field
 
-from eclair.app import OWNER, App
+from eclair.app import App
 from eclair.chat.preferences import Preferences, Prompt
+from eclair.server.principal import Caller
 from eclair.server.request_body import Body, Fields
 
 MOST_INSTRUCTIONS = 4000
@@ -70,11 +71,11 @@ def router(app: App) -> APIRouter:
     api = APIRouter(prefix="/api/preferences", tags=["preferences"])
 
     @api.get("")
-    async def read_preferences() -> Preferences:
-        return await app.preferences.read(OWNER)
+    async def read_preferences(principal: Caller) -> Preferences:
+        return await app.preferences.read(principal)
 
     @api.put("")
-    async def put_preferences(body: PreferencesBody) -> Preferences:
-        return await app.preferences.change(OWNER, body.value())
+    async def put_preferences(principal: Caller, body: PreferencesBody) -> Preferences:
+        return await app.preferences.change(principal, body.value())
 
     return api

@@ -7,9 +7,10 @@ from typing import Annotated
 from fastapi import APIRouter, Response
 from pydantic import Field
 
-from eclair.app import OWNER, App
+from eclair.app import App
 from eclair.chat.turns import Choices
 from eclair.schema.messages import Mode, Web
+from eclair.server.principal import Caller
 from eclair.server.request_body import Body
 
 
@@ -30,8 +31,8 @@ def router(app: App) -> APIRouter:
     api = APIRouter(prefix="/api", tags=["conversations"])
 
     @api.post("/prefill", status_code=202, response_class=Response)
-    async def prefill(body: PrefillBody) -> None:
+    async def prefill(principal: Caller, body: PrefillBody) -> None:
         choices = Choices(body.model, body.mode, body.system, web=body.web)
-        await app.turns.prefill(OWNER, body.conversation, choices, body.text, body.files)
+        await app.turns.prefill(principal, body.conversation, choices, body.text, body.files)
 
     return api

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from datetime import date
+from functools import partial
 from typing import Annotated, Literal
 
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
-from eclair.app import OWNER, App
+from eclair.app import App
 from eclair.chat.turns import Choices, check_text
 from eclair.schema.messages import Mode
+from eclair.server.principal import Caller
 from eclair.server.request_body import Body
 from eclair.web.research.plan import plan
 
@@ -34,12 +36,12 @@ def router(app: App) -> APIRouter:
     api = APIRouter(prefix="/api/research", tags=["research"])
 
     @api.post("/plan")
-    async def make_plan(body: Wanted) -> PlanBody:
+    async def make_plan(principal: Caller, body: Wanted) -> PlanBody:
         check_text(body.question, app.settings.max_message_kb)
         app.searching.opened()
-        chosen = await app.turns.answering(OWNER, Choices(body.model, body.mode))
+        chosen = await app.turns.answering(principal, Choices(body.model, body.mode))
         with app.idle.busy():
-            made = await plan(body.question, chosen.engine, chosen.model, app.ask, date.today())
+            made = await plan(body.question, chosen.engine, chosen.model, partial(app.ask, principal), date.today())
         return PlanBody(questions=list(made.questions), by=made.by)
 
     return api

@@ -7,9 +7,10 @@ from typing import Annotated
 from fastapi import APIRouter, Header, Query
 from pydantic import BaseModel
 
-from eclair.app import OWNER, App
+from eclair.app import App
 from eclair.errors import InvalidInput
 from eclair.schema.messages import Message, Status
+from eclair.server.principal import Caller
 from eclair.server.sse import EventStream, frames
 
 LARGEST = 10**9
@@ -28,24 +29,25 @@ def router(app: App) -> APIRouter:
     api = APIRouter(prefix="/api/runs", tags=["runs"])
 
     @api.get("/{id}")
-    async def read_run(id: str) -> RunState:
-        run = await app.storage.runs.get_run(OWNER, id)
+    async def read_run(principal: Caller, id: str) -> RunState:
+        run = await app.storage.runs.get_run(principal, id)
         message, seq = await app.runs.fold(run)
         return RunState(run=run.id, conversation=run.conversation, status=message.status, seq=seq, message=message)
 
     @api.get("/{id}/events", response_class=EventStream)
     async def follow_run(
+        principal: Caller,
         id: str,
         after: Annotated[int | None, Query(ge=0, le=LARGEST)] = None,
         last_event_id: Annotated[str | None, Header()] = None,
     ) -> EventStream:
-        run = await app.storage.runs.get_run(OWNER, id)
+        run = await app.storage.runs.get_run(principal, id)
         return EventStream(frames(app.runs.follow(run, _seen(after, last_event_id))))
 
     @api.post("/{id}/stop", status_code=202)
-    async def stop_run(id: str) -> RunState:
-        await app.runs.stop(await app.storage.runs.get_run(OWNER, id))
-        return await read_run(id)
+    async def stop_run(principal: Caller, id: str) -> RunState:
+        await app.runs.stop(await app.storage.runs.get_run(principal, id))
+        return await read_run(principal, id)
 
     return api
 

@@ -10,11 +10,13 @@ from fastapi import APIRouter, Response
 from pydantic import BaseModel, Field, TypeAdapter
 from starlette.responses import FileResponse
 
-from eclair.app import OWNER, App
+from eclair.app import App
 from eclair.errors import Conflict, Gone, InvalidInput, NotFound
 from eclair.schema.ids import secret_id
 from eclair.schema.messages import Message, branch
+from eclair.schema.principal import Principal
 from eclair.server.api import images
+from eclair.server.principal import Caller
 from eclair.server.request_body import Body
 from eclair.storage.shares import Share
 
@@ -67,8 +69,8 @@ def router(app: App) -> APIRouter:
     api = APIRouter(prefix="/api", tags=["shares"])
 
     @api.post("/conversations/{id}/shares", status_code=201)
-    async def share_conversation(id: str, body: NewShare) -> KeptShare:
-        conversation, tree = await app.storage.conversations.get_tree(OWNER, id)
+    async def share_conversation(principal: Caller, id: str, body: NewShare) -> KeptShare:
+        conversation, tree = await app.storage.conversations.get_tree(principal, id)
         shown = branch({message.id: message for message in tree}, conversation.leaf)
         if not shown:
             raise InvalidInput("This conversation has no messages yet; there is nothing to share.")
@@ -77,17 +79,18 @@ def router(app: App) -> APIRouter:
                 raise Conflict("This conversation is still answering; share it when it has.", run=message.run)
         now = _now()
         expires = None if body.days is None else now + body.days * DAY
-        share = Share(secret_id("share"), OWNER, id, conversation.title, now, expires)
-        await app.storage.shares.add_share(share, _MESSAGES.dump_json([_public(message) for message in shown]).decode())
+        share = Share(secret_id("share"), principal.id, id, conversation.title, now, expires)
+        body_json = _MESSAGES.dump_json([_public(message) for message in shown]).decode()
+        await app.storage.shares.add_share(principal, share, body_json)
         return KeptShare.of(share)
 
     @api.get("/shares")
-    async def list_shares() -> Shares:
-        return Shares(shares=[KeptShare.of(share) for share in await app.storage.shares.list_shares(OWNER)])
+    async def list_shares(principal: Caller) -> Shares:
+        return Shares(shares=[KeptShare.of(share) for share in await app.storage.shares.list_shares(principal)])
 
     @api.delete("/shares/{id}", status_code=204)
-    async def revoke_share(id: str) -> None:
-        await app.storage.shares.delete_share(OWNER, id)
+    async def revoke_share(principal: Caller, id: str) -> None:
+        await app.storage.shares.delete_share(principal, id)
 
     @api.get("/shared/{id}")
     async def read_shared(id: str, response: Response) -> Shared:
@@ -103,7 +106,7 @@ def router(app: App) -> APIRouter:
         shown = (part.id for message in _MESSAGES.validate_json(body) for part in message.parts)
         if picture not in shown:
             raise NotFound(f"There is no picture {picture!r} in what is shared here.")
-        return images.shown(app.gallery, await app.gallery.picture(share.owner, picture))
+        return images.shown(app.gallery, await app.gallery.picture(Principal(share.owner), picture))
 
     async def _open(id: str) -> tuple[Share, str]:
         share, body = await app.storage.shares.get_share(id)

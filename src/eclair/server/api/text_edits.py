@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from functools import partial
 
 from fastapi import APIRouter, Request
 from pydantic import TypeAdapter
@@ -10,6 +11,7 @@ from starlette.responses import Response
 
 from eclair.app import App
 from eclair.chat.edit_text import Edit, check, edit
+from eclair.server.principal import Caller
 from eclair.server.request_body import Body
 from eclair.server.streaming import GONE, unless_gone
 
@@ -28,12 +30,13 @@ def router(app: App) -> APIRouter:
     api = APIRouter(prefix="/api", tags=["edits"])
 
     @api.post("/edits", response_model=Edit)
-    async def edit_text(body: EditBody, request: Request) -> Response:
+    async def edit_text(principal: Caller, body: EditBody, request: Request) -> Response:
         accepted = time.perf_counter()
         check(body.text, body.instruction, app.settings.max_message_kb)
         engine, model = await app.registry.resolve(body.model)
         with app.idle.busy():
-            work = edit(engine, model, body.text, body.instruction, app.settings.max_tokens, accepted, app.ask)
+            ask = partial(app.ask, principal)
+            work = edit(engine, model, body.text, body.instruction, app.settings.max_tokens, accepted, ask)
             edited = await unless_gone(request, work)
         return GONE if edited is None else Response(_EDIT.dump_json(edited), media_type="application/json")
 

@@ -9,12 +9,14 @@ from fastapi import APIRouter, Header, Response
 from pydantic import BaseModel, Field
 from starlette.responses import JSONResponse
 
-from eclair.app import OWNER, App
+from eclair.app import App
 from eclair.chat.tree import Continue, Draw, New, Retry
 from eclair.chat.turns import Choices
 from eclair.errors import InvalidInput
 from eclair.schema.messages import Conversation, Mode, Sampling, Web
+from eclair.schema.principal import Principal
 from eclair.server.api.images import WishBody
+from eclair.server.principal import Caller
 from eclair.server.request_body import Body
 from eclair.server.sse import EventStream, frames
 from eclair.web.research.plan import ANY as MOST_QUESTIONS
@@ -116,9 +118,13 @@ def router(app: App) -> APIRouter:
     api = APIRouter(prefix="/api/conversations", tags=["conversations"])
 
     async def begun(
-        conversation: str | Conversation, turn: NewTurnBody, accepted: float, accept: str
+        principal: Principal,
+        conversation: str | Conversation,
+        turn: NewTurnBody,
+        accepted: float,
+        accept: str,
     ) -> Begun | EventStream:
-        asked = await app.turns.ask(OWNER, conversation, turn.what(), turn.choices(), accepted)
+        asked = await app.turns.ask(principal, conversation, turn.what(), turn.choices(), accepted)
         if "text/event-stream" in accept:
             return EventStream(frames(app.runs.follow(asked.run, 0)))
         run = asked.run
@@ -128,21 +134,21 @@ def router(app: App) -> APIRouter:
 
     @api.post("", status_code=201, response_model=Conversation, responses={202: {"model": Begun}})
     async def create_conversation(
-        body: NewConversation, response: Response, accept: Annotated[str, Header()] = ""
+        principal: Caller, body: NewConversation, response: Response, accept: Annotated[str, Header()] = ""
     ) -> Any:
         accepted = time.perf_counter()
         if body.model is not None:
             await app.registry.resolve(body.model)
-        wanted = app.turns.begin(OWNER, body.id, body.title, body.model, body.mode, body.web)
+        wanted = app.turns.begin(principal, body.id, body.title, body.model, body.mode, body.web)
         if body.turn is not None:
-            answer = await begun(wanted, body.turn, accepted, accept)
+            answer = await begun(principal, wanted, body.turn, accepted, accept)
             return answer if isinstance(answer, EventStream) else JSONResponse(answer.model_dump(), 202)
-        kept = await app.keeping.add(wanted)
+        kept = await app.keeping.add(principal, wanted)
         response.status_code = 201 if kept is wanted else 200
         return kept
 
     @api.post("/{id}/turns", status_code=202, response_model=Begun)
-    async def begin_turn(id: str, body: NewTurnBody, accept: Annotated[str, Header()] = "") -> Any:
-        return await begun(id, body, time.perf_counter(), accept)
+    async def begin_turn(principal: Caller, id: str, body: NewTurnBody, accept: Annotated[str, Header()] = "") -> Any:
+        return await begun(principal, id, body, time.perf_counter(), accept)
 
     return api

@@ -8,10 +8,11 @@ from typing import Annotated, Self
 from fastapi import APIRouter, Query
 from pydantic import BaseModel
 
-from eclair.app import OWNER, App
+from eclair.app import App
 from eclair.errors import InvalidInput
 from eclair.generation.cost import grams
 from eclair.schema.messages import Cost
+from eclair.server.principal import Caller
 from eclair.storage.usage import UsageGrouping, UsageTotal
 
 
@@ -62,6 +63,7 @@ def router(app: App) -> APIRouter:
 
     @api.get("")
     async def read_usage(
+        principal: Caller,
         first: Annotated[date | None, Query(alias="from")] = None,
         last: Annotated[date | None, Query(alias="to")] = None,
         by: UsageGrouping | None = None,
@@ -69,8 +71,8 @@ def router(app: App) -> APIRouter:
         if first is not None and last is not None and first > last:
             raise InvalidInput("`from` is after `to`; exchange them.", param="from")
         grid = app.settings.grid_g_per_kwh
-        whole = await app.storage.usage.sum_usage(OWNER, first, last)
-        groups = await app.storage.usage.sum_usage(OWNER, first, last, by) if by is not None else []
+        whole = await app.storage.usage.sum_usage(principal, first, last)
+        groups = await app.storage.usage.sum_usage(principal, first, last, by) if by is not None else []
         return UsageReport(
             today=date.today(),
             total=Sums.of(whole[0] if whole else UsageTotal(), grid),

@@ -5,10 +5,11 @@ from __future__ import annotations
 from fastapi import APIRouter
 from pydantic import BaseModel
 
-from eclair.app import OWNER, App
+from eclair.app import App
 from eclair.schema.documents import Wall
 from eclair.schema.web import WebPage
 from eclair.server.api.files import PageBody, page_body
+from eclair.server.principal import Caller
 from eclair.storage.documents import StoredPage
 
 
@@ -54,7 +55,7 @@ def router(app: App) -> APIRouter:
     api = APIRouter(prefix="/api/web", tags=["web"])
 
     @api.get("/pages/{id}")
-    async def show_page(id: str) -> WebPageBody:
-        return WebPageBody.of(id, await app.storage.web.get_page(OWNER, id))
+    async def show_page(principal: Caller, id: str) -> WebPageBody:
+        return WebPageBody.of(id, await app.storage.web.get_page(principal, id))
 
     return api

@@ -10,8 +10,9 @@ from fastapi import APIRouter, Query
 from pydantic import BaseModel
 
 from eclair.app import App
-from eclair.network.client import OWNER, CallContext
+from eclair.network.client import CallContext
 from eclair.schema.messages import Outcome
+from eclair.server.principal import Caller
 from eclair.web import queries
 from eclair.web.search import WITHIN, search
 
@@ -72,9 +73,9 @@ def router(app: App) -> APIRouter:
         return [ServiceBody.model_validate(offered.told()) for offered in await app.web.offered()]
 
     @api.get("/search")
-    async def search_web(q: Asked, language: Language = None, days: Days = None) -> SearchBody:
+    async def search_web(principal: Caller, q: Asked, language: Language = None, days: Days = None) -> SearchBody:
         made = queries.asked_for(q, language, days, date.today())
-        found = await search(app.web, made, CallContext(OWNER, "search"), within=WITHIN)
+        found = await search(app.web, made, CallContext(principal, "search"), within=WITHIN)
         return SearchBody(
             queries=[QueryBody(**asdict(query)) for query in made],
             steps=[

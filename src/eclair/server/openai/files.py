@@ -12,11 +12,13 @@ from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
 from starlette.responses import FileResponse
 
-from eclair.app import OWNER, App
+from eclair.app import App
 from eclair.documents.ingest import sized
 from eclair.errors import Conflict, InvalidInput, NotFound, StoreError
 from eclair.llm.base import JSON
+from eclair.schema.principal import Principal
 from eclair.server.api.files import download
+from eclair.server.principal import Caller
 from eclair.storage.files import FileState
 
 LIBRARY = "api"
@@ -48,7 +50,7 @@ def router(app: App) -> APIRouter:
     storage = app.storage
 
     @api.post("", openapi_extra=_FORM)
-    async def add_file(request: Request) -> JSON:
+    async def add_file(principal: Caller, request: Request) -> JSON:
         try:
             async with request.form(max_files=1, max_fields=8) as form:
                 for name in form:
@@ -59,51 +61,52 @@ def router(app: App) -> APIRouter:
                     raise InvalidInput("The field 'file' is missing; send a file with its name.", param="file")
                 if purpose not in PURPOSES:
                     raise InvalidInput(f"The field 'purpose' is one of {', '.join(PURPOSES)}.", param="purpose")
-                return _file(await take(upload, upload.filename))
+                return _file(await add(principal, upload, upload.filename))
         except HTTPException as error:
             raise InvalidInput(f"The body is no form with a file: {error.detail}") from error
         except OSError as error:
             raise StoreError(f"The file cannot be kept while it comes: {error.strerror}.") from error
 
-    async def take(upload: UploadFile, name: str) -> FileState:
+    async def add(principal: Principal, upload: UploadFile, name: str) -> FileState:
         media = upload.content_type or "application/octet-stream"
         source = sized(_pieces(upload), name, app.settings.max_file_mb)
-        return await app.intake.take(OWNER, shown(name), media, source, library=await library(), soon=True)
+        return await app.intake.take(principal, shown(name), media, source, library=await library(principal), soon=True)
 
-    async def library() -> str:
+    async def library(principal: Principal) -> str:
         try:
-            return (await storage.libraries.get_library_by_name(OWNER, LIBRARY)).id
+            return (await storage.libraries.get_library_by_name(principal, LIBRARY)).id
         except NotFound:
             pass
         try:
-            return (await app.intake.add_library(OWNER, LIBRARY)).id
+            return (await app.intake.add_library(principal, LIBRARY)).id
         except Conflict:  # another request has just made it
-            return (await storage.libraries.get_library_by_name(OWNER, LIBRARY)).id
+            return (await storage.libraries.get_library_by_name(principal, LIBRARY)).id
 
     @api.get("")
     async def list_files(
+        principal: Caller,
         after: str | None = None,
         limit: Annotated[int, Query(ge=1, le=10_000)] = 10_000,
         order: Literal["desc"] = "desc",
         purpose: str | None = None,
     ) -> JSON:
-        listed = await storage.files.list_files(OWNER, limit, before=after)
+        listed = await storage.files.list_files(principal, limit, before=after)
         found = [_file(each) for each in listed.files] if purpose in (None, "user_data") else []
         ids: JSON = {"first_id": found[0]["id"], "last_id": found[-1]["id"]} if found else {}
         return {"object": "list", "data": found, "has_more": bool(found) and listed.next is not None, **ids}
 
     @api.get("/{id}")
-    async def show_file(id: str) -> JSON:
-        return _file(await storage.files.get_file(OWNER, id))
+    async def show_file(principal: Caller, id: str) -> JSON:
+        return _file(await storage.files.get_file(principal, id))
 
     @api.delete("/{id}")
-    async def delete_file(id: str) -> JSON:
-        await app.intake.delete(OWNER, id)
+    async def delete_file(principal: Caller, id: str) -> JSON:
+        await app.intake.delete(principal, id)
         return {"id": id, "object": "file", "deleted": True}
 
     @api.get("/{id}/content", response_class=FileResponse)
-    async def content(id: str) -> FileResponse:
-        return download(app, (await storage.files.get_file(OWNER, id)).file)
+    async def content(principal: Caller, id: str) -> FileResponse:
+        return download(app, (await storage.files.get_file(principal, id)).file)
 
     return api
 

@@ -20,7 +20,7 @@ from starlette.datastructures import FormData, UploadFile
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
-from eclair.app import OWNER, App
+from eclair.app import App
 from eclair.errors import EclairError, InvalidInput, StoreError, TooLarge
 from eclair.images.inputs import NOTHING, Brought
 from eclair.images.request import MOST_SOURCES
@@ -29,8 +29,10 @@ from eclair.llm.base import JSON
 from eclair.provenance.report import Form
 from eclair.schema.images import Finished, Picture, Underway, Waiting
 from eclair.schema.messages import Wish
+from eclair.schema.principal import Principal
 from eclair.server.openai import errors
 from eclair.server.openai.files import shown
+from eclair.server.principal import Caller
 from eclair.server.request_body import Body
 from eclair.server.sse import EventStream
 from eclair.server.streaming import GONE, unless_gone
@@ -125,11 +127,11 @@ def router(app: App) -> APIRouter:
     api = APIRouter(prefix="/v1/images", tags=["OpenAI"])
 
     @api.post("/generations")
-    async def generate(body: ImagesRequest, request: Request) -> Response:
-        return await answer(body, request, "image_generation", NOTHING)
+    async def generate(principal: Caller, body: ImagesRequest, request: Request) -> Response:
+        return await answer(principal, body, request, "image_generation", NOTHING)
 
     @api.post("/edits", openapi_extra=_FORM)
-    async def edit(request: Request) -> Response:
+    async def edit(principal: Caller, request: Request) -> Response:
         try:
             async with request.form(max_files=MOST_SOURCES + 1, max_fields=40) as form:
                 brought = await _brought(form, app.settings.max_file_mb)
@@ -138,11 +140,13 @@ def router(app: App) -> APIRouter:
             raise InvalidInput(f"The body is no form with pictures: {error.detail}") from error
         except OSError as error:
             raise StoreError(f"The pictures cannot be kept while they come: {error.strerror}.") from error
-        return await answer(body, request, "image_edit", brought)
+        return await answer(principal, body, request, "image_edit", brought)
 
-    async def answer(body: ImagesRequest, request: Request, kind: str, brought: Brought) -> Response:
+    async def answer(
+        principal: Principal, body: ImagesRequest, request: Request, kind: str, brought: Brought
+    ) -> Response:
         wanted = app.studio.wish(
-            OWNER, body.prompt, body.wish(), body.model, brought=brought, form=body.form, quality=body.kept_quality
+            principal, body.prompt, body.wish(), body.model, brought=brought, form=body.form, quality=body.kept_quality
         )
         commission = await unless_gone(request, wanted)
         if commission is None:
@@ -207,7 +211,7 @@ class _Reply:
         return underway.done * (wanted + 1) >= underway.of * (looks + 1)
 
     def _look(self, id: str, number: int) -> bytes:
-        look = self.app.studio.look(OWNER, id)
+        look = self.app.studio.look(self.commission.principal, id)
         size = f"{self.commission.job.width}x{self.commission.job.height}"
         about: JSON = {**self._about(size), "output_format": look.media.rpartition("/")[2]}
         return self._event("partial_image", look.image, **about, partial_image_index=number)

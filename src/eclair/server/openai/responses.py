@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
+from functools import partial
 from typing import assert_never
 
 from fastapi import APIRouter, Request
@@ -25,6 +26,7 @@ from eclair.schema.models import Model
 from eclair.server.chat_input import question
 from eclair.server.openai.responses_schema import ResponsesRequest
 from eclair.server.openai.sources import NONE, Marked, ground
+from eclair.server.principal import Caller
 from eclair.server.streaming import GONE, relay, unbroken, unless_gone
 from eclair.server.vision import pictured
 
@@ -33,23 +35,23 @@ def router(app: App) -> APIRouter:
     api = APIRouter(prefix="/v1", tags=["OpenAI"])
 
     @api.post("/responses")
-    async def respond(body: ResponsesRequest, request: Request) -> Response:
+    async def respond(principal: Caller, body: ResponsesRequest, request: Request) -> Response:
         said = list(body.said())
         chosen = await app.modes.called(body.model, question(said))
         looks = body.files or body.web
-        wanted = ground(app, body.files, said, chosen, web=body.web, plain=body.plain) if looks else None
+        wanted = ground(app, principal, body.files, said, chosen, web=body.web, plain=body.plain) if looks else None
         sources = NONE if wanted is None else await unless_gone(request, wanted)
         if sources is None:
             return GONE
         longest = app.settings.max_tokens
-        seen = await unless_gone(request, pictured(app, said, chosen.model))
+        seen = await unless_gone(request, pictured(app, principal, said, chosen.model))
         if seen is None:
             return GONE
 
         def request_of(model: Model) -> EngineRequest:
             return seen.shown(sources.shown(chosen.wishing(body.request(model, longest))), model)
 
-        asking = Asking(chosen, request_of, app.ask)
+        asking = Asking(chosen, request_of, partial(app.ask, principal))
         marked = Marked(unbroken(asking.stream(), app.idle), sources)
         rendering = ResponseRendering(body, asking, marked)
         return await relay(request, marked.pieces(), rendering, streamed=bool(body.stream))

@@ -11,6 +11,7 @@ import time
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from dataclasses import dataclass, replace
+from functools import partial
 
 import orjson
 from fastapi import APIRouter, Request
@@ -27,10 +28,12 @@ from eclair.llm.base import Request as EngineRequest
 from eclair.schema.ids import new_id
 from eclair.schema.messages import MODES, Passage
 from eclair.schema.models import Model
+from eclair.schema.principal import Principal
 from eclair.server.openai import errors
 from eclair.server.openai.chat_schema import ChatRequest, CompletionRequest
 from eclair.server.openai.formats import Chat, Choice, Completion
 from eclair.server.openai.sources import NONE, Grounded, Marked, ground
+from eclair.server.principal import Caller
 from eclair.server.sse import EventStream
 from eclair.server.streaming import GONE, unbroken, unless_gone
 from eclair.server.vision import pictured
@@ -95,22 +98,24 @@ def router(app: App) -> APIRouter:
         return _mode(id) if id in MODES and not there else _model((await app.registry.resolve(id))[1])
 
     @api.post("/chat/completions")
-    async def chat(body: ChatRequest, request: Request) -> Response:
-        return await answer(body, request, Chat())
+    async def chat(principal: Caller, body: ChatRequest, request: Request) -> Response:
+        return await answer(principal, body, request, Chat())
 
     @api.post("/completions")
-    async def complete(body: CompletionRequest, request: Request) -> Response:
-        return await answer(body, request, Completion())
+    async def complete(principal: Caller, body: CompletionRequest, request: Request) -> Response:
+        return await answer(principal, body, request, Completion())
 
-    async def answer(body: ChatRequest | CompletionRequest, request: Request, form: Chat | Completion) -> Response:
+    async def answer(
+        principal: Principal, body: ChatRequest | CompletionRequest, request: Request, form: Chat | Completion
+    ) -> Response:
         chosen = await app.modes.called(body.model, body.question)
         files, said, web = body.files, body.said(), body.web
-        wanted = ground(app, files, said, chosen, web=web, plain=body.plain) if files or web else None
+        wanted = ground(app, principal, files, said, chosen, web=web, plain=body.plain) if files or web else None
         sources = NONE if wanted is None else await unless_gone(request, wanted)
         if sources is None:
             return GONE
 
-        seen = await unless_gone(request, pictured(app, said, chosen.model))
+        seen = await unless_gone(request, pictured(app, principal, said, chosen.model))
         if seen is None:
             return GONE
 
@@ -121,7 +126,7 @@ def router(app: App) -> APIRouter:
 
             return of
 
-        choices = tuple(Asking(chosen, request_of(index), app.ask) for index in range(body.n or 1))
+        choices = tuple(Asking(chosen, request_of(index), partial(app.ask, principal)) for index in range(body.n or 1))
         answers = tuple(Marked(unbroken(choice.stream(), app.idle), sources) for choice in choices)
         id = new_id(form.prefix).replace("_", "-")
         reply = _Reply(form, choices, answers, sources, str(request.base_url), id, int(time.time()))

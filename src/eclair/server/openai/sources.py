@@ -18,7 +18,7 @@ from typing import Any
 
 from pydantic import Field
 
-from eclair.app import OWNER, App
+from eclair.app import App
 from eclair.errors import InvalidInput, NotFound
 from eclair.generation.fallback import Choice
 from eclair.generation.live_citations import Checks
@@ -29,6 +29,7 @@ from eclair.llm.base import Request as EngineRequest
 from eclair.schema.events import Cited, SourceFound
 from eclair.schema.ids import new_id
 from eclair.schema.messages import Citation, Message, Part, Passage
+from eclair.schema.principal import Principal
 from eclair.server.request_body import Fields
 from eclair.web.retriever import Turning
 
@@ -121,6 +122,7 @@ NONE = Grounded()
 
 async def ground(
     app: App,
+    principal: Principal,
     files: Sequence[GivenFile],
     said: Sequence[PromptMessage],
     by: Choice,
@@ -132,17 +134,17 @@ async def ground(
     that quotes before it would break. Raises InvalidInput, NotFound, UnreadableFile, StoreError."""
     if not any(message.role == "user" and _text(message.content).strip() for message in said):
         raise InvalidInput("Nothing is asked about the file; send a text beside it.", param="messages")
-    async with _taken(app, files) as (ids, kept):
-        async with aclosing(app.documents.until_read(OWNER, ids)) as states:
+    async with _taken(app, principal, files) as (ids, kept):
+        async with aclosing(app.documents.until_read(principal, ids)) as states:
             async for _ in states:
                 pass
-        attached = await app.documents.attachments(OWNER, ids)
+        attached = await app.documents.attachments(principal, ids)
         history = [_message(message) for message in said if message.role in ("user", "assistant")]
         asked = max(number for number, message in enumerate(history) if message.role == "user")
         history[asked] = replace(history[asked], files=attached)
         history, numbering = history[: asked + 1], Numbering(history[: asked + 1])
-        documents = app.documents.grounds(OWNER, history, numbering)
-        turning = Turning(OWNER, new_id("run"), None, history, "on", beside=documents is not None)
+        documents = app.documents.grounds(principal, history, numbering)
+        turning = Turning(principal, new_id("run"), None, history, "on", beside=documents is not None)
         grounds = joined(documents, app.searching.grounds(turning, numbering) if web else None)
         if grounds is None:
             return NONE
@@ -157,7 +159,9 @@ async def ground(
 
 
 @asynccontextmanager
-async def _taken(app: App, files: Sequence[GivenFile]) -> AsyncGenerator[tuple[list[str], frozenset[str]]]:
+async def _taken(
+    app: App, principal: Principal, files: Sequence[GivenFile]
+) -> AsyncGenerator[tuple[list[str], frozenset[str]]]:
     """The ids of the files, and which of them are kept; those that were sent along are there only within."""
     ids: list[str] = []
     sent: list[str] = []
@@ -166,7 +170,7 @@ async def _taken(app: App, files: Sequence[GivenFile]) -> AsyncGenerator[tuple[l
             if file.file_id is not None and file.file_data is None:
                 ids.append(file.file_id)
             elif file.file_id is None and file.file_data is not None:
-                sent.append(await _take(app, file.filename or "file", file.file_data))
+                sent.append(await _take(app, principal, file.filename or "file", file.file_data))
                 ids.append(sent[-1])
             else:
                 raise InvalidInput("A file has either file_id or file_data.", param="file")
@@ -174,10 +178,10 @@ async def _taken(app: App, files: Sequence[GivenFile]) -> AsyncGenerator[tuple[l
     finally:
         for id in sent:
             with contextlib.suppress(NotFound):
-                await app.intake.delete(OWNER, id)
+                await app.intake.delete(principal, id)
 
 
-async def _take(app: App, name: str, data: str) -> str:
+async def _take(app: App, principal: Principal, name: str, data: str) -> str:
     """Take in what was sent as base64, or as a `data:` URL."""
     head, comma, encoded = data.partition(",") if data.startswith("data:") else ("", "", data)
     try:
@@ -193,7 +197,7 @@ async def _take(app: App, name: str, data: str) -> str:
         yield content
 
     media = mimetypes.guess_type(name)[0] or "application/octet-stream"
-    return (await app.intake.take(OWNER, name, media, source())).file.id
+    return (await app.intake.take(principal, name, media, source())).file.id
 
 
 def _message(said: PromptMessage) -> Message:

@@ -8,6 +8,7 @@ from typing import cast
 
 import apsw
 
+from eclair.schema.principal import Principal
 from eclair.storage.audit import CallFilter, CallRecord, Verdict
 from eclair.storage.sqlite.store import SQLiteStore, first_row, read, write
 
@@ -29,9 +30,9 @@ class SQLiteAuditStore(SQLiteStore):
 
     @read
     def list_calls(
-        self, db: apsw.Connection, owner: str, matching: CallFilter, limit: int, before: int | None = None
+        self, db: apsw.Connection, principal: Principal, matching: CallFilter, limit: int, before: int | None = None
     ) -> list[CallRecord]:
-        where, values = _where(owner, matching)
+        where, values = _where(principal, matching)
         if before is not None:
             where, values = f"{where} AND id < ?", (*values, before)
         rows = db.execute(
@@ -41,8 +42,8 @@ class SQLiteAuditStore(SQLiteStore):
         return [CallRecord(**dict(zip(names, row, strict=True))) for row in rows]
 
     @read
-    def count_calls(self, db: apsw.Connection, owner: str, matching: CallFilter) -> dict[Verdict, int]:
-        where, values = _where(owner, matching)
+    def count_calls(self, db: apsw.Connection, principal: Principal, matching: CallFilter) -> dict[Verdict, int]:
+        where, values = _where(principal, matching)
         rows = db.execute(f"SELECT verdict, count(*) FROM egress WHERE {where} GROUP BY verdict", values)
         return {cast(Verdict, verdict): cast(int, number) for verdict, number in rows}
 
@@ -50,17 +51,17 @@ class SQLiteAuditStore(SQLiteStore):
     def erase_calls(self, db: apsw.Connection, before: int) -> None:
         db.execute("DELETE FROM egress WHERE moment < ?", (before,))
 
-    async def erase_urls(self, owner: str) -> None:
-        await self._erase_urls(owner)
+    async def erase_urls(self, principal: Principal) -> None:
+        await self._erase_urls(principal)
         await self.empty_log()
 
     @write
-    def _erase_urls(self, db: apsw.Connection, owner: str) -> None:
-        db.execute("UPDATE egress SET url = NULL WHERE owner = ? AND url IS NOT NULL", (owner,))
+    def _erase_urls(self, db: apsw.Connection, principal: Principal) -> None:
+        db.execute("UPDATE egress SET url = NULL WHERE owner = ? AND url IS NOT NULL", (principal.id,))
 
 
-def _where(owner: str, matching: CallFilter) -> tuple[str, tuple[str, ...]]:
-    parts, values = ["owner = ?"], [owner]
+def _where(principal: Principal, matching: CallFilter) -> tuple[str, tuple[str, ...]]:
+    parts, values = ["owner = ?"], [principal.id]
     for column in ("run", "verdict", "purpose"):
         value = getattr(matching, column)
         if value is not None:

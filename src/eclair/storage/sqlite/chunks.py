@@ -252,7 +252,7 @@ def _page_breaks(db: apsw.Connection, document: int, chunk: Chunk) -> tuple[Page
 
 
 def _scope_values(scope: SearchScope) -> tuple[str, str, str]:
-    return scope.owner, orjson.dumps(scope.files).decode(), orjson.dumps(scope.libraries).decode()
+    return scope.principal.id, orjson.dumps(scope.files).decode(), orjson.dumps(scope.libraries).decode()
 
 
 def _count_chunks(db: apsw.Connection, word: Wanted) -> int:

@@ -14,6 +14,7 @@ import orjson
 
 from eclair.errors import Conflict, NotFound
 from eclair.schema.messages import Conversation, Hit, Message
+from eclair.schema.principal import Principal
 from eclair.storage.conversations import ConversationCursor, ConversationEdit, ConversationPage, Deletion
 from eclair.storage.sqlite.messages import (
     find_newest_leaf,
@@ -35,13 +36,15 @@ class SQLiteConversationStore(SQLiteStore):
     """Implements `ConversationStore`."""
 
     @write
-    def add_conversation(self, db: apsw.Connection, conversation: Conversation) -> Conversation:
-        return find_or_add(db, conversation)
+    def add_conversation(self, db: apsw.Connection, principal: Principal, conversation: Conversation) -> Conversation:
+        return find_or_add(db, principal, conversation)
 
     @write
-    def add_tree(self, db: apsw.Connection, conversation: Conversation, messages: Sequence[Message]) -> bool:
+    def add_tree(
+        self, db: apsw.Connection, principal: Principal, conversation: Conversation, messages: Sequence[Message]
+    ) -> bool:
         db.execute("DELETE FROM conversation WHERE id = ? AND deleted IS NOT NULL", (conversation.id,))
-        if find_or_add(db, conversation) is not conversation:
+        if find_or_add(db, principal, conversation) is not conversation:
             return False
         for message in messages:
             insert_message(db, message)
@@ -50,18 +53,18 @@ class SQLiteConversationStore(SQLiteStore):
         return True
 
     @read
-    def get_conversation(self, db: apsw.Connection, owner: str, id: str) -> Conversation:
-        return find(db, owner, id)
+    def get_conversation(self, db: apsw.Connection, principal: Principal, id: str) -> Conversation:
+        return find(db, principal, id)
 
     @read
-    def get_tree(self, db: apsw.Connection, owner: str, id: str) -> tuple[Conversation, list[Message]]:
-        return find(db, owner, id), list_messages(db, id)
+    def get_tree(self, db: apsw.Connection, principal: Principal, id: str) -> tuple[Conversation, list[Message]]:
+        return find(db, principal, id), list_messages(db, id)
 
     @read
     def list_conversations(
         self,
         db: apsw.Connection,
-        owner: str,
+        principal: Principal,
         limit: int,
         *,
         archived: bool = False,
@@ -69,35 +72,37 @@ class SQLiteConversationStore(SQLiteStore):
         before: ConversationCursor | None = None,
     ) -> ConversationPage:
         with snapshot(db):  # what is pinned meanwhile is in one of the two lists, not in both or none
-            pinned = _shelf(db, owner, "pinned", tag, None, -1) if before is None and not archived else []
-            found = _shelf(db, owner, "archive" if archived else "list", tag, before, limit + 1)
+            pinned = _shelf(db, principal, "pinned", tag, None, -1) if before is None and not archived else []
+            found = _shelf(db, principal, "archive" if archived else "list", tag, before, limit + 1)
         shown = found[:limit]
         more = ConversationCursor(shown[-1].updated, shown[-1].id) if len(found) > limit else None
         return ConversationPage(pinned, shown, more)
 
     @read
-    def list_conversation_ids(self, db: apsw.Connection, owner: str) -> list[str]:
+    def list_conversation_ids(self, db: apsw.Connection, principal: Principal) -> list[str]:
         rows = db.execute(
-            "SELECT id FROM conversation WHERE owner = ? AND deleted IS NULL ORDER BY created, id", (owner,)
+            "SELECT id FROM conversation WHERE owner = ? AND deleted IS NULL ORDER BY created, id", (principal.id,)
         )
         return [id for (id,) in rows]
 
     @read
-    def count_conversations(self, db: apsw.Connection, owner: str) -> int:
-        (found,) = first_row(db, "SELECT count(*) FROM conversation WHERE owner = ? AND shelf <> 'deleted'", (owner,))
+    def count_conversations(self, db: apsw.Connection, principal: Principal) -> int:
+        (found,) = first_row(
+            db, "SELECT count(*) FROM conversation WHERE owner = ? AND shelf <> 'deleted'", (principal.id,)
+        )
         return found
 
     @read
-    def count_tags(self, db: apsw.Connection, owner: str, *, archived: bool = False) -> dict[str, int]:
+    def count_tags(self, db: apsw.Connection, principal: Principal, *, archived: bool = False) -> dict[str, int]:
         rows = db.execute(
             "SELECT value, count(*) FROM conversation, json_each(tags)"
             " WHERE owner = ? AND deleted IS NULL AND archived = ? GROUP BY value",
-            (owner, archived),
+            (principal.id, archived),
         )
         return dict(sorted(rows, key=lambda row: (row[0].casefold(), row[0])))
 
     @read
-    def search_messages(self, db: apsw.Connection, owner: str, words: str, limit: int) -> list[Hit]:
+    def search_messages(self, db: apsw.Connection, principal: Principal, words: str, limit: int) -> list[Hit]:
         if not (query := full_text_query(words)):
             return []
         rows = db.execute(
@@ -106,13 +111,15 @@ class SQLiteConversationStore(SQLiteStore):
             " FROM message_text JOIN message ON message.number = message_text.rowid"
             " JOIN conversation ON conversation.id = message.conversation"
             " WHERE message_text MATCH ? AND owner = ? AND deleted IS NULL ORDER BY message_text.rank LIMIT ?",
-            (query, owner, limit),
+            (query, principal.id, limit),
         )
         return [Hit(*row) for row in rows]
 
     @write
-    def edit_conversation(self, db: apsw.Connection, owner: str, id: str, edit: ConversationEdit) -> Conversation:
-        find(db, owner, id)
+    def edit_conversation(
+        self, db: apsw.Connection, principal: Principal, id: str, edit: ConversationEdit
+    ) -> Conversation:
+        find(db, principal, id)
         if edit.leaf is not None:
             require_message(db, id, edit.leaf)
         tags = None if edit.tags is None else orjson.dumps(edit.tags).decode()
@@ -123,20 +130,20 @@ class SQLiteConversationStore(SQLiteStore):
             " mode = nullif(coalesce(?7, mode), ''), web = nullif(coalesce(?8, web), '') WHERE id = ?9",
             (edit.title, edit.leaf, edit.pinned, edit.archived, tags, edit.model, edit.mode, edit.web, id),
         )
-        return find(db, owner, id)
+        return find(db, principal, id)
 
     @read
-    def is_untitled(self, db: apsw.Connection, owner: str, id: str) -> bool:
-        return first_row(db, f"SELECT 1 FROM conversation WHERE {_UNTITLED}", (id, owner)) is not None
+    def is_untitled(self, db: apsw.Connection, principal: Principal, id: str) -> bool:
+        return first_row(db, f"SELECT 1 FROM conversation WHERE {_UNTITLED}", (id, principal.id)) is not None
 
     @write
-    def set_generated_title(self, db: apsw.Connection, owner: str, id: str, title: str) -> bool:
-        db.execute(f"UPDATE conversation SET title = ? WHERE {_UNTITLED}", (title, id, owner))
+    def set_generated_title(self, db: apsw.Connection, principal: Principal, id: str, title: str) -> bool:
+        db.execute(f"UPDATE conversation SET title = ? WHERE {_UNTITLED}", (title, id, principal.id))
         return db.changes() > 0
 
     @write
-    def delete_message(self, db: apsw.Connection, owner: str, id: str, message: str) -> Conversation:
-        kept = find(db, owner, id)
+    def delete_message(self, db: apsw.Connection, principal: Principal, id: str, message: str) -> Conversation:
+        kept = find(db, principal, id)
         require_message(db, id, message)
         refuse_while_running(db, "conversation = ?", (id,))
         (parent,) = first_row(db, "SELECT parent FROM message WHERE id = ?", (message,))
@@ -149,49 +156,50 @@ class SQLiteConversationStore(SQLiteStore):
         if kept.leaf is not None and first_row(db, "SELECT 1 FROM message WHERE id = ?", (kept.leaf,)) is None:
             leaf = find_newest_leaf(db, id, parent)
             db.execute("UPDATE conversation SET leaf = ? WHERE id = ?", (leaf, id))
-        return find(db, owner, id)
+        return find(db, principal, id)
 
     @write
-    def delete_conversation(self, db: apsw.Connection, owner: str, id: str, *, forever: bool = False) -> None:
+    def delete_conversation(self, db: apsw.Connection, principal: Principal, id: str, *, forever: bool = False) -> None:
         if not forever:
-            find(db, owner, id)
+            find(db, principal, id)
         refuse_while_running(
-            db, "conversation IN (SELECT id FROM conversation WHERE id = ? AND owner = ?)", (id, owner)
+            db, "conversation IN (SELECT id FROM conversation WHERE id = ? AND owner = ?)", (id, principal.id)
         )
         db.execute(
             "UPDATE conversation SET deleted = ? WHERE id = ? AND owner = ?",
-            (FOREVER if forever else _free_moment(db, self.now()), id, owner),
+            (FOREVER if forever else _free_moment(db, self.now()), id, principal.id),
         )
         if not db.changes():
             raise NotFound(f"There is no conversation {id!r}.")
 
     @write
-    def delete_all_conversations(self, db: apsw.Connection, owner: str, *, forever: bool = False) -> Deletion:
-        refuse_while_running(db, "conversation IN (SELECT id FROM conversation WHERE owner = ?)", (owner,))
+    def delete_all_conversations(self, db: apsw.Connection, principal: Principal, *, forever: bool = False) -> Deletion:
+        refuse_while_running(db, "conversation IN (SELECT id FROM conversation WHERE owner = ?)", (principal.id,))
         moment = _free_moment(db, self.now())
-        db.execute("UPDATE conversation SET deleted = ? WHERE owner = ? AND deleted IS NULL", (moment, owner))
+        db.execute("UPDATE conversation SET deleted = ? WHERE owner = ? AND deleted IS NULL", (moment, principal.id))
         deletion = Deletion(db.changes(), moment)
         if forever:
-            db.execute("UPDATE conversation SET deleted = ? WHERE owner = ?", (FOREVER, owner))
+            db.execute("UPDATE conversation SET deleted = ? WHERE owner = ?", (FOREVER, principal.id))
         return deletion
 
     @write
-    def restore_conversation(self, db: apsw.Connection, owner: str, id: str, since: int) -> Conversation:
+    def restore_conversation(self, db: apsw.Connection, principal: Principal, id: str, since: int) -> Conversation:
         db.execute(
-            "UPDATE conversation SET deleted = NULL WHERE id = ? AND owner = ? AND deleted >= ?", (id, owner, since)
+            "UPDATE conversation SET deleted = NULL WHERE id = ? AND owner = ? AND deleted >= ?",
+            (id, principal.id, since),
         )
         try:
-            return find(db, owner, id)
+            return find(db, principal, id)
         except NotFound:
             raise NotFound(
                 f"There is no conversation {id!r} to bring back; what was deleted stays for ten minutes."
             ) from None
 
     @write
-    def restore_deletion(self, db: apsw.Connection, owner: str, moment: int, since: int) -> int:
+    def restore_deletion(self, db: apsw.Connection, principal: Principal, moment: int, since: int) -> int:
         db.execute(
             "UPDATE conversation SET deleted = NULL WHERE owner = ? AND deleted = ? AND deleted >= ?",
-            (owner, moment, since),
+            (principal.id, moment, since),
         )
         if not db.changes():
             raise NotFound("There is nothing of that deletion to bring back; what was deleted stays for ten minutes.")
@@ -213,17 +221,17 @@ class SQLiteConversationStore(SQLiteStore):
         db.execute("DELETE FROM conversation WHERE id = ? AND deleted < ?", (id, before))
 
 
-def find(db: apsw.Connection, owner: str, id: str) -> Conversation:
+def find(db: apsw.Connection, principal: Principal, id: str) -> Conversation:
     """Raises NotFound."""
     row = first_row(
-        db, f"SELECT {_COLUMNS} FROM conversation WHERE id = ? AND owner = ? AND deleted IS NULL", (id, owner)
+        db, f"SELECT {_COLUMNS} FROM conversation WHERE id = ? AND owner = ? AND deleted IS NULL", (id, principal.id)
     )
     if row is None:
         raise NotFound(f"There is no conversation {id!r}.")
     return _conversation(row)
 
 
-def find_or_add(db: apsw.Connection, new: Conversation) -> Conversation:
+def find_or_add(db: apsw.Connection, principal: Principal, new: Conversation) -> Conversation:
     """The stored conversation of that id, or `new` itself once it is added. Raises Conflict."""
     row = first_row(db, f"SELECT deleted, {_COLUMNS} FROM conversation WHERE id = ?", (new.id,))
     if row is None:
@@ -231,7 +239,7 @@ def find_or_add(db: apsw.Connection, new: Conversation) -> Conversation:
             f"INSERT INTO conversation ({_COLUMNS}, named) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?3 <> '')",
             (
                 new.id,
-                new.owner,
+                principal.id,
                 new.title,
                 new.created,
                 new.updated,
@@ -247,7 +255,7 @@ def find_or_add(db: apsw.Connection, new: Conversation) -> Conversation:
         return new
     deleted, *values = row
     kept = _conversation(tuple(values))
-    if kept.owner != new.owner:
+    if kept.owner != principal.id:
         raise Conflict(f"The id {new.id!r} is taken; leave it out to be given one.")
     if deleted is not None:
         raise Conflict(f"The conversation {new.id!r} was deleted; restore it, or leave the id out for a new one.")
@@ -262,10 +270,15 @@ def refuse_while_running(db: apsw.Connection, which: str, values: tuple[Any, ...
 
 
 def _shelf(
-    db: apsw.Connection, owner: str, shelf: str, tag: str | None, before: ConversationCursor | None, limit: int
+    db: apsw.Connection,
+    principal: Principal,
+    shelf: str,
+    tag: str | None,
+    before: ConversationCursor | None,
+    limit: int,
 ) -> list[Conversation]:
     """Conversations of one shelf, latest change first; a `limit` of -1 returns all."""
-    values: list[Any] = [owner, shelf]
+    values: list[Any] = [principal.id, shelf]
     more = ""
     if tag is not None:
         more += " AND EXISTS (SELECT 1 FROM json_each(tags) WHERE value = ?)"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Collection, Sequence
-from dataclasses import astuple, fields
+from dataclasses import astuple, fields, replace
 from itertools import accumulate, islice
 from typing import Any
 
@@ -14,6 +14,7 @@ import orjson
 
 from eclair.errors import NotFound
 from eclair.schema.feeds import Entry
+from eclair.schema.principal import Principal
 from eclair.storage.feeds import EntryHit, FeedSummary, StoredFeed
 from eclair.storage.sqlite.store import SQLiteStore, first_row, read, write
 from eclair.text.search_terms import Wanted, forms, wanted, words_of
@@ -41,43 +42,45 @@ class SQLiteFeedStore(SQLiteStore):
     """Implements `FeedStore`."""
 
     @write
-    def add_feeds(self, db: apsw.Connection, feeds: Sequence[StoredFeed]) -> list[StoredFeed]:
+    def add_feeds(self, db: apsw.Connection, principal: Principal, feeds: Sequence[StoredFeed]) -> list[StoredFeed]:
         marks = ", ".join("?" * len(_NAMES))
         added: list[StoredFeed] = []
         for feed in feeds:
-            db.execute(f"INSERT OR IGNORE INTO feed ({_COLUMNS}) VALUES ({marks})", astuple(feed))
+            db.execute(
+                f"INSERT OR IGNORE INTO feed ({_COLUMNS}) VALUES ({marks})", astuple(replace(feed, owner=principal.id))
+            )
             if db.changes():
                 added.append(feed)
         return added
 
     @read
-    def get_feed(self, db: apsw.Connection, owner: str, id: str) -> StoredFeed:
-        return _find(db, owner, id)
+    def get_feed(self, db: apsw.Connection, principal: Principal, id: str) -> StoredFeed:
+        return _find(db, principal, id)
 
     @read
-    def list_feeds(self, db: apsw.Connection, owner: str) -> list[FeedSummary]:
+    def list_feeds(self, db: apsw.Connection, principal: Principal) -> list[FeedSummary]:
         rows = db.execute(
             f"SELECT {_COLUMNS}, (SELECT count(*) FROM entry WHERE entry.feed = feed.id) FROM feed WHERE owner = ?"
             " ORDER BY title COLLATE NOCASE, id",
-            (owner,),
+            (principal.id,),
         )
         return [FeedSummary(_feed(row[:-1]), row[-1]) for row in rows]
 
     @write
-    def set_active(self, db: apsw.Connection, owner: str, id: str, now: int, *, active: bool) -> StoredFeed:
-        _find(db, owner, id)
+    def set_active(self, db: apsw.Connection, principal: Principal, id: str, now: int, *, active: bool) -> StoredFeed:
+        _find(db, principal, id)
         db.execute("UPDATE feed SET active = ?, due = ? WHERE id = ?", (active, now, id))
-        return _find(db, owner, id)
+        return _find(db, principal, id)
 
-    async def delete_feed(self, owner: str, id: str) -> None:
-        while not await self._delete_some(owner, id, MAX_ROWS_PER_ERASURE):
+    async def delete_feed(self, principal: Principal, id: str) -> None:
+        while not await self._delete_some(principal, id, MAX_ROWS_PER_ERASURE):
             pass
         await self.empty_log()
 
     @write
-    def _delete_some(self, db: apsw.Connection, owner: str, id: str, limit: int) -> bool:
+    def _delete_some(self, db: apsw.Connection, principal: Principal, id: str, limit: int) -> bool:
         """Erase some of its entries, or the feed itself once it has none; whether the feed is gone."""
-        _find(db, owner, id)
+        _find(db, principal, id)
         db.execute("UPDATE feed SET active = 0 WHERE id = ?", (id,))
         db.execute("DELETE FROM entry WHERE number IN (SELECT number FROM entry WHERE feed = ? LIMIT ?)", (id, limit))
         if db.changes():
@@ -86,13 +89,15 @@ class SQLiteFeedStore(SQLiteStore):
         return True
 
     @write
-    def mark_due(self, db: apsw.Connection, owner: str, now: int, id: str | None = None) -> list[str]:
+    def mark_due(self, db: apsw.Connection, principal: Principal, now: int, id: str | None = None) -> list[str]:
         if id is not None:
-            _find(db, owner, id)
+            _find(db, principal, id)
             db.execute("UPDATE feed SET due = ?, gone = 0 WHERE id = ?", (now, id))
         else:
-            db.execute(f"UPDATE feed SET due = ? WHERE owner = ? AND {_OPEN}", (now, owner))
-        rows = db.execute(f"SELECT id FROM feed WHERE owner = ?1 AND {_OPEN} AND ?2 IN (id, '')", (owner, id or ""))
+            db.execute(f"UPDATE feed SET due = ? WHERE owner = ? AND {_OPEN}", (now, principal.id))
+        rows = db.execute(
+            f"SELECT id FROM feed WHERE owner = ?1 AND {_OPEN} AND ?2 IN (id, '')", (principal.id, id or "")
+        )
         return [found for (found,) in rows]
 
     @write
@@ -164,7 +169,7 @@ class SQLiteFeedStore(SQLiteStore):
     def search_entries(
         self,
         db: apsw.Connection,
-        owner: str,
+        principal: Principal,
         query: str,
         limit: int,
         *,
@@ -178,35 +183,35 @@ class SQLiteFeedStore(SQLiteStore):
         rows = db.execute(
             f"SELECT number, {_ENTRY_COLUMNS} FROM json_each(?1) AS best CROSS JOIN entry ON number = best.value"
             " JOIN feed ON feed.id = entry.feed WHERE owner = ?2 AND active AND at >= ?3 ORDER BY best.key LIMIT ?4",
-            (orjson.dumps(best[: OVERSAMPLING * limit]).decode(), owner, since or 0, limit),
+            (orjson.dumps(best[: OVERSAMPLING * limit]).decode(), principal.id, since or 0, limit),
         )
         return [_hit(row, shares[number], _share_in_title(row[2], weights)) for number, *row in rows]
 
     @read
     def list_newest_entries(
-        self, db: apsw.Connection, owner: str, limit: int, language: str | None, since: int
+        self, db: apsw.Connection, principal: Principal, limit: int, language: str | None, since: int
     ) -> list[EntryHit]:
         rows = db.execute(
             f"SELECT {_ENTRY_COLUMNS} FROM entry JOIN feed ON feed.id = entry.feed"
             " WHERE owner = ?1 AND active AND at >= ?2"
             " AND ?3 IN ('', coalesce(entry.language, feed.language, '')) ORDER BY at DESC LIMIT ?4",
-            (owner, since, language or "", limit),
+            (principal.id, since, language or "", limit),
         )
         return [_hit(row) for row in rows]
 
     @read
-    def find_entry(self, db: apsw.Connection, owner: str, url: str) -> EntryHit | None:
+    def find_entry(self, db: apsw.Connection, principal: Principal, url: str) -> EntryHit | None:
         row = first_row(
             db,
             f"SELECT {_ENTRY_COLUMNS} FROM entry JOIN feed ON feed.id = entry.feed WHERE entry.url = ? AND owner = ?"
             " ORDER BY at DESC LIMIT 1",
-            (url, owner),
+            (url, principal.id),
         )
         return None if row is None else _hit(row)
 
 
-def _find(db: apsw.Connection, owner: str, id: str) -> StoredFeed:
-    row = first_row(db, f"SELECT {_COLUMNS} FROM feed WHERE owner = ? AND id = ?", (owner, id))
+def _find(db: apsw.Connection, principal: Principal, id: str) -> StoredFeed:
+    row = first_row(db, f"SELECT {_COLUMNS} FROM feed WHERE owner = ? AND id = ?", (principal.id, id))
     if row is None:
         raise NotFound(f"There is no feed {id!r}; `eclair feeds` lists those that there are.")
     return _feed(row)

@@ -9,6 +9,7 @@ from typing import Any
 import apsw
 
 from eclair.errors import Conflict, NotFound
+from eclair.schema.principal import Principal
 from eclair.storage.documents import DocumentState
 from eclair.storage.files import FilePage, FileState, StoredFile
 from eclair.storage.sqlite import libraries
@@ -39,27 +40,29 @@ class SQLiteFileStore(SQLiteStore):
         self._documents = documents
 
     @write
-    def add_file(self, db: apsw.Connection, file: StoredFile, reader: int) -> DocumentState:
-        return _add(db, file, reader)
+    def add_file(self, db: apsw.Connection, principal: Principal, file: StoredFile, reader: int) -> DocumentState:
+        return _add(db, principal, file, reader)
 
-    async def replace_file(self, id: str, file: StoredFile, reader: int) -> tuple[DocumentState, str | None]:
-        state, blob = await self._replace(id, file, reader)
+    async def replace_file(
+        self, principal: Principal, id: str, file: StoredFile, reader: int
+    ) -> tuple[DocumentState, str | None]:
+        state, blob = await self._replace(principal, id, file, reader)
         if blob is not None:
             await self._documents.erase_orphans()
         return state, blob
 
     @write
     def _replace(
-        self, db: apsw.Connection, old: str, file: StoredFile, reader: int
+        self, db: apsw.Connection, principal: Principal, old: str, file: StoredFile, reader: int
     ) -> tuple[DocumentState, str | None]:
         """Add the new file before deleting the old one, so that a document which both have stays."""
-        db.execute("UPDATE file SET path = NULL WHERE id = ? AND owner = ?", (old, file.owner))
-        state = _add(db, file, reader)
-        return state, _delete(db, file.owner, old)
+        db.execute("UPDATE file SET path = NULL WHERE id = ? AND owner = ?", (old, principal.id))
+        state = _add(db, principal, file, reader)
+        return state, _delete(db, principal, old)
 
     @read
-    def get_file(self, db: apsw.Connection, owner: str, id: str) -> FileState:
-        return _find(db, owner, id)
+    def get_file(self, db: apsw.Connection, principal: Principal, id: str) -> FileState:
+        return _find(db, principal, id)
 
     @read
     def get_name(self, db: apsw.Connection, sha256: str) -> str:
@@ -72,16 +75,16 @@ class SQLiteFileStore(SQLiteStore):
     def list_files(
         self,
         db: apsw.Connection,
-        owner: str,
+        principal: Principal,
         limit: int,
         *,
         library: str | None = None,
         before: str | None = None,
     ) -> FilePage:
-        values: list[Any] = [owner]
+        values: list[Any] = [principal.id]
         more = ""
         if library is not None:
-            libraries.find(db, owner, library)
+            libraries.find(db, principal, library)
             more += " AND library = ?"
             values.append(library)
         if before is not None:
@@ -95,8 +98,8 @@ class SQLiteFileStore(SQLiteStore):
         return FilePage(found[:limit], found[limit - 1].file.id if len(found) > limit else None)
 
     @read
-    def list_watched_files(self, db: apsw.Connection, owner: str, library: str) -> list[StoredFile]:
-        libraries.find(db, owner, library)
+    def list_watched_files(self, db: apsw.Connection, principal: Principal, library: str) -> list[StoredFile]:
+        libraries.find(db, principal, library)
         rows = db.execute(f"SELECT {_FILE_COLUMNS} {_FROM} WHERE library = ? AND path IS NOT NULL", (library,))
         return [_file(row) for row in rows]
 
@@ -104,45 +107,47 @@ class SQLiteFileStore(SQLiteStore):
     def edit_file(
         self,
         db: apsw.Connection,
-        owner: str,
+        principal: Principal,
         id: str,
         *,
         name: str | None = None,
         library: str | None = None,
         mtime_ns: int | None = None,
     ) -> FileState:
-        file = _find(db, owner, id).file
+        file = _find(db, principal, id).file
         if library is not None:
-            libraries.find(db, owner, library)
+            libraries.find(db, principal, library)
             _refuse_taken_path(db, replace(file, library=library))
         db.execute(
             "UPDATE file SET name = coalesce(?, name), library = coalesce(?, library),"
             " mtime_ns = coalesce(?, mtime_ns) WHERE id = ?",
             (name, library, mtime_ns, id),
         )
-        return _find(db, owner, id)
+        return _find(db, principal, id)
 
-    async def delete_file(self, owner: str, id: str) -> str | None:
-        blob = await self._delete(owner, id)
+    async def delete_file(self, principal: Principal, id: str) -> str | None:
+        blob = await self._delete(principal, id)
         if blob is not None:
             await self._documents.erase_orphans()
         return blob
 
     @write
-    def _delete(self, db: apsw.Connection, owner: str, id: str) -> str | None:
-        return _delete(db, owner, id)
+    def _delete(self, db: apsw.Connection, principal: Principal, id: str) -> str | None:
+        return _delete(db, principal, id)
 
     @write
-    def attach_files(self, db: apsw.Connection, owner: str, message: str, ids: Sequence[str]) -> None:
-        attach_files(db, owner, message, ids)
+    def attach_files(self, db: apsw.Connection, principal: Principal, message: str, ids: Sequence[str]) -> None:
+        attach_files(db, principal, message, ids)
 
     @read
-    def list_attached_files(self, db: apsw.Connection, owner: str, conversation: str) -> dict[str, list[StoredFile]]:
+    def list_attached_files(
+        self, db: apsw.Connection, principal: Principal, conversation: str
+    ) -> dict[str, list[StoredFile]]:
         rows = db.execute(
             f"SELECT attached.message, {_FILE_COLUMNS} {_FROM} JOIN attached ON attached.file = file.id"
             " JOIN message ON message.id = attached.message"
             " WHERE message.conversation = ? AND file.owner = ? ORDER BY attached.number",
-            (conversation, owner),
+            (conversation, principal.id),
         )
         files: dict[str, list[StoredFile]] = {}
         for message, *row in rows:
@@ -159,21 +164,24 @@ class SQLiteFileStore(SQLiteStore):
         return [_file(row) for row in rows]
 
 
-def attach_files(db: apsw.Connection, owner: str, message: str, files: Sequence[str]) -> None:
+def attach_files(db: apsw.Connection, principal: Principal, message: str, files: Sequence[str]) -> None:
     """Raises NotFound."""
     theirs = "SELECT 1 FROM message JOIN conversation ON conversation.id = message.conversation"
-    if first_row(db, f"{theirs} WHERE message.id = ? AND owner = ? AND deleted IS NULL", (message, owner)) is None:
+    if (
+        first_row(db, f"{theirs} WHERE message.id = ? AND owner = ? AND deleted IS NULL", (message, principal.id))
+        is None
+    ):
         raise NotFound(f"There is no message {message!r}.")
     for file in files:
-        _find(db, owner, file)
+        _find(db, principal, file)
         db.execute("INSERT INTO attached (message, file) VALUES (?, ?) ON CONFLICT DO NOTHING", (message, file))
 
 
-def _add(db: apsw.Connection, file: StoredFile, reader: int) -> DocumentState:
+def _add(db: apsw.Connection, principal: Principal, file: StoredFile, reader: int) -> DocumentState:
     if first_row(db, "SELECT 1 FROM file WHERE id = ?", (file.id,)) is not None:
         raise Conflict(f"The id {file.id!r} is taken; leave it out to be given one.")
     if file.library is not None:
-        libraries.find(db, file.owner, file.library)
+        libraries.find(db, principal, file.library)
     _refuse_taken_path(db, file)
     found = find_number(db, file.sha256)
     number = queue_document(db, file.sha256, reader) if found is None else found
@@ -182,7 +190,7 @@ def _add(db: apsw.Connection, file: StoredFile, reader: int) -> DocumentState:
         " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             file.id,
-            file.owner,
+            principal.id,
             file.library,
             file.name,
             file.size,
@@ -193,19 +201,19 @@ def _add(db: apsw.Connection, file: StoredFile, reader: int) -> DocumentState:
             file.mtime_ns,
         ),
     )
-    return _find(db, file.owner, file.id).document
+    return _find(db, principal, file.id).document
 
 
-def _delete(db: apsw.Connection, owner: str, id: str) -> str | None:
+def _delete(db: apsw.Connection, principal: Principal, id: str) -> str | None:
     """Delete a file; the hash of its document if that is to be erased with it."""
-    sha256 = _find(db, owner, id).file.sha256
+    sha256 = _find(db, principal, id).file.sha256
     db.execute("DELETE FROM file WHERE id = ?", (id,))
     return release_document(db, sha256)
 
 
-def _find(db: apsw.Connection, owner: str, id: str) -> FileState:
+def _find(db: apsw.Connection, principal: Principal, id: str) -> FileState:
     row = first_row(
-        db, f"SELECT {_FILE_COLUMNS}, {DOCUMENT_COLUMNS} {_FROM} WHERE file.id = ? AND owner = ?", (id, owner)
+        db, f"SELECT {_FILE_COLUMNS}, {DOCUMENT_COLUMNS} {_FROM} WHERE file.id = ? AND owner = ?", (id, principal.id)
     )
     if row is None:
         raise NotFound(f"There is no file {id!r}.")

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import astuple, fields
+from dataclasses import astuple, fields, replace
 from typing import Any
 
 import apsw
 
 from eclair.errors import NotFound
 from eclair.schema.images import Picture
+from eclair.schema.principal import Principal
 from eclair.storage.images import ImagePage
 from eclair.storage.sqlite import conversations
 from eclair.storage.sqlite.messages import full_text_query, require_message
@@ -27,25 +28,28 @@ class SQLiteImageStore(SQLiteStore):
     """Implements `ImageStore`."""
 
     @write
-    def add_image(self, db: apsw.Connection, picture: Picture, message: str | None = None) -> None:
+    def add_image(
+        self, db: apsw.Connection, principal: Principal, picture: Picture, message: str | None = None
+    ) -> None:
         if picture.conversation is not None:
-            conversations.find(db, picture.owner, picture.conversation)
+            conversations.find(db, principal, picture.conversation)
             if message is not None:
                 require_message(db, picture.conversation, message)
         marks = ", ".join("?" for _ in _NAMES)
         db.execute(
-            f"INSERT INTO picture ({', '.join(_NAMES)}, message) VALUES ({marks}, ?)", (*astuple(picture), message)
+            f"INSERT INTO picture ({', '.join(_NAMES)}, message) VALUES ({marks}, ?)",
+            (*astuple(replace(picture, owner=principal.id)), message),
         )
 
     @read
-    def get_image(self, db: apsw.Connection, owner: str, id: str) -> Picture:
-        return _find(db, owner, id)
+    def get_image(self, db: apsw.Connection, principal: Principal, id: str) -> Picture:
+        return _find(db, principal, id)
 
     @read
     def list_images(
-        self, db: apsw.Connection, owner: str, limit: int, *, words: str = "", before: str | None = None
+        self, db: apsw.Connection, principal: Principal, limit: int, *, words: str = "", before: str | None = None
     ) -> ImagePage:
-        values: list[Any] = [owner]
+        values: list[Any] = [principal.id]
         more = ""
         if words.strip():
             if not (query := full_text_query(words)):
@@ -59,13 +63,13 @@ class SQLiteImageStore(SQLiteStore):
         found = [Picture(*row) for row in rows]
         return ImagePage(found[:limit], found[limit - 1].id if len(found) > limit else None)
 
-    async def delete_image(self, owner: str, id: str) -> None:
-        await self._delete(owner, id)
+    async def delete_image(self, principal: Principal, id: str) -> None:
+        await self._delete(principal, id)
         await self.empty_log()
 
     @write
-    def _delete(self, db: apsw.Connection, owner: str, id: str) -> None:
-        _find(db, owner, id)
+    def _delete(self, db: apsw.Connection, principal: Principal, id: str) -> None:
+        _find(db, principal, id)
         db.execute("DELETE FROM picture WHERE id = ?", (id,))
 
     @read
@@ -85,8 +89,8 @@ class SQLiteImageStore(SQLiteStore):
         return {blob for (blob,) in db.execute("SELECT blob FROM picture UNION SELECT thumbnail FROM picture")}
 
 
-def _find(db: apsw.Connection, owner: str, id: str) -> Picture:
-    row = first_row(db, f"SELECT {_COLUMNS} {_VISIBLE} AND picture.id = ?", (owner, id))
+def _find(db: apsw.Connection, principal: Principal, id: str) -> Picture:
+    row = first_row(db, f"SELECT {_COLUMNS} {_VISIBLE} AND picture.id = ?", (principal.id, id))
     if row is None:
         raise NotFound(f"There is no picture {id!r}.")
     return Picture(*row)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import apsw
 
 from eclair.errors import Conflict
+from eclair.schema.principal import Principal
 from eclair.storage.sqlite.store import SQLiteStore, first_row, read, write
 
 
@@ -12,21 +13,21 @@ class SQLitePreferenceStore(SQLiteStore):
     """Implements `PreferenceStore`."""
 
     @read
-    def get_preferences(self, db: apsw.Connection, owner: str) -> tuple[int, str]:
-        return _find(db, owner)
+    def get_preferences(self, db: apsw.Connection, principal: Principal) -> tuple[int, str]:
+        return _find(db, principal)
 
     @write
-    def replace_preferences(self, db: apsw.Connection, owner: str, version: int, body: str) -> int:
-        if _find(db, owner)[0] != version:
+    def replace_preferences(self, db: apsw.Connection, principal: Principal, version: int, body: str) -> int:
+        if _find(db, principal)[0] != version:
             raise Conflict("The preferences were changed elsewhere meanwhile; read them again.")
         db.execute(
             "INSERT INTO preference (owner, version, body) VALUES (?1, ?2, ?3)"
             " ON CONFLICT (owner) DO UPDATE SET version = ?2, body = ?3",
-            (owner, version + 1, body),
+            (principal.id, version + 1, body),
         )
         return version + 1
 
 
-def _find(db: apsw.Connection, owner: str) -> tuple[int, str]:
-    row = first_row(db, "SELECT version, body FROM preference WHERE owner = ?", (owner,))
+def _find(db: apsw.Connection, principal: Principal) -> tuple[int, str]:
+    row = first_row(db, "SELECT version, body FROM preference WHERE owner = ?", (principal.id,))
     return (0, "{}") if row is None else (row[0], row[1])

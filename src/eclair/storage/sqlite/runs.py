@@ -8,6 +8,7 @@ import apsw
 
 from eclair.errors import NotFound
 from eclair.schema.messages import Message
+from eclair.schema.principal import Principal
 from eclair.storage.runs import EventChunk, NewTurn, RunRecord
 from eclair.storage.sqlite import conversations
 from eclair.storage.sqlite.files import attach_files
@@ -24,9 +25,9 @@ class SQLiteRunStore(SQLiteStore):
     @write
     def open_turn(self, db: apsw.Connection, turn: NewTurn) -> RunRecord:
         if turn.begins:
-            conversation = conversations.find_or_add(db, turn.begins)
+            conversation = conversations.find_or_add(db, turn.principal, turn.begins)
         else:
-            conversation = conversations.find(db, turn.owner, turn.run.conversation)
+            conversation = conversations.find(db, turn.principal, turn.run.conversation)
         if turn.question is not None:
             repeated = first_row(
                 db,
@@ -39,7 +40,7 @@ class SQLiteRunStore(SQLiteStore):
         conversations.refuse_while_running(db, "conversation = ?", (conversation.id,))
         if turn.question is not None:
             insert_message(db, turn.question)
-            attach_files(db, turn.owner, turn.question.id, turn.question.needs)
+            attach_files(db, turn.principal, turn.question.id, turn.question.needs)
         insert_message(db, turn.answer)
         db.execute(
             "INSERT INTO run (id, conversation, message, process, status) VALUES (?, ?, ?, ?, ?)",
@@ -68,15 +69,15 @@ class SQLiteRunStore(SQLiteStore):
         update_message(db, message)
         db.execute("UPDATE conversation SET updated = max(updated, ?) WHERE id = ?", (now, run.conversation))
         (owner,) = first_row(db, "SELECT owner FROM conversation WHERE id = ?", (run.conversation,))
-        add_answer(db, owner, message, now)
+        add_answer(db, Principal(owner), message, now)
 
     @read
-    def get_run(self, db: apsw.Connection, owner: str, id: str) -> RunRecord:
+    def get_run(self, db: apsw.Connection, principal: Principal, id: str) -> RunRecord:
         row = first_row(
             db,
             f"SELECT {_COLUMNS} FROM run JOIN conversation ON conversation.id = run.conversation"
             " WHERE run.id = ? AND owner = ? AND deleted IS NULL",
-            (id, owner),
+            (id, principal.id),
         )
         if row is None:
             raise NotFound(f"There is no run {id!r}.")

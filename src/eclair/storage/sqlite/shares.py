@@ -5,6 +5,7 @@ from __future__ import annotations
 import apsw
 
 from eclair.errors import NotFound
+from eclair.schema.principal import Principal
 from eclair.storage.shares import Share
 from eclair.storage.sqlite import conversations
 from eclair.storage.sqlite.store import SQLiteStore, first_row, read, write
@@ -17,11 +18,11 @@ class SQLiteShareStore(SQLiteStore):
     """Implements `ShareStore`."""
 
     @write
-    def add_share(self, db: apsw.Connection, share: Share, body: str) -> None:
-        conversations.find(db, share.owner, share.conversation)
+    def add_share(self, db: apsw.Connection, principal: Principal, share: Share, body: str) -> None:
+        conversations.find(db, principal, share.conversation)
         db.execute(
             f"INSERT INTO share ({_COLUMNS}, body) VALUES (?, ?, ?, ?, ?, ?, ?)",
-            (share.id, share.owner, share.conversation, share.title, share.created, share.expires, body),
+            (share.id, principal.id, share.conversation, share.title, share.created, share.expires, body),
         )
 
     @read
@@ -33,14 +34,14 @@ class SQLiteShareStore(SQLiteStore):
         return Share(*values), body
 
     @read
-    def list_shares(self, db: apsw.Connection, owner: str) -> list[Share]:
+    def list_shares(self, db: apsw.Connection, principal: Principal) -> list[Share]:
         rows = db.execute(
-            f"SELECT {_COLUMNS} FROM share WHERE owner = ? AND {_THERE} ORDER BY created DESC, id DESC", (owner,)
+            f"SELECT {_COLUMNS} FROM share WHERE owner = ? AND {_THERE} ORDER BY created DESC, id DESC", (principal.id,)
         )
         return [Share(*row) for row in rows]
 
     @write
-    def delete_share(self, db: apsw.Connection, owner: str, id: str) -> None:
-        db.execute("DELETE FROM share WHERE id = ? AND owner = ?", (id, owner))
+    def delete_share(self, db: apsw.Connection, principal: Principal, id: str) -> None:
+        db.execute("DELETE FROM share WHERE id = ? AND owner = ?", (id, principal.id))
         if not db.changes():
             raise NotFound(f"There is no share {id!r}.")

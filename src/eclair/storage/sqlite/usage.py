@@ -10,6 +10,7 @@ from typing import Any
 import apsw
 
 from eclair.schema.messages import Cost, Message, Usage
+from eclair.schema.principal import Principal
 from eclair.storage.sqlite.store import SQLiteStore, read, write
 from eclair.storage.usage import UsageGrouping, UsageTotal
 
@@ -38,14 +39,16 @@ class SQLiteUsageStore(SQLiteStore):
     """Implements `UsageStore`."""
 
     @write
-    def add_usage(self, db: apsw.Connection, owner: str, model: str, usage: Usage, *, answers: int = 1) -> None:
-        _add(db, owner, model, usage, self.now(), answers)
+    def add_usage(
+        self, db: apsw.Connection, principal: Principal, model: str, usage: Usage, *, answers: int = 1
+    ) -> None:
+        _add(db, principal, model, usage, self.now(), answers)
 
     @read
     def sum_usage(
         self,
         db: apsw.Connection,
-        owner: str,
+        principal: Principal,
         first: date | None = None,
         last: date | None = None,
         by: UsageGrouping | None = None,
@@ -53,7 +56,7 @@ class SQLiteUsageStore(SQLiteStore):
         rows = db.execute(
             f"SELECT {_GROUPS[by]} AS name, currency, {', '.join(f'sum({name})' for name in _SUMMED)} FROM spent"
             " WHERE owner = ? AND day BETWEEN ? AND ? GROUP BY name, currency ORDER BY name, currency",
-            (owner, (first or date.min).isoformat(), (last or date.max).isoformat()),
+            (principal.id, (first or date.min).isoformat(), (last or date.max).isoformat()),
         )
         return [_total(str(name), list(group)) for name, group in groupby(rows, key=lambda row: row[0])]
 
@@ -68,13 +71,13 @@ class SQLiteUsageStore(SQLiteStore):
         return dict(rows)
 
 
-def add_answer(db: apsw.Connection, owner: str, message: Message, now: int) -> None:
+def add_answer(db: apsw.Connection, principal: Principal, message: Message, now: int) -> None:
     """Count an answer unless it is empty; without usage, as after its process died, only that it was given."""
     if message.usage is not None or message.parts:
-        _add(db, owner, message.model or "", message.usage or _UNMEASURED, now, 1)
+        _add(db, principal, message.model or "", message.usage or _UNMEASURED, now, 1)
 
 
-def _add(db: apsw.Connection, owner: str, model: str, usage: Usage, now: int, answers: int) -> None:
+def _add(db: apsw.Connection, principal: Principal, model: str, usage: Usage, now: int, answers: int) -> None:
     energy, cost = usage.energy, usage.cost
     millijoules = 0 if energy is None else round(energy.joules * 1000)
     measured = energy is not None and energy.kind == "measured"
@@ -94,7 +97,7 @@ def _add(db: apsw.Connection, owner: str, model: str, usage: Usage, now: int, an
         f"INSERT INTO spent (owner, day, model, currency, {', '.join(_SUMMED)})"
         f" VALUES (?, ?, ?, ?, {', '.join('?' * len(_SUMMED))})"
         f" ON CONFLICT DO UPDATE SET {', '.join(f'{name} = {name} + excluded.{name}' for name in _SUMMED)}",
-        (owner, _day(now).isoformat(), model, "" if cost is None else cost.currency, *values),
+        (principal.id, _day(now).isoformat(), model, "" if cost is None else cost.currency, *values),
     )
 
 

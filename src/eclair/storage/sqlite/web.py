@@ -9,6 +9,7 @@ from typing import Any
 import apsw
 
 from eclair.errors import NotFound
+from eclair.schema.principal import Principal
 from eclair.schema.web import WebPage
 from eclair.storage.sqlite import conversations
 from eclair.storage.sqlite.encoding import packed_pages, unpacked_pages
@@ -18,12 +19,12 @@ from eclair.storage.sqlite.store import SQLiteStore, first_row, read, write
 class SQLiteWebStore(SQLiteStore):
     """Implements `WebStore`."""
 
-    async def add_page(self, owner: str, id: str, conversation: str, page: WebPage) -> None:
+    async def add_page(self, principal: Principal, id: str, conversation: str, page: WebPage) -> None:
         packed = await asyncio.to_thread(packed_pages, page.pages)
-        await self._insert(owner, id, conversation, page, packed)
+        await self._insert(principal, id, conversation, page, packed)
 
-    async def get_page(self, owner: str, id: str) -> WebPage:
-        url, fetched, title, site, author, language, published, media, wall, packed = await self._select(owner, id)
+    async def get_page(self, principal: Principal, id: str) -> WebPage:
+        url, fetched, title, site, author, language, published, media, wall, packed = await self._select(principal, id)
         return WebPage(
             url=url,
             fetched=fetched,
@@ -39,9 +40,9 @@ class SQLiteWebStore(SQLiteStore):
 
     @write
     def _insert(
-        self, db: apsw.Connection, owner: str, id: str, conversation: str, page: WebPage, packed: bytes
+        self, db: apsw.Connection, principal: Principal, id: str, conversation: str, page: WebPage, packed: bytes
     ) -> None:
-        conversations.find(db, owner, conversation)
+        conversations.find(db, principal, conversation)
         db.execute(
             "INSERT INTO web_page (id, conversation, url, fetched, title, site, author, language, published, media,"
             " wall, pages) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING",
@@ -62,13 +63,13 @@ class SQLiteWebStore(SQLiteStore):
         )
 
     @read
-    def _select(self, db: apsw.Connection, owner: str, id: str) -> tuple[Any, ...]:
+    def _select(self, db: apsw.Connection, principal: Principal, id: str) -> tuple[Any, ...]:
         row = first_row(
             db,
             "SELECT url, fetched, web_page.title, site, author, language, published, media, wall, pages FROM web_page"
             " JOIN conversation ON conversation.id = web_page.conversation"
             " WHERE web_page.id = ? AND owner = ? AND deleted IS NULL",
-            (id, owner),
+            (id, principal.id),
         )
         if row is None:
             raise NotFound(f"There is no page {id!r}.")

@@ -21,6 +21,7 @@ from eclair.errors import Conflict, Forbidden, InvalidInput, StoreError, Upstrea
 from eclair.network.client import CallContext, WebClient
 from eclair.schema.feeds import Outline
 from eclair.schema.ids import Clock, new_id
+from eclair.schema.principal import Principal
 from eclair.schema.web import Hit, Query, WebPage
 from eclair.storage.change_feed import ChangeFeed
 from eclair.storage.feeds import EntryHit, FeedStore, FeedSummary, StoredFeed
@@ -120,14 +121,14 @@ class Newsroom:
 
     # The list
 
-    async def feeds(self, owner: str) -> list[FeedSummary]:
-        return await self._store.list_feeds(owner)
+    async def feeds(self, principal: Principal) -> list[FeedSummary]:
+        return await self._store.list_feeds(principal)
 
-    async def has_feeds(self, owner: str) -> bool:
+    async def has_feeds(self, principal: Principal) -> bool:
         """Whether there is anything to search."""
-        return any(listed.entries and listed.feed.active for listed in await self._store.list_feeds(owner))
+        return any(listed.entries and listed.feed.active for listed in await self._store.list_feeds(principal))
 
-    async def add(self, owner: str, url: str) -> StoredFeed:
+    async def add(self, principal: Principal, url: str) -> StoredFeed:
         """List the feed at an address, or the one that the page there names, with what it has now.
 
         Raises InvalidInput where there is none, Conflict where it is listed, Forbidden by the policy, UpstreamError.
@@ -135,25 +136,25 @@ class Newsroom:
         url = checked(url)
         self._refuse_offline()
         try:
-            got = await discover(self._browser, CallContext(owner, "feed"), url, self._clock)
+            got = await discover(self._browser, CallContext(principal, "feed"), url, self._clock)
         except Failed as fault:
             raise _error(fault) from fault
         assert got.feed is not None
         outline = Outline(got.known.url, got.feed.title, got.feed.site, got.feed.language)
-        added = await self._store.add_feeds([self._listed(owner, outline)])
+        added = await self._store.add_feeds(principal, [self._listed(principal, outline)])
         if not added:
             raise Conflict(f"The feed {got.known.url} is listed already.")
         await self._keep(added[0], got)
-        return await self._store.get_feed(owner, added[0].id)
+        return await self._store.get_feed(principal, added[0].id)
 
-    async def take_in(self, owner: str, outlines: Sequence[Outline]) -> Taken:
+    async def take_in(self, principal: Principal, outlines: Sequence[Outline]) -> Taken:
         """List them all, without asking any of them now."""
-        new = [self._listed(owner, outline) for outline in outlines]
-        added = await self._store.add_feeds(new)
+        new = [self._listed(principal, outline) for outline in outlines]
+        added = await self._store.add_feeds(principal, new)
         self._tell()
         return Taken(tuple(added), len(new) - len(added))
 
-    async def take_opml(self, owner: str, data: bytes, name: str) -> Taken:
+    async def take_opml(self, principal: Principal, data: bytes, name: str) -> Taken:
         """List what stands in an OPML list that is called `name`. Raises InvalidInput."""
         try:
             outlines = await read_opml(data)
@@ -161,37 +162,37 @@ class Newsroom:
             raise InvalidInput(f"{name} {error}.") from error
         if not outlines:
             raise InvalidInput(f"{name} names no feed; an OPML list has them as xmlUrl.")
-        return await self.take_in(owner, outlines)
+        return await self.take_in(principal, outlines)
 
-    async def activate(self, owner: str, id: str, *, active: bool) -> StoredFeed:
+    async def activate(self, principal: Principal, id: str, *, active: bool) -> StoredFeed:
         """Have it fetched, or no more. Raises NotFound."""
-        feed = await self._store.set_active(owner, id, self._now(), active=active)
+        feed = await self._store.set_active(principal, id, self._now(), active=active)
         self._tell()
         return feed
 
-    async def delete(self, owner: str, id: str) -> None:
+    async def delete(self, principal: Principal, id: str) -> None:
         """Erase it with its entries. Raises NotFound."""
-        await self._store.delete_feed(owner, id)
+        await self._store.delete_feed(principal, id)
         self._tell()
 
     # Fetching
 
-    async def refresh_soon(self, owner: str, id: str | None = None) -> int:
+    async def refresh_soon(self, principal: Principal, id: str | None = None) -> int:
         """Have all that are on fetched now, or that one; how many. Raises NotFound, Forbidden when offline."""
         self._refuse_offline()
-        ids = await self._store.mark_due(owner, self._now(), id)
+        ids = await self._store.mark_due(principal, self._now(), id)
         self._tell()
         return len(ids)
 
-    async def refresh(self, owner: str, ids: Sequence[str] = ()) -> AsyncGenerator[Refreshed, None]:
+    async def refresh(self, principal: Principal, ids: Sequence[str] = ()) -> AsyncGenerator[Refreshed, None]:
         """As `refresh_soon`, telling how far it is until all have been fetched, by whichever process."""
         self._refuse_offline()
         began = self._now()
-        wanted = [found for id in ids or [None] for found in await self._store.mark_due(owner, began, id)]
+        wanted = [found for id in ids or [None] for found in await self._store.mark_due(principal, began, id)]
         self._tell()
         waiting = set(wanted)
         while True:
-            feeds = {listed.feed.id: listed.feed for listed in await self._store.list_feeds(owner)}
+            feeds = {listed.feed.id: listed.feed for listed in await self._store.list_feeds(principal)}
             done = [id for id in wanted if id in waiting and _is_done(feeds.get(id), began)]
             waiting.difference_update(done)
             fetched = tuple(feeds[id] for id in done if id in feeds)
@@ -238,7 +239,9 @@ class Newsroom:
         self._changes.publish(None, "feeds")
         try:
             known = Known(feed.url, feed.etag, feed.modified, feed.digest)
-            await self._keep(feed, await call(self._browser, CallContext(feed.owner, "feed"), known, self._clock))
+            await self._keep(
+                feed, await call(self._browser, CallContext(Principal(feed.owner), "feed"), known, self._clock)
+            )
         except Failed as fault:
             await self._keep_fault(feed, fault)
         except StoreError as error:
@@ -302,17 +305,17 @@ class Newsroom:
 
     # Searching
 
-    async def find(self, owner: str, query: Query, limit: int) -> list[Hit]:
+    async def find(self, principal: Principal, query: Query, limit: int) -> list[Hit]:
         """What entries say of it, best first: by the share of the query's words that they have, and by freshness.
         Raises StoreError."""
         now = self._now()
         since = None if query.days is None else now - query.days * 86_400 * MS
         if asks_for_news(query.text):
             newest = await self._store.list_newest_entries(
-                owner, limit * 4, query.language, since or now - 2 * 86_400 * MS
+                principal, limit * 4, query.language, since or now - 2 * 86_400 * MS
             )
             return hits(newest, limit)
-        found = await self._store.search_entries(owner, query.text, LOOKED_AT, least=LEAST, since=since)
+        found = await self._store.search_entries(principal, query.text, LOOKED_AT, least=LEAST, since=since)
         half = OLD if query.days is None else FRESH
 
         def worth(each: EntryHit) -> float:
@@ -322,16 +325,16 @@ class Newsroom:
 
         return hits(sorted(found, key=worth, reverse=True), limit)
 
-    async def page(self, owner: str, url: str) -> WebPage | None:
+    async def page(self, principal: Principal, url: str) -> WebPage | None:
         """What is kept of that page, which can be cited without fetching it. Raises StoreError."""
-        found = await self._store.find_entry(owner, url)
+        found = await self._store.find_entry(principal, url)
         return None if found is None else entry_page(found)
 
-    def _listed(self, owner: str, outline: Outline) -> StoredFeed:
+    def _listed(self, principal: Principal, outline: Outline) -> StoredFeed:
         now = self._now()
         return StoredFeed(
             id=new_id("feed", self._clock),
-            owner=owner,
+            owner=principal.id,
             url=outline.url,
             host=_host(outline.url),
             title=outline.title,

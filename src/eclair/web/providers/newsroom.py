@@ -27,7 +27,7 @@ class NewsroomService:
         """The owner's entries, best first. Raises ServiceFailed."""
         try:
             async with asyncio.timeout(within):
-                return await self._newsroom.find(context.owner, query, limit)
+                return await self._newsroom.find(context.principal, query, limit)
         except TimeoutError as error:
             raise ServiceFailed("late", "The newsroom did not answer in time.") from error
         except StoreError as error:

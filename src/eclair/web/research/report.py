@@ -137,7 +137,7 @@ class Report:
             began = time.monotonic()
             look = Look(
                 self._searching.outside,
-                Sought(turning.owner, turning.run, question, turn.engine, turn.model, SECONDS, name=f"{step}."),
+                Sought(turning.principal, turning.run, question, turn.engine, turn.model, SECONDS, name=f"{step}."),
             )
             async with aclosing(look.findings()) as findings:
                 async for finding in findings:

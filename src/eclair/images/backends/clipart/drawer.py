@@ -19,6 +19,7 @@ from eclair.images.backends.clipart.telling import told
 from eclair.sandbox.pool import SandboxPool
 from eclair.sandbox.protocol import Rejected, SandboxError
 from eclair.schema.images import Drawn, Job, PictureModel, Progress
+from eclair.schema.principal import Principal
 
 NAME = "eclair-drawing"
 LEAST, MOST, MULTIPLE, USUAL = 64, 1536, 8, 1024
@@ -41,7 +42,7 @@ class Drawer:
         return [_model(tuple((await asyncio.to_thread(book)).languages))]
 
     async def draw(
-        self, model: PictureModel, job: Job, owner: str, run: str | None
+        self, model: PictureModel, job: Job, principal: Principal, run: str | None
     ) -> AsyncGenerator[Progress | Drawn, None]:
         """Read, compose, render. Raises InvalidInput where nothing of the prompt can be drawn, or a size is wrong."""
         _check(job)

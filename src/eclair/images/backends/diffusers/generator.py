@@ -19,6 +19,7 @@ from eclair.images.backends.diffusers.wire import Draw, Load, Made, Step
 from eclair.images.backends.diffusers.worker import PROCESS, Worker
 from eclair.images.catalog import Maker, PictureEntry
 from eclair.schema.images import Drawn, Job, PictureModel, Progress
+from eclair.schema.principal import Principal
 from eclair.settings import Settings
 
 
@@ -48,7 +49,7 @@ class LocalGenerator:
         return found
 
     async def draw(
-        self, model: PictureModel, job: Job, owner: str, run: str | None
+        self, model: PictureModel, job: Job, principal: Principal, run: str | None
     ) -> AsyncGenerator[Progress | Drawn, None]:
         entry = catalog.of(self._maker, self._settings.catalog)[model.id]
         _check(entry, job)
