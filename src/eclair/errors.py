@@ -1,32 +1,32 @@
-"""What can go wrong, as one tree; each error names the fault and the remedy in one sentence.
+"""Every error a person may see, as one tree; each message names the fault and the remedy.
 
     EclairError
     ├── UserError                 the request is at fault: change it and try again
     │   ├── InvalidInput          400  malformed, empty, of the wrong type
     │   ├── Unauthorized          401  no key, or a wrong one
     │   ├── Forbidden             403  a foreign Host or Origin; a model whose terms nobody here has accepted
-    │   │   └── Refused           403  a call to elsewhere that policy or guard does not let out
+    │   │   └── Refused           403  an outgoing call that the policy or the SSRF guard blocks
     │   ├── NotFound              404  no such conversation, run, model
-    │   ├── MethodNotAllowed      405  a path that is there, asked for what it does not do
+    │   ├── MethodNotAllowed      405  a path that exists, with a method it doesn't support
     │   ├── Conflict              409  the conversation is still answering
-    │   ├── LicenceAsks           409  a licence that restricts has not been accepted
-    │   ├── Gone                  410  a link whose time is over
-    │   ├── TooLarge              413  more than a limit, which the sentence names
-    │   ├── UnreadableFile        422  a file that is locked, damaged or of a kind that is not read
-    │   └── TooBusy               429  more at once than is served
+    │   ├── LicenceAsks           409  a license with restrictions has not been accepted
+    │   ├── Gone                  410  an expired link
+    │   ├── TooLarge              413  over a limit, which the message names
+    │   ├── UnreadableFile        422  a file that is locked, damaged or of an unsupported type
+    │   └── TooBusy               429  too many requests at the same time
     ├── SetupError                the machine or its configuration is at fault: exit code 3
     │   ├── SettingsError              an unknown key, a value of the wrong type
     │   ├── PortInUse                  another process holds the address
     │   ├── EngineMissing              no engine for this platform, or its package is absent
     │   ├── ModelMissing               the model file is absent, broken or cannot be stored
     │   └── StoreError            503  the database is locked, read-only, full or newer than this program
-    └── UpstreamError             an engine or a server that we call is at fault
+    └── UpstreamError             an engine or a server we call is at fault
         ├── EngineRefused         400  the engine rejects the request
-        ├── EngineBusy            429  it asks to be called later
-        ├── EngineUnavailable     503  it cannot be reached, is loading, or has died
-        └── EngineBroken          502  its answer breaks off or cannot be read
+        ├── EngineBusy            429  it asks us to retry later
+        ├── EngineUnavailable     503  it can't be reached, is loading, or has died
+        └── EngineBroken          502  its answer breaks off or can't be parsed
 
-A bug of our own is none of these: it raises what it raises, is logged whole, and a client hears
+A bug of ours is none of these: it propagates, is logged with its traceback, and the client sees
 "internal error".
 """
 
@@ -36,7 +36,7 @@ from typing import ClassVar
 
 
 class EclairError(Exception):
-    """A failure that a person is told of. `message` is one sentence; `code` is for programs."""
+    """Base of all errors shown to a person: `message` is one sentence, `code` is for programs."""
 
     code: ClassVar[str] = "error"
     status: ClassVar[int] = 500
@@ -46,7 +46,7 @@ class EclairError(Exception):
         super().__init__(message)
         self.message = message
         self.param = param
-        """The field of the request that is at fault, where one is."""
+        """The request field at fault, if any."""
 
 
 class UserError(EclairError):
@@ -84,7 +84,7 @@ class MethodNotAllowed(UserError):
 
 
 class Conflict(UserError):
-    """The thing is in use; `run` names the run that holds it, where one does."""
+    """The resource is in use; `run` is the id of the run that holds it, if any."""
 
     code = "conflict"
     status = 409
@@ -95,7 +95,7 @@ class Conflict(UserError):
 
 
 class LicenceAsks(UserError):
-    """The message is what the licence forbids or asks."""
+    """The message says what the license forbids or requires."""
 
     code = "licence_asks"
     status = 409
@@ -159,7 +159,7 @@ class EngineRefused(UpstreamError):
 
 
 class EngineBusy(UpstreamError):
-    """The engine asks to be called again after `retry_after` seconds."""
+    """The engine asks us to retry after `retry_after` seconds."""
 
     code = "engine_busy"
     status = 429

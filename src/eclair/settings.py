@@ -1,7 +1,7 @@
-"""Settings: each with a name, a default and a sentence; read once, from one file and the environment.
+"""Settings: each with a name, a default and a sentence, read once from one file and the environment.
 
-`load` builds the one frozen `Settings` that is handed down; nothing else reads the environment or the
-file. `eclair config` and `docs/configuration.md` are made from `describe`.
+`load` builds the one frozen `Settings` that is passed down; nothing else reads the environment or the file. `eclair
+config` and docs/configuration.md are generated from `describe`.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ FILE_VARIABLE = "ECLAIR_CONFIG"
 CATALOG = "models.toml"
 
 SYSTEM_PROMPT = "You are Eclair, a helpful AI assistant. Give clear, correct and short answers."
-"""Short, for a small model; and without an accent, which makes the embedded one answer in French."""
+"""Short, for small models, and without the accent in the name: with it the embedded model answers in French."""
 
 
 Amount = Annotated[Decimal, Field(ge=0, le=1_000_000, allow_inf_nan=False)]
@@ -38,7 +38,7 @@ HostPort = Annotated[str, Field(pattern=r"^(\[[0-9a-f:.]+\]|[^\s:/@]+):[1-9][0-9
 
 @dataclass(frozen=True, slots=True)
 class Price:
-    """What a model costs, in units of `currency` (ISO 4217) for a million tokens; `cached` as `input` by default."""
+    """Price of a million tokens in `currency` (ISO 4217); `cached` defaults to `input`."""
 
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
 
@@ -50,10 +50,10 @@ class Price:
 
 @dataclass(frozen=True, slots=True)
 class EngineSettings:
-    """One OpenAI-compatible server: its base URL (ending in /v1), its key, models it does not list, and `pictures`,
-    those of its models that make pictures although their names do not say so.
+    """One OpenAI-compatible server: base URL ending in /v1, key, and models it doesn't list.
 
-    `prices` are by model, `*` for every other; `joules_per_token`, or else `watts`, is what answering takes there.
+    `pictures` names image models whose names don't show it. `prices` are by model, `*` for all others.
+    `joules_per_token`, or else `watts`, is the energy that answering takes there.
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
@@ -81,119 +81,120 @@ class Settings:
     host: str = _setting("127.0.0.1", "Address to listen on; anything but a loopback address needs `api_key`.")
     port: int = _setting(8642, "Port to listen on; 0 takes any free one.", ge=0, le=65535)
     allowed_hosts: tuple[str, ...] = _setting(
-        (), "Further host names under which browsers may reach Éclair, such as a reverse proxy's."
+        (), "Other host names by which browsers reach Éclair, such as a reverse proxy's."
     )
-    api_key: str | None = _setting(None, "Key that every request must carry; required off loopback.", min_length=1)
-    model: str | None = _setting(None, "Model that answers when none is named; the embedded one by default.")
-    system_prompt: str = _setting(SYSTEM_PROMPT, "What every conversation begins with.")
-    max_tokens: int = _setting(1024, "Longest answer, in tokens, unless the request says otherwise.", ge=1)
+    api_key: str | None = _setting(
+        None, "Key that every request must carry; required unless `host` is a loopback address.", min_length=1
+    )
+    model: str | None = _setting(None, "Default model; the embedded one unless set.")
+    system_prompt: str = _setting(SYSTEM_PROMPT, "System prompt of every conversation.")
+    max_tokens: int = _setting(1024, "Maximum length of an answer, in tokens, unless the request sets one.", ge=1)
     max_message_kb: int = _setting(1024, "Largest message accepted, in KiB.", ge=1)
     max_file_mb: int = _setting(200, "Largest file accepted, in MB.", ge=1)
-    max_check_mb: int = _setting(50, "Largest file whose marks are looked at, in MB; see docs/marks.md.", ge=1)
-    feed_days: int = _setting(60, "Days for which the newsroom keeps what feeds bring.", ge=1, le=3650)
+    max_check_mb: int = _setting(50, "Largest file accepted by the provenance check, in MB; see docs/marks.md.", ge=1)
+    feed_days: int = _setting(60, "Days to keep the entries of news feeds.", ge=1, le=3650)
     embedded: bool = _setting(True, "Run the embedded engine (llama.cpp) and its model.")
     embedded_context: int = _setting(8192, "Context window of the embedded engine, in tokens.", ge=1)
-    embedded_parallel: int = _setting(16, "How many requests the embedded engine serves together.", ge=1)
+    embedded_parallel: int = _setting(16, "Requests that the embedded engine serves at the same time.", ge=1)
     embedded_threads: Annotated[int, Field(ge=0)] = _setting(
         0,
-        "Threads for reading prompts; 0 takes every core. Half of the cores write, 1 to 16, until `eclair tune` ran.",
+        "Threads for reading prompts; 0 uses every core. Writing uses half of the cores, at most 16, until tuned.",
     )
     embedded_memory: Annotated[int, Field(ge=0)] = _setting(
-        0, "Memory for all models that the embedded engine keeps loaded, in MB; 0 takes half of the machine's."
+        0, "Memory for all loaded models of the embedded engine, in MB; 0 uses half of the machine's."
     )
     speculation: Literal["auto", "off"] = _setting(
-        "auto", "Whether the embedded engine guesses ahead where a text repeats: `auto` while that pays, or `off`."
+        "auto", "Speculative decoding in the embedded engine where text repeats: `auto` while it helps, or `off`."
     )
     embedder: str = _setting(
         "auto",
-        "What finds passages by their meaning: `auto` (multilingual-e5-small on this machine), an engine's model that "
-        "gives embeddings, or `off`.",
+        "Model for semantic search: `auto` (multilingual-e5-small, local), an embedding model of an engine, or `off`.",
         min_length=1,
     )
     hub: Annotated[str | None, Field(pattern="^https?://[^/]")] = _setting(
-        None, "Hugging-Face-compatible hub that models are pulled from; HF_ENDPOINT by default, else huggingface.co."
+        None, "Hugging-Face-compatible hub to download models from; HF_ENDPOINT if set, else huggingface.co."
     )
     catalog: Path = field(
         default_factory=lambda: default_file().parent / CATALOG,
-        metadata={"sentence": "File with models of your own, which add to Éclair's catalogue and override it."},
+        metadata={"sentence": "File with models of your own; they extend and override Éclair's catalog."},
     )
     web_search: tuple[str, ...] = _setting(
         (),
-        "Search services that are asked, by name, in this order; by default those that need no setting up and all that "
-        "are set up below; see docs/browsing.md.",
+        "Search services to use, in this order; by default those that need no set-up and those set up below; see "
+        "docs/browsing.md.",
     )
     search_keys: dict[str, Annotated[str, Field(min_length=1)]] = field(
-        default_factory=dict[str, str], metadata={"sentence": "Keys of search services, by the service's name."}
+        default_factory=dict[str, str], metadata={"sentence": "API keys of search services, by service name."}
     )
     searxng: Annotated[str | None, Field(pattern="^https?://[^/]")] = _setting(
-        None, "Address of a SearXNG that you run and that may answer in JSON."
+        None, "Address of your own SearXNG; its JSON format must be enabled."
     )
     opensearch: dict[str, Annotated[str, Field(pattern="^https?://[^/]")]] = field(
         default_factory=dict[str, str],
-        metadata={"sentence": "Further sites to search: by a name of yours, where their OpenSearch description is."},
+        metadata={
+            "sentence": "Other sites to search: a name of your choice and the address of the OpenSearch description."
+        },
     )
     web_seconds: float = _setting(
-        6.0, "Seconds that an answer may take to look on the web; what is late is left out.", gt=0, le=120
+        6.0, "Seconds that an answer may spend searching the web; late results are left out.", gt=0, le=120
     )
     picture_model: str | None = _setting(
-        None, "Model that makes pictures when none is named; the first that is here by default; see docs/pictures.md."
+        None, "Default image model; the first one installed unless set; see docs/pictures.md."
     )
-    picture_seconds: float = _setting(1800, "Seconds that one picture may take to be made.", gt=0, le=86_400)
+    picture_seconds: float = _setting(1800, "Maximum time for making one image, in seconds.", gt=0, le=86_400)
     pictures_at_once: int = _setting(
-        1, "How many pictures each generator on this machine makes together; the others wait.", ge=1, le=16
+        1, "Images that each local backend makes at the same time; others wait.", ge=1, le=16
     )
     engines: dict[str, EngineSettings] = field(
         default_factory=dict[str, EngineSettings],
         metadata={
-            "sentence": "OpenAI-compatible servers by name: `url`, `key`, `models`, `pictures`, `context`, and what "
-            "they take."
+            "sentence": "OpenAI-compatible servers by name: `url`, `key`, `models`, `pictures`, `context`, prices "
+            "and energy."
         },
     )
     core_watts: float = _setting(
         4.0,
-        "Watts of a busy processor core, where the machine does not count its energy; see docs/usage.md.",
+        "Watts of a busy processor core, used where the machine has no energy counter; see docs/usage.md.",
         gt=0,
         le=1000,
     )
     grid_g_per_kwh: float | None = _setting(
-        None, "Grams of CO₂ for each kWh of your electricity; then what answers caused is shown too.", ge=0, le=10_000
+        None, "Grams of CO₂ per kWh of your electricity; if set, emissions are shown too.", ge=0, le=10_000
     )
     fallbacks: dict[str, tuple[str, ...]] = field(
         default_factory=dict[str, tuple[str, ...]],
-        metadata={"sentence": "Models that answer when another is down or slow: by its name a list, in order."},
+        metadata={"sentence": "Fallbacks when a model is down or slow: for each model a list of others, in order."},
     )
     slow_after: Annotated[float, Field(ge=0)] = _setting(
-        0, "Seconds without a first word after which one of `fallbacks` answers; 0 waits."
+        0, "Seconds to wait for the first word before one of `fallbacks` answers; 0 waits forever."
     )
     secret_key_file: Path | None = field(
         default=None,
-        metadata={"sentence": "File with the secret that encrypts servers' keys; in the data folder by default."},
+        metadata={
+            "sentence": "File with the secret that encrypts the API keys of servers; in the data folder by default."
+        },
     )
     mark_certificate: Path | None = field(
         default=None,
         metadata={
-            "sentence": "File with your own certificate chain (PEM) that marks are signed with; by default one is made."
+            "sentence": "Your own certificate chain (PEM) for signing content credentials; generated by default."
         },
     )
     mark_key: Path | None = field(
-        default=None, metadata={"sentence": "File with the key (PEM, without a password) of `mark_certificate`."}
+        default=None, metadata={"sentence": "Private key (PEM, no password) of `mark_certificate`."}
     )
     diffusers_python: Path | None = field(
         default=None,
         metadata={
-            "sentence": "Python that has PyTorch and diffusers and draws with FLUX; by default Éclair's own, or "
+            "sentence": "Python interpreter with PyTorch and diffusers, for FLUX; by default Éclair's own, or "
             "`diffusers/bin/python` in the data folder; see docs/flux.md."
         },
     )
     picture_device: Literal["auto", "cuda", "mps", "cpu"] = _setting(
-        "auto", "Where picture models compute: on a graphics processor where there is one (`auto`), or on that named."
+        "auto", "Device for image models: a GPU if there is one (`auto`), or the one named."
     )
-    picture_memory: Annotated[int, Field(ge=0)] = _setting(
-        0, "Memory that a picture model may take for data, in MB; 0 lets it take what there is."
-    )
-    picture_minutes: float = _setting(
-        10, "Minutes for which a picture model stays loaded when nobody draws with it.", gt=0, le=100_000
-    )
+    picture_memory: Annotated[int, Field(ge=0)] = _setting(0, "Memory limit of an image model, in MB; 0 sets none.")
+    picture_minutes: float = _setting(10, "Minutes that an unused image model stays loaded.", gt=0, le=100_000)
     egress: Literal["offline", "listed", "eu", "open"] = _setting(
         "open",
         "Which hosts may be called: none (`offline`), the engines you set up and `egress_hosts` (`listed`), those and "
@@ -210,17 +211,15 @@ class Settings:
         "Your own services on this machine or its network that web search may reach, as `host:port`: a SearXNG or an "
         "intranet.",
     )
-    scripted: bool = _setting(False, "Offer the scripted engine, for demonstrations and tests.")
-    titles: bool = _setting(True, "Let the model that answered name the conversation after its first answer.")
-    tune: bool = _setting(
-        True, "Choose a model's fastest layout by itself, once, in a long calm after its first answer."
-    )
-    log_level: Literal["debug", "info", "warning", "error"] = _setting("info", "How much is logged.")
+    scripted: bool = _setting(False, "Enable the scripted engine, for demonstrations and tests.")
+    titles: bool = _setting(True, "Let the model name a conversation after its first answer.")
+    tune: bool = _setting(True, "Tune each model once by itself, when the machine is idle after its first answer.")
+    log_level: Literal["debug", "info", "warning", "error"] = _setting("info", "Log level.")
 
 
 @dataclass(frozen=True, slots=True)
-class Described:
-    """A setting as it is shown: its name, variable, value, where the value came from, and what it means."""
+class SettingDescription:
+    """A setting for display: name, environment variable, value, origin and sentence."""
 
     name: str
     variable: str
@@ -231,8 +230,8 @@ class Described:
 
 
 @dataclass(frozen=True, slots=True)
-class Loaded:
-    """Settings, and for each name where its value came from."""
+class LoadedSettings:
+    """Settings, and the origin of each value."""
 
     settings: Settings
     origins: Mapping[str, Origin]
@@ -240,11 +239,11 @@ class Loaded:
 
 
 def default_file() -> Path:
-    """Where the settings file is unless ECLAIR_CONFIG says otherwise."""
+    """Path of the settings file unless ECLAIR_CONFIG sets another."""
     return platformdirs.user_config_path("eclair", appauthor=False) / "eclair.toml"
 
 
-def load(environ: Mapping[str, str], overrides: Mapping[str, Any] | None = None) -> Loaded:
+def load(environ: Mapping[str, str], overrides: Mapping[str, Any] | None = None) -> LoadedSettings:
     """Read the file, then the environment, then the command line's `overrides`; the later wins.
 
     Raises SettingsError for an unknown name, with the nearest known one, and for a value of the wrong type.
@@ -263,13 +262,13 @@ def load(environ: Mapping[str, str], overrides: Mapping[str, Any] | None = None)
             values[name] = _parse(name, value, origin, file)
             origins[name] = origin
     values.setdefault("catalog", file.absolute().parent / CATALOG)
-    return Loaded(Settings(**values), origins, file)
+    return LoadedSettings(Settings(**values), origins, file)
 
 
-def describe(loaded: Loaded) -> list[Described]:
-    """Every setting, in the order of the class. Keys are never shown."""
+def describe(loaded: LoadedSettings) -> list[SettingDescription]:
+    """Describe every setting in the order of the class. Keys are never shown."""
     blank = Settings()
-    rows: list[Described] = []
+    rows: list[SettingDescription] = []
     for spec in fields(Settings):
         value = getattr(loaded.settings, spec.name)
         if spec.name == "api_key" and value is not None:
@@ -279,7 +278,7 @@ def describe(loaded: Loaded) -> list[Described]:
         if spec.name == "engines":
             value = {name: engine.url for name, engine in loaded.settings.engines.items()}
         rows.append(
-            Described(
+            SettingDescription(
                 name=spec.name,
                 variable=f"{PREFIX}{spec.name.upper()}",
                 default=getattr(blank, spec.name),
@@ -331,7 +330,7 @@ def _validate(name: str, value: Any, origin: Origin) -> Any:
 
 
 def _fault(name: str, error: ValidationError) -> str:
-    """What is set and what is wrong with it. What may hold a key is not repeated."""
+    """Describe an invalid value. Values that may hold a key are not repeated."""
     first = error.errors()[0]
     *path, last = [name, *map(str, first["loc"])]
     place = ".".join([*path, last])
@@ -375,7 +374,7 @@ def _read_file(file: Path) -> dict[str, Any]:
 
 
 def _read_environment(environ: Mapping[str, str]) -> dict[str, str]:
-    """The variables that are settings; an empty one counts as not set."""
+    """Read the environment variables that are settings; an empty one counts as unset."""
     return {
         key.removeprefix(PREFIX).lower(): value
         for key, value in environ.items()

@@ -15,7 +15,7 @@ from eclair.errors import InvalidInput
 
 if TYPE_CHECKING:
     from eclair.schema.messages import Sampling
-    from eclair.settings import Loaded
+    from eclair.settings import LoadedSettings
 
 EXIT_CODES = """\
 exit codes:
@@ -45,7 +45,7 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     return parser.parse_args(argv)
 
 
-def load_settings(arguments: argparse.Namespace) -> Loaded:
+def load_settings(arguments: argparse.Namespace) -> LoadedSettings:
     """The settings as the file, the environment and these arguments have them. Raises SettingsError."""
     from eclair.settings import load
 

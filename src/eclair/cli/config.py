@@ -14,7 +14,7 @@ import orjson
 
 from eclair.cli._arguments import load_settings
 from eclair.cli._terminal import Terminal
-from eclair.settings import Described, Loaded, Settings, default_file, describe
+from eclair.settings import LoadedSettings, SettingDescription, Settings, default_file, describe
 
 HEAD = """\
 # Configuration
@@ -70,12 +70,12 @@ def markdown() -> str:
     """docs/configuration.md, the same on every machine."""
     rows = [
         f"| `{row.name}` | `{row.variable}` | {_default(row)} | {row.sentence}{_choices(row.name)} |"
-        for row in describe(Loaded(Settings(), {}, default_file()))
+        for row in describe(LoadedSettings(Settings(), {}, default_file()))
     ]
     return HEAD + "\n".join(rows) + "\n" + TAIL
 
 
-def _show(loaded: Loaded, terminal: Terminal) -> None:
+def _show(loaded: LoadedSettings, terminal: Terminal) -> None:
     terminal.line(f"{loaded.file}{'' if loaded.file.exists() else ' (not there)'}")
     rows = describe(loaded)
     margin = max(len(row.name) for row in rows) + 2
@@ -87,7 +87,7 @@ def _show(loaded: Loaded, terminal: Terminal) -> None:
             terminal.dim_line(f"{'':<{margin}}{line}")
 
 
-def _default(row: Described) -> str:
+def _default(row: SettingDescription) -> str:
     match row.name:
         case "data_dir":
             return "`~/.local/share/eclair`; on macOS `~/Library/Application Support/eclair`"

@@ -7,12 +7,12 @@ from pydantic import BaseModel
 
 import eclair
 from eclair.app import App
-from eclair.doctor import Leaving, leaving
+from eclair.doctor import OutgoingData, list_outgoing_data
 
 
 class About(BaseModel):
     version: str
-    leaving: list[Leaving]
+    leaving: list[OutgoingData]
 
 
 def router(app: App) -> APIRouter:
@@ -20,6 +20,6 @@ def router(app: App) -> APIRouter:
 
     @api.get("/about")
     async def about() -> About:
-        return About(version=eclair.__version__, leaving=await leaving(app.settings))
+        return About(version=eclair.__version__, leaving=await list_outgoing_data(app.settings))
 
     return api
