@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 
-from eclair.documents.photos import heic, svg
+from eclair.documents.photos import svg
 from eclair.documents.readers.base import Source, damaged
 from eclair.sandbox.protocol import Rejected
 
@@ -24,8 +24,9 @@ _BROKEN = (
     KeyError,
     IndexError,
     OverflowError,
+    RuntimeError,
 )
-"""What Pillow's formats raise on damaged files."""
+"""Raised by Pillow and libheif on damaged files."""
 
 
 def frames(source: Source) -> int:
@@ -42,7 +43,7 @@ def frame(source: Source, number: int) -> Image.Image:
     if number > 1 and source.media != "image/tiff":
         raise Rejected(f"{source.name} has no page {number}.", "missing")
     if source.media == "image/heic":
-        return _in_srgb(_photo(source))
+        return _heic(source)
     if source.media == "image/svg+xml":
         return _drawing(source)
     with _pillow(source) as image:
@@ -88,17 +89,19 @@ def _pillow(source: Source) -> Image.Image:
     return image
 
 
-def _photo(source: Source) -> Image.Image:
+def _heic(source: Source) -> Image.Image:
+    """Return a photo in HEIC as it is to be seen: turned as the file says, which its Exif does not."""
+    import pi_heif  # pyright: ignore[reportMissingTypeStubs]
+
     try:
-        photo = heic.Photo(source.path.read_bytes())
+        photo = pi_heif.open_heif(source.path, convert_hdr_to_8bit=True)
         _check(*photo.size, source)
-        image, exif, profile = photo.image(), photo.exif(), photo.profile()
-    except heic.Unsound as error:
+        image = photo.to_pillow()
+    except _BROKEN as error:
         raise damaged(source.name) from error
-    image.info["exif"] = exif
-    if profile:
-        image.info["icc_profile"] = profile
-    return image
+    seen = _plain(image)
+    seen.info["exif"] = image.info.get("exif") or b""
+    return seen
 
 
 def _drawing(source: Source) -> Image.Image:
