@@ -34,7 +34,7 @@ from tests.web.questions import Question, questions
 
 from eclair.app import App, open_app
 from eclair.chat.tree import New
-from eclair.chat.turns import Choices
+from eclair.chat.turn_options import TurnOptions
 from eclair.network.gate import CallContext
 from eclair.schema.events import PartDelta, SourceFound, StepFinished, StepStarted, decode
 from eclair.schema.messages import Message
@@ -99,7 +99,7 @@ class Told:
 async def ask(app: App, question: str) -> Told:
     began = time.perf_counter()
     asked = await app.turns.ask(
-        LOCAL_PRINCIPAL, app.turns.begin(LOCAL_PRINCIPAL), New(question), Choices(web="on"), began
+        LOCAL_PRINCIPAL, app.turns.begin(LOCAL_PRINCIPAL), New(question), TurnOptions(web="on"), began
     )
     pages: dict[str, str] = {}
     page = word = None

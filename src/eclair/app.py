@@ -8,10 +8,11 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from eclair.chat.answer_requests import AnswerRequests
 from eclair.chat.conversations import Keeping
 from eclair.chat.preferences import Preferred
 from eclair.chat.prefill import Prefill
-from eclair.chat.routing import Modes
+from eclair.chat.routing import ModelRouter
 from eclair.chat.runs import Runs
 from eclair.chat.titles import Titles
 from eclair.chat.turns import Turns
@@ -19,17 +20,16 @@ from eclair.documents.embeddings import Embedder, choose_embedder
 from eclair.documents.ingest import Intake
 from eclair.documents.parser import Parser
 from eclair.documents.photos.classifier import labels_file
-from eclair.documents.retriever import AskFor, Documents
+from eclair.documents.retriever import Documents
 from eclair.documents.search import Search
 from eclair.documents.vision import Seeing
-from eclair.generation.cost import rates
-from eclair.generation.usage import Ledger
+from eclair.generation.pipeline import AnswerPipeline
+from eclair.generation.usage import AskModel, UsageLedger
 from eclair.images.backends.registry import generators
 from eclair.images.download_plan import ImageModelCatalog
 from eclair.images.gallery import Gallery
 from eclair.images.open import open_gallery, open_studio
 from eclair.images.service import Studio
-from eclair.llm.base import Engine, Piece, Request
 from eclair.llm.local.engine import LocalEngine
 from eclair.llm.local.removal import remove
 from eclair.llm.registry import Registry, build
@@ -42,8 +42,7 @@ from eclair.network.audit_log import AuditLog
 from eclair.network.client import OutboundGate, WebClient
 from eclair.network.policy import OutboundPolicy
 from eclair.provenance.service import Marks
-from eclair.schema.models import Model
-from eclair.schema.principal import LOCAL_PRINCIPAL, Principal
+from eclair.schema.principal import LOCAL_PRINCIPAL
 from eclair.settings import Settings
 from eclair.storage.base import Storage
 from eclair.storage.blobs import Blobs
@@ -52,10 +51,9 @@ from eclair.storage.open import open_storage
 from eclair.transfer.import_service import ImportService
 from eclair.util.background import Idle
 from eclair.web.feeds.service import Newsroom
-from eclair.web.open import AROUND, Surroundings, World, open_world
+from eclair.web.open import AROUND, Surroundings, open_web
 from eclair.web.providers.newsroom import NewsroomService
-from eclair.web.retriever import Searching
-from eclair.web.search import WebSearch
+from eclair.web.retriever import WebService
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,16 +61,18 @@ class App:
     settings: Settings
     storage: Storage
     registry: Registry
-    modes: Modes
+    router: ModelRouter
     preferences: Preferred
     runs: Runs
+    pipeline: AnswerPipeline
+    requests: AnswerRequests
     turns: Turns
     changes: ChangeFeed
     keeping: Keeping
     imports: ImportService
     idle: Idle
     pulls: Pulls
-    ledger: Ledger
+    ledger: UsageLedger
     calls: AuditLog
     browser: WebClient
     servers: Servers
@@ -82,22 +82,10 @@ class App:
     documents: Documents
     seeing: Seeing
     newsroom: Newsroom
-    world: World
+    web: WebService
     marks: Marks
     gallery: Gallery
     studio: Studio
-
-    @property
-    def searching(self) -> Searching:
-        return self.world.searching
-
-    @property
-    def web(self) -> WebSearch:
-        return self.world.search
-
-    def ask(self, principal: Principal, engine: Engine, model: Model, request: Request) -> AsyncGenerator[Piece, None]:
-        """The pieces of an answer that is kept nowhere, but for what it takes."""
-        return self.ledger.stream(principal, engine, model, request, rates(self.settings, model))
 
     async def end_streams(self) -> None:
         """End what followers wait for, so that their connections close by themselves."""
@@ -126,7 +114,7 @@ async def open_reading(
     registry: Registry,
     changes: ChangeFeed,
     idle: Idle,
-    ledger: Ledger,
+    ask: AskModel,
     home: Path | None = None,
 ) -> AsyncGenerator[Reading]:
     """Begin to read and embed what is unfinished in the store. Models are in the data folder `home`, where that is
@@ -142,19 +130,8 @@ async def open_reading(
         stack.push_async_callback(intake.close)
         await intake.start()
         search = Search(storage.chunks, embedder)
-
-        ask = _counted(settings, ledger)
         documents = Documents(storage, search, intake, embedder, ask)
         yield Reading(intake, blobs, search, documents, Seeing(storage, blobs, parser), embedder)
-
-
-def _counted(settings: Settings, ledger: Ledger) -> AskFor:
-    """What a model says to the request of an owner, to whom what it takes is counted."""
-
-    def ask(principal: Principal, engine: Engine, model: Model, request: Request) -> AsyncGenerator[Piece, None]:
-        return ledger.stream(principal, engine, model, request, rates(settings, model))
-
-    return ask
 
 
 @asynccontextmanager
@@ -222,11 +199,11 @@ async def open_drawing(
 
 @asynccontextmanager
 async def open_spare(
-    settings: Settings, storage: Storage, registry: Registry, changes: ChangeFeed, idle: Idle, ledger: Ledger
+    settings: Settings, storage: Storage, registry: Registry, changes: ChangeFeed, idle: Idle, ask: AskModel
 ) -> AsyncGenerator[Titles | None]:
     """What is done while nobody waits: conversations are named, models tuned."""
     async with AsyncExitStack() as stack:
-        titles = Titles(settings, storage.conversations, changes, idle, ledger) if settings.titles else None
+        titles = Titles(registry, storage.conversations, changes, idle, ask) if settings.titles else None
         tuner = Tuner(settings, registry.local, idle) if settings.tune and registry.local is not None else None
         for worker in (each for each in (titles, tuner) if each is not None):
             await worker.start()
@@ -260,25 +237,28 @@ async def open_app(
         runs, gallery, keeping = await stack.enter_async_context(open_kept(settings, storage, changes, idle))
         imports = ImportService(storage, settings.data_dir / "imports", changes)
         stack.callback(imports.close)
-        ledger = Ledger(storage.usage)
-        titles = await stack.enter_async_context(open_spare(settings, storage, registry, changes, idle, ledger))
+        ledger = UsageLedger(settings, storage.usage)
+        titles = await stack.enter_async_context(open_spare(settings, storage, registry, changes, idle, ledger.ask))
         preferences = Preferred(storage.preferences)
         await preferences.read(LOCAL_PRINCIPAL)
         prefill = Prefill(idle)
         stack.push_async_callback(prefill.close)
-        modes = Modes(settings, registry, storage)
-        reading = await stack.enter_async_context(open_reading(settings, storage, registry, changes, idle, ledger))
+        reading = await stack.enter_async_context(open_reading(settings, storage, registry, changes, idle, ledger.ask))
         newsroom = await stack.enter_async_context(open_newsroom(settings, storage, changes, browser))
         newsroom.start()
-        ask, services = _counted(settings, ledger), [NewsroomService(newsroom)]
-        world = await stack.enter_async_context(
-            open_world(settings, browser, storage.web, reading.embedder, ask, around, services)
+        services = [NewsroomService(newsroom)]
+        web = await stack.enter_async_context(
+            open_web(settings, browser, storage.web, reading.embedder, ledger.ask, around, services)
         )
         marks, studio = await stack.enter_async_context(
             open_drawing(settings, storage, gallery, reading, idle, gate, around)
         )
-        answers = (titles, prefill, reading.documents, reading.seeing, world.searching, studio)
-        turns = Turns(settings, storage, registry, modes, preferences, runs, idle, *answers)
+        pipeline = AnswerPipeline(ledger, idle)
+        router = ModelRouter(settings, registry, storage.usage, preferences, reading.seeing)
+        sources = (reading.documents, reading.seeing, web, studio)
+        requests = AnswerRequests(settings, registry, router, preferences, *sources)
+        parts = (runs, pipeline, requests, studio, prefill, titles)
+        turns = Turns(storage, *parts, max_message_kb=settings.max_message_kb)
         catalogs = (ImageModelCatalog(settings), TextModelCatalog(settings, remove))
         pulls = Pulls(settings, catalogs, changes, registry.release, registry.ask_anew, gate=gate)
         stack.push_async_callback(pulls.close)
@@ -286,9 +266,11 @@ async def open_app(
             settings=settings,
             storage=storage,
             registry=registry,
-            modes=modes,
+            router=router,
             preferences=preferences,
             runs=runs,
+            pipeline=pipeline,
+            requests=requests,
             turns=turns,
             changes=changes,
             keeping=keeping,
@@ -304,7 +286,7 @@ async def open_app(
             search=reading.search,
             documents=reading.documents,
             seeing=reading.seeing,
-            world=world,
+            web=web,
             newsroom=newsroom,
             marks=marks,
             gallery=gallery,

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from eclair.errors import TooLarge
-from eclair.generation.prompt import WRAPPING, cut, lay_out
+from eclair.generation.prompt import WRAPPING_TOKENS, build_prompt, cut
 from eclair.llm.base import PromptMessage
 from eclair.schema.messages import Message, Part
 
@@ -74,15 +74,15 @@ def test_the_cut_stays_where_it_is_for_many_turns() -> None:
 async def test_a_picture_is_told_in_words() -> None:
     history = said("a blue apple", "", "What is it?")
     history[1] = replace(history[1], parts=(Part("picture", "a blue\napple", "pic_1", "flux"),))
-    laid = await lay_out("", history, window=None, reserve=10, count=words)
-    assert laid.messages[1] == PromptMessage("assistant", "(Here is a picture that was made: a blue apple)")
+    prompt = await build_prompt("", history, window=None, reserve=10, count=words)
+    assert prompt.messages[1] == PromptMessage("assistant", "(Here is a picture that was made: a blue apple)")
 
 
 @pytest.mark.parametrize("window", [None, 100_000])
 async def test_a_history_that_fits_is_shown_whole(window: int | None) -> None:
-    laid = await lay_out("Be brief.", said("a", "b", "c"), window=window, reserve=10, count=words)
-    assert laid.dropped == 0
-    assert laid.messages == (
+    prompt = await build_prompt("Be brief.", said("a", "b", "c"), window=window, reserve=10, count=words)
+    assert prompt.dropped == 0
+    assert prompt.messages == (
         PromptMessage("system", "Be brief."),
         PromptMessage("user", "a"),
         PromptMessage("assistant", "b"),
@@ -94,46 +94,46 @@ async def test_without_a_window_nothing_is_counted() -> None:
     async def never(text: str) -> int:
         raise AssertionError(text)
 
-    laid = await lay_out("s", said("w " * 100_000), window=None, reserve=10, count=never)
-    assert laid.dropped == 0
+    prompt = await build_prompt("s", said("w " * 100_000), window=None, reserve=10, count=never)
+    assert prompt.dropped == 0
 
 
 async def test_without_a_system_prompt_there_is_none() -> None:
-    laid = await lay_out("", said("a"), window=None, reserve=10, count=words)
-    assert laid.messages == (PromptMessage("user", "a"),)
+    prompt = await build_prompt("", said("a"), window=None, reserve=10, count=words)
+    assert prompt.messages == (PromptMessage("user", "a"),)
 
 
 async def test_answers_without_words_are_not_shown() -> None:
-    laid = await lay_out("", said("a", "", "c"), window=None, reserve=10, count=words)
-    assert laid.messages == (PromptMessage("user", "a"), PromptMessage("user", "c"))
+    prompt = await build_prompt("", said("a", "", "c"), window=None, reserve=10, count=words)
+    assert prompt.messages == (PromptMessage("user", "a"), PromptMessage("user", "c"))
 
 
 async def test_the_oldest_turns_are_left_out_and_the_head_stays() -> None:
     history = talk([40] * 21)
-    laid = await lay_out("Be brief.", history, window=500, reserve=100, count=words)
-    assert laid.dropped > 0
-    assert laid.messages[0] == PromptMessage("system", "Be brief.")
-    assert laid.messages[1].role == "user"
-    assert laid.messages[-1].content == history[-1].text
-    assert len(laid.messages) == 1 + len(history) - laid.dropped
-    shown = sum(len(str(message.content).split()) + WRAPPING for message in laid.messages)
+    prompt = await build_prompt("Be brief.", history, window=500, reserve=100, count=words)
+    assert prompt.dropped > 0
+    assert prompt.messages[0] == PromptMessage("system", "Be brief.")
+    assert prompt.messages[1].role == "user"
+    assert prompt.messages[-1].content == history[-1].text
+    assert len(prompt.messages) == 1 + len(history) - prompt.dropped
+    shown = sum(len(str(message.content).split()) + WRAPPING_TOKENS for message in prompt.messages)
     assert shown + 100 <= 500
 
 
 async def test_a_long_answer_leaves_half_of_the_window_to_what_is_read() -> None:
-    laid = await lay_out("s", said("w " * 200), window=500, reserve=10_000, count=words)
-    assert laid.dropped == 0
+    prompt = await build_prompt("s", said("w " * 200), window=500, reserve=10_000, count=words)
+    assert prompt.dropped == 0
 
 
 async def test_a_question_that_does_not_fit_is_refused_with_both_numbers() -> None:
     with pytest.raises(TooLarge, match=r"508 tokens long, and this model can read 391"):
-        await lay_out("s", said("w " * 500), window=500, reserve=100, count=words)
+        await build_prompt("s", said("w " * 500), window=500, reserve=100, count=words)
 
 
 async def test_an_answer_that_is_continued_keeps_its_question() -> None:
     history = talk([50, 50, 30, 60])
-    laid = await lay_out("", history, window=400, reserve=250, count=words)
-    assert [message.role for message in laid.messages] == ["user", "assistant"]
-    assert laid.dropped == 2
+    prompt = await build_prompt("", history, window=400, reserve=250, count=words)
+    assert [message.role for message in prompt.messages] == ["user", "assistant"]
+    assert prompt.dropped == 2
     with pytest.raises(TooLarge):
-        await lay_out("", talk([50, 50, 130, 160]), window=400, reserve=250, count=words)
+        await build_prompt("", talk([50, 50, 130, 160]), window=400, reserve=250, count=words)

@@ -292,7 +292,7 @@ async def test_tokens_are_counted(client: anthropic.AsyncAnthropic) -> None:
 async def test_the_line_is_kept_alive_by_pings(
     server: Server, client: anthropic.AsyncAnthropic, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sse, "BEAT", 0.05)
+    monkeypatch.setattr(sse, "BEAT_INTERVAL_S", 0.05)
     found = await events(server, "script: words=3 pause=0.3@1")
     assert [event["type"] for event in found].count("ping") > 2
 

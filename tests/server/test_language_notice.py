@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from eclair.chat.language_notice import advise, language_remark
+from eclair.generation.language_notice import advise, language_notice
 from eclair.models import memory, throughput
 from eclair.schema.messages import Message, Part, Remark
 from eclair.schema.models import Model
@@ -39,7 +39,7 @@ async def test_the_best_european_model_is_named_with_its_size_and_time(
 ) -> None:
     (settings.data_dir / "models").mkdir(parents=True)
     throughput.remember(settings.data_dir, 20_000_000)
-    remark = await language_remark([asked(GERMAN)], ENGLISH, [ENGLISH], settings)
+    remark = await language_notice([asked(GERMAN)], ENGLISH, [ENGLISH], settings)
     assert remark is not None
     assert (remark.code, remark.language) == ("language", "de")
     assert remark.message.startswith(
@@ -62,7 +62,7 @@ async def test_what_fits_is_named_and_where_nothing_does_the_list(
     assert offer is not None
     assert memory.fits(offer.memory or 0)
     machine.setattr(memory, "physical", lambda: 1_000_000_000)
-    remark = await language_remark([asked(GERMAN)], ENGLISH, [ENGLISH], settings)
+    remark = await language_notice([asked(GERMAN)], ENGLISH, [ENGLISH], settings)
     assert remark is not None
     assert remark.message.endswith("so this answer may be poor; `eclair models --all` shows others.")
 
@@ -70,7 +70,7 @@ async def test_what_fits_is_named_and_where_nothing_does_the_list(
 async def test_a_model_that_is_here_is_named_first(machine: pytest.MonkeyPatch, settings: Settings) -> None:
     other = replace(ENGLISH, id="other", name="Other", languages=("de-AT",))
     unknown = replace(ENGLISH, id="unknown", languages=())
-    remark = await language_remark([asked(GERMAN)], ENGLISH, [ENGLISH, unknown, other], settings)
+    remark = await language_notice([asked(GERMAN)], ENGLISH, [ENGLISH, unknown, other], settings)
     assert remark is not None
     assert remark.message.endswith("; Other, which is here, does: choose the model other.")
 
@@ -89,21 +89,21 @@ async def test_a_model_that_is_here_is_named_first(machine: pytest.MonkeyPatch, 
 async def test_nothing_is_said_where_it_is_not_sure_or_was_said(
     settings: Settings, history: list[Message], model: Model
 ) -> None:
-    assert await language_remark(history, model, [model], settings) is None
+    assert await language_notice(history, model, [model], settings) is None
 
 
 async def test_a_faulty_catalogue_of_the_owners_fails_no_answer(settings: Settings, tmp_path: Path) -> None:
     (tmp_path / "models.toml").write_text("[[model]]")
     faulty = replace(settings, catalog=tmp_path / "models.toml")
-    assert await language_remark([asked(GERMAN)], ENGLISH, [], faulty) is None
+    assert await language_notice([asked(GERMAN)], ENGLISH, [], faulty) is None
 
 
 async def test_it_is_said_again_of_another_language_and_of_another_model(settings: Settings) -> None:
     said = [asked(GERMAN), answered(Remark("language", "x", "de"))]
-    remark = await language_remark([*said, asked("Pourquoi le ciel est-il bleu ?")], ENGLISH, [], settings)
+    remark = await language_notice([*said, asked("Pourquoi le ciel est-il bleu ?")], ENGLISH, [], settings)
     assert remark is not None
     assert remark.language == "fr"
-    assert await language_remark([*said, asked(GERMAN)], replace(ENGLISH, id="other"), [], settings) is not None
+    assert await language_notice([*said, asked(GERMAN)], replace(ENGLISH, id="other"), [], settings) is not None
 
 
 async def test_the_api_says_it_in_the_run_and_who_speaks(settings: Settings, model_file: Path) -> None:

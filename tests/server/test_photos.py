@@ -102,8 +102,8 @@ async def test_what_stays_here_is_said_where_the_model_is_elsewhere(settings: Se
         await server.say(conversation, "What is this?", files=[file["id"]])
         asked = Message("m", "c", None, "user", (), 0, files=(Attachment(file["id"], "photo.jpg", 1, "image/jpeg"),))
         far = Model("far", "Far", "one", vision_pixels=512, location="US")
-        seen = await server.app.seeing.of(LOCAL_PRINCIPAL)([asked], far)
-        assert [(remark.code, remark.message) for remark in seen.remarks] == [
+        seen = await server.app.seeing.pictures(LOCAL_PRINCIPAL, [asked], far)
+        assert [(remark.code, remark.message) for remark in seen.notices] == [
             (
                 "left_out",
                 "photo.jpg was shown to a model on another machine without what its file says beside the picture: "
@@ -111,8 +111,8 @@ async def test_what_stays_here_is_said_where_the_model_is_elsewhere(settings: Se
             )
         ]
         assert b"SN-4711" not in seen.pictures[file["id"]].data
-        near = await server.app.seeing.of(LOCAL_PRINCIPAL)([asked], replace(far, location="machine"))
-        assert near.remarks == ()
+        near = await server.app.seeing.pictures(LOCAL_PRINCIPAL, [asked], replace(far, location="machine"))
+        assert near.notices == ()
 
 
 async def test_a_model_that_was_seen_to_see(settings: Settings) -> None:

@@ -152,8 +152,8 @@ async def test_what_only_shares_a_name_with_the_question_does_not_fit(
     )
     known = ("Wie lang ist die neue Brücke in Weidenfurt?", "How long is the new bridge in Harrowmere?")
     async with looking(settings, world, embedder="auto") as (server, _, _):
-        assert server.app.searching.embedder is not None
-        await server.app.searching.embedder.embed(["awake"], "query")
+        assert server.app.web.embedder is not None
+        await server.app.web.embedder.embed(["awake"], "query")
         for question in unknown:
             message = await say(server, question)
             assert (remarks(message), message["passages"]) == (["nothing_found"], []), question

@@ -15,6 +15,7 @@ from eclair.errors import EngineUnavailable, InvalidInput
 from eclair.llm.base import Engine, Piece, Request, Text
 from eclair.llm.scripted import ScriptedEngine
 from eclair.schema.models import Model
+from eclair.schema.principal import LOCAL_PRINCIPAL, Principal
 from eclair.schema.web import Query
 from eclair.web.queries import MOST, WORDS, asked_for, by_engine, by_rule, read_queries
 from tests.web.services import TODAY
@@ -130,7 +131,7 @@ def test_last_monday_is_in_the_last_seven_days(today: date, name: str) -> None:
 def says(
     *pieces: str, fault: Exception | None = None, silent: bool = False
 ) -> Callable[..., AsyncGenerator[Piece, None]]:
-    async def ask(engine: Engine, model: Model, request: Request) -> AsyncGenerator[Piece, None]:
+    async def ask(principal: Principal, engine: Engine, model: Model, request: Request) -> AsyncGenerator[Piece, None]:
         assert (engine, model.id, request.purpose) == (ENGINE, "large", "queries")
         assert "2026-11-25" in str(request.messages[0].content)
         if silent:
@@ -145,7 +146,7 @@ def says(
 
 async def made(ask: Callable[..., AsyncGenerator[Piece, None]], within: float = 5.0) -> tuple[Query, ...]:
     question = "Wer hat gestern die Wahl in Hessen gewonnen?"
-    return await by_engine(ask, ENGINE, LARGE, question, ("Hallo",), None, TODAY, within=within)
+    return await by_engine(ask, LOCAL_PRINCIPAL, ENGINE, LARGE, question, ("Hallo",), None, TODAY, within=within)
 
 
 async def test_a_large_model_makes_queries_itself() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from datetime import date
@@ -14,10 +13,11 @@ from eclair.network.client import CallContext
 from eclair.schema.documents import Block, Page
 from eclair.schema.events import StepFinished
 from eclair.schema.models import Model
-from eclair.schema.principal import LOCAL_PRINCIPAL, Principal
+from eclair.schema.principal import LOCAL_PRINCIPAL
 from eclair.schema.web import Hit, Query, WebPage
 from eclair.web.pages.fetch import Unread
-from eclair.web.session import Look, Outside, Sought
+from eclair.web.question import WebQuestion
+from eclair.web.session import WebAccess, WebSession
 from tests.web.test_search import Scripted, made
 
 SAID = "The bridge was opened on Friday."
@@ -41,10 +41,11 @@ class Shelf:
     async def warm(self) -> None: ...
 
 
-async def queries(
-    principal: Principal, question: str, before: Sequence[str], engine: Engine, model: Model, today: date, within: float
-) -> tuple[Query, ...]:
-    return (Query(question),)
+class Queries:
+    async def write(
+        self, question: WebQuestion, engine: Engine, model: Model, today: date, timeout_s: float
+    ) -> tuple[Query, ...]:
+        return (Query(question.text),)
 
 
 async def test_a_page_that_cannot_be_read_has_another_in_its_place_at_once() -> None:
@@ -54,16 +55,15 @@ async def test_a_page_that_cannot_be_read_has_another_in_its_place_at_once() -> 
     slow = Scripted("slow", gates=[gate])
     shelf = Shelf(set(urls[:3]), gate)
     engine = ScriptedEngine()
-    look = Look(
-        Outside(made(quick, slow), shelf, queries),
-        Sought(LOCAL_PRINCIPAL, "run_1", "When was the bridge opened?", engine, (await engine.models())[0], 10),
-    )
+    question = WebQuestion(LOCAL_PRINCIPAL, "run_1", "When was the bridge opened?")
+    access = WebAccess(made(quick, slow), shelf, Queries())
+    session = WebSession(access, question, engine, (await engine.models())[0], 10)
     ended: list[str] = []
-    async with asyncio.timeout(8), aclosing(look.findings()) as steps:
+    async with asyncio.timeout(8), aclosing(session.findings()) as steps:
         async for step in steps:
             if isinstance(step, StepFinished):
                 ended.append(f"{step.step} {step.outcome}")
     assert "page3 done" in ended  # or the slow service, which answers once a page was read, had never answered
     assert sum("failed" in each for each in ended) == 3
     assert shelf.asked[:4] == urls[:4]
-    assert sorted(each.url for each in look.pages.values()) == urls[3:]
+    assert sorted(each.url for each in session.pages.values()) == urls[3:]

@@ -5,14 +5,15 @@ from __future__ import annotations
 from contextlib import aclosing
 from dataclasses import dataclass
 
+from eclair.chat.message_text import check_message
 from eclair.chat.text_edits import Change, Task
-from eclair.chat.turns import check_text
 from eclair.errors import EngineBroken, InvalidInput
-from eclair.generation.fallback import Ask, stream
 from eclair.generation.meter import Meter
+from eclair.generation.usage import AskModel, ask_uncounted
 from eclair.llm.base import Counted, Ended, Engine, Request, Text
 from eclair.schema.messages import Sampling, Usage
 from eclair.schema.models import Model
+from eclair.schema.principal import Principal
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,17 +30,18 @@ def check(text: str, instruction: str, max_kb: int) -> None:
     """Raise InvalidInput or TooLarge for a text or an instruction that cannot be worked with."""
     if not instruction.strip():
         raise InvalidInput("The instruction is empty; say what to change.", param="instruction")
-    check_text(text, max_kb)
+    check_message(text, max_kb)
 
 
 async def edit(
+    principal: Principal,
     engine: Engine,
     model: Model,
     text: str,
     instruction: str,
     max_tokens: int,
     accepted: float,
-    ask: Ask = stream,
+    ask: AskModel = ask_uncounted,
 ) -> Edit:
     """Change `text` as `instruction` says; `accepted` is when that was asked, on the clock of `time.perf_counter`.
 
@@ -51,7 +53,7 @@ async def edit(
     meter = Meter(accepted)
     said: list[str] = []
     ended: Ended | None = None
-    async with aclosing(ask(engine, model, request)) as pieces:
+    async with aclosing(ask(principal, engine, model, request)) as pieces:
         async for piece in pieces:
             match piece:
                 case Text():

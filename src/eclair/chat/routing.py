@@ -1,26 +1,31 @@
-"""Modes: gathers who could answer, and has `routing` choose. How fast each model writes is read from what is kept."""
+"""Decides which model answers: gathers who could, and has `routing_rules` choose by what each is and how fast."""
 
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 
+from eclair.chat.preferences import Preferred
 from eclair.chat.routing_rules import Candidate, Settled, able, near, pick, settle
+from eclair.chat.tree import last_question
+from eclair.chat.turn_options import TurnOptions
+from eclair.documents.vision import Seeing
 from eclair.errors import EclairError
-from eclair.generation.fallback import Fallback, resolve
-from eclair.llm.base import JSON, Engine, RemoteEngine, Request, estimate_tokens
+from eclair.generation.route import Route, resolve_route
+from eclair.llm.base import Engine, RemoteEngine, estimate_tokens
 from eclair.llm.openai.model_names import chats
 from eclair.llm.reasoning import FLASH, THINK
 from eclair.llm.registry import Registry
 from eclair.llm.servers.jurisdiction import Where, place
 from eclair.schema.events import Remarked
-from eclair.schema.messages import MODES, Mode, RemarkCode
+from eclair.schema.messages import MODES, Conversation, Message, Mode, RemarkCode
 from eclair.schema.models import Model
+from eclair.schema.principal import Principal
 from eclair.settings import Settings
-from eclair.storage.base import Storage
+from eclair.storage.usage import UsageStore
 
-FRESH = 30.0
-"""Seconds for which measured speeds are taken as true."""
+SPEEDS_TTL_S = 30.0
 
 EMBEDDED = "embedded"
 """The engine that lists its default model even while that is not on this machine."""
@@ -33,65 +38,82 @@ WHY: dict[RemarkCode, str] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Chosen:
-    """Who answers, and who in its place; with which `reasoning_effort`, and the remark that says why, where nobody said
-    so."""
+class ModelRouter:
+    """Routes questions to models. Without `usage` nothing is known of their speeds."""
 
-    engine: Engine
-    model: Model
-    fallback: Fallback
-    effort: str | None = None
-    remark: Remarked | None = None
-
-    def by(self, engine: Engine, model: Model) -> Chosen:
-        """The same, with another who answers; why the first was chosen need not be said then."""
-        return self if model is self.model else replace(self, engine=engine, model=model, remark=None)
-
-    def wishing(self, request: Request) -> Request:
-        """The request with this effort, unless it wishes for one itself."""
-        wish: JSON = {} if self.effort is None else {"reasoning_effort": self.effort}
-        return replace(request, extra=wish | request.extra)
-
-
-class Modes:
-    """Without a store nothing is known of speeds."""
-
-    def __init__(self, settings: Settings, registry: Registry, storage: Storage | None = None) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        registry: Registry,
+        usage: UsageStore | None = None,
+        preferences: Preferred | None = None,
+        photos: Seeing | None = None,
+    ) -> None:
         self._settings = settings
         self._registry = registry
-        self._storage = storage
+        self._usage = usage
+        self._preferences = preferences
+        self._photos = photos
         self._speeds: dict[str, float] = {}
-        self._read = -FRESH
+        self._read = -SPEEDS_TTL_S
 
-    async def choose(self, named: str | None, mode: Mode | None, question: str, pictured: bool = False) -> Chosen:
-        """Who answers: the model that is named, which a mode only tells whether to think; else the mode's choice, which
-        sees if there are pictures and one that does, or the default model without a mode. Raises NotFound and
-        EngineUnavailable as the registry does."""
+    async def route(
+        self,
+        principal: Principal,
+        options: TurnOptions,
+        conversation: Conversation | None = None,
+        history: Sequence[Message] = (),
+    ) -> Route:
+        """Resolve the model: explicit > conversation > user preference > mode > default.
+
+        An answer is resumed by the model that began it. Raises NotFound and EngineUnavailable as the registry does.
+        """
+        mode = options.mode or (conversation.mode if conversation is not None else None)
+        question = last_question(history)
+        if options.model is not None:
+            return await self.choose(options.model, mode, question)
+        preferred = [conversation.model] if conversation is not None else []
+        if self._preferences is not None:
+            preferred.append((await self._preferences.of(principal)).model)
+        if mode is not None and history and history[-1].role == "assistant":
+            preferred.append(history[-1].model)
+        there = {model.id for model in await self._registry.models()} | self._settings.fallbacks.keys()
+        named = next((model for model in preferred if model in there), None)
+        needs_eyes = named is None and mode is not None and await self._has_photos(principal, history)
+        return await self.choose(named, mode, question, needs_eyes=needs_eyes)
+
+    async def choose(self, named: str | None, mode: Mode | None, question: str, *, needs_eyes: bool = False) -> Route:
+        """Route to the named model, which the mode tells whether to think, else the mode's choice, else the default.
+
+        Raises NotFound and EngineUnavailable as the registry does.
+        """
         if mode is None:
-            return Chosen(*await resolve(self._settings, self._registry, named))
+            return await resolve_route(self._settings, self._registry, named)
         settled, why = settle(mode, question)
-        name = named if named is not None else (await self._picked(settled, question, pictured)).id
-        engine, model, fallback = await resolve(self._settings, self._registry, name)
-        remark = None
-        if why is not None and (named is None or model.reasoning not in ("always", "never")):
-            remark = Remarked(why, f"{settled.capitalize()}, with {model.name}: {WHY[why]}.")
-        return Chosen(engine, model, fallback, FLASH if settled == "flash" else THINK, remark)
+        name = named if named is not None else (await self._pick(settled, question, needs_eyes=needs_eyes)).id
+        route = await resolve_route(self._settings, self._registry, name)
+        notice = None
+        if why is not None and (named is None or route.model.reasoning not in ("always", "never")):
+            notice = Remarked(why, f"{settled.capitalize()}, with {route.model.name}: {WHY[why]}.")
+        return replace(route, effort=FLASH if settled == "flash" else THINK, notice=notice)
 
-    async def called(self, name: str, question: str) -> Chosen:
-        """As `choose`, for a program that names a mode in the place of a model; a model of that name goes first."""
+    async def choose_named(self, name: str, question: str) -> Route:
+        """Route for a program that may name a mode in place of a model; a model of that name goes first."""
         there = any(model.id == name for model in await self._registry.models())
         mode: Mode | None = next((mode for mode in MODES if mode == name and not there), None)
         return await self.choose(name if mode is None else None, mode, question)
 
     async def picks(self) -> tuple[Model, Model] | None:
-        """Whom flash and think choose for a short question; None where nobody is there to answer."""
+        """The models of flash and think for a short question; None where nobody is there to answer."""
         try:
-            return await self._picked("flash", ""), await self._picked("think", "")
+            return await self._pick("flash", ""), await self._pick("think", "")
         except EclairError:
             return None
 
-    async def _picked(self, mode: Settled, question: str, pictured: bool = False) -> Model:
+    async def _has_photos(self, principal: Principal, history: Sequence[Message]) -> bool:
+        return self._photos is not None and bool(await self._photos.photos(principal, history))
+
+    async def _pick(self, mode: Settled, question: str, *, needs_eyes: bool = False) -> Model:
         engine, default = await self._registry.resolve(None)
         speeds = await self._words_per_second()
         found = [
@@ -101,11 +123,11 @@ class Modes:
         ]
         found.sort(key=lambda one: one.model.id != default.id)
         nearby = near(found, _where(engine))
-        return pick(mode, able(nearby, estimate_tokens(question), pictured)).model if nearby else default
+        return pick(mode, able(nearby, estimate_tokens(question), needs_eyes)).model if nearby else default
 
     async def _words_per_second(self) -> dict[str, float]:
-        if self._storage is not None and time.monotonic() - self._read >= FRESH:
-            self._speeds = await self._storage.usage.get_model_speeds()
+        if self._usage is not None and time.monotonic() - self._read >= SPEEDS_TTL_S:
+            self._speeds = await self._usage.get_model_speeds()
             self._read = time.monotonic()
         return self._speeds
 

@@ -17,7 +17,6 @@ from dataclasses import dataclass, replace
 from typing import Literal, Protocol, TypeVar
 
 from eclair.errors import Conflict, EclairError, StoreError
-from eclair.generation.usage import Ledger
 from eclair.network.gate import CURRENT_RUN
 from eclair.schema.events import (
     END,
@@ -35,7 +34,6 @@ from eclair.schema.events import (
     fold,
 )
 from eclair.schema.messages import Message
-from eclair.schema.principal import Principal
 from eclair.storage.base import Storage
 from eclair.storage.change_feed import ChangeFeed
 from eclair.storage.runs import EventChunk, NewTurn, RunRecord
@@ -76,6 +74,11 @@ class Batch:
     first: int
     lines: list[bytes]
     reset: bool = False
+
+    @property
+    def last(self) -> int:
+        """The number of the last event."""
+        return self.first + len(self.lines) - 1
 
 
 class _Live:
@@ -128,20 +131,15 @@ class _Live:
         """The event with the number that it will have if it comes next."""
         return replace(event, seq=len(self.lines) + 1)
 
-    async def follow(self, after: int) -> AsyncGenerator[Batch, None]:
-        """The events after number `after`, until the last."""
+    async def next(self, after: int) -> Batch | None:
+        """Wait for events after number `after`; None once the last is among those before."""
         reset = after > len(self.lines)
         seen = 0 if reset else after
-        while True:
-            if seen < len(self.lines):
-                lines = self.lines[seen:]
-                yield Batch(seen + 1, lines, reset)
-                seen += len(lines)
-                reset = False
-            elif self.ended:
-                return
-            else:
-                await self._changed()
+        while seen == len(self.lines):
+            if self.ended:
+                return None
+            await self._changed()
+        return Batch(seen + 1, self.lines[seen:], reset)
 
     async def _changed(self) -> None:
         """Wait for the next event."""
@@ -178,7 +176,6 @@ class Runs:
         self._storage = storage
         self._changes = changes or ChangeFeed(storage.processes)
         self._idle = idle or Idle()
-        self._ledger = Ledger(storage.usage)
         self._live: dict[str, _Live] = {}
         self._passing: set[_Live] = set()
         self._opening: set[asyncio.Future[RunRecord]] = set()
@@ -236,20 +233,21 @@ class Runs:
             self._changes.publish(kept.conversation, "running")
         return kept
 
-    async def follow(self, run: RunRecord, after: int) -> AsyncGenerator[Batch, None]:
-        """The run's events after number `after`, those to come included, until its last."""
+    def follow(self, run: RunRecord, after: int) -> AsyncGenerator[Batch, None]:
+        """Yield the run's events after number `after`, those to come included, until its last."""
         live = self._live.get(run.id)
-        async for batch in self._follow_kept(run, after) if live is None else live.follow(after):
-            yield batch
+        return self._follow_kept(run, after) if live is None else _follow_live(live, after)
 
-    async def pass_on(self, principal: Principal, started: RunStarted, work: Work) -> AsyncGenerator[Batch, None]:
-        """The events of a run that is kept nowhere, but for what it takes. Closing the generator ends its work."""
+    async def pass_on(self, started: RunStarted, work: Work) -> AsyncGenerator[Batch, None]:
+        """Yield the events of a run that is kept nowhere. Closing the generator ends its work."""
         live = _Live(started.run, started, asyncio.Event())
-        live.task = asyncio.create_task(self._pass_on(principal, live, work), name=started.run)
+        live.task = asyncio.create_task(self._pass_on(live, work), name=started.run)
         self._passing.add(live)
         try:
-            async for batch in live.follow(0):
+            after = 0
+            while (batch := await live.next(after)) is not None:
                 yield batch
+                after = batch.last
         finally:
             self._passing.discard(live)
             self._end(live, RunStopped())
@@ -339,12 +337,8 @@ class Runs:
         if then is not None:
             then(message)
 
-    async def _pass_on(self, principal: Principal, live: _Live, work: Work) -> None:
+    async def _pass_on(self, live: _Live, work: Work) -> None:
         last = await self._do(live, work)
-        live.emit()
-        message = live.folding.message(last)
-        if message.usage is not None:
-            await self._ledger.add(principal, message.model or "", message.usage)
         live.append(last)
 
     async def _do(self, live: _Live, work: Work) -> End:
@@ -424,3 +418,9 @@ class Runs:
                 live.kept = chunk.last
         finally:
             flushing.set_result(None)
+
+
+async def _follow_live(live: _Live, after: int) -> AsyncGenerator[Batch, None]:
+    while (batch := await live.next(after)) is not None:
+        yield batch
+        after = batch.last

@@ -11,19 +11,17 @@ import logging
 import re
 import unicodedata
 from collections import deque
-from collections.abc import Callable
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from functools import cache
 
 from eclair.errors import EclairError
-from eclair.generation.cost import rates
-from eclair.generation.usage import Ledger
+from eclair.generation.usage import AskModel
 from eclair.llm.base import Engine, PromptMessage, Request, Text
+from eclair.llm.registry import Registry
 from eclair.schema.messages import Message
 from eclair.schema.models import Model
 from eclair.schema.principal import Principal
-from eclair.settings import Settings
 from eclair.storage.change_feed import ChangeFeed
 from eclair.storage.conversations import ConversationStore
 from eclair.text.lexicon.loader import merge_patterns
@@ -57,8 +55,7 @@ class _Wanted:
 
     principal: Principal
     conversation: str
-    engine: Engine
-    model: Model
+    model: str | None
     question: str
     answer: str
 
@@ -67,10 +64,10 @@ class Titles:
     """`start` before use; `close` at the end: what is not named by then keeps its title."""
 
     def __init__(
-        self, settings: Settings, conversations: ConversationStore, changes: ChangeFeed, idle: Idle, ledger: Ledger
+        self, registry: Registry, conversations: ConversationStore, changes: ChangeFeed, idle: Idle, ask: AskModel
     ) -> None:
-        self._settings = settings
-        self._ledger = ledger
+        self._registry = registry
+        self._ask = ask
         self._conversations = conversations
         self._changes = changes
         self._idle = idle
@@ -86,20 +83,12 @@ class Titles:
             self._task.cancel()
             await asyncio.wait([self._task])
 
-    def after(
-        self, principal: Principal, conversation: str, who: Callable[[], tuple[Engine, Model]], question: str
-    ) -> Callable[[Message], None]:
-        """What to call with the answer to that question once it is written: the conversation is named then, by `who`
-        gave the answer, if it can."""
-
-        def answered(answer: Message) -> None:
-            engine, model = who()
-            if model.can_title and answer.status == "finished" and answer.text.strip():
-                asked, said = question[:SHOWN], answer.text[:SHOWN]
-                self._wanted.append(_Wanted(principal, conversation, engine, model, asked, said))
-                self._woken.set()
-
-        return answered
+    def name(self, principal: Principal, conversation: str, question: str, answer: Message) -> None:
+        """Have the conversation named soon, by the model that gave the answer."""
+        if answer.status == "finished" and answer.text.strip():
+            asked, said = question[:SHOWN], answer.text[:SHOWN]
+            self._wanted.append(_Wanted(principal, conversation, answer.model, asked, said))
+            self._woken.set()
 
     async def _name_for_ever(self) -> None:
         while True:
@@ -119,23 +108,23 @@ class Titles:
     async def _try(self, wanted: _Wanted) -> None:
         if not await self._conversations.is_untitled(wanted.principal, wanted.conversation):
             return
+        engine, model = await self._registry.resolve(wanted.model)
+        if not model.can_title:
+            return
         async with asyncio.timeout(PATIENCE):
-            title = checked(await self._asked(wanted))
+            title = checked(await self._asked(wanted, engine, model))
         if title is not None and await self._conversations.set_generated_title(
             wanted.principal, wanted.conversation, title
         ):
             self._changes.publish(wanted.conversation, "changed")
 
-    async def _asked(self, wanted: _Wanted) -> str:
+    async def _asked(self, wanted: _Wanted, engine: Engine, model: Model) -> str:
         """What the model says, up to the end of its first line."""
         ask = _ASK.format(question=wanted.question, answer=wanted.answer)
-        sampling = replace(wanted.model.sampling, temperature=0.2, max_tokens=256, stop=())
-        request = Request(wanted.model.id, (PromptMessage("user", ask),), sampling=sampling, purpose="title")
+        sampling = replace(model.sampling, temperature=0.2, max_tokens=256, stop=())
+        request = Request(model.id, (PromptMessage("user", ask),), sampling=sampling, purpose="title")
         said = ""
-        stream = self._ledger.stream(
-            wanted.principal, wanted.engine, wanted.model, request, rates(self._settings, wanted.model)
-        )
-        async with aclosing(stream) as pieces:
+        async with aclosing(self._ask(wanted.principal, engine, model, request)) as pieces:
             async for piece in pieces:
                 if isinstance(piece, Text):
                     said += piece.text

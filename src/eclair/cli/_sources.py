@@ -19,13 +19,12 @@ from eclair.app import Reading, open_reading
 from eclair.cli._terminal import Terminal
 from eclair.documents.folder_sync import read, roots
 from eclair.documents.ingest import Intake
-from eclair.documents.retriever import DocumentGrounds, Documents
+from eclair.documents.retriever import Documents
 from eclair.documents.vision import Seeing
 from eclair.errors import NotFound, StoreError
-from eclair.generation.sources import Numbering
-from eclair.generation.usage import Ledger
+from eclair.generation.usage import UsageLedger
 from eclair.llm.registry import Registry
-from eclair.schema.messages import Attachment, LibraryName, Message
+from eclair.schema.messages import Attachment, LibraryName
 from eclair.schema.principal import LOCAL_PRINCIPAL
 from eclair.settings import Settings
 from eclair.storage.change_feed import ChangeFeed
@@ -44,9 +43,6 @@ class Sources:
     documents: Documents
     seeing: Seeing
     idle: Idle
-
-    def grounds(self, question: Message, numbering: Numbering) -> DocumentGrounds | None:
-        return self.documents.grounds(LOCAL_PRINCIPAL, [question], numbering)
 
 
 @asynccontextmanager
@@ -92,9 +88,9 @@ def _room(stack: contextlib.ExitStack) -> Path:
 async def _opened(settings: Settings, registry: Registry, idle: Idle, home: Path) -> AsyncGenerator[Reading]:
     storage = await asyncio.to_thread(open_storage, settings.data_dir)
     try:
-        async with open_reading(
-            settings, storage, registry, ChangeFeed(storage.processes), idle, Ledger(storage.usage), home
-        ) as reading:
+        ask = UsageLedger(settings, storage.usage).ask
+        changes = ChangeFeed(storage.processes)
+        async with open_reading(settings, storage, registry, changes, idle, ask, home) as reading:
             yield reading
     finally:
         await storage.close()

@@ -6,29 +6,24 @@ from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
 
 from eclair.documents.embeddings import choose_embedder
-from eclair.llm.base import Engine, Piece, Request
+from eclair.generation.usage import ask_uncounted
 from eclair.llm.registry import Registry
 from eclair.network.client import WebClient
 from eclair.network.gate import OutboundGate
-from eclair.schema.models import Model
-from eclair.schema.principal import Principal
 from eclair.settings import Settings
-from eclair.web.open import AROUND, open_world
-from eclair.web.retriever import Searching
+from eclair.web.open import AROUND, open_web
+from eclair.web.retriever import WebService
 
 
 @asynccontextmanager
-async def open_searching(settings: Settings, registry: Registry, gate: OutboundGate) -> AsyncGenerator[Searching]:
-    """Raises InvalidInput where nothing may leave, and SettingsError for a setting that names no service."""
-
-    def ask(principal: Principal, engine: Engine, model: Model, request: Request) -> AsyncGenerator[Piece, None]:
-        return engine.stream(request)
-
+async def open_web_access(settings: Settings, registry: Registry, gate: OutboundGate) -> AsyncGenerator[WebService]:
+    """Raise InvalidInput where nothing may leave, and SettingsError for a setting that names no service."""
     async with AsyncExitStack() as stack:
         browser = WebClient(gate)
         stack.push_async_callback(browser.close)
         embedder = choose_embedder(settings, registry)
         if embedder is not None:
             stack.push_async_callback(embedder.close)
-        world = await stack.enter_async_context(open_world(settings, browser, None, embedder, ask, AROUND))
-        yield world.searching.opened()
+        web = await stack.enter_async_context(open_web(settings, browser, None, embedder, ask_uncounted, AROUND))
+        web.require_open()
+        yield web

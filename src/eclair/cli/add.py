@@ -21,7 +21,7 @@ from eclair.cli._terminal import Terminal
 from eclair.documents import folder_sync
 from eclair.documents.folder_sync import Brought, Look, Plan, Seen
 from eclair.errors import Conflict, InvalidInput, NotFound, StoreError
-from eclair.generation.usage import Ledger
+from eclair.generation.usage import UsageLedger
 from eclair.llm.registry import build
 from eclair.llm.servers.engines import AddedEngines
 from eclair.network.audit_log import AuditLog
@@ -88,9 +88,9 @@ async def open_shelf(settings: Settings) -> AsyncGenerator[tuple[Storage, Readin
         added = AddedEngines(settings, storage.servers.list_servers, gate=gate)
         registry = build(replace(settings, embedded=False), added, gate=gate)
         try:
-            async with open_reading(
-                settings, storage, registry, ChangeFeed(storage.processes), Idle(), Ledger(storage.usage)
-            ) as reading:
+            ask = UsageLedger(settings, storage.usage).ask
+            changes = ChangeFeed(storage.processes)
+            async with open_reading(settings, storage, registry, changes, Idle(), ask) as reading:
                 yield storage, reading
         finally:
             await registry.close()

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from eclair.app import App, open_app
 from eclair.chat.tree import Continue, New, Retry
-from eclair.chat.turns import Choices
+from eclair.chat.turn_options import TurnOptions
 from eclair.cli._arguments import load_settings, sampling
 from eclair.cli._logging import log_if_debugging
 from eclair.cli._printer import Printer, exit_code
@@ -54,11 +54,11 @@ _COMMAND = re.compile(r"(/\w+)(?:\s+(.*))?", re.DOTALL)
 def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
     settings = load_settings(arguments).settings
     log_if_debugging(settings)
-    choices = Choices(arguments.model, arguments.mode, arguments.system, sampling(arguments))
-    return carry_out(_chat(settings, arguments.conversation, arguments.latest, choices, terminal))
+    options = TurnOptions(arguments.model, arguments.mode, arguments.system, sampling(arguments))
+    return carry_out(_chat(settings, arguments.conversation, arguments.latest, options, terminal))
 
 
-async def _chat(settings: Settings, id: str | None, latest: bool, choices: Choices, terminal: Terminal) -> int:
+async def _chat(settings: Settings, id: str | None, latest: bool, options: TurnOptions, terminal: Terminal) -> int:
     async with open_app(settings) as app:
         conversation = await app.storage.conversations.get_conversation(LOCAL_PRINCIPAL, id) if id else None
         if latest:
@@ -66,16 +66,16 @@ async def _chat(settings: Settings, id: str | None, latest: bool, choices: Choic
             conversation = max([*listed.pinned, *listed.conversations], key=lambda kept: kept.updated, default=None)
             if conversation is None:
                 raise NotFound("No conversation is kept yet; begin one with `eclair chat`.")
-        return await Chat(app, terminal, choices, conversation).hold()
+        return await Chat(app, terminal, options, conversation).hold()
 
 
 class Chat:
     """One session. The conversation is made with its first message, so that looking in leaves nothing behind."""
 
-    def __init__(self, app: App, terminal: Terminal, choices: Choices, conversation: Conversation | None) -> None:
+    def __init__(self, app: App, terminal: Terminal, options: TurnOptions, conversation: Conversation | None) -> None:
         self._app = app
         self._terminal = terminal
-        self._choices = choices
+        self._options = options
         self._conversation = conversation
         self._models: list[str] = []
         self._files: list[str] = []
@@ -86,7 +86,7 @@ class Chat:
 
     async def hold(self) -> int:
         """Answer line after line. From a pipe, the code is that of the last failure; a person was told."""
-        model = (await self._app.turns.answering(LOCAL_PRINCIPAL, self._choices, self._conversation)).model
+        model = (await self._app.router.route(LOCAL_PRINCIPAL, self._options, self._conversation)).model
         self._models = [known.id for known in await self._app.registry.models()]
         settings = self._app.settings
         lines = open_lines(
@@ -176,9 +176,9 @@ class Chat:
         where = (
             self._conversation.id
             if self._conversation is not None
-            else turns.begin(LOCAL_PRINCIPAL, model=self._choices.model, mode=self._choices.mode, web=self._choices.web)
+            else turns.begin(LOCAL_PRINCIPAL, model=self._options.model, mode=self._options.mode, web=self._options.web)
         )
-        asked = await turns.ask(LOCAL_PRINCIPAL, where, what, self._choices, accepted)
+        asked = await turns.ask(LOCAL_PRINCIPAL, where, what, self._options, accepted)
         self._conversation = self._conversation or await self._app.storage.conversations.get_conversation(
             LOCAL_PRINCIPAL, asked.run.conversation
         )
@@ -234,11 +234,11 @@ class Chat:
     async def _choose_model(self, name: str) -> None:
         if name:
             _, model = await self._app.registry.resolve(name)
-            self._choices = replace(self._choices, model=model.id)
+            self._options = replace(self._options, model=model.id)
             await self._remember(ConversationEdit(model=model.id))
             self._terminal.note(f"{model.name} answers from now on.")
             return
-        current = (await self._app.turns.answering(LOCAL_PRINCIPAL, self._choices, self._conversation)).model
+        current = (await self._app.router.route(LOCAL_PRINCIPAL, self._options, self._conversation)).model
         for model in await self._app.registry.models():
             self._terminal.line(f"{'*' if model.id == current.id else ' '} {model.id}")
 
@@ -264,14 +264,14 @@ class Chat:
     async def _choose_web(self, name: str) -> None:
         web: Web | None = next((web for web in WEBS if web == name), None)
         if web is None:
-            current = self._choices.web or (self._conversation.web if self._conversation is not None else None) or "off"
+            current = self._options.web or (self._conversation.web if self._conversation is not None else None) or "off"
             raise InvalidInput(f"The web is {current}; write /web on, /web auto or /web off.")
-        self._choices = replace(self._choices, web=web)
+        self._options = replace(self._options, web=web)
         await self._remember(ConversationEdit(web=web))
         self._terminal.note(f"The web is {web} from now on.")
 
     async def _choose_mode(self, mode: Mode) -> None:
-        self._choices = replace(self._choices, mode=mode)
+        self._options = replace(self._options, mode=mode)
         await self._remember(ConversationEdit(mode=mode))
         self._terminal.note(f"{mode.capitalize()} from now on.")
 

@@ -21,6 +21,7 @@ from eclair.errors import InvalidInput, TooLarge
 from eclair.llm.registry import build
 from eclair.llm.servers.engines import AddedEngines
 from eclair.network.audit_log import open_gate
+from eclair.schema.principal import LOCAL_PRINCIPAL
 from eclair.settings import Settings
 
 
@@ -43,7 +44,7 @@ async def _edit(settings: Settings, text: str, arguments: argparse.Namespace, te
         registry = build(wanted, AddedEngines.glanced(settings, gate), gate=gate)
         try:
             engine, model = await registry.resolve(arguments.model)
-            edited = await edit(engine, model, text, arguments.instruction, settings.max_tokens, began)
+            edited = await edit(LOCAL_PRINCIPAL, engine, model, text, arguments.instruction, settings.max_tokens, began)
         finally:
             await registry.close()
     if arguments.file == Path("-"):

@@ -9,12 +9,11 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date
-from functools import partial
 from pathlib import Path
 
 from eclair.app import App, open_app
 from eclair.chat.tree import New
-from eclair.chat.turns import Choices
+from eclair.chat.turn_options import TurnOptions
 from eclair.cli._arguments import load_settings, sampling
 from eclair.cli._logging import log_if_debugging
 from eclair.cli._printer import Printer, exit_code
@@ -34,8 +33,8 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
     if not request:
         raise InvalidInput("What is to be looked into? Write it after `eclair research`.")
     given = _checked(arguments.into or ())
-    choices = Choices(arguments.model, arguments.mode, arguments.system, sampling(arguments))
-    work = _research(settings, request, given, choices, arguments.output, arguments.plan, arguments.yes, terminal)
+    options = TurnOptions(arguments.model, arguments.mode, arguments.system, sampling(arguments))
+    work = _research(settings, request, given, options, arguments.output, arguments.plan, arguments.yes, terminal)
     return carry_out(work)
 
 
@@ -43,15 +42,15 @@ async def _research(
     settings: Settings,
     request: str,
     given: Sequence[str],
-    choices: Choices,
+    options: TurnOptions,
     output: Path | None,
     only_plan: bool,
     agreed: bool,
     terminal: Terminal,
 ) -> int:
-    async with open_app(replace(settings, model=choices.model or settings.model)) as app:
-        app.searching.opened()
-        questions = given or await _planned(app, request, choices, terminal)
+    async with open_app(replace(settings, model=options.model or settings.model)) as app:
+        app.web.require_open()
+        questions = given or await _planned(app, request, options, terminal)
         for number, question in enumerate(questions, 1):
             terminal.line(f"{number}. {question}")
         if only_plan:
@@ -59,24 +58,24 @@ async def _research(
         if not agreed and not given and not await asyncio.to_thread(_agreed, terminal):
             terminal.note("Nothing was looked up; name other questions with --into.")
             return 0
-        return await _written(app, request, questions, choices, output, terminal)
+        return await _written(app, request, questions, options, output, terminal)
 
 
-async def _planned(app: App, request: str, choices: Choices, terminal: Terminal) -> Sequence[str]:
+async def _planned(app: App, request: str, options: TurnOptions, terminal: Terminal) -> Sequence[str]:
     terminal.status("Making a plan…")
-    chosen = await app.turns.answering(LOCAL_PRINCIPAL, choices)
-    made = await plan(request, chosen.engine, chosen.model, partial(app.ask, LOCAL_PRINCIPAL), date.today())
+    route = await app.router.route(LOCAL_PRINCIPAL, options)
+    made = await plan(LOCAL_PRINCIPAL, request, route.engine, route.model, app.ledger.ask, date.today())
     terminal.status("")
     return made.questions
 
 
 async def _written(
-    app: App, request: str, questions: Sequence[str], choices: Choices, output: Path | None, terminal: Terminal
+    app: App, request: str, questions: Sequence[str], options: TurnOptions, output: Path | None, terminal: Terminal
 ) -> int:
     """Ask for the report, show it as it comes, and write it to `output`."""
-    begun = app.turns.begin(LOCAL_PRINCIPAL, model=choices.model, mode=choices.mode)
+    begun = app.turns.begin(LOCAL_PRINCIPAL, model=options.model, mode=options.mode)
     what = New(request, research=tuple(questions))
-    asked = await app.turns.ask(LOCAL_PRINCIPAL, begun, what, choices, time.perf_counter())
+    asked = await app.turns.ask(LOCAL_PRINCIPAL, begun, what, options, time.perf_counter())
     printer, failed = Printer(terminal), 0
     try:
         async for batch in app.runs.follow(asked.run, 0):

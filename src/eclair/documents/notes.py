@@ -17,11 +17,13 @@ from eclair.citations.types import Supported
 from eclair.documents.sections import Part, Stated, telling
 from eclair.errors import UpstreamError
 from eclair.generation.prompt import harmless
-from eclair.llm.base import JSON, Engine, Piece, PromptMessage, Request, Text
+from eclair.generation.usage import AskModel
+from eclair.llm.base import JSON, Engine, PromptMessage, Request, Text
 from eclair.llm.reasoning import FLASH
 from eclair.schema.events import Remarked, StepFinished, StepStarted
 from eclair.schema.messages import Passage
 from eclair.schema.models import Model
+from eclair.schema.principal import Principal
 from eclair.text.sentences import Sentences
 
 AT_ONCE = 4
@@ -47,9 +49,6 @@ in the part belongs in the answer, write only a dash.
 
 Question: {question}"""
 
-Ask = Callable[[Engine, Model, Request], AsyncGenerator[Piece, None]]
-"""What a model says to a request; what that takes is counted."""
-
 
 @dataclass(frozen=True, slots=True)
 class _Job:
@@ -69,9 +68,16 @@ class Notes:
     stand under."""
 
     def __init__(
-        self, ask: Ask, engine: Engine, model: Model, question: str, clock: Callable[[], float] = time.perf_counter
+        self,
+        ask: AskModel,
+        principal: Principal,
+        engine: Engine,
+        model: Model,
+        question: str,
+        clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         self._ask = ask
+        self._principal = principal
         self._engine = engine
         self._model = model
         self._question = question
@@ -180,7 +186,7 @@ class Notes:
             purpose="notes",
         )
         said = ""
-        async with aclosing(self._ask(self._engine, self._model, request)) as pieces:
+        async with aclosing(self._ask(self._principal, self._engine, self._model, request)) as pieces:
             async for piece in pieces:
                 if isinstance(piece, Text):
                     said += piece.text

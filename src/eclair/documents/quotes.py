@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from eclair.citations.types import sentences_of
 from eclair.documents.embeddings import Embedder
-from eclair.generation.sources import Quoted
+from eclair.generation.sources import Quote
 from eclair.schema.messages import Citation, Passage
 from eclair.text.facts import read, tells
 
@@ -43,7 +43,7 @@ class _Line:
     score: float
 
 
-async def quotes(question: str, passages: Sequence[Passage], embedder: Embedder | None, most: int = 1) -> list[Quoted]:
+async def quotes(question: str, passages: Sequence[Passage], embedder: Embedder | None, most: int = 1) -> list[Quote]:
     """The `most` sentences that answer the question best, or two where one is wanted and the second is about as good,
     in the order in which they stand; each ready to be shown as a quote of Markdown, with its citation. Raises what the
     embedder raises."""
@@ -95,7 +95,7 @@ async def _by_meaning(question: str, lines: Sequence[_Line], embedder: Embedder)
     return [replace(lines[place], score=float(both[place])) for place in order]
 
 
-def quoted(passage: Passage, start: int, end: int, title: str = "") -> Quoted:
+def quoted(passage: Passage, start: int, end: int, title: str = "") -> Quote:
     """Characters `start` to `end` of a passage's text as a quote, below a line that says where it stands."""
     text = passage.text[start:end]
     words = " ".join(text.split())
@@ -103,4 +103,4 @@ def quoted(passage: Passage, start: int, end: int, title: str = "") -> Quoted:
     place = (len(above), len(above) + len(words))
     begin = passage.start + start
     citation = Citation(0, *place, passage.number, text, begin, passage.start + end, 1.0, *passage.named_at(begin))
-    return Quoted(f"{above}{words} [{passage.number}]\n\n", citation)
+    return Quote(f"{above}{words} [{passage.number}]\n\n", citation)

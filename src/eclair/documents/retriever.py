@@ -18,15 +18,16 @@ from dataclasses import dataclass, replace
 from eclair.citations.checker import Checker
 from eclair.documents.embeddings import Embedder
 from eclair.documents.ingest import Intake, is_unknown
-from eclair.documents.notes import Ask, Notes
+from eclair.documents.notes import Notes
 from eclair.documents.passages import of_file, of_found
 from eclair.documents.quotes import quoted, quotes
 from eclair.documents.relevance import MEASURED, fits, near, nothing
 from eclair.documents.search import Found, Search
 from eclair.documents.sections import FRAMING, Part, Stated, fitting, parts_of, telling
 from eclair.errors import NotFound, StoreError, UnreadableFile, UpstreamError
-from eclair.generation.sources import Finding, Numbering, Quoted
-from eclair.llm.base import Engine, Piece, Request
+from eclair.generation.sources import NO_LEAD, Finding, Lead, Note, PassageNumbers, Quote
+from eclair.generation.usage import AskModel
+from eclair.llm.base import Engine
 from eclair.schema.events import Remarked, SourceFound, StepFinished, StepStarted
 from eclair.schema.messages import Attachment, LibraryName, Message, Passage
 from eclair.schema.models import Model
@@ -84,17 +85,15 @@ def budget(model: Model) -> Budget:
 
 
 _ASKS = re.compile(r"[?？؟;]")
-AskFor = Callable[[Principal, Engine, Model, Request], AsyncGenerator[Piece, None]]
-"""What a model says to the request of an owner, to whom what it takes is counted."""
 
 log = logging.getLogger(__name__)
 
 
 class Documents:
-    """What turns ask of documents: what goes along with a question, and the grounds of its answer."""
+    """Looks up what goes along with a question, and makes the retriever of its answer."""
 
     def __init__(
-        self, storage: Storage, search: Search, intake: Intake, embedder: Embedder | None, ask: AskFor
+        self, storage: Storage, search: Search, intake: Intake, embedder: Embedder | None, ask: AskModel
     ) -> None:
         self._storage = storage
         self._search = search
@@ -139,27 +138,21 @@ class Documents:
             found.append(LibraryName(library.id, library.name))
         return tuple(found)
 
-    def grounds(
-        self, principal: Principal, history: Sequence[Message], numbering: Numbering | None = None
-    ) -> DocumentGrounds | None:
-        """Those of an answer to the last question; None where no file or library goes along with the conversation."""
+    def retriever(
+        self, principal: Principal, history: Sequence[Message], numbers: PassageNumbers | None = None
+    ) -> DocumentRetriever | None:
+        """For an answer to the last question; None where no file or library goes along with the conversation."""
         files = dict.fromkeys(file.id for message in history for file in message.files)
         libraries = dict.fromkeys(library.id for message in history for library in message.libraries)
         if not files and not libraries:
             return None
         scope = SearchScope(principal, tuple(files), tuple(libraries))
-
-        def ask(engine: Engine, model: Model, request: Request) -> AsyncGenerator[Piece, None]:
-            return self._ask(principal, engine, model, request)
-
-        numbering = numbering or Numbering(history)
-        return DocumentGrounds(
-            self._storage, self._search, self._intake, self._embedder, ask, scope, history, numbering
-        )
+        collaborators = (self._storage, self._search, self._intake, self._embedder, self._ask)
+        return DocumentRetriever(*collaborators, scope, history, numbers or PassageNumbers(history))
 
 
-class DocumentGrounds:
-    """The grounds of one answer, as `assistant.Grounds` has it. `history` ends with the question."""
+class DocumentRetriever:
+    """Implements `Retriever` for one answer. `history` ends with the question."""
 
     def __init__(
         self,
@@ -167,10 +160,10 @@ class DocumentGrounds:
         search: Search,
         intake: Intake,
         embedder: Embedder | None,
-        ask: Ask,
+        ask: AskModel,
         scope: SearchScope,
         history: Sequence[Message],
-        numbering: Numbering,
+        numbers: PassageNumbers,
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         self._storage = storage
@@ -180,16 +173,14 @@ class DocumentGrounds:
         self._ask = ask
         self._scope = scope
         self._history = history
-        self._numbering = numbering
+        self._numbers = numbers
         self._clock = clock
         self._passages: list[Passage] = []
         self._hits: Sequence[Found] | None = None
         self._fits = True
-        self._notes: list[str] = []
-        self._quotes: list[Quoted] = []
-        self._speechless = False
+        self._quotes: list[Quote] = []
 
-    async def gather(self, engine: Engine, model: Model) -> AsyncGenerator[Finding, None]:
+    async def retrieve(self, engine: Engine, model: Model) -> AsyncGenerator[Finding, None]:
         """Wait until something is read, search, and give the passages, best first or a whole document in its order."""
         files = await self._files()
         waiting = {each.document.sha256: each.file.name for each in files if is_unknown(each.document)}
@@ -212,7 +203,7 @@ class DocumentGrounds:
             found = tellable(
                 await self._found(files, most), _question(self._history), local=model.location == "machine"
             )
-            self._passages = self._numbering.numbered(found)
+            self._passages = self._numbers.assign(found)
             self._fits = bool(self._passages) and await self._fitting(files, model)
             yield StepFinished("search", self._since(began))
         for passage in self._passages:
@@ -220,33 +211,29 @@ class DocumentGrounds:
         for remark in self._remarks(files):
             yield remark
 
-    async def certain(self, model: Model) -> list[Passage]:
-        """The passages that will be shown whatever is asked: those of files that are given whole."""
+    async def certain_passages(self, model: Model) -> list[Passage]:
+        """Return the passages that will be shown whatever is asked: those of files that are given whole."""
         files = await self._files()
         whole = await self._whole_files(files, budget(model)) or ()
-        return self._numbering.numbered(tellable(whole, _question(self._history), local=model.location == "machine"))
+        return self._numbers.assign(tellable(whole, _question(self._history), local=model.location == "machine"))
 
-    async def lead(self, model: Model) -> Sequence[Quoted | str]:
-        """The sentences that answer best, where the model is too small to be trusted with that; or that none does."""
-        if self._quotes or model.tier != "tiny":
-            return self._quotes
+    async def lead(self, model: Model) -> Lead:
+        """Quote the sentences that answer best where the model is too small to be trusted, or say that none does.
+
+        A small model would only repeat what is quoted from every part, guess where nothing answers, and babble in a
+        language that it does not know: then it is not asked.
+        """
+        if self._quotes:
+            return Lead(tuple(self._quotes), is_complete=True)
+        if model.tier != "tiny":
+            return NO_LEAD
         question = _question(self._history)
         language = language_of(question)
         if not self._fits:
-            self._speechless = True
-            return [nothing(language)]
-        foreign = language is not None and bool(model.languages) and not lists(model.languages, language)
-        found = await quotes(question, self._passages, self._embedder, 2 if foreign else 1)
-        self._speechless = foreign and bool(found)
-        return found
-
-    def suffice(self) -> bool:
-        """A small model would but repeat what is quoted from every part, guess where nothing answers, and babble in a
-        language that it does not know."""
-        return bool(self._quotes) or self._speechless
-
-    def notes(self) -> Sequence[str]:
-        return self._notes
+            return Lead((nothing(language),), is_complete=True)
+        is_foreign = language is not None and bool(model.languages) and not lists(model.languages, language)
+        found = await quotes(question, self._passages, self._embedder, 2 if is_foreign else 1)
+        return Lead(tuple(found), is_complete=is_foreign and bool(found))
 
     def checker(self, passages: Sequence[Passage]) -> Checker:
         return Checker(passages, self._embedder, _question(self._history))
@@ -354,7 +341,7 @@ class DocumentGrounds:
         began = self._clock()
         yield StepStarted("parts", "read", f"Looking through {what}")
         shown = fitting(await asyncio.to_thread(telling, _question(self._history), parts), room)
-        self._passages = self._numbering.numbered(shown.passages)
+        self._passages = self._numbers.assign(shown.passages)
         above = ""
         for part, stated in zip(parts, shown.stated, strict=True):
             for one in stated:
@@ -367,7 +354,7 @@ class DocumentGrounds:
         self, parts: Sequence[Part], room: int, engine: Engine, model: Model
     ) -> AsyncGenerator[Finding, None]:
         """Have the model take notes on each part."""
-        notes = Notes(self._ask, engine, model, _question(self._history), self._clock)
+        notes = Notes(self._ask, self._scope.principal, engine, model, _question(self._history), self._clock)
         try:
             async with aclosing(notes.take(parts, room // (2 * SENTENCE + FRAMING))) as steps:
                 async for step in steps:
@@ -376,10 +363,11 @@ class DocumentGrounds:
             log.warning("no notes could be taken: %s", error.message)
             return
         shown = fitting(notes.stated, room)
-        self._passages = self._numbering.numbered(shown.passages)
+        self._passages = self._numbers.assign(shown.passages)
         for title, stated in zip(notes.titles, shown.stated, strict=True):
             lines = [f"- {one.text} [{self._resting(one).number}]" for one in stated]
-            self._notes += ["\n".join([title, *lines])] if lines else []
+            if lines:
+                yield Note("\n".join([title, *lines]))
 
     def _resting(self, stated: Stated) -> Passage:
         """The passage on which a sentence rests, under its number."""

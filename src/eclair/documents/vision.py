@@ -8,9 +8,8 @@ from __future__ import annotations
 import asyncio
 import struct
 import tempfile
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import get_args
 
@@ -19,7 +18,7 @@ import orjson
 from eclair.documents.parser import Parser
 from eclair.documents.readers.file_type import pictured
 from eclair.errors import NotFound, TooLarge, UnreadableFile
-from eclair.generation.prompt import harmless
+from eclair.generation.prompt import NO_PICTURES, SeenPictures, harmless
 from eclair.llm.base import PromptImage
 from eclair.schema.documents import DESCRIPTION, PLACE, Page, Prepared, Shed
 from eclair.schema.events import Remarked
@@ -40,50 +39,24 @@ SHED: Mapping[Shed, str] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """The pictures of files that a model is shown, by the ids of the files; `remarks` are what the person should know
-    of that."""
-
-    pictures: Mapping[str, PromptImage] = field(default_factory=dict[str, PromptImage])
-    remarks: tuple[Remarked, ...] = ()
-
-
-Look = Callable[[Sequence[Message], Model], Awaitable[Seen]]
-"""The pictures that go along with messages, as a model is shown them."""
-
-NOTHING = Seen()
-
-
-async def nothing(_messages: Sequence[Message], _model: Model) -> Seen:
-    """Where no files can go along."""
-    return NOTHING
-
-
 class Seeing:
-    """Prepares the photos of an owner. A prepared one is kept beside the bytes of its file, and goes with them."""
+    """Prepares the photos of an principal. A prepared one is kept beside the bytes of its file, and goes with them."""
 
     def __init__(self, storage: Storage, blobs: Blobs, parser: Parser) -> None:
         self._storage = storage
         self._blobs = blobs
         self._parser = parser
 
-    def of(self, principal: Principal) -> Look:
-        async def look(messages: Sequence[Message], model: Model) -> Seen:
-            return await self._look(principal, messages, model)
-
-        return look
-
-    async def _look(self, principal: Principal, messages: Sequence[Message], model: Model) -> Seen:
-        """A photo that cannot be shown is left out: why is said where it is read."""
+    async def pictures(self, principal: Principal, messages: Sequence[Message], model: Model) -> SeenPictures:
+        """See `PictureSource.pictures`. A photo that cannot be shown is left out; reading it says why."""
         photos = await self.photos(principal, messages)
         if not photos:
-            return NOTHING
+            return NO_PICTURES
         new = {file.id for file in messages[-1].files}
         if model.vision_pixels is None:
-            return Seen(remarks=_unseen(model) if any(photo.id in new for photo in photos) else ())
+            return SeenPictures(notices=_unseen(model) if any(photo.id in new for photo in photos) else ())
         pictures: dict[str, PromptImage] = {}
-        remarks: list[Remarked] = []
+        notices: list[Remarked] = []
         for photo in photos:
             try:
                 prepared = await self.prepared(photo.sha256, photo.name, model.vision_pixels)
@@ -91,8 +64,8 @@ class Seeing:
                 continue
             pictures[photo.id] = PromptImage(prepared.media, prepared.data, prepared.width, prepared.height)
             if prepared.shed and model.location != "machine" and photo.id in new:
-                remarks.append(Remarked("left_out", _left_out(photo.name, prepared.shed)))
-        return Seen(pictures, tuple(remarks))
+                notices.append(Remarked("left_out", _left_out(photo.name, prepared.shed)))
+        return SeenPictures(pictures, tuple(notices))
 
     async def photos(self, principal: Principal, messages: Sequence[Message]) -> list[StoredFile]:
         """Those that go along with the messages, each once."""

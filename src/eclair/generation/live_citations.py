@@ -1,6 +1,6 @@
 """Checks an answer while it streams: each finished sentence goes to the checker, whose verdicts are events in order.
 
-What supports a sentence is the affair of `citations`; here is when it is asked, so that no word waits for it.
+`citations` says what supports a sentence; this module only decides when to ask, so that no word waits for a check.
 """
 
 from __future__ import annotations
@@ -16,41 +16,40 @@ from eclair.schema.messages import Citation, Doubt
 from eclair.text.sentences import Sentences
 
 Mark = Cited | DoubtedEvent
-MOST = 4
-"""Sentences that are checked at the same time."""
+MAX_CONCURRENT_CHECKS = 4
 
 
-class Checks:
-    """Sentences of one answer on their way through its checker. `close` gives up those that are."""
+class StreamingCitationChecker:
+    """Checks the sentences of one answer. `close` cancels the checks under way."""
 
     def __init__(self, checker: Checker) -> None:
         self._checker = checker
-        self._places = asyncio.Semaphore(MOST)
+        self._slots = asyncio.Semaphore(MAX_CONCURRENT_CHECKS)
         self._texts: dict[int, str] = {}
         self._sentences: dict[int, Sentences] = {}
         self._tasks: deque[asyncio.Task[Mark | None]] = deque()
 
-    def known(self, index: int, text: str) -> None:
-        """The beginning of a part that was checked before."""
+    def skip(self, index: int, text: str) -> None:
+        """Add the beginning of a part that need not be checked (again)."""
         self._begin(index).add(text)
         self._texts[index] = text
 
-    def text(self, index: int, text: str) -> None:
-        """More words of part `index`."""
+    def add(self, index: int, text: str) -> None:
+        """Add more words of part `index`; its finished sentences are checked."""
         sentences = self._begin(index)
         self._texts[index] += text
         self._check(index, sentences.add(text))
 
     def ready(self) -> list[Mark]:
-        """The verdicts that are there, in the order of the sentences."""
+        """Return the verdicts that are there, in the order of the sentences."""
         marks: list[Mark] = []
         while self._tasks and self._tasks[0].done():
             mark = self._tasks.popleft().result()
             marks += [mark] if mark is not None else []
         return marks
 
-    async def rest(self) -> list[Mark]:
-        """The verdicts that are still to come, now that the answer has ended."""
+    async def finish(self) -> list[Mark]:
+        """Check what is left now that the answer has ended, and return the verdicts still to come."""
         for index, sentences in self._sentences.items():
             self._check(index, sentences.finish())
         await asyncio.gather(*self._tasks)
@@ -71,7 +70,7 @@ class Checks:
 
     async def _verdict(self, index: int, start: int, end: int) -> Mark | None:
         text = self._texts[index]
-        async with self._places:
+        async with self._slots:
             verdict = await self._checker.check(text[start:end], text[:start])
         match verdict:
             case Supported():

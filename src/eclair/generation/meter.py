@@ -48,8 +48,8 @@ class Meter:
             self._in_word = not text[-1].isspace()
 
     def counted(self, counted: Counted) -> None:
-        """Keep the engine's own token counts."""
-        self._counted = counted
+        """Add the engine's own token counts; a meter may measure several answers."""
+        self._counted = counted if self._counted is None else _sum(self._counted, counted)
 
     def usage(self) -> Usage | None:
         """Return what was measured; None where nothing came and nothing was taken."""
@@ -70,3 +70,17 @@ class Meter:
             accepted_tokens=counted.accepted_tokens if counted else None,
         )
         return settle(usage, self.rates, self.tab)
+
+
+def _sum(one: Counted, other: Counted) -> Counted:
+    def add(first: int | None, second: int | None) -> int | None:
+        return None if first is None and second is None else (first or 0) + (second or 0)
+
+    return Counted(
+        one.prompt_tokens + other.prompt_tokens,
+        one.completion_tokens + other.completion_tokens,
+        add(one.cached_tokens, other.cached_tokens),
+        add(one.reasoning_tokens, other.reasoning_tokens),
+        add(one.drafted_tokens, other.drafted_tokens),
+        add(one.accepted_tokens, other.accepted_tokens),
+    )

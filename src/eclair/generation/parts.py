@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
-from eclair.llm.base import Reasoning, Text, ToolCall
+from dataclasses import dataclass
+
+from eclair.llm.base import JSON, Reasoning, Text, ToolCall
 from eclair.schema.events import PartDelta, PartFinished, PartStarted
 from eclair.schema.messages import PartKind
 
 PartEvent = PartStarted | PartDelta | PartFinished
+
+
+@dataclass(frozen=True, slots=True)
+class ScoredDelta(PartDelta):
+    """A delta with the log probabilities of its tokens, as OpenAI has them.
+
+    It comes only where the request asks the engine for them, which no stored turn does: it is not for the log.
+    """
+
+    logprobs: tuple[JSON, ...] = ()
 
 
 class Parts:
@@ -23,10 +35,12 @@ class Parts:
         return len(self._kinds) - 1
 
     def take(self, piece: Text | Reasoning | ToolCall) -> list[PartEvent]:
-        """What a piece does to them."""
+        """Add a piece, and return what that does to the parts."""
         match piece:
-            case Text(text=text):
+            case Text(text=text, logprobs=()):
                 return [*self._within("text"), PartDelta(self.current, text)]
+            case Text(text=text, logprobs=logprobs):
+                return [*self._within("text"), ScoredDelta(self.current, text, logprobs=logprobs)]
             case Reasoning(text=text):
                 return [*self._within("reasoning"), PartDelta(self.current, text)]
             case ToolCall():
@@ -37,7 +51,7 @@ class Parts:
                 return [*opened, PartDelta(self._calls[piece.index], piece.arguments)]
 
     def start(self, kind: PartKind, id: str | None = None, name: str | None = None) -> list[PartEvent]:
-        """Begin a new part, whatever it is."""
+        """Begin a new part, whatever is open."""
         finished = self.finish()
         self._kinds.append(kind)
         self._open = self.current

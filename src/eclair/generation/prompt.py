@@ -10,19 +10,21 @@ from __future__ import annotations
 
 import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Protocol
 from urllib.parse import urlsplit
 
 from eclair.errors import TooLarge
 from eclair.generation.cost import UNSTATED, Rates
-from eclair.llm.base import Engine, PromptImage, PromptMessage
+from eclair.llm.base import Engine, PromptImage, PromptMessage, Request
 from eclair.schema.events import Remarked
-from eclair.schema.messages import Message, Passage, Sampling
+from eclair.schema.messages import Message, Passage
 from eclair.schema.models import Model
+from eclair.schema.principal import Principal
 
 Count = Callable[[str], Awaitable[int]]
-"""A text to its number of tokens."""
+"""Count the tokens of a text."""
 
 PASSAGES = (
     "Answer the question below from these passages of files alone, and where they do not tell, say so. "
@@ -35,40 +37,63 @@ WEB_PASSAGES = (
 )
 NOTES = "The notes were taken from every part of the files, in order; the passages are what they rest on."
 _ENDING = re.compile(r"<\s*/?\s*(passages|notes|part)\b[^>]*>?", re.IGNORECASE)
-WRAPPING = 8
-"""Tokens that a chat template may put around one message."""
-_NONE: Mapping[str, PromptImage] = {}
+WRAPPING_TOKENS = 8
+"""What a chat template may put around one message, at most."""
 
 
 @dataclass(frozen=True, slots=True)
-class Laid:
-    """What is shown to the engine, and how many of the oldest messages were left out."""
+class PreparedTurn:
+    """A question ready for one model: the request to its engine, and what the person should know beforehand.
+
+    `dropped` is how many of the oldest messages did not fit. `rates` are what the owner says the model takes.
+    """
+
+    engine: Engine
+    model: Model
+    request: Request
+    dropped: int = 0
+    rates: Rates = UNSTATED
+    notices: tuple[Remarked, ...] = ()
+
+
+class PromptBuilder(Protocol):
+    """One question, for any model: built again when passages are found or another model answers."""
+
+    async def build(
+        self, engine: Engine, model: Model, passages: Sequence[Passage] = (), notes: Sequence[str] = ()
+    ) -> PreparedTurn:
+        """Build the prompt for a model. Raises TooLarge where the question alone does not fit its window."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class SeenPictures:
+    """The pictures a model is shown, by the ids of their files, and what the person should know of that."""
+
+    pictures: Mapping[str, PromptImage] = field(default_factory=dict[str, PromptImage])
+    notices: tuple[Remarked, ...] = ()
+
+
+NO_PICTURES = SeenPictures()
+
+
+class PictureSource(Protocol):
+    """Prepares the pictures of files."""
+
+    async def pictures(self, principal: Principal, messages: Sequence[Message], model: Model) -> SeenPictures:
+        """Prepare the pictures that go along with an owner's messages, as a model is shown them."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """The messages an engine is shown, and how many of the oldest were left out."""
 
     messages: tuple[PromptMessage, ...]
     dropped: int
 
 
-@dataclass(frozen=True, slots=True)
-class PreparedTurn:
-    """A question ready for one model: whom to ask, with which prompt, and what to say beforehand.
-
-    `continues` is an unfinished answer to resume. `accepted` is when the person asked, on the clock of
-    `time.perf_counter`. `effort` is the `reasoning_effort` requested, None to leave it to the model. `remarks` are
-    notices for the person.
-    """
-
-    engine: Engine
-    model: Model
-    laid: Laid
-    sampling: Sampling
-    accepted: float
-    continues: Message | None = None
-    rates: Rates = UNSTATED
-    effort: str | None = None
-    remarks: tuple[Remarked, ...] = ()
-
-
-async def lay_out(
+async def build_prompt(
     system: str,
     history: Sequence[Message],
     passages: Sequence[Passage] = (),
@@ -77,37 +102,64 @@ async def lay_out(
     window: int | None,
     reserve: int,
     count: Count,
-    pictures: Mapping[str, PromptImage] = _NONE,
-) -> Laid:
+    pictures: Mapping[str, PromptImage] = NO_PICTURES.pictures,
+) -> Prompt:
     """Choose what fits in `window` tokens (None: all of it) beside an answer of `reserve` tokens.
 
     An answer gets half of the window at most, however long it may be. `history` runs from the root of the
-    branch to the question, which `passages` may answer and `notes` on them, or to the answer that is to be continued.
+    branch to the question, which `passages` may answer and `notes` on them, or to the answer that is to be resumed.
     Each of the `pictures`, which are by their files' ids, stands at the message with which its file came.
     Raises TooLarge when these alone do not fit.
     """
     head = (PromptMessage("system", system),) if system else ()
     dropped = 0
-    reserve = min(reserve, window // 2) if window is not None else reserve
-    told, shown = _told(history, passages, notes, pictures), [_shown(message, pictures) for message in history]
-    seen = [sum(picture.tokens for picture in each) for each in shown]
-    if window is not None and not _surely_fits([system, *told], window - reserve - sum(seen)):
-        room = window - reserve - await count(system) - WRAPPING
-        lengths = [await count(text) + WRAPPING + more for text, more in zip(told, seen, strict=True)]
-        needed = sum(lengths[_question(history) :])
-        if needed > room:
-            raise TooLarge(
-                f"Your message is {needed:,} tokens long, and this model can read {max(room, 0):,} "
-                "beside its answer; shorten the message or choose a model with a larger window."
-            )
+    texts, shown = _texts(history, passages, notes, pictures), [_shown(message, pictures) for message in history]
+    tokens = [sum(picture.tokens for picture in each) for each in shown]
+    if window is not None and not _surely_fits([system, *texts], _room(window, reserve) - sum(tokens)):
+        room = _room(window, reserve) - await count(system) - WRAPPING_TOKENS
+        lengths = [await count(text) + WRAPPING_TOKENS + more for text, more in zip(texts, tokens, strict=True)]
+        _require(sum(lengths[_question(history) :]), room)
         dropped = cut(history, lengths, room)
-        told, shown = _told(history[dropped:], passages, notes, pictures), shown[dropped:]
+        texts, shown = _texts(history[dropped:], passages, notes, pictures), shown[dropped:]
     said = [
         PromptMessage(message.role, text, images=seen)
-        for message, text, seen in zip(history[dropped:], told, shown, strict=True)
+        for message, text, seen in zip(history[dropped:], texts, shown, strict=True)
         if text
     ]
-    return Laid((*head, *said), dropped)
+    return Prompt((*head, *said), dropped)
+
+
+async def check_question_fits(
+    system: str,
+    history: Sequence[Message],
+    *,
+    window: int | None,
+    reserve: int,
+    count: Count,
+    pictures: Mapping[str, PromptImage] = NO_PICTURES.pictures,
+) -> None:
+    """Raise TooLarge where the last question, without anything before it, does not fit beside the answer."""
+    if window is None:
+        return
+    asked = history[_question(history) :]
+    texts = [_with_drawn(message) for message in asked]
+    tokens = [sum(picture.tokens for picture in _shown(message, pictures)) for message in asked]
+    if not _surely_fits([system, *texts], _room(window, reserve) - sum(tokens)):
+        lengths = [await count(text) + WRAPPING_TOKENS + more for text, more in zip(texts, tokens, strict=True)]
+        _require(sum(lengths), _room(window, reserve) - await count(system) - WRAPPING_TOKENS)
+
+
+def _room(window: int, reserve: int) -> int:
+    """Tokens for the prompt, beside an answer that gets half of the window at most."""
+    return window - min(reserve, window // 2)
+
+
+def _require(needed: int, room: int) -> None:
+    if needed > room:
+        raise TooLarge(
+            f"Your message is {needed:,} tokens long, and this model can read {max(room, 0):,} "
+            "beside its answer; shorten the message or choose a model with a larger window."
+        )
 
 
 def with_passages(
@@ -182,21 +234,21 @@ def _shown(message: Message, pictures: Mapping[str, PromptImage]) -> tuple[Promp
     return tuple(pictures[file.id] for file in message.files if file.id in pictures)
 
 
-def _told(
+def _texts(
     history: Sequence[Message], passages: Sequence[Passage], notes: Sequence[str], pictures: Mapping[str, PromptImage]
 ) -> list[str]:
     """The text of each message, a question below those passages of its answer that no question before had; the last
     one below the notes too."""
-    told, shown, seen = list[str](), set[int](), False
+    texts, shown, seen = list[str](), set[int](), False
     for message, answer in zip(history, [*history[1:], None], strict=True):
         given = () if message.role != "user" else passages if answer is None else answer.passages
         new = [passage for passage in given if passage.number not in shown]
         asked = datetime.fromtimestamp(message.created / 1000).astimezone()
         noted = notes if answer is None and message.role == "user" else ()
         seen = seen or bool(_shown(message, pictures))
-        told.append(with_passages(_with_drawn(message), new, noted, asked, seen=seen))
+        texts.append(with_passages(_with_drawn(message), new, noted, asked, seen=seen))
         shown.update(passage.number for passage in given)
-    return told
+    return texts
 
 
 def _with_drawn(message: Message) -> str:
@@ -208,4 +260,4 @@ def _with_drawn(message: Message) -> str:
 
 def _surely_fits(texts: Sequence[str], room: int) -> bool:
     """Whether it fits even if every byte were a token, which spares the counting."""
-    return sum(len(text.encode()) + WRAPPING for text in texts) <= room
+    return sum(len(text.encode()) + WRAPPING_TOKENS for text in texts) <= room

@@ -1,7 +1,8 @@
-"""What an answer can rest on: the port between the assistant and its sources. It finds nothing itself."""
+"""The port between the pipeline and whatever finds passages for an answer to rest on. It finds nothing itself."""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
@@ -13,73 +14,71 @@ from eclair.schema.events import Remarked, SourceFound, StepFinished, StepStarte
 from eclair.schema.messages import Citation, Message, Passage
 from eclair.schema.models import Model
 
-Finding = StepStarted | StepFinished | SourceFound | Remarked
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """What a model wrote down of sources too long to be shown, with the numbers of the passages that say so."""
+
+    text: str
+
+
+Finding = StepStarted | StepFinished | SourceFound | Remarked | Note
+"""One step of a retrieval, or one thing it found. All but notes are shown to the person."""
 
 
 @dataclass(frozen=True, slots=True)
-class Quoted:
-    """Words with which an answer begins: `text`, of which `citation` is where they stand; its place is in `text`."""
+class Quote:
+    """Words of a source that an answer begins with; the citation's place is within `text`."""
 
     text: str
     citation: Citation
 
 
-class OwnWords:
-    """The words of a model below quotes, as they come: what begins a line like a quote is none, so the sign is left
-    out."""
+@dataclass(frozen=True, slots=True)
+class Lead:
+    """What stands before the model's words: quotes, or a sentence saying that nothing was found.
 
-    def __init__(self) -> None:
-        self._begins = True
-        self._signed = False
+    Where it `is_complete` it is the whole answer, and no model is asked.
+    """
 
-    def of(self, text: str) -> str:
-        kept: list[str] = []
-        for char in text:
-            if char == "\n":
-                self._begins, self._signed = True, False
-            elif self._begins and char == ">":
-                self._signed = True
-                continue
-            elif self._begins and char == " " and self._signed:
-                continue
-            elif char != " ":
-                self._begins = False
-            kept.append(char)
-        return "".join(kept)
+    texts: tuple[Quote | str, ...] = ()
+    is_complete: bool = False
+
+    @property
+    def quotes(self) -> bool:
+        """Whether it begins with the words of a source."""
+        return bool(self.texts) and isinstance(self.texts[0], Quote)
 
 
-class Grounds(Protocol):
-    """What an answer can rest on: its sources, found and checked against."""
+NO_LEAD = Lead()
 
-    def gather(self, engine: Engine, model: Model) -> AsyncGenerator[Finding, None]:
-        """Find the passages, as many as the model does well with, which may be asked for notes. Raises EclairError
-        where nothing can be found out."""
+
+class Retriever(Protocol):
+    """Finds what one answer can rest on, and checks sentences against it."""
+
+    def retrieve(self, engine: Engine, model: Model) -> AsyncGenerator[Finding, None]:
+        """Find passages, as many as the model reads well; it may be asked for notes.
+
+        Raises EclairError where nothing can be found out.
+        """
         ...
 
-    def notes(self) -> Sequence[str]:
-        """Notes on what was too long to be shown, each with the numbers of the passages that say so."""
-        ...
-
-    async def lead(self, model: Model) -> Sequence[Quoted | str]:
-        """What stands before the model's words: quotes, or a sentence of our own that nothing answers. Nothing for a
-        model that reads well enough by itself."""
-        ...
-
-    def suffice(self) -> bool:
-        """Whether what is quoted is the answer, so that the model is not asked."""
+    async def lead(self, model: Model) -> Lead:
+        """Choose what the answer begins with, once `retrieve` has ended; nothing for a model that reads well."""
         ...
 
     def checker(self, passages: Sequence[Passage]) -> Checker: ...
 
 
-class Numbering:
-    """The numbers of passages: each keeps the one that it had in the conversation, a new one has the next."""
+class PassageNumbers:
+    """Numbers passages: one keeps the number it has in the conversation, a new one gets the next."""
 
     def __init__(self, history: Sequence[Message]) -> None:
         passages = [passage for message in history for passage in message.passages]
         self._known = {(old.file, old.start, old.end): old.number for old in passages}
 
-    def numbered(self, passages: Sequence[Passage]) -> list[Passage]:
+    def assign(self, passages: Sequence[Passage]) -> list[Passage]:
+        """Return the passages with their numbers."""
         numbered: list[Passage] = []
         for passage in passages:
             place = (passage.file, passage.start, passage.end)
@@ -89,42 +88,90 @@ class Numbering:
         return numbered
 
 
-class Joined:
-    """The grounds of several sources, one after the other; what the first one leads with is what is quoted, and that
-    nothing answers is said only where none has a quote."""
+class CompositeRetriever:
+    """Several retrievers, asked in order. The first that quotes a source leads the answer."""
 
-    def __init__(self, *sources: Grounds) -> None:
-        self._sources = sources
-        self._leading: Grounds = sources[0]
+    def __init__(self, *retrievers: Retriever) -> None:
+        self._retrievers = retrievers
 
-    async def gather(self, engine: Engine, model: Model) -> AsyncGenerator[Finding, None]:
-        for source in self._sources:
-            async with aclosing(source.gather(engine, model)) as findings:
+    async def retrieve(self, engine: Engine, model: Model) -> AsyncGenerator[Finding, None]:
+        for retriever in self._retrievers:
+            async with aclosing(retriever.retrieve(engine, model)) as findings:
                 async for finding in findings:
                     yield finding
 
-    def notes(self) -> Sequence[str]:
-        return [note for source in self._sources for note in source.notes()]
-
-    async def lead(self, model: Model) -> Sequence[Quoted | str]:
-        own: Sequence[Quoted | str] = ()
-        for source in self._sources:
-            lead = await source.lead(model)
-            if lead and not (own and isinstance(lead[0], str)):
-                self._leading = source
-                if not isinstance(lead[0], str):
-                    return lead
-                own = lead
-        return own
-
-    def suffice(self) -> bool:
-        return self._leading.suffice()
+    async def lead(self, model: Model) -> Lead:
+        """A sentence saying that nothing was found counts only where no retriever has a quote."""
+        empty: Lead | None = None
+        leading: Lead | None = None
+        for retriever in self._retrievers:
+            lead = await retriever.lead(model)
+            if lead.quotes:
+                return lead
+            empty = empty or lead
+            leading = leading or (lead if lead.texts else None)
+        return leading or empty or NO_LEAD
 
     def checker(self, passages: Sequence[Passage]) -> Checker:
-        return self._sources[0].checker(passages)
+        return self._retrievers[0].checker(passages)
 
 
-def joined(*sources: Grounds | None) -> Grounds | None:
-    """Those that are there, as one; None where none is."""
-    there = [source for source in sources if source is not None]
-    return there[0] if len(there) == 1 else Joined(*there) if there else None
+class SharedRetriever:
+    """Retrieves once for several answers to the same question; the others are given what the first found."""
+
+    def __init__(self, retriever: Retriever) -> None:
+        self._retriever = retriever
+        self._lock = asyncio.Lock()
+        self._findings: list[Finding] | None = None
+        self._lead: Lead | None = None
+
+    async def retrieve(self, engine: Engine, model: Model) -> AsyncGenerator[Finding, None]:
+        async with self._lock:
+            if self._findings is None:
+                found: list[Finding] = []
+                async with aclosing(self._retriever.retrieve(engine, model)) as findings:
+                    async for finding in findings:
+                        found.append(finding)
+                        yield finding
+                self._findings = found
+                return
+        for finding in self._findings:
+            yield finding
+
+    async def lead(self, model: Model) -> Lead:
+        async with self._lock:
+            self._lead = self._lead or await self._retriever.lead(model)
+        return self._lead
+
+    def checker(self, passages: Sequence[Passage]) -> Checker:
+        return self._retriever.checker(passages)
+
+
+def combine(*retrievers: Retriever | None) -> Retriever | None:
+    """Combine those that are there into one; None where none is."""
+    there = [retriever for retriever in retrievers if retriever is not None]
+    return there[0] if len(there) == 1 else CompositeRetriever(*there) if there else None
+
+
+class QuoteMarkFilter:
+    """Removes `>` at the head of a line from a model's words, which stand below quotes but are none."""
+
+    def __init__(self) -> None:
+        self._at_head = True
+        self._after_mark = False
+
+    def filter(self, text: str) -> str:
+        """Filter the next words; a line may come in pieces."""
+        kept: list[str] = []
+        for char in text:
+            if char == "\n":
+                self._at_head, self._after_mark = True, False
+            elif self._at_head and char == ">":
+                self._after_mark = True
+                continue
+            elif self._at_head and char == " " and self._after_mark:
+                continue
+            elif char != " ":
+                self._at_head = False
+            kept.append(char)
+        return "".join(kept)

@@ -1,6 +1,6 @@
-"""Adds to the sums what is kept nowhere else: temporary chats, the answers of /v1, and titles.
+"""Adds to the sums of usage what no stored message holds: temporary chats, answers of foreign APIs, titles, notes.
 
-A kept answer is added by the store as it ends. Of all this only numbers are kept.
+A stored answer is added by the store as it ends. Of all this only numbers are kept.
 """
 
 from __future__ import annotations
@@ -8,32 +8,42 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from dataclasses import replace
 
 from eclair.errors import StoreError
-from eclair.generation.cost import Rates
+from eclair.generation.cost import rates
 from eclair.generation.meter import Meter
 from eclair.llm.base import Counted, Engine, Piece, Request, Text
 from eclair.schema.messages import Usage
 from eclair.schema.models import Model
 from eclair.schema.principal import Principal
+from eclair.settings import Settings
 from eclair.storage.usage import UsageStore
+
+AskModel = Callable[[Principal, Engine, Model, Request], AsyncGenerator[Piece, None]]
+"""Ask a model something for an principal, whose usage it counts to, such as a title or notes."""
 
 log = logging.getLogger(__name__)
 
 
-class Ledger:
-    def __init__(self, usage: UsageStore) -> None:
+def ask_uncounted(principal: Principal, engine: Engine, model: Model, request: Request) -> AsyncGenerator[Piece, None]:
+    """An `AskModel` for where no usage is kept."""
+    return engine.stream(request)
+
+
+class UsageLedger:
+    def __init__(self, settings: Settings, usage: UsageStore) -> None:
+        self._settings = settings
         self._usage = usage
 
-    async def stream(
-        self, principal: Principal, engine: Engine, model: Model, request: Request, rates: Rates
+    async def ask(
+        self, principal: Principal, engine: Engine, model: Model, request: Request
     ) -> AsyncGenerator[Piece, None]:
-        """What the engine says to the request; what that takes is added however it ends. A title is no answer."""
+        """An `AskModel` that adds what the request takes, however it ends. Only an answer counts as one."""
         answer = request.purpose == "answer"
-        meter = Meter(time.perf_counter(), rates)
+        meter = Meter(time.perf_counter(), rates(self._settings, model))
         try:
             async with aclosing(engine.stream(replace(request, energy=meter.tab))) as pieces:
                 async for piece in pieces:
@@ -43,12 +53,17 @@ class Ledger:
                         meter.text(piece.text)
                     yield piece
         finally:
-            usage = meter.usage()
-            if usage is not None:
-                await asyncio.shield(self.add(principal, model.id, usage, answers=int(answer)))
+            await self.add(principal, model.id, meter.usage(), answers=int(answer))
 
-    async def add(self, principal: Principal, model: str, usage: Usage, *, answers: int = 1) -> None:
-        """Nobody waits for a store that cannot serve: it is not added then, and the log says so."""
+    async def add(self, principal: Principal, model: str, usage: Usage | None, *, answers: int = 1) -> None:
+        """Add an answer's usage, even if the caller is cancelled meanwhile.
+
+        A store that cannot serve keeps nobody waiting: nothing is added then, and the log says so.
+        """
+        if usage is not None:
+            await asyncio.shield(self._add(principal, model, usage, answers))
+
+    async def _add(self, principal: Principal, model: str, usage: Usage, answers: int) -> None:
         try:
             await self._usage.add_usage(principal, model, usage, answers=answers)
         except StoreError as error:

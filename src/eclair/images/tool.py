@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
+from dataclasses import dataclass
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -12,7 +13,7 @@ from eclair.errors import EngineBroken
 from eclair.generation.parts import Parts
 from eclair.images.request import shaped
 from eclair.images.run import Drawing
-from eclair.images.service import Commission, Studio
+from eclair.images.service import Studio
 from eclair.llm.base import JSON, PromptMessage
 from eclair.schema.events import Event
 from eclair.schema.messages import Passage, Wish
@@ -20,9 +21,6 @@ from eclair.schema.models import Model
 from eclair.schema.principal import Principal
 
 NAME = "draw_picture"
-MOST = 4
-"""Pictures that an answer may have drawn."""
-
 Shape = Literal["square", "wide", "tall"]
 SHAPES: dict[Shape, float] = {"square": 1.0, "wide": 1.5, "tall": 1 / 1.5}
 
@@ -47,13 +45,6 @@ TOOL: JSON = {
 }
 
 
-def offered(model: Model, messages: Sequence[PromptMessage], passages: Sequence[Passage]) -> tuple[JSON, ...]:
-    """The tool, where the model can call it and is shown nothing from elsewhere that could ask for it: no passages, and
-    no photos."""
-    foreign = passages or any(said.images for said in messages)
-    return (TOOL,) if model.can_call_tools and not foreign else ()
-
-
 class _Call(BaseModel):
     model_config = ConfigDict(extra="ignore")
 
@@ -61,16 +52,32 @@ class _Call(BaseModel):
     size: Shape = "square"
 
 
-class Artist:
-    """Draws what a model calls for in the answer whose parts are `within`."""
+@dataclass(frozen=True, slots=True)
+class AnswerRef:
+    """The answer that a picture becomes part of."""
 
-    def __init__(self, studio: Studio, principal: Principal, within: Callable[[Commission], Commission]) -> None:
+    run: str
+    conversation: str
+    message: str
+
+
+class DrawingTool:
+    """Implements `Tool`: draws what a model calls for into its answer."""
+
+    name = NAME
+
+    def __init__(self, studio: Studio, principal: Principal, answer: AnswerRef) -> None:
         self._studio = studio
         self._principal = principal
-        self._within = within
+        self._answer = answer
 
-    async def draw(self, arguments: str, parts: Parts) -> AsyncGenerator[Event, None]:
-        """Raises EngineBroken for a call that is none, and what the studio raises."""
+    def definition(self, model: Model, messages: Sequence[PromptMessage], passages: Sequence[Passage]) -> JSON | None:
+        """None for a model that calls no tools, or is shown passages or photos, which could ask for a picture."""
+        is_foreign = passages or any(said.images for said in messages)
+        return TOOL if model.can_call_tools and not is_foreign else None
+
+    async def call(self, arguments: str, parts: Parts) -> AsyncGenerator[Event, None]:
+        """Raise EngineBroken for a call that names no picture, and what the studio raises."""
         try:
             call = _Call.model_validate_json(arguments or "{}")
         except ValidationError as error:
@@ -78,7 +85,8 @@ class Artist:
         _, model = await self._studio.chosen(None)
         width, height = shaped(model, SHAPES[call.size])
         commission = await self._studio.wish(self._principal, call.prompt, Wish(width=width, height=height), model.id)
-        drawing = Drawing(self._studio, self._within(commission), parts)
-        async with aclosing(drawing.events()) as events:
+        answer = self._answer
+        commission = commission.within(answer.run, answer.conversation, answer.message)
+        async with aclosing(Drawing(self._studio, commission, parts).events()) as events:
             async for event in events:
                 yield event

@@ -11,8 +11,8 @@ from starlette.types import Receive, Scope, Send
 
 from eclair.chat.runs import Batch
 
-BEAT = 15.0
-"""Seconds of silence after which a sign of life is sent: a comment line, where a dialect has nothing else."""
+BEAT_INTERVAL_S = 15.0
+"""After so long a silence a sign of life is sent: a comment line, where a dialect has nothing else."""
 
 BEAT_LINE = b":\n\n"
 
@@ -24,14 +24,18 @@ HEADERS = {
 
 
 class EventStream(Response):
-    """A response that sends each chunk of `chunks` at once and closes the generator when the client is gone."""
+    """A response that sends each chunk at once, and closes the generator when the client is gone.
+
+    A chunk is bytes, or events of a run, which are sent with their numbers. `first` is sent before all others.
+    """
 
     media_type = "text/event-stream"
 
     def __init__(
         self,
-        chunks: AsyncGenerator[bytes, None],
+        chunks: AsyncGenerator[bytes, None] | AsyncGenerator[Batch, None],
         *,
+        first: bytes | None = None,
         status_code: int = 200,
         headers: Mapping[str, str] | None = None,
         beat: bytes = BEAT_LINE,
@@ -39,6 +43,7 @@ class EventStream(Response):
         super().__init__(status_code=status_code, headers={**HEADERS, **(headers or {})})
         del self.headers["content-length"]
         self._chunks = chunks
+        self._first = first
         self._beat = beat
         self._sent = False
 
@@ -47,7 +52,7 @@ class EventStream(Response):
         pump = asyncio.create_task(self._pump(send))
         gone = asyncio.create_task(gone_away(receive))
         try:
-            while not await _either(pump, gone, within=BEAT):
+            while not await _either(pump, gone, timeout_s=BEAT_INTERVAL_S):
                 if not self._sent:
                     await send({"type": "http.response.body", "body": self._beat, "more_body": True})
                 self._sent = False
@@ -60,15 +65,19 @@ class EventStream(Response):
 
     async def _pump(self, send: Send) -> None:
         async with aclosing(self._chunks) as chunks:
+            if self._first is not None:
+                self._sent = True
+                await send({"type": "http.response.body", "body": self._first, "more_body": True})
             async for chunk in chunks:
                 self._sent = True
-                await send({"type": "http.response.body", "body": chunk, "more_body": True})
+                body = chunk if isinstance(chunk, bytes) else _frames(chunk)
+                await send({"type": "http.response.body", "body": body, "more_body": True})
         await send({"type": "http.response.body", "body": b""})
 
 
-async def _either(*tasks: asyncio.Task[None], within: float) -> bool:
-    """Wait `within` so many seconds for one of the tasks to end; whether one has."""
-    done, _ = await asyncio.wait(tasks, timeout=within, return_when=asyncio.FIRST_COMPLETED)
+async def _either(*tasks: asyncio.Task[None], timeout_s: float) -> bool:
+    """Wait until one of the tasks ends; False where none does in time."""
+    done, _ = await asyncio.wait(tasks, timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)
     return bool(done)
 
 
@@ -78,11 +87,9 @@ async def gone_away(receive: Receive) -> None:
         pass
 
 
-async def frames(batches: AsyncGenerator[Batch, None]) -> AsyncGenerator[bytes, None]:
-    """A run's events as server-sent events with their numbers, those that came together in one piece."""
-    async with aclosing(batches):
-        async for batch in batches:
-            head = b"event: reset\ndata: {}\n\n" if batch.reset else b""
-            yield head + b"".join(
-                b"id: %d\ndata: %s\n\n" % (number, line) for number, line in enumerate(batch.lines, batch.first)
-            )
+def _frames(batch: Batch) -> bytes:
+    """Write a run's events as server-sent events, those that came together in one piece."""
+    head = b"event: reset\ndata: {}\n\n" if batch.reset else b""
+    return head + b"".join(
+        b"id: %d\ndata: %s\n\n" % (number, line) for number, line in enumerate(batch.lines, batch.first)
+    )

@@ -9,23 +9,18 @@ from dataclasses import dataclass
 from datetime import date
 
 from eclair.documents.embeddings import Embedder
-from eclair.documents.retriever import AskFor
+from eclair.generation.usage import AskModel
 from eclair.images.base import Generator
-from eclair.llm.base import Engine, Piece, Request
 from eclair.network.client import Resolver, WebClient
 from eclair.network.gate import OutboundGate
-from eclair.schema.models import Model
-from eclair.schema.principal import Principal
-from eclair.schema.web import Query
 from eclair.settings import Settings
 from eclair.storage.web import WebStore
-from eclair.text.language import language_of
 from eclair.web.pages.reader import Reader, page_parser
 from eclair.web.providers.base import SearchService
-from eclair.web.queries import by_engine, by_rule
-from eclair.web.retriever import Searching
+from eclair.web.queries import QueryWriter
+from eclair.web.retriever import WebService
 from eclair.web.search import WebSearch
-from eclair.web.session import Outside
+from eclair.web.session import WebAccess
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,52 +41,26 @@ AROUND = Surroundings()
 """The world as it is."""
 
 
-@dataclass(frozen=True, slots=True)
-class World:
-    """The ways to the web."""
-
-    search: WebSearch
-    reader: Reader
-    searching: Searching
-
-
 @asynccontextmanager
-async def open_world(
+async def open_web(
     settings: Settings,
     browser: WebClient,
     kept: WebStore | None,
     embedder: Embedder | None,
-    ask: AskFor,
+    ask: AskModel,
     around: Surroundings,
     given: Sequence[SearchService] = (),
-) -> AsyncGenerator[World]:
-    """Without `kept` no copy of a page is; `given` are services not asked over HTTP. Raises SettingsError for
-    a setting that names no service."""
+) -> AsyncGenerator[WebService]:
+    """Open the ways to the web. Without `kept` no copy of a page is; `given` are services not asked over HTTP.
 
-    async def queries(
-        principal: Principal,
-        question: str,
-        before: Sequence[str],
-        engine: Engine,
-        model: Model,
-        today: date,
-        within: float,
-    ) -> tuple[Query, ...]:
-        language = language_of(question)
-        if model.tier != "capable":
-            return by_rule(question, before, language, today)
-
-        def of_owner(engine: Engine, model: Model, request: Request) -> AsyncGenerator[Piece, None]:
-            return ask(principal, engine, model, request)
-
-        return await by_engine(of_owner, engine, model, question, before, language, today, within=within)
-
+    Raises SettingsError for a setting that names no service.
+    """
     async with AsyncExitStack() as stack:
         search = WebSearch.configured(settings, browser, [*around.services(browser), *given])
         reader = Reader(browser, page_parser(), now=around.now)
         stack.push_async_callback(reader.close)
-        outside = Outside(search, reader, queries, around.today)
-        shut = settings.egress == "offline" and not settings.private_addresses
-        searching = Searching(outside, kept, embedder, settings.web_seconds, shut=shut)
-        stack.push_async_callback(searching.close)
-        yield World(search, reader, searching)
+        access = WebAccess(search, reader, QueryWriter(ask), around.today)
+        is_shut = settings.egress == "offline" and not settings.private_addresses
+        web = WebService(access, kept, embedder, settings.web_seconds, is_shut=is_shut)
+        stack.push_async_callback(web.close)
+        yield web

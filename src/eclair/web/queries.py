@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
-from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
@@ -19,13 +19,17 @@ from typing import Annotated
 from pydantic import BaseModel, Field, OnErrorOmit, ValidationError
 
 from eclair.errors import EclairError, InvalidInput
-from eclair.llm.base import JSON, Engine, Piece, PromptMessage, Request, Text
+from eclair.generation.usage import AskModel
+from eclair.llm.base import JSON, Engine, PromptMessage, Request, Text
 from eclair.llm.reasoning import FLASH
 from eclair.schema.models import Model
+from eclair.schema.principal import Principal
 from eclair.schema.web import Query
 from eclair.text.facts import fold
+from eclair.text.intent.web import without_addresses
 from eclair.text.language import capitalizes_nouns, is_small, language_of
 from eclair.text.lexicon.loader import DateWords, QueryWords, load_lexicons, merge_words
+from eclair.web.question import WebQuestion
 
 MOST = 3
 """Queries of one question."""
@@ -37,9 +41,6 @@ READ = 2000
 """Characters of a question that are looked at."""
 SHORT = 2
 """Words up to which a question with a word such as `he` is about the one before."""
-
-Ask = Callable[[Engine, Model, Request], AsyncGenerator[Piece, None]]
-"""What a model says to a request; what that takes is counted."""
 
 _ASK = """\
 Today is {today}. Write web search queries that find what the last question below asks for: one, or up to three where \
@@ -142,8 +143,28 @@ class _Queries(BaseModel):
     queries: Annotated[list[OnErrorOmit[_Wanted]], Field(min_length=1)]
 
 
+class QueryWriter:
+    """Writes the queries of a question: by the model where it is large, else by rule."""
+
+    def __init__(self, ask: AskModel) -> None:
+        self._ask = ask
+
+    async def write(
+        self, question: WebQuestion, engine: Engine, model: Model, today: date, timeout_s: float
+    ) -> tuple[Query, ...]:
+        """Write the queries of a question without its addresses."""
+        text, before = without_addresses(question.text), question.before
+        language = language_of(text)
+        if model.tier != "capable":
+            return by_rule(text, before, language, today)
+        return await by_engine(
+            self._ask, question.principal, engine, model, text, before, language, today, within=timeout_s
+        )
+
+
 async def by_engine(
-    ask: Ask,
+    ask: AskModel,
+    principal: Principal,
     engine: Engine,
     model: Model,
     question: str,
@@ -163,7 +184,7 @@ async def by_engine(
     request = Request(model.id, messages, sampling=sampling, extra=extra, reasoning=model.reasoning, purpose="queries")
     said = ""
     try:
-        async with asyncio.timeout(within), aclosing(ask(engine, model, request)) as pieces:
+        async with asyncio.timeout(within), aclosing(ask(principal, engine, model, request)) as pieces:
             async for piece in pieces:
                 said += piece.text if isinstance(piece, Text) else ""
         made = read_queries(said, code)

@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
 from datetime import date, timedelta
 from urllib.parse import urlsplit
 
@@ -18,14 +17,13 @@ from eclair.documents.quotes import quotes
 from eclair.documents.retriever import budget
 from eclair.errors import InvalidInput
 from eclair.generation.fallback import stopped
-from eclair.generation.sources import Finding, Numbering, Quoted
+from eclair.generation.sources import NO_LEAD, Finding, Lead, PassageNumbers
 from eclair.llm.base import Engine
 from eclair.schema.documents import Chunk
 from eclair.schema.events import Remarked, SourceFound
 from eclair.schema.ids import derived_id
-from eclair.schema.messages import Message, Passage, Web
+from eclair.schema.messages import Passage, Web
 from eclair.schema.models import Model
-from eclair.schema.principal import Principal
 from eclair.schema.web import WebPage
 from eclair.storage.web import WebStore
 from eclair.text.intent.web import Wish, chats, timely, wish, without_addresses
@@ -33,12 +31,11 @@ from eclair.text.intent.whole_document import wants_whole
 from eclair.text.language import language_of, lists
 from eclair.web.bm25 import Piece, best, opening
 from eclair.web.contradictions import contradiction
+from eclair.web.question import WebQuestion
 from eclair.web.relevance import Fitting
-from eclair.web.session import Look, Outside, Sought
+from eclair.web.session import WebAccess, WebSession
 
-SHORT = 5
-"""Words below which passages are chosen by the question before too."""
-FRESH = 0.5
+NEWEST_BONUS = 0.5
 """By how much the newest page's passages count more than the oldest one's, where what is newest is asked for."""
 
 WHY = {
@@ -51,168 +48,147 @@ WHY = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Turning:
-    """Of which answer these are the grounds. Without a conversation nothing is kept. `setting` is the person's;
-    `beside` says that documents go along, which answer what nobody wants looked up elsewhere."""
-
-    principal: Principal
-    run: str
-    conversation: str | None
-    history: Sequence[Message]
-    setting: Web
-    beside: bool = False
-
-    @property
-    def question(self) -> str:
-        return next(message.text for message in reversed(self.history) if message.role == "user")
-
-    @property
-    def before(self) -> list[str]:
-        """The questions before, from which a short one goes on."""
-        return [message.text for message in self.history if message.role == "user"][:-1]
-
-    @property
-    def asked(self) -> str:
-        """What passages are chosen by: the question, and where it is short the one before it too."""
-        question = self.question
-        return "\n".join([*self.before[-1:], question]) if len(question.split()) < SHORT else question
-
-
-class Searching:
-    """What turns ask of the web: the grounds of an answer, where it is to be looked at. `shut` says that no call may
-    leave at all, so that nothing is offered."""
+class WebService:
+    """What answers ask of the web. Where it `is_shut`, no call may leave at all, and nothing is offered."""
 
     def __init__(
-        self, outside: Outside, kept: WebStore | None, embedder: Embedder | None, seconds: float, *, shut: bool = False
+        self,
+        access: WebAccess,
+        kept: WebStore | None,
+        embedder: Embedder | None,
+        seconds: float,
+        *,
+        is_shut: bool = False,
     ) -> None:
-        self.outside = outside
+        self.access = access
         self.embedder = embedder
         self.seconds = seconds
         self._kept = kept
-        self._shut = shut
+        self._is_shut = is_shut
         self._warming: asyncio.Task[None] | None = None
 
     def expect(self) -> None:
         """A question to the web is being written: get ready, so that its first page need not wait for a process."""
-        if not self._shut and (self._warming is None or self._warming.done()):
-            self._warming = asyncio.create_task(self.outside.reader.warm(), name="get ready to read pages")
+        if not self._is_shut and (self._warming is None or self._warming.done()):
+            self._warming = asyncio.create_task(self.access.reader.warm(), name="get ready to read pages")
 
     async def close(self) -> None:
         if self._warming is not None:
             await stopped(self._warming)
 
-    def grounds(self, turning: Turning, numbering: Numbering) -> WebGrounds | None:
-        """None where the web is not wanted. Where the person has it off and the question needs it, grounds that say
-        that and look nowhere."""
-        found = wish(turning.question, self.outside.today())
-        if turning.beside and found is not None and found.why != "address":
-            found = None
-        if self._shut or (found is None and (turning.setting != "on" or chats(turning.question))):
-            return None
-        return WebGrounds(self, turning, numbering, found)
+    def retriever(
+        self, question: WebQuestion, numbers: PassageNumbers, *, setting: Web, has_documents: bool = False
+    ) -> WebRetriever | None:
+        """Make the retriever of one answer; None where the web is not wanted.
 
-    def opened(self) -> Searching:
-        """This, where calls may leave. Raises InvalidInput."""
-        if self._shut:
+        Documents that go along answer what nobody wants looked up elsewhere. Where the person has the web off and the
+        question needs it, the retriever says so and looks nowhere.
+        """
+        found = wish(question.text, self.access.today())
+        if has_documents and found is not None and found.why != "address":
+            found = None
+        if self._is_shut or (found is None and (setting != "on" or chats(question.text))):
+            return None
+        return WebRetriever(self, question, numbers, setting, found)
+
+    def require_open(self) -> None:
+        """Raise InvalidInput where no call may leave."""
+        if self._is_shut:
             raise InvalidInput(
                 "Nothing may leave this machine (`egress` is offline), so that nothing can be looked up."
             )
-        return self
 
     async def passages(
-        self, turning: Turning, question: str, look: Look, most: int, fitting: Fitting | None = None
+        self, question: WebQuestion, session: WebSession, most: int, fitting: Fitting | None = None
     ) -> list[Passage]:
-        """What of a look fits a question, without numbers; nothing where `fitting` says that all of it does not.
-        Copies of the pages are kept from now on, unless nothing of the conversation is."""
-        chosen = await asyncio.to_thread(_chosen, question, look, self.outside.today(), most)
-        pages = {piece.page: look.pages[piece.page] for piece in chosen}
+        """Choose what of a session fits its question, without numbers; nothing where `fitting` says that none does.
+
+        Copies of the pages are kept from now on, unless nothing of the conversation is.
+        """
+        chosen = await asyncio.to_thread(_chosen, question.in_context, session, self.access.today(), most)
+        pages = {piece.page: session.pages[piece.page] for piece in chosen}
         files = {
-            number: derived_id("page", turning.conversation or turning.run, page.url, page.text)
+            number: derived_id("page", question.conversation or question.run, page.url, page.text)
             for number, page in pages.items()
         }
         passages = [_passage(piece.chunk, pages[piece.page], files[piece.page]) for piece in chosen]
-        if fitting is not None and not look.given and not await fitting.fits(passages):
+        if fitting is not None and not session.given and not await fitting.fits(passages):
             return []
-        if turning.conversation is not None and self._kept is not None:
+        if question.conversation is not None and self._kept is not None:
             for number, page in pages.items():
-                await self._kept.add_page(turning.principal, files[number], turning.conversation, page)
+                await self._kept.add_page(question.principal, files[number], question.conversation, page)
         return passages
 
 
-class WebGrounds:
-    """The grounds of one answer, as `grounds.Grounds` has it."""
+class WebRetriever:
+    """Implements `Retriever` for one answer. `reason` is why the question needs the web, if it does."""
 
-    def __init__(self, searching: Searching, turning: Turning, numbering: Numbering, wish: Wish | None) -> None:
-        self._searching = searching
-        self._turning = turning
-        self._numbering = numbering
-        self._wish = wish
+    def __init__(
+        self, web: WebService, question: WebQuestion, numbers: PassageNumbers, setting: Web, reason: Wish | None
+    ) -> None:
+        self._web = web
+        self._question = question
+        self._numbers = numbers
+        self._setting = setting
+        self._reason = reason
         self._passages: list[Passage] = []
-        self._speechless = False
 
-    async def gather(self, engine: Engine, model: Model) -> AsyncGenerator[Finding, None]:
+    async def retrieve(self, engine: Engine, model: Model) -> AsyncGenerator[Finding, None]:
         """Search and read within the budget; give the passages, best first, and what is to be known of them."""
-        turning, wanted = self._turning, self._wish
-        if turning.setting == "off":
+        web, question = self._web, self._question
+        if self._setting == "off":
             yield Remarked("web_off", "The web is off; what the model knows may be out of date.")
             return
-        if turning.setting == "auto" and wanted is not None:
-            yield Remarked("web_auto", f"Looked at the web, because {WHY[wanted.why]}.")
-        sought = Sought(
-            turning.principal, turning.run, turning.question, engine, model, self._searching.seconds, turning.before
-        )
-        look = Look(self._searching.outside, sought)
-        fitting = Fitting(turning.question, self._searching.embedder)
+        if self._setting == "auto" and self._reason is not None:
+            yield Remarked("web_auto", f"Looked at the web, because {WHY[self._reason.why]}.")
+        session = WebSession(web.access, question, engine, model, web.seconds)
+        fitting = Fitting(question.text, web.embedder)
         try:
-            async with aclosing(look.findings()) as findings:
+            async with aclosing(session.findings()) as findings:
                 async for finding in findings:
                     yield finding
-            passages = await self._searching.passages(turning, turning.asked, look, budget(model).passages, fitting)
+            passages = await web.passages(question, session, budget(model).passages, fitting)
         finally:
             await fitting.close()
-        self._passages = self._numbering.numbered(passages)
+        self._passages = self._numbers.assign(passages)
         for passage in self._passages:
             yield SourceFound(passage)
-        async for remark in self._remarks(look):
-            yield remark
+        for notice in await self._notices(session):
+            yield notice
 
-    def notes(self) -> Sequence[str]:
-        return ()
-
-    async def lead(self, model: Model) -> Sequence[Quoted]:
-        """The sentence that answers best, where the model is too small to be trusted with that."""
+    async def lead(self, model: Model) -> Lead:
+        """Quote the sentence that answers best where the model is too small to be trusted, and alone where it does not
+        know the language."""
         if model.tier != "tiny" or not self._passages:
-            return ()
-        question = self._turning.question
+            return NO_LEAD
+        question = self._question.text
         language = language_of(question)
-        foreign = language is not None and bool(model.languages) and not lists(model.languages, language)
-        found = await quotes(question, self._passages, self._searching.embedder, 2 if foreign else 1)
-        self._speechless = foreign and bool(found)
-        return found
-
-    def suffice(self) -> bool:
-        return self._speechless
+        is_foreign = language is not None and bool(model.languages) and not lists(model.languages, language)
+        found = await quotes(question, self._passages, self._web.embedder, 2 if is_foreign else 1)
+        return Lead(tuple(found), is_complete=is_foreign and bool(found))
 
     def checker(self, passages: Sequence[Passage]) -> Checker:
-        return Checker(passages, self._searching.embedder, self._turning.question)
+        return Checker(passages, self._web.embedder, self._question.text)
 
-    async def _remarks(self, look: Look) -> AsyncGenerator[Remarked, None]:
-        if look.late:
-            yield Remarked("web_late", f"Left out, because it took too long: {_listed(look.late)}.")
-        if not look.answered:
-            yield Remarked("web_unreachable", "No search service and no page could be reached.")
+    async def _notices(self, session: WebSession) -> list[Remarked]:
+        notices: list[Remarked] = []
+        if session.late:
+            notices.append(Remarked("web_late", f"Left out, because it took too long: {_listed(session.late)}."))
+        if not session.answered:
+            notices.append(Remarked("web_unreachable", "No search service and no page could be reached."))
         elif not self._passages:
-            yield Remarked("nothing_found", "Nothing was found on the web that fits the question.")
+            notices.append(Remarked("nothing_found", "Nothing was found on the web that fits the question."))
         elif (stale := self._stale()) is not None:
-            yield stale
-        if (found := await contradiction(without_addresses(self._turning.asked), self._passages)) is not None:
-            yield found
+            notices.append(stale)
+        asked = without_addresses(self._question.in_context)
+        if (found := await contradiction(asked, self._passages)) is not None:
+            notices.append(found)
+        return notices
 
     def _stale(self) -> Remarked | None:
-        """What is asked for is newer than what was found."""
-        today = self._searching.outside.today()
-        wanted = timely(self._turning.question, today)
+        """Tell that what is asked for is newer than what was found."""
+        today = self._web.access.today()
+        wanted = timely(self._question.text, today)
         if wanted is None or wanted.days is None:
             return None
         dates = [date.fromisoformat(each.published) for each in self._passages if each.published is not None]
@@ -239,13 +215,13 @@ def _passage(chunk: Chunk, page: WebPage, file: str) -> Passage:
     )
 
 
-def _chosen(question: str, look: Look, today: date, most: int) -> list[Piece]:
+def _chosen(question: str, session: WebSession, today: date, most: int) -> list[Piece]:
     """What fits the question; of pages that it names, what they begin with too, or alone where they are meant whole."""
-    if look.given:
-        chosen = [] if wants_whole(question) else best(without_addresses(question), look.pieces, most)
-        return [*chosen, *(piece for piece in opening(look.pieces, most) if piece not in chosen)][:most]
-    fresh = _fresh(look.pages) if timely(question, today) is not None else None
-    return best(question, look.pieces, most, fresh)
+    if session.given:
+        chosen = [] if wants_whole(question) else best(without_addresses(question), session.pieces, most)
+        return [*chosen, *(piece for piece in opening(session.pieces, most) if piece not in chosen)][:most]
+    fresh = _fresh(session.pages) if timely(question, today) is not None else None
+    return best(question, session.pieces, most, fresh)
 
 
 def _fresh(pages: Mapping[int, WebPage]) -> dict[int, float]:
@@ -253,7 +229,7 @@ def _fresh(pages: Mapping[int, WebPage]) -> dict[int, float]:
     days = {number: page.published for number, page in pages.items() if page.published is not None}
     oldest = min(days.values(), default=date.max)
     span = max(1, (max(days.values(), default=oldest) - oldest).days)
-    return {number: 1 + FRESH * (day - oldest).days / span for number, day in days.items()}
+    return {number: 1 + NEWEST_BONUS * (day - oldest).days / span for number, day in days.items()}
 
 
 def _listed(titles: Sequence[str]) -> str:

@@ -19,11 +19,11 @@ from eclair.network.gate import CallContext
 from eclair.schema.events import StepFinished, StepStarted
 from eclair.schema.messages import Outcome
 from eclair.schema.models import Model
-from eclair.schema.principal import Principal
 from eclair.schema.web import Hit, Query, WebPage
-from eclair.text.intent.web import addresses, without_addresses
+from eclair.text.intent.web import addresses
 from eclair.web.bm25 import Piece, pieces
 from eclair.web.pages.fetch import Unread
+from eclair.web.question import WebQuestion
 from eclair.web.search import Ranked, WebSearch
 
 READ = 6
@@ -44,52 +44,30 @@ THINKING = 1 / 3
 """Share of the time within which queries must be made."""
 
 
-class Reading(Protocol):
-    """What reads pages, as `fetch.Reader` does."""
+class PageReader(Protocol):
+    """Reads pages, as `fetch.Reader` does."""
 
     async def read(self, url: str, context: CallContext, *, within: float) -> WebPage: ...
 
     async def warm(self) -> None: ...
 
 
-class Asking(Protocol):
-    """Makes queries of a question, which may go on from those `before`."""
+class QueryMaker(Protocol):
+    """Writes the queries that a question is searched for with."""
 
-    async def __call__(
-        self,
-        principal: Principal,
-        question: str,
-        before: Sequence[str],
-        engine: Engine,
-        model: Model,
-        today: date,
-        within: float,
+    async def write(
+        self, question: WebQuestion, engine: Engine, model: Model, today: date, timeout_s: float
     ) -> tuple[Query, ...]: ...
 
 
 @dataclass(frozen=True, slots=True)
-class Outside:
+class WebAccess:
     """The ways to the web."""
 
     search: WebSearch
-    reader: Reading
-    queries: Asking
+    reader: PageReader
+    queries: QueryMaker
     today: Callable[[], date] = field(default=date.today)
-
-
-@dataclass(frozen=True, slots=True)
-class Sought:
-    """What is looked for, for which owner and run, and by which model queries are made. `seconds` is the budget;
-    `name` goes before the names of steps where several looks are taken for one run."""
-
-    principal: Principal
-    run: str
-    question: str
-    engine: Engine
-    model: Model
-    seconds: float
-    before: Sequence[str] = ()
-    name: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,13 +79,22 @@ class _Read:
     pieces: tuple[Piece, ...]
 
 
-class Look:
-    """One look at the web: what it asks, and what it has read when it ends. `given` are the addresses in the question,
-    beside which nothing is searched."""
+class WebSession:
+    """One look at the web: what it asks, and what it has read when it ends.
 
-    def __init__(self, outside: Outside, sought: Sought) -> None:
-        self._outside = outside
-        self._sought = sought
+    `given` are the addresses in the question, beside which nothing is searched. `model` makes the queries. `name` goes
+    before the names of steps where one run has several sessions.
+    """
+
+    def __init__(
+        self, access: WebAccess, question: WebQuestion, engine: Engine, model: Model, seconds: float, name: str = ""
+    ) -> None:
+        self._access = access
+        self._question = question
+        self._engine = engine
+        self._model = model
+        self._seconds = seconds
+        self._name = name
         self._began = time.monotonic()
         self._queue: asyncio.Queue[StepStarted | StepFinished | _Read | None] = asyncio.Queue()
         self._tasks: list[asyncio.Task[None]] = []
@@ -117,7 +104,7 @@ class Look:
         self._hits: Sequence[Hit] = ()
         self._unread = 0
         self._enough_since: float | None = None
-        self.given = addresses(sought.question)
+        self.given = addresses(question.text)
         self.pages: dict[int, WebPage] = {}
         self.pieces: list[Piece] = []
         self.late: list[str] = []
@@ -128,7 +115,7 @@ class Look:
         for url in self.given:
             self._read_too(Hit(url, ""))
         if not self.given:
-            self._spawn(self._outside.reader.warm())
+            self._spawn(self._access.reader.warm())
             self._spawn(self._find())
         try:
             while (left := self._left()) > 0:
@@ -163,7 +150,7 @@ class Look:
     def _left(self) -> float:
         """Seconds that are left: of the budget, or of what is spent on the best pages once there are enough."""
         now = time.monotonic()
-        left = self._sought.seconds - SPARE - (now - self._began)
+        left = self._seconds - SPARE - (now - self._began)
         if not self._enough():
             return left
         self._enough_since = self._enough_since or now
@@ -181,7 +168,7 @@ class Look:
 
     def _noted(self, step: StepStarted | StepFinished) -> StepStarted | StepFinished:
         """The step under its name, whose end will be told even if it is not waited for."""
-        step = replace(step, step=f"{self._sought.name}{step.step}")
+        step = replace(step, step=f"{self._name}{step.step}")
         if isinstance(step, StepStarted):
             self._open[step.step] = step.title
         else:
@@ -195,19 +182,11 @@ class Look:
 
     async def _find(self) -> None:
         """Search, and read what is found: the first ones at once, others when no better ones can come."""
-        sought, question = self._sought, without_addresses(self._sought.question)
-        queries = await self._outside.queries(
-            sought.principal,
-            question,
-            sought.before,
-            sought.engine,
-            sought.model,
-            self._outside.today(),
-            self._left() * THINKING,
-        )
-        context = CallContext(sought.principal, "search", sought.run)
+        question, timeout_s = self._question, self._left() * THINKING
+        queries = await self._access.queries.write(question, self._engine, self._model, self._access.today(), timeout_s)
+        context = CallContext(question.principal, "search", question.run)
         answered = 0
-        async with aclosing(self._outside.search.find(queries, context, within=self._left())) as looked:
+        async with aclosing(self._access.search.find(queries, context, within=self._left())) as looked:
             async for what in looked:
                 if isinstance(what, Ranked):
                     self._hits = what.hits
@@ -229,10 +208,10 @@ class Look:
         """Read a page. Where it does not say of what day it is, the day is that by which it was found."""
         step, began = f"page{number}", time.monotonic()
         self._queue.put_nowait(StepStarted(step, "fetch", hit.url))
-        context = CallContext(self._sought.principal, "page", self._sought.run)
+        context = CallContext(self._question.principal, "page", self._question.run)
         outcome: Outcome
         try:
-            page = await self._outside.reader.read(hit.url, context, within=min(PAGE, self._left()))
+            page = await self._access.reader.read(hit.url, context, within=min(PAGE, self._left()))
             page = page if page.published is not None else replace(page, published=hit.published)
             found = await asyncio.to_thread(pieces, number, page)
             self._queue.put_nowait(_Read(number, page, tuple(found[:LONGEST])))

@@ -6,8 +6,7 @@ A message is made block by block: a stretch of text, of thought, or a call. Noth
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from functools import partial
-from typing import Any, assert_never
+from typing import Any
 
 import orjson
 from fastapi import APIRouter, Request
@@ -15,12 +14,11 @@ from starlette.responses import JSONResponse, Response
 
 from eclair.app import App
 from eclair.errors import EclairError, EngineBroken
-from eclair.generation.fallback import Asking
-from eclair.generation.parts import PartEvent, Parts
-from eclair.generation.prompt import WRAPPING
-from eclair.llm.base import JSON, Counted, Ended, Piece, Reasoning, Text, ToolCall
+from eclair.generation.pipeline import Answer
+from eclair.generation.prompt import WRAPPING_TOKENS
+from eclair.llm.base import JSON, Counted, Ended
 from eclair.llm.base import Request as EngineRequest
-from eclair.schema.events import PartDelta, PartFinished, PartStarted
+from eclair.schema.events import Event, PartDelta, PartFinished, PartStarted, RunFinished
 from eclair.schema.ids import new_id
 from eclair.schema.messages import PartKind
 from eclair.server.anthropic import errors
@@ -28,8 +26,9 @@ from eclair.server.anthropic.errors import PATH
 from eclair.server.anthropic.schema import CountRequest, MessagesRequest
 from eclair.server.chat_input import question
 from eclair.server.principal import Caller
-from eclair.server.streaming import GONE, relay, unbroken, unless_gone
-from eclair.server.vision import pictured
+from eclair.server.request_images import open_images
+from eclair.server.request_prompt import answer
+from eclair.server.streaming import GONE, relay, unless_gone
 
 PING = b'event: ping\ndata: {"type":"ping"}\n\n'
 
@@ -40,30 +39,28 @@ def router(app: App) -> APIRouter:
     @api.post("")
     async def create_message(principal: Caller, body: MessagesRequest, request: Request) -> Response:
         said = body.said()
-        chosen = await app.modes.called(body.model, question(said))
-        seen = await unless_gone(request, pictured(app, principal, said, chosen.model))
-        if seen is None:
+        route = await app.router.choose_named(body.model, question(said))
+        images = await unless_gone(request, open_images(app, principal, said, route.model))
+        if images is None:
             return GONE
-        ask = partial(app.ask, principal)
-        asking = Asking(chosen, lambda model: seen.shown(chosen.wishing(body.request(model)), model), ask)
-        rendering = MessageRendering(asking, thinking=body.shows_thinking)
-        pieces = unbroken(asking.stream(), app.idle)
-        return await relay(request, pieces, rendering, streamed=bool(body.stream), beat=PING)
+        made = answer(app, principal, route, body.request, images)
+        renderer = MessageRenderer(made, shows_thinking=body.shows_thinking)
+        return await relay(request, [made], renderer, streamed=bool(body.stream), beat=PING)
 
     @api.post("/count_tokens")
     async def count_tokens(principal: Caller, body: CountRequest, request: Request) -> Response:
         said = body.said()
-        chosen = await app.modes.called(body.model, question(said))
+        route = await app.router.choose_named(body.model, question(said))
         calls = [call for message in said for call in message.tool_calls]
-        seen = await unless_gone(request, pictured(app, principal, said, chosen.model))
-        if seen is None:
+        images = await unless_gone(request, open_images(app, principal, said, route.model))
+        if images is None:
             return GONE
-        said = seen.shown(EngineRequest(chosen.model.id, said), chosen.model).messages
+        said = images.shown(EngineRequest(route.model.id, said), route.model).messages
         pictures = sum(picture.tokens for message in said for picture in message.images)
         texts = [message.content for message in said if isinstance(message.content, str)]
         text = "\n".join([*texts, *(orjson.dumps(one).decode() for one in (*calls, *body.wanted_tools()))])
-        count = await unless_gone(request, chosen.engine.count(chosen.model.id, text))
-        return GONE if count is None else JSONResponse({"input_tokens": count + pictures + WRAPPING * len(said)})
+        count = await unless_gone(request, route.engine.count(route.model.id, text))
+        return GONE if count is None else JSONResponse({"input_tokens": count + pictures + WRAPPING_TOKENS * len(said)})
 
     return api
 
@@ -107,70 +104,65 @@ class _Block:
                 return {"type": "tool_use", "id": self.id, "name": self.name, "input": given}
 
 
-class MessageRendering:
-    """Implements `Rendering`. Without `thinking` the client does not see what the model thinks."""
+class MessageRenderer:
+    """Implements `Renderer`. Without `shows_thinking` the client does not see what the model thinks."""
 
-    def __init__(self, asking: Asking, *, thinking: bool) -> None:
+    def __init__(self, answer: Answer, *, shows_thinking: bool) -> None:
         self._head: JSON = {"id": new_id("msg"), "type": "message", "role": "assistant"}
-        self._asking = asking
-        self._thinking = thinking
-        self._parts = Parts()
+        self._answer = answer
+        self._shows_thinking = shows_thinking
         self._blocks: list[_Block] = []
-        self._counted = Counted(0, 0)
-        self._ended: Ended | None = None
+        self._numbers: dict[int, int] = {}
+        self._has_begun = False
+        self._has_ended = False
 
-    def begin(self) -> list[JSON]:
-        return [{"type": "message_start", "message": self.whole()}, {"type": "ping"}]
-
-    def take(self, piece: Piece) -> list[JSON]:
-        match piece:
-            case Reasoning() if not self._thinking:
-                return []
-            case Text() | Reasoning() | ToolCall():
-                return [event for change in self._parts.take(piece) for event in self._change(change)]
-            case Counted():
-                self._counted = piece
-                return []
-            case Ended():
-                self._ended = piece
-                return self._end()
+    def render(self, event: Event, choice: int) -> list[JSON]:
+        """See `Renderer.render`."""
+        match event:
+            case PartStarted(kind="reasoning") if not self._shows_thinking:
+                return self._begin()
+            case PartStarted():
+                begin = self._begin()
+                self._numbers[event.index] = number = len(self._blocks)
+                block = _Block(event.kind, event.id or new_id("toolu"), event.name or "")
+                self._blocks.append(block)
+                return [*begin, {"type": "content_block_start", "index": number, "content_block": block.empty()}]
+            case PartDelta(index=index, text=text) if index in self._numbers:
+                number = self._numbers[index]
+                block = self._blocks[number]
+                block.texts.append(text)
+                delta = {"type": "content_block_delta", "index": number, "delta": block.delta(text)}
+                return [delta] if text else []
+            case PartFinished(index=index) if index in self._numbers:
+                return [{"type": "content_block_stop", "index": self._numbers[index]}]
+            case RunFinished():
+                begin, self._has_ended = self._begin(), True
+                delta = {"type": "message_delta", "delta": self._stop(), "usage": self._usage()}
+                return [*begin, delta, {"type": "message_stop"}]
             case _:
-                assert_never(piece)
+                return []
 
-    def fail(self, error: EclairError) -> list[JSON]:
-        return [errors.body(error)]
+    def end(self, error: EclairError | None = None) -> list[JSON | bytes]:
+        """See `Renderer.end`."""
+        return [] if error is None else [errors.body(error)]
 
     def whole(self) -> JSON:
-        """Raises EngineBroken where the model made a call that is none."""
+        """See `Renderer.whole`. Raises EngineBroken where the model made a call that is none."""
+        assert self._answer.turn is not None
         return {
             **self._head,
-            "model": self._asking.request.model,
+            "model": self._answer.turn.model.id,
             "content": self._content(),
             **self._stop(),
             "usage": self._usage(),
         }
 
-    def _change(self, change: PartEvent) -> list[JSON]:
-        index = change.index
-        match change:
-            case PartStarted():
-                block = _Block(change.kind, change.id or new_id("toolu"), change.name or "")
-                self._blocks.append(block)
-                return [{"type": "content_block_start", "index": index, "content_block": block.empty()}]
-            case PartDelta():
-                block = self._blocks[index]
-                block.texts.append(change.text)
-                delta = {"type": "content_block_delta", "index": index, "delta": block.delta(change.text)}
-                return [delta] if change.text else []
-            case PartFinished():
-                return [{"type": "content_block_stop", "index": index}]
-
-    def _end(self) -> list[JSON]:
-        return [
-            *(event for change in self._parts.finish() for event in self._change(change)),
-            {"type": "message_delta", "delta": self._stop(), "usage": self._usage()},
-            {"type": "message_stop"},
-        ]
+    def _begin(self) -> list[JSON]:
+        """The first events of all, unless they were sent."""
+        if self._has_begun:
+            return []
+        self._has_begun = True
+        return [{"type": "message_start", "message": self.whole()}, {"type": "ping"}]
 
     def _content(self) -> list[JSON]:
         content: list[JSON] = []
@@ -178,9 +170,8 @@ class MessageRendering:
             try:
                 content.append(block.whole())
             except ValueError as error:
-                if (
-                    self._ended is None or self._ended.reason != "length"
-                ):  # else the call itself was cut, and cannot be made
+                ended = self._answer.ended
+                if ended is None or ended.reason != "length":  # else the call itself was cut, and cannot be made
                     raise EngineBroken(
                         f"The model called {block.name} with what is no JSON object; try again."
                     ) from error
@@ -188,7 +179,7 @@ class MessageRendering:
 
     def _stop(self) -> JSON:
         """Why it ended. Some engines say `stop` of an answer that ends with a call."""
-        ended = self._ended
+        ended = self._answer.ended if self._has_ended else None
         called = any(block.kind == "tool_call" for block in self._blocks)
         match ended:
             case None:
@@ -207,7 +198,7 @@ class MessageRendering:
 
     def _usage(self) -> JSON:
         """What was read from a cache is not among the input tokens, here."""
-        counted = self._counted
+        counted = self._answer.counted or Counted(0, 0)
         cached = counted.cached_tokens or 0
         return {
             "input_tokens": counted.prompt_tokens - cached,

@@ -16,7 +16,7 @@ from eclair.schema.messages import Sampling
 from eclair.schema.models import Model
 from eclair.server.chat_input import call, grouped
 from eclair.server.request_body import Body, Fields, by_type, kind
-from eclair.server.vision import image
+from eclair.server.request_images import image
 
 
 class CacheControl(Fields):

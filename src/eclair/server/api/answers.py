@@ -13,7 +13,7 @@ from eclair.schema.messages import Role
 from eclair.server.api.turns import ChoicesBody
 from eclair.server.principal import Caller
 from eclair.server.request_body import Fields
-from eclair.server.sse import EventStream, frames
+from eclair.server.sse import EventStream
 
 
 class SaidBody(Fields):
@@ -34,6 +34,6 @@ def router(app: App) -> APIRouter:
     async def answer_unkept(principal: Caller, body: AnswerBody) -> EventStream:
         accepted = time.perf_counter()
         said: list[tuple[Role, str]] = [(message.role, message.text) for message in body.messages]
-        return EventStream(frames(await app.turns.ask_unkept(principal, said, body.choices(), accepted)))
+        return EventStream(await app.turns.ask_unkept(principal, said, body.options(), accepted))
 
     return api

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Query
 from pydantic import BaseModel
 
 from eclair.app import App
-from eclair.chat.language_notice import advise
+from eclair.generation.language_notice import advise
 from eclair.llm.tuning.expected import Expected, Paces
 from eclair.models import memory
 from eclair.models.catalog import Ability, Runner, Speculation, Weights

@@ -87,7 +87,7 @@ def router(app: App) -> APIRouter:
         models = await app.registry.models()
         wanted = app.settings.model or (models[0].id if models else None)
         default = wanted if wanted in {model.id for model in models} else None
-        picks = await app.modes.picks()
+        picks = await app.router.picks()
         modes = None if picks is None else Picks(flash=picks[0].id, think=picks[1].id)
         return Models(models=[ModelReport.of(model) for model in models], default=default, picks=modes)
 

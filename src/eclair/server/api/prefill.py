@@ -8,7 +8,7 @@ from fastapi import APIRouter, Response
 from pydantic import Field
 
 from eclair.app import App
-from eclair.chat.turns import Choices
+from eclair.chat.turn_options import TurnOptions
 from eclair.schema.messages import Mode, Web
 from eclair.server.principal import Caller
 from eclair.server.request_body import Body
@@ -32,7 +32,7 @@ def router(app: App) -> APIRouter:
 
     @api.post("/prefill", status_code=202, response_class=Response)
     async def prefill(principal: Caller, body: PrefillBody) -> None:
-        choices = Choices(body.model, body.mode, body.system, web=body.web)
-        await app.turns.prefill(principal, body.conversation, choices, body.text, body.files)
+        options = TurnOptions(body.model, body.mode, body.system, web=body.web)
+        await app.turns.prefill(principal, body.conversation, options, body.text, body.files)
 
     return api

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from datetime import date
-from functools import partial
 from typing import Annotated, Literal
 
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
 from eclair.app import App
-from eclair.chat.turns import Choices, check_text
+from eclair.chat.message_text import check_message
+from eclair.chat.turn_options import TurnOptions
 from eclair.schema.messages import Mode
 from eclair.server.principal import Caller
 from eclair.server.request_body import Body
@@ -37,11 +37,11 @@ def router(app: App) -> APIRouter:
 
     @api.post("/plan")
     async def make_plan(principal: Caller, body: Wanted) -> PlanBody:
-        check_text(body.question, app.settings.max_message_kb)
-        app.searching.opened()
-        chosen = await app.turns.answering(principal, Choices(body.model, body.mode))
+        check_message(body.question, app.settings.max_message_kb)
+        app.web.require_open()
+        route = await app.router.route(principal, TurnOptions(body.model, body.mode))
         with app.idle.busy():
-            made = await plan(body.question, chosen.engine, chosen.model, partial(app.ask, principal), date.today())
+            made = await plan(principal, body.question, route.engine, route.model, app.ledger.ask, date.today())
         return PlanBody(questions=list(made.questions), by=made.by)
 
     return api

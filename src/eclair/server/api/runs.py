@@ -11,7 +11,7 @@ from eclair.app import App
 from eclair.errors import InvalidInput
 from eclair.schema.messages import Message, Status
 from eclair.server.principal import Caller
-from eclair.server.sse import EventStream, frames
+from eclair.server.sse import EventStream
 
 LARGEST = 10**9
 """More events than a run can have."""
@@ -42,7 +42,7 @@ def router(app: App) -> APIRouter:
         last_event_id: Annotated[str | None, Header()] = None,
     ) -> EventStream:
         run = await app.storage.runs.get_run(principal, id)
-        return EventStream(frames(app.runs.follow(run, _seen(after, last_event_id))))
+        return EventStream(app.runs.follow(run, _seen(after, last_event_id)))
 
     @api.post("/{id}/stop", status_code=202)
     async def stop_run(principal: Caller, id: str) -> RunState:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from functools import partial
 
 from fastapi import APIRouter, Request
 from pydantic import TypeAdapter
@@ -35,8 +34,8 @@ def router(app: App) -> APIRouter:
         check(body.text, body.instruction, app.settings.max_message_kb)
         engine, model = await app.registry.resolve(body.model)
         with app.idle.busy():
-            ask = partial(app.ask, principal)
-            work = edit(engine, model, body.text, body.instruction, app.settings.max_tokens, accepted, ask)
+            longest = app.settings.max_tokens
+            work = edit(principal, engine, model, body.text, body.instruction, longest, accepted, app.ledger.ask)
             edited = await unless_gone(request, work)
         return GONE if edited is None else Response(_EDIT.dump_json(edited), media_type="application/json")
 

@@ -11,14 +11,14 @@ from starlette.responses import JSONResponse
 
 from eclair.app import App
 from eclair.chat.tree import Continue, Draw, New, Retry
-from eclair.chat.turns import Choices
+from eclair.chat.turn_options import TurnOptions
 from eclair.errors import InvalidInput
 from eclair.schema.messages import Conversation, Mode, Sampling, Web
 from eclair.schema.principal import Principal
 from eclair.server.api.images import WishBody
 from eclair.server.principal import Caller
 from eclair.server.request_body import Body
-from eclair.server.sse import EventStream, frames
+from eclair.server.sse import EventStream
 from eclair.web.research.plan import ANY as MOST_QUESTIONS
 from eclair.web.research.plan import LONGEST as LONGEST_QUESTION
 
@@ -40,10 +40,10 @@ class ChoicesBody(Body):
     max_tokens: Annotated[int | None, Field(ge=1)] = None
     seed: int | None = None
 
-    def choices(self) -> Choices:
+    def options(self) -> TurnOptions:
         sampling = Sampling(self.temperature, self.top_p, self.max_tokens, self.seed)
         web = ("on" if self.web else "off") if isinstance(self.web, bool) else self.web
-        return Choices(self.model, self.mode, self.system, sampling, web, self.draws)
+        return TurnOptions(self.model, self.mode, self.system, sampling, web, self.draws)
 
     @property
     def draws(self) -> bool | None:
@@ -124,9 +124,9 @@ def router(app: App) -> APIRouter:
         accepted: float,
         accept: str,
     ) -> Begun | EventStream:
-        asked = await app.turns.ask(principal, conversation, turn.what(), turn.choices(), accepted)
+        asked = await app.turns.ask(principal, conversation, turn.what(), turn.options(), accepted)
         if "text/event-stream" in accept:
-            return EventStream(frames(app.runs.follow(asked.run, 0)))
+            return EventStream(app.runs.follow(asked.run, 0))
         run = asked.run
         return Begun(
             conversation=run.conversation, run=run.id, message=asked.question, answer=run.message, model=asked.model

@@ -70,12 +70,12 @@ def router(app: App) -> APIRouter:
 
     @api.get("/services")
     async def list_services() -> list[ServiceBody]:
-        return [ServiceBody.model_validate(offered.told()) for offered in await app.web.offered()]
+        return [ServiceBody.model_validate(offered.told()) for offered in await app.web.access.search.offered()]
 
     @api.get("/search")
     async def search_web(principal: Caller, q: Asked, language: Language = None, days: Days = None) -> SearchBody:
         made = queries.asked_for(q, language, days, date.today())
-        found = await search(app.web, made, CallContext(principal, "search"), within=WITHIN)
+        found = await search(app.web.access.search, made, CallContext(principal, "search"), within=WITHIN)
         return SearchBody(
             queries=[QueryBody(**asdict(query)) for query in made],
             steps=[

@@ -13,7 +13,7 @@ from eclair.llm.base import Request as EngineRequest
 from eclair.schema.messages import Sampling
 from eclair.schema.models import Model
 from eclair.server.chat_input import question
-from eclair.server.openai.sources import GivenFile
+from eclair.server.openai.retriever import GivenFile
 from eclair.server.request_body import Body, Fields
 
 Probability = Annotated[float | None, Field(gt=0, le=1)]

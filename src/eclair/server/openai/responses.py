@@ -7,28 +7,28 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
-from functools import partial
-from typing import assert_never
 
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from eclair.app import App
 from eclair.errors import EclairError, EngineBusy
-from eclair.generation.fallback import Asking
-from eclair.generation.parts import PartEvent, Parts
-from eclair.llm.base import JSON, Counted, Ended, Piece, Reasoning, Text, ToolCall
-from eclair.llm.base import Request as EngineRequest
-from eclair.schema.events import PartDelta, PartFinished, PartStarted
+from eclair.generation.parts import ScoredDelta
+from eclair.generation.pipeline import Answer
+from eclair.llm.base import JSON, Counted
+from eclair.schema.events import Cited, Event, PartDelta, PartStarted, RunFinished, SourceFound
 from eclair.schema.ids import new_id
 from eclair.schema.messages import Citation, FinishReason, PartKind, Passage
-from eclair.schema.models import Model
 from eclair.server.chat_input import question
 from eclair.server.openai.responses_schema import ResponsesRequest
-from eclair.server.openai.sources import NONE, Marked, ground
+from eclair.server.openai.retriever import RequestRetriever
 from eclair.server.principal import Caller
-from eclair.server.streaming import GONE, relay, unbroken, unless_gone
-from eclair.server.vision import pictured
+from eclair.server.request_images import open_images
+from eclair.server.request_prompt import answer
+from eclair.server.streaming import GONE, relay, unless_gone
+
+INCOMPLETE: dict[FinishReason, str] = {"length": "max_output_tokens", "content_filter": "content_filter"}
+"""Why a response is incomplete, by why its answer ended."""
 
 
 def router(app: App) -> APIRouter:
@@ -37,24 +37,17 @@ def router(app: App) -> APIRouter:
     @api.post("/responses")
     async def respond(principal: Caller, body: ResponsesRequest, request: Request) -> Response:
         said = list(body.said())
-        chosen = await app.modes.called(body.model, question(said))
-        looks = body.files or body.web
-        wanted = ground(app, principal, body.files, said, chosen, web=body.web, plain=body.plain) if looks else None
-        sources = NONE if wanted is None else await unless_gone(request, wanted)
-        if sources is None:
+        route = await app.router.choose_named(body.model, question(said))
+        images = await unless_gone(request, open_images(app, principal, said, route.model))
+        if images is None:
             return GONE
+        has_sources = body.files or body.web
+        retriever = RequestRetriever(app, principal, body.files, said, web=body.web) if has_sources else None
         longest = app.settings.max_tokens
-        seen = await unless_gone(request, pictured(app, principal, said, chosen.model))
-        if seen is None:
-            return GONE
-
-        def request_of(model: Model) -> EngineRequest:
-            return seen.shown(sources.shown(chosen.wishing(body.request(model, longest))), model)
-
-        asking = Asking(chosen, request_of, partial(app.ask, principal))
-        marked = Marked(unbroken(asking.stream(), app.idle), sources)
-        rendering = ResponseRendering(body, asking, marked)
-        return await relay(request, marked.pieces(), rendering, streamed=bool(body.stream))
+        made = answer(
+            app, principal, route, lambda model: body.request(model, longest), images, retriever, leads=body.plain
+        )
+        return await relay(request, [made], ResponseRenderer(body, made), streamed=bool(body.stream))
 
     return api
 
@@ -85,91 +78,79 @@ class _Item:
         return {**self.head, "content": [self.part()]}
 
 
-class ResponseRendering:
-    """Implements `Rendering`."""
+class ResponseRenderer:
+    """Implements `Renderer`."""
 
-    def __init__(self, body: ResponsesRequest, asking: Asking, marked: Marked) -> None:
+    def __init__(self, body: ResponsesRequest, answer: Answer) -> None:
         self._head = {"id": new_id("resp"), "object": "response", "created_at": int(time.time())}
         self._body = body
-        self._asking = asking
-        self._marked = marked
+        self._answer = answer
         self._status = "in_progress"
         self._reason: FinishReason | None = None
         self._error: EclairError | None = None
-        self._counted: Counted | None = None
-        self._parts = Parts()
         self._items: list[_Item] = []
+        self._passages: dict[int, Passage] = {}
+        self._open: int | None = None
         self._sent = 0
 
-    def begin(self) -> list[JSON]:
-        return [self._event("response.created", response=self.whole()), self._lifecycle()]
-
-    def take(self, piece: Piece) -> list[JSON]:
-        match piece:
-            case Text() | Reasoning() | ToolCall():
-                logprobs = [_logprob(token) for token in piece.logprobs] if isinstance(piece, Text) else []
-                return [event for change in self._parts.take(piece) for event in self._change(change, logprobs)]
-            case Counted():
-                self._counted = piece
+    def render(self, event: Event, choice: int) -> list[JSON]:
+        """See `Renderer.render`."""
+        match event:
+            case PartStarted():
+                return [*self._begin(), *self._finish("completed"), *self._start(event)]
+            case PartDelta():
+                logprobs = [_logprob(token) for token in event.logprobs] if isinstance(event, ScoredDelta) else []
+                return self._grow(event.index, event.text, logprobs)
+            case SourceFound(passage=passage):
+                self._passages[passage.number] = passage
                 return []
-            case Ended():
-                self._reason = piece.reason
-                cut = piece.reason in ("length", "content_filter")
-                return [*self._annotate(), *self._end("incomplete" if cut else "completed")]
+            case Cited(citation=citation):
+                return [self._annotate(citation)]
+            case RunFinished(reason=reason):
+                self._reason = reason
+                return [*self._begin(), *self._end("incomplete" if reason in INCOMPLETE else "completed")]
             case _:
-                assert_never(piece)
+                return []
 
-    def fail(self, error: EclairError) -> list[JSON]:
+    def end(self, error: EclairError | None = None) -> list[JSON | bytes]:
+        """See `Renderer.end`."""
         self._error = error
-        return self._end("failed")
+        return [] if error is None else [*self._end("failed")]
 
     def whole(self) -> JSON:
-        reasons = {"length": "max_output_tokens", "content_filter": "content_filter"}
-        reason = reasons.get(self._reason or "")
+        """See `Renderer.whole`."""
+        reason = INCOMPLETE.get(self._reason or "stop")
+        counted = self._answer.counted
         return {
             **self._head,
             "status": self._status,
             "error": None if self._error is None else _error(self._error),
             "incomplete_details": None if reason is None else {"reason": reason},
             "output": [item.whole() for item in self._items],
-            "usage": None if self._counted is None else _usage(self._counted),
-            **_echo(self._body, self._asking.request),
+            "usage": None if counted is None else _usage(counted),
+            **_echo(self._body, self._answer),
         }
 
-    def _annotate(self) -> list[JSON]:
-        """Where what is said stands, on the web or in files: each sentence that one supports."""
-        events: list[JSON] = []
-        start = 0
-        for index, item in enumerate(self._items):
-            if item.kind != "text":
-                continue
-            end = start + len(item.text)
-            for citation, passage in self._marked.cited(start, end):
-                annotation = _annotation(citation, passage, start)
-                number = len(item.annotations)
-                item.annotations.append(annotation)
-                added = "response.output_text.annotation.added"
-                events.append(self._about(index, added, annotation=annotation, annotation_index=number))
-            start = end
-        return events
+    def _begin(self) -> list[JSON]:
+        """The first events of all, unless they were sent."""
+        return [] if self._sent else [self._event("response.created", response=self.whole()), self._lifecycle()]
 
     def _end(self, status: str) -> list[JSON]:
+        """End the item that is open, as complete as the response is, and the response."""
         self._status = status
-        item_status = "completed" if status == "completed" else "incomplete"
-        closing = [event for change in self._parts.finish() for event in self._change(change, [], item_status)]
-        return [*closing, self._lifecycle()]
+        return [*self._finish("completed" if status == "completed" else "incomplete"), self._lifecycle()]
+
+    def _annotate(self, citation: Citation) -> JSON:
+        """Add where a sentence stands, on the web or in a file."""
+        item = self._items[citation.index]
+        annotation = _annotation(citation, self._passages[citation.passage])
+        item.annotations.append(annotation)
+        number = len(item.annotations) - 1
+        added = "response.output_text.annotation.added"
+        return self._about(citation.index, added, annotation=annotation, annotation_index=number)
 
     def _lifecycle(self) -> JSON:
         return self._event(f"response.{self._status}", response=self.whole())
-
-    def _change(self, change: PartEvent, logprobs: list[JSON], status: str = "completed") -> list[JSON]:
-        match change:
-            case PartStarted():
-                return self._start(change)
-            case PartDelta():
-                return self._grow(change.index, change.text, logprobs)
-            case PartFinished():
-                return self._finish(change.index, status)
 
     def _start(self, part: PartStarted) -> list[JSON]:
         head: JSON
@@ -183,6 +164,7 @@ class ResponseRendering:
                 head |= {"call_id": part.id or new_id("call"), "name": part.name or ""}
         item = _Item(part.kind, head)
         self._items.append(item)
+        self._open = part.index
         if part.kind == "tool_call":
             return [self._event("response.output_item.added", output_index=part.index, item=item.whole())]
         empty: JSON = {**head, "content": []}
@@ -206,7 +188,11 @@ class ResponseRendering:
             case "tool_call":
                 return [self._about(index, "response.function_call_arguments.delta", delta=text)]
 
-    def _finish(self, index: int, status: str) -> list[JSON]:
+    def _finish(self, status: str) -> list[JSON]:
+        """End the item that is open, if one is."""
+        if self._open is None:
+            return []
+        index, self._open = self._open, None
         item = self._items[index]
         item.head["status"] = status
         match item.kind:
@@ -234,8 +220,10 @@ class ResponseRendering:
         return {"type": type, "sequence_number": self._sent - 1, **more}
 
 
-def _echo(body: ResponsesRequest, asked: EngineRequest) -> JSON:
-    """What was asked for, which every response repeats."""
+def _echo(body: ResponsesRequest, answer: Answer) -> JSON:
+    """Repeat what was asked for, as every response does."""
+    assert answer.turn is not None
+    asked = answer.turn.request
     given = body.model_dump(include={"reasoning", "text", "tool_choice", "tools"}, by_alias=True, exclude_none=True)
     return {
         "model": asked.model,
@@ -254,15 +242,19 @@ def _echo(body: ResponsesRequest, asked: EngineRequest) -> JSON:
     }
 
 
-def _annotation(citation: Citation, passage: Passage, start: int) -> JSON:
-    """Where a sentence stands, of a text that begins at character `start` of the answer."""
+def _annotation(citation: Citation, passage: Passage) -> JSON:
+    """Where a sentence of an item stands."""
     if passage.url is None:
-        end = citation.end - start
-        return {"type": "file_citation", "file_id": passage.file, "filename": passage.name, "index": end}
+        return {
+            "type": "file_citation",
+            "file_id": passage.file,
+            "filename": passage.name,
+            "index": citation.end,
+        }
     return {
         "type": "url_citation",
-        "start_index": citation.start - start,
-        "end_index": citation.end - start,
+        "start_index": citation.start,
+        "end_index": citation.end,
         "url": passage.url,
         "title": passage.name,
     }

@@ -14,9 +14,9 @@ from eclair.llm.base import Request as EngineRequest
 from eclair.schema.messages import Sampling
 from eclair.schema.models import Model
 from eclair.server.chat_input import call, grouped
-from eclair.server.openai.sources import GivenFile
+from eclair.server.openai.retriever import GivenFile
 from eclair.server.request_body import Body, Fields, by_type, kind
-from eclair.server.vision import image
+from eclair.server.request_images import image
 
 LOGPROBS = "message.output_text.logprobs"
 

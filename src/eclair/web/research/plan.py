@@ -7,17 +7,18 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import date
 from typing import Literal
 
 from eclair.errors import UpstreamError
-from eclair.llm.base import Engine, Piece, PromptMessage, Request, Text
+from eclair.generation.usage import AskModel
+from eclair.llm.base import Engine, PromptMessage, Request, Text
 from eclair.llm.reasoning import FLASH
 from eclair.schema.messages import Sampling
 from eclair.schema.models import Model
+from eclair.schema.principal import Principal
 from eclair.text.sentences import split
 
 LEAST, MOST = 3, 6
@@ -38,9 +39,6 @@ Request: {request}"""
 
 _BULLET = re.compile(r"^\s*(?:[-*•–]|\d{1,2}[.)])\s+")
 
-Ask = Callable[[Engine, Model, Request], AsyncGenerator[Piece, None]]
-"""What a model says to a request; what that takes is counted."""
-
 
 @dataclass(frozen=True, slots=True)
 class Plan:
@@ -50,13 +48,13 @@ class Plan:
     by: Literal["model", "rule"]
 
 
-async def plan(request: str, engine: Engine, model: Model, ask: Ask, today: date) -> Plan:
+async def plan(principal: Principal, request: str, engine: Engine, model: Model, ask: AskModel, today: date) -> Plan:
     """Plan the request: by the model unless it is known to be too small or is too slow, else by rule."""
     if model.tier in ("tiny", "small"):
         return by_rule(request)
     try:
         async with asyncio.timeout(PATIENCE):
-            said = await _said(request, engine, model, ask, today)
+            said = await _said(principal, request, engine, model, ask, today)
     except (TimeoutError, UpstreamError):
         return by_rule(request)
     questions = _lines(said)
@@ -73,7 +71,7 @@ def by_rule(request: str) -> Plan:
     return Plan(lines[:ANY], "rule")
 
 
-async def _said(request: str, engine: Engine, model: Model, ask: Ask, today: date) -> str:
+async def _said(principal: Principal, request: str, engine: Engine, model: Model, ask: AskModel, today: date) -> str:
     prompt = _ASK.format(day=today.isoformat(), least=LEAST, most=MOST, request=request)
     sampling = Sampling(temperature=0, max_tokens=MOST * LONGEST // 3)
     wanted = Request(
@@ -84,7 +82,7 @@ async def _said(request: str, engine: Engine, model: Model, ask: Ask, today: dat
         purpose="notes",
     )
     text = ""
-    async with aclosing(ask(engine, model, wanted)) as pieces:
+    async with aclosing(ask(principal, engine, model, wanted)) as pieces:
         async for piece in pieces:
             text += piece.text if isinstance(piece, Text) else ""
     return text

@@ -1,6 +1,6 @@
 """Research: the questions of a plan are looked into together, and a report is written of what was found, in its order.
 
-A model that reads well writes a section on each from its passages, every sentence of which is checked; of a small one
+A model that reads well writes a section on each, an answer of its own from that question's passages; of a small one
 nothing is asked, and the report is a digest of what sources say in their own words. A `Report` is the work of one run.
 """
 
@@ -15,19 +15,23 @@ from dataclasses import dataclass, replace
 from urllib.parse import quote, urlsplit
 
 from eclair.citations.checker import Checker
+from eclair.documents.embeddings import Embedder
 from eclair.documents.quotes import quotes
 from eclair.documents.retriever import budget
-from eclair.errors import EngineBroken
 from eclair.generation.fallback import stopped
-from eclair.generation.live_citations import Checks
 from eclair.generation.meter import Meter
 from eclair.generation.parts import Parts
-from eclair.generation.prompt import PreparedTurn, harmless, where
-from eclair.generation.sources import Numbering
-from eclair.llm.base import JSON, Counted, Ended, Engine, PromptMessage, Reasoning, Request, Text, ToolCall
+from eclair.generation.pipeline import AnswerPipeline, AnswerRequest
+from eclair.generation.prompt import PreparedTurn, PromptBuilder, harmless, where
+from eclair.generation.sources import NO_LEAD, Finding, Lead, PassageNumbers
+from eclair.llm.base import Engine, PromptMessage, Reasoning, Text
 from eclair.schema.events import (
     Cited,
+    Doubted,
     Event,
+    ModelChanged,
+    PartDelta,
+    PartStarted,
     Remarked,
     RunFinished,
     SourceFound,
@@ -35,21 +39,20 @@ from eclair.schema.events import (
     StepStarted,
     UsageCounted,
 )
-from eclair.schema.messages import Passage
+from eclair.schema.messages import Message, Passage
 from eclair.schema.models import Model
 from eclair.text.language import language_of
 from eclair.text.lexicon.loader import ReportWords, load_lexicon
 from eclair.util.slug import anchor
 from eclair.web.contradictions import contradiction
-from eclair.web.retriever import Searching, Turning
-from eclair.web.session import Look, Sought
+from eclair.web.question import WebQuestion
+from eclair.web.retriever import WebService
+from eclair.web.session import WebSession
 
-AT_ONCE = 3
-"""Questions that are looked into at the same time."""
-SECONDS = 20.0
-"""How long one may take."""
-QUOTES = 3
-"""Sentences that a digest has on each question."""
+MAX_CONCURRENT_QUESTIONS = 3
+QUESTION_TIMEOUT_S = 20.0
+MAX_DIGEST_QUOTES = 3
+"""Sentences that a digest quotes on each question."""
 
 _SECTION = """\
 <passages>
@@ -65,43 +68,98 @@ where they do not answer, say so. No heading, no introduction, no closing words.
 
 
 @dataclass(frozen=True, slots=True)
+class SectionPrompt:
+    """Implements `PromptBuilder` for one section: the system prompt of the report's own, and nothing of the history."""
+
+    report: PromptBuilder
+    request: str
+    question: str
+    day: str
+
+    async def build(
+        self, engine: Engine, model: Model, passages: Sequence[Passage] = (), notes: Sequence[str] = ()
+    ) -> PreparedTurn:
+        """See `PromptBuilder.build`."""
+        turn = await self.report.build(engine, model)
+        shown = "\n\n".join(f"[{each.number}] {where(each)}\n{harmless(each.text)}" for each in passages)
+        prompt = _SECTION.format(passages=shown, day=self.day, request=self.request, question=self.question)
+        system = (said for said in turn.request.messages if said.role == "system")
+        request = replace(turn.request, messages=(*system, PromptMessage("user", prompt)))
+        return replace(turn, request=request, dropped=0, notices=())
+
+
+@dataclass(frozen=True, slots=True)
+class FoundPassages:
+    """Implements `Retriever` for what was found before."""
+
+    passages: tuple[Passage, ...]
+    embedder: Embedder | None
+    question: str
+
+    async def retrieve(self, engine: Engine, model: Model) -> AsyncGenerator[Finding, None]:
+        for passage in self.passages:
+            yield SourceFound(passage)
+
+    async def lead(self, model: Model) -> Lead:
+        return NO_LEAD
+
+    def checker(self, passages: Sequence[Passage]) -> Checker:
+        return Checker(passages, self.embedder, self.question)
+
+
+@dataclass(frozen=True, slots=True)
 class _Found:
-    """What was found on question number `number`, counted from 0; passages are without numbers yet."""
+    """What was found on question `number`, counted from 0; its passages are not numbered yet."""
 
     number: int
     passages: tuple[Passage, ...]
 
 
-class Report:
-    """The work of one run, as `runs.Work` has it: looks into the questions of `plan` and tells what was found."""
+_News = StepStarted | StepFinished | Remarked | _Found
 
-    def __init__(self, searching: Searching, turning: Turning, plan: Sequence[str], turn: PreparedTurn) -> None:
-        self._searching = searching
-        self._turning = turning
+
+class Report:
+    """The work of one run, as `runs.Work` has it: looks into the questions of `plan` and tells what was found.
+
+    `request` is the answer that was asked for: who writes, and with which prompt.
+    """
+
+    def __init__(
+        self,
+        web: WebService,
+        pipeline: AnswerPipeline,
+        request: AnswerRequest,
+        question: WebQuestion,
+        plan: Sequence[str],
+        history: Sequence[Message],
+    ) -> None:
+        self._web = web
+        self._pipeline = pipeline
+        self._request = request
+        self._question = question
         self._plan = tuple(plan)
-        self._turn = turn
-        self._words = words(language_of(turning.question) or language_of(" ".join(plan)))
-        self._numbering = Numbering(turning.history)
-        self._meter = Meter(turn.accepted, turn.rates)
-        self._counted = Counted(0, 0)
+        self._words = words(language_of(question.text) or language_of(" ".join(plan)))
+        self._route = request.route
+        self._numbers = PassageNumbers(history)
+        self._meter = Meter(request.accepted)
         self._parts = Parts()
         self._texts: dict[int, str] = {}
-        self._queue: asyncio.Queue[StepStarted | StepFinished | Remarked | _Found] = asyncio.Queue()
+        self._queue: asyncio.Queue[_News] = asyncio.Queue()
         self._found: dict[int, _Found] = {}
-        self._told = set[int]()
+        self._shown = set[int]()
         self._cited: dict[int, Passage] = {}
         self._done = False
 
     async def events(self) -> AsyncGenerator[Event, None]:
         """Look, and write a section as soon as it is its turn and its sources are there."""
-        places = asyncio.Semaphore(AT_ONCE)
-        tasks = [asyncio.create_task(self._look(number, places)) for number in range(len(self._plan))]
+        slots = asyncio.Semaphore(MAX_CONCURRENT_QUESTIONS)
+        tasks = [asyncio.create_task(self._look(number, slots)) for number in range(len(self._plan))]
         try:
             for event in self._say(self._opening()):
                 yield event
             for number, question in enumerate(self._plan):
                 while number not in self._found:
-                    if (event := self._taken(await self._next(tasks))) is not None:
+                    if (event := self._take(await self._next(tasks))) is not None:
                         yield event
                 async with aclosing(self._section(number, question)) as events:
                     async for event in events:
@@ -113,14 +171,8 @@ class Report:
             for task in tasks:
                 await stopped(task)
 
-    def who(self) -> tuple[Engine, Model]:
-        """Who writes."""
-        return self._turn.engine, self._turn.model
-
-    def closing(self, end: Event | None) -> list[Event]:
+    def closing(self, end: Event | None = None) -> list[Event]:
         """Close the open part, state the usage, end the run."""
-        if self._counted != Counted(0, 0):
-            self._meter.counted(self._counted)
         usage = self._meter.usage()
         return [
             *self._parts.finish(),
@@ -128,27 +180,25 @@ class Report:
             end or RunFinished("stop" if self._done else "length"),
         ]
 
-    async def _look(self, number: int, places: asyncio.Semaphore) -> None:
+    async def _look(self, number: int, slots: asyncio.Semaphore) -> None:
         """Look into one question."""
-        turning, turn, question = self._turning, self._turn, self._plan[number]
+        engine, model = self._route.engine, self._route.model
+        question = replace(self._question, text=self._plan[number], before=())
         step = f"{number + 1}"
-        self._queue.put_nowait(StepStarted(step, "search", question))
-        async with places:
+        self._queue.put_nowait(StepStarted(step, "search", question.text))
+        async with slots:
             began = time.monotonic()
-            look = Look(
-                self._searching.outside,
-                Sought(turning.principal, turning.run, question, turn.engine, turn.model, SECONDS, name=f"{step}."),
-            )
-            async with aclosing(look.findings()) as findings:
+            session = WebSession(self._web.access, question, engine, model, QUESTION_TIMEOUT_S, name=f"{step}.")
+            async with aclosing(session.findings()) as findings:
                 async for finding in findings:
                     self._queue.put_nowait(finding)
-            passages = await self._searching.passages(turning, question, look, budget(turn.model).passages)
-            taken = round((time.monotonic() - began) * 1000, 1)
-            self._queue.put_nowait(StepFinished(step, taken, "done" if passages else "nothing", len(look.pages)))
+            passages = await self._web.passages(question, session, budget(model).passages)
+            took = round((time.monotonic() - began) * 1000, 1)
+            self._queue.put_nowait(StepFinished(step, took, "done" if passages else "nothing", len(session.pages)))
         self._queue.put_nowait(_Found(number, tuple(passages)))
 
-    async def _next(self, tasks: Sequence[asyncio.Task[None]]) -> StepStarted | StepFinished | Remarked | _Found:
-        """What comes next of the questions. Raises what ended the work on one of them."""
+    async def _next(self, tasks: Sequence[asyncio.Task[None]]) -> _News:
+        """Wait for what comes next of the questions. Raises what ended the work on one of them."""
         waited = asyncio.ensure_future(self._queue.get())
         try:
             while not waited.done():
@@ -161,26 +211,26 @@ class Report:
         finally:
             await stopped(waited)
 
-    def _taken(self, what: StepStarted | StepFinished | Remarked | _Found) -> Event | None:
-        if not isinstance(what, _Found):
-            return what
-        self._found[what.number] = replace(what, passages=tuple(self._numbering.numbered(what.passages)))
+    def _take(self, news: _News) -> Event | None:
+        if not isinstance(news, _Found):
+            return news
+        self._found[news.number] = replace(news, passages=tuple(self._numbers.assign(news.passages)))
         return None
 
     def _meanwhile(self) -> list[Event]:
         """What has come of other questions."""
         events: list[Event] = []
         while not self._queue.empty():
-            event = self._taken(self._queue.get_nowait())
+            event = self._take(self._queue.get_nowait())
             events += [event] if event is not None else []
         return events
 
     async def _section(self, number: int, question: str) -> AsyncGenerator[Event, None]:
-        """What was found on one question."""
+        """Tell what was found on one question."""
         passages = self._found[number].passages
         for passage in passages:
-            if passage.number not in self._told:  # another question may have led to it too
-                self._told.add(passage.number)
+            if passage.number not in self._shown:  # another question may have led to it too
+                self._shown.add(passage.number)
                 yield SourceFound(passage)
         if (found := await contradiction(question, passages)) is not None:
             yield found
@@ -190,7 +240,7 @@ class Report:
             for event in self._say(f"*{self._words.nothing}*\n\n"):
                 yield event
             return
-        writing = self._digest if self._turn.model.tier == "tiny" else self._written
+        writing = self._digest if self._route.model.tier == "tiny" else self._written
         async with aclosing(writing(question, passages)) as events:
             async for event in events:
                 if isinstance(event, Cited):
@@ -199,65 +249,50 @@ class Report:
                 yield event
 
     async def _digest(self, question: str, passages: Sequence[Passage]) -> AsyncGenerator[Event, None]:
-        """The sentences of sources that answer best, each below where it stands."""
-        for quoted in await quotes(question, passages, self._searching.embedder, QUOTES):
-            passage = next(each for each in passages if each.number == quoted.citation.passage)
+        """Quote the sentences of sources that answer best, each below where it stands."""
+        for found in await quotes(question, passages, self._web.embedder, MAX_DIGEST_QUOTES):
+            passage = next(each for each in passages if each.number == found.citation.passage)
             for event in self._say(f"**{_line(where(replace(passage, heading=())))}**\n\n"):
                 yield event
             self._meter.quoted()
             start = len(self._texts[self._parts.current])
-            for event in self._say(quoted.text):
+            for event in self._say(found.text):
                 yield event
-            at = quoted.citation
+            at = found.citation
             yield Cited(replace(at, index=self._parts.current, start=at.start + start, end=at.end + start))
 
     async def _written(self, question: str, passages: Sequence[Passage]) -> AsyncGenerator[Event, None]:
-        """The model's words, each sentence checked."""
-        turn = self._turn
-        checks = Checks(Checker(passages, self._searching.embedder, question))
-        known = -1
-        ended = False
-        try:
-            async with aclosing(turn.engine.stream(self._request(question, passages))) as pieces:
-                async for piece in pieces:
-                    match piece:
-                        case Text(text=text):
-                            self._meter.text(text)
-                            events = self._say(text)
-                            if (index := self._parts.current) != known:
-                                before = len(self._texts[index]) - len(text)
-                                checks.known(known := index, self._texts[index][:before])
-                            checks.text(index, text)
-                        case Reasoning():
-                            events = self._parts.take(piece)
-                        case Counted():
-                            self._counted, events = _sum(self._counted, piece), []
-                        case Ended():
-                            ended, events = True, []
-                        case ToolCall():
-                            events = []  # none was offered
-                    for event in (*events, *checks.ready(), *self._meanwhile()):
-                        yield event
-            for event in (*await checks.rest(), *self._say("\n\n")):
-                yield event
-        finally:
-            await checks.close()
-        if not ended:
-            raise EngineBroken("The engine broke off in the middle of the report; ask again.")
-
-    def _request(self, question: str, passages: Sequence[Passage]) -> Request:
-        shown = "\n\n".join(f"[{each.number}] {where(each)}\n{harmless(each.text)}" for each in passages)
-        prompt = _SECTION.format(
-            passages=shown,
-            day=self._searching.outside.today().isoformat(),
-            request=self._turning.question,
-            question=question,
+        """Have the model write, as an answer that becomes part of the report's text."""
+        day = self._web.access.today().isoformat()
+        request = AnswerRequest(
+            self._route,
+            SectionPrompt(self._request.prompt, self._question.text, question, day),
+            self._request.accepted,
+            FoundPassages(tuple(passages), self._web.embedder, question),
+            leads=False,
+            shows_steps=False,
+            meter=self._meter,
         )
-        turn = self._turn
-        system = [said for said in turn.laid.messages if said.role == "system"]
-        extra: JSON = {} if turn.effort is None else {"reasoning_effort": turn.effort}
-        messages = (*system, PromptMessage("user", prompt))
-        return Request(turn.model.id, messages, sampling=turn.sampling, extra=extra, energy=self._meter.tab)
+        answer = self._pipeline.run(request)
+        section = _Section(self)
+        async with aclosing(answer.events()) as events:
+            async for event in events:
+                for each in (*section.embed(event), *self._meanwhile()):
+                    yield each
+        if answer.turn is not None:  # who answered this section writes the others too
+            self._route = replace(self._route, engine=answer.turn.engine, model=answer.turn.model)
+        for event in self._say("\n\n"):
+            yield event
+
+    def think(self, text: str) -> list[Event]:
+        """Add to the model's thoughts."""
+        return [*self._parts.take(Reasoning(text))]
+
+    def write(self, text: str) -> tuple[int, int, list[Event]]:
+        """Add to the text: the part it went to, the place in it, and the events."""
+        events = self._say(text)
+        index = self._parts.current
+        return index, len(self._texts[index]) - len(text), events
 
     def _say(self, text: str) -> list[Event]:
         events: list[Event] = [*self._parts.take(Text(text))]
@@ -270,7 +305,7 @@ class Report:
             f"{number}. [{_cell(question)}](#{anchor(f'{number}. {_line(question)}')})\n"
             for number, question in enumerate(self._plan, 1)
         )
-        return f"# {_line(self._turning.question)}\n\n**{self._words.contents}**\n\n{contents}\n"
+        return f"# {_line(self._question.text)}\n\n**{self._words.contents}**\n\n{contents}\n"
 
     def _closing(self) -> str:
         """The table of the sources that were cited, each page once."""
@@ -289,8 +324,40 @@ class Report:
         return f"## {words.sources}\n\n{head}{''.join(rows)}"
 
 
+class _Section:
+    """Embeds the events of one section's answer in the report: its parts go on from the report's."""
+
+    def __init__(self, report: Report) -> None:
+        self._report = report
+        self._texts = set[int]()
+        self._places: dict[int, tuple[int, int]] = {}
+
+    def embed(self, event: Event) -> list[Event]:
+        """Return the report's own events for one of the section's. Sources have been shown before."""
+        match event:
+            case PartStarted(index=index, kind="text"):
+                self._texts.add(index)
+            case PartDelta(index=index, text=text) if index in self._texts:
+                part, start, events = self._report.write(text)
+                self._places.setdefault(index, (part, start))
+                return events
+            case PartDelta(text=text):
+                return self._report.think(text)
+            case Cited(citation=at):
+                part, start = self._places[at.index]
+                return [Cited(replace(at, index=part, start=at.start + start, end=at.end + start))]
+            case Doubted(doubt=at):
+                part, start = self._places[at.index]
+                return [Doubted(replace(at, index=part, start=at.start + start, end=at.end + start))]
+            case ModelChanged() | Remarked():
+                return [event]
+            case _:
+                pass
+        return []
+
+
 def words(language: str | None) -> ReportWords:
-    """The fixed words in a language; in English where they are not known in it."""
+    """Return the fixed words in a language; in English where they are not known in it."""
     lexicons = (load_lexicon(code) for code in (language, "en") if code is not None)
     return next(lexicon.report for lexicon in lexicons if lexicon is not None and lexicon.report is not None)
 
@@ -306,11 +373,3 @@ def _cell(text: str) -> str:
 
 def _address(passage: Passage) -> str:
     return quote(passage.url or "", safe=":/?#@!$&'*+,;=%~-._")
-
-
-def _sum(one: Counted, other: Counted) -> Counted:
-    return Counted(
-        one.prompt_tokens + other.prompt_tokens,
-        one.completion_tokens + other.completion_tokens,
-        (one.cached_tokens or 0) + (other.cached_tokens or 0),
-    )

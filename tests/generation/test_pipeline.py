@@ -6,14 +6,30 @@ import asyncio
 import time
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
+from dataclasses import dataclass
 
 import pytest
 
-from eclair.chat import answer as answering
-from eclair.chat.answer import Answer
 from eclair.errors import EngineBroken, EngineUnavailable
-from eclair.generation.prompt import Laid, PreparedTurn
-from eclair.llm.base import Counted, Embeddings, Ended, Health, Piece, PromptMessage, Reasoning, Request, Text, ToolCall
+from eclair.generation import pipeline
+from eclair.generation.fallback import Fallback
+from eclair.generation.pipeline import Answer, AnswerPipeline, AnswerRequest
+from eclair.generation.prompt import PreparedTurn
+from eclair.generation.route import Route
+from eclair.llm.base import (
+    Counted,
+    Embeddings,
+    Ended,
+    Engine,
+    Health,
+    Piece,
+    PromptMessage,
+    Reasoning,
+    Request,
+    Text,
+    ToolCall,
+)
+from eclair.llm.registry import Registry
 from eclair.schema.events import (
     Event,
     PartDelta,
@@ -26,7 +42,7 @@ from eclair.schema.events import (
     StepStarted,
     UsageCounted,
 )
-from eclair.schema.messages import Message, Part, Sampling
+from eclair.schema.messages import Message, Part, Passage, Sampling
 from eclair.schema.models import Model
 
 MODEL = Model("m", "Muse", "fake", context=1000)
@@ -76,15 +92,28 @@ class Fake:
     async def close(self) -> None: ...
 
 
-def answer(engine: Fake, *, dropped: int = 0, continues: Message | None = None) -> Answer:
-    laid = Laid((PromptMessage("user", "Hello"),), dropped)
-    return Answer(PreparedTurn(engine, MODEL, laid, Sampling(max_tokens=9), time.perf_counter(), continues))
+@dataclass(frozen=True)
+class Prompts:
+    """Builds the same prompt whatever is found."""
+
+    dropped: int
+
+    async def build(
+        self, engine: Engine, model: Model, passages: Sequence[Passage] = (), notes: Sequence[str] = ()
+    ) -> PreparedTurn:
+        request = Request(model.id, (PromptMessage("user", "Hello"),), sampling=Sampling(max_tokens=9))
+        return PreparedTurn(engine, model, request, self.dropped)
+
+
+def answer(engine: Fake, *, dropped: int = 0, resumes: Message | None = None) -> Answer:
+    route = Route(engine, MODEL, Fallback(Registry([])))
+    return AnswerPipeline().run(AnswerRequest(route, Prompts(dropped), time.perf_counter(), resumes=resumes))
 
 
 async def heard(work: Answer) -> list[Event]:
     async with aclosing(work.events()) as events:
         found = [event async for event in events]
-    return [*found, *work.closing(None)]
+    return [*found, *work.closing()]
 
 
 def without_usage(events: list[Event]) -> list[Event]:
@@ -149,7 +178,7 @@ async def test_the_person_hears_that_old_turns_were_left_out() -> None:
 
 async def test_an_answer_is_taken_up_where_it_ended() -> None:
     half = Message("x", "c", "p", "assistant", (Part("reasoning", "Hm"), Part("text", "Half")), 1, "stopped")
-    events = without_usage(await heard(answer(Fake(Text(" done"), Ended("stop")), continues=half)))
+    events = without_usage(await heard(answer(Fake(Text(" done"), Ended("stop")), resumes=half)))
     assert events == [
         PartStarted(0, "reasoning"),
         PartDelta(0, "Hm"),
@@ -176,7 +205,7 @@ async def test_an_engine_that_fails_at_once_is_heard() -> None:
 
 
 async def test_what_is_waited_for_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(answering, "PATIENCE", 0.01)
+    monkeypatch.setattr(pipeline, "LOADING_NOTICE_AFTER_S", 0.01)
     engine = Fake(None, Text("Hi"), Ended("stop"))
     engine.state = Health("loading", "It loads.")
     async with aclosing(answer(engine).events()) as events:
@@ -190,7 +219,7 @@ async def test_what_is_waited_for_is_said(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 async def test_closing_it_while_the_engine_is_silent_closes_the_engine(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(answering, "PATIENCE", 0.01)
+    monkeypatch.setattr(pipeline, "LOADING_NOTICE_AFTER_S", 0.01)
     engine = Fake(None)
     engine.state = Health("loading", "It loads.")
     events = answer(engine).events()

@@ -42,10 +42,10 @@ async def advise(language: str, models: Sequence[Model], settings: Settings) -> 
     return Advice(language, here, offer, bytes / rate if bytes is not None and rate is not None else None)
 
 
-async def language_remark(
+async def language_notice(
     history: Sequence[Message], model: Model, models: Sequence[Model], settings: Settings
 ) -> Remarked | None:
-    """That the model does not list the language of the last question; once for each language, as long as it answers."""
+    """Tell that the model does not list the last question's language, and what helps; once for each language."""
     question = next((message for message in reversed(history) if message.role == "user"), None)
     language = language_of(question.text) if question is not None and model.languages else None
     if language is None or lists(model.languages, language) or _said(history, model, language):

@@ -22,22 +22,20 @@ from eclair.network.response import BrokenReply, ReplyTooLarge, TimedOut, Unreac
 from eclair.schema.models import Model
 from eclair.schema.principal import Principal
 
-MOST = 50
-"""Pictures of one request."""
-WITHIN = 15.0
-"""Seconds in which a picture is to be fetched."""
+MAX_PICTURES = 50
+FETCH_TIMEOUT_S = 15.0
 BLIND = "(Here is a picture, which this model cannot see.)"
 
 
 @dataclass(frozen=True, slots=True)
-class Pictured:
-    """The pictures of a request, by what stands for each in it, and what is told of them to a model that sees none."""
+class RequestImages:
+    """The pictures of a request, by their addresses, and what a model that sees none is told of each."""
 
     pictures: dict[str, PromptImage] = field(default_factory=dict[str, PromptImage])
     told: dict[str, str] = field(default_factory=dict[str, str])
 
     def shown(self, request: Request, model: Model) -> Request:
-        """The request as this model is to be asked it."""
+        """Return the request as this model is asked it."""
         if not self.pictures:
             return request
         return replace(request, messages=tuple(self._shown(said, model) for said in request.messages))
@@ -58,13 +56,13 @@ def image(address: str) -> JSON:
     return {"type": "image_url", "image_url": {"url": address}}
 
 
-async def pictured(app: App, principal: Principal, said: Sequence[PromptMessage], model: Model) -> Pictured:
+async def open_images(app: App, principal: Principal, said: Sequence[PromptMessage], model: Model) -> RequestImages:
     """Open the pictures of a request that `model` is asked first. Raises InvalidInput, TooLarge, UnreadableFile and,
     where the policy does not let one be fetched, Refused."""
     addresses = list(dict.fromkeys(address for each in said for address in _addresses(each)))
-    if len(addresses) > MOST:
-        raise InvalidInput(f"There are {len(addresses)} pictures; send {MOST} at most.", param="messages")
-    found = Pictured()
+    if len(addresses) > MAX_PICTURES:
+        raise InvalidInput(f"There are {len(addresses)} pictures; send {MAX_PICTURES} at most.", param="messages")
+    found = RequestImages()
     for number, address in enumerate(addresses, 1):
         data, name = await _data(app, principal, address), f"Picture {number}"
         prepared = await app.seeing.given(data, name, model.vision_pixels or SIDE)
@@ -108,7 +106,9 @@ async def _fetched(app: App, principal: Principal, address: str, most: int) -> b
     try:
         context = CallContext(principal, "page")
         headers = {"Accept": "image/*"}
-        async with app.browser.get(address, context, headers=headers, timeout_s=WITHIN, max_bytes=most) as reply:
+        async with app.browser.get(
+            address, context, headers=headers, timeout_s=FETCH_TIMEOUT_S, max_bytes=most
+        ) as reply:
             if reply.status != 200:
                 raise InvalidInput(f"The picture at {host} is not there ({reply.status}); send it as a data: URL.")
             return await reply.body(most)

@@ -1,0 +1,277 @@
+"""Renders answers as chat completions and plain completions, as OpenAI's reference has them: whole, or in chunks."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from eclair.errors import EclairError
+from eclair.generation.parts import ScoredDelta
+from eclair.generation.pipeline import Answer
+from eclair.generation.prompt import where
+from eclair.llm.base import JSON, Counted
+from eclair.schema.events import Cited, Event, PartDelta, PartStarted, RunFinished, SourceFound
+from eclair.schema.ids import new_id
+from eclair.schema.messages import Citation, FinishReason, Passage
+from eclair.server.openai import errors
+
+DONE = b"data: [DONE]\n\n"
+
+
+@dataclass(slots=True)
+class Choice:
+    """One of the `n` answers, as far as it has come.
+
+    `calls` are by the numbers of their parts, and `starts` where in the content each part of text begins.
+    """
+
+    text: list[str] = field(default_factory=list[str])
+    reasoning: list[str] = field(default_factory=list[str])
+    calls: dict[int, JSON] = field(default_factory=dict[int, JSON])
+    logprobs: list[JSON] = field(default_factory=list[JSON])
+    passages: dict[int, Passage] = field(default_factory=dict[int, Passage])
+    citations: list[Citation] = field(default_factory=list[Citation])
+    starts: dict[int, int] = field(default_factory=dict[int, int])
+    length: int = 0
+    reason: FinishReason | None = None
+
+    def take(self, event: Event) -> None:
+        match event:
+            case PartDelta(index=index, text=text):
+                if index in self.starts:
+                    self.text.append(text)
+                    self.length += len(text)
+                    if isinstance(event, ScoredDelta):
+                        self.logprobs.extend(event.logprobs)
+                elif index in self.calls:
+                    self.calls[index]["function"]["arguments"] += text
+                else:
+                    self.reasoning.append(text)
+            case PartStarted(index=index, kind="text"):
+                self.starts[index] = self.length
+            case PartStarted(index=index, kind="tool_call"):
+                function: JSON = {"name": event.name, "arguments": ""}
+                self.calls[index] = {"id": event.id, "type": "function", "function": function}
+            case SourceFound(passage=passage):
+                self.passages[passage.number] = passage
+            case Cited(citation=citation):
+                self.citations.append(citation)
+            case RunFinished(reason=reason):
+                self.reason = reason
+            case _:
+                pass
+
+
+class Form(Protocol):
+    """How one kind of completion looks. None is rendered as nothing."""
+
+    object: str
+    chunk_object: str
+    prefix: str
+
+    def opening(self) -> JSON | None: ...
+
+    def delta(self, event: PartStarted | PartDelta, choice: Choice) -> JSON | None: ...
+
+    def annotated(self, annotations: list[JSON]) -> JSON: ...
+
+    def ending(self, reason: FinishReason) -> JSON: ...
+
+    def whole(self, choice: Choice, annotations: list[JSON]) -> JSON: ...
+
+
+class ChatForm:
+    """How chat completions look."""
+
+    object = "chat.completion"
+    chunk_object = "chat.completion.chunk"
+    prefix = "chatcmpl"
+
+    def opening(self) -> JSON:
+        return {"delta": {"role": "assistant", "content": ""}, "logprobs": None, "finish_reason": None}
+
+    def delta(self, event: PartStarted | PartDelta, choice: Choice) -> JSON | None:
+        index = event.index
+        logprobs = None
+        if index in choice.calls:
+            call: JSON = {"index": list(choice.calls).index(index)}
+            if isinstance(event, PartDelta) and not event.text:
+                return None
+            if isinstance(event, PartStarted):
+                call |= {"id": event.id, "type": "function", "function": {"name": event.name, "arguments": ""}}
+            else:
+                call |= {"function": {"arguments": event.text}}
+            delta: JSON = {"tool_calls": [call]}
+        elif isinstance(event, PartStarted):
+            return None
+        elif index in choice.starts:
+            delta = {"content": event.text}
+            logprobs = {"content": list(event.logprobs)} if isinstance(event, ScoredDelta) else None
+        else:
+            delta = {"reasoning_content": event.text}
+        return {"delta": delta, "logprobs": logprobs, "finish_reason": None}
+
+    def annotated(self, annotations: list[JSON]) -> JSON:
+        return {"delta": {"annotations": annotations}, "logprobs": None, "finish_reason": None}
+
+    def ending(self, reason: FinishReason) -> JSON:
+        return {"delta": {}, "logprobs": None, "finish_reason": reason}
+
+    def whole(self, choice: Choice, annotations: list[JSON]) -> JSON:
+        message: JSON = {"role": "assistant", "content": "".join(choice.text), "refusal": None}
+        if choice.reasoning:
+            message["reasoning_content"] = "".join(choice.reasoning)
+        if annotations:
+            message["annotations"] = annotations
+        if choice.calls:
+            message["content"] = message["content"] or None
+            message["tool_calls"] = list(choice.calls.values())
+        logprobs = {"content": choice.logprobs} if choice.logprobs else None
+        return {"message": message, "logprobs": logprobs, "finish_reason": choice.reason}
+
+
+class CompletionForm:
+    """How plain completions look."""
+
+    object = "text_completion"
+    chunk_object = "text_completion"
+    prefix = "cmpl"
+
+    def opening(self) -> None:
+        return None
+
+    def delta(self, event: PartStarted | PartDelta, choice: Choice) -> JSON | None:
+        if isinstance(event, PartStarted) or event.index not in choice.starts:
+            return None
+        return {"text": event.text, "logprobs": None, "finish_reason": None}
+
+    def annotated(self, annotations: list[JSON]) -> JSON:
+        raise AssertionError("a plain completion has no files")
+
+    def ending(self, reason: FinishReason) -> JSON:
+        return {"text": "", "logprobs": None, "finish_reason": reason}
+
+    def whole(self, choice: Choice, annotations: list[JSON]) -> JSON:
+        return {"text": "".join(choice.text), "logprobs": None, "finish_reason": choice.reason}
+
+
+class CompletionRenderer:
+    """Implements `Renderer`.
+
+    `page_of` is the address of the page on which a place of a passage stands, None where nobody could open it. With
+    `counts` the stream ends with the usage.
+    """
+
+    def __init__(
+        self,
+        form: Form,
+        answers: Sequence[Answer],
+        page_of: Callable[[Passage, int], str | None],
+        *,
+        counts: bool = False,
+    ) -> None:
+        self._form = form
+        self._answers = answers
+        self._page_of = page_of
+        self._choices = [Choice() for _ in answers]
+        self._heads: dict[int, JSON] = {}
+        self._id = new_id(form.prefix).replace("_", "-")
+        self._created = int(time.time())
+        self._counts = counts
+        self._tail: JSON = {"usage": None} if counts else {}
+
+    def render(self, event: Event, choice: int) -> list[JSON]:
+        """See `Renderer.render`."""
+        form, made = self._form, self._choices[choice]
+        made.take(event)
+        match event:
+            case PartDelta() if (delta := form.delta(event, made)) is not None:
+                return [self._chunk(choice, delta)]
+            case PartStarted():
+                delta = form.delta(event, made)
+                return [*self._opening(choice), *([] if delta is None else [self._chunk(choice, delta)])]
+            case RunFinished(reason=reason):
+                annotations = self._annotations(made)
+                annotated = [self._chunk(choice, form.annotated(annotations))] if annotations else []
+                return [*self._opening(choice), *annotated, self._chunk(choice, form.ending(reason))]
+            case _:
+                return []
+
+    def end(self, error: EclairError | None = None) -> list[JSON | bytes]:
+        """See `Renderer.end`."""
+        if error is not None:
+            return [errors.body(error), DONE]
+        usage: JSON = {**self._head(self._form.chunk_object, 0), "choices": [], "usage": self._usage()}
+        return [usage, DONE] if self._counts else [DONE]
+
+    def whole(self) -> JSON:
+        """See `Renderer.whole`."""
+        form = self._form
+        choices = [
+            {"index": index, **form.whole(choice, self._annotations(choice))}
+            for index, choice in enumerate(self._choices)
+        ]
+        return {**self._head(form.object, 0), "choices": choices, "usage": self._usage()}
+
+    def _head(self, object: str, choice: int) -> JSON:
+        """What every object of a reply begins with; the model is the one that gives this choice."""
+        turn = self._answers[choice].turn
+        model = turn.model.id if turn is not None else ""
+        return {"id": self._id, "object": object, "created": self._created, "model": model}
+
+    def _opening(self, choice: int) -> list[JSON]:
+        """The first chunk of a choice, unless it was sent."""
+        if choice in self._heads:
+            return []
+        self._heads[choice] = self._head(self._form.chunk_object, choice)
+        opening = self._form.opening()
+        return [] if opening is None else [self._chunk(choice, opening)]
+
+    def _chunk(self, choice: int, body: JSON) -> JSON:
+        return {**self._heads[choice], "choices": [{"index": choice, **body}], **self._tail}
+
+    def _annotations(self, choice: Choice) -> list[JSON]:
+        """What of a choice stands on the web or in files that can be opened: OpenAI's form knows addresses alone."""
+        annotations: list[JSON] = []
+        for citation in choice.citations:
+            passage, start = choice.passages[citation.passage], choice.starts[citation.index]
+            address = self._page_of(passage, citation.quote_start)
+            if address is not None:
+                cited: JSON = {
+                    "start_index": start + citation.start,
+                    "end_index": start + citation.end,
+                    "title": where(passage, citation.quote_start),
+                    "url": address,
+                }
+                annotations.append({"type": "url_citation", "url_citation": cited})
+        return annotations
+
+    def _usage(self) -> JSON | None:
+        """The prompt is counted once, the answers together. None where the engine does not count."""
+        counts = [answer.counted for answer in self._answers if answer.counted is not None]
+        return _usage(counts, predicted=_is_predicted(self._answers[0])) if counts else None
+
+
+def _is_predicted(answer: Answer) -> bool:
+    return answer.turn is not None and answer.turn.request.prediction is not None
+
+
+def _usage(counts: Sequence[Counted], *, predicted: bool) -> JSON:
+    made = sum(counted.completion_tokens for counted in counts)
+    prompt = counts[0].prompt_tokens
+    usage: JSON = {
+        "prompt_tokens": prompt,
+        "completion_tokens": made,
+        "total_tokens": prompt + made,
+        "prompt_tokens_details": {"cached_tokens": counts[0].cached_tokens or 0},
+    }
+    drafted = sum(counted.drafted_tokens or 0 for counted in counts)
+    if drafted or predicted:
+        right = sum(counted.accepted_tokens or 0 for counted in counts)
+        usage["completion_tokens_details"] = {
+            "accepted_prediction_tokens": right,
+            "rejected_prediction_tokens": drafted - right,
+        }
+    return usage

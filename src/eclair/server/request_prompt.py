@@ -1,0 +1,77 @@
+"""Builds the prompt of a request of a foreign API: its messages as they are, with what was found for its question."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from eclair.app import App
+from eclair.generation.cost import rates
+from eclair.generation.pipeline import Answer, AnswerRequest
+from eclair.generation.prompt import PreparedTurn, with_passages
+from eclair.generation.route import Route
+from eclair.generation.sources import Retriever
+from eclair.llm.base import JSON, Engine, Request
+from eclair.schema.messages import Passage
+from eclair.schema.models import Model
+from eclair.schema.principal import Principal
+from eclair.server.request_images import RequestImages
+from eclair.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class RequestPrompt:
+    """Implements `PromptBuilder`. `make` makes the request of a model; nothing of its messages is left out."""
+
+    settings: Settings
+    route: Route
+    images: RequestImages
+    make: Callable[[Model], Request]
+
+    async def build(
+        self, engine: Engine, model: Model, passages: Sequence[Passage] = (), notes: Sequence[str] = ()
+    ) -> PreparedTurn:
+        """See `PromptBuilder.build`."""
+        request = _with_passages(self.route.with_effort(self.make(model)), passages, notes)
+        return PreparedTurn(engine, model, self.images.shown(request, model), rates=rates(self.settings, model))
+
+
+def answer(
+    app: App,
+    principal: Principal,
+    route: Route,
+    make: Callable[[Model], Request],
+    images: RequestImages,
+    retriever: Retriever | None = None,
+    *,
+    leads: bool = True,
+) -> Answer:
+    """Begin the answer to a request. Without `leads` no quotes go before what the model says."""
+    prompt = RequestPrompt(app.settings, route, images, make)
+    request = AnswerRequest(
+        route, prompt, time.perf_counter(), retriever, principal=principal, leads=leads, shows_steps=False
+    )
+    return app.pipeline.run(request)
+
+
+def _with_passages(request: Request, passages: Sequence[Passage], notes: Sequence[str]) -> Request:
+    """The request with the passages, and notes on what was too long to be shown, above its question."""
+    if not passages:
+        return request
+    messages = list(request.messages)
+    at = max(number for number, said in enumerate(messages) if said.role == "user")
+    messages[at] = replace(messages[at], content=_above_last_text(messages[at].content, passages, notes))
+    return replace(request, messages=tuple(messages))
+
+
+def _above_last_text(
+    content: str | list[JSON] | None, passages: Sequence[Passage], notes: Sequence[str]
+) -> str | list[JSON]:
+    if not isinstance(content, list):
+        return with_passages(content or "", passages, notes)
+    parts: list[dict[str, Any]] = [*content]
+    at = max(number for number, part in enumerate(parts) if part.get("type") == "text")
+    parts[at] = {**parts[at], "text": with_passages(str(parts[at].get("text", "")), passages, notes)}
+    return parts
