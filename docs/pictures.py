@@ -1,5 +1,6 @@
-"""Makes pictures: the page's icons out of its favicon, and what README and docs show, out of the page itself, with
-Éclair on its scripted engine in a temporary folder, and before the small internet: `python docs/pictures.py`.
+"""Take the screenshots of README and docs, and render the app's icons: `python docs/pictures.py`.
+
+The app runs on the scripted engine in a temporary folder; research runs against the tests' small internet.
 """
 
 from __future__ import annotations
@@ -29,23 +30,23 @@ ROOT = Path(__file__).parent.parent
 PUBLIC = ROOT / "ui" / "public"
 PICTURES = ROOT / "docs" / "pictures"
 PAPER = "#fcf9f4"
-LARGEST = 250_000
-"""Bytes of a picture, so that README opens at once."""
+MAX_PICTURE_BYTES = 250_000
+"""Keeps README quick to open."""
 
-DESK = {"width": 960, "height": 780}
-PHONE = {"width": 390, "height": 800}
+DESKTOP_WINDOW = {"width": 960, "height": 780}
+PHONE_WINDOW = {"width": 390, "height": 800}
 
-ROOF = "conv_" + "z" * 26
-BEFORE = {
+CONVERSATION_ID = "conv_" + "z" * 26
+HOURS_AGO = {
     "A letter to the grid operator": 2,
     "What is a cooperative loan?": 5,
     "Minutes of the village meeting": 28,
     "Names for the reading club": 31,
     "Bread without kneading": 75,
 }
-"""Titles and how many hours ago."""
+"""Age of each conversation by title."""
 
-ELSEWHERE = (
+IMPORTED_TITLES = (
     "Rules for the tool library",
     "Sourdough in winter",
     "A trip to Ljubljana by train",
@@ -82,10 +83,10 @@ flowchart LR
 ```
 """
 
-REPORT = "What is new in Harrowmere, and what is disputed?"
+REPORT_QUESTION = "What is new in Harrowmere, and what is disputed?"
 
-FIRST = "How do we work out in Python when a solar roof has earned its price?"
-CODE = '''Change the three numbers at the top to your own:
+FIRST_QUESTION = "How do we work out in Python when a solar roof has earned its price?"
+FIRST_ANSWER = '''Change the three numbers at the top to your own:
 
 ```python
 PRICE = 30_000         # euros, for panels and work
@@ -106,7 +107,7 @@ print(payback(saved_per_kwh=0.175))  # 8
 
 
 def icons(browser: Browser) -> None:
-    """A maskable icon may be cut to a circle, so that it keeps to the middle of its paper."""
+    """Render the favicon as PNG; the maskable one leaves a margin, because it may be cut to a circle."""
     drawing = (PUBLIC / "favicon.svg").read_text(encoding="utf-8")
     for name, size, share, paper in (
         ("icon-192", 192, 1.0, "transparent"),
@@ -121,46 +122,46 @@ def icons(browser: Browser) -> None:
 
 
 def screenshots(browser: Browser, served: Served, folder: Path) -> None:
-    conversation = f"/c/{ROOF}"
-    page = open_page(browser, served, DESK, "light")
+    conversation = f"/c/{CONVERSATION_ID}"
+    page = open_page(browser, served, DESKTOP_WINDOW, "light")
     page.goto(conversation)
-    at_end(page)
-    shot(page, "conversation")
-    other = open_page(browser, served, DESK, "dark")
+    scroll_to_end(page)
+    screenshot(page, "conversation")
+    other = open_page(browser, served, DESKTOP_WINDOW, "dark")
     other.goto(conversation)
-    at_end(other)
+    scroll_to_end(other)
     other.get_by_role("region", name="Conversation").evaluate("e => { e.scrollTop = 0 }")
-    shot(other, "dark")
-    phone = open_page(browser, served, PHONE, "light", is_mobile=True, has_touch=True)
+    screenshot(other, "dark")
+    phone = open_page(browser, served, PHONE_WINDOW, "light", is_mobile=True, has_touch=True)
     phone.goto(conversation)
-    at_end(phone)
-    shot(phone, "phone")
+    scroll_to_end(phone)
+    screenshot(phone, "phone")
     page.goto("/settings")
     expect(page.get_by_role("heading", name="Appearance")).to_be_visible()
     page.get_by_role("heading", level=1).evaluate("e => { for (let a = e; a; a = a.parentElement) a.scrollTop = 0 }")
-    shot(page, "settings")
+    screenshot(page, "settings")
     page.goto("/")
-    bring(page, export(folder / "conversations.json"))
-    shot(page, "import")
+    preview_import(page, export(folder / "conversations.json"))
+    screenshot(page, "import")
 
 
 def research(browser: Browser, there: Outside) -> None:
-    """A plan, and its report with what was looked into."""
+    """Take a research plan and its report."""
     plain = there.question("plain")
     asked = [plain, there.question("changed"), there.question("contradicted")]
     page = open_page(browser, there, {"width": 860, "height": 740}, "light")
     page.goto("/")
     there.model.says = "\n".join(question.text for question in asked)
-    page.locator("#composer").fill(f"/research {REPORT}")
+    page.locator("#composer").fill(f"/research {REPORT_QUESTION}")
     page.keyboard.press("Enter")
     expect(page.get_by_role("textbox", name="Question 1 of 3")).to_be_focused()
-    shot(page, "research")
+    screenshot(page, "research")
     there.model.says = there.told(plain)
     page.get_by_role("button", name="Write the report").click()
     expect(page.get_by_role("button", name="Change the plan")).to_be_enabled(timeout=60_000)
     page.get_by_text("3 questions").click()
     page.get_by_role("region", name="Conversation").evaluate("e => { e.scrollTop = 0 }")
-    shot(page, "report")
+    screenshot(page, "report")
 
 
 def open_page(
@@ -177,22 +178,22 @@ def open_page(
     return context.new_page()
 
 
-def at_end(page: Page) -> None:
-    """The end of the conversation, when its diagram is drawn."""
+def scroll_to_end(page: Page) -> None:
+    """Scroll to the end of the conversation once its diagram is drawn."""
     expect(page.get_by_role("img", name="Diagram")).to_be_visible()
     page.get_by_role("region", name="Conversation").evaluate("e => { e.scrollTop = e.scrollHeight }")
 
 
-def bring(page: Page, export: Path) -> None:
-    """Choose an export of another assistant, and look at what is in it."""
+def preview_import(page: Page, export: Path) -> None:
+    """Preview an export of another assistant."""
     page.get_by_role("button", name="Import conversations").click()
     dialog = page.get_by_role("dialog", name="Import conversations")
     dialog.get_by_label("Choose a .json or .zip file").set_input_files(export)
     expect(dialog).to_contain_text("An export of Claude.")
 
 
-def shot(page: Page, name: str) -> None:
-    """The page as it stands, when what it draws is drawn."""
+def screenshot(page: Page, name: str) -> None:
+    """Take a screenshot once fonts and animations have settled."""
     page.wait_for_function("() => document.fonts.status === 'loaded'")
     page.mouse.move(0, 0)
     page.wait_for_timeout(600)
@@ -200,31 +201,35 @@ def shot(page: Page, name: str) -> None:
 
 
 async def fill(data: Path) -> None:
-    """Conversations as a village has them, the last one of two questions."""
+    """Store the sample conversations; the last one has two questions."""
     storage = open_storage(data)
     now = int(time.time() * 1000)
-    for number, (title, hours) in enumerate(BEFORE.items()):
+    for number, (title, hours) in enumerate(HOURS_AGO.items()):
         made = now - hours * 3_600_000
         await storage.conversations.add_conversation(
             LOCAL_PRINCIPAL,
             Conversation(f"conv_{number:026d}", LOCAL_PRINCIPAL.id, title, made, made, pinned=number == 0),
         )
     messages: list[Message] = []
-    for number, (asked, told, words, first) in enumerate(((FIRST, CODE, 96, 188.0), (QUESTION, ANSWER, 118, 212.0))):
+    for number, (asked, told, words, first) in enumerate(
+        ((FIRST_QUESTION, FIRST_ANSWER, 96, 188.0), (QUESTION, ANSWER, 118, 212.0))
+    ):
         above = messages[-1].id if messages else None
-        question = Message(f"msg_{number}q", ROOF, above, "user", (Part("text", asked),), now)
+        question = Message(f"msg_{number}q", CONVERSATION_ID, above, "user", (Part("text", asked),), now)
         usage = Usage(None, None, None, first, words, 74.0)
         parts = (Part("text", told),)
-        answer = Message(f"msg_{number}a", ROOF, question.id, "assistant", parts, now, model="scripted", usage=usage)
+        answer = Message(
+            f"msg_{number}a", CONVERSATION_ID, question.id, "assistant", parts, now, model="scripted", usage=usage
+        )
         messages += [question, answer]
-    roof = Conversation(ROOF, LOCAL_PRINCIPAL.id, "A solar roof for the village", now, now, messages[-1].id)
+    roof = Conversation(CONVERSATION_ID, LOCAL_PRINCIPAL.id, "A solar roof for the village", now, now, messages[-1].id)
     await storage.conversations.add_tree(LOCAL_PRINCIPAL, roof, messages)
     await storage.close()
 
 
 def export(path: Path) -> Path:
-    """An export of another assistant, with conversations of a year."""
-    made = [{"uuid": f"{i}", "name": title, "chat_messages": talk(i)} for i, title in enumerate(ELSEWHERE)]
+    """Write an export of another assistant."""
+    made = [{"uuid": f"{i}", "name": title, "chat_messages": talk(i)} for i, title in enumerate(IMPORTED_TITLES)]
     path.write_text(json.dumps(made), encoding="utf-8")
     return path
 
@@ -249,6 +254,6 @@ if __name__ == "__main__":
                 research(browser, there)
         finally:
             served.close()
-    large = [path.name for path in PICTURES.iterdir() if path.stat().st_size > LARGEST]
+    large = [path.name for path in PICTURES.iterdir() if path.stat().st_size > MAX_PICTURE_BYTES]
     if large:
-        sys.exit(f"Show less in {', '.join(large)}: a picture has at most {LARGEST:,} bytes.")
+        sys.exit(f"Show less in {', '.join(large)}: a picture has at most {MAX_PICTURE_BYTES:,} bytes.")

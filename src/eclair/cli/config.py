@@ -21,10 +21,12 @@ HEAD = """\
 
 Written by `eclair config --markdown` from the settings themselves; do not edit it by hand.
 
-Settings are in one TOML file, `eclair.toml`: in `~/.config/eclair` on Linux, in
-`~/Library/Application Support/eclair` on macOS, or where `ECLAIR_CONFIG` says. An environment variable goes before the
-file, the command line before both. An unknown name is an error that names the nearest known one. An empty variable
-counts as not set. `eclair config` shows what holds, and where each value comes from.
+Settings are in one TOML file, `eclair.toml`.
+It is in `~/.config/eclair` on Linux, in `~/Library/Application Support/eclair` on macOS, or where
+`ECLAIR_CONFIG` says.
+Environment variables override the file, and the command line overrides both.
+An unknown name is an error that names the nearest known one; an empty variable counts as unset.
+`eclair config` shows each value in force and where it comes from.
 
 | setting | variable | default | means |
 |---|---|---|---|
@@ -49,7 +51,9 @@ context = 32768                 # where it does not say how much its models can 
 "mistral-large" = ["mistral-small", "smollm2-135m-instruct"]
 ```
 
-In the environment, lists are separated by commas; `ECLAIR_ENGINES` and `ECLAIR_FALLBACKS` are JSON: `{"rack": {"url": "http://10.0.0.5:8000/v1"}}`.
+In environment variables, lists are separated by commas.
+`ECLAIR_ENGINES` and `ECLAIR_FALLBACKS` are JSON:
+`{"rack": {"url": "http://10.0.0.5:8000/v1"}}`.
 """
 
 
