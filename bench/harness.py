@@ -31,8 +31,8 @@ import psutil
 import uvloop
 
 from eclair.models import catalog
-from eclair.models.installed import folder as models_folder
-from eclair.models.installed import path_of
+from eclair.models.installed import model_path
+from eclair.models.installed import models_folder as models_folder
 from eclair.settings import Settings
 
 ROOT = Path(__file__).parent.parent
@@ -200,7 +200,7 @@ async def eclair(
 def link_models(data: Path) -> None:
     """Have the embedded model in `data` without a copy of it."""
     models = models_folder(Settings().data_dir)
-    if path_of(catalog.embedded(), Settings().data_dir) is None:
+    if model_path(catalog.embedded_entry(), Settings().data_dir) is None:
         raise SystemExit("The embedded model is not there; `eclair pull` fetches it.")
     (data / "models").symlink_to(models)
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from eclair.llm.local.profile import kernels_suit
 from eclair.llm.local.subprocess import WAITING
-from eclair.models.gguf.ggml import KINDS, library
+from eclair.models.gguf.ggml import GGML_TYPES, find_library
 from eclair.models.gguf.tensors import Tensor
 
 SPACE = 4 << 20
@@ -63,7 +63,7 @@ class Kernels:
 
     def __init__(self, compiled: Path | None) -> None:
         os.environ.update(WAITING)  # as the engine's process has it; OpenMP reads it when it is loaded
-        path = library() if compiled is None else next((compiled / "xllamacpp").glob("xllamacpp*.so"))
+        path = find_library() if compiled is None else next((compiled / "xllamacpp").glob("xllamacpp*.so"))
         self._repacked = {"Q4_0"} if compiled is None or not kernels_suit() else STRIPS
         found = ctypes.CDLL(str(path))
         self._call = {name: getattr(found, name) for name in _SIGNATURES}
@@ -89,8 +89,8 @@ class Kernels:
                 width, rows = tensor.shape
                 if width not in inputs:
                     inputs[width] = call["ggml_new_tensor_2d"](work, 0, width, tokens)
-                pairs.append((call["ggml_new_tensor_2d"](weights, tensor.kind.number, width, rows), tensor))
-            repacked = tensors[0].kind.name in self._repacked
+                pairs.append((call["ggml_new_tensor_2d"](weights, tensor.type.number, width, rows), tensor))
+            repacked = tensors[0].type.name in self._repacked
             buffers.append(call["ggml_backend_alloc_ctx_tensors_from_buft"](weights, packed if repacked else plain))
             for handle, tensor in pairs:
                 call["ggml_backend_tensor_set"](handle, bytes(tensor.size), 0, tensor.size)
@@ -118,11 +118,11 @@ def products(tensors: Sequence[Tensor]) -> list[Tensor]:
         tensor
         for tensor in tensors
         if len(tensor.shape) == 2
-        and tensor.kind in KINDS.values()
+        and tensor.type in GGML_TYPES.values()
         and not (apart and tensor.name == "token_embd.weight")
     ]
 
 
 def of_one_kind(tensors: Sequence[Tensor]) -> list[list[Tensor]]:
     """Those of each format together, as a graph has its weights in one place."""
-    return [[tensor for tensor in tensors if tensor.kind == kind] for kind in {tensor.kind for tensor in tensors}]
+    return [[tensor for tensor in tensors if tensor.type == kind] for kind in {tensor.type for tensor in tensors}]

@@ -24,10 +24,10 @@ from eclair.llm.tuning.measure import Size, loaded, middle
 from eclair.llm.tuning.tune import ROUNDS, Step, bytes_of_token, tune
 from eclair.models import catalog, installed
 from eclair.models.gguf import tensors
-from eclair.models.gguf.layouts import AS_IT_CAME, LAYOUTS, laid_out
-from eclair.models.gguf.quantize import requantise
-from eclair.models.gguf.tensors import Contents, Tensor
-from eclair.models.installed import Installed
+from eclair.models.gguf.layouts import LAYOUTS, ORIGINAL_LAYOUT, apply_layout
+from eclair.models.gguf.quantize import requantize
+from eclair.models.gguf.tensors import GgufContents, Tensor
+from eclair.models.installed import InstalledModel
 from eclair.settings import Settings
 from eclair.util.cpu import cores
 
@@ -63,9 +63,9 @@ async def main() -> None:
             if not profile.is_compiled(data):
                 parser.error(f"what {arguments.compiled} has compiled is not for this machine and these kernels")
         settings = Settings(data_dir=data, catalog=data / "none.toml")
-        model = installed.installed(catalog.entries(settings.catalog), data)[catalog.EMBEDDED]
-        contents = tensors.read(model.path)
-        _memory(bytes_of_token(contents, AS_IT_CAME))
+        model = installed.installed_models(catalog.load_entries(settings.catalog), data)[catalog.EMBEDDED_MODEL]
+        contents = tensors.read_tensors(model.path)
+        _memory(bytes_of_token(contents, ORIGINAL_LAYOUT))
         if arguments.choice or quick:
             layout, _, threads = (arguments.choice or "Q4_0+Q8_0,2").partition(",")
             choice = Choice(layout=layout, writing=int(threads or 1), compiled=profile.is_compiled(data))
@@ -85,12 +85,14 @@ async def main() -> None:
     _judge(found)
 
 
-async def _compared(model: Installed, contents: Contents, settings: Settings, choice: Choice, rounds: int) -> Tuning:
+async def _compared(
+    model: InstalledModel, contents: GgufContents, settings: Settings, choice: Choice, rounds: int
+) -> Tuning:
     """The shipped default and one choice by turns, in place of tuning."""
     path = model.path
-    if choice.layout != AS_IT_CAME:
+    if choice.layout != ORIGINAL_LAYOUT:
         path = profile.laid_out(settings.data_dir, model.entry.id, choice.layout)
-        await requantise(model.path, path, choice.layout, lambda done, total: None)
+        await requantize(model.path, path, choice.layout, lambda done, total: None)
     before: list[Speed] = []
     after: list[Speed] = []
     for _ in range(rounds):
@@ -113,14 +115,16 @@ def _memory(size: int) -> None:
     print(f"Memory is read at {', '.join(rates)}.")
 
 
-def _limits(contents: Contents, choice: Choice, kernels: Kernels, patience: float) -> Limits:
+def _limits(contents: GgufContents, choice: Choice, kernels: Kernels, patience: float) -> Limits:
     layout = choice.layout
-    all_of_it: Sequence[Tensor] = contents.tensors if layout == AS_IT_CAME else laid_out(contents, LAYOUTS[layout])
+    all_of_it: Sequence[Tensor] = (
+        contents.tensors if layout == ORIGINAL_LAYOUT else apply_layout(contents, LAYOUTS[layout])
+    )
     groups = of_one_kind(products(all_of_it))
     every = choice.reading or cores()
     ideal = 0.0
     for group in groups:
-        large = Tensor("large", (LARGE, LARGE), group[0].kind, 0)
+        large = Tensor("large", (LARGE, LARGE), group[0].type, 0)
         seconds = kernels.seconds([large], BATCH, every, patience)
         ideal += seconds * sum(tensor.count for tensor in group) / large.count
     # Of a prompt the output is wanted for the last token alone.

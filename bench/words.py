@@ -30,7 +30,7 @@ from eclair.llm.local.endpoint_file import share_file
 from eclair.llm.openai.dialects import DIALECTS
 from eclair.llm.openai.engine import OpenAIEngine
 from eclair.models import catalog
-from eclair.models.installed import path_of
+from eclair.models.installed import model_path
 from eclair.schema.messages import Sampling
 from eclair.settings import Settings
 
@@ -200,8 +200,8 @@ async def contenders(
     """The bare servers and Éclair last, and Éclair's engine itself."""
     async with AsyncExitStack() as stack:
         data = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="eclair-bench-")))
-        id = catalog.EMBEDDED
-        path = model or path_of(catalog.embedded(), Settings().data_dir)
+        id = catalog.EMBEDDED_MODEL
+        path = model or model_path(catalog.embedded_entry(), Settings().data_dir)
         if model is None:
             link_models(data)
         else:

@@ -37,7 +37,7 @@ from eclair.llm.servers.engines import AddedEngines
 from eclair.llm.servers.service import Servers
 from eclair.llm.tuning.auto import Tuner
 from eclair.models.download_targets import TextModelCatalog
-from eclair.models.downloads import Pulls
+from eclair.models.downloads import ModelDownloads
 from eclair.network.audit_log import AuditLog
 from eclair.network.client import OutboundGate, WebClient
 from eclair.network.policy import OutboundPolicy
@@ -71,7 +71,7 @@ class App:
     keeping: Keeping
     imports: ImportService
     idle: Idle
-    pulls: Pulls
+    downloads: ModelDownloads
     ledger: UsageLedger
     calls: AuditLog
     browser: WebClient
@@ -260,8 +260,8 @@ async def open_app(
         parts = (runs, pipeline, requests, studio, prefill, titles)
         turns = Turns(storage, *parts, max_message_kb=settings.max_message_kb)
         catalogs = (ImageModelCatalog(settings), TextModelCatalog(settings, remove))
-        pulls = Pulls(settings, catalogs, changes, registry.release, registry.ask_anew, gate=gate)
-        stack.push_async_callback(pulls.close)
+        downloads = ModelDownloads(settings, catalogs, changes, registry.release, registry.ask_anew, gate=gate)
+        stack.push_async_callback(downloads.close)
         yield App(
             settings=settings,
             storage=storage,
@@ -276,7 +276,7 @@ async def open_app(
             keeping=keeping,
             imports=imports,
             idle=idle,
-            pulls=pulls,
+            downloads=downloads,
             ledger=ledger,
             servers=Servers(settings, storage, gate=gate),
             calls=calls,

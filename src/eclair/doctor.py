@@ -25,10 +25,10 @@ from eclair.llm.servers.service import Server, configured, glanced
 from eclair.llm.tuning.bandwidth import bandwidth
 from eclair.llm.tuning.expected import Paces, worded
 from eclair.models import pip_index
-from eclair.models.catalog import embedded
+from eclair.models.catalog import embedded_entry
 from eclair.models.huggingface import Hub
 from eclair.models.installed import verify
-from eclair.models.offers import offers
+from eclair.models.offers import list_offers
 from eclair.network.policy import OutboundPolicy, strip_login
 from eclair.provenance.certificates import SOON, Certificates
 from eclair.settings import LoadedSettings, Settings
@@ -272,7 +272,7 @@ def _engine() -> Check:
 
 
 def _model(data_dir: Path) -> Check:
-    entry = embedded()
+    entry = embedded_entry()
     try:
         path = verify(entry, data_dir, thorough=True)
     except ModelMissing as error:
@@ -286,7 +286,7 @@ def _speed(settings: Settings) -> Check:
     rate = bandwidth(BANDWIDTH_SAMPLE_BYTES, cores())
     paces = Paces.known(settings, rate)
     found = sorted(
-        (offer for offer in offers(settings) if offer.fits and offer.size), key=lambda offer: offer.size or 0
+        (offer for offer in list_offers(settings) if offer.fits and offer.size), key=lambda offer: offer.size or 0
     )
     others = [offer for offer in found if not offer.installed]
     shown = [offer for offer in found if offer.installed] + others[:: max(1, len(others) // MAX_SUGGESTED_MODELS)]
@@ -336,12 +336,12 @@ def _answers(settings: Settings) -> list[OutgoingData]:
 async def _fetching() -> OutgoingData:
     """Describe what downloading the embedded model sends, and to which package index."""
     try:
-        index = await pip_index.configured()
+        index = await pip_index.read_pip_index()
         places = (*index.indexes, *(link for link in index.links if "://" in link))
     except ModelMissing:
         places = ()
     hosts = tuple(dict.fromkeys(urlsplit(strip_login(place)).netloc for place in places if urlsplit(place).netloc))
-    wheel = embedded().wheel
+    wheel = embedded_entry().wheel
     assert wheel is not None
     what = f"the name of its package, {wheel.package}"
     return OutgoingData("When you fetch the embedded model (`eclair pull`)", what, hosts, asked=True)

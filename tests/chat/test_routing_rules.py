@@ -159,7 +159,7 @@ def test_every_question_looks_like_something_and_only_auto_says_so(question: str
 def test_a_model_of_the_catalogue_is_known_by_its_names(id: str, entry: str, thinks: str) -> None:
     found = model_names.entry_of(id)
     assert found is not None
-    assert (found.id, found.way_of_thinking) == (entry, thinks)
+    assert (found.id, found.reasoning_support) == (entry, thinks)
 
 
 def test_what_a_name_tells() -> None:

@@ -37,7 +37,7 @@ from eclair.cli.config import markdown
 from eclair.cli.pull import Meter
 from eclair.doctor import ENGINE, packages
 from eclair.errors import InvalidInput
-from eclair.models.install import Progress
+from eclair.models.install import DownloadProgress
 from eclair.schema.events import Event, RunFailed, RunStopped, decode, fold
 from eclair.schema.messages import Cost, Energy, Message, Usage
 from eclair.schema.principal import LOCAL_PRINCIPAL
@@ -928,7 +928,7 @@ class TestConfig:
 
 
 class TestProgress:
-    def meter(self, capsys: pytest.CaptureFixture[str], steps: list[tuple[float, Progress]]) -> list[str]:
+    def meter(self, capsys: pytest.CaptureFixture[str], steps: list[tuple[float, DownloadProgress]]) -> list[str]:
         now = iter(at for at, _ in steps)
         terminal = Terminal(sys.stdout, sys.stderr, plain=False, colours=True)
         meter = Meter(terminal, "Model", clock=lambda: next(now))
@@ -941,10 +941,10 @@ class TestProgress:
         lines = self.meter(
             capsys,
             [
-                (100.0, Progress("find")),
-                (101.0, Progress("download", 10 * megabyte, 100 * megabyte)),
-                (102.0, Progress("download", 20 * megabyte, 100 * megabyte)),
-                (106.0, Progress("download", 60 * megabyte, 100 * megabyte)),
+                (100.0, DownloadProgress("find")),
+                (101.0, DownloadProgress("download", 10 * megabyte, 100 * megabyte)),
+                (102.0, DownloadProgress("download", 20 * megabyte, 100 * megabyte)),
+                (106.0, DownloadProgress("download", 60 * megabyte, 100 * megabyte)),
             ],
         )
         assert lines == [

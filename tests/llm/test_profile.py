@@ -15,7 +15,7 @@ from eclair.llm.local.engine import LocalEngine
 from eclair.llm.local.profile import Choice, Source, Speed, Tuning
 from eclair.llm.openai.dialects import DIALECTS
 from eclair.llm.openai.engine import OpenAIEngine
-from eclair.models.catalog import EMBEDDED, embedded
+from eclair.models.catalog import EMBEDDED_MODEL, embedded_entry
 from eclair.models.gguf import quantize
 from eclair.settings import Settings
 from tests.llm.test_local import REPEATED, ask, asking, guessed, running, said
@@ -36,20 +36,20 @@ def test_untuned_half_of_the_cores_write(cores: int, threads: int) -> None:
 
 
 def path(home: Settings) -> Path:
-    return home.data_dir / "models" / embedded().files[0].name
+    return home.data_dir / "models" / embedded_entry().files[0].name
 
 
 def keep(home: Settings, choice: Choice) -> Tuning:
     source = Source.of(path(home))
     found = Tuning(profile.machine(), source, "2026-11-25", choice, 1e10, 90_000_000, SPEED, SPEED)
-    profile.keep(home.data_dir, EMBEDDED, found)
+    profile.keep(home.data_dir, EMBEDDED_MODEL, found)
     return found
 
 
 async def file_of(engine: LocalEngine, home: Settings) -> str:
     """The name of the file that the engine has loaded."""
     assert said(await ask(engine, asking("Hello?")))
-    shared = orjson.loads(share_file(home.data_dir, EMBEDDED).read_bytes())
+    shared = orjson.loads(share_file(home.data_dir, EMBEDDED_MODEL).read_bytes())
     client = OpenAIEngine("probe", f"{shared['url']}/v1", shared["key"], dialect=DIALECTS[0])
     try:
         return Path((await client.fetch(f"{shared['url']}/props"))["model_path"]).name
@@ -58,8 +58,8 @@ async def file_of(engine: LocalEngine, home: Settings) -> str:
 
 
 async def test_the_layout_that_was_chosen_runs_and_a_broken_one_is_given_up(home: Settings) -> None:
-    target = profile.laid_out(home.data_dir, EMBEDDED, "Q8_0")
-    await quantize.requantise(path(home), target, "Q8_0", lambda done, total: None)
+    target = profile.laid_out(home.data_dir, EMBEDDED_MODEL, "Q8_0")
+    await quantize.requantize(path(home), target, "Q8_0", lambda done, total: None)
     keep(home, Choice(layout="Q8_0", writing=2, reading=1, kv="q8_0", flash="on", guesses="none"))
     async with running(home) as engine:
         assert await file_of(engine, home) == "Q8_0.gguf"
@@ -75,28 +75,28 @@ async def test_what_was_found_elsewhere_or_for_another_file_does_not_count(
 ) -> None:
     file = path(home)
     found = keep(home, Choice(writing=2))
-    assert profile.found(home.data_dir, EMBEDDED, file) == found
+    assert profile.found(home.data_dir, EMBEDDED_MODEL, file) == found
     monkeypatch.setattr(profile, "machine", lambda: "another machine")
-    assert profile.found(home.data_dir, EMBEDDED, file) is None
-    profile.keep(home.data_dir, EMBEDDED, replace(found, machine="another machine"))
+    assert profile.found(home.data_dir, EMBEDDED_MODEL, file) is None
+    profile.keep(home.data_dir, EMBEDDED_MODEL, replace(found, machine="another machine"))
     monkeypatch.undo()
-    assert profile.found(home.data_dir, EMBEDDED, file) == found
+    assert profile.found(home.data_dir, EMBEDDED_MODEL, file) == found
     content = file.read_bytes()[:1000]
     file.unlink()
     file.write_bytes(content)
-    assert profile.found(home.data_dir, EMBEDDED, file) is None
+    assert profile.found(home.data_dir, EMBEDDED_MODEL, file) is None
     keep(home, Choice(layout="Q4_0"))
-    assert profile.found(home.data_dir, EMBEDDED, file) is None, "the file in that layout is not there"
+    assert profile.found(home.data_dir, EMBEDDED_MODEL, file) is None, "the file in that layout is not there"
 
 
 async def test_a_record_that_cannot_be_read_is_none(home: Settings) -> None:
     keep(home, Choice(writing=2))
-    record = profile.folder(home.data_dir, EMBEDDED) / profile.RECORD
+    record = profile.folder(home.data_dir, EMBEDDED_MODEL) / profile.RECORD
     rows = orjson.loads(record.read_bytes())
     rows[profile.machine()]["choice"]["speculation"] = "of a later version"
     record.write_bytes(orjson.dumps(rows))
-    assert profile.found(home.data_dir, EMBEDDED, path(home)) is not None
+    assert profile.found(home.data_dir, EMBEDDED_MODEL, path(home)) is not None
     record.write_bytes(b"{")
-    assert profile.found(home.data_dir, EMBEDDED, path(home)) is None
-    assert profile.forget(home.data_dir, EMBEDDED) == 1
+    assert profile.found(home.data_dir, EMBEDDED_MODEL, path(home)) is None
+    assert profile.forget(home.data_dir, EMBEDDED_MODEL) == 1
     assert not os.path.exists(record)  # noqa: ASYNC240

@@ -28,9 +28,9 @@ from eclair.llm.tuning.quality import Answers, compared, fault
 from eclair.llm.tuning.tune import Step, cost, tune
 from eclair.models import catalog
 from eclair.models import installed as installed_models
-from eclair.models.gguf.layouts import AS_IT_CAME
-from eclair.models.gguf.quantize import requantise
-from eclair.models.installed import Installed
+from eclair.models.gguf.layouts import ORIGINAL_LAYOUT
+from eclair.models.gguf.quantize import requantize
+from eclair.models.installed import InstalledModel
 from eclair.schema.messages import Sampling
 from eclair.settings import Settings
 from eclair.util.background import Idle
@@ -59,8 +59,8 @@ def home(tmp_path: Path) -> Settings:
     return babbler(tmp_path)
 
 
-def installed(home: Settings) -> Installed:
-    return installed_models.installed(catalog.entries(home.catalog), home.data_dir)[MODEL]
+def installed(home: Settings) -> InstalledModel:
+    return installed_models.installed_models(catalog.load_entries(home.catalog), home.data_dir)[MODEL]
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +94,7 @@ def test_it_measures_chooses_and_keeps(tuned_once: Done) -> None:
     assert found.choice.guesses in (best or ["none" if guessed else "long"])
     kept = {path.name for path in profile.folder(home.data_dir, MODEL).iterdir()}
     chosen = found.choice.layout
-    assert kept == {profile.RECORD} | ({f"{chosen}.gguf"} if chosen != AS_IT_CAME else set())
+    assert kept == {profile.RECORD} | ({f"{chosen}.gguf"} if chosen != ORIGINAL_LAYOUT else set())
     assert found.bytes > 0
     assert found.bandwidth > 0
     assert ("eclair tune --build" in " ".join(tuned_once.said.stdout.split())) == profile.kernels_suit()
@@ -106,8 +106,8 @@ def test_it_measures_chooses_and_keeps(tuned_once: Done) -> None:
 
 async def test_what_is_fast_already_keeps_its_layout(home: Settings) -> None:
     path = home.data_dir / "models" / "other-Q4_0.gguf"
-    await requantise(installed(home).path, path, "Q4_0", lambda done, total: None)
-    other = installed_models.installed(catalog.entries(home.catalog), home.data_dir)["other-q4_0"]
+    await requantize(installed(home).path, path, "Q4_0", lambda done, total: None)
+    other = installed_models.installed_models(catalog.load_entries(home.catalog), home.data_dir)["other-q4_0"]
     steps: list[Step] = []
     found = await tune(other, home, steps.append, rounds=1, thorough=False)
     assert all(0 <= step.done <= step.total for step in steps)

@@ -29,8 +29,8 @@ from eclair.llm.tuning import build, patches
 from eclair.llm.tuning.tune import COMPILED, Compiling, Step, tune
 from eclair.models import catalog
 from eclair.models import installed as installed_models
-from eclair.models.catalog import Packed
-from eclair.models.gguf.quantize import requantise
+from eclair.models.catalog import PackageFile
+from eclair.models.gguf.quantize import requantize
 from eclair.models.pip_index import PackageIndex
 from eclair.schema.messages import Sampling
 from eclair.settings import Settings
@@ -86,7 +86,7 @@ LLAMA = {Path(hunk.file).name: "".join(each.old for each in HUNKS if each.file =
 
 HELLO = Request(MODEL, (PromptMessage("user", "Hello?"),), sampling=Sampling(temperature=0, max_tokens=8))
 
-Building = Callable[..., Packed]
+Building = Callable[..., PackageFile]
 
 
 @pytest.fixture
@@ -98,7 +98,7 @@ def home(tmp_path: Path) -> Settings:
 def sources(tmp_path: Path) -> Building:
     """Makes sources that build the engine, by a line of Python where they do more."""
 
-    def make(building: str = "pass", engine: str = ENGINE, llama: Mapping[str, str] = LLAMA) -> Packed:
+    def make(building: str = "pass", engine: str = ENGINE, llama: Mapping[str, str] = LLAMA) -> PackageFile:
         backend = BACKEND.format(
             objects=build.OBJECTS // 2, building=building, version=VERSION, engine=engine, place=patches.KERNELS
         )
@@ -116,7 +116,7 @@ def sources(tmp_path: Path) -> Building:
         index = tmp_path / "index"
         index.mkdir(exist_ok=True)
         (index / f"xllamacpp-{VERSION}.tar.gz").write_bytes(out.getvalue())
-        return Packed(
+        return PackageFile(
             package="xllamacpp",
             file=f"xllamacpp-{VERSION}.tar.gz",
             size=len(out.getvalue()),
@@ -126,7 +126,7 @@ def sources(tmp_path: Path) -> Building:
     return make
 
 
-def building(home: Settings, packed: Packed) -> Compiling:
+def building(home: Settings, packed: PackageFile) -> Compiling:
     index = PackageIndex(links=(str(home.data_dir / "index"),))
     return partial(build.build, home.data_dir, files=(packed,), index=index)
 
@@ -135,7 +135,7 @@ def left(home: Settings) -> list[str]:
     return [path.name for path in (home.data_dir / "compiled").glob("*")]
 
 
-async def built(home: Settings, packed: Packed) -> list[tuple[str, int, int]]:
+async def built(home: Settings, packed: PackageFile) -> list[tuple[str, int, int]]:
     steps: list[tuple[str, int, int]] = []
     with profile.locked(home.data_dir):
         await building(home, packed)(lambda what, done, total: steps.append((what, done, total)))
@@ -171,8 +171,8 @@ async def test_it_says_how_far_it_is_and_compiles_once(home: Settings, sources: 
 async def test_it_is_tried_like_all_else_and_kept_only_if_it_is_chosen(home: Settings, sources: Building) -> None:
     steps: list[Step] = []
     path = home.data_dir / "models" / "other-Q4_0.gguf"  # whose layout is not tried, which takes longest
-    await requantise(installed(home).path, path, "Q4_0", lambda done, total: None)
-    other = installed_models.installed(catalog.entries(home.catalog), home.data_dir)["other-q4_0"]
+    await requantize(installed(home).path, path, "Q4_0", lambda done, total: None)
+    other = installed_models.installed_models(catalog.load_entries(home.catalog), home.data_dir)["other-q4_0"]
     found = await tune(other, home, steps.append, rounds=1, thorough=False, compiling=building(home, sources()))
     (trial,) = [trial for trial in found.trials if trial.what == COMPILED]
     assert trial.chosen == found.choice.compiled

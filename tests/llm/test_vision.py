@@ -8,9 +8,9 @@ import pytest
 
 from eclair.llm.base import Counted, Piece, PromptImage, PromptMessage, Request, Text
 from eclair.llm.local.engine import LocalEngine
-from eclair.models.download_plan import plan
+from eclair.models.download_plan import plan_download
 from eclair.models.huggingface import Hub
-from eclair.models.install import pull
+from eclair.models.install import install_model
 from eclair.network.client import CLOSED_GATE, DownloadClient
 from eclair.schema.messages import Sampling
 from eclair.settings import Settings
@@ -27,7 +27,7 @@ async def settings(tmp_path: Path) -> Settings:
     (shop / "babbler-mmproj-F16.gguf").write_bytes(seeing())
     settings = Settings(data_dir=home, embedded_parallel=2, embedded_context=1024)
     downloads = DownloadClient(CLOSED_GATE)
-    await pull(await plan(str(shop), settings, Hub(), downloads), home)
+    await install_model(await plan_download(str(shop), settings, Hub(), downloads), home)
     await downloads.close()
     return settings
 

@@ -6,8 +6,8 @@ import pytest
 
 from eclair.errors import InvalidInput, NotFound, SettingsError
 from eclair.models import catalog, memory
-from eclair.models.installed import quant_of, shards
-from eclair.models.quantization import Choice, Option, choose
+from eclair.models.installed import quantization_of, shard_names
+from eclair.models.quantization import QuantizationChoice, QuantizationOption, choose_quantization
 from eclair.settings import Settings
 
 GB = 1_000_000_000
@@ -21,26 +21,26 @@ def own(tmp_path: Path) -> Path:
 
 
 def test_our_own_rows_are_sound() -> None:
-    found = catalog.entries()
-    assert catalog.EMBEDDED in found
+    found = catalog.load_entries()
+    assert catalog.EMBEDDED_MODEL in found
     assert all(id == entry.id for id, entry in found.items())
     for entry in found.values():
         for file in entry.files:
-            assert file.quant == quant_of(file.name) or not quant_of(file.name), file
+            assert file.quant == quantization_of(file.name) or not quantization_of(file.name), file
         assert "llama.cpp" in entry.engines or not entry.files, entry.id
 
 
 def test_a_file_of_ones_own_adds_and_overrides(own: Path) -> None:
-    own.write_text(f'{ROW}{FILE}\n[[model]]\nid = "{catalog.EMBEDDED}"\ntemperature = 0.7\n')
-    found = catalog.entries(own)
+    own.write_text(f'{ROW}{FILE}\n[[model]]\nid = "{catalog.EMBEDDED_MODEL}"\ntemperature = 0.7\n')
+    found = catalog.load_entries(own)
     assert found["mine"].files[0].repo == "me/mine"
-    assert found[catalog.EMBEDDED].temperature == 0.7
-    assert found[catalog.EMBEDDED].files == catalog.embedded().files
-    assert catalog.embedded().temperature == 0.2
+    assert found[catalog.EMBEDDED_MODEL].temperature == 0.7
+    assert found[catalog.EMBEDDED_MODEL].files == catalog.embedded_entry().files
+    assert catalog.embedded_entry().temperature == 0.2
 
 
 def test_no_file_is_no_fault(own: Path) -> None:
-    assert catalog.entries(own).keys() == catalog.entries().keys()
+    assert catalog.load_entries(own).keys() == catalog.load_entries().keys()
 
 
 @pytest.mark.parametrize(
@@ -73,19 +73,19 @@ def test_no_file_is_no_fault(own: Path) -> None:
 def test_a_fault_names_the_row(own: Path, text: str, said: str) -> None:
     own.write_text(text)
     with pytest.raises(SettingsError, match=said) as caught:
-        catalog.entries(own)
+        catalog.load_entries(own)
     assert str(own) in caught.value.message
 
 
 def test_a_file_that_is_no_text(own: Path) -> None:
     own.write_bytes(b"\xff")
     with pytest.raises(SettingsError, match="not text"):
-        catalog.entries(own)
+        catalog.load_entries(own)
 
 
 def test_an_unknown_name_is_answered_with_near_ones() -> None:
     with pytest.raises(NotFound, match="ministral-3-3b"):
-        catalog.find(catalog.entries(), "ministral-3b")
+        catalog.find_entry(catalog.load_entries(), "ministral-3b")
 
 
 @pytest.mark.parametrize(
@@ -100,23 +100,23 @@ def test_an_unknown_name_is_answered_with_near_ones() -> None:
     ],
 )
 def test_the_quantisation_in_a_name(name: str, quant: str) -> None:
-    assert quant_of(name) == quant
+    assert quantization_of(name) == quant
 
 
 def test_a_model_in_parts() -> None:
-    assert shards("a-00001-of-00003.gguf") == [f"a-0000{n}-of-00003.gguf" for n in (1, 2, 3)]
-    assert shards("a.gguf") == ["a.gguf"]
+    assert shard_names("a-00001-of-00003.gguf") == [f"a-0000{n}-of-00003.gguf" for n in (1, 2, 3)]
+    assert shard_names("a.gguf") == ["a.gguf"]
 
 
 def test_what_memory_a_model_takes() -> None:
-    entry = catalog.embedded()
+    entry = catalog.embedded_entry()
     needed = memory.estimate(entry, entry.files[0], Settings())
     assert needed is not None
     assert 510_000_000 < needed < 1.3 * GB  # 510 MB were measured
-    assert 0.9 < memory.bits("Q4_K_M") / 4.85 < 1.1
-    assert 0.9 < memory.bits("Q8_0") / 8.5 < 1.1
+    assert 0.9 < memory.bits_per_weight("Q4_K_M") / 4.85 < 1.1
+    assert 0.9 < memory.bits_per_weight("Q8_0") / 8.5 < 1.1
     for billions, measured in ((3.4, 106_000), (8, 139_000), (14, 164_000), (24, 164_000), (123, 360_000)):
-        assert 0.75 < memory.token_size(billions, 0, "") / measured < 1.35
+        assert 0.75 < memory.kv_bytes_per_token(billions, 0, "") / measured < 1.35
 
 
 class TestChoice:
@@ -127,8 +127,10 @@ class TestChoice:
         monkeypatch.setattr(memory, "physical", lambda: 10 * GB)
         return monkeypatch
 
-    def options(self, times: float = 1) -> list[Option]:
-        return [Option(quant, round(size * times * GB), round(size * times * GB)) for quant, size in self.SIZES]
+    def options(self, times: float = 1) -> list[QuantizationOption]:
+        return [
+            QuantizationOption(quant, round(size * times * GB), round(size * times * GB)) for quant, size in self.SIZES
+        ]
 
     @pytest.mark.parametrize(
         ("times", "quant", "why"),
@@ -141,20 +143,22 @@ class TestChoice:
     )
     def test_by_memory(self, machine: pytest.MonkeyPatch, times: float, quant: str, why: str) -> None:
         options = self.options(times)
-        chosen = choose("Model", options)
-        assert options[chosen.at].quant == quant
+        chosen = choose_quantization("Model", options)
+        assert options[chosen.index].quant == quant
         assert why in chosen.why
 
     def test_none_fits(self, machine: pytest.MonkeyPatch) -> None:
         with pytest.raises(InvalidInput, match=r"Model needs about 9.0 GB of memory and this machine has 10 GB"):
-            choose("Model", self.options(3))
+            choose_quantization("Model", self.options(3))
 
     def test_one_that_is_asked_for(self, machine: pytest.MonkeyPatch) -> None:
-        assert choose("Model", self.options(), "q8_0") == Choice(2, "asked", "Q8_0, as you asked")
-        assert "too little" in choose("Model", self.options(), "BF16").why
+        assert choose_quantization("Model", self.options(), "q8_0") == QuantizationChoice(
+            2, "asked", "Q8_0, as you asked"
+        )
+        assert "too little" in choose_quantization("Model", self.options(), "BF16").why
         with pytest.raises(InvalidInput, match="not there as Q5; there is Q2_K, Q4_K_M, Q8_0, BF16"):
-            choose("Model", self.options(), "Q5")
+            choose_quantization("Model", self.options(), "Q5")
 
     def test_only_large_ones(self, machine: pytest.MonkeyPatch) -> None:
-        assert choose("Model", self.options()[2:]).at == 0
-        assert "the only one" in choose("Model", [Option("", None, None)]).why
+        assert choose_quantization("Model", self.options()[2:]).index == 0
+        assert "the only one" in choose_quantization("Model", [QuantizationOption("", None, None)]).why

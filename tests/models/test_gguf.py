@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from eclair.errors import ModelMissing
-from eclair.models.gguf.header import Header, read
+from eclair.models.gguf.header import Header, read_header
 from tests.models.gguf_files import Value, gguf, header
 
 KEYS = st.sampled_from(["general.name", "x.context_length", "x.block_count", "x.attention.head_count_kv", "other"])
@@ -30,12 +30,12 @@ def file(tmp_path: Path) -> Path:
 
 def test_what_a_header_says(file: Path) -> None:
     file.write_bytes(gguf("Tiny\n Model\x1b[1m"))
-    assert read(file) == Header("llama", "Tiny Model[1m", "apache-2.0", ("en", "fr"), 4096, 128)
+    assert read_header(file) == Header("llama", "Tiny Model[1m", "apache-2.0", ("en", "fr"), 4096, 128)
 
 
 def test_the_embedded_model(model_file: Path) -> None:
-    found = read(model_file)
-    assert (found.architecture, found.context, found.kv) == ("llama", 8192, 23_040)
+    found = read_header(model_file)
+    assert (found.architecture, found.context, found.kv_bytes_per_token) == ("llama", 8192, 23_040)
 
 
 def test_heads_that_differ_by_layer(file: Path) -> None:
@@ -48,17 +48,17 @@ def test_heads_that_differ_by_layer(file: Path) -> None:
         "x.attention.key_length": 10,
     }
     file.write_bytes(header(values))
-    assert read(file).kv == (0 + 2 + 4) * (10 + 16) * 2
+    assert read_header(file).kv_bytes_per_token == (0 + 2 + 4) * (10 + 16) * 2
 
 
 @given(st.dictionaries(KEYS, VALUES))
 @AGAIN
 def test_whatever_the_keys_hold(file: Path, values: dict[str, Value]) -> None:
     file.write_bytes(header({**values, "general.architecture": "x"}))
-    found = read(file)
+    found = read_header(file)
     assert found.architecture == "x"
     assert found.context is None or found.context > 0
-    assert found.kv is None  # embedding_length is never there
+    assert found.kv_bytes_per_token is None  # embedding_length is never there
 
 
 @given(st.data())
@@ -69,7 +69,7 @@ def test_a_file_that_is_cut_or_changed_is_read_or_refused(file: Path, data: st.D
         content[data.draw(st.integers(0, 400))] = data.draw(st.integers(0, 255))
     file.write_bytes(content[: data.draw(st.integers(0, len(content)))])
     with contextlib.suppress(ModelMissing):  # nothing else is raised
-        assert read(file).architecture
+        assert read_header(file).architecture
 
 
 @given(st.binary(max_size=200))
@@ -77,7 +77,7 @@ def test_a_file_that_is_cut_or_changed_is_read_or_refused(file: Path, data: st.D
 def test_noise_behind_the_magic(file: Path, noise: bytes) -> None:
     file.write_bytes(b"GGUF" + noise)
     with pytest.raises(ModelMissing, match="no GGUF file"):
-        read(file)
+        read_header(file)
 
 
 @pytest.mark.parametrize(
@@ -97,9 +97,9 @@ def test_noise_behind_the_magic(file: Path, noise: bytes) -> None:
 def test_why_a_file_is_none(file: Path, content: bytes, said: str) -> None:
     file.write_bytes(content)
     with pytest.raises(ModelMissing, match=said):
-        read(file)
+        read_header(file)
 
 
 def test_a_file_that_is_not_there(file: Path) -> None:
     with pytest.raises(ModelMissing, match="cannot be read: No such file"):
-        read(file)
+        read_header(file)

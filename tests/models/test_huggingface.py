@@ -24,10 +24,10 @@ from eclair.errors import Conflict, Forbidden, InvalidInput, LicenceAsks, ModelM
 from eclair.llm.local.engine import LocalEngine
 from eclair.llm.local.removal import remove
 from eclair.models import catalog, installed
-from eclair.models.download import PAUSES, Progress
-from eclair.models.download_plan import Plan, plan
+from eclair.models.download import RETRY_PAUSES_S, DownloadProgress
+from eclair.models.download_plan import DownloadPlan, plan_download
 from eclair.models.huggingface import Hub
-from eclair.models.install import pull
+from eclair.models.install import install_model
 from eclair.network.client import DownloadClient
 from eclair.settings import Settings
 from tests.llm.standin import Call, StandIn, cut, standing_in
@@ -136,10 +136,10 @@ def home(tmp_path: Path) -> Settings:
     return Settings(data_dir=tmp_path / "data", catalog=tmp_path / "models.toml")
 
 
-async def planned(shop: Shop, home: Settings, name: str, token: str | None = None, **more: Any) -> Plan:
+async def planned(shop: Shop, home: Settings, name: str, token: str | None = None, **more: Any) -> DownloadPlan:
     downloads = DownloadClient()
     try:
-        return await plan(name, home, Hub(shop.url, token), downloads, **more)
+        return await plan_download(name, home, Hub(shop.url, token), downloads, **more)
     finally:
         await downloads.close()
 
@@ -153,7 +153,7 @@ async def fetch(
 ) -> Path:
     wanted = await planned(shop, home, name, token)
     hub = Hub(shop.url, token)
-    return await pull(wanted, home.data_dir, hub=hub, sleep=sleep, report=report or (lambda _: None))
+    return await install_model(wanted, home.data_dir, hub=hub, sleep=sleep, report=report or (lambda _: None))
 
 
 def left(home: Settings) -> set[str]:
@@ -166,7 +166,7 @@ def part(home: Settings) -> Path:
 
 @pytest.mark.parametrize("name", ["tiny", f"hf:{REPO}", f"hf:{REPO}:q4_k_m"])
 async def test_a_model_is_chosen_fetched_and_checked(shop: Shop, home: Settings, name: str) -> None:
-    seen: list[Progress] = []
+    seen: list[DownloadProgress] = []
     path = await fetch(shop, home, name, report=seen.append)
     assert path == home.data_dir / "models" / "tiny-Q4_K_M.gguf"
     assert path.read_bytes() == MODEL
@@ -175,23 +175,25 @@ async def test_a_model_is_chosen_fetched_and_checked(shop: Shop, home: Settings,
     assert list(dict.fromkeys(progress.stage for progress in seen)) == ["download", "check"]
     assert await fetch(shop, home, name) == path
     assert len(shop.asked) == 1 + len(eyes)
-    here = installed.installed(catalog.entries(home.catalog), home.data_dir)
-    assert (here["tiny"].size, here["tiny"].kv) == (len(MODEL), 128)
-    assert (here["tiny"].eyes is not None) == bool(eyes)
+    here = installed.installed_models(catalog.load_entries(home.catalog), home.data_dir)
+    assert (here["tiny"].size, here["tiny"].kv_bytes_per_token) == (len(MODEL), 128)
+    assert (here["tiny"].projector is not None) == bool(eyes)
 
 
 async def test_what_a_model_of_the_catalogue_sees_with_comes_along(shop: Shop, home: Settings) -> None:
     assert home.catalog is not None
     home.catalog.write_text(home.catalog.read_text().replace('id = "tiny"', 'id = "tiny"\ncan = ["vision"]'))
-    catalog.entries.cache_clear()
+    catalog.load_entries.cache_clear()
     await fetch(shop, home, "tiny")
     assert left(home) == {"tiny-Q4_K_M.gguf", "mmproj-tiny-Q4_K_M.gguf"}
-    engine = LocalEngine(home, catalog.embedded())
+    engine = LocalEngine(home, catalog.embedded_entry())
     try:
-        assert {model.id: model.vision_pixels for model in await engine.models()}["tiny"] == catalog.SIDE
+        assert {model.id: model.vision_pixels for model in await engine.models()}[
+            "tiny"
+        ] == catalog.DEFAULT_IMAGE_SIDE_PIXELS
     finally:
         await engine.close()
-    assert installed.remove(catalog.entries(home.catalog)["tiny"], home.data_dir) > 0
+    assert installed.delete_files(catalog.load_entries(home.catalog)["tiny"], home.data_dir) > 0
     assert left(home) == set()
 
 
@@ -262,15 +264,15 @@ async def test_a_hub_that_is_too_busy_is_left_alone_as_long_as_it_asks(shop: Sho
     async def nap(seconds: float) -> None:
         naps.append(seconds)
 
-    await pull(wanted, home.data_dir, hub=Hub(shop.url), sleep=nap)
-    assert naps == [7.0, PAUSES[1]]
+    await install_model(wanted, home.data_dir, hub=Hub(shop.url), sleep=nap)
+    assert naps == [7.0, RETRY_PAUSES_S[1]]
 
 
 async def test_a_hub_that_wants_to_be_left_alone_for_long(shop: Shop, home: Settings) -> None:
     wanted = await planned(shop, home, "tiny")
     shop.busy = [{"Retry_After": "3600"}]
-    with pytest.raises(ModelMissing, match="left alone for 60 minutes"):
-        await pull(wanted, home.data_dir, hub=Hub(shop.url), sleep=briefly)
+    with pytest.raises(ModelMissing, match="asks to wait 60 minutes"):
+        await install_model(wanted, home.data_dir, hub=Hub(shop.url), sleep=briefly)
 
 
 @pytest.mark.parametrize("served", [MODEL[:-1] + b"!", MODEL + b"!", b"GGUF"])
@@ -292,7 +294,7 @@ async def test_a_hub_that_is_down(home: Settings) -> None:
     for name in ("tiny", "hf:a/b"):
         downloads = DownloadClient()
         with pytest.raises(ModelMissing, match=r"127.0.0.1 does not answer"):
-            await plan(name, home, Hub("http://127.0.0.1:9"), downloads)
+            await plan_download(name, home, Hub("http://127.0.0.1:9"), downloads)
         await downloads.close()
 
 
@@ -316,7 +318,7 @@ async def test_what_is_set_in_the_environment(shop: Shop, home: Settings) -> Non
     downloads = DownloadClient()
     for name in ("tiny", f"hf:{REPO}", f"{shop.url}/{REPO}/resolve/main/tiny-Q8_0.gguf"):
         with pytest.raises(ModelMissing, match="HF_HUB_OFFLINE"):
-            await plan(name, home, hub, downloads)
+            await plan_download(name, home, hub, downloads)
     await downloads.close()
     assert shop.standin.calls == []
 
@@ -326,13 +328,13 @@ async def test_a_model_that_is_here_needs_no_hub(shop: Shop, home: Settings, nam
     here = await fetch(shop, home, "tiny:Q8_0")
     asked = len(shop.standin.calls)
     hub, downloads = Hub(shop.url, offline=True), DownloadClient()
-    wanted = await plan(name, home, hub, downloads)
-    assert await pull(wanted, home.data_dir, hub=hub, thorough=True) == here
+    wanted = await plan_download(name, home, hub, downloads)
+    assert await install_model(wanted, home.data_dir, hub=hub, thorough=True) == here
     with pytest.raises(ModelMissing, match="HF_HUB_OFFLINE"):
-        await plan("tiny:Q4_K_M", home, hub, downloads)
+        await plan_download("tiny:Q4_K_M", home, hub, downloads)
     here.write_bytes(b"damaged")
     with pytest.raises(ModelMissing, match="HF_HUB_OFFLINE"):
-        await pull(wanted, home.data_dir, hub=hub)
+        await install_model(wanted, home.data_dir, hub=hub)
     await downloads.close()
     assert len(shop.standin.calls) == asked
 
@@ -349,7 +351,7 @@ async def test_a_licence_that_restricts_has_to_be_accepted(shop: Shop, home: Set
 
 
 async def test_a_model_in_parts_comes_whole(shop: Shop, home: Settings) -> None:
-    names = installed.shards("big-Q4_0-00001-of-00003.gguf")
+    names = installed.shard_names("big-Q4_0-00001-of-00003.gguf")
     contents = [gguf(weights=os.urandom(50_000)) for _ in names]
     shop.files = {f"Q4_0/{name}": content for name, content in zip(names, contents, strict=True)}
     shop.files["Q8_0/big-Q8_0-00002-of-00002.gguf"] = b"GGUF"
@@ -364,10 +366,10 @@ async def test_a_model_in_parts_comes_whole(shop: Shop, home: Settings) -> None:
     path = await fetch(shop, home, f"hf:{REPO}")
     assert path.name == names[0]
     assert [(path.parent / name).read_bytes() for name in names] == contents
-    (model,) = installed.installed(catalog.entries(home.catalog), home.data_dir).values()
+    (model,) = installed.installed_models(catalog.load_entries(home.catalog), home.data_dir).values()
     assert (model.entry.id, model.size) == ("big-q4_0", sum(map(len, contents)))
     (path.parent / names[1]).unlink()
-    assert installed.installed(catalog.entries(home.catalog), home.data_dir) == {}
+    assert installed.installed_models(catalog.load_entries(home.catalog), home.data_dir) == {}
 
 
 async def test_a_url_of_which_nothing_is_known(shop: Shop, home: Settings) -> None:
@@ -419,7 +421,7 @@ async def test_what_is_being_fetched_is_not_removed(shop: Shop, home: Settings) 
 
     wanted = await planned(shop, home, "tiny")
     shop.store.routes["/blobs/tiny-Q4_K_M.gguf"] = held
-    pulling = asyncio.create_task(pull(wanted, home.data_dir, hub=Hub(shop.url)))
+    pulling = asyncio.create_task(install_model(wanted, home.data_dir, hub=Hub(shop.url)))
     await asked.wait()
     with pytest.raises(Conflict, match="Tiny is being fetched by another Éclair"):
         await remove("tiny", home)
@@ -440,7 +442,7 @@ async def test_one_that_is_cancelled_writes_nothing_more(
 
     monkeypatch.setattr("os.fsync", slow)
     wanted = await planned(shop, home, "tiny")
-    pulling = asyncio.create_task(pull(wanted, home.data_dir, hub=Hub(shop.url)))
+    pulling = asyncio.create_task(install_model(wanted, home.data_dir, hub=Hub(shop.url)))
     assert await asyncio.to_thread(syncing.wait, 20)
     pulling.cancel()
     await asyncio.sleep(0.05)
@@ -500,10 +502,10 @@ async def test_a_disk_that_fills_meanwhile(shop: Shop, home: Settings, monkeypat
 
 
 async def test_two_at_once_do_the_work_once(shop: Shop, home: Settings) -> None:
-    seen: list[Progress] = []
+    seen: list[DownloadProgress] = []
     first, second = await asyncio.gather(*(fetch(shop, home, "tiny", report=seen.append) for _ in range(2)))
     assert first == second
-    assert Progress("wait") in seen
+    assert DownloadProgress("wait") in seen
     assert len(shop.asked) == 1
     assert left(home) == {"tiny-Q4_K_M.gguf"}
 
@@ -512,16 +514,16 @@ async def test_two_quantisations_the_one_pulled_last_is_used(shop: Shop, home: S
     small = await fetch(shop, home, "tiny")
     os.utime(small, (1, 1))
     large = await fetch(shop, home, "tiny:Q8_0")
-    entry = catalog.entries(home.catalog)["tiny"]
-    assert installed.path_of(entry, home.data_dir) == large
+    entry = catalog.load_entries(home.catalog)["tiny"]
+    assert installed.model_path(entry, home.data_dir) == large
     os.utime(large, (time.time() - 9, time.time() - 9))
     os.utime(small, (time.time() - 5, time.time() - 5))
-    assert installed.path_of(entry, home.data_dir) == small
+    assert installed.model_path(entry, home.data_dir) == small
     part(home).write_bytes(b"x" * 10)
-    assert installed.remove(entry, home.data_dir) == len(MODEL) * 3 + 10
+    assert installed.delete_files(entry, home.data_dir) == len(MODEL) * 3 + 10
     assert left(home) == set()
     with pytest.raises(NotFound, match="nothing to remove"):
-        installed.remove(entry, home.data_dir)
+        installed.delete_files(entry, home.data_dir)
 
 
 @pytest.mark.parametrize("whole", [False, True])
@@ -541,9 +543,9 @@ async def test_a_file_of_this_machine_is_linked_or_copied_and_stays(
     assert path.read_bytes() == source.read_bytes() == MODEL
     assert path.samefile(source) is whole
     assert left(home) == {"mine.Q4_0.gguf"}
-    (model,) = installed.installed(catalog.entries(home.catalog), home.data_dir).values()
+    (model,) = installed.installed_models(catalog.load_entries(home.catalog), home.data_dir).values()
     assert (model.entry.id, model.entry.name, model.entry.licence) == ("mine.q4_0", "Tiny", "apache-2.0")
-    assert installed.remove(model.entry, home.data_dir) == (0 if whole else len(MODEL))
+    assert installed.delete_files(model.entry, home.data_dir) == (0 if whole else len(MODEL))
     assert source.exists()
 
 
@@ -566,17 +568,17 @@ PULLING = """
 import asyncio, sys
 from pathlib import Path
 from eclair.models.huggingface import Hub
-from eclair.models.download_plan import plan
-from eclair.models.install import pull
+from eclair.models.download_plan import plan_download
+from eclair.models.install import install_model
 from eclair.settings import Settings
-from eclair.network.client import Downloads
+from eclair.network.client import DownloadClient
 
 async def main():
     home = Settings(data_dir=Path(sys.argv[1]), catalog=Path(sys.argv[2]))
-    hub, downloads = Hub(sys.argv[3]), Downloads()
-    wanted = await plan("tiny", home, hub, downloads)
+    hub, downloads = Hub(sys.argv[3]), DownloadClient()
+    wanted = await plan_download("tiny", home, hub, downloads)
     await downloads.close()
-    await pull(wanted, home.data_dir, hub=hub)
+    await install_model(wanted, home.data_dir, hub=hub)
 
 asyncio.run(main())
 """
@@ -610,8 +612,8 @@ async def test_one_that_was_killed_is_taken_up(shop: Shop, home: Settings) -> No
 
 
 def test_no_name_matches_another_model(home: Settings) -> None:
-    folder = installed.folder(home.data_dir)
+    folder = installed.models_folder(home.data_dir)
     folder.mkdir(parents=True)
     (folder / "Tiny.gguf").write_bytes(MODEL)
     (folder / "no.gguf").write_bytes(b"no")
-    assert list(installed.installed(catalog.entries(home.catalog), home.data_dir)) == ["tiny.gguf"]
+    assert list(installed.installed_models(catalog.load_entries(home.catalog), home.data_dir)) == ["tiny.gguf"]

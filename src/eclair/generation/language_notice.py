@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from eclair.errors import SettingsError
 from eclair.models import memory, throughput
-from eclair.models.offers import Offer, offers
+from eclair.models.offers import Offer, list_offers
 from eclair.schema.events import Remarked
 from eclair.schema.messages import Message
 from eclair.schema.models import Model
@@ -36,9 +36,9 @@ class Advice:
 async def advise(language: str, models: Sequence[Model], settings: Settings) -> Advice:
     """Reads the disk, in a thread. Raises SettingsError."""
     here = tuple(model for model in models if model.languages and lists(model.languages, language))
-    offer = _best(await asyncio.to_thread(offers, settings), language, memory.budget(settings))
-    rate = await asyncio.to_thread(throughput.remembered, settings.data_dir)
-    bytes = offer.size - offer.part if offer is not None and offer.size is not None else None
+    offer = _best(await asyncio.to_thread(list_offers, settings), language, memory.budget(settings))
+    rate = await asyncio.to_thread(throughput.saved_line_rate, settings.data_dir)
+    bytes = offer.size - offer.downloaded_bytes if offer is not None and offer.size is not None else None
     return Advice(language, here, offer, bytes / rate if bytes is not None and rate is not None else None)
 
 
@@ -74,7 +74,7 @@ def _best(found: Sequence[Offer], language: str, budget: int) -> Offer | None:
     suit = [
         offer
         for offer in found
-        if offer.entry.european
+        if offer.entry.is_european
         and offer.entry.languages
         and lists(offer.entry.languages, language)
         and offer.fits

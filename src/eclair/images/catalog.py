@@ -17,7 +17,7 @@ from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
 from eclair.errors import SettingsError
 from eclair.models import catalog
-from eclair.models.catalog import Address, Billions, Bytes, Countries, Date, Line, Name, Repo, Sha256, Tag
+from eclair.models.catalog import Billions, Bytes, Countries, Date, HttpsUrl, LanguageTag, Line, Name, Repo, Sha256
 from eclair.schema.images import PictureModel
 
 Maker = Literal["diffusers", "sdcpp"]
@@ -65,7 +65,7 @@ class PictureEntry:
     generator: Maker
     country: Countries | None = None
     restricts: Line | Literal[""] = ""
-    licence_url: Address | None = None
+    licence_url: HttpsUrl | None = None
     released: Date | None = None
     repo: Repo | None = None
     parts: tuple[Part, ...] = ()
@@ -82,7 +82,7 @@ class PictureEntry:
     masks: bool = False
     negative: bool = False
     previews: bool = False
-    languages: tuple[Tag, ...] = ()
+    languages: tuple[LanguageTag, ...] = ()
 
     @property
     def size(self) -> int | None:
@@ -129,9 +129,9 @@ def entries(own: Path | None = None) -> dict[str, PictureEntry]:
     Raises SettingsError, which names the row and what is wrong with it.
     """
     text = resources.files("eclair.images").joinpath("catalog.toml").read_text("utf-8")
-    rows = catalog.rows(text, "catalog.toml", TABLE)
+    rows = catalog.parse_rows(text, "catalog.toml", TABLE)
     if own is not None:
-        for id, row in catalog.rows(catalog.read(own), str(own), TABLE).items():
+        for id, row in catalog.parse_rows(catalog.read_file(own), str(own), TABLE).items():
             rows[id] = {**rows.get(id, {}), **row}
     return {id: _entry(id, row, "catalog.toml" if own is None else str(own)) for id, row in rows.items()}
 
@@ -151,7 +151,7 @@ def _entry(id: str, row: Mapping[str, Any], where: str) -> PictureEntry:
         entry = _ENTRY.validate_json(orjson.dumps(values), strict=True)
     except ValidationError as error:
         names = [spec.name for spec in fields(PictureEntry)]
-        raise SettingsError(f"{where}: picture model {id!r} {catalog.fault(error, names)}") from None
+        raise SettingsError(f"{where}: picture model {id!r} {catalog.describe_fault(error, names)}") from None
     except orjson.JSONEncodeError as error:
         raise SettingsError(f"{where}: picture model {id!r} holds what no field can be ({error}).") from None
     whole, several = entry.repo is not None, bool(entry.parts)

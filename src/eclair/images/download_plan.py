@@ -12,8 +12,8 @@ from eclair.images.backends.diffusers import families
 from eclair.images.catalog import PictureEntry, entries
 from eclair.images.installed import INDEX, PLACE
 from eclair.models import catalog, install, memory
-from eclair.models.download_plan import Plan
-from eclair.models.huggingface import Hub, Wanted
+from eclair.models.download_plan import DownloadPlan
+from eclair.models.huggingface import Hub, PlannedFile
 from eclair.network.client import DownloadClient
 from eclair.settings import Settings
 from eclair.util.humanize import size
@@ -33,12 +33,12 @@ class ImageModelCatalog:
 
     async def plan(
         self, name: str, hub: Hub, downloads: DownloadClient, *, local: bool = True, addresses: bool = True
-    ) -> Plan | None:
+    ) -> DownloadPlan | None:
         """Plan the download of that model; None for another name. Raises ModelMissing, NotFound and Forbidden."""
         entry = self._find(name)
         return await plan(entry, hub, downloads) if entry is not None else None
 
-    async def remove(self, name: str) -> tuple[catalog.Entry, int] | None:
+    async def remove(self, name: str) -> tuple[catalog.CatalogEntry, int] | None:
         """Delete that model; its entry and the bytes that frees, None for another name.
 
         Raises NotFound where it is not on this machine, Conflict while it is downloaded, and ModelMissing.
@@ -64,18 +64,18 @@ def _remove(entry: PictureEntry, settings: Settings) -> int:
         raise ModelMissing(f"{entry.name} cannot be removed: {error.strerror}.") from error
 
 
-async def plan(entry: PictureEntry, hub: Hub, downloads: DownloadClient) -> Plan:
+async def plan(entry: PictureEntry, hub: Hub, downloads: DownloadClient) -> DownloadPlan:
     """The plan for a model of the catalogue. Raises ModelMissing, NotFound and Forbidden."""
     files = await (_of_repository if entry.repo is not None else _of_parts)(entry, hub, downloads)
     sizes = [file.size for file in files if file.size is not None]
-    return Plan(as_entry(entry), files, _why(sum(sizes)), entry.restricts, f"{PLACE}/{entry.id}")
+    return DownloadPlan(as_entry(entry), files, _why(sum(sizes)), entry.restricts, f"{PLACE}/{entry.id}")
 
 
-async def _of_repository(entry: PictureEntry, hub: Hub, downloads: DownloadClient) -> tuple[Wanted, ...]:
+async def _of_repository(entry: PictureEntry, hub: Hub, downloads: DownloadClient) -> tuple[PlannedFile, ...]:
     assert entry.repo is not None
-    repository = await hub.repository(downloads, entry.repo)
+    repository = await hub.read_repository(downloads, entry.repo)
     try:
-        index = families.parsed(await hub.content(downloads, entry.repo, INDEX))
+        index = families.parsed(await hub.read_file(downloads, entry.repo, INDEX))
     except ValueError as error:
         raise ModelMissing(f"{entry.repo} cannot be drawn with: {error}.") from error
     files = [file for file in repository.files if _is_loaded(file.name, index.parts)]
@@ -96,15 +96,15 @@ def _is_loaded(name: str, parts: tuple[str, ...]) -> bool:
     )
 
 
-async def _of_parts(entry: PictureEntry, hub: Hub, downloads: DownloadClient) -> tuple[Wanted, ...]:
-    found: list[Wanted] = []
+async def _of_parts(entry: PictureEntry, hub: Hub, downloads: DownloadClient) -> tuple[PlannedFile, ...]:
+    found: list[PlannedFile] = []
     for part in entry.parts:
-        url, gguf = hub.address(part.repo, part.file), part.name.endswith(".gguf")
+        url, gguf = hub.file_url(part.repo, part.file), part.name.endswith(".gguf")
         if part.size is not None and part.sha256 is not None:
-            found.append(Wanted(part.name, url, part.size, part.sha256, gguf=gguf))
+            found.append(PlannedFile(part.name, url, part.size, part.sha256, is_gguf=gguf))
             continue
-        seen = await hub.look(downloads, url, f"{part.repo}/{part.file}")
-        found.append(Wanted(part.name, url, seen.size, part.sha256 or seen.sha256, seen.tag, gguf=gguf))
+        seen = await hub.inspect_file(downloads, url, f"{part.repo}/{part.file}")
+        found.append(PlannedFile(part.name, url, seen.size, part.sha256 or seen.sha256, seen.etag, is_gguf=gguf))
     return tuple(found)
 
 
@@ -116,9 +116,9 @@ def _why(needed: int) -> str:
     return f"Its weights are {size(needed)} and this machine has {size(there)} of memory, so that it will not run here"
 
 
-def as_entry(entry: PictureEntry) -> catalog.Entry:
+def as_entry(entry: PictureEntry) -> catalog.CatalogEntry:
     """The model as everything is told of that is pulled."""
-    return catalog.Entry(
+    return catalog.CatalogEntry(
         id=entry.id,
         name=entry.name,
         maker=entry.maker,

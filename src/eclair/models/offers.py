@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from eclair.errors import InvalidInput
 from eclair.models import catalog, memory
 from eclair.models import installed as installed_models
-from eclair.models.catalog import Entry
-from eclair.models.quantization import Option, Reason, choose
+from eclair.models.catalog import CatalogEntry
+from eclair.models.quantization import QuantizationOption, QuantizationReason, choose_quantization
 from eclair.settings import Settings
 
 
@@ -22,23 +22,23 @@ class Offer:
     it, rather than somebody having put its file into the models folder.
     """
 
-    entry: Entry
+    entry: CatalogEntry
     quant: str | None
     size: int | None
     memory: int | None
     fits: bool | None
     installed: bool
-    options: tuple[Option, ...] = ()
-    reason: Reason | None = None
-    part: int = 0
-    known: bool = True
+    options: tuple[QuantizationOption, ...] = ()
+    reason: QuantizationReason | None = None
+    downloaded_bytes: int = 0
+    in_catalog: bool = True
 
 
-def offers(settings: Settings) -> list[Offer]:
+def list_offers(settings: Settings) -> list[Offer]:
     """Every model of the catalogue, then what else is in the models folder. Reads the disk. Raises SettingsError."""
-    known = catalog.entries(settings.catalog)
-    here = installed_models.installed(known, settings.data_dir)
-    parts = installed_models.parts(settings.data_dir)
+    known = catalog.load_entries(settings.catalog)
+    here = installed_models.installed_models(known, settings.data_dir)
+    parts = installed_models.partial_downloads(settings.data_dir)
     found = [
         _installed(here[id], settings) if id in here else _offered(entry, settings, parts)
         for id, entry in known.items()
@@ -46,20 +46,22 @@ def offers(settings: Settings) -> list[Offer]:
     return found + [_installed(model, settings) for id, model in here.items() if id not in known]
 
 
-def _installed(model: installed_models.Installed, settings: Settings) -> Offer:
-    needed = memory.of_installed(model, settings)
+def _installed(model: installed_models.InstalledModel, settings: Settings) -> Offer:
+    needed = memory.needed_by_installed(model, settings)
     quant = next(file.quant for file in model.entry.files if file.name == model.path.name)
-    options = _options(model.entry, settings) if model.known else ()
-    return Offer(model.entry, quant, model.size, needed, memory.fits(needed), True, options, known=model.known)
+    options = _options(model.entry, settings) if model.in_catalog else ()
+    return Offer(
+        model.entry, quant, model.size, needed, memory.fits(needed), True, options, in_catalog=model.in_catalog
+    )
 
 
-def _offered(entry: Entry, settings: Settings, parts: Sequence[tuple[str, int]]) -> Offer:
+def _offered(entry: CatalogEntry, settings: Settings, parts: Sequence[tuple[str, int]]) -> Offer:
     if not entry.files:
         return Offer(entry, None, None, None, None, False)
     options = _options(entry, settings)
     try:
-        chosen = choose(entry.name, options)
-        option, reason = options[chosen.at], chosen.reason
+        chosen = choose_quantization(entry.name, options)
+        option, reason = options[chosen.index], chosen.reason
     except InvalidInput:  # none fits: the smallest shows what is lacking
         option, reason = min(options, key=lambda option: option.memory or 0), None
     fits = memory.fits(option.memory) if option.memory is not None else None
@@ -67,11 +69,11 @@ def _offered(entry: Entry, settings: Settings, parts: Sequence[tuple[str, int]])
     return Offer(entry, option.quant, option.size, option.memory, fits, False, options, reason, begun)
 
 
-def _options(entry: Entry, settings: Settings) -> tuple[Option, ...]:
-    return tuple(Option.of_entry(entry, file, settings) for file in entry.files)
+def _options(entry: CatalogEntry, settings: Settings) -> tuple[QuantizationOption, ...]:
+    return tuple(QuantizationOption.of_entry(entry, file, settings) for file in entry.files)
 
 
-def _belongs(part: str, entry: Entry) -> bool:
+def _belongs(part: str, entry: CatalogEntry) -> bool:
     """Whether a file that is on its way is one of the model's."""
-    names = [name for file in entry.files for name in installed_models.shards(file.name)]
+    names = [name for file in entry.files for name in installed_models.shard_names(file.name)]
     return any(part.startswith(f"{name}.") for name in (*names, *([entry.wheel.file] if entry.wheel else [])))

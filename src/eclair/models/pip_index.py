@@ -25,7 +25,7 @@ from eclair.errors import ModelMissing
 from eclair.network.client import BrokenReply, DownloadClient, OutboundGate, Reply, TimedOut, Unreachable
 
 ACCEPT = "application/vnd.pypi.simple.v1+json, text/html;q=0.1"
-MAX_PAGE = 64 << 20
+MAX_PAGE_BYTES = 64 << 20
 SECTIONS = ("global", "install", "download", ":env:")
 """pip's sections that matter here; the later wins."""
 
@@ -48,7 +48,7 @@ class PackageIndex:
         return DownloadClient(gate, certificates=self.certificates, proxy=self.proxy, trusted=self.trusted)
 
 
-async def configured() -> PackageIndex:
+async def read_pip_index() -> PackageIndex:
     """What pip would use on this machine. Raises ModelMissing where there is no pip."""
     settings = parse_settings(await _pip("config", "list"))
     indexes: list[str] = []
@@ -76,7 +76,7 @@ def parse_settings(listing: str) -> dict[str, str]:
     return {name: value for section in SECTIONS for name, value in found[section].items() if value}
 
 
-async def find(index: PackageIndex, downloads: DownloadClient, package: str, file: str) -> str | Path:
+async def find_file(index: PackageIndex, downloads: DownloadClient, package: str, file: str) -> str | Path:
     """The address of a package's file: a URL, or a path where a find-links folder has it.
 
     Raises ModelMissing, which says where it was looked for.
@@ -109,7 +109,7 @@ async def _on_page(downloads: DownloadClient, page: str, file: str) -> str | Non
             return None
         if reply.status != 200:
             raise ValueError(f"status {reply.status}")
-        content = await reply.body(MAX_PAGE)
+        content = await reply.body(MAX_PAGE_BYTES)
     for name, href in _links(reply, content):
         if name == file:
             return _with_login(urljoin(reply.url, href).partition("#")[0], page)

@@ -8,20 +8,20 @@ from typing import Literal
 
 from eclair.errors import InvalidInput
 from eclair.models import memory
-from eclair.models.catalog import Entry, File
+from eclair.models.catalog import CatalogEntry, ModelFile
 from eclair.settings import Settings
 from eclair.util.humanize import size
 
-BALANCED = 5.0
+BALANCED_BITS_PER_WEIGHT = 5.0
 """Bits a weight up to which more of them make noticeably better answers: Q4_K_M lies just below."""
 
 
-Reason = Literal["only", "largest", "balanced", "asked"]
+QuantizationReason = Literal["only", "largest", "balanced", "asked"]
 """Why a quantisation was chosen: no other is there; no larger one fits; larger ones hardly answer better; or named."""
 
 
 @dataclass(frozen=True, slots=True)
-class Option:
+class QuantizationOption:
     """A quantisation that may be chosen: its name, its size and the memory that it needs."""
 
     quant: str
@@ -29,26 +29,28 @@ class Option:
     memory: int | None
 
     @classmethod
-    def of_entry(cls, entry: Entry, file: File, settings: Settings) -> Option:
+    def of_entry(cls, entry: CatalogEntry, file: ModelFile, settings: Settings) -> QuantizationOption:
         return cls(file.quant, memory.file_size(entry, file), memory.estimate(entry, file, settings))
 
     @classmethod
-    def of_file(cls, quant: str, size: int | None, settings: Settings) -> Option:
+    def of_file(cls, quant: str, size: int | None, settings: Settings) -> QuantizationOption:
         """A file of which nothing else is known."""
-        need = memory.needed(size, memory.token_size(None, size, quant), settings) if size is not None else None
+        need = memory.needed(size, memory.kv_bytes_per_token(None, size, quant), settings) if size is not None else None
         return cls(quant, size, need)
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class QuantizationChoice:
     """The option at `at` of several; `why` says the reason to a person."""
 
-    at: int
-    reason: Reason
+    index: int
+    reason: QuantizationReason
     why: str
 
 
-def choose(name: str, options: Sequence[Option], quant: str | None = None) -> Choice:
+def choose_quantization(
+    name: str, options: Sequence[QuantizationOption], quant: str | None = None
+) -> QuantizationChoice:
     """Which of a model's quantisations to take, and why. One that is asked for is taken whatever it needs.
 
     Raises InvalidInput for one that is not there, and where none fits this machine.
@@ -59,7 +61,7 @@ def choose(name: str, options: Sequence[Option], quant: str | None = None) -> Ch
             if option.quant.upper() == quant.upper():
                 small = option.memory is not None and not memory.fits(option.memory)
                 why = f"{option.quant}, as you asked" + (f"; {machine} of memory are too little" if small else "")
-                return Choice(at, "asked", why)
+                return QuantizationChoice(at, "asked", why)
         there = ", ".join(option.quant for option in options)
         raise InvalidInput(f"{name} is not there as {quant}; there is {there}.", param="name")
     fit = [at for at, option in enumerate(options) if option.memory is None or memory.fits(option.memory)]
@@ -70,7 +72,7 @@ def choose(name: str, options: Sequence[Option], quant: str | None = None) -> Ch
             "`eclair models --all`.",
             param="name",
         )
-    balanced = [at for at in fit if memory.bits(options[at].quant) < BALANCED]
+    balanced = [at for at in fit if memory.bits_per_weight(options[at].quant) < BALANCED_BITS_PER_WEIGHT]
     chosen = (
         max(balanced, key=lambda at: _weight(options[at]))
         if balanced
@@ -79,24 +81,24 @@ def choose(name: str, options: Sequence[Option], quant: str | None = None) -> Ch
     return _chosen(options, chosen, fit, machine)
 
 
-def _weight(option: Option) -> tuple[float, int]:
-    return memory.bits(option.quant), option.size or 0
+def _weight(option: QuantizationOption) -> tuple[float, int]:
+    return memory.bits_per_weight(option.quant), option.size or 0
 
 
-def _chosen(options: Sequence[Option], chosen: int, fit: Sequence[int], machine: str) -> Choice:
+def _chosen(options: Sequence[QuantizationOption], chosen: int, fit: Sequence[int], machine: str) -> QuantizationChoice:
     option = options[chosen]
     needs = f"needs about {size(option.memory)} of this machine's {machine}" if option.memory is not None else ""
     if len(options) == 1:
-        reason: Reason = "only"
+        reason: QuantizationReason = "only"
     elif len(fit) < len(options) and max(fit, key=lambda at: _weight(options[at])) == chosen:
         reason = "largest"
     else:
         reason = "balanced"
     why = f"{option.quant or 'This file'}: " + "; ".join(part for part in (needs, _REASONS[reason]) if part)
-    return Choice(chosen, reason, why)
+    return QuantizationChoice(chosen, reason, why)
 
 
-_REASONS: dict[Reason, str] = {
+_REASONS: dict[QuantizationReason, str] = {
     "only": "the only one there is",
     "largest": "the best that fits this machine",
     "balanced": "larger ones answer more slowly and hardly better",

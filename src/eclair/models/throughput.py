@@ -5,24 +5,24 @@ from __future__ import annotations
 from pathlib import Path
 
 from eclair.models import installed
-from eclair.models.download import Progress, Stage
+from eclair.models.download import DownloadProgress, DownloadStage
 
-SHORTEST = 0.5
+MIN_MEASURED_S = 0.5
 """Seconds before which no rate is told."""
 
 TELLING = (1.0, 1_000_000)
 """Seconds and bytes from which on a download tells how fast the line is."""
 
 
-class Pace:
+class Throughput:
     """The rate of the stage that a fetch is in, over that stage so far."""
 
     def __init__(self) -> None:
-        self._stage: tuple[Stage, str] | None = None
+        self._stage: tuple[DownloadStage, str] | None = None
         self._began = self._seconds = 0.0
         self._before = self._came = self._rest = 0
 
-    def take(self, progress: Progress, now: float) -> bool:
+    def update(self, progress: DownloadProgress, now: float) -> bool:
         """Whether with this a stage has begun; `now` is in seconds."""
         stage = (progress.stage, progress.file)
         begins = stage != self._stage
@@ -36,27 +36,27 @@ class Pace:
     @property
     def rate(self) -> float | None:
         """Bytes a second, None before it can be told."""
-        return self._came / self._seconds if self._seconds >= SHORTEST and self._came > 0 else None
+        return self._came / self._seconds if self._seconds >= MIN_MEASURED_S and self._came > 0 else None
 
     @property
-    def left(self) -> float | None:
+    def seconds_left(self) -> float | None:
         """Seconds until the stage is over, if it goes on so."""
         return self._rest / self.rate if self.rate is not None else None
 
     @property
-    def of_line(self) -> float | None:
+    def line_rate(self) -> float | None:
         """Bytes a second that the line gave, where enough was downloaded to tell."""
         seconds, bytes = TELLING
         tells = self._stage is not None and self._stage[0] == "download" and self._came >= bytes
         return self._came / self._seconds if tells and self._seconds >= seconds else None
 
 
-def remember(data_dir: Path, rate: float) -> None:
+def save_line_rate(data_dir: Path, rate: float) -> None:
     """Keep what the line gave, in bytes a second."""
     _file(data_dir).write_text(f"{rate:.0f}\n", "ascii")
 
 
-def remembered(data_dir: Path) -> float | None:
+def saved_line_rate(data_dir: Path) -> float | None:
     """Bytes a second that the last download which told it had; None where there was none."""
     try:
         return max(1.0, float(_file(data_dir).read_text("ascii")))
@@ -65,4 +65,4 @@ def remembered(data_dir: Path) -> float | None:
 
 
 def _file(data_dir: Path) -> Path:
-    return installed.folder(data_dir) / ".rate"
+    return installed.models_folder(data_dir) / ".rate"

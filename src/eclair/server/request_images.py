@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 from eclair.app import App
 from eclair.errors import InvalidInput, TooLarge
 from eclair.llm.base import JSON, PromptImage, PromptMessage, Request
-from eclair.models.catalog import SIDE
+from eclair.models.catalog import DEFAULT_IMAGE_SIDE_PIXELS
 from eclair.network.gate import CallContext
 from eclair.network.response import BrokenReply, ReplyTooLarge, TimedOut, Unreachable
 from eclair.schema.models import Model
@@ -65,7 +65,7 @@ async def open_images(app: App, principal: Principal, said: Sequence[PromptMessa
     found = RequestImages()
     for number, address in enumerate(addresses, 1):
         data, name = await _data(app, principal, address), f"Picture {number}"
-        prepared = await app.seeing.given(data, name, model.vision_pixels or SIDE)
+        prepared = await app.seeing.given(data, name, model.vision_pixels or DEFAULT_IMAGE_SIDE_PIXELS)
         found.pictures[address] = PromptImage(prepared.media, prepared.data, prepared.width, prepared.height)
         if model.vision_pixels is None:
             found.told[address] = await app.seeing.told(data, name)

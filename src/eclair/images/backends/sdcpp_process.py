@@ -153,7 +153,7 @@ def _sound(file: Path) -> int:
     missing the library waits without end."""
     if file.suffix == ".gguf":
         try:
-            tensors.read(file)
+            tensors.read_tensors(file)
         except ModelMissing as error:
             raise ValueError(f"{file.name} is damaged") from error
     else:

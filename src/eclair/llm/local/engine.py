@@ -18,8 +18,8 @@ from eclair.llm.local import profile
 from eclair.llm.local.endpoint_file import NAME
 from eclair.llm.local.model_process import DEADLINE, Resident
 from eclair.models import catalog, installed, memory
-from eclair.models.catalog import Entry
-from eclair.models.installed import Installed
+from eclair.models.catalog import CatalogEntry
+from eclair.models.installed import InstalledModel
 from eclair.schema.models import Model
 from eclair.settings import Settings
 from eclair.util.humanize import size
@@ -30,7 +30,7 @@ log = logging.getLogger(__name__)
 class LocalEngine:
     """The embedded engine for the settings' data folder. `start` needs a running loop."""
 
-    def __init__(self, settings: Settings, default: Entry) -> None:
+    def __init__(self, settings: Settings, default: CatalogEntry) -> None:
         self.name = NAME
         self._settings = settings
         self._default = default
@@ -53,10 +53,10 @@ class LocalEngine:
 
         Raises SettingsError where the owner's catalogue is at fault.
         """
-        known = catalog.entries(settings.catalog)
-        here = installed.installed(known, settings.data_dir)
+        known = catalog.load_entries(settings.catalog)
+        here = installed.installed_models(known, settings.data_dir)
         named = settings.model or ""
-        return cls(settings, here[named].entry if named in here else known[catalog.EMBEDDED])
+        return cls(settings, here[named].entry if named in here else known[catalog.EMBEDDED_MODEL])
 
     @property
     def pid(self) -> int | None:
@@ -74,10 +74,11 @@ class LocalEngine:
         here = await self._installed()
         found = here.pop(self._default.id, None)
         context = self._settings.embedded_context
-        size, seeing = (found.size, found.eyes is not None) if found is not None else (None, False)
-        default = self._default.model(self.name, context, size, seeing=seeing)
+        size, seeing = (found.size, found.projector is not None) if found is not None else (None, False)
+        default = self._default.to_model(self.name, context, size, seeing=seeing)
         others = (
-            model.entry.model(self.name, context, model.size, seeing=model.eyes is not None) for model in here.values()
+            model.entry.to_model(self.name, context, model.size, seeing=model.projector is not None)
+            for model in here.values()
         )
         return [default, *others]
 
@@ -116,7 +117,7 @@ class LocalEngine:
             return await resident.health()
         if model is not None:
             return Health("loading", "It is waiting for memory.")
-        if installed.path_of(self._default, self._settings.data_dir) is None:
+        if installed.model_path(self._default, self._settings.data_dir) is None:
             remedy = f"`eclair pull {self._default.id}` fetches it"
             return Health("down", f"{self._default.name} is not on this machine any more; {remedy}.")
         return Health("ready", f"{self._default.name} made room for another model; it is loaded when it is asked.")
@@ -183,14 +184,14 @@ class LocalEngine:
         self._needed[model] = needed
         self._residents[model] = Resident(self._settings, entry)
 
-    async def _measure(self, here: dict[str, Installed]) -> None:
+    async def _measure(self, here: dict[str, InstalledModel]) -> None:
         """The default model may have come after it was started."""
         if self._default.id in self._residents and self._default.id in here:
             needed = await asyncio.to_thread(profile.memory_of, here[self._default.id], self._settings)
             if self._default.id in self._residents:
                 self._needed[self._default.id] = needed
 
-    async def _make_room(self, entry: Entry, needed: int) -> None:
+    async def _make_room(self, entry: CatalogEntry, needed: int) -> None:
         """Unload what was not asked for the longest time, but nothing that answers, until `needed` bytes are free.
 
         Whoever asks meanwhile waits too, so that a model that is always asked does not keep others out. One model may
@@ -225,7 +226,7 @@ class LocalEngine:
         closing.add_done_callback(self._closing.discard)
         await asyncio.shield(closing)
 
-    async def _installed(self) -> dict[str, Installed]:
+    async def _installed(self) -> dict[str, InstalledModel]:
         return await asyncio.to_thread(
-            installed.installed, catalog.entries(self._settings.catalog), self._settings.data_dir
+            installed.installed_models, catalog.load_entries(self._settings.catalog), self._settings.data_dir
         )

@@ -36,10 +36,10 @@ from eclair.llm.local.speculative import GUESSES, Drafting
 from eclair.llm.local.subprocess import LlamaSubprocess
 from eclair.llm.openai.engine import OpenAIEngine
 from eclair.models import installed
-from eclair.models.catalog import Entry
-from eclair.models.gguf.layouts import AS_IT_CAME
-from eclair.models.installed import path_of, verify
-from eclair.models.memory import SHARED
+from eclair.models.catalog import CatalogEntry
+from eclair.models.gguf.layouts import ORIGINAL_LAYOUT
+from eclair.models.installed import model_path, verify
+from eclair.models.memory import SHARED_WINDOWS
 from eclair.network.client import BrokenReply, TimedOut, Unreachable
 from eclair.schema.messages import Sampling
 from eclair.settings import Settings
@@ -66,7 +66,7 @@ log = logging.getLogger(__name__)
 class Resident:
     """A model that is loaded, or loading: it begins at once, and requests wait for it. Needs a running loop."""
 
-    def __init__(self, settings: Settings, entry: Entry) -> None:
+    def __init__(self, settings: Settings, entry: CatalogEntry) -> None:
         self.entry = entry
         self._settings = settings
         self._share = endpoint_file.share_file(settings.data_dir, entry.id)
@@ -105,7 +105,7 @@ class Resident:
         request = replace(
             request,
             sampling=_recommended(request.sampling, self.entry),
-            reasoning=self.entry.way_of_thinking,
+            reasoning=self.entry.reasoning_support,
         )
         self._asking += 1
         try:
@@ -227,7 +227,8 @@ class Resident:
             endpoint = await self._begun(child, choice)
             client = endpoint.engine()
             self._warming = asyncio.create_task(
-                self._warm(client, head, seeing=installed.eyes_of(path) is not None), name="reading the system prompt"
+                self._warm(client, head, seeing=installed.projector_of(path) is not None),
+                name="reading the system prompt",
             )
             try:
                 if tell:
@@ -292,7 +293,7 @@ class Resident:
                 )
             case Refused("engine", detail):
                 raise EngineMissing(_missing(detail))
-            case Refused() if choice.layout != AS_IT_CAME:
+            case Refused() if choice.layout != ORIGINAL_LAYOUT:
                 self._laid_out(choice).unlink(missing_ok=True)  # the file as it came is tried next
                 raise EngineUnavailable(f"{self.entry.name} cannot be loaded as {choice.layout}; it runs as it came.")
             case Refused():
@@ -352,11 +353,11 @@ class Resident:
         settings = self._settings
         guess = GUESSES[choice.guesses if self._drafting.on else "none"]
         return Order(
-            model=str(path if choice.layout == AS_IT_CAME else self._laid_out(choice)),
+            model=str(path if choice.layout == ORIGINAL_LAYOUT else self._laid_out(choice)),
             name=self.entry.id,
             key=secrets.token_urlsafe(24),
             context=_context(self.entry, settings),
-            shared=_context(self.entry, settings) * SHARED,
+            shared=_context(self.entry, settings) * SHARED_WINDOWS,
             parallel=settings.embedded_parallel,
             threads=settings.embedded_threads or choice.reading or cores(),
             cache_mib=CACHE_MIB,
@@ -366,7 +367,7 @@ class Resident:
             flash=choice.flash,
             lookup=guess.lookup,
             draft=guess.draft,
-            eyes=str(installed.eyes_of(path) or ""),
+            eyes=str(installed.projector_of(path) or ""),
             compiled=str(profile.compiled(settings.data_dir)) if choice.compiled else "",
         )
 
@@ -382,7 +383,7 @@ class Resident:
 
     def _stamp(self) -> tuple[int, int, int] | None:
         """What changes when the model's file does; None where there is none."""
-        path = path_of(self.entry, self._settings.data_dir)
+        path = model_path(self.entry, self._settings.data_dir)
         return _stamp(path) if path is not None else None
 
     async def _until_changed(self) -> None:
@@ -407,7 +408,7 @@ async def _answers(client: OpenAIEngine) -> bool:
     return any(float(count) > 0 for count in counts)
 
 
-def _recommended(sampling: Sampling, entry: Entry) -> Sampling:
+def _recommended(sampling: Sampling, entry: CatalogEntry) -> Sampling:
     """`sampling` with what the catalogue recommends where it leaves the choice."""
     return replace(
         sampling,
@@ -417,7 +418,7 @@ def _recommended(sampling: Sampling, entry: Entry) -> Sampling:
     )
 
 
-def _context(entry: Entry, settings: Settings) -> int:
+def _context(entry: CatalogEntry, settings: Settings) -> int:
     return min(settings.embedded_context, entry.context or settings.embedded_context)
 
 

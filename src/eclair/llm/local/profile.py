@@ -27,8 +27,8 @@ from eclair.errors import Conflict, ModelMissing
 from eclair.llm.local import native
 from eclair.llm.local.speculative import COST, Guessing
 from eclair.models import memory
-from eclair.models.gguf.layouts import AS_IT_CAME
-from eclair.models.installed import Installed
+from eclair.models.gguf.layouts import ORIGINAL_LAYOUT
+from eclair.models.installed import InstalledModel
 from eclair.settings import Settings
 from eclair.util.cpu import cores
 from eclair.util.file_lock import try_hold
@@ -45,7 +45,7 @@ class Choice:
     that is written. `compiled` says that it runs on the engine that was compiled for this processor.
     """
 
-    layout: str = AS_IT_CAME
+    layout: str = ORIGINAL_LAYOUT
     writing: int = field(default_factory=lambda: writers(cores()))
     reading: int = 0
     kv: Literal["f16", "q8_0"] = "f16"
@@ -149,18 +149,18 @@ def found(data_dir: Path, model: str, path: Path) -> Tuning | None:
     except OSError:
         return None
     chosen = tuning.choice.layout
-    if chosen != AS_IT_CAME and not laid_out(data_dir, model, chosen).is_file():
+    if chosen != ORIGINAL_LAYOUT and not laid_out(data_dir, model, chosen).is_file():
         return None
     return tuning if not tuning.choice.compiled or (_on_this_build(tuning) and is_compiled(data_dir)) else None
 
 
-def memory_of(model: Installed, settings: Settings) -> int:
+def memory_of(model: InstalledModel, settings: Settings) -> int:
     """What a model takes as it was chosen to run, in bytes."""
     known = found(settings.data_dir, model.entry.id, model.path)
-    taken = memory.of_installed(model, settings)
+    taken = memory.needed_by_installed(model, settings)
     if known is None:
         return taken
-    if known.choice.layout != AS_IT_CAME:
+    if known.choice.layout != ORIGINAL_LAYOUT:
         chosen = laid_out(settings.data_dir, model.entry.id, known.choice.layout)
         taken += chosen.stat().st_size - model.size
     return taken + (known.twice if known.choice.compiled else 0)

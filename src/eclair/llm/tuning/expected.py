@@ -10,7 +10,7 @@ from typing import Literal
 from eclair.llm.local import profile
 from eclair.llm.local.profile import Tuning
 from eclair.models import catalog, installed
-from eclair.models.catalog import Entry
+from eclair.models.catalog import CatalogEntry
 from eclair.settings import Settings
 
 LEAST = 50_000_000
@@ -39,13 +39,13 @@ class Paces:
     def known(cls, settings: Settings, bandwidth: float | None = None) -> Paces:
         """From what `eclair tune` kept, and a bandwidth that was measured just now. Reads the disk."""
         measured: dict[str, Tuning] = {}
-        for id, model in installed.installed(catalog.entries(settings.catalog), settings.data_dir).items():
+        for id, model in installed.installed_models(catalog.load_entries(settings.catalog), settings.data_dir).items():
             found = profile.found(settings.data_dir, id, model.path)
             if found is not None:
                 measured[id] = found
         return cls(measured, bandwidth or max((found.bandwidth for found in measured.values()), default=None))
 
-    def of(self, entry: Entry, size: int | None) -> Expected | None:
+    def of(self, entry: CatalogEntry, size: int | None) -> Expected | None:
         """What a model with a file of so many bytes would do; None where nothing tells."""
         if entry.id in self.measured:
             return Expected(self.measured[entry.id].after.decode, "measured")

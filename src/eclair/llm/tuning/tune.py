@@ -27,10 +27,10 @@ from eclair.llm.tuning.measure import WINDOW, Loaded, Size, exchange, loaded, mi
 from eclair.llm.tuning.quality import TOGETHER, Answers
 from eclair.models import installed, memory
 from eclair.models.gguf import tensors
-from eclair.models.gguf.layouts import AS_IT_CAME, LAYOUTS, Layout, laid_out, worth_trying
-from eclair.models.gguf.quantize import requantise
-from eclair.models.gguf.tensors import Contents, Tensor
-from eclair.models.installed import Installed
+from eclair.models.gguf.layouts import LAYOUTS, ORIGINAL_LAYOUT, TensorLayout, apply_layout, candidate_layouts
+from eclair.models.gguf.quantize import requantize
+from eclair.models.gguf.tensors import GgufContents, Tensor
+from eclair.models.installed import InstalledModel
 from eclair.settings import Settings
 from eclair.util.cpu import cores
 
@@ -85,7 +85,7 @@ Compiling = Callable[[Callable[[str, int, int], object]], Awaitable[object]]
 
 
 async def tune(
-    model: Installed,
+    model: InstalledModel,
     settings: Settings,
     report: Report,
     *,
@@ -115,7 +115,7 @@ async def tune(
 
 
 class _Tuning:
-    def __init__(self, model: Installed, settings: Settings, report: Report, rounds: int, nice: int) -> None:
+    def __init__(self, model: InstalledModel, settings: Settings, report: Report, rounds: int, nice: int) -> None:
         self._model = model
         self._settings = settings
         self._report = report
@@ -127,7 +127,7 @@ class _Tuning:
         self._drift = 0.0
 
     async def carry_out(self, *, thorough: bool) -> Tuning:
-        contents = await asyncio.to_thread(tensors.read, self._model.path)
+        contents = await asyncio.to_thread(tensors.read_tensors, self._model.path)
         self._report(Step("Reading memory", 0, 1))
         async with self._loaded(Choice()) as engine:
             self._size = await Size.suiting(engine)
@@ -167,10 +167,10 @@ class _Tuning:
             return Choice()
         return choice if await self._as_good(name, speeds, name, choice) else Choice()
 
-    async def _layout(self, contents: Contents, now: Choice) -> Choice:
+    async def _layout(self, contents: GgufContents, now: Choice) -> Choice:
         """The fastest layout that answers as well as the file as it came."""
-        whole = len(installed.shards(self._model.path.name)) == 1
-        names = [row.name for row in worth_trying(contents) if whole and self._fits(contents, row)]
+        whole = len(installed.shard_names(self._model.path.name)) == 1
+        names = [row.name for row in candidate_layouts(contents) if whole and self._fits(contents, row)]
         if not names:
             return now
         for name in names:
@@ -248,7 +248,7 @@ class _Tuning:
         """How far ahead is guessed: what is the fastest for usual answers, as a guessed token costs here after a long
         question."""
         entry = self._model.entry
-        seeing = installed.eyes_of(self._model.path) is not None
+        seeing = installed.projector_of(self._model.path) is not None
         if self._settings.speculation == "off" or entry.speculation == "none" or seeing:
             return choice
         taken: dict[Guessing, list[JSON]] = {way: [] for way in GUESSES}
@@ -285,9 +285,9 @@ class _Tuning:
         speeds = await self._by_turns("Measuring the choice", {NOW: choice, "before": Choice()})
         return middle(speeds["before"]), middle(speeds[NOW])
 
-    def _fits(self, contents: Contents, layout: Layout) -> bool:
-        more = sum(tensor.size for tensor in laid_out(contents, layout)) - sum(row.size for row in contents.tensors)
-        return memory.fits(memory.of_installed(self._model, self._settings) + more)
+    def _fits(self, contents: GgufContents, layout: TensorLayout) -> bool:
+        more = sum(tensor.size for tensor in apply_layout(contents, layout)) - sum(row.size for row in contents.tensors)
+        return memory.fits(memory.needed_by_installed(self._model, self._settings) + more)
 
     async def _make(self, layout: str) -> None:
         """The model's file in that layout, unless it is there from the last time."""
@@ -295,7 +295,7 @@ class _Tuning:
         if await asyncio.to_thread(profile.is_of, target, self._model.path):
             return
         what = f"Writing {layout}"
-        await requantise(
+        await requantize(
             self._model.path,
             target,
             layout,
@@ -307,7 +307,7 @@ class _Tuning:
         """What the model says with that choice; the file as it came is asked once."""
         if choice == Choice() and self._before is not None:
             return self._before
-        what = f"Asking it as {choice.layout}" if choice.layout != AS_IT_CAME else "Asking it as it came"
+        what = f"Asking it as {choice.layout}" if choice.layout != ORIGINAL_LAYOUT else "Asking it as it came"
         async with self._loaded(choice, TOGETHER) as engine:
             answers = await quality.examined(engine, lambda done, total: self._report(Step(what, done, total)))
         if choice == Choice():
@@ -342,7 +342,7 @@ class _Tuning:
     async def _loaded(
         self, choice: Choice, parallel: int = 1, window: int = WINDOW, guesses: Guessing = "none"
     ) -> AsyncGenerator[Loaded]:
-        came = choice.layout == AS_IT_CAME
+        came = choice.layout == ORIGINAL_LAYOUT
         made = profile.laid_out(self._settings.data_dir, self._model.entry.id, choice.layout)
         path = self._model.path if came else made
         async with loaded(path, choice, self._settings, parallel, self._nice, window, guesses) as engine:
@@ -355,15 +355,15 @@ class _Tuning:
         self._trials.append(Trial(what, middle(speeds[name]), gain, verdict, chosen, worth))
 
 
-def bytes_of_token(contents: Contents, layout: str) -> int:
+def bytes_of_token(contents: GgufContents, layout: str) -> int:
     """How many bytes of the weights are read for one token: all, but of embeddings that are not the output too, a
     row."""
-    rows: Sequence[Tensor] = contents.tensors if layout == AS_IT_CAME else laid_out(contents, LAYOUTS[layout])
+    rows: Sequence[Tensor] = contents.tensors if layout == ORIGINAL_LAYOUT else apply_layout(contents, LAYOUTS[layout])
     apart = any(tensor.name == "output.weight" for tensor in rows)
     return sum(tensor.size for tensor in rows if not (apart and tensor.name == "token_embd.weight"))
 
 
-def held_twice(contents: Contents) -> int:
+def held_twice(contents: GgufContents) -> int:
     """Bytes that an engine holds twice where it lays out matrices anew: embeddings that are the output too."""
     sizes = {tensor.name: tensor.size for tensor in contents.tensors}
     return 0 if "output.weight" in sizes else sizes.get("token_embd.weight", 0)

@@ -16,7 +16,7 @@ from eclair.errors import EngineMissing
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
+class GgmlType:
     """A number format: its name, its number in a file, and how many bytes a block of so many numbers takes."""
 
     name: str
@@ -24,31 +24,31 @@ class Kind:
     block: int
     bytes: int
 
-    def size(self, count: int) -> int:
+    def byte_size(self, count: int) -> int:
         """Bytes of `count` numbers, which are whole blocks."""
         return count // self.block * self.bytes
 
 
-KINDS = {
+GGML_TYPES = {
     kind.number: kind
     for kind in (
-        Kind("F32", 0, 1, 4),
-        Kind("F16", 1, 1, 2),
-        Kind("Q4_0", 2, 32, 18),
-        Kind("Q4_1", 3, 32, 20),
-        Kind("Q5_0", 6, 32, 22),
-        Kind("Q5_1", 7, 32, 24),
-        Kind("Q8_0", 8, 32, 34),
-        Kind("Q2_K", 10, 256, 84),
-        Kind("Q3_K", 11, 256, 110),
-        Kind("Q4_K", 12, 256, 144),
-        Kind("Q5_K", 13, 256, 176),
-        Kind("Q6_K", 14, 256, 210),
-        Kind("IQ4_NL", 20, 32, 18),
-        Kind("BF16", 30, 1, 2),
+        GgmlType("F32", 0, 1, 4),
+        GgmlType("F16", 1, 1, 2),
+        GgmlType("Q4_0", 2, 32, 18),
+        GgmlType("Q4_1", 3, 32, 20),
+        GgmlType("Q5_0", 6, 32, 22),
+        GgmlType("Q5_1", 7, 32, 24),
+        GgmlType("Q8_0", 8, 32, 34),
+        GgmlType("Q2_K", 10, 256, 84),
+        GgmlType("Q3_K", 11, 256, 110),
+        GgmlType("Q4_K", 12, 256, 144),
+        GgmlType("Q5_K", 13, 256, 176),
+        GgmlType("Q6_K", 14, 256, 210),
+        GgmlType("IQ4_NL", 20, 32, 18),
+        GgmlType("BF16", 30, 1, 2),
     )
 }
-NAMED = {kind.name: kind for kind in KINDS.values()}
+TYPES_BY_NAME = {kind.name: kind for kind in GGML_TYPES.values()}
 
 _UNPACK = {
     "F16": "ggml_fp16_to_fp32_row",
@@ -61,7 +61,7 @@ _UNPACK = {
     "IQ4_NL": "dequantize_row_iq4_nl",
 }
 
-READABLE = frozenset({"F32", *_UNPACK})
+UNPACKABLE_TYPES = frozenset({"F32", *_UNPACK})
 """Formats that `unpack` reads."""
 
 _Floats = ctypes.POINTER(ctypes.c_float)
@@ -91,13 +91,13 @@ class Ggml:
     def open(cls) -> Ggml:
         """Raises EngineMissing where the package is not there, or keeps these functions to itself."""
         try:
-            return cls(ctypes.CDLL(str(library())))
+            return cls(ctypes.CDLL(str(find_library())))
         except (OSError, AttributeError) as error:
             raise EngineMissing(
                 f"The embedded engine's library does not offer its number formats ({error}); models run as they came."
             ) from error
 
-    def unpack(self, kind: Kind, data: bytes) -> array[float]:
+    def unpack(self, kind: GgmlType, data: bytes) -> array[float]:
         """The numbers in `data`, which holds whole blocks of a readable format."""
         count = len(data) // kind.bytes * kind.block
         if kind.name == "F32":
@@ -106,20 +106,20 @@ class Ggml:
         self._unpack[kind.name](data, _pointer(numbers), count)
         return numbers
 
-    def pack(self, kind: Kind, numbers: array[float], width: int) -> bytes:
+    def pack(self, kind: GgmlType, numbers: array[float], width: int) -> bytes:
         """`numbers`, rows of `width`, as whole blocks of Q4_0, Q8_0 or IQ4_NL.
 
         Equal weights for all make llama.cpp look for the scale with the least error, which it does not do without any.
         """
         rows = len(numbers) // width
-        packed = ctypes.create_string_buffer(kind.size(len(numbers)))
+        packed = ctypes.create_string_buffer(kind.byte_size(len(numbers)))
         weights = _pointer(array("f", [1.0]) * width)
         written = self._pack(kind.number, _pointer(numbers), packed, 0, rows, width, weights)
         assert written == len(packed.raw), (written, len(packed.raw))
         return packed.raw
 
 
-def library() -> Path:
+def find_library() -> Path:
     """Where the embedded engine's library is. Raises EngineMissing."""
     spec = importlib.util.find_spec("xllamacpp")
     for folder in (spec.submodule_search_locations or ()) if spec is not None else ():

@@ -16,11 +16,11 @@ from eclair.errors import ModelMissing
 
 MAGIC = b"GGUF"
 MAX_KEYS = 4096
-MAX_TEXT = 1 << 20
-MAX_HEADER = 4 << 20
+MAX_STRING_BYTES = 1 << 20
+MAX_HEADER_BYTES = 4 << 20
 """Bytes that are read in all; what comes before the vocabulary takes a few thousand."""
 
-MAX_ITEMS = 4096
+MAX_LIST_ITEMS = 4096
 """Items of a list that are kept; the vocabulary, which is longer, ends the reading."""
 
 _NUMBERS = {0: "<B", 1: "<b", 2: "<H", 3: "<h", 4: "<I", 5: "<i", 6: "<f", 7: "<?", 10: "<Q", 11: "<q", 12: "<d"}
@@ -39,17 +39,17 @@ class Header:
     licence: str | None = None
     languages: tuple[str, ...] = ()
     context: int | None = None
-    kv: int | None = None
+    kv_bytes_per_token: int | None = None
 
 
-def read(path: Path) -> Header:
+def read_header(path: Path) -> Header:
     """The header of the file. Raises ModelMissing for a file that is no GGUF, or that cannot be read."""
     try:
         with path.open("rb") as file:
             values = dict(_values(file))
     except OSError as error:
         raise ModelMissing(f"{path} cannot be read: {error.strerror}.") from error
-    except _Wrong as error:
+    except _InvalidHeader as error:
         raise ModelMissing(f"{path} is no GGUF file ({error}); choose another.") from error
     architecture = _text(values.get("general.architecture"))
     if not architecture:
@@ -65,21 +65,21 @@ def read(path: Path) -> Header:
     )
 
 
-class _Wrong(Exception):
+class _InvalidHeader(Exception):
     """The file breaks the format, in these words."""
 
 
 def _values(file: BinaryIO) -> Iterator[tuple[str, Any]]:
     """The keys with their values, up to the vocabulary, which comes after what tells of the model."""
     if file.read(4) != MAGIC:
-        raise _Wrong("its first bytes are others")
+        raise _InvalidHeader("its first bytes are others")
     version = _number(file, "<I")
     if version not in (2, 3):
-        raise _Wrong(f"version {version} is not known")
+        raise _InvalidHeader(f"version {version} is not known")
     _number(file, "<Q")
     count = _number(file, "<Q")
     if count > MAX_KEYS:
-        raise _Wrong(f"{count} keys are too many")
+        raise _InvalidHeader(f"{count} keys are too many")
     for _ in range(count):
         key = _string(file)
         if key.startswith("tokenizer."):
@@ -93,10 +93,10 @@ def _value(file: BinaryIO, kind: int) -> Any:
     if kind in _NUMBERS:
         return _number(file, _NUMBERS[kind])
     if kind != _LIST:
-        raise _Wrong(f"type {kind} is not known")
+        raise _InvalidHeader(f"type {kind} is not known")
     of, count = _number(file, "<I"), _number(file, "<Q")
-    if of == _LIST or count > MAX_ITEMS:
-        raise _Wrong("a list of lists, or one that is too long")
+    if of == _LIST or count > MAX_LIST_ITEMS:
+        raise _InvalidHeader("a list of lists, or one that is too long")
     return [_value(file, of) for _ in range(count)]
 
 
@@ -106,17 +106,17 @@ def _number(file: BinaryIO, form: str) -> Any:
 
 def _string(file: BinaryIO) -> str:
     length = _number(file, "<Q")
-    if length > MAX_TEXT:
-        raise _Wrong("a text that is too long")
+    if length > MAX_STRING_BYTES:
+        raise _InvalidHeader("a text that is too long")
     return _exactly(file, length).decode(errors="replace")
 
 
 def _exactly(file: BinaryIO, count: int) -> bytes:
-    if file.tell() + count > MAX_HEADER:
-        raise _Wrong("its header is too long")
+    if file.tell() + count > MAX_HEADER_BYTES:
+        raise _InvalidHeader("its header is too long")
     data = file.read(count)
     if len(data) < count:
-        raise _Wrong("it ends within its header")
+        raise _InvalidHeader("it ends within its header")
     return data
 
 

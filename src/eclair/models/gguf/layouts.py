@@ -8,43 +8,43 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from eclair.models.gguf.ggml import NAMED, READABLE, Kind
-from eclair.models.gguf.tensors import Contents, Tensor, layer_of
+from eclair.models.gguf.ggml import TYPES_BY_NAME, UNPACKABLE_TYPES, GgmlType
+from eclair.models.gguf.tensors import GgufContents, Tensor, layer_of
 
-STURDY = ("ffn_gate", "ffn_up")
+ROBUST_TENSORS = ("ffn_gate", "ffn_up")
 """The larger half of a model, which loses little in four bits; of what SmolLM2 loses in Q4_0 `ffn_down` alone loses
 half (bench/LOG.md)."""
 
-OUTER = 2
+OUTER_LAYERS = 2
 """Layers at either end of a deep model whose error hurts more than the others'."""
 
 
 @dataclass(frozen=True, slots=True)
-class Layout:
+class TensorLayout:
     """A layout: what tensors become, or with `careful` the sturdy ones of the inner layers, the others then being Q8_0.
 
     `file_type` is the number by which a file names its format.
     """
 
     name: str
-    most: Kind
-    careful: bool
+    type: GgmlType
+    is_mixed: bool
     file_type: int
 
 
 LAYOUTS = {
     layout.name: layout
     for layout in (
-        Layout("Q4_0", NAMED["Q4_0"], False, 2),
-        Layout("Q4_0+Q8_0", NAMED["Q4_0"], True, 2),
-        Layout("Q8_0", NAMED["Q8_0"], False, 7),
+        TensorLayout("Q4_0", TYPES_BY_NAME["Q4_0"], False, 2),
+        TensorLayout("Q4_0+Q8_0", TYPES_BY_NAME["Q4_0"], True, 2),
+        TensorLayout("Q8_0", TYPES_BY_NAME["Q8_0"], False, 7),
     )
 }
 
-AS_IT_CAME = "as it came"
+ORIGINAL_LAYOUT = "as it came"
 
 
-def laid_out(contents: Contents, layout: Layout) -> list[Tensor]:
+def apply_layout(contents: GgufContents, layout: TensorLayout) -> list[Tensor]:
     """The tensors as they are to be; their offsets are still those that they have."""
     return [
         Tensor(tensor.name, tensor.shape, _kind(tensor, contents.layers, layout), tensor.offset)
@@ -52,27 +52,27 @@ def laid_out(contents: Contents, layout: Layout) -> list[Tensor]:
     ]
 
 
-def worth_trying(contents: Contents) -> list[Layout]:
+def candidate_layouts(contents: GgufContents) -> list[TensorLayout]:
     """Layouts that may be faster than the one that the file has; none where nothing is to be gained."""
     return [layout for layout in LAYOUTS.values() if _changes(contents, layout)]
 
 
-def _changes(contents: Contents, layout: Layout) -> bool:
-    return any(new.kind != old.kind for new, old in zip(laid_out(contents, layout), contents.tensors, strict=True))
+def _changes(contents: GgufContents, layout: TensorLayout) -> bool:
+    return any(new.type != old.type for new, old in zip(apply_layout(contents, layout), contents.tensors, strict=True))
 
 
-def _kind(tensor: Tensor, layers: int, layout: Layout) -> Kind:
+def _kind(tensor: Tensor, layers: int, layout: TensorLayout) -> GgmlType:
     layer = layer_of(tensor.name)
     if (
         layer is None
         or len(tensor.shape) < 2
         or not tensor.name.endswith(".weight")
-        or tensor.kind.name not in READABLE - {"Q4_0", "IQ4_NL"}
+        or tensor.type.name not in UNPACKABLE_TYPES - {"Q4_0", "IQ4_NL"}
         or "gate_inp" in tensor.name  # chooses a mixture's experts
         or "ssm" in tensor.name
     ):
-        return tensor.kind
-    ends = min(OUTER, max(1, layers // 8))
-    sturdy = ends <= layer < layers - ends and tensor.name.split(".")[2].startswith(STURDY)
-    kind = NAMED["Q8_0"] if layout.careful and not sturdy else layout.most
-    return kind if tensor.shape[0] % kind.block == 0 else tensor.kind
+        return tensor.type
+    ends = min(OUTER_LAYERS, max(1, layers // 8))
+    sturdy = ends <= layer < layers - ends and tensor.name.split(".")[2].startswith(ROBUST_TENSORS)
+    kind = TYPES_BY_NAME["Q8_0"] if layout.is_mixed and not sturdy else layout.type
+    return kind if tensor.shape[0] % kind.block == 0 else tensor.type

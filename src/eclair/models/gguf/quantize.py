@@ -17,32 +17,32 @@ from typing import BinaryIO
 from eclair.errors import EclairError, ModelMissing
 from eclair.models.gguf import tensors
 from eclair.models.gguf.ggml import Ggml
-from eclair.models.gguf.layouts import LAYOUTS, laid_out
-from eclair.models.gguf.tensors import Tensor, padded
+from eclair.models.gguf.layouts import LAYOUTS, apply_layout
+from eclair.models.gguf.tensors import Tensor, pad_size
 from eclair.util.frames import Codec
 from eclair.util.humanize import size
 from eclair.util.task_process import Report, TaskFailed, run_task, serve_task
 
-PART = ".part"
-AT_ONCE = 1 << 22
+PARTIAL_SUFFIX = ".part"
+BLOCK_NUMBERS = 1 << 22
 """Numbers that are converted at a time; they take 16 MB as floats."""
 
-MARGIN = 64 << 20
+MIN_FREE_BYTES = 64 << 20
 """Bytes that are left free on the disk."""
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class QuantizeJob:
     source: str
     target: str
     layout: str
     nice: int = 0
 
 
-ORDERS = Codec(Order)
+ORDERS = Codec(QuantizeJob)
 
 
-async def requantise(
+async def requantize(
     source: Path, target: Path, layout: str, report: Callable[[int, int], object], *, nice: int = 0
 ) -> None:
     """Write `target`, which is `source` in that layout; `report` hears how many bytes of how many are done.
@@ -51,7 +51,7 @@ async def requantise(
     be read or the disk is full.
     """
     total = await asyncio.to_thread(_check_room, source, target, layout)
-    order = Order(str(source), str(target), layout, nice)
+    order = QuantizeJob(str(source), str(target), layout, nice)
     try:
         await run_task("eclair.models.gguf.quantize", order, ORDERS, lambda done: report(done, total))
     except TaskFailed as failure:
@@ -62,18 +62,18 @@ async def requantise(
 
 
 def _part(target: Path) -> Path:
-    return target.with_name(target.name + PART)
+    return target.with_name(target.name + PARTIAL_SUFFIX)
 
 
 def _check_room(source: Path, target: Path, layout: str) -> int:
     """How many bytes the weights will take. Raises ModelMissing where the disk has not so many."""
-    total = sum(tensor.size for tensor in laid_out(tensors.read(source), LAYOUTS[layout]))
+    total = sum(tensor.size for tensor in apply_layout(tensors.read_tensors(source), LAYOUTS[layout]))
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         free = shutil.disk_usage(target.parent).free
     except OSError as error:
         raise ModelMissing(f"{target.parent} cannot be used: {error.strerror}.") from error
-    if free < total + MARGIN:
+    if free < total + MIN_FREE_BYTES:
         raise ModelMissing(
             f"{target.parent} has {size(free)} free and {source.name} needs {size(total)} more in another layout; "
             "make room, or go on with it as it came."
@@ -85,31 +85,31 @@ def main() -> None:
     serve_task(ORDERS, _work)
 
 
-def _work(order: Order, report: Report) -> None:
+def _work(order: QuantizeJob, report: Report) -> None:
     """Raises TaskFailed."""
     if order.nice:
         os.nice(order.nice)
     try:
-        write(Path(order.source), Path(order.target), order.layout, report)
+        write_layout(Path(order.source), Path(order.target), order.layout, report)
     except EclairError as error:
         raise TaskFailed(error.message) from error
     except OSError as error:
         raise TaskFailed(f"{order.target} cannot be written: {error.strerror}; the model runs as it came.") from error
 
 
-def write(source: Path, target: Path, layout: str, report: Callable[[int], object]) -> None:
+def write_layout(source: Path, target: Path, layout: str, report: Callable[[int], object]) -> None:
     """Write `target`, which is `source` in that layout. Raises OSError, ModelMissing and EngineMissing."""
     ggml = Ggml.open()
-    contents = tensors.read(source)
-    wanted = laid_out(contents, LAYOUTS[layout])
+    contents = tensors.read_tensors(source)
+    wanted = apply_layout(contents, LAYOUTS[layout])
     part = _part(target)
     part.unlink(missing_ok=True)
     with source.open("rb") as old, part.open("xb") as new:
-        new.write(tensors.beginning(contents, wanted, LAYOUTS[layout].file_type))
+        new.write(tensors.encode_head(contents, wanted, LAYOUTS[layout].file_type))
         done = 0
         for before, after in zip(contents.tensors, wanted, strict=True):
             _convert(ggml, old, new, before, after)
-            new.write(bytes(padded(after.size, contents.alignment) - after.size))
+            new.write(bytes(pad_size(after.size, contents.alignment) - after.size))
             done += after.size
             report(done)
         new.flush()
@@ -128,10 +128,10 @@ def _convert(ggml: Ggml, old: BinaryIO, new: BinaryIO, before: Tensor, after: Te
     old.seek(before.offset)
     width = before.shape[0]
     rows = before.count // width if width else 0
-    step = max(1, AT_ONCE // max(width, 1))
+    step = max(1, BLOCK_NUMBERS // max(width, 1))
     for row in range(0, rows, step):
-        data = old.read(before.kind.size(min(step, rows - row) * width))
-        new.write(data if before.kind == after.kind else ggml.pack(after.kind, ggml.unpack(before.kind, data), width))
+        data = old.read(before.type.byte_size(min(step, rows - row) * width))
+        new.write(data if before.type == after.type else ggml.pack(after.type, ggml.unpack(before.type, data), width))
 
 
 if __name__ == "__main__":

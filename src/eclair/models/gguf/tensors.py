@@ -16,12 +16,12 @@ from pathlib import Path
 from typing import BinaryIO
 
 from eclair.errors import ModelMissing
-from eclair.models.gguf.ggml import KINDS, Kind
-from eclair.models.gguf.header import MAGIC, MAX_KEYS, MAX_TEXT
+from eclair.models.gguf.ggml import GGML_TYPES, GgmlType
+from eclair.models.gguf.header import MAGIC, MAX_KEYS, MAX_STRING_BYTES
 
 MAX_TENSORS = 1 << 16
-MAX_ITEMS = 1 << 22
-MAX_SIDES = 4
+MAX_ARRAY_ITEMS = 1 << 22
+MAX_DIMENSIONS = 4
 ALIGNMENT = 32
 
 _SIZES = {0: 1, 1: 1, 2: 2, 3: 2, 4: 4, 5: 4, 6: 4, 7: 1, 10: 8, 11: 8, 12: 8}
@@ -34,7 +34,7 @@ class Tensor:
 
     name: str
     shape: tuple[int, ...]
-    kind: Kind
+    type: GgmlType
     offset: int
 
     @property
@@ -43,11 +43,11 @@ class Tensor:
 
     @property
     def size(self) -> int:
-        return self.kind.size(self.count)
+        return self.type.byte_size(self.count)
 
 
 @dataclass(frozen=True, slots=True)
-class Contents:
+class GgufContents:
     """What is in a file: `keys` are the bytes of its keys and values as they stand, `file_type` the place among them of
     the number that names its format, `layers` how many blocks it has."""
 
@@ -71,18 +71,18 @@ def layer_of(name: str) -> int | None:
     )
 
 
-def read(path: Path) -> Contents:
+def read_tensors(path: Path) -> GgufContents:
     """What is in the file. Raises ModelMissing where it is no GGUF, ends too soon, or has formats we do not know."""
     try:
         with path.open("rb") as file:
             return _read(file, os.fstat(file.fileno()).st_size)
     except OSError as error:
         raise ModelMissing(f"{path} cannot be read: {error.strerror}.") from error
-    except (_Wrong, UnicodeDecodeError, struct.error) as error:
+    except (_InvalidGguf, UnicodeDecodeError, struct.error) as error:
         raise ModelMissing(f"The weights in {path} cannot be found ({error}); fetch the model again.") from error
 
 
-def beginning(contents: Contents, tensors: Sequence[Tensor], file_type: int) -> bytes:
+def encode_head(contents: GgufContents, tensors: Sequence[Tensor], file_type: int) -> bytes:
     """Everything that comes before the weights of a file with the same keys and these tensors, one after the other."""
     keys = bytearray(contents.keys)
     if contents.file_type is not None:
@@ -92,25 +92,25 @@ def beginning(contents: Contents, tensors: Sequence[Tensor], file_type: int) -> 
     for tensor in tensors:
         name = tensor.name.encode()
         head += struct.pack("<Q", len(name)) + name + struct.pack("<I", len(tensor.shape))
-        head += struct.pack(f"<{len(tensor.shape)}QIQ", *tensor.shape, tensor.kind.number, at)
-        at += padded(tensor.size, contents.alignment)
-    return bytes(head).ljust(padded(len(head), contents.alignment), b"\0")
+        head += struct.pack(f"<{len(tensor.shape)}QIQ", *tensor.shape, tensor.type.number, at)
+        at += pad_size(tensor.size, contents.alignment)
+    return bytes(head).ljust(pad_size(len(head), contents.alignment), b"\0")
 
 
-def padded(size: int, alignment: int) -> int:
+def pad_size(size: int, alignment: int) -> int:
     return -(-size // alignment) * alignment
 
 
-class _Wrong(Exception):
+class _InvalidGguf(Exception):
     """The file breaks the format, in these words."""
 
 
-def _read(file: BinaryIO, size: int) -> Contents:
+def _read(file: BinaryIO, size: int) -> GgufContents:
     if file.read(4) != MAGIC:
-        raise _Wrong("it is no GGUF file")
+        raise _InvalidGguf("it is no GGUF file")
     version, tensor_count, key_count = _unpack(file, "<IQQ")
     if version not in (2, 3) or key_count > MAX_KEYS or tensor_count > MAX_TENSORS:
-        raise _Wrong("its version is not known, or it says that it has more than a model can have")
+        raise _InvalidGguf("its version is not known, or it says that it has more than a model can have")
     began = file.tell()
     file_type, alignment = None, ALIGNMENT
     for _ in range(key_count):
@@ -123,28 +123,28 @@ def _read(file: BinaryIO, size: int) -> Contents:
             _skip(file, kind)
     ended = file.tell()
     if alignment < 8 or alignment > 1 << 16 or alignment & (alignment - 1):
-        raise _Wrong(f"an alignment of {alignment} bytes")
+        raise _InvalidGguf(f"an alignment of {alignment} bytes")
     rows = [_tensor(file) for _ in range(tensor_count)]
-    data = padded(file.tell(), alignment)
+    data = pad_size(file.tell(), alignment)
     tensors = tuple(Tensor(name, shape, kind, data + offset) for name, shape, kind, offset in rows)
     for tensor in tensors:
         if tensor.offset + tensor.size > size:
-            raise _Wrong(f"it ends before {tensor.name} does")
+            raise _InvalidGguf(f"it ends before {tensor.name} does")
     file.seek(began)
-    return Contents(version, key_count, file.read(ended - began), file_type, alignment, tensors)
+    return GgufContents(version, key_count, file.read(ended - began), file_type, alignment, tensors)
 
 
-def _tensor(file: BinaryIO) -> tuple[str, tuple[int, ...], Kind, int]:
+def _tensor(file: BinaryIO) -> tuple[str, tuple[int, ...], GgmlType, int]:
     name, (sides,) = _text(file), _unpack(file, "<I")
-    if not 1 <= sides <= MAX_SIDES:
-        raise _Wrong(f"{name} has {sides} dimensions")
+    if not 1 <= sides <= MAX_DIMENSIONS:
+        raise _InvalidGguf(f"{name} has {sides} dimensions")
     shape = _unpack(file, f"<{sides}Q")
     number, offset = _unpack(file, "<IQ")
-    kind = KINDS.get(number)
+    kind = GGML_TYPES.get(number)
     if kind is None:
-        raise _Wrong(f"{name} has the format number {number}, which is not known")
+        raise _InvalidGguf(f"{name} has the format number {number}, which is not known")
     if math.prod(shape) > 1 << 40 or shape[0] % kind.block:
-        raise _Wrong(f"{name} has a shape that no tensor has")
+        raise _InvalidGguf(f"{name} has a shape that no tensor has")
     return name, shape, kind, offset
 
 
@@ -155,21 +155,21 @@ def _skip(file: BinaryIO, kind: int) -> None:
         file.seek(_SIZES[kind], os.SEEK_CUR)
     elif kind == _LIST:
         of, count = _unpack(file, "<IQ")
-        if count > MAX_ITEMS or (of != _TEXT and of not in _SIZES):
-            raise _Wrong("a list of lists, or one that is too long")
+        if count > MAX_ARRAY_ITEMS or (of != _TEXT and of not in _SIZES):
+            raise _InvalidGguf("a list of lists, or one that is too long")
         if of == _TEXT:
             for _ in range(count):
                 _text(file)
         else:
             file.seek(_SIZES[of] * count, os.SEEK_CUR)
     else:
-        raise _Wrong(f"a value of the type {kind}, which is not known")
+        raise _InvalidGguf(f"a value of the type {kind}, which is not known")
 
 
 def _text(file: BinaryIO) -> str:
     (length,) = _unpack(file, "<Q")
-    if length > MAX_TEXT:
-        raise _Wrong("a text that is too long")
+    if length > MAX_STRING_BYTES:
+        raise _InvalidGguf("a text that is too long")
     return file.read(length).decode(errors="replace")
 
 

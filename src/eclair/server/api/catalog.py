@@ -14,8 +14,8 @@ from eclair.generation.language_notice import advise
 from eclair.llm.tuning.expected import Expected, Paces
 from eclair.models import memory
 from eclair.models.catalog import Ability, Runner, Speculation, Weights
-from eclair.models.offers import Offer, offers
-from eclair.models.quantization import Option, Reason
+from eclair.models.offers import Offer, list_offers
+from eclair.models.quantization import QuantizationOption, QuantizationReason
 
 
 class Quantisation(BaseModel):
@@ -25,7 +25,7 @@ class Quantisation(BaseModel):
     fits: bool | None
 
     @classmethod
-    def of(cls, option: Option) -> Self:
+    def of(cls, option: QuantizationOption) -> Self:
         fits = memory.fits(option.memory) if option.memory is not None else None
         return cls(quant=option.quant, size=option.size, memory=option.memory, fits=fits)
 
@@ -58,7 +58,7 @@ class CatalogModel(BaseModel):
     european: bool
     options: list[Quantisation]
     quant: str | None
-    reason: Reason | None
+    reason: QuantizationReason | None
     part: int
     size: int | None
     memory: int | None
@@ -89,18 +89,18 @@ class CatalogModel(BaseModel):
             engines=list(entry.engines),
             speculation=entry.speculation,
             quirks=entry.quirks,
-            european=entry.european,
+            european=entry.is_european,
             options=[Quantisation.of(option) for option in offer.options],
             quant=offer.quant,
             reason=offer.reason,
-            part=offer.part,
+            part=offer.downloaded_bytes,
             size=offer.size,
             memory=offer.memory,
             fits=offer.fits,
             expected=paces.of(entry, offer.size) if offer.fits else None,
             installed=offer.installed,
             loaded=offer.installed and entry.id in loaded,
-            known=offer.known,
+            known=offer.in_catalog,
         )
 
 
@@ -139,5 +139,5 @@ def router(app: App) -> APIRouter:
 
 def _report(app: App, loaded: Collection[str]) -> CatalogReport:
     paces = Paces.known(app.settings)
-    models = [CatalogModel.of(offer, paces, loaded) for offer in offers(app.settings)]
+    models = [CatalogModel.of(offer, paces, loaded) for offer in list_offers(app.settings)]
     return CatalogReport(memory=memory.physical(), models=models)

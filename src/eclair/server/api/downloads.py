@@ -8,8 +8,8 @@ from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
 
 from eclair.app import App
-from eclair.models.download import Stage
-from eclair.models.downloads import Pull, State
+from eclair.models.download import DownloadStage
+from eclair.models.downloads import DownloadState, ModelDownload
 
 
 class NewPull(BaseModel):
@@ -35,8 +35,8 @@ class PullReport(BaseModel):
     licence: str
     size: int | None
     why: str
-    state: State
-    stage: Stage
+    state: DownloadState
+    stage: DownloadStage
     file: str
     done: int
     total: int
@@ -45,11 +45,11 @@ class PullReport(BaseModel):
     error: Fault | None
 
     @classmethod
-    def of(cls, pull: Pull) -> Self:
+    def of(cls, pull: ModelDownload) -> Self:
         entry, progress, error = pull.plan.entry, pull.progress, pull.error
         return cls(
             id=pull.id,
-            asked=pull.asked,
+            asked=pull.requested,
             model=entry.id,
             name=entry.name,
             licence=entry.licence,
@@ -60,8 +60,8 @@ class PullReport(BaseModel):
             file=progress.file,
             done=progress.done,
             total=progress.total,
-            rate=pull.pace.rate,
-            left=pull.pace.left,
+            rate=pull.throughput.rate,
+            left=pull.throughput.seconds_left,
             error=Fault(code=error.code, message=error.message) if error is not None else None,
         )
 
@@ -79,22 +79,22 @@ def router(app: App) -> APIRouter:
 
     @api.get("/pulls")
     async def list_pulls() -> PullList:
-        return PullList(pulls=[PullReport.of(pull) for pull in app.pulls.all()])
+        return PullList(pulls=[PullReport.of(pull) for pull in app.downloads.all()])
 
     @api.post("/pulls", status_code=202)
     async def begin_pull(wanted: NewPull) -> PullReport:
-        return PullReport.of(await app.pulls.begin(wanted.name, accepted=wanted.accept_licence))
+        return PullReport.of(await app.downloads.begin(wanted.name, accepted=wanted.accept_licence))
 
     @api.get("/pulls/{id}")
     async def show_pull(id: str) -> PullReport:
-        return PullReport.of(app.pulls.get(id))
+        return PullReport.of(app.downloads.get(id))
 
     @api.delete("/pulls/{id}", status_code=204)
     async def cancel_pull(id: str) -> None:
-        await app.pulls.cancel(id)
+        await app.downloads.cancel(id)
 
     @api.delete("/{id}")
     async def remove_model(id: str) -> Removed:
-        return Removed(freed=await app.pulls.remove(id))
+        return Removed(freed=await app.downloads.remove(id))
 
     return api

