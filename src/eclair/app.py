@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncGenerator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from eclair.chat.prefill import Prefill
 from eclair.chat.routing import ModelRouter
 from eclair.chat.runs import Runs
 from eclair.chat.titles import Titles
+from eclair.chat.turn_options import TurnOptions
 from eclair.chat.turns import Turns
 from eclair.documents.embeddings import Embedder, choose_embedder
 from eclair.documents.ingest import Intake
@@ -42,6 +44,8 @@ from eclair.network.audit_log import AuditLog
 from eclair.network.client import OutboundGate, WebClient
 from eclair.network.policy import OutboundPolicy
 from eclair.provenance.service import Marks
+from eclair.schema.events import Event, decode, fold
+from eclair.schema.messages import Message, Role, Web
 from eclair.schema.principal import LOCAL_PRINCIPAL
 from eclair.settings import Settings
 from eclair.storage.base import Storage
@@ -86,6 +90,28 @@ class App:
     marks: Marks
     gallery: Gallery
     studio: Studio
+
+    async def answer(self, question: str, *, model: str | None = None, web: Web | None = None) -> Message:
+        """Answer a question and store nothing.
+
+        A failed answer has a `fault`. Raises what `stream` raises.
+        """
+        return fold([event async for event in self.stream(question, model=model, web=web)])
+
+    async def stream(
+        self, question: str, *, model: str | None = None, web: Web | None = None
+    ) -> AsyncGenerator[Event, None]:
+        """Answer a question and store nothing; yield the run's events as they come.
+
+        Raises NotFound for an unknown model, EngineUnavailable, and TooLarge for a question over the model's window.
+        """
+        options = TurnOptions(model=model, web=web)
+        said: list[tuple[Role, str]] = [("user", question)]
+        batches = await self.turns.ask_unkept(LOCAL_PRINCIPAL, said, options, time.perf_counter())
+        async with aclosing(batches):
+            async for batch in batches:
+                for line in batch.lines:
+                    yield decode(line)
 
     async def end_streams(self) -> None:
         """End what followers wait for, so that their connections close by themselves."""
