@@ -25,7 +25,7 @@ from client import CONTENT, SSE, begin, openai_text, quiet
 from harness import ROOT, Goals, Process, eclair, link_models, options, run, running, shown, table
 
 from eclair.chat.text_edits import Change, Task, cut
-from eclair.llm.base import Ended, PromptMessage, Request, Text
+from eclair.llm.base import Finish, PromptMessage, Request, Text
 from eclair.llm.local.endpoint_file import share_file
 from eclair.llm.openai.dialects import DIALECTS
 from eclair.llm.openai.engine import OpenAIEngine
@@ -164,7 +164,7 @@ async def forced(
         async for piece in pieces:
             if isinstance(piece, Text):
                 said.append(piece.text)
-            elif isinstance(piece, Ended) and piece.reason != "stop":
+            elif isinstance(piece, Finish) and piece.reason != "stop":
                 raise SystemExit(f"An edit ended with {piece.reason}; its text does not fit the window.")
     return "".join(said), time.perf_counter() - began
 

@@ -19,10 +19,10 @@ from eclair.chat.runs import FLUSH, FRAME, Batch, Runs
 from eclair.errors import Conflict, StoreError
 from eclair.schema.events import (
     Event,
+    Notice,
     PartDelta,
     PartFinished,
     PartStarted,
-    Remarked,
     RunFailed,
     RunFinished,
     RunInterrupted,
@@ -308,7 +308,7 @@ async def test_a_store_that_fails_for_a_while_loses_nothing(
     fault.mend()
     events = [decode(line) for line in await followed]
     check_log(events)
-    remarks = [event for event in events if isinstance(event, Remarked)]
+    remarks = [event for event in events if isinstance(event, Notice)]
     assert [remark.code for remark in remarks] == ["not_saved"]
     assert "The disk is full" in remarks[0].message
     assert fold(events).text == "one two"

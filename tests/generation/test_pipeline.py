@@ -17,25 +17,25 @@ from eclair.generation.pipeline import Answer, AnswerPipeline, AnswerRequest
 from eclair.generation.prompt import PreparedTurn
 from eclair.generation.route import Route
 from eclair.llm.base import (
-    Counted,
+    Delta,
     Embeddings,
-    Ended,
     Engine,
+    Finish,
     Health,
-    Piece,
     PromptMessage,
     Reasoning,
     Request,
     Text,
+    TokenUsage,
     ToolCall,
 )
 from eclair.llm.registry import Registry
 from eclair.schema.events import (
     Event,
+    Notice,
     PartDelta,
     PartFinished,
     PartStarted,
-    Remarked,
     RunFailed,
     RunFinished,
     StepFinished,
@@ -53,7 +53,7 @@ class Fake:
 
     name = "fake"
 
-    def __init__(self, *pieces: Piece | Exception | None) -> None:
+    def __init__(self, *pieces: Delta | Exception | None) -> None:
         self.pieces = pieces
         self.asked: list[Request] = []
         self.go = asyncio.Event()
@@ -61,7 +61,7 @@ class Fake:
         self.closed = False
         self.state: Health = Health("ready", "")
 
-    async def stream(self, request: Request) -> AsyncGenerator[Piece, None]:
+    async def stream(self, request: Request) -> AsyncGenerator[Delta, None]:
         self.asked.append(request)
         self.begun.set()
         try:
@@ -121,7 +121,7 @@ def without_usage(events: list[Event]) -> list[Event]:
 
 
 async def test_text_is_one_part() -> None:
-    engine = Fake(Text("Hi"), Text(" there"), Counted(3, 2, 1), Ended("stop"))
+    engine = Fake(Text("Hi"), Text(" there"), TokenUsage(3, 2, 1), Finish("stop"))
     events = await heard(answer(engine))
     assert without_usage(events) == [
         PartStarted(0, "text"),
@@ -145,7 +145,7 @@ async def test_thought_words_and_calls_are_parts_in_a_row() -> None:
         ToolCall(0, "a", "f", ""),
         ToolCall(0, None, None, "{}"),
         ToolCall(1, "b", "g", "[]"),
-        Ended("tool_calls"),
+        Finish("tool_calls"),
     )
     assert without_usage(await heard(answer(engine))) == [
         PartStarted(0, "reasoning"),
@@ -166,19 +166,19 @@ async def test_thought_words_and_calls_are_parts_in_a_row() -> None:
 
 
 async def test_an_answer_without_words_has_no_parts() -> None:
-    assert await heard(answer(Fake(Ended("stop")))) == [RunFinished("stop")]
+    assert await heard(answer(Fake(Finish("stop")))) == [RunFinished("stop")]
 
 
 async def test_the_person_hears_that_old_turns_were_left_out() -> None:
-    events = await heard(answer(Fake(Ended("stop")), dropped=4))
-    assert isinstance(events[0], Remarked)
+    events = await heard(answer(Fake(Finish("stop")), dropped=4))
+    assert isinstance(events[0], Notice)
     assert events[0].code == "history_trimmed"
     assert "4 messages" in events[0].message
 
 
 async def test_an_answer_is_taken_up_where_it_ended() -> None:
     half = Message("x", "c", "p", "assistant", (Part("reasoning", "Hm"), Part("text", "Half")), 1, "stopped")
-    events = without_usage(await heard(answer(Fake(Text(" done"), Ended("stop")), resumes=half)))
+    events = without_usage(await heard(answer(Fake(Text(" done"), Finish("stop")), resumes=half)))
     assert events == [
         PartStarted(0, "reasoning"),
         PartDelta(0, "Hm"),
@@ -206,7 +206,7 @@ async def test_an_engine_that_fails_at_once_is_heard() -> None:
 
 async def test_what_is_waited_for_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pipeline, "LOADING_NOTICE_AFTER_S", 0.01)
-    engine = Fake(None, Text("Hi"), Ended("stop"))
+    engine = Fake(None, Text("Hi"), Finish("stop"))
     engine.state = Health("loading", "It loads.")
     async with aclosing(answer(engine).events()) as events:
         first = await anext(events)
@@ -229,7 +229,7 @@ async def test_closing_it_while_the_engine_is_silent_closes_the_engine(monkeypat
 
 
 @pytest.mark.parametrize("pieces", [(None,), (Text("a"), None)])
-async def test_cancelling_it_closes_the_engine(pieces: tuple[Piece | None, ...]) -> None:
+async def test_cancelling_it_closes_the_engine(pieces: tuple[Delta | None, ...]) -> None:
     engine = Fake(*pieces)
     task = asyncio.create_task(heard(answer(engine)))
     await engine.begun.wait()

@@ -18,7 +18,7 @@ import psutil
 import pytest
 
 from eclair.errors import Conflict, EngineMissing, EngineRefused, EngineUnavailable, ModelMissing, NotFound
-from eclair.llm.base import Counted, Ended, Piece, PromptMessage, Request, Text
+from eclair.llm.base import Delta, Finish, PromptMessage, Request, Text, TokenUsage
 from eclair.llm.local import llama_server, speculative
 from eclair.llm.local.endpoint_file import share_file
 from eclair.llm.local.engine import LocalEngine
@@ -38,16 +38,16 @@ def asking(question: str, tokens: int = 8, *before: PromptMessage) -> Request:
     return Request(MODEL, messages, sampling=Sampling(temperature=0, max_tokens=tokens))
 
 
-async def ask(engine: LocalEngine, request: Request) -> list[Piece]:
+async def ask(engine: LocalEngine, request: Request) -> list[Delta]:
     return [piece async for piece in engine.stream(request)]
 
 
-def said(pieces: list[Piece]) -> str:
+def said(pieces: list[Delta]) -> str:
     return "".join(piece.text for piece in pieces if isinstance(piece, Text))
 
 
-def cached(pieces: list[Piece]) -> int:
-    return next(piece.cached_tokens or 0 for piece in pieces if isinstance(piece, Counted))
+def cached(pieces: list[Delta]) -> int:
+    return next(piece.cached_tokens or 0 for piece in pieces if isinstance(piece, TokenUsage))
 
 
 READING = "reading the system prompt"
@@ -89,7 +89,7 @@ async def test_it_loads_by_itself_and_answers(engine: LocalEngine, home: Setting
     assert await engine.count(MODEL, "Hello world, hello world.") == 9
     pieces = await ask(engine, asking("Name three rivers."))
     assert said(pieces)
-    assert isinstance(pieces[-1], Ended)
+    assert isinstance(pieces[-1], Finish)
     assert (await engine.health()).state == "ready"
     model = (await engine.models())[0]
     assert (model.id, model.context, model.licence, model.size) == (
@@ -122,7 +122,7 @@ async def test_a_turn_that_brings_much_along_reads_its_conversation_once(engine:
     read = (first.messages[1], PromptMessage("assistant", said(answer)))
     second = await ask(engine, asking("And this? " + "The forest is old. " * 80, 8, *read))
     assert cached(second) >= 200
-    count = next(piece for piece in second if isinstance(piece, Counted))
+    count = next(piece for piece in second if isinstance(piece, TokenUsage))
     assert count.prompt_tokens > 2.5 * cached(second)
 
 
@@ -150,8 +150,8 @@ REPEATED = asking(
 )
 
 
-def guessed(pieces: list[Piece]) -> tuple[int | None, int | None]:
-    counted = next(piece for piece in pieces if isinstance(piece, Counted))
+def guessed(pieces: list[Delta]) -> tuple[int | None, int | None]:
+    counted = next(piece for piece in pieces if isinstance(piece, TokenUsage))
     return counted.drafted_tokens, counted.accepted_tokens
 
 
@@ -180,7 +180,7 @@ async def test_guesses_that_do_not_pay_end_when_nobody_is_answered(
         story = asyncio.create_task(ask(engine, endless))
         assert guessed(await ask(engine, REPEATED))[0]
         assert engine.pid == before
-        assert isinstance((await story)[-1], Ended)
+        assert isinstance((await story)[-1], Finish)
         await until(lambda: engine.pid != before)
         assert guessed(await ask(engine, REPEATED)) == (None, None)
     async with running(home) as engine:
@@ -224,7 +224,7 @@ async def _tokens(client: OpenAIEngine, url: str) -> int:
 async def test_a_death_is_told_and_mended(engine: LocalEngine, home: Settings) -> None:
     await ask(engine, asking("Hello?"))
     endless = replace(asking("Tell me a very long story.", 1500), extra={"ignore_eos": True})
-    seen: list[Piece] = []
+    seen: list[Delta] = []
 
     async def read() -> None:
         async for piece in engine.stream(endless):

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from eclair.errors import EclairError, EngineBroken, EngineBusy, EngineRefused, EngineUnavailable
-from eclair.llm.base import Counted, Ended, Piece, PromptMessage, Reasoning, Request, Text, ToolCall
+from eclair.llm.base import Delta, Finish, PromptMessage, Reasoning, Request, Text, TokenUsage, ToolCall
 from eclair.llm.openai.dialects import DIALECTS, PLAIN, Dialect, compose
 from eclair.llm.openai.engine import FEW, OpenAIEngine
 from eclair.llm.openai.stream_parser import MAX_LINE, Frames
@@ -57,11 +57,11 @@ async def engine(standin: StandIn, naps: list[float]) -> AsyncGenerator[OpenAIEn
     await engine.close()
 
 
-async def ask(engine: OpenAIEngine, request: Request = ASK) -> list[Piece]:
+async def ask(engine: OpenAIEngine, request: Request = ASK) -> list[Delta]:
     return [piece async for piece in engine.stream(request)]
 
 
-def said(pieces: list[Piece]) -> str:
+def said(pieces: list[Delta]) -> str:
     return "".join(piece.text for piece in pieces if isinstance(piece, Text))
 
 
@@ -97,7 +97,7 @@ async def test_an_answer_with_usage_of_its_own_chunk(engine: OpenAIEngine, stand
     ]
     pieces = await ask(engine)
     assert said(pieces) == "Héllo"
-    assert pieces[-2:] == [Counted(7, 2, 5), Ended("stop")]
+    assert pieces[-2:] == [TokenUsage(7, 2, 5), Finish("stop")]
     sent = standin.calls[0]
     assert sent.headers["authorization"] == "Bearer k"
     assert sent.path == "/v1/chat/completions"
@@ -136,18 +136,18 @@ async def test_a_kept_connection_that_was_closed_is_no_failure(engine: OpenAIEng
 async def test_comments_carriage_returns_and_no_space(engine: OpenAIEngine, standin: StandIn) -> None:
     body = chunk({"content": "ok"}, "length").replace(b"data: ", b"data:").replace(b"\n", b"\r\n")
     standin.answers = [streaming(b": keep-alive\r\n\r\n", b"id: 3\r\n" + body, b": ping\n\n", b"data:[DONE]\r\n\r\n")]
-    assert await ask(engine) == [Text("ok"), Ended("length")]
+    assert await ask(engine) == [Text("ok"), Finish("length")]
 
 
 async def test_no_usage_and_no_done(engine: OpenAIEngine, standin: StandIn) -> None:
     standin.answers = [streaming(chunk({"content": "ok"}), chunk({}, "eos"))]
-    assert (await ask(engine))[-1] == Ended("stop")
+    assert (await ask(engine))[-1] == Finish("stop")
 
 
 async def test_llama_cpp_timings_count_too(engine: OpenAIEngine, standin: StandIn) -> None:
     timings = {"cache_n": 40, "prompt_n": 12, "predicted_n": 3}
     standin.answers = [streaming(chunk({"content": "ok"}), chunk({}, "stop", timings=timings), DONE)]
-    assert Counted(52, 3, 40) in await ask(engine)
+    assert TokenUsage(52, 3, 40) in await ask(engine)
 
 
 async def test_reasoning_tools_and_logprobs(engine: OpenAIEngine, standin: StandIn) -> None:
@@ -173,13 +173,13 @@ async def test_reasoning_tools_and_logprobs(engine: OpenAIEngine, standin: Stand
         ToolCall(0, "c1", "find", ""),
         ToolCall(0, None, None, '{"q":1}'),
     ]
-    assert pieces[-1] == Ended("tool_calls")
+    assert pieces[-1] == Finish("tool_calls")
 
 
 async def test_thinking_parts_as_mistral_has_them(engine: OpenAIEngine, standin: StandIn) -> None:
     parts = [{"type": "thinking", "thinking": [{"type": "text", "text": "hm"}]}, {"type": "text", "text": "yes"}]
     standin.answers = [streaming(chunk({"content": parts}, "stop"), DONE)]
-    assert await ask(engine) == [Reasoning("hm"), Text("yes"), Ended("stop")]
+    assert await ask(engine) == [Reasoning("hm"), Text("yes"), Finish("stop")]
 
 
 async def test_half_a_character_spoils_only_itself(engine: OpenAIEngine, standin: StandIn) -> None:
@@ -217,7 +217,7 @@ async def test_a_cut_stream_keeps_what_came_and_is_not_asked_again(engine: OpenA
         await cut(call)
 
     standin.answers = [broken]
-    pieces: list[Piece] = []
+    pieces: list[Delta] = []
 
     async def read() -> None:
         async for piece in engine.stream(ASK):
@@ -373,7 +373,7 @@ def test_a_prediction_goes_to_servers_that_take_one(dialect: Dialect) -> None:
 )
 async def test_guessed_tokens_are_counted(engine: OpenAIEngine, standin: StandIn, end: dict[str, Any]) -> None:
     standin.answers = [streaming(chunk({"content": "a"}, "stop"), chunk(**end), DONE)]
-    counted = next(piece for piece in await ask(engine) if isinstance(piece, Counted))
+    counted = next(piece for piece in await ask(engine) if isinstance(piece, TokenUsage))
     assert (counted.completion_tokens, counted.drafted_tokens, counted.accepted_tokens) == (40, 36, 30)
 
 
@@ -443,7 +443,7 @@ async def test_the_stop_sequence_that_ended_it(
     standin.answers = [
         streaming(chunk({"content": "a"}), b"data: " + orjson.dumps(last) + b"\n\n", chunk(usage=counted), DONE)
     ]
-    assert (await ask(engine))[-2:] == [Counted(7, 5, None, 3), Ended("stop", stop)]
+    assert (await ask(engine))[-2:] == [TokenUsage(7, 5, None, 3), Finish("stop", stop)]
 
 
 @pytest.mark.parametrize(

@@ -9,18 +9,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from eclair.errors import EngineBusy, EngineUnavailable, InvalidInput
-from eclair.llm.base import Counted, Ended, Piece, PromptMessage, Reasoning, Request, Text, ToolCall
+from eclair.llm.base import Delta, Finish, PromptMessage, Reasoning, Request, Text, TokenUsage, ToolCall
 from eclair.llm.scripted import ScriptedEngine, parse, prose
 from eclair.schema.messages import Sampling
 
 
-async def told(script: str, sampling: Sampling | None = None) -> list[Piece]:
+async def told(script: str, sampling: Sampling | None = None) -> list[Delta]:
     request = Request("scripted", (PromptMessage("user", f"Hello\nscript: {script}"),), sampling=sampling or Sampling())
     async with aclosing(ScriptedEngine().stream(request)) as pieces:
         return [piece async for piece in pieces]
 
 
-def text(pieces: list[Piece]) -> str:
+def text(pieces: list[Delta]) -> str:
     return "".join(piece.text for piece in pieces if isinstance(piece, Text))
 
 
@@ -28,7 +28,7 @@ async def test_it_says_so_many_words_and_counts_them() -> None:
     pieces = await told("words=300")
     assert text(pieces) == "".join(prose(300))
     assert len(text(pieces).split()) == 300
-    assert pieces[-2:] == [Counted(3, 300, 0, 0), Ended("stop")]
+    assert pieces[-2:] == [TokenUsage(3, 300, 0, 0), Finish("stop")]
 
 
 async def test_it_says_the_same_each_time() -> None:
@@ -71,7 +71,7 @@ async def test_say_takes_the_rest_of_the_line() -> None:
 async def test_it_thinks_first() -> None:
     pieces = await told("words=2 reasoning=3")
     kinds = [type(piece) for piece in pieces]
-    assert kinds == [Reasoning, Text, Counted, Ended]
+    assert kinds == [Reasoning, Text, TokenUsage, Finish]
 
 
 async def test_it_calls_a_tool() -> None:
@@ -79,7 +79,7 @@ async def test_it_calls_a_tool() -> None:
     calls = [piece for piece in pieces if isinstance(piece, ToolCall)]
     assert (calls[0].id, calls[0].name) == ("call_1", "look_up")
     assert "".join(call.arguments for call in calls) == '{"city":"Aachen","days":3}'
-    assert pieces[-1] == Ended("tool_calls")
+    assert pieces[-1] == Finish("tool_calls")
 
 
 async def test_it_fails_in_place_of_a_word() -> None:
@@ -94,7 +94,7 @@ async def test_it_fails_in_place_of_a_word() -> None:
 async def test_it_breaks_off_without_an_end() -> None:
     pieces = await told("words=9 break=3")
     assert len(text(pieces).split()) == 3
-    assert not any(isinstance(piece, Ended) for piece in pieces)
+    assert not any(isinstance(piece, Finish) for piece in pieces)
 
 
 async def test_it_is_busy() -> None:
@@ -117,13 +117,13 @@ async def test_it_loads_and_says_so() -> None:
 async def test_the_longest_length_cuts_it() -> None:
     pieces = await told("words=50", Sampling(max_tokens=7))
     assert len(text(pieces).split()) == 7
-    assert pieces[-1] == Ended("length")
+    assert pieces[-1] == Finish("length")
 
 
 async def test_a_stop_sequence_ends_it() -> None:
     pieces = await told("say=one two three", Sampling(stop=("three", "two")))
     assert text(pieces) == "one "
-    assert pieces[-1] == Ended("stop", "two")
+    assert pieces[-1] == Finish("stop", "two")
 
 
 async def test_closing_it_stops_it() -> None:

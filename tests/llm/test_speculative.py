@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eclair.llm.base import Counted
+from eclair.llm.base import TokenUsage
 from eclair.llm.local.speculative import GUESSES, LEAST, REST, Drafting, gain
 
 
@@ -19,8 +19,8 @@ class Clock:
         return self.now
 
 
-def answer(tokens: int, drafted: int | None, accepted: int | None) -> Counted:
-    return Counted(100, tokens, drafted_tokens=drafted, accepted_tokens=accepted)
+def answer(tokens: int, drafted: int | None, accepted: int | None) -> TokenUsage:
+    return TokenUsage(100, tokens, drafted_tokens=drafted, accepted_tokens=accepted)
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ import orjson
 import pytest
 
 from eclair.errors import Conflict
-from eclair.llm.base import Ended, PromptMessage, Request
+from eclair.llm.base import Finish, PromptMessage, Request
 from eclair.llm.local import profile
 from eclair.llm.local.engine import LocalEngine
 from eclair.llm.local.profile import Choice
@@ -265,7 +265,7 @@ async def test_a_calm_machine_tunes_what_has_answered_and_gives_way(
         assert not (home.data_dir / "tuned").exists(), "nothing has answered yet"
         with idle.busy():
             request = Request(MODEL, (PromptMessage("user", "Hello?"),), sampling=Sampling(max_tokens=3))
-            assert isinstance([piece async for piece in engine.stream(request)][-1], Ended)
+            assert isinstance([piece async for piece in engine.stream(request)][-1], Finish)
         async with asyncio.timeout(20):
             while not (home.data_dir / "tuned" / ".lock").exists():  # noqa: ASYNC110
                 await asyncio.sleep(0.05)

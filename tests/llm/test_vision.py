@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from eclair.llm.base import Counted, Piece, PromptImage, PromptMessage, Request, Text
+from eclair.llm.base import Delta, PromptImage, PromptMessage, Request, Text, TokenUsage
 from eclair.llm.local.engine import LocalEngine
 from eclair.models.download_plan import plan_download
 from eclair.models.huggingface import Hub
@@ -36,11 +36,11 @@ def picture(data: bytes) -> PromptImage:
     return PromptImage("image/jpeg", data, 128, 128)
 
 
-async def ask(engine: LocalEngine, *said: PromptMessage) -> tuple[str, Counted]:
+async def ask(engine: LocalEngine, *said: PromptMessage) -> tuple[str, TokenUsage]:
     request = Request("babbler-q4_1", said, sampling=Sampling(temperature=0, max_tokens=12))
-    pieces: list[Piece] = [piece async for piece in engine.stream(request)]
+    pieces: list[Delta] = [piece async for piece in engine.stream(request)]
     text = "".join(piece.text for piece in pieces if isinstance(piece, Text))
-    return text, next(piece for piece in pieces if isinstance(piece, Counted))
+    return text, next(piece for piece in pieces if isinstance(piece, TokenUsage))
 
 
 async def test_it_sees(settings: Settings) -> None:

@@ -12,10 +12,10 @@ from eclair.schema.events import (
     END,
     Event,
     ModelChanged,
+    Notice,
     PartDelta,
     PartFinished,
     PartStarted,
-    Remarked,
     RunFailed,
     RunFinished,
     RunInterrupted,
@@ -52,7 +52,7 @@ steps = (
     | st.builds(StepProgressed, done=counts, of=counts, preview=st.none() | counts, **numbers)
     | st.builds(StepFinished, milliseconds=measures, **numbers)
 )
-remarks = st.builds(Remarked, **numbers) | st.builds(ModelChanged, **numbers)
+remarks = st.builds(Notice, **numbers) | st.builds(ModelChanged, **numbers)
 costs = st.builds(UsageCounted, usage=usages, **numbers)
 ends = (
     st.builds(RunFinished, **numbers)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from eclair.chat import runs
-from eclair.llm.base import Piece, Request
+from eclair.llm.base import Delta, Request
 from eclair.llm.scripted import ScriptedEngine
 from tests.support import Server
 
@@ -46,7 +46,7 @@ async def test_a_token_passes_few_generators(server: Server, monkeypatch: pytest
     live = runs._Live  # pyright: ignore[reportPrivateUsage]
     stream, next_batch = ScriptedEngine.stream, live.next
 
-    async def counted(self: ScriptedEngine, request: Request) -> AsyncGenerator[Piece, None]:
+    async def counted(self: ScriptedEngine, request: Request) -> AsyncGenerator[Delta, None]:
         async for piece in stream(self, request):
             above.append(generators() - 1)
             yield piece

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from eclair.errors import EngineUnavailable, InvalidInput
-from eclair.llm.base import Engine, Piece, Request, Text
+from eclair.llm.base import Delta, Engine, Request, Text
 from eclair.llm.scripted import ScriptedEngine
 from eclair.schema.models import Model
 from eclair.schema.principal import LOCAL_PRINCIPAL, Principal
@@ -130,8 +130,8 @@ def test_last_monday_is_in_the_last_seven_days(today: date, name: str) -> None:
 
 def says(
     *pieces: str, fault: Exception | None = None, silent: bool = False
-) -> Callable[..., AsyncGenerator[Piece, None]]:
-    async def ask(principal: Principal, engine: Engine, model: Model, request: Request) -> AsyncGenerator[Piece, None]:
+) -> Callable[..., AsyncGenerator[Delta, None]]:
+    async def ask(principal: Principal, engine: Engine, model: Model, request: Request) -> AsyncGenerator[Delta, None]:
         assert (engine, model.id, request.purpose) == (ENGINE, "large", "queries")
         assert "2026-11-25" in str(request.messages[0].content)
         if silent:
@@ -144,7 +144,7 @@ def says(
     return ask
 
 
-async def made(ask: Callable[..., AsyncGenerator[Piece, None]], within: float = 5.0) -> tuple[Query, ...]:
+async def made(ask: Callable[..., AsyncGenerator[Delta, None]], within: float = 5.0) -> tuple[Query, ...]:
     question = "Wer hat gestern die Wahl in Hessen gewonnen?"
     return await by_engine(ask, LOCAL_PRINCIPAL, ENGINE, LARGE, question, ("Hallo",), None, TODAY, within=within)
 

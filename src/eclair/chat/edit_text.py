@@ -10,7 +10,7 @@ from eclair.chat.text_edits import Change, Task
 from eclair.errors import EngineBroken, InvalidInput
 from eclair.generation.meter import Meter
 from eclair.generation.usage import AskModel, ask_uncounted
-from eclair.llm.base import Counted, Ended, Engine, Request, Text
+from eclair.llm.base import Engine, Finish, Request, Text, TokenUsage
 from eclair.schema.messages import Sampling, Usage
 from eclair.schema.models import Model
 from eclair.schema.principal import Principal
@@ -52,16 +52,16 @@ async def edit(
     request = Request(model.id, task.messages, sampling=Sampling(temperature=0.0, max_tokens=limit))
     meter = Meter(accepted)
     said: list[str] = []
-    ended: Ended | None = None
+    ended: Finish | None = None
     async with aclosing(ask(principal, engine, model, request)) as pieces:
         async for piece in pieces:
             match piece:
                 case Text():
                     said.append(piece.text)
                     meter.text(piece.text)
-                case Counted():
+                case TokenUsage():
                     meter.counted(piece)
-                case Ended():
+                case Finish():
                     ended = piece
                 case _:
                     pass

@@ -18,7 +18,7 @@ from eclair.llm.openai.model_names import chats
 from eclair.llm.reasoning import FLASH, THINK
 from eclair.llm.registry import Registry
 from eclair.llm.servers.jurisdiction import Where, place
-from eclair.schema.events import Remarked
+from eclair.schema.events import Notice
 from eclair.schema.messages import MODES, Conversation, Message, Mode, RemarkCode
 from eclair.schema.models import Model
 from eclair.schema.principal import Principal
@@ -94,7 +94,7 @@ class ModelRouter:
         route = await resolve_route(self._settings, self._registry, name)
         notice = None
         if why is not None and (named is None or route.model.reasoning not in ("always", "never")):
-            notice = Remarked(why, f"{settled.capitalize()}, with {route.model.name}: {WHY[why]}.")
+            notice = Notice(why, f"{settled.capitalize()}, with {route.model.name}: {WHY[why]}.")
         return replace(route, effort=FLASH if settled == "flash" else THINK, notice=notice)
 
     async def choose_named(self, name: str, question: str) -> Route:

@@ -23,8 +23,8 @@ from eclair.schema.events import (
     End,
     Event,
     Folding,
+    Notice,
     PartDelta,
-    Remarked,
     RunFailed,
     RunInterrupted,
     RunStarted,
@@ -383,8 +383,8 @@ class Runs:
                 message = folded
             except StoreError as error:
                 log.error("run %s cannot be saved yet: %s", run.id, error.message)
-                if not isinstance(live.last, Remarked):
-                    live.append(Remarked("not_saved", f"This answer is not saved yet. {error.message}"))
+                if not isinstance(live.last, Notice):
+                    live.append(Notice("not_saved", f"This answer is not saved yet. {error.message}"))
                 await asyncio.sleep(RETRY)
         live.append(last)
         del self._live[run.id]

@@ -13,10 +13,10 @@ from eclair.schema.events import (
     Doubted,
     Event,
     ModelChanged,
+    Notice,
     PartDelta,
     PartFinished,
     PartStarted,
-    Remarked,
     RunFailed,
     RunFinished,
     RunInterrupted,
@@ -74,7 +74,7 @@ class Printer:
                 (terminal.write if self._kinds[index] == "text" else terminal.write_dim)(text)
             case PartFinished():
                 terminal.end_line()
-            case Remarked(code=code, message=message):
+            case Notice(code=code, message=message):
                 (terminal.note if code.startswith("routed_") else terminal.complain)(message)
             case UsageCounted(usage=usage):
                 self._usage = usage

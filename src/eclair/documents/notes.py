@@ -20,7 +20,7 @@ from eclair.generation.prompt import harmless
 from eclair.generation.usage import AskModel
 from eclair.llm.base import JSON, Engine, PromptMessage, Request, Text
 from eclair.llm.reasoning import FLASH
-from eclair.schema.events import Remarked, StepFinished, StepStarted
+from eclair.schema.events import Notice, StepFinished, StepStarted
 from eclair.schema.messages import Passage
 from eclair.schema.models import Model
 from eclair.schema.principal import Principal
@@ -60,7 +60,7 @@ class _Job:
     kept: list[Stated] | None = None
 
 
-Step = StepStarted | StepFinished | Remarked
+Step = StepStarted | StepFinished | Notice
 
 
 class Notes:
@@ -147,7 +147,7 @@ class Notes:
         if not noted or any(task.cancelled() for task in tasks):
             raise next(iter(failed.values()))
         for number, error in sorted(failed.items()):
-            yield Remarked("partly_read", f"{titled(number)} was not read. {error.message}")
+            yield Notice("partly_read", f"{titled(number)} was not read. {error.message}")
         self.titles = [job.title for job in jobs]
         self.stated = [noted.get(number, []) for number in range(1, len(jobs) + 1)]
 

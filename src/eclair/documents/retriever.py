@@ -28,7 +28,7 @@ from eclair.errors import NotFound, StoreError, UnreadableFile, UpstreamError
 from eclair.generation.sources import NO_LEAD, Finding, Lead, Note, PassageNumbers, Quote
 from eclair.generation.usage import AskModel
 from eclair.llm.base import Engine
-from eclair.schema.events import Remarked, SourceFound, StepFinished, StepStarted
+from eclair.schema.events import Notice, SourceFound, StepFinished, StepStarted
 from eclair.schema.messages import Attachment, LibraryName, Message, Passage
 from eclair.schema.models import Model
 from eclair.schema.principal import Principal
@@ -330,7 +330,7 @@ class DocumentRetriever:
             async for finding in findings:
                 yield finding
         if cut or len(read) < len(parts):
-            yield Remarked(
+            yield Notice(
                 "partly_read",
                 f"{self._what(files)} is too long for one answer, which rests on the first {len(read)} parts, up to "
                 f"{read[-1].title}; ask about what follows by itself.",
@@ -391,18 +391,18 @@ class DocumentRetriever:
         pages = await self._storage.documents.list_pages(sha256, chunks[0].page) if chunks else []
         return of_file(file.file, chunks, pages)
 
-    def _remarks(self, files: Sequence[FileState]) -> list[Remarked]:
+    def _remarks(self, files: Sequence[FileState]) -> list[Notice]:
         """What of the files the answer cannot rest on."""
-        remarks: list[Remarked] = []
+        remarks: list[Notice] = []
         for each in files:
             state = each.document
             if state.fault is not None:
-                remarks.append(Remarked("unread", state.fault.message))
+                remarks.append(Notice("unread", state.fault.message))
             elif not _ready(each):
                 pages = f"{state.pages_read:,} of {state.pages:,}" if state.pages else f"{state.pages_read:,}"
-                remarks.append(Remarked("partly_read", f"Of {each.file.name} {pages} pages were read so far."))
+                remarks.append(Notice("partly_read", f"Of {each.file.name} {pages} pages were read so far."))
         if not self._fits:
-            remarks.append(Remarked("nothing_found", "Nothing in the documents fits the question."))
+            remarks.append(Notice("nothing_found", "Nothing in the documents fits the question."))
         return remarks
 
     def _since(self, began: float) -> float:

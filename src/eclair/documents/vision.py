@@ -21,7 +21,7 @@ from eclair.errors import NotFound, TooLarge, UnreadableFile
 from eclair.generation.prompt import NO_PICTURES, SeenPictures, harmless
 from eclair.llm.base import PromptImage
 from eclair.schema.documents import DESCRIPTION, PLACE, Page, Prepared, Shed
-from eclair.schema.events import Remarked
+from eclair.schema.events import Notice
 from eclair.schema.messages import Message
 from eclair.schema.models import Model
 from eclair.schema.principal import Principal
@@ -56,7 +56,7 @@ class Seeing:
         if model.vision_pixels is None:
             return SeenPictures(notices=_unseen(model) if any(photo.id in new for photo in photos) else ())
         pictures: dict[str, PromptImage] = {}
-        notices: list[Remarked] = []
+        notices: list[Notice] = []
         for photo in photos:
             try:
                 prepared = await self.prepared(photo.sha256, photo.name, model.vision_pixels)
@@ -64,7 +64,7 @@ class Seeing:
                 continue
             pictures[photo.id] = PromptImage(prepared.media, prepared.data, prepared.width, prepared.height)
             if prepared.shed and model.location != "machine" and photo.id in new:
-                notices.append(Remarked("left_out", _left_out(photo.name, prepared.shed)))
+                notices.append(Notice("left_out", _left_out(photo.name, prepared.shed)))
         return SeenPictures(pictures, tuple(notices))
 
     async def photos(self, principal: Principal, messages: Sequence[Message]) -> list[StoredFile]:
@@ -147,9 +147,9 @@ def _decode(data: bytes) -> Prepared:
     return Prepared(media, int(width), int(height), tuple(shed), data[start + length :])
 
 
-def _unseen(model: Model) -> tuple[Remarked, ...]:
+def _unseen(model: Model) -> tuple[Notice, ...]:
     return (
-        Remarked(
+        Notice(
             "not_seen",
             f"{model.name} does not see pictures; it was given the text that was read and a simple description.",
         ),

@@ -13,7 +13,7 @@ from typing import Any
 from eclair.errors import EngineBroken, EngineBusy, EngineUnavailable, NotFound, UpstreamError
 from eclair.llm.base import Engine
 from eclair.llm.registry import Registry
-from eclair.schema.events import Remarked
+from eclair.schema.events import Notice
 from eclair.schema.models import Model
 
 FALLBACK_ERRORS = (EngineUnavailable, EngineBusy, EngineBroken)
@@ -57,14 +57,14 @@ class Fallback:
                 self.failed.append((name, error.message))
         return None
 
-    def notice(self, model: Model) -> Remarked | None:
+    def notice(self, model: Model) -> Notice | None:
         """Tell that `model` answers for another, why, and where it is; None where it was merely late itself."""
         if not self.failed or self.failed[0][0] == model.id:
             return None
         where = PLACES.get(model.location, f"in {model.location}")
         reasons = " ".join(f"{name} did not answer: {why}" for name, why in self.failed)
         message = f"{reasons} {model.name} answered in its place, by the engine {model.engine} ({where})."
-        return Remarked("answered_by", message)
+        return Notice("answered_by", message)
 
     def explain(self, error: UpstreamError) -> UpstreamError:
         """Return the last model's `error`, in the words of all that were asked."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from eclair.errors import SettingsError
 from eclair.models import memory, throughput
 from eclair.models.offers import Offer, list_offers
-from eclair.schema.events import Remarked
+from eclair.schema.events import Notice
 from eclair.schema.messages import Message
 from eclair.schema.models import Model
 from eclair.settings import Settings
@@ -44,7 +44,7 @@ async def advise(language: str, models: Sequence[Model], settings: Settings) -> 
 
 async def language_notice(
     history: Sequence[Message], model: Model, models: Sequence[Model], settings: Settings
-) -> Remarked | None:
+) -> Notice | None:
     """Tell that the model does not list the last question's language, and what helps; once for each language."""
     question = next((message for message in reversed(history) if message.role == "user"), None)
     language = language_of(question.text) if question is not None and model.languages else None
@@ -54,7 +54,7 @@ async def language_notice(
         advice = await advise(language, models, settings)
     except SettingsError:  # the owner's catalogue is at fault, which `eclair models` says; no answer fails of that
         return None
-    return Remarked("language", _sentence(model, advice), language)
+    return Notice("language", _sentence(model, advice), language)
 
 
 def _said(history: Sequence[Message], model: Model, language: str) -> bool:

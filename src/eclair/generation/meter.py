@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 
 from eclair.generation.cost import UNSTATED, Rates, settle
-from eclair.llm.base import Counted, EnergyUse
+from eclair.llm.base import EnergyUse, TokenUsage
 from eclair.schema.messages import Usage
 
 MIN_RATE_SECONDS = 0.05
@@ -31,7 +31,7 @@ class Meter:
         self._last = 0.0
         self._words = 0
         self._in_word = False
-        self._counted: Counted | None = None
+        self._counted: TokenUsage | None = None
 
     def quoted(self) -> None:
         """Note that a quote is shown: it counts as the first word, but not toward the model's speed."""
@@ -47,7 +47,7 @@ class Meter:
             self._words += len(text.split()) - (self._in_word and not text[0].isspace())
             self._in_word = not text[-1].isspace()
 
-    def counted(self, counted: Counted) -> None:
+    def counted(self, counted: TokenUsage) -> None:
         """Add the engine's own token counts; a meter may measure several answers."""
         self._counted = counted if self._counted is None else _sum(self._counted, counted)
 
@@ -72,11 +72,11 @@ class Meter:
         return settle(usage, self.rates, self.tab)
 
 
-def _sum(one: Counted, other: Counted) -> Counted:
+def _sum(one: TokenUsage, other: TokenUsage) -> TokenUsage:
     def add(first: int | None, second: int | None) -> int | None:
         return None if first is None and second is None else (first or 0) + (second or 0)
 
-    return Counted(
+    return TokenUsage(
         one.prompt_tokens + other.prompt_tokens,
         one.completion_tokens + other.completion_tokens,
         add(one.cached_tokens, other.cached_tokens),

@@ -1,4 +1,4 @@
-"""An engine's pieces as parts of a message: each part is started, grows, and is finished before the next one starts."""
+"""An engine's deltas as parts of a message: each part is started, grows, and is finished before the next one starts."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ class Parts:
         """The number of the part that was begun last."""
         return len(self._kinds) - 1
 
-    def take(self, piece: Text | Reasoning | ToolCall) -> list[PartEvent]:
-        """Add a piece, and return what that does to the parts."""
-        match piece:
+    def take(self, delta: Text | Reasoning | ToolCall) -> list[PartEvent]:
+        """Add a delta, and return what that does to the parts."""
+        match delta:
             case Text(text=text, logprobs=()):
                 return [*self._within("text"), PartDelta(self.current, text)]
             case Text(text=text, logprobs=logprobs):
@@ -45,10 +45,10 @@ class Parts:
                 return [*self._within("reasoning"), PartDelta(self.current, text)]
             case ToolCall():
                 opened: list[PartEvent] = []
-                if piece.index not in self._calls:
-                    opened = self.start("tool_call", piece.id, piece.name)
-                    self._calls[piece.index] = self.current
-                return [*opened, PartDelta(self._calls[piece.index], piece.arguments)]
+                if delta.index not in self._calls:
+                    opened = self.start("tool_call", delta.id, delta.name)
+                    self._calls[delta.index] = self.current
+                return [*opened, PartDelta(self._calls[delta.index], delta.arguments)]
 
     def start(self, kind: PartKind, id: str | None = None, name: str | None = None) -> list[PartEvent]:
         """Begin a new part, whatever is open."""

@@ -23,14 +23,14 @@ from eclair.generation.prompt import PreparedTurn, PromptBuilder
 from eclair.generation.route import Route
 from eclair.generation.sources import NO_LEAD, Lead, Note, Quote, QuoteMarkFilter, Retriever
 from eclair.generation.usage import UsageLedger
-from eclair.llm.base import JSON, Counted, Ended, Engine, Piece, PromptMessage, Reasoning, Request, Text, ToolCall
+from eclair.llm.base import JSON, Delta, Engine, Finish, PromptMessage, Reasoning, Request, Text, TokenUsage, ToolCall
 from eclair.schema.events import (
     Cited,
     Doubted,
     Event,
     ModelChanged,
+    Notice,
     PartDelta,
-    Remarked,
     RunFailed,
     RunFinished,
     SourceFound,
@@ -118,8 +118,8 @@ class Answer:
 
     def __init__(self, request: AnswerRequest, ledger: UsageLedger | None, idle: Idle) -> None:
         self.turn: PreparedTurn | None = None
-        self.ended: Ended | None = None
-        self.counted: Counted | None = None
+        self.finish: Finish | None = None
+        self.token_usage: TokenUsage | None = None
         self._request = request
         self._ledger = ledger
         self._idle = idle
@@ -145,12 +145,12 @@ class Answer:
                         yield event
                 while not self._has_ended:
                     try:
-                        async with aclosing(self._engine.stream(self._engine_request())) as pieces:
-                            async with aclosing(self._first(pieces)) as events:
+                        async with aclosing(self._engine.stream(self._engine_request())) as deltas:
+                            async with aclosing(self._first(deltas)) as events:
                                 async for event in events:
                                     yield event
-                            async for piece in pieces:
-                                for event in self._take(piece):
+                            async for delta in deltas:
+                                for event in self._take(delta):
                                     yield event
                                 for verdict in self._checker.ready() if self._checker is not None else ():
                                     yield verdict
@@ -182,12 +182,12 @@ class Answer:
             *(notices if isinstance(end, RunFailed) and not self._has_begun else ()),
             *self._parts.finish(),
             *([UsageCounted(usage)] if usage is not None else []),
-            end or RunFinished(self.ended.reason if self.ended is not None else "stop"),
+            end or RunFinished(self.finish.reason if self.finish is not None else "stop"),
         ]
 
     @property
     def _has_ended(self) -> bool:
-        return self.ended is not None
+        return self.finish is not None
 
     async def _before_asking(self) -> AsyncGenerator[Event, None]:
         """Resume what there is of the answer, or retrieve what it can rest on; then build the prompt."""
@@ -210,7 +210,7 @@ class Answer:
         for event in self._begin_with(lead):
             yield event
         if lead.is_complete:
-            self.ended, self.counted, self._checker = Ended("stop"), Counted(0, 0), None
+            self.finish, self.token_usage, self._checker = Finish("stop"), TokenUsage(0, 0), None
             for event in self._announce():
                 yield event
 
@@ -281,9 +281,9 @@ class Answer:
                 failed, why = found[1].id, too_large.message
         return None
 
-    async def _first(self, pieces: AsyncGenerator[Piece, None]) -> AsyncGenerator[Event, None]:
-        """Wait for the first piece, and say meanwhile what the engine is busy with. Raises _TooSlow."""
-        first = asyncio.ensure_future(anext(pieces, None))
+    async def _first(self, deltas: AsyncGenerator[Delta, None]) -> AsyncGenerator[Event, None]:
+        """Wait for the first delta, and say meanwhile what the engine is busy with. Raises _TooSlow."""
+        first = asyncio.ensure_future(anext(deltas, None))
         try:
             async with aclosing(self._wait(first, self._fallback.timeout_s)) as steps:
                 async for step in steps:
@@ -292,18 +292,18 @@ class Answer:
                 turn = await self._next(self._fallback.timed_out(self._model))
                 if turn is not None:
                     raise _TooSlow(turn)
-            piece = await first
+            delta = await first
         finally:
             await stopped(first)
-        if piece is not None:
+        if delta is not None:
             self._has_begun = True
-            for event in (*self._announce(), *self._take(piece)):
+            for event in (*self._announce(), *self._take(delta)):
                 yield event
 
     async def _wait(
-        self, first: asyncio.Future[Piece | None], timeout_s: float | None
+        self, first: asyncio.Future[Delta | None], timeout_s: float | None
     ) -> AsyncGenerator[StepStarted | StepFinished, None]:
-        """Wait for the first piece, until the timeout at most; loading the model is a step."""
+        """Wait for the first delta, until the timeout at most; loading the model is a step."""
         deadline = math.inf if timeout_s is None else time.perf_counter() + timeout_s
 
         def left(most: float = math.inf) -> float | None:
@@ -321,8 +321,8 @@ class Answer:
                 yield StepFinished("load", round((time.perf_counter() - since) * 1000, 1))
         await asyncio.wait([first], timeout=left())
 
-    async def _is_loading(self, first: asyncio.Future[Piece | None], timeout_s: float | None) -> bool:
-        """Whether the first piece is missing because the model is being loaded, as far as can be told so soon."""
+    async def _is_loading(self, first: asyncio.Future[Delta | None], timeout_s: float | None) -> bool:
+        """Whether the first delta is missing because the model is being loaded, as far as can be told so soon."""
         health = asyncio.ensure_future(self._engine.health(self._model.id))
         try:
             await asyncio.wait([first, health], timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)
@@ -330,7 +330,7 @@ class Answer:
         finally:
             await stopped(health)
 
-    def _announce(self) -> list[ModelChanged | Remarked]:
+    def _announce(self) -> list[ModelChanged | Notice]:
         """What the person should know, now that it is certain who answers."""
         assert self.turn is not None
         turn, model = self.turn, self.turn.model
@@ -342,39 +342,39 @@ class Answer:
             *turn.notices,
         ]
 
-    def _take(self, piece: Piece) -> Sequence[Event]:
-        """Turn a piece of the engine into events."""
-        match piece:
+    def _take(self, delta: Delta) -> Sequence[Event]:
+        """Turn a delta of the engine into events."""
+        match delta:
             case Text(text=text):
                 self._meter.text(text)
                 if self._filter is not None:
-                    piece = replace(piece, text=self._filter.filter(text))
-                events = self._parts.take(piece)
+                    delta = replace(delta, text=self._filter.filter(text))
+                events = self._parts.take(delta)
                 if self._checker is not None:
-                    self._checker.add(self._parts.current, piece.text)
+                    self._checker.add(self._parts.current, delta.text)
                 return events
-            case ToolCall(index=index) if index in self._calls or piece.name in self._tools:
+            case ToolCall(index=index) if index in self._calls or delta.name in self._tools:
                 if index not in self._calls:
-                    self._calls[index] = _Call(self._tools[piece.name or ""])
-                self._calls[index].arguments.append(piece.arguments)
+                    self._calls[index] = _Call(self._tools[delta.name or ""])
+                self._calls[index].arguments.append(delta.arguments)
                 return ()
             case Reasoning() | ToolCall():
-                return self._parts.take(piece)
-            case Counted():
-                self.counted = piece
-                self._meter.counted(piece)
+                return self._parts.take(delta)
+            case TokenUsage():
+                self.token_usage = delta
+                self._meter.counted(delta)
                 return ()
-            case Ended():
-                self.ended = piece
+            case Finish():
+                self.finish = delta
                 return ()
             case _:
-                assert_never(piece)
+                assert_never(delta)
 
     async def _call_tools(self) -> AsyncGenerator[Event, None]:
         """Carry out the calls of our tools. The answer ends with what comes of them."""
         if not self._calls:
             return
-        self.ended = Ended("stop")
+        self.finish = Finish("stop")
         for event in self._parts.finish():
             yield event
         for call in [*self._calls.values()][:MAX_TOOL_CALLS]:
@@ -397,8 +397,8 @@ def offer(tools: Sequence[Tool], turn: PreparedTurn, passages: Sequence[Passage]
     return [(tool, definition) for tool, definition in defined if definition is not None]
 
 
-def _trimmed(turn: PreparedTurn) -> Remarked:
-    return Remarked(
+def _trimmed(turn: PreparedTurn) -> Notice:
+    return Notice(
         "history_trimmed",
         f"The conversation is longer than {turn.model.name} can read at once; "
         f"its oldest {turn.dropped} messages were left out.",

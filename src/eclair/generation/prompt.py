@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 from eclair.errors import TooLarge
 from eclair.generation.cost import UNSTATED, Rates
 from eclair.llm.base import Engine, PromptImage, PromptMessage, Request
-from eclair.schema.events import Remarked
+from eclair.schema.events import Notice
 from eclair.schema.messages import Message, Passage
 from eclair.schema.models import Model
 from eclair.schema.principal import Principal
@@ -53,7 +53,7 @@ class PreparedTurn:
     request: Request
     dropped: int = 0
     rates: Rates = UNSTATED
-    notices: tuple[Remarked, ...] = ()
+    notices: tuple[Notice, ...] = ()
 
 
 class PromptBuilder(Protocol):
@@ -71,7 +71,7 @@ class SeenPictures:
     """The pictures a model is shown, by the ids of their files, and what the person should know of that."""
 
     pictures: Mapping[str, PromptImage] = field(default_factory=dict[str, PromptImage])
-    notices: tuple[Remarked, ...] = ()
+    notices: tuple[Notice, ...] = ()
 
 
 NO_PICTURES = SeenPictures()

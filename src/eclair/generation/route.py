@@ -8,7 +8,7 @@ from eclair.errors import EngineUnavailable, NotFound
 from eclair.generation.fallback import Fallback
 from eclair.llm.base import JSON, Engine, Request
 from eclair.llm.registry import Registry
-from eclair.schema.events import Remarked
+from eclair.schema.events import Notice
 from eclair.schema.models import Model
 from eclair.settings import Settings
 
@@ -24,7 +24,7 @@ class Route:
     model: Model
     fallback: Fallback
     effort: str | None = None
-    notice: Remarked | None = None
+    notice: Notice | None = None
 
     def with_effort(self, request: Request) -> Request:
         """Add the route's effort to a request that names none itself."""

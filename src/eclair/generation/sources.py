@@ -10,7 +10,7 @@ from typing import Protocol
 
 from eclair.citations.checker import Checker
 from eclair.llm.base import Engine
-from eclair.schema.events import Remarked, SourceFound, StepFinished, StepStarted
+from eclair.schema.events import Notice, SourceFound, StepFinished, StepStarted
 from eclair.schema.messages import Citation, Message, Passage
 from eclair.schema.models import Model
 
@@ -22,7 +22,7 @@ class Note:
     text: str
 
 
-Finding = StepStarted | StepFinished | SourceFound | Remarked | Note
+Finding = StepStarted | StepFinished | SourceFound | Notice | Note
 """One step of a retrieval, or one thing it found. All but notes are shown to the person."""
 
 

@@ -15,20 +15,20 @@ from dataclasses import replace
 from eclair.errors import StoreError
 from eclair.generation.cost import rates
 from eclair.generation.meter import Meter
-from eclair.llm.base import Counted, Engine, Piece, Request, Text
+from eclair.llm.base import Delta, Engine, Request, Text, TokenUsage
 from eclair.schema.messages import Usage
 from eclair.schema.models import Model
 from eclair.schema.principal import Principal
 from eclair.settings import Settings
 from eclair.storage.usage import UsageStore
 
-AskModel = Callable[[Principal, Engine, Model, Request], AsyncGenerator[Piece, None]]
+AskModel = Callable[[Principal, Engine, Model, Request], AsyncGenerator[Delta, None]]
 """Ask a model something for an principal, whose usage it counts to, such as a title or notes."""
 
 log = logging.getLogger(__name__)
 
 
-def ask_uncounted(principal: Principal, engine: Engine, model: Model, request: Request) -> AsyncGenerator[Piece, None]:
+def ask_uncounted(principal: Principal, engine: Engine, model: Model, request: Request) -> AsyncGenerator[Delta, None]:
     """An `AskModel` for where no usage is kept."""
     return engine.stream(request)
 
@@ -40,18 +40,18 @@ class UsageLedger:
 
     async def ask(
         self, principal: Principal, engine: Engine, model: Model, request: Request
-    ) -> AsyncGenerator[Piece, None]:
+    ) -> AsyncGenerator[Delta, None]:
         """An `AskModel` that adds what the request takes, however it ends. Only an answer counts as one."""
         answer = request.purpose == "answer"
         meter = Meter(time.perf_counter(), rates(self._settings, model))
         try:
-            async with aclosing(engine.stream(replace(request, energy=meter.tab))) as pieces:
-                async for piece in pieces:
-                    if isinstance(piece, Counted):
-                        meter.counted(piece)
-                    elif isinstance(piece, Text) and answer:
-                        meter.text(piece.text)
-                    yield piece
+            async with aclosing(engine.stream(replace(request, energy=meter.tab))) as deltas:
+                async for delta in deltas:
+                    if isinstance(delta, TokenUsage):
+                        meter.counted(delta)
+                    elif isinstance(delta, Text) and answer:
+                        meter.text(delta.text)
+                    yield delta
         finally:
             await self.add(principal, model.id, meter.usage(), answers=int(answer))
 

@@ -1,6 +1,6 @@
 """The engine port: one streamed call.
 
-An engine turns a `Request` into a stream of `Piece`s. Closing the stream (`aclose`, or cancelling the task
+An engine turns a `Request` into a stream of `Delta`s. Closing the stream (`aclose`, or cancelling the task
 that reads it) stops the engine's work at once. Which engine serves which model is the registry's affair.
 """
 
@@ -111,7 +111,7 @@ class Reasoning:
 
 @dataclass(frozen=True, slots=True)
 class ToolCall:
-    """A piece of call number `index`: `id` and `name` come once, at its beginning; `arguments` grow."""
+    """A stretch of call number `index`: `id` and `name` come once, at its beginning; `arguments` grow."""
 
     index: int
     id: str | None
@@ -120,7 +120,7 @@ class ToolCall:
 
 
 @dataclass(frozen=True, slots=True)
-class Counted:
+class TokenUsage:
     """The engine's own count of tokens; comes at most once. `reasoning_tokens` are among the completion's.
 
     `drafted_tokens` were guessed ahead (from the text at hand, by a small model, or from a prediction that the request
@@ -136,7 +136,7 @@ class Counted:
 
 
 @dataclass(frozen=True, slots=True)
-class Ended:
+class Finish:
     """The answer is complete. Without it a stream has broken off.
 
     `stop` is the stop sequence that ended it, where the engine says so.
@@ -146,7 +146,7 @@ class Ended:
     stop: str | None = None
 
 
-Piece = Text | Reasoning | ToolCall | Counted | Ended
+Delta = Text | Reasoning | ToolCall | TokenUsage | Finish
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,8 +186,8 @@ class Engine(Protocol):
         """The models it serves."""
         ...
 
-    def stream(self, request: Request) -> AsyncGenerator[Piece, None]:
-        """Ask; the pieces come as the engine makes them, ending with `Ended`."""
+    def stream(self, request: Request) -> AsyncGenerator[Delta, None]:
+        """Ask; the deltas come as the engine makes them, ending with `Finish`."""
         ...
 
     async def count(self, model: str, text: str) -> int:

@@ -34,7 +34,7 @@ from collections.abc import AsyncGenerator, Iterator, Sequence
 from dataclasses import dataclass
 
 from eclair.errors import EngineBusy, EngineUnavailable, InvalidInput
-from eclair.llm.base import Counted, Embeddings, Ended, Health, Piece, Reasoning, Request, Text, ToolCall
+from eclair.llm.base import Delta, Embeddings, Finish, Health, Reasoning, Request, Text, TokenUsage, ToolCall
 from eclair.llm.reasoning import OFF
 from eclair.schema.messages import FinishReason
 from eclair.schema.models import Model
@@ -140,12 +140,12 @@ class ScriptedEngine:
             )
         ]
 
-    async def stream(self, request: Request) -> AsyncGenerator[Piece, None]:
+    async def stream(self, request: Request) -> AsyncGenerator[Delta, None]:
         script = parse(_question(request))
         if request.purpose == "title":
             async for text in self._pace(_WORD.findall(script.title), script.rate):
                 yield Text(text)
-            yield Ended("stop")
+            yield Finish("stop")
             return
         if script.busy is not None:
             raise EngineBusy("The scripted engine is busy; try again later.", retry_after=script.busy)
@@ -161,8 +161,8 @@ class ScriptedEngine:
         if script.break_ is not None:
             return
         accepted, drafted = script.guessed or _predicted(request, words)
-        yield Counted(_length(request), thoughts + len(words), 0, thoughts, drafted, accepted)
-        yield Ended(reason, stop)
+        yield TokenUsage(_length(request), thoughts + len(words), 0, thoughts, drafted, accepted)
+        yield Finish(reason, stop)
 
     async def count(self, model: str, text: str) -> int:
         return len(text.split())

@@ -150,7 +150,7 @@ class PartFinished:
 
 
 @dataclass(frozen=True, slots=True)
-class Remarked:
+class Notice:
     """Something the person should know about this answer; see `Remark`."""
 
     code: RemarkCode
@@ -212,7 +212,7 @@ Event = (
     | PartFinished
     | Cited
     | Doubted
-    | Remarked
+    | Notice
     | UsageCounted
     | RunFinished
     | RunStopped
@@ -292,7 +292,7 @@ def fold(events: Iterable[Event]) -> Message:
 
 
 _Other = (
-    ModelChanged | StepStarted | StepProgressed | StepFinished | SourceFound | Cited | Doubted | Remarked | UsageCounted
+    ModelChanged | StepStarted | StepProgressed | StepFinished | SourceFound | Cited | Doubted | Notice | UsageCounted
 )
 
 
@@ -313,7 +313,7 @@ def _after(message: Message, event: _Other | End) -> Message:
             return replace(message, citations=(*message.citations, event.citation))
         case Doubted():
             return replace(message, doubts=(*message.doubts, event.doubt))
-        case Remarked():
+        case Notice():
             return replace(message, remarks=(*message.remarks, Remark(event.code, event.message, event.language)))
         case UsageCounted():
             return replace(message, usage=event.usage)

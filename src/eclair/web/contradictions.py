@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from eclair.citations.checker import Checker
 from eclair.citations.types import Doubted, sentences_of
-from eclair.schema.events import Remarked
+from eclair.schema.events import Notice
 from eclair.schema.messages import Passage
 from eclair.text.facts import stems
 
@@ -40,7 +40,7 @@ class _Said:
         return urlsplit(self.passage.url or self.passage.file).hostname or self.passage.file
 
 
-async def contradiction(question: str, passages: Sequence[Passage]) -> Remarked | None:
+async def contradiction(question: str, passages: Sequence[Passage]) -> Notice | None:
     """A remark that names two sources which contradict each other in what was asked; None where none do."""
     said = await asyncio.to_thread(_said, set(stems(question)), passages)
     for one in said:
@@ -49,7 +49,7 @@ async def contradiction(question: str, passages: Sequence[Passage]) -> Remarked 
                 continue
             about = await _differs(one, other)
             if about and await _differs(other, one):
-                return Remarked(
+                return Notice(
                     "contradicted",
                     f"Sources contradict each other: [{one.passage.number}] says “{one.sentence}”, "
                     f"[{other.passage.number}] says “{other.sentence}”.",

@@ -20,7 +20,7 @@ from eclair.generation.fallback import stopped
 from eclair.generation.sources import NO_LEAD, Finding, Lead, PassageNumbers
 from eclair.llm.base import Engine
 from eclair.schema.documents import Chunk
-from eclair.schema.events import Remarked, SourceFound
+from eclair.schema.events import Notice, SourceFound
 from eclair.schema.ids import derived_id
 from eclair.schema.messages import Passage, Web
 from eclair.schema.models import Model
@@ -137,10 +137,10 @@ class WebRetriever:
         """Search and read within the budget; give the passages, best first, and what is to be known of them."""
         web, question = self._web, self._question
         if self._setting == "off":
-            yield Remarked("web_off", "The web is off; what the model knows may be out of date.")
+            yield Notice("web_off", "The web is off; what the model knows may be out of date.")
             return
         if self._setting == "auto" and self._reason is not None:
-            yield Remarked("web_auto", f"Looked at the web, because {WHY[self._reason.why]}.")
+            yield Notice("web_auto", f"Looked at the web, because {WHY[self._reason.why]}.")
         session = WebSession(web.access, question, engine, model, web.seconds)
         fitting = Fitting(question.text, web.embedder)
         try:
@@ -170,14 +170,14 @@ class WebRetriever:
     def checker(self, passages: Sequence[Passage]) -> Checker:
         return Checker(passages, self._web.embedder, self._question.text)
 
-    async def _notices(self, session: WebSession) -> list[Remarked]:
-        notices: list[Remarked] = []
+    async def _notices(self, session: WebSession) -> list[Notice]:
+        notices: list[Notice] = []
         if session.late:
-            notices.append(Remarked("web_late", f"Left out, because it took too long: {_listed(session.late)}."))
+            notices.append(Notice("web_late", f"Left out, because it took too long: {_listed(session.late)}."))
         if not session.answered:
-            notices.append(Remarked("web_unreachable", "No search service and no page could be reached."))
+            notices.append(Notice("web_unreachable", "No search service and no page could be reached."))
         elif not self._passages:
-            notices.append(Remarked("nothing_found", "Nothing was found on the web that fits the question."))
+            notices.append(Notice("nothing_found", "Nothing was found on the web that fits the question."))
         elif (stale := self._stale()) is not None:
             notices.append(stale)
         asked = without_addresses(self._question.in_context)
@@ -185,7 +185,7 @@ class WebRetriever:
             notices.append(found)
         return notices
 
-    def _stale(self) -> Remarked | None:
+    def _stale(self) -> Notice | None:
         """Tell that what is asked for is newer than what was found."""
         today = self._web.access.today()
         wanted = timely(self._question.text, today)
@@ -196,7 +196,7 @@ class WebRetriever:
         if newest is not None and newest >= today - timedelta(days=wanted.days):
             return None
         when = "has no date" if newest is None else f"is of {newest.isoformat()}"
-        return Remarked("stale", f"Nothing as new as the question asks for was found; the newest source {when}.")
+        return Notice("stale", f"Nothing as new as the question asks for was found; the newest source {when}.")
 
 
 def _passage(chunk: Chunk, page: WebPage, file: str) -> Passage:

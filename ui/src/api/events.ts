@@ -378,7 +378,7 @@ export interface Doubted {
 }
 
 /** Something the person should know about this answer; see `Remark`. */
-export interface Remarked {
+export interface Notice {
   readonly code: RemarkCode;
   readonly message: string;
   readonly language: string | null;
@@ -430,7 +430,7 @@ export type Event =
   | PartFinished
   | Cited
   | Doubted
-  | Remarked
+  | Notice
   | UsageCounted
   | RunFinished
   | RunStopped

@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import AsyncGenerator, Sequence
 
 from eclair.errors import Conflict, EngineBusy, EngineRefused, EngineUnavailable, NotFound
-from eclair.llm.base import Embeddings, Health, Piece, Request, estimate_tokens
+from eclair.llm.base import Delta, Embeddings, Health, Request, estimate_tokens
 from eclair.llm.local import profile
 from eclair.llm.local.endpoint_file import NAME
 from eclair.llm.local.model_process import DEADLINE, Resident
@@ -82,7 +82,7 @@ class LocalEngine:
         )
         return [default, *others]
 
-    async def stream(self, request: Request) -> AsyncGenerator[Piece, None]:
+    async def stream(self, request: Request) -> AsyncGenerator[Delta, None]:
         """Ask; see `Engine.stream`. Raises EngineUnavailable when the engine dies, and what keeps it from starting.
 
         For a title no model is loaded, as that may unload the one that is being talked to: EngineUnavailable too.
@@ -90,10 +90,10 @@ class LocalEngine:
         held = self._held if request.purpose == "title" else self._asked
         async with (
             held(request.model) as resident,
-            contextlib.aclosing(resident.stream(request)) as pieces,
+            contextlib.aclosing(resident.stream(request)) as deltas,
         ):
-            async for piece in pieces:
-                yield piece
+            async for delta in deltas:
+                yield delta
         if request.purpose == "answer":
             self.answered.add(request.model)
 

@@ -26,7 +26,7 @@ from eclair.errors import (
     SetupError,
     UpstreamError,
 )
-from eclair.llm.base import JSON, Counted, Health, Piece, Request, estimate_tokens
+from eclair.llm.base import JSON, Delta, Health, Request, TokenUsage, estimate_tokens
 from eclair.llm.local import endpoint_file, profile
 from eclair.llm.local.endpoint_file import Endpoint
 from eclair.llm.local.energy import Machine, Meter
@@ -99,7 +99,7 @@ class Resident:
         """The engine's process, whoever started it, while it runs and is known."""
         return self.pid if self.pid is not None else self._others
 
-    async def stream(self, request: Request) -> AsyncGenerator[Piece, None]:
+    async def stream(self, request: Request) -> AsyncGenerator[Delta, None]:
         """Ask; see `Engine.stream`. Raises EngineUnavailable when the engine dies, and what keeps it from starting."""
         client = await self._ready()
         request = replace(
@@ -110,11 +110,11 @@ class Resident:
         self._asking += 1
         try:
             with self._meter.open(request.energy):
-                async with contextlib.aclosing(client.stream(request)) as pieces:
-                    async for piece in pieces:
-                        if isinstance(piece, Counted) and self._drafting.learn(piece):
+                async with contextlib.aclosing(client.stream(request)) as deltas:
+                    async for delta in deltas:
+                        if isinstance(delta, TokenUsage) and self._drafting.learn(delta):
                             self._without_drafts.set()
-                        yield piece
+                        yield delta
         except (EngineBroken, EngineUnavailable) as error:
             if await self._has_gone(client):
                 raise EngineUnavailable(

@@ -20,7 +20,7 @@ from typing import Literal
 
 import orjson
 
-from eclair.llm.base import Counted
+from eclair.llm.base import TokenUsage
 
 COST = 0.3
 """What a guessed token costs, in tokens made one by one, where nobody has measured it: 0.2 on one processor, 0.4 to 0.5
@@ -83,7 +83,7 @@ class Drafting:
         """Whether the engine should guess now."""
         return self._wanted and not 0 < self._until() - self._clock() <= REST
 
-    def learn(self, counted: Counted) -> bool:
+    def learn(self, counted: TokenUsage) -> bool:
         """Take an answer into account. Whether it is the one by which the guesses have proved too dear."""
         if not counted.drafted_tokens:
             return False

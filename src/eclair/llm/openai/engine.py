@@ -1,7 +1,7 @@
 """Any server that speaks OpenAI's API: vLLM, SGLang, llama-server, a provider's own.
 
 What comes together, up to `SLICE` bytes, becomes one `Text`, however many tokens it holds: a slow engine is
-passed on token by token, a fast one in few pieces. What servers do differently is left to `dialects`, starting and
+passed on token by token, a fast one in few deltas. What servers do differently is left to `dialects`, starting and
 watching one to `resident` and `child`.
 """
 
@@ -18,7 +18,7 @@ import orjson
 
 from eclair.errors import EclairError, EngineBroken, EngineBusy, EngineRefused, EngineUnavailable, UpstreamError
 from eclair.llm import reasoning
-from eclair.llm.base import JSON, Embeddings, Health, Piece, Request, estimate_tokens
+from eclair.llm.base import JSON, Delta, Embeddings, Health, Request, estimate_tokens
 from eclair.llm.openai import model_names
 from eclair.llm.openai.dialects import DIALECTS, PLAIN, Dialect, compose, continued
 from eclair.llm.openai.stream_parser import Reading, embedded, sentence, told_to_see, without, words
@@ -138,8 +138,8 @@ class OpenAIEngine:
         listed = {model.id for model in found}
         return found + [self._model({"id": id}) for id in self._models if id not in listed]
 
-    async def stream(self, request: Request) -> AsyncGenerator[Piece, None]:
-        """Ask; see `Engine.stream`. Failed connections and short refusals are tried again before the first piece."""
+    async def stream(self, request: Request) -> AsyncGenerator[Delta, None]:
+        """Ask; see `Engine.stream`. Failed connections and short refusals are tried again before the first delta."""
         dialect = await self._speaks()
         path = "/completions" if request.prompt is not None else "/chat/completions"
         answer = Reading(self.name, echo=continued(request) if dialect.echoes else "")
@@ -149,14 +149,14 @@ class OpenAIEngine:
             said = False
             while not answer.done and (chunk := await self._read(reply, answer)):
                 for start in range(0, len(chunk), SLICE):
-                    for piece in answer.feed(chunk[start : start + SLICE]):
-                        yield piece
+                    for delta in answer.feed(chunk[start : start + SLICE]):
+                        yield delta
                         said = True
                     await asyncio.sleep(0)  # a server faster than we are would keep all others waiting
                 if said and len(chunk) < SLICE and not answer.done:
                     await reply.pause(self._rest())
-            for piece in answer.finish():
-                yield piece
+            for delta in answer.finish():
+                yield delta
             await reply.drain(0.05)
 
     async def count(self, model: str, text: str) -> int:
@@ -200,8 +200,8 @@ class OpenAIEngine:
         """Ask for one token, if the server is on this machine and keeps what it has read."""
         if not is_loopback(self.url) or not (await self._speaks()).remembers:
             return
-        async with aclosing(self.stream(replace(request, sampling=Sampling(max_tokens=1)))) as pieces:
-            async for _ in pieces:
+        async with aclosing(self.stream(replace(request, sampling=Sampling(max_tokens=1)))) as deltas:
+            async for _ in deltas:
                 pass
 
     async def close(self) -> None:

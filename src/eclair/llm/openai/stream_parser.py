@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 import orjson
 
 from eclair.errors import EngineBroken, EngineBusy, EngineRefused, EngineUnavailable
-from eclair.llm.base import JSON, Counted, Embeddings, Ended, Piece, Reasoning, Text, ToolCall
+from eclair.llm.base import JSON, Delta, Embeddings, Finish, Reasoning, Text, TokenUsage, ToolCall
 from eclair.schema.messages import FinishReason
 
 MAX_LINE = 16 << 20
@@ -117,7 +117,7 @@ class Reading:
         self._name = name
         self._frames = Frames()
         self._echo = _Echo(echo)
-        self._pieces: list[Piece] = []
+        self._pieces: list[Delta] = []
         self._texts: list[str] = []
         self._thoughts: list[str] = []
         self._logprobs: list[JSON] = []
@@ -129,7 +129,7 @@ class Reading:
         self.done = False
         """Whether the server said that nothing follows."""
 
-    def feed(self, chunk: bytes) -> list[Piece]:
+    def feed(self, chunk: bytes) -> list[Delta]:
         """The pieces that one read from the network makes. Raises UpstreamError for what is no answer."""
         try:
             for payload in self._frames.feed(chunk):
@@ -141,7 +141,7 @@ class Reading:
             raise EngineBroken(f"The engine {self._name} sent something that is no answer: {error}.") from error
         return self._flush()
 
-    def finish(self) -> list[Piece]:
+    def finish(self) -> list[Delta]:
         """Usage and end. Raises EngineBroken where the stream has none."""
         if self.ended is None:
             raise EngineBroken(f"The engine {self._name} broke off before the end of its answer; try again.")
@@ -151,7 +151,7 @@ class Reading:
         counted = _counted(self._usage, self._timings, self._metrics)
         if counted is not None:
             self._pieces.append(counted)
-        return [*self._flush(), Ended(self.ended, self._stop)]
+        return [*self._flush(), Finish(self.ended, self._stop)]
 
     def _take(self, data: JSON) -> None:
         if self._frames.failed or data.get("error"):
@@ -217,7 +217,7 @@ class Reading:
         index = int(call.get("index") or 0)
         self._pieces.append(ToolCall(index, call.get("id"), function.get("name"), str(function.get("arguments") or "")))
 
-    def _flush(self) -> list[Piece]:
+    def _flush(self) -> list[Delta]:
         self._flush_thoughts()
         self._flush_texts()
         pieces, self._pieces = self._pieces, []
@@ -286,7 +286,7 @@ def _parse(payload: bytes) -> JSON:
     return data  # pyright: ignore[reportUnknownVariableType]
 
 
-def _counted(usage: JSON | None, timings: JSON | None, metrics: JSON | None) -> Counted | None:
+def _counted(usage: JSON | None, timings: JSON | None, metrics: JSON | None) -> TokenUsage | None:
     """The engine's count, from `usage` or else from llama.cpp's `timings`; vLLM tells of its guesses in `metrics`."""
     timings = timings or {}
     cached: int | None = timings.get("cache_n")
@@ -295,11 +295,11 @@ def _counted(usage: JSON | None, timings: JSON | None, metrics: JSON | None) -> 
         if "predicted_n" not in timings:
             return None
         prompt = int(timings.get("prompt_n") or 0) + (cached or 0)
-        return Counted(prompt, int(timings["predicted_n"]), cached, None, drafted, accepted)
+        return TokenUsage(prompt, int(timings["predicted_n"]), cached, None, drafted, accepted)
     details: JSON = usage.get("prompt_tokens_details") or {}
     found: int | None = details.get("cached_tokens")
     made: JSON = usage.get("completion_tokens_details") or {}
-    return Counted(
+    return TokenUsage(
         int(usage.get("prompt_tokens") or 0),
         int(usage.get("completion_tokens") or 0),
         cached if found is None else found,

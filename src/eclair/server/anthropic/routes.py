@@ -16,7 +16,7 @@ from eclair.app import App
 from eclair.errors import EclairError, EngineBroken
 from eclair.generation.pipeline import Answer
 from eclair.generation.prompt import WRAPPING_TOKENS
-from eclair.llm.base import JSON, Counted, Ended
+from eclair.llm.base import JSON, Finish, TokenUsage
 from eclair.llm.base import Request as EngineRequest
 from eclair.schema.events import Event, PartDelta, PartFinished, PartStarted, RunFinished
 from eclair.schema.ids import new_id
@@ -170,7 +170,7 @@ class MessageRenderer:
             try:
                 content.append(block.whole())
             except ValueError as error:
-                ended = self._answer.ended
+                ended = self._answer.finish
                 if ended is None or ended.reason != "length":  # else the call itself was cut, and cannot be made
                     raise EngineBroken(
                         f"The model called {block.name} with what is no JSON object; try again."
@@ -179,18 +179,18 @@ class MessageRenderer:
 
     def _stop(self) -> JSON:
         """Why it ended. Some engines say `stop` of an answer that ends with a call."""
-        ended = self._answer.ended if self._has_ended else None
+        ended = self._answer.finish if self._has_ended else None
         called = any(block.kind == "tool_call" for block in self._blocks)
         match ended:
             case None:
                 reason = None
-            case Ended(reason="length"):
+            case Finish(reason="length"):
                 reason = "max_tokens"
-            case Ended(reason="content_filter"):
+            case Finish(reason="content_filter"):
                 reason = "refusal"
-            case Ended(reason="tool_calls"):
+            case Finish(reason="tool_calls"):
                 reason = "tool_use"
-            case Ended(stop=str()):
+            case Finish(stop=str()):
                 reason = "stop_sequence"
             case _:
                 reason = "tool_use" if called else "end_turn"
@@ -198,7 +198,7 @@ class MessageRenderer:
 
     def _usage(self) -> JSON:
         """What was read from a cache is not among the input tokens, here."""
-        counted = self._answer.counted or Counted(0, 0)
+        counted = self._answer.token_usage or TokenUsage(0, 0)
         cached = counted.cached_tokens or 0
         return {
             "input_tokens": counted.prompt_tokens - cached,

@@ -11,7 +11,7 @@ from eclair.errors import EclairError
 from eclair.generation.parts import ScoredDelta
 from eclair.generation.pipeline import Answer
 from eclair.generation.prompt import where
-from eclair.llm.base import JSON, Counted
+from eclair.llm.base import JSON, TokenUsage
 from eclair.schema.events import Cited, Event, PartDelta, PartStarted, RunFinished, SourceFound
 from eclair.schema.ids import new_id
 from eclair.schema.messages import Citation, FinishReason, Passage
@@ -250,7 +250,7 @@ class CompletionRenderer:
 
     def _usage(self) -> JSON | None:
         """The prompt is counted once, the answers together. None where the engine does not count."""
-        counts = [answer.counted for answer in self._answers if answer.counted is not None]
+        counts = [answer.token_usage for answer in self._answers if answer.token_usage is not None]
         return _usage(counts, predicted=_is_predicted(self._answers[0])) if counts else None
 
 
@@ -258,7 +258,7 @@ def _is_predicted(answer: Answer) -> bool:
     return answer.turn is not None and answer.turn.request.prediction is not None
 
 
-def _usage(counts: Sequence[Counted], *, predicted: bool) -> JSON:
+def _usage(counts: Sequence[TokenUsage], *, predicted: bool) -> JSON:
     made = sum(counted.completion_tokens for counted in counts)
     prompt = counts[0].prompt_tokens
     usage: JSON = {

@@ -15,7 +15,7 @@ from eclair.app import App
 from eclair.errors import EclairError, EngineBusy
 from eclair.generation.parts import ScoredDelta
 from eclair.generation.pipeline import Answer
-from eclair.llm.base import JSON, Counted
+from eclair.llm.base import JSON, TokenUsage
 from eclair.schema.events import Cited, Event, PartDelta, PartStarted, RunFinished, SourceFound
 from eclair.schema.ids import new_id
 from eclair.schema.messages import Citation, FinishReason, PartKind, Passage
@@ -120,7 +120,7 @@ class ResponseRenderer:
     def whole(self) -> JSON:
         """See `Renderer.whole`."""
         reason = INCOMPLETE.get(self._reason or "stop")
-        counted = self._answer.counted
+        counted = self._answer.token_usage
         return {
             **self._head,
             "status": self._status,
@@ -260,7 +260,7 @@ def _annotation(citation: Citation, passage: Passage) -> JSON:
     }
 
 
-def _usage(counted: Counted) -> JSON:
+def _usage(counted: TokenUsage) -> JSON:
     return {
         "input_tokens": counted.prompt_tokens,
         "input_tokens_details": {"cached_tokens": counted.cached_tokens or 0, "cache_write_tokens": 0},

@@ -30,9 +30,9 @@ from eclair.schema.events import (
     Doubted,
     Event,
     ModelChanged,
+    Notice,
     PartDelta,
     PartStarted,
-    Remarked,
     RunFinished,
     SourceFound,
     StepFinished,
@@ -115,7 +115,7 @@ class _Found:
     passages: tuple[Passage, ...]
 
 
-_News = StepStarted | StepFinished | Remarked | _Found
+_News = StepStarted | StepFinished | Notice | _Found
 
 
 class Report:
@@ -349,7 +349,7 @@ class _Section:
             case Doubted(doubt=at):
                 part, start = self._places[at.index]
                 return [Doubted(replace(at, index=part, start=at.start + start, end=at.end + start))]
-            case ModelChanged() | Remarked():
+            case ModelChanged() | Notice():
                 return [event]
             case _:
                 pass
