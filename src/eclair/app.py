@@ -21,7 +21,7 @@ from eclair.chat.turns import Turns
 from eclair.documents.embeddings import Embedder, choose_embedder
 from eclair.documents.ingest import Intake
 from eclair.documents.parser import Parser
-from eclair.documents.photos.classifier import labels_file
+from eclair.documents.photos.classifier import classifier_file
 from eclair.documents.retriever import Documents
 from eclair.documents.search import Search
 from eclair.documents.vision import Seeing
@@ -43,7 +43,7 @@ from eclair.models.downloads import ModelDownloads
 from eclair.network.audit_log import AuditLog
 from eclair.network.client import OutboundGate, WebClient
 from eclair.network.policy import OutboundPolicy
-from eclair.provenance.service import Marks
+from eclair.provenance.service import Provenance
 from eclair.schema.events import Event, decode, fold
 from eclair.schema.messages import Message, Role, Web
 from eclair.schema.principal import LOCAL_PRINCIPAL
@@ -87,7 +87,7 @@ class App:
     seeing: Seeing
     newsroom: Newsroom
     web: WebService
-    marks: Marks
+    marks: Provenance
     gallery: Gallery
     studio: Studio
 
@@ -147,7 +147,7 @@ async def open_reading(
     another. Raises StoreError."""
     async with AsyncExitStack() as stack:
         blobs = Blobs(settings.data_dir / "files")
-        parser = Parser(labels=labels_file(home or settings.data_dir))
+        parser = Parser(labels=classifier_file(home or settings.data_dir))
         stack.push_async_callback(parser.close)
         embedder = choose_embedder(settings, registry)
         if embedder is not None:
@@ -213,10 +213,10 @@ async def open_drawing(
     idle: Idle,
     gate: OutboundGate,
     around: Surroundings,
-) -> AsyncGenerator[tuple[Marks, Studio]]:
+) -> AsyncGenerator[tuple[Provenance, Studio]]:
     """What marks pictures, and what has them made. Raises SettingsError."""
     async with AsyncExitStack() as stack:
-        marks = Marks.configured(settings, stay=True)
+        marks = Provenance.configured(settings, stay=True)
         stack.push_async_callback(marks.close)
         made = [*generators(settings, storage.servers.list_servers, gate=gate), *around.generators(gate)]
         files = (reading.blobs, reading.seeing)

@@ -30,7 +30,7 @@ from eclair.models.huggingface import Hub
 from eclair.models.installed import verify
 from eclair.models.offers import list_offers
 from eclair.network.policy import OutboundPolicy, strip_login
-from eclair.provenance.certificates import SOON, Certificates
+from eclair.provenance.certificates import EXPIRY_WARNING_MARGIN, Certificates
 from eclair.settings import LoadedSettings, Settings
 from eclair.util.cpu import cores
 from eclair.util.humanize import size
@@ -132,7 +132,7 @@ def _marks(settings: Settings) -> Check:
     until = f"valid until {found.expires.date()}"
     if found.ours:
         return Check("Marks", "ok", f"signed with a certificate that was made here, {until}; it is renewed by itself")
-    if found.expires - datetime.now(UTC) < SOON:
+    if found.expires - datetime.now(UTC) < EXPIRY_WARNING_MARGIN:
         return Check("Marks", "note", f"signed with {settings.mark_certificate}, {until} only.", "Renew it.")
     return Check("Marks", "ok", f"signed with {settings.mark_certificate}, {until}")
 

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import FilePayload, Page, expect
 
-from eclair.provenance.report import Made
-from eclair.provenance.service import Marks
+from eclair.provenance.report import Origin
+from eclair.provenance.service import Provenance
 from eclair.settings import Settings
 from tests.browser import axe
 from tests.browser.conftest import Opening, Starting, Watch
@@ -24,8 +24,8 @@ VERDICT = "According to its marks, AI made it."
 
 @pytest.fixture(scope="module")
 def marked(tmp_path_factory: pytest.TempPathFactory) -> bytes:
-    marks = Marks.configured(Settings(data_dir=tmp_path_factory.mktemp("marks")))
-    made = marks.mark(encoded(photo()), Made("created", "FLUX.1 schnell"))
+    marks = Provenance.configured(Settings(data_dir=tmp_path_factory.mktemp("marks")))
+    made = marks.mark(encoded(photo()), Origin("created", "FLUX.1 schnell"))
     with ThreadPoolExecutor(1) as pool:  # the browser's loop runs in this thread
         return pool.submit(asyncio.run, made).result()
 

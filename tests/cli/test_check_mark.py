@@ -8,8 +8,8 @@ from pathlib import Path
 import orjson
 import pytest
 
-from eclair.provenance.report import Made
-from eclair.provenance.service import Marks
+from eclair.provenance.report import Origin
+from eclair.provenance.service import Provenance
 from eclair.settings import Settings
 from tests.cli.test_cli import Eclair
 from tests.provenance.made import encoded, photo
@@ -18,8 +18,8 @@ from tests.provenance.made import encoded, photo
 @pytest.fixture
 def files(tmp_path: Path) -> list[str]:
     """One that a model edited, the same altered, one without marks, one that bears none, and one that is not there."""
-    marks = Marks.configured(Settings(data_dir=tmp_path / "other"))
-    marked = asyncio.run(marks.mark(encoded(photo(320, 240)), Made("edited", "Kontext")))
+    marks = Provenance.configured(Settings(data_dir=tmp_path / "other"))
+    marked = asyncio.run(marks.mark(encoded(photo(320, 240)), Origin("edited", "Kontext")))
     spots = bytearray(marked)
     spots[-3000] ^= 1
     data = {"edited.png": marked, "altered.png": bytes(spots), "plain.jpg": encoded(photo(320, 240), "JPEG")}

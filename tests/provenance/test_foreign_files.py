@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 
 from eclair.errors import EclairError
 from eclair.provenance import c2pa
-from eclair.provenance.certificates import Known
-from eclair.provenance.report import Credentials, Made, Report
-from eclair.provenance.service import Marks
-from eclair.provenance.worker import report
+from eclair.provenance.certificates import KnownSigners
+from eclair.provenance.report import ContentCredentials, Origin, ProvenanceReport
+from eclair.provenance.service import Provenance
+from eclair.provenance.worker import inspect_file
 from eclair.sandbox.protocol import Rejected
 from eclair.settings import Settings
 from tests.provenance.made import decoded, encoded, malformed, photo
@@ -36,8 +36,8 @@ class Pictures(dict[str, bytes]):
 @pytest.fixture(scope="module")
 def small(tmp_path_factory: pytest.TempPathFactory) -> Pictures:
     """Marked pictures, small ones, so that a spot is seldom where it does nothing."""
-    marks = Marks.configured(Settings(data_dir=tmp_path_factory.mktemp("marks")))
-    made = Made("created", "FLUX.1 schnell")
+    marks = Provenance.configured(Settings(data_dir=tmp_path_factory.mktemp("marks")))
+    made = Origin("created", "FLUX.1 schnell")
 
     async def marked() -> list[bytes]:
         return await asyncio.gather(*(marks.mark(encoded(photo(40, 30), form), made) for form in FORMS))
@@ -45,13 +45,13 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Pictures:
     return Pictures(zip(FORMS, asyncio.run(marked()), strict=True))
 
 
-def reported(data: bytes) -> Report | None:
+def reported(data: bytes) -> ProvenanceReport | None:
     """What the process finds, without the process, so that many files are soon looked at; None where it refuses."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "file"
         path.write_bytes(data)
         try:
-            return report(path, Known())
+            return inspect_file(path, KnownSigners())
         except Rejected:
             return None
 
@@ -71,7 +71,7 @@ def test_a_hundred_malformed_pictures_get_a_report_or_are_refused() -> None:
 
 
 async def test_what_is_refused_is_refused_in_a_sentence(tmp_path: Path) -> None:
-    marks = Marks.configured(Settings(data_dir=tmp_path / "data"), stay=True)
+    marks = Provenance.configured(Settings(data_dir=tmp_path / "data"), stay=True)
     refused: list[str] = []
     for name, data in malformed(16):
         path = tmp_path / name
@@ -85,11 +85,11 @@ async def test_what_is_refused_is_refused_in_a_sentence(tmp_path: Path) -> None:
     assert all(sentence.endswith(".") for sentence in refused)
 
 
-def signed(data: bytes) -> Credentials:
+def signed(data: bytes) -> ContentCredentials:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "file"
         path.write_bytes(data)
-        return c2pa.read(path, Known())
+        return c2pa.read(path, KnownSigners())
 
 
 @hypothesis(max_examples=100)

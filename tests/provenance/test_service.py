@@ -20,15 +20,15 @@ from PIL import Image
 from eclair.errors import InvalidInput, TooBusy, UnreadableFile
 from eclair.provenance import service
 from eclair.provenance.certificates import Certificates
-from eclair.provenance.report import Made, Report
-from eclair.provenance.service import Marks
+from eclair.provenance.report import Origin, ProvenanceReport
+from eclair.provenance.service import Provenance
 from eclair.settings import Settings
 from tests.provenance.made import bomb, decoded, encoded, photo
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-CREATED = Made("created", "FLUX.1 schnell")
-EDITED = Made("edited", 'Kontext <dev> & "co"')
+CREATED = Origin("created", "FLUX.1 schnell")
+EDITED = Origin("edited", 'Kontext <dev> & "co"')
 FORMS = ("PNG", "JPEG", "WEBP", "AVIF", "TIFF")
 DEEP = bytes.fromhex(
     "89504e470d0a1a0a0000000d49484452000000010000000110000000006aee47160000000b49444154789c6360"
@@ -38,13 +38,13 @@ DEEP = bytes.fromhex(
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def marks(tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[Marks]:
-    marks = Marks.configured(Settings(data_dir=tmp_path_factory.mktemp("marks")), stay=True)
+async def marks(tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[Provenance]:
+    marks = Provenance.configured(Settings(data_dir=tmp_path_factory.mktemp("marks")), stay=True)
     yield marks
     await marks.close()
 
 
-async def look(marks: Marks, data: bytes, name: str = "picture") -> Report:
+async def look(marks: Provenance, data: bytes, name: str = "picture") -> ProvenanceReport:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "file"
         path.write_bytes(data)
@@ -52,7 +52,7 @@ async def look(marks: Marks, data: bytes, name: str = "picture") -> Report:
 
 
 async def test_what_reads_files_stays_is_replaced_and_ends_with_the_rest(tmp_path: Path) -> None:
-    marks, before = Marks.configured(Settings(data_dir=tmp_path), stay=True), set(_hosts())
+    marks, before = Provenance.configured(Settings(data_dir=tmp_path), stay=True), set(_hosts())
     picture = encoded(photo(), "PNG")
     try:
         await marks.mark(picture, CREATED)
@@ -73,14 +73,14 @@ def _hosts() -> list[psutil.Process]:
     return [each for each in psutil.Process().children() if "eclair.provenance.worker" in " ".join(each.cmdline())]
 
 
-async def test_what_no_model_made_says_so_and_bears_no_watermark(marks: Marks) -> None:
-    found = await look(marks, await marks.mark(encoded(photo(), "PNG"), Made("drawn", "eclair-drawing")))
+async def test_what_no_model_made_says_so_and_bears_no_watermark(marks: Provenance) -> None:
+    found = await look(marks, await marks.mark(encoded(photo(), "PNG"), Origin("drawn", "eclair-drawing")))
     assert (found.made, found.credentials.how, found.metadata.how) == ("drawn", "drawn", "drawn")
     assert (found.metadata.source, found.watermark.state, found.altered) == ("algorithmicMedia", "absent", False)
 
 
 @pytest.mark.parametrize("form", FORMS)
-async def test_a_picture_bears_all_three_marks(marks: Marks, form: str) -> None:
+async def test_a_picture_bears_all_three_marks(marks: Provenance, form: str) -> None:
     for made, data in ((CREATED, encoded(photo(), form)), (EDITED, encoded(photo()[:, :, 0].copy(), form))):
         marked = await marks.mark(data, made)
         with Image.open(io.BytesIO(marked)) as image:
@@ -97,7 +97,7 @@ async def test_a_picture_bears_all_three_marks(marks: Marks, form: str) -> None:
         assert found.watermark.chance <= 1e-6
 
 
-async def test_nothing_of_what_stood_beside_the_picture_is_left_but_its_colours(marks: Marks) -> None:
+async def test_nothing_of_what_stood_beside_the_picture_is_left_but_its_colours(marks: Provenance) -> None:
     beside = Image.Exif()
     beside[0x0112] = 6  # it lies on its side
     beside[0x010E] = "a secret place"
@@ -111,7 +111,7 @@ async def test_nothing_of_what_stood_beside_the_picture_is_left_but_its_colours(
         assert "exif" not in image.info
 
 
-async def test_what_lets_something_through_goes_on_doing_so(marks: Marks) -> None:
+async def test_what_lets_something_through_goes_on_doing_so(marks: Provenance) -> None:
     clear = np.dstack([photo(), np.tile(np.linspace(0, 255, 640).astype(np.uint8), (480, 1))])
     marked = await marks.mark(encoded(clear), CREATED)
     with Image.open(io.BytesIO(marked)) as image:
@@ -120,7 +120,7 @@ async def test_what_lets_something_through_goes_on_doing_so(marks: Marks) -> Non
     assert (await look(marks, marked)).watermark.state == "found"
 
 
-async def test_marks_fail_each_by_itself(marks: Marks) -> None:
+async def test_marks_fail_each_by_itself(marks: Provenance) -> None:
     marked = await marks.mark(encoded(photo()), CREATED)
     found = await look(marks, encoded(decoded(marked), "JPEG", quality=60))
     assert (found.credentials.state, found.metadata.state, found.watermark.state) == ("absent", "absent", "found")
@@ -130,7 +130,7 @@ async def test_marks_fail_each_by_itself(marks: Marks) -> None:
     assert (bare.made, bare.altered) == (None, False)
 
 
-async def test_a_change_shows(marks: Marks) -> None:
+async def test_a_change_shows(marks: Provenance) -> None:
     for form in FORMS:
         marked = await marks.mark(encoded(photo(), form), CREATED)
         spots = bytearray(marked)
@@ -141,7 +141,7 @@ async def test_a_change_shows(marks: Marks) -> None:
         assert found.made == "created", "it still says so"
 
 
-async def test_a_note_that_is_moved_to_another_picture_says_what_it_says(marks: Marks) -> None:
+async def test_a_note_that_is_moved_to_another_picture_says_what_it_says(marks: Provenance) -> None:
     for source, made in (
         ("trainedAlgorithmicMedia", "created"),
         ("digitalCapture", None),
@@ -159,14 +159,14 @@ async def test_a_note_that_is_moved_to_another_picture_says_what_it_says(marks: 
         assert (found.metadata.source, found.made, found.watermark.state) == (source, made, "unread")
 
 
-async def test_others_credentials_are_told_as_theirs(marks: Marks, tmp_path: Path) -> None:
-    other = Marks.configured(Settings(data_dir=tmp_path))
+async def test_others_credentials_are_told_as_theirs(marks: Provenance, tmp_path: Path) -> None:
+    other = Provenance.configured(Settings(data_dir=tmp_path))
     found = await look(marks, await other.mark(encoded(photo()), CREATED))
     assert (found.credentials.state, found.credentials.trust) == ("found", "unknown")
     assert (found.made, found.altered) == ("created", False)
 
 
-async def test_credentials_that_are_kept_elsewhere_are_not_fetched(marks: Marks) -> None:
+async def test_credentials_that_are_kept_elsewhere_are_not_fetched(marks: Provenance) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         server.setblocking(False)
         data = away(f"http://127.0.0.1:{server.getsockname()[1]}/manifest")
@@ -182,7 +182,7 @@ def away(url: str) -> bytes:
         made = Certificates(Path(folder) / "marks", (None, None)).signing()
     info = c2pa.C2paSignerInfo(made.algorithm.encode(), made.chain, made.key, None)
     out = io.BytesIO()
-    action = {"action": "c2pa.created", "digitalSourceType": CREATED.source}
+    action = {"action": "c2pa.created", "digitalSourceType": CREATED.digital_source_type}
     manifest: dict[str, Any] = {
         "claim_generator_info": [{"name": "a camera"}],
         "assertions": [{"label": "c2pa.actions.v2", "data": {"actions": [action]}}],
@@ -205,14 +205,14 @@ def away(url: str) -> bytes:
         (DEEP, "The picture has more than eight bits a colour; make it with eight."),
     ],
 )
-async def test_what_cannot_be_marked_says_why(marks: Marks, data: bytes, sentence: str) -> None:
+async def test_what_cannot_be_marked_says_why(marks: Provenance, data: bytes, sentence: str) -> None:
     with pytest.raises(UnreadableFile) as caught:
         await marks.mark(data, CREATED)
     assert caught.value.message.startswith(sentence)
     assert caught.value.message.endswith(".")
 
 
-async def test_what_moves_is_not_marked(marks: Marks) -> None:
+async def test_what_moves_is_not_marked(marks: Provenance) -> None:
     out = io.BytesIO()
     first, second = (Image.fromarray(photo(64, 64, seed)) for seed in (1, 2))
     first.save(out, "WEBP", save_all=True, append_images=[second])
@@ -223,15 +223,17 @@ async def test_what_moves_is_not_marked(marks: Marks) -> None:
 @pytest.mark.parametrize("model", ["", "a\nb", "m" * 201])
 async def test_a_model_has_a_name_that_can_be_read(model: str) -> None:
     with pytest.raises(InvalidInput):
-        Made("created", model)
+        Origin("created", model)
 
 
-async def test_a_crowd_is_told_to_come_again(marks: Marks, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_crowd_is_told_to_come_again(
+    marks: Provenance, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(service, "MAX_WAITING_INSPECTIONS", 1)
     path = tmp_path / "file"
     path.write_bytes(encoded(photo(64, 64)))
     tasks = [asyncio.create_task(marks.check(path, "file")) for _ in range(4)]
     found = await asyncio.gather(*tasks, return_exceptions=True)
-    assert sum(isinstance(each, Report) for each in found) == 3
-    (refused,) = [each for each in found if not isinstance(each, Report)]
+    assert sum(isinstance(each, ProvenanceReport) for each in found) == 3
+    (refused,) = [each for each in found if not isinstance(each, ProvenanceReport)]
     assert isinstance(refused, TooBusy)

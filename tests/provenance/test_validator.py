@@ -9,26 +9,26 @@ from typing import get_args
 
 import orjson
 
-from eclair.provenance.report import Form, How, Made
-from eclair.provenance.service import Marks
+from eclair.provenance.report import ImageForm, Origin, OriginKind
+from eclair.provenance.service import Provenance
 from eclair.settings import Settings
 from tests.provenance.made import encoded, photo
 from tests.support import JSON
 from tests.test_ui_units import NODE, UI
 
 VALIDATOR = Path(__file__).with_name("validator.mjs")
-FORMS: tuple[Form, ...] = ("png", "jpeg")
+FORMS: tuple[ImageForm, ...] = ("png", "jpeg")
 """What it reads of what we write."""
 
 
 async def test_it_finds_that_they_hold_until_a_bit_is_changed(tmp_path: Path) -> None:
-    marks = Marks.configured(Settings(data_dir=tmp_path), stay=True)
+    marks = Provenance.configured(Settings(data_dir=tmp_path), stay=True)
     whole: list[Path] = []
     changed: list[Path] = []
     for form in FORMS:
-        for how in get_args(How):
+        for how in get_args(OriginKind):
             whole.append(tmp_path / f"{how}.{form}")
-            marked = await marks.mark(encoded(photo()), Made(how, "FLUX.1 schnell"), form)
+            marked = await marks.mark(encoded(photo()), Origin(how, "FLUX.1 schnell"), form)
             whole[-1].write_bytes(marked)
             changed.append(tmp_path / f"changed-{how}.{form}")
             changed[-1].write_bytes(marked[:-1000] + bytes([marked[-1000] ^ 1]) + marked[-999:])

@@ -11,14 +11,16 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from eclair.provenance.watermark import CHANCE, LONGEST, TRIED, embed, found_by_chance, luminance
+from eclair.provenance.watermark import MAX_CHANCE, SEARCH_SIDE_PX, TRIALS, chance_of_finding, embed, luminance
 from tests.provenance.made import Pixels, cropped, decoded, encoded, photo, resized
 
 
 def chance(pixels: Pixels) -> float:
     """As a file with these pixels is looked at."""
     largest = max(pixels.shape[:2])
-    return found_by_chance(luminance(resized(pixels, LONGEST / largest) if largest > LONGEST else pixels))
+    return chance_of_finding(
+        luminance(resized(pixels, SEARCH_SIDE_PX / largest) if largest > SEARCH_SIDE_PX else pixels)
+    )
 
 
 def jpeg(pixels: Pixels, quality: int) -> Pixels:
@@ -54,7 +56,7 @@ def bearing(width: int, height: int) -> Pixels:
 @pytest.mark.parametrize("size", [(640, 480), (1024, 768), (1500, 1000)])
 def test_it_survives(size: tuple[int, int], change: str) -> None:
     changed: Pixels = CHANGES[change](bearing(*size))
-    assert chance(changed) <= CHANCE
+    assert chance(changed) <= MAX_CHANCE
 
 
 @pytest.mark.parametrize("change", list(CHANGES))
@@ -91,8 +93,8 @@ def test_the_threshold_is_what_the_arithmetic_says() -> None:
     z = (weights * np.cos(angles)).sum(1) / np.sqrt((weights**2).sum() / 2)
     for level in (1.0, 2.0, 3.0):
         assert (z > level).mean() <= math.exp(-(level**2) / 2)
-    level = math.sqrt(2 * math.log(TRIED / CHANCE))
-    assert TRIED * math.exp(-(level**2) / 2) == pytest.approx(CHANCE)
+    level = math.sqrt(2 * math.log(TRIALS / MAX_CHANCE))
+    assert TRIALS * math.exp(-(level**2) / 2) == pytest.approx(MAX_CHANCE)
     assert 8 < level < 8.2
 
 
@@ -123,4 +125,4 @@ def test_pillow_shrinks_a_large_photo_as_it_is_looked_at() -> None:
     picture = Image.fromarray(embed(photo(2600, 1800)))
     out = io.BytesIO()
     picture.save(out, "JPEG", quality=70)
-    assert chance(decoded(out.getvalue())) <= CHANCE
+    assert chance(decoded(out.getvalue())) <= MAX_CHANCE

@@ -11,7 +11,7 @@ import aiohttp
 import pytest
 import pytest_asyncio
 
-from eclair.provenance.report import Made
+from eclair.provenance.report import Origin
 from eclair.settings import Settings
 from tests.provenance.made import encoded, malformed, photo
 from tests.support import Reply, Server, serving
@@ -23,7 +23,7 @@ RAW = {"Content-Type": "application/octet-stream"}
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def marked(server: Server) -> bytes:
-    return await server.app.marks.mark(encoded(photo(320, 240)), Made("created", "FLUX.1 schnell"))
+    return await server.app.marks.mark(encoded(photo(320, 240)), Origin("created", "FLUX.1 schnell"))
 
 
 async def check(server: Server, data: bytes, name: str = "boat.png", **headers: str) -> Reply:

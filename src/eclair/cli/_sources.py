@@ -17,7 +17,7 @@ from pathlib import Path
 
 from eclair.app import Reading, open_reading
 from eclair.cli._terminal import Terminal
-from eclair.documents.folder_sync import read, roots
+from eclair.documents.folder_sync import read_file, resolve_roots
 from eclair.documents.ingest import Intake
 from eclair.documents.retriever import Documents
 from eclair.documents.vision import Seeing
@@ -50,7 +50,7 @@ async def open_sources(
     settings: Settings, registry: Registry, files: Sequence[Path], libraries: Sequence[str], terminal: Terminal
 ) -> AsyncGenerator[Sources]:
     """The sources, read. Raises UserError for a file that cannot be read and a library that is not there."""
-    paths = roots(files)
+    paths = resolve_roots(files)
     idle = Idle()
     with contextlib.ExitStack() as stack:
         home = settings.data_dir
@@ -73,7 +73,7 @@ async def open_sources(
 async def take(intake: Intake, path: Path, most_mb: int) -> FileState:
     """Take a file in that is in no library. Raises UserError, StoreError."""
     media = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
-    async with aclosing(read(path, most_mb)) as source:
+    async with aclosing(read_file(path, most_mb)) as source:
         return await intake.take(LOCAL_PRINCIPAL, path.name, media, source)
 
 

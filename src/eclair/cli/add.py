@@ -19,7 +19,7 @@ from eclair.cli._signals import carry_out
 from eclair.cli._sources import how_far
 from eclair.cli._terminal import Terminal
 from eclair.documents import folder_sync
-from eclair.documents.folder_sync import Brought, Look, Plan, Seen
+from eclair.documents.folder_sync import FolderScan, ScannedFile, SyncPlan, SyncResult
 from eclair.errors import Conflict, InvalidInput, NotFound, StoreError
 from eclair.generation.usage import UsageLedger
 from eclair.llm.registry import build
@@ -60,7 +60,7 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
     library = arguments.library
     if not _NAME.fullmatch(library):
         raise InvalidInput(f"{library!r} is no name for a library; it is one word of 80 characters at most.")
-    wanted = Wanted(folder_sync.roots(arguments.paths), library, arguments.sync or arguments.watch)
+    wanted = Wanted(folder_sync.resolve_roots(arguments.paths), library, arguments.sync or arguments.watch)
     return carry_out(_add(settings, wanted, arguments.watch, terminal))
 
 
@@ -122,7 +122,7 @@ class Adding:
         self._intake = reading.intake
         self._library = library
         self._terminal = terminal
-        self._done: set[Seen] = set()
+        self._done: set[ScannedFile] = set()
 
     async def once(self, wanted: Wanted) -> int:
         """Look, bring, and wait until all is read and embedded; how many files failed."""
@@ -140,7 +140,7 @@ class Adding:
     async def watch(self, wanted: Wanted) -> None:
         """Go on looking. What could not be added, or was removed here, is added once it has changed."""
         self._terminal.complain("Watching; Ctrl-C ends it.")
-        before: Plan | None = None
+        before: SyncPlan | None = None
         while True:
             await asyncio.sleep(LOOK)
             _, plan = await self._look(wanted)
@@ -152,22 +152,20 @@ class Adding:
     async def waiting(self) -> bool:
         return bool((await self._listed()).waiting)
 
-    async def _look(self, wanted: Wanted) -> tuple[Look, Plan]:
-        found = await asyncio.to_thread(folder_sync.look, wanted.roots)
+    async def _look(self, wanted: Wanted) -> tuple[FolderScan, SyncPlan]:
+        found = await asyncio.to_thread(folder_sync.scan, wanted.roots)
         known = await self._storage.files.list_watched_files(LOCAL_PRINCIPAL, self._library.id)
         self._done &= set(found.files.values())
-        plan = folder_sync.plan(found, known, wanted.roots).without(self._done)
+        plan = folder_sync.plan_sync(found, known, wanted.roots).without(self._done)
         return found, plan if wanted.sync else replace(plan, gone=())
 
-    async def _bring(self, plan: Plan) -> tuple[Counter[str], int]:
+    async def _bring(self, plan: SyncPlan) -> tuple[Counter[str], int]:
         """Do it; how many were what, and how many failed."""
         counts: Counter[str] = Counter()
         files: set[str] = set()
         counting = Counting(self._terminal, "Adding")
         of = len(plan.new) + len(plan.changed) + len(plan.gone)
-        bringing = folder_sync.bring(
-            self._storage, self._intake, LOCAL_PRINCIPAL, self._library.id, plan, self._most_mb
-        )
+        bringing = folder_sync.sync(self._storage, self._intake, LOCAL_PRINCIPAL, self._library.id, plan, self._most_mb)
         async with aclosing(bringing) as brought:
             async for each in brought:
                 counts[each.what] += 1
@@ -179,7 +177,7 @@ class Adding:
         self._terminal.status("")
         return counts, counts["refused"] + await self._failures(files)
 
-    def _told(self, each: Brought) -> set[str]:
+    def _told(self, each: SyncResult) -> set[str]:
         """The id of what is to be read now, if it is."""
         if each.why is not None:
             self._terminal.complain(each.why)
@@ -205,7 +203,7 @@ class Adding:
     async def _embedded(self) -> None:
         """Wait until all is found by meaning too, as far as that is possible."""
         counting = Counting(self._terminal, "Embedding")
-        while self._intake.embeds and (listed := await self._listed()).embedded < listed.chunks:
+        while self._intake.has_embedder and (listed := await self._listed()).embedded < listed.chunks:
             if (why := self._intake.unembedded) is not None:
                 self._terminal.complain(f"For now these files are found by their words alone: {why}")
                 return

@@ -22,7 +22,7 @@ from eclair.cli._signals import carry_out, on_interrupt, quiet_keys
 from eclair.cli._sources import take
 from eclair.cli._terminal import Terminal
 from eclair.cli.draw import written
-from eclair.documents.folder_sync import roots
+from eclair.documents.folder_sync import resolve_roots
 from eclair.errors import EclairError, InvalidInput, NotFound
 from eclair.schema.events import RunFailed, decode
 from eclair.schema.messages import MODES, WEBS, Conversation, Message, Mode, Web, branch
@@ -246,7 +246,7 @@ class Chat:
         """It is read while the message is being written."""
         if not given:
             raise InvalidInput("Which file? Write its path after /file.")
-        (path,) = await asyncio.to_thread(roots, [Path(given)])
+        (path,) = await asyncio.to_thread(resolve_roots, [Path(given)])
         file = await take(self._app.intake, path, self._app.settings.max_file_mb)
         self._files.append(file.file.id)
         self._terminal.note(f"{path.name} goes along with the next message.")

@@ -14,8 +14,8 @@ from eclair.cli._logging import log_if_debugging
 from eclair.cli._signals import carry_out
 from eclair.cli._terminal import Terminal
 from eclair.errors import InvalidInput, NotFound, TooLarge, UserError
-from eclair.provenance.report import Credentials, Metadata, Report, Watermark
-from eclair.provenance.service import Marks
+from eclair.provenance.report import ContentCredentials, IptcMetadata, ProvenanceReport, WatermarkFinding
+from eclair.provenance.service import Provenance
 from eclair.settings import Settings
 
 VERDICTS = {
@@ -39,7 +39,7 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
 
 
 async def _check(settings: Settings, files: list[Path], terminal: Terminal, *, as_json: bool) -> int:
-    marks = Marks.configured(settings)
+    marks = Provenance.configured(settings)
     told: list[dict[str, object]] = []
     worst = 0
     for path in files:
@@ -76,7 +76,7 @@ def _sound(path: Path, most_mb: int) -> Path:
     return path.absolute()
 
 
-def _show(path: Path, report: Report, terminal: Terminal) -> None:
+def _show(path: Path, report: ProvenanceReport, terminal: Terminal) -> None:
     terminal.line(str(path))
     if report.altered:
         terminal.line("  It has been altered since it was signed.")
@@ -85,7 +85,7 @@ def _show(path: Path, report: Report, terminal: Terminal) -> None:
         terminal.line(f"  {line}")
 
 
-def _credentials(found: Credentials) -> Iterator[str]:
+def _credentials(found: ContentCredentials) -> Iterator[str]:
     by = " · ".join(filter(None, (found.product, found.model)))
     match found.state:
         case "found":
@@ -101,7 +101,7 @@ def _credentials(found: Credentials) -> Iterator[str]:
             yield "Content Credentials: files of this kind bear none, or the file is damaged."
 
 
-def _signer(found: Credentials) -> str:
+def _signer(found: ContentCredentials) -> str:
     match found.trust:
         case "own":
             return "this Éclair"
@@ -111,7 +111,7 @@ def _signer(found: Credentials) -> str:
             return f"{found.signer or 'somebody'}, whom nobody here has checked"
 
 
-def _metadata(found: Metadata) -> Iterator[str]:
+def _metadata(found: IptcMetadata) -> Iterator[str]:
     if found.state == "found":
         tool = f" by {found.tool}" if found.tool else ""
         yield f"Note in the file: {found.source}{tool}; anybody can write or remove it."
@@ -119,7 +119,7 @@ def _metadata(found: Metadata) -> Iterator[str]:
         yield "Note in the file: none."
 
 
-def _watermark(found: Watermark) -> Iterator[str]:
+def _watermark(found: WatermarkFinding) -> Iterator[str]:
     match found.state:
         case "found":
             yield f"Éclair's watermark: there; by chance with a probability of {found.chance:.0e} at most."

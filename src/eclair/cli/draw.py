@@ -17,14 +17,14 @@ from eclair.cli._terminal import Terminal
 from eclair.errors import InvalidInput, NotFound, TooLarge, UserError
 from eclair.images.gallery import Gallery
 from eclair.images.inputs import Brought
-from eclair.provenance.report import Form
+from eclair.provenance.report import ImageForm
 from eclair.schema.images import Finished, Picture, Underway, Waiting
 from eclair.schema.messages import Wish
 from eclair.schema.principal import LOCAL_PRINCIPAL
 from eclair.settings import Settings
 from eclair.transfer.export_view import image_file_name
 
-FORMS: dict[str, Form] = {".png": "png", ".jpg": "jpeg", ".jpeg": "jpeg", ".webp": "webp"}
+FORMS: dict[str, ImageForm] = {".png": "png", ".jpg": "jpeg", ".jpeg": "jpeg", ".webp": "webp"}
 _SIZE = re.compile(r"([1-9]\d{0,4})[x×]([1-9]\d{0,4})")
 
 
@@ -119,7 +119,7 @@ def _place(output: Path | None, picture: Picture, index: int, count: int) -> Pat
     return output if count == 1 else output.with_stem(f"{output.stem}-{index + 1}")
 
 
-def _form(output: Path | None) -> Form | None:
+def _form(output: Path | None) -> ImageForm | None:
     """What the file's ending says. Raises UserError for one that a picture is not written as, or nowhere to write."""
     if output is None:
         return None

@@ -18,7 +18,7 @@ from eclair.cli._terminal import Terminal
 from eclair.cli.models import table
 from eclair.documents.ingest import Intake
 from eclair.documents.parser import Parser
-from eclair.documents.photos.classifier import labels_file
+from eclair.documents.photos.classifier import classifier_file
 from eclair.errors import InvalidInput
 from eclair.llm.base import JSON
 from eclair.schema.principal import LOCAL_PRINCIPAL
@@ -120,7 +120,12 @@ async def _remove(settings: Settings, chosen: Chosen, terminal: Terminal, *, fil
     try:
         blobs = Blobs(settings.data_dir / "files")
         intake = Intake(
-            storage, blobs, Parser(labels=labels_file(settings.data_dir)), None, ChangeFeed(storage.processes), Idle()
+            storage,
+            blobs,
+            Parser(labels=classifier_file(settings.data_dir)),
+            None,
+            ChangeFeed(storage.processes),
+            Idle(),
         )
         terminal.status("Removing…")
         await (intake.delete if files else intake.delete_library)(LOCAL_PRINCIPAL, chosen.id)

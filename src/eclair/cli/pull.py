@@ -15,7 +15,7 @@ from eclair.cli._arguments import load_settings
 from eclair.cli._printer import duration
 from eclair.cli._signals import carry_out
 from eclair.cli._terminal import Terminal
-from eclair.documents.photos.classifier import download, labels_file
+from eclair.documents.photos.classifier import classifier_file, download
 from eclair.errors import LicenceAsks, ModelMissing
 from eclair.images.download_plan import ImageModelCatalog
 from eclair.llm.local import removal
@@ -73,7 +73,7 @@ def pull_model(settings: Settings, terminal: Terminal) -> Path:
 
 def pull_labels(settings: Settings, terminal: Terminal) -> None:
     """Fetch what names the things in photos unless it is here. Without it they are described all the same."""
-    if labels_file(settings.data_dir).exists():
+    if classifier_file(settings.data_dir).exists():
         return
     meter = Meter(terminal, download.NAME)
 

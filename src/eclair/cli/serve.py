@@ -10,7 +10,7 @@ import uvloop
 from eclair.cli._arguments import load_settings
 from eclair.cli._logging import log_to_stderr
 from eclair.cli._terminal import Terminal
-from eclair.documents.photos.classifier import labels_file
+from eclair.documents.photos.classifier import classifier_file
 from eclair.models import catalog
 from eclair.models.installed import model_path
 from eclair.server.serve import serve
@@ -32,7 +32,10 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
 
 def _pull(settings: Settings, terminal: Terminal) -> None:
     """Fetch what the embedded engine and photos need, unless it is here. Raises ModelMissing."""
-    if model_path(catalog.embedded_entry(), settings.data_dir) is not None and labels_file(settings.data_dir).exists():
+    if (
+        model_path(catalog.embedded_entry(), settings.data_dir) is not None
+        and classifier_file(settings.data_dir).exists()
+    ):
         return
     from eclair.cli.pull import pull_labels, pull_model  # much to import, once
 

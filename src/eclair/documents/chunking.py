@@ -1,9 +1,8 @@
-"""Chunks: pages are cut along the structure of their document, as they come.
+"""Cuts pages into chunks along the structure of their document, as they come.
 
-A sentence is never cut unless it is longer than `LONGEST`, a row or table only where it is larger than a chunk may
-be, and no chunk goes on after a heading of the first two levels. A chunk's text is that of the document from its
-start to its end, letter by letter, but for furniture, in whose place are spaces: what stands at `text[i]` stands at
-`start + i`.
+A sentence is only cut when it is longer than `MAX_SENTENCE_CHARS`, a row or table only when it is larger than a chunk
+may be. No chunk continues past a heading of the first two levels. A chunk's text is the document's, character for
+character, except for furniture, which becomes spaces: `text[i]` is the document's character at `start + i`.
 """
 
 from __future__ import annotations
@@ -17,22 +16,22 @@ from itertools import pairwise
 from eclair.schema.documents import Block, Chunk, Page
 from eclair.text.sentences import split
 
-MOST = 900
-"""Characters that a chunk has at most, if its sentences allow."""
+MAX_CHUNK_CHARS = 900
+"""Sentences permitting."""
 
-LEAST = 300
-"""Characters that it has at least, if the document allows."""
+MIN_CHUNK_CHARS = 300
+"""Document permitting."""
 
-WHOLE = 2
-"""A table of so many times MOST is still kept whole."""
+MAX_WHOLE_TABLE_CHUNKS = 2
+"""A table this many times `MAX_CHUNK_CHARS` long is still kept whole."""
 
-LONGEST = 4000
-"""Characters after which even a sentence is cut, at white space if there is some."""
+MAX_SENTENCE_CHARS = 4000
+"""Longer sentences are cut, at white space if there is any."""
 
-TITLE = 200
-"""Characters of a heading that are kept in the path."""
+MAX_HEADING_CHARS = 200
+"""A longer heading is shortened in the path."""
 
-DIVIDING = 2
+MAX_DIVIDING_LEVEL = 2
 """Headings up to this level end a chunk."""
 
 _ENDED = re.compile(r"[.!?…:;。！？؟۔।][\"'”’“»›)\]」』）]*\s*\Z")
@@ -42,8 +41,11 @@ _SOLID = re.compile(r"\S")
 
 @dataclass(frozen=True, slots=True)
 class _Unit:
-    """What is not cut: characters `start` to `end`. `whole` is the length of the paragraph that it begins, 0 amid one.
-    `header` is the first line of the table that it goes on."""
+    """Characters `start` to `end`, which are never cut.
+
+    `whole` is the length of the paragraph that the unit begins, 0 in the middle of one. `header` is the first line of
+    the table that the unit continues.
+    """
 
     start: int
     end: int
@@ -54,13 +56,15 @@ class _Unit:
 
 
 class Chunker:
-    """Cuts one document. It is fed every page, in order; the same pages make the same chunks, wherever one stops and
-    begins anew."""
+    """Cuts one document, fed page by page in order.
 
-    def __init__(self, document: str, most: int = MOST) -> None:
+    The same pages make the same chunks, wherever reading stopped and was resumed.
+    """
+
+    def __init__(self, document: str, most: int = MAX_CHUNK_CHARS) -> None:
         self._document = document
         self._most = most
-        self._least = min(LEAST, most // 2)
+        self._least = min(MIN_CHUNK_CHARS, most // 2)
         self._count = 0
         self._text, self._base = "", 0
         self._pages: list[tuple[int, int]] = []
@@ -72,7 +76,7 @@ class Chunker:
         self._done: list[Chunk] = []
 
     def add(self, page: Page) -> list[Chunk]:
-        """The chunks that are whole with this page. A sentence that it leaves unfinished waits for the next."""
+        """Return the chunks that this page completes. An unfinished sentence waits for the next page."""
         place = (page.member, page.label if page.width is None else None)
         if self._place is not None and place != self._place:
             self._close()
@@ -86,12 +90,14 @@ class Chunker:
         told = [block for block in blocks if block.kind != "furniture"]
         for first, block in zip([True] + [False] * len(told), told, strict=False):
             self._add(replace(block, start=start + block.start, end=start + block.end), first=first)
-        if self._open is not None and (_ENDED.search(self._slice(self._open)) or _size(self._open) > LONGEST):
+        if self._open is not None and (
+            _ENDED.search(self._slice(self._open)) or _size(self._open) > MAX_SENTENCE_CHARS
+        ):
             self._close()
         return self._given()
 
     def finish(self) -> list[Chunk]:
-        """What is left when there are no more pages."""
+        """Return the remaining chunks once there are no more pages."""
         self._close()
         self._flush()
         return self._given()
@@ -110,7 +116,7 @@ class Chunker:
             case "list":
                 self._close()
                 self._put(self._sentences(span, self._slice(span)))
-            case "table" if _size(span) > WHOLE * self._most:
+            case "table" if _size(span) > MAX_WHOLE_TABLE_CHUNKS * self._most:
                 self._close()
                 self._put(self._lines(span, titled=True))
             case "code" if _size(span) > self._most:
@@ -122,17 +128,17 @@ class Chunker:
 
     def _head(self, block: Block) -> None:
         level = max(block.level, 1)
-        dividing = level <= DIVIDING and any(not unit.heading for unit in self._held)
+        dividing = level <= MAX_DIVIDING_LEVEL and any(not unit.heading for unit in self._held)
         if dividing or self._length() >= self._least:
             self._flush()
-        title = " ".join(self._slice((block.start, block.end)).split())[:TITLE]
+        title = " ".join(self._slice((block.start, block.end)).split())[:MAX_HEADING_CHARS]
         self._path = [(other, words) for other, words in self._path if other < level]
         self._path.append((level, title))
         units = _bounded([(block.start, block.end)], self._text, self._base, block.end - block.start)
         self._put(replace(unit, heading=True) for unit in units)
 
     def _close(self) -> None:
-        """The paragraph that was open has ended."""
+        """End the open paragraph."""
         if self._open is not None:
             span, self._open = self._open, None
             self._put(self._sentences(span, self._slice(span).replace("\n", " ")))
@@ -142,7 +148,7 @@ class Chunker:
         return _bounded(pairwise([*begins, span[1]]), self._text, self._base, self._target(span))
 
     def _lines(self, span: tuple[int, int], *, titled: bool) -> Iterator[_Unit]:
-        """Those of a table, below its first one; or stretches of code between blank lines, or its lines."""
+        """Split a table below its first line, and code at blank lines or else by line."""
         text = self._slice(span)
         breaks = [found.end() for found in _BLANK.finditer(text)] if not titled else []
         bounds = [0, *breaks, len(text)]
@@ -154,12 +160,12 @@ class Chunker:
                 ends = [start + found.end() for found in re.finditer(r"\n", text[start:end])]
                 lines = [start, *ends, end]
                 parts += [(span[0] + a, span[0] + b) for a, b in pairwise(lines)]
-        header = " ".join(text.partition("\n")[0].split())[:TITLE] if titled else None
+        header = " ".join(text.partition("\n")[0].split())[:MAX_HEADING_CHARS] if titled else None
         for number, unit in enumerate(_bounded(parts, self._text, self._base, self._target(span))):
             yield replace(unit, header=header if number else None)
 
     def _target(self, span: tuple[int, int]) -> int:
-        """How long the parts of what is too long for one chunk are, so that they are alike."""
+        """Return the length of even parts of a unit that is too long for one chunk."""
         length = _size(span)
         return length // -(-length // self._most) if length > self._most else self._most
 
@@ -172,10 +178,10 @@ class Chunker:
             self._held.append(unit)
 
     def _full(self, unit: _Unit) -> bool:
-        """Whether the unit begins the next chunk."""
+        """Return whether the unit begins the next chunk."""
         length, with_it = self._length(), unit.end - self._held[0].start
         if all(held.heading for held in self._held):
-            return with_it > LONGEST
+            return with_it > MAX_SENTENCE_CHARS
         if length < self._least:
             return with_it > self._most * 3 // 2 and unit.end - unit.start > self._most
         if unit.whole:
@@ -193,7 +199,7 @@ class Chunker:
         self._held = []
 
     def _given(self) -> list[Chunk]:
-        """What is done; the text before what is still held is let go."""
+        """Return the finished chunks and drop the text before what is still held."""
         done, self._done = self._done, []
         held = self._held[0].start if self._held else self._open[0] if self._open else self._base + len(self._text)
         self._text, self._base = self._text[held - self._base :], held
@@ -213,7 +219,7 @@ def _size(span: tuple[int, int]) -> int:
 
 
 def _blocks(page: Page) -> Iterator[Block]:
-    """The page's blocks in order, none over another; what stands in none of them is a paragraph."""
+    """Return the page's blocks in order, without overlaps; text outside them becomes paragraphs."""
     at, end = 0, len(page.text)
     for block in sorted(page.blocks, key=lambda block: (block.start, block.end)):
         if block.start > at:
@@ -226,7 +232,7 @@ def _blocks(page: Page) -> Iterator[Block]:
 
 
 def _loose(text: str, start: int, end: int) -> Iterator[Block]:
-    """The paragraphs of a text that has no blocks."""
+    """Return the paragraphs of a text that has no blocks."""
     bounds = [start, *(found.end() for found in _BLANK.finditer(text, start, end)), end]
     for begin, stop in pairwise(bounds):
         if _SOLID.search(text, begin, stop):
@@ -241,7 +247,7 @@ def _blanked(text: str, blocks: Iterable[Block]) -> str:
 
 
 def _bounded(spans: Iterable[tuple[int, int]], text: str, base: int, target: int) -> Iterator[_Unit]:
-    """Units of one paragraph without white space at their ends, none longer than LONGEST."""
+    """Cut one paragraph into units without white space at their ends, none too long."""
     units: list[tuple[int, int]] = []
     for start, end in spans:
         units += _trimmed(text, base, start, end)
@@ -257,12 +263,12 @@ def _trimmed(text: str, base: int, start: int, end: int) -> Iterator[tuple[int, 
             return
         start += len(piece) - len(piece.lstrip())
         stop = end - (len(piece) - len(piece.rstrip()))
-        if stop - start > LONGEST:
+        if stop - start > MAX_SENTENCE_CHARS:
             space = max(
-                text.rfind(" ", start - base, start + LONGEST - base),
-                text.rfind("\n", start - base, start + LONGEST - base),
+                text.rfind(" ", start - base, start + MAX_SENTENCE_CHARS - base),
+                text.rfind("\n", start - base, start + MAX_SENTENCE_CHARS - base),
             )
-            stop = space + base if space + base > start + LONGEST // 2 else start + LONGEST
+            stop = space + base if space + base > start + MAX_SENTENCE_CHARS // 2 else start + MAX_SENTENCE_CHARS
             kept = text[start - base : stop - base].rstrip()
             yield start, start + len(kept)
             start = stop

@@ -1,7 +1,7 @@
-"""Embedders turn texts into vectors: multilingual-e5-small on this machine, or a model of an engine.
+"""Turns texts into vectors: multilingual-e5-small on this machine, or an embedding model of an engine.
 
-Vectors of one length have a cosine, which is how near two texts are in meaning, in whatever languages. Where vectors
-are kept and searched is the store's affair.
+The cosine of two vectors tells how close their texts are in meaning, whatever their languages. Storing and searching
+vectors is left to the storage.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Protocol
 
-from eclair.documents.e5 import lanes, weights_file
+from eclair.documents.e5 import find_weights, lane_count
 from eclair.documents.e5.embedding_protocol import REQUESTS, RESULTS, EmbedTexts, Vectors
 from eclair.errors import EngineBroken, EngineUnavailable
 from eclair.llm.registry import Registry
@@ -25,23 +25,23 @@ if TYPE_CHECKING:
     from numpy import float32
     from numpy.typing import NDArray
 
-Kind = Literal["query", "passage"]
+EmbeddingKind = Literal["query", "passage"]
 
-AT_ONCE = 4
-"""Texts of a request to the process; what is cancelled ends after so many in each lane."""
+TEXTS_PER_REQUEST = 4
+"""A cancelled embedding stops after this many texts in each lane."""
 
-IDLE = 300.0
-"""Seconds without work after which the process is ended, so that its memory is free."""
+IDLE_TIMEOUT_S = 300.0
+"""An idle process is ended, so that its memory is free."""
 
 _TASK = "Instruct: Given a question, find passages that answer it\nQuery: "
-PREFIXES: tuple[tuple[str, str, str], ...] = (
+MODEL_PREFIXES: tuple[tuple[str, str, str], ...] = (
     ("e5-mistral", _TASK, ""),
     ("e5-large-instruct", _TASK, ""),
     ("qwen3-embedding", _TASK, ""),
     ("e5-", "query: ", "passage: "),
     ("nomic-embed", "search_query: ", "search_document: "),
 )
-"""What models want before a query and before a passage, by a part of their name."""
+"""Prefixes that models expect before a query and before a passage, by a part of their name."""
 
 
 class Embedder(Protocol):
@@ -50,46 +50,48 @@ class Embedder(Protocol):
         """Vectors of embedders with different names are never compared."""
         ...
 
-    async def embed(self, texts: Sequence[str], kind: Kind, *, soon: bool = True) -> NDArray[float32]:
-        """One vector of unit length for each text, in a matrix. What is not wanted `soon` keeps nothing else waiting.
-        Raises UpstreamError."""
+    async def embed(self, texts: Sequence[str], kind: EmbeddingKind, *, soon: bool = True) -> NDArray[float32]:
+        """Return a matrix with a unit vector for each text. Without `soon` it delays no other request.
+
+        Raises UpstreamError.
+        """
         ...
 
     async def wake(self) -> None:
-        """Begin what takes time to start, for it will be wanted. Raises UpstreamError."""
+        """Start whatever takes time, as it will be needed. Raises UpstreamError."""
         ...
 
     async def close(self) -> None: ...
 
 
 def choose_embedder(settings: Settings, registry: Registry) -> Embedder | None:
-    """The embedder of the settings; None where there is to be none, or none for this platform."""
+    """Return the embedder of the settings; None if it is off, or not available on this platform."""
     if settings.embedder == "off":
         return None
     if settings.embedder != "auto":
         return EngineEmbedder(registry, settings.embedder)
-    return E5() if weights_file() is not None else None
+    return E5Embedder() if find_weights() is not None else None
 
 
 class EngineEmbedder:
-    """A model that an engine serves. It is looked for anew each time, since engines come and go."""
+    """Embeds with a model of an engine, which is looked up each time, since engines come and go."""
 
     def __init__(self, registry: Registry, model: str) -> None:
         self._registry = registry
         self.name = model
-        found = next((prefixes for part, *prefixes in PREFIXES if part in model.lower()), ("", ""))
-        self._prefixes: dict[Kind, str] = {"query": found[0], "passage": found[1]}
+        found = next((prefixes for part, *prefixes in MODEL_PREFIXES if part in model.lower()), ("", ""))
+        self._prefixes: dict[EmbeddingKind, str] = {"query": found[0], "passage": found[1]}
 
-    async def embed(self, texts: Sequence[str], kind: Kind, *, soon: bool = True) -> NDArray[float32]:
+    async def embed(self, texts: Sequence[str], kind: EmbeddingKind, *, soon: bool = True) -> NDArray[float32]:
         engine, model = await self._registry.resolve(self.name)
         found = await engine.embed(model.id, [self._prefixes[kind] + text for text in texts], None)
         return await asyncio.to_thread(_unit, found.vectors)
 
     async def wake(self) -> None:
-        """The engine is its owner's to start."""
+        """Do nothing: the engine is its owner's to start."""
 
     async def close(self) -> None:
-        """The engine is its owner's to close."""
+        """Do nothing: the engine is its owner's to close."""
 
 
 @dataclass(slots=True)
@@ -99,28 +101,28 @@ class _Running:
     waiting: dict[int, asyncio.Future[NDArray[float32]]]
 
 
-class E5:
-    """multilingual-e5-small with four bits a weight, in a process that starts when it is needed."""
+class E5Embedder:
+    """Embeds with multilingual-e5-small in four bits, in a process that starts on demand."""
 
     name = "multilingual-e5-small-q4"
 
-    def __init__(self, idle: float = IDLE) -> None:
+    def __init__(self, idle: float = IDLE_TIMEOUT_S) -> None:
         self._idle = idle
         self._running: _Running | None = None
         self._starting = asyncio.Lock()
-        self._lanes = asyncio.Semaphore(lanes())
+        self._lanes = asyncio.Semaphore(lane_count())
         self._numbers = itertools.count()
         self._ending: asyncio.TimerHandle | None = None
         self._closing: set[asyncio.Task[None]] = set()
 
-    async def embed(self, texts: Sequence[str], kind: Kind, *, soon: bool = True) -> NDArray[float32]:
+    async def embed(self, texts: Sequence[str], kind: EmbeddingKind, *, soon: bool = True) -> NDArray[float32]:
         import numpy as np  # 0.1 s, which many a start can do without
 
         async def some(at: int) -> NDArray[float32]:
             async with contextlib.nullcontext() if soon else self._lanes:
-                return await self._some(texts[at : at + AT_ONCE], kind, soon)
+                return await self._some(texts[at : at + TEXTS_PER_REQUEST], kind, soon)
 
-        works = [asyncio.create_task(some(at)) for at in range(0, len(texts), AT_ONCE)]
+        works = [asyncio.create_task(some(at)) for at in range(0, len(texts), TEXTS_PER_REQUEST)]
         try:
             parts = await asyncio.gather(*works)
         finally:
@@ -142,10 +144,10 @@ class E5:
 
     @property
     def pid(self) -> int | None:
-        """The process, while there is one."""
+        """The process id, while there is a process."""
         return self._running.process.pid if self._running is not None else None
 
-    async def _some(self, texts: Sequence[str], kind: Kind, soon: bool) -> NDArray[float32]:
+    async def _some(self, texts: Sequence[str], kind: EmbeddingKind, soon: bool) -> NDArray[float32]:
         running = await self._started()
         request = EmbedTexts(next(self._numbers), tuple(map(_sendable, texts)), kind, soon)
         future: asyncio.Future[NDArray[float32]] = asyncio.get_running_loop().create_future()
@@ -191,7 +193,7 @@ class E5:
 async def _read(
     process: ChildProcess[EmbedTexts, Vectors], waiting: dict[int, asyncio.Future[NDArray[float32]]]
 ) -> None:
-    """Hand answers to those that wait for them until the process ends."""
+    """Hand results to their requests until the process ends."""
     import numpy as np
 
     with contextlib.suppress(EOFError, FrameError):
@@ -212,7 +214,7 @@ async def _end(running: _Running) -> None:
 
 
 def _sendable(text: str) -> str:
-    """Return the text without NUL and half characters, which no text has."""
+    """Return the text without NUL and lone surrogates."""
     return text.encode(errors="replace").decode().replace("\0", " ")
 
 

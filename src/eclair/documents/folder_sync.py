@@ -1,7 +1,7 @@
-"""Folders that a library mirrors: what is in them, what of it the library lacks, and bringing it there.
+"""Mirrors folders into a library: scans them, plans what the library lacks, and brings it in.
 
-A file is known by its path, and has changed where its size or time of change is another and its bytes are too. What
-is done with a file once it is taken in is `intake`'s affair.
+A file is identified by its path. It has changed when its size or modification time differs and its bytes do too. What
+happens to a file after that is left to `ingest`.
 """
 
 from __future__ import annotations
@@ -23,15 +23,14 @@ from eclair.schema.principal import Principal
 from eclair.storage.base import Storage
 from eclair.storage.files import StoredFile
 
-AT_ONCE = 4
-"""Files that are taken in together."""
-PIECE = 1 << 20
+MAX_CONCURRENT_FILES = 4
+READ_CHUNK_BYTES = 1 << 20
 _UNSHOWN = re.compile(r"[\x00-\x1f\x7f]")
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
-    """A file as it was found. `path` is absolute."""
+class ScannedFile:
+    """A file as it was found; `path` is absolute."""
 
     path: str
     size: int
@@ -43,49 +42,52 @@ class Seen:
 
 
 @dataclass(slots=True)
-class Look:
-    """What was found in paths. Hidden files and folders, links, and what is neither file nor folder (`others`) are left
-    out and counted; `unread` are places where could not be looked, each with a sentence that says why."""
+class FolderScan:
+    """Files found under the given paths.
 
-    files: dict[str, Seen] = field(default_factory=dict[str, Seen])
+    Hidden files and folders, links, and anything that is neither file nor folder (`others`) are skipped and counted.
+    `unread` are places that could not be read, each with a sentence that says why.
+    """
+
+    files: dict[str, ScannedFile] = field(default_factory=dict[str, ScannedFile])
     hidden: int = 0
     links: int = 0
     others: int = 0
     unread: dict[str, str] = field(default_factory=dict[str, str])
 
     def left_out(self) -> str | None:
-        """A sentence on what was left out."""
+        """Return a sentence on what was skipped."""
         counts = (("what is hidden", self.hidden), ("links", self.links), ("devices and sockets", self.others))
         named = [f"{what} ({count:,})" for what, count in counts if count]
         return f"Left out: {', '.join(named)}." if named else None
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
-    """What is to be done so that the library has what was found: `changed` beside what the library has of it now."""
+class SyncPlan:
+    """Changes that make the library match a scan; `changed` pairs each file with the library's present one."""
 
-    new: tuple[Seen, ...]
-    changed: tuple[tuple[Seen, StoredFile], ...]
+    new: tuple[ScannedFile, ...]
+    changed: tuple[tuple[ScannedFile, StoredFile], ...]
     gone: tuple[StoredFile, ...]
     same: int
 
     def __bool__(self) -> bool:
         return bool(self.new or self.changed or self.gone)
 
-    def files(self) -> set[Seen]:
-        """What is to be taken in."""
+    def files(self) -> set[ScannedFile]:
+        """Return the files to ingest."""
         return {*self.new, *(seen for seen, _ in self.changed)}
 
-    def without(self, done: Container[Seen]) -> Plan:
-        """The rest, where these were taken in already, or could not be."""
+    def without(self, done: Container[ScannedFile]) -> SyncPlan:
+        """Return the plan without files that were ingested already, or could not be."""
         new = tuple(seen for seen in self.new if seen not in done)
-        return Plan(new, tuple(each for each in self.changed if each[0] not in done), self.gone, self.same)
+        return SyncPlan(new, tuple(each for each in self.changed if each[0] not in done), self.gone, self.same)
 
-    def settled(self, before: Plan | None) -> Plan:
-        """What was as it is now at the look before already: the rest may still be being written."""
+    def settled(self, before: SyncPlan | None) -> SyncPlan:
+        """Return the part that was the same in the scan before; the rest may still be being written."""
         if before is None:
-            return Plan((), (), (), self.same)
-        return Plan(
+            return SyncPlan((), (), (), self.same)
+        return SyncPlan(
             tuple(seen for seen in self.new if seen in before.new),
             tuple(each for each in self.changed if each in before.changed),
             tuple(file for file in self.gone if file in before.gone),
@@ -94,9 +96,10 @@ class Plan:
 
 
 @dataclass(frozen=True, slots=True)
-class Brought:
-    """What became of one file: it was `added`, or read anew (`changed`), or only its time of change was another
-    (`same`), or it was `removed`, or `refused` with a sentence."""
+class SyncResult:
+    """Outcome for one file: `added`, `changed` (read again), `same` (only its time changed), `removed`, or `refused`
+    with a sentence.
+    """
 
     what: Literal["added", "changed", "same", "removed", "refused"]
     name: str
@@ -104,9 +107,8 @@ class Brought:
     why: str | None = None
 
 
-def roots(paths: Sequence[Path]) -> list[Path]:
-    """The paths as they are known from now on; `~` is the person's folder. Raises InvalidInput for one that is not
-    there."""
+def resolve_roots(paths: Sequence[Path]) -> list[Path]:
+    """Return absolute paths; `~` is the home folder. Raises InvalidInput for a path that doesn't exist."""
     found: list[Path] = []
     for path in paths:
         try:
@@ -117,9 +119,9 @@ def roots(paths: Sequence[Path]) -> list[Path]:
     return found
 
 
-def look(roots: Iterable[Path]) -> Look:
-    """What is there, folders with all that is in them. It blocks, a second for some 100,000 files."""
-    found = Look()
+def scan(roots: Iterable[Path]) -> FolderScan:
+    """List the files under the paths, folders recursively. Blocks: about a second per 100,000 files."""
+    found = FolderScan()
     for root in roots:
         try:
             there = root.stat()
@@ -133,11 +135,11 @@ def look(roots: Iterable[Path]) -> Look:
     return found
 
 
-def plan(found: Look, known: Iterable[StoredFile], roots: Sequence[Path]) -> Plan:
-    """What is to be done. Gone is what was in one of the folders, is there no more, and stood where could be looked."""
+def plan_sync(found: FolderScan, known: Iterable[StoredFile], roots: Sequence[Path]) -> SyncPlan:
+    """Compare a scan with the library. A file is gone if it was in one of the folders and its place could be read."""
     by_path = {file.path: file for file in known if file.path is not None}
-    new: list[Seen] = []
-    changed: list[tuple[Seen, StoredFile]] = []
+    new: list[ScannedFile] = []
+    changed: list[tuple[ScannedFile, StoredFile]] = []
     same = 0
     for path, seen in found.files.items():
         file = by_path.get(path)
@@ -154,24 +156,24 @@ def plan(found: Look, known: Iterable[StoredFile], roots: Sequence[Path]) -> Pla
         and any(_within(path, os.fspath(root)) for root in roots)
         and not any(path == place or _within(path, place) for place in found.unread)
     ]
-    return Plan(tuple(new), tuple(changed), tuple(gone), same)
+    return SyncPlan(tuple(new), tuple(changed), tuple(gone), same)
 
 
-async def bring(
-    storage: Storage, intake: Intake, principal: Principal, library: str, plan: Plan, most_mb: int
-) -> AsyncGenerator[Brought, None]:
-    """Do what is planned, and tell of each file as it is done. Raises NotFound for the library, StoreError."""
-    places = asyncio.Semaphore(AT_ONCE)
+async def sync(
+    storage: Storage, intake: Intake, principal: Principal, library: str, plan: SyncPlan, most_mb: int
+) -> AsyncGenerator[SyncResult, None]:
+    """Carry out a plan, yielding the result for each file. Raises NotFound for the library, and StoreError."""
+    places = asyncio.Semaphore(MAX_CONCURRENT_FILES)
 
-    async def one(seen: Seen, old: StoredFile | None) -> Brought:
+    async def one(seen: ScannedFile, old: StoredFile | None) -> SyncResult:
         async with places:
             try:
                 return await _taken(storage, intake, principal, library, seen, old, most_mb)
             except NotFound:
                 await storage.libraries.get_library(principal, library)
-                return Brought("refused", seen.name, why=f"{seen.path} was removed here while it was read anew.")
+                return SyncResult("refused", seen.name, why=f"{seen.path} was removed here while it was read anew.")
             except UserError as error:
-                return Brought("refused", seen.name, why=error.message)
+                return SyncResult("refused", seen.name, why=error.message)
 
     work = [(seen, None) for seen in plan.new] + list(plan.changed)
     tasks = {asyncio.create_task(one(*each), name="take in a file") for each in work}
@@ -187,7 +189,7 @@ async def bring(
             await intake.delete(principal, file.id)
         except NotFound:
             continue
-        yield Brought("removed", file.name, file.id)
+        yield SyncResult("removed", file.name, file.id)
 
 
 async def _taken(
@@ -195,18 +197,18 @@ async def _taken(
     intake: Intake,
     principal: Principal,
     library: str,
-    seen: Seen,
+    seen: ScannedFile,
     old: StoredFile | None,
     most_mb: int,
-) -> Brought:
+) -> SyncResult:
     if seen.size > most_mb * 1_000_000:
         raise TooLarge(f"{seen.path} is larger than {most_mb:,} MB, the limit (ECLAIR_MAX_FILE_MB).")
     if seen.size == 0:
         raise InvalidInput(f"{seen.path} is empty.")
     if old is not None and old.size == seen.size and await asyncio.to_thread(_sha256, seen.path) == old.sha256:
         await storage.files.edit_file(principal, old.id, mtime_ns=seen.mtime_ns)
-        return Brought("same", seen.name, old.id)
-    async with aclosing(read(Path(seen.path), most_mb)) as source:
+        return SyncResult("same", seen.name, old.id)
+    async with aclosing(read_file(Path(seen.path), most_mb)) as source:
         try:
             state = await intake.take(
                 principal,
@@ -219,12 +221,12 @@ async def _taken(
                 replaces=None if old is None else old.id,
             )
         except Conflict:  # another process has just brought it
-            return Brought("same", seen.name)
-    return Brought("added" if old is None else "changed", seen.name, state.file.id)
+            return SyncResult("same", seen.name)
+    return SyncResult("added" if old is None else "changed", seen.name, state.file.id)
 
 
-async def read(path: Path, most_mb: int) -> AsyncGenerator[bytes, None]:
-    """The bytes of a file. Raises InvalidInput where it cannot be read or is empty, TooLarge."""
+async def read_file(path: Path, most_mb: int) -> AsyncGenerator[bytes, None]:
+    """Yield the bytes of a file. Raises InvalidInput for an unreadable or empty file, and TooLarge."""
     async with aclosing(sized(_pieces(path), str(path), most_mb)) as pieces:
         async for piece in pieces:
             yield piece
@@ -233,13 +235,13 @@ async def read(path: Path, most_mb: int) -> AsyncGenerator[bytes, None]:
 async def _pieces(path: Path) -> AsyncGenerator[bytes, None]:
     try:
         with await asyncio.to_thread(path.open, "rb") as handle:
-            while data := await asyncio.to_thread(handle.read, PIECE):
+            while data := await asyncio.to_thread(handle.read, READ_CHUNK_BYTES):
                 yield data
     except OSError as error:
         raise InvalidInput(f"{path} cannot be read: {error.strerror}.") from error
 
 
-def _look_into(folder: str, found: Look) -> None:
+def _look_into(folder: str, found: FolderScan) -> None:
     try:
         with os.scandir(folder) as entries:
             inside = sorted(entries, key=lambda entry: entry.name)
@@ -260,7 +262,7 @@ def _look_into(folder: str, found: Look) -> None:
                 continue  # it went meanwhile
 
 
-def _see(path: str, there: os.stat_result, found: Look) -> None:
+def _see(path: str, there: os.stat_result, found: FolderScan) -> None:
     if not stat.S_ISREG(there.st_mode):
         found.others += 1
         return
@@ -270,7 +272,7 @@ def _see(path: str, there: os.stat_result, found: Look) -> None:
         shown = path.encode(errors="replace").decode()
         found.unread[path] = f"{shown} has a name that is not UTF-8; rename it."
         return
-    found.files[path] = Seen(path, there.st_size, there.st_mtime_ns)
+    found.files[path] = ScannedFile(path, there.st_size, there.st_mtime_ns)
 
 
 def _within(path: str, folder: str) -> bool:
@@ -278,7 +280,7 @@ def _within(path: str, folder: str) -> bool:
 
 
 def _sha256(path: str) -> str:
-    """Raises InvalidInput."""
+    """Return the SHA-256 of a file in hex. Raises InvalidInput."""
     try:
         with open(path, "rb") as handle:
             return hashlib.file_digest(handle, "sha256").hexdigest()

@@ -16,8 +16,8 @@ from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field
 
 from eclair.documents.chunking import Chunker
-from eclair.documents.e5 import lanes
-from eclair.documents.embeddings import AT_ONCE, Embedder
+from eclair.documents.e5 import lane_count
+from eclair.documents.embeddings import TEXTS_PER_REQUEST, Embedder
 from eclair.documents.parser import READER_VERSION, Parser
 from eclair.errors import Conflict, EclairError, InvalidInput, NotFound, StoreError, TooLarge, UpstreamError, UserError
 from eclair.schema.documents import Chunk, Opened, Page, Remarked
@@ -36,7 +36,7 @@ OFTEN = 0.25
 """Seconds from a page on, after which those that were read meanwhile are kept with it and told of."""
 MOST_PAGES = 64
 """Pages that are kept together."""
-BATCH = AT_ONCE * lanes()
+BATCH = TEXTS_PER_REQUEST * lane_count()
 """Chunks that are embedded together."""
 PATIENCE = 30.0
 """Seconds for which embedding waits at most for an answer to end."""
@@ -110,7 +110,7 @@ class Intake:
         """Why nothing can be embedded for now."""
 
     @property
-    def embeds(self) -> bool:
+    def has_embedder(self) -> bool:
         """Whether documents are found by meaning, once they are embedded."""
         return self._embedder is not None
 

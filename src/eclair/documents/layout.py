@@ -1,6 +1,6 @@
-"""Lines with places on a page become blocks of text: headings, paragraphs, lists, tables, code, furniture.
+"""Composes lines with positions into blocks: headings, paragraphs, lists, tables, code, furniture.
 
-Where the lines come from, a PDF or OCR, is not its affair; each word of the text keeps its box.
+The lines come from a PDF or from OCR; each word of the text keeps its box.
 """
 
 from __future__ import annotations
@@ -11,37 +11,37 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
-from eclair.documents.page_lines import Drawn, Line, Token, known
+from eclair.documents.page_lines import PageLines, PlacedWord, TextLine, heading_key
 from eclair.schema.documents import Block, BlockKind, Page, Word
 
-LIST = re.compile(r"(?:[•●▪■◦‣⁃∙·–—▸►✓❖*-]|\(?(?:\d{1,3}|[a-zA-Z]|[ivx]{1,4})[.)])$")
-"""A first word that begins an item."""
+LIST_MARKER = re.compile(r"(?:[•●▪■◦‣⁃∙·–—▸►✓❖*-]|\(?(?:\d{1,3}|[a-zA-Z]|[ivx]{1,4})[.)])$")
+"""A first word that begins a list item."""
 
 _ENDED = re.compile(r"[.!?:;…»”\"')\]]$")
 _CJK = re.compile("[\u2e80-\u9fff\uf900-\ufaff\uff00-\uffef]")
-"""Letters of Chinese and Japanese, each of which is a word here, as no spaces are between words."""
+"""Chinese and Japanese characters. Each is a word here, as these scripts have no spaces between words."""
 
 _LEFTWARDS = re.compile("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]")
 
 
-class Blocks:
-    """Makes pages of lines; learns the document's usual size of letters and its words on the way."""
+class PageComposer:
+    """Composes pages from lines; learns the document's usual font size and its words on the way."""
 
     def __init__(self) -> None:
         self._sizes = Counter[float]()
         self._words = set[str]()
 
-    def learn(self, page: Drawn) -> None:
+    def learn(self, page: PageLines) -> None:
         for line in page.lines:
             self._sizes[round(line.size, 1)] += len(line.tokens)
             self._words.update(line.text.casefold().split(" "))
 
-    def page(self, page: Drawn) -> Page:
+    def page(self, page: PageLines) -> Page:
         body = self._sizes.most_common(1)[0][0] if self._sizes else 10.0
         return _turned_back(_Composer(page, body, self._joined).compose(), page.quarter % 4)
 
     def _joined(self, first: str, second: str) -> str:
-        """What stands between the halves of a word that was broken at the end of a line: a hyphen or nothing."""
+        """Return what joins a word broken at the end of a line: a hyphen or nothing."""
         head, tail = first.lstrip("(\"'„«“").casefold(), second.rstrip(".,;:!?()\"'“”»").casefold()
         if head + tail in self._words:
             return ""
@@ -51,7 +51,7 @@ class Blocks:
 
 
 def _turned_back(page: Page, quarter: int) -> Page:
-    """A page that was turned to be read, as it was before."""
+    """Undo the turn that a page was given to be read."""
     if quarter == 0 or page.width is None or page.height is None:
         return page
     wide, high = page.width, page.height
@@ -74,14 +74,14 @@ def _turned_back(page: Page, quarter: int) -> Page:
 
 @dataclass(slots=True)
 class _Cell:
-    tokens: list[Token]
+    tokens: list[PlacedWord]
     left: float
     right: float
 
 
 @dataclass(slots=True)
 class _Composer:
-    source: Drawn
+    source: PageLines
     body: float
     joined: Callable[[str, str], str]
     text: list[str] = field(default_factory=list[str])
@@ -135,12 +135,12 @@ class _Composer:
         self.text.append(text)
         self.length += len(text)
 
-    def _line(self, line: Line) -> None:
+    def _line(self, line: TextLine) -> None:
         self._tokens(line.tokens)
 
-    def _tokens(self, tokens: Sequence[Token]) -> None:
+    def _tokens(self, tokens: Sequence[PlacedWord]) -> None:
         text, words, at = self.text, self.words, self.length
-        before: Token | None = None
+        before: PlacedWord | None = None
         for token in tokens:
             word, left, top, right, bottom = token
             if before is not None and not (word[0] > "\u2e80" and _close(before, token)):
@@ -154,8 +154,8 @@ class _Composer:
 
     # prose
 
-    def _prose(self, lines: Sequence[Line], at: int) -> int:
-        """A heading, a paragraph, a list or code that begins at a line; where the next block begins."""
+    def _prose(self, lines: Sequence[TextLine], at: int) -> int:
+        """Add the heading, paragraph, list or code that begins at a line; return where the next block begins."""
         first = lines[at]
         kind, level = self._kinds[id(first)]
         end = at + 1
@@ -169,13 +169,13 @@ class _Composer:
         self._end(kind, level)
         return end
 
-    def _kind(self, line: Line) -> tuple[BlockKind, int]:
+    def _kind(self, line: TextLine) -> tuple[BlockKind, int]:
         text = line.text
-        if self.source.titles and (level := self.source.titles.get(known(text))):
+        if self.source.titles and (level := self.source.titles.get(heading_key(text))):
             return "heading", level
         if line.mono:
             return "code", 0
-        if LIST.match(line.tokens[0].text) and len(line.tokens) > 1 and line.size < self.body * 1.15:
+        if LIST_MARKER.match(line.tokens[0].text) and len(line.tokens) > 1 and line.size < self.body * 1.15:
             return "list", 0
         if len(text) < 160 and any(map(str.isalpha, text)):
             ratio = line.size / self.body
@@ -185,8 +185,8 @@ class _Composer:
                 return "heading", 4
         return "paragraph", 0
 
-    def _goes_on(self, kind: BlockKind, level: int, before: Line, line: Line, first: Line) -> bool:
-        """Whether the line belongs to the block."""
+    def _goes_on(self, kind: BlockKind, level: int, before: TextLine, line: TextLine, first: TextLine) -> bool:
+        """Return whether the line belongs to the block."""
         if line.furniture:
             return False
         new, new_level = self._kinds[id(line)]
@@ -200,7 +200,7 @@ class _Composer:
                 and new == kind
                 and new_level == level
                 and abs(line.size - before.size) < 0.5
-                and not (self.source.titles and known(line.text) in self.source.titles)
+                and not (self.source.titles and heading_key(line.text) in self.source.titles)
             )
         if new in ("heading", "code"):
             return new == "code" and kind == "paragraph" and before.mono
@@ -222,11 +222,11 @@ class _Composer:
             short = before.right < max(line.right, first.right) - line.size * 4
         return not ((indented and len(before.tokens) > 1) or (short and bool(_ENDED.search(before.text))))
 
-    def _paragraph(self, lines: Sequence[Line], *, items: bool) -> None:
+    def _paragraph(self, lines: Sequence[TextLine], *, items: bool) -> None:
         for at, line in enumerate(lines):
             before = lines[at - 1] if at else None
             if before is not None:
-                if items and LIST.match(line.tokens[0].text):
+                if items and LIST_MARKER.match(line.tokens[0].text):
                     self._say("\n")
                 elif before.hyphen:
                     self._say(self.joined(before.tokens[-1].text, line.tokens[0].text))
@@ -234,8 +234,8 @@ class _Composer:
                     self._say(" ")
             self._line(line)
 
-    def _code(self, lines: Sequence[Line]) -> None:
-        """Lines as they stand; how far each is indented is known from its place."""
+    def _code(self, lines: Sequence[TextLine]) -> None:
+        """Add lines verbatim; their positions tell their indentation."""
         left = min(line.left for line in lines)
         for at, line in enumerate(lines):
             letters = sum(len(token.text) for token in line.tokens[:1])
@@ -247,9 +247,11 @@ class _Composer:
 
     # tables
 
-    def _table(self, lines: Sequence[Line], at: int) -> list[list[_Cell | None]]:
-        """The rows of a table that begins at a line: three at least whose cells stand below each other. Each has a
-        place for every column; a line that only goes on in cells is part of the row above."""
+    def _table(self, lines: Sequence[TextLine], at: int) -> list[list[_Cell | None]]:
+        """Return the rows of a table that begins at a line: at least three with cells below each other.
+
+        Each row has a place for every column. A line that only continues cells is part of the row above.
+        """
         columns = _cells(lines[at])
         if len(columns) < 2:
             return []
@@ -288,7 +290,7 @@ class _Composer:
                         self._tokens(cell.tokens)
             self._end("paragraph")
             return at + len(rows)
-        merged: list[list[list[Token]]] = []
+        merged: list[list[list[PlacedWord]]] = []
         for row in rows:
             if row[0] is None and merged:
                 for cells, cell in zip(merged[-1], row, strict=True):
@@ -306,23 +308,23 @@ class _Composer:
         return at + len(rows)
 
 
-def _usual_gap(lines: Sequence[Line]) -> float:
-    """A little more than what is between lines of one paragraph; 0 where lines are too few to tell."""
+def _usual_gap(lines: Sequence[TextLine]) -> float:
+    """Return slightly more than the gap between lines of a paragraph; 0 where there are too few lines."""
     gaps = [line.top - before.bottom for before, line in pairwise(lines) if line.top > before.top]
     gaps = sorted(gap for gap in gaps if gap < 25)
     return gaps[len(gaps) // 3] * 1.25 if len(gaps) >= 9 else 0.0
 
 
-def _close(before: Token, token: Token) -> bool:
-    """Whether two words of a line follow each other without a space, as those of Chinese do."""
+def _close(before: PlacedWord, token: PlacedWord) -> bool:
+    """Return whether two words follow each other without a space, as in Chinese."""
     return (
         bool(_CJK.match(before.text[-1]) and _CJK.match(token.text))
         and token.left - before.right < (token.bottom - token.top) * 0.5
     )
 
 
-def _cells(line: Line) -> list[_Cell]:
-    """A line cut at its wide gaps."""
+def _cells(line: TextLine) -> list[_Cell]:
+    """Cut a line at its wide gaps."""
     cells: list[_Cell] = []
     for token in line.tokens:
         if cells and token.left - cells[-1].right < line.size * 1.5:
@@ -333,10 +335,11 @@ def _cells(line: Line) -> list[_Cell]:
     return cells
 
 
-def _split(line: Line, edges: Sequence[tuple[float, float]]) -> list[_Cell | None] | None:
-    """The line's cells in the columns that they stand in, by their left or right edge; None where one stands in none.
+def _split(line: TextLine, edges: Sequence[tuple[float, float]]) -> list[_Cell | None] | None:
+    """Return the line's cells by column, matched by their left or right edge; None where one matches none.
 
-    A cell may end close to the next column, so that a word which begins where a column does begins a cell too."""
+    A cell may end close to the next column, so a word that begins where a column does begins a cell too.
+    """
     placed: list[_Cell | None] = [None] * len(edges)
     column = -1
     for cell in _cells(line):
@@ -364,7 +367,7 @@ def _split(line: Line, edges: Sequence[tuple[float, float]]) -> list[_Cell | Non
 
 
 def _is_columns(rows: list[list[_Cell | None]]) -> bool:
-    """Two columns of prose that were written line by line across the page, rather than a table."""
+    """Return whether this is two columns of prose written line by line across the page, and no table."""
     if len(rows) < 6 or len(rows[0]) != 2:
         return False
     lengths = [[len(" ".join(t.text for t in cell.tokens)) for row in rows if (cell := row[n])] for n in (0, 1)]

@@ -1,4 +1,4 @@
-"""What reading one file may take, so that no file takes the machine."""
+"""Limits on reading one file, so that no file takes the machine down."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """`seconds` is the longest wait for the next page and `total_seconds` that for the last; waiting for whoever takes
-    the pages does not count. Memory is address space, which is what a system can bound.
+    """`seconds` is the longest wait for the next page, `total_seconds` the longest for the last.
 
-    `unpacked` is bytes of all that is packed in a file, `members` how many files an archive may hold, and `nesting` how
-    many archives may be in each other.
+    Time spent waiting for the consumer of the pages doesn't count. Memory is address space, which is what a system can
+    bound. `unpacked` is the bytes of everything packed in a file, `members` the number of files an archive may hold,
+    and `nesting` how deep archives may be nested.
     """
 
     seconds: float = 60

@@ -1,6 +1,7 @@
-"""Text in pictures: rapidocr with the models of its own wheel, read in the order that people read.
+"""Reads text in pictures with rapidocr and the models of its wheel, in the order that people read.
 
-It turns what lies on its side or on its head, and gives lines with a box for each word; `layout` makes blocks of them.
+It turns sideways and upside-down pages upright, and returns lines with a box for each word; `layout` makes blocks of
+them.
 """
 
 from __future__ import annotations
@@ -19,30 +20,30 @@ import rapidocr
 from numpy.typing import NDArray
 from rapidocr.ch_ppocr_cls import TextClsOutput
 
-from eclair.documents.page_lines import Line, Token
+from eclair.documents.page_lines import PlacedWord, TextLine
 from eclair.documents.readers.base import clean
 
-THREADS = max(1, min(8, (os.cpu_count() or 1) // 2))
+OCR_THREADS = max(1, min(8, (os.cpu_count() or 1) // 2))
 """Half of the machine is left to answers."""
 
-FOUND_AT = 1120
-"""Pixels of the longer side at which text is looked for; it is read at the picture's own size."""
+DETECTION_SIDE_PX = 1120
+"""Longer side at which text is located; it is read at the picture's own size."""
 
-VOTERS = 20
-"""Lines that are asked which way up they stand."""
+MAX_ORIENTATION_LINES = 20
+"""Lines that vote on which way up the page is."""
 
-READ_TWICE = 4
+MAX_LINES_READ_TWICE = 4
 
-SURE = 0.5
-"""A line below this confidence is no text."""
+MIN_CONFIDENCE = 0.5
+"""Lines below this confidence are dropped."""
 
-Picture = NDArray[np.uint8]
+BgrImage = NDArray[np.uint8]
 Corners = NDArray[np.float64]
 
 
 @dataclass(slots=True)
 class _Strip:
-    """A piece of a line as it was found: words with corners in the picture's pixels."""
+    """Part of a line as detected: words with corners in the picture's pixels."""
 
     words: list[tuple[str, Corners]]
     left: float
@@ -59,14 +60,14 @@ def _engine() -> Any:
             "Global.log_level": "error",
             "Global.return_word_box": True,
             "Global.max_side_len": 4096,
-            "Global.text_score": SURE,
+            "Global.text_score": MIN_CONFIDENCE,
             "Det.model_path": str(models / "PP-OCRv6_det_small.onnx"),
             "Det.limit_type": "max",
-            "Det.limit_side_len": FOUND_AT,
+            "Det.limit_side_len": DETECTION_SIDE_PX,
             "Cls.model_path": str(models / "ch_ppocr_mobile_v2.0_cls_mobile.onnx"),
             "Rec.model_path": str(models / "PP-OCRv6_rec_small.onnx"),
             "Rec.rec_batch_num": 1,  # lines of different lengths in one batch are all padded to the longest
-            "EngineConfig.onnxruntime.intra_op_num_threads": THREADS,
+            "EngineConfig.onnxruntime.intra_op_num_threads": OCR_THREADS,
             "EngineConfig.onnxruntime.inter_op_num_threads": 1,
         }
     )
@@ -74,11 +75,11 @@ def _engine() -> Any:
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """Where text is in a picture: rapidocr's own values, to be handed back to it."""
+    """Location of text in a picture: rapidocr's own values, to be handed back to it."""
 
-    picture: Picture
+    picture: BgrImage
     resized: Any
-    crops: list[Picture]
+    crops: list[BgrImage]
     places: Any
 
     @property
@@ -86,9 +87,11 @@ class _Found:
         return np.asarray(self.places.boxes, np.float64)
 
 
-def lines_of(picture: Picture, scale: float) -> tuple[list[Line], int]:
-    """The lines in a picture (blue, green, red), in reading order; boxes are pixels times `scale` in the picture as it
-    was turned to stand upright, by so many quarters to the left."""
+def read_lines(picture: BgrImage, scale: float) -> tuple[list[TextLine], int]:
+    """Return the lines of a picture (blue, green, red) in reading order, and its quarter turns to the left.
+
+    Boxes are pixels times `scale` in the upright picture.
+    """
     found, quarter = _upright(picture)
     result = _read(found) if found is not None else None
     if found is None or result is None or result.txts is None:
@@ -99,28 +102,30 @@ def lines_of(picture: Picture, scale: float) -> tuple[list[Line], int]:
         corners = np.asarray(box, np.float64)
         if words := _words(clean(text), corners, pieces):
             strips.append(_strip(words, corners, angle))
-    lines: list[Line] = []
+    lines: list[TextLine] = []
     for row in _ordered(strips):
         size = float(np.median([strip.bottom - strip.top for strip in row])) * scale * 0.8
         tokens = [
-            Token(text, *(_box(corners) * scale).round(2).tolist()) for strip in row for text, corners in strip.words
+            PlacedWord(text, *(_box(corners) * scale).round(2).tolist())
+            for strip in row
+            for text, corners in strip.words
         ]
-        lines.append(Line(tokens, max(1.0, round(size, 1))))
+        lines.append(TextLine(tokens, max(1.0, round(size, 1))))
     for line, following in pairwise(lines):
         _break(line, following)
     return lines, quarter
 
 
-def _break(line: Line, following: Line) -> None:
-    """Take the hyphen off a word that goes on in the next line; whether it is one of its own, `layout` decides."""
+def _break(line: TextLine, following: TextLine) -> None:
+    """Remove the hyphen of a word that continues on the next line; `layout` decides whether it is part of the word."""
     last = line.tokens[-1]
     if len(last.text) > 2 and last.text[-1] == "-" and last.text[-2].isalpha() and following.text[0].isalpha():
         line.tokens[-1] = last._replace(text=last.text[:-1])
         line.hyphen = True
 
 
-def _upright(picture: Picture) -> tuple[_Found | None, int]:
-    """Where text is in the picture once it stands upright, and by how many quarters to the left it was turned."""
+def _upright(picture: BgrImage) -> tuple[_Found | None, int]:
+    """Locate text in the upright picture; return it with its quarter turns to the left."""
     found, quarter = _find(picture), 0
     if found is not None:
         boxes = found.boxes
@@ -135,7 +140,7 @@ def _upright(picture: Picture) -> tuple[_Found | None, int]:
     return found, quarter
 
 
-def _find(picture: Picture) -> _Found | None:
+def _find(picture: BgrImage) -> _Found | None:
     picture = np.ascontiguousarray(picture)
     engine = _engine()
     image, resized = engine.preprocess_img(picture)
@@ -147,19 +152,21 @@ def _find(picture: Picture) -> _Found | None:
 
 
 def _on_its_head(found: _Found) -> bool:
-    """By the vote of the longest lines; it errs on some pages, so that where many vote for it some are read both
-    ways, and the way decides that is read more surely."""
-    crops = sorted(found.crops, key=lambda crop: -crop.shape[1] / crop.shape[0])[:VOTERS]
+    """Return whether the page is upside down, by the vote of its longest lines.
+
+    The vote errs on some pages; where many vote so, some lines are read both ways, and the higher confidence decides.
+    """
+    crops = sorted(found.crops, key=lambda crop: -crop.shape[1] / crop.shape[0])[:MAX_ORIENTATION_LINES]
     _, classes = _engine().cls_and_rotate([crop.copy() for crop in crops])
     votes = sum(label == "180" for label, _ in classes.cls_res)
     if votes * 5 < len(crops):
         return False
-    some = crops[len(crops) // 2 :][:READ_TWICE]
+    some = crops[len(crops) // 2 :][:MAX_LINES_READ_TWICE]
     turned = [np.ascontiguousarray(np.rot90(crop, 2)) for crop in some]
     return _sureness(turned) > _sureness(some)
 
 
-def _sureness(crops: list[Picture]) -> float:
+def _sureness(crops: list[BgrImage]) -> float:
     scores: list[float] = list(_engine().recognize_txt(crops).scores)
     return sum(scores) / len(scores)
 
@@ -171,7 +178,7 @@ def _read(found: _Found) -> Any:
 
 
 def _skew(boxes: NDArray[np.float64]) -> float:
-    """The angle of the lines in radians, from the longer ones."""
+    """Return the angle of the lines in radians, from the longer ones."""
     edges = boxes[:, 1] - boxes[:, 0]
     lengths = np.linalg.norm(edges, axis=1)
     angles = np.arctan2(edges[:, 1], edges[:, 0])[lengths >= np.median(lengths)]
@@ -180,7 +187,7 @@ def _skew(boxes: NDArray[np.float64]) -> float:
 
 
 def _strip(words: list[tuple[str, Corners]], corners: Corners, angle: float) -> _Strip:
-    """A strip with its place as it would be on a straight page."""
+    """Return a strip at its place on a straightened page."""
     turn = np.array([[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]])
     straight = corners @ turn
     high = float(np.linalg.norm(corners[3] - corners[0]))
@@ -189,7 +196,7 @@ def _strip(words: list[tuple[str, Corners]], corners: Corners, angle: float) -> 
 
 
 def _words(text: str, corners: Corners, pieces: Sequence[Any] | None) -> list[tuple[str, Corners]]:
-    """The words of a line with their corners: those of the pieces that were read where they tell, else by length."""
+    """Return the words of a line with their corners: by the recognized pieces if they match, else by length."""
     if not text.strip():
         return []
     places = _by_pieces(text, pieces) or [(index, index + 1, None) for index in range(len(text))]
@@ -221,7 +228,7 @@ def _words(text: str, corners: Corners, pieces: Sequence[Any] | None) -> list[tu
 
 
 def _by_pieces(text: str, pieces: Sequence[Any] | None) -> list[tuple[int, int, Corners | None]]:
-    """Which characters of the line each piece is; nothing where they do not agree with the line."""
+    """Return which characters of the line each piece is; empty where they don't match the line."""
     found: list[tuple[int, int, Corners | None]] = []
     at = 0
     for piece, _, box in pieces or ():
@@ -234,7 +241,7 @@ def _by_pieces(text: str, pieces: Sequence[Any] | None) -> list[tuple[int, int, 
 
 
 def _ordered(strips: list[_Strip]) -> list[list[_Strip]]:
-    """Strips as lines in reading order: columns of prose one after the other, else from top to bottom."""
+    """Return strips as lines in reading order: columns of prose one after the other, else top to bottom."""
     for cut in _columns(strips):
         left = [strip for strip in strips if strip.right <= cut]
         right = [strip for strip in strips if strip.left >= cut]
@@ -248,7 +255,7 @@ def _ordered(strips: list[_Strip]) -> list[list[_Strip]]:
 
 
 def _columns(strips: list[_Strip]) -> list[float]:
-    """Where a gap runs from top to bottom between two columns, each wide enough to be prose; at most one place."""
+    """Return where a gap runs from top to bottom between two columns wide enough for prose; at most one place."""
     ordered = sorted(strips, key=lambda strip: strip.left)
     reach = 0.0
     for at, strip in enumerate(ordered):
@@ -259,12 +266,12 @@ def _columns(strips: list[_Strip]) -> list[float]:
 
 
 def _prose(strips: list[_Strip]) -> bool:
-    """Whether most of them are as long as lines of prose in a narrow column."""
+    """Return whether most strips are as long as lines of prose in a narrow column."""
     return bool(np.median([(strip.right - strip.left) / (strip.bottom - strip.top) for strip in strips]) > 7)
 
 
 def _widest_gap(strips: list[_Strip]) -> float | None:
-    """The middle of the highest gap that runs across, where there are more lines than one."""
+    """Return the middle of the highest horizontal gap, if there is more than one line."""
     ordered = sorted(strips, key=lambda strip: strip.top)
     widest, place, reach = 0.0, None, ordered[0].bottom if ordered else 0.0
     for strip in ordered[1:]:
@@ -275,7 +282,7 @@ def _widest_gap(strips: list[_Strip]) -> float | None:
 
 
 def _rows(strips: list[_Strip]) -> list[list[_Strip]]:
-    """Lines of strips that stand beside each other."""
+    """Return lines of strips that are beside each other."""
     rows: list[list[_Strip]] = []
     for strip in sorted(strips, key=lambda strip: strip.top + strip.bottom):
         middle = (strip.top + strip.bottom) / 2

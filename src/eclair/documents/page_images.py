@@ -1,4 +1,4 @@
-"""A page as a picture, of what has a fixed form: pages of PDFs and images, in archives too."""
+"""Renders pages of fixed-layout files as pictures: PDFs and images, in archives too."""
 
 from __future__ import annotations
 
@@ -8,26 +8,26 @@ from typing import Any, cast
 import numpy as np
 from PIL import Image
 
-from eclair.documents.readers.base import Source
+from eclair.documents.readers.base import SourceFile
 from eclair.sandbox.protocol import Rejected
 
-WIDEST = 4000
+MAX_WIDTH_PX = 4000
 
 
-def picture(source: Source, page: int, width: int) -> bytes:
-    """PNG of that page. Raises Rejected of kind `missing` where it has no picture."""
-    width = max(16, min(width, WIDEST))
+def render_page(source: SourceFile, page: int, width: int) -> bytes:
+    """Return the page as PNG. Raises Rejected of kind `missing` where it has no picture."""
+    width = max(16, min(width, MAX_WIDTH_PX))
     if source.media == "application/pdf":
         image = _of_pdf(source, page, width)
     elif source.media.startswith("image/"):
-        from eclair.documents.photos.open import frame
+        from eclair.documents.photos.open import open_page
 
-        image = frame(source, page)
+        image = open_page(source, page)
     elif source.media == "application/zip":
-        from eclair.documents.readers.zip import member_of
+        from eclair.documents.readers.zip import find_member
 
-        with member_of(source, page) as (member, number):
-            return picture(member, number, width)
+        with find_member(source, page) as (member, number):
+            return render_page(member, number, width)
     else:
         raise Rejected(f"{source.name} has no fixed form, and so no pictures of its pages; read its text.", "missing")
     if image.width > width:
@@ -37,7 +37,7 @@ def picture(source: Source, page: int, width: int) -> bytes:
     return out.getvalue()
 
 
-def _of_pdf(source: Source, page: int, width: int) -> Image.Image:
+def _of_pdf(source: SourceFile, page: int, width: int) -> Image.Image:
     from eclair.documents.readers.pdf import open_pdf, render
 
     with open_pdf(source) as document:
@@ -45,5 +45,5 @@ def _of_pdf(source: Source, page: int, width: int) -> Image.Image:
             raise Rejected(f"{source.name} has no page {page}; it has {len(document):,}.", "missing")
         sheet = cast("Any", document[page - 1])
         wide, high = cast("tuple[float, float]", sheet.get_size())
-        pixels = render(sheet, min(width / wide, WIDEST * 2 / high))
+        pixels = render(sheet, min(width / wide, MAX_WIDTH_PX * 2 / high))
         return Image.fromarray(np.ascontiguousarray(pixels[:, :, ::-1]))

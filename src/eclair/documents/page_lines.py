@@ -1,4 +1,4 @@
-"""Lines of words with their places on a page, and which of them are its furniture: running heads, page numbers."""
+"""Lines of words with positions on a page, and detection of furniture: running heads, page numbers."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from eclair.schema.documents import Read
 from eclair.text.lexicon.loader import merge_words
 
 
-class Token(NamedTuple):
-    """A word with its box, in points from the top left."""
+class PlacedWord(NamedTuple):
+    """A word with its box in points from the top left."""
 
     text: str
     left: float
@@ -23,10 +23,10 @@ class Token(NamedTuple):
 
 
 @dataclass(slots=True)
-class Line:
-    """Words on one line. `size` is that of its letters in points; `hyphen`: its last word goes on in the next line."""
+class TextLine:
+    """Words on one line. `size` is the font size in points; with `hyphen` the last word continues on the next line."""
 
-    tokens: list[Token]
+    tokens: list[PlacedWord]
     size: float
     bold: bool = False
     mono: bool = False
@@ -45,25 +45,28 @@ class Line:
 
 
 @dataclass(slots=True)
-class Drawn:
-    """A page before its blocks are known. `titles` are those the document's table of contents has on it, with their
-    levels. It was turned `quarter` quarters to the left to be read, and lines stand as they do then."""
+class PageLines:
+    """A page before its blocks are known.
+
+    `titles` are the table of contents' entries on it, with their levels. It was turned `quarter` quarter turns to the
+    left to be read, and lines are in that orientation.
+    """
 
     number: int
-    lines: list[Line]
+    lines: list[TextLine]
     width: float
     height: float
     label: str | None = None
     read: Read = "text"
     quarter: int = 0
     titles: dict[str, int] = field(default_factory=dict[str, int])
-    edges: list[tuple[str, Line]] | None = None
-    """What `mark_furniture` found at the page's edges, with numbers left out."""
+    edges: list[tuple[str, TextLine]] | None = None
+    """Text at the page's edges, as `mark_furniture` found it, without numbers."""
 
 
 _NUMBER = re.compile(r"\d+")
-MARGIN = 0.13
-"""The share of a page's height, at its top and bottom, in which furniture stands."""
+MARGIN_SHARE = 0.13
+"""Share of a page's height, at its top and bottom, in which furniture stands."""
 
 
 @cache
@@ -76,13 +79,13 @@ def _page_number() -> re.Pattern[str]:
     )
 
 
-def known(title: str) -> str:
-    """A heading as it is compared with one in the table of contents."""
+def heading_key(title: str) -> str:
+    """Return a heading in the form in which it is compared with the table of contents."""
     return "".join(char for char in title.casefold() if char.isalnum())
 
 
-def mark_furniture(page: Drawn, near: Sequence[Drawn]) -> None:
-    """Mark what stands at the same height of a page near it in the same words, numbers aside, and page numbers."""
+def mark_furniture(page: PageLines, near: Sequence[PageLines]) -> None:
+    """Mark page numbers, and lines that repeat at the same height on pages nearby, numbers aside."""
     others = [edge for other in near for edge in _edges(other)]
     for shape, line in _edges(page):
         line.furniture = _page_number().fullmatch(line.text) is not None or any(
@@ -91,19 +94,21 @@ def mark_furniture(page: Drawn, near: Sequence[Drawn]) -> None:
         )
 
 
-def _edges(page: Drawn) -> list[tuple[str, Line]]:
+def _edges(page: PageLines) -> list[tuple[str, TextLine]]:
     if page.edges is None:
         page.edges = [(_NUMBER.sub("#", line.text), line) for line in _outermost(page)]
     return page.edges
 
 
-def _outermost(page: Drawn) -> list[Line]:
-    """The outermost lines in the margins, which nothing stands close to on the inner side."""
-    found: list[Line] = []
+def _outermost(page: PageLines) -> list[TextLine]:
+    """Return the outermost lines in the margins that have nothing close on their inner side."""
+    found: list[TextLine] = []
     ordered = sorted(page.lines, key=lambda line: line.top)
     for lines, inner in ((ordered, 1), (ordered[::-1], -1)):
         for at, line in enumerate(lines[:3]):
-            inside = line.bottom < page.height * MARGIN if inner > 0 else line.top > page.height * (1 - MARGIN)
+            inside = (
+                line.bottom < page.height * MARGIN_SHARE if inner > 0 else line.top > page.height * (1 - MARGIN_SHARE)
+            )
             if not inside:
                 break
             found.append(line)

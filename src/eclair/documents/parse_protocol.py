@@ -1,4 +1,4 @@
-"""Requests to the sandbox that reads documents, and its results."""
+"""Requests to the sandbox that parses documents, and its results."""
 
 from __future__ import annotations
 
@@ -18,8 +18,7 @@ _WORD = struct.Struct("<2i4d")
 
 @dataclass(frozen=True, slots=True)
 class ServedPage:
-    """How a web page came: from which address, as what type (RFC 6838), in which encoding if that was said, and on
-    which day (ISO 8601, UTC)."""
+    """How a web page was served: address, media type (RFC 6838), charset if declared, and day (ISO 8601, UTC)."""
 
     url: str
     media: str
@@ -29,8 +28,10 @@ class ServedPage:
 
 @dataclass(frozen=True, slots=True)
 class ReadDocument:
-    """Read a file from the page behind `after`. `labels` is the network that names what is in photos; `served` is set
-    for a web page."""
+    """Read a file from the page behind `after`.
+
+    `labels` is the network that labels photos; `served` is set for a web page.
+    """
 
     path: str
     name: str
@@ -42,7 +43,7 @@ class ReadDocument:
 
 @dataclass(frozen=True, slots=True)
 class RenderPage:
-    """Make a picture of a page, so many pixels wide."""
+    """Render a page as a picture `width` pixels wide."""
 
     path: str
     name: str
@@ -53,7 +54,7 @@ class RenderPage:
 
 @dataclass(frozen=True, slots=True)
 class PrepareImage:
-    """Prepare a picture for a model that uses so many pixels of its longer `side`."""
+    """Prepare a picture for a model that uses `side` pixels of its longer side."""
 
     path: str
     name: str
@@ -63,7 +64,7 @@ class PrepareImage:
 
 @dataclass(frozen=True, slots=True)
 class PageRead:
-    """A page without its words, and the words packed, as there are hundreds."""
+    """A page, with its hundreds of words packed separately."""
 
     page: Page
     words: bytes
@@ -73,7 +74,7 @@ class PageRead:
         return cls(replace(page, words=()), b"".join([_WORD.pack(*word) for word in page.words]))
 
     def unpacked(self) -> Page:
-        """Raises FrameError where the words are damaged."""
+        """Return the page with its words. Raises FrameError where they are damaged."""
         if len(self.words) % _WORD.size:
             raise FrameError("a word is cut off")
         words = tuple(map(Word._make, _WORD.iter_unpack(self.words)))

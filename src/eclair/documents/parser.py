@@ -1,6 +1,6 @@
-"""Files become pages in sandboxes: warm, bounded, replaced when a file ends one.
+"""Parses files into pages in sandboxes: warm, bounded, replaced when a file ends one.
 
-What is read of which kind of file is `readers`' affair.
+Which kinds of file are read, and how, is left to `readers`.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ from eclair.schema.documents import About, Opened, Page, Prepared, Remarked
 from eclair.util.frames import FrameError
 
 READER_VERSION = 2
-"""Rises when files are read otherwise than before, so that those that were read are read anew."""
+"""Raised when files are read differently than before, so that known files are read again."""
 
 
 class Parser:
-    """Reads `workers` files at once in sandboxes that run `module`, and makes pictures of pages beside that.
+    """Parses `workers` files at once in sandboxes that run `module`, and renders pages beside that.
 
-    The network `labels` names what is in photos, if it is there.
+    `labels` is the network that labels photos, if it is there.
     """
 
     def __init__(
@@ -53,7 +53,7 @@ class Parser:
         self._pictures = asyncio.Semaphore(1)
 
     async def read(self, path: Path, name: str, *, after: int = 0) -> AsyncGenerator[Opened | Page | Remarked]:
-        """Yield the file's pages as they are read, `Opened` first; `after` pages are known and not read again.
+        """Yield the file's pages as they are read, `Opened` first; the first `after` pages are skipped.
 
         Closing the generator ends the work at once. Raises UnreadableFile and TooLarge with a sentence that calls the
         file `name`.
@@ -65,9 +65,9 @@ class Parser:
                     yield piece
 
     async def page(self, path: Path, name: str, served: ServedPage) -> tuple[str, About, tuple[Page, ...]]:
-        """Return a web page that was `served` into a file: its type, what it says of itself, and its pages.
+        """Return the media type, metadata and pages of a web page that was `served` into a file.
 
-        Raises as `read` does; cancelling ends the work at once.
+        Cancelling ends the work at once. Raises UnreadableFile and TooLarge.
         """
         media, about, pages = served.media, About(), list[Page]()
         request = ReadDocument(os.fspath(path), name, self._limits, served=served)
@@ -85,9 +85,9 @@ class Parser:
         return media, about, tuple(pages)
 
     async def picture(self, path: Path, name: str, page: int, width: int) -> bytes:
-        """Return page `page` as a PNG `width` pixels wide.
+        """Return page `page` as PNG, `width` pixels wide.
 
-        Raises NotFound where there is no such page or it has no fixed form, UnreadableFile and TooLarge.
+        Raises UnreadableFile and TooLarge, and NotFound where there is no such page or no fixed layout.
         """
         result = await self._result(RenderPage(os.fspath(path), name, self._limits, page, width))
         if not isinstance(result, RenderedPage):
@@ -95,14 +95,14 @@ class Parser:
         return result.png
 
     async def prepared(self, path: Path, name: str, side: int) -> Prepared:
-        """Return a picture for a model that uses so many pixels of its longer `side`. Raises as `picture` does."""
+        """Prepare a picture for a model that uses `side` pixels of its longer side. Raises as `picture` does."""
         result = await self._result(PrepareImage(os.fspath(path), name, self._limits, side))
         if not isinstance(result, Prepared):
             raise _damaged(name)
         return result
 
     async def warm(self) -> None:
-        """Start a process if there is none, so that the next file need not wait for it."""
+        """Start a process if there is none, so that the next file needn't wait for it."""
         await self._sandboxes.warm()
 
     async def close(self) -> None:
@@ -136,7 +136,7 @@ class Parser:
 
 
 async def _ask(worker: SandboxWorker[ParseRequest, ParseResult], request: ParseRequest) -> AsyncGenerator[ParseResult]:
-    """Yield what the worker answers. Raises UserError with a sentence for people."""
+    """Yield the worker's results. Raises UserError with a sentence for people."""
     limits = request.limits
     results = worker.ask(request, result_timeout_s=limits.seconds, total_timeout_s=limits.total_seconds)
     try:

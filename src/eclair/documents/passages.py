@@ -1,4 +1,4 @@
-"""Passages made of what is kept of documents: of chunks that a search found, or of those of a whole file."""
+"""Builds passages from stored chunks: those that a search found, or those of a whole file."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from eclair.storage.documents import StoredPage
 from eclair.storage.files import StoredFile
 
 
-def of_found(found: Found) -> Passage:
-    """The passage without its number."""
+def found_passage(found: Found) -> Passage:
+    """Return the passage of a found chunk, unnumbered."""
     chunk = found.chunk
     return Passage(
         number=0,
@@ -30,8 +30,8 @@ def of_found(found: Found) -> Passage:
     )
 
 
-def of_file(file: StoredFile, chunks: Sequence[Chunk], pages: Sequence[StoredPage]) -> list[Passage]:
-    """The passages of a file without their numbers; `pages` are all on which the chunks stand."""
+def file_passages(file: StoredFile, chunks: Sequence[Chunk], pages: Sequence[StoredPage]) -> list[Passage]:
+    """Return the passages of a file, unnumbered; `pages` are all pages that the chunks are on."""
     first = {stored.page.number: stored.page for stored in pages}
     breaks = [PageBreak(stored.page.number, stored.page.label, stored.start) for stored in pages]
     starts = [each.start for each in breaks]

@@ -19,7 +19,7 @@ from eclair.citations.checker import Checker
 from eclair.documents.embeddings import Embedder
 from eclair.documents.ingest import Intake, is_unknown
 from eclair.documents.notes import Notes
-from eclair.documents.passages import of_file, of_found
+from eclair.documents.passages import file_passages, found_passage
 from eclair.documents.quotes import quoted, quotes
 from eclair.documents.relevance import MEASURED, fits, near, nothing
 from eclair.documents.search import Found, Search
@@ -120,7 +120,7 @@ class Documents:
                 raise StoreError(self._intake.unread)
             if not waiting:
                 until = until or time.monotonic() + PATIENCE
-                if time.monotonic() < until and self._intake.embeds and self._intake.unembedded is None:
+                if time.monotonic() < until and self._intake.has_embedder and self._intake.unembedded is None:
                     waiting = [each for each in states if each.document.embedded < each.document.chunks]
             if not waiting:
                 return
@@ -258,7 +258,7 @@ class DocumentRetriever:
         if (whole := await self._whole_files(files, most)) is not None:
             return whole
         found = self._hits = await self._search.find(self._scope, _query(self._history), most.passages)
-        passages = [of_found(each) for each in found]
+        passages = [found_passage(each) for each in found]
         if not found:
             return []
         sheet = await self._sheet(found[0], most.whole // 2)
@@ -295,8 +295,8 @@ class DocumentRetriever:
             chunks = await self._storage.chunks.list_chunks(
                 chunk.document, max(0, chunk.number - near), chunk.number + near
             )
-            return [of_found(replace(found, chunk=each)) for each in chunks if start <= each.start < end]
-        return [of_found(found)]
+            return [found_passage(replace(found, chunk=each)) for each in chunks if start <= each.start < end]
+        return [found_passage(found)]
 
     async def _everything(self, files: Sequence[FileState], most: int) -> list[FileState]:
         """All files of the scope; none where libraries are among them and it is too much to be read for one answer."""
@@ -389,7 +389,7 @@ class DocumentRetriever:
         sha256 = file.document.sha256
         chunks = await self._storage.chunks.list_chunks(sha256, 0, most - 1)
         pages = await self._storage.documents.list_pages(sha256, chunks[0].page) if chunks else []
-        return of_file(file.file, chunks, pages)
+        return file_passages(file.file, chunks, pages)
 
     def _remarks(self, files: Sequence[FileState]) -> list[Notice]:
         """What of the files the answer cannot rest on."""

@@ -1,8 +1,7 @@
-"""Search finds the chunks that fit a query: by its words and by its meaning, in whatever language they are.
+"""Finds the chunks that fit a query, by words and by meaning, across languages.
 
-What is near in meaning is put first; words that they have in common move chunks up, the more the larger the share of
-the query's words a chunk has. A question in another language than the text has few, so they do no harm there, where
-adding ranks up halves what is found. Where and how chunks are kept is the store's affair.
+The nearest in meaning come first; shared words raise a chunk by the share of the query's words that it has. A question
+in another language shares few words, so this does no harm there, while adding up ranks halves what is found.
 """
 
 from __future__ import annotations

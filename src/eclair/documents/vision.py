@@ -16,7 +16,7 @@ from typing import get_args
 import orjson
 
 from eclair.documents.parser import Parser
-from eclair.documents.readers.file_type import pictured
+from eclair.documents.readers.file_type import image_type
 from eclair.errors import NotFound, TooLarge, UnreadableFile
 from eclair.generation.prompt import NO_PICTURES, SeenPictures, harmless
 from eclair.llm.base import PromptImage
@@ -111,7 +111,7 @@ class Seeing:
         """The file, if it is there and a picture by its first bytes."""
         try:
             file = (await self._storage.files.get_file(principal, id)).file
-            media = await asyncio.to_thread(pictured, self._blobs.path(file.sha256))
+            media = await asyncio.to_thread(image_type, self._blobs.path(file.sha256))
         except (NotFound, OSError):
             return None
         return file if media is not None else None

@@ -1,4 +1,4 @@
-"""Reads documents, page by page, inside a sandbox, and makes pictures of their pages."""
+"""Parses documents page by page inside a sandbox, and renders their pages."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from eclair.documents.page_images import picture
+from eclair.documents.page_images import render_page
 from eclair.documents.parse_protocol import (
     PROTOCOL,
     PageRead,
@@ -40,14 +40,14 @@ def read_document(request: ReadDocument) -> Iterator[Opened | Page | Remarked | 
 
 
 def handle(request: ParseRequest, reader: Reader) -> Iterator[ParseResult]:
-    """Raises Rejected with a whole sentence for people."""
+    """Yield the results of a request. Raises Rejected with a whole sentence for people."""
     match request:
         case ReadDocument():
             for piece in reader(request):
                 yield PageRead.packed(piece) if isinstance(piece, Page) else piece
         case RenderPage():
             source = open_source(Path(request.path), request.name, request.limits)
-            yield RenderedPage(picture(source, request.page, request.width))
+            yield RenderedPage(render_page(source, request.page, request.width))
         case PrepareImage():
             yield _prepared(request)
 
@@ -56,13 +56,13 @@ def _prepared(request: PrepareImage) -> Prepared:
     source = open_source(Path(request.path), request.name, request.limits)
     if not source.media.startswith("image/"):
         raise Rejected(f"{request.name} is no picture.", "missing")
-    from eclair.documents.photos.resize import prepared
+    from eclair.documents.photos.resize import prepare
 
-    return prepared(source, request.side)
+    return prepare(source, request.side)
 
 
 def _limits(request: ParseRequest) -> ProcessLimits:
-    """Bound memory, and the processor's time until the next page; the parent bounds the time on the wall."""
+    """Limit memory, and CPU time until the next page; the parent limits wall time."""
     limits = request.limits
     cpu_s = limits.seconds * (os.cpu_count() or 1)
     return ProcessLimits(limits.memory_mb << 20, cpu_s, limits.unpacked, renewed=True)

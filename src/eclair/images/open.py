@@ -11,7 +11,7 @@ from eclair.images.gallery import Gallery
 from eclair.images.inputs import Sources
 from eclair.images.inspect import ImageInspector
 from eclair.images.service import Studio
-from eclair.provenance.service import Marks
+from eclair.provenance.service import Provenance
 from eclair.settings import Settings
 from eclair.storage.base import Storage
 from eclair.storage.blobs import Blobs
@@ -30,7 +30,7 @@ async def open_studio(
     gallery: Gallery,
     files: Blobs,
     seeing: Seeing,
-    marks: Marks,
+    marks: Provenance,
     idle: Idle,
     given: Sequence[Generator],
 ) -> AsyncGenerator[Studio]:

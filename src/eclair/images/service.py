@@ -21,8 +21,8 @@ from eclair.images.inputs import NOTHING, Brought, Sources
 from eclair.images.inspect import ImageInspector
 from eclair.images.queue import Queue
 from eclair.provenance import xmp as note
-from eclair.provenance.report import QUALITY, Form, Made
-from eclair.provenance.service import Marks
+from eclair.provenance.report import DEFAULT_QUALITY, ImageForm, Origin
+from eclair.provenance.service import Provenance
 from eclair.schema.ids import Clock, new_id
 from eclair.schema.images import Drawn, Finished, Job, Picture, PictureModel, Progress, Underway, Waiting
 from eclair.schema.messages import Wish
@@ -56,8 +56,8 @@ class Commission:
     run: str | None = None
     conversation: str | None = None
     message: str | None = None
-    form: Form | None = None
-    quality: int = QUALITY
+    form: ImageForm | None = None
+    quality: int = DEFAULT_QUALITY
 
     def within(self, run: str, conversation: str, message: str) -> Commission:
         """The same as part of an answer."""
@@ -87,7 +87,7 @@ class Studio:
         gallery: Gallery,
         sources: Sources,
         inspector: ImageInspector,
-        marks: Marks,
+        marks: Provenance,
         idle: Idle,
         *,
         model: str | None = None,
@@ -152,8 +152,8 @@ class Studio:
         model: str | None = None,
         *,
         brought: Brought = NOTHING,
-        form: Form | None = None,
-        quality: int = QUALITY,
+        form: ImageForm | None = None,
+        quality: int = DEFAULT_QUALITY,
     ) -> Commission:
         """What is to be made, with nothing left open. Raises InvalidInput and TooLarge for what the model does not
         make, NotFound and UnreadableFile for what is to be edited, and what `chosen` raises."""
@@ -291,13 +291,13 @@ class Studio:
     async def _kept(self, commission: Commission, job: Job, drawn: Drawn, id: str, began: float) -> Picture:
         """The picture, marked and kept. Raises EngineBroken for what is no picture."""
         model = commission.model
-        made = Made("drawn" if model.drawn else "edited" if job.sources else "created", model.id)
+        made = Origin("drawn" if model.drawn else "edited" if job.sources else "created", model.id)
         image = drawn.image
         try:
             if len(image) > LARGEST:
                 raise UnreadableFile(f"The picture has more than {LARGEST >> 20} MiB.")
             image = await self._marks.mark(image, made, commission.form, commission.quality)
-            inspected = await self._inspector.thumbnail(image, note.packet(made), "The picture")
+            inspected = await self._inspector.thumbnail(image, note.write_packet(made), "The picture")
         except UnreadableFile as error:
             raise EngineBroken(f"{model.name} gave what cannot be kept: {error.message}") from error
         picture = Picture(

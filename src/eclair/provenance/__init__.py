@@ -1,4 +1,4 @@
-"""Marks that say that a model made something.
+"""Provenance: marks that say that AI made something, and what a file says of its origin.
 
-Nothing is imported here: a process reads foreign files with some of these modules, and starts for each.
+This module imports nothing, as the sandbox that reads untrusted files imports some of the package's modules.
 """

@@ -1,4 +1,4 @@
-"""Content Credentials (C2PA): written into a picture and signed, and read of any file. Nobody is called for either."""
+"""Writes, signs and reads Content Credentials (C2PA). Neither calls anyone."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from typing import Any
 import orjson
 from pydantic import BaseModel, Field, ValidationError
 
-from eclair.provenance.certificates import Certificate, Known
-from eclair.provenance.report import PRODUCT, Credentials, How, Made, how_of
+from eclair.provenance.certificates import KnownSigners, SigningCertificate
+from eclair.provenance.report import PRODUCT, ContentCredentials, Origin, OriginKind, origin_kind
 
 _STORE = b"jumdc2pa\x00\x11\x00\x10\x80\x00\x00\xaa\x00\x38\x9b\x71"
-"""How a store of credentials begins."""
+"""First bytes of a store of credentials."""
 
 _SETTINGS: dict[str, Any] = {
     "builder": {"thumbnail": {"enabled": False}},
@@ -24,10 +24,10 @@ _SETTINGS: dict[str, Any] = {
 }
 _EXPIRED = "signingCredential.expired"
 _HARMLESS = {"signingCredential.untrusted", _EXPIRED}
-"""Faults of who signed, none of what was signed."""
+"""Problems with the signer, not with what was signed."""
 
-LONGEST = 200
-"""Characters of a name that is taken from a foreign file."""
+MAX_NAME_CHARS = 200
+"""Names from untrusted files are cut."""
 
 
 class _Named(BaseModel):
@@ -70,8 +70,8 @@ class _Manifest(BaseModel):
         return [action for data in told for action in _Actions.model_validate(data).actions]
 
     @property
-    def how(self) -> How | None:
-        said = {how_of(action.source) for action in self.actions}
+    def how(self) -> OriginKind | None:
+        said = {origin_kind(action.source) for action in self.actions}
         return next((each for each in ("created", "edited", "drawn") if each in said), None)
 
 
@@ -88,7 +88,7 @@ class _Validation(BaseModel):
 
 
 class _Store(BaseModel):
-    """A store of credentials, as the library tells it."""
+    """A store of credentials as the library reports it."""
 
     active_manifest: str = ""
     manifests: dict[str, _Manifest] = {}
@@ -96,27 +96,30 @@ class _Store(BaseModel):
     validation_state: str = ""
 
 
-class Unsigned(Exception):
-    """The certificate does not sign; the text is the library's word for why."""
+class SigningFailed(Exception):
+    """The certificate doesn't sign; the text is the library's reason."""
 
 
-def sign(picture: bytes, media: str, made: Made, certificate: Certificate) -> bytes:
-    """The picture with signed credentials. Raises Unsigned."""
+def sign(picture: bytes, media: str, origin: Origin, certificate: SigningCertificate) -> bytes:
+    """Return the picture with signed credentials. Raises SigningFailed."""
     import c2pa  # pyright: ignore[reportMissingTypeStubs]  # 23 MB
 
     info = c2pa.C2paSignerInfo(certificate.algorithm.encode(), certificate.chain, certificate.key, None)
     context = c2pa.Context(settings=c2pa.Settings.from_dict(_SETTINGS))
     out = io.BytesIO()
     try:
-        with c2pa.Signer.from_info(info) as signer, c2pa.Builder.from_json(_manifest(made), context=context) as builder:
+        with (
+            c2pa.Signer.from_info(info) as signer,
+            c2pa.Builder.from_json(_manifest(origin), context=context) as builder,
+        ):
             builder.sign(signer, media, io.BytesIO(picture), out)
     except c2pa.C2paError as error:
-        raise Unsigned(str(error)) from error
+        raise SigningFailed(str(error)) from error
     return out.getvalue()
 
 
-def read(path: Path, known: Known) -> Credentials:
-    """What a file's credentials say, and whether it is still as it was signed."""
+def read(path: Path, known: KnownSigners) -> ContentCredentials:
+    """Read a file's credentials, and verify that it is still as it was signed."""
     found, serial = _read(path, known.authority)
     if found.trust != "unknown" or not known.issuers or serial != known.serial:
         return found
@@ -125,8 +128,8 @@ def read(path: Path, known: Known) -> Credentials:
     return replace(found, trust=given.trust)
 
 
-def _read(path: Path, anchors: str) -> tuple[Credentials, str]:
-    """What a file's credentials say, `own` where the anchors (PEM) vouch for who signed; and the signer's number."""
+def _read(path: Path, anchors: str) -> tuple[ContentCredentials, str]:
+    """Read a file's credentials, `own` if the anchors (PEM) vouch for the signer, and the signer's serial number."""
     import c2pa  # pyright: ignore[reportMissingTypeStubs]
 
     settings = {**_SETTINGS, "trust": {"user_anchors": anchors} if anchors else {}}
@@ -135,27 +138,31 @@ def _read(path: Path, anchors: str) -> tuple[Credentials, str]:
         with path.open("rb") as file:
             reader = c2pa.Reader.try_create(None, file, context=context)
             if reader is None:
-                return Credentials("absent"), ""
+                return ContentCredentials("absent"), ""
             with reader:
                 return _told(_Store.model_validate_json(reader.json()))
     except ValidationError:
-        return Credentials("altered", problems=("manifest.unreadable",)), ""
+        return ContentCredentials("altered", problems=("manifest.unreadable",)), ""
     except c2pa.C2paError as error:
         if str(error).startswith("Remote:"):
-            return Credentials("elsewhere"), ""
+            return ContentCredentials("elsewhere"), ""
         if _holds_store(path):
-            return Credentials("altered", problems=("manifest.unreadable",)), ""
-        return Credentials("unread"), ""
+            return ContentCredentials("altered", problems=("manifest.unreadable",)), ""
+        return ContentCredentials("unread"), ""
 
 
-def _manifest(made: Made) -> str:
-    """What is signed. A picture that was edited is a new one too; the one it was made from is not named, since it may
-    be private."""
-    agent = {"name": made.model}
-    actions = [{"action": "c2pa.created", "digitalSourceType": made.source, "softwareAgent": agent}]
-    if made.how == "edited":
-        actions.append({"action": "c2pa.edited", "digitalSourceType": made.source, "softwareAgent": agent})
-    name, _, version = made.tool.partition(" ")
+def _manifest(origin: Origin) -> str:
+    """Return the manifest to sign as JSON.
+
+    An edited picture is a new one too. The picture that it was made from isn't named, since that may be private.
+    """
+    agent = {"name": origin.model}
+    actions = [{"action": "c2pa.created", "digitalSourceType": origin.digital_source_type, "softwareAgent": agent}]
+    if origin.how == "edited":
+        actions.append(
+            {"action": "c2pa.edited", "digitalSourceType": origin.digital_source_type, "softwareAgent": agent}
+        )
+    name, _, version = origin.tool.partition(" ")
     assert name == PRODUCT
     manifest = {
         "claim_generator_info": [{"name": name, "version": version}],
@@ -164,12 +171,14 @@ def _manifest(made: Made) -> str:
     return orjson.dumps(manifest).decode()
 
 
-def _told(store: _Store) -> tuple[Credentials, str]:
-    """What a store says in short, and the number of who signed; its words are a stranger's. What an ingredient says of
-    AI holds for a part of the file."""
+def _told(store: _Store) -> tuple[ContentCredentials, str]:
+    """Summarize a store, with the signer's serial number; its texts are untrusted.
+
+    An ingredient's statement on AI holds for a part of the file.
+    """
     active = store.manifests.get(store.active_manifest)
     if active is None:
-        return Credentials("altered", problems=("manifest.missing",)), ""
+        return ContentCredentials("altered", problems=("manifest.missing",)), ""
     others = [
         manifest.how in ("created", "edited")
         for label, manifest in store.manifests.items()
@@ -178,7 +187,7 @@ def _told(store: _Store) -> tuple[Credentials, str]:
     problems = sorted({failure.code for failure in store.validation_results.active.failure})
     product = next(iter(active.claim_generator_info), _Named())
     trust = "own" if store.validation_state == "Trusted" else "unknown"
-    told = Credentials(
+    told = ContentCredentials(
         "altered" if set(problems) - _HARMLESS else "found",
         active.how or ("edited" if any(others) else None),
         _short(active.signature_info.issuer or active.signature_info.common_name),
@@ -192,7 +201,7 @@ def _told(store: _Store) -> tuple[Credentials, str]:
 
 def _short(text: str | None) -> str | None:
     shown = "".join(letter for letter in text or "" if letter.isprintable()).strip()
-    return shown[:LONGEST] or None
+    return shown[:MAX_NAME_CHARS] or None
 
 
 def _holds_store(path: Path) -> bool:

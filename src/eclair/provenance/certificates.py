@@ -1,8 +1,8 @@
-"""The certificate that marks are signed with: made for this installation when it is first needed, or the owner's.
+"""The certificate that signs marks: made for this installation on first use, or the owner's.
 
-What is made here lies in a folder beside the vault's secret, for its owner's eyes: an authority of this installation,
-and what it vouches for, with which pictures are signed. The latter is renewed in time by itself; the authority stays,
-so that what was signed before is still known as this Éclair's.
+Certificates made here are in a folder beside the vault's secret, readable by its owner: an authority of this
+installation, and the signing certificate that it issues. The latter is renewed in time; the authority stays, so that
+what was signed before is still recognized as this Éclair's.
 """
 
 from __future__ import annotations
@@ -35,18 +35,20 @@ FOLDER = "marks"
 AUTHORITY = "authority.pem"
 SIGNING = "signing.pem"
 
-LASTS = timedelta(days=10 * 365)
-AUTHORITY_LASTS = timedelta(days=40 * 365)
-RENEWED = timedelta(days=365)
-"""What is left of a certificate of ours when another takes its place."""
-SOON = timedelta(days=60)
-"""What is left of an owner's when that is said."""
+VALIDITY = timedelta(days=10 * 365)
+AUTHORITY_VALIDITY = timedelta(days=40 * 365)
+RENEWAL_MARGIN = timedelta(days=365)
+"""Time before expiry at which a certificate of ours is replaced."""
+EXPIRY_WARNING_MARGIN = timedelta(days=60)
+"""Time before expiry at which the owner is told about theirs."""
 
 
 @dataclass(frozen=True, slots=True)
-class Certificate:
-    """What signs: a chain of certificates from the one that signs upwards, its key (both PEM), and how it signs (C2PA's
-    name). `ours` says that it was made here."""
+class SigningCertificate:
+    """A certificate chain from the signing one upwards, its key (both PEM), and C2PA's name of its algorithm.
+
+    `ours` says that it was made here.
+    """
 
     chain: bytes
     key: bytes
@@ -56,9 +58,11 @@ class Certificate:
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
-    """Whose signatures are this Éclair's: those of whom its authority vouches for, and the owner's certificate, told by
-    its issuers and its number. Certificates are PEM; what there is not is empty."""
+class KnownSigners:
+    """Signers that are this Éclair: those that its authority vouches for, and the owner's certificate.
+
+    The owner's is identified by its issuers and serial number. Certificates are PEM; missing ones are empty.
+    """
 
     authority: str = ""
     issuers: str = ""
@@ -66,7 +70,7 @@ class Known:
 
 
 class Certificates:
-    """`folder` is where ours are kept; `given` are the owner's certificate and key instead."""
+    """`folder` keeps our certificates; `given` are the owner's certificate and key to use instead."""
 
     def __init__(self, folder: Path, given: tuple[Path | None, Path | None], clock: Clock = time.time) -> None:
         self._folder = folder
@@ -78,10 +82,10 @@ class Certificates:
         given = (settings.mark_certificate, settings.mark_key)
         return cls(settings.data_dir / FOLDER, given, clock)
 
-    def signing(self) -> Certificate:
-        """What signs now; made or renewed where that is due. Raises SettingsError."""
+    def signing(self) -> SigningCertificate:
+        """Return the signing certificate, made or renewed if that is due. Raises SettingsError."""
         found = self.present()
-        if found is not None and not (found.ours and found.expires - self._now() < RENEWED):
+        if found is not None and not (found.ours and found.expires - self._now() < RENEWAL_MARGIN):
             return found
         with _writable(self._folder):
             if found is None:
@@ -93,8 +97,8 @@ class Certificates:
         log.info("Marks are signed until %s with a certificate that was made here.", found.expires.date())
         return found
 
-    def present(self) -> Certificate | None:
-        """What there is, None before it is first needed. Changes nothing. Raises SettingsError."""
+    def present(self) -> SigningCertificate | None:
+        """Return the present certificate, None before its first use. Changes nothing. Raises SettingsError."""
         certificate, key = self._given
         if certificate is not None and key is not None:
             return _checked(_read(certificate), _read(key), certificate, key, self._now(), ours=False)
@@ -107,18 +111,20 @@ class Certificates:
         both = _read(path)
         return _checked(both, both, path, path, self._now(), ours=True)
 
-    def known(self) -> Known:
-        """Whose signatures are this Éclair's, as far as that can be read."""
+    def known(self) -> KnownSigners:
+        """Return whose signatures are this Éclair's, as far as that can be read."""
         authority = _certificates(_held(self._folder / AUTHORITY))
         leaf, *issuers = _certificates(_held(self._given[0])) or [None]
-        return Known(_joined(authority), _joined(issuers), str(leaf.serial_number) if leaf is not None else "")
+        return KnownSigners(_joined(authority), _joined(issuers), str(leaf.serial_number) if leaf is not None else "")
 
     def _now(self) -> datetime:
         return datetime.fromtimestamp(self._clock(), UTC)
 
 
-def _checked(chain: bytes, secret: bytes, certificate: Path, key: Path, now: datetime, *, ours: bool) -> Certificate:
-    """What signs, if it can. Raises SettingsError, which names the file and the remedy."""
+def _checked(
+    chain: bytes, secret: bytes, certificate: Path, key: Path, now: datetime, *, ours: bool
+) -> SigningCertificate:
+    """Return the certificate if it can sign. Raises SettingsError, naming the file and the remedy."""
     from cryptography import x509
     from cryptography.hazmat.primitives import serialization
 
@@ -144,7 +150,7 @@ def _checked(chain: bytes, secret: bytes, certificate: Path, key: Path, now: dat
     plain = private.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
-    return Certificate(_joined(_certificates(chain)).encode(), plain, algorithm, expires, ours)
+    return SigningCertificate(_joined(_certificates(chain)).encode(), plain, algorithm, expires, ours)
 
 
 def _algorithm(key: PrivateKeyTypes) -> str | None:
@@ -162,7 +168,7 @@ def _algorithm(key: PrivateKeyTypes) -> str | None:
 
 
 def _certificates(pem: bytes) -> list[x509.Certificate]:
-    """The certificates in a file that may hold a key too; none where it is damaged."""
+    """Return the certificates of a file that may hold a key too; none if it is damaged."""
     from cryptography import x509
 
     try:
@@ -178,7 +184,7 @@ def _joined(certificates: Sequence[x509.Certificate | None]) -> str:
 
 
 def _held(path: Path | None) -> bytes:
-    """What a file holds; nothing where it cannot be read."""
+    """Return a file's bytes; empty if it can't be read."""
     try:
         return path.read_bytes() if path is not None else b""
     except OSError:
@@ -203,11 +209,11 @@ def _writable(folder: Path) -> Generator[None]:
 
 
 def _make(folder: Path, now: datetime) -> None:
-    """An authority and what it vouches for: both or none, and never in the place of what is there."""
+    """Create an authority and a signing certificate: both or none, never replacing existing ones."""
     from cryptography.hazmat.primitives.asymmetric import ec
 
     key = ec.generate_private_key(ec.SECP256R1())
-    authority = _issue("authority", key, None, now, AUTHORITY_LASTS)
+    authority = _issue("authority", key, None, now, AUTHORITY_VALIDITY)
     folder.parent.mkdir(parents=True, exist_ok=True)
     fresh = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".marks-"))  # with mode 0700
     try:
@@ -238,11 +244,11 @@ def _renew(folder: Path, now: datetime) -> None:
 
 
 def _signing(key: ec.EllipticCurvePrivateKey, authority: x509.Certificate, now: datetime) -> bytes:
-    """A fresh key, with a certificate by the authority, and that."""
+    """Return a fresh key, and its certificate with the authority's."""
     from cryptography.hazmat.primitives.asymmetric import ec
 
     fresh = ec.generate_private_key(ec.SECP256R1())
-    return _pem(fresh, _issue("marks", fresh, (key, authority), now, LASTS), authority)
+    return _pem(fresh, _issue("marks", fresh, (key, authority), now, VALIDITY), authority)
 
 
 def _issue(
@@ -252,8 +258,10 @@ def _issue(
     now: datetime,
     lasts: timedelta,
 ) -> x509.Certificate:
-    """A certificate as C2PA asks for: one that signs, or, without `by`, an authority. It names no person, no machine
-    and no place."""
+    """Issue a certificate as C2PA requires: one that signs or, without `by`, an authority.
+
+    It names no person, no machine and no place.
+    """
     from cryptography import x509
     from cryptography.hazmat.primitives import hashes
     from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
@@ -304,7 +312,7 @@ def _pem(key: ec.EllipticCurvePrivateKey, *certificates: x509.Certificate) -> by
 
 
 def _write(path: Path, data: bytes) -> None:
-    """Whole or not at all, for its owner's eyes."""
+    """Write the file in full or not at all, readable by its owner."""
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=".new-")  # with mode 0600
     with os.fdopen(handle, "wb") as file:
         file.write(data)

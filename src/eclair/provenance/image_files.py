@@ -1,7 +1,6 @@
-"""Pictures: what is decoded, with what is written into it and what is read of it. This runs in a bounded process.
+"""Decodes, marks and inspects pictures, inside a sandbox.
 
-What is written anew keeps its size, its colours' profile and nothing else that stood beside the picture: neither a
-prompt nor a place.
+A marked picture keeps its size and its color profile, and no other metadata: neither a prompt nor a place.
 """
 
 from __future__ import annotations
@@ -14,17 +13,17 @@ import numpy as np
 from PIL import Image, ImageOps, PngImagePlugin
 
 from eclair.provenance import watermark
-from eclair.provenance.report import QUALITY, Form, Watermark
+from eclair.provenance.report import DEFAULT_QUALITY, ImageForm, WatermarkFinding
 from eclair.sandbox.images import decode_image, open_image
 from eclair.sandbox.protocol import Rejected
 
-READ = ("PNG", "JPEG", "WEBP", "GIF", "TIFF", "BMP", "AVIF", "JPEG2000")
-"""What is decoded; other kinds bring parsers along that call programs."""
+READABLE_FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "TIFF", "BMP", "AVIF", "JPEG2000")
+"""Parsers of other formats call programs."""
 
-WRITTEN = ("PNG", "JPEG", "WEBP", "AVIF", "TIFF")
-"""What can bear all three marks."""
+MARKABLE_FORMATS = ("PNG", "JPEG", "WEBP", "AVIF", "TIFF")
+"""Formats that can bear all three marks."""
 
-MOST_READ, MOST_WRITTEN = 120_000_000, 50_000_000
+MAX_READ_PIXELS, MAX_MARKED_PIXELS = 120_000_000, 50_000_000
 """Pixels."""
 
 _DAMAGED = "is damaged and cannot be read"
@@ -32,19 +31,21 @@ _XMP_TAG = 700
 _GREY = ("1", "L")
 
 
-def written(
-    data: bytes, packet: bytes, into: Form | None = None, quality: int = QUALITY, watermarked: bool = True
+def mark_image(
+    data: bytes, packet: bytes, into: ImageForm | None = None, quality: int = DEFAULT_QUALITY, watermarked: bool = True
 ) -> tuple[bytes, str]:
-    """The picture with `packet` beside it and perhaps the watermark under it, in the form that it came in or another,
-    and its type (RFC 6838). Raises Rejected."""
+    """Write `packet` and the watermark into a picture; return it with its media type (RFC 6838).
+
+    It keeps its format unless `into` names another. Raises Rejected.
+    """
     image = _opened(io.BytesIO(data))
     form = into.upper() if into is not None else "JPEG" if image.format == "MPO" else str(image.format)
-    if form not in WRITTEN:
+    if form not in MARKABLE_FORMATS:
         raise Rejected(f"is of a kind that cannot bear all marks ({form}); make a PNG, JPEG, WebP, AVIF or TIFF")
     if getattr(image, "n_frames", 1) > 1 and image.format != "MPO":
         raise Rejected("has several pages or moves; mark each picture by itself")
-    if image.width * image.height > MOST_WRITTEN:
-        raise Rejected(f"has more than {MOST_WRITTEN // 1_000_000} million pixels; make it smaller")
+    if image.width * image.height > MAX_MARKED_PIXELS:
+        raise Rejected(f"has more than {MAX_MARKED_PIXELS // 1_000_000} million pixels; make it smaller")
     if image.mode.startswith(("I", "F")):
         raise Rejected("has more than eight bits a colour; make it with eight")
     profile: bytes | None = image.info.get("icc_profile") if image.mode != "CMYK" else None
@@ -65,45 +66,44 @@ def _watermarked(image: Image.Image) -> Image.Image:
     return changed
 
 
-def looked_at(path: Path) -> tuple[str | None, bytes | None, Watermark]:
-    """The type of a picture, the note beside it, and its watermark; without a type where the file is no picture that is
-    decoded."""
+def inspect_image(path: Path) -> tuple[str | None, bytes | None, WatermarkFinding]:
+    """Return a picture's media type, XMP packet and watermark; no type for files that aren't decoded."""
     with path.open("rb") as file:
         try:
             image = _opened(file)
         except Rejected:
-            return None, None, Watermark("unread")
+            return None, None, WatermarkFinding("unread")
         media, packet = Image.MIME.get(str(image.format)), _packet(image)
-        if image.width * image.height > MOST_READ:
-            return media, packet, Watermark("unread")
+        if image.width * image.height > MAX_READ_PIXELS:
+            return media, packet, WatermarkFinding("unread")
         try:
-            chance = watermark.found_by_chance(grey(image))
+            chance = watermark.chance_of_finding(grey(image))
         except Rejected:
-            return media, packet, Watermark("unread")
-    if chance > watermark.CHANCE:
-        return media, packet, Watermark("absent")
-    return media, packet, Watermark("found", chance)
+            return media, packet, WatermarkFinding("unread")
+    if chance > watermark.MAX_CHANCE:
+        return media, packet, WatermarkFinding("absent")
+    return media, packet, WatermarkFinding("found", chance)
 
 
 def _opened(source: BinaryIO) -> Image.Image:
-    return open_image(source, READ, "is no picture, or of a kind that is not read", _DAMAGED)
+    return open_image(source, READABLE_FORMATS, "is no picture, or of a kind that is not read", _DAMAGED)
 
 
 def _flat(image: Image.Image) -> Image.Image:
-    """In grey, colours, or colours that let something through; with eight bits each."""
+    """Return the picture in gray, RGB or RGBA, with eight bits per channel."""
     if image.mode in _GREY:
         return image.convert("L")
     through = image.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in image.info
     return image.convert("RGBA" if through else "RGB")
 
 
-def grey(image: Image.Image) -> watermark.Grey:
-    """As the watermark is looked for in it. Raises Rejected."""
-    image.draft("RGB", (2 * watermark.LONGEST, 2 * watermark.LONGEST))
+def grey(image: Image.Image) -> watermark.GrayImage:
+    """Return the picture as the watermark search takes it. Raises Rejected."""
+    image.draft("RGB", (2 * watermark.SEARCH_SIDE_PX, 2 * watermark.SEARCH_SIDE_PX))
     flat = _flat(decode_image(image, _DAMAGED))
     if flat.mode == "RGBA":
         flat = Image.alpha_composite(Image.new("RGBA", flat.size, "white"), flat).convert("RGB")
-    scale = watermark.LONGEST / max(flat.size)
+    scale = watermark.SEARCH_SIDE_PX / max(flat.size)
     if scale < 1:
         size = (max(1, round(flat.width * scale)), max(1, round(flat.height * scale)))
         flat = flat.resize(size, Image.Resampling.LANCZOS, reducing_gap=3)
@@ -120,7 +120,7 @@ def _packet(image: Image.Image) -> bytes | None:
 
 
 def _options(form: str, data: bytes, packet: bytes, quality: int) -> dict[str, Any]:
-    """How it is written."""
+    """Return Pillow's options for writing the format."""
     match form:
         case "PNG":
             beside = PngImagePlugin.PngInfo()

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from eclair.provenance.certificates import Known
-from eclair.provenance.report import Form, Report
+from eclair.provenance.certificates import KnownSigners
+from eclair.provenance.report import ImageForm, ProvenanceReport
 from eclair.sandbox.protocol import SandboxProtocol
 from eclair.util.frames import Codec
 
 CPU_LIMIT_S = 60
 MEMORY_LIMIT_BYTES = 3 << 30
 MAX_RESULT_BYTES = 512 << 20
-"""A TIFF of as many pixels as are marked fits in."""
+"""Fits a TIFF of `MAX_MARKED_PIXELS`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,16 +22,16 @@ class MarkImage:
     image: bytes
     packet: bytes
     has_watermark: bool
-    form: Form | None
+    form: ImageForm | None
     quality: int
 
 
 @dataclass(frozen=True, slots=True)
 class InspectFile:
-    """Report what the file at `path` says of its origin; `known` tells whose signatures are this Éclair's."""
+    """Report a file's origin; `known` are the signers that are this Éclair."""
 
     path: str
-    known: Known
+    known: KnownSigners
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +40,9 @@ class MarkedImage:
     media: str
 
 
-PROTOCOL = SandboxProtocol[MarkImage | InspectFile, MarkedImage | Report](
+PROTOCOL = SandboxProtocol[MarkImage | InspectFile, MarkedImage | ProvenanceReport](
     "eclair.provenance.worker",
     Codec(MarkImage, InspectFile),
-    (MarkedImage, Report),
+    (MarkedImage, ProvenanceReport),
     max_result_bytes=MAX_RESULT_BYTES,
 )

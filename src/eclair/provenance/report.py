@@ -1,4 +1,4 @@
-"""What marks say, as values: how a picture was made, and what a file tells of how it was."""
+"""Values of provenance: how a picture was made, and what a file says of that."""
 
 from __future__ import annotations
 
@@ -8,53 +8,54 @@ from typing import Literal
 import eclair
 from eclair.errors import InvalidInput
 
-How = Literal["created", "edited", "drawn"]
-"""By a model altogether, or in part; or put together from drawings by a program that no pictures taught."""
+OriginKind = Literal["created", "edited", "drawn"]
+"""Made by a model, in full or in part, or drawn by a program that no pictures trained."""
 
-Form = Literal["png", "jpeg", "webp"]
-"""A form that a picture can be written in with all marks."""
+ImageForm = Literal["png", "jpeg", "webp"]
+"""Formats in which a picture can be requested with all marks."""
 
-QUALITY = 95
-"""Of what is written with a loss, so that nobody sees a difference."""
+DEFAULT_QUALITY = 95
+"""Of lossy formats: no visible difference."""
 
 PRODUCT = "Éclair"
-LONGEST_MODEL = 200
+MAX_MODEL_NAME_CHARS = 200
 
 
 @dataclass(frozen=True, slots=True)
-class Made:
-    """How a picture came to be, and by which model. Raises InvalidInput for a model that could not be named."""
+class Origin:
+    """How a picture was made, and by which model. Raises InvalidInput for an unprintable or overlong name."""
 
-    how: How
+    how: OriginKind
     model: str
 
     def __post_init__(self) -> None:
-        if not (0 < len(self.model) <= LONGEST_MODEL and self.model.isprintable()):
-            raise InvalidInput(f"A mark names a model in {LONGEST_MODEL} printable characters at most; name it so.")
+        if not (0 < len(self.model) <= MAX_MODEL_NAME_CHARS and self.model.isprintable()):
+            raise InvalidInput(
+                f"A mark names a model in {MAX_MODEL_NAME_CHARS} printable characters at most; name it so."
+            )
 
     @property
-    def source(self) -> str:
-        """The IPTC's word for it."""
-        return SOURCES[self.how]
+    def digital_source_type(self) -> str:
+        """Return the IPTC's term (Digital Source Type)."""
+        return DIGITAL_SOURCE_TYPES[self.how]
 
     @property
     def tool(self) -> str:
         return f"{PRODUCT} {eclair.__version__}"
 
 
-VOCABULARY = "http://cv.iptc.org/newscodes/digitalsourcetype/"
-"""The IPTC's words for what a picture comes from (Digital Source Type)."""
+IPTC_VOCABULARY = "http://cv.iptc.org/newscodes/digitalsourcetype/"
+"""The IPTC's terms for the origin of a picture (Digital Source Type)."""
 
-SOURCES: dict[How, str] = {
-    "created": f"{VOCABULARY}trainedAlgorithmicMedia",
-    "edited": f"{VOCABULARY}compositeWithTrainedAlgorithmicMedia",
-    "drawn": f"{VOCABULARY}algorithmicMedia",
+DIGITAL_SOURCE_TYPES: dict[OriginKind, str] = {
+    "created": f"{IPTC_VOCABULARY}trainedAlgorithmicMedia",
+    "edited": f"{IPTC_VOCABULARY}compositeWithTrainedAlgorithmicMedia",
+    "drawn": f"{IPTC_VOCABULARY}algorithmicMedia",
 }
 
 
-def how_of(source: str) -> How | None:
-    """What a Digital Source Type says of AI, or of a program without; None for one that speaks of neither, such as a
-    camera's."""
+def origin_kind(source: str) -> OriginKind | None:
+    """Return what a Digital Source Type says of AI or a program; None for others, such as a camera's."""
     match source.rstrip("/").rpartition("/")[2]:
         case "trainedAlgorithmicMedia":
             return "created"
@@ -67,16 +68,16 @@ def how_of(source: str) -> How | None:
 
 
 @dataclass(frozen=True, slots=True)
-class Credentials:
-    """Content Credentials (C2PA): signed, so that a change shows.
+class ContentCredentials:
+    """Content Credentials (C2PA): signed, so that changes show.
 
-    `altered`: the file is not as it was signed; `elsewhere`: they are kept on a server, which is not asked. `trust`
-    says whether the signature is this Éclair's, another's whom nobody here has checked, or one whose certificate has
-    expired since. `problems` are C2PA's own codes.
+    `altered`: the file isn't as it was signed. `elsewhere`: they are on a server, which isn't asked. `trust`: the
+    signature is this Éclair's, an unverified signer's, or was made with a certificate that has expired since.
+    `problems` are C2PA's own codes.
     """
 
     state: Literal["found", "altered", "absent", "elsewhere", "unread"]
-    how: How | None = None
+    how: OriginKind | None = None
     signer: str | None = None
     trust: Literal["own", "unknown", "expired"] | None = None
     product: str | None = None
@@ -85,37 +86,38 @@ class Credentials:
 
 
 @dataclass(frozen=True, slots=True)
-class Metadata:
-    """The note beside the picture (IPTC, in XMP), which whoever likes can write and remove. `source` is a word of the
-    IPTC's vocabulary."""
+class IptcMetadata:
+    """IPTC metadata in XMP, which anyone can write and remove. `source` is a Digital Source Type."""
 
     state: Literal["found", "absent", "unread"]
-    how: How | None = None
+    how: OriginKind | None = None
     source: str | None = None
     tool: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Watermark:
-    """The pattern under the picture. Where it is found, `chance` is the probability, at most, that it is none."""
+class WatermarkFinding:
+    """Result of the watermark search; `chance` bounds the probability of a false positive."""
 
     state: Literal["found", "absent", "unread"]
     chance: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
-    """What is told by the marks of a file, each by itself. `media` is its type where that is known."""
+class ProvenanceReport:
+    """Findings on each mark of a file. `media` is the file's type, where known."""
 
     media: str | None
-    credentials: Credentials
-    metadata: Metadata
-    watermark: Watermark
+    credentials: ContentCredentials
+    metadata: IptcMetadata
+    watermark: WatermarkFinding
 
     @property
-    def made(self) -> How | None:
-        """What the marks say together, the most that any says of AI; None where none says that a model or a program
-        made it, which proves nothing."""
+    def made(self) -> OriginKind | None:
+        """Return the strongest statement of the marks together.
+
+        None where no mark says that a model or a program made the file, which proves nothing.
+        """
         said = {self.credentials.how, self.metadata.how}
         if "created" in said or (self.watermark.state == "found" and "edited" not in said):
             return "created"

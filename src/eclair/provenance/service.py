@@ -1,8 +1,8 @@
-"""Marks: what a model made or edited says so, to people and machines; and what a file says of how it was made.
+"""Marks pictures that a model made or edited, and inspects files for their origin.
 
-A picture gets three marks that fail in different ways: signed credentials, in which a change shows; a note beside the
-picture, which every program reads; and a watermark, which stays when the picture is saved anew. Foreign bytes are read
-in a process of their own (`process`); the key never goes there.
+A picture gets three marks that fail in different ways: signed credentials, in which a change shows; IPTC metadata,
+which every program reads; and a watermark, which survives saving. Untrusted bytes are read in a sandbox; the key never
+goes there.
 """
 
 from __future__ import annotations
@@ -15,16 +15,16 @@ from eclair.errors import SettingsError, TooBusy, UnreadableFile
 from eclair.provenance import c2pa, xmp
 from eclair.provenance.certificates import Certificates
 from eclair.provenance.provenance_protocol import CPU_LIMIT_S, PROTOCOL, InspectFile, MarkedImage, MarkImage
-from eclair.provenance.report import QUALITY, Form, Made, Report
+from eclair.provenance.report import DEFAULT_QUALITY, ImageForm, Origin, ProvenanceReport
 from eclair.sandbox.pool import SandboxPool
 from eclair.sandbox.protocol import Rejected, SandboxError, SandboxFault
 from eclair.settings import Settings
 
-T = TypeVar("T", MarkedImage, Report)
+T = TypeVar("T", MarkedImage, ProvenanceReport)
 
 MAX_CONCURRENT_FILES = 2
 MAX_WAITING_INSPECTIONS = 16
-"""Whoever reaches the page may bring some."""
+"""Anyone who reaches the page can send files."""
 
 TIMEOUT_S = CPU_LIMIT_S + 10
 
@@ -37,8 +37,8 @@ _FAULTS: dict[SandboxFault, str] = {
 }
 
 
-class Marks:
-    """With `stay`, what reads files is ready for the next one, and `close` has to be called."""
+class Provenance:
+    """Marks and inspects; with `stay` the sandbox stays warm, and `close` must be called."""
 
     def __init__(self, certificates: Certificates, stay: bool = False) -> None:
         self._certificates = certificates
@@ -46,37 +46,38 @@ class Marks:
         self._inspections = 0
 
     @classmethod
-    def configured(cls, settings: Settings, stay: bool = False) -> Marks:
+    def configured(cls, settings: Settings, stay: bool = False) -> Provenance:
         return cls(Certificates.configured(settings), stay)
 
     async def close(self) -> None:
         await self._sandboxes.close()
 
-    async def mark(self, image: bytes, made: Made, form: Form | None = None, quality: int = QUALITY) -> bytes:
-        """The picture with all three marks, in the form that it came in or another; the `quality` of what loses some is
-        from 1 to 100. What no model made bears no watermark, which speaks of AI.
+    async def mark(
+        self, image: bytes, origin: Origin, form: ImageForm | None = None, quality: int = DEFAULT_QUALITY
+    ) -> bytes:
+        """Return the picture with all three marks, in its own format or `form`, with `quality` from 1 to 100.
 
-        Raises UnreadableFile for what is no picture that can bear them, and SettingsError without a usable certificate:
-        what cannot be marked does not go out.
+        A picture that no model made gets no watermark, which speaks of AI. Raises UnreadableFile for a picture that
+        can't bear the marks, and SettingsError without a usable certificate: unmarked pictures never leave.
         """
         certificate = await asyncio.to_thread(self._certificates.signing)
-        request = MarkImage(image, xmp.packet(made), made.how != "drawn", form, quality)
+        request = MarkImage(image, xmp.write_packet(origin), origin.how != "drawn", form, quality)
         marked = await self._run(request, MarkedImage, "The picture")
         try:
-            return await asyncio.to_thread(c2pa.sign, marked.data, marked.media, made, certificate)
-        except c2pa.Unsigned as error:
+            return await asyncio.to_thread(c2pa.sign, marked.data, marked.media, origin, certificate)
+        except c2pa.SigningFailed as error:
             raise SettingsError(
                 f"The certificate of mark_certificate does not sign Content Credentials ({error}); see docs/marks.md."
             ) from error
 
-    async def check(self, path: Path, name: str) -> Report:
-        """What the marks of a file say; faults call it `name`. Raises UnreadableFile, and TooBusy while many wait."""
+    async def check(self, path: Path, name: str) -> ProvenanceReport:
+        """Report a file's origin; errors call the file `name`. Raises UnreadableFile, and TooBusy under load."""
         if self._inspections >= MAX_CONCURRENT_FILES + MAX_WAITING_INSPECTIONS:
             raise TooBusy("Many files are being looked at; try again in a minute.")
         self._inspections += 1
         try:
             known = await asyncio.to_thread(self._certificates.known)
-            return await self._run(InspectFile(str(path), known), Report, name)
+            return await self._run(InspectFile(str(path), known), ProvenanceReport, name)
         finally:
             self._inspections -= 1
 

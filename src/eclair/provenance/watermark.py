@@ -1,14 +1,14 @@
-"""The invisible watermark: a pattern under a picture that says "made with AI, Éclair", and how it is found again.
+"""The invisible watermark: a pattern under a picture that says "made with AI, Éclair", and its detection.
 
-The pattern is a tile whose frequencies have phases that were drawn once for all. It is repeated over the picture,
-stronger where the picture is busy. To find it, a picture's phases are held against the pattern's, for every size,
-place, turn and mirroring that the picture may have been given since.
+The pattern is a tile whose frequencies have phases drawn once and for all. It is repeated over the picture, stronger
+where the picture is busy. To find it, the picture's phases are compared with the pattern's for every scale, position,
+rotation by quarters and mirroring that the picture may have been given since.
 
-How sure that is, is arithmetic. A picture weighs each frequency by something that knows nothing of the pattern, and the
-phases of a picture without it are independent of the pattern's. Unit vectors that point anywhere, times weights w, add
-up to more than t in one direction with a probability of at most exp(-t²/Σw²) (Chernoff; I₀(x) ≤ exp(x²/4)); for
-z = t/√(Σw²/2) that is exp(-z²/2). `TRIED` trials at most are made, so that one of them reaches z by chance with a
-probability of at most TRIED · exp(-z²/2).
+The error is bounded by arithmetic. A picture weighs each frequency by something that is independent of the pattern, and
+the phases of an unmarked picture are independent of the pattern's. Random unit vectors with weights w sum to more than
+t in one direction with a probability of at most exp(-t²/Σw²) (Chernoff; I₀(x) ≤ exp(x²/4)); for z = t/√(Σw²/2) that is
+exp(-z²/2). At most `TRIALS` trials are made, so one of them reaches z by chance with a probability of at most TRIALS ·
+exp(-z²/2).
 """
 
 from __future__ import annotations
@@ -20,76 +20,81 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-ID = "Éclair: made with AI, 1"
-"""What the phases are drawn from; another text is another watermark."""
+WATERMARK_ID = "Éclair: made with AI, 1"
+"""Seed of the phases; another text is another watermark."""
 
-LONGEST = 1024
-"""Pixels of the longer side at which it is looked for, and above which the tile grows with the picture."""
+SEARCH_SIDE_PX = 1024
+"""Longer side at which it is searched for, and above which the tile grows with the picture."""
 
-TILE = 128
-"""Pixels of the tile's sides in a picture of that size."""
+TILE_SIDE_PX = 128
+"""In a picture of `SEARCH_SIDE_PX`."""
 
-SLOWEST, FASTEST = 4, 28
+MIN_CYCLES, MAX_CYCLES = 4, 28
 """Cycles in a tile: what JPEG keeps, and what a picture of half the size still holds."""
 
-FAINTEST, STRONGEST = 1.0, 4.0
+MIN_STRENGTH, MAX_STRENGTH = 1.0, 4.0
 """Grey levels (root mean square) in what is flat, and in what is busiest."""
-BUSY = 0.15
-"""Grey levels for each level by which the picture varies there."""
+STRENGTH_PER_VARIATION = 0.15
+"""Gray levels per level by which the picture varies locally."""
 
-SMALLEST_TILE, LARGEST_TILE = 48.0, 300.0
+MIN_TILE_SIDE_PX, MAX_TILE_SIDE_PX = 48.0, 300.0
 """Pixels of the tile's sides for which it is looked."""
-STEP = 0.002
-"""By how much of itself a size is larger than the one before, such that the pattern stays in step over the picture."""
+SIZE_STEP = 0.002
+"""Relative step between sizes, small enough for the pattern to stay in phase over the picture."""
 
-PLACES = 64
-"""Places along each side of a tile that are tried for every size; those that look best are tried more finely."""
-FINELY = 2 * PLACES
-BEST = 32
-TURNS = 8
+COARSE_PLACES = 64
+"""Positions along each side of a tile that are tried for every size; the best are refined."""
+FINE_PLACES = 2 * COARSE_PLACES
+REFINED_PLACES = 32
+ORIENTATIONS = 8
 
-CHANCE = 1e-6
-"""What is found is taken for the watermark where it is there by chance with at most this probability."""
-LEAST_CHANCE = 1e-15
-"""Nobody is surer than that of anything."""
+MAX_CHANCE = 1e-6
+"""Up to this probability of a false positive the watermark counts as found."""
+MIN_CHANCE = 1e-15
+"""Nobody is surer of anything."""
 
 NYQUIST = 0.47
-TOGETHER = 48
-"""Sizes that are tried at once."""
+SIZES_PER_BATCH = 48
 
-Grey = NDArray[np.float32]
+GrayImage = NDArray[np.float32]
 Phases = NDArray[np.complex64]
 
-_ROWS, _COLUMNS = np.mgrid[-FASTEST : FASTEST + 1, 0 : FASTEST + 1]
-_BAND = ((_COLUMNS > 0) | (_ROWS > 0)) & (np.hypot(_ROWS, _COLUMNS) >= SLOWEST) & (np.hypot(_ROWS, _COLUMNS) <= FASTEST)
+_ROWS, _COLUMNS = np.mgrid[-MAX_CYCLES : MAX_CYCLES + 1, 0 : MAX_CYCLES + 1]
+_BAND = (
+    ((_COLUMNS > 0) | (_ROWS > 0))
+    & (np.hypot(_ROWS, _COLUMNS) >= MIN_CYCLES)
+    & (np.hypot(_ROWS, _COLUMNS) <= MAX_CYCLES)
+)
 _DOWN, _ACROSS = _ROWS[_BAND], _COLUMNS[_BAND]
 """The pattern's frequencies, in cycles a tile: one of each pair that a real picture has."""
 
-_SIZES = np.exp(np.arange(math.log(SMALLEST_TILE), math.log(LARGEST_TILE), STEP))
-TRIED = len(_SIZES) * TURNS * FINELY**2
+_SIZES = np.exp(np.arange(math.log(MIN_TILE_SIDE_PX), math.log(MAX_TILE_SIDE_PX), SIZE_STEP))
+TRIALS = len(_SIZES) * ORIENTATIONS * FINE_PLACES**2
 
 
 def embed(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """The picture (rows, columns and perhaps colours) with the watermark in it."""
+    """Return the picture (rows, columns and optionally colors) with the watermark in it."""
     grey = luminance(picture)
     height, width = grey.shape
-    side = 2 * round(TILE / 2 * max(1.0, max(height, width) / LONGEST))
+    side = 2 * round(TILE_SIDE_PX / 2 * max(1.0, max(height, width) / SEARCH_SIDE_PX))
     pattern = np.tile(_tile(side), (-(-height // side), -(-width // side)))[:height, :width]
     reach = max(2, side // 32)
     busy = _mean(np.abs(grey - _mean(grey, reach)), reach)
-    change = np.clip(FAINTEST + BUSY * busy, FAINTEST, STRONGEST) * pattern
+    change = np.clip(MIN_STRENGTH + STRENGTH_PER_VARIATION * busy, MIN_STRENGTH, MAX_STRENGTH) * pattern
     changed = picture + (change if picture.ndim == 2 else change[:, :, None])
     return np.clip(np.rint(changed), 0, 255).astype(np.uint8)
 
 
-def found_by_chance(grey: Grey) -> float:
-    """The probability, at most, that what looks like the watermark here is none: 1 where nothing looks like it. The
-    picture's sides are `LONGEST` at most."""
+def chance_of_finding(grey: GrayImage) -> float:
+    """Bound the probability that the pattern found here is chance: 1 where there is none.
+
+    The picture's sides are at most `SEARCH_SIDE_PX`.
+    """
     strength = _strength(_spectrum(grey))
-    return min(1.0, max(LEAST_CHANCE, TRIED * math.exp(-(strength**2) / 2)))
+    return min(1.0, max(MIN_CHANCE, TRIALS * math.exp(-(strength**2) / 2)))
 
 
-def luminance(picture: NDArray[np.uint8]) -> Grey:
+def luminance(picture: NDArray[np.uint8]) -> GrayImage:
     if picture.ndim == 2:
         return picture.astype(np.float32)
     return picture.astype(np.float32) @ np.array([0.299, 0.587, 0.114], np.float32)
@@ -97,13 +102,13 @@ def luminance(picture: NDArray[np.uint8]) -> Grey:
 
 @cache
 def _code() -> Phases:
-    """The phases of the pattern's frequencies, as unit vectors."""
-    drawn = np.frombuffer(hashlib.shake_256(ID.encode()).digest(2 * len(_DOWN)), "<u2")
+    """Return the phases of the pattern's frequencies as unit vectors."""
+    drawn = np.frombuffer(hashlib.shake_256(WATERMARK_ID.encode()).digest(2 * len(_DOWN)), "<u2")
     return np.exp(2j * np.pi * drawn / 65536).astype(np.complex64)
 
 
 def _half(values: Phases, side: int) -> Phases:
-    """The values of the pattern's frequencies as the half of a spectrum that `irfft2` takes."""
+    """Return the pattern's frequencies as the half spectrum that `irfft2` takes."""
     half = np.zeros((*values.shape[:-1], side, side // 2 + 1), np.complex64)
     half[..., _DOWN % side, _ACROSS] = values
     upright = _ACROSS == 0
@@ -111,13 +116,13 @@ def _half(values: Phases, side: int) -> Phases:
     return half
 
 
-def _tile(side: int) -> Grey:
+def _tile(side: int) -> GrayImage:
     tile = np.fft.irfft2(_half(_code(), side), (side, side))
     return (tile / tile.std()).astype(np.float32)
 
 
-def _mean(values: Grey, reach: int) -> Grey:
-    """The mean of a square that reaches so many pixels to each side."""
+def _mean(values: GrayImage, reach: int) -> GrayImage:
+    """Return the mean of the square that reaches that many pixels to each side."""
     for axis in (0, 1):
         around = [(0, 0), (0, 0)]
         around[axis] = (reach + 1, reach)
@@ -128,13 +133,13 @@ def _mean(values: Grey, reach: int) -> Grey:
     return values
 
 
-def _spectrum(grey: Grey) -> Phases:
-    """The picture's frequencies around its middle, what is strong in it and where held down: a square."""
+def _spectrum(grey: GrayImage) -> Phases:
+    """Return the square of frequencies around the origin, with the picture's peaks held down."""
     height, width = grey.shape
     detail = grey - _mean(grey, 6)
     detail = detail / (np.sqrt(_mean(detail * detail, 6)) + 2)
     detail *= np.outer(np.hanning(height + 2)[1:-1], np.hanning(width + 2)[1:-1])
-    side = LONGEST if max(height, width) > LONGEST // 2 else LONGEST // 2
+    side = SEARCH_SIDE_PX if max(height, width) > SEARCH_SIDE_PX // 2 else SEARCH_SIDE_PX // 2
     field = np.zeros((side, side), np.float32)
     field[:height, :width] = detail
     spectrum = np.fft.fft2(np.roll(field, (-(height // 2), -(width // 2)), (0, 1)))
@@ -144,27 +149,29 @@ def _spectrum(grey: Grey) -> Phases:
 
 
 def _strength(spectrum: Phases) -> float:
-    """The highest z of all trials."""
+    """Return the highest z of all trials."""
     tried: list[NDArray[np.float32]] = []
-    for first in range(0, len(_SIZES), TOGETHER):
-        held = _held(spectrum, _SIZES[first : first + TOGETHER])
-        tried.append(_highest(held, PLACES))
+    for first in range(0, len(_SIZES), SIZES_PER_BATCH):
+        held = _held(spectrum, _SIZES[first : first + SIZES_PER_BATCH])
+        tried.append(_highest(held, COARSE_PLACES))
     rough = np.concatenate(tried)
-    best = np.argsort(rough.ravel())[-BEST:]
+    best = np.argsort(rough.ravel())[-REFINED_PLACES:]
     sizes, turns = np.unravel_index(best, rough.shape)
     held = _held(spectrum, _SIZES[sizes])[np.arange(len(best)), turns]
-    return float(max(rough.max(), _highest(held, FINELY).max()))
+    return float(max(rough.max(), _highest(held, FINE_PLACES).max()))
 
 
 def _held(spectrum: Phases, sizes: NDArray[np.float64]) -> Phases:
-    """The picture's frequencies against the pattern's, for each size in each of the turns, such that their sum is z
-    for the place at the middle."""
+    """Correlate the picture's frequencies with the pattern's for each size and orientation.
+
+    Their sum is z for the position at the middle.
+    """
     side = len(spectrum)
     flat = spectrum.ravel()
     down = np.rint(_DOWN * (side / sizes[:, None])).astype(np.int64)
     across = np.rint(_ACROSS * (side / sizes[:, None])).astype(np.int64)
     there = np.maximum(np.abs(_DOWN), _ACROSS) < NYQUIST * sizes[:, None]
-    held = np.empty((len(sizes), TURNS, len(_DOWN)), np.complex64)
+    held = np.empty((len(sizes), ORIENTATIONS, len(_DOWN)), np.complex64)
     for turn, (row, column) in enumerate(((down, across), (down, -across), (across, down), (-across, down))):
         values = flat[row % side * side + column % side] * there
         norm = np.sqrt((values.real**2 + values.imag**2).sum(axis=1, keepdims=True) / 2) + 1e-9
@@ -174,6 +181,6 @@ def _held(spectrum: Phases, sizes: NDArray[np.float64]) -> Phases:
 
 
 def _highest(held: Phases, places: int) -> NDArray[np.float32]:
-    """The highest z of all places, for each row of what `_held` gives."""
+    """Return the highest z of all positions, for each row that `_held` returns."""
     shifted = np.fft.irfft2(_half(held, places), (places, places))
     return shifted.max(axis=(-2, -1)) * np.float32(places**2 / 2)

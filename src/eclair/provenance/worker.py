@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from eclair.provenance import c2pa, image_files, xmp
-from eclair.provenance.certificates import Known
+from eclair.provenance.certificates import KnownSigners
 from eclair.provenance.provenance_protocol import (
     CPU_LIMIT_S,
     MEMORY_LIMIT_BYTES,
@@ -15,7 +15,7 @@ from eclair.provenance.provenance_protocol import (
     MarkedImage,
     MarkImage,
 )
-from eclair.provenance.report import Report
+from eclair.provenance.report import ProvenanceReport
 from eclair.sandbox.protocol import ProcessLimits, Rejected
 from eclair.sandbox.worker import serve
 
@@ -24,27 +24,27 @@ def main() -> None:
     serve(PROTOCOL, handle, lambda _: ProcessLimits(MEMORY_LIMIT_BYTES, CPU_LIMIT_S))
 
 
-def handle(request: MarkImage | InspectFile) -> Iterator[MarkedImage | Report]:
-    """Yield the result. Raises Rejected with a sentence that lacks its subject and its full stop."""
+def handle(request: MarkImage | InspectFile) -> Iterator[MarkedImage | ProvenanceReport]:
+    """Yield the result. Raises Rejected with a sentence without subject and full stop."""
     match request:
         case MarkImage():
             yield MarkedImage(
-                *image_files.written(
+                *image_files.mark_image(
                     request.image, request.packet, request.form, request.quality, request.has_watermark
                 )
             )
         case InspectFile():
-            yield report(Path(request.path), request.known)
+            yield inspect_file(Path(request.path), request.known)
 
 
-def report(path: Path, known: Known) -> Report:
-    """What the marks of a file say. Raises Rejected where it is of no kind that bears any."""
+def inspect_file(path: Path, known: KnownSigners) -> ProvenanceReport:
+    """Report a file's origin. Raises Rejected for a type that bears no marks."""
     signed = c2pa.read(path, known)
-    media, packet, watermark = image_files.looked_at(path)
-    note = xmp.read(packet if media is not None else xmp.search(path))
+    media, packet, watermark = image_files.inspect_image(path)
+    note = xmp.read_packet(packet if media is not None else xmp.find_packet(path))
     if media is None and signed.state == "unread" and note.state == "absent":
         raise Rejected(
             "is damaged, or of a kind that bears none of the marks that are looked for; choose a picture, a film, a "
             "recording or a PDF"
         )
-    return Report(media, signed, note, watermark)
+    return ProvenanceReport(media, signed, note, watermark)

@@ -1,8 +1,9 @@
-"""The process that sandboxes are forked from, so that none waits for imports: `python -m eclair.sandbox.host MODULE`.
+"""The process that sandboxes are forked from, to skip imports: `python -m eclair.sandbox.host MODULE [SCRATCH]`.
 
-Standard input is a socket. A positive number comes with the socket of a new process: the host forks it, and it calls
-the module's `main`. The negative number ends that process and is answered with its exit status. When standard input
-ends, all processes do. With a folder after the module, each process has its temporary files in a folder of that number.
+Standard input is a socket. A positive number comes with the socket of a new process, which the host forks and which
+calls the module's `main`. The negative number ends that process and is answered with its exit status. When standard
+input ends, all processes end. With a scratch folder, each process has its temporary files in a subfolder named by its
+number.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from typing import NoReturn
 
 NUMBER = struct.Struct("=q")
 STATUS = struct.Struct("=qi")
-"""The number of a process and its exit status, which is negative for a signal."""
+"""Number of a process and its exit status, negative for a signal."""
 
 NEVER_STARTED = 1
 
@@ -56,7 +57,7 @@ def main() -> None:
 def _become(
     run: Callable[[], None], number: int, descriptor: int, line: socket.socket, libc: ctypes.CDLL | None
 ) -> NoReturn:
-    """Be the process of that number, and leave."""
+    """Run the forked process of that number, and exit."""
     try:
         if libc is not None:
             libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)

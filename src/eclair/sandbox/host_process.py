@@ -1,4 +1,4 @@
-"""The host of sandboxes as its parent holds it: started, told to fork and to end processes, ended."""
+"""The parent's side of a sandbox host: start it, have it fork and end processes, end it."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from eclair.sandbox.protocol import SandboxError
 
 LOG_LINES = 30
 END_TIMEOUT_S = 10.0
-"""Time that a host has to end its processes; it may still be importing."""
+"""Time for a host to end; it may still be importing."""
 
 RETRY_S = 0.005
-"""Pause where the host has not yet read what it was told."""
+"""Pause while the host's socket is full."""
 
 _QUIET = {"MALLOC_ARENA_MAX": "2", "OMP_NUM_THREADS": "1", "RAYON_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1"}
-"""Threads that libraries start of themselves take address space, which is bounded."""
+"""Threads that libraries start on their own take address space, which is limited."""
 
 
 class HostGone(SandboxError):
@@ -35,7 +35,7 @@ class HostGone(SandboxError):
 
 
 class Channel:
-    """The two ends of a process's socket, and its end."""
+    """The parent's connection to one process."""
 
     def __init__(
         self, host: HostProcess, number: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
@@ -55,7 +55,7 @@ class Channel:
         return " / ".join(self._host.log_lines)
 
     async def end(self) -> int | None:
-        """Kill the process. Return its exit status; None where the host is gone."""
+        """Kill the process. Return its exit status, None if the host is gone."""
         if self._ending is None:
             self.writer.transport.abort()
             self._ending = asyncio.create_task(self._host.end_process(self._number), name="end of a sandbox")
@@ -75,7 +75,7 @@ class HostProcess:
 
     @classmethod
     async def start(cls, module: str, *, scratch: bool) -> HostProcess:
-        """Raises OSError."""
+        """Start a host for a module. Raises OSError."""
         folder = tempfile.mkdtemp(prefix="eclair-sandbox-") if scratch else None
         ours, theirs = socket.socketpair()
         ours.setblocking(False)
@@ -114,7 +114,7 @@ class HostProcess:
         return Channel(self, number, reader, writer)
 
     async def end_process(self, number: int) -> int | None:
-        """Kill a process and return its exit status; None where the host is gone."""
+        """Kill a process. Return its exit status, None if the host is gone."""
         ended = self._endings[number] = asyncio.get_running_loop().create_future()
         try:
             if not self.is_alive:
@@ -147,7 +147,7 @@ class HostProcess:
             await asyncio.to_thread(shutil.rmtree, self._scratch, ignore_errors=True)
 
     async def _send(self, number: int, descriptor: socket.socket | None = None) -> None:
-        """Raises OSError."""
+        """Send a number, with a socket for a new process. Raises OSError."""
         descriptors = [descriptor.fileno()] if descriptor is not None else []
         while True:
             try:

@@ -1,6 +1,6 @@
-"""Sandboxes as the server holds them: forked from one warm host, asked, and ended.
+"""Pools of sandboxed processes, forked from one warm host.
 
-What runs in them is `worker`'s affair and that of the protocol's module.
+`worker` is the inside of such a process; the protocol names the module that does the work.
 """
 
 from __future__ import annotations
@@ -15,24 +15,24 @@ from collections.abc import AsyncGenerator, Coroutine
 from typing import Any, Generic
 
 from eclair.sandbox.host_process import Channel, HostGone, HostProcess
-from eclair.sandbox.protocol import Done, Failed, Request, Result, SandboxError, SandboxProtocol
+from eclair.sandbox.protocol import Request, RequestDone, RequestFailed, Result, SandboxError, SandboxProtocol
 from eclair.util.frames import FrameError
 
 log = logging.getLogger(__name__)
 
 HOST_IDLE_S = 120.0
-"""Time for which a host without work stays, where its pool may linger."""
+"""An idle host stays this long, if its pool may linger."""
 
 WORKER_IDLE_S = 120.0
 MAX_REQUESTS_PER_WORKER = 200
-"""After that a process is replaced, so that what its libraries lose does not add up."""
+"""Then a process is replaced, so that leaks of its libraries don't add up."""
 
 
 class SandboxPool(Generic[Request, Result]):
-    """Processes that speak a protocol: one for each request (`run_once`), or one for many (`worker`).
+    """Processes that speak a protocol: one per request (`run_once`), or one for many (`worker`).
 
-    Their host ends with the last of them or, with `linger`, a while later; then `close` has to be called. With
-    `scratch`, each process has a folder for temporary files, which is removed when it ends.
+    The host ends with the last process or, with `linger`, a while later; then `close` must be called. With `scratch`,
+    each process has a folder for temporary files, which is removed with it.
     """
 
     def __init__(
@@ -57,7 +57,7 @@ class SandboxPool(Generic[Request, Result]):
         self._endings = set[asyncio.Task[object]]()
 
     async def run_once(self, request: Request, *, timeout_s: float) -> Result:
-        """Return the one result of a request to a process of its own. Raises Rejected and SandboxError."""
+        """Run a request in a process of its own, and return its single result. Raises Rejected and SandboxError."""
         async with self._slots, self._using_host():
             try:
                 async with asyncio.timeout(timeout_s):
@@ -67,7 +67,7 @@ class SandboxPool(Generic[Request, Result]):
 
     @contextlib.asynccontextmanager
     async def worker(self) -> AsyncGenerator[SandboxWorker[Request, Result]]:
-        """Lend a process, which serves others afterwards if it has answered every request to the end."""
+        """Lend a process. It is reused if it has answered every request in full, and ended otherwise."""
         async with self._slots, self._using_host():
             worker = self._idle_worker() or await self._start()
             self._busy.add(worker)
@@ -82,7 +82,7 @@ class SandboxPool(Generic[Request, Result]):
                     await worker.end()
 
     async def warm(self) -> None:
-        """Start a process if there is none, so that the next request need not wait for it."""
+        """Start a process if there is none, so that the next request needn't wait for it."""
         if not self._idle and not self._busy:
             async with self.worker():
                 pass
@@ -204,7 +204,7 @@ class SandboxWorker(Generic[Request, Result]):
     async def ask(
         self, request: Request, *, result_timeout_s: float = math.inf, total_timeout_s: float = math.inf
     ) -> AsyncGenerator[Result]:
-        """Yield the results of a request. The time between two results does not count until the next is asked for.
+        """Yield the results of a request. Time that the consumer takes between results doesn't count.
 
         Raises Rejected and SandboxError.
         """
@@ -226,17 +226,17 @@ class SandboxWorker(Generic[Request, Result]):
                 raise await self._error(error) from None
             left_s -= time.monotonic() - began
             match message:
-                case Done():
+                case RequestDone():
                     self.is_reusable = True
                     return
-                case Failed():
+                case RequestFailed():
                     self.is_reusable = message.fault not in ("memory", "too_large")  # it has little memory left
                     raise message.error()
                 case result:
                     yield result
 
     async def end(self) -> int | None:
-        """Kill the process, which holds nothing of worth. Return its exit status, if its host knows it."""
+        """Kill the process. Return its exit status, None if the host is gone."""
         self.stop_timer()
         return await self._channel.end()
 
@@ -245,7 +245,7 @@ class SandboxWorker(Generic[Request, Result]):
             self.timer.cancel()
 
     async def _error(self, cause: Exception) -> SandboxError | HostGone:
-        """Return why there is no result."""
+        """Return the reason for a missing result."""
         is_unexpected = not self._channel.is_ending
         status = await self.end()
         if status is None:

@@ -1,6 +1,6 @@
-"""The protocol of sandboxes: one request to a process, any number of results back, then `Done` or `Failed`.
+"""The sandbox protocol: one request, any number of results, then `RequestDone` or `RequestFailed`.
 
-Both sides import the protocol of a sandbox; only the process imports the module that does the work.
+Both sides import the protocol; only the sandboxed process imports the module that does the work.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ Result = TypeVar("Result")
 
 RejectionKind = Literal["unreadable", "too_large", "missing"]
 SandboxFault = Literal["timeout", "memory", "crash", "death"]
-"""It took too long, or too much memory; the code raised; the process is gone."""
+"""Out of time, out of memory, an exception, or a dead process."""
 
 
 class Rejected(Exception):
-    """The input cannot be processed. A handler raises it in the sandbox; it reaches whoever sent the request.
+    """The input can't be processed. Raised by a handler in the sandbox, and again for the caller.
 
-    The message is for people; its form is a matter between the two.
+    The message is for people; handler and caller agree on its form.
     """
 
     def __init__(self, message: str, kind: RejectionKind = "unreadable") -> None:
@@ -31,7 +31,7 @@ class Rejected(Exception):
 
 
 class SandboxError(Exception):
-    """A sandbox gave no answer, most likely because of what it was given."""
+    """The sandbox gave no answer, most likely because of its input."""
 
     def __init__(self, fault: SandboxFault) -> None:
         super().__init__(fault)
@@ -39,13 +39,13 @@ class SandboxError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Done:
+class RequestDone:
     """The request has been answered in full."""
 
 
 @dataclass(frozen=True, slots=True)
-class Failed:
-    """The request ended with a fault; `message` is that of a rejection."""
+class RequestFailed:
+    """The request failed; `message` is that of a rejection."""
 
     fault: RejectionKind | Literal["memory", "crash"]
     message: str = ""
@@ -58,8 +58,10 @@ class Failed:
 
 @dataclass(frozen=True, slots=True)
 class ProcessLimits:
-    """What a process may take. Memory is address space, which is what a system can bound; `file_bytes` is the size of
-    a file that it writes. With `renewed`, the seconds of the processor count anew after each result."""
+    """Limits of a process. Memory is address space; `file_bytes` bounds files that it writes.
+
+    With `renewed`, CPU seconds count anew after each result.
+    """
 
     memory_bytes: int
     cpu_s: float
@@ -68,7 +70,7 @@ class ProcessLimits:
 
 
 class SandboxProtocol(Generic[Request, Result]):
-    """`module` has a function `main` that calls `worker.serve`."""
+    """Messages of a sandbox; its `module` has a function `main` that calls `worker.serve`."""
 
     def __init__(
         self,
@@ -79,9 +81,11 @@ class SandboxProtocol(Generic[Request, Result]):
     ) -> None:
         self.module = module
         self.requests = requests
-        self.results = Codec[Result | Done | Failed](*results, Done, Failed, max_frame_bytes=max_result_bytes)
+        self.results = Codec[Result | RequestDone | RequestFailed](
+            *results, RequestDone, RequestFailed, max_frame_bytes=max_result_bytes
+        )
         self._kinds = results
 
     def served_by(self, module: str) -> SandboxProtocol[Request, Result]:
-        """Return the same protocol, spoken by another module."""
+        """Return the same protocol with another module."""
         return SandboxProtocol(module, self.requests, self._kinds, self.results.max_frame_bytes)

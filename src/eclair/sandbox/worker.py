@@ -1,4 +1,4 @@
-"""The inside of a sandbox: a process without a network or other programs, with limits, that answers requests.
+"""The inside of a sandbox: a process with limits, without network or other programs.
 
 `host` forks it; the module that it runs calls `serve`.
 """
@@ -12,11 +12,19 @@ import resource
 import sys
 from collections.abc import Callable, Iterable
 
-from eclair.sandbox.protocol import Done, Failed, ProcessLimits, Rejected, Request, Result, SandboxProtocol
+from eclair.sandbox.protocol import (
+    ProcessLimits,
+    Rejected,
+    Request,
+    RequestDone,
+    RequestFailed,
+    Result,
+    SandboxProtocol,
+)
 from eclair.util.parent_connection import ParentConnection
 
 NICENESS = 5
-"""Answers have priority over reading."""
+"""Answers have priority."""
 
 _FORBIDDEN = ("socket.connect", "socket.getaddrinfo", "socket.bind", "subprocess.Popen", "os.exec", "os.system")
 
@@ -26,7 +34,7 @@ def serve(
     handle: Callable[[Request], Iterable[Result]],
     limits: Callable[[Request], ProcessLimits],
 ) -> None:
-    """Answer requests from standard input until it ends. What `handle` raises becomes a fault of that request."""
+    """Answer requests from standard input until it ends; exceptions of `handle` fail only that request."""
     parent = ParentConnection(protocol.requests, protocol.results)
     os.nice(NICENESS)
     sys.addaudithook(refuse_network)
@@ -40,26 +48,26 @@ def _answer(
     handle: Callable[[Request], Iterable[Result]],
     limits: ProcessLimits,
     send: Callable[[Result], None],
-) -> Done | Failed:
-    """Send the results as they come, and return how it ended."""
+) -> RequestDone | RequestFailed:
+    """Send results as they come, and return how the request ended."""
     try:
         for result in handle(request):
             send(result)
             if limits.renewed:
                 set_limits(limits)
     except Rejected as rejected:
-        return Failed(rejected.kind, rejected.message)
+        return RequestFailed(rejected.kind, rejected.message)
     except MemoryError:
-        return Failed("memory")
+        return RequestFailed("memory")
     except Exception as error:  # libraries raise whatever they like on damaged files
         sys.excepthook(type(error), error, error.__traceback__)
         sys.stderr.flush()
-        return Failed("crash")
-    return Done()
+        return RequestFailed("crash")
+    return RequestDone()
 
 
 def set_limits(limits: ProcessLimits) -> None:
-    """Bound this process for good; its seconds can be renewed where `limits` says so."""
+    """Limit this process for good; only CPU seconds can be renewed, if `limits` says so."""
     _set_limit(resource.RLIMIT_AS, limits.memory_bytes)
     _set_limit(resource.RLIMIT_FSIZE, limits.file_bytes)
     _set_limit(resource.RLIMIT_CORE, 0)
@@ -79,6 +87,6 @@ def _set_limit(which: int, limit: int, hard: int | None = None) -> None:
 
 
 def refuse_network(event: str, _: tuple[object, ...]) -> None:
-    """Audit hook that forbids connections and other programs."""
+    """Audit hook that refuses connections and other programs."""
     if event in _FORBIDDEN:
         raise PermissionError("a file is read without network and other programs")

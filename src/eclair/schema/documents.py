@@ -1,8 +1,7 @@
-"""What a document is once it has been read: plain values that import nothing of ours.
+"""A parsed document as plain values.
 
-A document's text is that of its pages, each followed by a newline. Places in it are offsets in that whole text,
-counted in characters, so that a sentence may run over the end of a page; what stands in a page counts from the page's
-own start.
+A document's text is that of its pages, each followed by a newline. Positions in it are offsets in that whole text,
+counted in characters, so that a sentence may cross pages; positions inside a page count from the page's start.
 """
 
 from __future__ import annotations
@@ -12,21 +11,22 @@ from datetime import date
 from typing import Literal, NamedTuple
 
 BlockKind = Literal["heading", "paragraph", "list", "table", "row", "code", "furniture"]
-"""`row` is one of a sheet, whose text names each column beside its value; `furniture` is what repeats on every page,
-such as running titles and page numbers, and is no part of what the document says."""
+"""`row` belongs to a sheet, and its text repeats each column's name; `furniture` repeats on every page, such as running
+heads and page numbers, and is not part of the content.
+"""
 
 Read = Literal["text", "ocr"]
 Wall = Literal["pay", "consent", "script"]
 Shed = Literal["place", "serial", "name"]
-"""What a photo's metadata gives away: where it was taken, the number of a camera, the name of a person."""
+"""Revealing metadata of a photo: the place, a camera's serial number, a person's name."""
 
 DESCRIPTION = "simple description"
 PLACE = "where it was taken"
-"""What the pages call themselves that follow a photo."""
+"""Labels of the pages that follow a photo."""
 
 
 class Word(NamedTuple):
-    """Where characters `start` to `end` of a page's text stand on it: a box in points (1/72 inch) from its top left."""
+    """Characters `start` to `end` of a page's text, and their box in points (1/72 inch) from the top left."""
 
     start: int
     end: int
@@ -38,8 +38,10 @@ class Word(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """Characters `start` to `end` of a page's text. `level` is a heading's, from 1; `ref` the cells of a row or table,
-    such as `A2:F2`."""
+    """Characters `start` to `end` of a page's text.
+
+    `level` is a heading's, from 1; `ref` the cells of a row or table, such as `A2:F2`.
+    """
 
     kind: BlockKind
     start: int
@@ -50,11 +52,11 @@ class Block:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """One page, slide, sheet or file of an archive. `number` counts from 1; `label` is what it calls itself, such as
-    `xii` or a sheet's name, where that is not the number, and empty where the file has no pages of its own.
+    """One page, slide, sheet or archived file, numbered from 1.
 
-    `member` is the file of an archive in which it stands. `width` and `height` are in points, None where it has no
-    fixed form and thus no picture; then it has no words either.
+    `label` is the page's own name, such as `xii` or a sheet's name, None if that is its number, and empty if the file
+    has no pages. `member` is the archived file that contains it. `width` and `height` are in points; None without a
+    fixed layout, and then the page has no picture and no words either.
     """
 
     number: int
@@ -70,8 +72,7 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """A document could be opened. `media` is its type (RFC 6838) by its content; `pages` None where they are only known
-    at the end."""
+    """A document was opened: its media type (RFC 6838) by content, and its pages if known in advance."""
 
     media: str
     pages: int | None
@@ -79,14 +80,14 @@ class Opened:
 
 @dataclass(frozen=True, slots=True)
 class Remarked:
-    """Something of it could not be read; a sentence for people that names it."""
+    """A part of the document couldn't be read; the message is a sentence for people that names the file."""
 
     message: str
 
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A picture as a model is shown it, of type `media`. `shed` is what its file says and this does not."""
+    """A picture prepared for a model. `shed` is metadata of its file that was removed."""
 
     media: str
     width: int
@@ -97,9 +98,9 @@ class Prepared:
 
 @dataclass(frozen=True, slots=True)
 class About:
-    """What a page of the web says of itself. `language` is its ISO 639-1 code, `published` the day that it is from.
+    """Metadata of a web page: `language` is an ISO 639-1 code, `published` a day.
 
-    `wall` is why it shows less than it has: it wants to be paid, to be agreed to, or it is made by a script.
+    `wall` is why the page shows less than it has: it wants payment or consent, or is built by a script.
     """
 
     title: str = ""
@@ -111,7 +112,7 @@ class About:
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """A piece of a document that is found as one: characters `start` to `end` of its whole text, beginning on `page`.
+    """A piece of a document that search returns: characters `start` to `end` of its text, beginning on `page`.
 
     `document` is the SHA-256 of the file in hex; `number` counts from 0 in reading order. `heading` is the path of
     headings above it, outermost first.

@@ -1,6 +1,6 @@
-"""Processes of ours that work for long: started, spoken to in frames, ended.
+"""Long-running processes of ours: start them, exchange frames, end them.
 
-Their own side is `parent_connection`. Untrusted bytes are `sandbox`'s affair.
+`parent_connection` is the other side. Untrusted bytes belong in a `sandbox`.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ Request = TypeVar("Request")
 Result = TypeVar("Result")
 
 STOP_TIMEOUT_S = 2.0
-"""Time that a process has to end by itself, and again when it was told to."""
+"""Time to end by itself, and again after being terminated."""
 
 MAX_LOG_FILE_BYTES = 1 << 20
 LOG_LINES = 40
 
 
 class ChildProcess(Generic[Request, Result]):
-    """A process that takes requests on standard input and gives results on standard output.
+    """A process that takes requests on standard input and returns results on standard output.
 
-    What it writes to standard error is kept: the last lines in `log_lines`, all of it in a log file if there is one.
+    Its standard error is kept: the last lines in `log_lines`, all of it in a log file if there is one.
     """
 
     def __init__(
@@ -53,7 +53,7 @@ class ChildProcess(Generic[Request, Result]):
         env: Mapping[str, str] | None = None,
         log_file: Path | None = None,
     ) -> ChildProcess[Request, Result]:
-        """Raises OSError."""
+        """Start a command. Raises OSError."""
         log = RollingLog(log_file) if log_file is not None else None
         try:
             process = await asyncio.create_subprocess_exec(*command, stdin=PIPE, stdout=PIPE, stderr=PIPE, env=env)
@@ -65,22 +65,22 @@ class ChildProcess(Generic[Request, Result]):
 
     @property
     def pid(self) -> int | None:
-        """None once it has ended."""
+        """The process id; None once it has ended."""
         return self._process.pid if self._process.returncode is None else None
 
     @property
     def exit_status(self) -> int | None:
-        """Negative for a signal; None while it runs."""
+        """The exit status, negative for a signal; None while it runs."""
         return self._process.returncode
 
     async def send(self, request: Request) -> None:
-        """Raises ConnectionError where it has ended."""
+        """Send a request. Raises ConnectionError where the process has ended."""
         assert self._process.stdin is not None
         self._process.stdin.write(self._requests.encode(request))
         await self._process.stdin.drain()
 
     async def receive(self) -> Result:
-        """Return the next result, whole even if the call before was cancelled.
+        """Return the next result, in full even if the previous call was cancelled.
 
         Raises EOFError where the process has ended, and FrameError.
         """
@@ -108,13 +108,13 @@ class ChildProcess(Generic[Request, Result]):
         return status
 
     async def stop(self) -> None:
-        """Close its standard input, which ends it; failing that terminate it, and failing that kill it."""
+        """Close its standard input, which ends it; otherwise terminate it, and then kill it."""
         if self._ending is None:
             self._ending = asyncio.create_task(self._stop(), name=f"end of process {self._process.pid}")
         await asyncio.shield(self._ending)
 
     def last_words(self) -> str:
-        """Return why it ended, as far as its exit status and its log tell, for the middle of a sentence."""
+        """Return why it ended, by its exit status and log, for the middle of a sentence."""
         status = self.exit_status
         words: list[str] = []
         if status is not None:
@@ -159,7 +159,7 @@ class ChildProcess(Generic[Request, Result]):
 
 
 class RollingLog:
-    """A log file that begins anew above `MAX_LOG_FILE_BYTES`, keeping the one before as `.1`."""
+    """A log file that starts over above `MAX_LOG_FILE_BYTES`, keeping the previous one as `.1`."""
 
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)

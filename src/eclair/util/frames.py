@@ -1,11 +1,11 @@
-"""Frames: typed messages between two processes, as JSON with the bytes beside it.
+"""Frames: typed messages between two processes, as JSON with raw bytes beside it.
 
-A frame is the lengths of its header and its payloads (two big-endian 32-bit numbers), then the header, then the
-payloads one after another. The header is JSON: the name of a dataclass, its fields, and the length of each payload. A
-field that holds bytes has the number of its payload in the header.
+A frame is the lengths of its header and payloads (two big-endian 32-bit numbers), the header, and the payloads. The
+header is JSON: the name of a dataclass, its fields, and the length of each payload. A field that holds bytes has the
+index of its payload in the header.
 
-Whoever reads a frame believes nothing but its form: every value is checked against the annotations of the dataclass.
-This module needs the standard library alone, as the environment with PyTorch may have nothing else.
+A reader trusts nothing but the form: every value is checked against the annotations of the dataclass. This module needs
+only the standard library, as the environment with PyTorch may have nothing else.
 """
 
 from __future__ import annotations
@@ -32,21 +32,21 @@ T = TypeVar("T")
 LENGTHS = struct.Struct(">II")
 MAX_FRAME_BYTES = 64 << 20
 DECODE_IN_THREAD_BYTES = 1 << 20
-"""Larger frames are decoded beside the event loop."""
+"""Larger frames are decoded in a thread."""
 
 _Check = Callable[[Any, Sequence[bytes]], Any]
-"""Returns a JSON value as its type, with the frame's payloads at hand. Raises FrameError."""
+"""Returns a JSON value as its type, given the frame's payloads. Raises FrameError."""
 
 
 class FrameError(ValueError):
-    """The other process sent something that is no frame of this codec."""
+    """The other process sent something that is not a frame of this codec."""
 
 
 class Codec(Generic[T]):
-    """Encodes and decodes messages of these dataclasses, told apart by their names.
+    """Encodes and decodes messages of the given dataclasses, told apart by name.
 
     Fields may be str, int, float, bool, bytes, date, None, Literal, tuples, NamedTuples, str-keyed dicts, unions and
-    dataclasses; other annotations raise TypeError here.
+    dataclasses; other annotations raise TypeError.
     """
 
     def __init__(self, *kinds: type[T], max_frame_bytes: int = MAX_FRAME_BYTES) -> None:
@@ -61,7 +61,7 @@ class Codec(Generic[T]):
         return b"".join([LENGTHS.pack(len(header), sum(map(len, payloads))), header, *payloads])
 
     def decode(self, header: bytes, payloads: bytes) -> T:
-        """Raises FrameError."""
+        """Decode a frame. Raises FrameError."""
         try:
             name, values, lengths = _loads(header)
             checked: T = self._checks[name](values, _split(payloads, lengths))
@@ -72,7 +72,7 @@ class Codec(Generic[T]):
         return checked
 
     def read(self, stream: BinaryIO) -> T | None:
-        """Return the next message, or None where the stream ends. Raises FrameError."""
+        """Return the next message, None at the end of the stream. Raises FrameError."""
         start = stream.read(LENGTHS.size)
         if len(start) < LENGTHS.size:
             return None

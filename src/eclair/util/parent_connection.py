@@ -1,6 +1,6 @@
-"""What a process of ours has of its parent: requests in, results out.
+"""A process's connection to its parent: requests in, results out.
 
-It ends when its standard input does, so that it never outlives its parent. The parent's side is `child_process`.
+The process ends with its standard input, so that it never outlives its parent. `child_process` is the other side.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ Result = TypeVar("Result")
 
 
 class ParentConnection(Generic[Request, Result]):
-    """The process's own side: requests in, results out, from any thread.
+    """Reads requests and sends results, from any thread.
 
-    From here on, what libraries print goes to standard error, and Ctrl-C is the parent's to handle.
+    From here on libraries print to standard error, and Ctrl-C is left to the parent.
     """
 
     def __init__(self, requests: Codec[Request], results: Codec[Result]) -> None:
@@ -33,7 +33,7 @@ class ParentConnection(Generic[Request, Result]):
         signal.signal(signal.SIGINT, signal.SIG_IGN)
 
     def read(self) -> Request | None:
-        """Return the next request; None where the parent has closed the line, or is gone."""
+        """Return the next request; None once the parent has closed the line or is gone."""
         return self._requests.read(self._in)
 
     def send(self, result: Result) -> None:
@@ -43,7 +43,7 @@ class ParentConnection(Generic[Request, Result]):
             self._out.flush()
 
     def die_with_parent(self, end: Callable[[], object] = lambda: os._exit(0)) -> None:
-        """Call `end` when the parent closes the line; there are no more requests."""
+        """Call `end` once the parent closes the line; there are no more requests."""
 
         def watch() -> None:
             while os.read(self._in.fileno(), 4096):

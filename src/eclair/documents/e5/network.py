@@ -1,26 +1,26 @@
-"""The encoder as an ONNX network: BERT (Devlin et al., 2018, arXiv:1810.04805) with matrices of four bits.
+"""Builds the encoder as an ONNX network: BERT (Devlin et al., 2018, arXiv:1810.04805) with four-bit matrices.
 
-It takes the vectors of one text's tokens, with their places, and gives the mean of what it makes of them.
+It takes the vectors of one text's tokens with their positions, and returns the mean of its output.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from eclair.documents.e5.weights import BLOCK, Weights
+from eclair.documents.e5.weights import WEIGHTS_PER_BLOCK, EncoderWeights
 from eclair.util.onnx_writer import OWN, Network
 
-EIGHT_BITS = 4
-"""What onnxruntime calls multiplying in eight bits, the vectors in blocks like the weights."""
+INT8_ACCURACY_LEVEL = 4
+"""onnxruntime multiplies in eight bits, with the vectors in blocks like the weights."""
 
 
-def network(weights: Weights) -> bytes:
-    """The whole but for the table of words, of which a text needs few rows. Raises Unreadable."""
+def build_network(weights: EncoderWeights) -> bytes:
+    """Build all but the embedding table, of which a text needs few rows. Raises UnreadableWeights."""
     return _Builder(weights).build()
 
 
 class _Builder:
-    def __init__(self, weights: Weights) -> None:
+    def __init__(self, weights: EncoderWeights) -> None:
         self._weights = weights
         self._network = Network()
 
@@ -42,7 +42,7 @@ class _Builder:
         return self._normal(self._times(inner, f"{name}.fo", sizes.width, sizes.inner), at, f"{name}.oln")
 
     def _times(self, at: str, name: str, rows: int, columns: int) -> str:
-        """Times a matrix of so many rows and columns, and its bias added."""
+        """Multiply by a matrix of that many rows and columns, and add its bias."""
         scales, halves = self._weights.blocks(f"{name}.w", rows, columns)
         single = np.concatenate([halves & 15, halves >> 4], axis=-1)
         packed = single[..., 0::2] | single[..., 1::2] << 4  # neighbours share a byte there
@@ -54,7 +54,13 @@ class _Builder:
             "",
             self._floats(f"{name}.b"),
         ]
-        form = {"K": columns, "N": rows, "bits": 4, "block_size": BLOCK, "accuracy_level": EIGHT_BITS}
+        form = {
+            "K": columns,
+            "N": rows,
+            "bits": 4,
+            "block_size": WEIGHTS_PER_BLOCK,
+            "accuracy_level": INT8_ACCURACY_LEVEL,
+        }
         return self._network.add("MatMulNBits", inputs, domain=OWN, **form)
 
     def _normal(self, at: str, before: str, name: str) -> str:

@@ -1,7 +1,7 @@
-"""The embedder's process: texts in, vectors out, for as long as its parent wants it.
+"""The embedding process: texts in, vectors out, until its parent closes the line.
 
-Urgent texts have threads of their own over the same weights, so that they wait for nothing else; the other threads give
-way to whatever wants the processor, as does loading where the first request is not urgent.
+Urgent texts have threads of their own over the same weights, so that they wait for nothing else. The other threads
+yield the processor to anything that wants it, as does loading if the first request is not urgent.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import threading
 from concurrent.futures import Future
 from typing import TYPE_CHECKING
 
-from eclair.documents.e5 import lanes, weights_file
+from eclair.documents.e5 import find_weights, lane_count
 from eclair.documents.e5.embedding_protocol import REQUESTS, RESULTS, EmbedTexts, Vectors
 from eclair.util.parent_connection import ParentConnection
 
@@ -22,8 +22,9 @@ if TYPE_CHECKING:
     from eclair.documents.e5.encoder import Encoder
 
 NICENESS = 15
-"""Of what is not urgent. It holds among processes of one session: between sessions Linux shares the cores out evenly
-(autogroups), which is why nothing of Éclair's begins one of its own."""
+"""For texts that are not urgent. It only works within one session: between sessions Linux shares the cores evenly
+(autogroups), which is why Éclair never starts a session of its own.
+"""
 
 Parent = ParentConnection[EmbedTexts, Vectors]
 
@@ -33,7 +34,7 @@ def main() -> None:
     loading: Future[Encoder] = Future()
     urgent, later = queue.SimpleQueue[EmbedTexts](), queue.SimpleQueue[EmbedTexts]()
     for requests, niceness in ((urgent, 0), (later, NICENESS)):
-        for _ in range(lanes()):
+        for _ in range(lane_count()):
             threading.Thread(target=_work, args=(loading, requests, niceness, parent), daemon=True).start()
     while (request := parent.read()) is not None:
         (urgent if request.is_urgent else later).put(request)
@@ -47,7 +48,7 @@ def main() -> None:
 def _loaded() -> Encoder:
     from eclair.documents.e5.encoder import Encoder
 
-    path = weights_file()
+    path = find_weights()
     assert path is not None
     gc.disable()  # a quarter of a million pieces of words are no garbage
     encoder = Encoder(path)

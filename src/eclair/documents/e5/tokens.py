@@ -1,5 +1,7 @@
-"""Splits text into the pieces of words that an encoder knows: the likeliest ones, as SentencePiece's unigram model has
-it (Kudo, 2018, arXiv:1804.10959). No piece goes beyond a word, so that words are split one by one and remembered."""
+"""Splits text into subword tokens like SentencePiece's unigram model (Kudo, 2018, arXiv:1804.10959).
+
+No token crosses a word boundary, so words are split one by one and cached.
+"""
 
 from __future__ import annotations
 
@@ -8,36 +10,35 @@ from functools import lru_cache
 
 from eclair.documents.e5.weights import Vocabulary
 
-MARK = "\u2581"
-"""What stands for a space."""
-LESS = 10.0
-"""How much less likely than the least likely piece a character is of which there is none."""
-REMEMBERED = 20_000
-"""Words."""
+SPACE_MARK = "\u2581"
+"""Stands for a space."""
+UNKNOWN_PENALTY = 10.0
+"""Log probability by which an unknown character is below the least likely token."""
+MAX_CACHED_WORDS = 20_000
 
 _SPACES = re.compile(" {2,}")
-_WORD = re.compile(f"{MARK}?[^{MARK}]*")
+_WORD = re.compile(f"{SPACE_MARK}?[^{SPACE_MARK}]*")
 
 
-class Tokens:
+class Tokenizer:
     def __init__(self, vocabulary: Vocabulary) -> None:
         self._known = dict(zip(vocabulary.pieces, range(len(vocabulary.pieces)), strict=True))
         self._shares = vocabulary.shares
         self._unknown = vocabulary.unknown
         self._plain = vocabulary.plain
-        self._least = min(vocabulary.shares) - LESS
+        self._least = min(vocabulary.shares) - UNKNOWN_PENALTY
         self._longest = max(map(len, vocabulary.pieces))
-        self._split = lru_cache(REMEMBERED)(self._word)
+        self._split = lru_cache(MAX_CACHED_WORDS)(self._word)
 
-    def of(self, text: str) -> list[int]:
-        """The numbers of the text's pieces, without those that mark its beginning and end."""
-        plain = _SPACES.sub(" ", text.translate(self._plain)).replace(" ", MARK)
-        if not plain.startswith(MARK):
-            plain = MARK + plain
+    def encode(self, text: str) -> list[int]:
+        """Return the token numbers of the text, without begin and end markers."""
+        plain = _SPACES.sub(" ", text.translate(self._plain)).replace(" ", SPACE_MARK)
+        if not plain.startswith(SPACE_MARK):
+            plain = SPACE_MARK + plain
         return [number for word in _WORD.findall(plain) for number in self._split(word)]
 
     def _word(self, word: str) -> tuple[int, ...]:
-        """The pieces with the greatest sum of shares (Viterbi's algorithm)."""
+        """Return the most likely tokens of a word (Viterbi's algorithm)."""
         best = [0.0, *[float("-inf")] * len(word)]
         come: list[tuple[int, int]] = [(0, 0)] * (len(word) + 1)
         for start in range(len(word)):

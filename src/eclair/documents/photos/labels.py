@@ -1,4 +1,4 @@
-"""Names what is in a photo, by EfficientNet-lite2, where it is sure. It names things and animals, never people."""
+"""Labels the main thing in a photo with EfficientNet-lite2 when it is sure. It never labels people."""
 
 from __future__ import annotations
 
@@ -15,23 +15,21 @@ from PIL import Image
 
 onnxruntime: Any = _untyped
 
-SIDE = 260
-SURE = 0.5
-"""Share of what the network says from which on a thing is named. Its makers taught it to doubt: what it is right about
-has 0.6 to 0.9, and at 0.25 the moon is a worm."""
-MOST = 2
-THREADS = 2
+INPUT_SIDE_PX = 260
+MIN_CONFIDENCE = 0.5
+"""The network was trained to doubt: what it gets right has 0.6 to 0.9, and at 0.25 the moon is a worm."""
+MAX_LABELS = 2
+LABEL_THREADS = 2
 
-TONES = 200
-"""Different tones that a small copy of a photo has at least; drawings and screens, of which the network knows nothing,
-have fewer."""
+MIN_TONES = 200
+"""Distinct tones in a small copy of a photo. Drawings and screenshots, which the network doesn't know, have fewer."""
 
 
-def things(image: Image.Image, network: Path) -> list[str]:
-    """What the photo shows as a whole, the surest first; nothing for a drawing."""
-    small = image.resize((SIDE, SIDE), Image.Resampling.BILINEAR, reducing_gap=2.0)
+def label_photo(image: Image.Image, network: Path) -> list[str]:
+    """Return labels for the photo as a whole, the surest first; none for a drawing."""
+    small = image.resize((INPUT_SIDE_PX, INPUT_SIDE_PX), Image.Resampling.BILINEAR, reducing_gap=2.0)
     pixels = np.asarray(small)
-    if _tones(pixels) < TONES:
+    if _tones(pixels) < MIN_TONES:
         return []
     session, names = _session(network), _names()
     picture = ((pixels.astype(np.float32) - 127) / 128).transpose(2, 0, 1)[None]
@@ -39,7 +37,7 @@ def things(image: Image.Image, network: Path) -> list[str]:
     sums = Counter[str]()
     for name, share in zip(names, shares.tolist(), strict=True):
         sums[name] += share
-    return [name for name, share in sums.most_common(MOST + 1) if name and share >= SURE][:MOST]
+    return [name for name, share in sums.most_common(MAX_LABELS + 1) if name and share >= MIN_CONFIDENCE][:MAX_LABELS]
 
 
 def _tones(pixels: NDArray[np.uint8]) -> int:
@@ -50,7 +48,7 @@ def _tones(pixels: NDArray[np.uint8]) -> int:
 @cache
 def _session(network: Path) -> Any:
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = THREADS
+    options.intra_op_num_threads = LABEL_THREADS
     options.inter_op_num_threads = 1
     options.log_severity_level = 3
     return onnxruntime.InferenceSession(str(network), options, providers=["CPUExecutionProvider"])
@@ -58,6 +56,6 @@ def _session(network: Path) -> Any:
 
 @cache
 def _names() -> tuple[str, ...]:
-    """Of each of the network's things; kinds that it cannot tell apart surely share one, people have none."""
+    """Return the name of each label. Kinds that the network confuses share one; people have none."""
     text = resources.files("eclair.documents.photos.classifier").joinpath("names.txt").read_text("utf-8")
     return tuple(text.removesuffix("\n").split("\n"))

@@ -1,4 +1,4 @@
-"""Opens pictures: PNG, JPEG, WebP, AVIF, HEIC, TIFF with all its pages, GIF, BMP and SVG, as they are to be seen."""
+"""Opens pictures as they are meant to be seen: PNG, JPEG, WebP, AVIF, HEIC, TIFF, GIF, BMP and SVG."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 
 from eclair.documents.photos import svg
-from eclair.documents.readers.base import Source, damaged
+from eclair.documents.readers.base import SourceFile, damaged_file
 from eclair.sandbox.protocol import Rejected
 
 _cms: Any = ImageCms
@@ -29,17 +29,16 @@ _BROKEN = (
 """Raised by Pillow and libheif on damaged files."""
 
 
-def frames(source: Source) -> int:
-    """How many pages it has. Only those of a TIFF are pages."""
+def count_pages(source: SourceFile) -> int:
+    """Return the number of pages. Only TIFF has more than one."""
     if source.media != "image/tiff":
         return 1
     with _pillow(source) as image:
         return getattr(image, "n_frames", 1)
 
 
-def frame(source: Source, number: int) -> Image.Image:
-    """Page `number` as it is to be seen, in the colours of sRGB. What it says of itself is in its `info`: `dpi` and
-    `exif`. Raises Rejected."""
+def open_page(source: SourceFile, number: int) -> Image.Image:
+    """Return page `number` in sRGB, upright, with `dpi` and `exif` in its `info`. Raises Rejected."""
     if number > 1 and source.media != "image/tiff":
         raise Rejected(f"{source.name} has no page {number}.", "missing")
     if source.media == "image/heic":
@@ -55,7 +54,7 @@ def frame(source: Source, number: int) -> Image.Image:
         try:
             image.load()
         except _BROKEN as error:
-            raise damaged(source.name) from error
+            raise damaged_file(source.name) from error
         exif = _exif(image)
         seen = _plain(_upright(image))
         if "dpi" in image.info:
@@ -65,7 +64,7 @@ def frame(source: Source, number: int) -> Image.Image:
 
 
 def _exif(image: Image.Image) -> bytes:
-    """What the camera noted, as it stands in a TIFF; empty where that is damaged, for what is seen is not."""
+    """Return the Exif block as in a TIFF; empty where it is damaged, since the picture isn't."""
     try:
         return image.getexif().tobytes() if image.format == "TIFF" else image.info.get("exif", b"")
     except (*_BROKEN, struct.error):
@@ -79,18 +78,18 @@ def _upright(image: Image.Image) -> Image.Image:
         return image
 
 
-def _pillow(source: Source) -> Image.Image:
+def _pillow(source: SourceFile) -> Image.Image:
     Image.MAX_IMAGE_PIXELS = None  # `_check` bounds them, with a sentence
     try:
         image = Image.open(source.path)
     except _BROKEN as error:
-        raise damaged(source.name) from error
+        raise damaged_file(source.name) from error
     _check(image.width, image.height, source)
     return image
 
 
-def _heic(source: Source) -> Image.Image:
-    """Return a photo in HEIC as it is to be seen: turned as the file says, which its Exif does not."""
+def _heic(source: SourceFile) -> Image.Image:
+    """Return a HEIC photo, turned as its container says; its Exif orientation doesn't apply."""
     import pi_heif  # pyright: ignore[reportMissingTypeStubs]
 
     try:
@@ -98,29 +97,29 @@ def _heic(source: Source) -> Image.Image:
         _check(*photo.size, source)
         image = photo.to_pillow()
     except _BROKEN as error:
-        raise damaged(source.name) from error
+        raise damaged_file(source.name) from error
     seen = _plain(image)
     seen.info["exif"] = image.info.get("exif") or b""
     return seen
 
 
-def _drawing(source: Source) -> Image.Image:
+def _drawing(source: SourceFile) -> Image.Image:
     size = source.path.stat().st_size
-    if size > svg.LARGEST:
+    if size > svg.MAX_SVG_BYTES:
         raise Rejected(
-            f"{source.name} has {size >> 20} MB, the limit for an SVG is {svg.LARGEST >> 20} MB; send it as PNG.",
+            f"{source.name} has {size >> 20} MB, the limit for an SVG is {svg.MAX_SVG_BYTES >> 20} MB; send it as PNG.",
             "too_large",
         )
     try:
-        return svg.drawn(source.path.read_bytes())
-    except svg.Undrawable as error:
+        return svg.render_svg(source.path.read_bytes())
+    except svg.UnreadableSvg as error:
         raise Rejected(
             f"{source.name} cannot be drawn; save it anew from the program that made it, or send it as PNG."
         ) from error
 
 
 def _plain(image: Image.Image) -> Image.Image:
-    """Eight bits of red, green and blue, on white paper."""
+    """Return eight bits each of red, green and blue, on a white background."""
     if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
         paper = Image.new("RGBA", image.size, "white")
         seen = Image.alpha_composite(paper, image.convert("RGBA")).convert("RGB")
@@ -132,7 +131,7 @@ def _plain(image: Image.Image) -> Image.Image:
 
 
 def _in_srgb(image: Image.Image) -> Image.Image:
-    """The picture in the colours that screens have; as it is where its profile is wrong."""
+    """Convert the picture to sRGB; leave it as it is if its profile is wrong."""
     profile = image.info.pop("icc_profile", None)
     if not profile or b"sRGB" in profile:
         return image
@@ -148,7 +147,7 @@ def _in_srgb(image: Image.Image) -> Image.Image:
 
 
 def _eight_bits(image: Image.Image) -> Image.Image:
-    """A picture of more than eight bits a colour, of which Pillow would only keep the lowest."""
+    """Reduce a picture with more than eight bits per channel, of which Pillow would keep the lowest."""
     if image.mode not in ("I", "F") and not image.mode.startswith("I;16"):
         return image
     values = np.asarray(image, np.float64)
@@ -156,7 +155,7 @@ def _eight_bits(image: Image.Image) -> Image.Image:
     return Image.fromarray(((values - low) / max(1e-9, high - low) * 255).astype(np.uint8))
 
 
-def _check(wide: int, high: int, source: Source) -> None:
+def _check(wide: int, high: int, source: SourceFile) -> None:
     if wide * high > source.limits.pixels:
         raise Rejected(
             f"{source.name} has {wide * high / 1e6:,.0f} million pixels and the limit is "

@@ -1,4 +1,4 @@
-"""A photo as a model is shown it: upright, no larger than it uses, and its pixels alone, without any metadata."""
+"""Prepares a photo for a model: upright, no larger than the model uses, and without metadata."""
 
 from __future__ import annotations
 
@@ -6,34 +6,34 @@ import io
 
 from PIL import Image
 
-from eclair.documents.photos.exif import told
-from eclair.documents.photos.open import frame
-from eclair.documents.readers.base import Source
+from eclair.documents.photos.exif import read_metadata
+from eclair.documents.photos.open import open_page
+from eclair.documents.readers.base import SourceFile
 from eclair.schema.documents import Prepared
 
-QUALITY = 90
-DRAWN = ("image/png", "image/gif", "image/bmp", "image/svg+xml")
-"""Types in which screens and charts come, whose edges a JPEG blurs."""
+JPEG_QUALITY = 90
+SHARP_EDGED_TYPES = ("image/png", "image/gif", "image/bmp", "image/svg+xml")
+"""Types of screenshots and charts, whose edges JPEG blurs."""
 
-DEAR = 2.0
-"""How many times a JPEG's bytes such a picture may have as PNG."""
+MAX_PNG_TO_JPEG_RATIO = 2.0
+"""Such a picture stays PNG up to this many times the size of the JPEG."""
 
-SMALLEST = 32
-"""Pixels of the shorter side: models cut a picture into squares, of which one at least must fit."""
+MIN_SHORT_SIDE_PX = 32
+"""Models cut a picture into squares, at least one of which must fit."""
 
 
-def prepared(source: Source, side: int) -> Prepared:
-    """The picture, its longer side `side` pixels at most, and what was left out. Raises Rejected."""
-    image = frame(source, 1)
+def prepare(source: SourceFile, side: int) -> Prepared:
+    """Return the picture, its longer side at most `side` pixels, and what was removed. Raises Rejected."""
+    image = open_page(source, 1)
     with source.path.open("rb") as file:
-        gives = told(image.info.get("exif", b""), file.read()).gives
+        reveals = read_metadata(image.info.get("exif", b""), file.read()).reveals
     image = _fitting(image, side)
-    data, media = _written(image, "JPEG", quality=QUALITY, subsampling=0), "image/jpeg"
-    if source.media in DRAWN:
+    data, media = _written(image, "JPEG", quality=JPEG_QUALITY, subsampling=0), "image/jpeg"
+    if source.media in SHARP_EDGED_TYPES:
         png = _written(image, "PNG", optimize=False)
-        if len(png) <= DEAR * len(data):
+        if len(png) <= MAX_PNG_TO_JPEG_RATIO * len(data):
             data, media = png, "image/png"
-    return Prepared(media, image.width, image.height, gives, data)
+    return Prepared(media, image.width, image.height, reveals, data)
 
 
 def _fitting(image: Image.Image, side: int) -> Image.Image:
@@ -41,8 +41,8 @@ def _fitting(image: Image.Image, side: int) -> Image.Image:
     size = tuple(max(1, round(length * scale)) for length in image.size)
     if size != image.size:
         image = image.resize((size[0], size[1]), Image.Resampling.LANCZOS, reducing_gap=3.0)
-    if min(image.size) < SMALLEST:
-        paper = Image.new("RGB", (max(image.width, SMALLEST), max(image.height, SMALLEST)), "white")
+    if min(image.size) < MIN_SHORT_SIDE_PX:
+        paper = Image.new("RGB", (max(image.width, MIN_SHORT_SIDE_PX), max(image.height, MIN_SHORT_SIDE_PX)), "white")
         paper.paste(image)
         image = paper
     return image

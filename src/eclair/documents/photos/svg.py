@@ -1,4 +1,4 @@
-"""SVG, drawn by resvg from what is in the file alone: nothing else is opened for it, on this machine or another."""
+"""Renders SVG with resvg from the file alone: nothing else is opened, on this machine or another."""
 
 from __future__ import annotations
 
@@ -12,47 +12,46 @@ from PIL import Image
 
 etree: Any = _untyped  # pyright: ignore[reportUnknownVariableType]
 
-SIDE = 2048
-"""Pixels of the longer side of what is drawn."""
+RENDERED_SIDE_PX = 2048
+"""Longer side of the rendered picture."""
 
-LARGEST = 32 << 20
-"""Bytes of a file."""
+MAX_SVG_BYTES = 32 << 20
 
 _WITHIN = re.compile(r"\s*(?:#|data:image/(?:png|jpe?g|gif|webp)[;,])", re.IGNORECASE)
 _NUMBER = re.compile(r"\s*(\d+(?:\.\d*)?|\.\d+)\s*(?:px|pt|pc|mm|cm|in)?\s*")
 
 
-class Undrawable(Exception):
-    """It is no SVG, or has nothing that could be drawn."""
+class UnreadableSvg(Exception):
+    """The file is no SVG, or has nothing to render."""
 
 
-def drawn(data: bytes) -> Image.Image:
-    """The picture on white paper. Raises Undrawable."""
+def render_svg(data: bytes) -> Image.Image:
+    """Return the picture on a white background. Raises UnreadableSvg."""
     parser = etree.XMLParser(no_network=True, huge_tree=False, remove_comments=True, remove_pis=True)
     try:
         root = etree.fromstring(data, parser)
     except (etree.XMLSyntaxError, ValueError) as error:
-        raise Undrawable(str(error)) from error
+        raise UnreadableSvg(str(error)) from error
     if etree.QName(root).localname != "svg":
-        raise Undrawable("it is no SVG")
+        raise UnreadableSvg("it is no SVG")
     for element in root.iter(etree.Element):
         for name, value in [*element.attrib.items()]:
             if etree.QName(name).localname == "href" and not _WITHIN.match(value):
                 del element.attrib[name]
     wide, high = _sides(root)
-    size = (SIDE, None) if wide >= high else (None, SIDE)
+    size = (RENDERED_SIDE_PX, None) if wide >= high else (None, RENDERED_SIDE_PX)
     svg: str = etree.tostring(root, encoding="unicode")
     try:
         png = resvg_py.svg_to_bytes(svg_string=svg, background="#ffffff", width=size[0], height=size[1])
     except ValueError as error:
-        raise Undrawable(str(error)) from error
+        raise UnreadableSvg(str(error)) from error
     image = Image.open(io.BytesIO(png))
     image.load()
     return image.convert("RGB")
 
 
 def _sides(root: Any) -> tuple[float, float]:
-    """Width and height, as far as they tell which is longer."""
+    """Return width and height, as far as they tell which is longer."""
     box = re.split(r"[\s,]+", root.get("viewBox", "").strip())
     if len(box) == 4 and all(map(_NUMBER.fullmatch, box[2:])):
         return float(box[2]), float(box[3])

@@ -1,4 +1,4 @@
-"""One file for each family of documents, and the list of which reads what. A reader is imported when it is needed."""
+"""One module per family of documents, and the table of which reads what; a reader is imported on demand."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from eclair.documents.limits import Limits
-from eclair.documents.readers.base import Piece, Reader, Room, Source
+from eclair.documents.readers.base import Piece, Reader, SourceFile, UnpackBudget
 from eclair.documents.readers.file_type import DOCX, EPUB, ODP, ODS, ODT, PPTX, XLSX, sniff
 from eclair.schema.documents import Page, Remarked
 
@@ -45,20 +45,20 @@ READERS: dict[str, str] = {
     "application/vnd.ms-powerpoint": "legacy_office",
     "application/vnd.ms-outlook": "legacy_office",
 }
-"""Which module reads which type; each has a function `read`."""
+"""Module for each media type; each has a function `read`."""
 
 
-def open_source(path: Path, name: str, limits: Limits, after: int = 0, labels: Path | None = None) -> Source:
-    """The file as a reader takes it. Raises Rejected where no reader does."""
-    return Source(path, name, sniff(path, name), limits, Room(limits.unpacked), after, labels=labels)
+def open_source(path: Path, name: str, limits: Limits, after: int = 0, labels: Path | None = None) -> SourceFile:
+    """Return the file with its detected type. Raises Rejected for a type that no reader takes."""
+    return SourceFile(path, name, sniff(path, name), limits, UnpackBudget(limits.unpacked), after, labels=labels)
 
 
 def reader(media: str) -> Reader:
     return importlib.import_module(f"eclair.documents.readers.{READERS[media]}").read
 
 
-def read(source: Source) -> Iterator[Piece]:
-    """What the reader of its type reads, up to as many pages as the limits allow. Raises Rejected."""
+def read(source: SourceFile) -> Iterator[Piece]:
+    """Yield what the type's reader reads, up to the page limit. Raises Rejected."""
     for piece in reader(source.media)(source):
         if isinstance(piece, Page):
             if piece.number <= source.after:

@@ -1,6 +1,6 @@
-"""Rows of cells: CSV and TSV as they stream, and how a sheet of any program becomes pages.
+"""Reads CSV and TSV row by row, and turns the rows of any spreadsheet into pages.
 
-Each row names its columns, so that a number is never far from what it is a number of.
+Each row repeats the names of its columns, so that a number is never far from its meaning.
 """
 
 from __future__ import annotations
@@ -10,53 +10,52 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from eclair.documents.readers.base import Opened, Part, Piece, Sheet, Source, line
-from eclair.documents.readers.file_type import HEAD, encoding_of
+from eclair.documents.readers.base import ContentPart, Opened, PageBuilder, Piece, SourceFile, single_line
+from eclair.documents.readers.file_type import HEAD_BYTES, detect_encoding
 from eclair.schema.documents import Page
 
-ROWS = 500
-"""Rows of a sheet on one page."""
+ROWS_PER_PAGE = 500
 
-WIDEST = 200_000
-"""Characters on a page after which it ends before it has so many rows."""
+MAX_PAGE_CHARS = 200_000
+"""A page with more characters ends before it has `ROWS_PER_PAGE`."""
 
-LOOK = 10
-"""Rows among which the one that names the columns is looked for."""
+MAX_HEADER_SEARCH_ROWS = 10
+"""The row that names the columns is among the first ones."""
 
 _NUMBER = re.compile(r"[-+(]?\s*[$€£¥]?\s*[-+]?\d[\d.,'’\s]*\s*[%€$£¥]?\)?|\d{4}-\d\d-\d\d.*")
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
-    """A row of a sheet: its number from 1, and its cells' text as displayed."""
+class SheetRow:
+    """A row of a sheet: its number from 1, and the displayed text of its cells."""
 
     number: int
     cells: list[str]
 
 
-def read(source: Source) -> Iterator[Piece]:
+def read(source: SourceFile) -> Iterator[Piece]:
     yield Opened(source.media, None)
     csv.field_size_limit(1 << 24)
     with source.path.open("rb") as file:
-        head = file.read(HEAD)
-    coding = encoding_of(head) or "utf-8"
+        head = file.read(HEAD_BYTES)
+    coding = detect_encoding(head) or "utf-8"
     mark = _separator(head.decode(coding, "replace"), source)
     with source.path.open(encoding=coding, errors="replace", newline="") as file:
-        yield from sheet(_rows(file, mark), "", 0)
+        yield from sheet_pages(_rows(file, mark), "", 0)
 
 
-def _rows(file: Iterable[str], mark: str) -> Iterator[Row]:
+def _rows(file: Iterable[str], mark: str) -> Iterator[SheetRow]:
     lines = (text.replace("\0", "") for text in file)
     for number, cells in enumerate(csv.reader(lines, delimiter=mark), 1):
-        yield Row(number, [line(cell) for cell in cells])
+        yield SheetRow(number, [single_line(cell) for cell in cells])
 
 
-def _separator(head: str, source: Source) -> str:
-    """What stands between cells: of the usual marks the one that most rows have equally often."""
+def _separator(head: str, source: SourceFile) -> str:
+    """Return the separator that most rows have equally often."""
     if source.media == "text/tab-separated-values":
         return "\t"
     rows = head.splitlines()[:50]
-    if len(rows) > 1 and len(head) >= HEAD // 4:
+    if len(rows) > 1 and len(head) >= HEAD_BYTES // 4:
         rows.pop()
 
     def alike(mark: str) -> tuple[int, int]:
@@ -67,50 +66,50 @@ def _separator(head: str, source: Source) -> str:
     return max(",;\t|", key=alike)
 
 
-def sheet(rows: Iterator[Row], name: str | None, before: int) -> Iterator[Page]:
-    """The pages of a sheet after `before` others; one empty page where it holds nothing and is the only one."""
-    first: list[Row] = []
+def sheet_pages(rows: Iterator[SheetRow], name: str | None, before: int) -> Iterator[Page]:
+    """Yield the pages of a sheet after `before` others; one empty page for a lone empty sheet."""
+    first: list[SheetRow] = []
     for row in rows:
         if any(row.cells):
             first.append(row)
-        if len(first) >= LOOK:
+        if len(first) >= MAX_HEADER_SEARCH_ROWS:
             break
     titles, names, rest = _headed(first)
     page = _fresh(name)
     number, count = before, 0
     for row in titles:
-        page.add(Part("paragraph", " ".join(filter(None, row.cells)), ref=_ref(row)))
+        page.add(ContentPart("paragraph", " ".join(filter(None, row.cells)), ref=_ref(row)))
     if names is not None and not rest:
-        page.add(Part("row", "; ".join(filter(None, names.cells)), ref=_ref(names)))
+        page.add(ContentPart("row", "; ".join(filter(None, names.cells)), ref=_ref(names)))
     heads = names.cells if names is not None else []
     for row in _chained(rest, rows):
         text = _text(row, heads)
         if not text:
             continue
-        if count >= ROWS or page.length > WIDEST:
+        if count >= ROWS_PER_PAGE or page.length > MAX_PAGE_CHARS:
             number += 1
             yield page.page(number, name)
             page, count = _fresh(name), 0
-        page.add(Part("row", text, ref=_ref(row)))
+        page.add(ContentPart("row", text, ref=_ref(row)))
         count += 1
     if page.length > (len(name) + 1 if name else 0) or (number == before == 0):
         yield page.page(number + 1, name)
 
 
-def _fresh(name: str | None) -> Sheet:
-    page = Sheet()
-    if name and (title := line(name)):
-        page.add(Part("heading", title, 1))
+def _fresh(name: str | None) -> PageBuilder:
+    page = PageBuilder()
+    if name and (title := single_line(name)):
+        page.add(ContentPart("heading", title, 1))
     return page
 
 
-def _chained(first: list[Row], rest: Iterator[Row]) -> Iterator[Row]:
+def _chained(first: list[SheetRow], rest: Iterator[SheetRow]) -> Iterator[SheetRow]:
     yield from first
     yield from rest
 
 
-def _headed(rows: list[Row]) -> tuple[list[Row], Row | None, list[Row]]:
-    """The lines above a table, the row that names its columns where there is one, and the rows below."""
+def _headed(rows: list[SheetRow]) -> tuple[list[SheetRow], SheetRow | None, list[SheetRow]]:
+    """Split rows into lines above the table, the header row if there is one, and the rows below."""
     for at, row in enumerate(rows):
         cells = [cell for cell in row.cells if cell]
         if len(cells) == 1 and at < len(rows) - 1 and len(row.cells) < max(len(each.cells) for each in rows):
@@ -120,21 +119,21 @@ def _headed(rows: list[Row]) -> tuple[list[Row], Row | None, list[Row]]:
     return [], None, rows
 
 
-def _text(row: Row, heads: list[str]) -> str:
+def _text(row: SheetRow, heads: list[str]) -> str:
     said: list[str] = []
     for at, cell in enumerate(row.cells):
         if cell:
-            head = heads[at] if at < len(heads) and heads[at] else column(at + 1)
+            head = heads[at] if at < len(heads) and heads[at] else column_letters(at + 1)
             said.append(f"{head}: {cell}")
     return "; ".join(said)
 
 
-def _ref(row: Row) -> str:
-    return f"A{row.number}:{column(max(1, len(row.cells)))}{row.number}"
+def _ref(row: SheetRow) -> str:
+    return f"A{row.number}:{column_letters(max(1, len(row.cells)))}{row.number}"
 
 
-def column(number: int) -> str:
-    """The letters that a sheet's column has, counted from 1."""
+def column_letters(number: int) -> str:
+    """Return the letters of a sheet's column, counted from 1."""
     letters = ""
     while number > 0:
         number, rest = divmod(number - 1, 26)

@@ -1,4 +1,7 @@
-"""DOCX: headings, paragraphs, lists with their numbers, tables and notes, and pages where Word last broke them."""
+"""Reads DOCX: headings, paragraphs, numbered lists, tables and notes, with pages where Word last broke them.
+
+This reader is ours because citations rest on page breaks and list numbers, which general converters drop.
+"""
 
 from __future__ import annotations
 
@@ -7,13 +10,24 @@ from dataclasses import dataclass, field
 from xml.etree.ElementTree import Element
 from zipfile import ZipFile
 
-from eclair.documents.readers.base import Break, Opened, Part, Piece, Source, damaged, flow, line, squeezed, table
-from eclair.documents.readers.zip_xml import opened, tree
+from eclair.documents.readers.base import (
+    ContentPart,
+    Opened,
+    PageBreak,
+    Piece,
+    SourceFile,
+    collapse_spaces,
+    damaged_file,
+    paginate,
+    single_line,
+    table_part,
+)
+from eclair.documents.readers.zip_xml import open_zip, parse_xml
 
 W = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
 MATH = "{http://schemas.openxmlformats.org/officeDocument/2006/math}t"
 FALLBACK = "{http://schemas.openxmlformats.org/markup-compatibility/2006}Fallback"
-BREAK = "\x0c"
+PAGE_BREAK = "\x0c"
 ROMAN = (
     *((1000, "m"), (900, "cm"), (500, "d"), (400, "cd"), (100, "c"), (90, "xc"), (50, "l"), (40, "xl"), (10, "x")),
     *((9, "ix"), (5, "v"), (4, "iv"), (1, "i")),
@@ -22,7 +36,7 @@ ROMAN = (
 
 @dataclass(slots=True)
 class _Level:
-    """How items of a list at one depth are numbered; `text` has `%1` for the number of the first depth."""
+    """Numbering of list items at one depth; `%1` in `text` stands for the number at the first depth."""
 
     form: str = "bullet"
     text: str = ""
@@ -35,52 +49,52 @@ class _Styles:
     lists: dict[str, tuple[str, int]] = field(default_factory=dict[str, tuple[str, int]])
 
 
-def read(source: Source) -> Iterator[Piece]:
+def read(source: SourceFile) -> Iterator[Piece]:
     yield Opened(source.media, None)
-    with opened(source) as archive:
+    with open_zip(source) as archive:
         names = set(archive.namelist())
         if "word/document.xml" not in names:
-            raise damaged(source.name)
+            raise damaged_file(source.name)
         document = _Document(archive, names, source)
         parts = list(document.parts())
-    paged = any(isinstance(part, Break) for part in parts)
-    yield from flow(parts, cut=not paged)
+    paged = any(isinstance(part, PageBreak) for part in parts)
+    yield from paginate(parts, cut=not paged)
 
 
 class _Document:
-    def __init__(self, archive: ZipFile, names: set[str], source: Source) -> None:
+    def __init__(self, archive: ZipFile, names: set[str], source: SourceFile) -> None:
         def part(name: str) -> Element | None:
-            return tree(archive, f"word/{name}.xml", source) if f"word/{name}.xml" in names else None
+            return parse_xml(archive, f"word/{name}.xml", source) if f"word/{name}.xml" in names else None
 
-        self._body = tree(archive, "word/document.xml", source)
+        self._body = parse_xml(archive, "word/document.xml", source)
         self._styles = _styles(part("styles"))
         self._levels = _levels(part("numbering"))
         self._notes = {kind: _notes(part(f"{kind}s"), kind) for kind in ("footnote", "endnote")}
         self._told: list[str] = []
         self._counts: dict[str, list[int]] = {}
 
-    def parts(self) -> Iterator[Part | Break]:
+    def parts(self) -> Iterator[ContentPart | PageBreak]:
         body = self._body.find(W + "body")
         items: list[str] = []
         for element in _children(body) if body is not None else ():
             if element.tag == W + "tbl":
                 yield from _list(items)
-                yield table(self._rows(element))
+                yield table_part(self._rows(element))
             elif element.tag == W + "p":
                 yield from self._paragraph(element, items)
         yield from _list(items)
         if self._told:
-            yield Part("paragraph", "\n".join(self._told))
+            yield ContentPart("paragraph", "\n".join(self._told))
 
-    def _paragraph(self, element: Element, items: list[str]) -> Iterator[Part | Break]:
-        pieces = self._text(element).split(BREAK)
+    def _paragraph(self, element: Element, items: list[str]) -> Iterator[ContentPart | PageBreak]:
+        pieces = self._text(element).split(PAGE_BREAK)
         level = self._heading(element)
         mark = self._mark(element) if any(piece.strip() for piece in pieces) else ""
         for number, piece in enumerate(pieces):
             if number:
                 yield from _list(items)
-                yield Break()
-            text = line(piece) if level else squeezed(piece)
+                yield PageBreak()
+            text = single_line(piece) if level else collapse_spaces(piece)
             if not text:
                 continue
             if mark and not level:
@@ -88,7 +102,7 @@ class _Document:
                 mark = ""
                 continue
             yield from _list(items)
-            yield Part(
+            yield ContentPart(
                 "heading" if level else "paragraph", mark.strip("• ") + " " * bool(mark.strip("• ")) + text, level
             )
             mark = ""
@@ -104,7 +118,7 @@ class _Document:
         return self._styles.headings.get(_value(style), 0) if style is not None else 0
 
     def _mark(self, element: Element) -> str:
-        """What stands before an item of a list, counted as Word counts."""
+        """Return the marker before a list item, counted as Word counts."""
         properties = element.find(W + "pPr")
         if properties is None:
             return ""
@@ -137,10 +151,12 @@ class _Document:
                 yield [self._cell(cell) for cell in _children(row) if cell.tag == W + "tc"]
 
     def _cell(self, element: Element) -> str:
-        return " ".join(text for part in element.iter(W + "p") if (text := line(self._text(part).replace(BREAK, " "))))
+        return " ".join(
+            text for part in element.iter(W + "p") if (text := single_line(self._text(part).replace(PAGE_BREAK, " ")))
+        )
 
     def _text(self, element: Element) -> str:
-        """A paragraph's text; a form feed where a page ends."""
+        """Return a paragraph's text, with a form feed where a page ends."""
         words: list[str] = []
         self._collect(element, words)
         return "".join(words)
@@ -153,14 +169,14 @@ class _Document:
                 case "tab":
                     words.append("\t")
                 case "br":
-                    words.append(BREAK if child.get(W + "type") == "page" else "\n")
+                    words.append(PAGE_BREAK if child.get(W + "type") == "page" else "\n")
                 case "cr":
                     words.append("\n")
                 case "noBreakHyphen":
                     words.append("-")
                 case "lastRenderedPageBreak":
-                    if not words or not words[-1].endswith(BREAK):
-                        words.append(BREAK)
+                    if not words or not words[-1].endswith(PAGE_BREAK):
+                        words.append(PAGE_BREAK)
                 case "footnoteReference" | "endnoteReference" as kind:
                     self._note(kind.removesuffix("Reference"), child, words)
                 case "pPr" | "rPr" | "del" | "moveFrom" | "instrText":
@@ -182,7 +198,7 @@ class _Document:
 
 
 def _children(element: Element) -> Iterator[Element]:
-    """What stands in an element, also where it is wrapped in content controls and accepted changes."""
+    """Yield an element's children, unwrapping content controls and accepted changes."""
     for child in element:
         if child.tag in (W + "sdt", W + "sdtContent", W + "ins", W + "moveTo", W + "smartTag", W + "customXml"):
             yield from _children(child)
@@ -190,9 +206,9 @@ def _children(element: Element) -> Iterator[Element]:
             yield child
 
 
-def _list(items: list[str]) -> Iterator[Part]:
+def _list(items: list[str]) -> Iterator[ContentPart]:
     if items:
-        yield Part("list", "\n".join(items))
+        yield ContentPart("list", "\n".join(items))
         items.clear()
 
 
@@ -206,7 +222,7 @@ def _number(element: Element | None) -> int:
 
 
 def _styles(root: Element | None) -> _Styles:
-    """Which styles are headings, of what level, and which are items of a list; what a style has, its heirs have."""
+    """Return which styles are headings of which level, and which are list items; styles inherit."""
     found = _Styles()
     if root is None:
         return found
@@ -261,7 +277,7 @@ def _notes(root: Element | None, kind: str) -> dict[str, str]:
     if root is None:
         return {}
     return {
-        note.get(W + "id", ""): line("".join(text.text or "" for text in note.iter(W + "t")))
+        note.get(W + "id", ""): single_line("".join(text.text or "" for text in note.iter(W + "t")))
         for note in root.iter(W + kind)
         if note.get(W + "type") is None
     }

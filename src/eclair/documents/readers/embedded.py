@@ -1,6 +1,6 @@
-"""Files in a file, of an archive or attached to a message: each by its own reader, their pages numbered on.
+"""Reads files inside files, from archives and attachments: each with its own reader, pages numbered on.
 
-Their names are only ever shown: what is unpacked lies under names of our own.
+Their names are only ever shown; unpacked files have names of our own.
 """
 
 from __future__ import annotations
@@ -10,23 +10,25 @@ from dataclasses import replace
 from pathlib import Path
 
 from eclair.documents.readers import reader
-from eclair.documents.readers.base import Piece, Remarked, Source, clean
+from eclair.documents.readers.base import Piece, Remarked, SourceFile, clean
 from eclair.documents.readers.file_type import sniff
 from eclair.sandbox.protocol import Rejected
 from eclair.schema.documents import Page
 
 
-def member(source: Source, path: Path, name: str, before: int = 0) -> Source:
-    """A file in `source`, unpacked at `path`; `before` pages precede it. Raises Rejected where no reader takes it."""
+def open_member(source: SourceFile, path: Path, name: str, before: int = 0) -> SourceFile:
+    """Return a file of `source`, unpacked at `path`; `before` pages precede it. Raises Rejected."""
     after = max(0, source.after - before)
     return replace(source, path=path, name=name, media=sniff(path, name), after=after, depth=source.depth + 1)
 
 
-def pages(source: Source, path: Path, name: str, before: int) -> Iterator[Piece]:
-    """What is in a file in `source`; a remark in place of what cannot be read. Raises Rejected where more was unpacked
-    than may be."""
+def read_member(source: SourceFile, path: Path, name: str, before: int) -> Iterator[Piece]:
+    """Yield the pages of a file in `source`, or a notice that it can't be read.
+
+    Raises Rejected where more was unpacked than allowed.
+    """
     try:
-        inner = member(source, path, name, before)
+        inner = open_member(source, path, name, before)
         for piece in reader(inner.media)(inner):
             if isinstance(piece, Page):
                 shown = f"{name}/{piece.member}" if piece.member else name
@@ -43,7 +45,7 @@ def pages(source: Source, path: Path, name: str, before: int) -> Iterator[Piece]
         yield Remarked(f"In {source.name}: {name} is damaged and was not read ({type(error).__name__}).")
 
 
-def shown(name: str) -> str:
-    """A name without ways out of a folder, in one line."""
+def display_name(name: str) -> str:
+    """Return a name on one line, without ways out of a folder."""
     parts = clean(name).replace("\\", "/").replace("\n", " ").split("/")
     return "/".join(part for part in parts if part not in ("", ".", ".."))[-300:] or "a file without a name"

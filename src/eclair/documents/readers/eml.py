@@ -1,4 +1,4 @@
-"""E-mail: who wrote what to whom, then what is attached, each by its own reader."""
+"""Reads e-mail: sender, recipients and subject, the text, then attachments with their own readers."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from email.policy import default
 from pathlib import Path
 
 from eclair.documents.readers import html
-from eclair.documents.readers.base import Opened, Part, Piece, Remarked, Source, clean, flow, line
-from eclair.documents.readers.embedded import pages, shown
+from eclair.documents.readers.base import ContentPart, Opened, Piece, Remarked, SourceFile, clean, paginate, single_line
+from eclair.documents.readers.embedded import display_name, read_member
 from eclair.documents.readers.text import paragraphs
 from eclair.schema.documents import Page
 
 HEADERS = ("Subject", "From", "To", "Cc", "Date")
 
 
-def read(source: Source) -> Iterator[Piece]:
+def read(source: SourceFile) -> Iterator[Piece]:
     yield Opened(source.media, None)
     with source.path.open("rb") as file:
         message = message_from_binary_file(file, policy=default)
     assert isinstance(message, EmailMessage)
     number = 0
-    for page in flow(_parts(message)):
+    for page in paginate(_parts(message)):
         number = page.number
         yield page
     for part in message.iter_attachments():
@@ -34,18 +34,18 @@ def read(source: Source) -> Iterator[Piece]:
             yield piece
 
 
-def _parts(message: EmailMessage) -> Iterator[Part]:
+def _parts(message: EmailMessage) -> Iterator[ContentPart]:
     for name in HEADERS:
-        if text := line(_header(message, name)):
-            yield Part("heading", text, 1) if name == "Subject" else Part("paragraph", f"{name}: {text}")
+        if text := single_line(_header(message, name)):
+            yield ContentPart("heading", text, 1) if name == "Subject" else ContentPart("paragraph", f"{name}: {text}")
     body = message.get_body(("plain", "html"))
     if body is None:
         return
     text = _content(body)
     if body.get_content_subtype() == "html":
-        yield from html.parts(iter([text]))
+        yield from html.visible_parts(iter([text]))
     else:
-        yield from (part for part in paragraphs(iter(clean(text).split("\n"))) if isinstance(part, Part))
+        yield from (part for part in paragraphs(iter(clean(text).split("\n"))) if isinstance(part, ContentPart))
 
 
 def _header(message: EmailMessage, name: str) -> str:
@@ -64,8 +64,8 @@ def _content(part: MIMEPart) -> str:
         return data.decode("utf-8", "replace")
 
 
-def _attached(part: MIMEPart, source: Source, before: int) -> Iterator[Piece]:
-    name = shown(line(part.get_filename() or "attachment"))
+def _attached(part: MIMEPart, source: SourceFile, before: int) -> Iterator[Piece]:
+    name = display_name(single_line(part.get_filename() or "attachment"))
     if source.depth >= source.limits.nesting:
         yield Remarked(f"{name} in {source.name} lies too deep in it and was not read; send it by itself.")
         return
@@ -74,8 +74,8 @@ def _attached(part: MIMEPart, source: Source, before: int) -> Iterator[Piece]:
         data = b"".join(bytes(each) for each in part.iter_parts())
     else:
         data = payload if isinstance(payload, bytes) else b""
-    source.room.take(len(data), source.name)
+    source.room.spend(len(data), source.name)
     with tempfile.NamedTemporaryFile(prefix="attached-") as file:
         file.write(data)
         file.flush()
-        yield from pages(source, Path(file.name), name, before)
+        yield from read_member(source, Path(file.name), name, before)

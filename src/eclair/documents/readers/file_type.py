@@ -1,4 +1,4 @@
-"""What kind a file is, by what is in it; its ending only tells apart what is text all the same."""
+"""Detects a file's type from its content; the extension only tells kinds of text apart."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ import re
 import zipfile
 from pathlib import Path
 
-from eclair.documents.readers.base import damaged, locked
+from eclair.documents.readers.base import damaged_file, locked_file
 from eclair.sandbox.protocol import Rejected
 
-HEAD = 1 << 16
+HEAD_BYTES = 1 << 16
 
 DOCX = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
 PPTX = "application/vnd.openxmlformats-officedocument.presentationml.presentation"
@@ -84,14 +84,14 @@ _CODE = re.compile(
     r"fish|ps1|bat|sql|css|scss|less|ya?ml|toml|ini|cfg|conf|make|mk|cmake|tf|proto|graphql|hs|ml|exs?|erl|clj|lisp|el|"
     r"vim|dart|zig|nim|f90|asm|s|gradle|diff|patch)"
 )
-ENCODINGS = ["cp1252", "cp1250", "cp1251", "cp1253", "cp1257", "iso8859_2", "iso8859_5", "iso8859_7", "koi8_r"]
-"""Those of Europe in which old files are written."""
+EUROPEAN_ENCODINGS = ["cp1252", "cp1250", "cp1251", "cp1253", "cp1257", "iso8859_2", "iso8859_5", "iso8859_7", "koi8_r"]
+"""Legacy encodings of old European files."""
 
 
 def sniff(path: Path, name: str) -> str:
-    """The file's type. Raises Rejected where it is empty, locked or of a kind that is not read."""
+    """Return the file's media type. Raises Rejected for an empty, locked or unsupported file."""
     with path.open("rb") as file:
-        head = file.read(HEAD)
+        head = file.read(HEAD_BYTES)
     if not head.strip(b"\0 \t\r\n"):
         raise Rejected(f"{name} is empty; send one with something in it.")
     if (picture := _picture(head)) is not None:
@@ -115,10 +115,10 @@ def sniff(path: Path, name: str) -> str:
     return _text(head, name)
 
 
-def pictured(path: Path) -> str | None:
-    """The type of a picture; None where the file's first bytes are those of none."""
+def image_type(path: Path) -> str | None:
+    """Return the type of a picture by its first bytes; None for other files."""
     with path.open("rb") as file:
-        head = file.read(HEAD)
+        head = file.read(HEAD_BYTES)
     return _picture(head) or ("image/svg+xml" if _SVG.match(head.removeprefix(codecs.BOM_UTF8)) else None)
 
 
@@ -132,7 +132,7 @@ def _picture(head: bytes) -> str | None:
 
 
 def _boxed(head: bytes) -> str | None:
-    """A picture that is kept as films are: its brands tell its codec."""
+    """Detect pictures in an ISO media container; its brands tell the codec."""
     brands = {head[8:12], *(head[at : at + 4] for at in range(16, min(int.from_bytes(head[:4]), 256), 4))}
     if brands & {b"avif", b"avis"}:
         return "image/avif"
@@ -151,7 +151,7 @@ def _zipped(path: Path, name: str) -> str:
                 if kind in (ODT, ODS, ODP, EPUB):
                     return kind
     except (zipfile.BadZipFile, NotImplementedError, RuntimeError, OSError, ValueError, EOFError) as error:
-        raise damaged(name) from error
+        raise damaged_file(name) from error
     if "[Content_Types].xml" in names:
         for folder, media in (("word/", DOCX), ("ppt/", PPTX), ("xl/", XLSX)):
             if any(each.startswith(folder) for each in names):
@@ -160,11 +160,11 @@ def _zipped(path: Path, name: str) -> str:
 
 
 def _compound(path: Path, name: str) -> str:
-    """An older Office file: a file system of its own, whose folder names its kind."""
+    """Detect older Office files by the directory of their compound file."""
     with path.open("rb") as file:
         data = file.read(64 << 20)
     if "EncryptedPackage".encode("utf-16-le") in data:
-        raise locked(name)
+        raise locked_file(name)
     for stream, media in _OLE_KINDS:
         if (stream + "\0").encode("utf-16-le") in data:
             return media
@@ -173,7 +173,7 @@ def _compound(path: Path, name: str) -> str:
 
 def _text(head: bytes, name: str) -> str:
     ending = Path(name).suffix.lower()
-    coding = encoding_of(head)
+    coding = detect_encoding(head)
     if coding is None:
         raise Rejected(f"{name} is no document that is read here; save it as PDF, DOCX or text and send that.")
     plain = head if not coding.startswith("utf-16") else head.decode(coding, "ignore").encode()
@@ -196,17 +196,17 @@ def _text(head: bytes, name: str) -> str:
 
 
 def _columns(text: str) -> bool:
-    """Whether each of the first lines has the same number of separators, three at least."""
+    """Return whether the first lines have the same number of separators, at least three."""
     rows = text.splitlines()[:20]
-    if len(text) >= HEAD // 2:
+    if len(text) >= HEAD_BYTES // 2:
         rows = rows[:-1]
     return len(rows) >= 3 and any(
         (count := rows[0].count(mark)) >= 2 and all(row.count(mark) == count for row in rows) for mark in ";\t,|"
     )
 
 
-def encoding_of(head: bytes) -> str | None:
-    """The encoding of a text by its first bytes; None where it is no text."""
+def detect_encoding(head: bytes) -> str | None:
+    """Return a text's encoding by its first bytes; None for binary files."""
     if head.startswith(codecs.BOM_UTF8):
         return "utf-8-sig"
     if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
@@ -230,7 +230,7 @@ def _older(head: bytes) -> str:
 
     letters = bytes(byte for byte in head if byte >= 128)
     if len(letters) > len(head) * 0.1:
-        best = from_bytes(head[:HEAD], cp_isolation=ENCODINGS).best()
+        best = from_bytes(head[:HEAD_BYTES], cp_isolation=EUROPEAN_ENCODINGS).best()
         return best.encoding if best is not None else "cp1252"
-    best = from_bytes(head[:HEAD], cp_isolation=["cp1252", "cp1250", "cp1257"]).best()
+    best = from_bytes(head[:HEAD_BYTES], cp_isolation=["cp1252", "cp1250", "cp1257"]).best()
     return best.encoding if best is not None else "cp1252"

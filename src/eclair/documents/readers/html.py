@@ -1,4 +1,4 @@
-"""Web pages: the text that is seen, in blocks, whatever shape the tags are in."""
+"""Reads HTML: the visible text in blocks, however malformed the tags are."""
 
 from __future__ import annotations
 
@@ -6,42 +6,51 @@ import re
 from collections.abc import Iterator
 from html.parser import HTMLParser
 
-from eclair.documents.readers.base import Opened, Part, Piece, Source, flow, line, squeezed, table
-from eclair.documents.readers.text import lines
+from eclair.documents.readers.base import (
+    ContentPart,
+    Opened,
+    Piece,
+    SourceFile,
+    collapse_spaces,
+    paginate,
+    single_line,
+    table_part,
+)
+from eclair.documents.readers.text import read_lines
 from eclair.schema.documents import BlockKind
 
-UNSEEN = re.compile("title|script|style|head|template|noscript|iframe|object|svg|math|select|nav")
-BLOCKS = re.compile(
+HIDDEN_TAGS = re.compile("title|script|style|head|template|noscript|iframe|object|svg|math|select|nav")
+BLOCK_TAGS = re.compile(
     "address|article|aside|blockquote|body|center|dd|details|dialog|div|dl|dt|fieldset|figcaption|figure|footer|form|"
     "header|hgroup|hr|html|legend|main|ol|p|section|summary|ul|pre|li|h[1-6]"
 )
-EMPTY = re.compile("area|base|br|col|embed|hr|img|input|link|meta|param|source|track|wbr")
-DEEPEST = 200
-"""Tags in each other up to which closing ones are looked for."""
+VOID_TAGS = re.compile("area|base|br|col|embed|hr|img|input|link|meta|param|source|track|wbr")
+MAX_NESTING = 200
+"""Closing tags are matched up to this depth."""
 
 
-def read(source: Source) -> Iterator[Piece]:
+def read(source: SourceFile) -> Iterator[Piece]:
     yield Opened(source.media, None)
-    yield from flow(parts(row + "\n" for row in lines(source)))
+    yield from paginate(visible_parts(row + "\n" for row in read_lines(source)))
 
 
-def parts(text: Iterator[str]) -> Iterator[Part]:
-    """The blocks of a page in HTML, given in pieces."""
-    page = Seen()
+def visible_parts(text: Iterator[str]) -> Iterator[ContentPart]:
+    """Yield the blocks of an HTML page given in pieces."""
+    page = VisibleText()
     for piece in text:
         page.feed(piece)
-        yield from page.taken()
+        yield from page.drain()
     page.close()
     page.finish()
-    yield from page.taken()
+    yield from page.drain()
 
 
-class Seen(HTMLParser):
-    """Keeps what is seen of a page, block by block."""
+class VisibleText(HTMLParser):
+    """Collects the visible text of a page, block by block."""
 
     def __init__(self) -> None:
         super().__init__(convert_charrefs=True)
-        self._found: list[Part] = []
+        self._found: list[ContentPart] = []
         self._text: list[str] = []
         self._open: list[str] = []
         self._hidden = 0
@@ -52,13 +61,13 @@ class Seen(HTMLParser):
         self._rows: list[list[list[str]]] = []  # of tables in each other, only the outermost is one
         self._tables = 0
 
-    def taken(self) -> list[Part]:
-        """The blocks since the last call."""
+    def drain(self) -> list[ContentPart]:
+        """Return the blocks since the last call."""
         found, self._found = self._found, []
         return found
 
     def finish(self) -> None:
-        """The page is at its end."""
+        """Close whatever is open at the end of the page."""
         self._tables = min(self._tables, 1)
         if self._tables:
             self._end_table()
@@ -67,9 +76,9 @@ class Seen(HTMLParser):
         self._end_list()
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        if not EMPTY.fullmatch(tag) and len(self._open) < DEEPEST:
+        if not VOID_TAGS.fullmatch(tag) and len(self._open) < MAX_NESTING:
             self._open.append(tag)
-        if UNSEEN.fullmatch(tag):
+        if HIDDEN_TAGS.fullmatch(tag):
             self._hidden += 1
         if self._hidden:
             return
@@ -103,9 +112,9 @@ class Seen(HTMLParser):
                 self._item(dict(attrs))
             case "ul" | "ol":
                 self._end_block()
-                if len(self._lists) < DEEPEST:
+                if len(self._lists) < MAX_NESTING:
                     self._lists.append(_whole(dict(attrs).get("start"), 1) - 1 if tag == "ol" else None)
-            case _ if BLOCKS.fullmatch(tag):
+            case _ if BLOCK_TAGS.fullmatch(tag):
                 self._end_block()
             case _:
                 pass
@@ -114,13 +123,13 @@ class Seen(HTMLParser):
         if tag in self._open:
             while self._open:
                 closed = self._open.pop()
-                if UNSEEN.fullmatch(closed):
+                if HIDDEN_TAGS.fullmatch(closed):
                     self._hidden -= 1
                 if closed == tag:
                     break
         elif tag != "p":
             return
-        if self._hidden or UNSEEN.fullmatch(tag):
+        if self._hidden or HIDDEN_TAGS.fullmatch(tag):
             return
         if tag == "table" and self._tables:
             self._tables -= 1
@@ -132,7 +141,7 @@ class Seen(HTMLParser):
                 self._lists.pop()
             if not self._lists:
                 self._end_list()
-        elif BLOCKS.fullmatch(tag):
+        elif BLOCK_TAGS.fullmatch(tag):
             self._end_block()
 
     def handle_data(self, data: str) -> None:
@@ -160,28 +169,28 @@ class Seen(HTMLParser):
         self._kind, self._level = "paragraph", 0
         if kind == "code":
             self._end_list()
-            self._found.append(Part("code", text.strip("\n")))
+            self._found.append(ContentPart("code", text.strip("\n")))
         elif self._lists or text.lstrip(" ").startswith("\0"):
             text = text.rpartition("\0")[2]
             indent = text[: len(text) - len(text.lstrip(" "))]
-            if body := squeezed(text):
+            if body := collapse_spaces(text):
                 self._items.append(indent + body)
-        elif body := (line(text) if kind == "heading" else squeezed(text)):
+        elif body := (single_line(text) if kind == "heading" else collapse_spaces(text)):
             self._end_list()
-            self._found.append(Part(kind, body, level))
+            self._found.append(ContentPart(kind, body, level))
 
     def _end_list(self) -> None:
         if self._items:
-            self._found.append(Part("list", "\n".join(self._items)))
+            self._found.append(ContentPart("list", "\n".join(self._items)))
             self._items = []
 
     def _end_table(self) -> None:
-        rows = [[line("".join(cell)) for cell in row] for row in self._rows if row]
+        rows = [[single_line("".join(cell)) for cell in row] for row in self._rows if row]
         self._rows, self._tables = [], 0
         if any(len(row) > 1 for row in rows):
-            self._found.append(table(rows))
+            self._found.append(table_part(rows))
         else:  # a table that only places things
-            self._found += [Part("paragraph", cell) for row in rows for cell in row if cell]
+            self._found += [ContentPart("paragraph", cell) for row in rows for cell in row if cell]
 
 
 def _whole(value: str | None, otherwise: int) -> int:

@@ -1,4 +1,4 @@
-"""Pictures of whatever format: the text in them, read by OCR, and of a photo a simple description."""
+"""Reads pictures of any format: their text by OCR, and a simple description of a photo."""
 
 from __future__ import annotations
 
@@ -7,31 +7,31 @@ from collections.abc import Iterator
 import numpy as np
 from PIL import Image
 
-from eclair.documents.layout import Blocks
-from eclair.documents.page_lines import Drawn
-from eclair.documents.photos.open import frame, frames
-from eclair.documents.readers.base import Opened, Piece, Remarked, Source
+from eclair.documents.layout import PageComposer
+from eclair.documents.page_lines import PageLines
+from eclair.documents.photos.open import count_pages, open_page
+from eclair.documents.readers.base import Opened, Piece, Remarked, SourceFile
 from eclair.sandbox.protocol import Rejected
 
-LEAST = 3
-"""Letters and digits of what is called a line of text: in leaves and stones OCR sees an O or an 8."""
+MIN_LINE_CHARS = 3
+"""Letters and digits that make a line of text: OCR sees an O or an 8 in leaves and stones."""
 
-LONGEST = 3600
-"""Pixels of the longer side of a picture that is read; a larger one is made smaller first."""
+MAX_SIDE_PX = 3600
+"""A larger picture is scaled down before it is read."""
 
 
-def read(source: Source) -> Iterator[Piece]:
-    count = frames(source)
+def read(source: SourceFile) -> Iterator[Piece]:
+    count = count_pages(source)
     if count == 1 and not source.depth:
         yield from _photo(source)
         return
     if count > source.limits.pages:
         raise Rejected(f"{source.name} has {count:,} pages; the limit is {source.limits.pages:,}.", "too_large")
     yield Opened(source.media, count)
-    blocks = Blocks()
+    blocks = PageComposer()
     for number in range(source.after + 1, count + 1):
         try:
-            image = frame(source, number)
+            image = open_page(source, number)
         except Rejected:
             if count == 1:
                 raise
@@ -42,35 +42,35 @@ def read(source: Source) -> Iterator[Piece]:
         yield blocks.page(drawn)
 
 
-def _photo(source: Source) -> Iterator[Piece]:
-    """A picture by itself: what is written in it, then what can be told of it."""
-    image = frame(source, 1)
+def _photo(source: SourceFile) -> Iterator[Piece]:
+    """Yield the text in a single picture, then its description."""
+    image = open_page(source, 1)
     from eclair.documents.photos import describe
 
-    yield Opened(source.media, 1 + describe.count(image))
-    blocks, drawn = Blocks(), _drawn(image, 1)
+    yield Opened(source.media, 1 + describe.count_pages(image))
+    blocks, drawn = PageComposer(), _drawn(image, 1)
     blocks.learn(drawn)
     yield blocks.page(drawn)
-    lines = sum(sum(map(str.isalnum, line.text)) >= LEAST for line in drawn.lines)
-    yield from describe.pages(image, source, 1, lines, source.labels)
+    lines = sum(sum(map(str.isalnum, line.text)) >= MIN_LINE_CHARS for line in drawn.lines)
+    yield from describe.describe(image, source, 1, lines, source.labels)
 
 
-def _drawn(image: Image.Image, number: int) -> Drawn:
-    """The lines of text in a picture, and where they stand on its sheet."""
-    from eclair.documents.ocr import lines_of  # what OCR takes is loaded when it is needed
+def _drawn(image: Image.Image, number: int) -> PageLines:
+    """Return the lines of text in a picture, and their positions on its sheet."""
+    from eclair.documents.ocr import read_lines  # what OCR takes is loaded when it is needed
 
-    scale = min(1.0, LONGEST / max(image.size))
+    scale = min(1.0, MAX_SIDE_PX / max(image.size))
     seen = image.resize((max(1, round(image.width * scale)), max(1, round(image.height * scale))))
     points = 72 / _dpi(image)
     pixels = np.ascontiguousarray(np.asarray(seen)[:, :, ::-1])
-    lines, quarter = lines_of(pixels, points / scale)
+    lines, quarter = read_lines(pixels, points / scale)
     sides = [round(image.width * points, 2), round(image.height * points, 2)]
     wide, high = sides[::-1] if quarter % 2 else sides
-    return Drawn(number, lines, wide, high, read="ocr", quarter=quarter)
+    return PageLines(number, lines, wide, high, read="ocr", quarter=quarter)
 
 
 def _dpi(image: Image.Image) -> float:
-    """Pixels an inch: what the picture says where that makes a sheet, else such that it is as wide as one."""
+    """Return pixels per inch: the picture's own if that makes a sheet, else such that it is as wide as one."""
     said = image.info.get("dpi")
     if said is not None:
         across = float(said[0])

@@ -1,4 +1,4 @@
-"""RTF, older Office files and Outlook's messages, by kreuzberg, whose Markdown is read."""
+"""Reads RTF, older Office files and Outlook messages with kreuzberg, by way of Markdown."""
 
 from __future__ import annotations
 
@@ -8,19 +8,20 @@ from typing import Any
 
 import kreuzberg
 
-from eclair.documents.readers.base import Opened, Part, Piece, Remarked, Source, flow, squeezed
+from eclair.documents.readers.base import ContentPart, Opened, Piece, Remarked, SourceFile, collapse_spaces, paginate
 from eclair.documents.readers.text import markdown
 from eclair.sandbox.protocol import Rejected
 
-LARGEST = 100 << 20
+MAX_FILE_BYTES = 100 << 20
 _COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
 
 
-def read(source: Source) -> Iterator[Piece]:
+def read(source: SourceFile) -> Iterator[Piece]:
     data = source.path.read_bytes()
-    if len(data) > LARGEST:
+    if len(data) > MAX_FILE_BYTES:
         raise Rejected(
-            f"{source.name} is larger than {LARGEST >> 20} MB; save it in a newer format or in parts.", "too_large"
+            f"{source.name} is larger than {MAX_FILE_BYTES >> 20} MB; save it in a newer format or in parts.",
+            "too_large",
         )
     plain = source.media == "application/msword"
     config = kreuzberg.ExtractionConfig(
@@ -34,9 +35,9 @@ def read(source: Source) -> Iterator[Piece]:
         ) from error
     yield Opened(source.media, None)
     if plain:  # in its Markdown of these, paragraphs run into each other
-        yield from flow(Part("paragraph", squeezed(row)) for row in result.content.split("\n"))
+        yield from paginate(ContentPart("paragraph", collapse_spaces(row)) for row in result.content.split("\n"))
     else:
-        yield from flow(markdown(_COMMENT.sub("", result.content)))
+        yield from paginate(markdown(_COMMENT.sub("", result.content)))
     metadata: dict[str, Any] = dict(result.metadata)
     if attached := metadata.get("attachments"):
         yield Remarked(f"What is attached to {source.name} was not read ({', '.join(attached)}); send it by itself.")

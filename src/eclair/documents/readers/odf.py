@@ -1,4 +1,7 @@
-"""OpenDocument: texts, with pages where they were last broken; presentations, a page a slide; sheets."""
+"""Reads OpenDocument: texts with their last page breaks, presentations with a page per slide, sheets.
+
+This reader is ours because citations rest on page breaks and list numbers, which general converters drop.
+"""
 
 from __future__ import annotations
 
@@ -7,46 +10,46 @@ from typing import NamedTuple
 from xml.etree.ElementTree import Element
 
 from eclair.documents.readers.base import (
-    Break,
+    ContentPart,
     Opened,
-    Part,
+    PageBreak,
     Piece,
-    Source,
-    damaged,
-    flow,
-    line,
-    locked,
-    squeezed,
-    table,
+    SourceFile,
+    collapse_spaces,
+    damaged_file,
+    locked_file,
+    paginate,
+    single_line,
+    table_part,
 )
-from eclair.documents.readers.csv import Row, sheet
+from eclair.documents.readers.csv import SheetRow, sheet_pages
 from eclair.documents.readers.file_type import ODP, ODS
-from eclair.documents.readers.zip_xml import opened, tree
+from eclair.documents.readers.zip_xml import open_zip, parse_xml
 from eclair.schema.documents import Page
 
 _NAMES = "urn:oasis:names:tc:opendocument:xmlns:"
 TEXT, TABLE, OFFICE, DRAW, STYLE, PRESENTATION = (
     "{" + _NAMES + name + ":1.0}" for name in ("text", "table", "office", "drawing", "style", "presentation")
 )
-BREAK = "\x0c"
-MOST_REPEATED = 100
-"""Equal cells or rows that are written once; more of them fill a sheet's margin."""
+PAGE_BREAK = "\x0c"
+MAX_REPEATS = 100
+"""Equal cells or rows that are written out; more of them fill a sheet's margin."""
 
 
-def read(source: Source) -> Iterator[Piece]:
-    with opened(source) as archive:
+def read(source: SourceFile) -> Iterator[Piece]:
+    with open_zip(source) as archive:
         names = set(archive.namelist())
         if "content.xml" not in names:
-            raise damaged(source.name)
+            raise damaged_file(source.name)
         if "META-INF/manifest.xml" in names and any(
             element.tag.endswith("}encryption-data")
-            for element in tree(archive, "META-INF/manifest.xml", source).iter()
+            for element in parse_xml(archive, "META-INF/manifest.xml", source).iter()
         ):
-            raise locked(source.name)
-        content = tree(archive, "content.xml", source)
+            raise locked_file(source.name)
+        content = parse_xml(archive, "content.xml", source)
     body = content.find(OFFICE + "body")
     if body is None or not len(body):
-        raise damaged(source.name)
+        raise damaged_file(source.name)
     match source.media:
         case media if media == ODS:
             yield Opened(media, None)
@@ -59,11 +62,11 @@ def read(source: Source) -> Iterator[Piece]:
         case media:
             yield Opened(media, None)
             parts = list(_Text(content).parts(body[0]))
-            yield from flow(parts, cut=not any(isinstance(part, Break) for part in parts))
+            yield from paginate(parts, cut=not any(isinstance(part, PageBreak) for part in parts))
 
 
 class _Text:
-    """The blocks of a text."""
+    """Yields the blocks of a text."""
 
     def __init__(self, content: Element) -> None:
         self._breaks = {
@@ -73,38 +76,38 @@ class _Text:
         }
         self._notes: list[str] = []
 
-    def parts(self, body: Element) -> Iterator[Part | Break]:
+    def parts(self, body: Element) -> Iterator[ContentPart | PageBreak]:
         yield from self._parts(body)
         if self._notes:
-            yield Part("paragraph", "\n".join(self._notes))
+            yield ContentPart("paragraph", "\n".join(self._notes))
 
-    def _parts(self, element: Element) -> Iterator[Part | Break]:
+    def _parts(self, element: Element) -> Iterator[ContentPart | PageBreak]:
         for child in element:
             match child.tag:
                 case tag if tag in (TEXT + "h", TEXT + "p"):
                     if child.get(TEXT + "style-name") in self._breaks:
-                        yield Break()
+                        yield PageBreak()
                     yield from self._paragraph(child, heading=tag == TEXT + "h")
                 case tag if tag == TEXT + "list":
-                    yield Part("list", "\n".join(self._items(child, 0)))
+                    yield ContentPart("list", "\n".join(self._items(child, 0)))
                 case tag if tag == TABLE + "table":
-                    yield table(self._row(row) for row in child.iter(TABLE + "table-row"))
+                    yield table_part(self._row(row) for row in child.iter(TABLE + "table-row"))
                 case tag if tag == TEXT + "soft-page-break":
-                    yield Break()
+                    yield PageBreak()
                 case tag if tag in (TEXT + "tracked-changes", TEXT + "sequence-decls", OFFICE + "forms"):
                     pass
                 case _:
                     yield from self._parts(child)
 
-    def _paragraph(self, element: Element, *, heading: bool) -> Iterator[Part | Break]:
+    def _paragraph(self, element: Element, *, heading: bool) -> Iterator[ContentPart | PageBreak]:
         level = element.get(TEXT + "outline-level", "1")
-        for number, piece in enumerate(_said(element, self._notes).split(BREAK)):
+        for number, piece in enumerate(_said(element, self._notes).split(PAGE_BREAK)):
             if number:
-                yield Break()
+                yield PageBreak()
             if heading:
-                yield Part("heading", line(piece), max(1, min(6, int(level))) if level.isdigit() else 1)
+                yield ContentPart("heading", single_line(piece), max(1, min(6, int(level))) if level.isdigit() else 1)
             else:
-                yield Part("paragraph", squeezed(piece))
+                yield ContentPart("paragraph", collapse_spaces(piece))
 
     def _items(self, element: Element, depth: int) -> Iterator[str]:
         for item in element:
@@ -112,13 +115,13 @@ class _Text:
             for child in item:
                 if child.tag == TEXT + "list":
                     yield from self._items(child, depth + 1)
-                elif text := line(_said(child, self._notes).replace(BREAK, " ")):
+                elif text := single_line(_said(child, self._notes).replace(PAGE_BREAK, " ")):
                     yield "  " * depth + mark + text
                     mark = ""
 
     def _row(self, row: Element) -> list[str]:
         return [
-            " ".join(line(_said(part, self._notes).replace(BREAK, " ")) for part in cell.iter(TEXT + "p"))
+            " ".join(single_line(_said(part, self._notes).replace(PAGE_BREAK, " ")) for part in cell.iter(TEXT + "p"))
             for cell in row
             if cell.tag == TABLE + "table-cell"
         ]
@@ -128,7 +131,7 @@ _FO_BREAK = "{urn:oasis:names:tc:opendocument:xmlns:xsl-fo-compatible:1.0}break-
 
 
 def _said(element: Element, notes: list[str]) -> str:
-    """A paragraph's text; a form feed where a page ends. What its notes say is put aside."""
+    """Return a paragraph's text, with a form feed where a page ends; its notes are collected."""
     words: list[str] = []
     _collect(element, words, notes)
     return "".join(words)
@@ -146,11 +149,11 @@ def _collect(element: Element, words: list[str], notes: list[str]) -> None:
             case tag if tag == TEXT + "line-break":
                 words.append("\n")
             case tag if tag == TEXT + "soft-page-break":
-                words.append(BREAK)
+                words.append(PAGE_BREAK)
             case tag if tag == TEXT + "note":
                 body = child.find(TEXT + "note-body")
                 if body is not None:
-                    notes.append(f"[{len(notes) + 1}] {line(_said(body, []))}")
+                    notes.append(f"[{len(notes) + 1}] {single_line(_said(body, []))}")
                     words.append(f" [{len(notes)}]")
             case tag if tag == OFFICE + "annotation":
                 pass
@@ -162,17 +165,17 @@ def _collect(element: Element, words: list[str], notes: list[str]) -> None:
 
 
 def _slide(slide: Element, number: int) -> Iterator[Page]:
-    parts: list[Part | Break] = []
-    notes: list[Part | Break] = []
+    parts: list[ContentPart | PageBreak] = []
+    notes: list[ContentPart | PageBreak] = []
     text = _Text(slide)
     for frame in slide:
         if frame.tag == PRESENTATION + "notes":
             notes = list(text.parts(frame))
         elif frame.get(PRESENTATION + "class") == "title":
-            parts.insert(0, Part("heading", line(_said(frame, [])), 1))
+            parts.insert(0, ContentPart("heading", single_line(_said(frame, [])), 1))
         else:
             parts += text.parts(frame)
-    pages = list(flow([*parts, *notes], cut=False))
+    pages = list(paginate([*parts, *notes], cut=False))
     yield _numbered(pages[0], number)
 
 
@@ -189,26 +192,26 @@ def _sheets(body: Element) -> Iterator[Page]:
     before = 0
     for element in body.iter(TABLE + "table"):
         number = 0
-        for page in sheet(_rows(element), element.get(TABLE + "name") or None, before):
+        for page in sheet_pages(_rows(element), element.get(TABLE + "name") or None, before):
             number = page.number
             yield page
         before = max(before, number)
 
 
-def _rows(element: Element) -> Iterator[Row]:
+def _rows(element: Element) -> Iterator[SheetRow]:
     at = 1
     for row in element.iter(TABLE + "table-row"):
         repeated = row.get(TABLE + "number-rows-repeated", "1")
         times = int(repeated) if repeated.isdigit() else 1
         values: list[str] = []
         for cell in filter(None, map(_cell, row)):
-            values += [cell.text] * (cell.times if cell.text == "" or cell.times <= MOST_REPEATED else 1)
+            values += [cell.text] * (cell.times if cell.text == "" or cell.times <= MAX_REPEATS else 1)
             if len(values) > 20_000:
                 break
         while values and not values[-1]:
             values.pop()
-        for step in range(times if values and times <= MOST_REPEATED else min(times, 1)):
-            yield Row(at + step, values)
+        for step in range(times if values and times <= MAX_REPEATS else min(times, 1)):
+            yield SheetRow(at + step, values)
         at += times
 
 
@@ -218,5 +221,5 @@ def _cell(element: Element) -> _Cell | None:
     repeated = element.get(TABLE + "number-columns-repeated", "1")
     times = int(repeated) if repeated.isdigit() else 1
     date = element.get(OFFICE + "date-value")
-    text = date or line(" ".join(_said(part, []) for part in element.findall(TEXT + "p")))
+    text = date or single_line(" ".join(_said(part, []) for part in element.findall(TEXT + "p")))
     return _Cell(text.removesuffix("T00:00:00"), times)

@@ -1,4 +1,4 @@
-"""PDF: words with their boxes by pdfium, pages without usable text by OCR."""
+"""Reads PDF: words with their boxes by pdfium, and pages without usable text by OCR."""
 
 from __future__ import annotations
 
@@ -16,28 +16,27 @@ import pypdfium2 as pdfium  # pyright: ignore[reportMissingTypeStubs]
 import pypdfium2.raw as raw  # pyright: ignore[reportMissingTypeStubs]
 from numpy.typing import NDArray
 
-from eclair.documents.layout import Blocks
-from eclair.documents.page_lines import Drawn, Line, Token, known, mark_furniture
-from eclair.documents.readers.base import Opened, Piece, Remarked, Source, clean, damaged, locked
+from eclair.documents.layout import PageComposer
+from eclair.documents.page_lines import PageLines, PlacedWord, TextLine, heading_key, mark_furniture
+from eclair.documents.readers.base import Opened, Piece, Remarked, SourceFile, clean, damaged_file, locked_file
 from eclair.sandbox.protocol import Rejected
 
-NEAR = 3
-"""Pages on either side that tell what repeats."""
+FURNITURE_REACH_PAGES = 3
+"""Pages on either side that are compared to find repeating lines."""
 
-AHEAD = 64
-"""Pages that are read beyond one that is still looked at."""
+MAX_PAGES_AHEAD = 64
+"""Pages that are read while an earlier one is in OCR."""
 
-LOOKED_AT = 2
-"""Pages that are looked at or wait for that, each as pixels."""
+MAX_CONCURRENT_OCR_PAGES = 2
+"""In OCR or waiting for it, each as pixels."""
 
-LEAST = 16
-"""Letters on a page of a scan up to which they are taken for a stamp on it."""
+MAX_STAMP_CHARS = 16
+"""A scan with at most this many letters has only a stamp on it."""
 
-DPI = 200
-"""Of a page that is read by OCR."""
+OCR_DPI = 200
 
-LARGE = 1300
-"""Points of the longer side from which fewer pixels an inch do."""
+LARGE_PAGE_PT = 1300
+"""Longer side from which a lower resolution will do."""
 
 _WORD = re.compile(
     r"[\u2e80-\u9fff\uf900-\ufaff\uff00-\uffef]|[^\s\ufffe\u2e80-\u9fff\uf900-\ufaff\uff00-\uffef]+|\ufffe"
@@ -50,8 +49,10 @@ _STRANGE = re.compile("[\ue000-\uf8ff\ufffd\x00-\x08\x0e-\x1f]")
 
 
 def _light(function: Any, result: Any, *arguments: Any) -> Callable[..., Any]:
-    """A function of pdfium that takes microseconds, called without what ctypes does around it: without letting other
-    threads run meanwhile and with a number for a pointer, which is a third of the time."""
+    """Wrap a pdfium function that takes microseconds, with less overhead than ctypes.
+
+    It keeps the GIL and takes a pointer as a number, which saves two thirds of the time.
+    """
     return ctypes.PYFUNCTYPE(result, *arguments)(ctypes.cast(function, ctypes.c_void_p).value or 0)
 
 
@@ -64,7 +65,7 @@ _matrix = _light(raw.FPDFText_GetMatrix, _int, _pointer, _int, _pointer)
 _font = _light(raw.FPDFText_GetFontInfo, ctypes.c_ulong, _pointer, _int, _pointer, ctypes.c_ulong, _pointer)
 
 
-def read(source: Source) -> Iterator[Piece]:
+def read(source: SourceFile) -> Iterator[Piece]:
     with open_pdf(source) as document:
         count = len(document)
         if count > source.limits.pages:
@@ -76,32 +77,32 @@ def read(source: Source) -> Iterator[Piece]:
         yield from _Reading(source, document).pages()
 
 
-def open_pdf(source: Source) -> pdfium.PdfDocument:
-    """The document, which its caller closes. Raises Rejected."""
+def open_pdf(source: SourceFile) -> pdfium.PdfDocument:
+    """Return the document, which the caller closes. Raises Rejected."""
     try:
         document = pdfium.PdfDocument(source.path)
     except pdfium.PdfiumError as error:
         if error.err_code == raw.FPDF_ERR_PASSWORD:
-            raise locked(source.name) from error
-        raise damaged(source.name) from error
+            raise locked_file(source.name) from error
+        raise damaged_file(source.name) from error
     if len(document) == 0:
         document.close()
-        raise damaged(source.name)
+        raise damaged_file(source.name)
     return document
 
 
 class _Reading:
-    def __init__(self, source: Source, document: pdfium.PdfDocument) -> None:
+    def __init__(self, source: SourceFile, document: pdfium.PdfDocument) -> None:
         self._source = source
         self._document = document
-        self._blocks = Blocks()
+        self._blocks = PageComposer()
         self._titles = _titles(document)
-        self._looking: dict[int, Future[tuple[list[Line], int]]] = {}
+        self._in_ocr: dict[int, Future[tuple[list[TextLine], int]]] = {}
 
     def pages(self) -> Iterator[Piece]:
-        """Each page once those near it are known, or a remark in place of one."""
-        waiting = deque[Drawn]()
-        near = deque[Drawn](maxlen=2 * NEAR + 1)
+        """Yield each page once its neighbors are known, or a notice in its place."""
+        waiting = deque[PageLines]()
+        near = deque[PageLines](maxlen=2 * FURNITURE_REACH_PAGES + 1)
         for drawn in self._in_order():
             if isinstance(drawn, Remarked):
                 yield drawn
@@ -109,53 +110,60 @@ class _Reading:
             self._blocks.learn(drawn)
             waiting.append(drawn)
             near.append(drawn)
-            while waiting and (waiting[0].number <= drawn.number - NEAR or drawn.read == "ocr"):
+            while waiting and (waiting[0].number <= drawn.number - FURNITURE_REACH_PAGES or drawn.read == "ocr"):
                 yield self._finished(waiting.popleft(), near)
         while waiting:
             yield self._finished(waiting.popleft(), near)
 
-    def _in_order(self) -> Iterator[Drawn | Remarked]:
-        """Each page with its lines, after a remark where it is damaged. While one is looked at, which takes a second,
-        those after it are read."""
-        ahead = deque[Drawn | Remarked]()
-        with ThreadPoolExecutor(1) as eyes:
-            for number in range(max(0, self._source.after - NEAR) + 1, len(self._document) + 1):
+    def _in_order(self) -> Iterator[PageLines | Remarked]:
+        """Yield each page with its lines, after a notice if it is damaged.
+
+        OCR takes a second per page; meanwhile the pages after it are read.
+        """
+        ahead = deque[PageLines | Remarked]()
+        with ThreadPoolExecutor(1) as ocr:
+            for number in range(max(0, self._source.after - FURNITURE_REACH_PAGES) + 1, len(self._document) + 1):
                 try:
-                    ahead.append(self._drawn(number, eyes))
+                    ahead.append(self._drawn(number, ocr))
                 except pdfium.PdfiumError:
                     ahead.append(Remarked(f"Page {number} of {self._source.name} is damaged and was not read."))
-                    ahead.append(Drawn(number, [], 612, 792))
+                    ahead.append(PageLines(number, [], 612, 792))
                 while ahead and self._due(ahead):
-                    yield self._looked_at(ahead.popleft())
+                    yield self._after_ocr(ahead.popleft())
             while ahead:
-                yield self._looked_at(ahead.popleft())
+                yield self._after_ocr(ahead.popleft())
 
-    def _due(self, ahead: deque[Drawn | Remarked]) -> bool:
-        """Whether the first page ahead is to go on, if it takes waiting for it."""
+    def _due(self, ahead: deque[PageLines | Remarked]) -> bool:
+        """Return whether the first page ahead must be completed, even if that means waiting."""
         first = ahead[0]
-        looking = self._looking.get(first.number) if isinstance(first, Drawn) else None
-        return looking is None or looking.done() or len(ahead) > AHEAD or len(self._looking) >= LOOKED_AT
+        pending = self._in_ocr.get(first.number) if isinstance(first, PageLines) else None
+        return (
+            pending is None
+            or pending.done()
+            or len(ahead) > MAX_PAGES_AHEAD
+            or len(self._in_ocr) >= MAX_CONCURRENT_OCR_PAGES
+        )
 
-    def _looked_at(self, page: Drawn | Remarked) -> Drawn | Remarked:
-        """The page with what was seen on it, once that is known."""
-        if isinstance(page, Drawn) and (looking := self._looking.pop(page.number, None)) is not None:
-            page.lines, page.quarter = looking.result()
+    def _after_ocr(self, page: PageLines | Remarked) -> PageLines | Remarked:
+        """Return the page with the result of its OCR, once that is there."""
+        if isinstance(page, PageLines) and (pending := self._in_ocr.pop(page.number, None)) is not None:
+            page.lines, page.quarter = pending.result()
             page.read = "ocr"
             if page.quarter % 2:
                 page.width, page.height = page.height, page.width
         return page
 
-    def _finished(self, page: Drawn, near: deque[Drawn]) -> Piece:
-        mark_furniture(page, [other for other in near if 0 < abs(other.number - page.number) <= NEAR])
+    def _finished(self, page: PageLines, near: deque[PageLines]) -> Piece:
+        mark_furniture(page, [other for other in near if 0 < abs(other.number - page.number) <= FURNITURE_REACH_PAGES])
         return self._blocks.page(page)
 
-    def _drawn(self, number: int, eyes: ThreadPoolExecutor) -> Drawn:
-        """A page with its lines, or while it is `_looking` without them."""
+    def _drawn(self, number: int, ocr: ThreadPoolExecutor) -> PageLines:
+        """Return a page with its lines, or without them while it is in OCR."""
         page = self._document[number - 1]
         try:
             width, height = page.get_size()
             label = self._document.get_page_label(number - 1) or None
-            drawn = Drawn(
+            drawn = PageLines(
                 number,
                 [],
                 round(width, 2),
@@ -166,26 +174,26 @@ class _Reading:
             text = page.get_textpage()
             try:
                 letters = _Letters(page, text)
-                if not (number > self._source.after and _needs_eyes(page, letters.text)):
+                if not (number > self._source.after and _needs_ocr(page, letters.text)):
                     drawn.lines = letters.lines()
                     return drawn
             finally:
                 text.close()
-            scale = DPI / 72 / max(1.0, max(drawn.width, drawn.height) / LARGE)
-            self._looking[number] = eyes.submit(_seen, render(page, scale), 1 / scale)
+            scale = OCR_DPI / 72 / max(1.0, max(drawn.width, drawn.height) / LARGE_PAGE_PT)
+            self._in_ocr[number] = ocr.submit(_seen, render(page, scale), 1 / scale)
             return drawn
         finally:
             page.close()
 
 
-def _seen(picture: NDArray[np.uint8], scale: float) -> tuple[list[Line], int]:
-    from eclair.documents.ocr import lines_of  # what OCR takes is loaded when it is needed
+def _seen(picture: NDArray[np.uint8], scale: float) -> tuple[list[TextLine], int]:
+    from eclair.documents.ocr import read_lines  # what OCR takes is loaded when it is needed
 
-    return lines_of(picture, scale)
+    return read_lines(picture, scale)
 
 
 def render(page: pdfium.PdfPage, scale: float) -> NDArray[np.uint8]:
-    """The page as pixels, `scale` a point: rows of blue, green, red."""
+    """Return the page as pixels at `scale` per point: rows of blue, green, red."""
     bitmap = cast("Any", page).render(scale=scale, fill_color=(255, 255, 255, 255), maybe_alpha=False)
     pixels: NDArray[np.uint8] = np.ascontiguousarray(bitmap.to_numpy()[:, :, :3])
     bitmap.close()
@@ -193,13 +201,13 @@ def render(page: pdfium.PdfPage, scale: float) -> NDArray[np.uint8]:
 
 
 def _titles(document: pdfium.PdfDocument) -> dict[int, dict[str, int]]:
-    """By page, the headings of the table of contents and their levels."""
+    """Return the entries of the table of contents with their levels, by page."""
     found: dict[int, dict[str, int]] = {}
     try:
         for entry, _ in zip(cast("Iterator[Any]", document.get_toc(max_depth=8)), range(20_000), strict=False):
             place = entry.get_dest()
             index = place.get_index() if place is not None else None
-            title = known(entry.get_title() or "")
+            title = heading_key(entry.get_title() or "")
             if index is not None and title:
                 found.setdefault(index + 1, {})[title] = min(entry.level + 1, 6)
     except pdfium.PdfiumError:
@@ -207,11 +215,11 @@ def _titles(document: pdfium.PdfDocument) -> dict[int, dict[str, int]]:
     return found
 
 
-def _needs_eyes(page: pdfium.PdfPage, text: str) -> bool:
-    """Whether the page shows something and its text is none, a stamp on a scan, or nothing that can be read."""
+def _needs_ocr(page: pdfium.PdfPage, text: str) -> bool:
+    """Return whether the page shows something but has no usable text, only a stamp, or gibberish."""
     letters = sum(map(str.isalnum, text[:4000]))
     strange = len(_STRANGE.findall(text[:4000]))
-    if letters > LEAST:
+    if letters > MAX_STAMP_CHARS:
         return strange > letters * 0.3
     things = cast("Iterator[Any]", page.get_objects(max_depth=3))
     kinds = [thing.type for thing, _ in zip(things, range(200), strict=False)]
@@ -221,7 +229,7 @@ def _needs_eyes(page: pdfium.PdfPage, text: str) -> bool:
 
 
 class _Letters:
-    """The letters of a page as pdfium orders them, and where they stand."""
+    """Letters of a page in pdfium's order, and their positions."""
 
     def __init__(self, page: pdfium.PdfPage, text: pdfium.PdfTextPage) -> None:
         self._handle = ctypes.cast(cast("Any", text).raw, ctypes.c_void_p).value
@@ -233,13 +241,13 @@ class _Letters:
         self._odd = _LIGATURE.search(whole) is not None or clean(whole) != whole.replace("\r\n", "\n")
         self._page = page
 
-    def lines(self) -> list[Line]:
-        """Its lines, with words in them."""
+    def lines(self) -> list[TextLine]:
+        """Return the page's lines of words."""
         spans, ends = self._spans()
         if not spans:
             return []
         boxes = self._boxes(spans)
-        found: list[Line] = []
+        found: list[TextLine] = []
         first = 0
         for last, hyphen in ends:
             if last > first:
@@ -250,7 +258,7 @@ class _Letters:
         return found
 
     def _spans(self) -> tuple[list[tuple[int, int]], list[tuple[int, bool]]]:
-        """Words as ranges of letters, and after how many of them each line ends, at a hyphen or not."""
+        """Return words as ranges of letters, and after which of them a line ends, hyphenated or not."""
         spans: list[tuple[int, int]] = []
         ends: list[tuple[int, bool]] = []
         text = self.text
@@ -268,7 +276,7 @@ class _Letters:
         return spans, ends
 
     def _boxes(self, spans: list[tuple[int, int]]) -> list[list[float]]:
-        """The box of each word, from those of its first and last letter, in points from the page's top left."""
+        """Return each word's box in points from the page's top left, from its first and last letter."""
         edges = [place for start, end in spans for place in (start, end - 1)]
         corners = np.zeros((len(edges), 4), np.float32)  # left, top, right, bottom
         begin = corners.ctypes.data
@@ -282,7 +290,7 @@ class _Letters:
     def _placed(
         self, left: NDArray[Any], bottom: NDArray[Any], right: NDArray[Any], top: NDArray[Any]
     ) -> NDArray[np.float64]:
-        """Boxes of the page's own system, whose origin is below, as they are seen."""
+        """Convert boxes from the page's coordinates, whose origin is at the bottom, to the visible ones."""
         x0, y0, x1, y1 = cast("tuple[float, float, float, float]", self._page.get_bbox())
         match self._page.get_rotation():
             case 90:
@@ -295,14 +303,14 @@ class _Letters:
                 sides = (left - x0, y1 - top, right - x0, y1 - bottom)
         return np.round(np.stack(sides, 1).astype(np.float64), 2)
 
-    def _line(self, spans: list[tuple[int, int]], boxes: list[list[float]], hyphen: bool) -> Line | None:
-        tokens: list[Token] = []
+    def _line(self, spans: list[tuple[int, int]], boxes: list[list[float]], hyphen: bool) -> TextLine | None:
+        tokens: list[PlacedWord] = []
         for (start, end), box in zip(spans, boxes, strict=True):
             word = self.text[start:end]
             if self._odd:
                 word = clean(word.translate(_LIGATURES))
             if word:
-                tokens.append(Token(word, *box))
+                tokens.append(PlacedWord(word, *box))
         if " . . ." in self.text:
             tokens = _without_leaders(tokens)
         if not tokens:
@@ -312,17 +320,17 @@ class _Letters:
         if bold or mono:
             end_bold, end_mono = _style(self._handle, last)
             bold, mono = bold and end_bold, mono and end_mono
-        return Line(tokens, self._points(first), bold, mono, hyphen)
+        return TextLine(tokens, self._points(first), bold, mono, hyphen)
 
     def _points(self, index: int) -> float:
-        """The size of a letter, as it is seen."""
+        """Return the visible size of a letter."""
         matrix = raw.FS_MATRIX()
         scale = math.hypot(matrix.c, matrix.d) if _matrix(self._handle, index, ctypes.addressof(matrix)) else 1.0
         return max(1.0, min(500.0, _size(self._handle, index) * (scale or 1.0)))
 
 
-def _without_leaders(tokens: list[Token]) -> list[Token]:
-    """The words of a line without the dots that lead to a page's number in a table of contents."""
+def _without_leaders(tokens: list[PlacedWord]) -> list[PlacedWord]:
+    """Return a line's words without the dot leaders of a table of contents."""
     return [
         token
         for at, token in enumerate(tokens)
@@ -343,7 +351,7 @@ _styles: dict[bytes, tuple[bool, bool]] = {}
 
 
 def _style(handle: int | None, index: int) -> tuple[bool, bool]:
-    """Whether the letter is bold, and whether its font's letters are all of one width."""
+    """Return whether the letter is bold, and whether its font is monospaced."""
     length = _font(handle, index, ctypes.addressof(_NAME), 128, ctypes.addressof(_FLAGS))
     name = _NAME.raw[: max(0, length - 1)] if length <= 128 else b""
     if name not in _styles:

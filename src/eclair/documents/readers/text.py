@@ -1,4 +1,4 @@
-"""Plain text, Markdown, source code, JSON and XML, in whatever encoding."""
+"""Reads plain text, Markdown, source code, JSON and XML, in any encoding."""
 
 from __future__ import annotations
 
@@ -8,48 +8,59 @@ from collections.abc import Iterator
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from eclair.documents.readers.base import LONGEST, Break, Opened, Part, Piece, Source, flow, table
-from eclair.documents.readers.file_type import HEAD, encoding_of
+from eclair.documents.readers.base import (
+    MAX_PAGE_CHARS,
+    ContentPart,
+    Opened,
+    PageBreak,
+    Piece,
+    SourceFile,
+    paginate,
+    table_part,
+)
+from eclair.documents.readers.file_type import HEAD_BYTES, detect_encoding
 
-LARGEST_MARKDOWN = 8 << 20
-"""Bytes up to which Markdown is looked at as such; its reader takes ten times that."""
+MAX_MARKDOWN_BYTES = 8 << 20
+"""Larger files are read as plain text, since the Markdown parser takes ten times their size."""
 
 _ITEM = re.compile(r"\s{0,6}(?:[-*•‣–]|\d{1,3}[.)]|[a-z][.)])\s+\S")
 _UNDERLINE = re.compile(r"(=|-|~|\*)\1{2,}")
 
 
-def lines(source: Source) -> Iterator[str]:
-    """The file's lines without their ends, the longest in pieces."""
+def read_lines(source: SourceFile) -> Iterator[str]:
+    """Yield the file's lines without line ends, very long ones in pieces."""
     with source.path.open("rb") as file:
-        coding = encoding_of(file.read(HEAD)) or "utf-8"
+        coding = detect_encoding(file.read(HEAD_BYTES)) or "utf-8"
     with source.path.open(encoding=coding, errors="replace", newline=None) as file:
-        while piece := file.readline(LONGEST):
+        while piece := file.readline(MAX_PAGE_CHARS):
             yield piece.rstrip("\n")
 
 
-def read(source: Source) -> Iterator[Piece]:
+def read(source: SourceFile) -> Iterator[Piece]:
     yield Opened(source.media, None)
     match source.media:
-        case "text/markdown" if source.path.stat().st_size <= LARGEST_MARKDOWN:
-            yield from flow(markdown("\n".join(lines(source))))
+        case "text/markdown" if source.path.stat().st_size <= MAX_MARKDOWN_BYTES:
+            yield from paginate(markdown("\n".join(read_lines(source))))
         case "text/plain" | "text/markdown":
-            yield from flow(paragraphs(lines(source)))
+            yield from paginate(paragraphs(read_lines(source)))
         case _:
-            yield from flow(_code(lines(source)))
+            yield from paginate(_code(read_lines(source)))
 
 
-def paragraphs(rows: Iterator[str]) -> Iterator[Part | Break]:
-    """Blocks between empty lines; a form feed ends a page. Lines stay lines: nobody knows which of them were broken
-    by a program."""
+def paragraphs(rows: Iterator[str]) -> Iterator[ContentPart | PageBreak]:
+    """Yield blocks between empty lines; a form feed ends a page.
+
+    Line breaks are kept: nobody knows which of them a program inserted.
+    """
     block: list[str] = []
     size = 0
     for row in rows:
         if "\f" in row:
             before, _, row = row.rpartition("\f")
             yield from _paragraph([*block, before.replace("\f", "\n")])
-            yield Break()
+            yield PageBreak()
             block, size = [], 0
-        if row.strip() and size < LONGEST // 2:
+        if row.strip() and size < MAX_PAGE_CHARS // 2:
             block.append(row.rstrip())
             size += len(row) + 1
             continue
@@ -58,30 +69,30 @@ def paragraphs(rows: Iterator[str]) -> Iterator[Part | Break]:
     yield from _paragraph(block)
 
 
-def _paragraph(block: list[str]) -> Iterator[Part]:
+def _paragraph(block: list[str]) -> Iterator[ContentPart]:
     if len(block) == 2 and _UNDERLINE.fullmatch(block[1].strip()) and len(block[0]) < 100:
-        yield Part("heading", block[0], level=1 if block[1].strip()[0] == "=" else 2)
+        yield ContentPart("heading", block[0], level=1 if block[1].strip()[0] == "=" else 2)
     elif block:
         kind = "list" if all(map(_ITEM.match, block)) else "paragraph"
-        yield Part(kind, "\n".join(block))
+        yield ContentPart(kind, "\n".join(block))
 
 
-def _code(rows: Iterator[str]) -> Iterator[Part]:
-    """Blocks of some size that end at an empty line followed by one that is not indented."""
+def _code(rows: Iterator[str]) -> Iterator[ContentPart]:
+    """Yield sizable blocks that end at an empty line followed by an unindented one."""
     block: list[str] = []
     size = 0
     for row in rows:
         new = bool(block) and not block[-1].strip() and row[:1].strip() != ""
-        if size > LONGEST // 2 or (new and size > 800):
-            yield Part("code", "\n".join(block))
+        if size > MAX_PAGE_CHARS // 2 or (new and size > 800):
+            yield ContentPart("code", "\n".join(block))
             block, size = [], 0
         block.append(row)
         size += len(row) + 1
-    yield Part("code", "\n".join(block))
+    yield ContentPart("code", "\n".join(block))
 
 
-def markdown(text: str) -> Iterator[Part]:
-    """The blocks of a text in Markdown, as they read."""
+def markdown(text: str) -> Iterator[ContentPart]:
+    """Yield the blocks of a Markdown text as they read."""
     tokens = MarkdownIt("commonmark", {"html": False}).enable("table").parse(text)
     at = 0
     while at < len(tokens):
@@ -90,20 +101,20 @@ def markdown(text: str) -> Iterator[Part]:
         inside = tokens[at : end + 1]
         match token.type:
             case "heading_open":
-                yield Part("heading", _inline(inside), level=int(token.tag[1]))
+                yield ContentPart("heading", _inline(inside), level=int(token.tag[1]))
             case "bullet_list_open" | "ordered_list_open":
-                yield Part("list", "\n".join(_items(inside)))
+                yield ContentPart("list", "\n".join(_items(inside)))
             case "table_open":
-                yield table(_rows(inside))
+                yield table_part(_rows(inside))
             case "fence" | "code_block":
-                yield Part("code", token.content)
+                yield ContentPart("code", token.content)
             case _:
-                yield Part("paragraph", _inline(inside))
+                yield ContentPart("paragraph", _inline(inside))
         at = end + 1
 
 
 def _end(tokens: list[Token], at: int) -> int:
-    """Where the block that begins there ends."""
+    """Return where the block that begins there ends."""
     depth = 0
     for place in range(at, len(tokens)):
         depth += tokens[place].nesting

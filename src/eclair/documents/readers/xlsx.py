@@ -1,4 +1,4 @@
-"""XLSX, row by row: what cells display, formulas by their stored results."""
+"""Reads XLSX row by row: what cells display, formulas by their stored results."""
 
 from __future__ import annotations
 
@@ -11,27 +11,27 @@ from typing import Any
 import openpyxl
 from openpyxl.utils.exceptions import InvalidFileException
 
-from eclair.documents.readers.base import Opened, Piece, Remarked, Source, damaged, line
-from eclair.documents.readers.csv import Row, sheet
-from eclair.documents.readers.zip_xml import BROKEN
+from eclair.documents.readers.base import Opened, Piece, Remarked, SourceFile, damaged_file, single_line
+from eclair.documents.readers.csv import SheetRow, sheet_pages
+from eclair.documents.readers.zip_xml import ZIP_ERRORS
 
 _DIGITS = re.compile(r"[0#?][0#?,]*(?:\.([0#?]+))?")
 _EXACT = Context(prec=400)
 _CURRENCY = re.compile(r"\[\$([^\]-]*)(?:-[^\]]*)?\]|\"([^\"]*)\"|([€$£¥])")
 
 
-def read(source: Source) -> Iterator[Piece]:
-    source.room.take(_unpacked(source), source.name)
+def read(source: SourceFile) -> Iterator[Piece]:
+    source.room.spend(_unpacked(source), source.name)
     with source.path.open("rb") as file:  # by its name, openpyxl would judge it by its ending
         try:
             book = openpyxl.load_workbook(file, read_only=True, data_only=True, keep_links=False)
-        except (InvalidFileException, KeyError, ValueError, *BROKEN) as error:
-            raise damaged(source.name) from error
+        except (InvalidFileException, KeyError, ValueError, *ZIP_ERRORS) as error:
+            raise damaged_file(source.name) from error
         yield Opened(source.media, None)
         before = 0
         for each in book.worksheets:
             number = before
-            for page in sheet(_rows(each), each.title, before):
+            for page in sheet_pages(_rows(each), each.title, before):
                 number = page.number
                 yield page
             before = number
@@ -39,26 +39,29 @@ def read(source: Source) -> Iterator[Piece]:
                 yield Remarked(f"The sheet {each.title} of {source.name} is hidden in it and was read all the same.")
 
 
-def _unpacked(source: Source) -> int:
+def _unpacked(source: SourceFile) -> int:
     import zipfile
 
     with zipfile.ZipFile(source.path) as archive:
         return sum(info.file_size for info in archive.infolist())
 
 
-def _rows(each: Any) -> Iterator[Row]:
+def _rows(each: Any) -> Iterator[SheetRow]:
     each.reset_dimensions()  # what a sheet claims of its size is not believed
     for number, cells in enumerate(each.iter_rows(), 1):
-        values = [displayed(cell.value, cell.number_format) if cell.value is not None else "" for cell in cells]
+        values = [display_value(cell.value, cell.number_format) if cell.value is not None else "" for cell in cells]
         while values and not values[-1]:
             values.pop()
         if values:
-            yield Row(number, values)
+            yield SheetRow(number, values)
 
 
-def displayed(value: object, form: str) -> str:
-    """A cell's value as its format shows it: dates as ISO 8601, numbers with their decimals, percent and currency, a
-    point before decimals and nothing between thousands, for those depend on who looks."""
+def display_value(value: object, form: str) -> str:
+    """Return a cell's value as its format shows it, independent of the reader's locale.
+
+    Dates are ISO 8601; numbers keep their decimals, percent and currency, with a decimal point and no separator of
+    thousands.
+    """
     match value:
         case bool():
             return "TRUE" if value else "FALSE"
@@ -74,7 +77,7 @@ def displayed(value: object, form: str) -> str:
         case int() | float():
             return _number(value, form)
         case _:
-            return line(str(value))
+            return single_line(str(value))
 
 
 def _number(value: float, form: str) -> str:
@@ -98,7 +101,7 @@ def _number(value: float, form: str) -> str:
 
 
 def _rounded(value: Decimal, decimals: str) -> str:
-    """With as many decimals as the format has places for; those of `#` only where they are not 0."""
+    """Round to the format's decimals; those of `#` only where they are not 0."""
     text = f"{value.quantize(Decimal(1).scaleb(-len(decimals)), ROUND_HALF_UP, _EXACT):f}"
     for place in reversed(decimals):
         if place == "0" or not text.endswith("0"):

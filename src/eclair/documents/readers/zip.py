@@ -1,4 +1,4 @@
-"""ZIP: the files in it, one after another."""
+"""Reads the files in a ZIP archive one after another."""
 
 from __future__ import annotations
 
@@ -11,36 +11,36 @@ from pathlib import Path
 from typing import IO
 
 from eclair.documents.readers import reader
-from eclair.documents.readers.base import Opened, Piece, Remarked, Source
-from eclair.documents.readers.embedded import member, pages, shown
-from eclair.documents.readers.zip_xml import BROKEN, copied, opened
+from eclair.documents.readers.base import Opened, Piece, Remarked, SourceFile
+from eclair.documents.readers.embedded import display_name, open_member, read_member
+from eclair.documents.readers.zip_xml import ZIP_ERRORS, extract, open_zip
 from eclair.sandbox.protocol import Rejected
 from eclair.schema.documents import Page
 
 _APART = re.compile(r"(?:^|/)(?:__MACOSX|\.[^./][^/]*|Thumbs\.db|desktop\.ini)(?:/|$)")
-"""What systems leave in archives."""
+"""Files that operating systems leave in archives."""
 
 
-def read(source: Source) -> Iterator[Piece]:
+def read(source: SourceFile) -> Iterator[Piece]:
     if source.depth >= source.limits.nesting:
         raise Rejected(f"{source.name} is an archive in an archive in an archive; unpack it and send that.")
     yield Opened(source.media, None)
     before = 0
-    with opened(source) as archive:
+    with open_zip(source) as archive:
         for info in _files(archive, source):
             with tempfile.NamedTemporaryFile(prefix="member-") as file:
                 if fault := _unpack(archive, info, source, file):
                     yield Remarked(f"In {source.name}: {fault}")
                     continue
                 number = before
-                for piece in pages(source, Path(file.name), shown(info.filename), before):
+                for piece in read_member(source, Path(file.name), display_name(info.filename), before):
                     if isinstance(piece, Page):
                         number = piece.number
                     yield piece
             before = number
 
 
-def _files(archive: zipfile.ZipFile, source: Source) -> list[zipfile.ZipInfo]:
+def _files(archive: zipfile.ZipFile, source: SourceFile) -> list[zipfile.ZipInfo]:
     files = [info for info in archive.infolist() if not info.is_dir() and not _APART.search(info.filename)]
     if len(files) > source.limits.members:
         raise Rejected(
@@ -53,31 +53,31 @@ def _files(archive: zipfile.ZipFile, source: Source) -> list[zipfile.ZipInfo]:
     return files
 
 
-def _unpack(archive: zipfile.ZipFile, info: zipfile.ZipInfo, source: Source, target: IO[bytes]) -> str | None:
-    """Unpack a file; the sentence that says why it cannot be."""
-    name = shown(info.filename)
+def _unpack(archive: zipfile.ZipFile, info: zipfile.ZipInfo, source: SourceFile, target: IO[bytes]) -> str | None:
+    """Unpack a file; return a sentence if that isn't possible."""
+    name = display_name(info.filename)
     if info.flag_bits & 1:
         return f"{name} is locked with a password; send it without one."
     try:
-        copied(archive, info, source, target)
-    except BROKEN:
+        extract(archive, info, source, target)
+    except ZIP_ERRORS:
         return f"{name} is damaged and was not read; pack it anew."
     return None
 
 
 @contextmanager
-def member_of(source: Source, page: int) -> Generator[tuple[Source, int]]:
-    """The file in which that page stands, and its number there. Raises Rejected of kind `missing`."""
+def find_member(source: SourceFile, page: int) -> Generator[tuple[SourceFile, int]]:
+    """Return the file that contains a page, and its number there. Raises Rejected of kind `missing`."""
     if source.depth >= source.limits.nesting:
         raise Rejected(f"{source.name} is not read.", "missing")
     before = 0
-    with opened(source) as archive:
+    with open_zip(source) as archive:
         for info in _files(archive, source):
             with tempfile.NamedTemporaryFile(prefix="member-") as file:
                 if _unpack(archive, info, source, file):
                     continue
                 try:
-                    inner = member(source, Path(file.name), shown(info.filename))
+                    inner = open_member(source, Path(file.name), display_name(info.filename))
                     count = _count(inner)
                 except Rejected:
                     continue
@@ -88,15 +88,15 @@ def member_of(source: Source, page: int) -> Generator[tuple[Source, int]]:
     raise Rejected(f"{source.name} has no page {page}.", "missing")
 
 
-def _count(source: Source) -> int:
-    """How many pages a file has, without OCR."""
+def _count(source: SourceFile) -> int:
+    """Return a file's number of pages, without OCR."""
     if source.media == "application/pdf":
         from eclair.documents.readers.pdf import open_pdf
 
         with open_pdf(source) as document:
             return len(document)
     if source.media.startswith("image/"):
-        from eclair.documents.readers.image import frames
+        from eclair.documents.photos.open import count_pages
 
-        return frames(source)
+        return count_pages(source)
     return max((piece.number for piece in reader(source.media)(source) if isinstance(piece, Page)), default=0)

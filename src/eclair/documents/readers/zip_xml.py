@@ -1,4 +1,4 @@
-"""What is packed in a zip, taken out under a bound: what a file claims of itself is not believed."""
+"""Unpacks files from ZIP containers within a budget; sizes that a file claims are not trusted."""
 
 from __future__ import annotations
 
@@ -10,64 +10,74 @@ from contextlib import contextmanager
 from typing import IO
 from xml.etree import ElementTree
 
-from eclair.documents.readers.base import Source, damaged, locked
+from eclair.documents.readers.base import SourceFile, damaged_file, locked_file
 from eclair.sandbox.protocol import Rejected
 
-LARGEST_DIRECTORY = 16 << 20
-"""Bytes of a zip's list of files, each of which takes ten times that once read."""
+MAX_DIRECTORY_BYTES = 16 << 20
+"""Size of a ZIP's central directory, which takes ten times that in memory."""
 
-PIECE = 1 << 20
-BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, struct.error, ElementTree.ParseError, OSError)
+READ_CHUNK_BYTES = 1 << 20
+ZIP_ERRORS = (
+    zipfile.BadZipFile,
+    zlib.error,
+    EOFError,
+    NotImplementedError,
+    struct.error,
+    ElementTree.ParseError,
+    OSError,
+)
 
 
 @contextmanager
-def opened(source: Source) -> Generator[zipfile.ZipFile]:
-    """The archive that the file is. What is broken in it becomes a Rejected."""
+def open_zip(source: SourceFile) -> Generator[zipfile.ZipFile]:
+    """Open the archive. Raises Rejected for damage, here and while it is open."""
     try:
         _check_directory(source)
         with zipfile.ZipFile(source.path) as archive:
             yield archive
-    except BROKEN as error:
-        raise damaged(source.name) from error
+    except ZIP_ERRORS as error:
+        raise damaged_file(source.name) from error
     except RuntimeError as error:  # which is what zipfile says of a password
         if "password" in str(error) or "encrypted" in str(error):
-            raise locked(source.name) from error
+            raise locked_file(source.name) from error
         raise
 
 
-def taken(archive: zipfile.ZipFile, name: str, source: Source) -> bytes:
-    """One file of the archive. Raises Rejected where it unpacks to more than is left, KeyError where there is none."""
+def read_zipped(archive: zipfile.ZipFile, name: str, source: SourceFile) -> bytes:
+    """Return one file of the archive. Raises Rejected over budget, and KeyError where there is none."""
     pieces: list[bytes] = []
     with archive.open(name) as file:
-        while piece := file.read(PIECE):
-            source.room.take(len(piece), source.name)
+        while piece := file.read(READ_CHUNK_BYTES):
+            source.room.spend(len(piece), source.name)
             pieces.append(piece)
     return b"".join(pieces)
 
 
-def copied(archive: zipfile.ZipFile, name: zipfile.ZipInfo, source: Source, target: IO[bytes]) -> None:
+def extract(archive: zipfile.ZipFile, name: zipfile.ZipInfo, source: SourceFile, target: IO[bytes]) -> None:
     """Unpack one file of the archive into another."""
     with archive.open(name) as file:
-        while piece := file.read(PIECE):
-            source.room.take(len(piece), source.name)
+        while piece := file.read(READ_CHUNK_BYTES):
+            source.room.spend(len(piece), source.name)
             target.write(piece)
     target.flush()
 
 
-STRICT = (b"http://purl.oclc.org/ooxml/", b"http://schemas.openxmlformats.org/")
-"""The names that the strict form of Office files has for the same things, and those of the usual form."""
+STRICT_NAMESPACE = (b"http://purl.oclc.org/ooxml/", b"http://schemas.openxmlformats.org/")
+"""Namespaces of the strict form of Office files, and of the usual form."""
 
 
-def tree(archive: zipfile.ZipFile, name: str, source: Source) -> ElementTree.Element:
-    """One file of XML in the archive."""
-    data = taken(archive, name, source)
-    if STRICT[0] in data[:4096]:
-        data = data.replace(STRICT[0] + b"wordprocessingml/main", STRICT[1] + b"wordprocessingml/2006/main")
+def parse_xml(archive: zipfile.ZipFile, name: str, source: SourceFile) -> ElementTree.Element:
+    """Parse an XML file of the archive."""
+    data = read_zipped(archive, name, source)
+    if STRICT_NAMESPACE[0] in data[:4096]:
+        data = data.replace(
+            STRICT_NAMESPACE[0] + b"wordprocessingml/main", STRICT_NAMESPACE[1] + b"wordprocessingml/2006/main"
+        )
     return ElementTree.fromstring(data)  # noqa: S314  expat bounds what entities make
 
 
-def _check_directory(source: Source) -> None:
-    """Refuse a zip whose list of files alone would fill the memory; its size stands near the file's end."""
+def _check_directory(source: SourceFile) -> None:
+    """Reject a ZIP whose directory alone would fill the memory; its size is near the file's end."""
     with source.path.open("rb") as file:
         end = file.seek(0, 2)
         file.seek(max(0, end - (1 << 16) - 22 - 20 - 56))
@@ -78,5 +88,5 @@ def _check_directory(source: Source) -> None:
     (size,) = struct.unpack_from("<I", tail, at + 12)
     if at >= 76 and tail[at - 20 : at - 16] == b"PK\6\7" and tail[at - 76 : at - 72] == b"PK\6\6":
         (size,) = struct.unpack_from("<Q", tail, at - 76 + 40)
-    if size > LARGEST_DIRECTORY:
+    if size > MAX_DIRECTORY_BYTES:
         raise Rejected(f"{source.name} holds too many files; unpack it and send them in parts.", "too_large")

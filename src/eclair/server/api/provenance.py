@@ -18,7 +18,7 @@ from starlette.requests import ClientDisconnect
 
 from eclair.app import App
 from eclair.errors import InvalidInput, StoreError, TooLarge
-from eclair.provenance.report import Credentials, How, Metadata, Report, Watermark
+from eclair.provenance.report import ContentCredentials, IptcMetadata, OriginKind, ProvenanceReport, WatermarkFinding
 from eclair.server.openai.files import shown
 
 PIECE = 1 << 20
@@ -42,18 +42,18 @@ class ReportBody(BaseModel):
 
     name: str
     media: str | None
-    made: How | None
+    made: OriginKind | None
     altered: bool
-    credentials: Credentials
-    metadata: Metadata
-    watermark: Watermark
+    credentials: ContentCredentials
+    metadata: IptcMetadata
+    watermark: WatermarkFinding
 
     @classmethod
-    def of(cls, name: str, report: Report) -> ReportBody:
+    def of(cls, name: str, report: ProvenanceReport) -> ReportBody:
         return cls(name=name, made=report.made, altered=report.altered, **_parts(report))
 
 
-def _parts(report: Report) -> dict[str, Any]:
+def _parts(report: ProvenanceReport) -> dict[str, Any]:
     return {name: getattr(report, name) for name in asdict(report)}
 
 

@@ -26,7 +26,7 @@ from eclair.images.inputs import NOTHING, Brought
 from eclair.images.request import MOST_SOURCES
 from eclair.images.service import Commission
 from eclair.llm.base import JSON
-from eclair.provenance.report import Form
+from eclair.provenance.report import ImageForm
 from eclair.schema.images import Finished, Picture, Underway, Waiting
 from eclair.schema.messages import Wish
 from eclair.schema.principal import Principal
@@ -77,7 +77,7 @@ class ImagesRequest(Body):
     background: Literal["opaque", "auto"] | None = None
     moderation: Literal["low", "auto"] | None = None
     response_format: Literal["url", "b64_json"] | None = None
-    output_format: Form | None = None
+    output_format: ImageForm | None = None
     output_compression: Annotated[int | None, Field(ge=0, le=100)] = None
     partial_images: Annotated[int | None, Field(ge=0, le=3)] = None
     stream: bool | None = None
@@ -108,7 +108,7 @@ class ImagesRequest(Body):
         )
 
     @property
-    def form(self) -> Form:
+    def form(self) -> ImageForm:
         return self.output_format or "png"
 
     @property

@@ -17,7 +17,7 @@ from urllib.parse import urljoin, urlsplit
 
 import orjson
 
-from eclair.documents.readers.html import parts
+from eclair.documents.readers.html import visible_parts
 from eclair.sandbox.protocol import ProcessLimits, Rejected
 from eclair.sandbox.worker import serve
 from eclair.schema.feeds import Entry, Feed, Outline
@@ -246,7 +246,7 @@ def _plain(markup: Any) -> str:
     if "<" not in markup and "&" not in markup:
         blocks = markup.split("\n\n")
     else:
-        blocks = [part.text for part in parts(iter([markup]))]
+        blocks = [part.text for part in visible_parts(iter([markup]))]
     return "\n\n".join(text for block in blocks if (text := " ".join(block.split())))
 
 

@@ -12,8 +12,8 @@ from datetime import date
 
 from eclair.documents.parse_protocol import ServedPage
 from eclair.documents.readers import html
-from eclair.documents.readers.base import Part, Source, flow, line, squeezed, table
-from eclair.documents.readers.file_type import HEAD, encoding_of
+from eclair.documents.readers.base import ContentPart, SourceFile, collapse_spaces, paginate, single_line, table_part
+from eclair.documents.readers.file_type import HEAD_BYTES, detect_encoding
 from eclair.schema.documents import About, Page
 from eclair.text.language import language_of
 from eclair.web.pages.dates import published
@@ -46,7 +46,7 @@ _LARGE = frozenset(("html", "body", "main", "article", "h1"))
 _BLOCKS = frozenset(("p", "head", "list", "table", "quote", "code", "div", "item", "main", "body"))
 
 
-def read(source: Source, served: ServedPage) -> Iterator[About | Page]:
+def read(source: SourceFile, served: ServedPage) -> Iterator[About | Page]:
     """What the page says of itself, then its text. Raises Rejected."""
     tree = parsed(_decoded(source.path.read_bytes(), served.charset))
     linked = nodes(tree)
@@ -59,8 +59,8 @@ def read(source: Source, served: ServedPage) -> Iterator[About | Page]:
     kept = "\n".join(part.text for part in parts if part.kind != "heading")
     yield About(title, author, language or language_of(kept), day, wall(found, kept))
     if title and parts and not any(part.kind == "heading" and part.level == 1 for part in parts):
-        parts.insert(0, Part("heading", title, level=1))
-    yield from flow(parts)
+        parts.insert(0, ContentPart("heading", title, level=1))
+    yield from paginate(parts)
 
 
 def _decoded(data: bytes, declared: str | None) -> str:
@@ -72,7 +72,7 @@ def _decoded(data: bytes, declared: str | None) -> str:
     ):
         if data.startswith(mark):
             return data.decode(coding, "replace")
-    if b"\0" not in data[:HEAD] and b"\x1b" not in data[:HEAD]:
+    if b"\0" not in data[:HEAD_BYTES] and b"\x1b" not in data[:HEAD_BYTES]:
         try:
             return data.decode()
         except UnicodeDecodeError:
@@ -81,7 +81,7 @@ def _decoded(data: bytes, declared: str | None) -> str:
     for name in (declared, inside[1].decode("ascii") if inside else None):
         if coding := _known(name):
             return data.decode(coding, "replace")
-    return data.decode(encoding_of(data[:HEAD]) or "cp1252", "replace")
+    return data.decode(detect_encoding(data[:HEAD_BYTES]) or "cp1252", "replace")
 
 
 def _known(name: str | None) -> str | None:
@@ -100,8 +100,8 @@ def _known(name: str | None) -> str | None:
 def _title(tree: Element, linked: Sequence[Node]) -> str:
     """What the page is called, without the name of its site."""
     said = [_meta(tree, "og:title"), *(text(node.get("headline")) for node in articles(linked)[:1])]
-    headings = [line(each.text_content()) for each in tree.iter("h1")]
-    titles = [line(each.text_content()) for each in tree.iter("title")]
+    headings = [single_line(each.text_content()) for each in tree.iter("h1")]
+    titles = [single_line(each.text_content()) for each in tree.iter("title")]
     said += headings if len(headings) == 1 else []
     said += [re.split(r"\s+[|–—·»]\s+", title)[0] for title in titles]
     return _shown(next(filter(None, said), ""))
@@ -122,12 +122,12 @@ def _language(tree: Element) -> str | None:
 def _meta(tree: Element, name: str) -> str:
     for element in tree.iter("meta"):
         if name == (element.get("property") or element.get("name") or element.get("http-equiv") or "").lower():
-            return line(element.get("content") or "")
+            return single_line(element.get("content") or "")
     return ""
 
 
 def _shown(said: str) -> str:
-    return _UNSEEN.sub("", line(said))[:TITLE].strip()
+    return _UNSEEN.sub("", single_line(said))[:TITLE].strip()
 
 
 def _prune(tree: Element) -> None:
@@ -161,28 +161,28 @@ def _colour(said: str) -> str:
     return {"white": "#fff", "255,255,255": "#fff", "black": "#000", "0,0,0": "#000"}.get(plain, plain)
 
 
-def _content(tree: Element) -> Iterator[Part]:
+def _content(tree: Element) -> Iterator[ContentPart]:
     """The page's content; all that is seen of it where none can be told from the rest."""
     page = serialised(tree)
     parts = _kept(content(tree, fast=True))
     if _length(parts) < SHORT:
         parts = max(parts, _kept(content(parsed(page), fast=False)), key=_length)
     if not parts:
-        parts = list(html.parts(iter([page])))
+        parts = list(html.visible_parts(iter([page])))
     for part in parts:
         if words := _UNSEEN.sub("", part.text).strip("\n"):
-            yield Part(part.kind, words, part.level)
+            yield ContentPart(part.kind, words, part.level)
 
 
-def _length(parts: Sequence[Part]) -> int:
+def _length(parts: Sequence[ContentPart]) -> int:
     return sum(len(part.text) for part in parts)
 
 
-def _kept(body: Element | None) -> list[Part]:
+def _kept(body: Element | None) -> list[ContentPart]:
     return list(_blocks(body)) if body is not None else []
 
 
-def _blocks(element: Element) -> Iterator[Part]:
+def _blocks(element: Element) -> Iterator[ContentPart]:
     """The blocks below an element of what trafilatura gives; text between them is a paragraph."""
     loose = [element.text or ""]
     for child in element:
@@ -195,28 +195,28 @@ def _blocks(element: Element) -> Iterator[Part]:
     yield from _paragraph(loose)
 
 
-def _block(element: Element) -> Iterator[Part]:
+def _block(element: Element) -> Iterator[ContentPart]:
     match element.tag:
         case "head":
             level = (element.get("rend") or "h2")[1:]
-            if words := line(_inline(element)):
-                yield Part("heading", words, int(level) if level in "123456" and level else 2)
+            if words := single_line(_inline(element)):
+                yield ContentPart("heading", words, int(level) if level in "123456" and level else 2)
         case "list":
             if items := list(_items(element, 0)):
-                yield Part("list", "\n".join(items))
+                yield ContentPart("list", "\n".join(items))
         case "table":
-            rows = [[line(_inline(cell)) for cell in row.iter("cell")] for row in element.iter("row")]
+            rows = [[single_line(_inline(cell)) for cell in row.iter("cell")] for row in element.iter("row")]
             if any(any(row) for row in rows):
-                yield table(rows)
+                yield table_part(rows)
         case "code":
-            yield Part("code", _inline(element))
+            yield ContentPart("code", _inline(element))
         case _:
             yield from _blocks(element)
 
 
-def _paragraph(words: Sequence[str]) -> Iterator[Part]:
-    if said := squeezed("".join(words)):
-        yield Part("paragraph", said)
+def _paragraph(words: Sequence[str]) -> Iterator[ContentPart]:
+    if said := collapse_spaces("".join(words)):
+        yield ContentPart("paragraph", said)
 
 
 def _items(element: Element, depth: int) -> Iterator[str]:
@@ -229,7 +229,7 @@ def _items(element: Element, depth: int) -> Iterator[str]:
         mark = f"{number}. " if element.get("rend") == "ol" else "• "
         inner = list(item.iter("list"))
         own = _inline(item, without="list") if inner else _inline(item)
-        if words := line(own):
+        if words := single_line(own):
             yield "  " * depth + mark + words
         for each in inner:
             if depth < 5 and next(each.iterancestors("item")) is item:

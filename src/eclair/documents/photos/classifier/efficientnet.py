@@ -1,28 +1,29 @@
-"""EfficientNet-lite2 as its makers describe it (Tan and Le, 2019; TensorFlow's `efficientnet/lite`), from weights.
+"""Builds EfficientNet-lite2 (Tan and Le, 2019; TensorFlow's `efficientnet/lite`) from weights.
 
-It takes one picture of 260 x 260 pixels, red, green and blue from -1 to 1, and gives a share for each of 1,000 things.
+It takes one picture of 260 × 260 pixels, red, green and blue from -1 to 1, and returns a share for each of 1,000
+labels.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from eclair.documents.photos.classifier.torch_weights import Unreadable, Weights
+from eclair.documents.photos.classifier.torch_weights import UnreadableTorchWeights, Weights
 from eclair.util.onnx_writer import Network
 
-SIDE = 260
-THINGS = 1000
+INPUT_SIDE_PX = 260
+LABEL_COUNT = 1000
 EPSILON = 1e-3
-GROUPS = ((1, 1), (3, 2), (3, 2), (4, 2), (4, 1), (5, 2), (1, 1))
-"""How many blocks each group has, and the stride of the first."""
+BLOCK_GROUPS = ((1, 1), (3, 2), (3, 2), (4, 2), (4, 1), (5, 2), (1, 1))
+"""Number of blocks in each group, and the stride of the first."""
 
 
-def network(weights: Weights) -> bytes:
-    """The network as ONNX. Raises Unreadable where these are the weights of another."""
+def build_network(weights: Weights) -> bytes:
+    """Return the network as ONNX. Raises UnreadableTorchWeights for the weights of another network."""
     try:
         return _Builder(weights).build()
     except (KeyError, ValueError) as error:
-        raise Unreadable(f"these are the weights of another network ({error})") from error
+        raise UnreadableTorchWeights(f"these are the weights of another network ({error})") from error
 
 
 class _Builder:
@@ -34,7 +35,7 @@ class _Builder:
         net = self._network
         at = self._convolved("picture", "_conv_stem", "_bn0", stride=2, active=True)
         number = 0
-        for times, stride in GROUPS:
+        for times, stride in BLOCK_GROUPS:
             for time in range(times):
                 at = self._block(at, f"_blocks.{number}", stride if time == 0 else 1)
                 number += 1
@@ -45,7 +46,7 @@ class _Builder:
         matrix = net.tensor("classes", self._weights["_fc.weight"])
         at = net.add("Gemm", [at, matrix, net.tensor("bias", self._weights["_fc.bias"])], transB=1)
         shares = net.add("Softmax", [at], axis=1)
-        return net.model(("picture", (1, 3, SIDE, SIDE)), (shares, (1, THINGS)))
+        return net.model(("picture", (1, 3, INPUT_SIDE_PX, INPUT_SIDE_PX)), (shares, (1, LABEL_COUNT)))
 
     def _block(self, start: str, name: str, stride: int) -> str:
         at = start
@@ -61,7 +62,7 @@ class _Builder:
     def _convolved(
         self, start: str, name: str, norm: str, *, stride: int = 1, active: bool = False, deep: bool = False
     ) -> str:
-        """A convolution with the normalisation after it, as one."""
+        """Fold a convolution and the normalization after it into one."""
         net, kernel = self._network, self._weights[f"{name}.weight"]
         scale, shift, mean, spread = (
             self._weights[f"{norm}.{part}"] for part in ("weight", "bias", "running_mean", "running_var")

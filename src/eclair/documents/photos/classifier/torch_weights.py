@@ -1,6 +1,6 @@
-"""Reads weights that PyTorch saved before 2020 (a row of pickles, then raw numbers), without PyTorch.
+"""Reads weights that PyTorch saved before 2020 (pickles, then raw numbers), without PyTorch.
 
-A pickle can call whatever it names; here it may name ordered dictionaries and tensors, and nothing else.
+A pickle can call anything that it names; here it may name ordered dictionaries and tensors, and nothing else.
 """
 
 from __future__ import annotations
@@ -17,14 +17,13 @@ from numpy.typing import NDArray
 
 MAGIC = 0x1950A86A20F9469CFC6C
 PROTOCOL = 1001
-TYPES = {"FloatStorage": np.dtype("<f4"), "LongStorage": np.dtype("<i8")}
-MOST = 64 << 20
-"""Numbers of one tensor."""
+STORAGE_TYPES = {"FloatStorage": np.dtype("<f4"), "LongStorage": np.dtype("<i8")}
+MAX_TENSOR_NUMBERS = 64 << 20
 
 Weights = dict[str, NDArray[np.float32]]
 
 
-class Unreadable(Exception):
+class UnreadableTorchWeights(Exception):
     """The file does not hold such weights."""
 
 
@@ -43,13 +42,13 @@ class _Tensor:
     strides: tuple[int, ...]
 
 
-def read(file: BinaryIO) -> Weights:
-    """The tensors of floating point numbers by their names. Raises Unreadable."""
+def read_weights(file: BinaryIO) -> Weights:
+    """Return the floating-point tensors by name. Raises UnreadableTorchWeights."""
     try:
         if _Pickle(file).load() != MAGIC or _Pickle(file).load() != PROTOCOL:
-            raise Unreadable("it was not saved by PyTorch")
+            raise UnreadableTorchWeights("it was not saved by PyTorch")
         if not _Pickle(file).load()["little_endian"]:
-            raise Unreadable("its numbers are the other way round")
+            raise UnreadableTorchWeights("its numbers are the other way round")
         tensors: dict[str, _Tensor] = _Pickle(file).load()
         keys: list[str] = _Pickle(file).load()
         kinds = {tensor.storage.key: tensor.storage for tensor in tensors.values()}
@@ -60,7 +59,7 @@ def read(file: BinaryIO) -> Weights:
             if tensor.storage.kind == "FloatStorage"
         }
     except (pickle.UnpicklingError, EOFError, KeyError, TypeError, ValueError, AttributeError, struct.error) as error:
-        raise Unreadable(str(error)) from error
+        raise UnreadableTorchWeights(str(error)) from error
 
 
 class _Pickle(pickle.Unpickler):
@@ -70,14 +69,14 @@ class _Pickle(pickle.Unpickler):
                 return OrderedDict
             case "torch._utils", "_rebuild_tensor_v2":
                 return _tensor
-            case "torch", name if name in TYPES:
+            case "torch", name if name in STORAGE_TYPES:
                 return name
             case _:
                 raise pickle.UnpicklingError(f"it names {module_name}.{global_name}")
 
     def persistent_load(self, pid: Any) -> Any:
         _, kind, key, _, count, _ = pid
-        if kind not in TYPES or not 0 <= count <= MOST:
+        if kind not in STORAGE_TYPES or not 0 <= count <= MAX_TENSOR_NUMBERS:
             raise pickle.UnpicklingError("it has a tensor of another kind")
         return _Storage(str(key), kind, count)
 
@@ -88,7 +87,7 @@ def _tensor(storage: _Storage, offset: int, shape: tuple[int, ...], strides: tup
 
 def _numbers(file: BinaryIO, storage: _Storage) -> NDArray[Any]:
     (count,) = struct.unpack("<q", file.read(8))
-    kind = TYPES[storage.kind]
+    kind = STORAGE_TYPES[storage.kind]
     data = file.read(count * kind.itemsize) if count == storage.count else b""
     return np.frombuffer(data, kind, count)
 
