@@ -93,7 +93,7 @@ wheel: $(BUILD)/.ready ## Build the wheel into dist/
 
 clean: ## Forget everything that was set up; conversations and models stay
 	@rm -rf $(VENV) $(BUILD) dist ui/node_modules drawings/node_modules src/eclair/server/static
-	@rm -f $(addprefix src/eclair/images/backends/clipart/,drawings.zip lettering.ttf .sources)
+	@rm -f $(addprefix src/eclair/images/backends/clipart/,clipart.zip .sources)
 
 models: $(VENV)/.app
 	@$(VENV)/bin/eclair pull

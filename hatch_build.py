@@ -52,15 +52,15 @@ def build(root: Path) -> None:
 
 
 def build_drawings(root: Path) -> None:
-    """Bring the book of drawings in src/eclair/images/backends/clipart up to date with drawings/."""
+    """Bring the clip art in src/eclair/images/backends/clipart up to date with drawings/."""
     here, folder = root / "drawings", root / "src" / "eclair" / "images" / "backends" / "clipart"
     stamp = folder / STAMP
     sources = digest(here) + hashlib.sha256((folder / "folding.py").read_bytes()).hexdigest()
-    if stamp.is_file() and stamp.read_text() == sources and (folder / "drawings.zip").is_file():
-        print("The drawings are up to date.", flush=True)
+    if stamp.is_file() and stamp.read_text() == sources and (folder / "clipart.zip").is_file():
+        print("The clip art is up to date.", flush=True)
         return
     install(here)
-    print("Packing the drawings…", flush=True)
+    print("Packing the clip art…", flush=True)
     spec = importlib.util.spec_from_file_location("pack", here / "pack.py")
     assert spec is not None
     assert spec.loader is not None

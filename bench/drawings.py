@@ -1,7 +1,7 @@
-"""Drawings as one sheet to look at, what of natural prompts is found in them, and how long one takes.
+"""Clip art as one sheet to look at, what of natural prompts is drawn or refused, and how long one takes.
 
-`prompts.toml` beside the tests has the prompts, with the pictures that each must show. `--sheet FILE` writes them in a
-grid as PNG; `--prompt` shows another one, and `--seed` another composition.
+`prompts.toml` beside the tests has the prompts. `--sheet FILE` writes those that are drawn in a grid as PNG; `--prompt`
+shows another one, and `--seed` another ground.
 """
 
 from __future__ import annotations
@@ -16,32 +16,38 @@ from pathlib import Path
 from harness import ROOT, median
 from PIL import Image, ImageDraw
 
-from eclair.images.backends.clipart.book import book
-from eclair.images.backends.clipart.drawer import Drawer
-from eclair.images.backends.clipart.reading import read
+from eclair.errors import InvalidInput
+from eclair.images.backends.clipart.backend import MODEL, ClipArt
 from eclair.schema.images import Drawn, Job
 from eclair.schema.principal import Principal
 
-PROMPTS = ROOT / "tests" / "pictures" / "drawing" / "prompts.toml"
-ACROSS, SIDE, CAPTION = 6, 300, 18
+PROMPTS = ROOT / "tests" / "images" / "clipart" / "prompts.toml"
+COLUMNS, TILE_PIXELS, CAPTION_PIXELS = 5, 300, 34
 
 
-async def drawn(drawer: Drawer, prompt: str, side: int, seed: int) -> tuple[Drawn, float]:
-    """The drawing, and the seconds that it took."""
-    model = (await drawer.models())[0]
+async def drawn(backend: ClipArt, prompt: str, side: int, seed: int) -> tuple[Drawn, float]:
+    """The drawing, and the seconds that it took. Raises InvalidInput where it is refused."""
     started = time.perf_counter()
-    done = [each async for each in drawer.draw(model, Job(prompt, side, side, seed), Principal("bench"), None)]
+    done = [each async for each in backend.draw(MODEL, Job(prompt, side, side, seed), Principal("bench"), None)]
     took = time.perf_counter() - started
     last = done[-1]
     assert isinstance(last, Drawn)
     return last, took
 
 
-def found(prompt: str, wanted: list[str]) -> tuple[int, list[str]]:
-    """How many of the pictures are in the scene, and which are not."""
-    icons = {thing.icon for thing in read(prompt).things}
-    missing = [sign for sign in wanted if book().number(sign) not in icons]
-    return len(wanted) - len(missing), missing
+def sheet_of(drawings: list[tuple[str, Drawn]]) -> Image.Image:
+    """All drawings with their prompts and captions."""
+    height = TILE_PIXELS + CAPTION_PIXELS
+    sheet = Image.new("RGB", (COLUMNS * TILE_PIXELS, -(-len(drawings) // COLUMNS) * height), "white")
+    pen = ImageDraw.Draw(sheet)
+    for number, (prompt, drawing) in enumerate(drawings):
+        x, y = number % COLUMNS * TILE_PIXELS, number // COLUMNS * height
+        with Image.open(io.BytesIO(drawing.image)) as image:
+            tile = image.convert("RGB").resize((TILE_PIXELS - 6, TILE_PIXELS - 6), Image.Resampling.LANCZOS)
+        sheet.paste(tile, (x, y))
+        for line, text in enumerate((prompt, drawing.revised_prompt or "")):
+            pen.text((x + 2, y + TILE_PIXELS - 5 + 15 * line), text[:52], fill="black")
+    return sheet
 
 
 async def main() -> None:
@@ -51,29 +57,24 @@ async def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--side", type=int, default=512)
     options = parser.parse_args()
-    table: dict[str, str] = tomllib.loads(PROMPTS.read_text("utf-8"))["prompts"]
-    prompts = options.prompt or list(table)
-    drawer, times = Drawer(), list[float]()
-    rows = -(-len(prompts) // ACROSS)
-    sheet = Image.new("RGB", (ACROSS * SIDE, rows * (SIDE + CAPTION)), "white")
-    pen = ImageDraw.Draw(sheet)
-    for number, prompt in enumerate(prompts):
-        picture, took = await drawn(drawer, prompt, options.side, options.seed)
+    table = tomllib.loads(PROMPTS.read_text("utf-8"))
+    prompts: list[str] = options.prompt or [*table["drawn"], *table["refused"]]
+    backend, drawings, times = ClipArt(), list[tuple[str, Drawn]](), list[float]()
+    for prompt in prompts:
+        try:
+            drawing, took = await drawn(backend, prompt, options.side, options.seed)
+        except InvalidInput as error:
+            print(f"refused  {prompt}: {error.message}")
+            continue
+        print(f"drawn    {prompt}: {drawing.revised_prompt}")
+        drawings.append((prompt, drawing))
         times.append(took)
-        x, y = number % ACROSS * SIDE, number // ACROSS * (SIDE + CAPTION)
-        with Image.open(io.BytesIO(picture.image)) as image:
-            sheet.paste(image.convert("RGB").resize((SIDE - 6, SIDE - 6), Image.Resampling.LANCZOS), (x, y))
-        pen.text((x + 2, y + SIDE - 4), prompt[:48], fill="black")
+    await backend.close()
     if options.sheet is not None:
-        sheet.save(options.sheet)
-    if not options.prompt:
-        counts = [(found(prompt, signs.split()), len(signs.split())) for prompt, signs in table.items()]
-        hits, total = sum(hit for (hit, _), _ in counts), sum(wanted for _, wanted in counts)
-        print(f"found {hits} of {total} things in {len(table)} prompts ({hits / total:.1%})")
-        for prompt, ((_, missing), _) in zip(table, counts, strict=True):
-            if missing:
-                print(f"  {prompt}: without {' '.join(missing)}")
-    print(f"{options.side} pixels: {median(times):.2f} s (median), {max(times):.2f} s (most), {len(times)} drawings")
+        sheet_of(drawings).save(options.sheet)
+    print(f"{len(drawings)} of {len(prompts)} prompts drawn")
+    if times:
+        print(f"{options.side} pixels: {median(times):.2f} s (median), {max(times):.2f} s (most)")
 
 
 if __name__ == "__main__":

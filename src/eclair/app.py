@@ -31,6 +31,7 @@ from eclair.images.backends.registry import generators
 from eclair.images.download_plan import ImageModelCatalog
 from eclair.images.gallery import Gallery
 from eclair.images.open import open_gallery, open_studio
+from eclair.images.scene_planner import ScenePlanner
 from eclair.images.service import Studio
 from eclair.llm.local.engine import LocalEngine
 from eclair.llm.local.removal import remove
@@ -213,12 +214,14 @@ async def open_drawing(
     idle: Idle,
     gate: OutboundGate,
     around: Surroundings,
+    planner: ScenePlanner,
 ) -> AsyncGenerator[tuple[Provenance, Studio]]:
     """What marks pictures, and what has them made. Raises SettingsError."""
     async with AsyncExitStack() as stack:
         marks = Provenance.configured(settings, stay=True)
         stack.push_async_callback(marks.close)
-        made = [*generators(settings, storage.servers.list_servers, gate=gate), *around.generators(gate)]
+        own = generators(settings, storage.servers.list_servers, gate=gate, planner=planner)
+        made = [*own, *around.generators(gate)]
         files = (reading.blobs, reading.seeing)
         yield marks, await stack.enter_async_context(open_studio(settings, storage, gallery, *files, marks, idle, made))
 
@@ -277,7 +280,7 @@ async def open_app(
             open_web(settings, browser, storage.web, reading.embedder, ledger.ask, around, services)
         )
         marks, studio = await stack.enter_async_context(
-            open_drawing(settings, storage, gallery, reading, idle, gate, around)
+            open_drawing(settings, storage, gallery, reading, idle, gate, around, ScenePlanner(registry, ledger.ask))
         )
         pipeline = AnswerPipeline(ledger, idle)
         router = ModelRouter(settings, registry, storage.usage, preferences, reading.seeing)

@@ -905,7 +905,7 @@ class TestConfig:
         assert lines[0] == str(run.folder / "none.toml")
         at = next(number for number, line in enumerate(lines) if line.startswith("max_tokens "))
         assert lines[at].split() == ["max_tokens", "77"]
-        assert lines[at + 1].strip().startswith("file · Longest answer")
+        assert lines[at + 1].strip().startswith("file · Maximum length of an answer")
         assert "hushed" not in done.stdout
         assert "(set)" in done.stdout
 

@@ -332,7 +332,7 @@ async def test_what_a_model_made_of_the_words_is_told(server: Server) -> None:
         LOCAL_PRINCIPAL, "x\nscript: says=A_blue_apple", Wish(width=64, height=64)
     )
     async with aclosing(server.app.studio.draw(commission)) as making:
-        told = [each.prompt async for each in making if isinstance(each, Finished)]
+        told = [each.picture.revised_prompt async for each in making if isinstance(each, Finished)]
     assert told == ["A blue apple"]
 
 

@@ -17,7 +17,7 @@ const MODEL: ImageModel = {
 const SMALL: ImageModel = { ...MODEL, id: "small", width: 256, height: 256, least: 128, most: 256, multiple: 128, edits: false, masks: false };
 const PICTURE: GeneratedImage = {
   ...{ id: "pic_1", conversation: null, created: 1, prompt: "an apple", model: "flux", media: "image/png" },
-  ...{ width: 1024, height: 768, size: 9, seed: 7, steps: 4, guidance: null, style: null, negative: "", source: null, milliseconds: 5 },
+  ...{ width: 1024, height: 768, size: 9, seed: 7, steps: 4, guidance: null, style: null, negative: "", source: null, milliseconds: 5, revised_prompt: null },
 };
 
 function part(kind: Part["kind"], id: string | null = null): Part {

@@ -92,8 +92,8 @@ async def _written(app: App, made: Finished, wanted: Wanted, terminal: Terminal)
     terminal.line(str(await written(app.gallery, picture, path)))
     seed = f" · seed {picture.seed}" if picture.seed is not None else ""
     seconds = f" · {picture.milliseconds / 1000:.1f} s" if picture.milliseconds is not None else ""
-    if made.prompt is not None and made.prompt != picture.prompt:
-        terminal.aside(f"Drawn as: {made.prompt}")
+    if picture.revised_prompt is not None and picture.revised_prompt != picture.prompt:
+        terminal.aside(picture.revised_prompt)
     terminal.note(f"{picture.width} × {picture.height} · {picture.model}{seed}{seconds}")
 
 

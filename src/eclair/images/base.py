@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from eclair.schema.images import Drawn, Job, PictureModel, Progress
 from eclair.schema.principal import Principal
@@ -31,4 +31,13 @@ class Generator(Protocol):
 
     async def close(self) -> None:
         """End what it has started."""
+        ...
+
+
+@runtime_checkable
+class PromptChecker(Protocol):
+    """A generator that knows before it begins which prompts it can draw."""
+
+    async def check(self, job: Job, principal: Principal) -> None:
+        """Raise InvalidInput for a prompt that cannot be drawn."""
         ...

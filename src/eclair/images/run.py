@@ -97,7 +97,7 @@ class Drawing:
         return [
             *self._end("done"),
             *started,
-            PartDelta(self._parts.current, made.prompt or picture.prompt),
+            PartDelta(self._parts.current, picture.revised_prompt or picture.prompt),
             *self._parts.finish(),
         ]
 

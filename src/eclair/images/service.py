@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 
 from eclair.errors import EngineBroken, EngineUnavailable, Forbidden, ModelMissing, NotFound, UnreadableFile
 from eclair.images import request
-from eclair.images.base import Generator
+from eclair.images.base import Generator, PromptChecker
 from eclair.images.gallery import Gallery
 from eclair.images.inputs import NOTHING, Brought, Sources
 from eclair.images.inspect import ImageInspector
@@ -164,6 +164,8 @@ class Studio:
         prepared = await self._sources.prepared(principal, wish, brought, who)
         of = request.size(who, wish, prepared.size)
         job = request.job(who, prompt, wish, of, prepared.pictures, prepared.mask)
+        if isinstance(generator, PromptChecker):
+            await generator.check(job, principal)
         return Commission(principal, generator, who, prompt.strip(), wish, job, form=form, quality=quality)
 
     async def draw(self, commission: Commission) -> AsyncGenerator[Making, None]:
@@ -252,7 +254,7 @@ class Studio:
                 raise EngineBroken(f"{commission.model.name} ended without a picture; try again.")
             place.leave()
             picture = await self._kept(commission, job, drawn, id, began)
-            yield Finished(index, picture, drawn.prompt)
+            yield Finished(index, picture)
         finally:
             place.leave()
             self._looks.pop(id, None)
@@ -320,5 +322,6 @@ class Studio:
             negative=job.negative,
             source=next(iter(commission.wish.sources), None),
             milliseconds=round((time.perf_counter() - began) * 1000, 1),
+            revised_prompt=drawn.revised_prompt,
         )
         return await self._gallery.add(commission.principal, picture, image, inspected.made, commission.message)

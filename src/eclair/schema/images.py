@@ -87,12 +87,12 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class Drawn:
-    """The picture, as PNG, WebP or JPEG without marks. `prompt` is what the model made of the words, where it says so,
-    and `seed` the one that it used, None where it does not tell."""
+    """The picture, as PNG, WebP or JPEG without marks. `revised_prompt` is what the model made of the words, where it
+    says so, and `seed` the one that it used, None where it does not tell."""
 
     image: bytes
     seed: int | None
-    prompt: str | None = None
+    revised_prompt: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +100,8 @@ class Picture:
     """A picture that was made and is kept, marked. Times are milliseconds since 1970, UTC; sizes are in pixels.
 
     `blob` and `thumbnail` name its bytes and those of a small one; `source` is the first picture or file that it was
-    edited from. Without a conversation it was made outside any.
+    edited from. Without a conversation it was made outside any. `revised_prompt` is what its model made of the words,
+    or a sentence that says what was drawn, None where the model does not tell.
     """
 
     id: str
@@ -122,6 +123,7 @@ class Picture:
     negative: str = ""
     source: str | None = None
     milliseconds: float | None = None
+    revised_prompt: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,9 +140,7 @@ class Underway:
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """Picture number `index` of a wish is made, marked and kept. `prompt` is what its model made of the words, where it
-    says so."""
+    """Picture number `index` of a wish is made, marked and kept."""
 
     index: int
     picture: Picture
-    prompt: str | None = None

@@ -3022,8 +3022,10 @@ export interface components {
             readonly bottom: number;
         };
         /**
-         * @description A call, a redirect being another. `moment` is in milliseconds, `sent` and `received` in bytes: of the address and
-         *     the body, and of the reply's body. `url` is null once what was asked was erased; `reason` is a sentence.
+         * @description An outgoing call; each redirect is another one.
+         *
+         *     `moment` is in milliseconds since 1970; `sent` counts bytes of the URL and the body, `received` those of the reply's
+         *     body. `url` is null once it was erased; `reason` is a sentence.
          */
         readonly CallBody: {
             readonly id: number;
@@ -3044,8 +3046,9 @@ export interface components {
             readonly reason: string | null;
         };
         /**
-         * @description A page of the ledger, newest first, and how many calls there are of each verdict; `next` is what `before` is to
-         *     be for the page after. `policy`, `hosts`, `private` and `days` are the settings that hold.
+         * @description A page of the audit log, newest first, with the number of calls by verdict.
+         *
+         *     Pass `next` as `before` to get the next page. `policy`, `hosts`, `private` and `days` are the current settings.
          */
         readonly Calls: {
             /** @enum {string} */
@@ -3485,17 +3488,8 @@ export interface components {
             readonly source: string | null;
             readonly tool: string | null;
         };
-        /**
-         * @description A model that can be asked. `context` is its window in tokens, None where the engine does not say.
-         *
-         *     `sampling` is what its makers recommend; `languages` are those it knows, as BCP 47 tags, empty where
-         *     unknown; `size` is the bytes of its file, None where it is not on this machine; `titles` says whether it can be
-         *     trusted to name a conversation. `parameters` and `active` (those that a token uses) are billions. `thinks` says how
-         *     it is told whether to think; None is unknown. `place` is where it answers: `machine` (this one), `network`, an ISO
-         *     code of a country, or `unknown`. `sees` is how many pixels of the longer side of a picture it uses, None where it
-         *     sees none; `calls` whether it is known to call tools. `stated_tier` is the catalogue's word on its tier.
-         */
-        readonly Model: {
+        /** @description A model that can be asked; see `schema.models.Model`. */
+        readonly ModelReport: {
             readonly id: string;
             readonly name: string;
             readonly engine: string;
@@ -3504,23 +3498,19 @@ export interface components {
             readonly maker: string | null;
             readonly country: string | null;
             readonly licence: string | null;
-            /** @default [] */
             readonly languages: readonly string[];
             readonly size: number | null;
-            /** @default true */
             readonly titles: boolean;
             readonly parameters: number | null;
             readonly active: number | null;
+            readonly tier: ("tiny" | "small" | "capable") | null;
             readonly thinks: ("enable_thinking" | "thinking" | "effort" | "levels" | "prompt" | "always" | "never") | null;
-            /** @default machine */
             readonly place: string;
             readonly sees: number | null;
-            /** @default false */
             readonly calls: boolean;
-            readonly stated_tier: ("tiny" | "small" | "capable") | null;
         };
         readonly Models: {
-            readonly models: readonly components["schemas"]["Model"][];
+            readonly models: readonly components["schemas"]["ModelReport"][];
             readonly default: string | null;
             readonly picks: components["schemas"]["Picks"] | null;
         };
@@ -3672,6 +3662,7 @@ export interface components {
             readonly negative: string;
             readonly source: string | null;
             readonly milliseconds: number | null;
+            readonly revised_prompt: string | null;
         };
         /** @description What draws; see docs/pictures.md. `default` is the one that does when none is named. */
         readonly PictureModelBody: {

@@ -78,6 +78,7 @@ class PictureBody(BaseModel):
     negative: str
     source: str | None
     milliseconds: float | None
+    revised_prompt: str | None
 
     @classmethod
     def of(cls, picture: Picture) -> PictureBody:

@@ -180,7 +180,8 @@ class _Reply:
         async with aclosing(self.making()) as making:
             async for each in making:
                 if isinstance(each, Finished):
-                    said: JSON = {} if each.prompt is None else {"revised_prompt": each.prompt}
+                    revised = each.picture.revised_prompt
+                    said: JSON = {} if revised is None else {"revised_prompt": revised}
                     data.append({**await self._image(each.picture), **said})
                     size = _size(each.picture)
         return {"created": self.created, "data": data, "background": "opaque", **self._about(size)}

@@ -1,1 +1,1 @@
-"""Drawings: pictures put together from a book of small ones, by the words of a prompt and without any model."""
+"""The image backend that needs no model: it counts, colors and places pictures whose names it certainly knows."""

@@ -1,100 +1,88 @@
-"""The book of drawings that the package carries: pictures with their measures, and their names in many languages.
-
-`drawings/pack.py` makes it when the package is built. It is opened when it is first needed, and then stays open.
-"""
+"""The pictures that the package carries, and the words for them; `drawings/pack.py` makes the archive."""
 
 from __future__ import annotations
 
-import threading
+import re
 import zipfile
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 from pathlib import Path
+from typing import Any
 
 import orjson
 
 from eclair.errors import ModelMissing
 
-UNIT = 128
-"""Pictures are squares with this side."""
+AMBIGUOUS = -1  # in place of a picture: a name of several things
+_PAINT = re.compile(r"\b(fill|stroke|stop-color)=\"(#[0-9a-fA-F]{3,8})\"")
 
 
 @dataclass(frozen=True, slots=True)
-class Icon:
-    """`box` is where in its square it stands (left, top, right, bottom), and `colours` are pairs of a colour and its
-    share of what is seen, the largest first. `char` is empty where no character stands for it."""
+class Vocabulary:
+    """How prompts are read in a language. All phrases are folded; `drawings/words.toml` explains the fields."""
 
-    number: int
-    name: str
-    char: str
-    group: str
-    box: tuple[int, int, int, int]
-    colours: tuple[tuple[str, float], ...]
+    language: str
+    names: dict[str, int]
+    words: dict[str, tuple[str, str]]
+    endings: list[str]
+    plural: list[str]
+    verbal: list[str]
+    flags: list[str]
+    captions: list[str]
 
-    @property
-    def width(self) -> int:
-        return max(1, self.box[2] - self.box[0])
+    def word(self, phrase: str) -> tuple[str, str] | None:
+        """The kind and value of a phrase."""
+        if phrase.isdecimal():
+            return "number", phrase[:4]
+        stems = (f"{phrase[: len(phrase) - cut]}~" for cut in range(min(4, len(phrase.split(" ")[-1]))))
+        return next((self.words[form] for form in (phrase, *stems) if form in self.words), None)
 
-    @property
-    def height(self) -> int:
-        return max(1, self.box[3] - self.box[1])
+    def picture(self, phrase: str) -> tuple[int, str] | None:
+        """The one picture that a phrase names, and that name, of which the phrase may be another form."""
+        forms = [phrase] if phrase in self.names else []
+        for ending in self.endings:
+            stem = phrase.removesuffix(ending)
+            if not forms and phrase.endswith(ending) and len(stem) > 1:
+                others = self.endings if len(stem) > 2 else self.endings[:1]
+                forms = [stem + other for other in others if stem + other in self.names]
+        meant = {self.names[form] for form in forms}
+        return (meant.pop(), forms[0]) if len(meant) == 1 and AMBIGUOUS not in meant else None
 
 
-@dataclass(frozen=True, slots=True)
-class Names:
-    """The numbers of icons by label and by keyword, folded."""
+class PictureBook:
+    """`pictures` are pairs of Noto's name and the character, which may be empty; numbers are their places.
 
-    labels: dict[str, list[int]]
-    words: dict[str, list[int]]
+    `colors` has each color in its lights and shades. A picture is 128 units wide and high.
+    """
 
-
-class Book:
     def __init__(self, archive: zipfile.ZipFile) -> None:
         self._archive = archive
-        self._reading = threading.Lock()
-        self.icons = tuple(
-            Icon(
-                number,
-                each["name"],
-                each["char"],
-                each["group"],
-                tuple(each["box"]),
-                tuple((colour, share) for colour, share in each["colours"]),
-            )
-            for number, each in enumerate(orjson.loads(archive.read("icons.json")))
-        )
-        self.languages = tuple(sorted(Path(name).stem for name in archive.namelist() if name.startswith("words/")))
-        self.numbers = {icon.char: icon.number for icon in self.icons if icon.char}
-        self.named = {icon.name: icon.number for icon in self.icons}
+        self.pictures: list[tuple[str, str]] = self._json("pictures.json")
+        self.languages = sorted(Path(name).stem for name in archive.namelist() if name.startswith("languages/"))
+        self.colors: dict[str, list[str]] = self._json("colors.json")
+        self._tints: list[dict[str, int]] = self._json("tints.json")
 
-    def names(self, language: str) -> Names:
-        found = orjson.loads(self._read(f"words/{language}.json"))
-        return Names(found["labels"], found["words"])
+    @cache  # noqa: B019 (there is one book)
+    def vocabulary(self, language: str) -> Vocabulary:
+        return Vocabulary(language, **self._json(f"languages/{language}.json"))
 
-    def svg(self, number: int) -> str:
-        """What is inside of the picture's SVG."""
-        return self._read(f"icons/{number}.svg").decode()
+    def svg(self, number: int, color: str | None = None) -> str:
+        """The elements of a picture; in another color, its own is exchanged and keeps its lights and shades."""
+        svg = self._archive.read(f"pictures/{number}.svg").decode()
+        if color is None:
+            return svg
+        ramp, tints = self.colors[color], self._tints[number]
+        return _PAINT.sub(lambda each: f'{each[1]}="{ramp[tints[each[2]]]}"' if each[2] in tints else each[0], svg)
 
-    def number(self, sign: str) -> int | None:
-        """That of a character, or of a picture's name."""
-        return self.numbers.get(sign.replace("\ufe0f", ""), self.named.get(sign))
-
-    def _read(self, name: str) -> bytes:
-        with self._reading:
-            return self._archive.read(name)
+    def _json(self, name: str) -> Any:
+        return orjson.loads(self._archive.read(name))
 
 
 @cache
-def book() -> Book:
-    """Raises ModelMissing where the package was built without it."""
-    path = Path(str(resources.files("eclair.images.backends.clipart"))) / "drawings.zip"
+def book() -> PictureBook:
+    """Open the archive once. Raises ModelMissing where the package was built without it."""
     try:
-        return Book(zipfile.ZipFile(path))
+        return PictureBook(zipfile.ZipFile(str(resources.files("eclair.images.backends.clipart") / "clipart.zip")))
     except FileNotFoundError:
-        raise ModelMissing("The drawings are missing from this installation; install Éclair again.") from None
-
-
-def font() -> Path:
-    """The file of the lettering's font."""
-    return Path(str(resources.files("eclair.images.backends.clipart"))) / "lettering.ttf"
+        raise ModelMissing("The clip art is missing from this installation; install Éclair again.") from None

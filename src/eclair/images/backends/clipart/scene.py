@@ -1,86 +1,44 @@
-"""What is to be seen in a drawing, as values: read from words by `reading`, put in its place by `composing`."""
+"""The values of a drawing, and the sentences that say what it shows."""
 
 from __future__ import annotations
 
-import random
-from dataclasses import dataclass, field
-from typing import Literal
+from dataclasses import dataclass
 
-Relation = Literal["on", "under", "beside", "front", "behind", "between", "in", "over", "with"]
-Time = Literal["day", "night", "sunset"]
-Place = Literal[
-    "sea",
-    "beach",
-    "desert",
-    "snow",
-    "forest",
-    "city",
-    "space",
-    "underwater",
-    "mountains",
-    "meadow",
-    "room",
-    "table",
-    "moon",
-]
-Weather = Literal["rain", "snowing"]
+from eclair.images.backends.clipart.book import book
 
-MOST = 48
-"""Pictures in one drawing; more cannot be told apart."""
+MAX_PICTURES = 48  # more cannot be told apart
 
 
 @dataclass(frozen=True, slots=True)
-class Thing:
-    """One kind of picture, `count` times. `icon` is its number in the book, `size` how much larger it is than usual,
-    and `colour` a name of `colours.COLOURS`. `words` are those of the prompt."""
+class ClipArtItem:
+    """A picture of the book, `count` times. `words` name it, `size` 1 is usual, a larger `row` is higher up."""
 
-    icon: int
+    picture: int
     words: str
     count: int = 1
-    colour: str | None = None
+    color: str | None = None
     size: float = 1.0
+    row: int = 0
 
 
 @dataclass(frozen=True, slots=True)
-class Link:
-    """The things numbered `those` are `relation` the thing numbered `other`."""
-
-    those: tuple[int, ...]
-    relation: Relation
-    other: int
-
-
-@dataclass(frozen=True, slots=True)
-class Around:
-    """What surrounds the things; nothing of it where all is None."""
-
-    place: Place | None = None
-    time: Time | None = None
-    weather: Weather | None = None
-    colour: str | None = None
-    festive: bool = False
-
-    @property
-    def open(self) -> bool:
-        """Whether the words ask for a place, a time or a weather."""
-        return bool(self.place or self.time or self.weather)
-
-
-@dataclass(frozen=True, slots=True)
-class Scene:
-    """`without` are pictures and surroundings that must not be seen, `lettering` what is written on the drawing, and
-    `undrawn` the words for which there is no picture."""
+class ClipArtScene:
+    """`unknown` are things that the book does not have, `undrawn` other words that are not shown."""
 
     language: str
-    things: tuple[Thing, ...] = ()
-    links: tuple[Link, ...] = ()
-    around: Around = field(default_factory=Around)
-    lettering: str = ""
+    items: tuple[ClipArtItem, ...] = ()
+    unknown: tuple[str, ...] = ()
     undrawn: tuple[str, ...] = ()
-    said: tuple[str, ...] = ()
-    """The words that told what is around."""
 
+    @property
+    def is_known(self) -> bool:
+        """At least two thirds of the things can be drawn."""
+        return len(self.items) > 0 and len(self.items) >= 2 * len(self.unknown)
 
-def chance_of(seed: int, what: str) -> random.Random:
-    """Chance that is the same for the same seed and purpose."""
-    return random.Random(f"{seed} {what}")  # noqa: S311
+    @property
+    def caption(self) -> str:
+        """`Drawn: 3 cats, red apple. Not drawn: skateboard.`, in the language of the prompt."""
+        begin, end = book().vocabulary(self.language).captions
+        drawn = ", ".join(f"{item.count} {item.words}" if item.count > 1 else item.words for item in self.items)
+        missing = ", ".join(dict.fromkeys((*self.unknown, *self.undrawn)))
+        return f"{begin}: {drawn}." + (f" {end}: {missing}." if missing else "")

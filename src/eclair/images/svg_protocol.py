@@ -1,4 +1,4 @@
-"""Requests to the sandbox that renders clip art, and its results."""
+"""Requests to the sandbox that renders SVG, and its results."""
 
 from __future__ import annotations
 
@@ -13,12 +13,11 @@ MEMORY_LIMIT_BYTES = 2 << 30
 
 @dataclass(frozen=True, slots=True)
 class RenderSvg:
-    """Render SVG at that size in pixels; `font` is the file of the lettering's font, if there is lettering."""
+    """Render SVG at that size in pixels."""
 
     svg: str
     width: int
     height: int
-    font: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +25,4 @@ class RenderedPng:
     data: bytes
 
 
-PROTOCOL = SandboxProtocol[RenderSvg, RenderedPng](
-    "eclair.images.backends.clipart.process", Codec(RenderSvg), (RenderedPng,)
-)
+PROTOCOL = SandboxProtocol[RenderSvg, RenderedPng]("eclair.images.svg_worker", Codec(RenderSvg), (RenderedPng,))

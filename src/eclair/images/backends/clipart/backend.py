@@ -1,0 +1,65 @@
+"""The image backend itself: read, lay out, render; and refuse a prompt of which too little is known."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from dataclasses import replace
+
+from eclair.errors import InvalidInput
+from eclair.images.backends.clipart.book import book
+from eclair.images.backends.clipart.layout import to_svg
+from eclair.images.backends.clipart.reader import read
+from eclair.images.backends.clipart.scene import ClipArtScene
+from eclair.images.svg_renderer import SvgRenderer
+from eclair.schema.images import Drawn, Job, PictureModel, Progress
+from eclair.schema.principal import Principal
+
+_IDENTITY = ("eclair-drawing", "Éclair drawing", "Éclair", None, "eclair-drawing", "Apache-2.0")
+MODEL = PictureModel(*_IDENTITY, most=1536, multiple=8, negative=True, drawn=True)
+
+
+class ClipArt:
+    """Implements `Generator`. Where words are not known, `plan` may have a language model lay out the scene."""
+
+    name = MODEL.generator
+
+    def __init__(self, plan: Callable[[str, Principal], Awaitable[ClipArtScene | None]] | None = None) -> None:
+        self._plan = plan
+        self._renderer = SvgRenderer()
+
+    async def models(self) -> Sequence[PictureModel]:
+        return [replace(MODEL, languages=tuple((await asyncio.to_thread(book)).languages))]
+
+    async def check(self, job: Job, principal: Principal) -> None:
+        """Raise InvalidInput where less than two thirds of the things are known, or pictures are to be edited."""
+        await self._scene(job, principal)
+
+    async def draw(
+        self, model: PictureModel, job: Job, principal: Principal, run: str | None
+    ) -> AsyncGenerator[Progress | Drawn, None]:
+        """Raises what `check` raises."""
+        scene = await self._scene(job, principal)
+        svg = await asyncio.to_thread(to_svg, scene, job.width, job.height, job.seed)
+        yield Progress(1, 2)
+        image = await self._renderer.render(svg, job.width, job.height)
+        yield Progress(2, 2)
+        yield Drawn(image, job.seed, scene.caption)
+
+    async def close(self) -> None:
+        await self._renderer.close()
+
+    async def _scene(self, job: Job, principal: Principal) -> ClipArtScene:
+        other = "pull a model that draws anything with `eclair pull flux-1-schnell`"
+        if job.sources or job.mask is not None:
+            raise InvalidInput(f"Clip art is made from words alone and edits nothing; {other}.", param="sources")
+        scene = await asyncio.to_thread(read, job.prompt)
+        if self._plan is not None and (scene.unknown or scene.undrawn):
+            scene = await self._plan(job.prompt, principal) or scene
+        unwanted = {item.picture for item in (await asyncio.to_thread(read, job.negative)).items}
+        scene = replace(scene, items=tuple(item for item in scene.items if item.picture not in unwanted))
+        if not scene.is_known:
+            words = ", ".join(f"“{each}”" for each in dict.fromkeys((scene.unknown or scene.undrawn)[:5]))
+            what = f"There is no clip art of {words or 'these words'}"
+            raise InvalidInput(f"{what}; name other things, or {other}.", param="prompt")
+        return scene
