@@ -50,7 +50,7 @@ def test_a_row_for_each_call_and_for_each_that_was_refused(ledger: Page, beyond:
     search(ledger, CLOSED)
     expect(rows(ledger).first).to_contain_text("Blocked")
     expect(rows(ledger).first).to_contain_text("/robots.txt")
-    expect(rows(ledger).first).to_contain_text("not of the open web")
+    expect(rows(ledger).first).to_contain_text("isn't on the open web")
 
 
 def test_rows_are_filtered_and_taken_out_as_filtered(ledger: Page) -> None:

@@ -59,7 +59,7 @@ def test_a_feed_is_listed_fetched_switched_off_and_erased(room: Page, beyond: Ou
 def test_an_address_that_may_not_be_called_is_refused(room: Page, watches: list[object]) -> None:
     watches[0].forgive("403")  # pyright: ignore[reportAttributeAccessIssue]
     add(room, "http://10.11.12.13/feed.xml")
-    expect(room.get_by_role("alert")).to_contain_text("not of the open web")
+    expect(room.get_by_role("alert")).to_contain_text("isn't on the open web")
     expect(feeds(room)).to_have_count(0)
 
 

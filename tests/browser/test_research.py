@@ -112,7 +112,7 @@ def test_a_citation_of_a_report_opens_the_copy(desk: Page, beyond: Outside) -> N
 def test_it_goes_on_through_a_reload_and_is_stopped(
     desk: Page, beyond: Outside, asked: tuple[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(research_report, "SECONDS", 120.0)
+    monkeypatch.setattr(research_report, "QUESTION_TIMEOUT_S", 120.0)
     slow = beyond.world.mood("/silent")
     planned(desk)
     lines(desk).first.fill(f"What does {slow} say?")
