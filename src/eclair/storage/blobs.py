@@ -96,7 +96,7 @@ class Blobs:
             yield ours
 
     def is_being_read(self, name: str) -> bool:
-        """Whether a process holds it by `try_lock_reading`."""
+        """True while a process holds it by `try_lock_reading`."""
         return file_lock.is_locked(self._path(name))
 
     def path(self, name: str) -> Path:

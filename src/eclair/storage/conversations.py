@@ -108,7 +108,7 @@ class ConversationStore(Protocol):
         ...
 
     async def is_untitled(self, principal: Principal, id: str) -> bool:
-        """Whether the conversation exists and the person has given it no title."""
+        """True where the conversation exists and the person has given it no title."""
         ...
 
     async def set_generated_title(self, principal: Principal, id: str, title: str) -> bool:

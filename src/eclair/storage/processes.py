@@ -12,7 +12,7 @@ class ProcessStore(Protocol):
         ...
 
     def is_alive(self, process: str) -> bool:
-        """Whether that process still holds its lease."""
+        """True while that process holds its lease."""
         ...
 
     async def get_foreign_version(self) -> int:

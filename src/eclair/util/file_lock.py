@@ -76,7 +76,7 @@ def try_lock(path: Path) -> Generator[bool]:
 
 
 def is_locked(path: Path) -> bool:
-    """Whether anybody holds the file; False where it is missing."""
+    """True while anybody holds the file; False where it is missing."""
     handle = _open(path)
     if handle is None:
         return False

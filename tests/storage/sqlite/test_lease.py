@@ -11,14 +11,14 @@ HOLDER = """
 import sys, time
 from pathlib import Path
 from eclair.storage.sqlite.lease import Lease
-lease = Lease.take(Path(sys.argv[1]))
+lease = Lease.acquire(Path(sys.argv[1]))
 print(lease.name, flush=True)
 time.sleep(60)
 """
 
 
 def test_a_lease_is_held_until_it_is_released(tmp_path: Path) -> None:
-    lease = Lease.take(tmp_path)
+    lease = Lease.acquire(tmp_path)
     assert is_held(tmp_path, lease.name)
     lease.release()
     assert not is_held(tmp_path, lease.name)
@@ -29,19 +29,19 @@ def test_a_lease_ends_with_its_process_however_that_ends(tmp_path: Path) -> None
     with subprocess.Popen([sys.executable, "-c", HOLDER, tmp_path], stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         name = process.stdout.readline().strip()
-        mine = Lease.take(tmp_path)
+        mine = Lease.acquire(tmp_path)
         assert is_held(tmp_path, name), "taking one sweeps none away that is held"
         process.send_signal(signal.SIGKILL)
         process.wait()
     assert not is_held(tmp_path, name)
     assert is_held(tmp_path, mine.name)
-    Lease.take(tmp_path).release()
+    Lease.acquire(tmp_path).release()
     assert [path.stem for path in tmp_path.glob("*.lease")] == [mine.name], "what the dead left is swept away"
     mine.release()
 
 
 def test_looking_at_a_lease_does_not_take_it(tmp_path: Path) -> None:
-    lease = Lease.take(tmp_path)
+    lease = Lease.acquire(tmp_path)
     for _ in range(100):
         assert is_held(tmp_path, lease.name)
     lease.release()

@@ -10,15 +10,15 @@ from eclair.util.file_lock import HeldLock, hold, is_locked
 
 
 class Lease:
-    """Held from `take` to `release` or the process's death. `is_held` tells of any process's lease."""
+    """Held from `acquire` to `release` or the process's death. `is_held` tells of any process's lease."""
 
     def __init__(self, path: Path, lock: HeldLock) -> None:
         self._path = path
         self._lock = lock
 
     @classmethod
-    def take(cls, folder: Path) -> Self:
-        """Take a lease under a fresh name, and sweep away those that the dead left."""
+    def acquire(cls, folder: Path) -> Self:
+        """Acquire a lease under a fresh name, and remove those that dead processes left."""
         folder.mkdir(parents=True, exist_ok=True)
         with hold(folder / "lock"):  # else a lease could be swept before it is locked
             for stale in folder.glob("*.lease"):
@@ -37,5 +37,5 @@ class Lease:
 
 
 def is_held(folder: Path, name: str) -> bool:
-    """Whether the process of that name still lives."""
+    """True while the process of that name lives."""
     return is_locked(folder / f"{name}.lease")

@@ -40,7 +40,7 @@ def open_sqlite(folder: Path, clock: Clock) -> Storage:
     """Open the database in `folder`, creating both as needed. Raises StoreError."""
     leases = folder / LEASES_FOLDER
     with translated(leases):
-        lease = Lease.take(leases)
+        lease = Lease.acquire(leases)
     try:
         database = Database.open(folder / DATABASE_FILE)
     except BaseException:
