@@ -158,3 +158,11 @@ def test_what_has_no_file_has_no_rules() -> None:
 def test_a_day_is_the_same_in_each_language(text: str) -> None:
     (date,) = read(text).dates
     assert date.readings == ((2024, 5, 3),)
+
+
+def test_words_with_a_sharp_s_are_found() -> None:
+    (number,) = read("Es waren dreißig.").numbers
+    assert number.values == {30.0}
+    (height,) = read("Der Turm ist 90 Fuß hoch.").numbers
+    assert height.unit == "ft"
+    assert read("Er war nicht bloß da.", "de").cues == ()

@@ -182,9 +182,9 @@ def _number_rules() -> _NumberRules:
     for lexicon in load_lexicons():
         for factor, names in lexicon.numbers.scales.items():
             for name in names:
-                scales.setdefault(name, set()).add(float(factor))
-        units |= {name: symbol for symbol, names in lexicon.numbers.units.items() for name in names}
-        words |= {name: int(value) for value, names in lexicon.numbers.words.items() for name in names}
+                scales.setdefault(name.casefold(), set()).add(float(factor))
+        units |= {name.casefold(): symbol for symbol, names in lexicon.numbers.units.items() for name in names}
+        words |= {name.casefold(): int(value) for value, names in lexicon.numbers.words.items() for name in names}
     decades = merge_words(lambda lexicon: lexicon.numbers.decade_suffixes)
     ordinals = merge_words(lambda lexicon: lexicon.numbers.ordinal_suffixes)
     prepositions = merge_words(lambda lexicon: lexicon.numbers.unit_prepositions)
@@ -387,7 +387,7 @@ def _negations() -> _Negations:
     return _Negations(
         {lexicon.code: frozenset(lexicon.negation.words) for lexicon in load_lexicons() if lexicon.negation.words},
         merge_words(lambda lexicon: lexicon.negation.words) - merge_words(lambda lexicon: lexicon.negation.ambiguous),
-        merge_words(lambda lexicon: lexicon.negation.limiters),
+        frozenset(map(str.casefold, merge_words(lambda lexicon: lexicon.negation.limiters))),
     )
 
 
