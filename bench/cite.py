@@ -29,12 +29,12 @@ import numpy as np
 from harness import Goals, options, quantile, run, table
 from numpy.typing import NDArray
 
-from eclair.citations.checker import Checker
-from eclair.citations.types import Doubted, Supported
+from eclair.citations.checker import CitationChecker
+from eclair.citations.evidence import Doubtful, Supported
 from eclair.documents.e5 import find_weights
 from eclair.documents.e5.encoder import Encoder
 from eclair.schema.messages import Passage
-from eclair.text.sentences import split
+from eclair.text.sentences import split_sentences
 
 LANGUAGES = ("en", "de", "es", "ro")
 MECHANICAL = ("true", "number", "name", "negated", "other")
@@ -64,8 +64,8 @@ class Case:
 
 @dataclass(slots=True)
 class Outcome:
-    cases: list[tuple[Case, Supported | Doubted | None, bool]] = field(
-        default_factory=list[tuple[Case, Supported | Doubted | None, bool]]
+    cases: list[tuple[Case, Supported | Doubtful | None, bool]] = field(
+        default_factory=list[tuple[Case, Supported | Doubtful | None, bool]]
     )
     seconds: list[float] = field(default_factory=list[float])
 
@@ -197,7 +197,7 @@ def answered(question: str, answer: str, language: str) -> str | None:
 
 
 def sentence_at(text: str, place: int) -> tuple[int, int]:
-    return next((span for span in split(text) if span[0] <= place < span[1]), (0, 0))
+    return next((span for span in split_sentences(text) if span[0] <= place < span[1]), (0, 0))
 
 
 def cases_of(
@@ -271,7 +271,7 @@ async def check(
     outcomes: defaultdict[str, Outcome] = defaultdict(Outcome)
     for case in cases:
         chance = random.Random(f"{case.home} {case.without} {case.against}")
-        checker = Checker(passages(texts, case, half, chance), vectors)
+        checker = CitationChecker(passages(texts, case, half, chance), vectors)
         await checker.warm()
         if vectors:
             await vectors.embed([case.sentence], "query")
@@ -283,7 +283,7 @@ async def check(
     return outcomes
 
 
-def _rightly(texts: dict[str, list[Paragraph]], case: Case, verdict: Supported | Doubted | None) -> bool:
+def _rightly(texts: dict[str, list[Paragraph]], case: Case, verdict: Supported | Doubtful | None) -> bool:
     """Whether what is cited is the true paragraph and, where that is known, touches the true sentence."""
     if not isinstance(verdict, Supported) or verdict.passage != case.home + 1:
         return False
@@ -293,7 +293,7 @@ def _rightly(texts: dict[str, list[Paragraph]], case: Case, verdict: Supported |
 def row(language: str, kind: str, outcome: Outcome) -> tuple[list[str], float]:
     """A row of the table, and the least of its four figures."""
     said = [
-        (case.true, isinstance(verdict, Supported), isinstance(verdict, Doubted), at)
+        (case.true, isinstance(verdict, Supported), isinstance(verdict, Doubtful), at)
         for case, verdict, at in outcome.cases
     ]
     right = sum(true and supported for true, supported, _, _ in said)

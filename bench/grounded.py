@@ -22,8 +22,8 @@ import orjson
 from client import call
 from harness import Goals, Process, eclair, link_models, options, run, shown, table
 
-from eclair.citations.claims import claims
-from eclair.text.sentences import Sentences
+from eclair.citations.claims import makes_claim
+from eclair.text.sentences import SentenceSplitter
 
 LONGEST = 80
 """Tokens of an answer."""
@@ -97,10 +97,10 @@ def unmarked(message: dict[str, Any]) -> list[str]:
     """The claims of the model that are neither cited nor doubted."""
     marks = [(mark["start"], mark["end"]) for mark in (*message["citations"], *message["doubts"])]
     text = "".join(part["text"] for part in message["parts"])
-    sentences = Sentences()
+    sentences = SentenceSplitter()
     spans = [*sentences.add(text), *sentences.finish()]
     free = [span for span in spans if not any(start < span[1] and span[0] < end for start, end in marks)]
-    return [text[start:end] for start, end in free if claims(text[start:end])]
+    return [text[start:end] for start, end in free if makes_claim(text[start:end])]
 
 
 async def main() -> None:

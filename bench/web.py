@@ -40,8 +40,8 @@ from eclair.schema.events import PartDelta, SourceFound, StepFinished, StepStart
 from eclair.schema.messages import Message
 from eclair.schema.web import Hit, Query
 from eclair.settings import EngineSettings, Settings
-from eclair.text.facts import stems
-from eclair.text.sentences import split
+from eclair.text.facts import content_stems
+from eclair.text.sentences import split_sentences
 from eclair.web.open import Surroundings
 from eclair.web.providers import SearchService
 
@@ -78,9 +78,9 @@ class Quoting(Speaking):
     async def chat(self, call: Call) -> None:
         asked = call.json["messages"][-1]["content"]
         shown, _, question = asked.rpartition("</passages>")
-        wanted = set(stems(question))
-        lines = [text[start:end] for text in _PASSAGE.split(shown)[1:] for start, end in split(text)]
-        fitting = sorted(lines, key=lambda line: -len(wanted & set(stems(line))))
+        wanted = set(content_stems(question))
+        lines = [text[start:end] for text in _PASSAGE.split(shown)[1:] for start, end in split_sentences(text)]
+        fitting = sorted(lines, key=lambda line: -len(wanted & set(content_stems(line))))
         self.says = " ".join(fitting[0].split()) if fitting else "The passages do not say."
         await super().chat(call)
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from eclair.documents.chunking import MAX_CHUNK_CHARS, MAX_SENTENCE_CHARS, MIN_CHUNK_CHARS, Chunker
 from eclair.schema.documents import Block, BlockKind, Chunk, Page
-from eclair.text.sentences import split
+from eclair.text.sentences import split_sentences
 
 LONG = "Das Amt prüft z. B. den Antrag vom 3. Mai nach Nr. 5 der Ordnung, wie Dr. Weiß schrieb. "
 
@@ -189,7 +189,7 @@ def test_no_sentence_is_cut(paragraphs: list[str], most: int) -> None:
     each = page(1, *parts("paragraph", flat))
     edges, at = set[int](), 0
     for words in flat:
-        edges |= {at} | {at + start for start, _ in split(words)}
+        edges |= {at} | {at + start for start, _ in split_sentences(words)}
         at += len(words) + 1
     assert {chunk.start for chunk in cut(each, most=most)} <= edges
 

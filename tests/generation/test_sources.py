@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass, field
 
-from eclair.citations.checker import Checker
+from eclair.citations.checker import CitationChecker
 from eclair.generation.sources import (
     NO_LEAD,
     CompositeRetriever,
@@ -51,8 +51,8 @@ class Fake:
         self.asked.append("lead")
         return self.begins
 
-    def checker(self, passages: Sequence[Passage]) -> Checker:
-        return Checker(passages, None)
+    def checker(self, passages: Sequence[Passage]) -> CitationChecker:
+        return CitationChecker(passages, None)
 
 
 async def found(retriever: SharedRetriever | CompositeRetriever | Fake) -> list[Finding]:

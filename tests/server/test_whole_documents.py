@@ -13,7 +13,7 @@ import orjson
 import pytest
 
 from eclair.settings import EngineSettings, Settings
-from eclair.text.intent.whole_document import wants_whole
+from eclair.text.intent.whole_document import wants_whole_document
 from tests.documents.files import xlsx
 from tests.llm.servers import Speaking, reply
 from tests.llm.standin import Call, StandIn, standing_in
@@ -409,9 +409,9 @@ When may the lessee list the flat?
 
 @pytest.mark.parametrize("question", WHOLE.splitlines())
 def test_the_whole_is_asked_for(question: str) -> None:
-    assert wants_whole(question)
+    assert wants_whole_document(question)
 
 
 @pytest.mark.parametrize("question", PLACE.splitlines())
 def test_a_place_is_asked_for(question: str) -> None:
-    assert not wants_whole(question)
+    assert not wants_whole_document(question)

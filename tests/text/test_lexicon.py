@@ -12,9 +12,10 @@ import orjson
 import pytest
 from pydantic import TypeAdapter
 
-from eclair.text.facts import fold, read
+from eclair.text.facts import extract_facts
 from eclair.text.language import language_names
 from eclair.text.lexicon.loader import Lexicon, lexicon_codes, load_lexicon, load_lexicons
+from eclair.text.terms import fold_text
 
 Section = str | bool | None | list["Section"] | dict[str, "Section"]
 
@@ -92,7 +93,7 @@ def without_words(section: Section) -> Section:
 
 def unaccented(pattern: str) -> str:
     """A pattern with its letters folded, but for classes such as `\\W`."""
-    return re.sub(r"(?<!\\)[^\W\d_]+", lambda match: fold(match[0]), pattern)
+    return re.sub(r"(?<!\\)[^\W\d_]+", lambda match: fold_text(match[0]), pattern)
 
 
 @pytest.mark.parametrize(
@@ -134,7 +135,7 @@ def units(lexicon: Lexicon) -> Iterable[tuple[str, object]]:
 
 
 def months(lexicon: Lexicon) -> Iterable[tuple[str, object]]:
-    return ((fold(name), month) for month, names in enumerate(lexicon.dates.months) for name in names)
+    return ((fold_text(name), month) for month, names in enumerate(lexicon.dates.months) for name in names)
 
 
 @pytest.mark.parametrize("meanings", [numbers, units, months])
@@ -156,13 +157,13 @@ def test_what_has_no_file_has_no_rules() -> None:
 
 @pytest.mark.parametrize("text", ["3 maja 2024", "3. Mai 2024", "3 mai 2024", "3 de mayo de 2024", "May 3rd, 2024"])
 def test_a_day_is_the_same_in_each_language(text: str) -> None:
-    (date,) = read(text).dates
+    (date,) = extract_facts(text).dates
     assert date.readings == ((2024, 5, 3),)
 
 
 def test_words_with_a_sharp_s_are_found() -> None:
-    (number,) = read("Es waren dreißig.").numbers
+    (number,) = extract_facts("Es waren dreißig.").numbers
     assert number.values == {30.0}
-    (height,) = read("Der Turm ist 90 Fuß hoch.").numbers
+    (height,) = extract_facts("Der Turm ist 90 Fuß hoch.").numbers
     assert height.unit == "ft"
-    assert read("Er war nicht bloß da.", "de").cues == ()
+    assert extract_facts("Er war nicht bloß da.", "de").negations == ()

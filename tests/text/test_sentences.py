@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eclair.text.sentences import LONGEST, Sentences, split
+from eclair.text.sentences import MAX_SENTENCE_CHARS, SentenceSplitter, split_sentences
 
 ANSWER = """\
 # Was gilt
@@ -34,7 +34,7 @@ marks = st.text(st.sampled_from('aA1.!?… \n\t-*#|>`~[]()^"»«。؟_=é'), max
 
 
 def whole(text: str) -> list[tuple[int, int]]:
-    sentences = Sentences()
+    sentences = SentenceSplitter()
     return sentences.add(text) + sentences.finish()
 
 
@@ -87,14 +87,14 @@ def test_an_answer() -> None:
 )
 def test_stops_that_end_nothing(sentence: str) -> None:
     assert words(f"{sentence} The next one.") == [sentence, "The next one."]
-    assert [f"{sentence} The next one."[start:end] for start, end in split(f"{sentence} The next one.")] == [
+    assert [f"{sentence} The next one."[start:end] for start, end in split_sentences(f"{sentence} The next one.")] == [
         sentence,
         "The next one.",
     ]
 
 
 def test_a_sentence_is_given_as_soon_as_the_next_has_begun() -> None:
-    sentences = Sentences()
+    sentences = SentenceSplitter()
     assert sentences.add("It rained. The") == []
     assert sentences.add(" sun") == [(0, 10)]
     assert sentences.finish() == [(11, 18)]
@@ -103,7 +103,7 @@ def test_a_sentence_is_given_as_soon_as_the_next_has_begun() -> None:
 @given(marks | st.text(max_size=80), st.data())
 def test_pieces_make_no_difference(text: str, data: st.DataObject) -> None:
     cuts = data.draw(st.lists(st.integers(0, len(text)), max_size=20).map(sorted))
-    sentences = Sentences()
+    sentences = SentenceSplitter()
     found = [
         span
         for left, right in zip([0, *cuts], [*cuts, len(text)], strict=True)
@@ -114,15 +114,15 @@ def test_pieces_make_no_difference(text: str, data: st.DataObject) -> None:
 
 def test_any_two_pieces_of_an_answer() -> None:
     for at in range(len(ANSWER)):
-        sentences = Sentences()
+        sentences = SentenceSplitter()
         assert sentences.add(ANSWER[:at]) + sentences.add(ANSWER[at:]) + sentences.finish() == whole(ANSWER)
-    letters = Sentences()
+    letters = SentenceSplitter()
     assert [span for letter in ANSWER for span in letters.add(letter)] + letters.finish() == whole(ANSWER)
 
 
 @given(marks | st.text(max_size=80))
 def test_spans_are_in_order_and_say_something(text: str) -> None:
-    for spans in (whole(text), split(text)):
+    for spans in (whole(text), split_sentences(text)):
         ends = 0
         for start, end in spans:
             assert ends <= start < end <= len(text)
@@ -133,13 +133,13 @@ def test_spans_are_in_order_and_say_something(text: str) -> None:
 @given(st.lists(st.sampled_from(["It rained.", "Nobody came?", "Am 3. Mai war es so.", "Yes!"]), max_size=9))
 def test_plain_text_loses_no_word(sentences: list[str]) -> None:
     text = "\n".join(sentences)
-    assert [text[start:end] for start, end in split(text)] == sentences
+    assert [text[start:end] for start, end in split_sentences(text)] == sentences
 
 
 def test_what_never_stops_is_cut() -> None:
-    text = "word " * LONGEST
-    assert max(end - start for start, end in whole(text)) <= LONGEST
-    assert sum(end - start for start, end in whole(text)) > 4.5 * LONGEST
+    text = "word " * MAX_SENTENCE_CHARS
+    assert max(end - start for start, end in whole(text)) <= MAX_SENTENCE_CHARS
+    assert sum(end - start for start, end in whole(text)) > 4.5 * MAX_SENTENCE_CHARS
 
 
 def test_code_without_an_end_is_skipped() -> None:
@@ -148,4 +148,4 @@ def test_code_without_an_end_is_skipped() -> None:
 
 def test_rows_of_plain_text_are_sentences() -> None:
     text = "Name: Ada\nBorn: 1815\n\n- one\n- two"
-    assert [text[start:end] for start, end in split(text)] == ["Name: Ada", "Born: 1815", "- one", "- two"]
+    assert [text[start:end] for start, end in split_sentences(text)] == ["Name: Ada", "Born: 1815", "- one", "- two"]

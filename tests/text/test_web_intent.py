@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eclair.text.intent.web import ADDRESSES, addresses, wish, without_addresses
+from eclair.text.intent.web import MAX_ADDRESSES, detect_web_need, find_addresses, strip_addresses
 
 TODAY = date(2026, 11, 25)
 
@@ -38,9 +38,9 @@ TODAY = date(2026, 11, 25)
     ],
 )
 def test_what_depends_on_the_time_wants_the_web(question: str, why: str) -> None:
-    found = wish(question, TODAY)
+    found = detect_web_need(question, TODAY)
     assert found is not None
-    assert found.why == why
+    assert found.reason == why
 
 
 @pytest.mark.parametrize(
@@ -63,12 +63,15 @@ def test_what_depends_on_the_time_wants_the_web(question: str, why: str) -> None
     ],
 )
 def test_what_a_model_knows_does_not(question: str) -> None:
-    assert wish(question, TODAY) is None
+    assert detect_web_need(question, TODAY) is None
 
 
 def test_how_new_a_source_must_be_is_what_was_asked() -> None:
-    days = [wish(text, TODAY) for text in ("What happened today?", "the latest news", "Who is the king of Spain?")]
-    ages = [found.days for found in days if found is not None and found.days is not None]
+    days = [
+        detect_web_need(text, TODAY)
+        for text in ("What happened today?", "the latest news", "Who is the king of Spain?")
+    ]
+    ages = [found.max_age_days for found in days if found is not None and found.max_age_days is not None]
     assert len(ages) == 3
     assert ages == sorted(ages)
 
@@ -87,11 +90,11 @@ def test_how_new_a_source_must_be_is_what_was_asked() -> None:
     ],
 )
 def test_addresses_are_found_as_they_are_meant(text: str, found: list[str]) -> None:
-    assert addresses(text) == found
+    assert find_addresses(text) == found
 
 
 @given(st.text(max_size=300))
 def test_any_text_has_few_addresses_and_none_is_left(text: str) -> None:
-    assert len(addresses(text)) <= ADDRESSES
-    assert addresses(without_addresses(text)) == []
-    wish(text, TODAY)
+    assert len(find_addresses(text)) <= MAX_ADDRESSES
+    assert find_addresses(strip_addresses(text)) == []
+    detect_web_need(text, TODAY)

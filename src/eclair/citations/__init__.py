@@ -1,1 +1,1 @@
-"""Citations: each sentence of an answer held against its passages."""
+"""Check what an answer says against its passages: cite it, or doubt it."""

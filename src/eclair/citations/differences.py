@@ -1,178 +1,198 @@
-"""What of a claim differs from the lines that come nearest to it: a date, a number, a name, a negation."""
+"""Find what of a claim differs from the sentences nearest to it: a date, a number, a name or a negation."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 
-from eclair.citations.types import Claim, Line
-from eclair.text.facts import Facts, Number, Term, scope, sure, tells
+from eclair.citations.evidence import Claim, EvidenceSentence
+from eclair.text.facts import Facts, negation_scope
 from eclair.text.language import capitalizes_nouns
 from eclair.text.lexicon.loader import merge_words
+from eclair.text.terms import Term, is_content_word
+from eclair.text.written_numbers import Number, is_certain
 
-ALMOST = 0.85
-"""Share of a claim's words from which it repeats a place rather than joins two."""
+REPEAT_OVERLAP = 0.85
+"""From this share of its words on, a claim repeats a span rather than joins it with another."""
+
+MAX_DAY = 31
 
 
 @dataclass(frozen=True, slots=True)
-class Around:
-    """What a claim is compared with: the `lines` of a place, the `whole` passage and `every` line there is. `language`
-    is the passage's, `title` has the stems above it; `names` are stems with a capital within sentences, `common` those
-    without. If `foreign`, the claim is in another language; `share` of its words stand in the lines."""
+class ComparisonContext:
+    """Everything a claim is compared with: the sentences of a span, of its whole passage, and all there are.
 
-    lines: Sequence[Line]
-    whole: Sequence[Line]
-    every: Sequence[Line]
+    `language` is the passage's; `title_stems` those of its name and headings. `capitalized_stems` are written with a
+    capital within sentences, `lowercase_stems` without. `is_translated` says that the claim is in another language than
+    the passage; `overlap` is the share of its words in the span.
+    """
+
+    span: Sequence[EvidenceSentence]
+    passage: Sequence[EvidenceSentence]
+    all_sentences: Sequence[EvidenceSentence]
     language: str | None
-    title: frozenset[str]
-    names: set[str]
-    common: set[str]
-    foreign: bool
-    share: float
+    title_stems: frozenset[str]
+    capitalized_stems: set[str]
+    lowercase_stems: set[str]
+    is_translated: bool
+    overlap: float
 
     def is_name(self, term: Term) -> bool:
-        if term.stem in self.common:
+        if term.stem in self.lowercase_stems:
             return False
-        return not term.first or term.stem in self.names or (len(term.text) > 1 and term.text.isupper())
+        is_initialism = len(term.text) > 1 and term.text.isupper()
+        return not term.starts_sentence or term.stem in self.capitalized_stems or is_initialism
 
 
-def difference(claim: Claim, around: Around) -> str | None:
-    """What of the claim differs from what stands in the lines; empty where that is a negation that the claim lacks."""
+def find_difference(claim: Claim, context: ComparisonContext) -> str | None:
+    """Return the part of the claim that differs from the span; None if nothing does.
+
+    Empty where the span has a negation that the claim lacks, since there is no word of the claim to name.
+    """
     return (
-        _other_date(claim, around)
-        or _other_number(claim, around)
-        or (None if around.foreign else _other_name(claim, around))
-        or _other_polarity(claim, around)
+        _find_differing_date(claim, context)
+        or _find_differing_number(claim, context)
+        or (None if context.is_translated else _find_differing_name(claim, context))
+        or _find_differing_negation(claim, context)
     )
 
 
-def found(number: Number, said: Sequence[Number], parts: set[float]) -> bool:
-    """Whether a number is among those `said`, or a part of a date."""
-    return any(number.same(other) for other in said) or not number.values.isdisjoint(parts)
+def is_stated(number: Number, stated: Sequence[Number], date_numbers: set[float]) -> bool:
+    """Tell whether a number is among those stated, or is part of a date."""
+    return any(number.matches(other) for other in stated) or not number.values.isdisjoint(date_numbers)
 
 
-def date_numbers(lines: Sequence[Line]) -> set[float]:
-    return set[float]().union(*(years(line.facts) for line in lines))
+def numbers_in_dates(sentences: Sequence[EvidenceSentence]) -> set[float]:
+    """Return the years and days of the dates in sentences."""
+    return set[float]().union(*(date_parts(sentence.facts) for sentence in sentences))
 
 
-def years(facts: Facts) -> set[float]:
-    """The years and days of dates, which may be named alone."""
+def date_parts(facts: Facts) -> set[float]:
+    """Return the years and days of dates, which another sentence may state alone."""
     parts = (value for date in facts.dates for year, _, day in date.readings for value in (year, day))
     return {float(value) for value in parts if value is not None}
 
 
-def _other_date(claim: Claim, around: Around) -> str | None:
-    lines, whole = around.lines, around.whole
+def _find_differing_date(claim: Claim, context: ComparisonContext) -> str | None:
+    dates = [date for sentence in context.span for date in sentence.facts.dates]
+    passage_dates = [date for sentence in context.passage for date in sentence.facts.dates]
+    stated = {value for sentence in context.span for number in sentence.numbers for value in number.values}
     for date in claim.facts.dates:
-        if any(date.same(other) for line in lines for other in line.facts.dates):
+        if any(date.matches(other) for other in dates):
             continue
-        parts = {value for reading in date.readings for value in reading if value is not None}
-        said = {value for line in lines for number in line.numbers for value in number.values}
-        named = {value for value in parts if value > 31}
-        if named and named <= said and not any(line.facts.dates for line in lines):
-            continue
-        if any(date.same(other) for line in whole for other in line.facts.dates) and not any(
-            line.facts.dates for line in lines
-        ):
+        years = {value for reading in date.readings for value in reading if value is not None and value > MAX_DAY}
+        if not dates and ((years and years <= stated) or any(date.matches(other) for other in passage_dates)):
             continue
         return date.text
     return None
 
 
-def _other_number(claim: Claim, around: Around) -> str | None:
-    lines, whole = around.lines, around.whole
-    said = [number for line in lines for number in line.numbers]
-    parts = date_numbers(lines)
-    left: list[Number] = []
-    unused = list(said)
+def _find_differing_number(claim: Claim, context: ComparisonContext) -> str | None:
+    stated = [number for sentence in context.span for number in sentence.numbers]
+    date_numbers = numbers_in_dates(context.span)
+    unused, unmatched = list(stated), list[Number]()
     for number in claim.facts.numbers:
-        match = next((other for other in unused if number.same(other)), None)
+        match = next((other for other in unused if number.matches(other)), None)
         if match:
             unused.remove(match)
-        elif sure(number) and number.values.isdisjoint(parts):
-            left.append(number)
-    spare = [other for other in unused if sure(other) and not other.spelled and not found(other, left, set())]
-    elsewhere = [number for line in whole for number in line.numbers]
-    for number in left:
-        if number.spelled and not any(sure(other) for other in said):
+        elif is_certain(number) and number.values.isdisjoint(date_numbers):
+            unmatched.append(number)
+    has_other_number = any(
+        is_certain(other) and not other.is_spelled_out and not is_stated(other, unmatched, set()) for other in unused
+    )
+    in_passage = [number for sentence in context.passage for number in sentence.numbers]
+    for number in unmatched:
+        if number.is_spelled_out and not any(is_certain(other) for other in stated):
             continue
-        if not spare and found(number, elsewhere, date_numbers(whole)):
+        if not has_other_number and is_stated(number, in_passage, numbers_in_dates(context.passage)):
             continue
-        if not around.foreign and around.share < ALMOST and _said_elsewhere(claim, number, around):
+        if not context.is_translated and context.overlap < REPEAT_OVERLAP and _joins_another(claim, number, context):
             continue
         return number.text
     return None
 
 
-def _said_elsewhere(claim: Claim, number: Number, around: Around) -> bool:
-    """Whether another line has the number and words of the claim that these lines lack: the claim joins two."""
-    here = frozenset[str]().union(*(line.stems for line in around.lines))
+def _joins_another(claim: Claim, number: Number, context: ComparisonContext) -> bool:
+    """Tell whether a sentence beyond the span has the number, and words of the claim that the span lacks."""
+    here = frozenset[str]().union(*(sentence.stems for sentence in context.span))
     missing = {stem for stem in claim.weights if stem not in here}
     return any(
-        line not in around.lines and found(number, line.numbers, date_numbers([line])) and missing & line.stems
-        for line in around.every
+        sentence not in context.span
+        and is_stated(number, sentence.numbers, numbers_in_dates([sentence]))
+        and missing & sentence.stems
+        for sentence in context.all_sentences
     )
 
 
-def _other_name(claim: Claim, around: Around) -> str | None:
-    lines, whole = around.lines, around.whole
-    here = frozenset[str]().union(*(line.stems for line in lines))
-    near = frozenset[str]().union(*(line.stems for line in whole), around.title)
-    mine = set(claim.weights)
-    spare = any(
-        term.capital and tells(term) and term.stem not in mine and around.is_name(term)
-        for line in lines
-        for term in line.facts.terms
+def _find_differing_name(claim: Claim, context: ComparisonContext) -> str | None:
+    here = frozenset[str]().union(*(sentence.stems for sentence in context.span))
+    in_passage = frozenset[str]().union(*(sentence.stems for sentence in context.passage), context.title_stems)
+    has_other_name = any(
+        term.is_capitalized and is_content_word(term) and term.stem not in claim.weights and context.is_name(term)
+        for sentence in context.span
+        for term in sentence.facts.terms
     )
-    for place, term in enumerate(claim.facts.terms):
-        if not term.capital or not tells(term):
+    terms = claim.facts.terms
+    for position, term in enumerate(terms):
+        if not term.is_capitalized or not is_content_word(term):
             continue
-        if _exchanged(claim.facts.terms, place, lines):
+        if _is_swapped_name(terms, position, context.span):
             return term.text
-        if term.stem in here or _alike(term, here) or not around.is_name(term) or _shortens(term, whole):
+        if term.stem in here or _has_inflection(term, here) or not context.is_name(term):
             continue
-        if capitalizes_nouns(around.language) and not _bare_name(claim.facts.terms, place):
+        if _is_acronym(term, context.passage):
             continue
-        if not spare and (term.stem in near or _alike(term, near)):
+        if capitalizes_nouns(context.language) and not _is_name_by_position(terms, position):
+            continue
+        if not has_other_name and (term.stem in in_passage or _has_inflection(term, in_passage)):
             continue
         return term.text
     return None
 
 
-def _alike(term: Term, stems: frozenset[str]) -> bool:
-    """Whether one of the stems is an inflection of the name: they share most of their beginning."""
-    need = max(4, math.ceil(len(term.stem) * 0.7))
-    return len(term.stem) >= 4 and any(stem[:need] == term.stem[:need] for stem in stems)
+def _has_inflection(term: Term, stems: frozenset[str]) -> bool:
+    """Tell whether one of the stems is an inflection of the name: they share most of their beginning."""
+    shared = max(4, math.ceil(len(term.stem) * 0.7))
+    return len(term.stem) >= 4 and any(stem[:shared] == term.stem[:shared] for stem in stems)
 
 
-def _exchanged(terms: Sequence[Term], place: int, lines: Sequence[Line]) -> bool:
-    """Whether the lines have another word with a capital between the same neighbours, and this word nowhere beside
-    either of them."""
-    stem, before, after = terms[place].stem, _near(terms, place - 1), _near(terms, place + 1)
-    other = False
-    for line in lines:
-        theirs = line.facts.terms
-        for at, term in enumerate(theirs):
-            left, right = _near(theirs, at - 1) == before, _near(theirs, at + 1) == after
-            if term.stem == stem and (left or right):
-                return False
-            other |= left and right and term.capital and term.stem != stem and not _alike(term, frozenset((stem,)))
-    return other
+def _is_swapped_name(terms: Sequence[Term], position: int, sentences: Sequence[EvidenceSentence]) -> bool:
+    """Tell whether the sentences have another capitalized word between the same neighbors.
+
+    False where they have the name itself beside one of those neighbors.
+    """
+    name, before, after = terms[position], _stem_at(terms, position - 1), _stem_at(terms, position + 1)
+    is_swapped = False
+    for sentence in sentences:
+        others = sentence.facts.terms
+        for at, other in enumerate(others):
+            same_before, same_after = _stem_at(others, at - 1) == before, _stem_at(others, at + 1) == after
+            if other.stem == name.stem:
+                if same_before or same_after:
+                    return False
+            elif same_before and same_after and other.is_capitalized:
+                is_swapped |= not _has_inflection(other, frozenset((name.stem,)))
+    return is_swapped
 
 
-def _shortens(term: Term, lines: Sequence[Line]) -> bool:
-    """Whether it is the initials of words with a capital that follow each other, as EU is of European Union."""
+def _is_acronym(term: Term, sentences: Sequence[EvidenceSentence]) -> bool:
+    """Tell whether it is the initials of capitalized words in a row, as EU is of European Union."""
     if not term.text.isupper() or len(term.text) < 2:
         return False
-    return any(term.text in "".join(word.text[0] for word in line.facts.terms if word.capital) for line in lines)
+    return any(
+        term.text in "".join(word.text[0] for word in sentence.facts.terms if word.is_capitalized)
+        for sentence in sentences
+    )
 
 
-def _bare_name(terms: Sequence[Term], place: int) -> bool:
-    """Whether a German word with a capital is a name rather than a noun, as far as that can be told: the word before
-    it is a preposition or a name, or there is none."""
-    return place == 0 or terms[place - 1].capital or terms[place - 1].key in _words_before_names()
+def _is_name_by_position(terms: Sequence[Term], position: int) -> bool:
+    """Guess whether a capitalized word is a name where every noun is capitalized.
+
+    It is taken for one at the beginning, after a preposition, and after another capitalized word.
+    """
+    return position == 0 or terms[position - 1].is_capitalized or terms[position - 1].key in _words_before_names()
 
 
 @cache
@@ -180,43 +200,52 @@ def _words_before_names() -> frozenset[str]:
     return merge_words(lambda lexicon: lexicon.grammar.words_before_names)
 
 
-def _near(terms: Sequence[Term], place: int) -> str:
-    return terms[place].stem if 0 <= place < len(terms) else ""
+def _stem_at(terms: Sequence[Term], position: int) -> str:
+    return terms[position].stem if 0 <= position < len(terms) else ""
 
 
-def _other_polarity(claim: Claim, around: Around) -> str | None:
-    """What denies, where one of claim and lines denies what the other says. Empty where the lines do."""
+NegationAt = tuple[Facts, int]
+"""The facts of a sentence, and the position of a negation among its terms."""
+
+
+def _find_differing_negation(claim: Claim, context: ComparisonContext) -> str | None:
+    """Return the claim's negation that the span lacks; empty where the span has one that the claim lacks."""
     mine = claim.facts
-    theirs = [(line.facts, cue) for line in around.lines for cue in line.facts.cues]
-    if around.foreign:
-        return mine.terms[mine.cues[0]].text if mine.cues and not theirs else None
-    left = [cue for cue in mine.cues if not _pair_off(theirs, lambda facts, other: _beside(mine, cue, facts, other))]  # noqa: B023
-    for cue in left:
-        denied = scope(mine, cue, 5)
-        if around.share >= ALMOST or not _pair_off(theirs, lambda facts, other: bool(denied & scope(facts, other, 6))):  # noqa: B023
-            return mine.terms[cue].text
-    joined = {(_near(mine.terms, at), _near(mine.terms, at + 1)) for at in range(-1, len(mine.terms))}
-    stems = set(claim.weights)
-    for facts, cue in theirs:
-        denied = scope(facts, cue, 3)
-        if (_near(facts.terms, cue - 1), _near(facts.terms, cue + 1)) in joined or (
-            len(denied) > 1 and denied <= stems and not mine.cues
-        ):
+    theirs = [(sentence.facts, at) for sentence in context.span for at in sentence.facts.negations]
+    if context.is_translated:
+        return mine.terms[mine.negations[0]].text if mine.negations and not theirs else None
+    unmatched = [at for at in mine.negations if not _pop_first(theirs, partial(_has_same_neighbor, (mine, at)))]
+    for at in unmatched:
+        denied = negation_scope(mine, at, 5)
+        if context.overlap >= REPEAT_OVERLAP or not _pop_first(theirs, partial(_denies_any, denied)):
+            return mine.terms[at].text
+    neighbors = {(_stem_at(mine.terms, at), _stem_at(mine.terms, at + 1)) for at in range(-1, len(mine.terms))}
+    for facts, at in theirs:
+        denied = negation_scope(facts, at, 3)
+        if (_stem_at(facts.terms, at - 1), _stem_at(facts.terms, at + 1)) in neighbors:
+            return ""
+        if len(denied) > 1 and denied <= claim.weights.keys() and not mine.negations:
             return ""
     return None
 
 
-def _beside(mine: Facts, cue: int, theirs: Facts, other: int) -> bool:
-    """Whether both negations have the same word before or after them."""
-    return _near(mine.terms, cue - 1) == _near(theirs.terms, other - 1) or (
-        _near(mine.terms, cue + 1) == _near(theirs.terms, other + 1)
+def _has_same_neighbor(one: NegationAt, other: NegationAt) -> bool:
+    """Tell whether two negations have the same word before or after them."""
+    (mine, at), (theirs, there) = one, other
+    return _stem_at(mine.terms, at - 1) == _stem_at(theirs.terms, there - 1) or (
+        _stem_at(mine.terms, at + 1) == _stem_at(theirs.terms, there + 1)
     )
 
 
-def _pair_off(cues: list[tuple[Facts, int]], fits: Callable[[Facts, int], bool]) -> bool:
-    """Take the first that fits off the list; whether there was one."""
-    for pair in cues:
-        if fits(*pair):
-            cues.remove(pair)
+def _denies_any(stems: set[str], negation: NegationAt) -> bool:
+    facts, at = negation
+    return bool(stems & negation_scope(facts, at, 6))
+
+
+def _pop_first(negations: list[NegationAt], fits: Callable[[NegationAt], bool]) -> bool:
+    """Remove the first negation that fits; tell whether there was one."""
+    for negation in negations:
+        if fits(negation):
+            negations.remove(negation)
             return True
     return False

@@ -1,7 +1,7 @@
-"""The passages' sentences by their words, and which of them bears a claim out.
+"""Index the sentences of passages by their words, rank them as evidence for a claim, and judge the claim.
 
-Words decide first: which sentence of a passage, or which two that follow each other, has the most of the claim's words.
-Where that is not enough, the meaning of both is compared. What differs in a fact is `differences`' affair.
+Words decide first: the sentence of a passage, or two in a row, that has most of the claim's words. Where that isn't
+enough, their meanings are compared. Differences in facts are found by `differences`.
 """
 
 from __future__ import annotations
@@ -11,214 +11,258 @@ from collections import defaultdict
 from collections.abc import Sequence
 from heapq import nlargest
 
-from eclair.citations.differences import Around, date_numbers, difference, found, years
-from eclair.citations.types import Claim, Doubted, Line, Place, Supported, sentences_of
+from eclair.citations.differences import ComparisonContext, date_parts, find_difference, is_stated, numbers_in_dates
+from eclair.citations.evidence import (
+    Claim,
+    Doubtful,
+    EvidenceSentence,
+    EvidenceSpan,
+    Supported,
+    Verdict,
+    split_passage,
+)
 from eclair.schema.messages import Passage
-from eclair.text.facts import read, roman, sure, tells
-from eclair.text.language import language_of
+from eclair.text.facts import extract_facts
+from eclair.text.language import identify_language
+from eclair.text.terms import is_content_word
+from eclair.text.written_numbers import is_certain, roman_numerals
 
-LEAST = 0.5
-"""Support under which a sentence is doubted."""
+MIN_SUPPORT = 0.5
 
-NEAR = 0.12
-"""Support that a place may have less than the best and still be looked at when the best differs in a fact."""
+MAX_SUPPORT_GAP = 0.12
+"""A span this much below the best is still considered when the best differs in a fact."""
 
-USUAL = 0.79
-FEW = 12
-"""The cosine of sentences that have nothing to do with each other, and how many of them it stands for beside those at
-hand: in a single short passage, all may be near."""
+TYPICAL_COSINE = 0.79
+TYPICAL_COSINE_WEIGHT = 12
+"""Cosine of unrelated sentences, and how many of them it stands for beside those at hand: in a single short passage,
+all sentences may be near."""
 
-HALF = 0.5
-"""Share of a claim's words under which it may be in another language, where that cannot be told."""
+MIN_SAME_LANGUAGE_OVERLAP = 0.5
+"""Below this the claim may be in another language than the passage, where the languages aren't known."""
 
-SHORT = 3
-"""Telling words under which the numbers of a sentence count as such."""
+MIN_CONTENT_WORDS = 3
+"""A claim with fewer is matched by its numbers too."""
 
-MEANT = 0.5
-"""What a name counts for where only the rest of the passage has it: the sentence may say "he"."""
+NUMBER_WEIGHT = 2.0
+CONTEXT_WEIGHT = 0.5
 
-LIKELY = 4
-"""Lines that are looked at, by words and by meaning."""
+IMPLIED_NAME_WEIGHT = 0.5
+"""Weight of a name that stands only elsewhere in the passage: the sentence may say "he"."""
 
-PAIR = 0.06
-"""What a second sentence must add of the claim's words to be quoted too."""
+MAX_CANDIDATES = 4
+"""Sentences considered by words, and again by meaning."""
+
+MIN_PAIR_GAIN = 0.06
+"""Overlap that a second sentence must add to be quoted too."""
 
 
-class Book:
-    """The passages' sentences, by their words."""
+class EvidenceIndex:
+    """The sentences of the passages, by the stems and numbers in them."""
 
     def __init__(self, passages: tuple[Passage, ...]) -> None:
         self.passages = passages
-        self.lines: list[Line] = []
-        self._languages = [language_of(passage.text) for passage in passages]
-        self._holds: dict[str, list[int]] = defaultdict(list)
+        self.sentences: list[EvidenceSentence] = []
+        self._languages = [identify_language(passage.text) for passage in passages]
+        self._sentences_by_stem: dict[str, list[int]] = defaultdict(list)
         self._titles: list[frozenset[str]] = []
-        self._names = set[str]()
-        self._common = set[str]()
-        for place, passage in enumerate(passages):
-            title = read(" . ".join((passage.name, *passage.heading)))
+        self._capitalized_stems = set[str]()
+        self._lowercase_stems = set[str]()
+        for number, passage in enumerate(passages):
+            title = extract_facts(" . ".join((passage.name, *passage.heading)))
             self._titles.append(frozenset(term.stem for term in title.terms))
-            for start, end in sentences_of(passage):
-                self._add(place, start, end, passage.text[start:end])
-        nexts = [line.passage for line in self.lines[1:]]
-        self._joined = [line.passage == after for line, after in zip(self.lines, [*nexts, None], strict=False)]
+            for start, end in split_passage(passage):
+                self._add_sentence(number, start, end, passage.text[start:end])
+        passages_after = [sentence.passage for sentence in self.sentences[1:]]
+        self._is_followed = [
+            sentence.passage == after for sentence, after in zip(self.sentences, [*passages_after, None], strict=False)
+        ]
 
-    def _add(self, place: int, start: int, end: int, text: str) -> None:
-        facts = read(text, self._languages[place])
-        stems = frozenset(term.stem for term in facts.terms if tells(term))
-        numbers = (*facts.numbers, *roman(text))
-        values = {value for number in numbers for value in number.values} | years(facts)
-        for stem in stems | {_figure(value) for value in values}:
-            self._holds[stem].append(len(self.lines))
+    def _add_sentence(self, passage: int, start: int, end: int, text: str) -> None:
+        facts = extract_facts(text, self._languages[passage])
+        stems = frozenset(term.stem for term in facts.terms if is_content_word(term))
+        numbers = (*facts.numbers, *roman_numerals(text))
+        values = {value for number in numbers for value in number.values} | date_parts(facts)
+        for stem in stems | {_number_stem(value) for value in values}:
+            self._sentences_by_stem[stem].append(len(self.sentences))
         for term in facts.terms:
-            if term.capital and not term.first:
-                self._names.add(term.stem)
-            elif not term.capital:
-                self._common.add(term.stem)
-        self.lines.append(Line(place, start, end, text, facts, stems, numbers))
+            if term.is_capitalized and not term.starts_sentence:
+                self._capitalized_stems.add(term.stem)
+            elif not term.is_capitalized:
+                self._lowercase_stems.add(term.stem)
+        self.sentences.append(EvidenceSentence(passage, start, end, text, facts, stems, numbers))
 
-    def claim(self, text: str, context: str) -> Claim:
-        """The sentence `text`; where it says little by itself, as "In 1943." does, `context` says what it is about."""
-        language = language_of(text)
-        facts = read(text, language)
-        stems = list(dict.fromkeys(term.stem for term in facts.terms if tells(term)))
-        weigh = dict.fromkeys(stems, 1.0)
-        if len(stems) < SHORT:
+    def weigh_claim(self, text: str, context: str) -> Claim:
+        """Weigh the words of a sentence, rare ones most; `context` fills in one that says little, as "In 1943."."""
+        language = identify_language(text)
+        facts = extract_facts(text, language)
+        stems = list(dict.fromkeys(term.stem for term in facts.terms if is_content_word(term)))
+        weights = dict.fromkeys(stems, 1.0)
+        if len(stems) < MIN_CONTENT_WORDS:
             for number in facts.numbers:
-                known = (_figure(value) for value in number.values)
-                weigh[next((key for key in known if key in self._holds), _figure(min(number.values)))] = 2.0
+                keys = (_number_stem(value) for value in number.values)
+                known = next((key for key in keys if key in self._sentences_by_stem), None)
+                weights[known or _number_stem(min(number.values))] = NUMBER_WEIGHT
             for date in facts.dates:
-                weigh |= {_figure(float(year)): 2.0 for year, _, _ in date.readings if year is not None}
-        if len(weigh) < 2:
-            weigh |= {term.stem: 0.5 for term in read(context).terms if tells(term) and term.stem not in weigh}
+                weights |= {
+                    _number_stem(float(year)): NUMBER_WEIGHT for year, _, _ in date.readings if year is not None
+                }
+        if len(weights) < 2:
+            terms = [term for term in extract_facts(context).terms if is_content_word(term)]
+            weights |= {term.stem: CONTEXT_WEIGHT for term in terms if term.stem not in weights}
             text = f"{context} {text}".strip()
-        lines = len(self.lines)
-        for stem, by in weigh.items():
-            weigh[stem] = by * min(3.0, math.log(1 + lines / (len(self._holds.get(stem, ())) + 0.5)))
-        names = frozenset(term.stem for term in facts.terms if term.capital)
-        return Claim(text, facts, language, weigh, names)
+        for stem, weight in weights.items():
+            frequency = len(self._sentences_by_stem.get(stem, ())) + 0.5
+            weights[stem] = weight * min(3.0, math.log(1 + len(self.sentences) / frequency))
+        names = frozenset(term.stem for term in facts.terms if term.is_capitalized)
+        return Claim(text, facts, language, weights, names)
 
-    def _shares(self, claim: Claim) -> tuple[list[float], list[float]]:
-        """Of the claim's words, by weight, what each line has, and each with the next of the same passage."""
+    def rank_by_words(self, claim: Claim) -> list[EvidenceSpan]:
+        """Return the spans that have most of the claim's words, best first."""
+        return self._rank_spans(claim, None)
+
+    def rank_by_meaning(self, claim: Claim, cosines: Sequence[float]) -> list[EvidenceSpan]:
+        """Return the spans that share most of the claim's words or meaning, best first.
+
+        `cosines` has one value for each sentence of the index.
+        """
+        typical = 0.0
+        if cosines:
+            total = sorted(cosines)[len(cosines) // 2] * len(cosines) + TYPICAL_COSINE * TYPICAL_COSINE_WEIGHT
+            typical = total / (len(cosines) + TYPICAL_COSINE_WEIGHT)
+        return self._rank_spans(claim, [cosine - typical for cosine in cosines])
+
+    def judge(self, claim: Claim, spans: list[EvidenceSpan]) -> Verdict:
+        """Return the best span that differs in no fact; if none, what differs from the best."""
+        if not spans or spans[0].support < MIN_SUPPORT:
+            return Doubtful(self._find_unstated_fact(claim), self._passage_number(spans[0]) if spans else None)
+        best = spans[0]
+        differences: list[str] = []
+        for span in spans:
+            if span is not best and not _is_rival(span, best):
+                continue
+            difference = self._find_difference(claim, span)
+            if difference is None:
+                return self._cite(span)
+            differences.append(difference)
+        return Doubtful(differences[0], self._passage_number(best))
+
+    def _overlaps(self, claim: Claim) -> tuple[list[float], list[float]]:
+        """The weighted share of the claim's words in each sentence, and in each with the next of its passage."""
         total = sum(claim.weights.values()) or 1.0
-        alone, pairs = [0.0] * len(self.lines), [0.0] * len(self.lines)
+        alone, pairs = [0.0] * len(self.sentences), [0.0] * len(self.sentences)
         for stem, weight in claim.weights.items():
-            lines = set(self._holds.get(stem, ()))
-            begins = {begin for line in lines for begin in (line - 1, line) if begin >= 0 and self._joined[begin]}
-            for line in lines:
-                alone[line] += weight / total
+            holders = set(self._sentences_by_stem.get(stem, ()))
+            begins = {
+                begin for holder in holders for begin in (holder - 1, holder) if begin >= 0 and self._is_followed[begin]
+            }
+            for holder in holders:
+                alone[holder] += weight / total
             for begin in begins:
                 pairs[begin] += weight / total
             if stem in claim.names:
-                for line in self._around(stem, lines):
-                    alone[line] += 0 if line in lines else MEANT * weight / total
-                    pairs[line] += 0 if line in begins else MEANT * weight / total
+                implied = IMPLIED_NAME_WEIGHT * weight / total
+                for index in self._sentences_of_passages_with(stem, holders):
+                    alone[index] += 0 if index in holders else implied
+                    pairs[index] += 0 if index in begins else implied
         return alone, pairs
 
-    def _around(self, stem: str, lines: set[int]) -> list[int]:
-        """The lines of the passages that have the stem, or in whose title it stands."""
-        within = {self.lines[line].passage for line in lines}
-        within |= {place for place, title in enumerate(self._titles) if stem in title}
-        return [at for at, line in enumerate(self.lines) if line.passage in within]
+    def _sentences_of_passages_with(self, stem: str, holders: set[int]) -> list[int]:
+        """The sentences of the passages that have the stem, in their text or title."""
+        passages = {self.sentences[holder].passage for holder in holders}
+        passages |= {number for number, title in enumerate(self._titles) if stem in title}
+        return [index for index, sentence in enumerate(self.sentences) if sentence.passage in passages]
 
-    def by_words(self, claim: Claim) -> list[Place]:
-        """The places that have most of the claim's words, best first."""
-        return self._places(claim, None)
-
-    def by_meaning(self, claim: Claim, cosines: Sequence[float]) -> list[Place]:
-        """The places that have most of the claim's words or come nearest to its meaning, best first."""
-        usual = (
-            (sorted(cosines)[len(cosines) // 2] * len(cosines) + USUAL * FEW) / (len(cosines) + FEW) if cosines else 0
-        )
-        return self._places(claim, [cosine - usual for cosine in cosines])
-
-    def _places(self, claim: Claim, nearness: Sequence[float] | None) -> list[Place]:
-        alone, pairs = self._shares(claim)
-        every = range(len(self.lines))
-        likely = set(nlargest(LIKELY, every, alone.__getitem__))
+    def _rank_spans(self, claim: Claim, nearness: Sequence[float] | None) -> list[EvidenceSpan]:
+        alone, pairs = self._overlaps(claim)
+        every = range(len(self.sentences))
+        candidates = set(nlargest(MAX_CANDIDATES, every, alone.__getitem__))
         if nearness is not None:
-            likely.update(nlargest(LIKELY, every, nearness.__getitem__))
-        found: dict[tuple[int, int], Place] = {}
-        for line in likely:
-            first, last, share = line, line, alone[line]
-            for begin in (line - 1, line):
-                if begin >= 0 and pairs[begin] > share + (PAIR if first == last else 0):
-                    first, last, share = begin, begin + 1, pairs[begin]
-            if first < last and max(alone[first], alone[last]) > share - PAIR:
-                continue  # the other line says it alone
-            support = _support(share, None if nearness is None else nearness[line])
-            found[first, last] = max(
-                Place(first, last, share, support),
-                found.get((first, last), Place(0, 0, 0, -1)),
-                key=_by_support,
-            )
-        return sorted(found.values(), key=_by_support, reverse=True)
+            candidates.update(nlargest(MAX_CANDIDATES, every, nearness.__getitem__))
+        spans: dict[tuple[int, int], EvidenceSpan] = {}
+        for index in candidates:
+            first, last, overlap = index, index, alone[index]
+            for begin in (index - 1, index):
+                if begin >= 0 and pairs[begin] > overlap + (MIN_PAIR_GAIN if first == last else 0):
+                    first, last, overlap = begin, begin + 1, pairs[begin]
+            if first < last and max(alone[first], alone[last]) > overlap - MIN_PAIR_GAIN:
+                continue  # the other sentence says it alone
+            support = _estimate_support(overlap, None if nearness is None else nearness[index])
+            span = EvidenceSpan(first, last, overlap, support)
+            spans[first, last] = max(span, spans.get((first, last), span), key=_support_order)
+        return sorted(spans.values(), key=_support_order, reverse=True)
 
-    def judge(self, claim: Claim, places: list[Place]) -> Supported | Doubted:
-        """The best place that differs in no fact; else the doubt about the best."""
-        if not places or places[0].support < LEAST:
-            return Doubted(self._foreign(claim), self._number(places[0]) if places else None)
-        differs: list[str] = []
-        for place in places:
-            if place is not places[0] and not self._rivals(place, places[0]):
-                continue
-            about = self._difference(claim, place)
-            if about is None:
-                return self._supported(place)
-            differs.append(about)
-        return Doubted(differs[0], self._number(places[0]))
+    def _passage_number(self, span: EvidenceSpan) -> int:
+        return self.passages[self.sentences[span.first].passage].number
 
-    def _rivals(self, place: Place, best: Place) -> bool:
-        """Whether a place may be the one that is meant although another has more of the words."""
-        apart = place.first > best.last or place.last < best.first
-        return apart and place.support >= max(LEAST, best.support - NEAR) and place.share >= best.share - NEAR / 2
-
-    def _number(self, place: Place) -> int:
-        return self.passages[self.lines[place.first].passage].number
-
-    def _supported(self, place: Place) -> Supported:
-        first, last = self.lines[place.first], self.lines[place.last]
+    def _cite(self, span: EvidenceSpan) -> Supported:
+        first, last = self.sentences[span.first], self.sentences[span.last]
         passage = self.passages[first.passage]
         begin, quote = passage.start + first.start, passage.text[first.start : last.end]
-        support = round(place.support, 3)
+        support = round(span.support, 3)
         return Supported(passage.number, begin, passage.start + last.end, quote, support, *passage.named_at(begin))
 
-    def _foreign(self, claim: Claim) -> str:
-        """The number or date of a claim that stands in no passage at all."""
-        numbers = [number for line in self.lines for number in line.numbers]
-        dates = [date for line in self.lines for date in line.facts.dates]
+    def _find_unstated_fact(self, claim: Claim) -> str:
+        """The first date or number of a claim that no passage states at all; empty if each is stated."""
+        numbers = [number for sentence in self.sentences for number in sentence.numbers]
+        dates = [date for sentence in self.sentences for date in sentence.facts.dates]
+        parts = numbers_in_dates(self.sentences)
         for date in claim.facts.dates:
-            if not any(date.same(other) for other in dates):
+            if not any(date.matches(other) for other in dates):
                 return date.text
         for number in claim.facts.numbers:
-            if sure(number) and not number.spelled and not found(number, numbers, date_numbers(self.lines)):
+            if is_certain(number) and not number.is_spelled_out and not is_stated(number, numbers, parts):
                 return number.text
         return ""
 
-    def _difference(self, claim: Claim, place: Place) -> str | None:
-        """What of the claim differs from what stands at the place, as `difference` has it."""
-        lines = self.lines[place.first : place.last + 1]
-        passage = lines[0].passage
-        whole = [line for line in self.lines if line.passage == passage]
+    def _find_difference(self, claim: Claim, span: EvidenceSpan) -> str | None:
+        """The part of the claim that differs from the span; see `find_difference`."""
+        sentences = self.sentences[span.first : span.last + 1]
+        passage = sentences[0].passage
         language = self._languages[passage]
-        foreign = place.share < HALF if None in (claim.language, language) else claim.language != language
-        title, names, common = self._titles[passage], self._names, self._common
-        return difference(claim, Around(lines, whole, self.lines, language, title, names, common, foreign, place.share))
+        if claim.language is None or language is None:
+            is_translated = span.overlap < MIN_SAME_LANGUAGE_OVERLAP
+        else:
+            is_translated = claim.language != language
+        context = ComparisonContext(
+            span=sentences,
+            passage=[sentence for sentence in self.sentences if sentence.passage == passage],
+            all_sentences=self.sentences,
+            language=language,
+            title_stems=self._titles[passage],
+            capitalized_stems=self._capitalized_stems,
+            lowercase_stems=self._lowercase_stems,
+            is_translated=is_translated,
+            overlap=span.overlap,
+        )
+        return find_difference(claim, context)
 
 
-def _by_support(place: Place) -> tuple[float, float]:
-    return place.support, place.share
+def _is_rival(span: EvidenceSpan, best: EvidenceSpan) -> bool:
+    """Tell whether a span elsewhere may be the one meant although `best` has more of the words."""
+    is_elsewhere = span.first > best.last or span.last < best.first
+    return (
+        is_elsewhere
+        and span.support >= max(MIN_SUPPORT, best.support - MAX_SUPPORT_GAP)
+        and span.overlap >= best.overlap - MAX_SUPPORT_GAP / 2
+    )
 
 
-def _figure(value: float) -> str:
-    """What stands for a number among the stems."""
+def _support_order(span: EvidenceSpan) -> tuple[float, float]:
+    return span.support, span.overlap
+
+
+def _number_stem(value: float) -> str:
+    """The stem that stands for a number."""
     return f"#{value:g}"
 
 
-def _support(share: float, nearness: float | None) -> float:
-    """How likely it is that a claim is supported where `share` of its words stand, and whose meaning is so much nearer
-    than usual. The weights were fitted to the half of `bench/cite.py` that it does not report."""
-    return _logistic(14 * share - 8 if nearness is None else 4.9 * share + 69 * nearness - 8.6)
+def _estimate_support(overlap: float, nearness: float | None) -> float:
+    """Estimate the likelihood that a span supports a claim, from the words and the meaning they share.
+
+    `nearness` is how far their cosine is above the typical one. The weights were fitted to the half of `bench/cite.py`
+    that it doesn't report.
+    """
+    return _logistic(14 * overlap - 8 if nearness is None else 4.9 * overlap + 69 * nearness - 8.6)
 
 
 def _logistic(value: float) -> float:

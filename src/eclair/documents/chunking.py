@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from eclair.schema.documents import Block, Chunk, Page
-from eclair.text.sentences import split
+from eclair.text.sentences import split_sentences
 
 MAX_CHUNK_CHARS = 900
 """Sentences permitting."""
@@ -144,7 +144,7 @@ class Chunker:
             self._put(self._sentences(span, self._slice(span).replace("\n", " ")))
 
     def _sentences(self, span: tuple[int, int], text: str) -> Iterator[_Unit]:
-        begins = [span[0], *(span[0] + begin for begin, _ in split(text)[1:])]
+        begins = [span[0], *(span[0] + begin for begin, _ in split_sentences(text)[1:])]
         return _bounded(pairwise([*begins, span[1]]), self._text, self._base, self._target(span))
 
     def _lines(self, span: tuple[int, int], *, titled: bool) -> Iterator[_Unit]:

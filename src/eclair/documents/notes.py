@@ -12,8 +12,8 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 
-from eclair.citations.checker import Checker
-from eclair.citations.types import Supported
+from eclair.citations.checker import CitationChecker
+from eclair.citations.evidence import Supported
 from eclair.documents.sections import Part, Stated, telling
 from eclair.errors import UpstreamError
 from eclair.generation.prompt import harmless
@@ -24,7 +24,7 @@ from eclair.schema.events import Notice, StepFinished, StepStarted
 from eclair.schema.messages import Passage
 from eclair.schema.models import Model
 from eclair.schema.principal import Principal
-from eclair.text.sentences import Sentences
+from eclair.text.sentences import SentenceSplitter
 
 AT_ONCE = 4
 """Parts that are read at the same time."""
@@ -155,8 +155,8 @@ class Notes:
         """The model's notes, as far as the passages say them. Where they say none of it, what tells most in them."""
         said = await self._said(job, most)
         numbered = {number: replace(passage, number=number) for number, passage in enumerate(job.passages, 1)}
-        checker = Checker(tuple(numbered.values()), None, self._question)
-        sentences = Sentences()
+        checker = CitationChecker(tuple(numbered.values()), None, self._question)
+        sentences = SentenceSplitter()
         stated: list[Stated] = []
         claimed = False
         for start, end in [*sentences.add(said), *sentences.finish()]:

@@ -9,7 +9,7 @@ from functools import cache
 from typing import NamedTuple
 
 from eclair.schema.documents import Read
-from eclair.text.lexicon.loader import merge_words
+from eclair.text.lexicon.loader import merge_literals
 
 
 class PlacedWord(NamedTuple):
@@ -72,8 +72,8 @@ MARGIN_SHARE = 0.13
 @cache
 def _page_number() -> re.Pattern[str]:
     """Matches a printed page number, such as `7`, `Page 7 of 12` or `- vii -`."""
-    page = "|".join(map(re.escape, merge_words(lambda lexicon: lexicon.page_numbers.page)))
-    of = "|".join(map(re.escape, merge_words(lambda lexicon: lexicon.page_numbers.of)))
+    page = merge_literals(lambda lexicon: lexicon.page_numbers.page)
+    of = merge_literals(lambda lexicon: lexicon.page_numbers.of)
     return re.compile(
         rf"(?:{page})?\s*[-–—]?\s*(?:\d{{1,4}}|[ivxlcdm]{{1,7}})\s*[-–—]?\s*(?:(?:/|{of})\s*\d{{1,4}})?", re.IGNORECASE
     )

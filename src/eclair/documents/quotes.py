@@ -8,11 +8,12 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from eclair.citations.types import sentences_of
+from eclair.citations.evidence import split_passage
 from eclair.documents.embeddings import Embedder
 from eclair.generation.sources import Quote
 from eclair.schema.messages import Citation, Passage
-from eclair.text.facts import read, tells
+from eclair.text.facts import extract_facts
+from eclair.text.terms import is_content_word
 
 LOOKED_AT = 3
 """Passages, the best first, of whose sentences one is chosen."""
@@ -58,9 +59,9 @@ async def quotes(question: str, passages: Sequence[Passage], embedder: Embedder 
 
 def _by_words(question: str, passages: Sequence[Passage]) -> list[_Line]:
     """The sentences by the share of the question's words that they have, a rare word counting more."""
-    asked = {term.stem for term in read(question).terms if tells(term)}
-    spans = [(rank, passage, span) for rank, passage in enumerate(passages, 1) for span in sentences_of(passage)]
-    stems = [{term.stem for term in read(passage.text[start:end]).terms} for _, passage, (start, end) in spans]
+    asked = {term.stem for term in extract_facts(question).terms if is_content_word(term)}
+    spans = [(rank, passage, span) for rank, passage in enumerate(passages, 1) for span in split_passage(passage)]
+    stems = [{term.stem for term in extract_facts(passage.text[start:end]).terms} for _, passage, (start, end) in spans]
     common = Counter(stem for line in stems for stem in line & asked)
     whole = sum(1 / common[stem] for stem in asked if common[stem]) or 1.0
     lines = [

@@ -10,9 +10,9 @@ from collections.abc import Mapping, Sequence
 
 from eclair.documents.search import Found
 from eclair.schema.messages import Passage
-from eclair.text.facts import stems
+from eclair.text.facts import content_stems
 from eclair.text.intent.whole_document import request_stems
-from eclair.text.language import language_of
+from eclair.text.language import identify_language
 from eclair.text.lexicon.loader import load_lexicon
 
 MEASURED = "multilingual-e5-small"
@@ -45,14 +45,14 @@ def near(found: Sequence[Found]) -> Cosines:
 def fits(question: str, passages: Sequence[Passage], cosines: Cosines | None) -> bool:
     """Whether any of these may answer the question; where that cannot be told, one may. Without cosines words alone
     decide, and what is in another language may fit."""
-    asked = frozenset(stems(question)) - request_stems()
+    asked = frozenset(content_stems(question)) - request_stems()
     if len(asked) < TELLING:
         return True
-    language = language_of(question)
+    language = identify_language(question)
     for passage in passages:
-        said = stems(" ".join((*passage.heading, passage.text)))
+        said = content_stems(" ".join((*passage.heading, passage.text)))
         share = len(asked.intersection(said)) / len(asked)
-        alike = language is not None and language == language_of(passage.text)
+        alike = language is not None and language == identify_language(passage.text)
         if cosines is None:
             fit = not alike or share >= WORDS
         elif (cosine := cosines.get((passage.file, passage.start))) is not None:

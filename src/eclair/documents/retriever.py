@@ -15,7 +15,7 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 
-from eclair.citations.checker import Checker
+from eclair.citations.checker import CitationChecker
 from eclair.documents.embeddings import Embedder
 from eclair.documents.ingest import Intake, is_unknown
 from eclair.documents.notes import Notes
@@ -35,9 +35,9 @@ from eclair.schema.principal import Principal
 from eclair.storage.base import Storage
 from eclair.storage.chunks import SearchScope
 from eclair.storage.files import FileState
-from eclair.text.intent.location import tellable
-from eclair.text.intent.whole_document import wants_whole
-from eclair.text.language import language_of, lists
+from eclair.text.intent.location import filter_photo_locations
+from eclair.text.intent.whole_document import wants_whole_document
+from eclair.text.language import identify_language, lists_language
 
 WAIT = 20.0
 """Seconds for which an answer waits for something of a document to be read."""
@@ -191,7 +191,7 @@ class DocumentRetriever:
             yield StepFinished("read", self._since(began))
             files = await self._files()
         most = budget(model)
-        if wants_whole(_question(self._history)) and await self._whole_files(files, most) is None:
+        if wants_whole_document(_question(self._history)) and await self._whole_files(files, most) is None:
             read = await self._everything(files, PARTS * most.whole)
             async with aclosing(self._part_by_part(read, engine, model)) as findings:
                 async for finding in findings:
@@ -200,7 +200,7 @@ class DocumentRetriever:
         if not self._passages:
             began = self._clock()
             yield StepStarted("search", "search", f"Searching {self._what(files)}")
-            found = tellable(
+            found = filter_photo_locations(
                 await self._found(files, most), _question(self._history), local=model.location == "machine"
             )
             self._passages = self._numbers.assign(found)
@@ -215,7 +215,9 @@ class DocumentRetriever:
         """Return the passages that will be shown whatever is asked: those of files that are given whole."""
         files = await self._files()
         whole = await self._whole_files(files, budget(model)) or ()
-        return self._numbers.assign(tellable(whole, _question(self._history), local=model.location == "machine"))
+        return self._numbers.assign(
+            filter_photo_locations(whole, _question(self._history), local=model.location == "machine")
+        )
 
     async def lead(self, model: Model) -> Lead:
         """Quote the sentences that answer best where the model is too small to be trusted, or say that none does.
@@ -228,15 +230,15 @@ class DocumentRetriever:
         if model.tier != "tiny":
             return NO_LEAD
         question = _question(self._history)
-        language = language_of(question)
+        language = identify_language(question)
         if not self._fits:
             return Lead((nothing(language),), is_complete=True)
-        is_foreign = language is not None and bool(model.languages) and not lists(model.languages, language)
+        is_foreign = language is not None and bool(model.languages) and not lists_language(model.languages, language)
         found = await quotes(question, self._passages, self._embedder, 2 if is_foreign else 1)
         return Lead(tuple(found), is_complete=is_foreign and bool(found))
 
-    def checker(self, passages: Sequence[Passage]) -> Checker:
-        return Checker(passages, self._embedder, _question(self._history))
+    def checker(self, passages: Sequence[Passage]) -> CitationChecker:
+        return CitationChecker(passages, self._embedder, _question(self._history))
 
     async def _files(self) -> list[FileState]:
         """The files that were attached, as far as they are still there."""
@@ -269,7 +271,9 @@ class DocumentRetriever:
         """Whether anything that was found may answer. A larger model that is shown all there is sees that by itself;
         and what it is told to do, rather than asked, need have no word of what it rests on."""
         query, small = _query(self._history), model.tier == "tiny"
-        if wants_whole(_question(self._history)) or (not small and (self._hits is None or not _ASKS.search(query))):
+        if wants_whole_document(_question(self._history)) or (
+            not small and (self._hits is None or not _ASKS.search(query))
+        ):
             return True
         cosines = None
         if self._embedder is not None and self._embedder.name.startswith(MEASURED) and await self._embedded(files):
@@ -314,7 +318,9 @@ class DocumentRetriever:
         """Passages of every part in order; none where nothing could be found out, and the question is on a place."""
         question = _question(self._history)
         whole = [
-            tellable(await self._whole(each, LONGEST // len(files)), question, local=model.location == "machine")
+            filter_photo_locations(
+                await self._whole(each, LONGEST // len(files)), question, local=model.location == "machine"
+            )
             for each in files
         ]
         texts = [passages for passages in whole if passages]

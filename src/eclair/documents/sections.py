@@ -11,10 +11,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from textwrap import shorten
 
-from eclair.citations.types import sentences_of
+from eclair.citations.evidence import split_passage
 from eclair.schema.messages import Passage
-from eclair.text.facts import read, tells
+from eclair.text.facts import extract_facts
 from eclair.text.intent.whole_document import request_stems
+from eclair.text.terms import is_content_word
 
 DEPTHS = 3
 """Levels of headings along which documents are parted."""
@@ -131,7 +132,7 @@ def _length(passages: Iterable[Passage]) -> int:
 def telling(question: str, parts: Sequence[Part]) -> list[list[Stated]]:
     """Of each part the sentence that tells most: the one that has most of the question's words, where any part has
     some; else the one that is most like its part. None of a part that has nothing to tell."""
-    asked = {term.stem for term in read(question).terms if tells(term)} - request_stems()
+    asked = {term.stem for term in extract_facts(question).terms if is_content_word(term)} - request_stems()
     lines = [_lines(part) for part in parts]
     common = Counter(stem for part in lines for _, stems in part for stem in set(stems) & asked)
     chosen: list[list[Stated]] = []
@@ -151,10 +152,10 @@ def _lines(part: Part) -> list[tuple[Stated, list[str]]]:
     """The sentences below its headings, with the stems of their words."""
     found: list[tuple[Stated, list[str]]] = []
     for passage in part.passages:
-        for start, end in sentences_of(passage):
+        for start, end in split_passage(passage):
             if start >= passage.body and QUOTED[0] <= end - start <= QUOTED[1]:
                 text = passage.text[start:end]
-                stems = [term.stem for term in read(text).terms if tells(term)]
+                stems = [term.stem for term in extract_facts(text).terms if is_content_word(term)]
                 found.append((Stated(text, passage, passage.start + start, passage.start + end), stems))
     return found
 

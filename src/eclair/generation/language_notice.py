@@ -13,7 +13,7 @@ from eclair.schema.events import Notice
 from eclair.schema.messages import Message
 from eclair.schema.models import Model
 from eclair.settings import Settings
-from eclair.text.language import language_names, language_of, lists
+from eclair.text.language import identify_language, language_names, lists_language
 from eclair.util.humanize import size
 
 HEAVY = 10
@@ -35,7 +35,7 @@ class Advice:
 
 async def advise(language: str, models: Sequence[Model], settings: Settings) -> Advice:
     """Reads the disk, in a thread. Raises SettingsError."""
-    here = tuple(model for model in models if model.languages and lists(model.languages, language))
+    here = tuple(model for model in models if model.languages and lists_language(model.languages, language))
     offer = _best(await asyncio.to_thread(list_offers, settings), language, memory.budget(settings))
     rate = await asyncio.to_thread(throughput.saved_line_rate, settings.data_dir)
     bytes = offer.size - offer.downloaded_bytes if offer is not None and offer.size is not None else None
@@ -47,8 +47,8 @@ async def language_notice(
 ) -> Notice | None:
     """Tell that the model does not list the last question's language, and what helps; once for each language."""
     question = next((message for message in reversed(history) if message.role == "user"), None)
-    language = language_of(question.text) if question is not None and model.languages else None
-    if language is None or lists(model.languages, language) or _said(history, model, language):
+    language = identify_language(question.text) if question is not None and model.languages else None
+    if language is None or lists_language(model.languages, language) or _said(history, model, language):
         return None
     try:
         advice = await advise(language, models, settings)
@@ -64,7 +64,8 @@ def _said(history: Sequence[Message], model: Model, language: str) -> bool:
     )
     unkept = any(message.role == "assistant" and message.model is None for message in history)  # a temporary chat
     return kept or (
-        unkept and any(message.role == "user" and language_of(message.text) == language for message in history[:-1])
+        unkept
+        and any(message.role == "user" and identify_language(message.text) == language for message in history[:-1])
     )
 
 
@@ -76,7 +77,7 @@ def _best(found: Sequence[Offer], language: str, budget: int) -> Offer | None:
         for offer in found
         if offer.entry.is_european
         and offer.entry.languages
-        and lists(offer.entry.languages, language)
+        and lists_language(offer.entry.languages, language)
         and offer.fits
         and not offer.installed
     ]

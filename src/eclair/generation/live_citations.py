@@ -8,12 +8,12 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 
-from eclair.citations.checker import Checker
-from eclair.citations.types import Doubted, Supported
+from eclair.citations.checker import CitationChecker
+from eclair.citations.evidence import Doubtful, Supported
 from eclair.schema.events import Cited
 from eclair.schema.events import Doubted as DoubtedEvent
 from eclair.schema.messages import Citation, Doubt
-from eclair.text.sentences import Sentences
+from eclair.text.sentences import SentenceSplitter
 
 Mark = Cited | DoubtedEvent
 MAX_CONCURRENT_CHECKS = 4
@@ -22,11 +22,11 @@ MAX_CONCURRENT_CHECKS = 4
 class StreamingCitationChecker:
     """Checks the sentences of one answer. `close` cancels the checks under way."""
 
-    def __init__(self, checker: Checker) -> None:
+    def __init__(self, checker: CitationChecker) -> None:
         self._checker = checker
         self._slots = asyncio.Semaphore(MAX_CONCURRENT_CHECKS)
         self._texts: dict[int, str] = {}
-        self._sentences: dict[int, Sentences] = {}
+        self._sentences: dict[int, SentenceSplitter] = {}
         self._tasks: deque[asyncio.Task[Mark | None]] = deque()
 
     def skip(self, index: int, text: str) -> None:
@@ -60,9 +60,9 @@ class StreamingCitationChecker:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    def _begin(self, index: int) -> Sentences:
+    def _begin(self, index: int) -> SentenceSplitter:
         self._texts.setdefault(index, "")
-        return self._sentences.setdefault(index, Sentences())
+        return self._sentences.setdefault(index, SentenceSplitter())
 
     def _check(self, index: int, spans: list[tuple[int, int]]) -> None:
         for start, end in spans:
@@ -88,7 +88,7 @@ class StreamingCitationChecker:
                         verdict.label,
                     )
                 )
-            case Doubted(about=about, passage=passage):
+            case Doubtful(about=about, passage=passage):
                 return DoubtedEvent(Doubt(index, start, end, about, passage))
             case None:
                 return None

@@ -8,7 +8,7 @@ from contextlib import aclosing
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from eclair.citations.checker import Checker
+from eclair.citations.checker import CitationChecker
 from eclair.llm.base import Engine
 from eclair.schema.events import Notice, SourceFound, StepFinished, StepStarted
 from eclair.schema.messages import Citation, Message, Passage
@@ -67,7 +67,7 @@ class Retriever(Protocol):
         """Choose what the answer begins with, once `retrieve` has ended; nothing for a model that reads well."""
         ...
 
-    def checker(self, passages: Sequence[Passage]) -> Checker: ...
+    def checker(self, passages: Sequence[Passage]) -> CitationChecker: ...
 
 
 class PassageNumbers:
@@ -112,7 +112,7 @@ class CompositeRetriever:
             leading = leading or (lead if lead.texts else None)
         return leading or empty or NO_LEAD
 
-    def checker(self, passages: Sequence[Passage]) -> Checker:
+    def checker(self, passages: Sequence[Passage]) -> CitationChecker:
         return self._retrievers[0].checker(passages)
 
 
@@ -143,7 +143,7 @@ class SharedRetriever:
             self._lead = self._lead or await self._retriever.lead(model)
         return self._lead
 
-    def checker(self, passages: Sequence[Passage]) -> Checker:
+    def checker(self, passages: Sequence[Passage]) -> CitationChecker:
         return self._retriever.checker(passages)
 
 

@@ -1,1 +1,1 @@
-"""Text: languages, sentences, facts, search terms and the lexicon."""
+"""Languages, sentences, words, facts and intents: everything that depends on how a language is written."""

@@ -43,7 +43,7 @@ def language_names() -> dict[str, str]:
     return {lexicon.code: lexicon.name for lexicon in load_lexicons() if lexicon.name}
 
 
-def language_of(text: str) -> str | None:
+def identify_language(text: str) -> str | None:
     """Return the code of the language, one of `language_names()`; None where it isn't sure."""
     scores, words = Counter[str](), 0
     scripts = _scripts()
@@ -60,12 +60,12 @@ def language_of(text: str) -> str | None:
     return first if sure and first in language_names() else None
 
 
-def is_small(word: str, code: str) -> bool:
+def is_small_word(word: str, code: str) -> bool:
     """Tell whether a word is one of the language's small words, which say little."""
     return code in _word_languages().get(word.lower(), ())
 
 
-def lists(languages: Iterable[str], code: str) -> bool:
+def lists_language(languages: Iterable[str], code: str) -> bool:
     """Tell whether a model that lists these BCP 47 tags knows the language, in whatever region; without a list, yes."""
     known = {_base_code(tag) for tag in languages}
     return not known or _base_code(code) in known

@@ -1,8 +1,8 @@
-"""Words of a text as the keyword index knows them: what it is given beside the text, and what it is asked for.
+"""Turn text and queries into terms of the keyword index.
 
-The index folds case and accents by itself and parts words at apostrophes, so that `l'été` is found by `ete`. Beside
-that it is given forms of words that are written in two ways (`Müller`, `Mueller`), numbers of sections with their sign
-(`§ 12`), and pairs of characters of scripts that put no space between words.
+The index folds case and accents itself and splits words at apostrophes, so that `ete` finds `l'été`. Beside the text it
+gets other forms: of words with two spellings (`Müller`, `Mueller`), of section numbers with their sign (`§ 12`), and
+pairs of characters of scripts without spaces between words.
 """
 
 from __future__ import annotations
@@ -12,98 +12,87 @@ import unicodedata
 from dataclasses import dataclass
 from functools import lru_cache
 
-from eclair.text.language import is_small, language_of
+from eclair.text.language import identify_language, is_small_word
 
-MOST = 32
-"""Words of a query that are looked for."""
+MAX_QUERY_TERMS = 32
 
-LONG = 7
-ENDING = 2
-"""Of a word with LONG letters the last ones may differ. That finds the right paragraph first for 91 % of German
+MIN_PREFIX_WORD_CHARS = 7
+PREFIX_ENDING_CHARS = 2
+"""A word so long is searched without its last letters. That finds the right paragraph first for 91 % of German
 questions where whole words do for 88 % (bench/retrieve.py)."""
 
 _WORD = re.compile(r"[^\W_]+")
 _SECTION = re.compile(r"§+\s*(\d+\w*)")
 _CODE = re.compile(r"(?=[\w./:-]*\d)\w+(?:[./:-]\w+)+")
 _UNSPACED = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\U00020000-\U0003134f\u0e00-\u0eff]{2,}")
-_SPELT = str.maketrans(
-    {
-        "ä": "ae",
-        "ö": "oe",
-        "ü": "ue",
-        "ß": "ss",
-        "æ": "ae",
-        "œ": "oe",
-        "ø": "oe",
-        "å": "aa",
-        "ł": "l",
-        "đ": "d",
-        "þ": "th",
-    }
-    | {"ς": "σ", "ё": "е"}
+_SPELLINGS = str.maketrans(
+    {"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss", "æ": "ae", "œ": "oe", "ø": "oe", "å": "aa"}
+    | {"ł": "l", "đ": "d", "þ": "th", "ς": "σ", "ё": "е"}
 )
-_LATIN = re.compile(r"([A-Za-z\u00c0-\u024f])[\u0300-\u036f]+")
-_GREEK = re.compile(r"([\u0370-\u03ff])[\u0300-\u036f]+")
+_LATIN_ACCENTS = re.compile(r"([A-Za-z\u00c0-\u024f])[\u0300-\u036f]+")
+_GREEK_ACCENTS = re.compile(r"([\u0370-\u03ff])[\u0300-\u036f]+")
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
-    """A word of a query as the index has it, folded; with `ending`, any that begin so. `query` is in FTS5's grammar."""
+class SearchTerm:
+    """A normalized word of a query, and the `query` for it in FTS5's grammar; `is_prefix` matches any continuation."""
 
     word: str
     query: str
-    ending: bool = False
+    is_prefix: bool = False
 
 
-def folded(word: str) -> str:
-    """A word in small letters as the index's own tokenizer folds it, which minds the accents of Latin letters alone."""
-    return unicodedata.normalize("NFC", _LATIN.sub(r"\1", unicodedata.normalize("NFD", word)))
+def parse_query(query: str) -> list[SearchTerm]:
+    """Return the terms of a query, each once, without the small words of its language unless there are no others."""
+    query = unicodedata.normalize("NFC", query)
+    language = identify_language(query)
+    terms = {code.lower(): SearchTerm(code.lower(), f'"{code}"') for code in [*_sections(query), *_CODE.findall(query)]}
+    rest = _SECTION.sub(" ", _CODE.sub(" ", query))
+    words = [*_WORD.findall(_UNSPACED.sub(" ", rest).lower()), *_pairs(rest)]
+    content = [word for word in words if language is None or not is_small_word(word, language)]
+    for word in content if content or terms else words:
+        normalized = normalize_spelling(word)
+        terms.setdefault(normalized, _search_term(normalized))
+    return list(terms.values())[:MAX_QUERY_TERMS]
 
 
-def spelt(word: str) -> str:
-    """The one way to write a word in small letters that stands for all."""
-    bare = unicodedata.normalize("NFD", folded(word.translate(_SPELT)))
-    return unicodedata.normalize("NFC", _GREEK.sub(r"\1", bare))
-
-
-def forms(text: str) -> str:
-    """What the index is given beside the text."""
+def index_forms(text: str) -> str:
+    """Return the other forms that the index gets beside the text."""
     text = unicodedata.normalize("NFC", text)
     words = dict.fromkeys(word for word in _WORD.findall(text.lower()) if not word.isascii())
-    further = [form for word in words if (form := spelt(word)) != folded(word)]
-    return " ".join([*further, *_sections(text), *_pairs(text)])
+    forms = [form for word in words if (form := normalize_spelling(word)) != fold_like_index(word)]
+    return " ".join([*forms, *_sections(text), *_pairs(text)])
 
 
-def words_of(text: str) -> set[str]:
-    """The words of a text as `wanted` has those of a query."""
+def extract_terms(text: str) -> set[str]:
+    """Return the words of a text as `parse_query` has those of a query."""
     text = unicodedata.normalize("NFC", text)
     codes = {code.lower() for code in [*_sections(text), *_CODE.findall(text)]}
-    return codes | {_spelt_once(word) for word in {*_WORD.findall(text.lower()), *_pairs(text)}}
+    return codes | {_normalize_cached(word) for word in {*_WORD.findall(text.lower()), *_pairs(text)}}
+
+
+def fold_like_index(word: str) -> str:
+    """Fold a lowercase word as the index's own tokenizer does, which strips the accents of Latin letters alone."""
+    return unicodedata.normalize("NFC", _LATIN_ACCENTS.sub(r"\1", unicodedata.normalize("NFD", word)))
+
+
+def normalize_spelling(word: str) -> str:
+    """Return the one spelling of a lowercase word that stands for all."""
+    bare = unicodedata.normalize("NFD", fold_like_index(word.translate(_SPELLINGS)))
+    return unicodedata.normalize("NFC", _GREEK_ACCENTS.sub(r"\1", bare))
 
 
 @lru_cache(maxsize=50_000)
-def _spelt_once(word: str) -> str:
-    return spelt(word)
+def _normalize_cached(word: str) -> str:
+    return normalize_spelling(word)
 
 
-def wanted(query: str) -> list[Wanted]:
-    """The words of a query, each once, without the small ones of its language; unless it has no others."""
-    query = unicodedata.normalize("NFC", query)
-    language = language_of(query)
-    found = {code.lower(): Wanted(code.lower(), f'"{code}"') for code in [*_sections(query), *_CODE.findall(query)]}
-    rest = _SECTION.sub(" ", _CODE.sub(" ", query))
-    words = [*_WORD.findall(_UNSPACED.sub(" ", rest).lower()), *_pairs(rest)]
-    telling = [word for word in words if language is None or not is_small(word, language)]
-    for word in telling if telling or found else words:
-        found.setdefault(spelt(word), _looked_for(spelt(word)))
-    return list(found.values())[:MOST]
-
-
-def _looked_for(word: str) -> Wanted:
+def _search_term(word: str) -> SearchTerm:
     """A long word is found in its other cases and numbers too, and as the beginning of a compound."""
-    if len(word) >= LONG and word.isalpha():
-        return Wanted(word[:-ENDING], f'"{word[:-ENDING]}"*', ending=True)
-    return Wanted(word, f'"{word}"')
+    if len(word) >= MIN_PREFIX_WORD_CHARS and word.isalpha():
+        prefix = word[:-PREFIX_ENDING_CHARS]
+        return SearchTerm(prefix, f'"{prefix}"*', is_prefix=True)
+    return SearchTerm(word, f'"{word}"')
 
 
 def _sections(text: str) -> list[str]:

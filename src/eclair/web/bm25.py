@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from eclair.documents.chunking import Chunker
 from eclair.schema.documents import Chunk
 from eclair.schema.web import WebPage
-from eclair.text.facts import stems
+from eclair.text.facts import content_stems
 
 K1, B = 1.2, 0.75
 TITLE = 0.35
@@ -43,14 +43,14 @@ def pieces(number: int, page: WebPage) -> list[Piece]:
     """All passages of a page, in order."""
     chunker = Chunker(page.url)
     chunks = [chunk for sheet in page.pages for chunk in chunker.add(sheet)] + chunker.finish()
-    title = frozenset(stems(page.title))
-    return [Piece(number, chunk, Counter(stems(chunk.text)), title) for chunk in chunks]
+    title = frozenset(content_stems(page.title))
+    return [Piece(number, chunk, Counter(content_stems(chunk.text)), title) for chunk in chunks]
 
 
 def best(question: str, found: Sequence[Piece], most: int, fresh: Mapping[int, float] | None = None) -> list[Piece]:
     """The `most` passages that fit the question, best first, of as many pages as have some that do. `fresh` is by how
     much those of a page count more."""
-    asked = set(stems(question))
+    asked = set(content_stems(question))
     factors = fresh or {}
     scores = [score * factors.get(piece.page, 1.0) for score, piece in zip(_scores(asked, found), found, strict=True)]
     top = max(scores, default=0.0)

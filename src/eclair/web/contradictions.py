@@ -11,11 +11,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
-from eclair.citations.checker import Checker
-from eclair.citations.types import Doubted, sentences_of
+from eclair.citations.checker import CitationChecker
+from eclair.citations.evidence import Doubtful, split_passage
 from eclair.schema.events import Notice
 from eclair.schema.messages import Passage
-from eclair.text.facts import stems
+from eclair.text.facts import content_stems
 
 SHARED = 0.5
 """Share of the question's words that a sentence must have to be what was asked for."""
@@ -42,7 +42,7 @@ class _Said:
 
 async def contradiction(question: str, passages: Sequence[Passage]) -> Notice | None:
     """A remark that names two sources which contradict each other in what was asked; None where none do."""
-    said = await asyncio.to_thread(_said, set(stems(question)), passages)
+    said = await asyncio.to_thread(_said, set(content_stems(question)), passages)
     for one in said:
         for other in said:
             if one.site >= other.site:
@@ -60,17 +60,17 @@ async def contradiction(question: str, passages: Sequence[Passage]) -> Notice | 
 async def _differs(one: _Said, other: _Said) -> str:
     """In what the one sentence differs from the other, where both are about the same; else nothing."""
     against = replace(other.passage, heading=(), text=other.sentence)
-    judged = await Checker([against], None).check(one.sentence)
-    return judged.about if isinstance(judged, Doubted) else ""
+    judged = await CitationChecker([against], None).check(one.sentence)
+    return judged.about if isinstance(judged, Doubtful) else ""
 
 
 def _said(asked: set[str], passages: Sequence[Passage]) -> list[_Said]:
     """The sentence of each site that has most of the question's words, if it has enough."""
     best: dict[str, tuple[float, _Said]] = {}
     for passage in passages:
-        for start, end in sentences_of(passage):
+        for start, end in split_passage(passage):
             said = _Said(passage, start, end)
-            shared = len(asked & set(stems(said.sentence))) / len(asked) if asked else 0.0
+            shared = len(asked & set(content_stems(said.sentence))) / len(asked) if asked else 0.0
             if start >= passage.body and len(said.sentence) <= LONGEST and shared >= SHARED:
                 best[said.site] = max(best.get(said.site, (0.0, said)), (shared, said), key=lambda pair: pair[0])
     return [said for _, said in best.values()]

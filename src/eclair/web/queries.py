@@ -25,10 +25,10 @@ from eclair.llm.reasoning import FLASH
 from eclair.schema.models import Model
 from eclair.schema.principal import Principal
 from eclair.schema.web import Query
-from eclair.text.facts import fold
-from eclair.text.intent.web import without_addresses
-from eclair.text.language import capitalizes_nouns, is_small, language_of
+from eclair.text.intent.web import strip_addresses
+from eclair.text.language import capitalizes_nouns, identify_language, is_small_word
 from eclair.text.lexicon.loader import DateWords, QueryWords, load_lexicons, merge_words
+from eclair.text.terms import fold_text
 from eclair.web.question import WebQuestion
 
 MOST = 3
@@ -101,13 +101,13 @@ class _Asked:
 def by_rule(question: str, before: Sequence[str], language: str | None, today: date) -> tuple[Query, ...]:
     """The queries of a question after those `before` it, the latest last: one in its own language, and where it has
     names that are the same in English, one there. Empty where there is nothing to search for."""
-    code = language or language_of(question) or _by_times(question)
+    code = language or identify_language(question) or _by_times(question)
     asked = _taken_apart(question, code, today)
     words, when = list(asked.words), asked.when
     if asked.goes_on and before:
         earlier = _taken_apart(before[-1], code, today)
-        have = {fold(word) for word in words}
-        words = [word for word in earlier.words if fold(word) not in have][:TAKEN_UP] + words
+        have = {fold_text(word) for word in words}
+        words = [word for word in earlier.words if fold_text(word) not in have][:TAKEN_UP] + words
         when = when or earlier.when
     if not words and when is None:
         return ()
@@ -153,8 +153,8 @@ class QueryWriter:
         self, question: WebQuestion, engine: Engine, model: Model, today: date, timeout_s: float
     ) -> tuple[Query, ...]:
         """Write the queries of a question without its addresses."""
-        text, before = without_addresses(question.text), question.before
-        language = language_of(text)
+        text, before = strip_addresses(question.text), question.before
+        language = identify_language(text)
         if model.tier != "capable":
             return by_rule(text, before, language, today)
         return await by_engine(
@@ -175,7 +175,7 @@ async def by_engine(
     within: float,
 ) -> tuple[Query, ...]:
     """The queries that the model makes, by the rule where it makes none within so many seconds."""
-    code = language or language_of(question)
+    code = language or identify_language(question)
     asked = "\n".join(f"Question: {each[:READ]}" for each in (*before[-2:], question))
     text = _ASK.format(today=today.isoformat(), language=code or "en", questions=asked)
     sampling = replace(model.sampling, temperature=0.2, max_tokens=300, stop=())
@@ -214,10 +214,10 @@ def _taken_apart(question: str, code: str | None, today: date) -> _Asked:
     news: list[str] = []
     tongue = _tongues().get(code or "")
     if tongue is not None:
-        goes_on = bool(words) and fold(words[0]) in tongue.goes_on
-        refers = any(fold(word) in tongue.refers for word in words)
+        goes_on = bool(words) and fold_text(words[0]) in tongue.goes_on
+        refers = any(fold_text(word) in tongue.refers for word in words)
         words, news, when = _timed(words, tongue, today)
-        words = [word for word in words if fold(word) not in tongue.filler]
+        words = [word for word in words if fold_text(word) not in tongue.filler]
     telling = [word for word in map(_bare, words) if _tells(word, code)] or news
     names = [word for word in telling if word in names]
     kept = _fewer(telling, names)
@@ -228,7 +228,7 @@ def _taken_apart(question: str, code: str | None, today: date) -> _Asked:
 
 def _by_times(question: str) -> str | None:
     """The language whose words of time it has, where nothing else tells the language."""
-    words = [fold(word) for word in _words(question[:READ])]
+    words = [fold_text(word) for word in _words(question[:READ])]
     found = {
         code: sum(
             tuple(words[at : at + len(phrase)]) == phrase for phrase, _ in tongue.times for at in range(len(words))
@@ -242,7 +242,7 @@ def _by_times(question: str) -> str | None:
 def _tells(word: str, code: str | None) -> bool:
     """Whether it is more than a letter, and none of the small words of the language."""
     letter = len(word) == 1 and not (word.isdigit() or word.isupper())
-    return bool(word) and not letter and not (code is not None and is_small(word, code))
+    return bool(word) and not letter and not (code is not None and is_small_word(word, code))
 
 
 def _words(text: str) -> Iterator[str]:
@@ -266,7 +266,7 @@ def _elided() -> re.Pattern[str]:
 def _timed(words: list[str], tongue: _Tongue, today: date) -> tuple[list[str], list[str], _Span | None]:
     """The words without those of time and news, the words for news, and what they come to; of several times the
     nearest counts."""
-    folded = [fold(word) for word in words]
+    folded = [fold_text(word) for word in words]
     kept: list[str] = []
     found: list[_Span] = []
     news: list[str] = []
@@ -359,14 +359,14 @@ def _tongues() -> dict[str, _Tongue]:
 
 
 def _tongue(words: QueryWords, dates: DateWords) -> _Tongue:
-    times = [(tuple(fold(phrase).split()), kind) for kind, phrases in words.times.items() for phrase in phrases]
+    times = [(tuple(fold_text(phrase).split()), kind) for kind, phrases in words.times.items() for phrase in phrases]
     return _Tongue(
         date=words.date_format,
         months=tuple(names[0] for names in dates.months),
-        weekdays={fold(name): number for number, name in enumerate(words.weekdays)},
-        last=frozenset(map(fold, words.last)),
-        filler=frozenset(map(fold, words.filler)),
-        goes_on=frozenset(map(fold, words.conjunctions)),
-        refers=frozenset(map(fold, words.pronouns)),
+        weekdays={fold_text(name): number for number, name in enumerate(words.weekdays)},
+        last=frozenset(map(fold_text, words.last)),
+        filler=frozenset(map(fold_text, words.filler)),
+        goes_on=frozenset(map(fold_text, words.conjunctions)),
+        refers=frozenset(map(fold_text, words.pronouns)),
         times=tuple(sorted(times, key=lambda each: -len(each[0]))),
     )

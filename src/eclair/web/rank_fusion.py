@@ -10,7 +10,7 @@ from datetime import date
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from eclair.schema.web import Hit
-from eclair.text.facts import read
+from eclair.text.facts import extract_facts
 
 EVEN = 60
 """How little the first places of a list count before the next ones (k of reciprocal rank fusion, Cormack 2009)."""
@@ -133,9 +133,9 @@ def _tell_apart(one: Hit, other: Hit) -> bool:
     """Whether two pages of different sites are two reports, whatever their titles: a number stands in one alone."""
     if site(one.url) == site(other.url) or not one.snippet or not other.snippet:
         return False
-    mine, theirs = read(one.snippet).numbers, read(other.snippet).numbers
+    mine, theirs = extract_facts(one.snippet).numbers, extract_facts(other.snippet).numbers
     return any(
-        not any(number.same(each) for each in against)
+        not any(number.matches(each) for each in against)
         for numbers, against in ((mine, theirs), (theirs, mine))
         for number in numbers
     )

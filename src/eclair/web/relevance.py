@@ -10,15 +10,15 @@ import asyncio
 import logging
 from collections.abc import Mapping, Sequence
 
-from eclair.citations.types import sentences_of
+from eclair.citations.evidence import split_passage
 from eclair.documents.embeddings import Embedder
 from eclair.documents.relevance import MEASURED, SHARED, TELLING
 from eclair.errors import EclairError
 from eclair.generation.fallback import stopped
 from eclair.schema.messages import Passage
-from eclair.text.facts import stems
-from eclair.text.intent.web import subject
-from eclair.text.language import language_of
+from eclair.text.facts import content_stems
+from eclair.text.intent.web import extract_topic
+from eclair.text.language import identify_language
 
 LEAST = 0.86
 """Cosine and `SHARED` together that a sentence must have; how many questions that refuses, bench/retrieve.py says."""
@@ -38,7 +38,7 @@ class Fitting:
 
     def __init__(self, question: str, embedder: Embedder | None) -> None:
         self._question = question
-        self._words = frozenset(stems(subject(question)))
+        self._words = frozenset(content_stems(extract_topic(question)))
         known = embedder is not None and embedder.name.startswith(MEASURED)
         self._embedder = embedder if known and len(self._words) >= TELLING else None
         self._asked = asyncio.ensure_future(self._embedder.embed([question], "query")) if self._embedder else None
@@ -51,8 +51,12 @@ class Fitting:
 
         said = _said(passages)
         shares = _shares(self._words, said)
-        language = language_of(self._question)
-        if not shares or language is None or any(language_of(each.text) not in (language, None) for each in passages):
+        language = identify_language(self._question)
+        if (
+            not shares
+            or language is None
+            or any(identify_language(each.text) not in (language, None) for each in passages)
+        ):
             return True
         try:
             async with asyncio.timeout(WAIT):
@@ -70,8 +74,8 @@ class Fitting:
 
 def _said(passages: Sequence[Passage]) -> Mapping[str, frozenset[str]]:
     """The sentences, each with the stems of its words."""
-    texts = (passage.text[start:end] for passage in passages for start, end in sentences_of(passage))
-    return {text: frozenset(stems(text)) for text in texts}
+    texts = (passage.text[start:end] for passage in passages for start, end in split_passage(passage))
+    return {text: frozenset(content_stems(text)) for text in texts}
 
 
 def _covered(asked: frozenset[str], said: Mapping[str, frozenset[str]]) -> float:

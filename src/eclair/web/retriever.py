@@ -11,7 +11,7 @@ from contextlib import aclosing
 from datetime import date, timedelta
 from urllib.parse import urlsplit
 
-from eclair.citations.checker import Checker
+from eclair.citations.checker import CitationChecker
 from eclair.documents.embeddings import Embedder
 from eclair.documents.quotes import quotes
 from eclair.documents.retriever import budget
@@ -26,9 +26,9 @@ from eclair.schema.messages import Passage, Web
 from eclair.schema.models import Model
 from eclair.schema.web import WebPage
 from eclair.storage.web import WebStore
-from eclair.text.intent.web import Wish, chats, timely, wish, without_addresses
-from eclair.text.intent.whole_document import wants_whole
-from eclair.text.language import language_of, lists
+from eclair.text.intent.web import WebNeed, detect_time_need, detect_web_need, is_small_talk, strip_addresses
+from eclair.text.intent.whole_document import wants_whole_document
+from eclair.text.language import identify_language, lists_language
 from eclair.web.bm25 import Piece, best, opening
 from eclair.web.contradictions import contradiction
 from eclair.web.question import WebQuestion
@@ -84,10 +84,10 @@ class WebService:
         Documents that go along answer what nobody wants looked up elsewhere. Where the person has the web off and the
         question needs it, the retriever says so and looks nowhere.
         """
-        found = wish(question.text, self.access.today())
-        if has_documents and found is not None and found.why != "address":
+        found = detect_web_need(question.text, self.access.today())
+        if has_documents and found is not None and found.reason != "address":
             found = None
-        if self._is_shut or (found is None and (setting != "on" or chats(question.text))):
+        if self._is_shut or (found is None and (setting != "on" or is_small_talk(question.text))):
             return None
         return WebRetriever(self, question, numbers, setting, found)
 
@@ -124,7 +124,7 @@ class WebRetriever:
     """Implements `Retriever` for one answer. `reason` is why the question needs the web, if it does."""
 
     def __init__(
-        self, web: WebService, question: WebQuestion, numbers: PassageNumbers, setting: Web, reason: Wish | None
+        self, web: WebService, question: WebQuestion, numbers: PassageNumbers, setting: Web, reason: WebNeed | None
     ) -> None:
         self._web = web
         self._question = question
@@ -140,7 +140,7 @@ class WebRetriever:
             yield Notice("web_off", "The web is off; what the model knows may be out of date.")
             return
         if self._setting == "auto" and self._reason is not None:
-            yield Notice("web_auto", f"Looked at the web, because {WHY[self._reason.why]}.")
+            yield Notice("web_auto", f"Looked at the web, because {WHY[self._reason.reason]}.")
         session = WebSession(web.access, question, engine, model, web.seconds)
         fitting = Fitting(question.text, web.embedder)
         try:
@@ -162,13 +162,13 @@ class WebRetriever:
         if model.tier != "tiny" or not self._passages:
             return NO_LEAD
         question = self._question.text
-        language = language_of(question)
-        is_foreign = language is not None and bool(model.languages) and not lists(model.languages, language)
+        language = identify_language(question)
+        is_foreign = language is not None and bool(model.languages) and not lists_language(model.languages, language)
         found = await quotes(question, self._passages, self._web.embedder, 2 if is_foreign else 1)
         return Lead(tuple(found), is_complete=is_foreign and bool(found))
 
-    def checker(self, passages: Sequence[Passage]) -> Checker:
-        return Checker(passages, self._web.embedder, self._question.text)
+    def checker(self, passages: Sequence[Passage]) -> CitationChecker:
+        return CitationChecker(passages, self._web.embedder, self._question.text)
 
     async def _notices(self, session: WebSession) -> list[Notice]:
         notices: list[Notice] = []
@@ -180,7 +180,7 @@ class WebRetriever:
             notices.append(Notice("nothing_found", "Nothing was found on the web that fits the question."))
         elif (stale := self._stale()) is not None:
             notices.append(stale)
-        asked = without_addresses(self._question.in_context)
+        asked = strip_addresses(self._question.in_context)
         if (found := await contradiction(asked, self._passages)) is not None:
             notices.append(found)
         return notices
@@ -188,12 +188,12 @@ class WebRetriever:
     def _stale(self) -> Notice | None:
         """Tell that what is asked for is newer than what was found."""
         today = self._web.access.today()
-        wanted = timely(self._question.text, today)
-        if wanted is None or wanted.days is None:
+        wanted = detect_time_need(self._question.text, today)
+        if wanted is None or wanted.max_age_days is None:
             return None
         dates = [date.fromisoformat(each.published) for each in self._passages if each.published is not None]
         newest = max(dates, default=None)
-        if newest is not None and newest >= today - timedelta(days=wanted.days):
+        if newest is not None and newest >= today - timedelta(days=wanted.max_age_days):
             return None
         when = "has no date" if newest is None else f"is of {newest.isoformat()}"
         return Notice("stale", f"Nothing as new as the question asks for was found; the newest source {when}.")
@@ -218,9 +218,9 @@ def _passage(chunk: Chunk, page: WebPage, file: str) -> Passage:
 def _chosen(question: str, session: WebSession, today: date, most: int) -> list[Piece]:
     """What fits the question; of pages that it names, what they begin with too, or alone where they are meant whole."""
     if session.given:
-        chosen = [] if wants_whole(question) else best(without_addresses(question), session.pieces, most)
+        chosen = [] if wants_whole_document(question) else best(strip_addresses(question), session.pieces, most)
         return [*chosen, *(piece for piece in opening(session.pieces, most) if piece not in chosen)][:most]
-    fresh = _fresh(session.pages) if timely(question, today) is not None else None
+    fresh = _fresh(session.pages) if detect_time_need(question, today) is not None else None
     return best(question, session.pieces, most, fresh)
 
 

@@ -20,7 +20,7 @@ from eclair.schema.events import StepFinished, StepStarted
 from eclair.schema.messages import Outcome
 from eclair.schema.models import Model
 from eclair.schema.web import Hit, Query, WebPage
-from eclair.text.intent.web import addresses
+from eclair.text.intent.web import find_addresses
 from eclair.web.bm25 import Piece, pieces
 from eclair.web.pages.fetch import Unread
 from eclair.web.question import WebQuestion
@@ -104,7 +104,7 @@ class WebSession:
         self._hits: Sequence[Hit] = ()
         self._unread = 0
         self._enough_since: float | None = None
-        self.given = addresses(question.text)
+        self.given = find_addresses(question.text)
         self.pages: dict[int, WebPage] = {}
         self.pieces: list[Piece] = []
         self.late: list[str] = []

@@ -15,11 +15,11 @@ def test_no_query_breaks_the_index(query: str) -> None:
     """FTS5 has a grammar of its own, and nothing that people write may be taken for it."""
     import apsw
 
-    from eclair.text.search_terms import wanted
+    from eclair.text.search_terms import parse_query
 
     db = apsw.Connection(":memory:")
     db.execute("""CREATE VIRTUAL TABLE t USING fts5(text, tokenize = "unicode61 remove_diacritics 2 tokenchars '§'")""")
-    for word in wanted(query):
+    for word in parse_query(query):
         list(db.execute("SELECT 1 FROM t WHERE t MATCH ?", (word.query,)))
 
 

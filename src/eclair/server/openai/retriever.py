@@ -14,7 +14,7 @@ from dataclasses import replace
 from pydantic import Field
 
 from eclair.app import App
-from eclair.citations.checker import Checker
+from eclair.citations.checker import CitationChecker
 from eclair.errors import InvalidInput, NotFound
 from eclair.generation.sources import NO_LEAD, Finding, Lead, Retriever
 from eclair.llm.base import JSON, Engine, PromptMessage
@@ -75,7 +75,7 @@ class RequestRetriever:
     async def lead(self, model: Model) -> Lead:
         return await self._retriever.lead(model) if self._retriever is not None else NO_LEAD
 
-    def checker(self, passages: Sequence[Passage]) -> Checker:
+    def checker(self, passages: Sequence[Passage]) -> CitationChecker:
         assert self._retriever is not None  # or there were no passages
         return self._retriever.checker(passages)
 

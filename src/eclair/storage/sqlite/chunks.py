@@ -28,7 +28,7 @@ from eclair.storage.sqlite.document_rows import (
     require_number,
 )
 from eclair.storage.sqlite.store import SQLiteStore, first_row, read, write
-from eclair.text.search_terms import Wanted, forms, wanted
+from eclair.text.search_terms import SearchTerm, index_forms, parse_query
 
 if TYPE_CHECKING:
     from numpy import float32
@@ -115,7 +115,7 @@ class SQLiteChunkStore(SQLiteStore):
     @read
     def search_words(self, db: apsw.Connection, scope: SearchScope, query: str, limit: int) -> list[ChunkHit]:
         (chunks,) = first_row(db, "SELECT coalesce(sum(chunks), 0) FROM document", ())
-        counts = sorted((min(_count_chunks(db, word), chunks), word.query) for word in wanted(query))
+        counts = sorted((min(_count_chunks(db, word), chunks), word.query) for word in parse_query(query))
         weight = sum(_weight(chunks, count) for count, _ in counts)
         hits = accumulate(count for count, _ in counts)
         rare = [query for (_, query), most in zip(counts, hits, strict=True) if most <= MAX_INDEX_HITS]
@@ -210,7 +210,7 @@ class SQLiteChunkStore(SQLiteStore):
 
 
 def indexed_chunk(chunk: Chunk) -> IndexedChunk:
-    return IndexedChunk(chunk, forms(" ".join((*chunk.heading, chunk.text))))
+    return IndexedChunk(chunk, index_forms(" ".join((*chunk.heading, chunk.text))))
 
 
 def add_chunk(db: apsw.Connection, document: int, indexed: IndexedChunk) -> None:
@@ -255,9 +255,9 @@ def _scope_values(scope: SearchScope) -> tuple[str, str, str]:
     return scope.principal.id, orjson.dumps(scope.files).decode(), orjson.dumps(scope.libraries).decode()
 
 
-def _count_chunks(db: apsw.Connection, word: Wanted) -> int:
+def _count_chunks(db: apsw.Connection, word: SearchTerm) -> int:
     """How many chunks have it, or words beginning with it; 0 for one that is indexed only as several in a row."""
-    if word.ending:
+    if word.is_prefix:
         sql, values = (
             "SELECT sum(doc) FROM piece_word WHERE term >= ? AND term < ?",
             (word.word, word.word + "\U0010ffff"),

@@ -17,7 +17,7 @@ from eclair.schema.feeds import Entry
 from eclair.schema.principal import Principal
 from eclair.storage.feeds import EntryHit, FeedSummary, StoredFeed
 from eclair.storage.sqlite.store import SQLiteStore, first_row, read, write
-from eclair.text.search_terms import Wanted, forms, wanted, words_of
+from eclair.text.search_terms import SearchTerm, extract_terms, index_forms, parse_query
 
 MAX_ROWS_PER_ERASURE = 200
 """Entries that are erased in one transaction, so that no other write waits for long."""
@@ -218,7 +218,7 @@ def _find(db: apsw.Connection, principal: Principal, id: str) -> StoredFeed:
 
 
 def _with_forms(entries: Sequence[Entry]) -> list[tuple[Entry, str]]:
-    return [(entry, forms(f"{entry.title}\n{entry.summary}\n{entry.text}")) for entry in entries]
+    return [(entry, index_forms(f"{entry.title}\n{entry.summary}\n{entry.text}")) for entry in entries]
 
 
 def _put_entry(db: apsw.Connection, feed: str, entry: Entry, folded: str, now: int) -> None:
@@ -245,9 +245,9 @@ def _put_entry(db: apsw.Connection, feed: str, entry: Entry, folded: str, now: i
     )
 
 
-def _score_entries(db: apsw.Connection, query: str) -> tuple[dict[Wanted, float], dict[int, float]]:
+def _score_entries(db: apsw.Connection, query: str) -> tuple[dict[SearchTerm, float], dict[int, float]]:
     """The weight of each word that is searched for, and the share of the query that each entry has, by number."""
-    words = wanted(query)
+    words = parse_query(query)
     total: int = first_row(db, "SELECT count(*) FROM entry", ())[0]
     counts = sorted(
         ((min(_count_entries_with(db, word), total), word) for word in words), key=lambda counted: counted[0]
@@ -265,9 +265,9 @@ def _score_entries(db: apsw.Connection, query: str) -> tuple[dict[Wanted, float]
     return weights, shares
 
 
-def _count_entries_with(db: apsw.Connection, word: Wanted) -> int:
+def _count_entries_with(db: apsw.Connection, word: SearchTerm) -> int:
     """How many entries have it, or words beginning with it."""
-    if word.ending:
+    if word.is_prefix:
         sql, values = (
             "SELECT sum(doc) FROM entry_word WHERE term >= ? AND term < ?",
             (word.word, word.word + "\U0010ffff"),
@@ -281,13 +281,13 @@ def _weight(entries: int, count: int) -> float:
     return max(math.log((entries - count + 0.5) / (count + 0.5)), 0.1)
 
 
-def _share_in_title(title: str, weights: dict[Wanted, float]) -> float:
+def _share_in_title(title: str, weights: dict[SearchTerm, float]) -> float:
     """The part of the words' weight that stands in the title."""
-    has = words_of(title)
+    has = extract_terms(title)
     there = (
         weight
         for word, weight in weights.items()
-        if (any(each.startswith(word.word) for each in has) if word.ending else word.word in has)
+        if (any(each.startswith(word.word) for each in has) if word.is_prefix else word.word in has)
     )
     return sum(there) / sum(weights.values())
 

@@ -1,1 +1,1 @@
-"""The intent of a question, recognized from its words."""
+"""Detect the intent of a question from its words."""

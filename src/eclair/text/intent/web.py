@@ -1,8 +1,7 @@
-"""Tells whether a question wants the web: because it has an address in it, or depends on the time, or on facts that a
-model is not likely to know.
+"""Detect questions that need the web: with an address, or on news or facts that a model is unlikely to know.
 
-A rule for the languages whose lexicon has such words; numbers and addresses count in any language. It reads letters
-without case and accents. Where it is wrong the person decides, by the switch.
+A rule for the languages whose lexicon has such words, on letters without case and accents; numbers and addresses count
+in any language. Where it is wrong, the person decides with the switch.
 """
 
 from __future__ import annotations
@@ -15,111 +14,90 @@ from functools import cache
 from typing import Literal
 from urllib.parse import urlsplit
 
-from eclair.text.facts import fold
 from eclair.text.lexicon.loader import Lexicon, Patterns, merge_patterns
+from eclair.text.terms import fold_text
 
-LOOKED_AT = 2000
-"""Characters of a question that are looked at: whoever pastes more asks about that."""
+MAX_QUESTION_CHARS = 2000
+"""Of a longer question the beginning is read: a pasted text is what it asks about."""
 
-ADDRESSES = 3
-"""Addresses of a question that are read."""
+MAX_ADDRESSES = 3
 
-KNOWN = 2
-"""Years that a model's knowledge is behind, about: it is asked in vain for what happened since."""
+KNOWLEDGE_LAG_YEARS = 2
+"""A question on a year so long ago needs no web; a model knows little of what happened since."""
 
-Why = Literal["address", "news", "current", "price", "office", "recent"]
+TODAY_MAX_AGE_DAYS = 2
+NEWS_MAX_AGE_DAYS = 14
+CURRENT_MAX_AGE_DAYS = 45
+OFFICE_MAX_AGE_DAYS = 400
 
-ONE_DAY, DAYS, MONTH, YEAR = 2, 14, 45, 400
-"""Days that a source may be old where a question is about today, about what is new, about this month, this year."""
+WebReason = Literal["address", "news", "current", "price", "office", "recent"]
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
-    """What a question wants of the web. `days` is how old a source may be, None where that does not matter."""
+class WebNeed:
+    """The reason a question needs the web; `max_age_days` of a source is None where its age doesn't matter."""
 
-    why: Why
-    days: int | None = None
+    reason: WebReason
+    max_age_days: int | None = None
 
 
 _ADDRESS = re.compile(r"https?://[^\s<>\"'`\\^{}|]+", re.IGNORECASE)
-_BARE = re.compile(r"(?<![\w@./-])www\.[\w-]+(?:\.[\w-]+)+(?:/[^\s<>\"'`\\^{}|]*)?", re.IGNORECASE)
-
-Rule = tuple[Why, int | None, re.Pattern[str]]
-
-
-@cache
-def _rules() -> tuple[Rule, ...]:
-    """Patterns of questions with how old a source may be, those first that say most about it."""
-    who = merge_patterns(lambda lexicon: lexicon.web_intent.who_is)
-    offices = merge_patterns(lambda lexicon: lexicon.web_intent.offices)
-    return (
-        ("news", ONE_DAY, _words(lambda lexicon: lexicon.web_intent.today)),
-        ("news", DAYS, _words(lambda lexicon: lexicon.web_intent.news)),
-        ("price", MONTH, _words(lambda lexicon: lexicon.web_intent.price)),
-        ("current", MONTH, _words(lambda lexicon: lexicon.web_intent.current)),
-        ("office", YEAR, re.compile(rf"\b(?:{who})\b.{{0,40}}\b(?:{offices})\b")),
-    )
-
-
-def _words(rule: Callable[[Lexicon], Patterns]) -> re.Pattern[str]:
-    return re.compile(rf"\b(?:{merge_patterns(rule)})\b")
-
-
+_BARE_ADDRESS = re.compile(r"(?<![\w@./-])www\.[\w-]+(?:\.[\w-]+)+(?:/[^\s<>\"'`\\^{}|]*)?", re.IGNORECASE)
 _YEAR = re.compile(r"(?<![\d.,-])(1\d\d\d|20\d\d)(?![\d-]|[.,]\d)")
 
 
-def addresses(question: str) -> list[str]:
-    """The addresses of pages in a question, each once, in their order, as many as are read."""
-    found = [match[0] for match in _ADDRESS.finditer(question)]
-    found += [f"https://{match[0]}" for match in _BARE.finditer(_ADDRESS.sub(" ", question))]
-    cleaned = (_trimmed(url) for url in found)
-    return list(dict.fromkeys(url for url in cleaned if _has_host(url)))[:ADDRESSES]
+def detect_web_need(question: str, today: date) -> WebNeed | None:
+    """Return the question's need of the web; None if it can do without."""
+    if find_addresses(question):
+        return WebNeed("address")
+    return detect_time_need(question, today)
 
 
-def without_addresses(question: str) -> str:
-    return " ".join(_BARE.sub(" ", _ADDRESS.sub(" ", question)).split())
-
-
-@cache
-def _small_talk() -> re.Pattern[str]:
-    return re.compile(rf"(?:{merge_patterns(lambda lexicon: lexicon.web_intent.small_talk)})\b(?: \w+){{0,3}}")
-
-
-def chats(question: str) -> bool:
-    """Whether nothing is asked, as in a greeting or thanks."""
-    words = " ".join(re.findall(r"\w+", fold(question[:LOOKED_AT])))
-    return not words or _small_talk().fullmatch(words) is not None
-
-
-def wish(question: str, today: date) -> Wish | None:
-    """What the question wants of the web; None where it can do without."""
-    if addresses(question):
-        return Wish("address")
-    return timely(question, today)
-
-
-def timely(question: str, today: date) -> Wish | None:
-    """The same without looking for addresses."""
-    text = fold(without_addresses(question[:LOOKED_AT]))
-    newest = max((int(year) for year in _YEAR.findall(text)), default=None)
-    if newest is not None and newest <= today.year - KNOWN:
+def detect_time_need(question: str, today: date) -> WebNeed | None:
+    """Return the question's need of recent facts, leaving addresses aside."""
+    text = _fold_question(question)
+    latest = max((int(year) for year in _YEAR.findall(text)), default=None)
+    if latest is not None and latest <= today.year - KNOWLEDGE_LAG_YEARS:
         return None
-    for why, days, rule in _rules():
-        if rule.search(text):
-            return Wish(why, days)
-    return Wish("recent") if newest is not None and newest <= today.year + 1 else None
+    for reason, max_age_days, pattern in _rules():
+        if pattern.search(text):
+            return WebNeed(reason, max_age_days)
+    return WebNeed("recent") if latest is not None and latest <= today.year + 1 else None
 
 
-def subject(question: str) -> str:
-    """What a question is about, without addresses and without the words that only say that it is about what is new."""
-    text = fold(without_addresses(question[:LOOKED_AT]))
-    for _, _, rule in _rules():
-        text = rule.sub(" ", text)
+def extract_topic(question: str) -> str:
+    """Return the folded question without addresses and without words that only say it is about what is new."""
+    text = _fold_question(question)
+    for _, _, pattern in _rules():
+        text = pattern.sub(" ", text)
     return " ".join(text.split())
 
 
-def _trimmed(url: str) -> str:
-    """Without what ends the sentence in which it stands."""
+def is_small_talk(question: str) -> bool:
+    """Tell whether nothing is asked, as in a greeting or thanks."""
+    words = " ".join(re.findall(r"\w+", fold_text(question[:MAX_QUESTION_CHARS])))
+    return not words or _small_talk().fullmatch(words) is not None
+
+
+def find_addresses(question: str) -> list[str]:
+    """Return the addresses of pages in a question, each once, in order, at most MAX_ADDRESSES."""
+    found = [match[0] for match in _ADDRESS.finditer(question)]
+    found += [f"https://{match[0]}" for match in _BARE_ADDRESS.finditer(_ADDRESS.sub(" ", question))]
+    urls = (_trim_sentence_end(url) for url in found)
+    return list(dict.fromkeys(url for url in urls if _has_host(url)))[:MAX_ADDRESSES]
+
+
+def strip_addresses(question: str) -> str:
+    """Return the question without addresses of pages."""
+    return " ".join(_BARE_ADDRESS.sub(" ", _ADDRESS.sub(" ", question)).split())
+
+
+def _fold_question(question: str) -> str:
+    return fold_text(strip_addresses(question[:MAX_QUESTION_CHARS]))
+
+
+def _trim_sentence_end(url: str) -> str:
+    """The address without the punctuation of the sentence in which it stands."""
     url = url.rstrip(".,;:!?…'\"*_»”’")
     while url.endswith((")", "]")) and url.count(url[-1]) > url.count("(" if url[-1] == ")" else "["):
         url = url[:-1].rstrip(".,;:!?…")
@@ -131,3 +109,26 @@ def _has_host(url: str) -> bool:
         return bool(urlsplit(url).hostname)
     except ValueError:
         return False
+
+
+@cache
+def _rules() -> tuple[tuple[WebReason, int | None, re.Pattern[str]], ...]:
+    """Patterns of questions with the age that a source may have, the most demanding first."""
+    who_is = merge_patterns(lambda lexicon: lexicon.web_intent.who_is)
+    offices = merge_patterns(lambda lexicon: lexicon.web_intent.offices)
+    return (
+        ("news", TODAY_MAX_AGE_DAYS, _compile_words(lambda lexicon: lexicon.web_intent.today)),
+        ("news", NEWS_MAX_AGE_DAYS, _compile_words(lambda lexicon: lexicon.web_intent.news)),
+        ("price", CURRENT_MAX_AGE_DAYS, _compile_words(lambda lexicon: lexicon.web_intent.price)),
+        ("current", CURRENT_MAX_AGE_DAYS, _compile_words(lambda lexicon: lexicon.web_intent.current)),
+        ("office", OFFICE_MAX_AGE_DAYS, re.compile(rf"\b(?:{who_is})\b.{{0,40}}\b(?:{offices})\b")),
+    )
+
+
+def _compile_words(rule: Callable[[Lexicon], Patterns]) -> re.Pattern[str]:
+    return re.compile(rf"\b(?:{merge_patterns(rule)})\b")
+
+
+@cache
+def _small_talk() -> re.Pattern[str]:
+    return re.compile(rf"(?:{merge_patterns(lambda lexicon: lexicon.web_intent.small_talk)})\b(?: \w+){{0,3}}")

@@ -7,6 +7,7 @@ give them that. Words are looked up case-folded unless a section says otherwise;
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
@@ -265,3 +266,8 @@ def merge_words(rule: Callable[[Lexicon], Iterable[str]]) -> frozenset[str]:
 def merge_patterns(rule: Callable[[Lexicon], Patterns]) -> str:
     """Return a regular expression, without a group around it, for what any language lists under a rule."""
     return "|".join(dict.fromkeys(pattern for lexicon in load_lexicons() for pattern in rule(lexicon)))
+
+
+def merge_literals(rule: Callable[[Lexicon], Iterable[str]]) -> str:
+    """Return a regular expression for the words, to the letter, that any language lists under a rule, longest first."""
+    return "|".join(re.escape(word) for word in sorted(merge_words(rule), key=lambda word: (-len(word), word)))

@@ -11,24 +11,26 @@ from eclair.schema.documents import Block
 from eclair.schema.documents import Page as Sheet
 from eclair.schema.web import Hit, WebPage
 from eclair.storage.feeds import EntryHit
-from eclair.text.language import is_small, language_names
+from eclair.text.language import is_small_word, language_names
 from eclair.text.lexicon.loader import merge_words
-from eclair.text.search_terms import spelt, wanted
+from eclair.text.search_terms import normalize_spelling, parse_query
 
 SNIPPET = 400
 
 
 @cache
 def _news_words() -> frozenset[str]:
-    return frozenset(spelt(word) for word in merge_words(lambda lexicon: lexicon.news))
+    return frozenset(normalize_spelling(word) for word in merge_words(lambda lexicon: lexicon.news))
 
 
 def asks_for_news(text: str) -> bool:
     """Whether a query has no telling word but those that mean what is new, such as `Nachrichten heute`."""
-    telling = [word for word in wanted(text) if not any(is_small(word.word, code) for code in language_names())]
+    telling = [
+        word for word in parse_query(text) if not any(is_small_word(word.word, code) for code in language_names())
+    ]
     news = _news_words()
     return bool(telling) and all(
-        any(known.startswith(word.word) for known in news) if word.ending else word.word in news for word in telling
+        any(known.startswith(word.word) for known in news) if word.is_prefix else word.word in news for word in telling
     )
 
 

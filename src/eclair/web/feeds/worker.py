@@ -21,7 +21,7 @@ from eclair.documents.readers.html import visible_parts
 from eclair.sandbox.protocol import ProcessLimits, Rejected
 from eclair.sandbox.worker import serve
 from eclair.schema.feeds import Entry, Feed, Outline
-from eclair.text.language import language_of
+from eclair.text.language import identify_language
 from eclair.web.feeds.feed_protocol import (
     CPU_LIMIT_S,
     MEMORY_LIMIT_BYTES,
@@ -81,7 +81,7 @@ def feed(data: bytes, url: str, media: str, now: int) -> Feed:
         sys.excepthook(type(error), error, error.__traceback__)
         raise Rejected("is damaged and cannot be read as a feed") from error
     if found.language is None:
-        told = language_of(" ".join(entry.title + ". " + entry.summary for entry in found.entries[:20]))
+        told = identify_language(" ".join(entry.title + ". " + entry.summary for entry in found.entries[:20]))
         return replace(found, language=told)
     return found
 

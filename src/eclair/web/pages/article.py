@@ -15,7 +15,7 @@ from eclair.documents.readers import html
 from eclair.documents.readers.base import ContentPart, SourceFile, collapse_spaces, paginate, single_line, table_part
 from eclair.documents.readers.file_type import HEAD_BYTES, detect_encoding
 from eclair.schema.documents import About, Page
-from eclair.text.language import language_of
+from eclair.text.language import identify_language
 from eclair.web.pages.dates import published
 from eclair.web.pages.dom import Element, content, parsed, serialised
 from eclair.web.pages.json_ld import Node, articles, names, nodes, text
@@ -57,7 +57,7 @@ def read(source: SourceFile, served: ServedPage) -> Iterator[About | Page]:
     _prune(tree)
     parts = list(_content(tree))
     kept = "\n".join(part.text for part in parts if part.kind != "heading")
-    yield About(title, author, language or language_of(kept), day, wall(found, kept))
+    yield About(title, author, language or identify_language(kept), day, wall(found, kept))
     if title and parts and not any(part.kind == "heading" and part.level == 1 for part in parts):
         parts.insert(0, ContentPart("heading", title, level=1))
     yield from paginate(parts)

@@ -19,7 +19,7 @@ from eclair.llm.reasoning import FLASH
 from eclair.schema.messages import Sampling
 from eclair.schema.models import Model
 from eclair.schema.principal import Principal
-from eclair.text.sentences import split
+from eclair.text.sentences import split_sentences
 
 LEAST, MOST = 3, 6
 """Questions that a model is asked for."""
@@ -65,7 +65,7 @@ def by_rule(request: str) -> Plan:
     """Each line or sentence of the request that asks something is a question; one alone is the plan."""
     lines = _lines(request)
     if len(lines) == 1:
-        found = [lines[0][start:end] for start, end in split(lines[0])]
+        found = [lines[0][start:end] for start, end in split_sentences(lines[0])]
         asked = [each for each in found if each.rstrip().endswith(("?", "？", ";", "؟"))]
         lines = tuple(asked) if len(asked) > 1 else lines
     return Plan(lines[:ANY], "rule")

@@ -14,7 +14,7 @@ from contextlib import aclosing
 from dataclasses import dataclass, replace
 from urllib.parse import quote, urlsplit
 
-from eclair.citations.checker import Checker
+from eclair.citations.checker import CitationChecker
 from eclair.documents.embeddings import Embedder
 from eclair.documents.quotes import quotes
 from eclair.documents.retriever import budget
@@ -41,7 +41,7 @@ from eclair.schema.events import (
 )
 from eclair.schema.messages import Message, Passage
 from eclair.schema.models import Model
-from eclair.text.language import language_of
+from eclair.text.language import identify_language
 from eclair.text.lexicon.loader import ReportWords, load_lexicon
 from eclair.util.slug import anchor
 from eclair.web.contradictions import contradiction
@@ -103,8 +103,8 @@ class FoundPassages:
     async def lead(self, model: Model) -> Lead:
         return NO_LEAD
 
-    def checker(self, passages: Sequence[Passage]) -> Checker:
-        return Checker(passages, self.embedder, self.question)
+    def checker(self, passages: Sequence[Passage]) -> CitationChecker:
+        return CitationChecker(passages, self.embedder, self.question)
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +138,7 @@ class Report:
         self._request = request
         self._question = question
         self._plan = tuple(plan)
-        self._words = words(language_of(question.text) or language_of(" ".join(plan)))
+        self._words = words(identify_language(question.text) or identify_language(" ".join(plan)))
         self._route = request.route
         self._numbers = PassageNumbers(history)
         self._meter = Meter(request.accepted)

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from eclair.images.backends.clipart.book import Vocabulary, book
 from eclair.images.backends.clipart.folding import WORD, fold_words
 from eclair.images.backends.clipart.scene import MAX_PICTURES, ClipArtItem, ClipArtScene
-from eclair.text.language import is_small
+from eclair.text.language import is_small_word
 
 MAX_READ_WORDS = 100
 COMMON = ("en", "de", "fr", "es", "it", "nl", "pl", "pt")  # before others, where few words tell
@@ -65,7 +65,7 @@ def _unit(tokens: Sequence[str], words: Vocabulary, has_capitals: bool) -> _Unit
         is_plural = phrase != found[1] and phrase.endswith(tuple(words.plural))
         kind, value = word or ("noun", "")
         return _Unit(text, kind, weight, value, found[0], is_plural)
-    if is_small(text, words.language) or len(phrase) < 3:
+    if is_small_word(text, words.language) or len(phrase) < 3:
         return _Unit(text, "little", 3 if len(phrase) > 2 else 0)
     return _Unit(text, "describing" if is_low or phrase.endswith(tuple(words.verbal)) else "unknown", weight)
 

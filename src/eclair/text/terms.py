@@ -1,0 +1,88 @@
+"""Split text into words, each with a stem that its inflections share."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from dataclasses import dataclass
+from functools import cache, lru_cache
+
+from eclair.text.lexicon.loader import merge_literals, merge_words
+
+MIN_STEM_CHARS = 4
+MAX_STEM_CHARS = 7
+
+_WORD = re.compile(r"[^\W\d_]+")
+_UNSPACED_SCRIPT = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\u0e00-\u0e7f]")
+_SENTENCE_START = re.compile(r"(?:\A|[.!?:…])[\W_]*\Z")
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """A word at characters `start` to `end`. `key` is its folded text, `stem` what its inflections share."""
+
+    text: str
+    key: str
+    stem: str
+    start: int
+    end: int
+    starts_sentence: bool
+
+    @property
+    def is_capitalized(self) -> bool:
+        return self.text[0].isupper()
+
+
+def fold_text(text: str) -> str:
+    """Return the text without case and accents."""
+    decomposed = unicodedata.normalize("NFKD", text.casefold())
+    return "".join(char for char in decomposed if not unicodedata.combining(char))
+
+
+def split_terms(text: str) -> tuple[Term, ...]:
+    """Return the words of a text; of a script without spaces between words, every pair of characters."""
+    terms: list[Term] = []
+    for match in _WORD.finditer(text):
+        word, start = match[0], match.start()
+        if _UNSPACED_SCRIPT.search(word):
+            pairs = [word[at : at + 2] for at in range(max(1, len(word) - 1))]
+            terms += [
+                Term(pair, pair, pair, start + at, start + at + len(pair), False) for at, pair in enumerate(pairs)
+            ]
+            continue
+        key, stem = _key_and_stem(word)
+        starts_sentence = _SENTENCE_START.search(text, max(0, start - 6), start) is not None
+        terms.append(Term(word, key, stem, start, match.end(), starts_sentence))
+    return tuple(terms)
+
+
+def is_content_word(term: Term) -> bool:
+    """Tell whether a word says something by itself, as stop words and negations don't."""
+    return (len(term.key) > 1 or term.is_capitalized) and term.key not in _stop_words()
+
+
+@cache
+def unambiguous_negations() -> frozenset[str]:
+    """Return the words that negate in one language and mean nothing else in another."""
+    words = merge_words(lambda lexicon: lexicon.negation.words)
+    return words - merge_words(lambda lexicon: lexicon.negation.ambiguous)
+
+
+@lru_cache(maxsize=50_000)
+def _key_and_stem(word: str) -> tuple[str, str]:
+    key = fold_text(word)
+    if len(key) <= MIN_STEM_CHARS:
+        return key, key
+    bare = _endings().sub("", key)
+    return key, bare[:MAX_STEM_CHARS] if len(bare) >= MIN_STEM_CHARS else key[:MIN_STEM_CHARS]
+
+
+@cache
+def _stop_words() -> frozenset[str]:
+    listed = merge_words(lambda lexicon: lexicon.grammar.stop_words)
+    return frozenset(map(fold_text, listed | unambiguous_negations()))
+
+
+@cache
+def _endings() -> re.Pattern[str]:
+    return re.compile(rf"(?:{merge_literals(lambda lexicon: lexicon.grammar.endings)})\Z")

@@ -1,0 +1,177 @@
+"""Find numbers in text with their units, however and in whatever language they are written: `12,5 %`, `two million`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cache, lru_cache
+
+from eclair.text.lexicon.loader import load_lexicons, merge_literals, merge_words
+
+MAX_DIGITS = 300
+"""Longer ones overflow a float."""
+
+_SYMBOLS = {
+    sign: sign for sign in ("%", "€", "$", "£", "km", "m", "cm", "mm", "mi", "ft", "kg", "g", "mg", "h", "min")
+} | {"eur": "€", "usd": "$", "gbp": "£", "°c": "°C", "°f": "°F"}
+"""Units that are written so in any language."""
+
+_CENTURIES = (1800, 1900, 2000)
+"""A decade such as `the 20s` may belong to any of these."""
+
+_WORD = re.compile(r"[^\W\d_]+")
+_ROMAN = re.compile(r"\b(?=[IVXL]{2,6}\b)(XL|L?X{0,3})(IX|IV|V?I{0,3})\b")
+_ROMAN_VALUES = {"I": 1, "V": 5, "X": 10, "L": 50}
+_FOOTNOTE_MARK = re.compile(r"[\[【]\^?\d{1,3}(?:[,;–-] ?\d{1,3})*[\]】]")
+_GROUP_SPACE = re.compile(r"[ \u00a0\u202f'’]")
+_DECIMAL_MARK = re.compile(r"([.,])")
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    """A number at characters `start` to `end`; any of `values` may be meant, since `1.000` is one thousand or one."""
+
+    text: str
+    values: frozenset[float]
+    unit: str | None
+    start: int
+    end: int
+    is_spelled_out: bool = False
+
+    def matches(self, other: Number) -> bool:
+        """Tell whether both may mean the same; a unit that only one states is no difference."""
+        same_unit = self.unit is None or other.unit is None or self.unit == other.unit
+        return same_unit and not self.values.isdisjoint(other.values)
+
+
+def extract_numbers(text: str, excluded: Iterable[tuple[int, int]] = ()) -> tuple[Number, ...]:
+    """Return the numbers in a text, figures first, outside the `excluded` spans and outside footnote marks."""
+    taken = bytearray(len(text))
+    for start, end in [*excluded, *(match.span() for match in _FOOTNOTE_MARK.finditer(text))]:
+        taken[start:end] = b"1" * (end - start)
+    numbers: list[Number] = []
+    rules = _number_rules()
+    for match in rules.figure.finditer(text):
+        if not taken[match.start()]:
+            number = _read_figure(text, match)
+            numbers.append(number)
+            taken[number.start : number.end] = b"1" * (number.end - number.start)
+    for match in _WORD.finditer(text):
+        value = rules.words.get(match[0].casefold())
+        if value is not None and not taken[match.start()]:
+            after = rules.after.match(text, match.end())
+            factors = rules.scales.get(after[1].casefold()) if after else None
+            end = after.end(1) if after and factors else match.end()
+            values = frozenset(value * factor for factor in factors or (1.0,))
+            numbers.append(Number(text[match.start() : end], values, None, match.start(), end, is_spelled_out=True))
+            taken[match.start() : end] = b"1" * (end - match.start())
+    return tuple(numbers)
+
+
+def extract_figures(text: str) -> list[str]:
+    """Return the digits of each figure in a text, as written."""
+    return [match["digits"] for match in _number_rules().figure.finditer(text)]
+
+
+def is_certain(number: Number) -> bool:
+    """Tell whether a text claims the number, rather than having a word that could be one."""
+    if not number.is_spelled_out:
+        return True
+    return number.text.casefold() not in _number_rules().ambiguous and 1.0 not in number.values
+
+
+def roman_numerals(text: str) -> tuple[Number, ...]:
+    """Return the Roman numerals from II to LXXXIX. They only bear a claim out, since `XIX` may be a name."""
+    numbers: list[Number] = []
+    for match in _ROMAN.finditer(text):
+        if not match[0]:
+            continue
+        values = [_ROMAN_VALUES[sign] for sign in match[0]]
+        value = sum(-one if one < after else one for one, after in zip(values, [*values[1:], 0], strict=True))
+        numbers.append(Number(match[0], frozenset((float(value),)), None, match.start(), match.end()))
+    return tuple(numbers)
+
+
+def _read_figure(text: str, match: re.Match[str]) -> Number:
+    rules = _number_rules()
+    values = _read_digits(match["digits"])
+    if match["sign"] and (match.start() == 0 or text[match.start() - 1] in " (\u00a0"):
+        values = frozenset(-value for value in values)
+    if match["ending"] in rules.decade_suffixes and len(match["digits"]) == 2:
+        values |= {value + century for value in values for century in _CENTURIES}
+    unit = _SYMBOLS.get(match["money"].strip()) if match["money"] else None
+    end = match.end()
+    after = None if match["ending"] else rules.after.match(text, end)
+    if after and (factors := rules.scales.get(after[1].casefold())):
+        values = frozenset(value * factor for value in values for factor in factors)
+        end = after.end(1)
+        after = rules.after.match(text, end)
+    if after and unit is None and (unit := _unit_of(after)):
+        end = after.end()
+    return Number(text[match.start() : end], values, unit, match.start(), end)
+
+
+def _unit_of(after: re.Match[str]) -> str | None:
+    rules, word = _number_rules(), after[1].casefold()
+    if after[2] and word in rules.percent_starts:
+        return "%"
+    return rules.units.get(after[1]) or rules.units.get(word)
+
+
+@lru_cache(maxsize=10_000)
+def _read_digits(digits: str) -> frozenset[float]:
+    """The numbers that digits may mean, with points and commas read in every way that makes one."""
+    parts = _DECIMAL_MARK.split(_GROUP_SPACE.sub("", digits))
+    groups, marks = parts[0::2], parts[1::2]
+    if not marks or (len(marks) > 1 and len(set(marks)) == 1):
+        return frozenset((float("".join(groups)[:MAX_DIGITS]),))
+    values = {float(f"{''.join(groups[:-1])[:MAX_DIGITS]}.{groups[-1]}")}
+    if len(marks) == 1 and len(groups[0]) <= 3 and len(groups[1]) == 3 and groups[0] != "0":
+        values.add(float("".join(groups)))
+    return frozenset(values)
+
+
+@dataclass(frozen=True, slots=True)
+class _NumberRules:
+    """Patterns of a figure and of what stands after one, and number words by meaning, in any language."""
+
+    figure: re.Pattern[str]
+    after: re.Pattern[str]
+    decade_suffixes: frozenset[str]
+    percent_starts: frozenset[str]
+    scales: dict[str, frozenset[float]]
+    units: dict[str, str]
+    words: dict[str, int]
+    ambiguous: frozenset[str]
+
+
+@cache
+def _number_rules() -> _NumberRules:
+    scales: dict[str, set[float]] = {}
+    units, words = dict(_SYMBOLS), dict[str, int]()
+    for lexicon in load_lexicons():
+        for factor, names in lexicon.numbers.scales.items():
+            for name in names:
+                scales.setdefault(name.casefold(), set()).add(float(factor))
+        units |= {name.casefold(): symbol for symbol, names in lexicon.numbers.units.items() for name in names}
+        words |= {name.casefold(): int(value) for value, names in lexicon.numbers.words.items() for name in names}
+    endings = merge_literals(lambda lexicon: (*lexicon.numbers.ordinal_suffixes, *lexicon.numbers.decade_suffixes))
+    prepositions = merge_literals(lambda lexicon: lexicon.numbers.unit_prepositions)
+    percent_ends = merge_literals(lambda lexicon: [phrase.split()[1] for phrase in lexicon.numbers.percent_phrases])
+    return _NumberRules(
+        figure=re.compile(
+            r"(?<![\w.,])(?P<sign>[−-](?=\d))?(?P<money>[€$£]\s?)?"
+            r"(?P<digits>\d{1,3}(?:[ \u00a0\u202f'’]\d{3})+(?:[.,]\d+)?(?![\d\w])|\d+(?:[.,]\d+)*)"
+            rf"(?P<ending>(?:{endings})\b)?"
+        ),
+        after=re.compile(
+            rf"[ \u00a0\u202f-]{{0,2}}(?:(?:{prepositions}) )?(%|°[CF]|[€$£]|[^\W\d_]+)(?:[ \u00a0]({percent_ends}))?"
+        ),
+        decade_suffixes=merge_words(lambda lexicon: lexicon.numbers.decade_suffixes),
+        percent_starts=merge_words(lambda lexicon: [phrase.split()[0] for phrase in lexicon.numbers.percent_phrases]),
+        scales={name: frozenset(factors) for name, factors in scales.items()},
+        units=units,
+        words=words,
+        ambiguous=merge_words(lambda lexicon: lexicon.numbers.ambiguous),
+    )
