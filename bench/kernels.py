@@ -13,8 +13,8 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from eclair.llm.local.profile import kernels_suit
-from eclair.llm.local.subprocess import WAITING
+from eclair.llm.local.profile import supports_kernels
+from eclair.llm.local.subprocess import OPENMP_ENVIRONMENT
 from eclair.models.gguf.ggml import GGML_TYPES, find_library
 from eclair.models.gguf.tensors import Tensor
 
@@ -62,9 +62,9 @@ class Kernels:
     """The functions of the installed library, or of one that was compiled: a folder to import it from."""
 
     def __init__(self, compiled: Path | None) -> None:
-        os.environ.update(WAITING)  # as the engine's process has it; OpenMP reads it when it is loaded
+        os.environ.update(OPENMP_ENVIRONMENT)  # as the engine's process has it; OpenMP reads it when it is loaded
         path = find_library() if compiled is None else next((compiled / "xllamacpp").glob("xllamacpp*.so"))
-        self._repacked = {"Q4_0"} if compiled is None or not kernels_suit() else STRIPS
+        self._repacked = {"Q4_0"} if compiled is None or not supports_kernels() else STRIPS
         found = ctypes.CDLL(str(path))
         self._call = {name: getattr(found, name) for name in _SIGNATURES}
         for name, (result, *arguments) in _SIGNATURES.items():

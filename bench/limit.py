@@ -18,10 +18,10 @@ from harness import Goals, link_models, options, run, shown, table
 from kernels import Kernels, of_one_kind, products
 
 from eclair.llm.local import profile
-from eclair.llm.local.profile import Choice, Source, Speed, Trial, Tuning
-from eclair.llm.tuning.bandwidth import bandwidth
-from eclair.llm.tuning.measure import Size, loaded, middle
-from eclair.llm.tuning.tune import ROUNDS, Step, bytes_of_token, tune
+from eclair.llm.local.profile import FileStamp, Speed, Trial, Tuning, TuningChoice
+from eclair.llm.tuning.bandwidth import measure_bandwidth
+from eclair.llm.tuning.measure import SampleSize, median_speed, open_tuning_engine
+from eclair.llm.tuning.tune import ROUNDS, TuningStep, bytes_per_token, tune
 from eclair.models import catalog, installed
 from eclair.models.gguf import tensors
 from eclair.models.gguf.layouts import LAYOUTS, ORIGINAL_LAYOUT, apply_layout
@@ -65,10 +65,12 @@ async def main() -> None:
         settings = Settings(data_dir=data, catalog=data / "none.toml")
         model = installed.installed_models(catalog.load_entries(settings.catalog), data)[catalog.EMBEDDED_MODEL]
         contents = tensors.read_tensors(model.path)
-        _memory(bytes_of_token(contents, ORIGINAL_LAYOUT))
+        _memory(bytes_per_token(contents, ORIGINAL_LAYOUT))
         if arguments.choice or quick:
             layout, _, threads = (arguments.choice or "Q4_0+Q8_0,2").partition(",")
-            choice = Choice(layout=layout, writing=int(threads or 1), compiled=profile.is_compiled(data))
+            choice = TuningChoice(
+                layout=layout, decode_threads=int(threads or 1), is_compiled=profile.is_compiled(data)
+            )
             rounds = 1 if quick else arguments.rounds
             found = await _compared(model, contents, settings, choice, rounds)
         else:
@@ -76,8 +78,8 @@ async def main() -> None:
         if found.trials:
             _tried(found)
         rows: list[list[str]] = []
-        for name, choice, speed in (("shipped", Choice(), found.before), ("best", found.choice, found.after)):
-            kernels = Kernels(profile.compiled(data) if choice.compiled else None)
+        for name, choice, speed in (("shipped", TuningChoice(), found.before), ("best", found.choice, found.after)):
+            kernels = Kernels(profile.compiled_folder(data) if choice.is_compiled else None)
             limits = await asyncio.to_thread(_limits, contents, choice, kernels, 0.2 if quick else 2.0)
             rows += _lost(name, limits, speed)
     print()
@@ -86,42 +88,42 @@ async def main() -> None:
 
 
 async def _compared(
-    model: InstalledModel, contents: GgufContents, settings: Settings, choice: Choice, rounds: int
+    model: InstalledModel, contents: GgufContents, settings: Settings, choice: TuningChoice, rounds: int
 ) -> Tuning:
     """The shipped default and one choice by turns, in place of tuning."""
     path = model.path
     if choice.layout != ORIGINAL_LAYOUT:
-        path = profile.laid_out(settings.data_dir, model.entry.id, choice.layout)
+        path = profile.layout_path(settings.data_dir, model.entry.id, choice.layout)
         await requantize(model.path, path, choice.layout, lambda done, total: None)
     before: list[Speed] = []
     after: list[Speed] = []
     for _ in range(rounds):
-        for file, how, speeds in ((model.path, Choice(), before), (path, choice, after)):
-            async with loaded(file, how, settings) as engine:
-                await engine.timed(32, 4)
-                speeds.append(await engine.speed(Size()))
-    read = bytes_of_token(contents, choice.layout)
-    source, rate = Source.of(model.path), bandwidth(read, choice.writing)
-    return Tuning(profile.machine(), source, "", choice, rate, read, middle(before), middle(after))
+        for file, how, speeds in ((model.path, TuningChoice(), before), (path, choice, after)):
+            async with open_tuning_engine(file, how, settings) as engine:
+                await engine.time_exchange(32, 4)
+                speeds.append(await engine.measure_speed(SampleSize()))
+    read = bytes_per_token(contents, choice.layout)
+    source, rate = FileStamp.read(model.path), measure_bandwidth(read, choice.decode_threads)
+    return Tuning(profile.machine_id(), source, "", choice, rate, read, median_speed(before), median_speed(after))
 
 
 def _memory(size: int) -> None:
     every = cores()
     rates = [
-        f"{bandwidth(count, threads) / 1e9:.0f} GB/s ({threads} thread{'s' * (threads > 1)}, {count >> 20} MB)"
+        f"{measure_bandwidth(count, threads) / 1e9:.0f} GB/s ({threads} thread{'s' * (threads > 1)}, {count >> 20} MB)"
         for count in (size, 512 << 20)
         for threads in sorted({1, every})
     ]
     print(f"Memory is read at {', '.join(rates)}.")
 
 
-def _limits(contents: GgufContents, choice: Choice, kernels: Kernels, patience: float) -> Limits:
+def _limits(contents: GgufContents, choice: TuningChoice, kernels: Kernels, patience: float) -> Limits:
     layout = choice.layout
     all_of_it: Sequence[Tensor] = (
         contents.tensors if layout == ORIGINAL_LAYOUT else apply_layout(contents, LAYOUTS[layout])
     )
     groups = of_one_kind(products(all_of_it))
-    every = choice.reading or cores()
+    every = choice.prompt_threads or cores()
     ideal = 0.0
     for group in groups:
         large = Tensor("large", (LARGE, LARGE), group[0].type, 0)
@@ -134,10 +136,10 @@ def _limits(contents: GgufContents, choice: Choice, kernels: Kernels, patience: 
     ideal *= sum(tensor.count for group in inner for tensor in group) / sum(
         tensor.count for group in groups for tensor in group
     )
-    read = bytes_of_token(contents, layout)
+    read = bytes_per_token(contents, layout)
     return Limits(
-        memory=read / bandwidth(read, choice.writing) * 1000,
-        products=sum(kernels.seconds(group, 1, choice.writing, patience) for group in groups) * 1000,
+        memory=read / measure_bandwidth(read, choice.decode_threads) * 1000,
+        products=sum(kernels.seconds(group, 1, choice.decode_threads, patience) for group in groups) * 1000,
         batch=sum(kernels.seconds(group, BATCH, every, patience) for group in inner if group) * 1000,
         ideal=ideal * 1000,
     )
@@ -202,7 +204,7 @@ def _judge(found: Tuning) -> None:
     goals.print()
 
 
-def _told(step: Step) -> None:
+def _told(step: TuningStep) -> None:
     if sys.stderr.isatty():
         print(f"\r{step.what} {step.done}/{step.total}\033[K", end="", file=sys.stderr)
 

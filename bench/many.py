@@ -19,7 +19,7 @@ from client import CONTENT, DELTA, SSE, Reply, begin, call, native_message
 from harness import Goals, Others, Process, eclair, link_models, median, options, quantile, run, shown, table
 from prefix import Chat, chat, ready, text
 
-from eclair.llm.local.endpoint_file import share_file
+from eclair.llm.local.endpoint_file import endpoint_path
 from eclair.models import catalog
 from eclair.settings import SYSTEM_PROMPT
 
@@ -48,7 +48,7 @@ Ask = Callable[[str, int], Awaitable[tuple[Reply, int]]]
 
 def direct(data: Path) -> Ask:
     """The engine's own door."""
-    shared = json.loads(share_file(data, catalog.EMBEDDED_MODEL).read_text())
+    shared = json.loads(endpoint_path(data, catalog.EMBEDDED_MODEL).read_text())
     port = int(shared["url"].rsplit(":", 1)[1])
     headers = f"Authorization: Bearer {shared['key']}\r\n"
 

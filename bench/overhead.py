@@ -19,7 +19,7 @@ from typing import Any
 from client import CONTENT, DELTA, SSE, Reply, begin, call, native_message, openai_text, quiet
 from harness import Goals, Others, Process, eclair, link_models, median, options, quantile, run, shown, table
 
-from eclair.llm.local.endpoint_file import share_file
+from eclair.llm.local.endpoint_file import endpoint_path
 from eclair.models import catalog
 from eclair.settings import SYSTEM_PROMPT
 
@@ -168,7 +168,7 @@ async def main() -> None:
 async def _ready(server: Process, data: Path) -> Bench:
     while (await (await begin(server.port, "GET", "/api/health")).reply()).status != 200:  # noqa: ASYNC110
         await asyncio.sleep(0.05)
-    shared = json.loads(share_file(data, catalog.EMBEDDED_MODEL).read_text())
+    shared = json.loads(endpoint_path(data, catalog.EMBEDDED_MODEL).read_text())
     bench = Bench(server, shared["url"], shared["key"], shared["model"])
     await quiet(bench.engine, bench.key)
     return bench

@@ -46,7 +46,7 @@ from harness import (
 from openwebui import openwebui
 from words import CORRECT, Rates, changed, only, tasks, text_with_mistakes
 
-from eclair.llm.local.endpoint_file import share_file
+from eclair.llm.local.endpoint_file import endpoint_path
 from eclair.llm.openai.engine import DIALECTS, OpenAIEngine
 from eclair.models import catalog
 from eclair.schema.ids import new_id
@@ -610,7 +610,7 @@ async def _embedded(stack: AsyncExitStack) -> tuple[Embedded, list[Door]]:
     )
     doors: list[Door] = [Native(ECLAIR_PAGE, server), Completions(ECLAIR_API, server)]
     await doors[1].ask(0, Asked(catalog.EMBEDDED_MODEL, "Hello?", 4))
-    shared: dict[str, Any] = json.loads(share_file(data, catalog.EMBEDDED_MODEL).read_bytes())
+    shared: dict[str, Any] = json.loads(endpoint_path(data, catalog.EMBEDDED_MODEL).read_bytes())
     engine = Engine(shared["url"], shared["key"], (shared["model"],))
     client = OpenAIEngine("bench", f"{engine.url}/v1", engine.key, dialect=DIALECTS[0])
     stack.push_async_callback(client.close)

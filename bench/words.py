@@ -26,7 +26,7 @@ from harness import ROOT, Goals, Process, eclair, link_models, options, run, run
 
 from eclair.chat.text_edits import Change, Task, cut
 from eclair.llm.base import Finish, PromptMessage, Request, Text
-from eclair.llm.local.endpoint_file import share_file
+from eclair.llm.local.endpoint_file import endpoint_path
 from eclair.llm.openai.dialects import DIALECTS
 from eclair.llm.openai.engine import OpenAIEngine
 from eclair.models import catalog
@@ -219,7 +219,7 @@ async def contenders(
         ours: Process = await stack.enter_async_context(eclair(data, ECLAIR_EMBEDDED="true", ECLAIR_MODEL=id))
         servers.append(Server(ECLAIR, ours.url, id))
         await ask(servers[-1], "Hello?", 4, Rates(), None)
-        shared: dict[str, Any] = json.loads(share_file(data, id).read_bytes())
+        shared: dict[str, Any] = json.loads(endpoint_path(data, id).read_bytes())
         engine = OpenAIEngine("bench", f"{shared['url']}/v1", shared["key"], dialect=DIALECTS[0])
         stack.push_async_callback(engine.close)
         await quiet(shared["url"], shared["key"])

@@ -34,11 +34,11 @@ from eclair.images.open import open_gallery, open_studio
 from eclair.images.scene_planner import ScenePlanner
 from eclair.images.service import Studio
 from eclair.llm.local.engine import LocalEngine
-from eclair.llm.local.removal import remove
-from eclair.llm.registry import Registry, build
-from eclair.llm.servers.engines import AddedEngines
-from eclair.llm.servers.service import Servers
-from eclair.llm.tuning.auto import Tuner
+from eclair.llm.local.removal import remove_model
+from eclair.llm.registry import Registry, build_registry
+from eclair.llm.servers.engines import UserEngines
+from eclair.llm.servers.service import ServerService
+from eclair.llm.tuning.auto import AutoTuner
 from eclair.models.download_targets import TextModelCatalog
 from eclair.models.downloads import ModelDownloads
 from eclair.network.audit_log import AuditLog
@@ -80,7 +80,7 @@ class App:
     ledger: UsageLedger
     calls: AuditLog
     browser: WebClient
-    servers: Servers
+    servers: ServerService
     intake: Intake
     blobs: Blobs
     search: Search
@@ -233,7 +233,7 @@ async def open_spare(
     """What is done while nobody waits: conversations are named, models tuned."""
     async with AsyncExitStack() as stack:
         titles = Titles(registry, storage.conversations, changes, idle, ask) if settings.titles else None
-        tuner = Tuner(settings, registry.local, idle) if settings.tune and registry.local is not None else None
+        tuner = AutoTuner(settings, registry.local, idle) if settings.tune and registry.local is not None else None
         for worker in (each for each in (titles, tuner) if each is not None):
             await worker.start()
             stack.push_async_callback(worker.close)
@@ -253,9 +253,9 @@ async def open_app(
         storage = await asyncio.to_thread(open_storage, settings.data_dir)
         stack.push_async_callback(storage.close)
         calls, gate, browser = await stack.enter_async_context(open_ways_out(settings, storage, around))
-        registry = build(
+        registry = build_registry(
             settings,
-            AddedEngines(settings, storage.servers.list_servers, gate=gate, probes=storage.servers.list_probes),
+            UserEngines(settings, storage.servers.list_servers, gate=gate, probes=storage.servers.list_probes),
             gate=gate,
             local=local,
         )
@@ -288,8 +288,8 @@ async def open_app(
         requests = AnswerRequests(settings, registry, router, preferences, *sources)
         parts = (runs, pipeline, requests, studio, prefill, titles)
         turns = Turns(storage, *parts, max_message_kb=settings.max_message_kb)
-        catalogs = (ImageModelCatalog(settings), TextModelCatalog(settings, remove))
-        downloads = ModelDownloads(settings, catalogs, changes, registry.release, registry.ask_anew, gate=gate)
+        catalogs = (ImageModelCatalog(settings), TextModelCatalog(settings, remove_model))
+        downloads = ModelDownloads(settings, catalogs, changes, registry.release, registry.refresh, gate=gate)
         stack.push_async_callback(downloads.close)
         yield App(
             settings=settings,
@@ -307,7 +307,7 @@ async def open_app(
             idle=idle,
             downloads=downloads,
             ledger=ledger,
-            servers=Servers(settings, storage, gate=gate),
+            servers=ServerService(settings, storage, gate=gate),
             calls=calls,
             browser=browser,
             intake=reading.intake,

@@ -21,9 +21,9 @@ from urllib.parse import urlsplit
 
 import eclair
 from eclair.errors import EclairError, ModelMissing, PortInUse, SettingsError, StoreError
-from eclair.llm.servers.service import Server, configured, glanced
-from eclair.llm.tuning.bandwidth import bandwidth
-from eclair.llm.tuning.expected import Paces, worded
+from eclair.llm.servers.service import Server, configured_servers, read_servers
+from eclair.llm.tuning.bandwidth import measure_bandwidth
+from eclair.llm.tuning.expected import SpeedEstimator, describe_speed
 from eclair.models import pip_index
 from eclair.models.catalog import embedded_entry
 from eclair.models.huggingface import Hub
@@ -283,14 +283,16 @@ def _model(data_dir: Path) -> Check:
 
 def _speed(settings: Settings) -> Check:
     """Estimate which models run here and how fast, from measurements or memory bandwidth."""
-    rate = bandwidth(BANDWIDTH_SAMPLE_BYTES, cores())
-    paces = Paces.known(settings, rate)
+    rate = measure_bandwidth(BANDWIDTH_SAMPLE_BYTES, cores())
+    paces = SpeedEstimator.from_profiles(settings, rate)
     found = sorted(
         (offer for offer in list_offers(settings) if offer.fits and offer.size), key=lambda offer: offer.size or 0
     )
     others = [offer for offer in found if not offer.installed]
     shown = [offer for offer in found if offer.installed] + others[:: max(1, len(others) // MAX_SUGGESTED_MODELS)]
-    writes = ", ".join(f"{offer.entry.name} {worded(paces.of(offer.entry, offer.size))}" for offer in shown)
+    writes = ", ".join(
+        f"{offer.entry.name} {describe_speed(paces.estimate(offer.entry, offer.size))}" for offer in shown
+    )
     remedy = None if paces.measured else "`eclair tune` measures what is reached of that."
     return Check("Speed", "ok", f"{rate / 1e9:.0f} GB/s from memory, measured now. It would write: {writes}.", remedy)
 
@@ -301,14 +303,14 @@ def _servers(settings: Settings) -> list[Server]:
     The database has a check of its own.
     """
     try:
-        return glanced(settings)
+        return read_servers(settings)
     except StoreError:
-        return configured(settings)
+        return configured_servers(settings)
 
 
 def _server(server: Server) -> Check:
     title = f"Engine {server.name}"
-    detail = f"{server.url}; {server.place.text}"
+    detail = f"{server.url}; {server.location.text}"
     if server.problem is not None:
         remedy = f"`eclair engines change {server.name} --key` sets it."
         return Check(title, "note", f"{detail}. {server.problem}", remedy)
@@ -323,13 +325,13 @@ def _answers(settings: Settings) -> list[OutgoingData]:
     return [
         OutgoingData(
             f"When a model of engine {server.name} answers",
-            f"{what}, with its key" if server.keyed else what,
+            f"{what}, with its key" if server.has_key else what,
             (urlsplit(server.url).netloc,),
             engine=server.name,
-            country=server.place.country,
+            country=server.location.country,
         )
         for server in _servers(settings)
-        if server.place.where != "machine"
+        if server.location.kind != "machine"
     ]
 
 

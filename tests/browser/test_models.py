@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from eclair.llm.local import profile
-from eclair.llm.local.profile import Choice, Source, Speed, Tuning
+from eclair.llm.local.profile import FileStamp, Speed, Tuning, TuningChoice
 from tests.browser.axe import SIDEWAYS
 from tests.browser.conftest import Opening, Watch
 from tests.browser.market import Market, opened
@@ -139,10 +139,10 @@ def test_a_model_that_was_measured_tells_how_fast_others_would_be(models: Page, 
     expect(offer(models, "Ministral 3 3B")).not_to_contain_text("tokens/s")
     get(models)
     expect(coming(models)).to_contain_text("Tiny is ready to use.")
-    source = Source.of(tmp_path / "data" / "models" / Q4)
+    source = FileStamp.read(tmp_path / "data" / "models" / Q4)
     speed = Speed(500, 47.3, 40)
-    found_out = Tuning(profile.machine(), source, "2026-11-25", Choice(), 1e10, 90_000_000, speed, speed)
-    profile.keep(tmp_path / "data", "tiny", found_out)
+    found_out = Tuning(profile.machine_id(), source, "2026-11-25", TuningChoice(), 1e10, 90_000_000, speed, speed)
+    profile.save_tuning(tmp_path / "data", "tiny", found_out)
     models.reload()
     expect(section(models).get_by_role("list", name="On this machine")).to_contain_text("about 47 tokens/s")
     found(models, "ministral-3-3b")

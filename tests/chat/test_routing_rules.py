@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from eclair.chat.routing_rules import DISTANCE, LONG, Candidate, able, near, pick, settle, weigh
 from eclair.llm.openai import model_names
-from eclair.llm.servers.jurisdiction import Where
+from eclair.llm.servers.jurisdiction import LocationKind
 from eclair.schema.models import Model, ReasoningSupport
 
 THINKS: list[ReasoningSupport | None] = [
@@ -48,7 +48,9 @@ candidates = st.lists(
 
 
 @given(candidates, st.sampled_from(sorted(DISTANCE)), st.integers(0, 10_000))
-def test_nobody_further_away_is_asked_and_somebody_is_found(found: list[Candidate], where: Where, tokens: int) -> None:
+def test_nobody_further_away_is_asked_and_somebody_is_found(
+    found: list[Candidate], where: LocationKind, tokens: int
+) -> None:
     nearby = near(found, where)
     assert all(DISTANCE[candidate.where] <= DISTANCE[where] for candidate in nearby)
     assert len(near(found, "unknown")) == len(found)
@@ -157,14 +159,16 @@ def test_every_question_looks_like_something_and_only_auto_says_so(question: str
     ],
 )
 def test_a_model_of_the_catalogue_is_known_by_its_names(id: str, entry: str, thinks: str) -> None:
-    found = model_names.entry_of(id)
+    found = model_names.find_entry(id)
     assert found is not None
     assert (found.id, found.reasoning_support) == (entry, thinks)
 
 
 def test_what_a_name_tells() -> None:
-    assert model_names.entry_of("someone/Else-7B") is None
-    assert model_names.sizes("someone/Else-7B-Instruct") == (7.0, None)
-    assert model_names.sizes("Else-30B-A3B") == (30.0, 3.0)
-    assert model_names.sizes("mistral-small-latest") == (None, None)
-    assert [id for id in ("bge-m3", "nomic-embed-text", "whisper-1", "else-7b") if model_names.chats(id)] == ["else-7b"]
+    assert model_names.find_entry("someone/Else-7B") is None
+    assert model_names.sizes_from_name("someone/Else-7B-Instruct") == (7.0, None)
+    assert model_names.sizes_from_name("Else-30B-A3B") == (30.0, 3.0)
+    assert model_names.sizes_from_name("mistral-small-latest") == (None, None)
+    assert [id for id in ("bge-m3", "nomic-embed-text", "whisper-1", "else-7b") if model_names.is_chat_model(id)] == [
+        "else-7b"
+    ]

@@ -19,9 +19,9 @@ from eclair.images.backends.bfl import TROUBLES, BlackForestLabs
 from eclair.images.backends.openai import OpenAIImages
 from eclair.images.backends.registry import generators
 from eclair.images.backends.servers import PictureServers
-from eclair.llm.servers.bfl import Credits
+from eclair.llm.servers.bfl import CreditsProber
 from eclair.llm.servers.probe import Finding, Probe
-from eclair.llm.servers.service import Change, Servers
+from eclair.llm.servers.service import ServerChange, ServerService
 from eclair.network.gate import OutboundGate
 from eclair.network.policy import OutboundPolicy
 from eclair.schema.images import Drawn, Job, PictureModel, Progress
@@ -271,8 +271,8 @@ async def test_the_policy_holds_and_what_passes_is_put_down(
 async def test_a_server_that_was_added_keeps_its_key_and_is_tried(
     lab: Lab, settings: Settings, storage: Storage
 ) -> None:
-    servers = Servers(settings, storage)
-    await servers.add("bfl", Change(url=lab.standin.url, key=KEY))
+    servers = ServerService(settings, storage)
+    await servers.add("bfl", ServerChange(url=lab.standin.url, key=KEY))
     lab.standin.routes["/v1/credits"] = says(200, {"credits": 42.5})
     found = [each async for each in servers.probe("bfl")]
     assert isinstance(found[-1], Probe)
@@ -301,7 +301,7 @@ async def test_a_server_that_was_added_keeps_its_key_and_is_tried(
 )
 async def test_a_key_that_is_not_accepted(standin: StandIn, answer: Answer, outcome: str, words: str) -> None:
     standin.routes["/v1/credits"] = answer
-    found = [each async for each in Credits(standin.url, KEY).findings()]
+    found = [each async for each in CreditsProber(standin.url, KEY).run()]
     assert isinstance(found[0], Finding)
     assert found[0].outcome == outcome
     assert isinstance(found[-1], Probe)

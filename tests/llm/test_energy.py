@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from eclair.llm.base import EnergyUse
-from eclair.llm.local.energy import Counter, Machine, Meter, Sample, seconds
+from eclair.llm.local.energy import EnergyCounter, EnergyMeter, EnergyReader, EnergySample, parse_cpu_time
 
 TICKS = os.sysconf("SC_CLK_TCK")
 RANGE = 1_000_000
@@ -45,11 +45,11 @@ class Fake:
         if (self.powercap / "intel-rapl:0").exists():
             (self.powercap / "intel-rapl:0" / "energy_uj").write_text(f"{micro % (RANGE + 1)}\n")
 
-    def machine(self) -> Machine:
-        return Machine(self.powercap, self.proc, linux=True)
+    def machine(self) -> EnergyReader:
+        return EnergyReader(self.powercap, self.proc, linux=True)
 
-    def meter(self, watts: float = 4) -> Meter:
-        return Meter(self.machine(), lambda: PROCESS, watts)
+    def meter(self, watts: float = 4) -> EnergyMeter:
+        return EnergyMeter(self.machine(), lambda: PROCESS, watts)
 
 
 @pytest.fixture
@@ -59,14 +59,14 @@ def fake(tmp_path: Path) -> Fake:
 
 def test_the_process_has_its_share_of_what_the_counters_say(fake: Fake) -> None:
     tab = EnergyUse()
-    with fake.meter().open(tab):
+    with fake.meter().measure(tab):
         fake.set(cpu=1, busy=4, micro=800_000)
     assert (tab.measured_joules, tab.estimated_joules) == (pytest.approx(0.2), 0)
 
 
 def test_without_counters_a_busy_core_takes_the_watts_of_the_setting(tmp_path: Path) -> None:
     fake, tab = Fake(tmp_path, counted=False), EnergyUse()
-    with fake.meter(watts=6).open(tab):
+    with fake.meter(watts=6).measure(tab):
         fake.set(cpu=2.5, busy=4, micro=0)
     assert (tab.measured_joules, tab.estimated_joules) == (0, pytest.approx(15))
 
@@ -74,7 +74,7 @@ def test_without_counters_a_busy_core_takes_the_watts_of_the_setting(tmp_path: P
 def test_what_was_taken_before_and_after_is_not_on_the_tab(fake: Fake) -> None:
     meter, tab = fake.meter(), EnergyUse()
     fake.set(cpu=10, busy=10, micro=500_000)
-    with meter.open(tab):
+    with meter.measure(tab):
         pass
     fake.set(cpu=20, busy=20, micro=900_000)
     assert tab == EnergyUse()
@@ -82,9 +82,9 @@ def test_what_was_taken_before_and_after_is_not_on_the_tab(fake: Fake) -> None:
 
 def test_answers_together_share_moment_by_moment(fake: Fake) -> None:
     meter, long, short = fake.meter(), EnergyUse(), EnergyUse()
-    with meter.open(long):
+    with meter.measure(long):
         fake.set(cpu=1, busy=1, micro=100_000)
-        with meter.open(short):
+        with meter.measure(short):
             fake.set(cpu=2, busy=2, micro=300_000)
         fake.set(cpu=3, busy=3, micro=350_000)
     assert long.measured_joules == pytest.approx(0.1 + 0.1 + 0.05)
@@ -106,14 +106,14 @@ def test_packages_and_memory_are_counted_and_what_lies_within_or_around_them_is_
 def test_a_counter_that_cannot_be_read_leaves_an_estimate(fake: Fake) -> None:
     (fake.powercap / "intel-rapl:0" / "energy_uj").unlink()
     tab = EnergyUse()
-    with fake.meter().open(tab):
+    with fake.meter().measure(tab):
         fake.set(cpu=1, busy=2, micro=1)
     assert (tab.measured_joules, tab.estimated_joules) == (0, pytest.approx(4))
 
 
 def test_counters_that_fall_silent_in_the_middle_leave_an_estimate(fake: Fake) -> None:
     meter, tab = fake.meter(), EnergyUse()
-    with meter.open(tab):
+    with meter.measure(tab):
         fake.set(cpu=1, busy=2, micro=1)
         (fake.powercap / "intel-rapl:0" / "energy_uj").write_text("no number")
     assert (tab.measured_joules, tab.estimated_joules) == (0, pytest.approx(4))
@@ -121,17 +121,17 @@ def test_counters_that_fall_silent_in_the_middle_leave_an_estimate(fake: Fake) -
 
 def test_a_process_that_is_gone_or_another_is_charged_to_nobody(fake: Fake) -> None:
     process: int | None = None
-    meter, tab = Meter(fake.machine(), lambda: process, 4), EnergyUse()
-    with meter.open(tab):
+    meter, tab = EnergyMeter(fake.machine(), lambda: process, 4), EnergyUse()
+    with meter.measure(tab):
         fake.set(cpu=9, busy=9, micro=10)
         process = PROCESS
-    with meter.open(tab):
+    with meter.measure(tab):
         (fake.proc / str(PROCESS) / "stat").unlink()
     assert tab == EnergyUse()
 
 
 def test_the_time_of_this_process_is_read_from_the_real_machine() -> None:
-    machine = Machine()
+    machine = EnergyReader()
     before = machine.sample(os.getpid())
     assert before is not None
     while (now := machine.sample(os.getpid())) is not None and now.cpu == before.cpu:
@@ -141,7 +141,7 @@ def test_the_time_of_this_process_is_read_from_the_real_machine() -> None:
 
 
 def test_where_there_is_no_proc_ps_tells() -> None:
-    machine = Machine(linux=False)
+    machine = EnergyReader(linux=False)
     found = machine.sample(os.getpid())
     assert found is not None
     assert found.cpu >= 0
@@ -155,13 +155,13 @@ def test_where_there_is_no_proc_ps_tells() -> None:
     busy=st.integers(1, 9),
 )
 def test_a_counter_that_begins_anew_loses_nothing(before: int, steps: list[int], busy: int) -> None:
-    machine = Machine(Path("/nowhere"), Path("/nowhere"), linux=True)
-    machine.counters = (Counter(Path("/nowhere"), RANGE),)
+    machine = EnergyReader(Path("/nowhere"), Path("/nowhere"), linux=True)
+    machine.counters = (EnergyCounter(Path("/nowhere"), RANGE),)
     total, micro = 0.0, before
     for number, step in enumerate(steps):
         after = (micro + step) % (RANGE + 1)
-        since = Sample(1, busy * number, busy * number, (micro,))
-        joules = machine.joules(since, Sample(1, busy * (number + 1), busy * (number + 1), (after,)))
+        since = EnergySample(1, busy * number, busy * number, (micro,))
+        joules = machine.joules(since, EnergySample(1, busy * (number + 1), busy * (number + 1), (after,)))
         assert joules is not None
         total, micro = total + joules, after
     assert total == pytest.approx(sum(steps) / 1e6)
@@ -181,7 +181,7 @@ def test_the_parts_are_the_whole(
             opened.pop(which).close()
         else:
             opened[which] = ExitStack()
-            opened[which].enter_context(meter.open(tabs[which]))
+            opened[which].enter_context(meter.measure(tabs[which]))
         cpu, busy, micro = cpu + own / 100, busy + (own + others) / 100, micro + taken
         fake.set(cpu, busy, micro)
         if opened and own:
@@ -196,11 +196,11 @@ def test_the_parts_are_the_whole(
 def test_a_time_of_ps_reads_back(days: int, hours: int, minutes: int, hundredths: int) -> None:
     rest = f"{minutes:02}:{hundredths // 100:02}.{hundredths % 100:02}"
     whole = days * 86400 + hours * 3600 + minutes * 60 + hundredths / 100
-    assert seconds(f"{days}-{hours:02}:{rest}") == pytest.approx(whole)
-    assert seconds(f"{hours:02}:{rest}") == pytest.approx(whole - days * 86400)
-    assert seconds(rest) == pytest.approx(minutes * 60 + hundredths / 100)
+    assert parse_cpu_time(f"{days}-{hours:02}:{rest}") == pytest.approx(whole)
+    assert parse_cpu_time(f"{hours:02}:{rest}") == pytest.approx(whole - days * 86400)
+    assert parse_cpu_time(rest) == pytest.approx(minutes * 60 + hundredths / 100)
 
 
 @pytest.mark.parametrize("text", ["", "TIME", "12", "1:2:3:4", "a:b"])
 def test_no_time_of_ps_is_none(text: str) -> None:
-    assert seconds(text) is None
+    assert parse_cpu_time(text) is None

@@ -20,9 +20,9 @@ import pytest
 from eclair.errors import Conflict, EngineMissing, EngineRefused, EngineUnavailable, ModelMissing, NotFound
 from eclair.llm.base import Delta, Finish, PromptMessage, Request, Text, TokenUsage
 from eclair.llm.local import llama_server, speculative
-from eclair.llm.local.endpoint_file import share_file
+from eclair.llm.local.endpoint_file import endpoint_path
 from eclair.llm.local.engine import LocalEngine
-from eclair.llm.local.model_process import Resident
+from eclair.llm.local.model_process import ModelProcess
 from eclair.llm.openai.dialects import DIALECTS
 from eclair.llm.openai.engine import OpenAIEngine
 from eclair.models.catalog import embedded_entry
@@ -99,7 +99,7 @@ async def test_it_loads_by_itself_and_answers(engine: LocalEngine, home: Setting
         embedded_entry().files[0].size,
     )
     assert await engine.count(MODEL, "Hello world, hello world.") == 6
-    assert share_file(home.data_dir, MODEL).stat().st_mode & 0o777 == 0o600
+    assert endpoint_path(home.data_dir, MODEL).stat().st_mode & 0o777 == 0o600
 
 
 async def test_the_head_is_cached_for_all_who_ask_at_once_and_turns_reuse_theirs(engine: LocalEngine) -> None:
@@ -171,8 +171,8 @@ async def test_guessing_ahead_changes_no_word(home: Settings) -> None:
 async def test_guesses_that_do_not_pay_end_when_nobody_is_answered(
     home: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(speculative, "ENOUGH", 1)
-    monkeypatch.setattr(speculative, "LEAST", 100.0)
+    monkeypatch.setattr(speculative, "MIN_JUDGED_TOKENS", 1)
+    monkeypatch.setattr(speculative, "MIN_SPEEDUP", 100.0)
     async with running(home) as engine:
         await ask(engine, asking("Hello?"))
         before = engine.pid
@@ -198,7 +198,7 @@ async def test_stop_reaches_the_engine(engine: LocalEngine, home: Settings) -> N
     async with aclosing(engine.stream(endless)) as pieces:
         async for _ in pieces:
             break
-    shared = orjson.loads(share_file(home.data_dir, MODEL).read_bytes())
+    shared = orjson.loads(endpoint_path(home.data_dir, MODEL).read_bytes())
     client = OpenAIEngine("probe", f"{shared['url']}/v1", shared["key"], dialect=DIALECTS[0])
     try:
         before = await _tokens(client, shared["url"])
@@ -246,7 +246,7 @@ async def test_closing_ends_the_process(home: Settings) -> None:
         pid = engine.pid
     assert pid is not None
     assert not psutil.pid_exists(pid)
-    assert not share_file(home.data_dir, MODEL).exists()
+    assert not endpoint_path(home.data_dir, MODEL).exists()
     assert list((home.data_dir / "scratch").iterdir()) == []
 
 
@@ -279,11 +279,11 @@ async def test_what_an_answer_takes_is_noted_by_whoever_asks_also_where_it_is_st
 
 async def test_a_stale_share_is_no_obstacle(home: Settings) -> None:
     stale = {"url": "http://127.0.0.1:9", "key": "x", "model": MODEL, "context": 2048, "pid": 1}
-    share_file(home.data_dir, MODEL).parent.mkdir()
-    share_file(home.data_dir, MODEL).write_bytes(orjson.dumps(stale))
+    endpoint_path(home.data_dir, MODEL).parent.mkdir()
+    endpoint_path(home.data_dir, MODEL).write_bytes(orjson.dumps(stale))
     async with running(home) as engine:
         assert said(await ask(engine, asking("Hello?")))
-        assert orjson.loads(share_file(home.data_dir, MODEL).read_bytes())["pid"] == os.getpid()
+        assert orjson.loads(endpoint_path(home.data_dir, MODEL).read_bytes())["pid"] == os.getpid()
 
 
 async def test_it_dies_with_a_parent_that_is_killed(home: Settings) -> None:
@@ -423,19 +423,19 @@ async def test_the_next_is_loaded_when_the_one_before_has_ended_though_nobody_wa
 async def test_closing_in_the_moment_it_is_ready_leaves_nothing(
     home: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    tell = Resident._set  # pyright: ignore[reportPrivateUsage]
+    tell = ModelProcess._set  # pyright: ignore[reportPrivateUsage]
 
-    async def tell_and_wait(resident: Resident, client: OpenAIEngine | None) -> None:
+    async def tell_and_wait(resident: ModelProcess, client: OpenAIEngine | None) -> None:
         await tell(resident, client)
         await asyncio.Event().wait()
 
-    monkeypatch.setattr(Resident, "_set", tell_and_wait)
+    monkeypatch.setattr(ModelProcess, "_set", tell_and_wait)
     async with running(home) as engine:
         async with asyncio.timeout(20):
             while (await engine.health()).state != "ready":  # noqa: ASYNC110
                 await asyncio.sleep(0.01)
-        assert share_file(home.data_dir, MODEL).exists()
-    assert not share_file(home.data_dir, MODEL).exists()
+        assert endpoint_path(home.data_dir, MODEL).exists()
+    assert not endpoint_path(home.data_dir, MODEL).exists()
     assert READING not in {task.get_name() for task in asyncio.all_tasks()}
 
 
@@ -492,7 +492,7 @@ async def test_one_that_never_starts_is_tried_ever_more_rarely(home: Settings, m
     (broken / "xllamacpp").mkdir(parents=True)
     (broken / "xllamacpp" / "__init__.py").write_text("import os\nos.write(2, b'oh no\\n')\nos._exit(7)\n")
     monkeypatch.setenv("PYTHONPATH", f"{broken}{os.pathsep}{os.environ.get('PYTHONPATH', '')}")
-    monkeypatch.setattr("eclair.llm.local.model_process.BACK_OFF", (0.0, 0.0, 60.0))
+    monkeypatch.setattr("eclair.llm.local.model_process.RESTART_PAUSES_S", (0.0, 0.0, 60.0))
     async with running(home) as engine:
         with pytest.raises(EngineUnavailable, match="exit status 7; its log ends with: oh no"):
             await ask(engine, asking("Hello?"))

@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 
 from eclair.errors import EclairError, EngineBroken, EngineBusy, EngineRefused, EngineUnavailable
 from eclair.llm.base import Delta, Finish, PromptMessage, Reasoning, Request, Text, TokenUsage, ToolCall
-from eclair.llm.openai.dialects import DIALECTS, PLAIN, Dialect, compose
-from eclair.llm.openai.engine import FEW, OpenAIEngine
-from eclair.llm.openai.stream_parser import MAX_LINE, Frames
+from eclair.llm.openai.dialects import DIALECTS, PLAIN_DIALECT, Dialect, build_body
+from eclair.llm.openai.engine import UNPACED_STREAMS, OpenAIEngine
+from eclair.llm.openai.stream_parser import MAX_LINE_BYTES, SseFrames
 from eclair.schema.messages import Sampling
 from eclair.settings import EngineSettings
 from tests.llm.standin import Answer, Call, StandIn, cut, standing_in
@@ -75,12 +75,14 @@ def refusing(status: int, message: str = "", **headers: str) -> Answer:
 
 def test_what_repeats_is_penalised_where_the_server_can_and_the_answer_has_no_form() -> None:
     wanted = Request("m", (PromptMessage("user", "Hello?"),), sampling=Sampling(repeat_penalty=1.1))
-    assert {dialect.name: compose(wanted, dialect).get("repeat_penalty") for dialect in (*DIALECTS, PLAIN)} == {
-        **dict.fromkeys(dialect.name for dialect in (*DIALECTS, PLAIN)),
+    assert {
+        dialect.name: build_body(wanted, dialect).get("repeat_penalty") for dialect in (*DIALECTS, PLAIN_DIALECT)
+    } == {
+        **dict.fromkeys(dialect.name for dialect in (*DIALECTS, PLAIN_DIALECT)),
         "llamacpp": 1.1,
     }
     formed = replace(wanted, response_format={"type": "json_object"})
-    assert "repeat_penalty" not in compose(formed, DIALECTS[0])
+    assert "repeat_penalty" not in build_body(formed, DIALECTS[0])
 
 
 async def test_an_answer_with_usage_of_its_own_chunk(engine: OpenAIEngine, standin: StandIn) -> None:
@@ -230,7 +232,7 @@ async def test_a_cut_stream_keeps_what_came_and_is_not_asked_again(engine: OpenA
 
 
 async def test_silence_ends(engine: OpenAIEngine, standin: StandIn) -> None:
-    quick = OpenAIEngine("rack", f"{standin.url}/v1", dialect=PLAIN, idle=0.1)
+    quick = OpenAIEngine("rack", f"{standin.url}/v1", dialect=PLAIN_DIALECT, idle=0.1)
     standin.answers = [streaming(chunk({"content": "a"}), end=False), streaming(end=False)]
     for _ in range(2):
         with pytest.raises(EngineUnavailable, match="silent"):
@@ -301,9 +303,9 @@ async def test_many_streams_are_read_in_fewer_pieces_without_losing_any(engine: 
     async def texts() -> list[str]:
         return [piece.text for piece in await ask(engine) if isinstance(piece, Text)]
 
-    standin.answers = [flow] * (2 * FEW)
+    standin.answers = [flow] * (2 * UNPACED_STREAMS)
     alone = await texts()
-    many = await asyncio.gather(*(texts() for _ in range(2 * FEW - 1)))
+    many = await asyncio.gather(*(texts() for _ in range(2 * UNPACED_STREAMS - 1)))
     assert {"".join(pieces) for pieces in [alone, *many]} == {"".join(said)}
     assert max(len(pieces) for pieces in many) < len(alone) / 2
 
@@ -347,9 +349,9 @@ async def test_a_prompt_goes_to_completions(engine: OpenAIEngine, standin: Stand
     assert expected.items() <= call.json.items()
 
 
-@pytest.mark.parametrize("dialect", [*DIALECTS, PLAIN], ids=lambda dialect: dialect.name)
+@pytest.mark.parametrize("dialect", [*DIALECTS, PLAIN_DIALECT], ids=lambda dialect: dialect.name)
 def test_a_prediction_goes_to_servers_that_take_one(dialect: Dialect) -> None:
-    body = compose(Request("m", ASK.messages, prediction="def f(): ..."), dialect)
+    body = build_body(Request("m", ASK.messages, prediction="def f(): ..."), dialect)
     taken = dialect in (MISTRAL, OPENAI)
     assert body.get("prediction") == ({"type": "content", "content": "def f(): ..."} if taken else None)
 
@@ -377,12 +379,12 @@ async def test_guessed_tokens_are_counted(engine: OpenAIEngine, standin: StandIn
     assert (counted.completion_tokens, counted.drafted_tokens, counted.accepted_tokens) == (40, 36, 30)
 
 
-@pytest.mark.parametrize("dialect", [*DIALECTS, PLAIN], ids=lambda dialect: dialect.name)
+@pytest.mark.parametrize("dialect", [*DIALECTS, PLAIN_DIALECT], ids=lambda dialect: dialect.name)
 def test_each_dialect_continues_an_answer_its_own_way(dialect: Dialect) -> None:
     request = Request(
         "m", (PromptMessage("user", "Count."), PromptMessage("assistant", "One, tw")), sampling=Sampling(seed=3)
     )
-    body = compose(request, dialect)
+    body = build_body(request, dialect)
     last = body["messages"][-1]
     match dialect.name:
         case "vllm":
@@ -476,13 +478,13 @@ async def test_a_server_without_vectors_refuses(engine: OpenAIEngine, standin: S
 def test_cut_anywhere_a_stream_says_the_same(text: str, cuts: list[int], newline: bytes) -> None:
     whole = b"".join(b": ping" + newline * 2 + b"data: " + orjson.dumps({"t": letter}) + newline * 2 for letter in text)
     edges = sorted({0, len(whole), *(cut % (len(whole) + 1) for cut in cuts)})
-    frames = Frames()
+    frames = SseFrames()
     payloads = [payload for start, end in itertools.pairwise(edges) for payload in frames.feed(whole[start:end])]
     assert "".join(orjson.loads(payload)["t"] for payload in payloads) == text
 
 
 def test_a_line_without_an_end_is_refused() -> None:
-    frames = Frames()
-    assert list(frames.feed(b"x" * MAX_LINE)) == []
+    frames = SseFrames()
+    assert list(frames.feed(b"x" * MAX_LINE_BYTES)) == []
     with pytest.raises(ValueError, match="without an end"):
         list(frames.feed(b"x"))

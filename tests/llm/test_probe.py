@@ -61,7 +61,7 @@ async def probed(status: int, body: bytes) -> tuple[list[Finding], Probe]:
         for path in ("/v1/chat/completions", "/v1/embeddings", "/tokenize"):
             standin.routes[path] = answer
         standin.routes["/v1/models"] = models
-        found = [found async for found in Prober(f"{standin.url}/v1", None, clock=lambda: 1.0).findings()]
+        found = [found async for found in Prober(f"{standin.url}/v1", None, clock=lambda: 1.0).run()]
     *findings, last = found
     assert isinstance(last, Probe)
     return [finding for finding in findings if isinstance(finding, Finding)], last
@@ -86,7 +86,7 @@ async def test_what_is_no_json_is_no_answer(body: bytes) -> None:
 
 
 async def test_a_stream_without_an_end_is_told_by_the_clock(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(probe, "FIRST", 0.2)
+    monkeypatch.setattr(probe, "FIRST_ANSWER_TIMEOUT_S", 0.2)
 
     async def hang(call: Call) -> None:
         await call.stream(b'data: {"choices": []}\n\n', end=False)
@@ -94,6 +94,6 @@ async def test_a_stream_without_an_end_is_told_by_the_clock(monkeypatch: pytest.
     async with standing_in() as standin:
         standin.routes = {"/v1/chat/completions": hang}
         prober = Prober(f"{standin.url}/v1", None, ["muse"])
-        *_, last = [found async for found in prober.findings()]
+        *_, last = [found async for found in prober.run()]
     assert isinstance(last, Probe)
     assert last.fault == "It did not answer within 0.2 seconds."

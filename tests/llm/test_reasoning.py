@@ -10,9 +10,9 @@ import pytest
 
 from eclair.errors import EngineRefused
 from eclair.llm.base import JSON, PromptMessage, Request, Text
-from eclair.llm.openai.dialects import DIALECTS, PLAIN, Dialect, compose
+from eclair.llm.openai.dialects import DIALECTS, PLAIN_DIALECT, Dialect, build_body
 from eclair.llm.openai.engine import OpenAIEngine
-from eclair.llm.reasoning import PROMPT
+from eclair.llm.reasoning import REASONING_PROMPT
 from eclair.schema.models import ReasoningSupport
 from tests.llm.standin import Call, StandIn, standing_in
 
@@ -22,8 +22,8 @@ ASK = (PromptMessage("system", "Be brief."), PromptMessage("user", "Hello?"))
 
 def fields(dialect: Dialect, thinks: ReasoningSupport | None, effort: str) -> JSON:
     """What the request says beside what it says without a word on thinking."""
-    told = compose(Request("m", ASK, extra={"reasoning_effort": effort}, reasoning=thinks), dialect)
-    plain = compose(Request("m", ASK, reasoning=thinks), dialect)
+    told = build_body(Request("m", ASK, extra={"reasoning_effort": effort}, reasoning=thinks), dialect)
+    plain = build_body(Request("m", ASK, reasoning=thinks), dialect)
     return {name: value for name, value in told.items() if plain.get(name) != value}
 
 
@@ -39,11 +39,11 @@ def template(**arguments: bool | str) -> JSON:
         (SGLANG, "thinking", template(thinking=False), template(thinking=True)),
         (LLAMACPP, "levels", template(reasoning_effort="low"), template(reasoning_effort="high")),
         (VLLM, "levels", {"reasoning_effort": "low"}, {"reasoning_effort": "high"}),
-        (PLAIN, "levels", {"reasoning_effort": "low"}, {"reasoning_effort": "high"}),
+        (PLAIN_DIALECT, "levels", {"reasoning_effort": "low"}, {"reasoning_effort": "high"}),
         (VLLM, "effort", {"reasoning_effort": "none"}, {"reasoning_effort": "high"}),
         (MISTRAL, "effort", {"reasoning_effort": "none"}, {"reasoning_effort": "high"}),
-        (PLAIN, "enable_thinking", {"reasoning_effort": "none"}, {"reasoning_effort": "high"}),
-        (PLAIN, None, {"reasoning_effort": "none"}, {"reasoning_effort": "high"}),
+        (PLAIN_DIALECT, "enable_thinking", {"reasoning_effort": "none"}, {"reasoning_effort": "high"}),
+        (PLAIN_DIALECT, None, {"reasoning_effort": "none"}, {"reasoning_effort": "high"}),
         (DEEPSEEK, None, {"thinking": {"type": "disabled"}}, {"thinking": {"type": "enabled"}}),
         (VLLM, "always", {}, {}),
         (LLAMACPP, "never", {}, {}),
@@ -57,24 +57,26 @@ def test_each_family_is_told_in_its_own_way(
 
 
 def test_a_program_s_own_effort_goes_as_far_as_the_model_can() -> None:
-    assert fields(PLAIN, "levels", "medium") == {"reasoning_effort": "medium"}
-    assert fields(PLAIN, "levels", "minimal") == {"reasoning_effort": "low"}
-    assert fields(PLAIN, None, "xhigh") == {"reasoning_effort": "xhigh"}
+    assert fields(PLAIN_DIALECT, "levels", "medium") == {"reasoning_effort": "medium"}
+    assert fields(PLAIN_DIALECT, "levels", "minimal") == {"reasoning_effort": "low"}
+    assert fields(PLAIN_DIALECT, None, "xhigh") == {"reasoning_effort": "xhigh"}
     assert fields(VLLM, "enable_thinking", "low") == template(enable_thinking=False)
     assert fields(VLLM, None, "low") == {"reasoning_effort": "low"} | template(enable_thinking=False, thinking=False)
 
 
 def test_a_prompt_makes_mistral_s_models_think() -> None:
     (system, question) = fields(VLLM, "prompt", "high")["messages"]
-    assert system == {"role": "system", "content": f"Be brief.\n\n{PROMPT}"}
+    assert system == {"role": "system", "content": f"Be brief.\n\n{REASONING_PROMPT}"}
     assert question["role"] == "user"
     assert fields(VLLM, "prompt", "none") == {}
-    alone = compose(Request("m", ASK[1:], extra={"reasoning_effort": "high"}, reasoning="prompt"), VLLM)
-    assert alone["messages"][0] == {"role": "system", "content": PROMPT}
+    alone = build_body(Request("m", ASK[1:], extra={"reasoning_effort": "high"}, reasoning="prompt"), VLLM)
+    assert alone["messages"][0] == {"role": "system", "content": REASONING_PROMPT}
 
 
 def test_a_plain_prompt_has_no_thoughts() -> None:
-    assert "reasoning_effort" not in compose(Request("m", prompt="Once", extra={"reasoning_effort": "none"}), PLAIN)
+    assert "reasoning_effort" not in build_body(
+        Request("m", prompt="Once", extra={"reasoning_effort": "none"}), PLAIN_DIALECT
+    )
 
 
 @pytest.fixture

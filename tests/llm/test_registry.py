@@ -36,7 +36,7 @@ async def test_a_wish_that_comes_while_models_are_listed_is_granted() -> None:
     listing = asyncio.create_task(registry.models())
     await shelf.listing.wait()
     shelf.there = ["new"]
-    registry.ask_anew()
+    registry.refresh()
     later = asyncio.create_task(registry.models())
     await asyncio.sleep(0)
     shelf.go_on.set()
@@ -47,7 +47,7 @@ async def test_a_wish_that_comes_while_models_are_listed_is_granted() -> None:
 
 
 async def test_one_that_takes_long_holds_up_nobody_but_who_asks_for_its_model(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(registry, "PATIENCE", 0.01)
+    monkeypatch.setattr(registry, "LIST_TIMEOUT_S", 0.01)
     shelf = Shelf()
     shelf.name = "shelf"
     engines = Registry([ScriptedEngine(), shelf])

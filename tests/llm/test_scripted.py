@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from eclair.errors import EngineBusy, EngineUnavailable, InvalidInput
 from eclair.llm.base import Delta, Finish, PromptMessage, Reasoning, Request, Text, TokenUsage, ToolCall
-from eclair.llm.scripted import ScriptedEngine, parse, prose
+from eclair.llm.scripted import ScriptedEngine, parse_script, prose
 from eclair.schema.messages import Sampling
 
 
@@ -151,7 +151,7 @@ async def test_its_last_question_is_what_counts() -> None:
 @pytest.mark.parametrize("script", ["words=many", "rate=fast", "pause=1@x", "word=3", "fail=x"])
 def test_a_script_that_is_wrong_is_refused(script: str) -> None:
     with pytest.raises(InvalidInput):
-        parse(f"script: {script}")
+        parse_script(f"script: {script}")
 
 
 async def test_it_counts_words() -> None:

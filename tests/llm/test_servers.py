@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from eclair.errors import InvalidInput, SettingsError
-from eclair.llm.servers.jurisdiction import Place, place, providers
-from eclair.llm.servers.service import checked_address, checked_country, checked_key, checked_models, checked_name
+from eclair.llm.servers.jurisdiction import ServerLocation, known_providers, locate
+from eclair.llm.servers.service import check_country, check_key, check_models, check_name, check_url
 from eclair.settings import Settings
 from eclair.storage.secrets import KEY_FILE, Vault
 
@@ -31,10 +31,10 @@ def tried(check: Callable[[str], str], text: str) -> tuple[str | None, str]:
 
 @given(st.text(max_size=60) | st.text(alphabet="htps:/.[]@?#%0189a-\n", max_size=30))
 def test_whatever_is_typed_is_an_address_or_refused_in_one_sentence(text: str) -> None:
-    address, refusal = tried(checked_address, text)
+    address, refusal = tried(check_url, text)
     if address is not None:
         assert address.startswith(("http://", "https://"))
-        assert checked_address(address) == address
+        assert check_url(address) == address
     else:
         assert refusal.endswith(".")
         assert "\n" not in refusal
@@ -43,9 +43,9 @@ def test_whatever_is_typed_is_an_address_or_refused_in_one_sentence(text: str) -
 @given(st.sampled_from(["http", "https"]), hosts, st.none() | st.integers(1, 65535), paths, st.sampled_from(["", "/"]))
 def test_an_address_keeps_what_counts(scheme: str, host: str, port: int | None, path: str, end: str) -> None:
     address = f"{scheme}://{host}{'' if port is None else f':{port}'}{path}"
-    assert checked_address(f"  {address}{end}\n") == address
-    assert checked_address(f"{address}/chat/completions") == address
-    assert checked_address(f"{address}/models/") == address
+    assert check_url(f"  {address}{end}\n") == address
+    assert check_url(f"{address}/chat/completions") == address
+    assert check_url(f"{address}/models/") == address
 
 
 @pytest.mark.parametrize(
@@ -69,71 +69,73 @@ def test_an_address_keeps_what_counts(scheme: str, host: str, port: int | None, 
 )
 def test_what_is_no_address(typed: str, fault: str) -> None:
     with pytest.raises(InvalidInput, match=fault.replace("?", r"\?")) as caught:
-        checked_address(typed)
+        check_url(typed)
     assert "secret" not in caught.value.message
 
 
 @given(st.text(max_size=50))
 def test_a_name_is_taken_as_it_is_or_refused(text: str) -> None:
     plain = bool(text) and text.isascii() and text.isalnum() and len(text) <= 40
-    name, _ = tried(checked_name, text)
+    name, _ = tried(check_name, text)
     assert name == text or (name is None and not plain)
 
 
 @given(st.text(min_size=3, max_size=50))
 def test_a_key_is_never_in_what_is_said_of_it(text: str) -> None:
-    key, refusal = tried(checked_key, text)
+    key, refusal = tried(check_key, text)
     assert key == text.strip() or text not in refusal
 
 
 def test_other_fields() -> None:
-    assert checked_models(["a/b", "a/b", " c "]) == ("a/b", "c")
-    assert (checked_country(" fr "), checked_country("")) == ("FR", None)
+    assert check_models(["a/b", "a/b", " c "]) == ("a/b", "c")
+    assert (check_country(" fr "), check_country("")) == ("FR", None)
     for wrong in ("", "a\nb", "x" * 300):
         with pytest.raises(InvalidInput):
-            checked_models([wrong])
+            check_models([wrong])
     for wrong in ("France", "F1"):
         with pytest.raises(InvalidInput):
-            checked_country(wrong)
+            check_country(wrong)
 
 
 @pytest.mark.parametrize(
     ("url", "stated", "found"),
     [
-        ("http://127.0.0.1:8000/v1", None, Place("machine")),
-        ("http://localhost/v1", "FR", Place("machine")),
-        ("http://[::1]:1/v1", None, Place("machine")),
-        ("http://10.1.2.3/v1", None, Place("network")),
-        ("http://192.168.0.7:11434/v1", None, Place("network")),
-        ("http://[fd00::1]/v1", None, Place("network")),
-        ("http://rack:8000/v1", None, Place("network")),
-        ("http://rack.local/v1", None, Place("network")),
-        ("http://rack.intranet/v1", None, Place("network")),
-        ("http://169.254.3.4/v1", None, Place("network")),
-        ("http://box.localhost/v1", None, Place("machine")),
-        ("https://api.mistral.ai/v1", None, Place("country", "FR", "Mistral")),
-        ("https://mistral.ai.example.org/v1", None, Place("unknown")),
-        ("https://notmistral.ai/v1", None, Place("unknown")),
-        ("https://ai.example.org/v1", None, Place("unknown")),
-        ("https://ai.example.org/v1", "DE", Place("country", "DE", None, stated=True)),
-        ("http://10.1.2.3/v1", "DE", Place("country", "DE", None, stated=True)),
-        ("https://my.openai.azure.com/openai/v1", None, Place("country", "US", "Azure")),
-        ("http://8.8.8.8/v1", None, Place("unknown")),
+        ("http://127.0.0.1:8000/v1", None, ServerLocation("machine")),
+        ("http://localhost/v1", "FR", ServerLocation("machine")),
+        ("http://[::1]:1/v1", None, ServerLocation("machine")),
+        ("http://10.1.2.3/v1", None, ServerLocation("network")),
+        ("http://192.168.0.7:11434/v1", None, ServerLocation("network")),
+        ("http://[fd00::1]/v1", None, ServerLocation("network")),
+        ("http://rack:8000/v1", None, ServerLocation("network")),
+        ("http://rack.local/v1", None, ServerLocation("network")),
+        ("http://rack.intranet/v1", None, ServerLocation("network")),
+        ("http://169.254.3.4/v1", None, ServerLocation("network")),
+        ("http://box.localhost/v1", None, ServerLocation("machine")),
+        ("https://api.mistral.ai/v1", None, ServerLocation("country", "FR", "Mistral")),
+        ("https://mistral.ai.example.org/v1", None, ServerLocation("unknown")),
+        ("https://notmistral.ai/v1", None, ServerLocation("unknown")),
+        ("https://ai.example.org/v1", None, ServerLocation("unknown")),
+        ("https://ai.example.org/v1", "DE", ServerLocation("country", "DE", None, stated=True)),
+        ("http://10.1.2.3/v1", "DE", ServerLocation("country", "DE", None, stated=True)),
+        ("https://my.openai.azure.com/openai/v1", None, ServerLocation("country", "US", "Azure")),
+        ("http://8.8.8.8/v1", None, ServerLocation("unknown")),
     ],
 )
-def test_where_an_address_belongs(url: str, stated: str | None, found: Place) -> None:
-    assert place(url, stated) == found
+def test_where_an_address_belongs(url: str, stated: str | None, found: ServerLocation) -> None:
+    assert locate(url, stated) == found
 
 
 def test_every_provider_is_found_by_its_own_address() -> None:
-    for provider in providers():
+    for provider in known_providers():
         if provider.url is not None:
-            assert checked_address(provider.url) == provider.url
-            where = place(provider.url)
+            assert check_url(provider.url) == provider.url
+            where = locate(provider.url)
             assert where == (
-                Place("country", provider.country, provider.name) if provider.country else Place("machine")
+                ServerLocation("country", provider.country, provider.name)
+                if provider.country
+                else ServerLocation("machine")
             )
-    assert len({provider.name for provider in providers()}) == len(providers())
+    assert len({provider.name for provider in known_providers()}) == len(known_providers())
 
 
 def test_what_is_locked_opens_in_its_place_alone(tmp_path: Path) -> None:

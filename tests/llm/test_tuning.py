@@ -21,11 +21,11 @@ from eclair.errors import Conflict
 from eclair.llm.base import Finish, PromptMessage, Request
 from eclair.llm.local import profile
 from eclair.llm.local.engine import LocalEngine
-from eclair.llm.local.profile import Choice
-from eclair.llm.tuning.auto import Tuner
-from eclair.llm.tuning.bandwidth import bandwidth
-from eclair.llm.tuning.quality import Answers, compared, fault
-from eclair.llm.tuning.tune import Step, cost, tune
+from eclair.llm.local.profile import TuningChoice
+from eclair.llm.tuning.auto import AutoTuner
+from eclair.llm.tuning.bandwidth import measure_bandwidth
+from eclair.llm.tuning.quality import ExamAnswers, compare, find_loss
+from eclair.llm.tuning.tune import TuningStep, draft_cost, tune
 from eclair.models import catalog
 from eclair.models import installed as installed_models
 from eclair.models.gguf.layouts import ORIGINAL_LAYOUT
@@ -72,7 +72,7 @@ class Done:
 
     @property
     def found(self) -> profile.Tuning:
-        found = profile.found(self.home.data_dir, MODEL, installed(self.home).path)
+        found = profile.find_tuning(self.home.data_dir, MODEL, installed(self.home).path)
         assert found is not None
         return found
 
@@ -91,13 +91,13 @@ def test_it_measures_chooses_and_keeps(tuned_once: Done) -> None:
     assert all(trial.speed is None and trial.gain > 0 for trial in guessed)
     ways = {"guesses of 12 tokens": "long", "guesses of 3 tokens": "short"}
     best = [ways[trial.what] for trial in guessed if trial.chosen]
-    assert found.choice.guesses in (best or ["none" if guessed else "long"])
-    kept = {path.name for path in profile.folder(home.data_dir, MODEL).iterdir()}
+    assert found.choice.drafting in (best or ["none" if guessed else "long"])
+    kept = {path.name for path in profile.tuning_folder(home.data_dir, MODEL).iterdir()}
     chosen = found.choice.layout
-    assert kept == {profile.RECORD} | ({f"{chosen}.gguf"} if chosen != ORIGINAL_LAYOUT else set())
+    assert kept == {profile.PROFILE_FILE} | ({f"{chosen}.gguf"} if chosen != ORIGINAL_LAYOUT else set())
     assert found.bytes > 0
     assert found.bandwidth > 0
-    assert ("eclair tune --build" in " ".join(tuned_once.said.stdout.split())) == profile.kernels_suit()
+    assert ("eclair tune --build" in " ".join(tuned_once.said.stdout.split())) == profile.supports_kernels()
     for trial in found.trials:
         if trial.chosen and trial.what.startswith("layout"):
             assert trial.quality is not None
@@ -108,12 +108,14 @@ async def test_what_is_fast_already_keeps_its_layout(home: Settings) -> None:
     path = home.data_dir / "models" / "other-Q4_0.gguf"
     await requantize(installed(home).path, path, "Q4_0", lambda done, total: None)
     other = installed_models.installed_models(catalog.load_entries(home.catalog), home.data_dir)["other-q4_0"]
-    steps: list[Step] = []
+    steps: list[TuningStep] = []
     found = await tune(other, home, steps.append, rounds=1, thorough=False)
     assert all(0 <= step.done <= step.total for step in steps)
-    assert found.choice.layout == Choice().layout
+    assert found.choice.layout == TuningChoice().layout
     assert not [trial for trial in found.trials if trial.what.startswith("layout")]
-    assert [file.name for file in profile.folder(home.data_dir, "other-q4_0").iterdir()] == [profile.RECORD]
+    assert [file.name for file in profile.tuning_folder(home.data_dir, "other-q4_0").iterdir()] == [
+        profile.PROFILE_FILE
+    ]
 
 
 async def test_broken_off_it_leaves_nothing(home: Settings) -> None:
@@ -126,25 +128,25 @@ async def test_broken_off_it_leaves_nothing(home: Settings) -> None:
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    assert list(profile.folder(home.data_dir, MODEL).glob("*")) == []
-    assert profile.found(home.data_dir, MODEL, installed(home).path) is None
+    assert list(profile.tuning_folder(home.data_dir, MODEL).glob("*")) == []
+    assert profile.find_tuning(home.data_dir, MODEL, installed(home).path) is None
 
 
-def answers(nats: float, right: int, valid: int = 12) -> Answers:
+def answers(nats: float, right: int, valid: int = 12) -> ExamAnswers:
     spread = tuple(nats + 0.01 * (number % 3) for number in range(12))
     english = tuple(number < right for number in range(24))
     json = tuple(number < valid for number in range(12))
-    return Answers(spread, english, english[:10], json, json)
+    return ExamAnswers(spread, english, english[:10], json, json)
 
 
 def test_a_layout_that_answers_worse_is_refused() -> None:
     before = answers(2.9, 18)
-    assert fault(before, before) is None
-    assert fault(answers(2.915, 16), before) is None, "two of 24 questions are noise"
-    assert "expects texts less well (+0.100 ± 0.000" in (fault(answers(3.0, 18), before) or "")
-    assert fault(answers(2.9, 12), before) == "answers: 12 in place of 18 of 24 right"
-    assert fault(answers(2.9, 18, 6), before) == "valid JSON: 6 in place of 12 of 12 right"
-    assert compared(answers(2.8, 18), before).worse == pytest.approx(-0.1)
+    assert find_loss(before, before) is None
+    assert find_loss(answers(2.915, 16), before) is None, "two of 24 questions are noise"
+    assert "expects texts less well (+0.100 ± 0.000" in (find_loss(answers(3.0, 18), before) or "")
+    assert find_loss(answers(2.9, 12), before) == "answers: 12 in place of 18 of 24 right"
+    assert find_loss(answers(2.9, 18, 6), before) == "valid JSON: 6 in place of 12 of 12 right"
+    assert compare(answers(2.8, 18), before).worse == pytest.approx(-0.1)
 
 
 def timings(tokens: int, ms: float, drafted: int = 0, right: int = 0) -> dict[str, float]:
@@ -155,15 +157,15 @@ def timings(tokens: int, ms: float, drafted: int = 0, right: int = 0) -> dict[st
 
 def test_what_a_guessed_token_takes() -> None:
     plain = [timings(96, 960), timings(48, 960)]
-    assert cost([timings(96, 960, 48, 24), timings(48, 960)], plain) == pytest.approx(0.5)
-    assert cost([timings(96, 480, 40, 40), timings(48, 720, 40, 24)], plain) == pytest.approx(0.05)
-    assert cost([timings(96, 700, 96, 96), timings(48, 960, 96, 48)], plain) == pytest.approx((70 + 48) / 192)
-    assert cost([timings(96, 960, 3, 1), timings(48, 960)], plain) is None, "three tell nothing"
-    assert cost(plain, plain) is None
+    assert draft_cost([timings(96, 960, 48, 24), timings(48, 960)], plain) == pytest.approx(0.5)
+    assert draft_cost([timings(96, 480, 40, 40), timings(48, 720, 40, 24)], plain) == pytest.approx(0.05)
+    assert draft_cost([timings(96, 700, 96, 96), timings(48, 960, 96, 48)], plain) == pytest.approx((70 + 48) / 192)
+    assert draft_cost([timings(96, 960, 3, 1), timings(48, 960)], plain) is None, "three tell nothing"
+    assert draft_cost(plain, plain) is None
 
 
 def test_memory_is_read_at_some_rate() -> None:
-    assert bandwidth(16 << 20, 2) > 1e8
+    assert measure_bandwidth(16 << 20, 2) > 1e8
 
 
 @pytest.fixture
@@ -182,8 +184,8 @@ def test_a_record_is_shown_and_reset(tuned_once: Done, tmp_path: Path) -> None:
     )
     done = run("tune", MODEL, "--reset")
     assert done.stdout.startswith("Babbler runs as it came again; that frees")
-    assert profile.found(home.data_dir, MODEL, installed(home).path) is None
-    assert found.machine == profile.machine()
+    assert profile.find_tuning(home.data_dir, MODEL, installed(home).path) is None
+    assert found.machine == profile.machine_id()
 
 
 def test_the_table_explains_what_was_chosen(tuned_once: Done) -> None:
@@ -232,14 +234,14 @@ def test_interrupted_it_says_nothing_and_keeps_nothing(home: Settings) -> None:
         assert process.wait(20) == 130
         assert process.stdout.read() == ""
         assert "mistake" not in process.stderr.read()
-    assert list(profile.folder(home.data_dir, MODEL).glob("*")) == []
+    assert list(profile.tuning_folder(home.data_dir, MODEL).glob("*")) == []
 
 
 async def test_the_api_tells_what_was_found(tuned_once: Done) -> None:
     found = tuned_once.found
     async with serving(tuned_once.home) as server:
         body = (await server.get("/api/tuning")).body
-        assert body["machine"] == profile.machine()
+        assert body["machine"] == profile.machine_id()
         rows = {row["id"]: row for row in body["models"]}
         assert rows[MODEL]["tuning"]["choice"]["layout"] == found.choice.layout
         assert rows[MODEL]["expected"] == {"rate": found.after.decode, "basis": "measured"}
@@ -254,11 +256,11 @@ async def test_a_calm_machine_tunes_what_has_answered_and_gives_way(
     home: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("os.getloadavg", lambda: (0.0, 0.0, 0.0))
-    monkeypatch.setattr("eclair.llm.tuning.tune.DISTURBED", math.inf)
+    monkeypatch.setattr("eclair.llm.tuning.tune.MAX_DRIFT", math.inf)
     monkeypatch.setattr("eclair.llm.tuning.auto.tune", partial(tune, rounds=1))
     idle, engine = Idle(), LocalEngine.start(home)
-    tuner = Tuner(home, engine, idle, calm=0.2)
-    record = profile.folder(home.data_dir, MODEL) / profile.RECORD
+    tuner = AutoTuner(home, engine, idle, calm=0.2)
+    record = profile.tuning_folder(home.data_dir, MODEL) / profile.PROFILE_FILE
     try:
         await tuner.start()
         await asyncio.sleep(0.5)
@@ -272,7 +274,7 @@ async def test_a_calm_machine_tunes_what_has_answered_and_gives_way(
         with idle.busy():
             await asyncio.sleep(0.5)
             assert not record.exists()
-            with profile.locked(home.data_dir):
+            with profile.tuning_lock(home.data_dir):
                 pass
         async with asyncio.timeout(60):
             while not record.exists():  # noqa: ASYNC110
@@ -280,14 +282,17 @@ async def test_a_calm_machine_tunes_what_has_answered_and_gives_way(
     finally:
         await tuner.close()
         await engine.close()
-    assert orjson.loads(record.read_bytes())[profile.machine()]["choice"]["flash"] == Choice().flash
+    assert (
+        orjson.loads(record.read_bytes())[profile.machine_id()]["choice"]["flash_attention"]
+        == TuningChoice().flash_attention
+    )
 
 
 async def test_by_itself_nothing_is_kept_of_what_was_disturbed(home: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("eclair.llm.tuning.tune.DISTURBED", -1.0)
+    monkeypatch.setattr("eclair.llm.tuning.tune.MAX_DRIFT", -1.0)
     with pytest.raises(Conflict, match="Other programs disturbed the measurement, which drifted by 0%"):
         await tune(installed(home), home, lambda step: None, rounds=1, thorough=False)
-    assert list(profile.folder(home.data_dir, MODEL).glob("*")) == []
+    assert list(profile.tuning_folder(home.data_dir, MODEL).glob("*")) == []
 
 
 async def test_without_the_embedded_engine_nothing_is_tuned(server: Server) -> None:

@@ -24,9 +24,9 @@ import xllamacpp  # pyright: ignore[reportMissingTypeStubs]
 from eclair.errors import EngineMissing, ModelMissing
 from eclair.llm.base import PromptMessage, Request
 from eclair.llm.local import native, profile
-from eclair.llm.local.profile import Choice, Source, Speed, Tuning
+from eclair.llm.local.profile import FileStamp, Speed, Tuning, TuningChoice
 from eclair.llm.tuning import build, patches
-from eclair.llm.tuning.tune import COMPILED, Compiling, Step, tune
+from eclair.llm.tuning.tune import COMPILED_ENGINE, CompileEngine, TuningStep, tune
 from eclair.models import catalog
 from eclair.models import installed as installed_models
 from eclair.models.catalog import PackageFile
@@ -100,7 +100,7 @@ def sources(tmp_path: Path) -> Building:
 
     def make(building: str = "pass", engine: str = ENGINE, llama: Mapping[str, str] = LLAMA) -> PackageFile:
         backend = BACKEND.format(
-            objects=build.OBJECTS // 2, building=building, version=VERSION, engine=engine, place=patches.KERNELS
+            objects=build.OBJECT_FILES // 2, building=building, version=VERSION, engine=engine, place=patches.KERNELS
         )
         out = io.BytesIO()
         with tarfile.open(fileobj=out, mode="w:gz") as archive:
@@ -126,9 +126,9 @@ def sources(tmp_path: Path) -> Building:
     return make
 
 
-def building(home: Settings, packed: PackageFile) -> Compiling:
+def building(home: Settings, packed: PackageFile) -> CompileEngine:
     index = PackageIndex(links=(str(home.data_dir / "index"),))
-    return partial(build.build, home.data_dir, files=(packed,), index=index)
+    return partial(build.build_engine, home.data_dir, files=(packed,), index=index)
 
 
 def left(home: Settings) -> list[str]:
@@ -137,16 +137,16 @@ def left(home: Settings) -> list[str]:
 
 async def built(home: Settings, packed: PackageFile) -> list[tuple[str, int, int]]:
     steps: list[tuple[str, int, int]] = []
-    with profile.locked(home.data_dir):
+    with profile.tuning_lock(home.data_dir):
         await building(home, packed)(lambda what, done, total: steps.append((what, done, total)))
     return steps
 
 
-def keep(home: Settings, choice: Choice) -> None:
+def keep(home: Settings, choice: TuningChoice) -> None:
     speed = Speed(500, 50, 40)
-    source = Source.of(installed(home).path)
-    found = Tuning(profile.machine(), source, "2026-11-27", choice, 1e10, 90_000_000, speed, speed)
-    profile.keep(home.data_dir, MODEL, found)
+    source = FileStamp.read(installed(home).path)
+    found = Tuning(profile.machine_id(), source, "2026-11-27", choice, 1e10, 90_000_000, speed, speed)
+    profile.save_tuning(home.data_dir, MODEL, found)
 
 
 def test_what_is_compiled_is_what_is_installed() -> None:
@@ -161,34 +161,36 @@ async def test_it_says_how_far_it_is_and_compiles_once(home: Settings, sources: 
     assert compiled == sorted(compiled)
     assert (compiled[0], compiled[-1]) == (0, 44)
     assert all(0 <= done <= total for _, done, total in steps)
-    assert left(home) == [profile.compiled(home.data_dir).name]
-    log = (home.data_dir / "logs" / build.LOG).read_text()
-    assert f"with {' '.join(build.OPTIONS)}" in log
+    assert left(home) == [profile.compiled_folder(home.data_dir).name]
+    log = (home.data_dir / "logs" / build.LOG_FILE).read_text()
+    assert f"with {' '.join(build.CMAKE_OPTIONS)}" in log
     assert f"with {', '.join(sorted({*LLAMA, *(file.name for file in native.sources())}))}\n" in log
     assert await built(home, sources("raise SystemExit('a second time')")) == []
 
 
 async def test_it_is_tried_like_all_else_and_kept_only_if_it_is_chosen(home: Settings, sources: Building) -> None:
-    steps: list[Step] = []
+    steps: list[TuningStep] = []
     path = home.data_dir / "models" / "other-Q4_0.gguf"  # whose layout is not tried, which takes longest
     await requantize(installed(home).path, path, "Q4_0", lambda done, total: None)
     other = installed_models.installed_models(catalog.load_entries(home.catalog), home.data_dir)["other-q4_0"]
     found = await tune(other, home, steps.append, rounds=1, thorough=False, compiling=building(home, sources()))
-    (trial,) = [trial for trial in found.trials if trial.what == COMPILED]
-    assert trial.chosen == found.choice.compiled
-    assert bool(left(home)) == found.choice.compiled
+    (trial,) = [trial for trial in found.trials if trial.what == COMPILED_ENGINE]
+    assert trial.chosen == found.choice.is_compiled
+    assert bool(left(home)) == found.choice.is_compiled
     assert "Compiling the engine" in {step.what for step in steps}
 
 
 async def test_a_model_runs_on_it_once_chosen_and_without_it_when_it_fails(home: Settings, sources: Building) -> None:
     await built(home, sources())
-    keep(home, Choice(compiled=True))
+    keep(home, TuningChoice(is_compiled=True))
     log = home.data_dir / "logs" / f"{MODEL}.log"
     async with running(home) as engine:
         assert said(await ask(engine, HELLO))
     assert MARK in log.read_text()
     log.unlink()
-    (profile.compiled(home.data_dir) / "xllamacpp" / "__init__.py").write_text("raise ImportError('of another libc')")
+    (profile.compiled_folder(home.data_dir) / "xllamacpp" / "__init__.py").write_text(
+        "raise ImportError('of another libc')"
+    )
     async with running(home) as engine:
         assert said(await ask(engine, HELLO))
     assert MARK not in log.read_text()
@@ -197,33 +199,33 @@ async def test_a_model_runs_on_it_once_chosen_and_without_it_when_it_fails(home:
 
 async def test_one_of_other_sources_is_not_run_and_not_kept(home: Settings, sources: Building) -> None:
     await built(home, sources())
-    place = profile.compiled(home.data_dir)
+    place = profile.compiled_folder(home.data_dir)
     here = place.name.partition("-")[0]
     older, other = (place.with_name(name) for name in (f"{here}-0123456789ab", "0123456789ab-0123456789ab"))
     older.mkdir()
     other.mkdir()
-    keep(home, Choice(compiled=True))
+    keep(home, TuningChoice(is_compiled=True))
     path = installed(home).path
-    assert profile.found(home.data_dir, MODEL, path) is not None
-    profile.drop_compiled(home.data_dir)
+    assert profile.find_tuning(home.data_dir, MODEL, path) is not None
+    profile.delete_unused_engines(home.data_dir)
     assert sorted(left(home)) == sorted([place.name, other.name]), "another machine's stays"
-    record = profile.folder(home.data_dir, MODEL) / profile.RECORD
+    record = profile.tuning_folder(home.data_dir, MODEL) / profile.PROFILE_FILE
     record.write_text(record.read_text().replace(place.name, older.name))
-    assert profile.found(home.data_dir, MODEL, path) is None, "it was found with other kernels"
-    profile.drop_compiled(home.data_dir)
+    assert profile.find_tuning(home.data_dir, MODEL, path) is None, "it was found with other kernels"
+    profile.delete_unused_engines(home.data_dir)
     assert left(home) == [other.name]
 
 
 async def test_reset_deletes_it_unless_another_model_runs_on_it(home: Settings, sources: Building) -> None:
     await built(home, sources())
-    keep(home, Choice(compiled=True))
+    keep(home, TuningChoice(is_compiled=True))
     (home.data_dir / "tuned" / "other").mkdir()
-    other = home.data_dir / "tuned" / "other" / profile.RECORD
-    other.write_bytes((profile.folder(home.data_dir, MODEL) / profile.RECORD).read_bytes())
+    other = home.data_dir / "tuned" / "other" / profile.PROFILE_FILE
+    other.write_bytes((profile.tuning_folder(home.data_dir, MODEL) / profile.PROFILE_FILE).read_bytes())
     run = Eclair(home.data_dir)
     assert run("tune", MODEL, "--reset").returncode == 0
     assert left(home) != []
-    keep(home, Choice(compiled=True))
+    keep(home, TuningChoice(is_compiled=True))
     other.unlink()
     assert run("tune", MODEL, "--reset").returncode == 0
     assert left(home) == []
@@ -233,14 +235,14 @@ async def test_a_build_that_fails_says_why_and_leaves_nothing(home: Settings, so
     with pytest.raises(EngineMissing, match=r"could not be compiled \(.*no such instruction.*build\.log has all"):
         await built(home, sources("raise SystemExit('fatal error: no such instruction')"))
     assert left(home) == []
-    assert "no such instruction" in (home.data_dir / "logs" / build.LOG).read_text()
+    assert "no such instruction" in (home.data_dir / "logs" / build.LOG_FILE).read_text()
 
 
 async def test_sources_that_our_kernels_are_not_for_are_not_compiled(home: Settings, sources: Building) -> None:
     with pytest.raises(EngineMissing, match=r"could not be compiled \(.*attention\.patch does not fit"):
         await built(home, sources(llama={**LLAMA, "ops.cpp": "// of another version\n"}))
     assert left(home) == []
-    assert "attention.patch does not fit" in (home.data_dir / "logs" / build.LOG).read_text()
+    assert "attention.patch does not fit" in (home.data_dir / "logs" / build.LOG_FILE).read_text()
 
 
 async def test_broken_off_it_leaves_neither_files_nor_compilers(home: Settings, sources: Building) -> None:
@@ -260,7 +262,7 @@ async def test_broken_off_it_leaves_neither_files_nor_compilers(home: Settings, 
 def test_killed_with_its_parent_it_ends(tmp_path: Path, sources: Building) -> None:
     mark = tmp_path / "pid"
     sources(f"import time; open({str(mark)!r}, 'w').write(str(os.getpid())); time.sleep(600)")
-    order = build.Order(
+    order = build.BuildJob(
         str(tmp_path / "index" / f"xllamacpp-{VERSION}.tar.gz"),
         str(tmp_path / "index"),
         str(tmp_path / "made"),

@@ -22,7 +22,7 @@ import pytest
 
 from eclair.errors import Conflict, Forbidden, InvalidInput, LicenceAsks, ModelMissing, NotFound, SettingsError
 from eclair.llm.local.engine import LocalEngine
-from eclair.llm.local.removal import remove
+from eclair.llm.local.removal import remove_model
 from eclair.models import catalog, installed
 from eclair.models.download import RETRY_PAUSES_S, DownloadProgress
 from eclair.models.download_plan import DownloadPlan, plan_download
@@ -424,10 +424,10 @@ async def test_what_is_being_fetched_is_not_removed(shop: Shop, home: Settings) 
     pulling = asyncio.create_task(install_model(wanted, home.data_dir, hub=Hub(shop.url)))
     await asked.wait()
     with pytest.raises(Conflict, match="Tiny is being fetched by another Éclair"):
-        await remove("tiny", home)
+        await remove_model("tiny", home)
     go_on.set()
     await pulling
-    assert (await remove("tiny", home))[1] == len(MODEL)
+    assert (await remove_model("tiny", home))[1] == len(MODEL)
     assert left(home) == set()
 
 
@@ -447,11 +447,11 @@ async def test_one_that_is_cancelled_writes_nothing_more(
     pulling.cancel()
     await asyncio.sleep(0.05)
     with pytest.raises(Conflict):
-        await remove("tiny", home)
+        await remove_model("tiny", home)
     go_on.set()
     with pytest.raises(asyncio.CancelledError):
         await pulling
-    await remove("tiny", home)
+    await remove_model("tiny", home)
     assert left(home) == set()
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from eclair.errors import Refused, SettingsError
-from eclair.llm.servers.jurisdiction import providers
+from eclair.llm.servers.jurisdiction import known_providers
 from eclair.network.client import BrokenReply, DownloadClient, HttpClient, OutboundGate, Unreachable, WebClient
 from eclair.network.countries import EU_EEA_COUNTRIES, find_country, organizations
 from eclair.network.policy import OutboundPolicy, PolicyMode, Purpose
@@ -85,7 +85,7 @@ def test_the_tables_agree() -> None:
     assert len(set(names)) == len(names)
     hosts = [host for row in organizations() for host in (*row.hosts, *row.brands)]
     assert len(set(hosts)) == len(hosts)
-    assert {row.name for row in providers() if "127.0.0.1" not in str(row.url)} <= set(names)
+    assert {row.name for row in known_providers() if "127.0.0.1" not in str(row.url)} <= set(names)
     assert len(EU_EEA_COUNTRIES) == 27 + 3 + 1
 
 

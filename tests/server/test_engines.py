@@ -147,7 +147,7 @@ async def test_a_secret_that_is_lost_costs_that_key_and_nothing_else(settings: S
         refused = await server.post("/api/engines/rack/probe")
         assert (refused.status, refused.error["code"]) == (503, "settings")
         secret.write_bytes(kept)
-        server.app.registry.ask_anew()
+        server.app.registry.refresh()
         assert (await server.get("/api/engines/rack")).body["state"] == "ready"
 
 
@@ -201,7 +201,7 @@ async def test_an_unreachable_server_is_added_and_holds_up_nobody(server: Server
         await call.gone()
 
     rack.standin.routes["/v1/models"] = silent
-    pause = registry.PATIENCE
+    pause = registry.LIST_TIMEOUT_S
     began = asyncio.get_running_loop().time()
     added = await add(server, url=rack.url)
     waited = asyncio.get_running_loop().time() - began
@@ -217,7 +217,7 @@ async def test_another_process_adds_one_and_it_is_seen_when_the_list_is_stale(
 ) -> None:
     async with serving(server.app.settings) as other:
         await add(other, url=rack.url)
-    monkeypatch.setattr(registry, "FRESH", 0.0)
+    monkeypatch.setattr(registry, "MODEL_LIST_TTL_S", 0.0)
     assert "muse" in {model["id"] for model in (await server.get("/api/models")).body["models"]}
 
 
@@ -317,7 +317,7 @@ async def stuck(call: Call) -> None:
 async def test_what_is_no_server_is_one_sentence(
     server: Server, rack: Speaking, monkeypatch: pytest.MonkeyPatch, answer: Answer, words: str, address: str | None
 ) -> None:
-    monkeypatch.setattr("eclair.llm.servers.discovery.DEADLINE", 0.3)
+    monkeypatch.setattr("eclair.llm.servers.discovery.LIST_TIMEOUT_S", 0.3)
     rack.standin.routes = {"/v1/models": answer}
     await server.app.storage.servers.add_server(StoredServer("rack", rack.url, None, (), None, None, 1))
     found = await probe(server)

@@ -14,10 +14,10 @@ from eclair.documents.vision import Seeing
 from eclair.errors import EclairError
 from eclair.generation.route import Route, resolve_route
 from eclair.llm.base import Engine, RemoteEngine, estimate_tokens
-from eclair.llm.openai.model_names import chats
-from eclair.llm.reasoning import FLASH, THINK
+from eclair.llm.openai.model_names import is_chat_model
+from eclair.llm.reasoning import FLASH_EFFORT, THINK_EFFORT
 from eclair.llm.registry import Registry
-from eclair.llm.servers.jurisdiction import Where, place
+from eclair.llm.servers.jurisdiction import LocationKind, locate
 from eclair.schema.events import Notice
 from eclair.schema.messages import MODES, Conversation, Message, Mode, RemarkCode
 from eclair.schema.models import Model
@@ -95,7 +95,7 @@ class ModelRouter:
         notice = None
         if why is not None and (named is None or route.model.reasoning not in ("always", "never")):
             notice = Notice(why, f"{settled.capitalize()}, with {route.model.name}: {WHY[why]}.")
-        return replace(route, effort=FLASH if settled == "flash" else THINK, notice=notice)
+        return replace(route, effort=FLASH_EFFORT if settled == "flash" else THINK_EFFORT, notice=notice)
 
     async def choose_named(self, name: str, question: str) -> Route:
         """Route for a program that may name a mode in place of a model; a model of that name goes first."""
@@ -119,7 +119,9 @@ class ModelRouter:
         found = [
             Candidate(model, _where(engine), speeds.get(model.id))
             for engine, model in await self._registry.ready()
-            if chats(model.id) and model.id not in MODES and not (model.engine == EMBEDDED and model.size is None)
+            if is_chat_model(model.id)
+            and model.id not in MODES
+            and not (model.engine == EMBEDDED and model.size is None)
         ]
         found.sort(key=lambda one: one.model.id != default.id)
         nearby = near(found, _where(engine))
@@ -132,6 +134,6 @@ class ModelRouter:
         return self._speeds
 
 
-def _where(engine: Engine) -> Where:
+def _where(engine: Engine) -> LocationKind:
     """By the address alone: the country that an owner states makes a server neither nearer nor further."""
-    return place(engine.url).where if isinstance(engine, RemoteEngine) else "machine"
+    return locate(engine.url).kind if isinstance(engine, RemoteEngine) else "machine"

@@ -13,13 +13,13 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Literal
 
-from eclair.llm.servers.jurisdiction import Where
+from eclair.llm.servers.jurisdiction import LocationKind
 from eclair.schema.messages import Mode, RemarkCode
 from eclair.schema.models import Model
 
 Settled = Literal["flash", "think"]
 
-DISTANCE: dict[Where, int] = {"machine": 0, "network": 1, "country": 2, "unknown": 2}
+DISTANCE: dict[LocationKind, int] = {"machine": 0, "network": 1, "country": 2, "unknown": 2}
 
 LONG = 80
 """Words from which on a question is long."""
@@ -43,7 +43,7 @@ class Candidate:
     """A model that can be asked now, where it is, and how many words a second it lately wrote, if that is known."""
 
     model: Model
-    where: Where
+    where: LocationKind
     words_per_second: float | None = None
 
 
@@ -64,7 +64,7 @@ def settle(mode: Mode, question: str) -> tuple[Settled, RemarkCode | None]:
     return ("flash" if why == "routed_short" else "think"), why
 
 
-def near(candidates: Sequence[Candidate], where: Where) -> list[Candidate]:
+def near(candidates: Sequence[Candidate], where: LocationKind) -> list[Candidate]:
     """Those that are no further away than `where`."""
     return [one for one in candidates if DISTANCE[one.where] <= DISTANCE[where]]
 

@@ -22,8 +22,8 @@ from eclair.documents import folder_sync
 from eclair.documents.folder_sync import FolderScan, ScannedFile, SyncPlan, SyncResult
 from eclair.errors import Conflict, InvalidInput, NotFound, StoreError
 from eclair.generation.usage import UsageLedger
-from eclair.llm.registry import build
-from eclair.llm.servers.engines import AddedEngines
+from eclair.llm.registry import build_registry
+from eclair.llm.servers.engines import UserEngines
 from eclair.network.audit_log import AuditLog
 from eclair.network.client import OutboundGate
 from eclair.network.policy import OutboundPolicy
@@ -85,8 +85,8 @@ async def open_shelf(settings: Settings) -> AsyncGenerator[tuple[Storage, Readin
     calls = AuditLog(storage.audit)
     try:
         gate = OutboundGate(OutboundPolicy.from_settings(settings), calls)
-        added = AddedEngines(settings, storage.servers.list_servers, gate=gate)
-        registry = build(replace(settings, embedded=False), added, gate=gate)
+        added = UserEngines(settings, storage.servers.list_servers, gate=gate)
+        registry = build_registry(replace(settings, embedded=False), added, gate=gate)
         try:
             ask = UsageLedger(settings, storage.usage).ask
             changes = ChangeFeed(storage.processes)

@@ -24,8 +24,8 @@ from eclair.cli._signals import carry_out
 from eclair.cli._terminal import Terminal
 from eclair.errors import EclairError, InvalidInput, TooLarge
 from eclair.generation.pipeline import Answer, AnswerPipeline
-from eclair.llm.registry import Registry, build
-from eclair.llm.servers.engines import AddedEngines
+from eclair.llm.registry import Registry, build_registry
+from eclair.llm.servers.engines import UserEngines
 from eclair.network.audit_log import open_gate
 from eclair.schema.events import Event, RunFailed, RunStarted, RunStopped, encode
 from eclair.schema.ids import new_id
@@ -77,7 +77,7 @@ async def _ask(settings: Settings, question: Question, show: Show, terminal: Ter
     """Open the engines, with the model that is asked as the default one, and no store but that of a library."""
     asked = replace(settings, model=question.options.model or settings.model)
     async with open_gate(settings) as gate:
-        registry = build(asked, AddedEngines.glanced(settings, gate), gate=gate)
+        registry = build_registry(asked, UserEngines.read_once(settings, gate), gate=gate)
         try:
             async with (
                 _sources(settings, registry, question, terminal) as sources,

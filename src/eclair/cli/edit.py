@@ -18,8 +18,8 @@ from eclair.cli._printer import duration
 from eclair.cli._signals import carry_out
 from eclair.cli._terminal import Terminal
 from eclair.errors import InvalidInput, TooLarge
-from eclair.llm.registry import build
-from eclair.llm.servers.engines import AddedEngines
+from eclair.llm.registry import build_registry
+from eclair.llm.servers.engines import UserEngines
 from eclair.network.audit_log import open_gate
 from eclair.schema.principal import LOCAL_PRINCIPAL
 from eclair.settings import Settings
@@ -41,7 +41,7 @@ async def _edit(settings: Settings, text: str, arguments: argparse.Namespace, te
     began = time.perf_counter()
     wanted = replace(settings, model=arguments.model or settings.model)
     async with open_gate(settings) as gate:
-        registry = build(wanted, AddedEngines.glanced(settings, gate), gate=gate)
+        registry = build_registry(wanted, UserEngines.read_once(settings, gate), gate=gate)
         try:
             engine, model = await registry.resolve(arguments.model)
             edited = await edit(LOCAL_PRINCIPAL, engine, model, text, arguments.instruction, settings.max_tokens, began)

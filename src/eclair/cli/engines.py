@@ -8,20 +8,21 @@ import getpass
 import sys
 from collections.abc import AsyncGenerator
 from contextlib import aclosing, asynccontextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 
 import orjson
 
 from eclair.cli._arguments import load_settings
+from eclair.cli._json import server_json
 from eclair.cli._logging import log_if_debugging
 from eclair.cli._signals import carry_out
 from eclair.cli._terminal import Terminal
 from eclair.cli.models import table
 from eclair.errors import EngineUnavailable, InvalidInput
-from eclair.llm.registry import Registry, build
-from eclair.llm.servers.engines import AddedEngines
+from eclair.llm.registry import Registry, build_registry
+from eclair.llm.servers.engines import UserEngines
 from eclair.llm.servers.probe import Feature, Finding, Outcome, Probe
-from eclair.llm.servers.service import Change, Server, Servers, checked_address
+from eclair.llm.servers.service import Server, ServerChange, ServerService, check_url
 from eclair.network.audit_log import AuditLog
 from eclair.network.client import OutboundGate, is_loopback
 from eclair.network.policy import OutboundPolicy
@@ -48,7 +49,7 @@ SHOWN = 3
 
 @dataclass(frozen=True, slots=True)
 class _Open:
-    servers: Servers
+    servers: ServerService
     registry: Registry
 
 
@@ -77,10 +78,10 @@ async def _opened(settings: Settings) -> AsyncGenerator[_Open]:
     calls = AuditLog(storage.audit)
     try:
         gate = OutboundGate(OutboundPolicy.from_settings(settings), calls)
-        added = AddedEngines(settings, storage.servers.list_servers, gate=gate)
-        registry = build(replace(settings, embedded=False), added, gate=gate)
+        added = UserEngines(settings, storage.servers.list_servers, gate=gate)
+        registry = build_registry(replace(settings, embedded=False), added, gate=gate)
         try:
-            yield _Open(Servers(settings, storage, gate=gate), registry)
+            yield _Open(ServerService(settings, storage, gate=gate), registry)
         finally:
             await registry.close()
     finally:
@@ -88,11 +89,11 @@ async def _opened(settings: Settings) -> AsyncGenerator[_Open]:
         await storage.close()
 
 
-def _change(arguments: argparse.Namespace, settings: Settings, terminal: Terminal) -> Change:
+def _change(arguments: argparse.Namespace, settings: Settings, terminal: Terminal) -> ServerChange:
     """What the arguments say, with the key that is piped in or asked for."""
     url: str | None = arguments.url
     asks = arguments.key or (
-        arguments.action == "add" and url is not None and not is_loopback(checked_address(url)) and _can_ask(terminal)
+        arguments.action == "add" and url is not None and not is_loopback(check_url(url)) and _can_ask(terminal)
     )
     key: str | None = None
     if arguments.key_stdin:
@@ -102,7 +103,7 @@ def _change(arguments: argparse.Namespace, settings: Settings, terminal: Termina
             raise InvalidInput("Nobody can be asked for the key here; pipe it in with --key-stdin.")
         key = getpass.getpass("Key (it is not shown; empty for none): ")
     models = tuple(arguments.model) if arguments.model is not None else None
-    return Change(url=url, key=key, models=models, context=arguments.context, country=arguments.country)
+    return ServerChange(url=url, key=key, models=models, context=arguments.context, country=arguments.country)
 
 
 def _can_ask(terminal: Terminal) -> bool:
@@ -128,7 +129,8 @@ async def _list(settings: Settings, terminal: Terminal, *, json: bool) -> int:
     }
     if json:
         rows = [
-            {**asdict(server), "problem": problems[server.name], "answers": answers[server.name]} for server in servers
+            server_json(server) | {"problem": problems[server.name], "answers": answers[server.name]}
+            for server in servers
         ]
         terminal.write_bytes(orjson.dumps(rows, option=orjson.OPT_INDENT_2) + b"\n")
         return 0
@@ -151,17 +153,17 @@ def _cells(server: Server, answers: list[str], problem: str | None) -> tuple[str
         server.name,
         "down" if problem else "ready",
         server.url + (" (settings)" if server.origin == "file" else ""),
-        server.place.text,
-        "set" if server.keyed else "not set",
+        server.location.text,
+        "set" if server.has_key else "not set",
         named,
         can or ("" if server.probe else "not tested"),
     )
 
 
-async def _add(settings: Settings, arguments: argparse.Namespace, change: Change, terminal: Terminal) -> int:
+async def _add(settings: Settings, arguments: argparse.Namespace, change: ServerChange, terminal: Terminal) -> int:
     async with _opened(settings) as opened:
         server = await opened.servers.add(arguments.name, change)
-        terminal.line(f"Added {server.name}: {server.url}, {server.place.text}.")
+        terminal.line(f"Added {server.name}: {server.url}, {server.location.text}.")
         if server.note:
             terminal.complain(server.note)
         if arguments.no_test:
@@ -175,14 +177,14 @@ async def _add(settings: Settings, arguments: argparse.Namespace, change: Change
     return 0
 
 
-async def _alter(settings: Settings, name: str, change: Change, terminal: Terminal) -> int:
-    if change == Change():
+async def _alter(settings: Settings, name: str, change: ServerChange, terminal: Terminal) -> int:
+    if change == ServerChange():
         raise InvalidInput("Nothing is to be changed; `eclair engines change --help` lists what can be.")
     async with _opened(settings) as opened:
         before = await opened.servers.get(name)
         server = await opened.servers.change(name, change)
-    terminal.line(f"Changed {server.name}: {server.url}, {server.place.text}, key {_set(server)}.")
-    if before.keyed and not server.keyed and change.key is None:
+    terminal.line(f"Changed {server.name}: {server.url}, {server.location.text}, key {_set(server)}.")
+    if before.has_key and not server.has_key and change.key is None:
         terminal.complain("The key was given for another address and does not go to this one; set it again with --key.")
     return 0
 
@@ -200,7 +202,7 @@ async def _test_one(settings: Settings, name: str, terminal: Terminal) -> int:
     return 0 if probe.fault is None else EngineUnavailable.exit_code
 
 
-async def _test(servers: Servers, name: str, terminal: Terminal) -> Probe:
+async def _test(servers: ServerService, name: str, terminal: Terminal) -> Probe:
     """Try what it can do, a line for each."""
     terminal.status(f"Asking {name}…")
     async with aclosing(servers.probe(name)) as findings:
@@ -220,4 +222,4 @@ async def _test(servers: Servers, name: str, terminal: Terminal) -> Probe:
 
 
 def _set(server: Server) -> str:
-    return "set" if server.keyed else "not set"
+    return "set" if server.has_key else "not set"

@@ -13,13 +13,14 @@ from dataclasses import asdict, dataclass, replace
 import orjson
 
 from eclair.cli._arguments import load_settings
+from eclair.cli._json import model_json, offer_json
 from eclair.cli._logging import log_if_debugging
 from eclair.cli._terminal import Terminal
 from eclair.cli.pull import made_by
 from eclair.images.backends.registry import generators
-from eclair.llm.registry import build
-from eclair.llm.servers.engines import AddedEngines
-from eclair.llm.tuning.expected import Paces, worded
+from eclair.llm.registry import build_registry
+from eclair.llm.servers.engines import UserEngines
+from eclair.llm.tuning.expected import SpeedEstimator, describe_speed
 from eclair.models import catalog, installed, memory
 from eclair.models.catalog import CatalogEntry
 from eclair.models.offers import Offer, list_offers
@@ -59,7 +60,7 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
     rows, pictures, troubles = asyncio.run(_rows(settings))
     if arguments.json:
         data = [
-            *({"kind": "answers", **asdict(row.model), "state": row.state} for row in rows),
+            *({"kind": "answers", **model_json(row.model), "state": row.state} for row in rows),
             *({"kind": "draws", **asdict(model)} for model in pictures),
         ]
         terminal.write_bytes(orjson.dumps(data, option=orjson.OPT_INDENT_2) + b"\n")
@@ -83,9 +84,9 @@ def markdown() -> str:
 def _all(settings: Settings, terminal: Terminal, *, json: bool) -> int:
     found = list_offers(settings)
     if json:
-        terminal.write_bytes(orjson.dumps([asdict(offer) for offer in found], option=orjson.OPT_INDENT_2) + b"\n")
+        terminal.write_bytes(orjson.dumps([offer_json(offer) for offer in found], option=orjson.OPT_INDENT_2) + b"\n")
         return 0
-    paces = Paces.known(settings)
+    paces = SpeedEstimator.from_profiles(settings)
     table([HEAD_ALL, *(_offer_cells(offer, paces) for offer in found)], terminal)
     restricted = [offer.entry for offer in found if offer.entry.restricts]
     if restricted:
@@ -103,7 +104,7 @@ async def _rows(settings: Settings) -> tuple[list[Row], list[PictureModel], list
     down."""
     rows = _embedded(settings) if settings.embedded else []
     async with open_gate(settings) as gate:
-        registry = build(replace(settings, embedded=False), AddedEngines.glanced(settings, gate), gate=gate)
+        registry = build_registry(replace(settings, embedded=False), UserEngines.read_once(settings, gate), gate=gate)
         try:
             models = await registry.models()
             health = await registry.health()
@@ -183,7 +184,7 @@ def _picture_cells(model: PictureModel) -> tuple[str, ...]:
     )
 
 
-def _offer_cells(offer: Offer, paces: Paces) -> tuple[str, ...]:
+def _offer_cells(offer: Offer, paces: SpeedEstimator) -> tuple[str, ...]:
     entry = offer.entry
     if offer.installed:
         state = "on this machine"
@@ -195,7 +196,7 @@ def _offer_cells(offer: Offer, paces: Paces) -> tuple[str, ...]:
         state = f"`eclair pull {entry.id}`"
     needs = size(offer.memory) if offer.memory is not None else ""
     bytes = size(offer.size) if offer.size is not None else ""
-    writes = worded(paces.of(entry, offer.size)) if offer.fits else ""
+    writes = describe_speed(paces.estimate(entry, offer.size)) if offer.fits else ""
     return (entry.id, entry.name, entry.licence, made_by(entry), bytes, needs, writes, state)
 
 

@@ -90,7 +90,7 @@ def pull_labels(settings: Settings, terminal: Terminal) -> None:
 
 
 def _catalogs(settings: Settings) -> list[DownloadCatalog]:
-    return [ImageModelCatalog(settings), TextModelCatalog(settings, removal.remove)]
+    return [ImageModelCatalog(settings), TextModelCatalog(settings, removal.remove_model)]
 
 
 def _plan(name: str, settings: Settings, hub: Hub, terminal: Terminal) -> DownloadPlan:

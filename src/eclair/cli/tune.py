@@ -10,13 +10,14 @@ from functools import partial
 import orjson
 
 from eclair.cli._arguments import load_settings
+from eclair.cli._json import tuning_json
 from eclair.cli._signals import carry_out
 from eclair.cli._terminal import Terminal
 from eclair.errors import InvalidInput, ModelMissing
 from eclair.llm.local import profile
-from eclair.llm.local.profile import Choice, Quality, Speed, Tuning
-from eclair.llm.tuning.build import ROOM, SOURCES, build
-from eclair.llm.tuning.tune import COMPILED, DISTURBED, Step, tune
+from eclair.llm.local.profile import Quality, Speed, Tuning, TuningChoice
+from eclair.llm.tuning.build import MIN_FREE_BYTES, SOURCES, build_engine
+from eclair.llm.tuning.tune import COMPILED_ENGINE, MAX_DRIFT, TuningStep, tune
 from eclair.models import catalog, installed, memory
 from eclair.models.gguf.layouts import ORIGINAL_LAYOUT
 from eclair.models.installed import InstalledModel
@@ -31,8 +32,8 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
     settings = load_settings(arguments).settings
     model = _model(arguments.model or settings.model or catalog.EMBEDDED_MODEL, settings)
     if arguments.reset:
-        with profile.locked(settings.data_dir):
-            freed = profile.forget(settings.data_dir, model.entry.id)
+        with profile.tuning_lock(settings.data_dir):
+            freed = profile.delete_tuning(settings.data_dir, model.entry.id)
         terminal.line(f"{model.entry.name} runs as it came again; that frees {size(freed)}")
         return 0
     _ask(model, terminal, accepted=arguments.yes, build=arguments.build and not profile.is_compiled(settings.data_dir))
@@ -40,7 +41,7 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
 
     async def compiling(report: Callable[[str, int, int], object]) -> None:
         async with open_gate(settings) as gate:
-            await build(settings.data_dir, report, gate=gate)
+            await build_engine(settings.data_dir, report, gate=gate)
 
     async def work() -> int:
         told = partial(_progress, terminal)
@@ -54,7 +55,7 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
     if not found:  # told to end
         return code
     if arguments.json:
-        terminal.write_bytes(orjson.dumps(found[0], option=orjson.OPT_INDENT_2) + b"\n")
+        terminal.write_bytes(orjson.dumps(tuning_json(found[0]), option=orjson.OPT_INDENT_2) + b"\n")
     else:
         _show(model, found[0], terminal)
         if arguments.build and not profile.is_compiled(settings.data_dir):
@@ -84,15 +85,15 @@ def _ask(model: InstalledModel, terminal: Terminal, *, accepted: bool, build: bo
     if build:
         terminal.complain(
             f"First the engine is compiled for this processor out of its own sources ({size(SOURCES.size)} from the "
-            f"package index), which takes some ten minutes of all cores and {size(ROOM)} of disk. It is kept if it is "
-            "faster."
+            f"package index), which takes some ten minutes of all cores and {size(MIN_FREE_BYTES)} of disk. "
+            "It is kept if it is faster."
         )
     terminal.write("Begin? [y/N] ")
     if sys.stdin.readline().strip().lower() not in ("y", "yes"):
         raise InvalidInput("Nothing was measured; --yes does not ask.")
 
 
-def _progress(terminal: Terminal, step: Step) -> None:
+def _progress(terminal: Terminal, step: TuningStep) -> None:
     if terminal.for_person:
         terminal.status(f"{step.what} · {step.done / step.total:.0%}")
     elif step.done == 0:
@@ -116,7 +117,7 @@ def _show(model: InstalledModel, found: Tuning, terminal: Terminal) -> None:
         terminal.line(f"{name}: {_worth(quality)}")
     limit = found.bandwidth / found.bytes
     terminal.line()
-    if found.drift > DISTURBED:
+    if found.drift > MAX_DRIFT:
         terminal.line(
             f"The same choice drifted by {found.drift:.0%}: other programs disturbed this. Tune again when they rest."
         )
@@ -134,7 +135,11 @@ def _show(model: InstalledModel, found: Tuning, terminal: Terminal) -> None:
 
 
 def _better(found: Tuning) -> list[str]:
-    if found.choice.compiled or any(trial.what == COMPILED for trial in found.trials) or not profile.kernels_suit():
+    if (
+        found.choice.is_compiled
+        or any(trial.what == COMPILED_ENGINE for trial in found.trials)
+        or not profile.supports_kernels()
+    ):
         return []
     return [
         "For this processor Éclair has kernels of its own, with which the engine read prompts more than twice as fast "
@@ -142,15 +147,15 @@ def _better(found: Tuning) -> list[str]:
     ]
 
 
-def described(choice: Choice) -> str:
+def described(choice: TuningChoice) -> str:
     """A choice in words, for the middle of a sentence."""
-    threads = "one thread writes" if choice.writing == 1 else f"{choice.writing} threads write"
+    threads = "one thread writes" if choice.decode_threads == 1 else f"{choice.decode_threads} threads write"
     parts = ["as it came" if choice.layout == ORIGINAL_LAYOUT else f"as {choice.layout}", threads]
-    parts += ["on the engine compiled here"] if choice.compiled else []
-    parts += ["no flash attention"] if choice.flash == "off" else []
-    parts += [f"keys and values in {choice.kv}"] if choice.kv != "f16" else []
-    parts += [f"{choice.reading} threads read"] if choice.reading else []
-    parts += {"long": [], "short": ["short guesses"], "none": ["no guesses"]}[choice.guesses]
+    parts += ["on the engine compiled here"] if choice.is_compiled else []
+    parts += ["no flash attention"] if choice.flash_attention == "off" else []
+    parts += [f"keys and values in {choice.kv_type}"] if choice.kv_type != "f16" else []
+    parts += [f"{choice.prompt_threads} threads read"] if choice.prompt_threads else []
+    parts += {"long": [], "short": ["short guesses"], "none": ["no guesses"]}[choice.drafting]
     return ", ".join(parts)
 
 

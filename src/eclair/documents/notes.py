@@ -19,7 +19,7 @@ from eclair.errors import UpstreamError
 from eclair.generation.prompt import harmless
 from eclair.generation.usage import AskModel
 from eclair.llm.base import JSON, Engine, PromptMessage, Request, Text
-from eclair.llm.reasoning import FLASH
+from eclair.llm.reasoning import FLASH_EFFORT
 from eclair.schema.events import Notice, StepFinished, StepStarted
 from eclair.schema.messages import Passage
 from eclair.schema.models import Model
@@ -176,7 +176,7 @@ class Notes:
         thinks = self._model.reasoning
         tokens = most * TOKENS + (THOUGHTS if thinks == "always" else 0)
         sampling = replace(self._model.sampling, temperature=0.2, max_tokens=tokens, stop=())
-        extra: JSON = {} if thinks in (None, "never") else {"reasoning_effort": FLASH}
+        extra: JSON = {} if thinks in (None, "never") else {"reasoning_effort": FLASH_EFFORT}
         request = Request(
             self._model.id,
             (PromptMessage("user", ask),),

@@ -19,7 +19,7 @@ from eclair.generation.prompt import (
 from eclair.generation.route import Route
 from eclair.generation.sampling import resolve_sampling
 from eclair.llm.base import JSON, Engine, Request
-from eclair.llm.reasoning import FLASH, THINK
+from eclair.llm.reasoning import FLASH_EFFORT, THINK_EFFORT
 from eclair.llm.registry import Registry
 from eclair.schema.messages import Message, Passage, Sampling
 from eclair.schema.models import Model
@@ -102,7 +102,7 @@ class ConversationPrompt:
     @property
     def _effort(self) -> str | None:
         """What is resumed has been thought over, and templates refuse to think in the middle."""
-        return FLASH if self._resumes and self.route.effort is not None else self.route.effort
+        return FLASH_EFFORT if self._resumes and self.route.effort is not None else self.route.effort
 
     @property
     def _system(self) -> str:
@@ -111,7 +111,7 @@ class ConversationPrompt:
 
     def _sampling_for(self, model: Model, *, quoted: bool) -> Sampling:
         """A model that is to think gets room for that beside the longest answer."""
-        factor = THINKING_FACTOR if self._effort == THINK and model.reasoning != "never" else 1
+        factor = THINKING_FACTOR if self._effort == THINK_EFFORT and model.reasoning != "never" else 1
         longest = self.settings.max_tokens * factor
         if quoted and model.tier == "tiny":
             longest = min(self.settings.max_tokens, MAX_TOKENS_BELOW_QUOTES)

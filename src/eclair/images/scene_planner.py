@@ -16,7 +16,7 @@ from eclair.images.backends.clipart.folding import fold_words
 from eclair.images.backends.clipart.reader import SIZES
 from eclair.images.backends.clipart.scene import MAX_PICTURES, ClipArtItem, ClipArtScene
 from eclair.llm.base import JSON, Delta, Engine, PromptMessage, Request, Text
-from eclair.llm.reasoning import FLASH
+from eclair.llm.reasoning import FLASH_EFFORT
 from eclair.llm.registry import Registry
 from eclair.schema.messages import Sampling
 from eclair.schema.models import Model
@@ -125,7 +125,7 @@ class ScenePlanner:
                 "type": "json_schema",
                 "json_schema": {"name": "scene", "strict": True, "schema": schema()},
             },
-            extra={"reasoning_effort": FLASH},
+            extra={"reasoning_effort": FLASH_EFFORT},
             purpose="notes",
         )
         said = ""

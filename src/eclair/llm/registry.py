@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NoReturn, Protocol
 
 from eclair.errors import EclairError, EngineUnavailable, NotFound, StoreError
 from eclair.llm.base import Engine, Health
-from eclair.llm.servers.bfl import draws_only
+from eclair.llm.servers.bfl import is_image_only
 from eclair.network.gate import CLOSED_GATE, OutboundGate
 from eclair.schema.models import Model
 from eclair.settings import Settings
@@ -20,16 +20,16 @@ from eclair.settings import Settings
 if TYPE_CHECKING:
     from eclair.llm.local.engine import LocalEngine
 
-FRESH = 30.0
+MODEL_LIST_TTL_S = 30.0
 """Seconds for which a server's list of models is taken as true."""
 
-PATIENCE = 3.0
+LIST_TIMEOUT_S = 3.0
 """Seconds for which the lists of all engines are waited for together. What comes later is known from then on."""
 
 log = logging.getLogger(__name__)
 
 
-class Added(Protocol):
+class EngineSource(Protocol):
     """Engines that come and go while Éclair runs."""
 
     async def engines(self) -> Mapping[str, Engine | EclairError]:
@@ -47,7 +47,7 @@ class Registry:
         engines: Sequence[Engine],
         default: str | None = None,
         local: LocalEngine | None = None,
-        added: Added | None = None,
+        added: EngineSource | None = None,
     ) -> None:
         self.engines = {engine.name: engine for engine in engines}
         self.default = default
@@ -57,7 +57,7 @@ class Registry:
         self._under_way: dict[Engine, asyncio.Task[None]] = {}
         self._models: dict[str, list[Model]] = {}
         self._faults: dict[str, EclairError] = {}
-        self._asked = -FRESH
+        self._asked = -MODEL_LIST_TTL_S
         self._asking = asyncio.Lock()
         self._wishes = self._granted = 0
 
@@ -87,7 +87,7 @@ class Registry:
         if self.local is not None:
             await self.local.release(model)
 
-    def ask_anew(self) -> None:
+    def refresh(self) -> None:
         """Have the engines say again which models they have, when next somebody wants to know."""
         self._wishes += 1
 
@@ -138,7 +138,7 @@ class Registry:
         return known
 
     def _stale(self) -> bool:
-        return self._granted < self._wishes or time.monotonic() - self._asked >= FRESH
+        return self._granted < self._wishes or time.monotonic() - self._asked >= MODEL_LIST_TTL_S
 
     async def _renew(self) -> None:
         """Take up the engines that were added, and let go of those that were removed."""
@@ -169,7 +169,7 @@ class Registry:
                 self._under_way[engine] = asyncio.create_task(self._ask(engine), name=f"ask {engine.name}")
         if not self._under_way:
             return
-        done, _ = await asyncio.wait(self._under_way.values(), timeout=PATIENCE)
+        done, _ = await asyncio.wait(self._under_way.values(), timeout=LIST_TIMEOUT_S)
         self._under_way = {engine: task for engine, task in self._under_way.items() if task not in done}
         for task in done:
             task.result()
@@ -194,9 +194,9 @@ class Registry:
             log.warning("engine %s does not say which models it has: %s", engine.name, error.message)
 
 
-def build(
+def build_registry(
     settings: Settings,
-    added: Added | None = None,
+    added: EngineSource | None = None,
     *,
     gate: OutboundGate = CLOSED_GATE,
     local: LocalEngine | None = None,
@@ -212,7 +212,7 @@ def build(
     if settings.engines:
         from eclair.llm.openai.engine import OpenAIEngine
 
-        answering = {name: each for name, each in settings.engines.items() if not draws_only(name, each.url)}
+        answering = {name: each for name, each in settings.engines.items() if not is_image_only(name, each.url)}
         engines += [OpenAIEngine.configured(name, server, gate) for name, server in answering.items()]
     if settings.scripted:
         from eclair.llm.scripted import ScriptedEngine

@@ -35,15 +35,15 @@ from dataclasses import dataclass
 
 from eclair.errors import EngineBusy, EngineUnavailable, InvalidInput
 from eclair.llm.base import Delta, Embeddings, Finish, Health, Reasoning, Request, Text, TokenUsage, ToolCall
-from eclair.llm.reasoning import OFF
+from eclair.llm.reasoning import OFF_EFFORTS
 from eclair.schema.messages import FinishReason
 from eclair.schema.models import Model
 
 MODEL = "scripted"
 CONTEXT = 32768
 DIMENSIONS = 64
-TICK = 0.002
-BURST = 64
+TICK_S = 0.002
+BURST_WORDS = 64
 
 _LEXICON = tuple(
     "the light of morning falls on a quiet square where bread is sold and people talk about rivers "  # noqa: SIM905
@@ -74,7 +74,7 @@ class Script:
     title: str = ""
 
 
-def parse(message: str) -> Script:
+def parse_script(message: str) -> Script:
     """The script in a message. Raises InvalidInput for an option that there is not."""
     lines = message.splitlines(keepends=True)
     place = next((number for number, line in enumerate(lines) if line.startswith("script:")), len(lines))
@@ -141,7 +141,7 @@ class ScriptedEngine:
         ]
 
     async def stream(self, request: Request) -> AsyncGenerator[Delta, None]:
-        script = parse(_question(request))
+        script = parse_script(_question(request))
         if request.purpose == "title":
             async for text in self._pace(_WORD.findall(script.title), script.rate):
                 yield Text(text)
@@ -150,7 +150,7 @@ class ScriptedEngine:
         if script.busy is not None:
             raise EngineBusy("The scripted engine is busy; try again later.", retry_after=script.busy)
         await self._load(script.load)
-        thoughts = 0 if request.extra.get("reasoning_effort") in OFF else script.reasoning
+        thoughts = 0 if request.extra.get("reasoning_effort") in OFF_EFFORTS else script.reasoning
         async for text in self._pace(list(prose(thoughts)), script.rate):
             yield Reasoning(text)
         for piece in _tool_call(script):
@@ -207,12 +207,12 @@ class ScriptedEngine:
         at = 0
         while at < len(words):
             due = len(words) if not rate else int((time.perf_counter() - started) * rate) + 1
-            until = min(due, at + BURST)
+            until = min(due, at + BURST_WORDS)
             if until > at:
                 self.made += until - at
                 yield "".join(words[at:until])
                 at = until
-            await asyncio.sleep(TICK if rate else 0)
+            await asyncio.sleep(TICK_S if rate else 0)
 
 
 def _question(request: Request) -> str:

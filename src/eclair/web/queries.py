@@ -21,7 +21,7 @@ from pydantic import BaseModel, Field, OnErrorOmit, ValidationError
 from eclair.errors import EclairError, InvalidInput
 from eclair.generation.usage import AskModel
 from eclair.llm.base import JSON, Engine, PromptMessage, Request, Text
-from eclair.llm.reasoning import FLASH
+from eclair.llm.reasoning import FLASH_EFFORT
 from eclair.schema.models import Model
 from eclair.schema.principal import Principal
 from eclair.schema.web import Query
@@ -179,7 +179,7 @@ async def by_engine(
     asked = "\n".join(f"Question: {each[:READ]}" for each in (*before[-2:], question))
     text = _ASK.format(today=today.isoformat(), language=code or "en", questions=asked)
     sampling = replace(model.sampling, temperature=0.2, max_tokens=300, stop=())
-    extra: JSON = {} if model.reasoning in (None, "never") else {"reasoning_effort": FLASH}
+    extra: JSON = {} if model.reasoning in (None, "never") else {"reasoning_effort": FLASH_EFFORT}
     messages = (PromptMessage("user", text),)
     request = Request(model.id, messages, sampling=sampling, extra=extra, reasoning=model.reasoning, purpose="queries")
     said = ""

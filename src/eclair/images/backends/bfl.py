@@ -19,7 +19,7 @@ import orjson
 from eclair.errors import EngineBroken, EngineBusy, EngineRefused, EngineUnavailable, InvalidInput, NotFound
 from eclair.images.backends import http as http_backend
 from eclair.images.backends.servers import PictureServer, PictureServers
-from eclair.llm.servers.bfl import HOSTS, KEY, root
+from eclair.llm.servers.bfl import BFL_HOSTS, KEY_HEADER, api_root
 from eclair.network.client import CallContext, HttpClient
 from eclair.network.gate import CLOSED_GATE, OutboundGate
 from eclair.schema.images import Drawn, Job, PictureModel, Progress
@@ -98,8 +98,8 @@ class BlackForestLabs:
             raise server.problem
         _check(model, endpoint, job)
         context = CallContext(principal, "engine", run, server.country)
-        keyed = HttpClient(root(server.url), server.key, gate=self._gate, country=server.country, header=KEY)
-        bare = HttpClient(root(server.url), gate=self._gate, country=server.country)
+        keyed = HttpClient(api_root(server.url), server.key, gate=self._gate, country=server.country, header=KEY_HEADER)
+        bare = HttpClient(api_root(server.url), gate=self._gate, country=server.country)
         drawn: Drawn | None = None
         try:
             url = await self._begun(keyed, server, endpoint, job, context)
@@ -137,7 +137,7 @@ class BlackForestLabs:
     ) -> str:
         """Hand the wish in; where to ask after it."""
         body = orjson.dumps(_body(endpoint, job))
-        call = http.post(f"{root(server.url)}/v1/{endpoint.id}", body, context=context)
+        call = http.post(f"{api_root(server.url)}/v1/{endpoint.id}", body, context=context)
         reply, content = await http_backend.read(server.name, call)
         if reply.status != 200:
             raise http_backend.refusal(server.name, server.key, reply, content)
@@ -224,7 +224,7 @@ def _kin(server: PictureServer, url: Any) -> str:
 
 
 def _is_theirs(host: str) -> bool:
-    return any(host == each or host.endswith(f".{each}") for each in HOSTS)
+    return any(host == each or host.endswith(f".{each}") for each in BFL_HOSTS)
 
 
 def _body(endpoint: Endpoint, job: Job) -> dict[str, Any]:

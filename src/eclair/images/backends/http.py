@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import orjson
 
 from eclair.errors import EngineBroken, EngineBusy, EngineRefused, EngineUnavailable, UpstreamError
-from eclair.llm.openai.stream_parser import sentence, without, words
+from eclair.llm.openai.stream_parser import as_sentence, error_text, redact_key
 from eclair.network.client import BrokenReply, Reply, ReplyTooLarge, TimedOut, Unreachable
 from eclair.network.retry_after import parse_retry_after
 
@@ -55,24 +55,24 @@ def refusal(name: str, key: str | None, reply: Reply, content: bytes) -> Upstrea
         wrong = "does not accept the key" if key else "asks for a key"
         return EngineRefused(f"The engine {name} {wrong}; set another in the settings of its engine.")
     if status == 402 or "quota" in said.lower() or "billing" in said.lower():
-        return EngineRefused(f"The engine {name} has nothing left to pay with: {sentence(said)}")
+        return EngineRefused(f"The engine {name} has nothing left to pay with: {as_sentence(said)}")
     if status == 429:
         after = parse_retry_after(reply.headers.get("Retry-After"))
-        return EngineBusy(f"The engine {name} is busy: {sentence(said)}", retry_after=after)
+        return EngineBusy(f"The engine {name} is busy: {as_sentence(said)}", retry_after=after)
     if status in (408, 502, 503, 504):
-        return EngineUnavailable(f"The engine {name} is not available: {sentence(said)}")
+        return EngineUnavailable(f"The engine {name} is not available: {as_sentence(said)}")
     if status >= 500:
-        return EngineBroken(f"The engine {name} failed: {sentence(said)}")
-    return EngineRefused(f"The engine {name} refuses the wish: {sentence(said)}")
+        return EngineBroken(f"The engine {name} failed: {as_sentence(said)}")
+    return EngineRefused(f"The engine {name} refuses the wish: {as_sentence(said)}")
 
 
 def told(key: str | None, content: bytes) -> str:
     """The server's own words in the body of a refusal; empty where it has none that a person can read."""
     try:
-        return without(key, words(orjson.loads(content)))
+        return redact_key(key, error_text(orjson.loads(content)))
     except orjson.JSONDecodeError:
         text = content[:300].decode(errors="replace").strip()
-        return "" if text.startswith("<") else without(key, text)
+        return "" if text.startswith("<") else redact_key(key, text)
 
 
 def picture(name: str, content: bytes) -> bytes:

@@ -7,9 +7,9 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
 from eclair.errors import EclairError
-from eclair.llm.servers.bfl import draws_only
-from eclair.llm.servers.engines import taken_names, unlocked
-from eclair.llm.servers.jurisdiction import Place, place
+from eclair.llm.servers.bfl import is_image_only
+from eclair.llm.servers.engines import decrypt_key, taken_names
+from eclair.llm.servers.jurisdiction import ServerLocation, locate
 from eclair.network.gate import OutboundGate
 from eclair.settings import Settings
 from eclair.storage.open import read_added_servers
@@ -29,17 +29,17 @@ class PictureServer:
     key: str | None = field(repr=False)
     models: tuple[str, ...]
     pictures: tuple[str, ...]
-    place: Place
+    place: ServerLocation
     problem: EclairError | None = None
 
     @property
     def draws_only(self) -> bool:
-        return draws_only(self.name, self.url)
+        return is_image_only(self.name, self.url)
 
     @property
     def jurisdiction(self) -> str | None:
         """As a `PictureModel` has it."""
-        return None if self.place.where == "machine" else self.place.code
+        return None if self.place.kind == "machine" else self.place.code
 
     def why_not(self, gate: OutboundGate) -> str | None:
         """What keeps it from being asked, in a sentence."""
@@ -71,7 +71,7 @@ class PictureServers:
     async def all(self) -> list[PictureServer]:
         """Raises StoreError."""
         found = [
-            PictureServer(name, each.url, each.key, each.models, each.pictures, place(each.url))
+            PictureServer(name, each.url, each.key, each.models, each.pictures, locate(each.url))
             for name, each in self._settings.engines.items()
         ]
         taken = taken_names(self._settings)
@@ -80,8 +80,8 @@ class PictureServers:
     def _added(self, server: StoredServer) -> PictureServer:
         key, problem = None, None
         try:
-            key = unlocked(server, self._vault)
+            key = decrypt_key(server, self._vault)
         except EclairError as error:
             problem = error
-        where = place(server.url, server.country)
+        where = locate(server.url, server.country)
         return PictureServer(server.name, server.url, key, server.models, (), where, problem)

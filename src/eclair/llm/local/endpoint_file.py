@@ -12,12 +12,12 @@ import orjson
 from eclair.llm.openai.dialects import DIALECTS
 from eclair.llm.openai.engine import OpenAIEngine
 
-NAME = "embedded"
+EMBEDDED_ENGINE = "embedded"
 """What the embedded engine is called."""
 
 
 @dataclass(frozen=True, slots=True)
-class Endpoint:
+class EngineEndpoint:
     """Where an engine listens: what its file holds. `pid` is the Éclair's, `process` the engine's own."""
 
     url: str
@@ -27,36 +27,36 @@ class Endpoint:
     pid: int
     process: int | None = None
 
-    def engine(self) -> OpenAIEngine:
-        return OpenAIEngine(NAME, f"{self.url}/v1", self.key, dialect=DIALECTS[0])
+    def open_engine(self) -> OpenAIEngine:
+        return OpenAIEngine(EMBEDDED_ENGINE, f"{self.url}/v1", self.key, dialect=DIALECTS[0])
 
 
-def share_file(data_dir: Path, model: str) -> Path:
+def endpoint_path(data_dir: Path, model: str) -> Path:
     """Where the engine that runs `model` is told of."""
     return data_dir / "engines" / f"{model}.json"
 
 
-async def shared(file: Path) -> Endpoint | None:
+async def find_shared(file: Path) -> EngineEndpoint | None:
     """The engine that another Éclair shares through `file`, if it answers to the key that stands there."""
     endpoint = _read_share(file)
     if endpoint is None:
         return None
-    client = endpoint.engine()
+    client = endpoint.open_engine()
     try:
         return endpoint if (await client.health()).state == "ready" else None
     finally:
         await client.close()
 
 
-def _read_share(file: Path) -> Endpoint | None:
+def _read_share(file: Path) -> EngineEndpoint | None:
     """What `file` holds; None where it is absent, half written or another version's."""
     try:
-        return Endpoint(**orjson.loads(file.read_bytes()))
+        return EngineEndpoint(**orjson.loads(file.read_bytes()))
     except (OSError, TypeError, orjson.JSONDecodeError):
         return None
 
 
-def write(file: Path, endpoint: Endpoint) -> None:
+def write(file: Path, endpoint: EngineEndpoint) -> None:
     file.parent.mkdir(exist_ok=True)
     fresh = file.with_suffix(f".{os.getpid()}")
     fresh.unlink(missing_ok=True)
@@ -65,7 +65,7 @@ def write(file: Path, endpoint: Endpoint) -> None:
     fresh.replace(file)
 
 
-def remove(file: Path, endpoint: Endpoint) -> None:
+def remove(file: Path, endpoint: EngineEndpoint) -> None:
     with contextlib.suppress(FileNotFoundError):
         if file.read_bytes() == orjson.dumps(endpoint):
             file.unlink()

@@ -27,7 +27,7 @@ _TIME = re.compile(r"(?:(?:(\d+)-)?(\d+):)?(\d+):(\d+(?:\.\d+)?)")
 
 
 @dataclass(frozen=True, slots=True)
-class Counter:
+class EnergyCounter:
     """One energy counter in microjoules, which begins anew after `range`."""
 
     file: Path
@@ -39,7 +39,7 @@ class Counter:
 
 
 @dataclass(frozen=True, slots=True)
-class Sample:
+class EnergySample:
     """What is known at one moment: the process and its processor time in seconds, that of the whole machine, and the
     counters; None where they cannot be read."""
 
@@ -49,7 +49,7 @@ class Sample:
     counters: tuple[int, ...] | None
 
 
-class Machine:
+class EnergyReader:
     """Reads processor time and energy. Folders and the command that stands in for /proc elsewhere are arguments."""
 
     def __init__(self, powercap: Path = POWERCAP, proc: Path = PROC, *, linux: bool = sys.platform == "linux") -> None:
@@ -58,10 +58,10 @@ class Machine:
         self._ticks = os.sysconf("SC_CLK_TCK") if linux else 1
         self.counters = _counters(powercap) if linux else ()
 
-    def sample(self, process: int) -> Sample | None:
+    def sample(self, process: int) -> EnergySample | None:
         """None where the process is not there or cannot be looked at."""
         cpu = self._cpu(process)
-        return None if cpu is None else Sample(process, cpu, self._busy(), self._read())
+        return None if cpu is None else EnergySample(process, cpu, self._busy(), self._read())
 
     def _cpu(self, process: int) -> float | None:
         if not self._linux:
@@ -90,7 +90,7 @@ class Machine:
         except (OSError, ValueError):
             return None
 
-    def joules(self, since: Sample, now: Sample) -> float | None:
+    def joules(self, since: EnergySample, now: EnergySample) -> float | None:
         """What the process took between the two by the counters; None where they cannot tell."""
         if since.counters is None or now.counters is None or since.busy is None or now.busy is None:
             return None
@@ -102,21 +102,21 @@ class Machine:
         return micro / 1e6 * min(1.0, cpu / busy) if busy > 0 else 0.0
 
 
-class Meter:
+class EnergyMeter:
     """Shares out what one process takes: answers that are at work at the same time have equal parts of it.
 
     `process` says which one it is at the moment. Where it is another than it was, what it took before is nobody's.
     """
 
-    def __init__(self, machine: Machine, process: Callable[[], int | None], core_watts: float) -> None:
+    def __init__(self, machine: EnergyReader, process: Callable[[], int | None], core_watts: float) -> None:
         self._machine = machine
         self._process = process
         self._core_watts = core_watts
         self._open: list[EnergyUse] = []
-        self._last: Sample | None = None
+        self._last: EnergySample | None = None
 
     @contextlib.contextmanager
-    def open(self, tab: EnergyUse) -> Generator[None]:
+    def measure(self, tab: EnergyUse) -> Generator[None]:
         """What is taken within is noted on `tab`, as far as it is its."""
         self._settle()
         self._open.append(tab)
@@ -140,13 +140,13 @@ class Meter:
                 tab.measured_joules += joules / len(self._open)
 
 
-def _counters(folder: Path) -> tuple[Counter, ...]:
+def _counters(folder: Path) -> tuple[EnergyCounter, ...]:
     """Those of the processors and of their memory that can be read."""
-    found: list[Counter] = []
+    found: list[EnergyCounter] = []
     for zone in sorted(folder.glob("intel-rapl:*")):
         with contextlib.suppress(OSError, ValueError):
             if _COUNTED.fullmatch((zone / "name").read_text().strip()):
-                counter = Counter(zone / "energy_uj", int((zone / "max_energy_range_uj").read_text()))
+                counter = EnergyCounter(zone / "energy_uj", int((zone / "max_energy_range_uj").read_text()))
                 counter.read()
                 found.append(counter)
     return tuple(found)
@@ -155,10 +155,10 @@ def _counters(folder: Path) -> tuple[Counter, ...]:
 def _asked(process: int) -> float | None:
     """The processor time of a process as `ps` has it, where there is no /proc."""
     found = subprocess.run(["ps", "-o", "time=", "-p", str(process)], capture_output=True, text=True, check=False)
-    return seconds(found.stdout.strip())
+    return parse_cpu_time(found.stdout.strip())
 
 
-def seconds(time: str) -> float | None:
+def parse_cpu_time(time: str) -> float | None:
     """A processor time of `ps`, such as `0:01.23` or `1-02:03:04`, in seconds; None for anything else."""
     match = _TIME.fullmatch(time)
     if match is None:

@@ -15,8 +15,8 @@ from collections.abc import AsyncGenerator, Sequence
 from eclair.errors import Conflict, EngineBusy, EngineRefused, EngineUnavailable, NotFound
 from eclair.llm.base import Delta, Embeddings, Health, Request, estimate_tokens
 from eclair.llm.local import profile
-from eclair.llm.local.endpoint_file import NAME
-from eclair.llm.local.model_process import DEADLINE, Resident
+from eclair.llm.local.endpoint_file import EMBEDDED_ENGINE
+from eclair.llm.local.model_process import READY_TIMEOUT_S, ModelProcess
 from eclair.models import catalog, installed, memory
 from eclair.models.catalog import CatalogEntry
 from eclair.models.installed import InstalledModel
@@ -31,10 +31,10 @@ class LocalEngine:
     """The embedded engine for the settings' data folder. `start` needs a running loop."""
 
     def __init__(self, settings: Settings, default: CatalogEntry) -> None:
-        self.name = NAME
+        self.name = EMBEDDED_ENGINE
         self._settings = settings
         self._default = default
-        self._residents = {default.id: Resident(settings, default)}
+        self._residents = {default.id: ModelProcess(settings, default)}
         """Those that are loaded; the one that was asked last comes last."""
         self._needed = {default.id: 0}
         """Bytes that each of them takes."""
@@ -140,7 +140,7 @@ class LocalEngine:
         await asyncio.gather(*(resident.close() for resident in self._residents.values()), *self._closing)
 
     @contextlib.asynccontextmanager
-    async def _asked(self, model: str) -> AsyncGenerator[Resident]:
+    async def _asked(self, model: str) -> AsyncGenerator[ModelProcess]:
         """The model, loaded or loading; it stays at least until the block ends."""
         async with contextlib.AsyncExitStack() as stack:
             async with self._room:
@@ -151,7 +151,7 @@ class LocalEngine:
             yield resident
 
     @contextlib.asynccontextmanager
-    async def _held(self, model: str) -> AsyncGenerator[Resident]:
+    async def _held(self, model: str) -> AsyncGenerator[ModelProcess]:
         """As `_asked`, but raises EngineUnavailable where the model is neither loaded nor loading."""
         resident = self._residents.get(model)
         if resident is None:
@@ -173,7 +173,7 @@ class LocalEngine:
             raise NotFound(f"The model {model} is not on this machine (any more).", param="model")
         else:
             entry = here[model].entry
-            needed = await asyncio.to_thread(profile.memory_of, here[model], self._settings)
+            needed = await asyncio.to_thread(profile.needed_memory, here[model], self._settings)
             if not memory.fits(needed):
                 raise EngineRefused(
                     f"{entry.name} needs about {size(needed)} of memory and this machine has "
@@ -182,12 +182,12 @@ class LocalEngine:
         await self._measure(here)
         await self._make_room(entry, needed)
         self._needed[model] = needed
-        self._residents[model] = Resident(self._settings, entry)
+        self._residents[model] = ModelProcess(self._settings, entry)
 
     async def _measure(self, here: dict[str, InstalledModel]) -> None:
         """The default model may have come after it was started."""
         if self._default.id in self._residents and self._default.id in here:
-            needed = await asyncio.to_thread(profile.memory_of, here[self._default.id], self._settings)
+            needed = await asyncio.to_thread(profile.needed_memory, here[self._default.id], self._settings)
             if self._default.id in self._residents:
                 self._needed[self._default.id] = needed
 
@@ -199,7 +199,7 @@ class LocalEngine:
         """
         budget = memory.budget(self._settings)
         try:
-            async with asyncio.timeout(DEADLINE):
+            async with asyncio.timeout(READY_TIMEOUT_S):
                 if self._closing:
                     await asyncio.wait(self._closing)
                 while self._residents and sum(self._needed.values()) + needed > budget:

@@ -18,7 +18,7 @@ from eclair.util.parent_connection import ParentConnection
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class LlamaServerOptions:
     """What to run. `context` bounds each request, `shared` is the window that all of them share, in tokens.
 
     `threads` read prompts and `writing` threads write. `kv` is the format of keys and values. `lookup` and `draft` are
@@ -30,19 +30,19 @@ class Order:
     name: str
     key: str
     context: int
-    shared: int
+    shared_context: int
     parallel: int
-    threads: int
+    prompt_threads: int
     cache_mib: int
     scratch: str
-    writing: int
-    kv: Literal["f16", "q8_0"]
-    flash: Literal["auto", "on", "off"]
+    decode_threads: int
+    kv_type: Literal["f16", "q8_0"]
+    flash_attention: Literal["auto", "on", "off"]
     nice: int = 0
-    lookup: int = 0
-    draft: int = 0
-    eyes: str = ""
-    compiled: str = ""
+    lookup_tokens: int = 0
+    draft_tokens: int = 0
+    projector: str = ""
+    compiled_folder: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ class Refused:
     detail: str
 
 
-ORDERS = Codec(Order)
+ORDERS = Codec(LlamaServerOptions)
 REPLIES = Codec[Serving | Refused](Serving, Refused)
 
 
@@ -78,9 +78,9 @@ _servers: list[Any] = []
 """Keeps the server alive: it stops when it is collected."""
 
 
-def _serve(order: Order) -> Serving | Refused:
-    if order.compiled:
-        sys.path.insert(0, order.compiled)
+def _serve(order: LlamaServerOptions) -> Serving | Refused:
+    if order.compiled_folder:
+        sys.path.insert(0, order.compiled_folder)
     try:
         xllamacpp: Any = importlib.import_module("xllamacpp")
     except ImportError as error:
@@ -93,7 +93,7 @@ def _serve(order: Order) -> Serving | Refused:
     return Serving(server.listening_address)
 
 
-def _parameters(xllamacpp: Any, order: Order) -> Any:
+def _parameters(xllamacpp: Any, order: LlamaServerOptions) -> Any:
     wanted = xllamacpp.CommonParams()
     wanted.model.path = order.model
     wanted.model_alias = {order.name}
@@ -111,30 +111,30 @@ def _parameters(xllamacpp: Any, order: Order) -> Any:
     )
     wanted.slot_save_path = order.scratch
     wanted.verbosity = 1
-    wanted.cpuparams.n_threads = order.writing
-    wanted.cpuparams_batch.n_threads = order.threads
-    wanted.cache_type_k = wanted.cache_type_v = getattr(xllamacpp.ggml_type, f"GGML_TYPE_{order.kv.upper()}")
-    flash = {"auto": "AUTO", "on": "ENABLED", "off": "DISABLED"}[order.flash]
+    wanted.cpuparams.n_threads = order.decode_threads
+    wanted.cpuparams_batch.n_threads = order.prompt_threads
+    wanted.cache_type_k = wanted.cache_type_v = getattr(xllamacpp.ggml_type, f"GGML_TYPE_{order.kv_type.upper()}")
+    flash = {"auto": "AUTO", "on": "ENABLED", "off": "DISABLED"}[order.flash_attention]
     wanted.flash_attn_type = getattr(xllamacpp.llama_flash_attn_type, f"LLAMA_FLASH_ATTN_TYPE_{flash}")
     wanted.n_parallel = order.parallel
     wanted.kv_unified = True
     # While one prompt is read, every other answer waits for the piece that is being read: 0.6 s for 128 tokens of the
     # embedded model where llama.cpp's own 2,048 take 6 s, at 2 % of the speed.
     wanted.n_batch = wanted.n_ubatch = 128
-    wanted.n_ctx = order.shared
+    wanted.n_ctx = order.shared_context
     wanted.kv_unified_per_slot = order.context
     wanted.cache_ram_mib = order.cache_mib
     # The share of a prompt that the slot used last must have read to go on with it. At the default of 0.1 a new
     # question takes over any chat's slot, since all share the system message, and that chat's next turn is read anew
     # (272 tokens: 1.1 s instead of 0.1 s); at 0.5 a turn that brings more passages than were read before loses all.
     wanted.slot_prompt_similarity = 0.25
-    if order.eyes:
-        wanted.mmproj.path = order.eyes
+    if order.projector:
+        wanted.mmproj.path = order.projector
         wanted.n_batch = wanted.n_ubatch = 512  # some models must read all of a picture's 256 tokens at once
-    if order.draft and not order.eyes:  # llama.cpp guesses nothing where pictures may come
+    if order.draft_tokens and not order.projector:  # llama.cpp guesses nothing where pictures may come
         wanted.speculative.types = [xllamacpp.common_speculative_type.COMMON_SPECULATIVE_TYPE_NGRAM_SIMPLE]
-        wanted.speculative.ngram_simple.size_n = order.lookup
-        wanted.speculative.ngram_simple.size_m = order.draft
+        wanted.speculative.ngram_simple.size_n = order.lookup_tokens
+        wanted.speculative.ngram_simple.size_m = order.draft_tokens
     return wanted
 
 

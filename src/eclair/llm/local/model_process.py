@@ -28,11 +28,11 @@ from eclair.errors import (
 )
 from eclair.llm.base import JSON, Delta, Health, Request, TokenUsage, estimate_tokens
 from eclair.llm.local import endpoint_file, profile
-from eclair.llm.local.endpoint_file import Endpoint
-from eclair.llm.local.energy import Machine, Meter
-from eclair.llm.local.llama_server import Order, Refused, Serving
-from eclair.llm.local.profile import Choice
-from eclair.llm.local.speculative import GUESSES, Drafting
+from eclair.llm.local.endpoint_file import EngineEndpoint
+from eclair.llm.local.energy import EnergyMeter, EnergyReader
+from eclair.llm.local.llama_server import LlamaServerOptions, Refused, Serving
+from eclair.llm.local.profile import TuningChoice
+from eclair.llm.local.speculative import DRAFT_SETTINGS, DraftGate
 from eclair.llm.local.subprocess import LlamaSubprocess
 from eclair.llm.openai.engine import OpenAIEngine
 from eclair.models import installed
@@ -45,42 +45,42 @@ from eclair.schema.messages import Sampling
 from eclair.settings import Settings
 from eclair.util.cpu import cores
 
-DEADLINE = 300.0
+READY_TIMEOUT_S = 300.0
 """Seconds for which a request waits for the engine to be ready."""
 
-BACK_OFF = (0.0, 1.0, 2.0, 4.0, 8.0, 16.0, 30.0)
+RESTART_PAUSES_S = (0.0, 1.0, 2.0, 4.0, 8.0, 16.0, 30.0)
 """Seconds before each restart of an engine that dies again and again."""
 
-HEALTHY = 60.0
+HEALTHY_AFTER_S = 60.0
 """Seconds after which a death counts as the first again."""
 
 CACHE_MIB = 256
 """Memory for chats that have left their slot, about 11,000 tokens of them."""
 
-UNDER_WAY = (b"llamacpp:requests_processing", b"llamacpp:requests_deferred")
+LOAD_METRICS = (b"llamacpp:requests_processing", b"llamacpp:requests_deferred")
 """What llama.cpp calls the numbers of requests that it answers and that wait."""
 
 log = logging.getLogger(__name__)
 
 
-class Resident:
+class ModelProcess:
     """A model that is loaded, or loading: it begins at once, and requests wait for it. Needs a running loop."""
 
     def __init__(self, settings: Settings, entry: CatalogEntry) -> None:
         self.entry = entry
         self._settings = settings
-        self._share = endpoint_file.share_file(settings.data_dir, entry.id)
+        self._share = endpoint_file.endpoint_path(settings.data_dir, entry.id)
         self._scratch = settings.data_dir / "scratch"
         drafts = settings.data_dir / "drafting" / f"{entry.id}.json"
         wanted = settings.speculation == "auto" and entry.speculation != "none"
-        self._drafting = Drafting(drafts, wanted=wanted)
+        self._drafting = DraftGate(drafts, wanted=wanted)
         self._without_drafts = asyncio.Event()
         self._asking = 0
         self._leaving = False
         self._client: OpenAIEngine | None = None
         self._child: LlamaSubprocess | None = None
         self._others: int | None = None
-        self._meter = Meter(Machine(), lambda: self.process, settings.core_watts)
+        self._meter = EnergyMeter(EnergyReader(), lambda: self.process, settings.core_watts)
         self._warming: asyncio.Task[None] | None = None
         self._fault: EclairError | None = None
         self._changed = asyncio.Condition()
@@ -109,10 +109,10 @@ class Resident:
         )
         self._asking += 1
         try:
-            with self._meter.open(request.energy):
+            with self._meter.measure(request.energy):
                 async with contextlib.aclosing(client.stream(request)) as deltas:
                     async for delta in deltas:
-                        if isinstance(delta, TokenUsage) and self._drafting.learn(delta):
+                        if isinstance(delta, TokenUsage) and self._drafting.record(delta):
                             self._without_drafts.set()
                         yield delta
         except (EngineBroken, EngineUnavailable) as error:
@@ -154,10 +154,10 @@ class Resident:
     async def _ready(self) -> OpenAIEngine:
         """The engine, once it answers. Raises what keeps it from that."""
         try:
-            async with asyncio.timeout(DEADLINE), self._changed:
+            async with asyncio.timeout(READY_TIMEOUT_S), self._changed:
                 await self._changed.wait_for(lambda: self._hopeless or (self._client is not None and not self._leaving))
         except TimeoutError:
-            raise EngineUnavailable(f"The embedded engine is not ready after {DEADLINE:.0f} seconds.") from None
+            raise EngineUnavailable(f"The embedded engine is not ready after {READY_TIMEOUT_S:.0f} seconds.") from None
         if self._client is not None:
             return self._client
         assert self._fault is not None
@@ -177,7 +177,7 @@ class Resident:
         """Join an engine or run one, again and again."""
         while True:
             try:
-                other = await endpoint_file.shared(self._share)
+                other = await endpoint_file.find_shared(self._share)
                 if other is not None and other.context == _context(self.entry, self._settings):
                     await self._join(other)
                 else:
@@ -195,16 +195,16 @@ class Resident:
 
     async def _restart(self, fault: EclairError) -> None:
         """Pause before the next attempt. Requests wait through the first two, then they hear what is wrong."""
-        pause = BACK_OFF[min(self._deaths, len(BACK_OFF) - 1)]
+        pause = RESTART_PAUSES_S[min(self._deaths, len(RESTART_PAUSES_S) - 1)]
         self._deaths += 1
         log.warning("%s Restarting it in %.0f s.", fault.message, pause)
         await self._set(None, fault, hopeless=self._deaths > 2)
         await asyncio.sleep(pause)
 
-    async def _join(self, other: Endpoint) -> None:
+    async def _join(self, other: EngineEndpoint) -> None:
         """Use another's engine for as long as it answers."""
         self._child, self._warming, self._deaths = None, None, 0
-        client = other.engine()
+        client = other.open_engine()
         self._others = other.process
         await self._set(client)
         while (await client.health()).state == "ready":  # noqa: ASYNC110
@@ -217,7 +217,7 @@ class Resident:
         self._seen = self._stamp()
         path = await asyncio.to_thread(verify, self.entry, self._settings.data_dir)
         choice = await asyncio.to_thread(self._choice, path)
-        self._drafting.cost = choice.cost
+        self._drafting.cost = choice.draft_cost
         began = time.monotonic()
         async with (
             self._head() as head,
@@ -225,7 +225,7 @@ class Resident:
         ):
             self._child = child
             endpoint = await self._begun(child, choice)
-            client = endpoint.engine()
+            client = endpoint.open_engine()
             self._warming = asyncio.create_task(
                 self._warm(client, head, seeing=installed.projector_of(path) is not None),
                 name="reading the system prompt",
@@ -241,16 +241,16 @@ class Resident:
                 self._warming.cancel()
                 await asyncio.wait([self._warming])
                 endpoint_file.remove(self._share, endpoint)
-        if time.monotonic() - began > HEALTHY:
+        if time.monotonic() - began > HEALTHY_AFTER_S:
             self._deaths = 0
-        elif choice.compiled:
+        elif choice.is_compiled:
             await self._leave_compiled()
         raise EngineUnavailable(f"The embedded engine died ({self._last_words()}).")
 
-    def _choice(self, path: Path) -> Choice:
+    def _choice(self, path: Path) -> TuningChoice:
         """How `eclair tune` found that this model runs best; as ever where it has not been asked."""
-        found = profile.found(self._settings.data_dir, self.entry.id, path)
-        return found.choice if found is not None else Choice()
+        found = profile.find_tuning(self._settings.data_dir, self.entry.id, path)
+        return found.choice if found is not None else TuningChoice()
 
     async def _dead_or_to_be_replaced(self, child: LlamaSubprocess, client: OpenAIEngine) -> bool:
         """Wait for the engine's end. True where it is to begin anew without guesses; nobody is being answered then."""
@@ -279,13 +279,13 @@ class Resident:
         async with self._changed:
             self._changed.notify_all()
 
-    async def _begun(self, child: LlamaSubprocess, choice: Choice) -> Endpoint:
+    async def _begun(self, child: LlamaSubprocess, choice: TuningChoice) -> EngineEndpoint:
         """Where the process listens. Raises SetupError and EngineUnavailable where it does not."""
         match await child.reply():
             case Serving(url):
                 context = _context(self.entry, self._settings)
-                return Endpoint(url, child.key, self.entry.id, context, os.getpid(), child.pid)
-            case _ if choice.compiled:
+                return EngineEndpoint(url, child.key, self.entry.id, context, os.getpid(), child.pid)
+            case _ if choice.is_compiled:
                 await self._leave_compiled()
                 raise EngineUnavailable(
                     f"The engine compiled for this processor cannot load {self.entry.name} ({child.last_words()}); "
@@ -306,7 +306,7 @@ class Resident:
 
     async def _leave_compiled(self) -> None:
         """The engine that was compiled here fails; the installed one is next."""
-        await asyncio.to_thread(shutil.rmtree, profile.compiled(self._settings.data_dir), ignore_errors=True)
+        await asyncio.to_thread(shutil.rmtree, profile.compiled_folder(self._settings.data_dir), ignore_errors=True)
 
     @contextlib.asynccontextmanager
     async def _head(self) -> AsyncGenerator[Path]:
@@ -346,29 +346,29 @@ class Resident:
         finally:
             await asyncio.to_thread(head.unlink, missing_ok=True)
 
-    def _laid_out(self, choice: Choice) -> Path:
-        return profile.laid_out(self._settings.data_dir, self.entry.id, choice.layout)
+    def _laid_out(self, choice: TuningChoice) -> Path:
+        return profile.layout_path(self._settings.data_dir, self.entry.id, choice.layout)
 
-    def _order(self, path: Path, choice: Choice) -> Order:
+    def _order(self, path: Path, choice: TuningChoice) -> LlamaServerOptions:
         settings = self._settings
-        guess = GUESSES[choice.guesses if self._drafting.on else "none"]
-        return Order(
+        guess = DRAFT_SETTINGS[choice.drafting if self._drafting.is_open else "none"]
+        return LlamaServerOptions(
             model=str(path if choice.layout == ORIGINAL_LAYOUT else self._laid_out(choice)),
             name=self.entry.id,
             key=secrets.token_urlsafe(24),
             context=_context(self.entry, settings),
-            shared=_context(self.entry, settings) * SHARED_WINDOWS,
+            shared_context=_context(self.entry, settings) * SHARED_WINDOWS,
             parallel=settings.embedded_parallel,
-            threads=settings.embedded_threads or choice.reading or cores(),
+            prompt_threads=settings.embedded_threads or choice.prompt_threads or cores(),
             cache_mib=CACHE_MIB,
             scratch=f"{self._scratch}{os.sep}",
-            writing=choice.writing,
-            kv=choice.kv,
-            flash=choice.flash,
-            lookup=guess.lookup,
-            draft=guess.draft,
-            eyes=str(installed.projector_of(path) or ""),
-            compiled=str(profile.compiled(settings.data_dir)) if choice.compiled else "",
+            decode_threads=choice.decode_threads,
+            kv_type=choice.kv_type,
+            flash_attention=choice.flash_attention,
+            lookup_tokens=guess.lookup_tokens,
+            draft_tokens=guess.draft_tokens,
+            projector=str(installed.projector_of(path) or ""),
+            compiled_folder=str(profile.compiled_folder(settings.data_dir)) if choice.is_compiled else "",
         )
 
     async def _has_gone(self, client: OpenAIEngine) -> bool:
@@ -404,7 +404,7 @@ async def _answers(client: OpenAIEngine) -> bool:
             metrics = await reply.body(1 << 20)
     except (BrokenReply, TimedOut, Unreachable):
         return False  # it has died meanwhile
-    counts = [line.split()[-1] for line in metrics.splitlines() if line.startswith(UNDER_WAY)]
+    counts = [line.split()[-1] for line in metrics.splitlines() if line.startswith(LOAD_METRICS)]
     return any(float(count) > 0 for count in counts)
 
 

@@ -19,13 +19,13 @@ from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib import metadata
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import AliasChoices, Field, TypeAdapter, ValidationError
 
 from eclair.errors import Conflict, ModelMissing
 from eclair.llm.local import native
-from eclair.llm.local.speculative import COST, Guessing
+from eclair.llm.local.speculative import DEFAULT_DRAFT_COST, DraftMode
 from eclair.models import memory
 from eclair.models.gguf.layouts import ORIGINAL_LAYOUT
 from eclair.models.installed import InstalledModel
@@ -33,26 +33,33 @@ from eclair.settings import Settings
 from eclair.util.cpu import cores
 from eclair.util.file_lock import try_hold
 
-RECORD = "tuning.json"
+PROFILE_FILE = "tuning.json"
+
+
+def _earlier(name: str, earlier: str) -> Any:
+    """A field whose files may still have its earlier name."""
+    return Field(validation_alias=AliasChoices(name, earlier))
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
-    """How a model is run; the defaults are what is done where nothing was measured.
+class TuningChoice:
+    """How a model is run; the defaults apply where nothing was measured.
 
-    `writing` threads decode (see `writers`), `reading` threads read prompts (0: every core); `kv` is the format of
-    keys and values, `guesses` says how far ahead it guesses, and `cost` what a guessed token takes, as a part of one
-    that is written. `compiled` says that it runs on the engine that was compiled for this processor.
+    `prompt_threads` of 0 means every core. `kv_type` is the number format of keys and values, `drafting` how far ahead
+    tokens are drafted, and `draft_cost` what a drafted token takes, as a share of a decoded one. `is_compiled` says
+    that the model runs on the engine that was compiled for this processor. Files may have the earlier names.
     """
 
     layout: str = ORIGINAL_LAYOUT
-    writing: int = field(default_factory=lambda: writers(cores()))
-    reading: int = 0
-    kv: Literal["f16", "q8_0"] = "f16"
-    flash: Literal["auto", "on", "off"] = "auto"
-    guesses: Guessing = "long"
-    cost: float = COST
-    compiled: bool = False
+    decode_threads: Annotated[int, _earlier("decode_threads", "writing")] = field(
+        default_factory=lambda: default_decode_threads(cores())
+    )
+    prompt_threads: Annotated[int, _earlier("prompt_threads", "reading")] = 0
+    kv_type: Annotated[Literal["f16", "q8_0"], _earlier("kv_type", "kv")] = "f16"
+    flash_attention: Annotated[Literal["auto", "on", "off"], _earlier("flash_attention", "flash")] = "auto"
+    drafting: Annotated[DraftMode, _earlier("drafting", "guesses")] = "long"
+    draft_cost: Annotated[float, _earlier("draft_cost", "cost")] = DEFAULT_DRAFT_COST
+    is_compiled: Annotated[bool, _earlier("is_compiled", "compiled")] = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +101,7 @@ class Trial:
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class FileStamp:
     """What tells one version of a model's file from another."""
 
     name: str
@@ -102,7 +109,7 @@ class Source:
     modified: int
 
     @classmethod
-    def of(cls, path: Path) -> Source:
+    def read(cls, path: Path) -> FileStamp:
         stat = path.stat()
         return cls(path.name, stat.st_size, stat.st_mtime_ns)
 
@@ -115,9 +122,9 @@ class Tuning:
     `build` is the compiled engine with which that was found, and `twice` the bytes that such a one holds twice."""
 
     machine: str
-    source: Source
+    source: FileStamp
     at: str
-    choice: Choice
+    choice: TuningChoice
     bandwidth: float
     bytes: int
     before: Speed
@@ -131,45 +138,45 @@ class Tuning:
 _TUNINGS = TypeAdapter(dict[str, Tuning])
 
 
-def folder(data_dir: Path, model: str) -> Path:
+def tuning_folder(data_dir: Path, model: str) -> Path:
     return data_dir / "tuned" / model
 
 
-def laid_out(data_dir: Path, model: str, layout: str) -> Path:
+def layout_path(data_dir: Path, model: str, layout: str) -> Path:
     """Where the model's file in that layout is, or would be."""
-    return folder(data_dir, model) / f"{layout}.gguf"
+    return tuning_folder(data_dir, model) / f"{layout}.gguf"
 
 
-def found(data_dir: Path, model: str, path: Path) -> Tuning | None:
+def find_tuning(data_dir: Path, model: str, path: Path) -> Tuning | None:
     """What was found for that file on this machine; None where nothing was, or where what was chosen is gone."""
-    tuning = _read(data_dir, model).get(machine())
+    tuning = _read(data_dir, model).get(machine_id())
     try:
-        if tuning is None or tuning.source != Source.of(path):
+        if tuning is None or tuning.source != FileStamp.read(path):
             return None
     except OSError:
         return None
     chosen = tuning.choice.layout
-    if chosen != ORIGINAL_LAYOUT and not laid_out(data_dir, model, chosen).is_file():
+    if chosen != ORIGINAL_LAYOUT and not layout_path(data_dir, model, chosen).is_file():
         return None
-    return tuning if not tuning.choice.compiled or (_on_this_build(tuning) and is_compiled(data_dir)) else None
+    return tuning if not tuning.choice.is_compiled or (_on_this_build(tuning) and is_compiled(data_dir)) else None
 
 
-def memory_of(model: InstalledModel, settings: Settings) -> int:
+def needed_memory(model: InstalledModel, settings: Settings) -> int:
     """What a model takes as it was chosen to run, in bytes."""
-    known = found(settings.data_dir, model.entry.id, model.path)
+    known = find_tuning(settings.data_dir, model.entry.id, model.path)
     taken = memory.needed_by_installed(model, settings)
     if known is None:
         return taken
     if known.choice.layout != ORIGINAL_LAYOUT:
-        chosen = laid_out(settings.data_dir, model.entry.id, known.choice.layout)
+        chosen = layout_path(settings.data_dir, model.entry.id, known.choice.layout)
         taken += chosen.stat().st_size - model.size
-    return taken + (known.twice if known.choice.compiled else 0)
+    return taken + (known.twice if known.choice.is_compiled else 0)
 
 
-def keep(data_dir: Path, model: str, tuning: Tuning) -> None:
+def save_tuning(data_dir: Path, model: str, tuning: Tuning) -> None:
     """Have the model run as was found from its next start on. Raises ModelMissing where that cannot be written."""
-    place = folder(data_dir, model) / RECORD
-    tuning = replace(tuning, build=_build() if tuning.choice.compiled else "")
+    place = tuning_folder(data_dir, model) / PROFILE_FILE
+    tuning = replace(tuning, build=_build() if tuning.choice.is_compiled else "")
     rows = {**_read(data_dir, model), tuning.machine: tuning}
     fresh = place.with_suffix(f".{os.getpid()}")
     try:
@@ -180,7 +187,7 @@ def keep(data_dir: Path, model: str, tuning: Tuning) -> None:
         raise ModelMissing(f"{place} cannot be written: {error.strerror}; the model runs as before.") from error
 
 
-def is_of(laid_out: Path, path: Path) -> bool:
+def is_layout_current(laid_out: Path, path: Path) -> bool:
     """Whether `laid_out` is there and was made of the file at `path` as it is now."""
     try:
         return laid_out.stat().st_mtime_ns == path.stat().st_mtime_ns
@@ -188,7 +195,7 @@ def is_of(laid_out: Path, path: Path) -> bool:
         return False
 
 
-def compiled(data_dir: Path) -> Path:
+def compiled_folder(data_dir: Path) -> Path:
     """Where the engine that was compiled for this processor is, or would be: a folder to import it from."""
     return data_dir / "compiled" / _build()
 
@@ -197,7 +204,7 @@ def compiled(data_dir: Path) -> Path:
 def _build() -> str:
     """What tells an engine that was compiled for this processor from one for another, and then from one of other
     sources."""
-    sources = hashlib.sha256(machine().encode())
+    sources = hashlib.sha256(machine_id().encode())
     for file in (*native.patches(), *native.sources()):
         sources.update(file.read_bytes())
     return f"{_here()}-{sources.hexdigest()[:12]}"
@@ -208,33 +215,33 @@ def _here() -> str:
 
 
 def _on_this_build(tuning: Tuning) -> bool:
-    return tuning.choice.compiled and tuning.build == _build()
+    return tuning.choice.is_compiled and tuning.build == _build()
 
 
 def is_compiled(data_dir: Path) -> bool:
-    return compiled(data_dir).is_dir()
+    return compiled_folder(data_dir).is_dir()
 
 
-def kernels_suit() -> bool:
+def supports_kernels() -> bool:
     """Whether the kernels are for this processor, so that compiling the engine brings much: `native/llama.cpp`."""
     flags = set(_abilities().split())
     return {"avx2", "fma", "f16c"} <= flags and not flags & {"avx_vnni", "avx512f"}
 
 
-def tidy(data_dir: Path, model: str) -> None:
+def delete_unused(data_dir: Path, model: str) -> None:
     """Delete layouts that no machine has chosen, what was left half written, and a compiled engine without use."""
     chosen = {f"{tuning.choice.layout}.gguf" for tuning in _read(data_dir, model).values()}
-    for path in folder(data_dir, model).glob("*.gguf*"):
+    for path in tuning_folder(data_dir, model).glob("*.gguf*"):
         if path.name not in chosen:
             path.unlink(missing_ok=True)
-    drop_compiled(data_dir)
+    delete_unused_engines(data_dir)
 
 
-def drop_compiled(data_dir: Path) -> int:
+def delete_unused_engines(data_dir: Path) -> int:
     """Delete the engines that were compiled for this processor, but for the one on which a model runs; how many bytes
     that frees."""
-    models = (path.parent.name for path in (data_dir / "tuned").glob(f"*/{RECORD}"))
-    rows = (_read(data_dir, model).get(machine()) for model in models)
+    models = (path.parent.name for path in (data_dir / "tuned").glob(f"*/{PROFILE_FILE}"))
+    rows = (_read(data_dir, model).get(machine_id()) for model in models)
     used = any(row is not None and _on_this_build(row) for row in rows)
     freed = 0
     for place in (data_dir / "compiled").glob(f"{_here()}-*"):
@@ -245,7 +252,7 @@ def drop_compiled(data_dir: Path) -> int:
 
 
 @contextlib.contextmanager
-def locked(data_dir: Path) -> Generator[None]:
+def tuning_lock(data_dir: Path) -> Generator[None]:
     """Nobody else tunes with this data folder meanwhile. Raises Conflict where somebody does, and ModelMissing."""
     place = data_dir / "tuned"
     try:
@@ -259,17 +266,17 @@ def locked(data_dir: Path) -> Generator[None]:
         yield
 
 
-def forget(data_dir: Path, model: str) -> int:
+def delete_tuning(data_dir: Path, model: str) -> int:
     """Delete what was found, on every machine, the model's file in other layouts, and the compiled engine if no other
     model runs on it; how many bytes that frees."""
-    place = folder(data_dir, model)
+    place = tuning_folder(data_dir, model)
     freed = sum(path.stat().st_size for path in place.glob("*") if path.is_file())
     shutil.rmtree(place, ignore_errors=True)
-    return freed + drop_compiled(data_dir)
+    return freed + delete_unused_engines(data_dir)
 
 
 @cache
-def machine() -> str:
+def machine_id() -> str:
     """What a measurement holds for: processor, cores, memory and the engine's version."""
     try:
         engine = f"xllamacpp {metadata.version('xllamacpp')}"
@@ -278,7 +285,7 @@ def machine() -> str:
     return f"{_processor()}, {cores()} cores, {round(memory.physical() / 1e9)} GB, {engine}"
 
 
-def writers(cores: int) -> int:
+def default_decode_threads(cores: int) -> int:
     """How many threads decode where nothing was measured: one for each physical core, of which most processors show
     two, and 16 at most, by when memory is what they wait for. Of two cores one: a second thread brings 4 to 71 %, and
     halves the speed beside a busy neighbour."""
@@ -310,6 +317,6 @@ def _abilities() -> str:
 def _read(data_dir: Path, model: str) -> dict[str, Tuning]:
     """Rows by machine; none where there is no record, or one of another version."""
     try:
-        return _TUNINGS.validate_json((folder(data_dir, model) / RECORD).read_bytes())
+        return _TUNINGS.validate_json((tuning_folder(data_dir, model) / PROFILE_FILE).read_bytes())
     except (OSError, ValidationError):
         return {}

@@ -13,7 +13,7 @@ from eclair.models.install import lock, lock_file
 from eclair.settings import Settings
 
 
-async def remove(name: str, settings: Settings) -> tuple[CatalogEntry, int]:
+async def remove_model(name: str, settings: Settings) -> tuple[CatalogEntry, int]:
     """Delete a model from this machine; returns its entry and how many bytes that frees.
 
     Raises NotFound for one that is unknown or not here, Conflict while it is loaded or downloaded, and ModelMissing
@@ -22,7 +22,7 @@ async def remove(name: str, settings: Settings) -> tuple[CatalogEntry, int]:
     known = catalog.load_entries(settings.catalog)
     here = await asyncio.to_thread(installed.installed_models, known, settings.data_dir)
     entry = here[name].entry if name in here else catalog.find_entry(known, name)
-    running = await endpoint_file.shared(endpoint_file.share_file(settings.data_dir, entry.id))
+    running = await endpoint_file.find_shared(endpoint_file.endpoint_path(settings.data_dir, entry.id))
     if running is not None:
         raise Conflict(
             f"{entry.name} is loaded by an Éclair that runs (process {running.pid}); end that one, then remove it with "
@@ -39,6 +39,6 @@ def _remove(entry: CatalogEntry, data_dir: Path) -> int:
         with lock(lock_file(data_dir, entry.id)) as ours:
             if not ours:
                 raise Conflict(f"{entry.name} is being fetched by another Éclair; end that one, then remove it.")
-            return installed.delete_files(entry, data_dir) + profile.forget(data_dir, entry.id)
+            return installed.delete_files(entry, data_dir) + profile.delete_tuning(data_dir, entry.id)
     except OSError as error:
         raise ModelMissing(f"{entry.name} cannot be removed from {folder}: {error.strerror}.") from error

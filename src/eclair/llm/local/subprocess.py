@@ -10,11 +10,11 @@ import os
 from collections.abc import AsyncGenerator
 from pathlib import Path
 
-from eclair.llm.local.llama_server import ORDERS, REPLIES, Order, Refused, Serving
+from eclair.llm.local.llama_server import ORDERS, REPLIES, LlamaServerOptions, Refused, Serving
 from eclair.util.child_process import ChildProcess, python_module
 from eclair.util.frames import FrameError
 
-WAITING = {"GOMP_SPINCOUNT": "1000"}
+OPENMP_ENVIRONMENT = {"GOMP_SPINCOUNT": "1000"}
 """Threads that work on a batch spin for some microseconds while they wait for each other, then sleep. Spinning for
 long, as OpenMP has it by default, collapses beside a busy neighbour (four answers together: 32 tokens a second, with
 this 46); never spinning makes eight answers together hardly faster than one (x 1.2, with this x 2.0)."""
@@ -23,19 +23,19 @@ this 46); never spinning makes eight answers together hardly faster than one (x 
 class LlamaSubprocess:
     """A llama.cpp server of ours; its log is kept in a file."""
 
-    def __init__(self, process: ChildProcess[Order, Serving | Refused], key: str) -> None:
+    def __init__(self, process: ChildProcess[LlamaServerOptions, Serving | Refused], key: str) -> None:
         self.key = key
         self._process = process
 
     @classmethod
     @contextlib.asynccontextmanager
-    async def started(cls, order: Order, logs: Path) -> AsyncGenerator[LlamaSubprocess]:
+    async def started(cls, order: LlamaServerOptions, logs: Path) -> AsyncGenerator[LlamaSubprocess]:
         """A process at work on `order`; leaving the block ends it."""
-        process = await ChildProcess[Order, Serving | Refused].start(
+        process = await ChildProcess[LlamaServerOptions, Serving | Refused].start(
             python_module("eclair.llm.local.llama_server"),
             ORDERS,
             REPLIES,
-            env={**WAITING, **os.environ},
+            env={**OPENMP_ENVIRONMENT, **os.environ},
             log_file=logs / f"{order.name}.log",
         )
         try:

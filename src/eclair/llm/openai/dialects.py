@@ -8,7 +8,7 @@ from typing import Any
 from eclair.llm import reasoning
 from eclair.llm.base import JSON, PromptMessage, Request
 
-GO_ON = PromptMessage("user", "Go on exactly where you stopped. Repeat nothing and explain nothing.")
+CONTINUE_MESSAGE = PromptMessage("user", "Go on exactly where you stopped. Repeat nothing and explain nothing.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,17 +24,17 @@ class Dialect:
 
     name: str
     owners: tuple[str, ...] = ()
-    continuing: JSON = field(default_factory=dict[str, Any])
-    mark: JSON = field(default_factory=dict[str, Any])
-    go_on: bool = False
-    echoes: bool = False
+    continue_fields: JSON = field(default_factory=dict[str, Any])
+    continue_mark: JSON = field(default_factory=dict[str, Any])
+    continues_in_words: bool = False
+    echoes_continued: bool = False
     usage_on_demand: bool = True
-    predicts: bool = False
+    takes_prediction: bool = False
     keeps_alive: bool = True
-    remembers: bool = False
-    repeats: str | None = None
-    seed: str = "seed"
-    tokenize: str | None = None
+    caches_prefix: bool = False
+    repeat_penalty_field: str | None = None
+    seed_field: str = "seed"
+    tokenize_field: str | None = None
     """The field of `/tokenize` that takes the text; None where the server has no such call."""
 
 
@@ -43,71 +43,71 @@ DIALECTS: tuple[Dialect, ...] = (
         "llamacpp",
         ("llamacpp", "llama.cpp"),
         keeps_alive=False,
-        remembers=True,
-        repeats="repeat_penalty",
-        tokenize="content",
+        caches_prefix=True,
+        repeat_penalty_field="repeat_penalty",
+        tokenize_field="content",
     ),
     Dialect(
         "vllm",
         ("vllm",),
         {"continue_final_message": True, "add_generation_prompt": False},
-        remembers=True,
-        tokenize="prompt",
+        caches_prefix=True,
+        tokenize_field="prompt",
     ),
-    Dialect("sglang", ("sglang",), {"continue_final_message": True}, remembers=True),
+    Dialect("sglang", ("sglang",), {"continue_final_message": True}, caches_prefix=True),
     Dialect(
         "mistral",
         ("mistralai",),
-        mark={"prefix": True},
-        echoes=True,
+        continue_mark={"prefix": True},
+        echoes_continued=True,
         usage_on_demand=False,
-        predicts=True,
-        seed="random_seed",
+        takes_prediction=True,
+        seed_field="random_seed",
     ),
-    Dialect("deepseek", ("deepseek",), go_on=True),
-    Dialect("openai", ("openai", "openai-internal", "system"), go_on=True, predicts=True),
+    Dialect("deepseek", ("deepseek",), continues_in_words=True),
+    Dialect("openai", ("openai", "openai-internal", "system"), continues_in_words=True, takes_prediction=True),
 )
-PLAIN = Dialect("plain", go_on=True)
+PLAIN_DIALECT = Dialect("plain", continues_in_words=True)
 
 
-def compose(request: Request, dialect: Dialect) -> JSON:
+def build_body(request: Request, dialect: Dialect) -> JSON:
     """The request's body in the OpenAI format."""
     sampling = request.sampling
     wanted: JSON = {
         "temperature": sampling.temperature,
         "top_p": sampling.top_p,
         "max_tokens": sampling.max_tokens,
-        dialect.seed: sampling.seed,
+        dialect.seed_field: sampling.seed,
         "stop": list(sampling.stop) or None,
         "tools": list(request.tools) or None,
         "tool_choice": request.tool_choice,
         "response_format": request.response_format,
     }
-    if dialect.repeats is not None and request.response_format is None and not request.tools:
-        wanted[dialect.repeats] = sampling.repeat_penalty  # what has a form repeats itself
+    if dialect.repeat_penalty_field is not None and request.response_format is None and not request.tools:
+        wanted[dialect.repeat_penalty_field] = sampling.repeat_penalty  # what has a form repeats itself
     extra = dict(request.extra)
     effort: str | None = extra.pop("reasoning_effort", None)
     if effort is not None and request.prompt is None:
-        extra |= reasoning.wished(effort, request.reasoning, dialect.name)
+        extra |= reasoning.reasoning_fields(effort, request.reasoning, dialect.name)
     body = {**extra, "model": request.model, "stream": True}
-    if request.prediction is not None and dialect.predicts:
+    if request.prediction is not None and dialect.takes_prediction:
         wanted["prediction"] = {"type": "content", "content": request.prediction}
     body.update((key, value) for key, value in wanted.items() if value is not None)
     if dialect.usage_on_demand:
         body["stream_options"] = {"include_usage": True}
     if request.prompt is not None:
         return {**body, "prompt": request.prompt}
-    said = reasoning.told(request.messages, effort, request.reasoning)
-    if not continued(request):
+    said = reasoning.add_reasoning_prompt(request.messages, effort, request.reasoning)
+    if not text_to_continue(request):
         return {**body, "messages": [_message(message) for message in said]}
-    if dialect.go_on:
-        said.append(GO_ON)
+    if dialect.continues_in_words:
+        said.append(CONTINUE_MESSAGE)
     messages = [_message(message) for message in said]
-    messages[-1].update(dialect.mark)
-    return {**body, "messages": messages, **dialect.continuing}
+    messages[-1].update(dialect.continue_mark)
+    return {**body, "messages": messages, **dialect.continue_fields}
 
 
-def continued(request: Request) -> str:
+def text_to_continue(request: Request) -> str:
     """The text of the assistant's message that is to be continued; empty where there is none."""
     if request.messages and request.messages[-1].role == "assistant":
         content = request.messages[-1].content

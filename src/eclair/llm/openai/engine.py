@@ -20,10 +20,17 @@ from eclair.errors import EclairError, EngineBroken, EngineBusy, EngineRefused, 
 from eclair.llm import reasoning
 from eclair.llm.base import JSON, Delta, Embeddings, Health, Request, estimate_tokens
 from eclair.llm.openai import model_names
-from eclair.llm.openai.dialects import DIALECTS, PLAIN, Dialect, compose, continued
-from eclair.llm.openai.stream_parser import Reading, embedded, sentence, told_to_see, without, words
-from eclair.llm.servers.jurisdiction import Place
-from eclair.llm.servers.jurisdiction import place as placed
+from eclair.llm.openai.dialects import DIALECTS, PLAIN_DIALECT, Dialect, build_body, text_to_continue
+from eclair.llm.openai.stream_parser import (
+    StreamParser,
+    as_sentence,
+    error_text,
+    listed_vision,
+    parse_embeddings,
+    redact_key,
+)
+from eclair.llm.servers.jurisdiction import ServerLocation
+from eclair.llm.servers.jurisdiction import locate as placed
 from eclair.models.catalog import DEFAULT_IMAGE_SIDE_PIXELS, CatalogEntry
 from eclair.network.client import (
     CLOSED_GATE,
@@ -42,30 +49,30 @@ from eclair.schema.messages import Sampling
 from eclair.schema.models import Model, ReasoningSupport
 from eclair.settings import EngineSettings
 
-MAX_BODY = 8 << 20
-SLICE = 8 << 10
+MAX_BODY_BYTES = 8 << 20
+READ_SLICE_BYTES = 8 << 10
 """Bytes of a read that are parsed before other answers get their turn: some fifty tokens, a quarter of a ms."""
 
-FEW = 50
-REST = 0.0004
-LONGEST_REST = 0.08
+UNPACED_STREAMS = 50
+PAUSE_PER_STREAM_S = 0.0004
+MAX_PAUSE_S = 0.08
 """From FEW streams on each waits between two small reads, REST seconds for every stream under way and LONGEST_REST at
 most: a read costs more than the words in it, and twelve pictures a second still look like a flow."""
 
-PAUSES = (0.0, 0.6)
+RETRY_PAUSES_S = (0.0, 0.6)
 """Seconds before the second and the third attempt at a request of which nothing has come back. The second comes at
 once, for the first may have met a kept connection that the server was closing."""
 
-PATIENCE = 2.0
+MAX_RETRY_AFTER_S = 2.0
 """The longest Retry-After, in seconds, that is waited for; a longer one is passed on."""
 
-LISTING = 10.0
+LIST_TIMEOUT_S = 10.0
 """Seconds that a server may take to list its models."""
 
-REMEMBERED = 4096
+MAX_CACHED_COUNTS = 4096
 """How many texts' token counts are kept."""
 
-TEXTS_AT_ONCE = 32
+MAX_TEXTS_PER_REQUEST = 32
 """Texts of one request for vectors: in JSON, those of 8,192 numbers are within MAX_BODY."""
 
 
@@ -86,7 +93,7 @@ class OpenAIEngine:
         context: int | None = None,
         *,
         setting: str | None = None,
-        place: Place | None = None,
+        place: ServerLocation | None = None,
         dialect: Dialect | None = None,
         gate: OutboundGate = CLOSED_GATE,
         idle: float = IDLE_TIMEOUT_S,
@@ -110,7 +117,7 @@ class OpenAIEngine:
         self._streams = 0
         self._refusing = set[str]()
         """Models that refused to be told whether to think."""
-        self.seeing = frozenset[str]()
+        self.vision_models = frozenset[str]()
         """Models that were tried and see pictures."""
 
     @classmethod
@@ -119,14 +126,14 @@ class OpenAIEngine:
         return cls(name, settings.url, settings.key, settings.models, settings.context, gate=gate)
 
     @property
-    def busy(self) -> bool:
+    def is_busy(self) -> bool:
         """Whether an answer is being made."""
         return self._streams > 0
 
     async def models(self) -> list[Model]:
         """Those that the server lists and those that the settings add. Raises UpstreamError."""
         try:
-            rows = await self._list(idle=LISTING)
+            rows = await self._list(idle=LIST_TIMEOUT_S)
         except UpstreamError as error:
             if not self._models:
                 raise
@@ -142,18 +149,18 @@ class OpenAIEngine:
         """Ask; see `Engine.stream`. Failed connections and short refusals are tried again before the first delta."""
         dialect = await self._speaks()
         path = "/completions" if request.prompt is not None else "/chat/completions"
-        answer = Reading(self.name, echo=continued(request) if dialect.echoes else "")
+        answer = StreamParser(self.name, echo=text_to_continue(request) if dialect.echoes_continued else "")
         async with AsyncExitStack() as stack:
             stack.enter_context(self._under_way())
             reply = await self._begin(stack, self.url + path, request, dialect)
             said = False
             while not answer.done and (chunk := await self._read(reply, answer)):
-                for start in range(0, len(chunk), SLICE):
-                    for delta in answer.feed(chunk[start : start + SLICE]):
+                for start in range(0, len(chunk), READ_SLICE_BYTES):
+                    for delta in answer.feed(chunk[start : start + READ_SLICE_BYTES]):
                         yield delta
                         said = True
                     await asyncio.sleep(0)  # a server faster than we are would keep all others waiting
-                if said and len(chunk) < SLICE and not answer.done:
+                if said and len(chunk) < READ_SLICE_BYTES and not answer.done:
                     await reply.pause(self._rest())
             for delta in answer.finish():
                 yield delta
@@ -169,7 +176,7 @@ class OpenAIEngine:
         if number is None:
             return estimate_tokens(text)
         self._counts[key] = number
-        if len(self._counts) > REMEMBERED:
+        if len(self._counts) > MAX_CACHED_COUNTS:
             self._counts.popitem(last=False)
         return number
 
@@ -177,12 +184,12 @@ class OpenAIEngine:
         """By the server's `/embeddings`; see `Engine.embed`."""
         vectors: list[list[float]] = []
         tokens = 0
-        for start in range(0, len(texts), TEXTS_AT_ONCE):
-            some = list(texts[start : start + TEXTS_AT_ONCE])
+        for start in range(0, len(texts), MAX_TEXTS_PER_REQUEST):
+            some = list(texts[start : start + MAX_TEXTS_PER_REQUEST])
             wanted: JSON = {"model": model, "input": some}
             if dimensions is not None:
                 wanted["dimensions"] = dimensions
-            found = embedded(self.name, await self.fetch(f"{self.url}/embeddings", wanted), len(some))
+            found = parse_embeddings(self.name, await self.fetch(f"{self.url}/embeddings", wanted), len(some))
             vectors += found.vectors
             tokens += found.tokens
         return Embeddings(vectors, tokens)
@@ -198,7 +205,7 @@ class OpenAIEngine:
 
     async def prefill(self, request: Request) -> None:
         """Ask for one token, if the server is on this machine and keeps what it has read."""
-        if not is_loopback(self.url) or not (await self._speaks()).remembers:
+        if not is_loopback(self.url) or not (await self._speaks()).caches_prefix:
             return
         async with aclosing(self.stream(replace(request, sampling=Sampling(max_tokens=1)))) as deltas:
             async for _ in deltas:
@@ -212,8 +219,8 @@ class OpenAIEngine:
             try:
                 await self._list(idle=5.0)
             except UpstreamError:
-                return PLAIN
-        return self._dialect or PLAIN
+                return PLAIN_DIALECT
+        return self._dialect or PLAIN_DIALECT
 
     @contextmanager
     def _under_way(self) -> Generator[None]:
@@ -225,7 +232,7 @@ class OpenAIEngine:
 
     def _rest(self) -> float:
         """Seconds between two reads of one stream: none while few are under way."""
-        return 0.0 if self._streams < FEW else min(self._streams * REST, LONGEST_REST)
+        return 0.0 if self._streams < UNPACED_STREAMS else min(self._streams * PAUSE_PER_STREAM_S, MAX_PAUSE_S)
 
     async def _list(self, idle: float | None = None) -> list[JSON]:
         data = await self.fetch(f"{self.url}/models", idle=idle)
@@ -234,7 +241,7 @@ class OpenAIEngine:
         rows = [{**row, "capabilities": beside.get(row["id"], row).get("capabilities")} for row in rows]
         if self._dialect is None:
             owners = {str(row.get("owned_by")) for row in rows}
-            self._dialect = next((known for known in DIALECTS if owners & {*known.owners}), PLAIN)
+            self._dialect = next((known for known in DIALECTS if owners & {*known.owners}), PLAIN_DIALECT)
         return rows
 
     def _model(self, row: JSON) -> Model:
@@ -245,8 +252,8 @@ class OpenAIEngine:
         )
         context = next((size for size in sizes if isinstance(size, int)), self._context)
         id: str = row["id"]
-        entry = model_names.entry_of(id)
-        parameters, active = (entry.parameters, entry.active) if entry is not None else model_names.sizes(id)
+        entry = model_names.find_entry(id)
+        parameters, active = (entry.parameters, entry.active) if entry is not None else model_names.sizes_from_name(id)
         return Model(
             id,
             str(row.get("name") or id),
@@ -269,8 +276,8 @@ class OpenAIEngine:
     def _sees(self, row: JSON, entry: CatalogEntry | None) -> int | None:
         """Pixels of the longer side of a picture that a model uses: where its server says that it sees, or was seen to,
         or the catalogue has it so. llama.cpp knows whether it was given what the model sees with."""
-        said = told_to_see(row)
-        if said is None and row["id"] in self.seeing:
+        said = listed_vision(row)
+        if said is None and row["id"] in self.vision_models:
             said = True
         if said is None and (self._dialect is None or self._dialect.name != "llamacpp"):
             said = entry is not None and entry.vision_pixels is not None
@@ -287,15 +294,15 @@ class OpenAIEngine:
     def _thinks(self, model: str) -> ReasoningSupport | None:
         if model in self._refusing:
             return "never"
-        entry = model_names.entry_of(model)
+        entry = model_names.find_entry(model)
         return entry.reasoning_support if entry is not None else None
 
     async def _tokenize(self, model: str, text: str) -> int | None:
         dialect = await self._speaks()
-        if dialect.tokenize is None:
+        if dialect.tokenize_field is None:
             return None
         try:
-            data = await self.fetch(f"{self._root}/tokenize", {"model": model, dialect.tokenize: text}, idle=10.0)
+            data = await self.fetch(f"{self._root}/tokenize", {"model": model, dialect.tokenize_field: text}, idle=10.0)
         except UpstreamError:
             return None
         tokens: Any = data.get("tokens")
@@ -325,7 +332,7 @@ class OpenAIEngine:
             else self.http.post(url, orjson.dumps(body), idle_timeout_s=idle)
         )
         async with call as reply:
-            content = await reply.body(MAX_BODY)
+            content = await reply.body(MAX_BODY_BYTES)
             if reply.status != 200:
                 self._refuse(reply, content)
             return orjson.loads(content)
@@ -334,7 +341,7 @@ class OpenAIEngine:
         """The reply whose stream has begun. A model that refuses to be told whether to think is not told any more."""
         if request.reasoning is None:
             request = replace(request, reasoning=self._thinks(request.model))
-        body, untold = compose(request, dialect), compose(reasoning.untold(request), dialect)
+        body, untold = build_body(request, dialect), build_body(reasoning.drop_effort(request), dialect)
         if body == untold or request.model in self._refusing:
             return await self._ask(stack, url, orjson.dumps(untold), keep=dialect.keeps_alive)
         try:
@@ -346,15 +353,15 @@ class OpenAIEngine:
 
     async def _ask(self, stack: AsyncExitStack, url: str, content: bytes, *, keep: bool) -> StreamedReply:
         """The reply whose stream has begun, at the third attempt at the latest."""
-        for pause in (*PAUSES, None):
+        for pause in (*RETRY_PAUSES_S, None):
             try:
                 return await self._attempt(stack, url, content, keep=keep)
             except EngineBusy as error:
-                if pause is None or error.retry_after is None or error.retry_after > PATIENCE:
+                if pause is None or error.retry_after is None or error.retry_after > MAX_RETRY_AFTER_S:
                     raise
                 pause = max(pause, error.retry_after)
             except _Retry as error:
-                if pause is None or error.after > PATIENCE:
+                if pause is None or error.after > MAX_RETRY_AFTER_S:
                     raise error.fault from error.__cause__
                 pause = max(pause, error.after)
             await self._sleep(pause)
@@ -365,7 +372,7 @@ class OpenAIEngine:
             reply = await stack.enter_async_context(self.http.post(url, content, keep_alive=keep))
             if reply.status == 200:
                 return reply
-            self._refuse(reply, await reply.body(MAX_BODY))
+            self._refuse(reply, await reply.body(MAX_BODY_BYTES))
         except Unreachable as error:
             raise _Retry(EngineUnavailable(f"The engine {self.name} cannot be reached: {error}.")) from error
         except TimedOut as error:
@@ -373,7 +380,7 @@ class OpenAIEngine:
         except BrokenReply as error:
             raise EngineBroken(f"The engine {self.name} broke off its answer: {error}.") from error
 
-    async def _read(self, reply: Reply, answer: Reading) -> bytes:
+    async def _read(self, reply: Reply, answer: StreamParser) -> bytes:
         try:
             return await reply.read()
         except TimedOut as error:
@@ -386,19 +393,19 @@ class OpenAIEngine:
     def _refuse(self, reply: Reply, content: bytes) -> NoReturn:
         """Raise what a reply other than 200 means."""
         status = reply.status
-        said = without(self._key, _told(content)) or f"status {status}"
+        said = redact_key(self._key, _told(content)) or f"status {status}"
         after = parse_retry_after(reply.headers.get("Retry-After"))
         if status in (401, 403):
             raise EngineRefused(f"The engine {self.name} does not accept the key; set {self._setting}.")
         if status == 429:
-            raise EngineBusy(f"The engine {self.name} is busy: {sentence(said)}", retry_after=after)
+            raise EngineBusy(f"The engine {self.name} is busy: {as_sentence(said)}", retry_after=after)
         if status == 503 and after is not None:
-            raise _Retry(EngineUnavailable(f"The engine {self.name} is not available: {sentence(said)}"), after)
+            raise _Retry(EngineUnavailable(f"The engine {self.name} is not available: {as_sentence(said)}"), after)
         if status in (408, 502, 503, 504):
-            raise EngineUnavailable(f"The engine {self.name} is not available: {sentence(said)}")
+            raise EngineUnavailable(f"The engine {self.name} is not available: {as_sentence(said)}")
         if status >= 500:
-            raise EngineBroken(f"The engine {self.name} failed: {sentence(said)}")
-        raise EngineRefused(f"The engine {self.name} refuses the request: {sentence(said)}")
+            raise EngineBroken(f"The engine {self.name} failed: {as_sentence(said)}")
+        raise EngineRefused(f"The engine {self.name} refuses the request: {as_sentence(said)}")
 
 
 class _Retry(Exception):
@@ -413,7 +420,7 @@ class _Retry(Exception):
 def _told(content: bytes) -> str:
     """The server's own words in the body of a refusal; empty where it has none that a person can read."""
     try:
-        return words(orjson.loads(content))
+        return error_text(orjson.loads(content))
     except orjson.JSONDecodeError:
         text = content[:300].decode(errors="replace").strip()
         return "" if text.startswith("<") else text

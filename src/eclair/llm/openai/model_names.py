@@ -13,7 +13,7 @@ _ACTIVE = re.compile(r"(?<![a-z0-9.])a(\d+(?:\.\d+)?)b(?![a-z0-9])")
 _NO_CHAT = re.compile(r"embed|rerank|whisper|(^|[/-])(tts|bge|gte|e5|ocr)([-_:]|$)|moderation|transcribe|guard")
 
 
-def entry_of(id: str) -> CatalogEntry | None:
+def find_entry(id: str) -> CatalogEntry | None:
     """The catalogue's entry of a model that a server calls `id`: by our own name for it, by its maker's repository,
     by its file, or as Ollama writes it (`qwen3:8b`)."""
     names = _names()
@@ -22,14 +22,14 @@ def entry_of(id: str) -> CatalogEntry | None:
     return names.get(plain) or names.get(last) or names.get(last.replace(":", "-"))
 
 
-def sizes(id: str) -> tuple[float | None, float | None]:
+def sizes_from_name(id: str) -> tuple[float | None, float | None]:
     """The billions of parameters, and of those that a token uses, as the name has them: `Qwen3-30B-A3B`."""
     plain = id.lower()
     size, active = _SIZE.search(plain), _ACTIVE.search(plain)
     return float(size[1]) if size else None, float(active[1]) if active else None
 
 
-def chats(id: str) -> bool:
+def is_chat_model(id: str) -> bool:
     """Whether a model can be talked to, as far as its name tells."""
     return _NO_CHAT.search(id.lower()) is None
 

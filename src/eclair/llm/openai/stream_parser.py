@@ -11,9 +11,9 @@ from eclair.errors import EngineBroken, EngineBusy, EngineRefused, EngineUnavail
 from eclair.llm.base import JSON, Delta, Embeddings, Finish, Reasoning, Text, TokenUsage, ToolCall
 from eclair.schema.messages import FinishReason
 
-MAX_LINE = 16 << 20
+MAX_LINE_BYTES = 16 << 20
 
-FINISH: Mapping[str, FinishReason] = {
+FINISH_REASONS: Mapping[str, FinishReason] = {
     "stop": "stop",
     "length": "length",
     "model_length": "length",
@@ -24,33 +24,33 @@ FINISH: Mapping[str, FinishReason] = {
 }
 
 
-def words(data: Any) -> str:
+def error_text(data: Any) -> str:
     """The words of a refusal, wherever the server put them; empty where it has none."""
     match data:
         case str():
             return data
         case {"error": error} if error:
-            return words(error)
+            return error_text(error)
         case {"message": str(message)}:
             return message
         case {"detail": detail} | {"msg": detail} | [detail, *_]:
-            return words(detail)  # pyright: ignore[reportUnknownArgumentType]
+            return error_text(detail)  # pyright: ignore[reportUnknownArgumentType]
         case _:
             return ""
 
 
-def without(key: str | None, text: str) -> str:
+def redact_key(key: str | None, text: str) -> str:
     """`text` without the key, which some servers repeat when they refuse it."""
     return text.replace(key, "(the key)") if key else text
 
 
-def sentence(text: str) -> str:
+def as_sentence(text: str) -> str:
     """`text` on one line, at a bearable length, with an end."""
     text = " ".join(text.split())[:500]
     return text if text.endswith((".", "!", "?")) else text + "."
 
 
-def told_to_see(row: JSON) -> bool | None:
+def listed_vision(row: JSON) -> bool | None:
     """Whether a server says in its list that a model sees pictures: Mistral's `vision`, llama.cpp's `multimodal`,
     OpenRouter's modalities; None where it says nothing of it."""
     can: Any = row.get("capabilities")
@@ -64,7 +64,7 @@ def told_to_see(row: JSON) -> bool | None:
     return None
 
 
-def embedded(name: str, data: JSON, count: int) -> Embeddings:
+def parse_embeddings(name: str, data: JSON, count: int) -> Embeddings:
     """The reply of the server `name` to a request for `count` vectors. Raises EngineBroken for what is none."""
     try:
         rows: list[JSON] = sorted(data["data"], key=lambda row: row["index"])
@@ -72,13 +72,13 @@ def embedded(name: str, data: JSON, count: int) -> Embeddings:
         usage: JSON = data.get("usage") or {}
         tokens = int(usage.get("prompt_tokens") or 0)
     except (KeyError, TypeError, ValueError) as error:
-        raise EngineBroken(f"The engine {name} sent something that is no vector: {sentence(repr(error))}") from error
+        raise EngineBroken(f"The engine {name} sent something that is no vector: {as_sentence(repr(error))}") from error
     if len(vectors) != count or not all(vectors):
         raise EngineBroken(f"The engine {name} did not send a vector for each text; try again.")
     return Embeddings(vectors, tokens)
 
 
-class Frames:
+class SseFrames:
     """Bytes of an event stream, cut anywhere, to the payloads of their `data:` lines.
 
     Every payload here is one line, as OpenAI's are. `failed` is set while the event at hand is an error.
@@ -94,7 +94,7 @@ class Frames:
         if b"\n" not in chunk:
             self._rest.append(chunk)
             self._held += len(chunk)
-            if self._held > MAX_LINE:
+            if self._held > MAX_LINE_BYTES:
                 raise ValueError("a line without an end")
             return
         lines = (b"".join((*self._rest, chunk)) if self._rest else chunk).split(b"\n")
@@ -110,12 +110,12 @@ class Frames:
                 yield line[6:]
 
 
-class Reading:
+class StreamParser:
     """What has come of one answer: takes bytes, gives pieces, keeps usage and the reason of its end for last."""
 
     def __init__(self, name: str, echo: str) -> None:
         self._name = name
-        self._frames = Frames()
+        self._frames = SseFrames()
         self._echo = _Echo(echo)
         self._pieces: list[Delta] = []
         self._texts: list[str] = []
@@ -182,7 +182,7 @@ class Reading:
         if reason in ("error", "abort"):
             raise EngineBroken(f"The engine {self._name} gave up its answer; try again.")
         if reason is not None:
-            self.ended = FINISH.get(reason, "stop")
+            self.ended = FINISH_REASONS.get(reason, "stop")
             stop: Any = choice.get("stop_reason") or choice.get("matched_stop")  # vLLM's name for it, and SGLang's
             self._stop = stop if isinstance(stop, str) else None
 
@@ -237,7 +237,7 @@ class Reading:
             self._thoughts = []
 
     def _fail(self, data: JSON) -> NoReturn:
-        said = sentence(words(data) or "it does not say why")
+        said = as_sentence(error_text(data) or "it does not say why")
         error: Any = data.get("error")
         code: Any = error.get("code") if isinstance(error, dict) else data.get("code")  # pyright: ignore[reportUnknownVariableType, reportUnknownMemberType]
         if code == 429:

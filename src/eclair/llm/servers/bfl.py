@@ -11,32 +11,32 @@ from urllib.parse import urlsplit
 
 import orjson
 
-from eclair.llm.openai.stream_parser import sentence, without, words
+from eclair.llm.openai.stream_parser import as_sentence, error_text, redact_key
 from eclair.llm.servers.probe import Finding, Outcome, Probe
 from eclair.network.client import CLOSED_GATE, BrokenReply, HttpClient, OutboundGate, TimedOut, Unreachable
 from eclair.schema.ids import Clock
 
-NAME = "bfl"
-HOSTS = ("bfl.ai", "bfl.ml")
-KEY = "x-key"
+BFL_NAME = "bfl"
+BFL_HOSTS = ("bfl.ai", "bfl.ml")
+KEY_HEADER = "x-key"
 """The header in which it wants the key."""
 
-DEADLINE = 20.0
-MOST = 1 << 20
+REQUEST_TIMEOUT_S = 20.0
+MAX_REPLY_BYTES = 1 << 20
 
 
-def draws_only(name: str, url: str) -> bool:
+def is_image_only(name: str, url: str) -> bool:
     """Whether an engine of that name and address is the API of Black Forest Labs, or stands for it under its name."""
     host = (urlsplit(url).hostname or "").rstrip(".")
-    return name == NAME or any(host == each or host.endswith(f".{each}") for each in HOSTS)
+    return name == BFL_NAME or any(host == each or host.endswith(f".{each}") for each in BFL_HOSTS)
 
 
-def root(url: str) -> str:
+def api_root(url: str) -> str:
     """The address without the version that people copy along."""
     return url.rstrip("/").removesuffix("/v1")
 
 
-class Credits:
+class CreditsProber:
     """Asks the API at `url` how many credits are left, which costs none. Made as a `Prober` is."""
 
     def __init__(
@@ -53,9 +53,11 @@ class Credits:
         self._url = url.rstrip("/")
         self._key = key
         self._clock = clock
-        self._http = HttpClient(root(url), key, gate=gate, country=country, idle_timeout_s=DEADLINE, header=KEY)
+        self._http = HttpClient(
+            api_root(url), key, gate=gate, country=country, idle_timeout_s=REQUEST_TIMEOUT_S, header=KEY_HEADER
+        )
 
-    async def findings(self) -> AsyncGenerator[Finding | Probe, None]:
+    async def run(self) -> AsyncGenerator[Finding | Probe, None]:
         """What it says, and all of that at the end."""
         try:
             outcome, said = await self._ask()
@@ -68,10 +70,10 @@ class Credits:
 
     async def _ask(self) -> tuple[Outcome, str]:
         try:
-            async with self._http.get(f"{root(self._url)}/v1/credits") as reply:
-                content = await reply.body(MOST)
+            async with self._http.get(f"{api_root(self._url)}/v1/credits") as reply:
+                content = await reply.body(MAX_REPLY_BYTES)
         except TimedOut:
-            return "failed", f"It did not answer within {DEADLINE:g} seconds."
+            return "failed", f"It did not answer within {REQUEST_TIMEOUT_S:g} seconds."
         except (Unreachable, BrokenReply) as error:
             return "failed", f"It cannot be reached: {error}."
         if reply.status in (401, 403):
@@ -82,5 +84,7 @@ class Credits:
         except (orjson.JSONDecodeError, KeyError, TypeError, ValueError):
             return "no", "What it sends is no answer of this API; check the address."
         if left is None:
-            return "failed", sentence(without(self._key, words(data)) or f"It answers with status {reply.status}")
+            return "failed", as_sentence(
+                redact_key(self._key, error_text(data)) or f"It answers with status {reply.status}"
+            )
         return "yes", f"It makes pictures; {left:g} credits are left."

@@ -9,52 +9,52 @@ from urllib.parse import urljoin, urlsplit
 import orjson
 
 from eclair.errors import Refused
-from eclair.llm.openai.stream_parser import sentence, words
+from eclair.llm.openai.stream_parser import as_sentence, error_text
 from eclair.network.client import BrokenReply, HttpClient, Reply, TimedOut, Unreachable
 
-DEADLINE = 8.0
-MOST = 4 << 20
-ENDINGS = ("/v1", "/api/v1", "/openai/v1", "/v1beta/openai")
+LIST_TIMEOUT_S = 8.0
+MAX_LIST_BYTES = 4 << 20
+API_PATHS = ("/v1", "/api/v1", "/openai/v1", "/v1beta/openai")
 """Where servers have their API, below what people know of the address."""
 
 
 @dataclass(frozen=True, slots=True)
-class Reached:
+class Discovery:
     """The models that the server lists. `fault` is a sentence on why it cannot be used, `address` one that would work;
     `down` says that nobody answered at all."""
 
     models: tuple[str, ...] = ()
     fault: str | None = None
-    address: str | None = None
-    down: bool = False
+    suggested_url: str | None = None
+    is_down: bool = False
 
 
-async def reach(http: HttpClient, url: str, *, keyed: bool, listless: bool) -> Reached:
+async def discover(http: HttpClient, url: str, *, keyed: bool, listless: bool) -> Discovery:
     """Ask for the list of models. `listless` says that a server may be without one; `keyed` that a key is sent."""
     try:
-        async with http.get(f"{url}/models", idle_timeout_s=DEADLINE) as reply:
-            content = await reply.body(MOST)
+        async with http.get(f"{url}/models", idle_timeout_s=LIST_TIMEOUT_S) as reply:
+            content = await reply.body(MAX_LIST_BYTES)
     except TimedOut:
-        return Reached(fault=f"It does not answer within {DEADLINE:.0f} seconds.", down=True)
+        return Discovery(fault=f"It does not answer within {LIST_TIMEOUT_S:.0f} seconds.", is_down=True)
     except Refused as error:
-        return Reached(fault=error.message, down=True)
+        return Discovery(fault=error.message, is_down=True)
     except (Unreachable, BrokenReply) as error:
-        return Reached(fault=_unreachable(str(error), url), down=True)
+        return Discovery(fault=_unreachable(str(error), url), is_down=True)
     listed = _listed(content) if reply.status == 200 else None
     if listed is not None:
-        return Reached(listed)
+        return Discovery(listed)
     if 300 <= reply.status < 400:
         return _redirected(reply, url)
     if reply.status in (401, 403):
         wrong = "does not accept the key, which may have expired; set another" if keyed else "asks for a key; set one"
-        return Reached(fault=f"It {wrong}.")
+        return Discovery(fault=f"It {wrong}.")
     address = await _meant(http, url)
     if address is not None:
         fault = f"There is no such API at this address, but there is at {address}; use that."
-        return Reached(fault=fault, address=address)
+        return Discovery(fault=fault, suggested_url=address)
     if listless and reply.status in (404, 405, 501):
-        return Reached()
-    return Reached(fault=_refused(reply.status, content))
+        return Discovery()
+    return Discovery(fault=_refused(reply.status, content))
 
 
 def _refused(status: int, content: bytes) -> str:
@@ -65,10 +65,10 @@ def _refused(status: int, content: bytes) -> str:
     if status == 404:
         return "There is no API at this address; check it, it usually ends in /v1, or name a model with `--model`."
     try:
-        said = words(orjson.loads(content))
+        said = error_text(orjson.loads(content))
     except orjson.JSONDecodeError:
         said = ""
-    return f"It does not list its models: {sentence(said or f'status {status}')}"
+    return f"It does not list its models: {as_sentence(said or f'status {status}')}"
 
 
 def _unreachable(reason: str, url: str) -> str:
@@ -85,28 +85,30 @@ def _unreachable(reason: str, url: str) -> str:
     return f"It cannot be reached: {reason}; check that it runs, and the address."
 
 
-def _redirected(reply: Reply, url: str) -> Reached:
+def _redirected(reply: Reply, url: str) -> Discovery:
     """A redirect is not followed: it would take the key and the question to a server that nobody chose."""
     target = urljoin(f"{url}/models", reply.headers.get("Location", ""))
     parts = urlsplit(target)
     if parts.scheme not in ("http", "https") or not parts.path.endswith("/models"):
         where = f" to {parts.netloc}" if parts.netloc else ""
-        return Reached(fault=f"It sends us on{where}, which is not followed; check the address.")
+        return Discovery(fault=f"It sends us on{where}, which is not followed; check the address.")
     address = parts._replace(path=parts.path.removesuffix("/models"), query="", fragment="").geturl()
-    return Reached(fault=f"It sends us on to {address}, which is not followed; use that address.", address=address)
+    return Discovery(
+        fault=f"It sends us on to {address}, which is not followed; use that address.", suggested_url=address
+    )
 
 
 async def _meant(http: HttpClient, url: str) -> str | None:
     """An address of the same server that lists models, or would for the right key."""
     parts = urlsplit(url)
     bases = dict.fromkeys((url, url.removesuffix("/v1"), f"{parts.scheme}://{parts.netloc}"))
-    candidates = dict.fromkeys(f"{base.rstrip('/')}{ending}" for base in bases for ending in ENDINGS)
+    candidates = dict.fromkeys(f"{base.rstrip('/')}{ending}" for base in bases for ending in API_PATHS)
     for candidate in candidates:
         if candidate == url:
             continue
         try:
-            async with http.get(f"{candidate}/models", idle_timeout_s=DEADLINE) as reply:
-                content = await reply.body(MOST)
+            async with http.get(f"{candidate}/models", idle_timeout_s=LIST_TIMEOUT_S) as reply:
+                content = await reply.body(MAX_LIST_BYTES)
         except (TimedOut, Unreachable, BrokenReply):
             continue
         listed = reply.status == 200 and _listed(content) is not None

@@ -11,15 +11,15 @@ import orjson
 from eclair.errors import EclairError, SettingsError
 from eclair.llm.base import JSON, Engine
 from eclair.llm.openai.engine import OpenAIEngine
-from eclair.llm.servers.bfl import draws_only
-from eclair.llm.servers.jurisdiction import place
+from eclair.llm.servers.bfl import is_image_only
+from eclair.llm.servers.jurisdiction import locate
 from eclair.network.gate import CLOSED_GATE, OutboundGate
 from eclair.settings import Settings
 from eclair.storage.open import read_added_servers
 from eclair.storage.secrets import Vault
 from eclair.storage.servers import StoredServer
 
-RESERVED = ("embedded", "scripted")
+RESERVED_NAMES = ("embedded", "scripted")
 
 Listing = Callable[[], Awaitable[list[StoredServer]]]
 
@@ -28,18 +28,18 @@ Probes = Callable[[], Awaitable[Mapping[str, str]]]
 """What servers were found to do, as JSON, by their names."""
 
 
-async def none_tried() -> Mapping[str, str]:
+async def no_probes() -> Mapping[str, str]:
     return {}
 
 
-def seeing(probe: str | None) -> frozenset[str]:
+def vision_models(probe: str | None) -> frozenset[str]:
     """The model that was seen to see, if that was tried."""
     found: JSON = orjson.loads(probe) if probe is not None else {}
     sees = any(each["feature"] == "vision" and each["outcome"] == "yes" for each in found.get("findings", ()))
     return frozenset([found["model"]]) if sees else frozenset()
 
 
-class AddedEngines:
+class UserEngines:
     """Implements `registry.Added`. An engine stays the same one until its server is changed; one that is gone is
     closed when the engines are next looked at and its last answer has ended."""
 
@@ -50,7 +50,7 @@ class AddedEngines:
         vault: Vault | None = None,
         *,
         gate: OutboundGate = CLOSED_GATE,
-        probes: Probes = none_tried,
+        probes: Probes = no_probes,
     ) -> None:
         self._probes = probes
         self._gate = gate
@@ -61,7 +61,7 @@ class AddedEngines:
         self._retired: list[OpenAIEngine] = []
 
     @classmethod
-    def glanced(cls, settings: Settings, gate: OutboundGate) -> AddedEngines:
+    def read_once(cls, settings: Settings, gate: OutboundGate) -> UserEngines:
         """Those that were added until now, without a store that is open."""
 
         async def listing() -> list[StoredServer]:
@@ -77,10 +77,10 @@ class AddedEngines:
         found: dict[str, Engine | EclairError] = {}
         tried: Mapping[str, str] = await self._probes() if there else {}
         for name, server in there.items():
-            if name not in taken and not draws_only(name, server.url):
+            if name not in taken and not is_image_only(name, server.url):
                 try:
                     found[name] = engine = self._engine(server)
-                    engine.seeing = seeing(tried.get(name))
+                    engine.vision_models = vision_models(tried.get(name))
                 except EclairError as error:
                     found[name] = error
         for name in [name for name in self._built if not isinstance(found.get(name), OpenAIEngine)]:
@@ -98,14 +98,14 @@ class AddedEngines:
         built = self._built.get(server.name)
         if built is not None and built[0] == server:
             return built[1]
-        key = unlocked(server, self._vault)
+        key = decrypt_key(server, self._vault)
         engine = OpenAIEngine(
             server.name,
             server.url,
             key,
             server.models,
             server.context,
-            place=place(server.url, server.country),
+            place=locate(server.url, server.country),
             gate=self._gate,
             setting=f"another (`eclair engines change {server.name} --key`, or in the page's settings)",
         )
@@ -115,28 +115,28 @@ class AddedEngines:
         return engine
 
     async def _close_idle(self) -> None:
-        for engine in [engine for engine in self._retired if not engine.busy]:
+        for engine in [engine for engine in self._retired if not engine.is_busy]:
             self._retired.remove(engine)
             await engine.close()
 
 
 def taken_names(settings: Settings) -> set[str]:
     """Names that an added server cannot have."""
-    return {*RESERVED, *settings.engines}
+    return {*RESERVED_NAMES, *settings.engines}
 
 
-def bound(name: str, url: str) -> str:
+def key_binding(name: str, url: str) -> str:
     """To what a key is bound: its server's name, and where that is."""
     address = urlsplit(url)
     return f"{name} {address.scheme}://{address.netloc}"
 
 
-def unlocked(server: StoredServer, vault: Vault) -> str | None:
+def decrypt_key(server: StoredServer, vault: Vault) -> str | None:
     """The key of a server. Raises SettingsError where it cannot be read."""
     if server.key is None:
         return None
     try:
-        return vault.decrypt(server.key, bound(server.name, server.url))
+        return vault.decrypt(server.key, key_binding(server.name, server.url))
     except SettingsError as error:
         raise SettingsError(
             f"The key of the engine {server.name} cannot be read: {error.message.rstrip('.')}, or set the key again."

@@ -18,11 +18,11 @@ from pydantic import ConfigDict, Field, TypeAdapter
 from eclair.network.countries import find_organization, organizations
 from eclair.network.policy import is_local_network, is_loopback
 
-Where = Literal["machine", "network", "country", "unknown"]
+LocationKind = Literal["machine", "network", "country", "unknown"]
 
 
 @dataclass(frozen=True, slots=True)
-class Provider:
+class ModelProvider:
     """Who serves models. `url` is the usual address; `hosts` and `country` are its organisation's, by name."""
 
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
@@ -34,11 +34,11 @@ class Provider:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class ServerLocation:
     """Where a server is. `country` (an ISO code) is known for `country` alone, `provider` where its name is known;
     `stated` says that it is the owner's word."""
 
-    where: Where
+    kind: LocationKind
     country: str | None = None
     provider: str | None = None
     stated: bool = False
@@ -46,12 +46,12 @@ class Place:
     @property
     def code(self) -> str:
         """As a `Model` has it."""
-        return self.country or self.where
+        return self.country or self.kind
 
     @property
     def text(self) -> str:
         """In a few words, such as `FR (Mistral)`."""
-        match self.where:
+        match self.kind:
             case "machine":
                 return "this machine"
             case "network":
@@ -65,10 +65,10 @@ class Place:
 
 
 @cache
-def providers() -> tuple[Provider, ...]:
+def known_providers() -> tuple[ModelProvider, ...]:
     """Those that Éclair knows, local servers first."""
     text = (resources.files("eclair.llm.servers") / "providers.toml").read_text("utf-8")
-    rows = TypeAdapter(tuple[Provider, ...]).validate_python(tomllib.loads(text)["provider"])
+    rows = TypeAdapter(tuple[ModelProvider, ...]).validate_python(tomllib.loads(text)["provider"])
     known = {row.name: row for row in organizations()}
     return tuple(
         replace(row, hosts=known[row.name].hosts, country=known[row.name].country) if row.name in known else row
@@ -76,14 +76,14 @@ def providers() -> tuple[Provider, ...]:
     )
 
 
-def place(url: str, stated: str | None = None) -> Place:
+def locate(url: str, stated: str | None = None) -> ServerLocation:
     """Where `url` belongs. What the owner `stated` goes before what is known of a name."""
     if is_loopback(url):
-        return Place("machine")
+        return ServerLocation("machine")
     host = (urlsplit(url).hostname or "").rstrip(".")
     known = find_organization(host)
     if stated is not None:
-        return Place("country", stated, known.name if known else None, stated=True)
+        return ServerLocation("country", stated, known.name if known else None, stated=True)
     if known is not None:
-        return Place("country", known.country, known.name)
-    return Place("network" if is_local_network(host) else "unknown")
+        return ServerLocation("country", known.country, known.name)
+    return ServerLocation("network" if is_local_network(host) else "unknown")

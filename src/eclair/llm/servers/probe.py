@@ -15,8 +15,8 @@ from typing import Any, Literal, cast
 import orjson
 
 from eclair.llm.base import JSON
-from eclair.llm.openai.stream_parser import sentence, without, words
-from eclair.llm.servers.discovery import Reached, reach
+from eclair.llm.openai.stream_parser import as_sentence, error_text, redact_key
+from eclair.llm.servers.discovery import Discovery, discover
 from eclair.network.client import CLOSED_GATE, BrokenReply, HttpClient, OutboundGate, TimedOut, Unreachable
 from eclair.schema.ids import Clock
 
@@ -34,27 +34,27 @@ Feature = Literal[
 ]
 Outcome = Literal["yes", "no", "failed"]
 
-FIRST = 60.0
+FIRST_ANSWER_TIMEOUT_S = 60.0
 """Seconds that the first answer may take, for which a model may have to be loaded."""
-DEADLINE = 20.0
+REQUEST_TIMEOUT_S = 20.0
 """Seconds for every other request, between two bytes."""
-MOST = 4 << 20
-LISTED = 3
+MAX_REPLY_BYTES = 4 << 20
+MAX_MODELS_TRIED = 3
 """Models of its list that are asked before a server is said not to have them."""
 
-NO = frozenset({400, 404, 405, 415, 422, 501})
+UNSUPPORTED_STATUSES = frozenset({400, 404, 405, 415, 422, 501})
 """Statuses by which a server says that it does not do this."""
 
-RED = (
+RED_SQUARE = (
     "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAACAAAAAgCAIAAAD8GO2jAAAAKElEQVR42u3NQQkAAAgAsesf1Bym8CEM"
     "9l9TpxIIBAKBQCAQCARfggVrMpguoai4CwAAAABJRU5ErkJggg=="
 )
 """A red square."""
-COLOUR = ("red", "rouge", "rot", "crimson", "scarlet")
-LONG = "The lighthouse keeper wrote down the wind, the tide and the names of the ships that passed. " * 60
+RED_WORDS = ("red", "rouge", "rot", "crimson", "scarlet")
+LONG_PROMPT = "The lighthouse keeper wrote down the wind, the tide and the names of the ships that passed. " * 60
 """Over a thousand tokens: some keep no shorter beginning of a prompt."""
 
-TOOL: JSON = {
+WEATHER_TOOL: JSON = {
     "type": "function",
     "function": {
         "name": "weather",
@@ -62,7 +62,7 @@ TOOL: JSON = {
         "parameters": {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]},
     },
 }
-SCHEMA: JSON = {
+COUNT_SCHEMA: JSON = {
     "type": "json_schema",
     "json_schema": {
         "name": "count",
@@ -101,7 +101,7 @@ class Probe:
 
 
 @dataclass(slots=True)
-class _Got:
+class _Reply:
     """A reply: its status, its text, what is wrong with it where it is none."""
 
     status: int = 0
@@ -129,7 +129,7 @@ class _Got:
 
     @property
     def said(self) -> str:
-        return sentence(without(self.key, words(self.data)) or f"status {self.status}")
+        return as_sentence(redact_key(self.key, error_text(self.data)) or f"status {self.status}")
 
 
 @dataclass(slots=True)
@@ -170,17 +170,17 @@ class Prober:
         self._key = key
         self._models = tuple(models)
         self._clock = clock
-        self._http = HttpClient(self._url, key, gate=gate, country=country, idle_timeout_s=DEADLINE)
+        self._http = HttpClient(self._url, key, gate=gate, country=country, idle_timeout_s=REQUEST_TIMEOUT_S)
         self._findings: list[Finding] = []
         self._notes: list[str] = []
 
-    async def findings(self) -> AsyncGenerator[Finding | Probe, None]:
+    async def run(self) -> AsyncGenerator[Finding | Probe, None]:
         """Each as it is found, and all of them at the end."""
         try:
-            reached = await reach(self._http, self._url, keyed=self._key is not None, listless=bool(self._models))
+            reached = await discover(self._http, self._url, keyed=self._key is not None, listless=bool(self._models))
             if reached.fault is not None:
-                yield self._find("answers", "failed" if reached.down else "no", reached.fault)
-                yield self._whole(None, reached.fault, reached.address)
+                yield self._find("answers", "failed" if reached.is_down else "no", reached.fault)
+                yield self._whole(None, reached.fault, reached.suggested_url)
                 return
             model, chat, fault = await self._first_answer(reached)
             if chat is None:
@@ -219,13 +219,13 @@ class Prober:
         at = int(self._clock() * 1000)
         return Probe(at, self._url, model, tuple(self._findings), fault, address, tuple(self._notes))
 
-    async def _first_answer(self, reached: Reached) -> tuple[str, _Chat | None, str]:
+    async def _first_answer(self, reached: Discovery) -> tuple[str, _Chat | None, str]:
         """The model that answers, its answer, and else why none does."""
         candidates = [*self._models, *(name for name in reached.models if not _embeds(name))]
         if not candidates:
             return "", None, "It lists no model that answers; name one with `--model`."
         fault = ""
-        for model in candidates[:LISTED]:
+        for model in candidates[:MAX_MODELS_TRIED]:
             got, chat = await self._stream(model)
             if chat.answered:
                 if chat.model is not None and not _same(model, chat.model):
@@ -237,7 +237,7 @@ class Prober:
             self._notes.append(fault)
         return candidates[0], None, fault
 
-    def _why_not(self, got: _Got, model: str, *, listed: bool) -> str:
+    def _why_not(self, got: _Reply, model: str, *, listed: bool) -> str:
         if got.fault:
             return got.fault
         if got.content.lstrip().startswith(b"<"):
@@ -250,7 +250,7 @@ class Prober:
             return f"It {lists.format(model)}: {got.said}"
         return f"It does not answer: {got.said}" if got.status != 200 else "What it sends is no answer."
 
-    async def _stream(self, model: str) -> tuple[_Got, _Chat]:
+    async def _stream(self, model: str) -> tuple[_Reply, _Chat]:
         body: JSON = {
             "model": model,
             "messages": [{"role": "user", "content": "Answer with the word OK."}],
@@ -258,10 +258,10 @@ class Prober:
             "stream": True,
             "stream_options": {"include_usage": True},
         }
-        got = await self._post(f"{self._url}/chat/completions", body, FIRST)
+        got = await self._post(f"{self._url}/chat/completions", body, FIRST_ANSWER_TIMEOUT_S)
         if got.status in (400, 422) and "stream_options" in got.said:  # some refuse what they do not know
             del body["stream_options"]
-            got = await self._post(f"{self._url}/chat/completions", body, FIRST)
+            got = await self._post(f"{self._url}/chat/completions", body, FIRST_ANSWER_TIMEOUT_S)
         chat = _Chat()
         if got.status == 200:
             lines = [line[5:].strip() for line in got.content.split(b"\n") if line.startswith(b"data:")]
@@ -269,30 +269,30 @@ class Prober:
             chat.frames = [_object(line) for line in lines] or [got.data]
         return got, chat
 
-    async def _chat(self, model: str, content: Any, tokens: int = 64, **more: Any) -> _Got:
+    async def _chat(self, model: str, content: Any, tokens: int = 64, **more: Any) -> _Reply:
         messages = [{"role": "user", "content": content}]
         body = {"model": model, "messages": messages, "max_tokens": tokens, **more}
         return await self._post(f"{self._url}/chat/completions", body)
 
     async def _tools(self, model: str) -> Finding:
         ask = "What is the weather in Paris now? Use the tool."
-        got = await self._chat(model, ask, 200, tools=[TOOL], tool_choice="required")
-        if got.status in NO:
-            got = await self._chat(model, ask, 200, tools=[TOOL])
+        got = await self._chat(model, ask, 200, tools=[WEATHER_TOOL], tool_choice="required")
+        if got.status in UNSUPPORTED_STATUSES:
+            got = await self._chat(model, ask, 200, tools=[WEATHER_TOOL])
         return self._judged("tools", got, bool(got.choice("message", "tool_calls")), "It takes tools and calls none.")
 
     async def _json_schema(self, model: str) -> Finding:
-        got = await self._chat(model, "Say hello.", 100, response_format=SCHEMA)
+        got = await self._chat(model, "Say hello.", 100, response_format=COUNT_SCHEMA)
         count: Any = _object(got.text.encode()).get("count")
         return self._judged("json_schema", got, isinstance(count, int), "It takes a schema and does not keep to it.")
 
     async def _vision(self, model: str) -> Finding:
-        picture = {"type": "image_url", "image_url": {"url": RED}}
+        picture = {"type": "image_url", "image_url": {"url": RED_SQUARE}}
         text = {"type": "text", "text": "Which colour is this picture? Answer with one word."}
         got = await self._chat(model, [text, picture])
         if got.status >= 500 and any(word in got.said.lower() for word in ("image", "vision", "multimodal", "mmproj")):
             return self._find("vision", "no", got.said)
-        seen = any(colour in got.text.lower() for colour in COLOUR)
+        seen = any(colour in got.text.lower() for colour in RED_WORDS)
         return self._judged("vision", got, seen, "It takes a picture and does not see it.")
 
     async def _logprobs(self, model: str) -> Finding:
@@ -301,9 +301,9 @@ class Prober:
         return self._judged("logprobs", got, found, "It takes the wish and gives none.")
 
     async def _prefix_cache(self, model: str) -> Finding:
-        got = await self._chat(model, LONG, 1)
+        got = await self._chat(model, LONG_PROMPT, 1)
         if got.status == 200:
-            got = await self._chat(model, LONG, 1)
+            got = await self._chat(model, LONG_PROMPT, 1)
         return self._judged(
             "prefix_cache", got, _cached(got.data) > 0, "It does not say that it read anything from a cache."
         )
@@ -314,7 +314,7 @@ class Prober:
         found = isinstance(got.data.get("count"), int) or bool(got.data.get("tokens"))
         return self._judged("tokenize", got, found, "It does not count the tokens of a text.")
 
-    async def _embeddings(self, reached: Reached, model: str) -> Finding:
+    async def _embeddings(self, reached: Discovery, model: str) -> Finding:
         named = next((name for name in (*self._models, *reached.models) if _embeds(name)), model)
         got = await self._post(f"{self._url}/embeddings", {"model": named, "input": "Hello"})
         found = bool(_at(got.data, "data", 0, "embedding"))
@@ -325,30 +325,30 @@ class Prober:
         got = await self._post(f"{self._url}/images/generations", {})
         return got.status in (400, 422) and "prompt" in got.said.lower()
 
-    def _judged(self, feature: Feature, got: _Got, found: bool, ignored: str) -> Finding:
+    def _judged(self, feature: Feature, got: _Reply, found: bool, ignored: str) -> Finding:
         if got.fault:
             return self._find(feature, "failed", got.fault)
         if got.status == 200:
             return self._seen(feature, found, ignored)
-        if got.status in NO:
+        if got.status in UNSUPPORTED_STATUSES:
             return self._find(feature, "no", got.said)
         return self._find(feature, "failed", got.said)
 
-    async def _post(self, url: str, body: JSON, deadline: float = DEADLINE) -> _Got:
+    async def _post(self, url: str, body: JSON, deadline: float = REQUEST_TIMEOUT_S) -> _Reply:
         try:
             async with (
                 asyncio.timeout(2 * deadline),  # however slowly it sends
                 self._http.post(url, orjson.dumps(body), idle_timeout_s=deadline, keep_alive=False) as reply,
             ):
-                return _Got(reply.status, await reply.body(MOST), key=self._key)
+                return _Reply(reply.status, await reply.body(MAX_REPLY_BYTES), key=self._key)
         except (TimedOut, TimeoutError):
-            return _Got(fault=f"It did not answer within {deadline:g} seconds.")
+            return _Reply(fault=f"It did not answer within {deadline:g} seconds.")
         except (Unreachable, BrokenReply) as error:
-            return _Got(fault=f"The connection broke: {error}.")
+            return _Reply(fault=f"The connection broke: {error}.")
 
 
 def _object(text: bytes) -> JSON:
-    return _Got(content=text).data
+    return _Reply(content=text).data
 
 
 def _cached(data: JSON) -> int:

@@ -18,9 +18,9 @@ import orjson
 from pydantic import TypeAdapter, ValidationError
 
 from eclair.errors import Conflict, EclairError, InvalidInput, NotFound
-from eclair.llm.servers.bfl import Credits, draws_only
-from eclair.llm.servers.engines import bound, taken_names, unlocked
-from eclair.llm.servers.jurisdiction import Place, place
+from eclair.llm.servers.bfl import CreditsProber, is_image_only
+from eclair.llm.servers.engines import decrypt_key, key_binding, taken_names
+from eclair.llm.servers.jurisdiction import ServerLocation, locate
 from eclair.llm.servers.probe import Finding, Probe, Prober
 from eclair.network.gate import CLOSED_GATE, OutboundGate
 from eclair.network.policy import is_loopback, strip_login
@@ -31,13 +31,13 @@ from eclair.storage.open import read_added_servers
 from eclair.storage.secrets import Vault
 from eclair.storage.servers import StoredServer
 
-LONGEST_NAME = 40
-LONGEST = 2000
-_NAME = re.compile(rf"[A-Za-z0-9][A-Za-z0-9._-]{{0,{LONGEST_NAME - 1}}}")
+MAX_NAME_CHARS = 40
+MAX_FIELD_CHARS = 2000
+_NAME = re.compile(rf"[A-Za-z0-9][A-Za-z0-9._-]{{0,{MAX_NAME_CHARS - 1}}}")
 _HOST = re.compile(r"(?!-)[\w-]{1,63}(?<!-)(\.(?!-)[\w-]{1,63}(?<!-))*\.?", re.ASCII)
 _PROBE = TypeAdapter(Probe)
 
-CALLS = ("/chat/completions", "/completions", "/models", "/embeddings")
+API_CALLS = ("/chat/completions", "/completions", "/models", "/embeddings")
 """What people copy along with an address."""
 
 UNENCRYPTED = "What is asked travels unencrypted; use https."
@@ -50,17 +50,17 @@ class Server:
     name: str
     url: str
     origin: Literal["file", "added"]
-    keyed: bool
+    has_key: bool
     models: tuple[str, ...]
     context: int | None
-    place: Place
+    location: ServerLocation
     note: str | None
     problem: str | None
     probe: Probe | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Change:
+class ServerChange:
     """What is to be another about a server; None stays. An empty `key` or `country`, or a `context` of 0, takes it
     away."""
 
@@ -71,7 +71,7 @@ class Change:
     country: str | None = None
 
 
-class Servers:
+class ServerService:
     """The servers. Those that are tried are called through `gate`."""
 
     def __init__(
@@ -101,19 +101,19 @@ class Servers:
                 return server
         raise NotFound(f"There is no engine {name!r}; `eclair engines` lists those that there are.")
 
-    async def add(self, name: str, change: Change) -> Server:
+    async def add(self, name: str, change: ServerChange) -> Server:
         """Keep a new one. Raises InvalidInput, Conflict where its name is taken, SettingsError where no key can be
         kept."""
-        name = checked_name(name)
+        name = check_name(name)
         if name in taken_names(self._settings):
             raise Conflict(f"The name {name!r} is taken by an engine of the settings; choose another.")
         if change.url is None:
             raise InvalidInput("An engine needs its address.", param="url")
-        blank = StoredServer(name, checked_address(change.url), None, (), None, None, int(self._clock() * 1000))
+        blank = StoredServer(name, check_url(change.url), None, (), None, None, int(self._clock() * 1000))
         await self._storage.servers.add_server(self._changed(blank, change))
         return await self.get(name)
 
-    async def change(self, name: str, change: Change) -> Server:
+    async def change(self, name: str, change: ServerChange) -> Server:
         """A key goes no further than where it was given for: with another host, it has to be given again.
 
         Raises what `add` raises, and NotFound.
@@ -134,10 +134,10 @@ class Servers:
         """
         server = await self.get(name)
         key, models = await self._access(name)
-        stated = server.place.country if server.place.stated else None
-        kind = Credits if draws_only(name, server.url) else Prober
+        stated = server.location.country if server.location.stated else None
+        kind = CreditsProber if is_image_only(name, server.url) else Prober
         prober = kind(server.url, key, models, clock=self._clock, gate=self._gate, country=stated)
-        async with aclosing(prober.findings()) as findings:
+        async with aclosing(prober.run()) as findings:
             async for found in findings:
                 if isinstance(found, Probe):
                     await self._storage.servers.save_probe(name, orjson.dumps(asdict(found)).decode())
@@ -149,51 +149,53 @@ class Servers:
             return configured.key, configured.models
         for server in await self._storage.servers.list_servers():
             if server.name == name:
-                return unlocked(server, self._vault), server.models
+                return decrypt_key(server, self._vault), server.models
         raise NotFound(f"There is no engine {name!r} any more.")
 
     def _refuse_settings(self, name: str) -> None:
         if name in self._settings.engines:
             raise Conflict(f"The engine {name!r} is in the settings; change it there (`eclair config` says where).")
 
-    def _changed(self, server: StoredServer, change: Change) -> StoredServer:
+    def _changed(self, server: StoredServer, change: ServerChange) -> StoredServer:
         if change.url is not None:
-            url = checked_address(change.url)
-            moved = bound(server.name, url) != bound(server.name, server.url)
+            url = check_url(change.url)
+            moved = key_binding(server.name, url) != key_binding(server.name, server.url)
             server = replace(server, url=url, key=None if moved else server.key)
         if change.key is not None:
-            key = checked_key(change.key)
-            server = replace(server, key=self._vault.encrypt(key, bound(server.name, server.url)) if key else None)
+            key = check_key(change.key)
+            server = replace(
+                server, key=self._vault.encrypt(key, key_binding(server.name, server.url)) if key else None
+            )
         if change.models is not None:
-            server = replace(server, models=checked_models(change.models))
+            server = replace(server, models=check_models(change.models))
         if change.context is not None:
             server = replace(server, context=change.context or None)
         if change.country is not None:
-            server = replace(server, country=checked_country(change.country))
+            server = replace(server, country=check_country(change.country))
         return server
 
 
-def glanced(settings: Settings) -> list[Server]:
+def read_servers(settings: Settings) -> list[Server]:
     """All of them, read without opening the store; without what was found out about them. Raises StoreError."""
     return _shown(settings, read_added_servers(settings.data_dir), Vault.configured(settings), {})
 
 
-def checked_name(text: str) -> str:
+def check_name(text: str) -> str:
     """Raises InvalidInput."""
     if not _NAME.fullmatch(text):
         raise InvalidInput(
-            f"An engine's name is 1 to {LONGEST_NAME} letters, digits, dots, dashes and underscores, "
+            f"An engine's name is 1 to {MAX_NAME_CHARS} letters, digits, dots, dashes and underscores, "
             "and begins with a letter or digit.",
             param="name",
         )
     return text
 
 
-def checked_address(text: str) -> str:
+def check_url(text: str) -> str:
     """The base address of an API in its usual form, without what a call adds. Raises InvalidInput."""
     text = text.strip()
     shown = text if len(text) <= 80 else f"{text[:80]}…"
-    if len(text) > LONGEST or not text.isprintable() or any(letter.isspace() for letter in text):
+    if len(text) > MAX_FIELD_CHARS or not text.isprintable() or any(letter.isspace() for letter in text):
         raise InvalidInput("The address holds spaces or odd characters, or is too long; check it.", param="url")
     if "://" not in text:
         raise InvalidInput(f"{shown!r} is no address; begin it with http:// or https://.", param="url")
@@ -209,23 +211,23 @@ def checked_address(text: str) -> str:
     if parts.query or parts.fragment:
         raise InvalidInput("The address holds a ? or #; leave out what begins there.", param="url")
     path = parts.path.rstrip("/")
-    for call in CALLS:
+    for call in API_CALLS:
         path = path.removesuffix(call).rstrip("/")
     name = f"[{host}]" if ":" in host else host
     return f"{parts.scheme}://{name}{'' if port is None else f':{port}'}{path}"
 
 
-def checked_key(text: str) -> str:
+def check_key(text: str) -> str:
     """Raises InvalidInput, in which the key does not stand."""
     text = text.strip()
-    if len(text) > LONGEST or not all("!" <= letter <= "~" for letter in text):
+    if len(text) > MAX_FIELD_CHARS or not all("!" <= letter <= "~" for letter in text):
         raise InvalidInput(
             "The key holds a line break, a space or another character that no key has; copy it again.", param="key"
         )
     return text
 
 
-def checked_models(names: Sequence[str]) -> tuple[str, ...]:
+def check_models(names: Sequence[str]) -> tuple[str, ...]:
     """Raises InvalidInput."""
     for name in names:
         if not name.strip() or len(name) > 200 or not name.isprintable():
@@ -233,7 +235,7 @@ def checked_models(names: Sequence[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name.strip() for name in names))
 
 
-def checked_country(text: str) -> str | None:
+def check_country(text: str) -> str | None:
     """An ISO code, or None for an empty text. Raises InvalidInput."""
     text = text.strip().upper()
     if text and not re.fullmatch("[A-Z]{2}", text):
@@ -241,7 +243,7 @@ def checked_country(text: str) -> str | None:
     return text or None
 
 
-def note(url: str) -> str | None:
+def url_note(url: str) -> str | None:
     """What is to be known about an address."""
     return UNENCRYPTED if url.startswith("http:") and not is_loopback(url) else None
 
@@ -250,7 +252,7 @@ def _is_host(host: str) -> bool:
     return bool(_HOST.fullmatch(host)) or bool(re.fullmatch(r"[0-9a-f:.]+(%\w+)?", host) and ":" in host)
 
 
-def configured(settings: Settings, probes: Mapping[str, str] = MappingProxyType({})) -> list[Server]:
+def configured_servers(settings: Settings, probes: Mapping[str, str] = MappingProxyType({})) -> list[Server]:
     """Those of the settings."""
     return [_configured(name, server, probes) for name, server in settings.engines.items()]
 
@@ -258,7 +260,7 @@ def configured(settings: Settings, probes: Mapping[str, str] = MappingProxyType(
 def _shown(settings: Settings, added: Sequence[StoredServer], vault: Vault, probes: Mapping[str, str]) -> list[Server]:
     """Those of the settings, then those that were added."""
     taken = taken_names(settings)
-    return configured(settings, probes) + [
+    return configured_servers(settings, probes) + [
         _added(server, vault, probes) for server in added if server.name not in taken
     ]
 
@@ -268,11 +270,11 @@ def _configured(name: str, server: EngineSettings, probes: Mapping[str, str]) ->
         name=name,
         url=strip_login(server.url),
         origin="file",
-        keyed=server.key is not None,
+        has_key=server.key is not None,
         models=server.models,
         context=server.context,
-        place=place(server.url),
-        note=note(server.url),
+        location=locate(server.url),
+        note=url_note(server.url),
         problem=None,
         probe=_probed(probes.get(name), server.url.rstrip("/")),
     )
@@ -281,18 +283,18 @@ def _configured(name: str, server: EngineSettings, probes: Mapping[str, str]) ->
 def _added(server: StoredServer, vault: Vault, probes: Mapping[str, str]) -> Server:
     problem = None
     try:
-        unlocked(server, vault)
+        decrypt_key(server, vault)
     except EclairError as error:
         problem = error.message
     return Server(
         name=server.name,
         url=server.url,
         origin="added",
-        keyed=server.key is not None,
+        has_key=server.key is not None,
         models=server.models,
         context=server.context,
-        place=place(server.url, server.country),
-        note=note(server.url),
+        location=locate(server.url, server.country),
+        note=url_note(server.url),
         problem=problem,
         probe=_probed(probes.get(server.name), server.url),
     )

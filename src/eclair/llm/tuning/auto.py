@@ -14,7 +14,7 @@ from eclair.errors import Conflict, EclairError
 from eclair.llm.base import PromptMessage, Request
 from eclair.llm.local import profile
 from eclair.llm.local.engine import LocalEngine
-from eclair.llm.local.profile import Choice
+from eclair.llm.local.profile import TuningChoice
 from eclair.llm.tuning.tune import tune
 from eclair.models import catalog, installed, memory
 from eclair.models.installed import InstalledModel
@@ -22,25 +22,25 @@ from eclair.settings import Settings
 from eclair.util.background import Idle
 from eclair.util.cpu import cores
 
-CALM = 120.0
+CALM_S = 120.0
 """Seconds without an answer, and with little else at work on the machine, after which it begins."""
 
-LITTLE = 0.3
+MAX_OTHER_LOAD = 0.3
 """The part of the machine that other programs may use then."""
 
-LARGEST = 1 << 30
+MAX_FILE_BYTES = 1 << 30
 """Bytes of a model's file beyond which its owner should decide: the work takes long, and as much of the disk."""
 
-ATTEMPTS = 3
+MAX_ATTEMPTS = 3
 """How often it begins with a model anew when answers interrupt it."""
 
 log = logging.getLogger(__name__)
 
 
-class Tuner:
+class AutoTuner:
     """`start` before use, `close` at the end."""
 
-    def __init__(self, settings: Settings, engine: LocalEngine, idle: Idle, calm: float = CALM) -> None:
+    def __init__(self, settings: Settings, engine: LocalEngine, idle: Idle, calm: float = CALM_S) -> None:
         self._settings = settings
         self._engine = engine
         self._idle = idle
@@ -59,7 +59,7 @@ class Tuner:
     async def _tune_for_ever(self) -> None:
         while True:
             await asyncio.sleep(self._calm / 2)
-            if self._idle.calm_for() < self._calm or os.getloadavg()[0] > LITTLE * cores():
+            if self._idle.calm_for() < self._calm or os.getloadavg()[0] > MAX_OTHER_LOAD * cores():
                 continue
             for model in await asyncio.to_thread(self._untuned):
                 await self._tune(model)
@@ -71,10 +71,10 @@ class Tuner:
             model
             for id, model in here.items()
             if id in self._engine.answered
-            and self._attempts.get(id, 0) < ATTEMPTS
-            and model.size <= LARGEST
+            and self._attempts.get(id, 0) < MAX_ATTEMPTS
+            and model.size <= MAX_FILE_BYTES
             and memory.fits(2 * memory.needed_by_installed(model, self._settings))
-            and profile.found(self._settings.data_dir, id, model.path) is None
+            and profile.find_tuning(self._settings.data_dir, id, model.path) is None
         ]
 
     async def _tune(self, model: InstalledModel) -> None:
@@ -87,12 +87,12 @@ class Tuner:
             if found is None:
                 return
             log.info("%s runs %s from now on", model.entry.name, found.choice.layout)
-            if found.choice != Choice():
+            if found.choice != TuningChoice():
                 await self._load_anew(id)
         except EclairError as error:
             log.info("%s is not tuned: %s", model.entry.name, error.message)
         except Exception:  # a bug of ours: it is logged whole, and the model runs as before
-            self._attempts[id] = ATTEMPTS
+            self._attempts[id] = MAX_ATTEMPTS
             log.exception("%s is not tuned", model.entry.name)
 
     async def _load_anew(self, model: str) -> None:

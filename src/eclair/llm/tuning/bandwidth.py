@@ -12,17 +12,17 @@ import mmap
 import threading
 import time
 
-ROUND = 0.1
+ROUND_S = 0.1
 """Seconds of a measurement."""
 
 ROUNDS = 6
-LEAST = 8 << 20
+MIN_BYTES = 8 << 20
 FILLING = b"\x01" * (1 << 20)
 
 
-def bandwidth(size: int, threads: int) -> float:
+def measure_bandwidth(size: int, threads: int) -> float:
     """Bytes a second with which so many threads together read `size` bytes again and again: the best of some rounds."""
-    size = max(size, LEAST)
+    size = max(size, MIN_BYTES)
     with mmap.mmap(-1, size) as memory:
         for at in range(0, size, len(FILLING)):  # a page that was never written is no memory
             memory[at : at + len(FILLING)] = FILLING[: size - at]
@@ -42,7 +42,7 @@ def _round(address: int, size: int, threads: int) -> float:
     began = time.perf_counter()
 
     def work(number: int) -> None:
-        while time.perf_counter() - began < ROUND:
+        while time.perf_counter() - began < ROUND_S:
             find(address + number * part, 0, part)
             read[number] += part
 

@@ -40,7 +40,7 @@ SOURCES = PackageFile(
 )
 """Of the version that requirements.lock has; llama.cpp's sources are in it."""
 
-FILES = (
+BUILD_FILES = (
     SOURCES,
     PackageFile(
         package="cython",
@@ -63,27 +63,27 @@ FILES = (
 )
 """The sources, and what their build asks for; compiler, cmake and make are the system's."""
 
-OPTIONS = ("-DLLAMA_LLGUIDANCE=OFF", "-DLLAMA_BUILD_BORINGSSL=OFF", "-DLLAMA_OPENSSL=OFF", "-DLLAMA_BUILD_UI=OFF")
+CMAKE_OPTIONS = ("-DLLAMA_LLGUIDANCE=OFF", "-DLLAMA_BUILD_BORINGSSL=OFF", "-DLLAMA_OPENSSL=OFF", "-DLLAMA_BUILD_UI=OFF")
 """Without what its build would fetch from elsewhere: forms of JSON are kept to by llama.cpp's own grammars, and its
 server needs no TLS on this machine."""
 
-ROOM = 2 << 30
+MIN_FREE_BYTES = 2 << 30
 """Bytes of disk that it needs meanwhile."""
 
-OBJECTS = 197
+OBJECT_FILES = 197
 """Files that it compiles, by which is told how far it is."""
 
-LIBRARIES = 90
+COMPILE_PERCENT = 90
 """Of a hundred parts, those after which they are compiled; then comes what ties them to Python."""
 
 NICE = 10
-LOG = "build.log"
+LOG_FILE = "build.log"
 
 _OBJECT = re.compile(rb"^\s*\[\s*\d{1,3}%\] Building C")
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class BuildJob:
     """Install `sources`, with our kernels, into `target`; the folder `files` has what its build asks for, and `work` is
     for what lies about meanwhile."""
 
@@ -94,14 +94,14 @@ class Order:
     log: str
 
 
-ORDERS = Codec(Order)
+ORDERS = Codec(BuildJob)
 
 
-async def build(
+async def build_engine(
     data_dir: Path,
     report: Callable[[str, int, int], object],
     *,
-    files: Sequence[PackageFile] = FILES,
+    files: Sequence[PackageFile] = BUILD_FILES,
     index: PackageIndex | None = None,
     gate: OutboundGate = CLOSED_GATE,
 ) -> Path:
@@ -111,7 +111,7 @@ async def build(
     Raises EngineMissing where a tool is missing or the build fails, and ModelMissing where a file cannot be fetched or
     the disk is full.
     """
-    target = profile.compiled(data_dir)
+    target = profile.compiled_folder(data_dir)
     if profile.is_compiled(data_dir):
         return target
     _check_tools()
@@ -119,13 +119,13 @@ async def build(
     try:
         shutil.rmtree(work, ignore_errors=True)  # of one that was killed
         work.mkdir(parents=True)
-        if (free := shutil.disk_usage(work).free) < ROOM:
+        if (free := shutil.disk_usage(work).free) < MIN_FREE_BYTES:
             raise ModelMissing(
-                f"{target.parent} has {size(free)} free and compiling the engine needs {size(ROOM)}; make room, "
-                "or tune without --build."
+                f"{target.parent} has {size(free)} free and compiling the engine needs {size(MIN_FREE_BYTES)}; "
+                "make room, or tune without --build."
             )
         await _bring(files, work, index, gate, report)
-        await _compile(files[0], work, data_dir / "logs" / LOG, report)
+        await _compile(files[0], work, data_dir / "logs" / LOG_FILE, report)
         (work / "made").replace(target)
     except OSError as error:
         raise ModelMissing(f"The engine cannot be compiled in {target.parent}: {error.strerror}.") from error
@@ -175,7 +175,7 @@ async def _compile(sources: PackageFile, work: Path, log: Path, report: Callable
     """Raises EngineMissing."""
     what = "Compiling the engine"
     report(what, 0, 100)
-    order = Order(str(work / sources.file), str(work), str(work / "made"), str(work / "tmp"), str(log))
+    order = BuildJob(str(work / sources.file), str(work), str(work / "made"), str(work / "tmp"), str(log))
     try:
         await run_task("eclair.llm.tuning.build", order, ORDERS, lambda done: report(what, done, 100))
     except TaskFailed as failure:
@@ -189,21 +189,21 @@ def main() -> None:
     serve_task(ORDERS, _work, lambda: os.killpg(0, signal.SIGKILL))  # the compilers too
 
 
-def _work(order: Order, report: Report) -> None:
+def _work(order: BuildJob, report: Report) -> None:
     """Raises TaskFailed."""
     os.nice(NICE)
     work = Path(order.work)
     work.mkdir()
     Path(order.log).parent.mkdir(parents=True, exist_ok=True)
     try:
-        folder = unpack(Path(order.sources), work)
+        folder = unpack_sources(Path(order.sources), work)
         patches.apply(folder)
     except (OSError, tarfile.TarError, EngineMissing) as error:
         Path(order.log).write_text(f"{error}\n", encoding="utf-8")
         raise TaskFailed(str(error)) from error
     environment = {
         **os.environ,
-        "CMAKE_ARGS": " ".join(OPTIONS),
+        "CMAKE_ARGS": " ".join(CMAKE_OPTIONS),
         "CMAKE_GENERATOR": "Unix Makefiles",  # which says how far it is
         "PIP_CONFIG_FILE": os.devnull,
         "TMPDIR": order.work,
@@ -225,12 +225,12 @@ def _work(order: Order, report: Report) -> None:
             lines.append(line.strip())
             if _OBJECT.match(line) is not None:
                 done += 1
-                report(min(done, OBJECTS) * LIBRARIES // OBJECTS)
+                report(min(done, OBJECT_FILES) * COMPILE_PERCENT // OBJECT_FILES)
     if pip.returncode != 0:
         raise TaskFailed(_fault(lines) or "it does not say why")
 
 
-def unpack(sources: Path, into: Path) -> Path:
+def unpack_sources(sources: Path, into: Path) -> Path:
     """The one folder that the archive holds. Raises OSError and TarError."""
     with tarfile.open(sources) as archive:
         archive.extractall(into, filter="data")

@@ -13,14 +13,14 @@ from eclair.models import catalog, installed
 from eclair.models.catalog import CatalogEntry
 from eclair.settings import Settings
 
-LEAST = 50_000_000
+MIN_BYTES_PER_TOKEN = 50_000_000
 """Bytes that a model reads for a token, below which its speed tells little of others."""
 
 Basis = Literal["measured", "reckoned", "limit"]
 
 
 @dataclass(frozen=True, slots=True)
-class Expected:
+class ExpectedSpeed:
     """Tokens a second. `reckoned` is from how fast the models that were measured here read their weights; `limit` is
     what the memory's bandwidth allows, of which an engine reaches a part."""
 
@@ -29,36 +29,36 @@ class Expected:
 
 
 @dataclass(frozen=True, slots=True)
-class Paces:
+class SpeedEstimator:
     """What is known of this machine: the models that were measured, and its bandwidth in bytes a second."""
 
     measured: Mapping[str, Tuning]
     bandwidth: float | None
 
     @classmethod
-    def known(cls, settings: Settings, bandwidth: float | None = None) -> Paces:
+    def from_profiles(cls, settings: Settings, bandwidth: float | None = None) -> SpeedEstimator:
         """From what `eclair tune` kept, and a bandwidth that was measured just now. Reads the disk."""
         measured: dict[str, Tuning] = {}
         for id, model in installed.installed_models(catalog.load_entries(settings.catalog), settings.data_dir).items():
-            found = profile.found(settings.data_dir, id, model.path)
+            found = profile.find_tuning(settings.data_dir, id, model.path)
             if found is not None:
                 measured[id] = found
         return cls(measured, bandwidth or max((found.bandwidth for found in measured.values()), default=None))
 
-    def of(self, entry: CatalogEntry, size: int | None) -> Expected | None:
+    def estimate(self, entry: CatalogEntry, size: int | None) -> ExpectedSpeed | None:
         """What a model with a file of so many bytes would do; None where nothing tells."""
         if entry.id in self.measured:
-            return Expected(self.measured[entry.id].after.decode, "measured")
+            return ExpectedSpeed(self.measured[entry.id].after.decode, "measured")
         if size is None:
             return None
         read = size * (entry.active / entry.parameters if entry.active and entry.parameters else 1)
         largest = max(self.measured.values(), key=lambda found: found.bytes, default=None)
-        if largest is not None and largest.bytes > LEAST:
-            return Expected(largest.bytes * largest.after.decode / read, "reckoned")
-        return Expected(self.bandwidth / read, "limit") if self.bandwidth else None
+        if largest is not None and largest.bytes > MIN_BYTES_PER_TOKEN:
+            return ExpectedSpeed(largest.bytes * largest.after.decode / read, "reckoned")
+        return ExpectedSpeed(self.bandwidth / read, "limit") if self.bandwidth else None
 
 
-def worded(expected: Expected | None) -> str:
+def describe_speed(expected: ExpectedSpeed | None) -> str:
     """Such as `about 12 tokens/s`; empty for None."""
     if expected is None:
         return ""

@@ -23,13 +23,13 @@ import orjson
 from eclair.errors import EngineBroken
 from eclair.llm.base import JSON
 from eclair.llm.local.profile import Quality
-from eclair.llm.tuning.measure import Loaded
+from eclair.llm.tuning.measure import TuningEngine
 
-TOGETHER = 8
-GIVEN = 6
+MAX_CONCURRENT_QUESTIONS = 8
+GIVEN_TOKENS = 6
 """Tokens of a text that are given before it is told on."""
 
-TOLERABLE = 0.02
+MAX_LOSS_NATS = 0.02
 """Nats a token that a layout may lose: texts surprise it by two in a hundred more, which is twice what the set's noise
 is. Q4_0 loses eight times as much with the embedded model."""
 
@@ -38,7 +38,7 @@ R = TypeVar("R")
 
 
 @dataclass(frozen=True, slots=True)
-class Answers:
+class ExamAnswers:
     """What one layout said: nats a token text by text, and whether each question, document and its facts were right."""
 
     nats: tuple[float, ...]
@@ -48,13 +48,13 @@ class Answers:
     facts: tuple[bool, ...]
 
 
-async def examined(loaded: Loaded, report: Callable[[int, int], object]) -> Answers:
+async def examine(loaded: TuningEngine, report: Callable[[int, int], object]) -> ExamAnswers:
     """Ask everything; `report` hears how much of how much is done. Raises UpstreamError."""
     asked = _set()
     done, total = 0, sum(len(rows) for rows in asked.values())
 
     async def each(work: Callable[[T], Awaitable[R]], rows: Sequence[T]) -> tuple[R, ...]:
-        room = asyncio.Semaphore(TOGETHER)
+        room = asyncio.Semaphore(MAX_CONCURRENT_QUESTIONS)
 
         async def one(row: T) -> R:
             nonlocal done
@@ -70,10 +70,10 @@ async def examined(loaded: Loaded, report: Callable[[int, int], object]) -> Answ
     english = await each(lambda row: _answer(loaded, row), asked["english"])
     german = await each(lambda row: _answer(loaded, row), asked["german"])
     documents = await each(lambda row: _document(loaded, row), asked["documents"])
-    return Answers(nats, english, german, tuple(row[0] for row in documents), tuple(row[1] for row in documents))
+    return ExamAnswers(nats, english, german, tuple(row[0] for row in documents), tuple(row[1] for row in documents))
 
 
-def compared(answers: Answers, before: Answers) -> Quality:
+def compare(answers: ExamAnswers, before: ExamAnswers) -> Quality:
     """What a layout's answers are worth beside those of the file as it came."""
     losses = [new - old for new, old in zip(answers.nats, before.nats, strict=True)]
     return Quality(
@@ -88,10 +88,10 @@ def compared(answers: Answers, before: Answers) -> Quality:
     )
 
 
-def fault(answers: Answers, before: Answers) -> str | None:
+def find_loss(answers: ExamAnswers, before: ExamAnswers) -> str | None:
     """Why a layout is not as good as the file as it came; None where it is."""
-    quality = compared(answers, before)
-    if quality.worse > TOLERABLE:
+    quality = compare(answers, before)
+    if quality.worse > MAX_LOSS_NATS:
         return f"expects texts less well ({quality.worse:+.3f} ± {quality.error:.3f} nats a token)"
     for name, new, old in (
         ("answers", answers.english, before.english),
@@ -110,13 +110,13 @@ def _fallen(new: Iterable[bool], old: Iterable[bool]) -> bool:
     return lost - won > 2 * math.sqrt(lost + won)
 
 
-async def _nats(loaded: Loaded, text: str) -> float:
+async def _nats(loaded: TuningEngine, text: str) -> float:
     """How surprised the model is by a token of the text, on average. A grammar admits that text alone."""
-    tokens = await loaded.tokens(text)
-    told = tokens[GIVEN:]
+    tokens = await loaded.tokenize(text)
+    told = tokens[GIVEN_TOKENS:]
     reply = await loaded.complete(
         {
-            "prompt": tokens[:GIVEN],
+            "prompt": tokens[:GIVEN_TOKENS],
             "grammar": "root ::= " + " ".join(f"<[{token}]>" for token in told),
             "n_predict": len(told),
             "n_probs": 1,
@@ -125,13 +125,13 @@ async def _nats(loaded: Loaded, text: str) -> float:
     return -fmean(step["logprob"] for step in reply["completion_probabilities"])
 
 
-async def _answer(loaded: Loaded, row: Sequence[str]) -> bool:
+async def _answer(loaded: TuningEngine, row: Sequence[str]) -> bool:
     passage, question, expected = row
     said = (await _asked(loaded, f"{passage}\n\n{question}", 24)).lower()
     return any(word.lower() in said for word in expected.split("|"))
 
 
-async def _document(loaded: Loaded, row: Sequence[Any]) -> tuple[bool, bool]:
+async def _document(loaded: TuningEngine, row: Sequence[Any]) -> tuple[bool, bool]:
     """Whether what is extracted is a whole document, and whether it holds the facts."""
     text, name, place, number = row
     ask = f"{text}\n\nWho is it, where, and how old? Answer as JSON with name, place and number."
@@ -152,7 +152,7 @@ _SCHEMA = {
 }
 
 
-async def _asked(loaded: Loaded, question: str, tokens: int, **more: Any) -> str:
+async def _asked(loaded: TuningEngine, question: str, tokens: int, **more: Any) -> str:
     body: JSON = {
         "messages": [{"role": "user", "content": question}],
         "temperature": 0,

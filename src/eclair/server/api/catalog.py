@@ -11,7 +11,7 @@ from pydantic import BaseModel
 
 from eclair.app import App
 from eclair.generation.language_notice import advise
-from eclair.llm.tuning.expected import Expected, Paces
+from eclair.llm.tuning.expected import ExpectedSpeed, SpeedEstimator
 from eclair.models import memory
 from eclair.models.catalog import Ability, Runner, Speculation, Weights
 from eclair.models.offers import Offer, list_offers
@@ -63,13 +63,13 @@ class CatalogModel(BaseModel):
     size: int | None
     memory: int | None
     fits: bool | None
-    expected: Expected | None
+    expected: ExpectedSpeed | None
     installed: bool
     loaded: bool
     known: bool
 
     @classmethod
-    def of(cls, offer: Offer, paces: Paces, loaded: Collection[str] = ()) -> Self:
+    def of(cls, offer: Offer, paces: SpeedEstimator, loaded: Collection[str] = ()) -> Self:
         entry = offer.entry
         return cls(
             id=entry.id,
@@ -97,7 +97,7 @@ class CatalogModel(BaseModel):
             size=offer.size,
             memory=offer.memory,
             fits=offer.fits,
-            expected=paces.of(entry, offer.size) if offer.fits else None,
+            expected=paces.estimate(entry, offer.size) if offer.fits else None,
             installed=offer.installed,
             loaded=offer.installed and entry.id in loaded,
             known=offer.in_catalog,
@@ -131,13 +131,13 @@ def router(app: App) -> APIRouter:
         found = await advise(language, await app.registry.models(), app.settings)
         offer = None
         if found.offer is not None:
-            offer = CatalogModel.of(found.offer, await asyncio.to_thread(Paces.known, app.settings))
+            offer = CatalogModel.of(found.offer, await asyncio.to_thread(SpeedEstimator.from_profiles, app.settings))
         return Speakers(language=language, here=[model.id for model in found.here], offer=offer, seconds=found.seconds)
 
     return api
 
 
 def _report(app: App, loaded: Collection[str]) -> CatalogReport:
-    paces = Paces.known(app.settings)
+    paces = SpeedEstimator.from_profiles(app.settings)
     models = [CatalogModel.of(offer, paces, loaded) for offer in list_offers(app.settings)]
     return CatalogReport(memory=memory.physical(), models=models)

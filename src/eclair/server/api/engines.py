@@ -12,9 +12,9 @@ from pydantic import BaseModel, Field
 
 from eclair.app import App
 from eclair.errors import EclairError
-from eclair.llm.servers.jurisdiction import Provider, Where, providers
+from eclair.llm.servers.jurisdiction import LocationKind, ModelProvider, known_providers
 from eclair.llm.servers.probe import Finding, Probe
-from eclair.llm.servers.service import Change, Server
+from eclair.llm.servers.service import Server, ServerChange
 from eclair.server.request_body import Body
 from eclair.server.sse import EventStream
 
@@ -31,9 +31,9 @@ class EngineBody(Body):
     context: Context = None
     country: str | None = None
 
-    def change(self) -> Change:
+    def change(self) -> ServerChange:
         models = None if self.models is None else tuple(self.models)
-        return Change(url=self.url, key=self.key, models=models, context=self.context, country=self.country)
+        return ServerChange(url=self.url, key=self.key, models=models, context=self.context, country=self.country)
 
 
 class NewEngine(EngineBody):
@@ -42,7 +42,7 @@ class NewEngine(EngineBody):
 
 
 class PlaceReport(BaseModel):
-    where: Where
+    where: LocationKind
     country: str | None
     provider: str | None
     stated: bool
@@ -68,18 +68,18 @@ class EngineReport(BaseModel):
     @classmethod
     def of(cls, server: Server, answers: Sequence[str], fault: EclairError | None) -> Self:
         problem = server.problem or (fault.message if fault is not None else None)
-        where = server.place
+        where = server.location
         return cls(
             name=server.name,
             url=server.url,
             origin=server.origin,
-            keyed=server.keyed,
+            keyed=server.has_key,
             state="ready" if problem is None else "down",
             detail=problem,
             answers=list(answers),
             models=list(server.models),
             context=server.context,
-            place=PlaceReport(where=where.where, country=where.country, provider=where.provider, stated=where.stated),
+            place=PlaceReport(where=where.kind, country=where.country, provider=where.provider, stated=where.stated),
             note=server.note,
             probe=server.probe,
         )
@@ -87,7 +87,7 @@ class EngineReport(BaseModel):
 
 class EngineList(BaseModel):
     engines: list[EngineReport]
-    providers: list[Provider]
+    providers: list[ModelProvider]
 
 
 def router(app: App) -> APIRouter:
@@ -101,12 +101,12 @@ def router(app: App) -> APIRouter:
     @api.get("")
     async def list_engines() -> EngineList:
         known = [await report(server) for server in await app.servers.all()]
-        return EngineList(engines=known, providers=list(providers()))
+        return EngineList(engines=known, providers=list(known_providers()))
 
     @api.post("", status_code=201)
     async def add_engine(body: NewEngine) -> EngineReport:
         server = await app.servers.add(body.name, body.change())
-        app.registry.ask_anew()
+        app.registry.refresh()
         return await report(server)
 
     @api.get("/{name}")
@@ -116,13 +116,13 @@ def router(app: App) -> APIRouter:
     @api.patch("/{name}")
     async def change_engine(name: str, body: EngineBody) -> EngineReport:
         server = await app.servers.change(name, body.change())
-        app.registry.ask_anew()
+        app.registry.refresh()
         return await report(server)
 
     @api.delete("/{name}", status_code=204)
     async def remove_engine(name: str) -> None:
         await app.servers.remove(name)
-        app.registry.ask_anew()
+        app.registry.refresh()
 
     @api.post("/{name}/probe", response_class=EventStream)
     async def probe_engine(name: str) -> EventStream:
@@ -145,7 +145,7 @@ async def _told(
         except EclairError as error:
             fault: dict[str, Any] = {"code": error.code, "message": error.message, "param": error.param}
             yield b"data: " + orjson.dumps({"error": fault}) + b"\n\n"
-    app.registry.ask_anew()
+    app.registry.refresh()
 
 
 def _frame(found: Finding | Probe) -> bytes:

@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from eclair.app import App
 from eclair.llm.local import profile
 from eclair.llm.local.profile import Tuning
-from eclair.llm.tuning.expected import Expected, Paces
+from eclair.llm.tuning.expected import ExpectedSpeed, SpeedEstimator
 from eclair.models.offers import list_offers
 
 
@@ -20,7 +20,7 @@ class TunedModel(BaseModel):
 
     id: str
     installed: bool
-    expected: Expected | None
+    expected: ExpectedSpeed | None
     tuning: Tuning | None
 
 
@@ -43,15 +43,15 @@ def router(app: App) -> APIRouter:
 
 
 def _report(app: App) -> TuningReport:
-    paces = Paces.known(app.settings)
+    paces = SpeedEstimator.from_profiles(app.settings)
     models = [
         TunedModel(
             id=offer.entry.id,
             installed=offer.installed,
-            expected=paces.of(offer.entry, offer.size),
+            expected=paces.estimate(offer.entry, offer.size),
             tuning=paces.measured.get(offer.entry.id),
         )
         for offer in list_offers(app.settings)
         if offer.fits
     ]
-    return TuningReport(machine=profile.machine(), bandwidth=paces.bandwidth, models=models)
+    return TuningReport(machine=profile.machine_id(), bandwidth=paces.bandwidth, models=models)

@@ -14,7 +14,7 @@ from xml.etree.ElementTree import Element, ParseError, fromstring
 
 from pydantic import TypeAdapter
 
-from eclair.llm.servers.jurisdiction import place
+from eclair.llm.servers.jurisdiction import locate
 from eclair.network.client import CallContext, WebClient
 from eclair.schema.web import Hit, Query
 from eclair.web.providers.base import Call, HTTPService, ServiceFailed, Today, day, on_web
@@ -54,7 +54,7 @@ class OpenSearch(HTTPService):
         super().__init__(browser, base=url, today=today)
         self.name = self.title = name
         self.terms = url
-        self.jurisdiction = place(url).code
+        self.jurisdiction = locate(url).code
         self._url = url
         self._clock = clock
         self._known: tuple[float, Template] | None = None

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from pydantic import Field, OnErrorOmit
 
-from eclair.llm.servers.jurisdiction import place
+from eclair.llm.servers.jurisdiction import locate
 from eclair.network.client import Reply, WebClient
 from eclair.schema.web import Hit, Query
 from eclair.web.providers.base import Answer, Call, HTTPService, ServiceFailed, address, day
@@ -35,7 +35,7 @@ class SearXNG(HTTPService):
     def __init__(self, browser: WebClient, base: str | None) -> None:
         """`base` is where it runs; without it, it cannot be asked."""
         super().__init__(browser, base=base or "")
-        self.jurisdiction = place(base).code if base is not None else "unknown"
+        self.jurisdiction = locate(base).code if base is not None else "unknown"
 
     async def ready(self) -> bool:
         return bool(self.base)

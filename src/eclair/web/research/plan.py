@@ -15,7 +15,7 @@ from typing import Literal
 from eclair.errors import UpstreamError
 from eclair.generation.usage import AskModel
 from eclair.llm.base import Engine, PromptMessage, Request, Text
-from eclair.llm.reasoning import FLASH
+from eclair.llm.reasoning import FLASH_EFFORT
 from eclair.schema.messages import Sampling
 from eclair.schema.models import Model
 from eclair.schema.principal import Principal
@@ -78,7 +78,7 @@ async def _said(principal: Principal, request: str, engine: Engine, model: Model
         model.id,
         (PromptMessage("user", prompt),),
         sampling=sampling,
-        extra={"reasoning_effort": FLASH},
+        extra={"reasoning_effort": FLASH_EFFORT},
         purpose="notes",
     )
     text = ""

@@ -11,7 +11,7 @@ import eclair
 from eclair.errors import EngineBroken, EngineMissing, EngineUnavailable, InvalidInput, ModelMissing, SetupError
 from eclair.images.backends.diffusers import wire
 from eclair.images.backends.diffusers.wire import Alive, Draw, Failed, Load, Loaded, Made, Step, Stop, Stopped
-from eclair.llm.local.subprocess import WAITING
+from eclair.llm.local.subprocess import OPENMP_ENVIRONMENT
 from eclair.util.child_process import ChildProcess
 from eclair.util.frames import FrameError
 
@@ -33,7 +33,7 @@ __import__(sys.argv[2], fromlist=["main"]).main()
 PROCESS = "eclair.images.backends.diffusers.process"
 
 ENVIRONMENT = {
-    **WAITING,
+    **OPENMP_ENVIRONMENT,
     "HF_HUB_OFFLINE": "1",
     "TRANSFORMERS_OFFLINE": "1",
     "HF_HUB_DISABLE_TELEMETRY": "1",

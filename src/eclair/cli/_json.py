@@ -1,0 +1,58 @@
+"""The JSON that commands print: its names stay when the program's own change."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+from eclair.llm.local.profile import Tuning
+from eclair.llm.servers.service import Server
+from eclair.models.offers import Offer
+from eclair.schema.models import Model
+
+_MODEL = {
+    "can_title": "titles",
+    "reasoning": "thinks",
+    "location": "place",
+    "vision_pixels": "sees",
+    "can_call_tools": "calls",
+    "stated_tier": "tier",
+}
+_OFFER = {"downloaded_bytes": "part", "in_catalog": "known"}
+_SERVER = {"has_key": "keyed", "location": "place"}
+_CHOICE = {
+    "decode_threads": "writing",
+    "prompt_threads": "reading",
+    "kv_type": "kv",
+    "flash_attention": "flash",
+    "drafting": "guesses",
+    "draft_cost": "cost",
+    "is_compiled": "compiled",
+}
+
+
+def model_json(model: Model) -> dict[str, Any]:
+    """A model, as `eclair models --json` has it."""
+    return _renamed({**asdict(model), "stated_tier": model.tier}, _MODEL)
+
+
+def offer_json(offer: Offer) -> dict[str, Any]:
+    """A model of the catalogue, as `eclair models --all --json` has it."""
+    return _renamed(asdict(offer), _OFFER)
+
+
+def server_json(server: Server) -> dict[str, Any]:
+    """A server, as `eclair engines --json` has it."""
+    row = asdict(server)
+    return _renamed({**row, "location": _renamed(row["location"], {"kind": "where"})}, _SERVER)
+
+
+def tuning_json(tuning: Tuning) -> dict[str, Any]:
+    """What was found for a model, as `eclair tune --json` has it."""
+    row = asdict(tuning)
+    return {**row, "choice": _renamed(row["choice"], _CHOICE)}
+
+
+def _renamed(row: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
+    return {names.get(name, name): value for name, value in row.items()}

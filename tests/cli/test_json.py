@@ -1,0 +1,68 @@
+"""The names in the JSON that commands print: programs of others read them, so they stay."""
+
+from __future__ import annotations
+
+from eclair.cli._json import model_json, offer_json, server_json, tuning_json
+from eclair.llm.local.profile import FileStamp, Speed, Tuning, TuningChoice
+from eclair.llm.servers.jurisdiction import ServerLocation
+from eclair.llm.servers.service import Server
+from eclair.models.catalog import embedded_entry
+from eclair.models.offers import Offer
+from eclair.schema.models import Model
+
+
+def test_a_model() -> None:
+    assert set(model_json(Model("m", "M", "rack", parameters=0.1))) == {
+        "id",
+        "name",
+        "engine",
+        "context",
+        "sampling",
+        "maker",
+        "country",
+        "licence",
+        "languages",
+        "size",
+        "titles",
+        "parameters",
+        "active",
+        "thinks",
+        "place",
+        "sees",
+        "calls",
+        "tier",
+    }
+    assert model_json(Model("m", "M", "rack", parameters=0.1))["tier"] == "tiny"
+
+
+def test_an_offer() -> None:
+    row = offer_json(Offer(embedded_entry(), "Q4_1", 1, 2, True, False, downloaded_bytes=3))
+    assert set(row) == {"entry", "quant", "size", "memory", "fits", "installed", "options", "reason", "part", "known"}
+    assert (row["part"], row["known"], row["entry"]["id"]) == (3, True, embedded_entry().id)
+
+
+def test_a_server() -> None:
+    location = ServerLocation("country", "FR", "Mistral")
+    row = server_json(Server("s", "http://x", "added", True, (), None, location, None, None, None))
+    assert set(row) == {"name", "url", "origin", "keyed", "models", "context", "place", "note", "problem", "probe"}
+    assert row["place"] == {"where": "country", "country": "FR", "provider": "Mistral", "stated": False}
+
+
+def test_a_tuning() -> None:
+    speed = Speed(1, 2, 3)
+    row = tuning_json(Tuning("m", FileStamp("f", 1, 2), "2026-11-25", TuningChoice(), 1, 2, speed, speed))
+    assert set(row["choice"]) == {"layout", "writing", "reading", "kv", "flash", "guesses", "cost", "compiled"}
+    assert set(row) == {
+        "machine",
+        "source",
+        "at",
+        "choice",
+        "bandwidth",
+        "bytes",
+        "before",
+        "after",
+        "trials",
+        "drift",
+        "build",
+        "twice",
+    }
