@@ -36,7 +36,7 @@ from eclair.storage.chunks import ChunkHit, SearchScope
 from eclair.storage.files import StoredFile
 from eclair.storage.libraries import Library
 from eclair.storage.open import open_storage
-from eclair.web.relevance import Fitting
+from eclair.web.relevance import RelevanceCheck
 
 JSON = dict[str, Any]
 LANGUAGES = ("en", "de", "es", "ro")
@@ -356,8 +356,8 @@ async def fitting(folder: Path, languages: Sequence[str], every: int, embedder: 
             row = ALIKE if alike else ACROSS
             counts.setdefault((row, column), []).append(not fits(question, passages, near(found)))
             if alike:
-                sentences = Fitting(question, embedder)
-                counts.setdefault((WEB, column), []).append(not await sentences.fits(passages))
+                sentences = RelevanceCheck(question, embedder)
+                counts.setdefault((WEB, column), []).append(not await sentences.is_relevant(passages))
                 await sentences.close()
 
         for query in languages:

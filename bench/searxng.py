@@ -22,9 +22,9 @@ from harness import Goals, Process, foreign, median, options, quantile, run
 from eclair.network.client import CallContext, OutboundGate, WebClient
 from eclair.network.policy import OutboundPolicy
 from eclair.schema.principal import LOCAL_PRINCIPAL
-from eclair.schema.web import Query
+from eclair.schema.web import WebQuery
 from eclair.web.providers.searxng import SearXNG
-from eclair.web.search import WebSearch, search
+from eclair.web.search import MetaSearch, run_search
 
 PLACES = ("Aachen", "Bonn", "Chemnitz", "Dortmund", "Erfurt", "Freiburg", "Gera", "Halle", "Ingolstadt", "Jena")
 THINGS = ("Brücke", "Markt", "Schule", "Straßenbahn", "Rathaus", "Bibliothek", "Hafen", "Theater")
@@ -128,14 +128,14 @@ async def main(venv: Path, rounds: int) -> None:
         print(f"SearXNG answers {time.perf_counter() - begun:.1f} s after its start.\n")
         browser = WebClient(OutboundGate(OutboundPolicy("open", private=frozenset({("127.0.0.1", server.port)}))))
         stack.push_async_callback(browser.close)
-        web = WebSearch([SearXNG(browser, server.url)])
+        web = MetaSearch([SearXNG(browser, server.url)])
         ours: list[float] = []
         direct: list[float] = []
         right = failed = 0
         for page in known[:: max(1, len(known) // rounds)][:rounds]:
-            query = Query(page["title"], "de")
+            query = WebQuery(page["title"], "de")
             begun = time.perf_counter()
-            found = await search(web, (query,), ERRAND, within=6)
+            found = await run_search(web, (query,), ERRAND, timeout_s=6)
             ours.append((time.perf_counter() - begun) * 1000)
             failed += found.steps[0].outcome != "done"
             right += page["url"].partition("?")[0] in [hit.url for hit in found.hits[:5]]

@@ -38,12 +38,12 @@ from eclair.chat.turn_options import TurnOptions
 from eclair.network.gate import CallContext
 from eclair.schema.events import PartDelta, SourceFound, StepFinished, StepStarted, decode
 from eclair.schema.messages import Message
-from eclair.schema.web import Hit, Query
+from eclair.schema.web import WebHit, WebQuery
 from eclair.settings import EngineSettings, Settings
 from eclair.text.facts import content_stems
 from eclair.text.sentences import split_sentences
 from eclair.web.open import Surroundings
-from eclair.web.providers import SearchService
+from eclair.web.providers import SearchProvider
 
 LEAST, MOST, FAILING = 0.02, 0.8, 0.1
 BUDGET = 6.0
@@ -63,13 +63,14 @@ class Finder:
     jurisdiction: str = "EU"
     needs_key: bool = False
     terms: str = "https://finder.example/terms"
+    is_ready: bool = True
 
-    async def find(self, query: Query, limit: int, context: CallContext, within: float) -> list[Hit]:
+    async def search(self, query: WebQuery, limit: int, context: CallContext, timeout_s: float) -> list[WebHit]:
         if self.latency is not None:
             self.waited.append(LEAST + (MOST - LEAST) * self.latency.random())
             await asyncio.sleep(self.waited[-1])
         found = self.world.find(query.text, limit)
-        return [Hit(page.url, page.title, page.key, page.day, (self.name,)) for page in found]
+        return [WebHit(page.url, page.title, page.key, page.day, (self.name,)) for page in found]
 
 
 class Quoting(Speaking):
@@ -125,7 +126,7 @@ async def ask(app: App, question: str) -> Told:
 
 
 @asynccontextmanager
-async def product(world: Internet, services: Sequence[SearchService], model: str | None) -> AsyncGenerator[App]:
+async def product(world: Internet, services: Sequence[SearchProvider], model: str | None) -> AsyncGenerator[App]:
     """Éclair on the small internet, with the embedded model or one at that address."""
     with tempfile.TemporaryDirectory(prefix="eclair-bench-") as folder:
         data = Path(folder)

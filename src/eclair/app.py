@@ -55,9 +55,9 @@ from eclair.storage.change_feed import ChangeFeed
 from eclair.storage.open import open_storage
 from eclair.transfer.import_service import ImportService
 from eclair.util.background import Idle
-from eclair.web.feeds.service import Newsroom
+from eclair.web.feeds.service import FeedService
 from eclair.web.open import AROUND, Surroundings, open_web
-from eclair.web.providers.newsroom import NewsroomService
+from eclair.web.providers.newsroom import NewsroomProvider
 from eclair.web.retriever import WebService
 
 
@@ -86,7 +86,7 @@ class App:
     search: Search
     documents: Documents
     seeing: Seeing
-    newsroom: Newsroom
+    newsroom: FeedService
     web: WebService
     marks: Provenance
     gallery: Gallery
@@ -164,9 +164,11 @@ async def open_reading(
 @asynccontextmanager
 async def open_newsroom(
     settings: Settings, storage: Storage, changes: ChangeFeed, browser: WebClient
-) -> AsyncGenerator[Newsroom]:
+) -> AsyncGenerator[FeedService]:
     """What was listed and brought; nothing is fetched before it is started."""
-    newsroom = Newsroom(storage.feeds, browser, changes, offline=settings.egress == "offline", days=settings.feed_days)
+    newsroom = FeedService(
+        storage.feeds, browser, changes, offline=settings.egress == "offline", days=settings.feed_days
+    )
     try:
         yield newsroom
     finally:
@@ -275,7 +277,7 @@ async def open_app(
         reading = await stack.enter_async_context(open_reading(settings, storage, registry, changes, idle, ledger.ask))
         newsroom = await stack.enter_async_context(open_newsroom(settings, storage, changes, browser))
         newsroom.start()
-        services = [NewsroomService(newsroom)]
+        services = [NewsroomProvider(newsroom)]
         web = await stack.enter_async_context(
             open_web(settings, browser, storage.web, reading.embedder, ledger.ask, around, services)
         )

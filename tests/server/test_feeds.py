@@ -12,9 +12,9 @@ import pytest_asyncio
 
 from eclair.network.client import CallContext
 from eclair.schema.principal import LOCAL_PRINCIPAL
-from eclair.schema.web import Query
+from eclair.schema.web import WebQuery
 from eclair.settings import Settings
-from eclair.web.providers.newsroom import NewsroomService
+from eclair.web.providers.newsroom import NewsroomProvider
 from tests.support import Server, serving
 from tests.web.press import Press, printing, rss, status
 
@@ -90,7 +90,9 @@ async def test_feeds_are_refreshed_and_say_what_is_wrong(room: Server, press: Pr
     one = feeds[press.url("/bad")]["id"]
     assert (await room.post(f"/api/feeds/refresh?id={one}")).body == {"feeds": 1}
     assert (await room.post("/api/feeds/refresh?id=feed_x")).status == 404
-    hits = await NewsroomService(room.app.newsroom).find(Query("Bahn"), 5, CallContext(LOCAL_PRINCIPAL, "search"), 1.0)
+    hits = await NewsroomProvider(room.app.newsroom).search(
+        WebQuery("Bahn"), 5, CallContext(LOCAL_PRINCIPAL, "search"), 1.0
+    )
     assert [hit.title for hit in hits] == ["Bahn"]
     written = await room.get("/api/feeds/opml")
     assert written.headers["Content-Type"].startswith("text/x-opml")

@@ -14,17 +14,17 @@ from urllib.parse import urlsplit
 import orjson
 import pytest
 
-from eclair.schema.web import Hit
+from eclair.schema.web import WebHit
 from eclair.settings import Settings
-from eclair.web.providers import markdown
+from eclair.web.providers import providers_table
 from tests.cli.test_cli import Eclair
 from tests.support import Server, serving
 from tests.web.services import Answering, answering, parameters
 
 DOCS = (Path(__file__).parents[2] / "docs" / "browsing.md").read_text("utf-8")
 FOUND = (
-    Hit("https://www.example.de/wahl?utm_source=x", "Wahl in Hessen", "So wurde gewählt", date(2026, 1, 2)),
-    Hit("https://example.org/", "Hessen"),
+    WebHit("https://www.example.de/wahl?utm_source=x", "Wahl in Hessen", "So wurde gewählt", date(2026, 1, 2)),
+    WebHit("https://example.org/", "Hessen"),
 )
 
 
@@ -66,7 +66,7 @@ async def test_what_services_there_are(searching: Server, searxng: Answering) ->
     assert services["searxng"]["asked"] is True
     assert services["searxng"]["jurisdiction"] == "machine"
     assert services["searxng"]["fault"] == (
-        "SearXNG may not answer in JSON; add json to `search.formats` in its settings."
+        "SearXNG isn't allowed to answer in JSON; add json to `search.formats` in its settings."
     )
     assert (services["mojeek"]["asked"], services["mojeek"]["ready"]) == (False, False)
     assert (services["wikipedia"]["asked"], services["wikipedia"]["ready"]) == (False, True)
@@ -82,7 +82,7 @@ async def test_what_cannot_be_searched_for(searching: Server, query: str) -> Non
 
 
 def test_the_table_of_services_is_that_of_the_code() -> None:
-    assert markdown() in DOCS
+    assert providers_table() in DOCS
 
 
 @pytest.fixture
@@ -128,7 +128,7 @@ async def test_the_command_says_what_is_wrong(eclair: Search, searxng: Answering
     for arguments, said in (
         (("?",), "nothing to search for"),
         (("x", "--language", "deutsch"), "no language"),
-        ((), "Say"),
+        ((), "Write"),
     ):
         done = await eclair(*arguments)
         assert (done.returncode, done.stdout) == (2, "")
@@ -142,8 +142,8 @@ async def test_the_command_says_what_is_wrong(eclair: Search, searxng: Answering
 async def test_the_command_lists_the_services(eclair: Search) -> None:
     done = await eclair("--services")
     states = {line.split()[0]: line for line in done.stdout.splitlines()[1:]}
-    assert re.search(r"\bmachine +asked\b", states["searxng"])
-    assert "not asked" in states["wikipedia"]
+    assert re.search(r"\bmachine +used\b", states["searxng"])
+    assert "not used" in states["wikipedia"]
     assert "not set up" in states["mojeek"]
     assert {each["name"] for each in orjson.loads((await eclair("--services", "--json")).stdout)} == set(states)
-    assert (await eclair("--markdown")).stdout == markdown()
+    assert (await eclair("--markdown")).stdout == providers_table()

@@ -10,7 +10,7 @@ from eclair.network.gate import CallContext, OutboundGate
 from eclair.network.policy import OutboundPolicy
 from eclair.network.ssrf import parse_private_service
 from eclair.schema.principal import LOCAL_PRINCIPAL
-from eclair.web.pages.reader import Reader, page_parser
+from eclair.web.pages.reader import PageReader, page_parser
 from tests.web.internet import Internet, internet, names
 
 CONTEXT = CallContext(LOCAL_PRINCIPAL, "page", "run_1")
@@ -33,9 +33,9 @@ async def browser(world: Internet) -> AsyncGenerator[WebClient]:
 
 
 @pytest.fixture
-async def reader(world: Internet, browser: WebClient) -> AsyncGenerator[Reader]:
+async def reader(world: Internet, browser: WebClient) -> AsyncGenerator[PageReader]:
     """Reads the small internet, on its own day, and waits for nobody."""
-    reader = Reader(browser, page_parser(), now=world.now)
+    reader = PageReader(browser, page_parser(), now=world.now)
     yield reader
     await reader.close()
 
@@ -44,7 +44,7 @@ async def reader(world: Internet, browser: WebClient) -> AsyncGenerator[Reader]:
 class Clocked:
     """A reader whose time is told by the test."""
 
-    reader: Reader
+    reader: PageReader
     seconds: float = 0.0
 
 
@@ -53,6 +53,6 @@ async def clocked(world: Internet, browser: WebClient) -> AsyncGenerator[Clocked
     def clock() -> float:
         return clocked.seconds
 
-    clocked = Clocked(Reader(browser, page_parser(), clock=clock, now=lambda: world.now() + clock()))
+    clocked = Clocked(PageReader(browser, page_parser(), clock=clock, now=lambda: world.now() + clock()))
     yield clocked
     await clocked.reader.close()

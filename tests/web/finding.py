@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from eclair.network.gate import CallContext
-from eclair.schema.web import Hit, Query
+from eclair.schema.web import WebHit, WebQuery
 from eclair.settings import EngineSettings, Settings
 from eclair.web.open import Surroundings
 from tests.llm.servers import Speaking
@@ -22,17 +22,19 @@ class Finder:
     """A search service on the small internet's own index. It keeps what it was asked."""
 
     world: Internet
-    asked: list[Query] = field(default_factory=list[Query])
+    asked: list[WebQuery] = field(default_factory=list[WebQuery])
     name: str = "newsroom"
     title: str = "Finder"
     jurisdiction: str = "EU"
     needs_key: bool = False
     terms: str = "https://finder.example/terms"
+    is_ready: bool = True
 
-    async def find(self, query: Query, limit: int, context: CallContext, within: float) -> list[Hit]:
+    async def search(self, query: WebQuery, limit: int, context: CallContext, timeout_s: float) -> list[WebHit]:
         self.asked.append(query)
         return [
-            Hit(page.url, page.title, page.key, page.day, (self.name,)) for page in self.world.find(query.text, limit)
+            WebHit(page.url, page.title, page.key, page.day, (self.name,))
+            for page in self.world.find(query.text, limit)
         ]
 
 

@@ -14,8 +14,8 @@ import orjson
 
 from eclair.network.client import OutboundGate, WebClient
 from eclair.network.policy import OutboundPolicy
-from eclair.schema.web import Hit
-from eclair.web.providers.base import HTTPService
+from eclair.schema.web import WebHit
+from eclair.web.providers.base import HttpProvider
 from eclair.web.providers.brave import Brave
 from eclair.web.providers.gdelt import GDELT
 from eclair.web.providers.kagi import Kagi
@@ -44,10 +44,10 @@ class Documented:
     `dated` and `told` say whether its answers have the day and a snippet; `local` names pages of the service itself.
     """
 
-    make: Callable[[WebClient, str], HTTPService]
+    make: Callable[[WebClient, str], HttpProvider]
     docs: str
     path: str
-    body: Callable[[Sequence[Hit]], bytes]
+    body: Callable[[Sequence[WebHit]], bytes]
     keyed: Callable[[Call], bool] = lambda call: True
     dated: bool = False
     told: bool = True
@@ -62,7 +62,7 @@ def _bearer(call: Call) -> bool:
     return call.headers.get("authorization") == f"Bearer {KEY}"
 
 
-def _searxng(hits: Sequence[Hit]) -> bytes:
+def _searxng(hits: Sequence[WebHit]) -> bytes:
     rows: list[JSON] = [
         {
             "url": hit.url,
@@ -80,7 +80,7 @@ def _searxng(hits: Sequence[Hit]) -> bytes:
     return orjson.dumps({"query": "q", "results": rows, "answers": [], "infoboxes": [], "unresponsive_engines": []})
 
 
-def _marginalia(hits: Sequence[Hit]) -> bytes:
+def _marginalia(hits: Sequence[WebHit]) -> bytes:
     rows: list[JSON] = [
         {"url": hit.url, "title": hit.title, "description": hit.snippet, "quality": 4.2, "format": "html5"}
         for hit in hits
@@ -88,13 +88,13 @@ def _marginalia(hits: Sequence[Hit]) -> bytes:
     return orjson.dumps({"license": "CC-BY-NC-SA 4.0", "query": "q", "results": rows})
 
 
-def _mojeek(hits: Sequence[Hit]) -> bytes:
+def _mojeek(hits: Sequence[WebHit]) -> bytes:
     rows: list[JSON] = [{"url": hit.url, "title": hit.title, "desc": hit.snippet, "size": "12kb"} for hit in hits]
     head: JSON = {"query": "q", "start": 1, "return": len(rows), "results": len(rows)}
     return orjson.dumps({"response": {"status": "OK", "head": head, "results": rows}})
 
 
-def _brave(hits: Sequence[Hit]) -> bytes:
+def _brave(hits: Sequence[WebHit]) -> bytes:
     rows: list[JSON] = [
         {
             "type": "search_result",
@@ -110,12 +110,12 @@ def _brave(hits: Sequence[Hit]) -> bytes:
     return orjson.dumps({"type": "search", "query": query, "web": {"type": "search", "results": rows}})
 
 
-def _staan(hits: Sequence[Hit]) -> bytes:
+def _staan(hits: Sequence[WebHit]) -> bytes:
     rows: list[JSON] = [{"url": hit.url, "title": hit.title, "snippet": hit.snippet} for hit in hits]
     return orjson.dumps({"web": {"results": rows}})
 
 
-def _mediawiki(hits: Sequence[Hit]) -> bytes:
+def _mediawiki(hits: Sequence[WebHit]) -> bytes:
     rows: list[JSON] = [
         {
             "ns": 0,
@@ -128,7 +128,7 @@ def _mediawiki(hits: Sequence[Hit]) -> bytes:
     return orjson.dumps({"batchcomplete": True, "query": {"searchinfo": {"totalhits": len(rows)}, "search": rows}})
 
 
-def _gdelt(hits: Sequence[Hit]) -> bytes:
+def _gdelt(hits: Sequence[WebHit]) -> bytes:
     rows: list[JSON] = [
         {
             "url": hit.url,
@@ -145,14 +145,14 @@ def _gdelt(hits: Sequence[Hit]) -> bytes:
     return orjson.dumps({"articles": rows} if rows else {})
 
 
-def _linkup(hits: Sequence[Hit]) -> bytes:
+def _linkup(hits: Sequence[WebHit]) -> bytes:
     rows: list[JSON] = [
         {"type": "text", "name": hit.title, "url": hit.url, "content": hit.snippet, "favicon": ""} for hit in hits
     ]
     return orjson.dumps({"results": rows})
 
 
-def _kagi(hits: Sequence[Hit]) -> bytes:
+def _kagi(hits: Sequence[WebHit]) -> bytes:
     rows: list[JSON] = [
         {
             "url": hit.url,
@@ -165,7 +165,7 @@ def _kagi(hits: Sequence[Hit]) -> bytes:
     return orjson.dumps({"meta": {"trace": "t", "node": "europe", "ms": 12}, "data": {"search": rows}})
 
 
-def rss(hits: Sequence[Hit]) -> bytes:
+def rss(hits: Sequence[WebHit]) -> bytes:
     items = "".join(
         f"<item><title>{escape(hit.title)}</title><link>{escape(hit.url)}</link>"
         f"<description>{escape(hit.snippet)}</description>"
@@ -180,7 +180,7 @@ def rss(hits: Sequence[Hit]) -> bytes:
     ).encode()
 
 
-def atom(hits: Sequence[Hit]) -> bytes:
+def atom(hits: Sequence[WebHit]) -> bytes:
     entries = "".join(
         f'<entry><title>{escape(hit.title)}</title><link rel="self" href="/self"/><link href="{escape(hit.url)}"/>'
         f'<summary type="html">{escape(hit.snippet)}</summary>'
@@ -191,7 +191,7 @@ def atom(hits: Sequence[Hit]) -> bytes:
     return f'<feed xmlns="http://www.w3.org/2005/Atom"><title>Example</title>{entries}</feed>'.encode()
 
 
-def suggestions(hits: Sequence[Hit]) -> bytes:
+def suggestions(hits: Sequence[WebHit]) -> bytes:
     return orjson.dumps(["q", [h.title for h in hits], [h.snippet for h in hits], [h.url for h in hits]])
 
 
@@ -282,8 +282,8 @@ class Answering:
 
     documented: Documented
     standin: StandIn
-    service: HTTPService
-    hits: list[Hit] = field(default_factory=list[Hit])
+    service: HttpProvider
+    hits: list[WebHit] = field(default_factory=list[WebHit])
     instead: list[Callable[[Call], Any]] = field(default_factory=list[Callable[[Call], Any]])
 
     @property
@@ -317,7 +317,7 @@ class Always(dict[str, Any]):
 
 
 @asynccontextmanager
-async def answering(name: str, hits: Sequence[Hit] = ()) -> AsyncGenerator[Answering]:
+async def answering(name: str, hits: Sequence[WebHit] = ()) -> AsyncGenerator[Answering]:
     """The stand-in of that service on a free loopback port."""
     documented = SERVICES[name]
     async with standing_in() as standin:

@@ -7,8 +7,8 @@ from itertools import count
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from eclair.web.pages.fetch import Unread
-from eclair.web.pages.reader import Reader
+from eclair.web.pages.fetch import PageUnreadable
+from eclair.web.pages.reader import PageReader
 from tests.web.conftest import CONTEXT
 from tests.web.internet import Internet
 from tests.web.made import Made
@@ -63,14 +63,14 @@ numbers = count()
 @settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(body=st.binary(max_size=3000) | html, media=st.sampled_from(MEDIA))
 async def test_any_bytes_end_in_a_page_or_a_clear_fault(
-    world: Internet, reader: Reader, body: bytes, media: str
+    world: Internet, reader: PageReader, body: bytes, media: str
 ) -> None:
     url = world.url(f"h{next(numbers)}.example", "/page")
     world.pages[url] = Made(url, body, media=media)
     page = fault = None
     try:
-        page = await reader.read(url, CONTEXT, within=20)
-    except Unread as unread:
+        page = await reader.read(url, CONTEXT, timeout_s=20)
+    except PageUnreadable as unread:
         fault = unread
     if page is None:
         assert fault is not None

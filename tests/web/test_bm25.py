@@ -6,8 +6,8 @@ from eclair.schema.documents import Block
 from eclair.schema.documents import Page as Sheet
 from eclair.schema.messages import Passage
 from eclair.schema.web import WebPage
-from eclair.web.bm25 import best, opening, pieces
-from eclair.web.contradictions import contradiction
+from eclair.web.bm25 import first_chunks, rank_chunks, split_page
+from eclair.web.contradictions import find_contradiction
 
 
 def page(site: str, *paragraphs: str, title: str = "News") -> WebPage:
@@ -24,20 +24,20 @@ FILLER = "Nothing of note happened in the town. " * 20
 
 
 def test_the_passage_that_has_the_words_comes_first() -> None:
-    found = [*pieces(0, page("a.example", FILLER, PARK)), *pieces(1, page("b.example", FILLER, LOCK))]
-    chosen = best("What did the lock at Ehrang cost?", found, 2)
+    found = [*split_page(0, page("a.example", FILLER, PARK)), *split_page(1, page("b.example", FILLER, LOCK))]
+    chosen = rank_chunks("What did the lock at Ehrang cost?", found, 2)
     assert "34 million" in chosen[0].chunk.text
 
 
 def test_of_passages_alike_each_page_has_one_first() -> None:
-    found = [*pieces(0, page("a.example", LOCK, LOCK, LOCK)), *pieces(1, page("b.example", FILLER, LOCK))]
-    assert {piece.page for piece in best("lock at Ehrang", found, 2)} == {0, 1}
+    found = [*split_page(0, page("a.example", LOCK, LOCK, LOCK)), *split_page(1, page("b.example", FILLER, LOCK))]
+    assert {piece.page for piece in rank_chunks("lock at Ehrang", found, 2)} == {0, 1}
 
 
 def test_nothing_is_chosen_where_no_word_fits() -> None:
-    assert best("Quantum chromodynamics", pieces(0, page("a.example", FILLER)), 4) == []
-    assert best("", pieces(0, page("a.example", FILLER)), 4) == []
-    assert best("lock", [], 4) == []
+    assert rank_chunks("Quantum chromodynamics", split_page(0, page("a.example", FILLER)), 4) == []
+    assert rank_chunks("", split_page(0, page("a.example", FILLER)), 4) == []
+    assert rank_chunks("lock", [], 4) == []
 
 
 def passage(number: int, site: str, text: str) -> Passage:
@@ -49,7 +49,7 @@ async def test_two_sites_that_differ_in_what_was_asked_are_named() -> None:
         passage(1, "a.example", "The town is old. The new lock at Ehrang cost 34 million euros."),
         passage(2, "b.example", "It rained. The new lock at Ehrang cost 41 million euros."),
     ]
-    found = await contradiction("What did the new lock at Ehrang cost?", said)
+    found = await find_contradiction("What did the new lock at Ehrang cost?", said)
     assert found is not None
     assert found.code == "contradicted"
     assert all(words in found.message for words in ("[1]", "[2]", "41 million"))
@@ -60,21 +60,21 @@ async def test_what_agrees_or_is_about_something_else_is_no_contradiction() -> N
     other = passage(4, "d.example", "The new lock at Koblenz was opened in 2011 after nine years.")
     first = passage(1, "a.example", "The new lock at Ehrang cost 34 million euros.")
     twin = passage(5, "a.example", "The new lock at Ehrang cost 41 million euros.")
-    assert await contradiction("What did the new lock at Ehrang cost?", [first, same]) is None
-    assert await contradiction("What did the new lock at Ehrang cost?", [first, other]) is None
-    assert await contradiction("What did the new lock at Ehrang cost?", [first, twin]) is None
-    assert await contradiction("What did the new lock at Ehrang cost?", []) is None
+    assert await find_contradiction("What did the new lock at Ehrang cost?", [first, same]) is None
+    assert await find_contradiction("What did the new lock at Ehrang cost?", [first, other]) is None
+    assert await find_contradiction("What did the new lock at Ehrang cost?", [first, twin]) is None
+    assert await find_contradiction("What did the new lock at Ehrang cost?", []) is None
 
 
 def test_a_page_that_a_person_named_begins_where_it_begins() -> None:
-    found = [*pieces(0, page("a.example", FILLER)), *pieces(1, page("b.example", FILLER))]
-    first = opening(found, 2)
+    found = [*split_page(0, page("a.example", FILLER)), *split_page(1, page("b.example", FILLER))]
+    first = first_chunks(found, 2)
     assert [piece.page for piece in first] == [0, 1]
     assert [piece.chunk.start for piece in first] == [0, 0]
-    assert opening([], 3) == []
+    assert first_chunks([], 3) == []
 
 
 def test_of_two_reports_the_fresher_comes_first() -> None:
-    found = [*pieces(0, page("a.example", LOCK)), *pieces(1, page("b.example", LOCK))]
-    assert best("lock at Ehrang", found, 1)[0].page == 0
-    assert best("lock at Ehrang", found, 1, {0: 1.0, 1: 1.3})[0].page == 1
+    found = [*split_page(0, page("a.example", LOCK)), *split_page(1, page("b.example", LOCK))]
+    assert rank_chunks("lock at Ehrang", found, 1)[0].page == 0
+    assert rank_chunks("lock at Ehrang", found, 1, {0: 1.0, 1: 1.3})[0].page == 1

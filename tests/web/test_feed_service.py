@@ -14,14 +14,14 @@ from eclair.errors import Conflict, Forbidden, InvalidInput, NotFound, UpstreamE
 from eclair.network.client import WebClient
 from eclair.network.gate import OutboundGate
 from eclair.network.policy import OutboundPolicy
-from eclair.schema.feeds import Entry, Outline
+from eclair.schema.feeds import FeedEntry, FeedOutline
 from eclair.schema.principal import LOCAL_PRINCIPAL, Principal
-from eclair.schema.web import Query
+from eclair.schema.web import WebQuery
 from eclair.storage.base import Storage
 from eclair.storage.change_feed import ChangeFeed
 from eclair.storage.feeds import StoredFeed
 from eclair.storage.open import open_storage
-from eclair.web.feeds.service import Newsroom, Refreshed, state_of
+from eclair.web.feeds.service import FeedService, RefreshProgress, feed_state
 from tests.web.press import Press, printing, rss, status
 
 DAY = 86_400
@@ -49,9 +49,9 @@ def clock() -> Time:
 
 
 @contextlib.asynccontextmanager
-async def opened(storage: Storage, press: Press, clock: Time, *, offline: bool = False) -> AsyncGenerator[Newsroom]:
+async def opened(storage: Storage, press: Press, clock: Time, *, offline: bool = False) -> AsyncGenerator[FeedService]:
     browser = WebClient(OutboundGate(OutboundPolicy(private=frozenset({("127.0.0.1", press.port)}))))
-    newsroom = Newsroom(storage.feeds, browser, ChangeFeed(storage.processes), offline=offline, pause=0, clock=clock)
+    newsroom = FeedService(storage.feeds, browser, ChangeFeed(storage.processes), offline=offline, pause=0, clock=clock)
     try:
         yield newsroom
     finally:
@@ -60,41 +60,41 @@ async def opened(storage: Storage, press: Press, clock: Time, *, offline: bool =
 
 
 @pytest_asyncio.fixture
-async def newsroom(storage: Storage, press: Press, clock: Time) -> AsyncGenerator[Newsroom]:
+async def newsroom(storage: Storage, press: Press, clock: Time) -> AsyncGenerator[FeedService]:
     async with opened(storage, press, clock) as newsroom:
         yield newsroom
 
 
-async def refreshed(newsroom: Newsroom, *ids: str) -> list[Refreshed]:
+async def refreshed(newsroom: FeedService, *ids: str) -> list[RefreshProgress]:
     newsroom.start(after=0)
     return [step async for step in newsroom.refresh(LOCAL_PRINCIPAL, ids)]
 
 
-async def feed(newsroom: Newsroom) -> StoredFeed:
-    (listed,) = await newsroom.feeds(LOCAL_PRINCIPAL)
+async def feed(newsroom: FeedService) -> StoredFeed:
+    (listed,) = await newsroom.list_feeds(LOCAL_PRINCIPAL)
     return listed.feed
 
 
-async def test_a_feed_is_added_found_and_cited(newsroom: Newsroom, press: Press, clock: Time) -> None:
+async def test_a_feed_is_added_found_and_cited(newsroom: FeedService, press: Press, clock: Time) -> None:
     press.answers["/feed"] = rss(
         ("Hochwasser in Passau", "Die Donau steigt."), ("Bahn", "Neue Züge."), at=clock.now - 60
     )
     added = await newsroom.add(LOCAL_PRINCIPAL, press.url("/feed"))
-    assert (added.title, added.language, state_of(added, clock.now)) == ("Stadtanzeiger", "de", "ready")
-    (hit,) = await newsroom.find(LOCAL_PRINCIPAL, Query("Hochwasser Passau"), 8)
+    assert (added.title, added.language, feed_state(added, clock.now)) == ("Stadtanzeiger", "de", "ready")
+    (hit,) = await newsroom.search(LOCAL_PRINCIPAL, WebQuery("Hochwasser Passau"), 8)
     assert hit.title == "Hochwasser in Passau"
     assert hit.snippet == "Die Donau steigt."
     assert hit.published == date(2026, 11, 25)
-    assert hit.by == ("newsroom",)
+    assert hit.providers == ("newsroom",)
     assert hit.url == press.url("/0")
-    page = await newsroom.page(LOCAL_PRINCIPAL, hit.url)
+    page = await newsroom.find_page(LOCAL_PRINCIPAL, hit.url)
     assert page is not None
     assert (page.text, page.site) == ("Die Donau steigt.\n", "127.0.0.1")
-    assert await newsroom.page(Principal("another"), hit.url) is None
-    assert await newsroom.find(Principal("another"), Query("Hochwasser Passau"), 8) == []
+    assert await newsroom.find_page(Principal("another"), hit.url) is None
+    assert await newsroom.search(Principal("another"), WebQuery("Hochwasser Passau"), 8) == []
 
 
-async def test_a_site_is_asked_for_its_feed(newsroom: Newsroom, press: Press) -> None:
+async def test_a_site_is_asked_for_its_feed(newsroom: FeedService, press: Press) -> None:
     press.answers["/news"] = rss(("a", "b"))
     head = '<html><head><link rel="alternate" type="application/rss+xml" href="/news"></head><body>Hello</body></html>'
     press.answers["/"] = head
@@ -103,7 +103,7 @@ async def test_a_site_is_asked_for_its_feed(newsroom: Newsroom, press: Press) ->
         await newsroom.add(LOCAL_PRINCIPAL, press.url("/"))
 
 
-async def test_what_cannot_be_added_is_said(newsroom: Newsroom, press: Press) -> None:
+async def test_what_cannot_be_added_is_said(newsroom: FeedService, press: Press) -> None:
     press.answers["/page"] = "<html><body>No feed</body></html>"
     with pytest.raises(InvalidInput, match="is no feed and names none"):
         await newsroom.add(LOCAL_PRINCIPAL, press.url("/page"))
@@ -114,20 +114,20 @@ async def test_what_cannot_be_added_is_said(newsroom: Newsroom, press: Press) ->
     for address in ("", "ftp://x.example/", "http://me:pw@x.example/", "http:///x", "a b"):
         with pytest.raises(InvalidInput, match="is no address"):
             await newsroom.add(LOCAL_PRINCIPAL, address)
-    assert await newsroom.feeds(LOCAL_PRINCIPAL) == []
+    assert await newsroom.list_feeds(LOCAL_PRINCIPAL) == []
 
 
 async def test_the_guard_stands_before_every_feed(storage: Storage, press: Press, clock: Time) -> None:
     press.answers["/feed"] = rss(("a", "b"))
     browser = WebClient(OutboundGate(OutboundPolicy("open")))
-    newsroom = Newsroom(storage.feeds, browser, ChangeFeed(storage.processes), clock=clock)
+    newsroom = FeedService(storage.feeds, browser, ChangeFeed(storage.processes), clock=clock)
     with pytest.raises(Forbidden):
         await newsroom.add(LOCAL_PRINCIPAL, press.url("/feed"))
     assert press.asked == []
     await browser.close()
 
 
-async def test_what_has_not_changed_is_not_sent_again(newsroom: Newsroom, press: Press, clock: Time) -> None:
+async def test_what_has_not_changed_is_not_sent_again(newsroom: FeedService, press: Press, clock: Time) -> None:
     press.answers["/feed"] = rss(("a", "first"))
     await newsroom.add(LOCAL_PRINCIPAL, press.url("/feed"))
     await refreshed(newsroom)
@@ -139,13 +139,13 @@ async def test_what_has_not_changed_is_not_sent_again(newsroom: Newsroom, press:
     press.answers["/feed"] = rss(("a", "second"), ("b", "third"))
     await refreshed(newsroom)
     assert press.count("/feed") == 4
-    (listed,) = await newsroom.feeds(LOCAL_PRINCIPAL)
+    (listed,) = await newsroom.list_feeds(LOCAL_PRINCIPAL)
     assert (listed.entries, listed.feed.brought) == (2, int(clock.now * 1000))
-    assert await newsroom.find(LOCAL_PRINCIPAL, Query("first"), 8) == []
-    assert [hit.title for hit in await newsroom.find(LOCAL_PRINCIPAL, Query("second"), 8)] == ["a"]
+    assert await newsroom.search(LOCAL_PRINCIPAL, WebQuery("first"), 8) == []
+    assert [hit.title for hit in await newsroom.search(LOCAL_PRINCIPAL, WebQuery("second"), 8)] == ["a"]
 
 
-async def test_who_fails_is_asked_less_and_less(newsroom: Newsroom, press: Press, clock: Time) -> None:
+async def test_who_fails_is_asked_less_and_less(newsroom: FeedService, press: Press, clock: Time) -> None:
     press.answers["/feed"] = rss(("a", "b"))
     await newsroom.add(LOCAL_PRINCIPAL, press.url("/feed"))
     press.answers["/feed"] = status(500)
@@ -154,7 +154,7 @@ async def test_who_fails_is_asked_less_and_less(newsroom: Newsroom, press: Press
     for _ in range(8):
         await refreshed(newsroom)
         failing = await feed(newsroom)
-        assert state_of(failing, clock.now) == "failing"
+        assert feed_state(failing, clock.now) == "failing"
         waits.append(failing.due / 1000 - clock.now)
     assert failing.fault == f"{press.url('/feed')} answers 500 (Internal Server Error)."
     assert waits[0] < 2100
@@ -163,12 +163,14 @@ async def test_who_fails_is_asked_less_and_less(newsroom: Newsroom, press: Press
     press.answers["/feed"] = rss(("a", "c"))
     await refreshed(newsroom)
     assert (await feed(newsroom)).failures == 0
-    (listed,) = await newsroom.feeds(LOCAL_PRINCIPAL)
+    (listed,) = await newsroom.list_feeds(LOCAL_PRINCIPAL)
     assert listed.entries == 1
 
 
-async def test_a_server_says_how_long_it_wants_to_be_left_alone(newsroom: Newsroom, press: Press, clock: Time) -> None:
-    await newsroom.take_in(LOCAL_PRINCIPAL, [Outline(press.url("/feed"))])
+async def test_a_server_says_how_long_it_wants_to_be_left_alone(
+    newsroom: FeedService, press: Press, clock: Time
+) -> None:
+    await newsroom.import_outlines(LOCAL_PRINCIPAL, [FeedOutline(press.url("/feed"))])
     press.answers["/feed"] = status(429, Retry_After="86400")
     await refreshed(newsroom)
     assert (await feed(newsroom)).due / 1000 - clock.now > 0.89 * DAY
@@ -177,50 +179,53 @@ async def test_a_server_says_how_long_it_wants_to_be_left_alone(newsroom: Newsro
     assert (await feed(newsroom)).due / 1000 - clock.now > 0.89 * 3 * DAY
 
 
-async def test_what_is_gone_is_asked_no_more(newsroom: Newsroom, press: Press, clock: Time) -> None:
-    await newsroom.take_in(LOCAL_PRINCIPAL, [Outline(press.url("/feed"), "Alt")])
+async def test_what_is_gone_is_asked_no_more(newsroom: FeedService, press: Press, clock: Time) -> None:
+    await newsroom.import_outlines(LOCAL_PRINCIPAL, [FeedOutline(press.url("/feed"), "Alt")])
     press.answers["/feed"] = status(410)
     await refreshed(newsroom)
     gone = await feed(newsroom)
-    assert state_of(gone, clock.now) == "gone"
+    assert feed_state(gone, clock.now) == "gone"
     assert "is gone for good (410)" in (gone.fault or "")
     clock.now += 30 * DAY
-    assert [step.of for step in await refreshed(newsroom)] == [0]
+    assert [step.total for step in await refreshed(newsroom)] == [0]
     press.answers["/feed"] = rss(("back", "again"))
     await refreshed(newsroom, gone.id)
-    assert state_of(await feed(newsroom), clock.now) == "ready"
+    assert feed_state(await feed(newsroom), clock.now) == "ready"
 
 
-async def test_what_has_moved_for_good_is_asked_there(newsroom: Newsroom, press: Press) -> None:
+async def test_what_has_moved_for_good_is_asked_there(newsroom: FeedService, press: Press) -> None:
     press.answers["/feed"] = status(301, Location="/new")
     press.answers["/new"] = status(302, Location="/today")
     press.answers["/today"] = rss(("a", "b"))
-    await newsroom.take_in(LOCAL_PRINCIPAL, [Outline(press.url("/feed"))])
+    await newsroom.import_outlines(LOCAL_PRINCIPAL, [FeedOutline(press.url("/feed"))])
     await refreshed(newsroom)
     assert (await feed(newsroom)).url == press.url("/new")
 
 
-async def test_a_move_to_what_is_no_feed_changes_nothing(newsroom: Newsroom, press: Press) -> None:
+async def test_a_move_to_what_is_no_feed_changes_nothing(newsroom: FeedService, press: Press) -> None:
     press.answers["/feed"] = status(301, Location="/login")
     press.answers["/login"] = "<html><body>Log in</body></html>"
-    await newsroom.take_in(LOCAL_PRINCIPAL, [Outline(press.url("/feed"))])
+    await newsroom.import_outlines(LOCAL_PRINCIPAL, [FeedOutline(press.url("/feed"))])
     await refreshed(newsroom)
     kept = await feed(newsroom)
     assert kept.url == press.url("/feed")
     assert kept.fault is not None
 
 
-async def test_a_move_to_a_feed_that_is_listed_is_no_second_one(newsroom: Newsroom, press: Press) -> None:
+async def test_a_move_to_a_feed_that_is_listed_is_no_second_one(newsroom: FeedService, press: Press) -> None:
     press.answers["/feed"] = status(301, Location="/new")
     press.answers["/new"] = rss(("a", "b"))
-    await newsroom.take_in(LOCAL_PRINCIPAL, [Outline(press.url("/feed")), Outline(press.url("/new"))])
+    await newsroom.import_outlines(LOCAL_PRINCIPAL, [FeedOutline(press.url("/feed")), FeedOutline(press.url("/new"))])
     await refreshed(newsroom)
-    assert {each.feed.url for each in await newsroom.feeds(LOCAL_PRINCIPAL)} == {press.url("/feed"), press.url("/new")}
+    assert {each.feed.url for each in await newsroom.list_feeds(LOCAL_PRINCIPAL)} == {
+        press.url("/feed"),
+        press.url("/new"),
+    }
 
 
-async def test_too_large_a_feed_is_cut_off(newsroom: Newsroom, press: Press) -> None:
+async def test_too_large_a_feed_is_cut_off(newsroom: FeedService, press: Press) -> None:
     press.answers["/feed"] = rss(("a", "b" * 6_000_000))
-    await newsroom.take_in(LOCAL_PRINCIPAL, [Outline(press.url("/feed"))])
+    await newsroom.import_outlines(LOCAL_PRINCIPAL, [FeedOutline(press.url("/feed"))])
     await refreshed(newsroom)
     assert "more than 5 MB" in ((await feed(newsroom)).fault or "")
 
@@ -228,7 +233,7 @@ async def test_too_large_a_feed_is_cut_off(newsroom: Newsroom, press: Press) -> 
 async def test_offline_nothing_is_fetched(storage: Storage, press: Press, clock: Time) -> None:
     press.answers["/feed"] = rss(("a", "b"))
     async with opened(storage, press, clock, offline=True) as newsroom:
-        await newsroom.take_in(LOCAL_PRINCIPAL, [Outline(press.url("/feed"))])
+        await newsroom.import_outlines(LOCAL_PRINCIPAL, [FeedOutline(press.url("/feed"))])
         newsroom.start(after=0)
         with pytest.raises(Forbidden, match="offline"):
             await newsroom.refresh_soon(LOCAL_PRINCIPAL)
@@ -242,7 +247,7 @@ async def test_two_processes_fetch_each_feed_once(tmp_path: Path, press: Press, 
     press.answers |= {path: rss((path, path)) for path in paths}
     first, second = open_storage(tmp_path / "data"), open_storage(tmp_path / "data")
     async with opened(first, press, clock) as one, opened(second, press, clock) as two:
-        await one.take_in(LOCAL_PRINCIPAL, [Outline(press.url(path)) for path in paths])
+        await one.import_outlines(LOCAL_PRINCIPAL, [FeedOutline(press.url(path)) for path in paths])
         one.start(after=0)
         two.start(after=0)
         _ = [step async for step in one.refresh(LOCAL_PRINCIPAL)]
@@ -251,29 +256,29 @@ async def test_two_processes_fetch_each_feed_once(tmp_path: Path, press: Press, 
     assert sorted(path for path, _ in press.asked) == sorted(paths)
 
 
-async def test_a_host_is_asked_by_one_call_at_a_time(newsroom: Newsroom, press: Press) -> None:
+async def test_a_host_is_asked_by_one_call_at_a_time(newsroom: FeedService, press: Press) -> None:
     paths = [f"/{number}" for number in range(6)]
     press.answers |= {path: rss((path, path)) for path in paths}
-    await newsroom.take_in(LOCAL_PRINCIPAL, [Outline(press.url(path)) for path in paths])
+    await newsroom.import_outlines(LOCAL_PRINCIPAL, [FeedOutline(press.url(path)) for path in paths])
     steps = await refreshed(newsroom)
     assert [step.done for step in steps] == sorted(step.done for step in steps)
-    assert (steps[-1].done, steps[-1].of) == (6, 6)
+    assert (steps[-1].done, steps[-1].total) == (6, 6)
     assert sum(len(step.feeds) for step in steps) == 6
 
 
-async def test_switching_off_and_erasing(newsroom: Newsroom, press: Press, storage: Storage) -> None:
+async def test_switching_off_and_erasing(newsroom: FeedService, press: Press, storage: Storage) -> None:
     press.answers["/feed"] = rss(("Alpha", "geheim"))
     added = await newsroom.add(LOCAL_PRINCIPAL, press.url("/feed"))
-    await newsroom.activate(LOCAL_PRINCIPAL, added.id, active=False)
-    assert await newsroom.find(LOCAL_PRINCIPAL, Query("Alpha"), 8) == []
+    await newsroom.set_active(LOCAL_PRINCIPAL, added.id, active=False)
+    assert await newsroom.search(LOCAL_PRINCIPAL, WebQuery("Alpha"), 8) == []
     assert not await newsroom.has_feeds(LOCAL_PRINCIPAL)
-    assert [step.of for step in await refreshed(newsroom)] == [0]
-    await newsroom.activate(LOCAL_PRINCIPAL, added.id, active=True)
-    assert len(await newsroom.find(LOCAL_PRINCIPAL, Query("Alpha"), 8)) == 1
+    assert [step.total for step in await refreshed(newsroom)] == [0]
+    await newsroom.set_active(LOCAL_PRINCIPAL, added.id, active=True)
+    assert len(await newsroom.search(LOCAL_PRINCIPAL, WebQuery("Alpha"), 8)) == 1
     with pytest.raises(NotFound):
         await newsroom.delete(Principal("another"), added.id)
     await newsroom.delete(LOCAL_PRINCIPAL, added.id)
-    assert await newsroom.feeds(LOCAL_PRINCIPAL) == []
+    assert await newsroom.list_feeds(LOCAL_PRINCIPAL) == []
     assert await storage.feeds.find_entry(LOCAL_PRINCIPAL, press.url("/0")) is None
 
 
@@ -288,7 +293,7 @@ async def kept(storage: Storage, clock: Time, *entries: tuple[str, str, int]) ->
     now = int(clock.now * 1000)
     await storage.feeds.add_feeds(LOCAL_PRINCIPAL, [stored()])
     brought = [
-        Entry(
+        FeedEntry(
             key=f"{number}",
             url=f"https://e.example/{number}",
             title=title,
@@ -300,11 +305,11 @@ async def kept(storage: Storage, clock: Time, *entries: tuple[str, str, int]) ->
     await storage.feeds.save_fetch(stored(), brought, now, 1000)
 
 
-async def found(newsroom: Newsroom, text: str, days: int | None = None) -> list[str]:
-    return [hit.title for hit in await newsroom.find(LOCAL_PRINCIPAL, Query(text, days=days), 8)]
+async def found(newsroom: FeedService, text: str, days: int | None = None) -> list[str]:
+    return [hit.title for hit in await newsroom.search(LOCAL_PRINCIPAL, WebQuery(text, days=days), 8)]
 
 
-async def test_words_are_folded_as_those_of_documents(newsroom: Newsroom, storage: Storage, clock: Time) -> None:
+async def test_words_are_folded_as_those_of_documents(newsroom: FeedService, storage: Storage, clock: Time) -> None:
     await kept(
         storage, clock, ("Müllers Straßenbahnlinie", "", 1), ("L'élection à Évry", "", 1), ("Etwas anderes", "", 1)
     )
@@ -313,7 +318,7 @@ async def test_words_are_folded_as_those_of_documents(newsroom: Newsroom, storag
     assert await found(newsroom, "election evry") == ["L'élection à Évry"]
 
 
-async def test_of_two_that_fit_the_newer_is_first(newsroom: Newsroom, storage: Storage, clock: Time) -> None:
+async def test_of_two_that_fit_the_newer_is_first(newsroom: FeedService, storage: Storage, clock: Time) -> None:
     await kept(
         storage,
         clock,
@@ -334,7 +339,7 @@ async def test_of_two_that_fit_the_newer_is_first(newsroom: Newsroom, storage: S
     "query", ["Nachrichten heute", "What is the latest news?", "les actualités", "noticias de hoy"]
 )
 async def test_who_asks_for_nothing_but_news_gets_the_newest(
-    newsroom: Newsroom, storage: Storage, clock: Time, query: str
+    newsroom: FeedService, storage: Storage, clock: Time, query: str
 ) -> None:
     await kept(storage, clock, ("Gestern", "", 1), ("Eben", "", 0), ("Vorige Woche", "", 8))
     assert await found(newsroom, query) == ["Eben", "Gestern"]
@@ -344,7 +349,7 @@ async def test_entries_are_kept_for_their_days_and_up_to_their_number(storage: S
     now = int(clock.now * 1000)
     await storage.feeds.add_feeds(LOCAL_PRINCIPAL, [stored()])
     many = [
-        Entry(key=str(number), url=f"https://e.example/{number}", title=f"T{number}", published=now - number * 1000)
+        FeedEntry(key=str(number), url=f"https://e.example/{number}", title=f"T{number}", published=now - number * 1000)
         for number in range(30)
     ]
     assert await storage.feeds.save_fetch(stored(), many, now, 20) == 30
@@ -354,18 +359,18 @@ async def test_entries_are_kept_for_their_days_and_up_to_their_number(storage: S
     assert (await storage.feeds.list_feeds(LOCAL_PRINCIPAL))[0].entries == 10
 
 
-async def test_what_is_older_than_its_days_is_not_taken_in(newsroom: Newsroom, press: Press, clock: Time) -> None:
+async def test_what_is_older_than_its_days_is_not_taken_in(newsroom: FeedService, press: Press, clock: Time) -> None:
     press.answers["/feed"] = rss(("alt", "alt"), at=clock.now - 90 * DAY)
     await newsroom.add(LOCAL_PRINCIPAL, press.url("/feed"))
-    assert [listed.entries for listed in await newsroom.feeds(LOCAL_PRINCIPAL)] == [0]
+    assert [listed.entries for listed in await newsroom.list_feeds(LOCAL_PRINCIPAL)] == [0]
 
 
-async def test_opml_in(newsroom: Newsroom) -> None:
+async def test_opml_in(newsroom: FeedService) -> None:
     data = b"<opml version='2.0'><body><outline xmlUrl='https://a.example/f'/><outline xmlUrl='https://b.example/'/></body></opml>"
-    taken = await newsroom.take_opml(LOCAL_PRINCIPAL, data, "mine.opml")
-    assert (len(taken.added), taken.known) == (2, 0)
-    assert (await newsroom.take_opml(LOCAL_PRINCIPAL, data, "mine.opml")).known == 2
+    taken = await newsroom.import_opml(LOCAL_PRINCIPAL, data, "mine.opml")
+    assert (len(taken.added), taken.already_listed) == (2, 0)
+    assert (await newsroom.import_opml(LOCAL_PRINCIPAL, data, "mine.opml")).already_listed == 2
     with pytest.raises(InvalidInput, match=r"^mine.opml names no feed"):
-        await newsroom.take_opml(LOCAL_PRINCIPAL, b"<opml/>", "mine.opml")
+        await newsroom.import_opml(LOCAL_PRINCIPAL, b"<opml/>", "mine.opml")
     with pytest.raises(InvalidInput, match=r"^mine.opml is not OPML"):
-        await newsroom.take_opml(LOCAL_PRINCIPAL, b"?", "mine.opml")
+        await newsroom.import_opml(LOCAL_PRINCIPAL, b"?", "mine.opml")

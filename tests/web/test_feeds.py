@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from eclair.sandbox.protocol import Rejected
-from eclair.schema.feeds import Entry, Feed, Outline
+from eclair.schema.feeds import Feed, FeedEntry, FeedOutline
 from eclair.web.feeds.feed_protocol import PROTOCOL, FeedLinks, FindFeedLinks, OpmlList, ReadFeed, ReadOpml
 from eclair.web.feeds.parser import (
     MAX_FEED_BYTES,
@@ -22,10 +22,10 @@ from eclair.web.feeds.parser import (
     feed_links,
     read_feed,
     read_opml,
-    starters,
+    starter_feeds,
     write_opml,
 )
-from eclair.web.feeds.worker import feed, handle
+from eclair.web.feeds.worker import handle, parse_feed
 from tests.web.press import rss
 
 I18N = Path(__file__).parents[2] / "ui" / "src" / "lib" / "i18n"
@@ -34,7 +34,7 @@ URL = "https://news.example.org/feeds/all.xml"
 
 
 def read(data: str | bytes, media: str = "") -> Feed:
-    return feed(data.encode() if isinstance(data, str) else data, URL, media, NOW)
+    return parse_feed(data.encode() if isinstance(data, str) else data, URL, media, NOW)
 
 
 def moment(year: int, month: int, day: int, hour: int = 0, minute: int = 0) -> int:
@@ -52,14 +52,14 @@ def test_rss_2_with_full_text() -> None:
         </content:encoded></item></channel></rss>""",
         "text/xml",
     )
-    assert (found.title, found.site, found.language, found.minutes) == (
+    assert (found.title, found.site, found.language, found.ttl_minutes) == (
         "Tageblatt",
         "https://news.example.org/",
         "de",
         90,
     )
     assert found.entries == (
-        Entry(
+        FeedEntry(
             key="n1",
             url="https://news.example.org/bahn?a=1&b=2",
             title="Brücke & Bahn",
@@ -123,7 +123,7 @@ def test_json_feed() -> None:
     found = read(orjson.dumps(body))
     assert found.language == "nl"
     assert found.entries == (
-        Entry(
+        FeedEntry(
             key="7",
             url="https://j.example.org/7",
             title="Dijk",
@@ -260,8 +260,8 @@ async def test_a_page_names_its_feeds() -> None:
 
 async def test_opml_goes_out_and_comes_back() -> None:
     feeds = [
-        Outline("https://a.example/feed?x=1&y=2", "A & B", "https://a.example/", "de"),
-        Outline("https://b.example/", "Ω", None, None),
+        FeedOutline("https://a.example/feed?x=1&y=2", "A & B", "https://a.example/", "de"),
+        FeedOutline("https://b.example/", "Ω", None, None),
     ]
     written = write_opml(feeds, 0)
     assert b'<opml version="2.0">' in written
@@ -272,7 +272,7 @@ async def test_opml_of_others_with_folders() -> None:
     nested = b"""<opml version="1.0"><body><outline text="News"><outline text="T" xmlUrl="https://t.example/rss"
     language="fr-FR"/><outline text="again" xmlURL="https://t.example/rss"/></outline>
     <outline xmlUrl="javascript:alert(1)"/></body></opml>"""
-    assert await read_opml(nested) == [Outline("https://t.example/rss", "T", None, "fr")]
+    assert await read_opml(nested) == [FeedOutline("https://t.example/rss", "T", None, "fr")]
 
 
 @pytest.mark.parametrize(
@@ -291,7 +291,7 @@ async def test_opml_without_entities(data: bytes, fault: str) -> None:
 
 
 def test_the_starter_list_is_sound() -> None:
-    every = starters()
+    every = starter_feeds()
     assert len({each.url for each in every}) == len(every) >= 60
     languages = {each.language for each in every}
     assert languages >= {path.stem for path in I18N.glob("??.json")}

@@ -17,12 +17,12 @@ from eclair.errors import SettingsError
 from eclair.network.client import CallContext, OutboundGate, WebClient
 from eclair.network.policy import OutboundPolicy
 from eclair.schema.principal import LOCAL_PRINCIPAL
-from eclair.schema.web import Hit, Query
+from eclair.schema.web import WebHit, WebQuery
 from eclair.settings import Settings
-from eclair.web.providers import DEFAULT, chosen, known
-from eclair.web.providers.base import ServiceFailed, clean, day, on_web, plain
+from eclair.web.providers import DEFAULT_PROVIDERS, available_providers, select_providers
+from eclair.web.providers.base import ProviderError, clean_hit, is_web_url, parse_day, strip_markup
 from eclair.web.providers.mojeek import Mojeek
-from eclair.web.providers.opensearch import OpenSearch, filled
+from eclair.web.providers.opensearch import OpenSearch, fill_template
 from eclair.web.providers.wikipedia import Wikipedia
 from tests.llm.standin import Answer, Call
 from tests.network.gates import Rows
@@ -42,13 +42,14 @@ from tests.web.services import (
 )
 
 CONTEXT = CallContext(LOCAL_PRINCIPAL, "search")
+QUERY = WebQuery("q", "de")
 FOUND = (
-    Hit("https://www.example.de/wahl", "Wahl in Hessen", "So wurde gewählt", date(2026, 11, 24)),
-    Hit("https://example.org/a?b=c&d=é", "Grüße & <Küsse>", "x < y", None),
+    WebHit("https://www.example.de/wahl", "Wahl in Hessen", "So wurde gewählt", date(2026, 11, 24)),
+    WebHit("https://example.org/a?b=c&d=é", "Grüße & <Küsse>", "x < y", None),
 )
 
 
-def expected(name: str, at_work: Answering) -> list[Hit]:
+def expected(name: str, at_work: Answering) -> list[WebHit]:
     """What of FOUND the service can tell."""
     documented = SERVICES[name]
     hits = [
@@ -56,7 +57,7 @@ def expected(name: str, at_work: Answering) -> list[Hit]:
             hit,
             snippet=hit.snippet if documented.told else "",
             published=hit.published if documented.dated else None,
-            by=(name,),
+            providers=(name,),
         )
         for hit in FOUND
     ]
@@ -64,7 +65,9 @@ def expected(name: str, at_work: Answering) -> list[Hit]:
         titles = ("Hessische Landtagswahl 2026", "Grüße/B&C?")
         pages = ("Hessische_Landtagswahl_2026", "Gr%C3%BC%C3%9Fe/B%26C%3F")
         return [
-            Hit(f"{at_work.standin.url}{documented.local}{page}", title, f"about {hit.snippet} & more", None, (name,))
+            WebHit(
+                f"{at_work.standin.url}{documented.local}{page}", title, f"about {hit.snippet} & more", None, (name,)
+            )
             for hit, title, page in zip(FOUND, titles, pages, strict=True)
         ]
     return hits
@@ -77,23 +80,23 @@ async def test_what_is_documented_is_read(name: str) -> None:
         told = expected(name, at_work)
         if SERVICES[name].local is not None:
             at_work.hits = [replace(hit, snippet=old.snippet) for hit, old in zip(told, FOUND, strict=True)]
-        query = Query("Wahl Hessen", "de", 7)
-        assert await at_work.service.find(query, 10, CONTEXT, 5) == told
-        assert await at_work.service.find(query, 1, CONTEXT, 5) == told[:1]
+        query = WebQuery("Wahl Hessen", "de", 7)
+        assert await at_work.service.search(query, 10, CONTEXT, 5) == told
+        assert await at_work.service.search(query, 1, CONTEXT, 5) == told[:1]
         at_work.hits = []
-        assert await at_work.service.find(query, 10, CONTEXT, 5) == []
+        assert await at_work.service.search(query, 10, CONTEXT, 5) == []
 
 
-async def asked(name: str, query: Query) -> tuple[dict[str, str], Any]:
+async def asked(name: str, query: WebQuery) -> tuple[dict[str, str], Any]:
     """The parameters, and the body in JSON, with which the service asks."""
     async with answering(name, FOUND) as at_work:
-        await at_work.service.find(query, 10, CONTEXT, 5)
+        await at_work.service.search(query, 10, CONTEXT, 5)
         call = at_work.calls[0]
         return parameters(call), call.json if call.body else None
 
 
 async def test_each_is_asked_in_its_own_words() -> None:
-    query = Query("Wahl Hessen", "de", 7)
+    query = WebQuery("Wahl Hessen", "de", 7)
     day_of = "2026-11-18"
     searxng, _ = await asked("searxng", query)
     assert searxng == {
@@ -103,7 +106,7 @@ async def test_each_is_asked_in_its_own_words() -> None:
         "language": "de",
         "time_range": "month",
     }
-    assert (await asked("searxng", Query("x")))[0] == {
+    assert (await asked("searxng", WebQuery("x")))[0] == {
         "q": "x",
         "format": "json",
         "categories": "general",
@@ -113,11 +116,11 @@ async def test_each_is_asked_in_its_own_words() -> None:
     assert (mojeek["q"], mojeek["since"], mojeek["lb"], mojeek["fmt"]) == ("Wahl Hessen", "20261118", "DE", "json")
     brave, _ = await asked("brave", query)
     assert (brave["freshness"], brave["search_lang"], brave["count"]) == (f"{day_of}to2026-11-25", "de", "10")
-    assert (await asked("brave", Query("x", "pt")))[0]["search_lang"] == "pt-pt"
-    assert "search_lang" not in (await asked("brave", Query("x", "mt")))[0]
-    assert len((await asked("brave", Query("word " * 90)))[0]["q"].split()) == 50
+    assert (await asked("brave", WebQuery("x", "pt")))[0]["search_lang"] == "pt-pt"
+    assert "search_lang" not in (await asked("brave", WebQuery("x", "mt")))[0]
+    assert len((await asked("brave", WebQuery("word " * 90)))[0]["q"].split()) == 50
     assert (await asked("staan", query))[0] == {"q": "Wahl Hessen", "market": "de-de"}
-    assert (await asked("staan", Query("x", "pl")))[0]["market"] == "en-gb"
+    assert (await asked("staan", WebQuery("x", "pl")))[0]["market"] == "en-gb"
     _, linkup = await asked("linkup", query)
     assert linkup == {
         "q": "Wahl Hessen",
@@ -128,7 +131,7 @@ async def test_each_is_asked_in_its_own_words() -> None:
     }
     _, kagi = await asked("kagi", query)
     assert kagi == {"query": "Wahl Hessen", "workflow": "search", "limit": 10, "filters": {"after": day_of}}
-    gdelt, _ = await asked("gdelt", Query("Wahl in Hessen", "de", 7))
+    gdelt, _ = await asked("gdelt", WebQuery("Wahl in Hessen", "de", 7))
     assert (gdelt["query"], gdelt["timespan"]) == ("Wahl Hessen sourcelang:german", "7d")
     marginalia, _ = await asked("marginalia", query)
     assert (marginalia["query"], marginalia["count"]) == ("Wahl Hessen", "10")
@@ -140,24 +143,26 @@ async def test_a_wiki_is_asked_in_the_language_of_the_question() -> None:
     browser = browser_for()
     wikipedia = Wikipedia(browser)
     for language, host in (("fr", "fr"), (None, "en"), ("../x", "en"), ("sr", "sr")):
-        assert wikipedia.call(Query("x", language), 5).url.startswith(f"https://{host}.wikipedia.org/w/api.php?")
+        assert wikipedia.build_request(WebQuery("x", language), 5).url.startswith(
+            f"https://{host}.wikipedia.org/w/api.php?"
+        )
     await browser.close()
 
 
 async def test_a_wiki_that_has_no_page_with_all_words_is_asked_for_any() -> None:
     async with answering("wikipedia") as at_work:
-        assert await at_work.service.find(Query("Wahl Hessen 24. November", "de"), 5, CONTEXT, 5) == []
+        assert await at_work.service.search(WebQuery("Wahl Hessen 24. November", "de"), 5, CONTEXT, 5) == []
         assert [parameters(call)["srsearch"] for call in at_work.calls] == [
             "Wahl Hessen 24. November",
             "Wahl OR Hessen OR 24. OR November",
         ]
 
 
-async def failing(name: str, *instead: Answer, query: Query = Query("q", "de"), within: float = 5) -> ServiceFailed:  # noqa: B008
+async def failing(name: str, *instead: Answer, query: WebQuery = QUERY, within: float = 5) -> ProviderError:
     async with answering(name, FOUND) as at_work:
         at_work.instead = list(instead)
-        with pytest.raises(ServiceFailed) as caught:
-            await at_work.service.find(query, 5, CONTEXT, within)
+        with pytest.raises(ProviderError) as caught:
+            await at_work.service.search(query, 5, CONTEXT, within)
     message = str(caught.value)
     assert message.endswith("."), message
     assert KEY not in message
@@ -173,9 +178,9 @@ async def test_each_fault_is_one_sentence() -> None:
 
     for status, said in (
         (401, "does not accept its key"),
-        (402, "wants to be paid"),
-        (429, "asks to be called later"),
-        (500, "refuses to answer"),
+        (402, "wants payment"),
+        (429, "is overloaded"),
+        (500, "answered with status 500"),
     ):
         fault = await failing("brave", lambda call, status=status: call.reply(status))
         assert (fault.outcome, said in fault.message) == ("failed", True), fault.message
@@ -193,8 +198,8 @@ async def test_each_fault_is_one_sentence() -> None:
 
 async def test_what_the_policy_forbids_is_refused() -> None:
     browser = WebClient(OutboundGate(OutboundPolicy("offline")))
-    with pytest.raises(ServiceFailed) as caught:
-        await Wikipedia(browser).find(Query("x"), 5, CONTEXT, 1)
+    with pytest.raises(ProviderError) as caught:
+        await Wikipedia(browser).search(WebQuery("x"), 5, CONTEXT, 1)
     assert caught.value.outcome == "refused"
     assert "offline" in caught.value.message
     await browser.close()
@@ -208,9 +213,9 @@ async def nowhere(host: str, port: int) -> list[tuple[str, int]]:
 async def test_in_europe_only_european_services_are_asked() -> None:
     browser = WebClient(OutboundGate(OutboundPolicy("eu")), resolver=nowhere)
     said: dict[str, str] = {}
-    for service in known(Settings(), browser):
-        with pytest.raises(ServiceFailed) as caught:
-            await service.find(Query("x"), 5, CONTEXT, 1)
+    for service in available_providers(Settings(), browser):
+        with pytest.raises(ProviderError) as caught:
+            await service.search(WebQuery("x"), 5, CONTEXT, 1)
         said[service.name] = caught.value.outcome
     allowed = {name for name, outcome in said.items() if outcome != "refused"}
     assert {"staan", "linkup", "marginalia"} <= allowed
@@ -221,8 +226,8 @@ async def test_in_europe_only_european_services_are_asked() -> None:
 async def test_a_key_in_an_address_is_in_no_row() -> None:
     rows = Rows()
     browser = WebClient(OutboundGate(OutboundPolicy("open"), rows), resolver=nowhere)
-    with pytest.raises(ServiceFailed) as caught:
-        await Mojeek(browser, key=KEY, today=today).find(Query("Hessen"), 5, CONTEXT, 1)
+    with pytest.raises(ProviderError) as caught:
+        await Mojeek(browser, key=KEY, today=today).search(WebQuery("Hessen"), 5, CONTEXT, 1)
     assert KEY not in caught.value.message
     (row,) = rows.calls
     assert str(row.url).startswith("https://www.mojeek.com/search?api_key=…&q=Hessen&")
@@ -233,7 +238,7 @@ async def test_a_key_in_an_address_is_in_no_row() -> None:
 # OpenSearch
 
 
-async def described(*urls: tuple[str, str], body: bytes) -> list[Hit]:
+async def described(*urls: tuple[str, str], body: bytes) -> list[WebHit]:
     async with answering("library") as at_work:
 
         async def answer(call: Call) -> None:
@@ -244,11 +249,11 @@ async def described(*urls: tuple[str, str], body: bytes) -> list[Hit]:
                 await call.reply(200, body)
 
         at_work.standin.routes = Always(answer)
-        return await at_work.service.find(Query("q", "de"), 5, CONTEXT, 5)
+        return await at_work.service.search(WebQuery("q", "de"), 5, CONTEXT, 5)
 
 
 async def test_a_description_leads_to_rss_atom_or_suggestions() -> None:
-    told = [replace(hit, by=("library",)) for hit in FOUND]
+    told = [replace(hit, providers=("library",)) for hit in FOUND]
     assert await described(("application/atom+xml", "HERE/a?q={searchTerms}"), body=atom(FOUND)) == told
     listed = ("application/x-suggestions+json", "/s?q={searchTerms}")
     undated = [replace(hit, published=None) for hit in told]
@@ -260,7 +265,7 @@ async def test_a_description_leads_to_rss_atom_or_suggestions() -> None:
         (("application/rss+xml", "HERE/latest"),),
         (),
     ):
-        with pytest.raises(ServiceFailed, match="no description"):
+        with pytest.raises(ProviderError, match="no OpenSearch description"):
             await described(*urls, body=b"")
 
 
@@ -273,15 +278,17 @@ async def test_a_description_is_read_once_a_day() -> None:
         )
         for moment in (1.0, 80_000.0, 90_000.0):
             moments.append(moment)
-            assert len(await service.find(Query("q"), 5, CONTEXT, 5)) == 2
+            assert len(await service.search(WebQuery("q"), 5, CONTEXT, 5)) == 2
         await browser.close()
         assert [call.path for call in at_work.standin.calls].count("/opensearch.xml") == 2
 
 
 @given(st.text(st.characters(codec="utf-8"), max_size=80))
 def test_what_is_searched_for_cannot_leave_its_place(text: str) -> None:
-    url = filled(
-        "https://example.org/{searchTerms}/x?n={count?}&z={unknown?}", Query(text.encode("utf-8", "ignore").decode()), 5
+    url = fill_template(
+        "https://example.org/{searchTerms}/x?n={count?}&z={unknown?}",
+        WebQuery(text.encode("utf-8", "ignore").decode()),
+        5,
     )
     assert re.fullmatch(r"https://example\.org/[\w.~%-]*/x\?n=5&z=", url, re.ASCII)
 
@@ -327,11 +334,11 @@ ANSWERS = (
 def test_any_answer_ends_in_hits_or_a_fault(name: str, body: bytes) -> None:
     service = SERVICES[name].make(browser_for(), "https://example.org")
     try:
-        hits = service.read(body, Query("q", "de"))
-    except ServiceFailed:
+        hits = service.read_hits(body, WebQuery("q", "de"))
+    except ProviderError:
         return
     for hit in hits:
-        assert on_web(hit.url)
+        assert is_web_url(hit.url)
         assert hit.title
         assert hit.title.isprintable()
         assert hit.snippet.isprintable()
@@ -343,16 +350,16 @@ def test_any_description_ends_in_a_template_or_a_fault(body: bytes) -> None:
     service = SERVICES["library"].make(browser_for(), "https://example.org")
     assert isinstance(service, OpenSearch)
     try:
-        template = service.template(body)
-    except ServiceFailed:
+        template = service.best_template(body)
+    except ProviderError:
         return
-    assert on_web(filled(template.url, Query("q"), 1))
+    assert is_web_url(fill_template(template.url, WebQuery("q"), 1))
 
 
 @given(st.text())
 def test_any_text_becomes_plain(text: str) -> None:
-    assert plain(text).isprintable()
-    assert day(text) is None or isinstance(day(text), date)
+    assert strip_markup(text).isprintable()
+    assert parse_day(text) is None or isinstance(parse_day(text), date)
 
 
 def test_entities_make_no_bomb() -> None:
@@ -360,18 +367,18 @@ def test_entities_make_no_bomb() -> None:
         b'<!ENTITY a%d "%b">' % (n, (b"&a%d;" % (n - 1) if n > 1 else b"&a;") * 10) for n in range(1, 12)
     )
     service = SERVICES["library"].make(browser_for(), "https://example.org")
-    with pytest.raises(ServiceFailed):
-        service.read(bomb + b"]><rss><channel><item><title>&a11;</title></item></channel></rss>", Query("q"))
+    with pytest.raises(ProviderError):
+        service.read_hits(bomb + b"]><rss><channel><item><title>&a11;</title></item></channel></rss>", WebQuery("q"))
 
 
 def test_a_hit_is_cleaned() -> None:
-    hit = Hit(
+    hit = WebHit(
         " https://example.org/ ", "<b>One</b>\n two&nbsp;\u202e3 < 4", "a\x00b <script>x</script>", date(2027, 1, 1)
     )
-    assert clean(hit, "x", TODAY) == Hit("https://example.org/", "One two 3 < 4", "a b x", None, ("x",))
-    assert clean(Hit("https://example.org/", "", ""), "x", TODAY) is None
-    assert clean(Hit("mailto:a@example.org", "x"), "x", TODAY) is None
-    assert clean(Hit("https://example.org/", "", "words"), "x", TODAY) == Hit(
+    assert clean_hit(hit, "x", TODAY) == WebHit("https://example.org/", "One two 3 < 4", "a b x", None, ("x",))
+    assert clean_hit(WebHit("https://example.org/", "", ""), "x", TODAY) is None
+    assert clean_hit(WebHit("mailto:a@example.org", "x"), "x", TODAY) is None
+    assert clean_hit(WebHit("https://example.org/", "", "words"), "x", TODAY) == WebHit(
         "https://example.org/", "words", "words", None, ("x",)
     )
 
@@ -390,7 +397,7 @@ def test_a_hit_is_cleaned() -> None:
     ],
 )
 def test_days_are_read_as_services_write_them(written: str | None, read: date | None) -> None:
-    assert day(written) == read
+    assert parse_day(written) == read
 
 
 # Which are asked
@@ -398,7 +405,7 @@ def test_days_are_read_as_services_write_them(written: str | None, read: date | 
 
 def names(**given_settings: Any) -> list[str]:
     settings = Settings(**given_settings)
-    return [service.name for service in chosen(settings, known(settings, browser_for()))]
+    return [service.name for service in select_providers(settings, available_providers(settings, browser_for()))]
 
 
 def test_what_is_set_up_is_asked() -> None:
@@ -418,7 +425,11 @@ def test_what_is_set_up_is_asked() -> None:
 
 def test_no_default_service_needs_a_key() -> None:
     settings = Settings()
-    assert not any(service.needs_key for service in known(settings, browser_for()) if service.name in DEFAULT)
+    assert not any(
+        service.needs_key
+        for service in available_providers(settings, browser_for())
+        if service.name in DEFAULT_PROVIDERS
+    )
 
 
 @pytest.mark.parametrize(
@@ -426,7 +437,7 @@ def test_no_default_service_needs_a_key() -> None:
     [
         ({"web_search": ("wikipedai",)}, "did you mean wikipedia?"),
         ({"search_keys": {"mojek": KEY}}, "did you mean mojeek?"),
-        ({"search_keys": {"mojeek": "k\ney"}}, "copy it once more."),
+        ({"search_keys": {"mojeek": "k\ney"}}, "copy it again."),
         ({"opensearch": {"brave": "https://example.org/"}}, "choose another."),
     ],
 )

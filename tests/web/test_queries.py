@@ -16,7 +16,7 @@ from eclair.llm.base import Delta, Engine, Request, Text
 from eclair.llm.scripted import ScriptedEngine
 from eclair.schema.models import Model
 from eclair.schema.principal import LOCAL_PRINCIPAL, Principal
-from eclair.schema.web import Query
+from eclair.schema.web import WebQuery
 from eclair.web.queries import MOST, WORDS, asked_for, by_engine, by_rule, read_queries
 from tests.web.services import TODAY
 
@@ -82,7 +82,7 @@ def test_nothing_is_searched_for_nothing() -> None:
 
 
 def test_who_searches_may_say_more() -> None:
-    assert asked_for("Hessen", "de", 3, TODAY) == (Query("Hessen", "de", 3),)
+    assert asked_for("Hessen", "de", 3, TODAY) == (WebQuery("Hessen", "de", 3),)
     for text, language, days in (("?", None, None), ("x y", "deu", None), ("x y", None, -1)):
         with pytest.raises(InvalidInput):
             asked_for(text, language, days, TODAY)
@@ -144,7 +144,7 @@ def says(
     return ask
 
 
-async def made(ask: Callable[..., AsyncGenerator[Delta, None]], within: float = 5.0) -> tuple[Query, ...]:
+async def made(ask: Callable[..., AsyncGenerator[Delta, None]], within: float = 5.0) -> tuple[WebQuery, ...]:
     question = "Wer hat gestern die Wahl in Hessen gewonnen?"
     return await by_engine(ask, LOCAL_PRINCIPAL, ENGINE, LARGE, question, ("Hallo",), None, TODAY, within=within)
 
@@ -159,8 +159,8 @@ async def test_a_large_model_makes_queries_itself() -> None:
     }
     text = f"Here you are:\n```json\n{orjson.dumps(said).decode()}\n```"
     assert await made(says(text[:40], text[40:])) == (
-        Query("Landtagswahl Hessen", "de", 2),
-        Query("Hesse election", "de"),
+        WebQuery("Landtagswahl Hessen", "de", 2),
+        WebQuery("Hesse election", "de"),
     )
 
 

@@ -14,8 +14,8 @@ from eclair.schema.documents import Block, Page
 from eclair.schema.events import StepFinished
 from eclair.schema.models import Model
 from eclair.schema.principal import LOCAL_PRINCIPAL
-from eclair.schema.web import Hit, Query, WebPage
-from eclair.web.pages.fetch import Unread
+from eclair.schema.web import WebHit, WebPage, WebQuery
+from eclair.web.pages.fetch import PageUnreadable
 from eclair.web.question import WebQuestion
 from eclair.web.session import WebAccess, WebSession
 from tests.web.test_search import Scripted, made
@@ -31,10 +31,10 @@ class Shelf:
     gate: asyncio.Event
     asked: list[str] = field(default_factory=list[str])
 
-    async def read(self, url: str, context: CallContext, *, within: float) -> WebPage:
+    async def read(self, url: str, context: CallContext, *, timeout_s: float) -> WebPage:
         self.asked.append(url)
         if url in self.broken:
-            raise Unread("failed", "It cannot be read.")
+            raise PageUnreadable("failed", "It cannot be read.")
         self.gate.set()
         return WebPage(url, 0, url, "example.org", (Page(1, SAID, (Block("paragraph", 0, len(SAID)),)),))
 
@@ -44,14 +44,14 @@ class Shelf:
 class Queries:
     async def write(
         self, question: WebQuestion, engine: Engine, model: Model, today: date, timeout_s: float
-    ) -> tuple[Query, ...]:
-        return (Query(question.text),)
+    ) -> tuple[WebQuery, ...]:
+        return (WebQuery(question.text),)
 
 
 async def test_a_page_that_cannot_be_read_has_another_in_its_place_at_once() -> None:
     gate = asyncio.Event()
     urls = [f"https://{letter}.org/" for letter in "abcdefgh"]
-    quick = Scripted("quick", [Hit(url, url) for url in urls])
+    quick = Scripted("quick", [WebHit(url, url) for url in urls])
     slow = Scripted("slow", gates=[gate])
     shelf = Shelf(set(urls[:3]), gate)
     engine = ScriptedEngine()

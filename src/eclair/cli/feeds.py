@@ -25,14 +25,14 @@ from eclair.errors import EclairError, InvalidInput, NotFound, UserError
 from eclair.network.audit_log import AuditLog
 from eclair.network.client import OutboundGate, WebClient
 from eclair.network.policy import OutboundPolicy
-from eclair.schema.feeds import Outline
+from eclair.schema.feeds import FeedOutline
 from eclair.schema.principal import LOCAL_PRINCIPAL
 from eclair.settings import Settings
 from eclair.storage.change_feed import ChangeFeed
 from eclair.storage.feeds import FeedSummary
 from eclair.storage.open import open_storage
-from eclair.web.feeds.parser import starters, write_opml
-from eclair.web.feeds.service import Newsroom, Taken, state_of
+from eclair.web.feeds.parser import starter_feeds, write_opml
+from eclair.web.feeds.service import FeedService, ImportedFeeds, feed_state
 
 FEEDS = ("ID", "TITLE", "LANGUAGE", "ENTRIES", "LAST", "STATE")
 STARTERS = ("LANGUAGE", "NAME", "COUNTRY", "ADDRESS", "LISTED")
@@ -59,7 +59,7 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
 
 
 @asynccontextmanager
-async def _opened(settings: Settings) -> AsyncGenerator[Newsroom]:
+async def _opened(settings: Settings) -> AsyncGenerator[FeedService]:
     storage = await asyncio.to_thread(open_storage, settings.data_dir)
     try:
         calls = AuditLog(storage.audit)
@@ -76,7 +76,7 @@ async def _opened(settings: Settings) -> AsyncGenerator[Newsroom]:
 
 async def _list(settings: Settings, terminal: Terminal, *, json: bool) -> int:
     async with _opened(settings) as newsroom:
-        listed = await newsroom.feeds(LOCAL_PRINCIPAL)
+        listed = await newsroom.list_feeds(LOCAL_PRINCIPAL)
     if json:
         terminal.write_bytes(orjson.dumps([_json(each) for each in listed], option=orjson.OPT_INDENT_2) + b"\n")
     elif listed:
@@ -98,14 +98,14 @@ async def _add(settings: Settings, urls: list[str], terminal: Terminal) -> int:
                 terminal.complain(error.message)
                 code = error.exit_code
                 continue
-            (listed,) = (each for each in await newsroom.feeds(LOCAL_PRINCIPAL) if each.feed.id == added.id)
+            (listed,) = (each for each in await newsroom.list_feeds(LOCAL_PRINCIPAL) if each.feed.id == added.id)
             terminal.line(f"Added {added.title} ({added.url}), which has {_entries(listed.entries)}.")
     return code
 
 
 async def _remove(settings: Settings, which: str, terminal: Terminal) -> int:
     async with _opened(settings) as newsroom:
-        listed = _one(await newsroom.feeds(LOCAL_PRINCIPAL), which)
+        listed = _one(await newsroom.list_feeds(LOCAL_PRINCIPAL), which)
         terminal.status("Removing…")
         await newsroom.delete(LOCAL_PRINCIPAL, listed.feed.id)
     terminal.line(f"Removed {listed.feed.title or listed.feed.url} with {_entries(listed.entries)}.")
@@ -116,18 +116,18 @@ async def _refresh(settings: Settings, which: list[str], terminal: Terminal) -> 
     counting = Counting(terminal, "Fetching")
     failed = of = 0
     async with _opened(settings) as newsroom:
-        listed = await newsroom.feeds(LOCAL_PRINCIPAL)
+        listed = await newsroom.list_feeds(LOCAL_PRINCIPAL)
         ids = [_one(listed, each).feed.id for each in which]
         newsroom.start(after=0)
         async with aclosing(newsroom.refresh(LOCAL_PRINCIPAL, ids)) as steps:
             async for step in steps:
-                of = step.of
+                of = step.total
                 for feed in step.feeds:
                     if feed.fault is not None:
                         failed += 1
                         terminal.complain(f"{feed.title or feed.host}: {feed.fault}")
-                counting.show(step.done, step.of)
-        entries = sum(each.entries for each in await newsroom.feeds(LOCAL_PRINCIPAL))
+                counting.show(step.done, step.total)
+        entries = sum(each.entries for each in await newsroom.list_feeds(LOCAL_PRINCIPAL))
     if of == 0:
         terminal.line("There is no feed to fetch; `eclair feeds add URL` adds one.")
     else:
@@ -141,14 +141,14 @@ async def _import(settings: Settings, path: Path, terminal: Terminal) -> int:
     except OSError as error:
         raise InvalidInput(f"{path} cannot be read: {error.strerror}.") from error
     async with _opened(settings) as newsroom:
-        _tell(await newsroom.take_opml(LOCAL_PRINCIPAL, data, path.name), terminal)
+        _tell(await newsroom.import_opml(LOCAL_PRINCIPAL, data, path.name), terminal)
     return 0
 
 
 async def _export(settings: Settings, output: Path | None, terminal: Terminal) -> int:
     async with _opened(settings) as newsroom:
-        feeds = [each.feed for each in await newsroom.feeds(LOCAL_PRINCIPAL)]
-    written = write_opml((Outline(feed.url, feed.title, feed.site, feed.language) for feed in feeds), time.time())
+        feeds = [each.feed for each in await newsroom.list_feeds(LOCAL_PRINCIPAL)]
+    written = write_opml((FeedOutline(feed.url, feed.title, feed.site, feed.language) for feed in feeds), time.time())
     if output is None:
         terminal.write_bytes(written)
         return 0
@@ -162,16 +162,16 @@ async def _export(settings: Settings, output: Path | None, terminal: Terminal) -
 
 async def _starter(settings: Settings, arguments: argparse.Namespace, terminal: Terminal) -> int:
     """List what comes along, or with --add list it among the feeds."""
-    chosen = [each for each in starters() if arguments.language in (None, each.language)]
+    chosen = [each for each in starter_feeds() if arguments.language in (None, each.language)]
     if not chosen:
-        known = ", ".join(sorted({each.language for each in starters()}))
+        known = ", ".join(sorted({each.language for each in starter_feeds()}))
         raise InvalidInput(f"The starter list has no feed in {arguments.language!r}; it has {known}.")
     async with _opened(settings) as newsroom:
         if arguments.add:
-            outlines = [Outline(each.url, each.name, None, each.language) for each in chosen]
-            _tell(await newsroom.take_in(LOCAL_PRINCIPAL, outlines), terminal)
+            outlines = [FeedOutline(each.url, each.name, None, each.language) for each in chosen]
+            _tell(await newsroom.import_outlines(LOCAL_PRINCIPAL, outlines), terminal)
             return 0
-        listed = {each.feed.url for each in await newsroom.feeds(LOCAL_PRINCIPAL)}
+        listed = {each.feed.url for each in await newsroom.list_feeds(LOCAL_PRINCIPAL)}
     rows = [(each.language, each.name, each.country, each.url, "yes" if each.url in listed else "") for each in chosen]
     table([STARTERS, *rows], terminal)
     language = arguments.language or "LANGUAGE"
@@ -179,8 +179,8 @@ async def _starter(settings: Settings, arguments: argparse.Namespace, terminal: 
     return 0
 
 
-def _tell(taken: Taken, terminal: Terminal) -> None:
-    known = f"; {taken.known:,} were listed already" if taken.known else ""
+def _tell(taken: ImportedFeeds, terminal: Terminal) -> None:
+    known = f"; {taken.already_listed:,} were listed already" if taken.already_listed else ""
     terminal.line(f"Added {len(taken.added):,} feeds{known}. `eclair feeds refresh` fetches them, or a server does.")
 
 
@@ -198,7 +198,7 @@ def _entries(count: int) -> str:
 
 def _cells(each: FeedSummary) -> tuple[str, ...]:
     feed = each.feed
-    state = feed.fault or state_of(feed, time.time())
+    state = feed.fault or feed_state(feed, time.time())
     last = "" if feed.checked is None else f"{datetime.fromtimestamp(feed.checked / 1000):%Y-%m-%d %H:%M}"
     return feed.id, feed.title or feed.url, feed.language or "", f"{each.entries:,}", last, state
 
@@ -207,6 +207,6 @@ def _json(each: FeedSummary) -> dict[str, Any]:
     told = ("id", "url", "title", "site", "language", "active", "checked", "brought", "due", "fault")
     fields = asdict(each.feed)
     return {name: fields[name] for name in told} | {
-        "state": state_of(each.feed, time.time()),
+        "state": feed_state(each.feed, time.time()),
         "entries": each.entries,
     }

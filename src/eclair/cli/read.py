@@ -19,8 +19,8 @@ from eclair.schema.documents import Wall
 from eclair.schema.principal import LOCAL_PRINCIPAL
 from eclair.schema.web import WebPage
 from eclair.settings import Settings
-from eclair.web.pages.fetch import Unread
-from eclair.web.pages.reader import Reader, page_parser
+from eclair.web.pages.fetch import PageUnreadable
+from eclair.web.pages.reader import PageReader, page_parser
 
 WITHIN = 30.0
 """Seconds; a person waits for this one page."""
@@ -59,17 +59,17 @@ async def _read(settings: Settings, url: str) -> WebPage:
     """Raises Refused and UpstreamError."""
     async with open_gate(settings) as gate:
         browser = WebClient(gate)
-        reader = Reader(browser, page_parser())
+        reader = PageReader(browser, page_parser())
         try:
-            return await reader.read(url, CallContext(LOCAL_PRINCIPAL, "page"), within=WITHIN)
-        except Unread as fault:
+            return await reader.read(url, CallContext(LOCAL_PRINCIPAL, "page"), timeout_s=WITHIN)
+        except PageUnreadable as fault:
             raise _error(fault) from fault
         finally:
             await reader.close()
             await browser.close()
 
 
-def _error(fault: Unread) -> EclairError:
+def _error(fault: PageUnreadable) -> EclairError:
     return Refused(fault.message) if fault.outcome == "refused" else UpstreamError(fault.message)
 
 

@@ -23,7 +23,7 @@ from eclair.errors import InvalidInput
 from eclair.schema.events import RunFailed, decode
 from eclair.schema.principal import LOCAL_PRINCIPAL
 from eclair.settings import Settings
-from eclair.web.research.plan import ANY, LONGEST, plan
+from eclair.web.research.plan import MAX_QUESTION_CHARS, MAX_QUESTIONS, plan
 
 
 def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
@@ -95,11 +95,11 @@ async def _written(
 
 
 def _checked(questions: Sequence[str]) -> tuple[str, ...]:
-    if len(questions) > ANY:
-        raise InvalidInput(f"A plan has {ANY} questions at most; leave some out.")
+    if len(questions) > MAX_QUESTIONS:
+        raise InvalidInput(f"A plan has {MAX_QUESTIONS} questions at most; leave some out.")
     for question in questions:
-        if not question.strip() or len(question) > LONGEST:
-            raise InvalidInput(f"A question of a plan has 1 to {LONGEST} characters; shorten it.")
+        if not question.strip() or len(question) > MAX_QUESTION_CHARS:
+            raise InvalidInput(f"A question of a plan has 1 to {MAX_QUESTION_CHARS} characters; shorten it.")
     return tuple(question.strip() for question in questions)
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
+class FeedEntry:
     """One entry of a feed. `key` tells it from the feed's others for good; `url` is the page that it stands for.
 
     `summary` and `text` are plain text, paragraphs with an empty line between them; `text` is the whole of it where the
@@ -31,12 +31,12 @@ class Feed:
     title: str = ""
     site: str | None = None
     language: str | None = None
-    minutes: int | None = None
-    entries: tuple[Entry, ...] = ()
+    ttl_minutes: int | None = None
+    entries: tuple[FeedEntry, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
-class Outline:
+class FeedOutline:
     """A feed as a list of feeds names it: OPML, or the starter list."""
 
     url: str

@@ -14,7 +14,7 @@ from eclair.schema.documents import Wall
 
 
 @dataclass(frozen=True, slots=True)
-class Query:
+class WebQuery:
     """What is searched for. `language` is its ISO 639-1 code where it is known; what is found should not be older than
     `days`, where that matters."""
 
@@ -24,7 +24,7 @@ class Query:
 
 
 @dataclass(frozen=True, slots=True)
-class Hit:
+class WebHit:
     """One result of a search service. `published` is the day that the page is from, where the service knows it; `by`
     are the services that found it, the one that had it highest first."""
 
@@ -32,7 +32,7 @@ class Hit:
     title: str
     snippet: str = ""
     published: date | None = None
-    by: tuple[str, ...] = ()
+    providers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

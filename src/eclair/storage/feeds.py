@@ -9,7 +9,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from eclair.schema.feeds import Entry
+from eclair.schema.feeds import FeedEntry
 from eclair.schema.principal import Principal
 
 
@@ -59,7 +59,7 @@ class EntryHit:
     it has, rarer words weighing more, and `titled` the part that stands in its title.
     """
 
-    entry: Entry
+    entry: FeedEntry
     feed: str
     at: int
     share: float
@@ -99,7 +99,7 @@ class FeedStore(Protocol):
         """The millisecond at which the next unclaimed feed is due."""
         ...
 
-    async def save_fetch(self, feed: StoredFeed, entries: Sequence[Entry], now: int, most: int) -> int:
+    async def save_fetch(self, feed: StoredFeed, entries: Sequence[FeedEntry], now: int, most: int) -> int:
         """Save a claimed feed with what it brought and keep its newest `most` entries; how many were new.
 
         Nothing is kept of a feed that was deleted meanwhile. Where its address changed to one that the owner has

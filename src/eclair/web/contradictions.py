@@ -17,9 +17,9 @@ from eclair.schema.events import Notice
 from eclair.schema.messages import Passage
 from eclair.text.facts import content_stems
 
-SHARED = 0.5
+MIN_SHARED_WORDS = 0.5
 """Share of the question's words that a sentence must have to be what was asked for."""
-LONGEST = 400
+MAX_SENTENCE_CHARS = 400
 """Characters of a sentence that is compared."""
 
 
@@ -40,7 +40,7 @@ class _Said:
         return urlsplit(self.passage.url or self.passage.file).hostname or self.passage.file
 
 
-async def contradiction(question: str, passages: Sequence[Passage]) -> Notice | None:
+async def find_contradiction(question: str, passages: Sequence[Passage]) -> Notice | None:
     """A remark that names two sources which contradict each other in what was asked; None where none do."""
     said = await asyncio.to_thread(_said, set(content_stems(question)), passages)
     for one in said:
@@ -71,6 +71,6 @@ def _said(asked: set[str], passages: Sequence[Passage]) -> list[_Said]:
         for start, end in split_passage(passage):
             said = _Said(passage, start, end)
             shared = len(asked & set(content_stems(said.sentence))) / len(asked) if asked else 0.0
-            if start >= passage.body and len(said.sentence) <= LONGEST and shared >= SHARED:
+            if start >= passage.body and len(said.sentence) <= MAX_SENTENCE_CHARS and shared >= MIN_SHARED_WORDS:
                 best[said.site] = max(best.get(said.site, (0.0, said)), (shared, said), key=lambda pair: pair[0])
     return [said for _, said in best.values()]

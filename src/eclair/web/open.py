@@ -15,11 +15,11 @@ from eclair.network.client import Resolver, WebClient
 from eclair.network.gate import OutboundGate
 from eclair.settings import Settings
 from eclair.storage.web import WebStore
-from eclair.web.pages.reader import Reader, page_parser
-from eclair.web.providers.base import SearchService
+from eclair.web.pages.reader import PageReader, page_parser
+from eclair.web.providers.base import SearchProvider
 from eclair.web.queries import QueryWriter
 from eclair.web.retriever import WebService
-from eclair.web.search import WebSearch
+from eclair.web.search import MetaSearch
 from eclair.web.session import WebAccess
 
 
@@ -29,7 +29,7 @@ class Surroundings:
     seconds since 1970, what draws besides. Only who writes a program can say so; no setting can."""
 
     resolver: Resolver | None = None
-    services: Callable[[WebClient], Sequence[SearchService]] = lambda browser: ()
+    services: Callable[[WebClient], Sequence[SearchProvider]] = lambda browser: ()
     now: Callable[[], float] = time.time
     generators: Callable[[OutboundGate], Sequence[Generator]] = lambda gate: ()
 
@@ -49,15 +49,15 @@ async def open_web(
     embedder: Embedder | None,
     ask: AskModel,
     around: Surroundings,
-    given: Sequence[SearchService] = (),
+    given: Sequence[SearchProvider] = (),
 ) -> AsyncGenerator[WebService]:
     """Open the ways to the web. Without `kept` no copy of a page is; `given` are services not asked over HTTP.
 
     Raises SettingsError for a setting that names no service.
     """
     async with AsyncExitStack() as stack:
-        search = WebSearch.configured(settings, browser, [*around.services(browser), *given])
-        reader = Reader(browser, page_parser(), now=around.now)
+        search = MetaSearch.from_settings(settings, browser, [*around.services(browser), *given])
+        reader = PageReader(browser, page_parser(), now=around.now)
         stack.push_async_callback(reader.close)
         access = WebAccess(search, reader, QueryWriter(ask), around.today)
         is_shut = settings.egress == "offline" and not settings.private_addresses

@@ -24,7 +24,7 @@ from eclair.llm.base import JSON, Engine, PromptMessage, Request, Text
 from eclair.llm.reasoning import FLASH_EFFORT
 from eclair.schema.models import Model
 from eclair.schema.principal import Principal
-from eclair.schema.web import Query
+from eclair.schema.web import WebQuery
 from eclair.text.intent.web import strip_addresses
 from eclair.text.language import capitalizes_nouns, identify_language, is_small_word
 from eclair.text.lexicon.loader import DateWords, QueryWords, load_lexicons, merge_words
@@ -98,7 +98,7 @@ class _Asked:
     goes_on: bool
 
 
-def by_rule(question: str, before: Sequence[str], language: str | None, today: date) -> tuple[Query, ...]:
+def by_rule(question: str, before: Sequence[str], language: str | None, today: date) -> tuple[WebQuery, ...]:
     """The queries of a question after those `before` it, the latest last: one in its own language, and where it has
     names that are the same in English, one there. Empty where there is nothing to search for."""
     code = language or identify_language(question) or _by_times(question)
@@ -113,14 +113,14 @@ def by_rule(question: str, before: Sequence[str], language: str | None, today: d
         return ()
     days = when.days if when is not None else None
     written = [when.written] if when is not None and when.written else []
-    queries = [Query(" ".join([*words, *written]), code, days)]
+    queries = [WebQuery(" ".join([*words, *written]), code, days)]
     if len(asked.names) > 1 and code not in (None, "en"):
         year = [str(today.year)] if written and days is not None else []
-        queries.append(Query(" ".join([*asked.names, *year]), "en", days))
+        queries.append(WebQuery(" ".join([*asked.names, *year]), "en", days))
     return tuple(query for query in queries if query.text)
 
 
-def asked_for(text: str, language: str | None, days: int | None, today: date) -> tuple[Query, ...]:
+def asked_for(text: str, language: str | None, days: int | None, today: date) -> tuple[WebQuery, ...]:
     """The queries of what a person searches for, who may say its language and how old a page may be. Raises
     InvalidInput where there is nothing to search for."""
     if language is not None and not re.fullmatch("[a-z]{2}", language):
@@ -151,7 +151,7 @@ class QueryWriter:
 
     async def write(
         self, question: WebQuestion, engine: Engine, model: Model, today: date, timeout_s: float
-    ) -> tuple[Query, ...]:
+    ) -> tuple[WebQuery, ...]:
         """Write the queries of a question without its addresses."""
         text, before = strip_addresses(question.text), question.before
         language = identify_language(text)
@@ -173,7 +173,7 @@ async def by_engine(
     today: date,
     *,
     within: float,
-) -> tuple[Query, ...]:
+) -> tuple[WebQuery, ...]:
     """The queries that the model makes, by the rule where it makes none within so many seconds."""
     code = language or identify_language(question)
     asked = "\n".join(f"Question: {each[:READ]}" for each in (*before[-2:], question))
@@ -194,14 +194,14 @@ async def by_engine(
     return made or by_rule(question, before, language, today)
 
 
-def read_queries(said: str, language: str | None) -> tuple[Query, ...]:
+def read_queries(said: str, language: str | None) -> tuple[WebQuery, ...]:
     """The queries in what a model said; empty where there are none."""
     found = _OBJECT.search(said)
     try:
         wanted = _Queries.model_validate_json(found[0] if found is not None else "").queries
     except ValidationError:
         return ()
-    queries = (Query(" ".join(each.text.split()), each.language or language, each.days) for each in wanted)
+    queries = (WebQuery(" ".join(each.text.split()), each.language or language, each.days) for each in wanted)
     return tuple(dict.fromkeys(query for query in queries if query.text))[:MOST]
 
 

@@ -9,20 +9,20 @@ from dataclasses import dataclass, replace
 from datetime import date
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
-from eclair.schema.web import Hit
+from eclair.schema.web import WebHit
 from eclair.text.facts import extract_facts
 
-EVEN = 60
+RRF_K = 60
 """How little the first places of a list count before the next ones (k of reciprocal rank fusion, Cormack 2009)."""
 
-FRESH = 0.5
+FRESHNESS_WEIGHT = 0.5
 """What a page of today gains where what is new is asked for; one that is older than that loses as much."""
 
-TOP = 8
-A_SITE = 2
+TOP_HITS = 8
+MAX_TOP_HITS_PER_SITE = 2
 """Of the first TOP hits, at most so many are of one site."""
 
-WORDS = 5
+MIN_TITLE_WORDS = 5
 """A title of so many words that two pages share makes them one, wherever they are."""
 
 _TRACKING = re.compile(
@@ -36,23 +36,23 @@ _WORD = re.compile(r"\w+")
 
 
 @dataclass(frozen=True, slots=True)
-class Listed:
+class RankedList:
     """What one service answered to one query, best first."""
 
-    service: str
-    hits: tuple[Hit, ...]
+    provider: str
+    hits: tuple[WebHit, ...]
 
 
 @dataclass(slots=True)
 class _Double:
     """Hits that are one page, and what their places come to; `best` is the place of the first."""
 
-    hit: Hit
+    hit: WebHit
     best: int
     score: float
 
 
-def fuse(lists: Iterable[Listed], today: date, days: int | None = None) -> tuple[Hit, ...]:
+def fuse(lists: Iterable[RankedList], today: date, days: int | None = None) -> tuple[WebHit, ...]:
     """One order of all hits. Where what is new is asked for, `days` is how old it may be."""
     pages: list[_Double] = []
     known: dict[str, _Double] = {}
@@ -69,22 +69,22 @@ def fuse(lists: Iterable[Listed], today: date, days: int | None = None) -> tuple
             for key in keys:
                 known.setdefault(key, page)
             if id(page) not in counted:  # a list that has a page twice counts once
-                page.score += 1 / (EVEN + place)
+                page.score += 1 / (RRF_K + place)
                 counted.add(id(page))
     order = sorted(pages, key=lambda page: (-page.score * _freshness(page.hit, today, days), page.best))
     return _spread([page.hit for page in order])
 
 
-def folded(url: str) -> str:
+def canonical_url(url: str) -> str:
     """What the addresses of one page have in common: no scheme, `www.`, AMP, tracking, fragment or last slash."""
     parts = urlsplit(_unwrapped(url))
     path = re.sub(r"(\.amp)(?=\.html?$)|/(amp|index\.(html?|php))/?$|^/amp(?=/)", "", parts.path).rstrip("/")
     query = urlencode(sorted(_own(parts.query)))
     port = "" if parts.port in (None, 80, 443) else f":{parts.port}"
-    return f"{site(url)}{port}{path}?{query}" if query else f"{site(url)}{port}{path}"
+    return f"{host_of_site(url)}{port}{path}?{query}" if query else f"{host_of_site(url)}{port}{path}"
 
 
-def untracked(url: str) -> str:
+def strip_tracking(url: str) -> str:
     """The address without what only tells where one came from."""
     parts = urlsplit(url)
     kept = _own(parts.query)
@@ -92,7 +92,7 @@ def untracked(url: str) -> str:
     return url if same else urlunsplit(parts._replace(query=urlencode(kept)))
 
 
-def site(url: str) -> str:
+def host_of_site(url: str) -> str:
     """The host, as people know it."""
     host = (urlsplit(_unwrapped(url)).hostname or "").rstrip(".")
     return _ASIDE.sub("", host, count=1)
@@ -122,16 +122,16 @@ def _unwrapped(url: str) -> str:
         return url
 
 
-def _keys(hit: Hit) -> tuple[str, ...]:
+def _keys(hit: WebHit) -> tuple[str, ...]:
     """What makes it the same page as another: its address; its title, if that is long or the site is the same."""
     words = " ".join(_WORD.findall(_NAME.sub("", hit.title).casefold()))
-    told = f"title {words}" if words.count(" ") >= WORDS - 1 else f"title {words} at {site(hit.url)}"
-    return folded(hit.url), told
+    told = f"title {words}" if words.count(" ") >= MIN_TITLE_WORDS - 1 else f"title {words} at {host_of_site(hit.url)}"
+    return canonical_url(hit.url), told
 
 
-def _tell_apart(one: Hit, other: Hit) -> bool:
+def _tell_apart(one: WebHit, other: WebHit) -> bool:
     """Whether two pages of different sites are two reports, whatever their titles: a number stands in one alone."""
-    if site(one.url) == site(other.url) or not one.snippet or not other.snippet:
+    if host_of_site(one.url) == host_of_site(other.url) or not one.snippet or not other.snippet:
         return False
     mine, theirs = extract_facts(one.snippet).numbers, extract_facts(other.snippet).numbers
     return any(
@@ -141,33 +141,33 @@ def _tell_apart(one: Hit, other: Hit) -> bool:
     )
 
 
-def _join(page: _Double, hit: Hit, place: int) -> None:
+def _join(page: _Double, hit: WebHit, place: int) -> None:
     first, other = (page.hit, hit) if page.best <= place else (hit, page.hit)
     page.best = min(page.best, place)
     page.hit = replace(
         first,
         snippet=first.snippet or other.snippet,
         published=first.published or other.published,
-        by=tuple(dict.fromkeys((*first.by, *other.by))),
+        providers=tuple(dict.fromkeys((*first.providers, *other.providers))),
     )
 
 
-def _freshness(hit: Hit, today: date, days: int | None) -> float:
+def _freshness(hit: WebHit, today: date, days: int | None) -> float:
     """What its age makes of its place; nothing where it is not known, or does not matter."""
     if days is None or hit.published is None:
         return 1.0
     age = max(0, (today - hit.published).days)
-    return 1 - FRESH if age > days else 1 + FRESH * (1 - age / (days + 1))
+    return 1 - FRESHNESS_WEIGHT if age > days else 1 + FRESHNESS_WEIGHT * (1 - age / (days + 1))
 
 
-def _spread(hits: Sequence[Hit]) -> tuple[Hit, ...]:
+def _spread(hits: Sequence[WebHit]) -> tuple[WebHit, ...]:
     """The same hits, those of a site that is too often on top after the top."""
-    top: list[Hit] = []
-    rest: list[Hit] = []
+    top: list[WebHit] = []
+    rest: list[WebHit] = []
     seen = Counter[str]()
     for hit in hits:
-        at = site(hit.url)
-        if len(top) < TOP and seen[at] < A_SITE:
+        at = host_of_site(hit.url)
+        if len(top) < TOP_HITS and seen[at] < MAX_TOP_HITS_PER_SITE:
             seen[at] += 1
             top.append(hit)
         else:

@@ -20,20 +20,20 @@ from eclair.text.facts import content_stems
 from eclair.text.intent.web import extract_topic
 from eclair.text.language import identify_language
 
-LEAST = 0.86
+MIN_SCORE = 0.86
 """Cosine and `SHARED` together that a sentence must have; how many questions that refuses, bench/retrieve.py says."""
-FEW, SURE = 0.41, 0.89
+LOW_COVERAGE, MIN_SCORE_LOW_COVERAGE = 0.41, 0.89
 """The same where less than that share of the question's words stands in all passages together: then it is mostly the
 names that are near, which led there."""
-COMPARED = 6
+MAX_SENTENCES = 6
 """Sentences that are compared."""
-WAIT = 1.0
+TIMEOUT_S = 1.0
 """Seconds that the comparison may take once everything is there."""
 
 log = logging.getLogger(__name__)
 
 
-class Fitting:
+class RelevanceCheck:
     """Compares with one question. What the embedder needs for that is begun at once, while pages are still read."""
 
     def __init__(self, question: str, embedder: Embedder | None) -> None:
@@ -43,7 +43,7 @@ class Fitting:
         self._embedder = embedder if known and len(self._words) >= TELLING else None
         self._asked = asyncio.ensure_future(self._embedder.embed([question], "query")) if self._embedder else None
 
-    async def fits(self, passages: Sequence[Passage]) -> bool:
+    async def is_relevant(self, passages: Sequence[Passage]) -> bool:
         """Whether one of these passages, the best first, may answer the question."""
         if self._embedder is None or self._asked is None:
             return True
@@ -59,12 +59,12 @@ class Fitting:
         ):
             return True
         try:
-            async with asyncio.timeout(WAIT):
+            async with asyncio.timeout(TIMEOUT_S):
                 near = np.vecdot(await self._embedder.embed(list(shares), "passage"), (await self._asked)[0])
         except (EclairError, TimeoutError) as error:
             log.info("whether what was found fits is not known: %s", error)
             return True
-        least = SURE if _covered(self._words, said) < FEW else LEAST
+        least = MIN_SCORE_LOW_COVERAGE if _covered(self._words, said) < LOW_COVERAGE else MIN_SCORE
         return bool((near + SHARED * np.array(list(shares.values()))).max() >= least)
 
     async def close(self) -> None:
@@ -87,4 +87,4 @@ def _shares(asked: frozenset[str], said: Mapping[str, frozenset[str]]) -> dict[s
     """The sentences that have most of the question's words, each with the share that it has; but none that says no more
     than the question does, as a heading that is a name."""
     shares = {text: len(asked & stems) / len(asked) for text, stems in said.items() if not stems <= asked}
-    return dict(sorted(shares.items(), key=lambda pair: -pair[1])[:COMPARED])
+    return dict(sorted(shares.items(), key=lambda pair: -pair[1])[:MAX_SENTENCES])

@@ -29,10 +29,10 @@ from eclair.storage.web import WebStore
 from eclair.text.intent.web import WebNeed, detect_time_need, detect_web_need, is_small_talk, strip_addresses
 from eclair.text.intent.whole_document import wants_whole_document
 from eclair.text.language import identify_language, lists_language
-from eclair.web.bm25 import Piece, best, opening
-from eclair.web.contradictions import contradiction
+from eclair.web.bm25 import PageChunk, first_chunks, rank_chunks
+from eclair.web.contradictions import find_contradiction
 from eclair.web.question import WebQuestion
-from eclair.web.relevance import Fitting
+from eclair.web.relevance import RelevanceCheck
 from eclair.web.session import WebAccess, WebSession
 
 NEWEST_BONUS = 0.5
@@ -99,7 +99,7 @@ class WebService:
             )
 
     async def passages(
-        self, question: WebQuestion, session: WebSession, most: int, fitting: Fitting | None = None
+        self, question: WebQuestion, session: WebSession, most: int, fitting: RelevanceCheck | None = None
     ) -> list[Passage]:
         """Choose what of a session fits its question, without numbers; nothing where `fitting` says that none does.
 
@@ -112,7 +112,7 @@ class WebService:
             for number, page in pages.items()
         }
         passages = [_passage(piece.chunk, pages[piece.page], files[piece.page]) for piece in chosen]
-        if fitting is not None and not session.given and not await fitting.fits(passages):
+        if fitting is not None and not session.given and not await fitting.is_relevant(passages):
             return []
         if question.conversation is not None and self._kept is not None:
             for number, page in pages.items():
@@ -142,7 +142,7 @@ class WebRetriever:
         if self._setting == "auto" and self._reason is not None:
             yield Notice("web_auto", f"Looked at the web, because {WHY[self._reason.reason]}.")
         session = WebSession(web.access, question, engine, model, web.seconds)
-        fitting = Fitting(question.text, web.embedder)
+        fitting = RelevanceCheck(question.text, web.embedder)
         try:
             async with aclosing(session.findings()) as findings:
                 async for finding in findings:
@@ -181,7 +181,7 @@ class WebRetriever:
         elif (stale := self._stale()) is not None:
             notices.append(stale)
         asked = strip_addresses(self._question.in_context)
-        if (found := await contradiction(asked, self._passages)) is not None:
+        if (found := await find_contradiction(asked, self._passages)) is not None:
             notices.append(found)
         return notices
 
@@ -215,13 +215,13 @@ def _passage(chunk: Chunk, page: WebPage, file: str) -> Passage:
     )
 
 
-def _chosen(question: str, session: WebSession, today: date, most: int) -> list[Piece]:
+def _chosen(question: str, session: WebSession, today: date, most: int) -> list[PageChunk]:
     """What fits the question; of pages that it names, what they begin with too, or alone where they are meant whole."""
     if session.given:
-        chosen = [] if wants_whole_document(question) else best(strip_addresses(question), session.pieces, most)
-        return [*chosen, *(piece for piece in opening(session.pieces, most) if piece not in chosen)][:most]
+        chosen = [] if wants_whole_document(question) else rank_chunks(strip_addresses(question), session.pieces, most)
+        return [*chosen, *(piece for piece in first_chunks(session.pieces, most) if piece not in chosen)][:most]
     fresh = _fresh(session.pages) if detect_time_need(question, today) is not None else None
-    return best(question, session.pieces, most, fresh)
+    return rank_chunks(question, session.pieces, most, fresh)
 
 
 def _fresh(pages: Mapping[int, WebPage]) -> dict[int, float]:

@@ -1,7 +1,7 @@
-"""The web searched: every service is asked at once, and what they find is one list that grows better as they answer.
+"""Metasearch: asks every provider at once and fuses their hits into one list, which improves as they answer.
 
-A slow service holds up nobody, and one that failed three times is left alone for a while. What is asked is the affair
-of `queries`, how the answers become one order that of `fusing`.
+A slow provider holds nobody up, and one that keeps failing rests for a while. `queries` writes the queries,
+`rank_fusion` orders the hits.
 """
 
 from __future__ import annotations
@@ -18,224 +18,221 @@ from eclair.network.client import CallContext, WebClient
 from eclair.schema.events import StepFinished, StepStarted
 from eclair.schema.ids import new_id
 from eclair.schema.messages import Outcome, Step
-from eclair.schema.web import Hit, Query
+from eclair.schema.web import WebHit, WebQuery
 from eclair.settings import Settings
-from eclair.web.providers import chosen, known
-from eclair.web.providers.base import Conditional, SearchService, ServiceFailed, Today, on_web
-from eclair.web.rank_fusion import Listed, fuse, untracked
+from eclair.web.providers import available_providers, select_providers
+from eclair.web.providers.base import ProviderError, SearchProvider, Today, is_web_url
+from eclair.web.rank_fusion import RankedList, fuse, strip_tracking
 
-WITHIN = 6.0
-"""Seconds that a search may take."""
-EACH = 10
-"""Hits that a service is asked for."""
-THIN = 3
-"""Hits below which a service is asked in the next language too."""
-PATIENT = 3
-RESTING = 300.0
-"""Seconds for which a service is not asked that failed PATIENT times in a row."""
-AGAIN = 1.5
-"""Seconds of silence after which a service that costs nothing is asked a second time; the first answer counts."""
+SEARCH_TIMEOUT_S = 6.0
+HITS_PER_QUERY = 10
+FEW_HITS = 3
+"""With fewer hits, a provider is asked the queries in other languages too."""
+MAX_FAILURES = 3
+COOLDOWN_S = 300.0
+"""How long a provider rests after MAX_FAILURES failures in a row."""
+HEDGE_DELAY_S = 1.5
+"""Silence after which a free provider is asked a second time; the first reply counts."""
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Ranked:
-    """What was found so far, the best first."""
+class RankedHits:
+    """The hits so far, best first."""
 
-    hits: tuple[Hit, ...]
+    hits: tuple[WebHit, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Offered:
-    """A service that there is. `asked` says whether it is, `ready` whether it has what it needs, such as its key;
-    `fault` is what it said when it last failed, if it has not answered since."""
+class ProviderStatus:
+    """A provider, and whether it is used. `error` is its last one, unless it has answered since."""
 
-    service: SearchService
-    asked: bool
-    ready: bool
-    fault: str | None
+    provider: SearchProvider
+    is_used: bool
+    error: str | None
 
-    def told(self) -> dict[str, str | bool | None]:
-        """As programs are told of it."""
-        service = self.service
+    def as_dict(self) -> dict[str, str | bool | None]:
+        """Return the API's form."""
+        provider = self.provider
         return {
-            "name": service.name,
-            "title": service.title,
-            "jurisdiction": service.jurisdiction,
-            "asked": self.asked,
-            "ready": self.ready,
-            "needs_key": service.needs_key,
-            "terms": service.terms,
-            "fault": self.fault,
+            "name": provider.name,
+            "title": provider.title,
+            "jurisdiction": provider.jurisdiction,
+            "asked": self.is_used,
+            "ready": provider.is_ready,
+            "needs_key": provider.needs_key,
+            "terms": provider.terms,
+            "fault": self.error,
         }
 
 
 @dataclass(slots=True)
-class _Record:
-    """How a service has done: how often it failed since it last answered, until when it rests, and what it said."""
+class _Health:
+    """How a provider has been doing: failures since its last reply, and until when it rests."""
 
     failures: int = 0
-    until: float = 0.0
-    fault: str | None = None
+    rests_until: float = 0.0
+    error: str | None = None
 
 
 @dataclass(slots=True)
-class _Asked:
-    """A service at work: its step, and what it has answered to each query so far."""
+class _Job:
+    """A provider at work: its step, and its hits for each query so far."""
 
-    service: SearchService
+    provider: SearchProvider
     step: str
-    began: float
-    lists: list[Listed] = field(default_factory=list[Listed])
+    started: float
+    lists: list[RankedList] = field(default_factory=list[RankedList])
     ended: float | None = None
     outcome: Outcome = "late"
 
     @property
-    def count(self) -> int:
-        return sum(len(listed.hits) for listed in self.lists)
+    def hit_count(self) -> int:
+        return sum(len(ranked.hits) for ranked in self.lists)
 
 
-class WebSearch:
-    """`services` are those that may be asked, in the order in which they are shown; `others` are only offered."""
+class MetaSearch:
+    """Searches with `providers`, in the order in which they are shown; `others` are only listed."""
 
     def __init__(
         self,
-        services: Sequence[SearchService],
-        others: Sequence[SearchService] = (),
+        providers: Sequence[SearchProvider],
+        others: Sequence[SearchProvider] = (),
         *,
         today: Today = date.today,
         clock: Callable[[], float] = time.monotonic,
-        again: float = AGAIN,
+        hedge_delay_s: float = HEDGE_DELAY_S,
     ) -> None:
-        self._services = tuple(services)
+        self._providers = tuple(providers)
         self._others = tuple(others)
         self._today = today
         self._clock = clock
-        self._again = again
-        self._records = {service.name: _Record() for service in services}
+        self._hedge_delay_s = hedge_delay_s
+        self._health = {provider.name: _Health() for provider in providers}
 
     @classmethod
-    def configured(cls, settings: Settings, browser: WebClient, given: Sequence[SearchService] = ()) -> WebSearch:
-        """With the services that the settings name, and what else is `given`. Raises SettingsError."""
-        services = known(settings, browser, given)
-        asked = chosen(settings, services)
-        return cls(asked, [service for service in services if service not in asked])
+    def from_settings(cls, settings: Settings, client: WebClient, local: Sequence[SearchProvider] = ()) -> MetaSearch:
+        """Use the providers that the settings select, with `local` ones to choose from. Raises SettingsError."""
+        providers = available_providers(settings, client, local)
+        used = select_providers(settings, providers)
+        return cls(used, [provider for provider in providers if provider not in used])
 
-    async def offered(self) -> list[Offered]:
-        """All that there is, what is asked first."""
+    def list_providers(self) -> list[ProviderStatus]:
+        """List all providers, those in use first."""
         return [
-            Offered(service, ready and service in self._services, ready, self.fault(service.name))
-            for service in (*self._services, *self._others)
-            for ready in [await is_ready(service)]
+            ProviderStatus(provider, provider.is_ready and provider in self._providers, self.last_error(provider.name))
+            for provider in (*self._providers, *self._others)
         ]
 
-    async def services(self) -> list[SearchService]:
-        """Those that are asked now, in order: all that are ready but those that rest, or all where all rest."""
-        ready = [service for service in self._services if await is_ready(service)]
-        awake = [service for service in ready if self._records[service.name].until <= self._clock()]
+    def active_providers(self) -> list[SearchProvider]:
+        """List the providers to ask now: all that are ready, without those that rest unless all do."""
+        ready = [provider for provider in self._providers if provider.is_ready]
+        awake = [provider for provider in ready if self._health[provider.name].rests_until <= self._clock()]
         return awake or ready
 
-    def fault(self, name: str) -> str | None:
-        """What a service said when it last failed, if it has not answered since."""
-        record = self._records.get(name)
-        return record.fault if record is not None else None
+    def last_error(self, name: str) -> str | None:
+        """Return a provider's last error, unless it has answered since."""
+        health = self._health.get(name)
+        return health.error if health is not None else None
 
-    async def find(
-        self, queries: Sequence[Query], context: CallContext, *, within: float
-    ) -> AsyncGenerator[StepStarted | StepFinished | Ranked, None]:
-        """Ask every service: the start and the end of each, and what was found whenever that has changed.
+    async def search(
+        self, queries: Sequence[WebQuery], context: CallContext, *, timeout_s: float
+    ) -> AsyncGenerator[StepStarted | StepFinished | RankedHits, None]:
+        """Ask every provider; yield their steps, and the hits whenever they have changed.
 
-        It ends when all have answered, or after so many seconds. Queries in other languages than the first are put to
-        a service that found little. A service's fault is told by its outcome, and by `fault`.
+        Queries in other languages than the first go to a provider that found few hits. A provider's failure is told by
+        the outcome of its step, and by `last_error`.
         """
-        until = self._clock() + within
+        deadline = self._clock() + timeout_s
         if not queries:
             return
-        asked = [_Asked(service, new_id("step"), self._clock()) for service in await self.services()]
-        tasks = {asyncio.create_task(self._ask(one, queries, context, until)): one for one in asked}
+        jobs = [_Job(provider, new_id("step"), self._clock()) for provider in self.active_providers()]
+        tasks = {asyncio.create_task(self._run(job, queries, context, deadline)): job for job in jobs}
         days = min((query.days for query in queries if query.days is not None), default=None)
-        shown: tuple[Hit, ...] = ()
+        shown: tuple[WebHit, ...] = ()
         try:
-            for one in asked:
-                yield StepStarted(one.step, "ask", one.service.title)
+            for job in jobs:
+                yield StepStarted(job.step, "ask", job.provider.title)
             pending = set(tasks)
             while pending:
-                left = max(0.0, until - self._clock())
+                left = max(0.0, deadline - self._clock())
                 done, pending = await asyncio.wait(pending, timeout=left, return_when=asyncio.FIRST_COMPLETED)
-                late = not done
-                for one in [tasks[task] for task in tasks if task in done or (late and task in pending)]:
-                    if late:
-                        self._failed(one.service, f"{one.service.title} did not answer in time.")
-                    yield self._finished(one)
-                hits = fuse([listed for one in asked for listed in one.lists], self._today(), days)
+                is_over = not done
+                for job in [tasks[task] for task in tasks if task in done or (is_over and task in pending)]:
+                    if is_over:
+                        self._record_failure(job.provider, f"{job.provider.title} did not answer in time.")
+                    yield self._finished(job)
+                hits = fuse([ranked for job in jobs for ranked in job.lists], self._today(), days)
                 if hits != shown:
                     shown = hits
-                    yield Ranked(hits)
-                if late:
+                    yield RankedHits(hits)
+                if is_over:
                     return
         finally:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
 
-    def _finished(self, one: _Asked) -> StepFinished:
-        took = ((one.ended or self._clock()) - one.began) * 1000
-        return StepFinished(one.step, round(took, 1), one.outcome, one.count)
+    def _finished(self, job: _Job) -> StepFinished:
+        took = ((job.ended or self._clock()) - job.started) * 1000
+        return StepFinished(job.step, round(took, 1), job.outcome, job.hit_count)
 
-    async def _ask(self, one: _Asked, queries: Sequence[Query], context: CallContext, until: float) -> None:
-        """Put the queries of the first one's language to it, and the others if it finds little."""
+    async def _run(self, job: _Job, queries: Sequence[WebQuery], context: CallContext, deadline: float) -> None:
+        """Ask a provider the queries in the first one's language, and the others if it finds few hits."""
         first = [query for query in queries if query.language == queries[0].language]
         others = [query for query in queries if query.language != queries[0].language]
         try:
-            await self._put(one, first, context, until)
-            if one.count < THIN and others:
-                await self._put(one, others, context, until)
-        except ServiceFailed as error:
-            if not one.lists:
-                one.outcome = error.outcome
-                self._failed(one.service, error.message, resting=error.outcome != "refused")
+            await self._ask(job, first, context, deadline)
+            if job.hit_count < FEW_HITS and others:
+                await self._ask(job, others, context, deadline)
+        except ProviderError as error:
+            if not job.lists:
+                job.outcome = error.outcome
+                self._record_failure(job.provider, error.message, rests=error.outcome != "refused")
                 return
         except Exception:
-            log.exception("%s was asked in vain", one.service.title)
-            one.outcome = "failed"
-            self._failed(one.service, f"{one.service.title} could not be asked, by a mistake of our own.")
+            log.exception("searching with %s failed", job.provider.title)
+            job.outcome = "failed"
+            self._record_failure(job.provider, f"Searching with {job.provider.title} failed; the log has the details.")
             return
         finally:
-            one.ended = self._clock()
-        one.outcome = "done" if one.count else "nothing"
-        self._records[one.service.name] = _Record()
+            job.ended = self._clock()
+        job.outcome = "done" if job.hit_count else "nothing"
+        self._health[job.provider.name] = _Health()
 
-    async def _put(self, one: _Asked, queries: Sequence[Query], context: CallContext, until: float) -> None:
-        """Raises ServiceFailed where no query was answered."""
-        faults: list[ServiceFailed] = []
+    async def _ask(self, job: _Job, queries: Sequence[WebQuery], context: CallContext, deadline: float) -> None:
+        """Ask a provider several queries at once. Raises ProviderError if none was answered."""
+        errors: list[ProviderError] = []
 
-        async def put(query: Query) -> None:
+        async def ask(query: WebQuery) -> None:
             try:
-                hits = await self._hedged(one.service, query, context, until)
-            except ServiceFailed as error:
-                faults.append(error)
+                hits = await self._ask_hedged(job.provider, query, context, deadline)
+            except ProviderError as error:
+                errors.append(error)
                 return
-            found = tuple(replace(hit, url=untracked(hit.url)) for hit in hits if on_web(hit.url))
-            one.lists.append(Listed(one.service.name, found))
+            found = tuple(replace(hit, url=strip_tracking(hit.url)) for hit in hits if is_web_url(hit.url))
+            job.lists.append(RankedList(job.provider.name, found))
 
-        await asyncio.gather(*map(put, queries))
-        if len(faults) == len(queries):
-            raise faults[0]
+        await asyncio.gather(*map(ask, queries))
+        if len(errors) == len(queries):
+            raise errors[0]
 
-    async def _hedged(self, service: SearchService, query: Query, context: CallContext, until: float) -> list[Hit]:
-        """What it answers; a connection that stalls is not waited for where asking twice costs nothing."""
+    async def _ask_hedged(
+        self, provider: SearchProvider, query: WebQuery, context: CallContext, deadline: float
+    ) -> list[WebHit]:
+        """Ask a provider, and a free one twice if its connection stalls. Raises ProviderError."""
 
-        def find() -> Awaitable[list[Hit]]:
-            return service.find(query, EACH, context, max(0.05, until - self._clock()))
+        def ask() -> Awaitable[list[WebHit]]:
+            return provider.search(query, HITS_PER_QUERY, context, max(0.05, deadline - self._clock()))
 
-        first = asyncio.ensure_future(find())
+        first = asyncio.ensure_future(ask())
         tries = {first}
         try:
-            if not service.needs_key:
-                done, _ = await asyncio.wait(tries, timeout=self._again)
+            if not provider.needs_key:
+                done, _ = await asyncio.wait(tries, timeout=self._hedge_delay_s)
                 if not done:
-                    tries.add(asyncio.ensure_future(find()))
+                    tries.add(asyncio.ensure_future(ask()))
             while True:
                 done, tries = await asyncio.wait(tries, return_when=asyncio.FIRST_COMPLETED)
                 answered = next((task for task in done if task.exception() is None), None)
@@ -246,30 +243,32 @@ class WebSearch:
                 task.cancel()
             await asyncio.gather(first, *tries, return_exceptions=True)
 
-    def _failed(self, service: SearchService, message: str, *, resting: bool = True) -> None:
+    def _record_failure(self, provider: SearchProvider, message: str, *, rests: bool = True) -> None:
         log.info("%s", message)
-        record = self._records[service.name]
-        record.fault = message
-        if resting:
-            record.failures += 1
-            if record.failures >= PATIENT:
-                record.until = self._clock() + RESTING
-                log.info("%s is left alone for %d seconds", service.title, RESTING)
+        health = self._health[provider.name]
+        health.error = message
+        if rests:
+            health.failures += 1
+            if health.failures >= MAX_FAILURES:
+                health.rests_until = self._clock() + COOLDOWN_S
+                log.info("%s rests for %d seconds", provider.title, COOLDOWN_S)
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """What a search came to: how each service did, and what was found, the best first."""
+class SearchOutcome:
+    """A finished search: the step of each provider, and the hits, best first."""
 
     steps: tuple[Step, ...]
-    hits: tuple[Hit, ...]
+    hits: tuple[WebHit, ...]
 
 
-async def search(web: WebSearch, queries: Sequence[Query], context: CallContext, *, within: float) -> Found:
-    """A whole search, for who has no use for what comes meanwhile."""
+async def run_search(
+    search: MetaSearch, queries: Sequence[WebQuery], context: CallContext, *, timeout_s: float
+) -> SearchOutcome:
+    """Search to the end, for callers that don't need intermediate results."""
     steps: dict[str, Step] = {}
-    hits: tuple[Hit, ...] = ()
-    async with aclosing(web.find(queries, context, within=within)) as events:
+    hits: tuple[WebHit, ...] = ()
+    async with aclosing(search.search(queries, context, timeout_s=timeout_s)) as events:
         async for event in events:
             match event:
                 case StepStarted():
@@ -277,11 +276,6 @@ async def search(web: WebSearch, queries: Sequence[Query], context: CallContext,
                 case StepFinished():
                     took, outcome, count = event.milliseconds, event.outcome, event.count
                     steps[event.step] = replace(steps[event.step], milliseconds=took, outcome=outcome, count=count)
-                case Ranked():
+                case RankedHits():
                     hits = event.hits
-    return Found(tuple(steps.values()), hits)
-
-
-async def is_ready(service: SearchService) -> bool:
-    """Whether it can be asked at all: some need a key, or feeds."""
-    return await service.ready() if isinstance(service, Conditional) else True
+    return SearchOutcome(tuple(steps.values()), hits)

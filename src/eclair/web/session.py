@@ -19,12 +19,12 @@ from eclair.network.gate import CallContext
 from eclair.schema.events import StepFinished, StepStarted
 from eclair.schema.messages import Outcome
 from eclair.schema.models import Model
-from eclair.schema.web import Hit, Query, WebPage
+from eclair.schema.web import WebHit, WebPage, WebQuery
 from eclair.text.intent.web import find_addresses
-from eclair.web.bm25 import Piece, pieces
-from eclair.web.pages.fetch import Unread
+from eclair.web.bm25 import PageChunk, split_page
+from eclair.web.pages.fetch import PageUnreadable
 from eclair.web.question import WebQuestion
-from eclair.web.search import Ranked, WebSearch
+from eclair.web.search import MetaSearch, RankedHits
 
 READ = 6
 """Pages that are read for one look; one that cannot be has another in its place."""
@@ -44,10 +44,10 @@ THINKING = 1 / 3
 """Share of the time within which queries must be made."""
 
 
-class PageReader(Protocol):
+class PageSource(Protocol):
     """Reads pages, as `fetch.Reader` does."""
 
-    async def read(self, url: str, context: CallContext, *, within: float) -> WebPage: ...
+    async def read(self, url: str, context: CallContext, *, timeout_s: float) -> WebPage: ...
 
     async def warm(self) -> None: ...
 
@@ -57,15 +57,15 @@ class QueryMaker(Protocol):
 
     async def write(
         self, question: WebQuestion, engine: Engine, model: Model, today: date, timeout_s: float
-    ) -> tuple[Query, ...]: ...
+    ) -> tuple[WebQuery, ...]: ...
 
 
 @dataclass(frozen=True, slots=True)
 class WebAccess:
     """The ways to the web."""
 
-    search: WebSearch
-    reader: PageReader
+    search: MetaSearch
+    reader: PageSource
     queries: QueryMaker
     today: Callable[[], date] = field(default=date.today)
 
@@ -76,7 +76,7 @@ class _Read:
 
     number: int
     page: WebPage
-    pieces: tuple[Piece, ...]
+    pieces: tuple[PageChunk, ...]
 
 
 class WebSession:
@@ -101,19 +101,19 @@ class WebSession:
         self._open: dict[str, str] = {}
         self._reading: dict[str, int] = {}
         self._awaited: set[str] = set()
-        self._hits: Sequence[Hit] = ()
+        self._hits: Sequence[WebHit] = ()
         self._unread = 0
         self._enough_since: float | None = None
         self.given = find_addresses(question.text)
         self.pages: dict[int, WebPage] = {}
-        self.pieces: list[Piece] = []
+        self.pieces: list[PageChunk] = []
         self.late: list[str] = []
         self.answered = False
 
     async def findings(self) -> AsyncGenerator[StepStarted | StepFinished, None]:
         """The steps, as they begin and end; what could be read is in `pages` and `pieces` then."""
         for url in self.given:
-            self._read_too(Hit(url, ""))
+            self._read_too(WebHit(url, ""))
         if not self.given:
             self._spawn(self._access.reader.warm())
             self._spawn(self._find())
@@ -186,9 +186,9 @@ class WebSession:
         queries = await self._access.queries.write(question, self._engine, self._model, self._access.today(), timeout_s)
         context = CallContext(question.principal, "search", question.run)
         answered = 0
-        async with aclosing(self._access.search.find(queries, context, within=self._left())) as looked:
+        async with aclosing(self._access.search.search(queries, context, timeout_s=self._left())) as looked:
             async for what in looked:
-                if isinstance(what, Ranked):
+                if isinstance(what, RankedHits):
                     self._hits = what.hits
                     best, answered = AT_ONCE[min(answered, 1)], answered + 1
                     for number, hit in enumerate(self._hits[:best]):
@@ -198,25 +198,25 @@ class WebSession:
         for hit in self._hits:
             self._read_too(hit)
 
-    def _read_too(self, hit: Hit, *, awaited: bool = False) -> None:
+    def _read_too(self, hit: WebHit, *, awaited: bool = False) -> None:
         if hit.url not in self._reading and len(self._reading) - self._unread < READ:
             self._reading[hit.url] = len(self._reading)
             self._awaited |= {hit.url} if awaited else set()
             self._spawn(self._read(hit, self._reading[hit.url]))
 
-    async def _read(self, hit: Hit, number: int) -> None:
+    async def _read(self, hit: WebHit, number: int) -> None:
         """Read a page. Where it does not say of what day it is, the day is that by which it was found."""
         step, began = f"page{number}", time.monotonic()
         self._queue.put_nowait(StepStarted(step, "fetch", hit.url))
         context = CallContext(self._question.principal, "page", self._question.run)
         outcome: Outcome
         try:
-            page = await self._access.reader.read(hit.url, context, within=min(PAGE, self._left()))
+            page = await self._access.reader.read(hit.url, context, timeout_s=min(PAGE, self._left()))
             page = page if page.published is not None else replace(page, published=hit.published)
-            found = await asyncio.to_thread(pieces, number, page)
+            found = await asyncio.to_thread(split_page, number, page)
             self._queue.put_nowait(_Read(number, page, tuple(found[:LONGEST])))
             outcome = "wall" if page.wall is not None else "done" if found else "nothing"
-        except Unread as unread:
+        except PageUnreadable as unread:
             outcome = unread.outcome
             self._unread += 1
             if instead := next((each for each in self._hits if each.url not in self._reading), None):

@@ -12,13 +12,13 @@ from starlette.responses import Response
 
 from eclair.app import App
 from eclair.errors import InvalidInput, TooLarge
-from eclair.schema.feeds import Outline
+from eclair.schema.feeds import FeedOutline
 from eclair.schema.principal import Principal
 from eclair.server.principal import Caller
 from eclair.server.request_body import Body
 from eclair.storage.feeds import FeedSummary, StoredFeed
-from eclair.web.feeds.parser import MAX_FEED_BYTES, Starter, starters, write_opml
-from eclair.web.feeds.service import State, state_of
+from eclair.web.feeds.parser import MAX_FEED_BYTES, StarterFeed, starter_feeds, write_opml
+from eclair.web.feeds.service import FeedState, feed_state
 
 _OPML: dict[str, Any] = {
     "requestBody": {"required": True, "content": {"text/x-opml": {"schema": {"type": "string", "format": "binary"}}}}
@@ -35,7 +35,7 @@ class FeedBody(BaseModel):
     site: str | None
     language: str | None
     active: bool
-    state: State
+    state: FeedState
     entries: int
     checked: int | None
     brought: int | None
@@ -45,7 +45,7 @@ class FeedBody(BaseModel):
     @classmethod
     def of(cls, listed: FeedSummary) -> FeedBody:
         feed = listed.feed
-        state = state_of(feed, time.time())
+        state = feed_state(feed, time.time())
         return cls(
             id=feed.id,
             url=feed.url,
@@ -109,11 +109,11 @@ def router(app: App) -> APIRouter:
     newsroom = app.newsroom
 
     async def shown(principal: Principal, feed: StoredFeed) -> FeedBody:
-        return next(FeedBody.of(each) for each in await newsroom.feeds(principal) if each.feed.id == feed.id)
+        return next(FeedBody.of(each) for each in await newsroom.list_feeds(principal) if each.feed.id == feed.id)
 
     @api.get("")
     async def list_feeds(principal: Caller) -> list[FeedBody]:
-        return [FeedBody.of(each) for each in await newsroom.feeds(principal)]
+        return [FeedBody.of(each) for each in await newsroom.list_feeds(principal)]
 
     @api.post("", status_code=201)
     async def add_feed(principal: Caller, body: NewFeed) -> FeedBody:
@@ -125,23 +125,25 @@ def router(app: App) -> APIRouter:
 
     @api.get("/starter")
     async def list_starters(principal: Caller) -> list[StarterBody]:
-        listed = {each.feed.url for each in await newsroom.feeds(principal)}
-        return [_starter(each, listed) for each in starters()]
+        listed = {each.feed.url for each in await newsroom.list_feeds(principal)}
+        return [_starter(each, listed) for each in starter_feeds()]
 
     @api.post("/starter", status_code=201)
     async def add_starters(principal: Caller, body: Chosen) -> Added:
-        chosen = [each for each in starters() if each.url in body.urls or each.language == body.language]
+        chosen = [each for each in starter_feeds() if each.url in body.urls or each.language == body.language]
         if not chosen:
             raise InvalidInput("No feed of the starter list is meant; GET /api/feeds/starter lists them.")
-        taken = await newsroom.take_in(
-            principal, [Outline(each.url, each.name, None, each.language) for each in chosen]
+        taken = await newsroom.import_outlines(
+            principal, [FeedOutline(each.url, each.name, None, each.language) for each in chosen]
         )
-        return Added(added=len(taken.added), known=taken.known)
+        return Added(added=len(taken.added), known=taken.already_listed)
 
     @api.get("/opml", response_class=Response, responses=_FILE)
     async def export_opml(principal: Caller) -> Response:
-        feeds = [each.feed for each in await newsroom.feeds(principal)]
-        written = write_opml((Outline(feed.url, feed.title, feed.site, feed.language) for feed in feeds), time.time())
+        feeds = [each.feed for each in await newsroom.list_feeds(principal)]
+        written = write_opml(
+            (FeedOutline(feed.url, feed.title, feed.site, feed.language) for feed in feeds), time.time()
+        )
         headers = {"Content-Disposition": 'attachment; filename="eclair-feeds.opml"'}
         return Response(written, media_type="text/x-opml", headers=headers)
 
@@ -149,12 +151,12 @@ def router(app: App) -> APIRouter:
     async def import_opml(
         principal: Caller, request: Request, name: Annotated[str, Query(min_length=1, max_length=200)] = "The file"
     ) -> Added:
-        taken = await newsroom.take_opml(principal, await _received(request, name), name)
-        return Added(added=len(taken.added), known=taken.known)
+        taken = await newsroom.import_opml(principal, await _received(request, name), name)
+        return Added(added=len(taken.added), known=taken.already_listed)
 
     @api.patch("/{id}")
     async def switch_feed(principal: Caller, id: str, body: FeedEdit) -> FeedBody:
-        return await shown(principal, await newsroom.activate(principal, id, active=body.active))
+        return await shown(principal, await newsroom.set_active(principal, id, active=body.active))
 
     @api.delete("/{id}", status_code=204)
     async def delete_feed(principal: Caller, id: str) -> None:
@@ -176,7 +178,7 @@ async def _received(request: Request, name: str) -> bytes:
     return bytes(data)
 
 
-def _starter(each: Starter, listed: set[str]) -> StarterBody:
+def _starter(each: StarterFeed, listed: set[str]) -> StarterBody:
     return StarterBody(
         name=each.name,
         url=each.url,

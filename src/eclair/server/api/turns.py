@@ -19,8 +19,8 @@ from eclair.server.api.images import WishBody
 from eclair.server.principal import Caller
 from eclair.server.request_body import Body
 from eclair.server.sse import EventStream
-from eclair.web.research.plan import ANY as MOST_QUESTIONS
-from eclair.web.research.plan import LONGEST as LONGEST_QUESTION
+from eclair.web.research.plan import MAX_QUESTION_CHARS as LONGEST_QUESTION
+from eclair.web.research.plan import MAX_QUESTIONS as MOST_QUESTIONS
 
 ID = r"[0-9a-hjkmnp-tv-z]{26}$"
 ModelName = Annotated[str, Field(min_length=1, max_length=200)]

@@ -1,4 +1,4 @@
-"""`/api/web/services` and `/api/web/search`: which search services there are, and what they find."""
+"""`/api/web/services` and `/api/web/search`: the search providers, and what they find."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from eclair.network.client import CallContext
 from eclair.schema.messages import Outcome
 from eclair.server.principal import Caller
 from eclair.web import queries
-from eclair.web.search import WITHIN, search
+from eclair.web.search import SEARCH_TIMEOUT_S, run_search
 
 Asked = Annotated[str, Query(min_length=1, max_length=2000)]
 Language = Annotated[str | None, Query(pattern="^[a-z]{2}$")]
@@ -22,7 +22,7 @@ Days = Annotated[int | None, Query(ge=0, le=36_500)]
 
 
 class ServiceBody(BaseModel):
-    """A search service; `jurisdiction` is a country (ISO 3166) or `machine`, `network`, `unknown`."""
+    """A search provider; `jurisdiction` is a country (ISO 3166) or `machine`, `network`, `unknown`."""
 
     name: str
     title: str
@@ -41,7 +41,7 @@ class QueryBody(BaseModel):
 
 
 class HitBody(BaseModel):
-    """A page that was found, and `by` which services, the one that had it highest first."""
+    """A page that was found, and `by` which providers, the one that ranked it highest first."""
 
     url: str
     title: str
@@ -51,7 +51,7 @@ class HitBody(BaseModel):
 
 
 class StepBody(BaseModel):
-    """How asking one service ended."""
+    """How searching with one provider ended."""
 
     title: str
     outcome: Outcome | None
@@ -70,19 +70,24 @@ def router(app: App) -> APIRouter:
 
     @api.get("/services")
     async def list_services() -> list[ServiceBody]:
-        return [ServiceBody.model_validate(offered.told()) for offered in await app.web.access.search.offered()]
+        return [ServiceBody.model_validate(listed.as_dict()) for listed in app.web.access.search.list_providers()]
 
     @api.get("/search")
     async def search_web(principal: Caller, q: Asked, language: Language = None, days: Days = None) -> SearchBody:
         made = queries.asked_for(q, language, days, date.today())
-        found = await search(app.web.access.search, made, CallContext(principal, "search"), within=WITHIN)
+        found = await run_search(
+            app.web.access.search, made, CallContext(principal, "search"), timeout_s=SEARCH_TIMEOUT_S
+        )
         return SearchBody(
             queries=[QueryBody(**asdict(query)) for query in made],
             steps=[
                 StepBody(title=step.title, outcome=step.outcome, count=step.count, milliseconds=step.milliseconds)
                 for step in found.steps
             ],
-            hits=[HitBody(**asdict(hit)) for hit in found.hits],
+            hits=[
+                HitBody(url=hit.url, title=hit.title, snippet=hit.snippet, published=hit.published, by=hit.providers)
+                for hit in found.hits
+            ],
         )
 
     return api

@@ -13,7 +13,7 @@ import apsw
 import orjson
 
 from eclair.errors import NotFound
-from eclair.schema.feeds import Entry
+from eclair.schema.feeds import FeedEntry
 from eclair.schema.principal import Principal
 from eclair.storage.feeds import EntryHit, FeedSummary, StoredFeed
 from eclair.storage.sqlite.store import SQLiteStore, first_row, read, write
@@ -116,7 +116,7 @@ class SQLiteFeedStore(SQLiteStore):
         due: int | None = first_row(db, f"SELECT min(max(due, taken)) FROM feed WHERE {_OPEN}", ())[0]
         return due
 
-    async def save_fetch(self, feed: StoredFeed, entries: Sequence[Entry], now: int, most: int) -> int:
+    async def save_fetch(self, feed: StoredFeed, entries: Sequence[FeedEntry], now: int, most: int) -> int:
         with_forms = await asyncio.to_thread(_with_forms, entries)
         new = 0
         for start in range(0, len(with_forms), MAX_ENTRIES_PER_WRITE):
@@ -141,7 +141,7 @@ class SQLiteFeedStore(SQLiteStore):
         )
 
     @write
-    def _put_entries(self, db: apsw.Connection, feed: str, entries: Sequence[tuple[Entry, str]], now: int) -> int:
+    def _put_entries(self, db: apsw.Connection, feed: str, entries: Sequence[tuple[FeedEntry, str]], now: int) -> int:
         """Add or update entries, each with the folded forms of its words; how many were new."""
         if first_row(db, "SELECT 1 FROM feed WHERE id = ?", (feed,)) is None:
             return 0
@@ -217,11 +217,11 @@ def _find(db: apsw.Connection, principal: Principal, id: str) -> StoredFeed:
     return _feed(row)
 
 
-def _with_forms(entries: Sequence[Entry]) -> list[tuple[Entry, str]]:
+def _with_forms(entries: Sequence[FeedEntry]) -> list[tuple[FeedEntry, str]]:
     return [(entry, index_forms(f"{entry.title}\n{entry.summary}\n{entry.text}")) for entry in entries]
 
 
-def _put_entry(db: apsw.Connection, feed: str, entry: Entry, folded: str, now: int) -> None:
+def _put_entry(db: apsw.Connection, feed: str, entry: FeedEntry, folded: str, now: int) -> None:
     """Add it, or update it where its words changed; the moment it was first seen stays."""
     db.execute(
         "INSERT INTO entry (feed, key, url, title, summary, text, forms, author, language, published, at)"
@@ -305,7 +305,7 @@ def _feed(row: Sequence[Any]) -> StoredFeed:
 
 def _hit(row: Sequence[Any], share: float = 1.0, titled: float = 0.0) -> EntryHit:
     key, url, title, summary, text, published, author, language, feed, at = row
-    found = Entry(
+    found = FeedEntry(
         key=key,
         url=url,
         title=title,

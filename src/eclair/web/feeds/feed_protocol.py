@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from eclair.sandbox.protocol import SandboxProtocol
-from eclair.schema.feeds import Feed, Outline
+from eclair.schema.feeds import Feed, FeedOutline
 from eclair.util.frames import Codec
 
 CPU_LIMIT_S = 20
@@ -42,7 +42,7 @@ class FeedLinks:
 
 @dataclass(frozen=True, slots=True)
 class OpmlList:
-    feeds: tuple[Outline, ...]
+    feeds: tuple[FeedOutline, ...]
 
 
 FeedRequest = ReadFeed | FindFeedLinks | ReadOpml

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 
 from eclair.sandbox.pool import SandboxPool
 from eclair.sandbox.protocol import Rejected, SandboxError
-from eclair.schema.feeds import Feed, Outline
+from eclair.schema.feeds import Feed, FeedOutline
 from eclair.schema.ids import Clock
 from eclair.web.feeds.feed_protocol import (
     CPU_LIMIT_S,
@@ -44,7 +44,7 @@ class UnreadableFeed(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Starter:
+class StarterFeed:
     """A feed of the list that comes along. `country` is the publisher's (ISO 3166-1); `terms` the address of what the
     publisher allows, where it is known."""
 
@@ -66,12 +66,12 @@ async def feed_links(data: bytes, url: str) -> list[str]:
     return list((await _read(FindFeedLinks(data, url), FeedLinks)).urls)
 
 
-async def read_opml(data: bytes) -> list[Outline]:
+async def read_opml(data: bytes) -> list[FeedOutline]:
     """The feeds of an OPML list. Raises UnreadableFeed."""
     return list((await _read(ReadOpml(data), OpmlList)).feeds)
 
 
-def write_opml(feeds: Iterable[Outline], now: float) -> bytes:
+def write_opml(feeds: Iterable[FeedOutline], now: float) -> bytes:
     """The feeds as an OPML 2.0 list."""
     etree: Any = import_module("lxml.etree")
     root = etree.Element("opml", version="2.0")
@@ -88,10 +88,10 @@ def write_opml(feeds: Iterable[Outline], now: float) -> bytes:
 
 
 @cache
-def starters() -> tuple[Starter, ...]:
+def starter_feeds() -> tuple[StarterFeed, ...]:
     """The list that comes along, by language."""
     text = (resources.files("eclair.web.feeds") / "starters.toml").read_text("utf-8")
-    return tuple(Starter(**fields) for fields in tomllib.loads(text)["feed"])
+    return tuple(StarterFeed(**fields) for fields in tomllib.loads(text)["feed"])
 
 
 async def _read(request: FeedRequest, kind: type[T]) -> T:

@@ -9,13 +9,13 @@ from urllib.parse import urlsplit
 
 from eclair.schema.documents import Block
 from eclair.schema.documents import Page as Sheet
-from eclair.schema.web import Hit, WebPage
+from eclair.schema.web import WebHit, WebPage
 from eclair.storage.feeds import EntryHit
 from eclair.text.language import is_small_word, language_names
 from eclair.text.lexicon.loader import merge_words
 from eclair.text.search_terms import normalize_spelling, parse_query
 
-SNIPPET = 400
+MAX_SNIPPET_CHARS = 400
 
 
 @cache
@@ -34,20 +34,24 @@ def asks_for_news(text: str) -> bool:
     )
 
 
-def hits(found: Iterable[EntryHit], limit: int) -> list[Hit]:
+def as_hits(found: Iterable[EntryHit], limit: int) -> list[WebHit]:
     """Each page once, in this order."""
-    kept: dict[str, Hit] = {}
+    kept: dict[str, WebHit] = {}
     for each in found:
         entry = each.entry
-        snippet = entry.summary if len(entry.summary) <= SNIPPET else entry.summary[:SNIPPET].rsplit(" ", 1)[0] + "…"
+        snippet = (
+            entry.summary
+            if len(entry.summary) <= MAX_SNIPPET_CHARS
+            else entry.summary[:MAX_SNIPPET_CHARS].rsplit(" ", 1)[0] + "…"
+        )
         day = None if entry.published is None else datetime.fromtimestamp(entry.published / 1000, UTC).date()
-        kept.setdefault(entry.url, Hit(entry.url, entry.title, " ".join(snippet.split()), day, ("newsroom",)))
+        kept.setdefault(entry.url, WebHit(entry.url, entry.title, " ".join(snippet.split()), day, ("newsroom",)))
         if len(kept) == limit:
             break
     return list(kept.values())
 
 
-def page(found: EntryHit) -> WebPage:
+def as_page(found: EntryHit) -> WebPage:
     """An entry as the page that it stands for, as far as the feed has it."""
     entry = found.entry
     blocks: list[Block] = []

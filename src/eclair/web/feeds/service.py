@@ -19,66 +19,66 @@ from urllib.parse import urlsplit
 
 from eclair.errors import Conflict, Forbidden, InvalidInput, StoreError, UpstreamError, UserError
 from eclair.network.client import CallContext, WebClient
-from eclair.schema.feeds import Outline
+from eclair.schema.feeds import FeedOutline
 from eclair.schema.ids import Clock, new_id
 from eclair.schema.principal import Principal
-from eclair.schema.web import Hit, Query, WebPage
+from eclair.schema.web import WebHit, WebPage, WebQuery
 from eclair.storage.change_feed import ChangeFeed
 from eclair.storage.feeds import EntryHit, FeedStore, FeedSummary, StoredFeed
-from eclair.web.feeds.client import Failed, Got, Known, call, discover
+from eclair.web.feeds.client import FeedError, FeedVersion, FetchedFeed, discover_feed, fetch_feed
 from eclair.web.feeds.parser import UnreadableFeed, read_opml
-from eclair.web.feeds.search import asks_for_news, hits
-from eclair.web.feeds.search import page as entry_page
+from eclair.web.feeds.search import as_hits, asks_for_news
+from eclair.web.feeds.search import as_page as entry_page
 
-AT_ONCE = 4
+MAX_CONCURRENT_FETCHES = 4
 """Feeds that are fetched together."""
-PAUSE = 1.0
+HOST_PAUSE_S = 1.0
 """Seconds between two calls to a host."""
-EVERY = 30 * 60.0
+FETCH_INTERVAL_S = 30 * 60.0
 """Seconds between two fetches of a feed that asks for no more."""
-LONGEST = 24 * 3600.0
+MAX_FETCH_INTERVAL_S = 24 * 3600.0
 JITTER = 0.1
 """Share by which these are made longer or shorter, so that not all feeds are fetched together."""
-HELD = 120.0
+CLAIM_TTL_S = 120.0
 """Seconds after which a feed that a dead process took is free again."""
-LOOK = 60.0
+POLL_INTERVAL_S = 60.0
 """Seconds between two looks at whether a feed is due which another process added."""
-AFTER_START = 3.0
-SWEEP = 6 * 3600.0
+START_DELAY_S = 3.0
+SWEEP_INTERVAL_S = 6 * 3600.0
 
-MOST = 1000
+MAX_ENTRIES_PER_FEED = 1000
 """Entries of one feed that are kept."""
-LOOKED_AT = 60
+MAX_RANKED_ENTRIES = 60
 """Entries that are ranked."""
-LEAST = 0.4
+MIN_SHARE = 0.4
 """Share of a query's weight that an entry must have the words of."""
-FRESH, OLD = 2.0, 21.0
+NEWS_HALF_LIFE_DAYS, HALF_LIFE_DAYS = 2.0, 21.0
 """Days after which freshness counts half, where the query wants what is new and where not."""
-MS = 1000
+MS_PER_S = 1000
 
-State = Literal["off", "waiting", "fetching", "ready", "failing", "gone"]
+FeedState = Literal["off", "waiting", "fetching", "ready", "failing", "gone"]
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Refreshed:
+class RefreshProgress:
     """How far a refresh is: feeds that are `done` of how many, and those that were fetched since the last word."""
 
     done: int
-    of: int
+    total: int
     feeds: tuple[StoredFeed, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Taken:
+class ImportedFeeds:
     """What became of a list of feeds: these were added, so many were listed already."""
 
     added: tuple[StoredFeed, ...]
-    known: int
+    already_listed: int
 
 
-class Newsroom:
+class FeedService:
     """Fetches between `start` and `close`; what is there can be searched without. `offline`, nothing is fetched.
 
     Entries are kept for `days`.
@@ -92,7 +92,7 @@ class Newsroom:
         *,
         offline: bool = False,
         days: int = 60,
-        pause: float = PAUSE,
+        pause: float = HOST_PAUSE_S,
         clock: Clock = time.time,
     ) -> None:
         self._store = store
@@ -108,7 +108,7 @@ class Newsroom:
         self._calls = set[asyncio.Task[None]]()
         self._schedule: asyncio.Task[None] | None = None
 
-    def start(self, after: float = AFTER_START) -> None:
+    def start(self, after: float = START_DELAY_S) -> None:
         if self._schedule is None and not self._offline:
             self._schedule = asyncio.create_task(self._run(after), name="newsroom")
 
@@ -121,7 +121,7 @@ class Newsroom:
 
     # The list
 
-    async def feeds(self, principal: Principal) -> list[FeedSummary]:
+    async def list_feeds(self, principal: Principal) -> list[FeedSummary]:
         return await self._store.list_feeds(principal)
 
     async def has_feeds(self, principal: Principal) -> bool:
@@ -133,28 +133,28 @@ class Newsroom:
 
         Raises InvalidInput where there is none, Conflict where it is listed, Forbidden by the policy, UpstreamError.
         """
-        url = checked(url)
+        url = check_feed_url(url)
         self._refuse_offline()
         try:
-            got = await discover(self._browser, CallContext(principal, "feed"), url, self._clock)
-        except Failed as fault:
-            raise _error(fault) from fault
+            got = await discover_feed(self._browser, CallContext(principal, "feed"), url, self._clock)
+        except FeedError as fault:
+            raise _as_user_error(fault) from fault
         assert got.feed is not None
-        outline = Outline(got.known.url, got.feed.title, got.feed.site, got.feed.language)
-        added = await self._store.add_feeds(principal, [self._listed(principal, outline)])
+        outline = FeedOutline(got.version.url, got.feed.title, got.feed.site, got.feed.language)
+        added = await self._store.add_feeds(principal, [self._new_feed(principal, outline)])
         if not added:
-            raise Conflict(f"The feed {got.known.url} is listed already.")
-        await self._keep(added[0], got)
+            raise Conflict(f"The feed {got.version.url} is listed already.")
+        await self._store_fetched(added[0], got)
         return await self._store.get_feed(principal, added[0].id)
 
-    async def take_in(self, principal: Principal, outlines: Sequence[Outline]) -> Taken:
+    async def import_outlines(self, principal: Principal, outlines: Sequence[FeedOutline]) -> ImportedFeeds:
         """List them all, without asking any of them now."""
-        new = [self._listed(principal, outline) for outline in outlines]
+        new = [self._new_feed(principal, outline) for outline in outlines]
         added = await self._store.add_feeds(principal, new)
-        self._tell()
-        return Taken(tuple(added), len(new) - len(added))
+        self._notify()
+        return ImportedFeeds(tuple(added), len(new) - len(added))
 
-    async def take_opml(self, principal: Principal, data: bytes, name: str) -> Taken:
+    async def import_opml(self, principal: Principal, data: bytes, name: str) -> ImportedFeeds:
         """List what stands in an OPML list that is called `name`. Raises InvalidInput."""
         try:
             outlines = await read_opml(data)
@@ -162,18 +162,18 @@ class Newsroom:
             raise InvalidInput(f"{name} {error}.") from error
         if not outlines:
             raise InvalidInput(f"{name} names no feed; an OPML list has them as xmlUrl.")
-        return await self.take_in(principal, outlines)
+        return await self.import_outlines(principal, outlines)
 
-    async def activate(self, principal: Principal, id: str, *, active: bool) -> StoredFeed:
+    async def set_active(self, principal: Principal, id: str, *, active: bool) -> StoredFeed:
         """Have it fetched, or no more. Raises NotFound."""
         feed = await self._store.set_active(principal, id, self._now(), active=active)
-        self._tell()
+        self._notify()
         return feed
 
     async def delete(self, principal: Principal, id: str) -> None:
         """Erase it with its entries. Raises NotFound."""
         await self._store.delete_feed(principal, id)
-        self._tell()
+        self._notify()
 
     # Fetching
 
@@ -181,22 +181,22 @@ class Newsroom:
         """Have all that are on fetched now, or that one; how many. Raises NotFound, Forbidden when offline."""
         self._refuse_offline()
         ids = await self._store.mark_due(principal, self._now(), id)
-        self._tell()
+        self._notify()
         return len(ids)
 
-    async def refresh(self, principal: Principal, ids: Sequence[str] = ()) -> AsyncGenerator[Refreshed, None]:
+    async def refresh(self, principal: Principal, ids: Sequence[str] = ()) -> AsyncGenerator[RefreshProgress, None]:
         """As `refresh_soon`, telling how far it is until all have been fetched, by whichever process."""
         self._refuse_offline()
         began = self._now()
         wanted = [found for id in ids or [None] for found in await self._store.mark_due(principal, began, id)]
-        self._tell()
+        self._notify()
         waiting = set(wanted)
         while True:
             feeds = {listed.feed.id: listed.feed for listed in await self._store.list_feeds(principal)}
             done = [id for id in wanted if id in waiting and _is_done(feeds.get(id), began)]
             waiting.difference_update(done)
             fetched = tuple(feeds[id] for id in done if id in feeds)
-            yield Refreshed(len(wanted) - len(waiting), len(wanted), fetched)
+            yield RefreshProgress(len(wanted) - len(waiting), len(wanted), fetched)
             if not waiting:
                 return
             with contextlib.suppress(TimeoutError):
@@ -209,28 +209,32 @@ class Newsroom:
         swept = 0.0
         while True:
             try:
-                if self._clock() - swept > SWEEP:
+                if self._clock() - swept > SWEEP_INTERVAL_S:
                     swept = self._clock()
                     await self._store.erase_entries(self._oldest())
-                await self._round()
+                await self._fetch_due()
             except StoreError as error:
                 log.warning("feeds cannot be fetched now: %s", error.message)
-                await asyncio.sleep(LOOK)
+                await asyncio.sleep(POLL_INTERVAL_S)
 
-    async def _round(self) -> None:
+    async def _fetch_due(self) -> None:
         self._woken.clear()
         now = self._now()
-        while len(self._calls) < AT_ONCE:
-            feed = await self._store.claim_due(now, now + int(HELD * MS), self._busy)
+        while len(self._calls) < MAX_CONCURRENT_FETCHES:
+            feed = await self._store.claim_due(now, now + int(CLAIM_TTL_S * MS_PER_S), self._busy)
             if feed is None:
                 break
             self._busy.add(feed.host)
             task = asyncio.create_task(self._fetch(feed), name=f"feed {feed.id}")
             self._calls.add(task)
             task.add_done_callback(self._calls.discard)
-        wait = LOOK
-        if len(self._calls) < AT_ONCE and (due := await self._store.get_next_due()) is not None and due > now:
-            wait = min(LOOK, (due - now) / MS)
+        wait = POLL_INTERVAL_S
+        if (
+            len(self._calls) < MAX_CONCURRENT_FETCHES
+            and (due := await self._store.get_next_due()) is not None
+            and due > now
+        ):
+            wait = min(POLL_INTERVAL_S, (due - now) / MS_PER_S)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(wait):
                 await self._woken.wait()
@@ -238,99 +242,101 @@ class Newsroom:
     async def _fetch(self, feed: StoredFeed) -> None:
         self._changes.publish(None, "feeds")
         try:
-            known = Known(feed.url, feed.etag, feed.modified, feed.digest)
-            await self._keep(
-                feed, await call(self._browser, CallContext(Principal(feed.owner), "feed"), known, self._clock)
+            known = FeedVersion(feed.url, feed.etag, feed.modified, feed.digest)
+            await self._store_fetched(
+                feed, await fetch_feed(self._browser, CallContext(Principal(feed.owner), "feed"), known, self._clock)
             )
-        except Failed as fault:
-            await self._keep_fault(feed, fault)
+        except FeedError as fault:
+            await self._store_failure(feed, fault)
         except StoreError as error:
             log.warning("what a feed brought cannot be kept: %s", error.message)
         except Exception:  # a bug of ours: it is logged whole, and nobody waits in vain
             log.exception("fetching feed %s failed", feed.id)
-            await self._keep_fault(feed, Failed("Éclair made a mistake of its own; its log has the details."))
+            await self._store_failure(feed, FeedError("Éclair made a mistake of its own; its log has the details."))
         finally:
-            asyncio.get_running_loop().call_later(self._pause, self._leave, feed.host)
+            asyncio.get_running_loop().call_later(self._pause, self._release_host, feed.host)
             async with self._fetched:
                 self._fetched.notify_all()
         self._woken.set()
 
-    def _leave(self, host: str) -> None:
+    def _release_host(self, host: str) -> None:
         """The host has had its pause."""
         self._busy.discard(host)
         self._woken.set()
 
-    async def _keep(self, feed: StoredFeed, got: Got) -> None:
+    async def _store_fetched(self, feed: StoredFeed, got: FetchedFeed) -> None:
         now = self._now()
-        minutes = got.feed.minutes if got.feed is not None else None
+        minutes = got.feed.ttl_minutes if got.feed is not None else None
         brought = () if got.feed is None else got.feed.entries
         entries = [entry for entry in brought if entry.published is None or entry.published >= self._oldest()]
         kept = replace(
             feed,
-            url=got.known.url,
-            host=_host(got.known.url),
-            etag=got.known.etag,
-            modified=got.known.modified,
-            digest=got.known.digest,
+            url=got.version.url,
+            host=_host(got.version.url),
+            etag=got.version.etag,
+            modified=got.version.modified,
+            digest=got.version.digest,
             title=feed.title or (got.feed.title if got.feed is not None else "") or _host(feed.url),
             site=feed.site or (got.feed.site if got.feed is not None else None),
             language=feed.language or (got.feed.language if got.feed is not None else None),
             checked=now,
             brought=now if entries else feed.brought,
-            due=now + self._pace(max(EVERY, 60.0 * (minutes or 0))),
+            due=now + self._jittered_ms(max(FETCH_INTERVAL_S, 60.0 * (minutes or 0))),
             taken=0,
             failures=0,
             fault=None,
             gone=False,
         )
-        await self._store.save_fetch(kept, entries, now, MOST)
+        await self._store.save_fetch(kept, entries, now, MAX_ENTRIES_PER_FEED)
         self._changes.publish(None, "feeds")
 
-    async def _keep_fault(self, feed: StoredFeed, fault: Failed) -> None:
+    async def _store_failure(self, feed: StoredFeed, fault: FeedError) -> None:
         """It is asked again twice as late as the time before, and not before the server wants to be."""
         now = self._now()
         log.info("feed %s: %s", feed.id, fault)
-        wait = max(min(EVERY * 2**feed.failures, LONGEST), fault.wait)
+        wait = max(min(FETCH_INTERVAL_S * 2**feed.failures, MAX_FETCH_INTERVAL_S), fault.retry_after_s)
         failed = replace(
             feed,
             checked=now,
-            due=now + self._pace(wait),
+            due=now + self._jittered_ms(wait),
             taken=0,
             failures=min(feed.failures + 1, 20),
             fault=str(fault),
-            gone=fault.why == "gone",
+            gone=fault.kind == "gone",
         )
-        await self._store.save_fetch(failed, (), now, MOST)
+        await self._store.save_fetch(failed, (), now, MAX_ENTRIES_PER_FEED)
         self._changes.publish(None, "feeds")
 
     # Searching
 
-    async def find(self, principal: Principal, query: Query, limit: int) -> list[Hit]:
+    async def search(self, principal: Principal, query: WebQuery, limit: int) -> list[WebHit]:
         """What entries say of it, best first: by the share of the query's words that they have, and by freshness.
         Raises StoreError."""
         now = self._now()
-        since = None if query.days is None else now - query.days * 86_400 * MS
+        since = None if query.days is None else now - query.days * 86_400 * MS_PER_S
         if asks_for_news(query.text):
             newest = await self._store.list_newest_entries(
-                principal, limit * 4, query.language, since or now - 2 * 86_400 * MS
+                principal, limit * 4, query.language, since or now - 2 * 86_400 * MS_PER_S
             )
-            return hits(newest, limit)
-        found = await self._store.search_entries(principal, query.text, LOOKED_AT, least=LEAST, since=since)
-        half = OLD if query.days is None else FRESH
+            return as_hits(newest, limit)
+        found = await self._store.search_entries(
+            principal, query.text, MAX_RANKED_ENTRIES, least=MIN_SHARE, since=since
+        )
+        half = HALF_LIFE_DAYS if query.days is None else NEWS_HALF_LIFE_DAYS
 
         def worth(each: EntryHit) -> float:
-            age = max(0.0, (now - each.at) / (86_400 * MS))
+            age = max(0.0, (now - each.at) / (86_400 * MS_PER_S))
             own = query.language is not None and each.entry.language == query.language
             return each.share + 0.2 * each.titled + 0.3 * 0.5 ** (age / half) + (0.05 if own else 0.0)
 
-        return hits(sorted(found, key=worth, reverse=True), limit)
+        return as_hits(sorted(found, key=worth, reverse=True), limit)
 
-    async def page(self, principal: Principal, url: str) -> WebPage | None:
+    async def find_page(self, principal: Principal, url: str) -> WebPage | None:
         """What is kept of that page, which can be cited without fetching it. Raises StoreError."""
         found = await self._store.find_entry(principal, url)
         return None if found is None else entry_page(found)
 
-    def _listed(self, principal: Principal, outline: Outline) -> StoredFeed:
+    def _new_feed(self, principal: Principal, outline: FeedOutline) -> StoredFeed:
         now = self._now()
         return StoredFeed(
             id=new_id("feed", self._clock),
@@ -344,16 +350,16 @@ class Newsroom:
             due=now,
         )
 
-    def _pace(self, seconds: float) -> int:
-        return int(seconds * random.uniform(1 - JITTER, 1 + JITTER) * MS)  # noqa: S311  no secret
+    def _jittered_ms(self, seconds: float) -> int:
+        return int(seconds * random.uniform(1 - JITTER, 1 + JITTER) * MS_PER_S)  # noqa: S311  no secret
 
     def _now(self) -> int:
-        return int(self._clock() * MS)
+        return int(self._clock() * MS_PER_S)
 
     def _oldest(self) -> int:
-        return self._now() - self._days * 86_400 * MS
+        return self._now() - self._days * 86_400 * MS_PER_S
 
-    def _tell(self) -> None:
+    def _notify(self) -> None:
         self._woken.set()
         self._changes.publish(None, "feeds")
 
@@ -362,20 +368,20 @@ class Newsroom:
             raise Forbidden("Éclair is offline, so that no feed is fetched; set `egress` to another policy for that.")
 
 
-def state_of(feed: StoredFeed, now: float) -> State:
+def feed_state(feed: StoredFeed, now: float) -> FeedState:
     """How it stands with a feed at that moment, in seconds."""
     if not feed.active:
         return "off"
-    if feed.taken > now * MS:
+    if feed.taken > now * MS_PER_S:
         return "fetching"
     if feed.gone:
         return "gone"
-    if feed.due <= now * MS or feed.checked is None:
+    if feed.due <= now * MS_PER_S or feed.checked is None:
         return "waiting"
     return "failing" if feed.fault is not None else "ready"
 
 
-def checked(url: str) -> str:
+def check_feed_url(url: str) -> str:
     """An address of the web that a person wrote. Raises InvalidInput."""
     url = url.strip()
     whole = url if "://" in url else f"https://{url}"
@@ -400,8 +406,8 @@ def _is_done(feed: StoredFeed | None, began: int) -> bool:
     return feed is None or not feed.active or (feed.due > began and feed.taken == 0)
 
 
-def _error(fault: Failed) -> UserError | UpstreamError:
-    match fault.why:
+def _as_user_error(fault: FeedError) -> UserError | UpstreamError:
+    match fault.kind:
         case "refused":
             return Forbidden(str(fault))
         case "unreadable":

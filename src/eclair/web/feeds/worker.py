@@ -20,7 +20,7 @@ import orjson
 from eclair.documents.readers.html import visible_parts
 from eclair.sandbox.protocol import ProcessLimits, Rejected
 from eclair.sandbox.worker import serve
-from eclair.schema.feeds import Entry, Feed, Outline
+from eclair.schema.feeds import Feed, FeedEntry, FeedOutline
 from eclair.text.language import identify_language
 from eclair.web.feeds.feed_protocol import (
     CPU_LIMIT_S,
@@ -35,22 +35,22 @@ from eclair.web.feeds.feed_protocol import (
     ReadOpml,
 )
 
-ENTRIES = 300
+MAX_ENTRIES = 300
 """Entries of one feed that are taken, from its beginning on, where the newest stand."""
-TITLE = 300
-SUMMARY = 1000
-TEXT = 40_000
+MAX_TITLE_CHARS = 300
+MAX_SUMMARY_CHARS = 1000
+MAX_TEXT_CHARS = 40_000
 """Characters that are kept."""
-ADDRESS = 2000
-OUTLINES = 5000
-LINKS = 20
+MAX_URL_CHARS = 2000
+MAX_OUTLINES = 5000
+MAX_LINKS = 20
 
-EARLIEST = 631_152_000_000
+EARLIEST_MS = 631_152_000_000
 """1990: what claims to be older has a broken date."""
-AHEAD = 86_400_000
+MAX_AHEAD_MS = 86_400_000
 """Milliseconds by which a wrong time zone may put a date into the future; one further ahead says nothing."""
 
-FEEDS = ("application/rss+xml", "application/atom+xml", "application/feed+json", "application/rdf+xml")
+FEED_TYPES = ("application/rss+xml", "application/atom+xml", "application/feed+json", "application/rdf+xml")
 
 
 def main() -> None:
@@ -61,14 +61,14 @@ def handle(request: FeedRequest) -> Iterator[FeedResult]:
     """Yield what was read. Raises Rejected with a sentence that lacks its subject and its full stop."""
     match request:
         case ReadFeed():
-            yield feed(request.data, request.url, request.media, request.now)
+            yield parse_feed(request.data, request.url, request.media, request.now)
         case FindFeedLinks():
-            yield FeedLinks(tuple(links(request.data, request.url)))
+            yield FeedLinks(tuple(find_links(request.data, request.url)))
         case ReadOpml():
-            yield OpmlList(tuple(outlines(request.data)))
+            yield OpmlList(tuple(parse_opml(request.data)))
 
 
-def feed(data: bytes, url: str, media: str, now: int) -> Feed:
+def parse_feed(data: bytes, url: str, media: str, now: int) -> Feed:
     """RSS 0.9x, 1.0, 2.0, Atom or JSON Feed. Raises Rejected."""
     try:
         found = _json_feed(data, url, now) if data.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] == b"{" else None
@@ -101,18 +101,18 @@ def _xml_feed(data: bytes, url: str, media: str, now: int) -> Feed:
     language = _language(head.get("language"))
     site = _address(head.get("link"), url)
     entries = [
-        entry for each in found["entries"][:ENTRIES] if (entry := _xml_entry(each, site or url, now)) is not None
+        entry for each in found["entries"][:MAX_ENTRIES] if (entry := _xml_entry(each, site or url, now)) is not None
     ]
     return Feed(
-        title=_line(head.get("title"), TITLE),
+        title=_line(head.get("title"), MAX_TITLE_CHARS),
         site=site,
         language=language,
-        minutes=_minutes(head),
+        ttl_minutes=_minutes(head),
         entries=_each_once(entries),
     )
 
 
-def _xml_entry(each: Any, base: str, now: int) -> Entry | None:
+def _xml_entry(each: Any, base: str, now: int) -> FeedEntry | None:
     enclosures = [enclosure.get("href") for enclosure in each.get("enclosures", ())]
     url = next((found for link in (each.get("link"), *enclosures) if (found := _address(link, base))), None)
     bodies: list[str] = [str(content.get("value", "")) for content in each.get("content", ())]
@@ -143,7 +143,7 @@ def _moment(parsed: Any, now: int) -> int | None:
 
 def _sound(moment: int, now: int) -> int | None:
     """The moment if it can be true; what is a little ahead of the clock is now."""
-    return min(moment, now) if EARLIEST <= moment <= now + AHEAD else None
+    return min(moment, now) if EARLIEST_MS <= moment <= now + MAX_AHEAD_MS else None
 
 
 # JSON Feed, https://www.jsonfeed.org/version/1.1/
@@ -160,18 +160,18 @@ def _json_feed(data: bytes, url: str, now: int) -> Feed | None:
     site = _address(_get(head, "home_page_url"), url)
     entries = [
         entry
-        for item in _list(_get(head, "items"))[:ENTRIES]
+        for item in _list(_get(head, "items"))[:MAX_ENTRIES]
         if (entry := _json_entry(item, site or url, now)) is not None
     ]
     return Feed(
-        title=_line(_get(head, "title"), TITLE),
+        title=_line(_get(head, "title"), MAX_TITLE_CHARS),
         site=site,
         language=_language(_get(head, "language")),
         entries=_each_once(entries),
     )
 
 
-def _json_entry(item: Any, base: str, now: int) -> Entry | None:
+def _json_entry(item: Any, base: str, now: int) -> FeedEntry | None:
     own, foreign, id = (_get(item, name) for name in ("url", "external_url", "id"))
     author = next(iter(_list(_get(item, "authors"))), None) or _get(item, "author")
     text = _get(item, "content_html") or _get(item, "content_text")
@@ -208,31 +208,31 @@ def _iso(text: Any, now: int) -> int | None:
 
 def _entry(
     *, key: Any, url: str | None, title: Any, summary: Any, body: str, published: int | None, author: Any, language: Any
-) -> Entry | None:
+) -> FeedEntry | None:
     """None for one that leads nowhere or says nothing."""
     said = _plain(summary)
     text = _plain(body)
-    if len(said) > max(SUMMARY, len(text)):
+    if len(said) > max(MAX_SUMMARY_CHARS, len(text)):
         text = said
-    name = _line(title, TITLE) or _cut((said or text).split("\n")[0], 100)
+    name = _line(title, MAX_TITLE_CHARS) or _cut((said or text).split("\n")[0], 100)
     if url is None or not name:
         return None
     key = str(key or url)
-    short = _cut(said or text, SUMMARY)
-    return Entry(
-        key=key if len(key) <= ADDRESS else hashlib.sha256(key.encode("utf-8", "replace")).hexdigest(),
+    short = _cut(said or text, MAX_SUMMARY_CHARS)
+    return FeedEntry(
+        key=key if len(key) <= MAX_URL_CHARS else hashlib.sha256(key.encode("utf-8", "replace")).hexdigest(),
         url=url,
         title=name,
         summary=short,
-        text=text[:TEXT] if len(text) > len(short) else "",
+        text=text[:MAX_TEXT_CHARS] if len(text) > len(short) else "",
         published=published,
-        author=_line(author, TITLE) or None,
+        author=_line(author, MAX_TITLE_CHARS) or None,
         language=_language(language),
     )
 
 
-def _each_once(entries: Iterable[Entry]) -> tuple[Entry, ...]:
-    found: dict[str, Entry] = {}
+def _each_once(entries: Iterable[FeedEntry]) -> tuple[FeedEntry, ...]:
+    found: dict[str, FeedEntry] = {}
     for entry in entries:
         found.setdefault(entry.key, entry)
     return tuple(found.values())
@@ -242,7 +242,7 @@ def _plain(markup: Any) -> str:
     """What is seen of it, in paragraphs."""
     if not isinstance(markup, str):
         return ""
-    markup = _sane(markup[: 8 * TEXT])
+    markup = _sane(markup[: 8 * MAX_TEXT_CHARS])
     if "<" not in markup and "&" not in markup:
         blocks = markup.split("\n\n")
     else:
@@ -272,7 +272,7 @@ def _address(link: Any, base: str) -> str | None:
         return None
     with contextlib.suppress(ValueError):
         whole = _sane(urljoin(base, link.strip()))
-        if urlsplit(whole).scheme in ("http", "https") and urlsplit(whole).hostname and len(whole) <= ADDRESS:
+        if urlsplit(whole).scheme in ("http", "https") and urlsplit(whole).hostname and len(whole) <= MAX_URL_CHARS:
             return whole
     return None
 
@@ -286,7 +286,7 @@ def _language(tag: Any) -> str | None:
 # Pages and OPML
 
 
-def links(data: bytes, url: str) -> list[str]:
+def find_links(data: bytes, url: str) -> list[str]:
     """The feeds that a page names in its head, in their order, those of comments last. Raises Rejected."""
     html: Any = importlib.import_module("lxml.html")
     try:
@@ -301,13 +301,13 @@ def links(data: bytes, url: str) -> list[str]:
         kinds = str(link.get("rel", "")).lower().split()
         media = str(link.get("type", "")).partition(";")[0].strip().lower()
         where = _address(link.get("href"), base)
-        if "alternate" in kinds and media in FEEDS and where is not None:
+        if "alternate" in kinds and media in FEED_TYPES and where is not None:
             named = f"{link.get('title', '')} {where}".lower()
             found.setdefault(where, any(word in named for word in ("comment", "kommentar", "commentaire")))
-    return sorted(found, key=lambda where: found[where])[:LINKS]
+    return sorted(found, key=lambda where: found[where])[:MAX_LINKS]
 
 
-def outlines(data: bytes) -> list[Outline]:
+def parse_opml(data: bytes) -> list[FeedOutline]:
     """The feeds of an OPML list, however deep they stand. Entities are refused. Raises Rejected."""
     etree: Any = importlib.import_module("lxml.etree")
     parser = etree.XMLParser(
@@ -321,16 +321,16 @@ def outlines(data: bytes) -> list[Outline]:
         raise Rejected(f"is not OPML: {_line(str(error), 200)}") from error
     if str(root.tag).lower() != "opml":
         raise Rejected("is not OPML: it has no <opml> around it")
-    found: dict[str, Outline] = {}
+    found: dict[str, FeedOutline] = {}
     for outline in root.iter("outline"):
         fields = {str(name).lower(): str(value) for name, value in outline.attrib.items()}
         url = _address(fields.get("xmlurl"), "")
         if url is not None:
             title = _first(_line, [fields.get("title"), fields.get("text")])
             site = _address(fields.get("htmlurl"), "")
-            found.setdefault(url, Outline(url, title, site, _language(fields.get("language"))))
-    return list(found.values())[:OUTLINES]
+            found.setdefault(url, FeedOutline(url, title, site, _language(fields.get("language"))))
+    return list(found.values())[:MAX_OUTLINES]
 
 
 def _first(read: Callable[[Any, int], str], values: Sequence[str | None]) -> str:
-    return next((text for value in values if (text := read(value, TITLE))), "")
+    return next((text for value in values if (text := read(value, MAX_TITLE_CHARS))), "")

@@ -16,15 +16,15 @@ from eclair.documents.readers.base import ContentPart, SourceFile, collapse_spac
 from eclair.documents.readers.file_type import HEAD_BYTES, detect_encoding
 from eclair.schema.documents import About, Page
 from eclair.text.language import identify_language
-from eclair.web.pages.dates import published
-from eclair.web.pages.dom import Element, content, parsed, serialised
-from eclair.web.pages.json_ld import Node, articles, names, nodes, text
-from eclair.web.pages.paywalls import signs, wall
+from eclair.web.pages.dates import find_date
+from eclair.web.pages.dom import Element, extract_content, parse_html, serialize
+from eclair.web.pages.json_ld import Node, article_nodes, find_nodes, person_names, text_value
+from eclair.web.pages.paywalls import detect_wall, find_signs
 
-SHORT = 600
+MIN_FAST_CHARS = 600
 """Characters of text from which on the fast way of finding it is believed."""
 
-TITLE = 300
+MAX_TITLE_CHARS = 300
 """Characters of a title or of the names of authors."""
 
 _DECLARED = re.compile(rb"""<meta[^>]{0,200}?charset\s*=\s*["']?\s*([\w.:-]{1,40})""", re.IGNORECASE)
@@ -46,18 +46,18 @@ _LARGE = frozenset(("html", "body", "main", "article", "h1"))
 _BLOCKS = frozenset(("p", "head", "list", "table", "quote", "code", "div", "item", "main", "body"))
 
 
-def read(source: SourceFile, served: ServedPage) -> Iterator[About | Page]:
+def read_article(source: SourceFile, served: ServedPage) -> Iterator[About | Page]:
     """What the page says of itself, then its text. Raises Rejected."""
-    tree = parsed(_decoded(source.path.read_bytes(), served.charset))
-    linked = nodes(tree)
+    tree = parse_html(_decoded(source.path.read_bytes(), served.charset))
+    linked = find_nodes(tree)
     title, language = _title(tree, linked), _language(tree)
-    day = published(tree, linked, served.url, language, date.fromisoformat(served.day))
+    day = find_date(tree, linked, served.url, language, date.fromisoformat(served.day))
     author = _author(tree, linked)
-    found = signs(tree, linked, served.url)
+    found = find_signs(tree, linked, served.url)
     _prune(tree)
     parts = list(_content(tree))
     kept = "\n".join(part.text for part in parts if part.kind != "heading")
-    yield About(title, author, language or identify_language(kept), day, wall(found, kept))
+    yield About(title, author, language or identify_language(kept), day, detect_wall(found, kept))
     if title and parts and not any(part.kind == "heading" and part.level == 1 for part in parts):
         parts.insert(0, ContentPart("heading", title, level=1))
     yield from paginate(parts)
@@ -99,7 +99,7 @@ def _known(name: str | None) -> str | None:
 
 def _title(tree: Element, linked: Sequence[Node]) -> str:
     """What the page is called, without the name of its site."""
-    said = [_meta(tree, "og:title"), *(text(node.get("headline")) for node in articles(linked)[:1])]
+    said = [_meta(tree, "og:title"), *(text_value(node.get("headline")) for node in article_nodes(linked)[:1])]
     headings = [single_line(each.text_content()) for each in tree.iter("h1")]
     titles = [single_line(each.text_content()) for each in tree.iter("title")]
     said += headings if len(headings) == 1 else []
@@ -108,7 +108,7 @@ def _title(tree: Element, linked: Sequence[Node]) -> str:
 
 
 def _author(tree: Element, linked: Sequence[Node]) -> str | None:
-    own = [name for node in articles(linked)[:1] for name in names(node.get("author"))]
+    own = [name for node in article_nodes(linked)[:1] for name in person_names(node.get("author"))]
     said = ", ".join(own) or _meta(tree, "author") or _meta(tree, "article:author")
     return _shown(said) or None if "://" not in said else None
 
@@ -127,7 +127,7 @@ def _meta(tree: Element, name: str) -> str:
 
 
 def _shown(said: str) -> str:
-    return _UNSEEN.sub("", single_line(said))[:TITLE].strip()
+    return _UNSEEN.sub("", single_line(said))[:MAX_TITLE_CHARS].strip()
 
 
 def _prune(tree: Element) -> None:
@@ -163,10 +163,10 @@ def _colour(said: str) -> str:
 
 def _content(tree: Element) -> Iterator[ContentPart]:
     """The page's content; all that is seen of it where none can be told from the rest."""
-    page = serialised(tree)
-    parts = _kept(content(tree, fast=True))
-    if _length(parts) < SHORT:
-        parts = max(parts, _kept(content(parsed(page), fast=False)), key=_length)
+    page = serialize(tree)
+    parts = _kept(extract_content(tree, fast=True))
+    if _length(parts) < MIN_FAST_CHARS:
+        parts = max(parts, _kept(extract_content(parse_html(page), fast=False)), key=_length)
     if not parts:
         parts = list(html.visible_parts(iter([page])))
     for part in parts:

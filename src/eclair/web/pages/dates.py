@@ -16,18 +16,18 @@ from babel import Locale, UnknownLocaleError
 
 from eclair.text.lexicon.loader import merge_patterns
 from eclair.web.pages.dom import Element
-from eclair.web.pages.json_ld import Node, articles, text, types
+from eclair.web.pages.json_ld import Node, article_nodes, node_types, text_value
 
-EARLIEST = 1991
+FIRST_YEAR = 1991
 """The year in which the web began."""
 
 ZONE = timedelta(hours=14)
 """How far a place may be ahead of UTC."""
 
-LOOKED_AT = 4000
+MAX_ELEMENTS = 4000
 """Elements in which a date that is seen is looked for."""
 
-LINE = 160
+MAX_LINE_CHARS = 160
 """Characters of a line that tells a date; what is longer is prose."""
 
 _PUBLISHED = (
@@ -57,7 +57,7 @@ _IN_URL = (
 )
 
 
-def published(tree: Element, nodes: Sequence[Node], url: str, language: str | None, today: date) -> date | None:
+def find_date(tree: Element, nodes: Sequence[Node], url: str, language: str | None, today: date) -> date | None:
     """The day; `today` is that of UTC."""
     ways = (
         _linked(tree, nodes, "datePublished", today),
@@ -71,7 +71,7 @@ def published(tree: Element, nodes: Sequence[Node], url: str, language: str | No
     return next((found for way in ways if (found := next(way, None)) is not None), None)
 
 
-def parsed(said: str, today: date) -> date | None:
+def parse_date(said: str, today: date) -> date | None:
     """A date in ISO 8601, as RFC 5322 has it, or as eight digits; None where it is none or can be none of a page."""
     said = said.strip()[:60]
     try:
@@ -101,16 +101,16 @@ def _possible(found: date, today: date) -> date | None:
         ahead = found.astimezone(UTC).date() > today
     else:
         ahead = day > today + timedelta(days=1)
-    return None if ahead or day.year < EARLIEST else min(day, today)
+    return None if ahead or day.year < FIRST_YEAR else min(day, today)
 
 
 def _linked(tree: Element, nodes: Sequence[Node], field: str, today: date) -> Iterator[date]:
     """What the article says; of several, that which is called what the page is called."""
-    own = articles(nodes) or [node for node in nodes if "WebPage" in types(node)]
-    days = [(node, day) for node in own if (day := parsed(text(node.get(field)), today)) is not None]
+    own = article_nodes(nodes) or [node for node in nodes if "WebPage" in node_types(node)]
+    days = [(node, day) for node in own if (day := parse_date(text_value(node.get(field)), today)) is not None]
     if len({day for _, day in days}) > 1:
         titles = {_folded(heading.text_content()) for heading in tree.iter("h1", "title")}
-        days = [(node, day) for node, day in days if _folded(text(node.get("headline"))) in titles]
+        days = [(node, day) for node, day in days if _folded(text_value(node.get("headline"))) in titles]
         days = days if len({day for _, day in days}) == 1 else []
     yield from (day for _, day in days)
 
@@ -126,7 +126,7 @@ def _meta(tree: Element, names: Sequence[str], today: date) -> Iterator[date]:
         if name and (content := element.get("content")):
             said.setdefault(name.lower(), content)
     for name in names:
-        if name in said and (day := parsed(said[name], today)) is not None:
+        if name in said and (day := parse_date(said[name], today)) is not None:
             yield day
 
 
@@ -135,7 +135,7 @@ def _elements(tree: Element, today: date) -> Iterator[date]:
     found: list[tuple[Element, date]] = []
     for element in tree.iter("time", "abbr", "span"):
         said = element.get("datetime") or (element.get("content") if element.get("itemprop") else None)
-        if said and not _aside(element) and (day := parsed(said, today)) is not None:
+        if said and not _aside(element) and (day := parse_date(said, today)) is not None:
             found.append((element, day))
     for element, day in found:
         if element.get("itemprop") == "datePublished" or element.get("pubdate") is not None:
@@ -178,20 +178,20 @@ def _cue() -> re.Pattern[str]:
 def _seen(tree: Element, language: str | None, today: date) -> Iterator[date]:
     """What is seen in a short line that is marked as a date, or that says what the date is of."""
     for number, element in enumerate(tree.iter("p", "div", "span", "time", "li", "small", "td", "dd", "address")):
-        if number == LOOKED_AT:
+        if number == MAX_ELEMENTS:
             return
         if len(element) > 6:
             continue
         said = " ".join(element.text_content().split())
-        if not 6 <= len(said) <= LINE or not any(map(str.isdigit, said)):
+        if not 6 <= len(said) <= MAX_LINE_CHARS or not any(map(str.isdigit, said)):
             continue
         if not _cue().search(said) and not any(_DATED.search(_classes(each)) for each in _up(element, 3)):
             continue
         if not _aside(element):
-            yield from spelled(said, language, today)
+            yield from spelled_dates(said, language, today)
 
 
-def spelled(said: str, language: str | None, today: date) -> Iterator[date]:
+def spelled_dates(said: str, language: str | None, today: date) -> Iterator[date]:
     """The dates in a line, as people of that language write them, or in English."""
     for code in dict.fromkeys((language or "en", "en")):
         names, form = _months(code)

@@ -37,7 +37,7 @@ class Element(Protocol):
     def __len__(self) -> int: ...
 
 
-def parsed(page: str) -> Element:
+def parse_html(page: str) -> Element:
     """The page's root, with a body, without comments. Raises Rejected where there is nothing in it."""
     parser = _html.HTMLParser(encoding="utf-8", remove_comments=True, remove_pis=True, collect_ids=False)
     try:
@@ -47,11 +47,11 @@ def parsed(page: str) -> Element:
     return cast(Element, tree)
 
 
-def serialised(tree: Element) -> str:
+def serialize(tree: Element) -> str:
     return cast(str, _etree.tostring(tree, encoding="unicode", method="html"))
 
 
-def content(tree: Element, *, fast: bool) -> Element | None:
+def extract_content(tree: Element, *, fast: bool) -> Element | None:
     """The page's content in trafilatura's few tags; None where none can be told from the rest. The tree is used up."""
     document = bare_extraction(cast(Any, tree), options=_FAST if fast else _WHOLE)
     return cast(Element, document.body) if isinstance(document, Document) else None

@@ -24,46 +24,52 @@ from eclair.network.response import BrokenReply, Reply, ReplyTooLarge, TimedOut,
 from eclair.network.retry_after import parse_retry_after
 from eclair.schema.messages import Outcome
 from eclair.util.lru import LruCache
-from eclair.web.pages.robots import Robots
-from eclair.web.pages.sitemaps import LIMIT as SITEMAP
-from eclair.web.pages.sitemaps import lists_news
+from eclair.web.pages.robots import RobotsCache
+from eclair.web.pages.sitemaps import MAX_SITEMAP_BYTES as SITEMAP
+from eclair.web.pages.sitemaps import is_news_sitemap
 
 log = logging.getLogger(__name__)
 
-AT_ONCE = 2
+MAX_CONCURRENT_PER_HOST = 2
 """Pages that are fetched of one server at the same time."""
 
-PAUSE = 0.1
+MIN_PAUSE_S = 0.1
 """Seconds between two calls to one server."""
 
-LARGEST = 8 << 20
+MAX_PAGE_BYTES = 8 << 20
 """Bytes of a page in HTML or text."""
 
-LARGEST_FILE = 32 << 20
+MAX_FILE_BYTES = 32 << 20
 """Bytes of a document, such as a PDF."""
 
-ROBOTS_WITHIN = 3.0
+ROBOTS_TIMEOUT_S = 3.0
 """Seconds in which a server is to say what it lets programs read."""
 
-LONGEST_REST = 600.0
+MAX_BACKOFF_S = 600.0
 """Seconds for which a server is left alone that asks for it."""
 
-SERVERS = 500
+MAX_HOSTS = 500
 """Servers of which is known when they were last called."""
 
-HTML = ("text/html", "application/xhtml+xml")
-TEXT = ("text/plain", "text/markdown")
-UNTOLD = ("", "application/octet-stream", "binary/octet-stream", "application/x-download")
+HTML_TYPES = ("text/html", "application/xhtml+xml")
+TEXT_TYPES = ("text/plain", "text/markdown")
+GENERIC_TYPES = ("", "application/octet-stream", "binary/octet-stream", "application/x-download")
 """Types that say nothing; the ending of the address does then."""
 
-FILES = frozenset(READERS) - {"application/json", "application/xml", "application/zip", "message/rfc822", "text/x-code"}
+DOCUMENT_TYPES = frozenset(READERS) - {
+    "application/json",
+    "application/xml",
+    "application/zip",
+    "message/rfc822",
+    "text/x-code",
+}
 """Types of files that are read, as long as they are no pictures."""
 
 _ENDINGS = re.compile(r"\.(?:pdf|docx?|odt|odp|ods|pptx?|xlsx?|epub|rtf|txt|md|csv)")
 _CHARSET = re.compile(r"charset\s*=\s*[\"']?([\w.:-]{1,40})", re.IGNORECASE)
 
 
-class Unread(Exception):
+class PageUnreadable(Exception):
     """A page could not be read: how that ended, and the sentence for people."""
 
     def __init__(self, outcome: Outcome, message: str) -> None:
@@ -86,7 +92,7 @@ class Validators:
 
 
 @dataclass(frozen=True, slots=True)
-class Fetched:
+class FetchedPage:
     """A page as it was served. `url` is where redirects led, `media` its type by what the server says, empty where
     that says nothing; `kept` whether it may be kept."""
 
@@ -96,74 +102,76 @@ class Fetched:
     language: str | None
     body: bytes
     validators: Validators
-    kept: bool
+    is_cacheable: bool
 
 
 @dataclass(slots=True)
 class _Lane:
     """The way to one server: so many calls at once, one after another, and none before `free`."""
 
-    places: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(AT_ONCE))
+    places: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(MAX_CONCURRENT_PER_HOST))
     turn: asyncio.Lock = field(default_factory=asyncio.Lock)
     free: float = 0.0
     rests: float = 0.0
 
 
-class Fetch:
+class PageFetcher:
     """Fetches pages. `clock` gives seconds."""
 
     def __init__(self, browser: WebClient, clock: Callable[[], float] = time.monotonic) -> None:
         self._browser = browser
         self._clock = clock
-        self._robots = Robots(browser, clock)
-        self._lanes = LruCache[str, _Lane](SERVERS)
+        self._robots = RobotsCache(browser, clock)
+        self._lanes = LruCache[str, _Lane](MAX_HOSTS)
 
-    async def get(
+    async def fetch(
         self,
         url: str,
         context: CallContext,
         *,
-        within: float,
+        timeout_s: float,
         known: Validators = Validators(),
-    ) -> Fetched | None:
+    ) -> FetchedPage | None:
         """The page, in `within` seconds; None where it is still as it was `known`. Raises Unread."""
         url = urldefrag(url.strip()).url
         try:
-            async with asyncio.timeout(within):
-                return await self._got(url, context, within, known)
+            async with asyncio.timeout(timeout_s):
+                return await self._got(url, context, timeout_s, known)
         except (TimeoutError, TimedOut):
-            raise Unread("late", f"{_host(url)} was not done within {within:g} seconds; try again.") from None
+            raise PageUnreadable(
+                "late", f"{_host(url)} was not done within {timeout_s:g} seconds; try again."
+            ) from None
         except Refused as error:
-            raise Unread("refused", error.message) from error
+            raise PageUnreadable("refused", error.message) from error
         except (Unreachable, BrokenReply, ReplyTooLarge) as error:
-            raise Unread("failed", str(error)) from error
+            raise PageUnreadable("failed", str(error)) from error
 
-    async def sitemap(self, url: str, context: CallContext, *, within: float) -> str | None:
+    async def news_sitemap(self, url: str, context: CallContext, *, timeout_s: float) -> str | None:
         """The news sitemap of the server of `url`, if its robots.txt names one there. None where
         there is none to be had."""
         try:
-            async with asyncio.timeout(within):
-                rules = await self._robots.rules(url, context, ROBOTS_WITHIN)
-                named = (each for each in rules.sitemaps if lists_news(each) and _host(each) == _host(url))
+            async with asyncio.timeout(timeout_s):
+                rules = await self._robots.rules(url, context, ROBOTS_TIMEOUT_S)
+                named = (each for each in rules.sitemaps if is_news_sitemap(each) and _host(each) == _host(url))
                 place = next(named, None)
                 if place is None:
                     return None
                 async with (
-                    self._turn(self._lane(url), url, max(PAUSE, rules.pause)),
-                    self._browser.get(place, context, timeout_s=within, max_bytes=LARGEST) as reply,
+                    self._turn(self._lane(url), url, max(MIN_PAUSE_S, rules.crawl_delay_s)),
+                    self._browser.get(place, context, timeout_s=timeout_s, max_bytes=MAX_PAGE_BYTES) as reply,
                 ):
                     return (await reply.body(SITEMAP)).decode("utf-8", "replace") if reply.status == 200 else None
-        except (TimeoutError, TimedOut, Refused, Unreachable, BrokenReply, ReplyTooLarge, Unread) as error:
+        except (TimeoutError, TimedOut, Refused, Unreachable, BrokenReply, ReplyTooLarge, PageUnreadable) as error:
             log.info("no sitemap of %s: %s", _host(url), error)
             return None
 
-    async def _got(self, url: str, context: CallContext, within: float, known: Validators) -> Fetched | None:
+    async def _got(self, url: str, context: CallContext, within: float, known: Validators) -> FetchedPage | None:
         pause = await self._allowed(url, context, within)
         lane = self._lane(url)
-        async with self._turn(lane, url, max(PAUSE, pause)):
+        async with self._turn(lane, url, max(MIN_PAUSE_S, pause)):
             headers = {"Accept": "text/html,application/xhtml+xml,application/pdf;q=0.9,*/*;q=0.5", **known.headers}
             async with self._browser.get(
-                url, context, headers=headers, timeout_s=within, max_bytes=LARGEST_FILE
+                url, context, headers=headers, timeout_s=within, max_bytes=MAX_FILE_BYTES
             ) as reply:
                 if urlsplit(reply.url).netloc != urlsplit(url).netloc or urlsplit(reply.url).path != urlsplit(url).path:
                     await self._allowed(reply.url, context, within)
@@ -176,10 +184,10 @@ class Fetch:
         """Whether the server lets us: then the seconds that it wants between calls. Raises Unread."""
         if urlsplit(url).scheme not in ("http", "https"):
             return 0.0  # which the browser refuses, and says so of this address
-        rules = await self._robots.rules(url, context, min(within, ROBOTS_WITHIN))
+        rules = await self._robots.rules(url, context, min(within, ROBOTS_TIMEOUT_S))
         if (refusal := rules.refusal(url)) is not None:
-            raise Unread("refused", refusal)
-        return rules.pause
+            raise PageUnreadable("refused", refusal)
+        return rules.crawl_delay_s
 
     def _lane(self, url: str) -> _Lane:
         name = urlsplit(url).netloc.lower()
@@ -196,7 +204,9 @@ class Fetch:
             async with lane.turn:
                 left = lane.rests - self._clock()
                 if left > 0:
-                    raise Unread("refused", f"{_host(url)} asks to be left alone for {left:.0f} s more; try later.")
+                    raise PageUnreadable(
+                        "refused", f"{_host(url)} asks to be left alone for {left:.0f} s more; try later."
+                    )
                 await asyncio.sleep(max(0.0, lane.free - self._clock()))
                 lane.free = self._clock() + pause
             yield
@@ -208,30 +218,30 @@ class Fetch:
             case 200 | 203:
                 return
             case 404 | 410:
-                raise Unread("failed", f"There is no such page at {host} ({reply.status}); check its address.")
+                raise PageUnreadable("failed", f"There is no such page at {host} ({reply.status}); check its address.")
             case 401 | 402 | 403 | 451:
-                raise Unread("refused", f"{host} does not show this page to programs ({reply.status}).")
+                raise PageUnreadable("refused", f"{host} does not show this page to programs ({reply.status}).")
             case 429 | 503:
                 after = parse_retry_after(reply.headers.get("Retry-After"))
                 if after is not None:
-                    lane.rests = self._clock() + min(after, LONGEST_REST)
-                raise Unread("failed", f"{host} is busy ({reply.status}); try later.")
+                    lane.rests = self._clock() + min(after, MAX_BACKOFF_S)
+                raise PageUnreadable("failed", f"{host} is busy ({reply.status}); try later.")
             case _:
-                raise Unread("failed", f"{host} answers {reply.status} in place of the page; try later.")
+                raise PageUnreadable("failed", f"{host} answers {reply.status} in place of the page; try later.")
 
 
-async def _taken(reply: Reply) -> Fetched:
+async def _taken(reply: Reply) -> FetchedPage:
     """Raises Unread for what is of no kind that is read, before it comes."""
     said = reply.headers.get("Content-Type", "")
     media = said.partition(";")[0].strip().lower()
     ending = PurePosixPath(urlsplit(reply.url).path).suffix.lower()
-    if media in UNTOLD:
+    if media in GENERIC_TYPES:
         if ending and not _ENDINGS.fullmatch(ending) and media:
             raise _no_page(reply.url, media)
         media = ""
-    elif media not in (*HTML, *TEXT) and (media not in FILES or media.startswith("image/")):
+    elif media not in (*HTML_TYPES, *TEXT_TYPES) and (media not in DOCUMENT_TYPES or media.startswith("image/")):
         raise _no_page(reply.url, media)
-    limit = LARGEST if media in (*HTML, *TEXT) else LARGEST_FILE
+    limit = MAX_PAGE_BYTES if media in (*HTML_TYPES, *TEXT_TYPES) else MAX_FILE_BYTES
     parts: list[bytes] = []
     size = 0
     while chunk := await reply.read():
@@ -240,7 +250,7 @@ async def _taken(reply: Reply) -> Fetched:
             raise ReplyTooLarge(f"The page of {_host(reply.url)} is longer than the {limit >> 20} MB that are read.")
         parts.append(chunk)
     charset = _CHARSET.search(said)
-    return Fetched(
+    return FetchedPage(
         reply.url,
         media,
         charset[1] if charset is not None else None,
@@ -251,8 +261,8 @@ async def _taken(reply: Reply) -> Fetched:
     )
 
 
-def _no_page(url: str, media: str) -> Unread:
-    return Unread("failed", f"What {_host(url)} has there ({media}) is no text that can be read here.")
+def _no_page(url: str, media: str) -> PageUnreadable:
+    return PageUnreadable("failed", f"What {_host(url)} has there ({media}) is no text that can be read here.")
 
 
 def _host(url: str) -> str:

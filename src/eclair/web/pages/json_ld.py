@@ -11,16 +11,16 @@ from eclair.web.pages.dom import Element
 
 Node = dict[str, Any]
 
-MOST = 500
+MAX_NODES = 500
 """Nodes that are looked at."""
 
-DEEPEST = 8
+MAX_DEPTH = 8
 """Nodes in each other."""
 
 _ARTICLES = ("Article", "NewsArticle", "BlogPosting", "Report", "LiveBlogPosting", "DiscussionForumPosting", "QAPage")
 
 
-def nodes(tree: Element) -> list[Node]:
+def find_nodes(tree: Element) -> list[Node]:
     """All nodes, outermost first. What is no JSON is left out, as search engines leave it out."""
     found: list[Node] = []
     for script in tree.iter("script"):
@@ -31,38 +31,38 @@ def nodes(tree: Element) -> list[Node]:
         except orjson.JSONDecodeError:
             continue
         for node in _walk(data, 0):
-            if len(found) == MOST:
+            if len(found) == MAX_NODES:
                 return found
             found.append(node)
     return found
 
 
-def articles(found: Sequence[Node]) -> list[Node]:
+def article_nodes(found: Sequence[Node]) -> list[Node]:
     """Those that are what the page is about, as far as types tell."""
-    return [node for node in found if any(type.endswith(_ARTICLES) for type in types(node))]
+    return [node for node in found if any(type.endswith(_ARTICLES) for type in node_types(node))]
 
 
-def types(node: Node) -> list[str]:
+def node_types(node: Node) -> list[str]:
     return [each for each in _several(node.get("@type")) if isinstance(each, str)]
 
 
-def text(value: Any) -> str:
+def text_value(value: Any) -> str:
     """A value where it is text, else nothing."""
     return " ".join(value.split()) if isinstance(value, str) else ""
 
 
-def names(value: Any) -> list[str]:
+def person_names(value: Any) -> list[str]:
     """The names of persons, who may be given as text, as a node, or as several of them."""
     found: list[str] = []
     for each in _several(value):
-        name = text(cast(Node, each).get("name") if isinstance(each, dict) else each)
+        name = text_value(cast(Node, each).get("name") if isinstance(each, dict) else each)
         if name and "://" not in name and name not in found:
             found.append(name)
     return found
 
 
 def _walk(data: Any, depth: int) -> Iterator[Node]:
-    if depth > DEEPEST:
+    if depth > MAX_DEPTH:
         return
     if isinstance(data, dict):
         node = cast(Node, data)

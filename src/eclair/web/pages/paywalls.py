@@ -14,15 +14,15 @@ from urllib.parse import urlsplit
 from eclair.schema.documents import Wall
 from eclair.text.lexicon.loader import merge_patterns
 from eclair.web.pages.dom import Element
-from eclair.web.pages.json_ld import Node, articles
+from eclair.web.pages.json_ld import Node, article_nodes
 
-TEASER = 2500
+MAX_TEASER_CHARS = 2500
 """Characters of text up to which an article that is not free is taken for its beginning."""
 
-LITTLE = 700
+MAX_CONSENT_CHARS = 700
 """Characters up to which a page may be nothing but the question whether one agrees."""
 
-NOTHING = 250
+MAX_SCRIPT_PAGE_CHARS = 250
 """Characters up to which a page may be one that a script has yet to make."""
 
 _CONSENT_HOST = re.compile(r"^(?:consent|cmp|privacy|choices|guce)\.")
@@ -41,33 +41,33 @@ def _agreed() -> re.Pattern[str]:
 
 
 @dataclass(frozen=True, slots=True)
-class Signs:
+class WallSigns:
     """What of a page speaks for a wall, before its text is known."""
 
-    costs: bool
-    asks: bool
-    scripted: bool
+    is_paid: bool
+    asks_consent: bool
+    needs_script: bool
 
 
-def signs(tree: Element, nodes: Sequence[Node], url: str) -> Signs:
+def find_signs(tree: Element, nodes: Sequence[Node], url: str) -> WallSigns:
     """`tree` is the whole page, with what nobody sees."""
     seen = _text(tree)
     asks = bool(_CONSENT_HOST.match(urlsplit(url).hostname or "")) or _asks(tree, seen)
-    return Signs(_costs(nodes) or _offers(tree), asks, _scripted(tree, seen))
+    return WallSigns(_costs(nodes) or _offers(tree), asks, _scripted(tree, seen))
 
 
-def wall(found: Signs, kept: str) -> Wall | None:
+def detect_wall(found: WallSigns, kept: str) -> Wall | None:
     """`kept` is the text that was read of the page."""
-    if len(kept) <= TEASER and (found.costs or _paid().search(kept[-600:])):
+    if len(kept) <= MAX_TEASER_CHARS and (found.is_paid or _paid().search(kept[-600:])):
         return "pay"
-    if len(kept) <= LITTLE and found.asks and (len(kept) < 100 or _agreed().search(kept)):
+    if len(kept) <= MAX_CONSENT_CHARS and found.asks_consent and (len(kept) < 100 or _agreed().search(kept)):
         return "consent"
-    return "script" if len(kept) <= NOTHING and found.scripted else None
+    return "script" if len(kept) <= MAX_SCRIPT_PAGE_CHARS and found.needs_script else None
 
 
 def _costs(nodes: Sequence[Node]) -> bool:
     """Whether the article is declared not to be free, or to be so in part only."""
-    said = [node.get("isAccessibleForFree") for node in articles(nodes)]
+    said = [node.get("isAccessibleForFree") for node in article_nodes(nodes)]
     return any(value is False or (isinstance(value, str) and value.lower().endswith("false")) for value in said)
 
 
@@ -81,7 +81,11 @@ def _offers(tree: Element) -> bool:
 
 def _asks(tree: Element, seen: str) -> bool:
     """Whether all that is seen is a question with buttons."""
-    return len(seen) <= 3 * LITTLE and bool(_agreed().search(seen)) and any(True for _ in tree.iter("button", "form"))
+    return (
+        len(seen) <= 3 * MAX_CONSENT_CHARS
+        and bool(_agreed().search(seen))
+        and any(True for _ in tree.iter("button", "form"))
+    )
 
 
 def _scripted(tree: Element, seen: str) -> bool:

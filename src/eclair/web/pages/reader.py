@@ -25,29 +25,29 @@ from eclair.schema.documents import About
 from eclair.schema.documents import Page as Sheet
 from eclair.schema.web import WebPage
 from eclair.util.lru import LruCache
-from eclair.web.pages.fetch import Fetch, Fetched, Unread, Validators
-from eclair.web.pages.sitemaps import days
+from eclair.web.pages.fetch import FetchedPage, PageFetcher, PageUnreadable, Validators
+from eclair.web.pages.sitemaps import parse_days
 
-LIMITS = Limits(seconds=8, total_seconds=20, memory_mb=1500, pages=500, unpacked=256 << 20, members=1000)
+PAGE_LIMITS = Limits(seconds=8, total_seconds=20, memory_mb=1500, pages=500, unpacked=256 << 20, members=1000)
 """What reading one page may take."""
 
-FRESH = 300.0
+REVALIDATE_AFTER_S = 300.0
 """Seconds for which a page is not asked for again."""
 
-KEPT = 3600.0
+CACHE_TTL_S = 3600.0
 """Seconds for which it is kept, to be asked for only if it has changed."""
 
-MOST = 32 << 20
+MAX_CACHED_CHARS = 32 << 20
 """Characters of the pages that are kept."""
 
 
-SITEMAP_WITHIN = 1.0
+SITEMAP_TIMEOUT_S = 1.0
 """Seconds in which a sitemap is to come; the page is there already."""
 
-SITEMAP_KEPT = 600.0
+SITEMAP_TTL_S = 600.0
 """Seconds for which what it lists is believed, also that there is none."""
 
-SITEMAP_MOST = 20_000
+MAX_SITEMAP_DAYS = 20_000
 """Pages and servers whose days are kept."""
 
 
@@ -66,10 +66,10 @@ class _Days:
 
 def page_parser() -> Parser:
     """Processes that read pages of the web."""
-    return Parser(LIMITS, min(2, os.cpu_count() or 1), "eclair.web.pages.worker")
+    return Parser(PAGE_LIMITS, min(2, os.cpu_count() or 1), "eclair.web.pages.worker")
 
 
-class Reader:
+class PageReader:
     """Reads pages. `clock` gives seconds, `now` the moment in seconds since 1970."""
 
     def __init__(
@@ -80,31 +80,33 @@ class Reader:
         clock: Callable[[], float] = time.monotonic,
         now: Callable[[], float] = time.time,
     ) -> None:
-        self._fetch = Fetch(browser, clock)
+        self._fetch = PageFetcher(browser, clock)
         self._parser = parser
         self._clock = clock
         self._now = now
-        self._kept = LruCache[str, _Kept](MOST, lambda kept: sum(len(sheet.text) for sheet in kept.page.pages))
-        self._days = LruCache[str, _Days](SITEMAP_MOST, lambda listed: len(listed.days) + 1)
+        self._kept = LruCache[str, _Kept](
+            MAX_CACHED_CHARS, lambda kept: sum(len(sheet.text) for sheet in kept.page.pages)
+        )
+        self._days = LruCache[str, _Days](MAX_SITEMAP_DAYS, lambda listed: len(listed.days) + 1)
 
-    async def read(self, url: str, context: CallContext, *, within: float) -> WebPage:
+    async def read(self, url: str, context: CallContext, *, timeout_s: float) -> WebPage:
         """The page, in `within` seconds: fetched, or as it was read a moment ago. Raises Unread."""
         began = self._clock()
         url = urldefrag(url.strip()).url
         kept = self._known(url)
-        if kept is not None and began - kept.read < FRESH:
+        if kept is not None and began - kept.read < REVALIDATE_AFTER_S:
             return kept.page
         known = kept.validators if kept is not None else Validators()
-        fetched = await self._fetch.get(url, context, within=within, known=known)
+        fetched = await self._fetch.fetch(url, context, timeout_s=timeout_s, known=known)
         if fetched is None:
             assert kept is not None
             page, validators, keep = replace(kept.page, fetched=self._moment()), known, True
         else:
-            page = await self._parsed(fetched, within - (self._clock() - began))
+            page = await self._parsed(fetched, timeout_s - (self._clock() - began))
             if page.published is None and page.media == "text/html" and page.wall is None:
-                left = min(SITEMAP_WITHIN, within - (self._clock() - began))
+                left = min(SITEMAP_TIMEOUT_S, timeout_s - (self._clock() - began))
                 page = replace(page, published=await self._listed(page.url, context, left))
-            validators, keep = fetched.validators, fetched.kept
+            validators, keep = fetched.validators, fetched.is_cacheable
         if keep:
             self._kept.put(url, _Kept(page, validators, self._clock()))
         return page
@@ -116,10 +118,10 @@ class Reader:
     async def close(self) -> None:
         await self._parser.close()
 
-    async def _parsed(self, fetched: Fetched, within: float) -> WebPage:
+    async def _parsed(self, fetched: FetchedPage, within: float) -> WebPage:
         """Raises Unread."""
         served = ServedPage(fetched.url, fetched.media, fetched.charset, self._today().isoformat())
-        host = site(fetched.url)
+        host = site_name(fetched.url)
         try:
             async with asyncio.timeout(within):
                 with tempfile.NamedTemporaryFile(prefix="eclair-page-") as file:
@@ -127,32 +129,36 @@ class Reader:
                     await asyncio.to_thread(path.write_bytes, fetched.body)
                     media, about, sheets = await self._parser.page(path, _name(fetched.url), served)
         except TimeoutError:
-            raise Unread("late", f"The page of {host} takes longer to read than the time that is left.") from None
+            raise PageUnreadable(
+                "late", f"The page of {host} takes longer to read than the time that is left."
+            ) from None
         except TooLarge as error:
-            raise Unread("failed", f"The page of {host} takes more memory to read than it may.") from error
+            raise PageUnreadable("failed", f"The page of {host} takes more memory to read than it may.") from error
         except (UnreadableFile, NotFound) as error:
-            raise Unread("failed", f"The page of {host} cannot be read: it is empty, damaged or no text.") from error
+            raise PageUnreadable(
+                "failed", f"The page of {host} cannot be read: it is empty, damaged or no text."
+            ) from error
         if about.wall is None and not any(sheet.text.strip() for sheet in sheets):
-            raise Unread("nothing", f"There is no text on the page of {host}.")
+            raise PageUnreadable("nothing", f"There is no text on the page of {host}.")
         return self._page(fetched, media, about, sheets)
 
     async def _listed(self, url: str, context: CallContext, within: float) -> date | None:
         """The day that the news sitemap of its server has for the page."""
-        host = site(url)
+        host = site_name(url)
         known = self._days.get(host)
         if known is None or known.until <= self._clock():
-            found = await self._fetch.sitemap(url, context, within=within)
-            listed = await asyncio.to_thread(days, found, self._today()) if found is not None else {}
-            known = _Days(self._clock() + SITEMAP_KEPT, listed)
+            found = await self._fetch.news_sitemap(url, context, timeout_s=within)
+            listed = await asyncio.to_thread(parse_days, found, self._today()) if found is not None else {}
+            known = _Days(self._clock() + SITEMAP_TTL_S, listed)
             self._days.put(host, known)
         return known.days.get(url)
 
-    def _page(self, fetched: Fetched, media: str, about: About, sheets: tuple[Sheet, ...]) -> WebPage:
+    def _page(self, fetched: FetchedPage, media: str, about: About, sheets: tuple[Sheet, ...]) -> WebPage:
         return WebPage(
             url=fetched.url,
             fetched=self._moment(),
             title=about.title or _heading(sheets) or _name(fetched.url),
-            site=site(fetched.url),
+            site=site_name(fetched.url),
             pages=sheets,
             media=media,
             author=about.author,
@@ -163,7 +169,7 @@ class Reader:
 
     def _known(self, url: str) -> _Kept | None:
         kept = self._kept.get(url)
-        if kept is None or self._clock() - kept.read < KEPT:
+        if kept is None or self._clock() - kept.read < CACHE_TTL_S:
             return kept
         self._kept.remove(url)
         return None
@@ -175,14 +181,14 @@ class Reader:
         return datetime.fromtimestamp(self._now(), UTC).date()
 
 
-def site(url: str) -> str:
+def site_name(url: str) -> str:
     """The name of a page's site for people, such as `tagesschau.de`."""
     return (urlsplit(url).hostname or url).removeprefix("www.")
 
 
 def _name(url: str) -> str:
     """What a file at that address would be called."""
-    return unquote(PurePosixPath(urlsplit(url).path).name)[:200].strip() or site(url)
+    return unquote(PurePosixPath(urlsplit(url).path).name)[:200].strip() or site_name(url)
 
 
 def _heading(sheets: tuple[Sheet, ...]) -> str:

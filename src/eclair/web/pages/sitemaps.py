@@ -9,26 +9,26 @@ import re
 from datetime import date
 from html import unescape
 
-LIMIT = 2 << 20
+MAX_SITEMAP_BYTES = 2 << 20
 """Bytes of a sitemap that are read."""
 
-ENTRY = 4000
+MAX_ENTRY_CHARS = 4000
 """Characters of an entry that are looked at."""
 
 _PLACE = re.compile(r"<loc>\s*(?:<!\[CDATA\[)?\s*([^<\]\s]{1,2000})")
 _DAY = re.compile(r"<news:publication_date>\s*(?:<!\[CDATA\[)?\s*(\d{4}-\d{2}-\d{2})")
 
 
-def lists_news(url: str) -> bool:
+def is_news_sitemap(url: str) -> bool:
     """Whether the address of a sitemap says so; others list when pages were changed, or nothing."""
     return "news" in url.lower()
 
 
-def days(sitemap: str, today: date) -> dict[str, date]:
+def parse_days(sitemap: str, today: date) -> dict[str, date]:
     """The days of pages by their addresses, but for those to come."""
     found: dict[str, date] = {}
     for entry in sitemap.split("</url>"):
-        place, day = _PLACE.search(entry[-ENTRY:]), _DAY.search(entry[-ENTRY:])
+        place, day = _PLACE.search(entry[-MAX_ENTRY_CHARS:]), _DAY.search(entry[-MAX_ENTRY_CHARS:])
         if place is None or day is None:
             continue
         try:

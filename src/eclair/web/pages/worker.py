@@ -15,7 +15,7 @@ from eclair.sandbox.protocol import Rejected
 from eclair.schema.documents import About, Opened, Page, Remarked
 from eclair.web.pages import article
 
-HTML = ("text/html", "application/xhtml+xml")
+HTML_TYPES = ("text/html", "application/xhtml+xml")
 
 
 def main() -> None:
@@ -25,7 +25,7 @@ def main() -> None:
 def read(request: ReadDocument) -> Iterator[Opened | Page | Remarked | About]:
     """Yield an article where the page is one, else the pages of a document. Raises Rejected."""
     path, served = Path(request.path), request.served
-    if served is not None and served.media in HTML and _is_text(path):
+    if served is not None and served.media in HTML_TYPES and _is_text(path):
         source = SourceFile(path, request.name, "text/html", request.limits, UnpackBudget(request.limits.unpacked))
     else:
         source = open_source(path, request.name, request.limits, request.after)
@@ -33,7 +33,7 @@ def read(request: ReadDocument) -> Iterator[Opened | Page | Remarked | About]:
         yield from read_document(source)
         return
     yield Opened("text/html", None)
-    yield from article.read(source, served)
+    yield from article.read_article(source, served)
 
 
 def _is_text(path: Path) -> bool:

@@ -1,6 +1,6 @@
-"""The port to search services, and what those over HTTP have in common: one call, its faults, the cleaning of hits.
+"""The port to search services, and what those called over HTTP share: one call, its errors, cleaning of hits.
 
-What a service is asked and how its answer is read is the affair of its own file; how answers are joined is `search`'s.
+Each provider's own file knows how it is asked and how its reply is read; `search` joins the results of several.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from email.utils import parsedate_to_datetime
-from typing import Protocol, runtime_checkable
+from typing import Protocol
 from urllib.parse import urlencode, urlsplit
 
 from pydantic import BaseModel, ValidationError
@@ -29,15 +29,12 @@ from eclair.network.client import (
     WebClient,
 )
 from eclair.schema.messages import Outcome
-from eclair.schema.web import Hit, Query
+from eclair.schema.web import WebHit, WebQuery
 
-BYTES = 1 << 20
-"""Of a service's answer, at most."""
-
-ADDRESS = 2048
-TITLE = 300
-SNIPPET = 1000
-"""Characters that are kept of a hit; one with a longer address is none."""
+MAX_REPLY_BYTES = 1 << 20
+MAX_URL_CHARS = 2048
+MAX_TITLE_CHARS = 300
+MAX_SNIPPET_CHARS = 1000
 
 Today = Callable[[], date]
 
@@ -47,8 +44,8 @@ _COMPACT = re.compile(r"(\d{4})(\d\d)(\d\d)(T\d{6}Z?)?")
 _DAY = re.compile(r"\d{4}-\d\d-\d\d")
 
 
-class ServiceFailed(Exception):
-    """A service gave no hits. `str()` is one sentence that names it and the remedy; `outcome` is that of its step."""
+class ProviderError(Exception):
+    """A provider gave no hits. The message is a sentence with the remedy; `outcome` is that of its step."""
 
     def __init__(self, outcome: Outcome, message: str) -> None:
         super().__init__(message)
@@ -56,9 +53,11 @@ class ServiceFailed(Exception):
         self.message = message
 
 
-class SearchService(Protocol):
-    """Finds pages. `jurisdiction` is as a `Place` has its code: whose law it is under, or where it is;
-    `terms` is the address of what one agrees to by asking it."""
+class SearchProvider(Protocol):
+    """A search service. `jurisdiction` is a country code, or where it runs (as in `jurisdiction.Place`).
+
+    `terms` is the URL of its terms of use. One that is not ready lacks something, such as its key, and isn't asked.
+    """
 
     @property
     def name(self) -> str: ...
@@ -70,36 +69,29 @@ class SearchService(Protocol):
     def needs_key(self) -> bool: ...
     @property
     def terms(self) -> str: ...
+    @property
+    def is_ready(self) -> bool: ...
 
-    async def find(self, query: Query, limit: int, context: CallContext, within: float) -> list[Hit]:
-        """At most `limit` hits within so many seconds, best first. Raises ServiceFailed."""
-        ...
-
-
-@runtime_checkable
-class Conditional(Protocol):
-    """A service that cannot always be asked."""
-
-    async def ready(self) -> bool:
-        """Whether it has what it needs: its key, a feed."""
+    async def search(self, query: WebQuery, limit: int, context: CallContext, timeout_s: float) -> list[WebHit]:
+        """Return at most `limit` hits, best first. Raises ProviderError."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
-    """What is asked over HTTP; with a `body` it is sent as JSON."""
+class ProviderRequest:
+    """A call to a provider: GET, or POST of a JSON `body`."""
 
     url: str
     headers: Mapping[str, str] = field(default_factory=dict[str, str])
     body: bytes | None = None
 
 
-class Answer(BaseModel):
-    """What is read of a foreign answer; the rest of it is of no interest."""
+class ProviderReply(BaseModel):
+    """Base of the models of replies, which ignore fields they don't know."""
 
 
-class HTTPService(ABC):
-    """A search service that answers one call. `base` is its address without the path, for one that is elsewhere."""
+class HttpProvider(ABC):
+    """A search service called over HTTP. `base` replaces its usual address, without the path."""
 
     name: str
     title: str
@@ -107,140 +99,149 @@ class HTTPService(ABC):
     needs_key: bool = False
     terms: str
     base: str
-    redirects: int = 0
+    max_redirects: int = 0
 
-    def __init__(
-        self, browser: WebClient, *, base: str | None = None, key: str = "", today: Today = date.today
-    ) -> None:
-        self._browser = browser
+    def __init__(self, client: WebClient, *, base: str | None = None, key: str = "", today: Today = date.today) -> None:
+        self._client = client
         self._key = key
         self._today = today
         if base is not None:
             self.base = base.rstrip("/")
 
     @abstractmethod
-    def call(self, query: Query, limit: int) -> Call:
-        """How it is asked."""
+    def build_request(self, query: WebQuery, limit: int) -> ProviderRequest:
+        """Build the call that asks for at most `limit` hits."""
 
     @abstractmethod
-    def hits(self, body: bytes, query: Query) -> Iterable[Hit]:
-        """What its answer says, as it says it. Raises ServiceFailed, and ValidationError for what is no answer."""
+    def parse_hits(self, body: bytes, query: WebQuery) -> Iterable[WebHit]:
+        """Yield the hits of a reply as they come. Raises ProviderError, and ValidationError for a malformed reply."""
 
-    async def ready(self) -> bool:
+    @property
+    def is_ready(self) -> bool:
         return not self.needs_key or bool(self._key)
-
-    async def find(self, query: Query, limit: int, context: CallContext, within: float) -> list[Hit]:
-        return self.read(await self.fetch(self.call(query, limit), context, within), query)[:limit]
-
-    def read(self, body: bytes, query: Query) -> list[Hit]:
-        """The hits in an answer to `query`, whatever it is, cleaned. Raises ServiceFailed."""
-        latest = self.today + timedelta(days=1)
-        try:
-            found = [clean(hit, self.name, latest) for hit in self.hits(body, query)]
-        except ValidationError:
-            raise self.garbled() from None
-        return [hit for hit in found if hit is not None]
-
-    async def fetch(self, call: Call, context: CallContext, within: float) -> bytes:
-        """The body of a good answer. Raises ServiceFailed."""
-        try:
-            async with self._sent(call, self._told(context), within) as reply:
-                self.check(reply)
-                return await reply.body(BYTES)
-        except Refused as error:
-            raise ServiceFailed("refused", str(error)) from error
-        except TimedOut as error:
-            raise ServiceFailed("late", f"{self.title} did not answer in time.") from error
-        except ReplyTooLarge as error:
-            raise self.garbled() from error
-        except (Unreachable, BrokenReply) as error:
-            raise ServiceFailed("failed", f"{self.title}: {error}") from error
-
-    def _sent(self, call: Call, context: CallContext, within: float) -> AbstractAsyncContextManager[Reply]:
-        if call.body is not None:
-            headers = {"Content-Type": "application/json", **call.headers}
-            return self._browser.post(call.url, call.body, context, headers=headers, timeout_s=within, max_bytes=BYTES)
-        return self._browser.get(
-            call.url, context, headers=call.headers, timeout_s=within, max_bytes=BYTES, max_redirects=self.redirects
-        )
-
-    def _told(self, context: CallContext) -> CallContext:
-        """With the country of the service, where that is one."""
-        return replace(context, country=self.jurisdiction) if len(self.jurisdiction) == 2 else context
-
-    def garbled(self) -> ServiceFailed:
-        return ServiceFailed("failed", f"{self.title} answered something else than its documentation says.")
 
     @property
     def today(self) -> date:
         return self._today()
 
-    def since(self, query: Query) -> date | None:
-        """The first day of what is wanted, where the query has one."""
+    async def search(self, query: WebQuery, limit: int, context: CallContext, timeout_s: float) -> list[WebHit]:
+        return self.read_hits(await self.fetch(self.build_request(query, limit), context, timeout_s), query)[:limit]
+
+    def read_hits(self, body: bytes, query: WebQuery) -> list[WebHit]:
+        """Parse and clean the hits of a reply, whatever it is. Raises ProviderError."""
+        latest = self.today + timedelta(days=1)
+        try:
+            found = [clean_hit(hit, self.name, latest) for hit in self.parse_hits(body, query)]
+        except ValidationError:
+            raise self.malformed() from None
+        return [hit for hit in found if hit is not None]
+
+    async def fetch(self, request: ProviderRequest, context: CallContext, timeout_s: float) -> bytes:
+        """Return the body of a successful reply. Raises ProviderError."""
+        try:
+            async with self._send(request, self._with_country(context), timeout_s) as reply:
+                self.check_status(reply)
+                return await reply.body(MAX_REPLY_BYTES)
+        except Refused as error:
+            raise ProviderError("refused", str(error)) from error
+        except TimedOut as error:
+            raise ProviderError("late", f"{self.title} did not answer in time.") from error
+        except ReplyTooLarge as error:
+            raise self.malformed() from error
+        except (Unreachable, BrokenReply) as error:
+            raise ProviderError("failed", f"{self.title}: {error}") from error
+
+    def since(self, query: WebQuery) -> date | None:
+        """Return the first day that the query asks for, if it has one."""
         return None if query.days is None else self.today - timedelta(days=min(query.days, 36_500))
 
-    def check(self, reply: Reply) -> None:
-        """Raises ServiceFailed for a reply that is none."""
+    def check_status(self, reply: Reply) -> None:
+        """Raise ProviderError unless the reply is a success."""
         match reply.status:
             case 200:
                 return
             case 401 | 403 if self.needs_key:
                 remedy = f"correct {self.name} in `search_keys`"
-                raise ServiceFailed("failed", f"{self.title} does not accept its key; {remedy}.")
+                raise ProviderError("failed", f"{self.title} does not accept its key; {remedy}.")
             case 402:
-                raise ServiceFailed("failed", f"{self.title} wants to be paid; see to the account that its key is of.")
+                raise ProviderError("failed", f"{self.title} wants payment; check the account of its key.")
             case 429 | 503:
-                raise ServiceFailed("failed", f"{self.title} asks to be called later; it has too much to do.")
+                raise ProviderError("failed", f"{self.title} is overloaded; try again later.")
             case status:
-                raise ServiceFailed("failed", f"{self.title} refuses to answer (status {status}); try again later.")
+                raise ProviderError("failed", f"{self.title} answered with status {status}; try again later.")
+
+    def malformed(self) -> ProviderError:
+        return ProviderError("failed", f"{self.title} sent a reply that doesn't match its documentation.")
+
+    def _send(
+        self, request: ProviderRequest, context: CallContext, timeout_s: float
+    ) -> AbstractAsyncContextManager[Reply]:
+        url, headers = request.url, request.headers
+        if request.body is not None:
+            headers = {"Content-Type": "application/json", **headers}
+            return self._client.post(
+                url, request.body, context, headers=headers, timeout_s=timeout_s, max_bytes=MAX_REPLY_BYTES
+            )
+        return self._client.get(
+            url,
+            context,
+            headers=headers,
+            timeout_s=timeout_s,
+            max_bytes=MAX_REPLY_BYTES,
+            max_redirects=self.max_redirects,
+        )
+
+    def _with_country(self, context: CallContext) -> CallContext:
+        """Add the provider's country, where its jurisdiction is one."""
+        return replace(context, country=self.jurisdiction) if len(self.jurisdiction) == 2 else context
 
 
-def address(base: str, **parameters: str | int | None) -> str:
-    """The URL with the parameters that are something."""
+def build_url(base: str, **parameters: str | int | None) -> str:
+    """Add the query parameters that aren't None to a URL."""
     given = {name: value for name, value in parameters.items() if value is not None}
     return f"{base}?{urlencode(given)}"
 
 
-def clean(hit: Hit, by: str, latest: date) -> Hit | None:
-    """The hit as plain text, found by `by`, with no date after `latest`; None for one without an address on the web or
-    any words."""
+def clean_hit(hit: WebHit, provider: str, latest: date) -> WebHit | None:
+    """Turn a hit into plain text, without a date after `latest`. None if it has no web address or no words."""
     url = hit.url.strip()
-    title = plain(hit.title)[:TITLE]
-    snippet = plain(hit.snippet)[:SNIPPET]
-    if not on_web(url) or not (title or snippet):
+    title = strip_markup(hit.title)[:MAX_TITLE_CHARS]
+    snippet = strip_markup(hit.snippet)[:MAX_SNIPPET_CHARS]
+    if not is_web_url(url) or not (title or snippet):
         return None
     published = hit.published if hit.published is not None and hit.published <= latest else None
-    return Hit(url, title or snippet[:TITLE], snippet, published, (by,))
+    return WebHit(url, title or snippet[:MAX_TITLE_CHARS], snippet, published, (provider,))
 
 
-def on_web(url: str) -> bool:
-    """Whether it is an address that a page can have."""
+def is_web_url(url: str) -> bool:
+    """Tell whether a URL can be that of a web page."""
     try:
         parts = urlsplit(url)
-        named = parts.hostname is not None and (parts.port is None or parts.port > 0)
+        has_host = parts.hostname is not None and (parts.port is None or parts.port > 0)
     except ValueError:
         return False
-    return parts.scheme in ("http", "https") and named and len(url) <= ADDRESS and url.isprintable() and " " not in url
+    is_clean = len(url) <= MAX_URL_CHARS and url.isprintable() and " " not in url
+    return parts.scheme in ("http", "https") and has_host and is_clean
 
 
-def plain(text: str) -> str:
-    """The text without marks of HTML, on one line."""
+def strip_markup(text: str) -> str:
+    """Remove HTML markup and control characters, on one line."""
     bare = html.unescape(_TAG.sub("", text))
     return _SPACE.sub(" ", "".join(c if c.isprintable() else " " for c in bare)).strip()
 
 
-def day(text: str | None) -> date | None:
-    """The day in a date as services write it (ISO 8601, compact, RFC 5322); None where there is none for sure."""
+def parse_day(text: str | None) -> date | None:
+    """Parse a date as providers write it (ISO 8601, compact, RFC 5322); None where it isn't certain."""
     written = (text or "").strip()
     try:
         if compact := _COMPACT.fullmatch(written):
             return date(int(compact[1]), int(compact[2]), int(compact[3]))
         if _DAY.match(written):
-            return date.fromisoformat(written) if len(written) == 10 else _utc(datetime.fromisoformat(written))
-        return _utc(parsedate_to_datetime(written))
+            return date.fromisoformat(written) if len(written) == 10 else _utc_day(datetime.fromisoformat(written))
+        return _utc_day(parsedate_to_datetime(written))
     except (ValueError, OverflowError, TypeError, IndexError):
         return None
 
 
-def _utc(moment: datetime) -> date:
+def _utc_day(moment: datetime) -> date:
     return (moment if moment.tzinfo is None else moment.astimezone(UTC)).date()

@@ -6,36 +6,36 @@ from collections.abc import Iterator
 
 from pydantic import OnErrorOmit
 
-from eclair.schema.web import Hit, Query
-from eclair.web.providers.base import Answer, Call, HTTPService, address, day
+from eclair.schema.web import WebHit, WebQuery
+from eclair.web.providers.base import HttpProvider, ProviderReply, ProviderRequest, build_url, parse_day
 
-WORDS = 50
-CHARACTERS = 400
+MAX_QUERY_WORDS = 50
+MAX_QUERY_CHARS = 400
 LANGUAGES = """
 ar bg bn ca cs da de el en es et eu fi fr gl gu he hi hr hu is it kn ko lt lv ml mr ms nb nl pa pl pt-pt ro ru sk sl sr
 sv ta te th tr uk vi"""
-"""Those that it knows; any other it takes for a mistake."""
-OTHERWISE = {"no": "nb", "pt": "pt-pt"}
-"""Languages that it calls by another name."""
+"""Languages that it accepts; it rejects requests with others."""
+LANGUAGE_ALIASES = {"no": "nb", "pt": "pt-pt"}
+"""Languages that it has another code for."""
 
 
-class _Result(Answer):
+class _Result(ProviderReply):
     url: str
     title: str = ""
     description: str = ""
     page_age: str | None = None
 
 
-class _Web(Answer):
+class _Web(ProviderReply):
     results: tuple[OnErrorOmit[_Result], ...] = ()
 
 
-class _Results(Answer):
+class _Results(ProviderReply):
     type: str
     web: _Web = _Web()
 
 
-class Brave(HTTPService):
+class Brave(HttpProvider):
     name = "brave"
     title = "Brave Search"
     jurisdiction = "US"
@@ -43,23 +43,23 @@ class Brave(HTTPService):
     terms = "https://api-dashboard.search.brave.com/terms-of-service"
     base = "https://api.search.brave.com"
 
-    def call(self, query: Query, limit: int) -> Call:
+    def build_request(self, query: WebQuery, limit: int) -> ProviderRequest:
         since = self.since(query)
-        url = address(
+        url = build_url(
             f"{self.base}/res/v1/web/search",
-            q=" ".join(query.text.split()[:WORDS])[:CHARACTERS],
+            q=" ".join(query.text.split()[:MAX_QUERY_WORDS])[:MAX_QUERY_CHARS],
             count=min(limit, 20),
             search_lang=_language(query.language),
             freshness=f"{since}to{self.today}" if since is not None else None,
             text_decorations="false",
         )
-        return Call(url, {"X-Subscription-Token": self._key, "Accept": "application/json"})
+        return ProviderRequest(url, {"X-Subscription-Token": self._key, "Accept": "application/json"})
 
-    def hits(self, body: bytes, query: Query) -> Iterator[Hit]:
+    def parse_hits(self, body: bytes, query: WebQuery) -> Iterator[WebHit]:
         for found in _Results.model_validate_json(body).web.results:
-            yield Hit(found.url, found.title, found.description, day(found.page_age))
+            yield WebHit(found.url, found.title, found.description, parse_day(found.page_age))
 
 
 def _language(code: str | None) -> str | None:
-    named = OTHERWISE.get(code or "", code)
+    named = LANGUAGE_ALIASES.get(code or "", code)
     return named if named in LANGUAGES.split() else None

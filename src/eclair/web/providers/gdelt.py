@@ -1,6 +1,7 @@
-"""GDELT: an American index of the world's news (blog.gdeltproject.org/gdelt-doc-2-0-api-debuts), one call in 5 seconds.
+"""GDELT: an American index of the world's news (blog.gdeltproject.org/gdelt-doc-2-0-api-debuts).
 
-Any use is free if it names GDELT. It gives no snippets, and its days are those on which it saw a page.
+It allows one call every 5 seconds, and any use that names GDELT. Hits have no snippets; their dates are those of
+its visit.
 """
 
 from __future__ import annotations
@@ -10,11 +11,10 @@ from collections.abc import Iterator
 
 from pydantic import OnErrorOmit
 
-from eclair.schema.web import Hit, Query
-from eclair.web.providers.base import Answer, Call, HTTPService, ServiceFailed, address, day
+from eclair.schema.web import WebHit, WebQuery
+from eclair.web.providers.base import HttpProvider, ProviderError, ProviderReply, ProviderRequest, build_url, parse_day
 
-LONGEST = 90
-"""Days that it looks back."""
+MAX_DAYS = 90
 
 LANGUAGES = {
     "bg": "bulgarian",
@@ -44,43 +44,42 @@ LANGUAGES = {
 _WORD = re.compile(r"\w{3,}(?:[-'’]\w+)*")
 
 
-class _Article(Answer):
+class _Article(ProviderReply):
     url: str
     title: str = ""
     seendate: str | None = None
 
 
-class _Articles(Answer):
+class _Articles(ProviderReply):
     articles: tuple[OnErrorOmit[_Article], ...] = ()
 
 
-class GDELT(HTTPService):
+class GDELT(HttpProvider):
     name = "gdelt"
     title = "GDELT"
     jurisdiction = "US"
     terms = "https://www.gdeltproject.org/about.html#termsofuse"
     base = "https://api.gdeltproject.org"
 
-    def call(self, query: Query, limit: int) -> Call:
+    def build_request(self, query: WebQuery, limit: int) -> ProviderRequest:
         language = LANGUAGES.get(query.language or "")
-        words = (
-            " ".join(_WORD.findall(query.text)) or query.text
-        )  # it takes shorter ones, and most marks, for a mistake
-        return Call(
-            address(
+        # It rejects shorter words and most punctuation.
+        words = " ".join(_WORD.findall(query.text)) or query.text
+        return ProviderRequest(
+            build_url(
                 f"{self.base}/api/v2/doc/doc",
                 query=words if language is None else f"{words} sourcelang:{language}",
                 mode="artlist",
                 maxrecords=min(limit, 250),
-                timespan=f"{max(1, min(query.days or LONGEST, LONGEST))}d",
+                timespan=f"{max(1, min(query.days or MAX_DAYS, MAX_DAYS))}d",
                 sort="hybridrel",
                 format="json",
             )
         )
 
-    def hits(self, body: bytes, query: Query) -> Iterator[Hit]:
-        if not body.lstrip().startswith(b"{"):  # a sentence with status 200: what it dislikes of the query
+    def parse_hits(self, body: bytes, query: WebQuery) -> Iterator[WebHit]:
+        if not body.lstrip().startswith(b"{"):  # it reports errors as a sentence with status 200
             said = body[:80].decode("utf-8", "replace").strip()
-            raise ServiceFailed("failed", f"GDELT refuses to answer ({said}); ask in other words.")
+            raise ProviderError("failed", f"GDELT rejected the query ({said}); try other words.")
         for found in _Articles.model_validate_json(body).articles:
-            yield Hit(found.url, found.title, "", day(found.seendate))
+            yield WebHit(found.url, found.title, "", parse_day(found.seendate))

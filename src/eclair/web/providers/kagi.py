@@ -1,4 +1,4 @@
-"""Kagi: an American search without advertisements (kagi.com/api/docs, version 1)."""
+"""Kagi: an American search without ads (kagi.com/api/docs, version 1)."""
 
 from __future__ import annotations
 
@@ -7,26 +7,26 @@ from collections.abc import Iterator
 import orjson
 from pydantic import OnErrorOmit
 
-from eclair.schema.web import Hit, Query
-from eclair.web.providers.base import Answer, Call, HTTPService, day
+from eclair.schema.web import WebHit, WebQuery
+from eclair.web.providers.base import HttpProvider, ProviderReply, ProviderRequest, parse_day
 
 
-class _Result(Answer):
+class _Result(ProviderReply):
     url: str
     title: str = ""
     snippet: str | None = None
     time: str | None = None
 
 
-class _Data(Answer):
+class _Data(ProviderReply):
     search: tuple[OnErrorOmit[_Result], ...] = ()
 
 
-class _Results(Answer):
+class _Results(ProviderReply):
     data: _Data
 
 
-class Kagi(HTTPService):
+class Kagi(HttpProvider):
     name = "kagi"
     title = "Kagi"
     jurisdiction = "US"
@@ -34,7 +34,7 @@ class Kagi(HTTPService):
     terms = "https://kagi.com/terms"
     base = "https://kagi.com"
 
-    def call(self, query: Query, limit: int) -> Call:
+    def build_request(self, query: WebQuery, limit: int) -> ProviderRequest:
         since = self.since(query)
         body = {
             "query": query.text,
@@ -42,8 +42,10 @@ class Kagi(HTTPService):
             "limit": min(limit, 20),
             **({"filters": {"after": since.isoformat()}} if since is not None else {}),
         }
-        return Call(f"{self.base}/api/v1/search", {"Authorization": f"Bearer {self._key}"}, orjson.dumps(body))
+        return ProviderRequest(
+            f"{self.base}/api/v1/search", {"Authorization": f"Bearer {self._key}"}, orjson.dumps(body)
+        )
 
-    def hits(self, body: bytes, query: Query) -> Iterator[Hit]:
+    def parse_hits(self, body: bytes, query: WebQuery) -> Iterator[WebHit]:
         for found in _Results.model_validate_json(body).data.search:
-            yield Hit(found.url, found.title, found.snippet or "", day(found.time))
+            yield WebHit(found.url, found.title, found.snippet or "", parse_day(found.time))

@@ -1,4 +1,4 @@
-"""Linkup: a French search for machines (docs.linkup.so/pages/documentation/endpoints/search), without its agent."""
+"""Linkup: a French search API (docs.linkup.so/pages/documentation/endpoints/search), without its agent."""
 
 from __future__ import annotations
 
@@ -7,21 +7,21 @@ from collections.abc import Iterator
 import orjson
 from pydantic import OnErrorOmit
 
-from eclair.schema.web import Hit, Query
-from eclair.web.providers.base import Answer, Call, HTTPService
+from eclair.schema.web import WebHit, WebQuery
+from eclair.web.providers.base import HttpProvider, ProviderReply, ProviderRequest
 
 
-class _Result(Answer):
+class _Result(ProviderReply):
     url: str
     name: str = ""
     content: str = ""
 
 
-class _Results(Answer):
+class _Results(ProviderReply):
     results: list[OnErrorOmit[_Result]]
 
 
-class Linkup(HTTPService):
+class Linkup(HttpProvider):
     name = "linkup"
     title = "Linkup"
     jurisdiction = "FR"
@@ -29,7 +29,7 @@ class Linkup(HTTPService):
     terms = "https://www.linkup.so/terms-of-service"
     base = "https://api.linkup.so"
 
-    def call(self, query: Query, limit: int) -> Call:
+    def build_request(self, query: WebQuery, limit: int) -> ProviderRequest:
         since = self.since(query)
         body = {
             "q": query.text,
@@ -38,8 +38,8 @@ class Linkup(HTTPService):
             "maxResults": limit,
             **({"fromDate": since.isoformat()} if since is not None else {}),
         }
-        return Call(f"{self.base}/v1/search", {"Authorization": f"Bearer {self._key}"}, orjson.dumps(body))
+        return ProviderRequest(f"{self.base}/v1/search", {"Authorization": f"Bearer {self._key}"}, orjson.dumps(body))
 
-    def hits(self, body: bytes, query: Query) -> Iterator[Hit]:
+    def parse_hits(self, body: bytes, query: WebQuery) -> Iterator[WebHit]:
         for found in _Results.model_validate_json(body).results:
-            yield Hit(found.url, found.name, found.content)
+            yield WebHit(found.url, found.name, found.content)

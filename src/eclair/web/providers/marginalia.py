@@ -1,7 +1,7 @@
 """Marginalia: an independent Swedish index of the non-commercial web (about.marginalia-search.com/article/api).
 
-What it finds is for non-commercial use (CC-BY-NC-SA 4.0) unless its key was bought. The key `public` is meant for
-trying it and mostly overloaded, so none is asked for unless the owner set one.
+Results are for non-commercial use (CC-BY-NC-SA 4.0) unless the key was bought. The key `public` is for trying it out
+and mostly overloaded, so Marginalia is only used with a key of one's own.
 """
 
 from __future__ import annotations
@@ -10,21 +10,21 @@ from collections.abc import Iterator
 
 from pydantic import OnErrorOmit
 
-from eclair.schema.web import Hit, Query
-from eclair.web.providers.base import Answer, Call, HTTPService, address
+from eclair.schema.web import WebHit, WebQuery
+from eclair.web.providers.base import HttpProvider, ProviderReply, ProviderRequest, build_url
 
 
-class _Result(Answer):
+class _Result(ProviderReply):
     url: str
     title: str = ""
     description: str = ""
 
 
-class _Results(Answer):
+class _Results(ProviderReply):
     results: list[OnErrorOmit[_Result]]
 
 
-class Marginalia(HTTPService):
+class Marginalia(HttpProvider):
     name = "marginalia"
     title = "Marginalia"
     jurisdiction = "SE"
@@ -32,11 +32,11 @@ class Marginalia(HTTPService):
     terms = "https://about.marginalia-search.com/article/api/"
     base = "https://api2.marginalia-search.com"
 
-    def call(self, query: Query, limit: int) -> Call:
-        return Call(
-            address(f"{self.base}/search", query=query.text, count=min(limit, 100), dc=2), {"API-Key": self._key}
+    def build_request(self, query: WebQuery, limit: int) -> ProviderRequest:
+        return ProviderRequest(
+            build_url(f"{self.base}/search", query=query.text, count=min(limit, 100), dc=2), {"API-Key": self._key}
         )
 
-    def hits(self, body: bytes, query: Query) -> Iterator[Hit]:
+    def parse_hits(self, body: bytes, query: WebQuery) -> Iterator[WebHit]:
         for found in _Results.model_validate_json(body).results:
-            yield Hit(found.url, found.title, found.description)
+            yield WebHit(found.url, found.title, found.description)

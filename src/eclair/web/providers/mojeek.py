@@ -1,4 +1,4 @@
-"""Mojeek: a British index of its own (mojeek.com/support/api/search). The dates that it gives are of its visits."""
+"""Mojeek: a British index of its own (mojeek.com/support/api/search). Its dates are those of its visits."""
 
 from __future__ import annotations
 
@@ -6,26 +6,26 @@ from collections.abc import Iterator
 
 from pydantic import OnErrorOmit
 
-from eclair.schema.web import Hit, Query
-from eclair.web.providers.base import Answer, Call, HTTPService, ServiceFailed, address
+from eclair.schema.web import WebHit, WebQuery
+from eclair.web.providers.base import HttpProvider, ProviderError, ProviderReply, ProviderRequest, build_url
 
 
-class _Result(Answer):
+class _Result(ProviderReply):
     url: str
     title: str = ""
     desc: str = ""
 
 
-class _Response(Answer):
+class _Response(ProviderReply):
     status: str
     results: tuple[OnErrorOmit[_Result], ...] = ()
 
 
-class _Envelope(Answer):
+class _Envelope(ProviderReply):
     response: _Response
 
 
-class Mojeek(HTTPService):
+class Mojeek(HttpProvider):
     name = "mojeek"
     title = "Mojeek"
     jurisdiction = "GB"
@@ -33,10 +33,10 @@ class Mojeek(HTTPService):
     terms = "https://www.mojeek.com/services/search/web-search-api/"
     base = "https://www.mojeek.com"
 
-    def call(self, query: Query, limit: int) -> Call:
+    def build_request(self, query: WebQuery, limit: int) -> ProviderRequest:
         since = self.since(query)
-        return Call(
-            address(
+        return ProviderRequest(
+            build_url(
                 f"{self.base}/search",
                 api_key=self._key,
                 q=query.text,
@@ -48,9 +48,9 @@ class Mojeek(HTTPService):
             )
         )
 
-    def hits(self, body: bytes, query: Query) -> Iterator[Hit]:
+    def parse_hits(self, body: bytes, query: WebQuery) -> Iterator[WebHit]:
         response = _Envelope.model_validate_json(body).response
         if response.status != "OK":
-            raise ServiceFailed("failed", f"Mojeek refuses to answer ({response.status[:80]}); see to its account.")
+            raise ProviderError("failed", f"Mojeek rejected the query ({response.status[:80]}); check its account.")
         for found in response.results:
-            yield Hit(found.url, found.title, found.desc)
+            yield WebHit(found.url, found.title, found.desc)

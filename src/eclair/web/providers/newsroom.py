@@ -1,4 +1,4 @@
-"""The newsroom as a search service: what the owner's feeds brought, without asking anybody."""
+"""The person's own feeds as a search provider; it calls nobody."""
 
 from __future__ import annotations
 
@@ -6,29 +6,30 @@ import asyncio
 
 from eclair.errors import StoreError
 from eclair.network.client import CallContext
-from eclair.schema.web import Hit, Query
-from eclair.web.feeds.service import Newsroom
-from eclair.web.providers.base import ServiceFailed
+from eclair.schema.web import WebHit, WebQuery
+from eclair.web.feeds.service import FeedService
+from eclair.web.providers.base import ProviderError
 
 
-class NewsroomService:
-    """Searches one newsroom."""
+class NewsroomProvider:
+    """Searches the entries of feeds."""
 
     name = "newsroom"
     title = "Newsroom"
     jurisdiction = "machine"
     needs_key = False
     terms = ""
+    is_ready = True
 
-    def __init__(self, newsroom: Newsroom) -> None:
-        self._newsroom = newsroom
+    def __init__(self, feeds: FeedService) -> None:
+        self._feeds = feeds
 
-    async def find(self, query: Query, limit: int, context: CallContext, within: float) -> list[Hit]:
-        """The owner's entries, best first. Raises ServiceFailed."""
+    async def search(self, query: WebQuery, limit: int, context: CallContext, timeout_s: float) -> list[WebHit]:
+        """Return the owner's entries, best first. Raises ProviderError."""
         try:
-            async with asyncio.timeout(within):
-                return await self._newsroom.find(context.principal, query, limit)
+            async with asyncio.timeout(timeout_s):
+                return await self._feeds.search(context.principal, query, limit)
         except TimeoutError as error:
-            raise ServiceFailed("late", "The newsroom did not answer in time.") from error
+            raise ProviderError("late", "The newsroom did not answer in time.") from error
         except StoreError as error:
-            raise ServiceFailed("failed", error.message) from error
+            raise ProviderError("failed", error.message) from error

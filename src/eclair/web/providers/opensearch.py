@@ -1,5 +1,6 @@
-"""Any site that describes its search by OpenSearch 1.1 (github.com/dewitt/opensearch): the description is read and kept
-for a day, and of its addresses the one for RSS or Atom is asked, else the one for suggestions in JSON.
+"""Any site that describes its search by OpenSearch 1.1 (github.com/dewitt/opensearch).
+
+The description is cached for a day. Of its URL templates, the one for RSS or Atom is used, else JSON suggestions.
 """
 
 from __future__ import annotations
@@ -16,99 +17,98 @@ from pydantic import TypeAdapter
 
 from eclair.llm.servers.jurisdiction import locate
 from eclair.network.client import CallContext, WebClient
-from eclair.schema.web import Hit, Query
-from eclair.web.providers.base import Call, HTTPService, ServiceFailed, Today, day, on_web
+from eclair.schema.web import WebHit, WebQuery
+from eclair.web.providers.base import HttpProvider, ProviderError, ProviderRequest, Today, is_web_url, parse_day
 
-KEPT = 86_400.0
-"""Seconds that a description is good for."""
+DESCRIPTION_TTL_S = 86_400.0
 
-TYPES = ("application/rss+xml", "application/atom+xml", "application/x-suggestions+json")
-"""What can be read, the best first."""
+MEDIA_TYPES = ("application/rss+xml", "application/atom+xml", "application/x-suggestions+json")
+"""Media types that can be read, best first."""
 
-_SUGGESTED = TypeAdapter(list[str | list[object]])
+_SUGGESTIONS = TypeAdapter(list[str | list[object]])
 _PARAMETER = re.compile(r"\{([^{}?]*)(\?)?\}")
 
 
 @dataclass(frozen=True, slots=True)
-class Template:
-    """The address of a search with places for what is searched for, and the type of its answers."""
+class SearchTemplate:
+    """A URL template of a search, and the media type of its replies."""
 
     url: str
     media: str
 
 
-class OpenSearch(HTTPService):
-    """`url` is where the description is, `name` what its owner calls it."""
+class OpenSearch(HttpProvider):
+    """`url` is that of the description, `name` the one given in the settings."""
 
-    redirects = 3
+    max_redirects = 3
 
     def __init__(
         self,
-        browser: WebClient,
+        client: WebClient,
         name: str,
         url: str,
         *,
         today: Today = date.today,
         clock: Callable[[], float] | None = None,
     ) -> None:
-        super().__init__(browser, base=url, today=today)
+        super().__init__(client, base=url, today=today)
         self.name = self.title = name
         self.terms = url
         self.jurisdiction = locate(url).code
         self._url = url
         self._clock = clock
-        self._known: tuple[float, Template] | None = None
+        self._known: tuple[float, SearchTemplate] | None = None
 
-    async def find(self, query: Query, limit: int, context: CallContext, within: float) -> list[Hit]:
+    async def search(self, query: WebQuery, limit: int, context: CallContext, timeout_s: float) -> list[WebHit]:
         now = self._clock or asyncio.get_running_loop().time
-        begun = now()
-        if self._known is None or self._known[0] < begun - KEPT:
-            described = await self.fetch(Call(self._url), context, within)
-            self._known = begun, self.template(described)
-        left = max(0.05, within - (now() - begun))
-        body = await self.fetch(self.call(query, limit), context, left)
-        return self.read(body, query)[:limit]
+        started = now()
+        if self._known is None or self._known[0] < started - DESCRIPTION_TTL_S:
+            description = await self.fetch(ProviderRequest(self._url), context, timeout_s)
+            self._known = started, self.best_template(description)
+        left = max(0.05, timeout_s - (now() - started))
+        body = await self.fetch(self.build_request(query, limit), context, left)
+        return self.read_hits(body, query)[:limit]
 
-    def template(self, described: bytes) -> Template:
-        """The best address in a description, whatever that is. Raises ServiceFailed."""
-        root = _xml(described)
+    def best_template(self, description: bytes) -> SearchTemplate:
+        """Return the best template of a description. Raises ProviderError."""
+        root = _xml(description)
         found = [] if root is None else list(_templates(root, self._url))
         if not found:
-            fault = "has no description of a search that answers by RSS, Atom or JSON"
-            raise ServiceFailed("failed", f"{self.title} {fault}; correct its address in `opensearch`.")
-        return min(found, key=lambda template: TYPES.index(template.media))
+            message = f"{self.title} has no OpenSearch description with RSS, Atom or JSON results"
+            raise ProviderError("failed", f"{message}; correct its address in `opensearch`.")
+        return min(found, key=lambda template: MEDIA_TYPES.index(template.media))
 
-    def call(self, query: Query, limit: int) -> Call:
+    def build_request(self, query: WebQuery, limit: int) -> ProviderRequest:
         assert self._known is not None
-        return Call(filled(self._known[1].url, query, limit))
+        return ProviderRequest(fill_template(self._known[1].url, query, limit))
 
-    def hits(self, body: bytes, query: Query) -> Iterator[Hit]:
+    def parse_hits(self, body: bytes, query: WebQuery) -> Iterator[WebHit]:
         if body.lstrip()[:1] in (b"[", b"{"):
-            yield from self._suggested(body)
+            yield from self._read_suggestions(body)
             return
         root = _xml(body)
         if root is None or _local(root) not in ("rss", "RDF", "feed"):
-            raise self.garbled()
+            raise self.malformed()
         for entry in root.iter():
             if _local(entry) in ("item", "entry"):
                 yield _entry(entry, self._url)
 
-    def _suggested(self, body: bytes) -> Iterator[Hit]:
-        """`[query, [titles], [descriptions], [addresses]]`."""
+    def _read_suggestions(self, body: bytes) -> Iterator[WebHit]:
+        """Read JSON suggestions: `[query, [titles], [descriptions], [URLs]]`."""
         try:
-            said = _SUGGESTED.validate_json(body)
+            said = _SUGGESTIONS.validate_json(body)
         except ValueError:
-            raise self.garbled() from None
+            raise self.malformed() from None
         match said:
             case [str(), list() as titles, list() as texts, list() as urls, *_]:
                 for title, text, url in zip(titles, texts, urls, strict=False):
-                    yield Hit(str(url), str(title), str(text))
+                    yield WebHit(str(url), str(title), str(text))
             case _:
-                raise self.garbled()
+                raise self.malformed()
 
 
-def filled(template: str, query: Query, limit: int) -> str:
-    """The template as an address that can be asked."""
+def fill_template(template: str, query: WebQuery, limit: int) -> str:
+    """Fill in a URL template."""
     values = {
         "searchTerms": query.text,
         "count": str(limit),
@@ -121,8 +121,8 @@ def filled(template: str, query: Query, limit: int) -> str:
     return _PARAMETER.sub(lambda parameter: quote(values.get(parameter[1], ""), safe=""), template)
 
 
-def _templates(root: Element, at: str) -> Iterator[Template]:
-    """Those that can be read and filled in; `at` is where the description is."""
+def _templates(root: Element, at: str) -> Iterator[SearchTemplate]:
+    """Yield the usable templates of a description; `at` is its URL."""
     for element in (each for each in root.iter() if _local(each) == "Url"):
         media = element.get("type", "").partition(";")[0].strip().lower()
         template = urljoin(at, element.get("template", "").strip())
@@ -136,12 +136,12 @@ def _templates(root: Element, at: str) -> Iterator[Template]:
             "inputEncoding",
             "outputEncoding",
         }
-        if media in TYPES and fits and on_web(filled(template, Query("x"), 1)):
-            yield Template(template, media)
+        if media in MEDIA_TYPES and fits and is_web_url(fill_template(template, WebQuery("x"), 1)):
+            yield SearchTemplate(template, media)
 
 
-def _entry(entry: Element, at: str) -> Hit:
-    """An item of RSS or an entry of Atom."""
+def _entry(entry: Element, at: str) -> WebHit:
+    """Read an RSS item or an Atom entry."""
     told: dict[str, str] = {}
     for child in entry:
         name = _local(child)
@@ -152,16 +152,16 @@ def _entry(entry: Element, at: str) -> Hit:
             told.setdefault(name, "".join(child.itertext()))
     snippet = told.get("description") or told.get("summary") or told.get("content") or ""
     written = told.get("pubDate") or told.get("published") or told.get("date") or told.get("updated")
-    return Hit(urljoin(at, told.get("link", "").strip()), told.get("title", ""), snippet, day(written))
+    return WebHit(urljoin(at, told.get("link", "").strip()), told.get("title", ""), snippet, parse_day(written))
 
 
 def _local(element: Element) -> str:
-    """The name without its namespace."""
+    """Return the tag without its namespace."""
     return element.tag.rpartition("}")[2]
 
 
 def _xml(text: bytes) -> Element | None:
-    """The root, or None where it is no XML."""
+    """Parse XML; None if it is malformed."""
     try:
         return fromstring(text)  # noqa: S314  expat bounds what entities make
     except (ParseError, ValueError, LookupError):

@@ -1,6 +1,6 @@
-"""SearXNG: a metasearch engine that its owner runs, asked by its JSON API (docs.searxng.org/dev/search_api).
+"""SearXNG: a self-hosted metasearch engine, called by its JSON API (docs.searxng.org/dev/search_api).
 
-Its own engines are its owner's choice; what they are asked leaves the machine that it runs on.
+Its owner chooses which engines it queries; those queries leave the machine it runs on.
 """
 
 from __future__ import annotations
@@ -11,39 +11,40 @@ from pydantic import Field, OnErrorOmit
 
 from eclair.llm.servers.jurisdiction import locate
 from eclair.network.client import Reply, WebClient
-from eclair.schema.web import Hit, Query
-from eclair.web.providers.base import Answer, Call, HTTPService, ServiceFailed, address, day
+from eclair.schema.web import WebHit, WebQuery
+from eclair.web.providers.base import HttpProvider, ProviderError, ProviderReply, ProviderRequest, build_url, parse_day
 
 
-class _Result(Answer):
+class _Result(ProviderReply):
     url: str
     title: str = ""
     content: str | None = None
     published: str | None = Field(None, alias="publishedDate")
 
 
-class _Results(Answer):
+class _Results(ProviderReply):
     results: list[OnErrorOmit[_Result]]
 
 
-class SearXNG(HTTPService):
+class SearXNG(HttpProvider):
     name = "searxng"
     title = "SearXNG"
-    redirects = 3
+    max_redirects = 3
     terms = "https://docs.searxng.org/own-instance.html"
 
-    def __init__(self, browser: WebClient, base: str | None) -> None:
-        """`base` is where it runs; without it, it cannot be asked."""
-        super().__init__(browser, base=base or "")
+    def __init__(self, client: WebClient, base: str | None) -> None:
+        """Without `base`, the address it runs at, it isn't ready."""
+        super().__init__(client, base=base or "")
         self.jurisdiction = locate(base).code if base is not None else "unknown"
 
-    async def ready(self) -> bool:
+    @property
+    def is_ready(self) -> bool:
         return bool(self.base)
 
-    def call(self, query: Query, limit: int) -> Call:
+    def build_request(self, query: WebQuery, limit: int) -> ProviderRequest:
         categories = "general" if query.days is None else "general,news"
-        return Call(
-            address(
+        return ProviderRequest(
+            build_url(
                 f"{self.base}/search",
                 q=query.text,
                 format="json",
@@ -53,16 +54,16 @@ class SearXNG(HTTPService):
             )
         )
 
-    def check(self, reply: Reply) -> None:
+    def check_status(self, reply: Reply) -> None:
         if reply.status == 403:
-            raise ServiceFailed(
-                "failed", "SearXNG may not answer in JSON; add json to `search.formats` in its settings."
+            raise ProviderError(
+                "failed", "SearXNG isn't allowed to answer in JSON; add json to `search.formats` in its settings."
             )
-        super().check(reply)
+        super().check_status(reply)
 
-    def hits(self, body: bytes, query: Query) -> Iterator[Hit]:
+    def parse_hits(self, body: bytes, query: WebQuery) -> Iterator[WebHit]:
         for found in _Results.model_validate_json(body).results:
-            yield Hit(found.url, found.title, found.content or "", day(found.published))
+            yield WebHit(found.url, found.title, found.content or "", parse_day(found.published))
 
 
 def _span(days: int | None) -> str | None:

@@ -1,4 +1,4 @@
-"""Staan: the European index of Qwant and Ecosia (docs.staan.ai). It answers ten results for some markets alone."""
+"""Staan: the European index of Qwant and Ecosia (docs.staan.ai). It has ten results per query, for a few markets."""
 
 from __future__ import annotations
 
@@ -6,29 +6,29 @@ from collections.abc import Iterator
 
 from pydantic import OnErrorOmit
 
-from eclair.schema.web import Hit, Query
-from eclair.web.providers.base import Answer, Call, HTTPService, address
+from eclair.schema.web import WebHit, WebQuery
+from eclair.web.providers.base import HttpProvider, ProviderReply, ProviderRequest, build_url
 
-CHARACTERS = 400
+MAX_QUERY_CHARS = 400
 MARKETS = {"de": "de-de", "en": "en-gb", "fr": "fr-fr"}
-"""By language; any other is asked in the English one."""
+"""By language; others use the English one."""
 
 
-class _Result(Answer):
+class _Result(ProviderReply):
     url: str
     title: str = ""
     snippet: str | None = None
 
 
-class _Web(Answer):
+class _Web(ProviderReply):
     results: list[OnErrorOmit[_Result]]
 
 
-class _Results(Answer):
+class _Results(ProviderReply):
     web: _Web
 
 
-class Staan(HTTPService):
+class Staan(HttpProvider):
     name = "staan"
     title = "Staan"
     jurisdiction = "FR"
@@ -36,11 +36,11 @@ class Staan(HTTPService):
     terms = "https://staan.ai/"
     base = "https://api.staan.ai"
 
-    def call(self, query: Query, limit: int) -> Call:
+    def build_request(self, query: WebQuery, limit: int) -> ProviderRequest:
         market = MARKETS.get(query.language or "", MARKETS["en"])
-        url = address(f"{self.base}/v2/search/web", q=query.text[:CHARACTERS], market=market)
-        return Call(url, {"Authorization": f"Bearer {self._key}"})
+        url = build_url(f"{self.base}/v2/search/web", q=query.text[:MAX_QUERY_CHARS], market=market)
+        return ProviderRequest(url, {"Authorization": f"Bearer {self._key}"})
 
-    def hits(self, body: bytes, query: Query) -> Iterator[Hit]:
+    def parse_hits(self, body: bytes, query: WebQuery) -> Iterator[WebHit]:
         for found in _Results.model_validate_json(body).web.results:
-            yield Hit(found.url, found.title, found.snippet or "")
+            yield WebHit(found.url, found.title, found.snippet or "")

@@ -1,6 +1,6 @@
 """Wikipedia: full-text search of any language's edition (mediawiki.org/wiki/API:Search).
 
-When a page was last edited says nothing of the day that it is from, so hits carry no date.
+The date of the last edit says nothing about how current an article is, so hits have no date.
 """
 
 from __future__ import annotations
@@ -14,29 +14,28 @@ from urllib.parse import quote
 from pydantic import Field, OnErrorOmit
 
 from eclair.network.client import CallContext
-from eclair.schema.web import Hit, Query
-from eclair.web.providers.base import Answer, Call, HTTPService, address
+from eclair.schema.web import WebHit, WebQuery
+from eclair.web.providers.base import HttpProvider, ProviderReply, ProviderRequest, build_url
 
-FALLBACK = "en"
-"""The language whose wiki is asked where that of the question is not known or has none."""
+FALLBACK_LANGUAGE = "en"
 
 _WORD = re.compile(r"\w[\w'’.-]*")
 
 
-class _Found(Answer):
+class _Found(ProviderReply):
     title: str = Field(min_length=1)
     snippet: str = ""
 
 
-class _Search(Answer):
+class _Search(ProviderReply):
     search: list[OnErrorOmit[_Found]]
 
 
-class _Result(Answer):
+class _Result(ProviderReply):
     query: _Search
 
 
-class Wikipedia(HTTPService):
+class Wikipedia(HttpProvider):
     """The edition in the query's language; `{language}` in the base stands for it."""
 
     name = "wikipedia"
@@ -45,27 +44,27 @@ class Wikipedia(HTTPService):
     terms = "https://foundation.wikimedia.org/wiki/Policy:Terms_of_Use"
     base = "https://{language}.wikipedia.org"
 
-    def wiki(self, query: Query) -> str:
-        """The address of the wiki that is asked."""
-        language = query.language or FALLBACK
-        sound = language.isascii() and language.isalpha() and 2 <= len(language) <= 3
-        return self.base.replace("{language}", language if sound else FALLBACK)
+    def edition_url(self, query: WebQuery) -> str:
+        """Return the base URL of the edition to search."""
+        language = query.language or FALLBACK_LANGUAGE
+        is_valid = language.isascii() and language.isalpha() and 2 <= len(language) <= 3
+        return self.base.replace("{language}", language if is_valid else FALLBACK_LANGUAGE)
 
-    async def find(self, query: Query, limit: int, context: CallContext, within: float) -> list[Hit]:
-        """A page must have every word; where none has, those with the most and rarest come."""
+    async def search(self, query: WebQuery, limit: int, context: CallContext, timeout_s: float) -> list[WebHit]:
+        """Search for pages with every word; if there are none, for those with the most and rarest."""
         now = asyncio.get_running_loop().time
-        begun = now()
+        started = now()
         words = _WORD.findall(query.text)
-        hits = await super().find(query, limit, context, within)
+        hits = await super().search(query, limit, context, timeout_s)
         if hits or len(words) < 2:
             return hits
         any_word = replace(query, text=" OR ".join(words))
-        return await super().find(any_word, limit, context, max(0.05, within - (now() - begun)))
+        return await super().search(any_word, limit, context, max(0.05, timeout_s - (now() - started)))
 
-    def call(self, query: Query, limit: int) -> Call:
-        return Call(
-            address(
-                f"{self.wiki(query)}/w/api.php",
+    def build_request(self, query: WebQuery, limit: int) -> ProviderRequest:
+        return ProviderRequest(
+            build_url(
+                f"{self.edition_url(query)}/w/api.php",
                 action="query",
                 list="search",
                 srsearch=query.text,
@@ -77,7 +76,7 @@ class Wikipedia(HTTPService):
             )
         )
 
-    def hits(self, body: bytes, query: Query) -> Iterator[Hit]:
+    def parse_hits(self, body: bytes, query: WebQuery) -> Iterator[WebHit]:
         for found in _Result.model_validate_json(body).query.search:
             page = quote(found.title.replace(" ", "_"))
-            yield Hit(f"{self.wiki(query)}/wiki/{page}", found.title, found.snippet)
+            yield WebHit(f"{self.edition_url(query)}/wiki/{page}", found.title, found.snippet)

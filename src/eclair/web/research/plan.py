@@ -23,11 +23,11 @@ from eclair.text.sentences import split_sentences
 
 LEAST, MOST = 3, 6
 """Questions that a model is asked for."""
-ANY = 8
+MAX_QUESTIONS = 8
 """Questions that a plan has at most."""
-LONGEST = 300
+MAX_QUESTION_CHARS = 300
 """Characters of a question of a plan."""
-PATIENCE = 20.0
+PLAN_TIMEOUT_S = 20.0
 """Seconds that it has for that."""
 
 _ASK = """\
@@ -53,7 +53,7 @@ async def plan(principal: Principal, request: str, engine: Engine, model: Model,
     if model.tier in ("tiny", "small"):
         return by_rule(request)
     try:
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(PLAN_TIMEOUT_S):
             said = await _said(principal, request, engine, model, ask, today)
     except (TimeoutError, UpstreamError):
         return by_rule(request)
@@ -68,12 +68,12 @@ def by_rule(request: str) -> Plan:
         found = [lines[0][start:end] for start, end in split_sentences(lines[0])]
         asked = [each for each in found if each.rstrip().endswith(("?", "？", ";", "؟"))]
         lines = tuple(asked) if len(asked) > 1 else lines
-    return Plan(lines[:ANY], "rule")
+    return Plan(lines[:MAX_QUESTIONS], "rule")
 
 
 async def _said(principal: Principal, request: str, engine: Engine, model: Model, ask: AskModel, today: date) -> str:
     prompt = _ASK.format(day=today.isoformat(), least=LEAST, most=MOST, request=request)
-    sampling = Sampling(temperature=0, max_tokens=MOST * LONGEST // 3)
+    sampling = Sampling(temperature=0, max_tokens=MOST * MAX_QUESTION_CHARS // 3)
     wanted = Request(
         model.id,
         (PromptMessage("user", prompt),),
@@ -89,5 +89,5 @@ async def _said(principal: Principal, request: str, engine: Engine, model: Model
 
 
 def _lines(text: str) -> tuple[str, ...]:
-    lines = (" ".join(_BULLET.sub("", line).split())[:LONGEST] for line in text.splitlines())
+    lines = (" ".join(_BULLET.sub("", line).split())[:MAX_QUESTION_CHARS] for line in text.splitlines())
     return tuple(dict.fromkeys(line for line in lines if line))

@@ -44,7 +44,7 @@ from eclair.schema.models import Model
 from eclair.text.language import identify_language
 from eclair.text.lexicon.loader import ReportWords, load_lexicon
 from eclair.util.slug import anchor
-from eclair.web.contradictions import contradiction
+from eclair.web.contradictions import find_contradiction
 from eclair.web.question import WebQuestion
 from eclair.web.retriever import WebService
 from eclair.web.session import WebSession
@@ -232,7 +232,7 @@ class Report:
             if passage.number not in self._shown:  # another question may have led to it too
                 self._shown.add(passage.number)
                 yield SourceFound(passage)
-        if (found := await contradiction(question, passages)) is not None:
+        if (found := await find_contradiction(question, passages)) is not None:
             yield found
         for event in self._say(f"## {number + 1}. {_line(question)}\n\n"):
             yield event
