@@ -17,7 +17,7 @@ from eclair.schema.principal import LOCAL_PRINCIPAL
 from eclair.schema.web import WebHit, WebPage, WebQuery
 from eclair.web.pages.fetch import PageUnreadable
 from eclair.web.question import WebQuestion
-from eclair.web.session import WebAccess, WebSession
+from eclair.web.session import ENOUGH, WebAccess, WebSession
 from tests.web.test_search import Scripted, made
 
 SAID = "The bridge was opened on Friday."
@@ -66,4 +66,6 @@ async def test_a_page_that_cannot_be_read_has_another_in_its_place_at_once() -> 
     assert "page3 done" in ended  # or the slow service, which answers once a page was read, had never answered
     assert sum("failed" in each for each in ended) == 3
     assert shelf.asked[:4] == urls[:4]
-    assert sorted(each.url for each in session.pages.values()) == urls[3:]
+    read = {each.url for each in session.pages.values()}
+    assert read <= set(urls[3:])
+    assert len(read) >= ENOUGH  # after which none is waited for
