@@ -17,25 +17,27 @@ from harness import ROOT, median
 from PIL import Image, ImageDraw
 
 from eclair.errors import InvalidInput
-from eclair.images.backends.clipart.backend import MODEL, ClipArt
-from eclair.schema.images import Drawn, Job
+from eclair.images.backends.clipart.backend import MODEL, ClipArtBackend
+from eclair.images.job import ImageJob
+from eclair.schema.images import UnmarkedImage
 from eclair.schema.principal import Principal
 
 PROMPTS = ROOT / "tests" / "images" / "clipart" / "prompts.toml"
 COLUMNS, TILE_PIXELS, CAPTION_PIXELS = 5, 300, 34
 
 
-async def drawn(backend: ClipArt, prompt: str, side: int, seed: int) -> tuple[Drawn, float]:
+async def drawn(backend: ClipArtBackend, prompt: str, side: int, seed: int) -> tuple[UnmarkedImage, float]:
     """The drawing, and the seconds that it took. Raises InvalidInput where it is refused."""
     started = time.perf_counter()
-    done = [each async for each in backend.draw(MODEL, Job(prompt, side, side, seed), Principal("bench"), None)]
+    job = ImageJob(MODEL, Principal("bench"), prompt, side, side, seed)
+    done = [each async for each in backend.generate(job)]
     took = time.perf_counter() - started
     last = done[-1]
-    assert isinstance(last, Drawn)
+    assert isinstance(last, UnmarkedImage)
     return last, took
 
 
-def sheet_of(drawings: list[tuple[str, Drawn]]) -> Image.Image:
+def sheet_of(drawings: list[tuple[str, UnmarkedImage]]) -> Image.Image:
     """All drawings with their prompts and captions."""
     height = TILE_PIXELS + CAPTION_PIXELS
     sheet = Image.new("RGB", (COLUMNS * TILE_PIXELS, -(-len(drawings) // COLUMNS) * height), "white")
@@ -59,7 +61,7 @@ async def main() -> None:
     options = parser.parse_args()
     table = tomllib.loads(PROMPTS.read_text("utf-8"))
     prompts: list[str] = options.prompt or [*table["drawn"], *table["refused"]]
-    backend, drawings, times = ClipArt(), list[tuple[str, Drawn]](), list[float]()
+    backend, drawings, times = ClipArtBackend(), list[tuple[str, UnmarkedImage]](), list[float]()
     for prompt in prompts:
         try:
             drawing, took = await drawn(backend, prompt, options.side, options.seed)

@@ -27,12 +27,12 @@ from eclair.documents.search import Search
 from eclair.documents.vision import Seeing
 from eclair.generation.pipeline import AnswerPipeline
 from eclair.generation.usage import AskModel, UsageLedger
-from eclair.images.backends.registry import generators
+from eclair.images.backends.registry import image_backends
 from eclair.images.download_plan import ImageModelCatalog
 from eclair.images.gallery import Gallery
-from eclair.images.open import open_gallery, open_studio
+from eclair.images.open import open_gallery, open_image_service
 from eclair.images.scene_planner import ScenePlanner
-from eclair.images.service import Studio
+from eclair.images.service import ImageService
 from eclair.llm.local.engine import LocalEngine
 from eclair.llm.local.removal import remove_model
 from eclair.llm.registry import Registry, build_registry
@@ -90,7 +90,7 @@ class App:
     web: WebService
     marks: Provenance
     gallery: Gallery
-    studio: Studio
+    images: ImageService
 
     async def answer(self, question: str, *, model: str | None = None, web: Web | None = None) -> Message:
         """Answer a question and store nothing.
@@ -117,7 +117,7 @@ class App:
     async def end_streams(self) -> None:
         """End what followers wait for, so that their connections close by themselves."""
         await self.runs.close()
-        self.studio.stop()
+        self.images.stop()
         await self.changes.close()
 
 
@@ -217,15 +217,16 @@ async def open_drawing(
     gate: OutboundGate,
     around: Surroundings,
     planner: ScenePlanner,
-) -> AsyncGenerator[tuple[Provenance, Studio]]:
+) -> AsyncGenerator[tuple[Provenance, ImageService]]:
     """What marks pictures, and what has them made. Raises SettingsError."""
     async with AsyncExitStack() as stack:
         marks = Provenance.configured(settings, stay=True)
         stack.push_async_callback(marks.close)
-        own = generators(settings, storage.servers.list_servers, gate=gate, planner=planner)
+        own = image_backends(settings, storage.servers.list_servers, gate=gate, planner=planner)
         made = [*own, *around.generators(gate)]
         files = (reading.blobs, reading.seeing)
-        yield marks, await stack.enter_async_context(open_studio(settings, storage, gallery, *files, marks, idle, made))
+        opening = open_image_service(settings, storage, gallery, *files, marks, idle, made)
+        yield marks, await stack.enter_async_context(opening)
 
 
 @asynccontextmanager
@@ -281,14 +282,14 @@ async def open_app(
         web = await stack.enter_async_context(
             open_web(settings, browser, storage.web, reading.embedder, ledger.ask, around, services)
         )
-        marks, studio = await stack.enter_async_context(
+        marks, images = await stack.enter_async_context(
             open_drawing(settings, storage, gallery, reading, idle, gate, around, ScenePlanner(registry, ledger.ask))
         )
         pipeline = AnswerPipeline(ledger, idle)
         router = ModelRouter(settings, registry, storage.usage, preferences, reading.seeing)
-        sources = (reading.documents, reading.seeing, web, studio)
+        sources = (reading.documents, reading.seeing, web, images)
         requests = AnswerRequests(settings, registry, router, preferences, *sources)
-        parts = (runs, pipeline, requests, studio, prefill, titles)
+        parts = (runs, pipeline, requests, images, prefill, titles)
         turns = Turns(storage, *parts, max_message_kb=settings.max_message_kb)
         catalogs = (ImageModelCatalog(settings), TextModelCatalog(settings, remove_model))
         downloads = ModelDownloads(settings, catalogs, changes, registry.release, registry.refresh, gate=gate)
@@ -321,5 +322,5 @@ async def open_app(
             newsroom=newsroom,
             marks=marks,
             gallery=gallery,
-            studio=studio,
+            images=images,
         )

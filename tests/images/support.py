@@ -13,15 +13,17 @@ from typing import Any
 import orjson
 from PIL import Image
 
-from eclair.images.backends.scripted import ScriptedGenerator
+from eclair.images.backends.scripted import MODELS, ScriptedImageBackend
+from eclair.images.job import ImageJob
 from eclair.provenance.report import ProvenanceReport
+from eclair.schema.principal import LOCAL_PRINCIPAL
 from tests.support import JSON, Server
 
 SMALL: JSON = {"width": 64, "height": 64}
 
 
-def generator(server: Server) -> ScriptedGenerator:
-    (found,) = [each for each in server.app.studio.generators if isinstance(each, ScriptedGenerator)]
+def generator(server: Server) -> ScriptedImageBackend:
+    (found,) = [each for each in server.app.images.backends if isinstance(each, ScriptedImageBackend)]
     return found
 
 
@@ -59,6 +61,11 @@ async def events(server: Server, prompt: str, **wish: Any) -> AsyncGenerator[tup
             for block in whole:
                 for event in said(block + b"\n\n"):
                     yield event
+
+
+def job_of(prompt: str, width: int, height: int, seed: int = 1, **more: Any) -> ImageJob:
+    """A job for whatever model is set in it afterwards."""
+    return ImageJob(more.pop("model", MODELS[0]), LOCAL_PRINCIPAL, prompt, width, height, seed, **more)
 
 
 async def content(server: Server, id: str) -> bytes:

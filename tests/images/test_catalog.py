@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from eclair.errors import SettingsError
-from eclair.images.catalog import entries, of
+from eclair.images.catalog import entries, entries_of
 from eclair.models import catalog as engines
 
 OWN = """
@@ -40,9 +40,9 @@ def test_what_is_known_is_whole_and_says_what_its_licence_forbids() -> None:
     assert free >= {"flux-1-schnell", "flux-2-klein-4b"}
     assert {known[id].licence for id in free} == {"Apache-2.0"}
     assert known["flux-1-kontext-dev"].edits
-    schnell = known["flux-1-schnell"].model(None)
+    schnell = known["flux-1-schnell"].to_model(None)
     assert (schnell.steps, schnell.guidance, schnell.width, schnell.state) == (4, 0.0, 1024, "ready")
-    assert known["flux-2-dev"].model("why").state == "absent"
+    assert known["flux-2-dev"].to_model("why").state == "absent"
 
 
 def test_the_owner_adds_and_overrides(tmp_path: Path) -> None:
@@ -50,7 +50,7 @@ def test_the_owner_adds_and_overrides(tmp_path: Path) -> None:
     own.write_text(OWN)
     assert entries(own)["flux-1-schnell"].steps == 8
     assert entries(own)["flux-1-schnell"].repo == "black-forest-labs/FLUX.1-schnell"
-    assert of("diffusers", own)["ours"].size is None
+    assert entries_of("diffusers", own)["ours"].size is None
     assert "mine" in engines.load_entries(own)
     assert "ours" not in engines.load_entries(own)
 
@@ -72,7 +72,7 @@ def test_a_wrong_row_is_named(tmp_path: Path, row: str, words: str) -> None:
     with pytest.raises(SettingsError) as caught:
         entries(own)
     assert words in caught.value.message
-    assert "picture model 'flux-1-schnell'" in caught.value.message
+    assert "image model 'flux-1-schnell'" in caught.value.message
 
 
 def test_another_table_is_named(tmp_path: Path) -> None:

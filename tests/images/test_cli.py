@@ -48,8 +48,8 @@ def test_a_photo_is_changed(run: Eclair, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "code", "sentence"),
     [
-        (["x", "--model", "none"], 2, "There is no model 'none' that makes pictures"),
-        (["x", "--model", "scripted-absent"], 3, "`eclair pull scripted-absent` brings it"),
+        (["x", "--model", "none"], 2, "There is no image model 'none'"),
+        (["x", "--model", "scripted-absent"], 3, "run `eclair pull scripted-absent`"),
         (["x", "--size", "big"], 2, "'big' is no size"),
         (["x", "--size", "77x64"], 2, "ask for 80 × 64"),
         (["x", "-o", "x.gif"], 2, "end it in .png, .jpg or .webp"),

@@ -20,46 +20,54 @@ import pytest
 import pytest_asyncio
 
 from eclair.errors import EclairError, EngineMissing, EngineUnavailable, InvalidInput, ModelMissing, SetupError
-from eclair.images.backends.diffusers.generator import Diffusers
-from eclair.images.backends.diffusers.wire import Draw, Load, Made, Step
-from eclair.images.backends.diffusers.worker import START, Worker
-from eclair.schema.images import Drawn, Job, PictureModel, Progress
-from eclair.schema.principal import LOCAL_PRINCIPAL
+from eclair.images.backends.diffusers.local_backend import DiffusersBackend
+from eclair.images.backends.diffusers.pipeline_client import BOOTSTRAP, PipelineClient
+from eclair.images.backends.diffusers.pipeline_protocol import (
+    GenerateRequest,
+    ImageReport,
+    LoadPipelineRequest,
+    StepReport,
+)
+from eclair.images.job import ImageJob
+from eclair.schema.images import BackendProgress, ImageModel, UnmarkedImage
 from eclair.settings import Settings
 from tests.images.conftest import left_open, opened, png, striped
+from tests.images.support import job_of
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(300)]
 
-JOB = Job("a blue apple", 96, 64, seed=7, steps=3)
+JOB = job_of("a blue apple", 96, 64, seed=7, steps=3)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def flux(drawing: Settings) -> AsyncGenerator[Diffusers]:
-    generator = Diffusers(drawing)
+async def flux(drawing: Settings) -> AsyncGenerator[DiffusersBackend]:
+    generator = DiffusersBackend(drawing)
     yield generator
     await generator.close()
 
 
-async def model(generator: Diffusers, id: str = "flux-1-schnell") -> PictureModel:
+async def model(generator: DiffusersBackend, id: str = "flux-1-schnell") -> ImageModel:
     return next(model for model in await generator.models() if model.id == id)
 
 
-async def drawn(generator: Diffusers, job: Job = JOB, id: str = "flux-1-schnell") -> tuple[list[Progress], Drawn]:
-    steps: list[Progress] = []
-    async for piece in generator.draw(await model(generator, id), job, LOCAL_PRINCIPAL, None):
-        if isinstance(piece, Drawn):
+async def drawn(
+    generator: DiffusersBackend, job: ImageJob = JOB, id: str = "flux-1-schnell"
+) -> tuple[list[BackendProgress], UnmarkedImage]:
+    steps: list[BackendProgress] = []
+    async for piece in generator.generate(replace(job, model=await model(generator, id))):
+        if isinstance(piece, UnmarkedImage):
             return steps, piece
         steps.append(piece)
     raise AssertionError("nothing was drawn")
 
 
-async def refused(generator: Diffusers, job: Job, id: str = "flux-1-schnell") -> EclairError:
+async def refused(generator: DiffusersBackend, job: ImageJob, id: str = "flux-1-schnell") -> EclairError:
     with pytest.raises(EclairError) as caught:
         await drawn(generator, job, id)
     return caught.value
 
 
-async def test_each_step_is_told_with_a_preview_and_a_seed_makes_one_picture(flux: Diffusers) -> None:
+async def test_each_step_is_told_with_a_preview_and_a_seed_makes_one_picture(flux: DiffusersBackend) -> None:
     steps, first = await drawn(flux)
     assert [(step.done, step.of) for step in steps] == [(1, 3), (2, 3), (3, 3)]
     previews = [opened(step.preview or b"") for step in steps]
@@ -73,7 +81,7 @@ async def test_each_step_is_told_with_a_preview_and_a_seed_makes_one_picture(flu
     assert avoiding.image != first.image
 
 
-async def test_pictures_are_changed_and_what_a_mask_covers_stays(flux: Diffusers) -> None:
+async def test_pictures_are_changed_and_what_a_mask_covers_stays(flux: DiffusersBackend) -> None:
     _, made = await drawn(flux, replace(JOB, sources=(png(),), strength=0.7))
     assert opened(made.image).size == (96, 64)
     _, other = await drawn(flux, replace(JOB, sources=(striped(),), strength=0.7))
@@ -84,7 +92,7 @@ async def test_pictures_are_changed_and_what_a_mask_covers_stays(flux: Diffusers
     assert {image.getpixel((x, y)) for x in range(46) for y in range(64)} != {(200, 30, 30)}
 
 
-async def test_what_cannot_be_drawn_is_said_and_the_next_is_drawn(flux: Diffusers) -> None:
+async def test_what_cannot_be_drawn_is_said_and_the_next_is_drawn(flux: DiffusersBackend) -> None:
     broken = await refused(flux, replace(JOB, sources=(b"no picture",)))
     assert isinstance(broken, InvalidInput)
     assert broken.message == "FLUX.1 [schnell] cannot draw that: a picture cannot be read."
@@ -99,34 +107,36 @@ async def test_what_cannot_be_drawn_is_said_and_the_next_is_drawn(flux: Diffuser
 
 async def test_a_closed_drawing_stops_within_a_step(drawing: Settings, python: Path) -> None:
     folder = drawing.data_dir / "models" / "pictures" / "flux-1-schnell"
-    worker = await Worker.started(python, Load(str(folder), "FLUX", "cpu", 0), drawing.data_dir / "logs" / "cut.log")
+    worker = await PipelineClient.start(
+        python, LoadPipelineRequest(str(folder), "FLUX", "cpu", 0), drawing.data_dir / "logs" / "cut.log"
+    )
     try:
-        order = Draw(0, "an apple", 256, 256, 1, 100, 0.0, "", None, False)
+        order = GenerateRequest(0, "an apple", 256, 256, 1, 100, 0.0, "", None, False)
         seen = 0
-        async with aclosing(worker.draw(order)) as steps:
+        async with aclosing(worker.generate(order)) as steps:
             async for step in steps:
-                assert isinstance(step, Step)
+                assert isinstance(step, StepReport)
                 seen = step.done
                 if seen == 2:
                     break
-        assert worker.done_when_stopped is not None
-        assert worker.done_when_stopped - seen <= 1, "steps after it was closed"
+        assert worker.steps_when_stopped is not None
+        assert worker.steps_when_stopped - seen <= 1, "steps after it was closed"
         task = asyncio.create_task(_all(worker, order))
         await asyncio.sleep(0.05)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
-        last = [step async for step in worker.draw(replace(order, steps=2))][-1]
-        assert isinstance(last, Made)
+        last = [step async for step in worker.generate(replace(order, steps=2))][-1]
+        assert isinstance(last, ImageReport)
     finally:
         await worker.close()
 
 
-async def test_a_process_that_is_killed_says_so_and_starts_anew(flux: Diffusers) -> None:
+async def test_a_process_that_is_killed_says_so_and_starts_anew(flux: DiffusersBackend) -> None:
     await drawn(flux)
     pid = flux.processes["flux-1-schnell"]
-    begun = flux.draw(await model(flux), replace(JOB, steps=100), LOCAL_PRINCIPAL, None)
-    assert isinstance(await anext(begun), Progress)
+    begun = flux.generate(replace(JOB, model=await model(flux), steps=100))
+    assert isinstance(await anext(begun), BackendProgress)
     os.kill(pid, signal.SIGKILL)
     with pytest.raises(EngineUnavailable, match="ran out of memory"):
         await _rest(begun)
@@ -135,11 +145,11 @@ async def test_a_process_that_is_killed_says_so_and_starts_anew(flux: Diffusers)
 
 
 async def test_memory_that_runs_out_is_said_a_smaller_picture_is_drawn_and_the_model_leaves(
-    drawing: Settings, flux: Diffusers
+    drawing: Settings, flux: DiffusersBackend
 ) -> None:
     await drawn(flux)
     taken = psutil.Process(flux.processes["flux-1-schnell"]).memory_info().data
-    generator = Diffusers(replace(drawing, picture_memory=taken // 1_000_000 + 60, picture_minutes=0.01))
+    generator = DiffusersBackend(replace(drawing, picture_memory=taken // 1_000_000 + 60, picture_minutes=0.01))
     error = await refused(generator, replace(JOB, width=1024, height=1024, sources=(striped(),)))
     assert error.message == (
         "FLUX.1 [schnell] ran out of memory: 1024 × 1024 took more memory than there is; choose a smaller size."
@@ -152,7 +162,7 @@ async def test_memory_that_runs_out_is_said_a_smaller_picture_is_drawn_and_the_m
 
 
 @pytest.mark.parametrize("id", ["flux-1-kontext-dev", "flux-2-klein-4b"])
-async def test_models_that_look_at_pictures_draw_and_edit(flux: Diffusers, id: str) -> None:
+async def test_models_that_look_at_pictures_draw_and_edit(flux: DiffusersBackend, id: str) -> None:
     steps, plain = await drawn(flux, JOB, id)
     assert (len(steps), opened(plain.image).size) == (3, (96, 64))
     assert opened(steps[0].preview or b"").size == (48, 32)
@@ -165,7 +175,7 @@ async def test_models_that_look_at_pictures_draw_and_edit(flux: Diffusers, id: s
     assert list(flux.processes) == [id], "one model is loaded at a time"
 
 
-async def test_several_pictures_are_looked_at(flux: Diffusers) -> None:
+async def test_several_pictures_are_looked_at(flux: DiffusersBackend) -> None:
     _, one = await drawn(flux, replace(JOB, sources=(png(),)), "flux-2-klein-4b")
     _, two = await drawn(flux, replace(JOB, sources=(png(), striped((20, 30)))), "flux-2-klein-4b")
     assert one.image != two.image
@@ -181,7 +191,7 @@ async def test_damaged_and_strange_weights_are_refused(drawing: Settings, tiny: 
     shutil.copytree(tiny / "FluxPipeline", folder)
     weights = folder / "transformer" / "diffusion_pytorch_model.safetensors"
     whole = weights.read_bytes()
-    generator = Diffusers(settings)
+    generator = DiffusersBackend(settings)
 
     async def fault() -> str:
         error = await refused(generator, JOB)
@@ -213,7 +223,7 @@ async def test_too_little_memory_is_said(drawing: Settings, tiny: Path, tmp_path
     with (folder / "transformer" / "diffusion_pytorch_model.safetensors").open("wb") as file:
         file.write(struct.pack("<Q", len(head)) + head)
         file.truncate(8 + len(head) + 8_000_000_000)
-    generator = Diffusers(replace(drawing, data_dir=tmp_path, picture_memory=4000))
+    generator = DiffusersBackend(replace(drawing, data_dir=tmp_path, picture_memory=4000))
     error = await refused(generator, JOB)
     assert isinstance(error, SetupError)
     assert "does not fit into memory: it needs 11.2 GB of memory, and 4.0 GB are free; end other" in error.message
@@ -221,27 +231,27 @@ async def test_too_little_memory_is_said(drawing: Settings, tiny: Path, tmp_path
 
 
 async def test_what_is_missing_is_named_with_the_command_that_brings_it(settings: Settings, drawing: Settings) -> None:
-    bare = Diffusers(settings)
+    bare = DiffusersBackend(settings)
     absent = await model(bare)
     assert absent.state == "absent"
     assert "`eclair pull flux-1-schnell` brings them (about 34 GB)" in (absent.why or "")
     assert "It needs PyTorch and diffusers, not installed yet: `make diffusers`" in (absent.why or "")
-    without = Diffusers(replace(drawing, diffusers_python=Path(sys.executable)))
+    without = DiffusersBackend(replace(drawing, diffusers_python=Path(sys.executable)))
     assert "lacks torch, diffusers, transformers, accelerate" in ((await model(without)).why or "")
     assert isinstance(await refused(without, JOB), EngineMissing)
-    nowhere = Diffusers(replace(drawing, diffusers_python=Path("/nowhere/python")))
+    nowhere = DiffusersBackend(replace(drawing, diffusers_python=Path("/nowhere/python")))
     assert "/nowhere/python cannot be started" in ((await model(nowhere)).why or "")
-    ready = await model(Diffusers(drawing))
+    ready = await model(DiffusersBackend(drawing))
     assert (ready.state, ready.why, ready.restricted) == ("ready", None, False)
-    far = await model(Diffusers(drawing), "flux-1-dev")
+    far = await model(DiffusersBackend(drawing), "flux-1-dev")
     assert (far.state, far.restricted, far.country) == ("absent", True, "DE")
-    assert isinstance(await refused(Diffusers(drawing), JOB, "flux-1-dev"), ModelMissing)
+    assert isinstance(await refused(DiffusersBackend(drawing), JOB, "flux-1-dev"), ModelMissing)
 
 
 async def test_the_process_has_no_network(python: Path) -> None:
     done = await run(
         python,
-        "from eclair.images.backends.diffusers.process import _refuse_network",
+        "from eclair.images.backends.diffusers.pipeline_process import _refuse_network",
         "sys.addaudithook(_refuse_network)",
         "import socket",
         "socket.create_connection(('127.0.0.1', 9))",
@@ -273,7 +283,7 @@ async def test_a_preview_shows_what_the_numbers_stand_for(python: Path) -> None:
 
 async def run(python: Path, *lines: str) -> subprocess.CompletedProcess[str]:
     """What an interpreter with torch says to these lines, which find Éclair's modules as the process does."""
-    start = START.partition("__import__")[0]
+    start = BOOTSTRAP.partition("__import__")[0]
     place = Path(__file__).parents[2] / "src" / "eclair"
     command = [python, "-I", "-c", start + "\n".join(lines), place]
     return await asyncio.to_thread(subprocess.run, command, capture_output=True, text=True, timeout=120)
@@ -284,6 +294,6 @@ async def _rest(pieces: AsyncGenerator[object, None]) -> None:
         pass
 
 
-async def _all(worker: Worker, order: Draw) -> None:
-    async for _ in worker.draw(order):
+async def _all(worker: PipelineClient, order: GenerateRequest) -> None:
+    async for _ in worker.generate(order):
         pass

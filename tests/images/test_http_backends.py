@@ -15,27 +15,28 @@ import orjson
 import pytest
 
 from eclair.errors import EclairError, EngineBroken, EngineRefused, EngineUnavailable, InvalidInput, Refused
-from eclair.images.backends.bfl import TROUBLES, BlackForestLabs
-from eclair.images.backends.openai import OpenAIImages
-from eclair.images.backends.registry import generators
-from eclair.images.backends.servers import PictureServers
+from eclair.images.backends.bfl import MAX_POLL_FAILURES, BflBackend
+from eclair.images.backends.openai import OpenAIImageBackend
+from eclair.images.backends.registry import image_backends
+from eclair.images.backends.servers import ImageServers
+from eclair.images.job import ImageJob
 from eclair.llm.servers.bfl import CreditsProber
 from eclair.llm.servers.probe import Finding, Probe
 from eclair.llm.servers.service import ServerChange, ServerService
 from eclair.network.gate import OutboundGate
 from eclair.network.policy import OutboundPolicy
-from eclair.schema.images import Drawn, Job, PictureModel, Progress
-from eclair.schema.principal import LOCAL_PRINCIPAL
+from eclair.schema.images import BackendProgress, ImageModel, UnmarkedImage
 from eclair.settings import EngineSettings, Settings
 from eclair.storage.audit import CallRecord as Row
 from eclair.storage.base import Storage
 from eclair.storage.servers import StoredServer
 from tests.images.conftest import left_open, png
+from tests.images.support import job_of
 from tests.llm.standin import Answer, Call, StandIn, cut, standing_in
 
-JOB = Job("a blue apple", 1024, 768, seed=7, steps=30, guidance=4.0)
+JOB = job_of("a blue apple", 1024, 768, seed=7, steps=30, guidance=4.0)
 KEY = "secret-key"
-Generator = BlackForestLabs | OpenAIImages
+RemoteBackend = BflBackend | OpenAIImageBackend
 
 
 @dataclass
@@ -66,20 +67,20 @@ async def standin() -> AsyncGenerator[StandIn]:
         yield standin
 
 
-async def drawn(generator: Generator, id: str, job: Job = JOB) -> tuple[list[Progress], Drawn]:
-    told: list[Progress] = []
-    async for piece in generator.draw(await model(generator, id), job, LOCAL_PRINCIPAL, "run_1"):
-        if isinstance(piece, Drawn):
+async def drawn(generator: RemoteBackend, id: str, job: ImageJob = JOB) -> tuple[list[BackendProgress], UnmarkedImage]:
+    told: list[BackendProgress] = []
+    async for piece in generator.generate(replace(job, model=await model(generator, id), run="run_1")):
+        if isinstance(piece, UnmarkedImage):
             return told, piece
         told.append(piece)
     raise AssertionError("nothing was drawn")
 
 
-async def model(generator: Generator, id: str) -> PictureModel:
+async def model(generator: RemoteBackend, id: str) -> ImageModel:
     return next(each for each in await generator.models() if each.id == id)
 
 
-async def refused(generator: Generator, id: str, job: Job = JOB) -> EclairError:
+async def refused(generator: RemoteBackend, id: str, job: ImageJob = JOB) -> EclairError:
     with pytest.raises(EclairError) as caught:
         await drawn(generator, id, job)
     assert KEY not in caught.value.message
@@ -126,16 +127,16 @@ def lab(standin: StandIn) -> Lab:
 
 
 @pytest.fixture
-def bfl(lab: Lab, settings: Settings) -> BlackForestLabs:
+def bfl(lab: Lab, settings: Settings) -> BflBackend:
     own = replace(settings, engines={"bfl": EngineSettings(f"{lab.standin.url}/v1", key=KEY)})
-    return BlackForestLabs(PictureServers(own, nobody), sleep=at_once)
+    return BflBackend(ImageServers(own, nobody), sleep=at_once)
 
 
-async def test_a_wish_is_handed_in_asked_after_and_fetched(lab: Lab, bfl: BlackForestLabs) -> None:
+async def test_a_wish_is_handed_in_asked_after_and_fetched(lab: Lab, bfl: BflBackend) -> None:
     lab.answers = [says(200, PENDING), lab.ready(prompt="a very blue apple")]
     told, picture = await drawn(bfl, "flux-2-pro")
-    assert told == [Progress(40, 100)]
-    assert picture == Drawn(png(), 9, "a very blue apple")
+    assert told == [BackendProgress(40, 100)]
+    assert picture == UnmarkedImage(png(), 9, "a very blue apple")
     assert lab.wish == {
         "prompt": "a blue apple",
         "seed": 7,
@@ -147,7 +148,7 @@ async def test_a_wish_is_handed_in_asked_after_and_fetched(lab: Lab, bfl: BlackF
     assert keys == [KEY, KEY, KEY, None], "the picture's own address needs none"
 
 
-async def test_what_a_model_takes_is_sent_and_what_it_does_not_take_is_said(lab: Lab, bfl: BlackForestLabs) -> None:
+async def test_what_a_model_takes_is_sent_and_what_it_does_not_take_is_said(lab: Lab, bfl: BflBackend) -> None:
     lab.answers = [lab.ready()]
     await drawn(bfl, "flux-2-flex", replace(JOB, sources=(png(), b"two")))
     assert (lab.wish["steps"], lab.wish["guidance"]) == (30, 4.0)
@@ -156,7 +157,9 @@ async def test_what_a_model_takes_is_sent_and_what_it_does_not_take_is_said(lab:
     lab.standin.calls.clear()
     await drawn(bfl, "flux-kontext-pro", replace(JOB, sources=(png(),)))
     assert (lab.wish["aspect_ratio"], "width" in lab.wish) == ("4:3", False)
-    assert "takes 1 pictures" in (await refused(bfl, "flux-kontext-pro", replace(JOB, sources=(b"", b"")))).message
+    assert (
+        "takes at most 1 images" in (await refused(bfl, "flux-kontext-pro", replace(JOB, sources=(b"", b"")))).message
+    )
     for job, param in (
         (replace(JOB, negative="trees"), "negative"),
         (replace(JOB, sources=(png(),), mask=left_open()), "mask"),
@@ -171,18 +174,18 @@ async def test_what_a_model_takes_is_sent_and_what_it_does_not_take_is_said(lab:
     ("answer", "kind", "words"),
     [
         (says(403, {"detail": "Not authenticated"}), EngineRefused, "does not accept the key"),
-        (says(402, {"detail": f"Insufficient credits for {KEY}"}), EngineRefused, "nothing left to pay with"),
+        (says(402, {"detail": f"Insufficient credits for {KEY}"}), EngineRefused, "no credit left"),
         (says(422, {"detail": [{"loc": ["body", "width"], "msg": "too small"}]}), EngineRefused, "too small"),
         (says(429, {"detail": "Rate limit exceeded"}), EclairError, "is busy: Rate limit exceeded."),
         (says(503, b"<html>"), EngineUnavailable, "status 503"),
-        (says(200, b"{"), EngineBroken, "no JSON"),
-        (says(200, {"id": "task"}), EngineBroken, "points elsewhere"),
-        (says(200, {"polling_url": "http://169.254.169.254/"}), EngineBroken, "elsewhere than to itself (169.254"),
+        (says(200, b"{"), EngineBroken, "send JSON"),
+        (says(200, {"id": "task"}), EngineBroken, "refers to another server"),
+        (says(200, {"polling_url": "http://169.254.169.254/"}), EngineBroken, "refers to another server (169.254"),
         (cut, EngineUnavailable, "cannot be reached"),
     ],
 )
 async def test_a_wish_that_is_not_taken(
-    lab: Lab, bfl: BlackForestLabs, answer: Answer, kind: type[EclairError], words: str
+    lab: Lab, bfl: BflBackend, answer: Answer, kind: type[EclairError], words: str
 ) -> None:
     lab.standin.routes["/v1/flux-2-pro"] = answer
     error = await refused(bfl, "flux-2-pro")
@@ -193,18 +196,18 @@ async def test_a_wish_that_is_not_taken(
 @pytest.mark.parametrize(
     ("data", "kind", "words"),
     [
-        ({"status": "Request Moderated", "result": None}, EngineRefused, "moderation refuses the words"),
-        ({"status": "Content Moderated", "result": None}, EngineRefused, "moderation refuses what it shows"),
-        ({"status": "Task not found"}, EngineBroken, "has lost the wish"),
+        ({"status": "Request Moderated", "result": None}, EngineRefused, "moderation rejects the prompt"),
+        ({"status": "Content Moderated", "result": None}, EngineRefused, "moderation rejects the image"),
+        ({"status": "Task not found"}, EngineBroken, "has lost the request"),
         ({"status": "Error", "details": {"error": "out of order"}}, EngineBroken, "out of order"),
-        ({"status": "Resting"}, EngineBroken, "'Resting', which nobody understands"),
+        ({"status": "Resting"}, EngineBroken, "'Resting', which isn't understood"),
         ({"status": "Ready", "result": {"sample": "https://elsewhere.example/x.png"}}, EngineBroken, "elsewhere"),
         ({"status": "Ready", "result": {}}, EngineBroken, "nowhere"),
-        ({"status": "Pending"}, EngineUnavailable, "has drawn nothing within 300 seconds"),
+        ({"status": "Pending"}, EngineUnavailable, "generated nothing in 300 seconds"),
     ],
 )
 async def test_a_wish_that_comes_to_nothing(
-    lab: Lab, bfl: BlackForestLabs, data: object, kind: type[EclairError], words: str
+    lab: Lab, bfl: BflBackend, data: object, kind: type[EclairError], words: str
 ) -> None:
     lab.answers = [says(200, data)]
     error = await refused(bfl, "flux-2-pro")
@@ -212,21 +215,21 @@ async def test_a_wish_that_comes_to_nothing(
     assert words in error.message
 
 
-async def test_a_few_troubles_while_it_is_asked_after_are_borne(lab: Lab, bfl: BlackForestLabs) -> None:
+async def test_a_few_troubles_while_it_is_asked_after_are_borne(lab: Lab, bfl: BflBackend) -> None:
     lab.answers = [says(500, b""), cut, says(429, b""), says(200, b"{"), lab.ready()]
-    with pytest.raises(EngineBroken, match="no JSON"):
+    with pytest.raises(EngineBroken, match="send JSON"):
         await drawn(bfl, "flux-2-pro")
     lab.answers = [says(500, b""), cut, says(429, b""), says(503, b""), lab.ready()]
     assert (await drawn(bfl, "flux-2-pro"))[1].image == png()
     lab.answers = [says(500, {"detail": "on fire"})]
     assert "on fire" in (await refused(bfl, "flux-2-pro")).message
-    assert len([call for call in lab.standin.calls if "get_result" in call.path]) == 4 + 5 + TROUBLES
+    assert len([call for call in lab.standin.calls if "get_result" in call.path]) == 4 + 5 + MAX_POLL_FAILURES
 
 
-async def test_a_picture_that_is_none(lab: Lab, bfl: BlackForestLabs) -> None:
+async def test_a_picture_that_is_none(lab: Lab, bfl: BflBackend) -> None:
     lab.answers = [lab.ready()]
     lab.image = says(200, b"<html>expired</html>")
-    assert "sends as a picture is none" in (await refused(bfl, "flux-2-pro")).message
+    assert "sent no valid image" in (await refused(bfl, "flux-2-pro")).message
     lab.image = says(403, b"expired")
     assert isinstance(await refused(bfl, "flux-2-pro"), EngineRefused)
 
@@ -249,10 +252,10 @@ async def test_the_policy_holds_and_what_passes_is_put_down(
     standin.routes[f"{there}/flux-2-pro"] = says(200, {"id": "1", "polling_url": polled})
     standin.routes[polled] = says(200, {"status": "Ready", "result": {"sample": sample}})
     standin.routes[sample] = says(200, png())
-    servers = PictureServers(replace(settings, engines={"lab": EngineSettings(there, key=KEY)}), nobody)
+    servers = ImageServers(replace(settings, engines={"lab": EngineSettings(there, key=KEY)}), nobody)
     for rules in (OutboundPolicy("offline"), OutboundPolicy("eu")):
         ledger = Ledger()
-        closed = BlackForestLabs(servers, gate=OutboundGate(rules, ledger), sleep=at_once)
+        closed = BflBackend(servers, gate=OutboundGate(rules, ledger), sleep=at_once)
         locked = await model(closed, "flux-2-pro")
         assert (locked.state, locked.jurisdiction, locked.country) == ("locked", "US", "DE")
         assert f"api.eu.bfl.ai may not be called: the policy is `{rules.mode}`" in (locked.why or "")
@@ -261,7 +264,7 @@ async def test_the_policy_holds_and_what_passes_is_put_down(
     assert not standin.calls
     for rules in (OutboundPolicy("listed"), OutboundPolicy("eu", ("bfl.ai",))):
         ledger = Ledger()
-        opened = BlackForestLabs(servers, gate=OutboundGate(rules, ledger), sleep=at_once)
+        opened = BflBackend(servers, gate=OutboundGate(rules, ledger), sleep=at_once)
         assert (await drawn(opened, "flux-2-pro"))[1].image == png()
         rows = [(row.host, row.run, row.owner, row.verdict, row.country) for row in ledger.rows]
         hosts_called = ["api.eu.bfl.ai", "api.eu2.bfl.ai", "delivery.eu2.bfl.ai"]
@@ -279,9 +282,9 @@ async def test_a_server_that_was_added_keeps_its_key_and_is_tried(
     assert (found[-1].fault, found[-1].notes) == (None, ("It makes pictures; 42.5 credits are left.",))
     assert lab.standin.calls[-1].headers["x-key"] == KEY
     lab.answers = [lab.ready()]
-    known = generators(settings, storage.servers.list_servers)
+    known = image_backends(settings, storage.servers.list_servers)
     assert {"diffusers", "sdcpp", "bfl", "openai"} <= {generator.name for generator in known}
-    (bfl,) = (each for each in known if isinstance(each, BlackForestLabs))
+    (bfl,) = (each for each in known if isinstance(each, BflBackend))
     ids = {model.id for model in await bfl.models()}
     assert ids >= {"flux-2-pro", "flux-2-klein-4b@bfl"}, "the catalogue has one of that name"
     lab.standin.calls.clear()
@@ -312,18 +315,18 @@ async def test_a_key_that_is_not_accepted(standin: StandIn, answer: Answer, outc
 
 
 @pytest.fixture
-def rack(standin: StandIn, settings: Settings) -> OpenAIImages:
+def rack(standin: StandIn, settings: Settings) -> OpenAIImageBackend:
     listed = [{"id": name} for name in ("gpt-image-1", "FLUX.1-schnell", "llama", "nomic-embed", "dall-e-3")]
     standin.routes["/v1/models"] = says(200, {"data": listed})
     engine = EngineSettings(f"{standin.url}/v1", key=KEY, pictures=("my-own",))
-    return OpenAIImages(PictureServers(replace(settings, engines={"rack": engine}), nobody))
+    return OpenAIImageBackend(ImageServers(replace(settings, engines={"rack": engine}), nobody))
 
 
 def coded(image: bytes = png(), **more: object) -> dict[str, Any]:
     return {"created": 1, "data": [{"b64_json": base64.b64encode(image).decode(), **more}]}
 
 
-async def test_models_are_known_by_their_names_or_the_settings(standin: StandIn, rack: OpenAIImages) -> None:
+async def test_models_are_known_by_their_names_or_the_settings(standin: StandIn, rack: OpenAIImageBackend) -> None:
     found = {model.id: model for model in await rack.models()}
     assert list(found) == ["my-own", "gpt-image-1", "FLUX.1-schnell", "dall-e-3"]
     assert (found["gpt-image-1"].edits, found["gpt-image-1"].masks, found["my-own"].edits) == (True, True, False)
@@ -332,10 +335,10 @@ async def test_models_are_known_by_their_names_or_the_settings(standin: StandIn,
     assert len(standin.calls) == 1, "a list is asked for now and then"
 
 
-async def test_a_picture_is_asked_for(standin: StandIn, rack: OpenAIImages) -> None:
+async def test_a_picture_is_asked_for(standin: StandIn, rack: OpenAIImageBackend) -> None:
     standin.routes["/v1/images/generations"] = says(200, coded(revised_prompt="a very blue apple"))
     _, picture = await drawn(rack, "my-own")
-    assert picture == Drawn(png(), None, "a very blue apple")
+    assert picture == UnmarkedImage(png(), None, "a very blue apple")
     fields = {"model": "my-own", "prompt": "a blue apple", "n": 1, "size": "1024x768"}
     assert standin.calls[-1].json == fields | {"response_format": "b64_json", "seed": 7}
     assert standin.calls[-1].headers["authorization"] == f"Bearer {KEY}"
@@ -343,7 +346,7 @@ async def test_a_picture_is_asked_for(standin: StandIn, rack: OpenAIImages) -> N
     assert standin.calls[-1].json == fields | {"model": "gpt-image-1"}
 
 
-async def test_fields_that_a_server_refuses_are_left_out(standin: StandIn, rack: OpenAIImages) -> None:
+async def test_fields_that_a_server_refuses_are_left_out(standin: StandIn, rack: OpenAIImageBackend) -> None:
     async def particular(call: Call) -> None:
         for name in ("response_format", "seed"):
             if name in call.json:
@@ -355,7 +358,7 @@ async def test_fields_that_a_server_refuses_are_left_out(standin: StandIn, rack:
     assert (await drawn(rack, "my-own"))[1].image == png()
 
 
-async def test_pictures_are_edited_in_a_form(standin: StandIn, rack: OpenAIImages) -> None:
+async def test_pictures_are_edited_in_a_form(standin: StandIn, rack: OpenAIImageBackend) -> None:
     standin.routes["/v1/images/edits"] = says(200, coded())
     await drawn(rack, "gpt-image-1", replace(JOB, sources=(png(), b"\xff\xd8two"), mask=left_open()))
     call = standin.calls[-1]
@@ -376,7 +379,7 @@ async def test_pictures_are_edited_in_a_form(standin: StandIn, rack: OpenAIImage
     assert (await refused(rack, "gpt-image-1", replace(JOB, mask=left_open()))).param == "mask"
 
 
-async def test_a_picture_behind_an_address(standin: StandIn, rack: OpenAIImages) -> None:
+async def test_a_picture_behind_an_address(standin: StandIn, rack: OpenAIImageBackend) -> None:
     answer = {"data": [{"url": f"{standin.url}/generated/1.png"}]}
     standin.routes["/v1/images/generations"] = says(200, answer)
     standin.routes["/generated/1.png"] = says(200, png())
@@ -384,7 +387,7 @@ async def test_a_picture_behind_an_address(standin: StandIn, rack: OpenAIImages)
     inner = {"data": [{"url": "http://localhost:1/x.png"}]}
     standin.routes["/v1/images/generations"] = says(200, inner)
     elsewhere = await refused(rack, "my-own")
-    assert "gives it out elsewhere" in elsewhere.message
+    assert "offers the image at another address" in elsewhere.message
     data = f"data:image/png;base64,{base64.b64encode(png()).decode()}"
     standin.routes["/v1/images/generations"] = says(200, {"data": [{"url": data}]})
     assert (await drawn(rack, "my-own"))[1].image == png()
@@ -397,24 +400,24 @@ QUOTA = {"error": {"code": "insufficient_quota", "message": "You exceeded your c
 @pytest.mark.parametrize(
     ("answer", "kind", "words"),
     [
-        (says(400, MODERATED), EngineRefused, "its moderation refuses it"),
-        (says(429, QUOTA), EngineRefused, "has nothing left to pay with: You exceeded your current quota."),
+        (says(400, MODERATED), EngineRefused, "its moderation rejects it"),
+        (says(429, QUOTA), EngineRefused, "has no credit left: You exceeded your current quota."),
         (says(429, {"error": {"message": "slow down"}}), EclairError, "is busy: slow down."),
         (says(401, {"error": {"message": f"Incorrect API key {KEY}"}}), EngineRefused, "does not accept the key"),
         (says(404, {"error": {"message": "The model is gone"}}), EngineRefused, "The model is gone."),
-        (says(400, {"error": {"message": "Invalid size"}}), EngineRefused, "refuses the wish: Invalid size."),
+        (says(400, {"error": {"message": "Invalid size"}}), EngineRefused, "refuses the request: Invalid size."),
         (says(500, b"<html>"), EngineBroken, "status 500"),
-        (says(200, b"not json"), EngineBroken, "no JSON"),
-        (says(200, []), EngineBroken, "nobody understands"),
-        (says(200, {"data": []}), EngineBroken, "answers without a picture"),
-        (says(200, {"data": [{"b64_json": None}]}), EngineBroken, "answers without a picture"),
-        (says(200, {"data": [{"b64_json": "%%%"}]}), EngineBroken, "is none"),
-        (says(200, coded(b"no picture")), EngineBroken, "is none"),
+        (says(200, b"not json"), EngineBroken, "send JSON"),
+        (says(200, []), EngineBroken, "isn't understood"),
+        (says(200, {"data": []}), EngineBroken, "replied without an image"),
+        (says(200, {"data": [{"b64_json": None}]}), EngineBroken, "replied without an image"),
+        (says(200, {"data": [{"b64_json": "%%%"}]}), EngineBroken, "no valid image"),
+        (says(200, coded(b"no picture")), EngineBroken, "no valid image"),
         (cut, EngineUnavailable, "cannot be reached"),
     ],
 )
 async def test_a_server_that_does_not_draw(
-    standin: StandIn, rack: OpenAIImages, answer: Answer, kind: type[EclairError], words: str
+    standin: StandIn, rack: OpenAIImageBackend, answer: Answer, kind: type[EclairError], words: str
 ) -> None:
     standin.routes["/v1/images/generations"] = answer
     error = await refused(rack, "gpt-image-1")
@@ -422,7 +425,7 @@ async def test_a_server_that_does_not_draw(
     assert words in error.message
 
 
-async def test_closing_ends_the_call(standin: StandIn, rack: OpenAIImages) -> None:
+async def test_closing_ends_the_call(standin: StandIn, rack: OpenAIImageBackend) -> None:
     gone = asyncio.Event()
 
     async def endless(call: Call) -> None:
@@ -446,6 +449,6 @@ async def test_a_server_that_is_down_lists_nothing_and_a_closed_policy_asks_noth
         "down": EngineSettings("http://127.0.0.1:1/v1"),
         "far": EngineSettings("https://api.openai.com/v1", models=("gpt-image-1", "gpt-5")),
     }
-    offered = await OpenAIImages(PictureServers(replace(settings, engines=engines), nobody)).models()
+    offered = await OpenAIImageBackend(ImageServers(replace(settings, engines=engines), nobody)).models()
     assert [(model.id, model.state) for model in offered] == [("gpt-image-1", "locked")]
     assert "the policy is `offline`" in (offered[0].why or "")

@@ -52,7 +52,7 @@ async def test_pictures_are_made(client: openai.AsyncOpenAI, server: Server, tmp
     assert response.data is not None
     assert [each.revised_prompt for each in response.data] == ["An apple", "An apple"]
     assert (response.size, response.output_format) == ("64x64", "png")
-    assert [job.seed for _, job in generator(server).drawn[-2:]] == [4, 5]
+    assert [job.seed for job in generator(server).requested[-2:]] == [4, 5]
 
 
 async def test_the_reply_is_as_the_reference_has_it(server: Server) -> None:
@@ -117,10 +117,10 @@ async def test_who_leaves_a_stream_stops_the_work(client: openai.AsyncOpenAI, se
     )
     assert await anext(aiter(stream))
     await stream.close()
-    await until(lambda: not server.app.studio.working)
-    made = drawer.made
+    await until(lambda: not server.app.images.running)
+    made = drawer.steps_made
     await asyncio.sleep(0.5)
-    assert drawer.made == made
+    assert drawer.steps_made == made
 
 
 async def test_pictures_are_edited(client: openai.AsyncOpenAI, server: Server, tmp_path: Path) -> None:
@@ -133,7 +133,7 @@ async def test_pictures_are_edited(client: openai.AsyncOpenAI, server: Server, t
     )
     assert opened(data).size == (64, 64)
     assert (await marks(server, data, tmp_path)).made == "edited"
-    _, job = generator(server).drawn[-1]
+    job = generator(server).requested[-1]
     assert len(job.sources) == 2
     assert job.mask is not None
     assert opened(job.mask).getchannel("A").getextrema() == (0, 255)
@@ -149,7 +149,7 @@ async def test_a_photo_is_turned_upright_and_stripped(client: openai.AsyncOpenAI
     noted = photos.exif(place=(48.8, 2.2), serial="SN-4711-0815")
     taken = photos.encoded(photos.quarters(128), "JPEG", exif=noted)
     await client.images.edit(image=("photo.jpg", taken), prompt="x")
-    _, job = generator(server).drawn[-1]
+    job = generator(server).requested[-1]
     assert b"SN-4711-0815" not in job.sources[0]
     assert not opened(job.sources[0]).getexif()
 

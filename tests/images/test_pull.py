@@ -11,12 +11,12 @@ from typing import Any
 import pytest
 
 from eclair.images import installed
-from eclair.images.backends.diffusers.generator import Diffusers
-from eclair.schema.images import Drawn, Job
-from eclair.schema.principal import LOCAL_PRINCIPAL
+from eclair.images.backends.diffusers.local_backend import DiffusersBackend
+from eclair.schema.images import UnmarkedImage
 from eclair.settings import Settings
 from tests.cli.test_cli import Eclair
 from tests.images.repository import Gallery
+from tests.images.support import job_of
 from tests.llm.standin import StandIn, standing_in
 from tests.server.test_downloads import ended
 from tests.support import Server, serving
@@ -50,7 +50,7 @@ async def pulled(server: Server, name: str = "flux-1-schnell") -> dict[str, Any]
 
 
 def here(settings: Settings, id: str = "flux-1-schnell") -> dict[str, bytes]:
-    folder = installed.folder(settings.data_dir) / id
+    folder = installed.models_folder(settings.data_dir) / id
     return {str(file.relative_to(folder)): file.read_bytes() for file in folder.rglob("*") if file.is_file()}
 
 
@@ -64,12 +64,10 @@ async def test_it_comes_whole_draws_and_goes(
     assert here(settings) == gallery.wanted, "nothing else was fetched, and nothing is left over"
     assert [span for name, span in gallery.ranges if name == SHARD] == [None, "bytes=1000-"]
     assert gallery.ranges[-1][0] == "model_index.json"
-    generator = Diffusers(replace(settings, diffusers_python=python, catalog=settings.data_dir / "none.toml"))
+    generator = DiffusersBackend(replace(settings, diffusers_python=python, catalog=settings.data_dir / "none.toml"))
     model = next(model for model in await generator.models() if model.id == "flux-1-schnell")
-    pieces = [
-        piece async for piece in generator.draw(model, Job("an apple", 64, 64, 1, steps=1), LOCAL_PRINCIPAL, None)
-    ]
-    assert isinstance(pieces[-1], Drawn)
+    pieces = [piece async for piece in generator.generate(job_of("an apple", 64, 64, 1, model=model, steps=1))]
+    assert isinstance(pieces[-1], UnmarkedImage)
     await generator.close()
     removed = await server.call("DELETE", "/api/models/flux-1-schnell")
     assert (removed.status, removed.body) == (200, {"freed": gallery.size})

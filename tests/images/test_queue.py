@@ -9,50 +9,50 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from eclair.errors import TooBusy
-from eclair.images.queue import MOST, Place, Queue
+from eclair.images.queue import MAX_WAITING_IMAGES, ImageQueue, QueuePlace
 from eclair.schema.principal import Principal
 
 
 def test_owners_take_turns() -> None:
-    queue = Queue(1)
+    queue = ImageQueue(1)
     first = [queue.enter(Principal("anna")) for _ in range(3)]
     second = [queue.enter(Principal("ben")) for _ in range(2)]
-    assert [place.before for place in first + second] == [0, 2, 4, 1, 3]
+    assert [place.ahead for place in first + second] == [0, 2, 4, 1, 3]
     first[0].leave()
-    assert [place.before for place in first[1:] + second] == [1, 3, 0, 2]
+    assert [place.ahead for place in first[1:] + second] == [1, 3, 0, 2]
     second[0].leave()
-    assert [place.before for place in (first[1], first[2], second[1])] == [0, 2, 1]
+    assert [place.ahead for place in (first[1], first[2], second[1])] == [0, 2, 1]
 
 
 def test_who_goes_lets_the_others_move_up() -> None:
-    queue = Queue(1)
+    queue = ImageQueue(1)
     working, waiting, last = (queue.enter(Principal(name)) for name in ("anna", "ben", "carl"))
     waiting.leave()
-    assert last.before == 1
+    assert last.ahead == 1
     working.leave()
-    assert last.before == 0
+    assert last.ahead == 0
     working.leave()  # to leave twice is no error
-    assert queue.enter(Principal("dora")).before == 1
+    assert queue.enter(Principal("dora")).ahead == 1
 
 
 def test_several_work_together_where_they_may() -> None:
-    queue = Queue(3)
+    queue = ImageQueue(3)
     places = [queue.enter(Principal("anna")) for _ in range(5)]
-    assert [place.before for place in places] == [0, 0, 0, 1, 2]
+    assert [place.ahead for place in places] == [0, 0, 0, 1, 2]
 
 
 def test_it_is_not_without_end() -> None:
-    queue = Queue(1)
-    for _ in range(MOST + 1):
+    queue = ImageQueue(1)
+    for _ in range(MAX_WAITING_IMAGES + 1):
         queue.enter(Principal("anna"))
-    with pytest.raises(TooBusy, match="wait to be made already"):
+    with pytest.raises(TooBusy, match="are waiting already"):
         queue.enter(Principal("ben"))
 
 
 async def test_who_waits_hears_when_it_moves() -> None:
-    queue = Queue(1)
+    queue = ImageQueue(1)
     places = [queue.enter(Principal("anna")) for _ in range(3)]
-    waited = asyncio.create_task(places[2].moved(2))
+    waited = asyncio.create_task(places[2].wait_until_moved(2))
     await asyncio.sleep(0)
     assert not waited.done()
     places[0].leave()
@@ -61,13 +61,13 @@ async def test_who_waits_hears_when_it_moves() -> None:
 
 @given(st.lists(st.tuples(st.booleans(), st.integers(0, 20)), max_size=80), st.integers(1, 3))
 def test_nobody_is_forgotten_or_served_twice(steps: list[tuple[bool, int]], at_once: int) -> None:
-    queue = Queue(at_once)
-    there: list[Place] = []
+    queue = ImageQueue(at_once)
+    there: list[QueuePlace] = []
     for enters, number in steps:
         if enters or not there:
             there.append(queue.enter(Principal(f"owner {number % 4}")))
         else:
             there.pop(number % len(there)).leave()
-        waiting = sorted(place.before for place in there if place.before)
+        waiting = sorted(place.ahead for place in there if place.ahead)
         assert len(there) - len(waiting) == min(at_once, len(there))
         assert waiting == list(range(1, len(waiting) + 1))

@@ -12,15 +12,16 @@ import pytest_asyncio
 
 from eclair.errors import InvalidInput, ModelMissing
 from eclair.images.backends.sdcpp import StableDiffusionCpp
-from eclair.schema.images import Drawn, Job, PictureModel, Progress
-from eclair.schema.principal import LOCAL_PRINCIPAL
+from eclair.images.job import ImageJob
+from eclair.schema.images import BackendProgress, ImageModel, UnmarkedImage
 from eclair.settings import Settings
 from tests.images import tiny_sdcpp
 from tests.images.conftest import left_open, opened, png, striped
+from tests.images.support import job_of
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(600)]
 
-JOB = Job("a blue apple", 64, 64, seed=7, steps=2)
+JOB = job_of("a blue apple", 64, 64, seed=7, steps=2)
 ROW = """
 [[picture]]
 id = "noise"
@@ -53,14 +54,14 @@ async def noise(noisy: Settings) -> AsyncGenerator[StableDiffusionCpp]:
     await generator.close()
 
 
-async def model(generator: StableDiffusionCpp) -> PictureModel:
+async def model(generator: StableDiffusionCpp) -> ImageModel:
     return next(model for model in await generator.models() if model.id == "noise")
 
 
-async def drawn(generator: StableDiffusionCpp, job: Job = JOB) -> tuple[list[Progress], Drawn]:
-    steps: list[Progress] = []
-    async for piece in generator.draw(await model(generator), job, LOCAL_PRINCIPAL, None):
-        if isinstance(piece, Drawn):
+async def drawn(generator: StableDiffusionCpp, job: ImageJob = JOB) -> tuple[list[BackendProgress], UnmarkedImage]:
+    steps: list[BackendProgress] = []
+    async for piece in generator.generate(replace(job, model=await model(generator))):
+        if isinstance(piece, UnmarkedImage):
             return steps, piece
         steps.append(piece)
     raise AssertionError("nothing was drawn")
@@ -86,8 +87,8 @@ async def test_it_edits_and_what_a_mask_covers_stays(noise: StableDiffusionCpp) 
 
 
 async def test_closing_ends_its_process_and_the_next_begins_another(noise: StableDiffusionCpp) -> None:
-    drawing = noise.draw(await model(noise), replace(JOB, steps=200), LOCAL_PRINCIPAL, None)
-    assert isinstance(await anext(drawing), Progress)
+    drawing = noise.generate(replace(JOB, model=await model(noise), steps=200))
+    assert isinstance(await anext(drawing), BackendProgress)
     pid = noise.processes["noise"]
     await drawing.aclose()
     assert not noise.processes

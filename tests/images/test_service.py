@@ -13,8 +13,7 @@ import pytest
 from PIL import Image
 
 from eclair.images.styles import styles
-from eclair.schema.images import Finished
-from eclair.schema.messages import Wish
+from eclair.schema.images import ImageFinished, ImageRequest
 from eclair.schema.principal import LOCAL_PRINCIPAL, Principal
 from tests.documents import photos
 from tests.images.support import (
@@ -88,7 +87,7 @@ async def test_it_is_shown_and_saved(server: Server) -> None:
 async def test_the_same_seed_draws_the_same_and_several_have_seeds_in_a_row(server: Server) -> None:
     first = [body for name, body in await drawn(server, "two", count=2, seed=5) if name == "picture"]
     assert [each["seed"] for each in first] == [5, 6]
-    jobs = [job for _, job in generator(server).drawn[-2:]]
+    jobs = generator(server).requested[-2:]
     again = await picture(server, "two", seed=6)
     assert opened(await content(server, again["id"])).tobytes() == (
         opened(await content(server, first[1]["id"])).tobytes()
@@ -100,7 +99,7 @@ async def test_the_same_seed_draws_the_same_and_several_have_seeds_in_a_row(serv
 
 async def test_a_style_adds_words_that_the_model_reads(server: Server) -> None:
     made = await picture(server, "a blue apple.", style="watercolour", negative="people", guidance=2.5, steps=6)
-    _, job = generator(server).drawn[-1]
+    job = generator(server).requested[-1]
     assert job.prompt == f"a blue apple, {styles()['watercolour'].suffix}"
     assert (job.negative, job.guidance, job.steps) == ("people", 2.5, 6)
     assert (made["prompt"], made["style"], made["negative"]) == ("a blue apple.", "watercolour", "people")
@@ -109,7 +108,7 @@ async def test_a_style_adds_words_that_the_model_reads(server: Server) -> None:
 @pytest.mark.parametrize(
     ("wish", "param", "sentence"),
     [
-        ({"prompt": " "}, "prompt", "write it"),
+        ({"prompt": " "}, "prompt", "describe the image"),
         ({"prompt": "x" * 4001}, "prompt", "limit is 4,000"),
         ({"width": 77}, "width", "multiples of 8 from 64 to 1024 pixels, not 77 × 64; ask for 80 × 64"),
         ({"height": 4096}, "height", "ask for 64 × 1024"),
@@ -117,13 +116,13 @@ async def test_a_style_adds_words_that_the_model_reads(server: Server) -> None:
         ({"count": 0}, "count", "from 1 to 10"),
         ({"seed": -1}, "seed", "from 0"),
         ({"steps": 0}, "steps", "from 1"),
-        ({"strength": 0.5}, "strength", "Only where a picture is edited"),
+        ({"strength": 0.5}, "strength", "needs an image to edit"),
         ({"style": "nothing"}, "style", "There is no style 'nothing'"),
-        ({"model": "scripted-drawing", "style": "photo"}, "style", "its own style"),
-        ({"model": "scripted-drawing", "steps": 3}, "steps", "no steps"),
-        ({"model": "scripted-drawing", "negative": "red"}, "negative", "does not heed"),
+        ({"model": "scripted-drawing", "style": "photo"}, "style", "a style of its own"),
+        ({"model": "scripted-drawing", "steps": 3}, "steps", "no setting for steps"),
+        ({"model": "scripted-drawing", "negative": "red"}, "negative", "takes no negative prompt"),
         ({"model": "scripted-locked"}, "model", "needs a key"),
-        ({"model": "dall-e-2"}, "model", "There is no model 'dall-e-2' that makes pictures"),
+        ({"model": "dall-e-2"}, "model", "There is no image model 'dall-e-2'"),
         ({"model": "scripted-absent"}, None, "`eclair pull scripted-absent`"),
         ({"sources": ["pic_none"]}, None, "There is no picture"),
         ({"sources": ["file_none"]}, None, "There is no file"),
@@ -133,17 +132,17 @@ async def test_a_style_adds_words_that_the_model_reads(server: Server) -> None:
 async def test_what_cannot_be_made_is_refused_in_a_sentence(
     server: Server, wish: dict[str, object], param: str | None, sentence: str
 ) -> None:
-    before = len(generator(server).drawn)
+    before = len(generator(server).requested)
     reply = await server.post("/api/pictures", {"prompt": "x", **SMALL, **wish})
     assert reply.status in (400, 403, 404, 413, 503), reply
     assert sentence in reply.error["message"], reply.error
     assert reply.error["param"] == param
-    assert len(generator(server).drawn) == before
+    assert len(generator(server).requested) == before
 
 
 @pytest.mark.parametrize(
     ("script", "sentence"),
-    [("fail=2", "broke off"), ("nothing=1", "ended without a picture"), ("broken=1", "gave what cannot be kept")],
+    [("fail=2", "broke off"), ("nothing=1", "ended without an image"), ("broken=1", "returned what can't be stored")],
 )
 async def test_a_generator_that_fails_is_a_fault_and_leaves_nothing(server: Server, script: str, sentence: str) -> None:
     count = len((await server.get("/api/pictures?limit=200")).body["pictures"])
@@ -159,12 +158,12 @@ async def test_a_picture_in_the_making_can_be_looked_at(server: Server) -> None:
     async with aclosing(events(server, "script: pause=0.1", steps=8)) as making:
         async for name, body in making:
             if name == "progress" and body["preview"] == 2:
-                drawer.going.clear()
+                drawer.unpaused.clear()
                 look = await server.get(f"/api/pictures/{body['picture']}/preview")
                 assert (look.status, look.headers["content-type"]) == (200, "image/png")
                 assert opened(look.raw).size == (64, 64)
                 assert look.headers["cache-control"] == "no-store"
-                drawer.going.set()
+                drawer.unpaused.set()
             if name == "picture":
                 assert (await server.get(f"/api/pictures/{body['id']}/preview")).status == 404
 
@@ -172,57 +171,57 @@ async def test_a_picture_in_the_making_can_be_looked_at(server: Server) -> None:
 async def test_closing_the_line_stops_the_work_within_a_step(server: Server) -> None:
     drawer = generator(server)
     count = len((await server.get("/api/pictures?limit=200")).body["pictures"])
-    made = drawer.made
+    made = drawer.steps_made
     async with aclosing(events(server, "script: pause=0.2", steps=100)) as making:
         async for _, body in making:
             if body.get("done") == 2:
                 break
-    await until(lambda: not server.app.studio.working)
-    stopped = drawer.made
+    await until(lambda: not server.app.images.running)
+    stopped = drawer.steps_made
     assert 2 <= stopped - made < 100
     await asyncio.sleep(1)
-    assert drawer.made == stopped
+    assert drawer.steps_made == stopped
     assert len((await server.get("/api/pictures?limit=200")).body["pictures"]) == count
 
 
 async def test_two_wait_for_each_other_and_hear_their_place(server: Server) -> None:
     drawer = generator(server)
-    drawer.going.clear()
-    began = len(drawer.drawn)
+    drawer.unpaused.clear()
+    began = len(drawer.requested)
     first = asyncio.create_task(drawn(server, "first", count=2))
-    await until(lambda: len(drawer.drawn) == began + 1)
+    await until(lambda: len(drawer.requested) == began + 1)
     second = asyncio.create_task(drawn(server, "second"))
-    await until(lambda: server.app.studio.waiting == 1)
-    drawer.going.set()
+    await until(lambda: server.app.images.waiting == 1)
+    drawer.unpaused.set()
     found = await second
     assert found[0] == ("waiting", {"before": 1})
     assert found[-1][0] == "picture"
     assert [name for name, _ in await first].count("picture") == 2
-    assert [job.prompt for _, job in drawer.drawn[began:]] == ["first", "second", "first"]
+    assert [job.prompt for job in drawer.requested[began:]] == ["first", "second", "first"]
 
 
 async def test_who_leaves_while_waiting_leaves_the_queue(server: Server) -> None:
     drawer = generator(server)
-    drawer.going.clear()
-    began = len(drawer.drawn)
+    drawer.unpaused.clear()
+    began = len(drawer.requested)
     first = asyncio.create_task(drawn(server, "first"))
-    await until(lambda: len(drawer.drawn) == began + 1)
+    await until(lambda: len(drawer.requested) == began + 1)
     async with aclosing(events(server, "second")) as making:
         assert await anext(making) == ("waiting", {"before": 1})
-    await until(lambda: server.app.studio.waiting == 0)
-    drawer.going.set()
+    await until(lambda: server.app.images.waiting == 0)
+    drawer.unpaused.set()
     assert (await first)[-1][0] == "picture"
-    assert [job.prompt for _, job in drawer.drawn[began:]] == ["first"]
+    assert [job.prompt for job in drawer.requested[began:]] == ["first"]
 
 
 async def test_one_who_wants_much_does_not_keep_others_waiting(server: Server) -> None:
-    drawer, studio = generator(server), server.app.studio
-    drawer.going.clear()
-    began = len(drawer.drawn)
+    drawer, studio = generator(server), server.app.images
+    drawer.unpaused.clear()
+    began = len(drawer.requested)
 
     async def draws(owner: str, count: int) -> None:
-        commission = await studio.wish(Principal(owner), owner, Wish(count, 64, 64))
-        async with aclosing(studio.draw(commission)) as making:
+        commission = await studio.prepare(Principal(owner), owner, ImageRequest(count, 64, 64))
+        async with aclosing(studio.generate(commission)) as making:
             async for _ in making:
                 pass
 
@@ -230,20 +229,20 @@ async def test_one_who_wants_much_does_not_keep_others_waiting(server: Server) -
     await until(lambda: studio.waiting == 3)
     modest = asyncio.create_task(draws("modest", 1))
     await until(lambda: studio.waiting == 4)
-    drawer.going.set()
+    drawer.unpaused.set()
     await asyncio.gather(*greedy, modest)
-    owners = [owner for owner, _ in drawer.drawn[began:]]
+    owners = [job.principal.id for job in drawer.requested[began:]]
     assert owners[1] == "modest"
     assert owners.count("greedy") == 8
 
 
 async def test_models_elsewhere_draw_together(server: Server) -> None:
     drawer = generator(server)
-    drawer.going.clear()
-    began = len(drawer.drawn)
+    drawer.unpaused.clear()
+    began = len(drawer.requested)
     several = [asyncio.create_task(drawn(server, "far", model="scripted-elsewhere")) for _ in range(3)]
-    await until(lambda: len(drawer.drawn) == began + 3)
-    drawer.going.set()
+    await until(lambda: len(drawer.requested) == began + 3)
+    drawer.unpaused.set()
     assert all(found[-1][0] == "picture" for found in await asyncio.gather(*several))
 
 
@@ -308,31 +307,31 @@ async def test_a_hundred_malformed_sources_are_each_a_sentence(server: Server) -
 
 
 async def test_the_time_for_a_picture_is_bounded(server: Server) -> None:
-    studio = server.app.studio
-    studio.seconds, before = 0.2, studio.seconds
+    studio = server.app.images
+    studio.timeout_s, before = 0.2, studio.timeout_s
     try:
         name, fault = (await drawn(server, "script: pause=5"))[-1]
     finally:
-        studio.seconds = before
+        studio.timeout_s = before
     assert (name, fault["code"]) == ("fault", "engine_unavailable")
     assert "ECLAIR_PICTURE_SECONDS" in fault["message"]
 
 
 async def test_closing_waits_for_no_picture(server: Server) -> None:
     drawing = asyncio.create_task(drawn(server, "script: pause=1000"))
-    await until(lambda: server.app.studio.working == 1)
-    server.app.studio.stop()
+    await until(lambda: server.app.images.running == 1)
+    server.app.images.stop()
     with contextlib.suppress(aiohttp.ClientError):
         await drawing
-    await until(lambda: server.app.studio.working == 0)
+    await until(lambda: server.app.images.running == 0)
 
 
 async def test_what_a_model_made_of_the_words_is_told(server: Server) -> None:
-    commission = await server.app.studio.wish(
-        LOCAL_PRINCIPAL, "x\nscript: says=A_blue_apple", Wish(width=64, height=64)
+    commission = await server.app.images.prepare(
+        LOCAL_PRINCIPAL, "x\nscript: says=A_blue_apple", ImageRequest(width=64, height=64)
     )
-    async with aclosing(server.app.studio.draw(commission)) as making:
-        told = [each.picture.revised_prompt async for each in making if isinstance(each, Finished)]
+    async with aclosing(server.app.images.generate(commission)) as making:
+        told = [each.picture.revised_prompt async for each in making if isinstance(each, ImageFinished)]
     assert told == ["A blue apple"]
 
 

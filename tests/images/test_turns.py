@@ -100,11 +100,11 @@ async def test_stop_stops_the_work_and_what_is_made_stays(server: Server) -> Non
     drawer = generator(server)
     conversation = await server.begin()
     begun = await server.ask(conversation, "script: pause=0.2", draw={**SMALL, "count": 3, "steps": 2})
-    await until(lambda: sum(job.prompt == "script: pause=0.2" for _, job in drawer.drawn) == 2)
+    await until(lambda: sum(job.prompt == "script: pause=0.2" for job in drawer.requested) == 2)
     assert (await server.post(f"/api/runs/{begun['run']}/stop")).status < 300
-    made = drawer.made
+    made = drawer.steps_made
     await asyncio.sleep(1)
-    assert drawer.made <= made + 1
+    assert drawer.steps_made <= made + 1
     events = [event for _, event in parse(await server.stream(begun["run"]))]
     assert isinstance(events[-1], RunStopped)
     answer = await server.message(begun["run"])
@@ -149,7 +149,7 @@ async def test_files_that_go_along_are_edited(server: Server) -> None:
     file = (await server.post("/api/files?name=before.png", data=data)).body
     begun = await server.ask(conversation, "after", files=[file["id"]], draw={"sources": [source["id"]]})
     (id,) = ids(await server.answered(begun["run"]))
-    _, job = generator(server).drawn[-1]
+    job = generator(server).requested[-1]
     assert len(job.sources) == 2
     assert (await server.get(f"/api/pictures/{id}")).body["source"] == source["id"]
     question = (await server.tree(conversation))["messages"][0]
@@ -174,12 +174,12 @@ async def test_the_files_that_it_names_stay_as_long_as_the_question(server: Serv
 
 async def test_who_waits_is_told_so_in_a_step(server: Server) -> None:
     drawer = generator(server)
-    drawer.going.clear()
+    drawer.unpaused.clear()
     first = await server.ask(await server.begin(), "first", draw=SMALL)
-    await until(lambda: server.app.studio.working == 1)
+    await until(lambda: server.app.images.running == 1)
     second = await server.ask(await server.begin(), "second", draw=SMALL)
-    await until(lambda: server.app.studio.waiting == 1)
-    drawer.going.set()
+    await until(lambda: server.app.images.waiting == 1)
+    drawer.unpaused.set()
     events = [event for _, event in parse(await server.stream(second["run"]))]
     waits, draws = [event for event in events if isinstance(event, StepStarted)]
     assert (waits.kind, draws.kind) == ("load", "draw")

@@ -15,8 +15,8 @@ from eclair.generation.conversation_prompt import ConversationPrompt
 from eclair.generation.pipeline import AnswerPipeline, AnswerRequest, Tool, offer
 from eclair.generation.route import Route
 from eclair.generation.sources import PassageNumbers, Retriever, combine
-from eclair.images.service import Studio
-from eclair.images.tool import AnswerRef, DrawingTool
+from eclair.images.service import ImageService
+from eclair.images.tool import AnswerRef, ImageTool
 from eclair.llm.base import Engine, Request
 from eclair.llm.registry import Registry
 from eclair.schema.messages import Conversation, Message, Web
@@ -70,7 +70,7 @@ class AnswerRequests:
         documents: Documents | None = None,
         photos: Seeing | None = None,
         web: WebService | None = None,
-        images: Studio | None = None,
+        images: ImageService | None = None,
     ) -> None:
         self._settings = settings
         self._registry = registry
@@ -171,4 +171,4 @@ class AnswerRequests:
         draws = question.options.draws
         if draws is None:
             draws = self._preferences is not None and (await self._preferences.of(question.principal)).draws
-        return (DrawingTool(self._images, question.principal, question.answer),) if draws else ()
+        return (ImageTool(self._images, question.principal, question.answer),) if draws else ()

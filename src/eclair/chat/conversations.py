@@ -109,7 +109,7 @@ class Keeping:
             if not await self._runs.reap(id):
                 raise
             changed = await self._storage.conversations.delete_message(principal, id, message)
-        await self._gallery.sweep()
+        await self._gallery.delete_orphans()
         self._changes.publish(id, "changed")
         return changed
 
@@ -132,7 +132,7 @@ class Keeping:
 
     async def _erase(self) -> None:
         await self._storage.conversations.erase_deleted(self._oldest())
-        await self._gallery.sweep()
+        await self._gallery.delete_orphans()
 
     async def _erase_for_ever(self) -> None:
         while True:

@@ -6,14 +6,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from eclair.errors import InvalidInput, NotFound
-from eclair.schema.messages import Conversation, Message, Part, Wish, branch
+from eclair.schema.images import ImageRequest
+from eclair.schema.messages import Conversation, Message, Part, branch
 
 
 @dataclass(frozen=True, slots=True)
 class Draw:
     """The answer is to be pictures, made as wished by `model`, or by the one that draws when none is named."""
 
-    wish: Wish
+    wish: ImageRequest
     model: str | None = None
 
 
@@ -60,7 +61,7 @@ class Place:
     continues: Message | None = None
 
     @property
-    def wish(self) -> Wish | None:
+    def wish(self) -> ImageRequest | None:
         """That of the message that is answered, where it asks for pictures."""
         return self.history[-1].wish if self.history else None
 

@@ -16,8 +16,8 @@ from eclair.chat.tree import Continue, New, Place, Retry, has_answer, last_quest
 from eclair.chat.turn_options import TurnOptions
 from eclair.errors import InvalidInput
 from eclair.generation.pipeline import AnswerPipeline
-from eclair.images.run import Drawing
-from eclair.images.service import Studio
+from eclair.images.run import ImageRun
+from eclair.images.service import ImageService
 from eclair.images.tool import AnswerRef
 from eclair.schema.events import RunStarted
 from eclair.schema.ids import Clock, new_id
@@ -61,7 +61,7 @@ class Turns:
         runs: Runs,
         pipeline: AnswerPipeline,
         requests: AnswerRequests,
-        images: Studio,
+        images: ImageService,
         prefill: Prefill,
         titles: Titles | None,
         *,
@@ -208,9 +208,9 @@ class Turns:
         if named is None and preferred:
             there = {model.id for model in await self._images.models() if model.state == "ready"}
             named = next((model for model in preferred if model in there), None)
-        commission = await self._images.wish(turn.principal, question.text, wish, named)
-        commission = commission.within(turn.run, turn.conversation.id, turn.answer)
-        return await self._open(turn, commission.model.id, Drawing(self._images, commission))
+        job = await self._images.prepare(turn.principal, question.text, wish, named)
+        job = job.with_answer(turn.run, turn.conversation.id, turn.answer)
+        return await self._open(turn, job.model.id, ImageRun(self._images, job))
 
     async def _open(self, turn: _Turn, model: str, work: Work, then: Callable[[Message], None] | None = None) -> Asked:
         """Store the turn and set its work going."""

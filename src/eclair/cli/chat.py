@@ -224,7 +224,7 @@ class Chat:
         if not made:
             raise InvalidInput("The last answer has no picture.")
         for id in made:
-            picture = await self._app.gallery.picture(LOCAL_PRINCIPAL, id)
+            picture = await self._app.gallery.get_image(LOCAL_PRINCIPAL, id)
             self._terminal.line(str(await written(self._app.gallery, picture, folder / image_file_name(picture))))
 
     async def _begin_anew(self) -> None:

@@ -1,4 +1,4 @@
-"""`eclair draw`: pictures are made, or others changed, written to files and kept in the gallery."""
+"""`eclair draw`: generate or edit images, write them to files and store them in the gallery."""
 
 from __future__ import annotations
 
@@ -6,20 +6,19 @@ import argparse
 import asyncio
 import re
 from contextlib import aclosing
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
-from eclair.app import App, open_app
+from eclair.app import open_app
 from eclair.cli._arguments import load_settings
 from eclair.cli._logging import log_if_debugging
 from eclair.cli._signals import carry_out
 from eclair.cli._terminal import Terminal
 from eclair.errors import InvalidInput, NotFound, TooLarge, UserError
 from eclair.images.gallery import Gallery
-from eclair.images.inputs import Brought
+from eclair.images.inputs import ImageUploads
 from eclair.provenance.report import ImageForm
-from eclair.schema.images import Finished, Picture, Underway, Waiting
-from eclair.schema.messages import Wish
+from eclair.schema.images import GeneratedImage, ImageFinished, ImageProgressed, ImageQueued, ImageRequest
 from eclair.schema.principal import LOCAL_PRINCIPAL
 from eclair.settings import Settings
 from eclair.transfer.export_view import image_file_name
@@ -28,23 +27,11 @@ FORMS: dict[str, ImageForm] = {".png": "png", ".jpg": "jpeg", ".jpeg": "jpeg", "
 _SIZE = re.compile(r"([1-9]\d{0,4})[x×]([1-9]\d{0,4})")
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """What is to be drawn by which model, and where to; without an `output` into this folder, under its own name."""
-
-    prompt: str
-    wish: Wish
-    model: str | None
-    edit: tuple[Path, ...]
-    mask: Path | None
-    output: Path | None
-
-
 def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
     settings = load_settings(arguments).settings
     log_if_debugging(settings)
     wide, high = _size(arguments.size)
-    wish = Wish(
+    request = ImageRequest(
         count=arguments.count,
         width=wide,
         height=high,
@@ -55,76 +42,72 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
         negative=arguments.negative or "",
         strength=arguments.strength,
     )
-    prompt, edit = " ".join(arguments.prompt), tuple(arguments.edit or ())
-    wanted = Wanted(prompt, wish, arguments.model, edit, arguments.mask, arguments.output)
-    return carry_out(_draw(settings, wanted, terminal))
+    return carry_out(_draw(settings, request, arguments, terminal))
 
 
-async def _draw(settings: Settings, wanted: Wanted, terminal: Terminal) -> int:
-    """Draw without what answers questions."""
-    form = _form(wanted.output)
+async def _draw(settings: Settings, request: ImageRequest, arguments: argparse.Namespace, terminal: Terminal) -> int:
+    """Generate the images without starting the engines that answer."""
+    form = _form(arguments.output)
     most = settings.max_file_mb
-    brought = Brought(
-        tuple((str(path), _bytes(path, most)) for path in wanted.edit),
-        _bytes(wanted.mask, most) if wanted.mask is not None else None,
+    uploads = ImageUploads(
+        tuple((str(path), _bytes(path, most)) for path in arguments.edit or ()),
+        _bytes(arguments.mask, most) if arguments.mask is not None else None,
     )
     alone = replace(settings, embedded=False, embedder="off", titles=False, tune=False)
     async with open_app(alone) as app:
-        terminal.status("Looking who draws…")
-        commission = await app.studio.wish(
-            LOCAL_PRINCIPAL, wanted.prompt, wanted.wish, wanted.model, brought=brought, form=form
-        )
-        async with aclosing(app.studio.draw(commission)) as making:
-            async for each in making:
-                match each:
-                    case Waiting(before=before):
-                        terminal.status(f"Waiting until {before} other pictures are made…")
-                    case Underway():
-                        terminal.status(_progress(each, wanted.wish.count))
-                    case Finished():
-                        await _written(app, each, wanted, terminal)
+        terminal.status("Choosing the model…")
+        prompt = " ".join(arguments.prompt)
+        job = await app.images.prepare(LOCAL_PRINCIPAL, prompt, request, arguments.model, uploads=uploads, form=form)
+        async with aclosing(app.images.generate(job)) as updates:
+            async for update in updates:
+                match update:
+                    case ImageQueued(before=ahead):
+                        terminal.status(f"Waiting for {ahead} other images…")
+                    case ImageProgressed():
+                        terminal.status(_progress(update, request.count))
+                    case ImageFinished(index=index, picture=image):
+                        path = _place(arguments.output, image, index, request.count)
+                        terminal.line(str(await written(app.gallery, image, path)))
+                        _report(image, terminal)
     return 0
 
 
-async def _written(app: App, made: Finished, wanted: Wanted, terminal: Terminal) -> None:
-    picture = made.picture
-    path = _place(wanted.output, picture, made.index, wanted.wish.count)
-    terminal.line(str(await written(app.gallery, picture, path)))
-    seed = f" · seed {picture.seed}" if picture.seed is not None else ""
-    seconds = f" · {picture.milliseconds / 1000:.1f} s" if picture.milliseconds is not None else ""
-    if picture.revised_prompt is not None and picture.revised_prompt != picture.prompt:
-        terminal.aside(picture.revised_prompt)
-    terminal.note(f"{picture.width} × {picture.height} · {picture.model}{seed}{seconds}")
+def _report(image: GeneratedImage, terminal: Terminal) -> None:
+    if image.revised_prompt is not None and image.revised_prompt != image.prompt:
+        terminal.aside(image.revised_prompt)
+    seed = f" · seed {image.seed}" if image.seed is not None else ""
+    seconds = f" · {image.milliseconds / 1000:.1f} s" if image.milliseconds is not None else ""
+    terminal.note(f"{image.width} × {image.height} · {image.model}{seed}{seconds}")
 
 
-async def written(gallery: Gallery, picture: Picture, path: Path) -> Path:
-    """The path, with the picture written there. Raises UserError where it cannot be."""
-    data = await gallery.bytes(picture)
+async def written(gallery: Gallery, picture: GeneratedImage, path: Path) -> Path:
+    """Write an image to a file and return its path. Raises UserError where that fails."""
+    data = await gallery.read_bytes(picture)
     try:
         await asyncio.to_thread(path.write_bytes, data)
     except OSError as error:
-        raise UserError(f"{path} cannot be written: {error.strerror}; the picture is kept as {picture.id}.") from error
+        raise UserError(f"{path} cannot be written: {error.strerror}; it is in the gallery as {picture.id}.") from error
     return path
 
 
-def _progress(now: Underway, count: int) -> str:
+def _progress(now: ImageProgressed, count: int) -> str:
     which = f" {now.index + 1} of {count}" if count > 1 else ""
     return f"Drawing{which}… step {now.done} of {now.of}"
 
 
-def _place(output: Path | None, picture: Picture, index: int, count: int) -> Path:
-    """Where a picture is written; several have a number behind their name."""
+def _place(output: Path | None, picture: GeneratedImage, index: int, count: int) -> Path:
+    """Return the file for an image; several are numbered."""
     if output is None:
         return Path(image_file_name(picture))
     return output if count == 1 else output.with_stem(f"{output.stem}-{index + 1}")
 
 
 def _form(output: Path | None) -> ImageForm | None:
-    """What the file's ending says. Raises UserError for one that a picture is not written as, or nowhere to write."""
+    """Return the format by the file's ending. Raises UserError for another ending, or a missing folder."""
     if output is None:
         return None
     if output.suffix.lower() not in FORMS:
-        raise InvalidInput(f"{output} ends in no kind of picture that is written; end it in .png, .jpg or .webp.")
+        raise InvalidInput(f"{output} has no image format; end it in .png, .jpg or .webp.")
     if not output.absolute().parent.is_dir():
         raise NotFound(f"There is no folder {output.absolute().parent}; make it, or write elsewhere.")
     return FORMS[output.suffix.lower()]
@@ -140,7 +123,7 @@ def _size(text: str | None) -> tuple[int | None, int | None]:
 
 
 def _bytes(path: Path, most_mb: int) -> bytes:
-    """Raises UserError."""
+    """Read a file. Raises UserError."""
     try:
         if path.stat().st_size > most_mb * 1_000_000:
             raise TooLarge(f"{path} is larger than {most_mb:,} MB, the limit (ECLAIR_MAX_FILE_MB).")

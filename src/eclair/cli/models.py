@@ -17,7 +17,7 @@ from eclair.cli._json import model_json, offer_json
 from eclair.cli._logging import log_if_debugging
 from eclair.cli._terminal import Terminal
 from eclair.cli.pull import made_by
-from eclair.images.backends.registry import generators
+from eclair.images.backends.registry import image_backends
 from eclair.llm.registry import build_registry
 from eclair.llm.servers.engines import UserEngines
 from eclair.llm.tuning.expected import SpeedEstimator, describe_speed
@@ -26,7 +26,7 @@ from eclair.models.catalog import CatalogEntry
 from eclair.models.offers import Offer, list_offers
 from eclair.network.audit_log import open_gate
 from eclair.network.gate import OutboundGate
-from eclair.schema.images import PictureModel
+from eclair.schema.images import ImageModel
 from eclair.schema.models import Model
 from eclair.settings import Settings
 from eclair.util.humanize import size
@@ -99,7 +99,7 @@ def _all(settings: Settings, terminal: Terminal, *, json: bool) -> int:
     return 0
 
 
-async def _rows(settings: Settings) -> tuple[list[Row], list[PictureModel], list[str]]:
+async def _rows(settings: Settings) -> tuple[list[Row], list[ImageModel], list[str]]:
     """The embedded models, which need not be started for this, then those of the servers; what draws; and what is
     down."""
     rows = _embedded(settings) if settings.embedded else []
@@ -115,10 +115,10 @@ async def _rows(settings: Settings) -> tuple[list[Row], list[PictureModel], list
     return rows, pictures, [f"Engine {name}: {found.detail}" for name, found in health.items() if found.state == "down"]
 
 
-async def drawing(settings: Settings, gate: OutboundGate) -> list[PictureModel]:
+async def drawing(settings: Settings, gate: OutboundGate) -> list[ImageModel]:
     """What draws, or could."""
-    found: dict[str, PictureModel] = {}
-    for generator in generators(settings, gate=gate):
+    found: dict[str, ImageModel] = {}
+    for generator in image_backends(settings, gate=gate):
         try:
             for model in await generator.models():
                 found.setdefault(model.id, model)
@@ -163,7 +163,7 @@ def _cells(row: Row) -> tuple[str, ...]:
     )
 
 
-def _picture_cells(model: PictureModel) -> tuple[str, ...]:
+def _picture_cells(model: ImageModel) -> tuple[str, ...]:
     can = ", ".join(
         word for word, does in (("edits", model.edits), ("masks", model.masks), ("drawings", model.drawn)) if does
     )

@@ -1,1 +1,1 @@
-"""Image generation: requests, queue, gallery and backends."""
+"""Images generated from prompts, or from other images and a prompt, by several backends; and stored in a gallery."""

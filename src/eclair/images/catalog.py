@@ -1,6 +1,7 @@
-"""The catalogue of picture models as values; `[[picture]]` rows of the owner's own file add to it and override it.
+"""The catalog of image models that run on this machine.
 
-Which of them are on this machine is `shelf`'s affair, fetching them that of `plans`.
+`[[picture]]` rows of the owner's own file add to it and override it. `installed` knows which models are on this
+machine, and `download_plan` how to fetch one.
 """
 
 from __future__ import annotations
@@ -18,42 +19,42 @@ from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from eclair.errors import SettingsError
 from eclair.models import catalog
 from eclair.models.catalog import Billions, Bytes, Countries, Date, HttpsUrl, LanguageTag, Line, Name, Repo, Sha256
-from eclair.schema.images import PictureModel
+from eclair.schema.images import ImageModel
 
-Maker = Literal["diffusers", "sdcpp"]
-Role = Literal["diffusion", "vae", "clip_l", "t5xxl", "llm"]
-Side = Annotated[int, Field(ge=16, le=8192)]
-Path_ = Annotated[str, Field(pattern=r"^([\w+-][\w.+-]*/)*[\w+-][\w.+-]*\.(gguf|safetensors)$")]
+LocalBackendName = Literal["diffusers", "sdcpp"]
+WeightRole = Literal["diffusion", "vae", "clip_l", "t5xxl", "llm"]
+SidePixels = Annotated[int, Field(ge=16, le=8192)]
+WeightPath = Annotated[str, Field(pattern=r"^([\w+-][\w.+-]*/)*[\w+-][\w.+-]*\.(gguf|safetensors)$")]
 
 _STRICT = ConfigDict(extra="forbid")
 TABLE = "picture"
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
-    """One file of a model in several, in a repository of the hub."""
+class WeightFile:
+    """One of several weight files of a model, in a repository of the hub."""
 
     __pydantic_config__: ClassVar[ConfigDict] = _STRICT
 
-    role: Role
+    role: WeightRole
     repo: Repo
-    file: Path_
+    file: WeightPath
     size: Bytes | None = None
     sha256: Sha256 | None = None
 
     @property
     def name(self) -> str:
-        """What the file is called on this machine."""
+        """The file's name on this machine."""
         return self.file.rpartition("/")[2]
 
 
 @dataclass(frozen=True, slots=True)
-class PictureEntry:
-    """A picture model of the catalogue. What is unknown is None or empty.
+class ImageModelEntry:
+    """An image model of the catalog. Unknown values are None or empty.
 
-    `country`, `restricts` and `languages` are as in the catalogue of engines. `parameters` (of what draws) and
-    `encoders` (of what reads the prompt) are billions. Its weights are a whole repository in diffusers' layout, `repo`,
-    or `parts`. Sizes are pixels.
+    `country`, `restricts` and `languages` are as in the catalog of text models. `parameters` (of the network that
+    generates) and `encoders` (of those that read the prompt) are billions. The weights are a repository in diffusers'
+    layout, `repo`, or `parts`. Sizes are in pixels.
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = _STRICT
@@ -62,19 +63,19 @@ class PictureEntry:
     name: Line
     maker: Line
     licence: Line
-    generator: Maker
+    generator: LocalBackendName
     country: Countries | None = None
     restricts: Line | Literal[""] = ""
     licence_url: HttpsUrl | None = None
     released: Date | None = None
     repo: Repo | None = None
-    parts: tuple[Part, ...] = ()
+    parts: tuple[WeightFile, ...] = ()
     parameters: Billions | None = None
     encoders: Billions | None = None
-    width: Side = 1024
-    height: Side = 1024
-    least: Side = 64
-    most: Side = 2048
+    width: SidePixels = 1024
+    height: SidePixels = 1024
+    least: SidePixels = 64
+    most: SidePixels = 2048
     multiple: Annotated[int, Field(ge=1, le=256)] = 16
     steps: Annotated[int, Field(ge=1, le=200)] | None = None
     guidance: Annotated[float, Field(ge=0, le=50)] | None = None
@@ -86,7 +87,7 @@ class PictureEntry:
 
     @property
     def size(self) -> int | None:
-        """About how many bytes its weights are, two for each number, or as its parts have it."""
+        """Bytes of its weights: the sum of its parts, or an estimate of two bytes per parameter."""
         sizes = [part.size for part in self.parts if part.size is not None]
         if self.parts:
             return sum(sizes) if len(sizes) == len(self.parts) else None
@@ -94,9 +95,9 @@ class PictureEntry:
             return None
         return round((self.parameters + self.encoders) * 2e9)
 
-    def model(self, why: str | None) -> PictureModel:
-        """The model as it is offered; `why` says what is missing on this machine."""
-        return PictureModel(
+    def to_model(self, why: str | None) -> ImageModel:
+        """Return the model as it is listed; `why` says what is missing on this machine."""
+        return ImageModel(
             id=self.id,
             name=self.name,
             maker=self.maker,
@@ -123,8 +124,8 @@ class PictureEntry:
 
 
 @cache
-def entries(own: Path | None = None) -> dict[str, PictureEntry]:
-    """Every entry by its id: Éclair's, then those of the owner's file, whose rows need only say what is different.
+def entries(own: Path | None = None) -> dict[str, ImageModelEntry]:
+    """Read every entry by id: Éclair's, overridden by rows of the owner's file.
 
     Raises SettingsError, which names the row and what is wrong with it.
     """
@@ -136,38 +137,36 @@ def entries(own: Path | None = None) -> dict[str, PictureEntry]:
     return {id: _entry(id, row, "catalog.toml" if own is None else str(own)) for id, row in rows.items()}
 
 
-def of(generator: Maker, own: Path | None = None) -> dict[str, PictureEntry]:
-    """Those that `generator` draws with, by their ids. Raises SettingsError."""
-    return {id: entry for id, entry in entries(own).items() if entry.generator == generator}
+def entries_of(backend: LocalBackendName, own: Path | None = None) -> dict[str, ImageModelEntry]:
+    """Read the entries of one backend by id. Raises SettingsError."""
+    return {id: entry for id, entry in entries(own).items() if entry.generator == backend}
 
 
-def _entry(id: str, row: Mapping[str, Any], where: str) -> PictureEntry:
+def _entry(id: str, row: Mapping[str, Any], where: str) -> ImageModelEntry:
     values = {"parts" if key == "part" else key: value for key, value in row.items()}
     try:
         if "parts" in row:
-            raise SettingsError(
-                f"{where}: picture model {id!r} has `parts`, which is no field; write [[picture.part]]."
-            )
+            raise SettingsError(f"{where}: image model {id!r} has `parts`, which is no field; write [[picture.part]].")
         entry = _ENTRY.validate_json(orjson.dumps(values), strict=True)
     except ValidationError as error:
-        names = [spec.name for spec in fields(PictureEntry)]
-        raise SettingsError(f"{where}: picture model {id!r} {catalog.describe_fault(error, names)}") from None
+        names = [spec.name for spec in fields(ImageModelEntry)]
+        raise SettingsError(f"{where}: image model {id!r} {catalog.describe_fault(error, names)}") from None
     except orjson.JSONEncodeError as error:
-        raise SettingsError(f"{where}: picture model {id!r} holds what no field can be ({error}).") from None
+        raise SettingsError(f"{where}: image model {id!r} holds what no field can be ({error}).") from None
     whole, several = entry.repo is not None, bool(entry.parts)
     if (whole, several) != (entry.generator == "diffusers", entry.generator == "sdcpp"):
         raise SettingsError(
-            f"{where}: picture model {id!r} needs `repo` for the generator `diffusers`, and [[picture.part]] rows for "
-            "`sdcpp`, each without the other."
+            f"{where}: image model {id!r} needs `repo` for the generator `diffusers`, or [[picture.part]] rows for "
+            "`sdcpp`, but not both."
         )
     if entry.least > entry.most or any(
         not entry.least <= side <= entry.most or side % entry.multiple for side in (entry.width, entry.height)
     ):
         raise SettingsError(
-            f"{where}: picture model {id!r} has a `width` or `height` that is not between `least` and `most` or no "
+            f"{where}: image model {id!r} has a `width` or `height` that is not between `least` and `most` or no "
             "multiple of `multiple`."
         )
     return entry
 
 
-_ENTRY = TypeAdapter(PictureEntry)
+_ENTRY = TypeAdapter(ImageModelEntry)

@@ -1,5 +1,7 @@
-"""What `eclair pull` would fetch for a picture model: of a repository in diffusers' layout the files that are loaded
-and no others, of a model in parts each of them."""
+"""Plans downloads of image models.
+
+Of a repository in diffusers' layout, only the files that are loaded are fetched; of a model in parts, each part.
+"""
 
 from __future__ import annotations
 
@@ -9,8 +11,8 @@ import re
 from eclair.errors import Conflict, ModelMissing
 from eclair.images import installed
 from eclair.images.backends.diffusers import families
-from eclair.images.catalog import PictureEntry, entries
-from eclair.images.installed import INDEX, PLACE
+from eclair.images.catalog import ImageModelEntry, entries
+from eclair.images.installed import INDEX_FILE_NAME, MODELS_FOLDER_NAME
 from eclair.models import catalog, install, memory
 from eclair.models.download_plan import DownloadPlan
 from eclair.models.huggingface import Hub, PlannedFile
@@ -18,15 +20,15 @@ from eclair.network.client import DownloadClient
 from eclair.settings import Settings
 from eclair.util.humanize import size
 
-LOADED = (".json", ".txt", ".model", ".jinja", ".safetensors")
-"""Endings of the files that are loaded; none of them holds code."""
+LOADED_SUFFIXES = (".json", ".txt", ".model", ".jinja", ".safetensors")
+"""None of these files holds code."""
 
 _NAME = re.compile(r"[\w+-][\w.+-]*(/[\w+-][\w.+-]*)*")
 _VARIANT = re.compile(r"\.(fp16|bf16|fp32|non_ema|ema|int8|fp8)\b")
 
 
 class ImageModelCatalog:
-    """The picture models of the catalogue, downloaded and removed by their ids."""
+    """The image models of the catalog, downloaded and removed by their ids."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -48,12 +50,12 @@ class ImageModelCatalog:
             return None
         return as_entry(entry), await asyncio.to_thread(_remove, entry, self._settings)
 
-    def _find(self, name: str) -> PictureEntry | None:
+    def _find(self, name: str) -> ImageModelEntry | None:
         return entries(self._settings.catalog).get(name)
 
 
-def _remove(entry: PictureEntry, settings: Settings) -> int:
-    if not installed.folder(settings.data_dir).is_dir():
+def _remove(entry: ImageModelEntry, settings: Settings) -> int:
+    if not installed.models_folder(settings.data_dir).is_dir():
         return installed.remove(entry, settings.data_dir)  # which says that it is not here
     try:
         with install.lock(install.lock_file(settings.data_dir, entry.id)) as ours:
@@ -64,22 +66,24 @@ def _remove(entry: PictureEntry, settings: Settings) -> int:
         raise ModelMissing(f"{entry.name} cannot be removed: {error.strerror}.") from error
 
 
-async def plan(entry: PictureEntry, hub: Hub, downloads: DownloadClient) -> DownloadPlan:
-    """The plan for a model of the catalogue. Raises ModelMissing, NotFound and Forbidden."""
+async def plan(entry: ImageModelEntry, hub: Hub, downloads: DownloadClient) -> DownloadPlan:
+    """Plan the download of a model of the catalog. Raises ModelMissing, NotFound and Forbidden."""
     files = await (_of_repository if entry.repo is not None else _of_parts)(entry, hub, downloads)
     sizes = [file.size for file in files if file.size is not None]
-    return DownloadPlan(as_entry(entry), files, _why(sum(sizes)), entry.restricts, f"{PLACE}/{entry.id}")
+    return DownloadPlan(
+        as_entry(entry), files, _memory_warning(sum(sizes)), entry.restricts, f"{MODELS_FOLDER_NAME}/{entry.id}"
+    )
 
 
-async def _of_repository(entry: PictureEntry, hub: Hub, downloads: DownloadClient) -> tuple[PlannedFile, ...]:
+async def _of_repository(entry: ImageModelEntry, hub: Hub, downloads: DownloadClient) -> tuple[PlannedFile, ...]:
     assert entry.repo is not None
     repository = await hub.read_repository(downloads, entry.repo)
     try:
-        index = families.parsed(await hub.read_file(downloads, entry.repo, INDEX))
+        index = families.parse_index(await hub.read_file(downloads, entry.repo, INDEX_FILE_NAME))
     except ValueError as error:
-        raise ModelMissing(f"{entry.repo} cannot be drawn with: {error}.") from error
+        raise ModelMissing(f"{entry.repo} can't be used: {error}.") from error
     files = [file for file in repository.files if _is_loaded(file.name, index.parts)]
-    last = [file for file in repository.files if file.name == INDEX]
+    last = [file for file in repository.files if file.name == INDEX_FILE_NAME]
     if not last or not any(file.name.endswith(".safetensors") for file in files):
         raise ModelMissing(f"{entry.repo} holds no weights in diffusers' layout; check `repo` in the catalogue.")
     return (*files, *last)
@@ -90,13 +94,13 @@ def _is_loaded(name: str, parts: tuple[str, ...]) -> bool:
     return (
         _NAME.fullmatch(name) is not None
         and folder in parts
-        and file.endswith(LOADED)
+        and file.endswith(LOADED_SUFFIXES)
         and _VARIANT.search(file) is None
         and not file.endswith(".msgpack.index.json")
     )
 
 
-async def _of_parts(entry: PictureEntry, hub: Hub, downloads: DownloadClient) -> tuple[PlannedFile, ...]:
+async def _of_parts(entry: ImageModelEntry, hub: Hub, downloads: DownloadClient) -> tuple[PlannedFile, ...]:
     found: list[PlannedFile] = []
     for part in entry.parts:
         url, gguf = hub.file_url(part.repo, part.file), part.name.endswith(".gguf")
@@ -108,16 +112,16 @@ async def _of_parts(entry: PictureEntry, hub: Hub, downloads: DownloadClient) ->
     return tuple(found)
 
 
-def _why(needed: int) -> str:
-    """What is to be known before so many bytes are fetched."""
+def _memory_warning(needed: int) -> str:
+    """Warn where the weights don't fit into this machine's memory; empty where they do."""
     there = memory.physical()
     if needed <= there:
         return ""
     return f"Its weights are {size(needed)} and this machine has {size(there)} of memory, so that it will not run here"
 
 
-def as_entry(entry: PictureEntry) -> catalog.CatalogEntry:
-    """The model as everything is told of that is pulled."""
+def as_entry(entry: ImageModelEntry) -> catalog.CatalogEntry:
+    """Return the model as an entry of the general catalog, as downloads report it."""
     return catalog.CatalogEntry(
         id=entry.id,
         name=entry.name,

@@ -1,7 +1,7 @@
-"""The gallery: pictures that were made are kept whole or not at all, and their bytes go with them.
+"""The gallery stores generated images whole or not at all.
 
-A picture's bytes are written before the store knows of it, and deleted after the store has forgotten it, each while
-nobody else does either: whatever a process leaves that dies between the two is found and deleted.
+An image's bytes are written before its row and deleted after it, both under a lock: what a process leaves that dies in
+between is found at the next start and deleted.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from eclair.schema.images import Picture
+from eclair.schema.images import GeneratedImage
 from eclair.schema.principal import Principal
 from eclair.storage.blobs import Blobs
 from eclair.storage.images import ImagePage, ImageStore
 
 
 class Gallery:
-    """`start` before use."""
+    """Generated images and their bytes. Call `start` before use."""
 
     def __init__(self, store: ImageStore, blobs: Blobs) -> None:
         self._store = store
@@ -27,71 +27,73 @@ class Gallery:
         self._changing = asyncio.Lock()
 
     async def start(self) -> None:
-        """Delete what a dead process left. Raises StoreError."""
+        """Delete bytes that a dead process left. Raises StoreError."""
         await asyncio.to_thread(self._blobs.remove_partial)
-        async with self._alone():
+        async with self._locked():
             held = await self._store.list_blobs()
             for name in await self._blobs.list_names():
                 if name not in held:
                     await self._blobs.delete(name)
-        await self.sweep()
+        await self.delete_orphans()
 
     async def add(
-        self, principal: Principal, picture: Picture, image: bytes, thumbnail: bytes, message: str | None = None
-    ) -> Picture:
-        """Keep a picture with its bytes, whose names are filled in. Raises NotFound as the store does, and StoreError
-        when the disk is full."""
-        async with self._alone():
-            kept = replace(
-                picture,
-                size=len(image),
-                blob=await self._blobs.put(image),
+        self, principal: Principal, image: GeneratedImage, data: bytes, thumbnail: bytes, message: str | None = None
+    ) -> GeneratedImage:
+        """Store an image with its bytes, and return it with their names filled in.
+
+        Raises NotFound where its conversation or message doesn't exist, and StoreError when the disk is full.
+        """
+        async with self._locked():
+            stored = replace(
+                image,
+                size=len(data),
+                blob=await self._blobs.put(data),
                 thumbnail=await self._blobs.put(thumbnail),
             )
             try:
-                await self._store.add_image(principal, kept, message)
+                await self._store.add_image(principal, stored, message)
             except BaseException:
                 held = await self._store.list_blobs()
-                for name in {kept.blob, kept.thumbnail} - held:
+                for name in {stored.blob, stored.thumbnail} - held:
                     await self._blobs.delete(name)
                 raise
-        return kept
+        return stored
 
-    async def picture(self, principal: Principal, id: str) -> Picture:
-        """Raises NotFound."""
+    async def get_image(self, principal: Principal, id: str) -> GeneratedImage:
+        """Return an image. Raises NotFound."""
         return await self._store.get_image(principal, id)
 
-    async def pictures(
+    async def list_images(
         self, principal: Principal, limit: int, *, words: str = "", before: str | None = None
     ) -> ImagePage:
-        """As `PictureStore.pictures` has it."""
+        """Return a page of images as `ImageStore.list_images` does."""
         return await self._store.list_images(principal, limit, words=words, before=before)
 
-    async def bytes(self, picture: Picture) -> bytes:
-        """Raises NotFound where it was deleted meanwhile, and StoreError where it was changed on the disk."""
-        return await self._blobs.get(picture.blob)
+    async def read_bytes(self, image: GeneratedImage) -> bytes:
+        """Read its bytes. Raises NotFound where it was deleted meanwhile, and StoreError where the file was changed."""
+        return await self._blobs.get(image.blob)
 
-    def path(self, picture: Picture, *, small: bool = False) -> Path:
-        """The file that has its bytes, or those of its thumbnail."""
-        return self._blobs.path(picture.thumbnail if small else picture.blob)
+    def path(self, image: GeneratedImage, *, thumbnail: bool = False) -> Path:
+        """Return the file with its bytes, or with those of its thumbnail."""
+        return self._blobs.path(image.thumbnail if thumbnail else image.blob)
 
     async def delete(self, principal: Principal, id: str) -> None:
-        """Erase one. Raises NotFound."""
+        """Delete an image and its bytes. Raises NotFound."""
         await self._store.delete_image(principal, id)
-        await self.sweep()
+        await self.delete_orphans()
 
-    async def sweep(self) -> None:
-        """Delete the bytes of pictures that the store has forgotten. Raises StoreError."""
+    async def delete_orphans(self) -> None:
+        """Delete the bytes of images that the store has deleted. Raises StoreError."""
         if not await self._store.list_orphaned_blobs():
             return
-        async with self._alone():
+        async with self._locked():
             gone = await self._store.list_orphaned_blobs()
             for name in gone:
                 await self._blobs.delete(name)
             await self._store.forget_blobs(gone)
 
     @asynccontextmanager
-    async def _alone(self) -> AsyncGenerator[None]:
-        """Within, nobody adds or deletes pictures, in this process or another."""
+    async def _locked(self) -> AsyncGenerator[None]:
+        """Keep this and other processes from adding and deleting images."""
         async with self._changing, self._blobs.lock():
             yield

@@ -1,4 +1,4 @@
-"""Inspects untrusted pictures, each in a sandbox of its own (`inspect_worker`)."""
+"""Inspects untrusted images, each in a sandbox of its own (`inspect_worker`)."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _FAULTS: dict[SandboxFault, str] = {
 
 
 class ImageInspector:
-    """Errors call a picture by the `name` that is given."""
+    """Inspects images; error messages use the `name` that is given."""
 
     def __init__(self) -> None:
         self._sandboxes = SandboxPool(PROTOCOL, max_processes=MAX_CONCURRENT_INSPECTIONS, linger=True)

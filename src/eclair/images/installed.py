@@ -1,4 +1,4 @@
-"""Which picture models are on this machine: a folder each, which has its last file only when it has all of them."""
+"""Installed image models: a folder each, whose last file comes when all others are there."""
 
 from __future__ import annotations
 
@@ -6,48 +6,50 @@ import shutil
 from pathlib import Path
 
 from eclair.errors import ModelMissing, NotFound
-from eclair.images.catalog import PictureEntry
+from eclair.images.catalog import ImageModelEntry
 from eclair.settings import Settings
 from eclair.util.humanize import size
 
-PLACE = "pictures"
-"""Where in the models folder picture models are."""
+MODELS_FOLDER_NAME = "pictures"
+"""In the folder of all models."""
 
-INDEX = "model_index.json"
-"""The file of diffusers' layout that is fetched last."""
-
-
-def folder(data_dir: Path) -> Path:
-    return data_dir / "models" / PLACE
+INDEX_FILE_NAME = "model_index.json"
+"""The index of a repository in diffusers' layout, downloaded last."""
 
 
-def is_here(entry: PictureEntry, settings: Settings) -> bool:
-    place = folder(settings.data_dir) / entry.id
-    names = [part.name for part in entry.parts] or [INDEX]
-    return all((place / name).is_file() for name in names)
+def models_folder(data_dir: Path) -> Path:
+    """Return the folder of image models."""
+    return data_dir / "models" / MODELS_FOLDER_NAME
 
 
-def absent(entry: PictureEntry) -> str:
-    """That its weights are not here, in a sentence that says how they come."""
+def is_installed(entry: ImageModelEntry, settings: Settings) -> bool:
+    """Return True if all files of the model are on this machine."""
+    folder = models_folder(settings.data_dir) / entry.id
+    names = [weights.name for weights in entry.parts] or [INDEX_FILE_NAME]
+    return all((folder / name).is_file() for name in names)
+
+
+def missing_reason(entry: ImageModelEntry) -> str:
+    """Say that the weights are missing, and how to get them."""
     about = f" (about {size(entry.size)})" if entry.size is not None else ""
-    return f"Its weights are not on this machine: `eclair pull {entry.id}` brings them{about}."
+    return f"Its weights are not on this machine: `eclair pull {entry.id}` fetches them{about}."
 
 
-def on_disk(entry: PictureEntry, data_dir: Path) -> int:
-    """Bytes that the model, or what has come of it, takes."""
-    place = folder(data_dir) / entry.id
-    return sum(file.stat().st_size for file in place.rglob("*") if file.is_file())
+def disk_bytes(entry: ImageModelEntry, data_dir: Path) -> int:
+    """Return the bytes that the model takes, complete or not."""
+    folder = models_folder(data_dir) / entry.id
+    return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
 
 
-def remove(entry: PictureEntry, data_dir: Path) -> int:
-    """Delete the model and what is left of fetching it; how many bytes that frees. Raises NotFound, ModelMissing."""
-    place = folder(data_dir) / entry.id
-    if not place.is_dir():
+def remove(entry: ImageModelEntry, data_dir: Path) -> int:
+    """Delete the model, complete or not, and return the freed bytes. Raises NotFound and ModelMissing."""
+    folder = models_folder(data_dir) / entry.id
+    if not folder.is_dir():
         raise NotFound(f"The model {entry.id} is not on this machine; there is nothing to remove.")
-    freed = on_disk(entry, data_dir)
-    (place / INDEX).unlink(missing_ok=True)  # what is half removed does not count as here
+    freed = disk_bytes(entry, data_dir)
+    (folder / INDEX_FILE_NAME).unlink(missing_ok=True)  # a half removed model is not installed
     try:
-        shutil.rmtree(place)
+        shutil.rmtree(folder)
     except OSError as error:
-        raise ModelMissing(f"{place} cannot be removed: {error.strerror}.") from error
+        raise ModelMissing(f"{folder} cannot be removed: {error.strerror}.") from error
     return freed

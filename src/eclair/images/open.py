@@ -1,4 +1,4 @@
-"""Puts together what draws: the gallery that keeps what is made, and the studio."""
+"""Opens the gallery and the image service."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 
 from eclair.documents.vision import Seeing
-from eclair.images.base import Generator
+from eclair.images.base import ImageBackend
 from eclair.images.gallery import Gallery
-from eclair.images.inputs import Sources
+from eclair.images.inputs import ImageInputs
 from eclair.images.inspect import ImageInspector
-from eclair.images.service import Studio
+from eclair.images.service import ImageService
 from eclair.provenance.service import Provenance
 from eclair.settings import Settings
 from eclair.storage.base import Storage
@@ -19,12 +19,12 @@ from eclair.util.background import Idle
 
 
 def open_gallery(settings: Settings, storage: Storage) -> Gallery:
-    """Where pictures are kept; to be started before use."""
+    """Open the gallery in the data folder; it has to be started before use."""
     return Gallery(storage.images, Blobs(settings.data_dir / "pictures"))
 
 
 @asynccontextmanager
-async def open_studio(
+async def open_image_service(
     settings: Settings,
     storage: Storage,
     gallery: Gallery,
@@ -32,24 +32,24 @@ async def open_studio(
     seeing: Seeing,
     marks: Provenance,
     idle: Idle,
-    given: Sequence[Generator],
-) -> AsyncGenerator[Studio]:
-    """`given` are the generators; `files` has the bytes of files that are edited."""
+    backends: Sequence[ImageBackend],
+) -> AsyncGenerator[ImageService]:
+    """Open the service over these backends, and close both at the end. `files` has the bytes of files to edit."""
     inspector = ImageInspector()
-    sources = Sources(gallery, storage.files, files, seeing, inspector)
-    studio = Studio(
-        given,
+    inputs = ImageInputs(gallery, storage.files, files, seeing, inspector)
+    service = ImageService(
+        backends,
         gallery,
-        sources,
+        inputs,
         inspector,
         marks,
         idle,
         model=settings.picture_model,
-        seconds=settings.picture_seconds,
-        at_once=settings.pictures_at_once,
+        timeout_s=settings.picture_seconds,
+        max_concurrent=settings.pictures_at_once,
     )
     try:
-        yield studio
+        yield service
     finally:
-        await studio.close()
+        await service.close()
         await inspector.close()

@@ -1,4 +1,4 @@
-"""Wishes become jobs: what a model does not make is refused in a sentence, and what was left open is filled in."""
+"""Turns image requests into jobs: checks them against the model, and chooses what was left open."""
 
 from __future__ import annotations
 
@@ -7,119 +7,122 @@ from collections.abc import Sequence
 from math import sqrt
 
 from eclair.errors import InvalidInput, TooLarge
-from eclair.images.styles import style
-from eclair.schema.images import LONGEST_PROMPT, MOST_AT_ONCE, Job, PictureModel
-from eclair.schema.messages import Wish
+from eclair.images.job import SEED_COUNT, ImageJob
+from eclair.images.styles import find_style
+from eclair.schema.images import MAX_IMAGES_PER_REQUEST, MAX_PROMPT_CHARS, ImageModel, ImageRequest
+from eclair.schema.principal import Principal
 
-SEEDS = 1 << 32
-MOST_SOURCES = 16
-MOST_STEPS = 200
-WIDEST_SHAPE = 8
-"""How many times its shorter side the longer one of a picture may be, where nobody says its size."""
+MAX_SOURCES = 16
+MAX_STEPS = 200
+MAX_ASPECT_RATIO = 8
+"""Longer side to shorter side, where nobody says the size."""
 
 
-def check(model: PictureModel, prompt: str, wish: Wish, sources: int, *, masked: bool) -> None:
-    """Raises InvalidInput and TooLarge for what cannot be wished for, or not of this model."""
+def check_request(model: ImageModel, prompt: str, request: ImageRequest, source_count: int, *, has_mask: bool) -> None:
+    """Raise InvalidInput or TooLarge for what can't be asked for, or not of this model."""
     if not prompt.strip():
-        raise InvalidInput("It is not said what the picture is to show; write it.", param="prompt")
-    for name, text in (("prompt", prompt), ("negative", wish.negative)):
-        if len(text) > LONGEST_PROMPT:
-            raise TooLarge(f"The {name} has {len(text):,} characters; the limit is {LONGEST_PROMPT:,}.", param=name)
-    _within("count", wish.count, 1, MOST_AT_ONCE)
-    _within("steps", wish.steps, 1, MOST_STEPS)
-    _within("seed", wish.seed, 0, SEEDS - 1)
-    _within("guidance", wish.guidance, 0, 100)
-    _within("strength", wish.strength, 0, 1)
-    _check_features(model, wish)
-    if sources and not model.edits:
-        raise InvalidInput(f"{model.name} makes pictures from words alone; choose a model that edits.", param="model")
-    if sources > MOST_SOURCES:
-        raise InvalidInput(f"There are {sources} pictures to edit; send {MOST_SOURCES} at most.", param="sources")
-    if masked and not model.masks:
+        raise InvalidInput("The prompt is empty; describe the image.", param="prompt")
+    for name, text in (("prompt", prompt), ("negative", request.negative)):
+        if len(text) > MAX_PROMPT_CHARS:
+            raise TooLarge(f"The {name} has {len(text):,} characters; the limit is {MAX_PROMPT_CHARS:,}.", param=name)
+    _check_range("count", request.count, 1, MAX_IMAGES_PER_REQUEST)
+    _check_range("steps", request.steps, 1, MAX_STEPS)
+    _check_range("seed", request.seed, 0, SEED_COUNT - 1)
+    _check_range("guidance", request.guidance, 0, 100)
+    _check_range("strength", request.strength, 0, 1)
+    _check_features(model, request)
+    if source_count and not model.edits:
+        raise InvalidInput(f"{model.name} can't edit images; choose a model that does.", param="model")
+    if source_count > MAX_SOURCES:
+        raise InvalidInput(f"There are {source_count} images to edit; send at most {MAX_SOURCES}.", param="sources")
+    if has_mask and not model.masks:
         raise InvalidInput(f"{model.name} takes no mask; leave it out.", param="mask")
-    if not sources and (masked or wish.strength is not None):
-        name = "mask" if masked else "strength"
-        raise InvalidInput(f"Only where a picture is edited is there a {name}; leave it out.", param=name)
+    if not source_count and (has_mask or request.strength is not None):
+        name = "mask" if has_mask else "strength"
+        raise InvalidInput(f"A {name} needs an image to edit; add one, or leave it out.", param=name)
 
 
-def _check_features(model: PictureModel, wish: Wish) -> None:
-    """Raises InvalidInput for what the model does not have."""
-    if wish.steps is not None and model.steps is None:
-        raise InvalidInput(f"{model.name} has no steps to choose; leave `steps` out.", param="steps")
-    if wish.guidance is not None and model.guidance is None:
-        raise InvalidInput(f"{model.name} has no guidance to choose; leave `guidance` out.", param="guidance")
-    if wish.negative.strip() and not model.negative:
-        raise InvalidInput(
-            f"{model.name} does not heed what is not to be seen; leave `negative` out.", param="negative"
-        )
-    if wish.style is not None:
-        style(wish.style)
+def _check_features(model: ImageModel, request: ImageRequest) -> None:
+    """Raise InvalidInput for settings that the model doesn't have."""
+    if request.steps is not None and model.steps is None:
+        raise InvalidInput(f"{model.name} has no setting for steps; leave `steps` out.", param="steps")
+    if request.guidance is not None and model.guidance is None:
+        raise InvalidInput(f"{model.name} has no setting for guidance; leave `guidance` out.", param="guidance")
+    if request.negative.strip() and not model.negative:
+        raise InvalidInput(f"{model.name} takes no negative prompt; leave `negative` out.", param="negative")
+    if request.style is not None:
+        find_style(request.style)
         if model.drawn:
-            raise InvalidInput(f"{model.name} draws in its own style; leave `style` out.", param="style")
+            raise InvalidInput(f"{model.name} has a style of its own; leave `style` out.", param="style")
 
 
-def size(model: PictureModel, wish: Wish, source: tuple[int, int] | None) -> tuple[int, int]:
-    """The size of the picture: as it is wished, or that of the `source` as far as the model goes, or the model's own.
-    Raises InvalidInput for one that the model does not make."""
-    if wish.width is None and wish.height is None:
-        return (model.width, model.height) if source is None else _like(model, source)
-    width = wish.width if wish.width is not None else model.width
-    height = wish.height if wish.height is not None else model.height
-    near = _rounded(model, width), _rounded(model, height)
-    if (width, height) != near:
+def resolve_size(model: ImageModel, request: ImageRequest, source: tuple[int, int] | None) -> tuple[int, int]:
+    """Return the requested size, or that of the `source` as far as the model goes, or the model's default.
+
+    Raises InvalidInput for a size that the model can't generate.
+    """
+    if request.width is None and request.height is None:
+        return (model.width, model.height) if source is None else _size_like(model, source)
+    width = request.width if request.width is not None else model.width
+    height = request.height if request.height is not None else model.height
+    nearest = _nearest_side(model, width), _nearest_side(model, height)
+    if (width, height) != nearest:
         raise InvalidInput(
-            f"{model.name} makes pictures whose sides are multiples of {model.multiple} from {model.least} to "
-            f"{model.most} pixels, not {width} × {height}; ask for {near[0]} × {near[1]}.",
-            param="width" if width != near[0] else "height",
+            f"{model.name} generates sides that are multiples of {model.multiple} from {model.least} to {model.most} "
+            f"pixels, not {width} × {height}; ask for {nearest[0]} × {nearest[1]}.",
+            param="width" if width != nearest[0] else "height",
         )
     return width, height
 
 
-def shaped(model: PictureModel, shape: float, pixels: int | None = None) -> tuple[int, int]:
-    """The size of a picture `shape` times as wide as it is high, of about so many pixels, or as many as the model makes
-    at best."""
+def size_for_shape(model: ImageModel, ratio: float, pixels: int | None = None) -> tuple[int, int]:
+    """Return a size with width to height in that `ratio`, of about `pixels` or the model's default area."""
     pixels = pixels if pixels is not None else model.width * model.height
-    return _rounded(model, sqrt(pixels * shape)), _rounded(model, sqrt(pixels / shape))
+    return _nearest_side(model, sqrt(pixels * ratio)), _nearest_side(model, sqrt(pixels / ratio))
 
 
-def job(
-    model: PictureModel,
+def build_job(
+    model: ImageModel,
+    principal: Principal,
     prompt: str,
-    wish: Wish,
-    of: tuple[int, int],
+    request: ImageRequest,
+    size: tuple[int, int],
     sources: Sequence[bytes] = (),
     mask: bytes | None = None,
-) -> Job:
-    """The first picture of a wish that was checked, `of` that size; a seed is drawn where none is wished."""
+) -> ImageJob:
+    """Build the job of a request that was checked. Without a requested seed, one is drawn at random."""
     words = prompt.strip()
-    if wish.style is not None:
-        words = f"{words.rstrip(' .,;')}, {style(wish.style).suffix}"
-    return Job(
+    if request.style is not None:
+        words = f"{words.rstrip(' .,;')}, {find_style(request.style).suffix}"
+    return ImageJob(
+        model=model,
+        principal=principal,
         prompt=words,
-        width=of[0],
-        height=of[1],
-        seed=wish.seed if wish.seed is not None else secrets.randbelow(SEEDS),
-        steps=wish.steps if wish.steps is not None else model.steps,
-        guidance=wish.guidance if wish.guidance is not None else model.guidance,
-        negative=wish.negative.strip(),
+        width=size[0],
+        height=size[1],
+        seed=request.seed if request.seed is not None else secrets.randbelow(SEED_COUNT),
+        steps=request.steps if request.steps is not None else model.steps,
+        guidance=request.guidance if request.guidance is not None else model.guidance,
+        negative=request.negative.strip(),
+        strength=request.strength,
         sources=tuple(sources),
         mask=mask,
-        strength=wish.strength,
+        asked_prompt=prompt.strip(),
+        request=request,
     )
 
 
-def _like(model: PictureModel, source: tuple[int, int]) -> tuple[int, int]:
-    """The shape of a picture in as many pixels as the model makes at best, or as that has."""
-    shape = min(WIDEST_SHAPE, max(1 / WIDEST_SHAPE, source[0] / source[1]))
-    return shaped(model, shape, min(model.width * model.height, source[0] * source[1]))
+def _size_like(model: ImageModel, source: tuple[int, int]) -> tuple[int, int]:
+    """Return a size in the source's proportions, with the model's default area or, if that is smaller, the source's."""
+    ratio = min(MAX_ASPECT_RATIO, max(1 / MAX_ASPECT_RATIO, source[0] / source[1]))
+    return size_for_shape(model, ratio, min(model.width * model.height, source[0] * source[1]))
 
 
-def _rounded(model: PictureModel, length: float) -> int:
-    """The nearest side that the model makes."""
-    least = -(-model.least // model.multiple)
-    return min(model.most // model.multiple, max(least, round(length / model.multiple))) * model.multiple
+def _nearest_side(model: ImageModel, length: float) -> int:
+    smallest = -(-model.least // model.multiple)
+    return min(model.most // model.multiple, max(smallest, round(length / model.multiple))) * model.multiple
 
 
-def _within(name: str, value: float | None, least: int, most: int) -> None:
+def _check_range(name: str, value: float | None, least: int, most: int) -> None:
     if value is not None and not least <= value <= most:
         raise InvalidInput(f"The field {name!r} is a number from {least} to {most:,}, not {value:g}.", param=name)

@@ -1,5 +1,4 @@
-"""Answers that are pictures: what the studio makes becomes steps and parts of a message. A `Drawing` is the work of one
-run."""
+"""Answers made of images: progress of the image service as steps and parts of a message."""
 
 from __future__ import annotations
 
@@ -9,7 +8,8 @@ from contextlib import aclosing
 from typing import assert_never
 
 from eclair.generation.parts import Parts
-from eclair.images.service import Commission, Studio
+from eclair.images.job import ImageJob
+from eclair.images.service import ImageService
 from eclair.schema.events import (
     Event,
     PartDelta,
@@ -19,95 +19,94 @@ from eclair.schema.events import (
     StepProgressed,
     StepStarted,
 )
-from eclair.schema.images import Finished, Underway, Waiting
+from eclair.schema.images import ImageFinished, ImageProgressed, ImageQueued
 from eclair.schema.messages import Outcome, StepKind
 
-OFTEN = 0.1
-"""Seconds after which progress is told again."""
-LONGEST = 80
-"""Characters of the prompt in a title."""
+PROGRESS_INTERVAL_S = 0.1
+MAX_TITLE_CHARS = 80
+"""Of the prompt in a step's title."""
 
 
-class Drawing:
-    """The work of one run, as `runs.Work` has it; or a stretch of an answer that has other `parts` too."""
+class ImageRun:
+    """The images of a job as the work of one run, or as a stretch of an answer that has other `parts` too."""
 
     def __init__(
         self,
-        studio: Studio,
-        commission: Commission,
+        service: ImageService,
+        job: ImageJob,
         parts: Parts | None = None,
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
-        self._studio = studio
-        self._commission = commission
+        self._service = service
+        self._job = job
         self._clock = clock
         self._parts = parts or Parts()
         self._step: str | None = None
-        self._began = self._told = 0.0
+        self._step_began = self._reported_at = 0.0
         self._preview: int | None = None
-        self._most = 0
-        self._waits = 0
+        self._most_ahead = 0
+        self._wait_count = 0
 
     async def events(self) -> AsyncGenerator[Event, None]:
-        """Have the pictures made, and say how far they are."""
-        async with aclosing(self._studio.draw(self._commission)) as making:
-            async for each in making:
-                match each:
-                    case Waiting(before=before):
-                        events = self._wait(before)
-                    case Underway():
-                        events = self._go_on(each)
-                    case Finished():
-                        events = self._finish(each)
+        """Have the images generated, and report the progress."""
+        async with aclosing(self._service.generate(self._job)) as updates:
+            async for update in updates:
+                match update:
+                    case ImageQueued(before=ahead):
+                        events = self._wait(ahead)
+                    case ImageProgressed():
+                        events = self._progress(update)
+                    case ImageFinished():
+                        events = self._finish(update)
                     case _:
-                        assert_never(each)
+                        assert_never(update)
                 for event in events:
                     yield event
 
     def closing(self, end: Event | None) -> list[Event]:
-        """End what is under way, where it failed, and the run."""
-        failed = self._end("failed") if isinstance(end, RunFailed) else []
+        """End the open step if the run failed, and the run."""
+        failed = self._end_step("failed") if isinstance(end, RunFailed) else []
         return [*failed, *self._parts.finish(), end or RunFinished("stop")]
 
-    def _wait(self, before: int) -> list[Event]:
-        """So many are made first."""
+    def _wait(self, ahead: int) -> list[Event]:
         events: list[Event] = []
         if self._step is None:
-            self._waits += 1
-            self._most = before
-            events = self._begin(f"queue-{self._waits}", "load", "Waiting until other pictures are made")
+            self._wait_count += 1
+            self._most_ahead = ahead
+            events = self._begin_step(f"queue-{self._wait_count}", "load", "Waiting until other pictures are made")
         assert self._step is not None
-        self._most = max(self._most, before)
-        return [*events, StepProgressed(self._step, self._most - before, self._most)]
+        self._most_ahead = max(self._most_ahead, ahead)
+        return [*events, StepProgressed(self._step, self._most_ahead - ahead, self._most_ahead)]
 
-    def _go_on(self, now: Underway) -> list[Event]:
+    def _progress(self, update: ImageProgressed) -> list[Event]:
         events: list[Event] = []
-        if self._step != now.picture:
-            shown = " ".join(self._commission.prompt.split())
-            shown = shown if len(shown) <= LONGEST else f"{shown[:LONGEST].rstrip()}…"
-            events = [*self._end("done"), *self._begin(now.picture, "draw", f"Drawing “{shown}”")]
-        elif now.preview == self._preview and now.done < now.of and self._clock() - self._told < OFTEN:
+        is_early = self._clock() - self._reported_at < PROGRESS_INTERVAL_S
+        if self._step != update.picture:
+            shown = " ".join(self._job.asked_prompt.split())
+            shown = shown if len(shown) <= MAX_TITLE_CHARS else f"{shown[:MAX_TITLE_CHARS].rstrip()}…"
+            events = [*self._end_step("done"), *self._begin_step(update.picture, "draw", f"Drawing “{shown}”")]
+        elif update.preview == self._preview and update.done < update.of and is_early:
             return []
-        self._told, self._preview = self._clock(), now.preview
-        return [*events, StepProgressed(now.picture, now.done, now.of, now.preview)]
+        self._reported_at, self._preview = self._clock(), update.preview
+        return [*events, StepProgressed(update.picture, update.done, update.of, update.preview)]
 
-    def _finish(self, made: Finished) -> list[Event]:
-        picture = made.picture
-        started = self._parts.start("picture", picture.id, picture.model)
+    def _finish(self, update: ImageFinished) -> list[Event]:
+        image = update.picture
+        started = self._parts.start("picture", image.id, image.model)
         return [
-            *self._end("done"),
+            *self._end_step("done"),
             *started,
-            PartDelta(self._parts.current, picture.revised_prompt or picture.prompt),
+            PartDelta(self._parts.current, image.revised_prompt or image.prompt),
             *self._parts.finish(),
         ]
 
-    def _begin(self, step: str, kind: StepKind, title: str) -> list[Event]:
-        self._step, self._began, self._preview = step, self._clock(), None
+    def _begin_step(self, step: str, kind: StepKind, title: str) -> list[Event]:
+        self._step, self._step_began, self._preview = step, self._clock(), None
         return [StepStarted(step, kind, title)]
 
-    def _end(self, outcome: Outcome) -> list[Event]:
-        """End the step that is under way, if one is."""
+    def _end_step(self, outcome: Outcome) -> list[Event]:
+        """End the open step, if there is one."""
         if self._step is None:
             return []
         step, self._step = self._step, None
-        return [StepFinished(step, round((self._clock() - self._began) * 1000, 1), outcome)]
+        return [StepFinished(step, round((self._clock() - self._step_began) * 1000, 1), outcome)]

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ValidationError
 from eclair.errors import EclairError
 from eclair.images.backends.clipart.book import Vocabulary, book
 from eclair.images.backends.clipart.folding import fold_words
-from eclair.images.backends.clipart.reader import SIZES
+from eclair.images.backends.clipart.prompt_reader import SIZES
 from eclair.images.backends.clipart.scene import MAX_PICTURES, ClipArtItem, ClipArtScene
 from eclair.llm.base import JSON, Delta, Engine, PromptMessage, Request, Text
 from eclair.llm.reasoning import FLASH_EFFORT

@@ -1,7 +1,7 @@
-"""The studio: who can draw, who is next, and what becomes of what was drawn.
+"""The image service: which model generates, who is next, and what becomes of an image.
 
-A wish is resolved first, so that what cannot be made is refused before anything begins. Then its pictures are made one
-after the other, each in its turn; what comes of a generator is marked, looked at in a bounded process, and kept.
+A request is checked first, so that what can't be generated is refused before anything begins. Then its images are
+generated one after the other, each in its turn; what a backend returns is marked, inspected in a sandbox, and stored.
 """
 
 from __future__ import annotations
@@ -14,59 +14,42 @@ from contextlib import aclosing
 from dataclasses import dataclass, replace
 
 from eclair.errors import EngineBroken, EngineUnavailable, Forbidden, ModelMissing, NotFound, UnreadableFile
-from eclair.images import request
-from eclair.images.base import Generator, PromptChecker
+from eclair.images.base import ImageBackend, PromptChecker
 from eclair.images.gallery import Gallery
-from eclair.images.inputs import NOTHING, Brought, Sources
+from eclair.images.inputs import NO_UPLOADS, ImageInputs, ImageUploads
 from eclair.images.inspect import ImageInspector
-from eclair.images.queue import Queue
-from eclair.provenance import xmp as note
+from eclair.images.job import ImageJob
+from eclair.images.queue import ImageQueue
+from eclair.images.request import build_job, check_request, resolve_size
+from eclair.provenance import xmp
 from eclair.provenance.report import DEFAULT_QUALITY, ImageForm, Origin
 from eclair.provenance.service import Provenance
 from eclair.schema.ids import Clock, new_id
-from eclair.schema.images import Drawn, Finished, Job, Picture, PictureModel, Progress, Underway, Waiting
-from eclair.schema.messages import Wish
+from eclair.schema.images import (
+    BackendProgress,
+    GeneratedImage,
+    ImageFinished,
+    ImageModel,
+    ImageProgressed,
+    ImageQueued,
+    ImageRequest,
+    ImageUpdate,
+    UnmarkedImage,
+)
 from eclair.schema.principal import Principal
 from eclair.util.background import Idle
 
-AT_ONCE_ELSEWHERE = 4
-"""Pictures that a generator makes together that has its models elsewhere."""
-LARGEST = 64 << 20
-"""Bytes of a picture that is taken from a generator."""
-LARGEST_LOOK = 4 << 20
-"""Bytes of a look at one in the making."""
+MAX_CONCURRENT_REMOTE_IMAGES = 4
+"""Per backend whose models run elsewhere."""
+MAX_IMAGE_BYTES = 64 << 20
+MAX_PREVIEW_BYTES = 4 << 20
 
-_LOOKS = {b"\x89PNG\r\n\x1a\n": "image/png", b"\xff\xd8\xff": "image/jpeg"}
+_PREVIEW_TYPES = {b"\x89PNG\r\n\x1a\n": "image/png", b"\xff\xd8\xff": "image/jpeg"}
 
 
 @dataclass(frozen=True, slots=True)
-class Commission:
-    """A wish that can be fulfilled. `job` is its first picture; the others have the seeds that follow. What is part of
-    an answer says of which `message` in which `conversation`, and calls to elsewhere are put down for its `run`.
-
-    `form` is how the pictures are written and in what `quality` from 1 to 100, None as they come.
-    """
-
-    principal: Principal
-    generator: Generator
-    model: PictureModel
-    prompt: str
-    wish: Wish
-    job: Job
-    run: str | None = None
-    conversation: str | None = None
-    message: str | None = None
-    form: ImageForm | None = None
-    quality: int = DEFAULT_QUALITY
-
-    def within(self, run: str, conversation: str, message: str) -> Commission:
-        """The same as part of an answer."""
-        return replace(self, run=run, conversation=conversation, message=message)
-
-
-@dataclass(frozen=True, slots=True)
-class Look:
-    """A picture in the making, with its type (RFC 6838); it is look number `count`, counted from 1."""
+class ImagePreview:
+    """Preview number `count` of an image in progress, counted from 1, with its media type."""
 
     principal: Principal
     media: str
@@ -74,254 +57,266 @@ class Look:
     count: int
 
 
-Making = Waiting | Underway | Finished
+class ImageService:
+    """Generates images with `backends`; of two that have a model of one id, the first has it.
 
-
-class Studio:
-    """`generators` come first to last: of two that have a model of one id the first has it. `model` is the one that
-    draws when none is named; a picture may take `seconds`. `at_once` are made together by one generator here."""
+    `model` is the default model, if it is set; an image may take `timeout_s`. A backend on this machine generates
+    `max_concurrent` images at a time.
+    """
 
     def __init__(
         self,
-        generators: Sequence[Generator],
+        backends: Sequence[ImageBackend],
         gallery: Gallery,
-        sources: Sources,
+        inputs: ImageInputs,
         inspector: ImageInspector,
         marks: Provenance,
         idle: Idle,
         *,
         model: str | None = None,
-        seconds: float,
-        at_once: int = 1,
+        timeout_s: float,
+        max_concurrent: int = 1,
         clock: Clock = time.time,
         ids: Callable[[str], str] = new_id,
     ) -> None:
-        self.generators = tuple(generators)
+        self.backends = tuple(backends)
+        self.timeout_s = timeout_s
         self._gallery = gallery
-        self._sources = sources
+        self._inputs = inputs
         self._inspector = inspector
         self._marks = marks
         self._idle = idle
         self._model = model
-        self.seconds = seconds
-        self._at_once = at_once
+        self._max_concurrent = max_concurrent
         self._clock = clock
         self._ids = ids
-        self._queues: dict[tuple[str, bool], Queue] = {}
-        self._looks: dict[str, Look] = {}
+        self._queues: dict[tuple[str, bool], ImageQueue] = {}
+        self._previews: dict[str, ImagePreview] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
-    async def models(self) -> list[PictureModel]:
-        """Those that can draw and those that could."""
-        return [model for _, model in await self._all()]
+    async def models(self) -> list[ImageModel]:
+        """Return every known model, ready or not."""
+        return [model for _, model in await self._models_by_backend()]
 
-    async def default(self) -> PictureModel | None:
-        """The one that draws when none is named; None where none can."""
-        return self.default_of(await self.models())
+    async def default_model(self) -> ImageModel | None:
+        """Return the model that is used where none is named; None where none is ready."""
+        return self.default_among(await self.models())
 
-    def default_of(self, models: Sequence[PictureModel], *, edits: bool = False) -> PictureModel | None:
-        """The one of these that draws when none is named; where pictures are edited, the first that does."""
+    def default_among(self, models: Sequence[ImageModel], *, edits: bool = False) -> ImageModel | None:
+        """Choose a model where none is named: the configured one, or the first that is ready and trained.
+
+        With `edits`, the first that can edit where that one can't.
+        """
         if self._model is not None:
             return next((model for model in models if model.id == self._model), None)
         ready = [model for model in models if model.state == "ready"]
-        taught = next((model for model in ready if not model.drawn), next(iter(ready), None))
-        if edits and (taught is None or not taught.edits):
-            return next((model for model in ready if model.edits), taught)
-        return taught
+        trained = next((model for model in ready if not model.drawn), next(iter(ready), None))
+        if edits and (trained is None or not trained.edits):
+            return next((model for model in ready if model.edits), trained)
+        return trained
 
-    async def chosen(self, name: str | None, *, edits: bool = False) -> tuple[Generator, PictureModel]:
-        """The model of that id, or the one that draws when none is named, and who has it. Raises NotFound, ModelMissing
-        where it is not here, and Forbidden where it may not draw."""
-        every = await self._all()
-        models = [model for _, model in every]
+    async def resolve_model(self, name: str | None, *, edits: bool = False) -> tuple[ImageBackend, ImageModel]:
+        """Find the model of that id, or the default one, and its backend.
+
+        Raises NotFound, ModelMissing where it isn't downloaded, and Forbidden where it may not be used.
+        """
+        pairs = await self._models_by_backend()
+        models = [model for _, model in pairs]
         by_name = next((model for model in models if model.id == name), None)
-        found = self.default_of(models, edits=edits) if name is None else by_name
+        found = self.default_among(models, edits=edits) if name is None else by_name
         if found is None:
-            raise self._unknown(name or self._model, models)
+            raise self._unknown_model(name or self._model, models)
         if found.state == "absent":
-            raise ModelMissing(found.why or f"{found.name} is not here; `eclair pull {found.id}` brings it.")
+            raise ModelMissing(found.why or f"{found.name} isn't downloaded; run `eclair pull {found.id}`.")
         if found.state == "locked":
-            raise Forbidden(found.why or f"{found.name} may not draw here; see docs/pictures.md.", param="model")
-        return next(each for each in every if each[1] is found)
+            raise Forbidden(found.why or f"{found.name} may not be used here; see docs/pictures.md.", param="model")
+        return next(pair for pair in pairs if pair[1] is found)
 
-    async def wish(
+    async def prepare(
         self,
         principal: Principal,
         prompt: str,
-        wish: Wish,
+        request: ImageRequest,
         model: str | None = None,
         *,
-        brought: Brought = NOTHING,
+        uploads: ImageUploads = NO_UPLOADS,
         form: ImageForm | None = None,
         quality: int = DEFAULT_QUALITY,
-    ) -> Commission:
-        """What is to be made, with nothing left open. Raises InvalidInput and TooLarge for what the model does not
-        make, NotFound and UnreadableFile for what is to be edited, and what `chosen` raises."""
-        sources = len(wish.sources) + len(brought.pictures)
-        generator, who = await self.chosen(model, edits=sources > 0)
-        request.check(who, prompt, wish, sources, masked=wish.mask is not None or brought.mask is not None)
-        request.size(who, wish, None)
-        prepared = await self._sources.prepared(principal, wish, brought, who)
-        of = request.size(who, wish, prepared.size)
-        job = request.job(who, prompt, wish, of, prepared.pictures, prepared.mask)
-        if isinstance(generator, PromptChecker):
-            await generator.check(job, principal)
-        return Commission(principal, generator, who, prompt.strip(), wish, job, form=form, quality=quality)
+    ) -> ImageJob:
+        """Check a request and make it a job. `form` and `quality` are those of the files, None for the backend's own.
 
-    async def draw(self, commission: Commission) -> AsyncGenerator[Making, None]:
-        """Make the pictures. Closing what comes back leaves the queue, or stops the work within a step; pictures that
-        are made stay. Raises TooBusy where too many wait, UpstreamError where a generator fails, and SettingsError
-        where there is nothing to sign with: what cannot be marked is not kept."""
+        Raises InvalidInput and TooLarge for what the model can't do, NotFound and UnreadableFile for images to edit,
+        and what `resolve_model` raises.
+        """
+        source_count = len(request.sources) + len(uploads.images)
+        backend, chosen = await self.resolve_model(model, edits=source_count > 0)
+        has_mask = request.mask is not None or uploads.mask is not None
+        check_request(chosen, prompt, request, source_count, has_mask=has_mask)
+        resolve_size(chosen, request, None)
+        inputs = await self._inputs.prepare(principal, request, uploads, chosen)
+        size = resolve_size(chosen, request, inputs.size)
+        job = build_job(chosen, principal, prompt, request, size, inputs.images, inputs.mask)
+        if isinstance(backend, PromptChecker):
+            await backend.check(job)
+        return replace(job, form=form, quality=quality)
+
+    async def generate(self, job: ImageJob) -> AsyncGenerator[ImageUpdate, None]:
+        """Generate the images of a job. Closing the stream leaves the queue, or stops the work within a step.
+
+        Finished images stay. Raises TooBusy where too many wait, UpstreamError where a backend fails, and
+        SettingsError where there is no key to sign with: an image that can't be marked isn't stored.
+        """
         task = asyncio.current_task()
         assert task is not None
         self._tasks.add(task)
         try:
             with self._idle.busy():
-                for index in range(commission.wish.count):
-                    async with aclosing(self._one(commission, index)) as making:
-                        async for each in making:
-                            yield each
+                for index in range(job.request.count):
+                    async with aclosing(self._generate_one(job.with_image(index), index)) as updates:
+                        async for update in updates:
+                            yield update
         finally:
             self._tasks.discard(task)
 
     @property
-    def working(self) -> int:
-        """Pictures that are being made now."""
-        return sum(queue.working for queue in self._queues.values())
+    def running(self) -> int:
+        """Images that are being generated."""
+        return sum(queue.running for queue in self._queues.values())
 
     @property
     def waiting(self) -> int:
-        """Pictures that wait for their turn."""
+        """Images that wait for their turn."""
         return sum(queue.waiting for queue in self._queues.values())
 
-    def look(self, principal: Principal, id: str) -> Look:
-        """The latest look at a picture in the making. Raises NotFound where there is none."""
-        found = self._looks.get(id)
+    def preview(self, principal: Principal, id: str) -> ImagePreview:
+        """Return the latest preview of an image in progress. Raises NotFound where there is none."""
+        found = self._previews.get(id)
         if found is None or found.principal != principal:
-            raise NotFound(f"The picture {id!r} is not being made, or cannot be looked at meanwhile.")
+            raise NotFound(f"The picture {id!r} isn't being generated, or has no preview.")
         return found
 
     def stop(self) -> None:
-        """Cancel whoever has something drawn, so that their connections close by themselves."""
+        """Cancel the tasks that wait for images, so that their connections close."""
         for task in self._tasks:
             task.cancel()
 
     async def close(self) -> None:
-        """End the generators."""
-        for generator in self.generators:
-            await generator.close()
+        """Close the backends."""
+        for backend in self.backends:
+            await backend.close()
 
-    async def _all(self) -> list[tuple[Generator, PictureModel]]:
-        listed = await asyncio.gather(*(generator.models() for generator in self.generators))
-        found: dict[str, tuple[Generator, PictureModel]] = {}
-        for generator, models in zip(self.generators, listed, strict=True):
+    async def _models_by_backend(self) -> list[tuple[ImageBackend, ImageModel]]:
+        listed = await asyncio.gather(*(backend.models() for backend in self.backends))
+        found: dict[str, tuple[ImageBackend, ImageModel]] = {}
+        for backend, models in zip(self.backends, listed, strict=True):
             for model in models:
-                found.setdefault(model.id, (generator, model))
+                found.setdefault(model.id, (backend, model))
         return list(found.values())
 
-    def _unknown(self, name: str | None, models: Sequence[PictureModel]) -> NotFound | ModelMissing:
+    def _unknown_model(self, name: str | None, models: Sequence[ImageModel]) -> NotFound | ModelMissing:
         if name is None:
-            return ModelMissing("No model that makes pictures is ready; `eclair pull flux-1-schnell` brings one.")
+            return ModelMissing("No image model is ready; `eclair pull flux-1-schnell` fetches one.")
         near = difflib.get_close_matches(name, [model.id for model in models], n=3, cutoff=0.0)
-        there = f"there is {', '.join(near)}" if near else "there is none at all"
-        return NotFound(f"There is no model {name!r} that makes pictures; {there}.", param="model")
+        others = f"there is {', '.join(near)}" if near else "there is none at all"
+        return NotFound(f"There is no image model {name!r}; {others}.", param="model")
 
-    def _queue(self, model: PictureModel) -> Queue:
-        elsewhere = model.jurisdiction is not None
-        at_once = AT_ONCE_ELSEWHERE if elsewhere else self._at_once
-        return self._queues.setdefault((model.generator, elsewhere), Queue(at_once))
+    def _backend(self, job: ImageJob) -> ImageBackend:
+        return next(backend for backend in self.backends if backend.name == job.model.generator)
 
-    async def _one(self, commission: Commission, index: int) -> AsyncGenerator[Making, None]:
-        """Make, mark and keep picture number `index`."""
-        id, drawn, began = self._ids("pic"), None, 0.0
-        job = replace(commission.job, seed=(commission.job.seed + index) % request.SEEDS)
-        place = self._queue(commission.model).enter(commission.principal)
+    def _queue(self, model: ImageModel) -> ImageQueue:
+        is_remote = model.jurisdiction is not None
+        max_concurrent = MAX_CONCURRENT_REMOTE_IMAGES if is_remote else self._max_concurrent
+        return self._queues.setdefault((model.generator, is_remote), ImageQueue(max_concurrent))
+
+    async def _generate_one(self, job: ImageJob, index: int) -> AsyncGenerator[ImageUpdate, None]:
+        """Generate, mark and store image number `index`."""
+        id, unmarked = self._ids("pic"), None
+        place = self._queue(job.model).enter(job.principal)
         try:
-            while before := place.before:
-                yield Waiting(before)
-                await place.moved(before)
+            while ahead := place.ahead:
+                yield ImageQueued(ahead)
+                await place.wait_until_moved(ahead)
             began = time.perf_counter()
-            of = job.steps or 1
-            yield Underway(index, id, 0, of)
-            async with aclosing(self._made(commission, job)) as pieces:
-                async for piece in pieces:
-                    if isinstance(piece, Drawn):
-                        drawn = piece
-                    else:
-                        of = piece.of
-                        yield Underway(index, id, piece.done, of, self._looked(commission.principal, id, piece.preview))
-            if drawn is None:
-                raise EngineBroken(f"{commission.model.name} ended without a picture; try again.")
+            step_count = job.steps or 1
+            yield ImageProgressed(index, id, 0, step_count)
+            async with aclosing(self._run_backend(job)) as updates:
+                async for update in updates:
+                    if isinstance(update, UnmarkedImage):
+                        unmarked = update
+                        continue
+                    step_count = update.of
+                    preview = self._add_preview(job.principal, id, update.preview)
+                    yield ImageProgressed(index, id, update.done, step_count, preview)
+            if unmarked is None:
+                raise EngineBroken(f"{job.model.name} ended without an image; try again.")
             place.leave()
-            picture = await self._kept(commission, job, drawn, id, began)
-            yield Finished(index, picture)
+            yield ImageFinished(index, await self._store(job, unmarked, id, began))
         finally:
             place.leave()
-            self._looks.pop(id, None)
+            self._previews.pop(id, None)
 
-    async def _made(self, commission: Commission, job: Job) -> AsyncGenerator[Progress | Drawn, None]:
-        """What the generator says, for as long as a picture may take."""
-        model = commission.model
-        until = time.monotonic() + self.seconds
-        async with aclosing(commission.generator.draw(model, job, commission.principal, commission.run)) as pieces:
+    async def _run_backend(self, job: ImageJob) -> AsyncGenerator[BackendProgress | UnmarkedImage, None]:
+        """Pass on what the backend yields, for as long as an image may take."""
+        until = time.monotonic() + self.timeout_s
+        async with aclosing(self._backend(job).generate(job)) as updates:
             while True:
                 limit = asyncio.timeout(until - time.monotonic())
                 try:
                     async with limit:
-                        piece = await anext(pieces)
+                        update = await anext(updates)
                 except StopAsyncIteration:
                     return
                 except TimeoutError:
                     if not limit.expired():
                         raise
                     raise EngineUnavailable(
-                        f"{model.name} took longer than {self.seconds:,.0f} s for a picture (ECLAIR_PICTURE_SECONDS); "
-                        "ask for a smaller one or fewer steps."
+                        f"{job.model.name} took longer than {self.timeout_s:,.0f} s for an image "
+                        "(ECLAIR_PICTURE_SECONDS); ask for a smaller one or fewer steps."
                     ) from None
-                yield piece
+                yield update
 
-    def _looked(self, principal: Principal, id: str, look: bytes | None) -> int | None:
-        """Take a look in, and say how many there have been."""
-        media = next((media for head, media in _LOOKS.items() if look is not None and look.startswith(head)), None)
-        before = self._looks.get(id)
+    def _add_preview(self, principal: Principal, id: str, preview: bytes | None) -> int | None:
+        """Keep a preview, and return how many there have been."""
+        media = next((kind for head, kind in _PREVIEW_TYPES.items() if preview and preview.startswith(head)), None)
+        before = self._previews.get(id)
         count = before.count if before is not None else 0
-        if look is None or media is None or len(look) > LARGEST_LOOK:
+        if preview is None or media is None or len(preview) > MAX_PREVIEW_BYTES:
             return count or None
-        self._looks[id] = Look(principal, media, look, count + 1)
+        self._previews[id] = ImagePreview(principal, media, preview, count + 1)
         return count + 1
 
-    async def _kept(self, commission: Commission, job: Job, drawn: Drawn, id: str, began: float) -> Picture:
-        """The picture, marked and kept. Raises EngineBroken for what is no picture."""
-        model = commission.model
-        made = Origin("drawn" if model.drawn else "edited" if job.sources else "created", model.id)
-        image = drawn.image
+    async def _store(self, job: ImageJob, unmarked: UnmarkedImage, id: str, began: float) -> GeneratedImage:
+        """Mark and store an image. Raises EngineBroken for bytes that are no image."""
+        model = job.model
+        origin = Origin("drawn" if model.drawn else "edited" if job.sources else "created", model.id)
+        data = unmarked.image
         try:
-            if len(image) > LARGEST:
-                raise UnreadableFile(f"The picture has more than {LARGEST >> 20} MiB.")
-            image = await self._marks.mark(image, made, commission.form, commission.quality)
-            inspected = await self._inspector.thumbnail(image, note.write_packet(made), "The picture")
+            if len(data) > MAX_IMAGE_BYTES:
+                raise UnreadableFile(f"The picture has more than {MAX_IMAGE_BYTES >> 20} MiB.")
+            data = await self._marks.mark(data, origin, job.form, job.quality)
+            inspected = await self._inspector.thumbnail(data, xmp.write_packet(origin), "The picture")
         except UnreadableFile as error:
-            raise EngineBroken(f"{model.name} gave what cannot be kept: {error.message}") from error
-        picture = Picture(
+            raise EngineBroken(f"{model.name} returned what can't be stored: {error.message}") from error
+        image = GeneratedImage(
             id=id,
-            owner=commission.principal.id,
-            conversation=commission.conversation,
+            owner=job.principal.id,
+            conversation=job.conversation,
             created=int(self._clock() * 1000),
-            prompt=commission.prompt,
+            prompt=job.asked_prompt,
             model=model.id,
             media=inspected.media,
             width=inspected.width,
             height=inspected.height,
-            size=len(image),
+            size=len(data),
             blob="",
             thumbnail="",
-            seed=drawn.seed,
+            seed=unmarked.seed,
             steps=job.steps,
             guidance=job.guidance,
-            style=commission.wish.style,
+            style=job.request.style,
             negative=job.negative,
-            source=next(iter(commission.wish.sources), None),
+            source=next(iter(job.request.sources), None),
             milliseconds=round((time.perf_counter() - began) * 1000, 1),
-            revised_prompt=drawn.revised_prompt,
+            revised_prompt=unmarked.revised_prompt,
         )
-        return await self._gallery.add(commission.principal, picture, image, inspected.made, commission.message)
+        return await self._gallery.add(job.principal, image, data, inspected.made, job.message)

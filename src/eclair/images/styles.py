@@ -1,4 +1,4 @@
-"""Styles: words that are added to a prompt, by a name."""
+"""Styles: words that a name adds to a prompt."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from eclair.errors import InvalidInput
 
 
 @dataclass(frozen=True, slots=True)
-class Style:
-    """`suffix` is English, and goes behind the prompt."""
+class ImageStyle:
+    """`suffix` is English and follows the prompt."""
 
     name: str
     title: str
@@ -20,14 +20,14 @@ class Style:
 
 
 @cache
-def styles() -> dict[str, Style]:
-    """All there are, by name."""
+def styles() -> dict[str, ImageStyle]:
+    """Read all styles, by name."""
     table = tomllib.loads((resources.files("eclair.images") / "styles.toml").read_text("utf-8"))
-    return {name: Style(name, **fields) for name, fields in table.items()}
+    return {name: ImageStyle(name, **fields) for name, fields in table.items()}
 
 
-def style(name: str) -> Style:
-    """Raises InvalidInput where there is none of that name."""
+def find_style(name: str) -> ImageStyle:
+    """Find a style by name. Raises InvalidInput where there is none."""
     found = styles().get(name)
     if found is None:
         raise InvalidInput(f"There is no style {name!r}; there are {', '.join(styles())}.", param="style")

@@ -1,29 +1,50 @@
-"""What is drawn, by what, and what comes of it, as values."""
+"""Images that models generate: what is asked for, by which model, and what comes of it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Literal
 
-MOST_AT_ONCE = 10
-"""Pictures that one wish may ask for."""
+MAX_IMAGES_PER_REQUEST = 10
 
-LONGEST_PROMPT = 4000
-"""Characters of a prompt, as OpenAI's images API has it at the least."""
+MAX_PROMPT_CHARS = 4000
+"""OpenAI's images API allows at least as many."""
 
-State = Literal["ready", "absent", "locked"]
-"""It can draw; its weights have to be pulled first; it is not allowed to, for which `why` says what is missing."""
+ImageModelState = Literal["ready", "absent", "locked"]
+"""Ready to generate; not downloaded; not allowed. The model's `why` says what is missing."""
 
 
 @dataclass(frozen=True, slots=True)
-class PictureModel:
-    """A model that makes pictures. Sizes are in pixels.
+class ImageRequest:
+    """How images are to be generated; None leaves a choice to the model. Sizes are in pixels.
 
-    Pictures are `width` by `height` unless another size is asked for, and then sides are multiples of `multiple`
-    between `least` and `most`. `steps` and `guidance` are what its makers advise, None where it has no such thing.
-    `edits` says that it takes pictures too, `masks` that it takes a mask, `negative` that it heeds what is not to be
-    seen, `previews` that it can be watched. `jurisdiction` is the country where it runs, None for this machine.
-    `drawn` is for one that no pictures taught: what it makes is put together from drawings.
+    `count` images are generated, with seeds from `seed` on. `style` is the name of a style, and `negative` names what
+    must not be seen. `sources` are ids of images and files to edit; the first is changed by `strength`, between 0 and
+    1, and where there is a `mask`, an id too, only where that is transparent.
+    """
+
+    count: int = 1
+    width: int | None = None
+    height: int | None = None
+    seed: int | None = None
+    steps: int | None = None
+    guidance: float | None = None
+    style: str | None = None
+    negative: str = ""
+    sources: tuple[str, ...] = ()
+    mask: str | None = None
+    strength: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ImageModel:
+    """A model that generates images. Sizes are in pixels.
+
+    Images are `width` by `height` unless another size is asked for; sides are multiples of `multiple` from `least` to
+    `most`. `steps` and `guidance` are its makers' defaults, None where it has no such setting. `edits` says that it
+    takes images too, `masks` that it takes a mask, `negative` that it heeds a negative prompt, `previews` that it
+    reports previews. `generator` names its backend, `jurisdiction` the country where it runs, None for this machine.
+    `drawn` is for a program without a trained model. `why` says what is missing where it is not ready.
     """
 
     id: str
@@ -48,37 +69,13 @@ class PictureModel:
     jurisdiction: str | None = None
     drawn: bool = False
     languages: tuple[str, ...] = ()
-    state: State = "ready"
+    state: ImageModelState = "ready"
     why: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
-    """One picture to be made, with nothing left open but what the model does not have. `sources` are the bytes of the
-    pictures that are edited and `mask` those of a PNG that is transparent where the first may change."""
-
-    prompt: str
-    width: int
-    height: int
-    seed: int
-    steps: int | None = None
-    guidance: float | None = None
-    negative: str = ""
-    sources: tuple[bytes, ...] = ()
-    mask: bytes | None = None
-    strength: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Waiting:
-    """So many pictures are made first."""
-
-    before: int
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """`done` of `of` steps are done. `preview` is the picture so far, small, as JPEG or PNG, where it can be had."""
+class BackendProgress:
+    """`done` of `of` steps are done. `preview` is a small JPEG or PNG of the image so far, where there is one."""
 
     done: int
     of: int
@@ -86,9 +83,11 @@ class Progress:
 
 
 @dataclass(frozen=True, slots=True)
-class Drawn:
-    """The picture, as PNG, WebP or JPEG without marks. `revised_prompt` is what the model made of the words, where it
-    says so, and `seed` the one that it used, None where it does not tell."""
+class UnmarkedImage:
+    """An image as a backend returns it: PNG, WebP or JPEG without marks.
+
+    `revised_prompt` is what the model made of the prompt, and `seed` the one that it used, None where it doesn't say.
+    """
 
     image: bytes
     seed: int | None
@@ -96,12 +95,12 @@ class Drawn:
 
 
 @dataclass(frozen=True, slots=True)
-class Picture:
-    """A picture that was made and is kept, marked. Times are milliseconds since 1970, UTC; sizes are in pixels.
+class GeneratedImage:
+    """An image that was generated, marked and stored. Times are milliseconds since 1970, UTC; sizes are in pixels.
 
-    `blob` and `thumbnail` name its bytes and those of a small one; `source` is the first picture or file that it was
-    edited from. Without a conversation it was made outside any. `revised_prompt` is what its model made of the words,
-    or a sentence that says what was drawn, None where the model does not tell.
+    `blob` and `thumbnail` name its bytes and those of its thumbnail; `source` is the first image or file that it was
+    edited from. Without a conversation it was generated outside any. `revised_prompt` is what its model made of the
+    prompt, or a sentence that says what was drawn; None where the model doesn't say.
     """
 
     id: str
@@ -127,9 +126,18 @@ class Picture:
 
 
 @dataclass(frozen=True, slots=True)
-class Underway:
-    """Picture number `index` of a wish, counted from 0, is being made and will have the id `picture`. `done` of `of`
-    steps are done; `preview` counts the looks at it, None where there are none."""
+class ImageQueued:
+    """`before` images are generated first."""
+
+    before: int
+
+
+@dataclass(frozen=True, slots=True)
+class ImageProgressed:
+    """Image number `index` of a job, counted from 0, is being generated and will have the id `picture`.
+
+    `done` of `of` steps are done; `preview` counts its previews, None where there are none.
+    """
 
     index: int
     picture: str
@@ -139,8 +147,16 @@ class Underway:
 
 
 @dataclass(frozen=True, slots=True)
-class Finished:
-    """Picture number `index` of a wish is made, marked and kept."""
+class ImageFinished:
+    """Image number `index` of a job is generated, marked and stored."""
 
     index: int
-    picture: Picture
+    picture: GeneratedImage
+
+
+ImageUpdate = ImageQueued | ImageProgressed | ImageFinished
+
+
+def is_image_id(id: str) -> bool:
+    """Return True for the id of a generated image, False for that of a file."""
+    return id.startswith("pic_")

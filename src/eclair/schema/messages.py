@@ -1,4 +1,4 @@
-"""Messages and what they are made of: plain values that import nothing of ours.
+"""Messages and what they are made of.
 
 A conversation is a tree of messages. Its `leaf` is the end of the branch that is shown; retrying or
 editing grows another branch, and nothing is overwritten.
@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Literal, get_args
+
+from eclair.schema.images import ImageRequest, is_image_id
 
 Role = Literal["system", "user", "assistant"]
 PartKind = Literal["text", "reasoning", "tool_call", "picture"]
@@ -246,33 +248,6 @@ class Doubt:
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
-    """How pictures are to be made; what is None is left to the model. Sizes are in pixels.
-
-    `count` pictures are made, from `seed` on. `style` is the name of one of the styles, and `negative` what is not to
-    be seen. `sources` are ids of pictures and files that are edited; the first is changed by `strength`, between 0 and
-    1, and where there is a `mask`, which is one too, only where that is transparent.
-    """
-
-    count: int = 1
-    width: int | None = None
-    height: int | None = None
-    seed: int | None = None
-    steps: int | None = None
-    guidance: float | None = None
-    style: str | None = None
-    negative: str = ""
-    sources: tuple[str, ...] = ()
-    mask: str | None = None
-    strength: float | None = None
-
-
-def is_picture(id: str) -> bool:
-    """Whether a source of a wish is a picture that was made here, and not a file."""
-    return id.startswith("pic_")
-
-
-@dataclass(frozen=True, slots=True)
 class Message:
     """One message of a conversation. Times are milliseconds since 1970, UTC.
 
@@ -300,7 +275,7 @@ class Message:
     passages: tuple[Passage, ...] = ()
     citations: tuple[Citation, ...] = ()
     doubts: tuple[Doubt, ...] = ()
-    wish: Wish | None = None
+    wish: ImageRequest | None = None
 
     @property
     def text(self) -> str:
@@ -312,7 +287,7 @@ class Message:
         """Ids of the files without which it could not be answered again: those that went along, and those that its
         wish names."""
         named = (*self.wish.sources, self.wish.mask) if self.wish is not None else ()
-        return (*(file.id for file in self.files), *(id for id in named if id is not None and not is_picture(id)))
+        return (*(file.id for file in self.files), *(id for id in named if id is not None and not is_image_id(id)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,7 @@ from fastapi import FastAPI
 
 from eclair import errors
 from eclair.app import open_app
-from eclair.schema import events, messages
+from eclair.schema import events, images, messages
 from eclair.server.lazy_routes import everything
 from eclair.settings import Settings
 
@@ -43,7 +43,7 @@ VALUES = (
     messages.Passage,
     messages.Citation,
     messages.Doubt,
-    messages.Wish,
+    images.ImageRequest,
     messages.Message,
     messages.Conversation,
     messages.Hit,

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from eclair.schema.images import Picture
+from eclair.schema.images import GeneratedImage
 from eclair.schema.principal import Principal
 
 
@@ -14,19 +14,19 @@ from eclair.schema.principal import Principal
 class ImagePage:
     """A page of the list. `next` is the cursor of the page after it, if any."""
 
-    pictures: list[Picture]
+    pictures: list[GeneratedImage]
     next: str | None
 
 
 class ImageStore(Protocol):
-    async def add_image(self, principal: Principal, picture: Picture, message: str | None = None) -> None:
+    async def add_image(self, principal: Principal, picture: GeneratedImage, message: str | None = None) -> None:
         """Add one, with the message that it is part of and goes with.
 
         Raises NotFound where the principal has no such conversation, or that has no such message.
         """
         ...
 
-    async def get_image(self, principal: Principal, id: str) -> Picture:
+    async def get_image(self, principal: Principal, id: str) -> GeneratedImage:
         """Raises NotFound where there is none, or its conversation is deleted."""
         ...
 

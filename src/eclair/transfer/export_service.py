@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from eclair.chat.runs import Runs
 from eclair.errors import NotFound
 from eclair.images.gallery import Gallery
-from eclair.schema.images import Picture
+from eclair.schema.images import GeneratedImage
 from eclair.schema.principal import Principal
 from eclair.storage.base import Storage
 from eclair.transfer.export_view import ExportedConversation
@@ -51,8 +51,8 @@ async def load_conversation(
 async def _embedded(gallery: Gallery, principal: Principal, id: str) -> tuple[str, str] | None:
     """Return an image as a `data:` URL by its id; None if it was deleted."""
     try:
-        picture = await gallery.picture(principal, id)
-        data = await gallery.bytes(picture)
+        picture = await gallery.get_image(principal, id)
+        data = await gallery.read_bytes(picture)
     except NotFound:
         return None
     return id, f"data:{picture.media};base64,{base64.b64encode(data).decode()}"
@@ -90,10 +90,10 @@ async def export_all(
             progress(done, len(ids))
         before: str | None = None
         while True:
-            listed = await gallery.pictures(principal, IMAGES_PER_PAGE, before=before)
+            listed = await gallery.list_images(principal, IMAGES_PER_PAGE, before=before)
             for picture in listed.pictures:
                 with contextlib.suppress(NotFound):
-                    _add_picture(archive, picture, await gallery.bytes(picture))
+                    _add_picture(archive, picture, await gallery.read_bytes(picture))
                 if piece := out.taken():
                     yield piece
             if (before := listed.next) is None:
@@ -110,7 +110,7 @@ def _add(archive: zipfile.ZipFile, exported: ExportedConversation) -> None:
         archive.writestr(info, renderer.render(exported))
 
 
-def _add_picture(archive: zipfile.ZipFile, picture: Picture, data: bytes) -> None:
+def _add_picture(archive: zipfile.ZipFile, picture: GeneratedImage, data: bytes) -> None:
     """Store an image uncompressed: compressing it again saves nothing."""
     info = zipfile.ZipInfo(f"pictures/{picture.id}.{picture.media.rpartition('/')[2]}", _local(picture.created))
     archive.writestr(info, data)

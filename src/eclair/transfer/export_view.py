@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from eclair.schema.images import Picture
+from eclair.schema.images import GeneratedImage
 from eclair.schema.messages import Conversation, Message, Part, branch
 
 UNTITLED = "Conversation"
@@ -48,7 +48,7 @@ def file_name(title: str) -> str:
     return _UNSAFE.sub("-", plain).strip("-._")[:MAX_FILE_NAME_CHARS].rstrip("-._") or UNTITLED.lower()
 
 
-def image_file_name(picture: Picture) -> str:
+def image_file_name(picture: GeneratedImage) -> str:
     """Name an image's file after its prompt."""
     return f"{file_name(picture.prompt)}-{picture.id[-6:]}.{picture.media.rpartition('/')[2]}"
 

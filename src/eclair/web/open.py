@@ -10,7 +10,7 @@ from datetime import date
 
 from eclair.documents.embeddings import Embedder
 from eclair.generation.usage import AskModel
-from eclair.images.base import Generator
+from eclair.images.base import ImageBackend
 from eclair.network.client import Resolver, WebClient
 from eclair.network.gate import OutboundGate
 from eclair.settings import Settings
@@ -31,7 +31,7 @@ class Surroundings:
     resolver: Resolver | None = None
     services: Callable[[WebClient], Sequence[SearchProvider]] = lambda browser: ()
     now: Callable[[], float] = time.time
-    generators: Callable[[OutboundGate], Sequence[Generator]] = lambda gate: ()
+    generators: Callable[[OutboundGate], Sequence[ImageBackend]] = lambda gate: ()
 
     def today(self) -> date:
         return date.fromtimestamp(self.now())

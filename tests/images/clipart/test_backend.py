@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from xml.etree import ElementTree
 
 import pytest
@@ -13,30 +14,30 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from eclair.errors import InvalidInput
-from eclair.images.backends.clipart.backend import ClipArt
+from eclair.images.backends.clipart.arrange import to_svg
+from eclair.images.backends.clipart.backend import ClipArtBackend
 from eclair.images.backends.clipart.book import book
-from eclair.images.backends.clipart.layout import to_svg
-from eclair.images.backends.clipart.reader import read
+from eclair.images.backends.clipart.prompt_reader import read
 from eclair.images.backends.clipart.scene import ClipArtItem, ClipArtScene
-from eclair.schema.images import Drawn, Job, Progress
-from eclair.schema.principal import LOCAL_PRINCIPAL
+from eclair.schema.images import BackendProgress, UnmarkedImage
+from tests.images.support import job_of
 
 
-async def draw(prompt: str, width: int = 128, height: int = 128, seed: int = 1, negative: str = "") -> Drawn:
-    backend = ClipArt()
+async def draw(prompt: str, width: int = 128, height: int = 128, seed: int = 1, negative: str = "") -> UnmarkedImage:
+    backend = ClipArtBackend()
     (model,) = await backend.models()
-    job = Job(prompt, width, height, seed, negative=negative)
-    told = [each async for each in backend.draw(model, job, LOCAL_PRINCIPAL, None)]
+    job = job_of(prompt, width, height, seed, negative=negative)
+    told = [each async for each in backend.generate(replace(job, model=model))]
     await backend.close()
-    progress = [each for each in told if isinstance(each, Progress)]
+    progress = [each for each in told if isinstance(each, BackendProgress)]
     assert [each.done for each in progress] == list(range(1, len(progress) + 1))
     assert all(each.of == len(progress) for each in progress)
     drawn = told[-1]
-    assert isinstance(drawn, Drawn)
+    assert isinstance(drawn, UnmarkedImage)
     return drawn
 
 
-def share(drawn: Drawn, fits: Callable[[int, int, int], bool]) -> float:
+def share(drawn: UnmarkedImage, fits: Callable[[int, int, int], bool]) -> float:
     with Image.open(io.BytesIO(drawn.image)) as image:
         assert image.format == "PNG"
         data = image.convert("RGB").tobytes()
@@ -99,15 +100,15 @@ async def test_what_must_not_be_seen_is_not() -> None:
 
 
 async def test_pictures_are_not_edited() -> None:
-    backend = ClipArt()
+    backend = ClipArtBackend()
     (model,) = await backend.models()
-    job = Job("a cat", 128, 128, 1, sources=(b"\x89PNG",))
+    job = job_of("a cat", 128, 128, 1, sources=(b"\x89PNG",))
     with pytest.raises(InvalidInput, match="edits nothing"):
-        _ = [each async for each in backend.draw(model, job, LOCAL_PRINCIPAL, None)]
+        _ = [each async for each in backend.generate(replace(job, model=model))]
 
 
 async def test_the_model_says_what_it_is() -> None:
-    (model,) = await ClipArt().models()
+    (model,) = await ClipArtBackend().models()
     assert (model.id, model.generator, model.state) == ("eclair-drawing", "eclair-drawing", "ready")
     assert model.drawn
     assert model.negative

@@ -195,13 +195,13 @@ export interface Doubt {
   readonly passage: number | null;
 }
 
-/** How pictures are to be made; what is None is left to the model. Sizes are in pixels.
+/** How images are to be generated; None leaves a choice to the model. Sizes are in pixels.
  *
- * `count` pictures are made, from `seed` on. `style` is the name of one of the styles, and `negative` what is not to
- * be seen. `sources` are ids of pictures and files that are edited; the first is changed by `strength`, between 0 and
- * 1, and where there is a `mask`, which is one too, only where that is transparent.
+ * `count` images are generated, with seeds from `seed` on. `style` is the name of a style, and `negative` names what
+ * must not be seen. `sources` are ids of images and files to edit; the first is changed by `strength`, between 0 and
+ * 1, and where there is a `mask`, an id too, only where that is transparent.
  */
-export interface Wish {
+export interface ImageRequest {
   readonly count: number;
   readonly width: number | null;
   readonly height: number | null;
@@ -241,7 +241,7 @@ export interface Message {
   readonly passages: readonly Passage[];
   readonly citations: readonly Citation[];
   readonly doubts: readonly Doubt[];
-  readonly wish: Wish | null;
+  readonly wish: ImageRequest | null;
 }
 
 /** A conversation without its messages. `leaf` is the last message of the branch that is shown; `model`, `mode` and

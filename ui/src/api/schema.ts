@@ -3396,6 +3396,29 @@ export interface components {
         readonly Hits: {
             readonly hits: readonly components["schemas"]["Hit"][];
         };
+        /**
+         * @description How images are to be generated; None leaves a choice to the model. Sizes are in pixels.
+         *
+         *     `count` images are generated, with seeds from `seed` on. `style` is the name of a style, and `negative` names what
+         *     must not be seen. `sources` are ids of images and files to edit; the first is changed by `strength`, between 0 and
+         *     1, and where there is a `mask`, an id too, only where that is transparent.
+         */
+        readonly ImageRequest: {
+            /** @default 1 */
+            readonly count: number;
+            readonly width: number | null;
+            readonly height: number | null;
+            readonly seed: number | null;
+            readonly steps: number | null;
+            readonly guidance: number | null;
+            readonly style: string | null;
+            /** @default  */
+            readonly negative: string;
+            /** @default [] */
+            readonly sources: readonly string[];
+            readonly mask: string | null;
+            readonly strength: number | null;
+        };
         /** @description IPTC metadata in XMP, which anyone can write and remove. `source` is a Digital Source Type. */
         readonly IptcMetadata: {
             /** @enum {string} */
@@ -3470,7 +3493,7 @@ export interface components {
             readonly citations: readonly components["schemas"]["Citation"][];
             /** @default [] */
             readonly doubts: readonly components["schemas"]["Doubt"][];
-            readonly wish: components["schemas"]["Wish"] | null;
+            readonly wish: components["schemas"]["ImageRequest"] | null;
         };
         /** @description A model that can be asked; see `schema.models.Model`. */
         readonly ModelReport: {
@@ -4221,29 +4244,6 @@ export interface components {
             readonly conversation: components["schemas"]["Conversation"];
             readonly messages: readonly components["schemas"]["Message-Output"][];
             readonly running: string | null;
-        };
-        /**
-         * @description How pictures are to be made; what is None is left to the model. Sizes are in pixels.
-         *
-         *     `count` pictures are made, from `seed` on. `style` is the name of one of the styles, and `negative` what is not to
-         *     be seen. `sources` are ids of pictures and files that are edited; the first is changed by `strength`, between 0 and
-         *     1, and where there is a `mask`, which is one too, only where that is transparent.
-         */
-        readonly Wish: {
-            /** @default 1 */
-            readonly count: number;
-            readonly width: number | null;
-            readonly height: number | null;
-            readonly seed: number | null;
-            readonly steps: number | null;
-            readonly guidance: number | null;
-            readonly style: string | null;
-            /** @default  */
-            readonly negative: string;
-            /** @default [] */
-            readonly sources: readonly string[];
-            readonly mask: string | null;
-            readonly strength: number | null;
         };
         /** @description How pictures are to be made; what is left out is the model's affair. */
         readonly WishBody: {

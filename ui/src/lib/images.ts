@@ -2,7 +2,7 @@
 
 import { type PlainKey, t } from "./i18n/translate.ts";
 import { countryName } from "./i18n/names.ts";
-import type { Message, Step, Wish } from "../api/events.ts";
+import type { Message, Step, ImageRequest } from "../api/events.ts";
 import type { GeneratedImage, ImageModel } from "../api/images.ts";
 import type { ImageOptions } from "../api/conversations.ts";
 
@@ -73,14 +73,14 @@ export function withoutEmpty(drawing: { readonly [K in keyof ImageOptions]: Imag
 }
 
 /** The wish that a drawing is stored as. */
-export function toStoredOptions(drawing: ImageOptions): Wish {
+export function toStoredOptions(drawing: ImageOptions): ImageRequest {
   const { count = 1, width = null, height = null, seed = null, steps = null, guidance = null, style = null } = drawing;
   const { negative = "", sources = [], mask = null, strength = null } = drawing;
   return { count, width, height, seed, steps, guidance, style, negative, sources, mask, strength };
 }
 
 /** The drawing that asks for the same as a stored wish, by a model if one is named. */
-export function fromStoredOptions(wish: Wish, model: string | null): ImageOptions {
+export function fromStoredOptions(wish: ImageRequest, model: string | null): ImageOptions {
   const { count, negative, sources, ...rest } = wish;
   const named = Object.entries(rest).filter(([, value]) => value !== null);
   return {

@@ -1,46 +1,46 @@
-"""Every generator of pictures that Éclair has: those of this machine first, and last those that come along."""
+"""Every image backend: those of this machine first, clip art last."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from eclair.images import catalog
-from eclair.images.backends.bfl import BlackForestLabs
-from eclair.images.backends.clipart.backend import ClipArt
-from eclair.images.backends.diffusers.generator import Diffusers
-from eclair.images.backends.openai import OpenAIImages
+from eclair.images.backends.bfl import BflBackend
+from eclair.images.backends.clipart.backend import ClipArtBackend
+from eclair.images.backends.diffusers.local_backend import DiffusersBackend
+from eclair.images.backends.openai import OpenAIImageBackend
 from eclair.images.backends.sdcpp import StableDiffusionCpp
-from eclair.images.backends.servers import Listing, PictureServers, glanced
-from eclair.images.base import Generator
+from eclair.images.backends.servers import ImageServers, ListServers, listed_in_file
+from eclair.images.base import ImageBackend
 from eclair.images.scene_planner import ScenePlanner
 from eclair.network.gate import CLOSED_GATE, OutboundGate
 from eclair.settings import Settings
 
 
-def generators(
+def image_backends(
     settings: Settings,
-    listing: Listing | None = None,
+    listing: ListServers | None = None,
     *,
     gate: OutboundGate = CLOSED_GATE,
     planner: ScenePlanner | None = None,
-) -> Sequence[Generator]:
-    """The generators, which start nothing before they draw. Whoever asks for them closes them.
+) -> Sequence[ImageBackend]:
+    """Create the backends, which start nothing before they are used. The caller closes them.
 
-    `listing` gives the servers that were added, as the store has them; without it they are read from its file.
+    `listing` gives the added servers; without it they are read from the database file.
     `planner` may lay out clip art. Outgoing calls pass `gate`. Raises SettingsError for a faulty catalogue.
     """
     taken = frozenset(catalog.entries(settings.catalog))
-    servers = PictureServers(settings, listing or glanced(settings))
-    found: list[Generator] = []
+    servers = ImageServers(settings, listing or listed_in_file(settings))
+    found: list[ImageBackend] = []
     if settings.scripted:
-        from eclair.images.backends.scripted import ScriptedGenerator
+        from eclair.images.backends.scripted import ScriptedImageBackend
 
-        found.append(ScriptedGenerator())
+        found.append(ScriptedImageBackend())
     return [
         *found,
-        Diffusers(settings),
+        DiffusersBackend(settings),
         StableDiffusionCpp(settings),
-        BlackForestLabs(servers, taken, gate=gate),
-        OpenAIImages(servers, taken, gate=gate),
-        ClipArt(planner.plan if planner is not None else None),
+        BflBackend(servers, taken, gate=gate),
+        OpenAIImageBackend(servers, taken, gate=gate),
+        ClipArtBackend(planner.plan if planner is not None else None),
     ]

@@ -1,6 +1,6 @@
-"""A generator that draws what it is told to: deterministic, at any pace, for tests, demonstrations and benches.
+"""A deterministic backend for tests, demonstrations and benches.
 
-It makes fields of colour out of the prompt and the seed. A line of the prompt that begins with `script:` changes that,
+It generates fields of color from the prompt and the seed. A line of the prompt that begins with `script:` changes that,
 as in
 
     script: pause=0.1 fail=3
@@ -9,9 +9,9 @@ as in
 |---|---|
 | `pause=S` | S seconds for each step (0) |
 | `fail=N` | an error in place of step N |
-| `nothing=1` | it ends without a picture |
-| `broken=1` | bytes that are no picture |
-| `says=A_B` | what it made of the prompt, `_` for a space |
+| `nothing=1` | it ends without an image |
+| `broken=1` | bytes that are no image |
+| `says=A_B` | its revised prompt, `_` for a space |
 """
 
 from __future__ import annotations
@@ -26,20 +26,18 @@ import numpy as np
 from PIL import Image
 
 from eclair.errors import EngineBroken, InvalidInput
-from eclair.schema.images import Drawn, Job, PictureModel, Progress
-from eclair.schema.principal import Principal
+from eclair.images.job import ImageJob
+from eclair.schema.images import BackendProgress, ImageModel, UnmarkedImage
 
 NAME = "scripted"
-LOOK = 96
-"""Pixels of a look's longer side."""
-FIELDS = 8
-"""Fields of colour in a row."""
+PREVIEW_PIXELS = 96
+FIELDS_PER_SIDE = 8
 
 _OPTION = re.compile(r"(\w+)=([^\s,]+)")
 _KNOWN = ("pause", "fail", "nothing", "broken", "says")
 
 
-def _model(id: str, name: str, **more: object) -> PictureModel:
+def _model(id: str, name: str, **more: object) -> ImageModel:
     values = {
         "maker": "Éclair",
         "country": None,
@@ -51,7 +49,7 @@ def _model(id: str, name: str, **more: object) -> PictureModel:
         "multiple": 8,
         **more,
     }
-    return PictureModel(id, name, **values)  # pyright: ignore[reportArgumentType]
+    return ImageModel(id, name, **values)  # pyright: ignore[reportArgumentType]
 
 
 MODELS = (
@@ -72,47 +70,47 @@ MODELS = (
 )
 
 
-class ScriptedGenerator:
-    """Implements `Generator`. `made` counts the steps it ever made, so that a test sees that stop stops it; `going` is
-    cleared to have it wait before its next step."""
+class ScriptedImageBackend:
+    """Implements `ImageBackend`.
+
+    `steps_made` counts all its steps, so that a test sees that stopping works; clear `unpaused` to have it wait before
+    its next step. `requested` are all jobs, in the order in which they began.
+    """
 
     def __init__(self) -> None:
         self.name = NAME
-        self.made = 0
-        self.drawn: list[tuple[str, Job]] = []
-        """Who had what drawn, in the order in which it was begun."""
-        self.going = asyncio.Event()
-        self.going.set()
+        self.steps_made = 0
+        self.requested: list[ImageJob] = []
+        self.unpaused = asyncio.Event()
+        self.unpaused.set()
 
-    async def models(self) -> Sequence[PictureModel]:
+    async def models(self) -> Sequence[ImageModel]:
         return MODELS
 
-    async def draw(
-        self, model: PictureModel, job: Job, principal: Principal, run: str | None
-    ) -> AsyncGenerator[Progress | Drawn, None]:
+    async def generate(self, job: ImageJob) -> AsyncGenerator[BackendProgress | UnmarkedImage, None]:
         script = _script(job.prompt)
-        self.drawn.append((principal.id, job))
-        image = await asyncio.to_thread(_painted, job)
+        self.requested.append(job)
+        image = await asyncio.to_thread(_paint, job)
         of = job.steps or 1
         for step in range(1, of + 1):
-            await self.going.wait()
+            await self.unpaused.wait()
             await asyncio.sleep(float(script.get("pause", 0)))
-            self.made += 1
+            self.steps_made += 1
             if script.get("fail") == str(step):
-                raise EngineBroken("The scripted generator broke off, as it was told to.")
-            yield Progress(step, of, _look(image, step / of) if model.previews else None)
+                raise EngineBroken("The scripted backend broke off, as it was told to.")
+            yield BackendProgress(step, of, _preview(image, step / of) if job.model.previews else None)
         if "nothing" in script:
             return
-        data = b"\x89PNG\r\n\x1a\nnone" if "broken" in script else await asyncio.to_thread(_written, image)
+        data = b"\x89PNG\r\n\x1a\nnone" if "broken" in script else await asyncio.to_thread(_encode, image)
         said = script.get("says")
-        yield Drawn(data, job.seed, said.replace("_", " ") if said is not None else None)
+        yield UnmarkedImage(data, job.seed, said.replace("_", " ") if said is not None else None)
 
     async def close(self) -> None:
-        self.going.set()
+        self.unpaused.set()
 
 
 def _script(prompt: str) -> dict[str, str]:
-    """Raises InvalidInput for an option that there is not."""
+    """Parse the script of a prompt. Raises InvalidInput for an unknown option."""
     line = next((line[7:] for line in prompt.splitlines() if line.startswith("script:")), "")
     options: dict[str, str] = dict(_OPTION.findall(line))
     for name in options:
@@ -121,13 +119,13 @@ def _script(prompt: str) -> dict[str, str]:
     return options
 
 
-def _painted(job: Job) -> Image.Image:
-    """Fields of colour; over the picture that is edited, where there is one, as far as the mask lets it change."""
+def _paint(job: ImageJob) -> Image.Image:
+    """Paint fields of color, blended over the image to edit as far as the mask allows."""
     digest = hashlib.sha256(f"{job.prompt}\n{job.negative}\n{job.seed}".encode()).digest()
     random = np.random.default_rng(int.from_bytes(digest[:8]))
-    colours = random.integers(0, 256, (FIELDS, FIELDS, 3), np.uint8)
+    colors = random.integers(0, 256, (FIELDS_PER_SIDE, FIELDS_PER_SIDE, 3), np.uint8)
     size = (job.width, job.height)
-    made = Image.fromarray(colours).resize(size, Image.Resampling.BICUBIC)
+    made = Image.fromarray(colors).resize(size, Image.Resampling.BICUBIC)
     if not job.sources:
         return made
     before = Image.open(io.BytesIO(job.sources[0])).convert("RGB").resize(size)
@@ -138,14 +136,14 @@ def _painted(job: Job) -> Image.Image:
     return Image.composite(before, after, stays)
 
 
-def _look(image: Image.Image, share: float) -> bytes:
-    """The picture as it comes out of grey."""
+def _preview(image: Image.Image, share: float) -> bytes:
+    """Return a small version that emerges from gray."""
     small = image.copy()
-    small.thumbnail((LOOK, LOOK))
-    return _written(Image.blend(Image.new("RGB", small.size, "grey"), small, share))
+    small.thumbnail((PREVIEW_PIXELS, PREVIEW_PIXELS))
+    return _encode(Image.blend(Image.new("RGB", small.size, "grey"), small, share))
 
 
-def _written(image: Image.Image) -> bytes:
+def _encode(image: Image.Image) -> bytes:
     out = io.BytesIO()
     image.save(out, "PNG", compress_level=1)
     return out.getvalue()

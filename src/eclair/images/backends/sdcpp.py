@@ -1,20 +1,20 @@
-"""FLUX on this machine by stable-diffusion.cpp, with weights of few bits: for a processor, or a small graphics card.
+"""FLUX on this machine by stable-diffusion.cpp, with quantized weights: for a processor, or a small graphics card.
 
-The library is in cyllama's wheel. It stops nothing that it has begun, so that closing a drawing ends its process.
+The library is in cyllama's wheel. It can't stop an image that it has begun, so closing the stream ends its process.
 """
 
 from __future__ import annotations
 
-from eclair.images.backends.diffusers.environment import Needs
-from eclair.images.backends.diffusers.generator import LocalGenerator
+from eclair.images.backends.diffusers.environment import RequiredPackages
+from eclair.images.backends.diffusers.local_backend import LocalImageBackend
 from eclair.settings import Settings
 
-PROCESS = "eclair.images.backends.sdcpp_process"
+SDCPP_PROCESS_MODULE = "eclair.images.backends.sdcpp_process"
 
 
-class StableDiffusionCpp(LocalGenerator):
-    """Implements `base.Generator`."""
+class StableDiffusionCpp(LocalImageBackend):
+    """Implements `ImageBackend`."""
 
     def __init__(self, settings: Settings) -> None:
-        needs = Needs(("cyllama", "numpy", "pillow"), "stable-diffusion.cpp (cyllama)", "sdcpp")
-        super().__init__(settings, "sdcpp", PROCESS, needs)
+        needs = RequiredPackages(("cyllama", "numpy", "pillow"), "stable-diffusion.cpp (cyllama)", "sdcpp")
+        super().__init__(settings, "sdcpp", SDCPP_PROCESS_MODULE, needs)

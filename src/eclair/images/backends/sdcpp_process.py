@@ -1,4 +1,4 @@
-"""The process that draws with stable-diffusion.cpp: as `diffusers.process`, with another painter in it."""
+"""The process for stable-diffusion.cpp: `diffusers.pipeline_process` with another pipeline in it."""
 
 from __future__ import annotations
 
@@ -13,22 +13,30 @@ from pathlib import Path
 from typing import Any
 
 from eclair.errors import ModelMissing
-from eclair.images.backends.diffusers import layout, process, weights
-from eclair.images.backends.diffusers.painter import Check, Fault, Tell, fitted, line, mask_of, opened_picture
-from eclair.images.backends.diffusers.wire import Draw, Load, Loaded
+from eclair.images.backends.diffusers import device_plan, pipeline_process, safetensors
+from eclair.images.backends.diffusers.diffusers_pipeline import (
+    PipelineError,
+    ReportStep,
+    StopCheck,
+    error_line,
+    fit,
+    open_image,
+    open_mask,
+)
+from eclair.images.backends.diffusers.pipeline_protocol import GenerateRequest, LoadPipelineRequest, PipelineLoaded
 from eclair.models.gguf import tensors
 
-WORKING = 1500 << 20
-"""Bytes that drawing 1024 × 1024 takes beside the weights."""
+WORKING_BYTES = 1500 << 20
+"""Needed for 1024 × 1024 beside the weights."""
 
-SMALL = 1 << 30
-"""Bytes of weights below which drawing takes little beside them."""
+SMALL_MODEL_BYTES = 1 << 30
+"""Smaller models need little beside the weights."""
 
-TILED = 1024 * 1024
-"""Pixels from which a picture is decoded in tiles."""
+MIN_TILED_PIXELS = 1024 * 1024
+"""From there on, images are decoded in tiles."""
 
-CHANGED = 0.6
-"""How much of a picture is changed unless the wish says so."""
+DEFAULT_STRENGTH = 0.6
+"""Of an edit without a requested strength."""
 
 ROLES = {
     "diffusion": "diffusion_model_path",
@@ -39,34 +47,36 @@ ROLES = {
 }
 
 
-class SdPainter:
+class SdcppPipeline:
+    """Implements `ImagePipeline` with stable-diffusion.cpp."""
+
     def __init__(self, sd: Any, context: Any) -> None:
-        self.loaded = Loaded("auto", "as the file", "none", stops=False)
+        self.loaded = PipelineLoaded("auto", "as the file", "none", can_stop=False)
         self._sd = sd
         self._context = context
-        self._of = 0
+        self._step_count = 0
 
     @classmethod
-    def load(cls, order: Load, check: Check, bound: Callable[[int], None]) -> SdPainter:
-        """Raises Fault. Nothing is checked between two steps, as the library cannot be stopped there."""
+    def load(cls, request: LoadPipelineRequest, check: StopCheck, bound: Callable[[int], None]) -> SdcppPipeline:
+        """Load a model. `check` is never called, as the library can't stop between two steps. Raises PipelineError."""
         del check
-        folder = Path(order.path)
-        files = {ROLES[role]: folder / name for role, name in json.loads(order.files).items()}
+        folder = Path(request.path)
+        files = {ROLES[role]: folder / name for role, name in json.loads(request.files_json).items()}
         try:
-            size = sum(_sound(file) for file in files.values())
+            size = sum(_checked_size(file) for file in files.values())
         except (OSError, ValueError) as error:
-            raise Fault("damaged", getattr(error, "strerror", None) or str(error)) from error
+            raise PipelineError("damaged", getattr(error, "strerror", None) or str(error)) from error
         try:
             sd: Any = importlib.import_module("cyllama.sd")
         except (ImportError, OSError) as error:
-            raise Fault("missing", line(error)) from error
-        bound(order.memory)
-        free = min(layout.free(), order.memory or layout.free())
-        needed = size + (WORKING if size > SMALL else 0)
+            raise PipelineError("missing", error_line(error)) from error
+        bound(request.memory)
+        free = min(device_plan.free_memory_bytes(), request.memory or device_plan.free_memory_bytes())
+        needed = size + (WORKING_BYTES if size > SMALL_MODEL_BYTES else 0)
         if needed > free:
-            raise Fault("memory", f"it needs {needed / 1e9:.1f} GB of memory, and {free / 1e9:.1f} GB are free")
+            raise PipelineError("memory", f"it needs {needed / 1e9:.1f} GB of memory, and {free / 1e9:.1f} GB are free")
         said = deque[str](maxlen=20)
-        sd.set_log_callback(partial(_keep, said))
+        sd.set_log_callback(partial(_log, said))
         wanted = sd.SDContextParams()
         for name, file in files.items():
             setattr(wanted, name, str(file))
@@ -80,89 +90,93 @@ class SdPainter:
                 raise RuntimeError("it is not loaded")
         except (RuntimeError, ValueError, OSError, MemoryError) as error:
             if isinstance(error, MemoryError) or any("alloc" in each for each in said):
-                raise Fault("memory", "there is too little memory for it") from error
-            raise Fault("damaged", said[-1] if said else line(error)) from error
+                raise PipelineError("memory", "there is too little memory for it") from error
+            raise PipelineError("damaged", said[-1] if said else error_line(error)) from error
         return cls(sd, context)
 
-    def draw(self, order: Draw, tell: Tell) -> bytes:
-        """The picture as PNG. Raises Fault."""
+    def generate(self, request: GenerateRequest, report: ReportStep) -> bytes:
+        """Return the image as PNG. Raises PipelineError."""
         from PIL import Image
 
-        self._of = order.steps
-        self._sd.set_progress_callback(self._count)
-        self._sd.set_preview_callback(partial(self._seen, tell), mode=self._sd.PreviewMode.PROJ)
+        self._step_count = request.steps
+        self._sd.set_progress_callback(self._on_progress)
+        self._sd.set_preview_callback(partial(self._on_preview, report), mode=self._sd.PreviewMode.PROJ)
         try:
-            (image, *_) = self._context.generate_with_params(self._wanted(order))
+            (image, *_) = self._context.generate_with_params(self._parameters(request))
         except (RuntimeError, ValueError) as error:
-            raise Fault("broken", line(error)) from error
+            raise PipelineError("broken", error_line(error)) from error
         except MemoryError as error:
-            raise Fault("memory", f"{order.width} × {order.height} took more memory than there is") from error
+            raise PipelineError(
+                "memory", f"{request.width} × {request.height} took more memory than there is"
+            ) from error
         out = io.BytesIO()
         picture = Image.fromarray(image.to_numpy()).convert("RGB")
-        if order.masked:
-            size = (order.width, order.height)
-            first = fitted(opened_picture(order.blobs[0]), size)
-            picture = Image.composite(picture, first, mask_of(order.blobs[-1], size))
+        if request.has_mask:
+            size = (request.width, request.height)
+            first = fit(open_image(request.blobs[0]), size)
+            picture = Image.composite(picture, first, open_mask(request.blobs[-1], size))
         picture.save(out, "PNG", compress_level=1)
         return out.getvalue()
 
-    def _wanted(self, order: Draw) -> Any:
-        sd, size = self._sd, (order.width, order.height)
-        blobs = order.blobs[:-1] if order.masked else order.blobs
+    def _parameters(self, request: GenerateRequest) -> Any:
+        sd, size = self._sd, (request.width, request.height)
+        blobs = request.blobs[:-1] if request.has_mask else request.blobs
         if len(blobs) > 1:
-            raise Fault("input", f"it takes 1 at a time, and there are {len(blobs)} pictures")
+            raise PipelineError("input", f"it takes 1 at a time, and there are {len(blobs)} images")
         wanted = sd.SDImageGenParams(
-            prompt=order.prompt,
-            negative_prompt=order.negative,
-            width=order.width,
-            height=order.height,
-            seed=order.seed,
-            sample_steps=order.steps,
+            prompt=request.prompt,
+            negative_prompt=request.negative,
+            width=request.width,
+            height=request.height,
+            seed=request.seed,
+            sample_steps=request.steps,
             cfg_scale=1.0,
         )
-        if order.guidance > 0:
+        if request.guidance > 0:
             sampling = wanted.sample_params
-            sampling.distilled_guidance = order.guidance
+            sampling.distilled_guidance = request.guidance
             wanted.sample_params = sampling
-        if order.width * order.height >= TILED:
+        if request.width * request.height >= MIN_TILED_PIXELS:
             wanted.vae_tiling_enabled = True
         if blobs:
-            wanted.set_init_image(sd.SDImage.from_pil(fitted(opened_picture(blobs[0]), size)))
-            wanted.strength = order.strength or (1.0 if order.masked else CHANGED)
-        if order.masked:
-            wanted.set_mask_image(sd.SDImage.from_pil(mask_of(order.blobs[-1], size)))
+            wanted.set_init_image(sd.SDImage.from_pil(fit(open_image(blobs[0]), size)))
+            wanted.strength = request.strength or (1.0 if request.has_mask else DEFAULT_STRENGTH)
+        if request.has_mask:
+            wanted.set_mask_image(sd.SDImage.from_pil(open_mask(request.blobs[-1], size)))
         return wanted
 
-    def _count(self, step: int, of: int, seconds: float) -> None:
+    def _on_progress(self, step: int, of: int, seconds: float) -> None:
         del seconds
         if step == 0:
-            self._of = of
+            self._step_count = of
 
-    def _seen(self, tell: Tell, step: int, frames: list[Any], noisy: bool) -> None:
+    def _on_preview(self, report: ReportStep, step: int, frames: list[Any], noisy: bool) -> None:
         from PIL import Image
 
         if noisy or not frames:
             return
         out = io.BytesIO()
         Image.fromarray(frames[0].to_numpy().copy()).convert("RGB").save(out, "JPEG", quality=80)
-        tell(step, max(step, self._of), out.getvalue())
+        report(step, max(step, self._step_count), out.getvalue())
 
 
-def _sound(file: Path) -> int:
-    """The size of a file of weights. Raises ValueError for what is none or ends too soon, and OSError: for what is
-    missing the library waits without end."""
+def _checked_size(file: Path) -> int:
+    """Return the size of a weight file. Raises ValueError for a damaged one, and OSError for a missing one.
+
+    The library would wait forever for a missing file.
+    """
     if file.suffix == ".gguf":
         try:
             tensors.read_tensors(file)
         except ModelMissing as error:
             raise ValueError(f"{file.name} is damaged") from error
     else:
-        weights.numbers(file)
+        safetensors.count_tensor_numbers(file)
     return file.stat().st_size
 
 
-def _keep(said: deque[str], level: Any, text: Any) -> None:
-    """Keep what the library complains of, and pass all of it on to the log."""
+def _log(said: deque[str], level: Any, text: Any) -> None:
+    """Keep the library's warnings, and pass all messages on to the log."""
     words = str(text).strip()
     print(words)  # noqa: T201 - standard output leads to the log
     if int(level) >= 2:
@@ -170,4 +184,4 @@ def _keep(said: deque[str], level: Any, text: Any) -> None:
 
 
 def main() -> None:
-    process.main(SdPainter.load)
+    pipeline_process.main(SdcppPipeline.load)

@@ -1,4 +1,4 @@
-"""The servers that can be asked for pictures: those of the settings and those that were added, with their keys."""
+"""Servers that may generate images: those of the settings and those that were added, with their keys."""
 
 from __future__ import annotations
 
@@ -16,13 +16,16 @@ from eclair.storage.open import read_added_servers
 from eclair.storage.secrets import Vault
 from eclair.storage.servers import StoredServer
 
-Listing = Callable[[], Awaitable[Sequence[StoredServer]]]
+ListServers = Callable[[], Awaitable[Sequence[StoredServer]]]
 
 
 @dataclass(frozen=True, slots=True)
-class PictureServer:
-    """A server. `models` are those that it need not list, `pictures` those that make pictures in any case; `problem` is
-    why its key cannot be read."""
+class ImageServer:
+    """A server that may generate images.
+
+    `models` are those that it need not list, `pictures` those known to generate images; `problem` is why its key can't
+    be read.
+    """
 
     name: str
     url: str
@@ -38,23 +41,23 @@ class PictureServer:
 
     @property
     def jurisdiction(self) -> str | None:
-        """As a `PictureModel` has it."""
+        """The country where it runs, as in `ImageModel`; None for this machine."""
         return None if self.place.kind == "machine" else self.place.code
 
     def why_not(self, gate: OutboundGate) -> str | None:
-        """What keeps it from being asked, in a sentence."""
+        """Say why it may not be called; None if it may."""
         if self.problem is not None:
             return self.problem.message
         return gate.policy.refusal(self.url, "engine", self.country)
 
     @property
     def country(self) -> str | None:
-        """Where its owner says that it belongs."""
+        """The country that its owner stated."""
         return self.place.country if self.place.stated else None
 
 
-def glanced(settings: Settings) -> Listing:
-    """Those that were added, read without a store that is open."""
+def listed_in_file(settings: Settings) -> ListServers:
+    """List added servers without an open store."""
 
     async def listing() -> Sequence[StoredServer]:
         return await asyncio.to_thread(read_added_servers, settings.data_dir)
@@ -62,26 +65,26 @@ def glanced(settings: Settings) -> Listing:
     return listing
 
 
-class PictureServers:
-    def __init__(self, settings: Settings, listing: Listing, vault: Vault | None = None) -> None:
+class ImageServers:
+    def __init__(self, settings: Settings, listing: ListServers, vault: Vault | None = None) -> None:
         self._settings = settings
         self._listing = listing
         self._vault = vault or Vault.configured(settings)
 
-    async def all(self) -> list[PictureServer]:
-        """Raises StoreError."""
+    async def all(self) -> list[ImageServer]:
+        """Return all servers. Raises StoreError."""
         found = [
-            PictureServer(name, each.url, each.key, each.models, each.pictures, locate(each.url))
+            ImageServer(name, each.url, each.key, each.models, each.pictures, locate(each.url))
             for name, each in self._settings.engines.items()
         ]
         taken = taken_names(self._settings)
         return found + [self._added(each) for each in await self._listing() if each.name not in taken]
 
-    def _added(self, server: StoredServer) -> PictureServer:
+    def _added(self, server: StoredServer) -> ImageServer:
         key, problem = None, None
         try:
             key = decrypt_key(server, self._vault)
         except EclairError as error:
             problem = error
         where = locate(server.url, server.country)
-        return PictureServer(server.name, server.url, key, server.models, (), where, problem)
+        return ImageServer(server.name, server.url, key, server.models, (), where, problem)

@@ -15,10 +15,17 @@ from starlette.responses import FileResponse, Response
 from eclair.app import App
 from eclair.errors import EclairError, NotFound
 from eclair.images.gallery import Gallery
-from eclair.images.request import MOST_SOURCES
+from eclair.images.request import MAX_SOURCES
 from eclair.images.styles import styles
-from eclair.schema.images import Finished, Picture, PictureModel, Underway, Waiting
-from eclair.schema.messages import Wish
+from eclair.schema.images import (
+    GeneratedImage,
+    ImageFinished,
+    ImageModel,
+    ImageProgressed,
+    ImageQueued,
+    ImageRequest,
+    ImageUpdate,
+)
 from eclair.server.api.exports import attached
 from eclair.server.principal import Caller
 from eclair.server.request_body import Body, Fields
@@ -44,13 +51,13 @@ class WishBody(Fields):
     guidance: float | None = None
     style: str | None = None
     negative: str = ""
-    sources: Annotated[tuple[Id, ...], Field(max_length=MOST_SOURCES)] = ()
+    sources: Annotated[tuple[Id, ...], Field(max_length=MAX_SOURCES)] = ()
     mask: Id | None = None
     strength: float | None = None
 
-    def wish(self) -> Wish:
-        given: dict[str, Any] = self.model_dump(include=set(Wish.__dataclass_fields__))
-        return Wish(**given)
+    def wish(self) -> ImageRequest:
+        given: dict[str, Any] = self.model_dump(include=set(ImageRequest.__dataclass_fields__))
+        return ImageRequest(**given)
 
 
 class PictureWanted(WishBody, Body):
@@ -81,7 +88,7 @@ class PictureBody(BaseModel):
     revised_prompt: str | None
 
     @classmethod
-    def of(cls, picture: Picture) -> PictureBody:
+    def of(cls, picture: GeneratedImage) -> PictureBody:
         return cls(**{name: getattr(picture, name) for name in cls.model_fields})
 
 
@@ -93,7 +100,7 @@ class Pictures(BaseModel):
 
 
 @dataclass(frozen=True, slots=True)
-class PictureModelBody(PictureModel):
+class PictureModelBody(ImageModel):
     """What draws; see docs/pictures.md. `default` is the one that does when none is named."""
 
     default: bool = False
@@ -113,12 +120,12 @@ class PictureModels(BaseModel):
 
 def router(app: App) -> APIRouter:
     api = APIRouter(prefix="/api/pictures", tags=["pictures"])
-    gallery, studio = app.gallery, app.studio
+    gallery, images = app.gallery, app.images
 
     @api.get("/models")
     async def list_models() -> PictureModels:
-        models = await studio.models()
-        default = studio.default_of(models)
+        models = await images.models()
+        default = images.default_among(models)
         return PictureModels(
             models=[PictureModelBody(**asdict(model), default=model is default) for model in models],
             styles=[StyleBody(name=style.name, title=style.title) for style in styles().values()],
@@ -126,9 +133,9 @@ def router(app: App) -> APIRouter:
 
     @api.post("", response_class=EventStream)
     async def draw(principal: Caller, body: PictureWanted, request: Request) -> Response:
-        wanted = studio.wish(principal, body.prompt, body.wish(), body.model)
-        commission = await unless_gone(request, wanted)
-        return GONE if commission is None else EventStream(_events(studio.draw(commission)))
+        preparing = images.prepare(principal, body.prompt, body.wish(), body.model)
+        job = await unless_gone(request, preparing)
+        return GONE if job is None else EventStream(_events(images.generate(job)))
 
     @api.get("")
     async def list_pictures(
@@ -137,28 +144,28 @@ def router(app: App) -> APIRouter:
         before: str | None = None,
         limit: Annotated[int, Query(ge=1, le=200)] = 60,
     ) -> Pictures:
-        listed = await gallery.pictures(principal, limit, words=q, before=before)
+        listed = await gallery.list_images(principal, limit, words=q, before=before)
         return Pictures(pictures=[PictureBody.of(each) for each in listed.pictures], next=listed.next)
 
     @api.get("/{id}")
     async def show_picture(principal: Caller, id: str) -> PictureBody:
-        return PictureBody.of(await gallery.picture(principal, id))
+        return PictureBody.of(await gallery.get_image(principal, id))
 
     @api.get("/{id}/content", response_class=FileResponse)
     async def content(principal: Caller, id: str, download: bool = False) -> FileResponse:
-        return shown(gallery, await gallery.picture(principal, id), download=download)
+        return shown(gallery, await gallery.get_image(principal, id), download=download)
 
     @api.get("/{id}/thumbnail", response_class=FileResponse)
     async def thumbnail(principal: Caller, id: str) -> FileResponse:
-        picture = await gallery.picture(principal, id)
+        picture = await gallery.get_image(principal, id)
         headers = {"Cache-Control": FOR_EVER, "X-Content-Type-Options": "nosniff"}
-        return FileResponse(gallery.path(picture, small=True), media_type="image/webp", headers=headers)
+        return FileResponse(gallery.path(picture, thumbnail=True), media_type="image/webp", headers=headers)
 
     @api.get("/{id}/preview", response_class=Response)
     async def preview(principal: Caller, id: str) -> Response:
-        look = studio.look(principal, id)
+        found = images.preview(principal, id)
         headers = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
-        return Response(look.image, media_type=look.media, headers=headers)
+        return Response(found.image, media_type=found.media, headers=headers)
 
     @api.delete("/{id}", status_code=204)
     async def delete_picture(principal: Caller, id: str) -> None:
@@ -167,7 +174,7 @@ def router(app: App) -> APIRouter:
     return api
 
 
-def shown(gallery: Gallery, picture: Picture, *, download: bool = False) -> FileResponse:
+def shown(gallery: Gallery, picture: GeneratedImage, *, download: bool = False) -> FileResponse:
     """Its bytes, to be shown, or saved under a name. Raises NotFound where it was deleted meanwhile."""
     path = gallery.path(picture)
     if not path.exists():
@@ -178,17 +185,17 @@ def shown(gallery: Gallery, picture: Picture, *, download: bool = False) -> File
     return FileResponse(path, media_type=picture.media, headers=headers)
 
 
-async def _events(making: AsyncGenerator[Waiting | Underway | Finished, None]) -> AsyncGenerator[bytes, None]:
+async def _events(making: AsyncGenerator[ImageUpdate, None]) -> AsyncGenerator[bytes, None]:
     """What is made, as server-sent events; a fault is the last of them."""
     try:
         async with aclosing(making) as pieces:
             async for piece in pieces:
                 match piece:
-                    case Waiting():
+                    case ImageQueued():
                         yield _event("waiting", asdict(piece))
-                    case Underway():
+                    case ImageProgressed():
                         yield _event("progress", asdict(piece))
-                    case Finished():
+                    case ImageFinished():
                         yield _event("picture", PictureBody.of(piece.picture).model_dump())
     except EclairError as error:
         yield _event("fault", {"code": error.code, "message": error.message})

@@ -106,7 +106,7 @@ def router(app: App) -> APIRouter:
         shown = (part.id for message in _MESSAGES.validate_json(body) for part in message.parts)
         if picture not in shown:
             raise NotFound(f"There is no picture {picture!r} in what is shared here.")
-        return images.shown(app.gallery, await app.gallery.picture(Principal(share.owner), picture))
+        return images.shown(app.gallery, await app.gallery.get_image(Principal(share.owner), picture))
 
     async def _open(id: str) -> tuple[Share, str]:
         share, body = await app.storage.shares.get_share(id)

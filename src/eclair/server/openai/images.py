@@ -1,4 +1,4 @@
-"""`/v1/images`: OpenAI's dialect over the studio (reference: OpenAI's API reference, images).
+"""`/v1/images`: OpenAI's dialect over the image service (reference: OpenAI's API reference, images).
 
 What is made is kept in the gallery, as everything that is drawn. What Éclair cannot honour is refused by name.
 """
@@ -22,13 +22,12 @@ from starlette.responses import JSONResponse, Response
 
 from eclair.app import App
 from eclair.errors import EclairError, InvalidInput, StoreError, TooLarge
-from eclair.images.inputs import NOTHING, Brought
-from eclair.images.request import MOST_SOURCES
-from eclair.images.service import Commission
+from eclair.images.inputs import NO_UPLOADS, ImageUploads
+from eclair.images.job import ImageJob
+from eclair.images.request import MAX_SOURCES
 from eclair.llm.base import JSON
 from eclair.provenance.report import ImageForm
-from eclair.schema.images import Finished, Picture, Underway, Waiting
-from eclair.schema.messages import Wish
+from eclair.schema.images import GeneratedImage, ImageFinished, ImageProgressed, ImageRequest, ImageUpdate
 from eclair.schema.principal import Principal
 from eclair.server.openai import errors
 from eclair.server.openai.files import shown
@@ -89,14 +88,14 @@ class ImagesRequest(Body):
     guidance: float | None = None
     negative_prompt: str | None = None
 
-    def wish(self) -> Wish:
+    def wish(self) -> ImageRequest:
         """Raises InvalidInput for what does not go together."""
         if self.output_compression not in (None, 100) and self.form == "png":
             raise InvalidInput("A PNG loses nothing; leave `output_compression` out.", param="output_compression")
         if self.stream and self.response_format == "url":
             raise InvalidInput("A stream has the pictures themselves; leave `response_format` out.", param="stream")
         wide, _, high = (self.size or "").partition("x")
-        return Wish(
+        return ImageRequest(
             count=self.n or 1,
             width=int(wide) if high else None,
             height=int(high) if high else None,
@@ -128,30 +127,30 @@ def router(app: App) -> APIRouter:
 
     @api.post("/generations")
     async def generate(principal: Caller, body: ImagesRequest, request: Request) -> Response:
-        return await answer(principal, body, request, "image_generation", NOTHING)
+        return await answer(principal, body, request, "image_generation", NO_UPLOADS)
 
     @api.post("/edits", openapi_extra=_FORM)
     async def edit(principal: Caller, request: Request) -> Response:
         try:
-            async with request.form(max_files=MOST_SOURCES + 1, max_fields=40) as form:
-                brought = await _brought(form, app.settings.max_file_mb)
+            async with request.form(max_files=MAX_SOURCES + 1, max_fields=40) as form:
+                uploads = await _uploads(form, app.settings.max_file_mb)
                 body = _fields(form)
         except HTTPException as error:
             raise InvalidInput(f"The body is no form with pictures: {error.detail}") from error
         except OSError as error:
             raise StoreError(f"The pictures cannot be kept while they come: {error.strerror}.") from error
-        return await answer(principal, body, request, "image_edit", brought)
+        return await answer(principal, body, request, "image_edit", uploads)
 
     async def answer(
-        principal: Principal, body: ImagesRequest, request: Request, kind: str, brought: Brought
+        principal: Principal, body: ImagesRequest, request: Request, kind: str, uploads: ImageUploads
     ) -> Response:
-        wanted = app.studio.wish(
-            principal, body.prompt, body.wish(), body.model, brought=brought, form=body.form, quality=body.kept_quality
+        preparing = app.images.prepare(
+            principal, body.prompt, body.wish(), body.model, uploads=uploads, form=body.form, quality=body.kept_quality
         )
-        commission = await unless_gone(request, wanted)
-        if commission is None:
+        job = await unless_gone(request, preparing)
+        if job is None:
             return GONE
-        reply = _Reply(app, body, commission, kind, str(request.base_url), int(time.time()))
+        reply = _Reply(app, body, job, kind, str(request.base_url), int(time.time()))
         if body.stream:
             return EventStream(reply.events())
         whole = await unless_gone(request, reply.whole())
@@ -166,20 +165,20 @@ class _Reply:
 
     app: App
     body: ImagesRequest
-    commission: Commission
+    job: ImageJob
     kind: str
     address: str
     created: int
 
-    def making(self) -> AsyncGenerator[Waiting | Underway | Finished, None]:
-        return self.app.studio.draw(self.commission)
+    def making(self) -> AsyncGenerator[ImageUpdate, None]:
+        return self.app.images.generate(self.job)
 
     async def whole(self) -> JSON:
         data: list[JSON] = []
         size = ""
         async with aclosing(self.making()) as making:
             async for each in making:
-                if isinstance(each, Finished):
+                if isinstance(each, ImageFinished):
                     revised = each.picture.revised_prompt
                     said: JSON = {} if revised is None else {"revised_prompt": revised}
                     data.append({**await self._image(each.picture), **said})
@@ -193,10 +192,10 @@ class _Reply:
             async with aclosing(self.making()) as making:
                 async for each in making:
                     match each:
-                        case Underway() if self._is_wanted(each, looks):
-                            yield self._look(each.picture, looks)
+                        case ImageProgressed() if self._is_wanted(each, looks):
+                            yield self._preview(each.picture, looks)
                             looks += 1
-                        case Finished():
+                        case ImageFinished():
                             yield await self._completed(each.picture)
                             looks = 0
                         case _:
@@ -204,21 +203,21 @@ class _Reply:
         except EclairError as error:
             yield _event("error", {"type": "error", **errors.body(error)})
 
-    def _is_wanted(self, underway: Underway, looks: int) -> bool:
+    def _is_wanted(self, underway: ImageProgressed, looks: int) -> bool:
         """Whether it is time for look number `looks`, which are spread over the steps."""
         wanted = self.body.partial_images or 0
         if looks >= wanted or underway.preview is None or underway.done >= underway.of:
             return False
         return underway.done * (wanted + 1) >= underway.of * (looks + 1)
 
-    def _look(self, id: str, number: int) -> bytes:
-        look = self.app.studio.look(self.commission.principal, id)
-        size = f"{self.commission.job.width}x{self.commission.job.height}"
-        about: JSON = {**self._about(size), "output_format": look.media.rpartition("/")[2]}
-        return self._event("partial_image", look.image, **about, partial_image_index=number)
+    def _preview(self, id: str, number: int) -> bytes:
+        preview = self.app.images.preview(self.job.principal, id)
+        size = f"{self.job.width}x{self.job.height}"
+        about: JSON = {**self._about(size), "output_format": preview.media.rpartition("/")[2]}
+        return self._event("partial_image", preview.image, **about, partial_image_index=number)
 
-    async def _completed(self, picture: Picture) -> bytes:
-        data = await self.app.gallery.bytes(picture)
+    async def _completed(self, picture: GeneratedImage) -> bytes:
+        data = await self.app.gallery.read_bytes(picture)
         return self._event("completed", data, **self._about(_size(picture)), usage=USAGE)
 
     def _event(self, what: str, data: bytes, **more: object) -> bytes:
@@ -231,13 +230,13 @@ class _Reply:
     def _about(self, size: str) -> JSON:
         return {"output_format": self.body.form, "size": size, "quality": self.body.quality or "auto"}
 
-    async def _image(self, picture: Picture) -> JSON:
+    async def _image(self, picture: GeneratedImage) -> JSON:
         if self.body.response_format == "url":
             return {"url": f"{self.address}api/pictures/{picture.id}/content"}
-        return {"b64_json": base64.b64encode(await self.app.gallery.bytes(picture)).decode()}
+        return {"b64_json": base64.b64encode(await self.app.gallery.read_bytes(picture)).decode()}
 
 
-async def _brought(form: FormData, most_mb: int) -> Brought:
+async def _uploads(form: FormData, most_mb: int) -> ImageUploads:
     """The pictures of a form: `image`, or several `image[]`, and a `mask`. Raises InvalidInput and TooLarge."""
     pictures: list[tuple[str, bytes]] = []
     mask: bytes | None = None
@@ -258,7 +257,7 @@ async def _brought(form: FormData, most_mb: int) -> Brought:
             pictures.append((called, data))
     if not pictures:
         raise InvalidInput("The field 'image' is missing; send the picture that is to be edited.", param="image")
-    return Brought(tuple(pictures), mask)
+    return ImageUploads(tuple(pictures), mask)
 
 
 def _fields(form: FormData) -> EditsRequest:
@@ -270,7 +269,7 @@ def _fields(form: FormData) -> EditsRequest:
         raise RequestValidationError(error.errors()) from error
 
 
-def _size(picture: Picture) -> str:
+def _size(picture: GeneratedImage) -> str:
     return f"{picture.width}x{picture.height}"
 
 

@@ -9,14 +9,14 @@ from typing import Any
 import apsw
 
 from eclair.errors import NotFound
-from eclair.schema.images import Picture
+from eclair.schema.images import GeneratedImage
 from eclair.schema.principal import Principal
 from eclair.storage.images import ImagePage
 from eclair.storage.sqlite import conversations
 from eclair.storage.sqlite.messages import full_text_query, require_message
 from eclair.storage.sqlite.store import SQLiteStore, first_row, read, write
 
-_NAMES = [field.name for field in fields(Picture)]
+_NAMES = [field.name for field in fields(GeneratedImage)]
 _COLUMNS = ", ".join(f"picture.{name}" for name in _NAMES)
 _VISIBLE = (
     "FROM picture LEFT JOIN conversation ON conversation.id = picture.conversation"
@@ -29,7 +29,7 @@ class SQLiteImageStore(SQLiteStore):
 
     @write
     def add_image(
-        self, db: apsw.Connection, principal: Principal, picture: Picture, message: str | None = None
+        self, db: apsw.Connection, principal: Principal, picture: GeneratedImage, message: str | None = None
     ) -> None:
         if picture.conversation is not None:
             conversations.find(db, principal, picture.conversation)
@@ -42,7 +42,7 @@ class SQLiteImageStore(SQLiteStore):
         )
 
     @read
-    def get_image(self, db: apsw.Connection, principal: Principal, id: str) -> Picture:
+    def get_image(self, db: apsw.Connection, principal: Principal, id: str) -> GeneratedImage:
         return _find(db, principal, id)
 
     @read
@@ -60,7 +60,7 @@ class SQLiteImageStore(SQLiteStore):
             more += " AND picture.id < ?"
             values.append(before)
         rows = db.execute(f"SELECT {_COLUMNS} {_VISIBLE}{more} ORDER BY picture.id DESC LIMIT ?", (*values, limit + 1))
-        found = [Picture(*row) for row in rows]
+        found = [GeneratedImage(*row) for row in rows]
         return ImagePage(found[:limit], found[limit - 1].id if len(found) > limit else None)
 
     async def delete_image(self, principal: Principal, id: str) -> None:
@@ -89,8 +89,8 @@ class SQLiteImageStore(SQLiteStore):
         return {blob for (blob,) in db.execute("SELECT blob FROM picture UNION SELECT thumbnail FROM picture")}
 
 
-def _find(db: apsw.Connection, principal: Principal, id: str) -> Picture:
+def _find(db: apsw.Connection, principal: Principal, id: str) -> GeneratedImage:
     row = first_row(db, f"SELECT {_COLUMNS} {_VISIBLE} AND picture.id = ?", (principal.id, id))
     if row is None:
         raise NotFound(f"There is no picture {id!r}.")
-    return Picture(*row)
+    return GeneratedImage(*row)

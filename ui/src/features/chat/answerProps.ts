@@ -1,7 +1,7 @@
 // What the three kinds of answers are shown from.
 
 import type { AnswerOptions } from "../../api/conversations.ts";
-import type { Message, Wish } from "../../api/events.ts";
+import type { Message, ImageRequest } from "../../api/events.ts";
 
 /** What a person can do with an answer. */
 export interface AnswerActions {
@@ -23,7 +23,7 @@ export interface AnswerProps {
   /** Its versions, itself among them. */
   readonly siblings: readonly Message[];
   /** The question, and how images were wanted if they were. */
-  readonly question: { readonly text: string; readonly wish: Wish | null };
+  readonly question: { readonly text: string; readonly wish: ImageRequest | null };
   /** The conversation is at work, so that nothing else can be asked. */
   readonly busy: boolean;
   /** Names of the models by id. */

@@ -7,20 +7,21 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from dataclasses import replace
 
 from eclair.errors import InvalidInput
+from eclair.images.backends.clipart.arrange import to_svg
 from eclair.images.backends.clipart.book import book
-from eclair.images.backends.clipart.layout import to_svg
-from eclair.images.backends.clipart.reader import read
+from eclair.images.backends.clipart.prompt_reader import read
 from eclair.images.backends.clipart.scene import ClipArtScene
+from eclair.images.job import ImageJob
 from eclair.images.svg_renderer import SvgRenderer
-from eclair.schema.images import Drawn, Job, PictureModel, Progress
+from eclair.schema.images import BackendProgress, ImageModel, UnmarkedImage
 from eclair.schema.principal import Principal
 
 _IDENTITY = ("eclair-drawing", "Éclair drawing", "Éclair", None, "eclair-drawing", "Apache-2.0")
-MODEL = PictureModel(*_IDENTITY, most=1536, multiple=8, negative=True, drawn=True)
+MODEL = ImageModel(*_IDENTITY, most=1536, multiple=8, negative=True, drawn=True)
 
 
-class ClipArt:
-    """Implements `Generator`. Where words are not known, `plan` may have a language model lay out the scene."""
+class ClipArtBackend:
+    """Implements `ImageBackend`. Where words are not known, `plan` may have a language model lay out the scene."""
 
     name = MODEL.generator
 
@@ -28,34 +29,31 @@ class ClipArt:
         self._plan = plan
         self._renderer = SvgRenderer()
 
-    async def models(self) -> Sequence[PictureModel]:
+    async def models(self) -> Sequence[ImageModel]:
         return [replace(MODEL, languages=tuple((await asyncio.to_thread(book)).languages))]
 
-    async def check(self, job: Job, principal: Principal) -> None:
-        """Raise InvalidInput where less than two thirds of the things are known, or pictures are to be edited."""
-        await self._scene(job, principal)
+    async def check(self, job: ImageJob) -> None:
+        """Raise InvalidInput where less than two thirds of the things are known, or images are to be edited."""
+        await self._scene(job)
 
-    async def draw(
-        self, model: PictureModel, job: Job, principal: Principal, run: str | None
-    ) -> AsyncGenerator[Progress | Drawn, None]:
-        """Raises what `check` raises."""
-        scene = await self._scene(job, principal)
+    async def generate(self, job: ImageJob) -> AsyncGenerator[BackendProgress | UnmarkedImage, None]:
+        scene = await self._scene(job)
         svg = await asyncio.to_thread(to_svg, scene, job.width, job.height, job.seed)
-        yield Progress(1, 2)
+        yield BackendProgress(1, 2)
         image = await self._renderer.render(svg, job.width, job.height)
-        yield Progress(2, 2)
-        yield Drawn(image, job.seed, scene.caption)
+        yield BackendProgress(2, 2)
+        yield UnmarkedImage(image, job.seed, scene.caption)
 
     async def close(self) -> None:
         await self._renderer.close()
 
-    async def _scene(self, job: Job, principal: Principal) -> ClipArtScene:
+    async def _scene(self, job: ImageJob) -> ClipArtScene:
         other = "pull a model that draws anything with `eclair pull flux-1-schnell`"
         if job.sources or job.mask is not None:
             raise InvalidInput(f"Clip art is made from words alone and edits nothing; {other}.", param="sources")
         scene = await asyncio.to_thread(read, job.prompt)
         if self._plan is not None and (scene.unknown or scene.undrawn):
-            scene = await self._plan(job.prompt, principal) or scene
+            scene = await self._plan(job.prompt, job.principal) or scene
         unwanted = {item.picture for item in (await asyncio.to_thread(read, job.negative)).items}
         scene = replace(scene, items=tuple(item for item in scene.items if item.picture not in unwanted))
         if not scene.is_known:

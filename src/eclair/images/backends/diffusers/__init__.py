@@ -1,7 +1,6 @@
-"""FLUX and its kin through PyTorch and diffusers, which live in an environment of their own and run in a process of
-their own.
+"""FLUX models through PyTorch and diffusers, in a process with an environment of its own.
 
-`generator` and `worker` are the parent's side. Everything else here is read by that process too, whose interpreter has
-nothing of Éclair's: it may import the standard library, its siblings, and inside functions what torch and diffusers
-bring.
+`local_backend` and `pipeline_client` are the parent's side. The process imports everything else here, and its
+interpreter has nothing of Éclair's dependencies: modules may import the standard library and their siblings, and inside
+functions what torch and diffusers bring.
 """

@@ -1,4 +1,4 @@
-"""Which Python has what draws: the one of the settings, Éclair's own, or one beside the models."""
+"""Finds the Python with PyTorch and diffusers: that of the settings, Éclair's own, or one in the data folder."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import orjson
 
 from eclair.settings import Settings
 
-ASK = """
+PACKAGES_SCRIPT = """
 import importlib.metadata as known, json, sys
 found = {"python": list(sys.version_info[:2])}
 for name in sys.argv[1:]:
@@ -24,59 +24,64 @@ for name in sys.argv[1:]:
 print(json.dumps(found))
 """
 
-ANEW = 30.0
-"""Seconds after which it is looked again whether what was missing has come."""
+RECHECK_INTERVAL_S = 30.0
+"""While packages are missing."""
 
-WITHIN = 60.0
+CHECK_TIMEOUT_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)
-class Needs:
-    """The packages that draw, what they are called together, and the extra of Éclair's that brings them."""
+class RequiredPackages:
+    """Packages that a backend needs, their label for people, and the extra of Éclair's that installs them."""
 
     packages: tuple[str, ...]
-    called: str
+    label: str
     extra: str
 
     @property
-    def how(self) -> str:
-        """The commands that bring them."""
+    def install_hint(self) -> str:
+        """The commands that install them."""
         return f"`make diffusers`, or `pip install 'eclair[{self.extra}]'` where Éclair is installed (docs/flux.md)"
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """The interpreter that draws; `why` says what is missing, None where nothing is."""
+class PythonEnvironment:
+    """An interpreter; `problem` says what it lacks, None if nothing."""
 
     python: Path
-    why: str | None
+    problem: str | None
 
 
-class Environment:
-    """Looks for it once, and again now and then while it is missing."""
+class EnvironmentFinder:
+    """Looks for the interpreter once, and again from time to time while packages are missing."""
 
-    def __init__(self, settings: Settings, needs: Needs) -> None:
+    def __init__(self, settings: Settings, needs: RequiredPackages) -> None:
         self._settings = settings
         self._needs = needs
-        self._found: Found | None = None
-        self._looked = 0.0
+        self._found: PythonEnvironment | None = None
+        self._checked_at = 0.0
         self._lock = asyncio.Lock()
 
-    async def find(self) -> Found:
+    async def find(self) -> PythonEnvironment:
         async with self._lock:
-            stale = self._found is None or (self._found.why and time.monotonic() - self._looked > ANEW)
+            stale = self._found is None or (
+                self._found.problem and time.monotonic() - self._checked_at > RECHECK_INTERVAL_S
+            )
             if stale or self._found is None:
-                self._found = await self._look()
-                self._looked = time.monotonic()
+                self._found = await self._check()
+                self._checked_at = time.monotonic()
             return self._found
 
-    async def _look(self) -> Found:
-        python = self._chosen()
+    async def _check(self) -> PythonEnvironment:
+        python = self._choose()
         if python is None:
-            return Found(Path(sys.executable), f"It needs {self._needs.called}, not installed yet: {self._needs.how}.")
-        return Found(python, await _missing(python, self._needs))
+            return PythonEnvironment(
+                Path(sys.executable),
+                f"It needs {self._needs.label}, which isn't installed: {self._needs.install_hint}.",
+            )
+        return PythonEnvironment(python, await _find_problem(python, self._needs))
 
-    def _chosen(self) -> Path | None:
+    def _choose(self) -> Path | None:
         if self._settings.diffusers_python is not None:
             return self._settings.diffusers_python
         if all(importlib.util.find_spec(name) is not None for name in self._needs.packages):
@@ -85,14 +90,14 @@ class Environment:
         return beside if beside.exists() else None
 
 
-async def _missing(python: Path, needs: Needs) -> str | None:
-    """What keeps `python` from drawing, in a sentence."""
+async def _find_problem(python: Path, needs: RequiredPackages) -> str | None:
+    """Say in a sentence why that interpreter can't be used; None if it can."""
     try:
         process = await asyncio.create_subprocess_exec(
             python,
             "-I",
             "-c",
-            ASK,
+            PACKAGES_SCRIPT,
             *needs.packages,
             stdin=asyncio.subprocess.DEVNULL,
             stdout=-1,
@@ -101,7 +106,7 @@ async def _missing(python: Path, needs: Needs) -> str | None:
     except OSError as error:
         return f"{python} cannot be started: {error.strerror}; correct `diffusers_python`."
     try:
-        async with asyncio.timeout(WITHIN):
+        async with asyncio.timeout(CHECK_TIMEOUT_S):
             said, _ = await process.communicate()
     except TimeoutError:
         process.kill()
@@ -112,7 +117,7 @@ async def _missing(python: Path, needs: Needs) -> str | None:
         version = tuple(found["python"])
         lacking = [name for name in needs.packages if found[name] is None]
     except (orjson.JSONDecodeError, KeyError, TypeError):
-        return f"{python} is no Python that could draw; correct `diffusers_python`."
+        return f"{python} is no Python that can be used; correct `diffusers_python`."
     if version < (3, 11):
-        return f"{python} is Python {'.'.join(map(str, version))}, and drawing needs 3.11 or newer."
-    return f"{python} lacks {', '.join(lacking)}: {needs.how}." if lacking else None
+        return f"{python} is Python {'.'.join(map(str, version))}, and 3.11 or newer is needed."
+    return f"{python} lacks {', '.join(lacking)}: {needs.install_hint}." if lacking else None

@@ -11,7 +11,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from eclair.images.backends.clipart.book import book
-from eclair.images.backends.clipart.reader import read
+from eclair.images.backends.clipart.prompt_reader import read
 from eclair.images.backends.clipart.scene import MAX_PICTURES, ClipArtItem, ClipArtScene
 
 PROMPTS = tomllib.loads(Path(__file__).with_name("prompts.toml").read_text("utf-8"))

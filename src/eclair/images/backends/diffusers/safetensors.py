@@ -1,4 +1,4 @@
-"""What the safetensors files of a model hold, by their headers alone: whether they are whole, and how many numbers."""
+"""Reads the headers of a model's safetensors files: that they are complete, and their parameter counts."""
 
 from __future__ import annotations
 
@@ -9,39 +9,38 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-MOST = 64 << 20
-"""Bytes of a header."""
+MAX_HEADER_BYTES = 64 << 20
 
-STRANGE = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle", ".py", ".msgpack", ".h5")
-"""Endings of files that could run code when they are loaded, or that nothing here reads."""
+UNTRUSTED_SUFFIXES = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle", ".py", ".msgpack", ".h5")
+"""Files that could run code when they are loaded, or that are never read."""
 
 
-def count(folder: Path, parts: Iterable[str]) -> dict[str, int]:
-    """How many numbers each part of a model has that has any.
+def count_parameters(folder: Path, parts: Iterable[str]) -> dict[str, int]:
+    """Count the parameters of each part of a model that has weights.
 
-    Raises ValueError, whose text is for the middle of a sentence, for a file that is damaged or of a kind that is not
-    loaded.
+    Raises ValueError, with a text for the middle of a sentence, for a damaged file or one of another kind.
     """
     found: dict[str, int] = {}
     for part in parts:
         files = sorted((folder / part).glob("*.safetensors"))
-        strange = [file.name for file in sorted((folder / part).glob("*")) if file.suffix in STRANGE]
+        strange = [file.name for file in sorted((folder / part).glob("*")) if file.suffix in UNTRUSTED_SUFFIXES]
         if strange:
             raise ValueError(f"{part}/{strange[0]} is no safetensors file, and nothing else is loaded")
         if files:
-            found[part] = sum(map(numbers, files))
+            found[part] = sum(map(count_tensor_numbers, files))
     if not found:
         raise ValueError("it has no weights")
     return found
 
 
-def numbers(file: Path) -> int:
+def count_tensor_numbers(file: Path) -> int:
+    """Count the parameters in one file. Raises ValueError for a damaged one."""
     name = f"{file.parent.name}/{file.name}"
     with file.open("rb") as handle:
         size = file.stat().st_size
         head = handle.read(8)
         length = struct.unpack("<Q", head)[0] if len(head) == 8 else 0
-        if not 2 <= length <= min(MOST, size):
+        if not 2 <= length <= min(MAX_HEADER_BYTES, size):
             raise ValueError(f"{name} is damaged")
         text = handle.read(length)
     try:

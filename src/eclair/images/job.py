@@ -1,0 +1,51 @@
+"""Image jobs: requests that were checked, with every choice made."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+from eclair.provenance.report import DEFAULT_QUALITY, ImageForm
+from eclair.schema.images import ImageModel, ImageRequest
+from eclair.schema.principal import Principal
+
+SEED_COUNT = 1 << 32
+
+
+@dataclass(frozen=True, slots=True)
+class ImageJob:
+    """What a backend needs for one image, and what becomes of the image. Sizes are in pixels.
+
+    `prompt` is what the model is told, with the words of the style; `request` is what was asked for, of which the
+    service generates `request.count` images with consecutive seeds. `sources` are the bytes of the images to edit and
+    `mask` those of a PNG that is transparent where the first may change. Images belong to `message` in `conversation`
+    where they are part of an answer; outgoing calls are logged under its `run`. `form` is the file format, None for
+    the backend's own, and `quality` its quality from 1 to 100.
+    """
+
+    model: ImageModel
+    principal: Principal
+    prompt: str
+    width: int
+    height: int
+    seed: int
+    steps: int | None = None
+    guidance: float | None = None
+    negative: str = ""
+    strength: float | None = None
+    sources: tuple[bytes, ...] = field(default=(), repr=False)
+    mask: bytes | None = field(default=None, repr=False)
+    asked_prompt: str = ""
+    request: ImageRequest = field(default_factory=ImageRequest)
+    run: str | None = None
+    conversation: str | None = None
+    message: str | None = None
+    form: ImageForm | None = None
+    quality: int = DEFAULT_QUALITY
+
+    def with_answer(self, run: str, conversation: str, message: str) -> ImageJob:
+        """Return the job as part of an answer."""
+        return replace(self, run=run, conversation=conversation, message=message)
+
+    def with_image(self, index: int) -> ImageJob:
+        """Return the job for image number `index`, counted from 0."""
+        return replace(self, seed=(self.seed + index) % SEED_COUNT)
