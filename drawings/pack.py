@@ -103,8 +103,8 @@ def pack(root: Path) -> int:
     files["colors.json"] = _json({name: _ramp(color) for name, color in COLORS.items()})
     files |= {f"pictures/{number}.svg": body for number, body in enumerate(bodies)}
     files |= {
-        "licences/noto-emoji.txt": (root / "LICENSE").read_text("utf-8"),
-        "licences/cldr.txt": (here / CLDR / "LICENSE").read_text("utf-8"),
+        "licenses/noto-emoji.txt": (root / "LICENSE").read_text("utf-8"),
+        "licenses/cldr.txt": (here / CLDR / "LICENSE").read_text("utf-8"),
     }
     with zipfile.ZipFile(root / ARCHIVE, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
         for name, content in files.items():

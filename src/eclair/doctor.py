@@ -278,7 +278,7 @@ def _model(data_dir: Path) -> Check:
     except ModelMissing as error:
         return Check("Embedded model", "broken", error.message)
     bytes = size(path.stat().st_size)
-    return Check("Embedded model", "ok", f"{entry.name}, {bytes}, {entry.licence}, SHA-256 verified")
+    return Check("Embedded model", "ok", f"{entry.name}, {bytes}, {entry.license}, SHA-256 verified")
 
 
 def _speed(settings: Settings) -> Check:

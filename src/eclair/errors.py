@@ -9,7 +9,7 @@
     │   ├── NotFound              404  no such conversation, run, model
     │   ├── MethodNotAllowed      405  a path that exists, with a method it doesn't support
     │   ├── Conflict              409  the conversation is still answering
-    │   ├── LicenceAsks           409  a license with restrictions has not been accepted
+    │   ├── LicenseNotAccepted           409  a license with restrictions has not been accepted
     │   ├── Gone                  410  an expired link
     │   ├── TooLarge              413  over a limit, which the message names
     │   ├── UnreadableFile        422  a file that is locked, damaged or of an unsupported type
@@ -94,10 +94,10 @@ class Conflict(UserError):
         self.run = run
 
 
-class LicenceAsks(UserError):
+class LicenseNotAccepted(UserError):
     """The message says what the license forbids or requires."""
 
-    code = "licence_asks"
+    code = "license_not_accepted"
     status = 409
 
 

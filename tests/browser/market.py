@@ -20,7 +20,7 @@ id = "tiny"
 name = "Tiny"
 maker = "Maker"
 country = "FR"
-licence = "Own"
+license = "Own"
 restricts = "Research only."
 weights = "open"
 parameters = 0.005
@@ -40,7 +40,7 @@ id = "huge"
 name = "Huge"
 maker = "Maker"
 country = "FR"
-licence = "MIT"
+license = "MIT"
 weights = "open"
 parameters = 100000
 [[model.file]]

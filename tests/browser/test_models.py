@@ -47,10 +47,10 @@ def found(page: Page, words: str) -> None:
 
 
 def get(page: Page, name: str = "Tiny") -> None:
-    """Begin to fetch a model of the catalogue, having accepted its licence."""
+    """Begin to fetch a model of the catalogue, having accepted its license."""
     found(page, name)
     offer(page, name).get_by_role("button", name=f"Get {name}").click()
-    dialog = page.get_by_role("dialog", name="Licence of this model")
+    dialog = page.get_by_role("dialog", name="License of this model")
     dialog.get_by_role("button", name="Accept and download").click()
     expect(dialog).to_have_count(0)
 
@@ -66,7 +66,7 @@ def test_a_model_is_fetched_shown_everywhere_and_asked(models: Page, market: Mar
     found(models, "tiny")
     expect(offer(models, "Tiny")).to_contain_text("Research only.")
     offer(models, "Tiny").get_by_role("button", name="Get Tiny").click()
-    dialog = models.get_by_role("dialog", name="Licence of this model")
+    dialog = models.get_by_role("dialog", name="License of this model")
     expect(dialog).to_contain_text("Tiny is under Own. Research only.")
     dialog.get_by_role("button", name="Cancel").click()
     expect(dialog).to_have_count(0)
@@ -217,7 +217,7 @@ def test_a_question_in_a_language_that_is_not_listed_is_helped(
     expect(answer).to_contain_text("SmolLM2 135M Instruct doesn’t list German among its languages")
     offer = answer.get_by_role("button", name=re.compile("^Get "))
     expect(offer).to_be_visible()
-    page.request.post("/api/models/pulls", data={"name": "tiny", "accept_licence": True})
+    page.request.post("/api/models/pulls", data={"name": "tiny", "accept_license": True})
     use = answer.get_by_role("button", name="Answer with Tiny")
     expect(use).to_be_visible()
     expect(offer).to_have_count(0)

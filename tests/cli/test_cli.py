@@ -718,7 +718,7 @@ class TestModels:
         done = run("models", ECLAIR_EMBEDDED="true")
         answering, _, drawing = done.stdout.partition("\n\n")
         head, embedded, scripted = answering.splitlines()
-        assert head.split() == ["ID", "NAME", "LICENCE", "MAKER", "CONTEXT", "ENGINE", "STATE"]
+        assert head.split() == ["ID", "NAME", "LICENSE", "MAKER", "CONTEXT", "ENGINE", "STATE"]
         assert "not here: `eclair pull`" in embedded
         assert scripted.split()[-2:] == ["scripted", "ready"]
         assert embedded.index("embedded") == head.index("ENGINE") == scripted.rindex("scripted")
@@ -732,7 +732,7 @@ class TestModels:
 
     def test_json(self, run: Eclair) -> None:
         model, *others = orjson.loads(run("models", "--json").stdout)
-        assert (model["kind"], model["id"], model["licence"], model["state"]) == (
+        assert (model["kind"], model["id"], model["license"], model["state"]) == (
             "answers",
             "scripted",
             "Apache-2.0",

@@ -20,7 +20,7 @@ def test_a_model() -> None:
         "sampling",
         "maker",
         "country",
-        "licence",
+        "license",
         "languages",
         "size",
         "titles",

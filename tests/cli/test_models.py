@@ -23,7 +23,7 @@ id = "tiny"
 name = "Tiny"
 maker = "Maker"
 country = "FR"
-licence = "Own terms"
+license = "Own terms"
 restricts = "Research only."
 weights = "open"
 
@@ -38,7 +38,7 @@ sha256 = "{hashlib.sha256(MODEL).hexdigest()}"
 id = "huge"
 name = "Huge"
 maker = "Maker"
-licence = "MIT"
+license = "MIT"
 weights = "open"
 parameters = 100000
 
@@ -105,15 +105,15 @@ def test_a_fault_in_the_owners_file_is_one_sentence(run: Eclair) -> None:
         assert done.returncode == 3
 
 
-def test_a_script_must_accept_a_licence_that_restricts(run: Eclair, hub: str) -> None:
+def test_a_script_must_accept_a_license_that_restricts(run: Eclair, hub: str) -> None:
     done = run("pull", "tiny", ECLAIR_HUB=hub)
     assert done.returncode == 2
     assert done.stderr.splitlines()[0] == "Tiny · Maker (FR) · Own terms · 100 KB"
     assert done.stderr.splitlines()[-1] == (
-        "Tiny is under Own terms. Research only. If you accept that, add --accept-licence."
+        "Tiny is under Own terms. Research only. If you accept that, add --accept-license."
     )
     assert not (run.folder / "models").exists()
-    done = run("pull", "tiny", "--accept-licence", HF_ENDPOINT=hub)
+    done = run("pull", "tiny", "--accept-license", HF_ENDPOINT=hub)
     assert done.returncode == 0
     assert done.stdout == f"Tiny is in {run.folder / 'models' / 'tiny-Q4_0.gguf'}\n"
     assert "the only one there is" in done.stderr
@@ -122,6 +122,9 @@ def test_a_script_must_accept_a_licence_that_restricts(run: Eclair, hub: str) ->
     assert "on this machine" in run("models", "--all").stdout
     done = run("pull", "tiny", "--remove")
     assert done.stdout == "Tiny is removed; that frees 100 KB\n"
+    done = run("pull", "tiny", "--accept-licence", HF_ENDPOINT=hub)
+    assert done.returncode == 0, "the flag's former name is accepted too"
+    assert run("pull", "tiny", "--remove").returncode == 0
     done = run("pull", "tiny", "--remove")
     assert (done.returncode, "nothing to remove" in done.stderr) == (2, True)
 
@@ -142,7 +145,7 @@ def test_a_person_is_asked(run: Eclair, hub: str, answer: str, code: int) -> Non
 def test_an_address_of_which_nothing_is_known(run: Eclair, hub: str) -> None:
     done = run("pull", f"{hub}/unknown.gguf")
     assert done.returncode == 0
-    assert "Its licence is not known here" in done.stderr
+    assert "Its license is not known here" in done.stderr
     assert "Nobody says what its hash should be" in done.stderr
     assert run("pull", "unknown", "--remove").returncode == 0
 

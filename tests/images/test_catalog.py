@@ -15,7 +15,7 @@ OWN = """
 id = "mine"
 name = "Mine"
 maker = "Me"
-licence = "MIT"
+license = "MIT"
 weights = "open"
 
 [[picture]]
@@ -26,19 +26,19 @@ steps = 8
 id = "ours"
 name = "Ours"
 maker = "Us"
-licence = "MIT"
+license = "MIT"
 generator = "diffusers"
 repo = "us/ours"
 """
 
 
-def test_what_is_known_is_whole_and_says_what_its_licence_forbids() -> None:
+def test_what_is_known_is_whole_and_says_what_its_license_forbids() -> None:
     known = entries()
     assert next(iter(known)) == "flux-1-schnell"
     assert {entry.country for entry in known.values()} == {"DE"}
     free = {id for id, entry in known.items() if not entry.restricts}
     assert free >= {"flux-1-schnell", "flux-2-klein-4b"}
-    assert {known[id].licence for id in free} == {"Apache-2.0"}
+    assert {known[id].license for id in free} == {"Apache-2.0"}
     assert known["flux-1-kontext-dev"].edits
     schnell = known["flux-1-schnell"].to_model(None)
     assert (schnell.steps, schnell.guidance, schnell.width, schnell.state) == (4, 0.0, 1024, "ready")
@@ -80,3 +80,14 @@ def test_another_table_is_named(tmp_path: Path) -> None:
     own.write_text("[[pictures]]\nid = 1\n")
     with pytest.raises(SettingsError, match="something else than"):
         entries(own)
+
+
+def test_a_file_with_the_former_names_of_fields_is_read(tmp_path: Path) -> None:
+    own = tmp_path / "models.toml"
+    own.write_text(
+        OWN.replace(
+            'license = "MIT"\ngenerator', 'licence = "MIT"\nlicence_url = "https://us.example/terms"\ngenerator'
+        )
+    )
+    entry = entries(own)["ours"]
+    assert (entry.license, entry.license_url) == ("MIT", "https://us.example/terms")

@@ -60,7 +60,7 @@ async def test_it_comes_whole_draws_and_goes(
     gallery.cuts = {SHARD: 1000, "text_encoder/model.safetensors": 70, "transformer/config.json": 5}
     pull = await pulled(server)
     assert (pull["state"], pull["error"], pull["model"]) == ("finished", None, "flux-1-schnell")
-    assert (pull["name"], pull["licence"], pull["size"]) == ("FLUX.1 [schnell]", "Apache-2.0", gallery.size)
+    assert (pull["name"], pull["license"], pull["size"]) == ("FLUX.1 [schnell]", "Apache-2.0", gallery.size)
     assert here(settings) == gallery.wanted, "nothing else was fetched, and nothing is left over"
     assert [span for name, span in gallery.ranges if name == SHARD] == [None, "bytes=1000-"]
     assert gallery.ranges[-1][0] == "model_index.json"
@@ -114,14 +114,14 @@ async def test_a_stopped_pull_goes_on_or_is_removed(server: Server, gallery: Gal
     assert (await pulled(server))["state"] == "finished"
 
 
-async def test_a_licence_that_restricts_is_accepted_first(
+async def test_a_license_that_restricts_is_accepted_first(
     server: Server, hub: StandIn, tiny: Path, settings: Settings
 ) -> None:
     Gallery(hub, "black-forest-labs/FLUX.1-dev", tiny / "FluxPipeline")
     asked = await server.post("/api/models/pulls", {"name": "flux-1-dev"})
-    assert (asked.status, asked.error["code"]) == (409, "licence_asks")
+    assert (asked.status, asked.error["code"]) == (409, "license_not_accepted")
     assert "non-commercial purposes only" in asked.error["message"]
-    begun = await server.post("/api/models/pulls", {"name": "flux-1-dev", "accept_licence": True})
+    begun = await server.post("/api/models/pulls", {"name": "flux-1-dev", "accept_license": True})
     assert (await ended(server, begun.body["id"]))["state"] == "finished"
     assert "model_index.json" in here(settings, "flux-1-dev")
 

@@ -92,7 +92,7 @@ async def test_it_loads_by_itself_and_answers(engine: LocalEngine, home: Setting
     assert isinstance(pieces[-1], Finish)
     assert (await engine.health()).state == "ready"
     model = (await engine.models())[0]
-    assert (model.id, model.context, model.licence, model.size) == (
+    assert (model.id, model.context, model.license, model.size) == (
         MODEL,
         2048,
         "Apache-2.0",

@@ -11,7 +11,7 @@ from eclair.models.quantization import QuantizationChoice, QuantizationOption, c
 from eclair.settings import Settings
 
 GB = 1_000_000_000
-ROW = '[[model]]\nid = "mine"\nname = "Mine"\nmaker = "Me"\nlicence = "MIT"\nweights = "open"\n'
+ROW = '[[model]]\nid = "mine"\nname = "Mine"\nmaker = "Me"\nlicense = "MIT"\nweights = "open"\n'
 FILE = '[[model.file]]\nrepo = "me/mine"\nfile = "mine-Q4_0.gguf"\nquant = "Q4_0"\n'
 
 
@@ -39,6 +39,11 @@ def test_a_file_of_ones_own_adds_and_overrides(own: Path) -> None:
     assert catalog.embedded_entry().temperature == 0.2
 
 
+def test_a_file_with_the_former_names_of_fields_is_read(own: Path) -> None:
+    own.write_text(ROW.replace("license", "licence"))
+    assert catalog.load_entries(own)["mine"].license == "MIT"
+
+
 def test_no_file_is_no_fault(own: Path) -> None:
     assert catalog.load_entries(own).keys() == catalog.load_entries().keys()
 
@@ -52,7 +57,7 @@ def test_no_file_is_no_fault(own: Path) -> None:
         ('[[model]]\nname = "x"', "row 1 has no `id`"),
         (ROW + ROW, "two rows have the id 'mine'"),
         ('[[model]]\nid = "mine"', "model 'mine' lacks `name`; add it"),
-        (ROW + "licens = 1", "model 'mine' has `licens`, which is no field; did you mean `licence`"),
+        (ROW + "licens = 1", "model 'mine' has `licens`, which is no field; did you mean `license`"),
         (ROW + 'languages = ["english"]', r"model 'mine' has `languages.0` = 'english', which is not written"),
         (ROW + 'languages = ["de_DE"]', "languages.0"),
         (ROW + 'can = ["fly"]', "model 'mine' has `can.0` = 'fly': input should be 'tools'"),

@@ -20,7 +20,7 @@ from typing import Any
 import orjson
 import pytest
 
-from eclair.errors import Conflict, Forbidden, InvalidInput, LicenceAsks, ModelMissing, NotFound, SettingsError
+from eclair.errors import Conflict, Forbidden, InvalidInput, LicenseNotAccepted, ModelMissing, NotFound, SettingsError
 from eclair.llm.local.engine import LocalEngine
 from eclair.llm.local.removal import remove_model
 from eclair.models import catalog, installed
@@ -51,7 +51,7 @@ class Shop:
         self.url = hub.url
         self.files = {"tiny-Q4_K_M.gguf": MODEL, "tiny-Q8_0.gguf": MODEL * 2, "mmproj-tiny-f16.gguf": b"GGUF"}
         self.served: dict[str, bytes] = {}
-        self.licence: object = "apache-2.0"
+        self.license: object = "apache-2.0"
         self.gated = False
         self.linked = True
         self.pieces = 1
@@ -72,7 +72,7 @@ class Shop:
             for name, content in self.files.items()
         ]
         if await self.admitted(call):
-            await call.reply(200, orjson.dumps({"cardData": {"license": self.licence}, "siblings": rows}))
+            await call.reply(200, orjson.dumps({"cardData": {"license": self.license}, "siblings": rows}))
 
     async def resolve(self, call: Call) -> None:
         name = call.path.rpartition("/")[2]
@@ -130,7 +130,7 @@ def home(tmp_path: Path) -> Settings:
         for quant in ("Q4_K_M", "Q8_0")
     )
     (tmp_path / "models.toml").write_text(
-        '[[model]]\nid = "tiny"\nname = "Tiny"\nmaker = "Maker"\nlicence = "MIT"\nweights = "open"\n'
+        '[[model]]\nid = "tiny"\nname = "Tiny"\nmaker = "Maker"\nlicense = "MIT"\nweights = "open"\n'
         f'parameters = 0.001\nengines = ["llama.cpp"]\n{rows}'
     )
     return Settings(data_dir=tmp_path / "data", catalog=tmp_path / "models.toml")
@@ -339,14 +339,14 @@ async def test_a_model_that_is_here_needs_no_hub(shop: Shop, home: Settings, nam
     assert len(shop.standin.calls) == asked
 
 
-async def test_a_licence_that_restricts_has_to_be_accepted(shop: Shop, home: Settings) -> None:
+async def test_a_license_that_restricts_has_to_be_accepted(shop: Shop, home: Settings) -> None:
     assert (await planned(shop, home, f"hf:{REPO}")).restricts == ""
-    shop.licence = "own-terms"
+    shop.license = "own-terms"
     wanted = await planned(shop, home, f"hf:{REPO}:Q8_0")
-    with pytest.raises(LicenceAsks, match="own-terms; read it at"):
-        wanted.check_licence(accepted=False)
-    wanted.check_licence(accepted=True)
-    shop.licence = None
+    with pytest.raises(LicenseNotAccepted, match="own-terms; read it at"):
+        wanted.check_license(accepted=False)
+    wanted.check_license(accepted=True)
+    shop.license = None
     assert (await planned(shop, home, f"hf:{REPO}:Q8_0")).restricts is None
 
 
@@ -544,7 +544,7 @@ async def test_a_file_of_this_machine_is_linked_or_copied_and_stays(
     assert path.samefile(source) is whole
     assert left(home) == {"mine.Q4_0.gguf"}
     (model,) = installed.installed_models(catalog.load_entries(home.catalog), home.data_dir).values()
-    assert (model.entry.id, model.entry.name, model.entry.licence) == ("mine.q4_0", "Tiny", "apache-2.0")
+    assert (model.entry.id, model.entry.name, model.entry.license) == ("mine.q4_0", "Tiny", "apache-2.0")
     assert installed.delete_files(model.entry, home.data_dir) == (0 if whole else len(MODEL))
     assert source.exists()
 

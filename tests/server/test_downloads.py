@@ -26,9 +26,9 @@ async def market(shop: Shop, settings: Settings) -> AsyncGenerator[Server]:
     """A server whose hub is the stand-in's."""
     catalog = settings.data_dir.parent / "models.toml"
     catalog.write_text(
-        '[[model]]\nid = "tiny"\nname = "Tiny"\nmaker = "Maker"\nlicence = "Own"\nrestricts = "Research only."\n'
+        '[[model]]\nid = "tiny"\nname = "Tiny"\nmaker = "Maker"\nlicense = "Own"\nrestricts = "Research only."\n'
         f'weights = "open"\n[[model.file]]\nrepo = "{REPO}"\nfile = "tiny-Q4_K_M.gguf"\nquant = "Q4_K_M"\n'
-        '[[model]]\nid = "huge"\nname = "Huge"\nmaker = "Maker"\nlicence = "MIT"\nweights = "open"\n'
+        '[[model]]\nid = "huge"\nname = "Huge"\nmaker = "Maker"\nlicense = "MIT"\nweights = "open"\n'
         'parameters = 100000\n[[model.file]]\nrepo = "a/huge"\nfile = "huge-Q4_0.gguf"\nquant = "Q4_0"\n'
     )
     async with serving(replace(settings, hub=shop.url, catalog=catalog)) as server:
@@ -53,14 +53,14 @@ async def catalogued(server: Server, id: str = "tiny") -> dict[str, Any]:
     return next(row for row in rows if row["id"] == id)
 
 
-async def test_a_licence_is_asked_for_then_the_model_comes_and_goes(market: Server) -> None:
+async def test_a_license_is_asked_for_then_the_model_comes_and_goes(market: Server) -> None:
     reply = await market.post("/api/models/pulls", {"name": "tiny"})
-    assert (reply.status, reply.error["code"]) == (409, "licence_asks")
+    assert (reply.status, reply.error["code"]) == (409, "license_not_accepted")
     assert "Research only." in reply.error["message"]
     row = await catalogued(market)
     assert (row["installed"], row["quant"], row["restricts"]) == (False, "Q4_K_M", "Research only.")
     assert row["expected"] is None, "nothing was measured yet"
-    begun = await market.post("/api/models/pulls", {"name": "tiny", "accept_licence": True})
+    begun = await market.post("/api/models/pulls", {"name": "tiny", "accept_license": True})
     assert begun.status == 202
     pull = await ended(market, begun.body["id"])
     assert (pull["state"], pull["model"], pull["size"], pull["error"]) == ("finished", "tiny", len(MODEL), None)
@@ -78,7 +78,7 @@ async def test_a_licence_is_asked_for_then_the_model_comes_and_goes(market: Serv
 async def test_two_ask_for_one_model_and_one_stops_it(shop: Shop, market: Server) -> None:
     shop.store.routes["/blobs/tiny-Q4_K_M.gguf"] = stuck
     bodies = [
-        (await market.post("/api/models/pulls", {"name": f"hf:{REPO}:Q4_K_M", "accept_licence": True})).body
+        (await market.post("/api/models/pulls", {"name": f"hf:{REPO}:Q4_K_M", "accept_license": True})).body
         for _ in range(2)
     ]
     assert bodies[0]["id"] == bodies[1]["id"]
@@ -94,7 +94,7 @@ async def test_two_ask_for_one_model_and_one_stops_it(shop: Shop, market: Server
 
 async def test_what_fails_says_why(shop: Shop, market: Server) -> None:
     shop.served = {"tiny-Q4_K_M.gguf": MODEL[:-1] + b"!"}
-    begun = await market.post("/api/models/pulls", {"name": f"hf:{REPO}", "accept_licence": True})
+    begun = await market.post("/api/models/pulls", {"name": f"hf:{REPO}", "accept_license": True})
     pull = await ended(market, begun.body["id"])
     assert (pull["state"], pull["error"]["code"]) == ("failed", "model_missing")
     assert "its hash differs" in pull["error"]["message"]
@@ -136,7 +136,7 @@ async def test_what_the_hub_keeps_for_some_is_forbidden(shop: Shop, market: Serv
 
 async def test_to_remove_a_model_stops_its_pull(shop: Shop, market: Server) -> None:
     shop.store.routes["/blobs/tiny-Q4_K_M.gguf"] = stuck
-    begun = (await market.post("/api/models/pulls", {"name": "tiny", "accept_licence": True})).body
+    begun = (await market.post("/api/models/pulls", {"name": "tiny", "accept_licence": True})).body  # the former name
     path = f"/api/models/pulls/{begun['id']}"
     async with asyncio.timeout(20):
         while (await market.get(path)).body["done"] < 1000:  # noqa: ASYNC110

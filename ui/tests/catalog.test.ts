@@ -10,7 +10,7 @@ const NONE: CatalogFilter = { words: "", fits: false, can: "", language: "" };
 
 function model(id: string, more: Partial<CatalogModel> = {}): CatalogModel {
   return {
-    ...{ id, name: id, maker: "Maker", country: "FR", european: true, licence: "MIT", restricts: "", weights: "open" },
+    ...{ id, name: id, maker: "Maker", country: "FR", european: true, license: "MIT", restricts: "", weights: "open" },
     ...{ parameters: null, context: null, languages: [], can: [], card: null, options: [], quant: "Q4_0", reason: "only" },
     ...{ released: null, active: null, engines: ["llama.cpp"], speculation: null, quirks: "" },
     ...{ part: 0, size: 1, memory: 1, fits: true, expected: null, installed: false, loaded: false, known: true },

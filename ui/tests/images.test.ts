@@ -9,9 +9,9 @@ import type { GeneratedImage, ImageModel } from "../src/api/images.ts";
 import type { Part } from "../src/api/events.ts";
 
 const MODEL: ImageModel = {
-  ...{ id: "flux", name: "FLUX", maker: "Black Forest Labs", country: "DE", licence: "Apache-2.0" },
+  ...{ id: "flux", name: "FLUX", maker: "Black Forest Labs", country: "DE", license: "Apache-2.0" },
   ...{ width: 1024, height: 1024, least: 256, most: 2048, multiple: 16, steps: 4, guidance: null },
-  ...{ generator: "flux", licence_url: null, restricted: false, previews: true, languages: [] },
+  ...{ generator: "flux", license_url: null, restricted: false, previews: true, languages: [] },
   ...{ edits: true, masks: true, negative: false, jurisdiction: null, drawn: false, state: "ready", why: null, default: true },
 };
 const SMALL: ImageModel = { ...MODEL, id: "small", width: 256, height: 256, least: 128, most: 256, multiple: 128, edits: false, masks: false };

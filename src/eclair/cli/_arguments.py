@@ -203,7 +203,8 @@ def _models(command: _Command) -> None:
         help="of the catalogue (`eclair models --all`), hf:OWNER/REPOSITORY, a URL, a file or a folder; the first two "
         "may end in :QUANT; the embedded model by default",
     )
-    fetch.add_argument("--accept-licence", action="store_true", help="accept a licence that restricts")
+    fetch.add_argument("--accept-license", action="store_true", help="accept a license that restricts what you may do")
+    fetch.add_argument("--accept-licence", dest="accept_license", action="store_true", help=argparse.SUPPRESS)
     fetch.add_argument("--remove", action="store_true", help="remove the model instead")
 
     tune = command("tune", "measure how a model runs best on this machine, and have it run like that")

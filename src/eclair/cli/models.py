@@ -31,11 +31,11 @@ from eclair.schema.models import Model
 from eclair.settings import Settings
 from eclair.util.humanize import size
 
-HEAD = ("ID", "NAME", "LICENCE", "MAKER", "CONTEXT", "SIZE", "ENGINE", "STATE")
-HEAD_PICTURES = ("PICTURES", "NAME", "LICENCE", "MAKER", "SIZE", "CAN", "RUNS", "STATE")
-HEAD_ALL = ("ID", "NAME", "LICENCE", "MAKER", "SIZE", "MEMORY", "WRITES", "STATE")
+HEAD = ("ID", "NAME", "LICENSE", "MAKER", "CONTEXT", "SIZE", "ENGINE", "STATE")
+HEAD_PICTURES = ("PICTURES", "NAME", "LICENSE", "MAKER", "SIZE", "CAN", "RUNS", "STATE")
+HEAD_ALL = ("ID", "NAME", "LICENSE", "MAKER", "SIZE", "MEMORY", "WRITES", "STATE")
 HEAD_MARKDOWN = """\
-| model | maker | licence | parameters | context | languages | can | embedded engine |
+| model | maker | license | parameters | context | languages | can | embedded engine |
 |---|---|---|---|---|---|---|---|
 """
 
@@ -91,7 +91,7 @@ def _all(settings: Settings, terminal: Terminal, *, json: bool) -> int:
     restricted = [offer.entry for offer in found if offer.entry.restricts]
     if restricted:
         terminal.line()
-        terminal.line("Licences that restrict")
+        terminal.line("Licenses that restrict")
     for entry in restricted:
         for number, line in enumerate(terminal.wrapped(f"{entry.id}: {entry.restricts}", 4)):
             terminal.line(f"{'  - ' if number == 0 else '    '}{line}")
@@ -154,7 +154,7 @@ def _cells(row: Row) -> tuple[str, ...]:
     return (
         model.id,
         model.name if model.name != model.id else "",
-        model.licence or "",
+        model.license or "",
         maker.replace(", (", " ("),
         f"{model.context:,}" if model.context else "",
         size(model.size) if model.size else "",
@@ -175,7 +175,7 @@ def _picture_cells(model: ImageModel) -> tuple[str, ...]:
     return (
         model.id,
         model.name,
-        f"{model.licence}, restricted" if model.restricted else model.licence,
+        f"{model.license}, restricted" if model.restricted else model.license,
         f"{model.maker} ({model.country})" if model.country else model.maker,
         f"{model.width} × {model.height}",
         can,
@@ -197,7 +197,7 @@ def _offer_cells(offer: Offer, paces: SpeedEstimator) -> tuple[str, ...]:
     needs = size(offer.memory) if offer.memory is not None else ""
     bytes = size(offer.size) if offer.size is not None else ""
     writes = describe_speed(paces.estimate(entry, offer.size)) if offer.fits else ""
-    return (entry.id, entry.name, entry.licence, made_by(entry), bytes, needs, writes, state)
+    return (entry.id, entry.name, entry.license, made_by(entry), bytes, needs, writes, state)
 
 
 def _line(entry: CatalogEntry) -> str:
@@ -207,7 +207,7 @@ def _line(entry: CatalogEntry) -> str:
     cells = (
         f"{name}<br>`{entry.id}`",
         made_by(entry),
-        f"{entry.licence}: {entry.restricts}" if entry.restricts else entry.licence,
+        f"{entry.license}: {entry.restricts}" if entry.restricts else entry.license,
         f"{entry.parameters:g} billion{active}" if entry.parameters else "",
         f"{entry.context:,}" if entry.context else "",
         ", ".join(entry.languages),

@@ -1,4 +1,4 @@
-"""`eclair pull`: says what a model is and what its licence asks, fetches it, shows how far it is; and removes it."""
+"""`eclair pull`: says what a model is and what its license asks, fetches it, shows how far it is; and removes it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from eclair.cli._printer import duration
 from eclair.cli._signals import carry_out
 from eclair.cli._terminal import Terminal
 from eclair.documents.photos.classifier import classifier_file, download
-from eclair.errors import LicenceAsks, ModelMissing
+from eclair.errors import LicenseNotAccepted, ModelMissing
 from eclair.images.download_plan import ImageModelCatalog
 from eclair.llm.local import removal
 from eclair.models import catalog
@@ -56,7 +56,7 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
     hub = Hub.configured(settings, os.environ)
     wanted = _plan(name, settings, hub, terminal)
     _introduce(wanted, terminal)
-    _ask(wanted, terminal, accepted=arguments.accept_licence)
+    _ask(wanted, terminal, accepted=arguments.accept_license)
     path = _fetch(wanted, settings, hub, terminal, thorough=True)
     if any((file.sha256 or file.git_sha1) is None and not isinstance(file.source, Path) for file in wanted.files):
         terminal.complain("Nobody says what its hash should be: it could only be seen that it is a GGUF file.")
@@ -137,25 +137,25 @@ def _carried(work: Callable[[], Coroutine[Any, Any, T]], terminal: Terminal) -> 
 
 def _introduce(wanted: DownloadPlan, terminal: Terminal) -> None:
     entry = wanted.entry
-    facts = [entry.name, made_by(entry), entry.licence, size(wanted.size) if wanted.size else ""]
+    facts = [entry.name, made_by(entry), entry.license, size(wanted.size) if wanted.size else ""]
     terminal.complain(" · ".join(fact for fact in facts if fact))
     if wanted.why:
         terminal.complain(f"{wanted.why}.")
     if wanted.restricts is None:
-        terminal.complain("Its licence is not known here; ask its maker what it allows.")
+        terminal.complain("Its license is not known here; ask its maker what it allows.")
 
 
 def _ask(wanted: DownloadPlan, terminal: Terminal, *, accepted: bool) -> None:
-    """Have a licence that restricts accepted. Raises LicenceAsks where it is not."""
+    """Have a license that restricts accepted. Raises LicenseNotAccepted where it is not."""
     try:
-        wanted.check_licence(accepted=accepted)
-    except LicenceAsks as asks:
+        wanted.check_license(accepted=accepted)
+    except LicenseNotAccepted as asks:
         if not (terminal.for_person and sys.stdin is not None and sys.stdin.isatty()):  # pyright: ignore[reportUnnecessaryComparison]
-            raise LicenceAsks(f"{asks.message} If you accept that, add --accept-licence.") from None
+            raise LicenseNotAccepted(f"{asks.message} If you accept that, add --accept-license.") from None
         terminal.complain(asks.message)
         terminal.write("Do you accept that? [y/N] ")
         if sys.stdin.readline().strip().lower() not in ("y", "yes"):
-            raise LicenceAsks("It was not pulled.") from None
+            raise LicenseNotAccepted("It was not pulled.") from None
 
 
 def _remove(name: str, settings: Settings, terminal: Terminal) -> int:

@@ -70,7 +70,7 @@ def _said(history: Sequence[Message], model: Model, language: str) -> bool:
 
 
 def _best(found: Sequence[Offer], language: str, budget: int) -> Offer | None:
-    """The largest European model that is no burden and lists the language, those first whose licence asks nothing; of
+    """The largest European model that is no burden and lists the language, those first whose license asks nothing; of
     equal ones the catalogue's first. Where each is a burden, the lightest that fits."""
     suit = [
         offer

@@ -62,11 +62,11 @@ class ImageModelEntry:
     id: Name
     name: Line
     maker: Line
-    licence: Line
+    license: Line
     generator: LocalBackendName
     country: Countries | None = None
     restricts: Line | Literal[""] = ""
-    licence_url: HttpsUrl | None = None
+    license_url: HttpsUrl | None = None
     released: Date | None = None
     repo: Repo | None = None
     parts: tuple[WeightFile, ...] = ()
@@ -103,8 +103,8 @@ class ImageModelEntry:
             maker=self.maker,
             country=self.country,
             generator=self.generator,
-            licence=self.licence,
-            licence_url=self.licence_url,
+            license=self.license,
+            license_url=self.license_url,
             restricted=bool(self.restricts),
             width=self.width,
             height=self.height,

@@ -126,11 +126,11 @@ def as_entry(entry: ImageModelEntry) -> catalog.CatalogEntry:
         id=entry.id,
         name=entry.name,
         maker=entry.maker,
-        licence=entry.licence,
+        license=entry.license,
         weights="open",
         country=entry.country,
         restricts=entry.restricts,
         released=entry.released,
         parameters=entry.parameters,
-        card=entry.licence_url,
+        card=entry.license_url,
     )

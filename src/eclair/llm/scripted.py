@@ -133,7 +133,7 @@ class ScriptedEngine:
                 "Scripted",
                 self.name,
                 context=CONTEXT,
-                licence="Apache-2.0",
+                license="Apache-2.0",
                 languages=("en",),
                 reasoning="enable_thinking",
                 can_call_tools=True,

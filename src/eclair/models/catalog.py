@@ -84,7 +84,7 @@ class ModelFile:
 class CatalogEntry:
     """A model of the catalogue. What is unknown is None or empty.
 
-    `country` holds the maker's ISO codes and `languages` BCP 47 tags. `restricts` is what the licence forbids or asks,
+    `country` holds the maker's ISO codes and `languages` BCP 47 tags. `restricts` is what the license forbids or asks,
     in one sentence. `parameters` and `active` (those that a token uses) are billions. `temperature` and `top_p` are
     what the makers recommend, `repeat_penalty` what keeps it from saying the same again and again. `titles` says
     whether it can name a conversation; `thinks` how it is told whether to think (see `thinking`), for those that can
@@ -97,7 +97,7 @@ class CatalogEntry:
     id: Name
     name: Line
     maker: Line
-    licence: Line
+    license: Line
     weights: Weights
     country: Countries | None = None
     restricts: Line | Literal[""] = ""
@@ -144,7 +144,7 @@ class CatalogEntry:
             sampling=Sampling(self.temperature, self.top_p, repeat_penalty=self.repeat_penalty),
             maker=self.maker,
             country=self.country,
-            licence=self.licence,
+            license=self.license,
             languages=self.languages,
             size=size,
             can_title=self.titles,
@@ -215,7 +215,10 @@ def read_file(file: Path) -> str:
 
 
 TABLES = ("model", "picture")
-"""What a file of the owner's may hold: models that answer, and models that draw."""
+"""Tables of an owner's file: models that answer, and models that make images."""
+
+FORMER_FIELDS = {"licence": "license", "licence_url": "license_url"}
+"""Fields by their names in 0.1, still read."""
 
 
 def parse_rows(text: str, where: str, kind: str = "model") -> dict[str, dict[str, Any]]:
@@ -235,8 +238,12 @@ def parse_rows(text: str, where: str, kind: str = "model") -> dict[str, dict[str
             raise SettingsError(f"{where}: row {number} has no `id`; add one.")
         if id in found:
             raise SettingsError(f"{where}: two rows have the id {id!r}; give one of them another.")
-        found[id] = row
+        found[id] = _with_current_names(row)  # pyright: ignore[reportUnknownArgumentType]
     return found
+
+
+def _with_current_names(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {FORMER_FIELDS.get(key, key): value for key, value in row.items()}
 
 
 def _entry(id: str, row: Mapping[str, Any], where: str) -> CatalogEntry:

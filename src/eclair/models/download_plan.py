@@ -1,4 +1,4 @@
-"""What `eclair pull NAME` would fetch: which files from where, why these, and what their licence asks.
+"""What `eclair pull NAME` would fetch: which files from where, why these, and what their license asks.
 
 A name is one of the catalogue's, `hf:OWNER/REPOSITORY`, a URL, or a file or folder of this machine; after a colon the
 first two may name a quantisation. `pull` carries the plan out.
@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from eclair.errors import Forbidden, InvalidInput, LicenceAsks, ModelMissing, NotFound
+from eclair.errors import Forbidden, InvalidInput, LicenseNotAccepted, ModelMissing, NotFound
 from eclair.models import catalog, installed
 from eclair.models.catalog import CatalogEntry, ModelFile
 from eclair.models.gguf import header as gguf_header
@@ -33,7 +33,7 @@ PERMISSIVE_LICENSES = {
     "cc-by-4.0",
     "cc-by-sa-4.0",
 }
-"""Licences that ask nothing of those who use a model, as hubs write them."""
+"""Licenses that ask nothing of those who use a model, as hubs write them."""
 
 _HUB = re.compile(r"hf:(?P<repo>[\w.-]+/[\w.-]+?)(:(?P<quant>[\w-]+))?")
 
@@ -44,7 +44,7 @@ _NAME = re.compile(r"[\w+(),=@ -][\w+(),=@ .-]*\.gguf")
 
 @dataclass(frozen=True, slots=True)
 class DownloadPlan:
-    """A model to fetch. `restricts` is what its licence forbids or asks, None where nobody knows its licence; `why`
+    """A model to fetch. `restricts` is what its license forbids or asks, None where nobody knows its license; `why`
     tells why it is this quantisation. A model of many files has a `place` of its own in the models folder."""
 
     entry: CatalogEntry
@@ -63,10 +63,10 @@ class DownloadPlan:
         sizes = [file.size for file in self.files if file.size is not None]
         return sum(sizes) if len(sizes) == len(self.files) else None
 
-    def check_licence(self, *, accepted: bool) -> None:
-        """Raises LicenceAsks where the licence restricts and nobody has accepted it."""
+    def check_license(self, *, accepted: bool) -> None:
+        """Raises LicenseNotAccepted where the license restricts and nobody has accepted it."""
         if self.restricts and not accepted:
-            raise LicenceAsks(f"{self.entry.name} is under {self.entry.licence}. {self.restricts}")
+            raise LicenseNotAccepted(f"{self.entry.name} is under {self.entry.license}. {self.restricts}")
 
 
 async def plan_download(
@@ -171,7 +171,7 @@ async def _from_repository(name: str, settings: Settings, hub: Hub, downloads: D
     chosen = choose_quantization(match["repo"], options, match["quant"])
     files = tuple(_named(file, file.name.rpartition("/")[2]) for file in groups[chosen.index])
     terms = f"; read it at {hub.url}/{match['repo']}"
-    found = _plan(files, chosen.why, settings, repository.licence or "", match["repo"].partition("/")[0], terms)
+    found = _plan(files, chosen.why, settings, repository.license or "", match["repo"].partition("/")[0], terms)
     return replace(found, files=(*found.files, *_eyes(repository.files, files[0].name)))
 
 
@@ -246,7 +246,7 @@ def _from_path(path: Path, settings: Settings) -> DownloadPlan:
     option = QuantizationOption.of_file(
         installed.quantization_of(path.name), sum(part.stat().st_size for part in parts), settings
     )
-    found = _plan(files, choose_quantization(path.name, [option]).why, settings, header.licence or "")
+    found = _plan(files, choose_quantization(path.name, [option]).why, settings, header.license or "")
     beside = [
         PlannedFile(each.name, each.absolute(), each.stat().st_size) for each in sorted(path.parent.glob("*.gguf"))
     ]
@@ -261,14 +261,14 @@ def _models(files: Sequence[PlannedFile]) -> list[PlannedFile]:
 
 
 def _plan(
-    files: Sequence[PlannedFile], why: str, settings: Settings, licence: str = "", maker: str = "", terms: str = ""
+    files: Sequence[PlannedFile], why: str, settings: Settings, license: str = "", maker: str = "", terms: str = ""
 ) -> DownloadPlan:
     """The plan for files of a model that the catalogue does not have; where it has them, both have a say.
 
-    `terms` says where a licence can be read.
+    `terms` says where a license can be read.
     """
     restricts = (
-        None if not licence else "" if licence.lower() in PERMISSIVE_LICENSES else f"Its licence is {licence}{terms}."
+        None if not license else "" if license.lower() in PERMISSIVE_LICENSES else f"Its license is {license}{terms}."
     )
     for file in files:
         if not _NAME.fullmatch(file.name):
@@ -281,7 +281,7 @@ def _plan(
                 return DownloadPlan(entry, _same(files, file, entry), why, entry.restricts or restricts)
     file = ModelFile(name, installed.quantization_of(name))
     entry = CatalogEntry(
-        installed.id_for_file(name, known), name.removesuffix(".gguf"), maker, licence, "open", files=(file,)
+        installed.id_for_file(name, known), name.removesuffix(".gguf"), maker, license, "open", files=(file,)
     )
     return DownloadPlan(entry, tuple(files), why, restricts)
 

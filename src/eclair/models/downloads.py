@@ -85,7 +85,7 @@ class ModelDownloads:
     async def begin(self, name: str, *, accepted: bool) -> ModelDownload:
         """Fetch a model; the pull that fetches it already, where there is one.
 
-        Raises LicenceAsks where it has to be `accepted`, and whatever keeps the model from being found.
+        Raises LicenseNotAccepted where it has to be `accepted`, and whatever keeps the model from being found.
         """
         hub, downloads = Hub.configured(self._settings, os.environ), DownloadClient(self._gate)
         try:
@@ -94,7 +94,7 @@ class ModelDownloads:
             )
         finally:
             await downloads.close()
-        wanted.check_licence(accepted=accepted)
+        wanted.check_license(accepted=accepted)
         for running in self._pulls.values():
             if running.state == "running" and running.plan.files == wanted.files:
                 return running

@@ -46,9 +46,9 @@ class PlannedFile:
 
 @dataclass(frozen=True, slots=True)
 class Repository:
-    """A repository of the hub. `licence` is as its card has it."""
+    """A repository of the hub. `license` is as its card has it."""
 
-    licence: str | None
+    license: str | None
     files: tuple[PlannedFile, ...]
 
 
@@ -146,8 +146,8 @@ class Hub:
                     is_gguf=name.endswith(".gguf"),
                 )
             )
-        licence: Any = _table(data.get("cardData")).get("license")
-        return Repository(licence if isinstance(licence, str) else None, tuple(files))
+        license: Any = _table(data.get("cardData")).get("license")
+        return Repository(license if isinstance(license, str) else None, tuple(files))
 
 
 @asynccontextmanager

@@ -192,7 +192,7 @@ def _placed(path: Path, id: str, header: Header) -> CatalogEntry:
         id=id,
         name=header.name or path.stem,
         maker="",
-        licence=header.licence or "",
+        license=header.license or "",
         weights="open",
         context=header.context,
         languages=header.languages,

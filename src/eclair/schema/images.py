@@ -52,8 +52,8 @@ class ImageModel:
     maker: str
     country: str | None
     generator: str
-    licence: str
-    licence_url: str | None = None
+    license: str
+    license_url: str | None = None
     restricted: bool = False
     width: int = 1024
     height: int = 1024

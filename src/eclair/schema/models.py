@@ -50,7 +50,7 @@ class Model:
     sampling: Sampling = field(default_factory=Sampling)
     maker: str | None = None
     country: str | None = None
-    licence: str | None = None
+    license: str | None = None
     languages: tuple[str, ...] = ()
     size: int | None = None
     can_title: bool = True

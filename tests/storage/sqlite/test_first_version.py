@@ -237,7 +237,7 @@ async def test_custom_model_is_in_the_catalog(server: Server) -> None:
     models = (await get(server, "/api/catalog")).body["models"]
     (mine,) = [model for model in models if model["id"] == "mine"]
     assert (mine["maker"], mine["installed"], mine["languages"]) == ("Me", True, ["en", "fr"])
-    assert "MIT" in (mine.get("licence"), mine.get("license"))
+    assert "MIT" in (mine.get("license"), mine.get("license"))
 
 
 async def test_expired_deletion_is_erased(server: Server, first: FirstVersion) -> None:

@@ -22,7 +22,7 @@ export type ErrorCode =
   | "not_found"
   | "method_not_allowed"
   | "conflict"
-  | "licence_asks"
+  | "license_not_accepted"
   | "gone"
   | "too_large"
   | "unreadable_file"

@@ -42,9 +42,9 @@ export class ModelCalls extends Resource {
     return (await this.client.call<Reply<"/api/models/pulls", "get">>("GET", "/api/models/pulls")).pulls;
   }
 
-  /** Begin to download a model; fails with `licence_asks` where its license has to be accepted. */
+  /** Begin to download a model; fails with `license_not_accepted` where its license has to be accepted. */
   download(name: string, accepted: boolean): Promise<Download> {
-    return this.client.call("POST", "/api/models/pulls", { name, accept_licence: accepted });
+    return this.client.call("POST", "/api/models/pulls", { name, accept_license: accepted });
   }
 
   cancelDownload(id: string): Promise<void> {

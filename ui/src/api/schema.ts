@@ -3074,7 +3074,7 @@ export interface components {
             readonly name: string;
             readonly maker: string;
             readonly country: string | null;
-            readonly licence: string;
+            readonly license: string;
             readonly restricts: string;
             /** @enum {string} */
             readonly weights: "open" | "gated" | "closed";
@@ -3504,7 +3504,7 @@ export interface components {
             readonly sampling: components["schemas"]["Sampling"];
             readonly maker: string | null;
             readonly country: string | null;
-            readonly licence: string | null;
+            readonly license: string | null;
             readonly languages: readonly string[];
             readonly size: number | null;
             readonly titles: boolean;
@@ -3553,7 +3553,7 @@ export interface components {
         readonly NewPull: {
             readonly name: string;
             /** @default false */
-            readonly accept_licence?: boolean;
+            readonly accept_license?: boolean;
         };
         /** @description `days` until it expires; null is never. */
         readonly NewShare: {
@@ -3693,8 +3693,8 @@ export interface components {
             readonly maker: string;
             readonly country: string | null;
             readonly generator: string;
-            readonly licence: string;
-            readonly licence_url: string | null;
+            readonly license: string;
+            readonly license_url: string | null;
             /** @default false */
             readonly restricted: boolean;
             /** @default 1024 */
@@ -3911,7 +3911,7 @@ export interface components {
             readonly asked: string;
             readonly model: string;
             readonly name: string;
-            readonly licence: string;
+            readonly license: string;
             readonly size: number | null;
             readonly why: string;
             /** @enum {string} */

@@ -20,7 +20,7 @@ export function filterCatalog(models: readonly CatalogModel[], { words, fits, ca
       (!fits || model.fits === true) &&
       (can === "" || model.can.includes(can)) &&
       (language === "" || model.languages.some((tag) => codeOf(tag) === language)) &&
-      wanted.every((word) => plain(`${model.name} ${model.id} ${model.maker} ${model.licence} ${countryNames(model.country)}`).includes(word)),
+      wanted.every((word) => plain(`${model.name} ${model.id} ${model.maker} ${model.license} ${countryNames(model.country)}`).includes(word)),
   );
 }
 

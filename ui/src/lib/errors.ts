@@ -15,7 +15,7 @@ const PROBLEMS: Readonly<Record<ErrorCode, PlainKey>> = {
   not_found: "problemMissing",
   method_not_allowed: "problemInput",
   conflict: "problemConflict",
-  licence_asks: "problemLicence",
+  license_not_accepted: "problemLicense",
   gone: "problemGone",
   too_large: "problemLarge",
   unreadable_file: "problemFile",

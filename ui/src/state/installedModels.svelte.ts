@@ -65,12 +65,12 @@ export class InstalledModels {
     if (this.running.length > 0 && !document.hidden) this.#timer = setTimeout(() => void this.refreshDownloads(), POLL_INTERVAL_MS);
   }
 
-  /** Download a model by its name; where its licence restricts, the person is asked first. Throws what keeps it from that. */
+  /** Download a model by its name; where its license restricts, the person is asked first. Throws what keeps it from that. */
   async download(name: string, accepted = false): Promise<void> {
     try {
       await this.#host.api.models.download(name, accepted);
     } catch (error) {
-      if (!(error instanceof ApiError && error.code === "licence_asks")) throw error;
+      if (!(error instanceof ApiError && error.code === "license_not_accepted")) throw error;
       this.#host.askLicense(name, error.message);
     }
     await this.refreshDownloads();

@@ -279,7 +279,7 @@ def _model(id: str, name: str, server: ImageServer, why: str | None) -> ImageMod
         maker=server.place.provider or server.name,
         country=None,
         generator=NAME,
-        licence=f"the terms of {server.place.provider or server.name}",
+        license=f"the terms of {server.place.provider or server.name}",
         least=least,
         most=most,
         multiple=multiple,

@@ -42,7 +42,7 @@ def _model(id: str, name: str, **more: object) -> ImageModel:
         "maker": "Éclair",
         "country": None,
         "generator": NAME,
-        "licence": "Apache-2.0",
+        "license": "Apache-2.0",
         "width": 512,
         "height": 512,
         "most": 1024,

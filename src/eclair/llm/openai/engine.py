@@ -261,7 +261,7 @@ class OpenAIEngine:
             context,
             maker=entry.maker if entry is not None else None,
             country=entry.country if entry is not None else None,
-            licence=entry.licence if entry is not None else None,
+            license=entry.license if entry is not None else None,
             languages=entry.languages if entry is not None else (),
             can_title=entry is None or entry.titles,
             parameters=parameters,

@@ -36,7 +36,7 @@ class Header:
 
     architecture: str
     name: str | None = None
-    licence: str | None = None
+    license: str | None = None
     languages: tuple[str, ...] = ()
     context: int | None = None
     kv_bytes_per_token: int | None = None

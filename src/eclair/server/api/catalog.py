@@ -42,7 +42,7 @@ class CatalogModel(BaseModel):
     name: str
     maker: str
     country: str | None
-    licence: str
+    license: str
     restricts: str
     weights: Weights
     released: str | None
@@ -76,7 +76,7 @@ class CatalogModel(BaseModel):
             name=entry.name,
             maker=entry.maker,
             country=entry.country,
-            licence=entry.licence,
+            license=entry.license,
             restricts=entry.restricts,
             weights=entry.weights,
             released=entry.released,

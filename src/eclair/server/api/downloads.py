@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Self
 
 from fastapi import APIRouter
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field
 
 from eclair.app import App
 from eclair.models.download import DownloadStage
@@ -16,7 +16,7 @@ class NewPull(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     name: Annotated[str, Field(min_length=1, max_length=2000)]
-    accept_licence: bool = False
+    accept_license: Annotated[bool, Field(validation_alias=AliasChoices("accept_license", "accept_licence"))] = False
 
 
 class Fault(BaseModel):
@@ -32,7 +32,7 @@ class PullReport(BaseModel):
     asked: str
     model: str
     name: str
-    licence: str
+    license: str
     size: int | None
     why: str
     state: DownloadState
@@ -52,7 +52,7 @@ class PullReport(BaseModel):
             asked=pull.requested,
             model=entry.id,
             name=entry.name,
-            licence=entry.licence,
+            license=entry.license,
             size=pull.plan.size,
             why=pull.plan.why,
             state=pull.state,
@@ -83,7 +83,7 @@ def router(app: App) -> APIRouter:
 
     @api.post("/pulls", status_code=202)
     async def begin_pull(wanted: NewPull) -> PullReport:
-        return PullReport.of(await app.downloads.begin(wanted.name, accepted=wanted.accept_licence))
+        return PullReport.of(await app.downloads.begin(wanted.name, accepted=wanted.accept_license))
 
     @api.get("/pulls/{id}")
     async def show_pull(id: str) -> PullReport:

@@ -31,7 +31,7 @@ class ModelReport(BaseModel):
     sampling: Sampling
     maker: str | None
     country: str | None
-    licence: str | None
+    license: str | None
     languages: list[str]
     size: int | None
     titles: bool
@@ -53,7 +53,7 @@ class ModelReport(BaseModel):
             sampling=model.sampling,
             maker=model.maker,
             country=model.country,
-            licence=model.licence,
+            license=model.license,
             languages=list(model.languages),
             size=model.size,
             titles=model.can_title,

@@ -425,8 +425,8 @@ export interface Placeholders {
   readonly modelCard: never;
   readonly otherModel: never;
   readonly otherHint: "example";
-  readonly licenceTitle: never;
-  readonly licenceAccept: never;
+  readonly licenseTitle: never;
+  readonly licenseAccept: never;
   readonly newsroom: never;
   readonly newsroomHint: never;
   readonly newsroomNone: never;
@@ -475,7 +475,7 @@ export interface Placeholders {
   readonly fileErased: "name";
   readonly fileEmbedding: "done" | "of";
   readonly fileReread: "name";
-  readonly problemLicence: never;
+  readonly problemLicense: never;
   readonly lettersLeft: "count";
   readonly prompts: never;
   readonly promptsHint: "example";
@@ -558,7 +558,7 @@ export interface Placeholders {
   readonly aboutVersion: "version";
   readonly maker: never;
   readonly country: never;
-  readonly licence: never;
+  readonly license: never;
   readonly engine: never;
   readonly engines: never;
   readonly enginesHint: never;
