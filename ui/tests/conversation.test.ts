@@ -15,15 +15,15 @@ import { holdTime, pass, until } from "./time.ts";
 const ID = "conv_1";
 const FILE = { id: "f", name: "a.txt", size: 2, media: "text/plain" };
 const LIBRARY = { id: "l", name: "handbook" };
-const there = async ({ files, libraries }: Message) => ({ files: files.filter(({ name }) => name !== "gone.txt"), libraries });
+const existing = async ({ files, libraries }: Message) => ({ files: files.filter(({ name }) => name !== "gone.txt"), libraries });
 let server: Server;
-let changed: number;
+let changes: number;
 
 beforeEach(() => {
   holdTime();
   localStorage.clear();
   server = new Server();
-  changed = 0;
+  changes = 0;
 });
 
 afterEach(() => {
@@ -32,7 +32,7 @@ afterEach(() => {
 });
 
 function page(kept = false): Conversation {
-  return new Conversation({ api: server, how: () => ({}), there, changed: () => (changed += 1) }, ID, kept);
+  return new Conversation({ api: server, answerOptions: () => ({}), existing, onChange: () => (changes += 1) }, ID, kept);
 }
 
 /** The server keeps its answers to itself until what is returned is called. */
@@ -64,7 +64,7 @@ test("what is sent is shown at once, and its answer grows under it", async () =>
   assert.deepEqual([one.draft, one.outgoing?.text, one.running], ["", "Why?", true]);
   answer();
   assert.ok(await sent);
-  assert.deepEqual([one.kept, one.outgoing], [true, null]);
+  assert.deepEqual([one.stored, one.outgoing], [true, null]);
   server.say("Because ");
   await until(() => shown(one)[1] === "Because ");
   assert.equal(one.path[1]?.status, "running");
@@ -73,7 +73,7 @@ test("what is sent is shown at once, and its answer grows under it", async () =>
   await until(() => !one.running);
   assert.deepEqual(shown(one), ["Why?", "Because so."]);
   assert.equal(one.path[1]?.status, "finished");
-  assert.ok(changed >= 2);
+  assert.ok(changes >= 2);
   assert.deepEqual(storedNames("eclair.draft."), []);
 });
 
@@ -134,16 +134,16 @@ test("a refused message goes back to the composer, whole, before what was writte
   one.write("words");
   one.attach(FILE);
   one.setLibrary(LIBRARY);
-  one.choose("big");
+  one.setNextModel("big");
   const sent = one.send();
   await until(() => server.turns.length === 1);
   one.write("more");
   answer();
   assert.equal(await sent, false);
-  assert.deepEqual([one.draft, one.files, one.chosen, one.error], ["words\n\nmore", [FILE], "big", "It is too long."]);
+  assert.deepEqual([one.draft, one.files, one.nextModel, one.error], ["words\n\nmore", [FILE], "big", "It is too long."]);
   assert.deepEqual(one.libraries, [LIBRARY]);
-  assert.deepEqual([one.running, one.kept, one.path.length, server.turns.length], [false, false, 0, 1]);
-  assert.equal(new Conversation({ api: server, how: () => ({}), there, changed() {} }, "conv_2", false).draft, "words\n\nmore");
+  assert.deepEqual([one.running, one.stored, one.path.length, server.turns.length], [false, false, 0, 1]);
+  assert.equal(new Conversation({ api: server, answerOptions: () => ({}), existing, onChange() {} }, "conv_2", false).draft, "words\n\nmore");
 });
 
 test("after a lost reply the same message is sent again under the same id", async () => {
@@ -283,22 +283,22 @@ test("a running answer is handed to the other mode before anything else that wai
 
 test("what is chosen is remembered on the server, or goes along with the first message", async () => {
   const one = page();
-  await one.remember({ model: "big", mode: "think" });
+  await one.changeSettings({ model: "big", mode: "think" });
   await said(one, "Hello");
   assert.deepEqual(server.remembered, { model: "big", mode: "think", web: null });
   const other = page(true);
   await other.load();
   assert.deepEqual([other.model, other.mode], ["big", "think"]);
-  await other.remember({ model: null });
+  await other.changeSettings({ model: null });
   await one.load();
   assert.deepEqual([one.model, one.mode], [null, "think"]);
 });
 
 test("whether the web is looked at is remembered with the conversation, and an answer can be had without it", async () => {
   const how = ({ web }: AnswerSettings) => (web === null ? {} : { web });
-  const one = new Conversation({ api: server, web: "auto", how, there, changed() {} }, ID, false);
+  const one = new Conversation({ api: server, web: "auto", answerOptions: how, existing, onChange() {} }, ID, false);
   assert.equal(one.web, "auto");
-  await one.remember({ web: "on" });
+  await one.changeSettings({ web: "on" });
   await said(one, "What is new?");
   assert.deepEqual([server.turns[0]?.web, server.remembered.web], ["on", "on"]);
   await one.answerInstead(one.path[1] as Message, { web: "off" });
@@ -327,12 +327,12 @@ test("a waiting message that is refused is held; reworded, it goes out", async (
   await one.send();
   server.refusals = [new ApiError(400, "too_long", "It is too long.")];
   server.end();
-  await until(() => one.held !== null);
+  await until(() => one.heldMessage !== null);
   await pass(10_000);
   assert.deepEqual([one.error, server.turns.length, one.queue.items.length], ["It is too long.", 2, 1]);
-  one.editQueued(one.held ?? "", "good");
+  one.editQueued(one.heldMessage ?? "", "good");
   await until(() => server.said.length === 2);
-  assert.deepEqual([server.said, one.held], [["1", "good"], null]);
+  assert.deepEqual([server.said, one.heldMessage], [["1", "good"], null]);
 });
 
 test("a waiting message is taken back into the composer", async () => {
@@ -342,7 +342,7 @@ test("a waiting message is taken back into the composer", async () => {
   one.write("2");
   await one.send();
   one.write("and");
-  one.takeBack(one.queue.items[0]?.id ?? "");
+  one.unqueue(one.queue.items[0]?.id ?? "");
   assert.deepEqual([one.draft, one.queue.items.length], ["2\n\nand", 0]);
 });
 
@@ -374,14 +374,14 @@ test("to say a message differently and to ask again make branches, and both ways
   await until(() => !one.running);
   assert.deepEqual(shown(one), ["First", "b"]);
   assert.equal(one.path[1]?.model, "other");
-  assert.equal(one.under.get(first.id)?.length, 2);
+  assert.equal(one.siblings.get(first.id)?.length, 2);
 
   assert.ok(await one.edit(first, " Second "));
   server.say("c");
   server.end();
   await until(() => !one.running);
   assert.deepEqual(shown(one), ["Second", "c"]);
-  assert.equal(one.under.get(null)?.length, 2);
+  assert.equal(one.siblings.get(null)?.length, 2);
 
   await one.select(answer.id);
   assert.deepEqual([shown(one), server.leaf], [["First", "a"], answer.id]);
@@ -510,22 +510,22 @@ test("with a full storage the words stay in the page, and it is said", () => {
     throw new DOMException("full", "QuotaExceededError");
   });
   const one = page();
-  assert.equal(one.safe, true);
+  assert.equal(one.persistent, true);
   one.write("Long");
-  assert.equal(one.safe, false);
+  assert.equal(one.persistent, false);
   assert.equal(page().draft, "Long");
   vi.restoreAllMocks();
   one.write("Longer");
-  assert.equal(one.safe, true);
+  assert.equal(one.persistent, true);
 });
 
 test("of a temporary chat nothing is stored", async () => {
-  const around = { api: server, how: () => ({}), there, changed() {}, temporary: true } as const;
+  const around = { api: server, answerOptions: () => ({}), existing, onChange() {}, temporary: true } as const;
   const one = new Conversation(around, "conv_secret", false);
   one.write("secret");
   one.attach(FILE);
   assert.deepEqual(Object.keys(localStorage), []);
-  assert.equal(one.safe, true);
+  assert.equal(one.persistent, true);
   await one.send();
   one.write("secret again");
   await one.send();
@@ -555,15 +555,15 @@ test("when the person begins to write the engine may read ahead, and nothing com
 test("what is to be drawn waits in the draft, goes along, and is drawn again when it is said differently", async () => {
   const one = page();
   one.write("an apple");
-  one.draw({ model: "flux", count: 2 });
-  assert.deepEqual(page().drawing, { model: "flux", count: 2 });
+  one.setImageOptions({ model: "flux", count: 2 });
+  assert.deepEqual(page().imageOptions, { model: "flux", count: 2 });
   assert.ok(await one.send());
-  assert.equal(one.drawing, null);
+  assert.equal(one.imageOptions, null);
   const [asked] = one.path;
   assert.ok(asked !== undefined);
   assert.equal(asked.wish?.count, 2);
   one.write("a pear");
-  one.draw({});
+  one.setImageOptions({});
   assert.ok(await one.send());
   assert.deepEqual(one.queue.items[0]?.draw, {});
   server.end();
@@ -575,7 +575,7 @@ test("what is to be drawn waits in the draft, goes along, and is drawn again whe
   await until(() => !one.running);
   assert.ok(await one.generateImage("a plum", { seed: 3 }));
   const drawn = server.turns.map((turn) => ("text" in turn ? [turn.text, turn.draw] : []));
-  const by = one.messages.get(one.under.get(asked.id)?.[0]?.id ?? "")?.model;
+  const by = one.messages.get(one.siblings.get(asked.id)?.[0]?.id ?? "")?.model;
   assert.deepEqual(drawn, [["an apple", { model: "flux", count: 2 }], ["a pear", {}], ["a green apple", { model: by, count: 2 }], ["a plum", { seed: 3 }]]);
   assert.ok(server.turns.every((turn) => !("mode" in turn) && !("model" in turn)));
 });
@@ -591,9 +591,9 @@ test("the same words drawn otherwise are another message", async () => {
     return server.turns.map((turn) => "text" in turn && turn.id).at(-1);
   };
   one.write("an apple");
-  one.draw({ seed: 1 });
+  one.setImageOptions({ seed: 1 });
   const first = await lost();
-  assert.deepEqual(one.drawing, { seed: 1 });
-  one.draw({ seed: 2 });
+  assert.deepEqual(one.imageOptions, { seed: 1 });
+  one.setImageOptions({ seed: 2 });
   assert.notEqual(await lost(), first);
 });

@@ -58,13 +58,13 @@ test("with a full storage it waits in the page's memory, and says so", () => {
   });
   const queue = filled();
   assert.equal(line(queue), "abc");
-  assert.equal(queue.kept, false);
+  assert.equal(queue.persistent, false);
   assert.deepEqual(Object.keys(localStorage), []);
   full.mockRestore();
   for (const id of "abc") assert.equal(queue.remove(id)?.id, id);
   assert.equal(line(queue), "");
   queue.refresh();
-  assert.equal(queue.kept, true);
+  assert.equal(queue.persistent, true);
 });
 
 test("the line of a temporary chat is stored nowhere", () => {

@@ -141,7 +141,7 @@ test("a silent connection is given up, and a run that is gone ends it", async ()
           ? new Response(new ReadableStream({ start: (c) => signal.addEventListener("abort", () => c.error(new Error("aborted"))) }))
           : new Response("", { status: 404 }),
       ),
-    connected: (is) => live.push(is),
+    onConnection: (is) => live.push(is),
     sleep: async () => {},
     silence: 20,
   };

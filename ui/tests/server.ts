@@ -6,7 +6,7 @@ import { userMessage } from "../src/lib/userMessage.ts";
 import type { Conversation, Event, Message } from "../src/api/events.ts";
 import { END } from "../src/api/events.ts";
 import { fold } from "../src/api/fold.ts";
-import { leafUnder, siblings } from "../src/lib/messageTree.ts";
+import { leafUnder, siblingsByParent } from "../src/lib/messageTree.ts";
 
 type Unnumbered = Event extends infer Each ? (Each extends Event ? Omit<Each, "seq"> : never) : never;
 
@@ -88,7 +88,7 @@ export class Server implements ConversationBackend {
     this.#reach();
     const { parent = null } = this.messages.get(message) ?? {};
     for (const [other, { parent: under }] of this.messages) if (other === message || under === message) this.messages.delete(other);
-    this.leaf = parent === null ? null : leafUnder(siblings(this.messages), parent);
+    this.leaf = parent === null ? null : leafUnder(siblingsByParent(this.messages), parent);
     return this.#values(id);
   }
 

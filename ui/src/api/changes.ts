@@ -7,8 +7,8 @@ import type { Change } from "./events.ts";
 export interface ChangeListener {
   open(signal: AbortSignal): Promise<Response>;
   onChange(change: Change): void;
-  /** Told when the connection is lost and found. */
-  connected(live: boolean): void;
+  /** Called when the connection is lost and when it is back. */
+  onConnection(live: boolean): void;
 }
 
 const FIRST_RETRY_DELAY_MS = 250;
@@ -19,7 +19,7 @@ export async function listenForChanges(listening: ChangeListener, signal: AbortS
   let wait = FIRST_RETRY_DELAY_MS;
   const open = async (cut: AbortSignal) => {
     const response = await listening.open(cut);
-    listening.connected(true);
+    listening.onConnection(true);
     return response;
   };
   while (!signal.aborted) {
@@ -33,7 +33,7 @@ export async function listenForChanges(listening: ChangeListener, signal: AbortS
       if (![ApiError, TypeError, DOMException].some((known) => error instanceof known)) throw error;
     }
     if (signal.aborted) return;
-    listening.connected(false);
+    listening.onConnection(false);
     await waitOrOnline(wait, signal);
     wait = Math.min(wait * 2, MAX_RETRY_DELAY_MS);
   }

@@ -13,8 +13,8 @@ export interface Batch {
 export interface RunConnection {
   /** Opens the stream of events after number `after`. Rejects or answers not-ok when it cannot. */
   open(after: number, signal: AbortSignal): Promise<Response>;
-  /** Told whenever the connection is lost and found. */
-  connected?(live: boolean): void;
+  /** Called when the connection is lost and when it is back. */
+  onConnection?(live: boolean): void;
   sleep?(milliseconds: number, signal: AbortSignal): Promise<void>;
   /** A connection on which nothing, not even a comment, came for so long is dead. */
   silence?: number;
@@ -73,7 +73,7 @@ export async function* followRun(following: RunConnection, signal: AbortSignal, 
       seen = 0;
       anew = true;
     }
-    following.connected?.(false);
+    following.onConnection?.(false);
     await sleep(wait, signal);
     wait = Math.min(wait * 2, MAX_RETRY_DELAY_MS);
   }
@@ -108,7 +108,7 @@ function opening(following: RunConnection, after: number): (signal: AbortSignal)
       if (response.status >= 400 && response.status < 500 && response.status !== 429) throw new StreamRefused(response.status);
       throw new Error(`status ${response.status}`);
     }
-    following.connected?.(true);
+    following.onConnection?.(true);
     return response;
   };
 }

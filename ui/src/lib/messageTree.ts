@@ -1,10 +1,10 @@
-// A conversation is a tree of messages; these read it and change nothing.
+// Reads the tree of messages that a conversation is.
 
 import type { Message } from "../api/events.ts";
 
 export type Messages = ReadonlyMap<string, Message>;
 
-/** The messages from the root down to `leaf`. A parent that is missing is where it begins. */
+/** The messages from the root down to `leaf`. Where a parent is missing, the path begins below it. */
 export function branchTo(messages: Messages, leaf: string | null): Message[] {
   const path: Message[] = [];
   for (let message = leaf === null ? undefined : messages.get(leaf); message !== undefined; ) {
@@ -14,22 +14,22 @@ export function branchTo(messages: Messages, leaf: string | null): Message[] {
   return path.reverse();
 }
 
-/** Those that stand beside each message under one parent, itself among them, oldest first. */
-export function siblings(messages: Messages): ReadonlyMap<string | null, readonly Message[]> {
-  const under = new Map<string | null, Message[]>();
+/** The messages under each parent, oldest first. */
+export function siblingsByParent(messages: Messages): ReadonlyMap<string | null, readonly Message[]> {
+  const byParent = new Map<string | null, Message[]>();
   for (const message of messages.values()) {
-    const beside = under.get(message.parent);
-    if (beside === undefined) under.set(message.parent, [message]);
-    else beside.push(message);
+    const siblings = byParent.get(message.parent);
+    if (siblings === undefined) byParent.set(message.parent, [message]);
+    else siblings.push(message);
   }
-  for (const beside of under.values()) beside.sort((a, b) => a.created - b.created || (a.id < b.id ? -1 : 1));
-  return under;
+  for (const siblings of byParent.values()) siblings.sort((a, b) => a.created - b.created || (a.id < b.id ? -1 : 1));
+  return byParent;
 }
 
-/** The end of the branch that goes through `id` and then always to the newest. */
-export function leafUnder(under: ReadonlyMap<string | null, readonly Message[]>, id: string): string {
+/** The leaf of the branch that goes through `id` and then always to the newest child. */
+export function leafUnder(byParent: ReadonlyMap<string | null, readonly Message[]>, id: string): string {
   for (let at = id; ; ) {
-    const next = under.get(at)?.at(-1);
+    const next = byParent.get(at)?.at(-1);
     if (next === undefined) return at;
     at = next.id;
   }

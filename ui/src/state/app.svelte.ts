@@ -1,12 +1,12 @@
-// The page: which conversation is open, the list beside it, what lies over it, the key, and the other tabs.
+// The page: which conversation is open, the sidebar's list, dialogs, models and settings.
 
 import { tick } from "svelte";
 import { Api } from "../api/api.ts";
 import type { AnswerOptions, AnswerSettings, Deleted } from "../api/conversations.ts";
 import type { Model, ModePicks } from "../api/models.ts";
 import { t } from "../lib/i18n/translate.ts";
-import { listenForChanges } from "../api/changes.ts";
-import { readStored, writeStored } from "../lib/storage.ts";
+import { ApiKeyPrompt } from "./apiKeyPrompt.svelte.ts";
+import { ServerChanges } from "./serverChanges.svelte.ts";
 import { newConversationId } from "./drafts.ts";
 import { FileStatuses } from "./fileStatus.svelte.ts";
 import { ConversationActions } from "./conversationActions.svelte.ts";
@@ -19,6 +19,7 @@ import { WebSearch } from "./webSearch.svelte.ts";
 import type { Change, Conversation as StoredConversation, Message, Mode, Web } from "../api/events.ts";
 import { newId } from "../lib/ids.ts";
 import { Conversation } from "./conversation.svelte.ts";
+import type { ConversationContext } from "./conversationContext.ts";
 import { Conversations } from "./conversations.svelte.ts";
 import { Feeds } from "./feeds.svelte.ts";
 import type { Gallery } from "./gallery.svelte.ts";
@@ -29,14 +30,11 @@ import { Preferences } from "./preferences.svelte.ts";
 import type { Source } from "./source.ts";
 import { explain } from "../lib/errors.ts";
 
-const STORED_KEY = "eclair.key";
 const TEMPORARY_PATH = "/temporary";
-/** A connection that is lost for a moment only is not spoken of. */
-const RECONNECT_GRACE_MS = 1500;
 
 type Page = "chat" | "settings" | "pictures";
 
-/** A list of commands or keys over the page. */
+/** A list of commands or shortcuts over the page. */
 export type Overlay = "palette" | "models" | "shortcuts";
 
 /** A dialog over the page, and what it is about. */
@@ -46,13 +44,15 @@ export type Dialog =
   | { readonly kind: "license"; readonly name: string; readonly text: string };
 
 export class App {
-  readonly api = new Api({ key: readStored(STORED_KEY, "sessionStorage"), askKey: (wrong) => this.#askKey(wrong), explain });
+  readonly apiKeyPrompt = new ApiKeyPrompt(() => this.#refreshVisible());
+  readonly api = new Api({ key: this.apiKeyPrompt.stored, askKey: (wrong) => this.apiKeyPrompt.ask(wrong), explain });
+  readonly changes = new ServerChanges((signal) => this.api.conversations.changes(signal), (change) => this.#apply(change));
   readonly offline = new Offline();
-  readonly conversations = new Conversations(this.api, () => this.#entitle());
+  readonly conversations = new Conversations(this.api, () => this.#updateTitle());
   readonly notices = new Notices();
   readonly conversationActions = new ConversationActions(this);
-  /** Those that were left while messages waited in them. */
-  readonly #behind = new Map<string, Conversation>();
+  /** Conversations that were left with a queue, which they go on sending. */
+  readonly #background = new Map<string, Conversation>();
   readonly preferences = new Preferences(this.api);
   readonly installedModels = new InstalledModels(this);
   readonly files = new FileStatuses(this.api);
@@ -60,47 +60,43 @@ export class App {
   readonly feeds = new Feeds(this.api);
   readonly webSearch = new WebSearch(this.api);
   readonly imageModels = new ImageModels(this.api);
-  /** The pictures as they are looked through; null until they are. */
+  /** The gallery; null until it is opened. */
   gallery: Gallery | null = null;
   page = $state<Page>("chat");
-  /** The section of the settings, or the picture, that was asked for. */
+  /** The section of the settings, or the picture, that is shown. */
   section = $state("");
   overlay = $state<Overlay | null>(null);
   dialog = $state.raw<Dialog | null>(null);
-  /** The research that is being planned. */
+  /** The research being planned. */
   research = $state.raw<Research | null>(null);
-  /** What lies beside the conversation. */
+  /** The source shown next to the conversation. */
   source = $state.raw<Source | null>(null);
-  /** What had the focus when it was asked for. */
+  /** The element that had the focus when the source was opened. */
   sourceOpener: Element | null = null;
-  /** The conversation that is shown. A new chat whose first message may have arrived keeps its id. */
-  current = $state.raw<Conversation>(this.#fresh());
-  /** The message that a link or a search points at. */
+  /** The conversation on the page. A new chat whose first message may have arrived keeps its id. */
+  current = $state.raw<Conversation>(this.#newConversation());
+  /** The message that a link or a search result points at. */
   target = $state<string | null>(null);
   /** The words in it that a search found. */
-  marks: readonly string[] = [];
-  /** Whether we hear of what changes on the server. */
-  connected = $state(true);
+  matches: readonly string[] = [];
   models = $state.raw<readonly Model[]>([]);
-  /** Whether they have been asked for, with or without a reply. */
+  /** The models were requested, with or without a reply. */
   modelsRead = $state(false);
   drawer = $state(false);
-  /** The person is being asked for the key; `wrong` when the last one was not accepted. */
-  asking = $state.raw<{ wrong: boolean; answer(key: string | null): void } | null>(null);
 
-  /** The server's own choice. */
+  /** The server's default model. */
   serverDefault = $state<string | null>(null);
-  /** Whom flash and think choose where the person has not. */
+  /** The models of flash and think, where the person chose none. */
   modePicks = $state.raw<ModePicks | null>(null);
-  /** The model that the person chose, for the conversation that is shown or for all of them. */
-  readonly chosenModel = $derived(this.#named(this.current.model));
-  /** Whether the mode chooses who answers. */
-  readonly isRouted = $derived(this.#routed(this.chosenModel));
-  /** The model that answers, as far as that can be known before the question is. */
+  /** The model that the person chose, for this conversation or for all of them. */
+  readonly chosenModel = $derived(this.#knownModel(this.current.model));
+  /** The mode decides which model answers. */
+  readonly isRouted = $derived(this.#modeDecides(this.chosenModel));
+  /** The model that will answer, as far as that is known before the question. */
   readonly model = $derived(
     this.chosenModel ?? (this.isRouted ? this.modePicks?.[this.current.mode === "think" ? "think" : "flash"] : null) ?? this.serverDefault ?? this.models[0]?.id ?? null,
   );
-  /** Why nobody can choose between flash and think here; null where one can. */
+  /** Why the mode can't be changed here; null where it can. */
   readonly modeUnavailable = $derived.by(() => {
     const model = this.models.find(({ id }) => id === this.model);
     if (model === undefined) return t("useThinkingNot");
@@ -108,16 +104,13 @@ export class App {
     return t(model.thinks === "never" ? "modeNever" : "modeAlways", { model: model.name });
   });
 
-  #listening: AbortController | null = null;
-  /** Whether a first connection was made: what every one begins with says nothing new then. */
-  #listened = false;
-  #lost: ReturnType<typeof setTimeout> | undefined;
+  /** The first event of the first connection has come; it announces nothing new. */
+  #changesBegun = false;
   /** The conversation changed elsewhere while its answer was written here. */
-  #missed = false;
-  /** The temporary chat of this tab, to which the browser's back button leads. */
+  #missedChange = false;
+  /** This tab's temporary chat, which the browser's back button can return to. */
   #temporary: Conversation | null = null;
-  #asked: Promise<string | null> | null = null;
-  /** What was planned last, and has not begun. */
+  /** The research that was planned last and not begun. */
   #planned: Research | null = null;
 
   start(): void {
@@ -125,24 +118,24 @@ export class App {
     this.offline.start();
     addEventListener("storage", () => this.current.queue.refresh());
     addEventListener("popstate", () => this.#route());
-    document.addEventListener("visibilitychange", () => this.#glance());
+    document.addEventListener("visibilitychange", () => this.#refreshVisible());
     this.#route();
     void this.preferences.refresh();
     void this.conversations.refresh();
     void this.conversations.readTags();
-    this.#glance();
+    this.#refreshVisible();
     void this.readModels();
     void this.imageModels.read();
   }
 
-  /** A new chat; `push` leaves a step for the browser's back button. */
+  /** Begin a new chat; `push` adds a step to the browser's history. */
   begin(push = true): void {
     this.drawer = false;
     if (push) {
       this.page = "chat";
       if (location.pathname !== "/") history.pushState(null, "", "/");
     }
-    this.#show(this.#fresh());
+    this.#show(this.#newConversation());
   }
 
   open(id: string, message: string | null = null): void {
@@ -153,7 +146,7 @@ export class App {
     this.#enter(id, message);
   }
 
-  /** A chat of which nothing is stored. */
+  /** Begin a chat that isn't stored. */
   beginTemporary(): void {
     this.drawer = false;
     this.page = "chat";
@@ -168,7 +161,7 @@ export class App {
 
   async removeAll(): Promise<Deleted> {
     const deleted = await this.conversations.removeAll();
-    if (!this.current.temporary) this.#show(this.#fresh());
+    if (!this.current.temporary) this.#show(this.#newConversation());
     return deleted;
   }
 
@@ -177,57 +170,57 @@ export class App {
     if (this.current.id === id) this.current.title = title;
   }
 
-  /** Let this model answer in the conversation that is shown; null leaves it to the mode. */
+  /** Choose the model for this conversation; null leaves the choice to the mode. */
   chooseModel(model: string | null): void {
-    void this.current.remember({ model });
+    void this.current.changeSettings({ model });
   }
 
-  /** Flash, auto or think in the conversation that is shown. With one model, auto leaves it as that likes. */
+  /** Choose flash, auto or think for this conversation. With one model, auto is that model's default. */
   setMode(mode: Mode): void {
-    void this.current.remember({ mode: mode === "auto" && !this.isRouted ? null : mode });
+    void this.current.changeSettings({ mode: mode === "auto" && !this.isRouted ? null : mode });
   }
 
-  /** Whether the web is looked at: in the conversation that is shown, and in new ones from now on. */
-  setWeb(web: Web, aloud = false): void {
-    void this.current.remember({ web });
-    void this.webSearch.choose(web, aloud);
+  /** Choose the web mode for this conversation and for new ones. `announce` where no control shows the change. */
+  setWeb(web: Web, announce = false): void {
+    void this.current.changeSettings({ web });
+    void this.webSearch.choose(web, announce);
   }
 
-  /** Plan a research on a request, or on what is in the composer. A plan that was left is taken up again. */
-  planResearch(request?: string, again: RepeatedResearch | null = null): void {
+  /** Plan a research on a topic, or on the composer's text. A plan that was left is resumed. */
+  planResearch(topic?: string, repeated: RepeatedResearch | null = null): void {
     const { current } = this;
-    const wanted = request ?? parseResearchCommand(current.draft) ?? current.draft.trim();
+    const request = topic ?? parseResearchCommand(current.draft) ?? current.draft.trim();
     const left = this.#planned;
-    if (left === null || left.conversation !== current || left.request.trim() !== wanted || again !== null) {
-      const how = () => this.#how({ model: current.chosen ?? current.model, mode: current.mode, web: null });
-      this.#planned = new Research(this.api, current, how, wanted, again);
+    if (left === null || left.conversation !== current || left.request.trim() !== request || repeated !== null) {
+      const options = () => this.#answerOptions({ model: current.nextModel ?? current.model, mode: current.mode, web: null });
+      this.#planned = new Research(this.api, current, options, request, repeated);
     }
     this.research = this.#planned;
   }
 
-  /** It is begun, or left for now. */
+  /** Close the plan, which has begun or is left for now. */
   closeResearch(begun: boolean): void {
     this.research?.leave();
     this.research = null;
     if (begun) this.#planned = null;
   }
 
-  /** Let this model answer everywhere; null leaves it to the server. */
+  /** Choose the model for all conversations; null leaves the choice to the server. */
   setDefaultModel(model: string | null): void {
     this.preferences.change({ model });
   }
 
   /** Open the settings, at a section if one is named. */
   openSettings(section = ""): void {
-    this.#turnTo("settings", section);
+    this.#openPage("settings", section);
   }
 
-  /** Open the pictures, at one if it is named. */
+  /** Open the gallery, at a picture if one is named. */
   openPictures(picture = ""): void {
-    this.#turnTo("pictures", picture);
+    this.#openPage("pictures", picture);
   }
 
-  #turnTo(page: "settings" | "pictures", section: string): void {
+  #openPage(page: "settings" | "pictures", section: string): void {
     this.drawer = false;
     this.page = page;
     this.section = section;
@@ -235,10 +228,10 @@ export class App {
     if (location.pathname + location.hash !== address) history.pushState(null, "", address);
   }
 
-  /** Go back from there to the conversation that was left. */
+  /** Go back to the conversation. */
   closeSettings(): void {
     this.page = "chat";
-    history.pushState(null, "", this.current.kept ? `/c/${this.current.id}` : "/");
+    history.pushState(null, "", this.current.stored ? `/c/${this.current.id}` : "/");
   }
 
   /** Ask the person to accept the license of a model before it is downloaded. */
@@ -246,70 +239,77 @@ export class App {
     this.dialog = { kind: "license", name, text };
   }
 
-  /** Show a source beside the conversation, or none any more. */
+  /** Show a source next to the conversation; null closes it. */
   showSource(source: Source | null): void {
     if (source !== null) this.sourceOpener = document.activeElement;
     this.source = source;
   }
 
-  /** Put the person into the search field, which on a small screen lies in the drawer. */
+  /** Focus the search field, which is in the drawer on a small screen. */
   async focusSearch(): Promise<void> {
     this.drawer = matchMedia("(max-width: 48rem)").matches;
     await tick();
     document.getElementById("search")?.focus();
   }
 
-  #fresh(): Conversation {
+  #newConversation(): Conversation {
     return this.#conversation(newConversationId(), false);
   }
 
-  #conversation(id: string, kept: boolean): Conversation {
-    const left = this.#behind.get(id);
-    this.#behind.delete(id);
-    if (left !== undefined) return left;
-    const how = (remembered: AnswerSettings) => this.#how(remembered);
-    const there = (message: Message) => this.#there(message);
-    return new Conversation({ api: this.api.conversations, web: this.webSearch.last, how, there, changed: (changed) => this.#changed(changed) }, id, kept);
+  #conversation(id: string, stored: boolean): Conversation {
+    const background = this.#background.get(id);
+    this.#background.delete(id);
+    if (background !== undefined) return background;
+    const context: ConversationContext = {
+      api: this.api.conversations,
+      web: this.webSearch.last,
+      answerOptions: (settings) => this.#answerOptions(settings),
+      existing: (message) => this.#existing(message),
+      onChange: (conversation) => this.#onOwnChange(conversation),
+    };
+    return new Conversation(context, id, stored);
   }
 
-  async #there({ files, libraries }: Message): Promise<Pick<Message, "files" | "libraries">> {
-    const kept = await this.files.kept(files.map(({ id }) => id));
-    const known = this.libraries;
+  async #existing({ files, libraries }: Message): Promise<Pick<Message, "files" | "libraries">> {
+    const existing = await this.files.existing(files.map(({ id }) => id));
+    const { all, known } = this.libraries;
     return {
-      files: files.filter(({ id }) => kept.includes(id)),
-      libraries: libraries.filter(({ id }) => !known.known || known.all.some((library) => library.id === id)),
+      files: files.filter(({ id }) => existing.includes(id)),
+      libraries: libraries.filter(({ id }) => !known || all.some((library) => library.id === id)),
     };
   }
 
-  #named(model: string | null): string | null {
+  /** This model or else the preferred one, if it can answer. */
+  #knownModel(model: string | null): string | null {
     return [model, this.preferences.now.model].find((id) => this.models.some((known) => known.id === id)) ?? null;
   }
 
-  #routed(named: string | null): boolean {
+  #modeDecides(chosen: string | null): boolean {
     const picks = this.modePicks;
-    return named === null && picks !== null && new Set([picks.flash, picks.think, this.serverDefault ?? picks.flash]).size > 1;
+    return chosen === null && picks !== null && new Set([picks.flash, picks.think, this.serverDefault ?? picks.flash]).size > 1;
   }
 
-  #how({ model, mode, web }: AnswerSettings): AnswerOptions {
-    const there = this.models.some(({ id }) => id === model);
-    const wanted = mode ?? (this.#routed(this.#named(model)) ? "auto" : null);
-    return { ...(model !== null && there && { model }), ...(wanted !== null && { mode: wanted }), ...(web !== null && { web }) };
+  #answerOptions({ model, mode: chosen, web }: AnswerSettings): AnswerOptions {
+    const available = this.models.some(({ id }) => id === model);
+    const mode = chosen ?? (this.#modeDecides(this.#knownModel(model)) ? "auto" : null);
+    return { ...(model !== null && available && { model }), ...(mode !== null && { mode }), ...(web !== null && { web }) };
   }
 
-  #changed(id: string): void {
+  /** This page has changed a conversation on the server. */
+  #onOwnChange(id: string): void {
     if (this.api.client.key === null && !this.current.running) this.offline.keep(id);
     if (this.current.id !== id) return;
     if (location.pathname === "/") history.replaceState(null, "", `/c/${id}`);
-    if (this.#missed && !this.current.running) void this.#load();
+    if (this.#missedChange && !this.current.running) void this.#load();
   }
 
-  /** The list was read, and may know a newer title. */
-  #entitle(): void {
+  /** Take the title from the list, which may be newer. */
+  #updateTitle(): void {
     const known = this.conversations.known(this.current.id);
     if (known !== undefined) this.current.title = known.title;
   }
 
-  /** Something changed on the server, by whose doing it may be. What we did ourselves is here already. */
+  /** Apply a change on the server, which may be this page's own. */
   #apply(change: Change): void {
     const { conversation, kind } = change;
     const { current } = this;
@@ -329,64 +329,48 @@ export class App {
       if (kind === "files") return;
       void this.installedModels.refreshDownloads();
     }
-    if (conversation === null && !this.#listened) {
-      this.#listened = true;
-      void this.#compare();
+    if (conversation === null && !this.#changesBegun) {
+      this.#changesBegun = true;
+      void this.#catchUp();
       return;
     }
     this.conversations.apply(change);
     if (kind === "finished") void this.gallery?.refresh();
-    if (conversation === null) void this.#look();
+    if (conversation === null) void this.#reload();
     else if (conversation !== current.id) return;
-    else if (kind === "removed") this.#vanish();
-    else if (kind === "changed" && current.running) this.#missed = true;
+    else if (kind === "removed") this.#replaceDeleted();
+    else if (kind === "changed" && current.running) this.#missedChange = true;
     else if (current.running) return;
     else if (kind !== "finished" || current.path.at(-1)?.status === "running") void this.#load();
   }
 
   async #load(): Promise<void> {
-    this.#missed = false;
+    this.#missedChange = false;
     await this.current.load();
   }
 
-  /** Anything may have changed, and what is shown may be gone. */
-  async #look(): Promise<void> {
+  /** Reload the conversation, which may have changed or been deleted. */
+  async #reload(): Promise<void> {
     const { current } = this;
-    const there = !current.missing;
+    const existed = !current.missing;
     await this.#load();
-    if (there && current.missing && this.current === current) this.#vanish();
+    if (existed && current.missing && this.current === current) this.#replaceDeleted();
   }
 
-  /** What was shown was deleted elsewhere: a new chat takes its place. */
-  #vanish(): void {
+  /** The conversation was deleted elsewhere: show a new chat in its place. */
+  #replaceDeleted(): void {
     if (this.page === "chat") history.replaceState(null, "", "/");
     this.begin(false);
   }
 
-  /** A page that is seen listens for changes; a hidden one leaves the connection to others. */
-  #glance(): void {
-    this.#listening?.abort();
-    this.#listening = null;
-    if (document.hidden) return;
-    void this.preferences.refresh();
-    this.#listening = new AbortController();
-    const open = (signal: AbortSignal) => this.api.conversations.changes(signal);
-    const onChange = (change: Change) => this.#apply(change);
-    void listenForChanges({ open, onChange, connected: (live) => this.#connected(live) }, this.#listening.signal);
+  /** Reconnect and bring the preferences up to date; a hidden page only disconnects. */
+  #refreshVisible(): void {
+    if (!document.hidden) void this.preferences.refresh();
+    this.changes.restart();
   }
 
-  #connected(live: boolean): void {
-    if (!live) {
-      this.#lost ??= setTimeout(() => (this.connected = false), RECONNECT_GRACE_MS);
-      return;
-    }
-    clearTimeout(this.#lost);
-    this.#lost = undefined;
-    this.connected = true;
-  }
-
-  /** What changed between the first reading and the first listening. */
-  async #compare(): Promise<void> {
+  /** Load what changed between the first request and the first connection. */
+  async #catchUp(): Promise<void> {
     await this.conversations.refresh();
     const { current } = this;
     const known = this.conversations.known(current.id);
@@ -394,9 +378,9 @@ export class App {
   }
 
   #route(): void {
-    const apart = (["settings", "pictures"] as const).find((page) => location.pathname === `/${page}`);
-    this.page = apart ?? "chat";
-    if (apart !== undefined) {
+    const page = (["settings", "pictures"] as const).find((name) => location.pathname === `/${name}`);
+    this.page = page ?? "chat";
+    if (page !== undefined) {
       this.section = location.hash.slice(1);
       return;
     }
@@ -407,7 +391,7 @@ export class App {
   }
 
   #enter(id: string, message: string | null): void {
-    if (this.current.id !== id || !this.current.kept) this.#show(this.#conversation(id, true));
+    if (this.current.id !== id || !this.current.stored) this.#show(this.#conversation(id, true));
     const conversation = this.current;
     void conversation.load().then(async () => {
       if (message === null || this.current !== conversation) return;
@@ -417,40 +401,31 @@ export class App {
     });
   }
 
-  /** The temporary chat of this tab, or a fresh one. */
-  #enterTemporary(fresh: boolean): void {
-    if (fresh || this.#temporary === null) {
-      const how = (remembered: AnswerSettings) => this.#how(remembered);
-      const there = async () => ({ files: [], libraries: [] });
-      const around = { api: new TemporaryBackend(this.api.conversations), web: this.webSearch.last, how, there, changed: () => {} };
-      this.#temporary = new Conversation({ ...around, temporary: true }, newId("conv"), false);
+  /** Show this tab's temporary chat, or a new one. */
+  #enterTemporary(isNew: boolean): void {
+    if (isNew || this.#temporary === null) {
+      const context: ConversationContext = {
+        api: new TemporaryBackend(this.api.conversations),
+        temporary: true,
+        web: this.webSearch.last,
+        answerOptions: (settings) => this.#answerOptions(settings),
+        existing: async () => ({ files: [], libraries: [] }),
+        onChange: () => {},
+      };
+      this.#temporary = new Conversation(context, newId("conv"), false);
     }
     this.#show(this.#temporary);
     void this.#temporary.load();
   }
 
   #show(conversation: Conversation): void {
-    if (this.current.leave()) this.#behind.set(this.current.id, this.current);
+    if (this.current.leave()) this.#background.set(this.current.id, this.current);
     this.target = null;
     this.source = null;
     this.current = conversation;
   }
 
-  #askKey(wrong: boolean): Promise<string | null> {
-    this.#asked ??= new Promise<string | null>((resolve) => {
-      const answer = (key: string | null) => {
-        this.asking = null;
-        this.#asked = null;
-        if (key !== null) writeStored(STORED_KEY, key, "sessionStorage");
-        resolve(key);
-        if (key !== null) this.#glance();
-      };
-      this.asking = { wrong, answer };
-    });
-    return this.#asked;
-  }
-
-  /** Ask again who can be asked. */
+  /** Read which models can answer. */
   async readModels(): Promise<void> {
     try {
       const { models, default: preferred, picks } = await this.api.models.list();
@@ -470,9 +445,3 @@ export class App {
   }
 }
 
-/** "Good morning", by the clock on the wall. */
-export function greeting(now: Date): string {
-  const hour = now.getHours();
-  if (hour >= 5 && hour < 12) return t("morning");
-  return hour >= 12 && hour < 18 ? t("afternoon") : t("evening");
-}

@@ -1,4 +1,4 @@
-// What the person writes: kept with every change, out of the composer while it is on its way, and back if it is refused.
+// The draft in the composer: stored with every change, taken out while it is being sent, and put back if it is refused.
 
 import type { Attachment, LibraryName, Message } from "../api/events.ts";
 import { newId } from "../lib/ids.ts";
@@ -10,185 +10,185 @@ import { MessageQueue } from "./messageQueue.svelte.ts";
 /** The content of a composer. */
 export type DraftContent = Pick<Draft, "text" | "files" | "libraries" | "model" | "draw">;
 
-const NOTHING: DraftContent = { text: "", files: [], libraries: [] };
+const EMPTY: DraftContent = { text: "", files: [], libraries: [] };
 
 export class ComposerDraft {
   draft = $state("");
   files = $state.raw<readonly Attachment[]>([]);
-  /** What is to be searched for an answer. */
+  /** The libraries to search for the next message. */
   libraries = $state.raw<readonly LibraryName[]>([]);
-  /** The model that was chosen for the next message alone. */
-  chosen = $state<string | null>(null);
-  /** How pictures are wanted, where words are. */
-  drawing = $state.raw<ImageOptions | null>(null);
-  /** Whether it outlives this page. */
-  safe = $state(true);
+  /** The model for the next message alone. */
+  nextModel = $state<string | null>(null);
+  /** The options of the images that the next message asks for; null where it asks for text. */
+  imageOptions = $state.raw<ImageOptions | null>(null);
+  /** It survives a reload. */
+  persistent = $state(true);
 
   readonly #conversation: string;
   readonly #queue: MessageQueue;
-  /** Where the draft lies: all new chats share one place until they are kept. */
-  #drawer: string;
+  /** The name that the draft is stored under; all new chats share one until they are stored. */
+  #slot: string;
   #sent: SentDraft | undefined;
-  /** What was taken out of the composer and is on its way. */
+  /** What was taken out of the composer and is being sent. */
   #sending: DraftContent | null = null;
 
-  constructor(conversation: string, fresh: boolean, queue: MessageQueue) {
+  constructor(conversation: string, isNew: boolean, queue: MessageQueue) {
     this.#conversation = conversation;
     this.#queue = queue;
-    this.#drawer = fresh ? NEW_CHAT : conversation;
-    const draft = readDraft(this.#drawer);
+    this.#slot = isNew ? NEW_CHAT : conversation;
+    const draft = readDraft(this.#slot);
     this.#sent = draft.sent;
     this.#put(draft);
-    this.safe = isDraftPersistent(this.#drawer);
-    void adoptDrafts(this.#drawer, (left) => this.#inherit(left));
+    this.persistent = isDraftPersistent(this.#slot);
+    void adoptDrafts(this.#slot, (draft) => this.#adopt(draft));
   }
 
-  /** What is in the composer. */
-  get now(): DraftContent {
-    const { draft, files, libraries, chosen, drawing } = this;
-    return { text: draft.trim(), files, libraries, ...(chosen !== null && { model: chosen }), ...(drawing !== null && { draw: drawing }) };
+  get content(): DraftContent {
+    const { draft, files, libraries, nextModel: model, imageOptions: draw } = this;
+    return { text: draft.trim(), files, libraries, ...(model !== null && { model }), ...(draw !== null && { draw }) };
   }
 
   write(text: string): void {
     this.draft = text;
-    this.#keep();
+    this.#store();
   }
 
   attach(file: Attachment): void {
     this.files = [...this.files, file];
-    this.#keep();
+    this.#store();
   }
 
-  /** Whether the file may be erased: a message that may have been heard does not need it. */
+  /** True where the file can be erased, since no message that may have arrived needs it. */
   detach(id: string): boolean {
-    if (this.drawing !== null && (this.drawing.sources ?? this.files.map((file) => file.id))[0] === id) this.drawing = withoutEmpty({ ...this.drawing, mask: undefined });
+    const options = this.imageOptions;
+    if (options !== null && (options.sources ?? this.files.map((file) => file.id))[0] === id) this.imageOptions = withoutEmpty({ ...options, mask: undefined });
     this.files = this.files.filter((file) => file.id !== id);
-    this.#keep();
+    this.#store();
     return this.#sent?.files.includes(id) !== true;
   }
 
-  /** Have a library searched, or not. */
-  setLibrary({ id, name }: LibraryName, wanted: boolean): void {
+  /** Search a library for the next message, or don't. */
+  setLibrary({ id, name }: LibraryName, included: boolean): void {
     const others = this.libraries.filter((library) => library.id !== id);
-    this.libraries = wanted ? [...others, { id, name }] : others;
-    this.#keep();
+    this.libraries = included ? [...others, { id, name }] : others;
+    this.#store();
   }
 
-  /** Let this model answer the next message; null leaves it to what is chosen otherwise. */
-  choose(model: string | null): void {
-    this.chosen = model;
-    this.#keep();
+  /** Choose the model for the next message alone; null goes back to the conversation's. */
+  setNextModel(model: string | null): void {
+    this.nextModel = model;
+    this.#store();
   }
 
-  /** Have pictures drawn of what is written; null asks for words. */
-  draw(drawing: ImageOptions | null): void {
-    this.drawing = drawing;
-    this.#keep();
+  /** Ask for images with the next message; null asks for text. */
+  setImageOptions(options: ImageOptions | null): void {
+    this.imageOptions = options;
+    this.#store();
   }
 
   clear(): void {
-    this.#put(NOTHING);
-    this.#keep();
+    this.#put(EMPTY);
+    this.#store();
   }
 
-  /** The id of what is about to be said: if its reply was lost the last time, the same one again. */
+  /** The id for a message that is about to be sent: the same again if its reply was lost the last time. */
   identify({ text, files, libraries, draw }: DraftContent, parent: string | null): string {
     const names = [...files, ...libraries].map(({ id }) => id);
     const last = this.#sent;
-    const drawing = draw === undefined ? {} : { draw: JSON.stringify(draw) };
+    const options = draw === undefined ? {} : { draw: JSON.stringify(draw) };
     const same = last?.text === text && last.parent === parent && last.files.join() === names.join();
-    const again = same && last.draw === drawing.draw;
+    const again = same && last.draw === options.draw;
     const id = again ? last.id : newId("msg");
-    this.#sent = { id, text, files: names, ...drawing, parent };
-    this.#keep();
+    this.#sent = { id, text, files: names, ...options, parent };
+    this.#store();
     return id;
   }
 
-  /** Take it out of the composer. Until it has arrived it stays in the draft. */
-  sendOff(written: DraftContent): void {
-    this.#sending = written;
-    this.#put(NOTHING);
+  /** Take it out of the composer. It stays in the stored draft until it has arrived. */
+  startSending(content: DraftContent): void {
+    this.#sending = content;
+    this.#put(EMPTY);
   }
 
-  /** What was sent off has arrived, or comes back. */
-  settle(arrived: boolean): void {
-    const sending = this.#sending ?? NOTHING;
+  /** What was being sent has arrived, or goes back into the composer. */
+  endSending(arrived: boolean): void {
+    const sending = this.#sending ?? EMPTY;
     this.#sending = null;
-    if (arrived) this.#keep();
+    if (arrived) this.#store();
     else this.restore(sending);
   }
 
-  /** Whether the message was heard is known: its id is not needed again. */
-  answered(id: string): void {
+  /** Forget the id of a sent message: the server has taken or refused it. */
+  forgetSent(id: string): void {
     if (this.#sent?.id === id) this.#sent = undefined;
   }
 
-  /** What was on its way when the page was closed, and arrived, is no draft any more. */
-  forget(arrived: ReadonlyMap<string, Message>): void {
+  /** Remove what was being sent when the page was closed, if it is among these messages. */
+  dropArrived(messages: ReadonlyMap<string, Message>): void {
     const sent = this.#sent;
-    if (sent === undefined || this.#sending !== null || !arrived.has(sent.id)) return;
+    if (sent === undefined || this.#sending !== null || !messages.has(sent.id)) return;
     this.#sent = undefined;
     if (this.draft.startsWith(sent.text)) this.draft = this.draft.slice(sent.text.length).trimStart();
     this.files = this.files.filter(({ id }) => !sent.files.includes(id));
     this.libraries = this.libraries.filter(({ id }) => !sent.files.includes(id));
-    if (sent.draw === JSON.stringify(this.drawing)) this.drawing = null;
-    this.#keep();
+    if (sent.draw === JSON.stringify(this.imageOptions)) this.imageOptions = null;
+    this.#store();
   }
 
-  /** Put back into the composer what was taken out of it, before what was written since. */
-  restore(back: DraftContent): void {
-    this.#put(joined(back, this.now));
-    this.#keep();
+  /** Put content back into the composer, before what was written since. */
+  restore(content: DraftContent): void {
+    this.#put(join(content, this.content));
+    this.#store();
   }
 
-  /** A new chat becomes a kept one, with a place of its own for its drafts. */
-  keep(): void {
-    if (this.#drawer === NEW_CHAT) writeDraft(NEW_CHAT, NOTHING);
-    this.#drawer = this.#conversation;
+  /** Store drafts under the conversation's own name, once the server has it. */
+  moveToConversation(): void {
+    if (this.#slot === NEW_CHAT) writeDraft(NEW_CHAT, EMPTY);
+    this.#slot = this.#conversation;
   }
 
-  /** What a closed tab left here is ours from now on. */
-  #inherit(left: Draft): void {
-    if (this.#drawer !== NEW_CHAT) this.#sent ??= left.sent;
-    this.restore(left);
-    if (left.conversation === undefined || left.conversation === this.#conversation) return;
-    const queue = new MessageQueue(left.conversation);
-    for (const { id } of queue.items.toReversed()) this.restore(queue.remove(id) ?? NOTHING);
+  /** Take over the draft of a closed tab, and its queue. */
+  #adopt(draft: Draft): void {
+    if (this.#slot !== NEW_CHAT) this.#sent ??= draft.sent;
+    this.restore(draft);
+    if (draft.conversation === undefined || draft.conversation === this.#conversation) return;
+    const queue = new MessageQueue(draft.conversation);
+    for (const { id } of queue.items.toReversed()) this.restore(queue.remove(id) ?? EMPTY);
   }
 
   #put({ text, files, libraries, model, draw }: DraftContent): void {
     this.draft = text;
     this.files = files;
     this.libraries = libraries;
-    this.chosen = model ?? null;
-    this.drawing = draw ?? null;
+    this.nextModel = model ?? null;
+    this.imageOptions = draw ?? null;
   }
 
-  #keep(): void {
-    const here = { ...this.now, text: this.draft };
-    const draft = this.#sending === null ? here : joined(this.#sending, here);
+  #store(): void {
+    const current = { ...this.content, text: this.draft };
+    const draft = this.#sending === null ? current : join(this.#sending, current);
     const filled = draft.text !== "" || draft.files.length + draft.libraries.length > 0 || this.#queue.items.length > 0;
-    const conversation = this.#drawer === NEW_CHAT && filled ? { conversation: this.#conversation } : {};
+    const conversation = this.#slot === NEW_CHAT && filled ? { conversation: this.#conversation } : {};
     const sent = this.#sent === undefined ? {} : { sent: this.#sent };
-    writeDraft(this.#drawer, { ...draft, ...conversation, ...sent });
-    this.safe = isDraftPersistent(this.#drawer);
+    writeDraft(this.#slot, { ...draft, ...conversation, ...sent });
+    this.persistent = isDraftPersistent(this.#slot);
   }
 }
 
-function joined(before: DraftContent, after: DraftContent): DraftContent {
+function join(before: DraftContent, after: DraftContent): DraftContent {
   const texts = before.text === after.text ? [after.text] : [before.text, after.text];
   const model = after.model ?? before.model;
   const draw = after.draw ?? before.draw;
   return {
     text: texts.filter((text) => text !== "").join("\n\n"),
-    files: united(before.files, after.files),
-    libraries: united(before.libraries, after.libraries),
+    files: union(before.files, after.files),
+    libraries: union(before.libraries, after.libraries),
     ...(model !== undefined && { model }),
     ...(draw !== undefined && { draw }),
   };
 }
 
-function united<T extends { readonly id: string }>(before: readonly T[], after: readonly T[]): readonly T[] {
+function union<T extends { readonly id: string }>(before: readonly T[], after: readonly T[]): readonly T[] {
   const known = new Set(after.map(({ id }) => id));
   return [...before.filter(({ id }) => !known.has(id)), ...after];
 }

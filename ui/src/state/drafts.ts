@@ -1,5 +1,4 @@
-// What is written and not yet accepted, kept across reloads. What the browser's storage does not take is kept
-// in this page's memory.
+// Drafts, stored in the browser so that they survive a reload; in this page's memory where its storage is full or blocked.
 
 import type { Attachment, LibraryName } from "../api/events.ts";
 import { newId } from "../lib/ids.ts";
@@ -8,21 +7,21 @@ import { openTabs, tabId, withLock } from "../lib/tabs.ts";
 import { isPersistent, readStoredJson, storedNames, writeStored } from "../lib/storage.ts";
 
 const DRAFT = "eclair.draft.";
-/** What is typed before its conversation is kept lies under this name. */
+/** The name under which drafts are stored until the server has their conversation. */
 export const NEW_CHAT = "new";
 
 export interface Draft {
   readonly text: string;
-  /** What was sent up for it, and the libraries that are to be searched. */
+  /** The files uploaded for it. */
   readonly files: readonly Attachment[];
   readonly libraries: readonly LibraryName[];
-  /** The model that was chosen for this message alone. */
+  /** The model for this message alone. */
   readonly model?: string;
-  /** How pictures are wanted, where it asks for some. */
+  /** The options of the images that it asks for. */
   readonly draw?: ImageOptions;
-  /** The conversation that a new chat is going to be, so that it keeps its name across a reload. */
+  /** The id that a new chat will have, so that a reload doesn't change it. */
   readonly conversation?: string;
-  /** The id that this was last sent under, and where; the same words there are the same message. */
+  /** What was last sent of it: the same text under the same parent is the same message. */
   readonly sent?: SentDraft;
 }
 
@@ -30,53 +29,53 @@ export interface SentDraft {
   readonly id: string;
   readonly text: string;
   readonly files: readonly string[];
-  /** The drawing that it asked for, as JSON. */
+  /** The options of the images that it asked for, as JSON. */
   readonly draw?: string;
   readonly parent: string | null;
 }
 
-const NONE: Draft = { text: "", files: [], libraries: [] };
+const EMPTY: Draft = { text: "", files: [], libraries: [] };
 
 /** This tab's draft in a conversation, or in a new chat. */
 export function readDraft(conversation: string): Draft {
-  return readAt(`${conversation}@${tabId()}`);
+  return readSlot(`${conversation}@${tabId()}`);
 }
 
 export function writeDraft(conversation: string, draft: Draft): void {
-  keepAt(`${conversation}@${tabId()}`, draft);
+  writeSlot(`${conversation}@${tabId()}`, draft);
 }
 
-/** Give `take` the drafts that tabs which are closed by now have left here; what it took is then ours alone. */
-export async function adoptDrafts(conversation: string, take: (draft: Draft) => void): Promise<void> {
+/** Hand the drafts of closed tabs to `adopt`, and delete them. */
+export async function adoptDrafts(conversation: string, adopt: (draft: Draft) => void): Promise<void> {
   await withLock(`eclair.drafts.${conversation}`, async () => {
     const open = await openTabs();
     const prefix = `${DRAFT}${conversation}@`;
     for (const key of storedNames(prefix)) {
       const owner = key.slice(prefix.length);
       if (owner === tabId() || open.has(owner)) continue;
-      const place = `${conversation}@${owner}`;
-      take(readAt(place));
-      if (isDraftPersistent(conversation)) keepAt(place, NONE);
+      const slot = `${conversation}@${owner}`;
+      adopt(readSlot(slot));
+      if (isDraftPersistent(conversation)) writeSlot(slot, EMPTY);
     }
   });
 }
 
-/** Whether this tab's draft there outlives the page. */
+/** True where this tab's draft survives a reload. */
 export function isDraftPersistent(conversation: string): boolean {
   return isPersistent(`${DRAFT}${conversation}@${tabId()}`);
 }
 
-/** The id of a new chat: that of the one which is being written, or one that is free. */
+/** The id for a new chat: the one that its draft already has, or a new one. */
 export function newConversationId(): string {
   return readDraft(NEW_CHAT).conversation ?? newId("conv");
 }
 
-function readAt(place: string): Draft {
-  return { ...NONE, ...readStoredJson<Draft>(DRAFT + place) };
+function readSlot(slot: string): Draft {
+  return { ...EMPTY, ...readStoredJson<Draft>(DRAFT + slot) };
 }
 
-function keepAt(place: string, draft: Draft): void {
+function writeSlot(slot: string, draft: Draft): void {
   const { text, files, libraries, ...more } = draft;
   const empty = text === "" && files.length === 0 && libraries.length === 0 && Object.keys(more).length === 0;
-  writeStored(DRAFT + place, empty ? null : JSON.stringify(draft));
+  writeStored(DRAFT + slot, empty ? null : JSON.stringify(draft));
 }

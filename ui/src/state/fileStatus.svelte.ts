@@ -60,7 +60,7 @@ export class FileStatuses {
   }
 
   /** Those of `ids` that are still there, as far as the server can be asked. */
-  async kept(ids: readonly string[]): Promise<string[]> {
+  async existing(ids: readonly string[]): Promise<string[]> {
     await Promise.all(ids.map((id) => this.#read(id)));
     return ids.filter((id) => this.known.get(id) !== null);
   }

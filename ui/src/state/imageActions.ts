@@ -6,7 +6,7 @@ import type { App } from "./app.svelte.ts";
 
 /** Have pictures drawn of the next message, or words again. */
 export function switchDrawing({ current, imageModels: pictures }: App): void {
-  current.draw(current.drawing === null ? pictures.last : null);
+  current.setImageOptions(current.imageOptions === null ? pictures.last : null);
 }
 
 /** Have a picture edited: in the conversation that it belongs to, or in a new one. */
@@ -15,7 +15,7 @@ export function editPicture(app: App, picture: GeneratedImage): void {
   if (drawing === null) return;
   if (picture.conversation !== null) app.open(picture.conversation);
   else if (app.page !== "chat") app.begin();
-  app.current.draw(drawing);
+  app.current.setImageOptions(drawing);
   toComposer();
 }
 

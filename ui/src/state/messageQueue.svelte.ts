@@ -1,5 +1,5 @@
-// Messages that wait for the running answer to end. Each lies in the browser's storage under a name of its own, so
-// that tabs which change the line at the same time lose nothing; the order is a number in each.
+// Messages that wait for the answer in progress to end. Each is stored in the browser under a name of its own, so that
+// tabs which change the queue at the same time lose nothing; each holds its place in the order as a number.
 
 import type { Attachment, LibraryName } from "../api/events.ts";
 import type { ImageOptions } from "../api/conversations.ts";
@@ -8,7 +8,7 @@ import { isPersistent, readStoredJson, storedNames, writeStored } from "../lib/s
 const QUEUE = "eclair.queue.";
 
 export interface QueuedMessage {
-  /** The id that it will be sent under, by whichever tab. */
+  /** The id that it will be sent with, by any tab. */
   readonly id: string;
   readonly text: string;
   readonly files: readonly Attachment[];
@@ -20,10 +20,10 @@ export interface QueuedMessage {
 
 export class MessageQueue {
   items = $state.raw<readonly QueuedMessage[]>([]);
-  /** Whether all of it outlives this page. */
-  kept = $state(true);
+  /** All of it survives a reload. */
+  persistent = $state(true);
   readonly #prefix: string;
-  /** Whether it is stored at all; the line of a temporary chat is not. */
+  /** False for a temporary chat, whose queue lives in memory. */
   readonly #stored: boolean;
 
   constructor(conversation: string, stored = true) {
@@ -32,20 +32,20 @@ export class MessageQueue {
     this.refresh();
   }
 
-  /** What the other tabs have made of it. */
+  /** Read the changes of other tabs. */
   refresh(): void {
     if (!this.#stored) return;
     const names = storedNames(this.#prefix);
-    this.kept = names.every(isPersistent);
+    this.persistent = names.every(isPersistent);
     const found = names.flatMap((key) => readStoredJson<QueuedMessage>(key) ?? []);
-    this.#line(found);
+    this.#sort(found);
   }
 
   add(message: Omit<QueuedMessage, "order">): void {
     this.#put({ ...message, order: Math.max(Date.now(), (this.items.at(-1)?.order ?? 0) + 1) });
   }
 
-  /** False when it is not in the line any more. */
+  /** Change a message's text; false when it has left the queue. */
   change(id: string, text: string): boolean {
     this.refresh();
     const item = this.#find(id);
@@ -53,7 +53,7 @@ export class MessageQueue {
     return item !== undefined;
   }
 
-  /** Change places with the one before (-1) or after (1). */
+  /** Swap a message with the one before (-1) or after (1). */
   move(id: string, by: -1 | 1): void {
     const at = this.items.findIndex((item) => item.id === id);
     const [item, other] = [this.items[at], this.items[at + by]];
@@ -62,18 +62,18 @@ export class MessageQueue {
     this.#put({ ...other, order: item.order });
   }
 
-  /** Put it at the head of the line. */
+  /** Move a message to the front of the queue. */
   moveToFront(id: string): void {
     const [item, head] = [this.#find(id), this.items[0]];
     if (item !== undefined && head !== undefined && head.id !== id) this.#put({ ...item, order: head.order - 1 });
   }
 
-  /** Take it out of the line; undefined when another tab was faster. */
+  /** Take a message out of the queue; undefined when another tab was faster. */
   remove(id: string): QueuedMessage | undefined {
     this.refresh();
     const item = this.#find(id);
     if (this.#stored) writeStored(this.#prefix + id, null);
-    this.#line(this.items.filter((other) => other.id !== id));
+    this.#sort(this.items.filter((other) => other.id !== id));
     return item;
   }
 
@@ -83,11 +83,11 @@ export class MessageQueue {
 
   #put(item: QueuedMessage): void {
     if (this.#stored) writeStored(this.#prefix + item.id, JSON.stringify(item));
-    this.#line([...this.items.filter((other) => other.id !== item.id), item]);
+    this.#sort([...this.items.filter((other) => other.id !== item.id), item]);
     this.refresh();
   }
 
-  #line(items: readonly QueuedMessage[]): void {
+  #sort(items: readonly QueuedMessage[]): void {
     this.items = items.toSorted((a, b) => a.order - b.order || (a.id < b.id ? -1 : 1));
   }
 }

@@ -1,10 +1,10 @@
-// Sends what waits: one message after another, by one tab alone, each when the answer before it is complete.
+// Sends queued messages one after another, from one tab alone, each when the answer before it is complete.
 
 import type { Messages } from "../lib/messageTree.ts";
 import type { MessageQueue, QueuedMessage } from "./messageQueue.svelte.ts";
 import { isLockHeld, withLock } from "../lib/tabs.ts";
 
-/** What became of a message: accepted, refused, or nobody knows. */
+/** The result of sending a message; `lost` means that the server may have it. */
 export type SendOutcome = "accepted" | "refused" | "lost";
 
 /** The conversation whose queue is sent. */
@@ -19,24 +19,24 @@ export interface QueueHost {
   readonly running: boolean;
 }
 
-/** What sending a message takes. */
+/** How queued messages are sent. */
 export interface Delivery {
   /** Bring the conversation up to date with the server. */
   refresh(): Promise<void>;
   send(message: QueuedMessage): Promise<SendOutcome>;
-  /** Come back to it in a while. */
+  /** Try again in a while. */
   retryLater(): void;
 }
 
 export class QueueSender {
-  /** The message that the server refused, or that waits for the person. */
-  held = $state<string | null>(null);
+  /** The message that the server refused; the queue waits until it is changed. */
+  heldMessage = $state<string | null>(null);
 
   readonly #host: QueueHost;
   readonly #delivery: Delivery;
   #advancing = false;
   #again = false;
-  /** The message that is to go out whatever became of the answer before it. */
+  /** The message to send even if the answer before it is incomplete. */
   #urgent: string | null = null;
 
   constructor(host: QueueHost, delivery: Delivery) {
@@ -44,16 +44,16 @@ export class QueueSender {
     this.#delivery = delivery;
   }
 
-  /** Let this one go out first, whatever became of the answer before it. */
+  /** Send this message next, even if the answer before it is incomplete. */
   sendNow(id: string): void {
     this.#host.queue.moveToFront(id);
     this.#urgent = id;
-    this.held = null;
+    this.heldMessage = null;
   }
 
-  /** Let it go out when its turn comes, although it was refused. */
+  /** Send a refused message again when its turn comes. */
   release(id: string): void {
-    if (this.held === id) this.held = null;
+    if (this.heldMessage === id) this.heldMessage = null;
   }
 
   async advance(): Promise<void> {
@@ -85,27 +85,27 @@ export class QueueSender {
       this.#again = true;
       return;
     }
-    if (host.connected && this.#due(next) && !(await isLockHeld(messageLock(next.id)))) await this.#send(next);
+    if (host.connected && this.#isDue(next) && !(await isLockHeld(messageLock(next.id)))) await this.#send(next);
   }
 
-  /** Whether its turn has come: the answer before it is complete, or the person wants it now. */
-  #due(next: QueuedMessage): boolean {
+  /** True once the answer before it is complete, or when the person wants it sent now. */
+  #isDue(next: QueuedMessage): boolean {
     const { leaf, missing, paused } = this.#host;
-    if (this.held === next.id || missing) return false;
+    if (this.heldMessage === next.id || missing) return false;
     return this.#urgent === next.id || (leaf !== null && !paused);
   }
 
   async #send(next: QueuedMessage): Promise<void> {
-    const fate = await this.#delivery.send(next);
-    if (fate === "accepted") {
+    const outcome = await this.#delivery.send(next);
+    if (outcome === "accepted") {
       if (this.#urgent === next.id) this.#urgent = null;
       this.#host.queue.remove(next.id);
-    } else if (fate === "lost") this.#delivery.retryLater();
-    else if (!this.#host.running) this.held = next.id;
+    } else if (outcome === "lost") this.#delivery.retryLater();
+    else if (!this.#host.running) this.heldMessage = next.id;
   }
 }
 
-/** Held by the tab in which a message of the line is being edited. */
+/** The lock that a tab holds while it edits a queued message. */
 export function messageLock(message: string): string {
   return `eclair.queued.${message}`;
 }

@@ -1,48 +1,49 @@
-// An answer while it grows: its run is followed, and what arrives becomes visible once per frame.
+// Follows the run of an answer in progress, and shows what arrived once per frame.
 
 import type { Event, Message } from "../api/events.ts";
 import { fold } from "../api/fold.ts";
 import { type Batch, followRun, StreamRefused } from "../api/runStream.ts";
 
-export interface RunHost {
+export interface RunCallbacks {
   /** Opens the stream of the run's events after number `after`. */
   open(run: string, after: number, signal: AbortSignal): Promise<Response>;
-  /** Told whenever the connection is lost and found. */
-  connected(live: boolean): void;
-  /** The run has ended with this answer, or cannot be followed, with as much of it as came. */
-  ended(answer: Message | null): void | Promise<void>;
+  /** Called when the connection is lost and when it is back. */
+  onConnection(live: boolean): void;
+  /** Called with the answer when the run has ended, or with what arrived of it when it can't be followed. */
+  onEnd(answer: Message | null): void | Promise<void>;
 }
 
 export class RunFollower {
   run = $state<string | null>(null);
-  live = $state.raw<Message | null>(null);
+  /** The answer so far. */
+  answer = $state.raw<Message | null>(null);
 
-  readonly #of: RunHost;
+  readonly #callbacks: RunCallbacks;
   #following: AbortController | null = null;
   #frame: { cancel(): void } | null = null;
   #pending: Event[] = [];
 
-  constructor(of: RunHost) {
-    this.#of = of;
+  constructor(callbacks: RunCallbacks) {
+    this.#callbacks = callbacks;
   }
 
-  /** Whether its run is being followed. One that was left is known, but not followed. */
-  get followed(): boolean {
+  /** A run that was left is known, but not followed. */
+  get isFollowing(): boolean {
     return this.#following !== null;
   }
 
   follow(run: string): void {
-    if (this.run === run && this.followed) return;
+    if (this.run === run && this.isFollowing) return;
     this.leave();
     this.#pending = [];
     this.run = run;
-    this.live = null;
+    this.answer = null;
     const following = new AbortController();
     this.#following = following;
-    void this.#grow(run, following.signal);
+    void this.#receive(run, following.signal);
   }
 
-  /** Follow no further; the answer goes on. */
+  /** Stop following; the run goes on. */
   leave(): void {
     this.#following?.abort();
     this.#following = null;
@@ -50,13 +51,13 @@ export class RunFollower {
     this.#frame = null;
   }
 
-  async #grow(run: string, signal: AbortSignal): Promise<void> {
-    const open = (after: number, cut: AbortSignal) => this.#of.open(run, after, cut);
-    const connected = (live: boolean) => this.#of.connected(live);
+  async #receive(run: string, signal: AbortSignal): Promise<void> {
+    const open = (after: number, cut: AbortSignal) => this.#callbacks.open(run, after, cut);
+    const onConnection = (live: boolean) => this.#callbacks.onConnection(live);
     try {
-      for await (const batch of followRun({ open, connected }, signal)) {
+      for await (const batch of followRun({ open, onConnection }, signal)) {
         if (signal.aborted) return;
-        this.#arrive(batch);
+        this.#add(batch);
       }
       if (signal.aborted) return;
     } catch (error) {
@@ -64,36 +65,36 @@ export class RunFollower {
       if (!(error instanceof StreamRefused)) throw error;
     }
     this.#flush();
-    const answer = this.live;
+    const { answer } = this;
     this.#following = null;
     this.run = null;
-    this.live = null;
-    await this.#of.ended(answer);
+    this.answer = null;
+    await this.#callbacks.onEnd(answer);
   }
 
-  #arrive(batch: Batch): void {
+  #add(batch: Batch): void {
     if (batch.reset) {
       this.#pending = [];
-      this.live = null;
+      this.answer = null;
     }
     this.#pending.push(...batch.events);
     this.#frame ??= nextFrame(() => this.#flush());
   }
 
-  /** What arrived since the last frame becomes visible, in one change. */
+  /** Show what arrived since the last frame, in one change. */
   #flush(): void {
     this.#frame?.cancel();
     this.#frame = null;
-    let live = this.live;
+    let { answer } = this;
     for (const event of this.#pending) {
-      live = fold(live, event);
+      answer = fold(answer, event);
     }
     this.#pending = [];
-    this.live = live;
+    this.answer = answer;
   }
 }
 
-/** Once, at the next paint; on a hidden page, which does not paint, a little later. */
+/** Run `action` once, at the next paint; a little later on a hidden page, which doesn't paint. */
 function nextFrame(action: () => void): { cancel(): void } {
   if (document.hidden) {
     const timer = setTimeout(action, 200);

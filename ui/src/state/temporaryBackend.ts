@@ -5,7 +5,7 @@ import { ApiError } from "../api/client.ts";
 import { fold, messageText } from "../api/fold.ts";
 import { t } from "../lib/i18n/translate.ts";
 import { userMessage } from "../lib/userMessage.ts";
-import { branchTo, leafUnder, siblings } from "../lib/messageTree.ts";
+import { branchTo, leafUnder, siblingsByParent } from "../lib/messageTree.ts";
 import type { Conversation, Event, Message } from "../api/events.ts";
 import { END } from "../api/events.ts";
 import { Parser } from "../api/sse.ts";
@@ -49,7 +49,7 @@ export class TemporaryBackend implements ConversationBackend {
     for (const { id: other, parent: under } of this.#messages.values()) if (under !== null && gone.has(under)) gone.add(other);
     for (const other of gone) this.#messages.delete(other);
     const beside = [...this.#messages.values()].findLast((other) => other.parent === parent);
-    this.#leaf = beside === undefined ? parent : leafUnder(siblings(this.#messages), beside.id);
+    this.#leaf = beside === undefined ? parent : leafUnder(siblingsByParent(this.#messages), beside.id);
     return this.#values(id);
   }
 

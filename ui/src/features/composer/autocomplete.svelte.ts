@@ -60,7 +60,7 @@ export class Autocompletion {
   #models(): Option[] {
     const { app, conversation } = this.#field.now();
     const choose = async (id: string) => {
-      conversation.choose(id);
+      conversation.setNextModel(id);
       await this.#put("");
     };
     return app.models.map((model) => {
