@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from eclair.cli._json import model_json, offer_json, server_json, tuning_json
-from eclair.llm.local.profile import FileStamp, Speed, Tuning, TuningChoice
+from eclair.cli._json import model_json, offer_json, server_json
+from eclair.llm.local.profile import FileStamp, Speed, Tuning, TuningChoice, tuning_json
 from eclair.llm.servers.jurisdiction import ServerLocation
 from eclair.llm.servers.service import Server
 from eclair.models.catalog import embedded_entry

@@ -107,14 +107,13 @@ async def test_a_record_that_cannot_be_read_is_none(home: Settings) -> None:
     assert not os.path.exists(record)  # noqa: ASYNC240
 
 
-async def test_a_record_with_the_earlier_names_is_read(home: Settings) -> None:
+async def test_a_record_keeps_the_names_that_files_have(home: Settings) -> None:
     chosen = TuningChoice("Q4_0", 3, 4, "q8_0", "on", "short", 0.4)
     (profile.tuning_folder(home.data_dir, EMBEDDED_MODEL)).mkdir(parents=True)
     profile.layout_path(home.data_dir, EMBEDDED_MODEL, "Q4_0").write_bytes(b"GGUF")
     keep(home, chosen)
     record = profile.tuning_folder(home.data_dir, EMBEDDED_MODEL) / profile.PROFILE_FILE
-    rows = orjson.loads(record.read_bytes())
-    rows[profile.machine_id()]["choice"] = {
+    assert orjson.loads(record.read_bytes())[profile.machine_id()]["choice"] == {
         "layout": "Q4_0",
         "writing": 3,
         "reading": 4,
@@ -124,7 +123,6 @@ async def test_a_record_with_the_earlier_names_is_read(home: Settings) -> None:
         "cost": 0.4,
         "compiled": False,
     }
-    record.write_bytes(orjson.dumps(rows))
     found = profile.find_tuning(home.data_dir, EMBEDDED_MODEL, path(home))
     assert found is not None
     assert found.choice == chosen

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-from eclair.llm.local.profile import Tuning
 from eclair.llm.servers.service import Server
 from eclair.models.offers import Offer
 from eclair.schema.models import Model
@@ -21,15 +20,6 @@ _MODEL = {
 }
 _OFFER = {"downloaded_bytes": "part", "in_catalog": "known"}
 _SERVER = {"has_key": "keyed", "location": "place"}
-_CHOICE = {
-    "decode_threads": "writing",
-    "prompt_threads": "reading",
-    "kv_type": "kv",
-    "flash_attention": "flash",
-    "drafting": "guesses",
-    "draft_cost": "cost",
-    "is_compiled": "compiled",
-}
 
 
 def model_json(model: Model) -> dict[str, Any]:
@@ -46,12 +36,6 @@ def server_json(server: Server) -> dict[str, Any]:
     """A server, as `eclair engines --json` has it."""
     row = asdict(server)
     return _renamed({**row, "location": _renamed(row["location"], {"kind": "where"})}, _SERVER)
-
-
-def tuning_json(tuning: Tuning) -> dict[str, Any]:
-    """What was found for a model, as `eclair tune --json` has it."""
-    row = asdict(tuning)
-    return {**row, "choice": _renamed(row["choice"], _CHOICE)}
 
 
 def _renamed(row: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:

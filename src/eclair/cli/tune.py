@@ -10,12 +10,11 @@ from functools import partial
 import orjson
 
 from eclair.cli._arguments import load_settings
-from eclair.cli._json import tuning_json
 from eclair.cli._signals import carry_out
 from eclair.cli._terminal import Terminal
 from eclair.errors import InvalidInput, ModelMissing
 from eclair.llm.local import profile
-from eclair.llm.local.profile import Quality, Speed, Tuning, TuningChoice
+from eclair.llm.local.profile import Quality, Speed, Tuning, TuningChoice, tuning_json
 from eclair.llm.tuning.build import MIN_FREE_BYTES, SOURCES, build_engine
 from eclair.llm.tuning.tune import COMPILED_ENGINE, MAX_DRIFT, TuningStep, tune
 from eclair.models import catalog, installed, memory

@@ -3096,7 +3096,7 @@ export interface components {
             readonly size: number | null;
             readonly memory: number | null;
             readonly fits: boolean | null;
-            readonly expected: components["schemas"]["Expected"] | null;
+            readonly expected: components["schemas"]["ExpectedSpeed"] | null;
             readonly installed: boolean;
             readonly loaded: boolean;
             readonly known: boolean;
@@ -3120,39 +3120,6 @@ export interface components {
             readonly model?: string | null;
             readonly mode?: ("flash" | "auto" | "think") | null;
             readonly web?: ("off" | "auto" | "on") | null;
-        };
-        /**
-         * @description How a model is run; the defaults are what is done where nothing was measured.
-         *
-         *     `writing` threads decode (see `writers`), `reading` threads read prompts (0: every core); `kv` is the format of
-         *     keys and values, `guesses` says how far ahead it guesses, and `cost` what a guessed token takes, as a part of one
-         *     that is written. `compiled` says that it runs on the engine that was compiled for this processor.
-         */
-        readonly Choice: {
-            /** @default as it came */
-            readonly layout: string;
-            readonly writing: number;
-            /** @default 0 */
-            readonly reading: number;
-            /**
-             * @default f16
-             * @enum {string}
-             */
-            readonly kv: "f16" | "q8_0";
-            /**
-             * @default auto
-             * @enum {string}
-             */
-            readonly flash: "auto" | "on" | "off";
-            /**
-             * @default long
-             * @enum {string}
-             */
-            readonly guesses: "long" | "short" | "none";
-            /** @default 0.3 */
-            readonly cost: number;
-            /** @default false */
-            readonly compiled: boolean;
         };
         /** @description Starters by their addresses, or all of a language. */
         readonly Chosen: {
@@ -3275,7 +3242,7 @@ export interface components {
         };
         readonly EngineList: {
             readonly engines: readonly components["schemas"]["EngineReport"][];
-            readonly providers: readonly components["schemas"]["Provider"][];
+            readonly providers: readonly components["schemas"]["ModelProvider"][];
         };
         /**
          * @description A server. `state` is how it answered when it was last asked for its models, `detail` says why it did not;
@@ -3301,7 +3268,7 @@ export interface components {
          * @description Tokens a second. `reckoned` is from how fast the models that were measured here read their weights; `limit` is
          *     what the memory's bandwidth allows, of which an engine reaches a part.
          */
-        readonly Expected: {
+        readonly ExpectedSpeed: {
             readonly rate: number;
             /** @enum {string} */
             readonly basis: "measured" | "reckoned" | "limit";
@@ -3347,6 +3314,12 @@ export interface components {
             readonly name?: string | null;
             readonly library?: string | null;
         };
+        /** @description What tells one version of a model's file from another. */
+        readonly FileStamp: {
+            readonly name: string;
+            readonly size: number;
+            readonly modified: number;
+        };
         /** @description A page of the list; `next` is what `before` is to be for the one after it. */
         readonly Files: {
             readonly files: readonly components["schemas"]["FileBody"][];
@@ -3385,7 +3358,7 @@ export interface components {
             readonly created: number;
             readonly excerpt: string;
         };
-        /** @description A page that was found, and `by` which services, the one that had it highest first. */
+        /** @description A page that was found, and `by` which providers, the one that ranked it highest first. */
         readonly HitBody: {
             readonly url: string;
             readonly title: string;
@@ -3494,6 +3467,14 @@ export interface components {
             /** @default [] */
             readonly doubts: readonly components["schemas"]["Doubt"][];
             readonly wish: components["schemas"]["ImageRequest"] | null;
+        };
+        /** @description Who serves models. `url` is the usual address; `hosts` and `country` are its organisation's, by name. */
+        readonly ModelProvider: {
+            readonly name: string;
+            readonly url: string | null;
+            /** @default [] */
+            readonly hosts: readonly string[];
+            readonly country: string | null;
         };
         /** @description A model that can be asked; see `schema.models.Model`. */
         readonly ModelReport: {
@@ -3891,14 +3872,6 @@ export interface components {
             readonly name: string;
             readonly text: string;
         };
-        /** @description Who serves models. `url` is the usual address; `hosts` and `country` are its organisation's, by name. */
-        readonly Provider: {
-            readonly name: string;
-            readonly url: string | null;
-            /** @default [] */
-            readonly hosts: readonly string[];
-            readonly country: string | null;
-        };
         readonly PullList: {
             readonly pulls: readonly components["schemas"]["PullReport"][];
         };
@@ -4013,7 +3986,7 @@ export interface components {
             readonly steps: readonly components["schemas"]["StepBody"][];
             readonly hits: readonly components["schemas"]["HitBody"][];
         };
-        /** @description A search service; `jurisdiction` is a country (ISO 3166) or `machine`, `network`, `unknown`. */
+        /** @description A search provider; `jurisdiction` is a country (ISO 3166) or `machine`, `network`, `unknown`. */
         readonly ServiceBody: {
             readonly name: string;
             readonly title: string;
@@ -4033,12 +4006,6 @@ export interface components {
         };
         readonly Shares: {
             readonly shares: readonly components["schemas"]["KeptShare"][];
-        };
-        /** @description What tells one version of a model's file from another. */
-        readonly Source: {
-            readonly name: string;
-            readonly size: number;
-            readonly modified: number;
         };
         /**
          * @description Who lists `language`: models that can be asked now, by their ids, and the best European one to pull that fits;
@@ -4086,7 +4053,7 @@ export interface components {
             readonly of: number | null;
             readonly preview: number | null;
         };
-        /** @description How asking one service ended. */
+        /** @description How searching with one provider ended. */
         readonly StepBody: {
             readonly title: string;
             readonly outcome: ("done" | "nothing" | "late" | "refused" | "failed" | "wall") | null;
@@ -4135,7 +4102,7 @@ export interface components {
         readonly TunedModel: {
             readonly id: string;
             readonly installed: boolean;
-            readonly expected: components["schemas"]["Expected"] | null;
+            readonly expected: components["schemas"]["ExpectedSpeed"] | null;
             readonly tuning: components["schemas"]["Tuning"] | null;
         };
         /**
@@ -4146,9 +4113,9 @@ export interface components {
          */
         readonly Tuning: {
             readonly machine: string;
-            readonly source: components["schemas"]["Source"];
+            readonly source: components["schemas"]["FileStamp"];
             readonly at: string;
-            readonly choice: components["schemas"]["Choice"];
+            readonly choice: components["schemas"]["TuningChoice"];
             readonly bandwidth: number;
             readonly bytes: number;
             readonly before: components["schemas"]["Speed"];
@@ -4161,6 +4128,39 @@ export interface components {
             readonly build: string;
             /** @default 0 */
             readonly twice: number;
+        };
+        /**
+         * @description How a model is run; the defaults apply where nothing was measured.
+         *
+         *     `prompt_threads` of 0 means every core. `kv_type` is the number format of keys and values, `drafting` how far ahead
+         *     tokens are drafted, and `draft_cost` what a drafted token takes, as a share of a decoded one. `is_compiled` says
+         *     that the model runs on the engine that was compiled for this processor. Files and the API have the aliases.
+         */
+        readonly TuningChoice: {
+            /** @default as it came */
+            readonly layout: string;
+            readonly writing: number;
+            /** @default 0 */
+            readonly reading: number;
+            /**
+             * @default f16
+             * @enum {string}
+             */
+            readonly kv: "f16" | "q8_0";
+            /**
+             * @default auto
+             * @enum {string}
+             */
+            readonly flash: "auto" | "on" | "off";
+            /**
+             * @default long
+             * @enum {string}
+             */
+            readonly guesses: "long" | "short" | "none";
+            /** @default 0.3 */
+            readonly cost: number;
+            /** @default false */
+            readonly compiled: boolean;
         };
         /** @description `bandwidth` is bytes a second, null where nothing was measured yet. */
         readonly TuningReport: {

@@ -21,7 +21,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AliasChoices, Field, TypeAdapter, ValidationError
+from pydantic import Field, TypeAdapter, ValidationError
 
 from eclair.errors import Conflict, ModelMissing
 from eclair.llm.local import native
@@ -36,30 +36,25 @@ from eclair.util.file_lock import try_hold
 PROFILE_FILE = "tuning.json"
 
 
-def _earlier(name: str, earlier: str) -> Any:
-    """A field whose files may still have its earlier name."""
-    return Field(validation_alias=AliasChoices(name, earlier))
-
-
 @dataclass(frozen=True, slots=True)
 class TuningChoice:
     """How a model is run; the defaults apply where nothing was measured.
 
     `prompt_threads` of 0 means every core. `kv_type` is the number format of keys and values, `drafting` how far ahead
     tokens are drafted, and `draft_cost` what a drafted token takes, as a share of a decoded one. `is_compiled` says
-    that the model runs on the engine that was compiled for this processor. Files may have the earlier names.
+    that the model runs on the engine that was compiled for this processor. Files and the API have the aliases.
     """
 
     layout: str = ORIGINAL_LAYOUT
-    decode_threads: Annotated[int, _earlier("decode_threads", "writing")] = field(
+    decode_threads: Annotated[int, Field(alias="writing")] = field(
         default_factory=lambda: default_decode_threads(cores())
     )
-    prompt_threads: Annotated[int, _earlier("prompt_threads", "reading")] = 0
-    kv_type: Annotated[Literal["f16", "q8_0"], _earlier("kv_type", "kv")] = "f16"
-    flash_attention: Annotated[Literal["auto", "on", "off"], _earlier("flash_attention", "flash")] = "auto"
-    drafting: Annotated[DraftMode, _earlier("drafting", "guesses")] = "long"
-    draft_cost: Annotated[float, _earlier("draft_cost", "cost")] = DEFAULT_DRAFT_COST
-    is_compiled: Annotated[bool, _earlier("is_compiled", "compiled")] = False
+    prompt_threads: Annotated[int, Field(alias="reading")] = 0
+    kv_type: Annotated[Literal["f16", "q8_0"], Field(alias="kv")] = "f16"
+    flash_attention: Annotated[Literal["auto", "on", "off"], Field(alias="flash")] = "auto"
+    drafting: Annotated[DraftMode, Field(alias="guesses")] = "long"
+    draft_cost: Annotated[float, Field(alias="cost")] = DEFAULT_DRAFT_COST
+    is_compiled: Annotated[bool, Field(alias="compiled")] = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +133,11 @@ class Tuning:
 _TUNINGS = TypeAdapter(dict[str, Tuning])
 
 
+def tuning_json(tuning: Tuning) -> dict[str, Any]:
+    """Return a tuning as files, the API and `eclair tune --json` have it."""
+    return TypeAdapter(Tuning).dump_python(tuning, mode="json", by_alias=True)
+
+
 def tuning_folder(data_dir: Path, model: str) -> Path:
     return data_dir / "tuned" / model
 
@@ -181,7 +181,7 @@ def save_tuning(data_dir: Path, model: str, tuning: Tuning) -> None:
     fresh = place.with_suffix(f".{os.getpid()}")
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
-        fresh.write_bytes(_TUNINGS.dump_json(rows, indent=2))
+        fresh.write_bytes(_TUNINGS.dump_json(rows, indent=2, by_alias=True))
         fresh.replace(place)
     except OSError as error:
         raise ModelMissing(f"{place} cannot be written: {error.strerror}; the model runs as before.") from error
