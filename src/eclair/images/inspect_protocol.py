@@ -31,7 +31,7 @@ class MakeMask:
 
 @dataclass(frozen=True, slots=True)
 class InspectedImage:
-    """The media type and the size in pixels of the picture that was sent, and the picture that was `made` of it."""
+    """The media type and pixel size of an image, and the image that was `made` of it."""
 
     media: str
     width: int

@@ -31,7 +31,7 @@ def main() -> None:
 
 
 def handle(request: MakeThumbnail | MakeMask) -> Iterator[InspectedImage]:
-    """Yield the picture that is asked for. Raises Rejected with a sentence that lacks its subject and its full stop."""
+    """Yield the image that is asked for. Raises Rejected with a predicate that lacks its subject and full stop."""
     image = _opened(request.image)
     media, width, height = Image.MIME[str(image.format)], image.width, image.height
     match request:

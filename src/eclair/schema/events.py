@@ -72,8 +72,10 @@ class StepStarted:
 
 @dataclass(frozen=True, slots=True)
 class StepProgressed:
-    """Of the `of` pieces that a step consists of, `done` are done. Pictures in the making can be looked at meanwhile:
-    `preview` is how many looks there have been of this one, None where its maker gives none."""
+    """A step has `done` of its `of` pieces.
+
+    An image in the making can be looked at: `preview` counts its previews so far, None where its backend has none.
+    """
 
     step: str
     done: int
@@ -162,7 +164,7 @@ class Notice:
 
 @dataclass(frozen=True, slots=True)
 class UsageCounted:
-    """What the answer cost and how fast it came; see `Usage`."""
+    """The cost and the speed of the answer; see `Usage`."""
 
     usage: Usage
     seq: int = 0

@@ -25,8 +25,10 @@ class FeedEntry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Feed:
-    """What was read of a feed: its own title, the address of its site, its language (ISO 639-1), the newest entries as
-    they come, and how many minutes it asks to be left alone for."""
+    """A feed as it was read: title, address of its site, language (ISO 639-1), and the newest entries in its order.
+
+    It asks not to be fetched again for `ttl_minutes`.
+    """
 
     title: str = ""
     site: str | None = None

@@ -26,7 +26,7 @@ def new_id(prefix: str, clock: Clock = time.time) -> str:
 
 
 def derived_id(prefix: str, *source: str) -> str:
-    """An identifier that is the same whenever the source is: for what comes from elsewhere and may come again."""
+    """Return an id that is always the same for the same source, for things that may arrive again."""
     digest = hashlib.sha256("".join(f"{len(part)}:{part}" for part in source).encode()).digest()
     return f"{prefix}_{_written(int.from_bytes(digest) >> 126)}"
 

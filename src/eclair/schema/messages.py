@@ -64,7 +64,7 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Energy:
-    """What an answer took of electricity: counted by the machine itself, or worked out from what is known of it."""
+    """The electricity that an answer took: measured by the machine, or estimated from known figures."""
 
     joules: float
     kind: EnergyKind
@@ -80,13 +80,16 @@ class Cost:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """What an answer cost and how fast it came.
+    """The cost and the speed of an answer.
 
-    Tokens are the engine's own count, or None where it gives none. `first_word_ms` runs from the moment
-    the turn was accepted to its first word. `words` is counted between white space;
-    `words_per_second` is over the time from the first word to the last, None for under two words and where that time
-    was too short to tell. `seconds` run from the moment the turn was accepted to its end. Energy and cost are None
-    where they are not known. `drafted_tokens` were guessed ahead and `accepted_tokens` of them were right.
+    Tokens are the engine's own count, or None where it gives none. `first_word_ms` runs from the moment the turn
+    was
+    accepted to its first word. `words` are counted between white space; `words_per_second` is over the time from
+    the
+    first word to the last, None for fewer than two words and where that time was too short to measure. `seconds`
+    run
+    from the moment the turn was accepted to its end. Energy and cost are None where unknown. `drafted_tokens` were
+    drafted ahead of the model, and `accepted_tokens` of them were right.
     """
 
     prompt_tokens: int | None
@@ -172,14 +175,17 @@ class PageBreak:
 
 @dataclass(frozen=True, slots=True)
 class Passage:
-    """What an answer could rest on: characters `start` to `end` of the text of the document `file`.
+    """A piece of text that an answer may cite: characters `start` to `end` of the document `file`.
 
-    `number` is the one under which it is cited, from 1, and never changes in a run. `page` is the one on which it
-    begins, from 1, and `label` what that calls itself (`xii`, a sheet's name): None for its number, and empty where the
-    text has no pages of its own. `breaks` are where further pages begin in it. `heading` is the path of headings above
-    it, and `member` the file in which it stands where the document is an archive. Of a page of the web, `file` is the
-    copy that was kept, `name` its title, `url` its address and `published` the day (ISO 8601) that it is from, where
-    known.
+    It is cited by `number`, from 1, which never changes in a run. It begins on `page`, from 1; `label` is what the
+    page
+    calls itself (`xii`, a sheet's name), None for its number, and empty where the text has no pages. Further pages
+    begin
+    in it at `breaks`. `heading` is the path of headings above it, and `member` the file of an archive that it is
+    in. For
+    a web page, `file` is the copy that was kept, `name` its title, `url` its address and `published` its day (ISO
+    8601),
+    where known.
     """
 
     number: int
@@ -208,7 +214,7 @@ class Passage:
 
     @property
     def body(self) -> int:
-        """Where in its text the words below its headings begin, if it begins with headings."""
+        """The offset in its text at which the words below its headings begin, if it begins with headings."""
         place = 0
         for heading in self.heading:
             rest = self.text[place:].lstrip()
@@ -219,9 +225,11 @@ class Passage:
 
 @dataclass(frozen=True, slots=True)
 class Citation:
-    """Characters `start` to `end` of an answer's part `index` rest on passage `passage`, whose very words are `quote`:
-    characters `quote_start` to `quote_end` of the document. `support` is how well, from 0 to 1; `page` is the page on
-    which the quote begins, and `label` what that calls itself, None where the text has no pages of its own."""
+    """Characters `start` to `end` of an answer's part `index` rest on the `quote` from passage `passage`.
+
+    The quote is characters `quote_start` to `quote_end` of the document, word for word, and begins on `page`, which
+    calls itself `label`, None where the text has no pages. `support` says how well it supports them, from 0 to 1.
+    """
 
     index: int
     start: int
@@ -237,8 +245,10 @@ class Citation:
 
 @dataclass(frozen=True, slots=True)
 class Doubt:
-    """Nothing at hand supports characters `start` to `end` of an answer's part `index`. `about` is what of it differs
-    from the nearest passage `passage`, such as a number, or empty."""
+    """No passage supports characters `start` to `end` of an answer's part `index`.
+
+    `about` is what of it differs from the nearest passage, `passage`, such as a number, or empty.
+    """
 
     index: int
     start: int
@@ -284,16 +294,19 @@ class Message:
 
     @property
     def needs(self) -> tuple[str, ...]:
-        """Ids of the files without which it could not be answered again: those that went along, and those that its
-        wish names."""
+        """Ids of the files needed to answer it again: its attachments, and the sources of its image request."""
         named = (*self.wish.sources, self.wish.mask) if self.wish is not None else ()
         return (*(file.id for file in self.files), *(id for id in named if id is not None and not is_image_id(id)))
 
 
 @dataclass(frozen=True, slots=True)
 class Conversation:
-    """A conversation without its messages. `leaf` is the last message of the branch that is shown; `model`, `mode` and
-    `web` are what the person chose for it, None where it is left to what holds otherwise."""
+    """A conversation without its messages.
+
+    `leaf` is the last message of the branch that is shown. `model`, `mode` and `web` are the person's choices for
+    it,
+    None where the defaults hold.
+    """
 
     id: str
     owner: str
@@ -335,8 +348,10 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Sampling:
-    """How an answer is drawn. None leaves the choice to the model's entry in the catalogue. `repeat_penalty` is what
-    the likelihood of a token is divided by that was among the last 64; it is the catalogue's alone."""
+    """How the tokens of an answer are sampled; None leaves a choice to the model's entry in the catalog.
+
+    `repeat_penalty` divides the likelihood of a token that was among the last 64; only the catalog sets it.
+    """
 
     temperature: float | None = None
     top_p: float | None = None

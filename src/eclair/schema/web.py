@@ -1,4 +1,4 @@
-"""What is found and read on the web: plain values.
+"""Values of searching and reading the web.
 
 A page that was read has the same form as a document's: its text is that of its `pages`, each followed by a newline, and
 places are offsets in that whole text.
@@ -15,8 +15,10 @@ from eclair.schema.documents import Wall
 
 @dataclass(frozen=True, slots=True)
 class WebQuery:
-    """What is searched for. `language` is its ISO 639-1 code where it is known; what is found should not be older than
-    `days`, where that matters."""
+    """A search query.
+
+    `language` is an ISO 639-1 code where known. Hits should not be older than `days`, where that matters.
+    """
 
     text: str
     language: str | None = None
@@ -25,8 +27,12 @@ class WebQuery:
 
 @dataclass(frozen=True, slots=True)
 class WebHit:
-    """One result of a search service. `published` is the day that the page is from, where the service knows it; `by`
-    are the services that found it, the one that had it highest first."""
+    """A hit of a search provider.
+
+    `published` is the day of the page, where the provider knows it. `by` names the providers that found it, the one
+    that
+    ranked it highest first.
+    """
 
     url: str
     title: str

@@ -17,7 +17,7 @@ def open_storage(folder: Path, clock: Clock = time.time) -> Storage:
 
 
 def read_added_servers(folder: Path) -> list[StoredServer]:
-    """The added servers of a data folder, without creating, locking or migrating anything. Raises StoreError."""
+    """Read the added servers of a data folder without creating, locking or migrating anything. Raises StoreError."""
     return sqlite.read_added_servers(folder)
 
 

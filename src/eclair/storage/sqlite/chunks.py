@@ -256,7 +256,7 @@ def _scope_values(scope: SearchScope) -> tuple[str, str, str]:
 
 
 def _count_chunks(db: apsw.Connection, word: SearchTerm) -> int:
-    """How many chunks have it, or words beginning with it; 0 for one that is indexed only as several in a row."""
+    """Count the chunks that have the term; 0 for one that is indexed only as several words in a row."""
     if word.is_prefix:
         sql, values = (
             "SELECT sum(doc) FROM piece_word WHERE term >= ? AND term < ?",

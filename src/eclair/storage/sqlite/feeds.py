@@ -246,7 +246,7 @@ def _put_entry(db: apsw.Connection, feed: str, entry: FeedEntry, folded: str, no
 
 
 def _score_entries(db: apsw.Connection, query: str) -> tuple[dict[SearchTerm, float], dict[int, float]]:
-    """The weight of each word that is searched for, and the share of the query that each entry has, by number."""
+    """Return the weight of each query word, and for each entry, by number, its share of the query."""
     words = parse_query(query)
     total: int = first_row(db, "SELECT count(*) FROM entry", ())[0]
     counts = sorted(
@@ -266,7 +266,7 @@ def _score_entries(db: apsw.Connection, query: str) -> tuple[dict[SearchTerm, fl
 
 
 def _count_entries_with(db: apsw.Connection, word: SearchTerm) -> int:
-    """How many entries have it, or words beginning with it."""
+    """Count the entries that have the word, or words beginning with it."""
     if word.is_prefix:
         sql, values = (
             "SELECT sum(doc) FROM entry_word WHERE term >= ? AND term < ?",

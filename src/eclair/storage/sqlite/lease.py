@@ -1,4 +1,4 @@
-"""A lease on being alive: a locked file that the system unlocks when its process ends, however it ends."""
+"""A lease on being alive: a locked file, which the system unlocks however the process ends."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ _NO_LISTS: Mapping[str, Words] = {}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Identification:
-    """What tells the language: its small words, its rare letters, and the characters of a script that it alone uses."""
+    """Marks of a language: its small words, its rare letters, and the characters of a script that it alone uses."""
 
     words: Words = _NO_WORDS
     letters: str = ""
@@ -35,8 +35,10 @@ class Identification:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grammar:
-    """Words that say little by themselves, inflectional `endings`, and elided articles (`l`, `dell`) before an
-    apostrophe. Where every noun is capitalized, a name is told by the `words_before_names`."""
+    """Words that say little by themselves, inflectional `endings`, and elided articles such as `l` or `dell`.
+
+    Elided articles stand before an apostrophe. Where every noun is capitalized, `words_before_names` tell a name.
+    """
 
     stop_words: Words = _NO_WORDS
     endings: Words = _NO_WORDS
@@ -47,8 +49,12 @@ class Grammar:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SentenceRules:
-    """Stops that end no sentence: of abbreviations, of those before a number (`No. 5`), and of ordinals (`am 3. Mai`)
-    by the articles before and the nouns after them. `openers` begin a sentence rather than go on after an initial."""
+    """Full stops that end no sentence, and the words that decide it.
+
+    They stand after abbreviations, before a number (`No. 5`), and in ordinals (`am 3. Mai`), which the articles
+    before
+    and the nouns after them tell. `openers` begin a sentence rather than go on after an initial.
+    """
 
     abbreviations: Words = _NO_WORDS
     numbered_abbreviations: Words = _NO_WORDS
@@ -59,8 +65,12 @@ class SentenceRules:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Negation:
-    """Words that negate. `ambiguous` ones mean something else in another language, so they count only where the
-    language is known; after one that is followed by a limiter (`not only`) nothing is denied."""
+    """Words that negate.
+
+    `ambiguous` ones mean something else in another language, so they count only where the language is known. Before
+    a
+    limiter (`not only`) a negation denies nothing.
+    """
 
     words: Words = _NO_WORDS
     ambiguous: Words = _NO_WORDS
@@ -69,8 +79,10 @@ class Negation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NumberWords:
-    """Number words by value, `ambiguous` ones that are another word elsewhere, scales (`million`) by factor, units by
-    symbol, and suffixes of ordinals (`3rd`) and decades (`1990s`)."""
+    """Number words by value, scales (`million`) by factor, units by symbol, and suffixes of ordinals and decades.
+
+    `ambiguous` ones are another word in another language. Suffixes are those of `3rd` and `1990s`.
+    """
 
     words: Mapping[str, Words] = field(default_factory=lambda: _NO_LISTS)
     ambiguous: Words = _NO_WORDS
@@ -84,8 +96,10 @@ class NumberWords:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DateWords:
-    """Names of the twelve months, the one to write first; suffixes of a day; what may stand before a month or year,
-    its space included."""
+    """Names of the twelve months, suffixes of a day, and what may stand before a month or year.
+
+    The first name of a month is the one to write; what stands before a month includes its space.
+    """
 
     months: Sequence[Words] = ()
     day_suffixes: Words = _NO_WORDS
@@ -113,8 +127,10 @@ class QueryWords:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WebIntent:
-    """Patterns, without accents, of questions that depend on the day, the news, the present, a price, or on who holds
-    an office now (`who_is` before one of `offices`); and of `small_talk`, which asks nothing."""
+    """Patterns, without accents, of questions that depend on the day, and of `small_talk`, which asks nothing.
+
+    The day, the news, the present, a price, or who holds an office now (`who_is` before one of `offices`).
+    """
 
     today: Patterns = ()
     news: Patterns = ()
@@ -145,8 +161,12 @@ class WholeDocument:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClaimPatterns:
-    """Patterns of sentences that claim nothing a passage could bear out: greetings, bare answers (`yes`), and
-    disclaimers, which are about the writer, about what follows, or say that the passages don't tell."""
+    """Patterns of sentences that make no claim which a passage could support.
+
+    Greetings, bare answers (`yes`), and disclaimers: about the writer, about what follows, or that the passages
+    don't
+    tell.
+    """
 
     greetings: Patterns = ()
     answers: Patterns = ()
@@ -269,5 +289,5 @@ def merge_patterns(rule: Callable[[Lexicon], Patterns]) -> str:
 
 
 def merge_literals(rule: Callable[[Lexicon], Iterable[str]]) -> str:
-    """Return a regular expression for the words, to the letter, that any language lists under a rule, longest first."""
+    """Return a regular expression for the literal words that any language lists under a rule, longest first."""
     return "|".join(re.escape(word) for word in sorted(merge_words(rule), key=lambda word: (-len(word), word)))

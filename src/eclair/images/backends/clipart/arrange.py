@@ -1,4 +1,4 @@
-"""Scenes become SVG: the pictures of a row stand side by side, in lines as long as lets all be largest."""
+"""Lay scenes out as SVG: the pictures of a row stand side by side, in lines that let all be as large as possible."""
 
 from __future__ import annotations
 

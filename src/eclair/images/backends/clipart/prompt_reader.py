@@ -1,4 +1,4 @@
-"""Prompts become scenes: what is certainly known is counted, colored and placed, and all else is named."""
+"""Read prompts as scenes: what is certainly known is counted, colored and placed; the rest is named."""
 
 from __future__ import annotations
 
